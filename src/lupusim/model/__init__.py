@@ -1,0 +1,21 @@
+"""The disease: states, hazards, transitions, latent classes, treatment effects."""
+
+from __future__ import annotations
+
+from lupusim.model.effects import PiecewiseRatio, TreatmentEffect
+from lupusim.model.hazards import FAMILIES, Hazard
+from lupusim.model.multistate import Edge, LatentClass, MultiStateModel, Start
+from lupusim.model.transitions import Clock, Transition
+
+__all__ = [
+    "FAMILIES",
+    "Clock",
+    "Edge",
+    "Hazard",
+    "LatentClass",
+    "MultiStateModel",
+    "PiecewiseRatio",
+    "Start",
+    "Transition",
+    "TreatmentEffect",
+]

@@ -1,0 +1,139 @@
+"""Treatment effects: hazard ratios that start late, last, and fade after each infusion."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+
+_STEPS_PER_HALF_LIFE = 4
+_HALF_LIVES = 6  # after these a fading log hazard ratio is below 2 % of its start: taken as gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PiecewiseRatio:
+    """A hazard ratio that is constant between breaks.
+
+    Parameters
+    ----------
+    breaks : tuple of float
+        Study times (years since randomization) at which the ratio changes, increasing.
+    ratios : tuple of float
+        Ratio before the first break, between breaks, and after the last; each 0 or above.
+
+    Examples
+    --------
+    >>> PiecewiseRatio(breaks=(0.5,), ratios=(1.0, 2.0)).at(np.array([0.4, 0.5])).tolist()
+    [1.0, 2.0]
+    """
+
+    breaks: tuple[float, ...] = ()
+    ratios: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        if len(self.ratios) != len(self.breaks) + 1:
+            raise ValueError(f"ratios={self.ratios} must have one entry more than {self.breaks}")
+        if any(a >= b for a, b in pairwise(self.breaks)):
+            raise ValueError(f"breaks={self.breaks} must be increasing")
+        if not all(math.isfinite(ratio) and ratio >= 0 for ratio in self.ratios):
+            raise ValueError(f"ratios={self.ratios} must be finite numbers, 0 or above")
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the ratio never changes."""
+        return not self.breaks
+
+    def at(self, study_time: FloatArray) -> FloatArray:
+        """Return the ratio at each study time; at a break the one that follows it."""
+        piece = np.searchsorted(self.breaks, study_time, side="right")
+        return np.asarray(np.array(self.ratios)[piece])
+
+    def times(self, other: PiecewiseRatio) -> PiecewiseRatio:
+        """Return the product of two ratios."""
+        breaks = tuple(sorted({*self.breaks, *other.breaks}))
+        starts = np.array((-math.inf, *breaks))
+        return PiecewiseRatio(
+            breaks=breaks, ratios=tuple(map(float, self.at(starts) * other.at(starts)))
+        )
+
+
+UNIT_RATIO = PiecewiseRatio()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreatmentEffect:
+    """A hazard ratio on some transitions, in time since the latest infusion.
+
+    The full ratio acts from `onset` for as long as it `lasts`; then it ends at once, or,
+    with a `half_life`, its logarithm halves in every half-life. Fading goes in steps of a
+    quarter of the half-life and is taken as gone after six, so that every engine computes
+    with the same numbers. A further infusion takes over when its own effect sets in.
+
+    Parameters
+    ----------
+    on : tuple of (str, str)
+        Transitions (from_state, to_state) whose hazard is multiplied.
+    hazard_ratio : float
+        The full ratio, 0 or above; with a `half_life` above 0.
+    onset : float
+        Years from the infusion until the effect sets in.
+    lasts : float
+        Years for which the full ratio acts; ``inf`` for good.
+    half_life : float or None
+        Years in which the log hazard ratio halves after that.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+    """
+
+    on: tuple[tuple[str, str], ...]
+    hazard_ratio: float
+    onset: float = 0.0
+    lasts: float = math.inf
+    half_life: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.hazard_ratio) and self.hazard_ratio >= 0):
+            raise ValueError(f"hazard_ratio={self.hazard_ratio!r} must be 0 or above")
+        if not (math.isfinite(self.onset) and self.onset >= 0):
+            raise ValueError(f"onset={self.onset!r} must be 0 or above")
+        if not self.lasts >= 0:
+            raise ValueError(f"lasts={self.lasts!r} must be 0 or above")
+        if self.half_life is not None and not (
+            math.isfinite(self.half_life) and self.half_life > 0 and self.hazard_ratio > 0
+        ):
+            raise ValueError(
+                f"half_life={self.half_life!r} must be above 0, with a hazard_ratio above 0"
+            )
+
+    def _since_onset(self) -> list[tuple[float, float]]:
+        """Return (years since onset, ratio from then on) for one infusion, in order."""
+        steps = [(0.0, self.hazard_ratio)]
+        if math.isinf(self.lasts):
+            return steps
+        if self.half_life is not None:
+            for step in range(_HALF_LIVES * _STEPS_PER_HALF_LIFE):
+                middle = (step + 0.5) / _STEPS_PER_HALF_LIFE
+                begin = self.lasts + step * self.half_life / _STEPS_PER_HALF_LIFE
+                steps.append((begin, self.hazard_ratio ** (0.5**middle)))
+            end = self.lasts + _HALF_LIVES * self.half_life
+        else:
+            end = self.lasts
+        return [*steps, (end, 1.0)]
+
+    def profile(self, infusion_times: Sequence[float]) -> PiecewiseRatio:
+        """Return the ratio over study time for infusions at these study times (years)."""
+        onsets = [time + self.onset for time in sorted(infusion_times)]
+        steps: dict[float, float] = {}
+        for begin, end in zip(onsets, [*onsets[1:], math.inf], strict=True):
+            for since, ratio in self._since_onset():
+                if begin + since < end:
+                    steps[begin + since] = ratio
+        return PiecewiseRatio(breaks=tuple(steps), ratios=(1.0, *steps.values()))

@@ -1,0 +1,42 @@
+"""What every hazard can do, and the checks they share."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+from lupusim.arrays import FloatArray
+
+
+class Hazard(Protocol):
+    """A hazard of leaving a state, as a function of time on its own clock (years)."""
+
+    def hazard(self, time: FloatArray) -> FloatArray:
+        """Return the hazard h(t), per year; same shape as `time`."""
+        ...
+
+    def cumulative(self, time: FloatArray) -> FloatArray:
+        """Return the cumulative hazard H(t); unitless, same shape as `time`, ``H(inf)`` allowed."""
+        ...
+
+    def inverse_cumulative(self, cumulative: FloatArray) -> FloatArray:
+        """Return the time at which H reaches `cumulative`; ``inf`` where it never does."""
+        ...
+
+    def mean(self) -> float:
+        """Return the mean time to the event were this the only way out; ``inf`` if none exists."""
+        ...
+
+
+def check_positive(**values: float) -> None:
+    """Raise ValueError unless every named value is a finite number above 0."""
+    for name, value in values.items():
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(f"{name}={value!r} must be a finite number above 0")
+
+
+def check_finite(**values: float) -> None:
+    """Raise ValueError unless every named value is a finite number."""
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise ValueError(f"{name}={value!r} must be a finite number")

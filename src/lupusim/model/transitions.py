@@ -1,0 +1,119 @@
+"""One way out of a state: its hazard, the clock it runs on, the ratio that multiplies it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.model.effects import UNIT_RATIO, PiecewiseRatio
+from lupusim.model.hazards import Hazard
+
+
+class Clock(Enum):
+    """The time that a hazard runs on."""
+
+    RESET = "reset"
+    """Time in the present state (semi-Markov)."""
+    FORWARD = "forward"
+    """Study time (Markov)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """A way from one state to another.
+
+    Its hazard at study time `s` is ``hazard(clock time) * ratio(s)``, times what a latent
+    class or a patient's covariates put on top.
+
+    Parameters
+    ----------
+    from_state, to_state : str
+        Names of two different states.
+    hazard : Hazard
+        Per year, as a function of years on the clock.
+    clock : Clock
+        Reset (time in the present state) or forward (study time).
+    ratio : PiecewiseRatio
+        Treatment effect over study time.
+    """
+
+    from_state: str
+    to_state: str
+    hazard: Hazard
+    clock: Clock = Clock.RESET
+    ratio: PiecewiseRatio = UNIT_RATIO
+
+    @property
+    def label(self) -> str:
+        """The transition as files write it, such as ``active -> death``."""
+        return f"{self.from_state} -> {self.to_state}"
+
+    def clock_start(self, entry_time: FloatArray, time_in_state: FloatArray | float) -> FloatArray:
+        """Return the clock's reading (years) at study time `entry_time`."""
+        if self.clock is Clock.FORWARD:
+            return entry_time
+        return np.broadcast_to(np.asarray(time_in_state, dtype=float), entry_time.shape)
+
+    def sojourn_time(
+        self,
+        entry_time: FloatArray,
+        threshold: FloatArray,
+        *,
+        time_in_state: FloatArray | float = 0.0,
+    ) -> FloatArray:
+        """Return the time until this transition's cumulative hazard has grown by `threshold`.
+
+        Parameters
+        ----------
+        entry_time : (n_patients,) array
+            Study time (years) from which the stay is watched.
+        threshold : (n_patients,) array
+            Unit-exponential draws, divided by whatever else multiplies the hazard.
+        time_in_state : float or (n_patients,) array
+            Years already spent in the state at `entry_time`.
+
+        Returns
+        -------
+        (n_patients,) array
+            Years from `entry_time`; ``inf`` where the transition never fires.
+        """
+        if not self.ratio.is_constant:
+            return self._piecewise_sojourn_time(entry_time, threshold, time_in_state)
+        ratio = self.ratio.ratios[0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scaled = threshold if ratio == 1 else threshold / ratio
+        if self.clock is Clock.RESET and isinstance(time_in_state, float) and time_in_state == 0:
+            return self.hazard.inverse_cumulative(scaled)
+        start = self.clock_start(entry_time, time_in_state)
+        return self.hazard.inverse_cumulative(self.hazard.cumulative(start) + scaled) - start
+
+    def _piecewise_sojourn_time(
+        self, entry_time: FloatArray, threshold: FloatArray, time_in_state: FloatArray | float
+    ) -> FloatArray:
+        """Walk through the pieces of the ratio until the threshold is used up."""
+        shift = self.clock_start(entry_time, time_in_state) - entry_time
+        sojourn = np.full(entry_time.shape, np.inf)
+        remaining = np.array(threshold, dtype=float)
+        begin = np.array(entry_time, dtype=float)
+        height = self.hazard.cumulative(begin + shift)
+        waiting = np.arange(entry_time.size)
+        for end, ratio in zip((*self.ratio.breaks, np.inf), self.ratio.ratios, strict=True):
+            here = waiting[begin[waiting] < end]
+            if here.size == 0:
+                continue
+            stop = self.hazard.cumulative(np.full(here.size, end) + shift[here])
+            with np.errstate(invalid="ignore"):
+                growth = np.where(ratio > 0, ratio * (stop - height[here]), 0.0)
+            fires = remaining[here] <= growth
+            winner = here[fires]
+            if winner.size:
+                reached = height[winner] + remaining[winner] / ratio
+                clock_time = self.hazard.inverse_cumulative(reached)
+                sojourn[winner] = clock_time - shift[winner] - entry_time[winner]
+            remaining[here] -= growth
+            begin[here], height[here] = end, stop
+            waiting = np.setdiff1d(waiting, winner, assume_unique=True)
+        return sojourn

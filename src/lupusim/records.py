@@ -1,0 +1,339 @@
+"""What happened (histories) and who listens (recorders).
+
+An engine tells recorders of every transition, in batches: a batch holds patients who leave
+the same state, each at most once, and a patient's batches come in the order of time. What
+an endpoint does not need is never stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rows = IntArray | slice
+"""Which patients: positions in the recorders' arrays."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cohort:
+    """The patients whom an engine is asked to follow.
+
+    Parameters
+    ----------
+    n_patients : int
+        How many.
+    rows : integer array (n_patients,) or slice
+        Their positions in the recorders' arrays. Default: the first ones.
+    hazard_ratio : (n_transitions, n_patients) array or None
+        What multiplies each patient's hazards (covariates, frailty), on top of the model.
+    """
+
+    n_patients: int
+    rows: Rows = slice(None)
+    hazard_ratio: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transitions:
+    """A batch of transitions out of one state.
+
+    Parameters
+    ----------
+    rows : integer array (n,) or slice
+        The patients, each at most once.
+    from_state : int
+        The state they leave.
+    to_state : (n,) array
+        The state each enters.
+    entry_time, time : (n,) arrays
+        Study times (years) at which they had entered the old state and enter the new one.
+    """
+
+    rows: Rows
+    from_state: int
+    to_state: StateArray
+    entry_time: FloatArray
+    time: FloatArray
+
+
+class Recorder(Protocol):
+    """Listens to the transitions of an engine."""
+
+    def start(self, rows: Rows, state: StateArray) -> None:
+        """Take note of the states in which these patients start, at study time 0."""
+        ...
+
+    def record(self, batch: Transitions) -> None:
+        """Take note of a batch of transitions."""
+        ...
+
+
+class StateAt:
+    """Keeps the state of every patient at given study times.
+
+    Parameters
+    ----------
+    times : sequence of float
+        Study times, years.
+    n_patients : int
+        Rows of the recorder.
+
+    Attributes
+    ----------
+    states : (n_times, n_patients) int8 array
+        Position of the state in the model; a transition at exactly that time has happened.
+    """
+
+    def __init__(self, times: Sequence[float], n_patients: int) -> None:
+        self.times = np.asarray(times, dtype=float)
+        self.states: StateArray = np.zeros((self.times.size, n_patients), dtype=np.int8)
+
+    def start(self, rows: Rows, state: StateArray) -> None:
+        """Take note of the starting states."""
+        self.states[:, rows] = state
+
+    def record(self, batch: Transitions) -> None:
+        """Overwrite the state at every later time."""
+        for states, time in zip(self.states, self.times, strict=True):
+            passed = batch.time <= time
+            if isinstance(batch.rows, slice):
+                np.copyto(states[batch.rows], batch.to_state, where=passed)
+            else:
+                states[batch.rows[passed]] = batch.to_state[passed]
+
+
+class FirstEntry:
+    """Keeps when each patient first enters one of a set of states.
+
+    Parameters
+    ----------
+    states : iterable of int
+        Positions of the states.
+    n_patients : int
+        Rows of the recorder.
+    after : FirstEntry or None
+        Count only entries after this one's (strictly later in the order of events).
+
+    Attributes
+    ----------
+    time : (n_patients,) array
+        Study time (years); 0 for those who start there, ``inf`` for those never seen there.
+    """
+
+    def __init__(
+        self, states: Iterable[int], n_patients: int, *, after: FirstEntry | None = None
+    ) -> None:
+        self.member: BoolArray = np.zeros(128, dtype=bool)
+        self.member[list(states)] = True
+        self.time = np.full(n_patients, np.inf)
+        self.after = after
+
+    def start(self, rows: Rows, state: StateArray) -> None:
+        """Take note of those who start in the set."""
+        self.time[rows] = np.where(self.member[state] & (self.after is None), 0.0, np.inf)
+
+    def record(self, batch: Transitions) -> None:
+        """Take note of first entries."""
+        entered = self.member[batch.to_state]
+        if self.after is not None:
+            entered &= self.after.time[batch.rows] <= batch.entry_time
+        if isinstance(batch.rows, slice):
+            time = self.time[batch.rows]
+            np.minimum(time, batch.time, out=time, where=entered)
+        else:
+            rows = batch.rows[entered]
+            self.time[rows] = np.minimum(self.time[rows], batch.time[entered])
+
+
+class TimeIn:
+    """Keeps how long each patient is in a set of states up to a study time.
+
+    Parameters
+    ----------
+    states : iterable of int
+        Positions of the states.
+    until : float
+        Study time, years.
+    n_patients : int
+        Rows of the recorder.
+
+    Attributes
+    ----------
+    time : (n_patients,) array
+        Years.
+    """
+
+    def __init__(self, states: Iterable[int], until: float, n_patients: int) -> None:
+        self.member: BoolArray = np.zeros(128, dtype=bool)
+        self.member[list(states)] = True
+        self.until = until
+        self.time = np.zeros(n_patients)
+
+    def start(self, rows: Rows, state: StateArray) -> None:
+        """Credit those who start in the set with all the time there is."""
+        self.time[rows] = np.where(self.member[state], self.until, 0.0)
+
+    def record(self, batch: Transitions) -> None:
+        """Credit an entry with the time left, and take it back at the exit."""
+        change = self.member[batch.to_state].astype(float) - self.member[batch.from_state]
+        self.time[batch.rows] += change * np.maximum(self.until - batch.time, 0.0)
+
+
+class HazardAlong:
+    """Keeps when a process whose constant hazard depends on the present state first strikes.
+
+    Dropout and rescue are such processes: they run beside the disease and don't stop it.
+
+    Parameters
+    ----------
+    rates : (n_states,) array
+        Hazard per year in each state, 0 or above.
+    threshold : (n_patients,) array
+        Unit-exponential draws.
+    """
+
+    def __init__(self, rates: FloatArray, threshold: FloatArray) -> None:
+        self.rates = rates
+        self.remaining = threshold.copy()
+        self.state: StateArray = np.zeros(threshold.size, dtype=np.int8)
+        self.since = np.zeros(threshold.size)
+        self.struck = np.full(threshold.size, np.inf)
+
+    def start(self, rows: Rows, state: StateArray) -> None:
+        """Take note of the starting states."""
+        self.state[rows] = state
+
+    def record(self, batch: Transitions) -> None:
+        """Use up the threshold over the stay that ends."""
+        rows, rate = batch.rows, self.rates[batch.from_state]
+        if rate > 0:
+            reached = batch.entry_time + np.maximum(self.remaining[rows], 0.0) / rate
+            hit = (reached <= batch.time) & np.isinf(self.struck[rows])
+            self.struck[rows] = np.where(hit, reached, self.struck[rows])
+            self.remaining[rows] -= rate * (batch.time - batch.entry_time)
+        self.state[rows] = batch.to_state
+        self.since[rows] = batch.time
+
+    @property
+    def time(self) -> FloatArray:
+        """Study time (years) at which it strikes, ``inf`` for never; shape (n_patients,)."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            open_end = self.since + np.maximum(self.remaining, 0.0) / self.rates[self.state]
+        later = np.where(self.rates[self.state] > 0, open_end, np.inf)
+        return np.asarray(np.minimum(self.struck, later))
+
+
+class TransitionLog:
+    """Keeps every transition.
+
+    Parameters
+    ----------
+    n_patients : int
+        Rows of the recorder.
+    """
+
+    def __init__(self, n_patients: int) -> None:
+        self.initial: StateArray = np.zeros(n_patients, dtype=np.int8)
+        self._batches: list[Transitions] = []
+
+    def start(self, rows: Rows, state: StateArray) -> None:
+        """Take note of the starting states."""
+        self.initial[rows] = state
+
+    def record(self, batch: Transitions) -> None:
+        """Keep the batch; engines never write to arrays they have handed over."""
+        self._batches.append(batch)
+
+    def columns(self) -> dict[str, FloatArray | IntArray | StateArray]:
+        """Return all transitions, as arrays of one length, in the order they were told."""
+        everyone = np.arange(self.initial.size)
+        batches = self._batches
+        no_rows, no_states, no_times = np.empty(0, np.intp), np.empty(0, np.int8), np.empty(0)
+        from_states = np.array([batch.from_state for batch in batches], dtype=np.int8)
+        return {
+            "patient": np.concatenate([no_rows, *(everyone[b.rows] for b in batches)]),
+            "from_state": np.repeat(from_states, [b.time.size for b in batches]),
+            "to_state": np.concatenate([no_states, *(b.to_state for b in batches)]),
+            "entry_time": np.concatenate([no_times, *(b.entry_time for b in batches)]),
+            "time": np.concatenate([no_times, *(b.time for b in batches)]),
+        }
+
+
+class Histories:
+    """Complete histories of many patients.
+
+    Parameters
+    ----------
+    states : tuple of str
+        Names of the states, in the model's order.
+    horizon : float
+        Study time (years) up to which everybody was followed.
+    log : TransitionLog
+        Every transition up to the horizon.
+    """
+
+    def __init__(self, states: tuple[str, ...], horizon: float, log: TransitionLog) -> None:
+        self.states = states
+        self.horizon = horizon
+        self.initial = log.initial
+        self._columns = log.columns()
+
+    @property
+    def n_patients(self) -> int:
+        """How many patients there are."""
+        return self.initial.size
+
+    def transitions(self) -> pd.DataFrame:
+        """Return a row per transition, by patient and time.
+
+        Columns: `patient` (from 0), `from_state`, `to_state` (names), `entry_time`
+        (study time at which the old state was entered), `study_time` (of the transition),
+        `sojourn_time`; all times in years.
+        """
+        import pandas as pd
+
+        order = np.lexsort((self._columns["time"], self._columns["patient"]))
+        column = {name: values[order] for name, values in self._columns.items()}
+        names = np.array(self.states, dtype=object)
+        return pd.DataFrame(
+            {
+                "patient": column["patient"],
+                "from_state": pd.Categorical(names[column["from_state"]], self.states),
+                "to_state": pd.Categorical(names[column["to_state"]], self.states),
+                "entry_time": column["entry_time"],
+                "study_time": column["time"],
+                "sojourn_time": column["time"] - column["entry_time"],
+            }
+        )
+
+    def occupancy(self, times: Sequence[float] | FloatArray) -> pd.DataFrame:
+        """Return the share of patients in each state at study times (years, up to the horizon).
+
+        Raises
+        ------
+        ValueError
+            If a time is below 0 or beyond the horizon.
+        """
+        import pandas as pd
+
+        at = np.atleast_1d(np.asarray(times, dtype=float))
+        if at.size and not (at.min() >= 0 and at.max() <= self.horizon):
+            raise ValueError(f"times={at.tolist()} must lie from 0 to the horizon {self.horizon}")
+        n_states = len(self.states)
+        start = np.bincount(self.initial, minlength=n_states)
+        counts = np.tile(start.astype(float), (at.size, 1))
+        for state in range(n_states):
+            entered = np.sort(self._columns["time"][self._columns["to_state"] == state])
+            left = np.sort(self._columns["time"][self._columns["from_state"] == state])
+            counts[:, state] += np.searchsorted(entered, at, side="right")
+            counts[:, state] -= np.searchsorted(left, at, side="right")
+        index = pd.Index(at, name="study_time")
+        return pd.DataFrame(counts / self.n_patients, index=index, columns=list(self.states))

@@ -1,0 +1,39 @@
+"""The only place that makes random generators: one named stream per purpose."""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+import numpy as np
+
+
+def stream(seed: int, *name: int | str) -> np.random.Generator:
+    """Return the generator reserved for one purpose.
+
+    The same seed and name give the same numbers on every machine, in whatever order and
+    on however many cores the streams are asked for; different names are independent.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the whole run, 0 or above.
+    *name : int or str
+        What the numbers are for, such as ``stream(1, "block", 7, "arm", "placebo")``.
+
+    Raises
+    ------
+    ValueError
+        If `seed` is negative or not a whole number.
+
+    Examples
+    --------
+    >>> bool(stream(1, "dropout").random() == stream(1, "dropout").random())
+    True
+    >>> bool(stream(1, "dropout").random() == stream(1, "enrollment").random())
+    False
+    """
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"seed={seed!r} must be a whole number, 0 or above")
+    key = [part if isinstance(part, int) else crc32(part.encode()) for part in name]
+    # SPEED: SFC64 draws exponentials 15 to 30 % faster than PCG64 (benchmarks/engine.py).
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=key)))
