@@ -8,7 +8,7 @@ an endpoint does not need is never stored.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -37,7 +37,7 @@ class Cohort:
     """
 
     n_patients: int
-    rows: Rows = slice(None)
+    rows: Rows = field(default_factory=lambda: slice(None))
     hazard_ratio: FloatArray | None = None
 
 

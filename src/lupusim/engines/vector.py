@@ -1,0 +1,257 @@
+"""The vectorised engine: patients in the same state take their next step together.
+
+In every round the patients of one state (and latent class) draw how long they stay and
+where they go; recorders are told, and the patients join those who wait in the next state.
+Nobody waits for anybody else: a round is the n-th stay of each patient, not a time step.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lupusim.arrays import FloatArray, IntArray, StateArray
+from lupusim.model import MultiStateModel, Transition
+from lupusim.records import Cohort, Recorder, Rows, Transitions
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A way out of a state for the patients of one latent class."""
+
+    transition: Transition
+    position: int
+    ratio: float
+    target: int
+    target_is_left: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Patients who draw together: of one class, in one state, after equal time in it."""
+
+    latent_class: int
+    state: int
+    time_in_state: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Members of a group: positions in the cohort (None for everybody) and entry times."""
+
+    who: IntArray | None
+    entry_time: FloatArray
+
+
+_Front = dict[_Group, list[_Waiting]]
+
+
+def simulate(
+    model: MultiStateModel,
+    cohort: Cohort,
+    *,
+    horizon: float,
+    recorders: Sequence[Recorder],
+    rng: np.random.Generator,
+) -> None:
+    """Follow every patient of a cohort from study time 0 to the horizon.
+
+    Parameters
+    ----------
+    model : MultiStateModel
+        The disease, under treatment if there is one.
+    cohort : Cohort
+        Who is followed; about 30,000 patients at a time keep all arrays in cache.
+    horizon : float
+        Study time (years) after which nothing is told; ``inf`` where an absorbing state
+        ends every history.
+    recorders : sequence of Recorder
+        Whom to tell.
+    rng : numpy.random.Generator
+        The stream reserved for this cohort.
+    """
+    ways = _ways_out(model)
+    front = _enroll(model, cohort, recorders, rng)
+    while front:
+        following: _Front = defaultdict(list)
+        for group, waiting in front.items():
+            exits = ways[group.latent_class][group.state]
+            if exits:
+                step = _Step(group, exits, cohort, _merge(waiting))
+                step.take(following, horizon, recorders, rng)
+        front = following
+
+
+def _ways_out(model: MultiStateModel) -> list[list[tuple[_Way, ...]]]:
+    """Return the ways out by latent class and state; those closed to a class are left out."""
+    is_left = [bool(model.outgoing(state)) for state in model.states]
+    table = []
+    for latent_class in model.latent_classes:
+        ratios = model.class_ratios(latent_class)
+        by_state = []
+        for state in model.states:
+            targets = [
+                (k, model.index(model.transitions[k].to_state)) for k in model.outgoing(state)
+            ]
+            by_state.append(
+                tuple(
+                    _Way(model.transitions[k], k, ratios[k], target, is_left[target])
+                    for k, target in targets
+                    if ratios[k] > 0
+                )
+            )
+        table.append(by_state)
+    return table
+
+
+def _share_out(probabilities: Sequence[float], n: int, rng: np.random.Generator) -> IntArray:
+    """Draw `n` categories; a certain one costs no random numbers."""
+    if max(probabilities) == 1:
+        return np.full(n, int(np.argmax(probabilities)))
+    cumulative = np.cumsum(probabilities)
+    return np.searchsorted(cumulative / cumulative[-1], rng.random(n), side="right")
+
+
+def _enroll(
+    model: MultiStateModel,
+    cohort: Cohort,
+    recorders: Sequence[Recorder],
+    rng: np.random.Generator,
+) -> _Front:
+    """Draw everybody's latent class and start, tell the recorders, and form the first groups."""
+    n = cohort.n_patients
+    starts = [model.index(start.state) for start in model.starts]
+    chosen = _share_out([start.probability for start in model.starts], n, rng)
+    state = np.array(starts, dtype=np.int8)[chosen]
+    for recorder in recorders:
+        recorder.start(cohort.rows, state)
+    classes = _share_out([c.probability for c in model.latent_classes], n, rng)
+    front: _Front = defaultdict(list)
+    kind = chosen * len(model.latent_classes) + classes
+    for code in range(len(starts) * len(model.latent_classes)):
+        who = np.flatnonzero(kind == code)
+        if who.size:
+            start, latent_class = divmod(code, len(model.latent_classes))
+            group = _Group(latent_class, starts[start], float(model.starts[start].time_in_state))
+            everybody = who.size == n
+            front[group].append(_Waiting(None if everybody else who, np.zeros(who.size)))
+    return front
+
+
+def _merge(waiting: list[_Waiting]) -> _Waiting:
+    """Join those who came into a group from different states."""
+    if len(waiting) == 1:
+        return waiting[0]
+    who = np.concatenate([part.who for part in waiting if part.who is not None])
+    return _Waiting(who, np.concatenate([part.entry_time for part in waiting]))
+
+
+class _Step:
+    """The next step of one group of patients."""
+
+    def __init__(
+        self, group: _Group, ways: tuple[_Way, ...], cohort: Cohort, waiting: _Waiting
+    ) -> None:
+        self.group = group
+        self.ways = ways
+        self.cohort = cohort
+        self.who = waiting.who
+        self.entry_time = waiting.entry_time
+
+    def take(
+        self,
+        following: _Front,
+        horizon: float,
+        recorders: Sequence[Recorder],
+        rng: np.random.Generator,
+    ) -> None:
+        """Draw the step, tell the recorders, and let the patients join their next groups."""
+        time, winner = self._race(rng)
+        time += self.entry_time
+        time, winner = self._cut(time, winner, horizon)
+        if time.size == 0:
+            return
+        targets: StateArray = np.array([way.target for way in self.ways], dtype=np.int8)
+        batch = Transitions(
+            rows=self._rows(),
+            from_state=self.group.state,
+            to_state=targets[winner],
+            entry_time=self.entry_time,
+            time=time,
+        )
+        for recorder in recorders:
+            recorder.record(batch)
+        self._send_on(following, time, winner)
+
+    def _race(self, rng: np.random.Generator) -> tuple[FloatArray, StateArray]:
+        """Race the competing transitions: each fires when its own threshold is reached.
+
+        Returns the sojourn times of the (n,) members and the number of the way each takes;
+        ``inf`` and 0 where none ever fires.
+        """
+        n = self.entry_time.size
+        sojourn = np.empty(0)
+        winner: StateArray = np.zeros(n, dtype=np.int8)
+        for number, way in enumerate(self.ways):
+            latent = way.transition.sojourn_time(
+                self.entry_time,
+                self._threshold(way, rng.standard_exponential(n)),
+                time_in_state=self.group.time_in_state,
+            )
+            if number == 0:
+                sojourn = latent
+                continue
+            earlier = latent < sojourn
+            np.copyto(winner, np.int8(number), where=earlier)
+            np.minimum(sojourn, latent, out=sojourn)
+        return sojourn, winner
+
+    def _threshold(self, way: _Way, exponential: FloatArray) -> FloatArray:
+        """Divide the unit-exponential draws by what the class and the patient multiply."""
+        if way.ratio != 1:
+            exponential /= way.ratio
+        if self.cohort.hazard_ratio is not None:
+            ratio = self.cohort.hazard_ratio[way.position]
+            with np.errstate(divide="ignore"):
+                exponential /= ratio if self.who is None else ratio[self.who]
+        return exponential
+
+    def _cut(
+        self, time: FloatArray, winner: StateArray, horizon: float
+    ) -> tuple[FloatArray, StateArray]:
+        """Drop those whose stay outlasts the horizon."""
+        moved = time < np.inf if np.isinf(horizon) else time <= horizon
+        kept = np.flatnonzero(moved)
+        if kept.size == time.size:
+            return time, winner
+        self.who = kept if self.who is None else self.who[kept]
+        self.entry_time = self.entry_time[kept]
+        return time[kept], winner[kept]
+
+    def _rows(self) -> Rows:
+        rows = self.cohort.rows
+        if self.who is None:
+            return rows
+        if isinstance(rows, slice):
+            return self.who + rows.start if rows.start else self.who
+        return rows[self.who]
+
+    def _send_on(self, following: _Front, time: FloatArray, winner: StateArray) -> None:
+        """Let those who reached a state that can be left wait there for the next round."""
+        for number, way in enumerate(self.ways):
+            if not way.target_is_left:
+                continue
+            group = _Group(self.group.latent_class, way.target, 0.0)
+            if len(self.ways) == 1:
+                following[group].append(_Waiting(self._present(), time))
+                continue
+            chosen = np.flatnonzero(winner == number)
+            if chosen.size:
+                who = chosen if self.who is None else self.who[chosen]
+                following[group].append(_Waiting(who, time[chosen]))
+
+    def _present(self) -> IntArray:
+        return np.arange(self.entry_time.size) if self.who is None else self.who
