@@ -1,1 +1,41 @@
-"""trial."""
+"""The trial: arms, allocation, enrollment, visits, dropout, endpoints, data cutoff."""
+
+from __future__ import annotations
+
+from lupusim.trial.allocation import Allocation, PermutedBlocks, SimpleRandomization
+from lupusim.trial.design import Analysis, Arm, Infusions, Trial, Verdict
+from lupusim.trial.dropout import Dropout
+from lupusim.trial.endpoints import Better, Endpoint, Responder, TimeToEvent
+from lupusim.trial.enrollment import (
+    Enrollment,
+    PiecewiseEnrollment,
+    PoissonEnrollment,
+    UniformEnrollment,
+)
+from lupusim.trial.looks import AfterLastPatient, AtCalendarTime, AtEvents, Cutoff
+from lupusim.trial.population import Population
+
+__all__ = [
+    "AfterLastPatient",
+    "Allocation",
+    "Analysis",
+    "Arm",
+    "AtCalendarTime",
+    "AtEvents",
+    "Better",
+    "Cutoff",
+    "Dropout",
+    "Endpoint",
+    "Enrollment",
+    "Infusions",
+    "PermutedBlocks",
+    "PiecewiseEnrollment",
+    "PoissonEnrollment",
+    "Population",
+    "Responder",
+    "SimpleRandomization",
+    "TimeToEvent",
+    "Trial",
+    "UniformEnrollment",
+    "Verdict",
+]

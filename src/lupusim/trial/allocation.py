@@ -1,0 +1,128 @@
+"""Who gets which arm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from lupusim.arrays import IntArray, StateArray
+
+_TABLE_LIMIT = 1000  # with more distinct blocks than this, blocks are shuffled instead
+
+
+class Allocation(Protocol):
+    """A way of randomizing patients to arms."""
+
+    def assign(
+        self,
+        ratio: Sequence[int],
+        stratum: IntArray,
+        *,
+        rng: np.random.Generator,
+    ) -> StateArray:
+        """Return the arm of each patient, shape (n_replicates, n_patients).
+
+        Parameters
+        ----------
+        ratio : sequence of int
+            Allocation ratio of the arms, whole numbers.
+        stratum : (n_replicates, n_patients) integer array
+            Stratum of each patient, in the order of randomization.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimpleRandomization:
+    """Every patient is randomized independently."""
+
+    def assign(
+        self,
+        ratio: Sequence[int],
+        stratum: IntArray,
+        *,
+        rng: np.random.Generator,
+    ) -> StateArray:
+        """Return the arm of each patient, shape (n_replicates, n_patients)."""
+        cards = np.repeat(np.arange(len(ratio), dtype=np.int8), ratio)
+        return np.asarray(cards[rng.integers(cards.size, size=stratum.shape)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermutedBlocks:
+    """Randomization in permuted blocks, within each stratum.
+
+    Parameters
+    ----------
+    block_size : int
+        Patients per block; a multiple of the sum of the allocation ratio.
+    """
+
+    block_size: int
+
+    def assign(
+        self,
+        ratio: Sequence[int],
+        stratum: IntArray,
+        *,
+        rng: np.random.Generator,
+    ) -> StateArray:
+        """Return the arm of each patient, shape (n_replicates, n_patients).
+
+        Raises
+        ------
+        ValueError
+            If the block size is no multiple of the sum of the ratio.
+        """
+        repeats, rest = divmod(self.block_size, sum(ratio))
+        if rest or repeats < 1:
+            raise ValueError(
+                f"block_size={self.block_size} must be a multiple of {sum(ratio)}, "
+                "the sum of the allocation ratio"
+            )
+        block = np.repeat(np.arange(len(ratio), dtype=np.int8), np.multiply(ratio, repeats))
+        n_strata = int(stratum.max(initial=0)) + 1
+        if n_strata == 1:
+            return self._sequence(block, stratum.shape, rng)
+        arm = np.empty(stratum.shape, dtype=np.int8)
+        for level in range(n_strata):
+            here = stratum == level
+            rank = np.cumsum(here, axis=1) - 1
+            sequence = self._sequence(block, stratum.shape, rng)
+            arm[here] = np.take_along_axis(sequence, np.maximum(rank, 0), axis=1)[here]
+        return arm
+
+    def _sequence(
+        self, block: StateArray, shape: tuple[int, ...], rng: np.random.Generator
+    ) -> StateArray:
+        """Return permuted blocks end to end, cut to `shape`."""
+        n_replicates, n_patients = shape
+        n_blocks = -(-n_patients // self.block_size)
+        size = (n_replicates, n_blocks)
+        counts = np.bincount(block)
+        n_distinct = math.factorial(block.size) // math.prod(map(math.factorial, counts.tolist()))
+        if n_distinct <= _TABLE_LIMIT:
+            # SPEED: every distinct block is listed once, and blocks are drawn by number
+            # (benchmarks/engine.py).
+            table = _distinct_permutations(block, counts)
+            blocks = table[rng.integers(len(table), size=size)]
+        else:
+            blocks = block[np.argsort(rng.random((*size, block.size)), axis=2)]
+        return np.asarray(blocks.reshape(n_replicates, -1)[:, :n_patients])
+
+
+def _distinct_permutations(block: StateArray, counts: IntArray) -> StateArray:
+    """Return every distinct order of a block, a row each."""
+    rows: list[tuple[int, ...]] = [()]
+    for _ in range(block.size):
+        rows = [
+            (*row, arm)
+            for row in rows
+            for arm in range(counts.size)
+            if row.count(arm) < counts[arm]
+        ]
+    return np.array(rows, dtype=np.int8)

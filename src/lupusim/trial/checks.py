@@ -1,0 +1,170 @@
+"""What can be wrong with a trial; all of it is found at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from lupusim.errors import Problem
+from lupusim.model.checks import nearest
+from lupusim.trial.allocation import PermutedBlocks
+from lupusim.trial.endpoints import Endpoint, Responder
+from lupusim.trial.looks import AtCalendarTime, AtEvents
+
+if TYPE_CHECKING:
+    from lupusim.trial.design import Trial
+
+_TIME_TOLERANCE = 1e-9
+
+
+def trial_problems(trial: Trial) -> list[Problem]:
+    """Return everything that is wrong with a trial, in the order of its file."""
+    return [
+        *_arm_problems(trial),
+        *_allocation_problems(trial),
+        *_follow_up_problems(trial),
+        *_endpoint_problems("endpoints.primary", trial.primary, trial),
+        *(
+            problem
+            for k, endpoint in enumerate(trial.secondary)
+            for problem in _endpoint_problems(f"endpoints.secondary.{k}", endpoint, trial)
+        ),
+        *_dropout_problems(trial),
+        *_analysis_problems(trial),
+    ]
+
+
+def _arm_problems(trial: Trial) -> Iterator[Problem]:
+    if len(trial.arms) not in (1, 2):
+        yield Problem(
+            key="arms",
+            fault=f"there are {len(trial.arms)} arms",
+            fix="Give one arm, or a control and an experimental arm.",
+        )
+    names = [arm.name for arm in trial.arms]
+    if len(set(names)) < len(names):
+        yield Problem(key="arms", fault=f"names {names} repeat", fix="Give each its own name.")
+    for k, arm in enumerate(trial.arms):
+        if arm.model.states != trial.states:
+            yield Problem(
+                key=f"arms.{k}.model",
+                fault=f"the states of {arm.model.name!r} are not those of the other arm",
+                fix=f"Use a model with the states {', '.join(trial.states)}.",
+            )
+    if trial.n_patients < 2 * len(trial.arms):
+        yield Problem(
+            key="sample_size",
+            fault=f"{trial.n_patients} patients are fewer than two per arm",
+            fix=f"Give at least {2 * len(trial.arms)}.",
+        )
+
+
+def _allocation_problems(trial: Trial) -> Iterator[Problem]:
+    allocation, total = trial.allocation, sum(trial.ratio)
+    if isinstance(allocation, PermutedBlocks) and (
+        allocation.block_size < 1 or allocation.block_size % total
+    ):
+        yield Problem(
+            key="allocation.block_size",
+            fault=f"{allocation.block_size} is no multiple of {total}, the sum of the ratio",
+            fix=f"Give {total}, {2 * total}, {3 * total} ...",
+        )
+    yield from _factor_problems("allocation.stratify_by", trial.stratify_by, trial)
+
+
+def _factor_problems(key: str, names: tuple[str, ...], trial: Trial) -> Iterator[Problem]:
+    for name in names:
+        if name not in trial.population.factors:
+            yield Problem(
+                key=key,
+                fault=f"the population has no factor {name!r}",
+                fix=nearest(name, trial.population.factors),
+            )
+
+
+def _follow_up_problems(trial: Trial) -> Iterator[Problem]:
+    if not trial.follow_up > 0:
+        yield Problem(
+            key="follow_up", fault=f"{trial.follow_up!r} is not above 0", fix="Give a duration."
+        )
+    by_itself = isinstance(trial.cutoff, AtCalendarTime | AtEvents)
+    if math.isinf(trial.follow_up) and not by_itself:
+        yield Problem(
+            key="follow_up",
+            fault="it is missing, and the cutoff needs it",
+            fix="Give a duration such as 52 weeks, or a look at events or a calendar time.",
+        )
+    for visit in trial.visits:
+        if not 0 <= visit <= trial.follow_up + _TIME_TOLERANCE:
+            yield Problem(
+                key="visits",
+                fault=f"a visit at {visit:.4g} years lies outside the follow-up",
+                fix="Give study times from 0 to the end of follow-up.",
+            )
+
+
+def _endpoint_problems(key: str, endpoint: Endpoint, trial: Trial) -> Iterator[Problem]:
+    if isinstance(endpoint, Responder):
+        named = {"states": endpoint.states}
+        yield from _visit_problems(key, endpoint, trial)
+    else:
+        named = {
+            "events": endpoint.events,
+            "origin": endpoint.origin,
+            "competing": endpoint.competing,
+        }
+    for part, states in named.items():
+        for state in states:
+            if state not in trial.states:
+                yield Problem(
+                    key=f"{key}.{part}",
+                    fault=f"{state!r} is not a state of the model",
+                    fix=nearest(state, trial.states),
+                )
+
+
+def _visit_problems(key: str, endpoint: Responder, trial: Trial) -> Iterator[Problem]:
+    if endpoint.at > trial.follow_up + _TIME_TOLERANCE:
+        yield Problem(
+            key=f"{key}.at",
+            fault=f"{endpoint.at:.4g} years lies beyond the follow-up of {trial.follow_up:.4g}",
+            fix="Follow patients longer, or ask earlier.",
+        )
+    elif all(abs(endpoint.at - visit) > _TIME_TOLERANCE for visit in trial.visits):
+        yield Problem(
+            key=f"{key}.at",
+            fault=f"there is no visit at {endpoint.at:.4g} years",
+            fix="Add it to visits: states are seen at visits only.",
+        )
+
+
+def _dropout_problems(trial: Trial) -> Iterator[Problem]:
+    for state in trial.dropout.by_state:
+        if state not in trial.states:
+            yield Problem(
+                key=f"dropout.by_state.{state}",
+                fault=f"{state!r} is not a state of the model",
+                fix=nearest(state, trial.states),
+            )
+
+
+def _analysis_problems(trial: Trial) -> Iterator[Problem]:
+    if trial.analysis is not None and len(trial.arms) == 1:
+        yield Problem(
+            key="analysis",
+            fault="a test compares two arms, and there is one",
+            fix="Remove the analysis (the trial then estimates), or add a control arm.",
+        )
+    if trial.analysis is None and len(trial.arms) == 2:
+        yield Problem(
+            key="analysis", fault="it is missing", fix="Name the test that compares the arms."
+        )
+    if trial.analysis is not None:
+        yield from _factor_problems("analysis.stratify_by", trial.analysis.stratify_by, trial)
+    if isinstance(trial.cutoff, AtEvents) and isinstance(trial.primary, Responder):
+        yield Problem(
+            key="looks.0.when.events",
+            fault="the primary endpoint is a response at a visit, which has no events",
+            fix="Cut the data after the last patient's visit or at a calendar time.",
+        )

@@ -1,0 +1,208 @@
+"""A trial: arms, patients, observation, endpoints, and the analysis that decides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from lupusim.arrays import BoolArray, FloatArray
+from lupusim.model import MultiStateModel, TreatmentEffect
+from lupusim.trial.allocation import Allocation, PermutedBlocks
+from lupusim.trial.dropout import Dropout
+from lupusim.trial.endpoints import Endpoint
+from lupusim.trial.enrollment import Enrollment
+from lupusim.trial.looks import Cutoff
+from lupusim.trial.population import Population
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Infusions:
+    """Cells given to the patients of an arm.
+
+    Parameters
+    ----------
+    cells_per_kg : float
+        Dose of each infusion, cells per kg of body weight, above 0.
+    at : tuple of float
+        Study times (years) of the infusions.
+    """
+
+    cells_per_kg: float
+    at: tuple[float, ...] = (0.0,)
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.cells_per_kg) and self.cells_per_kg > 0):
+            raise ValueError(f"cells_per_kg={self.cells_per_kg!r} must be above 0")
+        if not self.at or min(self.at) < 0:
+            raise ValueError(f"at={self.at} must name at least one study time, 0 or above")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One arm of a trial.
+
+    Parameters
+    ----------
+    name : str
+        What to call it.
+    model : MultiStateModel
+        The disease of its patients before `effects` are put on top.
+    allocation : int
+        Its part of the allocation ratio, at least 1.
+    infusions : Infusions or None
+        Cells given; None for an arm without cells.
+    effects : tuple of TreatmentEffect
+        Hazard ratios, in time since the latest infusion (since randomization without one).
+    """
+
+    name: str
+    model: MultiStateModel
+    allocation: int = 1
+    infusions: Infusions | None = None
+    effects: tuple[TreatmentEffect, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.allocation < 1:
+            raise ValueError(f"allocation={self.allocation!r} must be at least 1")
+
+    @property
+    def law(self) -> MultiStateModel:
+        """The model with the effects put on top: the law of this arm's patients."""
+        if not self.effects:
+            return self.model
+        return self.model.treated(self.effects, self.infusions.at if self.infusions else (0.0,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a test says of every replicate.
+
+    Parameters
+    ----------
+    p_value : (n_replicates,) array
+        One-sided, small where the experimental arm is better; or two-sided.
+    estimate, standard_error : (n_replicates,) arrays
+        The effect on the test's own scale, experimental against control.
+    undefined : (n_replicates,) boolean array
+        Where the statistic does not exist; its p-value is 1.
+    """
+
+    p_value: FloatArray
+    estimate: FloatArray
+    standard_error: FloatArray
+    undefined: BoolArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """The test that decides, and at which level.
+
+    Parameters
+    ----------
+    name : str
+        Name of the test, for tables.
+    test : callable
+        Takes an endpoint's outcome, its direction of benefit and the number of sides, and
+        returns a :class:`Verdict`.
+    effect : str
+        What the test estimates, such as ``risk difference``.
+    alpha : float
+        Level, between 0 and 1.
+    sided : int
+        1 (the experimental arm is better) or 2.
+    stratify_by : tuple of str
+        Factors of the population that the test stratifies by.
+    """
+
+    name: str
+    test: Callable[..., Verdict]
+    effect: str
+    alpha: float = 0.025
+    sided: int = 1
+    stratify_by: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < 1:
+            raise ValueError(f"alpha={self.alpha!r} must lie between 0 and 1")
+        if self.sided not in (1, 2):
+            raise ValueError(f"sided={self.sided!r} must be 1 or 2")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One fully specified trial.
+
+    Parameters
+    ----------
+    arms : tuple of Arm
+        Control first; exactly one or two.
+    n_patients : int
+        Patients randomized in all.
+    enrollment : Enrollment
+        When they come.
+    cutoff : Cutoff
+        When the data are cut for the analysis.
+    primary : Endpoint
+        What the analysis tests.
+    secondary : tuple of Endpoint
+        What else is described.
+    analysis : Analysis or None
+        The test; None for a trial that only estimates (single arm).
+    allocation : Allocation
+        How patients are randomized; blocks of twice the ratio's sum by default.
+    stratify_by : tuple of str
+        Factors that the allocation is stratified by.
+    population : Population
+        Who they are.
+    dropout : Dropout
+        Who leaves early.
+    follow_up : float
+        Study time (years) at which a patient's follow-up ends; ``inf`` for the cutoff.
+    visits : tuple of float
+        Study times (years) of the visits.
+    """
+
+    arms: tuple[Arm, ...]
+    n_patients: int
+    enrollment: Enrollment
+    cutoff: Cutoff
+    primary: Endpoint
+    secondary: tuple[Endpoint, ...] = ()
+    analysis: Analysis | None = None
+    allocation: Allocation | None = None
+    stratify_by: tuple[str, ...] = ()
+    population: Population = field(default_factory=Population)
+    dropout: Dropout = field(default_factory=Dropout)
+    follow_up: float = math.inf
+    visits: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        from lupusim.trial.checks import trial_problems
+
+        if self.allocation is None:
+            block_size = 2 * sum(arm.allocation for arm in self.arms)
+            object.__setattr__(self, "allocation", PermutedBlocks(block_size=block_size))
+        if problems := trial_problems(self):
+            raise ValueError("; ".join(map(str, problems)))
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The states, which all arms share."""
+        return self.arms[0].model.states
+
+    @property
+    def ratio(self) -> tuple[int, ...]:
+        """The allocation ratio."""
+        return tuple(arm.allocation for arm in self.arms)
+
+    @property
+    def endpoints(self) -> Sequence[Endpoint]:
+        """The primary endpoint and the others."""
+        return (self.primary, *self.secondary)
+
+    def null_twin(self) -> Trial:
+        """Return the same trial in which every arm's patients follow the control's law."""
+        control = self.arms[0]
+        arms = tuple(replace(arm, model=control.law, effects=()) for arm in self.arms)
+        return replace(self, arms=arms)

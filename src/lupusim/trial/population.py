@@ -1,0 +1,62 @@
+"""Who is in the trial: stratification factors and weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lupusim.arrays import FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Population:
+    """The patients a trial enrolls.
+
+    Parameters
+    ----------
+    factors : mapping of str to mapping of str to float
+        Stratification factors, such as ``{"nephritis": {"yes": 0.5, "no": 0.5}}``: the
+        share of patients at each level; factors are independent of each other.
+    weight_mean, weight_sd : float
+        Body weight, kg; the cells of an infusion are counted by it.
+    """
+
+    factors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    weight_mean: float = 60.0
+    weight_sd: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, levels in self.factors.items():
+            if abs(sum(levels.values()) - 1) > 1e-9 or min(levels.values()) < 0:
+                raise ValueError(f"shares of {name!r} must be 0 or above and sum to 1: {levels}")
+        if not (self.weight_mean > 0 and self.weight_sd >= 0):
+            raise ValueError(
+                f"weight_mean={self.weight_mean!r} must be above 0, "
+                f"weight_sd={self.weight_sd!r} 0 or above"
+            )
+
+    def draw_levels(
+        self, shape: tuple[int, int], *, rng: np.random.Generator
+    ) -> dict[str, IntArray]:
+        """Return the level of every patient for each factor, shape (n_replicates, n_patients)."""
+        drawn = {}
+        for name, levels in self.factors.items():
+            edges = np.cumsum(list(levels.values()))
+            drawn[name] = np.searchsorted(edges / edges[-1], rng.random(shape), side="right")
+        return drawn
+
+    def draw_weight(self, n_patients: int, *, rng: np.random.Generator) -> FloatArray:
+        """Return body weights (kg), normal but never below half the mean, shape (n_patients,)."""
+        weight = self.weight_mean + self.weight_sd * rng.standard_normal(n_patients)
+        return np.maximum(weight, self.weight_mean / 2)
+
+    def stratum(
+        self, levels: Mapping[str, IntArray], names: Sequence[str], shape: tuple[int, int]
+    ) -> IntArray:
+        """Return the number of each patient's stratum, made of the named factors' levels."""
+        stratum = np.zeros(shape, dtype=np.intp)
+        for name in names:
+            stratum = stratum * len(self.factors[name]) + levels[name]
+        return stratum
