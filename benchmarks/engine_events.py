@@ -1,0 +1,69 @@
+"""Patients per second of the event engine on a five-state Weibull model, 5.93 events each.
+
+Run it by hand: ``python benchmarks/engine_events.py``. It prints the median over five runs
+of the processor time of this process, for environments of several sizes.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+from time import process_time
+
+from lupusim.engines import events
+from lupusim.model import MultiStateModel, Transition
+from lupusim.model.hazards import WeibullHazard
+from lupusim.records import Cohort, TransitionLog
+from lupusim.rng import stream
+
+SHAPES_AND_SCALES = {
+    ("active", "partial_remission"): (1.2, 0.6),
+    ("active", "complete_remission"): (1.4, 1.2),
+    ("active", "death"): (1.0, 8.0),
+    ("partial_remission", "complete_remission"): (1.3, 0.9),
+    ("partial_remission", "relapse"): (0.9, 1.8),
+    ("partial_remission", "death"): (1.0, 15.0),
+    ("complete_remission", "relapse"): (0.8, 4.0),
+    ("complete_remission", "death"): (1.0, 30.0),
+    ("relapse", "partial_remission"): (1.1, 0.9),
+    ("relapse", "complete_remission"): (1.2, 2.0),
+    ("relapse", "death"): (1.1, 5.0),
+}
+
+MODEL = MultiStateModel(
+    name="benchmark",
+    states=("active", "partial_remission", "complete_remission", "relapse", "death"),
+    transitions=tuple(
+        Transition(from_state=a, to_state=b, hazard=WeibullHazard(shape=shape, scale=scale))
+        for (a, b), (shape, scale) in SHAPES_AND_SCALES.items()
+    ),
+)
+
+
+def seconds(n_patients: int) -> tuple[float, float]:
+    log = TransitionLog(n_patients)
+    begin = process_time()
+    events.simulate(
+        MODEL,
+        Cohort(n_patients=n_patients),
+        horizon=10.0,
+        recorders=[log],
+        rng=stream(1, "benchmark"),
+    )
+    return process_time() - begin, log.columns()["time"].size / n_patients
+
+
+def main() -> None:
+    n_patients = 20_000
+    seconds(1_000)
+    for size in (10, 100, 1_000, 20_000):
+        events.PATIENTS_PER_ENVIRONMENT = size
+        runs = [seconds(n_patients) for _ in range(5)]
+        took = median(run[0] for run in runs)
+        print(
+            f"{size:6d} patients per environment: {n_patients / took:8,.0f} patients/s, "
+            f"{runs[0][1]:.2f} events a patient"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,370 @@
+"""The disease as a sequence of events: every patient is a SimPy process.
+
+A patient stays in a state, leaves it, stays in the next: one event for each stay, never one
+for each thing that might end it. Visits, infusions or dropout are further processes that
+share the patients' environment. Nothing here is shared with the other engines but the
+model, the cohort and the recorders: they check each other.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count, repeat
+
+import numpy as np
+import simpy
+
+from lupusim.arrays import FloatArray, IntArray
+from lupusim.model import Clock, MultiStateModel, Transition
+from lupusim.records import Cohort, Recorder, Rows, Transitions
+
+# SPEED: the event queue and the garbage collector slow down with the patients in one
+# environment; 100 are three times as fast as 100,000 (benchmarks/engine_events.py).
+PATIENTS_PER_ENVIRONMENT = 100
+STAYS_PER_DRAW = 4096
+EVENTS_PER_REPORT = 100_000
+
+Stay = tuple[float, int]
+"""How long a patient stays in a state (years; ``inf`` for good), and which state is next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit:
+    """A way out of a state, as it stands open to one kind of patient.
+
+    Parameters
+    ----------
+    transition : Transition
+        Hazard, clock and treatment effect.
+    to_state : int
+        Position of the state it leads to.
+    ratio : float
+        What multiplies the hazard of these patients, above 0.
+    """
+
+    transition: Transition
+    to_state: int
+    ratio: float
+
+    @property
+    def starts_afresh(self) -> bool:
+        """Whether every new stay sees the same hazard, whenever it begins."""
+        return self.transition.clock is Clock.RESET and self.transition.ratio.is_constant
+
+    def fresh_times(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """Draw how long `n` new stays would last were this exit the only one; years."""
+        ratio = self.ratio * self.transition.ratio.ratios[0]
+        return self.transition.hazard.inverse_cumulative(rng.standard_exponential(n) / ratio)
+
+    def time(
+        self, entry_time: float, spent: float, limit: float, rng: np.random.Generator
+    ) -> float:
+        """Draw how long one stay would last were this exit the only one.
+
+        Candidates come at the highest hazard that the treatment ever makes; each counts with
+        probability (ratio then) / (highest ratio).
+
+        Parameters
+        ----------
+        entry_time : float
+            Study time (years) from which the stay is watched.
+        spent : float
+            Years already spent in the state by then.
+        limit : float
+            Years beyond which nobody wants to know; finite.
+        rng : numpy.random.Generator
+            Random numbers.
+
+        Returns
+        -------
+        float
+            Years from `entry_time`, up to `limit`; ``inf`` for later or never.
+
+        References
+        ----------
+        Lewis and Shedler (1979), Naval Research Logistics Quarterly 26, 403-413 (thinning).
+        """
+        hazard, effect = self.transition.hazard, self.transition.ratio
+        highest = max(effect.ratios)
+        begin = entry_time if self.transition.clock is Clock.FORWARD else spent
+        level = float(hazard.cumulative(np.asarray(begin)))
+        while True:
+            level += rng.standard_exponential() / (self.ratio * highest)
+            waited = max(float(hazard.inverse_cumulative(np.asarray(level))) - begin, 0.0)
+            if waited > limit:
+                return math.inf
+            piece = bisect_right(effect.breaks, entry_time + waited)
+            if rng.random() * highest < effect.ratios[piece]:
+                return waited
+
+
+class Disease:
+    """Draws the stays of one kind of patient: the same class, the same hazard ratios.
+
+    Parameters
+    ----------
+    model : MultiStateModel
+        The disease of everybody.
+    ratios : sequence of float
+        What multiplies each transition's hazard for these patients, in the model's order.
+    horizon : float
+        Study time (years) beyond which no event is wanted; finite.
+    n_ahead : int
+        How many stays to draw at once where all new stays in a state have one law; 0 for none.
+    rng : numpy.random.Generator
+        Random numbers.
+    """
+
+    def __init__(
+        self,
+        model: MultiStateModel,
+        ratios: Sequence[float],
+        *,
+        horizon: float,
+        n_ahead: int,
+        rng: np.random.Generator,
+    ) -> None:
+        self._horizon = horizon
+        self._rng = rng
+        self._exits: list[list[Exit]] = [[] for _ in model.states]
+        for transition, ratio in zip(model.transitions, ratios, strict=True):
+            if ratio * max(transition.ratio.ratios) > 0:
+                way = Exit(
+                    transition=transition, to_state=model.index(transition.to_state), ratio=ratio
+                )
+                self._exits[model.index(transition.from_state)].append(way)
+        self._ahead = {
+            state: self._fresh_stays(exits, n_ahead)
+            for state, exits in enumerate(self._exits)
+            if n_ahead > 0 and all(way.starts_afresh for way in exits)
+        }
+
+    def stay(self, state: int, entry_time: float, spent: float = 0.0) -> Stay:
+        """Draw how long a patient stays in `state`, and where the stay leads.
+
+        Parameters
+        ----------
+        state : int
+            Position of the state.
+        entry_time : float
+            Study time (years) from which the stay is watched.
+        spent : float
+            Years already spent in the state by then.
+        """
+        if spent == 0 and state in self._ahead:
+            return next(self._ahead[state])
+        return self._race(state, entry_time, spent)
+
+    def _fresh_stays(self, exits: Sequence[Exit], n: int) -> Iterator[Stay]:
+        """Hand out new stays of one state; SPEED: NumPy draws `n` of them at a time."""
+        if not exits:
+            yield from repeat((math.inf, 0))
+        to_states = np.array([way.to_state for way in exits])
+        while True:
+            times = np.stack([way.fresh_times(n, self._rng) for way in exits])
+            yield from zip(
+                times.min(axis=0).tolist(), to_states[times.argmin(axis=0)].tolist(), strict=True
+            )
+
+    def _race(self, state: int, entry_time: float, spent: float) -> Stay:
+        """Let the exits race; nobody follows a loser beyond the best time so far."""
+        best, to_state = math.inf, state
+        for way in self._exits[state]:
+            effect = way.transition.ratio
+            last = effect.breaks[-1] if effect.ratios[-1] == 0 else self._horizon
+            limit = min(best, last - entry_time, self._horizon - entry_time)
+            time = way.time(entry_time, spent, limit, self._rng)
+            if time < best:
+                best, to_state = time, way.to_state
+        return best, to_state
+
+
+class Chart:
+    """Collects the transitions of many patients, and reports them to recorders in batches.
+
+    Parameters
+    ----------
+    n_states : int
+        How many states the model has.
+    recorders : sequence of Recorder
+        Who wants to know.
+    """
+
+    def __init__(self, n_states: int, recorders: Sequence[Recorder]) -> None:
+        self._n_states = n_states
+        self._recorders = recorders
+        self._entries: list[float] = []
+
+    def __len__(self) -> int:
+        return len(self._entries) // 6
+
+    def note(self, *entry: float) -> None:
+        """Write down row, rank among the patient's own, states left and entered, both times."""
+        self._entries.extend(entry)
+
+    def report(self) -> None:
+        """Tell everybody's first transitions, then everybody's second, and so on; then forget."""
+        if not self._entries:
+            return
+        table = np.array(self._entries).reshape(-1, 6)
+        self._entries.clear()
+        row, rank, from_state, to_state, entry_time, time = table.T
+        kind = rank * self._n_states + from_state
+        order = np.argsort(kind, kind="stable")
+        for chosen in np.split(order, np.flatnonzero(np.diff(kind[order])) + 1):
+            batch = Transitions(
+                rows=row[chosen].astype(np.intp),
+                from_state=int(from_state[chosen[0]]),
+                to_state=to_state[chosen].astype(np.int8),
+                entry_time=entry_time[chosen],
+                time=time[chosen],
+            )
+            for recorder in self._recorders:
+                recorder.record(batch)
+
+
+@dataclass(slots=True, kw_only=True)
+class Patient:
+    """A patient, in the state where she is now.
+
+    Parameters
+    ----------
+    row : int
+        Her position in the recorders' arrays.
+    state : int
+        Position of her state in the model.
+    spent : float
+        Years she had spent there before study time 0.
+    disease : Disease
+        What awaits her.
+    """
+
+    row: int
+    state: int
+    spent: float
+    disease: Disease
+
+    def live(
+        self, env: simpy.Environment, horizon: float, chart: Chart
+    ) -> Generator[simpy.Event, None, None]:
+        """Stay, leave, stay, leave, up to the horizon: a SimPy process."""
+        for rank in count():
+            entry_time, from_state = env.now, self.state
+            sojourn_time, to_state = self.disease.stay(from_state, entry_time, self.spent)
+            if entry_time + sojourn_time > horizon:
+                return
+            yield env.timeout(sojourn_time)
+            self.state, self.spent = to_state, 0.0
+            chart.note(self.row, rank, from_state, to_state, entry_time, env.now)
+
+
+def simulate(
+    model: MultiStateModel,
+    cohort: Cohort,
+    *,
+    horizon: float,
+    recorders: Sequence[Recorder],
+    rng: np.random.Generator,
+) -> None:
+    """Follow patients through the disease, event by event.
+
+    Parameters
+    ----------
+    model : MultiStateModel
+        The disease.
+    cohort : Cohort
+        Who is followed.
+    horizon : float
+        Study time (years) up to which they are; a transition at exactly that time counts.
+    recorders : sequence of Recorder
+        Who is told of the start and of each transition.
+    rng : numpy.random.Generator
+        Random numbers; nothing else is random.
+
+    Raises
+    ------
+    ValueError
+        If the horizon is below 0, or infinite although nobody need ever come to rest.
+
+    Examples
+    --------
+    >>> from lupusim.model import Transition
+    >>> from lupusim.model.hazards import ExponentialHazard
+    >>> from lupusim.records import FirstEntry
+    >>> from lupusim.rng import stream
+    >>> way = Transition(from_state="ill", to_state="well", hazard=ExponentialHazard(rate=2.0))
+    >>> model = MultiStateModel(name="cold", states=("ill", "well"), transitions=(way,))
+    >>> well = FirstEntry([1], 1000)
+    >>> cohort = Cohort(n_patients=1000)
+    >>> simulate(model, cohort, horizon=9.0, recorders=[well], rng=stream(1, "cold"))
+    >>> bool(0.45 < well.time.mean() < 0.55)
+    True
+    """
+    last = _last_event(model, horizon)
+    patients = _enroll(model, cohort, horizon=last, rng=rng)
+    state = np.array([patient.state for patient in patients], dtype=np.int8)
+    for recorder in recorders:
+        recorder.start(cohort.rows, state)
+    chart = Chart(len(model.states), recorders)
+    for first in range(0, len(patients), PATIENTS_PER_ENVIRONMENT):
+        env = simpy.Environment()
+        for patient in patients[first : first + PATIENTS_PER_ENVIRONMENT]:
+            env.process(patient.live(env, last, chart))
+        env.run()
+        if len(chart) >= EVENTS_PER_REPORT:
+            chart.report()
+    chart.report()
+
+
+def _last_event(model: MultiStateModel, horizon: float) -> float:
+    """Return the horizon as a finite number, so that ``inf`` always means never."""
+    if not horizon >= 0:
+        raise ValueError(f"horizon={horizon!r} must be 0 or above")
+    if math.isinf(horizon) and not _all_come_to_rest(model):
+        raise ValueError(
+            f"horizon={horizon!r} has no end: {model.name} has states from which no path leads "
+            "to a state without transitions. Give a finite number of years"
+        )
+    return min(horizon, np.finfo(float).max)
+
+
+def _all_come_to_rest(model: MultiStateModel) -> bool:
+    """Return whether a path leads from every state to one that nobody leaves."""
+    resting = {state for state in model.states if not model.outgoing(state)}
+    while more := {t.from_state for t in model.transitions if t.to_state in resting} - resting:
+        resting |= more
+    return resting == set(model.states)
+
+
+def _enroll(
+    model: MultiStateModel, cohort: Cohort, *, horizon: float, rng: np.random.Generator
+) -> list[Patient]:
+    """Draw everybody's class and start; give each the disease of their kind."""
+    n = cohort.n_patients
+    kinds = [model.class_ratios(latent_class) for latent_class in model.latent_classes]
+    kind = rng.choice(len(kinds), n, p=[c.probability for c in model.latent_classes]).tolist()
+    start = rng.choice(len(model.starts), n, p=[s.probability for s in model.starts]).tolist()
+    if cohort.hazard_ratio is None:
+        n_ahead = min(n, STAYS_PER_DRAW)
+        shared = [Disease(model, r, horizon=horizon, n_ahead=n_ahead, rng=rng) for r in kinds]
+        diseases = [shared[k] for k in kind]
+    else:
+        ratios = (np.array(kinds)[kind] * cohort.hazard_ratio.T).tolist()
+        diseases = [Disease(model, r, horizon=horizon, n_ahead=0, rng=rng) for r in ratios]
+    first_states = [(model.index(s.state), s.time_in_state) for s in model.starts]
+    return [
+        Patient(row=row, state=first_states[k][0], spent=first_states[k][1], disease=disease)
+        for row, k, disease in zip(_positions(cohort).tolist(), start, diseases, strict=True)
+    ]
+
+
+def _positions(cohort: Cohort) -> IntArray:
+    """Return the cohort's rows, one by one."""
+    rows: Rows = cohort.rows
+    if not isinstance(rows, slice):
+        return np.asarray(rows)
+    first, step = rows.start or 0, rows.step or 1
+    return np.arange(first, first + step * cohort.n_patients, step)
