@@ -1,0 +1,308 @@
+"""Read a YAML file into plain objects that know their lines; the only module that knows ruamel.
+
+The events of the parser are turned into dictionaries and lists here, not by ruamel's own
+constructor: so nothing is ever built that the file did not spell out, whoever wrote it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lupusim.errors import InputError, Problem
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 30
+MAX_NODES = 50_000
+_MAX_DIGITS = 15  # every whole number of 15 digits is exact as a float
+
+Position = tuple[int, int]
+
+# YAML 1.2, core schema, section 10.3.2: `no` is text, 1e4 is a number, 12:30 is text.
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_NUMBER = re.compile(
+    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+)
+_WORDS: Mapping[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+
+def edge_label(text: str) -> str:
+    """Return `text` with exactly one space on either side of an arrow."""
+    return re.sub(r"\s*->\s*", " -> ", text.strip())
+
+
+def child_key(parent: str, name: str | int) -> str:
+    """Return the dotted path of a key below another."""
+    label = edge_label(str(name))
+    return f"{parent}.{label}" if parent else label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A file's content as plain objects, and where each key stands.
+
+    Parameters
+    ----------
+    file : Path or str
+        What to call it in messages.
+    content : dict
+        Made of dict (text keys), list, str, int, float, bool and None; numbers are finite.
+    error_class : type of InputError
+        What to raise for its problems.
+    positions : mapping of str to (int, int)
+        Line and column, from 1, of each dotted key.
+    problems : tuple of Problem
+        What is wrong whatever the schema: keys given twice, numbers that are none.
+    """
+
+    file: Path | str
+    content: dict[str, Any]
+    error_class: type[InputError]
+    positions: Mapping[str, Position] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    def position(self, key: str) -> Position | None:
+        """Return line and column of a dotted key, or of the nearest key that holds it."""
+        path = key
+        while path not in self.positions and path:
+            path = path.rpartition(".")[0]
+        return self.positions.get(path)
+
+    def locate(self, problem: Problem) -> Problem:
+        """Return the problem with the line and column of its key."""
+        if problem.line is not None or (found := self.position(problem.key)) is None:
+            return problem
+        return replace(problem, line=found[0], column=found[1])
+
+    def problem(self, key: str, fault: str, fix: str) -> Problem:
+        """Return a problem of one key, with its place."""
+        return self.locate(Problem(key=key, fault=fault, fix=fix))
+
+
+def read_document(path: str | Path, error_class: type[InputError]) -> Document:
+    """Read a YAML 1.2 file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file of at most a megabyte, in UTF-8, with a mapping at its top.
+    error_class : type of InputError
+        What to raise, such as ``ScenarioError``.
+
+    Raises
+    ------
+    InputError
+        Of that class: the file is missing, not text, not YAML, or not a mapping; or it uses
+        anchors, tags or nesting that no file of ours needs.
+    """
+    return parse_document(_read_text(Path(path), error_class), Path(path), error_class)
+
+
+def parse_document(text: str, file: str | Path, error_class: type[InputError]) -> Document:
+    """Parse YAML text; `file` is what messages call it. Raises as :func:`read_document`."""
+    builder = _Builder(text=text, file=file, error_class=error_class)
+    content = builder.document()
+    if not isinstance(content, dict):
+        fault = f"the file holds {describe(content)}, not keys and values"
+        builder.stop(fault, "Write lines such as 'title: my trial'.", (1, 1))
+    return Document(
+        file=file,
+        content=content,
+        error_class=error_class,
+        positions=builder.positions,
+        problems=tuple(builder.problems),
+    )
+
+
+def describe(value: object) -> str:
+    """Return what a value is, in a few words, however large it is."""
+    if value is None:
+        return "an empty value"
+    if isinstance(value, Mapping):
+        return "a mapping of keys"
+    if isinstance(value, list | tuple):
+        return "a list"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:40]}... ({len(text)} characters)"
+
+
+def _read_text(path: Path, error_class: type[InputError]) -> str:
+    def refuse(fault: str, fix: str) -> NoReturn:
+        raise error_class(path, [Problem(key="", fault=fault, fix=fix)])
+
+    try:
+        if found := _unreadable(path):
+            refuse(*found)
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES)
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        refuse(f"the file cannot be read: {reason}", "Check its name and its permissions.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        refuse(f"the file is not text in UTF-8 (line {line})", "Save it as UTF-8.")
+
+
+def _unreadable(path: Path) -> tuple[str, str] | None:
+    """Return what stands against reading a file, before a byte of it is read."""
+    if path.is_dir():
+        return "this is a folder, not a file", "Name a file in it."
+    if not path.exists():
+        return "there is no such file", "Check the path."
+    if not path.is_file():
+        return "this is not an ordinary file", "Name a text file."
+    if (size := path.stat().st_size) > MAX_BYTES:
+        return f"the file has {size / 1e6:.1f} MB", "A file of this kind has at most 1 MB."
+    return None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Builder:
+    """Turns the parser's events into plain objects."""
+
+    text: str
+    file: str | Path
+    error_class: type[InputError]
+    positions: dict[str, Position] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    n_nodes: int = 0
+
+    def stop(self, fault: str, fix: str, position: Position | None, key: str = "") -> NoReturn:
+        """Raise at once: what follows in the file cannot be trusted."""
+        line, column = position or (None, None)
+        found = Problem(key=key, fault=fault, fix=fix, line=line, column=column)
+        raise self.error_class(self.file, [*self.problems, found])
+
+    def document(self) -> object:
+        """Return the content of the one document."""
+        events = self._events()
+        if (first := next(events, None)) is None:
+            self.stop("the file is empty", "Start it with a line 'schema: ...'.", None)
+        content = self._node(first, events, "", 0)
+        if (extra := next(events, None)) is not None:
+            fix = "Keep one document: remove the line '---' and what follows."
+            self.stop("a second document starts here", fix, _position(extra))
+        return content
+
+    def _events(self) -> Iterator[Any]:
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+        frame = ("StreamStart", "StreamEnd", "DocumentStart", "DocumentEnd")
+        try:
+            for event in YAML(typ="safe", pure=True).parse(self.text):
+                if not type(event).__name__.startswith(frame):
+                    yield event
+        except MarkedYAMLError as error:
+            self._wrong_yaml(error.problem, error.problem_mark or error.context_mark)
+        except YAMLError as error:
+            before = self.text[: getattr(error, "position", 0)]
+            place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
+            self.stop("a character here cannot stand in YAML", "Remove it.", place)
+
+    def _wrong_yaml(self, reason: str | None, mark: Any) -> NoReturn:
+        line, column = (mark.line, mark.column) if mark else (0, 0)
+        lines = self.text.splitlines() or [""]
+        row, begin = lines[min(line, len(lines) - 1)], max(0, column - 60)
+        caret = f"\n      {row[begin : begin + 80]}\n      {' ' * (column - begin)}^"
+        fix = f"Often a bracket, a quote, a colon or the indentation is at fault:{caret}"
+        self.stop(f"this is not YAML: {reason or 'unreadable'}", fix, (line + 1, column + 1))
+
+    def _node(self, event: Any, events: Iterator[Any], key: str, depth: int) -> object:
+        kind = type(event).__name__.removesuffix("Event")
+        self.n_nodes += 1
+        self._refuse_tricks(event, kind, key, depth)
+        if kind == "Scalar":
+            return self._scalar(event, key)
+        if kind == "SequenceStart":
+            return self._sequence(events, key, depth)
+        return self._mapping(events, key, depth)
+
+    def _refuse_tricks(self, event: Any, kind: str, key: str, depth: int) -> None:
+        tricks = (
+            (kind == "Alias", "an alias (*) stands here", "Write the value out."),
+            (bool(getattr(event, "anchor", None)), "an anchor (&) stands here", "Remove it."),
+            (bool(getattr(event, "tag", None)), "a tag (!) stands here", "Remove it."),
+            (depth > MAX_DEPTH, f"more than {MAX_DEPTH} levels are nested", "Nest less."),
+            (self.n_nodes > MAX_NODES, f"the file has more than {MAX_NODES} values", "Shorten it."),
+        )
+        for found, fault, fix in tricks:
+            if found:
+                self.stop(fault, fix, _position(event), key)
+
+    def _sequence(self, events: Iterator[Any], key: str, depth: int) -> list[object]:
+        items: list[object] = []
+        for event in events:
+            if type(event).__name__ == "SequenceEndEvent":
+                break
+            item_key = child_key(key, len(items))
+            self.positions[item_key] = _position(event)
+            items.append(self._node(event, events, item_key, depth + 1))
+        return items
+
+    def _mapping(self, events: Iterator[Any], key: str, depth: int) -> dict[str, object]:
+        content: dict[str, object] = {}
+        for event in events:
+            if type(event).__name__ == "MappingEndEvent":
+                break
+            if type(event).__name__ != "ScalarEvent":
+                fix = "Write a word, or put quotes around it."
+                self.stop("a key must be text", fix, _position(event), key)
+            self._refuse_tricks(event, "Scalar", key, depth)
+            name = child_key(key, event.value)
+            value_key = name if event.value not in content else f"{name} (again)"
+            if event.value in content:
+                self._report_twice(name, _position(event))
+            self.positions.setdefault(value_key, _position(event))
+            value = self._node(next(events), events, value_key, depth + 1)
+            content.setdefault(event.value, value)
+        return content
+
+    def _report_twice(self, name: str, position: Position) -> None:
+        first = self.positions[name][0]
+        self._report(name, f"the key is given twice, first in line {first}", "Keep one.", position)
+
+    def _report(self, key: str, fault: str, fix: str, position: Position) -> None:
+        line, column = position
+        found = Problem(key=key, fault=fault, fix=fix, line=line, column=column)
+        self.problems.append(found)
+
+    def _scalar(self, event: Any, key: str) -> object:
+        text: str = event.value
+        if not event.implicit[0]:  # it was quoted
+            return text
+        if text in _WORDS:
+            return _WORDS[text]
+        if _INTEGER.fullmatch(text) and len(text.lstrip("+-0")) <= _MAX_DIGITS:
+            return int(text)
+        if _NUMBER.fullmatch(text):
+            return self._number(text, event, key)
+        return text
+
+    def _number(self, text: str, event: Any, key: str) -> float:
+        number = math.nan if "." in text and text[-1].isalpha() else float(text)
+        if _INTEGER.fullmatch(text) or abs(number) == math.inf:
+            return self._no_number(f"{describe(text)} is too large a number", event, key)
+        if math.isnan(number):
+            return self._no_number(f"{describe(text)} is not a finite number", event, key)
+        return number
+
+    def _no_number(self, fault: str, event: Any, key: str) -> float:
+        self._report(key, fault, "Give a number that a trial can have.", _position(event))
+        return 0.0
+
+
+def _position(event: Any) -> Position:
+    return event.start_mark.line + 1, event.start_mark.column + 1
