@@ -7,7 +7,7 @@ an endpoint does not need is never stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -62,6 +62,36 @@ class Transitions:
     to_state: StateArray
     entry_time: FloatArray
     time: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What a trial sees of its patients at a data cutoff, many replicates at once.
+
+    Parameters
+    ----------
+    arm : (n_replicates, n_patients) int8 array
+        0 for the control, 1 for the experimental arm.
+    enrollment_time : (n_replicates, n_patients) array
+        Calendar times (years) of randomization, increasing along each row.
+    watched_until : (n_replicates, n_patients) array
+        Study time (years) of dropout or of the end of follow-up, whichever is first.
+    cutoff : (n_replicates,) array
+        Calendar time (years) of the data cutoff; ``inf`` for none.
+    levels : mapping of str to (n_replicates, n_patients) integer array
+        Level of each patient for each stratification factor.
+    """
+
+    arm: StateArray
+    enrollment_time: FloatArray
+    watched_until: FloatArray
+    cutoff: FloatArray
+    levels: Mapping[str, IntArray] = field(default_factory=dict)
+
+    @property
+    def seen_until(self) -> FloatArray:
+        """Study time (years) up to which each patient is seen; below 0 if not yet enrolled."""
+        return np.minimum(self.watched_until, self.cutoff[:, None] - self.enrollment_time)
 
 
 class Recorder(Protocol):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lupusim.errors import Problem
 from lupusim.model.checks import nearest
 from lupusim.trial.allocation import PermutedBlocks
-from lupusim.trial.endpoints import Endpoint, Responder
+from lupusim.trial.endpoints import Endpoint, Responder, TimeToEvent
 from lupusim.trial.looks import AtCalendarTime, AtEvents
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ def _endpoint_problems(key: str, endpoint: Endpoint, trial: Trial) -> Iterator[P
             "origin": endpoint.origin,
             "competing": endpoint.competing,
         }
+        yield from _death_problems(key, endpoint, trial)
     for part, states in named.items():
         for state in states:
             if state not in trial.states:
@@ -122,6 +123,16 @@ def _endpoint_problems(key: str, endpoint: Endpoint, trial: Trial) -> Iterator[P
                     fault=f"{state!r} is not a state of the model",
                     fix=nearest(state, trial.states),
                 )
+
+
+def _death_problems(key: str, endpoint: TimeToEvent, trial: Trial) -> Iterator[Problem]:
+    for state in trial.arms[0].model.absorbing or ():
+        if state not in (*endpoint.events, *endpoint.competing):
+            yield Problem(
+                key=f"{key}.competing",
+                fault=f"nothing is said of {state!r}, which ends a patient's history",
+                fix="Put it among the events (it counts) or under competing (it does not).",
+            )
 
 
 def _visit_problems(key: str, endpoint: Responder, trial: Trial) -> Iterator[Problem]:
