@@ -1,0 +1,114 @@
+"""Patients in rows of trials: shapes, checks and blocks that stay in cache.
+
+A column is an array (n_replicates, n_patients), or (n_patients,) if it is the same in
+every replicate or if there is one trial alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lupusim.arrays import BoolArray, FloatArray, IntArray
+
+_Number = TypeVar("_Number", bound=np.generic)
+
+BLOCK_SIZE = 30_000
+"""Patients per block: the arrays of one block stay in a core's cache."""
+
+
+def lead_shape(**columns: ArrayLike | None) -> tuple[int, ...]:
+    """Return () for a single trial, else (n_replicates,).
+
+    Raises
+    ------
+    ValueError
+        If a column has no or more than two axes, or the columns don't fit together.
+    """
+    shapes = {name: np.shape(values) for name, values in columns.items() if values is not None}
+    wrong = [name for name, shape in shapes.items() if len(shape) not in (1, 2)]
+    if wrong:
+        raise ValueError(
+            f"{wrong[0]} has shape {shapes[wrong[0]]}, must be (n_replicates, n_patients) "
+            "or (n_patients,)"
+        )
+    if len({shape[-1] for shape in shapes.values()}) > 1:
+        raise ValueError(f"columns of different numbers of patients: {shapes}")
+    try:
+        return np.broadcast_shapes(*(shape[:-1] for shape in shapes.values()))
+    except ValueError:
+        raise ValueError(f"columns of different numbers of replicates: {shapes}") from None
+
+
+def two_axes(column: ArrayLike) -> FloatArray:
+    """Return the column as numbers of shape (n_replicates or 1, n_patients)."""
+    values = np.asarray(column, dtype=float)
+    return values if values.ndim == 2 else values[np.newaxis]
+
+
+def flags(name: str, column: ArrayLike) -> BoolArray:
+    """Return a column of zeros and ones as booleans of shape (n_replicates or 1, n_patients).
+
+    Raises
+    ------
+    ValueError
+        If anything but 0 and 1 (or false and true) is found.
+    """
+    values = np.asarray(column)
+    if values.dtype != bool:
+        truth = values.astype(bool)
+        if not np.array_equal(truth, values):
+            raise ValueError(f"{name} holds {np.unique(values)[:5].tolist()}, must be 0 or 1")
+        values = truth
+    return values if values.ndim == 2 else values[np.newaxis]
+
+
+def everyone_or(included: ArrayLike | None) -> BoolArray | None:
+    """Return who is in the analysis set, or None for everybody."""
+    return None if included is None else flags("included", included)
+
+
+def codes(stratum: ArrayLike | None) -> tuple[IntArray, int]:
+    """Return strata as numbers from 0, shape (n_replicates or 1, n_patients), and how many.
+
+    `None` is one stratum, of shape (1, 1), which fits every column.
+    """
+    if stratum is None:
+        return np.zeros((1, 1), dtype=np.intp), 1
+    values = np.asarray(stratum)
+    levels, code = np.unique(values, return_inverse=True)
+    code = code.reshape(values.shape).astype(np.intp)
+    return (code if code.ndim == 2 else code[np.newaxis]), max(levels.size, 1)
+
+
+def checked_times(time: ArrayLike, included: BoolArray | None) -> FloatArray:
+    """Return times as (n_replicates or 1, n_patients), at least 0 for everybody.
+
+    Raises
+    ------
+    ValueError
+        If an included time is below 0 or not a number.
+    """
+    values = two_axes(time)
+    if not values.size or values.min() >= 0:  # false for a value that is not a number
+        return values
+    if included is not None:
+        values = np.where(included, values, 0.0)
+        if values.min() >= 0:
+            return values
+    raise ValueError("time holds a value that is not a number, 0 or above")
+
+
+def blocks(n_replicates: int, n_patients: int) -> Iterator[slice]:
+    """Yield slices of replicates whose patients fit into cache together."""
+    size = max(1, BLOCK_SIZE // max(n_patients, 1))
+    for start in range(0, n_replicates, size):
+        yield slice(start, min(start + size, n_replicates))
+
+
+def part(column: NDArray[_Number], block: slice) -> NDArray[_Number]:
+    """Return the rows of a block; a column that all replicates share is its own part."""
+    return column if column.shape[0] == 1 else column[block]

@@ -1,0 +1,187 @@
+"""Order the patients of many trials by time, carrying event and arm along in the sort key.
+
+NumPy sorts numbers several times faster than it sorts an index, so a patient's flags ride
+in the two lowest bits of the time's own bits. A non-negative float and its bits, read as an
+integer, have the same order. What is lost is a relative 2**-50 of the time (2**-50 * 2**s
+with 2**s strata): closer times count as tied.
+
+Bits of a key, from the top: stratum (s bits), time (61 - s), censored (1), arm (1). So within
+a stratum patients stand by time, and at equal times events come before censorings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lupusim.analysis.columns import (
+    blocks,
+    checked_times,
+    codes,
+    everyone_or,
+    flags,
+    lead_shape,
+    part,
+)
+from lupusim.arrays import BoolArray, FloatArray, IntArray
+
+ARM, CENSORED, FLAGS = 1, 2, 3
+MOST_STRATA = 4096
+
+
+def stratum_bits(n_strata: int) -> int:
+    """Return how many bits number the strata.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 4096 strata.
+    """
+    if n_strata > MOST_STRATA:
+        raise ValueError(f"{n_strata} strata found, at most {MOST_STRATA} are possible")
+    return (n_strata - 1).bit_length()
+
+
+def sorted_keys(
+    time: FloatArray,
+    event: BoolArray,
+    arm: BoolArray,
+    *,
+    included: BoolArray | None = None,
+    stratum: IntArray | None = None,
+    bits: int = 0,
+) -> IntArray:
+    """Return the keys of each row's patients in rising order.
+
+    Parameters
+    ----------
+    time : (n_replicates, n_patients) array
+        Not negative, in any unit.
+    event, arm : boolean arrays
+        Shapes that broadcast to `time`'s.
+    included : boolean array or None
+        Who is not included stands in front, with key -1 (censored).
+    stratum : integer array or None
+        Numbers from 0, below 2**`bits`.
+    bits : int
+        Top bits that the stratum takes.
+
+    Returns
+    -------
+    (n_replicates, n_patients) integer array
+    """
+    keys = (time + 0.0).view(np.int64)  # adding 0 turns -0.0 into 0.0 and makes the copy
+    if bits:
+        keys >>= bits
+    keys &= ~FLAGS
+    # SPEED: flags are joined as bytes before they meet the eight-byte keys (benchmarks/analyses.py)
+    keys |= np.left_shift((~event).view(np.int8), 1) | arm.view(np.int8)
+    if stratum is not None and bits:
+        keys |= stratum.astype(np.int64) << (63 - bits)
+    if included is not None:
+        keys |= included.view(np.int8) - np.int8(1)  # -1: all bits set
+    keys.sort(axis=1)
+    return keys
+
+
+def time_key(time: float) -> int:
+    """Return the largest key that a patient with this time could have (one stratum)."""
+    return int(np.array(time + 0.0).view(np.int64)) | FLAGS
+
+
+def tied_rows(keys: IntArray) -> IntArray:
+    """Return the rows in which two events of one stratum happen at the same time.
+
+    A row may be named without need, never missed.
+    """
+    flat = keys.reshape(-1)
+    # SPEED: one flat array, changed in place: neighbors across a row's end do no harm.
+    differ = flat[1:] ^ flat[:-1]
+    differ |= flat[1:] & CENSORED  # two who are censored together are not a tie
+    if not differ.size or differ.min() > ARM:
+        return np.empty(0, dtype=np.intp)
+    return np.unique(np.flatnonzero(differ <= ARM) // keys.shape[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurvivalColumns:
+    """Checked columns of many trials with a time to event.
+
+    Parameters
+    ----------
+    lead : tuple of int
+        Shape of a result: () for a single trial, else (n_replicates,).
+    time : (n_replicates or 1, n_patients) array
+    event, arm : boolean arrays, likewise
+    included : boolean array, likewise, or None for everybody
+    stratum : integer array, likewise, or (1, 1)
+    bits : int
+        Top bits of a key that number the stratum.
+    """
+
+    lead: tuple[int, ...]
+    time: FloatArray
+    event: BoolArray
+    arm: BoolArray
+    included: BoolArray | None
+    stratum: IntArray
+    bits: int
+
+    @property
+    def n_replicates(self) -> int:
+        """How many trials there are."""
+        return self.lead[0] if self.lead else 1
+
+    @property
+    def n_patients(self) -> int:
+        """How many patients a trial has, included or not."""
+        return self.time.shape[1]
+
+    def blocks(self) -> Iterator[tuple[slice, IntArray]]:
+        """Yield blocks of replicates with their sorted keys."""
+        for block in blocks(self.n_replicates, self.n_patients):
+            shape = (block.stop - block.start, self.n_patients)
+            yield (
+                block,
+                sorted_keys(
+                    np.broadcast_to(part(self.time, block), shape),
+                    part(self.event, block),
+                    part(self.arm, block),
+                    included=None if self.included is None else part(self.included, block),
+                    stratum=part(self.stratum, block),
+                    bits=self.bits,
+                ),
+            )
+
+
+def survival_columns(
+    time: ArrayLike,
+    event: ArrayLike,
+    arm: ArrayLike,
+    *,
+    stratum: ArrayLike | None = None,
+    included: ArrayLike | None = None,
+) -> SurvivalColumns:
+    """Check the columns of trials with a time to event and bring them into rows.
+
+    Raises
+    ------
+    ValueError
+        If shapes don't fit, times are negative or not numbers, flags are not 0 or 1, or
+        there are more than 4096 strata.
+    """
+    lead = lead_shape(time=time, event=event, arm=arm, stratum=stratum, included=included)
+    member = everyone_or(included)
+    code, n_strata = codes(stratum)
+    return SurvivalColumns(
+        lead=lead,
+        time=checked_times(time, member),
+        event=flags("event", event),
+        arm=flags("arm", arm),
+        included=member,
+        stratum=code,
+        bits=stratum_bits(n_strata),
+    )

@@ -1,0 +1,135 @@
+"""What every test gives back: z or p, and the estimate with its interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import ClassVar
+
+import numpy as np
+
+from lupusim.arrays import BoolArray, FloatArray
+
+
+def normal_quantile(level: float) -> float:
+    """Return the two-sided critical value of the standard normal, 1.96 for 0.95.
+
+    Raises
+    ------
+    ValueError
+        If `level` does not lie strictly between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level={level!r} must lie between 0 and 1, such as 0.95")
+    return NormalDist().inv_cdf((1 + level) / 2)
+
+
+def normal_cdf(z: FloatArray) -> FloatArray:
+    """Return the standard normal distribution function, same shape as `z`."""
+    from scipy.special import ndtr
+
+    return np.asarray(ndtr(z), dtype=float)
+
+
+def ratio_or(
+    numerator: FloatArray, denominator: FloatArray, otherwise: float | FloatArray
+) -> FloatArray:
+    """Return `numerator` / `denominator`, and `otherwise` where the denominator is 0."""
+    shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator), np.shape(otherwise))
+    quotient = np.array(np.broadcast_to(otherwise, shape), dtype=float)
+    np.divide(numerator, denominator, out=quotient, where=np.asarray(denominator != 0))
+    return quotient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZStatistic:
+    """A test statistic that is standard normal when there is no effect.
+
+    Parameters
+    ----------
+    z : (n_replicates,) array
+        0 where undefined; 0-d if the input was a single trial. Its sign is the effect's
+        on the experimental arm.
+    undefined : (n_replicates,) boolean array
+        Where the statistic is 0/0 (no events, no variation, an empty arm): then `z` is 0
+        and every p-value is 1, so that it counts as not significant.
+    """
+
+    z: FloatArray
+    undefined: BoolArray
+
+    @property
+    def p_less(self) -> FloatArray:
+        """One-sided p-value against the alternative that the effect is below its null value."""
+        return np.where(self.undefined, 1.0, normal_cdf(self.z))
+
+    @property
+    def p_greater(self) -> FloatArray:
+        """One-sided p-value against the alternative that the effect is above its null value."""
+        return np.where(self.undefined, 1.0, normal_cdf(-self.z))
+
+    @property
+    def p_two_sided(self) -> FloatArray:
+        """Two-sided p-value."""
+        return np.where(self.undefined, 1.0, 2 * normal_cdf(-np.abs(self.z)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestResult(ZStatistic):
+    """A z statistic with the estimate that belongs to it.
+
+    Parameters
+    ----------
+    estimate, standard_error : (n_replicates,) arrays
+        Where there is no information: the null value, and infinity.
+    lower, upper : (n_replicates,) arrays
+        Two-sided interval; where there is no information, everything that is possible.
+    """
+
+    __test__: ClassVar[bool] = False  # pytest must not collect it
+
+    estimate: FloatArray
+    standard_error: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExactResult:
+    """P-values of an exact test.
+
+    Parameters
+    ----------
+    p_less, p_greater, p_two_sided : (n_replicates,) arrays
+        The alternative: the effect on the experimental arm is below, above, or not its
+        null value.
+    undefined : (n_replicates,) boolean array
+        Where the data cannot say anything; p is 1 there.
+    """
+
+    p_less: FloatArray
+    p_greater: FloatArray
+    p_two_sided: FloatArray
+    undefined: BoolArray
+
+
+def wald_result(
+    estimate: FloatArray, standard_error: FloatArray, *, level: float, null: float = 0.0
+) -> TestResult:
+    """Return the Wald test and interval of an approximately normal estimate.
+
+    Where the standard error is 0, infinite or not a number, the result is undefined:
+    estimate `null`, standard error infinity.
+    """
+    undefined = ~(np.isfinite(standard_error) & (standard_error > 0) & np.isfinite(estimate))
+    value = np.where(undefined, null, estimate)
+    error = np.where(undefined, np.inf, standard_error)
+    reach = normal_quantile(level) * error
+    return TestResult(
+        z=(value - null) / error,
+        undefined=undefined,
+        estimate=value,
+        standard_error=error,
+        lower=value - reach,
+        upper=value + reach,
+    )
