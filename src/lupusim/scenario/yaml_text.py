@@ -16,8 +16,8 @@ def flow(value: object) -> str:
 
     Examples
     --------
-    >>> flow({"on": ["a -> b"], "ratio": 0.5})
-    '{on: ["a -> b"], ratio: 0.5}'
+    >>> flow({"ways": ["a -> b"], "ratio": 0.5})
+    '{ways: ["a -> b"], ratio: 0.5}'
     """
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{flow(str(k))}: {flow(v)}" for k, v in value.items()) + "}"
