@@ -1,0 +1,121 @@
+"""Halving the step until the answer stands still."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from lupusim.arrays import BoolArray, FloatArray
+from lupusim.errors import NoExactSolutionError
+
+_ROUNDING = 2e-10  # what rounding and aliasing may add
+_OWN_GRID = 8  # times before 1/8 of the horizon may get a grid of their own
+
+
+class Grid(Protocol):
+    """A method bound to a law and to increasing study times above 0."""
+
+    @property
+    def times(self) -> FloatArray:
+        """Study times (n_times,), years."""
+        ...
+
+    @property
+    def order(self) -> int:
+        """The power of the step that the error shrinks with."""
+        ...
+
+    @property
+    def method(self) -> str:
+        """What to call it."""
+        ...
+
+    @property
+    def first_steps(self) -> int:
+        """Steps to begin with."""
+        ...
+
+    @property
+    def largest_steps(self) -> int:
+        """Steps to give up at."""
+        ...
+
+    def evaluate(self, n_steps: int) -> tuple[FloatArray, FloatArray]:
+        """Return the probabilities (n_times, n_states) with the step doubled, and as asked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """Extrapolated probabilities, what they may be off by, and the steps they took.
+
+    Parameters
+    ----------
+    probabilities : (n_times, n_states) array
+        Extrapolated to step 0.
+    bound : (n_times,) array
+        Largest absolute error over the states.
+    n_steps : int
+        Steps up to the last time.
+    """
+
+    probabilities: FloatArray
+    bound: FloatArray
+    n_steps: int
+
+
+def once(grid: Grid, n_steps: int) -> Level:
+    """Return the answer of one pair of steps; the bound is the whole extrapolated correction."""
+    coarse, fine = grid.evaluate(n_steps)
+    best = _extrapolated(grid, coarse, fine)
+    bound = np.maximum(np.abs(best - fine).max(axis=1), _imbalance(best)) + _ROUNDING
+    return Level(probabilities=best, bound=bound, n_steps=n_steps)
+
+
+def refine(grid: Grid, tolerance: float) -> tuple[Level, BoolArray]:
+    """Halve the step until every time but early ones is known to `tolerance`.
+
+    The bound is the distance between two successive extrapolated answers, each from kernels
+    computed anew. Their errors shrink by more than the factor 4 per halving, so that
+    the distance exceeds three times the error of the better one.
+
+    Returns
+    -------
+    level : Level
+        The finest answer.
+    known : (n_times,) boolean array
+        Which times reached the tolerance; the others come before 1/8 of the last.
+
+    Raises
+    ------
+    NoExactSolutionError
+        If the largest number of steps does not suffice.
+    """
+    n_steps = grid.first_steps
+    late = grid.times * _OWN_GRID > grid.times[-1]
+    best = _extrapolated(grid, *grid.evaluate(n_steps))
+    bound = np.full(grid.times.size, np.inf)
+    while n_steps < grid.largest_steps:
+        n_steps *= 2
+        previous, best = best, _extrapolated(grid, *grid.evaluate(n_steps))
+        bound = np.maximum(np.abs(best - previous).max(axis=1), _imbalance(best)) + _ROUNDING
+        known = bound <= tolerance
+        if known[late].all():
+            return Level(probabilities=best, bound=bound, n_steps=n_steps), known
+    raise NoExactSolutionError(
+        f"an absolute error below {tolerance:.3g} was asked of the {grid.method}; with "
+        f"{n_steps} steps up to year {grid.times[-1]:.6g} the bound is {bound[late].max():.3g}. "
+        f"Ask for tolerance={2 * bound[late].max():.1g}, "
+        'or use lupusim.simulate(..., engine="vector") instead.'
+    )
+
+
+def _extrapolated(grid: Grid, coarse: FloatArray, fine: FloatArray) -> FloatArray:
+    return fine + (fine - coarse) / (2**grid.order - 1)
+
+
+def _imbalance(probabilities: FloatArray) -> FloatArray:
+    """Return how far the probabilities are from summing to 1."""
+    return np.asarray(np.abs(probabilities.sum(axis=1) - 1))

@@ -1,0 +1,193 @@
+"""The law of one kind of patient: what every exact method needs, and nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.model import Clock, Hazard, MultiStateModel, PiecewiseRatio
+from lupusim.model.hazards import ExponentialHazard, PiecewiseExponentialHazard
+
+_NO_SURVIVOR = 1e12  # a cumulative hazard at which nobody is left; keeps differences finite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arc:
+    """A transition between numbered states, with everything that multiplies its hazard.
+
+    Parameters
+    ----------
+    begin, end : int
+        Positions of its states.
+    hazard : Hazard
+        Per year, on its clock.
+    clock : Clock
+        Reset or forward.
+    ratio : PiecewiseRatio
+        Multiplier over study time from 0 on: treatment, latent class and covariates.
+    """
+
+    begin: int
+    end: int
+    hazard: Hazard
+    clock: Clock
+    ratio: PiecewiseRatio
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the hazard is constant, so that its clock does not matter."""
+        return isinstance(self.hazard, ExponentialHazard)
+
+    @property
+    def is_markov(self) -> bool:
+        """Whether the hazard depends on study time alone."""
+        return self.is_constant or self.clock is Clock.FORWARD
+
+    @property
+    def kinks(self) -> tuple[float, ...]:
+        """Clock times (years) at which the hazard jumps."""
+        if isinstance(self.hazard, PiecewiseExponentialHazard):
+            return tuple(self.hazard.breaks)
+        return ()
+
+    def cumulative(self, time: FloatArray) -> FloatArray:
+        """Return the cumulative hazard before the ratio, finite everywhere."""
+        with np.errstate(over="ignore"):
+            return np.minimum(self.hazard.cumulative(time), _NO_SURVIVOR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Where a share of the patients is at study time 0.
+
+    Parameters
+    ----------
+    state : int
+        Position of the state.
+    probability : float
+        Share of patients.
+    time_in_state : float
+        Years already spent in it.
+    """
+
+    state: int
+    probability: float
+    time_in_state: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Law:
+    """States, arcs and starts of one kind of patient.
+
+    Parameters
+    ----------
+    n_states : int
+        Number of states.
+    arcs : tuple of Arc
+        Sorted by their states, so that the order of a model's transitions cannot matter.
+    entries : tuple of Entry
+        Shares at study time 0.
+    """
+
+    n_states: int
+    arcs: tuple[Arc, ...]
+    entries: tuple[Entry, ...]
+
+    @property
+    def start(self) -> FloatArray:
+        """The shares (n_states,) at study time 0."""
+        shares = np.zeros(self.n_states)
+        for entry in self.entries:
+            shares[entry.state] += entry.probability
+        return shares
+
+    def stopped(self, states: frozenset[int]) -> Law:
+        """Return the law of patients followed until they enter one of these states."""
+        kept = tuple(arc for arc in self.arcs if arc.begin not in states)
+        return replace(self, arcs=kept)
+
+    def flagged(self, first: frozenset[int], then: frozenset[int]) -> Law:
+        """Return a law that remembers having been in `first`, and `then` afterwards.
+
+        State ``k`` becomes ``k`` (not yet in `first`) and ``n + k`` (has been in it); state
+        ``2 n`` holds those who later entered `then`, and is not left.
+        """
+        n = self.n_states
+        arcs = []
+        for arc in self.arcs:
+            before = arc.end + n if arc.end in first else arc.end
+            after = 2 * n if arc.end in then else arc.end + n
+            if arc.begin not in first:
+                arcs.append(replace(arc, end=before))
+            arcs.append(replace(arc, begin=arc.begin + n, end=after))
+        entries = tuple(
+            replace(entry, state=entry.state + n) if entry.state in first else entry
+            for entry in self.entries
+        )
+        return Law(n_states=2 * n + 1, arcs=_merged(arcs), entries=entries).reached()
+
+    def reached(self) -> Law:
+        """Return the law without the arcs that nobody can ever take."""
+        reached = {entry.state for entry in self.entries if entry.probability > 0}
+        while new := {a.end for a in self.arcs if a.begin in reached} - reached:
+            reached |= new
+        return replace(self, arcs=tuple(arc for arc in self.arcs if arc.begin in reached))
+
+
+def _merged(arcs: list[Arc]) -> tuple[Arc, ...]:
+    return tuple(sorted(arcs, key=lambda arc: (arc.begin, arc.end)))
+
+
+def laws(
+    model: MultiStateModel, covariates: Mapping[str, float] | None
+) -> Iterator[tuple[float, Law]]:
+    """Yield each latent class's probability and law, for patients with these covariates."""
+    log_ratios = model.log_covariate_ratios(covariates or {})
+    entries = tuple(
+        Entry(
+            state=model.index(start.state),
+            probability=start.probability,
+            time_in_state=start.time_in_state,
+        )
+        for start in model.starts
+        if start.probability > 0
+    )
+    for latent_class in model.latent_classes:
+        factors = model.class_ratios(latent_class)
+        arcs = [
+            Arc(
+                begin=model.index(transition.from_state),
+                end=model.index(transition.to_state),
+                hazard=transition.hazard,
+                clock=transition.clock,
+                ratio=_multiplied(transition.ratio, factor * math.exp(log_ratio)),
+            )
+            for transition, factor, log_ratio in zip(
+                model.transitions, factors, log_ratios, strict=True
+            )
+        ]
+        live = [arc for arc in arcs if any(arc.ratio.ratios) and not _never_fires(arc.hazard)]
+        if latent_class.probability > 0:
+            law = Law(n_states=len(model.states), arcs=_merged(live), entries=entries)
+            yield latent_class.probability, law.reached()
+
+
+def _never_fires(hazard: Hazard) -> bool:
+    return isinstance(hazard, ExponentialHazard) and hazard.rate == 0
+
+
+def _multiplied(ratio: PiecewiseRatio, factor: float) -> PiecewiseRatio:
+    """Return the ratio times a factor, from study time 0 on, without breaks that change nothing."""
+    if ratio.is_constant:
+        return PiecewiseRatio(ratios=(ratio.ratios[0] * factor,))
+    breaks: list[float] = []
+    ratios = [float(ratio.at(np.array(0.0))) * factor]
+    for time, value in zip(ratio.breaks, ratio.ratios[1:], strict=True):
+        if time > 0 and value * factor != ratios[-1]:
+            breaks.append(time)
+            ratios.append(value * factor)
+    return PiecewiseRatio(breaks=tuple(breaks), ratios=tuple(ratios))
