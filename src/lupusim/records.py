@@ -168,19 +168,21 @@ class FirstEntry:
 
     def start(self, rows: Rows, state: StateArray) -> None:
         """Take note of those who start in the set."""
-        self.time[rows] = np.where(self.member[state] & (self.after is None), 0.0, np.inf)
+        present = self.member[state]
+        if self.after is None and present.any():
+            self.time[rows] = np.where(present, 0.0, np.inf)
 
     def record(self, batch: Transitions) -> None:
         """Take note of first entries."""
         entered = self.member[batch.to_state]
         if self.after is not None:
             entered &= self.after.time[batch.rows] <= batch.entry_time
-        if isinstance(batch.rows, slice):
-            time = self.time[batch.rows]
-            np.minimum(time, batch.time, out=time, where=entered)
-        else:
-            rows = batch.rows[entered]
-            self.time[rows] = np.minimum(self.time[rows], batch.time[entered])
+        rows, time = batch.rows, batch.time
+        if not entered.all():
+            chosen = np.flatnonzero(entered)
+            rows = chosen + (rows.start or 0) if isinstance(rows, slice) else rows[chosen]
+            time = time[chosen]
+        self.time[rows] = np.minimum(self.time[rows], time)
 
 
 class TimeIn:

@@ -144,11 +144,11 @@ class TimeToEventMeasurement:
 
     def event_time(self, watched_until: FloatArray) -> FloatArray:
         """Return the study time (years) of each patient's event if seen by then, else ``inf``."""
-        time = self.event.time.reshape(self.shape)
-        seen = time <= watched_until
+        time = self.event.time.reshape(self.shape).copy()
+        time[time > watched_until] = np.inf
         if self.competing is not None:
-            seen &= time < self.competing.time.reshape(self.shape)
-        return np.where(seen, time, np.inf)
+            time[time >= self.competing.time.reshape(self.shape)] = np.inf
+        return time
 
     def outcome(self, observation: Observation) -> SurvivalOutcome:
         """Return times and events; those not enrolled or without origin have time 0."""

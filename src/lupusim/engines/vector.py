@@ -79,8 +79,9 @@ def simulate(
         following: _Front = defaultdict(list)
         for group, waiting in front.items():
             exits = ways[group.latent_class][group.state]
-            if exits:
-                step = _Step(group, exits, cohort, _merge(waiting))
+            members = _merge(waiting)
+            if exits and members.entry_time.size:
+                step = _Step(group, exits, cohort, members)
                 step.take(following, horizon, recorders, rng)
         front = following
 
@@ -107,14 +108,6 @@ def _ways_out(model: MultiStateModel) -> list[list[tuple[_Way, ...]]]:
     return table
 
 
-def _share_out(probabilities: Sequence[float], n: int, rng: np.random.Generator) -> IntArray:
-    """Draw `n` categories; a certain one costs no random numbers."""
-    if max(probabilities) == 1:
-        return np.full(n, int(np.argmax(probabilities)))
-    cumulative = np.cumsum(probabilities)
-    return np.searchsorted(cumulative / cumulative[-1], rng.random(n), side="right")
-
-
 def _enroll(
     model: MultiStateModel,
     cohort: Cohort,
@@ -122,23 +115,32 @@ def _enroll(
     rng: np.random.Generator,
 ) -> _Front:
     """Draw everybody's latent class and start, tell the recorders, and form the first groups."""
-    n = cohort.n_patients
-    starts = [model.index(start.state) for start in model.starts]
-    chosen = _share_out([start.probability for start in model.starts], n, rng)
-    state = np.array(starts, dtype=np.int8)[chosen]
+    kinds = {
+        _Group(number, model.index(start.state), float(start.time_in_state)): probability
+        for start in model.starts
+        for number, latent_class in enumerate(model.latent_classes)
+        if (probability := start.probability * latent_class.probability) > 0
+    }
+    members = _share_out(list(kinds.values()), cohort.n_patients, rng)
+    state: StateArray = np.zeros(cohort.n_patients, dtype=np.int8)
+    front: _Front = {}
+    for group, who in zip(kinds, members, strict=True):
+        state[who] = group.state
+        n_members = cohort.n_patients if isinstance(who, slice) else who.size
+        everybody = None if isinstance(who, slice) else who
+        front[group] = [_Waiting(everybody, np.zeros(n_members))]
     for recorder in recorders:
         recorder.start(cohort.rows, state)
-    classes = _share_out([c.probability for c in model.latent_classes], n, rng)
-    front: _Front = defaultdict(list)
-    kind = chosen * len(model.latent_classes) + classes
-    for code in range(len(starts) * len(model.latent_classes)):
-        who = np.flatnonzero(kind == code)
-        if who.size:
-            start, latent_class = divmod(code, len(model.latent_classes))
-            group = _Group(latent_class, starts[start], float(model.starts[start].time_in_state))
-            everybody = who.size == n
-            front[group].append(_Waiting(None if everybody else who, np.zeros(who.size)))
     return front
+
+
+def _share_out(probabilities: list[float], n: int, rng: np.random.Generator) -> list[Rows]:
+    """Draw who is of which kind; a single kind costs no random numbers."""
+    if len(probabilities) == 1:
+        return [slice(None)]
+    cumulative = np.cumsum(probabilities)
+    kind = np.searchsorted(cumulative / cumulative[-1], rng.random(n), side="right")
+    return [np.flatnonzero(kind == number) for number in range(len(probabilities))]
 
 
 def _merge(waiting: list[_Waiting]) -> _Waiting:

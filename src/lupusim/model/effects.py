@@ -136,4 +136,7 @@ class TreatmentEffect:
             for since, ratio in self._since_onset():
                 if begin + since < end:
                     steps[begin + since] = ratio
-        return PiecewiseRatio(breaks=tuple(steps), ratios=(1.0, *steps.values()))
+        before = [begin for begin in steps if begin <= 0]
+        first = steps[before[-1]] if before else 1.0
+        later = {begin: ratio for begin, ratio in steps.items() if begin > 0}
+        return PiecewiseRatio(breaks=tuple(later), ratios=(first, *later.values()))

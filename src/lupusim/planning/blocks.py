@@ -109,10 +109,10 @@ def generate(
     """Let the patients of a block come, be randomized, live, and leave."""
     shape = (block.n_replicates, trial.n_patients)
     enrollment_time = trial.enrollment.times(*shape, rng=block.stream("enrollment"))
-    levels = trial.population.draw_levels(shape, rng=block.stream("population"))
+    levels = _draw_levels(trial, shape, block)
     arm = _allocate(trial, levels, shape, block)
     measurements = tuple(measure(e, trial.states, shape) for e in trial.endpoints)
-    dropout = _DropoutClock(trial, shape, block.stream("dropout"))
+    dropout = _DropoutClock(trial, shape, block)
     recorders = [r for m in measurements for r in m.recorders]
     recorders += [*dropout.recorders, *listeners]
     for number, trial_arm in enumerate(trial.arms):
@@ -134,6 +134,12 @@ def generate(
     )
 
 
+def _draw_levels(trial: Trial, shape: tuple[int, int], block: Block) -> dict[str, IntArray]:
+    if not trial.population.factors:
+        return {}
+    return trial.population.draw_levels(shape, rng=block.stream("population"))
+
+
 def _allocate(
     trial: Trial, levels: dict[str, IntArray], shape: tuple[int, int], block: Block
 ) -> StateArray:
@@ -151,18 +157,19 @@ def _horizon(trial: Trial) -> float:
 class _DropoutClock:
     """When each patient drops out; watches the states only where the hazard depends on them."""
 
-    def __init__(self, trial: Trial, shape: tuple[int, int], rng: np.random.Generator) -> None:
+    def __init__(self, trial: Trial, shape: tuple[int, int], block: Block) -> None:
         self.shape = shape
         self.recorders: tuple[HazardAlong, ...] = ()
         rates = trial.dropout.rates(trial.states)
         if not rates.any():
             self._time = np.full(shape, math.inf)
             return
-        threshold = rng.standard_exponential(shape[0] * shape[1])
+        threshold = block.stream("dropout").standard_exponential(shape[0] * shape[1])
         if trial.dropout.by_state:
             self.recorders = (HazardAlong(rates, threshold),)
         else:
-            self._time = (threshold / rates[0]).reshape(shape)
+            threshold /= rates[0]
+            self._time = threshold.reshape(shape)
 
     @property
     def time(self) -> FloatArray:

@@ -109,7 +109,7 @@ class PermutedBlocks:
             # SPEED: every distinct block is listed once, and blocks are drawn by number
             # (benchmarks/engine.py).
             table = _distinct_permutations(block, counts)
-            blocks = table[rng.integers(len(table), size=size)]
+            blocks = table.take(rng.integers(len(table), size=size), axis=0)
         else:
             blocks = block[np.argsort(rng.random((*size, block.size)), axis=2)]
         return np.asarray(blocks.reshape(n_replicates, -1)[:, :n_patients])
