@@ -6,14 +6,17 @@ from lupusim.scenario.durations import format_duration, parse_duration
 from lupusim.scenario.model_files import load_model, load_model_document, model_from_mapping
 from lupusim.scenario.model_writing import model_to_mapping, write_model
 from lupusim.scenario.packaged import packaged_names
+from lupusim.scenario.scenario_files import load_scenario, scenario_from_mapping
 
 __all__ = [
     "format_duration",
     "load_model",
     "load_model_document",
+    "load_scenario",
     "model_from_mapping",
     "model_to_mapping",
     "packaged_names",
     "parse_duration",
+    "scenario_from_mapping",
     "write_model",
 ]

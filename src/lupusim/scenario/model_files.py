@@ -137,10 +137,10 @@ def _hazard(transition: Section) -> Hazard:
     """Return the hazard of a transition; a stand-in that can fire where it is wrong."""
     section = transition.section("hazard")
     stand_in = FAMILIES["exponential"](**{"rate": 1.0})
-    if not section.place.is_sound:
+    if not section.place.is_right:
         return stand_in
     family = section.read("family", Choice(FAMILIES))
-    if not section.place.is_sound:
+    if not section.place.child("family").is_right:
         return stand_in
     kinds: dict[str, Kind[Any]] = {
         name: ListOf(Number()) if "Sequence" in str(parameter.annotation) else Number()

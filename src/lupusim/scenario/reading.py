@@ -41,6 +41,11 @@ class Place:
         return Place(self.document, child_key(self.key, name), self.problems)
 
     @property
+    def is_right(self) -> bool:
+        """Whether no problem is known of this very key."""
+        return not any(p.key == self.key for p in self.problems)
+
+    @property
     def is_sound(self) -> bool:
         """Whether no problem is known here or below."""
         below = f"{self.key}." if self.key else ""
@@ -267,16 +272,17 @@ _REQUIRED = _Required()
 
 @dataclass(slots=True)
 class Section:
-    """The keys of one mapping."""
+    """The keys of one mapping; `common` keys may stand in it and in all below it."""
 
     place: Place
     content: Mapping[str, Any]
+    common: tuple[str, ...] = ()
     asked: list[str] = field(default_factory=list)
 
     @classmethod
-    def top(cls, document: Document) -> Section:
+    def top(cls, document: Document, common: tuple[str, ...] = ()) -> Section:
         """Return the top of a document; its own problems are known from the start."""
-        return cls(Place(document, "", list(document.problems)), document.content)
+        return cls(Place(document, "", list(document.problems)), document.content, common)
 
     def has(self, name: str) -> bool:
         """Return whether a key is given; asking makes it a known one."""
@@ -303,8 +309,14 @@ class Section:
         place = self.place.child(name)
         if not self.has(name):
             place.report("the key is missing", f"Add '{name}:' with keys below it.")
-            return Section(place, {})
-        return Section(place, _as_mapping(self.content[name], place))
+            return Section(place, {}, self.common)
+        return Section(place, _as_mapping(self.content[name], place), self.common)
+
+    def section_or_empty(self, name: str) -> Section:
+        """Return the mapping at a key, or an empty one where the key is not given."""
+        if self.has(name):
+            return self.section(name)
+        return Section(self.place.child(name), {}, self.common)
 
     def sections(self, name: str, *, at_least: int = 0) -> list[Section]:
         """Return the mappings of the list at a key, which need not be there if 0 may be."""
@@ -313,7 +325,7 @@ class Section:
         items = self.read(name, ListOf(Free(), at_least))
         places = [self.place.child(name).child(k) for k in range(len(items))]
         return [
-            Section(place, _as_mapping(item, place))
+            Section(place, _as_mapping(item, place), self.common)
             for place, item in zip(places, items, strict=True)
         ]
 
@@ -325,7 +337,7 @@ class Section:
     def finish(self) -> None:
         """Report every key that nobody asked for."""
         for name in self.content:
-            if name not in self.asked:
+            if name not in self.asked and name not in self.common:
                 self.place.child(name).report("no such key here", nearest(name, self.asked))
 
     def build(self, make: Callable[[], T]) -> T | None:

@@ -61,6 +61,8 @@ class Document:
         Line and column, from 1, of each dotted key.
     problems : tuple of Problem
         What is wrong whatever the schema: keys given twice, numbers that are none.
+    text : str
+        The file as it was read.
     """
 
     file: Path | str
@@ -68,6 +70,7 @@ class Document:
     error_class: type[InputError]
     positions: Mapping[str, Position] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    text: str = ""
 
     def position(self, key: str) -> Position | None:
         """Return line and column of a dotted key, or of the nearest key that holds it."""
@@ -119,6 +122,7 @@ def parse_document(text: str, file: str | Path, error_class: type[InputError]) -
         error_class=error_class,
         positions=builder.positions,
         problems=tuple(builder.problems),
+        text=text,
     )
 
 

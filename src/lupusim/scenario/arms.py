@@ -1,0 +1,170 @@
+"""The arms of a scenario file: model, dose, effects."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lupusim.errors import ModelError
+from lupusim.model import MultiStateModel, TreatmentEffect
+from lupusim.model.checks import nearest
+from lupusim.scenario.model_files import model_from_document
+from lupusim.scenario.packaged import find_packaged
+from lupusim.scenario.reading import (
+    Duration,
+    Edge,
+    Flag,
+    Integer,
+    ListOf,
+    Number,
+    Place,
+    Section,
+    Text,
+)
+from lupusim.scenario.yaml_file import read_document
+from lupusim.trial import Arm, Infusions
+
+
+@dataclass(slots=True)
+class Models:
+    """Models by name or path, each file read once.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Where relative paths start: the folder of the scenario file.
+    """
+
+    folder: Path | None
+    _read: dict[str, MultiStateModel | ModelError] = field(default_factory=dict)
+
+    def get(self, name: str, place: Place) -> MultiStateModel | None:
+        """Return a model; its problems are reported at `place`, which names the file."""
+        if name not in self._read:
+            self._read[name] = self._load(name)
+        found = self._read[name]
+        if isinstance(found, MultiStateModel):
+            return found
+        for problem in found.problems:
+            inside = f"in {found.file}, {problem}" if problem.key else problem.fault
+            place.report(inside, "Mend the model." if problem.key else problem.fix)
+        return None
+
+    def _load(self, name: str) -> MultiStateModel | ModelError:
+        try:
+            path = find_packaged("models", name, ModelError, beside=self.folder)
+            return model_from_document(read_document(path, ModelError))
+        except ModelError as error:
+            return error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadArms:
+    """Arms, control first, and where each stands in the file.
+
+    Parameters
+    ----------
+    arms : tuple of Arm
+        Empty where a model could not be read: nothing more can be said of the trial then.
+    order : tuple of int
+        Place of each arm in the file's list.
+    """
+
+    arms: tuple[Arm, ...]
+    order: tuple[int, ...]
+
+
+def read_arms(top: Section, models: Models) -> ReadArms:
+    """Return the arms of a scenario; a file that fits in nothing else has an arm to check."""
+    default = _default_model(top, models)
+    sections = top.sections("arms", at_least=1)
+    controls = [k for k, s in enumerate(sections) if s.read("control", Flag(), False)]
+    if len(sections) == 2 and len(controls) != 1:
+        fault = "both arms are the control" if controls else "no arm is the control"
+        top.place.child("arms").report(fault, "Write 'control: true' in one of them.")
+    order = sorted(range(len(sections)), key=lambda k: k not in controls)
+    arms = [_read_arm(sections[k], default, models) for k in order]
+    known = tuple(arm for arm in arms if arm is not None)
+    complete = len(known) == len(sections)
+    return ReadArms(arms=known if complete else (), order=tuple(order))
+
+
+def _default_model(top: Section, models: Models) -> MultiStateModel | None:
+    name = top.read_or_none("model", Text())
+    return models.get(name, top.place.child("model")) if name else None
+
+
+def _read_arm(section: Section, default: MultiStateModel | None, models: Models) -> Arm | None:
+    model = default
+    place = section.place.child("model")
+    if section.has("model"):
+        name = section.read("model", Text())
+        model = models.get(name, place) if name else None
+    elif default is None and not _model_is_given(section):
+        fault = "no model is given, neither here nor for the whole scenario"
+        place.report(fault, "Add 'model:' with a packaged name or a file.")
+    name = section.read("name", Text())
+    allocation = section.read("allocation", Integer(at_least=1, at_most=1000), 1)
+    infusions = _read_infusions(section)
+    effects = tuple(
+        effect
+        for s in section.sections("effects")
+        if (effect := _read_effect(s, model)) is not None
+    )
+    section.finish()
+    if model is None:
+        return None
+    if not section.place.is_sound:
+        return Arm(name=name, model=model)  # stands in for the checks of the whole trial
+    return Arm(name=name, model=model, allocation=allocation, infusions=infusions, effects=effects)
+
+
+def _model_is_given(section: Section) -> bool:
+    """Return whether the scenario names a model, even one that could not be read."""
+    return "model" in section.place.document.content
+
+
+def _read_infusions(section: Section) -> Infusions | None:
+    if not section.has("infusions"):
+        return None
+    below = section.section("infusions")
+    cells_per_kg = below.read("cells_per_kg", Number(above=0))
+    at = below.read("at", ListOf(Duration(), at_least=1), (0.0,))
+    return below.build(lambda: Infusions(cells_per_kg=cells_per_kg, at=at))
+
+
+def _read_effect(section: Section, model: MultiStateModel | None) -> TreatmentEffect | None:
+    on = _read_edges(section)
+    if model is not None:
+        labels = {(t.from_state, t.to_state): t.label for t in model.transitions}
+        _report_unknown_edges(section.place.child("on"), on, labels)
+    hazard_ratio = section.read("hazard_ratio", Number(at_least=0))
+    onset = section.read("onset", Duration(), 0.0)
+    lasts = section.read("lasts", Duration(), math.inf)
+    half_life = section.read_or_none("half_life", Duration(above=0))
+    if half_life is not None and not section.has("lasts"):
+        fault = "an effect that lasts for good cannot fade"
+        section.place.child("half_life").report(fault, "Add 'lasts:', such as '18 months'.")
+    return section.build(
+        lambda: TreatmentEffect(
+            on=on, hazard_ratio=hazard_ratio, onset=onset, lasts=lasts, half_life=half_life
+        )
+    )
+
+
+def _read_edges(section: Section) -> tuple[tuple[str, str], ...]:
+    if isinstance(section.content.get("on"), str):
+        return (section.read("on", Edge()),)
+    return section.read("on", ListOf(Edge(), at_least=1))
+
+
+def _report_unknown_edges(
+    place: Place, on: tuple[tuple[str, str], ...], labels: Mapping[tuple[str, str], str]
+) -> None:
+    for k, edge in enumerate(on):
+        if all(edge) and edge not in labels:
+            fault = f"the model has no transition '{edge[0]} -> {edge[1]}'"
+            help_ = nearest(" -> ".join(edge), labels.values())
+            place.child(k).report(fault, help_)

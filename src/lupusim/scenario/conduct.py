@@ -1,0 +1,167 @@
+"""How a scenario's trial runs: population, enrollment, allocation, dropout, data cutoff."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from lupusim.model.checks import probability_problems
+from lupusim.scenario.reading import (
+    Choice,
+    Duration,
+    Integer,
+    ListOf,
+    MappingOf,
+    Number,
+    Section,
+    Text,
+)
+from lupusim.trial import (
+    AfterLastPatient,
+    Allocation,
+    AtCalendarTime,
+    AtEvents,
+    Cutoff,
+    Dropout,
+    Enrollment,
+    PermutedBlocks,
+    PiecewiseEnrollment,
+    PoissonEnrollment,
+    Population,
+    SimpleRandomization,
+    UniformEnrollment,
+)
+
+_MONTHS_PER_YEAR = 12.0
+
+
+def read_population(top: Section) -> Population:
+    """Return who is enrolled; the default where the file says nothing."""
+    section = top.section_or_empty("population")
+    shares = MappingOf(MappingOf(Number(at_least=0, at_most=1)))
+    factors = section.read("strata", shares, {})
+    strata = section.place.child("strata")
+    for name, levels in factors.items():
+        place = strata.child(name)
+        if place.is_sound:
+            found = probability_problems(place.key, levels)
+            place.problems.extend(map(place.document.locate, found))
+    weight = section.section_or_empty("weight_kg")
+    mean = weight.read("mean", Number(above=0), 60.0)
+    sd = weight.read("sd", Number(at_least=0), 0.0)
+    weight.finish()
+    made = section.build(lambda: Population(factors=factors, weight_mean=mean, weight_sd=sd))
+    return made or Population(factors={name: {"": 1.0} for name in factors})
+
+
+def read_enrollment(top: Section) -> Enrollment:
+    """Return when patients come; a stand-in where that cannot be read."""
+    section = top.section("enrollment")
+    kinds = {"poisson": _poisson, "uniform": _uniform, "piecewise": _piecewise}
+    read = section.read("kind", Choice(kinds), _poisson)
+    failure = section.read("screen_failure", Number(at_least=0, below=1), 0.0)
+    screened = 1 / (1 - failure) if failure < 1 else 1.0
+    return section.build(read(section, screened)) or UniformEnrollment(duration=1.0)
+
+
+def _poisson(section: Section, screened: float) -> Callable[[], Enrollment]:
+    sites = section.read("sites", Integer(at_least=1))
+    if section.has("per_site_per_year") and not section.has("per_site_per_month"):
+        per_year = section.read("per_site_per_year", Number(above=0))
+    else:
+        per_year = section.read("per_site_per_month", Number(above=0)) * _MONTHS_PER_YEAR
+        section.refuse(
+            "per_site_per_year", "per_site_per_month is given as well", "Keep one of the two."
+        )
+    ramp_up = section.read("ramp_up", Duration(), 0.0)
+    return lambda: PoissonEnrollment(
+        sites=sites, per_site_per_year=per_year, ramp_up=ramp_up, screened_per_patient=screened
+    )
+
+
+def _uniform(section: Section, screened: float) -> Callable[[], Enrollment]:
+    duration = section.read("duration", Duration(above=0))
+    return lambda: UniformEnrollment(duration=duration, screened_per_patient=screened)
+
+
+def _piecewise(section: Section, screened: float) -> Callable[[], Enrollment]:
+    breaks = section.read("breaks", ListOf(Duration(above=0)))
+    per_month = section.read("per_month", ListOf(Number(at_least=0), at_least=1))
+    return lambda: PiecewiseEnrollment(
+        breaks=breaks,
+        rates_per_year=tuple(_MONTHS_PER_YEAR * rate for rate in per_month),
+        screened_per_patient=screened,
+    )
+
+
+def read_allocation(top: Section) -> tuple[Allocation | None, tuple[str, ...]]:
+    """Return how patients are randomized (None for the default) and the factors stratified by."""
+    section = top.section_or_empty("allocation")
+    method = section.read(
+        "method", Choice({"permuted_block": PermutedBlocks, "simple": SimpleRandomization}), None
+    )
+    stratify_by = section.read("stratify_by", ListOf(Text()), ())
+    if method is SimpleRandomization:
+        for name in ("block_size", "stratify_by"):
+            section.refuse(name, "simple randomization has none", "Remove it, or the method.")
+        section.finish()
+        return SimpleRandomization(), ()
+    block_size = section.read_or_none("block_size", Integer(at_least=1, at_most=10_000))
+    section.finish()
+    return PermutedBlocks(block_size=block_size) if block_size else None, stratify_by
+
+
+def read_dropout(top: Section) -> Dropout:
+    """Return who leaves early; nobody where the file says nothing."""
+    if not top.has("dropout"):
+        return Dropout()
+    section = top.section("dropout")
+    per_year = section.read("per_year", Number(at_least=0))
+    by_state = section.read("by_state", MappingOf(Number(at_least=0)), {})
+    return section.build(lambda: Dropout(per_year=per_year, by_state=by_state)) or Dropout()
+
+
+def read_cutoff(top: Section, follow_up: float) -> Cutoff:
+    """Return when the data are cut: after the last patient's follow-up unless a look says so."""
+    last = AfterLastPatient(follow_up=follow_up if 0 < follow_up < math.inf else 1.0)
+    looks = top.sections("looks")
+    for extra in looks[1:]:
+        fault = "a second look is not built yet: one look, at the end"
+        extra.place.report(fault, "Keep one look.")
+    if not looks:
+        return last
+    for name in ("efficacy", "futility"):
+        looks[0].refuse(name, "stopping bounds are not built yet", "Remove them.")
+    when = looks[0].section("when")
+    looks[0].finish()
+    return _read_when(when, last)
+
+
+def _read_when(when: Section, last: Cutoff) -> Cutoff:
+    kinds: dict[str, Callable[[str], Cutoff]] = {
+        "events": lambda n: AtEvents(events=when.read(n, Integer(at_least=1))),
+        "calendar_time": lambda n: AtCalendarTime(time=_finite(when, n)),
+        "last_patient": lambda n: AfterLastPatient(follow_up=_finite(when, n)),
+        "information": lambda n: _everything(when, n, last),
+    }
+    given = [name for name in kinds if when.has(name)]
+    when.finish()
+    if len(given) != 1:
+        if when.place.is_sound:
+            fix = f"Give one of {', '.join(kinds)}."
+            when.place.report(f"{len(given)} ways are given to time the look", fix)
+        return last
+    return kinds[given[0]](given[0])
+
+
+def _finite(when: Section, name: str) -> float:
+    """Return years above 0; 1 stands in for what cannot be read."""
+    years = when.read(name, Duration(above=0))
+    return years if years > 0 else 1.0
+
+
+def _everything(when: Section, name: str, last: Cutoff) -> Cutoff:
+    if when.read(name, Number(above=0, at_most=1)) < 1:
+        fault = "an interim look is not built yet"
+        when.place.child(name).report(fault, "Give 1: every patient followed to the end.")
+    return last

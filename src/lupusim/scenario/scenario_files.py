@@ -1,0 +1,229 @@
+"""Scenario files (``schema: lupusim/scenario/1``): a trial in the planner's words.
+
+Every problem of a file is reported at once; what the format promises but is not built yet is
+an error that says so, never ignored.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from lupusim.errors import Problem, ScenarioError
+from lupusim.planning.scenario import DesignPoint, Scenario
+from lupusim.scenario.arms import Models, ReadArms, read_arms
+from lupusim.scenario.conduct import (
+    read_allocation,
+    read_cutoff,
+    read_dropout,
+    read_enrollment,
+    read_population,
+)
+from lupusim.scenario.model_files import read_schema
+from lupusim.scenario.packaged import find_packaged
+from lupusim.scenario.questions import read_analysis, read_endpoints
+from lupusim.scenario.reading import Duration, Integer, ListOf, Place, Section, Text
+from lupusim.scenario.variation import read_variation, replaced
+from lupusim.scenario.yaml_file import Document, child_key, describe, read_document
+from lupusim.trial import Trial
+from lupusim.trial.checks import trial_problems
+
+SCHEMA = "lupusim/scenario/1"
+COMMON_KEYS = ("source",)  # every section may say where its numbers come from
+NOT_BUILT_YET = ("intercurrent_events", "supply")
+_MOST_REPLICATES = 10_000_000
+_LARGEST_SEED = 2**63 - 1
+
+
+def load_scenario(name_or_path: str | Path) -> Scenario:
+    """Return a scenario, packaged with lupusim or from a file.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        Name of a packaged scenario, or the path of a scenario file.
+
+    Raises
+    ------
+    ScenarioError
+        If there is no such file, or if anything in it is wrong; every problem of the file
+        and of the models it names is told with its line.
+    """
+    path = find_packaged("scenarios", name_or_path, ScenarioError)
+    document = read_document(path, ScenarioError)
+    return scenario_from_document(document, folder=path.parent, command=str(name_or_path))
+
+
+def scenario_from_mapping(
+    content: Mapping[str, Any], *, file: str | Path = "scenario", folder: Path | None = None
+) -> Scenario:
+    """Return the scenario that a mapping describes, laid out as a file would be.
+
+    Parameters
+    ----------
+    content : mapping
+        What a scenario file holds.
+    file : str or Path
+        What messages call it; its stem names the scenario.
+    folder : Path, optional
+        Where relative paths of models start; default: the working folder.
+
+    Raises
+    ------
+    ScenarioError
+        If anything is wrong; every problem is named.
+    """
+    document = Document(file=file, content=dict(content), error_class=ScenarioError)
+    return scenario_from_document(document, folder=folder, command=str(file))
+
+
+def scenario_from_document(
+    document: Document, *, folder: Path | None = None, command: str = ""
+) -> Scenario:
+    """Return the scenario of a document; raises ScenarioError with all its problems."""
+    top = Section.top(document, COMMON_KEYS)
+    models = Models(folder)
+    about = _read_about(top)
+    variation = read_variation(top)
+    sources = dict(_read_sources(top.place, document.content))
+    trial = _read_trial(top, models)
+    for name in NOT_BUILT_YET:
+        fault = f"{name!r} is not built yet, and would change the answer"
+        top.refuse(name, fault, "Remove it, or wait for a later version.")
+    top.finish()
+    points = [_point(top.place, models, values, trial) for values in variation]
+    top.raise_problems()
+    return Scenario(
+        name=Path(document.file).stem,
+        points=tuple(cast("list[DesignPoint]", points)),
+        text=document.text,
+        command=command,
+        sources=sources,
+        **about,
+    )
+
+
+def _read_about(top: Section) -> dict[str, Any]:
+    read_schema(top, SCHEMA)
+    about: dict[str, Any] = {
+        "title": top.read("title", Text()),
+        "question": top.read("question", Text(), ""),
+    }
+    simulation = top.section_or_empty("simulation")
+    about["n_replicates"] = simulation.read(
+        "replicates", Integer(at_least=1, at_most=_MOST_REPLICATES), 1000
+    )
+    about["seed"] = simulation.read("seed", Integer(at_least=0, at_most=_LARGEST_SEED), 20260101)
+    simulation.finish()
+    estimand = top.section_or_empty("estimand")
+    about["estimand"] = {
+        name: _words(value, estimand.place.child(name)) for name, value in estimand.content.items()
+    }
+    return about
+
+
+def _words(value: object, place: Place) -> str:
+    """Return free text, also where it was given as a list or a mapping."""
+    if isinstance(value, Mapping):
+        parts = (f"{name}: {_words(v, place.child(name))}" for name, v in value.items())
+        return "; ".join(parts)
+    if isinstance(value, list | tuple):
+        return "; ".join(_words(v, place.child(k)) for k, v in enumerate(value))
+    if value is None:
+        place.report(f"{describe(value)} says nothing", "Write words, or remove the key.")
+    return str(value)
+
+
+def _read_sources(place: Place, content: object) -> Iterator[tuple[str, str]]:
+    """Yield what every key ``source`` says, by the key that it stands under."""
+    if isinstance(content, Mapping):
+        for name, value in content.items():
+            below = place.child(str(name))
+            if name == "source":
+                yield place.key or "scenario", _words(value, below)
+            elif place.key or name != "estimand":
+                yield from _read_sources(below, value)
+    if isinstance(content, list):
+        for k, item in enumerate(content):
+            yield from _read_sources(place.child(k), item)
+
+
+def _read_trial(top: Section, models: Models) -> Trial | None:
+    """Return the trial, or None after reporting why there is none."""
+    read = read_arms(top, models)
+    parts = _read_parts(top, read)
+    if not read.arms:
+        return None
+    draft = SimpleNamespace(
+        **parts, states=read.arms[0].model.states, ratio=tuple(a.allocation for a in read.arms)
+    )
+    known = [problem.key for problem in top.place.problems]
+    for problem in trial_problems(cast("Trial", draft)):
+        found = _in_the_file(problem, read)
+        if not _follows(found.key, known):
+            top.place.problems.append(top.place.document.locate(found))
+    return Trial(**parts) if top.place.is_sound else None
+
+
+def _read_parts(top: Section, read: ReadArms) -> dict[str, Any]:
+    model = read.arms[0].model if read.arms else None
+    follow_up = top.read("follow_up", Duration(above=0), math.inf)
+    primary, secondary = read_endpoints(top, model)
+    allocation, stratify_by = read_allocation(top)
+    parts: dict[str, Any] = {
+        "arms": read.arms,
+        "n_patients": top.read("sample_size", Integer(at_least=1, at_most=1_000_000)),
+        "population": read_population(top),
+        "enrollment": read_enrollment(top),
+        "allocation": allocation,
+        "stratify_by": stratify_by,
+        "follow_up": follow_up,
+        "visits": top.read("visits", ListOf(Duration()), ()),
+        "dropout": read_dropout(top),
+        "primary": primary,
+        "secondary": secondary,
+        "analysis": read_analysis(top, primary),
+        "cutoff": read_cutoff(top, follow_up),
+    }
+    return parts
+
+
+def _in_the_file(problem: Problem, read: ReadArms) -> Problem:
+    """Return a problem with the key of the arm as the file counts them."""
+    steps = problem.key.split(".")
+    if steps[0] == "arms" and len(steps) > 1:
+        steps[1] = str(read.order[int(steps[1])])
+    return replace(problem, key=".".join(steps))
+
+
+def _follows(key: str, known: list[str]) -> bool:
+    """Return whether a problem of the trial only follows from one that is known already."""
+    related = any(
+        k == key or k.startswith(f"{key}.") or key.startswith(f"{k}.") for k in known if k
+    )
+    needs_times = key == "visits" or key.endswith(".at")
+    times_unknown = any(k.startswith(("visits", "follow_up")) for k in known)
+    arms_unknown = key.startswith(("allocation", "analysis")) and "arms" in known
+    return related or (needs_times and times_unknown) or arms_unknown
+
+
+def _point(
+    place: Place, models: Models, values: Mapping[str, Any], trial: Trial | None
+) -> DesignPoint | None:
+    """Return one design point, or None after reporting what is wrong with its values."""
+    if not values or trial is None:
+        return None if trial is None else DesignPoint(values=values, trial=trial)
+    document = place.document
+    changed = replace(document, content=replaced(document.content, values), problems=())
+    top = Section.top(changed, COMMON_KEYS)
+    varied = _read_trial(top, models)
+    told = {problem.fault for problem in place.problems}
+    for problem in top.place.problems:
+        if (fault := f"a design point is not possible: {problem.key}: {problem.fault}") not in told:
+            key = child_key("vary", next(iter(values))) if len(values) == 1 else "vary"
+            place.problems.append(document.problem(key, fault, problem.fix))
+    return None if varied is None else DesignPoint(values=values, trial=varied)
