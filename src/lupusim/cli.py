@@ -1,7 +1,243 @@
-"""The command ``lupusim``."""
+"""The command ``lupusim``; heavy imports happen in the command that needs them."""
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lupusim.planning.run import Listener, RunResult
+    from lupusim.planning.scenario import Scenario
+
+app = typer.Typer(
+    help="Design trials of mesenchymal stem cells in refractory lupus.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_INPUT_IS_WRONG = 2
+_INTERRUPTED = 130
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+class EngineName(StrEnum):
+    """Which engine follows the patients."""
+
+    events = "events"
+    vector = "vector"
+
+
+ScenarioArgument = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="A scenario file or packaged name.")
+]
+FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
+SeedOption = Annotated[int | None, typer.Option(min=0, help="Default: the scenario's own.")]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", help="Also write the result into this folder.")
+]
+
 
 def main() -> None:
-    """Run the command."""
+    """Run the command; exit 2 where the user's input is wrong, 130 when interrupted."""
+    from lupusim.errors import LupusimError
+
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(_INTERRUPTED)
+    except (LupusimError, ValueError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(_INPUT_IS_WRONG)
+    except OSError as error:
+        print(f"{error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.command()
+def run(
+    scenario: ScenarioArgument,
+    replicates: Annotated[
+        int | None, typer.Option(min=1, help="Simulated trials per design.")
+    ] = None,
+    seed: SeedOption = None,
+    jobs: Annotated[int, typer.Option(help="Processes; -1 for one per core.")] = -1,
+    out: OutOption = None,
+    format: FormatOption = Format.table,
+) -> None:
+    """Simulate a scenario: power, type I error and the rest, each with its standard error."""
+    from lupusim.planning.run import run as simulate
+    from lupusim.scenario import load_scenario
+
+    loaded = load_scenario(scenario)
+    with _progress(loaded) as listener:
+        result = simulate(loaded, replicates, seed=seed, n_jobs=jobs, listener=listener)
+    _print_run(result, format)
+    if out is not None:
+        _write_run(result, out)
+
+
+def _print_run(result: RunResult, format: Format) -> None:
+    if format is Format.json:
+        print(json.dumps(result.to_json(), indent=2))
+    elif format is Format.csv:
+        print(result.operating_characteristics.to_csv(index=False), end="")
+    else:
+        from rich.console import Console
+
+        from lupusim.report.operating import run_report
+
+        Console(width=None if sys.stdout.isatty() else 120).print(run_report(result))
+
+
+def _write_run(result: RunResult, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "scenario.yaml").write_text(result.scenario.text, encoding="utf-8")
+    (folder / "result.json").write_text(json.dumps(result.to_json(), indent=2), encoding="utf-8")
+    result.operating_characteristics.to_csv(folder / "summary.csv", index=False)
+    print(f"written to {folder}", file=sys.stderr)
+
+
+@contextmanager
+def _progress(scenario: Scenario) -> Iterator[Listener | None]:
+    """Show a bar with the running power on a terminal's standard error; nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    from lupusim.planning.run import Progress as State
+    from lupusim.report.numbers import rounded
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(scenario.name)
+
+        def show(state: State) -> None:
+            power = f", power {rounded(state.power)}" if state.power else ""
+            bar.update(
+                task, total=state.total, completed=state.done, description=scenario.name + power
+            )
+
+        yield show
+
+
+@app.command()
+def check(scenario: ScenarioArgument) -> None:
+    """Read a scenario file and report every problem in it; simulate nothing."""
+    from lupusim.scenario import load_scenario
+
+    loaded = load_scenario(scenario)
+    designs = "design" if len(loaded.points) == 1 else "designs"
+    print(f"{scenario}: no problem found; {len(loaded.points)} {designs} to simulate")
+
+
+@app.command("list")
+def list_packaged() -> None:
+    """List the packaged models, evidence files and scenarios."""
+    from lupusim.scenario.packaged import packaged_descriptions
+
+    for kind in ("scenarios", "models", "evidence"):
+        print(f"{kind}:")
+        for name, description in packaged_descriptions(kind).items():
+            print(f"  {name:28} {description}")
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder, made if need be.")],
+) -> None:
+    """Copy the packaged scenarios into a folder, to be changed there."""
+    from lupusim.scenario.packaged import copy_packaged
+
+    for path in copy_packaged("scenarios", folder):
+        print(path)
+    print(f"Now: lupusim run {folder / 'phase2_remission_52w.yaml'}")
+
+
+@app.command()
+def occupancy(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file or packaged name.")],
+    at: Annotated[
+        list[str], typer.Option("--at", help='A study time such as "1 year"; repeat it.')
+    ],
+    format: FormatOption = Format.table,
+) -> None:
+    """Solve exactly for the share of patients in each state at study times."""
+    from lupusim.engines import exact
+    from lupusim.scenario import load_model
+    from lupusim.scenario.durations import parse_duration
+
+    times = [parse_duration(time) for time in at]
+    loaded = load_model(model)
+    table = exact.occupancy(loaded, times)
+    if format is Format.json:
+        shares = {state: table[state].tolist() for state in table.columns}
+        print(json.dumps({"model": loaded.name, "times": times, "occupancy": shares}, indent=2))
+    elif format is Format.csv:
+        print(table.to_csv(), end="")
+    else:
+        _print_occupancy(loaded.name, at, table)
+
+
+def _print_occupancy(name: str, at: list[str], table: pd.DataFrame) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    rows = Table(title=f"{name}: share of patients in each state (exact)")
+    rows.add_column("study time")
+    for state in table.columns:
+        rows.add_column(state, justify="right")
+    for words, (_, shares) in zip(at, table.iterrows(), strict=True):
+        rows.add_row(words, *(f"{share:.6f}" for share in shares))
+    Console().print(rows)
+
+
+@app.command()
+def trial(
+    scenario: ScenarioArgument,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the tables, made if need be.")],
+    engine: Annotated[EngineName, typer.Option(help="Which engine.")] = EngineName.events,
+    seed: SeedOption = None,
+) -> None:
+    """Simulate one trial and write its patient-level tables as CSV, and ADaM-like data."""
+    from lupusim.planning.single_trial import simulate_trial
+    from lupusim.scenario import load_scenario
+
+    loaded = load_scenario(scenario)
+    simulated = simulate_trial(
+        loaded.points[0].trial,
+        engine=engine.value,
+        seed=loaded.seed if seed is None else seed,
+    )
+    for path in [*simulated.to_csv(out), *simulated.to_adam(out / "adam")]:
+        print(path)

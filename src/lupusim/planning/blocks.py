@@ -5,37 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from lupusim.analysis.endpoints import BinaryOutcome, Measurement, Outcome, measure
 from lupusim.arrays import FloatArray, IntArray, StateArray
-from lupusim.engines import vector
-from lupusim.model import MultiStateModel
+from lupusim.engines import PATIENTS_PER_BLOCK, Engine, vector
 from lupusim.planning.tally import Tally
 from lupusim.records import Cohort, HazardAlong, Observation, Recorder
 from lupusim.rng import stream
 from lupusim.trial import Trial
 
-PATIENTS_PER_BLOCK = 30_000  # their arrays stay in the processor's cache
 _LONGEST_FOLLOW_UP = 100.0  # years: of those whom nothing else stops
-
-
-class Engine(Protocol):
-    """A stochastic engine: ``vector.simulate`` or ``events.simulate``."""
-
-    def __call__(
-        self,
-        model: MultiStateModel,
-        cohort: Cohort,
-        *,
-        horizon: float,
-        recorders: Sequence[Recorder],
-        rng: np.random.Generator,
-    ) -> None:
-        """Follow a cohort and tell the recorders."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

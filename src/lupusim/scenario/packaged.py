@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from importlib.resources import files
 from pathlib import Path
 
 from lupusim.errors import InputError, Problem
 from lupusim.model.checks import nearest
+from lupusim.scenario.yaml_file import read_document
 
 
 def packaged_names(folder: str) -> tuple[str, ...]:
@@ -56,3 +58,32 @@ def find_packaged(
     fault = f"nothing packaged is called {text!r}, and there is no such file"
     fix = nearest(text, packaged_names(folder))
     raise error_class(text, [Problem(key="", fault=fault, fix=fix)])
+
+
+def packaged_descriptions(folder: str) -> dict[str, str]:
+    """Return the packaged names of a kind, each with its title or description in one line."""
+    described = {}
+    for name in packaged_names(folder):
+        path = find_packaged(folder, name, InputError)
+        content = read_document(path, InputError).content
+        described[name] = str(content.get("description") or content.get("title") or "").strip()
+    return described
+
+
+def copy_packaged(folder: str, target: Path) -> list[Path]:
+    """Copy the packaged files of a kind into a folder; return the copies' paths.
+
+    Raises
+    ------
+    FileExistsError
+        If one of them is there already: nothing of the user's is overwritten.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    copies = [target / f"{name}.yaml" for name in packaged_names(folder)]
+    for copy in copies:
+        if copy.exists():
+            raise FileExistsError(errno.EEXIST, "exists already; nothing was copied", str(copy))
+    for copy in copies:
+        source = find_packaged(folder, copy.stem, InputError)
+        copy.write_bytes(source.read_bytes())
+    return copies

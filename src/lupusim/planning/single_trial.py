@@ -1,0 +1,230 @@
+"""One simulated trial, patient by patient: what a data manager would hold at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lupusim.analysis.endpoints import SurvivalOutcome
+from lupusim.arrays import FloatArray
+from lupusim.engines import named_engine
+from lupusim.planning.blocks import Block, Generated, cut, generate
+from lupusim.records import Histories, Observation, StateAt, TransitionLog
+from lupusim.trial import Endpoint, TimeToEvent, Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LONGEST_FOLLOW_UP = 100.0  # years
+_DAYS_PER_YEAR = 365.2425
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedTrial:
+    """The tables of one simulated trial, as observed up to its data cutoff.
+
+    Parameters
+    ----------
+    patients : DataFrame
+        A row per randomized patient: `patient`, `arm`, stratification factors, `weight_kg`,
+        `enrollment_time` (calendar, years), `seen_until` (study time, years), `left` (why
+        observation ended: dropout, end of follow-up, data cutoff).
+    visits : DataFrame
+        A row per visit that took place: `patient`, `study_time`, `calendar_time`, `state`.
+    events : DataFrame
+        A row per observed change of state: `patient`, `study_time`, `calendar_time`,
+        `from_state`, `to_state`.
+    supply : DataFrame
+        A row per infusion given: `patient`, `study_time`, `calendar_time`, `cells`.
+    endpoints : mapping of str to DataFrame
+        For each endpoint: `patient`, `arm`, and the response, or time and event.
+    calendar_cutoff : float
+        Calendar time (years) of the data cutoff.
+    """
+
+    patients: pd.DataFrame
+    visits: pd.DataFrame
+    events: pd.DataFrame
+    supply: pd.DataFrame
+    endpoints: Mapping[str, pd.DataFrame]
+    calendar_cutoff: float
+
+    def to_csv(self, folder: str | Path) -> list[Path]:
+        """Write a CSV file per table into a folder, made if need be; return their paths."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        tables = {name: getattr(self, name) for name in ("patients", "visits", "events", "supply")}
+        tables |= {f"endpoint {name}": table for name, table in self.endpoints.items()}
+        paths = []
+        for name, table in tables.items():
+            paths.append(folder / f"{name.replace(' ', '_')}.csv")
+            table.to_csv(paths[-1], index=False)
+        return paths
+
+    def to_adam(self, folder: str | Path) -> list[Path]:
+        """Write ADSL and ADTTE, organised after CDISC ADaM, as CSV; return their paths.
+
+        ADTTE has a record per patient and time-to-event endpoint: AVAL in days, CNSR 0 for
+        an event and 1 for a censored time.
+        """
+        import pandas as pd
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        subject = "LUPUSIM-" + self.patients["patient"].add(1).astype(str).str.zfill(5)
+        arm = self.patients["arm"].astype(str)
+        start = (self.patients["enrollment_time"] * _DAYS_PER_YEAR).round().astype(int)
+        adsl = pd.DataFrame({"USUBJID": subject, "TRT01P": arm, "RANDDY": start})
+        records = []
+        for name, table in self.endpoints.items():
+            if "time" not in table:
+                continue
+            days = (table["time"] * _DAYS_PER_YEAR).round(2)
+            censored = 1 - table["event"].astype(int)
+            record = {
+                "USUBJID": subject,
+                "TRT01P": arm,
+                "PARAM": name,
+                "AVAL": days,
+                "CNSR": censored,
+            }
+            records.append(pd.DataFrame(record)[table["in_analysis"]])
+        columns = ["USUBJID", "TRT01P", "PARAM", "AVAL", "CNSR"]
+        adtte = pd.concat(records) if records else pd.DataFrame(columns=columns)
+        paths = [folder / "adsl.csv", folder / "adtte.csv"]
+        adsl.to_csv(paths[0], index=False)
+        adtte.to_csv(paths[1], index=False)
+        return paths
+
+
+def simulate_trial(trial: Trial, *, engine: str = "events", seed: int) -> SimulatedTrial:
+    """Simulate one trial and return what it observed of every patient.
+
+    Parameters
+    ----------
+    trial : Trial
+        The design.
+    engine : {"events", "vector"}
+        Event by event (SimPy), or vectorised.
+    seed : int
+        The same seed gives the same trial.
+
+    Raises
+    ------
+    ValueError
+        If the engine is unknown or the seed out of range.
+    """
+    block = Block(seed=seed, number=0, n_replicates=1)
+    log = TransitionLog(trial.n_patients)
+    states = StateAt(trial.visits, trial.n_patients)
+    generated = generate(trial, block, engine=named_engine(engine), listeners=[log, states])
+    observation = cut(trial, generated)
+    clinic = _Clinic(trial, generated, observation)
+    weight = trial.population.draw_weight(trial.n_patients, rng=block.stream("weight"))
+    horizon = min(trial.follow_up, _LONGEST_FOLLOW_UP)
+    return SimulatedTrial(
+        patients=clinic.patients(weight),
+        visits=clinic.visits(states),
+        events=clinic.events(Histories(trial.states, horizon, log)),
+        supply=clinic.supply(weight),
+        endpoints={e.name: clinic.endpoint(k, e) for k, e in enumerate(trial.endpoints)},
+        calendar_cutoff=float(observation.cutoff[0]),
+    )
+
+
+class _Clinic:
+    """Writes the tables of one trial; study time is years since the patient's randomization."""
+
+    def __init__(self, trial: Trial, generated: Generated, observation: Observation) -> None:
+        self.trial = trial
+        self.generated = generated
+        self.observation = observation
+        self.enrollment_time: FloatArray = observation.enrollment_time[0]
+        self.seen_until: FloatArray = observation.seen_until[0]
+        self.arm = np.array([arm.name for arm in trial.arms])[observation.arm[0]]
+        self.enrolled = self.seen_until >= 0
+
+    def patients(self, weight: FloatArray) -> pd.DataFrame:
+        """Return a row per randomized patient."""
+        import pandas as pd
+
+        follow_up, cutoff = self.trial.follow_up, self.observation.cutoff[0] - self.enrollment_time
+        left = np.where(
+            self.observation.watched_until[0] < follow_up, "dropout", "end of follow-up"
+        )
+        left = np.where(cutoff < self.observation.watched_until[0], "data cutoff", left)
+        factors = {
+            name: np.array(list(self.trial.population.factors[name]))[level[0]]
+            for name, level in self.observation.levels.items()
+        }
+        columns = {"patient": np.arange(self.arm.size), "arm": self.arm, **factors}
+        columns |= {"weight_kg": weight.round(1), "enrollment_time": self.enrollment_time}
+        columns |= {"seen_until": self.seen_until, "left": left}
+        return pd.DataFrame(columns)[self.enrolled].reset_index(drop=True)
+
+    def _on_calendar(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Keep what the trial saw, and add the calendar time."""
+        patient = table["patient"].to_numpy()
+        seen = table["study_time"].to_numpy() <= self.seen_until[patient]
+        kept: pd.DataFrame = table[seen].copy()
+        calendar = self.enrollment_time[kept["patient"].to_numpy()] + kept["study_time"]
+        kept.insert(2, "calendar_time", calendar)
+        in_order: pd.DataFrame = kept.sort_values(["patient", "study_time"])
+        return in_order.reset_index(drop=True)
+
+    def visits(self, states: StateAt) -> pd.DataFrame:
+        """Return a row per visit that took place; nobody visits after death."""
+        import pandas as pd
+
+        names = np.array(self.trial.states, dtype=object)
+        dead = np.isin(names, self.trial.arms[0].model.absorbing or ())
+        frames = [
+            pd.DataFrame({"patient": alive, "study_time": time, "state": names[state[alive]]})
+            for time, state in zip(states.times, states.states, strict=True)
+            if (alive := np.flatnonzero(~dead[state])).size
+        ]
+        empty = pd.DataFrame({"patient": [], "study_time": [], "state": []}).astype(
+            {"patient": int}
+        )
+        return self._on_calendar(pd.concat(frames) if frames else empty)
+
+    def events(self, histories: Histories) -> pd.DataFrame:
+        """Return a row per observed change of state."""
+        table = histories.transitions()[["patient", "study_time", "from_state", "to_state"]]
+        return self._on_calendar(table)
+
+    def supply(self, weight: FloatArray) -> pd.DataFrame:
+        """Return a row per infusion given."""
+        import pandas as pd
+
+        frames = [
+            pd.DataFrame({"patient": [], "study_time": [], "cells": []}).astype({"patient": int})
+        ]
+        for arm in self.trial.arms:
+            members = np.flatnonzero(self.arm == arm.name)
+            for time in arm.infusions.at if arm.infusions else ():
+                cells = weight[members] * arm.infusions.cells_per_kg if arm.infusions else 0.0
+                frames.append(
+                    pd.DataFrame({"patient": members, "study_time": time, "cells": cells})
+                )
+        kept = [frame for frame in frames if len(frame)] or frames
+        return self._on_calendar(pd.concat(kept))
+
+    def endpoint(self, number: int, endpoint: Endpoint) -> pd.DataFrame:
+        """Return every patient's outcome, and whether the patient is in the analysis."""
+        import pandas as pd
+
+        outcome = self.generated.measurements[number].outcome(self.observation)
+        table = pd.DataFrame({"patient": np.arange(self.arm.size), "arm": self.arm})
+        if isinstance(outcome, SurvivalOutcome):
+            table["time"], table["event"] = outcome.time[0], outcome.event[0]
+            started = isinstance(endpoint, TimeToEvent) and bool(endpoint.origin)
+            table["in_analysis"] = self.enrolled & ((outcome.time[0] > 0) | (not started))
+        else:
+            table["response"] = outcome.response[0]
+            table["in_analysis"] = outcome.included[0]
+        return table

@@ -1,0 +1,44 @@
+"""Numbers as they are printed: never more digits than the simulation has earned."""
+
+from __future__ import annotations
+
+import math
+
+from lupusim.planning.tally import Mean
+
+_MOST_DECIMALS = 6
+
+
+def rounded(mean: Mean) -> str:
+    """Return a Monte Carlo estimate with its standard error, rounded to its precision.
+
+    Examples
+    --------
+    >>> rounded(Mean(value=0.81234, mcse=0.0039))
+    '0.812 (0.004)'
+    >>> rounded(Mean(value=1.0, mcse=0.0))
+    '1 (0)'
+    """
+    if math.isnan(mean.value):
+        return "none"
+    if mean.mcse == 0:
+        return f"{mean.value:.6g} (0)"
+    decimals = min(max(-math.floor(math.log10(mean.mcse)), 0), _MOST_DECIMALS)
+    return f"{mean.value:.{decimals}f} ({mean.mcse:.{decimals}f})"
+
+
+def grouped(number: int) -> str:
+    """Return a whole number with thin groups of three, such as ``10 000``."""
+    return f"{number:,}".replace(",", " ")
+
+
+def in_hundred(mean: Mean) -> str:
+    """Return a share as a count of 100.
+
+    Examples
+    --------
+    >>> in_hundred(Mean(value=0.8123, mcse=0.004)), in_hundred(Mean(value=0.024, mcse=0.002))
+    ('81', '2.4')
+    """
+    percent = 100 * mean.value
+    return f"{percent:.1f}" if percent < 10 or percent > 99 else f"{percent:.0f}"
