@@ -1,1 +1,52 @@
-"""The toolkit."""
+"""Design trials of mesenchymal stem cells in refractory lupus.
+
+Published counts calibrate a multi-state model, engines turn the model and a trial design
+into patient histories, an analysis sees what the trial would have observed, and planning
+repeats that many times and says how good the design is.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lupusim.calibration import calibrate
+    from lupusim.engines import simulate
+    from lupusim.engines.exact import occupancy
+    from lupusim.planning.run import run
+    from lupusim.planning.single_trial import simulate_trial
+    from lupusim.scenario import load_model, load_scenario
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "calibrate",
+    "load_model",
+    "load_scenario",
+    "occupancy",
+    "run",
+    "simulate",
+    "simulate_trial",
+]
+
+# Imported when first used, so that importing lupusim costs nothing.
+_HOMES = {
+    "calibrate": "lupusim.calibration",
+    "load_model": "lupusim.scenario",
+    "load_scenario": "lupusim.scenario",
+    "occupancy": "lupusim.engines.exact",
+    "run": "lupusim.planning.run",
+    "simulate": "lupusim.engines",
+    "simulate_trial": "lupusim.planning.single_trial",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'lupusim' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

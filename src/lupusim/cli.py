@@ -233,11 +233,6 @@ def trial(
     from lupusim.planning.single_trial import simulate_trial
     from lupusim.scenario import load_scenario
 
-    loaded = load_scenario(scenario)
-    simulated = simulate_trial(
-        loaded.points[0].trial,
-        engine=engine.value,
-        seed=loaded.seed if seed is None else seed,
-    )
+    simulated = simulate_trial(load_scenario(scenario), engine=engine.value, seed=seed)
     for path in [*simulated.to_csv(out), *simulated.to_adam(out / "adam")]:
         print(path)

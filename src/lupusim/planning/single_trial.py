@@ -13,6 +13,7 @@ from lupusim.analysis.endpoints import SurvivalOutcome
 from lupusim.arrays import FloatArray
 from lupusim.engines import named_engine
 from lupusim.planning.blocks import Block, Generated, cut, generate
+from lupusim.planning.scenario import Scenario
 from lupusim.records import Histories, Observation, StateAt, TransitionLog
 from lupusim.trial import Endpoint, TimeToEvent, Trial
 
@@ -101,24 +102,27 @@ class SimulatedTrial:
         return paths
 
 
-def simulate_trial(trial: Trial, *, engine: str = "events", seed: int) -> SimulatedTrial:
+def simulate_trial(
+    scenario: Scenario, *, engine: str = "events", seed: int | None = None
+) -> SimulatedTrial:
     """Simulate one trial and return what it observed of every patient.
 
     Parameters
     ----------
-    trial : Trial
-        The design.
+    scenario : Scenario
+        From :func:`lupusim.load_scenario`; its first design point is simulated.
     engine : {"events", "vector"}
         Event by event (SimPy), or vectorised.
-    seed : int
-        The same seed gives the same trial.
+    seed : int or None
+        The same seed gives the same trial; default is the scenario's own.
 
     Raises
     ------
     ValueError
         If the engine is unknown or the seed out of range.
     """
-    block = Block(seed=seed, number=0, n_replicates=1)
+    trial = scenario.points[0].trial
+    block = Block(seed=scenario.seed if seed is None else seed, number=0, n_replicates=1)
     log = TransitionLog(trial.n_patients)
     states = StateAt(trial.visits, trial.n_patients)
     generated = generate(trial, block, engine=named_engine(engine), listeners=[log, states])
@@ -166,15 +170,14 @@ class _Clinic:
         columns |= {"seen_until": self.seen_until, "left": left}
         return pd.DataFrame(columns)[self.enrolled].reset_index(drop=True)
 
-    def _on_calendar(self, table: pd.DataFrame) -> pd.DataFrame:
+    def _seen(self, table: pd.DataFrame) -> pd.DataFrame:
         """Keep what the trial saw, and add the calendar time."""
         patient = table["patient"].to_numpy()
         seen = table["study_time"].to_numpy() <= self.seen_until[patient]
-        kept: pd.DataFrame = table[seen].copy()
+        kept: pd.DataFrame = table.loc[seen].copy()
         calendar = self.enrollment_time[kept["patient"].to_numpy()] + kept["study_time"]
         kept.insert(2, "calendar_time", calendar)
-        in_order: pd.DataFrame = kept.sort_values(["patient", "study_time"])
-        return in_order.reset_index(drop=True)
+        return kept.sort_values(["patient", "study_time"]).reset_index(drop=True)
 
     def visits(self, states: StateAt) -> pd.DataFrame:
         """Return a row per visit that took place; nobody visits after death."""

@@ -1,0 +1,49 @@
+# make run    the main job, from nothing      make test      the whole check
+# make test-all  with the long statistical suite
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+
+.PHONY: run test test-all test-slow lint unit format clean
+
+run: $(VENV)/installed
+	$(BIN)/lupusim run scenarios/phase2_remission_52w.yaml
+
+test: lint unit
+
+test-all: lint unit test-slow
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff format --check src tests benchmarks scripts
+	$(BIN)/ruff check src tests benchmarks scripts
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/installed-dev
+	$(BIN)/pytest -n auto -m "not slow" --cov --cov-report=
+	$(BIN)/coverage report --skip-covered --sort=cover | tail -n 25
+	$(BIN)/coverage report --include="src/lupusim/model/*,src/lupusim/trial/*,src/lupusim/analysis/*" --fail-under=100 --skip-covered
+
+test-slow: $(VENV)/installed-dev
+	$(BIN)/pytest -n auto -m slow
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff format src tests benchmarks scripts
+	$(BIN)/ruff check --fix src tests benchmarks scripts
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/installed-dev: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.*
