@@ -1,0 +1,181 @@
+"""Rules that set the efficacy bounds: by spending alpha, or by a classic shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from lupusim.analysis.group_sequential.recursion import Looks, Solution, find_root, solve_bounds
+from lupusim.analysis.group_sequential.spending import Spending, named_spending
+from lupusim.arrays import FloatArray
+
+
+@runtime_checkable
+class EfficacyRule(Protocol):
+    """A way to set efficacy bounds."""
+
+    def solve(self, looks: Looks) -> Solution:
+        """Return the bounds of the looks asked for."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BySpending:
+    """Spend alpha by a function of the information fraction; what was skipped is spent later."""
+
+    spending: Spending
+
+    def solve(self, looks: Looks) -> Solution:
+        """Return the bounds of the looks asked for."""
+        spent = self.spending.spent(looks.fraction, looks.alpha[:, None])
+        return solve_bounds(_closed_where_untested(looks), spent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WangTsiatis:
+    r"""One constant for all looks: :math:`c\,t_k^{\Delta - 1/2}`.
+
+    Parameters
+    ----------
+    delta : float
+        0 is O'Brien and Fleming's test, 1/2 Pocock's.
+
+    Raises
+    ------
+    ValueError
+        If `delta` is not finite.
+
+    References
+    ----------
+    Wang and Tsiatis (1987), *Biometrics* 43:193; Jennison and Turnbull (2000), section 2.7.
+    """
+
+    delta: float
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.delta):
+            raise ValueError(f"delta={self.delta!r} must be a finite number, such as 0.25")
+
+    def solve(self, looks: Looks) -> Solution:
+        """Return the bounds of the looks asked for."""
+        shape = (looks.information / looks.information[:, -1:]) ** (self.delta - 0.5)
+
+        def solution(constant: FloatArray) -> Solution:
+            bound = np.where(np.isnan(looks.efficacy), constant[:, None] * shape, looks.efficacy)
+            closed = _closed_where_untested(replace(looks, efficacy=bound))
+            return solve_bounds(closed, np.zeros_like(shape))
+
+        def excess(constant: FloatArray) -> FloatArray:
+            return solution(constant).alpha_spent[:, -1] - looks.alpha
+
+        few = np.full(looks.alpha.shape, 0.0)
+        return solution(find_root(excess, few, few + 20.0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HaybittlePeto:
+    """One strict bound at every look but the last, which spends what is left.
+
+    Parameters
+    ----------
+    bound : float
+        z bound before the last look.
+
+    Raises
+    ------
+    ValueError
+        If `bound` is not above 0.
+
+    References
+    ----------
+    Haybittle (1971), *British Journal of Radiology* 44:793; Peto et al. (1976), *British Journal
+    of Cancer* 34:585.
+    """
+
+    bound: float = 3.0
+
+    def __post_init__(self) -> None:
+        if not self.bound > 0:
+            raise ValueError(f"bound={self.bound!r} must be above 0, such as 3")
+
+    def solve(self, looks: Looks) -> Solution:
+        """Return the bounds of the looks asked for."""
+        bound = np.where(np.isnan(looks.efficacy), self.bound, looks.efficacy)
+        bound[:, -1] = looks.efficacy[:, -1]
+        closed = _closed_where_untested(replace(looks, efficacy=bound))
+        spent = np.broadcast_to(looks.alpha[:, None], bound.shape)
+        return solve_bounds(closed, spent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EfficacyAt:
+    """Declare efficacy at some looks only.
+
+    Parameters
+    ----------
+    looks : sequence of int
+        Looks at which efficacy may be declared, counted from 1.
+    rule : name, spending function or efficacy rule
+        How the bounds of those looks are set.
+
+    Raises
+    ------
+    ValueError
+        If no look is named, a look does not exist, or the last is left out: alpha that can no
+        longer be spent would be lost.
+
+    Examples
+    --------
+    >>> EfficacyAt(looks=(3,), rule="obrien_fleming").looks  # futility only before the end
+    (3,)
+    """
+
+    looks: Sequence[int]
+    rule: str | Spending | EfficacyRule
+
+    def solve(self, looks: Looks) -> Solution:
+        """Return the bounds of the looks asked for."""
+        tested = held_looks(self.looks, looks.information.shape[1])
+        if not tested[-1]:
+            raise ValueError(f"looks={self.looks!r} must include the last look, {tested.size}")
+        return efficacy_rule(self.rule).solve(replace(looks, tested=tested))
+
+
+def held_looks(looks: Sequence[int], n_looks: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Return which of the looks 1 to `n_looks` are named.
+
+    Raises
+    ------
+    ValueError
+        If a look is named that there is not, or none is.
+    """
+    if len(looks) == 0 or not all(1 <= look <= n_looks for look in looks):
+        raise ValueError(f"looks={looks!r} must name some of the looks 1 to {n_looks}")
+    return np.isin(np.arange(1, n_looks + 1), looks)
+
+
+def efficacy_rule(rule: str | Spending | EfficacyRule) -> EfficacyRule:
+    """Return the rule that a name, a spending function or a rule stands for.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these.
+    """
+    if isinstance(rule, str):
+        return BySpending(spending=named_spending(rule))
+    if isinstance(rule, EfficacyRule):
+        return rule
+    if isinstance(rule, Spending):
+        return BySpending(spending=rule)
+    raise ValueError(
+        f"spending={rule!r} must be a name, an object with a method spent(fraction, error), or a "
+        "rule such as WangTsiatis(delta=0.25)"
+    )
+
+
+def _closed_where_untested(looks: Looks) -> Looks:
+    return replace(looks, efficacy=np.where(looks.tested, looks.efficacy, np.inf))

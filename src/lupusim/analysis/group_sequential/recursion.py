@@ -1,0 +1,202 @@
+"""Go through the looks of many designs at once and find the bounds that are not given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lupusim.analysis.group_sequential.integration import (
+    Continuation,
+    advance,
+    beginning,
+    lower_bound,
+    lower_tail,
+    upper_bound,
+    upper_tail,
+)
+from lupusim.arrays import BoolArray, FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """What is asked of the recursion, for designs that hold the same number of looks.
+
+    Parameters
+    ----------
+    information, fraction : (n_designs, n_looks) array
+        Information, and the fraction of the planned maximum at which errors are spent.
+    alpha : (n_designs,) array
+        Error of each tail that can be rejected in.
+    sided : int
+        1, or 2 for bounds that lie symmetrically about 0.
+    efficacy : (n_designs, n_looks) array
+        z bounds that are fixed already; NaN where one has to be found.
+    tested : (n_looks,) boolean array
+        Looks at which efficacy may be declared.
+    futility, beta_spent : (n_designs, n_looks) array
+        z bounds for futility, NaN where one has to be found so that beta is spent as said.
+    drift : (n_designs,) array
+        Drift per unit of information under which beta is spent.
+    binding : bool
+        Whether efficacy bounds may count on the trial stopping for futility.
+    """
+
+    information: FloatArray
+    fraction: FloatArray
+    alpha: FloatArray
+    sided: int
+    efficacy: FloatArray
+    tested: BoolArray
+    futility: FloatArray
+    beta_spent: FloatArray
+    drift: FloatArray
+    binding: bool
+
+    @property
+    def last(self) -> int:
+        """Position of the last look."""
+        return int(self.information.shape[1]) - 1
+
+    @property
+    def has_futility(self) -> bool:
+        """Whether any look can stop for futility."""
+        return bool(np.any(self.futility != -np.inf))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solution:
+    """Bounds and cumulative errors, each of shape ``(n_designs, n_looks)``.
+
+    `alpha_spent` is the error of one tail.
+    """
+
+    efficacy: FloatArray
+    futility: FloatArray
+    alpha_spent: FloatArray
+    beta_spent: FloatArray
+
+
+def solve_bounds(looks: Looks, alpha_spent: FloatArray) -> Solution:
+    """Find each bound that is not fixed.
+
+    Parameters
+    ----------
+    looks : Looks
+        What is asked.
+    alpha_spent : (n_designs, n_looks) array
+        Cumulative error of one tail to be spent by each look; used where the bound is open.
+
+    Returns
+    -------
+    Solution
+        With the errors really spent: a fixed bound may spend another amount than asked for,
+        and the next open bound makes up for it.
+    """
+    walk = _Walk(looks)
+    for look in range(looks.information.shape[1]):
+        upper = walk.efficacy(look, alpha_spent[:, look])
+        lower = walk.futility(look, upper)
+        walk.record(look, lower, upper)
+    return Solution(
+        efficacy=walk.upper,
+        futility=walk.lower,
+        alpha_spent=np.cumsum(walk.alpha, axis=1),
+        beta_spent=np.cumsum(walk.beta, axis=1),
+    )
+
+
+class _Walk:
+    """The walk through the looks: two densities, one that knows the futility bounds."""
+
+    def __init__(self, looks: Looks) -> None:
+        n_designs = looks.information.shape[0]
+        self.looks = looks
+        self.full = beginning(n_designs)  # stops at every bound
+        self.null = self.full  # what alpha is counted on: may ignore futility
+        self.separate = looks.has_futility and not looks.binding
+        self.zero = np.zeros(n_designs)
+        shape = looks.information.shape
+        self.upper, self.lower, self.alpha, self.beta = (np.zeros(shape) for _ in range(4))
+
+    def efficacy(self, look: int, target: FloatArray) -> FloatArray:
+        fixed = self.looks.efficacy[:, look]
+        if not np.isnan(fixed).any():
+            return fixed
+        wanted = target - self.alpha.sum(axis=1)
+        open_bound = upper_bound(self.null, self.looks.information[:, look], wanted, self.zero)
+        return np.where(np.isnan(fixed), open_bound, fixed)
+
+    def futility(self, look: int, upper: FloatArray) -> FloatArray:
+        if look == self.looks.last and self.looks.has_futility:
+            return upper  # the last look decides
+        fixed = self.looks.futility[:, look]
+        if not np.isnan(fixed).any():
+            return np.minimum(fixed, upper)
+        wanted = self.looks.beta_spent[:, look] - self.beta.sum(axis=1)
+        found = lower_bound(self.full, self.looks.information[:, look], wanted, self.looks.drift)
+        return np.minimum(np.where(np.isnan(fixed), found, fixed), upper)
+
+    def record(self, look: int, lower: FloatArray, upper: FloatArray) -> None:
+        information = self.looks.information[:, look]
+        self.upper[:, look], self.lower[:, look] = upper, lower
+        self.alpha[:, look] = upper_tail(self.null, information, upper, self.zero)
+        if self.looks.has_futility:
+            self.beta[:, look] = lower_tail(self.full, information, lower, self.looks.drift)
+        if look < self.looks.last:
+            self._advance(look, lower, upper)
+
+    def _advance(self, look: int, lower: FloatArray, upper: FloatArray) -> None:
+        floor = -upper if self.looks.sided == 2 else np.full(upper.shape, -np.inf)
+        stops = lower if self.looks.has_futility else floor
+        self.full = self._step(self.full, look, (stops, upper))
+        self.null = self._step(self.null, look, (floor, upper)) if self.separate else self.full
+
+    def _step(
+        self, before: Continuation, look: int, region: tuple[FloatArray, FloatArray]
+    ) -> Continuation:
+        return advance(
+            before,
+            self.looks.information[:, look],
+            next_information=self.looks.information[:, look + 1],
+            region=region,
+            drift_range=(0.0, float(self.looks.drift.max())),
+        )
+
+
+def find_root(
+    function: Callable[[FloatArray], FloatArray], low: FloatArray, high: FloatArray
+) -> FloatArray:
+    """Return the roots of many increasing or decreasing functions at once.
+
+    Regula falsi with the Illinois rule, a bisection every third step, on all at once.
+
+    Parameters
+    ----------
+    function : callable
+        Takes and gives arrays of shape ``(n_designs,)``.
+    low, high : (n_designs,) array
+        Ends that hold the root between them.
+
+    Raises
+    ------
+    ValueError
+        If the function has the same sign at both ends.
+    """
+    left, right = low.astype(float), high.astype(float)
+    at_left, at_right = function(left), function(right)
+    if np.any(at_left * at_right > 0):
+        raise ValueError(f"no root between {low!r} and {high!r}: there is no such design")
+    for turn in range(200):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            middle = right - at_right * (right - left) / (at_right - at_left)
+        halved = (turn % 3 == 2) | ~np.isfinite(middle)
+        middle = np.where(halved, 0.5 * (left + right), middle)
+        value = function(middle)
+        crossed = value * at_right <= 0
+        left, at_left = np.where(crossed, right, left), np.where(crossed, at_right, 0.5 * at_left)
+        right, at_right = middle, value
+        if np.all((np.abs(value) < 1e-13) | (np.abs(right - left) < 1e-11)):
+            break
+    return right
