@@ -168,9 +168,10 @@ class _Clinic:
         columns = {"patient": np.arange(self.arm.size), "arm": self.arm, **factors}
         columns |= {"weight_kg": weight.round(1), "enrollment_time": self.enrollment_time}
         columns |= {"seen_until": self.seen_until, "left": left}
-        return pd.DataFrame(columns)[self.enrolled].reset_index(drop=True)
+        table: pd.DataFrame = pd.DataFrame(columns).loc[self.enrolled]
+        return table.reset_index(drop=True)
 
-    def _seen(self, table: pd.DataFrame) -> pd.DataFrame:
+    def _on_calendar(self, table: pd.DataFrame) -> pd.DataFrame:
         """Keep what the trial saw, and add the calendar time."""
         patient = table["patient"].to_numpy()
         seen = table["study_time"].to_numpy() <= self.seen_until[patient]
