@@ -38,3 +38,26 @@ def fixed_design(n_trials: int, rng: np.random.Generator, *, chunk: int = 500) -
         variance = (event * share * (1 - share)).sum(axis=1)
         rejected += int((excess / np.sqrt(variance) <= -BOUND).sum())
     return rejected / n_trials
+
+
+def five_states(
+    n_patients: int, rates: np.ndarray, horizon: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Case E: final state of everybody in a constant-hazard model, all patients at once.
+
+    `rates` is the (n_states, n_states) matrix of rates per year, 0 on its diagonal.
+    """
+    totals = rates.sum(axis=1)
+    steps = np.cumsum(rates, axis=1) / np.maximum(totals, 1e-300)[:, None]
+    state = np.zeros(n_patients, dtype=np.int8)
+    time = np.zeros(n_patients)
+    alive = np.arange(n_patients)
+    while alive.size:
+        present = state[alive]
+        time[alive] += rng.standard_exponential(alive.size) / totals[present]
+        alive = alive[time[alive] <= horizon]
+        present = state[alive]
+        which = rng.random(alive.size)
+        state[alive] = (which[:, None] >= steps[present]).sum(axis=1)
+        alive = alive[totals[state[alive]] > 0]
+    return state
