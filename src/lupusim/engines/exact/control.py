@@ -42,8 +42,8 @@ class Grid(Protocol):
         """Steps to give up at."""
         ...
 
-    def evaluate(self, n_steps: int) -> tuple[FloatArray, FloatArray]:
-        """Return the probabilities (n_times, n_states) with the step doubled, and as asked."""
+    def evaluate(self, n_steps: int, n_levels: int) -> list[FloatArray]:
+        """Return the probabilities (n_times, n_states) on ever finer grids, the last as asked."""
         ...
 
 
@@ -67,11 +67,11 @@ class Level:
 
 
 def once(grid: Grid, n_steps: int) -> Level:
-    """Return the answer of one pair of steps; the bound is the whole extrapolated correction."""
-    coarse, fine = grid.evaluate(n_steps)
-    best = _extrapolated(grid, coarse, fine)
-    bound = np.maximum(np.abs(best - fine).max(axis=1), _imbalance(best)) + _ROUNDING
-    return Level(probabilities=best, bound=bound, n_steps=n_steps)
+    """Return the answer of a fixed number of steps; a half and a quarter of it give the bound."""
+    quarter, half, full = grid.evaluate(n_steps, 3)
+    previous = _extrapolated(grid, quarter, half)
+    best = _extrapolated(grid, half, full)
+    return Level(probabilities=best, bound=_bound(best, previous), n_steps=n_steps)
 
 
 def refine(grid: Grid, tolerance: float) -> tuple[Level, BoolArray]:
@@ -95,12 +95,12 @@ def refine(grid: Grid, tolerance: float) -> tuple[Level, BoolArray]:
     """
     n_steps = grid.first_steps
     late = grid.times * _OWN_GRID > grid.times[-1]
-    best = _extrapolated(grid, *grid.evaluate(n_steps))
+    best = _extrapolated(grid, *grid.evaluate(n_steps, 2))
     bound = np.full(grid.times.size, np.inf)
     while n_steps < grid.largest_steps:
         n_steps *= 2
-        previous, best = best, _extrapolated(grid, *grid.evaluate(n_steps))
-        bound = np.maximum(np.abs(best - previous).max(axis=1), _imbalance(best)) + _ROUNDING
+        previous, best = best, _extrapolated(grid, *grid.evaluate(n_steps, 2))
+        bound = _bound(best, previous)
         known = bound <= tolerance
         if known[late].all():
             return Level(probabilities=best, bound=bound, n_steps=n_steps), known
@@ -113,9 +113,11 @@ def refine(grid: Grid, tolerance: float) -> tuple[Level, BoolArray]:
 
 
 def _extrapolated(grid: Grid, coarse: FloatArray, fine: FloatArray) -> FloatArray:
-    return fine + (fine - coarse) / (2**grid.order - 1)
+    return np.asarray(fine + (fine - coarse) / (2**grid.order - 1))
 
 
-def _imbalance(probabilities: FloatArray) -> FloatArray:
-    """Return how far the probabilities are from summing to 1."""
-    return np.asarray(np.abs(probabilities.sum(axis=1) - 1))
+def _bound(best: FloatArray, previous: FloatArray) -> FloatArray:
+    """Return the distance between two answers, or how far the better is from summing to 1."""
+    imbalance: FloatArray = np.abs(best.sum(axis=1) - 1)
+    distance: FloatArray = np.abs(best - previous).max(axis=1)
+    return np.maximum(distance, imbalance) + _ROUNDING

@@ -147,7 +147,7 @@ def kernel(
     for row, begin in zip(hazards, begins.tolist(), strict=True):
         totals[begin] += row
     survival = np.exp(-totals)
-    middle, ended = _shares(np.diff(hazards), np.diff(totals), survival[:, :-1:2], begins)
+    middle, ended = shares(np.diff(hazards), np.diff(totals), survival[:, :-1:2], begins)
     inside = ended - (4 * middle + ended) / 6  # Simpson's rule for the area under the shares
     lived = mesh.width / 6 * (survival[:, :-1:2] + 4 * survival[:, 1::2] + survival[:, 2::2])
     lived_inside = mesh.width / 6 * (2 * survival[:, 1::2] + survival[:, 2::2])
@@ -167,7 +167,7 @@ def _sums(mesh: Panels, mass: FloatArray, inside: FloatArray) -> Moments:
     )
 
 
-def _shares(
+def shares(
     growth: FloatArray, total: FloatArray, survival: FloatArray, begins: IntArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return the probability that each arc ends the stay by a panel's middle, and in it all."""

@@ -106,9 +106,21 @@ class Law:
         return shares
 
     def stopped(self, states: frozenset[int]) -> Law:
-        """Return the law of patients followed until they enter one of these states."""
-        kept = tuple(arc for arc in self.arcs if arc.begin not in states)
-        return replace(self, arcs=kept)
+        """Return the law of patients followed until they enter one of these states.
+
+        Whichever it is, they are counted in the first of them.
+        """
+        stop = min(states)
+        arcs = [
+            replace(arc, end=stop if arc.end in states else arc.end)
+            for arc in self.arcs
+            if arc.begin not in states
+        ]
+        entries = tuple(
+            replace(entry, state=stop if entry.state in states else entry.state)
+            for entry in self.entries
+        )
+        return replace(self, arcs=_merged(arcs), entries=entries).reached()
 
     def flagged(self, first: frozenset[int], then: frozenset[int]) -> Law:
         """Return a law that remembers having been in `first`, and `then` afterwards.

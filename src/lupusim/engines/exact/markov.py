@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.arrays import FloatArray, IntArray
 from lupusim.engines.exact.law import Arc, Law
 
 _GRADING = 3  # cells shrink towards study time 0, where a hazard may be infinite
@@ -81,26 +81,14 @@ class MarkovGrid:
         """What to call it."""
         return "matrix exponential" if self.is_exact else "Kolmogorov forward equations"
 
-    def evaluate(self, n_steps: int) -> tuple[FloatArray, FloatArray]:
-        """Return the probabilities (n_times, n_states) on about n_steps / 2 cells and on twice."""
+    def evaluate(self, n_steps: int, n_levels: int) -> list[FloatArray]:
+        """Return the probabilities (n_times, n_states) on ever finer grids, the last as asked."""
         edges = self._segments()
         if self.is_exact:
-            exact = self._propagate(edges, edges)
-            return exact, exact
-        root = edges ** (1 / _GRADING)
-        cells = np.ceil(np.diff(root) / root[-1] * (n_steps // 2)).astype(int)
-        coarse, fine = (
-            np.concatenate(
-                [
-                    np.linspace(a, b, level * n, endpoint=False)
-                    for a, b, n in zip(root[:-1], root[1:], cells, strict=True)
-                ]
-                + [root[-1:]]
-            )
-            ** _GRADING
-            for level in (1, 2)
-        )
-        return self._propagate(coarse, edges), self._propagate(fine, edges)
+            return [self._propagate(edges)] * n_levels
+        roots = edges ** (1 / _GRADING)
+        cells = np.ceil(np.diff(roots) / roots[-1] * (n_steps >> (n_levels - 1))).astype(int)
+        return [self._propagate(_grid(roots, cells << level)) for level in range(n_levels)]
 
     def _segments(self) -> FloatArray:
         marks = {0.0, *self.times.tolist()}
@@ -108,7 +96,7 @@ class MarkovGrid:
             marks |= {b for b in (*arc.ratio.breaks, *arc.kinks) if b < self.times[-1]}
         return np.array(sorted(marks))
 
-    def _propagate(self, edges: FloatArray, segments: FloatArray) -> FloatArray:
+    def _propagate(self, edges: FloatArray) -> FloatArray:
         steps = exponentials(self._exponents(edges))
         output = np.searchsorted(self.times, 0.5 * (edges[1:] + edges[:-1]))
         probabilities = np.empty((self.times.size, self.law.n_states))
@@ -136,6 +124,15 @@ class MarkovGrid:
         # The series is good for small steps only; large ones do without and get refined.
         small = np.abs(exponent).sum(axis=2).max(axis=1) < 1
         return np.asarray(exponent + (2 / 3) * small[:, None, None] * commutator)
+
+
+def _grid(roots: FloatArray, cells: IntArray) -> FloatArray:
+    """Return cell edges: so many cells between two roots, even in the root of time."""
+    pieces = [
+        np.linspace(a, b, int(n), endpoint=False)
+        for a, b, n in zip(roots[:-1], roots[1:], cells, strict=True)
+    ]
+    return np.asarray(np.concatenate([*pieces, roots[-1:]]) ** _GRADING)
 
 
 def _growth(arc: Arc, edges: FloatArray) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -15,6 +16,7 @@ from lupusim.engines.exact.law import Law
 
 _ALIAS = 25.3  # exp(-25.3) = 1e-11 of a sequence wraps around; rounding grows by exp(25.3 / 2)
 _STENCIL = 6
+_ON_GRID = 1e-6  # in steps
 
 ComplexArray: TypeAlias = NDArray[np.complex128]
 Spectra: TypeAlias = dict[int, ComplexArray]
@@ -35,19 +37,19 @@ def aligned_steps(n_steps: int, marks: tuple[float, ...]) -> int:
     Returns
     -------
     int
-        `n_steps` itself where no number does.
+        0 where no number does.
     """
     candidates = np.arange(n_steps, 2 * n_steps + 1)
     places = np.array(marks)[:, None] * candidates
-    missed = np.abs(places - np.rint(places)).max(axis=0, initial=0.0)
+    missed: FloatArray = np.abs(places - np.rint(places)).max(axis=0, initial=0.0)
     hits = candidates[missed < 1e-7]
-    return int(hits[0]) if hits.size else n_steps
+    return int(hits[0]) if hits.size else 0
 
 
 def _fast_length(least: int) -> int:
     """Return the smallest 2^a 3^b 5^c, even, of at least this size."""
     powers = [3**b * 5**c for b in range(4) for c in range(3)]
-    return min(p * 2 ** max(1, int(np.ceil(np.log2(least / p)))) for p in powers)
+    return min(p << max(1, math.ceil(math.log2(least / p))) for p in powers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,20 +84,29 @@ class RenewalGrid:
     first_steps = 256
     largest_steps = 2**18
 
-    def evaluate(self, n_steps: int) -> tuple[FloatArray, FloatArray]:
-        """Return the probabilities (n_times, n_states) on about n_steps / 2 steps and on twice."""
+    def evaluate(self, n_steps: int, n_levels: int) -> list[FloatArray]:
+        """Return the probabilities (n_times, n_states) on ever finer grids, the last as asked."""
         horizon = float(self.times[-1])
-        marks = [*self.times.tolist(), *self._kinks()]
-        coarse_steps = aligned_steps(n_steps // 2, tuple(m / horizon for m in marks))
-        step = horizon / (2 * coarse_steps)
+        least = n_steps >> (n_levels - 1)
+        finest = self._aligned_steps(least) << (n_levels - 1)
         ages = sorted({0.0, *(entry.time_in_state for entry in self.law.entries)})
-        fine = {age: self._kernel(age, step, 2 * coarse_steps + 2) for age in ages}
-        coarse = {age: k.coarser() for age, k in fine.items()}
+        # Cells beyond the horizon, an even number after each coarsening.
+        n_cells = finest + (1 << (n_levels - 1))
+        kernels = {age: self._kernel(age, horizon / finest, n_cells) for age in ages}
         first = self._first_stays()
-        return (
-            self._later_stays(coarse, coarse_steps) + first,
-            self._later_stays(fine, 2 * coarse_steps) + first,
-        )
+        levels = []
+        for level in range(n_levels):
+            levels.append(self._later_stays(kernels, finest >> level) + first)
+            if level + 1 < n_levels:
+                kernels = {age: known.coarser() for age, known in kernels.items()}
+        return levels[::-1]
+
+    def _aligned_steps(self, least: int) -> int:
+        """Return a number of steps with all times and kinks on the grid, or the kinks alone."""
+        horizon = float(self.times[-1])
+        kinks = tuple(kink / horizon for kink in self._kinks())
+        both = (*(self.times / horizon).tolist(), *kinks)
+        return aligned_steps(least, both) or aligned_steps(least, kinks) or least
 
     def _kinks(self) -> list[float]:
         ages = {0.0, *(entry.time_in_state for entry in self.law.entries)}
@@ -142,14 +153,33 @@ class RenewalGrid:
         for state, spectrum in entered.items():
             occupied[state] = np.fft.irfft(spectrum * survival[state], length)[: n_steps + 1]
         on_grid = (occupied / damping).T
-        return interpolate(on_grid, self.times * (n_steps / self.times[-1]), self._breaks(n_steps))
+        breaks = np.array(self._kinks()) * (n_steps / self.times[-1])
+        for place in np.rint(breaks[np.abs(breaks - np.rint(breaks)) < _ON_GRID]).astype(int):
+            on_grid[place] += self._jump(kernels, place)
+        return interpolate(on_grid, self.times * (n_steps / self.times[-1]), breaks)
 
-    def _breaks(self, n_steps: int) -> FloatArray:
-        return np.array(self._kinks()) * (n_steps / self.times[-1])
+    def _jump(self, kernels: dict[float, Kernel], place: int) -> FloatArray:
+        """Return what a jump of the first stays' hazards at a grid point adds there.
+
+        Half of those who enter around the point have entered: twice those before it, where
+        the two sides differ.
+        """
+        n = self.law.n_states
+        entered, at_once = np.zeros(n), np.zeros((n, n))
+        renewed = kernels[0.0]
+        for row, arc in enumerate(self.law.arcs):
+            at_once[arc.begin, arc.end] += renewed.ends.mass[row, 0] - renewed.ends.moment[row, 0]
+            for entry in self.law.entries:
+                if entry.state == arc.begin:
+                    stays = kernels[entry.time_in_state].ends
+                    after = stays.mass[row, place] - stays.moment[row, place]
+                    entered[arc.end] += entry.probability * (stays.moment[row, place - 1] - after)
+        stay = renewed.survival.mass[:, 0] - renewed.survival.moment[:, 0]
+        return np.asarray(np.linalg.solve((np.eye(n) - at_once).T, entered) * stay)
 
 
 def _transform(lumps: FloatArray, damping: FloatArray, length: int) -> ComplexArray:
-    return np.fft.rfft(lumps[:, : damping.size] * damping, length)
+    return np.asarray(np.fft.rfft(lumps[:, : damping.size] * damping, length))
 
 
 def eliminate(law: Law, ends: ComplexArray, first: Spectra) -> Spectra:
@@ -214,12 +244,12 @@ def interpolate(on_grid: FloatArray, places: FloatArray, breaks: FloatArray) -> 
     """
     near = np.rint(places)
     values = on_grid[np.minimum(near, len(on_grid) - 1).astype(int)]
-    for row in np.flatnonzero(np.abs(places - near) > 1e-6):
+    for row in np.flatnonzero(np.abs(places - near) > _ON_GRID):
         piece = np.searchsorted(breaks, places[row])
-        low = 0 if piece == 0 else int(np.ceil(breaks[piece - 1] - 1e-6))
+        low = 0 if piece == 0 else int(np.ceil(breaks[piece - 1] - _ON_GRID))
         high = len(on_grid) - 1
         if piece < breaks.size:
-            high = int(np.floor(breaks[piece] + 1e-6))
+            high = int(np.floor(breaks[piece] + _ON_GRID))
         begin = min(max(int(places[row]) - _STENCIL // 2 + 1, low), max(high - _STENCIL + 1, low))
         nodes = np.arange(begin, min(begin + _STENCIL, high + 1))
         if nodes.size < 2:  # two breaks within a step

@@ -1,0 +1,269 @@
+"""Questions to the exact solution: occupancy, first passage, expected time in a state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lupusim.arrays import FloatArray
+from lupusim.engines.exact.law import Law, laws
+from lupusim.engines.exact.solution import (
+    DEFAULT_TOLERANCE,
+    SMALLEST_TOLERANCE,
+    check_effort,
+    checked_times,
+    mixture,
+    solve,
+    solve_law,
+)
+from lupusim.errors import NoExactSolutionError
+from lupusim.model import MultiStateModel
+from lupusim.model.checks import nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ORDERS = (8, 16, 32, 64, 128)
+_GRADING = 4
+
+
+def occupancy(
+    model: MultiStateModel,
+    times: ArrayLike,
+    *,
+    tolerance: float = DEFAULT_TOLERANCE,
+    n_steps: int | None = None,
+    covariates: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
+    """Return a table of the probability of being in each state at each time.
+
+    Parameters and errors are those of :func:`solve`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``study_time`` (years since randomization), a column per state.
+    """
+    import pandas as pd
+
+    solution = solve(model, times, tolerance=tolerance, n_steps=n_steps, covariates=covariates)
+    index = pd.Index(solution.times, name="study_time")
+    return pd.DataFrame(solution.probabilities.copy(), index=index, columns=list(model.states))
+
+
+def ever(
+    model: MultiStateModel,
+    states: str | Iterable[str],
+    times: ArrayLike,
+    *,
+    tolerance: float = DEFAULT_TOLERANCE,
+    n_steps: int | None = None,
+    covariates: Mapping[str, float] | None = None,
+) -> FloatArray:
+    """Return the probability of having been in a set of states by each time.
+
+    Patients are followed until they enter one of the states; starting there counts.
+
+    Parameters
+    ----------
+    model : MultiStateModel
+        Any states, hazards and clocks.
+    states : str or iterable of str
+        A state, or several.
+    times : (n_times,) array
+        Study times, years since randomization, 0 or above.
+    tolerance : float
+        Absolute error allowed for every probability.
+    n_steps : int or None
+        A fixed number of steps, as in :func:`solve`.
+    covariates : mapping of str to float
+        The patient's covariates; those not given count as 0.
+
+    Returns
+    -------
+    (n_times,) array
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range.
+    NoExactSolutionError
+        If the tolerance is not reached with the largest number of steps.
+    """
+    wanted = state_numbers(model, states)
+    study_times = checked_times(times)
+    check_effort(tolerance, n_steps)
+    parts = [
+        (share, solve_law(law.stopped(wanted), study_times, tolerance=tolerance, n_steps=n_steps))
+        for share, law in laws(model, covariates)
+    ]
+    return np.asarray(mixture(study_times, parts).probabilities[:, min(wanted)])
+
+
+def ever_after(  # noqa: PLR0913 - the question itself has four parts
+    model: MultiStateModel,
+    first: str | Iterable[str],
+    then: str | Iterable[str],
+    times: ArrayLike,
+    *,
+    tolerance: float = DEFAULT_TOLERANCE,
+    n_steps: int | None = None,
+    covariates: Mapping[str, float] | None = None,
+) -> FloatArray:
+    """Return, of those who have been in `first` by each time, who entered `then` afterwards.
+
+    Parameters
+    ----------
+    model : MultiStateModel
+        Any states, hazards and clocks.
+    first, then : str or iterable of str
+        A state, or several. Starting in `first` counts as having been there. A state in both
+        sets counts as `then` when it is entered again, or from another state of `first`.
+    times : (n_times,) array
+        Study times, years since randomization, 0 or above.
+    tolerance : float
+        Absolute error allowed for every conditional probability.
+    n_steps : int or None
+        A fixed number of steps, as in :func:`solve`.
+    covariates : mapping of str to float
+        The patient's covariates; those not given count as 0.
+
+    Returns
+    -------
+    (n_times,) array
+        NaN where nobody has been in `first` yet.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range.
+    NoExactSolutionError
+        If so few have been in `first` that the tolerance cannot be reached.
+    """
+    begin, end = state_numbers(model, first), state_numbers(model, then)
+    study_times = checked_times(times)
+    check_effort(tolerance, n_steps)
+    known = list(laws(model, covariates))
+    n = len(model.states)
+    allowed = tolerance
+    while True:
+        parts = [
+            (
+                share,
+                solve_law(law.flagged(begin, end), study_times, tolerance=allowed, n_steps=n_steps),
+            )
+            for share, law in known
+        ]
+        solution = mixture(study_times, parts)
+        both = solution.probabilities[:, 2 * n]
+        condition = solution.probabilities[:, n:].sum(axis=1)
+        reached = condition[condition > solution.error_bound]
+        # A ratio of probabilities below 1 is off by at most this.
+        needed = tolerance * float(reached.min(initial=1.0)) / (n + 2)
+        if n_steps is not None or solution.error_bound <= needed:
+            return _ratio(both, condition, solution.error_bound)
+        if allowed <= SMALLEST_TOLERANCE:
+            raise NoExactSolutionError(
+                f"an absolute error below {tolerance:.3g} was asked of the probability after "
+                f"{first!r}, but only {reached.min():.3g} have been there at one of the times: "
+                "leave that time out, or allow more."
+            )
+        allowed = max(min(needed, allowed / 2), SMALLEST_TOLERANCE)
+
+
+def _ratio(both: FloatArray, condition: FloatArray, error_bound: float) -> FloatArray:
+    ratio = np.full(both.shape, np.nan)
+    known = condition > error_bound
+    ratio[known] = np.clip(both[known] / condition[known], 0.0, 1.0)
+    return ratio
+
+
+def time_in_state(
+    model: MultiStateModel,
+    until: float,
+    *,
+    tolerance: float = DEFAULT_TOLERANCE,
+    covariates: Mapping[str, float] | None = None,
+) -> FloatArray:
+    """Return the expected years in each state from study time 0 until a time.
+
+    The occupancy is integrated by Gauss's rule between the times at which its slope jumps,
+    with nodes that crowd near 0; the number of nodes doubles until the integral stands still.
+
+    Parameters
+    ----------
+    model : MultiStateModel
+        Any states, hazards and clocks.
+    until : float
+        Study time, years since randomization, 0 or above.
+    tolerance : float
+        Absolute error allowed, as a share of `until`.
+    covariates : mapping of str to float
+        The patient's covariates; those not given count as 0.
+
+    Returns
+    -------
+    (n_states,) array
+        Years; they sum to `until`.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range.
+    NoExactSolutionError
+        If the tolerance is not reached.
+    """
+    end = float(checked_times(until)[0])
+    check_effort(tolerance, None)
+    total = np.zeros(len(model.states))
+    for share, law in laws(model, covariates):
+        total += share * _mean_occupancy(law, end, tolerance)
+    return total * end
+
+
+def _mean_occupancy(law: Law, until: float, tolerance: float) -> FloatArray:
+    if until == 0:
+        return law.start
+    previous = np.full(law.n_states, np.inf)
+    for order in _ORDERS:
+        times, weights = _nodes(law, until, order)
+        allowed = max(0.5 * tolerance, SMALLEST_TOLERANCE)
+        mean = weights @ solve_law(law, times, tolerance=allowed).probabilities
+        if np.abs(mean - previous).max() <= 0.5 * tolerance:
+            return np.asarray(mean)
+        previous = mean
+    raise NoExactSolutionError(
+        f"the expected time in state up to year {until:.6g} is not known to {tolerance:.3g} of "
+        'that time; ask for less, or use lupusim.simulate(..., engine="vector") instead.'
+    )
+
+
+def _nodes(law: Law, until: float, order: int) -> tuple[FloatArray, FloatArray]:
+    """Return times (n,) and weights (n,) that sum to 1, by pieces between kinks."""
+    ages = {0.0, *(entry.time_in_state for entry in law.entries)}
+    kinks = {k - age for arc in law.arcs for k in arc.kinks for age in ages}
+    kinks |= {b for arc in law.arcs for b in arc.ratio.breaks}
+    edges = np.array([0.0, *sorted(k for k in kinks if 0 < k < until), until])
+    place, weight = np.polynomial.legendre.leggauss(order)
+    place, weight = 0.5 * (place + 1), 0.5 * weight
+    # Near a kink, as near 0, the occupancy may behave like a broken power of the time since.
+    graded, slope = place**_GRADING, _GRADING * place ** (_GRADING - 1)
+    width = np.diff(edges)[:, None]
+    times = edges[:-1, None] + width * graded
+    return times.ravel(), (width * weight * slope / until).ravel()
+
+
+def state_numbers(model: MultiStateModel, states: str | Iterable[str]) -> frozenset[int]:
+    """Return the positions of states; raise ValueError for names the model lacks."""
+    names = [states] if isinstance(states, str) else list(states)
+    if not names:
+        raise ValueError("states=[] must name at least one state")
+    for name in names:
+        if name not in model.states:
+            raise ValueError(
+                f"state {name!r} is not in model {model.name!r}. {nearest(name, model.states)}"
+            )
+    return frozenset(model.index(name) for name in names)
