@@ -106,6 +106,15 @@ class Recorder(Protocol):
         ...
 
 
+def _chosen(rows: Rows, mask: BoolArray) -> tuple[Rows, Rows]:
+    """Return the rows where `mask` holds, and the positions in the batch they come from."""
+    # SPEED: most often everybody is meant, and then nothing is copied (benchmarks/engine.py).
+    if mask.all():
+        return rows, slice(None)
+    chosen = np.flatnonzero(mask)
+    return (chosen + (rows.start or 0) if isinstance(rows, slice) else rows[chosen]), chosen
+
+
 class StateAt:
     """Keeps the state of every patient at given study times.
 
@@ -133,11 +142,8 @@ class StateAt:
     def record(self, batch: Transitions) -> None:
         """Overwrite the state at every later time."""
         for states, time in zip(self.states, self.times, strict=True):
-            passed = batch.time <= time
-            if isinstance(batch.rows, slice):
-                np.copyto(states[batch.rows], batch.to_state, where=passed)
-            else:
-                states[batch.rows[passed]] = batch.to_state[passed]
+            rows, chosen = _chosen(batch.rows, batch.time <= time)
+            states[rows] = batch.to_state[chosen]
 
 
 class FirstEntry:
@@ -177,12 +183,8 @@ class FirstEntry:
         entered = self.member[batch.to_state]
         if self.after is not None:
             entered &= self.after.time[batch.rows] <= batch.entry_time
-        rows, time = batch.rows, batch.time
-        if not entered.all():
-            chosen = np.flatnonzero(entered)
-            rows = chosen + (rows.start or 0) if isinstance(rows, slice) else rows[chosen]
-            time = time[chosen]
-        self.time[rows] = np.minimum(self.time[rows], time)
+        rows, chosen = _chosen(batch.rows, entered)
+        self.time[rows] = np.minimum(self.time[rows], batch.time[chosen])
 
 
 class TimeIn:
