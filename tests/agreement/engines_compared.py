@@ -9,7 +9,8 @@ import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.engines import events, vector
-from lupusim.model import Hazard, MultiStateModel
+from lupusim.model import Clock, Hazard, MultiStateModel, Transition
+from lupusim.model.hazards import ExponentialHazard, GammaHazard, LognormalHazard, WeibullHazard
 from lupusim.records import Cohort, Recorder, StateAt
 from lupusim.rng import stream
 from tolerance import SEED, assert_within_mcse
@@ -104,3 +105,58 @@ def with_hazard(model: MultiStateModel, position: int, hazard: Hazard) -> MultiS
     ways = list(model.transitions)
     ways[position] = replace(ways[position], hazard=hazard)
     return replace(model, transitions=tuple(ways))
+
+
+def lupus() -> MultiStateModel:
+    """Five states, four families: an invented model with several events a patient."""
+    hazards = {
+        ("active", "partial"): WeibullHazard(shape=1.2, scale=0.6),
+        ("active", "complete"): WeibullHazard(shape=1.4, scale=1.2),
+        ("active", "death"): ExponentialHazard(rate=0.125),
+        ("partial", "complete"): LognormalHazard(meanlog=-0.3, sdlog=0.8),
+        ("partial", "relapse"): WeibullHazard(shape=0.9, scale=1.8),
+        ("complete", "relapse"): WeibullHazard(shape=0.8, scale=4.0),
+        ("relapse", "partial"): GammaHazard(shape=1.3, rate=1.2),
+        ("relapse", "death"): WeibullHazard(shape=1.1, scale=5.0),
+    }
+    return MultiStateModel(
+        name="lupus",
+        states=("active", "partial", "complete", "relapse", "death"),
+        transitions=tuple(
+            Transition(from_state=a, to_state=b, hazard=hazard)
+            for (a, b), hazard in hazards.items()
+        ),
+    )
+
+
+def constant(*, clock: Clock = Clock.RESET) -> MultiStateModel:
+    """Three causes with constant hazards; the matrix exponential knows the answer."""
+    rates = {
+        ("active", "remission"): 1.2,
+        ("active", "relapse"): 0.5,
+        ("active", "death"): 0.1,
+        ("remission", "relapse"): 0.6,
+        ("remission", "death"): 0.05,
+        ("relapse", "active"): 1.5,
+        ("relapse", "death"): 0.15,
+    }
+    return MultiStateModel(
+        name="constant",
+        states=("active", "remission", "relapse", "death"),
+        transitions=tuple(
+            Transition(from_state=a, to_state=b, hazard=ExponentialHazard(rate=rate), clock=clock)
+            for (a, b), rate in rates.items()
+        ),
+    )
+
+
+def generator(model: MultiStateModel, ratios: FloatArray | None = None) -> FloatArray:
+    """Return the matrix of constant hazards, (n_states, n_states), apart from all engines."""
+    matrix = np.zeros((len(model.states),) * 2)
+    multiplier = np.ones(len(model.transitions)) if ratios is None else ratios
+    for way, ratio in zip(model.transitions, multiplier, strict=True):
+        a, b = model.index(way.from_state), model.index(way.to_state)
+        rate = float(way.hazard.hazard(np.array(1.0))) * ratio
+        matrix[a, b] += rate
+        matrix[a, a] -= rate
+    return matrix
