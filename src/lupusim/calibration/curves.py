@@ -214,7 +214,7 @@ class _Interval:
 
     def with_censored(self, n_censored: int) -> _Piece:
         """Solve the Kaplan-Meier equations for the events, given the number censored."""
-        censored = np.linspace(self.start, self.stop, n_censored + 2)[1:-1]
+        censored = self.spread(n_censored)
         at_risk = self.n_at_risk - _gone_before(censored, self.times)
         events = np.zeros(self.times.size, dtype=np.intp)
         reached, n_events = self.last_survival, 0
@@ -239,10 +239,14 @@ class _Interval:
             last_survival=float(self.last_survival * np.prod(1 - lost)),
         )
 
-    def trimmed(self, piece: _Piece, n_events: int, n_censored: int) -> _Piece:
-        """Return the piece without its last events and censorings beyond these numbers."""
+    def spread(self, n_censored: int) -> FloatArray:
+        """Return censoring times, evenly over the interval."""
+        return np.linspace(self.start, self.stop, n_censored + 2)[1:-1]
+
+    def cut(self, piece: _Piece, *, n_events: int, n_censored: int) -> _Piece:
+        """Return the piece with its first `n_events` alone, and with so many censored."""
         counted = np.minimum(np.cumsum(piece.events), n_events)
-        return self.piece(np.diff(counted, prepend=0), piece.censored[:n_censored])
+        return self.piece(np.diff(counted, prepend=0), self.spread(n_censored))
 
     def ending_with(self, n_left: int) -> _Piece:
         """Return the piece after which exactly `n_left` are at risk."""
@@ -252,7 +256,28 @@ class _Interval:
         )
         piece = self.with_censored(n_censored)
         n_events = min(piece.n_events, n_gone)
-        return self.trimmed(piece, n_events, n_gone - n_events)
+        return self.cut(piece, n_events=n_events, n_censored=n_gone - n_events)
+
+    def following_to_the_end(self, n_censored: int) -> _Piece:
+        """Return the piece with at most `n_censored`, fewer if the curve falls after them.
+
+        Guyot's guess of the censoring can leave nobody at risk while the curve still falls;
+        the curve, which was published, wins over the guess.
+        """
+        # What rounding to whole patients alone can leave over.
+        half_step = 0.5 * self.last_survival / max(self.n_at_risk, 1)
+        pieces = (self.with_censored(n) for n in range(n_censored, 0, -1))
+        return next(
+            (
+                p
+                for p in pieces
+                if self._fits(p) and p.last_survival - self.survival[-1] <= half_step
+            ),
+            self.with_censored(0),
+        )
+
+    def _fits(self, piece: _Piece) -> bool:
+        return piece.n_gone <= self.n_at_risk
 
     def with_events(self, n_events: int) -> _Piece:
         """Return the piece with at most `n_events`, as few of them censored as that allows."""
@@ -261,7 +286,8 @@ class _Interval:
         )
         piece = self.with_censored(n_censored)
         kept = min(piece.n_events, n_events)
-        return self.trimmed(piece, kept, self.n_at_risk - kept)
+        n_censored = min(piece.censored.size, self.n_at_risk - kept)
+        return self.cut(piece, n_events=kept, n_censored=n_censored)
 
 
 def _gone_before(censored: FloatArray, times: FloatArray) -> IntArray:
@@ -274,12 +300,11 @@ def _last(interval: _Interval, done: list[_Piece], total_events: int | None) -> 
     if total_events is not None:
         return interval.with_events(max(total_events - sum(piece.n_events for piece in done), 0))
     n_censored = sum(piece.censored.size for piece in done)
-    if n_censored == 0:
+    if n_censored == 0 or interval.times.size == 0:
         return interval.with_censored(0)
     rate = n_censored / interval.start
     expected = min(round(rate * (interval.stop - interval.start)), interval.n_at_risk)
-    piece = interval.with_censored(expected)
-    return interval.trimmed(piece, piece.n_events, interval.n_at_risk - piece.n_events)
+    return interval.following_to_the_end(expected)
 
 
 def _patients(done: list[_Piece], *, n_patients: int, end: float) -> ReconstructedPatients:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.arrays import FloatArray, read_only
-from lupusim.calibration.chains import R_HAT_LIMIT, SMALLEST_SAMPLE
+from lupusim.calibration.mixing import R_HAT_LIMIT, SMALLEST_SAMPLE
 from lupusim.calibration.pareto import K_LIMIT
 from lupusim.errors import LupusimError
 

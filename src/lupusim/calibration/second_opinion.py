@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from lupusim.arrays import FloatArray
-from lupusim.calibration.chains import bulk_sample_size, r_hat, tail_sample_size
 from lupusim.calibration.draws import Draws
+from lupusim.calibration.mixing import bulk_sample_size, r_hat, tail_sample_size
 from lupusim.calibration.proposals import LogDensity, Mode, StudentMixture, evaluate
 from lupusim.calibration.sampling import laplace_shares
 
