@@ -4,6 +4,7 @@ from lupusim.analysis.group_sequential.after_stopping import (
     AfterStopping,
     after_stopping,
     repeated_interval,
+    repeated_p_value,
 )
 from lupusim.analysis.group_sequential.bounds import Bounds, bounds, update
 from lupusim.analysis.group_sequential.combination import InverseNormal, stage_z
@@ -90,6 +91,7 @@ __all__ = [
     "p_value_from_z",
     "predictive_power",
     "repeated_interval",
+    "repeated_p_value",
     "stage_z",
     "survival_size",
     "update",

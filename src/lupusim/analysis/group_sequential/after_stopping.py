@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lupusim.analysis.group_sequential.bounds import Bounds
+from lupusim.analysis.group_sequential.bounds import Bounds, bounds
 from lupusim.analysis.group_sequential.design import continuations, stopping_bounds
 from lupusim.analysis.group_sequential.integration import Continuation, lower_tail, upper_tail
 from lupusim.analysis.group_sequential.recursion import find_root
@@ -165,3 +165,54 @@ class _Stopped:
             there = self.z if look == self.number else bound[look : look + 1]
             total += tail(before, self.fraction[look : look + 1], there, drift)
         return total
+
+
+def repeated_p_value(design: Bounds, z: ArrayLike, *, look: int) -> FloatArray:
+    """Return the smallest alpha whose bound at a look a z reaches, stopped or not.
+
+    Parameters
+    ----------
+    design : Bounds
+        The plan, of one dimension; its rules and information are kept, its alpha is not.
+    z : float or (n_replicates,) array-like
+        z at the look.
+    look : int
+        The look, counted from 1.
+
+    Returns
+    -------
+    array
+        Between 1e-12 and `sided` times 0.4999; the ends stand for anything beyond.
+
+    References
+    ----------
+    Jennison and Turnbull (2000), section 9.4.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential.bounds import bounds
+    >>> design = bounds([1, 2, 3], alpha=0.025)
+    >>> round(float(repeated_p_value(design, design.efficacy[1], look=2)), 9)
+    0.025
+    """
+    score = np.atleast_1d(np.asarray(z, dtype=float))
+    information = np.tile(design.information, (score.size, 1))
+
+    def excess(log_alpha: FloatArray) -> FloatArray:
+        found = bounds(
+            information,
+            np.exp(log_alpha),
+            sided=design.sided,
+            spending=design.rule,
+            futility=design.futility_rule if design.sided == 1 else None,
+            maximum_information=float(design.maximum_information),
+        )
+        return np.minimum(found.efficacy[:, look - 1], 40.0) - clipped
+
+    ends = np.log([1e-12, 0.4999 * design.sided])
+    low, high = (np.full(score.size, end) for end in ends)
+    clipped = np.zeros(score.size)
+    highest, lowest = excess(low), excess(high)
+    clipped = np.clip(score, lowest, highest)
+    root = np.exp(find_root(excess, low, high))
+    return root if np.ndim(z) else root[0]

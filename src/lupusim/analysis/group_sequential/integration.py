@@ -94,8 +94,9 @@ def upper_bound(
     """Return the z bound that a given probability lies above; infinite where there is none.
 
     Newton's method on the logarithm of the tail. The tail is log-concave (a truncated
-    log-concave density convolved with a normal one) and below the unstopped one, so the steps
-    come down from the unstopped quantile to the bound and cannot overshoot.
+    log-concave density convolved with a normal one), so the steps come down to the bound from
+    any point above it and cannot overshoot. Two such points are the quantile of a trial that
+    cannot stop, and that of one whose mass lies all at the upper edge of what is left.
 
     Parameters
     ----------
@@ -118,7 +119,13 @@ def upper_bound(
     if not solvable.any():
         return bound
     target = np.where(solvable, wanted, 0.5)
-    current = -ndtri(np.minimum(target, 1 - 1e-15)) + drift * np.sqrt(information)
+    root = np.sqrt(information)
+    from_start = drift * root - ndtri(np.minimum(target, 1 - 1e-15))
+    step = information - before.information[:, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):  # rows that have no bound
+        share = np.where(solvable, target / left, 0.5)
+    from_edge = (before.score.max(axis=1) + drift * step - np.sqrt(step) * ndtri(share)) / root
+    current = np.minimum(from_start, from_edge)
     for _ in range(_MAX_NEWTON):
         with np.errstate(divide="ignore", invalid="ignore"):  # rows that have no bound
             tail_now = upper_tail(before, information, current, drift)
