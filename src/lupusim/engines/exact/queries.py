@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lupusim.arrays import FloatArray
+from lupusim.arrays import BoolArray, FloatArray
 from lupusim.engines.exact.law import Law, laws
 from lupusim.engines.exact.solution import (
     DEFAULT_TOLERANCE,
@@ -146,7 +146,7 @@ def ever_after(  # noqa: PLR0913 - the question itself has four parts
     begin, end = state_numbers(model, first), state_numbers(model, then)
     study_times = checked_times(times)
     check_effort(tolerance, n_steps)
-    known = list(laws(model, covariates))
+    mixed = list(laws(model, covariates))
     n = len(model.states)
     allowed = tolerance
     while True:
@@ -155,28 +155,30 @@ def ever_after(  # noqa: PLR0913 - the question itself has four parts
                 share,
                 solve_law(law.flagged(begin, end), study_times, tolerance=allowed, n_steps=n_steps),
             )
-            for share, law in known
+            for share, law in mixed
         ]
         solution = mixture(study_times, parts)
         both = solution.probabilities[:, 2 * n]
         condition = solution.probabilities[:, n:].sum(axis=1)
-        reached = condition[condition > solution.error_bound]
-        # A ratio of probabilities below 1 is off by at most this.
-        needed = tolerance * float(reached.min(initial=1.0)) / (n + 2)
+        known_well = condition > solution.error_bound
+        smallest = float(condition[condition > 0].min(initial=1.0))
+        # A ratio of probabilities below 1 is off by at most the sum of both errors over it.
+        needed = tolerance * smallest / (n + 2)
         if n_steps is not None or solution.error_bound <= needed:
-            return _ratio(both, condition, solution.error_bound)
+            return _ratio(both, condition, known_well)
         if allowed <= SMALLEST_TOLERANCE:
+            if solution.error_bound <= tolerance * condition[known_well].min(initial=1.0) / (n + 2):
+                return _ratio(both, condition, known_well)
             raise NoExactSolutionError(
                 f"an absolute error below {tolerance:.3g} was asked of the probability after "
-                f"{first!r}, but only {reached.min():.3g} have been there at one of the times: "
+                f"{first!r}, but only {smallest:.3g} have been there at one of the times: "
                 "leave that time out, or allow more."
             )
         allowed = max(min(needed, allowed / 2), SMALLEST_TOLERANCE)
 
 
-def _ratio(both: FloatArray, condition: FloatArray, error_bound: float) -> FloatArray:
+def _ratio(both: FloatArray, condition: FloatArray, known: BoolArray) -> FloatArray:
     ratio = np.full(both.shape, np.nan)
-    known = condition > error_bound
     ratio[known] = np.clip(both[known] / condition[known], 0.0, 1.0)
     return ratio
 

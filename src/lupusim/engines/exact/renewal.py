@@ -48,7 +48,7 @@ def aligned_steps(n_steps: int, marks: tuple[float, ...]) -> int:
 
 def _fast_length(least: int) -> int:
     """Return the smallest 2^a 3^b 5^c, even, of at least this size."""
-    powers = [3**b * 5**c for b in range(4) for c in range(3)]
+    powers: list[int] = [3**b * 5**c for b in range(4) for c in range(3)]
     return min(p << max(1, math.ceil(math.log2(least / p))) for p in powers)
 
 
