@@ -138,7 +138,7 @@ class SurvivalColumns:
     @property
     def n_patients(self) -> int:
         """How many patients a trial has, included or not."""
-        return self.time.shape[1]
+        return int(self.time.shape[1])
 
     def blocks(self) -> Iterator[tuple[slice, IntArray]]:
         """Yield blocks of replicates with their sorted keys."""
