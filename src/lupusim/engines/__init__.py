@@ -17,7 +17,7 @@ from lupusim.rng import stream
 if TYPE_CHECKING:
     import numpy as np
 
-PATIENTS_PER_BLOCK = 30_000
+PATIENTS_PER_BLOCK = 60_000
 """Patients followed together; their arrays stay in the processor's cache."""
 
 

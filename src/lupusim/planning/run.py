@@ -6,7 +6,10 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from lupusim.planning.blocks import Block, replicates_per_block, simulate_block
 from lupusim.planning.scenario import Scenario
@@ -156,8 +159,20 @@ class _Done:
     n_replicates: int
 
 
+@cache
+def _keep_freed_memory() -> None:
+    """Make the C library keep the memory of freed arrays in the process.
+
+    SPEED: it hands arrays above a limit back to the system and has to fetch them again,
+    page by page; freeing one large array lifts that limit to its size, at most 32 MB
+    (benchmarks/cases.py: a third more trials a second).
+    """
+    np.empty(31 * 2**20, dtype=np.uint8)
+
+
 def _work(task: _Task) -> _Done:
     """Simulate the blocks of a task."""
+    _keep_freed_memory()
     return _Done(
         key=task.key,
         numbers=tuple(block.number for block in task.blocks),
