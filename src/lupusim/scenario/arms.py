@@ -81,7 +81,8 @@ def read_arms(top: Section, models: Models) -> ReadArms:
     default = _default_model(top, models)
     sections = top.sections("arms", at_least=1)
     controls = [k for k, s in enumerate(sections) if s.read("control", Flag(), False)]
-    if len(sections) == 2 and len(controls) != 1:
+    told = not all(section.place.child("control").is_right for section in sections)
+    if len(sections) == 2 and len(controls) != 1 and not told:
         fault = "both arms are the control" if controls else "no arm is the control"
         top.place.child("arms").report(fault, "Write 'control: true' in one of them.")
     order = sorted(range(len(sections)), key=lambda k: k not in controls)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any, Protocol, TypeVar, cast
 
@@ -19,6 +20,8 @@ from lupusim.errors import Problem
 from lupusim.model.checks import nearest
 from lupusim.scenario.durations import parse_duration
 from lupusim.scenario.yaml_file import Document, child_key, describe
+
+MISSING = "the key is missing"
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -74,7 +77,7 @@ class Number:
         if not isinstance(value, Real) or isinstance(value, bool):
             place.report(f"{describe(value)} is not a number", self.fix)
             return math.nan
-        return _in_range(self, float(value), place)
+        return _in_range(self, _as_float(value), place)
 
     @property
     def fix(self) -> str:
@@ -99,7 +102,15 @@ class Integer:
         if not isinstance(value, Integral) or isinstance(value, bool):
             place.report(f"{describe(value)} is not a whole number", self.fix)
             return 1
-        return int(_in_range(self, int(value), place))
+        _in_range(self, _as_float(value), place)
+        return int(value)
+
+
+def _as_float(value: Real) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _range_words(kind: Any) -> str:
@@ -294,11 +305,15 @@ class Section:
         """Return a key's value, or the default; without a default the key must be there."""
         if self.has(name):
             return kind.parse(self.content[name], self.place.child(name))
-        if isinstance(default, _Required):
-            unheard: list[Problem] = []
-            self.place.child(name).report("the key is missing", _how_to_add(name, kind))
-            return kind.parse(None, Place(self.place.document, self.place.key, unheard))
-        return default
+        if not isinstance(default, _Required):
+            return default
+        self._report_missing(name, _how_to_add(name, kind))
+        return kind.parse(None, Place(self.place.document, self.place.key, []))
+
+    def _report_missing(self, name: str, fix: str) -> None:
+        """Report a missing key, unless the whole mapping is missing or no mapping."""
+        if self.place.is_right:
+            self.place.child(name).report(MISSING, fix)
 
     def read_or_none(self, name: str, kind: Kind[T]) -> T | None:
         """Return a key's value, or None where it is not given."""
@@ -308,7 +323,7 @@ class Section:
         """Return the mapping at a key; an empty one, reported, where there is none."""
         place = self.place.child(name)
         if not self.has(name):
-            place.report("the key is missing", f"Add '{name}:' with keys below it.")
+            self._report_missing(name, f"Add '{name}:' with keys below it.")
             return Section(place, {}, self.common)
         return Section(place, _as_mapping(self.content[name], place), self.common)
 
@@ -335,10 +350,17 @@ class Section:
             self.place.child(name).report(fault, fix)
 
     def finish(self) -> None:
-        """Report every key that nobody asked for."""
+        """Report every key that nobody asked for; a missing key that was misspelled, once."""
         for name in self.content:
             if name not in self.asked and name not in self.common:
+                for meant in get_close_matches(name, self.asked, n=1):
+                    self._forget_missing(meant)
                 self.place.child(name).report("no such key here", nearest(name, self.asked))
+
+    def _forget_missing(self, name: str) -> None:
+        key = self.place.child(name).key
+        problems = self.place.problems
+        problems[:] = [p for p in problems if p.key != key or p.fault != MISSING]
 
     def build(self, make: Callable[[], T]) -> T | None:
         """Finish, and make an object if all is sound; what it refuses is a problem here."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -90,11 +91,12 @@ def scenario_from_document(
     about = _read_about(top)
     variation = read_variation(top)
     sources = dict(_read_sources(top.place, document.content))
-    trial = _read_trial(top, models)
+    design = _read_design(top, models)
     for name in NOT_BUILT_YET:
         fault = f"{name!r} is not built yet, and would change the answer"
         top.refuse(name, fault, "Remove it, or wait for a later version.")
     top.finish()
+    trial = _checked_trial(top.place, design)
     points = [_point(top.place, models, values, trial) for values in variation]
     top.raise_problems()
     return Scenario(
@@ -152,24 +154,32 @@ def _read_sources(place: Place, content: object) -> Iterator[tuple[str, str]]:
             yield from _read_sources(place.child(k), item)
 
 
-def _read_trial(top: Section, models: Models) -> Trial | None:
+def _checked_trial(place: Place, design: _Design) -> Trial | None:
     """Return the trial, or None after reporting why there is none."""
-    read = read_arms(top, models)
-    parts = _read_parts(top, read)
+    read, parts = design.arms, design.parts
     if not read.arms:
         return None
     draft = SimpleNamespace(
         **parts, states=read.arms[0].model.states, ratio=tuple(a.allocation for a in read.arms)
     )
-    known = [problem.key for problem in top.place.problems]
+    known = [problem.key for problem in place.problems]
     for problem in trial_problems(cast("Trial", draft)):
         found = _in_the_file(problem, read)
         if not _follows(found.key, known):
-            top.place.problems.append(top.place.document.locate(found))
-    return Trial(**parts) if top.place.is_sound else None
+            place.problems.append(place.document.locate(found))
+    return Trial(**parts) if place.is_sound else None
 
 
-def _read_parts(top: Section, read: ReadArms) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Design:
+    """The parts of a trial as they were read, before they are checked together."""
+
+    arms: ReadArms
+    parts: dict[str, Any]
+
+
+def _read_design(top: Section, models: Models) -> _Design:
+    read = read_arms(top, models)
     model = read.arms[0].model if read.arms else None
     follow_up = top.read("follow_up", Duration(above=0), math.inf)
     primary, secondary = read_endpoints(top, model)
@@ -189,7 +199,7 @@ def _read_parts(top: Section, read: ReadArms) -> dict[str, Any]:
         "analysis": read_analysis(top, primary),
         "cutoff": read_cutoff(top, follow_up),
     }
-    return parts
+    return _Design(arms=read, parts=parts)
 
 
 def _in_the_file(problem: Problem, read: ReadArms) -> Problem:
@@ -205,10 +215,13 @@ def _follows(key: str, known: list[str]) -> bool:
     related = any(
         k == key or k.startswith(f"{key}.") or key.startswith(f"{k}.") for k in known if k
     )
+    parent, _, name = key.rpartition(".")
+    siblings = [k.rpartition(".")[2] for k in known if k.rpartition(".")[0] == parent]
+    misspelled = bool(get_close_matches(name, siblings, n=1, cutoff=0.8))
     needs_times = key == "visits" or key.endswith(".at")
     times_unknown = any(k.startswith(("visits", "follow_up")) for k in known)
     arms_unknown = key.startswith(("allocation", "analysis")) and "arms" in known
-    return related or (needs_times and times_unknown) or arms_unknown
+    return related or misspelled or (needs_times and times_unknown) or arms_unknown
 
 
 def _point(
@@ -220,7 +233,7 @@ def _point(
     document = place.document
     changed = replace(document, content=replaced(document.content, values), problems=())
     top = Section.top(changed, COMMON_KEYS)
-    varied = _read_trial(top, models)
+    varied = _checked_trial(top.place, _read_design(top, models))
     told = {problem.fault for problem in place.problems}
     for problem in top.place.problems:
         if (fault := f"a design point is not possible: {problem.key}: {problem.fault}") not in told:

@@ -17,7 +17,9 @@ from lupusim.errors import InputError, Problem
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 30
-MAX_NODES = 50_000
+MAX_NODES = 10_000
+MAX_LINE = 50_000  # characters; the parser is slow on longer words
+MAX_PROBLEMS = 100
 _MAX_DIGITS = 15  # every whole number of 15 digits is exact as a float
 
 Position = tuple[int, int]
@@ -191,6 +193,7 @@ class _Builder:
 
     def document(self) -> object:
         """Return the content of the one document."""
+        self._refuse_long_lines()
         events = self._events()
         if (first := next(events, None)) is None:
             self.stop("the file is empty", "Start it with a line 'schema: ...'.", None)
@@ -200,13 +203,19 @@ class _Builder:
             self.stop("a second document starts here", fix, _position(extra))
         return content
 
+    def _refuse_long_lines(self) -> None:
+        for number, line in enumerate(self.text.split("\n"), start=1):
+            if len(line) > MAX_LINE:
+                fault = f"a line has {len(line)} characters"
+                self.stop(fault, f"Break it: at most {MAX_LINE}.", (number, 1))
+
     def _events(self) -> Iterator[Any]:
         from ruamel.yaml import YAML
         from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
         frame = ("StreamStart", "StreamEnd", "DocumentStart", "DocumentEnd")
         try:
-            for event in YAML(typ="safe", pure=True).parse(self.text):
+            for event in YAML(typ="safe", pure=True, plug_ins=[]).parse(self.text):
                 if not type(event).__name__.startswith(frame):
                     yield event
         except MarkedYAMLError as error:
@@ -282,6 +291,8 @@ class _Builder:
         line, column = position
         found = Problem(key=key, fault=fault, fix=fix, line=line, column=column)
         self.problems.append(found)
+        if len(self.problems) >= MAX_PROBLEMS:
+            self.stop("so many problems are enough", "Mend these first.", position)
 
     def _scalar(self, event: Any, key: str) -> object:
         text: str = event.value
