@@ -1,0 +1,277 @@
+"""Free parameters of a model: where they stand, on which scale, and what is held before."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from enum import Enum
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.errors import Problem
+from lupusim.model import Hazard, LatentClass, MultiStateModel
+from lupusim.model.checks import nearest
+
+
+class Transform(Enum):
+    """The scale on which a parameter is unbounded."""
+
+    LOG = "log"
+    LOGIT = "logit"
+
+    def free(self, value: float) -> float:
+        """Return a natural value on the unbounded scale."""
+        return math.log(value) if self is Transform.LOG else math.log(value / (1 - value))
+
+    def natural(self, value: FloatArray) -> FloatArray:
+        """Return unbounded values on the natural scale; same shape."""
+        if self is Transform.LOG:
+            return np.asarray(np.exp(value))
+        return np.asarray(1 / (1 + np.exp(-value)))
+
+    @property
+    def widest(self) -> tuple[float, float]:
+        """Bounds within which a parameter is looked for unless its model says its own."""
+        return (1e-4, 1e3) if self is Transform.LOG else (1e-4, 1 - 1e-4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NormalPrior:
+    """A normal prior on the unbounded scale.
+
+    Parameters
+    ----------
+    mean, sd : float
+        In log or logit units.
+    """
+
+    mean: float
+    sd: float
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.mean):
+            raise ValueError(f"mean={self.mean!r} must be a finite number")
+        if not (math.isfinite(self.sd) and self.sd > 0):
+            raise ValueError(f"sd={self.sd!r} must be a finite number above 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreeParameter:
+    """One number that calibration may change, at one place of the model or at several.
+
+    Parameters
+    ----------
+    name : str
+        In words, as tables print it.
+    places : mapping of str to float
+        Where it stands, and what it is multiplied with there: ``"active -> death.rate"``,
+        ``"active -> death.rates.1"`` (second piece), ``"classes.responder.probability"``
+        (the other classes share the rest) or
+        ``"classes.responder.hazard_ratios.active -> death"``.
+    transform : Transform
+        Log for what is above 0, logit for probabilities.
+    prior : NormalPrior
+        What is held before the targets are seen. Used by the posterior, and by the search
+        only to choose among points that the targets cannot tell apart.
+    bounds : (float, float) or None
+        Natural limits of the search; default those of the transform.
+    """
+
+    name: str
+    places: Mapping[str, float]
+    transform: Transform
+    prior: NormalPrior
+    bounds: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.places:
+            raise ValueError(f"{self.name!r} stands nowhere in the model; give its places")
+        low, high = self.bounds or self.transform.widest
+        if not 0 < low < high:
+            raise ValueError(f"bounds={self.bounds!r} must be increasing and above 0")
+        if self.transform is Transform.LOGIT and high >= 1:
+            raise ValueError(f"bounds={self.bounds!r} of a probability must lie below 1")
+
+    @property
+    def free_bounds(self) -> tuple[float, float]:
+        """The bounds on the unbounded scale."""
+        low, high = self.bounds or self.transform.widest
+        return self.transform.free(low), self.transform.free(high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreeModel:
+    """A model, and which of its numbers are free.
+
+    Parameters
+    ----------
+    model : MultiStateModel
+        With the numbers it has at present.
+    parameters : tuple of FreeParameter
+        In the order of every parameter vector.
+    target_set : str
+        Which targets of the evidence it is to be fitted to, such as ``durable``.
+    evidence : tuple of str
+        Names of the studies it is usually fitted to.
+
+    Raises
+    ------
+    ValueError
+        If a place does not exist in the model; every problem is named.
+    """
+
+    model: MultiStateModel
+    parameters: tuple[FreeParameter, ...]
+    target_set: str = ""
+    evidence: tuple[str, ...] = ()
+    hazard_places: tuple[tuple[int, str, int | None, int, float], ...] = field(
+        init=False, repr=False, default=()
+    )
+    class_places: tuple[tuple[int, str, int, float], ...] = field(
+        init=False, repr=False, default=()
+    )
+
+    def __post_init__(self) -> None:
+        if problems := place_problems(self.model, self.parameters):
+            raise ValueError("; ".join(map(str, problems)))
+        hazards, classes = [], []
+        for position, parameter in enumerate(self.parameters):
+            for place, factor in parameter.places.items():
+                if place.startswith("classes."):
+                    k, what = _class_place(self.model, place)
+                    classes.append((k, what, position, factor))
+                else:
+                    k, what, piece = _hazard_place(self.model, place)
+                    hazards.append((k, what, piece, position, factor))
+        object.__setattr__(self, "hazard_places", tuple(hazards))
+        object.__setattr__(self, "class_places", tuple(classes))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the parameters."""
+        return tuple(parameter.name for parameter in self.parameters)
+
+    @property
+    def bounds(self) -> FloatArray:
+        """Limits of the search on the unbounded scale; shape (n_parameters, 2)."""
+        return np.array([parameter.free_bounds for parameter in self.parameters]).reshape(-1, 2)
+
+    @property
+    def prior_mean(self) -> FloatArray:
+        """Means of the priors on the unbounded scale; shape (n_parameters,)."""
+        return np.array([parameter.prior.mean for parameter in self.parameters])
+
+    @property
+    def prior_sd(self) -> FloatArray:
+        """Standard deviations of the priors; shape (n_parameters,)."""
+        return np.array([parameter.prior.sd for parameter in self.parameters])
+
+    def natural(self, free: FloatArray) -> FloatArray:
+        """Return parameter vectors on their natural scales; shape (..., n_parameters)."""
+        columns = [p.transform.natural(free[..., k]) for k, p in enumerate(self.parameters)]
+        return np.stack(columns, axis=-1) if columns else np.empty(free.shape)
+
+    def model_at(self, free: FloatArray) -> MultiStateModel:
+        """Return the model at a parameter vector on the unbounded scale, (n_parameters,)."""
+        values = np.atleast_2d(self.natural(free))
+        transitions = tuple(
+            replace(transition, hazard=self.hazards_at(k, values)[0])
+            for k, transition in enumerate(self.model.transitions)
+        )
+        classes = self._classes(values[0].tolist())
+        return replace(self.model, transitions=transitions, classes=classes)
+
+    def hazards_at(self, transition: int, values: FloatArray) -> list[Hazard]:
+        """Return the hazard of one transition, by position, at natural values (n, n_parameters)."""
+        hazard = self.model.transitions[transition].hazard
+        mine = [place[1:] for place in self.hazard_places if place[0] == transition]
+        return [_changed(hazard, mine, row) for row in values.tolist()]
+
+    def _classes(self, values: Sequence[float]) -> tuple[LatentClass, ...]:
+        """Return the latent classes; those without a free probability share what is left."""
+        classes = list(self.model.classes)
+        given: dict[int, float] = {}
+        for k, what, position, factor in self.class_places:
+            if what == "probability":
+                given[k] = values[position] * factor
+                continue
+            from_state, to_state = what.split(" -> ")
+            ratios = {**classes[k].hazard_ratios, (from_state, to_state): values[position] * factor}
+            classes[k] = replace(classes[k], hazard_ratios=ratios)
+        if given:
+            rest = sum(c.probability for k, c in enumerate(classes) if k not in given)
+            left = max(0.0, 1 - sum(given.values()))
+            for k, latent_class in enumerate(classes):
+                share = latent_class.probability / rest * left if rest > 0 else 0.0
+                classes[k] = replace(latent_class, probability=given.get(k, share))
+        return tuple(classes)
+
+
+def _changed(
+    hazard: Hazard, places: Sequence[tuple[str, int | None, int, float]], values: Sequence[float]
+) -> Hazard:
+    """Return the hazard with the parameter values at their places."""
+    changes: dict[str, float | tuple[float, ...]] = {}
+    for what, piece, position, factor in places:
+        value = values[position] * factor
+        if piece is None:
+            changes[what] = value
+        else:
+            rates = list(changes.get(what, getattr(hazard, what)))
+            rates[piece] = value
+            changes[what] = tuple(rates)
+    return replace(hazard, **changes) if changes else hazard  # type: ignore[type-var]
+
+
+def _hazard_place(model: MultiStateModel, place: str) -> tuple[int, str, int | None]:
+    label, _, path = place.partition(".")
+    what, _, piece = path.partition(".")
+    labels = [transition.label for transition in model.transitions]
+    if label not in labels:
+        raise ValueError(f"the model has no transition {label!r}. {nearest(label, labels)}")
+    k = labels.index(label)
+    hazard = model.transitions[k].hazard
+    names = [f.name for f in fields(hazard)]  # type: ignore[arg-type]
+    if what not in names:
+        raise ValueError(f"the hazard of {label} has no {what!r}. {nearest(what, names)}")
+    many = isinstance(getattr(hazard, what), tuple)
+    if many != piece.isdigit() or (many and int(piece) >= len(getattr(hazard, what))):
+        raise ValueError(f"{place!r} does not name one number. Write '.rates.0' for a first piece")
+    return k, what, int(piece) if many else None
+
+
+def _class_place(model: MultiStateModel, place: str) -> tuple[int, str]:
+    _, name, what = (*place.split(".", 2), "", "")[:3]
+    names = [latent_class.name for latent_class in model.classes]
+    if name not in names:
+        raise ValueError(f"the model has no class {name!r}. {nearest(name, names)}")
+    if what == "probability":
+        return names.index(name), what
+    label = what.removeprefix("hazard_ratios.")
+    labels = [transition.label for transition in model.transitions]
+    if label not in labels:
+        raise ValueError(
+            f"{place!r} is neither a probability nor a ratio. {nearest(label, labels)}"
+        )
+    return names.index(name), label
+
+
+def place_problems(model: MultiStateModel, parameters: Sequence[FreeParameter]) -> list[Problem]:
+    """Return every place that the model lacks, and every place that two parameters claim."""
+    problems = []
+    claimed: dict[str, str] = {}
+    for k, parameter in enumerate(parameters):
+        for place in parameter.places:
+            key = f"calibration.parameters.{k}.places.{place}"
+            try:
+                (_class_place if place.startswith("classes.") else _hazard_place)(model, place)
+            except ValueError as error:
+                fault, _, fix = str(error).partition(". ")
+                problems.append(Problem(key=key, fault=fault, fix=fix))
+            if place in claimed:
+                fault = f"{claimed[place]!r} stands there already"
+                problems.append(Problem(key=key, fault=fault, fix="Keep one of the two."))
+            claimed[place] = parameter.name
+    return problems

@@ -1,0 +1,67 @@
+"""What a target asks of a model: scalar questions about one patient's future."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+StateSet: TypeAlias = tuple[str, ...]
+"""Names of states, in any order."""
+
+
+@dataclass(frozen=True, slots=True)
+class InStates:
+    """The probability of being in one of `states` at `time` (study time, years)."""
+
+    states: StateSet
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class EverIn:
+    """The probability of having been in one of `states` by `time`."""
+
+    states: StateSet
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class EverAfter:
+    """The probability of having been in `first` and, later, entered `then`, by `time`."""
+
+    first: StateSet
+    then: StateSet
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class FirstMove:
+    """The probability of having moved from `origin` into `to` by `time`."""
+
+    origin: StateSet
+    to: StateSet
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class TimeBeforeMove:
+    """The mean years spent in `origin` by `time`, before moving into `to`."""
+
+    origin: StateSet
+    to: StateSet
+    time: float
+
+
+Question: TypeAlias = InStates | EverIn | EverAfter | FirstMove | TimeBeforeMove
+"""Anything that can be asked."""
+
+
+def states_of(question: Question) -> StateSet:
+    """Return every state that a question names."""
+    match question:
+        case InStates() | EverIn():
+            return question.states
+        case EverAfter():
+            return (*question.first, *question.then)
+        case FirstMove() | TimeBeforeMove():
+            return (*question.origin, *question.to)
