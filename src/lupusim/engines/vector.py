@@ -265,9 +265,9 @@ class _Step:
     ) -> tuple[FloatArray, StateArray]:
         """Drop those whose stay outlasts the horizon."""
         moved = time < np.inf if np.isinf(horizon) else time <= horizon
-        kept = np.flatnonzero(moved)
-        if kept.size == time.size:
+        if moved.all():
             return time, winner
+        kept = np.flatnonzero(moved)
         self.who = kept if self.who is None else self.who[kept]
         self.entry_time = self.entry_time[kept]
         return time[kept], winner[kept]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.planning.blocks import Block, replicates_per_block, simulate_block
+from lupusim.planning.blocks import replicates_per_block, simulate_block
+from lupusim.planning.generation import Block
 from lupusim.planning.scenario import Scenario
 from lupusim.planning.tally import Mean, Tally
 from lupusim.trial import Trial

@@ -12,7 +12,8 @@ import numpy as np
 from lupusim.analysis.endpoints import SurvivalOutcome
 from lupusim.arrays import FloatArray
 from lupusim.engines import named_engine
-from lupusim.planning.blocks import Block, Generated, cut, generate
+from lupusim.planning.blocks import cut
+from lupusim.planning.generation import LONGEST_FOLLOW_UP, Block, Generated, generate
 from lupusim.planning.scenario import Scenario
 from lupusim.records import Histories, Observation, StateAt, TransitionLog
 from lupusim.trial import Endpoint, TimeToEvent, Trial
@@ -20,7 +21,6 @@ from lupusim.trial import Endpoint, TimeToEvent, Trial
 if TYPE_CHECKING:
     import pandas as pd
 
-_LONGEST_FOLLOW_UP = 100.0  # years
 _DAYS_PER_YEAR = 365.2425
 
 
@@ -129,7 +129,7 @@ def simulate_trial(
     observation = cut(trial, generated)
     clinic = _Clinic(trial, generated, observation)
     weight = trial.population.draw_weight(trial.n_patients, rng=block.stream("weight"))
-    horizon = min(trial.follow_up, _LONGEST_FOLLOW_UP)
+    horizon = min(trial.follow_up, LONGEST_FOLLOW_UP)
     return SimulatedTrial(
         patients=clinic.patients(weight),
         visits=clinic.visits(states),
