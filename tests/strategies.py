@@ -45,6 +45,9 @@ PARAMETERS: Mapping[str, Mapping[str, st.SearchStrategy[Any]]] = {
 }
 """Ranges of every family's parameters; times from months to years."""
 
+CONSTANT_RATIO = st.sampled_from([PiecewiseRatio(), PiecewiseRatio(ratios=(1.6,))])
+"""No treatment effect, or a constant one."""
+
 
 @st.composite
 def hazards(draw: st.DrawFn, families: tuple[str, ...] = tuple(FAMILIES)) -> Hazard:
@@ -96,19 +99,25 @@ def starts(draw: st.DrawFn, states: tuple[str, ...]) -> tuple[Start, ...]:
     )
 
 
+ANY_RATIO = st.one_of(CONSTANT_RATIO, CONSTANT_RATIO, ratios())
+"""No treatment effect, a constant one or one that changes."""
+
+
 @st.composite
 def transitions(
-    draw: st.DrawFn, ways: list[tuple[str, str]], clocks: tuple[Clock, ...]
+    draw: st.DrawFn,
+    ways: list[tuple[str, str]],
+    clocks: tuple[Clock, ...],
+    effects: st.SearchStrategy[PiecewiseRatio],
 ) -> tuple[Transition, ...]:
     """A hazard, a clock and perhaps a treatment effect for each way."""
-    constant = st.sampled_from([PiecewiseRatio(), PiecewiseRatio(ratios=(1.6,))])
     return tuple(
         Transition(
             from_state=a,
             to_state=b,
             hazard=draw(hazards()),
             clock=draw(st.sampled_from(clocks)),
-            ratio=draw(st.one_of(constant, constant, ratios())),
+            ratio=draw(effects),
         )
         for a, b in ways
     )
@@ -116,7 +125,9 @@ def transitions(
 
 @st.composite
 def models(
-    draw: st.DrawFn, clocks: tuple[Clock, ...] = (Clock.RESET, Clock.FORWARD)
+    draw: st.DrawFn,
+    clocks: tuple[Clock, ...] = (Clock.RESET, Clock.FORWARD),
+    effects: st.SearchStrategy[PiecewiseRatio] = ANY_RATIO,
 ) -> MultiStateModel:
     """A model of two to five states: any hazards, classes, starts and treatment effects."""
     states = tuple("abcde"[: draw(st.integers(2, 5))])
@@ -124,7 +135,12 @@ def models(
     return MultiStateModel(
         name="any",
         states=states,
-        transitions=draw(transitions(ways, clocks)),
+        transitions=draw(transitions(ways, clocks, effects)),
         starts=draw(starts(states)),
         classes=draw(classes(ways)),
     )
+
+
+def renewal_models() -> st.SearchStrategy[MultiStateModel]:
+    """Any model of reset clocks and constant effects: quick to solve exactly."""
+    return models(clocks=(Clock.RESET,), effects=CONSTANT_RATIO)

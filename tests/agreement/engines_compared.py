@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from hypothesis import HealthCheck, Phase, settings
 
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.engines import events, vector
@@ -14,6 +15,15 @@ from lupusim.model.hazards import ExponentialHazard, GammaHazard, LognormalHazar
 from lupusim.records import Cohort, Recorder, StateAt
 from lupusim.rng import stream
 from tolerance import SEED, assert_within_mcse
+
+ALWAYS_THE_SAME = settings(
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],  # shrinking would simulate for minutes
+    suppress_health_check=list(HealthCheck),
+)
+"""Examples that don't change from run to run."""
 
 Engine = Callable[..., None]
 

@@ -6,7 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from engines_compared import ENGINES, assert_counts_agree, constant, follow, generator, lupus
+from engines_compared import (
+    ALWAYS_THE_SAME,
+    ENGINES,
+    assert_counts_agree,
+    constant,
+    follow,
+    generator,
+    lupus,
+)
+from hypothesis import given, settings
 from scipy.linalg import expm
 
 from lupusim.arrays import FloatArray
@@ -14,9 +23,11 @@ from lupusim.engines import exact
 from lupusim.model import MultiStateModel
 from lupusim.records import FirstEntry, HazardAlong, Histories, StateAt, TimeIn, TransitionLog
 from lupusim.rng import stream
+from strategies import models, renewal_models
 from tolerance import SEED, assert_within_mcse
 
 PATIENTS = {"vector": 40_000, "events": 8_000}
+N_FOR_ANY_MODEL = {"vector": 20_000, "events": 2_000}
 TIMES = (0.3, 1.0, 2.5)
 
 any_engine = pytest.mark.parametrize("engine", list(ENGINES))
@@ -59,6 +70,51 @@ def test_mean_time_in_a_set_is_the_area_under_its_occupancy(
     occupancy = exact.solve(model, 1.0 + nodes).probabilities[:, states].sum(axis=1)
     mcse = time_in.time.std() / np.sqrt(n)
     assert_within_mcse(time_in.time.mean(), float(weights @ occupancy), mcse=mcse)
+
+
+@any_engine
+@given(model=renewal_models())
+@settings(ALWAYS_THE_SAME, max_examples=6)
+def test_recorders_answer_like_the_exact_engine(engine: str, model: MultiStateModel) -> None:
+    assert_recorders_agree(engine, model)
+
+
+@pytest.mark.slow
+@any_engine
+@given(model=models())
+@settings(ALWAYS_THE_SAME, max_examples=6)
+def test_recorders_answer_like_the_exact_engine_on_any_model(
+    engine: str, model: MultiStateModel
+) -> None:
+    assert_recorders_agree(engine, model)
+
+
+def assert_recorders_agree(engine: str, model: MultiStateModel) -> None:
+    """Compare first entries, entries after another and years in each state."""
+    n = N_FOR_ANY_MODEL[engine]
+    states = model.states
+    one, some = {states[1]}, {states[0], states[-1]}
+    first = FirstEntry([1], n)
+    either = FirstEntry({0, len(states) - 1}, n)
+    then = FirstEntry({0, len(states) - 1}, n, after=first)
+    time_in = [TimeIn([k], TIMES[-1], n) for k in range(len(states))]
+    recorders = [first, either, then, *time_in]
+    follow(engine, model, recorders, n_patients=n, horizon=TIMES[-1])
+
+    ever = exact.ever(model, one, TIMES, tolerance=1e-4)
+    assert_counts_agree(entered_by(first), two_sided(ever), n_patients=n)
+    ever_either = exact.ever(model, some, TIMES, tolerance=1e-4)
+    assert_counts_agree(entered_by(either), two_sided(ever_either), n_patients=n)
+    after = exact.ever_after(model, one, some, TIMES, tolerance=1e-4)
+    both = np.where(ever > 0, np.nan_to_num(after) * ever, 0.0)
+    assert_counts_agree(entered_by(then), two_sided(both), n_patients=n)
+    years = np.array([recorder.time for recorder in time_in])
+    expected = exact.time_in_state(model, TIMES[-1], tolerance=1e-4)
+    mcse = years.std(axis=1) / np.sqrt(n)
+    varies = mcse > 1e-6
+    assert np.allclose(years.mean(axis=1)[~varies], expected[~varies], rtol=0, atol=1e-3)
+    if varies.any():
+        assert_within_mcse(years.mean(axis=1)[varies], expected[varies], mcse=mcse[varies])
 
 
 @any_engine
