@@ -15,23 +15,48 @@ from lupusim.arrays import FloatArray
 from lupusim.model.hazards.base import check_finite, check_positive
 
 _DEEP_TAIL = 600.0  # beyond this cumulative hazard exp(-H) nears the smallest float
+_FRACTION_TERMS = 200  # of a continued fraction; in the deep tail enough for orders up to 10**4
+_NEWTON_STEPS = 12
 
 
 def _log_upper_gamma(order: float, value: FloatArray) -> FloatArray:
-    """Return log Q(order, value), also where Q itself underflows."""
-    from scipy.special import gammaincc, gammaln
+    """Return log Q(order, value), also where Q is nearly 1 or underflows."""
+    from scipy.special import gammainc, gammaincc
 
-    with np.errstate(divide="ignore", invalid="ignore"):
-        direct = np.log(gammaincc(order, value))
-        # Abramowitz and Stegun 6.5.32, two terms.
-        tail = -value + (order - 1) * np.log(value) - gammaln(order)
-        tail += np.log1p(np.maximum((order - 1) / value, -0.5))
-    return np.where(direct > -_DEEP_TAIL, direct, np.where(np.isinf(value), -np.inf, tail))
+    with np.errstate(divide="ignore"):
+        direct = np.asarray(np.log(gammaincc(order, value)))
+    near_one = direct > -0.5
+    if near_one.any():
+        direct = np.where(
+            near_one, np.log1p(-np.where(near_one, gammainc(order, value), 0)), direct
+        )
+    deep = direct < -_DEEP_TAIL
+    if deep.any():
+        tail = _log_upper_gamma_tail(order, np.where(deep, value, np.inf))
+        direct = np.where(deep, tail, direct)
+    return direct
+
+
+def _log_upper_gamma_tail(order: float, value: FloatArray) -> FloatArray:
+    """Return log Q(order, value) for values far above the order, ``-inf`` at infinity.
+
+    By Legendre's continued fraction, Abramowitz and Stegun 6.5.31 in its even part, from
+    its tail to its head.
+    """
+    from scipy.special import gammaln
+
+    finite = np.isfinite(value)
+    safe = np.where(finite, value, order + 1.0)
+    denominator = safe + 2 * _FRACTION_TERMS + 1 - order
+    for term in range(_FRACTION_TERMS, 0, -1):
+        denominator = safe + 2 * term - 1 - order - term * (term - order) / denominator
+    tail = -safe + order * np.log(safe) - gammaln(order) - np.log(denominator)
+    return np.where(finite, tail, -np.inf)
 
 
 def _inverse_log_upper_gamma(order: float, cumulative: FloatArray) -> FloatArray:
     """Return the value at which -log Q(order, value) reaches `cumulative`."""
-    from scipy.special import gammainccinv, gammaincinv, gammaln
+    from scipy.special import gammainccinv, gammaincinv
 
     shallow = np.minimum(cumulative, _DEEP_TAIL)
     direct = np.where(
@@ -41,12 +66,21 @@ def _inverse_log_upper_gamma(order: float, cumulative: FloatArray) -> FloatArray
     )
     if not np.any(cumulative > _DEEP_TAIL):
         return np.asarray(direct)
-    tail = np.maximum(cumulative, _DEEP_TAIL)
-    value = tail.copy()
-    for _ in range(50):  # a contraction: its slope is (order - 1) / value
-        correction = np.log1p(np.maximum((order - 1) / value, -0.5))
-        value = np.maximum(tail + (order - 1) * np.log(value) - gammaln(order) + correction, 1.0)
-    return np.where(cumulative > _DEEP_TAIL, value, direct)
+    deep = (cumulative > _DEEP_TAIL) & np.isfinite(cumulative)
+    target = np.where(deep, cumulative, _DEEP_TAIL)
+    value = gammainccinv(order, np.exp(-_DEEP_TAIL)) + (target - _DEEP_TAIL)
+    for _ in range(_NEWTON_STEPS):
+        missing = target + _log_upper_gamma_tail(order, value)
+        value = value + missing / _unit_hazard(order, value)
+    return np.where(deep, value, np.where(np.isinf(cumulative), np.inf, direct))
+
+
+def _unit_hazard(order: float, value: FloatArray) -> FloatArray:
+    """Return the hazard of the gamma distribution with rate 1, in its far tail."""
+    from scipy.special import gammaln
+
+    log_density = (order - 1) * np.log(value) - value - gammaln(order)
+    return np.asarray(np.exp(log_density - _log_upper_gamma_tail(order, value)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,28 +212,33 @@ class GeneralizedGammaHazard:
             return order, order * np.exp(self.q * (np.log(time) - self.mu) / self.sigma)
 
     def hazard(self, time: FloatArray) -> FloatArray:
-        """Return the hazard, per year."""
+        """Return the hazard, per year; at time 0 its limit, which may be 0 or ``inf``."""
         if self.q == 0:
             return self._lognormal().hazard(time)
-        from scipy.special import gammaln
+        from scipy.special import gammaln, xlogy
 
         order, value = self._argument(time)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            log_time_density = order * np.log(value) - value - gammaln(order)
-            scale = math.log(abs(self.q)) - math.log(self.sigma) - np.log(time)
-            return np.asarray(np.exp(log_time_density + scale + self.cumulative(time)))
+        power = 1 / (self.q * self.sigma)
+        log_factor = math.log(abs(self.q) / self.sigma) + order * math.log(order) - power * self.mu
+        with np.errstate(invalid="ignore", over="ignore"):
+            log_density = log_factor - gammaln(order) + xlogy(power - 1, time) - value
+            hazard = np.exp(log_density + self.cumulative(time))
+        return np.where(np.isinf(value) & (self.q < 0), 0.0, hazard)
 
     def cumulative(self, time: FloatArray) -> FloatArray:
         """Return the cumulative hazard."""
         if self.q == 0:
             return self._lognormal().cumulative(time)
-        from scipy.special import gammainc
+        from scipy.special import gammainc, gammaincc
 
         order, value = self._argument(time)
         if self.q > 0:
             return -_log_upper_gamma(order, value)
+        survival = gammainc(order, value)
         with np.errstate(divide="ignore"):
-            return np.asarray(-np.log(gammainc(order, value)))
+            direct = -np.log(survival)
+        gone = np.where(survival > 0.5, gammaincc(order, value), 0.0)
+        return np.where(survival > 0.5, -np.log1p(-gone), direct)
 
     def inverse_cumulative(self, cumulative: FloatArray) -> FloatArray:
         """Return the time at which the cumulative hazard reaches `cumulative`."""
