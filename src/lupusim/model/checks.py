@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lupusim.model.transitions import Transition
 
 _SUM_TOLERANCE = 1e-9
+_MOST_STATES = 128  # arrays of states hold one byte for each patient
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -41,6 +42,9 @@ def model_problems(model: MultiStateModel) -> list[Problem]:
 def _state_problems(model: MultiStateModel) -> Iterator[Problem]:
     if not model.states:
         yield Problem(key="states", fault="there is no state", fix="Name at least one.")
+    if len(model.states) > _MOST_STATES:
+        fault = f"there are {len(model.states)} states"
+        yield Problem(key="states", fault=fault, fix=f"Use at most {_MOST_STATES}.")
     for state, count in Counter(model.states).items():
         if count > 1:
             fix = "Name each state once."

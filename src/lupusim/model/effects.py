@@ -38,8 +38,10 @@ class PiecewiseRatio:
     def __post_init__(self) -> None:
         if len(self.ratios) != len(self.breaks) + 1:
             raise ValueError(f"ratios={self.ratios} must have one entry more than {self.breaks}")
-        if any(a >= b for a, b in pairwise(self.breaks)):
-            raise ValueError(f"breaks={self.breaks} must be increasing")
+        if not all(map(math.isfinite, self.breaks)) or any(
+            a >= b for a, b in pairwise(self.breaks)
+        ):
+            raise ValueError(f"breaks={self.breaks} must be finite and increasing")
         if not all(math.isfinite(ratio) and ratio >= 0 for ratio in self.ratios):
             raise ValueError(f"ratios={self.ratios} must be finite numbers, 0 or above")
 
@@ -132,7 +134,7 @@ class TreatmentEffect:
         """Return the ratio over study time for infusions at these study times (years)."""
         onsets = [time + self.onset for time in sorted(infusion_times)]
         steps: dict[float, float] = {}
-        for begin, end in zip(onsets, [*onsets[1:], math.inf], strict=True):
+        for begin, end in pairwise([*onsets, math.inf]):
             for since, ratio in self._since_onset():
                 if begin + since < end:
                     steps[begin + since] = ratio

@@ -113,7 +113,8 @@ class Transition:
                 reached = height[winner] + remaining[winner] / ratio
                 clock_time = self.hazard.inverse_cumulative(reached)
                 sojourn[winner] = clock_time - shift[winner] - entry_time[winner]
-            remaining[here] -= growth
+            with np.errstate(invalid="ignore"):  # an infinite threshold on the last piece
+                remaining[here] -= growth
             begin[here], height[here] = end, stop
             waiting = np.setdiff1d(waiting, winner, assume_unique=True)
         return sojourn

@@ -29,7 +29,7 @@ class Population:
 
     def __post_init__(self) -> None:
         for name, levels in self.factors.items():
-            if abs(sum(levels.values()) - 1) > 1e-9 or min(levels.values()) < 0:
+            if not (abs(sum(levels.values()) - 1) <= 1e-9 and min(levels.values()) >= 0):
                 raise ValueError(f"shares of {name!r} must be 0 or above and sum to 1: {levels}")
         if not (self.weight_mean > 0 and self.weight_sd >= 0):
             raise ValueError(
