@@ -8,7 +8,6 @@ import numpy as np
 
 from lupusim.calibration.draws import Draws
 from lupusim.calibration.imis import imis
-from lupusim.calibration.pareto import effective_sample_size, smooth_weights
 from lupusim.calibration.proposals import (
     LogDensity,
     Mode,
@@ -16,6 +15,7 @@ from lupusim.calibration.proposals import (
     StudentMixture,
     evaluate,
 )
+from lupusim.calibration.weighting import weigh
 
 _DEFENSIVE_DEGREES_OF_FREEDOM = 3.0
 _DEFENSIVE_WIDTH = 4.0  # variance of the start that stands in for a prior, in that of the mode
@@ -80,14 +80,10 @@ def importance_sample(
         degrees_of_freedom=degrees_of_freedom,
     )
     values = proposal.sample(n_draws, rng=rng)
-    log_weights = evaluate(log_density, values) - proposal.log_density(values)
-    weights, k_hat = smooth_weights(log_weights)
-    return Draws(
-        values=values,
-        weights=weights,
-        effective_sample_size=effective_sample_size(weights),
-        pareto_k=k_hat,
-        log_evidence=float(np.logaddexp.reduce(log_weights) - np.log(n_draws)),
+    return weigh(
+        values,
+        evaluate(log_density, values),
+        log_proposal=proposal.log_density(values),
         method="importance sampling",
         n_density_calls=n_draws + len(peaks),
     )
