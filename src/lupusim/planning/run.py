@@ -76,7 +76,7 @@ class PointResult:
         return self.null_tally.mean("reject") if self.null_tally is not None else None
 
     def row(self) -> dict[str, object]:
-        """Return all of it, flat: each estimate beside its ``_mcse``."""
+        """Return all of it, flat: each estimate beside its ``_mcse``; ``_sd`` is between trials."""
         row: dict[str, object] = {**self.values, "n_patients": self.trial.n_patients}
         row["n_replicates"] = self.tally.sums["duration"][0]
         means = {"power": self.power, "type_one_error": self.type_one_error}
@@ -85,6 +85,8 @@ class PointResult:
         for name, mean in means.items():
             if mean is not None:
                 row |= {name: mean.value, f"{name}_mcse": mean.mcse}
+            if "response_" in name:
+                row[f"{name}_sd"] = self.tally.standard_deviation(name)
         return row
 
 

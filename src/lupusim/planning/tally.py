@@ -54,8 +54,12 @@ class Tally:
 
     def mean(self, name: str) -> Mean:
         """Return the mean of a quantity; NaN where no replicate has a value."""
-        n, total, squares = self.sums[name]
+        n, total, _ = self.sums[name]
         if n == 0:
             return Mean(value=math.nan, mcse=math.nan)
-        value = total / n
-        return Mean(value=value, mcse=math.sqrt(max(squares / n - value**2, 0.0) / n))
+        return Mean(value=total / n, mcse=self.standard_deviation(name) / math.sqrt(n))
+
+    def standard_deviation(self, name: str) -> float:
+        """Return the standard deviation of a quantity between replicates."""
+        n, total, squares = self.sums[name]
+        return math.sqrt(max(squares / n - (total / n) ** 2, 0.0)) if n else math.nan

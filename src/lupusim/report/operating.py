@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group
 from rich.table import Table
@@ -14,6 +14,7 @@ from lupusim.report.numbers import grouped, in_hundred, rounded
 from lupusim.trial import Arm, Trial
 
 _MONTHS = 12
+_WORTH_RUNNING = 0.8
 
 
 def operating_table(result: RunResult) -> Table:
@@ -21,7 +22,8 @@ def operating_table(result: RunResult) -> Table:
     title = (
         f"{result.scenario.title}\n{grouped(result.n_replicates)} replicates, seed {result.seed}"
     )
-    table = Table(title=title, caption="estimate (Monte Carlo standard error)")
+    caption = "estimate (Monte Carlo standard error); sd: spread from trial to trial"
+    table = Table(title=title, caption=caption)
     table.add_column("")
     for point in result.points:
         label = "\n".join(f"{name} = {value}" for name, value in point.values.items())
@@ -42,7 +44,8 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
         yield f"{trial.analysis.effect}, mean estimate", rounded(tally.mean("estimate"))
     for name in tally.sums:
         if name.split(": ")[-1].startswith(("response_", "events_", "event_rate_")):
-            yield _described(name), rounded(tally.mean(name))
+            spread = f", sd {tally.standard_deviation(name):.2g}" if trial.analysis is None else ""
+            yield _described(name), rounded(tally.mean(name)) + spread
     years = tally.mean("duration")
     months = Mean(value=years.value * _MONTHS, mcse=years.mcse * _MONTHS)
     yield "duration, months from the first site's opening", rounded(months)
@@ -84,17 +87,36 @@ def _warnings(point: PointResult) -> Iterator[tuple[str, str]]:
             yield words, rounded(mean)
 
 
-def meaning(point: PointResult) -> str:
-    """Return one sentence for the planner."""
-    if point.power is None or point.type_one_error is None:
-        return _what_to_expect(point)
-    truth = " and ".join(_law_in_words(arm) for arm in point.trial.arms)
-    false_claims = in_hundred(point.type_one_error)
+def meaning(result: RunResult) -> str:
+    """Return what the run means for the planner, in one or two sentences."""
+    powers = [point.power for point in result.points if point.power is not None]
+    errors = [point.type_one_error for point in result.points if point.type_one_error is not None]
+    if not powers:
+        return _what_to_expect(result.points[0])
+    truth = " and ".join(_law_in_words(arm) for arm in result.points[0].trial.arms)
+    tries = ", ".join(in_hundred(power) for power in powers)
+    worst = max(errors, key=lambda mean: mean.value)
     return (
-        f"If {truth}, this trial of {point.trial.n_patients} patients shows the difference "
-        f"in {in_hundred(point.power)} of 100 tries (power {rounded(point.power)}); "
-        f"if there were none, it would still claim one in {false_claims} of 100."
+        f"If {truth}, the trial shows the difference in {tries} of 100 tries"
+        f"{_designs(result.points)}. If there were no difference, "
+        f"{in_hundred(worst)} of 100 would claim one{' at most' if len(powers) > 1 else ''}."
     )
+
+
+def _designs(points: Sequence[PointResult]) -> str:
+    """Name the designs in the order of their powers, and the first that is worth running."""
+    if len(points) == 1:
+        return ""
+    labels = [", ".join(f"{k} = {v}" for k, v in point.values.items()) for point in points]
+    enough = (
+        label
+        for label, point in zip(labels, points, strict=True)
+        if point.power is not None and point.power.value >= _WORTH_RUNNING
+    )
+    verdict = (
+        f"the first to reach 80 is {first}" if (first := next(enough, "")) else "none reach 80"
+    )
+    return f" ({'; '.join(labels)}): {verdict}"
 
 
 def _law_in_words(arm: Arm) -> str:
@@ -104,24 +126,23 @@ def _law_in_words(arm: Arm) -> str:
 
 def _what_to_expect(point: PointResult) -> str:
     arm, tally = point.trial.arms[0], point.tally
-    shares = [
-        f"{endpoint.name} {rounded(tally.mean(name))}"
-        for endpoint in point.trial.endpoints
-        for name in (
-            f"{'' if endpoint is point.trial.primary else endpoint.name + ': '}response_{arm.name}",
-        )
-        if name in tally.sums
-    ]
-    expected = f": expect {', '.join(shares)} of the patients" if shares else ""
-    return f"This trial has one arm and tests nothing; {_law_in_words(arm)}{expected}."
+    name = f"response_{arm.name}"
+    if name not in tally.sums:
+        return f"One arm, no test: {_law_in_words(arm)}."
+    share, spread = tally.mean(name).value, 1.96 * tally.standard_deviation(name)
+    return (
+        f"One arm, no test. If {_law_in_words(arm)}, expect {point.trial.primary.name} in "
+        f"{100 * share:.0f} of 100 patients; by chance alone a trial of "
+        f"{point.trial.n_patients} will mostly show between {100 * max(share - spread, 0):.0f} "
+        f"and {100 * min(share + spread, 1):.0f}."
+    )
 
 
 def run_report(result: RunResult) -> Group:
     """Return what ``lupusim run`` prints: table, meaning, and how to get it again."""
-    lines = [Text(meaning(point)) for point in result.points]
     command = (
         f"lupusim run {result.scenario.command} "
         f"--replicates {result.n_replicates} --seed {result.seed}"
     )
     again = Text(f"{result.seconds:.1f} s. The same again: {command}", style="dim")
-    return Group(operating_table(result), *lines, again)
+    return Group(operating_table(result), Text(meaning(result)), again)
