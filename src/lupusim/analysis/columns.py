@@ -16,8 +16,9 @@ from lupusim.arrays import BoolArray, FloatArray, IntArray
 
 _Number = TypeVar("_Number", bound=np.generic)
 
-BLOCK_SIZE = 30_000
-"""Patients per block: the arrays of one block stay in a core's cache."""
+BLOCK_SIZE = 16_000
+"""Patients per block: its arrays stay in cache, and below the size (128 KiB) from which on the
+system takes memory back at once."""
 
 
 def lead_shape(**columns: ArrayLike | None) -> tuple[int, ...]:

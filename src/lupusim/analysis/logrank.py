@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.ordering import SurvivalColumns, survival_columns
-from lupusim.analysis.rank_sums import RankSums, grouped_sums, plain_sums
+from lupusim.analysis.rank_sums import RankSums, Room, grouped_sums, plain_sums
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
 from lupusim.arrays import FloatArray
 
@@ -122,6 +122,11 @@ def rank_sums(columns: SurvivalColumns) -> RankSums:
     Works block by block, so that memory does not grow with the replicates.
     """
     totals = np.zeros((3, columns.n_replicates))
+    room = Room((0, 0))
     for block, keys in columns.blocks():
-        totals[:, block] = grouped_sums(keys, columns.bits) if columns.bits else plain_sums(keys)
+        if columns.bits:
+            totals[:, block] = grouped_sums(keys, columns.bits)
+        else:
+            room = Room(keys.shape) if block.start == 0 else room
+            totals[:, block] = plain_sums(keys, room)
     return RankSums(*totals)

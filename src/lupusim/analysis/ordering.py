@@ -51,8 +51,8 @@ def sorted_keys(
     arm: BoolArray,
     *,
     included: BoolArray | None = None,
-    stratum: IntArray | None = None,
-    bits: int = 0,
+    strata: tuple[IntArray, int] | None = None,
+    out: IntArray | None = None,
 ) -> IntArray:
     """Return the keys of each row's patients in rising order.
 
@@ -64,23 +64,24 @@ def sorted_keys(
         Shapes that broadcast to `time`'s.
     included : boolean array or None
         Who is not included stands in front, with key -1 (censored).
-    stratum : integer array or None
-        Numbers from 0, below 2**`bits`.
-    bits : int
-        Top bits that the stratum takes.
+    strata : (integer array, int) or None
+        Numbers from 0, and the top bits that they take.
+    out : (n_replicates, n_patients) integer array or None
+        Where to write the keys.
 
     Returns
     -------
     (n_replicates, n_patients) integer array
     """
-    keys = (time + 0.0).view(np.int64)  # adding 0 turns -0.0 into 0.0 and makes the copy
-    if bits:
-        keys >>= bits
+    keys = np.empty(time.shape, dtype=np.int64) if out is None else out
+    np.add(time, 0.0, out=keys.view(np.float64))  # adding 0 turns -0.0 into 0.0
+    if strata is not None:
+        keys >>= strata[1]
     keys &= ~FLAGS
     # SPEED: flags are joined as bytes before they meet the eight-byte keys (benchmarks/analyses.py)
     keys |= np.left_shift((~event).view(np.int8), 1) | arm.view(np.int8)
-    if stratum is not None and bits:
-        keys |= stratum.astype(np.int64) << (63 - bits)
+    if strata is not None:
+        keys |= strata[0].astype(np.int64) << (63 - strata[1])
     if included is not None:
         keys |= included.view(np.int8) - np.int8(1)  # -1: all bits set
     keys.sort(axis=1)
@@ -92,18 +93,21 @@ def time_key(time: float) -> int:
     return int(np.array(time + 0.0).view(np.int64)) | FLAGS
 
 
-def tied_rows(keys: IntArray) -> IntArray:
+def tied_rows(keys: IntArray, *, out: IntArray | None = None) -> IntArray:
     """Return the rows in which two events of one stratum happen at the same time.
 
-    A row may be named without need, never missed.
+    A row may be named without need, never missed. `out` is room for as many integers as
+    there are keys.
     """
     flat = keys.reshape(-1)
     # SPEED: one flat array, changed in place: neighbors across a row's end do no harm.
-    differ = flat[1:] ^ flat[:-1]
+    room = None if out is None else out.reshape(-1)[1:]
+    differ = np.bitwise_xor(flat[1:], flat[:-1], out=room)
     differ |= flat[1:] & CENSORED  # two who are censored together are not a tie
-    if not differ.size or differ.min() > ARM:
+    distance = differ.view(np.uint64)  # the key -1 of who is not included is far from any other
+    if not distance.size or distance.min() > ARM:
         return np.empty(0, dtype=np.intp)
-    return np.unique(np.flatnonzero(differ <= ARM) // keys.shape[1])
+    return np.unique(np.flatnonzero(distance <= ARM) // keys.shape[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +145,12 @@ class SurvivalColumns:
         return int(self.time.shape[1])
 
     def blocks(self) -> Iterator[tuple[slice, IntArray]]:
-        """Yield blocks of replicates with their sorted keys."""
+        """Yield blocks of replicates with their sorted keys, which the next block overwrites."""
+        room = np.empty((0, 0), dtype=np.int64)
         for block in blocks(self.n_replicates, self.n_patients):
             shape = (block.stop - block.start, self.n_patients)
+            # SPEED: new memory for each block costs more than the sort (benchmarks/analyses.py)
+            room = np.empty(shape, dtype=np.int64) if room.shape != shape else room
             yield (
                 block,
                 sorted_keys(
@@ -151,8 +158,8 @@ class SurvivalColumns:
                     part(self.event, block),
                     part(self.arm, block),
                     included=None if self.included is None else part(self.included, block),
-                    stratum=part(self.stratum, block),
-                    bits=self.bits,
+                    strata=(part(self.stratum, block), self.bits) if self.bits else None,
+                    out=room,
                 ),
             )
 

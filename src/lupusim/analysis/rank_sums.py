@@ -52,28 +52,50 @@ def _inverse_at_risk(n_patients: int) -> FloatArray:
     return inverse
 
 
-def plain_sums(keys: IntArray) -> RankSums:
+class Room:
+    """Memory in which one block after the other is worked on.
+
+    Parameters
+    ----------
+    shape : (n_replicates, n_patients)
+        Of the largest block.
+    """
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        # SPEED: new memory for each block costs more than the sort (benchmarks/analyses.py)
+        self.treated = np.empty(shape, dtype=np.int32)
+        self.share = np.empty(shape)
+        self.at_event = np.empty(shape)
+
+
+def plain_sums(keys: IntArray, room: Room) -> RankSums:
     """Return the sums of trials without strata; exact where events are tied, too.
 
     Parameters
     ----------
     keys : (n_replicates, n_patients) integer array
         From `lupusim.analysis.ordering.sorted_keys`.
+    room : Room
+        For at least as many replicates.
     """
+    n_replicates = keys.shape[0]
+    treated, share = room.treated[:n_replicates], room.share[:n_replicates]
+    at_event = room.at_event[:n_replicates]
+    tied = tied_rows(keys, out=share.view(np.int64))
     # SPEED: backwards in time the number at risk is the position, and flags as bytes are
     # eight times less to read than the keys (benchmarks/analyses.py).
     small = keys.astype(np.int8)[:, ::-1]
     arm = small & ARM
     event = (small & CENSORED) == 0
-    share = np.cumsum(arm, axis=1, dtype=np.int32) * _inverse_at_risk(keys.shape[1])
-    at_event = share * event
+    np.cumsum(arm, axis=1, dtype=np.int32, out=treated)
+    np.multiply(treated, _inverse_at_risk(keys.shape[1]), out=share)
+    np.multiply(share, event, out=at_event)
     expected = at_event.sum(axis=1)
     totals = RankSums(
         (arm & event).sum(axis=1, dtype=np.int32).astype(float),
         expected,
-        expected - np.einsum("ij,ij->i", at_event, share),
+        expected - np.vecdot(at_event, share),
     )
-    tied = tied_rows(keys)
     if tied.size:
         for total, exact in zip(totals, grouped_sums(keys[tied], 0), strict=True):
             total[tied] = exact
@@ -119,15 +141,18 @@ def event_groups(keys: IntArray, bits: int = 0) -> EventGroups:
     """
     n_patients = keys.shape[1]
     small = keys.astype(np.int8)
-    place = np.flatnonzero((small & CENSORED) == 0)
-    row, position = np.divmod(place, max(n_patients, 1))
+    event = (small & CENSORED) == 0
+    place = np.flatnonzero(event)
     moment = keys.reshape(-1)[place] >> 2
-    starts_group = np.ones(place.size, dtype=bool)
-    starts_group[1:] = (np.diff(moment) != 0) | (np.diff(row) != 0)
-    start = np.flatnonzero(starts_group)
-    edge = np.append(start, place.size)
-    arm_events = np.append(0, np.cumsum(small.reshape(-1)[place] & ARM, dtype=np.intp))
-    row, position = row[start], position[start]
+    first_of_row = np.append(0, np.cumsum(np.count_nonzero(event, axis=1)))
+    starts_group = np.ones(place.size + 1, dtype=bool)
+    np.not_equal(moment[1:], moment[:-1], out=starts_group[1:-1])
+    starts_group[first_of_row] = True
+    edge = np.flatnonzero(starts_group)
+    arm_events = np.append(0, np.cumsum(small.reshape(-1)[place] & ARM, dtype=np.int32))
+    start = place[edge[:-1]]
+    row = np.repeat(np.arange(keys.shape[0]), np.diff(np.searchsorted(edge, first_of_row)))
+    position = start - row * n_patients
     at_risk, arm_at_risk = _at_risk(keys, bits, row, position)
     return EventGroups(
         row=row,
@@ -145,7 +170,7 @@ def _at_risk(
     """Return how many stand at or behind a position in the same stratum: all, and of arm 1."""
     n_replicates, n_patients = keys.shape
     before = np.zeros((n_replicates, n_patients + 1), dtype=np.int32)
-    np.cumsum((keys & ARM).astype(np.int32), axis=1, out=before[:, 1:])
+    np.cumsum(keys.astype(np.int8) & ARM, axis=1, dtype=np.int32, out=before[:, 1:])
     end = np.full(row.size, n_patients)
     if bits:
         stratum = (keys >> (63 - bits)) + 1  # 0: not included
