@@ -18,6 +18,8 @@ from lupusim.analysis.group_sequential.integration import (
 )
 from lupusim.arrays import BoolArray, FloatArray
 
+_MAX_TURNS = 200
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looks:
@@ -170,7 +172,8 @@ def find_root(
 ) -> FloatArray:
     """Return the roots of many increasing or decreasing functions at once.
 
-    Regula falsi with the Illinois rule, a bisection every third step, on all at once.
+    Regula falsi with the Illinois rule, and a bisection wherever three steps have not halved the
+    interval.
 
     Parameters
     ----------
@@ -183,20 +186,25 @@ def find_root(
     ------
     ValueError
         If the function has the same sign at both ends.
+    ArithmeticError
+        If the search does not settle (no such case is known).
     """
     left, right = low.astype(float), high.astype(float)
     at_left, at_right = function(left), function(right)
     if np.any(at_left * at_right > 0):
         raise ValueError(f"no root between {low!r} and {high!r}: there is no such design")
-    for turn in range(200):
+    width = np.abs(right - left)
+    for turn in range(_MAX_TURNS):
         with np.errstate(invalid="ignore", divide="ignore"):
             middle = right - at_right * (right - left) / (at_right - at_left)
-        halved = (turn % 3 == 2) | ~np.isfinite(middle)
-        middle = np.where(halved, 0.5 * (left + right), middle)
-        value = function(middle)
+        slow = (turn % 3 == 2) & (np.abs(right - left) > 0.5 * width)
+        width = np.abs(right - left) if turn % 3 == 2 else width
+        middle = np.where(slow | ~np.isfinite(middle), 0.5 * (left + right), middle)
+        value, step = function(middle), np.abs(middle - right)
         crossed = value * at_right <= 0
         left, at_left = np.where(crossed, right, left), np.where(crossed, at_right, 0.5 * at_left)
         right, at_right = middle, value
-        if np.all((np.abs(value) < 1e-13) | (np.abs(right - left) < 1e-11)):
-            break
-    return right
+        settled = (np.abs(value) < 1e-13) | (np.abs(right - left) < 1e-11) | (step < 1e-12)
+        if settled.all():
+            return np.asarray(right)
+    raise ArithmeticError(f"no root found in {_MAX_TURNS} turns; the last one was {right!r}")

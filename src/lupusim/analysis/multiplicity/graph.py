@@ -78,9 +78,9 @@ class Graph:
             chosen = np.where(state.open, ratio, np.inf).argmin(axis=1)
             reached = np.where(state.open[every, chosen], ratio[every, chosen], np.inf)
             so_far = np.minimum(np.maximum(so_far, reached), 1.0)
-            unweighted = np.isinf(reached)  # nothing left that could be tested
-            adjusted[every, chosen] = np.where(unweighted, 1.0, so_far)
-            state.reject(every[~unweighted], chosen[~unweighted])
+            some = np.isfinite(reached)  # elsewhere nothing is left that could be tested
+            adjusted[every[some], chosen[some]] = so_far[some]
+            state.reject(every[some], chosen[some])
         return adjusted.reshape(p.shape)
 
 
