@@ -84,26 +84,18 @@ SCENARIO: dict[str, Any] = {
 }
 
 WORDS = st.sampled_from(
-    [
-        "0",
-        "healthy",
-        "ill -> death",
-        "->",
-        "6 months",
-        "5",
-        "illness-death",
-        "simple",
-        "uniform",
+    ("", "0", "healthy", "ill -> death", "->", "6 months", "5", "illness-death", "uniform", "name")
+) | st.sampled_from(
+    (
         "piecewise",
+        "simple",
         "randomization",
         "first_remission",
         "responder",
-        "sample_size",
-        "\x00",
+        "\0",
         "source",
-        "name",
-        "",
-    ]
+        "events",
+    )
 )
 NUMBERS = st.sampled_from([0, 1, -1, 2, 0.5, 1e308, 10**14, -(10**14), 1e-300, 120, 10**400])
 ODD = st.sampled_from(

@@ -48,8 +48,10 @@ class Models:
         if isinstance(found, MultiStateModel):
             return found
         for problem in found.problems:
-            inside = f"in {found.file}, {problem}" if problem.key else problem.fault
-            place.report(inside, "Mend the model." if problem.key else problem.fix)
+            inside = str(problem).removesuffix(f". {problem.fix}")
+            place.report(
+                f"in {found.file}, {inside}" if problem.key else problem.fault, problem.fix
+            )
         return None
 
     def _load(self, name: str) -> MultiStateModel | ModelError:

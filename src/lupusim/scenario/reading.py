@@ -102,8 +102,10 @@ class Integer:
         if not isinstance(value, Integral) or isinstance(value, bool):
             place.report(f"{describe(value)} is not a whole number", self.fix)
             return 1
-        _in_range(self, _as_float(value), place)
-        return int(value)
+        number = int(value)
+        if not self.at_least <= number <= self.at_most:
+            place.report(f"{describe(number)} is out of range", self.fix)
+        return number
 
 
 def _as_float(value: Real) -> float:
@@ -131,7 +133,7 @@ def _in_range(kind: Any, number: float, place: Place) -> float:
         and getattr(kind, "above", -math.inf) < number < getattr(kind, "below", math.inf)
     )
     if not inside:
-        place.report(f"{number!r} is out of range", kind.fix)
+        place.report(f"{describe(number)} is out of range", kind.fix)
     return number
 
 

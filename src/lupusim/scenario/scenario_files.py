@@ -137,7 +137,7 @@ def _words(value: object, place: Place) -> str:
         return "; ".join(_words(v, place.child(k)) for k, v in enumerate(value))
     if value is None:
         place.report(f"{describe(value)} says nothing", "Write words, or remove the key.")
-    return str(value)
+    return value if isinstance(value, str) else describe(value)
 
 
 def _read_sources(place: Place, content: object) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ MAX_DEPTH = 30
 MAX_NODES = 10_000
 MAX_LINE = 50_000  # characters; the parser is slow on longer words
 MAX_PROBLEMS = 100
+_LONGEST_KEY = 120
 _MAX_DIGITS = 15  # every whole number of 15 digits is exact as a float
 
 Position = tuple[int, int]
@@ -44,6 +45,8 @@ def edge_label(text: str) -> str:
 def child_key(parent: str, name: str | int) -> str:
     """Return the dotted path of a key below another."""
     label = edge_label(str(name))
+    if len(label) > _LONGEST_KEY or not label.isprintable():
+        label = ascii(label)[:_LONGEST_KEY]  # a key must not paint on a terminal
     return f"{parent}.{label}" if parent else label
 
 
@@ -136,6 +139,8 @@ def describe(value: object) -> str:
         return "a mapping of keys"
     if isinstance(value, list | tuple):
         return "a list"
+    if isinstance(value, int) and abs(value) > 10**60:
+        return "a huge whole number"  # its digits may be more than Python prints
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:40]}... ({len(text)} characters)"
 

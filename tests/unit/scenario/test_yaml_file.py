@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from lupusim.errors import ModelError
+from lupusim.scenario import yaml_file
 from lupusim.scenario.yaml_file import parse_document, read_document
 
 
@@ -39,6 +40,12 @@ def test_the_place_of_a_missing_key_is_that_of_its_parent() -> None:
     document = parse("a: 1\nb:\n  - {c: 2}\n")
     assert document.position("b.0.nothing.at.all") == (3, 5)
     assert document.position("nothing") is None
+
+
+def test_a_key_in_a_message_is_short_and_paints_nothing() -> None:
+    keys = [p.key for p in parse(f'"\\e[31m": .nan\n{"k" * 500}: .nan\n').problems]
+    assert keys[0] == r"'\x1b[31m'"
+    assert len(keys[1]) == 120
 
 
 def test_keys_are_text_however_they_look() -> None:
@@ -85,3 +92,9 @@ def test_a_path_that_cannot_be_is_one_problem(tmp_path: Path) -> None:
 def test_a_device_is_no_file() -> None:
     with pytest.raises(ModelError, match="not an ordinary file"):
         read_document("/dev/zero", ModelError)
+
+
+def test_a_file_of_too_many_values_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_file, "MAX_NODES", 50)
+    with pytest.raises(ModelError, match=r"line 2, b\.1: the file has more than 50 values"):
+        parse(f"a: {[1] * 46}\nb: {[1] * 5}\n")
