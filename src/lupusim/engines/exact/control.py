@@ -11,6 +11,8 @@ from lupusim.arrays import BoolArray, FloatArray
 from lupusim.errors import NoExactSolutionError
 
 _ROUNDING = 2e-10  # what rounding and aliasing may add
+_UNRESOLVED = 1e-3
+_CAUTION = 4
 _OWN_GRID = 8  # times before 1/8 of the horizon may get a grid of their own
 
 
@@ -71,7 +73,10 @@ def once(grid: Grid, n_steps: int) -> Level:
     quarter, half, full = grid.evaluate(n_steps, 3)
     previous = _extrapolated(grid, quarter, half)
     best = _extrapolated(grid, half, full)
-    return Level(probabilities=best, bound=_bound(best, previous), n_steps=n_steps)
+    bound = _bound(best, previous)
+    # So far apart the order of the error does not show yet.
+    bound = np.where(bound > _UNRESOLVED, _CAUTION * bound, bound)
+    return Level(probabilities=best, bound=bound, n_steps=n_steps)
 
 
 def refine(grid: Grid, tolerance: float) -> tuple[Level, BoolArray]:

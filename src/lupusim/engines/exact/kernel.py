@@ -14,6 +14,7 @@ from lupusim.engines.exact.law import Arc
 _REFINED_CELLS = 16  # cells next to time 0, where a hazard may be infinite, get finer panels
 _FIRST_CELL_PANELS = 40
 _GRADING = 8
+_TINY = 1e-250  # cumulative hazards below this count as none
 _DEEP = 800.0  # a cumulative hazard beyond which exp(-H) is 0
 
 
@@ -172,13 +173,13 @@ def shares(
 ) -> tuple[FloatArray, FloatArray]:
     """Return the probability that each arc ends the stay by a panel's middle, and in it all."""
     half, whole = total[:, ::2], total[:, ::2] + total[:, 1::2]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(total[begins] > 0, growth / total[begins], 0.0)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        share = np.where(total[begins] > _TINY, growth / total[begins], 0.0)
         # Where one half has no hazard the other half's share stands for both.
-        empty = (total[:, ::2] > 0) & (total[:, 1::2] > 0)
-        slope = np.where(empty[begins], share[:, 1::2] - share[:, ::2], 0.0)
-        level = np.where(total[begins, ::2] > 0, share[:, ::2], share[:, 1::2])
-        per_whole = np.where(whole > 0, 2 / whole, 0.0)
+        both = (total[:, ::2] > _TINY) & (total[:, 1::2] > _TINY)
+        slope = np.where(both[begins], share[:, 1::2] - share[:, ::2], 0.0)
+        level = np.where(total[begins, ::2] > _TINY, share[:, ::2], share[:, 1::2])
+        per_whole = np.where(whole > _TINY, 2 / whole, 0.0)
     results = []
     for reach in (half, whole):
         left = -np.expm1(-reach)
