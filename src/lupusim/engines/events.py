@@ -60,7 +60,7 @@ class Exit:
         return self.transition.hazard.inverse_cumulative(rng.standard_exponential(n) / ratio)
 
     def time(
-        self, entry_time: float, spent: float, limit: float, rng: np.random.Generator
+        self, entry_time: float, spent: float, until: float, rng: np.random.Generator
     ) -> float:
         """Draw how long one stay would last were this exit the only one.
 
@@ -73,15 +73,15 @@ class Exit:
             Study time (years) from which the stay is watched.
         spent : float
             Years already spent in the state by then.
-        limit : float
-            Years beyond which nobody wants to know; finite.
+        until : float
+            Study time (years) beyond which nobody wants to know; finite.
         rng : numpy.random.Generator
             Random numbers.
 
         Returns
         -------
         float
-            Years from `entry_time`, up to `limit`; ``inf`` for later or never.
+            Years from `entry_time`; ``inf`` where it ends after `until` or never.
 
         References
         ----------
@@ -94,7 +94,7 @@ class Exit:
         while True:
             level += rng.standard_exponential() / (self.ratio * highest)
             waited = max(float(hazard.inverse_cumulative(np.asarray(level))) - begin, 0.0)
-            if waited > limit:
+            if entry_time + waited > until:
                 return math.inf
             piece = bisect_right(effect.breaks, entry_time + waited)
             if rng.random() * highest < effect.ratios[piece]:
@@ -175,8 +175,8 @@ class Disease:
         for way in self._exits[state]:
             effect = way.transition.ratio
             last = effect.breaks[-1] if effect.ratios[-1] == 0 else self._horizon
-            limit = min(best, last - entry_time, self._horizon - entry_time)
-            time = way.time(entry_time, spent, limit, self._rng)
+            until = min(self._horizon, last, entry_time + best)
+            time = way.time(entry_time, spent, until, self._rng)
             if time < best:
                 best, to_state = time, way.to_state
         return best, to_state
