@@ -1,4 +1,22 @@
-"""Model files (``schema: lupusim/model/1``): read, check with lines, write."""
+"""Model files (``schema: lupusim/model/1``): read and checked, with lines.
+
+All keys, ``*`` where one must be given; parameters of hazards are in years or per year.
+
+==================  =========================================================================
+``schema`` *        ``lupusim/model/1``
+``name`` *          short name; ``description``: one line; ``source``: a list
+``states`` *        a list of names; tables follow its order
+``start``           a state (the first), or {state: probability}, or a list of {``state`` *,
+                    ``probability`` *, ``time_in_state``: a duration with a unit}
+``clock``           reset (time in the state) or forward (study time); the default of all ways
+``transitions`` *   list of {``from`` *, ``to`` *, ``hazard`` * {``family`` *, its parameters},
+                    ``clock``}; families and parameters: :data:`lupusim.model.FAMILIES`
+``classes``         list of {``name`` *, ``probability`` *, ``hazard_ratios`` {"a -> b": ratio}}
+``covariates``      {name: {"a -> b": log hazard ratio}}
+``absorbing``       states nobody may leave; by default those called death or dead
+``calibration``     what is free to be fitted; read by the calibration
+==================  =========================================================================
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,42 @@
 """Scenario files (``schema: lupusim/scenario/1``): a trial in the planner's words.
 
 Every problem of a file is reported at once; what the format promises but is not built yet is
-an error that says so, never ignored.
+an error that says so, never ignored. All keys, ``*`` where one must be given; a duration has
+a unit (``52 weeks``); every mapping may say its ``source``.
+
+==================  =========================================================================
+``schema`` *        ``lupusim/scenario/1``
+``title`` *         one line; ``question``: why a planner runs it
+``model``           packaged name, or a file beside this one, of all arms without their own
+``population``      ``weight_kg`` {``mean`` 60, ``sd`` 0}; ``strata`` {factor: {level: share}}
+``arms`` *          one, or two of which one says ``control``: true; each: ``name`` *,
+                    ``allocation`` 1, ``model``, ``infusions`` {``cells_per_kg`` *, ``at``
+                    [0 weeks]}, ``effects``: list of {``on`` * ``"a -> b"`` or a list of them,
+                    ``hazard_ratio`` *, ``onset`` 0, ``lasts`` for good, ``half_life``}
+``enrollment`` *    ``kind`` poisson {``sites`` *, ``per_site_per_month`` * or
+                    ``per_site_per_year``, ``ramp_up`` 0}, uniform {``duration`` *} or
+                    piecewise {``breaks`` *, ``per_month`` *}; ``screen_failure`` 0: a share
+``allocation``      ``method`` permuted_block or simple; ``block_size`` twice the ratio's sum;
+                    ``stratify_by``: names of strata
+``follow_up``       duration; may be left out where a look is at events or at a date
+``visits``          study times at which a responder endpoint can be seen
+``dropout``         ``per_year`` *: a hazard; ``by_state`` {state: multiplier}
+``endpoints`` *     ``primary`` *, ``secondary`` (a list); each: ``kind`` * responder {``states``
+                    *, ``at`` *, ``missing`` non_responder}, time_to_event {``events`` *,
+                    ``competing``, ``origin`` randomization, first_remission or states} or
+                    survival; ``name``; ``better`` more or fewer
+``analysis``        ``test`` *, ``alpha`` 0.025, ``sided`` 1, ``stratify_by``; left out where
+                    one arm only estimates
+``looks``           one: ``when`` * {``events``: number}, {``calendar_time``: duration since the
+                    first site opened}, {``last_patient``: follow-up of the last patient} or
+                    {``information``: 1}, everybody followed to the end: the default
+``sample_size`` *   patients in all
+``vary``            {path of a single value: list of values to try}, a design point for each
+                    combination; an item of a list is named or counted from 0:
+                    ``arms.msc.effects.0.hazard_ratio``
+``simulation``      ``replicates`` 1000, ``seed`` 20260101
+``estimand``        any keys, in words; printed, never computed with
+==================  =========================================================================
 """
 
 from __future__ import annotations

@@ -4,8 +4,15 @@ from typing import Any
 import pytest
 
 from lupusim.errors import ScenarioError
-from lupusim.scenario import load_scenario, packaged_names, scenario_from_mapping
+from lupusim.scenario import (
+    load_scenario,
+    model_files,
+    packaged_names,
+    scenario_files,
+    scenario_from_mapping,
+)
 from lupusim.scenario.durations import parse_duration
+from lupusim.scenario.reading import Section
 from lupusim.scenario.yaml_text import block
 from lupusim.trial import (
     AfterLastPatient,
@@ -346,6 +353,44 @@ def test_a_number_of_5000_digits_is_refused_wherever_it_stands() -> None:
     assert "a huge whole number is out of range" in problems(sample_size=huge)["sample_size"]
     assert list(problems(follow_up=huge, visits=huge)) == ["follow_up", "visits"]
     assert scenario_from_mapping(content(estimand={"n": huge})).estimand["n"].startswith("a huge")
+
+
+def test_the_reference_of_the_formats_names_every_key_that_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: set[str] = set()
+    has = Section.has
+
+    def listen(section: Section, name: str) -> bool:
+        asked.add(name)
+        return has(section, name)
+
+    monkeypatch.setattr(Section, "has", listen)
+    arm = {"name": "b", "infusions": {"cells_per_kg": 1}, "effects": [EFFECT | {"source": "x"}]}
+    responder = {"kind": "responder", "states": "ill", "at": "52 weeks"}
+    origin = {"kind": "time_to_event", "events": ["death"], "origin": "ill"}
+    enrollments: list[dict[str, Any]] = [
+        {"sites": 1, "per_site_per_month": 1},
+        {"kind": "uniform", "duration": "1 year"},
+        {"kind": "piecewise", "breaks": [], "per_month": [1]},
+    ]
+    for enrollment in enrollments:
+        trial(
+            enrollment=enrollment,
+            arms=[content()["arms"][0], arm],
+            endpoints={
+                "primary": content()["endpoints"]["primary"],
+                "secondary": [responder, origin],
+            },
+            looks=[{"when": {"events": 5}}],
+            dropout={"per_year": 0},
+            visits=["52 weeks"],
+        )
+    not_built_yet = {"intercurrent_events", "supply", "efficacy", "futility"}
+    scenario_keys = asked - not_built_yet
+    assert len(scenario_keys) > 50
+    reference = f"{scenario_files.__doc__} {model_files.__doc__}"
+    assert sorted(key for key in scenario_keys if f"``{key}``" not in reference) == ["rate"]
 
 
 def test_two_rates_of_enrollment_are_one_too_many() -> None:
