@@ -135,6 +135,11 @@ def test_futility_that_does_not_bind_is_ignored_after_stopping():
     assert after_stopping(loose, 2, 0.3) == after_stopping(plain, 2, 0.3)
 
 
+def test_a_last_z_that_nobody_expects_still_has_an_interval():
+    found = after_stopping(BINDING, [3, 3, 1, 2], [-9.0, 12.0, -9.0, 9.0])
+    assert np.isfinite([found.lower, found.estimate, found.upper]).all()
+
+
 def test_effects_after_stopping_are_in_the_unit_of_the_information():
     in_fractions = after_stopping(bounds(PLAN.information_fraction), 2, 2.7)
     in_events = after_stopping(PLAN, 2, 2.7)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.group_sequential.bounds import Bounds, bounds
 from lupusim.analysis.group_sequential.design import continuations, stopping_bounds
 from lupusim.analysis.group_sequential.integration import Continuation, lower_tail, upper_tail
-from lupusim.analysis.group_sequential.recursion import find_root
+from lupusim.analysis.group_sequential.recursion import find_root, probit
 from lupusim.arrays import BoolArray, FloatArray, IntArray, read_only
 
 _CHUNK = 512
@@ -129,16 +129,24 @@ class _Stopped:
     def __init__(self, design: Bounds, number: int, z: FloatArray) -> None:
         self.design, self.number, self.z = design, number, z
         self.fraction = design.information_fraction
-        width = 8.0 / np.sqrt(self.fraction[number])
-        middle = z / np.sqrt(self.fraction[number])
-        self.low, self.high = middle - width, middle + width
+        self.lower, self.upper = stopping_bounds(design)
+        self.low, self.high = self._ends()
         reach = (float(self.low.min()), float(self.high.max()))
         self.before: list[Continuation] = [
             state for state, _ in zip(continuations(design, reach), range(number + 1), strict=False)
         ]
-        self.lower, self.upper = stopping_bounds(design)
         last = number == design.n_looks - 1
         self.futile: BoolArray = (z <= self.lower[number]) & (not last)
+
+    def _ends(self) -> tuple[FloatArray, FloatArray]:
+        """Return drifts that put 6 standard errors between the trial and every bound it met."""
+        met = [(self.fraction[self.number], self.z)]
+        for bound in (self.lower, self.upper):
+            earlier = zip(self.fraction[: self.number], bound, strict=False)
+            met += [(fraction, one) for fraction, one in earlier if np.isfinite(one)]
+        below = [np.broadcast_to((one - 6) / np.sqrt(at), self.z.shape) for at, one in met]
+        above = [np.broadcast_to((one + 6) / np.sqrt(at), self.z.shape) for at, one in met]
+        return np.min(below, axis=0), np.max(above, axis=0)
 
     def analysis(self) -> FloatArray:
         tail = float(self.design.alpha) / self.design.sided
@@ -148,7 +156,7 @@ class _Stopped:
 
     def _drift(self, probability: float) -> FloatArray:
         def excess(drift: FloatArray) -> FloatArray:
-            return self._p_value(drift) - probability
+            return probit(self._p_value(drift)) - probit(np.asarray(probability))
 
         return find_root(excess, self.low, self.high)
 

@@ -16,7 +16,7 @@ from lupusim.analysis.group_sequential.integration import (
     lower_tail,
     upper_tail,
 )
-from lupusim.analysis.group_sequential.recursion import find_root
+from lupusim.analysis.group_sequential.recursion import find_root, probit
 from lupusim.arrays import FloatArray, read_only
 
 
@@ -140,7 +140,7 @@ def drift_for_power(design: Bounds, power: float) -> float:
         raise ValueError(f"power={power!r} must be between {tail:g} and 1, such as 0.9")
 
     def excess(drift: FloatArray) -> FloatArray:
-        return exit_probabilities(design, drift).power - power
+        return probit(exit_probabilities(design, drift).power) - float(ndtri(power))
 
     fixed = np.array([-(ndtri(tail) + ndtri(1 - power))])
     return float(find_root(excess, np.zeros(1), 4 * fixed + 4)[0])

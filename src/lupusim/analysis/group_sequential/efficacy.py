@@ -8,7 +8,13 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from lupusim.analysis.group_sequential.recursion import Looks, Solution, find_root, solve_bounds
+from lupusim.analysis.group_sequential.recursion import (
+    Looks,
+    Solution,
+    find_root,
+    probit,
+    solve_bounds,
+)
 from lupusim.analysis.group_sequential.spending import Spending, named_spending
 from lupusim.arrays import FloatArray
 
@@ -69,10 +75,10 @@ class WangTsiatis:
             return solve_bounds(closed, np.zeros_like(shape))
 
         def excess(constant: FloatArray) -> FloatArray:
-            return solution(constant).alpha_spent[:, -1] - looks.alpha
+            return probit(solution(constant).alpha_spent[:, -1]) - probit(looks.alpha)
 
-        few = np.full(looks.alpha.shape, 0.0)
-        return solution(find_root(excess, few, few + 20.0))
+        low = np.full(looks.alpha.shape, 0.0)
+        return solution(find_root(excess, low, low + 12.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from lupusim.analysis.group_sequential.efficacy import held_looks
-from lupusim.analysis.group_sequential.recursion import Looks, Solution, find_root
+from lupusim.analysis.group_sequential.recursion import Looks, Solution, find_root, probit
 from lupusim.analysis.group_sequential.spending import Spending, named_spending
 from lupusim.arrays import FloatArray
 
@@ -142,7 +142,8 @@ class BetaSpending:
         fixed = -(ndtri(asked.alpha) + ndtri(self.beta)) / np.sqrt(asked.information[:, -1])
 
         def excess(drift: FloatArray) -> FloatArray:
-            return efficacy(replace(asked, drift=drift)).beta_spent[:, -1] - self.beta
+            missed = efficacy(replace(asked, drift=drift)).beta_spent[:, -1]
+            return probit(missed) - float(ndtri(self.beta))
 
         low = np.maximum(0.98 * fixed, 1e-6)
         return find_root(excess, low, 2.5 * np.maximum(fixed, 0.4))

@@ -135,7 +135,7 @@ def upper_bound(
         current = current + change
         if np.all((np.abs(change) < 1e-11) | (np.abs(excess) < 1e-14) | ~solvable):
             return np.where(solvable, current, bound)
-    raise ArithmeticError(f"no bound found with a tail of {tail!r}; last z {current!r}")
+    raise ArithmeticError(f"no bound found with a tail of {tail[:5]!r}; last z {current[:5]!r}")
 
 
 def lower_bound(

