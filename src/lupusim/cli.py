@@ -104,7 +104,7 @@ def _print_run(result: RunResult, format: Format) -> None:
 
         from lupusim.report.operating import run_report
 
-        Console(width=None if sys.stdout.isatty() else 120).print(run_report(result))
+        Console(width=None if sys.stdout.isatty() else 140).print(run_report(result))
 
 
 def _write_run(result: RunResult, folder: Path) -> None:

@@ -15,6 +15,7 @@ from lupusim.trial import Arm, Trial
 
 _MONTHS = 12
 _WORTH_RUNNING = 0.8
+_LABEL_WIDTH = 48
 
 
 def operating_table(result: RunResult) -> Table:
@@ -24,7 +25,7 @@ def operating_table(result: RunResult) -> Table:
     )
     caption = "estimate (Monte Carlo standard error); sd: spread from trial to trial"
     table = Table(title=title, caption=caption)
-    table.add_column("")
+    table.add_column("", min_width=_LABEL_WIDTH)
     for point in result.points:
         label = "\n".join(f"{name} = {value}" for name, value in point.values.items())
         table.add_column(label or "design", justify="right")
@@ -36,11 +37,11 @@ def operating_table(result: RunResult) -> Table:
 
 def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
     trial, tally = point.trial, point.tally
-    yield "patients", _sizes(trial)
+    yield _sizes(trial)
     if point.power is not None and point.type_one_error is not None and trial.analysis:
         level = f"{trial.analysis.alpha:g}, {trial.analysis.sided}-sided"
         yield f"power ({trial.analysis.name}, alpha {level})", rounded(point.power)
-        yield "type I error (both arms follow the control's law)", rounded(point.type_one_error)
+        yield "type I error (both arms alike)", rounded(point.type_one_error)
         yield f"{trial.analysis.effect}, mean estimate", rounded(tally.mean("estimate"))
     for name in tally.sums:
         if name.split(": ")[-1].startswith(("response_", "events_", "event_rate_")):
@@ -48,20 +49,23 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
             yield _described(name), rounded(tally.mean(name)) + spread
     years = tally.mean("duration")
     months = Mean(value=years.value * _MONTHS, mcse=years.mcse * _MONTHS)
-    yield "duration, months from the first site's opening", rounded(months)
+    yield "duration from the first site's opening, months", rounded(months)
     screened = trial.n_patients * trial.enrollment.screened_per_patient
     if screened > trial.n_patients:
         yield "patients screened, expected", f"{screened:.0f}"
     yield from _warnings(point)
 
 
-def _sizes(trial: Trial) -> str:
-    """Return the total and, approximately, the arms."""
+def _sizes(trial: Trial) -> tuple[str, str]:
+    """Return the number of patients, in all and by arm; simple randomization only aims at it."""
     if len(trial.arms) == 1:
-        return f"{trial.n_patients}"
+        return "patients", f"{trial.n_patients}"
     share = trial.n_patients / sum(trial.ratio)
-    parts = ", ".join(f"{arm.name} {arm.allocation * share:.0f}" for arm in trial.arms)
-    return f"{trial.n_patients} ({parts})"
+    parts = " + ".join(f"{arm.allocation * share:.0f}" for arm in trial.arms)
+    return (
+        f"patients ({' + '.join(arm.name for arm in trial.arms)})",
+        f"{trial.n_patients} ({parts})",
+    )
 
 
 def _described(name: str) -> str:
