@@ -13,6 +13,7 @@ from lupusim.errors import NoExactSolutionError
 _ROUNDING = 2e-10  # what rounding and aliasing may add
 _UNRESOLVED = 1e-3
 _CAUTION = 4
+_FEW_STEPS = 6
 _OWN_GRID = 8  # times before 1/8 of the horizon may get a grid of their own
 
 
@@ -73,9 +74,7 @@ def once(grid: Grid, n_steps: int) -> Level:
     quarter, half, full = grid.evaluate(n_steps, 3)
     previous = _extrapolated(grid, quarter, half)
     best = _extrapolated(grid, half, full)
-    bound = _bound(best, previous)
-    # So far apart the order of the error does not show yet.
-    bound = np.where(bound > _UNRESOLVED, _CAUTION * bound, bound)
+    bound = _bound(grid, best, previous, n_steps)
     return Level(probabilities=best, bound=bound, n_steps=n_steps)
 
 
@@ -105,7 +104,7 @@ def refine(grid: Grid, tolerance: float) -> tuple[Level, BoolArray]:
     while n_steps < grid.largest_steps:
         n_steps *= 2
         previous, best = best, _extrapolated(grid, *grid.evaluate(n_steps, 2))
-        bound = _bound(best, previous)
+        bound = _bound(grid, best, previous, n_steps)
         known = bound <= tolerance
         if known[late].all():
             return Level(probabilities=best, bound=bound, n_steps=n_steps), known
@@ -121,8 +120,14 @@ def _extrapolated(grid: Grid, coarse: FloatArray, fine: FloatArray) -> FloatArra
     return np.asarray(fine + (fine - coarse) / (2**grid.order - 1))
 
 
-def _bound(best: FloatArray, previous: FloatArray) -> FloatArray:
-    """Return the distance between two answers, or how far the better is from summing to 1."""
+def _bound(grid: Grid, best: FloatArray, previous: FloatArray, n_steps: int) -> FloatArray:
+    """Return the distance between two answers, or how far the better is from summing to 1.
+
+    It counts four times where the order of the error cannot show yet: where the answers are
+    far apart, and at times that the coarsest grid reached in a few steps.
+    """
     imbalance: FloatArray = np.abs(best.sum(axis=1) - 1)
     distance: FloatArray = np.abs(best - previous).max(axis=1)
-    return np.maximum(distance, imbalance) + _ROUNDING
+    bound = np.maximum(distance, imbalance)
+    early = grid.times * (n_steps >> 2) < _FEW_STEPS * grid.times[-1]
+    return np.where(early | (bound > _UNRESOLVED), _CAUTION, 1) * bound + _ROUNDING

@@ -172,7 +172,7 @@ class MarchingGrid:
 
     order = 2
     method = "nonhomogeneous renewal equations"
-    first_steps = 64
+    first_steps = 16
     largest_steps = 4096
 
     def evaluate(self, n_steps: int, n_levels: int) -> list[FloatArray]:

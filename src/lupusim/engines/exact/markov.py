@@ -11,6 +11,7 @@ from lupusim.engines.exact.law import Arc, Law
 
 _GRADING = 3  # cells shrink towards study time 0, where a hazard may be infinite
 _LARGEST_NORM = 1e6  # nobody stays in a state through such a cell
+_COMMUTATOR_NORM = 20  # beyond it the commutator does more harm than good
 _TAYLOR_TERMS = 9
 
 
@@ -122,7 +123,7 @@ class MarkovGrid:
         exponent = first + second
         commutator = first @ second - second @ first
         # The series is good for small steps only; large ones do without and get refined.
-        small = np.abs(exponent).sum(axis=2).max(axis=1) < 1
+        small = np.abs(exponent).sum(axis=2).max(axis=1) < _COMMUTATOR_NORM
         return np.asarray(exponent + (2 / 3) * small[:, None, None] * commutator)
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from lupusim.arrays import FloatArray
 from lupusim.model.hazards.base import check_finite, check_positive
 
+_FLAT = 1e-150  # a growth so slow counts as none: dividing by it would overflow
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExponentialHazard:
@@ -131,13 +133,13 @@ class GompertzHazard:
 
     def cumulative(self, time: FloatArray) -> FloatArray:
         """Return the cumulative hazard."""
-        if self.shape == 0:
+        if abs(self.shape) < _FLAT:
             return np.asarray(self.rate * time)
         return np.asarray(self.rate / self.shape * np.expm1(self.shape * time))
 
     def inverse_cumulative(self, cumulative: FloatArray) -> FloatArray:
         """Return the time at which the cumulative hazard reaches `cumulative`, or ``inf``."""
-        if self.shape == 0:
+        if abs(self.shape) < _FLAT:
             return np.asarray(cumulative / self.rate)
         argument = self.shape / self.rate * cumulative
         with np.errstate(divide="ignore"):
@@ -147,7 +149,7 @@ class GompertzHazard:
         """Return the mean; ``inf`` where some patients never leave."""
         if self.shape < 0:
             return math.inf
-        if self.shape == 0:
+        if abs(self.shape) < _FLAT:
             return 1 / self.rate
         from scipy.special import exp1
 
