@@ -187,6 +187,7 @@ def test_update_at_the_information_seen_is_the_design_of_that_information():
         ({"spending": EfficacyAt(looks=(), rule="pocock")}, "looks 1 to 2"),
         ({"spending": EfficacyAt(looks=(1,), rule="pocock")}, "include the last look"),
         ({"futility": FutilityBounds(z=(0, 1))}, "1 bounds"),
+        ({"alpha": 0.2, "futility": BetaSpending(beta=0.8)}, "less power than alpha"),
     ],
 )
 def test_bad_designs_are_refused(arguments, message):

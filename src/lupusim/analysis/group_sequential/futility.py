@@ -138,6 +138,8 @@ class BetaSpending:
     def _meeting(self, asked: Looks, efficacy: Solver) -> FloatArray:
         from scipy.special import ndtri
 
+        if np.any(asked.alpha >= 1 - self.beta):
+            raise ValueError(f"beta={self.beta!r} leaves less power than alpha: lower it")
         # No test of this information has power 1 - beta at a smaller drift (Neyman and Pearson).
         fixed = -(ndtri(asked.alpha) + ndtri(self.beta)) / np.sqrt(asked.information[:, -1])
 
