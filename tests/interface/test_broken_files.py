@@ -91,7 +91,7 @@ def test_the_files_are_whole_before_they_are_broken(tmp_path: Path) -> None:
         ("model", "rate: 0.5", "rate: [0.5]", (6, "transitions.0.hazard.rate"), "a list is not a number"),
         ("model", "{well: 0.75, ill: 0.25}", "~", (4, "start"), "an empty value is not a start"),
         ("model", "name: small", "name: small\nname: large", (3, "name"), "the key is given twice, first in line 2"),
-        ("model", "lupusim/model/1", "lupusim/scenario/1", (1, "schema"), "Write 'schema: lupusim/model/1'"),
+        ("model", "lupusim/model/1", "lupusim/scenario/1", (1, "schema"), "this is a file of another kind"),
         ("scenario", "allocation: 2", "allocation: 0", (7, "arms.1.allocation"), "0 is out of range. Give a whole number, 1 or above"),
         ("scenario", "allocation: 2", f"allocation: {10**14}", (7, "arms.1.allocation"), "at most 1000"),
         ("scenario", "follow_up: 52 weeks", "follow_up: 52", (11, "follow_up"), "52 has no unit. Write '52 weeks' or '52 months'"),
@@ -227,3 +227,24 @@ def test_many_faults_come_in_one_message_in_the_order_of_their_lines(tmp_path: P
         (14, "analysis.alpha"),
         (15, "sample_size"),
     ]
+
+
+@pytest.mark.parametrize("content", ["", "a: [1", "a: &b [1]\nc: *b\n", "title: [1]\n", "\0"])
+def test_the_command_answers_a_broken_file_with_exit_code_2_and_no_traceback(
+    content: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from lupusim import cli
+
+    path = tmp_path / "broken.yaml"
+    path.write_text(content, "utf-8")
+    monkeypatch.setattr("sys.argv", ["lupusim", "check", str(path)])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    printed = capsys.readouterr()
+    assert left.value.code == 2
+    assert printed.out == ""
+    assert printed.err.startswith(f"{path}: ")
+    assert "Traceback" not in printed.err

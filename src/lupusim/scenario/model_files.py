@@ -124,11 +124,19 @@ def model_from_document(document: Document) -> MultiStateModel:
 
 
 def read_schema(top: Section, schema: str) -> None:
-    """Check the key ``schema`` of a file."""
+    """Check the key ``schema`` of a file; raise at once for a file of another kind of ours."""
     found = top.read("schema", Text())
-    if found and found != schema:
-        fix = f"Write 'schema: {schema}'."
-        top.place.child("schema").report(f"{found!r} is not a schema known here", fix)
+    if not found or found == schema:
+        return
+    of_our_kind = found.split("/")[:2] == schema.split("/")[:2]
+    if found.startswith("lupusim/") and not of_our_kind:
+        fault = f"this is a file of another kind: {found!r}, not {schema!r}"
+        top.place.problems.clear()
+        top.place.child("schema").report(fault, "Name the other file, or change the line.")
+        top.raise_problems()
+    top.place.child("schema").report(
+        f"{describe(found)} is not a schema known here", f"Write 'schema: {schema}'."
+    )
 
 
 def _transitions(top: Section) -> tuple[Transition, ...]:

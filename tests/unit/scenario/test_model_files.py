@@ -241,8 +241,15 @@ covariates:
     ]
 
 
+def test_a_file_of_another_kind_is_told_as_that_and_nothing_else() -> None:
+    found = problems(schema="lupusim/scenario/1", states=[], stats=3)
+    assert list(found) == ["schema"]
+    assert "this is a file of another kind: 'lupusim/scenario/1'" in found["schema"]
+
+
 def test_each_wrong_value_is_answered_with_what_is_allowed() -> None:
-    assert "Write 'schema: lupusim/model/1'" in problems(schema="lupusim/model/2")["schema"]
+    for schema in ("lupusim/model/2", "lupus"):
+        assert "Write 'schema: lupusim/model/1'" in problems(schema=schema)["schema"]
     assert problems(clock="rset")["clock"].endswith("Did you mean 'reset'?")
     assert problems(clock=3)["clock"].endswith("Valid: reset, forward.")
     assert "is not a start" in problems(start=3)["start"]

@@ -259,6 +259,12 @@ def test_everything_that_varies_makes_a_grid_of_design_points() -> None:
     assert points[1].trial.enrollment == UniformEnrollment(duration=1.0)
 
 
+def test_an_item_of_a_plain_list_is_varied_by_its_place() -> None:
+    visits = {"visits": ["4 weeks", "52 weeks"], "vary": {"visits.0": ["8 weeks"]}}
+    (point,) = scenario_from_mapping(content(**visits)).points
+    assert point.trial.visits == (2 * WEEK_4, WEEK_52)
+
+
 def test_an_arm_to_vary_is_found_by_its_name_or_by_its_place() -> None:
     by_place = scenario_from_mapping(content(vary={"arms.1.name": ["other"]}))
     assert by_place.points[0].trial.arms[1].name == "other"
@@ -352,6 +358,7 @@ def test_a_number_of_5000_digits_is_refused_wherever_it_stands() -> None:
     huge = 10**5000
     assert "a huge whole number is out of range" in problems(sample_size=huge)["sample_size"]
     assert list(problems(follow_up=huge, visits=huge)) == ["follow_up", "visits"]
+    assert "is out of range" in problems(dropout={"per_year": huge})["dropout.per_year"]
     assert scenario_from_mapping(content(estimand={"n": huge})).estimand["n"].startswith("a huge")
 
 
