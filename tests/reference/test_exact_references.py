@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -207,6 +208,28 @@ def test_piecewise_constant_reset_hazards_are_right_at_their_breaks() -> None:
             survival *= math.exp(-rate * (stop - begin))
         return total
 
+    error = np.abs(solution.probabilities[:, 1] - [in_b(t) for t in times]).max()
+    assert error <= solution.error_bound <= 1e-6
+
+
+def test_breaks_that_fit_no_common_grid_are_met_on_either_side() -> None:
+    """Two stays in turn; the mean of the second by hand, breaks at 1/3 and the root of 2."""
+    hazard = PiecewiseExponentialHazard(breaks=(1 / 3, math.sqrt(2)), rates=(2.0, 0.1, 1.0))
+    model = model_of(step(("a", "b"), hazard), weibull(("b", "c"), 1.0, 2.5))
+    times = np.array([1 / 3, 1.0, math.sqrt(2), 1.4143, 3.7])
+
+    def in_b(time: float) -> float:
+        def density(s: float) -> float:
+            at = np.array(s)
+            return float(hazard.hazard(at) * np.exp(-hazard.cumulative(at))) * math.exp(
+                -0.4 * (time - s)
+            )
+
+        edges = [0.0, *(b for b in hazard.breaks if b < time), time]
+        pieces = (quad(density, a, b, epsabs=1e-12)[0] for a, b in pairwise(edges))
+        return float(sum(pieces))
+
+    solution = solve(model, times)
     error = np.abs(solution.probabilities[:, 1] - [in_b(t) for t in times]).max()
     assert error <= solution.error_bound <= 1e-6
 

@@ -242,20 +242,29 @@ def interpolate(on_grid: FloatArray, places: FloatArray, breaks: FloatArray) -> 
     breaks : (n_breaks,) array
         Places at which the slope may jump.
     """
+    top = len(on_grid) - 1
     near = np.rint(places)
-    values = on_grid[np.minimum(near, len(on_grid) - 1).astype(int)]
-    for row in np.flatnonzero(np.abs(places - near) > _ON_GRID):
-        piece = np.searchsorted(breaks, places[row])
-        low = 0 if piece == 0 else int(np.ceil(breaks[piece - 1] - _ON_GRID))
-        high = len(on_grid) - 1
-        if piece < breaks.size:
-            high = int(np.floor(breaks[piece] + _ON_GRID))
-        begin = min(max(int(places[row]) - _STENCIL // 2 + 1, low), max(high - _STENCIL + 1, low))
-        nodes = np.arange(begin, min(begin + _STENCIL, high + 1))
-        if nodes.size < 2:  # two breaks within a step
-            nodes = np.arange(int(places[row]), int(places[row]) + 2)
-        values[row] = _lagrange(nodes, float(places[row])) @ on_grid[nodes]
+    values = on_grid[np.minimum(near, top).astype(int)]
+    # A break within a cell blurs the values at both ends of that cell: keep clear of them.
+    on_point = np.abs(breaks - np.rint(breaks)) < _ON_GRID
+    lows = [0, *np.where(on_point, np.rint(breaks), np.floor(breaks) + 2).astype(int)]
+    highs = [*np.where(on_point, np.rint(breaks), np.ceil(breaks) - 2).astype(int), top]
+    for row, place in enumerate(places.tolist()):
+        piece = int(np.searchsorted(breaks, place - _ON_GRID))
+        low, high = lows[piece], min(highs[piece], top)
+        if abs(place - near[row]) > _ON_GRID or not low <= near[row] <= high:
+            nodes = _stencil(place, low, high)
+            values[row] = _lagrange(nodes, place) @ on_grid[nodes]
     return np.asarray(values)
+
+
+def _stencil(place: float, low: int, high: int) -> IntArray:
+    """Return the grid points nearest to a place, from `low` to `high` if there are any."""
+    if high - low < 1:  # two breaks within a few steps
+        before = max(math.ceil(place) - 1, 0)
+        return np.array([before, before + 1])
+    begin = min(max(int(place) - _STENCIL // 2 + 1, low), max(high - _STENCIL + 1, low))
+    return np.arange(begin, min(begin + _STENCIL, high + 1))
 
 
 def _lagrange(nodes: IntArray, place: float) -> FloatArray:
