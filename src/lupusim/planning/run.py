@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -126,7 +127,7 @@ class RunResult:
         """Return the result as plain data, as ``lupusim run --format json`` prints it."""
         points = []
         for point in self.points:
-            row = {k: v for k, v in point.row().items() if k not in point.values}
+            row = {k: _plain(v) for k, v in point.row().items() if k not in point.values}
             points.append({"design_point": dict(point.values), **row})
         return {
             "scenario": self.scenario.name,
@@ -136,6 +137,11 @@ class RunResult:
             "seconds": self.seconds,
             "points": points,
         }
+
+
+def _plain(value: object) -> object:
+    """Return a value as JSON knows it: what no replicate has is null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ def operating_table(result: RunResult) -> Table:
         label = "\n".join(f"{name} = {value}" for name, value in point.values.items())
         table.add_column(label or "design", justify="right")
     rows = [dict(_rows(point)) for point in result.points]
-    for name in rows[0]:
+    for name in dict.fromkeys(name for row in rows for name in row):
         table.add_row(name, *(row.get(name, "") for row in rows))
     return table
 
