@@ -95,7 +95,7 @@ def generate(
     return Generated(
         arm=arm,
         enrollment_time=enrollment_time,
-        watched_until=np.minimum(dropout.time, trial.follow_up),
+        watched_until=np.minimum(dropout.time, _horizon(trial)),
         levels=levels,
         measurements=measurements,
     )

@@ -15,13 +15,21 @@ from lupusim.engines import named_engine
 from lupusim.planning.blocks import cut
 from lupusim.planning.generation import LONGEST_FOLLOW_UP, Block, Generated, generate
 from lupusim.planning.scenario import Scenario
-from lupusim.records import Histories, Observation, StateAt, TransitionLog
+from lupusim.records import (
+    FirstEntry,
+    Histories,
+    Observation,
+    Recorder,
+    StateAt,
+    TransitionLog,
+)
 from lupusim.trial import Endpoint, TimeToEvent, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _DAYS_PER_YEAR = 365.2425
+_TIME_TOLERANCE = 1e-9  # years: a visit due at the very cutoff takes place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +41,7 @@ class SimulatedTrial:
     patients : DataFrame
         A row per randomized patient: `patient`, `arm`, stratification factors, `weight_kg`,
         `enrollment_time` (calendar, years), `seen_until` (study time, years), `left` (why
-        observation ended: dropout, end of follow-up, data cutoff).
+        observation ended: death, dropout, end of follow-up, data cutoff).
     visits : DataFrame
         A row per visit that took place: `patient`, `study_time`, `calendar_time`, `state`.
     events : DataFrame
@@ -125,9 +133,12 @@ def simulate_trial(
     block = Block(seed=scenario.seed if seed is None else seed, number=0, n_replicates=1)
     log = TransitionLog(trial.n_patients)
     states = StateAt(trial.visits, trial.n_patients)
-    generated = generate(trial, block, engine=named_engine(engine), listeners=[log, states])
+    absorbing = [trial.states.index(state) for state in trial.arms[0].model.absorbing or ()]
+    death = FirstEntry(absorbing, trial.n_patients)
+    listeners: list[Recorder] = [log, states, death]
+    generated = generate(trial, block, engine=named_engine(engine), listeners=listeners)
     observation = cut(trial, generated)
-    clinic = _Clinic(trial, generated, observation)
+    clinic = _Clinic(trial, generated, observation, death.time)
     weight = trial.population.draw_weight(trial.n_patients, rng=block.stream("weight"))
     horizon = min(trial.follow_up, LONGEST_FOLLOW_UP)
     return SimulatedTrial(
@@ -143,9 +154,12 @@ def simulate_trial(
 class _Clinic:
     """Writes the tables of one trial; study time is years since the patient's randomization."""
 
-    def __init__(self, trial: Trial, generated: Generated, observation: Observation) -> None:
+    def __init__(
+        self, trial: Trial, generated: Generated, observation: Observation, death: FloatArray
+    ) -> None:
         self.trial = trial
         self.generated = generated
+        self.death = death
         self.observation = observation
         self.enrollment_time: FloatArray = observation.enrollment_time[0]
         self.seen_until: FloatArray = observation.seen_until[0]
@@ -156,11 +170,14 @@ class _Clinic:
         """Return a row per randomized patient."""
         import pandas as pd
 
-        follow_up, cutoff = self.trial.follow_up, self.observation.cutoff[0] - self.enrollment_time
+        cutoff = self.observation.cutoff[0] - self.enrollment_time
+        follow_up = min(self.trial.follow_up, LONGEST_FOLLOW_UP)
         left = np.where(
             self.observation.watched_until[0] < follow_up, "dropout", "end of follow-up"
         )
-        left = np.where(cutoff < self.observation.watched_until[0], "data cutoff", left)
+        cut_short = cutoff < self.observation.watched_until[0] - _TIME_TOLERANCE
+        left = np.where(cut_short, "data cutoff", left)
+        left = np.where(self.death <= self.seen_until, "death", left)
         factors = {
             name: np.array(list(self.trial.population.factors[name]))[level[0]]
             for name, level in self.observation.levels.items()
@@ -174,7 +191,7 @@ class _Clinic:
     def _on_calendar(self, table: pd.DataFrame) -> pd.DataFrame:
         """Keep what the trial saw, and add the calendar time."""
         patient = table["patient"].to_numpy()
-        seen = table["study_time"].to_numpy() <= self.seen_until[patient]
+        seen = table["study_time"].to_numpy() <= self.seen_until[patient] + _TIME_TOLERANCE
         kept: pd.DataFrame = table.loc[seen].copy()
         calendar = self.enrollment_time[kept["patient"].to_numpy()] + kept["study_time"]
         kept.insert(2, "calendar_time", calendar)
@@ -202,15 +219,15 @@ class _Clinic:
         return self._on_calendar(table)
 
     def supply(self, weight: FloatArray) -> pd.DataFrame:
-        """Return a row per infusion given."""
+        """Return a row per infusion given; the dead are given none."""
         import pandas as pd
 
         frames = [
             pd.DataFrame({"patient": [], "study_time": [], "cells": []}).astype({"patient": int})
         ]
         for arm in self.trial.arms:
-            members = np.flatnonzero(self.arm == arm.name)
             for time in arm.infusions.at if arm.infusions else ():
+                members = np.flatnonzero((self.arm == arm.name) & (self.death > time))
                 cells = weight[members] * arm.infusions.cells_per_kg if arm.infusions else 0.0
                 frames.append(
                     pd.DataFrame({"patient": members, "study_time": time, "cells": cells})
