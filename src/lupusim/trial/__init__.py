@@ -12,11 +12,21 @@ from lupusim.trial.enrollment import (
     PoissonEnrollment,
     UniformEnrollment,
 )
-from lupusim.trial.looks import AfterLastPatient, AtCalendarTime, AtEvents, Cutoff
+from lupusim.trial.looks import (
+    AfterLastPatient,
+    AfterPatients,
+    AtCalendarTime,
+    AtEvents,
+    Cutoff,
+    StoppingRule,
+    WhenAll,
+    WhenAny,
+)
 from lupusim.trial.population import Population
 
 __all__ = [
     "AfterLastPatient",
+    "AfterPatients",
     "Allocation",
     "Analysis",
     "Arm",
@@ -34,8 +44,11 @@ __all__ = [
     "Population",
     "Responder",
     "SimpleRandomization",
+    "StoppingRule",
     "TimeToEvent",
     "Trial",
     "UniformEnrollment",
     "Verdict",
+    "WhenAll",
+    "WhenAny",
 ]

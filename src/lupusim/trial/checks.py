@@ -20,6 +20,8 @@ _TIME_TOLERANCE = 1e-9
 
 def trial_problems(trial: Trial) -> list[Problem]:
     """Return everything that is wrong with a trial, in the order of its file."""
+    if not trial.arms:
+        return list(_arm_problems(trial))
     return [
         *_arm_problems(trial),
         *_allocation_problems(trial),
@@ -30,6 +32,7 @@ def trial_problems(trial: Trial) -> list[Problem]:
             for k, endpoint in enumerate(trial.secondary)
             for problem in _endpoint_problems(f"endpoints.secondary.{k}", endpoint, trial)
         ),
+        *_name_problems(trial),
         *_dropout_problems(trial),
         *_analysis_problems(trial),
     ]
@@ -150,6 +153,12 @@ def _visit_problems(key: str, endpoint: Responder, trial: Trial) -> Iterator[Pro
         )
 
 
+def _name_problems(trial: Trial) -> Iterator[Problem]:
+    names = [endpoint.name for endpoint in (trial.primary, *trial.secondary)]
+    if len(set(names)) < len(names):
+        yield Problem(key="endpoints", fault=f"names {names} repeat", fix="Give each its own name.")
+
+
 def _dropout_problems(trial: Trial) -> Iterator[Problem]:
     for state in trial.dropout.by_state:
         if state not in trial.states:
@@ -173,9 +182,20 @@ def _analysis_problems(trial: Trial) -> Iterator[Problem]:
         )
     if trial.analysis is not None:
         yield from _factor_problems("analysis.stratify_by", trial.analysis.stratify_by, trial)
-    if isinstance(trial.cutoff, AtEvents) and isinstance(trial.primary, Responder):
+    yield from _look_problems(trial)
+
+
+def _look_problems(trial: Trial) -> Iterator[Problem]:
+    for k, look in enumerate(trial.looks):
+        if isinstance(look, AtEvents) and isinstance(trial.primary, Responder):
+            yield Problem(
+                key=f"looks.{k}.when.events",
+                fault="the primary endpoint is a response at a visit, which has no events",
+                fix="Cut the data after the last patient's visit or at a calendar time.",
+            )
+    if trial.interims and (trial.stopping is None or trial.analysis is None):
         yield Problem(
-            key="looks.0.when.events",
-            fault="the primary endpoint is a response at a visit, which has no events",
-            fix="Cut the data after the last patient's visit or at a calendar time.",
+            key="looks",
+            fault="there are interim looks, but no analysis with bounds for them",
+            fix="Give an analysis, and 'efficacy' or 'futility' at a look; or keep one look.",
         )

@@ -12,7 +12,7 @@ from lupusim.trial.allocation import Allocation, PermutedBlocks
 from lupusim.trial.dropout import Dropout
 from lupusim.trial.endpoints import Endpoint
 from lupusim.trial.enrollment import Enrollment
-from lupusim.trial.looks import Cutoff
+from lupusim.trial.looks import Cutoff, StoppingRule
 from lupusim.trial.population import Population
 
 
@@ -142,7 +142,11 @@ class Trial:
     enrollment : Enrollment
         When they come.
     cutoff : Cutoff
-        When the data are cut for the analysis.
+        When the data are cut for the final analysis.
+    interims : tuple of Cutoff
+        When they are cut before, in the order of time.
+    stopping : StoppingRule or None
+        The bounds at all looks, the final one included; needed where there are interims.
     primary : Endpoint
         What the analysis tests.
     secondary : tuple of Endpoint
@@ -169,6 +173,8 @@ class Trial:
     cutoff: Cutoff
     primary: Endpoint
     secondary: tuple[Endpoint, ...] = ()
+    interims: tuple[Cutoff, ...] = ()
+    stopping: StoppingRule | None = None
     analysis: Analysis | None = None
     allocation: Allocation | None = None
     stratify_by: tuple[str, ...] = ()
@@ -195,6 +201,11 @@ class Trial:
     def ratio(self) -> tuple[int, ...]:
         """The allocation ratio."""
         return tuple(arm.allocation for arm in self.arms)
+
+    @property
+    def looks(self) -> tuple[Cutoff, ...]:
+        """All data cutoffs, the final one last."""
+        return (*self.interims, self.cutoff)
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:

@@ -20,8 +20,8 @@ class Dropout:
     per_year : float
         Hazard per year, 0 or above: 0.18 means that 16.5 % have left after one year.
     by_state : mapping of str to float
-        What multiplies it in a state; 1 where nothing is said. Nobody drops out of a state
-        that cannot be left (death).
+        What multiplies it in a state; 1 where nothing is said. In a state that cannot be
+        left (death) it makes no difference: nothing more would be seen.
     """
 
     per_year: float = 0.0

@@ -20,8 +20,8 @@ class Better(Enum):
 class Responder:
     """Being in one of a set of states at a visit.
 
-    A patient who left the trial before the visit, or whose visit lies after the data
-    cutoff, counts as non-responder; so does one who has died.
+    A patient who left the trial before the visit counts as non-responder; so does one who
+    has died. Whose visit is not yet due at the data cutoff is not in the analysis.
 
     Parameters
     ----------
