@@ -50,6 +50,25 @@ def two_axes(column: ArrayLike) -> FloatArray:
     return values if values.ndim == 2 else values[np.newaxis]
 
 
+def three_axes(covariates: ArrayLike) -> FloatArray:
+    """Return covariates as numbers of shape (n_replicates or 1, n_patients, n_covariates).
+
+    Raises
+    ------
+    ValueError
+        If the shape is another one, or a value is not a finite number.
+    """
+    values = np.asarray(covariates, dtype=float)
+    if values.ndim not in (2, 3):
+        raise ValueError(
+            f"covariates have shape {values.shape}, must be (n_replicates, n_patients, "
+            "n_covariates) or (n_patients, n_covariates)"
+        )
+    if not np.isfinite(values).all():
+        raise ValueError("covariates hold a value that is not a finite number")
+    return values if values.ndim == 3 else values[np.newaxis]
+
+
 def flags(name: str, column: ArrayLike) -> BoolArray:
     """Return a column of zeros and ones as booleans of shape (n_replicates or 1, n_patients).
 

@@ -29,6 +29,9 @@ from lupusim.analysis.columns import (
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 
 ARM, CENSORED, FLAGS = 1, 2, 3
+NOT_INCLUDED = -1
+"""Key of who is not in the analysis set."""
+
 MOST_STRATA = 4096
 
 
@@ -45,7 +48,7 @@ def stratum_bits(n_strata: int) -> int:
     return (n_strata - 1).bit_length()
 
 
-def sorted_keys(
+def sort_keys(
     time: FloatArray,
     event: BoolArray,
     arm: BoolArray,
@@ -54,7 +57,7 @@ def sorted_keys(
     strata: tuple[IntArray, int] | None = None,
     out: IntArray | None = None,
 ) -> IntArray:
-    """Return the keys of each row's patients in rising order.
+    """Return the keys of each row's patients, in the order of the patients.
 
     Parameters
     ----------
@@ -84,8 +87,12 @@ def sorted_keys(
         keys |= strata[0].astype(np.int64) << (63 - strata[1])
     if included is not None:
         keys |= included.view(np.int8) - np.int8(1)  # -1: all bits set
-    keys.sort(axis=1)
     return keys
+
+
+def sorted_keys(time: FloatArray, event: BoolArray, arm: BoolArray) -> IntArray:
+    """Return the keys of each row's patients in rising order."""
+    return np.sort(sort_keys(time, event, arm), axis=1)
 
 
 def time_key(time: float) -> int:
@@ -144,24 +151,28 @@ class SurvivalColumns:
         """How many patients a trial has, included or not."""
         return int(self.time.shape[1])
 
+    def keys(self, block: slice, *, out: IntArray | None = None) -> IntArray:
+        """Return the keys of a block of replicates, in the order of the patients."""
+        return sort_keys(
+            np.broadcast_to(part(self.time, block), (block.stop - block.start, self.n_patients)),
+            part(self.event, block),
+            part(self.arm, block),
+            included=None if self.included is None else part(self.included, block),
+            strata=(part(self.stratum, block), self.bits) if self.bits else None,
+            out=out,
+        )
+
     def blocks(self) -> Iterator[tuple[slice, IntArray]]:
         """Yield blocks of replicates with their sorted keys, which the next block overwrites."""
-        room = np.empty((0, 0), dtype=np.int64)
+        room = np.empty((0, self.n_patients), dtype=np.int64)
         for block in blocks(self.n_replicates, self.n_patients):
-            shape = (block.stop - block.start, self.n_patients)
+            size = block.stop - block.start
             # SPEED: new memory for each block costs more than the sort (benchmarks/analyses.py)
-            room = np.empty(shape, dtype=np.int64) if room.shape != shape else room
-            yield (
-                block,
-                sorted_keys(
-                    np.broadcast_to(part(self.time, block), shape),
-                    part(self.event, block),
-                    part(self.arm, block),
-                    included=None if self.included is None else part(self.included, block),
-                    strata=(part(self.stratum, block), self.bits) if self.bits else None,
-                    out=room,
-                ),
-            )
+            if room.shape[0] < size:
+                room = np.empty((size, self.n_patients), dtype=np.int64)
+            keys = self.keys(block, out=room[:size])
+            keys.sort(axis=1)
+            yield block, keys
 
 
 def survival_columns(

@@ -118,16 +118,16 @@ def wald_result(
 ) -> TestResult:
     """Return the Wald test and interval of an approximately normal estimate.
 
-    Where the standard error is 0, infinite or not a number, the result is undefined:
-    estimate `null`, standard error infinity.
+    Where the standard error is infinite or not a number, the estimate becomes `null`; there,
+    and where the error is 0, the test is undefined.
     """
-    undefined = ~(np.isfinite(standard_error) & (standard_error > 0) & np.isfinite(estimate))
-    value = np.where(undefined, null, estimate)
-    error = np.where(undefined, np.inf, standard_error)
+    known = np.isfinite(standard_error) & np.isfinite(estimate)
+    value = np.where(known, estimate, null)
+    error = np.where(known, standard_error, np.inf)
     reach = normal_quantile(level) * error
     return TestResult(
-        z=(value - null) / error,
-        undefined=undefined,
+        z=ratio_or(value - null, error, 0.0),
+        undefined=np.asarray(~known | (error == 0)),
         estimate=value,
         standard_error=error,
         lower=value - reach,

@@ -1,0 +1,96 @@
+"""Stopping rules of a trial with several looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lupusim.analysis.group_sequential import BetaSpending, EfficacyRule, FutilityBounds, bounds
+from lupusim.arrays import FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSequential:
+    """Bounds of a group-sequential design, at the information each trial really has.
+
+    Parameters
+    ----------
+    alpha : float
+        Error spent over all looks; of both tails together where `sided` is 2.
+    sided : int
+        1 or 2.
+    efficacy : str or rule
+        See :func:`lupusim.analysis.group_sequential.bounds`.
+    futility : BetaSpending, FutilityBounds or None
+        None never stops for futility. The trial stops at a non-binding bound too; its
+        efficacy bounds don't count on that.
+    """
+
+    alpha: float
+    sided: int = 1
+    efficacy: str | EfficacyRule = "obrien_fleming"
+    futility: BetaSpending | FutilityBounds | None = None
+
+    def bounds(self, information: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return efficacy and futility bounds on the z scale, shape of `information`.
+
+        Looks that add no information (a trial that has run out of events) have no bounds.
+        """
+        held = np.diff(information, axis=1, prepend=0.0) > _LEAST_GAIN
+        design = bounds(
+            np.where(held, information, np.nan),
+            alpha=self.alpha,
+            sided=self.sided,
+            spending=self.efficacy,
+            futility=self.futility,
+            maximum_information=1.0,
+        )
+        efficacy = np.where(held, design.efficacy, np.inf)
+        return efficacy, np.where(held, design.futility, -np.inf)
+
+
+_LEAST_GAIN = 1e-3  # of the planned information: below, a look is not held
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """Where each replicate stops.
+
+    Parameters
+    ----------
+    look : (n_replicates,) integer array
+        Position of the look at which it stops, from 0.
+    reject : (n_replicates,) boolean array
+        Whether it stops because the efficacy bound was reached.
+    """
+
+    look: np.ndarray[tuple[int], np.dtype[np.intp]]
+    reject: np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+
+def crossing(z: FloatArray, efficacy: FloatArray, futility: FloatArray, *, sided: int) -> Crossing:
+    """Return the first look of each replicate at which a bound is reached.
+
+    Parameters
+    ----------
+    z : (n_replicates, n_looks) array
+        Statistics, large in favor of the experimental arm.
+    efficacy, futility : (n_replicates, n_looks) arrays
+        Bounds; the last look always stops.
+    sided : int
+        With 2 a z beyond the negative efficacy bound rejects too.
+    """
+    rejects = (np.abs(z) if sided == 2 else z) >= efficacy
+    stops = rejects | (z <= futility)
+    stops[:, -1] = True
+    look = stops.argmax(axis=1)
+    return Crossing(look=look, reject=rejects[np.arange(len(z)), look])
+
+
+def at_look(
+    values: Sequence[FloatArray], look: np.ndarray[tuple[int], np.dtype[np.intp]]
+) -> FloatArray:
+    """Return each replicate's value at the look where it stopped; `values` is one per look."""
+    return np.asarray(np.stack(list(values))[look, np.arange(look.size)])
