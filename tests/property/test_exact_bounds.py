@@ -101,7 +101,8 @@ def test_expected_times_in_all_states_add_up_to_the_time(model: MultiStateModel)
     assert time_in_state(model, 2.0, tolerance=1e-5).sum() == pytest.approx(2.0, abs=1e-5)
 
 
-def test_the_bound_sees_a_kernel_that_the_grid_cannot_resolve() -> None:
+@pytest.mark.parametrize("n_steps", [64, 128])
+def test_the_bound_sees_stays_that_a_coarse_grid_blurs(n_steps: int) -> None:
     """Negative control: short stays on a coarse grid are wrong, and said to be."""
     hazard = PiecewiseExponentialHazard(breaks=(0.11,), rates=(0.0, 60.0))
     quick = WeibullHazard(shape=3.0, scale=0.02)
@@ -114,7 +115,9 @@ def test_the_bound_sees_a_kernel_that_the_grid_cannot_resolve() -> None:
         ),
         classes=(LatentClass(name="all", probability=1.0),),
     )
-    coarse = solve(model, TIMES, n_steps=16)
-    fine = solve(model, TIMES, tolerance=1e-7)
+    coarse = solve(model, TIMES, n_steps=n_steps)
+    default = solve(model, TIMES)
+    fine = solve(model, TIMES, tolerance=1e-8)
     error = np.abs(coarse.probabilities - fine.probabilities).max()
     assert 1e-4 < error <= coarse.error_bound
+    assert np.abs(default.probabilities - fine.probabilities).max() <= default.error_bound <= 1e-6

@@ -14,6 +14,7 @@ _ROUNDING = 2e-10  # what rounding and aliasing may add
 _UNRESOLVED = 1e-3
 _CAUTION = 4
 _FEW_STEPS = 6
+_MOVED = 0.01
 _OWN_GRID = 8  # times before 1/8 of the horizon may get a grid of their own
 
 
@@ -72,9 +73,10 @@ class Level:
 def once(grid: Grid, n_steps: int) -> Level:
     """Return the answer of a fixed number of steps; a half and a quarter of it give the bound."""
     quarter, half, full = grid.evaluate(n_steps, 3)
-    previous = _extrapolated(grid, quarter, half)
     best = _extrapolated(grid, half, full)
-    bound = _bound(grid, best, previous, n_steps)
+    bound = _bound(grid, best, _extrapolated(grid, quarter, half), n_steps)
+    for coarse, fine in ((quarter, half), (half, full)):
+        bound = np.maximum(bound, _unresolved(coarse, fine))
     return Level(probabilities=best, bound=bound, n_steps=n_steps)
 
 
@@ -103,8 +105,10 @@ def refine(grid: Grid, tolerance: float) -> tuple[Level, BoolArray]:
     bound = np.full(grid.times.size, np.inf)
     while n_steps < grid.largest_steps:
         n_steps *= 2
-        previous, best = best, _extrapolated(grid, *grid.evaluate(n_steps, 2))
+        coarse, fine = grid.evaluate(n_steps, 2)
+        previous, best = best, _extrapolated(grid, coarse, fine)
         bound = _bound(grid, best, previous, n_steps)
+        bound = np.maximum(bound, _unresolved(coarse, fine))
         known = bound <= tolerance
         if known[late].all():
             return Level(probabilities=best, bound=bound, n_steps=n_steps), known
@@ -131,3 +135,12 @@ def _bound(grid: Grid, best: FloatArray, previous: FloatArray, n_steps: int) -> 
     bound = np.maximum(distance, imbalance)
     early = grid.times * (n_steps >> 2) < _FEW_STEPS * grid.times[-1]
     return np.where(early | (bound > _UNRESOLVED), _CAUTION, 1) * bound + _ROUNDING
+
+
+def _unresolved(coarse: FloatArray, fine: FloatArray) -> FloatArray:
+    """Return 0, or a cautious bound where halving the step still moved an answer a lot.
+
+    Two extrapolated answers may agree by chance while stays are shorter than a step.
+    """
+    moved: FloatArray = np.abs(fine - coarse).max(axis=1)
+    return np.where(moved > _MOVED, _CAUTION * moved, 0.0)

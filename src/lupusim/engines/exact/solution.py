@@ -74,8 +74,9 @@ def solve(
         Absolute error allowed for every probability.
     n_steps : int or None
         A fixed number of steps up to the last time, at fixed cost, whatever the error;
-        :data:`CALIBRATION_STEPS` suits repeated evaluations. Default: as many as
-        `tolerance` needs.
+        :data:`CALIBRATION_STEPS` suits repeated evaluations. The bound then comes from half
+        and a quarter of the steps, and cannot see stays far shorter than a step. Default: as
+        many as `tolerance` needs.
     covariates : mapping of str to float
         The patient's covariates; those not given count as 0.
 
