@@ -36,6 +36,11 @@ def free(
     return {"name": name, "places": places, "transform": transform, "prior": prior}
 
 
+def rate(name: str, places: dict[str, float], mean: float, sd: float = 1.0) -> dict[str, Any]:
+    """Return a free hazard per year; nobody stays for less than a week on average."""
+    return {**free(name, places, "log", mean, sd), "bounds": [1e-4, 52.0]}
+
+
 def _model(name: str, description: str, **rest: Any) -> dict[str, Any]:
     head = {"schema": "lupusim/model/1", "name": name, "description": description}
     return {**head, "states": STATES, "start": "active", "clock": "reset", **rest}
@@ -61,13 +66,11 @@ def markov_sat0244() -> dict[str, Any]:
             "target_set": "literal",
             "evidence": ["SAT0244"],
             "parameters": [
-                free(
+                rate(
                     f"{begin} to {end}".replace("_", " "),
                     {f"{begin} -> {end}.rate": 1.0},
-                    "log",
                     # 0.035 deaths a year in SAT0244 as a whole; 0.1 relapses and remissions.
                     -3.4 if end == "death" else -2.3,
-                    1.0,
                 )
                 for begin, end in edges
             ],
@@ -112,18 +115,10 @@ def _msc(name: str, description: str, relapse: dict[str, Any], own: list[Any]) -
             "evidence": _MSC_EVIDENCE,
             "parameters": [
                 free("responders", {"classes.responder.probability": 1.0}, "logit", 0.0, 1.0),
-                free(
-                    "partial remission", {"active -> partial_remission.rate": 1.0}, "log", 0.0, 1.0
-                ),
-                free(
-                    "complete remission",
-                    {"active -> complete_remission.rate": 1.0},
-                    "log",
-                    0.0,
-                    1.0,
-                ),
+                rate("partial remission", {"active -> partial_remission.rate": 1.0}, 0.0),
+                rate("complete remission", {"active -> complete_remission.rate": 1.0}, 0.0),
                 *own,
-                free("death", DEATHS, "log", -3.4, 1.0),
+                rate("death", DEATHS, -3.4),
             ],
         },
     )
@@ -136,20 +131,8 @@ def msc_durable() -> dict[str, Any]:
         "Stem cells, remissions that last: SAT0244 with the first year of its siblings",
         {"family": "exponential", "rate": 0.1},
         [
-            free(
-                "relapse after partial",
-                {"partial_remission -> relapse.rate": 1.0},
-                "log",
-                -2.3,
-                1.0,
-            ),
-            free(
-                "relapse after complete",
-                {"complete_remission -> relapse.rate": 1.0},
-                "log",
-                -2.3,
-                1.0,
-            ),
+            rate("relapse after partial", {"partial_remission -> relapse.rate": 1.0}, -2.3),
+            rate("relapse after complete", {"complete_remission -> relapse.rate": 1.0}, -2.3),
         ],
     )
 
@@ -166,8 +149,14 @@ def msc_fading() -> dict[str, Any]:
         "Stem cells, remissions that fade early: relapse of the 12-month siblings",
         {"family": "weibull", "shape": 0.7, "scale": 5.0},
         [
-            free("relapse shape", {f"{way}.shape": 1.0 for way in ways}, "log", -0.4, 0.4),
-            free("relapse scale", {f"{way}.scale": 1.0 for way in ways}, "log", 1.6, 1.0),
+            {
+                **free("relapse shape", {f"{way}.shape": 1.0 for way in ways}, "log", -0.4, 0.4),
+                "bounds": [0.1, 5.0],
+            },
+            {
+                **free("relapse scale", {f"{way}.scale": 1.0 for way in ways}, "log", 1.6, 1.0),
+                "bounds": [0.1, 10000.0],
+            },
         ],
     )
     ratio = {"partial_remission -> relapse": RELAPSE_RATIO_AFTER_PARTIAL}
@@ -197,23 +186,11 @@ def standard_care() -> dict[str, Any]:
             "target_set": "standard-care",
             "evidence": ["tulip-placebo", "bliss-doris", "hao-2022", "feng-2016"],
             "parameters": [
-                free("partial remission", partial, "log", -1.6, 1.0),
-                free("complete remission", complete, "log", -2.3, 1.0),
-                free(
-                    "flare after partial",
-                    {"partial_remission -> relapse.rate": 1.0},
-                    "log",
-                    -1.6,
-                    1.0,
-                ),
-                free(
-                    "flare after complete",
-                    {"complete_remission -> relapse.rate": 1.0},
-                    "log",
-                    -2.0,
-                    1.0,
-                ),
-                free("death", DEATHS, "log", -4.0, 1.0),
+                rate("partial remission", partial, -1.6),
+                rate("complete remission", complete, -2.3),
+                rate("flare after partial", {"partial_remission -> relapse.rate": 1.0}, -1.6),
+                rate("flare after complete", {"complete_remission -> relapse.rate": 1.0}, -2.0),
+                rate("death", DEATHS, -4.0),
             ],
         },
     )

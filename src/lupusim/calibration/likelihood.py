@@ -10,10 +10,11 @@ from lupusim.arrays import FloatArray
 from lupusim.calibration.family import Family
 from lupusim.calibration.measures import total_questions
 from lupusim.calibration.parameters import FreeModel
-from lupusim.calibration.renewal import PANELS_PER_YEAR
+from lupusim.calibration.renewal import N_PANELS
 from lupusim.calibration.studies import Role, Study, Target, model_lacks
 from lupusim.errors import EvidenceError
 
+_COARSE = 12  # panels
 _SMALLEST = 1e-12  # expected share below which a cell counts as impossible, but finitely so
 
 
@@ -42,7 +43,7 @@ class Likelihood:
         The model, its free parameters and the name of its target set.
     studies : sequence of Study
         Where the targets are.
-    panels_per_year : int
+    n_panels : int
         Grid of the renewal equations, where hazards run on time in state.
 
     Raises
@@ -56,11 +57,11 @@ class Likelihood:
         free_model: FreeModel,
         studies: Sequence[Study],
         *,
-        panels_per_year: int = PANELS_PER_YEAR,
+        n_panels: int = N_PANELS,
     ) -> None:
         self.free_model = free_model
         self.studies = tuple(studies)
-        self.panels_per_year = panels_per_year
+        self.n_panels = n_panels
         chosen = free_model.target_set
         names = " + ".join(study.name for study in studies)
         if problems := model_lacks(studies, free_model.model, chosen):
@@ -72,7 +73,7 @@ class Likelihood:
             (study, target) for study in studies for target in study.chosen(chosen, Role.CHECK)
         )
         measures = [target.measure for _, target in self.targets]
-        self.family = Family(free_model, total_questions(measures), panels_per_year=panels_per_year)
+        self.family = Family(free_model, total_questions(measures), n_panels=n_panels)
         index = {question: k for k, question in enumerate(self.family.questions)}
         self._columns = [[index[q] for q in measure.questions] for measure in measures]
         self.observed = np.concatenate([np.empty(0), *(m.observed for m in measures)])
@@ -85,8 +86,8 @@ class Likelihood:
         )
 
     def coarse(self) -> Likelihood:
-        """Return the same likelihood on the coarsest grid: probabilities wrong by up to 1e-4."""
-        return Likelihood(self.free_model, self.studies, panels_per_year=2)
+        """Return the same likelihood on the coarsest grid: probabilities wrong by up to 1e-3."""
+        return Likelihood(self.free_model, self.studies, n_panels=_COARSE)
 
     def expected(self, free: FloatArray) -> FloatArray:
         """Return expected counts, shape (n, n_cells), at vectors of shape (n, n_parameters)."""
@@ -134,9 +135,15 @@ class Likelihood:
         Parameters
         ----------
         free : (n, n_parameters) array
-            Vectors on the unbounded scales.
+            Vectors on the unbounded scales; ``-inf`` beyond the bounds of the search.
         """
-        return np.asarray(self.log_prior(free) - self.negative_log_likelihood(free))
+        low, high = self.free_model.bounds.T
+        inside = np.all((free >= low) & (free <= high), axis=1)
+        heights = np.full(len(free), -np.inf)
+        if inside.any():
+            within = free[inside]
+            heights[inside] = self.log_prior(within) - self.negative_log_likelihood(within)
+        return heights
 
     def jacobian(self, free: FloatArray, *, step: float = 1e-5) -> FloatArray:
         """Return derivatives of the residuals at one vector; shape (n_cells, n_parameters).

@@ -152,7 +152,7 @@ class OccupancyCounts:
         """Return expected patients in each group, and the rest."""
         groups = answers[..., : len(self.counts)]
         if self.outside:
-            groups = groups / (1 - answers[..., -1:])
+            groups = groups / np.maximum(1 - answers[..., -1:], 1e-12)
         rest = 1 - groups.sum(axis=-1, keepdims=True)
         return np.asarray(self.n * np.concatenate([groups, rest], axis=-1))
 

@@ -104,7 +104,9 @@ def _history(
         case EverIn():
             return exact.ever(model, kind.states, stops, tolerance=tolerance)
         case EverAfter():
-            return exact.ever_after(model, kind.first, kind.then, stops, tolerance=tolerance)
+            both = exact.ever_after(model, kind.first, kind.then, stops, tolerance=tolerance)
+            first = exact.ever(model, kind.first, stops, tolerance=tolerance)
+            return np.where(first > 0, first * both, 0.0)
         case FirstMove():
             counting = _counting_model(model, kind)
             ends = tuple(s for s in counting.states if s.startswith(_MOVED))

@@ -15,6 +15,7 @@ search. The tests compare the two.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,9 +25,34 @@ from lupusim.calibration.questions import Question
 from lupusim.model import Clock, MultiStateModel, Transition
 from lupusim.model.hazards import ExponentialHazard
 
-PANELS_PER_YEAR = 4
+N_PANELS = 24
+"""From 0 to the latest of some questions; the finer of the two grids has twice as many."""
+
+_EARLY = 0.15  # questions before this share of the horizon get a grid of their own
 _PARTS = 4  # points within a panel at which F is known
 _FIRST = np.array([1e-6, 1e-4, 1e-3, 4e-3, 0.012, 0.03, 0.06, 0.1, 0.16, 0.25])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernels:
+    """Where mass goes after it has entered a state, panel by panel.
+
+    Parameters
+    ----------
+    begun : (n, n_transitions, n_panels) array
+        Moves within each panel, of those who were there at time 0.
+    spread : (n, n_transitions, n_panels) array
+        Moves l panels later, of those who entered evenly over a panel.
+    stay : (n, n_states, n_panels) array
+        Share still there at the panel's end, of the latter.
+    stay_from_start : (n, n_states, n_panels + 1) array
+        Share still there at the panel ends, of those who were there at time 0.
+    """
+
+    begun: FloatArray
+    spread: FloatArray
+    stay: FloatArray
+    stay_from_start: FloatArray
 
 
 def is_renewal(model: MultiStateModel) -> bool:
@@ -40,12 +66,24 @@ def _resets(transition: Transition) -> bool:
     return timeless and transition.ratio.is_constant
 
 
-def lag_points(horizon: float, panels_per_year: int) -> tuple[FloatArray, IntArray]:
+def horizons(times: FloatArray) -> list[FloatArray]:
+    """Return groups of positions whose times can share a grid, the latest first.
+
+    A panel that is short beside five years is long beside seven weeks.
+    """
+    groups, left = [], np.argsort(-times, kind="stable")
+    while left.size:
+        together = times[left] >= _EARLY * times[left[0]]
+        groups.append(left[together])
+        left = left[~together]
+    return groups
+
+
+def lag_points(horizon: float, n_panels: int) -> tuple[FloatArray, IntArray]:
     """Return times since entry at which hazards are needed, and the positions of the panels.
 
     The first panel is split finely, since hazards may be infinite at 0.
     """
-    n_panels = max(1, round(horizon * panels_per_year))
     width = horizon / n_panels
     even = np.arange(n_panels * _PARTS + 1) / _PARTS * width
     lags = np.unique(np.concatenate([even, _FIRST * width]))
@@ -80,15 +118,15 @@ def answer_renewal(
     (n_models, n_questions) array
         Probabilities, or years.
     """
-    lags, edges = panels
+    kernels = _kernels(model, cumulative.reshape(-1, *cumulative.shape[2:]), panels)
+    grid = panels[0][panels[1]]
     answers = np.empty((shares.shape[0], len(questions)))
-    flat = cumulative.reshape(-1, *cumulative.shape[2:])
     for chain, positions, readouts in chain_groups(model, questions):
-        occupancy = _occupancy(chain, flat, lags, edges)
+        occupancy = _with_counter(chain, _occupancy(model, chain, kernels), grid)
         course = occupancy.reshape(*shares.shape, *occupancy.shape[1:])
         for position, readout in zip(positions, readouts, strict=True):
             there = ((course @ readout) * shares[:, :, None]).sum(axis=1)
-            answers[:, position] = _at(there, lags[edges], questions[position].time)
+            answers[:, position] = _at(there, grid, questions[position].time)
     return answers
 
 
@@ -104,28 +142,41 @@ def _at(course: FloatArray, grid: FloatArray, time: float) -> FloatArray:
     return np.asarray(course[:, near] @ weights)
 
 
-def _occupancy(
-    chain: Chain, cumulative: FloatArray, lags: FloatArray, edges: IntArray
-) -> FloatArray:
+def _occupancy(model: MultiStateModel, chain: Chain, kernels: Kernels) -> FloatArray:
     """Return the chain's occupancy at the panel ends; shape (n, n_panels + 1, size)."""
-    n, n_panels = cumulative.shape[0], edges.size - 1
-    begun, spread, stay = _kernels(chain, cumulative, lags, edges)
-    entries = np.zeros((n, n_panels, chain.size))
-    moved_within = np.linalg.inv(np.eye(chain.size) - spread[:, 0])
-    flat = np.ascontiguousarray(spread[:, ::-1]).reshape(n, -1, chain.size)
+    n, _, n_panels = kernels.begun.shape
+    size = chain.size
+    begun, spread = np.zeros((n, n_panels, size)), np.zeros((n, n_panels, size, size))
+    stay, stay_from_start = np.ones((n, n_panels, size)), np.ones((n, n_panels + 1, size))
+    for k, moves in enumerate(chain.moves):
+        state = model.index(model.transitions[k].from_state)
+        for origin, to in moves:
+            begun[:, :, to] += chain.start[origin] * kernels.begun[:, k]
+            spread[:, :, origin, to] += kernels.spread[:, k]
+            stay[:, :, origin] = kernels.stay[:, state]
+            stay_from_start[:, :, origin] = kernels.stay_from_start[:, state]
+    entries = _entries(begun, spread)
+    occupancy = chain.start * stay_from_start
     for panel in range(n_panels):
-        arriving = begun[:, panel]
+        there = np.einsum("npi,npi->ni", entries[:, : panel + 1], stay[:, panel::-1])
+        occupancy[:, panel + 1] += there
+    return occupancy
+
+
+def _entries(begun: FloatArray, spread: FloatArray) -> FloatArray:
+    """Return the mass that enters each state within each panel; (n, n_panels, size)."""
+    n, n_panels, size = begun.shape
+    entries = np.zeros(begun.shape)
+    within = np.linalg.inv(np.eye(size) - spread[:, 0])
+    reversed_ = np.ascontiguousarray(spread[:, ::-1]).reshape(n, -1, size)
+    for panel in range(n_panels):
+        arriving = begun[:, panel, None]
         if panel:
             past = entries[:, :panel].reshape(n, 1, -1)
-            kernel = flat[:, (n_panels - 1 - panel) * chain.size : (n_panels - 1) * chain.size]
-            arriving = arriving + (past @ kernel)[:, 0]
-        entries[:, panel] = (arriving[:, None, :] @ moved_within)[:, 0]
-    occupancy = np.empty((n, n_panels + 1, chain.size))
-    occupancy[:] = chain.start * stay[0]
-    for panel in range(n_panels):
-        there = np.einsum("npi,npi->ni", entries[:, : panel + 1], stay[1][:, panel::-1])
-        occupancy[:, panel + 1] += there
-    return _with_counter(chain, occupancy, lags[edges])
+            kernel = reversed_[:, (n_panels - 1 - panel) * size : (n_panels - 1) * size]
+            arriving = arriving + past @ kernel
+        entries[:, panel] = (arriving @ within)[:, 0]
+    return entries
 
 
 def _with_counter(chain: Chain, occupancy: FloatArray, times: FloatArray) -> FloatArray:
@@ -139,45 +190,30 @@ def _with_counter(chain: Chain, occupancy: FloatArray, times: FloatArray) -> Flo
 
 
 def _kernels(
-    chain: Chain, cumulative: FloatArray, lags: FloatArray, edges: IntArray
-) -> tuple[FloatArray, FloatArray, tuple[FloatArray, FloatArray]]:
-    """Return masses that move per panel, and the probabilities of still being there.
-
-    Returns
-    -------
-    begun : (n, n_panels, size)
-        Moves of those who start at time 0.
-    spread : (n, n_panels, size, size)
-        Moves after l panels of those who entered evenly over one.
-    stay : arrays (n, n_panels + 1, size) and (n, n_panels, size)
-        Still there at the panel ends: those who started, those who entered evenly.
-    """
-    n, size, n_panels = cumulative.shape[0], chain.size, edges.size - 1
-    total = np.zeros((n, size, lags.size))
-    arcs = [(k, origin, to) for k, pairs in enumerate(chain.moves) for origin, to in pairs]
-    for k, origin, _ in arcs:
+    model: MultiStateModel, cumulative: FloatArray, panels: tuple[FloatArray, IntArray]
+) -> Kernels:
+    """Return where the mass of each state goes; the same for every chain."""
+    lags, edges = panels
+    n = cumulative.shape[0]
+    origins = [model.index(t.from_state) for t in model.transitions]
+    total = np.zeros((n, len(model.states), lags.size))
+    for k, origin in enumerate(origins):
         total[:, origin] += cumulative[:, k]
     survival = np.exp(-total)
-    drop = -np.diff(survival, axis=-1)
-    growth = np.diff(total, axis=-1)
-    spread, begun = np.zeros((n, n_panels, size, size)), np.zeros((n, n_panels, size))
-    width = lags[edges[1]]
-    for k, origin, to in arcs:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            part = np.where(
-                growth[:, origin] > 0, np.diff(cumulative[:, k], axis=-1) / growth[:, origin], 0.0
-            )
-        moved = np.cumsum(drop[:, origin] * part, axis=-1)
-        moved = np.concatenate([np.zeros((n, 1)), moved], axis=-1)
-        begun[:, :, to] += chain.start[origin] * np.diff(moved[:, edges], axis=-1)
-        spread[:, :, origin, to] += np.diff(_mean_over_entry(moved, lags, edges, width), axis=-1)
-    here = np.moveaxis(_mean_over_entry(survival, lags, edges, width)[..., 1:], 1, 2)
-    return begun, spread, (np.moveaxis(survival[:, :, edges], 1, 2), here)
+    growth = np.diff(total, axis=-1)[:, origins]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        part = np.where(growth > 0, np.diff(cumulative, axis=-1) / growth, 0.0)
+    moved = np.zeros(cumulative.shape)
+    np.cumsum(-np.diff(survival, axis=-1)[:, origins] * part, axis=-1, out=moved[..., 1:])
+    return Kernels(
+        begun=np.diff(moved[..., edges], axis=-1),
+        spread=np.diff(_mean_over_entry(moved, lags, edges), axis=-1),
+        stay=_mean_over_entry(survival, lags, edges)[..., 1:],
+        stay_from_start=survival[..., edges],
+    )
 
 
-def _mean_over_entry(
-    function: FloatArray, lags: FloatArray, edges: IntArray, width: float
-) -> FloatArray:
+def _mean_over_entry(function: FloatArray, lags: FloatArray, edges: IntArray) -> FloatArray:
     """Return, at each panel end, the mean of a function of the lag over even entry.
 
     The first value is 0: nobody has entered before the panel begins.
@@ -186,5 +222,5 @@ def _mean_over_entry(
     integral = np.concatenate(
         [np.zeros((*function.shape[:-1], 1)), np.cumsum(steps, axis=-1)], axis=-1
     )[..., edges]
-    mean = np.diff(integral, axis=-1) / width
+    mean = np.diff(integral, axis=-1) / lags[edges[1]]
     return np.concatenate([np.zeros((*function.shape[:-1], 1)), mean], axis=-1)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.arrays import FloatArray
+from lupusim.calibration.climbing import Hill, climb_together
 from lupusim.calibration.likelihood import Likelihood
 from lupusim.rng import stream
 
@@ -21,7 +22,6 @@ _SAME_FIT = 1e-3  # log likelihood units
 _SAME_POINT = 0.02  # on the log and logit scales
 _SAME_CLUSTER = 0.05
 _N_STEPS = 25
-_STEP = 1e-6  # of forward differences, on the log and logit scales
 _SPREAD = 2.0  # starting points cover this many prior standard deviations either way
 
 Progress = Callable[[int, int], None]
@@ -70,11 +70,7 @@ def starting_points(likelihood: Likelihood, *, n_starts: int, seed: int) -> Floa
 
 
 def climb(
-    likelihood: Likelihood,
-    start: FloatArray,
-    *,
-    held: BoolArray | None = None,
-    tie_break: float = TIE_BREAK,
+    likelihood: Likelihood, start: FloatArray, *, prior_weight: float = TIE_BREAK
 ) -> tuple[FloatArray, bool]:
     """Return the nearest optimum to a start, and whether the search converged.
 
@@ -87,83 +83,24 @@ def climb(
         What to maximize.
     start : (n_parameters,) array
         Where to begin, inside the bounds.
-    held : (n_parameters,) boolean array, optional
-        Parameters that stay where they are, for a profile.
-    tie_break : float
-        Weight of the prior.
+    prior_weight : float
+        What the log prior is multiplied with; 1 finds the mode of the posterior.
     """
     from scipy.optimize import least_squares
 
-    model = likelihood.free_model
-    moving = np.ones(start.size, dtype=bool) if held is None else ~held
-    pull = np.sqrt(tie_break) / model.prior_sd
+    hill = Hill(likelihood=likelihood, prior_weight=prior_weight)
+    low, high = likelihood.free_model.bounds.T
 
-    def whole(part: FloatArray) -> FloatArray:
-        point = start.copy()
-        point[moving] = part
-        return point
+    def residuals(point: FloatArray) -> FloatArray:
+        return np.asarray(hill.residuals(point[None])[0])
 
-    def residuals(part: FloatArray) -> FloatArray:
-        point = whole(part)
-        return np.concatenate([likelihood.residuals(point)[0], pull * (point - model.prior_mean)])
+    def slopes(point: FloatArray) -> FloatArray:
+        return np.vstack([likelihood.jacobian(point), np.diag(hill.pull)])
 
-    def slopes(part: FloatArray) -> FloatArray:
-        return np.vstack([likelihood.jacobian(whole(part)), np.diag(pull)])[:, moving]
-
-    if not moving.any():
-        return start.copy(), True
-    low, high = model.bounds[moving].T
     found = least_squares(
-        residuals, start[moving], slopes, bounds=(low, high), xtol=1e-9, ftol=1e-11, gtol=1e-9
+        residuals, start, slopes, bounds=(low, high), xtol=1e-9, ftol=1e-11, gtol=1e-9
     )
-    return whole(found.x), bool(found.status > 0)
-
-
-def climb_together(
-    likelihood: Likelihood, starts: FloatArray, *, tie_break: float, n_steps: int
-) -> FloatArray:
-    """Return where each start has climbed to after so many steps; shape of `starts`.
-
-    Levenberg-Marquardt (Marquardt 1963) for all starts in one stack, with points cut to the
-    bounds. It gets near; :func:`climb` finishes.
-    """
-    model = likelihood.free_model
-    low, high = model.bounds.T
-    pull = np.sqrt(tie_break) / model.prior_sd
-    points, damping = starts.copy(), np.full(len(starts), 1e-2)
-    residuals = _pulled(likelihood, points, pull)
-    # SPEED: a hundred starts cost little more than one (benchmarks/calibration.py).
-    for _ in range(n_steps):
-        slopes = _stacked_slopes(likelihood, points, residuals, pull)
-        normal = slopes.transpose(0, 2, 1) @ slopes
-        gradient = (slopes.transpose(0, 2, 1) @ residuals[..., None])[..., 0]
-        ridge = np.einsum("nii->ni", normal) * damping[:, None] + 1e-9
-        step = np.linalg.solve(
-            normal + np.eye(points.shape[1]) * ridge[:, None, :], -gradient[..., None]
-        )
-        trial = np.clip(points + np.clip(step[..., 0], -2.0, 2.0), low, high)
-        tried = _pulled(likelihood, trial, pull)
-        better = (tried**2).sum(axis=1) < (residuals**2).sum(axis=1)
-        points[better], residuals[better] = trial[better], tried[better]
-        damping = np.clip(np.where(better, damping / 5, damping * 4), 1e-9, 1e6)
-    return points
-
-
-def _pulled(likelihood: Likelihood, points: FloatArray, pull: FloatArray) -> FloatArray:
-    """Return residuals with those of the tie-breaking prior behind them."""
-    prior = pull * (points - likelihood.free_model.prior_mean)
-    return np.concatenate([likelihood.residuals(points), prior], axis=1)
-
-
-def _stacked_slopes(
-    likelihood: Likelihood, points: FloatArray, residuals: FloatArray, pull: FloatArray
-) -> FloatArray:
-    """Return forward differences of the residuals at each point; (n, n_residuals, n_parameters)."""
-    n, n_parameters = points.shape
-    moved = points[:, None, :] + np.eye(n_parameters) * _STEP
-    there = _pulled(likelihood, moved.reshape(-1, n_parameters), pull)
-    slopes = (there.reshape(n, n_parameters, -1) - residuals[:, None, :]) / _STEP
-    return slopes.transpose(0, 2, 1)
+    return np.asarray(found.x), bool(found.status > 0)
 
 
 def search(
@@ -191,7 +128,8 @@ def search(
     """
     starts = starting_points(likelihood, n_starts=n_starts, seed=seed)
     coarse = likelihood.coarse()
-    near = climb_together(coarse, starts, tie_break=_FIRST_TIE_BREAK, n_steps=_N_STEPS)
+    hill = Hill(likelihood=coarse, prior_weight=_FIRST_TIE_BREAK)
+    near = climb_together(hill, starts, n_steps=_N_STEPS)
     heights = coarse.negative_log_likelihood(near)
     clusters = _clusters(near, heights)
     ends: list[tuple[float, FloatArray, bool, int]] = []

@@ -1,0 +1,294 @@
+"""From published counts to a model: search, profiles, what is identified, and draws."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.calibration.draws import Draws
+from lupusim.calibration.identifiability import (
+    Identifiability,
+    Verdict,
+    judge,
+    observed_information,
+    standard_errors,
+    verdict_words,
+)
+from lupusim.calibration.likelihood import Likelihood
+from lupusim.calibration.parameters import FreeModel
+from lupusim.calibration.profiles import Profile, profile_all
+from lupusim.calibration.search import N_STARTS, Optimum, Progress, search
+from lupusim.calibration.studies import Study, overlap_warnings
+from lupusim.calibration.tables import conflicts, rows_as_columns, target_rows
+from lupusim.model import MultiStateModel
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Writer = Callable[["Fit", Path], None]
+"""Writes a fit where it is told; files are known to the scenario layer alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """A calibrated model and all that is known of it.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        Targets and model.
+    optima : tuple of Optimum
+        Distinct optima of the search, best first.
+    profiles : tuple of Profile
+        One for each parameter.
+    information : (n_parameters, n_parameters) array
+        Observed information at the best optimum, on the log and logit scales.
+    identifiability : Identifiability
+        Which parameters the targets determine.
+    seed : int
+        Of the search and of the draws.
+    n_starts : int
+        Starting points of the search.
+    seconds : float
+        Run time.
+    draws : Draws or None
+        From the posterior, on the log and logit scales; None until they are asked for.
+    writer : callable or None
+        What :meth:`save` calls.
+    """
+
+    likelihood: Likelihood
+    optima: tuple[Optimum, ...]
+    profiles: tuple[Profile, ...]
+    information: FloatArray
+    identifiability: Identifiability
+    seed: int
+    n_starts: int
+    seconds: float
+    draws: Draws | None = None
+    writer: Writer | None = None
+
+    @property
+    def best(self) -> Optimum:
+        """The best optimum."""
+        return self.optima[0]
+
+    @property
+    def converged(self) -> bool:
+        """Whether the search ended because nothing improved; the numbers are kept if not."""
+        return self.best.converged
+
+    @property
+    def negative_log_likelihood(self) -> float:
+        """The kernel at the best optimum."""
+        return self.best.negative_log_likelihood
+
+    @property
+    def model(self) -> MultiStateModel:
+        """The model at the best optimum."""
+        model = self.likelihood.free_model.model_at(self.best.free)
+        return replace(model, source=tuple(study.name for study in self.likelihood.studies))
+
+    @property
+    def free_model(self) -> FreeModel:
+        """The model at the best optimum, with what is free in it."""
+        evidence = tuple(study.name for study in self.likelihood.studies)
+        return replace(self.likelihood.free_model, model=self.model, evidence=evidence)
+
+    @property
+    def estimates(self) -> pd.DataFrame:
+        """A row per parameter.
+
+        Columns: `parameter`, `estimate`, `standard_error` (log or logit scale), `lower` and
+        `upper` (95 %, profile likelihood), `identified`, `verdict` (words). A parameter that
+        is not identified has no standard error and no interval.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self._estimate_rows())
+
+    def _estimate_rows(self) -> list[dict[str, Any]]:
+        errors = standard_errors(self.information)
+        found = self.likelihood.free_model.natural(np.array([o.free for o in self._equal_optima]))
+        rows = []
+        for k, profile in enumerate(self.profiles):
+            verdict = self.identifiability.verdicts[k]
+            known = verdict is Verdict.IDENTIFIED
+            silent = verdict in (Verdict.FLAT, Verdict.SEVERAL)
+            rows.append(
+                {
+                    "parameter": profile.name,
+                    "estimate": profile.estimate,
+                    "standard_error": float(errors[k]) if known else np.nan,
+                    "lower": np.nan if silent else profile.lower,
+                    "upper": np.nan if silent else profile.upper,
+                    "identified": known,
+                    "verdict": verdict_words(verdict, profile, found[:, k].tolist()),
+                }
+            )
+        return rows
+
+    @property
+    def _equal_optima(self) -> tuple[Optimum, ...]:
+        top = self.negative_log_likelihood
+        return tuple(o for o in self.optima if o.negative_log_likelihood - top < 0.5)
+
+    @property
+    def targets(self) -> pd.DataFrame:
+        """A row per published number: observed, expected, exact 95 % limits, distance `z`."""
+        import pandas as pd
+
+        return pd.DataFrame(rows_as_columns(target_rows(self.likelihood, self.model)))
+
+    @property
+    def optima_table(self) -> pd.DataFrame:
+        """A row per distinct optimum: negative log likelihood, how many starts, parameters."""
+        import pandas as pd
+
+        names = self.likelihood.free_model.names
+        rows = []
+        for optimum in self.optima:
+            values = self.likelihood.free_model.natural(optimum.free).tolist()
+            rows.append(
+                {
+                    "negative_log_likelihood": optimum.negative_log_likelihood,
+                    "n_starts": optimum.n_starts,
+                    "converged": optimum.converged,
+                    **dict(zip(names, values, strict=True)),
+                }
+            )
+        return pd.DataFrame(rows)
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """What a reader must know before using the numbers, one sentence each."""
+        known, n = self.identifiability.rank, len(self.profiles)
+        sentences = [*overlap_warnings(self.likelihood.studies)]
+        if known < n:
+            sentences.append(
+                f"The targets determine {known} combinations of {n} parameters; least of all "
+                f"{self.identifiability.weakest} (on the log scale)."
+            )
+        for row in self._estimate_rows():
+            if not row["identified"]:
+                sentences.append(f"{row['parameter']}: {row['verdict']}.")
+        sentences += [
+            f"Not met by the model: {conflict}."
+            for conflict in conflicts(self.likelihood, self.model)
+        ]
+        if not self.converged:
+            sentences.append("The search did not converge; its last numbers are kept.")
+        return tuple(sentences)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the fit as plain data, the keys of which are those of the command's JSON."""
+        rows = target_rows(self.likelihood, self.model)
+        return {
+            "model": self.model.name,
+            "evidence": [study.name for study in self.likelihood.studies],
+            "negative_log_likelihood": self.negative_log_likelihood,
+            "saturated": self.likelihood.saturated,
+            "converged": self.converged,
+            "seed": self.seed,
+            "n_starts": self.n_starts,
+            "seconds": self.seconds,
+            "estimates": [{k: _plain(v) for k, v in r.items()} for r in self._estimate_rows()],
+            "targets": [
+                {
+                    "target": f"{row.study}: {row.target}: {row.cell}",
+                    "observed": row.observed,
+                    "expected": row.expected,
+                    "lower": row.lower,
+                    "upper": row.upper,
+                    "denominator": row.denominator,
+                    "soft": row.soft,
+                }
+                for row in rows
+            ],
+            "statements": list(self.statements),
+        }
+
+    def sampled(self, n_draws: int = 5000) -> Fit:
+        """Return the fit with draws from the posterior; they carry their own diagnostics."""
+        from lupusim.calibration.model_posterior import sample
+
+        return replace(self, draws=sample(self.likelihood, self.optima, n_draws, seed=self.seed))
+
+    def save(self, path: str | Path) -> None:
+        """Write the calibrated model, and its draws beside it if there are any.
+
+        Raises
+        ------
+        ValueError
+            If the search or the draws have not converged: such numbers are not packaged.
+        """
+        if not self.converged:
+            raise ValueError("the search has not converged. Give it more starting points")
+        if self.draws is not None:
+            self.draws.require_convergence()
+        if self.writer is None:
+            raise ValueError("this fit knows no file format. Use lupusim.calibrate to make it")
+        self.writer(self, Path(path))
+
+
+def _plain(value: object) -> object:
+    """Return None for what is not a number, since JSON has none."""
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def fit_studies(
+    studies: Sequence[Study],
+    free_model: FreeModel,
+    *,
+    seed: int,
+    n_starts: int = N_STARTS,
+    progress: Progress | None = None,
+) -> Fit:
+    """Fit a model's free parameters to the targets of studies.
+
+    Parameters
+    ----------
+    studies : sequence of Study
+        The evidence; of each, the targets of the model's target set.
+    free_model : FreeModel
+        The model and its free parameters.
+    seed : int
+        Names the starting points.
+    n_starts : int
+        How many, 20 or more.
+    progress : callable, optional
+        Told how many clusters of starting points are finished, of how many.
+
+    Returns
+    -------
+    Fit
+        Estimates by maximum likelihood, profiles, and what is not identified.
+
+    Raises
+    ------
+    EvidenceError
+        If a target is about a state that the model lacks, or if there is no target.
+    """
+    begun = time.perf_counter()
+    likelihood = Likelihood(free_model, studies)
+    optima = search(likelihood, seed=seed, n_starts=n_starts, progress=progress)
+    best = optima[0].free
+    information = observed_information(likelihood, best)
+    profiles = profile_all(likelihood, best, standard_errors=standard_errors(information))
+    verdicts = judge(likelihood, optima, information=information, profiles=profiles)
+    return Fit(
+        likelihood=likelihood,
+        optima=optima,
+        profiles=profiles,
+        information=information,
+        identifiability=verdicts,
+        seed=seed,
+        n_starts=n_starts,
+        seconds=time.perf_counter() - begun,
+    )
