@@ -15,6 +15,7 @@ from lupusim.engines.exact import ever, ever_after, occupancy, solve, time_in_st
 from lupusim.engines.exact.renewal import RenewalGrid
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import (
+    Clock,
     LatentClass,
     MultiStateModel,
     PiecewiseRatio,
@@ -22,7 +23,7 @@ from lupusim.model import (
     Transition,
     TreatmentEffect,
 )
-from lupusim.model.hazards import ExponentialHazard, WeibullHazard
+from lupusim.model.hazards import ExponentialHazard, PiecewiseExponentialHazard, WeibullHazard
 
 REMIT = ("active", "remission")
 FLARE = ("remission", "active")
@@ -211,6 +212,31 @@ def test_a_tolerance_out_of_reach_is_refused_with_the_bound_reached(
     quick = scaled(example(), remit=3e4, flare=3e4)
     with pytest.raises(NoExactSolutionError, match=r'the bound is .* engine="vector"'):
         solve(quick, [5.0], tolerance=1e-9)
+
+
+def test_a_break_within_a_step_of_another_is_bridged() -> None:
+    hazard = PiecewiseExponentialHazard(breaks=(0.5, 0.5001), rates=(1.0, 3.0, 0.5))
+    brief = Transition(from_state="remission", to_state="active", hazard=hazard)
+    model = replace(one_stay(time_in_state=0.0), transitions=(brief,))
+    times = np.array([0.50005, 2**-0.5, 3.0])
+    solution = solve(model, times)
+    exact_stay = np.exp(-hazard.cumulative(times))
+    assert np.abs(solution.probabilities[:, 0] - exact_stay).max() <= solution.error_bound <= 1e-6
+
+
+def test_mixed_clocks_with_piecewise_hazards_are_right_at_their_breaks() -> None:
+    """Every hazard is constant between study times here, whichever clock it is said to run on."""
+    hazard = PiecewiseExponentialHazard(breaks=(0.5,), rates=(2.0, 0.2))
+
+    def ways(first: Clock) -> MultiStateModel:
+        out = Transition(from_state="active", to_state="remission", hazard=hazard, clock=first)
+        die = replace(out, to_state="death", clock=Clock.FORWARD)
+        return example(transitions=(out, die), covariates={})
+
+    marched = solve(ways(Clock.RESET), [0.5, 1.0], tolerance=1e-5)
+    expected = solve(ways(Clock.FORWARD), [0.5, 1.0])
+    assert marched.method == "nonhomogeneous renewal equations"
+    np.testing.assert_allclose(marched.probabilities, expected.probabilities, atol=1e-5)
 
 
 @pytest.mark.parametrize("times", [[-1.0], [math.nan], [math.inf], [[1.0], [2.0]]])
