@@ -94,7 +94,8 @@ def plain_sums(keys: IntArray, room: Room) -> RankSums:
     totals = RankSums(
         (arm & event).sum(axis=1, dtype=np.int32).astype(float),
         expected,
-        expected - np.vecdot(at_event, share),
+        # not vecdot: BLAS adds up long rows in another order when it has more threads
+        expected - np.einsum("ij,ij->i", at_event, share),
     )
     if tied.size:
         for total, exact in zip(totals, grouped_sums(keys[tied], 0), strict=True):
