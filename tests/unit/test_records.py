@@ -275,7 +275,7 @@ def test_a_patient_is_seen_until_dropout_follow_up_or_cutoff_whichever_is_first(
         watched_until=np.array([[0.5, 2.0, 2.0], [0.5, 2.0, np.inf]]),
         cutoff=np.array([2.5, np.inf]),
     ).seen_until
-    assert seen.tolist() == [[0.5, 1.5, -0.5], [0.5, 2.0, math.inf]]
+    np.testing.assert_allclose(seen, [[0.5, 1.5, -0.5], [0.5, 2.0, math.inf]], atol=2e-9)
 
 
 def test_a_cohort_takes_the_first_rows_unless_told():

@@ -120,7 +120,7 @@ def test_time_to_event_is_that_of_every_patient(paths, observation, endpoint):
     outcome = measurement.outcome(observation)
     assert isinstance(outcome, SurvivalOutcome)
     expected = [expected_survival(*p, endpoint) for p in patients(paths, observation)]
-    np.testing.assert_allclose(outcome.time.ravel(), [t for t, _ in expected], atol=1e-12)
+    np.testing.assert_allclose(outcome.time.ravel(), [t for t, _ in expected], atol=2e-9)
     assert outcome.event.ravel().tolist() == [e for _, e in expected]
     assert outcome.event.any()
     assert outcome.arm is observation.arm
