@@ -2,192 +2,73 @@
 
 from __future__ import annotations
 
-import math
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
-from functools import cache
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-import numpy as np
-
-from lupusim.planning.blocks import replicates_per_block, simulate_block
+from lupusim.planning.fingerprint import versions
 from lupusim.planning.generation import Block
-from lupusim.planning.scenario import Scenario
-from lupusim.planning.tally import Mean, Tally
+from lupusim.planning.ledger import Existing, Ledger
+from lupusim.planning.parallel import Cores, Spread, Workers
+from lupusim.planning.precision import Precision
+from lupusim.planning.results import (
+    InterruptedRunError,
+    Listener,
+    PointResult,
+    Progress,
+    RunResult,
+)
+from lupusim.planning.scenario import DesignPoint, Scenario
+from lupusim.planning.series import Series, series_of
+from lupusim.planning.shards import Everything, Share
+from lupusim.planning.tally import Tally
+from lupusim.planning.tasks import Done, Task, tasks_of, whole_blocks, work
 from lupusim.trial import Trial
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = [
+    "InterruptedRunError",
+    "Listener",
+    "PointResult",
+    "Progress",
+    "RunOptions",
+    "RunResult",
+    "run",
+]
 
 _SECONDS_PER_TASK = 0.5
-_POOL_PAYS_AFTER = 4.0  # seconds of work left; a cold start of the pool costs about three
+_NOTHING_YET = Tally({"reject": (0, 0.0, 0.0)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a run has come.
+class RunOptions:
+    """What a run can be told beside what to simulate.
 
     Parameters
     ----------
-    done, total : int
-        Replicates simulated and asked for, over all points and their null twins.
-    power : Mean or None
-        Running power of the point in work; None where there is no test.
+    folder : Path or None
+        Where the ledger is kept; None keeps nothing.
+    existing : Existing
+        What to do where the folder holds a run already.
+    precision : Precision or None
+        A rule that decides how many replicates each design gets.
+    workers : Workers or None
+        Who does the work, such as a :class:`~lupusim.planning.cluster.DaskCluster`; None for
+        `n_jobs` processes of this machine.
+    share : Share
+        Which part of the blocks is simulated here.
     """
 
-    done: int
-    total: int
-    power: Mean | None
+    folder: Path | None = None
+    existing: Existing = Existing.REFUSE
+    precision: Precision | None = None
+    workers: Workers | None = None
+    share: Share = field(default_factory=Everything)
 
-
-Listener = Callable[[Progress], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PointResult:
-    """Operating characteristics of one design.
-
-    Parameters
-    ----------
-    values : mapping
-        What distinguishes the design point.
-    trial : Trial
-        The design.
-    tally : Tally
-        Sums over its replicates under the truth the scenario states.
-    null_tally : Tally or None
-        The same where every arm follows the control's law; None where nothing is tested.
-    """
-
-    values: Mapping[str, object]
-    trial: Trial
-    tally: Tally
-    null_tally: Tally | None
-
-    @property
-    def power(self) -> Mean | None:
-        """Share of replicates in which the test rejects; None where nothing is tested."""
-        return self.tally.mean("reject") if self.null_tally is not None else None
-
-    @property
-    def type_one_error(self) -> Mean | None:
-        """Share of rejections among the replicates of the null twin."""
-        return self.null_tally.mean("reject") if self.null_tally is not None else None
-
-    def row(self) -> dict[str, object]:
-        """Return all of it, flat: each estimate beside its ``_mcse``; ``_sd`` is between trials."""
-        row: dict[str, object] = {**self.values, "n_patients": self.trial.n_patients}
-        row["n_replicates"] = self.tally.sums["duration"][0]
-        means = {"power": self.power, "type_one_error": self.type_one_error}
-        described = (name for name in self.tally.sums if name != "reject")
-        means |= {name: self.tally.mean(name) for name in described}
-        for name, mean in means.items():
-            if mean is not None:
-                row |= {name: mean.value, f"{name}_mcse": mean.mcse}
-            if "response_" in name:
-                row[f"{name}_sd"] = self.tally.standard_deviation(name)
-        return row
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunResult:
-    """What a run found.
-
-    Parameters
-    ----------
-    scenario : Scenario
-        What was asked.
-    n_replicates, seed : int
-        Replicates per design point, and the seed.
-    points : tuple of PointResult
-        A result per design point, in the scenario's order.
-    seconds : float
-        Wall time.
-    versions : mapping of str to str
-        Versions of lupusim, Python and NumPy.
-    """
-
-    scenario: Scenario
-    n_replicates: int
-    seed: int
-    points: tuple[PointResult, ...]
-    seconds: float
-    versions: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def operating_characteristics(self) -> pd.DataFrame:
-        """A row per design point; every estimate beside its ``_mcse``."""
-        import pandas as pd
-
-        return pd.DataFrame([point.row() for point in self.points])
-
-    def to_json(self) -> dict[str, object]:
-        """Return the result as plain data, as ``lupusim run --format json`` prints it."""
-        points = []
-        for point in self.points:
-            row = {k: _plain(v) for k, v in point.row().items() if k not in point.values}
-            points.append({"design_point": dict(point.values), **row})
-        return {
-            "scenario": self.scenario.name,
-            "seed": self.seed,
-            "n_replicates": self.n_replicates,
-            "versions": dict(self.versions),
-            "seconds": self.seconds,
-            "points": points,
-        }
-
-
-def _plain(value: object) -> object:
-    """Return a value as JSON knows it: what no replicate has is null."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Task:
-    """Consecutive blocks of one trial: what a worker does in one go."""
-
-    key: tuple[int, int]
-    """Number of the design point; 0 for the stated truth, 1 for its null twin."""
-    trial: Trial
-    blocks: tuple[Block, ...]
-
-    @property
-    def n_replicates(self) -> int:
-        return sum(block.n_replicates for block in self.blocks)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Done:
-    """A task's tallies, block by block."""
-
-    key: tuple[int, int]
-    numbers: tuple[int, ...]
-    tallies: tuple[Tally, ...]
-    n_replicates: int
-
-
-@cache
-def _keep_freed_memory() -> None:
-    """Make the C library keep the memory of freed arrays in the process.
-
-    SPEED: it hands arrays above a limit back to the system and has to fetch them again,
-    page by page; freeing one large array lifts that limit to its size, at most 32 MB
-    (benchmarks/cases.py: a third more trials a second).
-    """
-    np.empty(31 * 2**20, dtype=np.uint8)
-
-
-def _work(task: _Task) -> _Done:
-    """Simulate the blocks of a task."""
-    _keep_freed_memory()
-    return _Done(
-        key=task.key,
-        numbers=tuple(block.number for block in task.blocks),
-        tallies=tuple(simulate_block(task.trial, block) for block in task.blocks),
-        n_replicates=task.n_replicates,
-    )
+    def __post_init__(self) -> None:
+        if self.precision is not None and not isinstance(self.share, Everything):
+            raise ValueError("a part of a run cannot look at the precision of the whole")
 
 
 def run(
@@ -197,6 +78,7 @@ def run(
     seed: int | None = None,
     n_jobs: int = 1,
     listener: Listener | None = None,
+    options: RunOptions | None = None,
 ) -> RunResult:
     """Simulate every design point of a scenario, and its null twin.
 
@@ -212,6 +94,8 @@ def run(
         Processes; -1 for one per core. A short run stays in one process.
     listener : callable or None
         Told of the progress now and then.
+    options : RunOptions or None
+        Where to keep finished work, how precise to be, who works.
 
     Returns
     -------
@@ -222,124 +106,223 @@ def run(
     ------
     ValueError
         If `n_replicates`, `seed` or `n_jobs` is out of range.
+    LedgerError
+        If the folder of the options cannot be used as asked.
+    InterruptedRunError
+        On KeyboardInterrupt; it is one, and carries what was finished as ``partial``.
     """
-    n_replicates = scenario.n_replicates if n_replicates is None else n_replicates
+    options = RunOptions() if options is None else options
+    n_replicates = _asked(scenario, n_replicates, options.precision)
+    workers: Workers = Cores(n_jobs=n_jobs) if options.workers is None else options.workers
     seed = scenario.seed if seed is None else seed
+    with _ledger(options) as ledger, workers.ready() as spread:
+        if ledger is not None:
+            ledger.begin(scenario, seed=seed, n_replicates=n_replicates)
+        simulation = _Simulation(
+            scenario=scenario,
+            seed=seed,
+            spread=spread,
+            ledger=ledger,
+            share=options.share,
+            listener=listener,
+        )
+        return _results(simulation, n_replicates, options.precision)
+
+
+def _asked(scenario: Scenario, n_replicates: int | None, precision: Precision | None) -> int:
+    """Return the replicates asked for; with a rule its maximum."""
+    if precision is not None:
+        if n_replicates is not None:
+            raise ValueError("give a number of replicates or a precision, not both")
+        return precision.most_replicates
+    n_replicates = scenario.n_replicates if n_replicates is None else n_replicates
     if n_replicates < 1:
         raise ValueError(f"n_replicates={n_replicates!r} must be at least 1")
-    if n_jobs == 0 or n_jobs < -1:
-        raise ValueError(f"n_jobs={n_jobs!r} must be -1 (every core) or at least 1")
+    return n_replicates
+
+
+def _ledger(options: RunOptions) -> Ledger | nullcontext[None]:
+    if options.folder is None:
+        return nullcontext()
+    return Ledger(options.folder, existing=options.existing)
+
+
+def _results(simulation: _Simulation, n_replicates: int, precision: Precision | None) -> RunResult:
     begin = time.perf_counter()
-    ledger = _Ledger(scenario, n_replicates, listener)
-    first, seconds = _first_block(scenario, n_replicates, seed)
-    ledger.enter(first)
-    tasks = _tasks(scenario, n_replicates, seed, seconds)
-    left = seconds * sum(
-        -(-n_replicates // replicates_per_block(t.n_patients)) for t in ledger.trials
-    )
-    cores = (os.cpu_count() or 1) if n_jobs == -1 else n_jobs
-    for done in _spread(tasks, cores if left > _POOL_PAYS_AFTER else 1):
-        ledger.enter(done)
-    return RunResult(
-        scenario=scenario,
-        n_replicates=n_replicates,
-        seed=seed,
-        points=ledger.results(),
-        seconds=time.perf_counter() - begin,
-        versions=_versions(),
-    )
+
+    def result(notes: tuple[str, ...]) -> RunResult:
+        complete = simulation.is_complete
+        points = simulation.results()
+        return RunResult(
+            scenario=simulation.scenario,
+            n_replicates=simulation.most_planned,
+            seed=simulation.seed,
+            points=points if complete else tuple(p for p in points if p.n_replicates),
+            seconds=time.perf_counter() - begin,
+            versions=versions(),
+            notes=notes if complete else tuple(simulation.missing()),
+            complete=complete,
+        )
+
+    try:
+        if precision is None:
+            simulation.extend(dict.fromkeys(range(len(simulation.scenario.points)), n_replicates))
+            return result(())
+        return result(tuple(_until_precise(simulation, precision)))
+    except KeyboardInterrupt as interrupt:
+        raise InterruptedRunError(result(())) from interrupt
 
 
-def _versions() -> dict[str, str]:
-    import platform
-    from importlib.metadata import version
-
-    names = ("lupusim", "numpy")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
-
-
-def _twins(trial: Trial) -> tuple[Trial, ...]:
-    """Return the trial and, where something is tested, its null twin."""
-    return (trial,) if trial.analysis is None else (trial, trial.null_twin())
-
-
-def _blocks(trial: Trial, n_replicates: int, seed: int) -> list[Block]:
-    size = replicates_per_block(trial.n_patients)
-    begins = range(0, n_replicates, size)
-    return [
-        Block(seed=seed, number=number, n_replicates=min(size, n_replicates - begin))
-        for number, begin in enumerate(begins)
-    ]
-
-
-def _first_block(scenario: Scenario, n_replicates: int, seed: int) -> tuple[_Done, float]:
-    """Simulate the very first block here, and see how long one takes."""
-    trial = scenario.points[0].trial
-    block = _blocks(trial, n_replicates, seed)[0]
-    begin = time.perf_counter()
-    done = _work(_Task(key=(0, 0), trial=trial, blocks=(block,)))
-    return done, time.perf_counter() - begin
+def _until_precise(simulation: _Simulation, precision: Precision) -> Iterator[str]:
+    """Simulate stage by stage; yield what the rule found for each design, in their order."""
+    wanted = dict.fromkeys(range(len(simulation.scenario.points)), precision.first)
+    words: dict[int, str] = {}
+    stage = 0
+    while wanted:
+        stage += 1
+        simulation.extend(wanted, at_most=precision.most_replicates)
+        for number in list(wanted):
+            point = simulation.result(number)
+            assessment = precision.assess(point, stage)
+            wanted[number] = assessment.wanted
+            if assessment.words:
+                words[number] = assessment.words
+            elif point.n_replicates >= precision.most_replicates:
+                words[number] = precision.shortfall(point)
+        wanted = {number: n for number, n in wanted.items() if number not in words}
+    for number, said in sorted(words.items()):
+        yield f"{label(simulation.scenario.points[number])}: {said}"
 
 
-def _tasks(
-    scenario: Scenario, n_replicates: int, seed: int, seconds_per_block: float
-) -> Iterator[_Task]:
-    """Yield all tasks but the very first block."""
-    per_task = max(1, int(_SECONDS_PER_TASK / max(seconds_per_block, 1e-6)))
-    for number, point in enumerate(scenario.points):
-        for twin, trial in enumerate(_twins(point.trial)):
-            blocks = _blocks(trial, n_replicates, seed)[1 if (number, twin) == (0, 0) else 0 :]
-            for begin in range(0, len(blocks), per_task):
-                chosen = tuple(blocks[begin : begin + per_task])
-                yield _Task(key=(number, twin), trial=trial, blocks=chosen)
+def label(point: DesignPoint) -> str:
+    """Return what distinguishes a design point, such as ``sample_size = 120``."""
+    return ", ".join(f"{name} = {value}" for name, value in point.values.items()) or "design"
 
 
-def _spread(tasks: Iterator[_Task], cores: int) -> Iterator[_Done]:
-    """Yield finished tasks, in whatever order they finish."""
-    if cores == 1:
-        yield from map(_work, tasks)
-        return
-    from joblib import Parallel, delayed
+@dataclass(slots=True, kw_only=True)
+class _Simulation:
+    """The replicates of all designs and their null twins, extended stage by stage."""
 
-    pool = Parallel(n_jobs=cores, return_as="generator_unordered", batch_size=1)
-    yield from pool(delayed(_work)(task) for task in tasks)
+    scenario: Scenario
+    seed: int
+    spread: Spread
+    ledger: Ledger | None
+    share: Share
+    listener: Listener | None
+    _points: list[tuple[Series, ...]] = field(default_factory=list)
+    _by_trial: dict[str, list[Series]] = field(default_factory=dict)
+    _total: int = 0
+    _seconds_per_block: float | None = None
 
+    def __post_init__(self) -> None:
+        self._points = [series_of(point) for point in self.scenario.points]
+        for series in (s for point in self._points for s in point):
+            self._by_trial.setdefault(series.fingerprint, []).append(series)
 
-class _Ledger:
-    """Keeps the tallies of finished blocks until they are added up in order."""
+    def extend(self, wanted: Mapping[int, int], *, at_most: int | None = None) -> None:
+        """Simulate design points until they have so many replicates each.
 
-    def __init__(self, scenario: Scenario, n_replicates: int, listener: Listener | None) -> None:
-        self.scenario = scenario
-        self.trials = [trial for point in scenario.points for trial in _twins(point.trial)]
-        self.total = n_replicates * len(self.trials)
-        self.done = 0
-        self.listener = listener
-        self._tallies: dict[tuple[int, int], dict[int, Tally]] = {}
+        With `at_most` the numbers are rounded up to whole blocks, but never beyond it, so that
+        a later stage can go on.
+        """
+        missing: dict[str, dict[int, Block]] = {}
+        for number, n_replicates in wanted.items():
+            for series in self._points[number]:
+                n = n_replicates
+                if at_most is not None:
+                    n = min(whole_blocks(series.trial, n), at_most)
+                for block in series.extend(n, seed=self.seed):
+                    missing.setdefault(series.fingerprint, {})[block.number] = block
+                    self._total += block.n_replicates if self.share.takes(block) else 0
+        self._take_from_ledger(missing)
+        self._simulate(missing)
 
-    def enter(self, done: _Done) -> None:
-        """Take note of a finished task, and tell the listener."""
-        tallies = self._tallies.setdefault(done.key, {})
-        tallies.update(zip(done.numbers, done.tallies, strict=True))
-        self.done += done.n_replicates
+    def _take_from_ledger(self, missing: Mapping[str, dict[int, Block]]) -> None:
+        if self.ledger is None:
+            return
+        for fingerprint, blocks in missing.items():
+            for block, tally in self.ledger.finished(fingerprint, seed=self.seed):
+                if blocks.get(block.number) == block:
+                    del blocks[block.number]
+                    self._enter(fingerprint, block, tally)
+
+    def _simulate(self, missing: Mapping[str, dict[int, Block]]) -> None:
+        jobs = {
+            fingerprint: mine
+            for fingerprint, blocks in missing.items()
+            if (mine := [block for block in blocks.values() if self.share.takes(block)])
+        }
+        if not jobs:
+            return
+        if self._seconds_per_block is None:
+            self._seconds_per_block = self._try_one(jobs)
+        seconds = self._seconds_per_block
+        left = seconds * sum(map(len, jobs.values()))
+        per_task = max(1, int(_SECONDS_PER_TASK / max(seconds, 1e-6)))
+        tasks = (
+            task
+            for fingerprint, blocks in jobs.items()
+            for task in tasks_of(fingerprint, self._trial(fingerprint), blocks, per_task=per_task)
+        )
+        with closing(self.spread(tasks, left)) as finished:
+            for done in finished:
+                self._store(done)
+
+    def _try_one(self, jobs: dict[str, list[Block]]) -> float:
+        """Simulate the very first block here, and return how many seconds it took."""
+        fingerprint, blocks = next(iter(jobs.items()))
+        trial = self._trial(fingerprint)
+        done = work(Task(fingerprint=fingerprint, trial=trial, blocks=(blocks.pop(0),)))
+        self._store(done)
+        return done.seconds
+
+    def _trial(self, fingerprint: str) -> Trial:
+        return self._by_trial[fingerprint][0].trial
+
+    def _store(self, done: Done) -> None:
+        """Commit finished blocks, then count them, then tell the listener."""
+        if self.ledger is not None:
+            self.ledger.store(done)
+        for block, tally in zip(done.blocks, done.tallies, strict=True):
+            self._enter(done.fingerprint, block, tally)
         if self.listener is not None:
-            running = self._sum((done.key[0], 0))
-            power = running.mean("reject") if "reject" in running.sums else None
-            self.listener(Progress(done=self.done, total=self.total, power=power))
+            point = next(
+                p for p in self._points if any(s.fingerprint == done.fingerprint for s in p)
+            )
+            finished = sum(s.finished for p in self._points for s in p)
+            power = point[0].running_power
+            self.listener(Progress(done=finished, total=self._total, power=power))
 
-    def _sum(self, key: tuple[int, int]) -> Tally:
-        total = Tally()
-        for _, tally in sorted(self._tallies.get(key, {}).items()):
-            total.add(tally)
-        return total
+    def _enter(self, fingerprint: str, block: Block, tally: Tally) -> None:
+        for series in self._by_trial[fingerprint]:
+            series.enter(block, tally)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything planned is in."""
+        return all(s.planned and s.is_complete for point in self._points for s in point)
+
+    @property
+    def most_planned(self) -> int:
+        """Replicates of the design point that was given most."""
+        return max(series.planned for point in self._points for series in point)
+
+    def missing(self) -> Iterator[str]:
+        """Yield how much of each design point is in."""
+        for point, (truth, *null) in zip(self.scenario.points, self._points, strict=True):
+            twin = "".join(f", null twin {s.finished} of {s.planned}" for s in null)
+            yield f"{label(point)}: {truth.finished} of {truth.planned} replicates{twin}"
+
+    def result(self, number: int) -> PointResult:
+        """Return the result of a design point."""
+        point, (truth, *null) = self.scenario.points[number], self._points[number]
+        return PointResult(
+            values=point.values,
+            trial=point.trial,
+            tally=truth.tally,
+            null_tally=(null[0].tally if null[0].finished else _NOTHING_YET) if null else None,
+        )
 
     def results(self) -> tuple[PointResult, ...]:
         """Return the results of all design points."""
-        return tuple(
-            PointResult(
-                values=point.values,
-                trial=point.trial,
-                tally=self._sum((number, 0)),
-                null_tally=self._sum((number, 1)) if point.trial.analysis else None,
-            )
-            for number, point in enumerate(self.scenario.points)
-        )
+        return tuple(self.result(number) for number in range(len(self._points)))

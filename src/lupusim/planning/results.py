@@ -1,0 +1,152 @@
+"""What a run found: operating characteristics of every design, each with its standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lupusim.planning.scenario import Scenario
+from lupusim.planning.tally import Mean, Tally
+from lupusim.trial import Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run has come.
+
+    Parameters
+    ----------
+    done, total : int
+        Replicates simulated and asked for, over all points and their null twins.
+    power : Mean or None
+        Running power of the point in work; None where there is no test.
+    """
+
+    done: int
+    total: int
+    power: Mean | None
+
+
+Listener = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointResult:
+    """Operating characteristics of one design.
+
+    Parameters
+    ----------
+    values : mapping
+        What distinguishes the design point.
+    trial : Trial
+        The design.
+    tally : Tally
+        Sums over its replicates under the truth the scenario states.
+    null_tally : Tally or None
+        The same where every arm follows the control's law; None where nothing is tested.
+    """
+
+    values: Mapping[str, object]
+    trial: Trial
+    tally: Tally
+    null_tally: Tally | None
+
+    @property
+    def power(self) -> Mean | None:
+        """Share of replicates in which the test rejects; None where nothing is tested."""
+        return self.tally.mean("reject") if self.null_tally is not None else None
+
+    @property
+    def type_one_error(self) -> Mean | None:
+        """Share of rejections among the replicates of the null twin."""
+        return self.null_tally.mean("reject") if self.null_tally is not None else None
+
+    @property
+    def n_replicates(self) -> int:
+        """Simulated trials under the truth the scenario states."""
+        return self.tally.sums["duration"][0] if self.tally.sums else 0
+
+    def row(self) -> dict[str, object]:
+        """Return all of it, flat: each estimate beside its ``_mcse``; ``_sd`` is between trials."""
+        row: dict[str, object] = {**self.values, "n_patients": self.trial.n_patients}
+        row["n_replicates"] = self.n_replicates
+        means = {"power": self.power, "type_one_error": self.type_one_error}
+        described = (name for name in self.tally.sums if name != "reject")
+        means |= {name: self.tally.mean(name) for name in described}
+        for name, mean in means.items():
+            if mean is not None:
+                row |= {name: mean.value, f"{name}_mcse": mean.mcse}
+            if "response_" in name:
+                row[f"{name}_sd"] = self.tally.standard_deviation(name)
+        return row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What a run found.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What was asked.
+    n_replicates, seed : int
+        Replicates per design point (where a precision was asked: the most of any point), and
+        the seed.
+    points : tuple of PointResult
+        A result per design point, in the scenario's order; of an unfinished run only those of
+        which a block is finished.
+    seconds : float
+        Wall time.
+    versions : mapping of str to str
+        Versions of lupusim, Python and NumPy.
+    notes : tuple of str
+        What a reader must know beside the numbers: what is missing, or whether the precision
+        asked was reached.
+    complete : bool
+        Whether every replicate asked for is in.
+    """
+
+    scenario: Scenario
+    n_replicates: int
+    seed: int
+    points: tuple[PointResult, ...]
+    seconds: float
+    versions: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    complete: bool = True
+
+    @property
+    def operating_characteristics(self) -> pd.DataFrame:
+        """A row per design point; every estimate beside its ``_mcse``."""
+        import pandas as pd
+
+        return pd.DataFrame([point.row() for point in self.points])
+
+    def to_json(self) -> dict[str, object]:
+        """Return the result as plain data, as ``lupusim run --format json`` prints it."""
+        points = []
+        for point in self.points:
+            row = {k: v for k, v in point.row().items() if k not in point.values}
+            points.append({"design_point": dict(point.values), **row})
+        return {
+            "scenario": self.scenario.name,
+            "seed": self.seed,
+            "n_replicates": self.n_replicates,
+            "complete": self.complete,
+            "notes": list(self.notes),
+            "versions": dict(self.versions),
+            "seconds": self.seconds,
+            "points": points,
+        }
+
+
+class InterruptedRunError(KeyboardInterrupt):
+    """A run was interrupted; carries the result of what was finished."""
+
+    def __init__(self, partial: RunResult) -> None:
+        self.partial = partial
+        super().__init__("interrupted")

@@ -1,0 +1,126 @@
+"""Part of a run: for array jobs of a batch system, each of which does its share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from lupusim.planning.generation import Block
+from lupusim.planning.ledger import Asked, Existing, Ledger, LedgerError
+
+
+class Share(Protocol):
+    """Which blocks of a run are simulated here."""
+
+    def takes(self, block: Block) -> bool:
+        """Return whether a block is simulated here."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Everything:
+    """The whole run."""
+
+    def takes(self, block: Block) -> bool:
+        """Return True."""
+        del block
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nothing:
+    """Only what a ledger holds already."""
+
+    def takes(self, block: Block) -> bool:
+        """Return False."""
+        del block
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """One of several equal parts: every `count`-th block of each design.
+
+    Parameters
+    ----------
+    number, count : int
+        Number of the part, from 1, and how many there are.
+    """
+
+    number: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.count:
+            raise ValueError(f"shard {self.number}/{self.count} must lie between 1/n and n/n")
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Return the shard that words such as ``3/8`` mean."""
+        found = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text)
+        if found is None:
+            raise ValueError(f"{text!r} is not a shard: write '3/8' for the third of eight")
+        return cls(number=int(found[1]), count=int(found[2]))
+
+    def takes(self, block: Block) -> bool:
+        """Return whether a block belongs to this part."""
+        return block.number % self.count == self.number - 1
+
+
+def merge(folders: Sequence[Path], ledger: Ledger) -> Asked:
+    """Copy the finished blocks of several run folders into one ledger.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Folders of runs of the same scenario with the same seed, versions and replicates.
+    ledger : Ledger
+        Where to; empty.
+
+    Returns
+    -------
+    Asked
+        What all of them were asked for.
+
+    Raises
+    ------
+    LedgerError
+        If a folder holds no run, or they are not parts of one run; nothing is merged then.
+    """
+    first: tuple[dict[str, str], Asked] | None = None
+    for folder in folders:
+        with _opened(folder) as shard:
+            about, asked = shard.about(), shard.asked()
+            if not asked:
+                raise LedgerError(f"{folder} holds no run")
+            first = first or (about, asked[-1])
+            _refuse_stranger(folder, (about, asked[-1]), first)
+    if first is None:
+        raise LedgerError("no folder to merge was given")
+    for folder in folders:
+        with _opened(folder) as shard:
+            ledger.copy(shard)
+    return first[1]
+
+
+def _opened(folder: Path) -> Ledger:
+    probe = folder / "ledger.sqlite"
+    if not probe.is_file():
+        raise LedgerError(f"{folder} holds no run: there is no {probe.name} in it")
+    return Ledger(folder, existing=Existing.RESUME)
+
+
+def _refuse_stranger(
+    folder: Path, found: tuple[dict[str, str], Asked], first: tuple[dict[str, str], Asked]
+) -> None:
+    """Raise LedgerError unless two folders are parts of one run."""
+    different = [name for name, content in first[0].items() if found[0].get(name) != content]
+    if found[1].text != first[1].text:
+        different.append("scenario")
+    if found[1].n_replicates != first[1].n_replicates:
+        different.append("number of replicates")
+    if different:
+        raise LedgerError(f"{folder} is a part of another run: {', '.join(different)} differ")

@@ -1,0 +1,116 @@
+"""What a worker does in one go: consecutive blocks of one trial."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from lupusim.planning.blocks import replicates_per_block, simulate_block
+from lupusim.planning.generation import Block
+from lupusim.planning.tally import Tally
+from lupusim.trial import Trial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Consecutive blocks of one trial.
+
+    Parameters
+    ----------
+    fingerprint : str
+        Content hash of the trial.
+    trial : Trial
+        What to simulate.
+    blocks : tuple of Block
+        Which of its replicates.
+    """
+
+    fingerprint: str
+    trial: Trial
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A finished task.
+
+    Parameters
+    ----------
+    fingerprint : str
+        Content hash of the trial.
+    blocks : tuple of Block
+        Which of its replicates.
+    tallies : tuple of Tally
+        Their sums, block by block.
+    seconds : float
+        Wall time in the worker.
+    worker : int
+        Process id of the worker.
+    """
+
+    fingerprint: str
+    blocks: tuple[Block, ...]
+    tallies: tuple[Tally, ...]
+    seconds: float = 0.0
+    worker: int = 0
+
+
+def blocks_of(trial: Trial, n_replicates: int, *, seed: int, begin: int = 0) -> Iterator[Block]:
+    """Yield the blocks that hold the replicates `begin` to `n_replicates` of a trial.
+
+    `begin` is a whole number of blocks; the last block holds what is left.
+    """
+    size = replicates_per_block(trial.n_patients)
+    for first in range(begin, n_replicates, size):
+        yield Block(seed=seed, number=first // size, n_replicates=min(size, n_replicates - first))
+
+
+def is_block_of(trial: Trial, n_replicates: int, block: Block) -> bool:
+    """Return whether a block is one of those that hold `n_replicates` replicates of a trial."""
+    size = replicates_per_block(trial.n_patients)
+    return 0 < block.n_replicates == min(size, n_replicates - block.number * size)
+
+
+def whole_blocks(trial: Trial, n_replicates: int) -> int:
+    """Return `n_replicates`, rounded up to whole blocks of a trial."""
+    size = replicates_per_block(trial.n_patients)
+    return -(-n_replicates // size) * size
+
+
+def tasks_of(
+    fingerprint: str, trial: Trial, blocks: Sequence[Block], *, per_task: int
+) -> Iterator[Task]:
+    """Yield the blocks of a trial, `per_task` at a time."""
+    for begin in range(0, len(blocks), per_task):
+        chosen = tuple(blocks[begin : begin + per_task])
+        yield Task(fingerprint=fingerprint, trial=trial, blocks=chosen)
+
+
+@cache
+def _keep_freed_memory() -> None:
+    """Make the C library keep the memory of freed arrays in the process.
+
+    SPEED: it hands arrays above a limit back to the system and has to fetch them again,
+    page by page; freeing one large array lifts that limit to its size, at most 32 MB
+    (benchmarks/cases.py: a third more trials a second).
+    """
+    np.empty(31 * 2**20, dtype=np.uint8)
+
+
+def work(task: Task) -> Done:
+    """Simulate the blocks of a task."""
+    _keep_freed_memory()
+    begin = time.perf_counter()
+    tallies = tuple(simulate_block(task.trial, block) for block in task.blocks)
+    return Done(
+        fingerprint=task.fingerprint,
+        blocks=task.blocks,
+        tallies=tallies,
+        seconds=time.perf_counter() - begin,
+        worker=os.getpid(),
+    )
