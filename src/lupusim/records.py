@@ -18,6 +18,8 @@ from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
 if TYPE_CHECKING:
     import pandas as pd
 
+_ROUNDING = 1e-9  # years, a thirtieth of a second
+
 Rows = IntArray | slice
 """Which patients: positions in the recorders' arrays."""
 
@@ -90,8 +92,12 @@ class Observation:
 
     @property
     def seen_until(self) -> FloatArray:
-        """Study time (years) up to which each patient is seen; below 0 if not yet enrolled."""
-        return np.minimum(self.watched_until, self.cutoff[:, None] - self.enrollment_time)
+        """Study time (years) up to which each patient is seen; below 0 if not yet enrolled.
+
+        What happens at the very cutoff is seen, also after rounding.
+        """
+        reached = (self.cutoff + _ROUNDING)[:, None] - self.enrollment_time
+        return np.minimum(self.watched_until, reached, out=reached)
 
 
 class Recorder(Protocol):

@@ -33,6 +33,11 @@ class BinaryOutcome:
     included: BoolArray
     arm: StateArray
 
+    @property
+    def information(self) -> FloatArray:
+        """Patients in the analysis, shape (n_replicates,)."""
+        return np.asarray(np.count_nonzero(self.included, axis=1), dtype=float)
+
     def counts(self, arm: int) -> tuple[FloatArray, FloatArray]:
         """Return responders and patients of an arm, shape (n_replicates,) each."""
         members = self.included & (self.arm == arm)
@@ -58,6 +63,11 @@ class SurvivalOutcome:
     time: FloatArray
     event: BoolArray
     arm: StateArray
+
+    @property
+    def information(self) -> FloatArray:
+        """Events in the analysis, shape (n_replicates,)."""
+        return np.asarray(np.count_nonzero(self.event, axis=1), dtype=float)
 
     def counts(self, arm: int) -> tuple[FloatArray, FloatArray]:
         """Return events and years at risk of an arm, shape (n_replicates,) each."""

@@ -81,7 +81,17 @@ def simulate(
         Whom to tell.
     rng : numpy.random.Generator
         The stream reserved for this cohort.
+
+    Raises
+    ------
+    ValueError
+        If the horizon is infinite and some history would never end.
     """
+    if np.isinf(horizon) and not model.every_history_ends:
+        raise ValueError(
+            f"horizon={horizon!r} would never be reached in {model.name!r}: "
+            "some states lead to no end. Give a number of years"
+        )
     ways = _ways_out(model)
     front = _enroll(model, cohort, recorders, rng)
     while front:

@@ -106,6 +106,18 @@ class MultiStateModel:
         """Return the position of a state in :attr:`states`."""
         return self.states.index(state)
 
+    @property
+    def every_history_ends(self) -> bool:
+        """Whether from every state a way leads to a state that nobody leaves."""
+        ending = {state for state in self.states if not self.outgoing(state)}
+        while new := {
+            t.from_state
+            for t in self.transitions
+            if t.to_state in ending and t.from_state not in ending
+        }:
+            ending |= new
+        return ending == set(self.states)
+
     def outgoing(self, state: str) -> tuple[int, ...]:
         """Return the positions in :attr:`transitions` of the ways out of a state."""
         return tuple(k for k, t in enumerate(self.transitions) if t.from_state == state)

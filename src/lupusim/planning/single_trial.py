@@ -12,8 +12,8 @@ import numpy as np
 from lupusim.analysis.endpoints import SurvivalOutcome
 from lupusim.arrays import FloatArray
 from lupusim.engines import named_engine
-from lupusim.planning.blocks import cut
 from lupusim.planning.generation import LONGEST_FOLLOW_UP, Block, Generated, generate
+from lupusim.planning.observing import cut
 from lupusim.planning.scenario import Scenario
 from lupusim.records import (
     FirstEntry,
@@ -137,7 +137,7 @@ def simulate_trial(
     death = FirstEntry(absorbing, trial.n_patients)
     listeners: list[Recorder] = [log, states, death]
     generated = generate(trial, block, engine=named_engine(engine), listeners=listeners)
-    observation = cut(trial, generated)
+    observation = cut(generated, trial.cutoff)
     clinic = _Clinic(trial, generated, observation, death.time)
     weight = trial.population.draw_weight(trial.n_patients, rng=block.stream("weight"))
     horizon = min(trial.follow_up, LONGEST_FOLLOW_UP)

@@ -47,13 +47,34 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
         if name.split(": ")[-1].startswith(("response_", "events_", "event_rate_")):
             spread = f", sd {tally.standard_deviation(name):.2g}" if trial.analysis is None else ""
             yield _described(name), rounded(tally.mean(name)) + spread
-    years = tally.mean("duration")
-    months = Mean(value=years.value * _MONTHS, mcse=years.mcse * _MONTHS)
-    yield "duration from the first site's opening, months", rounded(months)
+    yield "duration from the first site's opening, months", _months(tally.mean("duration"))
+    yield from _look_rows(point)
     screened = trial.n_patients * trial.enrollment.screened_per_patient
     if screened > trial.n_patients:
         yield "patients screened, expected", f"{screened:.0f}"
     yield from _warnings(point)
+
+
+def _months(years: Mean) -> str:
+    return rounded(Mean(value=years.value * _MONTHS, mcse=years.mcse * _MONTHS))
+
+
+def _look_rows(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield what the looks of a sequential design did; nothing for a fixed one."""
+    tally, n_looks = point.tally, len(point.trial.looks)
+    if n_looks == 1:
+        return
+    yield "patients enrolled when it stops", rounded(tally.mean("n_enrolled"))
+    for number in range(1, n_looks + 1):
+        name = f"look_{number}"
+        at_last = number == n_looks
+        yield f"look {number}, month", _months(tally.mean(f"{name}_time"))
+        yield f"look {number}, information fraction", rounded(tally.mean(f"{name}_information"))
+        success = "succeeds" if at_last else "stops for efficacy"
+        yield f"look {number}, {success}", rounded(tally.mean(f"{name}_efficacy"))
+        failure = "fails" if at_last else "stops for futility"
+        yield f"look {number}, {failure}", rounded(tally.mean(f"{name}_futility"))
+    yield "flip-flops (early success, failure at the end)", rounded(tally.mean("flip_flop"))
 
 
 def _sizes(trial: Trial) -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from lupusim.model.checks import probability_problems
@@ -17,11 +16,7 @@ from lupusim.scenario.reading import (
     Text,
 )
 from lupusim.trial import (
-    AfterLastPatient,
     Allocation,
-    AtCalendarTime,
-    AtEvents,
-    Cutoff,
     Dropout,
     Enrollment,
     PermutedBlocks,
@@ -119,49 +114,3 @@ def read_dropout(top: Section) -> Dropout:
     per_year = section.read("per_year", Number(at_least=0))
     by_state = section.read("by_state", MappingOf(Number(at_least=0)), {})
     return section.build(lambda: Dropout(per_year=per_year, by_state=by_state)) or Dropout()
-
-
-def read_cutoff(top: Section, follow_up: float) -> Cutoff:
-    """Return when the data are cut: after the last patient's follow-up unless a look says so."""
-    last = AfterLastPatient(follow_up=follow_up if 0 < follow_up < math.inf else 1.0)
-    looks = top.sections("looks")
-    for extra in looks[1:]:
-        fault = "a second look is not built yet: one look, at the end"
-        extra.place.report(fault, "Keep one look.")
-    if not looks:
-        return last
-    for name in ("efficacy", "futility"):
-        looks[0].refuse(name, "stopping bounds are not built yet", "Remove them.")
-    when = looks[0].section("when")
-    looks[0].finish()
-    return _read_when(when, last)
-
-
-def _read_when(when: Section, last: Cutoff) -> Cutoff:
-    kinds: dict[str, Callable[[str], Cutoff]] = {
-        "events": lambda n: AtEvents(events=when.read(n, Integer(at_least=1))),
-        "calendar_time": lambda n: AtCalendarTime(time=_finite(when, n)),
-        "last_patient": lambda n: AfterLastPatient(follow_up=_finite(when, n)),
-        "information": lambda n: _everything(when, n, last),
-    }
-    given = [name for name in kinds if when.has(name)]
-    when.finish()
-    if len(given) != 1:
-        if when.place.is_sound:
-            fix = f"Give one of {', '.join(kinds)}."
-            when.place.report(f"{len(given)} ways are given to time the look", fix)
-        return last
-    return kinds[given[0]](given[0])
-
-
-def _finite(when: Section, name: str) -> float:
-    """Return years above 0; 1 stands in for what cannot be read."""
-    years = when.read(name, Duration(above=0))
-    return years if years > 0 else 1.0
-
-
-def _everything(when: Section, name: str, last: Cutoff) -> Cutoff:
-    if when.read(name, Number(above=0, at_most=1)) < 1:
-        fault = "an interim look is not built yet"
-        when.place.child(name).report(fault, "Give 1: every patient followed to the end.")
-    return last

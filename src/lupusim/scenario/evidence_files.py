@@ -40,7 +40,7 @@ _STATES = ListOf(Text(), at_least=1)
 _HOW_KNOWN = Choice(
     {how: how for how in ("read", "read (derived)", "read (third party)", "assumption")}
 )
-_COHORT = Choice({how: how for how in ("one cohort", "separate patients")})
+_COHORT = Choice({how: how for how in ("one cohort", "conditional", "separate patients")})
 
 
 def load_study(name_or_path: str | Path) -> Study:

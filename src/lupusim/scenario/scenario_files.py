@@ -27,9 +27,16 @@ a unit (``52 weeks``); every mapping may say its ``source``.
                     survival; ``name``; ``better`` more or fewer
 ``analysis``        ``test`` *, ``alpha`` 0.025, ``sided`` 1, ``stratify_by``; left out where
                     one arm only estimates
-``looks``           one: ``when`` * {``events``: number}, {``calendar_time``: duration since the
-                    first site opened}, {``last_patient``: follow-up of the last patient} or
-                    {``information``: 1}, everybody followed to the end: the default
+``looks``           list, the final look last (default: one, everybody followed to the end);
+                    each has ``when`` * {``events``: number}, {``calendar_time``: duration since
+                    the first site opened}, {``last_patient``: follow-up of the last patient},
+                    {``patients``: number, ``followed``: duration}, {``information``: fraction of
+                    the final look's}, or {``all``: [...]}, {``any``: [...]} of these;
+                    ``efficacy`` {``spending``: obrien_fleming, pocock, hwang_shih_decani with
+                    ``gamma``, kim_demets with ``rho``}, {``haybittle_peto``: z} or
+                    {``wang_tsiatis``: delta}, the same at every look that has one;
+                    ``futility`` {``spending``, ``beta`` 0.1, ``binding`` false} or
+                    {``z``, ``binding`` false}
 ``sample_size`` *   patients in all
 ``vary``            {path of a single value: list of values to try}, a design point for each
                     combination; an item of a list is named or counted from 0:
@@ -54,11 +61,11 @@ from lupusim.planning.scenario import DesignPoint, Scenario
 from lupusim.scenario.arms import Models, ReadArms, read_arms
 from lupusim.scenario.conduct import (
     read_allocation,
-    read_cutoff,
     read_dropout,
     read_enrollment,
     read_population,
 )
+from lupusim.scenario.looks import Question, read_looks
 from lupusim.scenario.model_files import read_schema
 from lupusim.scenario.packaged import find_packaged
 from lupusim.scenario.questions import read_analysis, read_endpoints
@@ -219,9 +226,14 @@ def _read_design(top: Section, models: Models) -> _Design:
     follow_up = top.read("follow_up", Duration(above=0), math.inf)
     primary, secondary = read_endpoints(top, model)
     allocation, stratify_by = read_allocation(top)
+    n_patients = top.read("sample_size", Integer(at_least=1, at_most=1_000_000))
+    analysis = read_analysis(top, primary)
+    question = Question(
+        primary=primary, n_patients=n_patients, follow_up=follow_up, analysis=analysis
+    )
     parts: dict[str, Any] = {
         "arms": read.arms,
-        "n_patients": top.read("sample_size", Integer(at_least=1, at_most=1_000_000)),
+        "n_patients": n_patients,
         "population": read_population(top),
         "enrollment": read_enrollment(top),
         "allocation": allocation,
@@ -231,8 +243,8 @@ def _read_design(top: Section, models: Models) -> _Design:
         "dropout": read_dropout(top),
         "primary": primary,
         "secondary": secondary,
-        "analysis": read_analysis(top, primary),
-        "cutoff": read_cutoff(top, follow_up),
+        "analysis": analysis,
+        **read_looks(top, question),
     }
     return _Design(arms=read, parts=parts)
 

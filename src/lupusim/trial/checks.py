@@ -186,7 +186,7 @@ def _analysis_problems(trial: Trial) -> Iterator[Problem]:
 
 
 def _look_problems(trial: Trial) -> Iterator[Problem]:
-    for k, look in enumerate(trial.looks):
+    for k, look in enumerate((*trial.interims, trial.cutoff)):
         if isinstance(look, AtEvents) and isinstance(trial.primary, Responder):
             yield Problem(
                 key=f"looks.{k}.when.events",

@@ -333,9 +333,6 @@ def test_the_estimand_is_kept_as_words() -> None:
     [
         ({"intercurrent_events": {"rescue": {}}}, "intercurrent_events"),
         ({"supply": {}}, "supply"),
-        ({"looks": [{"when": {"information": 0.5}}]}, "looks.0.when.information"),
-        ({"looks": [{"when": {"events": 5}}, {"when": {"events": 9}}]}, "looks.1"),
-        ({"looks": [{"when": {"events": 5}, "efficacy": {}}]}, "looks.0.efficacy"),
     ],
 )
 def test_what_is_not_built_yet_is_never_ignored(changes: dict[str, Any], key: str) -> None:
@@ -393,7 +390,7 @@ def test_the_reference_of_the_formats_names_every_key_that_is_read(
             dropout={"per_year": 0},
             visits=["52 weeks"],
         )
-    not_built_yet = {"intercurrent_events", "supply", "efficacy", "futility"}
+    not_built_yet = {"intercurrent_events", "supply"}
     scenario_keys = asked - not_built_yet
     assert len(scenario_keys) > 50
     reference = f"{scenario_files.__doc__} {model_files.__doc__}"

@@ -1,0 +1,225 @@
+"""A scenario's looks: when the data are cut, and the bounds at which the trial stops."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lupusim.analysis.group_sequential import (
+    BetaSpending,
+    BySpending,
+    EfficacyAt,
+    EfficacyRule,
+    FutilityBounds,
+    HaybittlePeto,
+    HwangShihDeCani,
+    KimDeMets,
+    LanDeMetsOBrienFleming,
+    LanDeMetsPocock,
+    Spending,
+    WangTsiatis,
+)
+from lupusim.analysis.stopping import GroupSequential
+from lupusim.scenario.reading import Choice, Duration, Flag, Integer, Number, Section
+from lupusim.trial import (
+    AfterLastPatient,
+    AfterPatients,
+    Analysis,
+    AtCalendarTime,
+    AtEvents,
+    Cutoff,
+    Endpoint,
+    Responder,
+    WhenAll,
+    WhenAny,
+)
+
+_WAYS = ("events", "calendar_time", "last_patient", "patients", "information", "all", "any")
+_SPENDING = Choice(
+    {
+        "obrien_fleming": (LanDeMetsOBrienFleming, None),
+        "pocock": (LanDeMetsPocock, None),
+        "hwang_shih_decani": (HwangShihDeCani, "gamma"),
+        "kim_demets": (KimDeMets, "rho"),
+    }
+)
+_DEFAULT_RULE = BySpending(spending=LanDeMetsOBrienFleming())
+_EFFICACY: dict[str, Callable[[float], EfficacyRule]] = {
+    "spending": lambda _: _DEFAULT_RULE,
+    "haybittle_peto": lambda bound: HaybittlePeto(bound=bound),
+    "wang_tsiatis": lambda delta: WangTsiatis(delta=delta),
+}
+_ALL_INFORMATION = 1.0
+_DEFAULT_BETA = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the looks are about: the parts of the scenario that they depend on."""
+
+    primary: Endpoint
+    n_patients: int
+    follow_up: float
+    analysis: Analysis | None
+
+
+def read_looks(top: Section, question: Question) -> dict[str, Any]:
+    """Return the trial's `cutoff`, `interims` and `stopping`; stand-ins where unreadable."""
+    sections = top.sections("looks")
+    if not sections:
+        return {"cutoff": _end(question), "interims": (), "stopping": None}
+    final = _when(sections[-1].section("when"), question, None)
+    interims = tuple(_when(s.section("when"), question, final) for s in sections[:-1])
+    stopping = _stopping(sections, question.analysis)
+    for section in sections:
+        section.finish()
+    return {"cutoff": final, "interims": interims, "stopping": stopping}
+
+
+def _end(question: Question) -> Cutoff:
+    """Return the end of everybody's follow-up; 1 year stands in for what cannot be read."""
+    follow_up = question.follow_up
+    return AfterLastPatient(follow_up=follow_up if 0 < follow_up < math.inf else 1.0)
+
+
+def _when(when: Section, question: Question, final: Cutoff | None) -> Cutoff:
+    """Return when a look happens; `final` is the last look's cutoff, None for itself."""
+    readers: dict[str, Callable[[], Cutoff]] = {
+        "events": lambda: AtEvents(events=when.read("events", Integer(at_least=1))),
+        "calendar_time": lambda: AtCalendarTime(time=_years(when, "calendar_time")),
+        "last_patient": lambda: AfterLastPatient(follow_up=_years(when, "last_patient")),
+        "patients": lambda: _patients(when),
+        "information": lambda: _information(when, question, final),
+        "all": lambda: WhenAll(conditions=_conditions(when, "all", question, final)),
+        "any": lambda: WhenAny(conditions=_conditions(when, "any", question, final)),
+    }
+    given = [name for name in _WAYS if when.has(name)]
+    if len(given) == 1:
+        cutoff = readers[given[0]]()
+        when.finish()
+        return cutoff if when.place.is_sound else _end(question)
+    when.finish()
+    if when.place.is_sound:
+        fix = f"Give one of {', '.join(_WAYS)}."
+        when.place.report(f"{len(given)} ways are given to time the look", fix)
+    return _end(question)
+
+
+def _years(when: Section, name: str) -> float:
+    years = when.read(name, Duration(above=0))
+    return years if years > 0 else 1.0
+
+
+def _patients(when: Section) -> Cutoff:
+    patients = when.read("patients", Integer(at_least=1))
+    return AfterPatients(patients=patients, follow_up=when.read("followed", Duration(), 0.0))
+
+
+def _conditions(
+    when: Section, name: str, question: Question, final: Cutoff | None
+) -> tuple[Cutoff, ...]:
+    return tuple(_when(s, question, final) for s in when.sections(name, at_least=1))
+
+
+def _information(when: Section, question: Question, final: Cutoff | None) -> Cutoff:
+    """Return the time at which a fraction of the last look's information is there."""
+    fraction = when.read("information", Number(above=0, at_most=1))
+    if fraction == _ALL_INFORMATION:
+        return final or _end(question)
+    if isinstance(question.primary, Responder):
+        patients = max(1, math.ceil(fraction * question.n_patients))
+        return AfterPatients(patients=patients, follow_up=question.primary.at)
+    if isinstance(final, AtEvents):
+        return AtEvents(events=max(1, round(fraction * final.events)))
+    when.place.child("information").report(
+        "a fraction of the events needs a last look that waits for a number of events",
+        "Give the last look 'when: {events: ...}', or this one a number of events.",
+    )
+    return _end(question)
+
+
+def _stopping(sections: list[Section], analysis: Analysis | None) -> GroupSequential | None:
+    """Return the bounds of all looks; None where no look has any."""
+    efficacy = {k: _efficacy(s) for k, s in enumerate(sections, 1) if s.has("efficacy")}
+    futility = {k: s for k, s in enumerate(sections, 1) if s.has("futility")}
+    if not (efficacy or futility):
+        return None
+    rules = list(efficacy.values())
+    for k, rule in efficacy.items():
+        if rule != rules[0]:
+            sections[k - 1].place.child("efficacy").report(
+                "the bounds differ from those of an earlier look",
+                "Give the same rule at every look that has one.",
+            )
+    last = len(sections)
+    looks = sorted({*efficacy, last})
+    shared = rules[0] if rules else _DEFAULT_RULE
+    return GroupSequential(
+        alpha=analysis.alpha if analysis else 0.025,
+        sided=analysis.sided if analysis else 1,
+        efficacy=shared
+        if looks == list(range(1, last + 1))
+        else EfficacyAt(looks=looks, rule=shared),
+        futility=_futility(futility, last),
+    )
+
+
+def _efficacy(look: Section) -> EfficacyRule:
+    """Return the rule of one look's efficacy bound."""
+    section = look.section("efficacy")
+    given = [name for name in _EFFICACY if section.has(name)]
+    if len(given) != 1:
+        section.place.report("one rule is needed", f"Give one of {', '.join(_EFFICACY)}.")
+        return _DEFAULT_RULE
+    if given == ["spending"]:
+        return BySpending(spending=_spending(section))
+    number = section.read(given[0], Number())
+    make = _EFFICACY[given[0]]
+    return section.build(lambda: make(number)) or _DEFAULT_RULE
+
+
+def _spending(section: Section) -> Spending:
+    """Return a spending function; O'Brien and Fleming's stands in for what cannot be read."""
+    family, parameter = section.read("spending", _SPENDING)
+    if parameter is None:
+        return section.build(family) or LanDeMetsOBrienFleming()
+    number = section.read(parameter, Number())
+    return section.build(lambda: family(**{parameter: number})) or LanDeMetsOBrienFleming()
+
+
+def _futility(looks: Mapping[int, Section], last: int) -> BetaSpending | FutilityBounds | None:
+    """Return the rule of the futility bounds: all by spending, or all on the z scale."""
+    if not looks:
+        return None
+    sections = {k: look.section("futility") for k, look in looks.items()}
+    by_z = [section.has("z") for section in sections.values()]
+    binding = [section.read("binding", Flag(), False) for section in sections.values()]
+    if any(by_z) and not all(by_z):
+        place = next(iter(sections.values())).place
+        place.report("some looks give z, others spending", "Give the same kind at every look.")
+    if all(by_z):
+        bounds = [-math.inf] * (last - 1)
+        for k, section in sections.items():
+            z = section.read("z", Number())
+            if k == last:
+                fault = "the last look rejects or not: it has no futility bound of its own"
+                section.place.report(fault, "Remove it.")
+            else:
+                bounds[k - 1] = z
+        _finish(sections)
+        return FutilityBounds(z=tuple(bounds), binding=any(binding))
+    betas = [
+        section.read("beta", Number(above=0, below=1), _DEFAULT_BETA)
+        for section in sections.values()
+    ]
+    spendings = [_spending(section) for section in sections.values()]
+    return BetaSpending(
+        beta=betas[0], spending=spendings[0], binding=any(binding), looks=tuple(looks)
+    )
+
+
+def _finish(sections: Mapping[int, Section]) -> None:
+    for section in sections.values():
+        section.finish()

@@ -1,0 +1,184 @@
+"""Looks of a scenario: when they happen, their bounds, what is refused."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lupusim.analysis.group_sequential import (
+    BetaSpending,
+    BySpending,
+    EfficacyAt,
+    FutilityBounds,
+    HaybittlePeto,
+    HwangShihDeCani,
+    KimDeMets,
+    LanDeMetsOBrienFleming,
+    LanDeMetsPocock,
+    WangTsiatis,
+)
+from lupusim.analysis.stopping import GroupSequential
+from lupusim.errors import ScenarioError
+from lupusim.scenario import load_scenario, scenario_from_mapping
+from lupusim.scenario.yaml_file import parse_document
+from lupusim.trial import (
+    AfterLastPatient,
+    AfterPatients,
+    AtCalendarTime,
+    AtEvents,
+    Trial,
+    WhenAll,
+    WhenAny,
+)
+
+SURVIVAL = parse_document(load_scenario("survival_200_events").text, "s", ScenarioError).content
+RESPONSE = parse_document(load_scenario("phase2_remission_52w").text, "r", ScenarioError).content
+
+
+def trial(looks: list[dict[str, Any]], base: dict[str, Any] = SURVIVAL, **changes: Any) -> Trial:
+    content = {**base, "looks": looks, **changes}
+    content.pop("vary", None)
+    return scenario_from_mapping(content).points[0].trial
+
+
+def stopping(looks: list[dict[str, Any]], **changes: Any) -> GroupSequential:
+    rule = trial(looks, **changes).stopping
+    assert isinstance(rule, GroupSequential)
+    return rule
+
+
+def problems(looks: list[dict[str, Any]], base: dict[str, Any] = SURVIVAL) -> dict[str, str]:
+    with pytest.raises(ScenarioError) as caught:
+        trial(looks, base)
+    return {p.key: p.fault for p in caught.value.problems}
+
+
+FINAL = {"when": {"events": 200}}
+EFFICACY = {"efficacy": {"spending": "obrien_fleming"}}
+
+
+@pytest.mark.parametrize(
+    ("when", "cutoff"),
+    [
+        ({"events": 67}, AtEvents(events=67)),
+        ({"information": 0.5}, AtEvents(events=100)),
+        ({"calendar_time": "24 months"}, AtCalendarTime(time=2.0)),
+        ({"last_patient": "6 months"}, AfterLastPatient(follow_up=0.5)),
+        ({"patients": 40}, AfterPatients(patients=40)),
+        ({"patients": 40, "followed": "1 year"}, AfterPatients(patients=40, follow_up=1.0)),
+        (
+            {"all": [{"events": 50}, {"calendar_time": "1 year"}]},
+            WhenAll(conditions=(AtEvents(events=50), AtCalendarTime(time=1.0))),
+        ),
+        (
+            {"any": [{"events": 50}, {"patients": 9}]},
+            WhenAny(conditions=(AtEvents(events=50), AfterPatients(patients=9))),
+        ),
+    ],
+)
+def test_a_look_can_be_timed_by_every_clock(when: dict[str, Any], cutoff: object) -> None:
+    assert trial([{"when": when, **EFFICACY}, FINAL]).interims == (cutoff,)
+
+
+def test_information_of_a_response_counts_patients_whose_visit_is_due() -> None:
+    looks = [{"when": {"information": 0.5}, **EFFICACY}, {"when": {"information": 1.0}}]
+    design = trial(looks, RESPONSE, sample_size=61)
+    assert design.interims == (AfterPatients(patients=31, follow_up=design.primary.at),)
+    assert design.cutoff == AfterLastPatient(follow_up=design.follow_up)
+
+
+@pytest.mark.parametrize(
+    ("efficacy", "rule"),
+    [
+        ({"spending": "obrien_fleming"}, BySpending(spending=LanDeMetsOBrienFleming())),
+        ({"spending": "pocock"}, BySpending(spending=LanDeMetsPocock())),
+        (
+            {"spending": "hwang_shih_decani", "gamma": -4},
+            BySpending(spending=HwangShihDeCani(gamma=-4.0)),
+        ),
+        ({"spending": "kim_demets", "rho": 3}, BySpending(spending=KimDeMets(rho=3.0))),
+        ({"haybittle_peto": 3}, HaybittlePeto(bound=3.0)),
+        ({"wang_tsiatis": 0.25}, WangTsiatis(delta=0.25)),
+    ],
+)
+def test_every_efficacy_rule_can_be_named(efficacy: dict[str, Any], rule: object) -> None:
+    looks = [{"when": {"events": 100}, "efficacy": efficacy}, {**FINAL, "efficacy": efficacy}]
+    assert stopping(looks).efficacy == rule
+
+
+def test_a_look_without_efficacy_has_no_efficacy_bound() -> None:
+    looks = [
+        {"when": {"events": 50}, "futility": {"z": 0.0}},
+        {"when": {"events": 100}, **EFFICACY},
+        FINAL,
+    ]
+    rule = stopping(looks)
+    assert isinstance(rule.efficacy, EfficacyAt)
+    assert rule.efficacy.looks == [2, 3]
+    assert rule.futility == FutilityBounds(z=(0.0, -math.inf))
+    efficacy, futility = rule.bounds(np.array([[0.25, 0.5, 1.0]]))
+    assert np.isinf(efficacy[0, 0])
+    assert futility[0, 0] == 0.0
+
+
+def test_futility_by_spending_is_not_binding_unless_it_says_so() -> None:
+    futility = {"futility": {"spending": "pocock", "beta": 0.2}}
+    rule = stopping([{"when": {"events": 100}, **EFFICACY, **futility}, FINAL])
+    assert rule.futility == BetaSpending(beta=0.2, spending=LanDeMetsPocock(), looks=(1,))
+
+
+def test_alpha_and_sides_are_those_of_the_analysis() -> None:
+    analysis = {"test": "logrank", "alpha": 0.05, "sided": 2}
+    rule = stopping([{"when": {"events": 100}, **EFFICACY}, FINAL], analysis=analysis)
+    assert (rule.alpha, rule.sided) == (0.05, 2)
+
+
+@pytest.mark.parametrize(
+    ("looks", "key", "words"),
+    [
+        ([{"when": {}}], "looks.0.when", "0 ways"),
+        ([{"when": {"events": 9, "patients": 9}}], "looks.0.when", "2 ways"),
+        ([{"when": {"events": 50}}, FINAL], "looks", "no analysis with bounds"),
+        (
+            [{"when": {"events": 50}, "efficacy": {}}, FINAL],
+            "looks.0.efficacy",
+            "one rule is needed",
+        ),
+        (
+            [{"when": {"events": 50}, **EFFICACY}, {**FINAL, "efficacy": {"spending": "pocock"}}],
+            "looks.1.efficacy",
+            "differ from those of an earlier look",
+        ),
+        (
+            [{"when": {"events": 50}, **EFFICACY}, {**FINAL, "futility": {"z": 1.0}}],
+            "looks.1.futility",
+            "no futility bound of its own",
+        ),
+        (
+            [
+                {"when": {"events": 50}, "futility": {"z": 0.0}},
+                {"when": {"events": 99}, "futility": {"spending": "pocock"}},
+                FINAL,
+            ],
+            "looks.0.futility",
+            "others spending",
+        ),
+        (
+            [{"when": {"information": 0.5}, **EFFICACY}, {"when": {"calendar_time": "3 years"}}],
+            "looks.0.when.information",
+            "waits for a number of events",
+        ),
+        (
+            [{"when": {"events": 50}, "efficacy": {"spending": "obrian_fleming"}}, FINAL],
+            "looks.0.efficacy.spending",
+            "obrian_fleming",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(looks: list[dict[str, Any]], key: str, words: str) -> None:
+    found = problems(looks)
+    assert key in found, found
+    assert words in found[key]
