@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lupusim import cli_run
+from lupusim.cli_options import (
+    INPUT_IS_WRONG,
+    INTERRUPTED,
+    Format,
+    FormatOption,
+    ScenarioArgument,
+    SeedOption,
+)
+
 if TYPE_CHECKING:
     import pandas as pd
-
-    from lupusim.planning.run import Listener, RunResult
-    from lupusim.planning.scenario import Scenario
 
 app = typer.Typer(
     help="Design trials of mesenchymal stem cells in refractory lupus.",
@@ -25,33 +30,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-_INPUT_IS_WRONG = 2
-_INTERRUPTED = 130
-
-
-class Format(StrEnum):
-    """How results are printed."""
-
-    table = "table"
-    json = "json"
-    csv = "csv"
-
 
 class EngineName(StrEnum):
     """Which engine follows the patients."""
 
     events = "events"
     vector = "vector"
-
-
-ScenarioArgument = Annotated[
-    str, typer.Argument(metavar="SCENARIO", help="A scenario file or packaged name.")
-]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
-SeedOption = Annotated[int | None, typer.Option(min=0, help="Default: the scenario's own.")]
-OutOption = Annotated[
-    Path | None, typer.Option("--out", help="Also write the result into this folder.")
-]
 
 
 def main() -> None:
@@ -62,93 +46,17 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
     except (LupusimError, ValueError) as error:
         print(error, file=sys.stderr)
-        sys.exit(_INPUT_IS_WRONG)
+        sys.exit(INPUT_IS_WRONG)
     except OSError as error:
         print(f"{error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)
 
 
-@app.command()
-def run(
-    scenario: ScenarioArgument,
-    replicates: Annotated[
-        int | None, typer.Option(min=1, help="Simulated trials per design.")
-    ] = None,
-    seed: SeedOption = None,
-    jobs: Annotated[int, typer.Option(help="Processes; -1 for one per core.")] = -1,
-    out: OutOption = None,
-    format: FormatOption = Format.table,
-) -> None:
-    """Simulate a scenario: power, type I error and the rest, each with its standard error."""
-    from lupusim.planning.run import run as simulate
-    from lupusim.scenario import load_scenario
-
-    loaded = load_scenario(scenario)
-    with _progress(loaded) as listener:
-        result = simulate(loaded, replicates, seed=seed, n_jobs=jobs, listener=listener)
-    _print_run(result, format)
-    if out is not None:
-        _write_run(result, out)
-
-
-def _print_run(result: RunResult, format: Format) -> None:
-    if format is Format.json:
-        print(json.dumps(result.to_json(), indent=2))
-    elif format is Format.csv:
-        print(result.operating_characteristics.to_csv(index=False), end="")
-    else:
-        from rich.console import Console
-
-        from lupusim.report.operating import run_report
-
-        Console(width=None if sys.stdout.isatty() else 140).print(run_report(result))
-
-
-def _write_run(result: RunResult, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "scenario.yaml").write_text(result.scenario.text, encoding="utf-8")
-    (folder / "result.json").write_text(json.dumps(result.to_json(), indent=2), encoding="utf-8")
-    result.operating_characteristics.to_csv(folder / "summary.csv", index=False)
-    print(f"written to {folder}", file=sys.stderr)
-
-
-@contextmanager
-def _progress(scenario: Scenario) -> Iterator[Listener | None]:
-    """Show a bar with the running power on a terminal's standard error; nothing in a pipe."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    from lupusim.planning.run import Progress as State
-    from lupusim.report.numbers import rounded
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(scenario.name)
-
-        def show(state: State) -> None:
-            power = f", power {rounded(state.power)}" if state.power else ""
-            bar.update(
-                task, total=state.total, completed=state.done, description=scenario.name + power
-            )
-
-        yield show
+app.command()(cli_run.run)
+app.command()(cli_run.merge)
 
 
 @app.command()

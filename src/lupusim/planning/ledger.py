@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from lupusim.errors import LupusimError
-from lupusim.planning.fingerprint import code_fingerprint, versions
+from lupusim.planning.fingerprint import code_fingerprint, trial_fingerprint, versions
 from lupusim.planning.generation import Block
 from lupusim.planning.scenario import Scenario
 from lupusim.planning.tally import Tally
@@ -105,6 +106,26 @@ class Ledger:
         with self._told():
             self._connection = _connect(self.path)
 
+    @classmethod
+    def reading(cls, folder: Path) -> Ledger:
+        """Open the ledger of a folder that holds one, also where nothing may be written.
+
+        Raises
+        ------
+        LedgerError
+            If the folder holds no run.
+        """
+        if not (folder / FILE_NAME).is_file():
+            raise LedgerError(f"{folder} holds no run: there is no {FILE_NAME} in it")
+        if os.access(folder, os.W_OK):
+            return cls(folder, existing=Existing.RESUME)
+        ledger = cls.__new__(cls)
+        ledger.folder, ledger.path = folder, folder / FILE_NAME
+        location = f"{ledger.path.resolve().as_uri()}?immutable=1"
+        with ledger._told():
+            ledger._connection = sqlite3.connect(location, uri=True)
+        return ledger
+
     def __enter__(self) -> Self:
         return self
 
@@ -129,8 +150,6 @@ class Ledger:
             If the ledger was written with another seed, version or code, or for a scenario
             that shares no design with this one.
         """
-        from lupusim.planning.fingerprint import trial_fingerprint
-
         designs = {trial_fingerprint(point.trial): point for point in scenario.points}
         with self._told(), self._connection as connection:
             self._check(identity(seed), list(designs))
@@ -218,13 +237,25 @@ class Ledger:
         LedgerError
             If both hold the same block with different sums.
         """
-        query = "SELECT trial, number, n_replicates, sums, seconds, finished FROM blocks"
         with self._told(), self._connection as connection:
             before = connection.total_changes
-            for row in other._connection.execute(query):
+            for row in other._rows("blocks"):
                 self._refuse_contradiction(row, other.folder)
                 connection.execute("INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?, ?, ?)", row)
-            return connection.total_changes - before
+            new = connection.total_changes - before
+            connection.executemany(
+                "INSERT OR IGNORE INTO about VALUES (?, ?)", other._rows("about")
+            )
+            connection.executemany(
+                "INSERT OR IGNORE INTO designs VALUES (?, ?, ?)", other._rows("designs")
+            )
+            connection.executemany(
+                "INSERT INTO scenarios VALUES (?, ?, ?, ?, ?, ?)", other._rows("scenarios")
+            )
+            return new
+
+    def _rows(self, table: str) -> Iterator[tuple[object, ...]]:
+        yield from self._connection.execute(f"SELECT * FROM {table}")
 
     def _refuse_contradiction(self, row: tuple[object, ...], folder: Path) -> None:
         query = "SELECT sums FROM blocks WHERE trial = ? AND number = ? AND n_replicates = ?"

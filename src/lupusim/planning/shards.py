@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lupusim.planning.generation import Block
-from lupusim.planning.ledger import Asked, Existing, Ledger, LedgerError
+from lupusim.planning.ledger import FILE_NAME, Asked, Existing, Ledger, LedgerError
 
 
 class Share(Protocol):
@@ -70,47 +70,47 @@ class Shard:
         return block.number % self.count == self.number - 1
 
 
-def merge(folders: Sequence[Path], ledger: Ledger) -> Asked:
-    """Copy the finished blocks of several run folders into one ledger.
+def merge(folders: Sequence[Path], out: Path) -> tuple[Asked, int]:
+    """Copy the finished blocks of several run folders into one.
 
     Parameters
     ----------
     folders : sequence of Path
         Folders of runs of the same scenario with the same seed, versions and replicates.
-    ledger : Ledger
-        Where to; empty.
+    out : Path
+        Made if need be; it may hold some parts of the same run already.
 
     Returns
     -------
-    Asked
+    asked : Asked
         What all of them were asked for.
+    seed : int
+        Their seed.
 
     Raises
     ------
     LedgerError
         If a folder holds no run, or they are not parts of one run; nothing is merged then.
     """
-    first: tuple[dict[str, str], Asked] | None = None
-    for folder in folders:
-        with _opened(folder) as shard:
-            about, asked = shard.about(), shard.asked()
-            if not asked:
-                raise LedgerError(f"{folder} holds no run")
-            first = first or (about, asked[-1])
-            _refuse_stranger(folder, (about, asked[-1]), first)
-    if first is None:
-        raise LedgerError("no folder to merge was given")
-    for folder in folders:
-        with _opened(folder) as shard:
-            ledger.copy(shard)
-    return first[1]
+    parts = [_identity(folder) for folder in folders]
+    if (out / FILE_NAME).exists():
+        parts.append(_identity(out))
+    for folder, part in zip([*folders, out], parts, strict=False):
+        _refuse_stranger(folder, part, parts[0])
+    with Ledger(out, existing=Existing.RESUME) as ledger:
+        for folder in folders:
+            with Ledger.reading(folder) as shard:
+                ledger.copy(shard)
+    about, asked = parts[0]
+    return asked, int(about["seed"])
 
 
-def _opened(folder: Path) -> Ledger:
-    probe = folder / "ledger.sqlite"
-    if not probe.is_file():
-        raise LedgerError(f"{folder} holds no run: there is no {probe.name} in it")
-    return Ledger(folder, existing=Existing.RESUME)
+def _identity(folder: Path) -> tuple[dict[str, str], Asked]:
+    with Ledger.reading(folder) as shard:
+        about, asked = shard.about(), shard.asked()
+    if not asked:
+        raise LedgerError(f"{folder} holds no run")
+    return about, asked[-1]
 
 
 def _refuse_stranger(

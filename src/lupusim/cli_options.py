@@ -1,0 +1,33 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+INPUT_IS_WRONG = 2
+INTERRUPTED = 130
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+ScenarioArgument = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="A scenario file or packaged name.")
+]
+FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
+SeedOption = Annotated[int | None, typer.Option(min=0, help="Default: the scenario's own.")]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", help="Folder for the result, and for finished work: what is in it is never lost."
+    ),
+]
