@@ -1,0 +1,137 @@
+"""Power against size: a straight line on the probit scale, and where it crosses a target."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+
+NORMAL = NormalDist()
+_CONFIDENCE = 1.959963984540054
+_STEPS = 30
+_PRIOR_SD = 0.5  # of the slope, relative to that of a test whose z grows with the root of n
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Simulated trials of one size.
+
+    Parameters
+    ----------
+    size, n_replicates, n_rejected : int
+        Size, trials, and trials with a significant test.
+    """
+
+    size: int
+    n_replicates: int
+    n_rejected: int
+
+    @property
+    def probit(self) -> float:
+        """Probit of the power, kept finite by half a trial of each kind."""
+        return NORMAL.inv_cdf((self.n_rejected + 0.5) / (self.n_replicates + 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerLine:
+    r"""Power near the target: :math:`\Phi(a + b(\sqrt n - c))`.
+
+    Parameters
+    ----------
+    center : float
+        c, the root of a size near the target.
+    coefficients : (2,) array
+        a and b.
+    covariance : (2, 2) array
+        Of a and b, enlarged where the sizes scatter more than replicates do: the power of
+        discrete tests goes up and down like a saw.
+    """
+
+    center: float
+    coefficients: FloatArray
+    covariance: FloatArray
+
+    def size_at(self, probit: float) -> float:
+        """Return where the line crosses a probit of power."""
+        intercept, slope = self.coefficients
+        root = self.center + (probit - intercept) / slope
+        return float(max(root, 0.0) ** 2)
+
+    def interval(self, probit: float) -> tuple[float, float]:
+        """Return the sizes that the line's 95 % confidence band does not exclude.
+
+        Fieller's limits: where (a + b s - probit)^2 is 3.84 times its variance.
+        """
+        (intercept, slope), cov = self.coefficients, _CONFIDENCE**2 * self.covariance
+        distance = intercept - probit
+        curvature = slope**2 - cov[1, 1]
+        half_slope = distance * slope - cov[0, 1]
+        constant = distance**2 - cov[0, 0]
+        root = math.sqrt(max(half_slope**2 - curvature * constant, 0.0))
+        low, high = sorted(((-half_slope - root) / curvature, (-half_slope + root) / curvature))
+        if curvature <= 0:  # the slope is not told apart from 0
+            return 0.0, math.inf
+        return max(self.center + low, 0.0) ** 2, max(self.center + high, 0.0) ** 2
+
+
+def fit_line(batches: Sequence[Batch], *, near: float, probit: float, alpha: float) -> PowerLine:
+    """Return the line through the powers of some sizes, by maximum likelihood.
+
+    Fisher scoring of a probit regression of rejections on the root of the size. The slope
+    has a weak normal prior at what it is if the test statistic grows with the root of the
+    size from level `alpha` (one-sided) to the target, which keeps early fits sensible.
+
+    Parameters
+    ----------
+    batches : sequence of Batch
+        Independent batches, at least one.
+    near : float
+        A size near the target, above 0.
+    probit : float
+        Probit of the target power.
+    alpha : float
+        Power at size 0, if the line were straight from there.
+    """
+    size, n, rejected = np.array([(b.size, b.n_replicates, b.n_rejected) for b in batches]).T
+    center = math.sqrt(near)
+    regressors = np.stack([np.ones(size.size), np.sqrt(size) - center])
+    expected_slope = (probit - NORMAL.inv_cdf(alpha)) / center
+    precision = np.diag([0.0, (_PRIOR_SD * expected_slope) ** -2])
+    coefficients = np.array([probit, expected_slope])
+    prior = coefficients.copy()
+    for _ in range(_STEPS):
+        probability, weight, score = _working(coefficients @ regressors, n, rejected)
+        information = (regressors * weight) @ regressors.T + precision
+        gradient = regressors @ score - precision @ (coefficients - prior)
+        step = np.linalg.solve(information, gradient)
+        coefficients = coefficients + np.clip(step, -1.0, 1.0)
+        if np.abs(step).max() < 1e-10:
+            break
+    scatter = ((rejected - n * probability) ** 2 / (n * probability * (1 - probability))).sum()
+    covariance = _excess(float(scatter), size.size - 2) * np.linalg.inv(information)
+    return PowerLine(center=center, coefficients=coefficients, covariance=covariance)
+
+
+def _excess(scatter: float, freedom: int) -> float:
+    """Return by how much sizes scatter more than replicates do; 1 if chance explains it."""
+    chance = freedom + 2 * math.sqrt(2 * max(freedom, 0))
+    return scatter / freedom if freedom > 0 and scatter > chance else 1.0
+
+
+def _working(
+    probit: FloatArray, n: FloatArray, rejected: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return fitted powers, Fisher weights and scores of a probit regression."""
+    from scipy.special import ndtr
+
+    probability = np.clip(ndtr(probit), 1e-9, 1 - 1e-9)
+    density = np.exp(-(probit**2) / 2) / math.sqrt(2 * math.pi)
+    variance = probability * (1 - probability)
+    weight = n * density**2 / variance
+    score = density * (rejected - n * probability) / variance
+    return probability, weight, score

@@ -1,0 +1,425 @@
+"""The smallest trial that reaches a power, found by simulation, and confirmed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lupusim.errors import LupusimError
+from lupusim.planning.power_line import NORMAL, Batch, PowerLine, fit_line
+from lupusim.planning.replicates import Simulator, derived_seed, tested
+from lupusim.planning.scenario import Scenario
+from lupusim.planning.sizing import Sizing, only_design
+from lupusim.planning.tally import Mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CONFIDENCE = 1.959963984540054
+_PEEK = 500  # replicates of a size while the target is still being bracketed
+_MOST_PEEKS = 40
+_FARTHEST = 6.0  # the largest change of size from one peek to the next
+_CLOSE = 0.35  # probits from the target: near enough to start the fit
+_SPREAD = 0.12  # sizes of the fit lie within this share of the estimate
+_WINDOW = 0.30  # and earlier ones beyond this share are forgotten
+_SIZES_PER_ROUND = 4
+_FIRST_ROUND = 2_000
+_GROWTH = 4
+_FEWEST_TO_CONFIRM = 10_000
+_MOST_TO_CONFIRM = 50_000
+_MOST_CONFIRMATIONS = 6
+_CURVE = (0.4, 0.55, 0.7, 0.85, 1.0, 1.15, 1.35, 1.6)
+_CURVE_SHARE = 20  # a point of the curve has a twentieth of the replicates of the confirmation
+
+
+class PowerNotReachedError(LupusimError, ValueError):
+    """No size within the limit reaches the power; carries the power at the limit."""
+
+    def __init__(self, message: str, *, size: int, power: Mean) -> None:
+        self.size = size
+        self.power = power
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuilt, (str(self), self.size, self.power)
+
+
+def _rebuilt(message: str, size: int, power: Mean) -> PowerNotReachedError:
+    return PowerNotReachedError(message, size=size, power=power)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """How far and how precisely to look for a size.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the search; the confirmation has streams of its own.
+    n_jobs : int
+        Processes; -1 for one per core. The same bits for any number.
+    max_patients : int
+        The largest trial to consider.
+    precision : float
+        Half the width of the 95 % interval, relative to the size; the search stops there,
+        or where the interval is one step of the allocation wide.
+    max_replicates : int
+        The most replicates that the search may spend; the interval says what they bought.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+    """
+
+    seed: int
+    n_jobs: int = 1
+    max_patients: int = 20_000
+    precision: float = 0.01
+    max_replicates: int = 400_000
+
+    def __post_init__(self) -> None:
+        if self.max_patients < 4:
+            raise ValueError(f"max_patients={self.max_patients!r} must be at least 4")
+        if not 0 < self.precision < 1:
+            raise ValueError(f"precision={self.precision!r} must lie between 0 and 1")
+        if self.max_replicates < _FIRST_ROUND:
+            raise ValueError(f"max_replicates={self.max_replicates!r} must be {_FIRST_ROUND} up")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleSize:
+    """The smallest trial that reaches a power.
+
+    Parameters
+    ----------
+    target : float
+        The power asked for.
+    n_patients : int
+        Patients in all arms together.
+    interval : (int, int)
+        95 % limits, for the Monte Carlo error of the search: the sizes at which the power
+        curve may cross the target.
+    confirmed : Mean
+        Power at the answer, in replicates the search has not seen.
+    duration : Mean
+        Years from the first site's opening to the data cutoff, at the answer.
+    curve : pandas.DataFrame
+        Columns `n_patients`, `power`, `power_mcse` (and `n_events` where the cutoff is at
+        events); all sizes but the answer on common random numbers.
+    sizing : Sizing
+        What grew, and the trial as it was given.
+    size : int
+        The answer in the unit of `sizing`: patients or events.
+    n_replicates, seed : int
+        Replicates spent in all, and the seed.
+    """
+
+    target: float
+    n_patients: int
+    interval: tuple[int, int]
+    confirmed: Mean
+    duration: Mean
+    curve: pd.DataFrame = field(repr=False)
+    sizing: Sizing = field(repr=False)
+    size: int
+    n_replicates: int
+    seed: int
+
+    @property
+    def power(self) -> float:
+        """Power at the answer, from the confirmation."""
+        return self.confirmed.value
+
+    @property
+    def power_mcse(self) -> float:
+        """Monte Carlo standard error of the power at the answer."""
+        return self.confirmed.mcse
+
+    @property
+    def n_events(self) -> int | None:
+        """Events at which the data are cut; None where the cutoff is another."""
+        return self.size if self.sizing.unit == "events" else None
+
+    @property
+    def reached(self) -> bool:
+        """Whether the confirmation does not speak against the target (2 standard errors)."""
+        return _holds(self.confirmed, self.target)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the answer as plain data; `n_events` only where the cutoff is at events."""
+        answer: dict[str, object] = {
+            "n_patients": self.n_patients,
+            "interval": list(self.interval),
+            "power": self.power,
+            "power_mcse": self.power_mcse,
+        }
+        return answer if self.n_events is None else {**answer, "n_events": self.n_events}
+
+
+def sample_size(
+    scenario: Scenario,
+    power: float = 0.9,
+    *,
+    seed: int | None = None,
+    n_jobs: int = 1,
+    max_patients: int = 20_000,
+    precision: float = 0.01,
+) -> SampleSize:
+    """Return the smallest number of patients with which a scenario's trial reaches a power.
+
+    Patients come in whole turns of the allocation ratio. Where the data are cut at a number
+    of events, events grow and patients in proportion (:class:`EventsInProportion`).
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Its design points may differ in size, and in nothing else.
+    power : float
+        Target, above the test's level and below 1.
+    seed : int or None
+        Default is the scenario's own.
+    n_jobs, max_patients, precision
+        See :class:`Search`.
+
+    Returns
+    -------
+    SampleSize
+        With the power at the answer from a fresh run, an interval, and the power curve.
+
+    Raises
+    ------
+    PowerNotReachedError
+        If no size up to `max_patients` reaches the power; it says the power there.
+    ValueError
+        If the scenario has no test or several designs, or a number is out of range.
+    """
+    search = Search(
+        seed=scenario.seed if seed is None else seed,
+        n_jobs=n_jobs,
+        max_patients=max_patients,
+        precision=precision,
+    )
+    return find_size(only_design(scenario), power, search=search)
+
+
+def find_size(sizing: Sizing, power: float, *, search: Search) -> SampleSize:
+    """Return the smallest size of a family of trials that reaches a power.
+
+    Three parts, each on replicates of its own. A bracket: few replicates of each size, the
+    next one where a test statistic that grows with the root of the size would reach the
+    target. A fit: batches spread closely around the running estimate, which a probit line
+    through all batches nearby renews, until its crossing is known precisely enough. Common
+    random numbers would not help here: what matters is the height of the line, not its
+    slope. A confirmation at the answer; where that falls short (discrete tests have
+    saw-toothed power), the size goes up and is confirmed afresh.
+
+    Parameters
+    ----------
+    sizing : Sizing
+        The trials to choose from.
+    power : float
+        Target.
+    search : Search
+        How far and how precisely to look.
+
+    Returns
+    -------
+    SampleSize
+        Whether the power is reached is decided up to Monte Carlo error.
+
+    Raises
+    ------
+    PowerNotReachedError
+        If no size within the limits reaches the power.
+    ValueError
+        If the trial has no test, or the power is not between its level and 1.
+
+    References
+    ----------
+    Wu (1985), *Journal of the American Statistical Association* 80:974: fits that choose
+    where to look next. Fieller (1954), *JRSS B* 16:175: the interval.
+    """
+    analysis = tested(sizing.trial)
+    if not analysis.alpha < power < 1:
+        raise ValueError(
+            f"power={power!r} must lie between the test's level, {analysis.alpha:g}, and 1"
+        )
+    hunt = _Hunt(sizing, power, search)
+    near = hunt.bracket()
+    line = hunt.fit(near)
+    return hunt.answer(line)
+
+
+def _holds(confirmed: Mean, target: float) -> bool:
+    return confirmed.value >= target - 2 * confirmed.mcse
+
+
+class _Hunt:
+    """A search under way."""
+
+    def __init__(self, sizing: Sizing, power: float, search: Search) -> None:
+        self.sizing, self.power, self.search = sizing, power, search
+        analysis = tested(sizing.trial)
+        self.probit = NORMAL.inv_cdf(power)
+        self.level = analysis.alpha / analysis.sided
+        self.simulator = Simulator(seed=search.seed, n_jobs=search.n_jobs)
+        self.batches: list[Batch] = []
+        self.largest = sizing.largest(search.max_patients)
+        if self.largest < sizing.smallest:
+            raise ValueError(
+                f"max_patients={search.max_patients!r} allows no trial: the smallest has "
+                f"{sizing.at(sizing.smallest).n_patients}"
+            )
+
+    def simulate(self, size: int, n_replicates: int) -> Batch:
+        """Simulate a size on fresh replicates and remember what was seen."""
+        tally = self.simulator.tally(self.sizing.at(size), n_replicates)
+        n, rejected, _ = tally.sums["reject"]
+        batch = Batch(size=size, n_replicates=n, n_rejected=round(rejected))
+        self.batches.append(batch)
+        return batch
+
+    def snapped(self, size: float) -> int:
+        """Return the smallest possible size that is at least this, or the largest of all."""
+        step = self.sizing.step
+        bounded = min(max(size, self.sizing.smallest), self.largest)
+        return min(math.ceil(bounded / step - 1e-9) * step, self.largest)
+
+    def bracket(self) -> float:
+        """Return a size whose power is near the target."""
+        low, high = 0.0, math.inf  # sizes with too little and with enough power
+        size = self.snapped(self.sizing.start)
+        for _ in range(_MOST_PEEKS):
+            batch = self.simulate(size, _PEEK)
+            distance = self.probit - batch.probit
+            low, high = (max(low, size), high) if distance > 0 else (low, min(high, size))
+            if distance > 0 and size == self.largest:
+                self._check_limit()
+            next_size = self._guess(size, batch.probit, low, high)
+            if abs(distance) < _CLOSE or next_size == size:
+                return float(self._from_root(size, batch.probit))
+            size = next_size
+        return float(size)
+
+    def _from_root(self, size: float, probit: float) -> float:
+        """Return the size at which a z that grows with the root of the size has the power."""
+        zero = NORMAL.inv_cdf(self.level)
+        growth = (self.probit - zero) / max(probit - zero, 0.05)
+        return size * min(max(growth**2, 1 / _FARTHEST), _FARTHEST)
+
+    def _guess(self, size: int, probit: float, low: float, high: float) -> int:
+        guess = self._from_root(size, probit)
+        if not low < guess < high:
+            guess = math.sqrt(max(low, 1.0) * min(high, self.largest))
+        return self.snapped(guess)
+
+    def _check_limit(self) -> None:
+        """Refuse where even the largest trial has too little power."""
+        size, unit = self.largest, self.sizing.unit
+        batches = [self.simulate(size, 4 * _PEEK), *self.batches]
+        here = [batch for batch in batches if batch.size == size]
+        n = sum(batch.n_replicates for batch in here)
+        value = sum(batch.n_rejected for batch in here) / n
+        power = Mean(value=value, mcse=math.sqrt(value * (1 - value) / n))
+        if _holds(power, self.power):
+            return
+        raise PowerNotReachedError(
+            f"power {self.power:g} is not reached: with {size} {unit} it is {power.value:.3f} "
+            f"(MCSE {power.mcse:.3f}). Allow more patients, or look for a larger effect",
+            size=size,
+            power=power,
+        )
+
+    def fit(self, near: float) -> PowerLine:
+        """Return a line through powers near the target, precise where it crosses it."""
+        for number, offset in enumerate(_offsets()):
+            if number % _SIZES_PER_ROUND == 0:
+                line, near = self._line(near)
+                n_replicates = self._wanted(line, near) // _SIZES_PER_ROUND
+                if n_replicates == 0:
+                    break
+            self.simulate(self.snapped(near * (1 + _SPREAD * offset)), n_replicates)
+        return line
+
+    def _line(self, near: float) -> tuple[PowerLine, float]:
+        """Return the line through the batches near a size, and the size where it crosses."""
+        close = [b for b in self.batches if abs(b.size / near - 1) <= _WINDOW] or self.batches
+        line = fit_line(close, near=near, probit=self.probit, alpha=self.level)
+        crossing = line.size_at(self.probit)
+        return line, float(min(max(crossing, near / 2, self.sizing.smallest), 2 * near))
+
+    def _wanted(self, line: PowerLine, near: float) -> int:
+        """Return how many replicates the next round needs; 0 to stop."""
+        low, high = line.interval(self.probit)
+        tolerance = max(self.search.precision * near, self.sizing.step / 2)
+        half_width = (high - low) / 2
+        spent = self.simulator.n_replicates
+        left = self.search.max_replicates - spent
+        rounds_seen = len(self.batches) > _SIZES_PER_ROUND and spent > _FIRST_ROUND
+        if left < _FIRST_ROUND or (half_width <= tolerance and rounds_seen):
+            return 0
+        needed = spent * ((half_width / tolerance) ** 2 - 1) if math.isfinite(half_width) else spent
+        return int(min(max(needed, _FIRST_ROUND), _GROWTH * spent, left))
+
+    def answer(self, line: PowerLine) -> SampleSize:
+        """Confirm the answer on fresh replicates, and simulate the curve around it."""
+        size = self.snapped(line.size_at(self.probit))
+        low, high = (self.snapped(limit) for limit in line.interval(self.probit))
+        n_replicates = min(max(self.simulator.n_replicates, _FEWEST_TO_CONFIRM), _MOST_TO_CONFIRM)
+        fresh = Simulator(
+            seed=derived_seed(self.search.seed, "confirmation"), n_jobs=self.search.n_jobs
+        )
+        for _ in range(_MOST_CONFIRMATIONS):
+            tally = fresh.tally(self.sizing.at(size), n_replicates)
+            confirmed = tally.mean("reject")
+            if _holds(confirmed, self.power) or size == self.largest:
+                break
+            missing = max(self.probit - NORMAL.inv_cdf(max(confirmed.value, 1e-6)), 0.0)
+            ahead = line.size_at(self.probit + missing) - line.size_at(self.probit)
+            size = self.snapped(size + max(self.sizing.step, ahead))
+        return SampleSize(
+            target=self.power,
+            n_patients=self.sizing.at(size).n_patients,
+            interval=(
+                self.sizing.at(min(low, size)).n_patients,
+                self.sizing.at(max(high, size)).n_patients,
+            ),
+            confirmed=confirmed,
+            duration=tally.mean("duration"),
+            curve=self._curve(size, confirmed, n_replicates // _CURVE_SHARE),
+            sizing=self.sizing,
+            size=size,
+            n_replicates=self.simulator.n_replicates + fresh.n_replicates,
+            seed=self.search.seed,
+        )
+
+    def _curve(self, answer: int, confirmed: Mean, n_replicates: int) -> pd.DataFrame:
+        """Return the power of sizes around the answer, on common random numbers."""
+        import pandas as pd
+
+        seed = derived_seed(self.search.seed, "curve")
+        powers = {answer: confirmed}
+        for size in {self.snapped(share * answer) for share in _CURVE} - {answer}:
+            tally = Simulator(seed=seed).tally(self.sizing.at(size), n_replicates)
+            powers[size] = tally.mean("reject")
+        rows = []
+        for size, power in sorted(powers.items()):
+            row: dict[str, float] = {"n_patients": self.sizing.at(size).n_patients}
+            row |= {"power": power.value, "power_mcse": power.mcse}
+            rows.append(row | ({"n_events": size} if self.sizing.unit == "events" else {}))
+        return pd.DataFrame(rows)
+
+
+def _offsets() -> Iterator[float]:
+    """Yield offsets that fill -1 to 1 evenly, however many are taken (van der Corput)."""
+    number = 0
+    while True:
+        number += 1
+        position, weight, rest = 0.0, 0.5, number
+        while rest:
+            position += weight * (rest % 2)
+            rest, weight = rest // 2, weight / 2
+        yield 2 * position - 1
