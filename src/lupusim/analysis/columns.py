@@ -132,3 +132,20 @@ def blocks(n_replicates: int, n_patients: int) -> Iterator[slice]:
 def part(column: NDArray[_Number], block: slice) -> NDArray[_Number]:
     """Return the rows of a block; a column that all replicates share is its own part."""
     return column if column.shape[0] == 1 else column[block]
+
+
+def arm_masks(
+    arm: ArrayLike, included: ArrayLike | None, n_patients: int
+) -> tuple[BoolArray, BoolArray]:
+    """Return who is on the control and on the experimental arm, and included.
+
+    Both of shape (n_replicates or 1, n_patients).
+
+    Raises
+    ------
+    ValueError
+        If flags are not 0 or 1.
+    """
+    treated, member = flags("arm", arm), everyone_or(included)
+    everybody = np.ones((1, n_patients), dtype=bool) if member is None else member
+    return ~treated & everybody, treated & everybody

@@ -160,6 +160,7 @@ def _maximize(sets: _RiskSets) -> tuple[FloatArray, FloatArray]:
     n_replicates = sets.observed.size
     finite = _has_finite_maximum(sets)
     estimate, information = np.zeros(n_replicates), np.zeros(n_replicates)
+    step = np.full(n_replicates, np.inf)
     for _ in range(_MOST_STEPS):
         weight = np.exp(estimate)[sets.row] * sets.experimental
         share = weight / (sets.control + weight)
@@ -169,7 +170,7 @@ def _maximize(sets: _RiskSets) -> tuple[FloatArray, FloatArray]:
         estimate = estimate + np.clip(step, -_LONGEST_STEP, _LONGEST_STEP)
         if (np.abs(step) < _CLOSE_ENOUGH).all():
             break
-    return estimate, np.where(finite, information, 0.0)
+    return estimate, np.where(finite & (np.abs(step) < _CLOSE_ENOUGH), information, 0.0)
 
 
 def _has_finite_maximum(sets: _RiskSets) -> BoolArray:

@@ -89,8 +89,25 @@ def fisher_p_values(counts: IntArray) -> FloatArray:
 
 def _p_values(counts: IntArray, width: int) -> FloatArray:
     """Return the p-values; the hypergeometric distributions have at most `width` points."""
-    responders, n, control_responders, control_n = counts[:, :, np.newaxis]
-    total = responders + control_responders
+    responders, n, control_responders, control_n = counts
+    margins = np.stack([responders + control_responders, n, control_n])
+    base = int(margins.max()) + 1
+    # SPEED: tables with the same margins share their distribution (benchmarks/analyses.py)
+    _, first, back = np.unique(np.polyval(margins, base), return_index=True, return_inverse=True)
+    likelihood, fewest = _hypergeometric(margins[:, first], width)
+    place = responders - fewest[back]
+    observed = likelihood[back, place]
+    p_less = likelihood.cumsum(axis=1)[back, place]
+    p_greater = likelihood[:, ::-1].cumsum(axis=1)[:, ::-1][back, place]
+    of_table = likelihood[back]
+    as_unlikely = of_table <= observed[:, np.newaxis] * _AS_LIKELY
+    p_two_sided = np.einsum("ij,ij->i", of_table, as_unlikely)
+    return np.stack([p_less, p_greater, p_two_sided]).clip(max=1.0)
+
+
+def _hypergeometric(margins: IntArray, width: int) -> tuple[FloatArray, IntArray]:
+    """Return the probabilities of all tables with given margins, and the fewest responders."""
+    total, n, control_n = margins[:, :, np.newaxis]
     fewest = np.maximum(0, total - control_n)
     value = fewest + np.arange(width)
     possible = value <= np.minimum(n, total)
@@ -105,12 +122,7 @@ def _p_values(counts: IntArray, width: int) -> FloatArray:
         -np.inf,
     )
     likelihood = np.exp(weight - weight.max(axis=1, keepdims=True))
-    likelihood /= likelihood.sum(axis=1, keepdims=True)
-    observed = np.take_along_axis(likelihood, responders - fewest, axis=1)
-    p_less = np.where(value <= responders, likelihood, 0.0).sum(axis=1)
-    p_greater = np.where(value >= responders, likelihood, 0.0).sum(axis=1)
-    p_two_sided = np.where(likelihood <= observed * _AS_LIKELY, likelihood, 0.0).sum(axis=1)
-    return np.stack([p_less, p_greater, p_two_sided]).clip(max=1.0)
+    return likelihood / likelihood.sum(axis=1, keepdims=True), fewest[:, 0]
 
 
 @lru_cache(maxsize=8)

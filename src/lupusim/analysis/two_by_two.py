@@ -123,3 +123,19 @@ def per_distinct_table(table: TwoByTwo, function: Callable[[IntArray], FloatArra
     _, first, back = np.unique(code, return_index=True, return_inverse=True)
     values = function(counts[:, first])[..., back.reshape(-1)]
     return values.reshape(values.shape[:-1] + np.shape(table.n))
+
+
+def all_tables(n: int, control_n: int) -> TwoByTwo:
+    """Return every possible table of two arm sizes, (n + 1) * (control_n + 1) of them.
+
+    The number of responders on the control arm runs fastest.
+    """
+    responders, control_responders = np.divmod(
+        np.arange((n + 1) * (control_n + 1), dtype=float), control_n + 1
+    )
+    return TwoByTwo(
+        responders=responders,
+        n=np.full_like(responders, n),
+        control_responders=control_responders,
+        control_n=np.full_like(responders, control_n),
+    )

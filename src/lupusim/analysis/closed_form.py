@@ -1,0 +1,255 @@
+"""Power and sample size without simulation: two proportions, one proportion, survival."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import ceil, log, sqrt
+from statistics import NormalDist
+
+import numpy as np
+
+from lupusim.analysis.fisher_exact import log_factorials
+from lupusim.analysis.single_arm import binomial
+from lupusim.arrays import BoolArray, FloatArray
+
+_NORMAL = NormalDist()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTimes:
+    """Exponential event times of one arm, seen through enrollment, dropout and a cutoff.
+
+    Parameters
+    ----------
+    hazard : float
+        Of the event, per year, above 0.
+    dropout : float
+        Hazard of being lost, per year, 0 or above.
+    accrual_breaks : tuple of float
+        Calendar times (years) at which the accrual rate changes, from 0 to the end of
+        accrual, rising.
+    accrual_rates : tuple of float
+        Relative rate of each piece, 0 or above, not all 0.
+    cutoff : float
+        Calendar time (years) of the analysis, not before the end of accrual.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+    """
+
+    hazard: float
+    cutoff: float
+    dropout: float = 0.0
+    accrual_breaks: tuple[float, ...] = field(default=(0.0, 1.0))
+    accrual_rates: tuple[float, ...] = field(default=(1.0,))
+
+    def __post_init__(self) -> None:
+        breaks, rates = self.accrual_breaks, self.accrual_rates
+        if not (self.hazard > 0 and self.dropout >= 0):
+            raise ValueError(f"hazard={self.hazard!r} must be above 0, dropout 0 or above")
+        if len(breaks) != len(rates) + 1 or breaks[0] != 0 or (np.diff(breaks) <= 0).any():
+            raise ValueError(f"accrual_breaks={breaks!r} must rise from 0, one more than rates")
+        if min(rates) < 0 or not sum(rates) > 0:
+            raise ValueError(f"accrual_rates={rates!r} must be 0 or above, and not all 0")
+        if self.cutoff < breaks[-1]:
+            raise ValueError(f"cutoff={self.cutoff!r} lies before the end of accrual {breaks[-1]}")
+
+    def event_probability(self) -> float:
+        """Return the probability that a patient's event is seen by the cutoff.
+
+        Lachin and Foulkes (1986), *Biometrics* 42, 507-519, equation 3.4 for one piece.
+        """
+        total = self.hazard + self.dropout
+        breaks, rates = np.array(self.accrual_breaks), np.array(self.accrual_rates)
+        length = np.diff(breaks)
+        late, early = np.exp(-total * (self.cutoff - breaks[1:])), np.exp(
+            -total * (self.cutoff - breaks[:-1])
+        )  # fmt: skip
+        unseen = (late - early) / total
+        seen = self.hazard / total * (length - unseen)
+        return float((rates * seen).sum() / (rates * length).sum())
+
+
+def schoenfeld_events(
+    hazard_ratio: float, *, alpha: float = 0.025, power: float = 0.9, allocation: float = 1.0
+) -> float:
+    r"""Return the number of events that a log-rank test needs (not rounded).
+
+    .. math:: d = \frac{(z_{1-\alpha} + z_{power})^2}{p (1 - p) (\log HR)^2}
+
+    Parameters
+    ----------
+    hazard_ratio : float
+        Above 0, not 1.
+    alpha : float
+        One-sided.
+    power : float
+        Between `alpha` and 1.
+    allocation : float
+        Experimental patients for each control patient.
+
+    References
+    ----------
+    Schoenfeld (1981), *Biometrika* 68, 316-319.
+
+    Raises
+    ------
+    ValueError
+        If the hazard ratio is not above 0, or is 1.
+
+    Examples
+    --------
+    >>> round(schoenfeld_events(0.7, power=0.9), 1)
+    330.4
+    """
+    _check_hazard_ratio(hazard_ratio)
+    share = allocation / (1 + allocation)
+    needed = _NORMAL.inv_cdf(1 - alpha) + _NORMAL.inv_cdf(power)
+    return needed**2 / (share * (1 - share) * log(hazard_ratio) ** 2)
+
+
+def schoenfeld_power(
+    hazard_ratio: float, events: float, *, alpha: float = 0.025, allocation: float = 1.0
+) -> float:
+    """Return the power of a log-rank test with a number of events.
+
+    Parameters
+    ----------
+    hazard_ratio, alpha, allocation
+        See `schoenfeld_events`; the alternative is a hazard ratio on its side of 1.
+    events : float
+        On both arms.
+
+    Raises
+    ------
+    ValueError
+        If the hazard ratio is not above 0, or is 1.
+    """
+    _check_hazard_ratio(hazard_ratio)
+    share = allocation / (1 + allocation)
+    drift = abs(log(hazard_ratio)) * sqrt(events * share * (1 - share))
+    return _NORMAL.cdf(drift - _NORMAL.inv_cdf(1 - alpha))
+
+
+def lachin_foulkes_patients(
+    control: EventTimes,
+    experimental: EventTimes,
+    *,
+    alpha: float = 0.025,
+    power: float = 0.9,
+    allocation: float = 1.0,
+) -> float:
+    r"""Return how many patients a comparison of two exponential hazards needs (not rounded).
+
+    .. math:: N = \frac{\bigl(z_{1-\alpha} \sqrt{\phi(\bar\lambda) (1/q_1 + 1/q_0)}
+              + z_{power} \sqrt{\phi(\lambda_1)/q_1 + \phi(\lambda_0)/q_0}\bigr)^2}
+              {(\lambda_1 - \lambda_0)^2}, \quad \phi(\lambda) = \lambda^2 / P(\text{event})
+
+    Parameters
+    ----------
+    control, experimental : EventTimes
+        The same accrual and cutoff; hazards differ.
+    alpha, power, allocation
+        See `schoenfeld_events`.
+
+    Raises
+    ------
+    ValueError
+        If the hazards are the same.
+
+    References
+    ----------
+    Lachin and Foulkes (1986), *Biometrics* 42, 507-519, equation 2.3.
+    """
+    if control.hazard == experimental.hazard:
+        raise ValueError(f"both hazards are {control.hazard!r}, they must differ")
+    share = allocation / (1 + allocation)
+    mean = EventTimes(
+        hazard=share * experimental.hazard + (1 - share) * control.hazard,
+        dropout=share * experimental.dropout + (1 - share) * control.dropout,
+        cutoff=control.cutoff,
+        accrual_breaks=control.accrual_breaks,
+        accrual_rates=control.accrual_rates,
+    )
+    null, first, second = (
+        one.hazard**2 / one.event_probability() for one in (mean, experimental, control)
+    )
+    under_null = _NORMAL.inv_cdf(1 - alpha) * sqrt(null * (1 / share + 1 / (1 - share)))
+    under_other = _NORMAL.inv_cdf(power) * sqrt(first / share + second / (1 - share))
+    return (under_null + under_other) ** 2 / (experimental.hazard - control.hazard) ** 2
+
+
+def exact_power(rejects: BoolArray, proportion: float, control_proportion: float) -> float:
+    """Return the exact probability that a test of two proportions rejects.
+
+    Parameters
+    ----------
+    rejects : (n + 1, control_n + 1) boolean array
+        By responders on the experimental and on the control arm; see `all_tables`.
+    proportion, control_proportion : float
+        True proportions of responders, 0 to 1.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.fisher_exact import fisher_exact_of
+    >>> from lupusim.analysis.two_by_two import all_tables
+    >>> rejects = fisher_exact_of(all_tables(60, 60)).p_greater <= 0.025
+    >>> round(exact_power(rejects.reshape(61, 61), 0.5, 0.25), 4)
+    0.76
+    """
+    n, control_n = rejects.shape[0] - 1, rejects.shape[1] - 1
+    rows, columns = binomial_row(n, proportion), binomial_row(control_n, control_proportion)
+    return float(rows @ rejects.astype(float) @ columns)
+
+
+def binomial_row(n: int, proportion: float) -> FloatArray:
+    """Return the probabilities of 0 to `n` responders, for proportions from 0 to 1."""
+    if 0 < proportion < 1:
+        logs, x = log_factorials(n), np.arange(n + 1)
+        weight = logs[n] - logs[x] - logs[n - x]
+        return np.asarray(np.exp(weight + x * log(proportion) + (n - x) * np.log1p(-proportion)))
+    return np.asarray(np.arange(n + 1) == (n if proportion else 0), dtype=float)
+
+
+def one_sample_power(
+    n: int, null_proportion: float, proportion: float, *, alpha: float = 0.025
+) -> tuple[int, float]:
+    """Return the fewest responders that reject, and the exact power, of one proportion.
+
+    Parameters
+    ----------
+    n : int
+        Patients.
+    null_proportion, proportion : float
+        Under the null hypothesis, and true; between 0 and 1.
+    alpha : float
+        One-sided.
+
+    Returns
+    -------
+    responders : int
+        `n` + 1 if no number rejects.
+    power : float
+
+    Examples
+    --------
+    >>> responders, power = one_sample_power(30, 0.2, 0.45)
+    >>> responders, round(power, 4)
+    (12, 0.7673)
+    """
+    tail = binomial(n, null_proportion)[::-1].cumsum()[::-1]
+    responders = int(np.count_nonzero(tail > alpha))
+    return responders, float(binomial(n, proportion)[responders:].sum())
+
+
+def _check_hazard_ratio(hazard_ratio: float) -> None:
+    if not hazard_ratio > 0 or hazard_ratio == 1:
+        raise ValueError(f"hazard_ratio={hazard_ratio!r} must be above 0 and not 1")
+
+
+def patients_for_events(events: float, control: EventTimes, experimental: EventTimes) -> int:
+    """Return how many patients, allocated 1:1, give so many events by the cutoff on average."""
+    chance = (control.event_probability() + experimental.event_probability()) / 2
+    return ceil(events / chance)

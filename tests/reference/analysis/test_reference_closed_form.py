@@ -1,0 +1,102 @@
+"""Closed forms against published tables, rpact and enumeration."""
+
+from __future__ import annotations
+
+from math import log
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lupusim.analysis.closed_form import (
+    EventTimes,
+    exact_power,
+    lachin_foulkes_patients,
+    one_sample_power,
+    schoenfeld_events,
+    schoenfeld_power,
+)
+from lupusim.analysis.single_arm import exact_binomial, simon
+
+# Simon (1989), Controlled Clinical Trials 10, 1-10, table 1 (P1 - P0 = 0.20), alpha 0.05 and
+# beta 0.20: P0, optimal r1/n1, r/n, EN(P0), minimax r1/n1, r/n, EN(P0)
+SIMON = [
+    (0.05, (0, 9, 2, 17, 12.0), (0, 12, 2, 16, 13.8)),
+    (0.10, (1, 10, 5, 29, 15.0), (1, 15, 5, 25, 19.5)),
+    (0.20, (3, 13, 12, 43, 20.6), (4, 18, 10, 33, 22.3)),
+    (0.30, (5, 15, 18, 46, 23.6), (6, 19, 16, 39, 25.7)),
+    (0.50, (8, 15, 26, 43, 23.5), (12, 23, 23, 37, 27.7)),
+]
+
+
+@pytest.mark.parametrize(("null", "optimal", "minimax"), SIMON)
+def test_two_stage_designs_equal_simons_table(null, optimal, minimax):
+    designs = simon(null, null + 0.2, alpha=0.05, power=0.8, most_patients=60)
+    for design, expected in ((designs.optimal, optimal), (designs.minimax, minimax)):
+        found = (design.first_responders, design.first_n, design.responders, design.n)
+        assert found == expected[:4]
+        assert round(design.expected_n, 1) == expected[4]
+
+
+# `closed_form.R` printed events and patients; months there, months here.
+def arms(**columns):
+    hazard = log(2) / 12
+    control = EventTimes(hazard=hazard, cutoff=24.0, **columns)
+    return control, EventTimes(hazard=0.7 * hazard, cutoff=24.0, **columns)
+
+
+def test_events_and_patients_equal_those_of_rpact():
+    control, experimental = arms(dropout=-log(0.95) / 12, accrual_breaks=(0.0, 12.0))
+    events = schoenfeld_events(0.7, power=0.9)
+    assert events == pytest.approx(330.377913964, rel=1e-10)
+    chance = (control.event_probability() + experimental.event_probability()) / 2
+    assert events / chance == pytest.approx(592.992213354, rel=1e-9)
+
+
+def test_events_and_patients_of_two_to_one_with_changing_accrual_equal_those_of_rpact():
+    control, experimental = arms(accrual_breaks=(0.0, 6.0, 12.0), accrual_rates=(10.0, 30.0))
+    events = schoenfeld_events(0.7, power=0.8, allocation=2.0)
+    assert events == pytest.approx(277.635492616, rel=1e-10)
+    chance = (control.event_probability() + 2 * experimental.event_probability()) / 3
+    assert events / chance == pytest.approx(529.140725447, rel=1e-9)
+    assert schoenfeld_power(0.7, events, allocation=2.0) == pytest.approx(0.8, abs=1e-12)
+
+
+def test_lachin_and_foulkes_without_censoring_is_the_comparison_of_two_means():
+    # Everybody's event is seen: phi is the squared hazard, and log hazards have variance 1/n.
+    columns = {"cutoff": 1e6, "accrual_breaks": (0.0, 1.0)}
+    control, experimental = (EventTimes(hazard=h, **columns) for h in (1.0, 0.7))
+    needed = lachin_foulkes_patients(control, experimental, alpha=0.025, power=0.9)
+    za, zb = stats.norm.ppf([0.975, 0.9])
+    expected = (za * np.sqrt(0.85**2 * 4) + zb * np.sqrt(2 + 2 * 0.49)) ** 2 / 0.09
+    assert needed == pytest.approx(expected, rel=1e-6)
+
+
+def test_exact_power_is_the_sum_over_all_tables():
+    rejects = np.add.outer(np.arange(6), -np.arange(5)) >= 3
+    expected = sum(
+        stats.binom.pmf(x, 5, 0.7) * stats.binom.pmf(y, 4, 0.2)
+        for x in range(6)
+        for y in range(5)
+        if x - y >= 3
+    )
+    assert exact_power(rejects, 0.7, 0.2) == pytest.approx(expected, rel=1e-12)
+    assert exact_power(rejects, 1.0, 0.0) == 1.0
+
+
+def test_one_sample_test_equals_scipys():
+    responders, power = one_sample_power(40, 0.3, 0.5)
+    assert (
+        stats.binom.sf(responders - 1, 40, 0.3) <= 0.025 < stats.binom.sf(responders - 2, 40, 0.3)
+    )
+    assert power == pytest.approx(stats.binom.sf(responders - 1, 40, 0.5), rel=1e-12)
+    response = np.arange(40) < 18
+    for side in ("less", "greater", "two-sided"):
+        expected = stats.binomtest(18, 40, 0.3, side).pvalue
+        p_value = getattr(exact_binomial(response, 0.3), "p_" + side.replace("-", "_"))
+        np.testing.assert_allclose(p_value, expected, rtol=1e-10)
+
+
+def test_a_weaker_design_is_noticed():  # negative control
+    assert simon(0.1, 0.3, power=0.75, most_patients=40).optimal.n != 29
+    assert abs(schoenfeld_events(0.71) - 330.377913964) > 1
