@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -130,7 +131,7 @@ class RunResult:
         """Return the result as plain data, as ``lupusim run --format json`` prints it."""
         points = []
         for point in self.points:
-            row = {k: v for k, v in point.row().items() if k not in point.values}
+            row = {k: _plain(v) for k, v in point.row().items() if k not in point.values}
             points.append({"design_point": dict(point.values), **row})
         return {
             "scenario": self.scenario.name,
@@ -150,3 +151,8 @@ class InterruptedRunError(KeyboardInterrupt):
     def __init__(self, partial: RunResult) -> None:
         self.partial = partial
         super().__init__("interrupted")
+
+
+def _plain(value: object) -> object:
+    """Return a value as JSON knows it: what no replicate has is null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
