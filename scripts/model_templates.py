@@ -87,6 +87,17 @@ _MSC_EVIDENCE = [
     "ranjbar-2022",
     "deng-2017",
 ]
+_STANDARD_EVIDENCE = [
+    "tulip-placebo",
+    "bliss-doris",
+    "hao-2022",
+    "feng-2016",
+    "bliss-lldas",
+    "aplc-2025",
+    "cstar-2021",
+    "aplc-2022",
+    "tselios-2021",
+]
 _NEVER = {"active -> partial_remission": 0, "active -> complete_remission": 0}
 
 
@@ -184,7 +195,7 @@ def standard_care() -> dict[str, Any]:
         transitions=[constant(*edge) for edge in edges],
         calibration={
             "target_set": "standard-care",
-            "evidence": ["tulip-placebo", "bliss-doris", "hao-2022", "feng-2016"],
+            "evidence": _STANDARD_EVIDENCE,
             "parameters": [
                 rate("partial remission", partial, -1.6),
                 rate("complete remission", complete, -2.3),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.calibration.cohorts import joint_studies
 from lupusim.calibration.draws import Draws
 from lupusim.calibration.identifiability import (
     Identifiability,
@@ -169,7 +170,8 @@ class Fit:
     def statements(self) -> tuple[str, ...]:
         """What a reader must know before using the numbers, one sentence each."""
         known, n = self.identifiability.rank, len(self.profiles)
-        sentences = [*overlap_warnings(self.likelihood.studies)]
+        fitted = {study.name: study for study, _ in self.likelihood.targets}
+        sentences = [*overlap_warnings(list(fitted.values()))]
         if known < n:
             sentences.append(
                 f"The targets determine {known} combinations of {n} parameters; least of all "
@@ -278,6 +280,9 @@ def fit_studies(
     begun = time.perf_counter()
     likelihood = Likelihood(free_model, studies)
     optima = search(likelihood, seed=seed, n_starts=n_starts, progress=progress)
+    if joint_studies(likelihood.targets):
+        likelihood = likelihood.joined(optima[0].free, seed=seed)
+        optima = search(likelihood, seed=seed, n_starts=n_starts, progress=progress)
     best = optima[0].free
     information = observed_information(likelihood, best)
     profiles = profile_all(likelihood, best, standard_errors=standard_errors(information))

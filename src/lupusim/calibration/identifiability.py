@@ -146,9 +146,7 @@ def judge(
     errors = standard_errors(information)
     best = optima[0]
     equals = [
-        o
-        for o in optima
-        if o.negative_log_likelihood - best.negative_log_likelihood < _EQUAL_FIT
+        o for o in optima if o.negative_log_likelihood - best.negative_log_likelihood < _EQUAL_FIT
     ]
     apart = np.ptp([o.free for o in equals], axis=0)
     verdicts = tuple(
@@ -198,7 +196,7 @@ def verdict_words(verdict: Verdict, profile: Profile, values: Sequence[float]) -
         case Verdict.FLAT:
             return (
                 f"not identified: the targets are met as well by other values (from {low} to "
-                f"{high} with the rest refitted); {profile.estimate:.3g} is a convention of the prior"
+                f"{high} with the rest refitted); {profile.estimate:.3g} is what the prior prefers"
             )
         case Verdict.UNBOUNDED_BELOW:
             return f"at most {profile.upper:.3g}; the targets give no lower limit"

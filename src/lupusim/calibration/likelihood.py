@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.calibration.cohorts import Block, joint_studies, make_block
 from lupusim.calibration.family import Family
 from lupusim.calibration.measures import total_questions
 from lupusim.calibration.parameters import FreeModel
@@ -45,6 +46,8 @@ class Likelihood:
         Where the targets are.
     n_panels : int
         Grid of the renewal equations, where hazards run on time in state.
+    blocks : sequence of Block
+        Cells of the same patients, with their covariance; the others are independent.
 
     Raises
     ------
@@ -58,10 +61,12 @@ class Likelihood:
         studies: Sequence[Study],
         *,
         n_panels: int = N_PANELS,
+        blocks: Sequence[Block] = (),
     ) -> None:
         self.free_model = free_model
         self.studies = tuple(studies)
         self.n_panels = n_panels
+        self.blocks = tuple(blocks)
         chosen = free_model.target_set
         names = " + ".join(study.name for study in studies)
         if problems := model_lacks(studies, free_model.model, chosen):
@@ -81,13 +86,41 @@ class Likelihood:
         self.weights = np.concatenate(
             [np.empty(0), *(np.full(t.measure.observed.size, t.soft) for _, t in self.targets)]
         )
+        self._alone = np.ones(self.observed.size, dtype=bool)
+        for block in self.blocks:
+            self._alone[block.cells] = False
         self.is_poisson = np.concatenate(
             [np.empty(0, bool), *(np.full(m.observed.size, m.is_poisson) for m in measures)]
         )
 
     def coarse(self) -> Likelihood:
         """Return the same likelihood on the coarsest grid: probabilities wrong by up to 1e-3."""
-        return Likelihood(self.free_model, self.studies, n_panels=_COARSE)
+        return Likelihood(self.free_model, self.studies, n_panels=_COARSE, blocks=self.blocks)
+
+    def joined(self, free: FloatArray, *, seed: int) -> Likelihood:
+        """Return the likelihood in which targets of the same patients are joint.
+
+        Parameters
+        ----------
+        free : (n_parameters,) array
+            A first fit, at which patients are simulated.
+        seed : int
+            Names their stream.
+        """
+        ends = np.cumsum([target.measure.observed.size for _, target in self.targets])
+        cells = np.split(np.arange(self.observed.size), ends[:-1])
+        model = self.free_model.model_at(free)
+        blocks = [
+            make_block(
+                study,
+                [self.targets[k][1] for k in positions],
+                [cells[k] for k in positions],
+                model=model,
+                seed=seed,
+            )
+            for study, positions in joint_studies(self.targets)
+        ]
+        return Likelihood(self.free_model, self.studies, n_panels=self.n_panels, blocks=blocks)
 
     def expected(self, free: FloatArray) -> FloatArray:
         """Return expected counts, shape (n, n_cells), at vectors of shape (n, n_parameters)."""
@@ -105,20 +138,27 @@ class Likelihood:
         Half the sum of their squares is the distance of the negative log likelihood from
         the smallest value that any model could reach.
         """
-        raw = deviance_residuals(self.observed, self.expected(free))
-        return np.asarray(raw * np.sqrt(self.weights))
+        expected = self.expected(free)
+        alone = self._alone
+        raw = deviance_residuals(self.observed[alone], expected[:, alone])
+        joint = [
+            (expected[:, block.cells] - self.observed[block.cells]) @ block.whitening.T
+            for block in self.blocks
+        ]
+        return np.concatenate([raw * np.sqrt(self.weights[alone]), *joint], axis=-1)
 
     @property
     def saturated(self) -> float:
         """The smallest negative log likelihood that any model could reach, without constants.
 
-        For a multinomial it is minus the sum of ``n log(n / N)``.
+        For a multinomial it is minus the sum of ``n log(n / N)``; joint blocks, being normal,
+        add nothing.
         """
         n = self.observed
         share = np.where(self.is_poisson, n, n / self.denominators)
         logs = np.log(np.where(n > 0, share, 1.0))
         kernel = -n * logs + np.where(self.is_poisson, n, 0.0)
-        return float((self.weights * kernel).sum())
+        return float((self.weights * kernel)[self._alone].sum())
 
     def negative_log_likelihood(self, free: FloatArray) -> FloatArray:
         """Return the kernel of minus the log likelihood; shape (n,)."""

@@ -18,9 +18,7 @@ from lupusim.rng import stream
 _SAME = 0.05  # log or logit units within which two modes are one
 
 
-def sample(
-    likelihood: Likelihood, optima: Sequence[Optimum], n_draws: int, *, seed: int
-) -> Draws:
+def sample(likelihood: Likelihood, optima: Sequence[Optimum], n_draws: int, *, seed: int) -> Draws:
     """Return draws from the posterior, by importance sampling around its modes.
 
     Parameters

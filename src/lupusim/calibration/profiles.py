@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.calibration.climbing import Hill, climb_together
 from lupusim.calibration.likelihood import Likelihood
 from lupusim.calibration.search import TIE_BREAK
@@ -74,11 +74,11 @@ class _Walkers:
     seen: list[tuple[int, float, float]]
 
     @property
-    def axes(self) -> FloatArray:
+    def axes(self) -> IntArray:
         """Which parameter each walker profiles; (n_walkers,)."""
         return np.arange(len(self.points)) // 2
 
-    def refit(self, rows: FloatArray, values: FloatArray) -> FloatArray:
+    def refit(self, rows: IntArray, values: FloatArray) -> FloatArray:
         """Put the walkers of some rows at values, refit the rest, return their deviances."""
         starts = self.inside[rows].copy()
         axes = self.axes[rows]
@@ -125,9 +125,7 @@ def profile_all(
     return tuple(_profile(likelihood, walkers, k, limits) for k in range(best.size))
 
 
-def _bracket(
-    walkers: _Walkers, steps: FloatArray
-) -> tuple[FloatArray, FloatArray, BoolArray]:
+def _bracket(walkers: _Walkers, steps: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Return, for each walker, its last step inside, its first outside, and whether it got out."""
     n = steps.size
     directions = np.where(np.arange(n) % 2 == 0, -1.0, 1.0)
@@ -150,9 +148,7 @@ def _bracket(
     return inside * directions + start, outside * directions + start, found
 
 
-def _close_in(
-    walkers: _Walkers, low: FloatArray, high: FloatArray, found: BoolArray
-) -> FloatArray:
+def _close_in(walkers: _Walkers, low: FloatArray, high: FloatArray, found: BoolArray) -> FloatArray:
     """Return where the deviance is critical, ``nan`` for walkers that never got out."""
     limits = np.where(found, high, np.nan)
     roots = {(axis, value): _root(deviance) for axis, value, deviance in walkers.seen}
@@ -181,9 +177,7 @@ def _root(deviance: float) -> float:
     return float(np.sqrt(max(deviance, 0.0)))
 
 
-def _profile(
-    likelihood: Likelihood, walkers: _Walkers, axis: int, limits: FloatArray
-) -> Profile:
+def _profile(likelihood: Likelihood, walkers: _Walkers, axis: int, limits: FloatArray) -> Profile:
     """Return one parameter's profile on its natural scale."""
     parameter = likelihood.free_model.parameters[axis]
     points = {value: deviance for a, value, deviance in walkers.seen if a == axis}

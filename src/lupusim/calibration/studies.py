@@ -88,8 +88,9 @@ class Study:
     description : str
         One line for people.
     cohort : str
-        ``one cohort`` if several targets watch the same patients (the usual case), or
-        ``separate patients``.
+        How targets hang together: ``one cohort`` if several watch the same patients, whose
+        covariance then enters the likelihood; ``conditional`` if they do, but each is
+        conditional on those before it; ``separate patients`` if they don't.
     """
 
     name: str

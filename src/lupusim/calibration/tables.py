@@ -140,7 +140,7 @@ def chi_square_tail(deviance: float, freedom: int) -> float:
 def expected_counts(model: MultiStateModel, measure: Measure) -> FloatArray:
     """Return what a model expects of a measure; shape (n_cells,)."""
     counts = measure.expected(answer([model], measure.questions))[0]
-    return np.maximum(counts, 1e-12 * measure.denominators)
+    return np.asarray(np.maximum(counts, 1e-12 * measure.denominators))
 
 
 def _rows(
