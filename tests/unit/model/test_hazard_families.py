@@ -202,6 +202,10 @@ def test_a_generalized_gamma_with_small_q_is_nearly_lognormal():
     np.testing.assert_allclose(near.cumulative(time), lognormal.cumulative(time), rtol=5e-3)
 
 
+def test_a_generalized_gamma_with_a_heavy_tail_has_no_mean():
+    assert GeneralizedGammaHazard(mu=0.2, sigma=2.0, q=-0.6).mean() == math.inf
+
+
 def test_rate_0_never_happens():
     never = ExponentialHazard(rate=0)
     time = np.array([0.0, 5.0, np.inf])

@@ -10,6 +10,7 @@ import pytest
 from lupusim.rng import stream
 from lupusim.trial import (
     AfterLastPatient,
+    AfterPatients,
     AtCalendarTime,
     AtEvents,
     Dropout,
@@ -19,6 +20,8 @@ from lupusim.trial import (
     Population,
     SimpleRandomization,
     UniformEnrollment,
+    WhenAll,
+    WhenAny,
 )
 from tolerance import SEED
 
@@ -204,6 +207,11 @@ EVENTS = np.array([[3.0, np.inf, 2.5], [np.inf, np.inf, 0.9]])
         (AtEvents(events=2), [3.0, np.inf]),
         (AtEvents(events=3), [np.inf, np.inf]),
         (AtEvents(events=4), [np.inf, np.inf]),
+        (AfterPatients(patients=2), [1.0, 0.6]),
+        (AfterPatients(patients=3, follow_up=0.5), [2.5, 1.2]),
+        (AfterPatients(patients=4), [np.inf, np.inf]),
+        (WhenAll(conditions=(AtCalendarTime(time=2.0), AtEvents(events=1))), [2.5, 2.0]),
+        (WhenAny(conditions=(AtCalendarTime(time=2.0), AtEvents(events=1))), [2.0, 0.9]),
     ],
     ids=repr,
 )
@@ -219,6 +227,8 @@ def test_a_cutoff_that_cannot_be_is_refused(bad):
         AtCalendarTime(time=bad)
     with pytest.raises(ValueError, match="follow_up="):
         AfterLastPatient(follow_up=bad)
+    with pytest.raises(ValueError, match="follow_up="):
+        AfterPatients(patients=1, follow_up=-1.0 if bad == 0 else bad)
     if not bad > 0:
         with pytest.raises(ValueError, match="events="):
             AtEvents(events=0 if math.isnan(bad) else bad)

@@ -83,6 +83,7 @@ def test_a_sound_trial_knows_its_parts():
     sound = trial(secondary=(RESPONSE,))
     assert sound.states == ("active", "remission", "death")
     assert sound.ratio == (1, 1)
+    assert sound.looks == (AfterLastPatient(follow_up=2.0),)
     assert sound.endpoints == (SURVIVAL, RESPONSE)
     assert sound.allocation == PermutedBlocks(block_size=4)
     assert trial(arms=(CONTROL, replace(CELLS, allocation=2))).allocation.block_size == 6
@@ -147,6 +148,10 @@ def test_a_single_arm_needs_no_test():
         ({"dropout": Dropout(per_year=0.1, by_state={"activ": 2.0})}, "dropout.by_state.activ"),
         ({"arms": (CONTROL,)}, "analysis: a test compares two arms, and there is one"),
         ({"analysis": None}, "analysis: it is missing"),
+        (
+            {"interims": (AtCalendarTime(time=1.0),)},
+            "looks: there are interim looks, but no analysis with bounds",
+        ),
         (
             {"primary": RESPONSE, "cutoff": AtEvents(events=5)},
             "looks.0.when.events: the primary endpoint is a response",
