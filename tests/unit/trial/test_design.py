@@ -235,6 +235,17 @@ def test_a_part_that_cannot_be_is_refused(make, message):
         make()
 
 
+def test_a_known_factor_may_stratify_allocation_and_analysis():
+    factors = ("nephritis",)
+    stratified = trial(stratify_by=factors, analysis=replace(TEST, stratify_by=factors))
+    assert stratified.stratify_by == factors
+
+
+def test_dropout_may_depend_on_a_known_state():
+    dropout = Dropout(per_year=0.1, by_state={"active": 2.0})
+    assert trial(dropout=dropout).dropout == dropout
+
+
 def test_simple_randomization_needs_no_block():
     assert trial(allocation=SimpleRandomization(), n_patients=5).n_patients == 5
 
