@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,7 +102,6 @@ def run(
     ] = None,
 ) -> None:
     """Simulate a scenario: power, type I error and the rest, each with its standard error."""
-    signal.signal(signal.SIGTERM, _interrupt)
     n_replicates, rule = _amount(replicates, precision, (mcse, decide, max_replicates))
     options = _options(out, resume=resume, shard=shard, precision=rule)
     options = replace(options, workers=_workers(backend, scheduler))
@@ -117,9 +117,10 @@ def run(
     from lupusim.scenario import load_scenario
 
     try:
-        loaded = load_scenario(scenario)
-        with _listening(loaded, events) as listener:
-            result = simulate(loaded, listener)
+        with _sigterm_as_ctrl_c():
+            loaded = load_scenario(scenario)
+            with _listening(loaded, events) as listener:
+                result = simulate(loaded, listener)
     except InterruptedRunError as interrupt:
         _leave(interrupt.partial, format, events)
     except KeyboardInterrupt:
@@ -160,9 +161,21 @@ def _collected(folder: Path, asked: Asked, seed: int) -> RunResult:
     return simulate(loaded, asked.n_replicates, seed=seed, options=options)
 
 
-def _interrupt(*_: object) -> NoReturn:
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
     """Handle SIGTERM as Ctrl-C; anything more in a handler can hang."""
-    raise KeyboardInterrupt
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _amount(
@@ -215,9 +228,10 @@ def _workers(backend: Backend, scheduler: str | None) -> Workers | None:
 
 
 def _leave(partial: RunResult | None, format: Format, events: Events | None) -> NoReturn:
-    """Print what was finished, and leave at once, whatever threads or handlers still wait."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    """Print what was finished, and leave at once."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
     print("interrupted", file=sys.stderr)
     if partial is not None and partial.points:
         _tell(partial, format, events)
@@ -225,7 +239,9 @@ def _leave(partial: RunResult | None, format: Format, events: Events | None) -> 
         print("nothing was finished", file=sys.stderr)
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(INTERRUPTED)
+    if {"joblib", "distributed"} & set(sys.modules):
+        os._exit(INTERRUPTED)  # their hooks could wait for workers that have gone
+    raise typer.Exit(INTERRUPTED)
 
 
 def _tell(result: RunResult, format: Format, events: Events | None) -> None:
@@ -236,7 +252,8 @@ def _tell(result: RunResult, format: Format, events: Events | None) -> None:
         print(json.dumps(result.to_json(), indent=2))
     elif format is Format.csv:
         print(result.operating_characteristics.to_csv(index=False), end="")
-        _say_notes(result)
+        for note in result.notes:  # the table itself stays a table for programs
+            print(note, file=sys.stderr)
     else:
         _print_table(result)
 
@@ -247,6 +264,7 @@ def _print_table(result: RunResult) -> None:
     from lupusim.report.operating import operating_table, run_report
 
     console = Console(width=None if sys.stdout.isatty() else 120)
+    _say_partial(result)
     if result.complete:
         console.print(run_report(result))
     elif result.points:
@@ -254,9 +272,12 @@ def _print_table(result: RunResult) -> None:
     _say_notes(result)
 
 
-def _say_notes(result: RunResult) -> None:
+def _say_partial(result: RunResult) -> None:
     if not result.complete:
-        print("PARTIAL RESULT: only what was finished counts in the numbers above")
+        print("PARTIAL RESULT: only the replicates that are finished count; how many, see below")
+
+
+def _say_notes(result: RunResult) -> None:
     for note in result.notes:
         print(f"  {note}")
 

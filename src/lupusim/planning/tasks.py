@@ -15,6 +15,10 @@ from lupusim.planning.generation import Block
 from lupusim.planning.tally import Tally
 from lupusim.trial import Trial
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # parameters of mallopt in <malloc.h>
+_LARGEST_KEPT = 31 * 2**20  # bytes; glibc takes no more than 32 MB
+_MOST_KEPT = 128 * 2**20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
@@ -96,10 +100,16 @@ def _keep_freed_memory() -> None:
     """Make the C library keep the memory of freed arrays in the process.
 
     SPEED: it hands arrays above a limit back to the system and has to fetch them again,
-    page by page; freeing one large array lifts that limit to its size, at most 32 MB
-    (benchmarks/cases.py: a third more trials a second).
+    page by page (benchmarks/cases.py: a third more trials a second). The limits are those
+    of mallopt(3); Dask sets the second one so low that its workers take twice as long. Where
+    there is no such function, freeing one large array lifts the first limit as well.
     """
-    np.empty(31 * 2**20, dtype=np.uint8)
+    import ctypes
+
+    np.empty(_LARGEST_KEPT, dtype=np.uint8)
+    if os.name == "posix" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
+        mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT)
 
 
 def work(task: Task) -> Done:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lupusim.engines import PATIENTS_PER_BLOCK
+from lupusim.planning import parallel
 from lupusim.planning import run as run_module
 from lupusim.planning.blocks import replicates_per_block, simulate_block
 from lupusim.planning.generation import Block, generate
@@ -65,7 +66,7 @@ def test_another_seed_gives_other_bits():
 
 @pytest.mark.slow
 def test_two_processes_give_the_same_bits_as_one(monkeypatch):
-    monkeypatch.setattr(run_module, "_POOL_PAYS_AFTER", 0.0)
+    monkeypatch.setattr(parallel, "_POOL_PAYS_AFTER", 0.0)
     monkeypatch.setattr(run_module, "_SECONDS_PER_TASK", 0.0)
     asked = small()
     assert sums(run(asked, n_jobs=2)) == sums(run(asked, n_jobs=1))
