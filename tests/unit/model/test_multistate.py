@@ -195,3 +195,10 @@ def test_an_effect_on_a_transition_that_is_not_there_is_refused():
     effect = TreatmentEffect(on=(("ill", "well"),), hazard_ratio=0.5)
     with pytest.raises(ValueError, match="no transition ill -> well"):
         model().treated([effect])
+
+
+def test_every_history_ends_unless_some_state_leads_nowhere_but_round_in_circles():
+    assert model().every_history_ends
+    circle = (way("well", "ill"), way("ill", "well"))
+    assert not model(states=("well", "ill"), transitions=circle).every_history_ends
+    assert model(transitions=(*circle, way("ill", "death"))).every_history_ends
