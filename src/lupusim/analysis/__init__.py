@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from lupusim.analysis.ancova import ancova
+from lupusim.analysis.beta_binomial import (
+    BetaPrior,
+    posterior_probability,
+    power_prior,
+    robust_prior,
+    updated,
+)
 from lupusim.analysis.cochran_mantel_haenszel import cochran_mantel_haenszel
 from lupusim.analysis.cox import cox, cox_breslow
 from lupusim.analysis.cox_regression import cox_regression
+from lupusim.analysis.cumulative_incidence import (
+    CumulativeIncidence,
+    cumulative_incidence,
+    cumulative_incidence_by_arm,
+    cumulative_incidence_difference,
+    subdistribution_times,
+)
 from lupusim.analysis.fisher_exact import fisher_exact
 from lupusim.analysis.kaplan_meier import SurvivalCurve, kaplan_meier, survival_difference
 from lupusim.analysis.logistic_regression import logistic_regression
 from lupusim.analysis.logrank import LogrankResult, logrank
 from lupusim.analysis.proportion import Proportion, proportion
 from lupusim.analysis.rank_weights import FlemingHarrington, MagirrBurman, RankWeight
+from lupusim.analysis.rate_ratio import rate_ratio
 from lupusim.analysis.results import ExactResult, TestResult, ZStatistic
 from lupusim.analysis.risk_difference import (
     risk_difference,
@@ -43,6 +58,8 @@ from lupusim.analysis.win_statistics import (
 )
 
 __all__ = [
+    "BetaPrior",
+    "CumulativeIncidence",
     "ExactResult",
     "FlemingHarrington",
     "LogrankResult",
@@ -66,6 +83,9 @@ __all__ = [
     "cox",
     "cox_breslow",
     "cox_regression",
+    "cumulative_incidence",
+    "cumulative_incidence_by_arm",
+    "cumulative_incidence_difference",
     "exact_binomial",
     "fisher_exact",
     "kaplan_meier",
@@ -77,7 +97,10 @@ __all__ = [
     "odds_ratio",
     "one_sample_logrank",
     "pooled_t_test",
+    "posterior_probability",
+    "power_prior",
     "proportion",
+    "rate_ratio",
     "risk_difference",
     "risk_difference_score",
     "risk_difference_wald",
@@ -85,11 +108,14 @@ __all__ = [
     "risk_ratio_score",
     "rmst",
     "rmst_difference",
+    "robust_prior",
     "simon",
     "smaller_is_better",
     "sooner_is_better",
+    "subdistribution_times",
     "survival_difference",
     "two_by_two",
+    "updated",
     "weighted_logrank",
     "welch_test",
     "wilcoxon",
