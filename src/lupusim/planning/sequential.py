@@ -6,84 +6,54 @@ and an early success can be compared with what the end would have shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.analysis.stopping import Crossing, at_look, crossing
+from lupusim.analysis.stopping import Crossing, crossing
 from lupusim.arrays import FloatArray
+from lupusim.planning.evidence import Evidence, described, gather
 from lupusim.planning.generation import Generated
-from lupusim.planning.observing import analyze, conduct, cut, decision
-from lupusim.records import Observation
-from lupusim.trial import Analysis, AtEvents, Cutoff, Responder, Trial
+from lupusim.trial import AtEvents, Responder, Trial
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Look:
-    """What one look shows of every replicate."""
-
-    observation: Observation
-    shown: dict[str, FloatArray]
-    z: FloatArray
-    information: FloatArray
-
-
-def hold_looks(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
+def hold_looks(
+    trial: Trial, generated: Generated, evidence: Evidence | None = None
+) -> dict[str, FloatArray]:
     """Return the quantities of every replicate at the look where it stops.
 
     Besides what a fixed design gives: `n_enrolled` when it stops, `flip_flop` (stopped early
     for efficacy, would have failed at the end), and for each look, counted from 1,
     `look_K_time` (calendar, years), `look_K_information` (fraction of what was planned),
     `look_K_efficacy` and `look_K_futility` (stopped there for that).
+
+    Parameters
+    ----------
+    trial : Trial
+        Its looks and stopping rule.
+    generated : Generated
+        The patients.
+    evidence : Evidence or None
+        What the looks show, where that is known from a rule scored before.
     """
     assert trial.analysis is not None  # the trial's own checks see to both
     assert trial.stopping is not None
-    looks = list(_looks(trial, trial.analysis, generated))
-    information = np.stack([look.information for look in looks], axis=1)
-    fraction = information / _planned(trial, information)[:, None]
+    seen = gather(trial, generated, trial.analysis) if evidence is None else evidence
+    fraction = seen.information / _planned(trial, seen.information)[:, None]
     efficacy, futility = trial.stopping.bounds(fraction)
-    z = np.stack([look.z for look in looks], axis=1)
+    z = seen.z
     sided = trial.analysis.sided
     stop = crossing(z, efficacy, futility, sided=sided)
-    names = looks[-1].shown
-    found = {name: at_look([look.shown[name] for look in looks], stop.look) for name in names}
+    row = np.arange(len(z))
+    found = described(trial, generated, seen.cutoff[row, stop.look])
     found["reject"] = stop.reject.astype(float)
-    found["flip_flop"] = _flip_flop(z[:, -1], efficacy[:, -1], stop, len(looks), sided)
-    for number, look in enumerate(looks):
-        found |= _of_look(number, look.observation.cutoff, fraction[:, number], stop)
+    found["estimate"] = seen.estimate[row, stop.look]
+    found["undefined"] = seen.undefined[row, stop.look].astype(float)
+    found["n_enrolled"] = seen.n_enrolled[row, stop.look]
+    found["flip_flop"] = _flip_flop(z[:, -1], efficacy[:, -1], stop, z.shape[1], sided)
+    for number in range(z.shape[1]):
+        found |= _of_look(number, seen.cutoff[:, number], fraction[:, number], stop)
     return found
-
-
-def _looks(trial: Trial, analysis: Analysis, generated: Generated) -> Iterator[_Look]:
-    earliest: FloatArray | float = 0.0
-    for cutoff in trial.looks:
-        look = _hold(trial, analysis, generated, cutoff, earliest=earliest)
-        earliest = look.observation.cutoff
-        yield look
-
-
-def _hold(
-    trial: Trial,
-    analysis: Analysis,
-    generated: Generated,
-    cutoff: Cutoff,
-    *,
-    earliest: FloatArray | float,
-) -> _Look:
-    from scipy.special import ndtri
-
-    observation = cut(generated, cutoff, earliest=earliest)
-    outcomes = [measurement.outcome(observation) for measurement in generated.measurements]
-    verdict = analyze(trial, analysis, observation, outcomes[0], sided=1)
-    enrolled = observation.enrollment_time <= observation.cutoff[:, None]
-    shown = conduct(trial, observation, outcomes) | decision(verdict.p_value < 0, verdict)
-    return _Look(
-        observation=observation,
-        shown={**shown, "n_enrolled": enrolled.sum(axis=1).astype(float)},
-        z=-ndtri(verdict.p_value),
-        information=outcomes[0].information,
-    )
 
 
 def _planned(trial: Trial, information: FloatArray) -> FloatArray:

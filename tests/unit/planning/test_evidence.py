@@ -1,0 +1,68 @@
+"""What the looks show: times in order, only who is enrolled, the same as looking one by one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lupusim import load_scenario
+from lupusim.analysis.stopping import GroupSequential
+from lupusim.planning.evidence import gather, look_times
+from lupusim.planning.generation import Block, generate
+from lupusim.planning.observing import analyze, cut
+from lupusim.planning.sequential import hold_looks
+from lupusim.trial import AtCalendarTime, AtEvents, Trial
+from tolerance import SEED
+
+
+@pytest.fixture(scope="module")
+def trial() -> Trial:
+    return load_scenario("survival_three_looks").points[0].trial
+
+
+BLOCK = Block(seed=SEED, number=0, n_replicates=25)
+
+
+def test_each_look_shows_what_a_trial_cut_there_shows(trial: Trial) -> None:
+    generated = generate(trial, BLOCK)
+    assert trial.analysis is not None
+    evidence = gather(trial, generated, trial.analysis)
+    for number, cutoff in enumerate(trial.looks):
+        observation = cut(generated, cutoff)
+        outcome = generated.measurements[0].outcome(observation)
+        verdict = analyze(trial, trial.analysis, observation, outcome, sided=1)
+        np.testing.assert_array_equal(evidence.cutoff[:, number], observation.cutoff)
+        np.testing.assert_allclose(evidence.p_value[:, number], verdict.p_value, rtol=1e-12)
+        np.testing.assert_array_equal(evidence.information[:, number], outcome.information)
+
+
+def test_no_look_comes_before_the_one_before(trial: Trial) -> None:
+    crossed = replace(trial, interims=(AtCalendarTime(time=1.9), AtEvents(events=20)))
+    times = np.stack(look_times(crossed, generate(crossed, BLOCK)))
+    assert (np.diff(times, axis=0) >= 0).all()
+    assert (times[0] == 1.9).all()
+
+
+def test_more_events_than_patients_are_never_reached(trial: Trial) -> None:
+    greedy = replace(trial, cutoff=AtEvents(events=301))
+    assert np.isinf(look_times(greedy, generate(greedy, BLOCK))[-1]).all()
+
+
+def test_known_evidence_is_not_gathered_again_and_gives_the_same(trial: Trial) -> None:
+    generated = generate(trial, BLOCK)
+    assert trial.analysis is not None
+    evidence = gather(trial, generated, trial.analysis)
+    afresh, again = hold_looks(trial, generated), hold_looks(trial, generated, evidence)
+    for name, values in afresh.items():
+        np.testing.assert_array_equal(values, again[name])
+
+
+def test_bounds_are_the_same_whether_their_information_is_usual_or_not() -> None:
+    rule = GroupSequential(alpha=0.025)
+    usual, other = [0.3, 0.7, 1.0], [0.4, 0.6, 1.0]
+    mixed = rule.bounds(np.array([usual, other, usual]))[0]
+    turned = rule.bounds(np.array([other, usual, other]))[0]
+    np.testing.assert_allclose(mixed[[0, 1]], turned[[1, 0]], atol=1e-9)
+    np.testing.assert_array_equal(mixed[0], mixed[2])
