@@ -25,6 +25,7 @@ from lupusim.analysis.kaplan_meier import SurvivalCurve, kaplan_meier, survival_
 from lupusim.analysis.logistic_regression import logistic_regression
 from lupusim.analysis.logrank import LogrankResult, logrank
 from lupusim.analysis.proportion import Proportion, proportion
+from lupusim.analysis.proportional_odds import proportional_odds
 from lupusim.analysis.rank_weights import FlemingHarrington, MagirrBurman, RankWeight
 from lupusim.analysis.rate_ratio import rate_ratio
 from lupusim.analysis.results import ExactResult, TestResult, ZStatistic
@@ -100,6 +101,7 @@ __all__ = [
     "posterior_probability",
     "power_prior",
     "proportion",
+    "proportional_odds",
     "rate_ratio",
     "risk_difference",
     "risk_difference_score",

@@ -170,6 +170,10 @@ def test_pairs_without_a_winner_or_a_partner_are_undefined():
     assert all_won.log_win_odds.undefined
     with pytest.raises(ValueError, match="levels is empty"):
         win_statistics([], ARM)
+    with pytest.raises(ValueError, match="not a number"):
+        win_statistics([larger_is_better([1.0, np.nan])], [0, 1])
+    with pytest.raises(ValueError, match="16383"):
+        win_statistics([larger_is_better(np.ones(20_000))], np.ones(20_000))
 
 
 def test_exact_binomial_of_nobody_is_undefined():
