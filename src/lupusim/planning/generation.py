@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from lupusim.engines import Engine, vector
 from lupusim.records import Cohort, HazardAlong, Recorder
 from lupusim.rng import stream
 from lupusim.trial import Trial
+from lupusim.trial.patients import Patients, draw_patients
 
 LONGEST_FOLLOW_UP = 100.0  # years: of those whom nothing else stops
 
@@ -53,8 +54,8 @@ class Generated:
         Calendar times (years) of randomization.
     watched_until : (n_replicates, n_patients) array
         Study time (years) of dropout or of the end of follow-up.
-    levels : dict of str to (n_replicates, n_patients) array
-        Level of each stratification factor.
+    patients : Patients
+        Everybody at baseline.
     measurements : tuple of Measurement
         What was recorded for each endpoint, the primary first.
     """
@@ -62,8 +63,13 @@ class Generated:
     arm: StateArray
     enrollment_time: FloatArray
     watched_until: FloatArray
-    levels: dict[str, IntArray]
+    patients: Patients
     measurements: tuple[Measurement, ...]
+
+    @property
+    def levels(self) -> Mapping[str, IntArray]:
+        """Level of each patient for each stratification factor."""
+        return self.patients.levels
 
 
 def generate(
@@ -76,17 +82,23 @@ def generate(
     """Let the patients of a block come, be randomized, live, and leave."""
     shape = (block.n_replicates, trial.n_patients)
     enrollment_time = trial.enrollment.times(*shape, rng=block.stream("enrollment"))
-    levels = _draw_levels(trial, shape, block)
-    arm = _allocate(trial, levels, shape, block)
+    models = tuple(arm.model for arm in trial.arms)
+    patients = draw_patients(trial.population, models, shape, streams=block.stream)
+    arm = _allocate(trial, patients, shape, block)
     measurements = tuple(measure(e, trial.states, shape) for e in trial.endpoints)
     dropout = _DropoutClock(trial, shape, block)
     recorders = [r for m in measurements for r in m.recorders]
     recorders += [*dropout.recorders, *listeners]
     for number, trial_arm in enumerate(trial.arms):
         members = np.flatnonzero(arm.ravel() == number)
-        cohort = Cohort(n_patients=members.size, rows=members)
+        law = trial_arm.law
+        cohort = Cohort(
+            n_patients=members.size,
+            rows=members,
+            hazard_ratio=patients.hazard_ratio(law, members),
+        )
         engine(
-            trial_arm.law,
+            law,
             cohort,
             horizon=_horizon(trial),
             recorders=recorders,
@@ -96,24 +108,16 @@ def generate(
         arm=arm,
         enrollment_time=enrollment_time,
         watched_until=np.minimum(dropout.time, _horizon(trial)),
-        levels=levels,
+        patients=patients,
         measurements=measurements,
     )
 
 
-def _draw_levels(trial: Trial, shape: tuple[int, int], block: Block) -> dict[str, IntArray]:
-    if not trial.population.factors:
-        return {}
-    return trial.population.draw_levels(shape, rng=block.stream("population"))
-
-
-def _allocate(
-    trial: Trial, levels: dict[str, IntArray], shape: tuple[int, int], block: Block
-) -> StateArray:
+def _allocate(trial: Trial, patients: Patients, shape: tuple[int, int], block: Block) -> StateArray:
     if len(trial.arms) == 1:
         return np.zeros(shape, dtype=np.int8)
     assert trial.allocation is not None  # a trial sets its default when it is made
-    stratum = trial.population.stratum(levels, trial.stratify_by, shape)
+    stratum = trial.population.stratum(patients.levels, trial.stratify_by, shape)
     return trial.allocation.assign(trial.ratio, stratum, rng=block.stream("allocation"))
 
 

@@ -12,9 +12,9 @@ from lupusim.model import MultiStateModel, TreatmentEffect
 from lupusim.model.checks import nearest
 from lupusim.scenario.model_files import model_from_document
 from lupusim.scenario.packaged import find_packaged
+from lupusim.scenario.patients import read_edges
 from lupusim.scenario.reading import (
     Duration,
-    Edge,
     Flag,
     Integer,
     ListOf,
@@ -139,7 +139,7 @@ def _read_infusions(section: Section) -> Infusions | None:
 
 
 def _read_effect(section: Section, model: MultiStateModel | None) -> TreatmentEffect | None:
-    on = _read_edges(section)
+    on = read_edges(section)
     if model is not None:
         labels = {(t.from_state, t.to_state): t.label for t in model.transitions}
         _report_unknown_edges(section.place.child("on"), on, labels)
@@ -155,12 +155,6 @@ def _read_effect(section: Section, model: MultiStateModel | None) -> TreatmentEf
             on=on, hazard_ratio=hazard_ratio, onset=onset, lasts=lasts, half_life=half_life
         )
     )
-
-
-def _read_edges(section: Section) -> tuple[tuple[str, str], ...]:
-    if isinstance(section.content.get("on"), str):
-        return (section.read("on", Edge()),)
-    return section.read("on", ListOf(Edge(), at_least=1))
 
 
 def _report_unknown_edges(

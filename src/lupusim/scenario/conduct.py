@@ -1,10 +1,9 @@
-"""How a scenario's trial runs: population, enrollment, allocation, dropout, data cutoff."""
+"""How a scenario's trial runs: enrollment, allocation, dropout."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from lupusim.model.checks import probability_problems
 from lupusim.scenario.reading import (
     Choice,
     Duration,
@@ -22,31 +21,11 @@ from lupusim.trial import (
     PermutedBlocks,
     PiecewiseEnrollment,
     PoissonEnrollment,
-    Population,
     SimpleRandomization,
     UniformEnrollment,
 )
 
 _MONTHS_PER_YEAR = 12.0
-
-
-def read_population(top: Section) -> Population:
-    """Return who is enrolled; the default where the file says nothing."""
-    section = top.section_or_empty("population")
-    shares = MappingOf(MappingOf(Number(at_least=0, at_most=1)))
-    factors = section.read("strata", shares, {})
-    strata = section.place.child("strata")
-    for name, levels in factors.items():
-        place = strata.child(name)
-        if place.is_sound:
-            found = probability_problems(place.key, levels)
-            place.problems.extend(map(place.document.locate, found))
-    weight = section.section_or_empty("weight_kg")
-    mean = weight.read("mean", Number(above=0), 60.0)
-    sd = weight.read("sd", Number(at_least=0), 0.0)
-    weight.finish()
-    made = section.build(lambda: Population(factors=factors, weight_mean=mean, weight_sd=sd))
-    return made or Population(factors={name: {"": 1.0} for name in factors})
 
 
 def read_enrollment(top: Section) -> Enrollment:

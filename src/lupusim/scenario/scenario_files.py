@@ -8,7 +8,13 @@ a unit (``52 weeks``); every mapping may say its ``source``.
 ``schema`` *        ``lupusim/scenario/1``
 ``title`` *         one line; ``question``: why a planner runs it
 ``model``           packaged name, or a file beside this one, of all arms without their own
-``population``      ``weight_kg`` {``mean`` 60, ``sd`` 0}; ``strata`` {factor: {level: share}}
+``population``      ``weight_kg`` {``mean`` 60, ``sd`` 0}; ``strata`` {factor: {level: share}};
+                    ``covariates`` {name: {``mean`` *, ``sd`` 0, ``distribution`` normal or
+                    lognormal}}; ``codes`` {factor: {level: number}}: a factor as covariate;
+                    ``effects``: list of {``covariate`` *, ``level``: of a factor, ``on`` *,
+                    ``hazard_ratio`` *: of the level, or per unit, ``reference``: where the ratio
+                    is 1, by default the covariate's mean}; ``frailty``: list of {``on`` *,
+                    ``variance`` *, ``distribution`` gamma or lognormal}, of mean 1
 ``arms`` *          one, or two of which one says ``control``: true; each: ``name`` *,
                     ``allocation`` 1, ``model``, ``infusions`` {``cells_per_kg`` *, ``at``
                     [0 weeks]}, ``effects``: list of {``on`` * ``"a -> b"`` or a list of them,
@@ -63,11 +69,11 @@ from lupusim.scenario.conduct import (
     read_allocation,
     read_dropout,
     read_enrollment,
-    read_population,
 )
 from lupusim.scenario.looks import Question, read_looks
 from lupusim.scenario.model_files import read_schema
 from lupusim.scenario.packaged import find_packaged
+from lupusim.scenario.patients import read_population
 from lupusim.scenario.questions import read_analysis, read_endpoints
 from lupusim.scenario.reading import Duration, Integer, ListOf, Place, Section, Text
 from lupusim.scenario.variation import read_variation, replaced

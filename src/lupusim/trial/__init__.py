@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from lupusim.trial.allocation import Allocation, PermutedBlocks, SimpleRandomization
+from lupusim.trial.covariates import (
+    Covariate,
+    CovariateEffect,
+    Frailty,
+    GammaFrailty,
+    LognormalCovariate,
+    LognormalFrailty,
+    NormalCovariate,
+)
 from lupusim.trial.design import Analysis, Arm, Infusions, Trial, Verdict
 from lupusim.trial.dropout import Dropout
 from lupusim.trial.endpoints import Better, Endpoint, Responder, TimeToEvent
@@ -33,11 +42,18 @@ __all__ = [
     "AtCalendarTime",
     "AtEvents",
     "Better",
+    "Covariate",
+    "CovariateEffect",
     "Cutoff",
     "Dropout",
     "Endpoint",
     "Enrollment",
+    "Frailty",
+    "GammaFrailty",
     "Infusions",
+    "LognormalCovariate",
+    "LognormalFrailty",
+    "NormalCovariate",
     "PermutedBlocks",
     "PiecewiseEnrollment",
     "PoissonEnrollment",

@@ -11,6 +11,7 @@ from lupusim.model.checks import nearest
 from lupusim.trial.allocation import PermutedBlocks
 from lupusim.trial.endpoints import Endpoint, Responder, TimeToEvent
 from lupusim.trial.looks import AtCalendarTime, AtEvents
+from lupusim.trial.population_checks import population_problems
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -33,6 +34,7 @@ def trial_problems(trial: Trial) -> list[Problem]:
             for problem in _endpoint_problems(f"endpoints.secondary.{k}", endpoint, trial)
         ),
         *_name_problems(trial),
+        *population_problems(trial),
         *_dropout_problems(trial),
         *_analysis_problems(trial),
     ]

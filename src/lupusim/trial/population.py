@@ -1,4 +1,4 @@
-"""Who is in the trial: stratification factors and weight."""
+"""Who is in the trial: stratification factors, covariates, weight, frailty."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
+from lupusim.trial.covariates import WEIGHT, Covariate, CovariateEffect, Frailty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +22,24 @@ class Population:
         share of patients at each level; factors are independent of each other.
     weight_mean, weight_sd : float
         Body weight, kg; the cells of an infusion are counted by it.
+    covariates : mapping of str to Covariate
+        Numbers that patients bring along, independent of each other and of the factors.
+        Those that the model of the disease knows by name act as it says.
+    codes : mapping of str to mapping of str to float
+        For factors that also act as a covariate: the number of each level.
+    effects : tuple of CovariateEffect
+        Hazard ratios on top of the model's own covariates.
+    frailties : tuple of Frailty
+        What else multiplies hazards, drawn for each patient.
     """
 
     factors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     weight_mean: float = 60.0
     weight_sd: float = 0.0
+    covariates: Mapping[str, Covariate] = field(default_factory=dict)
+    codes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    effects: tuple[CovariateEffect, ...] = ()
+    frailties: tuple[Frailty, ...] = ()
 
     def __post_init__(self) -> None:
         for name, levels in self.factors.items():
@@ -36,6 +50,13 @@ class Population:
                 f"weight_mean={self.weight_mean!r} must be above 0, "
                 f"weight_sd={self.weight_sd!r} 0 or above"
             )
+        if taken := sorted({WEIGHT, *self.factors} & set(self.covariates)):
+            raise ValueError(f"covariates {taken} bear the name of a factor or of the weight")
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Names of everything about a patient that is a number."""
+        return (*self.covariates, *(name for name in self.codes if name in self.factors), WEIGHT)
 
     def draw_levels(
         self, shape: tuple[int, int], *, rng: np.random.Generator

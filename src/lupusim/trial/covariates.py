@@ -1,0 +1,183 @@
+"""What tells patients apart: covariates, their effects on hazards, and frailty."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.model import Edge
+
+WEIGHT = "weight_kg"
+"""The covariate that every population has: body weight, kg."""
+
+
+class Covariate(Protocol):
+    """The distribution of a number that a patient brings along."""
+
+    @property
+    def mean(self) -> float:
+        """The mean over patients."""
+        ...
+
+    def draw(self, shape: tuple[int, int], *, rng: np.random.Generator) -> FloatArray:
+        """Return a value for each patient, of this shape."""
+        ...
+
+
+def _check_spread(mean: float, sd: float) -> None:
+    if not math.isfinite(mean):
+        raise ValueError(f"mean={mean!r} must be a finite number")
+    if not (math.isfinite(sd) and sd >= 0):
+        raise ValueError(f"sd={sd!r} must be 0 or above")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NormalCovariate:
+    """A normally distributed covariate, such as age.
+
+    Parameters
+    ----------
+    mean, sd : float
+        In the covariate's own unit; `sd` 0 or above.
+    """
+
+    mean: float
+    sd: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_spread(self.mean, self.sd)
+
+    def draw(self, shape: tuple[int, int], *, rng: np.random.Generator) -> FloatArray:
+        """Return a value for each patient, of this shape."""
+        return self.mean + self.sd * rng.standard_normal(shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LognormalCovariate:
+    """A covariate above 0 with a long right tail, such as a steroid dose.
+
+    Parameters
+    ----------
+    mean, sd : float
+        Of the covariate itself, not of its logarithm; `mean` above 0.
+    """
+
+    mean: float
+    sd: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_spread(self.mean, self.sd)
+        if not self.mean > 0:
+            raise ValueError(f"mean={self.mean!r} must be above 0")
+
+    def draw(self, shape: tuple[int, int], *, rng: np.random.Generator) -> FloatArray:
+        """Return a value for each patient, of this shape."""
+        log_variance = math.log1p((self.sd / self.mean) ** 2)
+        log_mean = math.log(self.mean) - log_variance / 2
+        return np.exp(log_mean + math.sqrt(log_variance) * rng.standard_normal(shape))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CovariateEffect:
+    """A hazard ratio that goes with a covariate, or with one level of a factor.
+
+    Parameters
+    ----------
+    covariate : str
+        Name of a covariate, a coded factor or ``weight_kg``; with `level` of a factor.
+    on : tuple of (from_state, to_state)
+        Transitions whose hazard is multiplied.
+    hazard_ratio : float
+        Per unit of the covariate, or of patients of the level against all others; above 0.
+    level : str or None
+        A level of the factor; None for a number.
+    reference : float
+        Value of the covariate at which the ratio is 1.
+    """
+
+    covariate: str
+    on: tuple[Edge, ...]
+    hazard_ratio: float
+    level: str | None = None
+    reference: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.hazard_ratio) and self.hazard_ratio > 0):
+            raise ValueError(f"hazard_ratio={self.hazard_ratio!r} must be above 0")
+        if not math.isfinite(self.reference):
+            raise ValueError(f"reference={self.reference!r} must be a finite number")
+
+
+class Frailty(Protocol):
+    """What a patient's hazards are multiplied by, for reasons that nobody measures."""
+
+    @property
+    def on(self) -> tuple[Edge, ...]:
+        """The transitions that it multiplies, all by the same factor."""
+        ...
+
+    def draw(self, n_patients: int, *, rng: np.random.Generator) -> FloatArray:
+        """Return a factor for each patient, of mean 1; shape (n_patients,)."""
+        ...
+
+
+def _check_variance(variance: float) -> None:
+    if not (math.isfinite(variance) and variance > 0):
+        raise ValueError(f"variance={variance!r} must be above 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GammaFrailty:
+    """A gamma distributed frailty of mean 1.
+
+    Parameters
+    ----------
+    on : tuple of (from_state, to_state)
+        Transitions that share it.
+    variance : float
+        Above 0.
+
+    References
+    ----------
+    Vaupel, Manton and Stallard (1979), Demography 16, 439-454: with a baseline cumulative
+    hazard H the population's survival is (1 + variance H)^(-1 / variance).
+    """
+
+    on: tuple[Edge, ...]
+    variance: float
+
+    def __post_init__(self) -> None:
+        _check_variance(self.variance)
+
+    def draw(self, n_patients: int, *, rng: np.random.Generator) -> FloatArray:
+        """Return a factor for each patient, of mean 1; shape (n_patients,)."""
+        return rng.standard_gamma(1 / self.variance, n_patients) * self.variance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LognormalFrailty:
+    """A lognormal frailty of mean 1.
+
+    Parameters
+    ----------
+    on : tuple of (from_state, to_state)
+        Transitions that share it.
+    variance : float
+        Of the factor itself, not of its logarithm; above 0.
+    """
+
+    on: tuple[Edge, ...]
+    variance: float
+
+    def __post_init__(self) -> None:
+        _check_variance(self.variance)
+
+    def draw(self, n_patients: int, *, rng: np.random.Generator) -> FloatArray:
+        """Return a factor for each patient, of mean 1; shape (n_patients,)."""
+        log_variance = math.log1p(self.variance)
+        normal = rng.standard_normal(n_patients)
+        return np.exp(math.sqrt(log_variance) * normal - log_variance / 2)

@@ -1,0 +1,74 @@
+"""What can be wrong with the patients of a trial; all of it is found at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from lupusim.errors import Problem
+from lupusim.model import Edge
+from lupusim.model.checks import nearest
+from lupusim.trial.covariates import CovariateEffect
+from lupusim.trial.population import Population
+
+if TYPE_CHECKING:
+    from lupusim.trial.design import Trial
+
+
+def population_problems(trial: Trial) -> Iterator[Problem]:
+    """Yield what is wrong with the covariates, effects and frailties of a trial's patients."""
+    population = trial.population
+    yield from _code_problems(population)
+    for k, effect in enumerate(population.effects):
+        key = f"population.effects.{k}"
+        yield from _name_problems(key, effect, population)
+        yield from _edge_problems(key, effect.on, trial)
+    for k, frailty in enumerate(population.frailties):
+        yield from _edge_problems(f"population.frailty.{k}", frailty.on, trial)
+
+
+def _code_problems(population: Population) -> Iterator[Problem]:
+    for name, codes in population.codes.items():
+        key = f"population.codes.{name}"
+        levels = population.factors.get(name)
+        if levels is None:
+            fault = f"the population has no factor {name!r}"
+            yield Problem(key=key, fault=fault, fix=nearest(name, population.factors))
+            continue
+        if missing := [level for level in levels if level not in codes]:
+            fix = "Give each level a number."
+            yield Problem(key=key, fault=f"levels {missing} have no number", fix=fix)
+        for level in codes:
+            if level not in levels:
+                fault = f"{name!r} has no level {level!r}"
+                yield Problem(key=f"{key}.{level}", fault=fault, fix=nearest(level, levels))
+
+
+def _name_problems(key: str, effect: CovariateEffect, population: Population) -> Iterator[Problem]:
+    name, level = effect.covariate, effect.level
+    if level is None and name not in population.numbers:
+        fault = f"{name!r} is no covariate of the population"
+        fix = nearest(name, population.numbers)
+        if name in population.factors:
+            fault = f"{name!r} is a factor, and no level is named"
+            fix = "Add 'level:', or numbers for its levels under 'codes'."
+        yield Problem(key=f"{key}.covariate", fault=fault, fix=fix)
+    elif level is not None and name not in population.factors:
+        fault = f"{name!r} is no factor of the population, so it has no levels"
+        fix = nearest(name, population.factors)
+        yield Problem(key=f"{key}.covariate", fault=fault, fix=fix)
+    elif level is not None and level not in population.factors[name]:
+        fault = f"{name!r} has no level {level!r}"
+        fix = nearest(level, population.factors[name])
+        yield Problem(key=f"{key}.level", fault=fault, fix=fix)
+
+
+def _edge_problems(key: str, on: Iterable[Edge], trial: Trial) -> Iterator[Problem]:
+    known = {
+        (t.from_state, t.to_state): t.label for arm in trial.arms for t in arm.model.transitions
+    }
+    for k, edge in enumerate(on):
+        if edge not in known:
+            label = " -> ".join(edge)
+            fault = f"no arm's model has a transition '{label}'"
+            yield Problem(key=f"{key}.on.{k}", fault=fault, fix=nearest(label, known.values()))
