@@ -1,0 +1,146 @@
+"""What a trial is worth to those who decide after it: expected value of sample information."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lupusim.arrays import BoolArray, FloatArray
+from lupusim.planning.beliefs import Beliefs, Gain
+from lupusim.planning.generation import Block
+from lupusim.planning.replicates import simulate_replicates, tested
+from lupusim.planning.sizing import Sizing
+from lupusim.planning.tally import Mean
+from lupusim.trial import Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DEGREE = 5
+_FEWEST_DRAWS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What is at stake when the trial is over: to adopt the treatment or not.
+
+    Parameters
+    ----------
+    gain : callable
+        True gain of adopting it, given the truth (a trial), against not adopting: below 0
+        where adopting would be the mistake. So the loss of a wrong decision is its size.
+    cost : callable
+        Cost of holding a trial, on the scale of the gain.
+    """
+
+    gain: Gain
+    cost: Callable[[Trial], float]
+
+
+def information_value(
+    sizing: Sizing,
+    sizes: Sequence[int],
+    *,
+    beliefs: Beliefs,
+    decision: Decision,
+    n_draws: int = 1000,
+    seed: int,
+) -> pd.DataFrame:
+    r"""Return the expected value of the trial's data, as a table over sizes.
+
+    One replicate for each draw of the truth. What the data tell of the gain is a regression
+    of the gain on the trial's estimate (a polynomial in its rank), and so
+
+    .. math:: \mathrm{EVSI} = E[\max(0, E[g \mid \text{estimate}])] - \max(0, E[g]).
+
+    Parameters
+    ----------
+    sizing : Sizing
+        The trials, such as ``Patients(trial=...)``.
+    sizes : sequence of int
+        In the unit of `sizing`; all share draws and streams.
+    beliefs : Beliefs
+        What is not known for certain.
+    decision : Decision
+        Gain and cost.
+    n_draws : int
+        Truths to draw, at least 50.
+    seed : int
+        Of the draws and trials.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per size. `evsi`: the best use of the data. `rule_value`: adopting if and only
+        if the test is significant, against the best choice without the trial; below 0 if the
+        rule is worse than that. `perfect_information`: the ceiling. Each with its ``_mcse``;
+        `cost`, and `net_value`, `evsi` minus cost.
+
+    Raises
+    ------
+    ValueError
+        If the trial has no test, or there are too few draws.
+
+    References
+    ----------
+    Strong, Oakley, Brennan and Breeze (2015), *Medical Decision Making* 35:570, section 2:
+    the regression.
+    """
+    import pandas as pd
+
+    tested(sizing.trial)
+    if n_draws < _FEWEST_DRAWS:
+        raise ValueError(f"n_draws={n_draws!r} must be at least {_FEWEST_DRAWS}")
+    strengths = beliefs.strengths(sizing.trial, n_draws, seed=seed)
+    rows = []
+    for size in sizes:
+        trial = sizing.at(size)
+        truths = [beliefs.truth(trial, k, float(s)) for k, s in enumerate(strengths)]
+        gain = np.array([decision.gain(truth) for truth in truths])
+        rejected, estimate = _one_trial_each(truths, seed)
+        cost = decision.cost(trial)
+        worth = _values(gain, rejected, estimate)
+        row = {"n_patients": trial.n_patients, **worth, "cost": cost}
+        rows.append(row | {"net_value": worth["evsi"] - cost})
+    return pd.DataFrame(rows)
+
+
+def _one_trial_each(truths: Sequence[Trial], seed: int) -> tuple[BoolArray, FloatArray]:
+    """Return whether one trial of every truth is significant, and its estimate."""
+    shown = [
+        simulate_replicates(truth, Block(seed=seed, number=number, n_replicates=1))
+        for number, truth in enumerate(truths)
+    ]
+    rejected = np.array([bool(one["reject"][0]) for one in shown])
+    return rejected, np.array([float(one["estimate"][0]) for one in shown])
+
+
+def _values(gain: FloatArray, rejected: BoolArray, estimate: FloatArray) -> dict[str, float]:
+    known_now = gain if gain.mean() > 0 else np.zeros_like(gain)
+    of_each = {
+        "evsi": np.maximum(_expected_gain(gain, estimate), 0.0) - known_now,
+        "rule_value": gain * rejected - known_now,
+        "perfect_information": np.maximum(gain, 0.0) - known_now,
+    }
+    found: dict[str, float] = {}
+    for name, values in of_each.items():
+        mean = Mean(value=float(values.mean()), mcse=float(values.std() / np.sqrt(values.size)))
+        found |= {name: mean.value, f"{name}_mcse": mean.mcse}
+    return found
+
+
+def _expected_gain(gain: FloatArray, estimate: FloatArray) -> FloatArray:
+    """Return the gain that each estimate leads one to expect; without an estimate, the mean."""
+    expected = np.empty_like(gain)
+    known = np.isfinite(estimate)
+    if known.any():
+        order = np.unique(estimate[known], return_inverse=True)[1].astype(float)
+        rank = 2 * order / max(order.max(), 1.0) - 1
+        basis = np.polynomial.legendre.legvander(rank, _DEGREE)
+        expected[known] = basis @ np.linalg.lstsq(basis, gain[known])[0]
+    if not known.all():
+        expected[~known] = gain[~known].mean()
+    return expected
