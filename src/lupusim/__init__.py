@@ -11,12 +11,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lupusim.calibration import calibrate
     from lupusim.engines import simulate
     from lupusim.engines.exact import occupancy
     from lupusim.planning.run import run
     from lupusim.planning.single_trial import simulate_trial
     from lupusim.scenario import load_model, load_scenario
+    from lupusim.scenario.calibrating import calibrate
 
 __version__ = "0.1.0"
 
@@ -32,7 +32,7 @@ __all__ = [
 
 # Imported when first used, so that importing lupusim costs nothing.
 _HOMES = {
-    "calibrate": "lupusim.calibration",
+    "calibrate": "lupusim.scenario.calibrating",
     "load_model": "lupusim.scenario",
     "load_scenario": "lupusim.scenario",
     "occupancy": "lupusim.engines.exact",

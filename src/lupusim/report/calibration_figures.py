@@ -1,0 +1,154 @@
+"""Pictures of a calibration; byte for byte the same whenever they are drawn again."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lupusim.calibration.fit import Fit
+from lupusim.calibration.parameters import FreeParameter, NormalPrior
+from lupusim.calibration.profiles import CRITICAL
+from lupusim.engines import exact
+from lupusim.rng import stream
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_YEARS = np.linspace(0.0, 5.0, 41)
+_BAND_DRAWS = 100
+_BAND_TOLERANCE = 1e-4
+
+
+def as_svg(figure: Figure) -> str:
+    """Return a figure as SVG text without a date, so that it never changes by itself."""
+    import matplotlib as mpl
+
+    target = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": "lupusim"}):
+        figure.savefig(target, format="svg", metadata={"Date": None}, bbox_inches="tight")
+    text = target.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _grid(n: int, *, width: float = 3.2, height: float = 2.4) -> tuple[Figure, list[Axes]]:
+    """Return a figure of `n` small panels, at most three in a row."""
+    from matplotlib.figure import Figure
+
+    columns = min(n, 3)
+    rows = -(-n // columns)
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for panel in panels[n:]:
+        panel.set_axis_off()
+    return figure, panels[:n]
+
+
+def targets(fit: Fit) -> Figure:
+    """Return observed shares with their exact limits, and what the model expects."""
+    from matplotlib.figure import Figure
+
+    table = fit.targets
+    figure = Figure(figsize=(8, 0.6 + 0.28 * len(table)), layout="constrained")
+    axes = figure.subplots()
+    place = np.arange(len(table))[::-1]
+    scale = table["denominator"].to_numpy()
+    observed = (table["observed"] / scale).to_numpy()
+    reach = np.abs(table[["lower", "upper"]].to_numpy() / scale[:, None] - observed[:, None]).T
+    axes.errorbar(observed, place, xerr=reach, fmt="o", color="black", capsize=2, label="observed")
+    axes.plot(table["expected"] / scale, place, "D", color="#d95f02", label="expected")
+    words = table["study"] + ": " + table["target"] + ", " + table["cell"]
+    axes.set_yticks(place, words, fontsize=7)
+    axes.set_xlabel("share of the denominator (rates: per person-year)")
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def profiles(fit: Fit) -> Figure:
+    """Return the profile likelihood of every parameter; flat ones are said to be so."""
+    figure, panels = _grid(len(fit.profiles))
+    for panel, profile, identified in zip(
+        panels, fit.profiles, fit.estimates["identified"], strict=True
+    ):
+        panel.plot(profile.values, profile.deviances, color="#1b6ca8")
+        panel.axhline(CRITICAL, color="gray", linestyle=":")
+        panel.axvline(profile.estimate, color="#d95f02", linewidth=0.8)
+        panel.set_xscale("log")
+        panel.set_ylim(-0.2, 8)
+        sides = " and ".join(profile.unbounded)
+        note = "" if identified else "\nnot identified"
+        panel.set_title(profile.name + (f"\nno limit {sides}" if sides else note), fontsize=8)
+        panel.tick_params(labelsize=7, which="both")
+    return figure
+
+
+def posterior(fit: Fit) -> tuple[Figure, ...]:
+    """Return prior beside posterior for every parameter; nothing without draws."""
+    if fit.draws is None:
+        return ()
+    parameters = fit.likelihood.free_model.parameters
+    figure, panels = _grid(len(parameters))
+    values = fit.draws.resample(4000, rng=stream(fit.seed, "figure"))
+    for panel, parameter, drawn in zip(panels, parameters, values.T, strict=True):
+        grid = _natural_grid(parameter, drawn)
+        panel.hist(
+            parameter.transform.natural(drawn), bins=grid.tolist(), density=True, color="#a6cee3"
+        )
+        density = _density(parameter.prior, np.array([parameter.transform.free(g) for g in grid]))
+        panel.plot(grid, density / np.gradient(grid, _free(parameter, grid)), color="black")
+        panel.set_title(parameter.name, fontsize=8)
+        panel.set_yticks([])
+        panel.tick_params(labelsize=7)
+    figure.suptitle("prior (line) and posterior (bars)", fontsize=9)
+    return (figure,)
+
+
+def _free(parameter: FreeParameter, grid: np.ndarray) -> np.ndarray:
+    return np.array([parameter.transform.free(value) for value in grid])
+
+
+def _natural_grid(parameter: FreeParameter, drawn: np.ndarray) -> np.ndarray:
+    low, high = np.quantile(parameter.transform.natural(drawn), [0.001, 0.99])
+    return np.linspace(low, high, 50)
+
+
+def _density(prior: NormalPrior, free: np.ndarray) -> np.ndarray:
+    score = (free - prior.mean) / prior.sd
+    return np.asarray(np.exp(-0.5 * score**2) / (prior.sd * np.sqrt(2 * np.pi)))
+
+
+def occupancy(fit: Fit) -> Figure:
+    """Return exact occupancy over five years, with a 95 % band where there are draws."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    best = exact.solve(fit.model, _YEARS).probabilities
+    band = _band(fit)
+    for k, state in enumerate(fit.model.states):
+        (line,) = axes.plot(_YEARS, best[:, k], label=state)
+        if band is not None:
+            axes.fill_between(
+                _YEARS, band[0][:, k], band[1][:, k], color=line.get_color(), alpha=0.2
+            )
+    axes.set(xlabel="years", ylabel="share of patients", xlim=(0, 5), ylim=(0, 1))
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def _band(fit: Fit) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the 2.5 % and 97.5 % quantiles of occupancy over posterior draws."""
+    if fit.draws is None:
+        return None
+    free_model = fit.likelihood.free_model
+    drawn = fit.draws.resample(_BAND_DRAWS, rng=stream(fit.seed, "band"))
+    solved = np.stack(
+        [
+            exact.solve(free_model.model_at(free), _YEARS, tolerance=_BAND_TOLERANCE).probabilities
+            for free in drawn
+        ]
+    )
+    low, high = np.quantile(solved, [0.025, 0.975], axis=0)
+    return low, high
