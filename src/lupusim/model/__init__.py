@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lupusim.model.effects import PiecewiseRatio, TreatmentEffect
+from lupusim.model.effects import Effect, PiecewiseEffect, PiecewiseRatio, TreatmentEffect
 from lupusim.model.hazards import FAMILIES, Hazard
 from lupusim.model.multistate import Edge, LatentClass, MultiStateModel, Start
 from lupusim.model.transitions import Clock, Transition
@@ -11,9 +11,11 @@ __all__ = [
     "FAMILIES",
     "Clock",
     "Edge",
+    "Effect",
     "Hazard",
     "LatentClass",
     "MultiStateModel",
+    "PiecewiseEffect",
     "PiecewiseRatio",
     "Start",
     "Transition",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -132,13 +132,79 @@ class TreatmentEffect:
 
     def profile(self, infusion_times: Sequence[float]) -> PiecewiseRatio:
         """Return the ratio over study time for infusions at these study times (years)."""
-        onsets = [time + self.onset for time in sorted(infusion_times)]
-        steps: dict[float, float] = {}
-        for begin, end in pairwise([*onsets, math.inf]):
-            for since, ratio in self._since_onset():
-                if begin + since < end:
-                    steps[begin + since] = ratio
-        before = [begin for begin in steps if begin <= 0]
-        first = steps[before[-1]] if before else 1.0
-        later = {begin: ratio for begin, ratio in steps.items() if begin > 0}
-        return PiecewiseRatio(breaks=tuple(later), ratios=(first, *later.values()))
+        onsets = [time + self.onset for time in infusion_times]
+        return _after_each(onsets, self._since_onset())
+
+    def raised(self, exponent: float) -> TreatmentEffect:
+        """Return the effect with its log hazard ratio times `exponent`."""
+        return replace(self, hazard_ratio=self.hazard_ratio**exponent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PiecewiseEffect:
+    """A hazard ratio that takes any course after an infusion: delayed, crossing, fading.
+
+    A further infusion starts the course anew.
+
+    Parameters
+    ----------
+    on : tuple of (str, str)
+        Transitions (from_state, to_state) whose hazard is multiplied.
+    breaks : tuple of float
+        Years since the infusion at which the ratio changes, increasing, above 0.
+    ratios : tuple of float
+        Ratio before the first break, between breaks, and after the last; each 0 or above.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range or of its order.
+
+    Examples
+    --------
+    >>> late = PiecewiseEffect(on=(("ill", "dead"),), breaks=(0.25,), ratios=(1.0, 0.6))
+    >>> late.profile([0.0]).ratios
+    (1.0, 0.6)
+    """
+
+    on: tuple[tuple[str, str], ...]
+    breaks: tuple[float, ...]
+    ratios: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        PiecewiseRatio(breaks=self.breaks, ratios=self.ratios)  # checks them together
+        if any(time <= 0 for time in self.breaks):
+            raise ValueError(f"breaks={self.breaks} must be above 0")
+
+    @property
+    def hazard_ratio(self) -> float:
+        """The ratio that is farthest from 1."""
+        return max(self.ratios, key=lambda ratio: abs(math.log(ratio)) if ratio else math.inf)
+
+    def profile(self, infusion_times: Sequence[float]) -> PiecewiseRatio:
+        """Return the ratio over study time for infusions at these study times (years)."""
+        return _after_each(infusion_times, list(zip((0.0, *self.breaks), self.ratios, strict=True)))
+
+    def raised(self, exponent: float) -> PiecewiseEffect:
+        """Return the effect with every log hazard ratio times `exponent`."""
+        return replace(self, ratios=tuple(ratio**exponent for ratio in self.ratios))
+
+
+Effect = TreatmentEffect | PiecewiseEffect
+"""What a treatment does to hazards."""
+
+
+def _after_each(onsets: Sequence[float], course: Sequence[tuple[float, float]]) -> PiecewiseRatio:
+    """Return the ratio over study time of a course that each onset (years) starts anew.
+
+    The course is a list of (years since onset, ratio from then on), in order.
+    """
+    steps: dict[float, float] = {}
+    for begin, end in pairwise([*sorted(onsets), math.inf]):
+        for since, ratio in course:
+            if begin + since < end:
+                steps[begin + since] = ratio
+    before = [begin for begin in steps if begin <= 0]
+    first = steps[before[-1]] if before else 1.0
+    later = {begin: ratio for begin, ratio in steps.items() if begin > 0}
+    return PiecewiseRatio(breaks=tuple(later), ratios=(first, *later.values()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from lupusim.model.effects import TreatmentEffect
+from lupusim.model.effects import Effect
 from lupusim.model.transitions import Transition
 
 Edge = tuple[str, str]
@@ -149,7 +149,7 @@ class MultiStateModel:
         )
 
     def treated(
-        self, effects: Sequence[TreatmentEffect], infusion_times: Sequence[float] = (0.0,)
+        self, effects: Sequence[Effect], infusion_times: Sequence[float] = (0.0,)
     ) -> MultiStateModel:
         """Return the model under treatment: effects after infusions at these study times."""
         known = {(t.from_state, t.to_state) for t in self.transitions}
@@ -164,7 +164,7 @@ class MultiStateModel:
     @staticmethod
     def _treat(
         transition: Transition,
-        effects: Sequence[TreatmentEffect],
+        effects: Sequence[Effect],
         infusion_times: Sequence[float],
     ) -> Transition:
         ratio = transition.ratio

@@ -208,7 +208,5 @@ def with_strength(trial: Trial, strength: float) -> Trial:
 
 
 def _scaled(arm: Arm, strength: float) -> Arm:
-    effects = tuple(
-        replace(effect, hazard_ratio=effect.hazard_ratio**strength) for effect in arm.effects
-    )
+    effects = tuple(effect.raised(strength) for effect in arm.effects)
     return replace(arm, effects=effects)

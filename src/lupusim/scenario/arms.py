@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lupusim.errors import ModelError
-from lupusim.model import MultiStateModel, TreatmentEffect
-from lupusim.model.checks import nearest
+from lupusim.model import MultiStateModel
+from lupusim.scenario.effects import read_effect
 from lupusim.scenario.model_files import model_from_document
 from lupusim.scenario.packaged import find_packaged
-from lupusim.scenario.patients import read_edges
 from lupusim.scenario.reading import (
     Duration,
     Flag,
@@ -111,10 +108,11 @@ def _read_arm(section: Section, default: MultiStateModel | None, models: Models)
     name = section.read("name", Text())
     allocation = section.read("allocation", Integer(at_least=1, at_most=1000), 1)
     infusions = _read_infusions(section)
+    dose = infusions.cells_per_kg if infusions else None
     effects = tuple(
         effect
         for s in section.sections("effects")
-        if (effect := _read_effect(s, model)) is not None
+        if (effect := read_effect(s, model, dose)) is not None
     )
     section.finish()
     if model is None:
@@ -135,33 +133,20 @@ def _read_infusions(section: Section) -> Infusions | None:
     below = section.section("infusions")
     cells_per_kg = below.read("cells_per_kg", Number(above=0))
     at = below.read("at", ListOf(Duration(), at_least=1), (0.0,))
+    at += _read_repeats(below, at)
     return below.build(lambda: Infusions(cells_per_kg=cells_per_kg, at=at))
 
 
-def _read_effect(section: Section, model: MultiStateModel | None) -> TreatmentEffect | None:
-    on = read_edges(section)
-    if model is not None:
-        labels = {(t.from_state, t.to_state): t.label for t in model.transitions}
-        _report_unknown_edges(section.place.child("on"), on, labels)
-    hazard_ratio = section.read("hazard_ratio", Number(at_least=0))
-    onset = section.read("onset", Duration(), 0.0)
-    lasts = section.read("lasts", Duration(), math.inf)
-    half_life = section.read_or_none("half_life", Duration(above=0))
-    if half_life is not None and not section.has("lasts"):
-        fault = "an effect that lasts for good cannot fade"
-        section.place.child("half_life").report(fault, "Add 'lasts:', such as '18 months'.")
-    return section.build(
-        lambda: TreatmentEffect(
-            on=on, hazard_ratio=hazard_ratio, onset=onset, lasts=lasts, half_life=half_life
-        )
-    )
-
-
-def _report_unknown_edges(
-    place: Place, on: tuple[tuple[str, str], ...], labels: Mapping[tuple[str, str], str]
-) -> None:
-    for k, edge in enumerate(on):
-        if all(edge) and edge not in labels:
-            fault = f"the model has no transition '{edge[0]} -> {edge[1]}'"
-            help_ = nearest(" -> ".join(edge), labels.values())
-            place.child(k).report(fault, help_)
+def _read_repeats(section: Section, at: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the infusions that follow the first ones at a fixed interval."""
+    if not section.has("every"):
+        section.refuse("number", "it needs 'every'", "Add 'every:', or list all under 'at'.")
+        return ()
+    every = section.read("every", Duration(above=0))
+    number = section.read("number", Integer(at_least=1, at_most=1000))
+    if not section.place.is_sound:
+        return ()
+    if number <= len(at):
+        fault = f"{number} infusions in all are no more than the {len(at)} under 'at'"
+        section.place.child("number").report(fault, "Give more, or remove 'every'.")
+    return tuple(max(at) + k * every for k in range(1, number - len(at) + 1))

@@ -17,8 +17,12 @@ a unit (``52 weeks``); every mapping may say its ``source``.
                     ``variance`` *, ``distribution`` gamma or lognormal}, of mean 1
 ``arms`` *          one, or two of which one says ``control``: true; each: ``name`` *,
                     ``allocation`` 1, ``model``, ``infusions`` {``cells_per_kg`` *, ``at``
-                    [0 weeks]}, ``effects``: list of {``on`` * ``"a -> b"`` or a list of them,
-                    ``hazard_ratio`` *, ``onset`` 0, ``lasts`` for good, ``half_life``}
+                    [0 weeks], ``every``: further ones after those, ``number``: in all},
+                    ``effects``: list of {``on`` * ``"a -> b"`` or a list of them,
+                    ``hazard_ratio`` *, ``onset`` 0, ``lasts`` for good, ``half_life``}; for
+                    the ratio may stand ``emax`` {``log_hazard_ratio`` *, ``ed50`` *: cells per
+                    kg, ``hill`` 1}, and for all of it ``pieces``: list of {``until`` *: since the
+                    infusion, not in the last, ``hazard_ratio`` *}
 ``enrollment`` *    ``kind`` poisson {``sites`` *, ``per_site_per_month`` * or
                     ``per_site_per_year``, ``ramp_up`` 0}, uniform {``duration`` *} or
                     piecewise {``breaks`` *, ``per_month`` *}; ``screen_failure`` 0: a share

@@ -12,7 +12,7 @@ from lupusim.trial.covariates import (
     LognormalFrailty,
     NormalCovariate,
 )
-from lupusim.trial.design import Analysis, Arm, Infusions, Trial, Verdict
+from lupusim.trial.design import Analysis, Trial, Verdict
 from lupusim.trial.dropout import Dropout
 from lupusim.trial.endpoints import Better, Endpoint, Responder, TimeToEvent
 from lupusim.trial.enrollment import (
@@ -32,6 +32,7 @@ from lupusim.trial.looks import (
     WhenAny,
 )
 from lupusim.trial.population import Population
+from lupusim.trial.treatment import Arm, Infusions
 
 __all__ = [
     "AfterLastPatient",
