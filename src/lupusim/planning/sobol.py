@@ -1,0 +1,217 @@
+"""Which number matters over its whole range, alone and with others: Sobol indices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lupusim.arrays import FloatArray, IntArray
+from lupusim.planning.blocks import replicates_per_block
+from lupusim.planning.sensitivity import Measure, WhatIf
+from lupusim.rng import stream
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_RESAMPLES = 50
+_SALTELLI = 4096
+_TRIALS_PER_TERM = 8
+_FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SobolIndices:
+    """Shares of the variance of a quantity over the ranges of some numbers.
+
+    Parameters
+    ----------
+    paths : tuple of str
+        The numbers.
+    first_order, total : (n_paths,) arrays
+        Share explained by a number alone, and with its interactions.
+    first_order_mcse, total_mcse : (n_paths,) arrays
+        Their standard errors: simulation and choice of points, by bootstrap.
+    explained : float
+        Share of the variance of new points' means that the surface explains
+        (cross-validated). Where it is well below 1, more replicates or a narrower range help.
+    mean, standard_deviation : float
+        Of the quantity over the ranges, on the surface.
+    n_trials : int
+        Designs that were simulated.
+    """
+
+    paths: tuple[str, ...]
+    first_order: FloatArray
+    first_order_mcse: FloatArray
+    total: FloatArray
+    total_mcse: FloatArray
+    explained: float
+    mean: float
+    standard_deviation: float
+    n_trials: int
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row per number, the largest total first; every estimate beside its ``_mcse``."""
+        import pandas as pd
+
+        table = pd.DataFrame(
+            {
+                "path": self.paths,
+                "first_order": self.first_order,
+                "first_order_mcse": self.first_order_mcse,
+                "total": self.total,
+                "total_mcse": self.total_mcse,
+            }
+        )
+        return table.sort_values("total", ascending=False, ignore_index=True, kind="stable")
+
+    def to_json(self) -> dict[str, object]:
+        """Return the result as plain data."""
+        return {
+            "indices": self.table.to_dict("records"),
+            "explained": self.explained,
+            "mean": self.mean,
+            "standard_deviation": self.standard_deviation,
+            "n_trials": self.n_trials,
+        }
+
+
+def sobol(
+    what_if: WhatIf,
+    ranges: Mapping[str, tuple[float, float]],
+    *,
+    measure: Measure | None = None,
+    n_trials: int | None = None,
+) -> SobolIndices:
+    """Return Sobol indices of a quantity over independent, uniform ranges of some numbers.
+
+    Designs are spread over the ranges by a scrambled Sobol sequence and simulated on common
+    random numbers; a full quadratic surface is fitted to their means, and scipy's
+    ``sobol_indices`` integrates the surface. So the noise of a simulation is averaged out
+    instead of being taken for interaction.
+
+    Parameters
+    ----------
+    what_if : callable
+        Builds the trial with other values at some paths.
+    ranges : mapping of str to (float, float)
+        Low and high of at least two plain numbers.
+    measure : Measure or None
+        What to measure; default: power, in 2000 replicates of each design.
+    n_trials : int or None
+        Designs to simulate; default eight for each term of the surface.
+
+    Returns
+    -------
+    SobolIndices
+        With standard errors, and how well the surface explains new points.
+
+    Raises
+    ------
+    ValueError
+        If a range is not increasing, there are fewer than two, or too few designs.
+
+    References
+    ----------
+    Saltelli et al. (2010), *Computer Physics Communications* 181:259: the estimators. Sudret
+    (2008), *Reliability Engineering and System Safety* 93:964: indices from a surface.
+    """
+    from scipy.stats import qmc
+
+    measure = measure or Measure()
+    bounds = _bounds(ranges)
+    n_terms = _basis(np.zeros((1, len(bounds)))).shape[1]
+    n_trials = _TRIALS_PER_TERM * n_terms if n_trials is None else n_trials
+    if n_trials < 2 * n_terms:
+        raise ValueError(f"n_trials={n_trials!r} must be at least {2 * n_terms}")
+    sequence = qmc.Sobol(len(bounds), rng=stream(measure.seed, "Sobol designs"))
+    # A Sobol sequence is balanced at powers of 2; the first points of it are still spread well.
+    points = sequence.random_base2(int(n_trials - 1).bit_length())[:n_trials]
+    values = bounds[:, 0] + points * (bounds[:, 1] - bounds[:, 0])
+    trials = [what_if(dict(zip(ranges, row, strict=True))) for row in values.tolist()]
+    per_block = replicates_per_block(max(trial.n_patients for trial in trials))
+    means = np.array([np.nanmean(measure(trial, per_block=per_block)) for trial in trials])
+    return _indices(tuple(ranges), 2 * points - 1, means, measure.seed)
+
+
+def _bounds(ranges: Mapping[str, tuple[float, float]]) -> FloatArray:
+    if len(ranges) < 2:
+        raise ValueError("give at least two ranges: one number has all the variance")
+    for path, (low, high) in ranges.items():
+        if not low < high:
+            raise ValueError(f"{path}: the range from {low!r} to {high!r} is not increasing")
+    return np.array(list(ranges.values()), dtype=float)
+
+
+def _basis(points: FloatArray) -> FloatArray:
+    """Return constant, linear, square and product terms, shape (n_points, n_terms)."""
+    columns = [np.ones(len(points)), *points.T]
+    pairs = combinations_with_replacement(range(points.shape[1]), 2)
+    columns += [points[:, j] * points[:, k] for j, k in pairs]
+    return np.stack(columns, axis=1)
+
+
+def _surface(points: FloatArray, means: FloatArray) -> FloatArray:
+    coefficients: FloatArray = np.linalg.lstsq(_basis(points), means)[0]
+    return coefficients
+
+
+def _indices(
+    paths: tuple[str, ...], points: FloatArray, means: FloatArray, seed: int
+) -> SobolIndices:
+    first_order, total, mean, deviation = _of_surface(_surface(points, means), len(paths), seed)
+    rng = stream(seed, "Sobol bootstrap")
+    again: list[tuple[FloatArray, FloatArray]] = []
+    for _ in range(_RESAMPLES):
+        rows = rng.integers(len(points), size=len(points))
+        again.append(_of_surface(_surface(points[rows], means[rows]), len(paths), seed)[:2])
+    spread = np.array(again, dtype=np.float64).std(axis=0)
+    return SobolIndices(
+        paths=paths,
+        first_order=first_order,
+        first_order_mcse=spread[0],
+        total=total,
+        total_mcse=spread[1],
+        explained=_cross_validated(points, means),
+        mean=mean,
+        standard_deviation=deviation,
+        n_trials=len(points),
+    )
+
+
+def _of_surface(
+    coefficients: FloatArray, n_paths: int, seed: int
+) -> tuple[FloatArray, FloatArray, float, float]:
+    """Return first-order and total indices of a surface, its mean and standard deviation."""
+    from scipy.stats import sobol_indices, uniform
+
+    heights: list[FloatArray] = []
+
+    def height(points: FloatArray) -> FloatArray:
+        flat = points.reshape(n_paths, -1)
+        heights.append(_basis(flat.T) @ coefficients)
+        return heights[-1].reshape(points.shape[1:]).copy()  # scipy centers it in place
+
+    found = sobol_indices(
+        func=height,
+        n=_SALTELLI,
+        dists=[uniform(-1, 2)] * n_paths,
+        rng=stream(seed, "Sobol indices"),
+    )
+    sample = np.concatenate(heights)
+    return found.first_order, found.total_order, float(sample.mean()), float(sample.std())
+
+
+def _cross_validated(points: FloatArray, means: FloatArray) -> float:
+    fold: IntArray = np.arange(len(points)) % _FOLDS
+    missed = 0.0
+    for held_out in range(_FOLDS):
+        kept = fold != held_out
+        guess = _basis(points[~kept]) @ _surface(points[kept], means[kept])
+        missed += float(((means[~kept] - guess) ** 2).sum())
+    return 1 - missed / float(((means - means.mean()) ** 2).sum())
