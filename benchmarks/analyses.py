@@ -14,7 +14,7 @@ import numpy as np
 from lupusim import analysis
 from lupusim.rng import stream
 
-N_REPLICATES, N_PATIENTS, REPEATS = 1000, 300, 3
+N_REPLICATES, N_PATIENTS, REPEATS = 1000, 300, 7
 
 
 def seconds(function: Callable[[], object]) -> float:
