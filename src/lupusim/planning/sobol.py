@@ -170,7 +170,7 @@ def _indices(
     for _ in range(_RESAMPLES):
         rows = rng.integers(len(points), size=len(points))
         again.append(_of_surface(_surface(points[rows], means[rows]), len(paths), seed)[:2])
-    spread = np.array(again, dtype=np.float64).std(axis=0)
+    spread: FloatArray = np.asarray(np.std(np.array(again), axis=0), dtype=np.float64)
     return SobolIndices(
         paths=paths,
         first_order=first_order,

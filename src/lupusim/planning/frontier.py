@@ -1,0 +1,103 @@
+"""The designs worth choosing between: each at the size that reaches the power."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lupusim.arrays import BoolArray, FloatArray
+from lupusim.planning.sample_size import PowerNotReachedError, Search, find_size
+from lupusim.planning.scenario import Scenario
+from lupusim.planning.sizing import designs
+from lupusim.trial import Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Cost = Callable[[Trial], float]
+"""What it costs to hold a trial, in any currency."""
+
+
+def patients_as_cost(trial: Trial) -> float:
+    """Return the number of patients: the cost where nothing else is stated."""
+    return float(trial.n_patients)
+
+
+def frontier(
+    scenario: Scenario, power: float = 0.9, *, cost: Cost = patients_as_cost, search: Search
+) -> pd.DataFrame:
+    """Return every design of a scenario at its smallest sufficient size, with what it costs.
+
+    All searches share their seed. So the smallest cost, or the shortest duration, subject to
+    the power is the first row of the table, sorted by either.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Its design points; those that differ in size alone count once.
+    power : float
+        Target.
+    cost : callable
+        Cost of a trial; default its patients.
+    search : Search
+        How far and how precisely to look for each size.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per design, cheapest first: what varies, `n_patients`, `n_patients_low` and
+        `n_patients_high` (95 %), `power`, `duration` (years to the data cutoff), each with
+        its ``_mcse``, `cost`, and `on_frontier`: no other design is both cheaper and
+        shorter. A design that does not reach the power has no cost, no duration, and the
+        power at the limit.
+
+    Raises
+    ------
+    ValueError
+        If a design has no test, or the power is not between its level and 1.
+    """
+    import pandas as pd
+
+    rows = []
+    for values, sizing in designs(scenario):
+        try:
+            found = find_size(sizing, power, search=search)
+        except PowerNotReachedError as error:
+            limit = {"n_patients": sizing.at(error.size).n_patients, "power": error.power.value}
+            rows.append({**values, **limit, "power_mcse": error.power.mcse})
+            continue
+        rows.append(
+            {
+                **values,
+                "n_patients": found.n_patients,
+                "n_patients_low": found.interval[0],
+                "n_patients_high": found.interval[1],
+                "power": found.power,
+                "power_mcse": found.power_mcse,
+                "duration": found.duration.value,
+                "duration_mcse": found.duration.mcse,
+                "cost": cost(sizing.at(found.size)),
+            }
+        )
+    table = pd.DataFrame(rows).reindex(columns=_columns(rows))
+    spent = table[["cost", "duration"]].to_numpy(dtype=float)
+    table["on_frontier"] = _undominated(spent)
+    return table.sort_values("cost", ignore_index=True, kind="stable")
+
+
+def _columns(rows: list[dict[str, object]]) -> list[str]:
+    """Return all columns in the order of a complete row."""
+    complete = ("n_patients", "n_patients_low", "n_patients_high", "power", "power_mcse")
+    last = (*complete, "duration", "duration_mcse", "cost")
+    return [*(name for name in rows[0] if name not in last), *last]
+
+
+def _undominated(spent: FloatArray) -> BoolArray:
+    """Return which rows no other row matches in everything and betters in something."""
+    known: BoolArray = np.all(np.isfinite(spent), axis=1)
+    no_worse = np.all(spent[:, None] <= spent, axis=2)
+    better = np.any(spent[:, None] < spent, axis=2)
+    beaten = (no_worse & better & known[:, None]).any(axis=0)
+    return np.asarray(known & ~beaten)
