@@ -2,20 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-import numpy as np
-
-from lupusim.analysis.cochran_mantel_haenszel import cochran_mantel_haenszel
-from lupusim.analysis.endpoints import BinaryOutcome, Outcome, SurvivalOutcome
 from lupusim.analysis.fisher_exact import fisher_exact_of
-from lupusim.analysis.logrank import logrank
-from lupusim.analysis.results import ExactResult, TestResult
-from lupusim.analysis.risk_difference import risk_difference_of
-from lupusim.analysis.two_by_two import TwoByTwo
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.trial import Better, Verdict
+from lupusim.analysis.numbers_compared import (
+    AncovaTest,
+    NumberTest,
+    RateRatioTest,
+    WinTest,
+    net_benefit_of,
+    win_odds_of,
+    win_ratio_of,
+)
+from lupusim.analysis.outcomes import (
+    BinaryOutcome,
+    CountOutcome,
+    HierarchicalOutcome,
+    NumberOutcome,
+    Outcome,
+    SurvivalOutcome,
+)
+from lupusim.analysis.proportions_compared import (
+    CochranMantelHaenszelTest,
+    DifferenceTest,
+    ExactTest,
+    LogisticRegressionTest,
+    ProportionTest,
+    RatioTest,
+)
+from lupusim.analysis.risk_difference import (
+    risk_difference_of,
+    risk_difference_score_of,
+    risk_difference_wald_of,
+)
+from lupusim.analysis.risk_ratio import odds_ratio_of, risk_ratio_of, risk_ratio_score_of
+from lupusim.analysis.t_test import pooled_t_test, welch_test
+from lupusim.analysis.times_compared import (
+    CoxTest,
+    FlemingHarringtonTest,
+    LogrankTest,
+    MagirrBurmanTest,
+    MaxComboTest,
+    RestrictedMeanTest,
+    SurvivalDifferenceTest,
+)
+from lupusim.analysis.unconditional_exact import barnard_of, boschloo_of
+from lupusim.analysis.wilcoxon import wilcoxon
+from lupusim.trial import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,88 +65,121 @@ class TestKind:
         What it estimates, experimental against control.
     outcome : type
         The kind of outcome it takes.
+    strata : str
+        ``none`` where strata play no role, ``used`` where it can be stratified by some, or
+        ``needed`` where it is by its nature (then those of the allocation are the default).
+    required, optional : tuple of str
+        Its parameters: fields of `test` that a scenario must or may give.
     """
 
     test: Callable[..., Verdict]
     effect: str
     outcome: type[Outcome]
+    strata: str = "none"
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+
+    __test__ = False  # pytest must not collect it
+
+    def with_parameters(self, values: Mapping[str, float]) -> Callable[..., Verdict]:
+        """Return the test with these parameters.
+
+        Raises
+        ------
+        ValueError
+            If one is out of its range.
+        """
+        test: Any = self.test
+        changed: Callable[..., Verdict] = replace(test, **values) if values else test
+        return changed
 
 
-def _p_value(result: TestResult | ExactResult, better: Better, sided: int) -> FloatArray:
-    """Return the p-value in the direction of benefit, or of both."""
-    if sided == 2:
-        return result.p_two_sided
-    return result.p_greater if better is Better.MORE else result.p_less
+def _of_responses() -> dict[str, TestKind]:
+    margin = ("margin",)
+    difference, odds = "risk difference", "log odds ratio"
+    plain: dict[str, tuple[Callable[..., Verdict], str, tuple[str, ...]]] = {
+        "pooled_z": (ProportionTest(compare=risk_difference_of), difference, ()),
+        "unpooled_z": (DifferenceTest(compare=risk_difference_wald_of), difference, margin),
+        "miettinen_nurminen": (
+            DifferenceTest(compare=risk_difference_score_of),
+            difference,
+            margin,
+        ),
+        "risk_ratio": (RatioTest(compare=risk_ratio_of), "log risk ratio", margin),
+        "risk_ratio_score": (RatioTest(compare=risk_ratio_score_of), "log risk ratio", margin),
+        "odds_ratio": (RatioTest(compare=odds_ratio_of), odds, margin),
+        "fisher_exact": (ExactTest(exact=fisher_exact_of), difference, ()),
+        "boschloo": (ExactTest(exact=boschloo_of), difference, ()),
+        "barnard": (ExactTest(exact=barnard_of), difference, ()),
+    }
+    kinds = {
+        name: TestKind(test=test, effect=effect, outcome=BinaryOutcome, optional=optional)
+        for name, (test, effect, optional) in plain.items()
+    }
+    stratified = {
+        "cochran_mantel_haenszel": TestKind(
+            test=CochranMantelHaenszelTest(),
+            effect="log common odds ratio",
+            outcome=BinaryOutcome,
+            strata="needed",
+        ),
+        "logistic_regression": TestKind(
+            test=LogisticRegressionTest(), effect=odds, outcome=BinaryOutcome, strata="used"
+        ),
+    }
+    return kinds | stratified
 
 
-def _verdict(result: TestResult, better: Better, sided: int) -> Verdict:
-    return Verdict(
-        p_value=_p_value(result, better, sided),
-        estimate=result.estimate,
-        standard_error=result.standard_error,
-        undefined=result.undefined,
-    )
+def _of_times() -> dict[str, TestKind]:
+    ratio = {"effect": "log hazard ratio", "outcome": SurvivalOutcome}
+    time: Any = ratio  # one mapping for several kinds
+    return {
+        "logrank": TestKind(test=LogrankTest(), strata="used", **time),
+        "cox": TestKind(test=CoxTest(), strata="used", optional=("margin",), **time),
+        "fleming_harrington": TestKind(
+            test=FlemingHarringtonTest(), optional=("rho", "gamma"), **time
+        ),
+        "magirr_burman": TestKind(test=MagirrBurmanTest(), required=("until",), **time),
+        "max_combo": TestKind(test=MaxComboTest(), **time),
+        "restricted_mean": TestKind(
+            test=RestrictedMeanTest(),
+            effect="difference of restricted means, years",
+            outcome=SurvivalOutcome,
+            required=("until",),
+            optional=("margin",),
+        ),
+        "survival_difference": TestKind(
+            test=SurvivalDifferenceTest(),
+            effect="difference free of the event",
+            outcome=SurvivalOutcome,
+            required=("at",),
+            optional=("margin",),
+        ),
+    }
 
 
-def _table(outcome: BinaryOutcome) -> TwoByTwo:
-    control_responders, control_n = outcome.counts(0)
-    responders, n = outcome.counts(1)
-    return TwoByTwo(
-        responders=responders,
-        n=n,
-        control_responders=control_responders,
-        control_n=control_n,
-    )
+def _of_numbers() -> dict[str, TestKind]:
+    difference: Any = {"effect": "difference of means", "outcome": NumberOutcome}
+    wins: Any = {"outcome": HierarchicalOutcome}
+    return {
+        "t_test": TestKind(test=NumberTest(compare=pooled_t_test), **difference),
+        "welch": TestKind(test=NumberTest(compare=welch_test), **difference),
+        "ancova": TestKind(test=AncovaTest(), strata="used", **difference),
+        "wilcoxon": TestKind(
+            test=NumberTest(compare=wilcoxon),
+            effect="chance of more (ties half) minus one half",
+            outcome=NumberOutcome,
+        ),
+        "rate_ratio": TestKind(
+            test=RateRatioTest(),
+            effect="log rate ratio",
+            outcome=CountOutcome,
+            optional=("margin",),
+        ),
+        "win_ratio": TestKind(test=WinTest(measure=win_ratio_of), effect="log win ratio", **wins),
+        "win_odds": TestKind(test=WinTest(measure=win_odds_of), effect="log win odds", **wins),
+        "net_benefit": TestKind(test=WinTest(measure=net_benefit_of), effect="net benefit", **wins),
+    }
 
 
-def _pooled_z(outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray) -> Verdict:
-    """Pooled z test of two proportions; strata play no role."""
-    del stratum
-    return _verdict(risk_difference_of(_table(outcome)), better, sided)
-
-
-def _fisher_exact(
-    outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
-) -> Verdict:
-    """Fisher's exact test; strata play no role; estimates the risk difference."""
-    del stratum
-    table = _table(outcome)
-    difference = risk_difference_of(table)
-    exact = fisher_exact_of(table)
-    return Verdict(
-        p_value=_p_value(exact, better, sided),
-        estimate=difference.estimate,
-        standard_error=difference.standard_error,
-        undefined=exact.undefined,
-    )
-
-
-def _cochran_mantel_haenszel(
-    outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
-) -> Verdict:
-    """Cochran-Mantel-Haenszel test over the strata; estimates the log common odds ratio."""
-    result = cochran_mantel_haenszel(
-        outcome.response, outcome.arm, stratum, included=outcome.included
-    )
-    return _verdict(result, better, sided)
-
-
-def _logrank(outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray) -> Verdict:
-    """Log-rank test, stratified where there are strata; estimates Peto's log hazard ratio."""
-    result = logrank(
-        outcome.time,
-        outcome.event,
-        outcome.arm,
-        stratum=stratum if np.any(stratum) else None,
-    )
-    return _verdict(result, better, sided)
-
-
-TESTS: dict[str, TestKind] = {
-    "pooled_z": TestKind(test=_pooled_z, effect="risk difference", outcome=BinaryOutcome),
-    "fisher_exact": TestKind(test=_fisher_exact, effect="risk difference", outcome=BinaryOutcome),
-    "cochran_mantel_haenszel": TestKind(
-        test=_cochran_mantel_haenszel, effect="log common odds ratio", outcome=BinaryOutcome
-    ),
-    "logrank": TestKind(test=_logrank, effect="log hazard ratio", outcome=SurvivalOutcome),
-}
+TESTS: dict[str, TestKind] = _of_responses() | _of_times() | _of_numbers()

@@ -3,80 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, StateArray
+from lupusim.analysis.outcomes import BinaryOutcome, Outcome, SurvivalOutcome
+from lupusim.arrays import FloatArray
 from lupusim.records import FirstEntry, Observation, Recorder, StateAt
 from lupusim.trial import Endpoint, Responder, TimeToEvent
 
+__all__ = [
+    "BinaryOutcome",
+    "Measurement",
+    "Outcome",
+    "SurvivalOutcome",
+    "measure",
+    "outcome_kind",
+]
+
 _TIME_TOLERANCE = 1e-9  # years: a visit due at the very cutoff counts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BinaryOutcome:
-    """Response yes or no of every patient in the analysis.
-
-    Parameters
-    ----------
-    response : (n_replicates, n_patients) boolean array
-        Whether the patient responded.
-    included : (n_replicates, n_patients) boolean array
-        Whether the patient is in the analysis.
-    arm : (n_replicates, n_patients) int8 array
-        0 for the control, 1 for the experimental arm.
-    """
-
-    response: BoolArray
-    included: BoolArray
-    arm: StateArray
-
-    @property
-    def information(self) -> FloatArray:
-        """Patients in the analysis, shape (n_replicates,)."""
-        return np.asarray(np.count_nonzero(self.included, axis=1), dtype=float)
-
-    def counts(self, arm: int) -> tuple[FloatArray, FloatArray]:
-        """Return responders and patients of an arm, shape (n_replicates,) each."""
-        members = self.included & (self.arm == arm)
-        return (self.response & members).sum(axis=1), members.sum(axis=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SurvivalOutcome:
-    """Time to an event or to the end of observation of every patient in the analysis.
-
-    Patients outside the analysis have time 0 and no event: they never enter a risk set.
-
-    Parameters
-    ----------
-    time : (n_replicates, n_patients) array
-        Years since the endpoint's origin, 0 or above.
-    event : (n_replicates, n_patients) boolean array
-        Whether the time ends with the event.
-    arm : (n_replicates, n_patients) int8 array
-        0 for the control, 1 for the experimental arm.
-    """
-
-    time: FloatArray
-    event: BoolArray
-    arm: StateArray
-
-    @property
-    def information(self) -> FloatArray:
-        """Events in the analysis, shape (n_replicates,)."""
-        return np.asarray(np.count_nonzero(self.event, axis=1), dtype=float)
-
-    def counts(self, arm: int) -> tuple[FloatArray, FloatArray]:
-        """Return events and years at risk of an arm, shape (n_replicates,) each."""
-        members = self.arm == arm
-        years = np.einsum("ij,ij->i", self.time, members)
-        return (self.event & members).sum(axis=1), years
-
-
-Outcome = BinaryOutcome | SurvivalOutcome
 
 
 class Measurement(Protocol):
@@ -94,6 +39,11 @@ class Measurement(Protocol):
     def outcome(self, observation: Observation) -> Outcome:
         """Return what the trial knows at its data cutoff."""
         ...
+
+
+def outcome_kind(endpoint: Endpoint) -> type[Outcome]:
+    """Return the kind of outcome that an endpoint gives."""
+    return BinaryOutcome if isinstance(endpoint, Responder) else SurvivalOutcome
 
 
 def measure(endpoint: Endpoint, states: Sequence[str], shape: tuple[int, int]) -> Measurement:

@@ -9,6 +9,7 @@ from lupusim.planning.observing import analyze, conduct, cut, decision
 from lupusim.planning.sequential import hold_looks
 from lupusim.planning.tally import Tally
 from lupusim.trial import Trial
+from lupusim.planning.truth import accuracy
 
 
 def replicates_per_block(n_patients: int) -> int:
@@ -41,3 +42,4 @@ def _fixed(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
         verdict = analyze(trial, trial.analysis, observation, outcomes[0], sided=sided)
         quantities |= decision(verdict.p_value <= trial.analysis.alpha, verdict)
     return quantities
+        quantities |= accuracy(trial, verdict)

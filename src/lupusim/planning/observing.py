@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.analysis.endpoints import BinaryOutcome, Outcome
+from lupusim.analysis.endpoints import Outcome
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.planning.generation import LONGEST_FOLLOW_UP, Generated
 from lupusim.records import Observation
@@ -64,17 +64,11 @@ def _duration(observation: Observation) -> FloatArray:
 
 
 def _describe(prefix: str, trial: Trial, outcome: Outcome) -> dict[str, FloatArray]:
-    """Return what each arm showed: response rates, or events and events per year at risk."""
+    """Return what each arm showed: response rates, events and events per year at risk ..."""
     described = {}
     for number, arm in enumerate(trial.arms):
-        numerator, denominator = outcome.counts(number)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            rate = np.where(denominator > 0, numerator / denominator, np.nan)
-        if isinstance(outcome, BinaryOutcome):
-            described[f"{prefix}response_{arm.name}"] = rate
-        else:
-            described[f"{prefix}events_{arm.name}"] = numerator
-            described[f"{prefix}event_rate_{arm.name}"] = rate
+        for name, values in outcome.shown(number).items():
+            described[f"{prefix}{name}_{arm.name}"] = values
     return described
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.analysis.endpoints import SurvivalOutcome
+from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.arrays import FloatArray
 from lupusim.engines import named_engine
 from lupusim.planning.generation import LONGEST_FOLLOW_UP, Block, Generated, generate
@@ -241,11 +241,9 @@ class _Clinic:
 
         outcome = self.generated.measurements[number].outcome(self.observation)
         table = pd.DataFrame({"patient": np.arange(self.arm.size), "arm": self.arm})
+        for name, column in outcome.table().items():
+            table[name] = column[0]
         if isinstance(outcome, SurvivalOutcome):
-            table["time"], table["event"] = outcome.time[0], outcome.event[0]
             started = isinstance(endpoint, TimeToEvent) and bool(endpoint.origin)
             table["in_analysis"] = self.enrolled & ((outcome.time[0] > 0) | (not started))
-        else:
-            table["response"] = outcome.response[0]
-            table["in_analysis"] = outcome.included[0]
         return table

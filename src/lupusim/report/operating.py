@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from lupusim.analysis.decisions import TESTS
 from lupusim.planning.run import PointResult, RunResult
-from lupusim.planning.tally import Mean
 from lupusim.report.numbers import grouped, in_hundred, rounded
-from lupusim.trial import Arm, Trial
+from lupusim.report.rule_rows import family_rows, look_rows, months
+from lupusim.trial import Analysis, Arm, Trial
+from lupusim.trial.design import KnownEffect
 
-_MONTHS = 12
 _WORTH_RUNNING = 0.8
 _LABEL_WIDTH = 48
 
@@ -40,41 +42,48 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
     yield _sizes(trial)
     if point.power is not None and point.type_one_error is not None and trial.analysis:
         level = f"{trial.analysis.alpha:g}, {trial.analysis.sided}-sided"
-        yield f"power ({trial.analysis.name}, alpha {level})", rounded(point.power)
-        yield "type I error (both arms alike)", rounded(point.type_one_error)
-        yield f"{trial.analysis.effect}, mean estimate", rounded(tally.mean("estimate"))
+        which = "power" if trial.family is None else "power for any hypothesis"
+        yield f"{which} ({_test(trial.analysis)}, alpha {level})", rounded(point.power)
+        alike = "both arms alike" if trial.family is None else "all arms alike, any claim"
+        yield f"type I error ({alike})", rounded(point.type_one_error)
+        if trial.family is None:
+            yield from _estimates(point, trial.analysis)
+        yield from family_rows(point)
     for name in tally.sums:
-        if name.split(": ")[-1].startswith(("response_", "events_", "event_rate_")):
+        if name.split(": ")[-1].startswith(("response_", "events_", "event_rate_", "mean_")):
             spread = f", sd {tally.standard_deviation(name):.2g}" if trial.analysis is None else ""
             yield _described(name), rounded(tally.mean(name)) + spread
-    yield "duration from the first site's opening, months", _months(tally.mean("duration"))
-    yield from _look_rows(point)
+    yield "duration from the first site's opening, months", months(tally.mean("duration"))
+    yield from look_rows(point)
     screened = trial.n_patients * trial.enrollment.screened_per_patient
     if screened > trial.n_patients:
         yield "patients screened, expected", f"{screened:.0f}"
     yield from _warnings(point)
 
 
-def _months(years: Mean) -> str:
-    return rounded(Mean(value=years.value * _MONTHS, mcse=years.mcse * _MONTHS))
+def _test(analysis: Analysis) -> str:
+    """Return the test with its strata and the parameters that are not the default."""
+    kind = TESTS.get(analysis.name)
+    names = (*kind.required, *kind.optional) if kind else ()
+    said = [f"{name} {getattr(analysis.test, name):.4g}" for name in names]
+    strata = [f"strata {', '.join(analysis.stratify_by)}"] if analysis.stratify_by else []
+    return "; ".join([analysis.name, *strata, *said])
 
 
-def _look_rows(point: PointResult) -> Iterator[tuple[str, str]]:
-    """Yield what the looks of a sequential design did; nothing for a fixed one."""
-    tally, n_looks = point.tally, len(point.trial.looks)
-    if n_looks == 1:
+def _estimates(point: PointResult, analysis: Analysis) -> Iterator[tuple[str, str]]:
+    """Yield the mean estimate and how good it is; nothing for a test that estimates nothing."""
+    tally = point.tally
+    if math.isnan(tally.mean("estimate").value):
         return
-    yield "patients enrolled when it stops", rounded(tally.mean("n_enrolled"))
-    for number in range(1, n_looks + 1):
-        name = f"look_{number}"
-        at_last = number == n_looks
-        yield f"look {number}, month", _months(tally.mean(f"{name}_time"))
-        yield f"look {number}, information fraction", rounded(tally.mean(f"{name}_information"))
-        success = "succeeds" if at_last else "stops for efficacy"
-        yield f"look {number}, {success}", rounded(tally.mean(f"{name}_efficacy"))
-        failure = "fails" if at_last else "stops for futility"
-        yield f"look {number}, {failure}", rounded(tally.mean(f"{name}_futility"))
-    yield "flip-flops (early success, failure at the end)", rounded(tally.mean("flip_flop"))
+    yield f"{analysis.effect}, mean estimate", rounded(tally.mean("estimate"))
+    if "true_effect" in tally.sums:
+        how = "given" if isinstance(analysis.truth, KnownEffect) else "from one large simulation"
+        yield f"true effect ({how})", f"{tally.mean('true_effect').value:.3g}"
+        yield "bias of the estimate", rounded(tally.mean("bias"))
+        yield "coverage of the 95 % interval", rounded(tally.mean("coverage"))
+        spread = tally.standard_deviation("estimate")
+        yield "standard error, mean", rounded(tally.mean("standard_error"))
+        yield "sd of the estimates", f"{spread:.3g}"
 
 
 def _sizes(trial: Trial) -> tuple[str, str]:
@@ -95,6 +104,7 @@ def _described(name: str) -> str:
         "response_": "responders, ",
         "events_": "events, ",
         "event_rate_": "events per year at risk, ",
+        "mean_": "mean, ",
     }
     *prefix, last = name.split(": ")
     start = next(start for start in words if last.startswith(start))

@@ -5,17 +5,50 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from lupusim.analysis.decisions import TESTS
-from lupusim.analysis.endpoints import BinaryOutcome
+from lupusim.analysis.decisions import TESTS, TestKind
+from lupusim.analysis.endpoints import outcome_kind
+from lupusim.analysis.outcomes import (
+    BinaryOutcome,
+    CountOutcome,
+    HierarchicalOutcome,
+    NumberOutcome,
+    Outcome,
+    SurvivalOutcome,
+)
 from lupusim.model import MultiStateModel
 from lupusim.scenario.durations import format_duration
-from lupusim.scenario.reading import Choice, Duration, Integer, ListOf, Number, Section, Text
+from lupusim.scenario.reading import (
+    Choice,
+    Duration,
+    Integer,
+    ListOf,
+    Number,
+    Place,
+    Section,
+    Text,
+)
 from lupusim.trial import Analysis, Better, Endpoint, Responder, TimeToEvent
+from lupusim.trial.design import KnownEffect, SimulatedEffect
 
 _BETTER = Choice({"more": Better.MORE, "fewer": Better.FEWER})
 _FIRST_REMISSION = "first_remission"
 _RANDOMIZATION = "randomization"
+_PARAMETERS: dict[str, Number | Duration] = {
+    "margin": Number(at_least=0),
+    "rho": Number(at_least=0),
+    "gamma": Number(at_least=0),
+    "until": Duration(above=0),
+    "at": Duration(above=0),
+}
+_WORDS: dict[type[Outcome], str] = {
+    BinaryOutcome: "a response at a visit",
+    SurvivalOutcome: "a time to an event",
+    NumberOutcome: "a number",
+    CountOutcome: "a number of events",
+    HierarchicalOutcome: "a hierarchy of outcomes",
+}
 
 
 def read_endpoints(
@@ -91,42 +124,104 @@ def _origin(section: Section, model: MultiStateModel | None) -> tuple[str, ...]:
     return remissions
 
 
-def read_analysis(top: Section, primary: Endpoint) -> Analysis | None:
-    """Return the test that decides; None where the file names none."""
+def read_analysis(
+    top: Section, primary: Endpoint, allocation_strata: tuple[str, ...] = ()
+) -> Analysis | None:
+    """Return the test that decides; None where the file names none.
+
+    A test that is stratified by its nature takes the allocation's strata where the file
+    names none.
+    """
     if not top.has("analysis"):
         return None
     section = top.section("analysis")
-    kind = section.read("test", Choice(TESTS))
+    kind: TestKind = section.read("test", Choice(TESTS))
     if section.place.is_right and section.place.child("test").is_right:
         _check_fit(section, primary)
     alpha = section.read("alpha", Number(above=0, below=1), 0.025)
     sided = section.read("sided", Integer(at_least=1, at_most=2), 1)
-    stratify_by = section.read("stratify_by", ListOf(Text()), ())
+    section.has("multiplicity")  # read where the arms are known
+    values = _read_parameters(section, kind)
+    _check_sides(section, kind, values, sided)
+    stratify_by = _read_strata(section, kind, allocation_strata)
+    truth = section.read("true_effect", _TrueEffect(), None)
     name = str(section.content.get("test"))
     made = section.build(
         lambda: Analysis(
             name=name,
-            test=kind.test,
+            test=kind.with_parameters(values),
             effect=kind.effect,
             alpha=alpha,
             sided=sided,
             stratify_by=stratify_by,
+            truth=truth,
         )
     )
     return made or Analysis(name=name, test=kind.test, effect=kind.effect)
 
 
+def _read_parameters(section: Section, kind: TestKind) -> dict[str, float]:
+    """Return the parameters that the file gives for its test."""
+    values = {name: section.read(name, _PARAMETERS[name]) for name in kind.required}
+    values |= {
+        name: section.read(name, _PARAMETERS[name]) for name in kind.optional if section.has(name)
+    }
+    known = (*kind.required, *kind.optional)
+    for name in _PARAMETERS.keys() - set(known):
+        section.refuse(
+            name, "the test has no such parameter", f"Its own: {', '.join(known) or 'none'}."
+        )
+    return values
+
+
+def _check_sides(section: Section, kind: TestKind, values: dict[str, float], sided: int) -> None:
+    """Report a margin of a two-sided test: non-inferiority has one side."""
+    default = getattr(kind.test, "margin", None)
+    if sided == 2 and values.get("margin", default) != default:
+        fault = "a margin asks whether one arm is not worse, which has one side"
+        section.place.child("margin").report(fault, "Write 'sided: 1', or remove the margin.")
+
+
+def _read_strata(
+    section: Section, kind: TestKind, allocation_strata: tuple[str, ...]
+) -> tuple[str, ...]:
+    default = allocation_strata if kind.strata == "needed" else ()
+    stratify_by = section.read("stratify_by", ListOf(Text()), default)
+    if kind.strata == "none" and stratify_by:
+        able = ", ".join(n for n, k in TESTS.items() if k.strata != "none" and _same(k, kind))
+        section.place.child("stratify_by").report(
+            f"{section.content['test']!r} takes no strata",
+            f"Remove it, or use {able}." if able else "Remove it.",
+        )
+    return stratify_by
+
+
+def _same(kind: TestKind, other: TestKind) -> bool:
+    return kind.outcome is other.outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _TrueEffect:
+    """``simulated``, or a number on the scale of the test's estimate."""
+
+    def parse(self, value: object, place: Place) -> KnownEffect | SimulatedEffect | None:
+        """Return what estimates are compared with."""
+        if value == "simulated":
+            return SimulatedEffect()
+        number = Number().parse(value, place)
+        return KnownEffect(value=number) if place.is_right else None
+
+
 def _check_fit(section: Section, primary: Endpoint) -> None:
     """Report a test that does not take the primary endpoint's kind of outcome."""
     name = str(section.content["test"])
-    binary = isinstance(primary, Responder)
+    outcome = outcome_kind(primary)
     endpoint_is_sound = not any(
         problem.key.startswith("endpoints.primary") for problem in section.place.problems
     )
-    if endpoint_is_sound and (TESTS[name].outcome is BinaryOutcome) != binary:
-        fits = [k for k, t in TESTS.items() if (t.outcome is BinaryOutcome) == binary]
-        what = "a response at a visit" if binary else "a time to an event"
+    if endpoint_is_sound and TESTS[name].outcome is not outcome:
+        fits = [k for k, t in TESTS.items() if t.outcome is outcome]
         section.place.child("test").report(
-            f"{name!r} does not test {what}, which the primary endpoint is",
-            f"Valid: {', '.join(fits) or 'none yet'}.",
+            f"{name!r} does not test {_WORDS[outcome]}, which the primary endpoint is",
+            f"Valid: {', '.join(fits)}.",
         )

@@ -35,8 +35,16 @@ a unit (``52 weeks``); every mapping may say its ``source``.
                     *, ``at`` *, ``missing`` non_responder}, time_to_event {``events`` *,
                     ``competing``, ``origin`` randomization, first_remission or states} or
                     survival; ``name``; ``better`` more or fewer
-``analysis``        ``test`` *, ``alpha`` 0.025, ``sided`` 1, ``stratify_by``; left out where
-                    one arm only estimates
+``analysis``        ``test`` * and its parameters (see below), ``alpha`` 0.025, ``sided`` 1,
+                    ``stratify_by``; ``true_effect``: a number on the scale of the estimate,
+                    or ``simulated`` (from many patients fully observed), for bias and
+                    coverage; left out where one arm only estimates
+                    ``multiplicity``, where several arms or endpoints are tested, each arm against
+                    the control: {``method`` * none, bonferroni, holm, hochberg, hommel, dunnett,
+                    fixed_sequence, fallback or graph; ``endpoints``: list of {``endpoint`` * (a
+                    secondary one), ``test`` *}; ``weights``: shares of alpha, ``transitions``: rows
+                    of a graph, endpoint by endpoint and arm by arm; ``ends`` all or first: whether
+                    the trial stops when all is decided or at the first rejection}
 ``looks``           list, the final look last (default: one, everybody followed to the end);
                     each has ``when`` * {``events``: number}, {``calendar_time``: duration since
                     the first site opened}, {``last_patient``: follow-up of the last patient},
@@ -53,6 +61,19 @@ a unit (``52 weeks``); every mapping may say its ``source``.
                     ``arms.msc.effects.0.hazard_ratio``
 ``simulation``      ``replicates`` 1000, ``seed`` 20260101
 ``estimand``        any keys, in words; printed, never computed with
+==================  =========================================================================
+
+Tests, by the endpoint's kind; ``s``: may say ``stratify_by`` (cochran_mantel_haenszel takes the
+allocation's strata where it does not); ``m``: may say a ``margin``, for non-inferiority: how much
+worse the experimental arm may be (0), or for ratios the ratio to beat (1).
+
+==================  =========================================================================
+responder           pooled_z, unpooled_z m, miettinen_nurminen m, risk_ratio m, risk_ratio_score
+                    m, odds_ratio m, fisher_exact, boschloo, barnard, cochran_mantel_haenszel s,
+                    logistic_regression s
+time to an event    logrank s, cox s m, fleming_harrington {``rho`` 0, ``gamma`` 1}, magirr_burman
+                    {``until`` *}, max_combo, restricted_mean m {``until`` *},
+                    survival_difference m {``at`` *}
 ==================  =========================================================================
 """
 
@@ -237,7 +258,7 @@ def _read_design(top: Section, models: Models) -> _Design:
     primary, secondary = read_endpoints(top, model)
     allocation, stratify_by = read_allocation(top)
     n_patients = top.read("sample_size", Integer(at_least=1, at_most=1_000_000))
-    analysis = read_analysis(top, primary)
+    analysis = read_analysis(top, primary, stratify_by)
     question = Question(
         primary=primary, n_patients=n_patients, follow_up=follow_up, analysis=analysis
     )

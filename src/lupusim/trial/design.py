@@ -15,6 +15,8 @@ from lupusim.trial.enrollment import Enrollment
 from lupusim.trial.looks import Cutoff, StoppingRule
 from lupusim.trial.population import Population
 
+_FEWEST_FOR_A_TRUTH = 1000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Infusions:
@@ -84,6 +86,8 @@ class Verdict:
         One-sided, small where the experimental arm is better; or two-sided.
     estimate, standard_error : (n_replicates,) arrays
         The effect on the test's own scale, experimental against control.
+    lower, upper : (n_replicates,) arrays
+        Its two-sided 95 % interval; NaN where the test gives none.
     undefined : (n_replicates,) boolean array
         Where the statistic does not exist; its p-value is 1.
     """
@@ -91,7 +95,40 @@ class Verdict:
     p_value: FloatArray
     estimate: FloatArray
     standard_error: FloatArray
+    lower: FloatArray
+    upper: FloatArray
     undefined: BoolArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownEffect:
+    """The true effect, on the scale of the test's estimate."""
+
+    value: float
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value):
+            raise ValueError(f"value={self.value!r} must be a finite number")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedEffect:
+    """The true effect is what the test estimates from many patients, all fully observed.
+
+    Nobody drops out there, no visit is missed and no state misread, so that a bias which
+    imperfect observation brings is seen as such.
+
+    Parameters
+    ----------
+    n_patients : int
+        How many, at least 1000.
+    """
+
+    n_patients: int = 200_000
+
+    def __post_init__(self) -> None:
+        if self.n_patients < _FEWEST_FOR_A_TRUTH:
+            raise ValueError(f"n_patients={self.n_patients!r} must be at least 1000")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +150,8 @@ class Analysis:
         1 (the experimental arm is better) or 2.
     stratify_by : tuple of str
         Factors of the population that the test stratifies by.
+    truth : KnownEffect, SimulatedEffect or None
+        What estimates are compared with (bias, coverage of the interval); None for nothing.
     """
 
     name: str
@@ -121,6 +160,7 @@ class Analysis:
     alpha: float = 0.025
     sided: int = 1
     stratify_by: tuple[str, ...] = ()
+    truth: KnownEffect | SimulatedEffect | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:

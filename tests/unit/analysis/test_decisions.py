@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 
 from lupusim.analysis.decisions import TESTS
-from lupusim.analysis.endpoints import BinaryOutcome, SurvivalOutcome
 from lupusim.analysis.logrank import logrank
+from lupusim.analysis.outcomes import (
+    BinaryOutcome,
+    CountOutcome,
+    HierarchicalOutcome,
+    NumberOutcome,
+    SurvivalOutcome,
+)
+from lupusim.analysis.own_test import FromP, FromZ
+from lupusim.analysis.win_statistics import larger_is_better, later_is_better
 from lupusim.rng import stream
 from lupusim.trial import Better
 from tolerance import SEED
@@ -35,6 +43,43 @@ def binary():
     )
 
 
+@pytest.fixture
+def number():
+    rng = stream(SEED, "numbers")
+    baseline = rng.normal(size=SHAPE)
+    return NumberOutcome(
+        values=baseline + rng.normal(size=SHAPE),
+        included=rng.random(SHAPE) < 0.9,
+        arm=rng.integers(0, 2, size=SHAPE).astype(np.int8),
+        baseline=baseline,
+    )
+
+
+@pytest.fixture
+def count(survival):
+    rng = stream(SEED, "counts")
+    return CountOutcome(
+        count=rng.poisson(survival.time).astype(float), years=survival.time, arm=survival.arm
+    )
+
+
+@pytest.fixture
+def hierarchy(survival, number):
+    return HierarchicalOutcome(
+        levels=(
+            later_is_better(survival.time, survival.event),
+            larger_is_better(np.round(number.values)),
+        ),
+        included=number.included,
+        arm=survival.arm,
+    )
+
+
+@pytest.fixture
+def outcomes(survival, binary, number, count, hierarchy):
+    return {type(outcome): outcome for outcome in (survival, binary, number, count, hierarchy)}
+
+
 NO_STRATA = np.zeros(SHAPE, dtype=np.intp)
 
 
@@ -45,15 +90,22 @@ def swapped(outcome):
 
 
 @pytest.fixture(params=sorted(TESTS))
-def named(request, survival, binary):
+def named(request, outcomes):
     kind = TESTS[request.param]
-    return kind, binary if kind.outcome is BinaryOutcome else survival
+    return kind, outcomes[kind.outcome]
 
 
 def test_every_test_answers_for_every_replicate(named):
     kind, outcome = named
     verdict = kind.test(outcome, better=Better.FEWER, sided=1, stratum=NO_STRATA)
-    for part in (verdict.p_value, verdict.estimate, verdict.standard_error, verdict.undefined):
+    for part in (
+        verdict.p_value,
+        verdict.estimate,
+        verdict.standard_error,
+        verdict.lower,
+        verdict.upper,
+        verdict.undefined,
+    ):
         assert np.shape(part) == (SHAPE[0],)
     assert np.all((verdict.p_value >= 0) & (verdict.p_value <= 1))
     assert kind.effect
@@ -105,3 +157,105 @@ def test_a_better_arm_has_a_small_p_value_in_its_own_direction():
     assert later.estimate[0] < 0
     worse = test(outcome, better=Better.MORE, sided=1, stratum=np.zeros((1, 100), dtype=np.intp))
     assert worse.p_value[0] > 1 - 1e-6
+
+
+@pytest.mark.parametrize("name", ["logrank", "cox", "max_combo", "cochran_mantel_haenszel"])
+def test_few_replicates_say_the_same_alone_and_together(name, outcomes):
+    kind = TESTS[name]
+    outcome = outcomes[kind.outcome]
+    whole = kind.test(outcome, better=Better.MORE, sided=1, stratum=NO_STRATA)
+    parts = {name: getattr(outcome, name)[2:3] for name in type(outcome).__slots__}
+    alone = kind.test(type(outcome)(**parts), better=Better.MORE, sided=1, stratum=NO_STRATA[2:3])
+    np.testing.assert_allclose(alone.p_value, whole.p_value[2:3], atol=1e-9)
+
+
+@pytest.mark.parametrize("name", [n for n, kind in TESTS.items() if "margin" in kind.optional])
+def test_a_margin_makes_it_easier_not_to_be_worse(name, outcomes):
+    kind = TESTS[name]
+    outcome = outcomes[kind.outcome]
+    ratio = kind.test.margin == 1.0
+    for better, lenient in ((Better.MORE, 0.7), (Better.FEWER, 1.4)):
+        eased = kind.with_parameters({"margin": lenient if ratio else 0.2})
+        ask = {"better": better, "sided": 1, "stratum": NO_STRATA}
+        easy, hard = eased(outcome, **ask), kind.test(outcome, **ask)
+        assert np.all(easy.p_value < hard.p_value)
+        np.testing.assert_array_equal(easy.estimate, hard.estimate)
+    with pytest.raises(ValueError, match=r"margin=-0\.1"):
+        kind.with_parameters({"margin": -0.1})
+
+
+def test_a_test_beyond_its_margin_is_significant_where_the_interval_excludes_it(outcomes):
+    """Wald: the two-sided 95 % interval lies above -margin exactly where p <= 0.025."""
+    kind = TESTS["survival_difference"]
+    test = kind.with_parameters({"at": 0.5, "margin": 0.3})
+    verdict = test(outcomes[SurvivalOutcome], better=Better.FEWER, sided=1, stratum=NO_STRATA)
+    np.testing.assert_array_equal(verdict.lower > -0.3, verdict.p_value < 0.025)
+    assert 0 < np.mean(verdict.lower > -0.3) < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("fleming_harrington", {"rho": -1.0}), ("magirr_burman", {"until": 0.0})],
+)
+def test_parameters_out_of_range_are_refused(name, values):
+    with pytest.raises(ValueError, match=next(iter(values))):
+        TESTS[name].with_parameters(values)
+
+
+def test_unweighted_fleming_harrington_is_the_logrank_test(survival):
+    plain = TESTS["fleming_harrington"].with_parameters({"rho": 0.0, "gamma": 0.0})
+    ask = {"better": Better.FEWER, "sided": 1, "stratum": NO_STRATA}
+    expected = TESTS["logrank"].test(survival, **ask)
+    np.testing.assert_allclose(plain(survival, **ask).p_value, expected.p_value, rtol=1e-9)
+
+
+def test_ancova_without_baseline_or_strata_is_the_t_test_and_strata_adjust(number):
+    ask = {"better": Better.MORE, "sided": 1}
+    bare = NumberOutcome(values=number.values, included=number.included, arm=number.arm)
+    ancova, t_test = TESTS["ancova"].test, TESTS["t_test"].test
+    expected = t_test(bare, **ask, stratum=NO_STRATA)
+    np.testing.assert_allclose(ancova(bare, **ask, stratum=NO_STRATA).p_value, expected.p_value)
+    stratum = stream(SEED, "strata").integers(0, 2, size=SHAPE)
+    strata = ancova(bare, **ask, stratum=stratum)
+    assert np.all(strata.p_value != expected.p_value)
+    adjusted = ancova(number, **ask, stratum=NO_STRATA)
+    assert np.all(adjusted.standard_error < expected.standard_error)
+
+
+def mean_z(values, arm):
+    a, b = values[arm == 1], values[arm == 0]
+    return (a.mean() - b.mean()) / np.sqrt(a.var(ddof=1) / a.size + b.var(ddof=1) / b.size)
+
+
+def test_a_plain_function_sees_the_analyzed_patients_of_one_trial_after_the_other(number):
+    verdict = FromZ(function=mean_z)(number, better=Better.MORE, sided=1, stratum=NO_STRATA)
+    welch = TESTS["welch"].test(number, better=Better.MORE, sided=1, stratum=NO_STRATA)
+    t = welch.estimate / welch.standard_error
+    from scipy.stats import norm
+
+    np.testing.assert_allclose(verdict.p_value, norm.sf(t), rtol=1e-9)
+    assert np.all(np.isnan(verdict.estimate))
+
+
+def test_a_plain_function_s_nan_is_undefined_and_never_significant(outcomes):
+    for kind, answer in ((FromZ, "p"), (FromP, "z")):
+        for outcome in (outcomes[SurvivalOutcome], outcomes[CountOutcome]):
+            test = kind(function=lambda *_: np.nan)
+            verdict = test(outcome, better=Better.MORE, sided=1, stratum=NO_STRATA)
+            assert verdict.undefined.all(), answer
+            assert (verdict.p_value == 1).all()
+
+
+def test_a_plain_function_s_p_value_is_taken_as_it_is_and_checked(binary):
+    def ask(value):
+        test = FromP(function=lambda *_: value)
+        return test(binary, better=Better.MORE, sided=1, stratum=NO_STRATA)
+
+    assert np.all(ask(0.03).p_value == 0.03)
+    with pytest.raises(ValueError, match=r"p=1\.5"):
+        ask(1.5)
+
+
+def test_a_plain_function_cannot_take_a_hierarchy(hierarchy):
+    with pytest.raises(ValueError, match="hierarchy"):
+        FromZ(function=mean_z)(hierarchy, better=Better.MORE, sided=1, stratum=NO_STRATA)

@@ -1,0 +1,118 @@
+"""Tests of numbers, counts and hierarchies that a scenario can name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lupusim.analysis.ancova import ancova
+from lupusim.analysis.outcomes import CountOutcome, HierarchicalOutcome, NumberOutcome
+from lupusim.analysis.rate_ratio import rate_ratio
+from lupusim.analysis.results import TestResult
+from lupusim.analysis.t_test import pooled_t_test
+from lupusim.analysis.verdicts import against, checked_ratio, stratum_columns, verdict
+from lupusim.analysis.win_statistics import WinStatistics, win_statistics
+from lupusim.arrays import IntArray
+from lupusim.trial import Better, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberTest:
+    """A test of a number; strata play no role.
+
+    Parameters
+    ----------
+    compare : callable
+        Takes values, arm and `included`.
+    """
+
+    compare: Callable[..., TestResult]
+
+    def __call__(
+        self, outcome: NumberOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        result = self.compare(outcome.values, outcome.arm, included=outcome.included)
+        return verdict(result, better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AncovaTest:
+    """Difference of means, adjusted for the baseline (if there is one) and the strata."""
+
+    def __call__(
+        self, outcome: NumberOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        columns = stratum_columns(stratum)
+        if outcome.baseline is not None:
+            columns = np.concatenate([outcome.baseline[:, :, None], columns], axis=2)
+        if columns.shape[2]:
+            result = ancova(outcome.values, outcome.arm, columns, included=outcome.included)
+        else:
+            result = pooled_t_test(outcome.values, outcome.arm, included=outcome.included)
+        return verdict(result, better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateRatioTest:
+    """Ratio of events per year, robust to patients who differ; estimates its log.
+
+    Parameters
+    ----------
+    margin : float
+        The ratio to beat, above 0: 1 asks for superiority.
+    """
+
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        checked_ratio(self.margin)
+
+    def __call__(
+        self, outcome: CountOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        result = rate_ratio(outcome.count, outcome.years, outcome.arm)
+        return verdict(against(result, math.log(self.margin)), better, sided)
+
+
+def win_ratio_of(found: WinStatistics) -> TestResult:
+    """Return the log win ratio."""
+    return found.log_win_ratio
+
+
+def win_odds_of(found: WinStatistics) -> TestResult:
+    """Return the log win odds."""
+    return found.log_win_odds
+
+
+def net_benefit_of(found: WinStatistics) -> TestResult:
+    """Return wins minus losses."""
+    return found.net_benefit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WinTest:
+    """A comparison of all pairs of patients, outcome after outcome.
+
+    Parameters
+    ----------
+    measure : callable
+        Which of the win statistics is tested.
+    """
+
+    measure: Callable[[WinStatistics], TestResult]
+
+    def __call__(
+        self, outcome: HierarchicalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        found = win_statistics(outcome.levels, outcome.arm, included=outcome.included)
+        return verdict(self.measure(found), better, sided)

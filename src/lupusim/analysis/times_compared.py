@@ -1,0 +1,209 @@
+"""Tests of times to an event that a scenario can name; each is called with an outcome."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from lupusim.analysis.cox import cox
+from lupusim.analysis.kaplan_meier import survival_difference
+from lupusim.analysis.logrank import LogrankResult, logrank
+from lupusim.analysis.outcomes import SurvivalOutcome
+from lupusim.analysis.rank_weights import FlemingHarrington, MagirrBurman, RankWeight
+from lupusim.analysis.rmst import rmst_difference
+from lupusim.analysis.verdicts import (
+    OPPOSITE,
+    against,
+    checked_margin,
+    checked_ratio,
+    p_value,
+    verdict,
+    verdict_with,
+    worst_difference,
+)
+from lupusim.analysis.weighted_logrank import max_combo, weighted_logrank
+from lupusim.arrays import FloatArray, IntArray
+from lupusim.trial import Better, Verdict
+
+
+def _strata(stratum: IntArray) -> IntArray | None:
+    return stratum if np.any(stratum) else None
+
+
+def _peto(outcome: SurvivalOutcome) -> LogrankResult:
+    return logrank(outcome.time, outcome.event, outcome.arm)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogrankTest:
+    """Log-rank test, stratified where there are strata; estimates Peto's log hazard ratio."""
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        strata = _strata(stratum)
+        result = logrank(outcome.time, outcome.event, outcome.arm, stratum=strata)
+        return verdict(result, better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoxTest:
+    """Wald's test of Cox's log hazard ratio, stratified where there are strata.
+
+    Parameters
+    ----------
+    margin : float
+        The hazard ratio to beat, above 0: 1 asks for superiority.
+    """
+
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        checked_ratio(self.margin)
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        strata = _strata(stratum)
+        result = cox(outcome.time, outcome.event, outcome.arm, stratum=strata)
+        return verdict(against(result, math.log(self.margin)), better, sided)
+
+
+def _weighted(outcome: SurvivalOutcome, weight: RankWeight, better: Better, sided: int) -> Verdict:
+    result = weighted_logrank(outcome.time, outcome.event, outcome.arm, weight=weight)
+    return verdict_with(result, p_value(result, better, sided), _peto(outcome))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlemingHarringtonTest:
+    """Log-rank test with weights S^rho (1 - S)^gamma; estimates Peto's log hazard ratio.
+
+    Parameters
+    ----------
+    rho, gamma : float
+        0 or above; (0, 1) looks at late differences.
+    """
+
+    rho: float = 0.0
+    gamma: float = 1.0
+
+    def __post_init__(self) -> None:
+        FlemingHarrington(rho=self.rho, gamma=self.gamma)
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        weight = FlemingHarrington(rho=self.rho, gamma=self.gamma)
+        return _weighted(outcome, weight, better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MagirrBurmanTest:
+    """Modestly weighted log-rank test; estimates Peto's log hazard ratio.
+
+    Parameters
+    ----------
+    until : float
+        Years over which the weights grow, above 0.
+    """
+
+    until: float = 1.0
+
+    def __post_init__(self) -> None:
+        MagirrBurman(until=self.until)
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        return _weighted(outcome, MagirrBurman(until=self.until), better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxComboTest:
+    """The best of four Fleming-Harrington tests; estimates Peto's log hazard ratio.
+
+    Two-sided p-values are twice the smaller of the one-sided ones.
+    """
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        sides = (0, 1) if sided == 2 else (int(better is Better.MORE),)
+        found = [max_combo(outcome.time, outcome.event, outcome.arm != side) for side in sides]
+        smallest = np.min([result.p_less for result in found], axis=0)
+        p_values: FloatArray = np.minimum(1.0, smallest * sided)
+        peto = _peto(outcome)
+        return Verdict(
+            p_value=p_values,
+            estimate=peto.estimate,
+            standard_error=peto.standard_error,
+            lower=peto.lower,
+            upper=peto.upper,
+            undefined=found[0].undefined,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestrictedMeanTest:
+    """Difference of the mean times to the event up to a horizon.
+
+    Parameters
+    ----------
+    until : float
+        The horizon, years, above 0.
+    margin : float
+        How many years worse the experimental arm may be, 0 or above.
+    """
+
+    until: float = 1.0
+    margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        checked_margin(self.margin)
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        result = rmst_difference(outcome.time, outcome.event, outcome.arm, self.until)
+        good = OPPOSITE[better]
+        return verdict(against(result, worst_difference(self.margin, good)), good, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurvivalDifferenceTest:
+    """Difference of the shares free of the event at a time (Kaplan-Meier).
+
+    Parameters
+    ----------
+    at : float
+        Years since the endpoint's origin, above 0.
+    margin : float
+        How much worse the experimental arm may be, 0 or above.
+    """
+
+    at: float = 1.0
+    margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        checked_margin(self.margin)
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        result = survival_difference(outcome.time, outcome.event, outcome.arm, self.at)
+        good = OPPOSITE[better]
+        return verdict(against(result, worst_difference(self.margin, good)), good, sided)

@@ -1,0 +1,74 @@
+"""From a test's result to its verdict: the direction of benefit, the number of sides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from lupusim.analysis.results import ExactResult, TestResult, ZStatistic, ratio_or
+from lupusim.arrays import FloatArray, IntArray
+from lupusim.trial import Better, Verdict
+
+OPPOSITE = {Better.MORE: Better.FEWER, Better.FEWER: Better.MORE}
+"""For statistics that rise as events become fewer."""
+
+
+def p_value(result: ZStatistic | ExactResult, better: Better, sided: int) -> FloatArray:
+    """Return the p-value in the direction of benefit, or of both."""
+    if sided == 2:
+        return result.p_two_sided
+    return result.p_greater if better is Better.MORE else result.p_less
+
+
+def verdict(result: TestResult, better: Better, sided: int) -> Verdict:
+    """Return the verdict of a test that estimates what it tests."""
+    return verdict_with(result, p_value(result, better, sided), result)
+
+
+def verdict_with(
+    test: ZStatistic | ExactResult, p_values: FloatArray, effect: TestResult
+) -> Verdict:
+    """Return the verdict of a test whose effect is estimated in another way."""
+    return Verdict(
+        p_value=p_values,
+        estimate=effect.estimate,
+        standard_error=effect.standard_error,
+        lower=effect.lower,
+        upper=effect.upper,
+        undefined=test.undefined,
+    )
+
+
+def against(result: TestResult, null: float) -> TestResult:
+    """Return Wald's test of an estimate against another null value than 0."""
+    if null == 0:
+        return result
+    z = ratio_or(result.estimate - null, result.standard_error, 0.0)
+    return replace(result, z=np.where(result.undefined, 0.0, z))
+
+
+def worst_difference(margin: float, better: Better) -> float:
+    """Return the null value of a difference that may be worse by `margin`."""
+    return -margin if better is Better.MORE else margin
+
+
+def checked_margin(margin: float) -> None:
+    """Raise ValueError unless a difference's margin is 0 or above."""
+    if not (np.isfinite(margin) and margin >= 0):
+        raise ValueError(
+            f"margin={margin!r} must be 0 or above: how much worse the experimental arm may be"
+        )
+
+
+def checked_ratio(margin: float) -> None:
+    """Raise ValueError unless a ratio's margin is above 0."""
+    if not (np.isfinite(margin) and margin > 0):
+        raise ValueError(f"margin={margin!r} must be a ratio above 0, such as 0.8 or 1.25")
+
+
+def stratum_columns(stratum: IntArray) -> FloatArray:
+    """Return 0 or 1 for each stratum but the first; (n_replicates, n_patients, n_strata - 1)."""
+    levels = np.arange(1, int(stratum.max(initial=0)) + 1)
+    columns: FloatArray = (stratum[:, :, None] == levels).astype(float)
+    return columns

@@ -1,0 +1,106 @@
+"""The true effect of a trial, and how near to it the estimates come."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from lupusim.analysis.outcomes import Outcome
+from lupusim.analysis.win_statistics import WinLevel
+from lupusim.arrays import FloatArray
+from lupusim.planning.fingerprint import trial_fingerprint
+from lupusim.planning.generation import Block, generate
+from lupusim.planning.observing import cut
+from lupusim.trial import Analysis, Dropout, Trial, Verdict
+from lupusim.trial.design import KnownEffect, SimulatedEffect
+
+_SEED = 7_233_941_205_577_120_381  # of no run: truths share nothing with what is compared
+_POOL = 4_000  # patients analyzed together: far more than a trial, few enough for all pairs
+_KEPT = 64  # truths remembered by a process
+_known: dict[str, float] = {}
+
+
+def accuracy(trial: Trial, verdict: Verdict) -> dict[str, FloatArray]:
+    """Return how near the truth each estimate is; nothing where no truth is asked for.
+
+    `bias` (estimate minus truth), `coverage` (whether the 95 % interval holds it),
+    `standard_error` (the test's own) and `true_effect`; NaN where there is no estimate.
+    """
+    if trial.analysis is None or trial.analysis.truth is None:
+        return {}
+    truth = true_effect(trial, trial.analysis, trial.analysis.truth)
+    known = ~verdict.undefined & np.isfinite(verdict.estimate)
+    covers = (verdict.lower <= truth) & (truth <= verdict.upper)
+    found = {
+        "true_effect": np.full(known.shape, truth),
+        "bias": verdict.estimate - truth,
+        "coverage": covers.astype(float),
+        "standard_error": verdict.standard_error,
+    }
+    return {name: np.where(known, values, np.nan) for name, values in found.items()}
+
+
+def true_effect(trial: Trial, analysis: Analysis, truth: KnownEffect | SimulatedEffect) -> float:
+    """Return the true effect on the scale of the test's estimate; NaN where it has none.
+
+    A simulated truth is the mean estimate over pools of 4,000 patients, who come, and whose
+    data are cut, as in the trial, but of whom nobody drops out. It is the same in every
+    process and for every seed of a run.
+    """
+    if isinstance(truth, KnownEffect):
+        return truth.value
+    name = trial_fingerprint(trial)
+    if name not in _known:
+        if len(_known) >= _KEPT:
+            _known.clear()
+        _known[name] = _simulated(fully_observed(trial), analysis, truth.n_patients)
+    return _known[name]
+
+
+def fully_observed(trial: Trial) -> Trial:
+    """Return the same trial in which nothing that happens is missed, with one look."""
+    return replace(trial, dropout=Dropout(), interims=(), stopping=None)
+
+
+def _simulated(trial: Trial, analysis: Analysis, n_patients: int) -> float:
+    n_replicates = -(-_POOL // trial.n_patients)
+    n_pools = max(1, n_patients // (n_replicates * trial.n_patients))
+    verdicts = [
+        _estimate(trial, analysis, Block(seed=_SEED, number=k, n_replicates=n_replicates))
+        for k in range(n_pools)
+    ]
+    estimates = [float(v.estimate[0]) for v in verdicts if not v.undefined[0]]
+    return float(np.mean(estimates)) if estimates else np.nan
+
+
+def _estimate(trial: Trial, analysis: Analysis, block: Block) -> Verdict:
+    """Return the verdict on the patients of all replicates of a block as if of one trial."""
+    generated = generate(trial, block)
+    observation = cut(generated, trial.cutoff)
+    outcome = generated.measurements[0].outcome(observation)
+    shape = (block.n_replicates, trial.n_patients)
+    stratum = trial.population.stratum(observation.levels, analysis.stratify_by, shape)
+    estimator = getattr(analysis.test, "estimator", analysis.test)
+    verdict: Verdict = estimator(
+        pooled(outcome), better=trial.primary.better, sided=1, stratum=stratum.reshape(1, -1)
+    )
+    return verdict
+
+
+def pooled(outcome: Outcome) -> Outcome:
+    """Return the patients of all replicates as those of one trial."""
+    parts: dict[str, Any] = {f.name: _one_row(getattr(outcome, f.name)) for f in fields(outcome)}
+    together: Outcome = type(outcome)(**parts)
+    return together
+
+
+def _one_row(part: Any) -> Any:
+    if isinstance(part, np.ndarray):
+        return part.reshape(1, -1)
+    if part is None:
+        return None
+    return tuple(
+        WinLevel(low=level.low.reshape(1, -1), high=level.high.reshape(1, -1)) for level in part
+    )

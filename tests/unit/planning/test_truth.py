@@ -1,0 +1,114 @@
+"""Bias and coverage against the true effect."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lupusim.analysis.outcomes import HierarchicalOutcome, NumberOutcome
+from lupusim.analysis.win_statistics import larger_is_better
+from lupusim.planning.blocks import simulate_block
+from lupusim.planning.generation import Block
+from lupusim.planning.run import run
+from lupusim.planning.truth import pooled, true_effect
+from lupusim.report.operating import operating_table
+from lupusim.trial.design import KnownEffect, SimulatedEffect
+from tolerance import SEED, assert_within_mcse
+from trials import analysis, disease_trial, exponential_arm, scenario, survival_trial
+
+LOG_HALF = math.log(0.5)
+
+
+def test_the_simulated_truth_of_proportional_hazards_is_the_log_hazard_ratio():
+    """200,000 patients, about 3 in 4 with the event: standard error 2 / sqrt(events)."""
+    trial = survival_trial(analysis=analysis("cox"))
+    truth = true_effect(trial, trial.analysis, SimulatedEffect())
+    assert_within_mcse(truth, LOG_HALF, mcse=2 / math.sqrt(200_000 * 0.65))
+
+
+def test_a_simulated_truth_is_the_same_each_time_and_knows_no_dropout():
+    trial = disease_trial()
+    quick = SimulatedEffect(n_patients=10_000)
+    first = true_effect(trial, trial.analysis, quick)
+    assert true_effect(trial, trial.analysis, quick) == first
+    assert math.isfinite(first)
+
+
+def test_bias_and_coverage_are_reported_where_a_truth_is_known():
+    known = analysis("cox", truth=KnownEffect(value=LOG_HALF))
+    tally = simulate_block(
+        survival_trial(analysis=known), Block(seed=SEED, number=0, n_replicates=400)
+    )
+    coverage = tally.mean("coverage")
+    assert_within_mcse(coverage.value, 0.95, mcse=math.sqrt(0.95 * 0.05 / 400))
+    bias = tally.mean("bias")
+    assert bias.value == pytest.approx(tally.mean("estimate").value - LOG_HALF)
+    assert abs(bias.value) < 0.1
+    assert tally.mean("true_effect").value == pytest.approx(LOG_HALF)
+
+
+def test_negative_control_a_wrong_truth_is_covered_too_rarely():
+    wrong = analysis("cox", truth=KnownEffect(value=LOG_HALF + 1))
+    tally = simulate_block(
+        survival_trial(analysis=wrong), Block(seed=SEED, number=0, n_replicates=400)
+    )
+    assert tally.mean("coverage").value < 0.5
+
+
+def test_without_a_truth_nothing_is_said_of_bias():
+    tally = simulate_block(survival_trial(), Block(seed=SEED, number=0, n_replicates=2))
+    assert "bias" not in tally.sums
+
+
+def test_a_trial_without_events_has_no_bias_and_no_coverage():
+    arms = (exponential_arm("control", 1e-12), exponential_arm("cells", 1e-12))
+    known = analysis("cox", truth=KnownEffect(value=0.0))
+    tally = simulate_block(
+        survival_trial(arms=arms, analysis=known), Block(seed=SEED, number=0, n_replicates=3)
+    )
+    assert tally.sums["bias"][0] == 0
+    assert tally.mean("undefined").value == 1
+
+
+def test_pooling_makes_one_trial_of_all_replicates():
+    values, arm = np.arange(6.0).reshape(2, 3), np.array([[0, 1, 1], [1, 0, 0]], dtype=np.int8)
+    everybody = np.ones((2, 3), dtype=bool)
+    number = pooled(NumberOutcome(values=values, included=everybody, arm=arm))
+    assert number.values.tolist() == [[0, 1, 2, 3, 4, 5]]
+    assert number.baseline is None
+    level = larger_is_better(values)
+    hierarchy = pooled(HierarchicalOutcome(levels=(level,), included=everybody, arm=arm))
+    assert hierarchy.levels[0].high.shape == (1, 6)
+    assert hierarchy.arm.tolist() == [[0, 1, 1, 1, 0, 0]]
+
+
+def test_exact_tests_have_an_estimator_for_large_samples():
+    trial = disease_trial()
+    binary = replace(
+        trial,
+        primary=trial.secondary[0],
+        secondary=(),
+        analysis=analysis("boschloo"),
+    )
+    truth = true_effect(binary, binary.analysis, SimulatedEffect(n_patients=10_000))
+    assert 0 < truth < 0.5
+
+
+def test_the_table_says_how_the_truth_is_known():
+    known = analysis("cox", truth=KnownEffect(value=LOG_HALF))
+    result = run(scenario(survival_trial(analysis=known)), 5, seed=SEED)
+    labels = [str(cell) for cell in operating_table(result).columns[0].cells]
+    assert "true effect (given)" in labels
+    assert "coverage of the 95 % interval" in labels
+    assert any("cox; margin 1" in label for label in labels)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_truth_is_a_finite_number(bad):
+    with pytest.raises(ValueError, match="value"):
+        KnownEffect(value=bad)
+    with pytest.raises(ValueError, match="n_patients"):
+        SimulatedEffect(n_patients=10)
