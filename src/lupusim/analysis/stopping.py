@@ -59,15 +59,21 @@ class GroupSequential:
         return _KNOWN[key]
 
     def _solved(self, information: FloatArray) -> FloatArray:
+        some = ~np.isnan(information).all(axis=1)
+        both = np.empty((2, *information.shape))
+        both[0], both[1] = np.inf, -np.inf
+        if not some.any():
+            return both
         design = bounds(
-            information,
+            information[some],
             alpha=self.alpha,
             sided=self.sided,
             spending=self.efficacy,
             futility=self.futility,
             maximum_information=1.0,
         )
-        return np.stack([design.efficacy, design.futility])
+        both[0, some], both[1, some] = design.efficacy, design.futility
+        return both
 
 
 _KNOWN: dict[tuple[str, bytes], FloatArray] = {}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from lupusim.arrays import FloatArray
 from lupusim.engines import PATIENTS_PER_BLOCK
+from lupusim.planning.families import hold_family
 from lupusim.planning.generation import Block, Generated, generate
 from lupusim.planning.observing import analyze, conduct, cut, decision
 from lupusim.planning.sequential import hold_looks
 from lupusim.planning.tally import Tally
-from lupusim.trial import Trial
 from lupusim.planning.truth import accuracy
+from lupusim.trial import Trial
 
 
 def replicates_per_block(n_patients: int) -> int:
@@ -29,6 +30,8 @@ def score(trial: Trial, generated: Generated) -> Tally:
 
 def measured(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
     """Return each quantity of every replicate, shape (n_replicates,) each."""
+    if trial.family is not None:
+        return hold_family(trial, generated)
     return hold_looks(trial, generated) if trial.interims else _fixed(trial, generated)
 
 
@@ -41,5 +44,5 @@ def _fixed(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
         sided = trial.analysis.sided
         verdict = analyze(trial, trial.analysis, observation, outcomes[0], sided=sided)
         quantities |= decision(verdict.p_value <= trial.analysis.alpha, verdict)
-    return quantities
         quantities |= accuracy(trial, verdict)
+    return quantities

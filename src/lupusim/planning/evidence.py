@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from lupusim.analysis.endpoints import Outcome
+from lupusim.analysis.outcomes import CountOutcome, Outcome, SurvivalOutcome
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.planning.generation import Generated
-from lupusim.planning.observing import analyze, conduct
+from lupusim.planning.observing import analyze, conduct, observed
 from lupusim.records import Observation
 from lupusim.trial import Analysis, AtEvents, Trial, Verdict
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Table = TypeVar("Table", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +57,62 @@ class Evidence:
         return z
 
 
-def gather(trial: Trial, generated: Generated, analysis: Analysis) -> Evidence:
-    """Hold all looks of a block of trials and test the primary endpoint at each."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One experimental arm against the control on one endpoint.
+
+    Parameters
+    ----------
+    prefix, arm_name : str
+        How quantities of it are marked, such as ``survival: `` (nothing for the primary
+        endpoint) and ``msc``.
+    arm : int
+        Position of the arm.
+    endpoint : int
+        Position of the endpoint; 0 is the primary.
+    analysis : Analysis
+        The test.
+    """
+
+    prefix: str
+    arm_name: str
+    arm: int
+    endpoint: int
+    analysis: Analysis
+
+    def quantity(self, name: str) -> str:
+        """Return the full name of a quantity of this comparison."""
+        return f"{self.prefix}{name}_{self.arm_name}"
+
+
+def comparisons(trial: Trial) -> tuple[Comparison, ...]:
+    """Return what the trial tests, endpoint by endpoint, arm by arm within an endpoint."""
+    analysis = trial.analysis
+    assert analysis is not None
+    tests = [("", 0, analysis)]
+    names = [endpoint.name for endpoint in trial.endpoints]
+    for other in trial.family.hypotheses if trial.family else ():
+        own = replace(analysis, name=other.name, test=other.test, effect=other.effect)
+        tests.append((f"{other.endpoint}: ", names.index(other.endpoint), own))
+    return tuple(
+        Comparison(prefix=prefix, arm_name=arm.name, arm=number, endpoint=endpoint, analysis=test)
+        for prefix, endpoint, test in tests
+        for number, arm in enumerate(trial.arms)
+        if number > 0
+    )
+
+
+def gather(trial: Trial, generated: Generated) -> tuple[Evidence, ...]:
+    """Hold all looks of a block of trials; return what each shows of each comparison."""
     cutoffs = look_times(trial, generated)
-    looks = [_look(trial, generated, analysis, cutoff) for cutoff in cutoffs]
+    asked = comparisons(trial)
+    looks = [_look(trial, generated, asked, cutoff) for cutoff in cutoffs]
+    return tuple(
+        _evidence(cutoffs, [look[number] for look in looks]) for number in range(len(asked))
+    )
+
+
+def _evidence(cutoffs: Sequence[FloatArray], looks: Sequence[_Look]) -> Evidence:
     return Evidence(
         cutoff=np.stack(cutoffs, axis=1),
         p_value=np.stack([look.verdict.p_value for look in looks], axis=1),
@@ -84,17 +142,6 @@ def look_times(trial: Trial, generated: Generated) -> list[FloatArray]:
     return times
 
 
-def observed(generated: Generated, cutoff: FloatArray) -> Observation:
-    """Return what the trial sees at its data cutoffs (calendar time, years; (n_replicates,))."""
-    return Observation(
-        arm=generated.arm,
-        enrollment_time=generated.enrollment_time,
-        watched_until=generated.watched_until,
-        cutoff=cutoff,
-        levels=generated.levels,
-    )
-
-
 def described(trial: Trial, generated: Generated, cutoff: FloatArray) -> dict[str, FloatArray]:
     """Return what each arm showed at a cutoff of its own in each replicate."""
     observation = observed(generated, cutoff)
@@ -114,12 +161,37 @@ class _Look(NamedTuple):
         return np.where(self.verdict.undefined, np.nan, self.verdict.estimate)
 
 
-def _look(trial: Trial, generated: Generated, analysis: Analysis, cutoff: FloatArray) -> _Look:
+def _look(
+    trial: Trial, generated: Generated, asked: Sequence[Comparison], cutoff: FloatArray
+) -> list[_Look]:
     observation = observed(generated, cutoff)
-    outcome = generated.measurements[0].outcome(observation)
     n_enrolled = _enrolled(observation)
-    verdict = _verdict(trial, analysis, observation, outcome, most=int(n_enrolled.max()))
-    return _Look(verdict, outcome.information, n_enrolled)
+    most = int(n_enrolled.max())
+    few = first_patients(observation, most)
+    outcomes: dict[int, Outcome] = {}
+    looks = []
+    for one in asked:
+        if one.endpoint not in outcomes:
+            outcome = generated.measurements[one.endpoint].outcome(observation)
+            outcomes[one.endpoint] = first_patients(outcome, most)
+        compared = outcomes[one.endpoint]
+        if len(trial.arms) > 2:
+            compared = against_control(compared, one.arm)
+        verdict = _verdict(trial, one, few, compared)
+        looks.append(_Look(verdict, compared.information, n_enrolled))
+    return looks
+
+
+def _verdict(trial: Trial, one: Comparison, observation: Observation, outcome: Outcome) -> Verdict:
+    if one.endpoint == 0:
+        return analyze(trial, one.analysis, observation, outcome, sided=1)
+    shape = (observation.arm.shape[0], observation.arm.shape[1])
+    return one.analysis.test(
+        outcome,
+        better=trial.endpoints[one.endpoint].better,
+        sided=1,
+        stratum=trial.population.stratum(observation.levels, one.analysis.stratify_by, shape),
+    )
 
 
 def _enrolled(observation: Observation) -> IntArray:
@@ -129,27 +201,35 @@ def _enrolled(observation: Observation) -> IntArray:
     return np.asarray(np.count_nonzero(there, axis=1))
 
 
-def _verdict(
-    trial: Trial, analysis: Analysis, observation: Observation, outcome: Outcome, *, most: int
-) -> Verdict:
-    """Return the one-sided verdict on the patients who are enrolled by then."""
-    # SPEED: who is not enrolled in any replicate stands last and need not be sorted
-    few = replace(
-        observation,
-        arm=observation.arm[:, :most],
-        enrollment_time=observation.enrollment_time[:, :most],
-        watched_until=observation.watched_until[:, :most],
-        levels={name: level[:, :most] for name, level in observation.levels.items()},
-    )
-    return analyze(trial, analysis, few, first_patients(outcome, most), sided=1)
+def against_control(outcome: Outcome, arm: int) -> Outcome:
+    """Return the outcome of the control and one arm, which is number 1 in it."""
+    member = (outcome.arm == 0) | (outcome.arm == arm)
+    changed: dict[str, Any] = {"arm": (outcome.arm == arm).astype(np.int8)}
+    if isinstance(outcome, SurvivalOutcome):
+        changed |= {"time": outcome.time * member, "event": outcome.event & member}
+    elif isinstance(outcome, CountOutcome):
+        changed |= {"count": outcome.count * member, "years": outcome.years * member}
+    else:
+        changed["included"] = outcome.included & member
+    return replace(outcome, **changed)
 
 
-def first_patients(outcome: Outcome, most: int) -> Outcome:
-    """Return the outcome of the patients randomized first; the others must not be in it."""
-    columns = {field.name: getattr(outcome, field.name) for field in fields(outcome)}
-    few: dict[str, Any] = {
-        name: values[:, :most]
-        for name, values in columns.items()
-        if isinstance(values, np.ndarray) and values.ndim == 2
+# SPEED: who is not enrolled in any replicate stands last and need not be sorted
+def first_patients(table: Table, most: int) -> Table:
+    """Return an outcome or observation of the patients randomized first."""
+    changed: dict[str, Any] = {
+        field.name: _first(getattr(table, field.name), most) for field in fields(table)
     }
-    return replace(outcome, **few)
+    return replace(table, **changed)
+
+
+def _first(column: object, most: int) -> object:
+    if isinstance(column, np.ndarray) and column.ndim == 2:
+        return column[:, :most]
+    if isinstance(column, Mapping):
+        return {name: _first(values, most) for name, values in column.items()}
+    if isinstance(column, tuple | list):
+        return tuple(_first(one, most) for one in column)
+    if is_dataclass(column) and not isinstance(column, type):
+        return first_patients(column, most)
+    return column

@@ -18,11 +18,16 @@ def cut(generated: Generated, cutoff: Cutoff, *, earliest: FloatArray | float = 
     event_time = generated.measurements[0].event_time(generated.watched_until)
     event_time += generated.enrollment_time
     time = cutoff.calendar_time(generated.enrollment_time, event_time)
+    return observed(generated, np.maximum(time, earliest))
+
+
+def observed(generated: Generated, cutoff: FloatArray) -> Observation:
+    """Return what the trial sees at its data cutoffs (calendar time, years; (n_replicates,))."""
     return Observation(
         arm=generated.arm,
         enrollment_time=generated.enrollment_time,
         watched_until=generated.watched_until,
-        cutoff=np.maximum(time, earliest),
+        cutoff=cutoff,
         levels=generated.levels,
     )
 

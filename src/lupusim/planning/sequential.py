@@ -18,7 +18,7 @@ from lupusim.trial import AtEvents, Responder, Trial
 
 
 def hold_looks(
-    trial: Trial, generated: Generated, evidence: Evidence | None = None
+    trial: Trial, generated: Generated, evidence: tuple[Evidence, ...] | None = None
 ) -> dict[str, FloatArray]:
     """Return the quantities of every replicate at the look where it stops.
 
@@ -33,12 +33,12 @@ def hold_looks(
         Its looks and stopping rule.
     generated : Generated
         The patients.
-    evidence : Evidence or None
+    evidence : tuple of Evidence or None
         What the looks show, where that is known from a rule scored before.
     """
     assert trial.analysis is not None  # the trial's own checks see to both
     assert trial.stopping is not None
-    seen = gather(trial, generated, trial.analysis) if evidence is None else evidence
+    (seen,) = gather(trial, generated) if evidence is None else evidence
     fraction = seen.information / _planned(trial, seen.information)[:, None]
     efficacy, futility = trial.stopping.bounds(fraction)
     z = seen.z

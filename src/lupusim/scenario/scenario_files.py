@@ -15,7 +15,7 @@ a unit (``52 weeks``); every mapping may say its ``source``.
                     ``hazard_ratio`` *: of the level, or per unit, ``reference``: where the ratio
                     is 1, by default the covariate's mean}; ``frailty``: list of {``on`` *,
                     ``variance`` *, ``distribution`` gamma or lognormal}, of mean 1
-``arms`` *          one, or two of which one says ``control``: true; each: ``name`` *,
+``arms`` *          one, or several of which one says ``control``: true; each: ``name`` *,
                     ``allocation`` 1, ``model``, ``infusions`` {``cells_per_kg`` *, ``at``
                     [0 weeks], ``every``: further ones after those, ``number``: in all},
                     ``effects``: list of {``on`` * ``"a -> b"`` or a list of them,
@@ -97,6 +97,7 @@ from lupusim.scenario.conduct import (
 )
 from lupusim.scenario.looks import Question, read_looks
 from lupusim.scenario.model_files import read_schema
+from lupusim.scenario.multiplicity import read_family
 from lupusim.scenario.packaged import find_packaged
 from lupusim.scenario.patients import read_population
 from lupusim.scenario.questions import read_analysis, read_endpoints
@@ -275,7 +276,14 @@ def _read_design(top: Section, models: Models) -> _Design:
         "primary": primary,
         "secondary": secondary,
         "analysis": analysis,
-        **read_looks(top, question),
+        **(looks := read_looks(top, question)),
+        "family": read_family(
+            top,
+            read.arms,
+            secondary,
+            stopping=looks["stopping"],
+            n_looks=1 + len(looks["interims"]),
+        ),
     }
     return _Design(arms=read, parts=parts)
 

@@ -10,6 +10,7 @@ from lupusim.errors import Problem
 from lupusim.model.checks import nearest
 from lupusim.trial.allocation import PermutedBlocks
 from lupusim.trial.endpoints import Endpoint, Responder, TimeToEvent
+from lupusim.trial.family_checks import family_problems
 from lupusim.trial.looks import AtCalendarTime, AtEvents
 from lupusim.trial.population_checks import population_problems
 
@@ -41,12 +42,8 @@ def trial_problems(trial: Trial) -> list[Problem]:
 
 
 def _arm_problems(trial: Trial) -> Iterator[Problem]:
-    if len(trial.arms) not in (1, 2):
-        yield Problem(
-            key="arms",
-            fault=f"there are {len(trial.arms)} arms",
-            fix="Give one arm, or a control and an experimental arm.",
-        )
+    if not trial.arms:
+        yield Problem(key="arms", fault="there are no arms", fix="Give one, or several.")
     names = [arm.name for arm in trial.arms]
     if len(set(names)) < len(names):
         yield Problem(key="arms", fault=f"names {names} repeat", fix="Give each its own name.")
@@ -178,12 +175,13 @@ def _analysis_problems(trial: Trial) -> Iterator[Problem]:
             fault="a test compares two arms, and there is one",
             fix="Remove the analysis (the trial then estimates), or add a control arm.",
         )
-    if trial.analysis is None and len(trial.arms) == 2:
+    if trial.analysis is None and len(trial.arms) > 1:
         yield Problem(
             key="analysis", fault="it is missing", fix="Name the test that compares the arms."
         )
     if trial.analysis is not None:
         yield from _factor_problems("analysis.stratify_by", trial.analysis.stratify_by, trial)
+    yield from family_problems(trial)
     yield from _look_problems(trial)
 
 

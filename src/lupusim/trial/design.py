@@ -7,74 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from lupusim.arrays import BoolArray, FloatArray
-from lupusim.model import MultiStateModel, TreatmentEffect
 from lupusim.trial.allocation import Allocation, PermutedBlocks
 from lupusim.trial.dropout import Dropout
 from lupusim.trial.endpoints import Endpoint
 from lupusim.trial.enrollment import Enrollment
 from lupusim.trial.looks import Cutoff, StoppingRule
 from lupusim.trial.population import Population
+from lupusim.trial.rules import Family
+from lupusim.trial.treatment import Arm
 
 _FEWEST_FOR_A_TRUTH = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Infusions:
-    """Cells given to the patients of an arm.
-
-    Parameters
-    ----------
-    cells_per_kg : float
-        Dose of each infusion, cells per kg of body weight, above 0.
-    at : tuple of float
-        Study times (years) of the infusions.
-    """
-
-    cells_per_kg: float
-    at: tuple[float, ...] = (0.0,)
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.cells_per_kg) and self.cells_per_kg > 0):
-            raise ValueError(f"cells_per_kg={self.cells_per_kg!r} must be above 0")
-        if not self.at or min(self.at) < 0:
-            raise ValueError(f"at={self.at} must name at least one study time, 0 or above")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arm:
-    """One arm of a trial.
-
-    Parameters
-    ----------
-    name : str
-        What to call it.
-    model : MultiStateModel
-        The disease of its patients before `effects` are put on top.
-    allocation : int
-        Its part of the allocation ratio, at least 1.
-    infusions : Infusions or None
-        Cells given; None for an arm without cells.
-    effects : tuple of TreatmentEffect
-        Hazard ratios, in time since the latest infusion (since randomization without one).
-    """
-
-    name: str
-    model: MultiStateModel
-    allocation: int = 1
-    infusions: Infusions | None = None
-    effects: tuple[TreatmentEffect, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.allocation < 1:
-            raise ValueError(f"allocation={self.allocation!r} must be at least 1")
-
-    @property
-    def law(self) -> MultiStateModel:
-        """The model with the effects put on top: the law of this arm's patients."""
-        if not self.effects:
-            return self.model
-        return self.model.treated(self.effects, self.infusions.at if self.infusions else (0.0,))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -176,7 +118,7 @@ class Trial:
     Parameters
     ----------
     arms : tuple of Arm
-        Control first; exactly one or two.
+        Control first.
     n_patients : int
         Patients randomized in all.
     enrollment : Enrollment
@@ -193,6 +135,9 @@ class Trial:
         What else is described.
     analysis : Analysis or None
         The test; None for a trial that only estimates (single arm).
+    family : Family or None
+        What else is tested and how the family-wise error is held; needed where there is more
+        than one experimental arm.
     allocation : Allocation
         How patients are randomized; blocks of twice the ratio's sum by default.
     stratify_by : tuple of str
@@ -216,6 +161,7 @@ class Trial:
     interims: tuple[Cutoff, ...] = ()
     stopping: StoppingRule | None = None
     analysis: Analysis | None = None
+    family: Family | None = None
     allocation: Allocation | None = None
     stratify_by: tuple[str, ...] = ()
     population: Population = field(default_factory=Population)

@@ -28,7 +28,7 @@ BLOCK = Block(seed=SEED, number=0, n_replicates=25)
 def test_each_look_shows_what_a_trial_cut_there_shows(trial: Trial) -> None:
     generated = generate(trial, BLOCK)
     assert trial.analysis is not None
-    evidence = gather(trial, generated, trial.analysis)
+    (evidence,) = gather(trial, generated)
     for number, cutoff in enumerate(trial.looks):
         observation = cut(generated, cutoff)
         outcome = generated.measurements[0].outcome(observation)
@@ -52,8 +52,7 @@ def test_more_events_than_patients_are_never_reached(trial: Trial) -> None:
 
 def test_known_evidence_is_not_gathered_again_and_gives_the_same(trial: Trial) -> None:
     generated = generate(trial, BLOCK)
-    assert trial.analysis is not None
-    evidence = gather(trial, generated, trial.analysis)
+    evidence = gather(trial, generated)
     afresh, again = hold_looks(trial, generated), hold_looks(trial, generated, evidence)
     for name, values in afresh.items():
         np.testing.assert_array_equal(values, again[name])

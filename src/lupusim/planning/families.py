@@ -1,0 +1,185 @@
+"""Trials with several hypotheses: many arms against one control, several endpoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.planning.evidence import Comparison, Evidence, comparisons, gather
+from lupusim.planning.generation import Generated
+from lupusim.planning.observing import conduct, observed
+from lupusim.records import Observation
+from lupusim.trial import AtEvents, Responder, Trial
+from lupusim.trial.rules import Ends, Family
+
+
+def hold_family(
+    trial: Trial, generated: Generated, evidence: tuple[Evidence, ...] | None = None
+) -> dict[str, FloatArray]:
+    """Return the quantities of every replicate of a trial with several hypotheses.
+
+    `reject` is whether any hypothesis is rejected and `reject_all` whether each is; for each
+    arm, and with the endpoint's name in front beyond the primary, `reject_ARM` and
+    `estimate_ARM`; `picked_ARM` where it is the rejected arm with the largest statistic of the
+    primary endpoint; `false_rejection` of any arm that truly fares as the control does. With
+    interim looks also `n_enrolled` and the `look_K_...` of a sequential trial. An arm whose
+    hypotheses are all rejected or given up randomizes nobody any more.
+    """
+    assert trial.family is not None
+    asked = comparisons(trial)
+    seen = gather(trial, generated) if evidence is None else evidence
+    ending = _ending(trial, trial.family, asked, seen)
+    observation = _observation(generated, asked, seen[0], ending)
+    outcomes = [measurement.outcome(observation) for measurement in generated.measurements]
+    found = conduct(trial, observation, outcomes)
+    found["reject"] = ending.rejected.any(axis=1).astype(float)
+    found["reject_all"] = ending.rejected.all(axis=1).astype(float)
+    found |= _by_hypothesis(asked, seen, ending) | _picked(asked, seen, ending)
+    found |= _false_rejections(trial, asked, ending)
+    there = observation.enrollment_time <= observation.cutoff[:, None]
+    found["n_enrolled"] = there.sum(axis=1).astype(float)
+    return found | (_looks(seen[0], ending) if len(trial.looks) > 1 else {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ending:
+    """How trials end; looks are counted from 1.
+
+    Parameters
+    ----------
+    rejected : (n_replicates, n_hypotheses) boolean array
+    closed : (n_replicates, n_hypotheses) integer array
+        Look at which each hypothesis is rejected, given up, or else the last look.
+    stop : (n_replicates,) integer array
+        Look at which the trial stops.
+    fraction : (n_replicates, n_hypotheses, n_looks) array
+        Information fraction.
+    """
+
+    rejected: BoolArray
+    closed: IntArray
+    stop: IntArray
+    fraction: FloatArray
+
+
+def _ending(
+    trial: Trial, family: Family, asked: tuple[Comparison, ...], seen: tuple[Evidence, ...]
+) -> _Ending:
+    assert trial.analysis is not None
+    p_value = np.stack([one.p_value for one in seen], axis=1)
+    if trial.analysis.sided == 2:
+        p_value = np.minimum(2 * np.minimum(p_value, 1 - p_value), 1.0)
+    pairs = zip(asked, seen, strict=True)
+    fraction = np.stack([_fraction(trial, one, shown) for one, shown in pairs], axis=1)
+    n_looks = p_value.shape[2]
+    given_up = _given_up(trial, seen, fraction)
+    p_value[np.arange(1, n_looks + 1) > given_up[:, :, None]] = 1.0
+    look = family.procedure.rejections(p_value, fraction, alpha=trial.analysis.alpha)
+    closed = np.where(look > 0, look, np.minimum(given_up, n_looks))
+    stop = closed.max(axis=1)
+    if family.ends is Ends.FIRST:
+        first = np.where(look > 0, look, n_looks + 1).min(axis=1)
+        stop = np.minimum(stop, first)
+    closed = np.minimum(closed, stop[:, None])
+    rejected = (look > 0) & (look <= stop[:, None])
+    return _Ending(rejected=rejected, closed=closed, stop=stop, fraction=fraction)
+
+
+def _fraction(trial: Trial, one: Comparison, shown: Evidence) -> FloatArray:
+    """Return the information of the looks over what is planned for the comparison."""
+    share = (trial.ratio[0] + trial.ratio[one.arm]) / sum(trial.ratio)
+    if isinstance(trial.endpoints[one.endpoint], Responder):
+        return shown.information / (trial.n_patients * share)
+    if isinstance(trial.cutoff, AtEvents) and one.endpoint == 0:
+        return shown.information / (trial.cutoff.events * share)
+    return shown.information / np.maximum(shown.information[:, -1:], 1.0)
+
+
+def _given_up(trial: Trial, seen: tuple[Evidence, ...], fraction: FloatArray) -> IntArray:
+    """Return the look at which each hypothesis is given up; one beyond the last for never."""
+    n_looks = fraction.shape[2]
+    futile = np.zeros(fraction.shape, dtype=bool)
+    if trial.stopping is not None:
+        for number, shown in enumerate(seen):
+            futile[:, number] = shown.z <= trial.stopping.bounds(fraction[:, number])[1]
+    futile[:, :, -1] = False
+    return np.asarray(np.where(futile.any(axis=2), futile.argmax(axis=2) + 1, n_looks + 1))
+
+
+def _observation(
+    generated: Generated, asked: tuple[Comparison, ...], shown: Evidence, ending: _Ending
+) -> Observation:
+    """Return what is seen when each trial stops, without those who were not randomized."""
+    row = np.arange(len(ending.stop))
+    cutoff = shown.cutoff[row, ending.stop - 1]
+    observation = observed(generated, cutoff)
+    arms = sorted({one.arm for one in asked})
+    enrollment_time = observation.enrollment_time
+    for arm in arms:
+        own = [number for number, one in enumerate(asked) if one.arm == arm]
+        closed = ending.closed[:, own].max(axis=1)
+        early = closed < ending.stop
+        if early.any():
+            until = np.where(early, shown.cutoff[row, closed - 1], np.inf)
+            never = (observation.arm == arm) & (enrollment_time > until[:, None])
+            enrollment_time = np.where(never, np.inf, enrollment_time)
+    return replace(observation, enrollment_time=enrollment_time)
+
+
+def _by_hypothesis(
+    asked: tuple[Comparison, ...], seen: tuple[Evidence, ...], ending: _Ending
+) -> dict[str, FloatArray]:
+    row = np.arange(len(ending.stop))
+    found = {}
+    for number, (one, shown) in enumerate(zip(asked, seen, strict=True)):
+        found[one.quantity("reject")] = ending.rejected[:, number].astype(float)
+        found[one.quantity("estimate")] = shown.estimate[row, ending.closed[:, number] - 1]
+    at_stop = [shown.undefined[row, ending.stop - 1] for shown in seen]
+    found["undefined"] = np.any(at_stop, axis=0).astype(float)
+    return found
+
+
+def _picked(
+    asked: tuple[Comparison, ...], seen: tuple[Evidence, ...], ending: _Ending
+) -> dict[str, FloatArray]:
+    own = [number for number, one in enumerate(asked) if one.endpoint == 0]
+    if len(own) == 1:
+        return {}
+    row = np.arange(len(ending.stop))
+    p_value = np.stack([seen[k].p_value[row, ending.closed[:, k] - 1] for k in own], axis=1)
+    rejected = ending.rejected[:, own]
+    best = np.where(rejected, p_value, 2.0).argmin(axis=1)
+    return {
+        asked[k].quantity("picked"): ((best == place) & rejected[:, place]).astype(float)
+        for place, k in enumerate(own)
+    }
+
+
+def _false_rejections(
+    trial: Trial, asked: tuple[Comparison, ...], ending: _Ending
+) -> dict[str, FloatArray]:
+    control = trial.arms[0]
+    without = [
+        number
+        for number, one in enumerate(asked)
+        if trial.arms[one.arm].model is control.model
+        and trial.arms[one.arm].effects == control.effects
+    ]
+    if not without:
+        return {}
+    return {"false_rejection": ending.rejected[:, without].any(axis=1).astype(float)}
+
+
+def _looks(shown: Evidence, ending: _Ending) -> dict[str, FloatArray]:
+    any_rejected = ending.rejected.any(axis=1)
+    found = {}
+    for number in range(1, shown.cutoff.shape[1] + 1):
+        here, cutoff = ending.stop == number, shown.cutoff[:, number - 1]
+        name = f"look_{number}"
+        found[f"{name}_time"] = np.where(np.isfinite(cutoff), cutoff, np.nan)
+        found[f"{name}_information"] = ending.fraction[:, 0, number - 1]
+        found[f"{name}_efficacy"] = (here & any_rejected).astype(float)
+        found[f"{name}_futility"] = (here & ~any_rejected).astype(float)
+    return found

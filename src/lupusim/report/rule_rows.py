@@ -1,0 +1,60 @@
+"""Rows of the table for what a trial does while it runs: looks, arms, hypotheses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lupusim.planning.evidence import Comparison, comparisons
+from lupusim.planning.results import PointResult
+from lupusim.planning.tally import Mean
+from lupusim.report.numbers import rounded
+
+_MONTHS = 12
+
+
+def months(years: Mean) -> str:
+    """Return a number of years in months."""
+    return rounded(Mean(value=years.value * _MONTHS, mcse=years.mcse * _MONTHS))
+
+
+def family_rows(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield what becomes of each hypothesis; nothing where there is one."""
+    tally, null = point.tally, point.null_tally
+    if point.trial.family is None or null is None:
+        return
+    yield "power for all hypotheses", rounded(tally.mean("reject_all"))
+    asked = comparisons(point.trial)
+    for one in asked:
+        yield f"power, {_in_words(one)}", rounded(tally.mean(one.quantity("reject")))
+        effect = f"{one.analysis.effect}, {_in_words(one)}, mean estimate"
+        yield effect, rounded(tally.mean(one.quantity("estimate")))
+    for one in asked:
+        if (name := one.quantity("picked")) in tally.sums:
+            yield f"picked as best: {one.arm_name}", rounded(tally.mean(name))
+    if "false_rejection" in tally.sums:
+        words = "claims for an arm that fares as the control"
+        yield words, rounded(tally.mean("false_rejection"))
+
+
+def _in_words(one: Comparison) -> str:
+    return f"{one.prefix}{one.arm_name}"
+
+
+def look_rows(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield what the looks of a sequential design did; nothing for a fixed one."""
+    tally, n_looks = point.tally, len(point.trial.looks)
+    if n_looks == 1:
+        return
+    yield "patients enrolled when it stops", rounded(tally.mean("n_enrolled"))
+    for number in range(1, n_looks + 1):
+        name = f"look_{number}"
+        at_last = number == n_looks
+        yield f"look {number}, month", months(tally.mean(f"{name}_time"))
+        yield f"look {number}, information fraction", rounded(tally.mean(f"{name}_information"))
+        success = "succeeds" if at_last else "stops for efficacy"
+        yield f"look {number}, {success}", rounded(tally.mean(f"{name}_efficacy"))
+        failure = "fails" if at_last else "stops for futility"
+        yield f"look {number}, {failure}", rounded(tally.mean(f"{name}_futility"))
+    if "flip_flop" in tally.sums:
+        words = "flip-flops (early success, failure at the end)"
+        yield words, rounded(tally.mean("flip_flop"))

@@ -1,0 +1,127 @@
+"""A scenario's many hypotheses: which, and the procedure that holds their error."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lupusim.analysis.decisions import TESTS
+from lupusim.analysis.endpoints import outcome_kind
+from lupusim.analysis.families import ADJUSTMENTS, Adjusted, Dunnett, Graphical, sequential_graph
+from lupusim.analysis.group_sequential import EfficacyRule
+from lupusim.analysis.multiplicity import Graph
+from lupusim.analysis.stopping import GroupSequential
+from lupusim.scenario.reading import Choice, ListOf, Number, Section, Text
+from lupusim.trial import Arm, Endpoint
+from lupusim.trial.looks import StoppingRule
+from lupusim.trial.rules import Ends, Family, Hypothesis, Procedure
+
+_METHODS = (*ADJUSTMENTS, "fallback", "dunnett", "graph")
+_GRAPHS = ("bonferroni", "holm", "fixed_sequence", "fallback")
+_FEWEST = 2  # hypotheses
+
+
+def read_family(
+    top: Section,
+    arms: tuple[Arm, ...],
+    secondary: tuple[Endpoint, ...],
+    *,
+    stopping: StoppingRule | None,
+    n_looks: int,
+) -> Family | None:
+    """Return the hypotheses and their procedure; None where the file says nothing of them."""
+    if not top.has("analysis"):
+        return None
+    analysis = top.section("analysis")
+    if not analysis.has("multiplicity"):
+        return None
+    section = analysis.section("multiplicity")
+    hypotheses = tuple(_hypothesis(one, secondary) for one in section.sections("endpoints"))
+    n_hypotheses = max(len(arms) - 1, 1) * (1 + len(hypotheses))
+    method = section.read("method", Choice({name: name for name in _METHODS}))
+    ends = section.read("ends", Choice({one.value: one for one in Ends}), Ends.ALL)
+    if n_hypotheses < _FEWEST and section.place.is_sound:
+        section.place.report("there is one hypothesis only", "Remove it, or add arms or endpoints.")
+    if isinstance(stopping, GroupSequential) and stopping.futility and stopping.futility.binding:
+        fault = "binding futility bounds and several hypotheses do not go together"
+        section.place.report(fault, "Write 'binding: false' at the looks.")
+    procedure = _Reader(section, n_hypotheses, stopping).procedure(
+        method, tuple(arm.allocation for arm in arms), n_looks
+    )
+    section.finish()
+    if procedure is None or not section.place.is_sound:
+        return Family(procedure=Adjusted(method="holm"), hypotheses=hypotheses, ends=ends)
+    return Family(procedure=procedure, hypotheses=hypotheses, ends=ends)
+
+
+def _hypothesis(section: Section, secondary: tuple[Endpoint, ...]) -> Hypothesis:
+    endpoint = section.read("endpoint", Text())
+    kind = section.read("test", Choice(TESTS))
+    for one in secondary:
+        if (
+            section.place.is_sound
+            and one.name == endpoint
+            and kind.outcome is not outcome_kind(one)
+        ):
+            fits = ", ".join(k for k, t in TESTS.items() if t.outcome is outcome_kind(one))
+            fault = f"{section.content['test']!r} does not test what {endpoint!r} is"
+            section.place.child("test").report(fault, f"Valid: {fits}.")
+    section.finish()
+    name = str(section.content.get("test"))
+    return Hypothesis(endpoint=endpoint, name=name, test=kind.test, effect=kind.effect)
+
+
+class _Reader:
+    """Reads the procedure of one section."""
+
+    def __init__(self, section: Section, n_hypotheses: int, stopping: StoppingRule | None) -> None:
+        self.section, self.n_hypotheses = section, n_hypotheses
+        self.efficacy: EfficacyRule | None = None
+        if isinstance(stopping, GroupSequential) and not isinstance(stopping.efficacy, str):
+            self.efficacy = stopping.efficacy
+
+    def procedure(self, method: str, ratio: tuple[int, ...], n_looks: int) -> Procedure | None:
+        """Return the procedure; None after reporting what is wrong with it."""
+        section = self.section
+        weights = section.read_or_none("weights", ListOf(Number(at_least=0, at_most=1)))
+        rows = section.read_or_none("transitions", ListOf(ListOf(Number(at_least=0, at_most=1))))
+        if not section.place.is_sound:
+            return None
+        if (rows is not None) != (method == "graph"):
+            fix = "Give 'weights' and 'transitions' with 'method: graph', and only there."
+            section.place.report("transitions and method do not fit", fix)
+            return None
+        if method == "dunnett":
+            return self._dunnett(ratio, weights)
+        if rows is not None:
+            return self._graph(weights, rows)
+        if method in _GRAPHS and (n_looks > 1 or weights is not None or method == "fallback"):
+            return section.build(
+                lambda: Graphical.of(
+                    sequential_graph(method, self.n_hypotheses, weights), self.efficacy
+                )
+            )
+        if weights is not None:
+            section.place.child("weights").report(f"{method} takes no weights", "Remove them.")
+        return Adjusted(method=method)
+
+    def _dunnett(self, ratio: tuple[int, ...], weights: tuple[float, ...] | None) -> Procedure:
+        if self.n_hypotheses != len(ratio) - 1 or weights is not None:
+            fault = "Dunnett's test compares arms on one endpoint, without weights"
+            self.section.place.report(fault, "Use holm, or a graph.")
+        return Dunnett(ratio=ratio)
+
+    def _graph(
+        self, weights: tuple[float, ...] | None, rows: tuple[tuple[float, ...], ...]
+    ) -> Procedure | None:
+        n = self.n_hypotheses
+        share = weights or ()
+        if len(share) != n or len(rows) != n or any(len(row) != n for row in rows):
+            fix = "They are counted endpoint by endpoint, arm by arm within an endpoint."
+            fault = f"there are {n} hypotheses, so {n} weights and {n} rows of {n} are needed"
+            self.section.place.report(fault, fix)
+            return None
+        return self.section.build(
+            lambda: Graphical.of(
+                Graph(weights=np.array(share), transitions=np.array(rows)), self.efficacy
+            )
+        )

@@ -1,0 +1,90 @@
+"""What a trial wants to prove: several hypotheses, and the procedure that holds their error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+from lupusim.arrays import FloatArray, IntArray
+
+
+class Procedure(Protocol):
+    """A way to reject some of several hypotheses at a family-wise error."""
+
+    @property
+    def one_look_only(self) -> bool:
+        """Whether it knows no interim looks."""
+        ...
+
+    def rejections(self, p_value: FloatArray, information: FloatArray, *, alpha: float) -> IntArray:
+        """Return the look at which each hypothesis is rejected, counted from 1; 0 for never.
+
+        Parameters
+        ----------
+        p_value : (n_replicates, n_hypotheses, n_looks) array
+            One-sided from all patients up to the look; 1 where a hypothesis is given up.
+        information : (n_replicates, n_hypotheses, n_looks) array
+            As a fraction of what was planned for the last look.
+        alpha : float
+            Family-wise error.
+
+        Returns
+        -------
+        (n_replicates, n_hypotheses) integer array
+        """
+        ...
+
+
+class Ends(Enum):
+    """When a trial with several hypotheses stops before its last look."""
+
+    ALL = "all"
+    """As soon as each hypothesis is rejected or given up."""
+    FIRST = "first"
+    """As soon as one is rejected, or all are given up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hypothesis:
+    """A test of another endpoint than the primary.
+
+    Parameters
+    ----------
+    endpoint : str
+        Name of one of the trial's secondary endpoints.
+    name : str
+        Name of the test, for tables.
+    test : callable
+        As for :class:`~lupusim.trial.Analysis`.
+    effect : str
+        What the test estimates.
+    """
+
+    endpoint: str
+    name: str
+    test: Callable[..., Any]
+    effect: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """All hypotheses of a trial: each experimental arm against the control, on each endpoint.
+
+    They are counted endpoint by endpoint, the primary first, and within an endpoint in the
+    order of the arms.
+
+    Parameters
+    ----------
+    procedure : Procedure
+        What holds the family-wise error.
+    hypotheses : tuple of Hypothesis
+        Tests of endpoints beside the primary.
+    ends : Ends
+        When the trial stops early.
+    """
+
+    procedure: Procedure
+    hypotheses: tuple[Hypothesis, ...] = ()
+    ends: Ends = Ends.ALL
