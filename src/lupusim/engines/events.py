@@ -18,8 +18,9 @@ import numpy as np
 import simpy
 
 from lupusim.arrays import FloatArray, IntArray
+from lupusim.engines.chart import Chart
 from lupusim.model import Clock, MultiStateModel, Transition
-from lupusim.records import Cohort, Recorder, Rows, Transitions
+from lupusim.records import Cohort, Recorder, Rows
 
 # SPEED: the event queue and the garbage collector slow down with the patients in one
 # environment; 100 are three times as fast as 100,000 (benchmarks/engine_events.py).
@@ -60,7 +61,13 @@ class Exit:
         return self.transition.hazard.inverse_cumulative(rng.standard_exponential(n) / ratio)
 
     def time(
-        self, entry_time: float, spent: float, until: float, rng: np.random.Generator
+        self,
+        entry_time: float,
+        spent: float,
+        until: float,
+        rng: np.random.Generator,
+        *,
+        restart: float = 0.0,
     ) -> float:
         """Draw how long one stay would last were this exit the only one.
 
@@ -77,6 +84,8 @@ class Exit:
             Study time (years) beyond which nobody wants to know; finite.
         rng : numpy.random.Generator
             Random numbers.
+        restart : float
+            Study time (years) from which the treatment effect runs.
 
         Returns
         -------
@@ -96,7 +105,7 @@ class Exit:
             waited = max(float(hazard.inverse_cumulative(np.asarray(level))) - begin, 0.0)
             if entry_time + waited > until:
                 return math.inf
-            piece = bisect_right(effect.breaks, entry_time + waited)
+            piece = bisect_right(effect.breaks, entry_time - restart + waited)
             if rng.random() * highest < effect.ratios[piece]:
                 return waited
 
@@ -114,6 +123,8 @@ class Disease:
         Study time (years) beyond which no event is wanted; finite.
     n_ahead : int
         How many stays to draw at once where all new stays in a state have one law; 0 for none.
+    afterwards : Disease or None
+        The disease from the first restart of treatment on; None for this one.
     rng : numpy.random.Generator
         Random numbers.
     """
@@ -125,8 +136,11 @@ class Disease:
         *,
         horizon: float,
         n_ahead: int,
+        afterwards: Disease | None = None,
         rng: np.random.Generator,
     ) -> None:
+        self.afterwards = self if afterwards is None else afterwards
+        self.restarts = frozenset(map(model.index, model.restarts))
         self._horizon = horizon
         self._rng = rng
         self._exits: list[list[Exit]] = [[] for _ in model.states]
@@ -142,7 +156,9 @@ class Disease:
             if n_ahead > 0 and all(way.starts_afresh for way in exits)
         }
 
-    def stay(self, state: int, entry_time: float, spent: float = 0.0) -> Stay:
+    def stay(
+        self, state: int, entry_time: float, spent: float = 0.0, *, restart: float = 0.0
+    ) -> Stay:
         """Draw how long a patient stays in `state`, and where the stay leads.
 
         Parameters
@@ -153,10 +169,12 @@ class Disease:
             Study time (years) from which the stay is watched.
         spent : float
             Years already spent in the state by then.
+        restart : float
+            Study time (years) from which the treatment effect runs.
         """
         if spent == 0 and state in self._ahead:
             return next(self._ahead[state])
-        return self._race(state, entry_time, spent)
+        return self._race(state, entry_time, spent, restart)
 
     def _fresh_stays(self, exits: Sequence[Exit], n: int) -> Iterator[Stay]:
         """Hand out new stays of one state; SPEED: NumPy draws `n` of them at a time."""
@@ -169,61 +187,17 @@ class Disease:
                 times.min(axis=0).tolist(), to_states[times.argmin(axis=0)].tolist(), strict=True
             )
 
-    def _race(self, state: int, entry_time: float, spent: float) -> Stay:
+    def _race(self, state: int, entry_time: float, spent: float, restart: float) -> Stay:
         """Let the exits race; nobody follows a loser beyond the best time so far."""
         best, to_state = math.inf, state
         for way in self._exits[state]:
             effect = way.transition.ratio
-            last = effect.breaks[-1] if effect.ratios[-1] == 0 else self._horizon
+            last = restart + effect.breaks[-1] if effect.ratios[-1] == 0 else self._horizon
             until = min(self._horizon, last, entry_time + best)
-            time = way.time(entry_time, spent, until, self._rng)
+            time = way.time(entry_time, spent, until, self._rng, restart=restart)
             if time < best:
                 best, to_state = time, way.to_state
         return best, to_state
-
-
-class Chart:
-    """Collects the transitions of many patients, and reports them to recorders in batches.
-
-    Parameters
-    ----------
-    n_states : int
-        How many states the model has.
-    recorders : sequence of Recorder
-        Who wants to know.
-    """
-
-    def __init__(self, n_states: int, recorders: Sequence[Recorder]) -> None:
-        self._n_states = n_states
-        self._recorders = recorders
-        self._entries: list[float] = []
-
-    def __len__(self) -> int:
-        return len(self._entries) // 6
-
-    def note(self, *entry: float) -> None:
-        """Write down row, rank among the patient's own, states left and entered, both times."""
-        self._entries.extend(entry)
-
-    def report(self) -> None:
-        """Tell everybody's first transitions, then everybody's second, and so on; then forget."""
-        if not self._entries:
-            return
-        table = np.array(self._entries).reshape(-1, 6)
-        self._entries.clear()
-        row, rank, from_state, to_state, entry_time, time = table.T
-        kind = rank * self._n_states + from_state
-        order = np.argsort(kind, kind="stable")
-        for chosen in np.split(order, np.flatnonzero(np.diff(kind[order])) + 1):
-            batch = Transitions(
-                rows=row[chosen].astype(np.intp),
-                from_state=int(from_state[chosen[0]]),
-                to_state=to_state[chosen].astype(np.int8),
-                entry_time=entry_time[chosen],
-                time=time[chosen],
-            )
-            for recorder in self._recorders:
-                recorder.record(batch)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -240,12 +214,15 @@ class Patient:
         Years she had spent there before study time 0.
     disease : Disease
         What awaits her.
+    restart : float
+        Study time (years) from which the effect of her treatment runs.
     """
 
     row: int
     state: int
     spent: float
     disease: Disease
+    restart: float = 0.0
 
     def live(
         self, env: simpy.Environment, horizon: float, chart: Chart
@@ -253,11 +230,15 @@ class Patient:
         """Stay, leave, stay, leave, up to the horizon: a SimPy process."""
         for rank in count():
             entry_time, from_state = env.now, self.state
-            sojourn_time, to_state = self.disease.stay(from_state, entry_time, self.spent)
+            sojourn_time, to_state = self.disease.stay(
+                from_state, entry_time, self.spent, restart=self.restart
+            )
             if entry_time + sojourn_time > horizon:
                 return
             yield env.timeout(sojourn_time)
             self.state, self.spent = to_state, 0.0
+            if to_state in self.disease.restarts:
+                self.restart, self.disease = env.now, self.disease.afterwards
             chart.note(self.row, rank, from_state, to_state, entry_time, env.now)
 
 
@@ -344,21 +325,43 @@ def _enroll(
 ) -> list[Patient]:
     """Draw everybody's class and start; give each the disease of their kind."""
     n = cohort.n_patients
-    kinds = [model.class_ratios(latent_class) for latent_class in model.latent_classes]
+    laws = model.successive_laws
+    kinds = [
+        [law.class_ratios(law.latent_classes[number]) for law in laws]
+        for number in range(len(model.latent_classes))
+    ]
     kind = rng.choice(len(kinds), n, p=[c.probability for c in model.latent_classes]).tolist()
     start = rng.choice(len(model.starts), n, p=[s.probability for s in model.starts]).tolist()
     if cohort.hazard_ratio is None:
         n_ahead = min(n, STAYS_PER_DRAW)
-        shared = [Disease(model, r, horizon=horizon, n_ahead=n_ahead, rng=rng) for r in kinds]
+        shared = [_disease(laws, r, horizon=horizon, n_ahead=n_ahead, rng=rng) for r in kinds]
         diseases = [shared[k] for k in kind]
     else:
-        ratios = (np.array(kinds)[kind] * cohort.hazard_ratio.T).tolist()
-        diseases = [Disease(model, r, horizon=horizon, n_ahead=0, rng=rng) for r in ratios]
+        ratios = (np.array(kinds)[kind] * cohort.hazard_ratio.T[:, None]).tolist()
+        diseases = [_disease(laws, r, horizon=horizon, n_ahead=0, rng=rng) for r in ratios]
     first_states = [(model.index(s.state), s.time_in_state) for s in model.starts]
     return [
         Patient(row=row, state=first_states[k][0], spent=first_states[k][1], disease=disease)
         for row, k, disease in zip(_positions(cohort).tolist(), start, diseases, strict=True)
     ]
+
+
+def _disease(
+    laws: Sequence[MultiStateModel],
+    ratios: Sequence[Sequence[float]],
+    *,
+    horizon: float,
+    n_ahead: int,
+    rng: np.random.Generator,
+) -> Disease:
+    """Return the disease under the first law, which knows that under the next."""
+    *earlier, last = zip(laws, ratios, strict=True)
+    disease = Disease(*last, horizon=horizon, n_ahead=n_ahead, rng=rng)
+    for law, multiplied in reversed(earlier):
+        disease = Disease(
+            law, multiplied, horizon=horizon, n_ahead=n_ahead, afterwards=disease, rng=rng
+        )
+    return disease
 
 
 def _positions(cohort: Cohort) -> IntArray:

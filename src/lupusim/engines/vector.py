@@ -21,18 +21,20 @@ from lupusim.records import Cohort, Recorder, Rows, Transitions
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """A way out of a state for the patients of one latent class."""
+    """A way out of a state for one kind of patients, and of which kind they are after it."""
 
     transition: Transition
     position: int
     ratio: float
     target: int
     target_is_left: bool
+    restarts: bool
+    kind_after: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Exits:
-    """All ways out of a state for one class, and their rates where all are constant."""
+    """All ways out of a state for one kind, and their rates where all are constant."""
 
     ways: tuple[_Way, ...]
     rates: FloatArray | None
@@ -40,19 +42,26 @@ class _Exits:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Patients who draw together: of one class, in one state, after equal time in it."""
+    """Patients who draw together: of one kind, in one state, after equal time in it.
 
-    latent_class: int
+    The kinds are the latent classes under the first law, then under the second, and so on.
+    """
+
+    kind: int
     state: int
     time_in_state: float
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """Members of a group: positions in the cohort (None for everybody) and entry times."""
+    """Members of a group: positions in the cohort (None for everybody) and entry times.
+
+    Where the treatment clock can restart, also the study times when it did.
+    """
 
     who: IntArray | None
     entry_time: FloatArray
+    restart: FloatArray | None
 
 
 _Front = dict[_Group, list[_Waiting]]
@@ -97,7 +106,7 @@ def simulate(
     while front:
         following: _Front = defaultdict(list)
         for group, waiting in front.items():
-            exits = ways[group.latent_class][group.state]
+            exits = ways[group.kind][group.state]
             members = _merge(waiting)
             if exits.ways and members.entry_time.size:
                 step = _Step(group, exits, cohort, members)
@@ -106,24 +115,35 @@ def simulate(
 
 
 def _ways_out(model: MultiStateModel) -> list[list[_Exits]]:
-    """Return the ways out by latent class and state; those closed to a class are left out."""
-    is_left = [bool(model.outgoing(state)) for state in model.states]
+    """Return the ways out by kind and state; those closed to a kind are left out."""
+    laws = model.successive_laws
+    n_classes = len(model.latent_classes)
     table = []
-    for latent_class in model.latent_classes:
-        ratios = model.class_ratios(latent_class)
-        by_state = []
-        for state in model.states:
-            targets = [
-                (k, model.index(model.transitions[k].to_state)) for k in model.outgoing(state)
-            ]
-            ways = tuple(
-                _Way(model.transitions[k], k, ratios[k], target, is_left[target])
-                for k, target in targets
-                if ratios[k] > 0
-            )
-            by_state.append(_Exits(ways, _constant_rates(ways)))
-        table.append(by_state)
+    for number, law in enumerate(laws):
+        following = min(number + 1, len(laws) - 1) * n_classes
+        for position in range(n_classes):
+            kinds = (number * n_classes + position, following + position)
+            table.append([_exits(law, position, state, kinds) for state in law.states])
     return table
+
+
+def _exits(law: MultiStateModel, class_position: int, state: str, kinds: tuple[int, int]) -> _Exits:
+    """Return the ways out of a state; `kinds`: of the patients before and after a restart."""
+    ratios = law.class_ratios(law.latent_classes[class_position])
+    ways = tuple(
+        _Way(
+            transition=(transition := law.transitions[k]),
+            position=k,
+            ratio=ratios[k],
+            target=law.index(transition.to_state),
+            target_is_left=bool(law.outgoing(transition.to_state)),
+            restarts=(restarts := transition.to_state in law.restarts),
+            kind_after=kinds[restarts],
+        )
+        for k in law.outgoing(state)
+        if ratios[k] > 0
+    )
+    return _Exits(ways, _constant_rates(ways))
 
 
 def _constant_rates(ways: tuple[_Way, ...]) -> FloatArray | None:
@@ -157,7 +177,8 @@ def _enroll(
         state[who] = group.state
         n_members = cohort.n_patients if isinstance(who, slice) else who.size
         everybody = None if isinstance(who, slice) else who
-        front[group] = [_Waiting(everybody, np.zeros(n_members))]
+        restart = np.zeros(n_members) if model.restarts_matter else None
+        front[group] = [_Waiting(everybody, np.zeros(n_members), restart)]
     for recorder in recorders:
         recorder.start(cohort.rows, state)
     return front
@@ -177,7 +198,9 @@ def _merge(waiting: list[_Waiting]) -> _Waiting:
     if len(waiting) == 1:
         return waiting[0]
     who = np.concatenate([part.who for part in waiting if part.who is not None])
-    return _Waiting(who, np.concatenate([part.entry_time for part in waiting]))
+    entry_time = np.concatenate([part.entry_time for part in waiting])
+    restarts = [part.restart for part in waiting if part.restart is not None]
+    return _Waiting(who, entry_time, np.concatenate(restarts) if restarts else None)
 
 
 class _Step:
@@ -190,6 +213,7 @@ class _Step:
         self.cohort = cohort
         self.who = waiting.who
         self.entry_time = waiting.entry_time
+        self.restart = waiting.restart
 
     def take(
         self,
@@ -251,6 +275,7 @@ class _Step:
                 self.entry_time,
                 self._threshold(way, rng.standard_exponential(n)),
                 time_in_state=self.group.time_in_state,
+                restart=self.restart,
             )
             if number == 0:
                 sojourn = latent
@@ -280,6 +305,8 @@ class _Step:
         kept = np.flatnonzero(moved)
         self.who = kept if self.who is None else self.who[kept]
         self.entry_time = self.entry_time[kept]
+        if self.restart is not None:
+            self.restart = self.restart[kept]
         return time[kept], winner[kept]
 
     def _rows(self) -> Rows:
@@ -295,14 +322,18 @@ class _Step:
         for number, way in enumerate(self.ways):
             if not way.target_is_left:
                 continue
-            group = _Group(self.group.latent_class, way.target, 0.0)
+            group = _Group(way.kind_after, way.target, 0.0)
+            restart = time if way.restarts else self.restart
+            if self.restart is None:
+                restart = None
             if len(self.ways) == 1:
-                following[group].append(_Waiting(self._present(), time))
+                following[group].append(_Waiting(self._present(), time, restart))
                 continue
             chosen = np.flatnonzero(winner == number)
             if chosen.size:
                 who = chosen if self.who is None else self.who[chosen]
-                following[group].append(_Waiting(who, time[chosen]))
+                restart = None if restart is None else restart[chosen]
+                following[group].append(_Waiting(who, time[chosen], restart))
 
     def _present(self) -> IntArray:
         return np.arange(self.entry_time.size) if self.who is None else self.who

@@ -36,6 +36,7 @@ def model_problems(model: MultiStateModel) -> list[Problem]:
         *_class_problems(model),
         *_covariate_problems(model),
         *_reach_problems(model),
+        *_restart_problems(model),
     ]
 
 
@@ -168,6 +169,27 @@ def _covariate_problems(model: MultiStateModel) -> Iterator[Problem]:
                     fault=f"{log_ratio!r} is not a log hazard ratio",
                     fix="Give a finite number.",
                 )
+
+
+def _restart_problems(model: MultiStateModel) -> Iterator[Problem]:
+    for state in model.restarts:
+        if state not in model.states:
+            yield _unknown_state("restarts", state, model)
+    following = model.afterwards
+    if following is None:
+        return
+    if not model.restarts:
+        fault = "nothing ever leads there: there are no restarts"
+        yield Problem(key="afterwards", fault=fault, fix="Name the states that restart.")
+    if _shape(following) != _shape(model):
+        fault = f"{following.name!r} has not the states, transitions and classes of {model.name!r}"
+        yield Problem(key="afterwards", fault=fault, fix="Use the same, in the same order.")
+
+
+def _shape(model: MultiStateModel) -> tuple[object, ...]:
+    """Return what two laws must share for a patient to go from one to the other."""
+    edges = tuple((t.from_state, t.to_state) for t in model.transitions)
+    return model.states, edges, tuple(c.name for c in model.latent_classes)
 
 
 def _can_fire(transition: Transition) -> bool:

@@ -70,6 +70,12 @@ class MultiStateModel:
         Log hazard ratio per unit of each covariate.
     absorbing : tuple of str
         States that nobody may leave. Default: those called ``death`` or ``dead``.
+    restarts : tuple of str
+        States whose entry restarts the treatment clock: every transition's ratio then runs
+        on time since the latest such entry. A start in such a state is no entry.
+    afterwards : MultiStateModel or None
+        The law of patients from their first restart on, with the same transitions and
+        classes; None for this one.
     description : str
         One line for people.
     source : tuple of str
@@ -88,6 +94,8 @@ class MultiStateModel:
     classes: tuple[LatentClass, ...] = ()
     covariates: Mapping[str, Mapping[Edge, float]] = field(default_factory=dict)
     absorbing: tuple[str, ...] | None = None
+    restarts: tuple[str, ...] = ()
+    afterwards: MultiStateModel | None = None
     description: str = ""
     source: tuple[str, ...] = ()
 
@@ -117,6 +125,20 @@ class MultiStateModel:
         }:
             ending |= new
         return ending == set(self.states)
+
+    @property
+    def successive_laws(self) -> tuple[MultiStateModel, ...]:
+        """The law itself, the one from the first restart on, the one from the second on ..."""
+        following = self.afterwards.successive_laws if self.afterwards else ()
+        return (self, *following)
+
+    @property
+    def restarts_matter(self) -> bool:
+        """Whether anything depends on when the treatment clock was restarted."""
+        changing = any(
+            not t.ratio.is_constant for law in self.successive_laws for t in law.transitions
+        )
+        return bool(self.restarts) and (changing or self.afterwards is not None)
 
     def outgoing(self, state: str) -> tuple[int, ...]:
         """Return the positions in :attr:`transitions` of the ways out of a state."""

@@ -37,7 +37,7 @@ class Transition:
     clock : Clock
         Reset (time in the present state) or forward (study time).
     ratio : PiecewiseRatio
-        Treatment effect over study time.
+        Treatment effect over study time, or over time since the latest restart.
     """
 
     from_state: str
@@ -63,6 +63,7 @@ class Transition:
         threshold: FloatArray,
         *,
         time_in_state: FloatArray | float = 0.0,
+        restart: FloatArray | None = None,
     ) -> FloatArray:
         """Return the time until this transition's cumulative hazard has grown by `threshold`.
 
@@ -74,6 +75,8 @@ class Transition:
             Unit-exponential draws, divided by whatever else multiplies the hazard.
         time_in_state : float or (n_patients,) array
             Years already spent in the state at `entry_time`.
+        restart : (n_patients,) array or None
+            Study time (years) of the latest restart of the treatment clock; None for 0.
 
         Returns
         -------
@@ -81,7 +84,9 @@ class Transition:
             Years from `entry_time`; ``inf`` where the transition never fires.
         """
         if not self.ratio.is_constant:
-            return self._piecewise_sojourn_time(entry_time, threshold, time_in_state)
+            start = self.clock_start(entry_time, time_in_state)
+            treated = entry_time if restart is None else entry_time - restart
+            return self._piecewise_sojourn_time(treated, threshold, start)
         ratio = self.ratio.ratios[0]
         with np.errstate(divide="ignore", invalid="ignore"):
             scaled = threshold if ratio == 1 else threshold / ratio
@@ -91,15 +96,18 @@ class Transition:
         return self.hazard.inverse_cumulative(self.hazard.cumulative(start) + scaled) - start
 
     def _piecewise_sojourn_time(
-        self, entry_time: FloatArray, threshold: FloatArray, time_in_state: FloatArray | float
+        self, treatment_time: FloatArray, threshold: FloatArray, start: FloatArray
     ) -> FloatArray:
-        """Walk through the pieces of the ratio until the threshold is used up."""
-        shift = self.clock_start(entry_time, time_in_state) - entry_time
-        sojourn = np.full(entry_time.shape, np.inf)
+        """Walk through the pieces of the ratio until the threshold is used up.
+
+        At entry the treatment clock shows `treatment_time`, that of the hazard `start`.
+        """
+        shift = start - treatment_time
+        sojourn = np.full(treatment_time.shape, np.inf)
         remaining = np.array(threshold, dtype=float)
-        begin = np.array(entry_time, dtype=float)
+        begin = np.array(treatment_time, dtype=float)
         height = self.hazard.cumulative(begin + shift)
-        waiting = np.arange(entry_time.size)
+        waiting = np.arange(treatment_time.size)
         for end, ratio in zip((*self.ratio.breaks, np.inf), self.ratio.ratios, strict=True):
             here = waiting[begin[waiting] < end]
             if here.size == 0:
@@ -112,7 +120,7 @@ class Transition:
             if winner.size:
                 reached = height[winner] + remaining[winner] / ratio
                 clock_time = self.hazard.inverse_cumulative(reached)
-                sojourn[winner] = clock_time - shift[winner] - entry_time[winner]
+                sojourn[winner] = clock_time - shift[winner] - treatment_time[winner]
             with np.errstate(invalid="ignore"):  # an infinite threshold on the last piece
                 remaining[here] -= growth
             begin[here], height[here] = end, stop

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.errors import NoExactSolutionError
 from lupusim.model import Clock, Hazard, MultiStateModel, PiecewiseRatio
 from lupusim.model.hazards import ExponentialHazard, PiecewiseExponentialHazard
 
@@ -158,6 +159,11 @@ def laws(
     model: MultiStateModel, covariates: Mapping[str, float] | None
 ) -> Iterator[tuple[float, Law]]:
     """Yield each latent class's probability and law, for patients with these covariates."""
+    if model.restarts_matter:
+        raise NoExactSolutionError(
+            f"entering {', '.join(model.restarts)} restarts the treatment clock: "
+            "simulate with the vectorised or the event engine"
+        )
     log_ratios = model.log_covariate_ratios(covariates or {})
     entries = tuple(
         Entry(

@@ -90,7 +90,8 @@ def solve(
     ValueError
         If an argument is out of its range.
     NoExactSolutionError
-        If the tolerance is not reached with the largest number of steps.
+        If the tolerance is not reached with the largest number of steps, or if a restarted
+        treatment clock matters.
 
     Examples
     --------
