@@ -35,10 +35,8 @@ def main() -> None:
         fit.save(FOLDER / f"{fit.model.name}.yaml")
         print(f"{fit.model.name}: {fit.negative_log_likelihood:.5f}, {fit.seconds:.1f} s")
         if fit.draws is not None:
-            draws = fit.draws
-            print(
-                f"  {draws.effective_sample_size:.0f} draws, k-hat {draws.pareto_k:.2f}, {draws.method}"
-            )
+            worth = f"{fit.draws.effective_sample_size:.0f} effective draws"
+            print(f"  {worth}, k-hat {fit.draws.pareto_k:.2f}, {fit.draws.method}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from lupusim.calibration.parameters import FreeModel
 from lupusim.calibration.predictions import answer_any
 from lupusim.calibration.questions import Question
 from lupusim.calibration.renewal import N_PANELS, answer_renewal, horizons, is_renewal, lag_points
-from lupusim.model.hazards import PiecewiseExponentialHazard
+from lupusim.model.hazards import ExponentialHazard, PiecewiseExponentialHazard
 
 _STACK = 128
 _TOLERANCE = 1e-6  # of the exact engine, where neither fast way applies
@@ -79,15 +79,16 @@ class Family:
             answers[:, positions] = fine + (fine - coarse) / 3
         return answers
 
-    def _on_grid(
-        self, values: FloatArray, asked: Sequence[Question], n_panels: int
-    ) -> FloatArray:
+    def _on_grid(self, values: FloatArray, asked: Sequence[Question], n_panels: int) -> FloatArray:
         """Answer some questions on one grid; see :func:`answer_renewal`."""
         model = self.free_model.model
         panels = lag_points(max(question.time for question in asked), n_panels)
         base = np.stack([t.hazard.cumulative(panels[0]) for t in model.transitions])
         cumulative = np.repeat(base[None], len(values), axis=0)
-        for k in {place[0] for place in self.free_model.hazard_places}:
+        for k, what, _, position, factor in self.free_model.hazard_places:
+            if isinstance(model.transitions[k].hazard, ExponentialHazard) and what == "rate":
+                cumulative[:, k] = values[:, position, None] * factor * panels[0]
+                continue
             for row, hazard in enumerate(self.free_model.hazards_at(k, values)):
                 cumulative[row, k] = hazard.cumulative(panels[0])
         fixed = np.array([t.ratio.ratios[0] for t in model.transitions])

@@ -18,6 +18,7 @@ FLAT = 1e-3
 combination: its standard error would be above 30 on the log scale."""
 
 _UNKNOWN = 5.0  # log or logit units of standard error beyond which a parameter is flat
+_AT_BOUND = 1e-2  # log or logit units
 _EQUAL_FIT = 0.5  # log likelihood units within which two optima are equally good
 _APART = 0.05  # log or logit units by which they then differ
 _STEP = 1e-3
@@ -143,14 +144,16 @@ def judge(
     regular (Alarid-Escudero 2018, Medical Decision Making 38:810-821).
     """
     eigenvalues, directions = np.linalg.eigh(information)
-    errors = standard_errors(information)
+    # A hazard that ran into its bound has no curvature left: a limit on one side, no ridge.
+    gaps = np.abs(likelihood.free_model.bounds - optima[0].free[:, None]).min(axis=1)
+    ridge = (standard_errors(information) > _UNKNOWN) & (gaps > _AT_BOUND)
     best = optima[0]
     equals = [
         o for o in optima if o.negative_log_likelihood - best.negative_log_likelihood < _EQUAL_FIT
     ]
     apart = np.ptp([o.free for o in equals], axis=0)
     verdicts = tuple(
-        _verdict(bool(errors[k] > _UNKNOWN), bool(apart[k] > _APART), profile)
+        _verdict(bool(ridge[k]), bool(apart[k] > _APART), profile)
         for k, profile in enumerate(profiles)
     )
     return Identifiability(

@@ -13,7 +13,7 @@ from lupusim.calibration.measures import total_questions
 from lupusim.calibration.parameters import FreeModel
 from lupusim.calibration.renewal import N_PANELS
 from lupusim.calibration.studies import Role, Study, Target, model_lacks
-from lupusim.errors import EvidenceError
+from lupusim.errors import EvidenceError, Problem
 
 _COARSE = 12  # panels
 _SMALLEST = 1e-12  # expected share below which a cell counts as impossible, but finitely so
@@ -74,6 +74,10 @@ class Likelihood:
         self.targets: tuple[tuple[Study, Target], ...] = tuple(
             (study, target) for study in studies for target in study.chosen(chosen)
         )
+        if not self.targets:
+            fault = f"no target of the set {chosen!r} is there to be fitted"
+            fix = "Name a study that has one, or change the model's 'target_set'."
+            raise EvidenceError(names, [Problem(key="", fault=fault, fix=fix)])
         self.checks: tuple[tuple[Study, Target], ...] = tuple(
             (study, target) for study in studies for target in study.chosen(chosen, Role.CHECK)
         )

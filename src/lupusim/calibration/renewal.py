@@ -26,7 +26,7 @@ from lupusim.calibration.questions import Question
 from lupusim.model import Clock, MultiStateModel, Transition
 from lupusim.model.hazards import ExponentialHazard
 
-N_PANELS = 24
+N_PANELS = 20
 """From 0 to the latest of some questions; the finer of the two grids has twice as many."""
 
 _EARLY = 0.15  # questions before this share of the horizon get a grid of their own
@@ -146,37 +146,65 @@ def _at(course: FloatArray, grid: FloatArray, time: float) -> FloatArray:
 def _occupancy(model: MultiStateModel, chain: Chain, kernels: Kernels) -> FloatArray:
     """Return the chain's occupancy at the panel ends; shape (n, n_panels + 1, size)."""
     n, _, n_panels = kernels.begun.shape
-    size = chain.size
-    begun, spread = np.zeros((n, n_panels, size)), np.zeros((n, n_panels, size, size))
-    stay, stay_from_start = np.ones((n, n_panels, size)), np.ones((n, n_panels + 1, size))
-    for k, moves in enumerate(chain.moves):
-        state = model.index(model.transitions[k].from_state)
-        for origin, to in moves:
-            begun[:, :, to] += chain.start[origin] * kernels.begun[:, k]
-            spread[:, :, origin, to] += kernels.spread[:, k]
-            stay[:, :, origin] = kernels.stay[:, state]
-            stay_from_start[:, :, origin] = kernels.stay_from_start[:, state]
-    entries = _entries(begun, spread)
+    moves = _reachable_moves(chain)
+    entered = sorted({to for _, _, to in moves})
+    left = [state for state in entered if any(state == origin for _, origin, _ in moves)]
+    begun = np.zeros((n, n_panels, len(entered)))
+    spread = np.zeros((n, n_panels, len(left), len(entered)))
+    stay = np.ones((n, n_panels, len(entered)))
+    stay_from_start = np.ones((n, n_panels + 1, chain.size))
+    for k, origin, to in moves:
+        state, column = model.index(model.transitions[k].from_state), entered.index(to)
+        begun[:, :, column] += chain.start[origin] * kernels.begun[:, k]
+        stay_from_start[:, :, origin] = kernels.stay_from_start[:, state]
+        if origin in left:
+            spread[:, :, left.index(origin), column] += kernels.spread[:, k]
+            stay[:, :, entered.index(origin)] = kernels.stay[:, state]
     occupancy = chain.start * stay_from_start
-    for panel in range(n_panels):
-        there = np.einsum("npi,npi->ni", entries[:, : panel + 1], stay[:, panel::-1])
-        occupancy[:, panel + 1] += there
+    if entered:
+        entries = _entries(begun, spread, [entered.index(state) for state in left])
+        for panel in range(n_panels):
+            there = np.einsum("npi,npi->ni", entries[:, : panel + 1], stay[:, panel::-1])
+            occupancy[:, panel + 1, entered] += there
     return occupancy
 
 
-def _entries(begun: FloatArray, spread: FloatArray) -> FloatArray:
-    """Return the mass that enters each state within each panel; (n, n_panels, size)."""
-    n, n_panels, size = begun.shape
+def _reachable_moves(chain: Chain) -> list[tuple[int, int, int]]:
+    """Return (transition, from, to) of every move that somebody can make."""
+    moves = [(k, origin, to) for k, pairs in enumerate(chain.moves) for origin, to in pairs]
+    reached = set(np.flatnonzero(chain.start > 0).tolist())
+    while new := {to for _, origin, to in moves if origin in reached} - reached:
+        reached |= new
+    return [move for move in moves if move[1] in reached]
+
+
+def _entries(begun: FloatArray, spread: FloatArray, left: list[int]) -> FloatArray:
+    """Return the mass that enters each state within each panel; shape of `begun`.
+
+    Parameters
+    ----------
+    begun : (n, n_panels, n_entered) array
+        Mass that comes straight from the start.
+    spread : (n, n_panels, n_left, n_entered) array
+        Moves l panels after entry, out of the states that can be left.
+    left : list of int
+        Positions of those among the entered states.
+    """
+    n, n_panels, n_entered = begun.shape
     entries = np.zeros(begun.shape)
-    within = np.linalg.inv(np.eye(size) - spread[:, 0])
-    reversed_ = np.ascontiguousarray(spread[:, ::-1]).reshape(n, -1, size)
+    onward = np.tile(np.eye(n_entered), (n, 1, 1))
+    onward[:, left] -= spread[:, 0]
+    within = np.linalg.inv(onward)
+    # SPEED: absorbing states take no part in the sum over the past, the bulk of the work.
+    reversed_ = np.ascontiguousarray(spread[:, ::-1]).reshape(n, -1, n_entered)
+    past = np.zeros((n, 1, n_panels * len(left)))
     for panel in range(n_panels):
         arriving = begun[:, panel, None]
-        if panel:
-            past = entries[:, :panel].reshape(n, 1, -1)
-            kernel = reversed_[:, (n_panels - 1 - panel) * size : (n_panels - 1) * size]
-            arriving = arriving + past @ kernel
+        if panel and left:
+            kernel = reversed_[:, (n_panels - 1 - panel) * len(left) : (n_panels - 1) * len(left)]
+            arriving = arriving + past[:, :, : panel * len(left)] @ kernel
         entries[:, panel] = (arriving @ within)[:, 0]
+        past[:, 0, panel * len(left) : (panel + 1) * len(left)] = entries[:, panel, left]
     return entries
 
 

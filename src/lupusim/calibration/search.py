@@ -21,7 +21,8 @@ _FIRST_TIE_BREAK = 1e-2
 _SAME_FIT = 1e-3  # log likelihood units
 _SAME_POINT = 0.02  # on the log and logit scales
 _SAME_CLUSTER = 0.05
-_N_STEPS = 25
+_N_STEPS = 8
+_N_ROUNDS = 2  # of as many steps again, for one start of each cluster
 _SPREAD = 2.0  # starting points cover this many prior standard deviations either way
 
 Progress = Callable[[int, int], None]
@@ -129,9 +130,7 @@ def search(
     starts = starting_points(likelihood, n_starts=n_starts, seed=seed)
     coarse = likelihood.coarse()
     hill = Hill(likelihood=coarse, prior_weight=_FIRST_TIE_BREAK)
-    near = climb_together(hill, starts, n_steps=_N_STEPS)
-    heights = coarse.negative_log_likelihood(near)
-    clusters = _clusters(near, heights)
+    near, clusters = _gather(hill, starts)
     ends: list[tuple[float, FloatArray, bool, int]] = []
     for k, members in enumerate(clusters):
         free, converged = climb(likelihood, near[members[0]])
@@ -140,6 +139,22 @@ def search(
         if progress is not None:
             progress(k + 1, len(clusters))
     return _distinct(ends)
+
+
+def _gather(hill: Hill, starts: FloatArray) -> tuple[FloatArray, list[list[int]]]:
+    """Return where the starts have climbed to, and which of them have met.
+
+    Those that have met climb on as one.
+    """
+    near = climb_together(hill, starts, n_steps=_N_STEPS)
+    clusters = _clusters(near, hill.likelihood.negative_log_likelihood(near))
+    for _ in range(_N_ROUNDS):
+        first = [members[0] for members in clusters]
+        near[first] = climb_together(hill, near[first], n_steps=_N_STEPS)
+        heights = hill.likelihood.negative_log_likelihood(near[first])
+        joined = _clusters(near[first], heights)
+        clusters = [[m for k in group for m in clusters[k]] for group in joined]
+    return near, clusters
 
 
 def _clusters(points: FloatArray, heights: FloatArray) -> list[list[int]]:
