@@ -214,7 +214,7 @@ def _add_domain_problems(place: Place, parts: Mapping[str, Any]) -> None:
     """Add what is wrong with the model itself, where the file alone has not shown it yet."""
     if not parts["states"] or not parts["transitions"]:
         return
-    draft = SimpleNamespace(**parts)
+    draft = SimpleNamespace(restarts=(), afterwards=None, **parts)
     draft.starts = parts["starts"] or (Start(state=parts["states"][0]),)
     if draft.absorbing is None:
         draft.absorbing = tuple(s for s in draft.states if s in {"death", "dead"})
