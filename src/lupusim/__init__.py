@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lupusim.engines import simulate
     from lupusim.engines.exact import occupancy
+    from lupusim.planning.assurance import assurance
     from lupusim.planning.run import run
+    from lupusim.planning.sample_size import sample_size
     from lupusim.planning.single_trial import simulate_trial
     from lupusim.scenario import load_model, load_scenario
     from lupusim.scenario.calibrating import calibrate
@@ -21,22 +23,26 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "assurance",
     "calibrate",
     "load_model",
     "load_scenario",
     "occupancy",
     "run",
+    "sample_size",
     "simulate",
     "simulate_trial",
 ]
 
 # Imported when first used, so that importing lupusim costs nothing.
 _HOMES = {
+    "assurance": "lupusim.planning.assurance",
     "calibrate": "lupusim.scenario.calibrating",
     "load_model": "lupusim.scenario",
     "load_scenario": "lupusim.scenario",
     "occupancy": "lupusim.engines.exact",
     "run": "lupusim.planning.run",
+    "sample_size": "lupusim.planning.sample_size",
     "simulate": "lupusim.engines",
     "simulate_trial": "lupusim.planning.single_trial",
 }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lupusim import cli_calibrate, cli_run
+from lupusim import cli_calibrate, cli_plan, cli_run
 from lupusim.cli_options import (
     INPUT_IS_WRONG,
     INTERRUPTED,
@@ -57,6 +57,9 @@ def main() -> None:
 
 app.command()(cli_run.run)
 app.command()(cli_run.merge)
+app.command()(cli_plan.size)
+app.command()(cli_plan.assurance)
+app.command()(cli_plan.sensitivity)
 app.command()(cli_calibrate.calibrate)
 
 
