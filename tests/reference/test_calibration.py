@@ -15,8 +15,9 @@ import pytest
 
 from lupusim.calibration.fit import Fit, fit_studies
 from lupusim.calibration.identifiability import Verdict
-from lupusim.calibration.measures import OccupancyCounts, SurvivalCurve
+from lupusim.calibration.measures import OccupancyCounts
 from lupusim.calibration.tables import exact_limits
+from lupusim.calibration.time_measures import SurvivalCurve
 from lupusim.engines.exact import ever, ever_after, solve
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.scenario.calibrating import calibrate

@@ -11,10 +11,11 @@ from lupusim.arrays import FloatArray
 from lupusim.calibration.cohorts import answers_of_patients
 from lupusim.calibration.identifiability import observed_information, standard_errors
 from lupusim.calibration.likelihood import Likelihood
-from lupusim.calibration.measures import OccupancyCounts, SurvivalCurve
+from lupusim.calibration.measures import OccupancyCounts
 from lupusim.calibration.questions import InStates
 from lupusim.calibration.search import climb
 from lupusim.calibration.studies import Study
+from lupusim.calibration.time_measures import SurvivalCurve
 from lupusim.model.hazards import ExponentialHazard
 from tolerance import SEED, assert_within_mcse
 from unit.calibration.studies_for_tests import chain_model, free_rates, study

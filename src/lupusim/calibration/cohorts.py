@@ -22,16 +22,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
-from lupusim.calibration.measures import (
-    EverCount,
-    Measure,
-    MedianTime,
-    OccupancyCounts,
-    SurvivalCurve,
-    total_questions,
-)
+from lupusim.calibration.measures import EverCount, Measure, OccupancyCounts, total_questions
 from lupusim.calibration.questions import EverAfter, EverIn, InStates, Question
 from lupusim.calibration.studies import Study, Target
+from lupusim.calibration.time_measures import MedianTime, SurvivalCurve
 from lupusim.engines.vector import simulate
 from lupusim.model import MultiStateModel
 from lupusim.records import Cohort, FirstEntry, StateAt

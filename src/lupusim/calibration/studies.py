@@ -7,13 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from lupusim.calibration.measures import (
-    EverCount,
-    Measure,
-    OccupancyCounts,
-    SurvivalCurve,
-)
+from lupusim.calibration.measures import EverCount, Measure, OccupancyCounts
 from lupusim.calibration.questions import states_of
+from lupusim.calibration.time_measures import SurvivalCurve
 from lupusim.errors import Problem
 from lupusim.model import MultiStateModel
 from lupusim.model.checks import nearest

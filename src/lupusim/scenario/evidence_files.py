@@ -7,17 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lupusim.calibration.measures import (
-    EventRate,
-    EverAfterCount,
-    EverCount,
-    Measure,
-    MedianTime,
-    OccupancyCounts,
-    SurvivalCurve,
-)
+from lupusim.calibration.measures import EverAfterCount, EverCount, Measure, OccupancyCounts
 from lupusim.calibration.questions import StateSet
 from lupusim.calibration.studies import Role, Study, Target, study_problems
+from lupusim.calibration.time_measures import EventRate, MedianTime, SurvivalCurve
 from lupusim.errors import EvidenceError
 from lupusim.scenario.model_files import read_schema
 from lupusim.scenario.packaged import find_packaged, packaged_names

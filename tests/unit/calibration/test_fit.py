@@ -11,7 +11,7 @@ from lupusim.calibration.comparison import compare, comparison_words
 from lupusim.calibration.fit import Fit, fit_studies
 from lupusim.calibration.identifiability import collinearity
 from lupusim.calibration.likelihood import Likelihood
-from lupusim.calibration.measures import EventRate, EverCount, Measure, OccupancyCounts
+from lupusim.calibration.measures import EverCount, Measure, OccupancyCounts
 from lupusim.calibration.parameters import FreeModel, FreeParameter, NormalPrior, Transform
 from lupusim.calibration.questions import InStates
 from lupusim.calibration.search import Optimum, starting_points
@@ -19,6 +19,7 @@ from lupusim.calibration.sensitivity import elasticities
 from lupusim.calibration.shapes import shapes
 from lupusim.calibration.study_effects import fit_study_effects
 from lupusim.calibration.tables import exact_limits
+from lupusim.calibration.time_measures import EventRate
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.rng import stream
 from tolerance import SEED

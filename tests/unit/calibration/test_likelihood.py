@@ -6,14 +6,8 @@ import numpy as np
 import pytest
 
 from lupusim.calibration.likelihood import Likelihood, deviance_residuals
-from lupusim.calibration.measures import (
-    EventRate,
-    EverAfterCount,
-    EverCount,
-    MedianTime,
-    OccupancyCounts,
-    SurvivalCurve,
-)
+from lupusim.calibration.measures import EverAfterCount, EverCount, OccupancyCounts
+from lupusim.calibration.time_measures import EventRate, MedianTime, SurvivalCurve
 from lupusim.errors import EvidenceError
 from lupusim.model.hazards import ExponentialHazard
 from unit.calibration.studies_for_tests import chain_model, free_rates, study
