@@ -51,5 +51,17 @@ def test_draws_are_found_by_name_and_by_file() -> None:
     draws = load_model_draws("msc-durable")
     assert draws.name == "msc-durable"
     assert len(draws.models) >= 1000
-    with pytest.raises(ModelError, match="no draws of this model"):
+    with pytest.raises(ModelError, match="no number of this model is declared free"):
         load_model_draws("illness-death")
+
+
+def test_a_calibrated_model_without_draws_says_how_to_make_them(tmp_path: Path) -> None:
+    from lupusim.scenario.packaged import find_packaged
+
+    copy = tmp_path / "mine.yaml"
+    copy.write_bytes(find_packaged("models", "msc-durable", ModelError).read_bytes())
+    with pytest.raises(ModelError, match="lupusim calibrate --out"):
+        load_model_draws(copy)
+    (tmp_path / "mine.draws.npz").write_bytes(b"no table")
+    with pytest.raises(ModelError, match="no table of draws"):
+        load_model_draws(copy)
