@@ -157,8 +157,7 @@ def _basis(points: FloatArray) -> FloatArray:
 
 
 def _surface(points: FloatArray, means: FloatArray) -> FloatArray:
-    coefficients: FloatArray = np.linalg.lstsq(_basis(points), means)[0]
-    return coefficients
+    return np.asarray(np.linalg.lstsq(_basis(points), means)[0], dtype=np.float64)
 
 
 def _indices(
@@ -170,7 +169,7 @@ def _indices(
     for _ in range(_RESAMPLES):
         rows = rng.integers(len(points), size=len(points))
         again.append(_of_surface(_surface(points[rows], means[rows]), len(paths), seed)[:2])
-    spread: FloatArray = np.asarray(np.std(np.array(again), axis=0), dtype=np.float64)
+    spread = np.array(again).std(axis=0)
     return SobolIndices(
         paths=paths,
         first_order=first_order,

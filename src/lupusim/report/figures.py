@@ -55,8 +55,11 @@ def _axes(height: float = 4.2) -> Iterator[Axes]:
 
 
 def _figure(axes: Axes) -> Figure:
+    """Return the figure of these axes, laid out once and for all."""
     figure = axes.get_figure(root=True)
     assert figure is not None  # axes of _axes stand in one
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # or each drawing would shift the axes a little
     return figure
 
 
