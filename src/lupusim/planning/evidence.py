@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -142,8 +142,48 @@ def look_times(trial: Trial, generated: Generated) -> list[FloatArray]:
     return times
 
 
-def described(trial: Trial, generated: Generated, cutoff: FloatArray) -> dict[str, FloatArray]:
-    """Return what each arm showed at a cutoff of its own in each replicate."""
+class Looks(Protocol):
+    """All looks of a block of trials."""
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """What they show of each comparison."""
+        ...
+
+    def described(self, look: IntArray) -> dict[str, FloatArray]:
+        """Return what each arm showed at one look (from 0) of each replicate."""
+        ...
+
+
+class Held:
+    """Looks that one rule judges: described where each trial stops."""
+
+    def __init__(self, trial: Trial, generated: Generated) -> None:
+        self.trial, self.generated = trial, generated
+        self.evidence = gather(trial, generated)
+
+    def described(self, look: IntArray) -> dict[str, FloatArray]:
+        """Return what each arm showed at one look (from 0) of each replicate."""
+        cutoff = self.evidence[0].cutoff[np.arange(look.size), look]
+        return _described(self.trial, self.generated, cutoff)
+
+
+class Remembered:
+    """Looks that several rules judge: each described once, for all of them."""
+
+    def __init__(self, trial: Trial, generated: Generated) -> None:
+        self.evidence = gather(trial, generated)
+        columns = self.evidence[0].cutoff.T
+        shown = [_described(trial, generated, cutoff) for cutoff in columns]
+        self._shown = {name: np.stack([look[name] for look in shown]) for name in shown[0]}
+
+    def described(self, look: IntArray) -> dict[str, FloatArray]:
+        """Return what each arm showed at one look (from 0) of each replicate."""
+        row = np.arange(look.size)
+        return {name: values[look, row] for name, values in self._shown.items()}
+
+
+def _described(trial: Trial, generated: Generated, cutoff: FloatArray) -> dict[str, FloatArray]:
     observation = observed(generated, cutoff)
     outcomes = [measurement.outcome(observation) for measurement in generated.measurements]
     return conduct(trial, observation, outcomes)

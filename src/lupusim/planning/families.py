@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.planning.evidence import Comparison, Evidence, comparisons, gather
+from lupusim.planning.evidence import Comparison, Evidence, Looks, comparisons, gather
 from lupusim.planning.generation import Generated
 from lupusim.planning.observing import conduct, observed
 from lupusim.records import Observation
@@ -16,7 +16,7 @@ from lupusim.trial.rules import Ends, Family
 
 
 def hold_family(
-    trial: Trial, generated: Generated, evidence: tuple[Evidence, ...] | None = None
+    trial: Trial, generated: Generated, looks: Looks | None = None
 ) -> dict[str, FloatArray]:
     """Return the quantities of every replicate of a trial with several hypotheses.
 
@@ -29,7 +29,7 @@ def hold_family(
     """
     assert trial.family is not None
     asked = comparisons(trial)
-    seen = gather(trial, generated) if evidence is None else evidence
+    seen = gather(trial, generated) if looks is None else looks.evidence
     ending = _ending(trial, trial.family, asked, seen)
     observation = _observation(generated, asked, seen[0], ending)
     outcomes = [measurement.outcome(observation) for measurement in generated.measurements]

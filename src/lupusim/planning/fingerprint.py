@@ -42,7 +42,18 @@ def trial_fingerprint(trial: Trial) -> str:
     TypeError
         If the trial holds something whose content cannot be told.
     """
-    text = json.dumps(_plain(trial), separators=(",", ":"))
+    return content_hash(trial)
+
+
+def content_hash(*parts: object) -> str:
+    """Return the content hash of parts of a trial.
+
+    Raises
+    ------
+    TypeError
+        If one holds something whose content cannot be told.
+    """
+    text = json.dumps(_plain(parts[0] if len(parts) == 1 else parts), separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:_LETTERS]
 
 

@@ -12,13 +12,13 @@ import numpy as np
 
 from lupusim.analysis.stopping import Crossing, crossing
 from lupusim.arrays import FloatArray
-from lupusim.planning.evidence import Evidence, described, gather
+from lupusim.planning.evidence import Held, Looks
 from lupusim.planning.generation import Generated
 from lupusim.trial import AtEvents, Responder, Trial
 
 
 def hold_looks(
-    trial: Trial, generated: Generated, evidence: tuple[Evidence, ...] | None = None
+    trial: Trial, generated: Generated, looks: Looks | None = None
 ) -> dict[str, FloatArray]:
     """Return the quantities of every replicate at the look where it stops.
 
@@ -33,19 +33,20 @@ def hold_looks(
         Its looks and stopping rule.
     generated : Generated
         The patients.
-    evidence : tuple of Evidence or None
+    looks : Looks or None
         What the looks show, where that is known from a rule scored before.
     """
     assert trial.analysis is not None  # the trial's own checks see to both
     assert trial.stopping is not None
-    (seen,) = gather(trial, generated) if evidence is None else evidence
+    held = Held(trial, generated) if looks is None else looks
+    (seen,) = held.evidence
     fraction = seen.information / _planned(trial, seen.information)[:, None]
     efficacy, futility = trial.stopping.bounds(fraction)
     z = seen.z
     sided = trial.analysis.sided
     stop = crossing(z, efficacy, futility, sided=sided)
     row = np.arange(len(z))
-    found = described(trial, generated, seen.cutoff[row, stop.look])
+    found = held.described(stop.look)
     found["reject"] = stop.reject.astype(float)
     found["estimate"] = seen.estimate[row, stop.look]
     found["undefined"] = seen.undefined[row, stop.look].astype(float)

@@ -9,7 +9,7 @@ import pytest
 
 from lupusim import load_scenario
 from lupusim.analysis.stopping import GroupSequential
-from lupusim.planning.evidence import gather, look_times
+from lupusim.planning.evidence import Remembered, gather, look_times
 from lupusim.planning.generation import Block, generate
 from lupusim.planning.observing import analyze, cut
 from lupusim.planning.sequential import hold_looks
@@ -52,8 +52,8 @@ def test_more_events_than_patients_are_never_reached(trial: Trial) -> None:
 
 def test_known_evidence_is_not_gathered_again_and_gives_the_same(trial: Trial) -> None:
     generated = generate(trial, BLOCK)
-    evidence = gather(trial, generated)
-    afresh, again = hold_looks(trial, generated), hold_looks(trial, generated, evidence)
+    looks = Remembered(trial, generated)
+    afresh, again = hold_looks(trial, generated), hold_looks(trial, generated, looks)
     for name, values in afresh.items():
         np.testing.assert_array_equal(values, again[name])
 

@@ -1,0 +1,79 @@
+"""Trials that follow rules: looks, many rules on one simulation.
+
+Run ``python benchmarks/rules.py``. One core, process CPU seconds, the best of several repeats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from time import process_time
+
+from lupusim import load_scenario
+from lupusim.analysis.group_sequential import FutilityBounds
+from lupusim.analysis.stopping import GroupSequential
+from lupusim.planning.blocks import replicates_per_block, simulate_block
+from lupusim.planning.generation import Block, generate
+from lupusim.planning.scoring import Rules
+from lupusim.planning.tally import Tally
+from lupusim.trial import Trial
+
+N_BLOCKS = 40
+REPEATS = 7
+
+
+def seconds(call: Callable[[Block], object], n_replicates: int) -> float:
+    """Return CPU seconds of one block, the best of several repeats."""
+    best = float("inf")
+    for _ in range(REPEATS):
+        begin = process_time()
+        for number in range(N_BLOCKS):
+            call(Block(seed=1, number=number, n_replicates=n_replicates))
+        best = min(best, (process_time() - begin) / N_BLOCKS)
+    return best
+
+
+def trial_of(name: str) -> Trial:
+    return load_scenario(name).points[0].trial
+
+
+def case_b() -> None:
+    one, three = trial_of("survival_200_events"), trial_of("survival_three_looks")
+    n = replicates_per_block(one.n_patients)
+    single = seconds(lambda block: simulate_block(one, block), n)
+    looks = seconds(lambda block: simulate_block(three, block), n)
+    print("case B: 300 patients, three looks at 67, 134, 200 events")
+    print(f"  one look {n / single:10,.0f} trials/s")
+    print(f"  three    {n / looks:10,.0f} trials/s  {single / looks:.2f} x")
+
+
+def one_more_rule() -> None:
+    trial = trial_of("survival_three_looks")
+    n = replicates_per_block(trial.n_patients)
+    levels = [0.02 + 0.0005 * k for k in range(20)]
+    others = [
+        replace(
+            trial,
+            stopping=GroupSequential(
+                alpha=level, futility=FutilityBounds(z=(0.0, 0.5)), efficacy="pocock"
+            ),
+        )
+        for level in levels
+    ]
+
+    def judged(rules: Rules) -> Callable[[Block], object]:
+        def call(block: Block) -> list[Tally]:
+            return [Tally.of(q) for q in rules.score(generate(rules.trials[0], block))]
+
+        return call
+
+    few, many = Rules(trials=(trial,)), Rules(trials=(trial, *others))
+    alone, together = seconds(judged(few), n), seconds(judged(many), n)
+    more = (together - alone) / len(others)
+    print("one more rule on the same patients and tests")
+    print(f"  {100 * more / alone:.1f} % of the simulation")
+
+
+if __name__ == "__main__":
+    case_b()
+    one_more_rule()
