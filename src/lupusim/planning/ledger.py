@@ -183,7 +183,7 @@ class Ledger:
             if name in known and known[name] != content
         ]
         there = {row[0] for row in self._connection.execute("SELECT trial FROM designs")}
-        if there and not there.intersection(designs):
+        if not different and there and not there.intersection(designs):
             different.append("the scenario has changed: none of its designs is in the folder")
         if different:
             raise LedgerError(

@@ -1,0 +1,254 @@
+"""A run that is killed, interrupted or loses a worker: nothing is lost, nothing is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from lupusim.planning.cluster import ClusterError, DaskCluster, preflight
+from lupusim.planning.run import RunOptions, run
+from lupusim.rng import stream
+from lupusim.scenario import load_scenario
+from tolerance import SEED
+
+SCENARIO = "survival_200_events"
+COMMAND = [sys.executable, "-m", "lupusim", "run", SCENARIO]
+SECONDS_TO_STOP = 2.0
+LOADED = 3.0  # a machine that does other things at the same time
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def start():
+    """Start ``lupusim run`` with options, in a session of its own that ends with the test."""
+    started = []
+
+    def start_one(*options):
+        process = subprocess.Popen(
+            [*COMMAND, *map(str, options)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield start_one
+    for process in started:
+        for left in family(process):
+            left.kill()
+        process.communicate()
+
+
+def family(process):
+    """Return the living processes that a command started, its own included."""
+    found = []
+    for other in psutil.process_iter():
+        try:
+            same = os.getsid(other.pid) == process.pid
+            if same and other.status() != psutil.STATUS_ZOMBIE:
+                found.append(other)
+        except (psutil.NoSuchProcess, ProcessLookupError, PermissionError):
+            continue
+    return found
+
+
+def wait_until(condition, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened in time"
+        time.sleep(0.05)
+
+
+def answer(text):
+    told = json.loads(text)
+    del told["seconds"]
+    return json.dumps(told)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_killed_three_times_a_run_resumes_to_the_same_answer(start, tmp_path, jobs):
+    options = ("--replicates", 40_000, "--jobs", jobs, "--format", "json")
+    whole = start(*options)
+    begin = time.monotonic()
+    expected = whole.communicate()[0]
+    lasts = time.monotonic() - begin
+    rng = stream(SEED, "kill", jobs)
+    for _ in range(3):
+        process = start(*options, "--out", tmp_path / "a", "--resume")
+        time.sleep(float(rng.uniform(0.3, max(0.4 * lasts, 2.0))))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        wait_until(lambda: not family(process), 10.0)  # noqa: B023 - waits within its own turn
+    last = start(*options, "--out", tmp_path / "a", "--resume")
+    out, err = last.communicate()
+    assert last.returncode == 0, err
+    assert answer(out) == answer(expected)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_interrupted_run_stops_soon_with_its_table_and_no_process_left(
+    start, tmp_path, number, jobs
+):
+    process = start("--replicates", 500_000, "--jobs", jobs, "--out", tmp_path / "a")
+    wait_until(lambda: len(family(process)) >= jobs and has_blocks(tmp_path / "a", 10))
+    begin = time.monotonic()
+    if number is signal.SIGINT:  # as a terminal does: to every process at once
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
+    out, err = process.communicate()
+    assert time.monotonic() - begin < SECONDS_TO_STOP * LOADED
+    assert process.returncode == 130
+    assert out.startswith("PARTIAL RESULT")
+    assert re.search(r"power \(logrank.*0\.7\d+ \(0\.0\d+\)", out)
+    assert re.search(r"design: \d+ of 500000 replicates", out)
+    assert err.strip() == "interrupted"
+    wait_until(lambda: not family(process), 3.0)
+
+
+def has_blocks(folder, n_blocks):
+    """Return whether the write-ahead log of a run has grown by about so many blocks."""
+    log = folder / "ledger.sqlite-wal"
+    return log.exists() and log.stat().st_size > 4096 * n_blocks
+
+
+def test_an_interruption_tells_programs_what_was_finished(start):
+    process = start("--replicates", 500_000, "--jobs", 1, "--events", "jsonl")
+    for line in process.stdout:
+        if json.loads(line)["event"] == "progress":
+            break
+    process.send_signal(signal.SIGTERM)
+    events = [json.loads(line) for line in process.stdout]
+    assert process.wait() == 130
+    assert events[-1]["event"] == "partial"
+    assert events[-1]["result"]["complete"] is False
+    assert events[-1]["result"]["points"][0]["power_mcse"] > 0
+
+
+def test_a_killed_worker_of_this_machine_costs_only_time(start, tmp_path):
+    options = ("--replicates", 60_000, "--format", "json")
+    process = start(*options, "--jobs", 2, "--out", tmp_path / "a")
+
+    def workers():
+        return [p for p in family(process) if p.pid != process.pid and "popen_loky" in cmd(p)]
+
+    wait_until(lambda: len(workers()) == 2)
+    time.sleep(1.0)
+    workers()[0].kill()
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert answer(out) == answer(start(*options, "--jobs", 1).communicate()[0])
+
+
+def cmd(process):
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def test_the_first_block_is_finished_soon(start):
+    begin = time.monotonic()
+    process = start("--replicates", 100_000, "--jobs", 1, "--events", "jsonl")
+    for line in process.stdout:
+        if json.loads(line)["event"] == "progress":
+            break
+    seconds = time.monotonic() - begin
+    assert seconds < 1.5 * LOADED
+
+
+def sums(result):
+    return [(point.tally, point.null_tally) for point in result.points]
+
+
+@pytest.mark.filterwarnings("ignore")  # those of Dask about workers that we kill
+def test_a_local_cluster_gives_the_bits_of_one_core_and_survives_a_killed_worker():
+    distributed = pytest.importorskip("distributed")
+    scenario = load_scenario(SCENARIO)
+    expected = sums(run(scenario, 20_000, seed=SEED))
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+        workers = DaskCluster(address=cluster.scheduler_address)
+        options = RunOptions(workers=workers)
+        assert sums(run(scenario, 20_000, seed=SEED, options=options)) == expected
+        victims = iter([next(iter(cluster.workers.values())).pid])
+
+        def kill_one(progress):
+            if progress.done > 4_000 and (pid := next(victims, None)):
+                os.kill(pid, signal.SIGKILL)
+
+        killed = run(scenario, 20_000, seed=SEED, listener=kill_one, options=options)
+        assert sums(killed) == expected
+        assert next(victims, None) is None
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_scheduler_and_workers_started_by_hand_serve_the_command(start, tmp_path):
+    pytest.importorskip("distributed")
+    address_file = tmp_path / "scheduler.json"
+    place = ["--host", "127.0.0.1"]
+    dask = [sys.executable, "-m", "dask"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    connect = ["--scheduler-file", str(address_file)]
+    own = ["--port", "0", "--dashboard-address", "127.0.0.1:0", *place]
+    started = [subprocess.Popen([*dask, "scheduler", *connect, *own], **quiet)]
+    try:
+        wait_until(address_file.exists)
+        time.sleep(0.5)
+        address = json.loads(address_file.read_text())["address"]
+        one = ["--nthreads", "1", "--dashboard-address", "127.0.0.1:0", *place]
+        for _ in range(2):
+            command = [*dask, "worker", *connect, *one, "--local-directory", str(tmp_path)]
+            started.append(subprocess.Popen(command, **quiet))
+        options = ("--replicates", 10_000, "--format", "json")
+        process = start(*options, "--backend", "dask", "--scheduler", address)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        assert answer(out) == answer(start(*options, "--jobs", 1).communicate()[0])
+    finally:
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait(20)
+
+
+def test_a_cluster_that_does_not_answer_or_differs_is_refused_in_seconds(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    from lupusim.planning import cluster as cluster_module
+
+    monkeypatch.setattr(cluster_module, "_SECONDS_TO_ANSWER", 1)
+    begin = time.monotonic()
+    with (
+        pytest.raises(ClusterError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"),
+        DaskCluster(address="tcp://127.0.0.1:9").ready(),
+    ):
+        pass
+    with (
+        distributed.LocalCluster(n_workers=0, dashboard_address=None) as empty,
+        pytest.raises(ClusterError, match="has no worker yet"),
+        DaskCluster(address=empty.scheduler_address).ready(),
+    ):
+        pass
+    assert time.monotonic() - begin < 20.0
+    monkeypatch.setattr(cluster_module, "code_fingerprint", lambda: "other")
+    with (
+        distributed.LocalCluster(
+            n_workers=1, processes=True, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+        pytest.raises(ClusterError, match=r"scheduler: simulation code \w+ instead of other"),
+    ):
+        preflight(client)
