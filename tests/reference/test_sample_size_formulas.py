@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import pytest
 
 import small_trials
+from lupusim.planning.replicates import Simulator
 from lupusim.planning.sample_size import SampleSize, Search, find_size
 from lupusim.planning.sizing import EventsInProportion, Patients
 from lupusim.trial import AtCalendarTime, AtEvents, Trial
 from lupusim.trial.looks import Cutoff
-from tolerance import SEED
+from tolerance import SEED, assert_within_mcse
 
 WITHIN = 0.02
 
@@ -186,3 +187,22 @@ def test_a_formula_for_another_effect_is_told_apart() -> None:
     other = EVENT_DRIVEN[0].expected * (math.log(0.7) / math.log(0.72)) ** 2
     with pytest.raises(AssertionError):
         check(found, other)
+
+
+def test_with_unequal_arms_the_power_is_that_of_another_simulation() -> None:
+    # Schoenfeld's formula asks for 571.3 events (rpact, allocationRatioPlanned=2), but
+    # getSimulationSurvival(getDesignGroupSequential(kMax=1, alpha=0.025), hazardRatio=0.75,
+    #   lambda2=log(2), accrualTime=c(0,2), maxNumberOfSubjects=834, plannedEvents=555,
+    #   allocation1=2, allocation2=1, directionUpper=FALSE, maxNumberOfIterations=20000,
+    #   seed=1)$overallReject prints 0.89885 with 555, where our search stops too.
+    trial = small_trials.survival(0.75, ratio=(1, 2))
+    trial = EventsInProportion(trial=trial).at(555)
+    assert trial.n_patients == 834
+    power = Simulator(seed=SEED).tally(trial, 10_000).mean("reject")
+    mcse = math.hypot(power.mcse, math.sqrt(0.9 * 0.1 / 20_000))
+    assert_within_mcse(power.value, 0.89885, mcse=mcse)
+    with pytest.raises(AssertionError):  # the arms the other way round: 0.8812
+        swapped = small_trials.survival(0.75, ratio=(2, 1))
+        other = EventsInProportion(trial=swapped).at(555)
+        power = Simulator(seed=SEED).tally(other, 10_000).mean("reject")
+        assert_within_mcse(power.value, 0.89885, mcse=power.mcse)

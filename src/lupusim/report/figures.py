@@ -148,7 +148,7 @@ def tornado(result: Tornado, *, title: str = "") -> Figure:
         )
         axes.axvline(result.base.value, color=_GRAY)
         axes.legend(frameon=False, loc="lower right")
-        axes.set(xlabel=f"{name} (as it is: {rounded(result.base)})", title=title)
+        axes.set(xlabel=f"{name}; as it is {rounded(result.base)}", title=title)
         return _figure(axes)
 
 

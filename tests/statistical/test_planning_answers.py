@@ -1,0 +1,135 @@
+"""Sizes, assurance and differences against exact or closed-form values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import binom, norm
+
+import small_trials
+from lupusim.planning.assurance import Nesting, assurance
+from lupusim.planning.effect_priors import NormalEffect, OrNoEffect
+from lupusim.planning.power_line import NORMAL, Batch, fit_line
+from lupusim.planning.sample_size import Search, find_size
+from lupusim.planning.sensitivity import Measure, sensitivity
+from lupusim.planning.sizing import Patients
+from lupusim.rng import stream
+from lupusim.trial import Dropout
+from tolerance import SEED, assert_within_mcse
+
+SHARES = (0.3, 0.55)
+
+
+def exact_power(n_patients: int, shares: tuple[float, float]) -> float:
+    """Sum the binomial probabilities of every table that the pooled z test calls significant."""
+    n = n_patients // 2
+    control, new = np.meshgrid(np.arange(n + 1), np.arange(n + 1), indexing="ij")
+    pooled = (control + new) / (2 * n)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = (new - control) / n / np.sqrt(2 * pooled * (1 - pooled) / n)
+    chance = np.outer(*(binom.pmf(np.arange(n + 1), n, share) for share in shares))
+    return float(chance[norm.sf(z) <= 0.025].sum())
+
+
+def test_the_confirmed_power_is_the_exact_power():
+    found = find_size(
+        Patients(trial=small_trials.rates(SHARES, n_patients=80)), 0.9, search=Search(seed=SEED)
+    )
+    # Where the size is no multiple of the block of 4 the arms may differ by a pair: 0.002 at most.
+    expected = exact_power(found.n_patients, SHARES)
+    assert_within_mcse(found.power, expected, mcse=math.hypot(found.power_mcse, 0.0005))
+
+
+def test_the_size_reaches_the_power_by_the_exact_sum_and_a_smaller_one_does_not():
+    found = find_size(
+        Patients(trial=small_trials.rates(SHARES, n_patients=80)), 0.8, search=Search(seed=SEED)
+    )
+    assert exact_power(found.n_patients, SHARES) > 0.8 - 4 * found.power_mcse
+    assert exact_power(round(0.9 * found.n_patients), SHARES) < 0.8
+
+
+def test_a_power_for_another_effect_is_told_apart():
+    # Negative control: a share of 0.52 instead of 0.55.
+    found = find_size(
+        Patients(trial=small_trials.rates(SHARES, n_patients=80)), 0.9, search=Search(seed=SEED)
+    )
+    with pytest.raises(AssertionError):
+        assert_within_mcse(
+            found.power, exact_power(found.n_patients, (0.3, 0.52)), mcse=found.power_mcse
+        )
+
+
+def test_the_interval_of_a_line_holds_the_truth_in_95_of_100_searches():
+    rng = stream(SEED, "lines")
+    truth, n_searches = 100.0, 1000
+    sizes = np.array([88, 92, 96, 98, 102, 104, 108, 112])
+    power = norm.cdf(1.2816 + 0.3241 * (np.sqrt(sizes) - 10))  # through (0, -1.96)
+    held = 0
+    for _ in range(n_searches):
+        batches = [
+            Batch(size=int(n), n_replicates=1500, n_rejected=int(k))
+            for n, k in zip(sizes, rng.binomial(1500, power), strict=True)
+        ]
+        near = float(rng.uniform(94, 106))
+        low, high = fit_line(batches, near=near, probit=1.2816, alpha=0.025).interval(1.2816)
+        held += low <= truth <= high
+    assert_within_mcse(held / n_searches, 0.95, mcse=math.sqrt(0.95 * 0.05 / n_searches))
+
+
+def test_assurance_over_a_normal_prior_is_its_closed_form():
+    r"""With d events the power is Phi(-log(HR) sqrt(d) / 2 - 1.96), Schoenfeld (1981).
+
+    Averaged over log(HR) ~ N(m, s): Phi((-m sqrt(d) / 2 - 1.96) / sqrt(1 + s^2 d / 4)).
+    """
+    mean, sd, events = math.log(0.75), 0.15, 300
+    result = assurance(
+        small_trials.scenario(small_trials.survival(0.75)),
+        effect_prior=NormalEffect(mean=mean, sd=sd),
+        seed=SEED,
+        n_replicates=12_000,
+    )
+    drift = math.sqrt(events) / 2
+    expected = NORMAL.cdf((-mean * drift - 1.959964) / math.hypot(1, sd * drift))
+    found = result.points[0]
+    assert_within_mcse(found.assurance.value, expected, mcse=found.assurance.mcse)
+    assert abs(found.assurance.value - found.power.value) > 4 * found.assurance.mcse
+    share = found.distribution.parameter_share
+    z = stream(SEED, "prior").standard_normal(200_000)
+    power = norm.cdf((-mean - sd * z) * drift - 1.959964)
+    assert_within_mcse(share.value, power.var() / (expected * (1 - expected)), mcse=share.mcse)
+
+
+def test_assurance_with_a_point_at_no_effect_is_the_mixture_of_power_and_level():
+    trial = small_trials.rates(SHARES, n_patients=80)
+    result = assurance(
+        small_trials.scenario(trial),
+        effect_prior=OrNoEffect(probability=0.4),
+        seed=SEED,
+        n_replicates=20_000,
+        nesting=Nesting(per_draw=4),
+    )
+    expected = 0.6 * exact_power(80, SHARES) + 0.4 * exact_power(80, (0.3, 0.3))
+    found = result.points[0].assurance
+    assert_within_mcse(found.value, expected, mcse=found.mcse)
+
+
+def test_the_standard_error_of_a_paired_difference_is_its_spread_over_seeds():
+    def build(values):
+        trial = small_trials.rates(SHARES, n_patients=80)
+        return replace(trial, dropout=Dropout(per_year=values.get("dropout", 0.1)))
+
+    swings = [
+        sensitivity(
+            build, {"dropout": (0.05, 0.25)}, measure=Measure(n_replicates=200, seed=SEED + k)
+        ).swings[0]
+        for k in range(60)
+    ]
+    spread = np.std([swing.width.value for swing in swings], ddof=1)
+    told = np.mean([swing.width.mcse for swing in swings])
+    assert_within_mcse(spread / told, 1.0, mcse=1 / math.sqrt(2 * 59))
+    unpaired = np.mean([math.hypot(s.at_low.mcse, s.at_high.mcse) for s in swings])
+    with pytest.raises(AssertionError):  # negative control: the error without pairing
+        assert_within_mcse(spread / unpaired, 1.0, mcse=1 / math.sqrt(2 * 59))
