@@ -11,6 +11,7 @@ import numpy as np
 from lupusim.analysis.endpoints import Measurement, measure
 from lupusim.arrays import FloatArray, IntArray, StateArray
 from lupusim.engines import Engine, vector
+from lupusim.planning.treating import Treating
 from lupusim.records import Cohort, HazardAlong, Recorder
 from lupusim.rng import stream
 from lupusim.trial import Trial
@@ -90,20 +91,11 @@ def generate(
     recorders = [r for m in measurements for r in m.recorders]
     recorders += [*dropout.recorders, *listeners]
     for number, trial_arm in enumerate(trial.arms):
-        members = np.flatnonzero(arm.ravel() == number)
-        law = trial_arm.law
-        cohort = Cohort(
-            n_patients=members.size,
-            rows=members,
-            hazard_ratio=patients.hazard_ratio(law, members),
-        )
-        engine(
-            law,
-            cohort,
-            horizon=_horizon(trial),
-            recorders=recorders,
-            rng=block.stream(f"arm {trial_arm.name}"),
-        )
+        rng = block.stream(f"arm {trial_arm.name}")
+        treating = Treating(trial_arm, arm, number, patients=patients, streams=block.stream)
+        for law, members, hazard_ratio in treating.groups():
+            cohort = Cohort(n_patients=members.size, rows=members, hazard_ratio=hazard_ratio)
+            engine(law, cohort, horizon=_horizon(trial), recorders=recorders, rng=rng)
     return Generated(
         arm=arm,
         enrollment_time=enrollment_time,

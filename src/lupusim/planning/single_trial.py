@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from lupusim.engines import named_engine
 from lupusim.planning.generation import LONGEST_FOLLOW_UP, Block, Generated, generate
 from lupusim.planning.observing import cut
 from lupusim.planning.scenario import Scenario
+from lupusim.planning.treating import course, infusions_given
 from lupusim.records import (
     FirstEntry,
     Histories,
@@ -145,10 +146,20 @@ def simulate_trial(
         patients=clinic.patients(weight),
         visits=clinic.visits(states),
         events=clinic.events(Histories(trial.states, horizon, log)),
-        supply=clinic.supply(weight),
+        supply=clinic.supply(weight, log, block),
         endpoints={e.name: clinic.endpoint(k, e) for k, e in enumerate(trial.endpoints)},
         calendar_cutoff=float(observation.cutoff[0]),
     )
+
+
+def _entries(states: Sequence[str], log: TransitionLog) -> dict[int, list[tuple[float, str]]]:
+    """Return when (study time, years) each patient who ever moved entered which state."""
+    found: dict[int, list[tuple[float, str]]] = {}
+    columns = log.columns()
+    names = ("patient", "time", "to_state")
+    for patient, time, state in zip(*(columns[name].tolist() for name in names), strict=True):
+        found.setdefault(patient, []).append((time, states[state]))
+    return found
 
 
 class _Clinic:
@@ -218,22 +229,20 @@ class _Clinic:
         table = histories.transitions()[["patient", "study_time", "from_state", "to_state"]]
         return self._on_calendar(table)
 
-    def supply(self, weight: FloatArray) -> pd.DataFrame:
+    def supply(self, weight: FloatArray, log: TransitionLog, block: Block) -> pd.DataFrame:
         """Return a row per infusion given; the dead are given none."""
         import pandas as pd
 
-        frames = [
-            pd.DataFrame({"patient": [], "study_time": [], "cells": []}).astype({"patient": int})
-        ]
+        entries = _entries(self.trial.states, log)
+        rows: list[tuple[int, float, float]] = []
         for arm in self.trial.arms:
-            for time in arm.infusions.at if arm.infusions else ():
-                members = np.flatnonzero((self.arm == arm.name) & (self.death > time))
-                cells = weight[members] * arm.infusions.cells_per_kg if arm.infusions else 0.0
-                frames.append(
-                    pd.DataFrame({"patient": members, "study_time": time, "cells": cells})
-                )
-        kept = [frame for frame in frames if len(frame)] or frames
-        return self._on_calendar(pd.concat(kept))
+            given = infusions_given(arm, self.arm.size, streams=block.stream)
+            for patient in np.flatnonzero(self.arm == arm.name).tolist():
+                for time, dose in course(arm, entries.get(patient, ()), given[patient]):
+                    if time < self.death[patient]:
+                        rows.append((patient, time, dose * weight[patient]))
+        table = pd.DataFrame(rows, columns=["patient", "study_time", "cells"])
+        return self._on_calendar(table.astype({"patient": int, "study_time": float}))
 
     def endpoint(self, number: int, endpoint: Endpoint) -> pd.DataFrame:
         """Return every patient's outcome, and whether the patient is in the analysis."""

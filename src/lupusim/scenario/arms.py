@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lupusim.errors import ModelError
 from lupusim.model import MultiStateModel
-from lupusim.scenario.effects import read_effect
+from lupusim.scenario.effects import read_effect, read_lots
 from lupusim.scenario.model_files import model_from_document
 from lupusim.scenario.packaged import find_packaged
 from lupusim.scenario.reading import (
+    Choice,
     Duration,
     Flag,
     Integer,
@@ -21,7 +22,7 @@ from lupusim.scenario.reading import (
     Text,
 )
 from lupusim.scenario.yaml_file import read_document
-from lupusim.trial import Arm, Infusions
+from lupusim.trial import Arm, Infusions, Switch
 
 
 @dataclass(slots=True)
@@ -87,8 +88,26 @@ def read_arms(top: Section, models: Models) -> ReadArms:
     order = sorted(range(len(sections)), key=lambda k: k not in controls)
     arms = [_read_arm(sections[k], default, models) for k in order]
     known = tuple(arm for arm in arms if arm is not None)
+    known = _with_switches(known, [sections[k] for k in order])
     complete = len(known) == len(sections)
     return ReadArms(arms=known if complete else (), order=tuple(order))
+
+
+def _with_switches(arms: tuple[Arm, ...], sections: list[Section]) -> tuple[Arm, ...]:
+    """Return the arms with their switches to each other; as they are where one is missing."""
+    if len(arms) < len(sections):
+        return arms
+    return tuple(
+        replace(arm, switch=_read_switch(section, arm, arms)) if section.has("switch") else arm
+        for arm, section in zip(arms, sections, strict=True)
+    )
+
+
+def _read_switch(section: Section, arm: Arm, arms: tuple[Arm, ...]) -> Switch | None:
+    below = section.section("switch")
+    to = below.read("to", Choice({other.name: other for other in arms if other is not arm}))
+    on = below.read("on", ListOf(Text(), at_least=1))
+    return below.build(lambda: Switch(on=on, arm=to))
 
 
 def _default_model(top: Section, models: Models) -> MultiStateModel | None:
@@ -114,6 +133,8 @@ def _read_arm(section: Section, default: MultiStateModel | None, models: Models)
         for s in section.sections("effects")
         if (effect := read_effect(s, model, dose)) is not None
     )
+    infusions = read_lots(section, infusions, effects=effects, model=model)
+    section.has("switch")  # read once all arms are known
     section.finish()
     if model is None:
         return None
@@ -134,7 +155,12 @@ def _read_infusions(section: Section) -> Infusions | None:
     cells_per_kg = below.read("cells_per_kg", Number(above=0))
     at = below.read("at", ListOf(Duration(), at_least=1), (0.0,))
     at += _read_repeats(below, at)
-    return below.build(lambda: Infusions(cells_per_kg=cells_per_kg, at=at))
+    again_on = below.read("again_on", ListOf(Text()), ())
+    missed = below.read("missed", Number(at_least=0, at_most=1), 0.0)
+    below.has("lots")  # read once the effects are known
+    return below.build(
+        lambda: Infusions(cells_per_kg=cells_per_kg, at=at, again_on=again_on, missed=missed)
+    )
 
 
 def _read_repeats(section: Section, at: tuple[float, ...]) -> tuple[float, ...]:

@@ -16,13 +16,17 @@ from lupusim.scenario.reading import (
 )
 from lupusim.trial import (
     Allocation,
+    BiasedCoin,
     Dropout,
     Enrollment,
+    Minimization,
     PermutedBlocks,
     PiecewiseEnrollment,
     PoissonEnrollment,
+    Population,
     SimpleRandomization,
     UniformEnrollment,
+    Urn,
 )
 
 _MONTHS_PER_YEAR = 12.0
@@ -68,21 +72,55 @@ def _piecewise(section: Section, screened: float) -> Callable[[], Enrollment]:
     )
 
 
-def read_allocation(top: Section) -> tuple[Allocation | None, tuple[str, ...]]:
+def read_allocation(
+    top: Section, population: Population
+) -> tuple[Allocation | None, tuple[str, ...]]:
     """Return how patients are randomized (None for the default) and the factors stratified by."""
     section = top.section_or_empty("allocation")
-    method = section.read(
-        "method", Choice({"permuted_block": PermutedBlocks, "simple": SimpleRandomization}), None
-    )
-    stratify_by = section.read("stratify_by", ListOf(Text()), ())
-    if method is SimpleRandomization:
-        for name in ("block_size", "stratify_by"):
-            section.refuse(name, "simple randomization has none", "Remove it, or the method.")
-        section.finish()
-        return SimpleRandomization(), ()
-    block_size = section.read_or_none("block_size", Integer(at_least=1, at_most=10_000))
+    kinds = {
+        "permuted_block": _permuted_blocks,
+        "simple": _simple,
+        "minimization": _minimization,
+        "biased_coin": _biased_coin,
+        "urn": _urn,
+    }
+    read = section.read("method", Choice(kinds), _permuted_blocks)
+    stratify_by: tuple[str, ...] = ()
+    if read is _simple:
+        fault = "simple randomization has none"
+        section.refuse("stratify_by", fault, "Remove it, or the method.")
+    else:
+        stratify_by = section.read("stratify_by", ListOf(Text()), ())
+    n_levels = tuple(len(population.factors.get(name, ("",))) for name in stratify_by)
+    make = read(section, n_levels)
     section.finish()
-    return PermutedBlocks(block_size=block_size) if block_size else None, stratify_by
+    return (make() if section.place.is_sound else None), stratify_by
+
+
+def _simple(section: Section, _: tuple[int, ...]) -> Callable[[], Allocation]:
+    section.refuse("block_size", "simple randomization has none", "Remove it, or the method.")
+    return SimpleRandomization
+
+
+def _permuted_blocks(section: Section, _: tuple[int, ...]) -> Callable[[], Allocation | None]:
+    block_size = section.read_or_none("block_size", Integer(at_least=1, at_most=10_000))
+    return lambda: PermutedBlocks(block_size=block_size) if block_size else None
+
+
+def _minimization(section: Section, n_levels: tuple[int, ...]) -> Callable[[], Allocation]:
+    probability = section.read("probability", Number(at_least=0, at_most=1))
+    return lambda: Minimization(n_levels=n_levels, probability=probability)
+
+
+def _biased_coin(section: Section, _: tuple[int, ...]) -> Callable[[], Allocation]:
+    probability = section.read("probability", Number(at_least=0, at_most=1), 2 / 3)
+    return lambda: BiasedCoin(probability=probability)
+
+
+def _urn(section: Section, _: tuple[int, ...]) -> Callable[[], Allocation]:
+    start = section.read("start", Number(at_least=0), 0.0)
+    added = section.read("added", Number(above=0), 1.0)
+    return lambda: Urn(start=start, added=added)
 
 
 def read_dropout(top: Section) -> Dropout:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from lupusim.model import Effect, MultiStateModel, PiecewiseEffect, TreatmentEffect
 from lupusim.model.checks import nearest
 from lupusim.scenario.patients import read_edges
-from lupusim.scenario.reading import Duration, Number, Place, Section
+from lupusim.scenario.reading import Duration, Edge, Integer, ListOf, Number, Place, Section
+from lupusim.trial import Infusions, Lots
 
 _SHAPE = ("onset", "lasts", "half_life")
 
@@ -117,3 +119,30 @@ def report_unknown_edges(
         if all(edge) and edge not in labels:
             fault = f"the model has no transition '{edge[0]} -> {edge[1]}'"
             place.child(k).report(fault, nearest(" -> ".join(edge), labels.values()))
+
+
+def read_lots(
+    arm: Section,
+    infusions: Infusions | None,
+    *,
+    effects: Sequence[Effect],
+    model: MultiStateModel | None,
+) -> Infusions | None:
+    """Return the infusions with the lots they come from; by default those act as the effects do."""
+    if infusions is None or not arm.section("infusions").has("lots"):
+        return infusions
+    section = arm.section("infusions").section("lots")
+    doses = section.read("doses", Integer(at_least=1))
+    sd = section.read("sd", Number(at_least=0))
+    edges = ListOf(Edge(), at_least=1)
+    raises = section.read("raises", edges, ())
+    lowers = section.read("lowers", edges, ())
+    if model is not None:
+        labels = {(t.from_state, t.to_state): t.label for t in model.transitions}
+        report_unknown_edges(section.place.child("raises"), raises, labels)
+        report_unknown_edges(section.place.child("lowers"), lowers, labels)
+    if not (raises or lowers):
+        raises = tuple(edge for e in effects if e.hazard_ratio >= 1 for edge in e.on)
+        lowers = tuple(edge for e in effects if e.hazard_ratio < 1 for edge in e.on)
+    lots = section.build(lambda: Lots(doses=doses, sd=sd, raises=raises, lowers=lowers))
+    return replace(infusions, lots=lots)

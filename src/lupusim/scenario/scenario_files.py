@@ -17,7 +17,11 @@ a unit (``52 weeks``); every mapping may say its ``source``.
                     ``variance`` *, ``distribution`` gamma or lognormal}, of mean 1
 ``arms`` *          one, or several of which one says ``control``: true; each: ``name`` *,
                     ``allocation`` 1, ``model``, ``infusions`` {``cells_per_kg`` *, ``at``
-                    [0 weeks], ``every``: further ones after those, ``number``: in all},
+                    [0 weeks], ``every``: further ones after those, ``number``: in all,
+                    ``again_on``: states whose entry starts the course anew, ``missed`` 0: a
+                    probability, ``lots`` {``doses`` *, ``sd`` *: of the log hazard ratio,
+                    ``raises``, ``lowers``: lists of ways, by default as the effects do}},
+                    ``switch`` {``to`` *: another arm, ``on`` *: states},
                     ``effects``: list of {``on`` * ``"a -> b"`` or a list of them,
                     ``hazard_ratio`` *, ``onset`` 0, ``lasts`` for good, ``half_life``}; for
                     the ratio may stand ``emax`` {``log_hazard_ratio`` *, ``ed50`` *: cells per
@@ -26,8 +30,11 @@ a unit (``52 weeks``); every mapping may say its ``source``.
 ``enrollment`` *    ``kind`` poisson {``sites`` *, ``per_site_per_month`` * or
                     ``per_site_per_year``, ``ramp_up`` 0}, uniform {``duration`` *} or
                     piecewise {``breaks`` *, ``per_month`` *}; ``screen_failure`` 0: a share
-``allocation``      ``method`` permuted_block or simple; ``block_size`` twice the ratio's sum;
-                    ``stratify_by``: names of strata
+``allocation``      ``method`` permuted_block {``block_size`` twice the ratio's sum}, simple,
+                    minimization {``probability`` * of the card that leaves the least imbalance},
+                    biased_coin {``probability`` 2/3 of the card that fewest have} or urn {``start``
+                    0 balls of each card, ``added`` 1 of the others after each patient};
+                    ``stratify_by``: names of strata, or the factors that are balanced
 ``follow_up``       duration; may be left out where a look is at events or at a date
 ``visits``          study times at which a responder endpoint can be seen
 ``dropout``         ``per_year`` *: a hazard; ``by_state`` {state: multiplier}
@@ -257,7 +264,8 @@ def _read_design(top: Section, models: Models) -> _Design:
     model = read.arms[0].model if read.arms else None
     follow_up = top.read("follow_up", Duration(above=0), math.inf)
     primary, secondary = read_endpoints(top, model)
-    allocation, stratify_by = read_allocation(top)
+    population = read_population(top)
+    allocation, stratify_by = read_allocation(top, population)
     n_patients = top.read("sample_size", Integer(at_least=1, at_most=1_000_000))
     analysis = read_analysis(top, primary, stratify_by)
     question = Question(
@@ -266,7 +274,7 @@ def _read_design(top: Section, models: Models) -> _Design:
     parts: dict[str, Any] = {
         "arms": read.arms,
         "n_patients": n_patients,
-        "population": read_population(top),
+        "population": population,
         "enrollment": read_enrollment(top),
         "allocation": allocation,
         "stratify_by": stratify_by,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lupusim.trial.adaptive_allocation import BiasedCoin, Minimization, Urn
 from lupusim.trial.allocation import Allocation, PermutedBlocks, SimpleRandomization
 from lupusim.trial.covariates import (
     Covariate,
@@ -32,7 +33,7 @@ from lupusim.trial.looks import (
     WhenAny,
 )
 from lupusim.trial.population import Population
-from lupusim.trial.treatment import Arm, Infusions
+from lupusim.trial.treatment import Arm, Infusions, Lots, Switch
 
 __all__ = [
     "AfterLastPatient",
@@ -43,6 +44,7 @@ __all__ = [
     "AtCalendarTime",
     "AtEvents",
     "Better",
+    "BiasedCoin",
     "Covariate",
     "CovariateEffect",
     "Cutoff",
@@ -54,6 +56,8 @@ __all__ = [
     "Infusions",
     "LognormalCovariate",
     "LognormalFrailty",
+    "Lots",
+    "Minimization",
     "NormalCovariate",
     "PermutedBlocks",
     "PiecewiseEnrollment",
@@ -62,9 +66,11 @@ __all__ = [
     "Responder",
     "SimpleRandomization",
     "StoppingRule",
+    "Switch",
     "TimeToEvent",
     "Trial",
     "UniformEnrollment",
+    "Urn",
     "Verdict",
     "WhenAll",
     "WhenAny",

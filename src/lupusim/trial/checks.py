@@ -13,6 +13,7 @@ from lupusim.trial.endpoints import Endpoint, Responder, TimeToEvent
 from lupusim.trial.family_checks import family_problems
 from lupusim.trial.looks import AtCalendarTime, AtEvents
 from lupusim.trial.population_checks import population_problems
+from lupusim.trial.treatment_checks import treatment_problems
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -36,6 +37,7 @@ def trial_problems(trial: Trial) -> list[Problem]:
         ),
         *_name_problems(trial),
         *population_problems(trial),
+        *treatment_problems(trial),
         *_dropout_problems(trial),
         *_analysis_problems(trial),
     ]

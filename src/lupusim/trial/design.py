@@ -201,5 +201,7 @@ class Trial:
     def null_twin(self) -> Trial:
         """Return the same trial in which every arm's patients follow the control's law."""
         control = self.arms[0]
-        arms = tuple(replace(arm, model=control.law, effects=()) for arm in self.arms)
+        arms = tuple(
+            replace(arm, model=control.law, effects=(), switch=None) for arm in self.arms
+        )
         return replace(self, arms=arms)

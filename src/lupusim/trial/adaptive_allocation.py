@@ -1,0 +1,196 @@
+"""Randomization that looks at who has which arm so far: biased coin, urn, minimization.
+
+Any ratio: with a ratio of 2 to 1 patients are randomized evenly between three cards, two of
+which are the first arm, so that every single patient has her arm with probability 2/3 and 1/3
+(Kuznetsova and Tymofyeyev 2012, Statistics in Medicine 31, 701-723).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+
+
+def _cards(ratio: Sequence[int]) -> StateArray:
+    """Return an arm per card, as few cards as the ratio allows."""
+    divisor = math.gcd(*ratio)
+    parts = [part // divisor for part in ratio]
+    return np.repeat(np.arange(len(ratio), dtype=np.int8), parts)
+
+
+def _check_probability(probability: float) -> None:
+    if not 0 <= probability <= 1:
+        raise ValueError(f"probability={probability!r} must lie from 0 to 1")
+
+
+def _deal(
+    cards: StateArray,
+    margins: Sequence[IntArray],
+    weights: Callable[[IntArray], FloatArray],
+    *,
+    rng: np.random.Generator,
+) -> StateArray:
+    """Deal a card to patient after patient, in all replicates at once.
+
+    Parameters
+    ----------
+    cards : (n_cards,) array
+        Arm of each card.
+    margins : sequence of (n_replicates, n_patients) integer arrays
+        For each factor, everybody's level.
+    weights : callable
+        Takes the cards dealt so far among patients like the next one, by factor, shape
+        (n_replicates, n_factors, n_cards), and returns weights (n_replicates, n_cards).
+    """
+    n_replicates, n_patients = margins[0].shape
+    n_levels = max(int(margin.max(initial=0)) + 1 for margin in margins)
+    dealt = np.zeros((n_replicates, len(margins), n_levels, cards.size), dtype=np.intp)
+    level = np.stack(margins)
+    replicate, factor = np.arange(n_replicates)[:, None], np.arange(len(margins))[None, :]
+    arm = np.empty((n_replicates, n_patients), dtype=np.int8)
+    uniform = rng.random((n_patients, n_replicates))
+    for patient in range(n_patients):
+        own = level[:, :, patient].T
+        cumulative = np.cumsum(weights(dealt[replicate, factor, own]), axis=1)
+        drawn = (uniform[patient, :, None] * cumulative[:, -1:] >= cumulative).sum(axis=1)
+        card = np.minimum(drawn, cards.size - 1)
+        dealt[replicate, factor, own, card[:, None]] += 1
+        arm[:, patient] = cards[card]
+    return arm
+
+
+def _favor(best: BoolArray, probability: float) -> FloatArray:
+    """Return weights: `probability` shared by the best cards, the rest by the others."""
+    n_best = best.sum(axis=1, keepdims=True)
+    n_others = np.maximum(best.shape[1] - n_best, 1)
+    uneven = np.where(best, probability / n_best, (1 - probability) / n_others)
+    return np.where(n_best == best.shape[1], 1.0, uneven)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BiasedCoin:
+    """Efron's biased coin, within each stratum.
+
+    Parameters
+    ----------
+    probability : float
+        Of a card that fewest patients of the stratum have so far. Where all cards are even
+        the coin is fair; 1 is strict alternation in a random order.
+
+    References
+    ----------
+    Efron (1971), Biometrika 58, 403-417, who proposes 2/3.
+    """
+
+    probability: float = 2 / 3
+
+    def __post_init__(self) -> None:
+        _check_probability(self.probability)
+
+    def assign(
+        self, ratio: Sequence[int], stratum: IntArray, *, rng: np.random.Generator
+    ) -> StateArray:
+        """Return the arm of each patient, shape (n_replicates, n_patients)."""
+
+        def weights(dealt: IntArray) -> FloatArray:
+            fewest = dealt[:, 0] == dealt[:, 0].min(axis=1, keepdims=True)
+            return _favor(fewest, self.probability)
+
+        return _deal(_cards(ratio), [stratum], weights, rng=rng)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Urn:
+    """Wei's urn, within each stratum: a ball decides, and others are added.
+
+    Parameters
+    ----------
+    start : float
+        Balls of each card at the start (Wei's alpha), 0 or above.
+    added : float
+        Balls added for every other card after each patient (Wei's beta), 0 or above; not
+        both 0. With `added` 0 it is simple randomization.
+
+    References
+    ----------
+    Wei (1978), Journal of the American Statistical Association 73, 559-563.
+    """
+
+    start: float = 0.0
+    added: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (self.start >= 0 and self.added >= 0 and 0 < self.start + self.added < math.inf):
+            raise ValueError(
+                f"start={self.start!r} and added={self.added!r} must be 0 or above, not both 0"
+            )
+
+    def assign(
+        self, ratio: Sequence[int], stratum: IntArray, *, rng: np.random.Generator
+    ) -> StateArray:
+        """Return the arm of each patient, shape (n_replicates, n_patients)."""
+
+        def weights(dealt: IntArray) -> FloatArray:
+            others = dealt[:, 0].sum(axis=1, keepdims=True) - dealt[:, 0]
+            balls = self.start + self.added * others
+            empty = balls.sum(axis=1, keepdims=True) == 0
+            return np.asarray(np.where(empty, 1.0, balls), dtype=float)
+
+        return _deal(_cards(ratio), [stratum], weights, rng=rng)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minimization:
+    """Pocock and Simon's minimization over the margins of the stratification factors.
+
+    For each card the imbalance after dealing it to the next patient is the sum, over the
+    factors, of the range of its counts among patients of her level.
+
+    Parameters
+    ----------
+    n_levels : tuple of int
+        Levels of each factor that the trial's allocation is stratified by, in that order;
+        empty for none.
+    probability : float
+        Of a card that leaves the least imbalance; 1 is deterministic but for ties.
+
+    References
+    ----------
+    Pocock and Simon (1975), Biometrics 31, 103-115, section 3.
+    """
+
+    n_levels: tuple[int, ...] = ()
+    probability: float = 0.8
+
+    def __post_init__(self) -> None:
+        _check_probability(self.probability)
+        if any(n < 1 for n in self.n_levels):
+            raise ValueError(f"n_levels={self.n_levels} must each be at least 1")
+
+    def assign(
+        self, ratio: Sequence[int], stratum: IntArray, *, rng: np.random.Generator
+    ) -> StateArray:
+        """Return the arm of each patient, shape (n_replicates, n_patients).
+
+        Raises
+        ------
+        ValueError
+            If a stratum's number is beyond what the levels make.
+        """
+        if stratum.max(initial=0) >= math.prod(self.n_levels):
+            raise ValueError(f"stratum {stratum.max()} is none of levels {self.n_levels}")
+        margins = np.unravel_index(stratum, self.n_levels) if self.n_levels else (stratum,)
+        cards = _cards(ratio)
+        one_more = np.eye(cards.size, dtype=np.intp)
+
+        def weights(dealt: IntArray) -> FloatArray:
+            after = dealt[:, :, None, :] + one_more
+            imbalance = np.ptp(after, axis=3).sum(axis=1)
+            return _favor(imbalance == imbalance.min(axis=1, keepdims=True), self.probability)
+
+        return _deal(cards, list(margins), weights, rng=rng)
