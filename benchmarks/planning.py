@@ -14,8 +14,9 @@ from lupusim.planning.beliefs import Beliefs, ResponseGain
 from lupusim.planning.effect_priors import NormalEffect, OrNoEffect
 from lupusim.planning.generation import Block
 from lupusim.planning.replicates import simulate_replicates
-from lupusim.planning.sample_size import SampleSize, sample_size
+from lupusim.planning.sample_size import sample_size
 from lupusim.planning.sensitivity import Measure, sensitivity
+from lupusim.planning.size_results import SampleSize
 from lupusim.planning.sobol import sobol
 from lupusim.scenario.what_if import what_if
 

@@ -15,7 +15,8 @@ import pytest
 
 import small_trials
 from lupusim.planning.replicates import Simulator
-from lupusim.planning.sample_size import SampleSize, Search, find_size
+from lupusim.planning.sample_size import Search, find_size
+from lupusim.planning.size_results import SampleSize
 from lupusim.planning.sizing import EventsInProportion, Patients
 from lupusim.trial import AtCalendarTime, AtEvents, Trial
 from lupusim.trial.looks import Cutoff
@@ -201,8 +202,7 @@ def test_with_unequal_arms_the_power_is_that_of_another_simulation() -> None:
     power = Simulator(seed=SEED).tally(trial, 10_000).mean("reject")
     mcse = math.hypot(power.mcse, math.sqrt(0.9 * 0.1 / 20_000))
     assert_within_mcse(power.value, 0.89885, mcse=mcse)
-    with pytest.raises(AssertionError):  # the arms the other way round: 0.8812
-        swapped = small_trials.survival(0.75, ratio=(2, 1))
-        other = EventsInProportion(trial=swapped).at(555)
-        power = Simulator(seed=SEED).tally(other, 10_000).mean("reject")
-        assert_within_mcse(power.value, 0.89885, mcse=power.mcse)
+    swapped = EventsInProportion(trial=small_trials.survival(0.75, ratio=(2, 1))).at(555)
+    other = Simulator(seed=SEED).tally(swapped, 10_000).mean("reject")
+    with pytest.raises(AssertionError):  # negative control; rpact prints 0.8812 there
+        assert_within_mcse(other.value, 0.89885, mcse=other.mcse)

@@ -104,7 +104,7 @@ class ResponseGain:
     """
 
     def __call__(self, trial: Trial) -> float:
-        """Return experimental minus control; the other way round where fewer are better."""
+        """Return the best experimental arm minus control, or the reverse if fewer are better."""
         from lupusim.engines.exact import solve
 
         endpoint = trial.primary
@@ -114,7 +114,7 @@ class ResponseGain:
         shares = [
             float(solve(arm.law, [endpoint.at]).probabilities[0] @ member) for arm in trial.arms
         ]
-        return endpoint.better.value * (shares[-1] - shares[0])
+        return max(endpoint.better.value * (share - shares[0]) for share in shares[1:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +130,7 @@ class EventsAvoided:
     by: float
 
     def __call__(self, trial: Trial) -> float:
-        """Return control minus experimental; the other way round where more are better."""
+        """Return control minus the best experimental arm, or the reverse if more are better."""
         from lupusim.engines.exact import ever
 
         endpoint = trial.primary
@@ -139,4 +139,4 @@ class EventsAvoided:
         shares = [
             float(np.ravel(ever(arm.law, endpoint.events, [self.by]))[0]) for arm in trial.arms
         ]
-        return endpoint.better.value * (shares[-1] - shares[0])
+        return max(endpoint.better.value * (share - shares[0]) for share in shares[1:])

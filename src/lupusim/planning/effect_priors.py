@@ -176,8 +176,8 @@ def sceptical(
 
 
 def stated_log_ratio(trial: Trial) -> float:
-    """Return the log hazard ratio of the experimental arm's first effect; NaN without one."""
-    effects = trial.arms[-1].effects
+    """Return the log hazard ratio of the first effect of an experimental arm; NaN without one."""
+    effects = [effect for arm in trial.arms[1:] for effect in arm.effects]
     if not effects:
         return math.nan
     ratio = effects[0].hazard_ratio
@@ -185,28 +185,26 @@ def stated_log_ratio(trial: Trial) -> float:
 
 
 def with_strength(trial: Trial, strength: float) -> Trial:
-    """Return the trial with the experimental arm's effects as strong as that.
+    """Return the trial with the effects of all experimental arms as strong as that.
 
     Raises
     ------
     ValueError
-        If the arm follows a model of its own and the strength is neither 0 nor 1: what lies
+        If an arm follows a model of its own and the strength is neither 0 nor 1: what lies
         between two models is not defined.
     """
     if strength == STATED:
         return trial
-    control, experimental = trial.arms[0], trial.arms[-1]
+    control, *others = trial.arms
+    return replace(trial, arms=(control, *(_scaled(arm, control, strength) for arm in others)))
+
+
+def _scaled(arm: Arm, control: Arm, strength: float) -> Arm:
     if strength == NONE:
-        fares_alike = replace(experimental, model=control.law, effects=())
-        return replace(trial, arms=(control, fares_alike))
-    if experimental.model != control.model:
+        return replace(arm, model=control.law, effects=(), switch=None)
+    if arm.model != control.model:
         raise ValueError(
-            f"arm {experimental.name!r} follows a model of its own, whose effect cannot be "
+            f"arm {arm.name!r} follows a model of its own, whose effect cannot be "
             f"scaled by {strength:.3g}; give draws of the model"
         )
-    return replace(trial, arms=(control, _scaled(experimental, strength)))
-
-
-def _scaled(arm: Arm, strength: float) -> Arm:
-    effects = tuple(effect.raised(strength) for effect in arm.effects)
-    return replace(arm, effects=effects)
+    return replace(arm, effects=tuple(effect.raised(strength) for effect in arm.effects))

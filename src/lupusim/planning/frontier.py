@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray
-from lupusim.planning.sample_size import PowerNotReachedError, Search, find_size
+from lupusim.planning.sample_size import Search, find_size
 from lupusim.planning.scenario import Scenario
+from lupusim.planning.size_results import PowerNotReachedError
 from lupusim.planning.sizing import designs
 from lupusim.trial import Trial
 

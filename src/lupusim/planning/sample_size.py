@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lupusim.errors import LupusimError
 from lupusim.planning.power_line import NORMAL, Batch, PowerLine, fit_line
 from lupusim.planning.replicates import Simulator, derived_seed, tested
 from lupusim.planning.scenario import Scenario
+from lupusim.planning.size_results import PowerNotReachedError, SampleSize, holds
 from lupusim.planning.sizing import Sizing, only_design
 from lupusim.planning.tally import Mean
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_CONFIDENCE = 1.959963984540054
 _PEEK = 500  # replicates of a size while the target is still being bracketed
 _MOST_PEEKS = 40
 _FARTHEST = 6.0  # the largest change of size from one peek to the next
@@ -32,22 +31,6 @@ _MOST_TO_CONFIRM = 50_000
 _MOST_CONFIRMATIONS = 6
 _CURVE = (0.4, 0.55, 0.7, 0.85, 1.0, 1.15, 1.35, 1.6)
 _CURVE_SHARE = 20  # a point of the curve has a twentieth of the replicates of the confirmation
-
-
-class PowerNotReachedError(LupusimError, ValueError):
-    """No size within the limit reaches the power; carries the power at the limit."""
-
-    def __init__(self, message: str, *, size: int, power: Mean) -> None:
-        self.size = size
-        self.power = power
-        super().__init__(message)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuilt, (str(self), self.size, self.power)
-
-
-def _rebuilt(message: str, size: int, power: Mean) -> PowerNotReachedError:
-    return PowerNotReachedError(message, size=size, power=power)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,76 +70,6 @@ class Search:
             raise ValueError(f"precision={self.precision!r} must lie between 0 and 1")
         if self.max_replicates < _FIRST_ROUND:
             raise ValueError(f"max_replicates={self.max_replicates!r} must be {_FIRST_ROUND} up")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SampleSize:
-    """The smallest trial that reaches a power.
-
-    Parameters
-    ----------
-    target : float
-        The power asked for.
-    n_patients : int
-        Patients in all arms together.
-    interval : (int, int)
-        95 % limits, for the Monte Carlo error of the search: the sizes at which the power
-        curve may cross the target.
-    confirmed : Mean
-        Power at the answer, in replicates the search has not seen.
-    duration : Mean
-        Years from the first site's opening to the data cutoff, at the answer.
-    curve : pandas.DataFrame
-        Columns `n_patients`, `power`, `power_mcse` (and `n_events` where the cutoff is at
-        events); all sizes but the answer on common random numbers.
-    sizing : Sizing
-        What grew, and the trial as it was given.
-    size : int
-        The answer in the unit of `sizing`: patients or events.
-    n_replicates, seed : int
-        Replicates spent in all, and the seed.
-    """
-
-    target: float
-    n_patients: int
-    interval: tuple[int, int]
-    confirmed: Mean
-    duration: Mean
-    curve: pd.DataFrame = field(repr=False)
-    sizing: Sizing = field(repr=False)
-    size: int
-    n_replicates: int
-    seed: int
-
-    @property
-    def power(self) -> float:
-        """Power at the answer, from the confirmation."""
-        return self.confirmed.value
-
-    @property
-    def power_mcse(self) -> float:
-        """Monte Carlo standard error of the power at the answer."""
-        return self.confirmed.mcse
-
-    @property
-    def n_events(self) -> int | None:
-        """Events at which the data are cut; None where the cutoff is another."""
-        return self.size if self.sizing.unit == "events" else None
-
-    @property
-    def reached(self) -> bool:
-        """Whether the confirmation does not speak against the target (2 standard errors)."""
-        return _holds(self.confirmed, self.target)
-
-    def to_json(self) -> dict[str, object]:
-        """Return the answer as plain data; `n_events` only where the cutoff is at events."""
-        answer: dict[str, object] = {
-            "n_patients": self.n_patients,
-            "interval": list(self.interval),
-            "power": self.power,
-            "power_mcse": self.power_mcse,
-        }
-        return answer if self.n_events is None else {**answer, "n_events": self.n_events}
 
 
 def sample_size(
@@ -253,10 +166,6 @@ def find_size(sizing: Sizing, power: float, *, search: Search) -> SampleSize:
     return hunt.answer(line)
 
 
-def _holds(confirmed: Mean, target: float) -> bool:
-    return confirmed.value >= target - 2 * confirmed.mcse
-
-
 class _Hunt:
     """A search under way."""
 
@@ -324,7 +233,7 @@ class _Hunt:
         n = sum(batch.n_replicates for batch in here)
         value = sum(batch.n_rejected for batch in here) / n
         power = Mean(value=value, mcse=math.sqrt(value * (1 - value) / n))
-        if _holds(power, self.power):
+        if holds(power, self.power):
             return
         raise PowerNotReachedError(
             f"power {self.power:g} is not reached: with {size} {unit} it is {power.value:.3f} "
@@ -375,7 +284,7 @@ class _Hunt:
         for _ in range(_MOST_CONFIRMATIONS):
             tally = fresh.tally(self.sizing.at(size), n_replicates)
             confirmed = tally.mean("reject")
-            if _holds(confirmed, self.power) or size == self.largest:
+            if holds(confirmed, self.power) or size == self.largest:
                 break
             missing = max(self.probit - NORMAL.inv_cdf(max(confirmed.value, 1e-6)), 0.0)
             ahead = line.size_at(self.probit + missing) - line.size_at(self.probit)

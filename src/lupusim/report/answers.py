@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.table import Table
 
 from lupusim.planning.assurance import Assurance, PointAssurance
-from lupusim.planning.sample_size import SampleSize
 from lupusim.planning.sensitivity import Tornado
+from lupusim.planning.size_results import SampleSize
 from lupusim.planning.sobol import SobolIndices
 from lupusim.planning.tally import Mean
 from lupusim.report.numbers import grouped, in_hundred, rounded

@@ -12,8 +12,9 @@ import small_trials
 from lupusim.planning.frontier import frontier
 from lupusim.planning.power_line import NORMAL, Batch, fit_line
 from lupusim.planning.replicates import Simulator, derived_seed
-from lupusim.planning.sample_size import PowerNotReachedError, Search, find_size, sample_size
+from lupusim.planning.sample_size import Search, find_size, sample_size
 from lupusim.planning.scenario import DesignPoint, Scenario
+from lupusim.planning.size_results import PowerNotReachedError
 from lupusim.planning.sizing import EventsInProportion, EventsOnly, Patients, sizing_of
 from lupusim.trial import AtEvents, SimpleRandomization
 from lupusim.trial.looks import AfterPatients, WhenAll

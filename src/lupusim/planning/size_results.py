@@ -1,0 +1,104 @@
+"""What a search for a size found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lupusim.errors import LupusimError
+from lupusim.planning.sizing import Sizing
+from lupusim.planning.tally import Mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class PowerNotReachedError(LupusimError, ValueError):
+    """No size within the limit reaches the power; carries the power at the limit."""
+
+    def __init__(self, message: str, *, size: int, power: Mean) -> None:
+        self.size = size
+        self.power = power
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuilt, (str(self), self.size, self.power)
+
+
+def _rebuilt(message: str, size: int, power: Mean) -> PowerNotReachedError:
+    return PowerNotReachedError(message, size=size, power=power)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleSize:
+    """The smallest trial that reaches a power.
+
+    Parameters
+    ----------
+    target : float
+        The power asked for.
+    n_patients : int
+        Patients in all arms together.
+    interval : (int, int)
+        95 % limits, for the Monte Carlo error of the search: the sizes at which the power
+        curve may cross the target.
+    confirmed : Mean
+        Power at the answer, in replicates the search has not seen.
+    duration : Mean
+        Years from the first site's opening to the data cutoff, at the answer.
+    curve : pandas.DataFrame
+        Columns `n_patients`, `power`, `power_mcse` (and `n_events` where the cutoff is at
+        events); all sizes but the answer on common random numbers.
+    sizing : Sizing
+        What grew, and the trial as it was given.
+    size : int
+        The answer in the unit of `sizing`: patients or events.
+    n_replicates, seed : int
+        Replicates spent in all, and the seed.
+    """
+
+    target: float
+    n_patients: int
+    interval: tuple[int, int]
+    confirmed: Mean
+    duration: Mean
+    curve: pd.DataFrame = field(repr=False)
+    sizing: Sizing = field(repr=False)
+    size: int
+    n_replicates: int
+    seed: int
+
+    @property
+    def power(self) -> float:
+        """Power at the answer, from the confirmation."""
+        return self.confirmed.value
+
+    @property
+    def power_mcse(self) -> float:
+        """Monte Carlo standard error of the power at the answer."""
+        return self.confirmed.mcse
+
+    @property
+    def n_events(self) -> int | None:
+        """Events at which the data are cut; None where the cutoff is another."""
+        return self.size if self.sizing.unit == "events" else None
+
+    @property
+    def reached(self) -> bool:
+        """Whether the confirmation does not speak against the target (2 standard errors)."""
+        return holds(self.confirmed, self.target)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the answer as plain data; `n_events` only where the cutoff is at events."""
+        answer: dict[str, object] = {
+            "n_patients": self.n_patients,
+            "interval": list(self.interval),
+            "power": self.power,
+            "power_mcse": self.power_mcse,
+        }
+        return answer if self.n_events is None else {**answer, "n_events": self.n_events}
+
+
+def holds(confirmed: Mean, target: float) -> bool:
+    """Return whether a power does not speak against a target (2 standard errors)."""
+    return confirmed.value >= target - 2 * confirmed.mcse
