@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import small_trials
+from lupusim.calibration.draws import Draws, NotConvergedError
+from lupusim.calibration.parameters import FreeModel, FreeParameter, NormalPrior, Transform
 from lupusim.planning.assurance import Nesting, Worthwhile, assurance
 from lupusim.planning.beliefs import Beliefs, EventsAvoided, ModelDraws, ResponseGain
 from lupusim.planning.effect_priors import (
@@ -22,6 +25,7 @@ from lupusim.planning.information_value import Decision, information_value
 from lupusim.planning.power_distribution import GRID, PowerDistribution
 from lupusim.planning.sizing import Patients
 from lupusim.rng import stream
+from lupusim.scenario.what_if import model_draws
 from tolerance import SEED, assert_within_mcse
 
 RATES = small_trials.rates((0.3, 0.5), n_patients=100)
@@ -190,3 +194,32 @@ def test_information_is_worth_more_in_a_larger_trial_and_never_more_than_all():
         information_value(
             Patients(trial=RATES), [20], beliefs=beliefs, decision=decision, n_draws=10, seed=1
         )
+
+
+def test_posterior_draws_become_models_for_the_arms():
+    rate = FreeParameter(
+        name="rate",
+        places={"active -> ended.rate": 1.0},
+        transform=Transform.LOG,
+        prior=NormalPrior(mean=0.0, sd=1.0),
+    )
+    free_model = FreeModel(model=small_trials.two_states(0.5), parameters=(rate,))
+    values = math.log(0.5) + 0.1 * stream(SEED, "posterior").standard_normal((500, 1))
+    draws = Draws(
+        values=values,
+        weights=np.ones(500),
+        effective_sample_size=500.0,
+        pareto_k=0.1,
+        log_evidence=0.0,
+        method="importance sampling",
+        n_density_calls=500,
+    )
+    found = model_draws(free_model, draws, n_draws=500, seed=SEED)
+    rates = [model.transitions[0].hazard.rate for model in found.models]
+    assert sorted(rates) == pytest.approx(sorted(np.exp(values[:, 0])))
+    result = assurance(
+        small_trials.scenario(SURVIVAL), [found], seed=SEED, n_replicates=400
+    ).points[0]
+    assert 0 < result.assurance.value <= 1
+    with pytest.raises(NotConvergedError, match="did not converge"):
+        model_draws(free_model, replace(draws, pareto_k=0.9), seed=SEED)
