@@ -53,15 +53,12 @@ class Done:
         Their sums, block by block.
     seconds : float
         Wall time in the worker.
-    worker : int
-        Process id of the worker.
     """
 
     fingerprint: str
     blocks: tuple[Block, ...]
     tallies: tuple[Tally, ...]
     seconds: float = 0.0
-    worker: int = 0
 
 
 def blocks_of(trial: Trial, n_replicates: int, *, seed: int, begin: int = 0) -> Iterator[Block]:
@@ -122,5 +119,4 @@ def work(task: Task) -> Done:
         blocks=task.blocks,
         tallies=tallies,
         seconds=time.perf_counter() - begin,
-        worker=os.getpid(),
     )

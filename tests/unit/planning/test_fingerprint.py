@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,8 +25,9 @@ def test_equal_trials_have_equal_hashes_in_every_process():
         "print(trial_fingerprint(disease_trial()), code_fingerprint())"
     )
     command = [sys.executable, "-c", code]
-    path = {"PYTHONPATH": "tests", "PYTHONHASHSEED": "7"}
-    told = subprocess.run(command, capture_output=True, text=True, check=True, env=path).stdout
+    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    env = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "7"}
+    told = subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
     assert told.split() == [trial_fingerprint(disease_trial()), code_fingerprint()]
 
 
