@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lupusim.arrays import FloatArray
 from lupusim.engines import PATIENTS_PER_BLOCK
+from lupusim.planning.adaptation import adapt, potential
 from lupusim.planning.families import hold_family
 from lupusim.planning.generation import Block, Generated, generate
 from lupusim.planning.observing import analyze, conduct, cut, decision
@@ -11,6 +12,7 @@ from lupusim.planning.sequential import hold_looks
 from lupusim.planning.tally import Tally
 from lupusim.planning.truth import accuracy
 from lupusim.trial import Trial
+from lupusim.trial.rules_adaptive import BayesianResponse
 
 
 def replicates_per_block(n_patients: int) -> int:
@@ -20,6 +22,8 @@ def replicates_per_block(n_patients: int) -> int:
 
 def simulate_block(trial: Trial, block: Block) -> Tally:
     """Return the sums over one block of simulated trials."""
+    if isinstance(trial.adaptation, BayesianResponse):
+        return Tally.of(adapt(trial, potential(trial, block)))
     return score(trial, generate(trial, block))
 
 

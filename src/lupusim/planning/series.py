@@ -83,5 +83,6 @@ class Series:
 def series_of(point: DesignPoint) -> tuple[Series, ...]:
     """Return the series of a design and, where something is tested, of its null twin."""
     trial = point.trial
-    twins = (trial,) if trial.analysis is None else (trial, trial.null_twin())
+    decides = trial.analysis is not None or trial.adaptation is not None
+    twins = (trial, trial.null_twin()) if decides else (trial,)
     return tuple(Series(fingerprint=trial_fingerprint(t), trial=t) for t in twins)

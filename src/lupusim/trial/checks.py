@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from lupusim.errors import Problem
 from lupusim.model.checks import nearest
 from lupusim.trial.allocation import PermutedBlocks
-from lupusim.trial.endpoints import Endpoint, Responder, TimeToEvent
-from lupusim.trial.family_checks import family_problems
+from lupusim.trial.endpoint_checks import endpoint_problems, observation_problems
+from lupusim.trial.endpoints import TimeToEvent
+from lupusim.trial.family_checks import adaptation_problems, family_problems
 from lupusim.trial.looks import AtCalendarTime, AtEvents
 from lupusim.trial.population_checks import population_problems
 from lupusim.trial.treatment_checks import treatment_problems
@@ -29,13 +30,14 @@ def trial_problems(trial: Trial) -> list[Problem]:
         *_arm_problems(trial),
         *_allocation_problems(trial),
         *_follow_up_problems(trial),
-        *_endpoint_problems("endpoints.primary", trial.primary, trial),
+        *endpoint_problems("endpoints.primary", trial.primary, trial),
         *(
             problem
             for k, endpoint in enumerate(trial.secondary)
-            for problem in _endpoint_problems(f"endpoints.secondary.{k}", endpoint, trial)
+            for problem in endpoint_problems(f"endpoints.secondary.{k}", endpoint, trial)
         ),
         *_name_problems(trial),
+        *observation_problems(trial),
         *population_problems(trial),
         *treatment_problems(trial),
         *_dropout_problems(trial),
@@ -108,52 +110,6 @@ def _follow_up_problems(trial: Trial) -> Iterator[Problem]:
             )
 
 
-def _endpoint_problems(key: str, endpoint: Endpoint, trial: Trial) -> Iterator[Problem]:
-    if isinstance(endpoint, Responder):
-        named = {"states": endpoint.states}
-        yield from _visit_problems(key, endpoint, trial)
-    else:
-        named = {
-            "events": endpoint.events,
-            "origin": endpoint.origin,
-            "competing": endpoint.competing,
-        }
-        yield from _death_problems(key, endpoint, trial)
-    for part, states in named.items():
-        for state in states:
-            if state not in trial.states:
-                yield Problem(
-                    key=f"{key}.{part}",
-                    fault=f"{state!r} is not a state of the model",
-                    fix=nearest(state, trial.states),
-                )
-
-
-def _death_problems(key: str, endpoint: TimeToEvent, trial: Trial) -> Iterator[Problem]:
-    for state in trial.arms[0].model.absorbing or ():
-        if state not in (*endpoint.events, *endpoint.competing):
-            yield Problem(
-                key=f"{key}.competing",
-                fault=f"nothing is said of {state!r}, which ends a patient's history",
-                fix="Put it among the events (it counts) or under competing (it does not).",
-            )
-
-
-def _visit_problems(key: str, endpoint: Responder, trial: Trial) -> Iterator[Problem]:
-    if endpoint.at > trial.follow_up + _TIME_TOLERANCE:
-        yield Problem(
-            key=f"{key}.at",
-            fault=f"{endpoint.at:.4g} years lies beyond the follow-up of {trial.follow_up:.4g}",
-            fix="Follow patients longer, or ask earlier.",
-        )
-    elif all(abs(endpoint.at - visit) > _TIME_TOLERANCE for visit in trial.visits):
-        yield Problem(
-            key=f"{key}.at",
-            fault=f"there is no visit at {endpoint.at:.4g} years",
-            fix="Add it to visits: states are seen at visits only.",
-        )
-
-
 def _name_problems(trial: Trial) -> Iterator[Problem]:
     names = [endpoint.name for endpoint in (trial.primary, *trial.secondary)]
     if len(set(names)) < len(names):
@@ -177,25 +133,27 @@ def _analysis_problems(trial: Trial) -> Iterator[Problem]:
             fault="a test compares two arms, and there is one",
             fix="Remove the analysis (the trial then estimates), or add a control arm.",
         )
-    if trial.analysis is None and len(trial.arms) > 1:
+    if trial.analysis is None and len(trial.arms) > 1 and trial.adaptation is None:
         yield Problem(
             key="analysis", fault="it is missing", fix="Name the test that compares the arms."
         )
     if trial.analysis is not None:
         yield from _factor_problems("analysis.stratify_by", trial.analysis.stratify_by, trial)
     yield from family_problems(trial)
+    yield from adaptation_problems(trial)
     yield from _look_problems(trial)
 
 
 def _look_problems(trial: Trial) -> Iterator[Problem]:
     for k, look in enumerate((*trial.interims, trial.cutoff)):
-        if isinstance(look, AtEvents) and isinstance(trial.primary, Responder):
+        if isinstance(look, AtEvents) and not isinstance(trial.primary, TimeToEvent):
             yield Problem(
                 key=f"looks.{k}.when.events",
-                fault="the primary endpoint is a response at a visit, which has no events",
+                fault="the primary endpoint is no time to an event",
                 fix="Cut the data after the last patient's visit or at a calendar time.",
             )
-    if trial.interims and (trial.stopping is None or trial.analysis is None):
+    decides = trial.stopping is not None and trial.analysis is not None
+    if trial.interims and not decides and trial.adaptation is None:
         yield Problem(
             key="looks",
             fault="there are interim looks, but no analysis with bounds for them",

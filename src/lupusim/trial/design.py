@@ -12,11 +12,14 @@ from lupusim.trial.dropout import Dropout
 from lupusim.trial.endpoints import Endpoint
 from lupusim.trial.enrollment import Enrollment
 from lupusim.trial.looks import Cutoff, StoppingRule
+from lupusim.trial.observation import IntercurrentEvent, VisitConduct
 from lupusim.trial.population import Population
 from lupusim.trial.rules import Family
+from lupusim.trial.rules_adaptive import Adaptation
 from lupusim.trial.treatment import Arm
 
 _FEWEST_FOR_A_TRUTH = 1000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -138,6 +141,8 @@ class Trial:
     family : Family or None
         What else is tested and how the family-wise error is held; needed where there is more
         than one experimental arm.
+    adaptation : Adaptation or None
+        What the trial changes while it runs.
     allocation : Allocation
         How patients are randomized; blocks of twice the ratio's sum by default.
     stratify_by : tuple of str
@@ -150,6 +155,10 @@ class Trial:
         Study time (years) at which a patient's follow-up ends; ``inf`` for the cutoff.
     visits : tuple of float
         Study times (years) of the visits.
+    visit_conduct : VisitConduct
+        How the visits really go.
+    intercurrent_events : tuple of IntercurrentEvent
+        What may strike between, such as rescue medication, and what endpoints do about it.
     """
 
     arms: tuple[Arm, ...]
@@ -162,12 +171,15 @@ class Trial:
     stopping: StoppingRule | None = None
     analysis: Analysis | None = None
     family: Family | None = None
+    adaptation: Adaptation | None = None
     allocation: Allocation | None = None
     stratify_by: tuple[str, ...] = ()
     population: Population = field(default_factory=Population)
     dropout: Dropout = field(default_factory=Dropout)
     follow_up: float = math.inf
     visits: tuple[float, ...] = ()
+    visit_conduct: VisitConduct = field(default_factory=VisitConduct)
+    intercurrent_events: tuple[IntercurrentEvent, ...] = ()
 
     def __post_init__(self) -> None:
         from lupusim.trial.checks import trial_problems
@@ -201,7 +213,5 @@ class Trial:
     def null_twin(self) -> Trial:
         """Return the same trial in which every arm's patients follow the control's law."""
         control = self.arms[0]
-        arms = tuple(
-            replace(arm, model=control.law, effects=(), switch=None) for arm in self.arms
-        )
+        arms = tuple(replace(arm, model=control.law, effects=(), switch=None) for arm in self.arms)
         return replace(self, arms=arms)

@@ -1,4 +1,4 @@
-"""What can be wrong with the hypotheses of a trial."""
+"""What can be wrong with the hypotheses of a trial, and with what it adapts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
 from lupusim.model.checks import nearest
+from lupusim.trial.endpoints import Responder
+from lupusim.trial.looks import AtEvents
+from lupusim.trial.rules_adaptive import BayesianResponse
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -51,3 +54,32 @@ def _endpoint_problems(trial: Trial, family: Family) -> Iterator[Problem]:
                 fault=f"there is no secondary endpoint {hypothesis.endpoint!r}",
                 fix=nearest(hypothesis.endpoint, names),
             )
+
+
+def adaptation_problems(trial: Trial) -> Iterator[Problem]:
+    """Yield what is wrong with what a trial changes while it runs."""
+    if isinstance(trial.adaptation, BayesianResponse):
+        yield from _bayesian_problems(trial)
+
+
+def _bayesian_problems(trial: Trial) -> Iterator[Problem]:
+    if not isinstance(trial.primary, Responder):
+        yield Problem(
+            key="endpoints.primary.kind",
+            fault="posterior probabilities of response need a response at a visit",
+            fix="Use 'kind: responder', or bounds at the looks.",
+        )
+    if trial.analysis is not None or trial.stopping is not None:
+        yield Problem(
+            key="adaptation",
+            fault="two rules decide: the posterior probabilities, and the analysis or its bounds",
+            fix="Remove the analysis and the bounds at the looks, or the adaptation.",
+        )
+    if len(trial.arms) == 1:
+        yield Problem(key="adaptation", fault="there is one arm only", fix="Add a control.")
+    if any(isinstance(look, AtEvents) for look in trial.looks):
+        yield Problem(
+            key="looks",
+            fault="a look waits for events, and the arms depend on the looks",
+            fix="Time the looks by patients or by the calendar.",
+        )
