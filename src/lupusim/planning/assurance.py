@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from lupusim.arrays import FloatArray, IntArray
 from lupusim.planning.beliefs import Beliefs, Gain, TrialDraws
 from lupusim.planning.effect_priors import EffectPrior, StatedEffect
 from lupusim.planning.generation import Block
+from lupusim.planning.parallel import map_on_cores
 from lupusim.planning.power_distribution import PowerDistribution
 from lupusim.planning.replicates import (
     Simulator,
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _DRAWS_PER_TASK = 50
-_POOL_PAYS_AFTER = 4.0  # seconds of work left; a cold start of the pool costs about three
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,21 +294,17 @@ def _over_draws(trial: Trial, plan: _Plan) -> tuple[FloatArray, FloatArray]:
     ]
     tasks = [(trial, plan, chosen, strengths[chosen.start : chosen.stop]) for chosen in numbers]
     begin = time.perf_counter()
-    done = [_some_draws(*tasks[0])]
+    first = _some_draws(tasks[0])
     left = (time.perf_counter() - begin) * (len(tasks) - 1)
-    cores = (os.cpu_count() or 1) if plan.nesting.n_jobs == -1 else plan.nesting.n_jobs
-    if cores == 1 or left < _POOL_PAYS_AFTER:
-        done += [_some_draws(*task) for task in tasks[1:]]
-    else:
-        from joblib import Parallel, delayed
-
-        done += Parallel(n_jobs=cores)(delayed(_some_draws)(*task) for task in tasks[1:])
+    rest = map_on_cores(_some_draws, tasks[1:], n_jobs=plan.nesting.n_jobs, seconds=left)
+    done = [first, *rest]
     rejected, worth = np.concatenate(done, axis=1)
     return rejected, worth
 
 
-def _some_draws(trial: Trial, plan: _Plan, numbers: range, strengths: FloatArray) -> FloatArray:
+def _some_draws(task: tuple[Trial, _Plan, range, FloatArray]) -> FloatArray:
     """Return significant trials and worth of consecutive draws, shape (2, n_draws)."""
+    trial, plan, numbers, strengths = task
     found = np.zeros((2, len(numbers)))
     for alike in _alike(plan.beliefs, strengths):
         number = numbers[int(alike[0])]

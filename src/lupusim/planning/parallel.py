@@ -6,13 +6,13 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from lupusim.planning.tasks import Done, Task, work
 
@@ -23,6 +23,8 @@ _MOST_RESTARTS = 3  # of a pool in which a worker was killed, say for want of me
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _one_pool_at_a_time = threading.Lock()
 
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 Spread = Callable[[Iterator[Task], float], Generator[Done]]
 """Takes tasks and how many seconds they would take on one core; yields them as they finish."""
 
@@ -61,6 +63,34 @@ class Cores:
         if cores == 1 or seconds <= _POOL_PAYS_AFTER:
             return _spread_here(tasks)
         return _spread_over_pool(tasks, cores)
+
+
+def map_on_cores(
+    call: Callable[[Item], Answer], items: Sequence[Item], *, n_jobs: int, seconds: float
+) -> list[Answer]:
+    """Return what a call makes of each item, in their order; short work stays in this process.
+
+    Parameters
+    ----------
+    call : callable
+        A function of a module.
+    items : sequence
+        What it takes.
+    n_jobs : int
+        Processes; -1 for one per core.
+    seconds : float
+        How long one core would take.
+    """
+    cores = _usable_cores() if n_jobs == -1 else n_jobs
+    if cores == 1 or seconds <= _POOL_PAYS_AFTER:
+        return [call(item) for item in items]
+    with _one_pool_at_a_time:
+        pool = _pool(cores)
+        try:
+            return list(pool.map(call, items))
+        except BaseException:
+            _kill(pool)
+            raise
 
 
 def _usable_cores() -> int:

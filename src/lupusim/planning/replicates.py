@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lupusim.arrays import FloatArray
-from lupusim.planning.blocks import measured, replicates_per_block, simulate_block
+from lupusim.planning.blocks import measured, replicates_per_block
 from lupusim.planning.generation import Block, generate
+from lupusim.planning.parallel import Cores
 from lupusim.planning.tally import Tally
+from lupusim.planning.tasks import Task, tasks_of, work
 from lupusim.rng import stream
 from lupusim.trial import Analysis, Trial
 
-_POOL_PAYS_AFTER = 4.0  # seconds of work left; a cold start of the pool costs about three
+_SECONDS_PER_TASK = 0.5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,8 +40,7 @@ class Simulator:
     n_replicates: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        if self.n_jobs == 0 or self.n_jobs < -1:
-            raise ValueError(f"n_jobs={self.n_jobs!r} must be -1 (every core) or at least 1")
+        Cores(n_jobs=self.n_jobs)  # checks the number
 
     def tally(self, trial: Trial, n_replicates: int) -> Tally:
         """Return the sums over replicates that nobody has seen before."""
@@ -63,16 +62,17 @@ class Simulator:
 
     def _simulate(self, trial: Trial, blocks: Sequence[Block]) -> list[Tally]:
         """Return the tallies in the order of the blocks."""
-        begin = time.perf_counter()
-        first = simulate_block(trial, blocks[0])
-        left = (time.perf_counter() - begin) * (len(blocks) - 1)
-        cores = (os.cpu_count() or 1) if self.n_jobs == -1 else self.n_jobs
-        if cores == 1 or left < _POOL_PAYS_AFTER:
-            return [first, *(simulate_block(trial, block) for block in blocks[1:])]
-        from joblib import Parallel, delayed
-
-        pool = Parallel(n_jobs=cores)
-        return [first, *pool(delayed(simulate_block)(trial, block) for block in blocks[1:])]
+        first = work(Task(fingerprint="", trial=trial, blocks=tuple(blocks[:1])))
+        rest = blocks[1:]
+        per_task = max(1, int(_SECONDS_PER_TASK / max(first.seconds, 1e-6)))
+        tallies = {blocks[0].number: first.tallies[0]}
+        with Cores(n_jobs=self.n_jobs).ready() as spread:
+            for done in spread(
+                tasks_of("", trial, rest, per_task=per_task), first.seconds * len(rest)
+            ):
+                numbers = (block.number for block in done.blocks)
+                tallies |= zip(numbers, done.tallies, strict=True)
+        return [tallies[block.number] for block in blocks]
 
 
 def derived_seed(seed: int, *purpose: int | str) -> int:
