@@ -185,15 +185,24 @@ def model_lacks(studies: Iterable[Study], model: MultiStateModel, target_set: st
 
 
 def overlap_warnings(studies: Sequence[Study]) -> list[str]:
-    """Return a sentence for each pair of studies whose patients would be counted twice."""
-    warnings = []
-    for k, one in enumerate(studies):
-        for other in studies[k + 1 :]:
-            if other.name in one.overlaps or one.name in other.overlaps:
-                shared = min(one.n_patients, other.n_patients)
-                warnings.append(
-                    f"{one.name} ({one.n_patients} patients) and {other.name} "
-                    f"({other.n_patients}) share patients: up to {shared} are counted twice, so "
-                    "intervals are too narrow unless their targets are soft"
-                )
-    return warnings
+    """Return one sentence that names all pairs of studies whose patients are counted twice.
+
+    An empty list where no two of the studies overlap.
+    """
+    pairs = [
+        (one, other)
+        for k, one in enumerate(studies)
+        for other in studies[k + 1 :]
+        if other.name in one.overlaps or one.name in other.overlaps
+    ]
+    if not pairs:
+        return []
+    named = "; ".join(
+        f"{one.name} ({one.n_patients} patients) and {other.name} ({other.n_patients}), "
+        f"up to {min(one.n_patients, other.n_patients)} of them"
+        for one, other in pairs
+    )
+    return [
+        "Patients are counted twice where studies share them, so intervals are too narrow unless "
+        f"the targets of these are soft: {named}"
+    ]

@@ -133,7 +133,7 @@ def test_two_targets_of_one_name_are_refused() -> None:
 def test_overlapping_cohorts_are_warned_of_with_the_patients_counted_twice() -> None:
     warnings = overlap_warnings([load_study("SAT0244"), load_study("gu-2014")])
     assert len(warnings) == 1
-    assert "up to 81 are counted twice" in warnings[0]
+    assert "SAT0244 (81 patients) and gu-2014 (81), up to 81 of them" in warnings[0]
     assert not overlap_warnings([load_study("SAT0244"), load_study("tulip-placebo")])
 
 
