@@ -29,7 +29,10 @@ def simulate_block(trial: Trial, block: Block) -> Tally:
 
 def score(trial: Trial, generated: Generated) -> Tally:
     """Cut, analyze and record trials that were generated for this design or one like it."""
-    return Tally.of(measured(trial, generated))
+    quantities = measured(trial, generated)
+    if (screened := generated.patients.screened) is not None:
+        quantities |= screened.quantities(trial.n_patients)
+    return Tally.of(quantities)
 
 
 def measured(trial: Trial, generated: Generated) -> dict[str, FloatArray]:

@@ -83,8 +83,14 @@ def generate(
     """Let the patients of a block come, be randomized, live, and leave."""
     shape = (block.n_replicates, trial.n_patients)
     enrollment_time = trial.enrollment.times(*shape, rng=block.stream("enrollment"))
+    screened = None
+    if trial.population.screening is not None:
+        found = trial.population.screening.screen(math.prod(shape), rng=block.stream("screening"))
+        enrollment_time, screened = found.randomized(enrollment_time)
     models = tuple(arm.model for arm in trial.arms)
-    patients = draw_patients(trial.population, models, shape, streams=block.stream)
+    patients = draw_patients(
+        trial.population, models, shape, screened=screened, streams=block.stream
+    )
     arm = _allocate(trial, patients, shape, block)
     measurements = tuple(measure(e, trial.states, shape) for e in trial.endpoints)
     dropout = _DropoutClock(trial, shape, block)

@@ -190,7 +190,7 @@ class _Clinic:
         left = np.where(cut_short, "data cutoff", left)
         left = np.where(self.death <= self.seen_until, "death", left)
         factors = {
-            name: np.array(list(self.trial.population.factors[name]))[level[0]]
+            name: np.array(self.trial.population.level_names[name])[level[0]]
             for name, level in self.observation.levels.items()
         }
         columns = {"patient": np.arange(self.arm.size), "arm": self.arm, **factors}

@@ -55,9 +55,7 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
             yield _described(name), rounded(tally.mean(name)) + spread
     yield "duration from the first site's opening, months", months(tally.mean("duration"))
     yield from look_rows(point)
-    screened = trial.n_patients * trial.enrollment.screened_per_patient
-    if screened > trial.n_patients:
-        yield "patients screened, expected", f"{screened:.0f}"
+    yield from _screening_rows(point)
     yield from _warnings(point)
 
 
@@ -84,6 +82,17 @@ def _estimates(point: PointResult, analysis: Analysis) -> Iterator[tuple[str, st
         spread = tally.standard_deviation("estimate")
         yield "standard error, mean", rounded(tally.mean("standard_error"))
         yield "sd of the estimates", f"{spread:.3g}"
+
+
+def _screening_rows(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield how many were screened, by a share of failures or by the rule of a screening."""
+    trial, tally = point.trial, point.tally
+    screened = trial.n_patients * trial.enrollment.screened_per_patient
+    if screened > trial.n_patients:
+        yield "patients screened, expected", f"{screened:.0f}"
+    if "screened" in tally.sums:
+        yield "patients screened", rounded(tally.mean("screened"))
+        yield "from first test to randomization, months", months(tally.mean("screening_time"))
 
 
 def _sizes(trial: Trial) -> tuple[str, str]:

@@ -91,7 +91,7 @@ def read_allocation(
         section.refuse("stratify_by", fault, "Remove it, or the method.")
     else:
         stratify_by = section.read("stratify_by", ListOf(Text()), ())
-    n_levels = tuple(len(population.factors.get(name, ("",))) for name in stratify_by)
+    n_levels = tuple(len(population.level_names.get(name, ("",))) for name in stratify_by)
     make = read(section, n_levels)
     section.finish()
     return (make() if section.place.is_sound else None), stratify_by

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lupusim.model.checks import probability_problems
+from lupusim.scenario.eligibility import read_screening
 from lupusim.scenario.reading import Choice, Edge, ListOf, MappingOf, Number, Section, Text
 from lupusim.trial import (
     Covariate,
     CovariateEffect,
+    Cut,
     Frailty,
     GammaFrailty,
     LognormalCovariate,
@@ -33,6 +35,8 @@ def read_population(top: Section) -> Population:
     covariates = _read_covariates(section)
     codes = section.read("codes", MappingOf(MappingOf(Number())), {})
     means = {name: covariate.mean for name, covariate in covariates.items()} | {WEIGHT: mean}
+    cuts = _read_cuts(section)
+    screening = read_screening(section)
     effects = [_read_effect(s, means) for s in section.sections("effects")]
     frailties = [_read_frailty(s) for s in section.sections("frailty")]
     made = section.build(
@@ -44,9 +48,11 @@ def read_population(top: Section) -> Population:
             codes=codes,
             effects=tuple(effect for effect in effects if effect is not None),
             frailties=tuple(frailty for frailty in frailties if frailty is not None),
+            screening=screening,
+            cuts=cuts,
         )
     )
-    return made or Population(factors={name: {"": 1.0} for name in factors})
+    return made or Population(factors={name: {"": 1.0} for name in (*factors, *cuts)})
 
 
 def read_edges(section: Section) -> tuple[tuple[str, str], ...]:
@@ -84,6 +90,24 @@ def _read_covariate(section: Section) -> Covariate:
     sd = section.read("sd", Number(at_least=0), 0.0)
     made: Covariate | None = section.build(lambda: distribution(mean=mean, sd=sd))
     return made or NormalCovariate(mean=0.0)
+
+
+def _read_cuts(section: Section) -> dict[str, Cut]:
+    below = section.section_or_empty("cuts")
+    cuts = {}
+    for name in below.content:
+        if name not in below.common:
+            cuts[name] = _read_cut(below.section(name))
+    return cuts
+
+
+def _read_cut(section: Section) -> Cut:
+    """Return a factor made of a covariate; one of a single level where it cannot be read."""
+    covariate = section.read("covariate", Text())
+    at = section.read("at", ListOf(Number(), at_least=1))
+    levels = section.read("levels", ListOf(Text(), at_least=2))
+    made = section.build(lambda: Cut(covariate=covariate, at=at, levels=levels))
+    return made or Cut(covariate=covariate, at=(), levels=("",))
 
 
 def _read_effect(section: Section, means: Mapping[str, float]) -> CovariateEffect | None:

@@ -14,7 +14,13 @@ a unit (``52 weeks``); every mapping may say its ``source``.
                     ``effects``: list of {``covariate`` *, ``level``: of a factor, ``on`` *,
                     ``hazard_ratio`` *: of the level, or per unit, ``reference``: where the ratio
                     is 1, by default the covariate's mean}; ``frailty``: list of {``on`` *,
-                    ``variance`` *, ``distribution`` gamma or lognormal}, of mean 1
+                    ``variance`` *, ``distribution`` gamma or lognormal}, of mean 1;
+                    ``cuts`` {factor: {``covariate`` *, ``at`` *, ``levels`` *}}: a covariate as
+                    factor; ``screening`` {``sledai`` * {``mean`` *, ``sd`` *}, ``bilag`` {``systems``
+                    *, ``grade_a`` *, ``grade_b`` *: probabilities}, ``eligible``: list of ways in
+                    {``sledai``, ``bilag_a``, ``bilag_b``: at least}, by default SAT0244's,
+                    ``tests`` 1: of a candidate, ``every`` * and ``correlation`` * between them};
+                    enrollment is then of first tests, and sledai, bilag_a, bilag_b are covariates
 ``arms`` *          one, or several of which one says ``control``: true; each: ``name`` *,
                     ``allocation`` 1, ``model``, ``infusions`` {``cells_per_kg`` *, ``at``
                     [0 weeks], ``every``: further ones after those, ``number``: in all,

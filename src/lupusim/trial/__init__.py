@@ -7,6 +7,7 @@ from lupusim.trial.allocation import Allocation, PermutedBlocks, SimpleRandomiza
 from lupusim.trial.covariates import (
     Covariate,
     CovariateEffect,
+    Cut,
     Frailty,
     GammaFrailty,
     LognormalCovariate,
@@ -33,9 +34,11 @@ from lupusim.trial.looks import (
     WhenAny,
 )
 from lupusim.trial.population import Population
+from lupusim.trial.screening import Activity, Minimums, Screened, Screening
 from lupusim.trial.treatment import Arm, Infusions, Lots, Switch
 
 __all__ = [
+    "Activity",
     "AfterLastPatient",
     "AfterPatients",
     "Allocation",
@@ -47,6 +50,7 @@ __all__ = [
     "BiasedCoin",
     "Covariate",
     "CovariateEffect",
+    "Cut",
     "Cutoff",
     "Dropout",
     "Endpoint",
@@ -58,12 +62,15 @@ __all__ = [
     "LognormalFrailty",
     "Lots",
     "Minimization",
+    "Minimums",
     "NormalCovariate",
     "PermutedBlocks",
     "PiecewiseEnrollment",
     "PoissonEnrollment",
     "Population",
     "Responder",
+    "Screened",
+    "Screening",
     "SimpleRandomization",
     "StoppingRule",
     "Switch",

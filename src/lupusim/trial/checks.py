@@ -81,11 +81,11 @@ def _allocation_problems(trial: Trial) -> Iterator[Problem]:
 
 def _factor_problems(key: str, names: tuple[str, ...], trial: Trial) -> Iterator[Problem]:
     for name in names:
-        if name not in trial.population.factors:
+        if name not in trial.population.level_names:
             yield Problem(
                 key=key,
                 fault=f"the population has no factor {name!r}",
-                fix=nearest(name, trial.population.factors),
+                fix=nearest(name, trial.population.level_names),
             )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.arrays import FloatArray, IntArray
 from lupusim.model import Edge
 
 WEIGHT = "weight_kg"
@@ -110,6 +111,35 @@ class CovariateEffect:
             raise ValueError(f"hazard_ratio={self.hazard_ratio!r} must be above 0")
         if not math.isfinite(self.reference):
             raise ValueError(f"reference={self.reference!r} must be a finite number")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """A factor made of a covariate, such as SLEDAI below 10 or not.
+
+    Parameters
+    ----------
+    covariate : str
+        Name of a number that patients have.
+    at : tuple of float
+        Where it is cut, increasing; a value at a cut belongs above it.
+    levels : tuple of str
+        Names of the levels from the lowest, one more than there are cuts.
+    """
+
+    covariate: str
+    at: tuple[float, ...]
+    levels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if any(a >= b for a, b in pairwise(self.at)) or not all(map(math.isfinite, self.at)):
+            raise ValueError(f"at={self.at} must be finite and increasing")
+        if len(self.levels) != len(self.at) + 1 or len(set(self.levels)) < len(self.levels):
+            raise ValueError(f"levels={self.levels} must be one name more than at={self.at}")
+
+    def level(self, number: FloatArray) -> IntArray:
+        """Return the level of each value, same shape."""
+        return np.asarray(np.searchsorted(self.at, number, side="right"))
 
 
 class Frailty(Protocol):

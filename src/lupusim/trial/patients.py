@@ -12,6 +12,7 @@ from lupusim.arrays import FloatArray, IntArray
 from lupusim.model import Edge, MultiStateModel
 from lupusim.trial.covariates import WEIGHT, CovariateEffect
 from lupusim.trial.population import Population
+from lupusim.trial.screening import Screened
 
 Streams = Callable[[str], np.random.Generator]
 """Gives the generator reserved for a purpose."""
@@ -31,12 +32,15 @@ class Patients:
         Covariates, coded factors and, where it is asked for, weight.
     frailties : tuple of (n_replicates * n_patients,) arrays
         For each frailty of the population, everybody's factor.
+    screened : Screened or None
+        What screening found; None without it.
     """
 
     population: Population
     levels: Mapping[str, IntArray] = field(default_factory=dict)
     numbers: Mapping[str, FloatArray] = field(default_factory=dict)
     frailties: tuple[FloatArray, ...] = ()
+    screened: Screened | None = None
 
     def hazard_ratio(self, model: MultiStateModel, members: IntArray) -> FloatArray | None:
         """Return what multiplies the hazards of some patients under a model.
@@ -85,7 +89,7 @@ class Patients:
         name = effect.covariate
         if effect.level is None:
             return self.numbers[name].ravel()[members] - effect.reference
-        number = list(self.population.factors[name]).index(effect.level)
+        number = self.population.level_names[name].index(effect.level)
         return np.asarray(self.levels[name].ravel()[members] == number, dtype=float)
 
 
@@ -99,6 +103,7 @@ def draw_patients(
     models: tuple[MultiStateModel, ...],
     shape: tuple[int, int],
     *,
+    screened: Screened | None = None,
     streams: Streams,
 ) -> Patients:
     """Draw the patients of a block of trials; what nobody needs is not drawn.
@@ -111,12 +116,19 @@ def draw_patients(
         The diseases that they may follow.
     shape : (int, int)
         Replicates and patients of each.
+    screened : Screened or None
+        What screening found, in the order of randomization.
     streams : callable
         Gives the generator of each purpose: designs that differ in one thing share the rest.
     """
     levels = {}
     if population.factors:
         levels = population.draw_levels(shape, rng=streams("population"))
+    numbers = _draw_numbers(population, models, levels, shape, streams)
+    if screened is not None:
+        numbers |= screened.numbers
+    for name, cut in population.cuts.items():
+        levels[name] = cut.level(numbers[cut.covariate])
     n_patients = shape[0] * shape[1]
     frailties = (
         frailty.draw(n_patients, rng=streams(f"frailty {k}"))
@@ -125,8 +137,9 @@ def draw_patients(
     return Patients(
         population=population,
         levels=levels,
-        numbers=_draw_numbers(population, models, levels, shape, streams),
+        numbers=numbers,
         frailties=tuple(frailties),
+        screened=screened,
     )
 
 
@@ -146,6 +159,7 @@ def _draw_numbers(
         code = np.array([codes[level] for level in population.factors[name]], dtype=float)
         numbers[name] = code[levels[name]]
     acting = {effect.covariate for effect in population.effects}
+    acting |= {cut.covariate for cut in population.cuts.values()}
     if WEIGHT in acting.union(*(model.covariates for model in models)):
         weight = population.draw_weight(shape[0] * shape[1], rng=streams("weight"))
         numbers[WEIGHT] = weight.reshape(shape)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
-from lupusim.trial.covariates import WEIGHT, Covariate, CovariateEffect, Frailty
+from lupusim.trial.covariates import WEIGHT, Covariate, CovariateEffect, Cut, Frailty
+from lupusim.trial.screening import SCORES, Screening
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,10 @@ class Population:
         Hazard ratios on top of the model's own covariates.
     frailties : tuple of Frailty
         What else multiplies hazards, drawn for each patient.
+    screening : Screening or None
+        How candidates are let in; SLEDAI and BILAG at entry are then covariates as well.
+    cuts : mapping of str to Cut
+        Further factors, made of covariates.
     """
 
     factors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -40,6 +45,8 @@ class Population:
     codes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     effects: tuple[CovariateEffect, ...] = ()
     frailties: tuple[Frailty, ...] = ()
+    screening: Screening | None = None
+    cuts: Mapping[str, Cut] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, levels in self.factors.items():
@@ -50,13 +57,22 @@ class Population:
                 f"weight_mean={self.weight_mean!r} must be above 0, "
                 f"weight_sd={self.weight_sd!r} 0 or above"
             )
-        if taken := sorted({WEIGHT, *self.factors} & set(self.covariates)):
-            raise ValueError(f"covariates {taken} bear the name of a factor or of the weight")
+        if taken := sorted({WEIGHT, *SCORES, *self.level_names} & set(self.covariates)):
+            raise ValueError(f"covariates {taken} bear a name that has a meaning already")
+        if taken := sorted(set(self.cuts) & {WEIGHT, *SCORES, *self.factors}):
+            raise ValueError(f"cuts {taken} bear a name that has a meaning already")
 
     @property
     def numbers(self) -> tuple[str, ...]:
         """Names of everything about a patient that is a number."""
-        return (*self.covariates, *(name for name in self.codes if name in self.factors), WEIGHT)
+        coded = (name for name in self.codes if name in self.factors)
+        return (*self.covariates, *coded, *(SCORES if self.screening else ()), WEIGHT)
+
+    @property
+    def level_names(self) -> dict[str, tuple[str, ...]]:
+        """The levels of every factor, drawn or made of a covariate."""
+        drawn = {name: tuple(levels) for name, levels in self.factors.items()}
+        return drawn | {name: cut.levels for name, cut in self.cuts.items()}
 
     def draw_levels(
         self, shape: tuple[int, int], *, rng: np.random.Generator
@@ -79,5 +95,5 @@ class Population:
         """Return the number of each patient's stratum, made of the named factors' levels."""
         stratum = np.zeros(shape, dtype=np.intp)
         for name in names:
-            stratum = stratum * len(self.factors[name]) + levels[name]
+            stratum = stratum * len(self.level_names[name]) + levels[name]
         return stratum

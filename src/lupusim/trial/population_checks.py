@@ -19,6 +19,11 @@ def population_problems(trial: Trial) -> Iterator[Problem]:
     """Yield what is wrong with the covariates, effects and frailties of a trial's patients."""
     population = trial.population
     yield from _code_problems(population)
+    yield from _cut_problems(population)
+    if population.screening is not None and trial.enrollment.screened_per_patient > 1:
+        fault = "a share of screen failures and a screening are given"
+        fix = "Remove 'screen_failure': the screening counts them."
+        yield Problem(key="enrollment.screen_failure", fault=fault, fix=fix)
     for k, effect in enumerate(population.effects):
         key = f"population.effects.{k}"
         yield from _name_problems(key, effect, population)
@@ -44,22 +49,30 @@ def _code_problems(population: Population) -> Iterator[Problem]:
                 yield Problem(key=f"{key}.{level}", fault=fault, fix=nearest(level, levels))
 
 
+def _cut_problems(population: Population) -> Iterator[Problem]:
+    for name, cut in population.cuts.items():
+        if cut.covariate not in population.numbers:
+            fault = f"{cut.covariate!r} is no covariate of the population"
+            fix = nearest(cut.covariate, population.numbers)
+            yield Problem(key=f"population.cuts.{name}.covariate", fault=fault, fix=fix)
+
+
 def _name_problems(key: str, effect: CovariateEffect, population: Population) -> Iterator[Problem]:
     name, level = effect.covariate, effect.level
     if level is None and name not in population.numbers:
         fault = f"{name!r} is no covariate of the population"
         fix = nearest(name, population.numbers)
-        if name in population.factors:
+        if name in population.level_names:
             fault = f"{name!r} is a factor, and no level is named"
             fix = "Add 'level:', or numbers for its levels under 'codes'."
         yield Problem(key=f"{key}.covariate", fault=fault, fix=fix)
-    elif level is not None and name not in population.factors:
+    elif level is not None and name not in population.level_names:
         fault = f"{name!r} is no factor of the population, so it has no levels"
-        fix = nearest(name, population.factors)
+        fix = nearest(name, population.level_names)
         yield Problem(key=f"{key}.covariate", fault=fault, fix=fix)
-    elif level is not None and level not in population.factors[name]:
+    elif level is not None and level not in population.level_names[name]:
         fault = f"{name!r} has no level {level!r}"
-        fix = nearest(level, population.factors[name])
+        fix = nearest(level, population.level_names[name])
         yield Problem(key=f"{key}.level", fault=fault, fix=fix)
 
 

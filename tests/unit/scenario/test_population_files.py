@@ -67,7 +67,7 @@ def test_a_population_is_read_as_it_is_written():
             "covariates.age",
             "must be above 0",
         ),
-        ({"covariates": {"nephritis": {"mean": 1}}}, "", "bear the name of a factor"),
+        ({"covariates": {"nephritis": {"mean": 1}}}, "", "bear a name that has"),
         ({"frailty": [{"on": "healthy -> ill", "variance": 0}]}, "frailty.0.variance", "range"),
         ({"frailty": [{"on": "ill -> well", "variance": 1}]}, "frailty.0.on.0", "no arm's model"),
     ],
