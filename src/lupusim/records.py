@@ -126,8 +126,8 @@ class StateAt:
 
     Parameters
     ----------
-    times : sequence of float
-        Study times, years.
+    times : sequence of float, or (n_times, n_patients) array
+        Study times, years; of all patients, or of each one.
     n_patients : int
         Rows of the recorder.
 
@@ -137,9 +137,9 @@ class StateAt:
         Position of the state in the model; a transition at exactly that time has happened.
     """
 
-    def __init__(self, times: Sequence[float], n_patients: int) -> None:
+    def __init__(self, times: Sequence[float] | FloatArray, n_patients: int) -> None:
         self.times = np.asarray(times, dtype=float)
-        self.states: StateArray = np.zeros((self.times.size, n_patients), dtype=np.int8)
+        self.states: StateArray = np.zeros((len(self.times), n_patients), dtype=np.int8)
 
     def start(self, rows: Rows, state: StateArray) -> None:
         """Take note of the starting states."""
@@ -148,7 +148,8 @@ class StateAt:
     def record(self, batch: Transitions) -> None:
         """Overwrite the state at every later time."""
         for states, time in zip(self.states, self.times, strict=True):
-            rows, chosen = _chosen(batch.rows, batch.time <= time)
+            due = time[batch.rows] if time.ndim else time
+            rows, chosen = _chosen(batch.rows, batch.time <= due)
             states[rows] = batch.to_state[chosen]
 
 
@@ -225,6 +226,82 @@ class TimeIn:
         """Credit an entry with the time left, and take it back at the exit."""
         change = self.member[batch.to_state].astype(float) - self.member[batch.from_state]
         self.time[batch.rows] += change * np.maximum(self.until - batch.time, 0.0)
+
+
+class Entries:
+    """Keeps the time of every entry into a set of states.
+
+    Parameters
+    ----------
+    states : iterable of int
+        Positions of the states; going from one of them to another is an entry too.
+    n_patients : int
+        Rows of the recorder.
+
+    Attributes
+    ----------
+    times : (n_entries, n_patients) array
+        Study times (years) of the first entry, the second ...; ``inf`` where there is none.
+        Starting in the set is no entry.
+    """
+
+    def __init__(self, states: Iterable[int], n_patients: int) -> None:
+        self.member: BoolArray = np.zeros(128, dtype=bool)
+        self.member[list(states)] = True
+        self.count: IntArray = np.zeros(n_patients, dtype=np.intp)
+        self.times = np.full((1, n_patients), np.inf)
+
+    def start(self, rows: Rows, state: StateArray) -> None:
+        """Do nothing: starting is no entry."""
+
+    def record(self, batch: Transitions) -> None:
+        """Add the entries of a batch."""
+        rows, chosen = _chosen(batch.rows, self.member[batch.to_state])
+        number = self.count[rows]
+        if not number.size:
+            return
+        if number.max() >= len(self.times):
+            self.times = np.concatenate([self.times, np.full_like(self.times, np.inf)])
+        everyone = np.arange(self.count.size)[rows]
+        self.times[number, everyone] = batch.time[chosen]
+        self.count[rows] = number + 1
+
+
+class Stays:
+    """Keeps when each patient enters and leaves a set of states.
+
+    Parameters
+    ----------
+    states : iterable of int
+        Positions of the states.
+    n_patients : int
+        Rows of the recorder.
+    """
+
+    def __init__(self, states: Iterable[int], n_patients: int) -> None:
+        inside = list(states)
+        self.member: BoolArray = np.zeros(128, dtype=bool)
+        self.member[inside] = True
+        self.starts_inside: BoolArray = np.zeros(n_patients, dtype=bool)
+        self.entries = Entries(inside, n_patients)
+        self.exits = Entries([k for k in range(128) if k not in set(inside)], n_patients)
+
+    def start(self, rows: Rows, state: StateArray) -> None:
+        """Take note of those who start in the set."""
+        self.starts_inside[rows] = self.member[state]
+
+    def record(self, batch: Transitions) -> None:
+        """Take note of who crosses the border of the set, outwards or inwards."""
+        outwards = self.member[batch.from_state]
+        (self.exits if outwards else self.entries).record(batch)
+
+    def time(self, until: FloatArray) -> FloatArray:
+        """Return the years spent in the set up to each patient's `until`, (n_patients,)."""
+        inside = np.where(self.starts_inside, until, 0.0)
+        for sign, crossings in ((1, self.entries), (-1, self.exits)):
+            left = np.maximum(until - crossings.times, 0.0)
+            inside += sign * left.sum(axis=0)
+        return inside
 
 
 class HazardAlong:

@@ -2,15 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
-from lupusim.analysis.outcomes import BinaryOutcome, Outcome, SurvivalOutcome
-from lupusim.arrays import FloatArray
-from lupusim.records import FirstEntry, Observation, Recorder, StateAt
-from lupusim.trial import Endpoint, Responder, TimeToEvent
+from lupusim.analysis.marker_measured import MarkerChangeMeasurement, MarkerResponderMeasurement
+from lupusim.analysis.outcomes import (
+    BinaryOutcome,
+    CountOutcome,
+    HierarchicalOutcome,
+    NumberOutcome,
+    Outcome,
+    SurvivalOutcome,
+)
+from lupusim.analysis.responses_measured import OrdinalMeasurement, ResponderMeasurement
+from lupusim.analysis.setting import (
+    MarkerValues,
+    Setting,
+    Streams,
+    Visits,
+    clocks,
+    imperfect_visits,
+)
+from lupusim.analysis.times_measured import (
+    EventCountMeasurement,
+    TimeInStatesMeasurement,
+    TimeToEventMeasurement,
+    VisitedTimeToEventMeasurement,
+)
+from lupusim.analysis.win_statistics import (
+    WinLevel,
+    larger_is_better,
+    later_is_better,
+    smaller_is_better,
+    sooner_is_better,
+)
+from lupusim.arrays import BoolArray, FloatArray
+from lupusim.records import Observation, Recorder
+from lupusim.trial import Better, Endpoint, Responder, TimeToEvent, Trial
+from lupusim.trial.endpoints import (
+    EventCount,
+    Hierarchy,
+    MarkerChange,
+    MarkerResponder,
+    OrdinalState,
+    SustainedResponder,
+    TimeInStates,
+)
 
 __all__ = [
     "BinaryOutcome",
@@ -18,10 +57,9 @@ __all__ = [
     "Outcome",
     "SurvivalOutcome",
     "measure",
+    "measure_trial",
     "outcome_kind",
 ]
-
-_TIME_TOLERANCE = 1e-9  # years: a visit due at the very cutoff counts
 
 
 class Measurement(Protocol):
@@ -29,7 +67,7 @@ class Measurement(Protocol):
 
     @property
     def recorders(self) -> Sequence[Recorder]:
-        """What the engine must tell."""
+        """What the engine must tell; several measurements may share one."""
         ...
 
     def event_time(self, watched_until: FloatArray) -> FloatArray:
@@ -43,84 +81,142 @@ class Measurement(Protocol):
 
 def outcome_kind(endpoint: Endpoint) -> type[Outcome]:
     """Return the kind of outcome that an endpoint gives."""
-    return BinaryOutcome if isinstance(endpoint, Responder) else SurvivalOutcome
+    kinds: dict[type[Endpoint], type[Outcome]] = {
+        Responder: BinaryOutcome,
+        SustainedResponder: BinaryOutcome,
+        TimeToEvent: SurvivalOutcome,
+        EventCount: CountOutcome,
+        TimeInStates: NumberOutcome,
+        OrdinalState: NumberOutcome,
+        MarkerChange: NumberOutcome,
+        MarkerResponder: BinaryOutcome,
+        Hierarchy: HierarchicalOutcome,
+    }
+    return kinds[type(endpoint)]
 
 
 def measure(endpoint: Endpoint, states: Sequence[str], shape: tuple[int, int]) -> Measurement:
-    """Return the measurement of an endpoint on (n_replicates, n_patients) patients."""
-    if isinstance(endpoint, Responder):
-        return ResponderMeasurement(endpoint, states, shape)
-    return TimeToEventMeasurement(endpoint, states, shape)
+    """Return the measurement of an endpoint on (n_replicates, n_patients) patients.
+
+    Visits go as planned and nothing intervenes.
+    """
+    return measure_in(endpoint, Setting(states=states, shape=shape))
 
 
-def _positions(names: Sequence[str], states: Sequence[str]) -> list[int]:
-    return [states.index(name) for name in names]
+def measure_trial(
+    trial: Trial, shape: tuple[int, int], *, streams: Streams
+) -> tuple[Measurement, ...]:
+    """Return a measurement for each endpoint of a trial, the primary first.
+
+    Parameters
+    ----------
+    trial : Trial
+        Whose endpoints they are.
+    shape : (n_replicates, n_patients)
+        Of the block.
+    streams : callable
+        From a purpose to its stream; asked only for what the trial has.
+    """
+    absorbing = tuple(trial.arms[0].model.absorbing or ())
+    n_patients = shape[0] * shape[1]
+    setting = Setting(
+        states=trial.states,
+        shape=shape,
+        absorbing=absorbing,
+        visits=_visits(trial, n_patients, streams),
+        strikes=clocks(
+            trial.intercurrent_events,
+            trial.states,
+            absorbing,
+            n_patients=n_patients,
+            streams=streams,
+        ),
+        marker=_marker(trial, n_patients, streams),
+    )
+    return tuple(measure_in(endpoint, setting) for endpoint in trial.endpoints)
 
 
-class ResponderMeasurement:
-    """Whether each patient is in one of the states at the visit, and still in the trial."""
+def _marker(trial: Trial, n_patients: int, streams: Streams) -> MarkerValues | None:
+    if trial.marker is None:
+        return None
+    shape = (len(trial.visits), n_patients)
+    return MarkerValues(trial.marker, trial.states, shape, rng=streams("marker"))
 
-    def __init__(self, endpoint: Responder, states: Sequence[str], shape: tuple[int, int]) -> None:
-        self.at = endpoint.at
-        self.shape = shape
-        self.member = np.isin(np.arange(len(states)), _positions(endpoint.states, states))
-        self.state_at = StateAt([endpoint.at], shape[0] * shape[1])
-        self.recorders: Sequence[Recorder] = (self.state_at,)
+
+def _visits(trial: Trial, n_patients: int, streams: Streams) -> Visits | None:
+    """Return the visits that all endpoints share; None where each may watch its own alone."""
+    if not trial.visit_conduct.is_perfect:
+        return imperfect_visits(
+            trial.visits,
+            n_patients,
+            conduct=trial.visit_conduct,
+            states=trial.states,
+            follow_up=trial.follow_up,
+            rng=streams("visits"),
+        )
+    shared = trial.intercurrent_events or trial.marker
+    return Visits(trial.visits, n_patients) if shared else None
+
+
+def measure_in(endpoint: Endpoint, setting: Setting) -> Measurement:
+    """Return the measurement of an endpoint, with what the endpoints of its trial share."""
+    if isinstance(endpoint, TimeToEvent):
+        by_visit = endpoint.visits and set(endpoint.events) - set(setting.absorbing)
+        kind = VisitedTimeToEventMeasurement if by_visit else TimeToEventMeasurement
+        return kind(endpoint, setting)
+    makers: dict[type[Endpoint], Callable[[Any, Setting], Measurement]] = {
+        Responder: ResponderMeasurement,
+        SustainedResponder: ResponderMeasurement,
+        EventCount: EventCountMeasurement,
+        TimeInStates: TimeInStatesMeasurement,
+        OrdinalState: OrdinalMeasurement,
+        MarkerChange: MarkerChangeMeasurement,
+        MarkerResponder: MarkerResponderMeasurement,
+        Hierarchy: HierarchyMeasurement,
+    }
+    return makers[type(endpoint)](endpoint, setting)
+
+
+class HierarchyMeasurement:
+    """Several endpoints of each patient, to be compared one after the other."""
+
+    def __init__(self, endpoint: Hierarchy, setting: Setting) -> None:
+        self.levels = endpoint.levels
+        self.measurements = [measure_in(level, setting) for level in endpoint.levels]
+        self.recorders: Sequence[Recorder] = [r for m in self.measurements for r in m.recorders]
 
     def event_time(self, watched_until: FloatArray) -> FloatArray:
-        """Return ``inf``: a response at a visit is no event."""
+        """Return ``inf``: a hierarchy is no event."""
         return np.full_like(watched_until, np.inf)
 
-    def outcome(self, observation: Observation) -> BinaryOutcome:
-        """Return responses; dropouts are non-responders, visits after the cutoff are out."""
-        present = self.member[self.state_at.states[0]].reshape(self.shape)
-        due = observation.enrollment_time + self.at
-        return BinaryOutcome(
-            response=present & (observation.watched_until >= self.at - _TIME_TOLERANCE),
-            included=due <= observation.cutoff[:, None] + _TIME_TOLERANCE,
-            arm=observation.arm,
-        )
+    def outcome(self, observation: Observation) -> HierarchicalOutcome:
+        """Return bounds for every level; infinite where a level is not known."""
+        levels = [
+            _level(measurement.outcome(observation), level.better)
+            for measurement, level in zip(self.measurements, self.levels, strict=True)
+        ]
+        enrolled = observation.enrollment_time <= observation.cutoff[:, None] + _ROUNDING
+        return HierarchicalOutcome(levels=levels, included=enrolled, arm=observation.arm)
 
 
-class TimeToEventMeasurement:
-    """When each patient has the event, counted from the endpoint's origin."""
+_ROUNDING = 1e-9
 
-    def __init__(
-        self, endpoint: TimeToEvent, states: Sequence[str], shape: tuple[int, int]
-    ) -> None:
-        self.shape = shape
-        n_patients = shape[0] * shape[1]
-        self.origin = (
-            FirstEntry(_positions(endpoint.origin, states), n_patients) if endpoint.origin else None
-        )
-        self.event = FirstEntry(_positions(endpoint.events, states), n_patients, after=self.origin)
-        self.competing = (
-            FirstEntry(_positions(endpoint.competing, states), n_patients)
-            if endpoint.competing
-            else None
-        )
-        listeners = (self.origin, self.event, self.competing)
-        self.recorders: Sequence[Recorder] = tuple(r for r in listeners if r is not None)
 
-    def event_time(self, watched_until: FloatArray) -> FloatArray:
-        """Return the study time (years) of each patient's event if seen by then, else ``inf``."""
-        time = self.event.time.reshape(self.shape).copy()
-        time[time > watched_until] = np.inf
-        if self.competing is not None:
-            time[time >= self.competing.time.reshape(self.shape)] = np.inf
-        return time
+def _level(outcome: Outcome, better: Better) -> WinLevel:
+    if isinstance(outcome, SurvivalOutcome):
+        timed = sooner_is_better if better is Better.MORE else later_is_better
+        return timed(outcome.time, outcome.event)
+    order = larger_is_better if better is Better.MORE else smaller_is_better
+    if isinstance(outcome, BinaryOutcome):
+        return _where(outcome.included, order(outcome.response))
+    if isinstance(outcome, NumberOutcome):
+        return _where(outcome.included, order(outcome.values))
+    if isinstance(outcome, CountOutcome):
+        return order(outcome.count)
+    raise ValueError("a hierarchy cannot hold another one")
 
-    def outcome(self, observation: Observation) -> SurvivalOutcome:
-        """Return times and events; those not enrolled or without origin have time 0."""
-        seen_until = observation.seen_until
-        end = self.event.time.reshape(self.shape)
-        event = end <= seen_until
-        if self.competing is not None:
-            competing = self.competing.time.reshape(self.shape)
-            event &= end < competing
-            end = np.minimum(end, competing)
-        time = np.minimum(end, seen_until)
-        if self.origin is not None:
-            time -= self.origin.time.reshape(self.shape)
-        np.maximum(time, 0.0, out=time)
-        return SurvivalOutcome(time=time, event=event, arm=observation.arm)
+
+def _where(known: BoolArray, level: WinLevel) -> WinLevel:
+    return WinLevel(
+        low=np.where(known, level.low, -np.inf), high=np.where(known, level.high, np.inf)
+    )

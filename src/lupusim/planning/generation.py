@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lupusim.analysis.endpoints import Measurement, measure
+from lupusim.analysis.endpoints import Measurement, measure_trial
 from lupusim.arrays import FloatArray, IntArray, StateArray
 from lupusim.engines import Engine, vector
 from lupusim.planning.treating import Treating
@@ -92,9 +92,9 @@ def generate(
         trial.population, models, shape, screened=screened, streams=block.stream
     )
     arm = _allocate(trial, patients, shape, block)
-    measurements = tuple(measure(e, trial.states, shape) for e in trial.endpoints)
+    measurements = measure_trial(trial, shape, streams=block.stream)
     dropout = _DropoutClock(trial, shape, block)
-    recorders = [r for m in measurements for r in m.recorders]
+    recorders = list(dict.fromkeys(r for m in measurements for r in m.recorders))
     recorders += [*dropout.recorders, *listeners]
     for number, trial_arm in enumerate(trial.arms):
         rng = block.stream(f"arm {trial_arm.name}")

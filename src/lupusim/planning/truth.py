@@ -15,6 +15,7 @@ from lupusim.planning.generation import Block, generate
 from lupusim.planning.observing import cut
 from lupusim.trial import Analysis, Dropout, Trial, Verdict
 from lupusim.trial.design import KnownEffect, SimulatedEffect
+from lupusim.trial.observation import VisitConduct
 
 _SEED = 7_233_941_205_577_120_381  # of no run: truths share nothing with what is compared
 _POOL = 4_000  # patients analyzed together: far more than a trial, few enough for all pairs
@@ -61,7 +62,9 @@ def true_effect(trial: Trial, analysis: Analysis, truth: KnownEffect | Simulated
 
 def fully_observed(trial: Trial) -> Trial:
     """Return the same trial in which nothing that happens is missed, with one look."""
-    return replace(trial, dropout=Dropout(), interims=(), stopping=None)
+    return replace(
+        trial, dropout=Dropout(), visit_conduct=VisitConduct(), interims=(), stopping=None
+    )
 
 
 def _simulated(trial: Trial, analysis: Analysis, n_patients: int) -> float:

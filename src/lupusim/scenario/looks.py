@@ -31,10 +31,10 @@ from lupusim.trial import (
     AtEvents,
     Cutoff,
     Endpoint,
-    Responder,
     WhenAll,
     WhenAny,
 )
+from lupusim.trial.endpoints import due_time
 
 _WAYS = ("events", "calendar_time", "last_patient", "patients", "information", "all", "any")
 _SPENDING = Choice(
@@ -128,9 +128,9 @@ def _information(when: Section, question: Question, final: Cutoff | None) -> Cut
     fraction = when.read("information", Number(above=0, at_most=1))
     if fraction == _ALL_INFORMATION:
         return final or _end(question)
-    if isinstance(question.primary, Responder):
+    if (due := due_time(question.primary)) is not None:
         patients = max(1, math.ceil(fraction * question.n_patients))
-        return AfterPatients(patients=patients, follow_up=question.primary.at)
+        return AfterPatients(patients=patients, follow_up=due)
     if isinstance(final, AtEvents):
         return AtEvents(events=max(1, round(fraction * final.events)))
     when.place.child("information").report(

@@ -1,10 +1,7 @@
-"""What a scenario's trial asks: endpoints, and the test that decides."""
+"""The test by which a scenario's trial decides."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from lupusim.analysis.decisions import TESTS, TestKind
@@ -17,8 +14,6 @@ from lupusim.analysis.outcomes import (
     Outcome,
     SurvivalOutcome,
 )
-from lupusim.model import MultiStateModel
-from lupusim.scenario.durations import format_duration
 from lupusim.scenario.reading import (
     Choice,
     Duration,
@@ -29,12 +24,9 @@ from lupusim.scenario.reading import (
     Section,
     Text,
 )
-from lupusim.trial import Analysis, Better, Endpoint, Responder, TimeToEvent
+from lupusim.trial import Analysis, Endpoint
 from lupusim.trial.design import KnownEffect, SimulatedEffect
 
-_BETTER = Choice({"more": Better.MORE, "fewer": Better.FEWER})
-_FIRST_REMISSION = "first_remission"
-_RANDOMIZATION = "randomization"
 _PARAMETERS: dict[str, Number | Duration] = {
     "margin": Number(at_least=0),
     "rho": Number(at_least=0),
@@ -49,79 +41,6 @@ _WORDS: dict[type[Outcome], str] = {
     CountOutcome: "a number of events",
     HierarchicalOutcome: "a hierarchy of outcomes",
 }
-
-
-def read_endpoints(
-    top: Section, model: MultiStateModel | None
-) -> tuple[Endpoint, tuple[Endpoint, ...]]:
-    """Return the primary endpoint and the others; stand-ins where they cannot be read."""
-    section = top.section("endpoints")
-    primary = _read_endpoint(section.section("primary"), model)
-    secondary = tuple(_read_endpoint(s, model) for s in section.sections("secondary"))
-    section.finish()
-    names = Counter(endpoint.name for endpoint in (primary, *secondary))
-    for name in (name for name, count in names.items() if count > 1):
-        section.place.report(f"{name!r} names more than one endpoint", "Give each its 'name:'.")
-    return primary, secondary
-
-
-def _read_endpoint(section: Section, model: MultiStateModel | None) -> Endpoint:
-    kinds = {"responder": _responder, "time_to_event": _time_to_event, "survival": _survival}
-    stand_in = Responder(name=section.place.key, states=("",), at=1.0)
-    if not section.place.is_right:
-        return stand_in
-    read = section.read("kind", Choice(kinds))
-    if not section.place.child("kind").is_right:
-        return stand_in
-    return section.build(read(section, model)) or stand_in
-
-
-def _responder(section: Section, model: MultiStateModel | None) -> Callable[[], Endpoint]:
-    del model
-    states = _states(section, "states")
-    at = section.read("at", Duration(above=0))
-    section.read("missing", Choice({"non_responder": None}), None)
-    shown = format_duration(at) if math.isfinite(at) else "a visit"
-    name = section.read("name", Text(), f"response at {shown}")
-    better = section.read("better", _BETTER, Better.MORE)
-    return lambda: Responder(name=name, states=states, at=at, better=better)
-
-
-def _time_to_event(section: Section, model: MultiStateModel | None) -> Callable[[], Endpoint]:
-    events = _states(section, "events")
-    origin = _origin(section, model)
-    competing = _states(section, "competing") if section.has("competing") else ()
-    name = section.read("name", Text(), f"time to {' or '.join(events)}")
-    better = section.read("better", _BETTER, Better.FEWER)
-    return lambda: TimeToEvent(
-        name=name, events=events, origin=origin, competing=competing, better=better
-    )
-
-
-def _survival(section: Section, model: MultiStateModel | None) -> Callable[[], Endpoint]:
-    events = (model.absorbing if model else None) or ("death",)
-    name = section.read("name", Text(), "survival")
-    return lambda: TimeToEvent(name=name, events=events)
-
-
-def _states(section: Section, name: str) -> tuple[str, ...]:
-    """Return one state or a list of them."""
-    if isinstance(section.content.get(name), str):
-        return (section.read(name, Text()),)
-    return section.read(name, ListOf(Text(), at_least=1))
-
-
-def _origin(section: Section, model: MultiStateModel | None) -> tuple[str, ...]:
-    """Return the states whose first entry starts the clock; none for randomization."""
-    if not section.has("origin") or section.content["origin"] == _RANDOMIZATION:
-        return ()
-    if section.content["origin"] != _FIRST_REMISSION:
-        return _states(section, "origin")
-    remissions = tuple(s for s in (model.states if model else ()) if s.endswith("remission"))
-    if model is not None and not remissions:
-        fault = "the model has no state whose name ends in 'remission'"
-        section.place.child("origin").report(fault, "Name the states, or 'randomization'.")
-    return remissions
 
 
 def read_analysis(

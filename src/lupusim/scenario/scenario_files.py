@@ -42,12 +42,14 @@ a unit (``52 weeks``); every mapping may say its ``source``.
                     0 balls of each card, ``added`` 1 of the others after each patient};
                     ``stratify_by``: names of strata, or the factors that are balanced
 ``follow_up``       duration; may be left out where a look is at events or at a date
-``visits``          study times at which a responder endpoint can be seen
+``visits``          study times at which states can be seen
+``marker``          a score, such as SLEDAI: ``by_state`` * {state: {``mean`` *, ``sd`` *}},
+                    ``correlation`` * of a patient's values, ``lowest``, ``name``
+``visit_conduct``   ``window`` 0: how early or late a visit may be; ``missed`` 0: probability of a
+                    missed visit; ``misread`` {true state: {seen state: probability}}
 ``dropout``         ``per_year`` *: a hazard; ``by_state`` {state: multiplier}
-``endpoints`` *     ``primary`` *, ``secondary`` (a list); each: ``kind`` * responder {``states``
-                    *, ``at`` *, ``missing`` non_responder}, time_to_event {``events`` *,
-                    ``competing``, ``origin`` randomization, first_remission or states} or
-                    survival; ``name``; ``better`` more or fewer
+``endpoints`` *     ``primary`` *, ``secondary`` (a list); each: ``kind`` * (see below),
+                    ``name``, ``better`` more or fewer
 ``analysis``        ``test`` * and its parameters (see below), ``alpha`` 0.025, ``sided`` 1,
                     ``stratify_by``; ``true_effect``: a number on the scale of the estimate,
                     or ``simulated`` (from many patients fully observed), for bias and
@@ -81,9 +83,32 @@ allocation's strata where it does not); ``m``: may say a ``margin``, for non-inf
 worse the experimental arm may be (0), or for ratios the ratio to beat (1).
 
 ==================  =========================================================================
-responder           pooled_z, unpooled_z m, miettinen_nurminen m, risk_ratio m, risk_ratio_score
+responders          pooled_z, unpooled_z m, miettinen_nurminen m, risk_ratio m, risk_ratio_score
                     m, odds_ratio m, fisher_exact, boschloo, barnard, cochran_mantel_haenszel s,
                     logistic_regression s
+``intercurrent_events`` {name, such as rescue: {``hazard_per_year`` * {state: hazard},
+``strategy`` * treatment_policy, composite (no response, or an event), hypothetical (censored there,
+or left out) or while_on_treatment (what was seen before it counts)}}; they don't change the
+disease.
+
+Endpoints, by ``kind``.
+
+==================  =========================================================================
+responder           ``states`` *, ``at`` *; ``since``: in them at all visits from then on;
+                    ``missing`` non_responder
+time_to_event       ``events`` *, ``competing``, ``origin`` randomization, first_remission or
+                    states; ``observed`` exactly, or at_visits: the first at which it is seen
+survival            time to the states that end a history
+event_count         ``events`` *: every entry counts; ``until`` the end of follow-up
+time_in_states      ``states`` *, ``until`` *; in years
+ordinal_state       ``ranking`` *: every state, or lists of states that rank alike, from the worst
+                    to the best; ``at`` *; ``missing``: as which state a missing one ranks (the
+                    worst)
+marker_change       ``at`` *; ``missing`` no_change or left_out
+marker_responder    ``at`` *; ``fall`` *: by at least so much since randomization
+hierarchy           ``levels`` *: list of endpoints of the other kinds, the most important first
+==================  =========================================================================
+
 time to an event    logrank s, cox s m, fleming_harrington {``rho`` 0, ``gamma`` 1}, magirr_burman
                     {``until`` *}, max_combo, restricted_mean m {``until`` *},
                     survival_difference m {``at`` *}
@@ -95,6 +120,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+event_count         rate_ratio m
+time_in_states,     t_test, welch, ancova s (adjusts for a marker's baseline), wilcoxon
+ordinal_state,
+marker_change
+hierarchy           win_ratio, win_odds, net_benefit
 from difflib import get_close_matches
 from pathlib import Path
 from types import SimpleNamespace
@@ -113,18 +143,24 @@ from lupusim.scenario.model_files import read_schema
 from lupusim.scenario.multiplicity import read_family
 from lupusim.scenario.packaged import find_packaged
 from lupusim.scenario.patients import read_population
-from lupusim.scenario.questions import read_analysis, read_endpoints
+from lupusim.scenario.questions import read_analysis
 from lupusim.scenario.reading import Duration, Integer, ListOf, Place, Section, Text
 from lupusim.scenario.variation import read_variation, replaced
 from lupusim.scenario.yaml_file import Document, child_key, describe, read_document
+from lupusim.scenario.endpoints import read_endpoints
 from lupusim.trial import Trial
 from lupusim.trial.checks import trial_problems
 
 SCHEMA = "lupusim/scenario/1"
 COMMON_KEYS = ("source",)  # every section may say where its numbers come from
-NOT_BUILT_YET = ("intercurrent_events", "supply")
+NOT_BUILT_YET = ("supply",)
 _MOST_REPLICATES = 10_000_000
 _LARGEST_SEED = 2**63 - 1
+from lupusim.scenario.watching import (
+    read_intercurrent_events,
+    read_marker,
+    read_visit_conduct,
+)
 
 
 def load_scenario(name_or_path: str | Path) -> Scenario:
@@ -269,7 +305,8 @@ def _read_design(top: Section, models: Models) -> _Design:
     read = read_arms(top, models)
     model = read.arms[0].model if read.arms else None
     follow_up = top.read("follow_up", Duration(above=0), math.inf)
-    primary, secondary = read_endpoints(top, model)
+    visits = top.read("visits", ListOf(Duration()), ())
+    primary, secondary = read_endpoints(top, model, visits)
     population = read_population(top)
     allocation, stratify_by = read_allocation(top, population)
     n_patients = top.read("sample_size", Integer(at_least=1, at_most=1_000_000))
@@ -285,7 +322,10 @@ def _read_design(top: Section, models: Models) -> _Design:
         "allocation": allocation,
         "stratify_by": stratify_by,
         "follow_up": follow_up,
-        "visits": top.read("visits", ListOf(Duration()), ()),
+        "visits": visits,
+        "visit_conduct": read_visit_conduct(top),
+        "intercurrent_events": read_intercurrent_events(top),
+        "marker": read_marker(top),
         "dropout": read_dropout(top),
         "primary": primary,
         "secondary": secondary,

@@ -12,7 +12,7 @@ from lupusim.trial.dropout import Dropout
 from lupusim.trial.endpoints import Endpoint
 from lupusim.trial.enrollment import Enrollment
 from lupusim.trial.looks import Cutoff, StoppingRule
-from lupusim.trial.observation import IntercurrentEvent, VisitConduct
+from lupusim.trial.observation import IntercurrentEvent, Marker, VisitConduct
 from lupusim.trial.population import Population
 from lupusim.trial.rules import Family
 from lupusim.trial.rules_adaptive import Adaptation
@@ -159,6 +159,8 @@ class Trial:
         How the visits really go.
     intercurrent_events : tuple of IntercurrentEvent
         What may strike between, such as rescue medication, and what endpoints do about it.
+    marker : Marker or None
+        A score measured at randomization and at every visit.
     """
 
     arms: tuple[Arm, ...]
@@ -180,6 +182,7 @@ class Trial:
     visits: tuple[float, ...] = ()
     visit_conduct: VisitConduct = field(default_factory=VisitConduct)
     intercurrent_events: tuple[IntercurrentEvent, ...] = ()
+    marker: Marker | None = None
 
     def __post_init__(self) -> None:
         from lupusim.trial.checks import trial_problems

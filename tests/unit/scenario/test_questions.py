@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from lupusim.analysis.decisions import TESTS
+from lupusim.analysis.outcomes import BinaryOutcome
 from lupusim.errors import ScenarioError
+from lupusim.planning.blocks import simulate_block
+from lupusim.planning.generation import Block
+from lupusim.planning.run import run
+from lupusim.report.operating import operating_table
 from lupusim.scenario import scenario_from_mapping
 from lupusim.scenario.durations import parse_duration
 from lupusim.trial import Trial
 from lupusim.trial.design import KnownEffect, SimulatedEffect
+from tolerance import SEED
 
 RESPONSE = {"kind": "responder", "states": ["remission"], "at": "52 weeks"}
 DISEASE = {
@@ -33,6 +41,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
     place = tmp_path_factory.mktemp("models")
     (place / "disease.yaml").write_text(block(DISEASE), encoding="utf-8")
+    never = {"from": "active", "to": "death", "hazard": {"family": "exponential", "rate": 1e-9}}
+    immortal = {**DISEASE, "transitions": [*DISEASE["transitions"][:3], never]}
+    (place / "unlikely.yaml").write_text(block(immortal), encoding="utf-8")
     return place
 
 
@@ -124,3 +135,178 @@ def test_the_true_effect_is_given_or_simulated(trial: Any) -> None:
     assert given == KnownEffect(value=0.2)
     simulated = trial(analysis={"test": "pooled_z", "true_effect": "simulated"}).analysis.truth
     assert simulated == SimulatedEffect()
+
+
+LEVELS = [
+    {"kind": "survival"},
+    {"kind": "time_to_event", "events": ["relapse"], "competing": ["death"]},
+    {"kind": "time_to_event", "events": "remission", "competing": "death", "better": "more"},
+]
+RANKING = ["death", ["relapse", "active"], "remission"]
+KINDS = [
+    ({**RESPONSE, "since": "24 weeks"}, "boschloo"),
+    ({"kind": "event_count", "events": "relapse"}, "rate_ratio"),
+    ({"kind": "time_in_states", "states": "remission", "until": "1 year"}, "wilcoxon"),
+    ({"kind": "ordinal_state", "ranking": RANKING, "at": "52 weeks"}, "welch"),
+    ({"kind": "hierarchy", "levels": LEVELS}, "win_ratio"),
+    (
+        {
+            "kind": "time_to_event",
+            "events": ["relapse", "death"],
+            "origin": "first_remission",
+            "observed": "at_visits",
+        },
+        "cox",
+    ),
+]
+MARKER = {
+    "name": "SLEDAI",
+    "by_state": {
+        "active": {"mean": 11.5, "sd": 3.7, "source": "TULIP pooled baseline, placebo"},
+        "relapse": {"mean": 11.5, "sd": 3.7},
+        "remission": {"mean": 3.2, "sd": 2.8, "source": "Liang 2010, 12 months"},
+    },
+    "correlation": 0.5,
+    "lowest": 0,
+}
+KINDS += [
+    ({"kind": "marker_change", "at": "52 weeks"}, "ancova"),
+    ({"kind": "marker_responder", "at": "52 weeks", "fall": 4}, "risk_ratio"),
+]
+RESCUE = {"rescue": {"hazard_per_year": {"active": 0.3}, "strategy": "composite"}}
+
+
+@pytest.mark.parametrize(("endpoint", "test"), KINDS, ids=[test for _, test in KINDS])
+def test_every_kind_of_endpoint_runs_with_a_test_that_fits(
+    trial: Any, endpoint: dict[str, Any], test: str
+) -> None:
+    made = trial(
+        endpoints={"primary": endpoint},
+        analysis={"test": test},
+        follow_up="1 year",
+        visit_conduct={"window": "1 week", "missed": 0.1, "misread": {"active": {"relapse": 0.1}}},
+        intercurrent_events=RESCUE,
+        marker=MARKER,
+    )
+    tally = simulate_block(made, Block(seed=SEED, number=0, n_replicates=8))
+    assert 0 <= tally.mean("reject").value <= 1
+    assert np.isfinite(tally.mean("estimate").value)
+
+
+def test_a_sustained_response_needs_all_visits_between(trial: Any) -> None:
+    made = trial(endpoints={"primary": {**RESPONSE, "since": "24 weeks"}}).primary
+    weeks = [parse_duration(f"{n} weeks") for n in (24, 36, 52)]
+    assert made.visits == pytest.approx(tuple(weeks))
+    assert "every visit from 24 weeks to 52 weeks" in made.name
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "words"),
+    [
+        ({"primary": {**RESPONSE, "since": "30 weeks"}}, "since", "no visit"),
+        ({"primary": {**RESPONSE, "since": "60 weeks"}}, "since", "is not before"),
+        ({"primary": {**RESPONSE, "at": "53 weeks"}}, "at", "beyond the follow-up"),
+        ({"primary": {"kind": "hierarchy", "levels": LEVELS[:1]}}, "levels", "at least 2"),
+        (
+            {"primary": {"kind": "hierarchy", "levels": [LEVELS[0], {"kind": "hierarchy"}]}},
+            "levels.1.kind",
+            "not one of the choices",
+        ),
+        (
+            {"primary": {"kind": "ordinal_state", "ranking": RANKING[:2], "at": "52 weeks"}},
+            "ranking",
+            "'remission' has no rank",
+        ),
+        (
+            {"primary": {"kind": "event_count", "events": "relapse", "until": "2 years"}},
+            "until",
+            "beyond the follow-up",
+        ),
+        (
+            {"primary": {"kind": "time_in_states", "states": "relaps", "until": "1 month"}},
+            "states",
+            "not a state",
+        ),
+    ],
+)
+def test_an_endpoint_that_cannot_be_seen_is_told(
+    problems: Any, changes: dict[str, Any], key: str, words: str
+) -> None:
+    found = problems(endpoints=changes)
+    assert words in found[f"endpoints.primary.{key}"]
+
+
+def test_visits_are_needed_to_see_something_at_them(problems: Any) -> None:
+    seen = {**SURVIVAL["primary"], "observed": "at_visits"}
+    found = problems(
+        visits=None,
+        endpoints={"primary": seen},
+        analysis={"test": "cox"},
+        visit_conduct={"missed": 0.1},
+    )
+    assert "no visits" in found["endpoints.primary.observed"]
+    assert "no visits" in found["visit_conduct"]
+
+
+def test_a_marker_is_described_in_every_state_that_can_be_left(problems: Any) -> None:
+    change = {"primary": {"kind": "marker_change", "at": "52 weeks"}}
+    ancova = {"test": "ancova"}
+    found = problems(endpoints=change, analysis=ancova)
+    assert "no marker" in found["endpoints.primary.kind"]
+    two = {name: MARKER["by_state"][name] for name in ("active", "remission")}
+    found = problems(endpoints=change, analysis=ancova, marker={**MARKER, "by_state": two})
+    assert "nothing is said of 'relapse'" in found["marker.by_state"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "words"),
+    [
+        ({"visit_conduct": {"window": "10 weeks"}}, "visit_conduct.window", "overlap"),
+        ({"visit_conduct": {"missed": 1}}, "visit_conduct.missed", "out of range"),
+        ({"visit_conduct": {"misread": {"ill": {}}}}, "visit_conduct.misread.ill", "not a state"),
+        (
+            {"visit_conduct": {"misread": {"active": {"death": 0.1}}}},
+            "visit_conduct.misread.active",
+            "never misread",
+        ),
+        (
+            {"visit_conduct": {"misread": {"active": {"relapse": 0.7, "remission": 0.7}}}},
+            "visit_conduct",
+            "sum to at most 1",
+        ),
+        ({"intercurrent_events": {"rescue": {}}}, "intercurrent_events.rescue.strategy", "missing"),
+        (
+            {"intercurrent_events": {"rescue": {**RESCUE["rescue"], "strategy": "composit"}}},
+            "intercurrent_events.rescue.strategy",
+            "Did you mean 'composite'",
+        ),
+        (
+            {"intercurrent_events": {"rescue": {**RESCUE["rescue"], "hazard_per_year": {"x": 1}}}},
+            "intercurrent_events.rescue.hazard_per_year",
+            "not a state",
+        ),
+    ],
+)
+def test_what_cannot_be_watched_is_told(
+    problems: Any, changes: dict[str, Any], key: str, words: str
+) -> None:
+    assert words in problems(**changes)[key]
+
+
+@pytest.mark.parametrize("test", [n for n, k in TESTS.items() if k.outcome is BinaryOutcome])
+@pytest.mark.parametrize("states", [["active", "remission", "relapse", "death"], ["death"]])
+def test_where_everybody_or_nobody_responds_nothing_is_significant_and_no_table_has_a_nan(
+    folder: Any, test: str, states: list[str]
+) -> None:
+    scenario = scenario_from_mapping(
+        content(
+            model="unlikely.yaml",
+            endpoints={"primary": {**RESPONSE, "states": states}},
+            analysis={"test": test},
+        ),
+        folder=folder,
+    )
+    result = run(scenario, 4, seed=SEED)
+    assert result.points[0].power.value == 0
+    cells = [str(c) for column in operating_table(result).columns for c in column.cells]
+    assert not any("nan" in cell.split() for cell in cells)

@@ -331,7 +331,6 @@ def test_the_estimand_is_kept_as_words() -> None:
 @pytest.mark.parametrize(
     ("changes", "key"),
     [
-        ({"intercurrent_events": {"rescue": {}}}, "intercurrent_events"),
         ({"supply": {}}, "supply"),
     ],
 )

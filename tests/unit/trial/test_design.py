@@ -154,7 +154,7 @@ def test_a_single_arm_needs_no_test():
         ),
         (
             {"primary": RESPONSE, "cutoff": AtEvents(events=5)},
-            "looks.0.when.events: the primary endpoint is a response",
+            "looks.0.when.events: the primary endpoint is no time to an event",
         ),
     ],
 )

@@ -1,0 +1,279 @@
+"""What all endpoints of a trial share: the visits as they were, and events that intervene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.records import HazardAlong, Recorder, StateAt
+from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy, VisitConduct
+
+TIME_TOLERANCE = 1e-9  # years: what is due at the very cutoff counts
+
+Streams = Callable[[str], np.random.Generator]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misreading:
+    """Which state is seen where the true one is another.
+
+    Parameters
+    ----------
+    luck : (n_visits, n_patients) array
+        Uniform draws.
+    edges : (n_states, n_states - 1) array
+        Cumulative probabilities of the seen states, by true state.
+    """
+
+    luck: FloatArray
+    edges: FloatArray
+
+    def seen(self, number: int, true: StateArray) -> StateArray:
+        """Return what a visit shows of each patient, shape (n_patients,)."""
+        edges = self.edges[true]
+        seen: StateArray = (self.luck[number][:, None] >= edges).sum(axis=1, dtype=np.int8)
+        return seen
+
+
+class Visits:
+    """What is seen at the visits of a trial, by all its endpoints alike.
+
+    Parameters
+    ----------
+    planned : sequence of float
+        Study times (years).
+    n_patients : int
+        Of all replicates.
+    times : (n_visits, n_patients) array or None
+        When they really took place; None for as planned.
+    attended : (n_visits, n_patients) boolean array or None
+        Which took place; None for all.
+    misreading : Misreading or None
+        None where the true state is seen.
+    """
+
+    def __init__(
+        self,
+        planned: Sequence[float],
+        n_patients: int,
+        *,
+        times: FloatArray | None = None,
+        attended: BoolArray | None = None,
+        misreading: Misreading | None = None,
+    ) -> None:
+        self.planned = np.asarray(planned, dtype=float)
+        self.times: FloatArray = self.planned[:, None] if times is None else times
+        self.attended = np.ones((self.planned.size, 1), bool) if attended is None else attended
+        self.misreading = misreading
+        self.recorder = StateAt(self.planned if times is None else times, n_patients)
+
+    @property
+    def n_patients(self) -> int:
+        """Patients of all replicates."""
+        return int(self.recorder.states.shape[1])
+
+    def true(self, number: int) -> StateArray:
+        """Return the state in which each patient is at a visit, shape (n_patients,)."""
+        states: StateArray = self.recorder.states[number]
+        return states
+
+    def number(self, time: float) -> int:
+        """Return the position of the visit at a study time (years)."""
+        return int(np.argmin(np.abs(self.planned - time)))
+
+    def seen(self, number: int) -> StateArray:
+        """Return the state that a visit shows of each patient, shape (n_patients,)."""
+        true = self.true(number)
+        return true if self.misreading is None else self.misreading.seen(number, true)
+
+    def took_place(self, number: int, seen_until: FloatArray) -> BoolArray:
+        """Return whose visit took place, given how long each was seen; (n_patients,)."""
+        on_time = self.times[number] <= seen_until.ravel() + TIME_TOLERANCE
+        return np.asarray(on_time & self.attended[number])
+
+
+def imperfect_visits(
+    planned: Sequence[float],
+    n_patients: int,
+    *,
+    conduct: VisitConduct,
+    states: Sequence[str],
+    follow_up: float,
+    rng: np.random.Generator,
+) -> Visits:
+    """Return visits at other times than planned, or missed, or that misread the state.
+
+    Parameters
+    ----------
+    planned, n_patients
+        See `Visits`.
+    conduct : VisitConduct
+        How the visits go.
+    states : sequence of str
+        Names of the model's states.
+    follow_up : float
+        Study time (years) after which there are no visits.
+    rng : numpy.random.Generator
+        The stream reserved for visits; three draws per visit and patient are taken.
+    """
+    shape = (len(planned), n_patients)
+    shift, attendance, luck = rng.random((3, *shape))
+    times = np.asarray(planned, dtype=float)[:, None] + conduct.window * (2 * shift - 1)
+    edges = np.cumsum(conduct.confusion(states), axis=1)[:, :-1]
+    return Visits(
+        planned,
+        n_patients,
+        times=np.clip(times, 0.0, follow_up) if conduct.window else None,
+        attended=attendance >= conduct.missed,
+        misreading=Misreading(luck=luck, edges=edges) if conduct.misread else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What the measurements of one block of trials share.
+
+    Parameters
+    ----------
+    states : sequence of str
+        Names of the model's states.
+    shape : (n_replicates, n_patients)
+        Of the block.
+    absorbing : tuple of str
+        States that end a history; their dates are always known.
+    visits : Visits or None
+        All visits, where they are imperfect; None where each endpoint may watch its own.
+    strikes : tuple of (Strategy, HazardAlong)
+        When intercurrent events strike.
+    marker : MarkerValues or None
+        The marker's values at the visits, which must then be given.
+    """
+
+    states: Sequence[str]
+    shape: tuple[int, int]
+    absorbing: tuple[str, ...] = ()
+    visits: Visits | None = None
+    strikes: tuple[tuple[Strategy, HazardAlong], ...] = ()
+    marker: MarkerValues | None = None
+
+    @property
+    def n_patients(self) -> int:
+        """Patients of all replicates."""
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def recorders(self) -> tuple[Recorder, ...]:
+        """What tells when intercurrent events strike."""
+        return tuple(clock for _, clock in self.strikes)
+
+    def positions(self, names: Sequence[str]) -> list[int]:
+        """Return the positions of states."""
+        return [self.states.index(name) for name in names]
+
+    def members(self, names: Sequence[str]) -> BoolArray:
+        """Return for each state whether it is one of those named, shape (n_states,)."""
+        return np.isin(np.arange(len(self.states)), self.positions(names))
+
+    def visits_at(self, times: Sequence[float]) -> tuple[Visits, list[int]]:
+        """Return visits that hold those at some study times (years), and their numbers."""
+        if self.visits is None:
+            return Visits(times, self.n_patients), list(range(len(times)))
+        return self.visits, [self.visits.number(time) for time in times]
+
+    def visits_until(self, time: float) -> list[float]:
+        """Return the planned times of all visits up to one; only that one where unknown."""
+        if self.visits is None:
+            return [time]
+        planned = self.visits.planned
+        return [float(t) for t in planned if 0 <= t <= time + TIME_TOLERANCE]
+
+    def strike(self, *strategies: Strategy) -> FloatArray | None:
+        """Return when (study time, years) the first event with such a strategy strikes.
+
+        Shape (n_replicates, n_patients), ``inf`` for never; None where there is no such event.
+        """
+        times = [clock.time for strategy, clock in self.strikes if strategy in strategies]
+        if not times:
+            return None
+        earliest: FloatArray = np.min(times, axis=0).reshape(self.shape)
+        return earliest
+
+    def has(self, strategy: Strategy) -> bool:
+        """Return whether an event has this strategy."""
+        return any(strategy is one for one, _ in self.strikes)
+
+
+def clocks(
+    events: Sequence[IntercurrentEvent],
+    states: Sequence[str],
+    absorbing: Sequence[str],
+    *,
+    n_patients: int,
+    streams: Streams,
+) -> tuple[tuple[Strategy, HazardAlong], ...]:
+    """Return a clock for each intercurrent event; nothing strikes the dead."""
+    alive = np.array([state not in absorbing for state in states], dtype=float)
+    return tuple(
+        (
+            event.strategy,
+            HazardAlong(
+                event.rates(states) * alive,
+                streams(f"intercurrent {event.name}").standard_exponential(n_patients),
+            ),
+        )
+        for event in events
+    )
+
+
+def last_visit(visits: Visits, numbers: Sequence[int], seen_until: FloatArray) -> IntArray:
+    """Return the number of the last visit that took place, -1 for none; (n_patients,)."""
+    which: IntArray = np.full(visits.n_patients, -1, dtype=np.intp)
+    for number in numbers:
+        which[visits.took_place(number, seen_until)] = number
+    return which
+
+
+class MarkerValues:
+    """A marker's value at every visit of every patient, the same for all endpoints.
+
+    Parameters
+    ----------
+    marker : Marker
+        Its mean and spread in each state.
+    states : sequence of str
+        Names of the model's states.
+    shape : (n_visits, n_patients)
+        Of the trial's visits.
+    rng : numpy.random.Generator
+        The stream reserved for the marker; takes n_visits + 2 draws per patient.
+    """
+
+    def __init__(
+        self,
+        marker: Marker,
+        states: Sequence[str],
+        shape: tuple[int, int],
+        *,
+        rng: np.random.Generator,
+    ) -> None:
+        own, *noise = rng.standard_normal((shape[0] + 2, shape[1]))
+        share = marker.correlation
+        self.deviation = [np.sqrt(share) * own + np.sqrt(1 - share) * e for e in noise]
+        self.mean = np.array([marker.mean.get(state, 0.0) for state in states])
+        self.sd = np.array([marker.sd.get(state, 0.0) for state in states])
+        self.lowest = marker.lowest
+
+    def at_visit(self, number: int, state: StateArray) -> FloatArray:
+        """Return the values at a visit (counted from 0) in these states, (n_patients,)."""
+        return self._values(number + 1, state)
+
+    def baseline(self, state: StateArray) -> FloatArray:
+        """Return the values at randomization in these states, (n_patients,)."""
+        return self._values(0, state)
+
+    def _values(self, row: int, state: StateArray) -> FloatArray:
+        value = self.mean[state] + self.sd[state] * self.deviation[row]
+        return np.asarray(np.maximum(value, self.lowest))

@@ -1,0 +1,141 @@
+"""How the trial watches its patients: visits kept and missed, states misread, events between."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitConduct:
+    """How visits really go.
+
+    Parameters
+    ----------
+    window : float
+        Years by which a visit may be early or late; uniform, but never before randomization
+        or after the end of follow-up. At most half the time between two visits.
+    missed : float
+        Probability that a visit is missed, the same for every visit and independent.
+    misread : mapping of str to mapping of str to float
+        For a true state, with which probability each state is seen at a visit; what is
+        missing to 1 is the true state itself. States not named are always read rightly.
+    """
+
+    window: float = 0.0
+    missed: float = 0.0
+    misread: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.window) and self.window >= 0):
+            raise ValueError(f"window={self.window!r} must be a time, 0 or above")
+        if not 0 <= self.missed < 1:
+            raise ValueError(f"missed={self.missed!r} must be a probability from 0 to below 1")
+        for state, seen in self.misread.items():
+            if min(seen.values(), default=0) < 0 or sum(seen.values()) > 1 + _ROUNDING:
+                raise ValueError(
+                    f"misread of {state!r} must be probabilities that sum to at most 1: {seen}"
+                )
+
+    @property
+    def is_perfect(self) -> bool:
+        """Whether every visit takes place when it is due and tells the true state."""
+        return not (self.window or self.missed or self.misread)
+
+    def confusion(self, states: Sequence[str]) -> FloatArray:
+        """Return the probability of each seen state (columns) by true state (rows)."""
+        matrix = np.eye(len(states))
+        for name, seen in self.misread.items():
+            row = matrix[states.index(name)]
+            for other, probability in seen.items():
+                if other != name:
+                    row[states.index(other)] = probability
+                    row[states.index(name)] -= probability
+        return np.clip(matrix, 0.0, 1.0)
+
+
+class Strategy(Enum):
+    """What an endpoint does about an intercurrent event (ICH E9(R1))."""
+
+    TREATMENT_POLICY = "treatment_policy"
+    """Nothing: what happens afterwards counts all the same."""
+    COMPOSITE = "composite"
+    """It is itself a failure: no response, or an event."""
+    HYPOTHETICAL = "hypothetical"
+    """As if it had not happened: times are censored there, other patients left out."""
+    WHILE_ON_TREATMENT = "while_on_treatment"
+    """What was seen before it counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntercurrentEvent:
+    """Something, such as rescue medication, that strikes at a hazard which depends on the state.
+
+    It does not change the course of the disease.
+
+    Parameters
+    ----------
+    name : str
+        What to call it.
+    hazard_per_year : mapping of str to float
+        In each state, 0 or above; 0 in states that are not named.
+    strategy : Strategy
+        What all endpoints do about it.
+    """
+
+    name: str
+    hazard_per_year: Mapping[str, float]
+    strategy: Strategy = Strategy.TREATMENT_POLICY
+
+    def __post_init__(self) -> None:
+        for state, hazard in self.hazard_per_year.items():
+            if not (math.isfinite(hazard) and hazard >= 0):
+                raise ValueError(f"hazard_per_year of {state!r}={hazard!r} must be 0 or above")
+
+    def rates(self, states: Sequence[str]) -> FloatArray:
+        """Return the hazard per year in each state, shape (n_states,)."""
+        return np.array([float(self.hazard_per_year.get(state, 0.0)) for state in states])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marker:
+    r"""A score, such as SLEDAI, whose mean and spread depend on the state at a visit.
+
+    .. math:: Y_{iv} = \mu_s + \sigma_s (\sqrt{\rho}\, a_i + \sqrt{1 - \rho}\, e_{iv})
+
+    with independent standard normal :math:`a_i` of the patient and :math:`e_{iv}` of the visit.
+
+    Parameters
+    ----------
+    name : str
+        What to call it.
+    mean, sd : mapping of str to float
+        In each state in which a patient can be seen; sd 0 or above.
+    correlation : float
+        :math:`\rho`, of two values of a patient in the same state; 0 to 1.
+    lowest : float
+        Lower values are set to it.
+    """
+
+    name: str
+    mean: Mapping[str, float]
+    sd: Mapping[str, float]
+    correlation: float
+    lowest: float = -math.inf
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.correlation <= 1:
+            raise ValueError(f"correlation={self.correlation!r} must lie from 0 to 1")
+        if self.mean.keys() != self.sd.keys():
+            raise ValueError("mean and sd must name the same states")
+        for state, sd in self.sd.items():
+            if not (math.isfinite(sd) and sd >= 0):
+                raise ValueError(f"sd of {state!r}={sd!r} must be 0 or above")
