@@ -28,22 +28,27 @@ def response_arm(name: str, rate: float) -> Arm:
 
 
 def adaptive_trial(
-    rule: BayesianResponse, *rates: float, n_looks: int = 18, n_patients: int = 300
+    rule: BayesianResponse | None,
+    *rates: float,
+    n_looks: int = 18,
+    n_patients: int = 300,
+    **changes: object,
 ) -> Trial:
     """Arms with these response rates (control 0.3), looks after equal numbers of patients."""
     arms = [response_arm("control", 0.3)]
     arms += [response_arm(f"dose {k}", rate) for k, rate in enumerate(rates, 1)]
     every = n_patients // n_looks
     looks = [AfterPatients(patients=every * k, follow_up=AT) for k in range(1, n_looks)]
-    return survival_trial(
-        arms=tuple(arms),
-        n_patients=n_patients,
-        enrollment=UniformEnrollment(duration=2.0),
-        primary=Responder(name="response", states=("well",), at=AT),
-        visits=(AT,),
-        follow_up=AT,
-        interims=tuple(looks),
-        cutoff=AfterPatients(patients=n_patients, follow_up=AT),
-        analysis=None,
-        adaptation=rule,
-    )
+    values = {
+        "arms": tuple(arms),
+        "n_patients": n_patients,
+        "enrollment": UniformEnrollment(duration=2.0),
+        "primary": Responder(name="response", states=("well",), at=AT),
+        "visits": (AT,),
+        "follow_up": AT,
+        "interims": tuple(looks),
+        "cutoff": AfterPatients(patients=n_patients, follow_up=AT),
+        "analysis": None,
+        "adaptation": rule,
+    }
+    return survival_trial(**{**values, **changes})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lupusim.arrays import FloatArray
 from lupusim.engines import PATIENTS_PER_BLOCK
 from lupusim.planning.adaptation import adapt, potential
+from lupusim.planning.adaptation_size import hold_resized
 from lupusim.planning.families import hold_family
 from lupusim.planning.generation import Block, Generated, generate
 from lupusim.planning.observing import analyze, conduct, cut, decision
@@ -37,6 +38,8 @@ def score(trial: Trial, generated: Generated) -> Tally:
 
 def measured(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
     """Return each quantity of every replicate, shape (n_replicates,) each."""
+    if trial.adaptation is not None:
+        return hold_resized(trial, generated)
     if trial.family is not None:
         return hold_family(trial, generated)
     return hold_looks(trial, generated) if trial.interims else _fixed(trial, generated)

@@ -112,6 +112,12 @@ def gather(trial: Trial, generated: Generated) -> tuple[Evidence, ...]:
     )
 
 
+def at_cutoff(trial: Trial, generated: Generated, cutoff: FloatArray) -> Evidence:
+    """Hold one look at a cutoff of its own in each replicate; of the first comparison."""
+    (shown, *_) = _look(trial, generated, comparisons(trial), cutoff)
+    return _evidence([cutoff], [shown])
+
+
 def _evidence(cutoffs: Sequence[FloatArray], looks: Sequence[_Look]) -> Evidence:
     return Evidence(
         cutoff=np.stack(cutoffs, axis=1),
@@ -165,7 +171,7 @@ class Held:
     def described(self, look: IntArray) -> dict[str, FloatArray]:
         """Return what each arm showed at one look (from 0) of each replicate."""
         cutoff = self.evidence[0].cutoff[np.arange(look.size), look]
-        return _described(self.trial, self.generated, cutoff)
+        return described_at(self.trial, self.generated, cutoff)
 
 
 class Remembered:
@@ -174,7 +180,7 @@ class Remembered:
     def __init__(self, trial: Trial, generated: Generated) -> None:
         self.evidence = gather(trial, generated)
         columns = self.evidence[0].cutoff.T
-        shown = [_described(trial, generated, cutoff) for cutoff in columns]
+        shown = [described_at(trial, generated, cutoff) for cutoff in columns]
         self._shown = {name: np.stack([look[name] for look in shown]) for name in shown[0]}
 
     def described(self, look: IntArray) -> dict[str, FloatArray]:
@@ -183,7 +189,8 @@ class Remembered:
         return {name: values[look, row] for name, values in self._shown.items()}
 
 
-def _described(trial: Trial, generated: Generated, cutoff: FloatArray) -> dict[str, FloatArray]:
+def described_at(trial: Trial, generated: Generated, cutoff: FloatArray) -> dict[str, FloatArray]:
+    """Return what each arm showed at a cutoff of its own in each replicate."""
     observation = observed(generated, cutoff)
     outcomes = [measurement.outcome(observation) for measurement in generated.measurements]
     return conduct(trial, observation, outcomes)

@@ -53,7 +53,7 @@ def hold_looks(
     found["n_enrolled"] = seen.n_enrolled[row, stop.look]
     found["flip_flop"] = _flip_flop(z[:, -1], efficacy[:, -1], stop, z.shape[1], sided)
     for number in range(z.shape[1]):
-        found |= _of_look(number, seen.cutoff[:, number], fraction[:, number], stop)
+        found |= of_look(number, seen.cutoff[:, number], fraction[:, number], stop)
     return found
 
 
@@ -78,9 +78,10 @@ def _flip_flop(
     return (stop.reject & (stop.look < n_looks - 1) & fails).astype(float)
 
 
-def _of_look(
+def of_look(
     number: int, cutoff: FloatArray, fraction: FloatArray, stop: Crossing
 ) -> dict[str, FloatArray]:
+    """Return what is recorded of one look, (n_replicates,) each."""
     here = stop.look == number
     held: Sequence[tuple[str, FloatArray]] = (
         ("time", np.where(np.isfinite(cutoff), cutoff, np.nan)),

@@ -12,7 +12,7 @@ from rich.text import Text
 from lupusim.analysis.decisions import TESTS
 from lupusim.planning.run import PointResult, RunResult
 from lupusim.report.numbers import grouped, in_hundred, rounded
-from lupusim.report.rule_rows import family_rows, look_rows, months
+from lupusim.report.rule_rows import adaptation_rows, family_rows, look_rows, months
 from lupusim.trial import Analysis, Arm, Trial
 from lupusim.trial.design import KnownEffect
 
@@ -54,6 +54,7 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
             spread = f", sd {tally.standard_deviation(name):.2g}" if trial.analysis is None else ""
             yield _described(name), rounded(tally.mean(name)) + spread
     yield "duration from the first site's opening, months", months(tally.mean("duration"))
+    yield from adaptation_rows(point)
     yield from look_rows(point)
     yield from _screening_rows(point)
     yield from _warnings(point)

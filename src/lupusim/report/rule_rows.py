@@ -8,6 +8,7 @@ from lupusim.planning.evidence import Comparison, comparisons
 from lupusim.planning.results import PointResult
 from lupusim.planning.tally import Mean
 from lupusim.report.numbers import rounded
+from lupusim.trial.rules_adaptive import Against, BayesianResponse
 
 _MONTHS = 12
 
@@ -58,3 +59,40 @@ def look_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     if "flip_flop" in tally.sums:
         words = "flip-flops (early success, failure at the end)"
         yield words, rounded(tally.mean("flip_flop"))
+
+
+def adaptation_rows(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield what a trial changed while it ran; nothing where it may change nothing."""
+    tally, trial = point.tally, point.trial
+    if trial.adaptation is None:
+        return
+    for name, words in (("size", "size chosen"), ("enlarged", "size enlarged")):
+        if name in tally.sums:
+            yield words, rounded(tally.mean(name))
+    if isinstance(trial.adaptation, BayesianResponse):
+        yield from _bayesian_rows(point, trial.adaptation)
+
+
+def _bayesian_rows(point: PointResult, rule: BayesianResponse) -> Iterator[tuple[str, str]]:
+    tally = point.tally
+    if point.power is not None and point.type_one_error is not None:
+        yield f"success of any arm ({_in_short(rule)})", rounded(point.power)
+        yield "the same where all arms are alike", rounded(point.type_one_error)
+    for arm in point.trial.arms:
+        for quantity, words in _OF_ARM.items():
+            if (name := f"{quantity}_{arm.name}") in tally.sums:
+                yield f"{words}, {arm.name}", rounded(tally.mean(name))
+    yield "responders among all", rounded(tally.mean("responders"))
+
+
+_OF_ARM = {
+    "patients": "patients randomized",
+    "reject": "succeeds",
+    "picked": "picked as best",
+    "dropped": "dropped",
+}
+
+
+def _in_short(rule: BayesianResponse) -> str:
+    against = "to beat the control" if rule.against is Against.CONTROL else "to be best"
+    return f"posterior probability {against} {rule.success:g}"

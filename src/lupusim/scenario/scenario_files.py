@@ -70,6 +70,14 @@ a unit (``52 weeks``); every mapping may say its ``source``.
                     {``wang_tsiatis``: delta}, the same at every look that has one;
                     ``futility`` {``spending``, ``beta`` 0.1, ``binding`` false} or
                     {``z``, ``binding`` false}
+``adaptation``      ``kind`` * bayesian_response (instead of an analysis; response at a visit)
+                    {``success`` 0.99, ``success_at_end``, ``drop`` 0: posterior probabilities,
+                    ``against`` control or all, ``prior`` [1, 1], ``shares`` of the arms after the
+                    first look {``power`` 0 of the probability to be best, ``grows`` false,
+                    ``least`` 0, ``most`` 1, ``control``: a fixed share}}, promising_zone
+                    {``planned`` *: size without a change, ``least`` 0.3, ``power`` 0.9: zone of
+                    conditional power} or blinded_size {``planned`` *, ``difference`` * of the
+                    rates, ``power`` 0.9}; the most is the sample size, or the last look's events
 ``sample_size`` *   patients in all
 ``vary``            {path of a single value: list of values to try}, a design point for each
                     combination; an item of a list is named or counted from 0:
@@ -78,14 +86,6 @@ a unit (``52 weeks``); every mapping may say its ``source``.
 ``estimand``        any keys, in words; printed, never computed with
 ==================  =========================================================================
 
-Tests, by the endpoint's kind; ``s``: may say ``stratify_by`` (cochran_mantel_haenszel takes the
-allocation's strata where it does not); ``m``: may say a ``margin``, for non-inferiority: how much
-worse the experimental arm may be (0), or for ratios the ratio to beat (1).
-
-==================  =========================================================================
-responders          pooled_z, unpooled_z m, miettinen_nurminen m, risk_ratio m, risk_ratio_score
-                    m, odds_ratio m, fisher_exact, boschloo, barnard, cochran_mantel_haenszel s,
-                    logistic_regression s
 ``intercurrent_events`` {name, such as rescue: {``hazard_per_year`` * {state: hazard},
 ``strategy`` * treatment_policy, composite (no response, or an event), hypothetical (censored there,
 or left out) or while_on_treatment (what was seen before it counts)}}; they don't change the
@@ -109,9 +109,22 @@ marker_responder    ``at`` *; ``fall`` *: by at least so much since randomizatio
 hierarchy           ``levels`` *: list of endpoints of the other kinds, the most important first
 ==================  =========================================================================
 
+Tests, by the endpoint's kind; ``s``: may say ``stratify_by`` (cochran_mantel_haenszel takes the
+allocation's strata where it does not); ``m``: may say a ``margin``, for non-inferiority: how much
+worse the experimental arm may be (0), or for ratios the ratio to beat (1).
+
+==================  =========================================================================
+responders          pooled_z, unpooled_z m, miettinen_nurminen m, risk_ratio m, risk_ratio_score
+                    m, odds_ratio m, fisher_exact, boschloo, barnard, cochran_mantel_haenszel s,
+                    logistic_regression s
 time to an event    logrank s, cox s m, fleming_harrington {``rho`` 0, ``gamma`` 1}, magirr_burman
                     {``until`` *}, max_combo, restricted_mean m {``until`` *},
                     survival_difference m {``at`` *}
+event_count         rate_ratio m
+time_in_states,     t_test, welch, ancova s (adjusts for a marker's baseline), wilcoxon
+ordinal_state,
+marker_change
+hierarchy           win_ratio, win_odds, net_benefit
 ==================  =========================================================================
 """
 
@@ -120,11 +133,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-event_count         rate_ratio m
-time_in_states,     t_test, welch, ancova s (adjusts for a marker's baseline), wilcoxon
-ordinal_state,
-marker_change
-hierarchy           win_ratio, win_odds, net_benefit
 from difflib import get_close_matches
 from pathlib import Path
 from types import SimpleNamespace
@@ -132,12 +140,14 @@ from typing import Any, cast
 
 from lupusim.errors import Problem, ScenarioError
 from lupusim.planning.scenario import DesignPoint, Scenario
+from lupusim.scenario.adapting import read_adaptation
 from lupusim.scenario.arms import Models, ReadArms, read_arms
 from lupusim.scenario.conduct import (
     read_allocation,
     read_dropout,
     read_enrollment,
 )
+from lupusim.scenario.endpoints import read_endpoints
 from lupusim.scenario.looks import Question, read_looks
 from lupusim.scenario.model_files import read_schema
 from lupusim.scenario.multiplicity import read_family
@@ -146,8 +156,12 @@ from lupusim.scenario.patients import read_population
 from lupusim.scenario.questions import read_analysis
 from lupusim.scenario.reading import Duration, Integer, ListOf, Place, Section, Text
 from lupusim.scenario.variation import read_variation, replaced
+from lupusim.scenario.watching import (
+    read_intercurrent_events,
+    read_marker,
+    read_visit_conduct,
+)
 from lupusim.scenario.yaml_file import Document, child_key, describe, read_document
-from lupusim.scenario.endpoints import read_endpoints
 from lupusim.trial import Trial
 from lupusim.trial.checks import trial_problems
 
@@ -156,11 +170,6 @@ COMMON_KEYS = ("source",)  # every section may say where its numbers come from
 NOT_BUILT_YET = ("supply",)
 _MOST_REPLICATES = 10_000_000
 _LARGEST_SEED = 2**63 - 1
-from lupusim.scenario.watching import (
-    read_intercurrent_events,
-    read_marker,
-    read_visit_conduct,
-)
 
 
 def load_scenario(name_or_path: str | Path) -> Scenario:
@@ -331,6 +340,7 @@ def _read_design(top: Section, models: Models) -> _Design:
         "secondary": secondary,
         "analysis": analysis,
         **(looks := read_looks(top, question)),
+        "adaptation": read_adaptation(top),
         "family": read_family(
             top,
             read.arms,

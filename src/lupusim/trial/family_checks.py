@@ -9,7 +9,7 @@ from lupusim.errors import Problem
 from lupusim.model.checks import nearest
 from lupusim.trial.endpoints import Responder
 from lupusim.trial.looks import AtEvents
-from lupusim.trial.rules_adaptive import BayesianResponse
+from lupusim.trial.rules_adaptive import BayesianResponse, BlindedSize, PromisingZone
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -60,6 +60,8 @@ def adaptation_problems(trial: Trial) -> Iterator[Problem]:
     """Yield what is wrong with what a trial changes while it runs."""
     if isinstance(trial.adaptation, BayesianResponse):
         yield from _bayesian_problems(trial)
+    elif trial.adaptation is not None:
+        yield from _size_problems(trial, trial.adaptation)
 
 
 def _bayesian_problems(trial: Trial) -> Iterator[Problem]:
@@ -77,9 +79,38 @@ def _bayesian_problems(trial: Trial) -> Iterator[Problem]:
         )
     if len(trial.arms) == 1:
         yield Problem(key="adaptation", fault="there is one arm only", fix="Add a control.")
-    if any(isinstance(look, AtEvents) for look in trial.looks):
+    if any(isinstance(look, AtEvents) for look in (*trial.interims, trial.cutoff)):
         yield Problem(
             key="looks",
             fault="a look waits for events, and the arms depend on the looks",
             fix="Time the looks by patients or by the calendar.",
+        )
+
+
+def _size_problems(trial: Trial, rule: PromisingZone | BlindedSize) -> Iterator[Problem]:
+    is_response = isinstance(trial.primary, Responder)
+    most = trial.cutoff.events if isinstance(trial.cutoff, AtEvents) else trial.n_patients
+    if not is_response and not isinstance(trial.cutoff, AtEvents):
+        yield Problem(
+            key="looks",
+            fault="the size that is chosen needs a last look that waits for events",
+            fix="Give the last look 'when: {events: ...}', the most that may be chosen.",
+        )
+    if isinstance(rule, BlindedSize) and not is_response:
+        yield Problem(
+            key="adaptation.kind",
+            fault="the rate of all arms together needs a response at a visit",
+            fix="Use promising_zone, or a responder endpoint.",
+        )
+    if not trial.interims or len(trial.arms) != 2 or trial.family is not None:
+        yield Problem(
+            key="adaptation",
+            fault="a size is chosen at an interim look of a trial with two arms and one test",
+            fix="Give an interim look with bounds; remove further arms and hypotheses.",
+        )
+    if rule.planned > most:
+        yield Problem(
+            key="adaptation.planned",
+            fault=f"{rule.planned} planned are more than the {most} that there may be",
+            fix="Plan fewer, or let the trial grow larger.",
         )

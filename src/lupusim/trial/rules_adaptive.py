@@ -111,4 +111,79 @@ class BayesianResponse:
         return self.success if self.success_at_end is None else self.success_at_end
 
 
-Adaptation = BayesianResponse
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromisingZone:
+    """Enlarge the trial at its last interim look where the result is promising.
+
+    Where the conditional power at the trend seen lies between `least` and `power`, the trial
+    gets as many patients (events, where it waits for events) as bring it to `power`, at most
+    those that the scenario has; otherwise as many as planned. The last look weighs the stages
+    as planned, which keeps the error whatever is chosen.
+
+    Parameters
+    ----------
+    planned : int
+        Patients, or events, of the trial without a change.
+    least, power : float
+        The zone of conditional power.
+
+    Raises
+    ------
+    ValueError
+        If a power is out of range.
+
+    References
+    ----------
+    Mehta and Pocock (2011), *Statistics in Medicine* 30:3267.
+    Cui, Hung and Wang (1999), *Biometrics* 55:853.
+    """
+
+    planned: int
+    least: float = 0.3
+    power: float = 0.9
+
+    def __post_init__(self) -> None:
+        if self.planned < 1:
+            raise ValueError(f"planned={self.planned!r} must be at least 1")
+        if not 0 <= self.least < self.power < 1:
+            raise ValueError(f"least={self.least!r} must lie below power={self.power!r}, in [0, 1)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlindedSize:
+    """Choose the size at the last interim look from the response rate of all arms together.
+
+    Parameters
+    ----------
+    planned : int
+        The fewest patients: those of the trial without a change.
+    difference : float
+        Difference of the response rates to be found.
+    power : float
+        With which it is to be found.
+
+    Raises
+    ------
+    ValueError
+        If the difference or the power is out of range.
+
+    References
+    ----------
+    Gould (1992), *Statistics in Medicine* 11:55; after Wittes and Brittain (1990), *Statistics
+    in Medicine* 9:65.
+    """
+
+    planned: int
+    difference: float
+    power: float = 0.9
+
+    def __post_init__(self) -> None:
+        if self.planned < 1:
+            raise ValueError(f"planned={self.planned!r} must be at least 1")
+        if not (0 < self.difference < 1 and 0 < self.power < 1):
+            raise ValueError(
+                f"difference={self.difference!r} and power={self.power!r} must lie between 0 and 1"
+            )
+
+
+Adaptation = BayesianResponse | PromisingZone | BlindedSize

@@ -1,0 +1,125 @@
+"""Trials that choose their size: the error is kept, and only where the stages are weighed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lupusim.analysis.adaptive_size import promising_information
+from lupusim.analysis.group_sequential import EfficacyAt, bounds, exit_probabilities
+from lupusim.analysis.stopping import GroupSequential
+from lupusim.planning import adaptation_size
+from lupusim.planning.run import PointResult, run
+from lupusim.trial import AfterPatients, AtEvents, Trial
+from lupusim.trial.rules_adaptive import BlindedSize, PromisingZone
+from tolerance import SEED, assert_within_mcse
+from trials import analysis, scenario, survival_trial
+from trials_adaptive import AT, adaptive_trial
+
+ALPHA = 0.05
+LATE = GroupSequential(alpha=ALPHA, efficacy=EfficacyAt(looks=(2,), rule="obrien_fleming"))
+
+
+def events_trial(rule: PromisingZone | None, hazard_ratio: float = 0.75) -> Trial:
+    return survival_trial(
+        hazard_ratio=hazard_ratio,
+        n_patients=400,
+        interims=(AtEvents(events=50),),
+        cutoff=AtEvents(events=250 if rule else 100),
+        follow_up=np.inf,
+        analysis=analysis(alpha=ALPHA),
+        stopping=LATE,
+        adaptation=rule,
+    )
+
+
+def response_trial(rule: BlindedSize | PromisingZone, rate: float) -> Trial:
+    return adaptive_trial(
+        rule,
+        rate,
+        n_looks=1,
+        n_patients=400,
+        interims=(AfterPatients(patients=100, follow_up=AT),),
+        analysis=analysis("pooled_z", alpha=ALPHA),
+        stopping=LATE,
+    )
+
+
+def simulated(trial: Trial, n: int = 4_000) -> PointResult:
+    return run(scenario(trial), n, seed=SEED).points[0]
+
+
+def error_of(share: float, n: int = 4_000) -> float:
+    return float(np.sqrt(share * (1 - share) / n))
+
+
+GREEDY = PromisingZone(planned=100, least=0.05, power=0.95)
+
+
+def test_weighed_stages_keep_the_error_whatever_is_chosen() -> None:
+    point = simulated(events_trial(GREEDY))
+    assert point.null_tally is not None
+    assert point.null_tally.mean("enlarged").value > 0.15
+    assert_within_mcse(point.type_one_error.value, ALPHA, mcse=error_of(ALPHA))
+
+
+def test_stages_that_are_not_weighed_are_caught(monkeypatch) -> None:
+    def spoiled(*parts):
+        final = parts[2]
+        return final.z[:, -1] + 0.4 * (final.information[:, -1] > 100)
+
+    monkeypatch.setattr(adaptation_size, "_last_z", spoiled)
+    point = simulated(events_trial(GREEDY))
+    with pytest.raises(AssertionError, match="standard errors apart"):
+        assert_within_mcse(point.type_one_error.value, ALPHA, mcse=error_of(ALPHA))
+
+
+def test_promising_trials_gain_power_for_events() -> None:
+    grown, plain = simulated(events_trial(GREEDY)), simulated(events_trial(None))
+    assert grown.power.value > plain.power.value + 0.05
+    assert 100 < grown.tally.mean("size").value < 250
+    drift = -np.log(0.75) * np.sqrt(100 / 4)
+    expected = exit_probabilities(bounds([50, 100], ALPHA, spending=LATE.efficacy), drift).power
+    assert_within_mcse(plain.power.value, expected, mcse=error_of(float(expected)) + 0.003)
+
+
+def test_nothing_changes_outside_the_zone() -> None:
+    never = simulated(events_trial(PromisingZone(planned=100, least=0.9, power=0.900001)), 1_000)
+    plain = simulated(events_trial(None), 1_000)
+    assert never.power.value == pytest.approx(plain.power.value, abs=0.002)
+
+
+def test_the_size_chosen_reaches_the_conditional_power() -> None:
+    from scipy.special import ndtr
+
+    z, t, bound = np.array([0.2, 1.5, 3.5]), np.full(3, 0.5), np.full(3, 1.96)
+    total = promising_information(z, t, bound, least=0.3, power=0.9)
+    assert total[0] == total[2] == 1.0
+    second = total[1] - 0.5
+    needed = (1.96 - np.sqrt(0.5) * 1.5) / np.sqrt(0.5)
+    assert ndtr(1.5 / np.sqrt(0.5) * np.sqrt(second) - needed) == pytest.approx(0.9)
+
+
+def test_a_blinded_size_follows_the_rate_and_keeps_the_error() -> None:
+    rule = BlindedSize(planned=120, difference=0.2, power=0.9)
+    point = simulated(response_trial(rule, 0.5))
+    # Gould's formula at a pooled rate of 0.4: 4 * 0.24 * (1.645 + 1.282)**2 / 0.04 = 205.5
+    size = point.tally.mean("size")
+    assert_within_mcse(size.value, 205.5, mcse=size.mcse + 1)
+    assert_within_mcse(point.type_one_error.value, ALPHA, mcse=error_of(ALPHA))
+    assert point.power.value == pytest.approx(0.9, abs=0.03)
+
+
+def test_sizes_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ValueError, match="500 planned are more than the 250"):
+        events_trial(PromisingZone(planned=500))
+    with pytest.raises(ValueError, match="needs a response at a visit"):
+        events_trial(BlindedSize(planned=10, difference=0.2))
+    with pytest.raises(ValueError, match="an interim look"):
+        replace(events_trial(GREEDY), interims=())
+    with pytest.raises(ValueError, match="below power"):
+        PromisingZone(planned=10, least=0.9, power=0.5)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        BlindedSize(planned=10, difference=2.0)
