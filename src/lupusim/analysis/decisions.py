@@ -24,6 +24,7 @@ from lupusim.analysis.outcomes import (
     Outcome,
     SurvivalOutcome,
 )
+from lupusim.analysis.proportional_odds import proportional_odds
 from lupusim.analysis.proportions_compared import (
     CochranMantelHaenszelTest,
     DifferenceTest,
@@ -41,11 +42,14 @@ from lupusim.analysis.risk_ratio import odds_ratio_of, risk_ratio_of, risk_ratio
 from lupusim.analysis.t_test import pooled_t_test, welch_test
 from lupusim.analysis.times_compared import (
     CoxTest,
+    FineGrayTest,
     FlemingHarringtonTest,
+    IncidenceDifferenceTest,
     LogrankTest,
     MagirrBurmanTest,
     MaxComboTest,
     RestrictedMeanTest,
+    SubdistributionLogrankTest,
     SurvivalDifferenceTest,
 )
 from lupusim.analysis.unconditional_exact import barnard_of, boschloo_of
@@ -141,6 +145,26 @@ def _of_times() -> dict[str, TestKind]:
         ),
         "magirr_burman": TestKind(test=MagirrBurmanTest(), required=("until",), **time),
         "max_combo": TestKind(test=MaxComboTest(), **time),
+        "fine_gray": TestKind(
+            test=FineGrayTest(),
+            effect="log subdistribution hazard ratio",
+            outcome=SurvivalOutcome,
+            strata="used",
+            optional=("margin",),
+        ),
+        "subdistribution_logrank": TestKind(
+            test=SubdistributionLogrankTest(),
+            effect="log subdistribution hazard ratio",
+            outcome=SurvivalOutcome,
+            strata="used",
+        ),
+        "incidence_difference": TestKind(
+            test=IncidenceDifferenceTest(),
+            effect="difference of cumulative incidences",
+            outcome=SurvivalOutcome,
+            required=("at",),
+            optional=("margin",),
+        ),
         "restricted_mean": TestKind(
             test=RestrictedMeanTest(),
             effect="difference of restricted means, years",
@@ -168,6 +192,11 @@ def _of_numbers() -> dict[str, TestKind]:
         "wilcoxon": TestKind(
             test=NumberTest(compare=wilcoxon),
             effect="chance of more (ties half) minus one half",
+            outcome=NumberOutcome,
+        ),
+        "proportional_odds": TestKind(
+            test=NumberTest(compare=proportional_odds),
+            effect="log common odds ratio of a higher rank",
             outcome=NumberOutcome,
         ),
         "rate_ratio": TestKind(

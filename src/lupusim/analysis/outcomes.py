@@ -69,11 +69,18 @@ class SurvivalOutcome:
         Whether the time ends with the event.
     arm : (n_replicates, n_patients) int8 array
         0 for the control, 1 for the experimental arm.
+    competing : (n_replicates, n_patients) boolean array or None
+        Whether the time ends with an event that makes the other impossible; None for never.
+    possible : (n_replicates, n_patients) array or None
+        Time for which each patient would have been seen without any event (data cutoff, end
+        of follow-up and dropout alone); given where `competing` is.
     """
 
     time: FloatArray
     event: BoolArray
     arm: StateArray
+    competing: BoolArray | None = None
+    possible: FloatArray | None = None
 
     @property
     def information(self) -> FloatArray:
@@ -88,7 +95,8 @@ class SurvivalOutcome:
 
     def table(self) -> dict[str, NDArray[np.generic]]:
         """Return what is known of each patient, by the names of a table's columns."""
-        return {"time": self.time, "event": self.event}
+        rival = {} if self.competing is None else {"competing": self.competing}
+        return {"time": self.time, "event": self.event, **rival}
 
     def shown(self, arm: int) -> dict[str, FloatArray]:
         """Return events, and events per year at risk, of an arm."""

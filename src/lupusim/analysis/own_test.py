@@ -87,6 +87,9 @@ class FromP:
         return _verdict(np.where(undefined, 1.0, p), undefined)
 
 
+_NOT_TOLD = ("included", "baseline", "competing", "possible")
+
+
 def _each(function: Callable[..., float], outcome: Outcome) -> FloatArray:
     """Return what the function says of every replicate."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -96,7 +99,7 @@ def _each(function: Callable[..., float], outcome: Outcome) -> FloatArray:
 
 def _trials(outcome: Outcome) -> Iterator[list[NDArray[np.generic]]]:
     """Yield the arrays of each trial's analyzed patients."""
-    names = [f.name for f in fields(outcome) if f.name not in ("included", "baseline")]
+    names = [f.name for f in fields(outcome) if f.name not in _NOT_TOLD]
     if "levels" in names:
         raise ValueError("a hierarchy of outcomes cannot be given to a plain function")
     included = getattr(outcome, "included", None)

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.analysis.cox import cox
+from lupusim.analysis.cumulative_incidence import (
+    cumulative_incidence_by_arm,
+    subdistribution_times,
+)
 from lupusim.analysis.kaplan_meier import survival_difference
 from lupusim.analysis.logrank import LogrankResult, logrank
 from lupusim.analysis.outcomes import SurvivalOutcome
@@ -24,7 +28,7 @@ from lupusim.analysis.verdicts import (
     worst_difference,
 )
 from lupusim.analysis.weighted_logrank import max_combo, weighted_logrank
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.trial import Better, Verdict
 
 
@@ -207,3 +211,83 @@ class SurvivalDifferenceTest:
         result = survival_difference(outcome.time, outcome.event, outcome.arm, self.at)
         good = OPPOSITE[better]
         return verdict(against(result, worst_difference(self.margin, good)), good, sided)
+
+
+def _subdistribution(outcome: SurvivalOutcome) -> tuple[FloatArray, BoolArray]:
+    """Return times in which a competing event leaves the patient at risk to the end."""
+    if outcome.competing is None or outcome.possible is None:
+        return outcome.time, outcome.event
+    longer = np.maximum(outcome.possible, outcome.time)
+    ended = outcome.event | outcome.competing
+    return subdistribution_times(outcome.time, ended, outcome.event, longer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FineGrayTest:
+    """Wald's test of the subdistribution's log hazard ratio, stratified where there are strata.
+
+    After a competing event a patient stays at risk until data cutoff, end of follow-up or
+    the dropout that would have come: an analysis of real data, which does not know the
+    last, weights instead and expects the same.
+
+    Parameters
+    ----------
+    margin : float
+        The ratio to beat, above 0: 1 asks for superiority.
+    """
+
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        checked_ratio(self.margin)
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        time, event = _subdistribution(outcome)
+        result = cox(time, event, outcome.arm, stratum=_strata(stratum))
+        return verdict(against(result, math.log(self.margin)), better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubdistributionLogrankTest:
+    """Log-rank test of the subdistribution (Gray's, up to its weights), as `FineGrayTest`."""
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        time, event = _subdistribution(outcome)
+        result = logrank(time, event, outcome.arm, stratum=_strata(stratum))
+        return verdict(result, better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidenceDifferenceTest:
+    """Difference of cumulative incidences at a time (Aalen-Johansen).
+
+    Parameters
+    ----------
+    at : float
+        Years since the endpoint's origin, above 0.
+    margin : float
+        How much worse the experimental arm may be, 0 or above.
+    """
+
+    at: float = 1.0
+    margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        checked_margin(self.margin)
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        rival = np.zeros_like(outcome.event) if outcome.competing is None else outcome.competing
+        result = cumulative_incidence_by_arm(
+            outcome.time, outcome.event | rival, outcome.event, outcome.arm, self.at
+        )
+        return verdict(against(result, worst_difference(self.margin, better)), better, sided)

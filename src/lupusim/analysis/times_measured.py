@@ -66,15 +66,28 @@ class TimeToEventMeasurement:
         seen_until = _until_strike(self.setting, observation.seen_until)
         end = self._event()
         event = end <= seen_until
+        competed, possible = None, None
         if self.competing is not None:
             competing = self.competing.time.reshape(self.shape)
             event &= end < competing
+            competed = (competing <= seen_until) & ~event
             end = np.minimum(end, competing)
         time = np.minimum(end, seen_until)
-        if self.origin is not None:
-            time -= self.origin.time.reshape(self.shape)
+        origin = None if self.origin is None else self.origin.time.reshape(self.shape)
+        if competed is not None:
+            possible = seen_until - (0.0 if origin is None else origin)
+            competed &= possible >= 0
+            possible = np.maximum(possible, 0.0)
+        if origin is not None:
+            time -= origin
         np.maximum(time, 0.0, out=time)
-        return SurvivalOutcome(time=time, event=event, arm=observation.arm)
+        return SurvivalOutcome(
+            time=time,
+            event=event,
+            arm=observation.arm,
+            competing=competed,
+            possible=possible,
+        )
 
 
 class VisitedTimeToEventMeasurement:
@@ -144,12 +157,17 @@ class VisitedTimeToEventMeasurement:
         """Return times and events; those not enrolled or without origin have time 0."""
         origin, event, end = self._seen(observation.seen_until)
         has_event = np.isfinite(event)
+        started = np.isfinite(origin)
+        rival = self.rival_death.time <= _until_strike(self.setting, observation.seen_until).ravel()
+        possible = np.maximum(observation.seen_until.ravel() - np.where(started, origin, 0.0), 0.0)
         time = np.where(has_event, event, end)
         time = np.where(np.isfinite(origin), np.maximum(time - origin, 0.0), 0.0)
         return SurvivalOutcome(
             time=time.reshape(self.shape),
             event=has_event.reshape(self.shape),
             arm=observation.arm,
+            competing=(rival & ~has_event & started).reshape(self.shape),
+            possible=possible.reshape(self.shape),
         )
 
 

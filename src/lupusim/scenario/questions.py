@@ -24,8 +24,9 @@ from lupusim.scenario.reading import (
     Section,
     Text,
 )
-from lupusim.trial import Analysis, Endpoint
+from lupusim.trial import Analysis, Endpoint, TimeToEvent
 from lupusim.trial.design import KnownEffect, SimulatedEffect
+from lupusim.trial.endpoints import OrdinalState
 
 _PARAMETERS: dict[str, Number | Duration] = {
     "margin": Number(at_least=0),
@@ -34,6 +35,7 @@ _PARAMETERS: dict[str, Number | Duration] = {
     "until": Duration(above=0),
     "at": Duration(above=0),
 }
+_BLIND_TO_COMPETING = ("restricted_mean", "survival_difference")
 _WORDS: dict[type[Outcome], str] = {
     BinaryOutcome: "a response at a visit",
     SurvivalOutcome: "a time to an event",
@@ -143,4 +145,19 @@ def _check_fit(section: Section, primary: Endpoint) -> None:
         section.place.child("test").report(
             f"{name!r} does not test {_WORDS[outcome]}, which the primary endpoint is",
             f"Valid: {', '.join(fits)}.",
+        )
+    elif endpoint_is_sound:
+        _check_details(section, name, primary)
+
+
+def _check_details(section: Section, name: str, primary: Endpoint) -> None:
+    """Report a test that takes the kind of outcome, but not this one."""
+    place = section.place.child("test")
+    if name == "proportional_odds" and not isinstance(primary, OrdinalState):
+        place.report("'proportional_odds' compares ranks of states", "Use wilcoxon or t_test.")
+    has_rivals = isinstance(primary, TimeToEvent) and primary.competing
+    if name in _BLIND_TO_COMPETING and has_rivals:
+        place.report(
+            f"{name!r} would take patients with a competing event for censored",
+            "Use incidence_difference, fine_gray or cox.",
         )

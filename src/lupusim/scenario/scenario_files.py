@@ -119,9 +119,10 @@ responders          pooled_z, unpooled_z m, miettinen_nurminen m, risk_ratio m, 
                     logistic_regression s
 time to an event    logrank s, cox s m, fleming_harrington {``rho`` 0, ``gamma`` 1}, magirr_burman
                     {``until`` *}, max_combo, restricted_mean m {``until`` *},
-                    survival_difference m {``at`` *}
+                    survival_difference m {``at`` *}; with competing events also fine_gray s m,
+                    subdistribution_logrank s, incidence_difference m {``at`` *}
 event_count         rate_ratio m
-time_in_states,     t_test, welch, ancova s (adjusts for a marker's baseline), wilcoxon
+time_in_states,     proportional_odds (ranks), t_test, welch, ancova s (adjusts for a marker's baseline), wilcoxon
 ordinal_state,
 marker_change
 hierarchy           win_ratio, win_odds, net_benefit

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,16 @@ def survival():
         time=rng.exponential(size=SHAPE),
         event=rng.random(SHAPE) < 0.6,
         arm=rng.integers(0, 2, size=SHAPE).astype(np.int8),
+    )
+
+
+@pytest.fixture
+def rivals(survival):
+    rng = stream(SEED, "rivals")
+    return replace(
+        survival,
+        competing=~survival.event & (rng.random(SHAPE) < 0.5),
+        possible=survival.time + rng.exponential(size=SHAPE),
     )
 
 
@@ -92,7 +104,10 @@ def swapped(outcome):
 @pytest.fixture(params=sorted(TESTS))
 def named(request, outcomes):
     kind = TESTS[request.param]
-    return kind, outcomes[kind.outcome]
+    outcome = outcomes[kind.outcome]
+    if request.param == "proportional_odds":
+        outcome = replace(outcome, values=np.round(np.abs(outcome.values)))
+    return kind, outcome
 
 
 def test_every_test_answers_for_every_replicate(named):
@@ -164,7 +179,8 @@ def test_few_replicates_say_the_same_alone_and_together(name, outcomes):
     kind = TESTS[name]
     outcome = outcomes[kind.outcome]
     whole = kind.test(outcome, better=Better.MORE, sided=1, stratum=NO_STRATA)
-    parts = {name: getattr(outcome, name)[2:3] for name in type(outcome).__slots__}
+    everything = {name: getattr(outcome, name) for name in type(outcome).__slots__}
+    parts = {name: part[2:3] for name, part in everything.items() if part is not None}
     alone = kind.test(type(outcome)(**parts), better=Better.MORE, sided=1, stratum=NO_STRATA[2:3])
     np.testing.assert_allclose(alone.p_value, whole.p_value[2:3], atol=1e-9)
 
@@ -207,6 +223,29 @@ def test_unweighted_fleming_harrington_is_the_logrank_test(survival):
     ask = {"better": Better.FEWER, "sided": 1, "stratum": NO_STRATA}
     expected = TESTS["logrank"].test(survival, **ask)
     np.testing.assert_allclose(plain(survival, **ask).p_value, expected.p_value, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [("fine_gray", "cox"), ("subdistribution_logrank", "logrank")],
+)
+def test_without_competing_events_a_subdistribution_is_the_distribution(
+    name, plain, survival, rivals
+):
+    ask = {"better": Better.FEWER, "sided": 1, "stratum": NO_STRATA}
+    expected = TESTS[plain].test(survival, **ask)
+    np.testing.assert_allclose(TESTS[name].test(survival, **ask).p_value, expected.p_value)
+    assert np.all(TESTS[name].test(rivals, **ask).p_value != expected.p_value)
+    np.testing.assert_array_equal(TESTS[plain].test(rivals, **ask).p_value, expected.p_value)
+
+
+def test_competing_events_lower_the_incidence_that_is_compared(survival, rivals):
+    ask = {"better": Better.FEWER, "sided": 1, "stratum": NO_STRATA}
+    found = TESTS["incidence_difference"].test(rivals, **ask)
+    unaware = TESTS["incidence_difference"].test(survival, **ask)
+    free = TESTS["survival_difference"].test(survival, **ask)
+    np.testing.assert_allclose(unaware.estimate, -free.estimate, atol=1e-12)
+    assert np.any(np.abs(found.estimate - unaware.estimate) > 0.01)
 
 
 def test_ancova_without_baseline_or_strata_is_the_t_test_and_strata_adjust(number):

@@ -69,6 +69,29 @@ def test_time_to_event_is_that_of_every_patient(paths, observation, endpoint):
     assert outcome.event.ravel().tolist() == [e for _, e in expected]
     assert outcome.event.any()
     assert outcome.arm is observation.arm
+    assert (outcome.competing is None) == (not endpoint.competing)
+
+
+def expected_rival(path, enrolled, watched, cutoff, endpoint):
+    """Return whether a competing event ends the time, and the time possible without any."""
+    seen = min(watched, cutoff - enrolled)
+    origin = first(path, endpoint.origin) if endpoint.origin else 0.0
+    if origin > seen or seen < 0:
+        return False, 0.0
+    event = first(path, endpoint.events, after=endpoint.origin or None)
+    competing = first(path, endpoint.competing)
+    return competing <= seen and not event < competing, seen - origin
+
+
+@pytest.mark.parametrize("endpoint", [e for e in SURVIVAL if e.competing], ids=lambda e: e.name)
+def test_competing_events_are_those_of_every_patient(paths, observation, endpoint):
+    measurement = measure(endpoint, STATES, SHAPE)
+    tell(paths, measurement.recorders)
+    outcome = measurement.outcome(observation)
+    expected = [expected_rival(*p, endpoint) for p in patients(paths, observation)]
+    assert outcome.competing.ravel().tolist() == [c for c, _ in expected]
+    np.testing.assert_allclose(outcome.possible.ravel(), [p for _, p in expected], atol=2e-9)
+    assert not np.any(outcome.competing & outcome.event)
 
 
 @pytest.mark.parametrize("endpoint", SURVIVAL, ids=lambda e: e.name)

@@ -121,6 +121,7 @@ def test_parameters_reach_the_test_in_years(trial: Any) -> None:
         ({"test": "cox", "margin": 1.3, "sided": 2}, "analysis.margin", "one side"),
         ({"test": "fleming_harrington", "gamma": -1}, "analysis.gamma", "out of range"),
         ({"test": "pooled_z"}, "analysis.test", "a time to an event"),
+        ({"test": "t_test"}, "analysis.test", "fine_gray"),
         ({"test": "cox", "true_effect": "known"}, "analysis.true_effect", "not a number"),
     ],
 )
@@ -128,6 +129,20 @@ def test_what_a_test_cannot_use_is_told(
     problems: Any, analysis: dict[str, Any], key: str, words: str
 ) -> None:
     assert words in problems(endpoints=SURVIVAL, analysis=analysis)[key]
+
+
+def test_a_test_blind_to_competing_events_is_refused_where_there_are_some(problems: Any) -> None:
+    relapse = {"kind": "time_to_event", "events": "relapse", "competing": "death"}
+    found = problems(
+        endpoints={"primary": relapse}, analysis={"test": "restricted_mean", "until": "1 year"}
+    )
+    assert "incidence_difference" in found["analysis.test"]
+
+
+def test_proportional_odds_are_of_ranks(problems: Any) -> None:
+    years = {"kind": "time_in_states", "states": "remission", "until": "26 weeks"}
+    found = problems(endpoints={"primary": years}, analysis={"test": "proportional_odds"})
+    assert "ranks of states" in found["analysis.test"]
 
 
 def test_the_true_effect_is_given_or_simulated(trial: Any) -> None:
