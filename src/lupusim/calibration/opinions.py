@@ -14,12 +14,13 @@ from lupusim.calibration.proposals import RowDensity
 from lupusim.calibration.second_opinion import ensemble_sample
 from lupusim.rng import stream
 
-N_STEPS = 3000
+N_STEPS = 1500
 """Of each walker; half of them are thrown away."""
 
 _N_WALKERS = 64  # half of them move at once: stacks of 32 cost no more than one vector
 
 PROBABILITIES = (0.025, 0.25, 0.5, 0.75, 0.975)
+_CLOSE = 0.01
 _AGREE = 4.0  # standard errors: one false alarm in 16 000 for each quantile
 
 
@@ -41,6 +42,8 @@ class SecondOpinion:
     z : float
         Largest difference of the share of the fit's draws below a quantile of the chains from
         that quantile's probability, in Monte Carlo standard errors.
+    n_walkers : int
+        Chains.
     """
 
     draws: Draws
@@ -49,12 +52,28 @@ class SecondOpinion:
     second: tuple[tuple[float, ...], ...]
     gap: float
     z: float
+    n_walkers: int
+
+    @property
+    def chance_r_hat(self) -> float:
+        """R-hat that chains which have converged would show, being many and short.
+
+        The means of M split chains vary by their own Monte Carlo error, so that the square of
+        R-hat is about 1 + M / n, n being the effective sample size of all (equations 1 to 4 of
+        Vehtari et al. 2021, Bayesian Analysis 16:667-718).
+        """
+        return float(np.sqrt(1 + 2 * self.n_walkers / self.draws.effective_sample_size))
 
     @property
     def words(self) -> str:
         """Whether the two agree."""
-        quality = f"R-hat {self.draws.r_hat:.3f}, {self.draws.effective_sample_size:.0f} effective"
-        trouble = f" NOT CONVERGED: {self.draws.problem}." if self.draws.problem else ""
+        size = self.draws.effective_sample_size
+        quality = (
+            f"R-hat {self.draws.r_hat:.3f}, chance alone gives {self.chance_r_hat:.3f} for so many "
+            f"walkers; {size:.0f} effective draws"
+        )
+        has_trouble = self.draws.problem and self.draws.r_hat > self.chance_r_hat + _CLOSE
+        trouble = f" NOT CONVERGED: {self.draws.problem}." if has_trouble else ""
         verdict = "agree" if self.z <= _AGREE else "DISAGREE"
         return (
             f"Second opinion by {self.draws.method} ({quality}): the two samplers {verdict}, "
@@ -83,11 +102,12 @@ def ask_second_opinion(fit: Fit, *, n_steps: int = N_STEPS) -> SecondOpinion:
     if fit.draws is None:
         raise ValueError("there are no draws to compare with. Calibrate with n_draws above 0")
     likelihood = fit.likelihood
+    n_walkers = max(_N_WALKERS, 4 * len(likelihood.free_model.names))
     chains = ensemble_sample(
         RowDensity(likelihood.log_posterior),
         modes(likelihood, fit.optima),
         n_steps=n_steps,
-        n_walkers=max(_N_WALKERS, 4 * len(likelihood.free_model.names)),
+        n_walkers=n_walkers,
         rng=stream(fit.seed, "calibration", "second opinion"),
     )
     at = np.array(PROBABILITIES)
@@ -100,6 +120,7 @@ def ask_second_opinion(fit: Fit, *, n_steps: int = N_STEPS) -> SecondOpinion:
         second=tuple(map(tuple, natural(theirs).tolist())),
         gap=float((np.abs(ours - theirs) / fit.draws.standard_deviation()).max()),
         z=_largest_z(fit.draws, chains, theirs),
+        n_walkers=n_walkers,
     )
 
 

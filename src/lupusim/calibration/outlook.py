@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.calibration.family import Family
 from lupusim.calibration.fit import Fit
+from lupusim.calibration.predictions import answer
 from lupusim.calibration.questions import InStates, Question
 from lupusim.calibration.sensitivity import Elasticity, elasticities
 from lupusim.calibration.study_effects import StudyEffects, fit_study_effects
@@ -48,6 +49,12 @@ def predictions(model: MultiStateModel) -> dict[str, Question]:
         for state in model.states
     }
     return {**first, **later}
+
+
+def first_share(model: MultiStateModel) -> float:
+    """Return what a model answers to the first of its :func:`predictions`: remission at week 52."""
+    question = next(iter(predictions(model).values()))
+    return float(answer([model], [question])[0, 0])
 
 
 def find_elasticities(fit: Fit) -> tuple[Elasticity, ...]:
@@ -127,6 +134,9 @@ class NextStudy:
         What is predicted.
     average, following : (float, float, float)
         2.5 %, 50 % and 97.5 % quantiles for the average study and for the next one.
+    widest : (float, float, float) or None
+        For the next one with the largest standard deviation that the studies do not object to;
+        None where there is no such limit.
     """
 
     effects: StudyEffects
@@ -134,6 +144,7 @@ class NextStudy:
     prediction: str
     average: tuple[float, float, float]
     following: tuple[float, float, float]
+    widest: tuple[float, float, float] | None
 
     @property
     def words(self) -> str:
@@ -141,11 +152,16 @@ class NextStudy:
         e = self.effects
         low = "no lower limit" if np.isnan(e.lower) else f"at least {e.lower:g}"
         high = "no upper limit" if np.isnan(e.upper) else f"at most {e.upper:g}"
+        most = (
+            ""
+            if self.widest is None
+            else f"; {_interval(self.widest)} if they differ by as much as these studies allow"
+        )
         return (
             f"Between {e.n_studies} studies {', '.join(self.varies)} differ with a standard "
             f"deviation of {e.sd:g} on the log or logit scale ({low}, {high}). "
             f"{self.prediction}: {_interval(self.average)} in the average study, "
-            f"{_interval(self.following)} in the next one."
+            f"{_interval(self.following)} in the next one{most}."
         )
 
 
@@ -183,12 +199,18 @@ def predict_next_study(fit: Fit, varies: tuple[str, ...]) -> NextStudy:
     draws = fit.draws.resample(_N_DRAWS, rng=rng) + (effects.free - fit.best.free)
     name, question = next(iter(predictions(fit.model).items()))
     family = Family(model, [question])
+    most = replace(effects, sd=effects.upper)
     return NextStudy(
         effects=effects,
         varies=varies,
         prediction=name,
         average=_quantiles(family.answers(draws)),
         following=_quantiles(family.answers(effects.next_study(draws, rng=rng))),
+        widest=(
+            None
+            if np.isnan(effects.upper)
+            else _quantiles(family.answers(most.next_study(draws, rng=rng)))
+        ),
     )
 
 

@@ -1,11 +1,8 @@
-"""What a calibration found, for people: tables on the terminal, and a page with plots."""
+"""What a calibration found, for people: tables on the terminal."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
@@ -13,15 +10,18 @@ from rich.table import Table
 from rich.text import Text
 
 from lupusim.calibration.fit import Fit
+from lupusim.report import calibration_answers as answering
+from lupusim.report.calibration_answers import Answers
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
+NOTHING_ASKED = Answers()
+_N_COUNTS = 2  # for each prediction, on a terminal
 _TOOK_NO_PART = 0.0  # weight of a target that was held out
 
 
-def calibration_report(fit: Fit) -> Group:
+def calibration_report(fit: Fit, answers: Answers = NOTHING_ASKED) -> Group:
     """Return what ``lupusim calibrate`` prints."""
     gap = fit.negative_log_likelihood - fit.likelihood.saturated
     found = (
@@ -33,10 +33,39 @@ def calibration_report(fit: Fit) -> Group:
     if len(fit.optima) > 1:
         parts.append(_optima(fit))
     if fit.draws is not None:
-        parts.append(Text(_draws_in_words(fit)))
+        parts.append(Text(draws_in_words(fit)))
     names = tuple(f"{name}: " for name in fit.identifiability.names)
     told = (sentence for sentence in fit.statements if not sentence.startswith(names))
-    return Group(*parts, *(Text(f"- {sentence}") for sentence in told))
+    sentences = (*told, *answers.words)
+    return Group(*parts, *_answer_tables(answers), *(Text(f"- {one}") for one in sentences))
+
+
+def _answer_tables(answers: Answers) -> list[Table]:
+    """Return the answers that are short enough for a terminal."""
+    shown: list[tuple[str, pd.DataFrame]] = []
+    if answers.priors:
+        shown.append(("Prior beside posterior", answering.prior_table(answers.priors)))
+    if answers.scores:
+        shown.append(("Shapes of the way into remission", answering.shape_table(answers.scores)))
+    if answers.elasticities:
+        largest = answering.largest(answers.elasticities, _N_COUNTS)
+        title = "What moves a prediction most: per cent for one per cent of a count"
+        shown.append((title, answering.elasticity_table(largest)))
+    if answers.opinion is not None:
+        shown.append(("Two samplers", answering.opinion_table(answers.opinion)))
+    if answers.ranks is not None:
+        ranks = answering.rank_table(answers.ranks, answers.names)
+        shown.append(("Ranks of known parameters", ranks))
+    return [_plain_table(title, frame) for title, frame in shown]
+
+
+def _plain_table(title: str, frame: pd.DataFrame) -> Table:
+    table = Table(title=title)
+    for name, kind in frame.dtypes.items():
+        table.add_column(str(name), justify="right" if kind.kind in "fi" else "left")
+    for row in _rows(frame):
+        table.add_row(*(_number(v) if isinstance(v, float) else str(v) for v in row.values()))
+    return table
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -93,7 +122,8 @@ def _optima(fit: Fit) -> Table:
     return table
 
 
-def _draws_in_words(fit: Fit) -> str:
+def draws_in_words(fit: Fit) -> str:
+    """Return how good the draws are; the fit must have some."""
     draws = fit.draws
     assert draws is not None  # its callers ask first
     quality = f"Pareto k {draws.pareto_k:.2f}" if draws.pareto_k is not None else draws.method
@@ -102,138 +132,3 @@ def _draws_in_words(fit: Fit) -> str:
         f"posterior by {draws.method}: {draws.effective_sample_size:.0f} effective draws from "
         f"{draws.n_density_calls} densities, {quality}{verdict}"
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """One of the seven questions that Vanni et al. (2011) put to a calibration.
-
-    Parameters
-    ----------
-    title : str
-        The heading.
-    words : tuple of str
-        Paragraphs.
-    table : DataFrame or None
-        Shown below the words.
-    figures : tuple of Figure
-        Shown below the table.
-    """
-
-    title: str
-    words: tuple[str, ...]
-    table: pd.DataFrame | None = None
-    figures: tuple[Figure, ...] = ()
-
-
-def sections(fit: Fit) -> Sequence[Section]:
-    """Return the seven sections of the page.
-
-    References
-    ----------
-    Vanni, Karnon, Madan, White, Edmunds, Foss and Legood (2011), *PharmacoEconomics* 29, 35-49.
-    """
-    from lupusim.report import calibration_figures as figures
-
-    weakest = fit.identifiability.weakest
-    return (
-        Section(
-            title="1. Which parameters were varied",
-            words=(
-                "Limits are 95 % profile likelihood limits. A parameter that the targets do not "
-                "determine has none, and the verdict says so.",
-                f"Least determined (on the log scale): {weakest}.",
-            ),
-            table=fit.estimates,
-            figures=(figures.profiles(fit),),
-        ),
-        Section(
-            title="2. Which targets they were fitted to",
-            words=(
-                "Counts with their own denominators; soft targets count with a weight below 1, "
-                "a weight of 0 was held out.",
-            ),
-            table=fit.targets,
-            figures=(figures.targets(fit),),
-        ),
-        Section(
-            title="3. How agreement was measured",
-            words=(
-                "Multinomial likelihood for counts of the same patients, binomial and Poisson "
-                "otherwise; probabilities from the exact engine. Negative log likelihood "
-                f"{fit.negative_log_likelihood:.5f}; no model could be below "
-                f"{fit.likelihood.saturated:.5f}.",
-            ),
-        ),
-        Section(
-            title="4. How the best values were searched",
-            words=(
-                f"{fit.n_starts} Sobol starting points (seed {fit.seed}), each climbed to an "
-                "optimum; these are distinct:",
-            ),
-            table=fit.optima_table,
-        ),
-        Section(
-            title="5. What was accepted",
-            words=(
-                "The optimum, and with draws every parameter vector in proportion to its "
-                "posterior density.",
-                *fit.statements,
-            ),
-        ),
-        Section(
-            title="6. When the search stopped",
-            words=(
-                "When no step improved the likelihood from any starting point: "
-                f"{'reached' if fit.converged else 'NOT reached, the last numbers are kept'}.",
-                *((_draws_in_words(fit),) if fit.draws is not None else ()),
-            ),
-        ),
-        Section(
-            title="7. How the results are used",
-            words=(
-                "The model file carries the optimum; the draws beside it carry the uncertainty "
-                "into assurance. What the model predicts over five years:",
-            ),
-            figures=(figures.occupancy(fit), *figures.posterior(fit)),
-        ),
-    )
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
-       color: #1b1b1b; background: #fff; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
-table { border-collapse: collapse; font-size: .85rem; display: block; overflow-x: auto; }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: right; }
-th:first-child, td:first-child, td:nth-child(2) { text-align: left; }
-svg { max-width: 100%; height: auto; }
-</style></head><body>
-<h1>{{ title }}</h1>
-{% for section in sections %}<h2>{{ section.title }}</h2>
-{% for paragraph in section.words %}<p>{{ paragraph }}</p>
-{% endfor %}{% if section.table is not none %}{{ section.table | table }}{% endif %}
-{% for figure in section.figures %}{{ figure | svg }}
-{% endfor %}{% endfor %}</body></html>
-"""
-
-
-def write_page(fit: Fit, path: Path) -> None:
-    """Write the page: one file, plots inside, nothing loaded from elsewhere."""
-    from jinja2 import Environment
-    from markupsafe import Markup
-
-    from lupusim.report.calibration_figures import as_svg
-
-    def table(frame: pd.DataFrame) -> Markup:
-        text = frame.to_html(index=False, border=0, na_rep="", float_format="{:.4g}".format)
-        return Markup(text)
-
-    environment = Environment(autoescape=True)
-    environment.filters |= {"table": table, "svg": lambda figure: Markup(as_svg(figure))}
-    names = ", ".join(study.name for study in fit.likelihood.studies)
-    title = f"{fit.model.name}, calibrated to {names}"
-    page = environment.from_string(_PAGE).render(title=title, sections=sections(fit))
-    path.write_text(page, encoding="utf-8")

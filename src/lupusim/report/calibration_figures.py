@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lupusim.calibration.fit import Fit
 from lupusim.calibration.parameters import FreeParameter, NormalPrior
-from lupusim.calibration.profiles import CRITICAL
+from lupusim.calibration.profiles import CRITICAL, Profile
+from lupusim.calibration.sensitivity import Elasticity
+from lupusim.calibration.simulation_based import RankTest
 from lupusim.engines import exact
 from lupusim.rng import stream
 
@@ -33,11 +36,13 @@ def as_svg(figure: Figure) -> str:
     return text[text.index("<svg") :]
 
 
-def _grid(n: int, *, width: float = 3.2, height: float = 2.4) -> tuple[Figure, list[Axes]]:
-    """Return a figure of `n` small panels, at most three in a row."""
+def _grid(
+    n: int, *, width: float = 3.2, height: float = 2.4, n_columns: int = 3
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure of `n` small panels, at most `n_columns` in a row."""
     from matplotlib.figure import Figure
 
-    columns = min(n, 3)
+    columns = min(n, n_columns)
     rows = -(-n // columns)
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
@@ -72,7 +77,8 @@ def profiles(fit: Fit) -> Figure:
     for panel, profile, identified in zip(
         panels, fit.profiles, fit.estimates["identified"], strict=True
     ):
-        panel.plot(profile.values, profile.deviances, color="#1b6ca8")
+        panel.plot(*_smooth(profile), color="#1b6ca8")
+        panel.plot(profile.values, profile.deviances, ".", color="#1b6ca8", markersize=4)
         panel.axhline(CRITICAL, color="gray", linestyle=":")
         panel.axvline(profile.estimate, color="#d95f02", linewidth=0.8)
         panel.set_xscale("log")
@@ -81,6 +87,63 @@ def profiles(fit: Fit) -> Figure:
         note = "" if identified else "\nnot identified"
         panel.set_title(profile.name + (f"\nno limit {sides}" if sides else note), fontsize=8)
         panel.tick_params(labelsize=7, which="both")
+    return figure
+
+
+def _smooth(profile: Profile) -> tuple[np.ndarray, np.ndarray]:
+    """Return a curve through the refitted points.
+
+    The signed root of the deviance is nearly straight in the log of the parameter, so a
+    monotone cubic through it (Fritsch and Carlson 1980) shows no kinks that are not there.
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    where, first = np.unique(np.log(profile.values), return_index=True)
+    if where.size < 2:
+        return profile.values, profile.deviances
+    signs = np.sign(profile.values[first] - profile.estimate)
+    roots = signs * np.sqrt(profile.deviances[first])
+    grid = np.linspace(where[0], where[-1], 200)
+    return np.exp(grid), PchipInterpolator(where, roots)(grid) ** 2
+
+
+def ranks(found: RankTest, names: Sequence[str]) -> Figure:
+    """Return histograms of ranks, with the band that 99 % of even histograms' bars stay in."""
+    from scipy.stats import binom
+
+    n_bins = 10
+    n_rounds = len(found.ranks)
+    low, high = binom.ppf([0.005, 0.995], n_rounds, 1 / n_bins)
+    figure, panels = _grid(len(names))
+    for panel, name, bars in zip(panels, names, found.histogram(n_bins).T, strict=True):
+        panel.axhspan(low, high, color="#dddddd")
+        panel.axhline(n_rounds / n_bins, color="gray", linewidth=0.8)
+        panel.bar(np.arange(n_bins), bars, color="#1b6ca8", width=0.9)
+        panel.set_title(name, fontsize=8)
+        panel.set_xticks([])
+        panel.tick_params(labelsize=7)
+    figure.suptitle(
+        f"ranks of the truth in {n_rounds} posteriors: even, if all is well", fontsize=9
+    )
+    return figure
+
+
+def tornado(found: Sequence[Elasticity], *, n_bars: int = 6) -> Figure:
+    """Return the largest elasticities of each prediction as bars."""
+    names = list(dict.fromkeys(one.prediction for one in found))
+    figure, panels = _grid(len(names), width=10.0, height=1.9, n_columns=1)
+    for panel, name in zip(panels, names, strict=True):
+        top = [one for one in found if one.prediction == name][:n_bars][::-1]
+        place = np.arange(len(top))
+        sizes = [one.elasticity for one in top]
+        colors = ["#1b6ca8" if size > 0 else "#d95f02" for size in sizes]
+        panel.barh(place, sizes, color=colors)
+        words = [f"{one.study}: {one.target}, {one.cell} ({one.observed:g})" for one in top]
+        panel.set_yticks(place, [word[:90] for word in words], fontsize=7)
+        panel.axvline(0, color="black", linewidth=0.8)
+        panel.tick_params(axis="x", labelsize=7)
+        panel.set_title(f"{name}: {top[0].predicted:.3g}", fontsize=8)
+    panels[-1].set_xlabel("per cent for one per cent of the count", fontsize=8)
     return figure
 
 
