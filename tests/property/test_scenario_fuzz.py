@@ -39,14 +39,45 @@ SCENARIO: dict[str, Any] = {
     "population": {
         "weight_kg": {"mean": 56, "sd": 9},
         "strata": {"nephritis": {"yes": 0.5, "no": 0.5}},
+        "covariates": {
+            "age": {"mean": 35, "sd": 10},
+            "steroid_dose": {"mean": 12, "sd": 8, "distribution": "lognormal"},
+        },
+        "codes": {"nephritis": {"yes": 1, "no": 0}},
+        "effects": [
+            {"covariate": "nephritis", "level": "yes", "on": "ill -> death", "hazard_ratio": 1.5},
+            {"covariate": "age", "on": ["healthy -> ill"], "hazard_ratio": 1.02, "reference": 30},
+        ],
+        "frailty": [{"on": "healthy -> ill", "variance": 0.5, "distribution": "gamma"}],
+        "cuts": {"old": {"covariate": "age", "at": [50], "levels": ["no", "yes"]}},
+        "screening": {
+            "sledai": {"mean": 9, "sd": 3},
+            "bilag": {"systems": 5, "grade_a": 0.1, "grade_b": 0.2},
+            "eligible": [{"sledai": 6, "bilag_a": 1}, {"bilag_b": 2}],
+            "tests": 3,
+            "every": "4 weeks",
+            "correlation": 0.5,
+        },
     },
     "arms": [
-        {"name": "placebo", "allocation": 1, "control": True},
+        {
+            "name": "placebo",
+            "allocation": 1,
+            "control": True,
+            "switch": {"to": "cells", "on": ["ill"]},
+        },
         {
             "name": "cells",
             "allocation": 2,
             "model": "illness-death",
-            "infusions": {"cells_per_kg": 1e6, "at": ["0 weeks", "4 weeks"]},
+            "infusions": {
+                "cells_per_kg": 1e6,
+                "at": ["0 weeks", "4 weeks"],
+                "every": "6 months",
+                "number": 4,
+                "missed": 0.1,
+                "lots": {"doses": 8, "sd": 0.3, "raises": ["healthy -> ill"]},
+            },
             "effects": [
                 {"on": ["healthy -> ill"], "hazard_ratio": 0.5, "onset": "4 weeks", "source": "x"},
                 {
@@ -55,6 +86,14 @@ SCENARIO: dict[str, Any] = {
                     "lasts": "18 months",
                     "half_life": "6 months",
                 },
+                {
+                    "on": "healthy -> death",
+                    "pieces": [{"until": "3 months", "hazard_ratio": 1}, {"hazard_ratio": 0.6}],
+                },
+                {
+                    "on": "healthy -> ill",
+                    "emax": {"log_hazard_ratio": -0.5, "ed50": 1e6, "hill": 2},
+                },
             ],
         },
     ],
@@ -62,9 +101,12 @@ SCENARIO: dict[str, Any] = {
         "sites": 9,
         "per_site_per_month": 0.12,
         "ramp_up": "6 months",
-        "screen_failure": 0.35,
     },
-    "allocation": {"method": "permuted_block", "block_size": 6, "stratify_by": ["nephritis"]},
+    "allocation": {
+        "method": "minimization",
+        "probability": 0.8,
+        "stratify_by": ["nephritis", "old"],
+    },
     "follow_up": "52 weeks",
     "visits": ["4 weeks", "52 weeks"],
     "dropout": {"per_year": 0.18, "by_state": {"ill": 1.5}},

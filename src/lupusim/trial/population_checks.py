@@ -10,9 +10,12 @@ from lupusim.model import Edge
 from lupusim.model.checks import nearest
 from lupusim.trial.covariates import CovariateEffect
 from lupusim.trial.population import Population
+from lupusim.trial.screening import Screening
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
+
+_LEAST_SHARE = 0.01  # of candidates let in: below it screening never ends
 
 
 def population_problems(trial: Trial) -> Iterator[Problem]:
@@ -20,6 +23,8 @@ def population_problems(trial: Trial) -> Iterator[Problem]:
     population = trial.population
     yield from _code_problems(population)
     yield from _cut_problems(population)
+    if population.screening is not None:
+        yield from _screening_problems(population.screening)
     if population.screening is not None and trial.enrollment.screened_per_patient > 1:
         fault = "a share of screen failures and a screening are given"
         fix = "Remove 'screen_failure': the screening counts them."
@@ -47,6 +52,13 @@ def _code_problems(population: Population) -> Iterator[Problem]:
             if level not in levels:
                 fault = f"{name!r} has no level {level!r}"
                 yield Problem(key=f"{key}.{level}", fault=fault, fix=nearest(level, levels))
+
+
+def _screening_problems(screening: Screening) -> Iterator[Problem]:
+    if (share := screening.share_let_in) < _LEAST_SHARE:
+        fault = f"it lets in {share:.2g} of the candidates"
+        fix = "Lower a minimum, or check what tests find."
+        yield Problem(key="population.screening.eligible", fault=fault, fix=fix)
 
 
 def _cut_problems(population: Population) -> Iterator[Problem]:

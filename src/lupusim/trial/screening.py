@@ -10,6 +10,7 @@ from statistics import NormalDist
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.rng import stream
 
 SCORES = ("sledai", "bilag_a", "bilag_b")
 """What a test gives; each is a covariate of those who are randomized."""
@@ -137,6 +138,12 @@ class Screening:
             raise ValueError(f"tests={self.tests!r} must be at least 1")
         if self.tests > 1 and not (math.isfinite(self.every) and self.every > 0):
             raise ValueError(f"every={self.every!r} must be above 0 for several tests")
+
+    @property
+    def share_let_in(self) -> float:
+        """Share of candidates let in, from a few thousand who are always the same."""
+        rng = stream(0, "share let in")
+        return float((self._candidates(_MOST_CANDIDATES, rng=rng)[1] > 0).mean())
 
     def screen(self, n_patients: int, *, rng: np.random.Generator) -> Screened:
         """Test candidate after candidate until so many are let in.

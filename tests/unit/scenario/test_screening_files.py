@@ -64,6 +64,7 @@ def test_the_report_shows_how_many_were_screened_and_how_long_it_took():
         ({"tests": 1}, "screening.every", "tested once"),
         ({"every": "0 weeks"}, "screening.every", "too short"),
         ({"eligible": [{}]}, "screening.eligible.0", "asks for nothing"),
+        ({"eligible": [{"sledai": 30}]}, "screening.eligible", "lets in 0 of"),
         ({"eligible": []}, "screening.eligible", "at least 1"),
         ({"eligible": [{"sleda": 8}]}, "screening.eligible.0.sleda", "Did you mean 'sledai'?"),
         ({"bilag": {"systems": 5, "grade_a": 0.9, "grade_b": 0.2}}, "screening", "1 at most"),
