@@ -105,7 +105,11 @@ def _with_switches(arms: tuple[Arm, ...], sections: list[Section]) -> tuple[Arm,
 
 def _read_switch(section: Section, arm: Arm, arms: tuple[Arm, ...]) -> Switch | None:
     below = section.section("switch")
-    to = below.read("to", Choice({other.name: other for other in arms if other is not arm}))
+    others = {other.name: other for other in arms if other is not arm}
+    if not others:
+        below.place.report("there is no other arm", "Remove it, or add an arm.")
+        return None
+    to = below.read("to", Choice(others))
     on = below.read("on", ListOf(Text(), at_least=1))
     return below.build(lambda: Switch(on=on, arm=to))
 

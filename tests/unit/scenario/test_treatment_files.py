@@ -107,6 +107,11 @@ def test_two_arms_can_cross_over_once():
     assert len(placebo.law.successive_laws) == len(cells.law.successive_laws) == 2
 
 
+def test_a_single_arm_cannot_switch():
+    switching = {"name": "cells", "switch": {"to": "cells", "on": ["ill"]}}
+    assert "no other arm" in problems(arms=[switching], analysis=None)["arms.0.switch"]
+
+
 def test_a_switch_needs_models_alike():
     control = {"switch": {"to": "cells", "on": ["death"]}, "model": "survival"}
     found = problems(arms=arms({}, control), endpoints={"primary": {"kind": "survival"}})
