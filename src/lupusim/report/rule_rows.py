@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from lupusim.planning.evidence import Comparison, comparisons
@@ -51,6 +52,7 @@ def look_rows(point: PointResult) -> Iterator[tuple[str, str]]:
         name = f"look_{number}"
         at_last = number == n_looks
         yield f"look {number}, month", months(tally.mean(f"{name}_time"))
+        yield from _never_reached(point, number)
         yield f"look {number}, information fraction", rounded(tally.mean(f"{name}_information"))
         success = "succeeds" if at_last else "stops for efficacy"
         yield f"look {number}, {success}", rounded(tally.mean(f"{name}_efficacy"))
@@ -59,6 +61,20 @@ def look_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     if "flip_flop" in tally.sums:
         words = "flip-flops (early success, failure at the end)"
         yield words, rounded(tally.mean("flip_flop"))
+
+
+def _never_reached(point: PointResult, number: int) -> Iterator[tuple[str, str]]:
+    """Yield how often a look is never reached, and the events there are in the end."""
+    sums = point.tally.sums
+    n, total = sums[f"look_{number}_time"][0], sums["duration"][0]
+    if n == total:
+        return
+    share = 1 - n / total
+    never = Mean(value=share, mcse=math.sqrt(share * (1 - share) / total))
+    events = [f"events_{arm.name}" for arm in point.trial.arms]
+    there = sum(point.tally.mean(name).value for name in events if name in sums)
+    words = f" ({there:.0f} events in the end, on average)" if there else ""
+    yield f"look {number}, never reached{words}", rounded(never)
 
 
 def adaptation_rows(point: PointResult) -> Iterator[tuple[str, str]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from lupusim.analysis.adaptive_bounds import PosteriorEfficacy, WithFutility
 from lupusim.analysis.group_sequential import (
     BetaSpending,
     BySpending,
@@ -22,6 +23,7 @@ from lupusim.analysis.group_sequential import (
     WangTsiatis,
 )
 from lupusim.analysis.stopping import GroupSequential
+from lupusim.scenario.likely import read_levels, read_posterior
 from lupusim.scenario.reading import Choice, Duration, Flag, Integer, Number, Section
 from lupusim.trial import (
     AfterLastPatient,
@@ -31,6 +33,7 @@ from lupusim.trial import (
     AtEvents,
     Cutoff,
     Endpoint,
+    StoppingRule,
     WhenAll,
     WhenAny,
 )
@@ -140,7 +143,7 @@ def _information(when: Section, question: Question, final: Cutoff | None) -> Cut
     return _end(question)
 
 
-def _stopping(sections: list[Section], analysis: Analysis | None) -> GroupSequential | None:
+def _stopping(sections: list[Section], analysis: Analysis | None) -> StoppingRule | None:
     """Return the bounds of all looks; None where no look has any."""
     efficacy = {k: _efficacy(s) for k, s in enumerate(sections, 1) if s.has("efficacy")}
     futility = {k: s for k, s in enumerate(sections, 1) if s.has("futility")}
@@ -154,21 +157,45 @@ def _stopping(sections: list[Section], analysis: Analysis | None) -> GroupSequen
                 "Give the same rule at every look that has one.",
             )
     last = len(sections)
-    looks = sorted({*efficacy, last})
-    shared = rules[0] if rules else _DEFAULT_RULE
+    by_power = read_levels(futility, last)
+    given = None if by_power else _futility(futility, last)
+    bounded = _bounded(rules[0] if rules else _DEFAULT_RULE, sorted({*efficacy, last}), analysis)
+    if isinstance(bounded, GroupSequential):
+        bounded = replace(bounded, futility=given)
+    elif given is not None:
+        fault = "bounds by posterior probability go with futility by probability or power"
+        fix = "Give 'posterior', 'conditional_power' or 'predictive_power'."
+        next(iter(futility.values())).place.report(fault, fix)
+    two_sided = analysis is not None and analysis.sided == 2
+    if two_sided and (by_power or isinstance(bounded, PosteriorEfficacy)):
+        fault = "a two-sided test cannot stop by what is likely in one direction"
+        sections[0].place.report(fault, "Give 'sided: 1' and half of alpha.")
+    if by_power is None:
+        return bounded
+    measure, levels = by_power
+    return WithFutility(rule=bounded, measure=measure, levels=levels)
+
+
+def _bounded(
+    rule: EfficacyRule | PosteriorEfficacy, looks: list[int], analysis: Analysis | None
+) -> GroupSequential | PosteriorEfficacy:
+    """Return the rule with efficacy bounds at some looks, the last one among them."""
+    if isinstance(rule, PosteriorEfficacy):
+        return replace(rule, looks=tuple(looks))
     return GroupSequential(
         alpha=analysis.alpha if analysis else 0.025,
         sided=analysis.sided if analysis else 1,
-        efficacy=shared
-        if looks == list(range(1, last + 1))
-        else EfficacyAt(looks=looks, rule=shared),
-        futility=_futility(futility, last),
+        efficacy=rule
+        if looks == list(range(1, looks[-1] + 1))
+        else EfficacyAt(looks=looks, rule=rule),
     )
 
 
-def _efficacy(look: Section) -> EfficacyRule:
+def _efficacy(look: Section) -> EfficacyRule | PosteriorEfficacy:
     """Return the rule of one look's efficacy bound."""
     section = look.section("efficacy")
+    if section.has("posterior"):
+        return read_posterior(section)
     given = [name for name in _EFFICACY if section.has(name)]
     if len(given) != 1:
         section.place.report("one rule is needed", f"Give one of {', '.join(_EFFICACY)}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lupusim.analysis.adaptive_bounds import WithFutility
 from lupusim.analysis.decisions import TESTS
 from lupusim.analysis.endpoints import outcome_kind
 from lupusim.analysis.families import ADJUSTMENTS, Adjusted, Dunnett, Graphical, sequential_graph
@@ -34,6 +35,8 @@ def read_family(
     analysis = top.section("analysis")
     if not analysis.has("multiplicity"):
         return None
+    if isinstance(stopping, WithFutility):
+        stopping = stopping.rule
     section = analysis.section("multiplicity")
     hypotheses = tuple(_hypothesis(one, secondary) for one in section.sections("endpoints"))
     n_hypotheses = max(len(arms) - 1, 1) * (1 + len(hypotheses))

@@ -69,7 +69,10 @@ a unit (``52 weeks``); every mapping may say its ``source``.
                     ``gamma``, kim_demets with ``rho``}, {``haybittle_peto``: z} or
                     {``wang_tsiatis``: delta}, the same at every look that has one;
                     ``futility`` {``spending``, ``beta`` 0.1, ``binding`` false} or
-                    {``z``, ``binding`` false}
+                    {``z``, ``binding`` false}; by what is likely: ``efficacy`` {``posterior``:
+                    probability of a benefit}, ``futility`` {``posterior``},
+                    {``conditional_power``; ``drift``: expected final z, default the trend seen} or
+                    {``predictive_power``}; ``prior`` {``mean``, ``sd``} of the expected final z
 ``adaptation``      ``kind`` * bayesian_response (instead of an analysis; response at a visit)
                     {``success`` 0.99, ``success_at_end``, ``drop`` 0: posterior probabilities,
                     ``against`` control or all, ``prior`` [1, 1], ``shares`` of the arms after the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
@@ -12,7 +13,7 @@ from lupusim.trial.allocation import PermutedBlocks
 from lupusim.trial.endpoint_checks import endpoint_problems, observation_problems
 from lupusim.trial.endpoints import TimeToEvent
 from lupusim.trial.family_checks import adaptation_problems, family_problems
-from lupusim.trial.looks import AtCalendarTime, AtEvents
+from lupusim.trial.looks import AtCalendarTime, AtEvents, never
 from lupusim.trial.population_checks import population_problems
 from lupusim.trial.treatment_checks import treatment_problems
 
@@ -152,6 +153,7 @@ def _look_problems(trial: Trial) -> Iterator[Problem]:
                 fault="the primary endpoint is no time to an event",
                 fix="Cut the data after the last patient's visit or at a calendar time.",
             )
+    yield from _never_problems(trial)
     decides = trial.stopping is not None and trial.analysis is not None
     if trial.interims and not decides and trial.adaptation is None:
         yield Problem(
@@ -159,3 +161,28 @@ def _look_problems(trial: Trial) -> Iterator[Problem]:
             fault="there are interim looks, but no analysis with bounds for them",
             fix="Give an analysis, and 'efficacy' or 'futility' at a look; or keep one look.",
         )
+
+
+def _never_problems(trial: Trial) -> Iterator[Problem]:
+    """Yield the looks that can never happen, and those that cannot come before a later one."""
+    looks = (*trial.interims, trial.cutoff)
+    for k, look in enumerate(looks):
+        if (why := never(look, trial.n_patients)) is not None:
+            yield Problem(
+                key=f"looks.{k}.when",
+                fault=f"this look can never happen: {why}",
+                fix="Ask for less, or enroll more patients.",
+            )
+    for k, (look, later) in enumerate(pairwise(looks)):
+        if isinstance(look, AtEvents) and isinstance(later, AtEvents):
+            in_order = look.events < later.events
+        elif isinstance(look, AtCalendarTime) and isinstance(later, AtCalendarTime):
+            in_order = look.time < later.time
+        else:
+            continue
+        if not in_order:
+            yield Problem(
+                key=f"looks.{k + 1}.when",
+                fault="this look does not come after the one before",
+                fix="Put the looks in the order of time.",
+            )

@@ -134,6 +134,23 @@ class WhenAny:
         return np.asarray(np.min(times, axis=0))
 
 
+def never(cutoff: Cutoff, n_patients: int) -> str | None:
+    """Return why a look can never happen in a trial of so many patients; None if it can.
+
+    Only what is certain is told: a patient has at most one event of the primary endpoint.
+    """
+    if isinstance(cutoff, AtEvents) and cutoff.events > n_patients:
+        return f"{n_patients} patients never have {cutoff.events} events"
+    if isinstance(cutoff, AfterPatients) and cutoff.patients > n_patients:
+        return f"only {n_patients} patients come, never {cutoff.patients}"
+    if isinstance(cutoff, WhenAll | WhenAny):
+        reasons = [never(condition, n_patients) for condition in cutoff.conditions]
+        certain = [reason for reason in reasons if reason is not None]
+        enough = 1 if isinstance(cutoff, WhenAll) else len(reasons)
+        return certain[0] if certain and len(certain) >= enough else None
+    return None
+
+
 class StoppingRule(Protocol):
     """A rule that says at each look whether the trial stops, and why."""
 

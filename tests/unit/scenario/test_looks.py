@@ -8,9 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lupusim.analysis.adaptive_bounds import (
+    ConditionalPower,
+    PosteriorEfficacy,
+    PredictivePower,
+    WithFutility,
+)
 from lupusim.analysis.group_sequential import (
     BetaSpending,
     BySpending,
+    DriftBelief,
     EfficacyAt,
     FutilityBounds,
     HaybittlePeto,
@@ -182,3 +189,83 @@ def test_what_cannot_be_is_refused(looks: list[dict[str, Any]], key: str, words:
     found = problems(looks)
     assert key in found, found
     assert words in found[key]
+
+
+def test_bounds_by_what_is_likely_can_be_named() -> None:
+    prior = {"mean": 0.5, "sd": 2}
+    looks = [
+        {
+            "when": {"events": 100},
+            "efficacy": {"posterior": 0.99, "prior": prior},
+            "futility": {"predictive_power": 0.1, "prior": prior},
+        },
+        FINAL,
+    ]
+    belief = DriftBelief(mean=0.5, sd=2.0)
+    assert trial(looks).stopping == WithFutility(
+        rule=PosteriorEfficacy(probability=0.99, looks=(1, 2), belief=belief),
+        measure=PredictivePower(belief=belief),
+        levels={1: 0.1},
+    )
+    looks[0] = {**EFFICACY, "when": {"events": 100}, "futility": {"conditional_power": 0.2}}
+    rule = trial(looks).stopping
+    assert isinstance(rule, WithFutility)
+    assert rule.measure == ConditionalPower(drift=None)
+    assert isinstance(rule.rule, GroupSequential)
+
+
+@pytest.mark.parametrize(
+    ("looks", "key", "words"),
+    [
+        (
+            [{"when": {"events": 50}, "efficacy": {"posterior": 1.5}}, FINAL],
+            "looks.0.efficacy.posterior",
+            "1.5",
+        ),
+        (
+            [{"when": {"events": 50}, "futility": {"posterior": 0.1, "z": 0}}, FINAL],
+            "looks.0.futility.z",
+            "no such key",
+        ),
+        (
+            [
+                {"when": {"events": 50}, "futility": {"posterior": 0.1}},
+                {"when": {"events": 99}, "futility": {"z": 0.0}},
+                FINAL,
+            ],
+            "looks.1.futility",
+            "different measures",
+        ),
+        (
+            [{"when": {"events": 50}, **EFFICACY}, {**FINAL, "futility": {"posterior": 0.1}}],
+            "looks.1.futility",
+            "does not give up",
+        ),
+        (
+            [
+                {"when": {"events": 50}, "efficacy": {"posterior": 0.9}, "futility": {"z": 0.0}},
+                FINAL,
+            ],
+            "looks.0",
+            "posterior probability",
+        ),
+        ([{"when": {"events": 301}, **EFFICACY}, FINAL], "looks.0.when", "can never happen"),
+        ([{"when": {"events": 200}, **EFFICACY}, FINAL], "looks.1.when", "after the one before"),
+        (
+            [{"when": {"all": [{"patients": 999}, {"events": 9}]}, **EFFICACY}, FINAL],
+            "looks.0.when",
+            "only 300 patients come",
+        ),
+    ],
+)
+def test_what_is_not_likely_or_never_is_refused(
+    looks: list[dict[str, Any]], key: str, words: str
+) -> None:
+    found = problems(looks)
+    assert key in found, found
+    assert words in found[key]
+
+
+def test_a_look_that_one_of_its_clocks_reaches_can_happen() -> None:
+    when = {"any": [{"patients": 999}, {"calendar_time": "1 year"}]}
+    assert len(trial([{"when": when, **EFFICACY}, FINAL]).interims) == 1
