@@ -108,7 +108,8 @@ def _read_strata(
 ) -> tuple[str, ...]:
     default = allocation_strata if kind.strata == "needed" else ()
     stratify_by = section.read("stratify_by", ListOf(Text()), default)
-    if kind.strata == "none" and stratify_by:
+    test_is_known = section.place.child("test").is_right
+    if kind.strata == "none" and stratify_by and test_is_known:
         able = ", ".join(n for n, k in TESTS.items() if k.strata != "none" and _same(k, kind))
         section.place.child("stratify_by").report(
             f"{section.content['test']!r} takes no strata",
