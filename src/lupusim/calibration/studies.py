@@ -204,5 +204,5 @@ def overlap_warnings(studies: Sequence[Study]) -> list[str]:
     )
     return [
         "Patients are counted twice where studies share them, so intervals are too narrow unless "
-        f"the targets of these are soft: {named}"
+        f"the targets of these are soft: {named}."
     ]

@@ -126,9 +126,9 @@ def draws_in_words(fit: Fit) -> str:
     """Return how good the draws are; the fit must have some."""
     draws = fit.draws
     assert draws is not None  # its callers ask first
-    quality = f"Pareto k {draws.pareto_k:.2f}" if draws.pareto_k is not None else draws.method
-    verdict = "" if draws.converged else f". NOT CONVERGED: {draws.problem}"
+    quality = f"Pareto k {draws.pareto_k:.2f}"
+    verdict = "." if draws.converged else f". NOT CONVERGED: {draws.problem}."
     return (
-        f"posterior by {draws.method}: {draws.effective_sample_size:.0f} effective draws from "
+        f"Posterior by {draws.method}: {draws.effective_sample_size:.0f} effective draws from "
         f"{draws.n_density_calls} densities, {quality}{verdict}"
     )

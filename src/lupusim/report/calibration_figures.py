@@ -56,7 +56,7 @@ def targets(fit: Fit) -> Figure:
     from matplotlib.figure import Figure
 
     table = fit.targets
-    figure = Figure(figsize=(8, 0.6 + 0.28 * len(table)), layout="constrained")
+    figure = Figure(figsize=(11, 0.6 + 0.28 * len(table)), layout="constrained")
     axes = figure.subplots()
     place = np.arange(len(table))[::-1]
     scale = table["denominator"].to_numpy()
@@ -81,13 +81,25 @@ def profiles(fit: Fit) -> Figure:
         panel.plot(profile.values, profile.deviances, ".", color="#1b6ca8", markersize=4)
         panel.axhline(CRITICAL, color="gray", linestyle=":")
         panel.axvline(profile.estimate, color="#d95f02", linewidth=0.8)
-        panel.set_xscale("log")
+        _plain_log_axis(panel)
         panel.set_ylim(-0.2, 8)
         sides = " and ".join(profile.unbounded)
         note = "" if identified else "\nnot identified"
         panel.set_title(profile.name + (f"\nno limit {sides}" if sides else note), fontsize=8)
         panel.tick_params(labelsize=7, which="both")
     return figure
+
+
+def _plain_log_axis(panel: Axes) -> None:
+    """Make the axis logarithmic, with plain numbers that do not run into each other."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    panel.set_xscale("log")
+    low, high = panel.get_xlim()
+    few = (1.0,) if high > 30 * low else (1.0, 2.0, 5.0) if high > 3 * low else range(1, 10)
+    panel.xaxis.set_major_locator(LogLocator(subs=tuple(map(float, few))))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panel.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _smooth(profile: Profile) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -216,8 +217,8 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto
        color: #1b1b1b; background: #fff; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
 table { border-collapse: collapse; font-size: .85rem; display: block; overflow-x: auto; }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: right; }
-th:first-child, td:first-child, td:nth-child(2) { text-align: left; }
+th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; vertical-align: top; }
+.n { text-align: right; } .w { text-align: left; }
 p.caption { color: #555; font-size: .9rem; margin-bottom: .3rem; }
 svg { max-width: 100%; height: auto; }
 </style></head><body>
@@ -231,6 +232,31 @@ svg { max-width: 100%; height: auto; }
 """
 
 
+def _as_html(frame: pd.DataFrame) -> str:
+    """Return a table as HTML: numbers to the right, words to the left."""
+    from markupsafe import escape
+
+    classes = ["n" if kind.kind in "fi" else "w" for kind in frame.dtypes]
+    names = [str(name).replace("_", " ") for name in frame.columns]
+    head = "".join(f'<th class="{c}">{escape(n)}</th>' for c, n in zip(classes, names, strict=True))
+    rows = [
+        "".join(
+            f'<td class="{c}">{escape(_cell(v))}</td>' for c, v in zip(classes, row, strict=True)
+        )
+        for row in frame.itertuples(index=False)
+    ]
+    body = "".join(f"<tr>{row}</tr>\n" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>\n"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.4g}"
+    return str(value)
+
+
 def write_page(fit: Fit, path: Path, *, answers: Answers = NOTHING_ASKED) -> None:
     """Write the page: one file, plots inside, nothing loaded from elsewhere."""
     from jinja2 import Environment
@@ -238,12 +264,11 @@ def write_page(fit: Fit, path: Path, *, answers: Answers = NOTHING_ASKED) -> Non
 
     from lupusim.report.calibration_figures import as_svg
 
-    def table(frame: pd.DataFrame) -> Markup:
-        text = frame.to_html(index=False, border=0, na_rep="", float_format="{:.4g}".format)
-        return Markup(text)
-
     environment = Environment(autoescape=True)
-    environment.filters |= {"table": table, "svg": lambda figure: Markup(as_svg(figure))}
+    environment.filters |= {
+        "table": lambda frame: Markup(_as_html(frame)),
+        "svg": lambda figure: Markup(as_svg(figure)),
+    }
     names = ", ".join(study.name for study in fit.likelihood.studies)
     title = f"{fit.model.name}, calibrated to {names}"
     page = environment.from_string(_PAGE).render(title=title, sections=sections(fit, answers))

@@ -7,6 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from lupusim.calibration.curve_targets import curve_target
+from lupusim.calibration.curves import DigitizedCurve
 from lupusim.calibration.measures import EverAfterCount, EverCount, Measure, OccupancyCounts
 from lupusim.calibration.questions import StateSet
 from lupusim.calibration.studies import Role, Study, Target, study_problems
@@ -180,13 +184,31 @@ def _survival(section: Section) -> Callable[[], Measure]:
 
 
 def _curve(section: Section) -> Callable[[], Measure]:
-    values: dict[str, Any] = {
-        "states": section.read("states", _STATES, ("death",)),
-        "times": section.read("at", ListOf(Duration(), at_least=1)),
-        "survival": section.read("survival", ListOf(Number(at_least=0, at_most=1), at_least=1)),
-        "at_risk": section.read("at_risk", ListOf(_SIZE, at_least=1)),
-    }
-    return lambda: SurvivalCurve(**values)
+    """Read a curve: shares with the numbers at risk before each, or points off a plot.
+
+    With ``risk_at`` the points are those of a digitized Kaplan-Meier plot, and ``at_risk``
+    is the table below it: its patients are then reconstructed.
+    """
+    states = section.read("states", _STATES, ("death",))
+    times = section.read("at", ListOf(Duration(), at_least=1))
+    survival = section.read("survival", ListOf(Number(at_least=0, at_most=1), at_least=1))
+    risk_times = section.read_or_none("risk_at", ListOf(Duration(), at_least=1))
+    if risk_times is None:
+        at_risk = section.read("at_risk", ListOf(_SIZE, at_least=1))
+        return lambda: SurvivalCurve(states=states, times=times, survival=survival, at_risk=at_risk)
+    numbers = section.read("at_risk", ListOf(Integer(at_least=0), at_least=1))
+    total = section.read_or_none("total_events", Integer(at_least=0))
+
+    def reconstructed() -> Measure:
+        curve = DigitizedCurve(
+            times=np.array(times),
+            survival=np.array(survival),
+            risk_times=np.array(risk_times),
+            numbers_at_risk=np.array(numbers),
+        )
+        return curve_target(curve, states, total_events=total)
+
+    return reconstructed
 
 
 def _rate(section: Section) -> Callable[[], Measure]:
