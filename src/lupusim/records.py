@@ -178,12 +178,15 @@ class FirstEntry:
         self.member[list(states)] = True
         self.time = np.full(n_patients, np.inf)
         self.after = after
+        self._fresh: Rows | None = None
 
     def start(self, rows: Rows, state: StateArray) -> None:
         """Take note of those who start in the set."""
         present = self.member[state]
+        self._fresh = rows
         if self.after is None and present.any():
             self.time[rows] = np.where(present, 0.0, np.inf)
+            self._fresh = None
 
     def record(self, batch: Transitions) -> None:
         """Take note of first entries."""
@@ -191,7 +194,10 @@ class FirstEntry:
         if self.after is not None:
             entered &= self.after.time[batch.rows] <= batch.entry_time
         rows, chosen = _chosen(batch.rows, entered)
-        self.time[rows] = np.minimum(self.time[rows], batch.time[chosen])
+        time = batch.time[chosen]
+        # SPEED: where all who have just started move at once, nobody has entered before.
+        self.time[rows] = time if rows is self._fresh else np.minimum(self.time[rows], time)
+        self._fresh = None
 
 
 class TimeIn:

@@ -93,7 +93,7 @@ class Population:
         self, levels: Mapping[str, IntArray], names: Sequence[str], shape: tuple[int, int]
     ) -> IntArray:
         """Return the number of each patient's stratum, made of the named factors' levels."""
-        stratum = np.zeros(shape, dtype=np.intp)
+        stratum: IntArray = np.broadcast_to(np.intp(0), shape)
         for name in names:
             stratum = stratum * len(self.level_names[name]) + levels[name]
         return stratum
