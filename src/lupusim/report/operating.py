@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from lupusim.analysis.decisions import TESTS
+from lupusim.planning.formulas import formula_power
 from lupusim.planning.run import PointResult, RunResult
 from lupusim.report.numbers import grouped, in_hundred, rounded
 from lupusim.report.rule_rows import adaptation_rows, family_rows, look_rows, months
-from lupusim.trial import Analysis, Arm, Trial
+from lupusim.trial import Analysis, Arm, TimeToEvent, Trial
 from lupusim.trial.design import KnownEffect
 
 _WORTH_RUNNING = 0.8
@@ -44,6 +45,7 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
         level = f"{trial.analysis.alpha:g}, {trial.analysis.sided}-sided"
         which = "power" if trial.family is None else "power for any hypothesis"
         yield f"{which} ({_test(trial.analysis)}, alpha {level})", rounded(point.power)
+        yield from _without_simulation(trial)
         alike = "both arms alike" if trial.family is None else "all arms alike, any claim"
         yield f"type I error ({alike})", rounded(point.type_one_error)
         if trial.family is None:
@@ -58,6 +60,12 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
     yield from look_rows(point)
     yield from _screening_rows(point)
     yield from _warnings(point)
+
+
+def _without_simulation(trial: Trial) -> Iterator[tuple[str, str]]:
+    """Yield the power by a closed form, where there is one."""
+    if trial.family is None and (formula := formula_power(trial)) is not None:
+        yield f"power, {formula.method}", f"{formula.value:.4f}"
 
 
 def _test(analysis: Analysis) -> str:
@@ -122,7 +130,11 @@ def _described(name: str) -> str:
 
 
 def _warnings(point: PointResult) -> Iterator[tuple[str, str]]:
-    """Yield what went wrong in some replicates; nothing where nothing did."""
+    """Yield what a reader must beware of, and what went wrong in some replicates."""
+    for endpoint in point.trial.endpoints:
+        if isinstance(endpoint, TimeToEvent) and endpoint.origin:
+            reached = " or ".join(endpoint.origin)
+            yield f"{endpoint.name}: only who reached {reached}", "no randomized comparison"
     names = {
         "undefined": "replicates without a defined statistic (counted as not significant)",
         "missed_cutoff": "replicates that never reached their data cutoff",
