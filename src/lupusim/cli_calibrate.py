@@ -68,9 +68,12 @@ def calibrate(
     """Fit a model to published counts: estimates, what is identified, targets, draws."""
     from lupusim.scenario.calibrating import calibrate as fit_model
 
-    needs_draws = second_opinion or study_effect
-    if needs_draws and draws == 0:
-        raise typer.BadParameter("--second-opinion and --study-effect need --draws above 0")
+    _check_options(
+        needs_draws=second_opinion or bool(study_effect),
+        draws=draws,
+        has_plan=sensitivity,
+        per_arm=per_arm,
+    )
     with _progress("searching") as told:
         fit = fit_model(
             evidence or (), model=model, seed=seed, n_starts=starts, n_draws=draws, progress=told
@@ -89,6 +92,13 @@ def calibrate(
     _print_fit(fit, answers, format)
     if out is not None:
         _write_fit(fit, answers, out)
+
+
+def _check_options(*, needs_draws: bool, draws: int, has_plan: bool, per_arm: int | None) -> None:
+    if needs_draws and draws == 0:
+        raise typer.BadParameter("--second-opinion and --study-effect need --draws above 0")
+    if per_arm is not None and not has_plan:
+        raise typer.BadParameter("--per-arm belongs to --sensitivity. Add it, or leave both out")
 
 
 @contextmanager

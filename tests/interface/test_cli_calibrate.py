@@ -47,3 +47,50 @@ def test_the_folder_holds_model_draws_and_a_page_that_loads_nothing(tmp_path: Pa
     assert page.count("<svg") == 4
     assert "src=" not in page
     assert "<link" not in page
+
+
+def test_prior_beside_posterior_and_the_predictive_check_come_with_draws() -> None:
+    text = called("SAT0244", "--model", "markov-sat0244", "--draws", "500")
+    assert "Prior beside posterior" in text
+    assert "Posterior predictive check" in text
+
+
+@pytest.mark.slow
+def test_every_further_question_is_answered_on_the_page_and_in_json(tmp_path: Path) -> None:
+    found = json.loads(
+        called(
+            *("--model", "msc-durable", "--draws", "2000", "--format", "json"),
+            *("--compare", "--sensitivity", "--per-arm", "60", "--check-sampler", "20"),
+            *("--second-opinion", "--study-effect", "responders", "--out", str(tmp_path)),
+        )
+    )
+    assert {row["shape"] for row in found["shapes"]} == {
+        "constant",
+        "weibull",
+        "classes",
+        "piecewise",
+    }
+    assert found["shapes"][-1]["shape"] == "constant"
+    asked = {row["prediction"] for row in found["elasticities"]}
+    assert {"power with 60 per arm", "remission at week 52", "death at 5 years"} <= asked
+    assert len(found["ranks"]) == 6
+    words = " ".join(found["answers"])
+    for said in ("Shapes:", "the two samplers agree", "20 rounds", "in the next one"):
+        assert said in words
+    page = (tmp_path / "calibration.html").read_text(encoding="utf-8")
+    assert page.count("<h2>") == 7
+    assert page.count("<svg") == 6
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--second-opinion", "--draws", "0"),
+        ("--draws", "100", "--study-effect", "responders"),
+        ("--per-arm", "50", "--draws", "0"),
+    ],
+)
+def test_questions_that_cannot_be_answered_say_why(words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, ["calibrate", "SAT0244", *words])
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output

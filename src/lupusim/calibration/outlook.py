@@ -84,12 +84,12 @@ class PlannedTrial:
         """Return the power by the normal approximation with unpooled variance.
 
         Chow, Shao and Wang (2008), *Sample Size Calculations in Clinical Research*, 2nd ed.,
-        section 4.2.1.
+        chapter 4.
 
         Examples
         --------
         >>> round(PlannedTrial(n_per_arm=100, control=0.3).power(0.5), 3)
-        0.837
+        0.839
         """
         from scipy.special import ndtr, ndtri
 
