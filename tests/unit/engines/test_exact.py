@@ -284,3 +284,17 @@ def test_importing_the_engine_loads_numpy_alone() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_times_a_rounding_apart_are_answered_alike() -> None:
+    effect = TreatmentEffect(on=(("a", "b"),), hazard_ratio=0.5, onset=0.25)
+    states = ("a", "b")
+    ways = tuple(
+        Transition(from_state=x, to_state=y, hazard=WeibullHazard(shape=1.5, scale=1.0))
+        for x, y in (("a", "b"), ("b", "a"))
+    )
+    model = MultiStateModel(name="m", states=states, transitions=ways).treated((effect,))
+    times = [0.5, np.nextafter(0.5, 1), 1.0]
+    found = exact.solve(model, times, tolerance=1e-4).probabilities
+    assert found.shape == (3, 2)
+    np.testing.assert_allclose(found[0], found[1], atol=1e-9)

@@ -230,14 +230,15 @@ class March:
 
     def probabilities(self, times: FloatArray) -> FloatArray:
         """Return the probabilities (n_times, n_states)."""
-        occupied = []
-        wanted = set(np.abs(self.grid[:, None] - times).argmin(axis=0).tolist())
+        # Times that differ by less than rounding share a grid point.
+        wanted = np.maximum(np.abs(self.grid[:, None] - times).argmin(axis=0), 1).tolist()
+        occupied = {}
         for place in range(1, self.grid.size):
             begin, end = self.grid[place - 1], self.grid[place]
             self._step(Cell(begin=begin, width=end - begin), place)
             if place in wanted:
-                occupied.append(self._occupied(place))
-        return np.stack(occupied)
+                occupied[place] = self._occupied(place)
+        return np.stack([occupied[place] for place in wanted])
 
     def _step(self, cell: Cell, place: int) -> None:
         """Move everybody through the cell that ends at a grid point."""
