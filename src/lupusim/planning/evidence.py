@@ -33,6 +33,8 @@ class Evidence:
         One-sided, small where the experimental arm is better.
     estimate : array
         Effect on the test's own scale; NaN where undefined.
+    standard_error, lower, upper : array
+        Of the estimate, and its two-sided 95 % interval that ignores the other looks.
     undefined : boolean array
         Where the statistic does not exist.
     information : array
@@ -44,6 +46,9 @@ class Evidence:
     cutoff: FloatArray
     p_value: FloatArray
     estimate: FloatArray
+    standard_error: FloatArray
+    lower: FloatArray
+    upper: FloatArray
     undefined: BoolArray
     information: FloatArray
     n_enrolled: FloatArray
@@ -123,6 +128,9 @@ def _evidence(cutoffs: Sequence[FloatArray], looks: Sequence[_Look]) -> Evidence
         cutoff=np.stack(cutoffs, axis=1),
         p_value=np.stack([look.verdict.p_value for look in looks], axis=1),
         estimate=np.stack([look.estimate for look in looks], axis=1),
+        standard_error=np.stack([look.verdict.standard_error for look in looks], axis=1),
+        lower=np.stack([look.verdict.lower for look in looks], axis=1),
+        upper=np.stack([look.verdict.upper for look in looks], axis=1),
         undefined=np.stack([look.verdict.undefined for look in looks], axis=1),
         information=np.stack([look.information for look in looks], axis=1),
         n_enrolled=np.stack([look.n_enrolled for look in looks], axis=1).astype(float),

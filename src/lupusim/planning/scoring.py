@@ -57,7 +57,7 @@ _KNOWN = {
     "follow_up",
     "visits",
 }
-_RULES = {"cutoff", "interims", "stopping", "analysis", "family"}
+_RULES = {"cutoff", "interims", "stopping", "analysis", "family", "adaptation"}
 
 
 def _later_fields(trial: Trial) -> list[object]:

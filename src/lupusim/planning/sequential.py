@@ -14,6 +14,7 @@ from lupusim.analysis.stopping import Crossing, crossing
 from lupusim.arrays import FloatArray
 from lupusim.planning.evidence import Held, Looks
 from lupusim.planning.generation import Generated
+from lupusim.planning.stopped import estimates_at_stop
 from lupusim.trial import AtEvents, Responder, Trial
 
 
@@ -50,6 +51,7 @@ def hold_looks(
     found["reject"] = stop.reject.astype(float)
     found["estimate"] = seen.estimate[row, stop.look]
     found["undefined"] = seen.undefined[row, stop.look].astype(float)
+    found |= estimates_at_stop(trial, seen, stop, fraction)
     found["n_enrolled"] = seen.n_enrolled[row, stop.look]
     found["flip_flop"] = _flip_flop(z[:, -1], efficacy[:, -1], stop, z.shape[1], sided)
     for number in range(z.shape[1]):

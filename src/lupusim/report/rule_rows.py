@@ -58,9 +58,23 @@ def look_rows(point: PointResult) -> Iterator[tuple[str, str]]:
         yield f"look {number}, {success}", rounded(tally.mean(f"{name}_efficacy"))
         failure = "fails" if at_last else "stops for futility"
         yield f"look {number}, {failure}", rounded(tally.mean(f"{name}_futility"))
+    yield from _after_stopping(point)
     if "flip_flop" in tally.sums:
         words = "flip-flops (early success, failure at the end)"
         yield words, rounded(tally.mean("flip_flop"))
+
+
+def _after_stopping(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield how good the estimates are once the trial has stopped, where that is asked."""
+    tally = point.tally
+    for prefix, words in (("", "naive"), ("unbiased_", "median-unbiased")):
+        if (name := f"{prefix}bias") in tally.sums:
+            n, _, squares = tally.sums[name]
+            if prefix:
+                yield f"bias of the {words} estimate", rounded(tally.mean(name))
+                coverage = tally.mean("unbiased_coverage")
+                yield "coverage of the stage-wise 95 % interval", rounded(coverage)
+            yield f"root mean squared error, {words}", f"{math.sqrt(squares / max(n, 1)):.3g}"
 
 
 def _never_reached(point: PointResult, number: int) -> Iterator[tuple[str, str]]:

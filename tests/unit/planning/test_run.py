@@ -182,7 +182,11 @@ def test_what_no_replicate_has_is_null_in_json():
         {"n_patients": 61},  # no multiple of the block
         {"allocation": SimpleRandomization(), "n_patients": 4},  # an arm may be empty
         {"follow_up": math.inf, "cutoff": AtEvents(events=30)},
-        {"follow_up": math.inf, "cutoff": AtEvents(events=1000)},  # never reached
+        {
+            "follow_up": math.inf,
+            "cutoff": AtEvents(events=60),
+            "dropout": Dropout(per_year=2.0),
+        },  # never reached
         {"follow_up": math.inf, "cutoff": AtCalendarTime(time=0.01)},  # before most have come
         {"dropout": Dropout(per_year=1e6)},  # all leave at once
         {"dropout": Dropout(per_year=0.5)},
@@ -202,7 +206,10 @@ def test_trials_at_the_edge_run_without_a_hitch(make, changes):
 
 
 def test_without_follow_up_and_cutoff_everybody_is_followed_for_100_years():
-    trial = disease_trial(follow_up=math.inf, cutoff=AtEvents(events=1000), dropout=Dropout())
+    relapse = TimeToEvent(name="first relapse", events=("relapse",), competing=("death",))
+    trial = disease_trial(
+        follow_up=math.inf, cutoff=AtEvents(events=61), dropout=Dropout(), primary=relapse
+    )
     tally = simulate_block(trial, Block(seed=1, number=0, n_replicates=4))
     assert tally.mean("missed_cutoff").value == 1
     assert 100 < tally.mean("duration").value < 101.1

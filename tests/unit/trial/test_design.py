@@ -96,8 +96,11 @@ def test_a_single_arm_needs_no_test():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"arms": ()}, "arms: there are 0 arms"),
-        ({"arms": (CONTROL, CELLS, replace(CELLS, name="more"))}, "arms: there are 3 arms"),
+        ({"arms": ()}, "arms: there are no arms"),
+        (
+            {"arms": (CONTROL, CELLS, replace(CELLS, name="more"))},
+            "analysis.multiplicity: 2 arms are tested",
+        ),
         ({"arms": (CONTROL, replace(CELLS, name="placebo"))}, "repeat"),
         (
             {

@@ -1,0 +1,79 @@
+"""Thresholds calibrated to a type I error: against closed forms, with honest uncertainty."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from lupusim.analysis.adaptive_bounds import PosteriorEfficacy
+from lupusim.planning.run import run
+from lupusim.planning.thresholds import calibrate_threshold
+from lupusim.trial import AtEvents, Trial
+from lupusim.trial.rules_adaptive import Against, BayesianResponse, Shares
+from tolerance import SEED, assert_within_mcse
+from trials import analysis, scenario, survival_trial
+from trials_adaptive import adaptive_trial
+
+N_REPLICATES = 4_000
+
+
+def one_test_in_two_looks(probability: float) -> Trial:
+    return survival_trial(
+        n_patients=100,
+        interims=(AtEvents(events=30),),
+        cutoff=AtEvents(events=60),
+        follow_up=np.inf,
+        analysis=analysis(),
+        stopping=PosteriorEfficacy(probability=probability, looks=(2,)),
+    )
+
+
+def test_a_flat_posterior_tested_once_is_calibrated_to_one_minus_alpha() -> None:
+    found = calibrate_threshold(
+        one_test_in_two_looks,
+        (0.5, 0.999),
+        type_one_error=0.05,
+        n_replicates=N_REPLICATES,
+        seed=SEED,
+    )
+    # the threshold's standard error is that of the error itself: a p-value is uniform
+    assert_within_mcse(found.threshold, 0.95, mcse=np.sqrt(0.05 * 0.95 / N_REPLICATES))
+    assert found.lower < found.threshold < found.upper
+    assert found.lower < 0.95 < found.upper
+    assert found.type_one_error.value <= 0.05
+    assert abs(norm.ppf(found.threshold) - 1.645) < 0.1
+
+
+def adaptive(success: float) -> Trial:
+    shares = Shares(power=1.0, grows=True, least=0.15)
+    rule = BayesianResponse(success=success, against=Against.CONTROL, shares=shares)
+    return adaptive_trial(rule, 0.3, 0.5, n_looks=4, n_patients=120)
+
+
+@pytest.mark.slow
+def test_a_calibrated_adaptive_trial_keeps_its_error_on_fresh_patients() -> None:
+    n_replicates = 1_500
+    found = calibrate_threshold(
+        adaptive, (0.9, 0.9999), type_one_error=0.05, n_replicates=n_replicates, seed=SEED
+    )
+    fresh = run(scenario(adaptive(found.threshold)), n_replicates, seed=SEED + 1).points[0]
+    error = np.sqrt(2 * 0.05 * 0.95 / n_replicates)  # of both simulations
+    assert_within_mcse(fresh.type_one_error.value, 0.05, mcse=error)
+    naive = run(scenario(adaptive(0.9)), n_replicates, seed=SEED + 1).points[0]
+    with pytest.raises(AssertionError, match="standard errors apart"):
+        assert_within_mcse(naive.type_one_error.value, 0.05, mcse=error)
+
+
+def test_what_cannot_be_calibrated_is_refused() -> None:
+    asked = {"type_one_error": 0.2, "n_replicates": 100, "seed": SEED}
+    with pytest.raises(ValueError, match="does not lie between"):
+        calibrate_threshold(one_test_in_two_looks, (0.95, 0.999), **asked)
+
+    def growing(threshold: float) -> Trial:
+        return replace(one_test_in_two_looks(threshold), n_patients=100 + int(10 * threshold))
+
+    with pytest.raises(ValueError, match="more than their rule"):
+        calibrate_threshold(growing, (0.5, 0.999), **asked)
