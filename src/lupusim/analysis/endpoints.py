@@ -39,7 +39,7 @@ from lupusim.analysis.win_statistics import (
     sooner_is_better,
 )
 from lupusim.arrays import BoolArray, FloatArray
-from lupusim.records import Observation, Recorder
+from lupusim.records import HazardAlong, Observation, Recorder
 from lupusim.trial import Better, Endpoint, Responder, TimeToEvent, Trial
 from lupusim.trial.endpoints import (
     EventCount,
@@ -50,15 +50,19 @@ from lupusim.trial.endpoints import (
     SustainedResponder,
     TimeInStates,
 )
+from lupusim.trial.observation import Strategy
 
 __all__ = [
     "BinaryOutcome",
     "Measurement",
     "Outcome",
     "SurvivalOutcome",
+    "marker_of",
     "measure",
     "measure_trial",
     "outcome_kind",
+    "strikes_of",
+    "visits_of",
 ]
 
 
@@ -124,19 +128,28 @@ def measure_trial(
         shape=shape,
         absorbing=absorbing,
         visits=_visits(trial, n_patients, streams),
-        strikes=clocks(
-            trial.intercurrent_events,
-            trial.states,
-            absorbing,
-            n_patients=n_patients,
-            streams=streams,
-        ),
-        marker=_marker(trial, n_patients, streams),
+        strikes=strikes_of(trial, n_patients, streams),
+        marker=marker_of(trial, n_patients, streams),
     )
     return tuple(measure_in(endpoint, setting) for endpoint in trial.endpoints)
 
 
-def _marker(trial: Trial, n_patients: int, streams: Streams) -> MarkerValues | None:
+def strikes_of(
+    trial: Trial, n_patients: int, streams: Streams
+) -> tuple[tuple[Strategy, HazardAlong], ...]:
+    """Return when each intercurrent event of a trial strikes its patients."""
+    absorbing = tuple(trial.arms[0].model.absorbing or ())
+    return clocks(
+        trial.intercurrent_events,
+        trial.states,
+        absorbing,
+        n_patients=n_patients,
+        streams=streams,
+    )
+
+
+def marker_of(trial: Trial, n_patients: int, streams: Streams) -> MarkerValues | None:
+    """Return the marker's values of a trial's patients; None where it has no marker."""
     if trial.marker is None:
         return None
     shape = (len(trial.visits), n_patients)
@@ -145,6 +158,12 @@ def _marker(trial: Trial, n_patients: int, streams: Streams) -> MarkerValues | N
 
 def _visits(trial: Trial, n_patients: int, streams: Streams) -> Visits | None:
     """Return the visits that all endpoints share; None where each may watch its own alone."""
+    needed = not trial.visit_conduct.is_perfect or trial.intercurrent_events or trial.marker
+    return visits_of(trial, n_patients, streams) if needed else None
+
+
+def visits_of(trial: Trial, n_patients: int, streams: Streams) -> Visits:
+    """Return the visits of a trial's patients; the same streams give the same visits."""
     if not trial.visit_conduct.is_perfect:
         return imperfect_visits(
             trial.visits,
@@ -154,8 +173,7 @@ def _visits(trial: Trial, n_patients: int, streams: Streams) -> Visits | None:
             follow_up=trial.follow_up,
             rng=streams("visits"),
         )
-    shared = trial.intercurrent_events or trial.marker
-    return Visits(trial.visits, n_patients) if shared else None
+    return Visits(trial.visits, n_patients)
 
 
 def measure_in(endpoint: Endpoint, setting: Setting) -> Measurement:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lupusim.analysis.endpoints import marker_of, strikes_of, visits_of
 from lupusim.analysis.outcomes import SurvivalOutcome
+from lupusim.analysis.setting import MarkerValues, Visits
 from lupusim.arrays import FloatArray
 from lupusim.engines import named_engine
 from lupusim.planning.generation import LONGEST_FOLLOW_UP, Block, Generated, generate
@@ -18,10 +20,10 @@ from lupusim.planning.scenario import Scenario
 from lupusim.planning.treating import course, infusions_given
 from lupusim.records import (
     FirstEntry,
+    HazardAlong,
     Histories,
     Observation,
     Recorder,
-    StateAt,
     TransitionLog,
 )
 from lupusim.trial import Endpoint, TimeToEvent, Trial
@@ -42,9 +44,11 @@ class SimulatedTrial:
     patients : DataFrame
         A row per randomized patient: `patient`, `arm`, stratification factors, `weight_kg`,
         `enrollment_time` (calendar, years), `seen_until` (study time, years), `left` (why
-        observation ended: death, dropout, end of follow-up, data cutoff).
+        observation ended: death, dropout, end of follow-up, data cutoff), and the time of each
+        intercurrent event that was seen, such as `rescue_time`.
     visits : DataFrame
-        A row per visit that took place: `patient`, `study_time`, `calendar_time`, `state`.
+        A row per visit that took place: `patient`, `study_time`, `calendar_time`, `state` as it
+        was seen, and `marker` where the trial has one.
     events : DataFrame
         A row per observed change of state: `patient`, `study_time`, `calendar_time`,
         `from_state`, `to_state`.
@@ -133,18 +137,19 @@ def simulate_trial(
     trial = scenario.points[0].trial
     block = Block(seed=scenario.seed if seed is None else seed, number=0, n_replicates=1)
     log = TransitionLog(trial.n_patients)
-    states = StateAt(trial.visits, trial.n_patients)
+    visits = visits_of(trial, trial.n_patients, block.stream)
+    strikes = strikes_of(trial, trial.n_patients, block.stream)
     absorbing = [trial.states.index(state) for state in trial.arms[0].model.absorbing or ()]
     death = FirstEntry(absorbing, trial.n_patients)
-    listeners: list[Recorder] = [log, states, death]
+    listeners: list[Recorder] = [log, visits.recorder, death, *(clock for _, clock in strikes)]
     generated = generate(trial, block, engine=named_engine(engine), listeners=listeners)
     observation = cut(generated, trial.cutoff)
     clinic = _Clinic(trial, generated, observation, death.time)
     weight = trial.population.draw_weight(trial.n_patients, rng=block.stream("weight"))
     horizon = min(trial.follow_up, LONGEST_FOLLOW_UP)
     return SimulatedTrial(
-        patients=clinic.patients(weight),
-        visits=clinic.visits(states),
+        patients=clinic.with_strikes(clinic.patients(weight), [clock for _, clock in strikes]),
+        visits=clinic.visits(visits, marker_of(trial, trial.n_patients, block.stream)),
         events=clinic.events(Histories(trial.states, horizon, log)),
         supply=clinic.supply(weight, log, block),
         endpoints={e.name: clinic.endpoint(k, e) for k, e in enumerate(trial.endpoints)},
@@ -208,20 +213,32 @@ class _Clinic:
         kept.insert(2, "calendar_time", calendar)
         return kept.sort_values(["patient", "study_time"]).reset_index(drop=True)
 
-    def visits(self, states: StateAt) -> pd.DataFrame:
-        """Return a row per visit that took place; nobody visits after death."""
+    def with_strikes(self, table: pd.DataFrame, strikes: Sequence[HazardAlong]) -> pd.DataFrame:
+        """Add when (study time, years) each intercurrent event struck, if it was seen."""
+        for event, clock in zip(self.trial.intercurrent_events, strikes, strict=True):
+            time = np.where(clock.time <= self.seen_until, clock.time, np.nan)
+            table[f"{event.name}_time"] = time[table["patient"].to_numpy()]
+        return table
+
+    def visits(self, visits: Visits, marker: MarkerValues | None) -> pd.DataFrame:
+        """Return a row per visit that took place, as it was seen; nobody visits after death."""
         import pandas as pd
 
         names = np.array(self.trial.states, dtype=object)
         dead = np.isin(names, self.trial.arms[0].model.absorbing or ())
-        frames = [
-            pd.DataFrame({"patient": alive, "study_time": time, "state": names[state[alive]]})
-            for time, state in zip(states.times, states.states, strict=True)
-            if (alive := np.flatnonzero(~dead[state])).size
-        ]
         empty = pd.DataFrame({"patient": [], "study_time": [], "state": []}).astype(
             {"patient": int}
         )
+        frames = []
+        for number in range(visits.planned.size):
+            true = visits.true(number)
+            here = np.flatnonzero(~dead[true] & visits.attended[number])
+            time = np.broadcast_to(visits.times[number], true.shape)[here]
+            columns = {"patient": here, "study_time": time}
+            columns["state"] = names[visits.seen(number)[here]]
+            if marker is not None:
+                columns["marker"] = marker.at_visit(number, true)[here]
+            frames += [pd.DataFrame(columns)] if here.size else []
         return self._on_calendar(pd.concat(frames) if frames else empty)
 
     def events(self, histories: Histories) -> pd.DataFrame:

@@ -9,8 +9,11 @@ import pandas as pd
 import pytest
 
 from lupusim.planning.single_trial import simulate_trial
-from lupusim.trial import AfterLastPatient, AtCalendarTime, AtEvents
-from trials import disease_trial, exponential_arm, scenario, survival_trial
+from lupusim.trial import AfterLastPatient, AtCalendarTime, AtEvents, Responder
+from lupusim.trial.endpoints import MarkerResponder
+from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy, VisitConduct
+from tolerance import SEED
+from trials import analysis, disease_trial, exponential_arm, scenario, survival_trial
 
 CASES = {
     "full": {},
@@ -200,3 +203,38 @@ def test_adam_tables_hold_a_record_for_each_analyzed_patient(tmp_path, case):
         np.testing.assert_allclose(written["AVAL"], analyzed["time"] * 365.2425, atol=0.006)
     arms = adsl.set_index("USUBJID")["TRT01P"]
     assert (arms.loc[adtte["USUBJID"]].to_numpy() == adtte["TRT01P"].to_numpy()).all()
+
+
+def test_the_tables_show_visits_rescue_and_marker_as_the_endpoints_saw_them():
+    strategy = Strategy.COMPOSITE
+    marker = Marker(
+        name="SLEDAI",
+        mean={"active": 11.5, "remission": 3.2, "relapse": 11.5},
+        sd={"active": 3.7, "remission": 2.8, "relapse": 3.7},
+        correlation=0.5,
+    )
+    rescue = IntercurrentEvent(name="rescue", hazard_per_year={"active": 0.6}, strategy=strategy)
+    primary = Responder(name="response", states=("remission",), at=1.0)
+    trial = disease_trial(
+        n_patients=60,
+        primary=primary,
+        secondary=(MarkerResponder(name="fall", at=1.0, fall=4.0),),
+        analysis=analysis("pooled_z"),
+        visit_conduct=VisitConduct(window=0.05, missed=0.2, misread={"active": {"relapse": 0.3}}),
+        intercurrent_events=(rescue,),
+        marker=marker,
+    )
+    found = simulate_trial(scenario(trial), seed=SEED)
+    last = found.visits[found.visits["study_time"] > 0.9].set_index("patient")
+    struck = found.patients.set_index("patient")["rescue_time"]
+    response = found.endpoints["response"].set_index("patient")["response"]
+    for patient in struck.index:
+        came = patient in last.index
+        seen = came and last.loc[patient, "state"] == "remission"
+        free = not (came and struck[patient] <= last.loc[patient, "study_time"])
+        assert response[patient] == (seen and free)
+    assert struck.notna().any()
+    assert response.any()
+    assert found.visits["study_time"].nunique() > len(trial.visits)
+    assert found.visits["marker"].notna().all()
+    assert set(found.endpoints["fall"].columns) >= {"response", "in_analysis"}
