@@ -143,7 +143,14 @@ def _scores(fit: Fit) -> object:
     from lupusim.calibration.shapes import shapes
 
     candidates = shapes(fit.free_model, remission_edges(fit.model))
-    return compare(fit.likelihood.studies, candidates, seed=fit.seed, n_starts=fit.n_starts)
+    likelihood = fit.likelihood
+    return compare(
+        likelihood.studies,
+        candidates,
+        seed=fit.seed,
+        n_starts=fit.n_starts,
+        blocks=likelihood.blocks,
+    )
 
 
 def _elasticities(fit: Fit, per_arm: int | None, control: str) -> tuple[Elasticity, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.calibration.cohorts import Block
 from lupusim.calibration.identifiability import FLAT, observed_information
 from lupusim.calibration.likelihood import Likelihood
 from lupusim.calibration.parameters import FreeModel
@@ -62,6 +63,7 @@ def compare(
     *,
     seed: int,
     n_starts: int = N_STARTS,
+    blocks: Sequence[Block] = (),
 ) -> tuple[ModelScore, ...]:
     """Return the score of every model, best AIC first.
 
@@ -75,6 +77,9 @@ def compare(
         Names the starting points.
     n_starts : int
         Starting points for each model.
+    blocks : sequence of Block
+        Covariance of counts of the same patients, from the fit of one of the models: one for
+        all, since likelihoods with different covariances can't be compared.
 
     Raises
     ------
@@ -84,7 +89,7 @@ def compare(
     if len({free_model.target_set for free_model in free_models.values()}) > 1:
         raise ValueError("the models have different target sets. Compare them on one")
     scores = [
-        _score(name, Likelihood(free_model, studies), seed=seed, n_starts=n_starts)
+        _score(name, Likelihood(free_model, studies, blocks=blocks), seed=seed, n_starts=n_starts)
         for name, free_model in free_models.items()
     ]
     return tuple(sorted(scores, key=lambda score: score.akaike))
@@ -121,16 +126,29 @@ def leave_one_out(likelihood: Likelihood, best: FloatArray) -> dict[str, float]:
     """
     deviances = {}
     for left in dict.fromkeys(study.name for study, _ in likelihood.targets):
-        others = [study for study in likelihood.studies if study.name != left]
-        alone = [study for study in likelihood.studies if study.name == left]
-        if not any(study.chosen(likelihood.free_model.target_set) for study in others):
+        others = {study.name for study, _ in likelihood.targets} - {left}
+        if not others:
             continue
-        rest = Likelihood(likelihood.free_model, others)
-        without, _ = climb(rest, best)
-        held_out = Likelihood(likelihood.free_model, alone)
+        without, _ = climb(_of_studies(likelihood, others), best)
+        held_out = _of_studies(likelihood, {left})
         gap = held_out.negative_log_likelihood(without)[0] - held_out.saturated
         deviances[left] = float(2 * gap)
     return deviances
+
+
+def _of_studies(likelihood: Likelihood, names: Collection[str]) -> Likelihood:
+    """Return the likelihood of some of its studies, the covariances of their cells kept."""
+    is_kept = np.concatenate(
+        [np.full(t.measure.observed.size, s.name in names) for s, t in likelihood.targets]
+    )
+    position = np.cumsum(is_kept) - 1
+    blocks = [
+        Block(cells=position[block.cells], whitening=block.whitening)
+        for block in likelihood.blocks
+        if is_kept[block.cells].all()
+    ]
+    studies = [study for study in likelihood.studies if study.name in names]
+    return Likelihood(likelihood.free_model, studies, blocks=blocks)
 
 
 def comparison_words(scores: Sequence[ModelScore]) -> tuple[str, ...]:

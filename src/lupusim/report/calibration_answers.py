@@ -223,10 +223,19 @@ def rank_table(ranks: RankTest, names: Sequence[str]) -> pd.DataFrame:
     )
 
 
+def prediction_names(found: Sequence[Elasticity]) -> list[str]:
+    """Return what is predicted: power and week 52 before the five years."""
+    names = dict.fromkeys(one.prediction for one in found)
+    return sorted(names, key=lambda name: name.endswith("at 5 years"))
+
+
 def largest(found: Sequence[Elasticity], n: int) -> tuple[Elasticity, ...]:
     """Return the `n` largest elasticities of each prediction, predictions kept together."""
-    names = dict.fromkeys(one.prediction for one in found)
-    return tuple(one for name in names for one in [e for e in found if e.prediction == name][:n])
+    return tuple(
+        one
+        for name in prediction_names(found)
+        for one in [e for e in found if e.prediction == name][:n]
+    )
 
 
 def next_study_table(found: NextStudy) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from lupusim.calibration.profiles import CRITICAL, Profile
 from lupusim.calibration.sensitivity import Elasticity
 from lupusim.calibration.simulation_based import RankTest
 from lupusim.engines import exact
+from lupusim.report.calibration_answers import prediction_names
 from lupusim.rng import stream
 
 if TYPE_CHECKING:
@@ -96,8 +97,8 @@ def _plain_log_axis(panel: Axes) -> None:
 
     panel.set_xscale("log")
     low, high = panel.get_xlim()
-    few = (1.0,) if high > 30 * low else (1.0, 2.0, 5.0) if high > 3 * low else range(1, 10)
-    panel.xaxis.set_major_locator(LogLocator(subs=tuple(map(float, few))))
+    few = (1.0,) if high > 100 * low else (1.0, 2.0, 5.0) if high > 3 * low else range(1, 10)
+    panel.xaxis.set_major_locator(LogLocator(subs=tuple(map(float, few)), numticks=15))
     panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     panel.xaxis.set_minor_formatter(NullFormatter())
 
@@ -142,7 +143,7 @@ def ranks(found: RankTest, names: Sequence[str]) -> Figure:
 
 def tornado(found: Sequence[Elasticity], *, n_bars: int = 6) -> Figure:
     """Return the largest elasticities of each prediction as bars."""
-    names = list(dict.fromkeys(one.prediction for one in found))
+    names = prediction_names(found)
     figure, panels = _grid(len(names), width=10.0, height=1.9, n_columns=1)
     for panel, name in zip(panels, names, strict=True):
         top = [one for one in found if one.prediction == name][:n_bars][::-1]

@@ -195,7 +195,7 @@ def _used(fit: Fit, answers: Answers) -> Section:
         caption = (
             "What each published count moves: per cent that the prediction rises when the count "
             "rises by one per cent (elasticity), and by how much for one patient more; all else "
-            "refitted. The largest for each prediction:"
+            "refitted. The three largest for each prediction:"
         )
         largest = answering.largest(answers.elasticities, _N_COUNTS)
         tables.append((caption, answering.elasticity_table(largest)))
@@ -208,7 +208,7 @@ def _used(fit: Fit, answers: Answers) -> Section:
     )
 
 
-_N_COUNTS = 6  # for each prediction
+_N_COUNTS = 3  # for each prediction
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
