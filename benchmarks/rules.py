@@ -12,14 +12,17 @@ from time import process_time
 from lupusim import load_scenario
 from lupusim.analysis.group_sequential import FutilityBounds
 from lupusim.analysis.stopping import GroupSequential
+from lupusim.model import MultiStateModel, Transition
+from lupusim.model.hazards import ExponentialHazard
 from lupusim.planning.blocks import replicates_per_block, simulate_block
 from lupusim.planning.generation import Block, generate
 from lupusim.planning.scoring import Rules
 from lupusim.planning.tally import Tally
-from lupusim.trial import Trial
+from lupusim.trial import AfterPatients, Arm, Responder, Trial, UniformEnrollment
+from lupusim.trial.rules_adaptive import Against, BayesianResponse, Shares
 
-N_BLOCKS = 40
-REPEATS = 7
+N_BLOCKS = 20
+REPEATS = 5
 
 
 def seconds(call: Callable[[Block], object], n_replicates: int) -> float:
@@ -74,6 +77,30 @@ def one_more_rule() -> None:
     print(f"  {100 * more / alone:.1f} % of the simulation")
 
 
+def response_adaptive() -> None:
+    heals = ExponentialHazard(rate=1.43)
+    way = Transition(from_state="ill", to_state="well", hazard=heals)
+    model = MultiStateModel(name="response", states=("ill", "well"), transitions=(way,))
+    shares = Shares(power=1.0, grows=True, least=0.1, most=0.8)
+    looks = [AfterPatients(patients=n, follow_up=0.25) for n in range(16, 289, 16)]
+    trial = Trial(
+        arms=tuple(Arm(name=name, model=model) for name in ("control", "low", "high")),
+        n_patients=300,
+        enrollment=UniformEnrollment(duration=2.0),
+        primary=Responder(name="response", states=("well",), at=0.25),
+        visits=(0.25,),
+        follow_up=0.25,
+        interims=tuple(looks[:17]),
+        cutoff=AfterPatients(patients=300, follow_up=0.25),
+        adaptation=BayesianResponse(success=1.1, against=Against.ALL, shares=shares),
+    )
+    n = replicates_per_block(trial.n_patients)
+    each = seconds(lambda block: simulate_block(trial, block), n)
+    print("response-adaptive, 3 arms, 300 patients, 18 looks, none stops early")
+    print(f"  {n / each:10,.0f} trials/s")
+
+
 if __name__ == "__main__":
     case_b()
     one_more_rule()
+    response_adaptive()
