@@ -14,6 +14,7 @@ from lupusim.trial import Trial, Verdict
 _REACH = 8.0  # z beyond this is moved by as much as z at it
 _POINTS = 161
 _LEAST_GAIN = 1e-3
+_MOST_KNOWN = 64
 _known: dict[tuple[str, bytes], FloatArray] = {}
 
 
@@ -25,7 +26,7 @@ def estimates_at_stop(
     `bias`, `coverage` and so on of the naive estimate, which ignores that the trial could
     have stopped at other looks. For group-sequential bounds also `unbiased_estimate`,
     `unbiased_bias` and `unbiased_coverage` of the median-unbiased estimate and its interval by
-    the stage-wise ordering, at the mean information of the looks.
+    the stage-wise ordering, at the looks' planned or mean information.
 
     References
     ----------
@@ -45,7 +46,7 @@ def estimates_at_stop(
     found = accuracy(trial, naive)
     if not isinstance(trial.stopping, GroupSequential):
         return found
-    moved = _moved(trial.stopping, fraction.mean(axis=0), stop, seen.z[row, stop.look])
+    moved = _moved(trial.stopping, _typical(fraction), stop, seen.z[row, stop.look])
     sign = trial.primary.better.value
     middle, low, high = (naive.estimate + sign * one * naive.standard_error for one in moved)
     truth = found["true_effect"]
@@ -57,12 +58,19 @@ def estimates_at_stop(
     return found
 
 
+def _typical(fraction: FloatArray) -> FloatArray:
+    """Return the looks' information: the planned one, or its mean in hundredths."""
+    if (fraction == fraction[0]).all():
+        return fraction[0]
+    return fraction.mean(axis=0).round(2)  # so that the blocks of a run share few tables
+
+
 def _moved(
     rule: GroupSequential, fraction: FloatArray, stop: Crossing, z: FloatArray
 ) -> FloatArray:
     """Return by how much z moves to the estimate and the interval's ends, (3, n_replicates)."""
     grid = np.linspace(-_REACH, _REACH, _POINTS)
-    table = _table(rule, fraction.round(3))
+    table = _table(rule, fraction)
     inside = np.clip(z, -_REACH, _REACH)
     moved = np.zeros((3, z.size))
     for look in range(table.shape[0]):
@@ -76,7 +84,8 @@ def _table(rule: GroupSequential, fraction: FloatArray) -> FloatArray:
     """Return the moves on the z scale of each look on a grid of z, (n_looks, 3, grid)."""
     key = (repr(rule), fraction.tobytes())
     if key not in _known:
-        _known.clear()
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
         _known[key] = _computed(rule, fraction)
     return _known[key]
 
