@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lupusim.analysis.crossings import Entries, Stays
 from lupusim.analysis.outcomes import CountOutcome, NumberOutcome, SurvivalOutcome
 from lupusim.analysis.setting import TIME_TOLERANCE, Setting
 from lupusim.arrays import FloatArray
-from lupusim.records import Entries, FirstEntry, Observation, Recorder, Stays
+from lupusim.records import FirstEntry, Observation, Recorder
 from lupusim.trial.endpoints import EventCount, TimeInStates, TimeToEvent
 from lupusim.trial.observation import Strategy
 

@@ -1,0 +1,84 @@
+"""Recorders of every entry into a set of states, and of every stay in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.records import Rows, Transitions
+
+
+class Entries:
+    """Keeps the time of every entry into a set of states.
+
+    Parameters
+    ----------
+    states : iterable of int
+        Positions of the states; going from one of them to another is an entry too.
+    n_patients : int
+        Rows of the recorder.
+
+    Attributes
+    ----------
+    times : (n_entries, n_patients) array
+        Study times (years) of the first entry, the second ...; ``inf`` where there is none.
+        Starting in the set is no entry.
+    """
+
+    def __init__(self, states: Iterable[int], n_patients: int) -> None:
+        self.member: BoolArray = np.zeros(128, dtype=bool)
+        self.member[list(states)] = True
+        self.count: IntArray = np.zeros(n_patients, dtype=np.intp)
+        self.times = np.full((1, n_patients), np.inf)
+
+    def start(self, rows: Rows, state: StateArray) -> None:
+        """Do nothing: starting is no entry."""
+
+    def record(self, batch: Transitions) -> None:
+        """Add the entries of a batch."""
+        entered = self.member[batch.to_state]
+        rows = np.arange(self.count.size)[batch.rows][entered]
+        number = self.count[rows]
+        if number.max(initial=-1) >= len(self.times):
+            self.times = np.concatenate([self.times, np.full_like(self.times, np.inf)])
+        self.times[number, rows] = batch.time[entered]
+        self.count[rows] = number + 1
+
+
+class Stays:
+    """Keeps when each patient enters and leaves a set of states.
+
+    Parameters
+    ----------
+    states : iterable of int
+        Positions of the states.
+    n_patients : int
+        Rows of the recorder.
+    """
+
+    def __init__(self, states: Iterable[int], n_patients: int) -> None:
+        inside = list(states)
+        self.member: BoolArray = np.zeros(128, dtype=bool)
+        self.member[inside] = True
+        self.starts_inside: BoolArray = np.zeros(n_patients, dtype=bool)
+        self.entries = Entries(inside, n_patients)
+        self.exits = Entries([k for k in range(128) if k not in set(inside)], n_patients)
+
+    def start(self, rows: Rows, state: StateArray) -> None:
+        """Take note of those who start in the set."""
+        self.starts_inside[rows] = self.member[state]
+
+    def record(self, batch: Transitions) -> None:
+        """Take note of who crosses the border of the set, outwards or inwards."""
+        outwards = self.member[batch.from_state]
+        (self.exits if outwards else self.entries).record(batch)
+
+    def time(self, until: FloatArray) -> FloatArray:
+        """Return the years spent in the set up to each patient's `until`, (n_patients,)."""
+        inside = np.where(self.starts_inside, until, 0.0)
+        for sign, crossings in ((1, self.entries), (-1, self.exits)):
+            left = np.maximum(until - crossings.times, 0.0)
+            inside += sign * left.sum(axis=0)
+        return inside
