@@ -79,13 +79,14 @@ def calibrate(
             evidence or (), model=model, seed=seed, n_starts=starts, n_draws=draws, progress=told
         )
     wanted: dict[str, tuple[object, _Question]] = {
+        # First, because a wrong name is found out here, before minutes are spent on the rest.
+        "next_study": (study_effect, lambda _: _next_study(fit, tuple(study_effect or ()))),
         "targets": (draws, lambda _: _targets(fit)),
         "priors": (draws, lambda _: _priors(fit)),
         "scores": (compare, lambda _: _scores(fit)),
         "elasticities": (sensitivity, lambda _: _elasticities(fit, per_arm, control)),
         "opinion": (second_opinion, lambda _: _opinion(fit)),
         "ranks": (check_sampler, lambda told: _ranks(fit, check_sampler or 0, told)),
-        "next_study": (study_effect, lambda _: _next_study(fit, tuple(study_effect or ()))),
     }
     questions = {name: answer for name, (is_asked, answer) in wanted.items() if is_asked}
     answers = _ask(fit, questions)
