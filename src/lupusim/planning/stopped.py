@@ -61,8 +61,9 @@ def estimates_at_stop(
 def _typical(fraction: FloatArray) -> FloatArray:
     """Return the looks' information: the planned one, or its mean in hundredths."""
     if (fraction == fraction[0]).all():
-        return fraction[0]
-    return fraction.mean(axis=0).round(2)  # so that the blocks of a run share few tables
+        return np.asarray(fraction[0], dtype=float)
+    # in hundredths the blocks of a run share few tables
+    return np.asarray(fraction.mean(axis=0).round(2), dtype=float)
 
 
 def _moved(
