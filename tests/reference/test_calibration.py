@@ -22,8 +22,8 @@ from lupusim.engines.exact import ever, ever_after, solve
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.scenario.calibrating import calibrate
 from lupusim.scenario.model_files import load_model
+from studies_for_tests import chain_model, free_rates, study
 from tolerance import SEED
-from unit.calibration.studies_for_tests import chain_model, free_rates, study
 
 REMISSION = ("partial_remission", "complete_remission")
 

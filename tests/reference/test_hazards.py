@@ -22,7 +22,6 @@ from lupusim.model.hazards import (
 from lupusim.rng import stream
 from tolerance import SEED
 
-
 TIMES = np.array([1e-6, 0.01, 0.5, 2, 30, 2000])
 
 # R 4.2.2: -pxxx(t, ..., lower.tail = FALSE, log.p = TRUE); the generalized gamma through

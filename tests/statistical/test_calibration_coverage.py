@@ -17,8 +17,8 @@ from lupusim.calibration.search import climb
 from lupusim.calibration.studies import Study
 from lupusim.calibration.time_measures import SurvivalCurve
 from lupusim.model.hazards import ExponentialHazard
+from studies_for_tests import chain_model, free_rates, study
 from tolerance import SEED, assert_within_mcse
-from unit.calibration.studies_for_tests import chain_model, free_rates, study
 
 RATES = (0.35, 0.25)
 TIMES = (1.0, 2.0, 3.0, 5.0, 7.0)

@@ -23,8 +23,8 @@ from lupusim.model.hazards import ExponentialHazard
 from lupusim.rng import stream
 from lupusim.scenario.calibration_files import load_free_model
 from lupusim.scenario.evidence_files import load_study
+from studies_for_tests import chain_model, free_rates
 from tolerance import SEED, assert_within_mcse
-from unit.calibration.studies_for_tests import chain_model, free_rates
 
 FREE = free_rates(chain_model(ExponentialHazard(rate=0.3), ExponentialHazard(rate=0.3)), middle=0.3)
 

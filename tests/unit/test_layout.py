@@ -19,7 +19,9 @@ def test_a_module_has_at_most_400_lines(path):
 
 
 def test_every_module_says_what_it_is_for():
-    silent = [p.name for p in MODULES if not p.read_text(encoding="utf-8").lstrip("r").startswith('"""')]
+    silent = [
+        p.name for p in MODULES if not p.read_text(encoding="utf-8").lstrip("r").startswith('"""')
+    ]
     assert silent == []
 
 

@@ -22,8 +22,8 @@ from lupusim.calibration.tables import exact_limits
 from lupusim.calibration.time_measures import EventRate
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.rng import stream
+from studies_for_tests import chain_model, free_rates, study
 from tolerance import SEED
-from unit.calibration.studies_for_tests import chain_model, free_rates, study
 
 STATES = ("well", "ill", "death")
 MODEL = chain_model(ExponentialHazard(rate=0.3), ExponentialHazard(rate=0.2))

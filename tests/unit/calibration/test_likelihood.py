@@ -10,7 +10,7 @@ from lupusim.calibration.measures import EverAfterCount, EverCount, OccupancyCou
 from lupusim.calibration.time_measures import EventRate, MedianTime, SurvivalCurve
 from lupusim.errors import EvidenceError
 from lupusim.model.hazards import ExponentialHazard
-from unit.calibration.studies_for_tests import chain_model, free_rates, study
+from studies_for_tests import chain_model, free_rates, study
 
 SLOW, FAST = 0.1, 0.4
 MODEL = chain_model(ExponentialHazard(rate=SLOW), ExponentialHazard(rate=FAST))

@@ -30,8 +30,8 @@ from lupusim.model.hazards import ExponentialHazard
 from lupusim.report.calibration import calibration_report
 from lupusim.report.calibration_answers import Answers, largest, shapes_in_words
 from lupusim.report.calibration_page import write_page
+from studies_for_tests import chain_model, free_rates
 from tolerance import SEED
-from unit.calibration.studies_for_tests import chain_model, free_rates
 
 MODEL = chain_model(ExponentialHazard(rate=0.3), ExponentialHazard(rate=0.3))
 FREE = free_rates(MODEL, middle=0.3)

@@ -1,11 +1,11 @@
 """Allocation as a scenario file writes it."""
 
 import pytest
-from test_scenario_files import problems, trial
 
 from lupusim.planning.blocks import simulate_block
 from lupusim.planning.generation import Block
 from lupusim.trial import BiasedCoin, Minimization, SimpleRandomization, Urn
+from scenario_contents import problems, trial
 
 STRATA = {"strata": {"nephritis": {"yes": 0.5, "no": 0.5}, "dose": {"a": 0.2, "b": 0.3, "c": 0.5}}}
 

@@ -3,11 +3,11 @@
 import math
 
 import pytest
-from test_scenario_files import problems, trial
 
 from lupusim.model import PiecewiseEffect
 from lupusim.scenario.durations import parse_duration
 from lupusim.scenario.effects import emax
+from scenario_contents import problems, trial
 
 MONTH = parse_duration("1 month")
 ON = {"on": "healthy -> ill"}
@@ -72,9 +72,8 @@ def test_emax_rises_from_nothing_to_its_most_the_steeper_the_larger_hill_is():
 def test_the_dose_can_be_varied():
     effect = {"emax": {"log_hazard_ratio": -0.9, "ed50": 2e6}}
     vary = {"arms.cells.infusions.cells_per_kg": [1e6, 4e6]}
-    from test_scenario_files import content
-
     from lupusim.scenario import scenario_from_mapping
+    from scenario_contents import content
 
     points = scenario_from_mapping(content(arms=arms(effect, {}), vary=vary)).points
     ratios = [point.trial.arms[1].effects[0].hazard_ratio for point in points]

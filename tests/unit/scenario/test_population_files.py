@@ -1,7 +1,6 @@
 """Covariates, their effects and frailty as a scenario file writes them."""
 
 import pytest
-from test_scenario_files import problems, trial
 
 from lupusim.trial import (
     CovariateEffect,
@@ -10,6 +9,7 @@ from lupusim.trial import (
     LognormalFrailty,
     NormalCovariate,
 )
+from scenario_contents import problems, trial
 
 ILL = (("healthy", "ill"),)
 

@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 
-from lupusim.errors import ScenarioError
 from lupusim.scenario import (
     load_scenario,
     model_files,
@@ -25,42 +24,11 @@ from lupusim.trial import (
     Responder,
     SimpleRandomization,
     TimeToEvent,
-    Trial,
     UniformEnrollment,
 )
+from scenario_contents import EFFECT, content, problems, trial
 
 WEEK_4, WEEK_52 = parse_duration("4 weeks"), parse_duration("52 weeks")
-
-EFFECT = {"on": ["healthy -> ill"], "hazard_ratio": 0.5}
-
-
-def content(**changes: Any) -> dict[str, Any]:
-    """Return a small scenario; a change of None removes a key."""
-    whole = {
-        "schema": "lupusim/scenario/1",
-        "title": "Ill within a year",
-        "model": "illness-death",
-        "arms": [
-            {"name": "placebo", "control": True},
-            {"name": "cells", "effects": [EFFECT]},
-        ],
-        "enrollment": {"kind": "uniform", "duration": "6 months"},
-        "follow_up": "52 weeks",
-        "endpoints": {"primary": {"kind": "time_to_event", "events": ["ill", "death"]}},
-        "analysis": {"test": "logrank"},
-        "sample_size": 40,
-    }
-    return {key: value for key, value in (whole | changes).items() if value is not None}
-
-
-def trial(**changes: Any) -> Trial:
-    return scenario_from_mapping(content(**changes)).points[0].trial
-
-
-def problems(**changes: Any) -> dict[str, str]:
-    with pytest.raises(ScenarioError) as caught:
-        scenario_from_mapping(content(**changes))
-    return {p.key: f"{p.fault}. {p.fix}" for p in caught.value.problems}
 
 
 def test_every_packaged_scenario_loads() -> None:

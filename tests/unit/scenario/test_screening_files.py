@@ -1,7 +1,6 @@
 """Screening and cuts as a scenario file writes them."""
 
 import pytest
-from test_scenario_files import content, problems, trial
 
 from lupusim.planning.run import run
 from lupusim.report.operating import operating_table
@@ -9,6 +8,7 @@ from lupusim.scenario import scenario_from_mapping
 from lupusim.scenario.durations import parse_duration
 from lupusim.trial import Activity, Cut, Minimums, Screening
 from lupusim.trial.screening import ACTIVE_LUPUS
+from scenario_contents import content, problems, trial
 
 SLEDAI = {"mean": 9, "sd": 3}
 SCREENING = {

@@ -1,10 +1,10 @@
 """Infusions given again, missed or from lots, and switches, as a scenario file writes them."""
 
 import pytest
-from test_scenario_files import content, problems, trial
 
 from lupusim.scenario import scenario_from_mapping
 from lupusim.trial import Infusions, Lots, Switch
+from scenario_contents import content, problems, trial
 
 ILL = ("healthy", "ill")
 EFFECTS = [
