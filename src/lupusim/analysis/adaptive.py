@@ -57,7 +57,7 @@ def best_probability(
     --------
     >>> counts = np.array([[10.0, 15.0]]), np.array([[20.0, 20.0]])
     >>> best_probability(*counts, (1.0, 1.0), np.array([[True, True]])).round(3).tolist()
-    [[0.056, 0.944]]
+    [[0.055, 0.945]]
     """
     mass, below = _densities(responders, n, prior)
     below[~open_arms] = 1.0
@@ -81,7 +81,7 @@ def better_probability(
     --------
     >>> counts = np.array([[10.0, 15.0]]), np.array([[20.0, 20.0]])
     >>> better_probability(*counts, (1.0, 1.0)).round(3).tolist()
-    [[0.0, 0.944]]
+    [[0.0, 0.945]]
     """
     mass, below = _densities(responders, n, prior)
     better: FloatArray = np.einsum("ikj,ij->ik", mass, below[:, 0])
@@ -107,8 +107,8 @@ def limited_shares(
     Examples
     --------
     >>> arms = np.array([[True, True, True]])
-    >>> limited_shares(np.array([[0.02, 0.08, 0.9]]), arms, least=0.1, most=0.7).tolist()
-    [[0.1, 0.2, 0.7]]
+    >>> limited_shares(np.array([[0.02, 0.08, 0.9]]), arms, least=0.1, most=0.7).round(3).tolist()
+    [[0.15, 0.15, 0.7]]
     """
     n_open = open_arms.sum(axis=1, keepdims=True)
     low = np.where(open_arms, np.minimum(least, 1 / np.maximum(n_open, 1)), 0.0)
