@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lupusim import cli_calibrate, cli_plan, cli_run
-from lupusim.cli_options import (
+from lupusim.cli import calibrating, planning, running
+from lupusim.cli.options import (
     INPUT_IS_WRONG,
     INTERRUPTED,
     Format,
@@ -55,12 +55,12 @@ def main() -> None:
         sys.exit(1)
 
 
-app.command()(cli_run.run)
-app.command()(cli_run.merge)
-app.command()(cli_plan.size)
-app.command()(cli_plan.assurance)
-app.command()(cli_plan.sensitivity)
-app.command()(cli_calibrate.calibrate)
+app.command()(running.run)
+app.command()(running.merge)
+app.command()(planning.size)
+app.command()(planning.assurance)
+app.command()(planning.sensitivity)
+app.command()(calibrating.calibrate)
 
 
 @app.command()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from lupusim.cli_options import (
+from lupusim.cli.options import (
     INTERRUPTED,
     Format,
     FormatOption,

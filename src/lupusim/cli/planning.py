@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lupusim.cli_options import Format, FormatOption, ScenarioArgument, SeedOption
+from lupusim.cli.options import Format, FormatOption, ScenarioArgument, SeedOption
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from lupusim.cli_options import Format, FormatOption
+from lupusim.cli.options import Format, FormatOption
 
 if TYPE_CHECKING:
     from lupusim.calibration.fit import Fit
