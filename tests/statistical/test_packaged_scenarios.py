@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+import lupusim
 from lupusim.planning.run import run
 from lupusim.scenario.packaged import packaged_names
 from lupusim.scenario.scenario_files import load_scenario
@@ -135,6 +136,14 @@ def test_fading_remissions_relapse_at_twice_the_rate_of_lasting_ones_or_more():
     lasting, fading = of_points("cohort_5y")
     rates = [p.tally.mean("relapse after remission: event_rate_msc") for p in (lasting, fading)]
     assert rates[1].value > 2 * rates[0].value + 4 * rates[1].mcse
+
+
+def test_early_relapses_of_responders_are_those_of_wang_2014():
+    # 7 of 24 responders relapsed from month 6 to 12; some of the relapsed die within that time.
+    occupancy = lupusim.occupancy(lupusim.load_model("msc-responders-early"), [0.5]).iloc[0]
+    in_remission = occupancy["partial_remission"] + occupancy["complete_remission"]
+    alive_without_relapse = math.exp(-0.01787575 * 0.5)
+    assert in_remission / alive_without_relapse == pytest.approx(1 - 7 / 24, abs=1e-3)
 
 
 @pytest.mark.slow
