@@ -7,6 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from scipy.linalg import expm
+
 from engines_compared import (
     ALWAYS_THE_SAME,
     ENGINES,
@@ -19,9 +22,6 @@ from engines_compared import (
     occupancy_counts,
     with_hazard,
 )
-from hypothesis import given, settings
-from scipy.linalg import expm
-
 from lupusim.engines import exact
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import (

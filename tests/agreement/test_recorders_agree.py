@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from scipy.linalg import expm
+
 from engines_compared import (
     ALWAYS_THE_SAME,
     ENGINES,
@@ -15,9 +18,6 @@ from engines_compared import (
     generator,
     lupus,
 )
-from hypothesis import given, settings
-from scipy.linalg import expm
-
 from lupusim.arrays import FloatArray
 from lupusim.engines import exact
 from lupusim.model import MultiStateModel

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from engines_compared import assert_engines_agree, lupus, occupancy_counts
 
+from engines_compared import assert_engines_agree, lupus, occupancy_counts
 from lupusim.engines.exact import solve
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import Clock, LatentClass, MultiStateModel, PiecewiseRatio, Transition

@@ -16,9 +16,9 @@ a unit (``52 weeks``); every mapping may say its ``source``.
                     is 1, by default the covariate's mean}; ``frailty``: list of {``on`` *,
                     ``variance`` *, ``distribution`` gamma or lognormal}, of mean 1;
                     ``cuts`` {factor: {``covariate`` *, ``at`` *, ``levels`` *}}: a covariate as
-                    factor; ``screening`` {``sledai`` * {``mean`` *, ``sd`` *}, ``bilag`` {``systems``
-                    *, ``grade_a`` *, ``grade_b`` *: probabilities}, ``eligible``: list of ways in
-                    {``sledai``, ``bilag_a``, ``bilag_b``: at least}, by default SAT0244's,
+                    factor; ``screening`` {``sledai`` * {``mean`` *, ``sd`` *}, ``bilag``
+                    {``systems`` *, ``grade_a`` *, ``grade_b`` *: probabilities}, ``eligible``: list
+                    of ways in {``sledai``, ``bilag_a``, ``bilag_b``: at least}, by default SAT0244's,
                     ``tests`` 1: of a candidate, ``every`` * and ``correlation`` * between them};
                     enrollment is then of first tests, and sledai, bilag_a, bilag_b are covariates
 ``arms`` *          one, or several of which one says ``control``: true; each: ``name`` *,
@@ -125,8 +125,8 @@ time to an event    logrank s, cox s m, fleming_harrington {``rho`` 0, ``gamma``
                     survival_difference m {``at`` *}; with competing events also fine_gray s m,
                     subdistribution_logrank s, incidence_difference m {``at`` *}
 event_count         rate_ratio m
-time_in_states,     proportional_odds (ranks), t_test, welch, ancova s (adjusts for a marker's baseline), wilcoxon
-ordinal_state,
+time_in_states,     proportional_odds (ranks), t_test, welch, ancova s (adjusts for a marker's
+ordinal_state,      baseline), wilcoxon
 marker_change
 hierarchy           win_ratio, win_odds, net_benefit
 ==================  =========================================================================
