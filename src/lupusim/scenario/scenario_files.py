@@ -17,8 +17,8 @@ a unit (``52 weeks``); every mapping may say its ``source``.
                     ``variance`` *, ``distribution`` gamma or lognormal}, of mean 1;
                     ``cuts`` {factor: {``covariate`` *, ``at`` *, ``levels`` *}}: a covariate as
                     factor; ``screening`` {``sledai`` * {``mean`` *, ``sd`` *}, ``bilag``
-                    {``systems`` *, ``grade_a`` *, ``grade_b`` *: probabilities}, ``eligible``: list
-                    of ways in {``sledai``, ``bilag_a``, ``bilag_b``: at least}, by default SAT0244's,
+                    {``systems`` *, ``grade_a`` *, ``grade_b`` *: probabilities}, ``eligible``:
+                    list of ways in {``sledai``, ``bilag_a``, ``bilag_b``: at least}, SAT0244's,
                     ``tests`` 1: of a candidate, ``every`` * and ``correlation`` * between them};
                     enrollment is then of first tests, and sledai, bilag_a, bilag_b are covariates
 ``arms`` *          one, or several of which one says ``control``: true; each: ``name`` *,
