@@ -37,7 +37,7 @@ def answer(text):
 
 
 def test_a_run_folder_is_resumed_and_never_overwritten(lupusim, tmp_path):
-    run = ("run", SCENARIO, "--replicates", 500, "--format", "json", "--out", tmp_path / "a")
+    run = ("run", SCENARIO, "--replicates", 2000, "--format", "json", "--out", tmp_path / "a")
     code, first, err = lupusim(*run)
     assert code == 0
     assert f"written to {tmp_path / 'a'}" in err
@@ -74,7 +74,7 @@ def test_a_changed_scenario_file_is_refused_but_another_size_is_welcome(lupusim,
 
 
 def test_shards_merged_are_the_whole(lupusim, tmp_path):
-    options = ("run", SCENARIO, "--replicates", 500, "--format", "json")
+    options = ("run", SCENARIO, "--replicates", 2000, "--format", "json")
     for number in (1, 2):
         folder = tmp_path / str(number)
         code, out, err = lupusim(*options, "--out", folder, "--shard", f"{number}/2")
@@ -90,16 +90,16 @@ def test_shards_merged_are_the_whole(lupusim, tmp_path):
 
 
 def test_a_part_is_labelled_in_every_format(lupusim, tmp_path):
-    options = ("run", SCENARIO, "--replicates", 500, "--shard", "1/2")
+    options = ("run", SCENARIO, "--replicates", 2000, "--shard", "1/2")
     code, out, _ = lupusim(*options, "--out", tmp_path / "a")
     assert code == 0
     assert out.startswith("PARTIAL RESULT")
-    assert "design: 300 of 500 replicates" in out
+    assert "design: 1200 of 2000 replicates" in out
     assert "tries" not in out
     code, out, err = lupusim(*options, "--out", tmp_path / "b", "--format", "csv")
     assert code == 0
     assert out.count("\n") == 2
-    assert "design: 300 of 500 replicates" in err
+    assert "design: 1200 of 2000 replicates" in err
 
 
 @pytest.mark.parametrize(("word", "n"), [("peek", 10), ("rough", 100), ("plan", 1000)])

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import norm
 
 from lupusim.analysis.adaptive_bounds import PosteriorEfficacy
 from lupusim.planning.run import run
@@ -42,9 +41,7 @@ def test_a_flat_posterior_tested_once_is_calibrated_to_one_minus_alpha() -> None
     # the threshold's standard error is that of the error itself: a p-value is uniform
     assert_within_mcse(found.threshold, 0.95, mcse=np.sqrt(0.05 * 0.95 / N_REPLICATES))
     assert found.lower < found.threshold < found.upper
-    assert found.lower < 0.95 < found.upper
     assert found.type_one_error.value <= 0.05
-    assert abs(norm.ppf(found.threshold) - 1.645) < 0.1
 
 
 def adaptive(success: float) -> Trial:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from lupusim.arrays import FloatArray
-from lupusim.engines import PATIENTS_PER_BLOCK
 from lupusim.planning.adaptation import adapt, potential
 from lupusim.planning.adaptation_size import hold_resized
 from lupusim.planning.families import hold_family
@@ -14,6 +13,10 @@ from lupusim.planning.tally import Tally
 from lupusim.planning.truth import accuracy
 from lupusim.trial import Trial
 from lupusim.trial.rules_adaptive import BayesianResponse
+
+# SPEED: a block costs a millisecond by itself; beyond this, arrays leave the cache for good
+# (benchmarks/cases.py: a fifth more trials a second than with a quarter of it).
+PATIENTS_PER_BLOCK = 240_000
 
 
 def replicates_per_block(n_patients: int) -> int:

@@ -9,10 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lupusim.engines import PATIENTS_PER_BLOCK
 from lupusim.planning import parallel
 from lupusim.planning import run as run_module
-from lupusim.planning.blocks import replicates_per_block, simulate_block
+from lupusim.planning.blocks import PATIENTS_PER_BLOCK, replicates_per_block, simulate_block
 from lupusim.planning.generation import Block, generate
 from lupusim.planning.run import run
 from lupusim.planning.scenario import Scenario
@@ -28,7 +27,7 @@ from lupusim.trial import (
 )
 from trials import analysis, disease_trial, exponential_arm, scenario, survival_trial
 
-LARGE = 7_500  # so many patients that a block holds few replicates
+LARGE = 30_000  # so many patients that a block holds few replicates
 
 
 def sums(result):
@@ -37,7 +36,7 @@ def sums(result):
 
 def small(n=8):
     return scenario(
-        survival_trial(n_patients=LARGE), disease_trial(n_patients=7_501), n_replicates=n
+        survival_trial(n_patients=LARGE), disease_trial(n_patients=30_001), n_replicates=n
     )
 
 
