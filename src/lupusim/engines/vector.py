@@ -235,7 +235,7 @@ class _Step:
         batch = Transitions(
             rows=self._rows(),
             from_state=self.group.state,
-            to_state=targets[winner],
+            to_state=np.full(time.size, targets[0]) if targets.size == 1 else targets.take(winner),
             entry_time=self.entry_time,
             time=time,
         )
