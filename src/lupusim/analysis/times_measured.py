@@ -56,11 +56,14 @@ class TimeToEventMeasurement:
 
     def event_time(self, watched_until: FloatArray) -> FloatArray:
         """Return the study time (years) of each patient's event if seen by then, else ``inf``."""
-        time: FloatArray = self._event().copy()
-        time[time > _until_strike(self.setting, watched_until)] = np.inf
+        time = self._event()
+        seen = time <= _until_strike(self.setting, watched_until)
         if self.competing is not None:
-            time[time >= self.competing.time.reshape(self.shape)] = np.inf
-        return time
+            seen &= time < self.competing.time.reshape(self.shape)
+        # SPEED: what is not seen is divided by 0, four times faster than a choice for each
+        # patient (benchmarks/cases.py). Nobody has an event at time 0 that is not seen.
+        with np.errstate(divide="ignore"):
+            return np.asarray(time / seen)
 
     def outcome(self, observation: Observation) -> SurvivalOutcome:
         """Return times and events; those not enrolled or without origin have time 0."""
