@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lupusim.engines import simulate
     from lupusim.engines.exact import occupancy
-    from lupusim.planning.assurance import assurance
     from lupusim.planning.run import run
     from lupusim.planning.sample_size import sample_size
     from lupusim.planning.single_trial import simulate_trial
     from lupusim.scenario import load_model, load_scenario
+    from lupusim.scenario.assuring import assurance
     from lupusim.scenario.calibrating import calibrate
 
 __version__ = "0.1.0"
@@ -36,7 +36,7 @@ __all__ = [
 
 # Imported when first used, so that importing lupusim costs nothing.
 _HOMES = {
-    "assurance": "lupusim.planning.assurance",
+    "assurance": "lupusim.scenario.assuring",
     "calibrate": "lupusim.scenario.calibrating",
     "load_model": "lupusim.scenario",
     "load_scenario": "lupusim.scenario",

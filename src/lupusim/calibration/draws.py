@@ -9,6 +9,7 @@ import numpy as np
 
 from lupusim.arrays import FloatArray, read_only
 from lupusim.calibration.mixing import R_HAT_LIMIT, SMALLEST_SAMPLE
+from lupusim.calibration.parameters import FreeModel
 from lupusim.calibration.pareto import K_LIMIT
 from lupusim.errors import LupusimError
 
@@ -34,6 +35,8 @@ class Draws:
         How often the density was evaluated.
     r_hat : float
         Worst rank-normalized R-hat of any parameter; ``nan`` for importance sampling.
+    free_model : FreeModel or None
+        The model whose free parameters they are; None for draws from any other density.
 
     Raises
     ------
@@ -49,6 +52,7 @@ class Draws:
     method: str
     n_density_calls: int
     r_hat: float = math.nan
+    free_model: FreeModel | None = None
 
     def __post_init__(self) -> None:
         values, weights = read_only(self.values), np.asarray(self.weights, dtype=float)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -39,7 +40,8 @@ def sample(likelihood: Likelihood, optima: Sequence[Optimum], n_draws: int, *, s
     """
     rng = stream(seed, "calibration", "posterior")
     density = RowDensity(likelihood.log_posterior)
-    return sample_posterior(density, modes(likelihood, optima), n_draws=n_draws, rng=rng)
+    draws = sample_posterior(density, modes(likelihood, optima), n_draws=n_draws, rng=rng)
+    return replace(draws, free_model=likelihood.free_model)
 
 
 def modes(likelihood: Likelihood, optima: Sequence[Optimum]) -> list[Mode]:
