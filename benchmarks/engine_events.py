@@ -9,41 +9,18 @@ from __future__ import annotations
 from statistics import median
 from time import process_time
 
+from models import FIVE_STATES
+
 from lupusim.engines import events
-from lupusim.model import MultiStateModel, Transition
-from lupusim.model.hazards import WeibullHazard
 from lupusim.records import Cohort, TransitionLog
 from lupusim.rng import stream
-
-SHAPES_AND_SCALES = {
-    ("active", "partial_remission"): (1.2, 0.6),
-    ("active", "complete_remission"): (1.4, 1.2),
-    ("active", "death"): (1.0, 8.0),
-    ("partial_remission", "complete_remission"): (1.3, 0.9),
-    ("partial_remission", "relapse"): (0.9, 1.8),
-    ("partial_remission", "death"): (1.0, 15.0),
-    ("complete_remission", "relapse"): (0.8, 4.0),
-    ("complete_remission", "death"): (1.0, 30.0),
-    ("relapse", "partial_remission"): (1.1, 0.9),
-    ("relapse", "complete_remission"): (1.2, 2.0),
-    ("relapse", "death"): (1.1, 5.0),
-}
-
-MODEL = MultiStateModel(
-    name="benchmark",
-    states=("active", "partial_remission", "complete_remission", "relapse", "death"),
-    transitions=tuple(
-        Transition(from_state=a, to_state=b, hazard=WeibullHazard(shape=shape, scale=scale))
-        for (a, b), (shape, scale) in SHAPES_AND_SCALES.items()
-    ),
-)
 
 
 def seconds(n_patients: int) -> tuple[float, float]:
     log = TransitionLog(n_patients)
     begin = process_time()
     events.simulate(
-        MODEL,
+        FIVE_STATES,
         Cohort(n_patients=n_patients),
         horizon=10.0,
         recorders=[log],

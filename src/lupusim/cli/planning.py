@@ -71,15 +71,14 @@ def assurance(
 ) -> None:
     """Average the power over what is not known: calibration draws, and the effect itself."""
     from lupusim.planning.assurance import Nesting
-    from lupusim.planning.assurance import assurance as average
     from lupusim.report.answers import assurance_sentence, assurance_table
     from lupusim.scenario import load_scenario
-    from lupusim.scenario.draw_files import load_model_draws
+    from lupusim.scenario.assuring import assurance as average
 
     loaded = load_scenario(scenario)
     answer = average(
         loaded,
-        draws=[load_model_draws(name) for name in draws or ()],
+        draws=draws or (),
         effect_prior=_effect_prior(loaded.points[0].trial, effect_sd, no_effect),
         seed=seed,
         n_replicates=replicates,
