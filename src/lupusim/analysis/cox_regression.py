@@ -11,7 +11,7 @@ from lupusim.analysis.columns import blocks, part, three_axes
 from lupusim.analysis.cox import tie_fractions
 from lupusim.analysis.newton import newton
 from lupusim.analysis.ordering import NOT_INCLUDED, survival_columns
-from lupusim.analysis.rank_sums import event_groups
+from lupusim.analysis.rank_sums import event_groups, row_sums
 from lupusim.analysis.results import TestResult, wald_result
 from lupusim.arrays import FloatArray, IntArray
 
@@ -69,58 +69,96 @@ def cox_regression(
 class _RiskSets:
     """Events and the patients whom each compares, in patients sorted by time.
 
-    `values` is (n_replicates, n_patients, n_covariates), 0 for who is not included, as is
-    `member` (n_replicates, n_patients). The other arrays are (n_events,): the replicate, the
-    place of the event, where its risk set and its ties begin, where both end, and the part
-    of the ties that Efron takes away.
+    Parameters
+    ----------
+    values : (n_covariates, n_replicates, n_patients) array
+        Covariates around their means, 0 for who is not included.
+    member : (n_replicates, n_patients) array
+        1 for who is included, else 0.
+    row, group : (n_events,) integer arrays
+        Replicate of each event; number of the event time it belongs to.
+    place : (n_events,) integer array
+        Of the event, in its row.
+    start, ties_end, end : (n_events,) integer arrays
+        Places where its risk set and its ties begin, where the ties and the set end.
+    fraction : (n_events,) array
+        The part of the ties that Efron takes away.
+    before : (n_replicates, n_patients) integer array or None
+        Where each patient's stratum begins; None for a single stratum.
     """
 
     values: FloatArray
     member: FloatArray
     row: IntArray
+    group: IntArray
     place: IntArray
     start: IntArray
     ties_end: IntArray
     end: IntArray
     fraction: FloatArray
+    before: IntArray | None
 
     def derivatives(self, estimate: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return score (n_replicates, n_covariates) and information at an estimate."""
-        linear = np.einsum("ijp,ip->ij", self.values, estimate)
+        r"""Return score (n_replicates, n_covariates) and information at an estimate.
+
+        With the hazard :math:`A_i` that each patient is exposed to, the information is
+        :math:`\sum_i A_i w_i x_i x_i^T - \sum_e \bar x_e \bar x_e^T`: a product of two
+        covariates is never summed over the risk set of each event.
+        """
+        n_replicates, n_covariates = estimate.shape
+        linear = np.einsum("pij,ip->ij", self.values, estimate)
         weight = np.exp(np.clip(linear, -200, 200)) * self.member
-        weighted = self.values * weight[:, :, np.newaxis]
-        squares = weighted[:, :, :, np.newaxis] * self.values[:, :, np.newaxis, :]
-        total = self._sum(weight)
-        mean = self._sum(weighted) / total[:, np.newaxis]
-        spread = self._sum(squares) / total[:, np.newaxis, np.newaxis]
-        spread -= mean[:, :, np.newaxis] * mean[:, np.newaxis, :]
-        score = np.zeros_like(estimate)
-        np.add.at(score, self.row, self.values[self.row, self.place] - mean)
-        information = np.zeros((*estimate.shape, estimate.shape[1]))
-        np.add.at(information, self.row, spread)
+        weighted = self.values * weight
+        hazard = 1 / self._at_events(weight)
+        mean = [self._at_events(one) * hazard for one in weighted]
+        weighted *= self._exposure(hazard)
+        at_event = (self.row, self.place)
+        score, information = np.empty_like(estimate), np.empty((*estimate.shape, n_covariates))
+        for p in range(n_covariates):
+            score[:, p] = row_sums(self.row, self.values[p][at_event] - mean[p], n_replicates)
+            for q in range(p + 1):
+                spread = np.einsum("ij,ij->i", weighted[p], self.values[q])
+                spread -= row_sums(self.row, mean[p] * mean[q], n_replicates)
+                information[:, p, q] = information[:, q, p] = spread
         return score, information
 
-    def _sum(self, values: FloatArray) -> FloatArray:
+    def _at_events(self, values: FloatArray) -> FloatArray:
         """Return sums over each event's risk set, less Efron's part of the ties."""
-        n_replicates, n_patients = values.shape[:2]
-        behind = np.zeros((n_replicates, n_patients + 1, *values.shape[2:]))
-        behind[:, :-1] = values[:, ::-1].cumsum(axis=1)[:, ::-1]
-        first, row = behind[self.row, self.start], self.row
-        fraction = self.fraction.reshape(-1, *(1,) * (values.ndim - 2))
-        ties = first - behind[row, self.ties_end]
-        return np.asarray(first - behind[row, self.end] - fraction * ties)
+        behind = np.zeros((values.shape[0], values.shape[1] + 1))
+        np.cumsum(values[:, ::-1], axis=1, out=behind[:, -2::-1])
+        first = behind[self.row, self.start]
+        total = first if self.before is None else first - behind[self.row, self.end]
+        if self.fraction.any():
+            total = total - self.fraction * (first - behind[self.row, self.ties_end])
+        return np.asarray(total)
+
+    def _exposure(self, hazard: FloatArray) -> FloatArray:
+        """Return the hazard (over the weight) each patient is exposed to; shape of `member`."""
+        n_replicates, n_patients = self.member.shape
+        place = self.row * n_patients + self.place
+        size = self.member.size
+        passed = np.bincount(place, hazard, size).reshape(n_replicates, n_patients).cumsum(axis=1)
+        exposure = passed
+        if self.fraction.any():
+            exposure = passed.copy()
+            spared = np.bincount(self.group, self.fraction * hazard)[self.group]
+            exposure[self.row, self.place] = passed[self.row, self.ties_end - 1] - spared
+        if self.before is not None:
+            earlier = np.concatenate([np.zeros((n_replicates, 1)), passed], axis=1)
+            exposure = exposure - np.take_along_axis(earlier, self.before, axis=1)
+        return exposure
 
 
 def _risk_sets(keys: IntArray, values: FloatArray, bits: int) -> _RiskSets:
     order = np.argsort(keys, axis=1)
     keys = np.take_along_axis(keys, order, axis=1)
     member = keys != NOT_INCLUDED
-    everyone = np.broadcast_to(values, (*keys.shape, values.shape[-1]))
-    ordered = np.take_along_axis(everyone, order[:, :, np.newaxis], axis=1)
-    ordered = np.where(member[:, :, np.newaxis], ordered, 0.0)
-    n_included = np.maximum(member.sum(axis=1), 1)[:, np.newaxis, np.newaxis]
+    columns = np.moveaxis(np.broadcast_to(values, (*keys.shape, values.shape[-1])), 2, 0)
+    ordered = np.stack([np.take_along_axis(column, order, axis=1) for column in columns])
+    ordered = np.where(member, ordered, 0.0)
+    n_included = np.maximum(member.sum(axis=1), 1)[:, np.newaxis]
     # Around its mean a covariate's weights neither overflow nor cancel.
-    ordered = (ordered - ordered.sum(axis=1, keepdims=True) / n_included) * member[:, :, None]
+    ordered = (ordered - ordered.sum(axis=2, keepdims=True) / n_included) * member
     groups = event_groups(keys, bits)
     group, fraction = tie_fractions(groups)
     start = groups.position[group]
@@ -129,9 +167,19 @@ def _risk_sets(keys: IntArray, values: FloatArray, bits: int) -> _RiskSets:
         values=ordered,
         member=member.astype(float),
         row=groups.row[group],
+        group=group,
         place=start + np.rint(fraction * size).astype(np.intp),
         start=start,
         ties_end=start + size,
         end=start + groups.at_risk[group].astype(np.intp),
         fraction=fraction,
+        before=_stratum_starts(keys, bits) if bits else None,
     )
+
+
+def _stratum_starts(keys: IntArray, bits: int) -> IntArray:
+    """Return the place where each patient's stratum begins."""
+    stratum = keys >> (63 - bits)
+    begins = np.zeros(keys.shape, dtype=np.intp)
+    begins[:, 1:] = np.where(stratum[:, 1:] != stratum[:, :-1], np.arange(1, keys.shape[1]), 0)
+    return np.asarray(np.maximum.accumulate(begins, axis=1))
