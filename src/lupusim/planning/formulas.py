@@ -97,7 +97,7 @@ def _of_proportions(trial: Trial, analysis: Analysis, primary: Responder) -> For
         isinstance(cutoff, AfterLastPatient) and cutoff.follow_up >= primary.at - _TIME_TOLERANCE
     )
     sizes = _sizes(trial)
-    if not everybody or sizes is None or trial.dropout.by_state:
+    if not everybody or sizes is None or not trial.dropout.is_alike:
         return None
     control_n, n = sizes
     if (n + 1) * (control_n + 1) > _MOST_TABLES:
@@ -132,7 +132,7 @@ def _sizes(trial: Trial) -> tuple[int, int] | None:
 def _response(trial: Trial, law: MultiStateModel, primary: Responder) -> float:
     """Return the probability that a patient is a responder, and still there to be seen."""
     row = occupancy(law, [primary.at], tolerance=_TOLERANCE).iloc[0]
-    present = math.exp(-trial.dropout.per_year * primary.at)
+    present = math.exp(-trial.dropout.cumulative(np.array(primary.at)))
     return min(1.0, max(0.0, float(row[list(primary.states)].sum()) * present))
 
 

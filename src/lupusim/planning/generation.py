@@ -11,8 +11,9 @@ import numpy as np
 from lupusim.analysis.endpoints import Measurement, measure_trial
 from lupusim.arrays import FloatArray, IntArray, StateArray
 from lupusim.engines import Engine, vector
+from lupusim.planning.dropping_out import DropoutClock
 from lupusim.planning.treating import Treating
-from lupusim.records import Cohort, HazardAlong, Recorder
+from lupusim.records import Cohort, Recorder
 from lupusim.rng import stream
 from lupusim.trial import Trial
 from lupusim.trial.patients import Patients, draw_patients
@@ -93,7 +94,7 @@ def generate(
     )
     arm = _allocate(trial, patients, shape, block)
     measurements = measure_trial(trial, shape, streams=block.stream)
-    dropout = _DropoutClock(trial, shape, block)
+    dropout = DropoutClock(trial, arm, rng=block.stream("dropout"))
     recorders = list(dict.fromkeys(r for m in measurements for r in m.recorders))
     recorders += [*dropout.recorders, *listeners]
     for number, trial_arm in enumerate(trial.arms):
@@ -121,28 +122,3 @@ def _allocate(trial: Trial, patients: Patients, shape: tuple[int, int], block: B
 
 def _horizon(trial: Trial) -> float:
     return min(trial.follow_up, LONGEST_FOLLOW_UP)
-
-
-class _DropoutClock:
-    """When each patient drops out; watches the states only where the hazard depends on them."""
-
-    def __init__(self, trial: Trial, shape: tuple[int, int], block: Block) -> None:
-        self.shape = shape
-        self.recorders: tuple[HazardAlong, ...] = ()
-        rates = trial.dropout.rates(trial.states)
-        if not rates.any():
-            self._time = np.full(shape, math.inf)
-            return
-        threshold = block.stream("dropout").standard_exponential(shape[0] * shape[1])
-        if trial.dropout.by_state:
-            self.recorders = (HazardAlong(rates, threshold),)
-        else:
-            threshold /= rates[0]
-            self._time = threshold.reshape(shape)
-
-    @property
-    def time(self) -> FloatArray:
-        """Study time (years) of dropout; ``inf`` for those who stay."""
-        if self.recorders:
-            return self.recorders[0].time.reshape(self.shape)
-        return self._time

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import cast
 
+from lupusim.scenario.model_files import read_hazard
 from lupusim.scenario.reading import (
     Choice,
     Duration,
@@ -24,6 +27,8 @@ from lupusim.trial import (
     PiecewiseEnrollment,
     PoissonEnrollment,
     Population,
+    Region,
+    RegionalEnrollment,
     SimpleRandomization,
     UniformEnrollment,
     Urn,
@@ -35,7 +40,12 @@ _MONTHS_PER_YEAR = 12.0
 def read_enrollment(top: Section) -> Enrollment:
     """Return when patients come; a stand-in where that cannot be read."""
     section = top.section("enrollment")
-    kinds = {"poisson": _poisson, "uniform": _uniform, "piecewise": _piecewise}
+    kinds = {
+        "poisson": _poisson,
+        "regions": _regions,
+        "uniform": _uniform,
+        "piecewise": _piecewise,
+    }
     read = section.read("kind", Choice(kinds), _poisson)
     failure = section.read("screen_failure", Number(at_least=0, below=1), 0.0)
     screened = 1 / (1 - failure) if failure < 1 else 1.0
@@ -43,6 +53,14 @@ def read_enrollment(top: Section) -> Enrollment:
 
 
 def _poisson(section: Section, screened: float) -> Callable[[], Enrollment]:
+    sites, per_year, ramp_up = _read_sites(section)
+    return lambda: PoissonEnrollment(
+        sites=sites, per_site_per_year=per_year, ramp_up=ramp_up, screened_per_patient=screened
+    )
+
+
+def _read_sites(section: Section) -> tuple[int, float, float]:
+    """Return how many sites there are in the end, a site's rate per year, and the ramp-up."""
     sites = section.read("sites", Integer(at_least=1))
     if section.has("per_site_per_year") and not section.has("per_site_per_month"):
         per_year = section.read("per_site_per_year", Number(above=0))
@@ -51,9 +69,32 @@ def _poisson(section: Section, screened: float) -> Callable[[], Enrollment]:
         section.refuse(
             "per_site_per_year", "per_site_per_month is given as well", "Keep one of the two."
         )
-    ramp_up = section.read("ramp_up", Duration(), 0.0)
-    return lambda: PoissonEnrollment(
-        sites=sites, per_site_per_year=per_year, ramp_up=ramp_up, screened_per_patient=screened
+    return sites, per_year, section.read("ramp_up", Duration(), 0.0)
+
+
+def _regions(section: Section, screened: float) -> Callable[[], Enrollment]:
+    regions = tuple(map(_read_region, section.sections("regions", at_least=1)))
+    pauses = []
+    for pause in section.sections("pauses"):
+        pauses.append((pause.read("begins", Duration()), pause.read("ends", Duration())))
+        pause.finish()
+    return lambda: RegionalEnrollment(
+        regions=cast("tuple[Region, ...]", regions),
+        pauses=tuple(pauses),
+        screened_per_patient=screened,
+    )
+
+
+def _read_region(section: Section) -> Region | None:
+    """Return a region; None after reporting what is wrong with it."""
+    sites, per_year, ramp_up = _read_sites(section)
+    opens = section.read("opens", Duration(), 0.0)
+    closes = section.read("closes", Duration(above=0), math.inf)
+    section.read("name", Text(), "")
+    return section.build(
+        lambda: Region(
+            sites=sites, per_site_per_year=per_year, opens=opens, ramp_up=ramp_up, closes=closes
+        )
     )
 
 
@@ -128,6 +169,15 @@ def read_dropout(top: Section) -> Dropout:
     if not top.has("dropout"):
         return Dropout()
     section = top.section("dropout")
-    per_year = section.read("per_year", Number(at_least=0))
-    by_state = section.read("by_state", MappingOf(Number(at_least=0)), {})
-    return section.build(lambda: Dropout(per_year=per_year, by_state=by_state)) or Dropout()
+    per_year, hazard = 0.0, None
+    if section.has("hazard"):
+        hazard = read_hazard(section)
+        section.refuse("per_year", "hazard is given as well", "Keep one of the two.")
+    else:
+        per_year = section.read("per_year", Number(at_least=0))
+    factors = {
+        name: section.read(name, MappingOf(Number(at_least=0)), {})
+        for name in ("by_state", "by_arm")
+    }
+    made = section.build(lambda: Dropout(per_year=per_year, hazard=hazard, **factors))
+    return made or Dropout()

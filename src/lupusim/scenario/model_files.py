@@ -145,7 +145,7 @@ def _transitions(top: Section) -> tuple[Transition, ...]:
         Transition(
             from_state=section.read("from", Text()),
             to_state=section.read("to", Text()),
-            hazard=_hazard(section),
+            hazard=read_hazard(section),
             clock=section.read("clock", _CLOCK, default),
         )
         for section in _finished(top.sections("transitions", at_least=1))
@@ -159,9 +159,9 @@ def _finished(sections: list[Section]) -> Any:
         section.finish()
 
 
-def _hazard(transition: Section) -> Hazard:
-    """Return the hazard of a transition; a stand-in that can fire where it is wrong."""
-    section = transition.section("hazard")
+def read_hazard(around: Section) -> Hazard:
+    """Return the hazard that a mapping has; a stand-in that can fire where it is wrong."""
+    section = around.section("hazard")
     stand_in = FAMILIES["exponential"](**{"rate": 1.0})
     if not section.place.is_right:
         return stand_in

@@ -34,6 +34,7 @@ from lupusim.trial.looks import (
     WhenAny,
 )
 from lupusim.trial.population import Population
+from lupusim.trial.regional_enrollment import Region, RegionalEnrollment
 from lupusim.trial.screening import Activity, Minimums, Screened, Screening
 from lupusim.trial.treatment import Arm, Infusions, Lots, Switch
 
@@ -68,6 +69,8 @@ __all__ = [
     "PiecewiseEnrollment",
     "PoissonEnrollment",
     "Population",
+    "Region",
+    "RegionalEnrollment",
     "Responder",
     "Screened",
     "Screening",

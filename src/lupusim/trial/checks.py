@@ -118,13 +118,18 @@ def _name_problems(trial: Trial) -> Iterator[Problem]:
 
 
 def _dropout_problems(trial: Trial) -> Iterator[Problem]:
-    for state in trial.dropout.by_state:
-        if state not in trial.states:
-            yield Problem(
-                key=f"dropout.by_state.{state}",
-                fault=f"{state!r} is not a state of the model",
-                fix=nearest(state, trial.states),
-            )
+    arms = [arm.name for arm in trial.arms]
+    for name, keys, known, what in (
+        ("by_state", trial.dropout.by_state, trial.states, "a state of the model"),
+        ("by_arm", trial.dropout.by_arm, arms, "an arm"),
+    ):
+        for key in keys:
+            if key not in known:
+                yield Problem(
+                    key=f"dropout.{name}.{key}",
+                    fault=f"{key!r} is not {what}",
+                    fix=nearest(key, known),
+                )
 
 
 def _analysis_problems(trial: Trial) -> Iterator[Problem]:

@@ -28,7 +28,7 @@ class Enrollment(Protocol):
         ...
 
 
-def _arrivals(n_replicates: int, n_patients: int, rng: np.random.Generator) -> FloatArray:
+def arrivals(n_replicates: int, n_patients: int, rng: np.random.Generator) -> FloatArray:
     """Return a unit-rate Poisson process for each replicate."""
     return np.cumsum(rng.standard_exponential((n_replicates, n_patients)), axis=1)
 
@@ -94,7 +94,7 @@ class PoissonEnrollment:
     def times(self, n_replicates: int, n_patients: int, *, rng: np.random.Generator) -> FloatArray:
         """Return calendar times (years), shape (n_replicates, n_patients), sorted by row."""
         full_rate = self.sites * self.per_site_per_year
-        time_at_full_rate = _arrivals(n_replicates, n_patients, rng) / full_rate
+        time_at_full_rate = arrivals(n_replicates, n_patients, rng) / full_rate
         if self.ramp_up == 0:
             return time_at_full_rate
         # During the ramp-up the expected number is rate * t^2 / (2 * ramp_up).
@@ -135,8 +135,8 @@ class PiecewiseEnrollment:
 
     def times(self, n_replicates: int, n_patients: int, *, rng: np.random.Generator) -> FloatArray:
         """Return calendar times (years), shape (n_replicates, n_patients), sorted by row."""
-        arrivals = _arrivals(n_replicates, n_patients, rng)
+        wanted = arrivals(n_replicates, n_patients, rng)
         edges, rates = np.array((0.0, *self.breaks)), np.array(self.rates_per_year)
         expected = np.concatenate([[0.0], np.cumsum(np.diff(edges) * rates[:-1])])
-        piece = np.searchsorted(expected, arrivals, side="right") - 1
-        return np.asarray(edges[piece] + (arrivals - expected[piece]) / rates[piece])
+        piece = np.searchsorted(expected, wanted, side="right") - 1
+        return np.asarray(edges[piece] + (wanted - expected[piece]) / rates[piece])

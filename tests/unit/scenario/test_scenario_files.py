@@ -1,13 +1,14 @@
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lupusim.model.hazards import PiecewiseExponentialHazard
 from lupusim.scenario import (
     load_scenario,
     model_files,
     packaged_names,
-    scenario_files,
     scenario_from_mapping,
 )
 from lupusim.scenario.durations import parse_duration
@@ -18,9 +19,12 @@ from lupusim.trial import (
     AtCalendarTime,
     AtEvents,
     Better,
+    Dropout,
     PermutedBlocks,
     PiecewiseEnrollment,
     PoissonEnrollment,
+    Region,
+    RegionalEnrollment,
     Responder,
     SimpleRandomization,
     TimeToEvent,
@@ -28,6 +32,7 @@ from lupusim.trial import (
 )
 from scenario_contents import EFFECT, content, problems, trial
 
+PAGE = Path(__file__).parents[3] / "docs" / "scenario_files.md"
 WEEK_4, WEEK_52 = parse_duration("4 weeks"), parse_duration("52 weeks")
 
 
@@ -66,6 +71,25 @@ def test_what_a_file_does_not_say_has_a_plain_default() -> None:
         (
             {"kind": "piecewise", "breaks": ["6 months"], "per_month": [1, 2]},
             PiecewiseEnrollment(breaks=(0.5,), rates_per_year=(12.0, 24.0)),
+        ),
+        (
+            {
+                "kind": "regions",
+                "screen_failure": 0.5,
+                "regions": [
+                    {"name": "north", "sites": 3, "per_site_per_month": 0.5, "closes": "2 years"},
+                    {"sites": 2, "per_site_per_year": 4, "opens": "6 months", "ramp_up": "1 year"},
+                ],
+                "pauses": [{"begins": "9 months", "ends": "1 year"}],
+            },
+            RegionalEnrollment(
+                regions=(
+                    Region(sites=3, per_site_per_year=6.0, closes=2.0),
+                    Region(sites=2, per_site_per_year=4.0, opens=0.5, ramp_up=1.0),
+                ),
+                pauses=((0.75, 1.0),),
+                screened_per_patient=2.0,
+            ),
         ),
     ],
 )
@@ -344,6 +368,11 @@ def test_the_reference_of_the_formats_names_every_key_that_is_read(
         {"sites": 1, "per_site_per_month": 1},
         {"kind": "uniform", "duration": "1 year"},
         {"kind": "piecewise", "breaks": [], "per_month": [1]},
+        {
+            "kind": "regions",
+            "regions": [{"sites": 1, "per_site_per_year": 1}],
+            "pauses": [{"begins": "1 month", "ends": "2 months"}],
+        },
     ]
     for enrollment in enrollments:
         trial(
@@ -357,11 +386,34 @@ def test_the_reference_of_the_formats_names_every_key_that_is_read(
             dropout={"per_year": 0},
             visits=["52 weeks"],
         )
-    not_built_yet = {"intercurrent_events", "supply"}
-    scenario_keys = asked - not_built_yet
-    assert len(scenario_keys) > 50
-    reference = f"{scenario_files.__doc__} {model_files.__doc__}"
-    assert sorted(key for key in scenario_keys if f"``{key}``" not in reference) == ["rate"]
+    assert len(asked) > 50
+    named = set(re.findall(r"`(\w+)", f"{PAGE.read_text('utf-8')} {model_files.__doc__}"))
+    assert asked - named == {"rate"}  # of the exponential
+
+
+def test_dropout_may_change_with_time_and_differ_between_arms() -> None:
+    hazard = {"family": "piecewise_exponential", "breaks": [0.25], "rates": [0.4, 0.1]}
+    arm = content()["arms"][0]["name"]
+    read = trial(dropout={"hazard": hazard, "by_arm": {arm: 2}}).dropout
+    assert read == Dropout(
+        hazard=PiecewiseExponentialHazard(breaks=(0.25,), rates=(0.4, 0.1)), by_arm={arm: 2.0}
+    )
+    twice = problems(dropout={"hazard": hazard, "per_year": 0.1})
+    assert "hazard is given as well" in twice["dropout.per_year"]
+    assert (
+        "is not an arm" in problems(dropout={"per_year": 1, "by_arm": {"x": 1}})["dropout.by_arm.x"]
+    )
+
+
+def test_a_region_or_pause_that_cannot_be_is_refused_where_it_stands() -> None:
+    sites = {"sites": 1, "per_site_per_month": 1}
+    closed = {"kind": "regions", "regions": [sites | {"closes": "1 year"}]}
+    assert "every region closes" in problems(enrollment=closed)["enrollment"]
+    late = {"kind": "regions", "regions": [sites | {"opens": "2 years", "closes": "1 year"}]}
+    assert "closes=1.0 must be after" in problems(enrollment=late)["enrollment.regions.0"]
+    pause = {"begins": "2 years", "end": "1 year"}
+    typo = problems(enrollment={"kind": "regions", "regions": [sites], "pauses": [pause]})
+    assert "no such key" in typo["enrollment.pauses.0.end"]
 
 
 def test_two_rates_of_enrollment_are_one_too_many() -> None:

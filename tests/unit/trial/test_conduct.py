@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
 
+from lupusim.model.hazards import ExponentialHazard, PiecewiseExponentialHazard
 from lupusim.rng import stream
 from lupusim.trial import (
     AfterLastPatient,
@@ -18,6 +21,8 @@ from lupusim.trial import (
     PiecewiseEnrollment,
     PoissonEnrollment,
     Population,
+    Region,
+    RegionalEnrollment,
     SimpleRandomization,
     UniformEnrollment,
     WhenAll,
@@ -32,7 +37,19 @@ ENROLLMENTS = [
     PiecewiseEnrollment(breaks=(0.5, 1.0), rates_per_year=(10.0, 0.0, 20.0)),
     PiecewiseEnrollment(breaks=(), rates_per_year=(10.0,)),
     PiecewiseEnrollment(breaks=(0.5,), rates_per_year=(0.0, 20.0)),
+    RegionalEnrollment(
+        regions=(
+            Region(sites=4, per_site_per_year=3.0, ramp_up=0.5, closes=2.0),
+            Region(sites=9, per_site_per_year=1.5, opens=0.7),
+        ),
+        pauses=((0.2, 0.3), (0.6, 1.1)),
+    ),
+    RegionalEnrollment(regions=(Region(sites=9, per_site_per_year=1.5, opens=0.7, ramp_up=1.0),)),
 ]
+
+
+LASTING = Region(sites=1, per_site_per_year=1.0)
+CLOSING = Region(sites=1, per_site_per_year=1.0, closes=3.0)
 
 
 @pytest.mark.parametrize("enrollment", ENROLLMENTS, ids=repr)
@@ -59,6 +76,31 @@ def test_nobody_comes_while_the_rate_is_0():
     assert np.all(ENROLLMENTS[5].times(20, 10, rng=stream(SEED, "later")) > 0.5)
 
 
+def rate_of_regions(time):
+    """Patients per year in ENROLLMENTS[6], from its description."""
+    if 0.2 <= time < 0.3 or 0.6 <= time < 1.1:
+        return 0.0
+    first = 12.0 * min(time / 0.5, 1.0) if time < 2.0 else 0.0
+    return first + (13.5 if time >= 0.7 else 0.0)
+
+
+def test_regions_enroll_at_the_sum_of_their_rates():
+    times = ENROLLMENTS[6].times(2, 40, rng=stream(SEED, "regions"))
+    unit = stream(SEED, "regions").standard_exponential((2, 40)).cumsum(axis=1)
+    bends = [0.2, 0.3, 0.5, 0.6, 0.7, 1.1, 2.0]
+    for time, expected in zip(times.ravel(), unit.ravel(), strict=True):
+        edges = [0.0, *(b for b in bends if b < time), time]
+        number = sum(quad(rate_of_regions, a, b)[0] for a, b in pairwise(edges))
+        assert number == pytest.approx(expected, abs=1e-9)
+    assert not np.any((times > 0.6) & (times < 1.1))
+
+
+def test_one_region_without_pauses_enrolls_as_its_sites_do():
+    region = Region(sites=9, per_site_per_year=1.5, ramp_up=2.0)
+    one = RegionalEnrollment(regions=(region,)).times(5, 60, rng=stream(SEED, "one"))
+    np.testing.assert_allclose(one, ENROLLMENTS[2].times(5, 60, rng=stream(SEED, "one")))
+
+
 @pytest.mark.parametrize(
     ("kind", "values", "message"),
     [
@@ -82,6 +124,16 @@ def test_nobody_comes_while_the_rate_is_0():
         (PiecewiseEnrollment, {"breaks": (1.0,), "rates_per_year": (1,)}, "one entry more"),
         (PiecewiseEnrollment, {"breaks": (1.0,), "rates_per_year": (-1, 1)}, "0 or above"),
         (PiecewiseEnrollment, {"breaks": (1.0,), "rates_per_year": (1, 0)}, "never finish"),
+        (Region, {"sites": 0, "per_site_per_year": 1.0}, "sites=0"),
+        (Region, {"sites": 1, "per_site_per_year": math.nan}, "per_site_per_year=nan"),
+        (Region, {"sites": 1, "per_site_per_year": 1.0, "opens": math.inf}, "opens=inf"),
+        (Region, {"sites": 1, "per_site_per_year": 1.0, "ramp_up": -1.0}, "ramp_up=-1"),
+        (Region, {"sites": 1, "per_site_per_year": 1.0, "opens": 2.0, "closes": 2.0}, "closes=2"),
+        (RegionalEnrollment, {"regions": ()}, "never finish"),
+        (RegionalEnrollment, {"regions": (CLOSING,)}, "never finish"),
+        (RegionalEnrollment, {"regions": (LASTING,), "pauses": ((2.0, 1.0),)}, "pauses"),
+        (RegionalEnrollment, {"regions": (LASTING,), "pauses": ((1, 3), (2, 4))}, "pauses"),
+        (RegionalEnrollment, {"regions": (LASTING,), "pauses": ((1, math.inf),)}, "pauses"),
     ],
 )
 def test_an_enrollment_that_cannot_be_is_refused(kind, values, message):
@@ -174,10 +226,20 @@ def test_a_population_that_cannot_be_is_refused(values):
         Population(**values)
 
 
-def test_dropout_depends_on_the_state():
-    dropout = Dropout(per_year=0.2, by_state={"active": 1.5, "death": 0.0})
-    np.testing.assert_allclose(dropout.rates(["active", "well", "death"]), [0.3, 0.2, 0.0])
-    assert Dropout().rates(["a", "b"]).tolist() == [0, 0]
+def test_dropout_depends_on_time_state_and_arm():
+    dropout = Dropout(per_year=0.2, by_state={"active": 1.5, "death": 0.0}, by_arm={"cells": 0.5})
+    assert dropout.in_states(["active", "well", "death"]).tolist() == [1.5, 1.0, 0.0]
+    assert dropout.in_arms(["placebo", "cells"]).tolist() == [1.0, 0.5]
+    assert not dropout.is_alike
+    assert not Dropout(per_year=0.1, by_arm={"cells": 0.5}).is_alike
+    early = Dropout(hazard=PiecewiseExponentialHazard(breaks=(0.5,), rates=(1.0, 0.1)))
+    assert early.is_alike
+    assert not early.is_never
+    assert Dropout().is_never
+    times = np.array([0.25, 0.5, 2.5])
+    np.testing.assert_allclose(early.cumulative(times), [0.25, 0.5, 0.7])
+    np.testing.assert_allclose(early.inverse_cumulative(early.cumulative(times)), times)
+    np.testing.assert_allclose(dropout.inverse_cumulative(dropout.cumulative(times)), times)
 
 
 @pytest.mark.parametrize(
@@ -187,6 +249,8 @@ def test_dropout_depends_on_the_state():
         ({"per_year": math.inf}, "per_year=inf"),
         ({"per_year": 0.1, "by_state": {"active": -1.0}}, "active=-1.0"),
         ({"per_year": 0.1, "by_state": {"active": math.nan}}, "active=nan"),
+        ({"per_year": 0.1, "by_arm": {"cells": -1.0}}, "cells=-1.0"),
+        ({"per_year": 0.1, "hazard": ExponentialHazard(rate=0.1)}, "both given"),
     ],
 )
 def test_a_dropout_that_cannot_be_is_refused(values, message):

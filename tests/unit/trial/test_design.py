@@ -149,6 +149,7 @@ def test_a_single_arm_needs_no_test():
         ({"secondary": (RESPONSE, replace(RESPONSE, at=2.0))}, "endpoints: names .* repeat"),
         ({"secondary": (SURVIVAL,)}, "endpoints: names .* repeat"),
         ({"dropout": Dropout(per_year=0.1, by_state={"activ": 2.0})}, "dropout.by_state.activ"),
+        ({"dropout": Dropout(per_year=0.1, by_arm={"cell": 2.0})}, "dropout.by_arm.cell"),
         ({"arms": (CONTROL,)}, "analysis: a test compares two arms, and there is one"),
         ({"analysis": None}, "analysis: it is missing"),
         (
