@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from lupusim.arrays import FloatArray
+from lupusim.planning.bench import Bench, Job, on_bench
 from lupusim.planning.blocks import measured, replicates_per_block
 from lupusim.planning.generation import Block, generate
 from lupusim.planning.parallel import Cores
 from lupusim.planning.tally import Tally
-from lupusim.planning.tasks import Task, tasks_of, work
+from lupusim.planning.tasks import Score, simulate_block
 from lupusim.rng import stream
 from lupusim.trial import Analysis, Trial
-
-_SECONDS_PER_TASK = 0.5
 
 
 @dataclass(slots=True, kw_only=True)
 class Simulator:
-    """Hands out fresh replicates, block after block; the same bits for any `n_jobs`.
+    """Hands out fresh replicates, block after block; the same bits for any workers.
 
     Parameters
     ----------
@@ -27,6 +26,8 @@ class Simulator:
         Every block takes its streams from it.
     n_jobs : int
         Processes; -1 for one per core. Short work stays in one process.
+    bench : Bench or None
+        Who works, instead of `n_jobs` processes.
 
     Raises
     ------
@@ -36,43 +37,41 @@ class Simulator:
 
     seed: int
     n_jobs: int = 1
+    bench: Bench | None = None
     n_blocks: int = field(init=False, default=0)
     n_replicates: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         Cores(n_jobs=self.n_jobs)  # checks the number
 
-    def tally(self, trial: Trial, n_replicates: int) -> Tally:
-        """Return the sums over replicates that nobody has seen before."""
+    def job(self, trial: Trial, n_replicates: int, *, score: Score = simulate_block) -> Job:
+        """Return work on replicates that nobody has seen before."""
         size = replicates_per_block(trial.n_patients)
-        blocks = [
+        blocks = tuple(
             Block(
                 seed=self.seed,
                 number=self.n_blocks + k,
                 n_replicates=min(size, n_replicates - begin),
             )
             for k, begin in enumerate(range(0, n_replicates, size))
-        ]
+        )
         self.n_blocks += len(blocks)
         self.n_replicates += n_replicates
-        total = Tally()
-        for tally in self._simulate(trial, blocks):
-            total.add(tally)
-        return total
+        return Job(trial=trial, blocks=blocks, score=score)
 
-    def _simulate(self, trial: Trial, blocks: Sequence[Block]) -> list[Tally]:
-        """Return the tallies in the order of the blocks."""
-        first = work(Task(fingerprint="", trial=trial, blocks=tuple(blocks[:1])))
-        rest = blocks[1:]
-        per_task = max(1, int(_SECONDS_PER_TASK / max(first.seconds, 1e-6)))
-        tallies = {blocks[0].number: first.tallies[0]}
-        with Cores(n_jobs=self.n_jobs).ready() as spread:
-            for done in spread(
-                tasks_of("", trial, rest, per_task=per_task), first.seconds * len(rest)
-            ):
-                numbers = (block.number for block in done.blocks)
-                tallies |= zip(numbers, done.tallies, strict=True)
-        return [tallies[block.number] for block in blocks]
+    def tally(self, trial: Trial, n_replicates: int, *, score: Score = simulate_block) -> Tally:
+        """Return the sums over replicates that nobody has seen before."""
+        job = self.job(trial, n_replicates, score=score)
+        with on_bench(self.bench, self.n_jobs) as bench:
+            return added_up(bench.tallies([job])[0])
+
+
+def added_up(tallies: Iterable[Tally]) -> Tally:
+    """Return the sums over several blocks, added in their order."""
+    total = Tally()
+    for tally in tallies:
+        total.add(tally)
+    return total
 
 
 def derived_seed(seed: int, *purpose: int | str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,6 +19,9 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # parameters of mallopt in <mallo
 _LARGEST_KEPT = 31 * 2**20  # bytes; glibc takes no more than 32 MB
 _MOST_KEPT = 128 * 2**20
 
+Score = Callable[[Trial, Block], Tally]
+"""Simulates a block and returns its sums; a function of a module, or an object with a call."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
@@ -32,11 +35,14 @@ class Task:
         What to simulate.
     blocks : tuple of Block
         Which of its replicates.
+    score : callable
+        Makes the sums of a block.
     """
 
     fingerprint: str
     trial: Trial
     blocks: tuple[Block, ...]
+    score: Score = simulate_block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +119,7 @@ def work(task: Task) -> Done:
     """Simulate the blocks of a task."""
     _keep_freed_memory()
     begin = time.perf_counter()
-    tallies = tuple(simulate_block(task.trial, block) for block in task.blocks)
+    tallies = tuple(task.score(task.trial, block) for block in task.blocks)
     return Done(
         fingerprint=task.fingerprint,
         blocks=task.blocks,
