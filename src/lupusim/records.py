@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.model.courses import IndividualRatio
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,11 +37,15 @@ class Cohort:
         Their positions in the recorders' arrays. Default: the first ones.
     hazard_ratio : (n_transitions, n_patients) array or None
         What multiplies each patient's hazards (covariates, frailty), on top of the model.
+    courses : mapping of int to IndividualRatio
+        For some of the model's transitions, by position: each patient's treatment effect over
+        study time, in place of the model's. The model then restarts no treatment.
     """
 
     n_patients: int
     rows: Rows = field(default_factory=lambda: slice(None))
     hazard_ratio: FloatArray | None = None
+    courses: Mapping[int, IndividualRatio] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +87,8 @@ class Observation:
         Calendar time (years) of the data cutoff; ``inf`` for none.
     levels : mapping of str to (n_replicates, n_patients) integer array
         Level of each patient for each stratification factor.
+    covariates : mapping of str to (n_replicates, n_patients) array
+        Numbers known of each patient at randomization.
     """
 
     arm: StateArray
@@ -89,6 +96,7 @@ class Observation:
     watched_until: FloatArray
     cutoff: FloatArray
     levels: Mapping[str, IntArray] = field(default_factory=dict)
+    covariates: Mapping[str, FloatArray] = field(default_factory=dict)
 
     @property
     def seen_until(self) -> FloatArray:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from lupusim.analysis.columns import arm_masks, flags, lead_shape, two_axes
 from lupusim.analysis.ordering import ARM, CENSORED, FLAGS, survival_columns, time_key
-from lupusim.analysis.results import TestResult, normal_quantile, wald_result
+from lupusim.analysis.results import TestResult, normal_quantile, of_coefficient, wald_result
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 
 
@@ -264,10 +264,4 @@ def cumulative_incidence_by_arm(
         cumulative_incidence(time, event, is_cause, at, included=mask[0] if single else mask)
         for mask in (treated, control)
     ]
-    result = cumulative_incidence_difference(curves[0], curves[1])
-    return TestResult(
-        **{
-            name: getattr(result, name)[..., 0]
-            for name in ("z", "undefined", "estimate", "standard_error", "lower", "upper")
-        }
-    )
+    return of_coefficient(cumulative_incidence_difference(curves[0], curves[1]), 0)

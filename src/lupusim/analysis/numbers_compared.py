@@ -15,7 +15,7 @@ from lupusim.analysis.results import TestResult
 from lupusim.analysis.t_test import pooled_t_test
 from lupusim.analysis.verdicts import against, checked_ratio, stratum_columns, verdict
 from lupusim.analysis.win_statistics import WinStatistics, win_statistics
-from lupusim.arrays import IntArray
+from lupusim.arrays import FloatArray, IntArray
 from lupusim.trial import Better, Verdict
 
 
@@ -42,13 +42,21 @@ class NumberTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AncovaTest:
-    """Difference of means, adjusted for the baseline (if there is one) and the strata."""
+    """Difference of means, adjusted for the baseline (if any), covariates and the strata."""
 
     def __call__(
-        self, outcome: NumberOutcome, *, better: Better, sided: int, stratum: IntArray
+        self,
+        outcome: NumberOutcome,
+        *,
+        better: Better,
+        sided: int,
+        stratum: IntArray,
+        covariates: FloatArray | None = None,
     ) -> Verdict:
         """Return the verdict on every replicate."""
         columns = stratum_columns(stratum)
+        if covariates is not None:
+            columns = np.concatenate([covariates, columns], axis=2)
         if outcome.baseline is not None:
             columns = np.concatenate([outcome.baseline[:, :, None], columns], axis=2)
         if columns.shape[2]:

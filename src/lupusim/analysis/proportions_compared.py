@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from lupusim.analysis.cochran_mantel_haenszel import cochran_mantel_haenszel
 from lupusim.analysis.logistic_regression import logistic_regression
 from lupusim.analysis.outcomes import BinaryOutcome
-from lupusim.analysis.results import ExactResult, TestResult
+from lupusim.analysis.results import ExactResult, TestResult, of_coefficient
 from lupusim.analysis.risk_difference import risk_difference_of
 from lupusim.analysis.two_by_two import TwoByTwo
 from lupusim.analysis.verdicts import (
+    beside,
     checked_margin,
     checked_ratio,
     p_value,
@@ -155,24 +154,18 @@ class CochranMantelHaenszelTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogisticRegressionTest:
-    """Wald's test of the arm's log odds ratio, adjusted for the strata as levels."""
+    """Wald's test of the arm's log odds ratio, adjusted for covariates and strata as levels."""
 
     def __call__(
-        self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
+        self,
+        outcome: BinaryOutcome,
+        *,
+        better: Better,
+        sided: int,
+        stratum: IntArray,
+        covariates: FloatArray | None = None,
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        arm: FloatArray = outcome.arm[:, :, None].astype(float)
-        columns = np.concatenate([arm, stratum_columns(stratum)], axis=2)
+        columns = beside(outcome.arm, covariates, stratum_columns(stratum))
         result = logistic_regression(outcome.response, columns, included=outcome.included)
-        return verdict(_first(result), better, sided)
-
-
-def _first(result: TestResult) -> TestResult:
-    """Return the first coefficient's result."""
-    return TestResult(
-        **{name: getattr(result, name)[:, 0] for name in ("z", "undefined")},
-        **{
-            name: getattr(result, name)[:, 0]
-            for name in ("estimate", "standard_error", "lower", "upper")
-        },
-    )
+        return verdict(of_coefficient(result, 0), better, sided)

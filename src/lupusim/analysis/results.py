@@ -113,6 +113,12 @@ class ExactResult:
     undefined: BoolArray
 
 
+def of_coefficient(result: TestResult, number: int) -> TestResult:
+    """Return the result of one of the coefficients along the last axis."""
+    names = ("z", "undefined", "estimate", "standard_error", "lower", "upper")
+    return TestResult(**{name: getattr(result, name)[..., number] for name in names})
+
+
 def wald_result(
     estimate: FloatArray, standard_error: FloatArray, *, level: float, null: float = 0.0
 ) -> TestResult:

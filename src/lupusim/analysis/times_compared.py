@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.analysis.cox import cox
+from lupusim.analysis.cox_regression import cox_regression
 from lupusim.analysis.cumulative_incidence import (
     cumulative_incidence_by_arm,
     subdistribution_times,
@@ -16,10 +17,12 @@ from lupusim.analysis.kaplan_meier import survival_difference
 from lupusim.analysis.logrank import LogrankResult, logrank
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.rank_weights import FlemingHarrington, MagirrBurman, RankWeight
+from lupusim.analysis.results import TestResult, of_coefficient
 from lupusim.analysis.rmst import rmst_difference
 from lupusim.analysis.verdicts import (
     OPPOSITE,
     against,
+    beside,
     checked_margin,
     checked_ratio,
     p_value,
@@ -28,12 +31,23 @@ from lupusim.analysis.verdicts import (
     worst_difference,
 )
 from lupusim.analysis.weighted_logrank import max_combo, weighted_logrank
-from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.arrays import FloatArray, IntArray
 from lupusim.trial import Better, Verdict
 
 
 def _strata(stratum: IntArray) -> IntArray | None:
     return stratum if np.any(stratum) else None
+
+
+def _hazard_ratio(
+    outcome: SurvivalOutcome, stratum: IntArray, covariates: FloatArray | None
+) -> TestResult:
+    """Return Cox's log hazard ratio of the arm, adjusted where there are covariates."""
+    columns, strata = (outcome.time, outcome.event), _strata(stratum)
+    if covariates is None:
+        return cox(*columns, outcome.arm, stratum=strata)
+    result = cox_regression(*columns, beside(outcome.arm, covariates), stratum=strata)
+    return of_coefficient(result, 0)
 
 
 def _peto(outcome: SurvivalOutcome) -> LogrankResult:
@@ -69,11 +83,16 @@ class CoxTest:
         checked_ratio(self.margin)
 
     def __call__(
-        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+        self,
+        outcome: SurvivalOutcome,
+        *,
+        better: Better,
+        sided: int,
+        stratum: IntArray,
+        covariates: FloatArray | None = None,
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        strata = _strata(stratum)
-        result = cox(outcome.time, outcome.event, outcome.arm, stratum=strata)
+        result = _hazard_ratio(outcome, stratum, covariates)
         return verdict(against(result, math.log(self.margin)), better, sided)
 
 
@@ -213,13 +232,14 @@ class SurvivalDifferenceTest:
         return verdict(against(result, worst_difference(self.margin, good)), good, sided)
 
 
-def _subdistribution(outcome: SurvivalOutcome) -> tuple[FloatArray, BoolArray]:
-    """Return times in which a competing event leaves the patient at risk to the end."""
+def _subdistribution(outcome: SurvivalOutcome) -> SurvivalOutcome:
+    """Return the outcome in which a competing event leaves the patient at risk to the end."""
     if outcome.competing is None or outcome.possible is None:
-        return outcome.time, outcome.event
+        return outcome
     longer = np.maximum(outcome.possible, outcome.time)
     ended = outcome.event | outcome.competing
-    return subdistribution_times(outcome.time, ended, outcome.event, longer)
+    time, event = subdistribution_times(outcome.time, ended, outcome.event, longer)
+    return SurvivalOutcome(time=time, event=event, arm=outcome.arm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,11 +262,16 @@ class FineGrayTest:
         checked_ratio(self.margin)
 
     def __call__(
-        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+        self,
+        outcome: SurvivalOutcome,
+        *,
+        better: Better,
+        sided: int,
+        stratum: IntArray,
+        covariates: FloatArray | None = None,
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        time, event = _subdistribution(outcome)
-        result = cox(time, event, outcome.arm, stratum=_strata(stratum))
+        result = _hazard_ratio(_subdistribution(outcome), stratum, covariates)
         return verdict(against(result, math.log(self.margin)), better, sided)
 
 
@@ -258,8 +283,8 @@ class SubdistributionLogrankTest:
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        time, event = _subdistribution(outcome)
-        result = logrank(time, event, outcome.arm, stratum=_strata(stratum))
+        longer = _subdistribution(outcome)
+        result = logrank(longer.time, longer.event, longer.arm, stratum=_strata(stratum))
         return verdict(result, better, sided)
 
 

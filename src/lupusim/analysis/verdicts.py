@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lupusim.analysis.results import ExactResult, TestResult, ZStatistic, ratio_or
 from lupusim.arrays import FloatArray, IntArray
@@ -65,6 +66,15 @@ def checked_ratio(margin: float) -> None:
     """Raise ValueError unless a ratio's margin is above 0."""
     if not (np.isfinite(margin) and margin > 0):
         raise ValueError(f"margin={margin!r} must be a ratio above 0, such as 0.8 or 1.25")
+
+
+def beside(column: NDArray[np.generic], *covariates: FloatArray | None) -> FloatArray:
+    """Return a column (n_replicates, n_patients) and the covariates beside it, along a third axis.
+
+    Covariates are (n_replicates, n_patients, n_covariates), or None for none.
+    """
+    parts = [column[:, :, None], *(part for part in covariates if part is not None)]
+    return np.concatenate(parts, axis=2, dtype=float)
 
 
 def stratum_columns(stratum: IntArray) -> FloatArray:

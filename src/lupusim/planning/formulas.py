@@ -79,7 +79,8 @@ def _is_plain(trial: Trial, analysis: Analysis) -> bool:
     straight = all(_is_straight(arm) for arm in trial.arms)
     two = len(trial.arms) == 2 and not trial.interims
     watched = trial.visit_conduct.is_perfect and not trial.intercurrent_events
-    return bool(alike and straight and two and watched and not analysis.stratify_by)
+    adjusted = analysis.stratify_by or analysis.adjust_for
+    return bool(alike and straight and two and watched and not adjusted)
 
 
 def _is_straight(arm: Arm) -> bool:

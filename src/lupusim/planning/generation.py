@@ -90,7 +90,12 @@ def generate(
         enrollment_time, screened = found.randomized(enrollment_time)
     models = tuple(arm.model for arm in trial.arms)
     patients = draw_patients(
-        trial.population, models, shape, screened=screened, streams=block.stream
+        trial.population,
+        models,
+        shape,
+        screened=screened,
+        needed=trial.adjust_for,
+        streams=block.stream,
     )
     arm = _allocate(trial, patients, shape, block)
     measurements = measure_trial(trial, shape, streams=block.stream)

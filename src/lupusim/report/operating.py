@@ -69,12 +69,13 @@ def _without_simulation(trial: Trial) -> Iterator[tuple[str, str]]:
 
 
 def _test(analysis: Analysis) -> str:
-    """Return the test with its strata and the parameters that are not the default."""
+    """Return the test with its strata, covariates and parameters."""
     kind = TESTS.get(analysis.name)
     names = (*kind.required, *kind.optional) if kind else ()
     said = [f"{name} {getattr(analysis.test, name):.4g}" for name in names]
     strata = [f"strata {', '.join(analysis.stratify_by)}"] if analysis.stratify_by else []
-    return "; ".join([analysis.name, *strata, *said])
+    numbers = [f"adjusted for {', '.join(analysis.adjust_for)}"] if analysis.adjust_for else []
+    return "; ".join([analysis.name, *strata, *numbers, *said])
 
 
 def _estimates(point: PointResult, analysis: Analysis) -> Iterator[tuple[str, str]]:

@@ -25,7 +25,7 @@ from lupusim.scenario.reading import (
     Text,
 )
 from lupusim.trial import Analysis, Endpoint, TimeToEvent
-from lupusim.trial.design import KnownEffect, SimulatedEffect
+from lupusim.trial.design import KnownEffect, SimulatedEffect, takes_covariates
 from lupusim.trial.endpoints import OrdinalState
 
 _PARAMETERS: dict[str, Number | Duration] = {
@@ -65,6 +65,7 @@ def read_analysis(
     values = _read_parameters(section, kind)
     _check_sides(section, kind, values, sided)
     stratify_by = _read_strata(section, kind, allocation_strata)
+    adjust_for = _read_covariates(section, kind)
     truth = section.read("true_effect", _TrueEffect(), None)
     name = str(section.content.get("test"))
     made = section.build(
@@ -75,6 +76,7 @@ def read_analysis(
             alpha=alpha,
             sided=sided,
             stratify_by=stratify_by,
+            adjust_for=adjust_for,
             truth=truth,
         )
     )
@@ -116,6 +118,20 @@ def _read_strata(
             f"Remove it, or use {able}." if able else "Remove it.",
         )
     return stratify_by
+
+
+def _read_covariates(section: Section, kind: TestKind) -> tuple[str, ...]:
+    """Return the covariates to adjust for; none, after a report, where the test takes none."""
+    names = section.read("adjust_for", ListOf(Text()), ())
+    if not names or takes_covariates(kind.test):
+        return names
+    if section.place.child("test").is_right:
+        able = ", ".join(n for n, k in TESTS.items() if takes_covariates(k.test) and _same(k, kind))
+        section.place.child("adjust_for").report(
+            f"{section.content['test']!r} takes no covariates",
+            f"Remove it, or use {able}." if able else "Remove it.",
+        )
+    return ()
 
 
 def _same(kind: TestKind, other: TestKind) -> bool:

@@ -24,6 +24,11 @@ class Covariate(Protocol):
         """The mean over patients."""
         ...
 
+    @property
+    def sd(self) -> float:
+        """The standard deviation over patients; 0 where all are the same."""
+        ...
+
     def draw(self, shape: tuple[int, int], *, rng: np.random.Generator) -> FloatArray:
         """Return a value for each patient, of this shape."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from inspect import signature
 
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.trial.allocation import Allocation, PermutedBlocks
@@ -95,6 +96,9 @@ class Analysis:
         1 (the experimental arm is better) or 2.
     stratify_by : tuple of str
         Factors of the population that the test stratifies by.
+    adjust_for : tuple of str
+        Numbers of the population that the test is adjusted for; `test` then also gets
+        `covariates`, (n_replicates, n_patients, n_covariates).
     truth : KnownEffect, SimulatedEffect or None
         What estimates are compared with (bias, coverage of the interval); None for nothing.
     """
@@ -105,6 +109,7 @@ class Analysis:
     alpha: float = 0.025
     sided: int = 1
     stratify_by: tuple[str, ...] = ()
+    adjust_for: tuple[str, ...] = ()
     truth: KnownEffect | SimulatedEffect | None = None
 
     def __post_init__(self) -> None:
@@ -112,6 +117,13 @@ class Analysis:
             raise ValueError(f"alpha={self.alpha!r} must lie between 0 and 1")
         if self.sided not in (1, 2):
             raise ValueError(f"sided={self.sided!r} must be 1 or 2")
+        if self.adjust_for and not takes_covariates(self.test):
+            raise ValueError(f"test {self.name!r} takes no covariates. Remove adjust_for")
+
+
+def takes_covariates(test: Callable[..., Verdict]) -> bool:
+    """Return whether a test can be adjusted for covariates: it has an argument of that name."""
+    return "covariates" in signature(test).parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +214,11 @@ class Trial:
     def ratio(self) -> tuple[int, ...]:
         """The allocation ratio."""
         return tuple(arm.allocation for arm in self.arms)
+
+    @property
+    def adjust_for(self) -> tuple[str, ...]:
+        """The numbers of its patients that the analysis is adjusted for."""
+        return self.analysis.adjust_for if self.analysis else ()
 
     @property
     def looks(self) -> tuple[Cutoff, ...]:

@@ -104,6 +104,7 @@ def draw_patients(
     shape: tuple[int, int],
     *,
     screened: Screened | None = None,
+    needed: tuple[str, ...] = (),
     streams: Streams,
 ) -> Patients:
     """Draw the patients of a block of trials; what nobody needs is not drawn.
@@ -118,13 +119,16 @@ def draw_patients(
         Replicates and patients of each.
     screened : Screened or None
         What screening found, in the order of randomization.
+    needed : tuple of str
+        Numbers that are drawn even where they act on no hazard.
     streams : callable
         Gives the generator of each purpose: designs that differ in one thing share the rest.
     """
     levels = {}
     if population.factors:
         levels = population.draw_levels(shape, rng=streams("population"))
-    numbers = _draw_numbers(population, models, levels, shape, streams)
+    acting = set(needed).union(*(model.covariates for model in models))
+    numbers = _draw_numbers(population, acting, levels, shape, streams)
     if screened is not None:
         numbers |= screened.numbers
     for name, cut in population.cuts.items():
@@ -145,7 +149,7 @@ def draw_patients(
 
 def _draw_numbers(
     population: Population,
-    models: tuple[MultiStateModel, ...],
+    acting: set[str],
     levels: Mapping[str, IntArray],
     shape: tuple[int, int],
     streams: Streams,
@@ -158,9 +162,9 @@ def _draw_numbers(
     for name, codes in population.codes.items():
         code = np.array([codes[level] for level in population.factors[name]], dtype=float)
         numbers[name] = code[levels[name]]
-    acting = {effect.covariate for effect in population.effects}
+    acting = acting | {effect.covariate for effect in population.effects}
     acting |= {cut.covariate for cut in population.cuts.values()}
-    if WEIGHT in acting.union(*(model.covariates for model in models)):
+    if WEIGHT in acting:
         weight = population.draw_weight(shape[0] * shape[1], rng=streams("weight"))
         numbers[WEIGHT] = weight.reshape(shape)
     return numbers

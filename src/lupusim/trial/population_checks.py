@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from lupusim.errors import Problem
 from lupusim.model import Edge
 from lupusim.model.checks import nearest
-from lupusim.trial.covariates import CovariateEffect
+from lupusim.trial.covariates import WEIGHT, CovariateEffect
 from lupusim.trial.population import Population
 from lupusim.trial.screening import Screening
 
 if TYPE_CHECKING:
-    from lupusim.trial.design import Trial
+    from lupusim.trial.design import Analysis, Trial
 
 _LEAST_SHARE = 0.01  # of candidates let in: below it screening never ends
 
@@ -35,6 +35,50 @@ def population_problems(trial: Trial) -> Iterator[Problem]:
         yield from _edge_problems(key, effect.on, trial)
     for k, frailty in enumerate(population.frailties):
         yield from _edge_problems(f"population.frailty.{k}", frailty.on, trial)
+
+
+def adjustment_problems(analysis: Analysis, population: Population) -> Iterator[Problem]:
+    """Yield what is wrong with the covariates that an analysis is adjusted for."""
+    for k, name in enumerate(analysis.adjust_for):
+        if (found := _cannot_adjust(name, analysis, population)) is not None:
+            fault, fix = found
+            yield Problem(key=f"analysis.adjust_for.{k}", fault=fault, fix=fix)
+        if name in analysis.adjust_for[:k]:
+            fault = f"{name!r} is named twice"
+            yield Problem(key=f"analysis.adjust_for.{k}", fault=fault, fix="Remove it once.")
+
+
+def _cannot_adjust(name: str, analysis: Analysis, population: Population) -> tuple[str, str] | None:
+    """Return why no test can be adjusted for a covariate, and what to do; None where it can."""
+    if name not in population.numbers:
+        if name in population.level_names:
+            fix = "Name it under stratify_by, or give its levels numbers under 'codes'."
+            return f"{name!r} is a factor, not a number", fix
+        fault = f"{name!r} is no covariate of the population"
+        return fault, nearest(name, population.numbers)
+    if name in analysis.stratify_by:
+        return f"{name!r} is a stratum of the analysis already", "Remove it from one of the two."
+    if not _varies(name, population):
+        fault = f"{name!r} is the same for all patients, so there is nothing to adjust for"
+        return fault, "Give it a spread (sd), or remove it."
+    return None
+
+
+def _varies(name: str, population: Population) -> bool:
+    """Return whether a number of the population differs between patients."""
+    if name in population.codes:
+        shares = population.factors[name]
+        codes = population.codes[name]
+        return len({codes.get(level) for level, share in shares.items() if share > 0}) > 1
+    if name in population.covariates:
+        return population.covariates[name].sd > 0
+    activity = population.screening.activity if population.screening else None
+    if activity is None or name == WEIGHT:
+        return population.weight_sd > 0
+    grade = {"bilag_a": activity.grade_a, "bilag_b": activity.grade_b}
+    if name in grade:
+        return activity.systems > 0 and 0 < grade[name] < 1
+    return activity.sledai_sd > 0
 
 
 def _code_problems(population: Population) -> Iterator[Problem]:
