@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from lupusim.analysis.two_by_two import TwoByTwo, per_distinct_table
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.arrays import FloatArray, IntArray, read_only
 
-_N_NODES = 400
+_PANELS, _PER_PANEL = 32, 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +73,13 @@ def power_prior(
     return BetaPrior(alphas=(alpha,), betas=(initial[1] + discount * (n - responders),))
 
 
-def robust_prior(informative: BetaPrior, *, weight: float) -> BetaPrior:
-    """Return the mixture of an informative prior and the uniform one.
+_UNIFORM = BetaPrior()
+
+
+def robust_prior(
+    informative: BetaPrior, *, weight: float, vague: BetaPrior = _UNIFORM
+) -> BetaPrior:
+    """Return the mixture of an informative prior and a vague one.
 
     Parameters
     ----------
@@ -81,6 +87,8 @@ def robust_prior(informative: BetaPrior, *, weight: float) -> BetaPrior:
         Such as a meta-analytic-predictive prior.
     weight : float
         Of the informative part, strictly between 0 and 1.
+    vague : BetaPrior
+        What takes over where the data contradict the informative part.
 
     Raises
     ------
@@ -93,9 +101,11 @@ def robust_prior(informative: BetaPrior, *, weight: float) -> BetaPrior:
     """
     if not 0 < weight < 1:
         raise ValueError(f"weight={weight!r} must lie strictly between 0 and 1")
-    weights = (*(weight * one for one in informative.weights), 1 - weight)
+    first = tuple(weight * one for one in informative.weights)
     return BetaPrior(
-        weights=weights, alphas=(*informative.alphas, 1.0), betas=(*informative.betas, 1.0)
+        weights=(*first, *((1 - weight) * one for one in vague.weights)),
+        alphas=(*informative.alphas, *vague.alphas),
+        betas=(*informative.betas, *vague.betas),
     )
 
 
@@ -137,7 +147,8 @@ def posterior_probability(
     Returns
     -------
     (n_replicates,) array
-        Absolute error below 1e-9 where every alpha and beta is at least 1, else 1e-4.
+        Absolute error below 1e-9 for up to 5,000 patients in an arm where every alpha and beta
+        of a prior is at least 0.5; below 1e-3 where it is at least 0.2.
 
     Raises
     ------
@@ -158,7 +169,7 @@ def posterior_probability(
     def probabilities(counts: IntArray) -> FloatArray:
         return np.array(
             [
-                _exceeds(updated(prior, x, n), updated(control_prior, x0, n0), margin)
+                _exceeds(prior, (int(x), int(n)), control_prior, (int(x0), int(n0)), margin)
                 for x, n, x0, n0 in counts.T.tolist()
             ]
         )
@@ -166,20 +177,76 @@ def posterior_probability(
     return per_distinct_table(table, probabilities)
 
 
-def _exceeds(posterior: BetaPrior, control: BetaPrior, margin: float) -> float:
-    """Return P(p > p0 + margin), by a sum over quantiles of the control's components."""
-    from scipy.special import betainc, betaincinv
+def probability_above(posterior: BetaPrior, bound: float) -> float:
+    """Return the probability that the proportion is above `bound`."""
+    from scipy.special import betainc
 
-    nodes, node_weights = np.polynomial.legendre.leggauss(_N_NODES)
-    # A third power near both ends: quantiles move fast there.
-    level = (1 + nodes * (3 - nodes**2) / 2) / 2
-    node_weights = node_weights * 3 * (1 - nodes**2) / 4
-    total = 0.0
-    for weight0, a0, b0 in _components(control):
-        bound = np.clip(betaincinv(a0, b0, level) + margin, 0.0, 1.0)
-        for weight, a, b in _components(posterior):
-            total += weight * weight0 * float((node_weights * betainc(b, a, 1 - bound)).sum())
+    total = sum(w * float(betainc(b, a, 1 - bound)) for w, a, b in _components(posterior))
     return min(max(total, 0.0), 1.0)
+
+
+def mean_and_variance(posterior: BetaPrior) -> tuple[float, float]:
+    """Return the mean and the variance of the proportion."""
+    first = second = 0.0
+    for weight, a, b in _components(posterior):
+        first += weight * a / (a + b)
+        second += weight * a * (a + 1) / ((a + b) * (a + b + 1))
+    return first, second - first**2
+
+
+def _exceeds(
+    prior: BetaPrior,
+    counts: tuple[int, int],
+    control_prior: BetaPrior,
+    control_counts: tuple[int, int],
+    margin: float,
+) -> float:
+    """Return P(p > p0 + margin): the control's density times what lies above it."""
+    density, below = _density(control_prior, *control_counts, margin)
+    total = below + float(density @ _above(prior, *counts, margin))
+    return min(max(total, 0.0), 1.0)
+
+
+# SPEED: tables share their rows and columns, so a trial's few hundred are computed at once
+@lru_cache(maxsize=4096)
+def _above(prior: BetaPrior, responders: int, n: int, margin: float) -> FloatArray:
+    """Return P(p > node + margin) at every node of the control's proportion."""
+    from scipy.special import betainc
+
+    rest = np.clip(_nodes(margin)[1] - margin, 0.0, 1.0)
+    parts = _components(updated(prior, responders, n))
+    return read_only(np.sum([weight * betainc(b, a, rest) for weight, a, b in parts], axis=0))
+
+
+@lru_cache(maxsize=4096)
+def _density(prior: BetaPrior, responders: int, n: int, margin: float) -> tuple[FloatArray, float]:
+    """Return the control's density times the weight of every node, and P(p0 + margin < 0)."""
+    from scipy.special import betainc, betaln
+
+    node, rest, weight = _nodes(margin)
+    density, below = np.zeros(node.size), 0.0
+    for share, a, b in _components(updated(prior, responders, n)):
+        log_density = (a - 1) * np.log(node) + (b - 1) * np.log(rest) - betaln(a, b)
+        with np.errstate(under="ignore"):
+            density += share * np.exp(log_density)
+        below += share * float(betainc(a, b, max(-margin, 0.0)))
+    return read_only(density * weight), below
+
+
+@lru_cache(maxsize=64)
+def _nodes(margin: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return nodes between where p0 + margin is 0 and 1, what they lack to 1, and weights."""
+    low, high = max(0.0, -margin), min(1.0, 1.0 - margin)
+    point, weight = np.polynomial.legendre.leggauss(_PER_PANEL)
+    edges = np.linspace(0.0, 1.0, _PANELS + 1)
+    half = (edges[1] - edges[0]) / 2
+    level = (edges[:-1, None] + half * (1 + point)).ravel()
+    weights = np.tile(half * weight, _PANELS)
+    for _ in range(2):  # slow near both ends, where densities with a prior below 1 have poles
+        weights = weights * 6 * level * (1 - level)
+        level = level**2 * (3 - 2 * level)
+    width = high - low
+    return low + width * level, 1 - high + width * level[::-1], width * weights
 
 
 def _components(prior: BetaPrior) -> Sequence[tuple[float, float, float]]:

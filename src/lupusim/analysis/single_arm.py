@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from lupusim.analysis.columns import checked_times, everyone_or, flags, lead_shape
 from lupusim.analysis.results import ExactResult, ZStatistic, ratio_or
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.arrays import BoolArray, FloatArray, read_only
 
 
 def exact_binomial(
@@ -58,19 +58,25 @@ def exact_binomial(
     n = np.broadcast_to(everybody.sum(axis=1), responders.shape)
     p_values = np.ones((3, responders.size))
     for size in np.unique(n).tolist():
-        chance = binomial(size, null_proportion)
-        sums = np.array([
-            chance.cumsum(), chance[::-1].cumsum()[::-1],
-            [chance[chance <= one * (1 + 1e-7)].sum() for one in chance],
-        ])  # fmt: skip
-        p_values[:, n == size] = sums[:, responders[n == size]]
-    p_less, p_greater, p_two_sided = np.minimum(p_values, 1.0).reshape(3, *lead)
+        p_values[:, n == size] = binomial_p_values(size, null_proportion)[:, responders[n == size]]
+    p_less, p_greater, p_two_sided = p_values.reshape(3, *lead)
     return ExactResult(
         p_less=p_less,
         p_greater=p_greater,
         p_two_sided=p_two_sided,
         undefined=np.asarray(n == 0).reshape(lead),
     )
+
+
+@lru_cache(maxsize=1024)
+def binomial_p_values(n: int, null_proportion: float) -> FloatArray:
+    """Return exact p-values for 0, 1, ..., `n` responders: less, greater, two-sided; (3, n + 1)."""
+    chance = binomial(n, null_proportion)
+    sums = np.array([
+        chance.cumsum(), chance[::-1].cumsum()[::-1],
+        [chance[chance <= one * (1 + 1e-7)].sum() for one in chance],
+    ])  # fmt: skip
+    return read_only(np.minimum(sums, 1.0))
 
 
 def binomial(n: int, proportion: float) -> FloatArray:
