@@ -7,6 +7,7 @@ import math
 from lupusim.planning.tally import Mean
 
 _MOST_DECIMALS = 6
+_ROUNDING = 1e-7  # sums of squares leave a spread of this size where every value is the same
 
 
 def rounded(mean: Mean) -> str:
@@ -21,7 +22,7 @@ def rounded(mean: Mean) -> str:
     """
     if math.isnan(mean.value):
         return "none"
-    if mean.mcse == 0:
+    if mean.mcse <= _ROUNDING * abs(mean.value):
         return f"{mean.value:.6g} (0)"
     decimals = min(max(-math.floor(math.log10(mean.mcse)), 0), _MOST_DECIMALS)
     return f"{mean.value:.{decimals}f} ({mean.mcse:.{decimals}f})"
