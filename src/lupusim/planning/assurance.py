@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
+from lupusim.planning.assurance_results import (
+    Assurance,
+    InterruptedAssuranceError,
+    PointAssurance,
+)
 from lupusim.planning.beliefs import Beliefs, Gain, TrialDraws
+from lupusim.planning.bench import Bench, InterruptedJobsError, Job, on_bench
 from lupusim.planning.effect_priors import EffectPrior, StatedEffect
 from lupusim.planning.generation import Block
-from lupusim.planning.parallel import map_on_cores
 from lupusim.planning.power_distribution import PowerDistribution
 from lupusim.planning.replicates import (
     Simulator,
+    added_up,
     derived_seed,
     simulate_replicates,
     tested,
 )
 from lupusim.planning.scenario import Scenario
-from lupusim.planning.tally import Mean
+from lupusim.planning.tally import Mean, Tally
 from lupusim.trial import Trial
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-_DRAWS_PER_TASK = 50
+_DRAWS_PER_BLOCK = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,8 @@ class Nesting:
         Asks every draw whether its true effect is worth having.
     n_jobs : int
         Processes; -1 for one per core. The same bits for any number.
+    bench : Bench or None
+        Who works, instead of `n_jobs` processes.
 
     Raises
     ------
@@ -76,112 +78,13 @@ class Nesting:
     per_draw: int = 10
     worthwhile: Worthwhile | None = None
     n_jobs: int = 1
+    bench: Bench | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.per_draw <= 1000:
             raise ValueError(f"per_draw={self.per_draw!r} must lie from 1 to 1000")
         if self.n_jobs == 0 or self.n_jobs < -1:
             raise ValueError(f"n_jobs={self.n_jobs!r} must be -1 (every core) or at least 1")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PointAssurance:
-    """Assurance of one design.
-
-    Parameters
-    ----------
-    values : mapping
-        What distinguishes the design point.
-    trial : Trial
-        The design, with the truth that it states.
-    power : Mean
-        Power under the truth that it states.
-    distribution : PowerDistribution
-        Of the power over the draws.
-    worthwhile : Mean or None
-        Probability that the true effect is worthwhile.
-    significant_if_worthwhile : Mean or None
-        Power over the draws whose effect is worthwhile.
-    """
-
-    values: Mapping[str, object]
-    trial: Trial
-    power: Mean
-    distribution: PowerDistribution = field(repr=False)
-    worthwhile: Mean | None = None
-    significant_if_worthwhile: Mean | None = None
-
-    @property
-    def assurance(self) -> Mean:
-        """Power averaged over the draws."""
-        return self.distribution.mean
-
-    def estimates(self) -> dict[str, Mean]:
-        """Return every estimate by its name."""
-        share = self.distribution.parameter_share
-        quantiles = self.distribution.quantiles(QUANTILES)
-        found = {"power": self.power, "assurance": self.assurance}
-        found |= {f"power_q{100 * q:02.0f}": m for q, m in zip(QUANTILES, quantiles, strict=True)}
-        found["parameter_share"] = share
-        found["sampling_share"] = Mean(value=1 - share.value, mcse=share.mcse)
-        if self.worthwhile is not None:
-            found["worthwhile"] = self.worthwhile
-        if self.significant_if_worthwhile is not None:
-            found["significant_if_worthwhile"] = self.significant_if_worthwhile
-        return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assurance:
-    """Assurance of every design of a scenario, on the same draws.
-
-    Parameters
-    ----------
-    scenario : Scenario
-        What was asked.
-    points : tuple of PointAssurance
-        A result for each design point.
-    n_replicates, per_draw, seed : int
-        Replicates of a design, replicates of a draw, and the seed.
-    """
-
-    scenario: Scenario = field(repr=False)
-    points: tuple[PointAssurance, ...]
-    n_replicates: int
-    per_draw: int
-    seed: int
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """A row per design point; every estimate beside its ``_mcse``."""
-        import pandas as pd
-
-        return pd.DataFrame([self._row(point) for point in self.points])
-
-    @staticmethod
-    def _row(point: PointAssurance) -> dict[str, object]:
-        row: dict[str, object] = {**point.values, "n_patients": point.trial.n_patients}
-        for name, mean in point.estimates().items():
-            row |= {name: mean.value, f"{name}_mcse": mean.mcse}
-        return row
-
-    def to_json(self) -> dict[str, object]:
-        """Return the result as plain data; what does not exist is null."""
-        points = []
-        for point in self.points:
-            row = {k: v for k, v in self._row(point).items() if k not in point.values}
-            points.append({"design_point": dict(point.values), **{k: _plain(row[k]) for k in row}})
-        return {
-            "scenario": self.scenario.name,
-            "seed": self.seed,
-            "n_replicates": self.n_replicates,
-            "replicates_per_draw": self.per_draw,
-            "points": points,
-        }
-
-
-def _plain(value: object) -> object:
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def assurance(
@@ -224,6 +127,8 @@ def assurance(
     ------
     ValueError
         If a trial has no test, a prior does not fit the trial, or a number is out of range.
+    InterruptedAssuranceError
+        On KeyboardInterrupt; it is one.
 
     References
     ----------
@@ -240,14 +145,15 @@ def assurance(
         n_draws=n_replicates // nesting.per_draw,
         seed=seed,
     )
-    points = tuple(_point(point.values, point.trial, plan) for point in scenario.points)
-    return Assurance(
-        scenario=scenario,
-        points=points,
-        n_replicates=plan.n_draws * nesting.per_draw,
-        per_draw=nesting.per_draw,
-        seed=seed,
-    )
+    for point in scenario.points:
+        plan.check(point.trial)
+    jobs = [job for point in scenario.points for job in plan.jobs(point.trial)]
+    with on_bench(nesting.bench, nesting.n_jobs) as bench:
+        try:
+            return _result(scenario, plan, bench.tallies(jobs))
+        except InterruptedJobsError as interrupt:
+            partial = replace(_result(scenario, plan, interrupt.finished), complete=False)
+            raise InterruptedAssuranceError(partial) from interrupt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,23 +165,77 @@ class _Plan:
     n_draws: int
     seed: int
 
+    @property
+    def n_replicates(self) -> int:
+        """Simulated trials of each design over all draws."""
+        return self.n_draws * self.nesting.per_draw
 
-def _point(values: Mapping[str, object], trial: Trial, plan: _Plan) -> PointAssurance:
-    tested(trial)
-    rejected, worth = _over_draws(trial, plan)
-    stated = Simulator(seed=derived_seed(plan.seed, "stated truth"), n_jobs=plan.nesting.n_jobs)
-    power = stated.tally(trial, plan.n_draws * plan.nesting.per_draw).mean("reject")
+    def check(self, trial: Trial) -> None:
+        """Raise ValueError where the beliefs do not fit a trial, before anything is simulated."""
+        tested(trial)
+        strengths = self.beliefs.strengths(trial, self.n_draws, seed=self.seed)
+        self.beliefs.truth(trial, 0, float(strengths[np.argmax(strengths != 0)]))
+
+    def jobs(self, trial: Trial) -> tuple[Job, Job]:
+        """Return the work on one design: over the draws, and under the stated truth."""
+        score = OverDraws(
+            beliefs=self.beliefs,
+            per_draw=self.nesting.per_draw,
+            worthwhile=self.nesting.worthwhile,
+            n_draws=self.n_draws,
+        )
+        blocks = tuple(
+            Block(
+                seed=self.seed,
+                number=number,
+                n_replicates=len(score.draws(number)) * self.nesting.per_draw,
+            )
+            for number in range(-(-self.n_draws // _DRAWS_PER_BLOCK))
+        )
+        stated = Simulator(seed=derived_seed(self.seed, "stated truth"))
+        drawn = Job(trial=trial, blocks=blocks, score=score)
+        return drawn, stated.job(trial, self.n_replicates)
+
+
+def _result(scenario: Scenario, plan: _Plan, finished: Sequence[Sequence[Tally]]) -> Assurance:
+    """Return the assurance of the designs of which draws are finished."""
+    points = []
+    for number, point in enumerate(scenario.points):
+        drawn, stated = finished[2 * number : 2 * number + 2]
+        if drawn and stated:
+            power = added_up(stated).mean("reject")
+            rejected, worth = _of_draws(drawn)
+            made = _point(point.values, point.trial, plan, power=power, rejected=rejected)
+            points.append(made if plan.nesting.worthwhile is None else _judged(made, worth))
+    return Assurance(
+        scenario=scenario,
+        points=tuple(points),
+        n_replicates=plan.n_replicates,
+        per_draw=plan.nesting.per_draw,
+        seed=plan.seed,
+    )
+
+
+def _point(
+    values: Mapping[str, object],
+    trial: Trial,
+    plan: _Plan,
+    *,
+    power: Mean,
+    rejected: FloatArray,
+) -> PointAssurance:
     distribution = PowerDistribution(
         n_rejected=rejected.astype(np.intp), per_draw=plan.nesting.per_draw, seed=plan.seed
     )
-    if plan.nesting.worthwhile is None:
-        return PointAssurance(values=values, trial=trial, power=power, distribution=distribution)
-    successes = rejected[worth == 1] / plan.nesting.per_draw
-    return PointAssurance(
-        values=values,
-        trial=trial,
-        power=power,
-        distribution=distribution,
+    return PointAssurance(values=values, trial=trial, power=power, distribution=distribution)
+
+
+def _judged(point: PointAssurance, worth: FloatArray) -> PointAssurance:
+    """Return the same with what the draws say of a worthwhile effect."""
+    distribution = point.distribution
+    successes = distribution.n_rejected[worth == 1] / distribution.per_draw
+    return replace(
+        point,
         worthwhile=_mean(worth),
         significant_if_worthwhile=_mean(successes) if successes.size else None,
     )
@@ -285,37 +245,59 @@ def _mean(values: FloatArray) -> Mean:
     return Mean(value=float(values.mean()), mcse=float(values.std() / np.sqrt(values.size)))
 
 
-def _over_draws(trial: Trial, plan: _Plan) -> tuple[FloatArray, FloatArray]:
-    """Return the significant trials of every draw, and whether its effect is worthwhile."""
-    strengths = plan.beliefs.strengths(trial, plan.n_draws, seed=plan.seed)
-    numbers = [
-        range(begin, min(begin + _DRAWS_PER_TASK, plan.n_draws))
-        for begin in range(0, plan.n_draws, _DRAWS_PER_TASK)
-    ]
-    tasks = [(trial, plan, chosen, strengths[chosen.start : chosen.stop]) for chosen in numbers]
-    begin = time.perf_counter()
-    first = _some_draws(tasks[0])
-    left = (time.perf_counter() - begin) * (len(tasks) - 1)
-    rest = map_on_cores(_some_draws, tasks[1:], n_jobs=plan.nesting.n_jobs, seconds=left)
-    done = [first, *rest]
-    rejected, worth = np.concatenate(done, axis=1)
-    return rejected, worth
+def _of_draws(tallies: Sequence[Tally]) -> FloatArray:
+    """Return significant trials and worth of the draws, shape (2, n_draws)."""
+    found = [three[1:] for tally in tallies for three in tally.sums.values()]
+    return np.array(found).T
 
 
-def _some_draws(task: tuple[Trial, _Plan, range, FloatArray]) -> FloatArray:
-    """Return significant trials and worth of consecutive draws, shape (2, n_draws)."""
-    trial, plan, numbers, strengths = task
-    found = np.zeros((2, len(numbers)))
-    for alike in _alike(plan.beliefs, strengths):
-        number = numbers[int(alike[0])]
-        truth = plan.beliefs.truth(trial, number, float(strengths[alike[0]]))
-        n_replicates = alike.size * plan.nesting.per_draw
-        block = Block(seed=plan.seed, number=number, n_replicates=n_replicates)
-        rejected = simulate_replicates(truth, block)["reject"]
-        found[0, alike] = rejected.reshape(alike.size, -1).sum(axis=1)
-        if plan.nesting.worthwhile is not None:
-            found[1, alike] = plan.nesting.worthwhile(truth)
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverDraws:
+    """Simulates 50 draws of the truth as a block, and keeps each by itself.
+
+    Parameters
+    ----------
+    beliefs : Beliefs
+        What is drawn.
+    per_draw : int
+        Replicates of each draw.
+    worthwhile : Worthwhile or None
+        Asks every draw whether its true effect is worth having.
+    n_draws : int
+        Draws of all blocks together.
+    """
+
+    beliefs: Beliefs
+    per_draw: int
+    worthwhile: Worthwhile | None
+    n_draws: int
+
+    def draws(self, number: int) -> range:
+        """Return the numbers of the draws in a block."""
+        begin = number * _DRAWS_PER_BLOCK
+        return range(begin, min(begin + _DRAWS_PER_BLOCK, self.n_draws))
+
+    def __call__(self, trial: Trial, block: Block) -> Tally:
+        """Return for each draw its replicates, the significant ones, and its worth."""
+        numbers = self.draws(block.number)
+        strengths = self.beliefs.strengths(trial, self.n_draws, seed=block.seed)
+        strengths = strengths[numbers.start : numbers.stop]
+        found = np.zeros((2, len(numbers)))
+        for alike in _alike(self.beliefs, strengths):
+            number = numbers[int(alike[0])]
+            truth = self.beliefs.truth(trial, number, float(strengths[alike[0]]))
+            n_replicates = alike.size * self.per_draw
+            together = Block(seed=block.seed, number=number, n_replicates=n_replicates)
+            rejected = simulate_replicates(truth, together)["reject"]
+            found[0, alike] = rejected.reshape(alike.size, -1).sum(axis=1)
+            if self.worthwhile is not None:
+                found[1, alike] = self.worthwhile(truth)
+        return Tally(
+            {
+                f"draw {number}": (self.per_draw, float(rejected), float(worth))
+                for number, (rejected, worth) in zip(numbers, found.T, strict=True)
+            }
+        )
 
 
 def _alike(beliefs: Beliefs, strengths: FloatArray) -> Iterator[IntArray]:

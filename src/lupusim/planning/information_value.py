@@ -10,10 +10,10 @@ import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.planning.beliefs import Beliefs, Gain
+from lupusim.planning.bench import Bench, Job, on_bench
 from lupusim.planning.generation import Block
 from lupusim.planning.replicates import simulate_replicates, tested
-from lupusim.planning.sizing import Sizing
-from lupusim.planning.tally import Mean
+from lupusim.planning.tally import Mean, Tally
 from lupusim.trial import Trial
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _DEGREE = 5
 _FEWEST_DRAWS = 50
+_DRAWS_PER_BLOCK = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +42,15 @@ class Decision:
 
 
 def information_value(
-    sizing: Sizing,
-    sizes: Sequence[int],
+    trials: Sequence[Trial],
     *,
     beliefs: Beliefs,
     decision: Decision,
     n_draws: int = 1000,
     seed: int,
+    bench: Bench | None = None,
 ) -> pd.DataFrame:
-    r"""Return the expected value of the trial's data, as a table over sizes.
+    r"""Return the expected value of trials' data, as a table over their sizes.
 
     One replicate for each draw of the truth. What the data tell of the gain is a regression
     of the gain on the trial's estimate (a polynomial in its rank), and so
@@ -58,10 +59,8 @@ def information_value(
 
     Parameters
     ----------
-    sizing : Sizing
-        The trials, such as ``Patients(trial=...)``.
-    sizes : sequence of int
-        In the unit of `sizing`; all share draws and streams.
+    trials : sequence of Trial
+        Such as one trial at several sizes; all share draws and streams.
     beliefs : Beliefs
         What is not known for certain.
     decision : Decision
@@ -70,11 +69,13 @@ def information_value(
         Truths to draw, at least 50.
     seed : int
         Of the draws and trials.
+    bench : Bench or None
+        Who works; default: this process. The same bits for any.
 
     Returns
     -------
     pandas.DataFrame
-        A row per size. `evsi`: the best use of the data. `rule_value`: adopting if and only
+        A row per trial. `evsi`: the best use of the data. `rule_value`: adopting if and only
         if the test is significant, against the best choice without the trial; below 0 if the
         rule is worse than that. `perfect_information`: the ceiling. Each with its ``_mcse``;
         `cost`, and `net_value`, `evsi` minus cost.
@@ -82,7 +83,7 @@ def information_value(
     Raises
     ------
     ValueError
-        If the trial has no test, or there are too few draws.
+        If a trial has no test, or there are too few draws.
 
     References
     ----------
@@ -91,31 +92,63 @@ def information_value(
     """
     import pandas as pd
 
-    tested(sizing.trial)
+    for trial in trials:
+        tested(trial)
     if n_draws < _FEWEST_DRAWS:
         raise ValueError(f"n_draws={n_draws!r} must be at least {_FEWEST_DRAWS}")
-    strengths = beliefs.strengths(sizing.trial, n_draws, seed=seed)
+    score = OneTrialEach(beliefs=beliefs, gain=decision.gain, n_draws=n_draws)
+    blocks = tuple(
+        Block(seed=seed, number=number, n_replicates=len(score.draws(number)))
+        for number in range(-(-n_draws // _DRAWS_PER_BLOCK))
+    )
+    with on_bench(bench, 1) as working:
+        jobs = [Job(trial=trial, blocks=blocks, score=score) for trial in trials]
+        finished = working.tallies(jobs)
     rows = []
-    for size in sizes:
-        trial = sizing.at(size)
-        truths = [beliefs.truth(trial, k, float(s)) for k, s in enumerate(strengths)]
-        gain = np.array([decision.gain(truth) for truth in truths])
-        rejected, estimate = _one_trial_each(truths, seed)
+    for trial, tallies in zip(trials, finished, strict=True):
+        of_draws = [sums for tally in tallies for sums in tally.sums.values()]
+        rejected, estimate, gain = np.array(of_draws).T
         cost = decision.cost(trial)
-        worth = _values(gain, rejected, estimate)
+        worth = _values(gain, rejected == 1, estimate)
         row = {"n_patients": trial.n_patients, **worth, "cost": cost}
         rows.append(row | {"net_value": worth["evsi"] - cost})
     return pd.DataFrame(rows)
 
 
-def _one_trial_each(truths: Sequence[Trial], seed: int) -> tuple[BoolArray, FloatArray]:
-    """Return whether one trial of every truth is significant, and its estimate."""
-    shown = [
-        simulate_replicates(truth, Block(seed=seed, number=number, n_replicates=1))
-        for number, truth in enumerate(truths)
-    ]
-    rejected = np.array([bool(one["reject"][0]) for one in shown])
-    return rejected, np.array([float(one["estimate"][0]) for one in shown])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneTrialEach:
+    """Holds one trial for each of 50 draws of the truth, and keeps each by itself.
+
+    Parameters
+    ----------
+    beliefs : Beliefs
+        What is drawn.
+    gain : callable
+        True gain under a truth.
+    n_draws : int
+        Draws of all blocks together.
+    """
+
+    beliefs: Beliefs
+    gain: Gain
+    n_draws: int
+
+    def draws(self, number: int) -> range:
+        """Return the numbers of the draws in a block."""
+        begin = number * _DRAWS_PER_BLOCK
+        return range(begin, min(begin + _DRAWS_PER_BLOCK, self.n_draws))
+
+    def __call__(self, trial: Trial, block: Block) -> Tally:
+        """Return for each draw whether its trial is significant, its estimate and its gain."""
+        strengths = self.beliefs.strengths(trial, self.n_draws, seed=block.seed)
+        found = {}
+        for number in self.draws(block.number):
+            truth = self.beliefs.truth(trial, number, float(strengths[number]))
+            one = Block(seed=block.seed, number=number, n_replicates=1)
+            shown = simulate_replicates(truth, one)
+            rejected, estimate = int(shown["reject"][0]), float(shown["estimate"][0])
+            found[f"draw {number}"] = (rejected, estimate, float(self.gain(truth)))
+        return Tally(found)
 
 
 def _values(gain: FloatArray, rejected: BoolArray, estimate: FloatArray) -> dict[str, float]:

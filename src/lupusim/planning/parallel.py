@@ -6,25 +6,25 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from lupusim.planning.tasks import Done, Task, work
 
 _POOL_PAYS_AFTER = 4.0  # seconds of work left; a cold start of the pool costs about three
+_WARM_POOL_PAYS_AFTER = 0.2
 _IDLE_SECONDS = 300  # after which idle workers go away by themselves
 _SECONDS_TO_STOP = 1.0
 _MOST_RESTARTS = 3  # of a pool in which a worker was killed, say for want of memory
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _one_pool_at_a_time = threading.Lock()
+_warm_pools: set[int] = set()  # numbers of cores for which a pool has been started
 
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
 Spread = Callable[[Iterator[Task], float], Generator[Done]]
 """Takes tasks and how many seconds they would take on one core; yields them as they finish."""
 
@@ -60,37 +60,10 @@ class Cores:
 
     def _spread(self, tasks: Iterator[Task], seconds: float) -> Generator[Done]:
         cores = _usable_cores() if self.n_jobs == -1 else self.n_jobs
-        if cores == 1 or seconds <= _POOL_PAYS_AFTER:
+        pays_after = _WARM_POOL_PAYS_AFTER if cores in _warm_pools else _POOL_PAYS_AFTER
+        if cores == 1 or seconds <= pays_after:
             return _spread_here(tasks)
         return _spread_over_pool(tasks, cores)
-
-
-def map_on_cores(
-    call: Callable[[Item], Answer], items: Sequence[Item], *, n_jobs: int, seconds: float
-) -> list[Answer]:
-    """Return what a call makes of each item, in their order; short work stays in this process.
-
-    Parameters
-    ----------
-    call : callable
-        A function of a module.
-    items : sequence
-        What it takes.
-    n_jobs : int
-        Processes; -1 for one per core.
-    seconds : float
-        How long one core would take.
-    """
-    cores = _usable_cores() if n_jobs == -1 else n_jobs
-    if cores == 1 or seconds <= _POOL_PAYS_AFTER:
-        return [call(item) for item in items]
-    with _one_pool_at_a_time:
-        pool = _pool(cores)
-        try:
-            return list(pool.map(call, items))
-        except BaseException:
-            _kill(pool)
-            raise
 
 
 def _usable_cores() -> int:
@@ -122,6 +95,8 @@ def _pool(cores: int) -> Executor:
         initargs=(os.getpid(),),
         env=_ONE_THREAD,
     )
+    _warm_pools.clear()
+    _warm_pools.add(cores)
     return pool
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-
 from lupusim.arrays import FloatArray
+from lupusim.planning.bench import Bench, InterruptedJobsError, Job, on_bench
 from lupusim.planning.blocks import replicates_per_block
 from lupusim.planning.generation import Block
-from lupusim.planning.replicates import simulate_replicates
-from lupusim.planning.tally import Mean
+from lupusim.planning.replicates import added_up, simulate_replicates
+from lupusim.planning.tally import Mean, Tally
 from lupusim.trial import Trial
 
 if TYPE_CHECKING:
@@ -74,6 +73,8 @@ class Tornado:
         One for each number that was varied.
     n_replicates, seed : int
         Replicates of each trial, and the seed they share.
+    complete : bool
+        Whether every number, and every replicate asked for, is in.
     """
 
     quantity: str
@@ -81,6 +82,7 @@ class Tornado:
     swings: tuple[Swing, ...]
     n_replicates: int
     seed: int
+    complete: bool = True
 
     @property
     def table(self) -> pd.DataFrame:
@@ -104,8 +106,17 @@ class Tornado:
             "base_mcse": self.base.mcse,
             "seed": self.seed,
             "n_replicates": self.n_replicates,
+            "complete": self.complete,
             "swings": rows,
         }
+
+
+class InterruptedTornadoError(KeyboardInterrupt):
+    """A sensitivity was interrupted; carries the swings seen so far as ``partial``."""
+
+    def __init__(self, partial: Tornado) -> None:
+        self.partial = partial
+        super().__init__("interrupted")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,20 +147,56 @@ class Measure:
         if self.n_replicates < 2:
             raise ValueError(f"n_replicates={self.n_replicates!r} must be at least 2")
 
-    def __call__(self, trial: Trial, *, per_block: int) -> FloatArray:
-        """Return the quantity of every replicate, shape (n_replicates,).
+    def blocks(self, trials: Sequence[Trial]) -> tuple[Block, ...]:
+        """Return the blocks of replicates that all trials to be compared take."""
+        size = replicates_per_block(max(trial.n_patients for trial in trials))
+        return tuple(
+            Block(seed=self.seed, number=k, n_replicates=min(size, self.n_replicates - begin))
+            for k, begin in enumerate(range(0, self.n_replicates, size))
+        )
 
-        `per_block` replicates go together; trials to be compared must take the same.
-        """
-        blocks = [
-            Block(seed=self.seed, number=k, n_replicates=min(per_block, self.n_replicates - begin))
-            for k, begin in enumerate(range(0, self.n_replicates, per_block))
-        ]
-        shown = [simulate_replicates(trial, block) for block in blocks]
-        if self.quantity not in shown[0]:
-            known = ", ".join(shown[0])
+    def of(self, trial: Trial, block: Block) -> FloatArray:
+        """Return the quantity of every replicate of a block, shape (n_replicates,)."""
+        shown = simulate_replicates(trial, block)
+        self.check(shown)
+        return shown[self.quantity].astype(float)
+
+    def check(self, shown: Collection[str]) -> None:
+        """Raise ValueError where a trial does not show the quantity."""
+        if self.quantity not in shown:
+            known = ", ".join(shown)
             raise ValueError(f"the trial has no {self.quantity!r} to measure; it has {known}")
-        return np.concatenate([one[self.quantity] for one in shown]).astype(float)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swung:
+    """Measures a trial as it is and at both ends of a range, replicate by replicate.
+
+    Parameters
+    ----------
+    low, high : Trial
+        The trial at the two ends.
+    measure : Measure
+        What is measured.
+    """
+
+    low: Trial
+    high: Trial
+    measure: Measure
+
+    def __call__(self, trial: Trial, block: Block) -> Tally:
+        """Return the sums of the quantity and its changes over a block."""
+        base, low, high = (self.measure.of(t, block) for t in (trial, self.low, self.high))
+        return Tally.of(
+            {
+                "base": base,
+                "at_low": low,
+                "at_high": high,
+                "low_change": low - base,
+                "high_change": high - base,
+                "width": high - low,
+            }
+        )
 
 
 def sensitivity(
@@ -157,6 +204,7 @@ def sensitivity(
     ranges: Mapping[str, Sequence[Value]],
     *,
     measure: Measure | None = None,
+    bench: Bench | None = None,
 ) -> Tornado:
     """Return what each number of a scenario does to its power, one at a time.
 
@@ -171,6 +219,8 @@ def sensitivity(
         Two values for each path, as a scenario file would say them.
     measure : Measure or None
         What to measure; default: power, in 2000 replicates.
+    bench : Bench or None
+        Who works; default: this process. The same bits for any.
 
     Returns
     -------
@@ -182,6 +232,8 @@ def sensitivity(
     ValueError
         If nothing is varied, a range does not have two values, or the trial has no such
         quantity.
+    InterruptedTornadoError
+        On KeyboardInterrupt; it is one.
     """
     measure = measure or Measure()
     if not ranges:
@@ -190,37 +242,37 @@ def sensitivity(
         if len(values) != 2:
             raise ValueError(f"{path}: {list(values)} must be two values, low and high")
     trials = {path: [what_if({path: v}) for v in values] for path, values in ranges.items()}
-    base_trial = what_if({})
-    all_trials = [base_trial, *(trial for pair in trials.values() for trial in pair)]
-    per_block = replicates_per_block(max(trial.n_patients for trial in all_trials))
-    base = measure(base_trial, per_block=per_block)
-    swings = []
-    for path, (low, high) in ranges.items():
-        at_low, at_high = (measure(trial, per_block=per_block) for trial in trials[path])
-        swings.append(
-            Swing(
-                path=path,
-                low=low,
-                high=high,
-                at_low=_mean(at_low),
-                at_high=_mean(at_high),
-                low_change=_mean(at_low - base),
-                high_change=_mean(at_high - base),
-                width=_mean(at_high - at_low),
+    base = what_if({})
+    blocks = measure.blocks([base, *(trial for pair in trials.values() for trial in pair)])
+    jobs = [
+        Job(trial=base, blocks=blocks, score=Swung(low=low, high=high, measure=measure))
+        for low, high in trials.values()
+    ]
+    with on_bench(bench, 1) as working:
+        try:
+            return _tornado(ranges, measure, working.tallies(jobs))
+        except InterruptedJobsError as interrupt:
+            partial = replace(_tornado(ranges, measure, interrupt.finished), complete=False)
+            raise InterruptedTornadoError(partial) from interrupt
+
+
+def _tornado(
+    ranges: Mapping[str, Sequence[Value]], measure: Measure, finished: Sequence[Sequence[Tally]]
+) -> Tornado:
+    """Return the swings of the numbers of which blocks are finished."""
+    swings, base = [], Mean(value=math.nan, mcse=math.nan)
+    for (path, (low, high)), tallies in zip(ranges.items(), finished, strict=True):
+        if tallies:
+            total = added_up(tallies)
+            base = total.mean("base")
+            names = [name for name in total.sums if name != "base"]
+            swings.append(
+                Swing(path=path, low=low, high=high, **{name: total.mean(name) for name in names})
             )
-        )
     return Tornado(
         quantity=measure.quantity,
-        base=_mean(base),
+        base=base,
         swings=tuple(sorted(swings, key=lambda swing: -abs(swing.width.value))),
         n_replicates=measure.n_replicates,
         seed=measure.seed,
     )
-
-
-def _mean(values: FloatArray) -> Mean:
-    """Return the mean over the replicates that have a value."""
-    known = values[np.isfinite(values)]
-    if known.size == 0:
-        return Mean(value=math.nan, mcse=math.nan)
-    return Mean(value=float(known.mean()), mcse=float(known.std() / math.sqrt(known.size)))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
-from lupusim.planning.blocks import replicates_per_block
+from lupusim.planning.bench import Bench, Job, on_bench
+from lupusim.planning.replicates import added_up
 from lupusim.planning.sensitivity import Measure, WhatIf
 from lupusim.rng import stream
 
@@ -87,6 +88,7 @@ def sobol(
     *,
     measure: Measure | None = None,
     n_trials: int | None = None,
+    bench: Bench | None = None,
 ) -> SobolIndices:
     """Return Sobol indices of a quantity over independent, uniform ranges of some numbers.
 
@@ -105,6 +107,8 @@ def sobol(
         What to measure; default: power, in 2000 replicates of each design.
     n_trials : int or None
         Designs to simulate; default eight for each term of the surface.
+    bench : Bench or None
+        Who works; default: this process. The same bits for any.
 
     Returns
     -------
@@ -134,8 +138,12 @@ def sobol(
     points = sequence.random_base2(int(n_trials - 1).bit_length())[:n_trials]
     values = bounds[:, 0] + points * (bounds[:, 1] - bounds[:, 0])
     trials = [what_if(dict(zip(ranges, row, strict=True))) for row in values.tolist()]
-    per_block = replicates_per_block(max(trial.n_patients for trial in trials))
-    means = np.array([np.nanmean(measure(trial, per_block=per_block)) for trial in trials])
+    blocks = measure.blocks(trials)
+    with on_bench(bench, 1) as working:
+        finished = working.tallies([Job(trial=trial, blocks=blocks) for trial in trials])
+    totals = [added_up(tallies) for tallies in finished]
+    measure.check(totals[0].sums)
+    means = np.array([total.mean(measure.quantity).value for total in totals])
     return _indices(tuple(ranges), 2 * points - 1, means, measure.seed)
 
 

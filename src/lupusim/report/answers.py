@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from lupusim.planning.assurance import Assurance, PointAssurance
+from lupusim.planning.assurance_results import Assurance, PointAssurance
 from lupusim.planning.sensitivity import Tornado
 from lupusim.planning.size_results import SampleSize
 from lupusim.planning.sobol import SobolIndices

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lupusim.planning.assurance import PointAssurance
+from lupusim.planning.assurance_results import PointAssurance
 from lupusim.planning.power_distribution import GRID
 from lupusim.planning.sensitivity import Tornado
 from lupusim.report.numbers import rounded

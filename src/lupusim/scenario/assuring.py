@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lupusim.calibration.draws import Draws
-from lupusim.planning.assurance import Assurance, Nesting
+from lupusim.planning.assurance import Nesting
 from lupusim.planning.assurance import assurance as average
+from lupusim.planning.assurance_results import Assurance
 from lupusim.planning.beliefs import TrialDraws
 from lupusim.planning.effect_priors import EffectPrior
 from lupusim.planning.scenario import Scenario

@@ -180,9 +180,8 @@ def test_information_is_worth_more_in_a_larger_trial_and_never_more_than_all():
     )
     beliefs = Beliefs(effect=OrNoEffect(probability=0.5))
     sizes = [20, 400]
-    table = information_value(
-        Patients(trial=RATES), sizes, beliefs=beliefs, decision=decision, n_draws=200, seed=SEED
-    )
+    trials = [Patients(trial=RATES).at(size) for size in sizes]
+    table = information_value(trials, beliefs=beliefs, decision=decision, n_draws=200, seed=SEED)
     assert table["n_patients"].tolist() == sizes
     small, large = table["evsi"]
     assert small < large <= table["perfect_information"].iloc[1] + 1e-9
@@ -191,9 +190,7 @@ def test_information_is_worth_more_in_a_larger_trial_and_never_more_than_all():
     assert table["rule_value"].iloc[1] == pytest.approx(5, abs=0.5)
     assert (table["net_value"] == table["evsi"] - table["cost"]).all()
     with pytest.raises(ValueError, match="n_draws=10 must be at least 50"):
-        information_value(
-            Patients(trial=RATES), [20], beliefs=beliefs, decision=decision, n_draws=10, seed=1
-        )
+        information_value([RATES], beliefs=beliefs, decision=decision, n_draws=10, seed=1)
 
 
 def test_posterior_draws_become_models_for_the_arms():
