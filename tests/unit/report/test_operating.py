@@ -31,7 +31,8 @@ def printed(result):
         (123.4, 39.0, "123 (39)"),
         (1.0, 0.0, "1 (0)"),
         (math.nan, math.nan, "none"),
-        (0.5, 1e-9, "0.500000 (0.000000)"),
+        (0.5, 1e-9, "0.5 (0)"),
+        (0.5, 1e-6, "0.500000 (0.000001)"),
     ],
 )
 def test_a_number_has_no_more_digits_than_its_error_allows(value, mcse, text):
