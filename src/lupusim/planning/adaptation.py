@@ -18,6 +18,7 @@ from lupusim.arrays import BoolArray, FloatArray, StateArray
 from lupusim.planning.generation import Block, generate
 from lupusim.planning.observing import observed
 from lupusim.trial import Responder, Trial
+from lupusim.trial.looks import gap_before
 from lupusim.trial.rules_adaptive import Against, BayesianResponse
 
 _NOT_YET = -1
@@ -69,12 +70,15 @@ def potential(trial: Trial, block: Block) -> Potential:
     assert trial.allocation is not None
     stratum = np.zeros(shape, dtype=np.intp)
     no_events = np.full(shape, np.inf)
-    times = [cutoff.calendar_time(enrollment_time, no_events) for cutoff in trial.looks]
+    times: list[FloatArray] = []
+    for cutoff in trial.looks:
+        time = cutoff.calendar_time(enrollment_time, no_events)
+        times.append(np.maximum(time, times[-1] + gap_before(cutoff)) if times else time)
     return Potential(
         response=np.stack(response),
         enrollment_time=enrollment_time,
         due=enrollment_time + trial.primary.at,
-        look_time=np.maximum.accumulate(np.stack(times, axis=1), axis=1),
+        look_time=np.stack(times, axis=1),
         first_arm=trial.allocation.assign(trial.ratio, stratum, rng=block.stream("allocation")),
         uniform=block.stream("adaptive allocation").random(shape),
     )

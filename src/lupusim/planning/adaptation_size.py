@@ -16,9 +16,10 @@ from lupusim.analysis.stopping import crossing
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.planning.evidence import Evidence, at_cutoff, described_at, gather
 from lupusim.planning.generation import Generated
-from lupusim.planning.observing import observed
+from lupusim.planning.observing import observed, waited
 from lupusim.planning.sequential import of_look
-from lupusim.trial import AfterPatients, AtEvents, Responder, Trial
+from lupusim.trial import AfterPatients, AtEvents, Trial
+from lupusim.trial.endpoints import due_time
 from lupusim.trial.rules_adaptive import BlindedSize, PromisingZone
 
 _LEAST_STAGE = 1e-9
@@ -56,8 +57,10 @@ def hold_resized(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
         "size": size.astype(float),
         "enlarged": (size > rule.planned).astype(float),
     }
-    for number in range(z.shape[1]):
-        found |= of_look(number, held.cutoff[:, number], fraction[:, number], stop)
+    for number, look in enumerate(trial.looks):
+        time = held.cutoff[:, number]
+        found |= of_look(number, time, fraction[:, number], stop)
+        found |= waited(number + 1, look, np.where(stop.look >= number, time, np.nan))
     return found
 
 
@@ -71,8 +74,8 @@ def _with_last(seen: Evidence, final: Evidence) -> Evidence:
 
 
 def _cutoff(trial: Trial, size: int) -> AfterPatients | AtEvents:
-    if isinstance(trial.primary, Responder):
-        return AfterPatients(patients=size, follow_up=trial.primary.at)
+    if (due := due_time(trial.primary)) is not None:
+        return AfterPatients(patients=size, follow_up=due)
     return AtEvents(events=size)
 
 
@@ -117,8 +120,8 @@ def _blinded(
 def _reached(trial: Trial, generated: Generated, size: IntArray) -> FloatArray:
     """Return the calendar time at which each replicate has its size."""
     row = np.arange(size.size)
-    if isinstance(trial.primary, Responder):
-        return generated.enrollment_time[row, size - 1] + trial.primary.at
+    if (due := due_time(trial.primary)) is not None:
+        return generated.enrollment_time[row, size - 1] + due
     event_time = generated.measurements[0].event_time(generated.watched_until)
     event_time += generated.enrollment_time
     event_time.sort(axis=1)

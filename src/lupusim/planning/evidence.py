@@ -11,9 +11,11 @@ import numpy as np
 from lupusim.analysis.outcomes import CountOutcome, Outcome, SurvivalOutcome
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.planning.generation import Generated
-from lupusim.planning.observing import analyze, conduct, observed
+from lupusim.planning.observing import adjustment, conduct, events_by_calendar, observed
 from lupusim.records import Observation
 from lupusim.trial import Analysis, AtEvents, Trial, Verdict
+from lupusim.trial.design import takes_covariates
+from lupusim.trial.looks import gap_before
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -97,7 +99,10 @@ def comparisons(trial: Trial) -> tuple[Comparison, ...]:
     tests = [("", 0, analysis)]
     names = [endpoint.name for endpoint in trial.endpoints]
     for other in trial.family.hypotheses if trial.family else ():
-        own = replace(analysis, name=other.name, test=other.test, effect=other.effect)
+        adjust_for = analysis.adjust_for if takes_covariates(other.test) else ()
+        own = replace(
+            analysis, name=other.name, test=other.test, effect=other.effect, adjust_for=adjust_for
+        )
         tests.append((f"{other.endpoint}: ", names.index(other.endpoint), own))
     return tuple(
         Comparison(prefix=prefix, arm_name=arm.name, arm=number, endpoint=endpoint, analysis=test)
@@ -139,8 +144,8 @@ def _evidence(cutoffs: Sequence[FloatArray], looks: Sequence[_Look]) -> Evidence
 
 def look_times(trial: Trial, generated: Generated) -> list[FloatArray]:
     """Return the calendar time of each look, (n_replicates,) each; none before the one before."""
-    event_time = generated.measurements[0].event_time(generated.watched_until)
-    event_time += generated.enrollment_time
+    events_of = events_by_calendar(generated)
+    event_time = events_of(0, None)
     n_patients = event_time.shape[1]
     numbers = [c.events - 1 for c in trial.looks if isinstance(c, AtEvents)]
     if len(numbers) > 1:
@@ -151,8 +156,9 @@ def look_times(trial: Trial, generated: Generated) -> list[FloatArray]:
         if len(numbers) > 1 and isinstance(cutoff, AtEvents) and cutoff.events <= n_patients:
             time = event_time[:, cutoff.events - 1].copy()
         else:
-            time = cutoff.calendar_time(generated.enrollment_time, event_time)
-        times.append(np.maximum(time, times[-1]) if times else np.maximum(time, 0.0))
+            enrolled = generated.enrollment_time
+            time = cutoff.calendar_time(enrolled, event_time, events_of=events_of)
+        times.append(np.maximum(time, times[-1] + gap_before(cutoff) if times else 0.0))
     return times
 
 
@@ -238,15 +244,9 @@ def _look(
 
 
 def _verdict(trial: Trial, one: Comparison, observation: Observation, outcome: Outcome) -> Verdict:
-    if one.endpoint == 0:
-        return analyze(trial, one.analysis, observation, outcome, sided=1)
-    shape = (observation.arm.shape[0], observation.arm.shape[1])
-    return one.analysis.test(
-        outcome,
-        better=trial.endpoints[one.endpoint].better,
-        sided=1,
-        stratum=trial.population.stratum(observation.levels, one.analysis.stratify_by, shape),
-    )
+    better = trial.endpoints[one.endpoint].better
+    adjusted = adjustment(trial, one.analysis, observation)
+    return one.analysis.test(outcome, better=better, sided=1, **adjusted)
 
 
 def _enrolled(observation: Observation) -> IntArray:

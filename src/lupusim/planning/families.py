@@ -9,9 +9,11 @@ import numpy as np
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.planning.evidence import Comparison, Evidence, Looks, comparisons, gather
 from lupusim.planning.generation import Generated
-from lupusim.planning.observing import conduct, observed
+from lupusim.planning.observing import conduct, observed, waited
 from lupusim.records import Observation
-from lupusim.trial import AtEvents, Responder, Trial
+from lupusim.trial import Trial
+from lupusim.trial.endpoints import due_time
+from lupusim.trial.looks import planned_events
 from lupusim.trial.rules import Ends, Family
 
 
@@ -40,7 +42,7 @@ def hold_family(
     found |= _false_rejections(trial, asked, ending)
     there = observation.enrollment_time <= observation.cutoff[:, None]
     found["n_enrolled"] = there.sum(axis=1).astype(float)
-    return found | (_looks(seen[0], ending) if len(trial.looks) > 1 else {})
+    return found | (_looks(trial, seen[0], ending) if trial.interims else {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +92,11 @@ def _ending(
 def _fraction(trial: Trial, one: Comparison, shown: Evidence) -> FloatArray:
     """Return the information of the looks over what is planned for the comparison."""
     share = (trial.ratio[0] + trial.ratio[one.arm]) / sum(trial.ratio)
-    if isinstance(trial.endpoints[one.endpoint], Responder):
+    if due_time(trial.endpoints[one.endpoint]) is not None:
         return shown.information / (trial.n_patients * share)
-    if isinstance(trial.cutoff, AtEvents) and one.endpoint == 0:
-        return shown.information / (trial.cutoff.events * share)
+    events = planned_events(trial.cutoff)
+    if events is not None and one.endpoint == 0:
+        return shown.information / (events * share)
     return shown.information / np.maximum(shown.information[:, -1:], 1.0)
 
 
@@ -172,11 +175,12 @@ def _false_rejections(
     return {"false_rejection": ending.rejected[:, without].any(axis=1).astype(float)}
 
 
-def _looks(shown: Evidence, ending: _Ending) -> dict[str, FloatArray]:
+def _looks(trial: Trial, shown: Evidence, ending: _Ending) -> dict[str, FloatArray]:
     any_rejected = ending.rejected.any(axis=1)
-    found = {}
-    for number in range(1, shown.cutoff.shape[1] + 1):
+    found: dict[str, FloatArray] = {}
+    for number, look in enumerate(trial.looks, start=1):
         here, cutoff = ending.stop == number, shown.cutoff[:, number - 1]
+        found |= waited(number, look, np.where(ending.stop >= number, cutoff, np.nan))
         name = f"look_{number}"
         found[f"{name}_time"] = np.where(np.isfinite(cutoff), cutoff, np.nan)
         found[f"{name}_information"] = ending.fraction[:, 0, number - 1]

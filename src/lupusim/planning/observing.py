@@ -5,20 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lupusim.analysis.endpoints import Outcome
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.planning.generation import LONGEST_FOLLOW_UP, Generated
 from lupusim.records import Observation
 from lupusim.trial import Analysis, Cutoff, Trial, Verdict
+from lupusim.trial.looks import EventsOf, Limited
 
 
 def cut(generated: Generated, cutoff: Cutoff, *, earliest: FloatArray | float = 0.0) -> Observation:
     """Cut the data by a rule, but not before `earliest` (calendar time, years)."""
-    event_time = generated.measurements[0].event_time(generated.watched_until)
-    event_time += generated.enrollment_time
-    time = cutoff.calendar_time(generated.enrollment_time, event_time)
-    return observed(generated, np.maximum(time, earliest))
+    return observed(generated, np.maximum(time_of(cutoff, generated), earliest))
+
+
+def time_of(cutoff: Cutoff, generated: Generated) -> FloatArray:
+    """Return the calendar time (years) of a cutoff in each replicate; ``inf`` for never."""
+    events_of = events_by_calendar(generated)
+    event_time = events_of(0, None)
+    return cutoff.calendar_time(generated.enrollment_time, event_time, events_of=events_of)
+
+
+def events_by_calendar(generated: Generated) -> EventsOf:
+    """Return what looks up the calendar times of the observed events of an endpoint and arm."""
+
+    def events_of(endpoint: int, arm: int | None) -> FloatArray:
+        event_time = generated.measurements[endpoint].event_time(generated.watched_until)
+        event_time += generated.enrollment_time
+        return event_time if arm is None else np.where(generated.arm == arm, event_time, np.inf)
+
+    return events_of
 
 
 def observed(generated: Generated, cutoff: FloatArray) -> Observation:
@@ -29,6 +46,7 @@ def observed(generated: Generated, cutoff: FloatArray) -> Observation:
         watched_until=generated.watched_until,
         cutoff=cutoff,
         levels=generated.levels,
+        covariates=generated.patients.numbers,
     )
 
 
@@ -36,13 +54,26 @@ def analyze(
     trial: Trial, analysis: Analysis, observation: Observation, outcome: Outcome, *, sided: int
 ) -> Verdict:
     """Return the verdict of the trial's test, with one or two sides."""
+    adjusted = adjustment(trial, analysis, observation)
+    return analysis.test(outcome, better=trial.primary.better, sided=sided, **adjusted)
+
+
+def adjustment(
+    trial: Trial, analysis: Analysis, observation: Observation
+) -> dict[str, NDArray[np.generic]]:
+    """Return what a test is adjusted for, by the names of its arguments.
+
+    `stratum`, (n_replicates, n_patients), and where the analysis names some `covariates`,
+    (n_replicates, n_patients, n_covariates): a test that takes none is not asked to.
+    """
     shape = (observation.arm.shape[0], observation.arm.shape[1])
-    return analysis.test(
-        outcome,
-        better=trial.primary.better,
-        sided=sided,
-        stratum=trial.population.stratum(observation.levels, analysis.stratify_by, shape),
-    )
+    found: dict[str, NDArray[np.generic]] = {
+        "stratum": trial.population.stratum(observation.levels, analysis.stratify_by, shape)
+    }
+    if analysis.adjust_for:
+        columns = [observation.covariates[name] for name in analysis.adjust_for]
+        found["covariates"] = np.stack(columns, axis=2)
+    return found
 
 
 def conduct(
@@ -53,9 +84,38 @@ def conduct(
         "duration": _duration(observation),
         "missed_cutoff": np.isinf(observation.cutoff).astype(float),
     }
+    if not trial.interims:
+        found |= waited(1, trial.cutoff, observation.cutoff)
     for endpoint, outcome in zip(trial.endpoints, outcomes, strict=True):
         prefix = "" if endpoint is trial.primary else f"{endpoint.name}: "
         found |= _describe(prefix, trial, outcome)
+    return found
+
+
+def waited(number: int, cutoff: Cutoff, time: FloatArray) -> dict[str, FloatArray]:
+    """Return how often a look was held at its latest date; nothing where it has none.
+
+    Parameters
+    ----------
+    number : int
+        Of the look, from 1.
+    cutoff : Cutoff
+        Its clock and limits.
+    time : (n_replicates,) array
+        When it was held; NaN where it was not.
+
+    Returns
+    -------
+    dict
+        `look_K_short`, where the clock had not come when the look was held, and with an
+        extension `look_K_extended`, where the trial went on beyond the latest date.
+    """
+    if not (isinstance(cutoff, Limited) and np.isfinite(cutoff.latest)):
+        return {}
+    known = ~np.isnan(time)
+    found = {f"look_{number}_short": np.where(known, time >= cutoff.end, np.nan)}
+    if cutoff.extension:
+        found[f"look_{number}_extended"] = np.where(known, time > cutoff.latest, np.nan)
     return found
 
 

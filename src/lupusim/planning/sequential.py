@@ -14,8 +14,11 @@ from lupusim.analysis.stopping import Crossing, crossing
 from lupusim.arrays import FloatArray
 from lupusim.planning.evidence import Held, Looks
 from lupusim.planning.generation import Generated
+from lupusim.planning.observing import waited
 from lupusim.planning.stopped import estimates_at_stop
-from lupusim.trial import AtEvents, Responder, Trial
+from lupusim.trial import Trial
+from lupusim.trial.endpoints import due_time
+from lupusim.trial.looks import planned_events
 
 
 def hold_looks(
@@ -54,21 +57,23 @@ def hold_looks(
     found |= estimates_at_stop(trial, seen, stop, fraction)
     found["n_enrolled"] = seen.n_enrolled[row, stop.look]
     found["flip_flop"] = _flip_flop(z[:, -1], efficacy[:, -1], stop, z.shape[1], sided)
-    for number in range(z.shape[1]):
-        found |= of_look(number, seen.cutoff[:, number], fraction[:, number], stop)
+    for number, cutoff in enumerate(trial.looks):
+        time = seen.cutoff[:, number]
+        found |= of_look(number, time, fraction[:, number], stop)
+        found |= waited(number + 1, cutoff, np.where(stop.look >= number, time, np.nan))
     return found
 
 
 def _planned(trial: Trial, information: FloatArray) -> FloatArray:
     """Return the information planned for the last look, shape (n_replicates,).
 
-    All patients for a response at a visit, the number of events where the last look waits
+    All patients for an outcome at a visit, the number of events where the last look waits
     for one; otherwise what the last look of each replicate really has.
     """
-    if isinstance(trial.primary, Responder):
+    if due_time(trial.primary) is not None:
         return np.full(len(information), float(trial.n_patients))
-    if isinstance(trial.cutoff, AtEvents):
-        return np.full(len(information), float(trial.cutoff.events))
+    if (events := planned_events(trial.cutoff)) is not None:
+        return np.full(len(information), float(events))
     return np.maximum(information[:, -1], 1.0)
 
 

@@ -9,7 +9,15 @@ from typing import Protocol
 
 from lupusim.planning.scenario import DesignPoint, Scenario
 from lupusim.trial import PermutedBlocks, Trial
-from lupusim.trial.looks import AfterPatients, AtEvents, Cutoff, WhenAll, WhenAny
+from lupusim.trial.looks import (
+    AfterPatients,
+    AtEvents,
+    AtEventsOf,
+    Cutoff,
+    Limited,
+    WhenAll,
+    WhenAny,
+)
 
 _LARGEST_STEP = 12  # with a larger sum of the ratio, sizes go one by one
 
@@ -216,8 +224,10 @@ def _grown(trial: Trial, n_patients: int, factor: float) -> Trial:
 def _later(cutoff: Cutoff, factor: float) -> Cutoff:
     """Return a cutoff that waits for `factor` times the patients or events."""
     match cutoff:
-        case AtEvents():
-            return AtEvents(events=max(1, round(cutoff.events * factor)))
+        case AtEvents() | AtEventsOf():
+            return replace(cutoff, events=max(1, round(cutoff.events * factor)))
+        case Limited():
+            return replace(cutoff, clock=_later(cutoff.clock, factor))
         case AfterPatients():
             return replace(cutoff, patients=max(1, round(cutoff.patients * factor)))
         case WhenAll() | WhenAny():

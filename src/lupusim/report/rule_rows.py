@@ -9,6 +9,8 @@ from lupusim.planning.evidence import Comparison, comparisons
 from lupusim.planning.results import PointResult
 from lupusim.planning.tally import Mean
 from lupusim.report.numbers import rounded
+from lupusim.trial import Cutoff, Trial
+from lupusim.trial.looks import AtEventsOf, parts
 from lupusim.trial.rules_adaptive import Against, BayesianResponse
 
 _MONTHS = 12
@@ -46,6 +48,7 @@ def look_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield what the looks of a sequential design did; nothing for a fixed one."""
     tally, n_looks = point.tally, len(point.trial.looks)
     if n_looks == 1:
+        yield from _waited(point, 1)
         return
     yield "patients enrolled when it stops", rounded(tally.mean("n_enrolled"))
     for number in range(1, n_looks + 1):
@@ -53,6 +56,7 @@ def look_rows(point: PointResult) -> Iterator[tuple[str, str]]:
         at_last = number == n_looks
         yield f"look {number}, month", months(tally.mean(f"{name}_time"))
         yield from _never_reached(point, number)
+        yield from _waited(point, number)
         yield f"look {number}, information fraction", rounded(tally.mean(f"{name}_information"))
         success = "succeeds" if at_last else "stops for efficacy"
         yield f"look {number}, {success}", rounded(tally.mean(f"{name}_efficacy"))
@@ -85,10 +89,29 @@ def _never_reached(point: PointResult, number: int) -> Iterator[tuple[str, str]]
         return
     share = 1 - n / total
     never = Mean(value=share, mcse=math.sqrt(share * (1 - share) / total))
-    events = [f"events_{arm.name}" for arm in point.trial.arms]
-    there = sum(point.tally.mean(name).value for name in events if name in sums)
+    shown = _shown_events(point.trial, point.trial.looks[number - 1])
+    there = sum(point.tally.mean(name).value for name in shown if name in sums)
     words = f" ({there:.0f} events in the end, on average)" if there else ""
     yield f"look {number}, never reached{words}", rounded(never)
+
+
+def _shown_events(trial: Trial, look: Cutoff) -> list[str]:
+    """Return the quantities that count the events a look waits for."""
+    for clock in parts(look):
+        if isinstance(clock, AtEventsOf):
+            name = trial.endpoints[clock.endpoint].name
+            prefix = f"{name}: " if clock.endpoint else ""
+            arms = trial.arms if clock.arm is None else [trial.arms[clock.arm]]
+            return [f"{prefix}events_{arm.name}" for arm in arms]
+    return [f"events_{arm.name}" for arm in trial.arms]
+
+
+def _waited(point: PointResult, number: int) -> Iterator[tuple[str, str]]:
+    """Yield how often a look with a latest date did not wait for its clock."""
+    words = {"extended": "put off beyond the latest date", "short": "held before its clock came"}
+    for name, said in words.items():
+        if (quantity := f"look_{number}_{name}") in point.tally.sums:
+            yield f"look {number}, {said}", rounded(point.tally.mean(quantity))
 
 
 def adaptation_rows(point: PointResult) -> Iterator[tuple[str, str]]:

@@ -29,6 +29,7 @@ from lupusim.trial import (
     AfterLastPatient,
     AfterPatients,
     Analysis,
+    Arm,
     AtCalendarTime,
     AtEvents,
     Cutoff,
@@ -38,7 +39,9 @@ from lupusim.trial import (
     WhenAny,
 )
 from lupusim.trial.endpoints import due_time
+from lupusim.trial.looks import AtEventsOf, Limited, planned_events
 
+_LIMITS = ("gap", "latest", "extension")
 _WAYS = ("events", "calendar_time", "last_patient", "patients", "information", "all", "any")
 _SPENDING = Choice(
     {
@@ -66,6 +69,8 @@ class Question:
     n_patients: int
     follow_up: float
     analysis: Analysis | None
+    secondary: tuple[Endpoint, ...] = ()
+    arms: tuple[Arm, ...] = ()
 
 
 def read_looks(top: Section, question: Question) -> dict[str, Any]:
@@ -73,8 +78,11 @@ def read_looks(top: Section, question: Question) -> dict[str, Any]:
     sections = top.sections("looks")
     if not sections:
         return {"cutoff": _end(question), "interims": (), "stopping": None}
-    final = _when(sections[-1].section("when"), question, None)
-    interims = tuple(_when(s.section("when"), question, final) for s in sections[:-1])
+    final = _timed(sections[-1], question, None)
+    interims = tuple(_timed(section, question, final) for section in sections[:-1])
+    if sections[0].section("when").has("gap"):
+        place = sections[0].section("when").place.child("gap")
+        place.report("there is no look before the first one", "Remove it, or use 'calendar_time'.")
     stopping = _stopping(sections, question.analysis)
     for section in sections:
         section.finish()
@@ -87,10 +95,29 @@ def _end(question: Question) -> Cutoff:
     return AfterLastPatient(follow_up=follow_up if 0 < follow_up < math.inf else 1.0)
 
 
+def _timed(look: Section, question: Question, final: Cutoff | None) -> Cutoff:
+    """Return when a look happens, within its limits; `final` is the last look's, or None."""
+    when = look.section("when")
+    gap = when.read("gap", Duration(above=0), 0.0)
+    latest = when.read("latest", Duration(above=0), math.inf)
+    extension = when.read("extension", Duration(above=0), 0.0)
+    if not any(when.has(name) for name in _LIMITS):
+        return _when(when, question, final)
+    if final is not None and when.content.get("information") == _ALL_INFORMATION:
+        when.place.report(
+            "the limits are those of a look that has all the information of the last one",
+            "Give the limits at the last look, and remove this one.",
+        )
+    clock = _when(when, question, final)
+    clock = clock.clock if isinstance(clock, Limited) else clock
+    made = when.build(lambda: Limited(clock=clock, gap=gap, latest=latest, extension=extension))
+    return made or clock
+
+
 def _when(when: Section, question: Question, final: Cutoff | None) -> Cutoff:
     """Return when a look happens; `final` is the last look's cutoff, None for itself."""
     readers: dict[str, Callable[[], Cutoff]] = {
-        "events": lambda: AtEvents(events=when.read("events", Integer(at_least=1))),
+        "events": lambda: _events(when, question),
         "calendar_time": lambda: AtCalendarTime(time=_years(when, "calendar_time")),
         "last_patient": lambda: AfterLastPatient(follow_up=_years(when, "last_patient")),
         "patients": lambda: _patients(when),
@@ -108,6 +135,21 @@ def _when(when: Section, question: Question, final: Cutoff | None) -> Cutoff:
         fix = f"Give one of {', '.join(_WAYS)}."
         when.place.report(f"{len(given)} ways are given to time the look", fix)
     return _end(question)
+
+
+def _events(when: Section, question: Question) -> Cutoff:
+    """Return the time of a number of events: all of the primary's, or those that are named."""
+    events = when.read("events", Integer(at_least=1))
+    arms = {arm.name: position for position, arm in enumerate(question.arms)}
+    names = [question.primary.name, *(endpoint.name for endpoint in question.secondary)]
+    endpoints = {name: position for position, name in enumerate(names)}
+    arm = when.read_or_none("arm", Choice(arms)) if arms or not when.has("arm") else None
+    endpoint = when.read("endpoint", Choice(endpoints), 0)
+    if arm is None and endpoint == 0:
+        return AtEvents(events=events)
+    if not when.place.is_sound:
+        return _end(question)
+    return AtEventsOf(events=events, endpoint=endpoint, arm=arm)
 
 
 def _years(when: Section, name: str) -> float:
@@ -134,8 +176,8 @@ def _information(when: Section, question: Question, final: Cutoff | None) -> Cut
     if (due := due_time(question.primary)) is not None:
         patients = max(1, math.ceil(fraction * question.n_patients))
         return AfterPatients(patients=patients, follow_up=due)
-    if isinstance(final, AtEvents):
-        return AtEvents(events=max(1, round(fraction * final.events)))
+    if final is not None and (events := planned_events(final)) is not None:
+        return AtEvents(events=max(1, round(fraction * events)))
     when.place.child("information").report(
         "a fraction of the events needs a last look that waits for a number of events",
         "Give the last look 'when: {events: ...}', or this one a number of events.",

@@ -197,7 +197,12 @@ def _read_design(top: Section, models: Models) -> _Design:
     n_patients = top.read("sample_size", Integer(at_least=1, at_most=1_000_000))
     analysis = read_analysis(top, primary, stratify_by)
     question = Question(
-        primary=primary, n_patients=n_patients, follow_up=follow_up, analysis=analysis
+        primary=primary,
+        n_patients=n_patients,
+        follow_up=follow_up,
+        analysis=analysis,
+        secondary=secondary,
+        arms=read.arms,
     )
     parts: dict[str, Any] = {
         "arms": read.arms,

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
 from lupusim.model.checks import nearest
 from lupusim.trial.allocation import PermutedBlocks
 from lupusim.trial.endpoint_checks import endpoint_problems, observation_problems
-from lupusim.trial.endpoints import TimeToEvent
 from lupusim.trial.family_checks import adaptation_problems, family_problems
-from lupusim.trial.looks import AtCalendarTime, AtEvents, never
-from lupusim.trial.population_checks import population_problems
+from lupusim.trial.look_checks import ends_by_itself, look_problems
+from lupusim.trial.population_checks import adjustment_problems, population_problems
 from lupusim.trial.treatment_checks import treatment_problems
 
 if TYPE_CHECKING:
@@ -95,8 +93,7 @@ def _follow_up_problems(trial: Trial) -> Iterator[Problem]:
         yield Problem(
             key="follow_up", fault=f"{trial.follow_up!r} is not above 0", fix="Give a duration."
         )
-    by_itself = isinstance(trial.cutoff, AtCalendarTime | AtEvents)
-    if math.isinf(trial.follow_up) and not by_itself:
+    if math.isinf(trial.follow_up) and not ends_by_itself(trial.cutoff):
         yield Problem(
             key="follow_up",
             fault="it is missing, and the cutoff needs it",
@@ -145,49 +142,7 @@ def _analysis_problems(trial: Trial) -> Iterator[Problem]:
         )
     if trial.analysis is not None:
         yield from _factor_problems("analysis.stratify_by", trial.analysis.stratify_by, trial)
+        yield from adjustment_problems(trial.analysis, trial.population)
     yield from family_problems(trial)
     yield from adaptation_problems(trial)
-    yield from _look_problems(trial)
-
-
-def _look_problems(trial: Trial) -> Iterator[Problem]:
-    for k, look in enumerate((*trial.interims, trial.cutoff)):
-        if isinstance(look, AtEvents) and not isinstance(trial.primary, TimeToEvent):
-            yield Problem(
-                key=f"looks.{k}.when.events",
-                fault="the primary endpoint is no time to an event",
-                fix="Cut the data after the last patient's visit or at a calendar time.",
-            )
-    yield from _never_problems(trial)
-    decides = trial.stopping is not None and trial.analysis is not None
-    if trial.interims and not decides and trial.adaptation is None:
-        yield Problem(
-            key="looks",
-            fault="there are interim looks, but no analysis with bounds for them",
-            fix="Give an analysis, and 'efficacy' or 'futility' at a look; or keep one look.",
-        )
-
-
-def _never_problems(trial: Trial) -> Iterator[Problem]:
-    """Yield the looks that can never happen, and those that cannot come before a later one."""
-    looks = (*trial.interims, trial.cutoff)
-    for k, look in enumerate(looks):
-        if (why := never(look, trial.n_patients)) is not None:
-            yield Problem(
-                key=f"looks.{k}.when",
-                fault=f"this look can never happen: {why}",
-                fix="Ask for less, or enroll more patients.",
-            )
-    for k, (look, later) in enumerate(pairwise(looks)):
-        if isinstance(look, AtEvents) and isinstance(later, AtEvents):
-            in_order = look.events < later.events
-        elif isinstance(look, AtCalendarTime) and isinstance(later, AtCalendarTime):
-            in_order = look.time < later.time
-        else:
-            continue
-        if not in_order:
-            yield Problem(
-                key=f"looks.{k + 1}.when",
-                fault="this look does not come after the one before",
-                fix="Put the looks in the order of time.",
-            )
+    yield from look_problems(trial)

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
 from lupusim.model.checks import nearest
-from lupusim.trial.endpoints import Responder
-from lupusim.trial.looks import AtEvents
+from lupusim.trial.endpoints import (
+    MarkerResponder,
+    Responder,
+    SustainedResponder,
+    due_time,
+)
+from lupusim.trial.looks import AtEvents, AtEventsOf, Limited, parts
 from lupusim.trial.rules_adaptive import BayesianResponse, BlindedSize, PromisingZone
 
 if TYPE_CHECKING:
@@ -79,7 +84,8 @@ def _bayesian_problems(trial: Trial) -> Iterator[Problem]:
         )
     if len(trial.arms) == 1:
         yield Problem(key="adaptation", fault="there is one arm only", fix="Add a control.")
-    if any(isinstance(look, AtEvents) for look in (*trial.interims, trial.cutoff)):
+    looks = (*trial.interims, trial.cutoff)
+    if any(isinstance(part, AtEvents | AtEventsOf) for look in looks for part in parts(look)):
         yield Problem(
             key="looks",
             fault="a look waits for events, and the arms depend on the looks",
@@ -88,9 +94,17 @@ def _bayesian_problems(trial: Trial) -> Iterator[Problem]:
 
 
 def _size_problems(trial: Trial, rule: PromisingZone | BlindedSize) -> Iterator[Problem]:
-    is_response = isinstance(trial.primary, Responder)
+    if isinstance(trial.cutoff, Limited):
+        yield Problem(
+            key="looks",
+            fault="the last look waits for the size that is chosen, and has limits of its own",
+            fix="Remove 'gap', 'latest' and 'extension' of the last look.",
+        )
+        return
+    at_a_visit = due_time(trial.primary) is not None
+    is_response = isinstance(trial.primary, Responder | SustainedResponder | MarkerResponder)
     most = trial.cutoff.events if isinstance(trial.cutoff, AtEvents) else trial.n_patients
-    if not is_response and not isinstance(trial.cutoff, AtEvents):
+    if not at_a_visit and not isinstance(trial.cutoff, AtEvents):
         yield Problem(
             key="looks",
             fault="the size that is chosen needs a last look that waits for events",

@@ -11,9 +11,10 @@ from lupusim import load_scenario
 from lupusim.analysis.stopping import GroupSequential
 from lupusim.planning.evidence import Remembered, gather, look_times
 from lupusim.planning.generation import Block, generate
-from lupusim.planning.observing import analyze, cut
+from lupusim.planning.observing import analyze, cut, waited
 from lupusim.planning.sequential import hold_looks
 from lupusim.trial import AtCalendarTime, AtEvents, Trial
+from lupusim.trial.looks import AtEventsOf, Limited
 from tolerance import SEED
 
 
@@ -48,6 +49,33 @@ def test_no_look_comes_before_the_one_before(trial: Trial) -> None:
 def test_events_that_do_not_happen_are_never_reached(trial: Trial) -> None:
     short = replace(trial, cutoff=AtEvents(events=300), follow_up=0.1)
     assert np.isinf(look_times(short, generate(short, BLOCK))[-1]).all()
+
+
+def test_a_look_can_wait_for_the_events_of_one_arm_and_a_gap(trial: Trial) -> None:
+    looks = (AtEventsOf(events=20, arm=1), Limited(clock=AtEvents(events=21), gap=0.5))
+    waiting = replace(trial, interims=looks)
+    generated = generate(waiting, BLOCK)
+    first, second, _ = look_times(waiting, generated)
+    time = generated.measurements[0].event_time(generated.watched_until) + generated.enrollment_time
+    happened = (time <= first[:, None]) & (generated.arm == 1)
+    assert (happened.sum(axis=1) == 20).all()
+    np.testing.assert_allclose(second, first + 0.5)
+
+
+def test_it_is_told_how_often_a_look_did_not_wait_for_its_clock(trial: Trial) -> None:
+    last = Limited(clock=AtEvents(events=200), latest=2.5, extension=0.25)
+    dated = replace(trial, cutoff=last)
+    found = hold_looks(dated, generate(dated, BLOCK))
+    held = np.isfinite(found["look_3_short"])
+    stops = found["look_1_efficacy"] + found["look_2_efficacy"]
+    np.testing.assert_array_equal(held, stops == 0)
+    late = found["look_3_time"] > 2.5
+    np.testing.assert_array_equal(found["look_3_extended"][held], late[held])
+    np.testing.assert_array_equal(found["look_3_short"][held], (found["look_3_time"] == 2.75)[held])
+    fixed = replace(trial, interims=(), stopping=None, cutoff=replace(last, extension=0.0))
+    observation = cut(generate(fixed, BLOCK), fixed.cutoff)
+    assert waited(1, fixed.cutoff, observation.cutoff)["look_1_short"].mean() > 0
+    assert waited(1, AtEvents(events=9), observation.cutoff) == {}
 
 
 def test_known_evidence_is_not_gathered_again_and_gives_the_same(trial: Trial) -> None:

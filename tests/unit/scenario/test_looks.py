@@ -40,6 +40,7 @@ from lupusim.trial import (
     WhenAll,
     WhenAny,
 )
+from lupusim.trial.looks import AtEventsOf, Limited
 
 SURVIVAL = parse_document(load_scenario("survival_200_events").text, "s", ScenarioError).content
 RESPONSE = parse_document(load_scenario("phase2_remission_52w").text, "r", ScenarioError).content
@@ -88,6 +89,30 @@ EFFICACY = {"efficacy": {"spending": "obrien_fleming"}}
 )
 def test_a_look_can_be_timed_by_every_clock(when: dict[str, Any], cutoff: object) -> None:
     assert trial([{"when": when, **EFFICACY}, FINAL]).interims == (cutoff,)
+
+
+@pytest.mark.parametrize(
+    ("when", "cutoff"),
+    [
+        ({"events": 30, "arm": "experimental"}, AtEventsOf(events=30, arm=1)),
+        ({"events": 30, "arm": "control", "endpoint": "survival"}, AtEventsOf(events=30, arm=0)),
+        ({"events": 30, "endpoint": "worse"}, AtEventsOf(events=30, endpoint=1)),
+        (
+            {"events": 30, "latest": "2 years", "extension": "6 months"},
+            Limited(clock=AtEvents(events=30), latest=2.0, extension=0.5),
+        ),
+        ({"information": 0.5, "latest": "1 year"}, Limited(clock=AtEvents(events=100), latest=1.0)),
+    ],
+)
+def test_a_look_can_wait_for_named_events_and_no_longer_than_to_a_date(
+    when: dict[str, Any], cutoff: object
+) -> None:
+    second = {"name": "worse", "kind": "time_to_event", "events": ["death"]}
+    endpoints = {"primary": {"kind": "survival"}, "secondary": [second]}
+    last = {"when": {"events": 200, "gap": "3 months", "latest": "5 years"}}
+    design = trial([{"when": when, **EFFICACY}, last], endpoints=endpoints)
+    assert design.interims == (cutoff,)
+    assert design.cutoff == Limited(clock=AtEvents(events=200), gap=0.25, latest=5.0)
 
 
 def test_information_of_a_response_counts_patients_whose_visit_is_due() -> None:
@@ -187,6 +212,29 @@ def test_alpha_and_sides_are_those_of_the_analysis() -> None:
 )
 def test_what_cannot_be_is_refused(looks: list[dict[str, Any]], key: str, words: str) -> None:
     found = problems(looks)
+    assert key in found, found
+    assert words in found[key]
+
+
+@pytest.mark.parametrize(
+    ("when", "key", "words"),
+    [
+        ({"events": 9, "arm": "experimentl"}, "looks.0.when.arm", "choices"),
+        ({"events": 9, "endpoint": "relapse"}, "looks.0.when.endpoint", "choices"),
+        ({"calendar_time": "1 year", "arm": "control"}, "looks.0.when.arm", "no such key"),
+        ({"events": 9, "extension": "1 year"}, "looks.0.when", "needs a latest date"),
+        ({"events": 9, "gap": "1 year"}, "looks.0.when.gap", "no look before"),
+        ({"information": 1, "latest": "1 year"}, "looks.0.when", "all the information"),
+        ({"calendar_time": "1 year", "latest": "2 years"}, "looks.0.when.latest", "a date already"),
+        ({"any": [{"events": 9, "gap": "1 year"}]}, "looks.0.when.any.0.gap", "no such key"),
+        ({"events": 151, "arm": "control"}, "looks.0.when", "150 patients of that arm"),
+        ({}, "looks.0.when", "0 ways"),
+    ],
+)
+def test_clocks_and_limits_that_contradict_themselves_are_refused(
+    when: dict[str, Any], key: str, words: str
+) -> None:
+    found = problems([{"when": when, **EFFICACY}, FINAL])
     assert key in found, found
     assert words in found[key]
 

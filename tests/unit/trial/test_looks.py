@@ -1,0 +1,140 @@
+"""Clocks of looks: events of one arm or endpoint, gaps, latest dates, extensions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lupusim.trial import (
+    AfterPatients,
+    AtCalendarTime,
+    AtEvents,
+    Responder,
+    TimeToEvent,
+    WhenAll,
+    WhenAny,
+)
+from lupusim.trial.look_checks import ends_by_itself, look_problems
+from lupusim.trial.looks import AtEventsOf, Limited, gap_before, never, parts, planned_events
+from trials import survival_trial
+
+ENROLLED = np.array([[0.0, 1.0, 2.0], [0.5, 0.6, 0.7]])
+EVENTS = np.array([[3.0, np.inf, 2.5], [np.inf, np.inf, 0.9]])
+
+
+def events_of(endpoint, arm):
+    return EVENTS + endpoint + (0 if arm is None else 10 * arm)
+
+
+@pytest.mark.parametrize(
+    ("cutoff", "expected"),
+    [
+        (AtEventsOf(events=1, endpoint=1), [3.5, 1.9]),
+        (AtEventsOf(events=2, arm=2), [23.0, math.inf]),
+        (AtEventsOf(events=4, arm=2), [math.inf, math.inf]),
+        (Limited(clock=AtEvents(events=2), latest=2.0), [2.0, 2.0]),
+        (Limited(clock=AtEvents(events=2), latest=2.0, extension=1.5), [3.0, 3.5]),
+        (Limited(clock=AtEvents(events=2), gap=1.0), [3.0, math.inf]),
+        (WhenAny(conditions=(AtEventsOf(events=1, arm=0), AtCalendarTime(time=1.0))), [1.0, 0.9]),
+        (Limited(clock=WhenAll(conditions=(AtEvents(events=1),)), latest=1.0), [1.0, 0.9]),
+    ],
+)
+def test_a_look_is_held_when_its_clock_comes_but_no_later_than_allowed(cutoff, expected):
+    found = cutoff.calendar_time(ENROLLED, EVENTS, events_of=events_of)
+    np.testing.assert_allclose(found, expected)
+
+
+def test_events_that_nobody_looks_up_are_refused():
+    with pytest.raises(ValueError, match="events_of is missing"):
+        AtEventsOf(events=1).calendar_time(ENROLLED, EVENTS)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"gap": -1.0}, {"gap": math.inf}, {"latest": 0.0}, {"extension": 1.0}, {"extension": -1.0}],
+)
+def test_limits_that_cannot_be_are_refused(limits):
+    with pytest.raises(ValueError, match=r"gap|latest|extension"):
+        Limited(clock=AtEvents(events=1), **limits)
+
+
+def test_what_a_cutoff_waits_for_can_be_asked():
+    limited = Limited(clock=AtEvents(events=9), gap=0.5)
+    assert gap_before(limited) == 0.5
+    assert gap_before(limited.clock) == 0.0
+    assert planned_events(limited) == planned_events(limited.clock) == 9
+    assert planned_events(AtEventsOf(events=9)) is None
+    assert list(parts(WhenAll(conditions=(limited,))))[1:] == [limited, limited.clock]
+    assert ends_by_itself(limited)
+    assert ends_by_itself(Limited(clock=AfterPatients(patients=3), latest=2.0))
+    assert not ends_by_itself(Limited(clock=AfterPatients(patients=3), gap=2.0))
+
+
+def test_what_can_never_happen_is_known():
+    assert never(AtEventsOf(events=60), 60) is None
+    assert "60 patients never have 61" in never(AtEventsOf(events=61), 60)
+    assert "20 patients of that arm" in never(AtEventsOf(events=21, arm=0), 60, (1, 2))
+    assert never(AtEventsOf(events=40, arm=1), 60, (1, 2)) is None
+    late = Limited(clock=AtEvents(events=61))
+    assert "60 patients" in never(late, 60)
+    assert never(replace(late, latest=3.0), 60) is None
+
+
+def faults(*looks, **changes):
+    trial = survival_trial(**changes)
+    draft = {"interims": looks[:-1], "cutoff": looks[-1]}
+    with pytest.raises(ValueError, match="looks") as caught:
+        replace(trial, **draft)
+    return str(caught.value)
+
+
+SOME = AtEvents(events=20)
+
+
+@pytest.mark.parametrize(
+    ("looks", "words"),
+    [
+        ((AtEventsOf(events=9, arm=1), AtEvents(events=9)), "after the one before"),
+        ((AtEventsOf(events=9, arm=1), AtEventsOf(events=8, arm=1)), "after the one before"),
+        ((Limited(clock=SOME, latest=2.0), AtCalendarTime(time=2.0)), "after the one before"),
+        ((Limited(clock=AtCalendarTime(time=1.0), latest=2.0),), "has a date already"),
+        (
+            (AtCalendarTime(time=2.0), Limited(clock=SOME, latest=2.5, gap=1.0)),
+            "before the gap after the look before is over",
+        ),
+        ((AtEventsOf(events=3, endpoint=1),), "'response' is no time to an event"),
+    ],
+)
+def test_looks_that_contradict_each_other_are_refused(looks, words):
+    secondary = (
+        Responder(name="response", states=("alive",), at=1.0),
+        TimeToEvent(name="death", events=("death",)),
+    )
+    assert words in faults(*looks, secondary=secondary, visits=(1.0,))
+
+
+@pytest.mark.parametrize(
+    "looks",
+    [
+        (AtEventsOf(events=9, arm=0), AtEventsOf(events=8, arm=1)),
+        (AtEvents(events=9), AtCalendarTime(time=0.5)),
+        (AtCalendarTime(time=2.0), Limited(clock=SOME, latest=2.5, gap=0.2)),
+        (Limited(clock=SOME, latest=2.0), Limited(clock=AtEvents(events=30), latest=2.0, gap=0.5)),
+    ],
+)
+def test_looks_whose_order_is_not_certain_are_allowed(looks):
+    trial = survival_trial()
+    problems = look_problems(_Draft(trial, looks))
+    assert [p.fault for p in problems if "bounds" not in p.fault] == []
+
+
+class _Draft:
+    """A trial with other looks, not checked yet."""
+
+    def __init__(self, trial, looks):
+        self.primary, self.secondary, self.ratio = trial.primary, (), trial.ratio
+        self.n_patients, self.interims, self.cutoff = trial.n_patients, looks[:-1], looks[-1]
+        self.stopping, self.analysis, self.adaptation = None, trial.analysis, None
