@@ -141,10 +141,12 @@ def _of_times() -> dict[str, TestKind]:
         "logrank": TestKind(test=LogrankTest(), strata="used", **time),
         "cox": TestKind(test=CoxTest(), strata="used", optional=("margin",), **time),
         "fleming_harrington": TestKind(
-            test=FlemingHarringtonTest(), optional=("rho", "gamma"), **time
+            test=FlemingHarringtonTest(), strata="used", optional=("rho", "gamma"), **time
         ),
-        "magirr_burman": TestKind(test=MagirrBurmanTest(), required=("until",), **time),
-        "max_combo": TestKind(test=MaxComboTest(), **time),
+        "magirr_burman": TestKind(
+            test=MagirrBurmanTest(), strata="used", required=("until",), **time
+        ),
+        "max_combo": TestKind(test=MaxComboTest(), strata="used", **time),
         "fine_gray": TestKind(
             test=FineGrayTest(),
             effect="log subdistribution hazard ratio",

@@ -8,30 +8,32 @@ from typing import Protocol
 import numpy as np
 
 from lupusim.analysis.ordering import FLAGS
-from lupusim.analysis.rank_sums import EventGroups, row_sums
+from lupusim.analysis.rank_sums import EventGroups
 from lupusim.arrays import FloatArray, IntArray
+
+_NOT_THE_SIGN = np.int64(2**63 - 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PooledCurve:
-    """Survival of both arms together at the distinct event times of many trials.
+    """Survival of both arms together at the distinct event times, trial by trial.
+
+    In a trial with strata each stratum has a curve of its own.
 
     Parameters
     ----------
-    row : (n_groups,) integer array
-        Replicate of each event time, rising.
+    curve : (n_groups,) integer array
+        Number of the curve that each event time belongs to, from 0, rising.
     time : (n_groups,) array
         The event times, in the unit of the analysis.
     before, log_step : (n_groups,) arrays
         Survival just before, and what the events add to its log (0 for the last patient).
-    n_replicates : int
     """
 
-    row: IntArray
+    curve: IntArray
     time: FloatArray
     before: FloatArray
     log_step: FloatArray
-    n_replicates: int
 
 
 class RankWeight(Protocol):
@@ -104,21 +106,33 @@ class MagirrBurman:
     def weigh(self, curve: PooledCurve) -> FloatArray:
         """Return the weights, shape (n_groups,)."""
         early = np.where(curve.time <= self.until, curve.log_step, 0.0)
-        floor = np.exp(row_sums(curve.row, early, curve.n_replicates))
-        return np.asarray(1 / np.maximum(curve.before, floor[curve.row]))
+        floor = np.exp(np.bincount(curve.curve, early))
+        return np.asarray(1 / np.maximum(curve.before, floor[curve.curve]))
 
 
-def pooled_curve(groups: EventGroups, keys: IntArray) -> PooledCurve:
-    """Return the survival of both arms together at the event times of sorted trials."""
+def pooled_curve(groups: EventGroups, keys: IntArray, bits: int = 0) -> PooledCurve:
+    """Return the survival of both arms together at the event times of sorted trials.
+
+    Parameters
+    ----------
+    groups : EventGroups
+        The event times.
+    keys : (n_replicates, n_patients) integer array
+        From `lupusim.analysis.ordering.sorted_keys`.
+    bits : int
+        Top bits of a key that number the stratum.
+    """
     left = groups.at_risk - groups.events
     log_step = np.log(np.where(left > 0, left, groups.at_risk) / groups.at_risk)
     total = np.append(0.0, np.cumsum(log_step))
-    first_of_row = np.searchsorted(groups.row, groups.row)
-    bits = keys[groups.row, groups.position] & ~FLAGS
+    key = keys[groups.row, groups.position]
+    stratum = (groups.row << bits) + (key >> (63 - bits))
+    begins = np.append(True, stratum[1:] != stratum[:-1])[: stratum.size]
+    curve = np.cumsum(begins) - 1
+    time = ((key & ~FLAGS) << bits) & _NOT_THE_SIGN
     return PooledCurve(
-        row=groups.row,
-        time=bits.view(np.float64),
-        before=np.exp(total[:-1] - total[first_of_row]),
+        curve=curve,
+        time=time.view(np.float64),
+        before=np.exp(total[:-1] - total[np.flatnonzero(begins)[curve]]),
         log_step=log_step,
-        n_replicates=keys.shape[0],
     )

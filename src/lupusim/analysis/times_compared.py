@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,8 +50,8 @@ def _hazard_ratio(
     return of_coefficient(result, 0)
 
 
-def _peto(outcome: SurvivalOutcome) -> LogrankResult:
-    return logrank(outcome.time, outcome.event, outcome.arm)
+def _logrank(outcome: SurvivalOutcome, stratum: IntArray) -> LogrankResult:
+    return logrank(outcome.time, outcome.event, outcome.arm, stratum=_strata(stratum))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +62,7 @@ class LogrankTest:
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        strata = _strata(stratum)
-        result = logrank(outcome.time, outcome.event, outcome.arm, stratum=strata)
-        return verdict(result, better, sided)
+        return verdict(_logrank(outcome, stratum), better, sided)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,14 +94,17 @@ class CoxTest:
         return verdict(against(result, math.log(self.margin)), better, sided)
 
 
-def _weighted(outcome: SurvivalOutcome, weight: RankWeight, better: Better, sided: int) -> Verdict:
-    result = weighted_logrank(outcome.time, outcome.event, outcome.arm, weight=weight)
-    return verdict_with(result, p_value(result, better, sided), _peto(outcome))
+def _weighted(
+    outcome: SurvivalOutcome, weight: RankWeight, *, better: Better, sided: int, stratum: IntArray
+) -> Verdict:
+    columns, strata = (outcome.time, outcome.event, outcome.arm), _strata(stratum)
+    result = weighted_logrank(*columns, weight=weight, stratum=strata)
+    return verdict_with(result, p_value(result, better, sided), _logrank(outcome, stratum))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlemingHarringtonTest:
-    """Log-rank test with weights S^rho (1 - S)^gamma; estimates Peto's log hazard ratio.
+    """Log-rank test with weights S^rho (1 - S)^gamma within strata; estimates as `LogrankTest`.
 
     Parameters
     ----------
@@ -121,14 +122,13 @@ class FlemingHarringtonTest:
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        del stratum
         weight = FlemingHarrington(rho=self.rho, gamma=self.gamma)
-        return _weighted(outcome, weight, better, sided)
+        return _weighted(outcome, weight, better=better, sided=sided, stratum=stratum)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MagirrBurmanTest:
-    """Modestly weighted log-rank test; estimates Peto's log hazard ratio.
+    """Modestly weighted log-rank test, within strata; estimates Peto's log hazard ratio.
 
     Parameters
     ----------
@@ -145,13 +145,13 @@ class MagirrBurmanTest:
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        del stratum
-        return _weighted(outcome, MagirrBurman(until=self.until), better, sided)
+        weight = MagirrBurman(until=self.until)
+        return _weighted(outcome, weight, better=better, sided=sided, stratum=stratum)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaxComboTest:
-    """The best of four Fleming-Harrington tests; estimates Peto's log hazard ratio.
+    """The best of four Fleming-Harrington tests, within strata; estimates Peto's log hazard ratio.
 
     Two-sided p-values are twice the smaller of the one-sided ones.
     """
@@ -160,20 +160,13 @@ class MaxComboTest:
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        del stratum
         sides = (0, 1) if sided == 2 else (int(better is Better.MORE),)
-        found = [max_combo(outcome.time, outcome.event, outcome.arm != side) for side in sides]
+        columns, strata = (outcome.time, outcome.event), _strata(stratum)
+        found = [max_combo(*columns, outcome.arm != side, stratum=strata) for side in sides]
         smallest = np.min([result.p_less for result in found], axis=0)
         p_values: FloatArray = np.minimum(1.0, smallest * sided)
-        peto = _peto(outcome)
-        return Verdict(
-            p_value=p_values,
-            estimate=peto.estimate,
-            standard_error=peto.standard_error,
-            lower=peto.lower,
-            upper=peto.upper,
-            undefined=found[0].undefined,
-        )
+        effect = verdict(_logrank(outcome, stratum), better, sided)
+        return replace(effect, p_value=p_values, undefined=found[0].undefined)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,9 +276,7 @@ class SubdistributionLogrankTest:
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        longer = _subdistribution(outcome)
-        result = logrank(longer.time, longer.event, longer.arm, stratum=_strata(stratum))
-        return verdict(result, better, sided)
+        return verdict(_logrank(_subdistribution(outcome), stratum), better, sided)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

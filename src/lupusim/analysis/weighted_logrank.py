@@ -86,15 +86,19 @@ def weighted_logrank(
     arm: ArrayLike,
     *,
     weight: RankWeight,
+    stratum: ArrayLike | None = None,
     included: ArrayLike | None = None,
 ) -> ZStatistic:
     r"""Compare two arms by a weighted log-rank test.
 
     .. math:: z = \frac{\sum_j w_j (d_{1j} - d_j Y_{1j} / Y_j)}{\sqrt{\sum_j w_j^2 V_j}}
 
+    With strata both sums run over the event times of every stratum, whose weights come from
+    its own survival.
+
     Parameters
     ----------
-    time, event, arm, included
+    time, event, arm, stratum, included
         See `lupusim.analysis.logrank`.
     weight : RankWeight
         `FlemingHarrington` or `MagirrBurman`, or any object with their method.
@@ -110,7 +114,7 @@ def weighted_logrank(
     ValueError
         If shapes don't fit, times are negative or not numbers, or flags are not 0 or 1.
     """
-    result = max_combo(time, event, arm, weights=(weight,), included=included)
+    result = max_combo(time, event, arm, weights=(weight,), stratum=stratum, included=included)
     return ZStatistic(z=result.z[..., 0], undefined=result.undefined)
 
 
@@ -120,13 +124,14 @@ def max_combo(
     arm: ArrayLike,
     *,
     weights: Sequence[RankWeight] = MAX_COMBO_WEIGHTS,
+    stratum: ArrayLike | None = None,
     included: ArrayLike | None = None,
 ) -> MaxCombo:
     """Compare two arms by the most favorable of several weighted log-rank tests.
 
     Parameters
     ----------
-    time, event, arm, included
+    time, event, arm, stratum, included
         See `lupusim.analysis.logrank`.
     weights : sequence of RankWeight
         At least one.
@@ -149,12 +154,12 @@ def max_combo(
     """
     if not weights:
         raise ValueError("weights is empty, give at least one, such as FlemingHarrington()")
-    columns = survival_columns(time, event, arm, included=included)
+    columns = survival_columns(time, event, arm, stratum=stratum, included=included)
     n_weights = len(weights)
     excess = np.zeros((columns.n_replicates, n_weights))
     covariance = np.zeros((columns.n_replicates, n_weights, n_weights))
     for block, keys in columns.blocks():
-        excess[block], covariance[block] = _weighted_sums(keys, weights)
+        excess[block], covariance[block] = _weighted_sums(keys, columns.bits, weights)
     variance = np.diagonal(covariance, axis1=1, axis2=2)
     undefined = np.asarray((variance <= _NO_VARIANCE).any(axis=1))
     deviation = np.sqrt(np.where(undefined[:, np.newaxis], np.inf, variance))
@@ -170,11 +175,13 @@ def max_combo(
     )
 
 
-def _weighted_sums(keys: IntArray, weights: Sequence[RankWeight]) -> tuple[FloatArray, FloatArray]:
+def _weighted_sums(
+    keys: IntArray, bits: int, weights: Sequence[RankWeight]
+) -> tuple[FloatArray, FloatArray]:
     """Return weighted observed minus expected, and its covariance, for sorted trials."""
-    groups = event_groups(keys)
-    curve = pooled_curve(groups, keys)
-    n_replicates, row = curve.n_replicates, groups.row
+    groups = event_groups(keys, bits)
+    curve = pooled_curve(groups, keys, bits)
+    n_replicates, row = keys.shape[0], groups.row
     share = groups.arm_at_risk / groups.at_risk
     spread = (groups.at_risk - groups.events) / np.maximum(groups.at_risk - 1, 1)
     variance = groups.events * share * (1 - share) * spread
