@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from lupusim.arrays import FloatArray
 from lupusim.planning.adaptation import adapt, potential
 from lupusim.planning.adaptation_size import hold_resized
 from lupusim.planning.families import hold_family
 from lupusim.planning.generation import Block, Generated, generate
-from lupusim.planning.observing import analyze, conduct, cut, decision
+from lupusim.planning.observing import decision
 from lupusim.planning.sequential import hold_looks
+from lupusim.planning.shared_looks import Alone, Shared, Shown
 from lupusim.planning.tally import Tally
+from lupusim.planning.totals import with_totals
 from lupusim.planning.truth import accuracy
 from lupusim.trial import Trial
 from lupusim.trial.rules_adaptive import BayesianResponse
@@ -26,36 +30,61 @@ def replicates_per_block(n_patients: int) -> int:
 
 def simulate_block(trial: Trial, block: Block) -> Tally:
     """Return the sums over one block of simulated trials."""
-    if isinstance(trial.adaptation, BayesianResponse):
-        return Tally.of(adapt(trial, potential(trial, block)))
-    return score(trial, generate(trial, block))
+    return Tally.of(simulate({"": trial}, block)[""])
 
 
-def score(trial: Trial, generated: Generated) -> Tally:
-    """Cut, analyze and record trials that were generated for this design or one like it."""
-    quantities = measured(trial, generated)
-    if (screened := generated.patients.screened) is not None:
-        quantities |= screened.quantities(trial.n_patients)
-    return Tally.of(quantities)
+def simulate(trials: Mapping[str, Trial], block: Block) -> dict[str, dict[str, FloatArray]]:
+    """Return each quantity of every replicate, shape (n_replicates,) each, trial by trial.
+
+    Patients are generated once and judged by the rules of each trial.
+
+    Parameters
+    ----------
+    trials : mapping of str to Trial
+        By name; all of one group (:func:`~lupusim.planning.scoring.grouped`).
+    block : Block
+        Which replicates.
+    """
+    first = next(iter(trials.values()))
+    if isinstance(first.adaptation, BayesianResponse):
+        patients = potential(first, block)
+        return {name: adapt(trial, patients) for name, trial in trials.items()}
+    generated = generate(first, block)
+    shown = Alone(generated) if len(trials) == 1 else Shared(generated)
+    return {
+        name: with_totals(trial, generated, measured(trial, generated, shown))
+        for name, trial in trials.items()
+    }
 
 
-def measured(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
-    """Return each quantity of every replicate, shape (n_replicates,) each."""
+def measured(
+    trial: Trial, generated: Generated, shown: Alone | None = None
+) -> dict[str, FloatArray]:
+    """Return each quantity of every replicate, shape (n_replicates,) each.
+
+    Parameters
+    ----------
+    trial : Trial
+        Its rules.
+    generated : Generated
+        The patients.
+    shown : Alone or None
+        What the looks show, where other rules judge them too.
+    """
+    shown = Alone(generated) if shown is None else shown
     if trial.adaptation is not None:
         return hold_resized(trial, generated)
     if trial.family is not None:
-        return hold_family(trial, generated)
-    return hold_looks(trial, generated) if trial.interims else _fixed(trial, generated)
+        return hold_family(trial, generated, shown.of_family(trial))
+    if trial.interims:
+        return hold_looks(trial, generated, shown.looks(trial))
+    return _decided(trial, shown.fixed(trial))
 
 
-def _fixed(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
-    """Return what the single look of a fixed design shows."""
-    observation = cut(generated, trial.cutoff)
-    outcomes = [measurement.outcome(observation) for measurement in generated.measurements]
-    quantities = conduct(trial, observation, outcomes)
-    if trial.analysis is not None:
-        sided = trial.analysis.sided
-        verdict = analyze(trial, trial.analysis, observation, outcomes[0], sided=sided)
+def _decided(trial: Trial, shown: Shown) -> dict[str, FloatArray]:
+    """Return what a fixed design decides at its single look."""
+    quantities, verdict = shown
+    if trial.analysis is not None and verdict is not None:
         quantities |= decision(verdict.p_value <= trial.analysis.alpha, verdict)
         quantities |= accuracy(trial, verdict)
     return quantities

@@ -220,11 +220,12 @@ class Ledger:
         OSError
             If the disk is full; what was committed before is kept.
         """
-        share = done.seconds / len(done.blocks)
+        share = done.seconds / (len(done.blocks) * len(done.by_key))
         now = time.time()
         rows = [
-            (done.fingerprint, block.number, block.n_replicates, json.dumps(tally.sums), share, now)
-            for block, tally in zip(done.blocks, done.tallies, strict=True)
+            (key, block.number, block.n_replicates, _text(tally), share, now)
+            for key, tallies in done.by_key.items()
+            for block, tally in zip(done.blocks, tallies, strict=True)
         ]
         with self._told(), self._connection as connection:
             connection.executemany("INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?, ?, ?)", rows)
@@ -293,8 +294,17 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _tally(sums: str) -> Tally:
-    return Tally({name: tuple(three) for name, three in json.loads(sums).items()})
+def _text(tally: Tally) -> str:
+    counts = {name: sorted(found.items()) for name, found in tally.counts.items()}
+    return json.dumps([tally.sums, counts], separators=(",", ":"))
+
+
+def _tally(text: str) -> Tally:
+    sums, counts = json.loads(text)
+    return Tally(
+        {name: tuple(three) for name, three in sums.items()},
+        {name: dict(map(tuple, found)) for name, found in counts.items()},
+    )
 
 
 def _folder_of(scenario: Scenario) -> Path:

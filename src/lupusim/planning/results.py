@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lupusim.planning.scenario import Scenario
+from lupusim.planning.scoring import COMPARED
 from lupusim.planning.tally import Mean, Tally
 from lupusim.trial import Trial
 
@@ -36,6 +37,35 @@ Listener = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """How a design differs from the first that shares its patients, replicate by replicate.
+
+    Parameters
+    ----------
+    values : mapping
+        What distinguishes the design it is compared with.
+    tally : Tally
+        Sums of the differences, this design minus the other, under the truth of the scenario.
+    null_tally : Tally
+        The same where every arm follows the control's law; empty where nothing is tested.
+    """
+
+    values: Mapping[str, object]
+    tally: Tally
+    null_tally: Tally
+
+    def differences(self) -> dict[str, Mean]:
+        """Return each difference with its paired Monte Carlo standard error."""
+        known = {"power": (self.tally, "reject"), "type_one_error": (self.null_tally, "reject")}
+        known |= {name: (self.tally, name) for name in COMPARED if name != "reject"}
+        return {
+            name: tally.mean(f"{quantity}_difference")
+            for name, (tally, quantity) in known.items()
+            if f"{quantity}_difference" in tally.sums
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PointResult:
     """Operating characteristics of one design.
 
@@ -49,12 +79,15 @@ class PointResult:
         Sums over its replicates under the truth the scenario states.
     null_tally : Tally or None
         The same where every arm follows the control's law; None where nothing is tested.
+    compared : Compared or None
+        How it differs from the first design that shares its patients; None where there is none.
     """
 
     values: Mapping[str, object]
     trial: Trial
     tally: Tally
     null_tally: Tally | None
+    compared: Compared | None = None
 
     @property
     def power(self) -> Mean | None:

@@ -13,7 +13,9 @@ from lupusim.planning.generation import Block
 from lupusim.planning.ledger import Existing, Ledger
 from lupusim.planning.parallel import Cores, Spread, Workers
 from lupusim.planning.precision import Precision
+from lupusim.planning.grouping import Versus, jobs_of, versus_first
 from lupusim.planning.results import (
+    Compared,
     InterruptedRunError,
     Listener,
     PointResult,
@@ -21,13 +23,13 @@ from lupusim.planning.results import (
     RunResult,
 )
 from lupusim.planning.scenario import DesignPoint, Scenario
-from lupusim.planning.series import Series, series_of
+from lupusim.planning.series import Difference, Series, series_of
 from lupusim.planning.shards import Everything, Share
 from lupusim.planning.tally import Tally
-from lupusim.planning.tasks import Done, Task, tasks_of, whole_blocks, work
-from lupusim.trial import Trial
+from lupusim.planning.tasks import Done, whole_blocks, work
 
 __all__ = [
+    "Compared",
     "InterruptedRunError",
     "Listener",
     "PointResult",
@@ -210,14 +212,22 @@ class _Simulation:
     share: Share
     listener: Listener | None
     _points: list[tuple[Series, ...]] = field(default_factory=list)
-    _by_trial: dict[str, list[Series]] = field(default_factory=dict)
+    _versus: list[Versus | None] = field(default_factory=list)
+    _by_key: dict[str, list[Series]] = field(default_factory=dict)
     _total: int = 0
     _seconds_per_block: float | None = None
 
     def __post_init__(self) -> None:
         self._points = [series_of(point) for point in self.scenario.points]
-        for series in (s for point in self._points for s in point):
-            self._by_trial.setdefault(series.fingerprint, []).append(series)
+        self._versus = versus_first(self._points)
+        for number in range(len(self._points)):
+            for series in self._series(number):
+                self._by_key.setdefault(series.fingerprint, []).append(series)
+
+    def _series(self, number: int) -> tuple[Series, ...]:
+        """Return all that a design point counts: its trials, and its differences."""
+        versus = self._versus[number]
+        return self._points[number] + (versus.series if versus else ())
 
     def extend(self, wanted: Mapping[int, int], *, at_most: int | None = None) -> None:
         """Simulate design points until they have so many replicates each.
@@ -227,64 +237,54 @@ class _Simulation:
         """
         missing: dict[str, dict[int, Block]] = {}
         for number, n_replicates in wanted.items():
-            for series in self._points[number]:
+            for series in self._series(number):
                 n = n_replicates
                 if at_most is not None:
                     n = min(whole_blocks(series.trial, n), at_most)
                 for block in series.extend(n, seed=self.seed):
                     missing.setdefault(series.fingerprint, {})[block.number] = block
-                    self._total += block.n_replicates if self.share.takes(block) else 0
+                    if not isinstance(series, Difference) and self.share.takes(block):
+                        self._total += block.n_replicates
         self._take_from_ledger(missing)
         self._simulate(missing)
 
     def _take_from_ledger(self, missing: Mapping[str, dict[int, Block]]) -> None:
         if self.ledger is None:
             return
-        for fingerprint, blocks in missing.items():
-            for block, tally in self.ledger.finished(fingerprint, seed=self.seed):
+        for key, blocks in missing.items():
+            for block, tally in self.ledger.finished(key, seed=self.seed):
                 if blocks.get(block.number) == block:
                     del blocks[block.number]
-                    self._enter(fingerprint, block, tally)
+                    self._enter(key, block, tally)
 
     def _simulate(self, missing: Mapping[str, dict[int, Block]]) -> None:
-        jobs = {
-            fingerprint: mine
-            for fingerprint, blocks in missing.items()
-            if (mine := [block for block in blocks.values() if self.share.takes(block)])
+        mine = {
+            key: [block for block in blocks.values() if self.share.takes(block)]
+            for key, blocks in missing.items()
         }
+        jobs = jobs_of(mine, self._by_key)
         if not jobs:
             return
         if self._seconds_per_block is None:
-            self._seconds_per_block = self._try_one(jobs)
+            first, jobs[0] = jobs[0].split(1)
+            done = work(first)
+            self._store(done)
+            self._seconds_per_block = done.seconds
         seconds = self._seconds_per_block
-        left = seconds * sum(map(len, jobs.values()))
+        left = seconds * sum(len(job.blocks) for job in jobs)
         per_task = max(1, int(_SECONDS_PER_TASK / max(seconds, 1e-6)))
-        tasks = (
-            task
-            for fingerprint, blocks in jobs.items()
-            for task in tasks_of(fingerprint, self._trial(fingerprint), blocks, per_task=per_task)
-        )
+        tasks = (task for job in jobs for task in job.parts(per_task))
         with closing(self.spread(tasks, left)) as finished:
             for done in finished:
                 self._store(done)
-
-    def _try_one(self, jobs: dict[str, list[Block]]) -> float:
-        """Simulate the very first block here, and return how many seconds it took."""
-        fingerprint, blocks = next(iter(jobs.items()))
-        trial = self._trial(fingerprint)
-        done = work(Task(fingerprint=fingerprint, trial=trial, blocks=(blocks.pop(0),)))
-        self._store(done)
-        return done.seconds
-
-    def _trial(self, fingerprint: str) -> Trial:
-        return self._by_trial[fingerprint][0].trial
 
     def _store(self, done: Done) -> None:
         """Commit finished blocks, then count them, then tell the listener."""
         if self.ledger is not None:
             self.ledger.store(done)
-        for block, tally in zip(done.blocks, done.tallies, strict=True):
-            self._enter(done.fingerprint, block, tally)
+        for key, tallies in done.by_key.items():
+            for block, tally in zip(done.blocks, tallies, strict=True):
+                self._enter(key, block, tally)
         if self.listener is not None:
             point = next(
                 p for p in self._points if any(s.fingerprint == done.fingerprint for s in p)
@@ -293,14 +293,15 @@ class _Simulation:
             power = point[0].running_power
             self.listener(Progress(done=finished, total=self._total, power=power))
 
-    def _enter(self, fingerprint: str, block: Block, tally: Tally) -> None:
-        for series in self._by_trial[fingerprint]:
+    def _enter(self, key: str, block: Block, tally: Tally) -> None:
+        for series in self._by_key[key]:
             series.enter(block, tally)
 
     @property
     def is_complete(self) -> bool:
         """Whether everything planned is in."""
-        return all(s.planned and s.is_complete for point in self._points for s in point)
+        every = (s for number in range(len(self._points)) for s in self._series(number))
+        return all(series.planned and series.is_complete for series in every)
 
     @property
     def most_planned(self) -> int:
@@ -321,6 +322,19 @@ class _Simulation:
             trial=point.trial,
             tally=truth.tally,
             null_tally=(null[0].tally if null[0].finished else _NOTHING_YET) if null else None,
+            compared=self._compared(number),
+        )
+
+    def _compared(self, number: int) -> Compared | None:
+        """Return how a design point differs from the first of its group; None for the first."""
+        versus = self._versus[number]
+        if versus is None:
+            return None
+        truth, *null = versus.series
+        return Compared(
+            values=self.scenario.points[versus.first].values,
+            tally=truth.tally,
+            null_tally=null[0].tally if null else Tally(),
         )
 
     def results(self) -> tuple[PointResult, ...]:

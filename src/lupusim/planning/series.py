@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from lupusim.planning.fingerprint import trial_fingerprint
 from lupusim.planning.generation import Block
 from lupusim.planning.scenario import DesignPoint
+from lupusim.planning.scoring import Pair
 from lupusim.planning.tally import Mean, Tally
 from lupusim.planning.tasks import blocks_of, is_block_of
 from lupusim.trial import Trial
@@ -59,6 +60,11 @@ class Series:
         return not known and is_block_of(self.trial, self.planned, block)
 
     @property
+    def trials(self) -> dict[str, Trial]:
+        """The trials that must be simulated for it, by fingerprint."""
+        return {self.fingerprint: self.trial}
+
+    @property
     def is_complete(self) -> bool:
         """Whether every planned replicate is in."""
         return self.finished == self.planned
@@ -66,7 +72,7 @@ class Series:
     @property
     def tally(self) -> Tally:
         """Sums over what is finished, in the order of the blocks."""
-        total = Tally(dict(self._total.sums))
+        total = self._total.copy()
         for _, tally in sorted(self._waiting.items()):
             total.add(tally)
         return total
@@ -78,6 +84,37 @@ class Series:
             return None
         share = self._rejected / self.finished
         return Mean(value=share, mcse=(share * (1 - share) / self.finished) ** 0.5)
+
+
+@dataclass(slots=True, kw_only=True)
+class Difference(Series):
+    """The differences between two trials that share their patients, replicate by replicate.
+
+    Parameters
+    ----------
+    fingerprint : str
+        Key of the pair.
+    trial : Trial
+        The later of the two.
+    first : Trial
+        What it is compared with.
+    pair : Pair
+        Their fingerprints.
+    """
+
+    first: Trial
+    pair: Pair
+
+    @classmethod
+    def between(cls, later: Series, first: Series) -> Difference:
+        """Return the differences of one trial from another."""
+        pair = Pair(later=later.fingerprint, first=first.fingerprint)
+        return cls(fingerprint=pair.key, trial=later.trial, first=first.trial, pair=pair)
+
+    @property
+    def trials(self) -> dict[str, Trial]:
+        """The trials that must be simulated for it, by fingerprint."""
+        return {self.pair.later: self.trial, self.pair.first: self.first}
 
 
 def series_of(point: DesignPoint) -> tuple[Series, ...]:

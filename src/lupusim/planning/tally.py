@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.planning.spread import Counts, counted, quantile
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mean:
@@ -20,10 +22,13 @@ class Mean:
         Mean over the replicates for which the quantity exists.
     mcse : float
         Its Monte Carlo standard error.
+    n : int
+        Replicates behind it; 0 where it is no mean over replicates.
     """
 
     value: float
     mcse: float
+    n: int = field(default=0, compare=False)
 
 
 @dataclass(slots=True)
@@ -32,34 +37,57 @@ class Tally:
 
     Tallies of blocks are added in the order of the blocks, so that the last bit does not
     depend on which block was finished first.
+
+    Parameters
+    ----------
+    sums : dict
+        Count, sum and sum of squares by quantity.
+    counts : dict
+        Of the quantities whose quantiles are shown, how many replicates had which value.
     """
 
     sums: dict[str, tuple[int, float, float]] = field(default_factory=dict)
+    counts: dict[str, Counts] = field(default_factory=dict)
 
     @classmethod
     def of(cls, quantities: Mapping[str, ArrayLike]) -> Tally:
         """Return the tally of some replicates; NaN means that a replicate has no value."""
-        sums = {}
+        sums, counts = {}, {}
         for name, values in quantities.items():
             array = np.asarray(values, dtype=float)
             array = array[np.isfinite(array)]
             sums[name] = (array.size, float(array.sum()), float((array**2).sum()))
-        return cls(sums)
+            if (found := counted(name, array)) is not None:
+                counts[name] = found
+        return cls(sums, counts)
 
     def add(self, other: Tally) -> None:
         """Add the sums of further replicates."""
         for name, (n, total, squares) in other.sums.items():
             old_n, old_total, old_squares = self.sums.get(name, (0, 0.0, 0.0))
             self.sums[name] = (old_n + n, old_total + total, old_squares + squares)
+        for name, found in other.counts.items():
+            mine = self.counts.setdefault(name, {})
+            for key, n in found.items():
+                mine[key] = mine.get(key, 0) + n
+
+    def copy(self) -> Tally:
+        """Return a tally that can be added to without changing this one."""
+        return Tally(dict(self.sums), {name: dict(found) for name, found in self.counts.items()})
 
     def mean(self, name: str) -> Mean:
         """Return the mean of a quantity; NaN where no replicate has a value."""
         n, total, _ = self.sums[name]
         if n == 0:
             return Mean(value=math.nan, mcse=math.nan)
-        return Mean(value=total / n, mcse=self.standard_deviation(name) / math.sqrt(n))
+        return Mean(value=total / n, mcse=self.standard_deviation(name) / math.sqrt(n), n=n)
 
     def standard_deviation(self, name: str) -> float:
         """Return the standard deviation of a quantity between replicates."""
         n, total, squares = self.sums[name]
         return math.sqrt(max(squares / n - (total / n) ** 2, 0.0)) if n else math.nan
+
+    def quantile(self, name: str, probability: float) -> Mean:
+        """Return a quantile over the replicates, of a quantity in `counts`."""
+        value, mcse = quantile(name, self.counts[name], probability)
+        return Mean(value=value, mcse=mcse)

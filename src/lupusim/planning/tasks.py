@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
 
 from lupusim.planning.blocks import replicates_per_block, simulate_block
 from lupusim.planning.generation import Block
+from lupusim.planning.scoring import Pair, score_block
 from lupusim.planning.tally import Tally
 from lupusim.trial import Trial
 
@@ -37,12 +38,29 @@ class Task:
         Which of its replicates.
     score : callable
         Makes the sums of a block.
+    others : mapping of str to Trial
+        Trials that share the patients, by content hash: judged in the same go, by the sums of
+        a run.
+    pairs : tuple of Pair
+        Which of all these trials to compare, replicate by replicate.
     """
 
     fingerprint: str
     trial: Trial
     blocks: tuple[Block, ...]
     score: Score = simulate_block
+    others: Mapping[str, Trial] = field(default_factory=dict)
+    pairs: tuple[Pair, ...] = ()
+
+    def parts(self, n_blocks: int) -> Iterator[Task]:
+        """Yield the same with so many blocks at a time."""
+        for begin in range(0, len(self.blocks), n_blocks):
+            yield replace(self, blocks=self.blocks[begin : begin + n_blocks])
+
+    def split(self, n_blocks: int) -> tuple[Task, Task]:
+        """Return the same with so many blocks, and with the others, which may be none."""
+        first, rest = self.blocks[:n_blocks], self.blocks[n_blocks:]
+        return replace(self, blocks=first), replace(self, blocks=rest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +77,20 @@ class Done:
         Their sums, block by block.
     seconds : float
         Wall time in the worker.
+    others : mapping of str to tuple of Tally
+        Sums of the other trials by content hash, and of the pairs by their key.
     """
 
     fingerprint: str
     blocks: tuple[Block, ...]
     tallies: tuple[Tally, ...]
     seconds: float = 0.0
+    others: Mapping[str, tuple[Tally, ...]] = field(default_factory=dict)
+
+    @property
+    def by_key(self) -> dict[str, tuple[Tally, ...]]:
+        """All sums."""
+        return {self.fingerprint: self.tallies, **self.others}
 
 
 def blocks_of(trial: Trial, n_replicates: int, *, seed: int, begin: int = 0) -> Iterator[Block]:
@@ -89,15 +115,6 @@ def whole_blocks(trial: Trial, n_replicates: int) -> int:
     return -(-n_replicates // size) * size
 
 
-def tasks_of(
-    fingerprint: str, trial: Trial, blocks: Sequence[Block], *, per_task: int
-) -> Iterator[Task]:
-    """Yield the blocks of a trial, `per_task` at a time."""
-    for begin in range(0, len(blocks), per_task):
-        chosen = tuple(blocks[begin : begin + per_task])
-        yield Task(fingerprint=fingerprint, trial=trial, blocks=chosen)
-
-
 @cache
 def _keep_freed_memory() -> None:
     """Make the C library keep the memory of freed arrays in the process.
@@ -119,10 +136,18 @@ def work(task: Task) -> Done:
     """Simulate the blocks of a task."""
     _keep_freed_memory()
     begin = time.perf_counter()
-    tallies = tuple(task.score(task.trial, block) for block in task.blocks)
+    found = [_sums(task, block) for block in task.blocks]
+    tallies = {key: tuple(sums[key] for sums in found) for key in found[0]}
     return Done(
         fingerprint=task.fingerprint,
         blocks=task.blocks,
-        tallies=tallies,
+        tallies=tallies.pop(task.fingerprint),
+        others=tallies,
         seconds=time.perf_counter() - begin,
     )
+
+
+def _sums(task: Task, block: Block) -> dict[str, Tally]:
+    if not task.others:
+        return {task.fingerprint: task.score(task.trial, block)}
+    return score_block({task.fingerprint: task.trial, **task.others}, task.pairs, block)

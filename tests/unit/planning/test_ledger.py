@@ -13,8 +13,8 @@ from dataclasses import replace
 
 import pytest
 
+from lupusim.planning import blocks, tasks
 from lupusim.planning import ledger as ledger_module
-from lupusim.planning import tasks
 from lupusim.planning.fingerprint import trial_fingerprint
 from lupusim.planning.generation import Block
 from lupusim.planning.ledger import FILE_NAME, Existing, Ledger, LedgerError
@@ -34,15 +34,15 @@ def blocks_of_five(monkeypatch):
 
 @pytest.fixture
 def simulated(monkeypatch):
-    """Count the blocks that are really simulated."""
-    blocks, original = [], tasks.simulate_block
+    """Count the blocks whose patients are really simulated."""
+    generated, original = [], blocks.generate
 
     def count(trial, block):
-        blocks.append(block)
+        generated.append(block)
         return original(trial, block)
 
-    monkeypatch.setattr(tasks, "simulate_block", count)
-    return blocks
+    monkeypatch.setattr(blocks, "generate", count)
+    return generated
 
 
 def answer(result):
@@ -93,7 +93,7 @@ def test_an_interruption_before_the_first_block_leaves_no_point(monkeypatch):
     def at_once(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tasks, "simulate_block", at_once)
+    monkeypatch.setattr(blocks, "generate", at_once)
     with pytest.raises(InterruptedRunError) as interrupt:
         run(asked(), seed=SEED)
     assert interrupt.value.partial.points == ()

@@ -1,0 +1,28 @@
+"""What is known of every trial, whatever its rules: patients, events, candidates screened."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.planning.generation import Generated
+from lupusim.trial import Trial
+
+
+def with_totals(
+    trial: Trial, generated: Generated, found: dict[str, FloatArray]
+) -> dict[str, FloatArray]:
+    """Return the quantities of every replicate with the totals of the whole trial.
+
+    `n_enrolled` (patients randomized until it ends), `events` of the primary endpoint over all
+    arms where that counts events, and what a screening rule cost in candidates and time.
+    """
+    if (screened := generated.patients.screened) is not None:
+        found |= screened.quantities(trial.n_patients)
+    if "n_enrolled" not in found:
+        there = generated.enrollment_time <= found["duration"][:, None]
+        found["n_enrolled"] = there.sum(axis=1).astype(float)
+    events = [found[name] for arm in trial.arms if (name := f"events_{arm.name}") in found]
+    if len(events) == len(trial.arms):
+        found["events"] = np.sum(events, axis=0)
+    return found
