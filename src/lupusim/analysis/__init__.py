@@ -21,6 +21,7 @@ from lupusim.analysis.cumulative_incidence import (
     subdistribution_times,
 )
 from lupusim.analysis.fisher_exact import fisher_exact
+from lupusim.analysis.gray import gray
 from lupusim.analysis.kaplan_meier import SurvivalCurve, kaplan_meier, survival_difference
 from lupusim.analysis.logistic_regression import logistic_regression
 from lupusim.analysis.logrank import LogrankResult, logrank
@@ -89,6 +90,7 @@ __all__ = [
     "cumulative_incidence_difference",
     "exact_binomial",
     "fisher_exact",
+    "gray",
     "kaplan_meier",
     "larger_is_better",
     "later_is_better",

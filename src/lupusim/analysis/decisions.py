@@ -44,6 +44,7 @@ from lupusim.analysis.times_compared import (
     CoxTest,
     FineGrayTest,
     FlemingHarringtonTest,
+    GrayTest,
     IncidenceDifferenceTest,
     LogrankTest,
     MagirrBurmanTest,
@@ -156,6 +157,12 @@ def _of_times() -> dict[str, TestKind]:
         ),
         "subdistribution_logrank": TestKind(
             test=SubdistributionLogrankTest(),
+            effect="log subdistribution hazard ratio",
+            outcome=SurvivalOutcome,
+            strata="used",
+        ),
+        "gray": TestKind(
+            test=GrayTest(),
             effect="log subdistribution hazard ratio",
             outcome=SurvivalOutcome,
             strata="used",

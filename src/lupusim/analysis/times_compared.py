@@ -13,6 +13,7 @@ from lupusim.analysis.cumulative_incidence import (
     cumulative_incidence_by_arm,
     subdistribution_times,
 )
+from lupusim.analysis.gray import gray
 from lupusim.analysis.kaplan_meier import survival_difference
 from lupusim.analysis.logrank import LogrankResult, logrank
 from lupusim.analysis.outcomes import SurvivalOutcome
@@ -31,7 +32,7 @@ from lupusim.analysis.verdicts import (
     worst_difference,
 )
 from lupusim.analysis.weighted_logrank import max_combo, weighted_logrank
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.trial import Better, Verdict
 
 
@@ -280,6 +281,29 @@ class SubdistributionLogrankTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GrayTest:
+    """Gray's test of the cumulative incidences, within strata; estimates as `FineGrayTest`.
+
+    It needs no time of censoring of those who had a competing event.
+    """
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        ended = outcome.event | _rivals(outcome)
+        columns, strata = (outcome.time, ended, outcome.event, outcome.arm), _strata(stratum)
+        result = gray(*columns, stratum=strata)
+        effect = _hazard_ratio(_subdistribution(outcome), stratum, None)
+        return verdict_with(result, p_value(result, better, sided), effect)
+
+
+def _rivals(outcome: SurvivalOutcome) -> BoolArray:
+    """Return whose time ends with a competing event."""
+    return np.zeros_like(outcome.event) if outcome.competing is None else outcome.competing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IncidenceDifferenceTest:
     """Difference of cumulative incidences at a time (Aalen-Johansen).
 
@@ -302,8 +326,7 @@ class IncidenceDifferenceTest:
     ) -> Verdict:
         """Return the verdict on every replicate."""
         del stratum
-        rival = np.zeros_like(outcome.event) if outcome.competing is None else outcome.competing
-        result = cumulative_incidence_by_arm(
-            outcome.time, outcome.event | rival, outcome.event, outcome.arm, self.at
-        )
+        ended = outcome.event | _rivals(outcome)
+        columns = (outcome.time, ended, outcome.event, outcome.arm)
+        result = cumulative_incidence_by_arm(*columns, self.at)
         return verdict(against(result, worst_difference(self.margin, better)), better, sided)

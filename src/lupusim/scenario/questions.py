@@ -176,5 +176,5 @@ def _check_details(section: Section, name: str, primary: Endpoint) -> None:
     if name in _BLIND_TO_COMPETING and has_rivals:
         place.report(
             f"{name!r} would take patients with a competing event for censored",
-            "Use incidence_difference, fine_gray or cox.",
+            "Use incidence_difference, gray, fine_gray or cox.",
         )
