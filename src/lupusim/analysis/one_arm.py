@@ -63,10 +63,8 @@ def _verdict(test: RateTest, outcome: BinaryOutcome, better: Better, sided: int)
 def _exact_p_values(null_rate: float, n: int, better: Better, sided: int) -> FloatArray:
     if n == 0:
         return np.ones(1)
-    less, greater, two_sided = binomial_p_values(n, null_rate)
-    if sided == 2:
-        return two_sided
-    return greater if better is Better.MORE else less
+    row = 2 if sided == 2 else int(better is Better.MORE)  # less, greater, two-sided
+    return np.asarray(binomial_p_values(n, null_rate)[row])
 
 
 @lru_cache(maxsize=256)

@@ -136,7 +136,7 @@ class PosteriorRankTest:
 
     def __post_init__(self) -> None:
         _check(self.threshold, 0.0)
-        if self.n_ranks < 2 or not self.prior > 0:  # noqa: PLR2004 - two ranks can be compared
+        if self.n_ranks < 2 or not self.prior > 0:
             raise ValueError(
                 f"n_ranks={self.n_ranks!r} must be at least 2, prior={self.prior!r} above 0"
             )

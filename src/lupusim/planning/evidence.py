@@ -108,7 +108,7 @@ def comparisons(trial: Trial) -> tuple[Comparison, ...]:
         Comparison(prefix=prefix, arm_name=arm.name, arm=number, endpoint=endpoint, analysis=test)
         for prefix, endpoint, test in tests
         for number, arm in enumerate(trial.arms)
-        if number > 0
+        if number > 0 or len(trial.arms) == 1
     )
 
 

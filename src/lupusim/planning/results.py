@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lupusim.planning.one_arm import exact_level
 from lupusim.planning.scenario import Scenario
 from lupusim.planning.scoring import COMPARED
 from lupusim.planning.tally import Mean, Tally
@@ -92,12 +93,15 @@ class PointResult:
     @property
     def power(self) -> Mean | None:
         """Share of replicates in which the test rejects; None where nothing is tested."""
-        return self.tally.mean("reject") if self.null_tally is not None else None
+        return self.tally.mean("reject") if "reject" in self.tally.sums else None
 
     @property
     def type_one_error(self) -> Mean | None:
-        """Share of rejections among the replicates of the null twin."""
-        return self.null_tally.mean("reject") if self.null_tally is not None else None
+        """Share of rejections in the null twin; exact for the rate of a single arm."""
+        if self.null_tally is not None:
+            return self.null_tally.mean("reject")
+        exact = exact_level(self.trial)
+        return None if exact is None else Mean(value=exact, mcse=0.0)
 
     @property
     def n_replicates(self) -> int:

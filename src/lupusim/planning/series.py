@@ -120,6 +120,5 @@ class Difference(Series):
 def series_of(point: DesignPoint) -> tuple[Series, ...]:
     """Return the series of a design and, where something is tested, of its null twin."""
     trial = point.trial
-    decides = trial.analysis is not None or trial.adaptation is not None
-    twins = (trial, trial.null_twin()) if decides else (trial,)
+    twins = (trial, trial.null_twin()) if trial.has_null_twin else (trial,)
     return tuple(Series(fingerprint=trial_fingerprint(t), trial=t) for t in twins)

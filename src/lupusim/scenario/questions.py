@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lupusim.analysis.decisions import TESTS, TestKind
+from lupusim.analysis.decisions import TestKind
 from lupusim.analysis.endpoints import outcome_kind
 from lupusim.analysis.outcomes import (
     BinaryOutcome,
@@ -14,6 +14,8 @@ from lupusim.analysis.outcomes import (
     Outcome,
     SurvivalOutcome,
 )
+from lupusim.analysis.particular import ALL_TESTS
+from lupusim.scenario.particular import Around, read_particular
 from lupusim.scenario.reading import (
     Choice,
     Duration,
@@ -46,28 +48,33 @@ _WORDS: dict[type[Outcome], str] = {
 
 
 def read_analysis(
-    top: Section, primary: Endpoint, allocation_strata: tuple[str, ...] = ()
+    top: Section,
+    primary: Endpoint,
+    allocation_strata: tuple[str, ...] = (),
+    around: Around | None = None,
 ) -> Analysis | None:
     """Return the test that decides; None where the file names none.
 
     A test that is stratified by its nature takes the allocation's strata where the file
-    names none.
+    names none. Tests with a reader of their own need what is `around` them.
     """
     if not top.has("analysis"):
         return None
     section = top.section("analysis")
-    kind: TestKind = section.read("test", Choice(TESTS))
+    kind: TestKind = section.read("test", Choice(ALL_TESTS))
     if section.place.is_right and section.place.child("test").is_right:
         _check_fit(section, primary)
+    section.has("multiplicity")  # read where the arms are known
+    truth = section.read("true_effect", _TrueEffect(), None)
+    name = str(section.content.get("test"))
+    if (particular := read_particular(section, name, around)) is not None:
+        return particular.analysis(section, kind, name=name, truth=truth)
     alpha = section.read("alpha", Number(above=0, below=1), 0.025)
     sided = section.read("sided", Integer(at_least=1, at_most=2), 1)
-    section.has("multiplicity")  # read where the arms are known
     values = _read_parameters(section, kind)
     _check_sides(section, kind, values, sided)
     stratify_by = _read_strata(section, kind, allocation_strata)
     adjust_for = _read_covariates(section, kind)
-    truth = section.read("true_effect", _TrueEffect(), None)
-    name = str(section.content.get("test"))
     made = section.build(
         lambda: Analysis(
             name=name,
@@ -112,7 +119,7 @@ def _read_strata(
     stratify_by = section.read("stratify_by", ListOf(Text()), default)
     test_is_known = section.place.child("test").is_right
     if kind.strata == "none" and stratify_by and test_is_known:
-        able = ", ".join(n for n, k in TESTS.items() if k.strata != "none" and _same(k, kind))
+        able = ", ".join(n for n, k in ALL_TESTS.items() if k.strata != "none" and _same(k, kind))
         section.place.child("stratify_by").report(
             f"{section.content['test']!r} takes no strata",
             f"Remove it, or use {able}." if able else "Remove it.",
@@ -126,7 +133,9 @@ def _read_covariates(section: Section, kind: TestKind) -> tuple[str, ...]:
     if not names or takes_covariates(kind.test):
         return names
     if section.place.child("test").is_right:
-        able = ", ".join(n for n, k in TESTS.items() if takes_covariates(k.test) and _same(k, kind))
+        able = ", ".join(
+            n for n, k in ALL_TESTS.items() if takes_covariates(k.test) and _same(k, kind)
+        )
         section.place.child("adjust_for").report(
             f"{section.content['test']!r} takes no covariates",
             f"Remove it, or use {able}." if able else "Remove it.",
@@ -157,8 +166,8 @@ def _check_fit(section: Section, primary: Endpoint) -> None:
     endpoint_is_sound = not any(
         problem.key.startswith("endpoints.primary") for problem in section.place.problems
     )
-    if endpoint_is_sound and TESTS[name].outcome is not outcome:
-        fits = [k for k, t in TESTS.items() if t.outcome is outcome]
+    if endpoint_is_sound and ALL_TESTS[name].outcome is not outcome:
+        fits = [k for k, t in ALL_TESTS.items() if t.outcome is outcome]
         section.place.child("test").report(
             f"{name!r} does not test {_WORDS[outcome]}, which the primary endpoint is",
             f"Valid: {', '.join(fits)}.",

@@ -28,6 +28,7 @@ from lupusim.scenario.looks import Question, read_looks
 from lupusim.scenario.model_files import read_schema
 from lupusim.scenario.multiplicity import read_family
 from lupusim.scenario.packaged import find_packaged
+from lupusim.scenario.particular import Around, in_stages, read_size
 from lupusim.scenario.patients import read_population
 from lupusim.scenario.questions import read_analysis
 from lupusim.scenario.reading import Duration, Integer, ListOf, Place, Section, Text
@@ -194,8 +195,9 @@ def _read_design(top: Section, models: Models) -> _Design:
     primary, secondary = read_endpoints(top, model, visits)
     population = read_population(top)
     allocation, stratify_by = read_allocation(top, population)
-    n_patients = top.read("sample_size", Integer(at_least=1, at_most=1_000_000))
-    analysis = read_analysis(top, primary, stratify_by)
+    around = Around(primary=primary, arms=read.arms, models=models, follow_up=follow_up)
+    analysis = read_analysis(top, primary, stratify_by, around)
+    n_patients = read_size(top, analysis)
     question = Question(
         primary=primary,
         n_patients=n_patients,
@@ -220,7 +222,7 @@ def _read_design(top: Section, models: Models) -> _Design:
         "primary": primary,
         "secondary": secondary,
         "analysis": analysis,
-        **(looks := read_looks(top, question)),
+        **(looks := read_looks(top, question) | in_stages(top, analysis, primary)),
         "adaptation": read_adaptation(top),
         "family": read_family(
             top,

@@ -12,6 +12,7 @@ from lupusim.trial.allocation import PermutedBlocks
 from lupusim.trial.endpoint_checks import endpoint_problems, observation_problems
 from lupusim.trial.family_checks import adaptation_problems, family_problems
 from lupusim.trial.look_checks import ends_by_itself, look_problems
+from lupusim.trial.one_arm_checks import arms_problems
 from lupusim.trial.population_checks import adjustment_problems, population_problems
 from lupusim.trial.treatment_checks import treatment_problems
 
@@ -130,12 +131,6 @@ def _dropout_problems(trial: Trial) -> Iterator[Problem]:
 
 
 def _analysis_problems(trial: Trial) -> Iterator[Problem]:
-    if trial.analysis is not None and len(trial.arms) == 1:
-        yield Problem(
-            key="analysis",
-            fault="a test compares two arms, and there is one",
-            fix="Remove the analysis (the trial then estimates), or add a control arm.",
-        )
     if trial.analysis is None and len(trial.arms) > 1 and trial.adaptation is None:
         yield Problem(
             key="analysis", fault="it is missing", fix="Name the test that compares the arms."
@@ -143,6 +138,7 @@ def _analysis_problems(trial: Trial) -> Iterator[Problem]:
     if trial.analysis is not None:
         yield from _factor_problems("analysis.stratify_by", trial.analysis.stratify_by, trial)
         yield from adjustment_problems(trial.analysis, trial.population)
+        yield from arms_problems(trial, trial.analysis)
     yield from family_problems(trial)
     yield from adaptation_problems(trial)
     yield from look_problems(trial)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from inspect import signature
 
 from lupusim.arrays import BoolArray, FloatArray
+from lupusim.model import MultiStateModel
 from lupusim.trial.allocation import Allocation, PermutedBlocks
 from lupusim.trial.dropout import Dropout
 from lupusim.trial.endpoints import Endpoint
@@ -101,6 +102,9 @@ class Analysis:
         `covariates`, (n_replicates, n_patients, n_covariates).
     truth : KnownEffect, SimulatedEffect or None
         What estimates are compared with (bias, coverage of the interval); None for nothing.
+    null_law : MultiStateModel or None
+        Of the test of a single arm: the law of its patients if it is no better than what it
+        is compared with; None for a rate, at which the level is exact.
     """
 
     name: str
@@ -111,6 +115,7 @@ class Analysis:
     stratify_by: tuple[str, ...] = ()
     adjust_for: tuple[str, ...] = ()
     truth: KnownEffect | SimulatedEffect | None = None
+    null_law: MultiStateModel | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
@@ -230,8 +235,30 @@ class Trial:
         """The primary endpoint and the others."""
         return (self.primary, *self.secondary)
 
+    @property
+    def has_null_twin(self) -> bool:
+        """Whether there is a law that patients would follow if nothing were better."""
+        if self.analysis is None or len(self.arms) > 1:
+            return self.analysis is not None or self.adaptation is not None
+        return self.analysis.null_law is not None
+
     def null_twin(self) -> Trial:
-        """Return the same trial in which every arm's patients follow the control's law."""
+        """Return the same trial in which every arm's patients follow the control's law.
+
+        The patients of a single arm follow the reference's, without covariates or frailty.
+
+        Raises
+        ------
+        ValueError
+            If a single arm is compared with a rate, which is no law.
+        """
+        if len(self.arms) == 1:
+            if self.analysis is None or self.analysis.null_law is None:
+                raise ValueError("a single arm without a reference law has no null twin")
+            (arm,) = self.arms
+            alone = replace(arm, model=self.analysis.null_law, effects=(), switch=None)
+            alike = replace(self.population, effects=(), frailties=())
+            return replace(self, arms=(alone,), population=alike)
         control = self.arms[0]
         arms = tuple(replace(arm, model=control.law, effects=(), switch=None) for arm in self.arms)
         return replace(self, arms=arms)

@@ -1,0 +1,117 @@
+"""What can be wrong with the test of a trial: how many arms it takes, what it can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from lupusim.errors import Problem
+from lupusim.trial.endpoints import due_time
+from lupusim.trial.looks import AfterLastPatient, AfterPatients, Cutoff
+from lupusim.trial.observation import Strategy
+
+if TYPE_CHECKING:
+    from lupusim.trial.design import Analysis, Trial
+
+_TIME_TOLERANCE = 1e-9
+
+
+def arms_problems(trial: Trial, analysis: Analysis) -> Iterator[Problem]:
+    """Yield what does not fit between a trial's test and the number of its arms."""
+    needed, there = getattr(analysis.test, "n_arms", 2), len(trial.arms)
+    if needed > 1 and there == 1:
+        yield Problem(
+            key="analysis",
+            fault="a test compares two arms, and there is one",
+            fix=(
+                "Name a test of one arm (exact_binomial, simon, posterior_probability, "
+                "one_sample_logrank), remove the analysis (the trial then estimates), "
+                "or add a control arm."
+            ),
+        )
+    if needed == 1 and there > 1:
+        yield Problem(
+            key="analysis.test",
+            fault=f"{analysis.name!r} tests one arm, and there are {there}",
+            fix="Remove the other arms, or name a test that compares them.",
+        )
+    elif needed == 1:
+        yield from _one_arm_problems(trial, analysis)
+    if hasattr(analysis.test, "threshold") and (trial.interims or trial.adaptation):
+        yield Problem(
+            key="looks" if trial.interims else "adaptation",
+            fault=f"{analysis.name!r} decides at one look, by its threshold",
+            fix="Remove it; 'adaptation' of kind bayesian_response looks several times.",
+        )
+
+
+def _one_arm_problems(trial: Trial, analysis: Analysis) -> Iterator[Problem]:
+    if trial.family is not None:
+        yield Problem(
+            key="analysis.multiplicity",
+            fault="a test of one arm stands alone",
+            fix="Remove it.",
+        )
+    left_out = any(e.strategy is Strategy.HYPOTHETICAL for e in trial.intercurrent_events)
+    if hasattr(analysis.test, "null_rate"):
+        yield from _rate_problems(trial, analysis)
+        if left_out:
+            yield Problem(
+                key="intercurrent_events",
+                fault="with patients left out nobody knows beforehand how many are analyzed",
+                fix="Use another strategy than hypothetical: composite counts as no response.",
+            )
+    elif any(e.strategy is Strategy.COMPOSITE for e in trial.intercurrent_events):
+        yield Problem(
+            key="intercurrent_events",
+            fault="the reference's hazard knows nothing of events that count as the endpoint's",
+            fix="Use another strategy than composite.",
+        )
+
+
+def _rate_problems(trial: Trial, analysis: Analysis) -> Iterator[Problem]:
+    """Yield why a test's exact level is not known, or its design not that of the trial."""
+    due = due_time(trial.primary)
+    for k, look in enumerate((*trial.interims, trial.cutoff)):
+        if due is not None and patients_at(look, due, trial.n_patients) is None:
+            yield Problem(
+                key=f"looks.{k}.when",
+                fault="how many patients are analyzed is left to chance, so is the exact level",
+                fix="Wait for the last patient's visit, or for {patients, followed} until it.",
+            )
+    planned = getattr(trial.stopping, "n_patients", None)
+    if planned not in (None, trial.n_patients):
+        yield Problem(
+            key="sample_size",
+            fault=f"{trial.n_patients} patients are not the {planned} of the design",
+            fix=f"Give {planned}, or leave it out: the design says it.",
+        )
+    if trial.interims and analysis.sided != 1:
+        yield Problem(
+            key="analysis.sided",
+            fault="an exact test of one arm that looks several times has one side",
+            fix="Give 'sided: 1' and half of alpha.",
+        )
+
+
+def patients_at(look: Cutoff, due: float, n_patients: int) -> int | None:
+    """Return how many patients' outcomes a look has for certain; None where chance decides.
+
+    Parameters
+    ----------
+    look : Cutoff
+        When the data are cut.
+    due : float
+        Study time (years) at which a patient's outcome is complete.
+    n_patients : int
+        Of the trial.
+    """
+    if isinstance(look, AfterLastPatient) and look.follow_up >= due - _TIME_TOLERANCE:
+        return n_patients
+    if isinstance(look, AfterPatients):
+        late = look.follow_up - due
+        if abs(late) <= _TIME_TOLERANCE:
+            return look.patients
+        if late > 0 and look.patients == n_patients:
+            return n_patients
+    return None
