@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from lupusim.planning.bench import Bench, on_bench
+from lupusim.planning.nested import Prefixes, why_not_nested
 from lupusim.planning.power_line import NORMAL, Batch, PowerLine, fit_line
-from lupusim.planning.replicates import Simulator, derived_seed, tested
+from lupusim.planning.replicates import Simulator, added_up, derived_seed, tested
 from lupusim.planning.scenario import Scenario
-from lupusim.planning.size_results import PowerNotReachedError, SampleSize, holds
+from lupusim.planning.size_results import (
+    InterruptedSearchError,
+    PowerNotReachedError,
+    SampleSize,
+    holds,
+    seen,
+)
 from lupusim.planning.sizing import Sizing, only_design
 from lupusim.planning.tally import Mean
 
@@ -19,6 +27,7 @@ if TYPE_CHECKING:
 
 _PEEK = 500  # replicates of a size while the target is still being bracketed
 _MOST_PEEKS = 40
+_RUNGS = 7  # from the first size down to an eighth of it
 _FARTHEST = 6.0  # the largest change of size from one peek to the next
 _CLOSE = 0.35  # probits from the target: near enough to start the fit
 _SPREAD = 0.12  # sizes of the fit lie within this share of the estimate
@@ -50,6 +59,8 @@ class Search:
         or where the interval is one step of the allocation wide.
     max_replicates : int
         The most replicates that the search may spend; the interval says what they bought.
+    bench : Bench or None
+        Who works, instead of `n_jobs` processes.
 
     Raises
     ------
@@ -62,6 +73,7 @@ class Search:
     max_patients: int = 20_000
     precision: float = 0.01
     max_replicates: int = 400_000
+    bench: Bench | None = None
 
     def __post_init__(self) -> None:
         if self.max_patients < 4:
@@ -124,10 +136,14 @@ def find_size(sizing: Sizing, power: float, *, search: Search) -> SampleSize:
     Three parts, each on replicates of its own. A bracket: few replicates of each size, the
     next one where a test statistic that grows with the root of the size would reach the
     target. A fit: batches spread closely around the running estimate, which a probit line
-    through all batches nearby renews, until its crossing is known precisely enough. Common
-    random numbers would not help here: what matters is the height of the line, not its
-    slope. A confirmation at the answer; where that falls short (discrete tests have
-    saw-toothed power), the size goes up and is confirmed afresh.
+    through all batches nearby renews, until its crossing is known precisely enough. A
+    confirmation at the answer; where that falls short (discrete tests have saw-toothed
+    power), the size goes up and is confirmed afresh. Then the curve around the answer.
+
+    Where the first patients of a fixed design are a smaller trial (see
+    :func:`~lupusim.planning.nested.why_not_nested`), bracket and curve take all sizes from
+    one simulation of the largest. The fit does not: sizes that share replicates share their
+    luck, and what matters there is the height of the line, not its slope.
 
     Parameters
     ----------
@@ -149,6 +165,8 @@ def find_size(sizing: Sizing, power: float, *, search: Search) -> SampleSize:
         If no size within the limits reaches the power.
     ValueError
         If the trial has no test, or the power is not between its level and 1.
+    InterruptedSearchError
+        On KeyboardInterrupt; it is one, and carries the powers seen so far.
 
     References
     ----------
@@ -160,10 +178,14 @@ def find_size(sizing: Sizing, power: float, *, search: Search) -> SampleSize:
         raise ValueError(
             f"power={power!r} must lie between the test's level, {analysis.alpha:g}, and 1"
         )
-    hunt = _Hunt(sizing, power, search)
-    near = hunt.bracket()
-    line = hunt.fit(near)
-    return hunt.answer(line)
+    with on_bench(search.bench, search.n_jobs) as bench:
+        hunt = _Hunt(sizing, power, replace(search, bench=bench))
+        try:
+            near = hunt.bracket()
+            line = hunt.fit(near)
+            return hunt.answer(line)
+        except KeyboardInterrupt as interrupt:
+            raise InterruptedSearchError(power, seen(hunt.batches, sizing)) from interrupt
 
 
 class _Hunt:
@@ -174,7 +196,8 @@ class _Hunt:
         analysis = tested(sizing.trial)
         self.probit = NORMAL.inv_cdf(power)
         self.level = analysis.alpha / analysis.sided
-        self.simulator = Simulator(seed=search.seed, n_jobs=search.n_jobs)
+        self.simulator = Simulator(seed=search.seed, bench=search.bench)
+        self.is_nested = not why_not_nested(sizing.trial)
         self.batches: list[Batch] = []
         self.largest = sizing.largest(search.max_patients)
         if self.largest < sizing.smallest:
@@ -197,10 +220,38 @@ class _Hunt:
         bounded = min(max(size, self.sizing.smallest), self.largest)
         return min(math.ceil(bounded / step - 1e-9) * step, self.largest)
 
+    def powers(self, simulator: Simulator, sizes: Sequence[int], n_replicates: int) -> list[Mean]:
+        """Return the power of sizes, the largest last, on common random numbers."""
+        largest = self.sizing.at(sizes[-1])
+        if self.is_nested:
+            score = Prefixes(sizing=self.sizing, sizes=tuple(sizes))
+            tally = simulator.tally(largest, n_replicates, score=score)
+            return [tally.mean(f"reject {size}") for size in sizes]
+        jobs = [
+            Simulator(seed=simulator.seed).job(self.sizing.at(size), n_replicates) for size in sizes
+        ]
+        with on_bench(simulator.bench, simulator.n_jobs) as bench:
+            return [added_up(tallies).mean("reject") for tallies in bench.tallies(jobs)]
+
+    def start(self) -> int:
+        """Return where to begin: as the trial is, or nearer if its first patients tell."""
+        size = self.snapped(self.sizing.start)
+        if not self.is_nested:
+            return size
+        ladder = sorted({self.snapped(size * 2 ** (-k / 2)) for k in range(_RUNGS)})
+        simulator = Simulator(
+            seed=derived_seed(self.search.seed, "ladder"), bench=self.search.bench
+        )
+        powers = self.powers(simulator, ladder, _PEEK)
+        enough = [
+            rung for rung, power in zip(ladder, powers, strict=True) if power.value >= self.power
+        ]
+        return enough[0] if enough else size
+
     def bracket(self) -> float:
         """Return a size whose power is near the target."""
         low, high = 0.0, math.inf  # sizes with too little and with enough power
-        size = self.snapped(self.sizing.start)
+        size = self.start()
         for _ in range(_MOST_PEEKS):
             batch = self.simulate(size, _PEEK)
             distance = self.probit - batch.probit
@@ -279,7 +330,7 @@ class _Hunt:
         low, high = (self.snapped(limit) for limit in line.interval(self.probit))
         n_replicates = min(max(self.simulator.n_replicates, _FEWEST_TO_CONFIRM), _MOST_TO_CONFIRM)
         fresh = Simulator(
-            seed=derived_seed(self.search.seed, "confirmation"), n_jobs=self.search.n_jobs
+            seed=derived_seed(self.search.seed, "confirmation"), bench=self.search.bench
         )
         for _ in range(_MOST_CONFIRMATIONS):
             tally = fresh.tally(self.sizing.at(size), n_replicates)
@@ -303,17 +354,17 @@ class _Hunt:
             size=size,
             n_replicates=self.simulator.n_replicates + fresh.n_replicates,
             seed=self.search.seed,
+            cost=tally.mean("cost") if "cost" in tally.sums else None,
         )
 
     def _curve(self, answer: int, confirmed: Mean, n_replicates: int) -> pd.DataFrame:
         """Return the power of sizes around the answer, on common random numbers."""
         import pandas as pd
 
-        seed = derived_seed(self.search.seed, "curve")
-        powers = {answer: confirmed}
-        for size in {self.snapped(share * answer) for share in _CURVE} - {answer}:
-            tally = Simulator(seed=seed).tally(self.sizing.at(size), n_replicates)
-            powers[size] = tally.mean("reject")
+        simulator = Simulator(seed=derived_seed(self.search.seed, "curve"), bench=self.search.bench)
+        sizes = sorted({self.snapped(share * answer) for share in _CURVE} - {answer})
+        powers = dict(zip(sizes, self.powers(simulator, sizes, n_replicates), strict=True))
+        powers[answer] = confirmed
         rows = []
         for size, power in sorted(powers.items()):
             row: dict[str, float] = {"n_patients": self.sizing.at(size).n_patients}

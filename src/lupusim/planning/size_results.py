@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lupusim.errors import LupusimError
+from lupusim.planning.power_line import Batch
 from lupusim.planning.sizing import Sizing
 from lupusim.planning.tally import Mean
 
@@ -23,6 +25,38 @@ class PowerNotReachedError(LupusimError, ValueError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuilt, (str(self), self.size, self.power)
+
+
+class InterruptedSearchError(KeyboardInterrupt):
+    """A search was interrupted; carries the powers seen so far.
+
+    Parameters
+    ----------
+    target : float
+        The power asked for.
+    powers : pandas.DataFrame
+        Columns `n_patients`, `n_replicates`, `power` and `power_mcse`.
+    """
+
+    def __init__(self, target: float, powers: pd.DataFrame) -> None:
+        self.target = target
+        self.powers = powers
+        super().__init__("interrupted")
+
+
+def seen(batches: Sequence[Batch], sizing: Sizing) -> pd.DataFrame:
+    """Return the power of every size that was simulated, the smallest first."""
+    import pandas as pd
+
+    rows = []
+    for size in sorted({batch.size for batch in batches}):
+        here = [batch for batch in batches if batch.size == size]
+        n = sum(batch.n_replicates for batch in here)
+        power = sum(batch.n_rejected for batch in here) / n
+        mcse = (power * (1 - power) / n) ** 0.5
+        row = {"n_patients": sizing.at(size).n_patients, "n_replicates": n}
+        rows.append({**row, "power": power, "power_mcse": mcse})
+    return pd.DataFrame(rows)
 
 
 def _rebuilt(message: str, size: int, power: Mean) -> PowerNotReachedError:
@@ -55,6 +89,8 @@ class SampleSize:
         The answer in the unit of `sizing`: patients or events.
     n_replicates, seed : int
         Replicates spent in all, and the seed.
+    cost : Mean or None
+        What the trial costs at the answer, where its scenario states costs.
     """
 
     target: float
@@ -67,6 +103,7 @@ class SampleSize:
     size: int
     n_replicates: int
     seed: int
+    cost: Mean | None = None
 
     @property
     def power(self) -> float:
