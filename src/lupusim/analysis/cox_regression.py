@@ -12,7 +12,7 @@ from lupusim.analysis.cox import tie_fractions
 from lupusim.analysis.newton import newton
 from lupusim.analysis.ordering import NOT_INCLUDED, survival_columns
 from lupusim.analysis.rank_sums import event_groups, row_sums
-from lupusim.analysis.results import TestResult, wald_result
+from lupusim.analysis.results import TestResult, ratio_or, wald_result
 from lupusim.arrays import FloatArray, IntArray
 
 
@@ -109,7 +109,9 @@ class _RiskSets:
         linear = np.einsum("pij,ip->ij", self.values, estimate)
         weight = np.exp(np.clip(linear, -200, 200)) * self.member
         weighted = self.values * weight
-        hazard = 1 / self._at_events(weight)
+        total = self._at_events(weight)
+        # Far from a finite maximum rounding leaves no weight; such a trial ends undefined.
+        hazard = ratio_or(np.ones_like(total), np.maximum(total, 0.0), 0.0)
         mean = [self._at_events(one) * hazard for one in weighted]
         weighted *= self._exposure(hazard)
         at_event = (self.row, self.place)

@@ -11,6 +11,7 @@ from lupusim.analysis.families import ADJUSTMENTS, Adjusted, Dunnett, Graphical,
 from lupusim.analysis.group_sequential import EfficacyRule
 from lupusim.analysis.multiplicity import Graph
 from lupusim.analysis.stopping import GroupSequential
+from lupusim.scenario.questions import read_parameters
 from lupusim.scenario.reading import Choice, ListOf, Number, Section, Text
 from lupusim.trial import Arm, Endpoint
 from lupusim.trial.looks import StoppingRule
@@ -68,9 +69,14 @@ def _hypothesis(section: Section, secondary: tuple[Endpoint, ...]) -> Hypothesis
             fits = ", ".join(k for k, t in TESTS.items() if t.outcome is outcome_kind(one))
             fault = f"{section.content['test']!r} does not test what {endpoint!r} is"
             section.place.child("test").report(fault, f"Valid: {fits}.")
-    section.finish()
+    values = read_parameters(section, kind)
     name = str(section.content.get("test"))
-    return Hypothesis(endpoint=endpoint, name=name, test=kind.test, effect=kind.effect)
+    made = section.build(
+        lambda: Hypothesis(
+            endpoint=endpoint, name=name, test=kind.with_parameters(values), effect=kind.effect
+        )
+    )
+    return made or Hypothesis(endpoint=endpoint, name=name, test=kind.test, effect=kind.effect)
 
 
 class _Reader:

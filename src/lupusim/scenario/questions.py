@@ -37,6 +37,8 @@ _PARAMETERS: dict[str, Number | Duration] = {
     "until": Duration(above=0),
     "at": Duration(above=0),
 }
+_HORIZONS = {"restricted_mean": "until", "survival_difference": "at", "incidence_difference": "at"}
+_TIME_TOLERANCE = 1e-9
 _BLIND_TO_COMPETING = ("restricted_mean", "survival_difference")
 _WORDS: dict[type[Outcome], str] = {
     BinaryOutcome: "a response at a visit",
@@ -71,8 +73,9 @@ def read_analysis(
         return particular.analysis(section, kind, name=name, truth=truth)
     alpha = section.read("alpha", Number(above=0, below=1), 0.025)
     sided = section.read("sided", Integer(at_least=1, at_most=2), 1)
-    values = _read_parameters(section, kind)
+    values = read_parameters(section, kind)
     _check_sides(section, kind, values, sided)
+    _check_horizon(section, values, around)
     stratify_by = _read_strata(section, kind, allocation_strata)
     adjust_for = _read_covariates(section, kind)
     made = section.build(
@@ -90,7 +93,7 @@ def read_analysis(
     return made or Analysis(name=name, test=kind.test, effect=kind.effect)
 
 
-def _read_parameters(section: Section, kind: TestKind) -> dict[str, float]:
+def read_parameters(section: Section, kind: TestKind) -> dict[str, float]:
     """Return the parameters that the file gives for its test."""
     values = {name: section.read(name, _PARAMETERS[name]) for name in kind.required}
     values |= {
@@ -110,6 +113,16 @@ def _check_sides(section: Section, kind: TestKind, values: dict[str, float], sid
     if sided == 2 and values.get("margin", default) != default:
         fault = "a margin asks whether one arm is not worse, which has one side"
         section.place.child("margin").report(fault, "Write 'sided: 1', or remove the margin.")
+
+
+def _check_horizon(section: Section, values: dict[str, float], around: Around | None) -> None:
+    """Report a test at a time beyond the follow-up, where it is never defined."""
+    name = _HORIZONS.get(str(section.content.get("test")), "")
+    if around is not None and values.get(name, 0.0) > around.follow_up + _TIME_TOLERANCE:
+        section.place.child(name).report(
+            f"{values[name]:.4g} years lies beyond the follow-up of {around.follow_up:.4g}",
+            "Follow patients longer, or ask earlier.",
+        )
 
 
 def _read_strata(
