@@ -1,8 +1,7 @@
 """What happened (histories) and who listens (recorders).
 
-An engine tells recorders of every transition, in batches: a batch holds patients who leave
-the same state, each at most once, and a patient's batches come in the order of time. What
-an endpoint does not need is never stored.
+An engine tells recorders of every transition in batches: patients who leave the same state,
+each at most once, and a patient's in the order of time. What no endpoint needs is not stored.
 """
 
 from __future__ import annotations
@@ -38,8 +37,7 @@ class Cohort:
     hazard_ratio : (n_transitions, n_patients) array or None
         What multiplies each patient's hazards (covariates, frailty), on top of the model.
     courses : mapping of int to IndividualRatio
-        For some of the model's transitions, by position: each patient's treatment effect over
-        study time, in place of the model's. The model then restarts no treatment.
+        By transition: each patient's treatment effect, in place of the model's.
     """
 
     n_patients: int
@@ -79,10 +77,9 @@ class Observation:
     ----------
     arm : (n_replicates, n_patients) int8 array
         0 for the control, 1 for the experimental arm.
-    enrollment_time : (n_replicates, n_patients) array
-        Calendar times (years) of randomization, increasing along each row.
-    watched_until : (n_replicates, n_patients) array
-        Study time (years) of dropout or of the end of follow-up, whichever is first.
+    enrollment_time, watched_until : (n_replicates, n_patients) arrays
+        Calendar times (years) of randomization, increasing along each row; study
+        times (years) of dropout or of the end of follow-up, whichever is first.
     cutoff : (n_replicates,) array
         Calendar time (years) of the data cutoff; ``inf`` for none.
     levels : mapping of str to (n_replicates, n_patients) integer array
@@ -99,12 +96,14 @@ class Observation:
     covariates: Mapping[str, FloatArray] = field(default_factory=dict)
 
     @property
-    def seen_until(self) -> FloatArray:
-        """Study time (years) up to which each patient is seen; below 0 if not yet enrolled.
+    def seen_by(self) -> FloatArray:
+        """Calendar time (years) up to which is seen, (n_replicates,): the cutoff, rounded up."""
+        return self.cutoff + _ROUNDING
 
-        What happens at the very cutoff is seen, also after rounding.
-        """
-        reached = (self.cutoff + _ROUNDING)[:, None] - self.enrollment_time
+    @property
+    def seen_until(self) -> FloatArray:
+        """Study time (years) up to which each patient is seen; below 0 if not yet enrolled."""
+        reached = self.seen_by[:, None] - self.enrollment_time
         return np.minimum(self.watched_until, reached, out=reached)
 
 
@@ -340,7 +339,7 @@ class Histories:
     horizon : float
         Study time (years) up to which everybody was followed.
     log : TransitionLog
-        Every transition up to the horizon.
+        Every transition up to it.
     """
 
     def __init__(self, states: tuple[str, ...], horizon: float, log: TransitionLog) -> None:
@@ -355,11 +354,10 @@ class Histories:
         return self.initial.size
 
     def transitions(self) -> pd.DataFrame:
-        """Return a row per transition, by patient and time.
+        """Return a row per transition, by patient and time; all times in years.
 
-        Columns: `patient` (from 0), `from_state`, `to_state` (names), `entry_time`
-        (study time at which the old state was entered), `study_time` (of the transition),
-        `sojourn_time`; all times in years.
+        Columns: `patient` (from 0), `from_state`, `to_state` (names), `entry_time` (study time of
+        the entry into the old state), `study_time` (of the transition), `sojourn_time`.
         """
         import pandas as pd
 

@@ -109,7 +109,7 @@ def test_the_files_are_whole_before_they_are_broken(tmp_path: Path) -> None:
         ("scenario", "enrollment: {sites: 9, per_site_per_month: 0.12, ramp_up: 6 months}", "enrollment: [9, 0.12]", (10, "enrollment"), "a list is not a mapping"),
         ("scenario", "model: model.yaml", "model: model.yml", (3, "model"), "there is no such file"),
         ("scenario", "model: model.yaml", "model: sick-siker", (3, "model"), "Did you mean 'sick-sicker'?"),
-        ("scenario", "sample_size: 120", "sample_size: 120\nsupply: {}", (16, "supply"), "is not built yet"),
+        ("scenario", "sample_size: 120", "sample_size: 120\nsupply: {at_start: 2, lots: {dozes: 4}}", (16, "supply.lots.dozes"), "Did you mean 'doses'?"),
         ("scenario", "sample_size: 120", "sample_size: 120\nvary: {sample_sise: [80]}", (16, "vary.sample_sise"), "Did you mean 'sample_size'?"),
         ("scenario", "sample_size: 120", "sample_size: 120\nvary: {sample_size: [80, 1]}", (16, "vary.sample_size"), "1 patients are fewer than two per arm"),
     ],

@@ -91,13 +91,15 @@ def _lots_of(trial):
     from lupusim.planning.treating import Treating
     from lupusim.trial.patients import Patients
 
-    arm = np.zeros((1, 20), dtype=np.int8)
+    everybody = np.ones((1, 20), dtype=bool)
     block = Block(seed=SEED, number=0, n_replicates=1)
     patients = Patients(population=trial.population)
-    treating = Treating(trial.arms[0], arm, 0, patients=patients, streams=block.stream)
-    ((_, _, ratio),) = treating.groups()
-    assert ratio is not None
-    return np.unique(ratio[0]).size
+    treating = Treating(
+        trial.arms[0], everybody, patients=patients, supplied=None, streams=block.stream
+    )
+    ((_, cohort),) = treating.groups()
+    assert cohort.hazard_ratio is not None
+    return np.unique(cohort.hazard_ratio[0]).size
 
 
 def test_a_better_lot_raises_some_hazards_and_lowers_others():
@@ -111,12 +113,13 @@ def test_a_better_lot_raises_some_hazards_and_lowers_others():
 
     treating = Treating(
         arm,
-        np.zeros((1, 500), dtype=np.int8),
-        0,
+        np.ones((1, 500), dtype=bool),
         patients=Patients(population=trial.population),
+        supplied=None,
         streams=Block(seed=SEED, number=0, n_replicates=1).stream,
     )
-    ((law, _, ratio),) = treating.groups()
+    ((law, cohort),) = treating.groups()
+    ratio = cohort.hazard_ratio
     assert ratio is not None
     labels = [t.label for t in law.transitions]
     up, down = (

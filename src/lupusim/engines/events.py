@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, repeat
 
 import numpy as np
@@ -332,7 +332,14 @@ def _enroll(
     ]
     kind = rng.choice(len(kinds), n, p=[c.probability for c in model.latent_classes]).tolist()
     start = rng.choice(len(model.starts), n, p=[s.probability for s in model.starts]).tolist()
-    if cohort.hazard_ratio is None:
+    if cohort.courses:
+        diseases = [
+            _disease(
+                [_own_law(model, cohort, position)], [ratio], horizon=horizon, n_ahead=0, rng=rng
+            )
+            for position, ratio in enumerate(_own_ratios(cohort, [kinds[k][0] for k in kind]))
+        ]
+    elif cohort.hazard_ratio is None:
         n_ahead = min(n, STAYS_PER_DRAW)
         shared = [_disease(laws, r, horizon=horizon, n_ahead=n_ahead, rng=rng) for r in kinds]
         diseases = [shared[k] for k in kind]
@@ -362,6 +369,24 @@ def _disease(
             law, multiplied, horizon=horizon, n_ahead=n_ahead, afterwards=disease, rng=rng
         )
     return disease
+
+
+def _own_law(model: MultiStateModel, cohort: Cohort, position: int) -> MultiStateModel:
+    """Return the law of one patient, whose treatment took its own course."""
+    transitions = list(model.transitions)
+    for number, course in cohort.courses.items():
+        ratio = course.of_patient(position)
+        transitions[number] = replace(transitions[number], ratio=ratio)
+    return replace(model, transitions=tuple(transitions))
+
+
+def _own_ratios(cohort: Cohort, of_class: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Return what class and covariates multiply each patient's hazards with."""
+    ratios = np.array(of_class)
+    if cohort.hazard_ratio is not None:
+        ratios = ratios * cohort.hazard_ratio.T
+    own: list[list[float]] = ratios.tolist()
+    return own
 
 
 def _positions(cohort: Cohort) -> IntArray:

@@ -223,7 +223,8 @@ class _Step:
         rng: np.random.Generator,
     ) -> None:
         """Draw the step, tell the recorders, and let the patients join their next groups."""
-        if self.rates is not None and self.cohort.hazard_ratio is None:
+        alike = self.cohort.hazard_ratio is None and not self.cohort.courses
+        if self.rates is not None and alike:
             time, winner = self._draw_constant(self.rates, rng)
         else:
             time, winner = self._race(rng)
@@ -271,12 +272,7 @@ class _Step:
         sojourn = np.empty(0)
         winner: StateArray = np.zeros(n, dtype=np.int8)
         for number, way in enumerate(self.ways):
-            latent = way.transition.sojourn_time(
-                self.entry_time,
-                self._threshold(way, rng.standard_exponential(n)),
-                time_in_state=self.group.time_in_state,
-                restart=self.restart,
-            )
+            latent = self._latent(way, self._threshold(way, rng.standard_exponential(n)))
             if number == 0:
                 sojourn = latent
                 continue
@@ -284,6 +280,23 @@ class _Step:
             np.copyto(winner, np.int8(number), where=earlier)
             np.minimum(sojourn, latent, out=sojourn)
         return sojourn, winner
+
+    def _latent(self, way: _Way, threshold: FloatArray) -> FloatArray:
+        """Return how long each would stay if this were the only way out."""
+        course = self.cohort.courses.get(way.position)
+        if course is None:
+            return way.transition.sojourn_time(
+                self.entry_time,
+                threshold,
+                time_in_state=self.group.time_in_state,
+                restart=self.restart,
+            )
+        return way.transition.own_sojourn_time(
+            self.entry_time,
+            threshold,
+            ratio=course.of(self.who),
+            time_in_state=self.group.time_in_state,
+        )
 
     def _threshold(self, way: _Way, exponential: FloatArray) -> FloatArray:
         """Divide the unit-exponential draws by what the class and the patient multiply."""

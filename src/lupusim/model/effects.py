@@ -130,6 +130,11 @@ class TreatmentEffect:
             end = self.lasts
         return [*steps, (end, 1.0)]
 
+    @property
+    def course(self) -> tuple[float, Sequence[tuple[float, float]]]:
+        """Years from an infusion to the onset, and (years since then, ratio from then on)."""
+        return self.onset, self._since_onset()
+
     def profile(self, infusion_times: Sequence[float]) -> PiecewiseRatio:
         """Return the ratio over study time for infusions at these study times (years)."""
         onsets = [time + self.onset for time in infusion_times]
@@ -181,9 +186,14 @@ class PiecewiseEffect:
         """The ratio that is farthest from 1."""
         return max(self.ratios, key=lambda ratio: abs(math.log(ratio)) if ratio else math.inf)
 
+    @property
+    def course(self) -> tuple[float, Sequence[tuple[float, float]]]:
+        """No years to the onset, and (years since the infusion, ratio from then on)."""
+        return 0.0, list(zip((0.0, *self.breaks), self.ratios, strict=True))
+
     def profile(self, infusion_times: Sequence[float]) -> PiecewiseRatio:
         """Return the ratio over study time for infusions at these study times (years)."""
-        return _after_each(infusion_times, list(zip((0.0, *self.breaks), self.ratios, strict=True)))
+        return _after_each(infusion_times, self.course[1])
 
     def raised(self, exponent: float) -> PiecewiseEffect:
         """Return the effect with every log hazard ratio times `exponent`."""

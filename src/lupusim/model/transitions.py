@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.model.courses import IndividualRatio
 from lupusim.model.effects import UNIT_RATIO, PiecewiseRatio
 from lupusim.model.hazards import Hazard
 
@@ -86,7 +88,11 @@ class Transition:
         if not self.ratio.is_constant:
             start = self.clock_start(entry_time, time_in_state)
             treated = entry_time if restart is None else entry_time - restart
-            return self._piecewise_sojourn_time(treated, threshold, start)
+            pieces = (
+                (np.broadcast_to(end, treated.shape), np.broadcast_to(ratio, treated.shape))
+                for end, ratio in zip((*self.ratio.breaks, np.inf), self.ratio.ratios, strict=True)
+            )
+            return self._piecewise_sojourn_time(treated, threshold, start, pieces)
         ratio = self.ratio.ratios[0]
         with np.errstate(divide="ignore", invalid="ignore"):
             scaled = threshold if ratio == 1 else threshold / ratio
@@ -95,10 +101,41 @@ class Transition:
         start = self.clock_start(entry_time, time_in_state)
         return self.hazard.inverse_cumulative(self.hazard.cumulative(start) + scaled) - start
 
-    def _piecewise_sojourn_time(
-        self, treatment_time: FloatArray, threshold: FloatArray, start: FloatArray
+    def own_sojourn_time(
+        self,
+        entry_time: FloatArray,
+        threshold: FloatArray,
+        *,
+        ratio: IndividualRatio,
+        time_in_state: float = 0.0,
     ) -> FloatArray:
-        """Walk through the pieces of the ratio until the threshold is used up.
+        """Return the time until the cumulative hazard has grown by `threshold`.
+
+        Parameters
+        ----------
+        entry_time, threshold : (n_patients,) arrays
+            As in :meth:`sojourn_time`.
+        ratio : IndividualRatio
+            Treatment effect of each patient over study time, in place of :attr:`ratio`.
+        time_in_state : float
+            Years already spent in the state at `entry_time`.
+
+        Returns
+        -------
+        (n_patients,) array
+            Years from `entry_time`; ``inf`` where the transition never fires.
+        """
+        start = self.clock_start(entry_time, time_in_state)
+        return self._piecewise_sojourn_time(entry_time, threshold, start, ratio.pieces())
+
+    def _piecewise_sojourn_time(
+        self,
+        treatment_time: FloatArray,
+        threshold: FloatArray,
+        start: FloatArray,
+        pieces: Iterable[tuple[FloatArray, FloatArray]],
+    ) -> FloatArray:
+        """Walk through the pieces (end, ratio; all on the treatment clock) of the ratio.
 
         At entry the treatment clock shows `treatment_time`, that of the hazard `start`.
         """
@@ -108,17 +145,18 @@ class Transition:
         begin = np.array(treatment_time, dtype=float)
         height = self.hazard.cumulative(begin + shift)
         waiting = np.arange(treatment_time.size)
-        for end, ratio in zip((*self.ratio.breaks, np.inf), self.ratio.ratios, strict=True):
-            here = waiting[begin[waiting] < end]
+        for ends, ratios in pieces:
+            here = waiting[begin[waiting] < ends[waiting]]
             if here.size == 0:
                 continue
-            stop = self.hazard.cumulative(np.full(here.size, end) + shift[here])
+            end, ratio = ends[here], ratios[here]
+            stop = self.hazard.cumulative(end + shift[here])
             with np.errstate(invalid="ignore"):
                 growth = np.where(ratio > 0, ratio * (stop - height[here]), 0.0)
             fires = remaining[here] <= growth
             winner = here[fires]
             if winner.size:
-                reached = height[winner] + remaining[winner] / ratio
+                reached = height[winner] + remaining[winner] / ratio[fires]
                 clock_time = self.hazard.inverse_cumulative(reached)
                 sojourn[winner] = clock_time - shift[winner] - treatment_time[winner]
             with np.errstate(invalid="ignore"):  # an infinite threshold on the last piece

@@ -43,6 +43,11 @@ class DropoutClock:
             self._time = dropout.inverse_cumulative(threshold).reshape(arm.shape)
 
     @property
+    def known(self) -> FloatArray:
+        """What is known of it before anybody's disease is: ``inf`` where it depends on states."""
+        return np.full(self.shape, math.inf) if self.recorders else self._time
+
+    @property
     def time(self) -> FloatArray:
         """Study time (years) of dropout; ``inf`` for those who stay."""
         if self.recorders:

@@ -77,7 +77,7 @@ def _is_plain(trial: Trial, analysis: Analysis) -> bool:
     population = trial.population
     alike = not (population.effects or population.frailties or population.screening)
     straight = all(_is_straight(arm) for arm in trial.arms)
-    two = len(trial.arms) == 2 and not trial.interims
+    two = len(trial.arms) == 2 and not trial.interims and trial.supply is None
     watched = trial.visit_conduct.is_perfect and not trial.intercurrent_events
     adjusted = analysis.stratify_by or analysis.adjust_for
     return bool(alike and straight and two and watched and not adjusted)

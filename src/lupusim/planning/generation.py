@@ -10,13 +10,15 @@ import numpy as np
 
 from lupusim.analysis.endpoints import Measurement, measure_trial
 from lupusim.arrays import FloatArray, IntArray, StateArray
-from lupusim.engines import Engine, vector
+from lupusim.engines import Engine, vector, vector_supply
 from lupusim.planning.dropping_out import DropoutClock
+from lupusim.planning.supplying import Presence, Supplied, supply_trial
 from lupusim.planning.treating import Treating
-from lupusim.records import Cohort, Recorder
+from lupusim.records import Recorder
 from lupusim.rng import stream
 from lupusim.trial import Trial
 from lupusim.trial.patients import Patients, draw_patients
+from lupusim.trial.supply import Dispense
 
 LONGEST_FOLLOW_UP = 100.0  # years: of those whom nothing else stops
 
@@ -60,6 +62,8 @@ class Generated:
         Everybody at baseline.
     measurements : tuple of Measurement
         What was recorded for each endpoint, the primary first.
+    supplied : Supplied or None
+        Who got which doses; None where they are always there.
     """
 
     arm: StateArray
@@ -67,6 +71,7 @@ class Generated:
     watched_until: FloatArray
     patients: Patients
     measurements: tuple[Measurement, ...]
+    supplied: Supplied | None = None
 
     @property
     def levels(self) -> Mapping[str, IntArray]:
@@ -79,9 +84,24 @@ def generate(
     block: Block,
     *,
     engine: Engine = vector.simulate,
+    dispense: Dispense = vector_supply.dispense,
     listeners: Sequence[Recorder] = (),
 ) -> Generated:
-    """Let the patients of a block come, be randomized, live, and leave."""
+    """Let the patients of a block come, be randomized, live, and leave.
+
+    Parameters
+    ----------
+    trial : Trial
+        What is simulated.
+    block : Block
+        Which replicates of it.
+    engine : Engine
+        How patients go through the disease.
+    dispense : callable
+        How doses are dealt out, where the trial has a supply.
+    listeners : sequence of Recorder
+        Who is told of every transition.
+    """
     shape = (block.n_replicates, trial.n_patients)
     enrollment_time = trial.enrollment.times(*shape, rng=block.stream("enrollment"))
     screened = None
@@ -102,11 +122,19 @@ def generate(
     dropout = DropoutClock(trial, arm, rng=block.stream("dropout"))
     recorders = list(dict.fromkeys(r for m in measurements for r in m.recorders))
     recorders += [*dropout.recorders, *listeners]
+    leaves = np.minimum(dropout.known, _horizon(trial))
+    presence = Presence(arm=arm, enrollment_time=enrollment_time, leaves=leaves)
+    supplied = supply_trial(trial, presence, dispense=dispense, streams=block.stream)
     for number, trial_arm in enumerate(trial.arms):
         rng = block.stream(f"arm {trial_arm.name}")
-        treating = Treating(trial_arm, arm, number, patients=patients, streams=block.stream)
-        for law, members, hazard_ratio in treating.groups():
-            cohort = Cohort(n_patients=members.size, rows=members, hazard_ratio=hazard_ratio)
+        treating = Treating(
+            trial_arm,
+            arm == number,
+            patients=patients,
+            supplied=supplied,
+            streams=block.stream,
+        )
+        for law, cohort in treating.groups():
             engine(law, cohort, horizon=_horizon(trial), recorders=recorders, rng=rng)
     return Generated(
         arm=arm,
@@ -114,6 +142,7 @@ def generate(
         watched_until=np.minimum(dropout.time, _horizon(trial)),
         patients=patients,
         measurements=measurements,
+        supplied=supplied,
     )
 
 

@@ -15,10 +15,13 @@ def with_totals(
     """Return the quantities of every replicate with the totals of the whole trial.
 
     `n_enrolled` (patients randomized until it ends), `events` of the primary endpoint over all
-    arms where that counts events, and what a screening rule cost in candidates and time.
+    arms where that counts events, what a screening rule cost in candidates and time, and what a
+    supply did.
     """
     if (screened := generated.patients.screened) is not None:
         found |= screened.quantities(trial.n_patients)
+    if (supplied := generated.supplied) is not None:
+        found |= supplied.quantities(found["duration"])
     if "n_enrolled" not in found:
         there = generated.enrollment_time <= found["duration"][:, None]
         found["n_enrolled"] = there.sum(axis=1).astype(float)

@@ -1,7 +1,6 @@
 """Scenario files (``schema: lupusim/scenario/1``): a trial in the planner's words.
 
-Every problem of a file is reported at once; what the format promises but is not built yet is
-an error that says so, never ignored. All keys are in docs/scenario_files.md.
+Every problem of a file is reported at once. All keys are in docs/scenario_files.md.
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ from lupusim.scenario.particular import Around, in_stages, read_size
 from lupusim.scenario.patients import read_population
 from lupusim.scenario.questions import read_analysis
 from lupusim.scenario.reading import Duration, Integer, ListOf, Place, Section, Text
+from lupusim.scenario.supply import read_supply
 from lupusim.scenario.variation import read_variation, replaced
 from lupusim.scenario.watching import (
     read_intercurrent_events,
@@ -44,7 +44,6 @@ from lupusim.trial.checks import trial_problems
 
 SCHEMA = "lupusim/scenario/1"
 COMMON_KEYS = ("source",)  # every section may say where its numbers come from
-NOT_BUILT_YET = ("supply",)
 _MOST_REPLICATES = 10_000_000
 _LARGEST_SEED = 2**63 - 1
 
@@ -101,9 +100,6 @@ def scenario_from_document(
     variation = read_variation(top)
     sources = dict(_read_sources(top.place, document.content))
     design = _read_design(top, models)
-    for name in NOT_BUILT_YET:
-        fault = f"{name!r} is not built yet, and would change the answer"
-        top.refuse(name, fault, "Remove it, or wait for a later version.")
     top.finish()
     trial = _checked_trial(top.place, design)
     points = [_point(top.place, models, values, trial) for values in variation]
@@ -218,6 +214,7 @@ def _read_design(top: Section, models: Models) -> _Design:
         "visit_conduct": read_visit_conduct(top),
         "intercurrent_events": read_intercurrent_events(top),
         "marker": read_marker(top),
+        "supply": read_supply(top, read.arms),
         "dropout": read_dropout(top),
         "primary": primary,
         "secondary": secondary,

@@ -18,6 +18,7 @@ from lupusim.trial.observation import IntercurrentEvent, Marker, VisitConduct
 from lupusim.trial.population import Population
 from lupusim.trial.rules import Family
 from lupusim.trial.rules_adaptive import Adaptation
+from lupusim.trial.supply import Supply
 from lupusim.trial.treatment import Arm
 
 _FEWEST_FOR_A_TRUTH = 1000
@@ -178,6 +179,8 @@ class Trial:
         What may strike between, such as rescue medication, and what endpoints do about it.
     marker : Marker or None
         A score measured at randomization and at every visit.
+    supply : Supply or None
+        Where the cells come from; None where a dose is always there.
     """
 
     arms: tuple[Arm, ...]
@@ -200,6 +203,7 @@ class Trial:
     visit_conduct: VisitConduct = field(default_factory=VisitConduct)
     intercurrent_events: tuple[IntercurrentEvent, ...] = ()
     marker: Marker | None = None
+    supply: Supply | None = None
 
     def __post_init__(self) -> None:
         from lupusim.trial.checks import trial_problems

@@ -21,6 +21,8 @@ def treatment_problems(trial: Trial) -> Iterator[Problem]:
         key = f"arms.{k}"
         if arm.infusions is not None:
             yield from _infusion_problems(f"{key}.infusions", arm, arm.infusions)
+            if trial.supply is None or arm.name not in trial.supply.draws:
+                yield from _lot_problems(f"{key}.infusions", arm.infusions)
         if arm.switch is not None:
             yield from _state_problems(f"{key}.switch.on", arm.switch.on, arm)
             yield from _switch_problems(f"{key}.switch", arm, arm.switch.arm)
@@ -42,6 +44,10 @@ def _infusion_problems(key: str, arm: Arm, infusions: Infusions) -> Iterator[Pro
         fault = f"any of {len(infusions.at)} infusions may be missed"
         fix = f"Give at most {_MOST_MISSABLE} infusions, or remove 'missed'."
         yield Problem(key=f"{key}.missed", fault=fault, fix=fix)
+
+
+def _lot_problems(key: str, infusions: Infusions) -> Iterator[Problem]:
+    """Yield what is wrong with lots that patients are treated from one after another."""
     if infusions.lots is not None and infusions.lots.doses < len(infusions.at):
         fault = f"{infusions.lots.doses} doses are no course of {len(infusions.at)}"
         fix = "Give at least the doses of one patient: a course is of one lot."

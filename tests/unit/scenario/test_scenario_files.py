@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from lupusim.model.hazards import PiecewiseExponentialHazard
+from lupusim.planning.scenario import label
 from lupusim.scenario import (
     load_scenario,
     model_files,
@@ -257,6 +258,16 @@ def test_an_item_of_a_plain_list_is_varied_by_its_place() -> None:
     assert point.trial.visits == (2 * WEEK_4, WEEK_52)
 
 
+def test_a_mapping_is_varied_as_a_whole_and_labeled_in_words() -> None:
+    tests = [{"test": "logrank"}, {"test": "fleming_harrington", "rho": 0, "gamma": 1}]
+    points = scenario_from_mapping(content(vary={"analysis": tests})).points
+    assert [point.trial.analysis.name for point in points if point.trial.analysis] == [
+        "logrank",
+        "fleming_harrington",
+    ]
+    assert label(points[1].values) == "analysis = fleming_harrington, rho 0, gamma 1"
+
+
 def test_an_arm_to_vary_is_found_by_its_name_or_by_its_place() -> None:
     by_place = scenario_from_mapping(content(vary={"arms.1.name": ["other"]}))
     assert by_place.points[0].trial.arms[1].name == "other"
@@ -267,11 +278,13 @@ def test_an_arm_to_vary_is_found_by_its_name_or_by_its_place() -> None:
     [
         ("sample_sise", [1], "no such value in the file to vary. Did you mean 'sample_size'?"),
         ("arms.cell.name", ["x"], "Did you mean 'arms.cells.name'?"),
-        ("arms", [1], "no such value"),
+        ("arms", [1], "the file has a list there, and a value to try is none"),
+        ("analysis", ["logrank"], "the file has a mapping there"),
         ("title", ["x"], "no such value"),
         ("dropout.per_year", [0.1], "no such value"),
         ("arms.99999999999.name", ["x"], "no such value"),
-        ("sample_size", [[1, 2]], "Give single values"),
+        ("sample_size", [[1, 2]], "is not a whole number"),
+        ("sample_size", [None], "a value to try is empty"),
         ("sample_size", [], "the list has 0 items"),
         ("sample_size", ["many"], "sample_size: 'many' is not a whole number"),
         ("sample_size", [2], "2 patients are fewer than two per arm"),
@@ -318,18 +331,6 @@ def test_the_estimand_is_kept_as_words() -> None:
     assert problems(estimand={"population": None}) == {
         "estimand.population": "an empty value says nothing. Write words, or remove the key."
     }
-
-
-@pytest.mark.parametrize(
-    ("changes", "key"),
-    [
-        ({"supply": {}}, "supply"),
-    ],
-)
-def test_what_is_not_built_yet_is_never_ignored(changes: dict[str, Any], key: str) -> None:
-    found = problems(**changes)
-    assert list(found) == [key]
-    assert "not built yet" in found[key]
 
 
 @pytest.mark.parametrize("when", [{}, {"events": 5, "calendar_time": "1 year"}])

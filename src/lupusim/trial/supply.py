@@ -1,0 +1,201 @@
+"""The supply of cells: lots are made, tested, released or lost; patients wait for a dose.
+
+Lots are started at fixed calendar times. A lot passes its release test or fails; a released
+one gives its doses until they are used up or expire. Infusions ask for doses in the order of
+calendar time; a dose comes from the lot that expires first; who finds none waits for the next
+release, up to a limit, and then goes without.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from lupusim.arrays import BoolArray, FloatArray, IntArray
+
+NO_LOT = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manufacture:
+    """How lots are made.
+
+    Parameters
+    ----------
+    doses : int
+        Doses that a released lot gives, at least 1.
+    lead_time : float
+        Years from the start of a lot to its release, 0 or above.
+    every : float or None
+        Years between the starts of lots, above 0, the first at the opening of the first site;
+        None where no lot is made after it.
+    number : int or None
+        How many lots are started in all, at least 1; None for as many as the trial lasts.
+    fails : float
+        Probability that a lot fails its release test, from 0 to 1.
+    shelf_life : float
+        Years from the start of a lot until its doses expire, above `lead_time`.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+    """
+
+    doses: int
+    lead_time: float = 0.0
+    every: float | None = None
+    number: int | None = None
+    fails: float = 0.0
+    shelf_life: float = math.inf
+
+    def __post_init__(self) -> None:
+        if self.doses < 1:
+            raise ValueError(f"doses={self.doses!r} must be at least 1")
+        if not (math.isfinite(self.lead_time) and self.lead_time >= 0):
+            raise ValueError(f"lead_time={self.lead_time!r} must be 0 or above")
+        if self.every is not None and not (math.isfinite(self.every) and self.every > 0):
+            raise ValueError(f"every={self.every!r} must be above 0")
+        if self.number is not None and (self.number < 1 or self.every is None):
+            raise ValueError(f"number={self.number!r} must be at least 1, with 'every'")
+        if not 0 <= self.fails <= 1:
+            raise ValueError(f"fails={self.fails!r} must lie from 0 to 1")
+        if not self.shelf_life > self.lead_time:
+            raise ValueError(
+                f"shelf_life={self.shelf_life!r} years is not above the lead time of "
+                f"{self.lead_time!r}: every lot would expire before its release. Both count "
+                "from the start of the lot"
+            )
+
+    def starts(self, until: float) -> FloatArray:
+        """Return when lots are started (calendar, years), up to `until`."""
+        if self.every is None:
+            return np.empty(0)
+        n_lots = math.floor(until / self.every) + 1
+        if self.number is not None:
+            n_lots = min(n_lots, self.number)
+        return np.asarray(self.every * np.arange(n_lots, dtype=float))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supply:
+    """Where the cells of a trial come from.
+
+    Parameters
+    ----------
+    lots : Manufacture
+        How they are made.
+    at_start : int
+        Released lots in stock when the first site opens, 0 or above.
+    patience : float
+        Years for which an infusion waits for a dose before it counts as missed, 0 or above.
+    draws : mapping of str to int
+        Arms that draw on the supply, and the doses that one infusion takes there.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range, or no lot could ever be released.
+    """
+
+    lots: Manufacture
+    at_start: int = 0
+    patience: float = 0.0
+    draws: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.at_start < 0:
+            raise ValueError(f"at_start={self.at_start!r} must be 0 or above")
+        if not (math.isfinite(self.patience) and self.patience >= 0):
+            raise ValueError(f"patience={self.patience!r} must be 0 or above")
+        if self.lots.every is None and self.at_start == 0:
+            raise ValueError(
+                "no lot is ever made. Give 'every' to the lots, or 'at_start' lots in stock"
+            )
+        for name, doses in self.draws.items():
+            if not 1 <= doses <= self.lots.doses:
+                raise ValueError(
+                    f"an infusion on {name!r} takes {doses} doses, and a lot gives "
+                    f"{self.lots.doses}. All of an infusion is of one lot"
+                )
+
+    def stock(self, n_replicates: int, until: float, *, rng: np.random.Generator) -> Stock:
+        """Return the lots started up to a calendar time (years), and which pass their test."""
+        starts = self.lots.starts(until)
+        made = np.concatenate([np.full(self.at_start, -self.lots.lead_time), starts])
+        draws = rng.random((starts.size, n_replicates))
+        passed = np.ones((made.size, n_replicates), dtype=bool)
+        passed[self.at_start :] = draws >= self.lots.fails
+        return Stock(
+            doses=self.lots.doses,
+            released=made + self.lots.lead_time,
+            expires=made + self.lots.shelf_life,
+            passed=passed,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stock:
+    """The lots of many trials, in the order of their release.
+
+    Parameters
+    ----------
+    doses : int
+        Doses that each lot gives.
+    released, expires : (n_lots,) arrays
+        Calendar times (years) from which, and up to which, its doses can be given.
+    passed : (n_lots, n_replicates) boolean array
+        Whether the lot passed its release test.
+    """
+
+    doses: int
+    released: FloatArray
+    expires: FloatArray
+    passed: BoolArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demands:
+    """What infusions ask for.
+
+    Parameters
+    ----------
+    wanted : (n_replicates, n_demands) array
+        Calendar times (years); ``inf`` for no demand.
+    until : (n_replicates, n_demands) array
+        Calendar times (years) up to which each waits, not before `wanted`.
+    doses : (n_replicates, n_demands) integer array
+        Doses that each takes, all of one lot.
+    """
+
+    wanted: FloatArray
+    until: FloatArray
+    doses: IntArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deliveries:
+    """What became of demands.
+
+    Parameters
+    ----------
+    given : (n_replicates, n_demands) array
+        Calendar times (years) of the infusions; ``inf`` where none was given.
+    lot : (n_replicates, n_demands) integer array
+        Position of the lot that each was of; ``NO_LOT`` where none was given.
+    """
+
+    given: FloatArray
+    lot: IntArray
+
+
+class Dispense(Protocol):
+    """An engine's way of dealing out doses."""
+
+    def __call__(self, stock: Stock, demands: Demands) -> Deliveries:
+        """Serve demands in the order of calendar time, from the lot that expires first."""
+        ...
