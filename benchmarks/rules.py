@@ -15,9 +15,8 @@ from lupusim.analysis.stopping import GroupSequential
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.planning.blocks import replicates_per_block, simulate_block
-from lupusim.planning.generation import Block, generate
-from lupusim.planning.scoring import Rules
-from lupusim.planning.tally import Tally
+from lupusim.planning.generation import Block
+from lupusim.planning.scoring import Pair, score_block
 from lupusim.trial import AfterPatients, Arm, Responder, Trial, UniformEnrollment
 from lupusim.trial.rules_adaptive import Against, BayesianResponse, Shares
 
@@ -53,27 +52,23 @@ def case_b() -> None:
 def one_more_rule() -> None:
     trial = trial_of("survival_three_looks")
     n = replicates_per_block(trial.n_patients)
-    levels = [0.02 + 0.0005 * k for k in range(20)]
-    others = [
-        replace(
+    others = {
+        f"rule {k}": replace(
             trial,
             stopping=GroupSequential(
-                alpha=level, futility=FutilityBounds(z=(0.0, 0.5)), efficacy="pocock"
+                alpha=0.02 + 0.0005 * k,
+                futility=FutilityBounds(z=(0.0, 0.5)),
+                efficacy="pocock",
             ),
         )
-        for level in levels
-    ]
-
-    def judged(rules: Rules) -> Callable[[Block], object]:
-        def call(block: Block) -> list[Tally]:
-            return [Tally.of(q) for q in rules.score(generate(rules.trials[0], block))]
-
-        return call
-
-    few, many = Rules(trials=(trial,)), Rules(trials=(trial, *others))
-    alone, together = seconds(judged(few), n), seconds(judged(many), n)
+        for k in range(20)
+    }
+    rules = {"first": trial, **others}
+    pairs = [Pair(later=name, first="first") for name in others]
+    alone = seconds(lambda block: score_block({"first": trial}, [], block), n)
+    together = seconds(lambda block: score_block(rules, pairs, block), n)
     more = (together - alone) / len(others)
-    print("one more rule on the same patients and tests")
+    print("one more rule on the same patients and tests, and its paired differences")
     print(f"  {100 * more / alone:.1f} % of the simulation")
 
 

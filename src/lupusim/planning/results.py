@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lupusim.planning.one_arm import exact_level
-from lupusim.planning.scenario import Scenario
+from lupusim.planning.scenario import Scenario, shown
 from lupusim.planning.scoring import COMPARED
-from lupusim.planning.tally import Mean, Tally
+from lupusim.planning.spread import QUANTILES
+from lupusim.planning.tally import Mean, Tally, limits_of_share
 from lupusim.trial import Trial
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_NO_SPREAD = 1e-9  # of the mean: what is alike in all replicates but for rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,18 +113,41 @@ class PointResult:
         return self.tally.sums["duration"][0] if self.tally.sums else 0
 
     def row(self) -> dict[str, object]:
-        """Return all of it, flat: each estimate beside its ``_mcse``; ``_sd`` is between trials."""
-        row: dict[str, object] = {**self.values, "n_patients": self.trial.n_patients}
-        row["n_replicates"] = self.n_replicates
-        means = {"power": self.power, "type_one_error": self.type_one_error}
-        described = (name for name in self.tally.sums if name != "reject")
-        means |= {name: self.tally.mean(name) for name in described}
-        for name, mean in means.items():
+        """Return all of it, flat: each estimate beside its ``_mcse``; ``_sd`` is between trials.
+
+        ``_lower`` and ``_upper`` are 95 % limits of power and type I error, ``_q10``, ``_q50``
+        and ``_q90`` quantiles between trials, and ``_difference`` is what sets a design apart
+        from the first that shares its patients.
+        """
+        row: dict[str, object] = {name: shown(value) for name, value in self.values.items()}
+        row |= {"n_patients": self.trial.n_patients, "n_replicates": self.n_replicates}
+        for name, mean in (("power", self.power), ("type_one_error", self.type_one_error)):
             if mean is not None:
-                row |= {name: mean.value, f"{name}_mcse": mean.mcse}
+                lower, upper = limits_of_share(mean)
+                row |= _with_mcse(name, mean) | {f"{name}_lower": lower, f"{name}_upper": upper}
+        for name in self.tally.sums:
+            if name != "reject":
+                row |= _with_mcse(name, self.tally.mean(name))
             if "response_" in name:
                 row[f"{name}_sd"] = self.tally.standard_deviation(name)
+        for name, mean in self.quantiles().items():
+            row |= _with_mcse(name, mean)
+        for name, mean in (self.compared.differences() if self.compared else {}).items():
+            row |= _with_mcse(f"{name}_difference", mean)
         return row
+
+    def quantiles(self) -> dict[str, Mean]:
+        """Return quantiles between trials, such as ``duration_q90``, of what varies there."""
+        return {
+            f"{name}_q{round(100 * p)}": self.tally.quantile(name, p)
+            for name in self.tally.counts
+            if self.tally.standard_deviation(name) > _NO_SPREAD * self.tally.mean(name).value
+            for p in QUANTILES
+        }
+
+
+def _with_mcse(name: str, mean: Mean) -> dict[str, object]:
+    return {name: mean.value, f"{name}_mcse": mean.mcse}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +196,8 @@ class RunResult:
         points = []
         for point in self.points:
             row = {k: _plain(v) for k, v in point.row().items() if k not in point.values}
+            if point.compared is not None:
+                row["compared_with"] = dict(point.compared.values)
             points.append({"design_point": dict(point.values), **row})
         return {
             "scenario": self.scenario.name,

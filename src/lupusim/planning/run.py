@@ -10,10 +10,10 @@ from pathlib import Path
 
 from lupusim.planning.fingerprint import versions
 from lupusim.planning.generation import Block
+from lupusim.planning.grouping import Versus, jobs_of, versus_first
 from lupusim.planning.ledger import Existing, Ledger
 from lupusim.planning.parallel import Cores, Spread, Workers
 from lupusim.planning.precision import Precision
-from lupusim.planning.grouping import Versus, jobs_of, versus_first
 from lupusim.planning.results import (
     Compared,
     InterruptedRunError,
@@ -22,7 +22,7 @@ from lupusim.planning.results import (
     Progress,
     RunResult,
 )
-from lupusim.planning.scenario import DesignPoint, Scenario
+from lupusim.planning.scenario import Scenario, label
 from lupusim.planning.series import Difference, Series, series_of
 from lupusim.planning.shards import Everything, Share
 from lupusim.planning.tally import Tally
@@ -193,12 +193,7 @@ def _until_precise(simulation: _Simulation, precision: Precision) -> Iterator[st
                 words[number] = precision.shortfall(point)
         wanted = {number: n for number, n in wanted.items() if number not in words}
     for number, said in sorted(words.items()):
-        yield f"{label(simulation.scenario.points[number])}: {said}"
-
-
-def label(point: DesignPoint) -> str:
-    """Return what distinguishes a design point, such as ``sample_size = 120``."""
-    return ", ".join(f"{name} = {value}" for name, value in point.values.items()) or "design"
+        yield f"{label(simulation.scenario.points[number].values)}: {said}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -312,7 +307,7 @@ class _Simulation:
         """Yield how much of each design point is in."""
         for point, (truth, *null) in zip(self.scenario.points, self._points, strict=True):
             twin = "".join(f", null twin {s.finished} of {s.planned}" for s in null)
-            yield f"{label(point)}: {truth.finished} of {truth.planned} replicates{twin}"
+            yield f"{label(point.values)}: {truth.finished} of {truth.planned} replicates{twin}"
 
     def result(self, number: int) -> PointResult:
         """Return the result of a design point."""

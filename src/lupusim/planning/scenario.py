@@ -7,6 +7,51 @@ from dataclasses import dataclass, field
 
 from lupusim.trial import Trial
 
+_NAMED_BY_THEIR_VALUE = ("kind", "method", "name", "spending", "test")
+
+
+def shown(value: object) -> object:
+    """Return a value as tables can hold it: mappings and lists in words.
+
+    Examples
+    --------
+    >>> shown(120), shown({"spending": "hwang_shih_decani", "gamma": -4}), shown([1, 2])
+    (120, 'hwang_shih_decani, gamma -4', '1, 2')
+    """
+    if isinstance(value, Mapping):
+        return ", ".join(_pair(str(name), part) for name, part in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_enclosed(part) for part in value)
+    return value
+
+
+def _pair(name: str, part: object) -> str:
+    """Return a key and its value; of a kind that is named the name says enough."""
+    if isinstance(part, str) and name in _NAMED_BY_THEIR_VALUE:
+        return part
+    words = name.replace("_", " ")
+    if isinstance(part, bool):
+        return words if part else f"not {words}"
+    return f"{words} {_enclosed(part)}"
+
+
+def _enclosed(part: object) -> str:
+    nested = isinstance(part, Mapping | list | tuple) and len(part) > 1
+    return f"({shown(part)})" if nested else str(shown(part))
+
+
+def label(values: Mapping[str, object], *, between: str = ", ") -> str:
+    """Return what distinguishes a design point, such as ``sample_size = 120``.
+
+    Parameters
+    ----------
+    values : mapping
+        Of the design point, by path.
+    between : str
+        Stands between two of them.
+    """
+    return between.join(f"{name} = {shown(value)}" for name, value in values.items()) or "design"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesignPoint:

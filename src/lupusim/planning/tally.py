@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 
 from lupusim.planning.spread import Counts, counted, quantile
 
+_Z = 1.959963984540054  # two-sided 95 %
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mean:
@@ -29,6 +31,26 @@ class Mean:
     value: float
     mcse: float
     n: int = field(default=0, compare=False)
+
+
+def limits_of_share(mean: Mean) -> tuple[float, float]:
+    r"""Return the 95 % limits of a share, Wilson's score interval.
+
+    They are honest also where none or all of the replicates had it, and the estimated standard
+    error is 0: after :math:`n` replicates without one the upper limit is
+    :math:`z^2 / (n + z^2)`, about :math:`3.8 / n`.
+
+    References
+    ----------
+    Wilson (1927), *J. Am. Stat. Assoc.* 22, 209-212; Agresti and Coull (1998), *The American
+    Statistician* 52, 119-126.
+    """
+    if mean.n == 0:  # exact, or nothing yet
+        return (mean.value, mean.value) if mean.mcse == 0 else (math.nan, math.nan)
+    n = mean.n + _Z**2
+    middle = (mean.n * mean.value + _Z**2 / 2) / n
+    reach = _Z * math.sqrt(mean.n * mean.value * (1 - mean.value) + _Z**2 / 4) / n
+    return max(middle - reach, 0.0), min(middle + reach, 1.0)
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from lupusim.planning.assurance_results import Assurance, PointAssurance
+from lupusim.planning.scenario import label
 from lupusim.planning.sensitivity import Tornado
 from lupusim.planning.size_results import SampleSize
 from lupusim.planning.sobol import SobolIndices
@@ -69,8 +70,8 @@ def assurance_table(result: Assurance) -> Table:
     table = Table(title=title, caption=caption)
     table.add_column("")
     for point in result.points:
-        label = "\n".join(f"{name} = {value}" for name, value in point.values.items())
-        table.add_column(label or f"{point.trial.n_patients} patients", justify="right")
+        named = label(point.values, between="\n") if point.values else ""
+        table.add_column(named or f"{point.trial.n_patients} patients", justify="right")
     estimates = [point.estimates() for point in result.points]
     for name, words in _ASSURANCE_ROWS.items():
         if any(name in known for known in estimates):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from lupusim.planning.tally import Mean
+from lupusim.planning.tally import Mean, limits_of_share
 
 _MOST_DECIMALS = 6
 _ROUNDING = 1e-7  # sums of squares leave a spread of this size where every value is the same
@@ -26,6 +26,29 @@ def rounded(mean: Mean) -> str:
         return f"{mean.value:.6g} (0)"
     decimals = min(max(-math.floor(math.log10(mean.mcse)), 0), _MOST_DECIMALS)
     return f"{mean.value:.{decimals}f} ({mean.mcse:.{decimals}f})"
+
+
+def share(mean: Mean) -> str:
+    """Return a share of replicates; where none or all had it, with a 95 % limit in words.
+
+    Then the estimated standard error is 0, as if it were certain: the limit is Wilson's.
+
+    Examples
+    --------
+    >>> share(Mean(value=0.0, mcse=0.0, n=1000)), share(Mean(value=1.0, mcse=0.0, n=1000))
+    ('0 (below 0.004)', '1 (above 0.996)')
+    >>> share(Mean(value=0.5, mcse=0.016, n=1000))
+    '0.50 (0.02)'
+    """
+    if mean.mcse != 0 or mean.n == 0 or mean.value not in (0.0, 1.0):
+        return rounded(mean)
+    lower, upper = limits_of_share(mean)
+    missing = upper if mean.value == 0 else 1 - lower
+    decimals = -math.floor(math.log10(missing))
+    limit = math.ceil(missing * 10**decimals) / 10**decimals
+    if mean.value == 0:
+        return f"0 (below {limit:.{decimals}f})"
+    return f"1 (above {1 - limit:.{decimals}f})"
 
 
 def grouped(number: int) -> str:

@@ -12,27 +12,60 @@ from rich.text import Text
 from lupusim.analysis.decisions import TESTS
 from lupusim.planning.formulas import formula_power
 from lupusim.planning.run import PointResult, RunResult
-from lupusim.report.numbers import grouped, in_hundred, rounded
+from lupusim.planning.scenario import label
+from lupusim.report.compared import compared_table
+from lupusim.report.numbers import grouped, in_hundred, rounded, share
+from lupusim.report.quantile_rows import quantile_rows
 from lupusim.report.rule_rows import adaptation_rows, family_rows, look_rows, months
 from lupusim.trial import Analysis, Arm, TimeToEvent, Trial
 from lupusim.trial.design import KnownEffect
 
 _WORTH_RUNNING = 0.8
 _LABEL_WIDTH = 48
+_MOST_COLUMNS = 4  # that a page of usual width can show
+_WIDEST_HEADING = 40
+_FEW = 3
 
 
-def operating_table(result: RunResult) -> Table:
-    """Return a row per quantity and a column per design point, each estimate with its MCSE."""
-    title = (
-        f"{result.scenario.title}\n{grouped(result.n_replicates)} replicates, seed {result.seed}"
-    )
+def operating_table(result: RunResult) -> Group:
+    """Return a row per quantity and a column per design point, each estimate with its MCSE.
+
+    Many design points are shown some at a time; where their labels are long, columns have
+    numbers and a key stands before.
+    """
+    names = headings(result)
+    points = list(zip(names, result.points, strict=True))
+    begins = range(0, len(points), _MOST_COLUMNS)
+    parts = [_table(points[begin : begin + _MOST_COLUMNS]) for begin in begins]
+    replicates = f"{grouped(result.n_replicates)} replicates, seed {result.seed}"
+    if parts:
+        parts[0].title = f"{result.scenario.title}\n{replicates}"
+    return Group(*_key(result, names), *parts)
+
+
+def headings(result: RunResult) -> list[str]:
+    """Return what each design point is called in a table: what varies, or a number."""
+    labels = [label(point.values) for point in result.points]
+    if len(labels) <= _FEW or max(map(len, labels)) <= _WIDEST_HEADING:
+        return labels
+    return [f"design {number}" for number in range(1, len(labels) + 1)]
+
+
+def _key(result: RunResult, names: Sequence[str]) -> Iterator[Text]:
+    """Yield what the numbers mean, where there are numbers."""
+    for name, point in zip(names, result.points, strict=True):
+        if name != (words := label(point.values)):
+            yield Text(f"{name}: {words}")
+
+
+def _table(points: Sequence[tuple[str, PointResult]]) -> Table:
     caption = "estimate (Monte Carlo standard error); sd: spread from trial to trial"
-    table = Table(title=title, caption=caption)
+    table = Table(caption=caption)
     table.add_column("", min_width=_LABEL_WIDTH)
-    for point in result.points:
-        label = "\n".join(f"{name} = {value}" for name, value in point.values.items())
-        table.add_column(label or "design", justify="right")
-    rows = [dict(_rows(point)) for point in result.points]
+    for name, point in points:
+        varies = label(point.values) == name
+        table.add_column(label(point.values, between="\n") if varies else name, justify="right")
+    rows = [dict(_rows(point)) for _, point in points]
     for name in dict.fromkeys(name for row in rows for name in row):
         table.add_row(name, *(row.get(name, "") for row in rows))
     return table
@@ -44,10 +77,10 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
     if point.power is not None and point.type_one_error is not None and trial.analysis:
         level = f"{trial.analysis.alpha:g}, {trial.analysis.sided}-sided"
         which = "power" if trial.family is None else "power for any hypothesis"
-        yield f"{which} ({_test(trial.analysis)}, alpha {level})", rounded(point.power)
+        yield f"{which} ({_test(trial.analysis)}, alpha {level})", share(point.power)
         yield from _without_simulation(trial)
         alike = "both arms alike" if trial.family is None else "all arms alike, any claim"
-        yield f"type I error ({alike})", rounded(point.type_one_error)
+        yield f"type I error ({alike})", share(point.type_one_error)
         if trial.family is None:
             yield from _estimates(point, trial.analysis)
         yield from family_rows(point)
@@ -56,6 +89,7 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
             spread = f", sd {tally.standard_deviation(name):.2g}" if trial.analysis is None else ""
             yield _described(name), rounded(tally.mean(name)) + spread
     yield "duration from the first site's opening, months", months(tally.mean("duration"))
+    yield from quantile_rows(point)
     yield from adaptation_rows(point)
     yield from look_rows(point)
     yield from _screening_rows(point)
@@ -88,7 +122,7 @@ def _estimates(point: PointResult, analysis: Analysis) -> Iterator[tuple[str, st
         how = "given" if isinstance(analysis.truth, KnownEffect) else "from one large simulation"
         yield f"true effect ({how})", f"{tally.mean('true_effect').value:.3g}"
         yield "bias of the estimate", rounded(tally.mean("bias"))
-        yield "coverage of the 95 % interval", rounded(tally.mean("coverage"))
+        yield "coverage of the 95 % interval", share(tally.mean("coverage"))
         spread = tally.standard_deviation("estimate")
         yield "standard error, mean", rounded(tally.mean("standard_error"))
         yield "sd of the estimates", f"{spread:.3g}"
@@ -142,7 +176,7 @@ def _warnings(point: PointResult) -> Iterator[tuple[str, str]]:
     }
     for key, words in names.items():
         if key in point.tally.sums and (mean := point.tally.mean(key)).value > 0:
-            yield words, rounded(mean)
+            yield words, share(mean)
 
 
 def meaning(result: RunResult) -> str:
@@ -153,22 +187,24 @@ def meaning(result: RunResult) -> str:
         return _what_to_expect(result.points[0])
     truth = " and ".join(_law_in_words(arm) for arm in result.points[0].trial.arms)
     tries = ", ".join(in_hundred(power) for power in powers)
-    worst = max(errors, key=lambda mean: mean.value)
-    return (
+    shows = (
         f"If {truth}, the trial shows the difference in {tries} of 100 tries"
-        f"{_designs(result.points)}. If there were no difference, "
-        f"{in_hundred(worst)} of 100 would claim one{' at most' if len(powers) > 1 else ''}."
+        f"{_designs(result.points, headings(result))}."
     )
+    if not errors:
+        return shows
+    worst = max(errors, key=lambda mean: mean.value)
+    most = " at most" if len(powers) > 1 else ""
+    return f"{shows} If there were no difference, {in_hundred(worst)} of 100 would claim one{most}."
 
 
-def _designs(points: Sequence[PointResult]) -> str:
+def _designs(points: Sequence[PointResult], labels: Sequence[str]) -> str:
     """Name the designs in the order of their powers, and the first that is worth running."""
     if len(points) == 1:
         return ""
-    labels = [", ".join(f"{k} = {v}" for k, v in point.values.items()) for point in points]
     enough = (
-        label
-        for label, point in zip(labels, points, strict=True)
+        name
+        for name, point in zip(labels, points, strict=True)
         if point.power is not None and point.power.value >= _WORTH_RUNNING
     )
     verdict = (
@@ -203,4 +239,9 @@ def run_report(result: RunResult) -> Group:
         f"--replicates {result.n_replicates} --seed {result.seed}"
     )
     again = Text(f"{result.seconds:.1f} s. The same again: {command}", style="dim")
-    return Group(operating_table(result), Text(meaning(result)), again)
+    return Group(
+        operating_table(result),
+        *compared_table(result, headings(result)),
+        Text(meaning(result)),
+        again,
+    )

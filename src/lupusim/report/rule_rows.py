@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from lupusim.planning.evidence import Comparison, comparisons
 from lupusim.planning.results import PointResult
 from lupusim.planning.tally import Mean
-from lupusim.report.numbers import rounded
+from lupusim.report.numbers import rounded, share
 from lupusim.trial import Cutoff, Trial
 from lupusim.trial.looks import AtEventsOf, parts
 from lupusim.trial.rules_adaptive import Against, BayesianResponse
@@ -26,18 +26,18 @@ def family_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     tally, null = point.tally, point.null_tally
     if point.trial.family is None or null is None:
         return
-    yield "power for all hypotheses", rounded(tally.mean("reject_all"))
+    yield "power for all hypotheses", share(tally.mean("reject_all"))
     asked = comparisons(point.trial)
     for one in asked:
-        yield f"power, {_in_words(one)}", rounded(tally.mean(one.quantity("reject")))
+        yield f"power, {_in_words(one)}", share(tally.mean(one.quantity("reject")))
         effect = f"{one.analysis.effect}, {_in_words(one)}, mean estimate"
         yield effect, rounded(tally.mean(one.quantity("estimate")))
     for one in asked:
         if (name := one.quantity("picked")) in tally.sums:
-            yield f"picked as best: {one.arm_name}", rounded(tally.mean(name))
+            yield f"picked as best: {one.arm_name}", share(tally.mean(name))
     if "false_rejection" in tally.sums:
         words = "claims for an arm that fares as the control"
-        yield words, rounded(tally.mean("false_rejection"))
+        yield words, share(tally.mean("false_rejection"))
 
 
 def _in_words(one: Comparison) -> str:
@@ -59,13 +59,13 @@ def look_rows(point: PointResult) -> Iterator[tuple[str, str]]:
         yield from _waited(point, number)
         yield f"look {number}, information fraction", rounded(tally.mean(f"{name}_information"))
         success = "succeeds" if at_last else "stops for efficacy"
-        yield f"look {number}, {success}", rounded(tally.mean(f"{name}_efficacy"))
+        yield f"look {number}, {success}", share(tally.mean(f"{name}_efficacy"))
         failure = "fails" if at_last else "stops for futility"
-        yield f"look {number}, {failure}", rounded(tally.mean(f"{name}_futility"))
+        yield f"look {number}, {failure}", share(tally.mean(f"{name}_futility"))
     yield from _after_stopping(point)
     if "flip_flop" in tally.sums:
         words = "flip-flops (early success, failure at the end)"
-        yield words, rounded(tally.mean("flip_flop"))
+        yield words, share(tally.mean("flip_flop"))
 
 
 def _after_stopping(point: PointResult) -> Iterator[tuple[str, str]]:
@@ -77,7 +77,7 @@ def _after_stopping(point: PointResult) -> Iterator[tuple[str, str]]:
             if prefix:
                 yield f"bias of the {words} estimate", rounded(tally.mean(name))
                 coverage = tally.mean("unbiased_coverage")
-                yield "coverage of the stage-wise 95 % interval", rounded(coverage)
+                yield "coverage of the stage-wise 95 % interval", share(coverage)
             yield f"root mean squared error, {words}", f"{math.sqrt(squares / max(n, 1)):.3g}"
 
 
@@ -87,12 +87,12 @@ def _never_reached(point: PointResult, number: int) -> Iterator[tuple[str, str]]
     n, total = sums[f"look_{number}_time"][0], sums["duration"][0]
     if n == total:
         return
-    share = 1 - n / total
-    never = Mean(value=share, mcse=math.sqrt(share * (1 - share) / total))
+    part = 1 - n / total
+    never = Mean(value=part, mcse=math.sqrt(part * (1 - part) / total), n=total)
     shown = _shown_events(point.trial, point.trial.looks[number - 1])
     there = sum(point.tally.mean(name).value for name in shown if name in sums)
     words = f" ({there:.0f} events in the end, on average)" if there else ""
-    yield f"look {number}, never reached{words}", rounded(never)
+    yield f"look {number}, never reached{words}", share(never)
 
 
 def _shown_events(trial: Trial, look: Cutoff) -> list[str]:
@@ -111,7 +111,7 @@ def _waited(point: PointResult, number: int) -> Iterator[tuple[str, str]]:
     words = {"extended": "put off beyond the latest date", "short": "held before its clock came"}
     for name, said in words.items():
         if (quantity := f"look_{number}_{name}") in point.tally.sums:
-            yield f"look {number}, {said}", rounded(point.tally.mean(quantity))
+            yield f"look {number}, {said}", share(point.tally.mean(quantity))
 
 
 def adaptation_rows(point: PointResult) -> Iterator[tuple[str, str]]:
@@ -119,9 +119,9 @@ def adaptation_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     tally, trial = point.tally, point.trial
     if trial.adaptation is None:
         return
-    for name, words in (("size", "size chosen"), ("enlarged", "size enlarged")):
-        if name in tally.sums:
-            yield words, rounded(tally.mean(name))
+    if "size" in tally.sums:
+        yield "size chosen", rounded(tally.mean("size"))
+        yield "size enlarged", share(tally.mean("enlarged"))
     if isinstance(trial.adaptation, BayesianResponse):
         yield from _bayesian_rows(point, trial.adaptation)
 
@@ -129,12 +129,13 @@ def adaptation_rows(point: PointResult) -> Iterator[tuple[str, str]]:
 def _bayesian_rows(point: PointResult, rule: BayesianResponse) -> Iterator[tuple[str, str]]:
     tally = point.tally
     if point.power is not None and point.type_one_error is not None:
-        yield f"success of any arm ({_in_short(rule)})", rounded(point.power)
-        yield "the same where all arms are alike", rounded(point.type_one_error)
+        yield f"success of any arm ({_in_short(rule)})", share(point.power)
+        yield "the same where all arms are alike", share(point.type_one_error)
     for arm in point.trial.arms:
         for quantity, words in _OF_ARM.items():
             if (name := f"{quantity}_{arm.name}") in tally.sums:
-                yield f"{words}, {arm.name}", rounded(tally.mean(name))
+                show = rounded if quantity == "patients" else share
+                yield f"{words}, {arm.name}", show(tally.mean(name))
     yield "responders among all", rounded(tally.mean("responders"))
 
 

@@ -31,13 +31,17 @@ def read_variation(top: Section) -> list[dict[str, Any]]:
 
 
 def _check_path(place: Place, path: str, values: tuple[Any, ...]) -> None:
-    if any(isinstance(value, Mapping | list) or value is None for value in values):
-        place.report("a value to try is not a number, a word or a duration", "Give single values.")
+    if any(value is None for value in values):
+        place.report("a value to try is empty", "Give values such as the file has there.")
     holder, step = _walk(place.document.content, path)
-    root = path.partition(".")[0]
-    if root in _FIXED or isinstance(_get(holder, step), dict | list | None):
+    root, there = path.partition(".")[0], _get(holder, step)
+    if root in _FIXED or there is None:
         fault = "there is no such value in the file to vary"
         place.report(fault, nearest(path, scalar_paths(place.document.content)))
+    elif isinstance(there, Mapping | list) and not all(isinstance(v, type(there)) for v in values):
+        kind = "mapping" if isinstance(there, Mapping) else "list"
+        fix = nearest(path, scalar_paths(place.document.content))
+        place.report(f"the file has a {kind} there, and a value to try is none", fix)
 
 
 def _walk(content: Any, path: str) -> tuple[Any, str]:

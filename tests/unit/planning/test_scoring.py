@@ -183,9 +183,7 @@ def test_one_more_rule_generates_no_patient(generated: list[Block]) -> None:
         assert (point.tally, point.null_tally) == (alone.tally, alone.null_tally)
 
 
-def test_every_design_point_is_compared_with_the_first_that_shares_its_patients(
-    generated: list[Block],
-) -> None:
+def test_every_design_point_is_compared_with_the_first_that_shares_its_patients() -> None:
     larger = DesignPoint(values={"rule": "larger"}, trial=trial(n_patients=80))
     scenario = asked("plain", "strict", "fixed")
     result = run(replace(scenario, points=(larger, *scenario.points)))
@@ -242,7 +240,8 @@ def test_parts_of_a_run_of_many_rules_add_up_to_the_whole(
     assert len(generated) == 2 * 10
 
 
-def test_a_precision_is_reached_rule_by_rule(generated: list[Block]) -> None:
+@pytest.mark.usefixtures("generated")
+def test_a_precision_is_reached_rule_by_rule() -> None:
     precision = TargetMcse(mcse=0.05, most_replicates=200, first=20)
     result = run(asked("plain", "strict", "loose"), options=RunOptions(precision=precision))
     for point in result.points:
