@@ -92,12 +92,13 @@ def logrank(
     """
     columns = survival_columns(time, event, arm, stratum=stratum, included=included)
     observed, expected, variance = (total.reshape(columns.lead) for total in rank_sums(columns))
-    return _result(observed, expected, variance, level)
+    return result_of_sums(observed, expected, variance, level)
 
 
-def _result(
+def result_of_sums(
     observed: FloatArray, expected: FloatArray, variance: FloatArray, level: float
 ) -> LogrankResult:
+    """Return the result of the sums over strata and event times; see `LogrankResult`."""
     undefined = variance <= _NO_VARIANCE
     known = np.where(undefined, 0.0, variance)
     error = ratio_or(np.ones_like(known), np.sqrt(known), np.inf)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lupusim.analysis.crossings import Entries, Stays
+from lupusim.analysis.logrank_looks import Exits
 from lupusim.analysis.outcomes import CountOutcome, NumberOutcome, SurvivalOutcome
 from lupusim.analysis.setting import TIME_TOLERANCE, Setting
 from lupusim.arrays import FloatArray
@@ -64,6 +65,19 @@ class TimeToEventMeasurement:
         # patient (benchmarks/cases.py). Nobody has an event at time 0 that is not seen.
         with np.errstate(divide="ignore"):
             return np.asarray(time / seen)
+
+    def exits(self, observation: Observation) -> Exits | None:
+        """Return when patients leave the risk set for good; None where a cutoff changes more."""
+        if self.origin is not None or self.competing is not None:
+            return None
+        until = _until_strike(self.setting, observation.watched_until)
+        end = self._event()
+        return Exits(
+            time=np.minimum(end, until),
+            event=end <= until,
+            arm=observation.arm,
+            enrollment_time=observation.enrollment_time,
+        )
 
     def outcome(self, observation: Observation) -> SurvivalOutcome:
         """Return times and events; those not enrolled or without origin have time 0."""
@@ -197,12 +211,14 @@ class EventCountMeasurement:
         end = np.minimum(_until_strike(self.setting, observation.seen_until), self.until)
         flat = end.ravel()
         count = (self.entries.times <= flat).sum(axis=0).astype(float).reshape(end.shape)
+        times = self.entries.times.T.reshape(*end.shape, -1)
         death = self.death.time.reshape(end.shape)
         strike = self.setting.strike(Strategy.COMPOSITE)
         if strike is not None:
             count += strike <= end
+            times = np.concatenate([times, strike[:, :, None]], axis=2)
         years = np.maximum(np.minimum(end, death), 0.0)
-        return CountOutcome(count=count, years=years, arm=observation.arm)
+        return CountOutcome(count=count, years=years, arm=observation.arm, times=times)
 
 
 class TimeInStatesMeasurement:

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from lupusim.analysis.outcomes import CountOutcome, Outcome, SurvivalOutcome
+from lupusim.analysis.logrank_looks import logrank_looks
+from lupusim.analysis.outcomes import CountOutcome, NumberOutcome, Outcome, SurvivalOutcome
+from lupusim.analysis.times_compared import LogrankTest
+from lupusim.analysis.times_measured import TimeToEventMeasurement
+from lupusim.analysis.verdicts import verdict
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.planning.generation import Generated
 from lupusim.planning.observing import adjustment, conduct, events_by_calendar, observed
@@ -116,7 +120,9 @@ def gather(trial: Trial, generated: Generated) -> tuple[Evidence, ...]:
     """Hold all looks of a block of trials; return what each shows of each comparison."""
     cutoffs = look_times(trial, generated)
     asked = comparisons(trial)
-    looks = [_look(trial, generated, asked, cutoff) for cutoff in cutoffs]
+    looks = _at_once(trial, generated, asked, cutoffs)
+    if looks is None:
+        looks = [_look(trial, generated, asked, cutoff) for cutoff in cutoffs]
     return tuple(
         _evidence(cutoffs, [look[number] for look in looks]) for number in range(len(asked))
     )
@@ -222,6 +228,35 @@ class _Look(NamedTuple):
         return np.where(self.verdict.undefined, np.nan, self.verdict.estimate)
 
 
+def _at_once(
+    trial: Trial,
+    generated: Generated,
+    asked: Sequence[Comparison],
+    cutoffs: Sequence[FloatArray],
+) -> list[list[_Look]] | None:
+    """Return all looks of a plain log-rank test of two arms; None for any other.
+
+    SPEED: what one look shares with the next is not worked out again (benchmarks/cases.py).
+    """
+    (first, *others), measurement = asked, generated.measurements[0]
+    plain = isinstance(first.analysis.test, LogrankTest) and not first.analysis.stratify_by
+    if others or not plain or not isinstance(measurement, TimeToEventMeasurement):
+        return None
+    ends = np.stack(cutoffs)
+    observation = observed(generated, ends)
+    exits = measurement.exits(observation)
+    if exits is None:
+        return None
+    tests = logrank_looks(exits, ends, seen_by=observation.seen_by)
+    better = trial.primary.better
+    return [
+        [_Look(verdict(result, better, 1), events.astype(float), enrolled)]
+        for result, events, enrolled in zip(
+            tests.results, tests.events, tests.enrolled, strict=True
+        )
+    ]
+
+
 def _look(
     trial: Trial, generated: Generated, asked: Sequence[Comparison], cutoff: FloatArray
 ) -> list[_Look]:
@@ -266,6 +301,8 @@ def against_control(outcome: Outcome, arm: int) -> Outcome:
         changed |= {"count": outcome.count * member, "years": outcome.years * member}
     else:
         changed["included"] = outcome.included & member
+        if isinstance(outcome, NumberOutcome) and outcome.trajectory is not None:
+            changed["trajectory"] = np.where(member[:, :, None], outcome.trajectory, np.nan)
     return replace(outcome, **changed)
 
 
@@ -279,7 +316,7 @@ def first_patients(table: Table, most: int) -> Table:
 
 
 def _first(column: object, most: int) -> object:
-    if isinstance(column, np.ndarray) and column.ndim == 2:
+    if isinstance(column, np.ndarray) and column.ndim > 1:
         return column[:, :most]
     if isinstance(column, Mapping):
         return {name: _first(values, most) for name, values in column.items()}
