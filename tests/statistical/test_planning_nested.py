@@ -116,6 +116,6 @@ def test_what_is_not_exact_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert why_not_nested(several) == "the design is not fixed"
     assert why_not_nested(with_part("analysis", None)) == "there is no test"
     both = WhenAll(conditions=(AtEvents(events=9), AfterPatients(patients=9, follow_up=0.1)))
-    assert why_not_nested(replace(SURVIVAL, cutoff=both)) == ""
+    assert why_not_nested(replace(SURVIVAL, cutoff=both, follow_up=5.0)) == ""
     monkeypatch.setattr(nested, "_KEPT_BY_PREFIX", nested._KEPT_BY_PREFIX - {"stratify_by"})
     assert why_not_nested(STRATIFIED) == "stratify_by may depend on the size"

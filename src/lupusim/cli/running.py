@@ -104,7 +104,7 @@ def run(
     """Simulate a scenario: power, type I error and the rest, each with its standard error."""
     n_replicates, rule = _amount(replicates, precision, (mcse, decide, max_replicates))
     options = _options(out, resume=resume, shard=shard, precision=rule)
-    options = replace(options, workers=_workers(backend, scheduler))
+    options = replace(options, workers=workers_of(backend, scheduler))
 
     def simulate(loaded: Scenario, listener: Listener | None) -> RunResult:
         from lupusim.planning.run import run as simulate
@@ -117,9 +117,9 @@ def run(
     from lupusim.scenario import load_scenario
 
     try:
-        with _sigterm_as_ctrl_c():
+        with sigterm_as_ctrl_c():
             loaded = load_scenario(scenario)
-            with _listening(loaded, events) as listener:
+            with listening(loaded, events) as listener:
                 result = simulate(loaded, listener)
     except InterruptedRunError as interrupt:
         _leave(interrupt.partial, format, events)
@@ -162,7 +162,7 @@ def _collected(folder: Path, asked: Asked, seed: int) -> RunResult:
 
 
 @contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
+def sigterm_as_ctrl_c() -> Iterator[None]:
     """Handle SIGTERM as Ctrl-C; anything more in a handler can hang."""
 
     def interrupt(*_: object) -> NoReturn:
@@ -216,7 +216,7 @@ def _options(
     )
 
 
-def _workers(backend: Backend, scheduler: str | None) -> Workers | None:
+def workers_of(backend: Backend, scheduler: str | None) -> Workers | None:
     """Return the cluster that was named; None for the cores of this machine."""
     if (backend is Backend.dask) != (scheduler is not None):
         raise typer.BadParameter("--backend dask and --scheduler ADDRESS go together")
@@ -229,14 +229,24 @@ def _workers(backend: Backend, scheduler: str | None) -> Workers | None:
 
 def _leave(partial: RunResult | None, format: Format, events: Events | None) -> NoReturn:
     """Print what was finished, and leave at once."""
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-    print("interrupted", file=sys.stderr)
+    begin_to_leave()
     if partial is not None and partial.points:
         _tell(partial, format, events)
     else:
         print("nothing was finished", file=sys.stderr)
+    leave()
+
+
+def begin_to_leave() -> None:
+    """Say that the work was interrupted; what is printed next is not interrupted again."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+    print("interrupted", file=sys.stderr)
+
+
+def leave() -> NoReturn:
+    """Leave at once, with the exit code of an interruption."""
     sys.stdout.flush()
     sys.stderr.flush()
     if {"joblib", "distributed"} & set(sys.modules):
@@ -287,13 +297,13 @@ def _write(result: RunResult, folder: Path) -> None:
     if not result.complete:
         print(f"what was finished is kept in {folder}", file=sys.stderr)
         return
-    _write_file(folder / "scenario.yaml", result.scenario.text)
-    _write_file(folder / "result.json", json.dumps(result.to_json(), indent=2))
-    _write_file(folder / "summary.csv", result.operating_characteristics.to_csv(index=False))
+    write_file(folder / "scenario.yaml", result.scenario.text)
+    write_file(folder / "result.json", json.dumps(result.to_json(), indent=2))
+    write_file(folder / "summary.csv", result.operating_characteristics.to_csv(index=False))
     print(f"written to {folder}", file=sys.stderr)
 
 
-def _write_file(path: Path, text: str) -> None:
+def write_file(path: Path, text: str) -> None:
     """Write a file in one step, so that nobody ever sees half of it."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.write_text(text, encoding="utf-8")
@@ -305,7 +315,7 @@ def _event(kind: str, **content: object) -> None:
 
 
 @contextmanager
-def _listening(scenario: Scenario, events: Events | None) -> Iterator[Listener | None]:
+def listening(scenario: Scenario, events: Events | None) -> Iterator[Listener | None]:
     """Tell the progress to programs or, on a terminal, to people; nothing in a pipe."""
     if events is not None:
         _event("started", scenario=scenario.name, n_points=len(scenario.points))
