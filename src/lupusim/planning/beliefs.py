@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -9,9 +10,10 @@ from typing import Protocol
 import numpy as np
 
 from lupusim.arrays import FloatArray
-from lupusim.model import MultiStateModel
+from lupusim.model import Edge, MultiStateModel, TreatmentEffect
 from lupusim.planning.effect_priors import (
     EffectPrior,
+    NormalEffect,
     StatedEffect,
     stated_log_ratio,
     with_strength,
@@ -66,6 +68,53 @@ class ModelDraws:
             replace(arm, model=model) if arm.model.name == self.name else arm for arm in base.arms
         )
         return replace(base, arms=arms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FurtherRatio:
+    """A normal prior for the log of a further hazard ratio of every experimental arm.
+
+    For arms that follow a model of their own, whose effect is no hazard ratio: the ratio is
+    put on top of the model and of what the arm states.
+
+    Parameters
+    ----------
+    on : tuple of (from_state, to_state)
+        Transitions whose hazard is multiplied.
+    mean, sd : float
+        Of the log hazard ratio; a mean of 0 leaves the stated truth in the middle.
+    seed : int
+        Of the draws.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range, or an experimental arm has no such transition.
+    """
+
+    on: tuple[Edge, ...]
+    mean: float = 0.0
+    sd: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        NormalEffect(mean=self.mean, sd=self.sd)  # checks the numbers
+
+    def trial(self, number: int, base: Trial) -> Trial:
+        """Return the trial with the ratio of that number on every experimental arm."""
+        rng = stream(self.seed, "further hazard ratio", number)
+        ratio = math.exp(self.mean + self.sd * rng.standard_normal())
+        effect = TreatmentEffect(on=self.on, hazard_ratio=ratio)
+        control, *others = base.arms
+        for arm in others:
+            known = {(t.from_state, t.to_state) for t in arm.model.transitions}
+            if unknown := set(self.on) - known:
+                raise ValueError(
+                    f"arm {arm.name!r} has no transition {' -> '.join(min(unknown))!r}; it has "
+                    + ", ".join(" -> ".join(edge) for edge in sorted(known))
+                )
+        treated = (replace(arm, effects=(*arm.effects, effect)) for arm in others)
+        return replace(base, arms=(control, *treated))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

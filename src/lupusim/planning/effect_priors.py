@@ -81,7 +81,8 @@ class NormalEffect:
             raise ValueError(
                 "a prior for a hazard ratio needs an effect with a hazard ratio other than 0 and "
                 "1 to start from. For an arm that follows a model of its own give draws of the "
-                "model, or a prior with a point at no effect"
+                "model, a prior with a point at no effect, or a further hazard ratio on some of "
+                "its transitions"
             )
         return (self.mean + self.sd * rng.standard_normal(n_draws)) / stated
 
@@ -190,8 +191,8 @@ def with_strength(trial: Trial, strength: float) -> Trial:
     Raises
     ------
     ValueError
-        If an arm follows a model of its own and the strength is neither 0 nor 1: what lies
-        between two models is not defined.
+        If an arm follows a model of its own without any effect on top, and the strength is
+        neither 0 nor 1: what lies between two models is not defined.
     """
     if strength == STATED:
         return trial
@@ -202,7 +203,7 @@ def with_strength(trial: Trial, strength: float) -> Trial:
 def _scaled(arm: Arm, control: Arm, strength: float) -> Arm:
     if strength == NONE:
         return replace(arm, model=control.law, effects=(), switch=None)
-    if arm.model != control.model:
+    if arm.model != control.model and not arm.effects:
         raise ValueError(
             f"arm {arm.name!r} follows a model of its own, whose effect cannot be "
             f"scaled by {strength:.3g}; give draws of the model"

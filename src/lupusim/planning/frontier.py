@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray
+from lupusim.planning.bench import on_bench
 from lupusim.planning.sample_size import Search, find_size
 from lupusim.planning.scenario import Scenario
 from lupusim.planning.size_results import PowerNotReachedError
-from lupusim.planning.sizing import designs
+from lupusim.planning.sizing import Sizing, designs
+from lupusim.planning.tally import Mean
 from lupusim.trial import Trial
 
 if TYPE_CHECKING:
@@ -21,13 +24,16 @@ Cost = Callable[[Trial], float]
 """What it costs to hold a trial, in any currency."""
 
 
-def patients_as_cost(trial: Trial) -> float:
-    """Return the number of patients: the cost where nothing else is stated."""
-    return float(trial.n_patients)
+class InterruptedFrontierError(KeyboardInterrupt):
+    """A frontier was interrupted; carries the table of the designs that are finished, or None."""
+
+    def __init__(self, partial: pd.DataFrame | None) -> None:
+        self.partial = partial
+        super().__init__("interrupted")
 
 
 def frontier(
-    scenario: Scenario, power: float = 0.9, *, cost: Cost = patients_as_cost, search: Search
+    scenario: Scenario, power: float = 0.9, *, cost: Cost | None = None, search: Search
 ) -> pd.DataFrame:
     """Return every design of a scenario at its smallest sufficient size, with what it costs.
 
@@ -40,8 +46,8 @@ def frontier(
         Its design points; those that differ in size alone count once.
     power : float
         Target.
-    cost : callable
-        Cost of a trial; default its patients.
+    cost : callable or None
+        Cost of a trial; default what its scenario states, else its patients.
     search : Search
         How far and how precisely to look for each size.
 
@@ -50,7 +56,7 @@ def frontier(
     pandas.DataFrame
         A row per design, cheapest first: what varies, `n_patients`, `n_patients_low` and
         `n_patients_high` (95 %), `power`, `duration` (years to the data cutoff), each with
-        its ``_mcse``, `cost`, and `on_frontier`: no other design is both cheaper and
+        its ``_mcse``, `cost` with its own, and `on_frontier`: no other design is both cheaper and
         shorter. A design that does not reach the power has no cost, no duration, and the
         power at the limit.
 
@@ -58,30 +64,47 @@ def frontier(
     ------
     ValueError
         If a design has no test, or the power is not between its level and 1.
+    InterruptedFrontierError
+        On KeyboardInterrupt; it is one.
     """
+    rows: list[dict[str, object]] = []
+    with on_bench(search.bench, search.n_jobs) as bench:
+        working = replace(search, bench=bench)
+        for values, sizing in designs(scenario):
+            try:
+                rows.append({**values, **_sized(sizing, power, cost, working)})
+            except KeyboardInterrupt as interrupt:
+                partial = _table(rows) if rows else None
+                raise InterruptedFrontierError(partial) from interrupt
+    return _table(rows)
+
+
+def _sized(sizing: Sizing, power: float, cost: Cost | None, search: Search) -> dict[str, object]:
+    """Return what a design needs to reach the power, or its power at the limit."""
+    try:
+        found = find_size(sizing, power, search=search)
+    except PowerNotReachedError as error:
+        limit = {"n_patients": sizing.at(error.size).n_patients, "power": error.power.value}
+        return {**limit, "power_mcse": error.power.mcse}
+    spent = found.cost or Mean(value=float(found.n_patients), mcse=0.0)
+    if cost is not None:
+        spent = Mean(value=cost(sizing.at(found.size)), mcse=0.0)
+    return {
+        "n_patients": found.n_patients,
+        "n_patients_low": found.interval[0],
+        "n_patients_high": found.interval[1],
+        "power": found.power,
+        "power_mcse": found.power_mcse,
+        "duration": found.duration.value,
+        "duration_mcse": found.duration.mcse,
+        "cost": spent.value,
+        "cost_mcse": spent.mcse,
+    }
+
+
+def _table(rows: list[dict[str, object]]) -> pd.DataFrame:
     import pandas as pd
 
-    rows = []
-    for values, sizing in designs(scenario):
-        try:
-            found = find_size(sizing, power, search=search)
-        except PowerNotReachedError as error:
-            limit = {"n_patients": sizing.at(error.size).n_patients, "power": error.power.value}
-            rows.append({**values, **limit, "power_mcse": error.power.mcse})
-            continue
-        rows.append(
-            {
-                **values,
-                "n_patients": found.n_patients,
-                "n_patients_low": found.interval[0],
-                "n_patients_high": found.interval[1],
-                "power": found.power,
-                "power_mcse": found.power_mcse,
-                "duration": found.duration.value,
-                "duration_mcse": found.duration.mcse,
-                "cost": cost(sizing.at(found.size)),
-            }
-        )
     table = pd.DataFrame(rows).reindex(columns=_columns(rows))
     spent = table[["cost", "duration"]].to_numpy(dtype=float)
     table["on_frontier"] = _undominated(spent)
@@ -91,7 +114,7 @@ def frontier(
 def _columns(rows: list[dict[str, object]]) -> list[str]:
     """Return all columns in the order of a complete row."""
     complete = ("n_patients", "n_patients_low", "n_patients_high", "power", "power_mcse")
-    last = (*complete, "duration", "duration_mcse", "cost")
+    last = (*complete, "duration", "duration_mcse", "cost", "cost_mcse")
     return [*(name for name in rows[0] if name not in last), *last]
 
 
