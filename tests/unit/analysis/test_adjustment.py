@@ -1,0 +1,166 @@
+"""Tests adjusted for covariates and strata, Gray's test: shapes, undefined cases."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lupusim.analysis import cox_regression, gray, logrank, max_combo, weighted_logrank
+from lupusim.analysis.decisions import TESTS
+from lupusim.analysis.outcomes import BinaryOutcome, NumberOutcome, SurvivalOutcome
+from lupusim.analysis.rank_weights import MagirrBurman
+from lupusim.rng import stream
+from lupusim.trial import Better
+from lupusim.trial.design import takes_covariates
+from tolerance import SEED
+
+SHAPE = (6, 50)
+ADJUSTABLE = ["ancova", "cox", "fine_gray", "logistic_regression"]
+
+
+def columns():
+    rng = stream(SEED, "adjustment")
+    return {
+        "time": np.ceil(rng.exponential(5.0, SHAPE)),
+        "event": rng.random(SHAPE) < 0.7,
+        "arm": np.broadcast_to(np.arange(SHAPE[1]) % 2, SHAPE).astype(np.int8),
+        "stratum": rng.integers(0, 3, SHAPE),
+        "included": rng.random(SHAPE) < 0.9,
+        "covariates": rng.normal(size=(*SHAPE, 2)),
+        "is_cause": rng.random(SHAPE) < 0.6,
+    }
+
+
+def outcome_of(name):
+    c = columns()
+    if TESTS[name].outcome is BinaryOutcome:
+        return BinaryOutcome(response=c["event"], included=c["included"], arm=c["arm"])
+    if TESTS[name].outcome is NumberOutcome:
+        return NumberOutcome(values=c["time"], included=c["included"], arm=c["arm"])
+    return SurvivalOutcome(time=c["time"], event=c["event"], arm=c["arm"])
+
+
+def verdict_of(name, covariates):
+    return TESTS[name].test(
+        outcome_of(name),
+        better=Better.FEWER,
+        sided=2,
+        stratum=columns()["stratum"],
+        covariates=covariates,
+    )
+
+
+def test_the_tests_that_take_covariates_are_the_regressions():
+    assert set(ADJUSTABLE) <= {name for name, kind in TESTS.items() if takes_covariates(kind.test)}
+    assert not takes_covariates(TESTS["logrank"].test)
+
+
+@pytest.mark.parametrize("name", ADJUSTABLE)
+def test_covariates_change_the_estimate_and_none_do_not(name):
+    covariates = columns()["covariates"]
+    without, adjusted = verdict_of(name, None), verdict_of(name, covariates)
+    assert not adjusted.undefined.any()
+    assert (np.abs(without.estimate - adjusted.estimate) > 1e-6).all()
+    in_other_units = verdict_of(name, 1000 * covariates[:, :, ::-1] - 7)
+    np.testing.assert_allclose(in_other_units.estimate, adjusted.estimate, atol=1e-7)
+    np.testing.assert_allclose(in_other_units.p_value, adjusted.p_value, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ADJUSTABLE)
+def test_a_covariate_that_does_not_vary_makes_its_trial_undefined_and_no_other(name):
+    covariates = columns()["covariates"]
+    covariates[2, :, 0] = 5.0
+    verdict = verdict_of(name, covariates)
+    assert verdict.undefined.tolist() == [False, False, True, False, False, False]
+    assert verdict.p_value[2] == 1
+    assert not np.isnan(verdict.estimate).any()
+
+
+def test_a_regression_in_rows_equals_single_trials_with_ties_and_strata():
+    c = columns()
+    names = ("time", "event", "covariates", "stratum", "included")
+    rows = cox_regression(*(c[n] for n in names[:3]), stratum=c["stratum"], included=c["included"])
+    for row in range(SHAPE[0]):
+        *three, stratum, included = (c[name][row] for name in names)
+        alone = cox_regression(*three, stratum=stratum, included=included)
+        np.testing.assert_allclose(rows.estimate[row], alone.estimate, atol=1e-9)
+        np.testing.assert_allclose(rows.standard_error[row], alone.standard_error, rtol=1e-9)
+
+
+def test_with_hardly_any_events_most_regressions_are_undefined_without_a_warning():
+    c = columns()
+    event = np.zeros(SHAPE, dtype=bool)
+    event[1:, :2] = True
+    wild = np.concatenate([c["covariates"] * 30, c["covariates"] ** 3], axis=2)
+    result = cox_regression(c["time"], event, wild, stratum=c["stratum"])
+    assert result.undefined.mean() > 0.8
+    assert (result.p_two_sided[result.undefined] == 1).all()
+    assert not np.isnan(result.estimate).any()
+
+
+def test_strata_of_a_single_kind_change_no_weighted_test():
+    c = columns()
+    three = (c["time"], c["event"], c["arm"])
+    for stratum in (None, np.ones(SHAPE[1])):
+        found = max_combo(*three, stratum=stratum, included=c["included"])
+        np.testing.assert_allclose(found.z, max_combo(*three, included=c["included"]).z)
+    rows = max_combo(*three, stratum=c["stratum"], included=c["included"])
+    plain = logrank(*three, stratum=c["stratum"], included=c["included"])
+    np.testing.assert_allclose(rows.z[:, 0], plain.z, atol=1e-10)
+
+
+def test_the_time_at_which_modest_weights_stop_is_read_through_the_strata():
+    c = columns()
+    three = (c["time"], c["event"], c["arm"])
+    late, end = MagirrBurman(until=1e3), MagirrBurman(until=float(c["time"].max()))
+    by = [weighted_logrank(*three, weight=w, stratum=c["stratum"]).z for w in (late, end)]
+    np.testing.assert_array_equal(*by)
+    early = weighted_logrank(*three, weight=MagirrBurman(until=2.0), stratum=c["stratum"]).z
+    assert (np.abs(early - by[0]) > 1e-6).all()
+
+
+def test_grays_test_in_rows_equals_single_trials():
+    c = columns()
+    names = ("time", "event", "is_cause", "arm", "stratum", "included")
+    rows = gray(*(c[n] for n in names[:4]), stratum=c["stratum"], included=c["included"])
+    for row in range(SHAPE[0]):
+        *four, stratum, included = (c[name][row] for name in names)
+        alone = gray(*four, stratum=stratum, included=included)
+        np.testing.assert_allclose(rows.z[row], alone.z, atol=1e-12)
+        assert alone.z.shape == ()
+
+
+def test_who_is_not_included_is_as_if_absent_in_grays_test():
+    c = columns()
+    four = [c[name][0] for name in ("time", "event", "is_cause", "arm")]
+    member = c["included"][0]
+    few = gray(*(column[member] for column in four))
+    np.testing.assert_allclose(gray(*four, included=member).z, few.z)
+
+
+def test_without_other_causes_grays_test_is_nearly_the_logrank_test():
+    c = columns()
+    three = (c["time"], c["event"])
+    everything = np.ones(SHAPE, dtype=bool)
+    found, plain = gray(*three, everything, c["arm"]).z, logrank(*three, c["arm"]).z
+    np.testing.assert_allclose(found, plain, atol=0.15)
+    np.testing.assert_array_equal(np.sign(found), np.sign(plain))
+
+
+@pytest.mark.parametrize(
+    ("event", "is_cause", "arm"),
+    [
+        ([0, 0, 0, 0], [0, 0, 0, 0], [0, 1, 0, 1]),
+        ([1, 1, 1, 1], [0, 0, 0, 0], [0, 1, 0, 1]),
+        ([1, 1, 1, 1], [1, 0, 1, 1], [1, 1, 1, 1]),
+    ],
+)
+def test_without_events_or_an_arm_grays_test_is_undefined(event, is_cause, arm):
+    result = gray([1.0, 2.0, 3.0, 4.0], event, is_cause, arm)
+    assert result.undefined
+    assert result.p_two_sided == 1
+
+
+def test_grays_test_names_what_it_cannot_use():
+    with pytest.raises(ValueError, match="is_cause"):
+        gray([1.0, 2.0], [1, 1], [2, 1], [0, 1])
