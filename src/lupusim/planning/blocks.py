@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from lupusim.arrays import FloatArray
 from lupusim.planning.adaptation import adapt, potential
+from lupusim.planning.adaptation_enrichment import hold_enrichment
+from lupusim.planning.adaptation_gate import hold_gate
+from lupusim.planning.adaptation_selection import hold_selection
 from lupusim.planning.adaptation_size import hold_resized
 from lupusim.planning.families import hold_family
 from lupusim.planning.generation import Block, Generated, generate
@@ -17,6 +20,7 @@ from lupusim.planning.totals import with_totals
 from lupusim.planning.truth import accuracy
 from lupusim.trial import Trial
 from lupusim.trial.rules_adaptive import BayesianResponse
+from lupusim.trial.rules_staged import Enrichment, Gate, SelectArms
 
 # SPEED: a block costs a millisecond by itself; beyond this, arrays leave the cache for good
 # (benchmarks/cases.py: a fifth more trials a second than with a quarter of it).
@@ -49,12 +53,20 @@ def simulate(trials: Mapping[str, Trial], block: Block) -> dict[str, dict[str, F
     if isinstance(first.adaptation, BayesianResponse):
         patients = potential(first, block)
         return {name: adapt(trial, patients) for name, trial in trials.items()}
+    if isinstance(first.adaptation, SelectArms | Enrichment):
+        return {name: _staged(trial, block) for name, trial in trials.items()}
     generated = generate(first, block)
     shown = Alone(generated) if len(trials) == 1 else Shared(generated)
     return {
         name: with_totals(trial, generated, measured(trial, generated, shown))
         for name, trial in trials.items()
     }
+
+
+def _staged(trial: Trial, block: Block) -> dict[str, FloatArray]:
+    """Return the quantities of trials whose further patients depend on an interim look."""
+    hold = hold_selection if isinstance(trial.adaptation, SelectArms) else hold_enrichment
+    return hold(trial, block)
 
 
 def measured(
@@ -72,6 +84,8 @@ def measured(
         What the looks show, where other rules judge them too.
     """
     shown = Alone(generated) if shown is None else shown
+    if isinstance(trial.adaptation, Gate):
+        return hold_gate(trial, generated)
     if trial.adaptation is not None:
         return hold_resized(trial, generated)
     if trial.family is not None:

@@ -9,6 +9,7 @@ from lupusim.planning.evidence import Comparison, comparisons
 from lupusim.planning.results import PointResult
 from lupusim.planning.tally import Mean
 from lupusim.report.numbers import rounded, share
+from lupusim.report.staged_rows import staged_rows
 from lupusim.trial import Cutoff, Trial
 from lupusim.trial.looks import AtEventsOf, parts
 from lupusim.trial.rules_adaptive import Against, BayesianResponse
@@ -124,6 +125,7 @@ def adaptation_rows(point: PointResult) -> Iterator[tuple[str, str]]:
         yield "size enlarged", share(tally.mean("enlarged"))
     if isinstance(trial.adaptation, BayesianResponse):
         yield from _bayesian_rows(point, trial.adaptation)
+    yield from staged_rows(point)
 
 
 def _bayesian_rows(point: PointResult, rule: BayesianResponse) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+from lupusim.scenario.adapting_stages import read_enrichment, read_gate, read_selection
 from lupusim.scenario.reading import Choice, Flag, Integer, ListOf, Number, Section
+from lupusim.trial import Endpoint
 from lupusim.trial.rules_adaptive import (
     Adaptation,
     Against,
@@ -16,15 +20,18 @@ _SHARE = Number(at_least=0, at_most=1)
 _INSIDE = Number(above=0, below=1)
 
 
-def read_adaptation(top: Section) -> Adaptation | None:
+def read_adaptation(top: Section, endpoints: Sequence[Endpoint]) -> Adaptation | None:
     """Return what the trial changes; None where the file says nothing of it."""
     if not top.has("adaptation"):
         return None
     section = top.section("adaptation")
-    readers = {
+    readers: dict[str, Callable[[Section], Adaptation | None]] = {
         "bayesian_response": _bayesian,
         "promising_zone": _promising,
         "blinded_size": _blinded,
+        "select_arms": lambda section: read_selection(section, endpoints),
+        "enrichment": read_enrichment,
+        "gate": lambda section: read_gate(section, endpoints),
     }
     kinds = Choice({name: name for name in readers})
     kind = section.read("kind", kinds)

@@ -120,9 +120,15 @@ def _read_effect(section: Section, means: Mapping[str, float]) -> CovariateEffec
         reference = section.read("reference", Number(), reference)
     else:
         section.refuse("reference", "a level has none", "Remove it, or the level.")
+    arm = section.read_or_none("arm", Text())
     return section.build(
         lambda: CovariateEffect(
-            covariate=covariate, level=level, on=on, hazard_ratio=ratio, reference=reference
+            covariate=covariate,
+            level=level,
+            on=on,
+            hazard_ratio=ratio,
+            reference=reference,
+            arm=arm,
         )
     )
 

@@ -220,7 +220,7 @@ def _read_design(top: Section, models: Models) -> _Design:
         "secondary": secondary,
         "analysis": analysis,
         **(looks := read_looks(top, question) | in_stages(top, analysis, primary)),
-        "adaptation": read_adaptation(top),
+        "adaptation": read_adaptation(top, (primary, *secondary)),
         "family": read_family(
             top,
             read.arms,

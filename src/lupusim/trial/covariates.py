@@ -103,6 +103,9 @@ class CovariateEffect:
         A level of the factor; None for a number.
     reference : float
         Value of the covariate at which the ratio is 1.
+    arm : str or None
+        The ratio acts on this arm's patients alone, on top of the arm's own effects: how the
+        treatment works differs with the covariate. None for everybody.
     """
 
     covariate: str
@@ -110,6 +113,7 @@ class CovariateEffect:
     hazard_ratio: float
     level: str | None = None
     reference: float = 0.0
+    arm: str | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.hazard_ratio) and self.hazard_ratio > 0):

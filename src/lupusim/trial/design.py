@@ -265,4 +265,4 @@ class Trial:
             return replace(self, arms=(alone,), population=alike)
         control = self.arms[0]
         arms = tuple(replace(arm, model=control.law, effects=(), switch=None) for arm in self.arms)
-        return replace(self, arms=arms)
+        return replace(self, arms=arms, population=self.population.without_arms())

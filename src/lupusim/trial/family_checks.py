@@ -15,6 +15,8 @@ from lupusim.trial.endpoints import (
 )
 from lupusim.trial.looks import AtEvents, AtEventsOf, Limited, parts
 from lupusim.trial.rules_adaptive import BayesianResponse, BlindedSize, PromisingZone
+from lupusim.trial.rules_staged import Enrichment, Gate, SelectArms
+from lupusim.trial.staged_checks import gate_problems, staged_problems
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -28,7 +30,7 @@ def family_problems(trial: Trial) -> Iterator[Problem]:
     if trial.analysis is None:
         return
     if trial.family is None:
-        if len(trial.arms) > 2:
+        if len(trial.arms) > 2 and not isinstance(trial.adaptation, SelectArms):
             yield Problem(
                 key=_KEY,
                 fault=f"{len(trial.arms) - 1} arms are tested, and nothing holds their error",
@@ -65,6 +67,10 @@ def adaptation_problems(trial: Trial) -> Iterator[Problem]:
     """Yield what is wrong with what a trial changes while it runs."""
     if isinstance(trial.adaptation, BayesianResponse):
         yield from _bayesian_problems(trial)
+    elif isinstance(trial.adaptation, SelectArms | Enrichment):
+        yield from staged_problems(trial, trial.adaptation)
+    elif isinstance(trial.adaptation, Gate):
+        yield from gate_problems(trial, trial.adaptation)
     elif trial.adaptation is not None:
         yield from _size_problems(trial, trial.adaptation)
 

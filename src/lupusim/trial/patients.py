@@ -42,7 +42,9 @@ class Patients:
     frailties: tuple[FloatArray, ...] = ()
     screened: Screened | None = None
 
-    def hazard_ratio(self, model: MultiStateModel, members: IntArray) -> FloatArray | None:
+    def hazard_ratio(
+        self, model: MultiStateModel, members: IntArray, *, arm: str = ""
+    ) -> FloatArray | None:
         """Return what multiplies the hazards of some patients under a model.
 
         Parameters
@@ -51,13 +53,15 @@ class Patients:
             The disease; its covariates act where patients have a number of that name.
         members : (n_members,) integer array
             Their positions, replicate by replicate.
+        arm : str
+            Name of the arm that they are all on; effects that belong to others don't act.
 
         Returns
         -------
         (n_transitions, n_members) array or None
             None where all ratios are 1.
         """
-        log_ratios = self._log_ratios(model, members)
+        log_ratios = self._log_ratios(model, members, arm)
         if not log_ratios and not self.frailties:
             return None
         total = np.zeros((len(model.transitions), members.size))
@@ -70,7 +74,7 @@ class Patients:
         return ratio
 
     def _log_ratios(
-        self, model: MultiStateModel, members: IntArray
+        self, model: MultiStateModel, members: IntArray, arm: str
     ) -> list[tuple[int, FloatArray]]:
         """Return transitions, and the log hazard ratios of the members on them."""
         found = []
@@ -80,6 +84,8 @@ class Patients:
                 for edge, per_unit in log_ratios.items():
                     found += [(k, per_unit * number) for k in _positions(model, (edge,))]
         for effect in self.population.effects:
+            if effect.arm not in (None, arm):
+                continue
             log_ratio = math.log(effect.hazard_ratio) * self._exposure(effect, members)
             found += [(k, log_ratio) for k in _positions(model, effect.on)]
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -61,6 +61,12 @@ class Population:
             raise ValueError(f"covariates {taken} bear a name that has a meaning already")
         if taken := sorted(set(self.cuts) & {WEIGHT, *SCORES, *self.factors}):
             raise ValueError(f"cuts {taken} bear a name that has a meaning already")
+
+    def without_arms(self) -> Population:
+        """Return the same population without the effects that act on one arm alone."""
+        if all(effect.arm is None for effect in self.effects):
+            return self
+        return replace(self, effects=tuple(e for e in self.effects if e.arm is None))
 
     @property
     def numbers(self) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ def population_problems(trial: Trial) -> Iterator[Problem]:
         key = f"population.effects.{k}"
         yield from _name_problems(key, effect, population)
         yield from _edge_problems(key, effect.on, trial)
+        yield from _arm_problems(key, effect, trial)
     for k, frailty in enumerate(population.frailties):
         yield from _edge_problems(f"population.frailty.{k}", frailty.on, trial)
 
@@ -130,6 +131,19 @@ def _name_problems(key: str, effect: CovariateEffect, population: Population) ->
         fault = f"{name!r} has no level {level!r}"
         fix = nearest(level, population.level_names[name])
         yield Problem(key=f"{key}.level", fault=fault, fix=fix)
+
+
+def _arm_problems(key: str, effect: CovariateEffect, trial: Trial) -> Iterator[Problem]:
+    """Yield what is wrong with an effect that belongs to one arm."""
+    names = [arm.name for arm in trial.arms[1:]]
+    if effect.arm is None:
+        return
+    if effect.arm not in names:
+        fault = f"there is no experimental arm {effect.arm!r}"
+        yield Problem(key=f"{key}.arm", fault=fault, fix=nearest(effect.arm, names))
+    elif trial.supply is not None and effect.arm in trial.supply.draws:
+        fault = "with a supply, when an arm's own effect would begin is not known"
+        yield Problem(key=f"{key}.arm", fault=fault, fix="Remove the arm here, or the supply.")
 
 
 def _edge_problems(key: str, on: Iterable[Edge], trial: Trial) -> Iterator[Problem]:

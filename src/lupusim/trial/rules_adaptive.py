@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 from enum import Enum
 
+from lupusim.trial.rules_staged import Enrichment, Gate, SelectArms
+
 
 class Against(Enum):
     """What the posterior probabilities of a trial compare an arm with."""
@@ -186,4 +188,4 @@ class BlindedSize:
             )
 
 
-Adaptation = BayesianResponse | PromisingZone | BlindedSize
+Adaptation = BayesianResponse | PromisingZone | BlindedSize | SelectArms | Enrichment | Gate

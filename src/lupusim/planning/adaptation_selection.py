@@ -1,0 +1,211 @@
+"""Trials that choose among several experimental arms at an interim look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from lupusim.analysis.closed_combination import ArmsAgainstControl, closed_rejections
+from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.planning.adaptation_stages import (
+    Interim,
+    Seen,
+    Stages,
+    longer,
+    two_looks,
+    weights_of,
+    within,
+)
+from lupusim.planning.evidence import against_control
+from lupusim.planning.generation import Block, Generated
+from lupusim.planning.observing import observed
+from lupusim.trial import Trial, Verdict
+from lupusim.trial.rules_staged import Judged, SelectArms
+
+
+def hold_selection(trial: Trial, block: Block) -> dict[str, FloatArray]:
+    """Return the quantities of every replicate of a trial with a `SelectArms` rule.
+
+    `reject` is whether any arm is proven; for each arm `reject_ARM`, `kept_ARM`, `picked_ARM`
+    (it is the best at the interim look, and goes on), `patients_ARM`, and `estimate_ARM` where
+    it goes on, from both stages together and naive; `estimate` is that of the picked arm;
+    `false_rejection` of any arm that truly fares as the control does; `n_enrolled` and the
+    `look_K_...` of a sequential trial.
+    """
+    rule = trial.adaptation
+    assert isinstance(rule, SelectArms)
+    generated = longer(trial, block, share=_least_share(trial, rule))
+    interim = Interim.of(trial, generated)
+    z, benefit = judged(trial, rule, generated, interim)
+    kept, best = selected(rule, z, benefit, tie=block.stream("ties").random(z.shape))
+    stages = _stages(trial, generated, interim, kept)
+    found = stages.described(trial)
+    reject = _rejections(trial, rule, stages, kept)
+    found["reject"] = reject.any(axis=1).astype(float)
+    found |= _by_arm(trial, stages, kept=kept, reject=reject, best=best)
+    found |= _estimates(trial, stages, kept, best)
+    fraction = interim.n_first / float(trial.n_patients)
+    return found | two_looks(interim, stages, planned=fraction, reject=reject.any(axis=1))
+
+
+def _least_share(trial: Trial, rule: SelectArms) -> float:
+    """Return the least share of those who would come that is enrolled in stage 2."""
+    if not rule.reallocate:
+        return 1.0
+    return (trial.ratio[0] + min(trial.ratio[1:])) / sum(trial.ratio)
+
+
+def judged(
+    trial: Trial, rule: SelectArms, generated: Generated, interim: Interim
+) -> tuple[FloatArray, FloatArray]:
+    """Return z of each arm at the interim look, and what says which is best.
+
+    Returns
+    -------
+    z, benefit : (n_replicates, n_experimental_arms) arrays
+        Large where an arm is better than the control; `-inf` where nothing is known.
+    """
+    verdicts = [
+        _verdict(trial, rule, generated, interim, arm=arm) for arm in range(1, len(trial.arms))
+    ]
+    z = np.stack([in_favor(verdict) for verdict in verdicts], axis=1)
+    if rule.by is Judged.Z:
+        return z, z
+    return z, np.stack([benefit_of(verdict) for verdict in verdicts], axis=1)
+
+
+def _verdict(
+    trial: Trial, rule: SelectArms, generated: Generated, interim: Interim, *, arm: int
+) -> Verdict:
+    if rule.early is None:
+        return Seen.at(trial, generated, interim.time, interim.first).verdict(arm)
+    names = [endpoint.name for endpoint in trial.endpoints]
+    number = names.index(rule.early.endpoint)
+    outcome = generated.measurements[number].outcome(observed(generated, interim.time))
+    verdict: Verdict = rule.early.test(
+        against_control(within(outcome, interim.first), arm),
+        better=trial.endpoints[number].better,
+        sided=1,
+        stratum=np.zeros(interim.first.shape, dtype=np.intp),
+    )
+    return verdict
+
+
+def in_favor(verdict: Verdict) -> FloatArray:
+    """Return z of a one-sided verdict, large in favor of the experimental arm."""
+    from scipy.special import ndtri
+
+    z = -ndtri(verdict.p_value)
+    return np.where(verdict.undefined, -np.inf, z)
+
+
+def benefit_of(verdict: Verdict) -> FloatArray:
+    """Return the estimate, positive where the experimental arm is better."""
+    estimate = np.copysign(np.abs(verdict.estimate), in_favor(verdict))
+    return np.where(verdict.undefined, -np.inf, estimate)
+
+
+def selected(
+    rule: SelectArms, z: FloatArray, benefit: FloatArray, *, tie: FloatArray
+) -> tuple[BoolArray, IntArray]:
+    """Return which arms go on, and which arm is best.
+
+    Parameters
+    ----------
+    rule : SelectArms
+        The rule.
+    z, benefit : (n_replicates, n_experimental_arms) arrays
+        As of `judged`.
+    tie : (n_replicates, n_experimental_arms) array
+        Different numbers: of arms that are equally good, the one with the largest goes first.
+
+    Returns
+    -------
+    kept : (n_replicates, n_experimental_arms) boolean array
+    best : (n_replicates,) integer array
+        Of those that go on; of no meaning where none does.
+    """
+    kept: BoolArray = np.isfinite(z)
+    if rule.at_least is not None:
+        kept &= z >= rule.at_least
+    left = np.where(kept, benefit, -np.inf)
+    rank = np.argsort(np.lexsort((-tie, -left), axis=1), axis=1)
+    if rule.keep is not None:
+        kept &= rank < rule.keep
+    if rule.epsilon is not None:
+        kept &= left >= left.max(axis=1, keepdims=True) - rule.epsilon
+    return kept, rank.argmin(axis=1)
+
+
+def _stages(trial: Trial, generated: Generated, interim: Interim, kept: BoolArray) -> Stages:
+    """Return the stages: those whose arm goes on take the next places in time."""
+    rule = trial.adaptation
+    assert isinstance(rule, SelectArms)
+    goes_on = np.column_stack([kept.any(axis=1), kept])  # the control does while any arm does
+    row = np.arange(len(kept))[:, None]
+    stays = goes_on[row, generated.arm] & ~interim.first
+    planned = np.arange(stays.shape[1]) < trial.n_patients
+    n_first = interim.n_first[:, None]
+    most = trial.n_patients - n_first
+    if not rule.reallocate:
+        most = np.count_nonzero(stays & planned, axis=1)[:, None]
+    rank = np.cumsum(stays, axis=1)
+    second = stays & (rank <= most)
+    place = np.where(second, n_first + rank - 1, 0)
+    came = np.take_along_axis(generated.enrollment_time, place, axis=1)
+    enrollment_time = np.where(second, came, generated.enrollment_time)
+    moved = replace(generated, enrollment_time=enrollment_time)
+    return Stages.of(trial, moved, interim, second)
+
+
+def _rejections(trial: Trial, rule: SelectArms, stages: Stages, kept: BoolArray) -> BoolArray:
+    assert trial.analysis is not None
+    arms = {arm.name: number for number, arm in enumerate(trial.arms) if number > 0}
+    first, second = stages.p_values(trial, arms)
+    return closed_rejections(
+        first,
+        second,
+        kept,
+        alpha=trial.analysis.alpha,
+        weights=weights_of(trial),
+        intersections=ArmsAgainstControl(method=rule.intersections, ratio=trial.ratio),
+    )
+
+
+def _by_arm(
+    trial: Trial, stages: Stages, *, kept: BoolArray, reject: BoolArray, best: IntArray
+) -> dict[str, FloatArray]:
+    found = {}
+    enrolled = stages.members[0] | stages.members[1]
+    for number, arm in enumerate(trial.arms):
+        on_arm = enrolled & (stages.generated.arm == number)
+        found[f"patients_{arm.name}"] = on_arm.sum(axis=1).astype(float)
+        if number > 0:
+            goes_on = kept[:, number - 1]
+            found[f"kept_{arm.name}"] = goes_on.astype(float)
+            found[f"picked_{arm.name}"] = (goes_on & (best == number - 1)).astype(float)
+            found[f"reject_{arm.name}"] = reject[:, number - 1].astype(float)
+    control = trial.arms[0]
+    alike = [
+        arm.model is control.model and arm.effects == control.effects for arm in trial.arms[1:]
+    ]
+    if any(alike):
+        found["false_rejection"] = reject[:, alike].any(axis=1).astype(float)
+    return found
+
+
+def _estimates(
+    trial: Trial, stages: Stages, kept: BoolArray, best: IntArray
+) -> dict[str, FloatArray]:
+    seen = stages.everybody(trial)
+    verdicts = [seen.verdict(number) for number in range(1, len(trial.arms))]
+    estimate = np.stack([np.where(v.undefined, np.nan, v.estimate) for v in verdicts], axis=1)
+    estimate[~kept] = np.nan
+    row = np.arange(len(kept))
+    undefined = np.stack([v.undefined for v in verdicts], axis=1) & kept
+    found = {
+        f"estimate_{arm.name}": estimate[:, number] for number, arm in enumerate(trial.arms[1:])
+    }
+    found["estimate"] = estimate[row, best]
+    return found | {"undefined": undefined.any(axis=1).astype(float)}
