@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from math import ceil, log, sqrt
+from dataclasses import dataclass, field, replace
+from math import ceil, inf, log, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -32,6 +32,8 @@ class EventTimes:
         Relative rate of each piece, 0 or above, not all 0.
     cutoff : float
         Calendar time (years) of the analysis, not before the end of accrual.
+    follow_up : float
+        Years after which a patient's own follow-up ends; ``inf`` for the cutoff.
 
     Raises
     ------
@@ -44,6 +46,7 @@ class EventTimes:
     dropout: float = 0.0
     accrual_breaks: tuple[float, ...] = field(default=(0.0, 1.0))
     accrual_rates: tuple[float, ...] = field(default=(1.0,))
+    follow_up: float = inf
 
     def __post_init__(self) -> None:
         breaks, rates = self.accrual_breaks, self.accrual_rates
@@ -53,6 +56,8 @@ class EventTimes:
             raise ValueError(f"accrual_breaks={breaks!r} must rise from 0, one more than rates")
         if min(rates) < 0 or not sum(rates) > 0:
             raise ValueError(f"accrual_rates={rates!r} must be 0 or above, and not all 0")
+        if not self.follow_up > 0:
+            raise ValueError(f"follow_up={self.follow_up!r} must be above 0")
         if self.cutoff < breaks[-1]:
             raise ValueError(f"cutoff={self.cutoff!r} lies before the end of accrual {breaks[-1]}")
 
@@ -64,10 +69,12 @@ class EventTimes:
         total = self.hazard + self.dropout
         breaks, rates = np.array(self.accrual_breaks), np.array(self.accrual_rates)
         length = np.diff(breaks)
-        late, early = np.exp(-total * (self.cutoff - breaks[1:])), np.exp(
-            -total * (self.cutoff - breaks[:-1])
-        )  # fmt: skip
-        unseen = (late - early) / total
+        # Who came before `seen_all` has ended the own follow-up by the cutoff.
+        seen_all = self.cutoff - self.follow_up
+        begin, end = np.maximum(breaks[:-1], seen_all), np.maximum(breaks[1:], seen_all)
+        late, early = np.exp(-total * (self.cutoff - end)), np.exp(-total * (self.cutoff - begin))
+        complete = (length - (end - begin)) * np.exp(-total * min(self.follow_up, self.cutoff))
+        unseen = (late - early) / total + complete
         seen = self.hazard / total * (length - unseen)
         return float((rates * seen).sum() / (rates * length).sum())
 
@@ -163,22 +170,99 @@ def lachin_foulkes_patients(
     ----------
     Lachin and Foulkes (1986), *Biometrics* 42, 507-519, equation 2.3.
     """
+    under_null, under_other = _lachin_foulkes_errors(control, experimental, allocation)
+    reach = _NORMAL.inv_cdf(1 - alpha) * under_null + _NORMAL.inv_cdf(power) * under_other
+    return reach**2 / (experimental.hazard - control.hazard) ** 2
+
+
+def lachin_foulkes_power(
+    n_patients: float,
+    control: EventTimes,
+    experimental: EventTimes,
+    *,
+    alpha: float = 0.025,
+    allocation: float = 1.0,
+) -> float:
+    """Return the power of a comparison of two exponential hazards with so many patients.
+
+    Parameters
+    ----------
+    n_patients : float
+        On both arms.
+    control, experimental, alpha, allocation
+        See `lachin_foulkes_patients`.
+
+    Raises
+    ------
+    ValueError
+        If the hazards are the same.
+    """
+    under_null, under_other = _lachin_foulkes_errors(control, experimental, allocation)
+    difference = sqrt(n_patients) * abs(experimental.hazard - control.hazard)
+    return _NORMAL.cdf((difference - _NORMAL.inv_cdf(1 - alpha) * under_null) / under_other)
+
+
+def _lachin_foulkes_errors(
+    control: EventTimes, experimental: EventTimes, allocation: float
+) -> tuple[float, float]:
+    """Return the standard errors of the hazards' difference, times the root of the patients."""
     if control.hazard == experimental.hazard:
         raise ValueError(f"both hazards are {control.hazard!r}, they must differ")
     share = allocation / (1 + allocation)
-    mean = EventTimes(
+    mean = replace(
+        control,
         hazard=share * experimental.hazard + (1 - share) * control.hazard,
         dropout=share * experimental.dropout + (1 - share) * control.dropout,
-        cutoff=control.cutoff,
-        accrual_breaks=control.accrual_breaks,
-        accrual_rates=control.accrual_rates,
     )
     null, first, second = (
         one.hazard**2 / one.event_probability() for one in (mean, experimental, control)
     )
-    under_null = _NORMAL.inv_cdf(1 - alpha) * sqrt(null * (1 / share + 1 / (1 - share)))
-    under_other = _NORMAL.inv_cdf(power) * sqrt(first / share + second / (1 - share))
-    return (under_null + under_other) ** 2 / (experimental.hazard - control.hazard) ** 2
+    return sqrt(null * (1 / share + 1 / (1 - share))), sqrt(first / share + second / (1 - share))
+
+
+def rates_patients(
+    proportion: float,
+    control_proportion: float,
+    *,
+    alpha: float = 0.025,
+    power: float = 0.9,
+    allocation: float = 1.0,
+) -> float:
+    """Return how many patients a pooled z test of two proportions needs (not rounded).
+
+    Parameters
+    ----------
+    proportion, control_proportion : float
+        True proportions of responders, between 0 and 1, not the same.
+    alpha, power, allocation
+        See `schoenfeld_events`.
+
+    Raises
+    ------
+    ValueError
+        If the proportions are the same or out of range.
+
+    References
+    ----------
+    Fleiss, Levin and Paik (2003), *Statistical Methods for Rates and Proportions*, 3rd ed.,
+    chapter 4.
+
+    Examples
+    --------
+    >>> round(rates_patients(0.4, 0.3), 1)
+    952.0
+    """
+    if not (0 < proportion < 1 and 0 < control_proportion < 1) or proportion == control_proportion:
+        raise ValueError(
+            f"proportions {proportion!r} and {control_proportion!r} must differ, inside (0, 1)"
+        )
+    share = allocation / (1 + allocation)
+    pooled = share * proportion + (1 - share) * control_proportion
+    under_null = sqrt(pooled * (1 - pooled) / (share * (1 - share)))
+    first = proportion * (1 - proportion) / share
+    under_other = sqrt(first + control_proportion * (1 - control_proportion) / (1 - share))
+    reach = _NORMAL.inv_cdf(1 - alpha) * under_null + _NORMAL.inv_cdf(power) * under_other
+    return (reach / (proportion - control_proportion)) ** 2
 
 
 def exact_power(rejects: BoolArray, proportion: float, control_proportion: float) -> float:

@@ -15,13 +15,7 @@ PARTICULAR_TESTS: dict[str, TestKind] = {
     "exact_binomial": TestKind(test=ExactBinomialTest(), required=("null_rate",), **_RATE),
     "simon": TestKind(
         test=SimonTest(),
-        required=(
-            "null_rate",
-            "alternative_rate",
-            "first_responders",
-            "first_patients",
-            "responders",
-        ),
+        required=("null_rate", "alternative_rate"),
         **_RATE,
     ),
     "posterior_probability": TestKind(

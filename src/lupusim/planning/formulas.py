@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from lupusim.analysis.closed_form import exact_power, schoenfeld_power
+from lupusim.analysis.closed_form import exact_power
+from lupusim.analysis.enumeration import LookChances
+from lupusim.analysis.posterior_compared import PosteriorDifferenceTest
 from lupusim.analysis.proportions_compared import (
     DifferenceTest,
     ExactTest,
@@ -17,79 +18,73 @@ from lupusim.analysis.proportions_compared import (
 from lupusim.analysis.times_compared import CoxTest, LogrankTest
 from lupusim.analysis.two_by_two import TwoByTwo, all_tables
 from lupusim.arrays import FloatArray
-from lupusim.engines.exact import occupancy
 from lupusim.errors import NoExactSolutionError
-from lupusim.model import MultiStateModel, TreatmentEffect
-from lupusim.trial import (
-    AfterLastPatient,
-    Analysis,
-    Arm,
-    AtEvents,
-    PermutedBlocks,
-    Responder,
-    TimeToEvent,
-    Trial,
-)
+from lupusim.planning.formula_power import FormulaPower
+from lupusim.planning.formulas_survival import survival_powers
+from lupusim.planning.one_arm import exact_chances, rate_is_tested
+from lupusim.planning.plain_designs import is_plain, response_chance
+from lupusim.trial import AfterLastPatient, Analysis, PermutedBlocks, Responder, TimeToEvent, Trial
 
-_OF_TABLES = (ProportionTest, DifferenceTest, RatioTest, ExactTest)
+__all__ = ["FormulaPower", "exact_looks", "formula_columns", "formula_power", "formula_powers"]
+
+_OF_TABLES = (ProportionTest, DifferenceTest, RatioTest, ExactTest, PosteriorDifferenceTest)
 _MOST_TABLES = 40_000  # all tables of two arms of 199: a second, with the slowest test
-_TOLERANCE = 1e-6
 _TIME_TOLERANCE = 1e-9
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FormulaPower:
-    """The power of a design without simulation.
-
-    Parameters
-    ----------
-    value : float
-        The power.
-    method : str
-        How it is known, such as ``exact, all tables``.
-    """
-
-    value: float
-    method: str
-
-
 def formula_power(trial: Trial) -> FormulaPower | None:
-    """Return the power of a trial without simulation; None where there is no formula.
+    """Return the power of a trial without simulation; None where there is no formula."""
+    return next(iter(formula_powers(trial)), None)
+
+
+def formula_powers(trial: Trial) -> tuple[FormulaPower, ...]:
+    """Return the power of a trial without simulation, by every formula that there is.
 
     *Exact* is the power of a test of two proportions in a trial with one look, in which the
     arms have fixed sizes, visits are perfect, nobody is struck by an intercurrent event, and
     dropout does not depend on the state: the responses' probabilities come from the exact
-    engine, and all tables are enumerated. *Schoenfeld* is that of a log-rank or Cox test at
-    a number of events where the only event has proportional hazards; it is asymptotic.
+    engine, and all tables are enumerated. For the rate of one arm it is the sum over all
+    numbers of responders at all looks. *Schoenfeld* and *Lachin and Foulkes* are those of a
+    log-rank or Cox test where the only event has proportional hazards; both are asymptotic.
     """
     analysis = trial.analysis
-    if analysis is None or not _is_plain(trial, analysis):
-        return None
+    if analysis is None or trial.family is not None or trial.adaptation is not None:
+        return ()
+    if (chances := exact_looks(trial)) is not None:
+        return (FormulaPower(value=chances.power, method="exact, all numbers of responders"),)
+    two = len(trial.arms) == 2 and not trial.interims
+    if not two or not is_plain(trial, analysis):
+        return ()
     if isinstance(trial.primary, Responder) and isinstance(analysis.test, _OF_TABLES):
-        return _of_proportions(trial, analysis, trial.primary)
+        found = _of_proportions(trial, analysis, trial.primary)
+        return () if found is None else (found,)
     if isinstance(trial.primary, TimeToEvent) and isinstance(analysis.test, LogrankTest | CoxTest):
-        return _of_events(trial, analysis)
-    return None
+        return tuple(survival_powers(trial, analysis))
+    return ()
 
 
-def _is_plain(trial: Trial, analysis: Analysis) -> bool:
-    """Return whether nothing makes patients or looks differ that no formula knows."""
-    population = trial.population
-    alike = not (population.effects or population.frailties or population.screening)
-    straight = all(_is_straight(arm) for arm in trial.arms)
-    two = len(trial.arms) == 2 and not trial.interims and trial.supply is None
-    watched = trial.visit_conduct.is_perfect and not trial.intercurrent_events
-    adjusted = analysis.stratify_by or analysis.adjust_for
-    return bool(alike and straight and two and watched and not adjusted)
+def formula_columns(trial: Trial) -> dict[str, object]:
+    """Return what is known without simulation by the names of a table's columns."""
+    found: dict[str, object] = {f"power_{f.key}": f.value for f in formula_powers(trial)}
+    chances = exact_looks(trial)
+    if chances is not None and trial.interims:
+        found["stops_early_exact"] = chances.stops_early
+        found["patients_analyzed_exact"] = chances.expected_patients
+    return found
 
 
-def _is_straight(arm: Arm) -> bool:
-    """Return whether all patients of an arm follow one law from the start."""
-    given = arm.infusions
-    varied = given is not None and any(
-        getattr(given, name, None) for name in ("again_on", "lots", "missed")
-    )
-    return arm.switch is None and not varied and not arm.model.covariates
+def exact_looks(trial: Trial) -> LookChances | None:
+    """Return what becomes of a trial that tests one arm's rate; None where that is not known."""
+    analysis, primary = trial.analysis, trial.primary
+    if analysis is None or not rate_is_tested(analysis) or not isinstance(primary, Responder):
+        return None
+    if not is_plain(trial, analysis) or not trial.dropout.is_alike:
+        return None
+    try:
+        rate = response_chance(trial, trial.arms[0].law, primary)
+    except NoExactSolutionError:
+        return None
+    return exact_chances(trial, rate=rate)
 
 
 def _of_proportions(trial: Trial, analysis: Analysis, primary: Responder) -> FormulaPower | None:
@@ -104,7 +99,7 @@ def _of_proportions(trial: Trial, analysis: Analysis, primary: Responder) -> For
     if (n + 1) * (control_n + 1) > _MOST_TABLES:
         return None
     try:
-        control, experimental = (_response(trial, arm.law, primary) for arm in trial.arms)
+        control, experimental = (response_chance(trial, arm.law, primary) for arm in trial.arms)
     except NoExactSolutionError:
         return None
     verdict = analysis.test(
@@ -130,13 +125,6 @@ def _sizes(trial: Trial) -> tuple[int, int] | None:
     return trial.ratio[0] * share, trial.ratio[1] * share
 
 
-def _response(trial: Trial, law: MultiStateModel, primary: Responder) -> float:
-    """Return the probability that a patient is a responder, and still there to be seen."""
-    row = occupancy(law, [primary.at], tolerance=_TOLERANCE).iloc[0]
-    present = math.exp(-trial.dropout.cumulative(np.array(primary.at)))
-    return min(1.0, max(0.0, float(row[list(primary.states)].sum()) * present))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _AllTables:
     """Stands for an outcome that has every table once."""
@@ -148,31 +136,3 @@ class _AllTables:
         if arm:
             return self.table.responders, self.table.n
         return self.table.control_responders, self.table.control_n
-
-
-def _of_events(trial: Trial, analysis: Analysis) -> FormulaPower | None:
-    ratio = _hazard_ratio(trial)
-    margin = getattr(analysis.test, "margin", 1.0)
-    if not isinstance(trial.cutoff, AtEvents) or ratio is None or margin != 1:
-        return None
-    is_benefit = (ratio < 1) == (trial.primary.better.value < 0)
-    if ratio == 1 or not (is_benefit or analysis.sided == 2):
-        return None
-    allocation = trial.ratio[1] / trial.ratio[0]
-    alpha = analysis.alpha / analysis.sided
-    power = schoenfeld_power(ratio, trial.cutoff.events, alpha=alpha, allocation=allocation)
-    return FormulaPower(value=power, method="Schoenfeld's formula")
-
-
-def _hazard_ratio(trial: Trial) -> float | None:
-    """Return the constant hazard ratio of the only transition; None where there is none."""
-    control, experimental = trial.arms
-    if control.effects or control.model != experimental.model or len(experimental.effects) != 1:
-        return None
-    effect = experimental.effects[0]
-    if len(control.model.transitions) > 1 or not isinstance(effect, TreatmentEffect):
-        return None
-    given = experimental.infusions
-    from_start = effect.onset == 0 and (given is None or given.at[0] == 0)
-    for_good = math.isinf(effect.lasts) and not control.model.classes
-    return effect.hazard_ratio if from_start and for_good else None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lupusim.planning.formulas import formula_columns
 from lupusim.planning.one_arm import exact_level
 from lupusim.planning.scenario import Scenario, shown
 from lupusim.planning.scoring import COMPARED
@@ -117,7 +118,7 @@ class PointResult:
 
         ``_lower`` and ``_upper`` are 95 % limits of power and type I error, ``_q10``, ``_q50``
         and ``_q90`` quantiles between trials, and ``_difference`` is what sets a design apart
-        from the first that shares its patients.
+        from the first that shares its patients. What is known without simulation comes last.
         """
         row: dict[str, object] = {name: shown(value) for name, value in self.values.items()}
         row |= {"n_patients": self.trial.n_patients, "n_replicates": self.n_replicates}
@@ -134,7 +135,7 @@ class PointResult:
             row |= _with_mcse(name, mean)
         for name, mean in (self.compared.differences() if self.compared else {}).items():
             row |= _with_mcse(f"{name}_difference", mean)
-        return row
+        return row | formula_columns(self.trial)
 
     def quantiles(self) -> dict[str, Mean]:
         """Return quantiles between trials, such as ``duration_q90``, of what varies there."""

@@ -9,12 +9,13 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from lupusim.analysis.decisions import TESTS
-from lupusim.planning.formulas import formula_power
+from lupusim.analysis.particular import ALL_TESTS
+from lupusim.planning.formulas import formula_powers
 from lupusim.planning.run import PointResult, RunResult
 from lupusim.planning.scenario import label
 from lupusim.report.compared import compared_table
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
+from lupusim.report.one_arm import exact_rows, level_of, nothing_better, one_arm_meaning
 from lupusim.report.quantile_rows import quantile_rows
 from lupusim.report.rule_rows import adaptation_rows, family_rows, look_rows, months
 from lupusim.trial import Analysis, Arm, TimeToEvent, Trial
@@ -75,12 +76,10 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
     trial, tally = point.trial, point.tally
     yield _sizes(trial)
     if point.power is not None and point.type_one_error is not None and trial.analysis:
-        level = f"{trial.analysis.alpha:g}, {trial.analysis.sided}-sided"
         which = "power" if trial.family is None else "power for any hypothesis"
-        yield f"{which} ({_test(trial.analysis)}, alpha {level})", share(point.power)
+        yield f"{which} ({_test(trial.analysis)}{level_of(trial.analysis)})", share(point.power)
         yield from _without_simulation(trial)
-        alike = "both arms alike" if trial.family is None else "all arms alike, any claim"
-        yield f"type I error ({alike})", share(point.type_one_error)
+        yield f"type I error ({nothing_better(trial)})", share(point.type_one_error)
         if trial.family is None:
             yield from _estimates(point, trial.analysis)
         yield from family_rows(point)
@@ -97,14 +96,15 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
 
 
 def _without_simulation(trial: Trial) -> Iterator[tuple[str, str]]:
-    """Yield the power by a closed form, where there is one."""
-    if trial.family is None and (formula := formula_power(trial)) is not None:
+    """Yield what is known by closed forms, where there are some."""
+    for formula in formula_powers(trial):
         yield f"power, {formula.method}", f"{formula.value:.4f}"
+    yield from exact_rows(trial)
 
 
 def _test(analysis: Analysis) -> str:
     """Return the test with its strata, covariates and parameters."""
-    kind = TESTS.get(analysis.name)
+    kind = ALL_TESTS.get(analysis.name)
     names = (*kind.required, *kind.optional) if kind else ()
     said = [f"{name} {getattr(analysis.test, name):.4g}" for name in names]
     strata = [f"strata {', '.join(analysis.stratify_by)}"] if analysis.stratify_by else []
@@ -186,6 +186,9 @@ def meaning(result: RunResult) -> str:
     if not powers:
         return _what_to_expect(result.points[0])
     truth = " and ".join(_law_in_words(arm) for arm in result.points[0].trial.arms)
+    if len(result.points[0].trial.arms) == 1:
+        designs = _designs(result.points, headings(result))
+        return one_arm_meaning(result.points, truth=truth, designs=designs)
     tries = ", ".join(in_hundred(power) for power in powers)
     shows = (
         f"If {truth}, the trial shows the difference in {tries} of 100 tries"

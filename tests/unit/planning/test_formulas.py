@@ -90,6 +90,7 @@ def test_no_benefit_has_no_schoenfeld_power(ratio):
 
 def test_the_table_prints_it_beside_the_simulated_power():
     result = run(scenario(binary_trial()), 4, seed=SEED)
-    labels = [str(cell) for cell in operating_table(result).columns[0].cells]
+    (table,) = operating_table(result).renderables
+    labels = [str(cell) for cell in table.columns[0].cells]
     power = next(k for k, label in enumerate(labels) if label.startswith("power (pooled_z"))
     assert labels[power + 1] == "power, exact, all tables"

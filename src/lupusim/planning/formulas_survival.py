@@ -1,0 +1,117 @@
+"""The power of log-rank designs by asymptotic formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from lupusim.analysis.closed_form import EventTimes, lachin_foulkes_power, schoenfeld_power
+from lupusim.planning.formula_power import FormulaPower
+from lupusim.planning.plain_designs import constant_hazard, constant_hazard_ratio
+from lupusim.trial import (
+    AfterLastPatient,
+    Analysis,
+    AtCalendarTime,
+    AtEvents,
+    Trial,
+    UniformEnrollment,
+)
+from lupusim.trial.enrollment import PiecewiseEnrollment, PoissonEnrollment
+
+_HALVINGS = 60
+_LONGEST = 1000.0  # years
+
+
+def survival_powers(trial: Trial, analysis: Analysis) -> Iterator[FormulaPower]:
+    """Yield the power of a log-rank or Cox test of proportional hazards, formula by formula.
+
+    Schoenfeld's needs a number of events: the one waited for, or the one to be expected by the
+    cutoff. That of Lachin and Foulkes knows enrollment (the calendar of an average trial),
+    dropout and cutoff, and needs a constant hazard.
+    """
+    ratio = constant_hazard_ratio(trial)
+    if ratio is None or ratio == 1 or getattr(analysis.test, "margin", 1.0) != 1:
+        return
+    is_benefit = (ratio < 1) == (trial.primary.better.value < 0)
+    if not (is_benefit or analysis.sided == 2):
+        return
+    alpha, allocation = analysis.alpha / analysis.sided, trial.ratio[1] / trial.ratio[0]
+    arms = _both(trial, ratio, allocation)
+    events: float | None = None
+    if isinstance(trial.cutoff, AtEvents):
+        events = trial.cutoff.events
+    elif arms is not None:
+        events = trial.n_patients * _event_chance(*arms, allocation)
+    if events is not None:
+        value = schoenfeld_power(ratio, events, alpha=alpha, allocation=allocation)
+        yield FormulaPower(value=value, method="Schoenfeld's formula", key="schoenfeld")
+    if arms is not None:
+        value = lachin_foulkes_power(trial.n_patients, *arms, alpha=alpha, allocation=allocation)
+        yield FormulaPower(value=value, method="Lachin and Foulkes", key="lachin_foulkes")
+
+
+def _both(trial: Trial, ratio: float, allocation: float) -> tuple[EventTimes, EventTimes] | None:
+    """Return the arms' event times through the calendar; None where a formula has none."""
+    hazard, accrual = constant_hazard(trial), _accrual(trial)
+    dropout = trial.dropout
+    if hazard is None or accrual is None or not dropout.is_alike or dropout.hazard is not None:
+        return None
+    breaks, rates = accrual
+    control = EventTimes(
+        hazard=hazard,
+        dropout=dropout.per_year,
+        accrual_breaks=breaks,
+        accrual_rates=rates,
+        cutoff=_LONGEST + breaks[-1],
+        follow_up=trial.follow_up,
+    )
+    experimental = replace(control, hazard=ratio * hazard)
+    cutoff = _cutoff(trial, control, experimental, allocation)
+    if cutoff is None or cutoff < breaks[-1]:
+        return None
+    return replace(control, cutoff=cutoff), replace(experimental, cutoff=cutoff)
+
+
+def _accrual(trial: Trial) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Return breaks and rates of the enrollment that is to be expected."""
+    enrollment, n = trial.enrollment, trial.n_patients
+    if isinstance(enrollment, UniformEnrollment):
+        return (0.0, enrollment.duration), (n / enrollment.duration,)
+    if isinstance(enrollment, PoissonEnrollment) and enrollment.ramp_up == 0:
+        rate = enrollment.sites * enrollment.per_site_per_year
+        return (0.0, n / rate), (rate,)
+    if isinstance(enrollment, PiecewiseEnrollment):
+        edges, rates = np.array((0.0, *enrollment.breaks)), enrollment.rates_per_year
+        before = np.append(0.0, np.cumsum(np.diff(edges) * rates[:-1]))
+        used = int(np.count_nonzero(before < n))
+        end = edges[used - 1] + (n - before[used - 1]) / rates[used - 1]
+        return (*edges[:used].tolist(), float(end)), rates[:used]
+    return None
+
+
+def _cutoff(
+    trial: Trial, control: EventTimes, experimental: EventTimes, allocation: float
+) -> float | None:
+    """Return when the data are cut, on average; None where that is not known."""
+    last, cutoff = control.accrual_breaks[-1], trial.cutoff
+    if isinstance(cutoff, AtCalendarTime):
+        return cutoff.time
+    if isinstance(cutoff, AfterLastPatient):
+        return last + cutoff.follow_up
+    if not isinstance(cutoff, AtEvents):
+        return None
+    share = cutoff.events / trial.n_patients
+    low, high = last, last + _LONGEST
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        arms = replace(control, cutoff=middle), replace(experimental, cutoff=middle)
+        low, high = (middle, high) if _event_chance(*arms, allocation) < share else (low, middle)
+    # At an end of the range the number is reached before, or never.
+    return high if last < low and high < last + _LONGEST else None
+
+
+def _event_chance(control: EventTimes, experimental: EventTimes, allocation: float) -> float:
+    share = allocation / (1 + allocation)
+    return share * experimental.event_probability() + (1 - share) * control.event_probability()
