@@ -15,10 +15,10 @@ _OF_ARM = {
     "reject": "proven",
 }
 _OF_POPULATION = {
-    "goes_on_full": "everybody goes on",
-    "goes_on_subgroup": "the subgroup alone goes on",
+    "goes_on_full": "everybody goes on (not {} alone)",
+    "goes_on_subgroup": "{} alone go on",
     "reject_full": "proven for everybody",
-    "reject_subgroup": "proven for the subgroup",
+    "reject_subgroup": "proven for {}",
 }
 _AT_A_GATE = {
     "gate_stopped": "stopped by the gate",
@@ -33,9 +33,9 @@ def staged_rows(point: PointResult) -> Iterator[tuple[str, str]]:
         yield from _selection_rows(point)
     if isinstance(rule, Enrichment):
         for name, words in _OF_POPULATION.items():
-            yield f"{words} ({rule.factor} {rule.level})", share(tally.mean(name))
-        yield "patients of the subgroup", rounded(tally.mean("patients_subgroup"))
-        yield "turned away for not being of it", rounded(tally.mean("turned_away"))
+            yield words.format(rule.level), share(tally.mean(name))
+        yield f"patients, {rule.level}", rounded(tally.mean("patients_subgroup"))
+        yield f"turned away for not being {rule.level}", rounded(tally.mean("turned_away"))
     if isinstance(rule, Gate):
         for name, words in _AT_A_GATE.items():
             yield f"{words} ({rule.early.endpoint})", share(tally.mean(name))

@@ -72,7 +72,8 @@ class SelectArms:
     intersections : Intersection
         How intersections of hypotheses are tested within a stage.
     weights : (float, float) or None
-        Squared weights of the stages; None for their planned shares of the information.
+        Squared weights of the stages; None for their planned shares of the information, where
+        these are known: of the events, or where the look counts patients as they come.
     first_events : int or None
         Events at which the patients of stage 1 are analyzed, where the last look waits for
         events; those of stage 2 are when they have the rest.

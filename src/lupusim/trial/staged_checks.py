@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
@@ -62,9 +62,8 @@ def _look_problems(trial: Trial, rule: SelectArms | Enrichment) -> Iterator[Prob
             fix = "Give 'patients', 'calendar_time' or 'events'."
             yield Problem(key=f"looks.{k}.when", fault=fault, fix=fix)
     yield from _end_problems(trial, rule)
-    known = isinstance(trial.interims[0], AfterPatients) if trial.interims else True
-    if rule.weights is None and rule.first_events is None and not known:
-        fault = "the planned share of stage 1 in the information is not known from its look"
+    if rule.weights is None and rule.first_events is None and not _known_size(trial.interims):
+        fault = "how many patients stage 1 will have is not known from its look alone"
         fix = "Give 'weights: [0.5, 0.5]' or so, fixed before the trial."
         yield Problem(key=f"{_KEY}.weights", fault=fault, fix=fix)
     if trial.interims and isinstance(trial.interims[0], AfterPatients):
@@ -72,6 +71,12 @@ def _look_problems(trial: Trial, rule: SelectArms | Enrichment) -> Iterator[Prob
         if first >= trial.n_patients:
             fault = f"all {trial.n_patients} patients are in before the decision"
             yield Problem(key="looks.0.when", fault=fault, fix="Look earlier.")
+
+
+def _known_size(interims: Sequence[Cutoff]) -> bool:
+    """Return whether as many are randomized at the first look as it waits for."""
+    first = interims[0] if interims else None
+    return first is None or (isinstance(first, AfterPatients) and first.follow_up == 0)
 
 
 def _end_problems(trial: Trial, rule: SelectArms | Enrichment) -> Iterator[Problem]:
@@ -185,7 +190,7 @@ def gate_problems(trial: Trial, rule: Gate) -> Iterator[Problem]:
 
 def _early_problems(key: str, trial: Trial, early: Hypothesis, *, look: int) -> Iterator[Problem]:
     """Yield where an endpoint is unknown, or observed later than the look that needs it."""
-    by_name = {endpoint.name: endpoint for endpoint in trial.endpoints}
+    by_name = {endpoint.name: endpoint for endpoint in (trial.primary, *trial.secondary)}
     if early.endpoint not in by_name:
         fault = f"there is no endpoint {early.endpoint!r}"
         yield Problem(key=key, fault=fault, fix=nearest(early.endpoint, by_name))
