@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -131,7 +132,19 @@ def measure_trial(
         strikes=strikes_of(trial, n_patients, streams),
         marker=marker_of(trial, n_patients, streams),
     )
-    return tuple(measure_in(endpoint, setting) for endpoint in trial.endpoints)
+    return tuple(
+        measure_in(endpoint, _with_strategies_of(endpoint, trial, setting))
+        for endpoint in trial.endpoints
+    )
+
+
+def _with_strategies_of(endpoint: Endpoint, trial: Trial, setting: Setting) -> Setting:
+    """Return the setting with what this endpoint does about intercurrent events."""
+    strikes = tuple(
+        (event.strategy_of(endpoint.name), clock)
+        for event, (_, clock) in zip(trial.intercurrent_events, setting.strikes, strict=True)
+    )
+    return replace(setting, strikes=strikes)
 
 
 def strikes_of(

@@ -35,10 +35,13 @@ def _names(section: Section) -> list[str]:
 def _read_event(section: Section) -> IntercurrentEvent | None:
     name = section.place.key.rpartition(".")[2]
     hazards = section.read("hazard_per_year", MappingOf(Number(at_least=0)))
-    strategies = {strategy.value: strategy for strategy in Strategy}
-    strategy = section.read("strategy", Choice(strategies))
+    strategies = Choice({strategy.value: strategy for strategy in Strategy})
+    strategy = section.read("strategy", strategies)
+    by_endpoint = section.read("by_endpoint", MappingOf(strategies), {})
     return section.build(
-        lambda: IntercurrentEvent(name=name, hazard_per_year=hazards, strategy=strategy)
+        lambda: IntercurrentEvent(
+            name=name, hazard_per_year=hazards, strategy=strategy, by_endpoint=by_endpoint
+        )
     )
 
 

@@ -24,7 +24,7 @@ from lupusim.trial.endpoints import (
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
-    from lupusim.trial.observation import Marker
+    from lupusim.trial.observation import IntercurrentEvent, Marker
 
 _TIME_TOLERANCE = 1e-9
 
@@ -132,6 +132,7 @@ def observation_problems(trial: Trial) -> Iterator[Problem]:
     }
     for event in trial.intercurrent_events:
         named[f"intercurrent_events.{event.name}.hazard_per_year"] = tuple(event.hazard_per_year)
+        yield from _strategy_problems(trial, event)
     if trial.marker is not None:
         named["marker.by_state"] = tuple(trial.marker.mean)
         yield from _unmeasured(trial, trial.marker)
@@ -143,6 +144,17 @@ def observation_problems(trial: Trial) -> Iterator[Problem]:
                     fault=f"{state!r} is not a state of the model",
                     fix=nearest(state, trial.states),
                 )
+
+
+def _strategy_problems(trial: Trial, event: IntercurrentEvent) -> Iterator[Problem]:
+    names = [endpoint.name for endpoint in (trial.primary, *trial.secondary)]
+    for name in event.by_endpoint:
+        if name not in names:
+            yield Problem(
+                key=f"intercurrent_events.{event.name}.by_endpoint.{name}",
+                fault=f"{name!r} is not an endpoint",
+                fix=nearest(name, names),
+            )
 
 
 def _unmeasured(trial: Trial, marker: Marker) -> Iterator[Problem]:

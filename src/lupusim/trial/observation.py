@@ -88,17 +88,24 @@ class IntercurrentEvent:
     hazard_per_year : mapping of str to float
         In each state, 0 or above; 0 in states that are not named.
     strategy : Strategy
-        What all endpoints do about it.
+        What endpoints do about it.
+    by_endpoint : mapping of str to Strategy
+        What endpoints of these names do instead.
     """
 
     name: str
     hazard_per_year: Mapping[str, float]
     strategy: Strategy = Strategy.TREATMENT_POLICY
+    by_endpoint: Mapping[str, Strategy] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for state, hazard in self.hazard_per_year.items():
             if not (math.isfinite(hazard) and hazard >= 0):
                 raise ValueError(f"hazard_per_year of {state!r}={hazard!r} must be 0 or above")
+
+    def strategy_of(self, endpoint: str) -> Strategy:
+        """Return what the endpoint of a name does about it."""
+        return self.by_endpoint.get(endpoint, self.strategy)
 
     def rates(self, states: Sequence[str]) -> FloatArray:
         """Return the hazard per year in each state, shape (n_states,)."""

@@ -52,16 +52,16 @@ def _one_arm_problems(trial: Trial, analysis: Analysis) -> Iterator[Problem]:
             fault="a test of one arm stands alone",
             fix="Remove it.",
         )
-    left_out = any(e.strategy is Strategy.HYPOTHETICAL for e in trial.intercurrent_events)
+    strategies = [e.strategy_of(trial.primary.name) for e in trial.intercurrent_events]
     if hasattr(analysis.test, "null_rate"):
         yield from _rate_problems(trial, analysis)
-        if left_out:
+        if Strategy.HYPOTHETICAL in strategies:
             yield Problem(
                 key="intercurrent_events",
                 fault="with patients left out nobody knows beforehand how many are analyzed",
                 fix="Use another strategy than hypothetical: composite counts as no response.",
             )
-    elif any(e.strategy is Strategy.COMPOSITE for e in trial.intercurrent_events):
+    elif Strategy.COMPOSITE in strategies:
         yield Problem(
             key="intercurrent_events",
             fault="the reference's hazard knows nothing of events that count as the endpoint's",

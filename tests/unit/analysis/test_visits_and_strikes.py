@@ -10,6 +10,8 @@ import pytest
 
 from lupusim.analysis.endpoints import measure_in
 from lupusim.analysis.setting import MarkerValues, Setting, Visits, clocks, imperfect_visits
+from lupusim.planning.blocks import measured
+from lupusim.planning.generation import Block, generate
 from lupusim.records import Observation
 from lupusim.rng import stream
 from lupusim.trial import Responder, TimeToEvent
@@ -26,6 +28,7 @@ from lupusim.trial.endpoints import (
 from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy, VisitConduct
 from paths import SHAPE, STATES, N, first, make_path, patients, tell
 from tolerance import SEED, assert_within_mcse
+from trials import disease_trial
 
 VISITS = (0.25, 0.5, 1.0, 1.5)
 DEATH = 3
@@ -523,3 +526,21 @@ def test_a_marker_endpoint_without_a_marker_is_refused():
 def test_what_makes_no_sense_is_refused(kind, values, words):
     with pytest.raises(ValueError, match=words):
         kind(**values)
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_an_endpoint_may_have_a_strategy_of_its_own(strategy):
+    rescue = IntercurrentEvent(name="rescue", hazard_per_year={"active": 1.0, "relapse": 2.0})
+    own = replace(rescue, by_endpoint={"remission": strategy})
+    alike = replace(rescue, strategy=strategy)
+    block = Block(seed=SEED, number=0, n_replicates=6)
+    found = [
+        measured(trial, generate(trial, block))
+        for trial in (disease_trial(intercurrent_events=(e,)) for e in (own, alike, rescue))
+    ]
+    for name in found[0]:
+        expected = found[1 if name.startswith("remission: ") else 2]
+        np.testing.assert_array_equal(found[0][name], expected[name], err_msg=name)
+    same = strategy is Strategy.TREATMENT_POLICY
+    name = "remission: response_placebo"
+    assert np.array_equal(found[0][name], found[2][name]) is same

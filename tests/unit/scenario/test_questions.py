@@ -186,6 +186,8 @@ MARKER = {
 }
 KINDS += [
     ({"kind": "marker_change", "at": "52 weeks"}, "ancova"),
+    ({"kind": "event_count", "events": "relapse"}, "negative_binomial"),
+    ({"kind": "event_count", "events": "relapse"}, "andersen_gill"),
     ({"kind": "marker_responder", "at": "52 weeks", "fall": 4}, "risk_ratio"),
 ]
 RESCUE = {"rescue": {"hazard_per_year": {"active": 0.3}, "strategy": "composite"}}
@@ -299,6 +301,15 @@ def test_a_marker_is_described_in_every_state_that_can_be_left(problems: Any) ->
             {"intercurrent_events": {"rescue": {**RESCUE["rescue"], "hazard_per_year": {"x": 1}}}},
             "intercurrent_events.rescue.hazard_per_year",
             "not a state",
+        ),
+        (
+            {
+                "intercurrent_events": {
+                    "rescue": {**RESCUE["rescue"], "by_endpoint": {"no such": "composite"}}
+                }
+            },
+            "intercurrent_events.rescue.by_endpoint.no such",
+            "not an endpoint",
         ),
     ],
 )
