@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from lupusim.analysis.adaptive_bounds import PosteriorEfficacy
+from lupusim.planning import thresholds
 from lupusim.planning.run import run
-from lupusim.planning.thresholds import calibrate_threshold
+from lupusim.planning.thresholds import calibrate_threshold, confirmed_threshold
 from lupusim.trial import AtEvents, Trial
 from lupusim.trial.rules_adaptive import Against, BayesianResponse, Shares
 from tolerance import SEED, assert_within_mcse
-from trials import analysis, scenario, survival_trial
+from trials import analysis, exponential_arm, scenario, survival_trial
 from trials_adaptive import adaptive_trial
 
 N_REPLICATES = 4_000
@@ -42,6 +43,41 @@ def test_a_flat_posterior_tested_once_is_calibrated_to_one_minus_alpha() -> None
     assert_within_mcse(found.threshold, 0.95, mcse=np.sqrt(0.05 * 0.95 / N_REPLICATES))
     assert found.lower < found.threshold < found.upper
     assert found.type_one_error.value <= 0.05
+
+
+def at_level(alpha: float) -> Trial:
+    return survival_trial(n_patients=100, follow_up=2.0, analysis=analysis(alpha=alpha))
+
+
+def test_a_level_is_found_where_more_of_it_rejects_more() -> None:
+    asked = {"type_one_error": 0.05, "n_replicates": N_REPLICATES, "seed": SEED}
+    found = calibrate_threshold(at_level, (0.001, 0.3), **asked)
+    # a log-rank test of 100 patients is nearly exact, and a p-value is uniform
+    assert_within_mcse(found.threshold, 0.05, mcse=np.sqrt(0.05 * 0.95 / N_REPLICATES))
+    assert found.lower < found.threshold < found.upper
+    assert found.type_one_error.value <= 0.05
+
+
+def test_patients_that_are_not_kept_are_generated_anew_and_give_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = {"type_one_error": 0.1, "n_replicates": 500, "seed": SEED}
+    kept = calibrate_threshold(at_level, (0.01, 0.3), **asked)
+    monkeypatch.setattr(thresholds, "_MOST_KEPT", 0)
+    assert calibrate_threshold(at_level, (0.01, 0.3), **asked) == kept
+
+
+def test_a_threshold_is_confirmed_by_patients_that_the_search_has_not_seen() -> None:
+    answer = confirmed_threshold(
+        at_level, (0.001, 0.3), alpha=0.05, n_replicates=N_REPLICATES, seed=SEED
+    )
+    searched, fresh = answer.found.type_one_error, answer.type_one_error
+    assert searched.value != fresh.value
+    assert_within_mcse(fresh.value, 0.05, mcse=np.sqrt(2) * fresh.mcse)
+    with pytest.raises(AssertionError, match="standard errors apart"):
+        assert_within_mcse(fresh.value, 0.1, mcse=np.sqrt(2) * fresh.mcse)
+    assert answer.power.value > 0.5
+    assert answer.row()["threshold"] == answer.found.threshold
 
 
 def adaptive(success: float) -> Trial:
@@ -74,3 +110,12 @@ def test_what_cannot_be_calibrated_is_refused() -> None:
 
     with pytest.raises(ValueError, match="more than their rule"):
         calibrate_threshold(growing, (0.5, 0.999), **asked)
+    with pytest.raises(ValueError, match="the lower one first"):
+        calibrate_threshold(one_test_in_two_looks, (0.999, 0.5), **asked)
+
+    def alone(threshold: float) -> Trial:
+        del threshold
+        return survival_trial(arms=(exponential_arm("cells", 0.5),), analysis=None)
+
+    with pytest.raises(ValueError, match="no null twin"):
+        calibrate_threshold(alone, (0.5, 0.999), **asked)

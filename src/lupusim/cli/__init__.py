@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lupusim.cli import calibrating, planning, running
+from lupusim.cli import calibrating, planning, running, thresholds
 from lupusim.cli.options import (
     INPUT_IS_WRONG,
     INTERRUPTED,
@@ -60,6 +60,7 @@ app.command()(running.merge)
 app.command()(planning.size)
 app.command()(planning.assurance)
 app.command()(planning.sensitivity)
+app.command()(thresholds.threshold)
 app.command()(calibrating.calibrate)
 
 
