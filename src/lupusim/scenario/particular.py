@@ -121,7 +121,7 @@ def _read_simon(section: Section, around: Around) -> Particular:
             f"{alternative_rate:g} is not above the null_rate {null_rate:g}", "Give more."
         )
     _one_sided(section, "Simon's design asks for more responders, which has one side")
-    if around.primary.better is not Better.MORE:
+    if around.primary.better is not Better.MORE and section.place.child("test").is_right:
         fault = "'simon' asks for more responders, and the primary endpoint for fewer"
         section.place.child("test").report(fault, "Count those who are well, or exact_binomial.")
     if section.has("design"):
@@ -233,7 +233,7 @@ def _read_posterior_rank(section: Section, around: Around) -> Particular:
     threshold = _threshold(section)
     prior = section.read("prior", Number(above=0), 1.0)
     ranking = around.primary.ranking if isinstance(around.primary, OrdinalState) else ((), ())
-    if not isinstance(around.primary, OrdinalState):
+    if not isinstance(around.primary, OrdinalState) and section.place.child("test").is_right:
         fault = "'posterior_rank' compares ranks of states, and the primary endpoint has none"
         section.place.child("test").report(fault, "Use it with an ordinal_state.")
     test = _made(
@@ -315,6 +315,8 @@ def in_stages(top: Section, analysis: Analysis | None, primary: Endpoint) -> dic
     if not isinstance(test, SimonTest):
         return {}
     top.refuse("looks", "the two stages of 'simon' are its looks", "Remove them.")
+    if not top.place.child("analysis").is_sound:
+        return {}  # the design of another question
     due = due_time(primary) or 1.0
     first = AfterPatients(patients=test.first_patients, follow_up=due)
     return {"interims": (first,), "stopping": test.bounds}
