@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lupusim.analysis.ancova import ancova
+from lupusim.analysis.andersen_gill import andersen_gill
 from lupusim.analysis.beta_binomial import (
     BetaPrior,
     posterior_probability,
@@ -25,6 +26,8 @@ from lupusim.analysis.gray import gray
 from lupusim.analysis.kaplan_meier import SurvivalCurve, kaplan_meier, survival_difference
 from lupusim.analysis.logistic_regression import logistic_regression
 from lupusim.analysis.logrank import LogrankResult, logrank
+from lupusim.analysis.mmrm import MmrmResult, mmrm
+from lupusim.analysis.negative_binomial import NegativeBinomialResult, negative_binomial
 from lupusim.analysis.proportion import Proportion, proportion
 from lupusim.analysis.proportional_odds import proportional_odds
 from lupusim.analysis.rank_weights import FlemingHarrington, MagirrBurman, RankWeight
@@ -67,6 +70,8 @@ __all__ = [
     "LogrankResult",
     "MagirrBurman",
     "MaxCombo",
+    "MmrmResult",
+    "NegativeBinomialResult",
     "Proportion",
     "RankWeight",
     "SimonDesign",
@@ -79,6 +84,7 @@ __all__ = [
     "ZStatistic",
     "all_tables",
     "ancova",
+    "andersen_gill",
     "barnard",
     "boschloo",
     "cochran_mantel_haenszel",
@@ -97,6 +103,8 @@ __all__ = [
     "logistic_regression",
     "logrank",
     "max_combo",
+    "mmrm",
+    "negative_binomial",
     "odds_ratio",
     "one_sample_logrank",
     "pooled_t_test",

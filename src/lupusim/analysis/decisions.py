@@ -9,6 +9,9 @@ from typing import Any
 from lupusim.analysis.fisher_exact import fisher_exact_of
 from lupusim.analysis.numbers_compared import (
     AncovaTest,
+    AndersenGillTest,
+    MmrmTest,
+    NegativeBinomialTest,
     NumberTest,
     RateRatioTest,
     WinTest,
@@ -198,6 +201,7 @@ def _of_numbers() -> dict[str, TestKind]:
         "t_test": TestKind(test=NumberTest(compare=pooled_t_test), **difference),
         "welch": TestKind(test=NumberTest(compare=welch_test), **difference),
         "ancova": TestKind(test=AncovaTest(), strata="used", **difference),
+        "mmrm": TestKind(test=MmrmTest(), strata="used", **difference),
         "wilcoxon": TestKind(
             test=NumberTest(compare=wilcoxon),
             effect="chance of more (ties half) minus one half",
@@ -212,6 +216,20 @@ def _of_numbers() -> dict[str, TestKind]:
             test=RateRatioTest(),
             effect="log rate ratio",
             outcome=CountOutcome,
+            optional=("margin",),
+        ),
+        "negative_binomial": TestKind(
+            test=NegativeBinomialTest(),
+            effect="log rate ratio",
+            outcome=CountOutcome,
+            strata="used",
+            optional=("margin",),
+        ),
+        "andersen_gill": TestKind(
+            test=AndersenGillTest(),
+            effect="log hazard ratio of recurrent events",
+            outcome=CountOutcome,
+            strata="used",
             optional=("margin",),
         ),
         "win_ratio": TestKind(test=WinTest(measure=win_ratio_of), effect="log win ratio", **wins),

@@ -12,6 +12,7 @@ from lupusim.analysis.setting import Setting
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.records import Observation, Recorder, StateAt
 from lupusim.trial.endpoints import MarkerChange, MarkerResponder, MissingChange
+from lupusim.trial.observation import Strategy
 
 
 class MarkerMeasurement(VisitMeasurement):
@@ -28,7 +29,12 @@ class MarkerMeasurement(VisitMeasurement):
 
     def change(self, observation: Observation) -> tuple[FloatArray, FloatArray, BoolArray]:
         """Return baseline, change and whether it is known, (n_replicates, n_patients) each."""
-        number = self.numbers[-1]
+        return self.change_at(self.numbers[-1], observation)
+
+    def change_at(
+        self, number: int, observation: Observation
+    ) -> tuple[FloatArray, FloatArray, BoolArray]:
+        """Return baseline, change to one visit and whether it is known."""
         which, present = self.shown_by(number, observation.watched_until)
         baseline = self.marker.baseline(self.first.states[0])
         value = np.array(baseline)
@@ -48,16 +54,39 @@ class MarkerChangeMeasurement(MarkerMeasurement):
     def __init__(self, endpoint: MarkerChange, setting: Setting) -> None:
         super().__init__(endpoint.at, setting)
         self.missing = endpoint.missing
+        after = [time for time in setting.visits_until(endpoint.at) if time > 0]
+        self.all_numbers = setting.visits_at(after)[1]
 
     def outcome(self, observation: Observation) -> NumberOutcome:
         """Return changes and baselines; a change that is not known is 0, or left out."""
         baseline, change, known = self.change(observation)
-        included = self.included(observation)
+        included, trajectory = self.included(observation), None
         if self.missing is MissingChange.LEFT_OUT:
             included = included & known
+            trajectory = self.trajectory(observation)
         return NumberOutcome(
-            values=change, included=included, arm=observation.arm, baseline=baseline
+            values=change,
+            included=included,
+            arm=observation.arm,
+            baseline=baseline,
+            trajectory=trajectory,
         )
+
+    def trajectory(self, observation: Observation) -> FloatArray:
+        """Return the change at every visit after randomization, up to that of the endpoint.
+
+        Shape (n_replicates, n_patients, n_visits); NaN where it is not known, after an event
+        that is treated as if it had not happened, and of those whose last visit is not due.
+        """
+        due, spared = self.due(observation), self.setting.strike(Strategy.HYPOTHETICAL)
+        changes = []
+        for number in self.all_numbers:
+            _, change, known = self.change_at(number, observation)
+            if spared is not None:
+                time = self.visits.times[number]
+                known &= spared > time.reshape(spared.shape if time.size > 1 else (1, 1))
+            changes.append(np.where(due & known, change, np.nan))
+        return np.stack(changes, axis=2)
 
 
 class MarkerResponderMeasurement(MarkerMeasurement):

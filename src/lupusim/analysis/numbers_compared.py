@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from lupusim.analysis.ancova import ancova
+from lupusim.analysis.andersen_gill import andersen_gill
+from lupusim.analysis.mmrm import mmrm
+from lupusim.analysis.negative_binomial import negative_binomial
 from lupusim.analysis.outcomes import CountOutcome, HierarchicalOutcome, NumberOutcome
 from lupusim.analysis.rate_ratio import rate_ratio
 from lupusim.analysis.results import TestResult
@@ -64,6 +68,96 @@ class AncovaTest:
         else:
             result = pooled_t_test(outcome.values, outcome.arm, included=outcome.included)
         return verdict(result, better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MmrmTest:
+    """Difference of means at the last visit, by what was seen at all visits.
+
+    Fixed effects are visit, and visit x arm, baseline, each covariate and each stratum but one.
+    """
+
+    needs_all_visits: ClassVar[bool] = True
+
+    def __call__(
+        self,
+        outcome: NumberOutcome,
+        *,
+        better: Better,
+        sided: int,
+        stratum: IntArray,
+        covariates: FloatArray | None = None,
+    ) -> Verdict:
+        """Return the verdict on every replicate.
+
+        Raises
+        ------
+        ValueError
+            If the outcome has no values at the visits.
+        """
+        if outcome.trajectory is None:
+            raise ValueError("mmrm needs the values of all visits")
+        parts = [stratum_columns(stratum)]
+        if outcome.baseline is not None:
+            parts.append(outcome.baseline[:, :, None])
+        if covariates is not None:
+            parts.append(covariates)
+        result = mmrm(outcome.trajectory, outcome.arm, np.concatenate(parts, axis=2))
+        return verdict(result, better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NegativeBinomialTest:
+    """Ratio of events per year of patients who differ as a gamma law says; estimates its log.
+
+    Parameters
+    ----------
+    margin : float
+        The ratio to beat, above 0: 1 asks for superiority.
+    """
+
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        checked_ratio(self.margin)
+
+    def __call__(
+        self, outcome: CountOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        result = negative_binomial(outcome.count, outcome.years, outcome.arm, stratum=stratum)
+        return verdict(against(result, math.log(self.margin)), better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AndersenGillTest:
+    """Ratio of the hazards of recurrent events, robust to patients who differ.
+
+    Parameters
+    ----------
+    margin : float
+        The ratio to beat, above 0: 1 asks for superiority.
+    """
+
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        checked_ratio(self.margin)
+
+    def __call__(
+        self, outcome: CountOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate.
+
+        Raises
+        ------
+        ValueError
+            If the outcome has no times of events.
+        """
+        if outcome.times is None:
+            raise ValueError("andersen_gill needs the times of events")
+        result = andersen_gill(outcome.times, outcome.years, outcome.arm, stratum=stratum)
+        return verdict(against(result, math.log(self.margin)), better, sided)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,12 +118,16 @@ class NumberOutcome:
         0 for the control, 1 for the experimental arm.
     baseline : (n_replicates, n_patients) array or None
         The number before treatment, where there is one.
+    trajectory : (n_replicates, n_patients, n_visits) array or None
+        The number at every visit up to then, NaN where it was not seen; also of patients who
+        are not included because the last one was not.
     """
 
     values: FloatArray
     included: BoolArray
     arm: StateArray
     baseline: FloatArray | None = None
+    trajectory: FloatArray | None = None
 
     @property
     def information(self) -> FloatArray:
@@ -154,11 +158,15 @@ class CountOutcome:
         Time at risk; 0 for those who are not in the analysis.
     arm : (n_replicates, n_patients) int8 array
         0 for the control, 1 for the experimental arm.
+    times : (n_replicates, n_patients, n_events) array or None
+        When they happened, in years since randomization and in any order; beyond `years`
+        where nothing did, or was not seen.
     """
 
     count: FloatArray
     years: FloatArray
     arm: StateArray
+    times: FloatArray | None = None
 
     @property
     def information(self) -> FloatArray:

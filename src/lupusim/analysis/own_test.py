@@ -87,7 +87,7 @@ class FromP:
         return _verdict(np.where(undefined, 1.0, p), undefined)
 
 
-_NOT_TOLD = ("included", "baseline", "competing", "possible")
+_NOT_TOLD = ("included", "baseline", "competing", "possible", "trajectory", "times")
 
 
 def _each(function: Callable[..., float], outcome: Outcome) -> FloatArray:

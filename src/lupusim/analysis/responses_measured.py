@@ -41,13 +41,17 @@ class VisitMeasurement:
         """Return ``inf``: what is seen at a visit is no event."""
         return np.full_like(watched_until, np.inf)
 
-    def included(self, observation: Observation) -> BoolArray:
-        """Return who is in the analysis, shape (n_replicates, n_patients)."""
+    def due(self, observation: Observation) -> BoolArray:
+        """Return whose last visit is due at the cutoff, shape (n_replicates, n_patients)."""
         time = self.visits.times[self.numbers[-1]]
         due = observation.enrollment_time + time.reshape(
             self.setting.shape if time.size > 1 else (1, 1)
         )
-        member: BoolArray = due <= observation.cutoff[:, None] + TIME_TOLERANCE
+        return np.asarray(due <= observation.cutoff[:, None] + TIME_TOLERANCE)
+
+    def included(self, observation: Observation) -> BoolArray:
+        """Return who is in the analysis, shape (n_replicates, n_patients)."""
+        member = self.due(observation)
         spared = self.setting.strike(Strategy.HYPOTHETICAL)
         return member if spared is None else member & (spared > self.at)
 

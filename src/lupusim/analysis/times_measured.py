@@ -211,7 +211,7 @@ class EventCountMeasurement:
         end = np.minimum(_until_strike(self.setting, observation.seen_until), self.until)
         flat = end.ravel()
         count = (self.entries.times <= flat).sum(axis=0).astype(float).reshape(end.shape)
-        times = self.entries.times.T.reshape(*end.shape, -1)
+        times = self.entries.times.T.reshape(*end.shape, len(self.entries.times))
         death = self.death.time.reshape(end.shape)
         strike = self.setting.strike(Strategy.COMPOSITE)
         if strike is not None:

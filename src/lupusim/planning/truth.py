@@ -101,7 +101,7 @@ def pooled(outcome: Outcome) -> Outcome:
 
 def _one_row(part: Any) -> Any:
     if isinstance(part, np.ndarray):
-        return part.reshape(1, -1)
+        return part.reshape(1, -1, *part.shape[2:])
     if part is None:
         return None
     return tuple(

@@ -11,6 +11,7 @@ from lupusim.model.checks import nearest
 from lupusim.trial.allocation import PermutedBlocks
 from lupusim.trial.endpoint_checks import endpoint_problems, observation_problems
 from lupusim.trial.family_checks import adaptation_problems, family_problems
+from lupusim.trial.longitudinal_checks import longitudinal_problems
 from lupusim.trial.look_checks import ends_by_itself, look_problems
 from lupusim.trial.one_arm_checks import arms_problems
 from lupusim.trial.population_checks import adjustment_problems, population_problems
@@ -141,6 +142,7 @@ def _analysis_problems(trial: Trial) -> Iterator[Problem]:
         yield from _factor_problems("analysis.stratify_by", trial.analysis.stratify_by, trial)
         yield from adjustment_problems(trial.analysis, trial.population)
         yield from arms_problems(trial, trial.analysis)
+    yield from longitudinal_problems(trial)
     yield from family_problems(trial)
     yield from adaptation_problems(trial)
     yield from look_problems(trial)

@@ -59,19 +59,27 @@ def binary():
 def number():
     rng = stream(SEED, "numbers")
     baseline = rng.normal(size=SHAPE)
+    values, included = baseline + rng.normal(size=SHAPE), rng.random(SHAPE) < 0.9
+    arm = rng.integers(0, 2, size=SHAPE).astype(np.int8)
+    visits = np.stack([rng.normal(size=SHAPE), values], axis=2)
     return NumberOutcome(
-        values=baseline + rng.normal(size=SHAPE),
-        included=rng.random(SHAPE) < 0.9,
-        arm=rng.integers(0, 2, size=SHAPE).astype(np.int8),
+        values=values,
+        included=included,
+        arm=arm,
         baseline=baseline,
+        trajectory=np.where(included[:, :, None], visits, np.nan),
     )
 
 
 @pytest.fixture
 def count(survival):
     rng = stream(SEED, "counts")
+    times = np.cumsum(rng.exponential(size=(*SHAPE, 8)), axis=2)
     return CountOutcome(
-        count=rng.poisson(survival.time).astype(float), years=survival.time, arm=survival.arm
+        count=(times <= survival.time[:, :, None]).sum(axis=2).astype(float),
+        years=survival.time,
+        arm=survival.arm,
+        times=times,
     )
 
 

@@ -1,0 +1,181 @@
+"""The likeliest covariance of repeated measures, and how well it is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lupusim.analysis.mmrm_likelihood import Likelihood, Patterns, likelihood
+from lupusim.analysis.newton import is_regular
+from lupusim.arrays import BoolArray, FloatArray, IntArray
+
+_MOST_STEPS = 100
+_CLOSE_ENOUGH = 1e-7  # in standard errors of the covariance
+_ROUNDING = 1e-10  # by which a log-likelihood may fall, relative to itself
+
+
+def fitted(patterns: Patterns) -> tuple[FloatArray, BoolArray]:
+    """Return the covariance that maximizes the restricted likelihood, and whether it was found.
+
+    Scoring steps, and a step of the EM algorithm (which never descends) where a scoring step
+    would descend or leave no covariance.
+
+    Parameters
+    ----------
+    patterns : Patterns
+        All pairs of visits must have been seen; values vary by about 1 at each visit.
+
+    Returns
+    -------
+    sigma : (n_replicates, n_visits, n_visits) array
+        The identity where it was not found.
+    found : (n_replicates,) boolean array
+        Whether it converged, and no visit is determined by others.
+
+    References
+    ----------
+    Jennrich and Schluchter (1986), *Biometrics* 42, 805-820, sections 3 and 4.
+    """
+    n_replicates = patterns.z_z.shape[0]
+    sigma = np.tile(np.eye(patterns.n_visits), (n_replicates, 1, 1))
+    found, active = np.zeros(n_replicates, dtype=bool), np.arange(n_replicates)
+    here = likelihood(patterns, sigma)
+    for _ in range(_MOST_STEPS):
+        step, length = _scoring_step(patterns, here)
+        moving = length > _CLOSE_ENOUGH
+        ended = active[~moving]
+        sigma[ended], found[ended] = here.sigma[~moving], True
+        patterns, here, active = _kept(moving, patterns, here, active)
+        if not active.size:
+            break
+        here = _ascended(patterns, here, step[moving])
+        patterns, here, active = _kept(np.isfinite(here.value), patterns, here, active)
+    return sigma, found
+
+
+def _kept(
+    rows: BoolArray, patterns: Patterns, here: Likelihood, active: IntArray
+) -> tuple[Patterns, Likelihood, IntArray]:
+    """Return what is left of the replicates."""
+    if rows.all():
+        return patterns, here, active
+    return patterns.take(rows), here.take(rows), active[rows]
+
+
+def _ascended(patterns: Patterns, here: Likelihood, step: FloatArray) -> Likelihood:
+    """Return the likelihood after a step that does not descend."""
+    there = likelihood(patterns, here.sigma + step)
+    worse = ~(there.value >= here.value - _ROUNDING * (1 + np.abs(here.value)))
+    if worse.any():
+        few, stay = patterns.take(worse), here.take(worse)
+        n_patients = few.n_patients.sum(axis=1)[:, None, None]
+        by_em = stay.sigma + 2 / n_patients * (stay.sigma @ stay.gradient @ stay.sigma)
+        there = there.replaced(worse, likelihood(few, by_em))
+    return there
+
+
+def _scoring_step(patterns: Patterns, here: Likelihood) -> tuple[FloatArray, FloatArray]:
+    """Return a step of the covariance, and its length in standard errors."""
+    n_patients = patterns.n_patients
+    share = 1 - patterns.n_covariates / n_patients.sum(axis=1, keepdims=True)
+    scaled = here.weight * (n_patients * share)[:, :, None, None]
+    information = _by_parameter(_pairs(scaled, here.weight)) / 2
+    basis = _basis(patterns.n_visits)
+    score = here.gradient.reshape(len(share), -1) @ basis
+    solved = np.linalg.solve(information, score[..., None])[..., 0]
+    length = np.sqrt(np.maximum((solved * score).sum(axis=1), 0.0))
+    return (solved @ basis.T).reshape(here.sigma.shape), length
+
+
+def _pairs(left: FloatArray, right: FloatArray) -> FloatArray:
+    r"""Return :math:`\sum_g L_{ac} R_{bd}` as (n_replicates, T^2, T^2), rows ab, columns cd."""
+    n_replicates, n_patterns, n_visits = left.shape[:3]
+    flat = (n_replicates, n_patterns, n_visits**2)
+    pairs = left.reshape(flat).swapaxes(1, 2) @ right.reshape(flat)
+    by_letter = pairs.reshape(n_replicates, *(n_visits,) * 4).transpose(0, 1, 3, 2, 4)
+    return by_letter.reshape(n_replicates, n_visits**2, n_visits**2)
+
+
+def _by_parameter(pairs: FloatArray) -> FloatArray:
+    """Return a form of covariances as one of their different elements."""
+    basis = _basis(round(np.sqrt(pairs.shape[-1])))
+    return np.asarray(basis.T @ pairs @ basis)
+
+
+def _basis(n_visits: int) -> FloatArray:
+    """Return symmetric matrices with one element each, as columns (n_visits ** 2, n_elements)."""
+    first, second = np.triu_indices(n_visits)
+    basis = np.zeros((n_visits, n_visits, first.size))
+    number = np.arange(first.size)
+    basis[first, second, number] = basis[second, first, number] = 1.0
+    return basis.reshape(n_visits**2, -1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """One coefficient at the last visit: (n_replicates,) arrays.
+
+    `known` is false where the covariance is not determined.
+    """
+
+    estimate: FloatArray
+    variance: FloatArray
+    degrees: FloatArray
+    known: BoolArray
+
+
+def last_contrast(patterns: Patterns, here: Likelihood, column: int) -> Contrast:
+    r"""Return a coefficient at the last visit with Satterthwaite's degrees of freedom.
+
+    .. math:: \nu = \frac{2 (c'Mc)^2}{g' A g}, \qquad g_k = \frac{\partial c'Mc}{\partial
+              \theta_k} = c'M F_k Mc
+
+    where :math:`M` is the covariance of the coefficients and :math:`A` the inverse of the
+    expected restricted information of the covariance parameters.
+
+    References
+    ----------
+    Fai and Cornelius (1996), *Journal of Statistical Computation and Simulation* 54, 363-378.
+    """
+    information = _information(patterns, here)
+    known = is_regular(information)
+    square = np.where(known[:, None, None], information, np.eye(information.shape[1]))
+    toward = here.covariance[:, :, :, -1, column]
+    spread = toward[:, None] @ patterns.z_z @ toward[:, None].swapaxes(2, 3)
+    slope = (here.weight @ spread @ here.weight).sum(axis=1)
+    gradient = slope.reshape(len(known), -1) @ _basis(patterns.n_visits)
+    variance = here.covariance[:, -1, column, -1, column]
+    uncertainty = (gradient * np.linalg.solve(square, gradient[..., None])[..., 0]).sum(axis=1)
+    return Contrast(
+        estimate=here.coefficients[:, -1, column],
+        variance=variance,
+        degrees=2 * variance**2 / np.where(known, uncertainty, 1.0),
+        known=known,
+    )
+
+
+def _information(patterns: Patterns, here: Likelihood) -> FloatArray:
+    r"""Return the expected restricted information, :math:`\frac12 \mathrm{tr}(PE_kPE_l)`.
+
+    References
+    ----------
+    Harville (1977), section 5.2.
+    """
+    n_patients = patterns.n_patients[:, :, None, None]
+    around = here.weight @ here.leverage @ here.weight
+    outer = _pairs(n_patients * here.weight - 2 * around, here.weight)
+    n_replicates, n_visits, n_covariates = here.coefficients.shape
+    basis = _basis(n_visits)
+    n_elements, size = basis.shape[1], n_visits * n_covariates
+    changed = here.weight[:, None] @ basis.T.reshape(1, n_elements, 1, n_visits, n_visits)
+    changed = (changed @ here.weight[:, None]).reshape(n_replicates, n_elements, -1, n_visits**2)
+    z_z = patterns.z_z.reshape(n_replicates, 1, -1, n_covariates**2)
+    slopes = (changed.swapaxes(2, 3) @ z_z).reshape(
+        n_replicates, n_elements, n_visits, n_visits, n_covariates, n_covariates
+    )
+    slopes = slopes.transpose(0, 1, 2, 4, 3, 5).reshape(n_replicates, n_elements, size, size)
+    moved = here.covariance.reshape(n_replicates, 1, size, size) @ slopes
+    flat = moved.reshape(n_replicates, n_elements, size**2)
+    inner = flat @ moved.swapaxes(2, 3).reshape(n_replicates, n_elements, size**2).swapaxes(1, 2)
+    return np.asarray((_by_parameter(outer) + inner) / 2)

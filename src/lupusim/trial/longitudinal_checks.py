@@ -1,0 +1,56 @@
+"""What can be wrong with a test that needs the values of all visits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from lupusim.errors import Problem
+from lupusim.trial.endpoints import Endpoint, MarkerChange, MissingChange
+from lupusim.trial.observation import Strategy
+
+if TYPE_CHECKING:
+    from lupusim.trial.design import Trial
+
+
+def longitudinal_problems(trial: Trial) -> Iterator[Problem]:
+    """Yield where a test needs all visits of an endpoint, and does not get them.
+
+    Such a test says so by an attribute `needs_all_visits`.
+    """
+    for key, name, endpoint in _tested_by_all_visits(trial):
+        if not isinstance(endpoint, MarkerChange):
+            yield Problem(
+                key=key,
+                fault=f"{name!r} needs a value at every visit, which {endpoint.name!r} has not",
+                fix="Use it with an endpoint of the kind marker_change.",
+            )
+            continue
+        if endpoint.missing is not MissingChange.LEFT_OUT:
+            yield Problem(
+                key=key,
+                fault=f"{name!r} fills nothing in where a change of the marker is missing",
+                fix="Say 'missing: left_out' at the endpoint, or use ancova.",
+            )
+        for event in trial.intercurrent_events:
+            if event.strategy_of(endpoint.name) is Strategy.COMPOSITE:
+                yield Problem(
+                    key=f"intercurrent_events.{event.name}.strategy",
+                    fault=f"{name!r} has no value for a failure",
+                    fix="Use hypothetical, treatment_policy or while_on_treatment.",
+                )
+
+
+def _tested_by_all_visits(trial: Trial) -> Iterator[tuple[str, str, Endpoint]]:
+    """Yield key and name of each such test, and what it tests."""
+    if trial.analysis is not None and _needs_all_visits(trial.analysis.test):
+        yield "analysis.test", trial.analysis.name, trial.primary
+    secondary = {endpoint.name: endpoint for endpoint in trial.secondary}
+    for number, hypothesis in enumerate(trial.family.hypotheses if trial.family else ()):
+        if _needs_all_visits(hypothesis.test) and hypothesis.endpoint in secondary:
+            key = f"analysis.multiplicity.endpoints.{number}.test"
+            yield key, hypothesis.name, secondary[hypothesis.endpoint]
+
+
+def _needs_all_visits(test: object) -> bool:
+    return bool(getattr(test, "needs_all_visits", False))

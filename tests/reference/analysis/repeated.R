@@ -1,0 +1,47 @@
+# Repeated measures, overdispersed counts and recurrent events, on data that is simulated here.
+# Run in this folder: Rscript repeated.R   (R 4.2.2, nlme, MASS, survival, jsonlite)
+library(jsonlite); library(nlme); library(MASS); library(survival)
+RNGversion("4.2.0"); set.seed(20260101)
+n <- 60; n_visits <- 4
+arm <- rep(0:1, n / 2); baseline <- round(rnorm(n, 11, 4), 1)
+y <- 0.5 * baseline + 2 * rnorm(n) + outer(arm, -(1:n_visits) / 2) + matrix(rnorm(n * n_visits, sd = 2), n)
+y <- round(y * rep(c(1, 1.2, 1.4, 1.8), each = n), 2)
+y[matrix(runif(n * n_visits) < 0.08, n)] <- NA                      # missed visits
+for (i in which(runif(n) < 0.3)) y[i, sample(2:n_visits, 1):n_visits] <- NA   # dropout
+long <- data.frame(id = rep(1:n, n_visits), visit = rep(1:n_visits, each = n), arm = arm,
+                   baseline = baseline, y = as.vector(y))
+long <- na.omit(long[order(long$id, long$visit), ])
+gls_at <- function(d) {
+  fit <- gls(y ~ 0 + factor(visit) + factor(visit):arm + factor(visit):baseline, d, method = "REML",
+             correlation = corSymm(form = ~ visit | id), weights = varIdent(form = ~ 1 | visit),
+             control = glsControl(tolerance = 1e-14, msTol = 1e-16, maxIter = 2000, msMaxIter = 2000,
+                                  opt = "optim", optimMethod = "BFGS"))
+  last <- paste0("factor(visit)", n_visits, ":arm")
+  list(estimate = unname(coef(fit)[last]), error = unname(sqrt(vcov(fit)[last, last])),
+       log_likelihood = as.vector(logLik(fit)))
+}
+frailty <- rgamma(80, 1.2, 1.2); treated <- rep(0:1, 40); site <- rep(1:4, each = 20)
+years <- round(runif(80, 0.3, 2), 3)
+count <- rpois(80, frailty * years * 1.5 * exp(-0.4 * treated + 0.2 * (site == 2)))
+nb <- function(formula) {
+  fit <- glm.nb(formula, control = glm.control(epsilon = 1e-15, maxit = 500))
+  l <- summary(fit)$coefficients["treated", ]
+  list(estimate = unname(l[1]), error = unname(l[2]), theta = fit$theta)
+}
+events <- lapply(1:80, function(i) sort(round(runif(count[i], 0, years[i]), 6)))
+rows <- do.call(rbind, lapply(1:80, function(i) {
+  stop <- c(events[[i]], years[i])
+  data.frame(id = i, start = c(0, events[[i]]), stop = stop, event = c(rep(1, count[i]), 0), treated = treated[i], site = site[i])
+}))
+ag <- function(formula) {
+  fit <- coxph(formula, rows, cluster = id, control = coxph.control(eps = 1e-14, iter.max = 100))
+  list(estimate = unname(coef(fit)), error = unname(sqrt(fit$var[1, 1])), model_error = unname(sqrt(fit$naive.var[1, 1])))
+}
+write(toJSON(list(
+  repeated = list(values = y, arm = arm, baseline = baseline, expected = gls_at(long)),
+  counts = list(count = count, years = years, arm = treated, stratum = site,
+    plain = nb(count ~ treated + offset(log(years))),
+    stratified = nb(count ~ treated + factor(site) + offset(log(years)))),
+  recurrent = list(times = lapply(events, I), plain = ag(Surv(start, stop, event) ~ treated),
+    stratified = ag(Surv(start, stop, event) ~ treated + strata(site)))
+), digits = NA, auto_unbox = TRUE, pretty = FALSE, na = "null"), "repeated.json")

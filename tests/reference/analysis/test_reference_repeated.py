@@ -1,0 +1,63 @@
+"""Repeated measures, counts and recurrent events against R; `repeated.R` made the numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lupusim.analysis.ancova import ancova
+from lupusim.analysis.andersen_gill import andersen_gill
+from lupusim.analysis.mmrm import mmrm
+from lupusim.analysis.negative_binomial import negative_binomial
+from lupusim.analysis.rate_ratio import rate_ratio
+
+DATA = json.loads((Path(__file__).parent / "repeated.json").read_text())
+REPEATED, COUNTS, RECURRENT = DATA["repeated"], DATA["counts"], DATA["recurrent"]
+VALUES = np.array(REPEATED["values"], dtype=float)  # None becomes NaN
+BASELINE = np.array(REPEATED["baseline"])[:, None]
+EVENTS = np.full((len(COUNTS["count"]), max(COUNTS["count"])), np.inf)
+for patient, times in enumerate(RECURRENT["times"]):
+    EVENTS[patient, : len(times)] = times
+
+
+def test_repeated_measures_equal_gls_with_missing_visits():
+    # R 4.2.2, nlme 3.1-162: gls(corSymm + varIdent, REML); its optimizer stops at 1e-7 or so
+    result, expected = mmrm(VALUES, REPEATED["arm"], BASELINE), REPEATED["expected"]
+    assert 0.05 <= np.isnan(VALUES).mean() <= 0.3
+    np.testing.assert_allclose(result.estimate, expected["estimate"], rtol=1e-6)
+    np.testing.assert_allclose(result.standard_error, expected["error"], rtol=1e-6)
+
+
+def test_the_analysis_of_who_completed_is_noticed():  # negative control
+    complete = np.isfinite(VALUES[:, -1])
+    alone = ancova(VALUES[:, -1], REPEATED["arm"], BASELINE, included=complete)
+    assert abs(float(alone.estimate) - REPEATED["expected"]["estimate"]) > 0.01
+
+
+@pytest.mark.parametrize("kind", ["plain", "stratified"])
+def test_counts_equal_glm_nb(kind):
+    # R 4.2.2, MASS 7.3-58: glm.nb(count ~ arm (+ factor(stratum)) + offset(log(years)))
+    stratum = COUNTS["stratum"] if kind == "stratified" else None
+    result = negative_binomial(COUNTS["count"], COUNTS["years"], COUNTS["arm"], stratum=stratum)
+    got = [result.estimate, result.standard_error, 1 / result.dispersion]
+    expected = [COUNTS[kind][name] for name in ("estimate", "error", "theta")]
+    np.testing.assert_allclose(got, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["plain", "stratified"])
+def test_recurrent_events_equal_coxph_with_clusters(kind):
+    # R 4.2.2, survival 3.5: coxph(Surv(start, stop, event) ~ arm (+ strata(stratum)), cluster = id)
+    stratum = COUNTS["stratum"] if kind == "stratified" else None
+    result = andersen_gill(EVENTS, COUNTS["years"], COUNTS["arm"], stratum=stratum)
+    expected = [RECURRENT[kind][name] for name in ("estimate", "error")]
+    np.testing.assert_allclose([result.estimate, result.standard_error], expected, rtol=1e-9)
+
+
+def test_the_variance_of_independent_events_is_noticed():  # negative control
+    result = andersen_gill(EVENTS, COUNTS["years"], COUNTS["arm"])
+    assert abs(float(result.standard_error) / RECURRENT["plain"]["model_error"] - 1) > 0.1
+    constant = rate_ratio(COUNTS["count"], COUNTS["years"], COUNTS["arm"])
+    assert abs(float(result.estimate) - float(constant.estimate)) > 1e-3
