@@ -2,52 +2,167 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
+from dataclasses import replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lupusim.cli.options import Format, FormatOption, ScenarioArgument, SeedOption
+from lupusim.cli import believing
+from lupusim.cli.options import Format, FormatOption, OutOption, ScenarioArgument, SeedOption
+from lupusim.cli.running import Backend
+from lupusim.cli.working import (
+    Answer,
+    BackendOption,
+    JobsOption,
+    Place,
+    PlotOption,
+    Question,
+    ResumeOption,
+    SchedulerOption,
+    save_figure,
+)
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-    from rich.table import Table
+    from lupusim.planning.sample_size import Search
+    from lupusim.planning.scenario import Scenario
 
-    from lupusim.planning.effect_priors import EffectPrior
+_SEED = 20260101
 
-JobsOption = Annotated[int, typer.Option(help="Processes; -1 for one per core.")]
-PlotOption = Annotated[
-    Path | None, typer.Option("--plot", help="Also draw it: a file ending in .svg or .png.")
-]
+
+class Spent(StrEnum):
+    """What a planner wants little of."""
+
+    cost = "cost"
+    duration = "duration"
 
 
 def size(
     scenario: ScenarioArgument,
     power: Annotated[float, typer.Option(help="Target, such as 0.9.")] = 0.9,
+    over: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='A table of designs: a path and its values, "arms.msc.allocation=1,2"; repeat it.'
+        ),
+    ] = None,
+    frontier: Annotated[
+        Spent | None,
+        typer.Option(help="The table over all designs, also those of 'vary', by cost or duration."),
+    ] = None,
     max_patients: Annotated[int, typer.Option(min=4, help="Give up beyond.")] = 20_000,
-    precision: Annotated[float, typer.Option(help="Wished standard error of the power.")] = 0.01,
+    precision: Annotated[
+        float, typer.Option(help="Half the width of the interval, relative to the size.")
+    ] = 0.01,
     seed: SeedOption = None,
     jobs: JobsOption = -1,
+    backend: BackendOption = Backend.loky,
+    scheduler: SchedulerOption = None,
+    out: OutOption = None,
+    resume: ResumeOption = False,
     plot: PlotOption = None,
     format: FormatOption = Format.table,
 ) -> None:
     """Find the smallest trial that reaches a power, and confirm it on fresh replicates."""
-    from lupusim.planning.sample_size import sample_size
-    from lupusim.report.answers import size_sentence, size_table
+    from lupusim.planning.sample_size import Search
     from lupusim.scenario import load_scenario
 
     loaded = load_scenario(scenario)
-    answer = sample_size(
-        loaded, power, seed=seed, n_jobs=jobs, max_patients=max_patients, precision=precision
-    )
-    _print(format, answer.to_json(), answer.curve, (size_table(answer), size_sentence(answer)))
+    seed = loaded.seed if seed is None else seed
+    search = Search(seed=seed, max_patients=max_patients, precision=precision)
+    place = Place(jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume)
+    question = Question(name="size", scenario=loaded, seed=seed, place=place, format=format)
+    if over or frontier is not None:
+        designs = _designs(scenario, loaded, over or ())
+        by = frontier or Spent.cost
+        question = replace(question, name="frontier", scenario=designs)
+        table = _frontier(question, power, search, by)
+        if plot is not None:
+            from lupusim.report.answer_figures import frontier as draw
+
+            save_figure(draw(table, title=loaded.title), plot)
+        return
+    answer = _size(question, power, search)
     if plot is not None:
         from lupusim.report.figures import power_curve
 
-        _save(power_curve(answer.curve, target=power, title=loaded.title), plot)
+        save_figure(power_curve(answer.curve, target=power, title=loaded.title), plot)
+
+
+def _size(question: Question, power: float, search: Search) -> Any:
+    from lupusim.planning.sample_size import find_size
+    from lupusim.planning.size_results import InterruptedSearchError, SampleSize
+    from lupusim.planning.sizing import only_design
+    from lupusim.report.answers import seen_table, size_sentence, size_table
+
+    sizing = only_design(question.scenario)
+
+    def answer(found: SampleSize) -> Answer:
+        return Answer(
+            content=found.to_json(),
+            table=found.curve,
+            shown=size_table(found),
+            sentence=size_sentence(found),
+        )
+
+    def partly(interrupt: KeyboardInterrupt) -> Answer | None:
+        if not isinstance(interrupt, InterruptedSearchError) or interrupt.powers.empty:
+            return None
+        powers = interrupt.powers
+        return Answer(
+            content={"complete": False, "powers": powers.to_dict("records")},
+            table=powers,
+            shown=seen_table(powers),
+            sentence=f"The search for power {power:g} has not ended.",
+        )
+
+    return question.ask(
+        lambda bench: find_size(sizing, power, search=replace(search, bench=bench)), answer, partly
+    )
+
+
+def _designs(scenario: str, loaded: Scenario, over: list[str] | tuple[()]) -> Scenario:
+    """Return the scenario with the designs that the options name; without any its own."""
+    from itertools import product
+
+    from lupusim.planning.scenario import DesignPoint
+    from lupusim.scenario.what_if import what_if
+
+    if not over:
+        return loaded
+    build = what_if(scenario)
+    ranges = dict(_values(words) for words in over)
+    points = []
+    for combination in product(*ranges.values()):
+        values = dict(zip(ranges, combination, strict=True))
+        points.append(DesignPoint(values=values, trial=build(values)))
+    return replace(loaded, points=tuple(points))
+
+
+def _frontier(question: Question, power: float, search: Search, by: Spent) -> Any:
+    from lupusim.planning.frontier import InterruptedFrontierError, frontier
+    from lupusim.report.answers import frontier_sentence, frontier_table, plain_rows
+
+    def answer(table: Any, *, complete: bool = True) -> Answer:
+        ordered = table.sort_values(by.value, ignore_index=True, kind="stable")
+        content = {"target": power, "seed": search.seed, "complete": complete}
+        return Answer(
+            content=content | {"designs": plain_rows(ordered)},
+            table=ordered,
+            shown=frontier_table(ordered, target=power),
+            sentence=frontier_sentence(ordered, target=power),
+        )
+
+    def partly(interrupt: KeyboardInterrupt) -> Answer | None:
+        if isinstance(interrupt, InterruptedFrontierError) and interrupt.partial is not None:
+            return answer(interrupt.partial, complete=False)
+        return None
+
+    return question.ask(
+        lambda bench: frontier(question.scenario, power, search=replace(search, bench=bench)),
+        answer,
+        partly,
+    )
 
 
 def assurance(
@@ -56,57 +171,45 @@ def assurance(
         list[str] | None,
         typer.Option(help="Calibrated model with draws, by name or file; repeat it."),
     ] = None,
-    effect_sd: Annotated[
-        float | None,
-        typer.Option(help="Standard deviation of the log hazard ratio around the stated one."),
-    ] = None,
-    no_effect: Annotated[
-        float, typer.Option(help="Probability that there is no effect at all.")
-    ] = 0.0,
+    effect_sd: believing.EffectSdOption = None,
+    effect_on: believing.EffectOnOption = None,
+    sceptical: believing.ScepticalOption = None,
+    worthwhile_ratio: believing.WorthwhileRatioOption = None,
+    no_effect: believing.NoEffectOption = 0.0,
+    worthwhile: believing.WorthwhileOption = None,
+    by: believing.ByOption = None,
+    value: believing.ValueOption = None,
+    patient_cost: believing.PatientCostOption = 0.0,
     replicates: Annotated[int, typer.Option(min=100, help="Simulated trials per design.")] = 20_000,
     seed: SeedOption = None,
     jobs: JobsOption = -1,
+    backend: BackendOption = Backend.loky,
+    scheduler: SchedulerOption = None,
+    out: OutOption = None,
+    resume: ResumeOption = False,
     plot: PlotOption = None,
     format: FormatOption = Format.table,
 ) -> None:
     """Average the power over what is not known: calibration draws, and the effect itself."""
-    from lupusim.planning.assurance import Nesting
-    from lupusim.report.answers import assurance_sentence, assurance_table
     from lupusim.scenario import load_scenario
-    from lupusim.scenario.assuring import assurance as average
 
     loaded = load_scenario(scenario)
-    answer = average(
-        loaded,
-        draws=draws or (),
-        effect_prior=_effect_prior(loaded.points[0].trial, effect_sd, no_effect),
-        seed=seed,
-        n_replicates=replicates,
-        nesting=Nesting(n_jobs=jobs),
+    seed = loaded.seed if seed is None else seed
+    place = Place(jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume)
+    question = Question(name="assurance", scenario=loaded, seed=seed, place=place, format=format)
+    stake = believing.Stake(worthwhile=worthwhile, by=by, value=value, patient_cost=patient_cost)
+    doubt = believing.Doubt(
+        draws=tuple(draws or ()),
+        effect_sd=effect_sd,
+        effect_on=effect_on,
+        sceptical=sceptical,
+        worthwhile_ratio=worthwhile_ratio,
+        no_effect=no_effect,
     )
-    shown = (assurance_table(answer), assurance_sentence(answer))
-    _print(format, answer.to_json(), answer.table, shown)
-    if plot is not None:
-        from lupusim.report.figures import assurance_distribution
-
-        _save(assurance_distribution(answer.points[0], title=loaded.title), plot)
-
-
-def _effect_prior(trial: Any, effect_sd: float | None, no_effect: float) -> EffectPrior | None:
-    """Return the prior that the options describe; None where the stated effect is certain."""
-    from lupusim.planning.effect_priors import (
-        NormalEffect,
-        OrNoEffect,
-        StatedEffect,
-        stated_log_ratio,
-    )
-
-    if effect_sd is None and no_effect == 0:
-        return None
-    around: EffectPrior = StatedEffect()
-    if effect_sd is not None:
-        around = NormalEffect(mean=stated_log_ratio(trial), sd=effect_sd)
-    return OrNoEffect(probability=no_effect, otherwise=around) if no_effect else around
+    if value is not None:
+        believing.ask_value(question, doubt, stake, replicates=replicates, plot=plot)
+    else:
+        believing.ask_assurance(question, doubt, stake, replicates=replicates, plot=plot)
 
 
 def sensitivity(
@@ -115,34 +218,106 @@ def sensitivity(
         list[str],
         typer.Option(help='A path and its two values, "dropout.per_year=0.1,0.3"; repeat it.'),
     ],
+    sobol: Annotated[
+        bool,
+        typer.Option("--sobol", help="Shares of the variance over all the ranges together."),
+    ] = False,
     replicates: Annotated[int, typer.Option(min=100, help="Simulated trials per value.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0)] = 20260101,
+    seed: Annotated[int, typer.Option(min=0)] = _SEED,
+    jobs: JobsOption = -1,
+    backend: BackendOption = Backend.loky,
+    scheduler: SchedulerOption = None,
+    out: OutOption = None,
+    resume: ResumeOption = False,
     plot: PlotOption = None,
     format: FormatOption = Format.table,
 ) -> None:
-    """Show what each number of a scenario does to its power, one at a time."""
+    """Show what each number of a scenario does to its power, one at a time or together."""
     from lupusim.planning.sensitivity import Measure
+    from lupusim.scenario import load_scenario
+
+    loaded = load_scenario(scenario)
+    ranges = dict(_values(words) for words in over)
+    for path, values in ranges.items():
+        if len(values) != 2:
+            raise ValueError(f"--over {path}: give two values, low and high: 'sample_size=80,160'")
+    place = Place(jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume)
+    question = Question(name="sensitivity", scenario=loaded, seed=seed, place=place, format=format)
+    measure = Measure(n_replicates=replicates, seed=seed)
+    ask = _sobol if sobol else _tornado
+    figure = ask(question, scenario, ranges, measure)
+    if plot is not None:
+        save_figure(figure(), plot)
+
+
+def _tornado(question: Question, scenario: str, ranges: dict[str, list[Any]], measure: Any) -> Any:
+    from lupusim.planning.sensitivity import InterruptedTornadoError, Tornado
     from lupusim.planning.sensitivity import sensitivity as swing
     from lupusim.report.answers import tornado_sentence, tornado_table
     from lupusim.scenario.what_if import what_if
 
-    ranges = dict(_range(words) for words in over)
-    measure = Measure(n_replicates=replicates, seed=seed)
-    answer = swing(what_if(scenario), ranges, measure=measure)
-    shown = (tornado_table(answer), tornado_sentence(answer))
-    _print(format, answer.to_json(), answer.table, shown)
-    if plot is not None:
+    def answer(found: Tornado) -> Answer:
+        return Answer(
+            content=found.to_json(),
+            table=found.table,
+            shown=tornado_table(found),
+            sentence=tornado_sentence(found),
+        )
+
+    def partly(interrupt: KeyboardInterrupt) -> Answer | None:
+        if isinstance(interrupt, InterruptedTornadoError) and interrupt.partial.swings:
+            return answer(interrupt.partial)
+        return None
+
+    build = what_if(scenario)
+    found = question.ask(
+        lambda bench: swing(build, ranges, measure=measure, bench=bench), answer, partly
+    )
+
+    def figure() -> Any:
         from lupusim.report.figures import tornado
 
-        _save(tornado(answer), plot)
+        return tornado(found, title=question.scenario.title)
+
+    return figure
 
 
-def _range(words: str) -> tuple[str, list[Any]]:
-    """Return a path and its two values, numbers where they look like numbers."""
+def _sobol(question: Question, scenario: str, ranges: dict[str, list[Any]], measure: Any) -> Any:
+    from lupusim.planning.sobol import SobolIndices, sobol
+    from lupusim.report.answers import sobol_sentence, sobol_table
+    from lupusim.scenario.what_if import what_if
+
+    for path, values in ranges.items():
+        if any(isinstance(value, str) for value in values):
+            raise ValueError(f"--over {path}: --sobol takes plain numbers, not {values}")
+    bounds = {path: (float(low), float(high)) for path, (low, high) in ranges.items()}
+
+    def answer(found: SobolIndices) -> Answer:
+        return Answer(
+            content=found.to_json(),
+            table=found.table,
+            shown=sobol_table(found),
+            sentence=sobol_sentence(found),
+        )
+
+    build = what_if(scenario)
+    question = replace(question, name="sobol")
+    found = question.ask(lambda bench: sobol(build, bounds, measure=measure, bench=bench), answer)
+
+    def figure() -> Any:
+        from lupusim.report.answer_figures import sobol_bars
+
+        return sobol_bars(found, title=question.scenario.title)
+
+    return figure
+
+
+def _values(words: str) -> tuple[str, list[Any]]:
+    """Return a path and its values, numbers where they look like numbers."""
     path, equals, values = words.partition("=")
-    parts = [part.strip() for part in values.split(",")]
-    if not equals or len(parts) != 2:
-        raise ValueError(f"--over {words!r} must be a path and two values: 'sample_size=80,160'")
+    parts = [part.strip() for part in values.replace(":", ",").split(",")]
+    if not equals or not path.strip() or not all(parts):
+        raise ValueError(f"--over {words!r} must be a path and its values: 'sample_size=80,160'")
     return path.strip(), [_value(part) for part in parts]
 
 
@@ -153,21 +328,3 @@ def _value(word: str) -> int | float | str:
         except ValueError:
             continue
     return word
-
-
-def _print(format: Format, content: Any, table: pd.DataFrame, shown: tuple[Table, str]) -> None:
-    if format is Format.json:
-        print(json.dumps(content, indent=2, allow_nan=False))
-    elif format is Format.csv:
-        print(table.to_csv(index=False), end="")
-    else:
-        from rich.console import Console
-
-        console = Console(width=None if sys.stdout.isatty() else 140, markup=False)
-        console.print(*shown, sep="\n")
-
-
-def _save(figure: Figure, file: Path) -> None:
-    from lupusim.report.figures import save
-
-    print(f"written: {save(figure, file)}", file=sys.stderr)

@@ -102,7 +102,8 @@ def sobol(
     what_if : callable
         Builds the trial with other values at some paths.
     ranges : mapping of str to (float, float)
-        Low and high of at least two plain numbers.
+        Low and high of at least two plain numbers. Where the scenario takes whole numbers
+        only, they are rounded.
     measure : Measure or None
         What to measure; default: power, in 2000 replicates of each design.
     n_trials : int or None
@@ -137,7 +138,15 @@ def sobol(
     # A Sobol sequence is balanced at powers of 2; the first points of it are still spread well.
     points = sequence.random_base2(int(n_trials - 1).bit_length())[:n_trials]
     values = bounds[:, 0] + points * (bounds[:, 1] - bounds[:, 0])
-    trials = [what_if(dict(zip(ranges, row, strict=True))) for row in values.tolist()]
+    whole = {p for p, (low, high) in ranges.items() if _takes_whole_numbers(what_if, p, low, high)}
+    for k, path in enumerate(ranges):
+        if path in whole:
+            values[:, k] = np.rint(values[:, k])
+    points = (values - bounds[:, 0]) / (bounds[:, 1] - bounds[:, 0])
+    trials = [
+        what_if({p: int(v) if p in whole else v for p, v in zip(ranges, row, strict=True)})
+        for row in values.tolist()
+    ]
     blocks = measure.blocks(trials)
     with on_bench(bench, 1) as working:
         finished = working.tallies([Job(trial=trial, blocks=blocks) for trial in trials])
@@ -154,6 +163,17 @@ def _bounds(ranges: Mapping[str, tuple[float, float]]) -> FloatArray:
         if not low < high:
             raise ValueError(f"{path}: the range from {low!r} to {high!r} is not increasing")
     return np.array(list(ranges.values()), dtype=float)
+
+
+def _takes_whole_numbers(what_if: WhatIf, path: str, low: float, high: float) -> bool:
+    """Return whether a number, whose range is one of whole numbers, refuses others."""
+    if not (float(low).is_integer() and float(high).is_integer()):
+        return False
+    try:
+        what_if({path: low + 0.5})
+    except ValueError:
+        return True
+    return False
 
 
 def _basis(points: FloatArray) -> FloatArray:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING
+
 from rich.table import Table
 
 from lupusim.planning.assurance_results import Assurance, PointAssurance
@@ -12,7 +15,13 @@ from lupusim.planning.sobol import SobolIndices
 from lupusim.planning.tally import Mean
 from lupusim.report.numbers import grouped, in_hundred, rounded
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _MONTHS = 12
+_SIZED = ("n_patients", "n_patients_low", "n_patients_high", "power", "power_mcse", "duration")
+_SIZED += ("duration_mcse", "cost", "cost_mcse", "on_frontier")
+_CONFIDENCE = 1.96
 _ASSURANCE_ROWS = {
     "power": "power, if all is as stated",
     "assurance": "assurance: power, averaged over what is not known",
@@ -39,6 +48,17 @@ def size_table(size: SampleSize) -> Table:
         mark = ">" if row["n_patients"] == size.n_patients else ""
         power = Mean(value=row["power"], mcse=row["power_mcse"])
         table.add_row(mark, *(str(row[name]) for name in columns), rounded(power))
+    return table
+
+
+def seen_table(powers: pd.DataFrame) -> Table:
+    """Return the powers that a search had seen when it was interrupted."""
+    table = Table(title="Power by size, as far as the search went")
+    for name in ("patients", "replicates", "power"):
+        table.add_column(name, justify="right")
+    for row in powers.to_dict("records"):
+        power = Mean(value=row["power"], mcse=row["power_mcse"])
+        table.add_row(str(row["n_patients"]), grouped(row["n_replicates"]), rounded(power))
     return table
 
 
@@ -153,3 +173,109 @@ def sobol_sentence(result: SobolIndices) -> str:
         f"ranges, alone and with others; the quantity varies by "
         f"{result.standard_deviation:.2g} around {result.mean:.2g}."
     )
+
+
+def design_label(row: pd.Series) -> str:
+    """Return what distinguishes a design of a frontier, such as ``enrollment.sites = 6``."""
+    named = (f"{name} = {value}" for name, value in row.items() if name not in _SIZED)
+    return ", ".join(named) or "design"
+
+
+def frontier_table(table: pd.DataFrame, *, target: float) -> Table:
+    """Return a row per design at the size that reaches the power."""
+    rows = Table(
+        title=f"Each design at its smallest size with power {target:g}",
+        caption="estimate (Monte Carlo standard error); > no other is both cheaper and shorter",
+    )
+    for name in ("", "design", "patients", "95 % limits", "power", "months", "cost"):
+        rows.add_column(name, justify="left" if name == "design" else "right")
+    for _, row in table.iterrows():
+        power = Mean(value=row["power"], mcse=row["power_mcse"])
+        cells = ["not reached", "", ""]
+        if math.isfinite(row["cost"]):
+            limits = f"{row['n_patients_low']:.0f} to {row['n_patients_high']:.0f}"
+            months = Mean(
+                value=_MONTHS * row["duration"], mcse=_MONTHS * float(row["duration_mcse"])
+            )
+            cells = [limits, rounded(months), _cost(row)]
+        mark = ">" if row["on_frontier"] else ""
+        limits, *spent = cells
+        rows.add_row(
+            mark, design_label(row), str(row["n_patients"]), limits, rounded(power), *spent
+        )
+    return rows
+
+
+def _cost(row: pd.Series) -> str:
+    cost = Mean(value=float(row["cost"]), mcse=float(row["cost_mcse"]))
+    return rounded(cost) if cost.mcse else f"{cost.value:.6g}"
+
+
+def frontier_sentence(table: pd.DataFrame, *, target: float) -> str:
+    """Return which design is the cheapest and which the shortest."""
+    able = table[table["cost"].notna()]
+    if able.empty:
+        return f"None of these designs reaches power {target:g} within the limit of patients."
+    cheapest = able.sort_values(["cost", "duration"]).iloc[0]
+    shortest = able.sort_values(["duration", "cost"]).iloc[0]
+    words = (
+        f"{design_label(cheapest)} is the cheapest with power {target:g}: "
+        f"{cheapest['n_patients']} patients, cost {_cost(cheapest)}, "
+        f"{_MONTHS * cheapest['duration']:.1f} months"
+    )
+    if cheapest.name == shortest.name:
+        return f"{words}; none is shorter."
+    return (
+        f"{words}. {design_label(shortest)} is the shortest: {_MONTHS * shortest['duration']:.1f} "
+        f"months with {shortest['n_patients']} patients, cost {_cost(shortest)}."
+    )
+
+
+_VALUE_ROWS = {
+    "evsi": "best use of the data",
+    "rule_value": "adopting where the test is significant",
+    "perfect_information": "knowing the truth",
+}
+
+
+def value_table(table: pd.DataFrame, *, n_draws: int, seed: int) -> Table:
+    """Return what the data of each design are worth."""
+    rows = Table(
+        title=f"Expected value of the data; {grouped(n_draws)} draws of the truth, seed {seed}",
+        caption="in responders or events avoided, over deciding now; (Monte Carlo standard error)",
+    )
+    for name in ("patients", *_VALUE_ROWS.values(), "cost", "best use less cost"):
+        rows.add_column(name, justify="right")
+    for row in table.to_dict("records"):
+        cells = [rounded(Mean(value=row[k], mcse=row[f"{k}_mcse"])) for k in _VALUE_ROWS]
+        net = Mean(value=row["net_value"], mcse=row["evsi_mcse"])
+        rows.add_row(str(row["n_patients"]), *cells, f"{row['cost']:.6g}", rounded(net))
+    return rows
+
+
+def value_sentence(table: pd.DataFrame) -> str:
+    """Return which size is worth most, and whether any is worth its cost."""
+    best = table.loc[table["net_value"].idxmax()]
+    net = Mean(value=float(best["net_value"]), mcse=float(best["evsi_mcse"]))
+    n_patients = f"{best['n_patients']:.0f}"
+    if net.value <= 0:
+        return (
+            f"No size is worth its cost; the best, {n_patients} patients, is worth {rounded(net)}."
+        )
+    rivals = table[table["net_value"] > net.value - 2 * _CONFIDENCE * net.mcse]["n_patients"]
+    among = "" if len(rivals) == 1 else f" (not told apart from {_others(rivals, n_patients)})"
+    return f"{n_patients} patients are worth most, {rounded(net)} after their cost{among}."
+
+
+def _others(sizes: pd.Series, best: str) -> str:
+    return ", ".join(str(n) for n in sizes if str(n) != best)
+
+
+def plain_rows(table: pd.DataFrame) -> list[dict[str, object]]:
+    """Return the rows of a table as plain data; what does not exist is null."""
+    rows: list[dict[str, object]] = []
+    for row in table.to_dict("records"):
+        known = {str(k): v.item() if hasattr(v, "item") else v for k, v in row.items()}
+        missing = {k for k, v in known.items() if isinstance(v, float) and not math.isfinite(v)}
+        rows.append({k: None if k in missing else v for k, v in known.items()})
+    return rows

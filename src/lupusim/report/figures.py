@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_CONFIDENCE = 1.959963984540054
-_BLUE, _ORANGE, _GRAY = "#0072b2", "#d55e00", "#666666"  # told apart by every eye (Okabe, Ito)
+CONFIDENCE = 1.959963984540054
+BLUE, ORANGE, GRAY = "#0072b2", "#d55e00", "#666666"  # told apart by every eye (Okabe, Ito)
 _STYLE = {
     "svg.hashsalt": "lupusim",
     "svg.fonttype": "none",
@@ -45,7 +45,7 @@ def _settings() -> Any:
 
 
 @contextmanager
-def _axes(height: float = 4.2) -> Iterator[Axes]:
+def axes_of_figure(height: float = 4.2) -> Iterator[Axes]:
     """Give the axes of a new figure, drawn in the same style whatever the user's settings."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -54,10 +54,10 @@ def _axes(height: float = 4.2) -> Iterator[Axes]:
         yield Figure(figsize=(7.0, height), layout="constrained").add_subplot()
 
 
-def _figure(axes: Axes) -> Figure:
+def finished(axes: Axes) -> Figure:
     """Return the figure of these axes, laid out once and for all."""
     figure = axes.get_figure(root=True)
-    assert figure is not None  # axes of _axes stand in one
+    assert figure is not None  # axes of axes_of_figure stand in one
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # or each drawing would shift the axes a little
     return figure
@@ -78,18 +78,18 @@ def power_curve(curve: pd.DataFrame, *, target: float | None = None, title: str 
     """
     curve = curve.sort_values("n_patients")
     size, power = curve["n_patients"].to_numpy(), curve["power"].to_numpy()
-    half_width = _CONFIDENCE * curve["power_mcse"].to_numpy()
-    with _axes() as axes:
+    half_width = CONFIDENCE * curve["power_mcse"].to_numpy()
+    with axes_of_figure() as axes:
         low, high = np.clip([power - half_width, power + half_width], 0, 1)
-        axes.fill_between(size, low, high, color=_BLUE, alpha=0.25, linewidth=0)
-        axes.plot(size, power, color=_BLUE, marker="o", markersize=4)
+        axes.fill_between(size, low, high, color=BLUE, alpha=0.25, linewidth=0)
+        axes.plot(size, power, color=BLUE, marker="o", markersize=4)
         if target is not None:
-            axes.axhline(target, color=_ORANGE, linestyle="--")
+            axes.axhline(target, color=ORANGE, linestyle="--")
             words = f"target {target:g}"
             axes.annotate(words, (size[0], target), (0, 4), textcoords="offset points")
         axes.set(xlabel="patients", ylabel="power", ylim=(0, 1.02), title=title)
         axes.grid(alpha=0.3)
-        return _figure(axes)
+        return finished(axes)
 
 
 def assurance_distribution(point: PointAssurance, *, title: str = "") -> Figure:
@@ -106,15 +106,15 @@ def assurance_distribution(point: PointAssurance, *, title: str = "") -> Figure:
     # The grid has an odd number of points: those at both ends get a bar of half the width.
     edges = np.array([0.0, *(GRID[_BIN // 2 :: _BIN] + 0.005), 1.0])
     shares = np.histogram(GRID, bins=edges, weights=weights)[0]
-    with _axes() as axes:
-        axes.bar(edges[:-1], shares, np.diff(edges), align="edge", color=_BLUE, alpha=0.35)
-        marks = {"assurance": (point.assurance, _ORANGE, "-"), "power": (point.power, _GRAY, "--")}
+    with axes_of_figure() as axes:
+        axes.bar(edges[:-1], shares, np.diff(edges), align="edge", color=BLUE, alpha=0.35)
+        marks = {"assurance": (point.assurance, ORANGE, "-"), "power": (point.power, GRAY, "--")}
         for name, (mean, color, line) in marks.items():
             label = f"{name} {rounded(mean)}"
             axes.axvline(mean.value, color=color, linestyle=line, label=label)
         axes.legend(frameon=False)
         axes.set(xlabel="power, given the truth", ylabel="probability", xlim=(0, 1), title=title)
-        return _figure(axes)
+        return finished(axes)
 
 
 def tornado(result: Tornado, *, title: str = "") -> Figure:
@@ -129,14 +129,14 @@ def tornado(result: Tornado, *, title: str = "") -> Figure:
     """
     swings = result.swings[::-1]
     name = "power" if result.quantity == "reject" else result.quantity
-    with _axes(height=1.6 + 0.45 * len(swings)) as axes:
-        for what, color in (("low", _ORANGE), ("high", _BLUE)):
+    with axes_of_figure(height=1.6 + 0.45 * len(swings)) as axes:
+        for what, color in (("low", ORANGE), ("high", BLUE)):
             changes = [getattr(swing, f"{what}_change") for swing in swings]
             axes.barh(
                 [swing.path for swing in swings],
                 [change.value for change in changes],
                 left=result.base.value,
-                xerr=[_CONFIDENCE * change.mcse for change in changes],
+                xerr=[CONFIDENCE * change.mcse for change in changes],
                 color=color,
                 alpha=0.7,
                 height=0.6,
@@ -146,10 +146,10 @@ def tornado(result: Tornado, *, title: str = "") -> Figure:
         axes.set_yticks(
             range(len(swings)), [f"{swing.path}\n{swing.low} to {swing.high}" for swing in swings]
         )
-        axes.axvline(result.base.value, color=_GRAY)
+        axes.axvline(result.base.value, color=GRAY)
         axes.legend(frameon=False, loc="lower right")
         axes.set(xlabel=f"{name}; as it is {rounded(result.base)}", title=title)
-        return _figure(axes)
+        return finished(axes)
 
 
 def scaling(
@@ -167,14 +167,14 @@ def scaling(
         What stands above.
     """
     markers = "osD^v"
-    with _axes() as axes:
+    with axes_of_figure() as axes:
         for k, (name, points) in enumerate(seconds.items()):
             work, took = np.array(sorted(points)).T
             axes.plot(work, took, marker=markers[k % len(markers)], label=name)
         axes.set(xscale="log", yscale="log", xlabel=unit, ylabel="seconds", title=title)
         axes.grid(alpha=0.3, which="both")
         axes.legend(frameon=False)
-        return _figure(axes)
+        return finished(axes)
 
 
 def save(figure: Figure, file: str | Path) -> Path:
