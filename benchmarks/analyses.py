@@ -33,6 +33,7 @@ def cases() -> dict[str, Callable[[], object]]:
     stratum, tied = np.arange(N_PATIENTS) // 2 % 4, np.ceil(time * 10)
     included, score = rng.random(shape) < 0.8, rng.normal(size=shape)
     covariates = np.stack([np.broadcast_to(arm, shape), score], axis=2)
+    three = np.concatenate([covariates, rng.normal(size=(*shape, 1))], axis=2)
     levels = [
         analysis.later_is_better(np.minimum(time, 1.0), time < 1),
         analysis.later_is_better(np.minimum(2 * time[:, ::-1], 1.0), event),
@@ -48,6 +49,8 @@ def cases() -> dict[str, Callable[[], object]]:
         "cox": lambda: analysis.cox(time, event, arm),
         "cox, all tied": lambda: analysis.cox(tied, event, arm),
         "cox_regression, two covariates": lambda: analysis.cox_regression(time, event, covariates),
+        "cox_regression, arm and two more": lambda: analysis.cox_regression(time, event, three),
+        "gray": lambda: analysis.gray(time, event, score > 0, arm),
         "max_combo, four weights": lambda: analysis.max_combo(time, event, arm),
         "max_combo, decision": lambda: combo.is_significant(0.025),
         "kaplan_meier": lambda: analysis.kaplan_meier(time, event, [0.5, 1.0]),
