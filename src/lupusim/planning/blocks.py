@@ -15,6 +15,7 @@ from lupusim.planning.generation import Block, Generated, generate
 from lupusim.planning.observing import decision
 from lupusim.planning.sequential import hold_looks
 from lupusim.planning.shared_looks import Alone, Shared, Shown
+from lupusim.planning.spending import deaths, with_cost
 from lupusim.planning.tally import Tally
 from lupusim.planning.totals import with_totals
 from lupusim.planning.truth import accuracy
@@ -52,15 +53,17 @@ def simulate(trials: Mapping[str, Trial], block: Block) -> dict[str, dict[str, F
     first = next(iter(trials.values()))
     if isinstance(first.adaptation, BayesianResponse):
         patients = potential(first, block)
-        return {name: adapt(trial, patients) for name, trial in trials.items()}
+        return {name: with_cost(t, adapt(t, patients)) for name, t in trials.items()}
     if isinstance(first.adaptation, SelectArms | Enrichment):
-        return {name: _staged(trial, block) for name, trial in trials.items()}
-    generated = generate(first, block)
+        return {name: with_cost(t, _staged(t, block)) for name, t in trials.items()}
+    ended = deaths(list(trials.values()), block.n_replicates * first.n_patients)
+    generated = generate(first, block, listeners=ended)
     shown = Alone(generated) if len(trials) == 1 else Shared(generated)
-    return {
-        name: with_totals(trial, generated, measured(trial, generated, shown))
-        for name, trial in trials.items()
-    }
+    found = {}
+    for name, trial in trials.items():
+        known = with_totals(trial, generated, measured(trial, generated, shown))
+        found[name] = with_cost(trial, known, generated, ended)
+    return found
 
 
 def _staged(trial: Trial, block: Block) -> dict[str, FloatArray]:

@@ -20,7 +20,7 @@ from lupusim.trial.rules_adaptive import BayesianResponse, BlindedSize, Promisin
 
 COMPARED = ("reject", "n_enrolled", "duration", "cost")
 """Quantities whose differences between rules are kept."""
-_RULES = {"cutoff", "interims", "stopping", "analysis", "family", "adaptation"}
+_RULES = {"cutoff", "interims", "stopping", "analysis", "family", "adaptation", "costs"}
 
 
 def generation_hash(trial: Trial) -> str:
@@ -35,7 +35,7 @@ def generation_hash(trial: Trial) -> str:
     """
     names = trial.__dataclass_fields__.keys() - _RULES
     parts = [getattr(trial, name) for name in sorted(names)]
-    parts.append(WEIGHT in trial.adjust_for)  # drawn only where it is asked for
+    parts.append(WEIGHT in trial.numbers_needed)  # drawn only where it is asked for
     adaptation = trial.adaptation
     if isinstance(adaptation, BayesianResponse):
         return content_hash("adaptive allocation", trial.looks, *parts)

@@ -22,6 +22,7 @@ from lupusim.scenario.conduct import (
     read_dropout,
     read_enrollment,
 )
+from lupusim.scenario.costs import read_costs
 from lupusim.scenario.endpoints import read_endpoints
 from lupusim.scenario.looks import Question, read_looks
 from lupusim.scenario.model_files import read_schema
@@ -215,6 +216,7 @@ def _read_design(top: Section, models: Models) -> _Design:
         "intercurrent_events": read_intercurrent_events(top),
         "marker": read_marker(top),
         "supply": read_supply(top, read.arms),
+        "costs": read_costs(top),
         "dropout": read_dropout(top),
         "primary": primary,
         "secondary": secondary,

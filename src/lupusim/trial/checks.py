@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lupusim.errors import Problem
 from lupusim.model.checks import nearest
 from lupusim.trial.allocation import PermutedBlocks
+from lupusim.trial.cost_checks import cost_problems
 from lupusim.trial.endpoint_checks import endpoint_problems, observation_problems
 from lupusim.trial.family_checks import adaptation_problems, family_problems
 from lupusim.trial.longitudinal_checks import longitudinal_problems
@@ -45,6 +46,7 @@ def trial_problems(trial: Trial) -> list[Problem]:
         *supply_problems(trial),
         *_dropout_problems(trial),
         *_analysis_problems(trial),
+        *cost_problems(trial),
     ]
 
 

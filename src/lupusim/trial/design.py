@@ -10,6 +10,7 @@ from inspect import signature
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.model import MultiStateModel
 from lupusim.trial.allocation import Allocation, PermutedBlocks
+from lupusim.trial.costs import Costs
 from lupusim.trial.dropout import Dropout
 from lupusim.trial.endpoints import Endpoint
 from lupusim.trial.enrollment import Enrollment
@@ -179,6 +180,8 @@ class Trial:
         What may strike between, such as rescue medication, and what endpoints do about it.
     marker : Marker or None
         A score measured at randomization and at every visit.
+    costs : Costs or None
+        What it costs to hold it.
     supply : Supply or None
         Where the cells come from; None where a dose is always there.
     """
@@ -203,6 +206,7 @@ class Trial:
     visit_conduct: VisitConduct = field(default_factory=VisitConduct)
     intercurrent_events: tuple[IntercurrentEvent, ...] = ()
     marker: Marker | None = None
+    costs: Costs | None = None
     supply: Supply | None = None
 
     def __post_init__(self) -> None:
@@ -225,9 +229,10 @@ class Trial:
         return tuple(arm.allocation for arm in self.arms)
 
     @property
-    def adjust_for(self) -> tuple[str, ...]:
-        """The numbers of its patients that the analysis is adjusted for."""
-        return self.analysis.adjust_for if self.analysis else ()
+    def numbers_needed(self) -> tuple[str, ...]:
+        """The numbers of its patients that are asked for, though they may act on no hazard."""
+        adjusted = self.analysis.adjust_for if self.analysis else ()
+        return (*adjusted, self.marker.baseline) if self.marker else adjusted
 
     @property
     def looks(self) -> tuple[Cutoff, ...]:
