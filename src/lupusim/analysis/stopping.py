@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.analysis.group_sequential import BetaSpending, EfficacyRule, FutilityBounds, bounds
 from lupusim.arrays import FloatArray
+from lupusim.trial.looks import StoppingRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +117,63 @@ def crossing(z: FloatArray, efficacy: FloatArray, futility: FloatArray, *, sided
     return Crossing(look=look, reject=rejects[np.arange(len(z)), look])
 
 
-def at_look(
-    values: Sequence[FloatArray], look: np.ndarray[tuple[int], np.dtype[np.intp]]
-) -> FloatArray:
-    """Return each replicate's value at the look where it stopped; `values` is one per look."""
-    return np.asarray(np.stack(list(values))[look, np.arange(look.size)])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithEffects:
+    """Bounds on the scale of the estimate beside those of a rule.
+
+    The rule's alpha is held: a success needs its bound and an estimate that is good enough, and
+    giving up is never counted on.
+
+    Parameters
+    ----------
+    rule : StoppingRule
+        Gives the bounds on the z scale.
+    least : mapping of int to float
+        Look, counted from 1, and the least good estimate with which it may succeed.
+    futile : mapping of int to float
+        Look, and the best estimate at which it gives up.
+    sign : int
+        1 where larger estimates are better, -1 where smaller ones are.
+    """
+
+    rule: StoppingRule
+    least: Mapping[int, float]
+    futile: Mapping[int, float]
+    sign: int
+
+    def bounds(self, information: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the rule's own bounds, shape of `information`."""
+        return self.rule.bounds(information)
+
+    def by_estimate(
+        self, bounds: tuple[FloatArray, FloatArray], estimate: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return bounds that know the estimates; all arrays (n_replicates, n_looks).
+
+        No z succeeds where the estimate is not good enough, and any gives up where it is futile.
+        A missing estimate is neither.
+        """
+        efficacy, futility = (one.copy() for one in bounds)
+        for look, effect in self.least.items():
+            enough = self.sign * estimate[:, look - 1] >= self.sign * effect
+            efficacy[~enough, look - 1] = np.inf
+        for look, effect in self.futile.items():
+            bad = self.sign * estimate[:, look - 1] <= self.sign * effect
+            futility[bad, look - 1] = np.inf
+        return efficacy, futility
+
+
+def judged(
+    rule: StoppingRule, information: FloatArray, estimate: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the efficacy and futility bounds of trials with these estimates.
+
+    Parameters
+    ----------
+    rule : StoppingRule
+        With or without bounds on the estimate.
+    information, estimate : (n_replicates, n_looks) arrays
+        Fraction of the planned information, and the estimate on the test's own scale.
+    """
+    bounds_on_z = rule.bounds(information)
+    return rule.by_estimate(bounds_on_z, estimate) if isinstance(rule, WithEffects) else bounds_on_z

@@ -12,7 +12,7 @@ import numpy as np
 from lupusim.analysis.adaptive_size import blinded_size, promising_information
 from lupusim.analysis.group_sequential import stage_z
 from lupusim.analysis.outcomes import BinaryOutcome
-from lupusim.analysis.stopping import crossing
+from lupusim.analysis.stopping import crossing, judged
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.planning.evidence import Evidence, at_cutoff, described_at, gather
 from lupusim.planning.generation import Generated
@@ -38,7 +38,7 @@ def hold_resized(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
     as_planned = replace(trial, cutoff=_cutoff(trial, rule.planned), adaptation=None)
     (seen,) = gather(as_planned, generated)
     fraction = seen.information / rule.planned
-    efficacy, futility = stopping.bounds(fraction)
+    efficacy, futility = judged(stopping, fraction, seen.estimate)
     size = _size(trial, generated, seen, (fraction, efficacy))
     cutoff = np.maximum(_reached(trial, generated, size), seen.cutoff[:, -2])
     final = at_cutoff(as_planned, generated, cutoff)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lupusim.analysis.stopping import judged
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.planning.evidence import Comparison, Evidence, Looks, comparisons, gather
 from lupusim.planning.generation import Generated
@@ -106,7 +107,8 @@ def _given_up(trial: Trial, seen: tuple[Evidence, ...], fraction: FloatArray) ->
     futile = np.zeros(fraction.shape, dtype=bool)
     if trial.stopping is not None:
         for number, shown in enumerate(seen):
-            futile[:, number] = shown.z <= trial.stopping.bounds(fraction[:, number])[1]
+            bound = judged(trial.stopping, fraction[:, number], shown.estimate)[1]
+            futile[:, number] = shown.z <= bound
     futile[:, :, -1] = False
     return np.asarray(np.where(futile.any(axis=2), futile.argmax(axis=2) + 1, n_looks + 1))
 

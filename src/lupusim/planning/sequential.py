@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.analysis.stopping import Crossing, crossing
+from lupusim.analysis.stopping import Crossing, crossing, judged
 from lupusim.arrays import FloatArray
 from lupusim.planning.evidence import Held, Looks
 from lupusim.planning.generation import Generated
@@ -45,7 +45,7 @@ def hold_looks(
     held = Held(trial, generated) if looks is None else looks
     (seen,) = held.evidence
     fraction = seen.information / _planned(trial, seen.information)[:, None]
-    efficacy, futility = trial.stopping.bounds(fraction)
+    efficacy, futility = judged(trial.stopping, fraction, seen.estimate)
     z = seen.z
     sided = trial.analysis.sided
     stop = crossing(z, efficacy, futility, sided=sided)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lupusim.analysis.direction import benefit_sign
 from lupusim.analysis.group_sequential import after_stopping, bounds
 from lupusim.analysis.stopping import Crossing, GroupSequential
 from lupusim.arrays import FloatArray
@@ -47,7 +48,7 @@ def estimates_at_stop(
     if not isinstance(trial.stopping, GroupSequential):
         return found
     moved = _moved(trial.stopping, _typical(fraction), stop, seen.z[row, stop.look])
-    sign = trial.primary.better.value
+    sign = benefit_sign(trial.analysis.test, trial.primary.better)
     middle, low, high = (naive.estimate + sign * one * naive.standard_error for one in moved)
     truth = found["true_effect"]
     covers = (np.minimum(low, high) <= truth) & (truth <= np.maximum(low, high))

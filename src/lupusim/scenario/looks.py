@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
-from lupusim.analysis.adaptive_bounds import PosteriorEfficacy, WithFutility
-from lupusim.analysis.group_sequential import (
-    BetaSpending,
-    BySpending,
-    EfficacyAt,
-    EfficacyRule,
-    FutilityBounds,
-    HaybittlePeto,
-    HwangShihDeCani,
-    KimDeMets,
-    LanDeMetsOBrienFleming,
-    LanDeMetsPocock,
-    Spending,
-    WangTsiatis,
-)
-from lupusim.analysis.stopping import GroupSequential
-from lupusim.scenario.likely import read_levels, read_posterior
-from lupusim.scenario.reading import Choice, Duration, Flag, Integer, Number, Section
+from lupusim.scenario.bounds import read_stopping
+from lupusim.scenario.reading import Choice, Duration, Integer, Number, Section
 from lupusim.trial import (
     AfterLastPatient,
     AfterPatients,
@@ -34,31 +19,15 @@ from lupusim.trial import (
     AtEvents,
     Cutoff,
     Endpoint,
-    StoppingRule,
     WhenAll,
     WhenAny,
 )
 from lupusim.trial.endpoints import due_time
-from lupusim.trial.looks import AtEventsOf, Limited, planned_events
+from lupusim.trial.looks import AtEventsOf, Limited, parts, planned_events
 
 _LIMITS = ("gap", "latest", "extension")
 _WAYS = ("events", "calendar_time", "last_patient", "patients", "information", "all", "any")
-_SPENDING = Choice(
-    {
-        "obrien_fleming": (LanDeMetsOBrienFleming, None),
-        "pocock": (LanDeMetsPocock, None),
-        "hwang_shih_decani": (HwangShihDeCani, "gamma"),
-        "kim_demets": (KimDeMets, "rho"),
-    }
-)
-_DEFAULT_RULE = BySpending(spending=LanDeMetsOBrienFleming())
-_EFFICACY: dict[str, Callable[[float], EfficacyRule]] = {
-    "spending": lambda _: _DEFAULT_RULE,
-    "haybittle_peto": lambda bound: HaybittlePeto(bound=bound),
-    "wang_tsiatis": lambda delta: WangTsiatis(delta=delta),
-}
 _ALL_INFORMATION = 1.0
-_DEFAULT_BETA = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +52,8 @@ def read_looks(top: Section, question: Question) -> dict[str, Any]:
     if sections[0].section("when").has("gap"):
         place = sections[0].section("when").place.child("gap")
         place.report("there is no look before the first one", "Remove it, or use 'calendar_time'.")
-    stopping = _stopping(sections, question.analysis)
+    planned = _fractions((*interims, final), question)
+    stopping = read_stopping(sections, question.primary, question.analysis, planned)
     for section in sections:
         section.finish()
     return {"cutoff": final, "interims": interims, "stopping": stopping}
@@ -93,6 +63,18 @@ def _end(question: Question) -> Cutoff:
     """Return the end of everybody's follow-up; 1 year stands in for what cannot be read."""
     follow_up = question.follow_up
     return AfterLastPatient(follow_up=follow_up if 0 < follow_up < math.inf else 1.0)
+
+
+def _fractions(looks: tuple[Cutoff, ...], question: Question) -> tuple[float, ...]:
+    """Return the planned information of the looks; equal steps where it is not known."""
+    counts: list[float | None] = [planned_events(look) for look in looks]
+    if due_time(question.primary) is not None:
+        waits = [p for look in looks[:-1] for p in parts(look) if isinstance(p, AfterPatients)]
+        counts = [*(float(p.patients) for p in waits), float(question.n_patients)]
+    known = [float(n) for n in counts if n is not None]
+    rising = len(known) == len(looks) and all(a < b for a, b in pairwise(known))
+    steps = known if rising else [float(k) for k in range(1, len(looks) + 1)]
+    return tuple(n / steps[-1] for n in steps)
 
 
 def _timed(look: Section, question: Question, final: Cutoff | None) -> Cutoff:
@@ -183,112 +165,3 @@ def _information(when: Section, question: Question, final: Cutoff | None) -> Cut
         "Give the last look 'when: {events: ...}', or this one a number of events.",
     )
     return _end(question)
-
-
-def _stopping(sections: list[Section], analysis: Analysis | None) -> StoppingRule | None:
-    """Return the bounds of all looks; None where no look has any."""
-    efficacy = {k: _efficacy(s) for k, s in enumerate(sections, 1) if s.has("efficacy")}
-    futility = {k: s for k, s in enumerate(sections, 1) if s.has("futility")}
-    if not (efficacy or futility):
-        return None
-    rules = list(efficacy.values())
-    for k, rule in efficacy.items():
-        if rule != rules[0]:
-            sections[k - 1].place.child("efficacy").report(
-                "the bounds differ from those of an earlier look",
-                "Give the same rule at every look that has one.",
-            )
-    last = len(sections)
-    by_power = read_levels(futility, last)
-    given = None if by_power else _futility(futility, last)
-    bounded = _bounded(rules[0] if rules else _DEFAULT_RULE, sorted({*efficacy, last}), analysis)
-    if isinstance(bounded, GroupSequential):
-        bounded = replace(bounded, futility=given)
-    elif given is not None:
-        fault = "bounds by posterior probability go with futility by probability or power"
-        fix = "Give 'posterior', 'conditional_power' or 'predictive_power'."
-        next(iter(futility.values())).place.report(fault, fix)
-    two_sided = analysis is not None and analysis.sided == 2
-    if two_sided and (by_power or isinstance(bounded, PosteriorEfficacy)):
-        fault = "a two-sided test cannot stop by what is likely in one direction"
-        sections[0].place.report(fault, "Give 'sided: 1' and half of alpha.")
-    if by_power is None:
-        return bounded
-    measure, levels = by_power
-    return WithFutility(rule=bounded, measure=measure, levels=levels)
-
-
-def _bounded(
-    rule: EfficacyRule | PosteriorEfficacy, looks: list[int], analysis: Analysis | None
-) -> GroupSequential | PosteriorEfficacy:
-    """Return the rule with efficacy bounds at some looks, the last one among them."""
-    if isinstance(rule, PosteriorEfficacy):
-        return replace(rule, looks=tuple(looks))
-    return GroupSequential(
-        alpha=analysis.alpha if analysis else 0.025,
-        sided=analysis.sided if analysis else 1,
-        efficacy=rule
-        if looks == list(range(1, looks[-1] + 1))
-        else EfficacyAt(looks=looks, rule=rule),
-    )
-
-
-def _efficacy(look: Section) -> EfficacyRule | PosteriorEfficacy:
-    """Return the rule of one look's efficacy bound."""
-    section = look.section("efficacy")
-    if section.has("posterior"):
-        return read_posterior(section)
-    given = [name for name in _EFFICACY if section.has(name)]
-    if len(given) != 1:
-        section.place.report("one rule is needed", f"Give one of {', '.join(_EFFICACY)}.")
-        return _DEFAULT_RULE
-    if given == ["spending"]:
-        return BySpending(spending=_spending(section))
-    number = section.read(given[0], Number())
-    make = _EFFICACY[given[0]]
-    return section.build(lambda: make(number)) or _DEFAULT_RULE
-
-
-def _spending(section: Section) -> Spending:
-    """Return a spending function; O'Brien and Fleming's stands in for what cannot be read."""
-    family, parameter = section.read("spending", _SPENDING)
-    if parameter is None:
-        return section.build(family) or LanDeMetsOBrienFleming()
-    number = section.read(parameter, Number())
-    return section.build(lambda: family(**{parameter: number})) or LanDeMetsOBrienFleming()
-
-
-def _futility(looks: Mapping[int, Section], last: int) -> BetaSpending | FutilityBounds | None:
-    """Return the rule of the futility bounds: all by spending, or all on the z scale."""
-    if not looks:
-        return None
-    sections = {k: look.section("futility") for k, look in looks.items()}
-    by_z = [section.has("z") for section in sections.values()]
-    binding = [section.read("binding", Flag(), False) for section in sections.values()]
-    if any(by_z) and not all(by_z):
-        place = next(iter(sections.values())).place
-        place.report("some looks give z, others spending", "Give the same kind at every look.")
-    if all(by_z):
-        bounds = [-math.inf] * (last - 1)
-        for k, section in sections.items():
-            z = section.read("z", Number())
-            if k == last:
-                fault = "the last look rejects or not: it has no futility bound of its own"
-                section.place.report(fault, "Remove it.")
-            else:
-                bounds[k - 1] = z
-        _finish(sections)
-        return FutilityBounds(z=tuple(bounds), binding=any(binding))
-    betas = [
-        section.read("beta", Number(above=0, below=1), _DEFAULT_BETA)
-        for section in sections.values()
-    ]
-    spendings = [_spending(section) for section in sections.values()]
-    return BetaSpending(
-        beta=betas[0], spending=spendings[0], binding=any(binding), looks=tuple(looks)
-    )
-
-
-def _finish(sections: Mapping[int, Section]) -> None:
-    for section in sections.values():
-        section.finish()

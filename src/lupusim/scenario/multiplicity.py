@@ -10,7 +10,7 @@ from lupusim.analysis.endpoints import outcome_kind
 from lupusim.analysis.families import ADJUSTMENTS, Adjusted, Dunnett, Graphical, sequential_graph
 from lupusim.analysis.group_sequential import EfficacyRule
 from lupusim.analysis.multiplicity import Graph
-from lupusim.analysis.stopping import GroupSequential
+from lupusim.analysis.stopping import GroupSequential, WithEffects
 from lupusim.scenario.questions import read_parameters
 from lupusim.scenario.reading import Choice, ListOf, Number, Section, Text
 from lupusim.trial import Arm, Endpoint
@@ -36,9 +36,14 @@ def read_family(
     analysis = top.section("analysis")
     if not analysis.has("multiplicity"):
         return None
+    section = analysis.section("multiplicity")
+    if isinstance(stopping, WithEffects):
+        if stopping.least:
+            fault = "an estimate that a success needs is known for one hypothesis only"
+            section.place.report(fault, "Remove 'effect' from the efficacy bounds.")
+        stopping = stopping.rule
     if isinstance(stopping, WithFutility):
         stopping = stopping.rule
-    section = analysis.section("multiplicity")
     hypotheses = tuple(_hypothesis(one, secondary) for one in section.sections("endpoints"))
     n_hypotheses = max(len(arms) - 1, 1) * (1 + len(hypotheses))
     method = section.read("method", Choice({name: name for name in _METHODS}))

@@ -7,6 +7,7 @@ from lupusim.analysis.group_sequential import (
     BetaSpending,
     BySpending,
     EfficacyAt,
+    EfficacyBounds,
     FutilityBounds,
     HaybittlePeto,
     HwangShihDeCani,
@@ -258,3 +259,47 @@ def test_a_root_search_that_does_not_settle_says_so(monkeypatch):
     monkeypatch.setattr("lupusim.analysis.group_sequential.recursion._MAX_TURNS", 1)
     with pytest.raises(ArithmeticError, match="no root found"):
         find_root(lambda x: x**3 - 0.1, np.zeros(1), np.ones(1))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"spending": EfficacyAt(looks=(2, 3), rule="pocock")},
+        {"futility": FutilityBounds(z=(0.0, 0.5))},
+        {"futility": BetaSpending(beta=0.1, looks=(1, 2))},
+        {"spending": EfficacyBounds(z=(3.0, 2.8))},
+    ],
+)
+def test_rules_of_single_looks_know_which_looks_were_held(rule):
+    some = np.array([[0.3, np.nan, 1.0], [0.3, 0.6, np.nan], [0.4, np.nan, np.nan]])
+    found = bounds(some, maximum_information=1.0, **rule)
+    assert np.isinf(found.efficacy[np.isnan(some)]).all()
+    last = found.efficacy[[0, 1, 2], [2, 1, 0]]
+    assert np.all((last > 1.9) & (last < 2.2))
+
+
+def test_bounds_given_one_by_one_leave_the_rest_of_alpha_to_the_last_look():
+    design = bounds([1, 2], spending=EfficacyBounds(z=(2.5,)))
+    # R 4.2.2: mvtnorm::pmvnorm with correlation sqrt(1/2) solves P(Z1 < 2.5, Z2 < c) = 0.975
+    crossed = float(design.alpha_spent[0])
+    np.testing.assert_allclose(crossed, 0.0062096653, atol=1e-9)
+    np.testing.assert_allclose(design.alpha_spent[-1], 0.025, atol=1e-10)
+    # R 4.2.2, mvtnorm: uniroot of pmvnorm(c(2.5, c), correlation sqrt(0.5)) = 0.975
+    assert design.efficacy[1] == pytest.approx(2.01778118, abs=1e-8)
+    given = bounds([1, 2], spending=EfficacyBounds(z=(2.5,), last=float(design.efficacy[1])))
+    np.testing.assert_allclose(given.alpha_spent[-1], 0.025, atol=1e-9)
+    never = bounds([1, 2], spending=EfficacyBounds(z=(np.inf,)))
+    np.testing.assert_allclose(never.efficacy[1], 1.959964, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({"z": (0.0,)}, "above 0"),
+        ({"z": (2.0,), "last": -1.0}, "above 0"),
+        ({"z": (2.0, 2.0)}, "1 bounds"),
+    ],
+)
+def test_bounds_that_cannot_be_given_are_refused(rule, message):
+    with pytest.raises(ValueError, match=message):
+        bounds([1, 2], spending=EfficacyBounds(**rule))

@@ -19,15 +19,18 @@ from lupusim.analysis.group_sequential import (
     BySpending,
     DriftBelief,
     EfficacyAt,
+    EfficacyBounds,
     FutilityBounds,
     HaybittlePeto,
     HwangShihDeCani,
     KimDeMets,
     LanDeMetsOBrienFleming,
     LanDeMetsPocock,
+    UserSpending,
     WangTsiatis,
+    z_from_p_value,
 )
-from lupusim.analysis.stopping import GroupSequential
+from lupusim.analysis.stopping import GroupSequential, WithEffects
 from lupusim.errors import ScenarioError
 from lupusim.scenario import load_scenario, scenario_from_mapping
 from lupusim.scenario.yaml_file import parse_document
@@ -139,6 +142,129 @@ def test_information_of_a_response_counts_patients_whose_visit_is_due() -> None:
 def test_every_efficacy_rule_can_be_named(efficacy: dict[str, Any], rule: object) -> None:
     looks = [{"when": {"events": 100}, "efficacy": efficacy}, {**FINAL, "efficacy": efficacy}]
     assert stopping(looks).efficacy == rule
+
+
+@pytest.mark.parametrize(
+    ("bounds", "rule"),
+    [
+        ([{"z": 3.0}, {}, {}], EfficacyBounds(z=(3.0, math.inf))),
+        ([{"p": 0.001}, {"z": 2.8}, {}], EfficacyBounds(z=(z_from_p_value(0.001), 2.8))),
+        (
+            [{"z": 2.8}, {"z": 2.6}, {"p": 0.02}],
+            EfficacyBounds(z=(2.8, 2.6), last=z_from_p_value(0.02)),
+        ),
+        (
+            [{"spending": {"0.5": 0.001, "1": 0.025}}] * 3,
+            BySpending(spending=UserSpending(fraction=(0.5, 1.0), share=(0.04, 1.0))),
+        ),
+    ],
+)
+def test_efficacy_bounds_can_be_given_one_by_one(
+    bounds: list[dict[str, Any]], rule: object
+) -> None:
+    looks = [
+        {"when": {"events": n}} | ({"efficacy": bound} if bound else {})
+        for n, bound in zip((67, 134, 200), bounds, strict=True)
+    ]
+    assert stopping(looks).efficacy == rule
+
+
+def test_the_p_of_a_two_sided_bound_has_two_sides() -> None:
+    analysis = {"test": "logrank", "alpha": 0.05, "sided": 2}
+    looks = [{"when": {"events": 100}, "efficacy": {"p": 0.01}}, FINAL]
+    assert stopping(looks, analysis=analysis).efficacy == EfficacyBounds(
+        z=(float(z_from_p_value(0.005)),)
+    )
+
+
+def test_bounds_can_be_on_the_scale_of_the_estimate() -> None:
+    first = {"efficacy": {"spending": "pocock", "effect": -0.3}, "futility": {"effect": 0.0}}
+    second = {"futility": {"effect": -0.1}}
+    looks = [{"when": {"events": 67}, **first}, {"when": {"events": 134}, **second}, FINAL]
+    rule = trial(looks).stopping
+    assert isinstance(rule, WithEffects)
+    assert (rule.least, rule.futile, rule.sign) == ({1: -0.3}, {1: 0.0, 2: -0.1}, -1)
+    assert isinstance(rule.rule, GroupSequential)
+    looks[1] = {"when": {"events": 134}, "futility": {"p": 0.5}}
+    rule = trial(looks).stopping
+    assert isinstance(rule, WithEffects)
+    assert isinstance(rule.rule, GroupSequential)
+    assert rule.rule.futility == FutilityBounds(z=(-math.inf, 0.0))
+
+
+def test_more_time_is_better_where_fewer_events_are() -> None:
+    analysis = {"test": "restricted_mean", "until": "2 years", "alpha": 0.025}
+    looks = [{"when": {"events": 67}, **EFFICACY, "futility": {"effect": 0.0}}, FINAL]
+    rule = trial(looks, analysis=analysis).stopping
+    assert isinstance(rule, WithEffects)
+    assert rule.sign == 1
+
+
+@pytest.mark.parametrize(
+    ("bounds", "key", "words"),
+    [
+        ({"efficacy": {"z": 3, "p": 0.1}}, "looks.0.efficacy", "others a rule"),
+        ({"efficacy": {"z": -1}}, "looks.0.efficacy", "above 0"),
+        ({"efficacy": {"p": 1.5}}, "looks.0.efficacy.p", "1.5"),
+        ({"efficacy": {"p": 0.03}}, "looks.0.efficacy", "the bounds spend 0.03"),
+        ({"efficacy": {"effect": -0.3}}, "looks.0.efficacy", "one rule is needed"),
+        (
+            {"efficacy": {"spending": {"0.5": 0.01, "0.4": 0.025}}},
+            "looks.0.efficacy.spending",
+            "do not rise",
+        ),
+        ({"efficacy": {"spending": {"1.5": 0.025}}}, "looks.0.efficacy.spending", "do not rise"),
+        ({"efficacy": {"spending": {}}}, "looks.0.efficacy.spending", "do not rise"),
+        ({"efficacy": {"spending": {"half": 0.02}}}, "looks.0.efficacy.spending", "no number"),
+        (
+            {"efficacy": {"spending": {"0.5": 0.03, "1": 0.025}}},
+            "looks.0.efficacy.spending",
+            "falls",
+        ),
+        ({"efficacy": {"spending": {"1": 0.05}}}, "looks.0.efficacy.spending", "0.05 is spent"),
+        (
+            {"futility": {"spending": {"1": 0.2}, "beta": 0.1}},
+            "looks.0.futility.spending",
+            "beta is 0.1",
+        ),
+    ],
+)
+def test_bounds_that_do_not_add_up_are_refused(
+    bounds: dict[str, Any], key: str, words: str
+) -> None:
+    found = problems([{"when": {"events": 50}, **bounds}, FINAL])
+    assert key in found, found
+    assert words in found[key]
+
+
+def test_bounds_that_spend_too_much_with_the_last_are_refused() -> None:
+    looks = [
+        {"when": {"events": 100}, "efficacy": {"z": 1.97}},
+        {**FINAL, "efficacy": {"z": 1.97}},
+    ]
+    assert "and alpha is 0.025" in problems(looks)["looks.0.efficacy"]
+
+
+@pytest.mark.parametrize("bound", [{"z": 0.0}, {"spending": "pocock"}, {"effect": 0.0}])
+def test_a_two_sided_test_gives_up_in_no_direction(bound: dict[str, Any]) -> None:
+    base = {**SURVIVAL, "analysis": {"test": "logrank", "alpha": 0.05, "sided": 2}}
+    found = problems([{"when": {"events": 50}, **EFFICACY, "futility": bound}, FINAL], base)
+    assert any("two-sided" in fault for fault in found.values())
+
+
+def test_futility_by_spending_is_one_rule_for_all_looks() -> None:
+    looks = [
+        {"when": {"events": n}, "futility": {"spending": "pocock", "beta": beta}}
+        for n, beta in ((50, 0.1), (100, 0.2))
+    ]
+    assert "differ" in problems([*looks, FINAL])["looks.1.futility"]
+    looks[1]["futility"] = {"spending": "pocock", "beta": 0.1, "binding": True}
+    assert "differ" in problems([*looks, FINAL])["looks.1.futility"]
+
+
+def test_the_last_look_does_not_give_up_by_its_estimate() -> None:
+    looks = [{"when": {"events": 50}, **EFFICACY}, {**FINAL, "futility": {"effect": 0.0}}]
+    assert "no futility bound" in problems(looks)["looks.1.futility"]
 
 
 def test_a_look_without_efficacy_has_no_efficacy_bound() -> None:

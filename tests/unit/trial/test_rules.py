@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from lupusim.analysis import stopping
-from lupusim.analysis.stopping import GroupSequential, at_look
-from lupusim.trial import AtCalendarTime, AtEvents
+from lupusim.analysis.decisions import TESTS
+from lupusim.analysis.direction import benefit_sign
+from lupusim.analysis.stopping import GroupSequential, WithEffects, judged
+from lupusim.trial import AtCalendarTime, AtEvents, Better
 from lupusim.trial.rules_adaptive import BayesianResponse, BlindedSize, PromisingZone, Shares
 from trials import analysis, survival_trial
 from trials_adaptive import adaptive_trial
@@ -72,6 +74,23 @@ def test_the_usual_bounds_that_are_known_do_not_grow_without_limit(monkeypatch) 
     assert len(stopping._KNOWN) == 1
 
 
-def test_the_value_at_the_look_is_picked_for_each_replicate() -> None:
-    values = [np.array([1.0, 2.0]), np.array([3.0, 4.0])]
-    assert at_look(values, np.array([1, 0])).tolist() == [3.0, 2.0]
+def test_bounds_on_the_estimate_are_added_to_those_on_z() -> None:
+    rule = WithEffects(
+        rule=GroupSequential(alpha=0.025), least={1: -0.5}, futile={1: 0.0, 2: 0.1}, sign=-1
+    )
+    estimate = np.array([[-0.6, 0.2, 0.0], [-0.4, 0.0, 0.0], [0.1, np.nan, 0.0]])
+    fraction = np.tile([0.3, 0.6, 1.0], (3, 1))
+    plain = rule.bounds(fraction)
+    efficacy, futility = judged(rule, fraction, estimate)
+    np.testing.assert_array_equal(np.isinf(efficacy[:, 0]), [False, True, True])
+    np.testing.assert_array_equal(efficacy[:, 1:], plain[0][:, 1:])
+    np.testing.assert_array_equal(futility[:, 0] == np.inf, [False, False, True])
+    np.testing.assert_array_equal(futility[:, 1] == np.inf, [True, False, False])
+    unchanged = judged(rule.rule, fraction, estimate)
+    np.testing.assert_array_equal(unchanged[0], plain[0])
+
+
+def test_an_estimate_points_the_way_of_its_test() -> None:
+    assert benefit_sign(TESTS["logrank"].test, Better.FEWER) == -1
+    assert benefit_sign(TESTS["restricted_mean"].test, Better.FEWER) == 1
+    assert benefit_sign(TESTS["pooled_z"].test, Better.MORE) == 1

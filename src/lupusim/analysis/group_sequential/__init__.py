@@ -17,6 +17,7 @@ from lupusim.analysis.group_sequential.design import (
 from lupusim.analysis.group_sequential.efficacy import (
     BySpending,
     EfficacyAt,
+    EfficacyBounds,
     EfficacyRule,
     HaybittlePeto,
     WangTsiatis,
@@ -62,6 +63,7 @@ __all__ = [
     "BySpending",
     "DriftBelief",
     "EfficacyAt",
+    "EfficacyBounds",
     "EfficacyRule",
     "ExitProbabilities",
     "FutilityBounds",

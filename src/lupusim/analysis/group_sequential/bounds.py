@@ -12,7 +12,7 @@ from lupusim.analysis.group_sequential.efficacy import EfficacyRule, efficacy_ru
 from lupusim.analysis.group_sequential.futility import FutilityRule, NoFutility
 from lupusim.analysis.group_sequential.recursion import Looks, Solution
 from lupusim.analysis.group_sequential.spending import Spending
-from lupusim.arrays import FloatArray, read_only
+from lupusim.arrays import BoolArray, FloatArray, read_only
 
 _CHUNK = 64  # designs integrated together; more leave the cache (benchmarks/sequential.py)
 _LEAST_STEP = 1e-4  # of the information: below, the grid would need more points than is sensible
@@ -237,11 +237,11 @@ class _Problem:
             chosen = np.flatnonzero(of_row.ravel() == number)
             columns = np.append(np.tile(pattern, 4), True)
             kept = np.append(pattern, [True, True])
-            solved[np.ix_(chosen, columns)] = self._held(rows[np.ix_(chosen, kept)])
+            solved[np.ix_(chosen, columns)] = self._held(rows[np.ix_(chosen, kept)], pattern)
         solved[:, : 2 * n_looks] = _without_gaps(solved[:, : 2 * n_looks])
         return solved
 
-    def _held(self, rows: FloatArray) -> FloatArray:
+    def _held(self, rows: FloatArray, pattern: BoolArray) -> FloatArray:
         fraction = rows[:, :-2] / rows[:, -1:]  # of the maximum: the recursion knows no unit
         shape = fraction.shape
         spent_at = np.minimum(fraction, 1.0)
@@ -257,6 +257,8 @@ class _Problem:
             beta_spent=np.full(shape, np.nan),
             drift=np.zeros(shape[0]),
             binding=False,
+            number=np.flatnonzero(pattern) + 1,
+            planned=pattern.size,
         )
         solution, drift = self.futility.solve(looks, self.rule.solve)
         return np.column_stack(

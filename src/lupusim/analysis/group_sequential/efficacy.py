@@ -16,7 +16,7 @@ from lupusim.analysis.group_sequential.recursion import (
     solve_bounds,
 )
 from lupusim.analysis.group_sequential.spending import Spending, named_spending
-from lupusim.arrays import FloatArray
+from lupusim.arrays import BoolArray, FloatArray, IntArray
 
 
 @runtime_checkable
@@ -144,23 +144,69 @@ class EfficacyAt:
 
     def solve(self, looks: Looks) -> Solution:
         """Return the bounds of the looks asked for."""
-        tested = held_looks(self.looks, looks.information.shape[1])
-        if not tested[-1]:
-            raise ValueError(f"looks={self.looks!r} must include the last look, {tested.size}")
+        tested = held_looks(self.looks, looks)
+        if looks.planned not in self.looks:
+            raise ValueError(f"looks={self.looks!r} must include the last look, {looks.planned}")
+        tested[-1] = True  # a trial that ends early may still spend what is left
         return efficacy_rule(self.rule).solve(replace(looks, tested=tested))
 
 
-def held_looks(looks: Sequence[int], n_looks: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return which of the looks 1 to `n_looks` are named.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EfficacyBounds:
+    """Efficacy bounds given on the z scale; the last look spends the alpha that is left.
+
+    Parameters
+    ----------
+    z : sequence of float
+        A bound for each look but the last; ``inf`` where a look has none.
+    last : float or None
+        Bound of the last look; None for what the alpha that is left buys.
 
     Raises
     ------
     ValueError
-        If a look is named that there is not, or none is.
+        If a bound is not above 0, or (when solved) they spend more than alpha together.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import bounds
+    >>> bounds([1, 2], spending=EfficacyBounds(z=(3.0,))).efficacy.round(4).tolist()
+    [3.0, 1.9673]
     """
-    if len(looks) == 0 or not all(1 <= look <= n_looks for look in looks):
-        raise ValueError(f"looks={looks!r} must name some of the looks 1 to {n_looks}")
-    return np.isin(np.arange(1, n_looks + 1), looks)
+
+    z: Sequence[float]
+    last: float | None = None
+
+    def __post_init__(self) -> None:
+        given = self.z if self.last is None else [*self.z, self.last]
+        if not all(bound > 0 for bound in given):
+            raise ValueError(f"z={self.z!r} and last={self.last!r} must be above 0")
+
+    def solve(self, looks: Looks) -> Solution:
+        """Return the bounds of the looks asked for."""
+        if len(self.z) != looks.planned - 1:
+            raise ValueError(
+                f"z={self.z!r} must be {looks.planned - 1} bounds: one for each look but the last"
+            )
+        given = np.array([*self.z, np.nan if self.last is None else self.last])[looks.number - 1]
+        bound = np.where(np.isnan(looks.efficacy), given, looks.efficacy)
+        if self.last is None:
+            bound[:, -1] = looks.efficacy[:, -1]
+        spent = np.broadcast_to(looks.alpha[:, None], bound.shape)
+        return solve_bounds(replace(looks, efficacy=bound), spent)
+
+
+def held_looks(looks: Sequence[int] | IntArray, held: Looks) -> BoolArray:
+    """Return which of the looks that are held are named.
+
+    Raises
+    ------
+    ValueError
+        If a look is named that was not planned, or none is.
+    """
+    if len(looks) == 0 or not all(1 <= look <= held.planned for look in looks):
+        raise ValueError(f"looks={looks!r} must name some of the looks 1 to {held.planned}")
+    return np.isin(held.number, looks)
 
 
 def efficacy_rule(rule: str | Spending | EfficacyRule) -> EfficacyRule:

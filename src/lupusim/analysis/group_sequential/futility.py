@@ -68,11 +68,13 @@ class FutilityBounds:
 
     def solve(self, looks: Looks, efficacy: Solver) -> tuple[Solution, FloatArray]:
         """Return the bounds; beta is not spent under any drift."""
-        if len(self.z) != looks.last:
+        if len(self.z) != looks.planned - 1:
             raise ValueError(
-                f"z={self.z!r} must be {looks.last} bounds: one for each look but the last"
+                f"z={self.z!r} must be {looks.planned - 1} bounds: one for each look but the last"
             )
-        bound = np.broadcast_to(np.array([*self.z, -np.inf]), looks.information.shape)
+        # the last look that is held decides, were it planned as the last or not
+        held = np.append(np.array([*self.z, -np.inf])[looks.number[:-1] - 1], -np.inf)
+        bound = np.broadcast_to(held, looks.information.shape)
         solution = efficacy(replace(looks, futility=bound, binding=self.binding))
         return _beta_unknown(solution)
 
@@ -124,9 +126,9 @@ class BetaSpending:
         spending = (
             named_spending(self.spending) if isinstance(self.spending, str) else self.spending
         )
-        n_looks = looks.information.shape[1]
-        every = range(1, n_looks + 1) if self.looks is None else [*self.looks, n_looks]
-        open_looks = np.where(held_looks(every, n_looks), np.nan, -np.inf)
+        every = looks.number if self.looks is None else [*self.looks, looks.planned]
+        open_looks = np.where(held_looks(every, looks), np.nan, -np.inf)
+        open_looks[-1] = np.nan
         return replace(
             looks,
             futility=np.broadcast_to(open_looks, looks.information.shape),

@@ -16,7 +16,7 @@ from lupusim.analysis.group_sequential.integration import (
     upper_bound,
     upper_tail,
 )
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.arrays import BoolArray, FloatArray, IntArray
 
 _MAX_TURNS = 200
 
@@ -43,6 +43,10 @@ class Looks:
         Drift per unit of information under which beta is spent.
     binding : bool
         Whether efficacy bounds may count on the trial stopping for futility.
+    number : (n_looks,) integer array
+        Which of the planned looks these are, counted from 1: some may not have been held.
+    planned : int
+        How many looks were planned.
     """
 
     information: FloatArray
@@ -55,6 +59,8 @@ class Looks:
     beta_spent: FloatArray
     drift: FloatArray
     binding: bool
+    number: IntArray
+    planned: int
 
     @property
     def last(self) -> int:

@@ -1,0 +1,288 @@
+"""A scenario's bounds: at which statistics its looks stop the trial."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+from lupusim.analysis.adaptive_bounds import PosteriorEfficacy, WithFutility
+from lupusim.analysis.direction import benefit_sign
+from lupusim.analysis.group_sequential import (
+    BetaSpending,
+    BySpending,
+    EfficacyAt,
+    EfficacyBounds,
+    EfficacyRule,
+    FutilityBounds,
+    HaybittlePeto,
+    HwangShihDeCani,
+    KimDeMets,
+    LanDeMetsOBrienFleming,
+    LanDeMetsPocock,
+    Spending,
+    UserSpending,
+    WangTsiatis,
+    bounds,
+    z_from_p_value,
+)
+from lupusim.analysis.stopping import GroupSequential, WithEffects
+from lupusim.scenario.likely import read_levels, read_posterior
+from lupusim.scenario.reading import Choice, Flag, MappingOf, Number, Section
+from lupusim.trial import Analysis, Endpoint, StoppingRule
+
+_SPENDING = Choice(
+    {
+        "obrien_fleming": (LanDeMetsOBrienFleming, None),
+        "pocock": (LanDeMetsPocock, None),
+        "hwang_shih_decani": (HwangShihDeCani, "gamma"),
+        "kim_demets": (KimDeMets, "rho"),
+    }
+)
+_DEFAULT_RULE = BySpending(spending=LanDeMetsOBrienFleming())
+_EFFICACY: dict[str, Callable[[float], EfficacyRule]] = {
+    "spending": lambda _: _DEFAULT_RULE,
+    "haybittle_peto": lambda bound: HaybittlePeto(bound=bound),
+    "wang_tsiatis": lambda delta: WangTsiatis(delta=delta),
+}
+_GIVEN = ("z", "p")
+_SCALES = (*_GIVEN, "effect")
+_DEFAULT_ALPHA = 0.025
+_DEFAULT_BETA = 0.1
+_ROUNDING = 1.01  # bounds are quoted to two or three digits
+
+
+def read_stopping(
+    sections: list[Section],
+    primary: Endpoint,
+    analysis: Analysis | None,
+    planned: tuple[float, ...],
+) -> StoppingRule | None:
+    """Return the bounds of all looks; None where no look has any.
+
+    Parameters
+    ----------
+    sections : list of Section
+        The looks, the final one last.
+    primary : Endpoint
+        What is tested.
+    analysis : Analysis or None
+        The test.
+    planned : tuple of float
+        Information fractions of the looks as planned, or as supposed.
+    """
+    if not any(s.has(name) for s in sections for name in ("efficacy", "futility")):
+        return None
+    return _Reader(sections, analysis, planned).rule(primary)
+
+
+class _Reader:
+    """Reads the bounds of the looks of one trial."""
+
+    def __init__(
+        self, sections: list[Section], analysis: Analysis | None, planned: tuple[float, ...]
+    ) -> None:
+        self.looks, self.planned = sections, planned
+        self.last = len(sections)
+        self.alpha = analysis.alpha if analysis else _DEFAULT_ALPHA
+        self.sided = analysis.sided if analysis else 1
+        self.analysis = analysis
+        self.efficacy = {
+            k: s.section("efficacy") for k, s in enumerate(sections, 1) if s.has("efficacy")
+        }
+        self.futility = {
+            k: s.section("futility") for k, s in enumerate(sections, 1) if s.has("futility")
+        }
+
+    def rule(self, primary: Endpoint) -> StoppingRule:
+        least, futile = self._effects(self.efficacy), self._effects(self.futility)
+        rule = self._by_bounds({k: s for k, s in self.futility.items() if k not in futile})
+        for k in set(futile) & {self.last}:
+            self._last_does_not_give_up(self.futility[k])
+        for k in futile:
+            self.futility[k].finish()
+        if not (least or futile) or self.analysis is None:
+            return rule
+        sign = benefit_sign(self.analysis.test, primary.better)
+        return WithEffects(rule=rule, least=least, futile=futile, sign=sign)
+
+    def _effects(self, sections: Mapping[int, Section]) -> dict[int, float]:
+        """Return the estimates that are asked for, by look."""
+        found = {k: s.read("effect", Number()) for k, s in sections.items() if s.has("effect")}
+        if found and self.sided == 2:
+            place = sections[next(iter(found))].place
+            place.report(
+                "a two-sided test has no one good direction of the estimate",
+                "Give 'sided: 1' and half of alpha.",
+            )
+        return found
+
+    def _by_bounds(self, futility: dict[int, Section]) -> StoppingRule:
+        efficacy = self._efficacy()
+        by_power = read_levels({k: self.looks[k - 1] for k in futility}, self.last)
+        given = None if by_power else self._futility(futility)
+        if isinstance(efficacy, GroupSequential):
+            efficacy = replace(efficacy, futility=given)
+        elif given is not None:
+            fault = "bounds by posterior probability go with futility by probability or power"
+            fix = "Give 'posterior', 'conditional_power' or 'predictive_power'."
+            self.looks[next(iter(futility)) - 1].place.report(fault, fix)
+        one_way = by_power or given or isinstance(efficacy, PosteriorEfficacy)
+        if self.sided == 2 and one_way:
+            fault = "a two-sided test cannot stop by what is likely in one direction"
+            self.looks[0].place.report(fault, "Give 'sided: 1' and half of alpha.")
+        if by_power is None:
+            return efficacy
+        measure, levels = by_power
+        return WithFutility(rule=efficacy, measure=measure, levels=levels)
+
+    def _efficacy(self) -> GroupSequential | PosteriorEfficacy:
+        """Return the efficacy bounds: given one by one, or by one rule for all looks."""
+        looks = sorted({*self.efficacy, self.last})
+        if any(s.has(name) for s in self.efficacy.values() for name in _GIVEN):
+            return self._sequential(self._given())
+        rules = {k: self._one_rule(s) for k, s in self.efficacy.items()}
+        first = next(iter(rules.values()), _DEFAULT_RULE)
+        for k, rule in rules.items():
+            if rule != first:
+                self.efficacy[k].place.report(
+                    "the bounds differ from those of an earlier look",
+                    "Give the same rule at every look that has one, or 'z' or 'p' at each.",
+                )
+        if isinstance(first, PosteriorEfficacy):
+            return replace(first, looks=tuple(looks))
+        every = looks == list(range(1, self.last + 1))
+        return self._sequential(first if every else EfficacyAt(looks=looks, rule=first))
+
+    def _sequential(self, rule: EfficacyRule) -> GroupSequential:
+        return GroupSequential(alpha=self.alpha, sided=self.sided, efficacy=rule)
+
+    def _given(self) -> EfficacyRule:
+        """Return bounds given as z or p, look by look, once it is known what they spend."""
+        z = [math.inf] * self.last
+        for k, section in self.efficacy.items():
+            z[k - 1] = self._z(section, self.sided)
+            section.finish()
+        first = next(iter(self.efficacy.values()))
+        if not all(section.place.is_sound for section in self.efficacy.values()):
+            return _DEFAULT_RULE
+        last = z[-1] if self.last in self.efficacy else None
+        rule = first.build(lambda: EfficacyBounds(z=tuple(z[:-1]), last=last))
+        if rule is None:
+            return _DEFAULT_RULE
+        spent = bounds(self.planned, self.alpha, sided=self.sided, spending=rule).alpha_spent
+        most = float(spent[-1] if last is not None else [0.0, *spent][-2])
+        if most > self.alpha * _ROUNDING or (last is None and most >= self.alpha):
+            first.place.report(
+                f"the bounds spend {most:.4g} at the looks as planned, and alpha is {self.alpha:g}",
+                "Raise them.",
+            )
+        return rule
+
+    def _z(self, section: Section, sided: int) -> float:
+        """Return the bound of one look on the z scale, from z or p."""
+        given = [name for name in _GIVEN if section.has(name)]
+        if len(given) != 1:
+            section.place.report(
+                "some looks give z or p, others a rule", "Give z or p at every look."
+            )
+            return 1.0
+        if given == ["z"]:
+            return section.read("z", Number())
+        p_value = section.read("p", Number(above=0, below=1))
+        return float(z_from_p_value(p_value / sided)) if 0 < p_value < 1 else 1.0
+
+    def _one_rule(self, section: Section) -> EfficacyRule | PosteriorEfficacy:
+        """Return the rule of one look's efficacy bound."""
+        if section.has("posterior"):
+            return read_posterior(section)
+        given = [name for name in _EFFICACY if section.has(name)]
+        if len(given) != 1:
+            fix = f"Give one of {', '.join([*_EFFICACY, *_GIVEN, 'posterior'])}."
+            section.place.report("one rule is needed", fix)
+            return _DEFAULT_RULE
+        if given == ["spending"]:
+            return BySpending(spending=_spending(section, self.alpha, "alpha"))
+        number = section.read(given[0], Number())
+        make = _EFFICACY[given[0]]
+        return section.build(lambda: make(number)) or _DEFAULT_RULE
+
+    def _futility(self, sections: dict[int, Section]) -> BetaSpending | FutilityBounds | None:
+        """Return the rule of the futility bounds: all by spending, or all given."""
+        if not sections:
+            return None
+        binding = [section.read("binding", Flag(), False) for section in sections.values()]
+        if len(set(binding)) > 1:
+            self._differ(sections)
+        given = [any(section.has(name) for name in _GIVEN) for section in sections.values()]
+        if any(given) and not all(given):
+            place = next(iter(sections.values())).place
+            place.report("some looks give z, others spending", "Give the same kind at every look.")
+        if self.last in sections:
+            self._last_does_not_give_up(sections[self.last])
+        if all(given):
+            z = [-math.inf] * self.last
+            for k, section in sections.items():
+                z[k - 1] = self._z(section, 1)
+                section.finish()
+            return FutilityBounds(z=tuple(z[:-1]), binding=any(binding))
+        return self._spent(sections, any(binding))
+
+    def _spent(self, sections: dict[int, Section], binding: Any) -> BetaSpending:
+        betas = [s.read("beta", Number(above=0, below=1), _DEFAULT_BETA) for s in sections.values()]
+        pairs = zip(sections.values(), betas, strict=True)
+        spendings = [_spending(section, beta, "beta") for section, beta in pairs]
+        if any(b != betas[0] for b in betas) or any(s != spendings[0] for s in spendings):
+            self._differ(sections)
+        return BetaSpending(
+            beta=betas[0], spending=spendings[0], binding=binding, looks=tuple(sections)
+        )
+
+    def _differ(self, sections: dict[int, Section]) -> None:
+        *_, last = sections.values()
+        last.place.report(
+            "the bounds differ from those of an earlier look", "Give the same rule at every look."
+        )
+
+    def _last_does_not_give_up(self, section: Section) -> None:
+        fault = "the last look rejects or not: it has no futility bound of its own"
+        section.place.report(fault, "Remove it.")
+
+
+def _spending(section: Section, error: float, name: str) -> Spending:
+    """Return a spending function; O'Brien and Fleming's stands in for what cannot be read."""
+    if isinstance(section.content.get("spending"), Mapping):
+        return _user_spending(section, error, name)
+    family, parameter = section.read("spending", _SPENDING)
+    if parameter is None:
+        return section.build(family) or LanDeMetsOBrienFleming()
+    number = section.read(parameter, Number())
+    return section.build(lambda: family(**{parameter: number})) or LanDeMetsOBrienFleming()
+
+
+def _user_spending(section: Section, error: float, name: str) -> Spending:
+    """Return spending given as cumulative errors at information fractions."""
+    spent = section.read("spending", MappingOf(Number(at_least=0)))
+    place = section.place.child("spending")
+    try:
+        fractions = [float(fraction) for fraction in spent]
+    except ValueError:
+        place.report("an information fraction is no number", "Write {0.5: 0.003, 1: 0.025}.")
+        return LanDeMetsOBrienFleming()
+    values = list(spent.values())
+    rising = all(a < b for a, b in pairwise(fractions))
+    if not (fractions and rising and fractions[0] > 0 and fractions[-1] == 1):
+        place.report("the information fractions do not rise from above 0 to 1", "End with 1.")
+    elif any(a > b for a, b in pairwise(values)):
+        place.report(
+            f"the {name} spent falls", f"Give the {name} spent in all up to each fraction."
+        )
+    elif not math.isclose(values[-1], error, rel_tol=1e-9):
+        place.report(f"{values[-1]:g} is spent in all, and {name} is {error:g}", "Let them agree.")
+    section.finish()
+    if not section.place.is_sound:
+        return LanDeMetsOBrienFleming()
+    share = tuple(value / values[-1] for value in values)
+    return UserSpending(fraction=tuple(fractions), share=share)
