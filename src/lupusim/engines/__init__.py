@@ -13,6 +13,7 @@ from lupusim.model import MultiStateModel
 from lupusim.model.checks import nearest
 from lupusim.records import Cohort, Histories, Recorder, TransitionLog
 from lupusim.rng import stream
+from lupusim.trial.supply import Dispense
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,6 +54,25 @@ def named_engine(name: str) -> Engine:
         from lupusim.engines import events
 
         return events.simulate
+    raise ValueError(f"engine={name!r} is unknown. {nearest(name, ['vector', 'events'])}")
+
+
+def named_dispense(name: str) -> Dispense:
+    """Return how the engine called ``vector`` or ``events`` deals out doses.
+
+    Raises
+    ------
+    ValueError
+        For any other name.
+    """
+    if name == "vector":
+        from lupusim.engines import vector_supply
+
+        return vector_supply.dispense
+    if name == "events":
+        from lupusim.engines import events_supply
+
+        return events_supply.dispense
     raise ValueError(f"engine={name!r} is unknown. {nearest(name, ['vector', 'events'])}")
 
 

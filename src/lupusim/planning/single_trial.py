@@ -13,11 +13,13 @@ from lupusim.analysis.endpoints import marker_of, strikes_of, visits_of
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.setting import MarkerValues, Visits
 from lupusim.arrays import FloatArray
-from lupusim.engines import named_engine
+from lupusim.engines import named_dispense, named_engine
 from lupusim.planning.generation import LONGEST_FOLLOW_UP, Block, Generated, generate
 from lupusim.planning.observing import cut
 from lupusim.planning.scenario import Scenario
-from lupusim.planning.treating import course, infusions_given
+from lupusim.planning.supply_tables import infusion_table, lot_table
+from lupusim.planning.supplying import Supplied, infusions_given
+from lupusim.planning.treating import course
 from lupusim.records import (
     FirstEntry,
     HazardAlong,
@@ -53,7 +55,12 @@ class SimulatedTrial:
         A row per observed change of state: `patient`, `study_time`, `calendar_time`,
         `from_state`, `to_state`.
     supply : DataFrame
-        A row per infusion given: `patient`, `study_time`, `calendar_time`, `cells`.
+        A row per infusion given: `patient`, `study_time`, `calendar_time`, `cells`. Where the
+        trial has a supply, also those missed (`study_time` is then when they were given up) and
+        `wait` (years), `lot`, `outcome`: on time, delayed, missed, or lost (the patient died).
+    lots : DataFrame
+        A row per lot of the supply: `lot`, `started`, `released`, `expires` (calendar, years),
+        `passed`, `doses`, `used`; no row without a supply.
     endpoints : mapping of str to DataFrame
         For each endpoint: `patient`, `arm`, and the response, or time and event.
     calendar_cutoff : float
@@ -64,6 +71,7 @@ class SimulatedTrial:
     visits: pd.DataFrame
     events: pd.DataFrame
     supply: pd.DataFrame
+    lots: pd.DataFrame
     endpoints: Mapping[str, pd.DataFrame]
     calendar_cutoff: float
 
@@ -72,6 +80,7 @@ class SimulatedTrial:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         tables = {name: getattr(self, name) for name in ("patients", "visits", "events", "supply")}
+        tables |= {} if self.lots.empty else {"lots": self.lots}
         tables |= {f"endpoint {name}": table for name, table in self.endpoints.items()}
         paths = []
         for name, table in tables.items():
@@ -142,7 +151,13 @@ def simulate_trial(
     absorbing = [trial.states.index(state) for state in trial.arms[0].model.absorbing or ()]
     death = FirstEntry(absorbing, trial.n_patients)
     listeners: list[Recorder] = [log, visits.recorder, death, *(clock for _, clock in strikes)]
-    generated = generate(trial, block, engine=named_engine(engine), listeners=listeners)
+    generated = generate(
+        trial,
+        block,
+        engine=named_engine(engine),
+        dispense=named_dispense(engine),
+        listeners=listeners,
+    )
     observation = cut(generated, trial.cutoff)
     clinic = _Clinic(trial, generated, observation, death.time)
     weight = trial.population.draw_weight(trial.n_patients, rng=block.stream("weight"))
@@ -152,6 +167,7 @@ def simulate_trial(
         visits=clinic.visits(visits, marker_of(trial, trial.n_patients, block.stream)),
         events=clinic.events(Histories(trial.states, horizon, log)),
         supply=clinic.supply(weight, log, block),
+        lots=clinic.lots(),
         endpoints={e.name: clinic.endpoint(k, e) for k, e in enumerate(trial.endpoints)},
         calendar_cutoff=float(observation.cutoff[0]),
     )
@@ -247,19 +263,38 @@ class _Clinic:
         return self._on_calendar(table)
 
     def supply(self, weight: FloatArray, log: TransitionLog, block: Block) -> pd.DataFrame:
-        """Return a row per infusion given; the dead are given none."""
+        """Return a row per infusion given, or asked of the supply; the dead are given none."""
         import pandas as pd
 
         entries = _entries(self.trial.states, log)
         rows: list[tuple[int, float, float]] = []
+        supplied = self.generated.supplied
         for arm in self.trial.arms:
+            if supplied is not None and arm.name in supplied.supply.draws:
+                continue
             given = infusions_given(arm, self.arm.size, streams=block.stream)
             for patient in np.flatnonzero(self.arm == arm.name).tolist():
                 for time, dose in course(arm, entries.get(patient, ()), given[patient]):
                     if time < self.death[patient]:
                         rows.append((patient, time, dose * weight[patient]))
         table = pd.DataFrame(rows, columns=["patient", "study_time", "cells"])
-        return self._on_calendar(table.astype({"patient": int, "study_time": float}))
+        table = table.astype({"patient": int, "study_time": float})
+        if supplied is not None:
+            table = pd.concat([table, self._from_the_supply(supplied, weight)])
+        return self._on_calendar(table)
+
+    def _from_the_supply(self, supplied: Supplied, weight: FloatArray) -> pd.DataFrame:
+        table = infusion_table(supplied, self.trial.arms, arm=self.arm, death=self.death)
+        table.insert(2, "cells", table.pop("cells_per_kg") * weight[table["patient"]])
+        return table
+
+    def lots(self) -> pd.DataFrame:
+        """Return a row per lot; none without a supply."""
+        import pandas as pd
+
+        if self.generated.supplied is None:
+            return pd.DataFrame()
+        return lot_table(self.generated.supplied, float(self.observation.cutoff[0]))
 
     def endpoint(self, number: int, endpoint: Endpoint) -> pd.DataFrame:
         """Return every patient's outcome, and whether the patient is in the analysis."""

@@ -18,6 +18,7 @@ from lupusim.report.numbers import grouped, in_hundred, rounded, share
 from lupusim.report.one_arm import exact_rows, level_of, nothing_better, one_arm_meaning
 from lupusim.report.quantile_rows import quantile_rows
 from lupusim.report.rule_rows import adaptation_rows, family_rows, look_rows, months
+from lupusim.report.supply_rows import supply_rows
 from lupusim.trial import Analysis, Arm, TimeToEvent, Trial
 from lupusim.trial.design import KnownEffect
 
@@ -92,6 +93,7 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
     yield from adaptation_rows(point)
     yield from look_rows(point)
     yield from _screening_rows(point)
+    yield from supply_rows(point)
     yield from _warnings(point)
 
 

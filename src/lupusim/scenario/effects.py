@@ -121,6 +121,14 @@ def report_unknown_edges(
             place.child(k).report(fault, nearest(" -> ".join(edge), labels.values()))
 
 
+def _doses_of_the_supply(section: Section) -> int | None:
+    """Return the doses of a lot of the scenario's supply; None without one, or a right one."""
+    supply = section.place.document.content.get("supply")
+    lots = supply.get("lots") if isinstance(supply, Mapping) else None
+    doses = lots.get("doses") if isinstance(lots, Mapping) else None
+    return doses if isinstance(doses, int) and doses >= 1 else None
+
+
 def read_lots(
     arm: Section,
     infusions: Infusions | None,
@@ -132,7 +140,11 @@ def read_lots(
     if infusions is None or not arm.section("infusions").has("lots"):
         return infusions
     section = arm.section("infusions").section("lots")
-    doses = section.read("doses", Integer(at_least=1))
+    of_the_supply = _doses_of_the_supply(section)
+    if of_the_supply is None or section.has("doses"):
+        doses = section.read("doses", Integer(at_least=1))
+    else:
+        doses = of_the_supply
     sd = section.read("sd", Number(at_least=0))
     edges = ListOf(Edge(), at_least=1)
     raises = section.read("raises", edges, ())

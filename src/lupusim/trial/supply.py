@@ -18,6 +18,7 @@ import numpy as np
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 
 NO_LOT = -1
+_DAY = 1 / 366  # years
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ class Manufacture:
     lead_time : float
         Years from the start of a lot to its release, 0 or above.
     every : float or None
-        Years between the starts of lots, above 0, the first at the opening of the first site;
+        Years between the starts of lots, at least a day, the first at the opening of the first site;
         None where no lot is made after it.
     number : int or None
         How many lots are started in all, at least 1; None for as many as the trial lasts.
@@ -58,8 +59,8 @@ class Manufacture:
             raise ValueError(f"doses={self.doses!r} must be at least 1")
         if not (math.isfinite(self.lead_time) and self.lead_time >= 0):
             raise ValueError(f"lead_time={self.lead_time!r} must be 0 or above")
-        if self.every is not None and not (math.isfinite(self.every) and self.every > 0):
-            raise ValueError(f"every={self.every!r} must be above 0")
+        if self.every is not None and not (math.isfinite(self.every) and self.every >= _DAY):
+            raise ValueError(f"every={self.every!r} must be at least a day, in years")
         if self.number is not None and (self.number < 1 or self.every is None):
             raise ValueError(f"number={self.number!r} must be at least 1, with 'every'")
         if not 0 <= self.fails <= 1:
