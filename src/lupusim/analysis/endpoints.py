@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from lupusim.analysis.outcomes import (
 )
 from lupusim.analysis.responses_measured import OrdinalMeasurement, ResponderMeasurement
 from lupusim.analysis.setting import (
+    Known,
     MarkerValues,
     Setting,
     Streams,
@@ -109,7 +110,11 @@ def measure(endpoint: Endpoint, states: Sequence[str], shape: tuple[int, int]) -
 
 
 def measure_trial(
-    trial: Trial, shape: tuple[int, int], *, streams: Streams
+    trial: Trial,
+    shape: tuple[int, int],
+    *,
+    numbers: Mapping[str, FloatArray],
+    streams: Streams,
 ) -> tuple[Measurement, ...]:
     """Return a measurement for each endpoint of a trial, the primary first.
 
@@ -119,6 +124,8 @@ def measure_trial(
         Whose endpoints they are.
     shape : (n_replicates, n_patients)
         Of the block.
+    numbers : mapping of str to (n_replicates, n_patients) array
+        What is known of the patients at baseline.
     streams : callable
         From a purpose to its stream; asked only for what the trial has.
     """
@@ -130,7 +137,7 @@ def measure_trial(
         absorbing=absorbing,
         visits=_visits(trial, n_patients, streams),
         strikes=strikes_of(trial, n_patients, streams),
-        marker=marker_of(trial, n_patients, streams),
+        marker=marker_of(trial, n_patients, numbers, streams),
     )
     return tuple(
         measure_in(endpoint, _with_strategies_of(endpoint, trial, setting))
@@ -161,12 +168,18 @@ def strikes_of(
     )
 
 
-def marker_of(trial: Trial, n_patients: int, streams: Streams) -> MarkerValues | None:
+def marker_of(
+    trial: Trial, n_patients: int, numbers: Mapping[str, FloatArray], streams: Streams
+) -> MarkerValues | None:
     """Return the marker's values of a trial's patients; None where it has no marker."""
     if trial.marker is None:
         return None
+    known = None
+    if name := trial.marker.baseline:
+        start = trial.arms[0].model.starts[0].state  # of everybody, by the trial's own checks
+        known = Known(numbers[name].ravel(), start)
     shape = (len(trial.visits), n_patients)
-    return MarkerValues(trial.marker, trial.states, shape, rng=streams("marker"))
+    return MarkerValues(trial.marker, trial.states, shape, known=known, rng=streams("marker"))
 
 
 def _visits(trial: Trial, n_patients: int, streams: Streams) -> Visits | None:

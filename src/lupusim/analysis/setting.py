@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -236,6 +237,13 @@ def last_visit(visits: Visits, numbers: Sequence[int], seen_until: FloatArray) -
     return which
 
 
+class Known(NamedTuple):
+    """Values that patients, all in one state, come with: (n_patients,)."""
+
+    values: FloatArray
+    state: str
+
+
 class MarkerValues:
     """A marker's value at every visit of every patient, the same for all endpoints.
 
@@ -247,6 +255,8 @@ class MarkerValues:
         Names of the model's states.
     shape : (n_visits, n_patients)
         Of the trial's visits.
+    known : Known or None
+        The values at randomization, where the patients came with them.
     rng : numpy.random.Generator
         The stream reserved for the marker; takes n_visits + 2 draws per patient.
     """
@@ -257,14 +267,22 @@ class MarkerValues:
         states: Sequence[str],
         shape: tuple[int, int],
         *,
+        known: Known | None = None,
         rng: np.random.Generator,
     ) -> None:
         own, *noise = rng.standard_normal((shape[0] + 2, shape[1]))
         share = marker.correlation
-        self.deviation = [np.sqrt(share) * own + np.sqrt(1 - share) * e for e in noise]
         self.mean = np.array([marker.mean.get(state, 0.0) for state in states])
         self.sd = np.array([marker.sd.get(state, 0.0) for state in states])
         self.lowest = marker.lowest
+        first = None
+        if known is not None:
+            start = states.index(known.state)
+            first = (known.values - self.mean[start]) / self.sd[start]
+            own = np.sqrt(share) * first + np.sqrt(1 - share) * own  # given the first value
+        self.deviation = [np.sqrt(share) * own + np.sqrt(1 - share) * e for e in noise]
+        if first is not None:
+            self.deviation[0] = first
 
     def at_visit(self, number: int, state: StateArray) -> FloatArray:
         """Return the values at a visit (counted from 0) in these states, (n_patients,)."""

@@ -114,11 +114,13 @@ def generate(
         models,
         shape,
         screened=screened,
-        needed=trial.adjust_for,
+        needed=trial.numbers_needed,
         streams=block.stream,
     )
     arm = _allocate(trial, patients, shape, block)
-    measurements = measure_trial(trial, shape, streams=block.stream)
+    measurements = measure_trial(
+        trial, shape, numbers=patients.numbers, streams=block.stream
+    )
     dropout = DropoutClock(trial, arm, rng=block.stream("dropout"))
     recorders = list(dict.fromkeys(r for m in measurements for r in m.recorders))
     recorders += [*dropout.recorders, *listeners]

@@ -162,9 +162,11 @@ def simulate_trial(
     clinic = _Clinic(trial, generated, observation, death.time)
     weight = trial.population.draw_weight(trial.n_patients, rng=block.stream("weight"))
     horizon = min(trial.follow_up, LONGEST_FOLLOW_UP)
+    numbers = generated.patients.numbers
+    marker = marker_of(trial, trial.n_patients, numbers, block.stream)
     return SimulatedTrial(
         patients=clinic.with_strikes(clinic.patients(weight), [clock for _, clock in strikes]),
-        visits=clinic.visits(visits, marker_of(trial, trial.n_patients, block.stream)),
+        visits=clinic.visits(visits, marker),
         events=clinic.events(Histories(trial.states, horizon, log)),
         supply=clinic.supply(weight, log, block),
         lots=clinic.lots(),

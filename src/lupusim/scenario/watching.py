@@ -56,6 +56,7 @@ def read_marker(top: Section) -> Marker | None:
     states.finish()
     correlation = section.read("correlation", _PROBABILITY)
     lowest = section.read("lowest", Number(), -math.inf)
+    baseline = section.read("baseline", Text(), "")
     return section.build(
         lambda: Marker(
             name=name,
@@ -63,6 +64,7 @@ def read_marker(top: Section) -> Marker | None:
             sd={state: sd for state, (_, sd) in values.items()},
             correlation=correlation,
             lowest=lowest,
+            baseline=baseline,
         )
     )
 

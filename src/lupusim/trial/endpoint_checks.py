@@ -136,6 +136,7 @@ def observation_problems(trial: Trial) -> Iterator[Problem]:
     if trial.marker is not None:
         named["marker.by_state"] = tuple(trial.marker.mean)
         yield from _unmeasured(trial, trial.marker)
+        yield from _baseline_problems(trial, trial.marker)
     for key, states in named.items():
         for state in states:
             if state not in trial.states:
@@ -166,6 +167,32 @@ def _unmeasured(trial: Trial, marker: Marker) -> Iterator[Problem]:
                 fault=f"nothing is said of {state!r}",
                 fix="Give mean and sd in every state that can be left.",
             )
+
+
+def _baseline_problems(trial: Trial, marker: Marker) -> Iterator[Problem]:
+    """Yield why a number of the patients cannot be the marker at randomization."""
+    if not marker.baseline:
+        return
+    key = "marker.baseline"
+    if marker.baseline not in trial.population.numbers:
+        yield Problem(
+            key=key,
+            fault=f"{marker.baseline!r} is no number of the population",
+            fix=nearest(marker.baseline, trial.population.numbers),
+        )
+    starts = {start.state for arm in trial.arms for start in arm.model.starts}
+    if len(starts) > 1:
+        yield Problem(
+            key=key,
+            fault="patients start in several states, so the later values' link is not defined",
+            fix="Remove it, or use models in which all start in one state.",
+        )
+    elif any(marker.sd.get(state) == 0 for state in starts):
+        yield Problem(
+            key=key,
+            fault="the marker has no spread in the state in which patients start",
+            fix="Give that state an sd above 0, or remove the baseline.",
+        )
 
 
 def _conduct_problems(trial: Trial) -> Iterator[Problem]:

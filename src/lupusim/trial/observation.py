@@ -130,6 +130,9 @@ class Marker:
         :math:`\rho`, of two values of a patient in the same state; 0 to 1.
     lowest : float
         Lower values are set to it.
+    baseline : str
+        A number of the patients that is the value at randomization, such as the sledai of
+        their screening; later values are correlated with it. Empty: drawn like the others.
     """
 
     name: str
@@ -137,6 +140,7 @@ class Marker:
     sd: Mapping[str, float]
     correlation: float
     lowest: float = -math.inf
+    baseline: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.correlation <= 1:

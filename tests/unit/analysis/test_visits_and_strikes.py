@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from lupusim.analysis.endpoints import measure_in
-from lupusim.analysis.setting import MarkerValues, Setting, Visits, clocks, imperfect_visits
+from lupusim.analysis.setting import (
+    Known,
+    MarkerValues,
+    Setting,
+    Visits,
+    clocks,
+    imperfect_visits,
+)
 from lupusim.planning.blocks import measured
 from lupusim.planning.generation import Block, generate
 from lupusim.records import Observation
@@ -484,6 +491,25 @@ def test_the_marker_has_the_mean_the_spread_and_the_correlation_it_is_given():
     found = np.corrcoef(before, after)[0, 1]
     assert_within_mcse(found, 0.5, mcse=(1 - 0.25) / math.sqrt(n))
     assert abs(found - 0.45) > 8 * 0.75 / math.sqrt(n)  # negative control
+
+
+def test_values_that_patients_come_with_are_kept_and_correlated_with_the_later_ones():
+    n = 40_000
+    free = replace(MARKER, lowest=-math.inf)
+    active = np.zeros(n, dtype=np.int8)
+    screened = 11.5 + 3.7 * stream(SEED, "screened").standard_normal(n)
+    known = Known(screened, "active")
+    values = MarkerValues(free, STATES, (2, n), known=known, rng=stream(SEED, "more markers"))
+    np.testing.assert_allclose(values.baseline(active), screened)
+    later = [values.at_visit(number, active) for number in (0, 1)]
+    for one, other in ((screened, later[0]), (screened, later[1]), tuple(later)):
+        found = np.corrcoef(one, other)[0, 1]
+        assert_within_mcse(found, 0.5, mcse=(1 - 0.25) / math.sqrt(n))
+    assert_within_mcse(later[0].std(), 3.7, mcse=3.7 / math.sqrt(2 * n))
+    high = screened > 15.2  # one spread above the mean: half of it is luck, and is lost again
+    expected = 11.5 + 0.5 * (screened[high] - 11.5)
+    excess = later[0][high] - expected
+    assert_within_mcse(excess.mean(), 0.0, mcse=3.7 * math.sqrt(0.75 / high.sum()))
 
 
 def test_a_marker_endpoint_without_a_marker_is_refused():

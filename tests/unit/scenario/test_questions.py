@@ -11,7 +11,8 @@ from lupusim.analysis.decisions import TESTS
 from lupusim.analysis.outcomes import BinaryOutcome
 from lupusim.errors import ScenarioError
 from lupusim.planning.blocks import simulate_block
-from lupusim.planning.generation import Block
+from lupusim.planning.generation import Block, generate
+from lupusim.planning.observing import cut
 from lupusim.planning.run import run
 from lupusim.report.operating import operating_table
 from lupusim.scenario import scenario_from_mapping
@@ -273,6 +274,44 @@ def test_a_marker_is_described_in_every_state_that_can_be_left(problems: Any) ->
     two = {name: MARKER["by_state"][name] for name in ("active", "remission")}
     found = problems(endpoints=change, analysis=ancova, marker={**MARKER, "by_state": two})
     assert "nothing is said of 'relapse'" in found["marker.by_state"]
+
+
+SCREENING = {"sledai": {"mean": 9, "sd": 3}, "eligible": [{"sledai": 8}]}
+
+
+def test_the_score_of_the_screening_is_the_marker_at_randomization(trial: Any) -> None:
+    change = {"kind": "marker_change", "at": "52 weeks"}
+    made = trial(
+        endpoints={"primary": change},
+        analysis={"test": "ancova"},
+        marker={**MARKER, "baseline": "sledai"},
+        population={**content()["population"], "screening": SCREENING},
+    )
+    generated = generate(made, Block(seed=SEED, number=0, n_replicates=3))
+    outcome = generated.measurements[0].outcome(cut(generated, made.cutoff))
+    sledai = generated.patients.numbers["sledai"]
+    assert sledai.min() >= 8
+    np.testing.assert_allclose(outcome.baseline, sledai)
+
+
+@pytest.mark.parametrize(
+    ("marker", "words"),
+    [
+        ({"baseline": "sleda"}, "no number of the population"),
+        ({"baseline": "sledai", "by_state": {"active": {"mean": 10, "sd": 0}}}, "no spread"),
+    ],
+)
+def test_a_score_that_cannot_be_the_marker_at_randomization_is_refused(
+    problems: Any, marker: dict[str, Any], words: str
+) -> None:
+    by_state = MARKER["by_state"] | marker.pop("by_state", {})
+    found = problems(
+        endpoints={"primary": {"kind": "marker_change", "at": "52 weeks"}},
+        analysis={"test": "ancova"},
+        marker={**MARKER, **marker, "by_state": by_state},
+        population={**content()["population"], "screening": SCREENING},
+    )
+    assert words in found["marker.baseline"]
 
 
 @pytest.mark.parametrize(
