@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _MONTHS = 12
 _BAR = 0.36
+_LINE = 0.2  # inches of a line of the legend
 
 
 def sobol_bars(result: SobolIndices, *, title: str = "") -> Figure:
@@ -62,21 +63,22 @@ def frontier(table: pd.DataFrame, *, title: str = "") -> Figure:
     """
     able = table[table["cost"].notna()]
     best = able[able["on_frontier"]].sort_values("duration")
-    with axes_of_figure() as axes:
+    with axes_of_figure(height=4.2 + _LINE * len(able)) as axes:
         months = _MONTHS * best["duration"].to_numpy(dtype=float)
         cost = best["cost"].to_numpy(dtype=float)
         axes.step(months, cost, where="post", color=BLUE, alpha=0.5, zorder=1)
-        for _, row in able.iterrows():
+        for number, (_, row) in enumerate(able.iterrows(), start=1):
             color = BLUE if row["on_frontier"] else GRAY
             at = (_MONTHS * row["duration"], row["cost"])
-            axes.plot(*at, "o", color=color)
-            words = f"{design_label(row)}\n{row['n_patients']} patients"
-            axes.annotate(
-                words, at, (6, 4), textcoords="offset points", color=color, fontsize="small"
-            )
-        axes.margins(x=0.3, y=0.25)
+            label = f"{number}   {design_label(row)}: {row['n_patients']} patients"
+            axes.plot(*at, "o", color=color, label=label)
+            axes.annotate(str(number), at, (6, 4), textcoords="offset points", color=color)
+        axes.margins(x=0.1, y=0.15)
         axes.set(xlabel="months to the data cutoff", ylabel="cost", title=title)
         axes.grid(alpha=0.3)
+        whole = axes.get_figure(root=True)
+        assert whole is not None  # these axes stand in one
+        whole.legend(loc="outside lower center", frameon=False, fontsize="small")
         return finished(axes)
 
 
