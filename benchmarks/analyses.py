@@ -51,6 +51,7 @@ def cases() -> dict[str, Callable[[], object]]:
         "cox_regression, two covariates": lambda: analysis.cox_regression(time, event, covariates),
         "cox_regression, arm and two more": lambda: analysis.cox_regression(time, event, three),
         "gray": lambda: analysis.gray(time, event, score > 0, arm),
+        "fine_gray_weighted": lambda: analysis.fine_gray_weighted(time, event, score > 0, arm),
         "max_combo, four weights": lambda: analysis.max_combo(time, event, arm),
         "max_combo, decision": lambda: combo.is_significant(0.025),
         "kaplan_meier": lambda: analysis.kaplan_meier(time, event, [0.5, 1.0]),

@@ -65,10 +65,13 @@ def two_causes(n_replicates, other_ratio):
     return np.minimum(first_event, censored), seen, cause < other, arm
 
 
-def test_grays_test_keeps_its_level_and_sees_what_another_cause_takes_away():
-    z = analysis.gray(*two_causes(6000, 1.0)).z
+def test_tests_of_incidence_keep_their_level_and_see_what_another_cause_takes_away():
+    columns = two_causes(6000, 1.0)
+    z = analysis.gray(*columns).z
     mcse = np.sqrt(2 * ALPHA * (1 - 2 * ALPHA) / z.size)
     assert_within_mcse((np.abs(z) >= 1.959964).mean(), 2 * ALPHA, mcse=mcse)
+    wald = analysis.fine_gray_weighted(*columns).z
+    assert_within_mcse((np.abs(wald) >= 1.959964).mean(), 2 * ALPHA, mcse=mcse)
     crowded = analysis.gray(*two_causes(1000, 3.0)).z  # cause-specific hazards are equal
     with pytest.raises(AssertionError):  # negative control
         assert_within_mcse((np.abs(crowded) >= 1.959964).mean(), 2 * ALPHA, mcse=mcse)

@@ -21,6 +21,7 @@ from lupusim.analysis.cumulative_incidence import (
     cumulative_incidence_difference,
     subdistribution_times,
 )
+from lupusim.analysis.fine_gray_weighted import fine_gray_weighted
 from lupusim.analysis.fisher_exact import fisher_exact
 from lupusim.analysis.gray import gray
 from lupusim.analysis.kaplan_meier import SurvivalCurve, kaplan_meier, survival_difference
@@ -95,6 +96,7 @@ __all__ = [
     "cumulative_incidence_by_arm",
     "cumulative_incidence_difference",
     "exact_binomial",
+    "fine_gray_weighted",
     "fisher_exact",
     "gray",
     "kaplan_meier",

@@ -112,7 +112,7 @@ def cox_breslow(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _RiskSets:
+class RiskSets:
     """What each event compares: arrays (n_events,), and (n_replicates,) for `observed`."""
 
     row: IntArray
@@ -135,19 +135,19 @@ def _fit(columns: SurvivalColumns, tie_weight: float, level: float) -> TestResul
     for block, keys in columns.blocks():
         groups = event_groups(keys, columns.bits)
         sets = _risk_sets(groups, keys.shape[0], tie_weight)
-        estimate[block], information[block] = _maximize(sets)
+        estimate[block], information[block] = maximized(sets)
     with np.errstate(divide="ignore"):
         error = 1 / np.sqrt(information)
     return wald_result(estimate.reshape(columns.lead), error.reshape(columns.lead), level=level)
 
 
-def _risk_sets(groups: EventGroups, n_replicates: int, tie_weight: float) -> _RiskSets:
+def _risk_sets(groups: EventGroups, n_replicates: int, tie_weight: float) -> RiskSets:
     group, fraction = tie_fractions(groups)
     arm_events = groups.arm_events[group]
     taken = fraction * tie_weight
     experimental = groups.arm_at_risk[group] - taken * arm_events
     everybody = groups.at_risk[group] - taken * groups.events[group]
-    return _RiskSets(
+    return RiskSets(
         row=groups.row[group],
         control=everybody - experimental,
         experimental=experimental,
@@ -155,7 +155,7 @@ def _risk_sets(groups: EventGroups, n_replicates: int, tie_weight: float) -> _Ri
     )
 
 
-def _maximize(sets: _RiskSets) -> tuple[FloatArray, FloatArray]:
+def maximized(sets: RiskSets) -> tuple[FloatArray, FloatArray]:
     """Return the log hazard ratio and its information; information 0 where there is none."""
     n_replicates = sets.observed.size
     finite = _has_finite_maximum(sets)
@@ -173,7 +173,7 @@ def _maximize(sets: _RiskSets) -> tuple[FloatArray, FloatArray]:
     return estimate, np.where(finite & (np.abs(step) < _CLOSE_ENOUGH), information, 0.0)
 
 
-def _has_finite_maximum(sets: _RiskSets) -> BoolArray:
+def _has_finite_maximum(sets: RiskSets) -> BoolArray:
     """Return whether the score passes 0: some events could have been on the other arm."""
     n_replicates, nothing = sets.observed.size, 1e-9
     forced = row_sums(sets.row, (sets.control < nothing).astype(float), n_replicates)

@@ -46,6 +46,7 @@ from lupusim.analysis.t_test import pooled_t_test, welch_test
 from lupusim.analysis.times_compared import (
     CoxTest,
     FineGrayTest,
+    FineGrayWeightedTest,
     FlemingHarringtonTest,
     GrayTest,
     IncidenceDifferenceTest,
@@ -153,6 +154,13 @@ def _of_times() -> dict[str, TestKind]:
         "max_combo": TestKind(test=MaxComboTest(), strata="used", **time),
         "fine_gray": TestKind(
             test=FineGrayTest(),
+            effect="log subdistribution hazard ratio",
+            outcome=SurvivalOutcome,
+            strata="used",
+            optional=("margin",),
+        ),
+        "fine_gray_weighted": TestKind(
+            test=FineGrayWeightedTest(),
             effect="log subdistribution hazard ratio",
             outcome=SurvivalOutcome,
             strata="used",

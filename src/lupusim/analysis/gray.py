@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lupusim.analysis.columns import blocks, flags, part
-from lupusim.analysis.ordering import NOT_INCLUDED, SurvivalColumns, survival_columns
+from lupusim.analysis.cause_counts import ends, just_before
+from lupusim.analysis.columns import blocks, flags
+from lupusim.analysis.ordering import SurvivalColumns, survival_columns
 from lupusim.analysis.results import ZStatistic, ratio_or
 from lupusim.arrays import BoolArray, FloatArray
 
 _NO_VARIANCE = 1e-12
-_KINDS = 3  # how a time ends: censored, by the cause, by another cause
 
 
 def gray(
@@ -82,25 +82,10 @@ def _sums(
     columns: SurvivalColumns, cause: BoolArray, block: slice
 ) -> tuple[FloatArray, FloatArray]:
     """Return score and variance of a block of trials, (n_replicates,) each."""
-    keys = columns.keys(block)
-    n_replicates, n_patients = keys.shape
-    kind = np.where(part(columns.event, block), np.where(part(cause, block), 1, 2), 0)
-    cell = np.broadcast_to(_KINDS * part(columns.arm, block) + kind, keys.shape)
-    order = np.argsort(keys, axis=1)
-    keys, cell = (np.take_along_axis(one, order, axis=1) for one in (keys, cell))
-    moment = keys >> 2  # stratum and time
-    slot = np.zeros(keys.shape, dtype=np.intp)
-    np.cumsum(moment[:, 1:] != moment[:, :-1], axis=1, out=slot[:, 1:])
-    strata = np.where(keys == NOT_INCLUDED, -1, keys >> (63 - columns.bits))
-    score, variance = np.zeros(n_replicates), np.zeros(n_replicates)
-    for number in range(int(strata.max(initial=0)) + 1):
-        row, place = np.nonzero(strata == number)
-        flat = (row * 2 * _KINDS + cell[row, place]) * n_patients + slot[row, place]
-        counts = np.bincount(flat, minlength=2 * _KINDS * keys.size)
-        table = counts.reshape(n_replicates, 2, _KINDS, n_patients).astype(float)
-        own_score, own_variance = _compare(_arm(table[:, 0]), _arm(table[:, 1]))
-        score += own_score
-        variance += own_variance
+    found = [
+        _compare(_arm(counts[:, 0]), _arm(counts[:, 1])) for counts in ends(columns, cause, block)
+    ]
+    score, variance = np.sum(found, axis=0)
     return score, variance
 
 
@@ -137,7 +122,7 @@ def _arm(counts: FloatArray) -> _Arm:
     leaving = counts.sum(axis=1)
     at_risk = leaving[:, ::-1].cumsum(axis=1)[:, ::-1]
     after = np.asarray(np.cumprod(1 - ratio_or(events + rivals, at_risk, 0.0), axis=1), float)
-    before = _shifted(after, 1.0)
+    before = just_before(after, 1.0)
     incidence = (before * ratio_or(events, at_risk, 0.0)).cumsum(axis=1)
     return _Arm(
         events=events,
@@ -145,13 +130,8 @@ def _arm(counts: FloatArray) -> _Arm:
         at_risk=at_risk,
         before=before,
         after=after,
-        free=1 - _shifted(incidence, 0.0),
+        free=1 - just_before(incidence, 0.0),
     )
-
-
-def _shifted(values: FloatArray, first: float) -> FloatArray:
-    """Return the values just before each time."""
-    return np.concatenate([np.full((values.shape[0], 1), first), values[:, :-1]], axis=1)
 
 
 def _compare(control: _Arm, treated: _Arm) -> tuple[FloatArray, FloatArray]:
@@ -160,7 +140,7 @@ def _compare(control: _Arm, treated: _Arm) -> tuple[FloatArray, FloatArray]:
     both = control.expanded + treated.expanded
     rise = ratio_or(events, both, 0.0)
     free_after = 1 - rise.cumsum(axis=1)
-    free = _shifted(free_after, 1.0)
+    free = just_before(free_after, 1.0)
     expected = treated.expanded * treated.free
     share = ratio_or(expected, expected + control.expanded * control.free, 0.0)
     score = (treated.events - events * share).sum(axis=1)

@@ -13,6 +13,7 @@ from lupusim.analysis.cumulative_incidence import (
     cumulative_incidence_by_arm,
     subdistribution_times,
 )
+from lupusim.analysis.fine_gray_weighted import fine_gray_weighted
 from lupusim.analysis.gray import gray
 from lupusim.analysis.kaplan_meier import survival_difference
 from lupusim.analysis.logrank import LogrankResult, logrank
@@ -32,7 +33,7 @@ from lupusim.analysis.verdicts import (
     worst_difference,
 )
 from lupusim.analysis.weighted_logrank import max_combo, weighted_logrank
-from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.trial import Better, Verdict
 
 
@@ -282,25 +283,48 @@ class SubdistributionLogrankTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrayTest:
-    """Gray's test of the cumulative incidences, within strata; estimates as `FineGrayTest`.
-
-    It needs no time of censoring of those who had a competing event.
-    """
+    """Gray's test of the cumulative incidences; estimates as `FineGrayWeightedTest`."""
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        ended = outcome.event | _rivals(outcome)
-        columns, strata = (outcome.time, ended, outcome.event, outcome.arm), _strata(stratum)
+        columns, strata = _causes(outcome), _strata(stratum)
         result = gray(*columns, stratum=strata)
-        effect = _hazard_ratio(_subdistribution(outcome), stratum, None)
+        effect = fine_gray_weighted(*columns, stratum=strata)
         return verdict_with(result, p_value(result, better, sided), effect)
 
 
-def _rivals(outcome: SurvivalOutcome) -> BoolArray:
-    """Return whose time ends with a competing event."""
-    return np.zeros_like(outcome.event) if outcome.competing is None else outcome.competing
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FineGrayWeightedTest:
+    """Wald's test of the subdistribution's log hazard ratio, weighted for random censoring.
+
+    Strata have weights of their own. It needs no time of censoring of those who had a
+    competing event, which `FineGrayTest` takes from the simulation.
+
+    Parameters
+    ----------
+    margin : float
+        The ratio to beat, above 0: 1 asks for superiority.
+    """
+
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        checked_ratio(self.margin)
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        result = fine_gray_weighted(*_causes(outcome), stratum=_strata(stratum))
+        return verdict(against(result, math.log(self.margin)), better, sided)
+
+
+def _causes(outcome: SurvivalOutcome) -> tuple[FloatArray, BoolArray, BoolArray, StateArray]:
+    """Return time, whether an event of any cause ends it, whether of the one, and the arm."""
+    ended = outcome.event if outcome.competing is None else outcome.event | outcome.competing
+    return outcome.time, ended, outcome.event, outcome.arm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,7 +350,5 @@ class IncidenceDifferenceTest:
     ) -> Verdict:
         """Return the verdict on every replicate."""
         del stratum
-        ended = outcome.event | _rivals(outcome)
-        columns = (outcome.time, ended, outcome.event, outcome.arm)
-        result = cumulative_incidence_by_arm(*columns, self.at)
+        result = cumulative_incidence_by_arm(*_causes(outcome), self.at)
         return verdict(against(result, worst_difference(self.margin, better)), better, sided)

@@ -18,6 +18,10 @@ m$arm <- 1 * (m$sex == "M")
 m$stratum <- 1 * (m$age > 70)
 gray <- with(m, cuminc(time, cause, arm))$Tests[, "stat"]
 stratified <- with(m, cuminc(time, cause, arm, strata = stratum))$Tests[, "stat"]
-write(toJSON(list(cox = cox["arm", c("coef", "se(coef)")], logistic = logistic["arm", 1:2], ancova = ancova["arm", c(1, 2, 4)],
+fine_gray <- sapply(1:2, function(k) {
+  f <- crr(m$time, m$cause, m$arm, failcode = k, gtol = 1e-14, maxiter = 50)
+  c(f$coef, sqrt(f$var))
+})
+write(toJSON(list(fine_gray = t(fine_gray), cox = cox["arm", c("coef", "se(coef)")], logistic = logistic["arm", 1:2], ancova = ancova["arm", c(1, 2, 4)],
                   rho1 = rho1, stratum = m$stratum, gray = gray, gray_stratified = stratified),
              digits = NA, auto_unbox = TRUE), "adjusted.json")

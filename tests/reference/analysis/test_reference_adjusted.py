@@ -1,5 +1,5 @@
 """Tests adjusted for covariates and strata, and Gray's test, against R; `adjusted.R` made
-the numbers of coxph, glm, lm, survdiff and cuminc."""
+the numbers of coxph, glm, lm, survdiff, cuminc and crr."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lupusim.analysis.cox import cox_breslow
 from lupusim.analysis.decisions import TESTS
+from lupusim.analysis.fine_gray_weighted import fine_gray_weighted
 from lupusim.analysis.gray import gray
 from lupusim.analysis.outcomes import BinaryOutcome, NumberOutcome, SurvivalOutcome
 from lupusim.analysis.rank_weights import FlemingHarrington, MagirrBurman
@@ -112,6 +114,16 @@ def test_weighted_tests_with_strata_equal_survdiff_and_their_definition(name):
     np.testing.assert_allclose(found.z, by_hand(d, modest), rtol=1e-9)
     without = weighted_logrank(*columns, weight=MagirrBurman(until=star))  # negative control
     assert abs(float(without.z - found.z)) > 1e-3
+
+
+@pytest.mark.parametrize("cause", [1, 2])
+def test_the_weighted_subdistribution_hazard_ratio_equals_crr(cause):
+    columns = (MGUS["time"], MGUS["cause"] > 0, MGUS["cause"] == cause, MGUS["arm"])
+    result = fine_gray_weighted(*columns)
+    got = [result.estimate, result.standard_error]
+    np.testing.assert_allclose(got, EXPECTED["fine_gray"][cause - 1], rtol=1e-8)
+    as_censored = cox_breslow(MGUS["time"], columns[2], MGUS["arm"])  # negative control
+    assert abs(float(as_censored.estimate - result.estimate)) > 1e-3
 
 
 @pytest.mark.parametrize("cause", [1, 2])

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lupusim.analysis import cox_regression, gray, logrank, max_combo, weighted_logrank
+from lupusim.analysis import (
+    cox_regression,
+    fine_gray_weighted,
+    gray,
+    logrank,
+    max_combo,
+    weighted_logrank,
+)
 from lupusim.analysis.decisions import TESTS
 from lupusim.analysis.outcomes import BinaryOutcome, NumberOutcome, SurvivalOutcome
 from lupusim.analysis.rank_weights import MagirrBurman
@@ -128,6 +135,37 @@ def test_grays_test_in_rows_equals_single_trials():
         alone = gray(*four, stratum=stratum, included=included)
         np.testing.assert_allclose(rows.z[row], alone.z, atol=1e-12)
         assert alone.z.shape == ()
+
+
+def test_the_weighted_ratio_in_rows_equals_single_trials_and_strata_of_one_kind_are_none():
+    c = columns()
+    names = ("time", "event", "is_cause", "arm", "stratum", "included")
+    four = [c[n] for n in names[:4]]
+    rows = fine_gray_weighted(*four, stratum=c["stratum"], included=c["included"])
+    for row in range(SHAPE[0]):
+        *alone, stratum, included = (c[name][row] for name in names)
+        single = fine_gray_weighted(*alone, stratum=stratum, included=included)
+        np.testing.assert_allclose(rows.estimate[row], single.estimate, atol=1e-9)
+        np.testing.assert_allclose(rows.standard_error[row], single.standard_error, rtol=1e-9)
+    same = fine_gray_weighted(*four, stratum=np.ones(SHAPE[1]))
+    np.testing.assert_array_equal(same.z, fine_gray_weighted(*four).z)
+    assert (rows.estimate != same.estimate).all()
+
+
+def test_two_copies_of_a_trial_as_strata_have_its_ratio_and_half_its_variance():
+    four = [columns()[name][0] for name in ("time", "event", "is_cause", "arm")]
+    one = fine_gray_weighted(*four)
+    twice = [np.concatenate([column, column]) for column in four]
+    both = fine_gray_weighted(*twice, stratum=np.repeat([0, 1], SHAPE[1]))
+    np.testing.assert_allclose(both.estimate, one.estimate, atol=1e-9)
+    np.testing.assert_allclose(both.standard_error, one.standard_error / np.sqrt(2), rtol=1e-9)
+
+
+def test_without_events_on_an_arm_the_weighted_ratio_is_undefined():
+    result = fine_gray_weighted([1.0, 2.0, 3.0, 4.0], [1, 1, 1, 0], [1, 1, 0, 0], [0, 0, 1, 1])
+    assert result.undefined
+    assert result.p_two_sided == 1
+    assert fine_gray_weighted([1.0, 2.0], [0, 0], [0, 0], [0, 1]).undefined
 
 
 def test_who_is_not_included_is_as_if_absent_in_grays_test():
