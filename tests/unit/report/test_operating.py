@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from lupusim.planning.run import run
+from lupusim.planning.scenario import DesignPoint
 from lupusim.planning.tally import Mean
-from lupusim.report.numbers import grouped, in_hundred, rounded
+from lupusim.report.numbers import grouped, in_hundred, rounded, share
 from lupusim.report.operating import meaning, run_report
+from lupusim.trial.costs import Costs
 from trials import analysis, disease_trial, exponential_arm, scenario, survival_trial
 
 
@@ -80,3 +83,61 @@ def test_a_single_arm_is_described_without_power():
     result = run(scenario(alone), 20)
     assert "power" not in printed(result)
     assert "one arm" in meaning(result).lower()
+
+
+def rules(*alphas, **changes):
+    """Designs that judge the same patients at other levels."""
+    trials = [survival_trial(analysis=analysis(alpha=alpha), **changes) for alpha in alphas]
+    points = [
+        DesignPoint(values={"analysis": {"test": "logrank", "alpha": alpha}}, trial=trial)
+        for alpha, trial in zip(alphas, trials, strict=True)
+    ]
+    return run(replace(scenario(*trials), points=tuple(points)), 40)
+
+
+def test_designs_that_judge_the_same_patients_are_compared_in_pairs():
+    result = rules(0.01, 0.2)
+    text = printed(result)
+    assert "Differences between designs that judge the same patients" in text
+    assert "analysis = logrank, alpha 0.2 │ analysis = logrank, alpha 0.01" in text
+    compared = result.to_json()["points"][1]
+    assert compared["compared_with"] == {"analysis": {"test": "logrank", "alpha": 0.01}}
+    assert compared["power_difference"] == pytest.approx(
+        result.points[1].power.value - result.points[0].power.value
+    )
+    table = result.operating_characteristics
+    assert table["analysis"].tolist() == ["logrank, alpha 0.01", "logrank, alpha 0.2"]
+    assert math.isnan(table["power_difference_mcse"][0])
+    assert "Differences" not in printed(run(scenario(survival_trial()), 20))
+
+
+def test_many_designs_with_long_names_have_numbers_and_a_key():
+    short = printed(rules(0.01, 0.02, 0.05, 0.1, 0.2))
+    assert "design 5" not in short
+    assert short.count("duration from the first site's opening") == 2  # four at a time
+    long = {"looks.0.efficacy.spending": "hwang_shih_decani"}
+    points = [
+        DesignPoint(values={**long, "analysis.alpha": alpha}, trial=survival_trial())
+        for alpha in (0.01, 0.02, 0.05, 0.1)
+    ]
+    result = run(replace(scenario(survival_trial()), points=tuple(points)), 20)
+    text = printed(result)
+    assert "design 4: looks.0.efficacy.spending = hwang_shih_decani, analysis.alpha = 0.1" in text
+    assert "│ design 4 │ design 1 │" in text
+    assert "(design 1; design 2; design 3; design 4)" in meaning(result)
+
+
+def test_a_share_of_none_or_all_says_what_it_may_be_instead_of_an_error_of_zero():
+    assert share(Mean(value=0.0, mcse=0.0, n=1000)) == "0 (below 0.004)"
+    assert share(Mean(value=1.0, mcse=0.0, n=50)) == "1 (above 0.92)"
+    assert share(Mean(value=0.0, mcse=0.0)) == "0 (0)"
+    assert share(Mean(value=0.5, mcse=0.05, n=100)) == "0.50 (0.05)"
+
+
+def test_quantiles_are_shown_of_what_varies_and_costs_with_their_currency():
+    priced = survival_trial(costs=Costs(fixed=10, per_month=1, currency="kEUR"))
+    text = printed(run(scenario(priced), 40))
+    assert "cost, kEUR" in text
+    for quantity in ("cost", "duration, months", "events"):
+        assert f"{quantity}: quantiles 10 %, 50 %, 90 %" in text
+    assert "patients randomized: quantiles" not in text

@@ -14,6 +14,7 @@ from lupusim.trial import AtEvents, Dropout, Infusions, Trial
 from lupusim.trial.costs import Costs
 from lupusim.trial.rules import Family
 from lupusim.trial.rules_adaptive import Against, BayesianResponse
+from lupusim.trial.supply import Manufacture, Supply
 from lupusim.trial.treatment import Switch
 from tolerance import SEED, assert_within_mcse
 from trials import disease_trial, exponential_arm, survival_trial
@@ -126,3 +127,6 @@ def test_infusions_that_depend_on_the_course_have_no_price() -> None:
     switch = Switch(on=("relapse",), arm=treated)
     with pytest.raises(ValueError, match="after a switch"):
         disease_trial(arms=(replace(control, switch=switch), treated), costs=BY_INFUSION)
+    supply = Supply(lots=Manufacture(doses=20), at_start=50)
+    with pytest.raises(ValueError, match="that a supply puts off"):
+        priced(BY_INFUSION, supply=supply)
