@@ -47,10 +47,10 @@ def fitted(patterns: Patterns) -> tuple[FloatArray, BoolArray]:
         ended = active[~moving]
         sigma[ended], found[ended] = here.sigma[~moving], True
         patterns, here, active = _kept(moving, patterns, here, active)
-        if not active.size:
-            break
         here = _ascended(patterns, here, step[moving])
         patterns, here, active = _kept(np.isfinite(here.value), patterns, here, active)
+        if not active.size:
+            break
     return sigma, found
 
 
@@ -82,7 +82,7 @@ def _scoring_step(patterns: Patterns, here: Likelihood) -> tuple[FloatArray, Flo
     scaled = here.weight * (n_patients * share)[:, :, None, None]
     information = _by_parameter(_pairs(scaled, here.weight)) / 2
     basis = _basis(patterns.n_visits)
-    score = here.gradient.reshape(len(share), -1) @ basis
+    score = here.gradient.reshape(len(share), patterns.n_visits**2) @ basis
     solved = np.linalg.solve(information, score[..., None])[..., 0]
     length = np.sqrt(np.maximum((solved * score).sum(axis=1), 0.0))
     return (solved @ basis.T).reshape(here.sigma.shape), length

@@ -158,12 +158,14 @@ def likelihood(patterns: Patterns, sigma: FloatArray) -> Likelihood:
     z_z = patterns.z_z.reshape(n_replicates, n_patterns, n_covariates**2)
     shape = (n_replicates, n_visits, n_visits, n_covariates, n_covariates)
     products = (by_pair.transpose(0, 2, 1) @ z_z).reshape(shape).transpose(0, 1, 3, 2, 4)
-    square = products.reshape(n_replicates, n_visits * n_covariates, -1)
+    size = n_visits * n_covariates
+    square = products.reshape(n_replicates, size, size)
     covariance: FloatArray = np.asarray(np.linalg.inv(square), dtype=float)
     score = (weight @ patterns.z_y.swapaxes(2, 3)).sum(axis=1)
-    estimate = (covariance @ score.reshape(n_replicates, -1, 1)).reshape(score.shape)
+    estimate = (covariance @ score.reshape(n_replicates, size, 1)).reshape(score.shape)
     inner = covariance.reshape(products.shape).transpose(0, 1, 3, 2, 4)
-    leverage = z_z @ inner.reshape(n_replicates, n_visits**2, -1).swapaxes(1, 2)
+    inner = inner.reshape(n_replicates, n_visits**2, n_covariates**2)
+    leverage = z_z @ inner.swapaxes(1, 2)
     leverage = leverage.reshape(weight.shape)
     residual = _residual(patterns, estimate)
     n_patients = patterns.n_patients[:, :, None, None]

@@ -1,0 +1,72 @@
+"""A test that needs all visits is refused where it would not get them."""
+
+from __future__ import annotations
+
+import pytest
+
+from lupusim.analysis.families import Adjusted
+from lupusim.trial.endpoints import MarkerChange, MissingChange, OrdinalState
+from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy
+from lupusim.trial.rules import Family, Hypothesis
+from trials import TESTS, analysis, disease_trial
+
+STATES = ("active", "remission", "relapse")
+MARKER = Marker(
+    name="score", mean=dict.fromkeys(STATES, 5.0), sd=dict.fromkeys(STATES, 2.0), correlation=0.5
+)
+CHANGE = MarkerChange(name="change", at=1.0, missing=MissingChange.LEFT_OUT)
+FILLED = MarkerChange(name="filled change", at=1.0)
+RANKS = OrdinalState(name="rank", ranking=(("death",), STATES), at=1.0)
+
+
+def rescue(strategy):
+    return IntercurrentEvent(name="rescue", hazard_per_year={"active": 0.3}, strategy=strategy)
+
+
+def made(**changes):
+    values = {"primary": CHANGE, "marker": MARKER, "analysis": analysis("mmrm")}
+    return disease_trial(**{**values, **changes})
+
+
+def secondary(endpoint, hypothesis=None):
+    kind = TESTS["mmrm"]
+    one = Hypothesis(
+        endpoint=hypothesis or endpoint.name, name="mmrm", test=kind.test, effect=kind.effect
+    )
+    return {
+        "analysis": analysis("t_test"),
+        "secondary": (endpoint,),
+        "family": Family(procedure=Adjusted(method="holm"), hypotheses=(one,)),
+    }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"intercurrent_events": (rescue(Strategy.HYPOTHETICAL),)},
+        {"primary": FILLED, "analysis": analysis("ancova")},
+        {"primary": FILLED, **secondary(CHANGE)},
+    ],
+)
+def test_a_trial_that_shows_all_visits_is_accepted(changes):
+    assert made(**changes).analysis is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"primary": FILLED}, "analysis.test: 'mmrm' fills nothing in.*left_out"),
+        ({"primary": RANKS}, "analysis.test: 'mmrm' needs a value at every visit.*marker_change"),
+        (
+            {"intercurrent_events": (rescue(Strategy.COMPOSITE),)},
+            "rescue.strategy: 'mmrm' has no value for a failure",
+        ),
+        (secondary(FILLED), "multiplicity.endpoints.0.test: 'mmrm' fills nothing in"),
+        (secondary(RANKS), "multiplicity.endpoints.0.test: 'mmrm' needs a value"),
+        (secondary(RANKS, "ranks"), "no secondary endpoint 'ranks'"),
+    ],
+)
+def test_a_trial_that_does_not_is_refused(changes, words):
+    with pytest.raises(ValueError, match=words):
+        made(**changes)
