@@ -49,6 +49,11 @@ class Precision(Protocol):
         """Never more than this many per design."""
         ...
 
+    @property
+    def option(self) -> str:
+        """What asks for it on the command line."""
+        ...
+
     def assess(self, point: PointResult, stage: int) -> Assessment:
         """Judge a design after a stage, counted from 1."""
         ...
@@ -84,6 +89,11 @@ class TargetMcse:
         if not (math.isfinite(self.mcse) and self.mcse > 0):
             raise ValueError(f"mcse={self.mcse!r} must be a number above 0")
         _check_most(self.most_replicates)
+
+    @property
+    def option(self) -> str:
+        """What asks for it on the command line."""
+        return f"--mcse {self.mcse!r} --max-replicates {self.most_replicates}"
 
     def assess(self, point: PointResult, stage: int) -> Assessment:
         """Judge a design after a stage."""
@@ -180,6 +190,13 @@ class Decision:
     def statement(self) -> str:
         """The statement in words."""
         return f"{self.quantity} {'>' if self.above else '<'} {self.threshold:g}"
+
+    @property
+    def option(self) -> str:
+        """What asks for it on the command line, where the error is the default one."""
+        sign = ">" if self.above else "<"
+        words = f"{self.quantity} {sign} {self.threshold!r}"
+        return f"--decide '{words}' --max-replicates {self.most_replicates}"
 
     def assess(self, point: PointResult, stage: int) -> Assessment:
         """Judge a design after a stage."""

@@ -174,6 +174,8 @@ class RunResult:
         asked was reached.
     complete : bool
         Whether every replicate asked for is in.
+    asked : str
+        Options of ``lupusim run`` that ask for as many replicates.
     """
 
     scenario: Scenario
@@ -184,6 +186,7 @@ class RunResult:
     versions: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     complete: bool = True
+    asked: str = ""
 
     @property
     def operating_characteristics(self) -> pd.DataFrame:

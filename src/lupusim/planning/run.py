@@ -164,6 +164,7 @@ def _results(simulation: _Simulation, n_replicates: int, precision: Precision | 
             versions=versions(),
             notes=notes if complete else tuple(simulation.missing()),
             complete=complete,
+            asked=f"--replicates {n_replicates}" if precision is None else precision.option,
         )
 
     try:
