@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lupusim.planning.blocks import simulate_block
 from lupusim.planning.fingerprint import content_hash, trial_fingerprint
 from lupusim.planning.generation import Block
 from lupusim.planning.ledger import Existing, Ledger
@@ -14,7 +15,7 @@ from lupusim.planning.parallel import Cores, Spread, Workers
 from lupusim.planning.results import Listener, Progress
 from lupusim.planning.scenario import Scenario
 from lupusim.planning.tally import Tally
-from lupusim.planning.tasks import Done, Score, Task, simulate_block, work
+from lupusim.planning.tasks import Done, Score, Task, work
 from lupusim.trial import Trial
 
 _SECONDS_PER_TASK = 0.2  # little lost when one worker has the last task; overhead below 1 %

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from lupusim.arrays import FloatArray
 from lupusim.planning.bench import Bench, Job, on_bench
-from lupusim.planning.blocks import measured, replicates_per_block
+from lupusim.planning.blocks import measured, replicates_per_block, simulate_block
 from lupusim.planning.generation import Block, generate
 from lupusim.planning.parallel import Cores
 from lupusim.planning.tally import Tally
-from lupusim.planning.tasks import Score, simulate_block
+from lupusim.planning.tasks import Score
 from lupusim.rng import stream
 from lupusim.trial import Analysis, Trial
 

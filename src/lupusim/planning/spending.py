@@ -69,7 +69,8 @@ def _until(generated: Generated, duration: FloatArray, ended: FirstEntry) -> Flo
     """Return the study time until which each patient lives and is followed; below 0 for never."""
     left = duration[:, None] - generated.enrollment_time
     alive = ended.time.reshape(left.shape)
-    return np.minimum(np.minimum(left, generated.watched_until), alive)
+    until: FloatArray = np.minimum(np.minimum(left, generated.watched_until), alive)
+    return until
 
 
 def _infusions(trial: Trial, generated: Generated, until: FloatArray) -> FloatArray:

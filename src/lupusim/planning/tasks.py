@@ -1,4 +1,4 @@
-"""What a worker does in one go: consecutive blocks of one trial."""
+"""What a worker does in one go: consecutive blocks of trials that share their patients."""
 
 from __future__ import annotations
 

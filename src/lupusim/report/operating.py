@@ -89,6 +89,8 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
             spread = f", sd {tally.standard_deviation(name):.2g}" if trial.analysis is None else ""
             yield _described(name), rounded(tally.mean(name)) + spread
     yield "duration from the first site's opening, months", months(tally.mean("duration"))
+    if trial.costs is not None:
+        yield ", ".join(filter(None, ["cost", trial.costs.currency])), rounded(tally.mean("cost"))
     yield from quantile_rows(point)
     yield from adaptation_rows(point)
     yield from look_rows(point)
@@ -187,7 +189,8 @@ def meaning(result: RunResult) -> str:
     errors = [point.type_one_error for point in result.points if point.type_one_error is not None]
     if not powers:
         return _what_to_expect(result.points[0])
-    truth = " and ".join(_law_in_words(arm) for arm in result.points[0].trial.arms)
+    first = result.points[0].trial
+    truth = " and ".join(_law_in_words(arm, first) for arm in first.arms)
     if len(result.points[0].trial.arms) == 1:
         designs = _designs(result.points, headings(result))
         return one_arm_meaning(result.points, truth=truth, designs=designs)
@@ -218,19 +221,21 @@ def _designs(points: Sequence[PointResult], labels: Sequence[str]) -> str:
     return f" ({'; '.join(labels)}): {verdict}"
 
 
-def _law_in_words(arm: Arm) -> str:
-    effects = " with the stated effects" if arm.effects else ""
+def _law_in_words(arm: Arm, trial: Trial) -> str:
+    own = any(effect.arm == arm.name for effect in trial.population.effects)
+    effects = " with the stated effects" if arm.effects or own else ""
     return f"{arm.name} patients fare as in {arm.model.name}{effects}"
 
 
 def _what_to_expect(point: PointResult) -> str:
     arm, tally = point.trial.arms[0], point.tally
+    law = _law_in_words(arm, point.trial)
     name = f"response_{arm.name}"
     if name not in tally.sums:
-        return f"One arm, no test: {_law_in_words(arm)}."
+        return f"One arm, no test: {law}."
     share, spread = tally.mean(name).value, 1.96 * tally.standard_deviation(name)
     return (
-        f"One arm, no test. If {_law_in_words(arm)}, expect {point.trial.primary.name} in "
+        f"One arm, no test. If {law}, expect {point.trial.primary.name} in "
         f"{100 * share:.0f} of 100 patients; by chance alone a trial of "
         f"{point.trial.n_patients} will mostly show between {100 * max(share - spread, 0):.0f} "
         f"and {100 * min(share + spread, 1):.0f}."
@@ -239,10 +244,8 @@ def _what_to_expect(point: PointResult) -> str:
 
 def run_report(result: RunResult) -> Group:
     """Return what ``lupusim run`` prints: table, meaning, and how to get it again."""
-    command = (
-        f"lupusim run {result.scenario.command} "
-        f"--replicates {result.n_replicates} --seed {result.seed}"
-    )
+    asked = result.asked or f"--replicates {result.n_replicates}"
+    command = f"lupusim run {result.scenario.command} {asked} --seed {result.seed}"
     again = Text(f"{result.seconds:.1f} s. The same again: {command}", style="dim")
     return Group(
         operating_table(result),
