@@ -75,6 +75,14 @@ def mmrm(
         If shapes don't fit, a value is infinite, covariates are not finite, or flags are not
         0 or 1.
 
+    Notes
+    -----
+    Satterthwaite's degrees of freedom are those of the analysis of covariance where no value
+    is missing. Where some are, the standard error ignores that the covariance is estimated,
+    and the test is liberal in small trials: with 4 visits and a fifth of the last values
+    missing its one-sided size at 0.025 is 0.031 with 24 patients in all, 0.027 with 50 and
+    0.026 with 200 (tests/statistical/test_longitudinal_levels.py).
+
     References
     ----------
     Mallinckrodt, Clark and David (2001), *Journal of Biopharmaceutical Statistics* 11, 9-21.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -172,3 +173,9 @@ def test_counts_that_make_no_sense_are_refused(count, years, words):
 def test_times_that_make_no_sense_are_refused(times, years, words):
     with pytest.raises(ValueError, match=words):
         andersen_gill(times, years, [0, 1])
+
+
+def test_what_has_not_converged_is_undefined(monkeypatch):
+    count, years, arm, _ = columns_of(negative_binomial)
+    monkeypatch.setattr(sys.modules["lupusim.analysis.negative_binomial"], "_MOST_STEPS", 1)
+    assert negative_binomial(count, years, arm).undefined.all()

@@ -210,3 +210,11 @@ def test_many_replicates_are_fitted_in_parts(monkeypatch):
     whole = mmrm(*columns)
     monkeypatch.setattr(sys.modules["lupusim.analysis.mmrm"], "_BLOCK_SIZE", 60)
     np.testing.assert_allclose(mmrm(*columns).z, whole.z, rtol=1e-9)
+
+
+def test_what_has_not_converged_is_undefined(monkeypatch):
+    columns = repeated(4, 30, 3)
+    monkeypatch.setattr(sys.modules["lupusim.analysis.mmrm_fit"], "_MOST_STEPS", 1)
+    result = mmrm(*columns)
+    assert result.undefined.all()
+    assert np.isinf(result.standard_error).all()
