@@ -187,8 +187,10 @@ def _by_arm(
             found[f"picked_{arm.name}"] = (goes_on & (best == number - 1)).astype(float)
             found[f"reject_{arm.name}"] = reject[:, number - 1].astype(float)
     control = trial.arms[0]
+    own = {effect.arm for effect in trial.population.effects}
     alike = [
-        arm.model is control.model and arm.effects == control.effects for arm in trial.arms[1:]
+        arm.model is control.model and arm.effects == control.effects and arm.name not in own
+        for arm in trial.arms[1:]
     ]
     if any(alike):
         found["false_rejection"] = reject[:, alike].any(axis=1).astype(float)

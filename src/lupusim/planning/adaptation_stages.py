@@ -165,13 +165,8 @@ class Stages:
 
     def everybody(self, trial: Trial) -> Seen:
         """Return both stages together at the end of the trial."""
-        last_seen = self.generated.enrollment_time + np.minimum(
-            self.generated.watched_until, LONGEST_FOLLOW_UP
-        )
         enrolled = self.members[0] | self.members[1]
-        latest = np.where(enrolled, last_seen, 0.0).max(axis=1)
-        cutoff = np.where(np.isinf(self.end), latest, self.end)
-        return Seen.at(trial, self.generated, cutoff, enrolled)
+        return Seen.at(trial, self.generated, self.end, enrolled)
 
     def described(self, trial: Trial) -> dict[str, FloatArray]:
         """Return how long the trial took and what each arm showed."""
@@ -231,8 +226,15 @@ class Seen:
 
     @classmethod
     def at(cls, trial: Trial, generated: Generated, cutoff: FloatArray, member: BoolArray) -> Seen:
-        """Return what those patients show of the primary endpoint."""
-        observation = observed(generated, cutoff)
+        """Return what those patients show of the primary endpoint.
+
+        Where the cutoff never comes, each is followed to the end.
+        """
+        last_seen = generated.enrollment_time + np.minimum(
+            generated.watched_until, LONGEST_FOLLOW_UP
+        )
+        latest = np.where(member, last_seen, 0.0).max(axis=1)
+        observation = observed(generated, np.where(np.isinf(cutoff), latest, cutoff))
         outcome = within(generated.measurements[0].outcome(observation), member)
         return cls(trial=trial, observation=observation, outcome=outcome, member=member)
 
