@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
+from lupusim.analysis.decisions import TESTS
 from lupusim.analysis.families import Adjusted, Dunnett, Graphical, dunnett_level, sequential_graph
 from lupusim.analysis.group_sequential import FutilityBounds
 from lupusim.analysis.stopping import GroupSequential
 from lupusim.model import TreatmentEffect
 from lupusim.planning.run import PointResult, run
-from lupusim.trial import AfterLastPatient, AtEvents, TimeToEvent, Trial
-from lupusim.trial.rules import Ends, Family, Hypothesis, Procedure
+from lupusim.trial import AfterLastPatient, AtEvents, Responder, TimeToEvent, Trial
+from lupusim.trial.rules import Ends, Family, GivesUp, Hypothesis, Procedure
 from tolerance import SEED, assert_within_mcse
 from trials import analysis, exponential_arm, scenario, survival_trial
 
@@ -157,6 +158,38 @@ def test_endpoints_in_a_fixed_sequence_hold_their_error_together() -> None:
     point = simulated(trial, 2_000)
     assert point.power.value == point.tally.mean("also death: reject_cells").value
     assert_within_mcse(point.type_one_error.value, ALPHA, mcse=share_error(ALPHA, 2_000))
+
+
+def in_sequence(gives_up: GivesUp) -> Trial:
+    """A trial whose second endpoint differs far more than the first."""
+    late = Responder(name="alive", states=("alive",), at=1.0)
+    kind = TESTS["pooled_z"]
+    hypothesis = Hypothesis(endpoint="alive", name="pooled_z", test=kind.test, effect=kind.effect)
+    family = Family(
+        procedure=Graphical.of(sequential_graph("fixed_sequence", 2, None)),
+        hypotheses=(hypothesis,),
+        gives_up=gives_up,
+    )
+    return survival_trial(
+        n_patients=200,
+        secondary=(late,),
+        visits=(1.0,),
+        analysis=analysis(alpha=ALPHA),
+        family=family,
+        hazard_ratio=1.0,
+        interims=(AtEvents(events=60),),
+        stopping=GroupSequential(alpha=ALPHA, futility=FutilityBounds(z=(0.0,))),
+    )
+
+
+def test_a_sequence_whose_first_hypothesis_is_given_up_stops() -> None:
+    tally = simulated(in_sequence(GivesUp.PRIMARY), 1_000).tally
+    stops = tally.mean("look_1_futility").value
+    assert_within_mcse(stops, 0.5, mcse=share_error(0.5, 1_000))
+    both = simulated(in_sequence(GivesUp.ALL), 1_000).tally
+    assert both.mean("look_1_futility").value == stops
+    assert both.mean("reject").value == tally.mean("reject").value
+    assert both.mean("reject_all").value <= tally.mean("reject_all").value
 
 
 def test_two_sided_claims_are_counted_in_both_directions() -> None:

@@ -22,7 +22,7 @@ from lupusim.analysis.multiplicity import (
     hommel,
 )
 from lupusim.analysis.stopping import GroupSequential
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.arrays import BoolArray, FloatArray, IntArray
 
 _ROUNDING = 1e-12
 _OBRIEN_FLEMING = BySpending(spending=LanDeMetsOBrienFleming())
@@ -75,6 +75,10 @@ class Adjusted:
         adjusted = ADJUSTMENTS[self.method](p_value[:, :, -1])
         return _at_last(adjusted <= alpha * (1 + _ROUNDING), p_value.shape[2])
 
+    def within_reach(self, rejected: BoolArray, given_up: BoolArray) -> BoolArray:
+        """Return what is neither rejected nor given up."""
+        return ~(rejected | given_up)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dunnett:
@@ -102,6 +106,10 @@ class Dunnett:
         del information
         level = dunnett_level(self.ratio, alpha)
         return _at_last(p_value[:, :, -1] <= level, p_value.shape[2])
+
+    def within_reach(self, rejected: BoolArray, given_up: BoolArray) -> BoolArray:
+        """Return what is neither rejected nor given up."""
+        return ~(rejected | given_up)
 
 
 @lru_cache(maxsize=64)
@@ -202,6 +210,27 @@ class Graphical:
                     new = state.weights[active] * alpha
                     level[active] = self._levels(information[active], new)
         return found
+
+    def within_reach(self, rejected: BoolArray, given_up: BoolArray) -> BoolArray:
+        """Return what may still be rejected, if all that has weight and is not given up were.
+
+        What is given up keeps its weight: the others get nothing of it, and those behind it in a
+        sequence are out of reach.
+        """
+        seen, row = np.unique(np.hstack([rejected, given_up]), axis=0, return_inverse=True)
+        found = np.array([self._reached(*np.split(one, 2)) for one in seen])
+        return found[row.ravel()]
+
+    def _reached(self, rejected: BoolArray, given_up: BoolArray) -> BoolArray:
+        state, only = GraphState(self.graph(), 1), np.zeros(1, dtype=np.intp)
+        for done in np.flatnonzero(rejected):
+            state.reject(only, np.array([done]))
+        reached = np.zeros(rejected.size, dtype=bool)
+        while (has_weight := state.open[0] & ~given_up & (state.weights[0] > 0)).any():
+            hypothesis = int(has_weight.argmax())
+            state.reject(only, np.array([hypothesis]))
+            reached[hypothesis] = True
+        return reached
 
     def _levels(self, information: FloatArray, alpha: FloatArray) -> FloatArray:
         """Return nominal levels of all looks, (n_replicates, n_hypotheses, n_looks)."""

@@ -15,7 +15,7 @@ from lupusim.records import Observation
 from lupusim.trial import Trial
 from lupusim.trial.endpoints import due_time
 from lupusim.trial.looks import planned_events
-from lupusim.trial.rules import Ends, Family
+from lupusim.trial.rules import Ends, Family, GivesUp
 
 
 def hold_family(
@@ -28,7 +28,7 @@ def hold_family(
     `estimate_ARM`; `picked_ARM` where it is the rejected arm with the largest statistic of the
     primary endpoint; `false_rejection` of any arm that truly fares as the control does. With
     interim looks also `n_enrolled` and the `look_K_...` of a sequential trial. An arm whose
-    hypotheses are all rejected or given up randomizes nobody any more.
+    hypotheses are all rejected, given up or out of reach randomizes nobody any more.
     """
     assert trial.family is not None
     asked = comparisons(trial)
@@ -54,7 +54,7 @@ class _Ending:
     ----------
     rejected : (n_replicates, n_hypotheses) boolean array
     closed : (n_replicates, n_hypotheses) integer array
-        Look at which each hypothesis is rejected, given up, or else the last look.
+        Look at which each hypothesis is rejected, given up or out of reach, or else the last.
     stop : (n_replicates,) integer array
         Look at which the trial stops.
     fraction : (n_replicates, n_hypotheses, n_looks) array
@@ -77,9 +77,11 @@ def _ending(
     pairs = zip(asked, seen, strict=True)
     fraction = np.stack([_fraction(trial, one, shown) for one, shown in pairs], axis=1)
     n_looks = p_value.shape[2]
-    given_up = _given_up(trial, seen, fraction)
+    given_up = _given_up(trial, (asked, seen), fraction)
     p_value[np.arange(1, n_looks + 1) > given_up[:, :, None]] = 1.0
     look = family.procedure.rejections(p_value, fraction, alpha=trial.analysis.alpha)
+    if np.any(given_up < n_looks):
+        given_up = _out_of_reach(family, look, given_up)
     closed = np.where(look > 0, look, np.minimum(given_up, n_looks))
     stop = closed.max(axis=1)
     if family.ends is Ends.FIRST:
@@ -101,16 +103,30 @@ def _fraction(trial: Trial, one: Comparison, shown: Evidence) -> FloatArray:
     return shown.information / np.maximum(shown.information[:, -1:], 1.0)
 
 
-def _given_up(trial: Trial, seen: tuple[Evidence, ...], fraction: FloatArray) -> IntArray:
+def _given_up(
+    trial: Trial, shown: tuple[tuple[Comparison, ...], tuple[Evidence, ...]], fraction: FloatArray
+) -> IntArray:
     """Return the look at which each hypothesis is given up; one beyond the last for never."""
+    assert trial.family is not None
     n_looks = fraction.shape[2]
     futile = np.zeros(fraction.shape, dtype=bool)
-    if trial.stopping is not None:
-        for number, shown in enumerate(seen):
-            bound = judged(trial.stopping, fraction[:, number], shown.estimate)[1]
-            futile[:, number] = shown.z <= bound
+    primary_only = trial.family.gives_up is GivesUp.PRIMARY
+    for number, (one, seen) in enumerate(zip(*shown, strict=True)):
+        if trial.stopping is not None and not (primary_only and one.endpoint):
+            bound = judged(trial.stopping, fraction[:, number], seen.estimate)[1]
+            futile[:, number] = seen.z <= bound
     futile[:, :, -1] = False
     return np.asarray(np.where(futile.any(axis=2), futile.argmax(axis=2) + 1, n_looks + 1))
+
+
+def _out_of_reach(family: Family, look: IntArray, given_up: IntArray) -> IntArray:
+    """Return the look at which each hypothesis is given up or can be reached no more."""
+    ended = given_up.copy()
+    for number in range(1, int(given_up.max())):
+        rejected = (look > 0) & (look <= number)
+        open_ = family.procedure.within_reach(rejected, given_up <= number)
+        ended[~(rejected | open_) & (ended > number)] = number
+    return ended
 
 
 def _observation(

@@ -8,14 +8,14 @@ from lupusim.analysis.adaptive_bounds import WithFutility
 from lupusim.analysis.decisions import TESTS
 from lupusim.analysis.endpoints import outcome_kind
 from lupusim.analysis.families import ADJUSTMENTS, Adjusted, Dunnett, Graphical, sequential_graph
-from lupusim.analysis.group_sequential import EfficacyRule
+from lupusim.analysis.group_sequential import EfficacyBounds, EfficacyRule
 from lupusim.analysis.multiplicity import Graph
 from lupusim.analysis.stopping import GroupSequential, WithEffects
 from lupusim.scenario.questions import read_parameters
 from lupusim.scenario.reading import Choice, ListOf, Number, Section, Text
 from lupusim.trial import Arm, Endpoint
 from lupusim.trial.looks import StoppingRule
-from lupusim.trial.rules import Ends, Family, Hypothesis, Procedure
+from lupusim.trial.rules import Ends, Family, GivesUp, Hypothesis, Procedure
 
 _METHODS = (*ADJUSTMENTS, "fallback", "dunnett", "graph")
 _GRAPHS = ("bonferroni", "holm", "fixed_sequence", "fallback")
@@ -37,6 +37,28 @@ def read_family(
     if not analysis.has("multiplicity"):
         return None
     section = analysis.section("multiplicity")
+    hypotheses = tuple(_hypothesis(one, secondary) for one in section.sections("endpoints"))
+    n_hypotheses = max(len(arms) - 1, 1) * (1 + len(hypotheses))
+    method = section.read("method", Choice({name: name for name in _METHODS}))
+    ends = section.read("ends", Choice({one.value: one for one in Ends}), Ends.ALL)
+    gives_up = section.read("gives_up", Choice({one.value: one for one in GivesUp}), GivesUp.ALL)
+    if n_hypotheses < _FEWEST and section.place.is_sound:
+        section.place.report("there is one hypothesis only", "Remove it, or add arms or endpoints.")
+    stopping = _bounds_of_each(section, stopping)
+    procedure = _Reader(section, n_hypotheses, stopping).procedure(
+        method, tuple(arm.allocation for arm in arms), n_looks
+    )
+    section.finish()
+    if procedure is None or not section.place.is_sound:
+        return Family(procedure=Adjusted(method="holm"), hypotheses=hypotheses, ends=ends)
+    return Family(procedure=procedure, hypotheses=hypotheses, ends=ends, gives_up=gives_up)
+
+
+def _bounds_of_each(section: Section, stopping: StoppingRule | None) -> StoppingRule | None:
+    """Return the rule whose efficacy bounds each hypothesis has at its share of alpha."""
+    if section.has("gives_up") and not _may_give_up(stopping):
+        fault = "no look has a futility bound that could give a hypothesis up"
+        section.place.child("gives_up").report(fault, "Remove it, or give a look 'futility'.")
     if isinstance(stopping, WithEffects):
         if stopping.least:
             fault = "an estimate that a success needs is known for one hypothesis only"
@@ -44,22 +66,23 @@ def read_family(
         stopping = stopping.rule
     if isinstance(stopping, WithFutility):
         stopping = stopping.rule
-    hypotheses = tuple(_hypothesis(one, secondary) for one in section.sections("endpoints"))
-    n_hypotheses = max(len(arms) - 1, 1) * (1 + len(hypotheses))
-    method = section.read("method", Choice({name: name for name in _METHODS}))
-    ends = section.read("ends", Choice({one.value: one for one in Ends}), Ends.ALL)
-    if n_hypotheses < _FEWEST and section.place.is_sound:
-        section.place.report("there is one hypothesis only", "Remove it, or add arms or endpoints.")
-    if isinstance(stopping, GroupSequential) and stopping.futility and stopping.futility.binding:
-        fault = "binding futility bounds and several hypotheses do not go together"
-        section.place.report(fault, "Write 'binding: false' at the looks.")
-    procedure = _Reader(section, n_hypotheses, stopping).procedure(
-        method, tuple(arm.allocation for arm in arms), n_looks
+    if isinstance(stopping, GroupSequential):
+        if stopping.futility and stopping.futility.binding:
+            fault = "binding futility bounds and several hypotheses do not go together"
+            section.place.report(fault, "Write 'binding: false' at the looks.")
+        if isinstance(stopping.efficacy, EfficacyBounds) and stopping.efficacy.last is not None:
+            fault = "the last look's bound is given, and each hypothesis has a share of alpha"
+            section.place.report(fault, "Remove the efficacy bound of the last look.")
+    return stopping
+
+
+def _may_give_up(stopping: StoppingRule | None) -> bool:
+    """Return whether any look has a futility bound."""
+    if isinstance(stopping, WithEffects):
+        return bool(stopping.futile) or _may_give_up(stopping.rule)
+    return isinstance(stopping, WithFutility) or (
+        isinstance(stopping, GroupSequential) and stopping.futility is not None
     )
-    section.finish()
-    if procedure is None or not section.place.is_sound:
-        return Family(procedure=Adjusted(method="holm"), hypotheses=hypotheses, ends=ends)
-    return Family(procedure=procedure, hypotheses=hypotheses, ends=ends)
 
 
 def _hypothesis(section: Section, secondary: tuple[Endpoint, ...]) -> Hypothesis:

@@ -41,7 +41,8 @@ def family_problems(trial: Trial) -> Iterator[Problem]:
     if trial.interims and trial.family.procedure.one_look_only:
         yield Problem(
             key=f"{_KEY}.method",
-            fault="this procedure knows no interim looks",
+            fault="this procedure holds its error at one look only: between looks the statistics "
+            "are less alike than it counts on",
             fix="Use bonferroni, holm, fixed_sequence, fallback or a graph; or keep one look.",
         )
     if trial.interims and trial.analysis.sided == 2:

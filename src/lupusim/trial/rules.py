@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.arrays import BoolArray, FloatArray, IntArray
 
 
 class Procedure(Protocol):
@@ -36,14 +36,33 @@ class Procedure(Protocol):
         """
         ...
 
+    def within_reach(self, rejected: BoolArray, given_up: BoolArray) -> BoolArray:
+        """Return the hypotheses that may still be rejected at a later look.
+
+        Parameters
+        ----------
+        rejected, given_up : (n_replicates, n_hypotheses) boolean arrays
+            What has become of them so far.
+        """
+        ...
+
 
 class Ends(Enum):
     """When a trial with several hypotheses stops before its last look."""
 
     ALL = "all"
-    """As soon as each hypothesis is rejected or given up."""
+    """As soon as each hypothesis is rejected, given up or out of reach."""
     FIRST = "first"
-    """As soon as one is rejected, or all are given up."""
+    """As soon as one is rejected, or all are given up or out of reach."""
+
+
+class GivesUp(Enum):
+    """Which hypotheses the futility bounds of the looks judge."""
+
+    ALL = "all"
+    """Each by its own statistic."""
+    PRIMARY = "primary"
+    """Those of the primary endpoint; the others go on as long as they can be reached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +102,11 @@ class Family:
         Tests of endpoints beside the primary.
     ends : Ends
         When the trial stops early.
+    gives_up : GivesUp
+        Which hypotheses may be given up.
     """
 
     procedure: Procedure
     hypotheses: tuple[Hypothesis, ...] = ()
     ends: Ends = Ends.ALL
+    gives_up: GivesUp = GivesUp.ALL

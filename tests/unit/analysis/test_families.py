@@ -16,6 +16,7 @@ from lupusim.analysis.families import (
 from lupusim.analysis.group_sequential import bounds
 from lupusim.analysis.multiplicity import Graph, SequentialGraph
 from lupusim.rng import stream
+from lupusim.trial.rules import Procedure
 from tolerance import SEED
 
 
@@ -107,3 +108,27 @@ def test_weights_of_a_graph() -> None:
 def test_what_cannot_be_is_refused(make, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make()
+
+
+@pytest.mark.parametrize(
+    ("procedure", "rejected", "given_up", "open_"),
+    [
+        (Graphical.of(sequential_graph("fixed_sequence", 3, None)), [], [0], []),
+        (Graphical.of(sequential_graph("fixed_sequence", 3, None)), [0], [1], []),
+        (Graphical.of(sequential_graph("fixed_sequence", 3, None)), [0], [2], [1]),
+        (Graphical.of(sequential_graph("fixed_sequence", 3, None)), [], [], [0, 1, 2]),
+        (Graphical.of(sequential_graph("fallback", 3, [0.5, 0.0, 0.5])), [], [0], [2]),
+        (Graphical.of(sequential_graph("holm", 3, None)), [], [0], [1, 2]),
+        (Graphical.of(sequential_graph("bonferroni", 3, None)), [1], [0], [2]),
+        (Adjusted(method="hommel"), [1], [0], [2]),
+        (Dunnett(ratio=(1, 1, 1, 1)), [1], [0], [2]),
+    ],
+)
+def test_behind_what_is_given_up_nothing_can_be_reached(
+    procedure: Procedure, rejected: list[int], given_up: list[int], open_: list[int]
+) -> None:
+    is_rejected, is_given_up = np.isin(range(3), rejected), np.isin(range(3), given_up)
+    rows = np.stack([is_rejected, np.zeros(3, bool)]), np.stack([is_given_up, np.ones(3, bool)])
+    found = procedure.within_reach(*rows)
+    assert np.flatnonzero(found[0]).tolist() == open_
+    assert not found[1].any()

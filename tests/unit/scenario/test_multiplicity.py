@@ -10,7 +10,7 @@ from lupusim.analysis.families import Adjusted, Dunnett, Graphical
 from lupusim.errors import ScenarioError
 from lupusim.scenario import load_scenario, scenario_from_mapping
 from lupusim.scenario.yaml_file import parse_document
-from lupusim.trial.rules import Ends, Family
+from lupusim.trial.rules import Ends, Family, GivesUp
 
 SURVIVAL = parse_document(load_scenario("survival_200_events").text, "s", ScenarioError).content
 THREE_ARMS = [
@@ -91,7 +91,7 @@ def test_a_graph_over_arms_and_endpoints() -> None:
         ),
         ({"method": "hochberg", "weights": [0.5, 0.5]}, {}, "analysis.multiplicity.weights", "no"),
         ({"method": "bonferroni", "weights": [0.9, 0.9]}, {}, "analysis.multiplicity", "weights"),
-        ({"method": "dunnett"}, {"looks": LOOKS}, "analysis.multiplicity.method", "no interim"),
+        ({"method": "dunnett"}, {"looks": LOOKS}, "analysis.multiplicity.method", "one look only"),
         (
             {"method": "dunnett", "endpoints": AGAIN},
             {"endpoints": SECONDARY},
@@ -132,3 +132,35 @@ def test_two_sided_hypotheses_have_one_look_and_futility_does_not_bind() -> None
     binding = [{**LOOKS[0], "futility": {"z": 0.0, "binding": True}}, LOOKS[1]]
     found = problems({"method": "holm"}, looks=binding)
     assert "binding" in found["analysis.multiplicity"]
+
+
+FUTILE = [
+    {"when": {"events": 100}, "futility": {"z": 0.0}, "efficacy": {"spending": "pocock"}},
+    {"when": {"events": 200}},
+]
+
+
+def test_futility_may_judge_the_primary_endpoint_alone() -> None:
+    sequence = {"method": "fixed_sequence", "endpoints": AGAIN, "gives_up": "primary"}
+    for futility in ({"z": 0.0}, {"effect": 0.0}, {"conditional_power": 0.1}):
+        looks = [{**FUTILE[0], "futility": futility}, FUTILE[1]]
+        found = family(sequence, looks=looks, endpoints=SECONDARY)
+        assert found.gives_up is GivesUp.PRIMARY
+    faults = problems(sequence, looks=LOOKS, endpoints=SECONDARY)
+    assert "no look has a futility bound" in faults["analysis.multiplicity.gives_up"]
+
+
+@pytest.mark.parametrize(
+    ("looks", "words"),
+    [
+        ([LOOKS[0] | {"efficacy": {"spending": "pocock", "effect": -0.1}}, LOOKS[1]], "needs"),
+        (
+            [LOOKS[0] | {"efficacy": {"z": 3.0}}, LOOKS[1] | {"efficacy": {"z": 2.0}}],
+            "share of alpha",
+        ),
+    ],
+)
+def test_bounds_that_hypotheses_cannot_share_are_refused(
+    looks: list[dict[str, Any]], words: str
+) -> None:
+    assert words in problems({"method": "holm"}, looks=looks)["analysis.multiplicity"]
