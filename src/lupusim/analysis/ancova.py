@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lupusim.analysis.columns import arm_masks, lead_shape, three_axes, two_axes
+from lupusim.analysis.columns import arm_masks, codes, lead_shape, three_axes, two_axes
 from lupusim.analysis.newton import is_regular
 from lupusim.analysis.results import TestResult
+from lupusim.analysis.strata import diagonal, stratum_columns_of
 from lupusim.analysis.student import student_result
 from lupusim.arrays import BoolArray, FloatArray
 
@@ -17,6 +18,7 @@ def ancova(
     arm: ArrayLike,
     covariates: ArrayLike,
     *,
+    stratum: ArrayLike | None = None,
     included: ArrayLike | None = None,
     level: float = 0.95,
 ) -> TestResult:
@@ -30,6 +32,8 @@ def ancova(
         1 = experimental, 0 = control; shape as `values` or (n_patients,).
     covariates : (n_replicates, n_patients, n_covariates) or (n_patients, n_covariates) array
         Such as the baseline value; finite for everybody.
+    stratum : array or None
+        Any labels: each has a mean of its own. Those that a trial lacks change nothing.
     included : boolean array or None
         Who belongs to the analysis set; None means all. Who is not may have any value.
     level : float
@@ -52,17 +56,18 @@ def ancova(
     Fisher (1932), *Statistical Methods for Research Workers*, 4th ed., section 49.1.
     """
     adjust = three_axes(covariates)
-    lead = lead_shape(
-        values=values, arm=arm, included=included, covariates=np.asarray(covariates)[..., 0]
-    )
+    one = np.zeros(np.shape(covariates)[:-1])
+    lead = lead_shape(values=values, arm=arm, included=included, covariates=one, stratum=stratum)
     shape = ((lead or (1,))[0], adjust.shape[1])
     control, experimental = arm_masks(arm, included, shape[1])
     member = np.broadcast_to(control | experimental, shape)
     column = np.where(member, two_axes(values), 0.0)
     if not np.isfinite(column).all():
         raise ValueError("values hold one that is not a finite number")
+    strata, lacking = stratum_columns_of(codes(stratum)[0], member)
+    adjust = np.concatenate([np.broadcast_to(adjust, (*shape, adjust.shape[2])), strata], axis=2)
     design = _design(np.broadcast_to(experimental, shape), adjust, member)
-    estimate, error, degrees = _least_squares(design, column, member)
+    estimate, error, degrees = _least_squares(design, column, lacking)
     return student_result(
         estimate.reshape(lead), error.reshape(lead), degrees.reshape(lead), level=level
     )
@@ -78,17 +83,19 @@ def _design(experimental: BoolArray, covariates: FloatArray, member: BoolArray) 
 
 
 def _least_squares(
-    design: FloatArray, column: FloatArray, member: BoolArray
+    design: FloatArray, column: FloatArray, lacking: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the arm's coefficient, its standard error and the degrees of freedom."""
     n_columns = design.shape[2]
     squares = np.einsum("rip,riq->rpq", design, design)
+    squares += diagonal(lacking, n_columns - lacking.shape[1])
     regular = is_regular(squares)
     inverse = np.linalg.inv(np.where(regular[:, None, None], squares, np.eye(n_columns)))
     products = np.einsum("rip,ri->rp", design, column)
     coefficients = np.einsum("rpq,rq->rp", inverse, products)
+    member = design[:, :, 0]
     residual = (column - np.einsum("rip,rp->ri", design, coefficients)) * member
-    degrees = member.sum(axis=1) - float(n_columns)
+    degrees = member.sum(axis=1) - n_columns + lacking.sum(axis=1)
     variance = (residual**2).sum(axis=1) / np.maximum(degrees, 1)
     scale = np.maximum((column**2).sum(axis=1), 1e-300)
     variance = np.where((residual**2).sum(axis=1) > 1e-24 * scale, variance, 0.0)

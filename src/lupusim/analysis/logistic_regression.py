@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lupusim.analysis.columns import everyone_or, flags, lead_shape, three_axes
+from lupusim.analysis.columns import codes, everyone_or, flags, lead_shape, three_axes
 from lupusim.analysis.newton import newton
 from lupusim.analysis.results import TestResult, wald_result
+from lupusim.analysis.strata import diagonal, stratum_columns_of, varied_strata
 from lupusim.arrays import FloatArray
 
 
@@ -15,6 +16,7 @@ def logistic_regression(
     response: ArrayLike,
     covariates: ArrayLike,
     *,
+    stratum: ArrayLike | None = None,
     included: ArrayLike | None = None,
     level: float = 0.95,
 ) -> TestResult:
@@ -26,6 +28,9 @@ def logistic_regression(
         Whether the patient responded.
     covariates : (n_replicates, n_patients, n_covariates) or (n_patients, n_covariates) array
         Finite for everybody, the arm among them; an intercept is added.
+    stratum : array or None
+        Any labels: each has an intercept of its own. A stratum in which all or none respond
+        says nothing of the covariates, as its likeliest intercept is infinite.
     included : boolean array or None
         Who belongs to the analysis set; None means all.
     level : float
@@ -49,23 +54,32 @@ def logistic_regression(
     """
     values = three_axes(covariates)
     first = np.asarray(covariates)[..., 0]
-    lead = lead_shape(response=response, covariates=first, included=included)
+    lead = lead_shape(response=response, covariates=first, included=included, stratum=stratum)
     shape = ((lead or (1,))[0], values.shape[1])
-    chosen = everyone_or(included)
-    member = np.broadcast_to(np.ones((1, 1)) if chosen is None else chosen.astype(float), shape)
-    responds = flags("response", response) * member
-    design = _design(values, member)
+    responds, chosen = flags("response", response), everyone_or(included)
+    inside = np.broadcast_to(np.ones((1, 1), dtype=bool) if chosen is None else chosen, shape)
+    code = codes(stratum)[0]
+    if stratum is not None:
+        inside = varied_strata(code, inside, responds)
+    strata, lacking = stratum_columns_of(code, inside)
+    member = inside.astype(float)
+    everyone = np.broadcast_to(values, (*shape, values.shape[2]))
+    design = _design(np.concatenate([everyone, strata], axis=2), member)
+    taken_out = diagonal(lacking, design.shape[2] - lacking.shape[1])
+    happened = responds * member
 
     def derivatives(estimate: FloatArray) -> tuple[FloatArray, FloatArray]:
         linear = np.einsum("rip,rp->ri", design, estimate)
         chance = member / (1 + np.exp(-np.clip(linear, -500, 500)))
-        score = np.einsum("rip,ri->rp", design, responds - chance)
+        score = np.einsum("rip,ri->rp", design, happened - chance)
         weight = chance * (1 - chance)
-        return score, np.einsum("rip,ri,riq->rpq", design, weight, design, optimize=True)
+        information = np.einsum("rip,ri,riq->rpq", design, weight, design, optimize=True)
+        return score, information + taken_out
 
     estimate, error = newton(derivatives, shape[0], design.shape[2])
-    columns = (*lead, values.shape[2])
-    return wald_result(estimate[:, 1:].reshape(columns), error[:, 1:].reshape(columns), level=level)
+    columns, asked = (*lead, values.shape[2]), slice(1, 1 + values.shape[2])
+    estimate, error = estimate[:, asked].reshape(columns), error[:, asked].reshape(columns)
+    return wald_result(estimate, error, level=level)
 
 
 def _design(values: FloatArray, member: FloatArray) -> FloatArray:

@@ -58,15 +58,16 @@ class AncovaTest:
         covariates: FloatArray | None = None,
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        columns = stratum_columns(stratum)
+        columns = (outcome.values, outcome.arm)
+        parts = [] if outcome.baseline is None else [outcome.baseline[:, :, None]]
         if covariates is not None:
-            columns = np.concatenate([covariates, columns], axis=2)
-        if outcome.baseline is not None:
-            columns = np.concatenate([outcome.baseline[:, :, None], columns], axis=2)
-        if columns.shape[2]:
-            result = ancova(outcome.values, outcome.arm, columns, included=outcome.included)
+            parts.append(covariates)
+        if parts or np.any(stratum):
+            nothing = np.zeros((*outcome.arm.shape, 0))
+            adjust = np.concatenate([*parts, nothing], axis=2)
+            result = ancova(*columns, adjust, stratum=stratum, included=outcome.included)
         else:
-            result = pooled_t_test(outcome.values, outcome.arm, included=outcome.included)
+            result = pooled_t_test(*columns, included=outcome.included)
         return verdict(result, better, sided)
 
 

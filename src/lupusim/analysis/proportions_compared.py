@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from lupusim.analysis.cochran_mantel_haenszel import cochran_mantel_haenszel
 from lupusim.analysis.logistic_regression import logistic_regression
 from lupusim.analysis.outcomes import BinaryOutcome
@@ -16,7 +18,6 @@ from lupusim.analysis.verdicts import (
     checked_margin,
     checked_ratio,
     p_value,
-    stratum_columns,
     verdict,
     verdict_with,
     worst_difference,
@@ -166,6 +167,9 @@ class LogisticRegressionTest:
         covariates: FloatArray | None = None,
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        columns = beside(outcome.arm, covariates, stratum_columns(stratum))
-        result = logistic_regression(outcome.response, columns, included=outcome.included)
+        columns = beside(outcome.arm, covariates)
+        strata = stratum if np.any(stratum) else None
+        result = logistic_regression(
+            outcome.response, columns, stratum=strata, included=outcome.included
+        )
         return verdict(of_coefficient(result, 0), better, sided)

@@ -66,6 +66,18 @@ def test_an_adjusted_odds_ratio_equals_glm():
     np.testing.assert_allclose(got, EXPECTED["logistic"], rtol=1e-8)
 
 
+def test_a_stratum_without_responders_takes_nothing_away_from_the_odds_ratio():
+    d = DATA["veteran"]
+    outcome = BinaryOutcome(
+        response=row((d["time"] > 90) & (d["stratum"] != 4)),
+        included=row(d["time"] > 0),
+        arm=row(d["arm"]),
+    )
+    found = verdict_of("logistic_regression", outcome)
+    got = [found.estimate[0], found.standard_error[0]]
+    np.testing.assert_allclose(got, EXPECTED["lonely"], rtol=1e-6)
+
+
 def test_an_adjusted_difference_of_means_equals_lm():
     d = DATA["veteran"]
     outcome = NumberOutcome(
@@ -74,6 +86,21 @@ def test_an_adjusted_difference_of_means_equals_lm():
     found = verdict_of("ancova", outcome)
     got = [found.estimate[0], found.standard_error[0], found.p_value[0]]
     np.testing.assert_allclose(got, EXPECTED["ancova"], rtol=1e-8)
+
+
+@pytest.mark.parametrize("lacking", [1, 2, 4])
+def test_a_stratum_that_nobody_is_in_takes_nothing_away_from_a_difference_of_means(lacking):
+    d = DATA["veteran"]
+    outcome = NumberOutcome(
+        values=row(d["time"].astype(float)),
+        included=row(d["stratum"] != lacking),
+        arm=row(d["arm"]),
+    )
+    found = verdict_of("ancova", outcome)
+    assert not found.undefined[0]
+    if lacking == 2:
+        got = [found.estimate[0], found.standard_error[0], found.p_value[0]]
+        np.testing.assert_allclose(got, EXPECTED["lacking"], rtol=1e-8)
 
 
 def by_hand(d, weigh):

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from lupusim.analysis import (
+    ancova,
     cox_regression,
     fine_gray_weighted,
     gray,
+    logistic_regression,
     logrank,
     max_combo,
     weighted_logrank,
@@ -92,6 +94,32 @@ def test_a_regression_in_rows_equals_single_trials_with_ties_and_strata():
         alone = cox_regression(*three, stratum=stratum, included=included)
         np.testing.assert_allclose(rows.estimate[row], alone.estimate, atol=1e-9)
         np.testing.assert_allclose(rows.standard_error[row], alone.standard_error, rtol=1e-9)
+
+
+def test_strata_that_a_trial_lacks_or_in_which_all_respond_do_not_make_it_undefined():
+    c = columns()
+    response = c["event"] | (c["stratum"] == 2)
+    together = [logistic_regression, ancova]
+    arguments = [
+        (response, np.concatenate([c["arm"][:, :, None], c["covariates"]], axis=2)),
+        (c["time"], c["arm"], c["covariates"]),
+    ]
+    stratum = np.where(np.arange(SHAPE[0])[:, None] % 2, c["stratum"], 2 * c["stratum"])
+    for regression, given in zip(together, arguments, strict=True):
+        rows = regression(*given, stratum=stratum, included=c["included"])
+        assert not rows.undefined.any()
+        for row in range(SHAPE[0]):
+            alone = [column[row] for column in given]
+            single = regression(*alone, stratum=stratum[row], included=c["included"][row])
+            np.testing.assert_allclose(rows.z[row], single.z, atol=1e-7)
+
+
+def test_where_all_respond_in_every_stratum_nothing_is_left_to_compare():
+    c = columns()
+    arm = c["arm"][:, :, None].astype(float)
+    result = logistic_regression(c["stratum"] == 1, arm, stratum=c["stratum"])
+    assert result.undefined.all()
+    assert (result.p_two_sided == 1).all()
 
 
 def test_with_hardly_any_events_most_regressions_are_undefined_without_a_warning():
