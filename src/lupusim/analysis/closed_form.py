@@ -328,6 +328,28 @@ def one_sample_power(
     return responders, float(binomial(n, proportion)[responders:].sum())
 
 
+def one_look_patients(
+    proportion: float, null_proportion: float, *, alpha: float = 0.025, power: float = 0.9
+) -> float:
+    """Return how many patients a test of one proportion needs, by the normal approximation.
+
+    Parameters
+    ----------
+    proportion, null_proportion : float
+        True, and under the null hypothesis; between 0 and 1, not the same.
+    alpha, power : float
+        See `schoenfeld_events`.
+
+    Examples
+    --------
+    >>> round(one_look_patients(0.3, 0.1, alpha=0.05, power=0.8), 1)
+    19.3
+    """
+    under_null = _NORMAL.inv_cdf(1 - alpha) * sqrt(null_proportion * (1 - null_proportion))
+    under_other = _NORMAL.inv_cdf(power) * sqrt(proportion * (1 - proportion))
+    return ((under_null + under_other) / (proportion - null_proportion)) ** 2
+
+
 def _check_hazard_ratio(hazard_ratio: float) -> None:
     if not hazard_ratio > 0 or hazard_ratio == 1:
         raise ValueError(f"hazard_ratio={hazard_ratio!r} must be above 0 and not 1")

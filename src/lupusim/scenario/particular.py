@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from lupusim.analysis.beta_binomial import BetaPrior, power_prior, robust_prior
+from lupusim.analysis.closed_form import one_look_patients
 from lupusim.analysis.decisions import TestKind
 from lupusim.analysis.one_arm import ExactBinomialTest, PosteriorProbabilityTest, SimonTest
 from lupusim.analysis.posterior_compared import PosteriorDifferenceTest, PosteriorRankTest
@@ -23,7 +24,8 @@ from lupusim.trial.endpoints import OrdinalState, due_time
 
 T = TypeVar("T")
 _RATE = Number(above=0, below=1)
-_MOST_PATIENTS = 200  # of a two-stage design that is looked for
+_MOST_PATIENTS = 120  # of a two-stage design that is looked for
+_HOPELESS = 1.3 * _MOST_PATIENTS
 _ALPHA, _SIMON_ALPHA, _SIMON_POWER = 0.025, 0.05, 0.8
 
 
@@ -173,15 +175,19 @@ def _found_design(section: Section, null_rate: float, alternative_rate: float) -
 
 @lru_cache(maxsize=64)
 def _simon(null_rate: float, alternative_rate: float, alpha: float, power: float) -> SimonDesigns:
+    fault = (
+        f"no two-stage design of up to {_MOST_PATIENTS} patients has alpha {alpha:g} and "
+        f"power {power:g}. Ask for less, or give a 'design'"
+    )
+    # SPEED: a search in vain takes many seconds, and one look needs about as many patients
+    if one_look_patients(alternative_rate, null_rate, alpha=alpha, power=power) > _HOPELESS:
+        raise ValueError(fault)
     try:
         return simon(
             null_rate, alternative_rate, alpha=alpha, power=power, most_patients=_MOST_PATIENTS
         )
     except ValueError as error:
-        raise ValueError(
-            f"no two-stage design of up to {_MOST_PATIENTS} patients has alpha {alpha:g} and "
-            f"power {power:g}. Ask for less, or give a 'design'"
-        ) from error
+        raise ValueError(fault) from error
 
 
 def _made(section: Section, make: Callable[[], T]) -> T | None:

@@ -49,6 +49,9 @@ def read_reference(
         section.asked.extend([*section.content])
         return None  # both are reported where they stand
     _check_endpoint(analysis, primary)
+    if not analysis.place.child("test").is_right:
+        section.asked.extend([*section.content])
+        return None
     if given == ["model"]:
         states = arms[0].model.states
         return _of_model(section, primary, models, states=states, follow_up=follow_up)
@@ -59,8 +62,8 @@ def read_reference(
     law = _constant_law(arms[0].model, primary, hazard)
     if law is None:
         section.place.report(
-            "the events include where patients start, or the end of every history",
-            "Name the events that patients can have.",
+            "the primary endpoint's events include where patients start",
+            "Name events that patients can have.",
         )
         return None
     return Reference(hazard=TabulatedHazard.constant(hazard), law=law)
@@ -96,15 +99,27 @@ def _constant(section: Section, given: list[str]) -> float | None:
 def _constant_law(
     model: MultiStateModel, primary: TimeToEvent, hazard: float
 ) -> MultiStateModel | None:
-    """Return the law of patients with a constant hazard of the event, in the same states."""
-    start = model.starts[0].state
-    if start in primary.events or start in (model.absorbing or ()):
+    """Return a law with a constant hazard of the event from every state that is none.
+
+    The other transitions stay, so that visits and dropout see states as in the arm's own law.
+    """
+    events = primary.events
+    if any(start.state in events for start in model.starts) or not set(events) <= {*model.states}:
         return None
-    event = Transition(
-        from_state=start, to_state=primary.events[0], hazard=ExponentialHazard(rate=hazard)
+    kept = (t for t in model.transitions if t.from_state in events or t.to_state not in events)
+    share = ExponentialHazard(rate=hazard / len(events))
+    added = (
+        Transition(from_state=state, to_state=event, hazard=share)
+        for state in model.states
+        for event in events
+        if state not in events
     )
     return MultiStateModel(
-        name="reference", states=model.states, transitions=(event,), absorbing=model.absorbing
+        name="reference",
+        states=model.states,
+        transitions=(*kept, *added),
+        starts=model.starts,
+        absorbing=model.absorbing,
     )
 
 
@@ -160,7 +175,7 @@ def _cumulative(
         return None
     cumulative = np.maximum.accumulate(-np.log1p(-np.clip(share, 0.0, 1.0 - 1e-12)))
     if not 0 == cumulative[0] < cumulative[-1]:
-        place.report("nobody has the event after the start", "Use another model.")
+        place.report("its patients have the event from the start, or never", "Use another model.")
         return None
     return TabulatedHazard(
         times=tuple(times.tolist()), cumulative=tuple((cumulative - cumulative[0]).tolist())
