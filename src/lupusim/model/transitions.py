@@ -146,9 +146,10 @@ class Transition:
         height = self.hazard.cumulative(begin + shift)
         waiting = np.arange(treatment_time.size)
         for ends, ratios in pieces:
-            here = waiting[begin[waiting] < ends[waiting]]
-            if here.size == 0:
+            within = np.flatnonzero(begin[waiting] < ends[waiting])
+            if within.size == 0:
                 continue
+            here = waiting[within]
             end, ratio = ends[here], ratios[here]
             stop = self.hazard.cumulative(end + shift[here])
             with np.errstate(invalid="ignore"):
@@ -162,5 +163,5 @@ class Transition:
             with np.errstate(invalid="ignore"):  # an infinite threshold on the last piece
                 remaining[here] -= growth
             begin[here], height[here] = end, stop
-            waiting = np.setdiff1d(waiting, winner, assume_unique=True)
+            waiting = np.delete(waiting, within[fires])
         return sojourn

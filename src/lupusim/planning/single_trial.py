@@ -280,7 +280,7 @@ class _Clinic:
                     if time < self.death[patient]:
                         rows.append((patient, time, dose * weight[patient]))
         table = pd.DataFrame(rows, columns=["patient", "study_time", "cells"])
-        table = table.astype({"patient": int, "study_time": float})
+        table = table.astype({"patient": int, "study_time": float, "cells": float})
         if supplied is not None:
             table = pd.concat([table, self._from_the_supply(supplied, weight)])
         return self._on_calendar(table)

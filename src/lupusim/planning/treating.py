@@ -19,8 +19,8 @@ from lupusim.trial.patients import Patients, Streams
 Group = tuple[MultiStateModel, Cohort]
 """A law, and who follows it."""
 
-# SPEED: the walk through the pieces of a ratio keeps to the cache (benchmarks/supply.py).
-_BREAKS_AT_ONCE = 400_000
+# SPEED: smaller groups cost calls, larger ones memory for nothing (benchmarks/supply.py).
+_BREAKS_AT_ONCE = 1_000_000
 
 
 class Treating:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
 from lupusim.model.checks import nearest
+from lupusim.trial.rules_staged import Enrichment, Gate, SelectArms
 from lupusim.trial.supply import Supply
 from lupusim.trial.treatment import Infusions
 
@@ -31,7 +32,8 @@ def supply_problems(trial: Trial) -> Iterator[Problem]:
     if supply.patience > trial.follow_up:
         fault = "infusions would wait longer than patients are followed"
         yield Problem(key="supply.patience", fault=fault, fix="Give at most the follow-up.")
-    if trial.adaptation is not None:
+    staged = isinstance(trial.adaptation, SelectArms | Enrichment | Gate)  # check it themselves
+    if trial.adaptation is not None and not staged:
         fault = "how many draw on the supply is not known beforehand where the trial adapts"
         yield Problem(key="supply", fault=fault, fix="Remove it, or the adaptation.")
     control = trial.arms[0]
