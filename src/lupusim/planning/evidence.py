@@ -59,6 +59,12 @@ class Evidence:
     information: FloatArray
     n_enrolled: FloatArray
 
+    def verdict_at(self, look: IntArray) -> Verdict:
+        """Return the verdict at one look (from 0) of each replicate."""
+        row = np.arange(look.size)
+        names = (field.name for field in fields(Verdict))
+        return Verdict(**{name: getattr(self, name)[row, look] for name in names})
+
     @property
     def z(self) -> FloatArray:
         """The statistics, large in favor of the experimental arm."""

@@ -11,6 +11,7 @@ from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.planning.evidence import Comparison, Evidence, Looks, comparisons, gather
 from lupusim.planning.generation import Generated
 from lupusim.planning.observing import conduct, observed, waited
+from lupusim.planning.truth import accuracy
 from lupusim.records import Observation
 from lupusim.trial import Trial
 from lupusim.trial.endpoints import due_time
@@ -40,7 +41,7 @@ def hold_family(
     found["reject"] = ending.rejected.any(axis=1).astype(float)
     found["reject_all"] = ending.rejected.all(axis=1).astype(float)
     found |= _by_hypothesis(asked, seen, ending) | _picked(asked, seen, ending)
-    found |= _false_rejections(trial, asked, ending)
+    found |= _accuracy(trial, asked, (seen, ending)) | _false_rejections(trial, asked, ending)
     there = observation.enrollment_time <= observation.cutoff[:, None]
     found["n_enrolled"] = there.sum(axis=1).astype(float)
     return found | (_looks(trial, seen[0], ending) if trial.interims else {})
@@ -159,6 +160,18 @@ def _by_hypothesis(
         found[one.quantity("estimate")] = shown.estimate[row, ending.closed[:, number] - 1]
     at_stop = [shown.undefined[row, ending.stop - 1] for shown in seen]
     found["undefined"] = np.any(at_stop, axis=0).astype(float)
+    return found
+
+
+def _accuracy(
+    trial: Trial, asked: tuple[Comparison, ...], shown: tuple[tuple[Evidence, ...], _Ending]
+) -> dict[str, FloatArray]:
+    """Return how near the truth the primary endpoint's estimates are, where that is asked."""
+    found: dict[str, FloatArray] = {}
+    for number, (one, seen) in enumerate(zip(asked, shown[0], strict=True)):
+        if one.endpoint == 0:
+            near = accuracy(trial, seen.verdict_at(shown[1].closed[:, number] - 1), arm=one.arm)
+            found |= {one.quantity(name): values for name, values in near.items()}
     return found
 
 

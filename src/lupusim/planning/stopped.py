@@ -10,7 +10,7 @@ from lupusim.analysis.stopping import Crossing, GroupSequential
 from lupusim.arrays import FloatArray
 from lupusim.planning.evidence import Evidence
 from lupusim.planning.truth import accuracy
-from lupusim.trial import Trial, Verdict
+from lupusim.trial import Trial
 
 _REACH = 8.0  # z beyond this is moved by as much as z at it
 _POINTS = 161
@@ -36,14 +36,7 @@ def estimates_at_stop(
     if trial.analysis is None or trial.analysis.truth is None:
         return {}
     row = np.arange(stop.look.size)
-    naive = Verdict(
-        p_value=seen.p_value[row, stop.look],
-        estimate=seen.estimate[row, stop.look],
-        standard_error=seen.standard_error[row, stop.look],
-        lower=seen.lower[row, stop.look],
-        upper=seen.upper[row, stop.look],
-        undefined=seen.undefined[row, stop.look],
-    )
+    naive = seen.verdict_at(stop.look)
     found = accuracy(trial, naive)
     if not isinstance(trial.stopping, GroupSequential):
         return found
@@ -55,6 +48,7 @@ def estimates_at_stop(
     known = np.isfinite(found["bias"])
     found["unbiased_estimate"] = np.where(known, middle, np.nan)
     found["unbiased_bias"] = np.where(known, middle - truth, np.nan)
+    found["unbiased_squared_error"] = found["unbiased_bias"] ** 2
     found["unbiased_coverage"] = np.where(known, covers.astype(float), np.nan)
     return found
 

@@ -10,9 +10,10 @@ import numpy as np
 from lupusim.analysis.outcomes import Outcome
 from lupusim.analysis.win_statistics import WinLevel
 from lupusim.arrays import FloatArray
+from lupusim.planning.evidence import against_control
 from lupusim.planning.fingerprint import trial_fingerprint
 from lupusim.planning.generation import Block, generate
-from lupusim.planning.observing import cut
+from lupusim.planning.observing import adjustment, cut
 from lupusim.trial import Analysis, Dropout, Trial, Verdict
 from lupusim.trial.design import KnownEffect, SimulatedEffect
 from lupusim.trial.observation import VisitConduct
@@ -23,27 +24,31 @@ _KEPT = 64  # truths remembered by a process
 _known: dict[str, float] = {}
 
 
-def accuracy(trial: Trial, verdict: Verdict) -> dict[str, FloatArray]:
+def accuracy(trial: Trial, verdict: Verdict, *, arm: int = 1) -> dict[str, FloatArray]:
     """Return how near the truth each estimate is; nothing where no truth is asked for.
 
-    `bias` (estimate minus truth), `coverage` (whether the 95 % interval holds it),
+    The estimates are those of one arm, by its position, on the primary endpoint. `bias`
+    (estimate minus truth), `squared_error`, `coverage` (whether the 95 % interval holds it),
     `standard_error` (the test's own) and `true_effect`; NaN where there is no estimate.
     """
     if trial.analysis is None or trial.analysis.truth is None:
         return {}
-    truth = true_effect(trial, trial.analysis, trial.analysis.truth)
+    truth = true_effect(trial, trial.analysis, trial.analysis.truth, arm=arm)
     known = ~verdict.undefined & np.isfinite(verdict.estimate)
     covers = (verdict.lower <= truth) & (truth <= verdict.upper)
     found = {
         "true_effect": np.full(known.shape, truth),
         "bias": verdict.estimate - truth,
+        "squared_error": (verdict.estimate - truth) ** 2,
         "coverage": covers.astype(float),
         "standard_error": verdict.standard_error,
     }
     return {name: np.where(known, values, np.nan) for name, values in found.items()}
 
 
-def true_effect(trial: Trial, analysis: Analysis, truth: KnownEffect | SimulatedEffect) -> float:
+def true_effect(
+    trial: Trial, analysis: Analysis, truth: KnownEffect | SimulatedEffect, *, arm: int = 1
+) -> float:
     """Return the true effect on the scale of the test's estimate; NaN where it has none.
 
     A simulated truth is the mean estimate over pools of 4,000 patients, who come, and whose
@@ -52,11 +57,11 @@ def true_effect(trial: Trial, analysis: Analysis, truth: KnownEffect | Simulated
     """
     if isinstance(truth, KnownEffect):
         return truth.value
-    name = trial_fingerprint(trial)
+    name = f"{trial_fingerprint(trial)} {arm}"
     if name not in _known:
         if len(_known) >= _KEPT:
             _known.clear()
-        _known[name] = _simulated(fully_observed(trial), analysis, truth.n_patients)
+        _known[name] = _simulated(fully_observed(trial), analysis, truth.n_patients, arm=arm)
     return _known[name]
 
 
@@ -67,28 +72,30 @@ def fully_observed(trial: Trial) -> Trial:
     )
 
 
-def _simulated(trial: Trial, analysis: Analysis, n_patients: int) -> float:
+def _simulated(trial: Trial, analysis: Analysis, n_patients: int, *, arm: int) -> float:
     n_replicates = -(-_POOL // trial.n_patients)
     n_pools = max(1, n_patients // (n_replicates * trial.n_patients))
     verdicts = [
-        _estimate(trial, analysis, Block(seed=_SEED, number=k, n_replicates=n_replicates))
+        _estimate(trial, analysis, Block(seed=_SEED, number=k, n_replicates=n_replicates), arm=arm)
         for k in range(n_pools)
     ]
     estimates = [float(v.estimate[0]) for v in verdicts if not v.undefined[0]]
     return float(np.mean(estimates)) if estimates else np.nan
 
 
-def _estimate(trial: Trial, analysis: Analysis, block: Block) -> Verdict:
+def _estimate(trial: Trial, analysis: Analysis, block: Block, *, arm: int) -> Verdict:
     """Return the verdict on the patients of all replicates of a block as if of one trial."""
     generated = generate(trial, block)
     observation = cut(generated, trial.cutoff)
     outcome = generated.measurements[0].outcome(observation)
-    shape = (block.n_replicates, trial.n_patients)
-    stratum = trial.population.stratum(observation.levels, analysis.stratify_by, shape)
+    if len(trial.arms) > 2:
+        outcome = against_control(outcome, arm)
+    adjusted = {
+        name: column.reshape(1, -1, *column.shape[2:])
+        for name, column in adjustment(trial, analysis, observation).items()
+    }
     estimator = getattr(analysis.test, "estimator", analysis.test)
-    verdict: Verdict = estimator(
-        pooled(outcome), better=trial.primary.better, sided=1, stratum=stratum.reshape(1, -1)
-    )
+    verdict: Verdict = estimator(pooled(outcome), better=trial.primary.better, sided=1, **adjusted)
     return verdict
 
 

@@ -56,6 +56,12 @@ def grouped(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
+def root(mean_square: Mean) -> str:
+    """Return the root of a mean of squares, with its standard error by the delta method."""
+    value = mean_square.value**0.5
+    return rounded(Mean(value=value, mcse=mean_square.mcse / (2 * value) if value else 0.0))
+
+
 def in_hundred(mean: Mean) -> str:
     """Return a share as a count of 100.
 

@@ -14,7 +14,7 @@ from lupusim.planning.formulas import formula_powers
 from lupusim.planning.run import PointResult, RunResult
 from lupusim.planning.scenario import label
 from lupusim.report.compared import compared_table
-from lupusim.report.numbers import grouped, in_hundred, rounded, share
+from lupusim.report.numbers import grouped, in_hundred, root, rounded, share
 from lupusim.report.one_arm import exact_rows, level_of, nothing_better, one_arm_meaning
 from lupusim.report.quantile_rows import quantile_rows
 from lupusim.report.rule_rows import adaptation_rows, family_rows, look_rows, months
@@ -126,6 +126,7 @@ def _estimates(point: PointResult, analysis: Analysis) -> Iterator[tuple[str, st
         how = "given" if isinstance(analysis.truth, KnownEffect) else "from one large simulation"
         yield f"true effect ({how})", f"{tally.mean('true_effect').value:.3g}"
         yield "bias of the estimate", rounded(tally.mean("bias"))
+        yield "root mean squared error", root(tally.mean("squared_error"))
         yield "coverage of the 95 % interval", share(tally.mean("coverage"))
         spread = tally.standard_deviation("estimate")
         yield "standard error, mean", rounded(tally.mean("standard_error"))

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from lupusim.planning.evidence import Comparison, comparisons
 from lupusim.planning.results import PointResult
-from lupusim.planning.tally import Mean
-from lupusim.report.numbers import rounded, share
+from lupusim.planning.tally import Mean, Tally
+from lupusim.report.numbers import root, rounded, share
 from lupusim.report.staged_rows import staged_rows
 from lupusim.trial import Cutoff, Trial
 from lupusim.trial.looks import AtEventsOf, parts
@@ -33,12 +33,24 @@ def family_rows(point: PointResult) -> Iterator[tuple[str, str]]:
         yield f"power, {_in_words(one)}", share(tally.mean(one.quantity("reject")))
         effect = f"{one.analysis.effect}, {_in_words(one)}, mean estimate"
         yield effect, rounded(tally.mean(one.quantity("estimate")))
+        yield from _near_the_truth(tally, one)
     for one in asked:
         if (name := one.quantity("picked")) in tally.sums:
             yield f"picked as best: {one.arm_name}", share(tally.mean(name))
     if "false_rejection" in tally.sums:
         words = "claims for an arm that fares as the control"
         yield words, share(tally.mean("false_rejection"))
+
+
+def _near_the_truth(tally: Tally, one: Comparison) -> Iterator[tuple[str, str]]:
+    """Yield how good the estimates of one arm are, where that is asked."""
+    if (bias := one.quantity("bias")) not in tally.sums:
+        return
+    said = _in_words(one)
+    yield f"true effect, {said}", f"{tally.mean(one.quantity('true_effect')).value:.3g}"
+    yield f"bias of the estimate, {said}", rounded(tally.mean(bias))
+    yield f"coverage of the 95 % interval, {said}", share(tally.mean(one.quantity("coverage")))
+    yield f"root mean squared error, {said}", root(tally.mean(one.quantity("squared_error")))
 
 
 def _in_words(one: Comparison) -> str:
@@ -72,14 +84,12 @@ def look_rows(point: PointResult) -> Iterator[tuple[str, str]]:
 def _after_stopping(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield how good the estimates are once the trial has stopped, where that is asked."""
     tally = point.tally
-    for prefix, words in (("", "naive"), ("unbiased_", "median-unbiased")):
-        if (name := f"{prefix}bias") in tally.sums:
-            n, _, squares = tally.sums[name]
-            if prefix:
-                yield f"bias of the {words} estimate", rounded(tally.mean(name))
-                coverage = tally.mean("unbiased_coverage")
-                yield "coverage of the stage-wise 95 % interval", share(coverage)
-            yield f"root mean squared error, {words}", f"{math.sqrt(squares / max(n, 1)):.3g}"
+    if "unbiased_bias" in tally.sums:
+        yield "bias of the median-unbiased estimate", rounded(tally.mean("unbiased_bias"))
+        coverage = tally.mean("unbiased_coverage")
+        yield "coverage of the stage-wise 95 % interval", share(coverage)
+        error = tally.mean("unbiased_squared_error")
+        yield "root mean squared error, median-unbiased", root(error)
 
 
 def _never_reached(point: PointResult, number: int) -> Iterator[tuple[str, str]]:

@@ -37,6 +37,12 @@ def family_problems(trial: Trial) -> Iterator[Problem]:
                 fix="Give 'multiplicity: {method: dunnett}', or holm, bonferroni, none ...",
             )
         return
+    if len(trial.arms) > 2 and hasattr(trial.analysis.truth, "value"):  # given as a number
+        yield Problem(
+            key="analysis.true_effect",
+            fault=f"one number cannot be the true effect of {len(trial.arms) - 1} arms",
+            fix="Write 'true_effect: simulated'.",
+        )
     yield from _endpoint_problems(trial, trial.family)
     if trial.interims and trial.family.procedure.one_look_only:
         yield Problem(

@@ -100,7 +100,9 @@ def test_exact_tests_have_an_estimator_for_large_samples():
 def test_the_table_says_how_the_truth_is_known():
     known = analysis("cox", truth=KnownEffect(value=LOG_HALF))
     result = run(scenario(survival_trial(analysis=known)), 5, seed=SEED)
-    labels = [str(cell) for cell in operating_table(result).columns[0].cells]
+    (table,) = operating_table(result).renderables
+    labels = [str(cell) for cell in table.columns[0].cells]
+    assert "root mean squared error" in labels
     assert "true effect (given)" in labels
     assert "coverage of the 95 % interval" in labels
     assert any("cox; margin 1" in label for label in labels)
