@@ -37,9 +37,9 @@ def simulated(monkeypatch):
     """Count the blocks whose patients are really simulated."""
     generated, original = [], blocks.generate
 
-    def count(trial, block):
+    def count(trial, block, **more):
         generated.append(block)
-        return original(trial, block)
+        return original(trial, block, **more)
 
     monkeypatch.setattr(blocks, "generate", count)
     return generated
@@ -90,7 +90,7 @@ def test_a_partial_result_says_what_is_in(tmp_path):
 
 
 def test_an_interruption_before_the_first_block_leaves_no_point(monkeypatch):
-    def at_once(*_):
+    def at_once(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(blocks, "generate", at_once)

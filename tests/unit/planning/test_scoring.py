@@ -157,9 +157,9 @@ def generated(monkeypatch: pytest.MonkeyPatch) -> list[Block]:
     monkeypatch.setattr(tasks, "replicates_per_block", lambda _: 5)
     seen, original = [], blocks.generate
 
-    def count(trial: Trial, block: Block) -> object:
+    def count(trial: Trial, block: Block, **more: object) -> object:
         seen.append(block)
-        return original(trial, block)
+        return original(trial, block, **more)
 
     monkeypatch.setattr(blocks, "generate", count)
     return seen
