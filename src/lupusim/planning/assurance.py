@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
@@ -147,10 +148,10 @@ def assurance(
     )
     for point in scenario.points:
         plan.check(point.trial)
-    jobs = [job for point in scenario.points for job in plan.jobs(point.trial)]
+    jobs = [plan.jobs(point.trial) for point in scenario.points]
     with on_bench(nesting.bench, nesting.n_jobs) as bench:
         try:
-            return _result(scenario, plan, bench.tallies(jobs))
+            return _result(scenario, plan, bench.tallies(list(chain(*jobs))))
         except InterruptedJobsError as interrupt:
             partial = replace(_result(scenario, plan, interrupt.finished), complete=False)
             raise InterruptedAssuranceError(partial) from interrupt
@@ -176,32 +177,32 @@ class _Plan:
         strengths = self.beliefs.strengths(trial, self.n_draws, seed=self.seed)
         self.beliefs.truth(trial, 0, float(strengths[np.argmax(strengths != 0)]))
 
-    def jobs(self, trial: Trial) -> tuple[Job, Job]:
-        """Return the work on one design: over the draws, and under the stated truth."""
-        score = OverDraws(
-            beliefs=self.beliefs,
-            per_draw=self.nesting.per_draw,
-            worthwhile=self.nesting.worthwhile,
-            n_draws=self.n_draws,
-        )
-        blocks = tuple(
-            Block(
-                seed=self.seed,
-                number=number,
-                n_replicates=len(score.draws(number)) * self.nesting.per_draw,
+    def jobs(self, trial: Trial) -> list[Job]:
+        """Return the work on one design: under the stated truth, then 50 draws at a time."""
+        found = [
+            Simulator(seed=derived_seed(self.seed, "stated truth")).job(trial, self.n_replicates)
+        ]
+        for number, begin in enumerate(range(0, self.n_draws, _DRAWS_PER_BLOCK)):
+            numbers = range(begin, min(begin + _DRAWS_PER_BLOCK, self.n_draws))
+            score = OverDraws(
+                beliefs=self.beliefs.only(numbers),
+                per_draw=self.nesting.per_draw,
+                worthwhile=self.nesting.worthwhile,
+                n_draws=self.n_draws,
             )
-            for number in range(-(-self.n_draws // _DRAWS_PER_BLOCK))
-        )
-        stated = Simulator(seed=derived_seed(self.seed, "stated truth"))
-        drawn = Job(trial=trial, blocks=blocks, score=score)
-        return drawn, stated.job(trial, self.n_replicates)
+            n_replicates = len(numbers) * self.nesting.per_draw
+            block = Block(seed=self.seed, number=number, n_replicates=n_replicates)
+            found.append(Job(trial=trial, blocks=(block,), score=score))
+        return found
 
 
 def _result(scenario: Scenario, plan: _Plan, finished: Sequence[Sequence[Tally]]) -> Assurance:
     """Return the assurance of the designs of which draws are finished."""
     points = []
+    n_jobs = len(finished) // len(scenario.points)
     for number, point in enumerate(scenario.points):
-        drawn, stated = finished[2 * number : 2 * number + 2]
+        stated, *parts = finished[number * n_jobs : (number + 1) * n_jobs]
+        drawn = list(chain(*parts))
         if drawn and stated:
             power = added_up(stated).mean("reject")
             rejected, worth = _of_draws(drawn)

@@ -44,6 +44,8 @@ class ModelDraws:
         Name of the model that they stand for, as the arms of the trial name it.
     models : sequence of MultiStateModel
         Draws; after the last the first is used again.
+    first : int
+        Number of the first draw.
 
     Raises
     ------
@@ -53,6 +55,7 @@ class ModelDraws:
 
     name: str
     models: Sequence[MultiStateModel]
+    first: int = 0
 
     def __post_init__(self) -> None:
         if not self.models:
@@ -63,11 +66,19 @@ class ModelDraws:
         if all(arm.model.name != self.name for arm in base.arms):
             names = " and ".join(arm.model.name for arm in base.arms)
             raise ValueError(f"the draws are of {self.name!r}, but the arms follow {names}")
-        model = replace(self.models[number % len(self.models)], name=self.name)
+        model = replace(self._model(number), name=self.name)
         arms = tuple(
             replace(arm, model=model) if arm.model.name == self.name else arm for arm in base.arms
         )
         return replace(base, arms=arms)
+
+    def _model(self, number: int) -> MultiStateModel:
+        return self.models[(number - self.first) % len(self.models)]
+
+    def only(self, numbers: range) -> ModelDraws:
+        """Return the draws of these numbers alone, which are less to send to a worker."""
+        models = tuple(self._model(number) for number in numbers)
+        return replace(self, models=models, first=numbers.start)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +142,11 @@ class Beliefs:
 
     draws: tuple[TrialDraws, ...] = ()
     effect: EffectPrior = field(default_factory=StatedEffect)
+
+    def only(self, numbers: range) -> Beliefs:
+        """Return what makes the truths of these numbers, and no more."""
+        kept = (d.only(numbers) if isinstance(d, ModelDraws) else d for d in self.draws)
+        return replace(self, draws=tuple(kept))
 
     def strengths(self, trial: Trial, n_draws: int, *, seed: int) -> FloatArray:
         """Return the strengths of the effect in so many truths, shape (n_draws,)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -96,16 +97,24 @@ def information_value(
         tested(trial)
     if n_draws < _FEWEST_DRAWS:
         raise ValueError(f"n_draws={n_draws!r} must be at least {_FEWEST_DRAWS}")
-    score = OneTrialEach(beliefs=beliefs, gain=decision.gain, n_draws=n_draws)
-    blocks = tuple(
-        Block(seed=seed, number=number, n_replicates=len(score.draws(number)))
-        for number in range(-(-n_draws // _DRAWS_PER_BLOCK))
-    )
+    parts = [
+        range(begin, min(begin + _DRAWS_PER_BLOCK, n_draws))
+        for begin in range(0, n_draws, _DRAWS_PER_BLOCK)
+    ]
+    jobs = [
+        Job(
+            trial=trial,
+            blocks=(Block(seed=seed, number=number, n_replicates=len(numbers)),),
+            score=OneTrialEach(beliefs=beliefs.only(numbers), gain=decision.gain, n_draws=n_draws),
+        )
+        for trial in trials
+        for number, numbers in enumerate(parts)
+    ]
     with on_bench(bench, 1) as working:
-        jobs = [Job(trial=trial, blocks=blocks, score=score) for trial in trials]
         finished = working.tallies(jobs)
     rows = []
-    for trial, tallies in zip(trials, finished, strict=True):
+    for k, trial in enumerate(trials):
+        tallies = chain(*finished[k * len(parts) : (k + 1) * len(parts)])
         of_draws = [sums for tally in tallies for sums in tally.sums.values()]
         rejected, estimate, gain = np.array(of_draws).T
         cost = decision.cost(trial)
