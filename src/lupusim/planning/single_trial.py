@@ -29,6 +29,7 @@ from lupusim.records import (
     TransitionLog,
 )
 from lupusim.trial import Endpoint, TimeToEvent, Trial
+from lupusim.trial.rules_staged import Enrichment, SelectArms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,9 +142,15 @@ def simulate_trial(
     Raises
     ------
     ValueError
-        If the engine is unknown or the seed out of range.
+        If the engine is unknown or the seed out of range, or who is enrolled depends on what
+        an interim look shows.
     """
     trial = scenario.points[0].trial
+    if isinstance(trial.adaptation, SelectArms | Enrichment):
+        raise ValueError(
+            "who is enrolled depends on what the interim look shows, and patients of one such "
+            "trial are not written. Remove 'adaptation', and add 'multiplicity' for several arms"
+        )
     block = Block(seed=scenario.seed if seed is None else seed, number=0, n_replicates=1)
     log = TransitionLog(trial.n_patients)
     visits = visits_of(trial, trial.n_patients, block.stream)

@@ -18,6 +18,8 @@ from lupusim.trial.looks import (
     WhenAll,
     WhenAny,
 )
+from lupusim.trial.rules_adaptive import Adaptation
+from lupusim.trial.rules_staged import Enrichment, SelectArms
 
 _LARGEST_STEP = 12  # with a larger sum of the ratio, sizes go one by one
 
@@ -218,7 +220,15 @@ def _grown(trial: Trial, n_patients: int, factor: float) -> Trial:
         n_patients=n_patients,
         cutoff=_later(trial.cutoff, factor),
         interims=tuple(_later(look, factor) for look in trial.interims),
+        adaptation=_grown_rule(trial.adaptation, factor),
     )
+
+
+def _grown_rule(rule: Adaptation | None, factor: float) -> Adaptation | None:
+    """Return a rule whose stage 1 waits for `factor` times the events."""
+    if isinstance(rule, SelectArms | Enrichment) and rule.first_events is not None:
+        return replace(rule, first_events=max(1, round(rule.first_events * factor)))
+    return rule
 
 
 def _later(cutoff: Cutoff, factor: float) -> Cutoff:

@@ -260,3 +260,20 @@ def test_an_effect_of_one_arm_acts_on_its_treated_patients_alone() -> None:
     none_here = (generated.arm == 1) & (generated.levels["marker"] == 0)
     assert not response[none_here].any()
     assert response[~none_here].any()
+
+
+def test_a_trial_grows_with_the_events_of_its_first_stage() -> None:
+    from lupusim.planning.sizing import _grown
+
+    grown = _grown(events_selection(SelectArms(keep=1, first_events=60)), 480, 2.0)
+    assert isinstance(grown.adaptation, SelectArms)
+    assert grown.adaptation.first_events == 120
+    assert grown.cutoff == AtEvents(events=240)
+
+
+def test_patients_of_one_trial_that_decides_who_is_enrolled_are_refused() -> None:
+    from lupusim.planning.single_trial import simulate_trial
+    from trials import scenario
+
+    with pytest.raises(ValueError, match="patients of one such trial are not written"):
+        simulate_trial(scenario(enrichment_trial(MARKED)))
