@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,12 +30,15 @@ class Supplied:
         What infusions asked for.
     deliveries : Deliveries
         What they got.
+    members : mapping of str to (n_replicates, n_patients) boolean array
+        Who is on each arm that draws on it.
     """
 
     supply: Supply
     stock: Stock
     demands: Demands
     deliveries: Deliveries
+    members: Mapping[str, BoolArray]
 
     @property
     def wait(self) -> FloatArray:
@@ -66,7 +69,8 @@ class Supplied:
         """Return what the supply did up to the end of each trial (calendar time, years).
 
         Infusions are counted as wanted, on time, delayed and missed, and their mean wait
-        (years) is over those given; `ran_out` is whether any was missed. No more lots are
+        (years) is over those given; `ran_out` is whether any was missed. Where several arms
+        draw on the supply, `infusions_missed_ARM` says whose are missed. No more lots are
         started once the last infusion has been given or missed; of those that passed their
         test, each dose was given, has expired, or is left at the end of the trial.
         """
@@ -86,6 +90,9 @@ class Supplied:
             found["infusion_wait"] = np.where(got, wait, 0.0).sum(axis=(1, 2)) / got.sum(
                 axis=(1, 2)
             )
+        for name, belongs in self.members.items() if len(self.members) > 1 else ():
+            of_arm = (missed & belongs[..., None]).sum(axis=(1, 2))
+            found[f"infusions_missed_{name}"] = of_arm.astype(float)
         found["ran_out"] = missed.any(axis=(1, 2)).astype(float)
         last = np.where(np.isfinite(given), given, np.where(np.isfinite(until), until, 0.0))
         return found | self._lots(end, np.minimum(last.max(axis=(1, 2)), end), got)
@@ -151,8 +158,14 @@ def supply_trial(
         doses=demands.doses.reshape(shape[0], -1),
     )
     dealt = dispense(stock, flat)
-    deliveries = Deliveries(given=dealt.given.reshape(shape), lot=dealt.lot.reshape(shape))
-    return Supplied(supply=supply, stock=stock, demands=demands, deliveries=deliveries)
+    drawing = [(k, arm.name) for k, arm in enumerate(trial.arms) if arm.name in supply.draws]
+    return Supplied(
+        supply=supply,
+        stock=stock,
+        demands=demands,
+        deliveries=Deliveries(given=dealt.given.reshape(shape), lot=dealt.lot.reshape(shape)),
+        members={name: presence.arm == k for k, name in drawing},
+    )
 
 
 def _in_line(times: FloatArray) -> FloatArray:

@@ -31,6 +31,8 @@ def supply_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     tally = point.tally
     for name, words in _COUNTED.items():
         yield words, rounded(tally.mean(name))
+    for name in point.trial.supply.draws if len(point.trial.supply.draws) > 1 else ():
+        yield f"missed, {name}", rounded(tally.mean(f"infusions_missed_{name}"))
     wait = tally.mean("infusion_wait")
     in_weeks = Mean(value=wait.value * _WEEKS_PER_YEAR, mcse=wait.mcse * _WEEKS_PER_YEAR)
     yield "wait of those given, weeks", rounded(in_weeks)

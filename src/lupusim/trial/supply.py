@@ -32,8 +32,8 @@ class Manufacture:
     lead_time : float
         Years from the start of a lot to its release, 0 or above.
     every : float or None
-        Years between the starts of lots, at least a day, the first at the opening of the first site;
-        None where no lot is made after it.
+        Years between the starts of lots, at least a day, the first when the first site opens;
+        None where no lot is made after that.
     number : int or None
         How many lots are started in all, at least 1; None for as many as the trial lasts.
     fails : float
@@ -67,9 +67,9 @@ class Manufacture:
             raise ValueError(f"fails={self.fails!r} must lie from 0 to 1")
         if not self.shelf_life > self.lead_time:
             raise ValueError(
-                f"shelf_life={self.shelf_life!r} years is not above the lead time of "
-                f"{self.lead_time!r}: every lot would expire before its release. Both count "
-                "from the start of the lot"
+                f"shelf_life={self.shelf_life:.4g} years is not above the lead time of "
+                f"{self.lead_time:.4g}: every lot would expire before its release. Give more: "
+                "both count from the start of the lot"
             )
 
     def starts(self, until: float) -> FloatArray:

@@ -158,3 +158,17 @@ def test_engines_agree_where_covariates_lots_and_own_times_meet(n_replicates):
         shares.append(np.bincount(seen.states[0][cells], minlength=4) / cells.sum())
     mcse = np.sqrt(2 * shares[0] * (1 - shares[0]) / cells.sum())
     assert_within_mcse(shares[1], shares[0], mcse=mcse)
+
+
+def test_of_several_arms_it_is_said_whose_infusions_are_missed():
+    trial = treated()
+    high = replace(trial.arms[0], infusions=trial.arms[1].infusions)  # a control without effects
+    both = replace(SCARCE, draws={"cells": 1, "placebo": 4})
+    trial = replace(trial, arms=(high, trial.arms[1]), supply=both)
+    found = generate(trial, block(50)).supplied.quantities(np.full(50, 10.0))
+    total = found["infusions_missed_cells"] + found["infusions_missed_placebo"]
+    np.testing.assert_array_equal(total, found["infusions_missed"])
+    share = {name: found[f"infusions_missed_{name}"].sum() for name in ("placebo", "cells")}
+    assert 2 * share["placebo"] > share["cells"]  # who are twice as many, and need a dose each
+    (point,) = run(scenario(trial), 10).points
+    assert {"missed, cells", "missed, placebo"} <= dict(supply_rows(point)).keys()
