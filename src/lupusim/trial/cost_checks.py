@@ -46,7 +46,7 @@ def _infusions(trial: Trial) -> str:
 def _who_comes_is_open(trial: Trial) -> str:
     """Return why it is not known patient by patient who is on which arm; empty where it is."""
     if not isinstance(trial.adaptation, PromisingZone | BlindedSize | None):
-        return "a rule that decides who comes, or to which arm, prices patients and months alone"
+        return "under this adaptation only patients and months have a price"
     if trial.family is not None and trial.interims:
-        return "arms that close at a look are priced by patients and months alone"
+        return "where arms close at a look, only patients and months have a price"
     return ""

@@ -96,11 +96,11 @@ RULE = BayesianResponse(success=0.99, against=Against.CONTROL)
     [
         (priced, {"costs": BY_VISIT, "visits": ()}, "the trial has no visits"),
         (survival_trial, {"costs": BY_INFUSION}, "no arm has infusions"),
-        (adaptive_trial, {"costs": Costs(per_screened=1.0)}, "a rule that decides who comes"),
+        (adaptive_trial, {"costs": Costs(per_screened=1.0)}, "under this adaptation"),
         (
             priced,
             {"costs": BY_VISIT, "interims": (AtEvents(events=9),), "cutoff": AtEvents(events=20)},
-            "arms that close at a look",
+            "where arms close at a look",
         ),
     ],
 )
