@@ -373,5 +373,6 @@ def test_where_everybody_or_nobody_responds_nothing_is_significant_and_no_table_
     )
     result = run(scenario, 4, seed=SEED)
     assert result.points[0].power.value == 0
-    cells = [str(c) for column in operating_table(result).columns for c in column.cells]
+    (table,) = operating_table(result).renderables
+    cells = [str(c) for column in table.columns for c in column.cells]
     assert not any("nan" in cell.split() for cell in cells)
