@@ -40,7 +40,8 @@ def dispense(stock: Stock, demands: Demands) -> Deliveries:
     )
     given = np.full(wanted.shape, np.inf)
     lot = np.full(wanted.shape, NO_LOT)
-    shelf = _Shelf(stock, fewest=int(demands.doses.min(initial=stock.doses)))
+    asked = demands.doses[np.isfinite(demands.wanted)]
+    shelf = _Shelf(stock, fewest=int(asked.min(initial=stock.doses)))
     for number in range(int(np.isfinite(wanted).sum(axis=0).max(initial=0))):
         given[number], lot[number] = shelf.serve(wanted[number], until[number], doses[number])
     deliveries = Deliveries(given=np.empty_like(demands.wanted), lot=np.empty_like(order))
