@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from lupusim.cli import app
 from lupusim.errors import ModelError
+from lupusim.planning.ledger import LedgerError
 from lupusim.scenario.draw_files import load_model_draws
 
 
@@ -42,9 +43,127 @@ def test_sensitivity_shows_both_ends_of_each_range() -> None:
     assert text.index("hazard_ratio") < text.index("sample_size")
 
 
+OVER = ["--over", "dropout.per_year=0.05:0.3", "--over", "sample_size=60:150"]
+
+
+def test_sobol_indices_share_out_the_variance(tmp_path: Path) -> None:
+    plot = tmp_path / "sobol.svg"
+    words = ["sensitivity", "phase2_remission_52w", *OVER, "--sobol", "--replicates", "200"]
+    found = json.loads(called(*words, "--jobs", "1", "--format", "json", "--plot", str(plot)))
+    assert [row["path"] for row in found["indices"]] == ["sample_size", "dropout.per_year"]
+    assert found["indices"][0]["total"] > 0.5
+    assert "sample_size" in plot.read_text(encoding="utf-8")
+
+
+def test_the_frontier_shows_each_design_at_its_size(tmp_path: Path) -> None:
+    plot = tmp_path / "frontier.svg"
+    words = ["size", "phase2_remission_52w", "--power", "0.8", "--precision", "0.2"]
+    words += ["--over", "arms.msc.allocation=1,2", "--frontier", "duration"]
+    found = json.loads(called(*words, "--jobs", "1", "--format", "json", "--plot", str(plot)))
+    assert {row["arms.msc.allocation"] for row in found["designs"]} == {1, 2}
+    assert any(row["on_frontier"] for row in found["designs"])
+    assert found["designs"][0]["duration"] <= found["designs"][1]["duration"]
+    assert "allocation" in plot.read_text(encoding="utf-8")
+    text = called(*words, "--jobs", "1")
+    assert "is the cheapest with power 0.8" in text
+
+
+def test_the_value_of_the_data_is_a_table_over_sizes(tmp_path: Path) -> None:
+    plot = tmp_path / "value.svg"
+    words = ["assurance", "phase2_remission_52w", "--no-effect", "0.4", "--worthwhile", "0.1"]
+    words += ["--value", "2000", "--patient-cost", "0.3", "--replicates", "100", "--jobs", "1"]
+    found = json.loads(called(*words, "--format", "json", "--plot", str(plot)))
+    assert [row["n_patients"] for row in found["sizes"]] == [60, 90, 120, 150]
+    for row in found["sizes"]:
+        assert row["evsi"] <= row["perfect_information"] + 1e-9
+        assert row["net_value"] == pytest.approx(row["evsi"] - 0.3 * row["n_patients"])
+    assert "knowing the truth" in plot.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--effect-sd", "0.2"],
+        ["--effect-sd", "0.2", "--sceptical", "0.3", "--worthwhile-ratio", "0.7"],
+        ["--effect-sd", "0.2", "--no-effect", "0.3", "--worthwhile", "0.05", "--by", "1 year"],
+    ],
+)
+def test_every_prior_for_the_effect_can_be_asked_for(words: list[str]) -> None:
+    asked = ["assurance", "survival_200_events", *words, "--replicates", "1000", "--jobs", "1"]
+    point = json.loads(called(*asked, "--format", "json"))["points"][0]
+    assert point["assurance"] < point["power"]
+    assert ("worthwhile" in point) == ("--worthwhile" in words)
+
+
+def test_an_arm_with_its_own_model_takes_a_further_hazard_ratio() -> None:
+    words = ["assurance", "phase2_remission_52w", "--effect-sd", "0.5", "--replicates", "200"]
+    with pytest.raises(ValueError, match="Say where a further one acts with --effect-on"):
+        called(*words)
+    with pytest.raises(ValueError, match="'msc' has no transition 'active -> nowhere'; it has"):
+        called(*words, "--effect-on", "active -> nowhere")
+    points = json.loads(
+        called(*words, "--effect-on", "active->complete_remission", "--format", "json")
+    )["points"]
+    assert 0 < points[0]["assurance"] < 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--sceptical", "0.3"], "need --effect-sd"),
+        (["--effect-sd", "0.2", "--sceptical", "0.3"], "--worthwhile-ratio go together"),
+        (
+            ["--effect-sd", "0.2", "--sceptical", "0.3", "--effect-on", "a->b"],
+            "--sceptical discounts a stated hazard ratio",
+        ),
+        (["--effect-sd", "0.2", "--effect-on", "relapse"], "must be a transition such as"),
+        (["--patient-cost", "1"], "--patient-cost goes with --value"),
+        (["--by", "1 year"], "--by goes with"),
+        (["--value", "0"], "--value 0 must be above 0"),
+        (["--value", "10"], "say --by when"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused_in_one_line(words: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        called("assurance", "survival_200_events", *words)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("words", [["size"], ["assurance"], ["sensitivity", *OVER]])
+def test_finished_work_is_kept_and_taken_over(tmp_path: Path, words: list[str]) -> None:
+    amount = ["--precision", "0.2"] if words[0] == "size" else ["--replicates", "200"]
+    asked = [words[0], "phase2_remission_52w", *words[1:], *amount, "--jobs", "1"]
+    asked += ["--format", "json", "--out", str(tmp_path)]
+    first = called(*asked)
+    assert called(*asked, "--resume") == first
+    assert json.loads((tmp_path / f"{words[0]}.json").read_text()) == json.loads(first)
+    with pytest.raises(LedgerError, match="continue it with --resume"):
+        called(*asked)
+
+
+def test_an_interrupted_search_tells_what_it_has_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lupusim.planning import sample_size
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sample_size._Hunt, "fit", interrupted)
+    words = ["size", "survival_200_events", "--jobs", "1", "--format"]
+    result = CliRunner().invoke(app, [*words, "json"])
+    assert result.exit_code == 130
+    assert json.loads(result.stdout)["powers"][0]["n_replicates"] == 500
+    assert "PARTIAL RESULT" in CliRunner().invoke(app, [*words, "table"]).stdout
+
+
 def test_a_range_of_one_value_is_refused() -> None:
-    with pytest.raises(ValueError, match="a path and two values"):
+    with pytest.raises(ValueError, match="give two values, low and high"):
         called("sensitivity", "survival_200_events", "--over", "sample_size=240")
+    with pytest.raises(ValueError, match="must be a path and its values"):
+        called("sensitivity", "survival_200_events", "--over", "sample_size")
+    with pytest.raises(ValueError, match="--sobol takes plain numbers"):
+        called(
+            "sensitivity", "phase2_remission_52w", "--over", "follow_up=1 year,2 years", "--sobol"
+        )
 
 
 def test_draws_are_found_by_name_and_by_file() -> None:

@@ -12,7 +12,13 @@ import small_trials
 from lupusim.calibration.draws import Draws, NotConvergedError
 from lupusim.calibration.parameters import FreeModel, FreeParameter, NormalPrior, Transform
 from lupusim.planning.assurance import Nesting, Worthwhile, assurance
-from lupusim.planning.beliefs import Beliefs, EventsAvoided, ModelDraws, ResponseGain
+from lupusim.planning.beliefs import (
+    Beliefs,
+    EventsAvoided,
+    FurtherRatio,
+    ModelDraws,
+    ResponseGain,
+)
 from lupusim.planning.effect_priors import (
     NormalEffect,
     OrNoEffect,
@@ -107,6 +113,30 @@ def test_draws_of_a_model_go_to_the_arms_that_follow_it_and_start_again_after_th
     assert draws.trial(0, SURVIVAL).arms[1].effects == SURVIVAL.arms[1].effects
     with pytest.raises(ValueError, match="the draws are of 'other', but the arms follow"):
         ModelDraws(name="other", models=models).trial(0, SURVIVAL)
+
+
+def test_draws_sent_to_a_worker_are_those_of_the_whole():
+    models = tuple(small_trials.two_states(rate) for rate in (0.1, 0.2, 0.3))
+    draws = ModelDraws(name="two states", models=models)
+    beliefs = Beliefs(draws=(draws, FurtherRatio(on=(("active", "ended"),), sd=0.2, seed=SEED)))
+    part = beliefs.only(range(2, 5))
+    for number in range(2, 5):
+        assert part.truth(SURVIVAL, number, 1.0) == beliefs.truth(SURVIVAL, number, 1.0)
+
+
+def test_a_further_hazard_ratio_comes_on_top_of_what_an_arm_has():
+    prior = FurtherRatio(on=(("active", "ended"),), mean=-0.1, sd=0.2, seed=SEED)
+    logs = []
+    for number in range(1000):
+        control, new = prior.trial(number, RATES).arms
+        assert control == RATES.arms[0]
+        assert new.model == RATES.arms[1].model
+        logs.append(math.log(new.effects[-1].hazard_ratio))
+    assert_within_mcse(np.mean(logs), -0.1, mcse=0.2 / math.sqrt(1000))
+    assert len(prior.trial(0, SURVIVAL).arms[1].effects) == 2
+    assert with_strength(prior.trial(0, RATES), 0.5).arms[1].model == RATES.arms[1].model
+    with pytest.raises(ValueError, match="has no transition 'a -> b'; it has active -> ended"):
+        FurtherRatio(on=(("a", "b"),), sd=0.2, seed=SEED).trial(0, RATES)
 
 
 def test_gains_are_the_exact_differences():
