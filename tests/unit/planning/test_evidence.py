@@ -9,13 +9,18 @@ import pytest
 
 from lupusim import load_scenario
 from lupusim.analysis.stopping import GroupSequential
+from lupusim.planning.adaptation_size import hold_resized
 from lupusim.planning.evidence import Remembered, gather, look_times
 from lupusim.planning.generation import Block, generate
 from lupusim.planning.observing import analyze, cut, waited
 from lupusim.planning.sequential import hold_looks
-from lupusim.trial import AtCalendarTime, AtEvents, Trial
+from lupusim.trial import AfterPatients, AtCalendarTime, AtEvents, Endpoint, Trial
+from lupusim.trial.endpoints import OrdinalState, SustainedResponder, TimeInStates
 from lupusim.trial.looks import AtEventsOf, Limited
+from lupusim.trial.rules_adaptive import BlindedSize, PromisingZone
 from tolerance import SEED
+from trials import analysis
+from trials_adaptive import AT, adaptive_trial
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +98,52 @@ def test_bounds_are_the_same_whether_their_information_is_usual_or_not() -> None
     turned = rule.bounds(np.array([other, usual, other]))[0]
     np.testing.assert_allclose(mixed[[0, 1]], turned[[1, 0]], atol=1e-9)
     np.testing.assert_array_equal(mixed[0], mixed[2])
+
+
+@pytest.mark.parametrize(
+    ("primary", "test"),
+    [
+        (TimeInStates(name="years", states=("well",), until=AT), "t_test"),
+        (SustainedResponder(name="lasting", states=("well",), visits=(AT / 2, AT)), "pooled_z"),
+        (OrdinalState(name="rank", ranking=(("ill",), ("well",)), at=AT), "wilcoxon"),
+    ],
+)
+def test_every_endpoint_at_a_visit_has_its_planned_information(
+    primary: Endpoint, test: str
+) -> None:
+    trial = adaptive_trial(
+        None,
+        0.5,
+        n_looks=2,
+        n_patients=100,
+        primary=primary,
+        visits=(AT / 2, AT),
+        analysis=analysis(test),
+        stopping=GroupSequential(alpha=0.025),
+    )
+    found = hold_looks(trial, generate(trial, BLOCK))
+    np.testing.assert_allclose(found["look_1_information"], 0.5)
+    np.testing.assert_allclose(found["look_2_information"], 1.0)
+
+
+def test_a_size_can_be_chosen_for_every_endpoint_at_a_visit() -> None:
+    primary = TimeInStates(name="years", states=("well",), until=AT)
+    trial = adaptive_trial(
+        PromisingZone(planned=60),
+        0.5,
+        n_looks=2,
+        n_patients=100,
+        primary=primary,
+        interims=(AfterPatients(patients=40, follow_up=AT),),
+        analysis=analysis("t_test"),
+        stopping=GroupSequential(alpha=0.025),
+    )
+    found = hold_resized(trial, generate(trial, BLOCK))
+    goes_on = found["look_1_efficacy"] == 0
+    np.testing.assert_array_equal(found["n_enrolled"][goes_on] >= found["size"][goes_on], True)
+    assert 0 < found["enlarged"].mean() < 1
+    limited = Limited(clock=trial.cutoff, latest=9.0)
+    with pytest.raises(ValueError, match="has limits of its own"):
+        replace(trial, cutoff=limited)
+    with pytest.raises(ValueError, match="needs a response at a visit"):
+        replace(trial, adaptation=BlindedSize(planned=60, difference=0.2))
