@@ -15,7 +15,7 @@ from lupusim.analysis.results import TestResult, ratio_or
 from lupusim.analysis.student import student_result
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 
-_BLOCK_SIZE = 20_000  # patients fitted together
+_BLOCK_SIZE = 10_000  # patients fitted together
 _ARM = 1  # the arm's place among what describes a patient
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,14 +13,15 @@ from lupusim.arrays import BoolArray, FloatArray, IntArray
 
 _MOST_STEPS = 100
 _CLOSE_ENOUGH = 1e-7  # in standard errors of the covariance
+_MOST_NUMBERS = 300_000  # whose products stay in cache
 _ROUNDING = 1e-10  # by which a log-likelihood may fall, relative to itself
 
 
 def fitted(patterns: Patterns) -> tuple[FloatArray, BoolArray]:
     """Return the covariance that maximizes the restricted likelihood, and whether it was found.
 
-    Scoring steps, and a step of the EM algorithm (which never descends) where a scoring step
-    would descend or leave no covariance.
+    Scoring and Newton steps, and a step of the EM algorithm (which never descends) where such
+    a step would descend or leave no covariance.
 
     Parameters
     ----------
@@ -42,7 +44,7 @@ def fitted(patterns: Patterns) -> tuple[FloatArray, BoolArray]:
     found, active = np.zeros(n_replicates, dtype=bool), np.arange(n_replicates)
     here = likelihood(patterns, sigma)
     for _ in range(_MOST_STEPS):
-        step, length = _scoring_step(patterns, here)
+        step, length = _step(patterns, here)
         moving = length > _CLOSE_ENOUGH
         ended = active[~moving]
         sigma[ended], found[ended] = here.sigma[~moving], True
@@ -75,17 +77,27 @@ def _ascended(patterns: Patterns, here: Likelihood, step: FloatArray) -> Likelih
     return there
 
 
-def _scoring_step(patterns: Patterns, here: Likelihood) -> tuple[FloatArray, FloatArray]:
-    """Return a step of the covariance, and its length in standard errors."""
-    n_patients = patterns.n_patients
-    share = 1 - patterns.n_covariates / n_patients.sum(axis=1, keepdims=True)
-    scaled = here.weight * (n_patients * share)[:, :, None, None]
-    information = _by_parameter(_pairs(scaled, here.weight)) / 2
-    basis = _basis(patterns.n_visits)
-    score = here.gradient.reshape(len(share), patterns.n_visits**2) @ basis
-    solved = np.linalg.solve(information, score[..., None])[..., 0]
-    length = np.sqrt(np.maximum((solved * score).sum(axis=1), 0.0))
-    return (solved @ basis.T).reshape(here.sigma.shape), length
+def _step(patterns: Patterns, here: Likelihood) -> tuple[FloatArray, FloatArray]:
+    """Return a step of the covariance, and its length in standard errors.
+
+    By the expected information from afar, and near the top by the observed one, in which the
+    coefficients' share is approximated: of complete values it is the exact one.
+    """
+    n_patients, n_visits = patterns.n_patients[:, :, None, None], patterns.n_visits
+    share = patterns.n_covariates / patterns.n_patients.sum(axis=1)[:, None, None]
+    basis = _basis(n_visits)
+    score = here.gradient.reshape(len(share), n_visits**2) @ basis
+    weighed = _by_parameter(_pairs(n_patients * here.weight, here.weight)) / 2
+    step = np.linalg.solve((1 - share) * weighed, score[..., None])[..., 0]
+    square = (step * score).sum(axis=1)
+    near = np.flatnonzero(square < 1)
+    bend = _by_parameter(_pairs(here.bend[near], here.weight[near]))
+    observed = bend - (1 + share[near]) * weighed[near]
+    regular = is_regular(observed)
+    near, observed = near[regular], observed[regular]
+    step[near] = np.linalg.solve(observed, score[near, :, None])[..., 0]
+    length = np.sqrt(np.maximum((step * score).sum(axis=1), 0.0))
+    return (step @ basis.T).reshape(here.sigma.shape), length
 
 
 def _pairs(left: FloatArray, right: FloatArray) -> FloatArray:
@@ -164,18 +176,34 @@ def _information(patterns: Patterns, here: Likelihood) -> FloatArray:
     """
     n_patients = patterns.n_patients[:, :, None, None]
     around = here.weight @ here.leverage @ here.weight
-    outer = _pairs(n_patients * here.weight - 2 * around, here.weight)
+    outer = _by_parameter(_pairs(n_patients * here.weight - 2 * around, here.weight))
     n_replicates, n_visits, n_covariates = here.coefficients.shape
-    basis = _basis(n_visits)
-    n_elements, size = basis.shape[1], n_visits * n_covariates
-    changed = here.weight[:, None] @ basis.T.reshape(1, n_elements, 1, n_visits, n_visits)
-    changed = (changed @ here.weight[:, None]).reshape(n_replicates, n_elements, -1, n_visits**2)
-    z_z = patterns.z_z.reshape(n_replicates, 1, -1, n_covariates**2)
-    slopes = (changed.swapaxes(2, 3) @ z_z).reshape(
-        n_replicates, n_elements, n_visits, n_visits, n_covariates, n_covariates
-    )
-    slopes = slopes.transpose(0, 1, 2, 4, 3, 5).reshape(n_replicates, n_elements, size, size)
-    moved = here.covariance.reshape(n_replicates, 1, size, size) @ slopes
-    flat = moved.reshape(n_replicates, n_elements, size**2)
-    inner = flat @ moved.swapaxes(2, 3).reshape(n_replicates, n_elements, size**2).swapaxes(1, 2)
-    return np.asarray((_by_parameter(outer) + inner) / 2)
+    size, n_elements = n_visits * n_covariates, outer.shape[1]
+    inner = np.zeros_like(outer)
+    for rows in _parts(n_replicates, here.weight.shape[1] * n_visits**4):
+        slopes = _slopes(patterns.z_z[rows], here.weight[rows])
+        moved = here.covariance[rows].reshape(-1, 1, size, size) @ slopes
+        flat = moved.reshape(-1, n_elements, size**2)
+        turned = moved.swapaxes(2, 3).reshape(-1, n_elements, size**2)
+        inner[rows] = flat @ turned.swapaxes(1, 2)
+    return np.asarray((outer + inner) / 2)
+
+
+def _parts(n_replicates: int, n_numbers: int) -> Iterator[slice]:
+    """Yield some replicates at a time, such that so many numbers of each fit into memory."""
+    size = max(1, _MOST_NUMBERS // n_numbers)
+    for start in range(0, n_replicates, size):
+        yield slice(start, min(start + size, n_replicates))
+
+
+def _slopes(z_z: FloatArray, weight: FloatArray) -> FloatArray:
+    r"""Return :math:`X'\Sigma^{-1}E_k\Sigma^{-1}X`, (n_replicates, n_elements, T q, T q)."""
+    n_replicates, n_patterns, n_visits = weight.shape[:3]
+    n_covariates = z_z.shape[2]
+    outer = weight[:, :, :, :, None, None] * weight[:, :, None, None, :, :]
+    outer = outer.reshape(n_replicates, n_patterns, n_visits**4).swapaxes(1, 2)
+    whole = outer @ z_z.reshape(n_replicates, n_patterns, n_covariates**2)
+    whole = whole.reshape(n_replicates, *(n_visits,) * 4, *(n_covariates,) * 2)
+    between = whole.transpose(0, 2, 3, 1, 5, 4, 6).reshape(n_replicates, n_visits**2, -1)
+    size = n_visits * n_covariates
+    return np.asarray(_basis(n_visits).T @ between).reshape(n_replicates, -1, size, size)

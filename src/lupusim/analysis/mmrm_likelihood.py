@@ -20,7 +20,7 @@ class Patterns:
 
     Parameters
     ----------
-    seen : (n_patterns, n_visits) boolean array
+    seen : (n_replicates, n_patterns, n_visits) boolean array
         The visits of each pattern.
     z_z : (n_replicates, n_patterns, n_covariates, n_covariates) array
         :math:`\sum z_i z_i'` of what describes the patients, 1 first.
@@ -38,7 +38,7 @@ class Patterns:
     @property
     def n_visits(self) -> int:
         """How many visits there are."""
-        return int(self.seen.shape[1])
+        return int(self.seen.shape[2])
 
     @property
     def n_covariates(self) -> int:
@@ -52,8 +52,8 @@ class Patterns:
 
     def take(self, rows: BoolArray | IntArray) -> Patterns:
         """Return the patterns of some replicates."""
-        parts = {name: getattr(self, name)[rows] for name in ("z_z", "z_y", "y_y")}
-        return Patterns(seen=self.seen, **parts)
+        parts = {name: getattr(self, name)[rows] for name in ("seen", "z_z", "z_y", "y_y")}
+        return Patterns(**parts)
 
     def scaled(self, size: FloatArray) -> Patterns:
         """Return them with values divided by sizes of the visits, (n_replicates, n_visits)."""
@@ -66,12 +66,12 @@ class Patterns:
 
     def at_visits(self) -> FloatArray:
         """Return sums of products of those seen at each visit, (n_replicates, n_visits, q, q)."""
-        return np.asarray(np.einsum("gj,rgpq->rjpq", self.seen.astype(float), self.z_z))
+        return np.asarray(np.einsum("rgj,rgpq->rjpq", self.seen.astype(float), self.z_z))
 
     def at_both(self) -> FloatArray:
         """Return how many were seen at both of two visits, (n_replicates, n_visits, n_visits)."""
         seen = self.seen.astype(float)
-        both = np.einsum("gj,gk,rg->rjk", seen, seen, self.n_patients, optimize=True)
+        both = np.einsum("rgj,rgk,rg->rjk", seen, seen, self.n_patients, optimize=True)
         return np.asarray(both)
 
 
@@ -88,10 +88,8 @@ def patterns_of(design: FloatArray, values: FloatArray, seen: BoolArray) -> Patt
         Which values there are; who has none is left out.
     """
     n_replicates, n_patients, n_visits = values.shape
-    flat = np.packbits(seen, axis=2, bitorder="little").reshape(n_replicates * n_patients, -1)
-    codes, code = np.unique(flat, axis=0, return_inverse=True)
-    pattern = np.unpackbits(codes, axis=1, count=n_visits, bitorder="little").astype(bool)
-    n_patterns, width = len(codes), design.shape[2] + n_visits
+    pattern, code = _different(seen.reshape(n_replicates * n_patients, n_visits))
+    n_patterns, width = len(pattern), design.shape[2] + n_visits
     key = code.reshape(n_replicates, n_patients) + n_patterns * np.arange(n_replicates)[:, None]
     columns = np.concatenate([design, values], axis=2)
     sums = np.empty((n_replicates * n_patterns, width, width))
@@ -100,15 +98,29 @@ def patterns_of(design: FloatArray, values: FloatArray, seen: BoolArray) -> Patt
             product = (columns[:, :, one] * columns[:, :, other]).ravel()
             sums[:, one, other] = np.bincount(key.ravel(), product, n_replicates * n_patterns)
             sums[:, other, one] = sums[:, one, other]
-    some = pattern.any(axis=1)
+    sums = sums.reshape(n_replicates, n_patterns, width, width)
+    # SPEED: patterns that a trial has not are left out; the last ones may be empty
+    there = (sums[:, :, 0, 0] > 0) & pattern.any(axis=1)
+    most = int(there.sum(axis=1).max(initial=0))
+    own = np.argsort(~there, axis=1, kind="stable")[:, :most]
+    sums = np.take_along_axis(sums, own[:, :, None, None], axis=1)
+    sums *= np.take_along_axis(there, own, axis=1)[:, :, None, None]
     split = design.shape[2]
-    sums = sums.reshape(n_replicates, n_patterns, width, width)[:, some]
     return Patterns(
-        seen=pattern[some],
+        seen=pattern[own],
         z_z=np.ascontiguousarray(sums[:, :, :split, :split]),
         z_y=np.ascontiguousarray(sums[:, :, :split, split:]),
         y_y=np.ascontiguousarray(sums[:, :, split:, split:]),
     )
+
+
+def _different(rows: BoolArray) -> tuple[BoolArray, IntArray]:
+    """Return the different rows, and which of them each row is."""
+    first, code = np.zeros(min(len(rows), 1), dtype=np.intp), np.zeros(len(rows), dtype=np.intp)
+    # SPEED: eight visits at a time are a number; sorting rows as such takes ten times longer
+    for byte in np.packbits(rows, axis=1).T:
+        _, first, code = np.unique(256 * code + byte, return_index=True, return_inverse=True)
+    return rows[first], code
 
 
 class Likelihood(NamedTuple):
@@ -118,7 +130,8 @@ class Likelihood(NamedTuple):
     where `sigma` is no covariance; `gradient` its derivative by the covariance (r, T, T);
     `weight` the inverse covariances of the patterns (r, G, T, T), 0 where not seen;
     `coefficients` (r, T, q) and their `covariance` (r, T, q, T, q); `leverage` is what their
-    uncertainty adds to the residuals' sums of products (r, G, T, T).
+    uncertainty adds to the residuals' sums of products (r, G, T, T), and `bend` is what the
+    two give between inverse covariances (r, G, T, T).
     """
 
     sigma: FloatArray
@@ -128,6 +141,7 @@ class Likelihood(NamedTuple):
     coefficients: FloatArray
     covariance: FloatArray
     leverage: FloatArray
+    bend: FloatArray
 
     def take(self, rows: BoolArray) -> Likelihood:
         """Return that of some replicates."""
@@ -169,7 +183,8 @@ def likelihood(patterns: Patterns, sigma: FloatArray) -> Likelihood:
     leverage = leverage.reshape(weight.shape)
     residual = _residual(patterns, estimate)
     n_patients = patterns.n_patients[:, :, None, None]
-    slope = (weight @ (residual + leverage) @ weight - n_patients * weight).sum(axis=1) / 2
+    bend = weight @ (residual + leverage) @ weight
+    slope = (bend - n_patients * weight).sum(axis=1) / 2
     deviance = (patterns.n_patients * log_determinant).sum(axis=1)
     deviance += np.linalg.slogdet(square)[1] + (weight * residual).sum(axis=(1, 2, 3))
     return Likelihood(
@@ -180,6 +195,7 @@ def likelihood(patterns: Patterns, sigma: FloatArray) -> Likelihood:
         coefficients=estimate,
         covariance=covariance.reshape(products.shape),
         leverage=leverage,
+        bend=bend,
     )
 
 
@@ -199,10 +215,10 @@ def _inverses(sigma: FloatArray, seen: BoolArray) -> tuple[FloatArray, FloatArra
     # SPEED: sweeping all patterns at once is ten times faster than a call of LAPACK for each
     # (benchmarks/analyses.py). Patterns lie last, so that each operation runs over them all.
     n_replicates, n_visits = sigma.shape[:2]
-    both = (seen[:, :, None] & seen[:, None, :]).transpose(1, 2, 0)[:, :, None]
+    both = (seen[:, :, :, None] & seen[:, :, None, :]).transpose(2, 3, 0, 1)
     identity = np.eye(n_visits)[:, :, None, None]
     swept = np.where(both, sigma.transpose(1, 2, 0)[..., None], identity)
-    log_determinant = np.zeros((n_replicates, seen.shape[0]))
+    log_determinant = np.zeros(seen.shape[:2])
     sound = np.ones(n_replicates, dtype=bool)
     for visit in range(n_visits):
         pivot = swept[visit, visit].copy()
