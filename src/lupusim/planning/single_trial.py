@@ -45,10 +45,10 @@ class SimulatedTrial:
     Parameters
     ----------
     patients : DataFrame
-        A row per randomized patient: `patient`, `arm`, stratification factors, `weight_kg`,
-        `enrollment_time` (calendar, years), `seen_until` (study time, years), `left` (why
-        observation ended: death, dropout, end of follow-up, data cutoff), and the time of each
-        intercurrent event that was seen, such as `rescue_time`.
+        A row per randomized patient: `patient`, `arm`, covariates, stratification factors,
+        `weight_kg`, `enrollment_time` (calendar, years), `seen_until` (study time, years),
+        `left` (why observation ended: death, dropout, end of follow-up, data cutoff), and the
+        time of each intercurrent event that was seen, such as `rescue_time`.
     visits : DataFrame
         A row per visit that took place: `patient`, `study_time`, `calendar_time`, `state` as it
         was seen, and `marker` where the trial has one.
@@ -223,7 +223,8 @@ class _Clinic:
             name: np.array(self.trial.population.level_names[name])[level[0]]
             for name, level in self.observation.levels.items()
         }
-        columns = {"patient": np.arange(self.arm.size), "arm": self.arm, **factors}
+        numbers = {name: number[0] for name, number in self.observation.covariates.items()}
+        columns = {"patient": np.arange(self.arm.size), "arm": self.arm, **numbers, **factors}
         columns |= {"weight_kg": weight.round(1), "enrollment_time": self.enrollment_time}
         columns |= {"seen_until": self.seen_until, "left": left}
         table: pd.DataFrame = pd.DataFrame(columns).loc[self.enrolled]

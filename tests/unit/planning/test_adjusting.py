@@ -14,7 +14,9 @@ from lupusim.planning.evidence import comparisons
 from lupusim.planning.formulas import formula_power
 from lupusim.planning.generation import Block, generate
 from lupusim.planning.observing import analyze, cut
+from lupusim.planning.scenario import DesignPoint, Scenario
 from lupusim.planning.scoring import generation_hash
+from lupusim.planning.single_trial import simulate_trial
 from lupusim.planning.truth import true_effect
 from lupusim.trial import Better, CovariateEffect, NormalCovariate, Population
 from lupusim.trial.design import SimulatedEffect
@@ -91,6 +93,18 @@ def test_a_simulated_truth_is_that_of_the_adjusted_test():
     trial = adjusted("age", analysis=analysis("cox", adjust_for=("age",), truth=SimulatedEffect()))
     found = true_effect(trial, trial.analysis, SimulatedEffect(n_patients=20_000))
     assert found == pytest.approx(np.log(0.5), abs=0.06)
+
+
+def test_a_single_trial_shows_the_numbers_its_test_is_adjusted_for():
+    scenario = Scenario(
+        name="adjusted",
+        title="",
+        question="",
+        points=(DesignPoint(values={}, trial=adjusted("age")),),
+    )
+    shown = simulate_trial(scenario, seed=SEED).patients
+    drawn = generate(adjusted("age"), Block(seed=SEED, number=0, n_replicates=1)).patients
+    np.testing.assert_array_equal(shown["age"], drawn.numbers["age"][0])
 
 
 def test_no_formula_knows_an_adjusted_test():
