@@ -94,7 +94,7 @@ class Unknown:
 
 def with_part(name: str, part: object) -> Trial:
     """Return a trial with any part, unchecked."""
-    trial = replace(SURVIVAL)
+    trial: Trial = replace(SURVIVAL)
     object.__setattr__(trial, name, part)
     return trial
 

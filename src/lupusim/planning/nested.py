@@ -182,4 +182,6 @@ def _first(part: Any, n_patients: int) -> Any:
         return {name: _first(value, n_patients) for name, value in part.items()}
     if isinstance(part, tuple):
         return tuple(_first(value, n_patients) for value in part)
-    return first_patients(part, n_patients) if is_dataclass(part) else part
+    if is_dataclass(part) and not isinstance(part, type):
+        return first_patients(part, n_patients)
+    return part

@@ -19,8 +19,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MONTHS = 12
-_SIZED = ("n_patients", "n_patients_low", "n_patients_high", "power", "power_mcse", "duration")
-_SIZED += ("duration_mcse", "cost", "cost_mcse", "on_frontier")
+_SIZED = {
+    "n_patients",
+    "n_patients_low",
+    "n_patients_high",
+    "power",
+    "power_mcse",
+    "duration",
+    "duration_mcse",
+    "cost",
+    "cost_mcse",
+    "on_frontier",
+}
 _CONFIDENCE = 1.96
 _ASSURANCE_ROWS = {
     "power": "power, if all is as stated",
@@ -255,7 +265,7 @@ def value_table(table: pd.DataFrame, *, n_draws: int, seed: int) -> Table:
 
 def value_sentence(table: pd.DataFrame) -> str:
     """Return which size is worth most, and whether any is worth its cost."""
-    best = table.loc[table["net_value"].idxmax()]
+    best = table.iloc[int(table["net_value"].to_numpy().argmax())]
     net = Mean(value=float(best["net_value"]), mcse=float(best["evsi_mcse"]))
     n_patients = f"{best['n_patients']:.0f}"
     if net.value <= 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from lupusim.planning.replicates import Simulator, added_up
 from lupusim.planning.results import Progress
 from lupusim.planning.run import RunOptions, run
 from lupusim.planning.sample_size import Search, find_size
-from lupusim.planning.sensitivity import InterruptedTornadoError, Measure, sensitivity
+from lupusim.planning.sensitivity import InterruptedTornadoError, Measure, Value, sensitivity
 from lupusim.planning.size_results import InterruptedSearchError, SampleSize
 from lupusim.planning.sizing import Patients
 from lupusim.planning.sobol import sobol
@@ -128,8 +128,9 @@ def test_an_interrupted_assurance_tells_what_is_finished_and_resumes(tmp_path: P
         assert found(Nesting(bench=replace(here, spread=none_left))) == expected
 
 
-def build(values: dict[str, float]) -> Trial:
-    return replace(RATES, dropout=Dropout(per_year=values.get("dropout", 0.1)))
+def build(values: Mapping[str, Value]) -> Trial:
+    trial: Trial = replace(RATES, dropout=Dropout(per_year=float(values.get("dropout", 0.1))))
+    return trial
 
 
 def test_an_interrupted_tornado_has_the_swings_that_are_finished() -> None:
@@ -150,12 +151,11 @@ def test_an_interrupted_frontier_has_the_designs_that_are_finished(
     with pytest.raises(InterruptedFrontierError) as caught:
         frontier(scenario, 0.8, search=replace(QUICK, bench=stopped_after(0)))
     assert caught.value.partial is None
-    real = frontiers.find_size
 
     def only_the_first(sizing: Patients, power: float, *, search: Search) -> SampleSize:
         if sizing.trial != RATES:
             raise KeyboardInterrupt
-        return real(sizing, power, search=search)
+        return find_size(sizing, power, search=search)
 
     monkeypatch.setattr(frontiers, "find_size", only_the_first)
     with pytest.raises(InterruptedFrontierError) as caught:
