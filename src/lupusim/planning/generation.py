@@ -118,9 +118,7 @@ def generate(
         streams=block.stream,
     )
     arm = _allocate(trial, patients, shape, block)
-    measurements = measure_trial(
-        trial, shape, numbers=patients.numbers, streams=block.stream
-    )
+    measurements = measure_trial(trial, shape, numbers=patients.numbers, streams=block.stream)
     dropout = DropoutClock(trial, arm, rng=block.stream("dropout"))
     recorders = list(dict.fromkeys(r for m in measurements for r in m.recorders))
     recorders += [*dropout.recorders, *listeners]
