@@ -13,6 +13,7 @@ from lupusim.planning import adaptation_selection, adaptation_stages
 from lupusim.planning.run import PointResult, run
 from lupusim.trial import (
     AfterPatients,
+    AtCalendarTime,
     PermutedBlocks,
     Population,
     Responder,
@@ -166,6 +167,16 @@ def test_no_arm_above_the_threshold_ends_the_trial_at_its_look() -> None:
     assert tally.mean("look_1_futility").value == 1
     assert tally.mean("n_enrolled").value == 200
     assert tally.mean("duration").value == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_decision_after_the_last_patient_leaves_nothing_to_claim() -> None:
+    late = {"interims": (AtCalendarTime(time=2.1),)}
+    rule = replace(BEST, weights=(0.5, 0.5))
+    tally = simulated(selection_trial(rule, 0.6, 0.6, **late), 50).tally
+    assert tally.mean("nobody_in_stage_2").value == 1
+    assert tally.mean("look_1_futility").value == 0
+    assert tally.mean("reject").value == 0
+    assert tally.mean("duration").value == pytest.approx(2 + AT, abs=0.02)
 
 
 def test_arms_are_selected_on_an_early_endpoint() -> None:

@@ -40,7 +40,14 @@ def hold_enrichment(trial: Trial, block: Block) -> dict[str, FloatArray]:
     interim = Interim.of(trial, generated)
     inside = _inside(trial, rule, generated)
     full, alone = _chosen(trial, rule, generated, interim)
-    stages = _stages(trial, generated, interim, everybody=full, inside=inside & alone[:, None])
+    stages = _stages(
+        trial,
+        generated,
+        interim,
+        everybody=full,
+        subgroup=inside & alone[:, None],
+        goes_on=full | alone,
+    )
     first, second = stages.p_values(trial, {"full": stages_members(stages), "subgroup": inside})
     share = _shares(trial, stages, inside)
     reject = closed_rejections(
@@ -133,12 +140,13 @@ def _stages(
     interim: Interim,
     *,
     everybody: BoolArray,
-    inside: BoolArray,
+    subgroup: BoolArray,
+    goes_on: BoolArray,
 ) -> Stages:
-    eligible = (everybody[:, None] | inside) & ~interim.first
+    eligible = (everybody[:, None] | subgroup) & ~interim.first
     most = trial.n_patients - interim.n_first
     second = eligible & (np.cumsum(eligible, axis=1) <= most[:, None])
-    return Stages.of(trial, generated, interim, second)
+    return Stages.of(trial, generated, interim, second=second, goes_on=goes_on)
 
 
 def _shares(trial: Trial, stages: Stages, inside: BoolArray) -> FloatArray:
@@ -157,7 +165,7 @@ def _estimates(
     seen = stages.everybody(trial)
     of_full, of_subgroup = seen.verdict(seen.member), seen.verdict(inside)
     estimates = [np.where(v.undefined, np.nan, v.estimate) for v in (of_full, of_subgroup)]
-    alone = stages.members[1].any(axis=1) & ~full
+    alone = stages.goes_on & ~full
     undefined = np.where(alone, of_subgroup.undefined, of_full.undefined)
     return {
         "estimate_full": np.where(alone, np.nan, estimates[0]),

@@ -11,7 +11,9 @@ from lupusim.planning.evidence import Evidence, described_at, gather
 from lupusim.planning.generation import Generated
 from lupusim.planning.observing import observed
 from lupusim.planning.sequential import of_look
-from lupusim.trial import AtEvents, Responder, Trial, Verdict
+from lupusim.trial import Trial, Verdict
+from lupusim.trial.endpoints import due_time
+from lupusim.trial.looks import planned_events
 from lupusim.trial.rules_staged import Gate, GateMeasure
 
 
@@ -61,10 +63,10 @@ def _at_the_gate(
 
 def _planned(trial: Trial, seen: Evidence) -> FloatArray:
     """Return the information planned for the last look, shape (n_replicates,)."""
-    if isinstance(trial.primary, Responder):
+    if due_time(trial.primary) is not None:
         return np.full(len(seen.information), float(trial.n_patients))
-    if isinstance(trial.cutoff, AtEvents):
-        return np.full(len(seen.information), float(trial.cutoff.events))
+    if (events := planned_events(trial.cutoff)) is not None:
+        return np.full(len(seen.information), float(events))
     return np.maximum(seen.information[:, -1], 1.0)
 
 

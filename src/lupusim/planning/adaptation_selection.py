@@ -156,7 +156,7 @@ def _stages(trial: Trial, generated: Generated, interim: Interim, kept: BoolArra
     came = np.take_along_axis(generated.enrollment_time, place, axis=1)
     enrollment_time = np.where(second, came, generated.enrollment_time)
     moved = replace(generated, enrollment_time=enrollment_time)
-    return Stages.of(trial, moved, interim, second)
+    return Stages.of(trial, moved, interim, second=second, goes_on=kept.any(axis=1))
 
 
 def _rejections(trial: Trial, rule: SelectArms, stages: Stages, kept: BoolArray) -> BoolArray:

@@ -117,13 +117,16 @@ class Stages:
         When each stage is analyzed, calendar time (years); ``inf`` where its events never
         come.
     end : (n_replicates,) array
-        When the trial ends.
+        When the trial ends: at its interim look where it does not go on.
+    goes_on : (n_replicates,) boolean array
+        Whether it does.
     """
 
     generated: Generated
     members: tuple[BoolArray, BoolArray]
     cutoffs: tuple[FloatArray, FloatArray]
     end: FloatArray
+    goes_on: BoolArray
 
     @classmethod
     def of(
@@ -131,20 +134,18 @@ class Stages:
         trial: Trial,
         generated: Generated,
         interim: Interim,
+        *,
         second: BoolArray,
+        goes_on: BoolArray,
     ) -> Stages:
-        """Return the stages once it is known who is enrolled in stage 2.
-
-        A trial of which nobody is ends at its interim look.
-        """
+        """Return the stages once it is known whether there is a second, and who is in it."""
         enrolled = interim.first | second
         enrollment_time = np.where(enrolled, generated.enrollment_time, np.inf)
         changed = replace(generated, enrollment_time=enrollment_time)
         members = (interim.first, second)
         cutoffs = _cutoffs(trial, changed, members)
-        goes_on = second.any(axis=1)
         end = np.where(goes_on, np.maximum(*cutoffs), interim.time)
-        return cls(generated=changed, members=members, cutoffs=cutoffs, end=end)
+        return cls(generated=changed, members=members, cutoffs=cutoffs, end=end, goes_on=goes_on)
 
     def p_values(self, trial: Trial, hypotheses: Mapping[str, BoolArray | int]) -> FloatArray:
         """Return one-sided p-values, (2, n_replicates, n_hypotheses).
@@ -178,7 +179,9 @@ class Stages:
         found = conduct(trial, seen.observation, outcomes)
         found["missed_cutoff"] = np.isinf(self.end).astype(float)
         enrolled = seen.member.sum(axis=1)
-        return found | {"n_enrolled": enrolled.astype(float)}
+        found["n_enrolled"] = enrolled.astype(float)
+        empty = self.goes_on & ~self.members[1].any(axis=1)
+        return found | {"nobody_in_stage_2": empty.astype(float)}
 
 
 def _cutoffs(
@@ -295,7 +298,7 @@ def two_looks(
     reject : (n_replicates,) boolean array
         Whether anything is rejected.
     """
-    goes_on = stages.members[1].any(axis=1)
+    goes_on = stages.goes_on
     never = np.zeros(len(reject))
     end = np.where(goes_on & np.isfinite(stages.end), stages.end, np.nan)
     return {

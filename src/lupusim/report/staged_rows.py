@@ -36,6 +36,9 @@ def staged_rows(point: PointResult) -> Iterator[tuple[str, str]]:
             yield words.format(rule.level), share(tally.mean(name))
         yield f"patients, {rule.level}", rounded(tally.mean("patients_subgroup"))
         yield f"turned away for not being {rule.level}", rounded(tally.mean("turned_away"))
+    if isinstance(rule, SelectArms | Enrichment) and tally.mean("nobody_in_stage_2").value > 0:
+        words = "nobody came after the decision (then nothing can be claimed)"
+        yield words, share(tally.mean("nobody_in_stage_2"))
     if isinstance(rule, Gate):
         for name, words in _AT_A_GATE.items():
             yield f"{words} ({rule.early.endpoint})", share(tally.mean(name))

@@ -245,6 +245,24 @@ def test_an_effect_of_one_arm_alone_names_an_experimental_arm() -> None:
         enrichment_trial(MARKED, population=other)
 
 
+def test_an_effect_of_one_arm_and_a_supply_of_its_cells_are_refused() -> None:
+    from types import SimpleNamespace
+
+    from lupusim.trial.population_checks import population_problems
+
+    cells = CovariateEffect(
+        covariate="marker", level="high", on=(("ill", "well"),), hazard_ratio=2.0, arm="dose 1"
+    )
+    trial = enrichment_trial(MARKED, population=replace(MARKER, effects=(cells,)))
+    names = Trial.__dataclass_fields__
+    supplied: Any = SimpleNamespace(**{name: getattr(trial, name) for name in names})
+    supplied.supply = SimpleNamespace(draws=("control",))
+    assert not list(population_problems(supplied))
+    supplied.supply = SimpleNamespace(draws=("dose 1",))
+    (problem,) = population_problems(supplied)
+    assert problem.key == "population.effects.0.arm"
+
+
 def test_an_effect_of_one_arm_acts_on_its_treated_patients_alone() -> None:
     from lupusim.planning.generation import Block, generate
     from lupusim.planning.observing import cut
