@@ -28,6 +28,10 @@ def rounded(mean: Mean) -> str:
     return f"{mean.value:.{decimals}f} ({mean.mcse:.{decimals}f})"
 
 
+def _is_none_or_all(mean: Mean) -> bool:
+    return mean.mcse == 0 and mean.n > 0 and mean.value in (0.0, 1.0)
+
+
 def share(mean: Mean) -> str:
     """Return a share of replicates; where none or all had it, with a 95 % limit in words.
 
@@ -40,7 +44,7 @@ def share(mean: Mean) -> str:
     >>> share(Mean(value=0.5, mcse=0.016, n=1000))
     '0.50 (0.02)'
     """
-    if mean.mcse != 0 or mean.n == 0 or mean.value not in (0.0, 1.0):
+    if not _is_none_or_all(mean):
         return rounded(mean)
     lower, upper = limits_of_share(mean)
     missing = upper if mean.value == 0 else 1 - lower
@@ -63,12 +67,19 @@ def root(mean_square: Mean) -> str:
 
 
 def in_hundred(mean: Mean) -> str:
-    """Return a share as a count of 100.
+    """Return a share as a count of 100; where no or every replicate had it, its 95 % limit.
 
     Examples
     --------
     >>> in_hundred(Mean(value=0.8123, mcse=0.004)), in_hundred(Mean(value=0.024, mcse=0.002))
     ('81', '2.4')
+    >>> in_hundred(Mean(value=0.0, mcse=0.0, n=1000))
+    'fewer than 0.4'
     """
+    if _is_none_or_all(mean):
+        lower, upper = limits_of_share(mean)
+        if mean.value == 0:
+            return f"fewer than {math.ceil(1000 * upper) / 10:.1f}"
+        return f"more than {math.floor(1000 * lower) / 10:.1f}"
     percent = 100 * mean.value
     return f"{percent:.1f}" if percent < 10 or percent > 99 else f"{percent:.0f}"

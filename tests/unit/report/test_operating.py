@@ -141,3 +141,8 @@ def test_quantiles_are_shown_of_what_varies_and_costs_with_their_currency():
     for quantity in ("cost", "duration, months", "events"):
         assert f"{quantity}: quantiles 10 %, 50 %, 90 %" in text
     assert "patients randomized: quantiles" not in text
+
+
+def test_a_count_of_none_or_all_of_many_tries_is_a_limit():
+    assert in_hundred(Mean(value=0.0, mcse=0.0, n=1000)) == "fewer than 0.4"
+    assert in_hundred(Mean(value=1.0, mcse=0.0, n=100)) == "more than 96.3"
