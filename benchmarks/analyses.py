@@ -39,6 +39,11 @@ def cases() -> dict[str, Callable[[], object]]:
         analysis.later_is_better(np.minimum(2 * time[:, ::-1], 1.0), event),
         analysis.larger_is_better(score),
     ]
+    visits = 0.6 * score[:, :, None] + rng.normal(size=(*shape, 5))
+    gone = np.cumsum(rng.random(visits.shape) < 0.04, axis=2) > 0
+    visits[gone | (rng.random(visits.shape) < 0.05)] = np.nan
+    events = np.cumsum(rng.exponential(size=(*shape, 4)), axis=2)
+    count = (events <= time[:, :, None]).sum(axis=2)
     combo = analysis.max_combo(time * (1 + 0.2 * arm), event, arm)
     return {
         "sort alone": lambda: [np.sort(time[i : i + 50], axis=1) for i in range(0, len(time), 50)],
@@ -64,6 +69,9 @@ def cases() -> dict[str, Callable[[], object]]:
         "wilcoxon": lambda: analysis.wilcoxon(score, arm),
         "welch_test": lambda: analysis.welch_test(score, arm),
         "ancova": lambda: analysis.ancova(time, arm, score[:, :, np.newaxis]),
+        "mmrm, five visits": lambda: analysis.mmrm(visits, arm, score[:, :, np.newaxis]),
+        "negative_binomial": lambda: analysis.negative_binomial(count, time, arm),
+        "andersen_gill": lambda: analysis.andersen_gill(events, time, arm),
         "logistic_regression": lambda: analysis.logistic_regression(event, covariates),
         "win_statistics, three levels": lambda: analysis.win_statistics(levels, arm),
     }
