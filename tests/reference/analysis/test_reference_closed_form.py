@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import log
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
 from lupusim.analysis.closed_form import (
     EventTimes,
     exact_power,
     lachin_foulkes_patients,
+    lachin_foulkes_power,
     one_sample_power,
+    rates_patients,
     schoenfeld_events,
     schoenfeld_power,
 )
@@ -100,3 +103,80 @@ def test_one_sample_test_equals_scipys():
 def test_a_weaker_design_is_noticed():  # negative control
     assert simon(0.1, 0.3, power=0.75, most_patients=40).optimal.n != 29
     assert abs(schoenfeld_events(0.71) - 330.377913964) > 1
+
+
+# rpact 3.3.4 (R 4.2.2): getSampleSizeRates(alpha = 0.025, sided = 1, beta = 0.1, pi1 = , pi2 = ,
+# allocationRatioPlanned = )$nFixed
+RATES = [
+    (0.4, 0.3, 1.0, 952.0143906),
+    (0.45, 0.3, 2.0, 489.6503332),
+    (0.2, 0.3, 1.0, 783.8941313),
+    (0.25, 0.1, 1.0, 265.5114018),
+]
+
+
+@pytest.mark.parametrize(("proportion", "control", "allocation", "expected"), RATES)
+def test_patients_for_two_rates_equal_those_of_rpact(proportion, control, allocation, expected):
+    found = rates_patients(proportion, control, power=0.9, allocation=allocation)
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+# rpact 3.3.4: getSampleSizeSurvival(alpha = 0.025, sided = 1, beta = 0.1, hazardRatio = ,
+# lambda2 = 0.3, accrualTime = c(0, 0.5, 2), accrualIntensity = c(0.1, 0.3), followUpTime = 1.5,
+# dropoutRate1 = 0.05, dropoutRate2 = 0.05, dropoutTime = 1): maxNumberOfSubjects and ...OfEvents
+SURVIVAL = [
+    (0.6, 404.1124300, 161.0685919),
+    (0.7, 787.6655073, 330.3779140),
+    (0.8, 1923.2181818, 844.0876165),
+]
+
+
+@pytest.mark.parametrize(("ratio", "patients", "events"), SURVIVAL)
+def test_patients_with_piecewise_enrollment_and_dropout_equal_those_of_rpact(
+    ratio, patients, events
+):
+    columns = {
+        "cutoff": 3.5,
+        "dropout": -log(0.95),
+        "accrual_breaks": (0.0, 0.5, 2.0),
+        "accrual_rates": (0.1, 0.3),
+    }
+    control = EventTimes(hazard=0.3, **columns)
+    experimental = EventTimes(hazard=0.3 * ratio, **columns)
+    found = schoenfeld_events(ratio, power=0.9)
+    assert found == pytest.approx(events, rel=1e-9)
+    chance = (control.event_probability() + experimental.event_probability()) / 2
+    assert found / chance == pytest.approx(patients, rel=1e-9)
+    needed = lachin_foulkes_patients(control, experimental, power=0.9)
+    assert lachin_foulkes_power(needed, control, experimental) == pytest.approx(0.9, abs=1e-12)
+
+
+@pytest.mark.parametrize("follow_up", [0.4, 1.2, 2.5, 9.0])
+def test_an_own_end_of_follow_up_hides_later_events(follow_up):
+    one = EventTimes(
+        hazard=0.6,
+        dropout=0.1,
+        cutoff=3.0,
+        accrual_breaks=(0.0, 0.5, 2.0),
+        accrual_rates=(1.0, 3.0),
+        follow_up=follow_up,
+    )
+
+    def seen(entry):
+        watched = min(3.0 - entry, follow_up)
+        return 0.6 / 0.7 * -np.expm1(-0.7 * watched) * (1.0 if entry < 0.5 else 3.0)
+
+    edges = sorted({0.0, 0.5, 2.0, min(max(3.0 - follow_up, 0.0), 2.0)})
+    total = sum(integrate.quad(seen, lo, hi)[0] for lo, hi in pairwise(edges))
+    assert one.event_probability() == pytest.approx(total / (0.5 + 4.5), rel=1e-9)
+
+
+def test_what_no_formula_takes_is_refused():
+    with pytest.raises(ValueError, match="follow_up"):
+        EventTimes(hazard=1.0, cutoff=2.0, follow_up=0.0)
+    for pair in ((0.3, 0.3), (0.0, 0.3), (0.3, 1.0)):
+        with pytest.raises(ValueError, match="must differ"):
+            rates_patients(*pair)
+    alike = EventTimes(hazard=1.0, cutoff=2.0)
+    with pytest.raises(ValueError, match="both hazards"):
+        lachin_foulkes_power(100, alike, alike)
