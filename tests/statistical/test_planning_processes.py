@@ -7,8 +7,10 @@ import pytest
 import small_trials
 from lupusim.planning import assurance as assuring
 from lupusim.planning import parallel
+from lupusim.planning.bench import bench
 from lupusim.planning.effect_priors import NormalEffect
 from lupusim.planning.sample_size import sample_size
+from lupusim.planning.sensitivity import Measure, sensitivity
 from tolerance import SEED
 
 SCENARIO = small_trials.scenario(small_trials.survival(0.6))
@@ -43,3 +45,17 @@ def test_an_assurance_is_the_same_on_two_processes():
         for n_jobs in (1, 2)
     )
     assert one.to_json() == two.to_json()
+
+
+@pytest.mark.slow
+def test_a_tornado_is_the_same_on_two_processes():
+    def build(values):
+        return small_trials.survival(values.get("ratio", 0.6))
+
+    found = []
+    for n_jobs in (1, 2):
+        with bench(parallel.Cores(n_jobs=n_jobs)) as here:
+            measure = Measure(n_replicates=3000, seed=SEED)
+            swings = sensitivity(build, {"ratio": (0.5, 0.7)}, measure=measure, bench=here)
+            found.append(swings.to_json())
+    assert found[0] == found[1]

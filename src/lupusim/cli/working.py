@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -99,7 +100,7 @@ class Answer:
         Plain data.
     table : pandas.DataFrame
         Rows for programs.
-    shown : Table or None
+    shown : Table
         The table for people.
     sentence : str
         What it means.
@@ -113,7 +114,7 @@ class Answer:
     def tell(self, format: Format) -> None:
         """Print it."""
         if format is Format.json:
-            print(json.dumps(self.content, indent=2, allow_nan=False))
+            print(self._json())
         elif format is Format.csv:
             print(self.table.to_csv(index=False), end="")
         else:
@@ -122,11 +123,23 @@ class Answer:
             console = Console(width=None if sys.stdout.isatty() else 140, markup=False)
             console.print(self.shown, self.sentence, sep="\n")
 
+    def _json(self) -> str:
+        return json.dumps(_plain(self.content), indent=2, allow_nan=False)
+
     def write(self, folder: Path, name: str) -> None:
         """Write it into a folder that holds the finished work."""
-        write_file(folder / f"{name}.json", json.dumps(self.content, indent=2, allow_nan=False))
+        write_file(folder / f"{name}.json", self._json())
         write_file(folder / f"{name}.csv", self.table.to_csv(index=False))
         print(f"written to {folder}", file=sys.stderr)
+
+
+def _plain(content: Any) -> Any:
+    """Return nested data as JSON knows it: what does not exist is null."""
+    if isinstance(content, dict):
+        return {name: _plain(part) for name, part in content.items()}
+    if isinstance(content, list | tuple):
+        return [_plain(part) for part in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
