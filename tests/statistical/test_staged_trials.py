@@ -14,6 +14,7 @@ from lupusim.planning.run import PointResult, run
 from lupusim.trial import (
     AfterPatients,
     AtCalendarTime,
+    CovariateEffect,
     PermutedBlocks,
     Population,
     Responder,
@@ -36,6 +37,7 @@ from tolerance import SEED, assert_within_mcse
 from trials import scenario
 from trials_adaptive import AT
 from trials_staged import (
+    MARKER,
     enrichment_trial,
     events_selection,
     gate_trial,
@@ -264,6 +266,25 @@ def test_enrichment_keeps_the_error_of_both_claims_and_of_the_subgroup_alone(
     assert_no_more_than(point.type_one_error.value, ALPHA)
     # the subgroup has no effect, all others have: a claim for it is the false one
     assert_no_more_than(point.tally.mean("reject_subgroup").value, ALPHA)
+
+
+def test_enrichment_keeps_the_error_of_times_to_events() -> None:
+    ill = CovariateEffect(
+        covariate="marker", level="low", arm="dose 1", on=(("alive", "death"),), hazard_ratio=0.4
+    )
+    rule = replace(
+        MARKED,
+        choice=ByDifference(difference=0.0),
+        intersections=Intersection.SPIESSENS_DEBOIS,
+        first_events=60,
+    )
+    trial = events_selection(
+        rule, 1.0, population=replace(MARKER, effects=(ill,)), stratify_by=("marker",)
+    )
+    point = simulated(trial, 2_000)
+    assert_no_more_than(point.type_one_error.value, ALPHA, 2_000)
+    assert_no_more_than(point.tally.mean("reject_subgroup").value, ALPHA, 2_000)
+    assert point.tally.mean("reject_full").value > 0.4
 
 
 def test_only_those_of_the_subgroup_come_after_the_decision_and_more_slowly() -> None:
