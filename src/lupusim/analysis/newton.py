@@ -27,6 +27,8 @@ def newton(
 ) -> tuple[FloatArray, FloatArray]:
     """Maximize concave log-likelihoods, one per replicate.
 
+    A step behind which the likelihood falls more steeply than it rose before is halved.
+
     Parameters
     ----------
     derivatives : callable
@@ -43,15 +45,15 @@ def newton(
         singular or whose estimates run away.
     """
     estimate: FloatArray = np.zeros((n_replicates, n_parameters)) if start is None else start
-    step = np.full_like(estimate, np.inf)
+    step, rise = np.zeros_like(estimate), np.full(n_replicates, np.inf)
     information = np.zeros((n_replicates, n_parameters, n_parameters))
     for _ in range(_MOST_STEPS):
         score, information = derivatives(estimate)
-        regular = is_regular(information)
-        square = _or_identity(information, regular)
-        step = np.where(regular[:, np.newaxis], _solved(square, score), 0.0)
-        step *= _shortening(step, information)
-        estimate = estimate + step
+        too_far = (score * step).sum(axis=1) < -rise
+        start = np.where(too_far[:, np.newaxis], estimate - step, estimate)
+        step = np.where(too_far[:, np.newaxis], step / 2, _step(score, information))
+        rise = np.where(too_far, rise / 2, (score * step).sum(axis=1))
+        estimate = start + step
         if _is_small(step, information).all():
             break
     known = is_regular(information) & _is_small(step, information)
@@ -69,6 +71,14 @@ def is_regular(information: FloatArray) -> BoolArray:
     scaled = information * scale[:, :, np.newaxis] * scale[:, np.newaxis, :]
     smallest = np.linalg.eigvalsh(_or_identity(scaled, positive)).min(axis=1, initial=1.0)
     return np.asarray(positive & (smallest > _SINGULAR))
+
+
+def _step(score: FloatArray, information: FloatArray) -> FloatArray:
+    """Return Newton's step, not too long; 0 where the information is singular."""
+    regular = is_regular(information)
+    step = _solved(_or_identity(information, regular), score)
+    step = np.where(regular[:, np.newaxis], step, 0.0)
+    return step * _shortening(step, information)
 
 
 def _solved(matrices: FloatArray, score: FloatArray) -> FloatArray:

@@ -96,6 +96,19 @@ def test_a_regression_in_rows_equals_single_trials_with_ties_and_strata():
         np.testing.assert_allclose(rows.standard_error[row], alone.standard_error, rtol=1e-9)
 
 
+def test_a_covariate_with_a_long_tail_does_not_make_the_search_run_away():
+    rng = stream(SEED, "long tail")
+    dose = np.exp(1.5 * rng.normal(size=(100, 100)))
+    arm = np.broadcast_to(np.arange(100) % 2, dose.shape)
+    time = rng.exponential(size=dose.shape) * np.exp(np.maximum(0.5 * arm - 0.5 * dose, -50))
+    event = time < np.median(time)
+    columns = (np.minimum(time, np.median(time)), event)
+    found = cox_regression(*columns, np.stack([arm, dose], axis=2))
+    assert not found.undefined.any()
+    rescaled = cox_regression(*columns, np.stack([arm, dose / 1000 - 3], axis=2))
+    np.testing.assert_allclose(rescaled.estimate[:, 0], found.estimate[:, 0], atol=1e-7)
+
+
 def test_strata_that_a_trial_lacks_or_in_which_all_respond_do_not_make_it_undefined():
     c = columns()
     response = c["event"] | (c["stratum"] == 2)
