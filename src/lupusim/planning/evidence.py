@@ -10,6 +10,7 @@ import numpy as np
 
 from lupusim.analysis.logrank_looks import logrank_looks
 from lupusim.analysis.outcomes import CountOutcome, NumberOutcome, Outcome, SurvivalOutcome
+from lupusim.analysis.stopping import judged
 from lupusim.analysis.times_compared import LogrankTest
 from lupusim.analysis.times_measured import TimeToEventMeasurement
 from lupusim.analysis.verdicts import verdict
@@ -17,7 +18,7 @@ from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.planning.generation import Generated
 from lupusim.planning.observing import adjustment, conduct, events_by_calendar, observed
 from lupusim.records import Observation
-from lupusim.trial import Analysis, AtEvents, Trial, Verdict
+from lupusim.trial import Analysis, AtEvents, Cutoff, StoppingRule, Trial, Verdict
 from lupusim.trial.design import takes_covariates
 from lupusim.trial.looks import gap_before
 
@@ -64,6 +65,32 @@ class Evidence:
         row = np.arange(look.size)
         names = (field.name for field in fields(Verdict))
         return Verdict(**{name: getattr(self, name)[row, look] for name in names})
+
+    @property
+    def skipped(self) -> BoolArray:
+        """Interim looks that are not held, because their clock comes no sooner than the last's."""
+        late: BoolArray = self.cutoff == self.cutoff[:, -1:]
+        late[:, -1] = False
+        return late
+
+    @property
+    def held_until(self) -> FloatArray:
+        """Information up to each look; where one is skipped, that of the look before."""
+        return np.maximum.accumulate(np.where(self.skipped, 0.0, self.information), axis=1)
+
+    @property
+    def look_time(self) -> FloatArray:
+        """Calendar times (years) of the looks that are held; NaN for others."""
+        never = self.skipped | np.isinf(self.cutoff)
+        return np.where(never, np.nan, self.cutoff)
+
+    def bounds(self, rule: StoppingRule, fraction: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return efficacy and futility bounds on the z scale; infinite where a look is skipped."""
+        efficacy, futility = judged(rule, fraction, self.estimate)
+        return (
+            np.where(self.skipped, np.inf, efficacy),
+            np.where(self.skipped, -np.inf, futility),
+        )
 
     @property
     def z(self) -> FloatArray:
@@ -155,7 +182,7 @@ def _evidence(cutoffs: Sequence[FloatArray], looks: Sequence[_Look]) -> Evidence
 
 
 def look_times(trial: Trial, generated: Generated) -> list[FloatArray]:
-    """Return the calendar time of each look, (n_replicates,) each; none before the one before."""
+    """Return the calendar time of each look, (n_replicates,) each; in their order."""
     events_of = events_by_calendar(generated)
     event_time = events_of(0, None)
     n_patients = event_time.shape[1]
@@ -163,15 +190,32 @@ def look_times(trial: Trial, generated: Generated) -> list[FloatArray]:
     if len(numbers) > 1:
         # SPEED: sorted once for all looks; no cutoff asks whose event is whose
         event_time.sort(axis=1)
-    times: list[FloatArray] = []
+    clocks: list[FloatArray] = []
     for cutoff in trial.looks:
         if len(numbers) > 1 and isinstance(cutoff, AtEvents) and cutoff.events <= n_patients:
             time = event_time[:, cutoff.events - 1].copy()
         else:
             enrolled = generated.enrollment_time
             time = cutoff.calendar_time(enrolled, event_time, events_of=events_of)
-        times.append(np.maximum(time, times[-1] + gap_before(cutoff) if times else 0.0))
-    return times
+        clocks.append(np.maximum(time, 0.0))
+    return _in_order(trial.looks, clocks)
+
+
+def _in_order(looks: Sequence[Cutoff], clocks: Sequence[FloatArray]) -> list[FloatArray]:
+    """Return when looks are held whose clocks come then; none before the one before.
+
+    Where an interim look is not due before the last one it is skipped, and has its time.
+    """
+    *early, final = clocks
+    before = np.full(final.shape, -np.inf)
+    times = []
+    for cutoff, clock in zip(looks, early, strict=False):
+        before = np.maximum(clock, before + gap_before(cutoff))
+        times.append(before)
+    held = [np.where(time < final, time, -np.inf) for time in times]
+    latest = np.max([*held, np.full(final.shape, -np.inf)], axis=0)
+    last = np.maximum(final, latest + gap_before(looks[-1]))
+    return [*(np.where(time < final, time, last) for time in times), last]
 
 
 class Looks(Protocol):

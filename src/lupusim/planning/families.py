@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lupusim.analysis.stopping import judged
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.planning.evidence import Comparison, Evidence, Looks, comparisons, gather
 from lupusim.planning.generation import Generated
@@ -75,6 +74,7 @@ def _ending(
     p_value = np.stack([one.p_value for one in seen], axis=1)
     if trial.analysis.sided == 2:
         p_value = np.minimum(2 * np.minimum(p_value, 1 - p_value), 1.0)
+    p_value[np.stack([one.skipped for one in seen], axis=1)] = 1.0
     pairs = zip(asked, seen, strict=True)
     fraction = np.stack([_fraction(trial, one, shown) for one, shown in pairs], axis=1)
     n_looks = p_value.shape[2]
@@ -97,11 +97,11 @@ def _fraction(trial: Trial, one: Comparison, shown: Evidence) -> FloatArray:
     """Return the information of the looks over what is planned for the comparison."""
     share = (trial.ratio[0] + trial.ratio[one.arm]) / sum(trial.ratio)
     if due_time(trial.endpoints[one.endpoint]) is not None:
-        return shown.information / (trial.n_patients * share)
+        return shown.held_until / (trial.n_patients * share)
     events = planned_events(trial.cutoff)
     if events is not None and one.endpoint == 0:
-        return shown.information / (events * share)
-    return shown.information / np.maximum(shown.information[:, -1:], 1.0)
+        return shown.held_until / (events * share)
+    return shown.held_until / np.maximum(shown.information[:, -1:], 1.0)
 
 
 def _given_up(
@@ -114,7 +114,7 @@ def _given_up(
     primary_only = trial.family.gives_up is GivesUp.PRIMARY
     for number, (one, seen) in enumerate(zip(*shown, strict=True)):
         if trial.stopping is not None and not (primary_only and one.endpoint):
-            bound = judged(trial.stopping, fraction[:, number], seen.estimate)[1]
+            bound = seen.bounds(trial.stopping, fraction[:, number])[1]
             futile[:, number] = seen.z <= bound
     futile[:, :, -1] = False
     return np.asarray(np.where(futile.any(axis=2), futile.argmax(axis=2) + 1, n_looks + 1))
@@ -210,10 +210,10 @@ def _looks(trial: Trial, shown: Evidence, ending: _Ending) -> dict[str, FloatArr
     any_rejected = ending.rejected.any(axis=1)
     found: dict[str, FloatArray] = {}
     for number, look in enumerate(trial.looks, start=1):
-        here, cutoff = ending.stop == number, shown.cutoff[:, number - 1]
+        here, cutoff = ending.stop == number, shown.look_time[:, number - 1]
         found |= waited(number, look, np.where(ending.stop >= number, cutoff, np.nan))
         name = f"look_{number}"
-        found[f"{name}_time"] = np.where(np.isfinite(cutoff), cutoff, np.nan)
+        found[f"{name}_time"] = cutoff
         found[f"{name}_information"] = ending.fraction[:, 0, number - 1]
         found[f"{name}_efficacy"] = (here & any_rejected).astype(float)
         found[f"{name}_futility"] = (here & ~any_rejected).astype(float)

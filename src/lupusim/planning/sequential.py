@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.analysis.stopping import Crossing, crossing, judged
+from lupusim.analysis.stopping import Crossing, crossing
 from lupusim.arrays import FloatArray
 from lupusim.planning.evidence import Held, Looks
 from lupusim.planning.generation import Generated
@@ -44,8 +44,8 @@ def hold_looks(
     assert trial.stopping is not None
     held = Held(trial, generated) if looks is None else looks
     (seen,) = held.evidence
-    fraction = seen.information / _planned(trial, seen.information)[:, None]
-    efficacy, futility = judged(trial.stopping, fraction, seen.estimate)
+    fraction = seen.held_until / _planned(trial, seen.information)[:, None]
+    efficacy, futility = seen.bounds(trial.stopping, fraction)
     z = seen.z
     sided = trial.analysis.sided
     stop = crossing(z, efficacy, futility, sided=sided)
@@ -58,7 +58,7 @@ def hold_looks(
     found["n_enrolled"] = seen.n_enrolled[row, stop.look]
     found["flip_flop"] = _flip_flop(z[:, -1], efficacy[:, -1], stop, z.shape[1], sided)
     for number, cutoff in enumerate(trial.looks):
-        time = seen.cutoff[:, number]
+        time = seen.look_time[:, number]
         found |= of_look(number, time, fraction[:, number], stop)
         found |= waited(number + 1, cutoff, np.where(stop.look >= number, time, np.nan))
     return found

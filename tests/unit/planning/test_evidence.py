@@ -8,15 +8,18 @@ import numpy as np
 import pytest
 
 from lupusim import load_scenario
+from lupusim.analysis.families import Graphical, sequential_graph
 from lupusim.analysis.stopping import GroupSequential
 from lupusim.planning.adaptation_size import hold_resized
 from lupusim.planning.evidence import Remembered, gather, look_times
+from lupusim.planning.families import hold_family
 from lupusim.planning.generation import Block, generate
-from lupusim.planning.observing import analyze, cut, waited
+from lupusim.planning.observing import analyze, cut, time_of, waited
 from lupusim.planning.sequential import hold_looks
 from lupusim.trial import AfterPatients, AtCalendarTime, AtEvents, Endpoint, Trial
 from lupusim.trial.endpoints import OrdinalState, SustainedResponder, TimeInStates
 from lupusim.trial.looks import AtEventsOf, Limited
+from lupusim.trial.rules import Family
 from lupusim.trial.rules_adaptive import BlindedSize, PromisingZone
 from tolerance import SEED
 from trials import analysis
@@ -49,6 +52,30 @@ def test_no_look_comes_before_the_one_before(trial: Trial) -> None:
     times = np.stack(look_times(crossed, generate(crossed, BLOCK)))
     assert (np.diff(times, axis=0) >= 0).all()
     assert (times[0] == 1.9).all()
+
+
+def test_an_interim_look_that_is_not_due_before_the_last_one_is_skipped(trial: Trial) -> None:
+    generated = generate(trial, BLOCK)
+    reached = time_of(AtEvents(events=100), generated)
+    date = float(np.median(reached))
+    last_look = Limited(clock=AtCalendarTime(time=date), gap=0.05)
+    dated = replace(trial, interims=(AtEvents(events=30), AtEvents(events=100)), cutoff=last_look)
+    first, second, last = look_times(dated, generated)
+    np.testing.assert_array_equal(second, np.where(reached < date, reached, last))
+    before = np.where(second < last, second, first)
+    np.testing.assert_allclose(last, np.maximum(date, before + 0.05))
+    skipped = second == last
+    assert 0 < skipped.mean() < 1
+    found = hold_looks(dated, generated)
+    np.testing.assert_array_equal(np.isnan(found["look_2_time"]), skipped)
+    assert not found["look_2_efficacy"][skipped].any()
+    np.testing.assert_array_equal(
+        found["look_2_information"][skipped], found["look_1_information"][skipped]
+    )
+    family = Family(procedure=Graphical.of(sequential_graph("bonferroni", 1, None)))
+    same = hold_family(replace(dated, family=family), generated)
+    np.testing.assert_array_equal(same["reject"], found["reject"])
+    np.testing.assert_array_equal(same["look_3_efficacy"], found["look_3_efficacy"])
 
 
 def test_events_that_do_not_happen_are_never_reached(trial: Trial) -> None:
