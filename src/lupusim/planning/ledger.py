@@ -2,7 +2,8 @@
 
 A block counts only after it is committed, so that a run killed at any moment goes on from
 there. Blocks are named by what they are (content hash of the trial, number, replicates), not
-by the run that made them: another run of the same seed and code finds them again.
+by the run that made them: another run of the same seed and code finds them again. Differences
+between two trials that share their patients are blocks of their own, named by both hashes.
 """
 
 from __future__ import annotations

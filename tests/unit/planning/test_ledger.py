@@ -134,7 +134,8 @@ def test_fewer_and_more_replicates_reuse_whole_blocks(tmp_path, simulated):
 
 def test_sums_come_back_to_the_last_bit(tmp_path):
     block = Block(seed=1, number=0, n_replicates=5)
-    tally = Tally({"a": (5, 0.1 + 0.2, 1e-300), "b": (0, -0.0, math.inf)})
+    counts = {"n_enrolled": {59: 2, 60: 3}, "duration": {-7: 5}, "cost": {}}
+    tally = Tally({"a": (5, 0.1 + 0.2, 1e-300), "b": (0, -0.0, math.inf)}, counts)
     done = Done(fingerprint="x", blocks=(block,), tallies=(tally,))
     with Ledger(tmp_path) as ledger:
         ledger.store(done)
