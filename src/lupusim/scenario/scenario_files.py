@@ -253,7 +253,9 @@ def _follows(key: str, known: list[str]) -> bool:
     needs_times = key == "visits" or key.endswith(".at")
     times_unknown = any(k.startswith(("visits", "follow_up")) for k in known)
     arms_unknown = key.startswith(("allocation", "analysis")) and "arms" in known
-    return related or misspelled or (needs_times and times_unknown) or arms_unknown
+    unneeded = key in ("analysis", "analysis.multiplicity", "looks")  # by what the trial adapts
+    rule_unknown = unneeded and any(k.split(".")[0] == "adaptation" for k in known)
+    return related or misspelled or (needs_times and times_unknown) or arms_unknown or rule_unknown
 
 
 def _point(

@@ -149,6 +149,12 @@ def test_what_cannot_be_is_refused(content: Any, key: str, words: str) -> None:
     assert words in found[key]
 
 
+def test_a_rule_that_cannot_be_read_is_the_only_problem_told() -> None:
+    assert list(problems(selection(keep=0))) == ["adaptation.keep"]
+    assert list(problems(selection(keep=1, weights=[0.5, 0.6]))) == ["adaptation"]
+    assert list(problems(content_of("ln_enrichment", {"kind": "enrich"}))) == ["adaptation.kind"]
+
+
 def test_the_table_says_what_the_interim_look_decided() -> None:
     chosen, marked = (
         run(scenario_from_mapping(content_of(name)), 20)
