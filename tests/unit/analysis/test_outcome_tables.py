@@ -69,7 +69,7 @@ def test_a_covariate_that_nobody_has_a_number_for_changes_nothing() -> None:
         transitions=model.transitions,
         covariates={"age": {("healthy", "ill"): 0.5}},
     )
-    assert Patients(population=Population())._log_ratios(aged, np.arange(3)) == []
+    assert Patients(population=Population())._log_ratios(aged, np.arange(3), "cells") == []
 
 
 def test_rescue_after_the_origin_counts_as_an_event_where_it_is_composite() -> None:
