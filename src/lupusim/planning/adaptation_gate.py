@@ -28,8 +28,8 @@ def hold_gate(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
     assert analysis is not None
     (seen,) = gather(trial, generated)
     z = seen.z
-    fraction = seen.information / _planned(trial, seen)[:, None]
-    efficacy, futility = _bounds(trial, fraction)
+    fraction = seen.held_until / _planned(trial, seen)[:, None]
+    efficacy, futility = _bounds(trial, seen, fraction)
     without = crossing(z, efficacy, futility, sided=analysis.sided)
     gate = rule.look - 1
     fails = ~passed(trial, rule, generated, seen.cutoff[:, gate])
@@ -46,7 +46,7 @@ def hold_gate(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
     }
     found |= _at_the_gate(stop, without, gate, fails)
     for number in range(z.shape[1]):
-        found |= of_look(number, seen.cutoff[:, number], fraction[:, number], stop)
+        found |= of_look(number, seen.look_time[:, number], fraction[:, number], stop)
     return found
 
 
@@ -70,10 +70,10 @@ def _planned(trial: Trial, seen: Evidence) -> FloatArray:
     return np.maximum(seen.information[:, -1], 1.0)
 
 
-def _bounds(trial: Trial, fraction: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _bounds(trial: Trial, seen: Evidence, fraction: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the bounds of the looks; without any, the level's quantile at the last look."""
     if trial.stopping is not None:
-        return trial.stopping.bounds(fraction)
+        return seen.bounds(trial.stopping, fraction)
     from scipy.special import ndtri
 
     assert trial.analysis is not None
