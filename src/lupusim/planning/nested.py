@@ -65,6 +65,7 @@ _KEPT_BY_PREFIX = {
     "visit_conduct",
     "intercurrent_events",
     "marker",
+    "costs",
 }
 _LOOK_AT_PREFIX = (AtCalendarTime, AfterLastPatient, AfterPatients, AtEvents)
 
