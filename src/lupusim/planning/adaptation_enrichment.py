@@ -48,7 +48,7 @@ def hold_enrichment(trial: Trial, block: Block) -> dict[str, FloatArray]:
         subgroup=inside & alone[:, None],
         goes_on=full | alone,
     )
-    first, second = stages.p_values(trial, {"full": stages_members(stages), "subgroup": inside})
+    first, second = stages.p_values(trial, {"full": stages.enrolled, "subgroup": inside})
     share = _shares(trial, stages, inside)
     reject = closed_rejections(
         first,
@@ -68,12 +68,7 @@ def hold_enrichment(trial: Trial, block: Block) -> dict[str, FloatArray]:
         "turned_away": _turned_away(stages, inside, alone, interim),
     }
     fraction = interim.n_first / float(trial.n_patients)
-    return found | two_looks(interim, stages, planned=fraction, reject=reject.any(axis=1))
-
-
-def stages_members(stages: Stages) -> BoolArray:
-    """Return everybody who is enrolled in either stage, (n_replicates, n_patients)."""
-    return stages.members[0] | stages.members[1]
+    return found | two_looks(interim, stages, planned=fraction, reject=reject)
 
 
 def _share(trial: Trial, rule: Enrichment, block: Block) -> float:
@@ -183,5 +178,5 @@ def _turned_away(
     n_columns = inside.shape[1]
     last = n_columns - np.argmax(stages.members[1][:, ::-1], axis=1)
     before_last = np.arange(n_columns) < last[:, None]
-    away = before_last & ~inside & ~interim.first & alone[:, None]
-    return away.sum(axis=1).astype(float)
+    away: BoolArray = before_last & ~inside & ~interim.first & alone[:, None]
+    return np.asarray(away.sum(axis=1), dtype=float)

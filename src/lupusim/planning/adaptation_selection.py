@@ -46,7 +46,7 @@ def hold_selection(trial: Trial, block: Block) -> dict[str, FloatArray]:
     found |= _by_arm(trial, stages, kept=kept, reject=reject, best=best)
     found |= _estimates(trial, stages, kept, best)
     fraction = interim.n_first / float(trial.n_patients)
-    return found | two_looks(interim, stages, planned=fraction, reject=reject.any(axis=1))
+    return found | two_looks(interim, stages, planned=fraction, reject=reject)
 
 
 def _least_share(trial: Trial, rule: SelectArms) -> float:
@@ -156,7 +156,7 @@ def _stages(trial: Trial, generated: Generated, interim: Interim, kept: BoolArra
     came = np.take_along_axis(generated.enrollment_time, place, axis=1)
     enrollment_time = np.where(second, came, generated.enrollment_time)
     moved = replace(generated, enrollment_time=enrollment_time)
-    return Stages.of(trial, moved, interim, second=second, goes_on=kept.any(axis=1))
+    return Stages.of(trial, moved, interim, second=second, goes_on=np.asarray(kept.any(axis=1)))
 
 
 def _rejections(trial: Trial, rule: SelectArms, stages: Stages, kept: BoolArray) -> BoolArray:
@@ -177,9 +177,8 @@ def _by_arm(
     trial: Trial, stages: Stages, *, kept: BoolArray, reject: BoolArray, best: IntArray
 ) -> dict[str, FloatArray]:
     found = {}
-    enrolled = stages.members[0] | stages.members[1]
     for number, arm in enumerate(trial.arms):
-        on_arm = enrolled & (stages.generated.arm == number)
+        on_arm = stages.enrolled & (stages.generated.arm == number)
         found[f"patients_{arm.name}"] = on_arm.sum(axis=1).astype(float)
         if number > 0:
             goes_on = kept[:, number - 1]

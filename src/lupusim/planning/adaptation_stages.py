@@ -147,6 +147,11 @@ class Stages:
         end = np.where(goes_on, np.maximum(*cutoffs), interim.time)
         return cls(generated=changed, members=members, cutoffs=cutoffs, end=end, goes_on=goes_on)
 
+    @property
+    def enrolled(self) -> BoolArray:
+        """Everybody of either stage, shape (n_replicates, n_patients)."""
+        return self.members[0] | self.members[1]
+
     def p_values(self, trial: Trial, hypotheses: Mapping[str, BoolArray | int]) -> FloatArray:
         """Return one-sided p-values, (2, n_replicates, n_hypotheses).
 
@@ -166,8 +171,7 @@ class Stages:
 
     def everybody(self, trial: Trial) -> Seen:
         """Return both stages together at the end of the trial."""
-        enrolled = self.members[0] | self.members[1]
-        return Seen.at(trial, self.generated, self.end, enrolled)
+        return Seen.at(trial, self.generated, self.end, self.enrolled)
 
     def described(self, trial: Trial) -> dict[str, FloatArray]:
         """Return how long the trial took and what each arm showed."""
@@ -295,9 +299,10 @@ def two_looks(
         Of the trial.
     planned : (n_replicates,) array
         Information fraction of the interim look.
-    reject : (n_replicates,) boolean array
-        Whether anything is rejected.
+    reject : (n_replicates, n_hypotheses) boolean array
+        What is rejected.
     """
+    claims = np.asarray(reject.any(axis=1))
     goes_on = stages.goes_on
     never = np.zeros(len(reject))
     end = np.where(goes_on & np.isfinite(stages.end), stages.end, np.nan)
@@ -308,6 +313,6 @@ def two_looks(
         "look_1_futility": (~goes_on).astype(float),
         "look_2_time": end,
         "look_2_information": np.where(goes_on, 1.0, np.nan),
-        "look_2_efficacy": reject.astype(float),
-        "look_2_futility": (goes_on & ~reject).astype(float),
+        "look_2_efficacy": claims.astype(float),
+        "look_2_futility": (goes_on & ~claims).astype(float),
     }
