@@ -155,3 +155,21 @@ def test_what_is_known_without_simulation_stands_in_the_columns():
     assert 11 < row["patients_analyzed_exact"] < 26
     points = result.to_json()["points"]
     assert points[0]["power_exact"] == row["power_exact"]
+
+
+def test_twins_under_other_references_are_not_compared_in_pairs():
+    against = [{"hazard_per_year": 0.5}, {"hazard_per_year": 0.9}]
+    content = {
+        **BASE,
+        "analysis": {"test": "one_sample_logrank", "against": against[0]},
+        "endpoints": {"primary": {"kind": "survival"}},
+        "visits": [],
+        "vary": {"analysis.against": against},
+    }
+    found = run(scenario_from_mapping(content), 50, seed=SEED)
+    assert [point.compared for point in found.points] == [None, None]
+    del content["analysis"], content["vary"]
+    rates = {"test": "exact_binomial", "null_rate": 0.15}
+    content |= {**BASE, "analysis": rates, "vary": {"analysis.null_rate": [0.15, 0.2]}}
+    pair = run(scenario_from_mapping(content), 50, seed=SEED).points[1].compared
+    assert pair.differences()["power"].value <= 0  # a higher bar, for the same patients

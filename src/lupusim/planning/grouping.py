@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from lupusim.planning.fingerprint import content_hash
 from lupusim.planning.generation import Block
 from lupusim.planning.scoring import Pair, generation_hash
 from lupusim.planning.series import Difference, Series
@@ -42,7 +43,11 @@ def versus_first(points: Sequence[tuple[Series, ...]]) -> list[Versus | None]:
 def _versus_first(points: Sequence[tuple[Series, ...]]) -> Iterator[Versus | None]:
     firsts: dict[str, int] = {}
     for number, point in enumerate(points):
-        first = firsts.setdefault(generation_hash(point[0].trial), number)
+        # null twins may follow other laws where a single arm has other references
+        trial = point[0].trial
+        reference = None if trial.analysis is None else trial.analysis.null_law
+        key = f"{generation_hash(trial)} {content_hash(reference)}"
+        first = firsts.setdefault(key, number)
         if first == number:
             yield None
             continue
