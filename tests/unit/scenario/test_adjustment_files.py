@@ -38,7 +38,9 @@ def problems(analysis: dict[str, Any], **changes: Any) -> dict[str, str]:
 
 
 def test_names_reach_the_analysis_and_results_are_told_with_them() -> None:
-    assert trial(COX).adjust_for == ("age", "nephritis")
+    asked = trial(COX).analysis
+    assert asked is not None
+    assert asked.adjust_for == ("age", "nephritis")
     result = run(scenario_from_mapping(content(COX)), 4, seed=SEED)
     assert 0 <= result.points[0].power.value <= 1
 
