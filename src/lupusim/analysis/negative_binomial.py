@@ -93,7 +93,7 @@ def negative_binomial(
     --------
     >>> result = negative_binomial([2, 0, 1, 7, 1, 2], [1.0] * 6, [1, 1, 1, 0, 0, 0])
     >>> round(float(result.estimate), 4), round(float(result.standard_error), 4)
-    (-1.204, 0.8195)
+    (-1.204, 0.7663)
     """
     lead = lead_shape(count=count, exposure=exposure, arm=arm, stratum=stratum, included=included)
     n_replicates = (lead or (1,))[0]
