@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
+import numpy as np
+
 from lupusim.analysis.beta_binomial import BetaPrior, power_prior, robust_prior
 from lupusim.analysis.closed_form import one_look_patients
 from lupusim.analysis.decisions import TestKind
+from lupusim.analysis.enumeration import look_chances
 from lupusim.analysis.one_arm import ExactBinomialTest, PosteriorProbabilityTest, SimonTest
 from lupusim.analysis.posterior_compared import PosteriorDifferenceTest, PosteriorRankTest
 from lupusim.analysis.reference_hazard import OneSampleLogrankTest
@@ -158,7 +161,15 @@ def _given_design(section: Section, null_rate: float, alternative_rate: float) -
             patients=patients,
         )
     )
-    return Particular(test=test, alpha=_SIMON_ALPHA)
+    return Particular(test=test, alpha=_SIMON_ALPHA if test is None else _own_level(test))
+
+
+def _own_level(test: SimonTest) -> float:
+    """Return the exact type I error of a given design."""
+    efficacy, futility = test.bounds.bounds(np.ones((1, 2)))
+    sizes = (test.first_patients, test.patients)
+    p_values = [test.p_values(n, better=Better.MORE, sided=1) for n in sizes]
+    return look_chances(p_values, efficacy[0], futility[0], rate=test.null_rate).power
 
 
 def _found_design(section: Section, null_rate: float, alternative_rate: float) -> Particular:

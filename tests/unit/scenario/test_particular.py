@@ -9,6 +9,7 @@ import pytest
 
 from lupusim.analysis.beta_binomial import BetaPrior, power_prior, robust_prior
 from lupusim.analysis.one_arm import SimonTest
+from lupusim.analysis.single_arm import simon
 from lupusim.engines.exact import ever
 from lupusim.errors import ScenarioError
 from lupusim.scenario import scenario_from_mapping
@@ -75,8 +76,10 @@ def test_two_stages_set_the_size_the_looks_and_the_bounds() -> None:
 
 
 def test_two_stages_may_be_given() -> None:
-    found = of({**SIMON, "design": DESIGN}, sample_size=None).test
-    assert (found.first_patients, found.patients) == (15, 25)
+    found = of({**SIMON, "design": DESIGN}, sample_size=None)
+    assert (found.test.first_patients, found.test.patients) == (15, 25)
+    minimax = simon(0.1, 0.3).minimax  # the same design, in Simon (1989), table 1
+    assert found.alpha == pytest.approx(minimax.type_one_error, rel=1e-12)
 
 
 @pytest.mark.parametrize(
