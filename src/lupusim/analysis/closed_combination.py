@@ -111,7 +111,7 @@ def of_any(p_value: FloatArray, method: Intersection) -> FloatArray:
     """
     n_members = p_value.shape[1]
     if method is Intersection.BONFERRONI:
-        return np.minimum(n_members * p_value.min(axis=1), 1.0)
+        return np.asarray(np.minimum(n_members * p_value.min(axis=1), 1.0))
     ordered = np.sort(p_value, axis=1) / np.arange(1, n_members + 1)
     return np.asarray(n_members * ordered.min(axis=1))
 

@@ -177,10 +177,9 @@ def likelihood(patterns: Patterns, sigma: FloatArray) -> Likelihood:
     covariance: FloatArray = np.asarray(np.linalg.inv(square), dtype=float)
     score = (weight @ patterns.z_y.swapaxes(2, 3)).sum(axis=1)
     estimate = (covariance @ score.reshape(n_replicates, size, 1)).reshape(score.shape)
-    inner = covariance.reshape(products.shape).transpose(0, 1, 3, 2, 4)
-    inner = inner.reshape(n_replicates, n_visits**2, n_covariates**2)
-    leverage = z_z @ inner.swapaxes(1, 2)
-    leverage = leverage.reshape(weight.shape)
+    by_visits = covariance.reshape(products.shape).transpose(0, 1, 3, 2, 4)
+    inner = by_visits.reshape(n_replicates, n_visits**2, n_covariates**2)
+    leverage = (z_z @ inner.swapaxes(1, 2)).reshape(weight.shape)
     residual = _residual(patterns, estimate)
     n_patients = patterns.n_patients[:, :, None, None]
     bend = weight @ (residual + leverage) @ weight
