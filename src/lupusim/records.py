@@ -86,6 +86,9 @@ class Observation:
         Level of each patient for each stratification factor.
     covariates : mapping of str to (n_replicates, n_patients) array
         Numbers known of each patient at randomization.
+    open_arms : (n_replicates, n_patients) integer array or None
+        Set of arms each patient was randomized among, as a sum of 2 to the power of their
+        positions; None where they are the same for all.
     """
 
     arm: StateArray
@@ -94,6 +97,7 @@ class Observation:
     cutoff: FloatArray
     levels: Mapping[str, IntArray] = field(default_factory=dict)
     covariates: Mapping[str, FloatArray] = field(default_factory=dict)
+    open_arms: IntArray | None = None
 
     @property
     def seen_by(self) -> FloatArray:

@@ -16,7 +16,8 @@ from lupusim.analysis.times_measured import TimeToEventMeasurement
 from lupusim.analysis.verdicts import verdict
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.planning.generation import Generated
-from lupusim.planning.observing import adjustment, conduct, events_by_calendar, observed
+from lupusim.planning.observing import conduct, events_by_calendar, observed
+from lupusim.planning.platform import adjusted_for, compared
 from lupusim.records import Observation
 from lupusim.trial import Analysis, AtEvents, Cutoff, StoppingRule, Trial, Verdict
 from lupusim.trial.design import takes_covariates
@@ -320,17 +321,17 @@ def _look(
         if one.endpoint not in outcomes:
             outcome = generated.measurements[one.endpoint].outcome(observation)
             outcomes[one.endpoint] = first_patients(outcome, most)
-        compared = outcomes[one.endpoint]
+        outcome = outcomes[one.endpoint]
         if len(trial.arms) > 2:
-            compared = against_control(compared, one.arm)
-        verdict = _verdict(trial, one, few, compared)
-        looks.append(_Look(verdict, compared.information, n_enrolled))
+            outcome = against_control(outcome, one.arm, compared(one.analysis, few, one.arm))
+        verdict = _verdict(trial, one, few, outcome)
+        looks.append(_Look(verdict, outcome.information, n_enrolled))
     return looks
 
 
 def _verdict(trial: Trial, one: Comparison, observation: Observation, outcome: Outcome) -> Verdict:
     better = trial.endpoints[one.endpoint].better
-    adjusted = adjustment(trial, one.analysis, observation)
+    adjusted = adjusted_for(trial, one.analysis, observation, arm=one.arm)
     return one.analysis.test(outcome, better=better, sided=1, **adjusted)
 
 
@@ -341,9 +342,20 @@ def _enrolled(observation: Observation) -> IntArray:
     return np.asarray(np.count_nonzero(there, axis=1))
 
 
-def against_control(outcome: Outcome, arm: int) -> Outcome:
-    """Return the outcome of the control and one arm, which is number 1 in it."""
-    member = (outcome.arm == 0) | (outcome.arm == arm)
+def against_control(outcome: Outcome, arm: int, member: BoolArray | None = None) -> Outcome:
+    """Return the outcome of the control and one arm, which is number 1 in it.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Of all patients.
+    arm : int
+        Position of the arm.
+    member : (n_replicates, n_patients) boolean array or None
+        Who takes part; None for all patients of the two arms.
+    """
+    if member is None:
+        member = (outcome.arm == 0) | (outcome.arm == arm)
     changed: dict[str, Any] = {"arm": (outcome.arm == arm).astype(np.int8)}
     if isinstance(outcome, SurvivalOutcome):
         changed |= {"time": outcome.time * member, "event": outcome.event & member}

@@ -10,11 +10,13 @@ from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.planning.evidence import Comparison, Evidence, Looks, comparisons, gather
 from lupusim.planning.generation import Generated
 from lupusim.planning.observing import conduct, observed, waited
+from lupusim.planning.platform import sizes
 from lupusim.planning.truth import accuracy
 from lupusim.records import Observation
 from lupusim.trial import Trial
 from lupusim.trial.endpoints import due_time
 from lupusim.trial.looks import planned_events
+from lupusim.trial.opening import arms_change
 from lupusim.trial.rules import Ends, Family, GivesUp
 
 
@@ -43,6 +45,7 @@ def hold_family(
     found |= _accuracy(trial, asked, (seen, ending)) | _false_rejections(trial, asked, ending)
     there = observation.enrollment_time <= observation.cutoff[:, None]
     found["n_enrolled"] = there.sum(axis=1).astype(float)
+    found |= _sizes(trial, asked, (seen, ending), observation)
     return found | (_looks(trial, seen[0], ending) if trial.interims else {})
 
 
@@ -94,7 +97,12 @@ def _ending(
 
 
 def _fraction(trial: Trial, one: Comparison, shown: Evidence) -> FloatArray:
-    """Return the information of the looks over what is planned for the comparison."""
+    """Return the information of the looks over what is planned for the comparison.
+
+    Where arms join or leave, the plan is taken to be what the last look has.
+    """
+    if arms_change(trial.arms):
+        return shown.held_until / np.maximum(shown.information[:, -1:], 1.0)
     share = (trial.ratio[0] + trial.ratio[one.arm]) / sum(trial.ratio)
     if due_time(trial.endpoints[one.endpoint]) is not None:
         return shown.held_until / (trial.n_patients * share)
@@ -173,6 +181,22 @@ def _accuracy(
             near = accuracy(trial, seen.verdict_at(shown[1].closed[:, number] - 1), arm=one.arm)
             found |= {one.quantity(name): values for name, values in near.items()}
     return found
+
+
+def _sizes(
+    trial: Trial,
+    asked: tuple[Comparison, ...],
+    shown: tuple[tuple[Evidence, ...], _Ending],
+    observation: Observation,
+) -> dict[str, FloatArray]:
+    """Return the patients of each arm and its controls, where arms join or leave."""
+    row, (seen, ending) = np.arange(len(observation.cutoff)), shown
+    ends = [
+        seen[number].cutoff[row, ending.closed[:, number] - 1]
+        for number, one in enumerate(asked)
+        if one.endpoint == 0
+    ]
+    return sizes(trial, asked[0].analysis, observation, ends=ends)
 
 
 def _picked(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from lupusim.planning.treating import Treating
 from lupusim.records import Recorder
 from lupusim.rng import stream
 from lupusim.trial import Trial
+from lupusim.trial.opening import arms_change
 from lupusim.trial.patients import Patients, draw_patients
+from lupusim.trial.platform import randomize
 from lupusim.trial.supply import Dispense
 
 LONGEST_FOLLOW_UP = 100.0  # years: of those whom nothing else stops
@@ -64,6 +66,9 @@ class Generated:
         What was recorded for each endpoint, the primary first.
     supplied : Supplied or None
         Who got which doses; None where they are always there.
+    open_arms : (n_replicates, n_patients) integer array or None
+        Set of arms each patient was randomized among, as a sum of 2 to the power of their
+        positions; None where no arm joins later or leaves.
     """
 
     arm: StateArray
@@ -72,6 +77,7 @@ class Generated:
     patients: Patients
     measurements: tuple[Measurement, ...]
     supplied: Supplied | None = None
+    open_arms: IntArray | None = None
 
     @property
     def levels(self) -> Mapping[str, IntArray]:
@@ -117,7 +123,8 @@ def generate(
         needed=trial.numbers_needed,
         streams=block.stream,
     )
-    arm = _allocate(trial, patients, shape, block)
+    patients = replace(patients, enrollment_time=enrollment_time)
+    arm, open_arms = _allocate(trial, patients, enrollment_time, block)
     measurements = measure_trial(trial, shape, numbers=patients.numbers, streams=block.stream)
     dropout = DropoutClock(trial, arm, rng=block.stream("dropout"))
     recorders = list(dict.fromkeys(r for m in measurements for r in m.recorders))
@@ -143,15 +150,26 @@ def generate(
         patients=patients,
         measurements=measurements,
         supplied=supplied,
+        open_arms=open_arms,
     )
 
 
-def _allocate(trial: Trial, patients: Patients, shape: tuple[int, int], block: Block) -> StateArray:
+def _allocate(
+    trial: Trial, patients: Patients, enrollment_time: FloatArray, block: Block
+) -> tuple[StateArray, IntArray | None]:
+    """Return everybody's arm and, where the arms change, those that were open."""
+    shape = (enrollment_time.shape[0], enrollment_time.shape[1])
     if len(trial.arms) == 1:
-        return np.zeros(shape, dtype=np.int8)
+        return np.zeros(shape, dtype=np.int8), None
     assert trial.allocation is not None  # a trial sets its default when it is made
     stratum = trial.population.stratum(patients.levels, trial.stratify_by, shape)
-    return trial.allocation.assign(trial.ratio, stratum, rng=block.stream("allocation"))
+    rng = block.stream("allocation")
+    if not arms_change(trial.arms):
+        return trial.allocation.assign(trial.ratio, stratum, rng=rng), None
+    found = randomize(
+        trial.arms, trial.allocation, enrollment_time=enrollment_time, stratum=stratum, rng=rng
+    )
+    return found.arm, found.open_arms
 
 
 def _horizon(trial: Trial) -> float:

@@ -90,6 +90,8 @@ def _obstacles(trial: Trial) -> Iterator[str]:
     yield from (f"{name} may depend on the size" for name in _unknown_parts(trial))
     if trial.population.screening is not None:
         yield "screening decides when patients come"
+    if trial.population.drift and isinstance(trial.enrollment, UniformEnrollment):
+        yield "prognosis drifts over a period that is as long for any size"
     if not isinstance(trial.enrollment, (*_COME_ONE_BY_ONE, UniformEnrollment)):
         yield "the rate of enrollment may depend on the size"
     if trial.allocation is not None and not isinstance(trial.allocation, _RANDOMIZE_IN_ORDER):

@@ -47,6 +47,7 @@ def observed(generated: Generated, cutoff: FloatArray) -> Observation:
         cutoff=cutoff,
         levels=generated.levels,
         covariates=generated.patients.numbers,
+        open_arms=generated.open_arms,
     )
 
 

@@ -13,10 +13,12 @@ from lupusim.arrays import FloatArray
 from lupusim.planning.evidence import against_control
 from lupusim.planning.fingerprint import trial_fingerprint
 from lupusim.planning.generation import Block, generate
-from lupusim.planning.observing import adjustment, cut
+from lupusim.planning.observing import cut
+from lupusim.planning.platform import adjusted_for, compared
 from lupusim.trial import Analysis, Dropout, Trial, Verdict
 from lupusim.trial.design import KnownEffect, SimulatedEffect
 from lupusim.trial.observation import VisitConduct
+from lupusim.trial.opening import Controls
 
 _SEED = 7_233_941_205_577_120_381  # of no run: truths share nothing with what is compared
 _POOL = 4_000  # patients analyzed together: far more than a trial, few enough for all pairs
@@ -53,10 +55,13 @@ def true_effect(
 
     A simulated truth is the mean estimate over pools of 4,000 patients, who come, and whose
     data are cut, as in the trial, but of whom nobody drops out. It is the same in every
-    process and for every seed of a run.
+    process and for every seed of a run. Where arms join later, it is that of concurrent
+    controls unless the test is adjusted for the periods.
     """
     if isinstance(truth, KnownEffect):
         return truth.value
+    if analysis.controls is Controls.ALL:  # what these estimate may itself be biased
+        analysis = replace(analysis, controls=Controls.CONCURRENT)
     name = f"{trial_fingerprint(trial)} {arm}"
     if name not in _known:
         if len(_known) >= _KEPT:
@@ -89,10 +94,10 @@ def _estimate(trial: Trial, analysis: Analysis, block: Block, *, arm: int) -> Ve
     observation = cut(generated, trial.cutoff)
     outcome = generated.measurements[0].outcome(observation)
     if len(trial.arms) > 2:
-        outcome = against_control(outcome, arm)
+        outcome = against_control(outcome, arm, compared(analysis, observation, arm))
     adjusted = {
         name: column.reshape(1, -1, *column.shape[2:])
-        for name, column in adjustment(trial, analysis, observation).items()
+        for name, column in adjusted_for(trial, analysis, observation, arm=arm).items()
     }
     estimator = getattr(analysis.test, "estimator", analysis.test)
     verdict: Verdict = estimator(pooled(outcome), better=trial.primary.better, sided=1, **adjusted)

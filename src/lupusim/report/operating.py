@@ -16,11 +16,13 @@ from lupusim.planning.scenario import label
 from lupusim.report.compared import compared_table
 from lupusim.report.numbers import grouped, in_hundred, root, rounded, share
 from lupusim.report.one_arm import exact_rows, level_of, nothing_better, one_arm_meaning
+from lupusim.report.platform_rows import platform_rows
 from lupusim.report.quantile_rows import quantile_rows
 from lupusim.report.rule_rows import adaptation_rows, family_rows, look_rows, months
 from lupusim.report.supply_rows import supply_rows
 from lupusim.trial import Analysis, Arm, TimeToEvent, Trial
 from lupusim.trial.design import KnownEffect
+from lupusim.trial.opening import arms_change
 
 _WORTH_RUNNING = 0.8
 _LABEL_WIDTH = 48
@@ -92,6 +94,7 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
     if trial.costs is not None:
         yield ", ".join(filter(None, ["cost", trial.costs.currency])), rounded(tally.mean("cost"))
     yield from quantile_rows(point)
+    yield from platform_rows(point)
     yield from adaptation_rows(point)
     yield from look_rows(point)
     yield from _screening_rows(point)
@@ -146,7 +149,7 @@ def _screening_rows(point: PointResult) -> Iterator[tuple[str, str]]:
 
 def _sizes(trial: Trial) -> tuple[str, str]:
     """Return the number of patients, in all and by arm; simple randomization only aims at it."""
-    if len(trial.arms) == 1:
+    if len(trial.arms) == 1 or arms_change(trial.arms):
         return "patients", f"{trial.n_patients}"
     share = trial.n_patients / sum(trial.ratio)
     parts = " + ".join(f"{arm.allocation * share:.0f}" for arm in trial.arms)

@@ -10,6 +10,7 @@ from lupusim.model import MultiStateModel
 from lupusim.scenario.effects import read_effect, read_lots
 from lupusim.scenario.model_files import model_from_document
 from lupusim.scenario.packaged import find_packaged
+from lupusim.scenario.platform import read_opening
 from lupusim.scenario.reading import (
     Choice,
     Duration,
@@ -138,13 +139,22 @@ def _read_arm(section: Section, default: MultiStateModel | None, models: Models)
         if (effect := read_effect(s, model, dose)) is not None
     )
     infusions = read_lots(section, infusions, effects=effects, model=model)
+    joins, closes = read_opening(section)
     section.has("switch")  # read once all arms are known
     section.finish()
     if model is None:
         return None
     if not section.place.is_sound:
         return Arm(name=name, model=model)  # stands in for the checks of the whole trial
-    return Arm(name=name, model=model, allocation=allocation, infusions=infusions, effects=effects)
+    return Arm(
+        name=name,
+        model=model,
+        allocation=allocation,
+        infusions=infusions,
+        effects=effects,
+        joins=joins,
+        closes=closes,
+    )
 
 
 def _model_is_given(section: Section) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from lupusim.model.checks import probability_problems
 from lupusim.scenario.eligibility import read_screening
+from lupusim.scenario.platform import read_drift
 from lupusim.scenario.reading import Choice, Edge, ListOf, MappingOf, Number, Section, Text
 from lupusim.trial import (
     Covariate,
@@ -39,6 +40,7 @@ def read_population(top: Section) -> Population:
     screening = read_screening(section)
     effects = [_read_effect(s, means) for s in section.sections("effects")]
     frailties = [_read_frailty(s) for s in section.sections("frailty")]
+    drift = read_drift(section)
     made = section.build(
         lambda: Population(
             factors=factors,
@@ -50,6 +52,7 @@ def read_population(top: Section) -> Population:
             frailties=tuple(frailty for frailty in frailties if frailty is not None),
             screening=screening,
             cuts=cuts,
+            drift=drift,
         )
     )
     return made or Population(factors={name: {"": 1.0} for name in (*factors, *cuts)})

@@ -16,6 +16,7 @@ from lupusim.analysis.outcomes import (
 )
 from lupusim.analysis.particular import ALL_TESTS
 from lupusim.scenario.particular import Around, read_particular
+from lupusim.scenario.platform import read_controls
 from lupusim.scenario.reading import (
     Choice,
     Duration,
@@ -78,6 +79,7 @@ def read_analysis(
     _check_horizon(section, values, around)
     stratify_by = _read_strata(section, kind, allocation_strata)
     adjust_for = _read_covariates(section, kind)
+    controls = read_controls(section, kind)
     made = section.build(
         lambda: Analysis(
             name=name,
@@ -88,6 +90,7 @@ def read_analysis(
             stratify_by=stratify_by,
             adjust_for=adjust_for,
             truth=truth,
+            controls=controls,
         )
     )
     return made or Analysis(name=name, test=kind.test, effect=kind.effect)

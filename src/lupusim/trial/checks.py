@@ -15,6 +15,7 @@ from lupusim.trial.family_checks import adaptation_problems, family_problems
 from lupusim.trial.longitudinal_checks import longitudinal_problems
 from lupusim.trial.look_checks import ends_by_itself, look_problems
 from lupusim.trial.one_arm_checks import arms_problems
+from lupusim.trial.platform_checks import platform_problems
 from lupusim.trial.population_checks import adjustment_problems, population_problems
 from lupusim.trial.supply_checks import supply_problems
 from lupusim.trial.treatment_checks import treatment_problems
@@ -46,6 +47,7 @@ def trial_problems(trial: Trial) -> list[Problem]:
         *supply_problems(trial),
         *_dropout_problems(trial),
         *_analysis_problems(trial),
+        *platform_problems(trial),
         *cost_problems(trial),
     ]
 

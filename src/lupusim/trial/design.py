@@ -16,6 +16,7 @@ from lupusim.trial.endpoints import Endpoint
 from lupusim.trial.enrollment import Enrollment
 from lupusim.trial.looks import Cutoff, StoppingRule
 from lupusim.trial.observation import IntercurrentEvent, Marker, VisitConduct
+from lupusim.trial.opening import Controls
 from lupusim.trial.population import Population
 from lupusim.trial.rules import Family
 from lupusim.trial.rules_adaptive import Adaptation
@@ -107,6 +108,9 @@ class Analysis:
     null_law : MultiStateModel or None
         Of the test of a single arm: the law of its patients if it is no better than what it
         is compared with; None for a rate, at which the level is exact.
+    controls : Controls or None
+        Where arms join or leave, which control patients each is compared with; None for those
+        randomized while it was open.
     """
 
     name: str
@@ -118,6 +122,7 @@ class Analysis:
     adjust_for: tuple[str, ...] = ()
     truth: KnownEffect | SimulatedEffect | None = None
     null_law: MultiStateModel | None = None
+    controls: Controls | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
@@ -266,7 +271,7 @@ class Trial:
                 raise ValueError("a single arm without a reference law has no null twin")
             (arm,) = self.arms
             alone = replace(arm, model=self.analysis.null_law, effects=(), switch=None)
-            alike = replace(self.population, effects=(), frailties=())
+            alike = replace(self.population, effects=(), frailties=(), drift=())
             return replace(self, arms=(alone,), population=alike)
         control = self.arms[0]
         arms = tuple(replace(arm, model=control.law, effects=(), switch=None) for arm in self.arms)

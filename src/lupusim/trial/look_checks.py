@@ -19,6 +19,7 @@ from lupusim.trial.looks import (
     never,
     parts,
 )
+from lupusim.trial.opening import arms_change
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -34,9 +35,10 @@ def ends_by_itself(cutoff: Cutoff) -> bool:
 def look_problems(trial: Trial) -> Iterator[Problem]:
     """Yield what is wrong with a trial's looks."""
     looks = (*trial.interims, trial.cutoff)
+    ratio = () if arms_change(trial.arms) else trial.ratio
     for k, look in enumerate(looks):
         yield from _clock_problems(trial, k, look)
-        if (why := never(look, trial.n_patients, trial.ratio)) is not None:
+        if (why := never(look, trial.n_patients, ratio)) is not None:
             yield Problem(
                 key=f"looks.{k}.when",
                 fault=f"this look can never happen: {why}",

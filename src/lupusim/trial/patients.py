@@ -34,6 +34,8 @@ class Patients:
         For each frailty of the population, everybody's factor.
     screened : Screened or None
         What screening found; None without it.
+    enrollment_time : (n_replicates, n_patients) array or None
+        Calendar times (years) of randomization; needed where prognosis drifts.
     """
 
     population: Population
@@ -41,6 +43,7 @@ class Patients:
     numbers: Mapping[str, FloatArray] = field(default_factory=dict)
     frailties: tuple[FloatArray, ...] = ()
     screened: Screened | None = None
+    enrollment_time: FloatArray | None = None
 
     def hazard_ratio(
         self, model: MultiStateModel, members: IntArray, *, arm: str = ""
@@ -88,6 +91,10 @@ class Patients:
                 continue
             log_ratio = math.log(effect.hazard_ratio) * self._exposure(effect, members)
             found += [(k, log_ratio) for k in _positions(model, effect.on)]
+        for drift in self.population.drift:
+            assert self.enrollment_time is not None  # who generates patients knows when they come
+            log_ratio = drift.log_ratio(self.enrollment_time.ravel()[members])
+            found += [(k, log_ratio) for k in _positions(model, drift.on)]
         return found
 
     def _exposure(self, effect: CovariateEffect, members: IntArray) -> FloatArray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.trial.covariates import WEIGHT, Covariate, CovariateEffect, Cut, Frailty
+from lupusim.trial.drift import Drift
 from lupusim.trial.screening import SCORES, Screening
 
 
@@ -36,6 +37,8 @@ class Population:
         How candidates are let in; SLEDAI and BILAG at entry are then covariates as well.
     cuts : mapping of str to Cut
         Further factors, made of covariates.
+    drift : tuple of Drift
+        Hazard ratios by the date of randomization.
     """
 
     factors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -47,6 +50,7 @@ class Population:
     frailties: tuple[Frailty, ...] = ()
     screening: Screening | None = None
     cuts: Mapping[str, Cut] = field(default_factory=dict)
+    drift: tuple[Drift, ...] = ()
 
     def __post_init__(self) -> None:
         for name, levels in self.factors.items():

@@ -36,6 +36,8 @@ def population_problems(trial: Trial) -> Iterator[Problem]:
         yield from _arm_problems(key, effect, trial)
     for k, frailty in enumerate(population.frailties):
         yield from _edge_problems(f"population.frailty.{k}", frailty.on, trial)
+    for k, drift in enumerate(population.drift):
+        yield from _edge_problems(f"population.drift.{k}", drift.on, trial)
 
 
 def adjustment_problems(analysis: Analysis, population: Population) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lupusim.model import Edge, Effect, MultiStateModel
+from lupusim.trial.opening import Closes, Joins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,8 @@ class Arm:
         Hazard ratios, in time since the latest infusion (since randomization without one).
     switch : Switch or None
         When its patients go over to another arm's treatment.
+    joins, closes : OnDate, OnceRandomized, OnceOnArm (closes alone) or None
+        From when on, and until when, patients are randomized to it; None for the whole trial.
     """
 
     name: str
@@ -105,6 +108,8 @@ class Arm:
     infusions: Infusions | None = None
     effects: tuple[Effect, ...] = ()
     switch: Switch | None = None
+    joins: Joins | None = None
+    closes: Closes | None = None
 
     def __post_init__(self) -> None:
         if self.allocation < 1:
