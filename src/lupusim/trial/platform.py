@@ -146,11 +146,12 @@ class _Process:
     ) -> IntArray:
         """Return the place behind the first patient who fills an arm, where others are open."""
         behind = np.full(rows.size, within.shape[1])
-        others = self.now[rows] & ~full & ~_CONTROL
+        filling = self.now[rows] & ~full & ~_CONTROL
         for number in np.flatnonzero(np.isfinite(self.most)):
             count = self.count[rows, number, None] + np.cumsum(within & (arm == number), axis=1)
             fills = within & (count >= self.most[number])
-            fills &= (others & ~(1 << int(number)) > 0)[:, None]
+            others = filling & ~(1 << int(number))
+            fills &= ((others != filling) & (others > 0))[:, None]
             first = np.where(fills.any(axis=1), fills.argmax(axis=1) + 1, within.shape[1])
             behind = np.minimum(behind, first)
         return behind

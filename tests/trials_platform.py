@@ -1,0 +1,42 @@
+"""Trials whose arms join later or leave, which several tests share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lupusim.analysis.families import Adjusted
+from lupusim.trial import AfterLastPatient, Population, Trial
+from lupusim.trial.drift import Drift
+from lupusim.trial.opening import Closes, Joins, OnceRandomized
+from lupusim.trial.rules import Family
+from trials import analysis
+from trials_adaptive import AT, adaptive_trial
+
+LATER = OnceRandomized(patients=80)
+
+
+def platform_trial(
+    *rates: float,
+    joins: tuple[Joins | None, ...] = (None, LATER),
+    closes: tuple[Closes | None, ...] = (None, None),
+    **changes: object,
+) -> Trial:
+    """200 patients, two arms with these response rates, of which the second joins later."""
+    values = {
+        "n_looks": 1,
+        "n_patients": 200,
+        "cutoff": AfterLastPatient(follow_up=AT),
+        "analysis": analysis("pooled_z"),
+        "family": Family(procedure=Adjusted(method="none")),
+    }
+    # The arms are put in by hand, so that no trial is made before they are as they should be.
+    fixed = adaptive_trial(None, *(rates or (0.3, 0.3)), **{**values, **changes})
+    windows = zip(fixed.arms[1:], joins, closes, strict=True)
+    shared = fixed.arms[0].model
+    others = [replace(a, model=shared, joins=j, closes=c) for a, j, c in windows]
+    return replace(fixed, arms=(fixed.arms[0], *others))
+
+
+def drifting(ratio: float) -> Population:
+    """Patients of whom more respond, or fewer, the later they come."""
+    return Population(drift=(Drift(on=(("ill", "well"),), hazard_ratio_per_year=ratio),))
