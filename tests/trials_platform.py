@@ -12,6 +12,7 @@ from lupusim.trial.rules import Family
 from trials import analysis
 from trials_adaptive import AT, adaptive_trial
 
+ANY = {"analysis": analysis("pooled_z"), "family": Family(procedure=Adjusted(method="none"))}
 LATER = OnceRandomized(patients=80)
 
 
@@ -26,15 +27,16 @@ def platform_trial(
         "n_looks": 1,
         "n_patients": 200,
         "cutoff": AfterLastPatient(follow_up=AT),
-        "analysis": analysis("pooled_z"),
-        "family": Family(procedure=Adjusted(method="none")),
+        **ANY,
     }
-    # The arms are put in by hand, so that no trial is made before they are as they should be.
-    fixed = adaptive_trial(None, *(rates or (0.3, 0.3)), **{**values, **changes})
+    values |= changes
+    judged = {"analysis": values.pop("analysis"), "family": values.pop("family")}
+    judged["interims"] = values.pop("interims", ())
+    fixed = adaptive_trial(None, *(rates or (0.3, 0.3)), **{**values, **ANY})
     windows = zip(fixed.arms[1:], joins, closes, strict=True)
     shared = fixed.arms[0].model
     others = [replace(a, model=shared, joins=j, closes=c) for a, j, c in windows]
-    return replace(fixed, arms=(fixed.arms[0], *others))
+    return replace(fixed, arms=(fixed.arms[0], *others), **judged)
 
 
 def drifting(ratio: float) -> Population:
