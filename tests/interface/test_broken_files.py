@@ -111,7 +111,7 @@ def test_the_files_are_whole_before_they_are_broken(tmp_path: Path) -> None:
         ("scenario", "model: model.yaml", "model: sick-siker", (3, "model"), "Did you mean 'sick-sicker'?"),
         ("scenario", "sample_size: 120", "sample_size: 120\nsupply: {at_start: 2, lots: {dozes: 4}}", (16, "supply.lots.dozes"), "Did you mean 'doses'?"),
         ("scenario", "sample_size: 120", "sample_size: 120\nvary: {sample_sise: [80]}", (16, "vary.sample_sise"), "Did you mean 'sample_size'?"),
-        ("scenario", "sample_size: 120", "sample_size: 120\nvary: {sample_size: [80, 1]}", (16, "vary.sample_size"), "1 patients are fewer than two per arm"),
+        ("scenario", "sample_size: 120", "sample_size: 120\nvary: {sample_size: [80, 1]}", (16, "vary.sample_size"), "1 patient is fewer than two per arm"),
     ],
 )  # fmt: skip
 def test_one_fault_gives_one_problem_with_its_line_and_key(

@@ -7,11 +7,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lupusim.analysis.columns import arm_masks, three_axes
+from lupusim.analysis.columns import arm_masks, codes, three_axes
 from lupusim.analysis.mmrm_fit import fitted, last_contrast
 from lupusim.analysis.mmrm_likelihood import Patterns, likelihood, patterns_of
 from lupusim.analysis.newton import is_regular
 from lupusim.analysis.results import TestResult, ratio_or
+from lupusim.analysis.strata import stratum_columns_of
 from lupusim.analysis.student import student_result
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 
@@ -37,12 +38,13 @@ def mmrm(
     arm: ArrayLike,
     covariates: ArrayLike | None = None,
     *,
+    stratum: ArrayLike | None = None,
     included: ArrayLike | None = None,
     level: float = 0.95,
 ) -> MmrmResult:
     """Compare two means at the last visit by all that was seen at all visits.
 
-    Fixed effects are visit, visit x arm and visit x each covariate; the covariance of a
+    Fixed effects are visit, and visit x arm, covariate and stratum; the covariance of a
     patient's values is unstructured and common to both arms; it is estimated by restricted
     maximum likelihood. Values that are missing at random, whatever the pattern, bias nothing.
     Where no value is missing this is the analysis of covariance at the last visit.
@@ -55,6 +57,8 @@ def mmrm(
         1 = experimental, 0 = control.
     covariates : (n_replicates, n_patients, n_covariates) or (n_patients, n_covariates) array
         Such as the baseline value; finite for everybody. None for none.
+    stratum : array or None
+        Any labels: each has means of its own. Those that a trial lacks change nothing.
     included : boolean array or None
         Who belongs to the analysis set; None means all.
     level : float
@@ -89,15 +93,18 @@ def mmrm(
     Fai and Cornelius (1996), *Journal of Statistical Computation and Simulation* 54, 363-378.
     """
     measured, lead = _measured(values)
-    design = _described(arm, covariates, included, measured.shape[:2])
-    seen = np.isfinite(measured) & (design[:, :, :1] > 0)
-    n_replicates, n_patients, _ = measured.shape
-    found = np.zeros((3, n_replicates))
-    found[1] = np.inf
-    size = max(1, _BLOCK_SIZE // max(n_patients, 1))
-    for start in range(0, n_replicates, size):
-        rows = slice(start, min(start + size, n_replicates))
-        found[:, rows] = _contrasts(measured[rows], design[rows], seen[rows])
+    control, experimental = arm_masks(arm, included, measured.shape[1])
+    member = np.broadcast_to(control | experimental, measured.shape[:2])
+    seen = np.isfinite(measured) & member[:, :, None]
+    strata, lacking = stratum_columns_of(codes(stratum)[0], np.asarray(seen.any(axis=2)))
+    described = [strata] if covariates is None else [strata, three_axes(covariates)]
+    design = _described(experimental, described, member)
+    found = np.zeros((3, len(measured)))
+    n_lacking = lacking.sum(axis=1).astype(int)
+    for number in np.unique(n_lacking):
+        there = np.delete(design, _columns_behind(strata, number), axis=2)
+        for rows in _blocks(np.flatnonzero(n_lacking == number), measured.shape[1]):
+            found[:, rows] = _contrasts(measured[rows], there[rows], seen[rows])
     estimate, error, degrees = (part.reshape(lead) for part in found)
     result = student_result(estimate, error, degrees, level=level)
     parts = {field.name: getattr(result, field.name) for field in fields(result)}
@@ -117,22 +124,32 @@ def _measured(values: ArrayLike) -> tuple[FloatArray, tuple[int, ...]]:
     return (measured, measured.shape[:1]) if measured.ndim == 3 else (measured[None], ())
 
 
+def _columns_behind(strata: FloatArray, n_lacking: int) -> slice:
+    """Return the columns of the strata that a trial lacks, among what describes a patient."""
+    end = _ARM + 1 + strata.shape[2]
+    return slice(end - n_lacking, end)
+
+
+def _blocks(rows: IntArray, n_patients: int) -> list[IntArray]:
+    """Return replicates that are fitted together."""
+    size = max(1, _BLOCK_SIZE // max(n_patients, 1))
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
 def _described(
-    arm: ArrayLike,
-    covariates: ArrayLike | None,
-    included: ArrayLike | None,
-    shape: tuple[int, ...],
+    experimental: BoolArray, covariates: list[FloatArray], member: BoolArray
 ) -> FloatArray:
     """Return 1, arm and covariates of every patient; 0 for who is not included."""
-    control, experimental = arm_masks(arm, included, shape[1])
-    member = np.broadcast_to(control | experimental, shape)[:, :, None].astype(float)
-    parts: list[FloatArray] = [member, np.broadcast_to(experimental, shape)[:, :, None] * member]
-    if covariates is not None:
-        adjust = three_axes(covariates)
-        n = np.maximum(member.sum(axis=1, keepdims=True), 1)
-        centered = adjust - (adjust * member).sum(axis=1, keepdims=True) / n
-        spread = np.sqrt((centered**2 * member).sum(axis=1, keepdims=True) / n)
-        parts.append(ratio_or(centered, spread, 0.0) * member)
+    inside = member[:, :, None].astype(float)
+    parts: list[FloatArray] = [
+        inside,
+        np.broadcast_to(experimental, member.shape)[:, :, None] * inside,
+    ]
+    n = np.maximum(inside.sum(axis=1, keepdims=True), 1)
+    for adjust in covariates:
+        centered = adjust - (adjust * inside).sum(axis=1, keepdims=True) / n
+        spread = np.sqrt((centered**2 * inside).sum(axis=1, keepdims=True) / n)
+        parts.append(ratio_or(centered, spread, 0.0) * inside)
     return np.concatenate(parts, axis=2)
 
 

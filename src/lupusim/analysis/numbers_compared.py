@@ -17,7 +17,7 @@ from lupusim.analysis.outcomes import CountOutcome, HierarchicalOutcome, NumberO
 from lupusim.analysis.rate_ratio import rate_ratio
 from lupusim.analysis.results import TestResult
 from lupusim.analysis.t_test import pooled_t_test
-from lupusim.analysis.verdicts import against, checked_ratio, stratum_columns, verdict
+from lupusim.analysis.verdicts import against, checked_ratio, verdict
 from lupusim.analysis.win_statistics import WinStatistics, win_statistics
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.trial import Better, Verdict
@@ -98,12 +98,11 @@ class MmrmTest:
         """
         if outcome.trajectory is None:
             raise ValueError("mmrm needs the values of all visits")
-        parts = [stratum_columns(stratum)]
-        if outcome.baseline is not None:
-            parts.append(outcome.baseline[:, :, None])
+        parts = [] if outcome.baseline is None else [outcome.baseline[:, :, None]]
         if covariates is not None:
             parts.append(covariates)
-        result = mmrm(outcome.trajectory, outcome.arm, np.concatenate(parts, axis=2))
+        adjust = np.concatenate(parts, axis=2) if parts else None
+        result = mmrm(outcome.trajectory, outcome.arm, adjust, stratum=stratum)
         return verdict(result, better, sided)
 
 

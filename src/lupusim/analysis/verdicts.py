@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lupusim.analysis.results import ExactResult, TestResult, ZStatistic, ratio_or
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.arrays import FloatArray
 from lupusim.trial import Better, Verdict
 
 OPPOSITE = {Better.MORE: Better.FEWER, Better.FEWER: Better.MORE}
@@ -75,10 +75,3 @@ def beside(column: NDArray[np.generic], *covariates: FloatArray | None) -> Float
     """
     parts = [column[:, :, None], *(part for part in covariates if part is not None)]
     return np.concatenate(parts, axis=2, dtype=float)
-
-
-def stratum_columns(stratum: IntArray) -> FloatArray:
-    """Return 0 or 1 for each stratum but the first; (n_replicates, n_patients, n_strata - 1)."""
-    levels = np.arange(1, int(stratum.max(initial=0)) + 1)
-    columns: FloatArray = (stratum[:, :, None] == levels).astype(float)
-    return columns

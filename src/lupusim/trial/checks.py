@@ -68,9 +68,13 @@ def _arm_problems(trial: Trial) -> Iterator[Problem]:
     if trial.n_patients < 2 * len(trial.arms):
         yield Problem(
             key="sample_size",
-            fault=f"{trial.n_patients} patients are fewer than two per arm",
+            fault=f"{_patients(trial.n_patients)} fewer than two per arm",
             fix=f"Give at least {2 * len(trial.arms)}.",
         )
+
+
+def _patients(number: int) -> str:
+    return "1 patient is" if number == 1 else f"{number} patients are"
 
 
 def _allocation_problems(trial: Trial) -> Iterator[Problem]:

@@ -190,6 +190,21 @@ def test_what_cannot_be_estimated_is_undefined_and_hurts_no_other_trial(how):
     np.testing.assert_allclose(result.z[[0, 2]], sound.z[[0, 2]], rtol=1e-6)
 
 
+def test_strata_are_columns_and_those_that_a_trial_lacks_change_nothing():
+    values, arm, baseline = repeated(6, 60, 3)
+    stratum = np.tile(np.arange(60) // 2 % 3, (6, 1))
+    stratum[3:][stratum[3:] == 1] = 2
+    found = mmrm(values, arm, baseline, stratum=stratum)
+    assert not found.undefined.any()
+    for row in range(6):
+        columns = [stratum[row] == level for level in np.unique(stratum[row])[1:]]
+        adjust = np.column_stack([baseline[row], *columns])
+        alone = mmrm(values[row], arm[row], adjust)
+        np.testing.assert_allclose(found.estimate[row], alone.estimate, rtol=1e-9)
+        np.testing.assert_allclose(found.degrees[row], alone.degrees, rtol=1e-6)
+        np.testing.assert_allclose(found.z[row], alone.z, rtol=1e-6)
+
+
 def test_covariates_are_not_needed():
     values, arm, _ = repeated(5, 30, 2, missed=0, dropout=0)
     alone = analysis.pooled_t_test(values[..., -1], arm)
