@@ -12,6 +12,8 @@ from lupusim.analysis.ordering import ARM, CENSORED, FLAGS, survival_columns, ti
 from lupusim.analysis.results import TestResult, normal_quantile, of_coefficient, wald_result
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 
+_ROUNDING = 1e-13
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CumulativeIncidence:
@@ -22,7 +24,8 @@ class CumulativeIncidence:
     times : (n_times,) array
     incidence, standard_error : (n_replicates, n_times) arrays
     lower, upper : (n_replicates, n_times) arrays
-        Interval on the complementary log-log scale; (0, 1) where there is no event yet.
+        Interval on the complementary log-log scale; (0, 1) where nobody has had
+        an event yet, or all have had the one.
     undefined : (n_replicates, n_times) boolean array
         Where follow-up ends before, with patients free of any event.
     """
@@ -131,8 +134,10 @@ def _incidence(keys: IntArray, at: FloatArray) -> FloatArray:
         own = before**2 * (exposed - tied) / exposed**3 * of_cause * past
         variance = (left**2 * greenwood + own - 2 * left * rise / exposed).sum(axis=1)
         over = (keys >= time_key(float(moment)) - FLAGS).sum(axis=1) == 0
-        found[0, :, number], found[2, :, number] = reached, over & (survival[:, -1] > 0)
-        found[1, :, number] = np.sqrt(np.maximum(variance, 0.0))
+        # Where all had the event, rounding must leave neither anybody without it nor an error.
+        found[0, :, number] = np.where(reached > 1 - _ROUNDING, 1.0, reached)
+        found[1, :, number] = np.sqrt(np.where(variance > _ROUNDING, variance, 0.0))
+        found[2, :, number] = over & (survival[:, -1] > 0)
     return found
 
 

@@ -59,6 +59,16 @@ def test_before_the_first_event_and_behind_the_last_patient():
         cumulative_incidence([1.0], [1], [1], [-1.0])
 
 
+@pytest.mark.parametrize("n", [3, 14, 34, 35])  # sums that round to 1, or to a little less
+def test_where_all_had_the_event_there_is_no_error_and_nothing_to_compare(n):
+    time, one = np.arange(1.0, n + 1), np.ones(n)
+    curve = cumulative_incidence(time, one, one, [n + 1.0])
+    assert (curve.incidence[0], curve.standard_error[0]) == (1, 0)
+    assert (curve.lower[0], curve.upper[0]) == (0, 1)
+    times, both = np.tile(time, 2), np.repeat([0, 1], n)
+    assert cumulative_incidence_by_arm(times, both >= 0, both >= 0, both, n + 1.0).undefined
+
+
 def test_arms_are_compared_in_rows_and_alone():
     time, event, cause, included, arm = trials()
     rows = cumulative_incidence_by_arm(time, event, cause, arm, 4.0, included=included)
