@@ -225,8 +225,8 @@ class _Clinic:
         }
         numbers = {name: number[0] for name, number in self.observation.covariates.items()}
         columns = {"patient": np.arange(self.arm.size), "arm": self.arm, **numbers, **factors}
-        columns |= {"weight_kg": weight.round(1), "enrollment_time": self.enrollment_time}
-        columns |= {"seen_until": self.seen_until, "left": left}
+        columns |= {"weight_kg": weight, "enrollment_time": self.enrollment_time}
+        columns |= {"seen_until": np.minimum(self.seen_until, self.death), "left": left}
         table: pd.DataFrame = pd.DataFrame(columns).loc[self.enrolled]
         return table.reset_index(drop=True)
 

@@ -14,6 +14,7 @@ from lupusim.planning.formulas import formula_powers
 from lupusim.planning.run import PointResult, RunResult
 from lupusim.planning.scenario import label
 from lupusim.report.compared import compared_table
+from lupusim.report.margins import alike_is_enough
 from lupusim.report.numbers import grouped, in_hundred, root, rounded, share
 from lupusim.report.one_arm import exact_rows, level_of, nothing_better, one_arm_meaning
 from lupusim.report.platform_rows import platform_rows
@@ -82,7 +83,7 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
         which = "power" if trial.family is None else "power for any hypothesis"
         yield f"{which} ({_test(trial.analysis)}{level_of(trial.analysis)})", share(point.power)
         yield from _without_simulation(trial)
-        yield f"type I error ({nothing_better(trial)})", share(point.type_one_error)
+        yield _name_of_null_claims(trial), share(point.type_one_error)
         if trial.family is None:
             yield from _estimates(point, trial.analysis)
         yield from family_rows(point)
@@ -100,6 +101,13 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
     yield from _screening_rows(point)
     yield from supply_rows(point)
     yield from _warnings(point)
+
+
+def _name_of_null_claims(trial: Trial) -> str:
+    """Return what it is to claim something under the null twin: an error, but for a margin."""
+    if alike_is_enough(trial):
+        return f"claims, {nothing_better(trial)} (no error: within the margin)"
+    return f"type I error ({nothing_better(trial)})"
 
 
 def _without_simulation(trial: Trial) -> Iterator[tuple[str, str]]:
@@ -199,15 +207,18 @@ def meaning(result: RunResult) -> str:
         designs = _designs(result.points, headings(result))
         return one_arm_meaning(result.points, truth=truth, designs=designs)
     tries = ", ".join(in_hundred(power) for power in powers)
+    within = alike_is_enough(first)
+    claim = "that the experimental arm is not worse by the margin" if within else "the difference"
     shows = (
-        f"If {truth}, the trial shows the difference in {tries} of 100 tries"
+        f"If {truth}, the trial shows {claim} in {tries} of 100 tries"
         f"{_designs(result.points, headings(result))}."
     )
     if not errors:
         return shows
     worst = max(errors, key=lambda mean: mean.value)
     most = " at most" if len(powers) > 1 else ""
-    return f"{shows} If there were no difference, {in_hundred(worst)} of 100 would claim one{most}."
+    what = "show the same" if within else "claim one"
+    return f"{shows} If there were no difference, {in_hundred(worst)} of 100 would {what}{most}."
 
 
 def _designs(points: Sequence[PointResult], labels: Sequence[str]) -> str:

@@ -139,6 +139,9 @@ def test_the_reason_why_observation_ended_fits_its_time(case):
             assert row.seen_until < min(cutoff + 1e-8, trial.follow_up)
         else:
             assert row.left == "death"
+            last = one.events[one.events["patient"] == row.patient].iloc[-1]
+            assert last["to_state"] == "death"
+            assert row.seen_until == pytest.approx(last["study_time"], abs=1e-8)
 
 
 def test_the_last_patient_s_visit_at_the_cutoff_takes_place():
