@@ -118,7 +118,7 @@ def test_an_interrupted_assurance_tells_what_is_finished_and_resumes(tmp_path: P
     expected = found(Nesting())
     book = replace(notebook(tmp_path), scenario=scenario)
     with bench(Cores(), seed=SEED, notebook=book) as here:
-        stopping = replace(here, spread=stopped_after(5).spread)
+        stopping = replace(here, spread=stopped_after(2).spread)
         with pytest.raises(InterruptedAssuranceError) as caught:
             found(Nesting(bench=stopping))
     assert not caught.value.partial.complete
