@@ -15,8 +15,8 @@ from lupusim.analysis.risk_difference import risk_difference_of
 from lupusim.analysis.two_by_two import TwoByTwo
 from lupusim.analysis.verdicts import (
     beside,
-    checked_margin,
     checked_ratio,
+    checked_share,
     p_value,
     verdict,
     verdict_with,
@@ -75,7 +75,7 @@ class DifferenceTest:
     margin: float = 0.0
 
     def __post_init__(self) -> None:
-        checked_margin(self.margin)
+        checked_share(self.margin)
 
     def __call__(
         self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray

@@ -27,6 +27,7 @@ from lupusim.analysis.verdicts import (
     beside,
     checked_margin,
     checked_ratio,
+    checked_share,
     p_value,
     verdict,
     verdict_with,
@@ -215,7 +216,7 @@ class SurvivalDifferenceTest:
     margin: float = 0.0
 
     def __post_init__(self) -> None:
-        checked_margin(self.margin)
+        checked_share(self.margin)
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -343,7 +344,7 @@ class IncidenceDifferenceTest:
     margin: float = 0.0
 
     def __post_init__(self) -> None:
-        checked_margin(self.margin)
+        checked_share(self.margin)
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray

@@ -62,6 +62,13 @@ def checked_margin(margin: float) -> None:
         )
 
 
+def checked_share(margin: float) -> None:
+    """Raise ValueError unless a margin of shares is 0 or above, below 1."""
+    checked_margin(margin)
+    if margin >= 1:
+        raise ValueError(f"margin={margin!r} must be below 1, as shares differ by no more")
+
+
 def checked_ratio(margin: float) -> None:
     """Raise ValueError unless a ratio's margin is above 0."""
     if not (np.isfinite(margin) and margin > 0):

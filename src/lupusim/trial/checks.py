@@ -91,8 +91,10 @@ def _allocation_problems(trial: Trial) -> Iterator[Problem]:
 
 
 def _factor_problems(key: str, names: tuple[str, ...], trial: Trial) -> Iterator[Problem]:
-    for name in names:
-        if name not in trial.population.level_names:
+    for k, name in enumerate(names):
+        if name in names[:k]:
+            yield Problem(key=key, fault=f"{name!r} is named twice", fix="Remove it once.")
+        elif name not in trial.population.level_names:
             yield Problem(
                 key=key,
                 fault=f"the population has no factor {name!r}",

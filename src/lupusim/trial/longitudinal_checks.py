@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
+from lupusim.trial.design import takes_covariates
 from lupusim.trial.endpoints import Endpoint, MarkerChange, MissingChange
 from lupusim.trial.observation import Strategy
 
@@ -18,6 +19,7 @@ def longitudinal_problems(trial: Trial) -> Iterator[Problem]:
 
     Such a test says so by an attribute `needs_all_visits`.
     """
+    yield from _baseline_problems(trial)
     for key, name, endpoint in _tested_by_all_visits(trial):
         if not isinstance(endpoint, MarkerChange):
             yield Problem(
@@ -39,6 +41,29 @@ def longitudinal_problems(trial: Trial) -> Iterator[Problem]:
                     fault=f"{name!r} has no value for a failure",
                     fix="Use hypothetical, treatment_policy or while_on_treatment.",
                 )
+
+
+def _baseline_problems(trial: Trial) -> Iterator[Problem]:
+    """Yield where a change would be adjusted for its baseline twice."""
+    named = trial.analysis.adjust_for if trial.analysis else ()
+    if trial.marker is None or trial.marker.baseline not in named:
+        return
+    if any(isinstance(endpoint, MarkerChange) for endpoint in _adjusted(trial)):
+        yield Problem(
+            key=f"analysis.adjust_for.{named.index(trial.marker.baseline)}",
+            fault=f"{trial.marker.baseline!r} is the marker's baseline, and adjusted for already",
+            fix="Remove it.",
+        )
+
+
+def _adjusted(trial: Trial) -> Iterator[Endpoint]:
+    """Yield the endpoints whose tests adjust for covariates."""
+    if trial.analysis is not None and takes_covariates(trial.analysis.test):
+        yield trial.primary
+    secondary = {endpoint.name: endpoint for endpoint in trial.secondary}
+    for hypothesis in trial.family.hypotheses if trial.family else ():
+        if takes_covariates(hypothesis.test) and hypothesis.endpoint in secondary:
+            yield secondary[hypothesis.endpoint]
 
 
 def _tested_by_all_visits(trial: Trial) -> Iterator[tuple[str, str, Endpoint]]:

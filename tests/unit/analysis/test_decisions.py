@@ -306,3 +306,12 @@ def test_a_plain_function_s_p_value_is_taken_as_it_is_and_checked(binary):
 def test_a_plain_function_cannot_take_a_hierarchy(hierarchy):
     with pytest.raises(ValueError, match="hierarchy"):
         FromZ(function=mean_z)(hierarchy, better=Better.MORE, sided=1, stratum=NO_STRATA)
+
+
+@pytest.mark.parametrize(
+    "name", ["miettinen_nurminen", "survival_difference", "incidence_difference"]
+)
+def test_shares_differ_by_less_than_a_margin_of_one(name):
+    assert TESTS[name].with_parameters({"margin": 0.99}) is not None
+    with pytest.raises(ValueError, match="must be below 1"):
+        TESTS[name].with_parameters({"margin": 1.0})

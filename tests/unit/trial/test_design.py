@@ -119,6 +119,10 @@ def test_a_single_arm_needs_no_test():
         ({"allocation": PermutedBlocks(block_size=0)}, "allocation.block_size: 0 is no multiple"),
         ({"stratify_by": ("nephrits",)}, "allocation.stratify_by: .* Did you mean 'nephritis'"),
         (
+            {"stratify_by": ("nephritis", "nephritis")},
+            "allocation.stratify_by: 'nephritis' is named twice",
+        ),
+        (
             {"analysis": replace(TEST, stratify_by=("sex",))},
             "analysis.stratify_by: the population has no factor 'sex'",
         ),

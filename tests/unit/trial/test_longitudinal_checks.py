@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lupusim.analysis.families import Adjusted
-from lupusim.trial.endpoints import MarkerChange, MissingChange, OrdinalState
+from lupusim.trial.covariates import NormalCovariate
+from lupusim.trial.endpoints import MarkerChange, MissingChange, OrdinalState, Responder
 from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy
+from lupusim.trial.population import Population
 from lupusim.trial.rules import Family, Hypothesis
 from trials import TESTS, analysis, disease_trial
 
@@ -16,6 +20,7 @@ MARKER = Marker(
 )
 CHANGE = MarkerChange(name="change", at=1.0, missing=MissingChange.LEFT_OUT)
 FILLED = MarkerChange(name="filled change", at=1.0)
+REMISSION = Responder(name="remission", states=("remission",), at=1.0)
 RANKS = OrdinalState(name="rank", ranking=(("death",), STATES), at=1.0)
 
 
@@ -53,6 +58,17 @@ def test_a_trial_that_shows_all_visits_is_accepted(changes):
     assert made(**changes).analysis is not None
 
 
+def adjusted(**changes):
+    """Adjust for a covariate that is the marker's baseline."""
+    values = {
+        "population": Population(covariates={"score_before": NormalCovariate(mean=10.0, sd=3.0)}),
+        "marker": replace(MARKER, baseline="score_before"),
+        "stratify_by": (),
+        **changes,
+    }
+    return {**values, "analysis": replace(values["analysis"], adjust_for=("score_before",))}
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -70,3 +86,20 @@ def test_a_trial_that_shows_all_visits_is_accepted(changes):
 def test_a_trial_that_does_not_is_refused(changes, words):
     with pytest.raises(ValueError, match=words):
         made(**changes)
+
+
+TWICE = "analysis.adjust_for.0: 'score_before' is the marker's baseline, and adjusted for already"
+
+
+def test_a_change_is_not_adjusted_for_its_baseline_twice():
+    with pytest.raises(ValueError, match=TWICE):
+        made(**adjusted(analysis=analysis("mmrm")))
+    tested = secondary(CHANGE) | {"primary": REMISSION, "analysis": analysis("logistic_regression")}
+    with pytest.raises(ValueError, match=TWICE):
+        made(**adjusted(**tested))
+
+
+def test_other_endpoints_may_be_adjusted_for_a_markers_baseline():
+    described = {"primary": REMISSION, "analysis": analysis("logistic_regression")}
+    described["secondary"] = (CHANGE,)
+    assert made(**adjusted(**described)).analysis is not None
