@@ -67,7 +67,7 @@ def negative_binomial(
     -------
     NegativeBinomialResult
         `estimate` is the log rate ratio, experimental to control. Undefined where an arm has
-        no events, or no stratum holds both arms.
+        no events in the strata that hold both arms.
 
     Raises
     ------
@@ -186,7 +186,10 @@ def _estimates(table: _Table) -> FloatArray:
     """Return log ratio, standard error (infinite for none) and dispersion."""
     found = np.zeros((3, len(table.count)))
     found[1] = np.inf
-    events = [(table.count * arm).sum(axis=1) for arm in (table.treated, 1 - table.treated)]
+    arms = (table.treated, 1 - table.treated)
+    there = [np.einsum("ijs,ij->is", table.strata, arm) > 0 for arm in arms]
+    of_both = (table.strata * (there[0] & there[1])[:, None]).sum(axis=2)
+    events = [(table.count * arm * of_both).sum(axis=1) for arm in arms]
     rows = np.flatnonzero(np.minimum(*events) > 0)
     table = table.take(rows)
     fit = _converged(table, _start(table))

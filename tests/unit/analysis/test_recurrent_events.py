@@ -179,3 +179,10 @@ def test_what_has_not_converged_is_undefined(monkeypatch):
     count, years, arm, _ = columns_of(negative_binomial)
     monkeypatch.setattr(sys.modules["lupusim.analysis.negative_binomial"], "_MOST_STEPS", 1)
     assert negative_binomial(count, years, arm).undefined.all()
+
+
+def test_events_of_strata_with_one_arm_make_no_ratio():
+    """Stratum 2 has events of the control arm alone, and stratum 0 nobody of it."""
+    result = negative_binomial([0, 3, 0, 1], [1.0] * 4, [0, 0, 1, 1], stratum=[3, 2, 2, 0])
+    assert result.undefined
+    assert result.estimate == 0
