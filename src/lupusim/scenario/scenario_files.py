@@ -255,7 +255,22 @@ def _follows(key: str, known: list[str]) -> bool:
     arms_unknown = key.startswith(("allocation", "analysis")) and "arms" in known
     unneeded = key in ("analysis", "analysis.multiplicity", "looks")  # by what the trial adapts
     rule_unknown = unneeded and any(k.split(".")[0] == "adaptation" for k in known)
-    return related or misspelled or (needs_times and times_unknown) or arms_unknown or rule_unknown
+    unknown = arms_unknown or rule_unknown or _part_unknown(key, known)
+    return related or misspelled or (needs_times and times_unknown) or unknown
+
+
+def _part_unknown(key: str, known: list[str]) -> bool:
+    """Return whether a problem is about a part of the trial that could not be read."""
+    steps = key.split(".")
+    endpoint = ".".join(steps[: 3 if steps[1:2] == ["secondary"] else 2])
+    needed = {"endpoints": [endpoint]}.get(steps[0], [])
+    if key == "analysis.test":
+        needed = ["endpoints.primary"]
+    if key.endswith(".kind"):
+        needed = [*needed, "marker"]
+    if key.startswith(("analysis.adjust_for", "analysis.stratify_by", "marker.baseline")):
+        needed = ["population"]
+    return any(k == part or k.startswith(f"{part}.") for part in needed for k in known)
 
 
 def _point(

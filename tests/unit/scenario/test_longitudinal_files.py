@@ -135,3 +135,20 @@ def test_what_would_not_act_is_refused(changes: dict[str, Any], key: str, words:
         read(**changes)
     found = {p.key: f"{p.fault}. {p.fix}" for p in caught.value.problems}
     assert words in found[key]
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"marker": {"correlation": 1.5}}, "marker."),
+        ({"population": {"weight_kg": {"mean": -1}}}, "population."),
+        (
+            {"endpoints": {"primary": {"kind": "marker_change"}, "secondary": [RELAPSES]}},
+            "endpoints.primary.",
+        ),
+    ],
+)
+def test_what_follows_from_a_part_that_cannot_be_read_is_not_told(changes, key) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        read(**changes)
+    assert {p.key for p in caught.value.problems if not p.key.startswith(key)} == set()
