@@ -23,12 +23,16 @@ def level_of(analysis: Analysis) -> str:
 def nothing_better(trial: Trial) -> str:
     """Return in which case the type I error is one."""
     if trial.family is not None:
-        return "all arms alike, any claim"
+        return f"all arms alike{_but_for_dropout(trial)}, any claim"
     if trial.analysis is None or len(trial.arms) > 1:
-        return "both arms alike"
+        return f"both arms alike{_but_for_dropout(trial)}"
     if rate_is_tested(trial.analysis):
         return f"exact at the null rate {_null_rate(trial):g}"
     return "patients fare as the reference"
+
+
+def _but_for_dropout(trial: Trial) -> str:
+    return " but for dropout" if trial.dropout.by_arm else ""
 
 
 def _null_rate(trial: Trial) -> float:

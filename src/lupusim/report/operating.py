@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from lupusim.analysis.beta_binomial import BetaPrior
 from lupusim.analysis.particular import ALL_TESTS
 from lupusim.planning.formulas import formula_powers
 from lupusim.planning.run import PointResult, RunResult
@@ -21,6 +22,7 @@ from lupusim.report.platform_rows import platform_rows
 from lupusim.report.quantile_rows import quantile_rows
 from lupusim.report.rule_rows import adaptation_rows, family_rows, look_rows, months
 from lupusim.report.supply_rows import supply_rows
+from lupusim.scenario.durations import format_duration
 from lupusim.trial import Analysis, Arm, TimeToEvent, Trial
 from lupusim.trial.design import KnownEffect
 from lupusim.trial.opening import arms_change
@@ -121,10 +123,25 @@ def _test(analysis: Analysis) -> str:
     """Return the test with its strata, covariates and parameters."""
     kind = ALL_TESTS.get(analysis.name)
     names = (*kind.required, *kind.optional) if kind else ()
-    said = [f"{name} {getattr(analysis.test, name):.4g}" for name in names]
+    said = [f"{name} {_in_words(name, getattr(analysis.test, name))}" for name in names]
+    for name in ("prior", "control_prior"):
+        prior = getattr(analysis.test, name, None)
+        if isinstance(prior, BetaPrior) and prior != BetaPrior():
+            said.append(f"{name.replace('_', ' ')} {_beta(prior)}")
     strata = [f"strata {', '.join(analysis.stratify_by)}"] if analysis.stratify_by else []
     numbers = [f"adjusted for {', '.join(analysis.adjust_for)}"] if analysis.adjust_for else []
     return "; ".join([analysis.name, *strata, *numbers, *said])
+
+
+def _beta(prior: BetaPrior) -> str:
+    """Return a prior as a sum of beta distributions."""
+    parts = zip(prior.weights, prior.alphas, prior.betas, strict=True)
+    shown = [(f"{weight:.3g} " if weight < 1 else "", a, b) for weight, a, b in parts]
+    return " + ".join(f"{weight}Beta({a:.3g}, {b:.3g})" for weight, a, b in shown)
+
+
+def _in_words(name: str, value: float) -> str:
+    return format_duration(value) if name in ("at", "until") else f"{value:.4g}"
 
 
 def _estimates(point: PointResult, analysis: Analysis) -> Iterator[tuple[str, str]]:

@@ -87,6 +87,13 @@ def _allocation_problems(trial: Trial) -> Iterator[Problem]:
             fault=f"{allocation.block_size} is no multiple of {total}, the sum of the ratio",
             fix=f"Give {total}, {2 * total}, {3 * total} ...",
         )
+    probability = getattr(allocation, "probability", 1.0)
+    if probability * total < 1:
+        yield Problem(
+            key="allocation.probability",
+            fault=f"{probability:g} is less than chance, and would deal for imbalance",
+            fix=f"Give at least 1/{total}, one over the sum of the ratio, and at most 1.",
+        )
     yield from _factor_problems("allocation.stratify_by", trial.stratify_by, trial)
 
 

@@ -84,11 +84,15 @@ class RegionalEnrollment:
 
     def __post_init__(self) -> None:
         if not any(math.isinf(region.closes) for region in self.regions):
-            raise ValueError("every region closes: enrollment might never finish")
+            raise ValueError(
+                "every region closes: enrollment might never finish. Leave 'closes' out of one"
+            )
         times = [time for pause in self.pauses for time in pause]
         ordered = all(a < b for a, b in self.pauses) and all(a <= b for a, b in pairwise(times))
         if not (ordered and all(math.isfinite(t) and t >= 0 for t in times)):
-            raise ValueError(f"pauses={self.pauses} must be in order, each ending after it begins")
+            raise ValueError(
+                "the pauses overlap or end before they begin. Write them in order of time"
+            )
 
     def times(self, n_replicates: int, n_patients: int, *, rng: np.random.Generator) -> FloatArray:
         """Return calendar times (years), shape (n_replicates, n_patients), sorted by row.

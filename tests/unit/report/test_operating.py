@@ -9,11 +9,16 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from lupusim.analysis.beta_binomial import BetaPrior
+from lupusim.analysis.decisions import TESTS
+from lupusim.analysis.posterior_compared import PosteriorDifferenceTest
 from lupusim.planning.run import run
 from lupusim.planning.scenario import DesignPoint
 from lupusim.planning.tally import Mean
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
-from lupusim.report.operating import meaning, run_report
+from lupusim.report.one_arm import nothing_better
+from lupusim.report.operating import _test, meaning, run_report
+from lupusim.trial import Analysis, Dropout
 from lupusim.trial.costs import Costs
 from trials import analysis, disease_trial, exponential_arm, scenario, survival_trial
 
@@ -146,3 +151,33 @@ def test_quantiles_are_shown_of_what_varies_and_costs_with_their_currency():
 def test_a_count_of_none_or_all_of_many_tries_is_a_limit():
     assert in_hundred(Mean(value=0.0, mcse=0.0, n=1000)) == "fewer than 0.4"
     assert in_hundred(Mean(value=1.0, mcse=0.0, n=100)) == "more than 96.3"
+
+
+@pytest.mark.parametrize(
+    ("prior", "words"),
+    [
+        (BetaPrior(), "posterior_difference; threshold 0.975"),
+        (BetaPrior(alphas=(12.5,), betas=(30.0,)), "control prior Beta(12.5, 30)"),
+        (
+            BetaPrior(weights=(0.8, 0.2), alphas=(12.5, 1.0), betas=(30.0, 1.0)),
+            "control prior 0.8 Beta(12.5, 30) + 0.2 Beta(1, 1)",
+        ),
+    ],
+)
+def test_what_is_borrowed_stands_beside_the_power(prior, words):
+    test = PosteriorDifferenceTest(threshold=0.975, control_prior=prior)
+    shown = _test(Analysis(name="posterior_difference", test=test, effect="difference"))
+    assert words in shown
+    assert ("Beta" in shown) is (prior != BetaPrior())
+
+
+def test_a_time_of_a_test_is_shown_with_its_unit():
+    test = TESTS["survival_difference"].with_parameters({"at": 0.5})
+    shown = _test(Analysis(name="survival_difference", test=test, effect="difference"))
+    assert shown == "survival_difference; at 6 months; margin 0"
+
+
+def test_arms_that_lose_patients_differently_are_not_wholly_alike():
+    trial = survival_trial(dropout=Dropout(per_year=0.1, by_arm={"cells": 2.0}))
+    assert nothing_better(trial) == "both arms alike but for dropout"
+    assert nothing_better(survival_trial()) == "both arms alike"

@@ -38,6 +38,7 @@ def test_every_method_is_read_and_runs(allocation, expected):
         ({"method": "minimization"}, "probability", "missing"),
         ({"method": "minimization", "probability": 1.2}, "probability", "out of range"),
         ({"method": "biased_coin", "block_size": 4}, "block_size", "no such key"),
+        ({"method": "minimization", "probability": 0.2}, "probability", "less than chance"),
         ({"method": "urn", "added": 0}, "added", "out of range"),
         ({"method": "simple", "block_size": 4}, "block_size", "has none"),
         (
