@@ -135,6 +135,7 @@ class _Draft:
     """A trial with other looks, not checked yet."""
 
     def __init__(self, trial, looks):
-        self.primary, self.secondary, self.ratio = trial.primary, (), trial.ratio
+        self.arms, self.ratio = trial.arms, trial.ratio
+        self.primary, self.secondary = trial.primary, ()
         self.n_patients, self.interims, self.cutoff = trial.n_patients, looks[:-1], looks[-1]
         self.stopping, self.analysis, self.adaptation = None, trial.analysis, None
