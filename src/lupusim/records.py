@@ -87,8 +87,7 @@ class Observation:
     covariates : mapping of str to (n_replicates, n_patients) array
         Numbers known of each patient at randomization.
     open_arms : (n_replicates, n_patients) integer array or None
-        Set of arms each patient was randomized among, as a sum of 2 to the power of their
-        positions; None where they are the same for all.
+        Arms each was randomized among, a sum of powers of 2; None where they never change.
     """
 
     arm: StateArray

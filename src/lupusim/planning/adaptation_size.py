@@ -10,15 +10,15 @@ from dataclasses import fields, replace
 import numpy as np
 
 from lupusim.analysis.adaptive_size import blinded_size, promising_information
-from lupusim.analysis.group_sequential import stage_z
+from lupusim.analysis.group_sequential import EfficacyAt, stage_z
 from lupusim.analysis.outcomes import BinaryOutcome
-from lupusim.analysis.stopping import crossing, judged
+from lupusim.analysis.stopping import GroupSequential, crossing, judged
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.planning.evidence import Evidence, at_cutoff, described_at, gather
 from lupusim.planning.generation import Generated
 from lupusim.planning.observing import observed, waited
 from lupusim.planning.sequential import of_look
-from lupusim.trial import AfterPatients, AtEvents, Trial
+from lupusim.trial import AfterPatients, Analysis, AtEvents, Trial
 from lupusim.trial.endpoints import due_time
 from lupusim.trial.rules_adaptive import BlindedSize, PromisingZone
 
@@ -31,10 +31,10 @@ def hold_resized(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
     As of a sequential trial, without flip-flops; besides, `size` (patients or events of the
     last look as chosen) and `enlarged` (whether that is more than planned).
     """
-    rule, analysis, stopping = trial.adaptation, trial.analysis, trial.stopping
+    rule, analysis = trial.adaptation, trial.analysis
     assert isinstance(rule, PromisingZone | BlindedSize)
     assert analysis is not None
-    assert stopping is not None
+    stopping = trial.stopping or _only_the_last(trial, analysis)
     as_planned = replace(trial, cutoff=_cutoff(trial, rule.planned), adaptation=None)
     (seen,) = gather(as_planned, generated)
     fraction = seen.information / rule.planned
@@ -62,6 +62,12 @@ def hold_resized(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
         found |= of_look(number, time, fraction[:, number], stop)
         found |= waited(number + 1, look, np.where(stop.look >= number, time, np.nan))
     return found
+
+
+def _only_the_last(trial: Trial, analysis: Analysis) -> GroupSequential:
+    """Return bounds with which an interim look decides about the size alone."""
+    last = EfficacyAt(looks=(len(trial.looks),), rule="obrien_fleming")
+    return GroupSequential(alpha=analysis.alpha, sided=analysis.sided, efficacy=last)
 
 
 def _with_last(seen: Evidence, final: Evidence) -> Evidence:

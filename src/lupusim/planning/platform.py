@@ -27,12 +27,13 @@ def compared(analysis: Analysis, observation: Observation, arm: int) -> BoolArra
     -------
     (n_replicates, n_patients) boolean array
     """
-    pair = (observation.arm == 0) | (observation.arm == arm)
+    pair: BoolArray = (observation.arm == 0) | (observation.arm == arm)
     if observation.open_arms is None or analysis.controls is Controls.ALL:
         return pair
     if is_joint(analysis):
         return np.ones(pair.shape, dtype=bool)
-    return pair & is_open(observation.open_arms, arm)
+    pair &= is_open(observation.open_arms, arm)
+    return pair
 
 
 def is_joint(analysis: Analysis) -> bool:
@@ -59,7 +60,8 @@ def adjusted_for(
         return found
     sets, period = np.unique(observation.open_arms, return_inverse=True)
     shape = observation.open_arms.shape
-    found["stratum"] = found["stratum"] * len(sets) + period.reshape(shape)
+    stratum = np.asarray(found["stratum"], dtype=np.intp)
+    found["stratum"] = stratum * len(sets) + period.reshape(shape)
     if is_joint(analysis):
         others = [k for k in range(1, len(trial.arms)) if k != arm]
         columns = np.stack([observation.arm == k for k in others], axis=2).astype(float)

@@ -133,7 +133,7 @@ def _size_problems(trial: Trial, rule: PromisingZone | BlindedSize) -> Iterator[
         yield Problem(
             key="adaptation",
             fault="a size is chosen at an interim look of a trial with two arms and one test",
-            fix="Give an interim look with bounds; remove further arms and hypotheses.",
+            fix="Give an interim look; remove further arms and hypotheses.",
         )
     if rule.planned > most:
         yield Problem(

@@ -82,8 +82,9 @@ def _closes_first(arm: Arm) -> bool:
     joins, closes = arm.joins, arm.closes
     if isinstance(joins, OnDate) and isinstance(closes, OnDate):
         return closes.time <= joins.time
-    counted = isinstance(joins, OnceRandomized) and isinstance(closes, OnceRandomized)
-    return counted and closes.patients <= joins.patients
+    if isinstance(joins, OnceRandomized) and isinstance(closes, OnceRandomized):
+        return closes.patients <= joins.patients
+    return False
 
 
 def _rule_problems(trial: Trial) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ import pytest
 
 from lupusim import load_scenario
 from lupusim.analysis.families import Graphical, sequential_graph
+from lupusim.analysis.group_sequential import EfficacyAt
 from lupusim.analysis.stopping import GroupSequential
 from lupusim.planning.adaptation_size import hold_resized
 from lupusim.planning.evidence import Remembered, gather, look_times
@@ -169,6 +170,14 @@ def test_a_size_can_be_chosen_for_every_endpoint_at_a_visit() -> None:
     goes_on = found["look_1_efficacy"] == 0
     np.testing.assert_array_equal(found["n_enrolled"][goes_on] >= found["size"][goes_on], True)
     assert 0 < found["enlarged"].mean() < 1
+    free = hold_resized(replace(trial, stopping=None), generate(trial, BLOCK))
+    last_alone = GroupSequential(
+        alpha=0.025, efficacy=EfficacyAt(looks=(2,), rule="obrien_fleming")
+    )
+    same = hold_resized(replace(trial, stopping=last_alone), generate(trial, BLOCK))
+    assert free["look_1_efficacy"].sum() == 0  # an interim look without bounds claims nothing
+    for name in same:
+        np.testing.assert_array_equal(free[name], same[name], err_msg=name)
     limited = Limited(clock=trial.cutoff, latest=9.0)
     with pytest.raises(ValueError, match="has limits of its own"):
         replace(trial, cutoff=limited)
