@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lupusim.analysis.decisions import TESTS, TestKind
@@ -46,7 +46,10 @@ def _moment(value: object, place: Place, fix: str) -> Closes | None:
     if not isinstance(value, Mapping):
         time = Duration(above=0).parse(value, place)
         return OnDate(time=time) if place.is_right else None
-    makers = {"patients": OnceRandomized, "patients_in_arm": OnceOnArm}
+    makers: dict[str, Callable[..., Closes]] = {
+        "patients": OnceRandomized,
+        "patients_in_arm": OnceOnArm,
+    }
     if len(value) != 1 or (name := str(next(iter(value)))) not in makers:
         place.report(f"{dict(value)!r} is no time at which the arms change", fix)
         return None
@@ -87,9 +90,8 @@ def read_drift(population: Section) -> tuple[Drift, ...]:
 
 
 def _read_drift(section: Section) -> Drift | None:
-    if isinstance(section.content.get("on"), str):
-        on = (section.read("on", Edge()),)
-    else:
-        on = section.read("on", ListOf(Edge(), at_least=1))
+    one = isinstance(section.content.get("on"), str)
+    edges = ListOf(Edge(), at_least=1)
+    on = (section.read("on", Edge()),) if one else section.read("on", edges)
     ratio = section.read("hazard_ratio_per_year", Number(above=0))
     return section.build(lambda: Drift(on=on, hazard_ratio_per_year=ratio))
