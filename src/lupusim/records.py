@@ -54,10 +54,8 @@ class Transitions:
     ----------
     rows : integer array (n,) or slice
         The patients, each at most once.
-    from_state : int
-        The state they leave.
-    to_state : (n,) array
-        The state each enters.
+    from_state, to_state : int, (n,) array
+        The state they leave, and the one each enters.
     entry_time, time : (n,) arrays
         Study times (years) at which they had entered the old state and enter the new one.
     """
@@ -82,10 +80,8 @@ class Observation:
         times (years) of dropout or of the end of follow-up, whichever is first.
     cutoff : (n_replicates,) array
         Calendar time (years) of the data cutoff; ``inf`` for none.
-    levels : mapping of str to (n_replicates, n_patients) integer array
-        Level of each patient for each stratification factor.
-    covariates : mapping of str to (n_replicates, n_patients) array
-        Numbers known of each patient at randomization.
+    levels, covariates : mappings of str to (n_replicates, n_patients) arrays
+        Level of each patient for each stratification factor; numbers known at randomization.
     open_arms : (n_replicates, n_patients) integer array or None
         Arms each was randomized among, a sum of powers of 2; None where they never change.
     """
@@ -219,7 +215,7 @@ class FirstEntry:
 
 
 class TimeIn:
-    """Keeps how long each patient is in a set of states up to a study time.
+    """Keeps how long each patient is in a set of states up to a study time: `time`, in years.
 
     Parameters
     ----------
@@ -229,11 +225,6 @@ class TimeIn:
         Study time, years.
     n_patients : int
         Rows of the recorder.
-
-    Attributes
-    ----------
-    time : (n_patients,) array
-        Years.
     """
 
     def __init__(self, states: Iterable[int], until: float, n_patients: int) -> None:

@@ -55,7 +55,9 @@ def _moment(value: object, place: Place, fix: str) -> Closes | None:
         return None
     below = place.child(name)
     patients = Integer(at_least=1).parse(value[name], below)
-    return makers[name](patients=patients) if below.is_right else None
+    if not below.is_right:
+        return None
+    return (OnceRandomized if name == "patients" else OnceOnArm)(patients=patients)
 
 
 def read_controls(section: Section, kind: TestKind) -> Controls | None:
