@@ -62,13 +62,20 @@ def counts(engine, model, hazard_ratio=None):
     return occupancy_counts(engine, model, TIMES, n_patients=n, hazard_ratio=ratio)
 
 
-@pytest.mark.parametrize("name", CASES)
+QUICK = ("two states", "re-infusion")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES],
+)
 def test_both_engines_follow_patients_through_restarts_alike(name):
     model = CASES[name]
     both = [counts(engine, model) for engine in ("vector", "events")]
     assert_engines_agree(*both, n_patients=(N_VECTOR, N_EVENTS))
 
 
+@pytest.mark.slow
 def test_both_engines_agree_where_patients_have_ratios_of_their_own():
     model = CASES["crossover"]
     ratio = np.linspace(0.5, 1.5, len(model.transitions))

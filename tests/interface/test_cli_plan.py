@@ -46,6 +46,7 @@ def test_sensitivity_shows_both_ends_of_each_range() -> None:
 OVER = ["--over", "dropout.per_year=0.05:0.3", "--over", "sample_size=60:150"]
 
 
+@pytest.mark.slow
 def test_sobol_indices_share_out_the_variance(tmp_path: Path) -> None:
     plot = tmp_path / "sobol.svg"
     words = ["sensitivity", "phase2_remission_52w", *OVER, "--sobol", "--replicates", "200"]
@@ -68,6 +69,7 @@ def test_the_frontier_shows_each_design_at_its_size(tmp_path: Path) -> None:
     assert "is the cheapest with power 0.8" in text
 
 
+@pytest.mark.slow
 def test_the_value_of_the_data_is_a_table_over_sizes(tmp_path: Path) -> None:
     plot = tmp_path / "value.svg"
     words = ["assurance", "phase2_remission_52w", "--no-effect", "0.4", "--worthwhile", "0.1"]
@@ -95,6 +97,7 @@ def test_every_prior_for_the_effect_can_be_asked_for(words: list[str]) -> None:
     assert ("worthwhile" in point) == ("--worthwhile" in words)
 
 
+@pytest.mark.slow
 def test_an_arm_with_its_own_model_takes_a_further_hazard_ratio() -> None:
     words = ["assurance", "phase2_remission_52w", "--effect-sd", "0.5", "--replicates", "200"]
     with pytest.raises(ValueError, match="Say where a further one acts with --effect-on"):
@@ -129,7 +132,14 @@ def test_options_that_do_not_fit_are_refused_in_one_line(words: list[str], messa
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("words", [["size"], ["assurance"], ["sensitivity", *OVER]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["size"],
+        pytest.param(["assurance"], marks=pytest.mark.slow),
+        pytest.param(["sensitivity", *OVER], marks=pytest.mark.slow),
+    ],
+)
 def test_finished_work_is_kept_and_taken_over(tmp_path: Path, words: list[str]) -> None:
     amount = ["--precision", "0.2"] if words[0] == "size" else ["--replicates", "200"]
     asked = [words[0], "phase2_remission_52w", *words[1:], *amount, "--jobs", "1"]

@@ -7,6 +7,7 @@ import pytest
 import lupusim
 
 
+@pytest.mark.slow
 def test_a_calibration_s_draws_go_straight_into_assurance() -> None:
     fit = lupusim.calibrate(model="msc-durable", seed=1, n_draws=2000)
     scenario = lupusim.load_scenario("phase2_remission_52w")

@@ -79,6 +79,7 @@ def test_the_interval_of_a_line_holds_the_truth_in_95_of_100_searches():
     assert_within_mcse(held / n_searches, 0.95, mcse=math.sqrt(0.95 * 0.05 / n_searches))
 
 
+@pytest.mark.slow
 def test_assurance_over_a_normal_prior_is_its_closed_form():
     r"""With d events the power is Phi(-log(HR) sqrt(d) / 2 - 1.96), Schoenfeld (1981).
 

@@ -57,9 +57,8 @@ def _baseline_problems(trial: Trial) -> Iterator[Problem]:
 
 
 def _adjusted(trial: Trial) -> Iterator[Endpoint]:
-    """Yield the endpoints whose tests adjust for covariates."""
-    if trial.analysis is not None and takes_covariates(trial.analysis.test):
-        yield trial.primary
+    """Yield the endpoints whose tests adjust for the covariates that the primary's names."""
+    yield trial.primary
     secondary = {endpoint.name: endpoint for endpoint in trial.secondary}
     for hypothesis in trial.family.hypotheses if trial.family else ():
         if takes_covariates(hypothesis.test) and hypothesis.endpoint in secondary:

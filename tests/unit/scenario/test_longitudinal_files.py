@@ -94,6 +94,33 @@ def test_the_true_effect_of_a_mixed_model_can_be_simulated() -> None:
     assert -8 < truth < -0.5
 
 
+def test_who_relapses_may_be_adjusted_for_the_score_at_entry() -> None:
+    """Only a change of the score knows its baseline already."""
+    made = scenario_from_mapping(
+        content(
+            population={"covariates": {"score": {"mean": 11, "sd": 3}}},
+            marker={**content()["marker"], "baseline": "score"},
+            endpoints={
+                "primary": {
+                    "kind": "time_to_event",
+                    "events": ["relapse", "death"],
+                    "name": "first",
+                },
+                "secondary": [RELAPSES],
+            },
+            analysis={
+                "test": "cox",
+                "adjust_for": ["score"],
+                "multiplicity": {
+                    "method": "holm",
+                    "endpoints": [{"endpoint": "relapses", "test": "andersen_gill"}],
+                },
+            },
+        )
+    )
+    assert made.points[0].trial.numbers_needed == ("score", "score")
+
+
 @pytest.mark.parametrize(
     ("changes", "key", "words"),
     [

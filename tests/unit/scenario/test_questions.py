@@ -376,3 +376,23 @@ def test_where_everybody_or_nobody_responds_nothing_is_significant_and_no_table_
     (table,) = operating_table(result).renderables
     cells = [str(c) for column in table.columns for c in column.cells]
     assert not any("nan" in cell.split() for cell in cells)
+
+
+def test_a_score_is_the_marker_at_randomization_only_where_all_start_in_one_state(
+    folder: Any,
+) -> None:
+    from lupusim.scenario.yaml_text import block
+
+    mixed = {**DISEASE, "start": {"active": 0.5, "relapse": 0.5}}
+    (folder / "mixed.yaml").write_text(block(mixed), encoding="utf-8")
+    with pytest.raises(ScenarioError, match="start in several states"):
+        scenario_from_mapping(
+            content(
+                model="mixed.yaml",
+                endpoints={"primary": {"kind": "marker_change", "at": "52 weeks"}},
+                analysis={"test": "ancova"},
+                marker={**MARKER, "baseline": "sledai"},
+                population={**content()["population"], "screening": SCREENING},
+            ),
+            folder=folder,
+        )
