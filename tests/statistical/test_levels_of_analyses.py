@@ -1,4 +1,4 @@
-"""Simulated level and power of the analyses against exact values and the nominal level."""
+"""Simulated power of the analyses against exact values; levels are in test_documented_levels."""
 
 from __future__ import annotations
 
@@ -54,41 +54,9 @@ def test_simulated_power_of_the_score_test_is_the_exact_power(design):
     assert_within_mcse(simulated, exact, mcse=np.sqrt(exact * (1 - exact) / N_REPLICATES))
 
 
-def share_of_rejections(test, n_patients, n_replicates, effect=0.0):
-    """Return how often a test of 1:1 trials rejects for the experimental arm, one-sided."""
-    rejected = 0
-    for part in range(n_replicates // 5000):
-        rng = stream(SEED, "level", part)
-        arm = np.arange(n_patients) % 2
-        time = rng.exponential(1.0, (5000, n_patients)) * np.exp(effect * arm)
-        follow_up = rng.uniform(0.5, 2.5, (5000, n_patients))
-        p_value = test(np.minimum(time, follow_up), time <= follow_up, arm)
-        rejected += int((p_value <= ALPHA).sum())
-    return rejected / n_replicates
-
-
-SURVIVAL_TESTS = {
-    "logrank": lambda *columns: analysis.logrank(*columns).p_less,
-    "stratified": lambda time, event, arm: (
-        analysis.logrank(time, event, arm, stratum=np.arange(arm.size) // 2 % 3).p_less
-    ),
-    "Cox": lambda *columns: analysis.cox(*columns).p_less,
-    "Wilcoxon": lambda time, _, arm: analysis.wilcoxon(time, arm).p_greater,
-    "Welch": lambda time, _, arm: analysis.welch_test(time, arm).p_greater,
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(SURVIVAL_TESTS))
-def test_the_level_is_the_nominal_one(name):
-    level = share_of_rejections(SURVIVAL_TESTS[name], 200, N_REPLICATES)
-    assert_within_mcse(level, ALPHA, mcse=np.sqrt(ALPHA * (1 - ALPHA) / N_REPLICATES))
-
-
-def test_a_broken_logrank_is_noticed():  # negative control
-    def broken(time, event, arm):
-        return analysis.logrank(time, event, arm).p_less * 0.7
-
-    level = share_of_rejections(broken, 100, 10_000)
-    with pytest.raises(AssertionError):
-        assert_within_mcse(level, ALPHA, mcse=np.sqrt(ALPHA * (1 - ALPHA) / 10_000))
+def test_the_exact_power_for_another_effect_is_told_apart():  # negative control
+    every = TESTS["pooled z"](analysis.all_tables(60, 60)) <= ALPHA
+    exact = exact_power(every.reshape(61, 61), 0.43, 0.25)
+    simulated = (TESTS["pooled z"](tables(60, 0.45, 60, 0.25)) <= ALPHA).mean()
+    with pytest.raises(AssertionError, match="standard errors apart"):
+        assert_within_mcse(simulated, exact, mcse=np.sqrt(exact * (1 - exact) / N_REPLICATES))
