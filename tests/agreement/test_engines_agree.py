@@ -77,6 +77,7 @@ def test_the_engines_agree_closely_on_every_packaged_model(name: str) -> None:
     assert_all_engines_agree(load_model(name), times, {"vector": 1_000_000, "events": 60_000})
 
 
+@pytest.mark.slow
 @given(model=models())
 @settings(ALWAYS_THE_SAME, max_examples=10)
 def test_the_engines_agree_on_any_model(model: MultiStateModel) -> None:

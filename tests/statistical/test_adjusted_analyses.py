@@ -31,6 +31,7 @@ def first(result):
     return result.estimate[:, 0], result.p_less[:, 0]
 
 
+@pytest.mark.slow
 def test_the_adjusted_hazard_ratio_is_the_conditional_one_and_the_unadjusted_is_not():
     columns, design, stratum = trials(3000, LOG_RATIO)
     estimate, p_value = first(analysis.cox_regression(*columns, design, stratum=stratum))
@@ -43,6 +44,7 @@ def test_the_adjusted_hazard_ratio_is_the_conditional_one_and_the_unadjusted_is_
     assert gain > 8 * np.sqrt(0.5 / estimate.size)
 
 
+@pytest.mark.slow
 def test_without_an_effect_an_adjusted_test_keeps_its_level():
     columns, design, stratum = trials(6000, 0.0)
     p_value = first(analysis.cox_regression(*columns, design, stratum=stratum))[1]
@@ -65,6 +67,7 @@ def two_causes(n_replicates, other_ratio):
     return np.minimum(first_event, censored), seen, cause < other, arm
 
 
+@pytest.mark.slow
 def test_tests_of_incidence_keep_their_level_and_see_what_another_cause_takes_away():
     columns = two_causes(6000, 1.0)
     z = analysis.gray(*columns).z

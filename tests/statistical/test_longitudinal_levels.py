@@ -79,6 +79,7 @@ def test_type_one_error_is_what_is_documented(test, n_patients):
     assert_within_mcse(rejections(test, n_patients), SIZES[test, n_patients], mcse=MCSE)
 
 
+@pytest.mark.slow
 def test_values_missing_at_random_do_not_bias_a_mixed_model():
     # the truth is 0.5 less at the last visit; who fares worse leaves, from the worse arm more often
     rng = stream(SEED, "bias")

@@ -51,7 +51,9 @@ def prefix_powers(sizing: Sizing, sizes: tuple[int, ...]) -> list[float]:
     return [tally.mean(f"reject {size}").value for size in sizes]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [n if n == "rates" else pytest.param(n, marks=pytest.mark.slow) for n in CASES]
+)
 def test_prefix_powers_are_those_of_separate_simulations(name: str) -> None:
     sizing, sizes = CASES[name]
     assert why_not_nested(sizing.trial) == ""

@@ -13,6 +13,7 @@ from lupusim.analysis.stopping import GroupSequential
 from lupusim.planning import adaptation_size
 from lupusim.planning.run import PointResult, run
 from lupusim.trial import AfterPatients, AtEvents, Trial
+from lupusim.trial.costs import Costs
 from lupusim.trial.rules_adaptive import BlindedSize, PromisingZone
 from tolerance import SEED, assert_within_mcse
 from trials import analysis, scenario, survival_trial
@@ -112,6 +113,18 @@ def test_a_blinded_size_follows_the_rate_and_keeps_the_error() -> None:
     assert point.power.value == pytest.approx(0.9, abs=0.03)
 
 
+def test_nobody_is_enrolled_or_paid_for_beyond_the_size_that_is_chosen() -> None:
+    late = replace(response_trial(BlindedSize(planned=120, difference=0.2), 0.5), stopping=None)
+    paid = replace(late, costs=Costs(per_patient=1.0, per_infusion=1.0))
+    tally = simulated(paid, 200).tally
+    size = tally.mean("size").value
+    assert tally.mean("n_enrolled").value == size < late.n_patients
+    assert tally.mean("cost").value == size  # nobody is infused
+    visits = replace(late, costs=Costs(per_visit=1.0))
+    seen = simulated(visits, 200).tally.mean("cost").value
+    assert seen == pytest.approx(size * len(late.visits))
+
+
 def test_sizes_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValueError, match="500 planned are more than the 250"):
         events_trial(PromisingZone(planned=500))
@@ -119,6 +132,8 @@ def test_sizes_that_cannot_be_are_refused() -> None:
         events_trial(BlindedSize(planned=10, difference=0.2))
     with pytest.raises(ValueError, match="an interim look"):
         replace(events_trial(GREEDY), interims=())
+    with pytest.raises(ValueError, match="and the analysis"):
+        replace(events_trial(GREEDY), analysis=None, stopping=None)
     with pytest.raises(ValueError, match="below power"):
         PromisingZone(planned=10, least=0.9, power=0.5)
     with pytest.raises(ValueError, match="between 0 and 1"):

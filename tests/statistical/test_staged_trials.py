@@ -268,6 +268,7 @@ def test_enrichment_keeps_the_error_of_both_claims_and_of_the_subgroup_alone(
     assert_no_more_than(point.tally.mean("reject_subgroup").value, ALPHA)
 
 
+@pytest.mark.slow
 def test_enrichment_keeps_the_error_of_times_to_events() -> None:
     ill = CovariateEffect(
         covariate="marker", level="low", arm="dose 1", on=(("alive", "death"),), hazard_ratio=0.4
@@ -308,6 +309,7 @@ def test_everybody_comes_after_the_decision_where_that_is_chosen() -> None:
     assert tally.mean("duration").value == pytest.approx(2 + AT, abs=0.02)
 
 
+@pytest.mark.slow
 def test_both_populations_claimed_without_a_closed_test_are_caught(monkeypatch) -> None:
     from lupusim.planning import adaptation_enrichment
 

@@ -49,12 +49,16 @@ def hold_resized(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
     fraction[:, -1] = size / rule.planned
     held = _with_last(seen, final)
     row = np.arange(len(z))
-    found = described_at(trial, generated, held.cutoff[row, stop.look])
+    came = _enrolled_alone(
+        trial, generated, np.where(stop.look == z.shape[1] - 1, size, rule.planned)
+    )
+    ends = held.cutoff[row, stop.look]
+    found = described_at(trial, came, ends)
     found |= {
         "reject": stop.reject.astype(float),
         "estimate": held.estimate[row, stop.look],
         "undefined": held.undefined[row, stop.look].astype(float),
-        "n_enrolled": held.n_enrolled[row, stop.look],
+        "n_enrolled": (came.enrollment_time <= ends[:, None]).sum(axis=1).astype(float),
         "size": size.astype(float),
         "enlarged": (size > rule.planned).astype(float),
     }
@@ -69,6 +73,17 @@ def _only_the_last(trial: Trial, analysis: Analysis) -> GroupSequential:
     """Return bounds with which an interim look decides about the size alone."""
     last = EfficacyAt(looks=(len(trial.looks),), rule="obrien_fleming")
     return GroupSequential(alpha=analysis.alpha, sided=analysis.sided, efficacy=last)
+
+
+def _enrolled_alone(trial: Trial, generated: Generated, size: IntArray) -> Generated:
+    """Return the patients whom a trial enrolls that ends with `size` (n_replicates,) of them.
+
+    A trial that waits for events enrolls everybody.
+    """
+    if due_time(trial.primary) is None:
+        return generated
+    beyond = np.arange(generated.arm.shape[1]) >= size[:, None]
+    return replace(generated, enrollment_time=np.where(beyond, np.inf, generated.enrollment_time))
 
 
 def _with_last(seen: Evidence, final: Evidence) -> Evidence:

@@ -56,7 +56,7 @@ def with_cost(
     cost = costs.fixed + costs.per_patient * n_enrolled + costs.per_screened * screened
     cost += costs.per_month * _MONTHS * found["duration"]
     if generated is not None and ended:
-        until = _until(generated, found["duration"], ended[0]) + _ROUNDING
+        until = _until(generated, found, ended[0]) + _ROUNDING
         if costs.per_visit:
             cost += costs.per_visit * sum((until >= time).sum(axis=1) for time in trial.visits)
         if costs.per_infusion:
@@ -65,9 +65,11 @@ def with_cost(
     return found
 
 
-def _until(generated: Generated, duration: FloatArray, ended: FirstEntry) -> FloatArray:
+def _until(generated: Generated, found: dict[str, FloatArray], ended: FirstEntry) -> FloatArray:
     """Return the study time until which each patient lives and is followed; below 0 for never."""
-    left = duration[:, None] - generated.enrollment_time
+    left = found["duration"][:, None] - generated.enrollment_time
+    # who would have come before the end, but after the size that the trial chose, did not
+    left[np.arange(left.shape[1]) >= found["n_enrolled"][:, None]] = -1.0
     alive = ended.time.reshape(left.shape)
     until: FloatArray = np.minimum(np.minimum(left, generated.watched_until), alive)
     return until

@@ -51,6 +51,7 @@ _GIVEN = ("z", "p")
 _SCALES = (*_GIVEN, "effect")
 _DEFAULT_ALPHA = 0.025
 _DEFAULT_BETA = 0.1
+_GREAT_HARM = math.log(1.5)  # nobody waits for it before giving up
 _ROUNDING = 1.01  # bounds are quoted to two or three digits
 
 
@@ -106,6 +107,9 @@ class _Reader:
         if not (least or futile) or self.analysis is None:
             return rule
         sign = benefit_sign(self.analysis.test, primary.better)
+        if self.analysis.effect.startswith("log ") and not hasattr(self.analysis.test, "margin"):
+            self._are_logarithms(self.efficacy, least, -sign, 0.0)
+            self._are_logarithms(self.futility, futile, -sign, _GREAT_HARM)
         return WithEffects(rule=rule, least=least, futile=futile, sign=sign)
 
     def _effects(self, sections: Mapping[int, Section]) -> dict[int, float]:
@@ -119,12 +123,24 @@ class _Reader:
             )
         return found
 
+    def _are_logarithms(
+        self, sections: Mapping[int, Section], effects: Mapping[int, float], sign: int, most: float
+    ) -> None:
+        """Report effects that harm by more than `most`: ratios that should be logarithms."""
+        for k, effect in effects.items():
+            if sign * effect > most and self.analysis is not None:
+                place = sections[k].place.child("effect")
+                fault = f"{effect:g} is a harm: estimates are of the {self.analysis.effect}"
+                place.report(fault, "Give the logarithm, such as -0.357 for a ratio of 0.7.")
+
     def _by_bounds(self, futility: dict[int, Section]) -> StoppingRule:
         efficacy = self._efficacy()
         by_power = read_levels({k: self.looks[k - 1] for k in futility}, self.last)
         given = None if by_power else self._futility(futility)
         if isinstance(efficacy, GroupSequential):
             efficacy = replace(efficacy, futility=given)
+            if isinstance(given, FutilityBounds):
+                self._do_not_cross(efficacy, given)
         elif given is not None:
             fault = "bounds by posterior probability go with futility by probability or power"
             fix = "Give 'posterior', 'conditional_power' or 'predictive_power'."
@@ -137,6 +153,20 @@ class _Reader:
             return efficacy
         measure, levels = by_power
         return WithFutility(rule=efficacy, measure=measure, levels=levels)
+
+    def _do_not_cross(self, rule: GroupSequential, given: FutilityBounds) -> None:
+        """Report z that give up where the trial, as planned, would rather succeed."""
+        sections = [*self.efficacy.values(), *self.futility.values()]
+        if self.sided == 2 or not all(section.place.is_sound for section in sections):
+            return
+        alone = bounds(self.planned, self.alpha, spending=rule.efficacy).efficacy
+        for k, section in self.futility.items():
+            if k < self.last and given.z[k - 1] > alone[k - 1]:
+                section.place.report(
+                    f"the trial gives up below z = {given.z[k - 1]:.4g}, and succeeds above "
+                    f"{alone[k - 1]:.4g}",
+                    "Lower it.",
+                )
 
     def _efficacy(self) -> GroupSequential | PosteriorEfficacy:
         """Return the efficacy bounds: given one by one, or by one rule for all looks."""

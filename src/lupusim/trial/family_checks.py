@@ -129,11 +129,12 @@ def _size_problems(trial: Trial, rule: PromisingZone | BlindedSize) -> Iterator[
             fault="the rate of all arms together needs a response at a visit",
             fix="Use promising_zone, or a responder endpoint.",
         )
-    if not trial.interims or len(trial.arms) != 2 or trial.family is not None:
+    alone = trial.analysis is not None and trial.family is None
+    if not (trial.interims and alone and len(trial.arms) == 2):
         yield Problem(
             key="adaptation",
             fault="a size is chosen at an interim look of a trial with two arms and one test",
-            fix="Give an interim look; remove further arms and hypotheses.",
+            fix="Give an interim look and the analysis; remove further arms and hypotheses.",
         )
     if rule.planned > most:
         yield Problem(

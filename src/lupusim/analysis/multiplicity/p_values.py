@@ -172,7 +172,8 @@ def checked_weights(weights: Sequence[float] | None, n_hypotheses: int) -> Float
     share = np.asarray(weights, dtype=float)
     if share.shape != (n_hypotheses,) or not np.all(share >= 0) or share.sum() > 1 + 1e-9:
         raise ValueError(
-            f"weights={weights!r} must be {n_hypotheses} numbers, none below 0, at most 1 in all"
+            f"weights={share.tolist()!r} must be {n_hypotheses} numbers, none below 0, at most 1 "
+            "in all"
         )
     return share
 
