@@ -35,8 +35,9 @@ def hold_resized(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
     assert isinstance(rule, PromisingZone | BlindedSize)
     assert analysis is not None
     stopping = trial.stopping or _only_the_last(trial, analysis)
-    planned = _cutoff(trial, rule.planned)
-    as_planned = replace(trial, cutoff=planned, adaptation=None, stopping=stopping)
+    as_planned = replace(
+        trial, cutoff=_cutoff(trial, rule.planned), adaptation=None, stopping=stopping
+    )
     (seen,) = gather(as_planned, generated)
     fraction = seen.information / rule.planned
     efficacy, futility = judged(stopping, fraction, seen.estimate)

@@ -81,6 +81,11 @@ def derived_seed(seed: int, *purpose: int | str) -> int:
 
 def tested(trial: Trial) -> Analysis:
     """Return the trial's test; raise ValueError if it has none."""
+    if trial.analysis is None and trial.adaptation is not None:
+        raise ValueError(
+            "posterior probabilities decide this trial, and a test is needed here. Run it with "
+            "several sizes in 'vary', such as 'sample_size: [300, 400, 500]'"
+        )
     if trial.analysis is None:
         raise ValueError(
             "the trial has no test, so it has no power. Add a control arm and 'analysis:'"

@@ -107,7 +107,8 @@ class _Reader:
         if not (least or futile) or self.analysis is None:
             return rule
         sign = benefit_sign(self.analysis.test, primary.better)
-        if self.analysis.effect.startswith("log ") and not hasattr(self.analysis.test, "margin"):
+        no_margin = getattr(self.analysis.test, "margin", 1.0) == 1.0
+        if self.analysis.effect.startswith("log ") and no_margin:
             self._are_logarithms(self.efficacy, least, -sign, 0.0)
             self._are_logarithms(self.futility, futile, -sign, _GREAT_HARM)
         return WithEffects(rule=rule, least=least, futile=futile, sign=sign)

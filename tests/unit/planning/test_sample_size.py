@@ -18,7 +18,9 @@ from lupusim.planning.size_results import PowerNotReachedError
 from lupusim.planning.sizing import EventsInProportion, EventsOnly, Patients, sizing_of
 from lupusim.trial import AtEvents, SimpleRandomization
 from lupusim.trial.looks import AfterPatients, WhenAll
+from lupusim.trial.rules_adaptive import BayesianResponse
 from tolerance import SEED
+from trials_adaptive import adaptive_trial
 
 QUICK = Search(seed=SEED, precision=0.1)
 
@@ -96,6 +98,12 @@ def test_a_trial_without_a_test_has_no_size():
     estimating = replace(trial, arms=trial.arms[:1], analysis=None)
     with pytest.raises(ValueError, match="the trial has no test"):
         sample_size(small_trials.scenario(estimating))
+
+
+def test_a_trial_that_posterior_probabilities_decide_is_not_searched() -> None:
+    trial = adaptive_trial(BayesianResponse(), 0.5)
+    with pytest.raises(ValueError, match="several sizes in 'vary'"):
+        find_size(Patients(trial=trial), 0.9, search=Search(seed=SEED))
 
 
 def test_several_designs_are_refused_and_named():

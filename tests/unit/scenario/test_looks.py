@@ -192,6 +192,25 @@ def test_bounds_can_be_on_the_scale_of_the_estimate() -> None:
     assert rule.rule.futility == FutilityBounds(z=(-math.inf, 0.0))
 
 
+def test_a_ratio_in_the_place_of_its_logarithm_is_told() -> None:
+    bound = {"efficacy": {"spending": "pocock", "effect": 0.7}, "futility": {"effect": 1.0}}
+    looks = [{"when": {"events": 67}, **bound}, FINAL]
+    found = problems(looks)
+    for name in ("efficacy", "futility"):
+        assert "estimates are of the log hazard ratio" in found[f"looks.0.{name}.effect"]
+    base = {**SURVIVAL, "analysis": {"test": "cox", "margin": 1.3}}
+    margin = {"efficacy": {"spending": "pocock", "effect": 0.2}}
+    assert trial([{"when": {"events": 67}, **margin}, FINAL], base).stopping is not None
+
+
+def test_bounds_do_not_cross() -> None:
+    bound = {"efficacy": {"z": 2.4}, "futility": {"z": 2.5}}
+    looks = [{"when": {"events": 67}, **bound}, FINAL]
+    assert "gives up below z = 2.5, and succeeds above 2.4" in problems(looks)["looks.0.futility"]
+    bound["futility"]["z"] = 2.4
+    assert trial(looks).stopping is not None
+
+
 def test_more_time_is_better_where_fewer_events_are() -> None:
     analysis = {"test": "restricted_mean", "until": "2 years", "alpha": 0.025}
     looks = [{"when": {"events": 67}, **EFFICACY, "futility": {"effect": 0.0}}, FINAL]
