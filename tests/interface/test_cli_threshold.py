@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 from lupusim.cli import app
 from scenario_contents import content
 
+ALIKE = [{"name": "placebo", "control": True}, {"name": "cells"}]
+
 
 @pytest.fixture
 def scenario(tmp_path: Path) -> str:
@@ -38,6 +40,20 @@ def test_a_level_is_found_and_confirmed(scenario: str) -> None:
     words = " ".join(told(*asked).split())
     assert "analysis.alpha for a type I error of 0.05" in words
     assert "power there, fresh replicates" in words
+
+
+def test_one_z_of_two_looks_is_found_by_default(tmp_path: Path) -> None:
+    looks = [{"when": {"events": n}, "efficacy": {"z": 2.2}} for n in (50, 100)]
+    file = tmp_path / "looks.yaml"
+    changes = {"endpoints": {"primary": {"kind": "survival"}}, "model": "survival", "arms": ALIKE}
+    analysis = {"test": "logrank", "alpha": 0.49}
+    trial = content(analysis=analysis, looks=looks, sample_size=160, **changes)
+    trial.pop("follow_up")
+    file.write_text(json.dumps(trial))
+    keys = ("--key", "looks.0.efficacy.z", "--key", "looks.1.efficacy.z")
+    answer = json.loads(told(str(file), *keys, "--replicates", "2000", "--format", "json"))
+    # Pocock's constant, Jennison and Turnbull (2000), table 2.1: 2.178
+    assert answer["threshold_lower"] < 2.178 < answer["threshold_upper"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from lupusim.planning.thresholds import ConfirmedThreshold
 
 _PROBABILITIES = (0.5, 0.9999)
-_LEVELS = (0.0001, 0.5)
+_LEVELS = (0.0001, 0.25)  # looks with bounds have no level of one half
+_BOUNDS = (0.5, 5.0)
 
 
 def threshold(
@@ -31,7 +32,7 @@ def threshold(
         str | None,
         typer.Option(
             metavar="LOW,HIGH",
-            help="Where to look; default 0.5,0.9999, of a level 0.0001,0.5.",
+            help="Where to look; default 0.5,0.9999, of a level 0.0001,0.25, of a z 0.5,5.",
         ),
     ] = None,
     replicates: Annotated[
@@ -64,10 +65,11 @@ def threshold(
 
 
 def _between(words: str | None, keys: list[str]) -> tuple[float, float]:
-    """Return where to look: as asked, or as usual for a level or a probability."""
+    """Return where to look: as asked, or as usual for a level, a z or a probability."""
     if words is None:
-        levels = all(key.rpartition(".")[2] == "alpha" for key in keys)
-        return _LEVELS if levels else _PROBABILITIES
+        names = {key.rpartition(".")[2] for key in keys}
+        usual = {"alpha": _LEVELS, "z": _BOUNDS, "haybittle_peto": _BOUNDS}
+        return usual.get(names.pop(), _PROBABILITIES) if len(names) == 1 else _PROBABILITIES
     try:
         low, high = map(float, words.split(","))
     except ValueError:
