@@ -22,7 +22,7 @@ def level_of(analysis: Analysis) -> str:
 
 def nothing_better(trial: Trial) -> str:
     """Return in which case the type I error is one."""
-    if trial.family is not None:
+    if trial.family is not None or len(trial.arms) > 2:
         return f"all arms alike{_but_for_dropout(trial)}, any claim"
     if trial.analysis is None or len(trial.arms) > 1:
         return f"both arms alike{_but_for_dropout(trial)}"

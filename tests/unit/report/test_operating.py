@@ -20,7 +20,9 @@ from lupusim.report.one_arm import nothing_better
 from lupusim.report.operating import _test, meaning, run_report
 from lupusim.trial import Analysis, Dropout
 from lupusim.trial.costs import Costs
+from lupusim.trial.rules_staged import SelectArms
 from trials import analysis, disease_trial, exponential_arm, scenario, survival_trial
+from trials_staged import selection_trial
 
 
 def printed(result):
@@ -181,3 +183,9 @@ def test_arms_that_lose_patients_differently_are_not_wholly_alike():
     trial = survival_trial(dropout=Dropout(per_year=0.1, by_arm={"cells": 2.0}))
     assert nothing_better(trial) == "both arms alike but for dropout"
     assert nothing_better(survival_trial()) == "both arms alike"
+
+
+def test_of_arms_that_are_selected_all_are_alike():
+    assert nothing_better(selection_trial(SelectArms(keep=1), 0.5, 0.5)) == (
+        "all arms alike, any claim"
+    )
