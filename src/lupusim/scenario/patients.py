@@ -74,6 +74,9 @@ def _read_factors(section: Section) -> dict[str, dict[str, float]]:
         if place.is_sound:
             found = probability_problems(place.key, levels)
             place.problems.extend(map(place.document.locate, found))
+            if len(levels) == 1:
+                fault = f"{name!r} has one level, so nothing varies"
+                place.report(fault, "Give it another level with a share, or remove it.")
     return factors
 
 

@@ -16,7 +16,7 @@ from lupusim.trial.longitudinal_checks import longitudinal_problems
 from lupusim.trial.look_checks import ends_by_itself, look_problems
 from lupusim.trial.one_arm_checks import arms_problems
 from lupusim.trial.platform_checks import platform_problems
-from lupusim.trial.population_checks import adjustment_problems, population_problems
+from lupusim.trial.population_checks import adjustment_problems, is_constant, population_problems
 from lupusim.trial.supply_checks import supply_problems
 from lupusim.trial.treatment_checks import treatment_problems
 
@@ -107,6 +107,12 @@ def _factor_problems(key: str, names: tuple[str, ...], trial: Trial) -> Iterator
                 fault=f"the population has no factor {name!r}",
                 fix=nearest(name, trial.population.level_names),
             )
+        elif is_constant(name, trial.population):
+            yield Problem(
+                key=key,
+                fault=f"{name!r} is the same for all patients, so there is one stratum",
+                fix="Remove it, or give patients another level as well.",
+            )
 
 
 def _follow_up_problems(trial: Trial) -> Iterator[Problem]:
@@ -156,7 +162,8 @@ def _analysis_problems(trial: Trial) -> Iterator[Problem]:
             key="analysis", fault="it is missing", fix="Name the test that compares the arms."
         )
     if trial.analysis is not None:
-        yield from _factor_problems("analysis.stratify_by", trial.analysis.stratify_by, trial)
+        if (names := trial.analysis.stratify_by) != trial.stratify_by:  # else told already
+            yield from _factor_problems("analysis.stratify_by", names, trial)
         yield from adjustment_problems(trial.analysis, trial.population)
         yield from arms_problems(trial, trial.analysis)
     yield from longitudinal_problems(trial)

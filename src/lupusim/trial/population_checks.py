@@ -67,6 +67,17 @@ def _cannot_adjust(name: str, analysis: Analysis, population: Population) -> tup
     return None
 
 
+def is_constant(factor: str, population: Population) -> bool:
+    """Return whether a factor of several levels has all patients at one of them.
+
+    Of a factor with one level alone, or made of a number that nobody has, the reader tells.
+    """
+    if (cut := population.cuts.get(factor)) is not None:
+        return cut.covariate in population.numbers and not _varies(cut.covariate, population)
+    shares = population.factors[factor].values()
+    return len(shares) > 1 and max(shares) == 1
+
+
 def _varies(name: str, population: Population) -> bool:
     """Return whether a number of the population differs between patients."""
     if name in population.codes:

@@ -101,3 +101,33 @@ def test_a_covariate_that_the_model_does_not_know_is_allowed():
         "age",
         "weight_kg",
     )
+
+
+OLD = {"covariates": {"age": {"mean": 40}}}
+OLD["cuts"] = {"old": {"covariate": "age", "at": [50], "levels": ["no", "yes"]}}
+
+
+@pytest.mark.parametrize(
+    ("population", "name", "key"),
+    [
+        ({"strata": {"nephritis": {"yes": 1}}}, "nephritis", "population.strata.nephritis"),
+        (
+            {"strata": {"nephritis": {"yes": 1, "no": 0}}},
+            "nephritis",
+            "allocation.stratify_by",
+        ),
+        (OLD, "old", "allocation.stratify_by"),
+    ],
+)
+def test_a_factor_that_does_not_vary_is_refused_once(population, name, key):
+    found = problems(
+        population=population,
+        allocation={"stratify_by": [name]},
+        analysis={"test": "logrank", "stratify_by": [name]},
+    )
+    assert list(found) == [key]
+
+
+def test_a_factor_may_be_the_same_for_all_where_nothing_is_stratified_by_it():
+    strata = {"nephritis": {"yes": 1, "no": 0}}
+    assert trial(population={"strata": strata}).population.factors == strata
