@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.columns import arm_masks, codes, three_axes
 from lupusim.analysis.mmrm_fit import fitted, last_contrast
 from lupusim.analysis.mmrm_likelihood import Patterns, likelihood, patterns_of
-from lupusim.analysis.newton import is_regular
 from lupusim.analysis.results import TestResult, ratio_or
 from lupusim.analysis.strata import stratum_columns_of
 from lupusim.analysis.student import student_result
@@ -69,9 +68,11 @@ def mmrm(
     MmrmResult
         `estimate` is the adjusted difference at the last visit, experimental minus control;
         `standard_error` that of generalized least squares; t with Satterthwaite's degrees of
-        freedom, `z` the normal quantile with its p-value. Undefined where a pair of visits
-        was seen in too few patients, arm and covariates can't be told apart at a visit,
-        values of visits don't vary or determine each other, or nothing converges.
+        freedom, `z` the normal quantile with its p-value. Means that nobody seen at a visit
+        can tell, such as those of a stratum of which nobody is left, are left out there.
+        Undefined where a pair of visits was seen in too few patients, arm and covariates
+        can't be told apart at the last visit, values of visits don't vary or determine each
+        other, or nothing converges.
 
     Raises
     ------
@@ -96,15 +97,14 @@ def mmrm(
     control, experimental = arm_masks(arm, included, measured.shape[1])
     member = np.broadcast_to(control | experimental, measured.shape[:2])
     seen = np.isfinite(measured) & member[:, :, None]
-    strata, lacking = stratum_columns_of(codes(stratum)[0], np.asarray(seen.any(axis=2)))
+    strata = stratum_columns_of(codes(stratum)[0], np.asarray(seen.any(axis=2)))[0]
     described = [strata] if covariates is None else [strata, three_axes(covariates)]
     design = _described(experimental, described, member)
     found = np.zeros((3, len(measured)))
-    n_lacking = lacking.sum(axis=1).astype(int)
-    for number in np.unique(n_lacking):
-        there = np.delete(design, _columns_behind(strata, number), axis=2)
-        for rows in _blocks(np.flatnonzero(n_lacking == number), measured.shape[1]):
-            found[:, rows] = _contrasts(measured[rows], there[rows], seen[rows])
+    size = max(1, _BLOCK_SIZE // max(measured.shape[1], 1))
+    for start in range(0, len(measured), size):
+        rows = slice(start, start + size)
+        found[:, rows] = _contrasts(measured[rows], design[rows], seen[rows])
     estimate, error, degrees = (part.reshape(lead) for part in found)
     result = student_result(estimate, error, degrees, level=level)
     parts = {field.name: getattr(result, field.name) for field in fields(result)}
@@ -122,18 +122,6 @@ def _measured(values: ArrayLike) -> tuple[FloatArray, tuple[int, ...]]:
     if np.isinf(measured).any():
         raise ValueError("values hold one that is infinite")
     return (measured, measured.shape[:1]) if measured.ndim == 3 else (measured[None], ())
-
-
-def _columns_behind(strata: FloatArray, n_lacking: int) -> slice:
-    """Return the columns of the strata that a trial lacks, among what describes a patient."""
-    end = _ARM + 1 + strata.shape[2]
-    return slice(end - n_lacking, end)
-
-
-def _blocks(rows: IntArray, n_patients: int) -> list[IntArray]:
-    """Return replicates that are fitted together."""
-    size = max(1, _BLOCK_SIZE // max(n_patients, 1))
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def _described(
@@ -180,15 +168,14 @@ def _contrasts(values: FloatArray, design: FloatArray, seen: BoolArray) -> Float
 
 
 _NO_VARIATION = 1e-20  # of residuals, where the values vary by 1
+_ALIASED = 1e-8  # share of the arm's coefficient that nobody's values can tell
 
 
 def _determined(patterns: Patterns) -> IntArray:
-    """Return the replicates in which every mean, variance and covariance can be estimated."""
-    at_visits = patterns.at_visits()
-    n_replicates, n_visits, n_columns = at_visits.shape[:3]
-    regular = is_regular(at_visits.reshape(-1, n_columns, n_columns))
-    enough = patterns.at_both().min(axis=(1, 2), initial=np.inf) > n_columns
-    return np.flatnonzero(regular.reshape(n_replicates, n_visits).all(axis=1) & enough)
+    """Return the replicates in which the arms, variances and covariances can be estimated."""
+    enough = patterns.at_both().min(axis=(1, 2), initial=np.inf) > patterns.n_means.max(axis=1)
+    compared = patterns.idle[:, -1, _ARM, _ARM] < _ALIASED
+    return np.flatnonzero(compared & enough)
 
 
 def _residual_variances(patterns: Patterns) -> FloatArray:

@@ -84,7 +84,7 @@ def _step(patterns: Patterns, here: Likelihood) -> tuple[FloatArray, FloatArray]
     coefficients' share is approximated: of complete values it is the exact one.
     """
     n_patients, n_visits = patterns.n_patients[:, :, None, None], patterns.n_visits
-    share = patterns.n_covariates / patterns.n_patients.sum(axis=1)[:, None, None]
+    share = (patterns.n_means.mean(axis=1) / patterns.n_patients.sum(axis=1))[:, None, None]
     basis = _basis(n_visits)
     score = here.gradient.reshape(len(share), n_visits**2) @ basis
     weighed = _by_parameter(_pairs(n_patients * here.weight, here.weight)) / 2

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lupusim.analysis.newton import is_regular
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 
 
@@ -28,12 +29,16 @@ class Patterns:
         :math:`\sum z_i y_i'`; 0 at visits that were not seen.
     y_y : (n_replicates, n_patterns, n_visits, n_visits) array
         :math:`\sum y_i y_i'`.
+    idle : (n_replicates, n_visits, n_covariates, n_covariates) array
+        Projection onto what nobody seen at a visit can tell, such as the mean of a stratum
+        without anybody there; mostly 0. Those coefficients are held at 0.
     """
 
     seen: BoolArray
     z_z: FloatArray
     z_y: FloatArray
     y_y: FloatArray
+    idle: FloatArray
 
     @property
     def n_visits(self) -> int:
@@ -50,9 +55,15 @@ class Patterns:
         """Patients of each pattern, shape (n_replicates, n_patterns)."""
         return self.z_z[:, :, 0, 0]
 
+    @property
+    def n_means(self) -> FloatArray:
+        """Coefficients that can be told at each visit, shape (n_replicates, n_visits)."""
+        return np.asarray(self.n_covariates - np.round(np.trace(self.idle, axis1=2, axis2=3)))
+
     def take(self, rows: BoolArray | IntArray) -> Patterns:
         """Return the patterns of some replicates."""
-        parts = {name: getattr(self, name)[rows] for name in ("seen", "z_z", "z_y", "y_y")}
+        names = ("seen", "z_z", "z_y", "y_y", "idle")
+        parts = {name: getattr(self, name)[rows] for name in names}
         return Patterns(**parts)
 
     def scaled(self, size: FloatArray) -> Patterns:
@@ -62,11 +73,15 @@ class Patterns:
             z_z=self.z_z,
             z_y=self.z_y / size[:, None, None, :],
             y_y=self.y_y / (size[:, None, :, None] * size[:, None, None, :]),
+            idle=self.idle,
         )
 
     def at_visits(self) -> FloatArray:
-        """Return sums of products of those seen at each visit, (n_replicates, n_visits, q, q)."""
-        return np.asarray(np.einsum("rgj,rgpq->rjpq", self.seen.astype(float), self.z_z))
+        """Return sums of products of those seen at each visit, (n_replicates, n_visits, q, q).
+
+        With 1 for each coefficient that is held, so that they can be inverted.
+        """
+        return _at_visits(self.seen, self.z_z) + self.idle
 
     def at_both(self) -> FloatArray:
         """Return how many were seen at both of two visits, (n_replicates, n_visits, n_visits)."""
@@ -106,12 +121,33 @@ def patterns_of(design: FloatArray, values: FloatArray, seen: BoolArray) -> Patt
     sums = np.take_along_axis(sums, own[:, :, None, None], axis=1)
     sums *= np.take_along_axis(there, own, axis=1)[:, :, None, None]
     split = design.shape[2]
+    z_z = np.ascontiguousarray(sums[:, :, :split, :split])
     return Patterns(
         seen=pattern[own],
-        z_z=np.ascontiguousarray(sums[:, :, :split, :split]),
+        z_z=z_z,
         z_y=np.ascontiguousarray(sums[:, :, :split, split:]),
         y_y=np.ascontiguousarray(sums[:, :, split:, split:]),
+        idle=_idle(_at_visits(pattern[own], z_z)),
     )
+
+
+def _at_visits(seen: BoolArray, z_z: FloatArray) -> FloatArray:
+    return np.asarray(np.einsum("rgj,rgpq->rjpq", seen.astype(float), z_z))
+
+
+def _idle(at_visits: FloatArray) -> FloatArray:
+    """Return projections onto the null spaces of matrices (n_replicates, n_visits, q, q)."""
+    flat = at_visits.reshape(-1, *at_visits.shape[2:])
+    projection = np.zeros_like(flat)
+    singular = ~is_regular(flat)
+    size, direction = np.linalg.eigh(flat[singular])
+    unseen = size <= _IDLE * np.maximum(size[:, -1:], 1.0)
+    kept = direction * unseen[:, None, :]
+    projection[singular] = kept @ kept.swapaxes(1, 2)
+    return projection.reshape(at_visits.shape)
+
+
+_IDLE = 1e-10  # of the largest eigenvalue
 
 
 def _different(rows: BoolArray) -> tuple[BoolArray, IntArray]:
@@ -173,6 +209,8 @@ def likelihood(patterns: Patterns, sigma: FloatArray) -> Likelihood:
     shape = (n_replicates, n_visits, n_visits, n_covariates, n_covariates)
     products = (by_pair.transpose(0, 2, 1) @ z_z).reshape(shape).transpose(0, 1, 3, 2, 4)
     size = n_visits * n_covariates
+    visit = np.arange(n_visits)
+    products[:, visit, :, visit] += patterns.idle.swapaxes(0, 1)
     square = products.reshape(n_replicates, size, size)
     covariance: FloatArray = np.asarray(np.linalg.inv(square), dtype=float)
     score = (weight @ patterns.z_y.swapaxes(2, 3)).sum(axis=1)

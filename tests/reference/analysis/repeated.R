@@ -20,6 +20,22 @@ gls_at <- function(d) {
   list(estimate = unname(coef(fit)[last]), error = unname(sqrt(vcov(fit)[last, last])),
        log_likelihood = as.vector(logLik(fit)))
 }
+gone_at_the_end <- function(lost) {   # a stratum that nobody is left of; its columns then are dropped
+  site <- rep(0:2, length.out = n); left <- y; left[site == lost, 3:4] <- NA
+  d <- data.frame(id = rep(1:n, n_visits), visit = rep(1:n_visits, each = n), arm = arm,
+                  baseline = baseline, site = site, y = as.vector(left))
+  d <- na.omit(d[order(d$id, d$visit), ])
+  x <- model.matrix(~ 0 + factor(visit) + factor(visit):(arm + baseline + factor(site)), d)
+  decomposed <- qr(x)
+  x <- x[, sort(decomposed$pivot[1:decomposed$rank])]
+  last <- paste0("factor(visit)", n_visits, ":arm")
+  names <- make.names(colnames(x)); at <- names[colnames(x) == last]; colnames(x) <- names
+  fit <- gls(reformulate(c("0", names), "y"), cbind(d, x), method = "REML",
+             correlation = corSymm(form = ~ visit | id), weights = varIdent(form = ~ 1 | visit),
+             control = glsControl(tolerance = 1e-14, msTol = 1e-16, maxIter = 2000, msMaxIter = 2000,
+                                  opt = "optim", optimMethod = "BFGS"))
+  list(estimate = unname(coef(fit)[at]), error = unname(sqrt(vcov(fit)[at, at])))
+}
 frailty <- rgamma(80, 1.2, 1.2); treated <- rep(0:1, 40); site <- rep(1:4, each = 20)
 years <- round(runif(80, 0.3, 2), 3)
 count <- rpois(80, frailty * years * 1.5 * exp(-0.4 * treated + 0.2 * (site == 2)))
@@ -38,7 +54,8 @@ ag <- function(formula) {
   list(estimate = unname(coef(fit)), error = unname(sqrt(fit$var[1, 1])), model_error = unname(sqrt(fit$naive.var[1, 1])))
 }
 write(toJSON(list(
-  repeated = list(values = y, arm = arm, baseline = baseline, expected = gls_at(long)),
+  repeated = list(values = y, arm = arm, baseline = baseline, expected = gls_at(long),
+    gone = lapply(c(2, 0), gone_at_the_end)),
   counts = list(count = count, years = years, arm = treated, stratum = site,
     plain = nb(count ~ treated + offset(log(years))),
     stratified = nb(count ~ treated + factor(site) + offset(log(years)))),

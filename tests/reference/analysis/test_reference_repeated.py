@@ -31,6 +31,18 @@ def test_repeated_measures_equal_gls_with_missing_visits():
     np.testing.assert_allclose(result.standard_error, expected["error"], rtol=1e-6)
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_stratum_of_which_nobody_is_left_has_no_mean_at_the_last_visits(number):
+    # R 4.2.2, nlme 3.1-162: gls without the columns that the others determine (qr)
+    stratum = np.arange(len(VALUES)) % 3
+    lost = [2, 0][number]
+    values = np.where((stratum[:, None] == lost) & (np.arange(4) > 1), np.nan, VALUES)
+    result = mmrm(values, REPEATED["arm"], BASELINE, stratum=stratum)
+    expected = REPEATED["gone"][number]
+    np.testing.assert_allclose(result.estimate, expected["estimate"], rtol=1e-6)
+    np.testing.assert_allclose(result.standard_error, expected["error"], rtol=1e-6)
+
+
 def test_the_analysis_of_who_completed_is_noticed():  # negative control
     complete = np.isfinite(VALUES[:, -1])
     alone = ancova(VALUES[:, -1], REPEATED["arm"], BASELINE, included=complete)

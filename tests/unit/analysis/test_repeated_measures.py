@@ -190,6 +190,15 @@ def test_what_cannot_be_estimated_is_undefined_and_hurts_no_other_trial(how):
     np.testing.assert_allclose(result.z[[0, 2]], sound.z[[0, 2]], rtol=1e-6)
 
 
+def test_a_visit_that_one_arm_missed_tells_nothing_of_the_difference():
+    values, arm, _ = repeated(5, 40, 2, missed=0, dropout=0)
+    alone = analysis.pooled_t_test(values[..., -1], arm)
+    values[:, ::2, 0] = np.nan
+    result = mmrm(values, arm)
+    np.testing.assert_allclose(result.estimate, alone.estimate, rtol=1e-6)
+    np.testing.assert_allclose(result.z, alone.z, rtol=0.1)
+
+
 def test_strata_are_columns_and_those_that_a_trial_lacks_change_nothing():
     values, arm, baseline = repeated(6, 60, 3)
     stratum = np.tile(np.arange(60) // 2 % 3, (6, 1))
