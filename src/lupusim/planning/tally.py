@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike
 from lupusim.planning.spread import Counts, counted, quantile
 
 _Z = 1.959963984540054  # two-sided 95 %
+TRUTH_ERROR = "truth_error"
+_FROM_TRUTH = ("true_effect", "unbiased_bias", "bias")  # what shares the truth's own error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +100,22 @@ class Tally:
         return Tally(dict(self.sums), {name: dict(found) for name, found in self.counts.items()})
 
     def mean(self, name: str) -> Mean:
-        """Return the mean of a quantity; NaN where no replicate has a value."""
+        """Return the mean of a quantity; NaN where no replicate has a value.
+
+        Its error holds that of a true effect that was itself simulated.
+        """
         n, total, _ = self.sums[name]
         if n == 0:
             return Mean(value=math.nan, mcse=math.nan)
-        return Mean(value=total / n, mcse=self.standard_deviation(name) / math.sqrt(n), n=n)
+        spread = self.standard_deviation(name) / math.sqrt(n)
+        return Mean(value=total / n, mcse=math.hypot(spread, self._truth_error(name)), n=n)
+
+    def _truth_error(self, name: str) -> float:
+        for quantity in _FROM_TRUTH:
+            if quantity in name:
+                n, total, _ = self.sums.get(name.replace(quantity, TRUTH_ERROR), (0, 0.0, 0.0))
+                return total / n if n else 0.0
+        return 0.0
 
     def standard_deviation(self, name: str) -> float:
         """Return the standard deviation of a quantity between replicates."""

@@ -15,6 +15,7 @@ from lupusim.planning.fingerprint import trial_fingerprint
 from lupusim.planning.generation import Block, generate
 from lupusim.planning.observing import cut
 from lupusim.planning.platform import adjusted_for, compared
+from lupusim.planning.tally import TRUTH_ERROR, Mean
 from lupusim.trial import Analysis, Dropout, Trial, Verdict
 from lupusim.trial.design import KnownEffect, SimulatedEffect
 from lupusim.trial.observation import VisitConduct
@@ -23,7 +24,7 @@ from lupusim.trial.opening import Controls
 _SEED = 7_233_941_205_577_120_381  # of no run: truths share nothing with what is compared
 _POOL = 4_000  # patients analyzed together: far more than a trial, few enough for all pairs
 _KEPT = 64  # truths remembered by a process
-_known: dict[str, float] = {}
+_known: dict[str, Mean] = {}
 
 
 def accuracy(trial: Trial, verdict: Verdict, *, arm: int = 1) -> dict[str, FloatArray]:
@@ -31,15 +32,18 @@ def accuracy(trial: Trial, verdict: Verdict, *, arm: int = 1) -> dict[str, Float
 
     The estimates are those of one arm, by its position, on the primary endpoint. `bias`
     (estimate minus truth), `squared_error`, `coverage` (whether the 95 % interval holds it),
-    `standard_error` (the test's own) and `true_effect`; NaN where there is no estimate.
+    `standard_error` (the test's own), `true_effect` and `truth_error`, its own Monte Carlo
+    error, which the bias shares; NaN where there is no estimate.
     """
     if trial.analysis is None or trial.analysis.truth is None:
         return {}
-    truth = true_effect(trial, trial.analysis, trial.analysis.truth, arm=arm)
+    known_to = _truth(trial, trial.analysis, trial.analysis.truth, arm=arm)
+    truth = known_to.value
     known = ~verdict.undefined & np.isfinite(verdict.estimate)
     covers = (verdict.lower <= truth) & (truth <= verdict.upper)
     found = {
         "true_effect": np.full(known.shape, truth),
+        TRUTH_ERROR: np.full(known.shape, known_to.mcse),
         "bias": verdict.estimate - truth,
         "squared_error": (verdict.estimate - truth) ** 2,
         "coverage": covers.astype(float),
@@ -58,8 +62,15 @@ def true_effect(
     process and for every seed of a run. Where arms join later, it is that of concurrent
     controls unless the test is adjusted for the periods.
     """
+    return _truth(trial, analysis, truth, arm=arm).value
+
+
+def _truth(
+    trial: Trial, analysis: Analysis, truth: KnownEffect | SimulatedEffect, *, arm: int
+) -> Mean:
+    """Return the true effect and its Monte Carlo standard error, 0 where it is given."""
     if isinstance(truth, KnownEffect):
-        return truth.value
+        return Mean(value=truth.value, mcse=0.0)
     if analysis.controls is Controls.ALL:  # what these estimate may itself be biased
         analysis = replace(analysis, controls=Controls.CONCURRENT)
     name = f"{trial_fingerprint(trial)} {arm}"
@@ -77,15 +88,21 @@ def fully_observed(trial: Trial) -> Trial:
     )
 
 
-def _simulated(trial: Trial, analysis: Analysis, n_patients: int, *, arm: int) -> float:
+def _simulated(trial: Trial, analysis: Analysis, n_patients: int, *, arm: int) -> Mean:
     n_replicates = -(-_POOL // trial.n_patients)
     n_pools = max(1, n_patients // (n_replicates * trial.n_patients))
     verdicts = [
         _estimate(trial, analysis, Block(seed=_SEED, number=k, n_replicates=n_replicates), arm=arm)
         for k in range(n_pools)
     ]
-    estimates = [float(v.estimate[0]) for v in verdicts if not v.undefined[0]]
-    return float(np.mean(estimates)) if estimates else np.nan
+    defined = [verdict for verdict in verdicts if not verdict.undefined[0]]
+    if not defined:
+        return Mean(value=np.nan, mcse=np.nan)
+    estimates = np.array([verdict.estimate[0] for verdict in defined])
+    if len(defined) == 1:  # no spread between pools to see
+        return Mean(value=float(estimates[0]), mcse=float(defined[0].standard_error[0]))
+    error = float(estimates.std(ddof=1)) / np.sqrt(len(defined))
+    return Mean(value=float(estimates.mean()), mcse=float(error))
 
 
 def _estimate(trial: Trial, analysis: Analysis, block: Block, *, arm: int) -> Verdict:

@@ -14,6 +14,7 @@ from lupusim.analysis.particular import ALL_TESTS
 from lupusim.planning.formulas import formula_powers
 from lupusim.planning.run import PointResult, RunResult
 from lupusim.planning.scenario import label
+from lupusim.planning.tally import Mean
 from lupusim.report.compared import compared_table
 from lupusim.report.margins import alike_is_enough
 from lupusim.report.numbers import grouped, in_hundred, root, rounded, share
@@ -151,8 +152,9 @@ def _estimates(point: PointResult, analysis: Analysis) -> Iterator[tuple[str, st
         return
     yield f"{analysis.effect}, mean estimate", rounded(tally.mean("estimate"))
     if "true_effect" in tally.sums:
-        how = "given" if isinstance(analysis.truth, KnownEffect) else "from one large simulation"
-        yield f"true effect ({how})", f"{tally.mean('true_effect').value:.3g}"
+        truth, given = tally.mean("true_effect"), isinstance(analysis.truth, KnownEffect)
+        how = "given" if given else "from one large simulation"
+        yield f"true effect ({how})", f"{truth.value:.3g}" if given else rounded(truth)
         yield "bias of the estimate", rounded(tally.mean("bias"))
         yield "root mean squared error", root(tally.mean("squared_error"))
         yield "coverage of the 95 % interval", share(tally.mean("coverage"))
@@ -210,6 +212,11 @@ def _warnings(point: PointResult) -> Iterator[tuple[str, str]]:
     for key, words in names.items():
         if key in point.tally.sums and (mean := point.tally.mean(key)).value > 0:
             yield words, share(mean)
+    if (endless := point.n_replicates - point.tally.sums["duration"][0]) > 0:
+        part = endless / point.n_replicates
+        mcse = math.sqrt(part * (1 - part) / point.n_replicates)
+        words = "replicates that never end (not counted in the duration)"
+        yield words, share(Mean(value=part, mcse=mcse, n=point.n_replicates))
 
 
 def meaning(result: RunResult) -> str:

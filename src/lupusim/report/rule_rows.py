@@ -13,6 +13,7 @@ from lupusim.report.staged_rows import staged_rows
 from lupusim.trial import Cutoff, Trial
 from lupusim.trial.looks import AtEventsOf, parts
 from lupusim.trial.rules_adaptive import Against, BayesianResponse
+from lupusim.trial.rules_staged import Enrichment, SelectArms
 
 _MONTHS = 12
 
@@ -47,7 +48,7 @@ def _near_the_truth(tally: Tally, one: Comparison) -> Iterator[tuple[str, str]]:
     if (bias := one.quantity("bias")) not in tally.sums:
         return
     said = _in_words(one)
-    yield f"true effect, {said}", f"{tally.mean(one.quantity('true_effect')).value:.3g}"
+    yield f"true effect, {said}", rounded(tally.mean(one.quantity("true_effect")))
     yield f"bias of the estimate, {said}", rounded(tally.mean(bias))
     yield f"coverage of the 95 % interval, {said}", share(tally.mean(one.quantity("coverage")))
     yield f"root mean squared error, {said}", root(tally.mean(one.quantity("squared_error")))
@@ -94,12 +95,14 @@ def _after_stopping(point: PointResult) -> Iterator[tuple[str, str]]:
 
 def _never_reached(point: PointResult, number: int) -> Iterator[tuple[str, str]]:
     """Yield how often a look is never reached, and the events there are in the end."""
-    sums = point.tally.sums
-    n, total = sums[f"look_{number}_time"][0], sums["duration"][0]
-    if n == total:
+    sums, total = point.tally.sums, point.n_replicates
+    if isinstance(point.trial.adaptation, SelectArms | Enrichment) and number > 1:
+        never = point.tally.mean("missed_cutoff")  # who stops at the decision has no second look
+    else:
+        part = 1 - sums[f"look_{number}_time"][0] / total
+        never = Mean(value=part, mcse=math.sqrt(part * (1 - part) / total), n=total)
+    if never.value == 0:
         return
-    part = 1 - n / total
-    never = Mean(value=part, mcse=math.sqrt(part * (1 - part) / total), n=total)
     shown = _shown_events(point.trial, point.trial.looks[number - 1])
     there = sum(point.tally.mean(name).value for name in shown if name in sums)
     words = f" ({there:.0f} events in the end, on average)" if there else ""

@@ -50,6 +50,29 @@ def test_bias_and_coverage_are_reported_where_a_truth_is_known():
     assert tally.mean("true_effect").value == pytest.approx(LOG_HALF)
 
 
+def test_bias_is_as_uncertain_as_the_simulated_truth_it_is_measured_from():
+    """2 / sqrt(events) of 20,000 patients, nine in ten with the event, is about 0.015."""
+    asked = analysis("cox", truth=SimulatedEffect(n_patients=20_000))
+    tally = simulate_block(
+        survival_trial(analysis=asked), Block(seed=SEED, number=0, n_replicates=400)
+    )
+    assert 0.004 < tally.mean("true_effect").mcse < 0.045  # from five pools
+    spread = tally.standard_deviation("bias") / 20
+    assert tally.mean("bias").mcse == pytest.approx(
+        math.hypot(spread, tally.mean("true_effect").mcse)
+    )
+    assert tally.mean("estimate").mcse == pytest.approx(spread)
+
+
+def test_a_truth_from_a_single_pool_has_the_error_of_its_test():
+    trial = survival_trial()
+    one_pool = analysis("cox", truth=SimulatedEffect(n_patients=1000))
+    tally = simulate_block(
+        replace(trial, analysis=one_pool), Block(seed=SEED, number=0, n_replicates=2)
+    )
+    assert 0.02 < tally.mean("true_effect").mcse < 0.06
+
+
 def test_negative_control_a_wrong_truth_is_covered_too_rarely():
     wrong = analysis("cox", truth=KnownEffect(value=LOG_HALF + 1))
     tally = simulate_block(
