@@ -17,10 +17,18 @@ from lupusim.analysis.outcomes import CountOutcome, Outcome, SurvivalOutcome
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.planning.evidence import against_control
 from lupusim.planning.generation import LONGEST_FOLLOW_UP, Block, Generated, generate
-from lupusim.planning.observing import analyze, conduct, observed
+from lupusim.planning.observing import (
+    analyze,
+    conduct,
+    end_without_cutoff,
+    left_at,
+    observed,
+    waited,
+)
 from lupusim.records import Observation
 from lupusim.trial import AfterPatients, AtEvents, Trial, UniformEnrollment, Verdict
 from lupusim.trial.enrollment import Enrollment
+from lupusim.trial.looks import Limited, planned_events
 from lupusim.trial.rules_staged import Enrichment, SelectArms
 
 _MARGIN = 6.0  # standard deviations: too few come once in a thousand million trials
@@ -117,7 +125,11 @@ class Stages:
         When each stage is analyzed, calendar time (years); ``inf`` where its events never
         come.
     end : (n_replicates,) array
-        When the trial ends: at its interim look where it does not go on.
+        When the last look is held, or the interim look where the trial does not go on; ``inf``
+        where it never is.
+    closes : (n_replicates,) array
+        When the trial ends: then, or when nobody is left whose event could come where a stage
+        never has its events; NaN for never.
     goes_on : (n_replicates,) boolean array
         Whether it does.
     """
@@ -126,6 +138,7 @@ class Stages:
     members: tuple[BoolArray, BoolArray]
     cutoffs: tuple[FloatArray, FloatArray]
     end: FloatArray
+    closes: FloatArray
     goes_on: BoolArray
 
     @classmethod
@@ -144,8 +157,22 @@ class Stages:
         changed = replace(generated, enrollment_time=enrollment_time)
         members = (interim.first, second)
         cutoffs = _cutoffs(trial, changed, members)
-        end = np.where(goes_on, np.maximum(*cutoffs), interim.time)
-        return cls(generated=changed, members=members, cutoffs=cutoffs, end=end, goes_on=goes_on)
+        decided = np.isfinite(interim.time)
+        last = np.maximum(np.maximum(*cutoffs), np.where(decided, interim.time, 0.0))
+        end = np.where(goes_on | ~decided, last, interim.time)
+        members = (interim.first, second & (enrollment_time <= end[:, None]))
+        closes = end.copy()
+        if (missed := np.isinf(end)).any():
+            ends = _ends_without_events(trial, changed, members, cutoffs)
+            closes[missed] = np.maximum(*ends)[missed]
+        return cls(
+            generated=changed,
+            members=members,
+            cutoffs=cutoffs,
+            end=end,
+            closes=closes,
+            goes_on=goes_on,
+        )
 
     @property
     def enrolled(self) -> BoolArray:
@@ -171,7 +198,8 @@ class Stages:
 
     def everybody(self, trial: Trial) -> Seen:
         """Return both stages together at the end of the trial."""
-        return Seen.at(trial, self.generated, self.end, self.enrolled)
+        closes = np.nan_to_num(self.closes, nan=np.inf)
+        return Seen.at(trial, self.generated, closes, self.enrolled)
 
     def described(self, trial: Trial) -> dict[str, FloatArray]:
         """Return how long the trial took and what each arm showed."""
@@ -182,10 +210,27 @@ class Stages:
         ]
         found = conduct(trial, seen.observation, outcomes)
         found["missed_cutoff"] = np.isinf(self.end).astype(float)
+        found["duration"] = self.closes
+        found |= waited(2, trial.cutoff, np.where(self.goes_on, self.end, np.nan))
         enrolled = seen.member.sum(axis=1)
         found["n_enrolled"] = enrolled.astype(float)
         empty = self.goes_on & ~self.members[1].any(axis=1)
         return found | {"nobody_in_stage_2": empty.astype(float)}
+
+
+def _ends_without_events(
+    trial: Trial,
+    generated: Generated,
+    members: tuple[BoolArray, BoolArray],
+    cutoffs: tuple[FloatArray, FloatArray],
+) -> list[FloatArray]:
+    """Return when each stage is over: at its cutoff, or when nobody of it is left at risk."""
+    seen = Seen.at(trial, generated, np.full(len(cutoffs[0]), np.inf), members[0] | members[1])
+    left = left_at(trial, seen.observation, [seen.outcome])
+    return [
+        np.where(np.isinf(cutoff), end_without_cutoff(left, member), cutoff)
+        for member, cutoff in zip(members, cutoffs, strict=True)
+    ]
 
 
 def _cutoffs(
@@ -193,17 +238,18 @@ def _cutoffs(
 ) -> tuple[FloatArray, FloatArray]:
     rule = trial.adaptation
     assert isinstance(rule, SelectArms | Enrichment)
-    if isinstance(trial.cutoff, AtEvents) and rule.first_events is not None:
+    if (events := planned_events(trial.cutoff)) is not None and rule.first_events is not None:
         event_time = generated.measurements[0].event_time(generated.watched_until)
         event_time += generated.enrollment_time
-        numbers = (rule.first_events, trial.cutoff.events - rule.first_events)
+        numbers = (rule.first_events, events - rule.first_events)
+        latest = trial.cutoff.end if isinstance(trial.cutoff, Limited) else np.inf
         first, second = (
             AtEvents(events=number).calendar_time(
                 generated.enrollment_time, np.where(member, event_time, np.inf)
             )
             for member, number in zip(members, numbers, strict=True)
         )
-        return first, second
+        return np.minimum(first, latest), np.minimum(second, latest)
     enrolled = np.where(members[0] | members[1], generated.enrollment_time, -np.inf)
     ordered = np.maximum(enrolled.max(axis=1), 0.0)[:, None]
     cutoff = trial.cutoff.calendar_time(ordered, ordered)
@@ -279,8 +325,8 @@ def weights_of(trial: Trial) -> tuple[float, float]:
     assert isinstance(rule, SelectArms | Enrichment)
     if rule.weights is not None:
         return rule.weights
-    if isinstance(trial.cutoff, AtEvents) and rule.first_events is not None:
-        first = rule.first_events / trial.cutoff.events
+    if (events := planned_events(trial.cutoff)) is not None and rule.first_events is not None:
+        first = rule.first_events / events
     else:
         look = trial.interims[0]
         assert isinstance(look, AfterPatients)

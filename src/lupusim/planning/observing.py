@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lupusim.analysis.endpoints import Outcome
+from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.planning.generation import LONGEST_FOLLOW_UP, Generated
 from lupusim.records import Observation
 from lupusim.trial import Analysis, Cutoff, Trial, Verdict
-from lupusim.trial.looks import EventsOf, Limited
+from lupusim.trial.looks import AtEventsOf, EventsOf, Limited, parts
 
 
 def cut(generated: Generated, cutoff: Cutoff, *, earliest: FloatArray | float = 0.0) -> Observation:
@@ -82,7 +83,7 @@ def conduct(
 ) -> dict[str, FloatArray]:
     """Return how long the trial took and what each arm showed."""
     found = {
-        "duration": _duration(observation),
+        "duration": _duration(trial, observation, outcomes),
         "missed_cutoff": np.isinf(observation.cutoff).astype(float),
     }
     if not trial.interims:
@@ -120,13 +121,49 @@ def waited(number: int, cutoff: Cutoff, time: FloatArray) -> dict[str, FloatArra
     return found
 
 
-def _duration(observation: Observation) -> FloatArray:
-    """Return the calendar time (years) at which each trial ends."""
+def _duration(trial: Trial, observation: Observation, outcomes: Sequence[Outcome]) -> FloatArray:
+    """Return the calendar time (years) at which each trial ends; NaN where it never does."""
     duration = observation.cutoff.copy()
-    if (endless := np.flatnonzero(np.isinf(duration))).size:
-        watched = np.minimum(observation.watched_until[endless], LONGEST_FOLLOW_UP)
-        duration[endless] = (observation.enrollment_time[endless] + watched).max(axis=1)
+    endless = np.isinf(duration)
+    if endless.any():
+        there = np.isfinite(observation.enrollment_time)
+        left = left_at(trial, observation, outcomes)
+        duration[endless] = end_without_cutoff(left, there)[endless]
     return duration
+
+
+def left_at(trial: Trial, observation: Observation, outcomes: Sequence[Outcome]) -> FloatArray:
+    """Return from when on (calendar time, years) patients have no event a last look waits for.
+
+    They have had it, or a competing one, or are no longer followed; ``inf`` where neither ever
+    comes. Shape (n_replicates, n_patients).
+    """
+    followed = observation.watched_until
+    followed = np.where(followed < LONGEST_FOLLOW_UP, followed, np.inf)
+    waits = [p.endpoint for p in parts(trial.cutoff) if isinstance(p, AtEventsOf)]
+    at_risk = np.zeros(followed.shape)
+    for position in waits or [0]:
+        outcome, endpoint = outcomes[position], trial.endpoints[position]
+        until = followed
+        if isinstance(outcome, SurvivalOutcome) and not getattr(endpoint, "origin", ()):
+            out = outcome.event if outcome.competing is None else outcome.event | outcome.competing
+            until = np.where(out, outcome.time, followed)
+        at_risk = np.maximum(at_risk, until)
+    return observation.enrollment_time + at_risk
+
+
+def end_without_cutoff(left: FloatArray, member: BoolArray) -> FloatArray:
+    """Return when nobody is left whose event could come; NaN where some stay for ever.
+
+    Parameters
+    ----------
+    left : (n_replicates, n_patients) array
+        As of `left_at`.
+    member : (n_replicates, n_patients) boolean array
+        Whom it is about.
+    """
+    end = np.where(member, left, 0.0).max(axis=1)
+    return np.where(np.isinf(end), np.nan, end)
 
 
 def _describe(prefix: str, trial: Trial, outcome: Outcome) -> dict[str, FloatArray]:

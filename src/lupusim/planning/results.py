@@ -111,7 +111,7 @@ class PointResult:
     @property
     def n_replicates(self) -> int:
         """Simulated trials under the truth the scenario states."""
-        return self.tally.sums["duration"][0] if self.tally.sums else 0
+        return self.tally.sums["missed_cutoff"][0] if self.tally.sums else 0
 
     def row(self) -> dict[str, object]:
         """Return all of it, flat: each estimate beside its ``_mcse``; ``_sd`` is between trials.

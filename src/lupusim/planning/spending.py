@@ -54,7 +54,8 @@ def with_cost(
     n_enrolled = found["n_enrolled"]
     screened = found.get("screened", n_enrolled * trial.enrollment.screened_per_patient)
     cost = costs.fixed + costs.per_patient * n_enrolled + costs.per_screened * screened
-    cost += costs.per_month * _MONTHS * found["duration"]
+    if costs.per_month:  # a trial that never ends has no cost in months
+        cost += costs.per_month * _MONTHS * found["duration"]
     if generated is not None and ended:
         until = _until(generated, found, ended[0]) + _ROUNDING
         if costs.per_visit:
@@ -67,7 +68,8 @@ def with_cost(
 
 def _until(generated: Generated, found: dict[str, FloatArray], ended: FirstEntry) -> FloatArray:
     """Return the study time until which each patient lives and is followed; below 0 for never."""
-    left = found["duration"][:, None] - generated.enrollment_time
+    ends = np.nan_to_num(found["duration"], nan=np.inf)
+    left = ends[:, None] - generated.enrollment_time
     # who would have come before the end, but after the size that the trial chose, did not
     left[np.arange(left.shape[1]) >= found["n_enrolled"][:, None]] = -1.0
     alive = ended.time.reshape(left.shape)

@@ -18,12 +18,13 @@ def with_totals(
     arms where that counts events, what a screening rule cost in candidates and time, and what a
     supply did.
     """
+    end = np.nan_to_num(found["duration"], nan=np.inf)
     if (screened := generated.patients.screened) is not None:
         found |= screened.quantities(trial.n_patients)
     if (supplied := generated.supplied) is not None:
-        found |= supplied.quantities(found["duration"])
+        found |= supplied.quantities(end)
     if "n_enrolled" not in found:
-        there = generated.enrollment_time <= found["duration"][:, None]
+        there = generated.enrollment_time <= end[:, None]
         found["n_enrolled"] = there.sum(axis=1).astype(float)
     events = [found[name] for arm in trial.arms if (name := f"events_{arm.name}") in found]
     if len(events) == len(trial.arms):

@@ -10,7 +10,15 @@ from lupusim.errors import Problem
 from lupusim.model.checks import nearest
 from lupusim.trial.allocation import PermutedBlocks, SimpleRandomization
 from lupusim.trial.endpoints import due_time
-from lupusim.trial.looks import AfterLastPatient, AfterPatients, AtCalendarTime, AtEvents, Cutoff
+from lupusim.trial.looks import (
+    AfterLastPatient,
+    AfterPatients,
+    AtCalendarTime,
+    AtEvents,
+    Cutoff,
+    gap_before,
+    planned_events,
+)
 from lupusim.trial.rules import Hypothesis
 from lupusim.trial.rules_staged import Enrichment, Gate, Judged, SelectArms
 
@@ -80,7 +88,11 @@ def _known_size(interims: Sequence[Cutoff]) -> bool:
 
 
 def _end_problems(trial: Trial, rule: SelectArms | Enrichment) -> Iterator[Problem]:
-    events = trial.cutoff.events if isinstance(trial.cutoff, AtEvents) else None
+    events = planned_events(trial.cutoff)
+    if gap_before(trial.cutoff) > 0:
+        fault = "when the last look is held must not depend on when the decision was made"
+        key = f"looks.{len(trial.interims)}.when.gap"
+        yield Problem(key=key, fault=fault, fix="Remove it.")
     if events is None and not isinstance(trial.cutoff, AfterLastPatient):
         fault = "the last look must wait for the last patient's follow-up, or for events"
         fix = "Give 'last_patient', or 'events' with the adaptation's 'first_events'."

@@ -24,7 +24,7 @@ def shares(n, rejected, null_rejected):
     """Return a design in which so many of n replicates rejected."""
 
     def tally(count):
-        return Tally({"duration": (n, 1.0, 1.0), "reject": (n, float(count), float(count))})
+        return Tally({"missed_cutoff": (n, 1.0, 1.0), "reject": (n, float(count), float(count))})
 
     return PointResult(
         values={}, trial=TRIAL, tally=tally(rejected), null_tally=tally(null_rejected)
@@ -54,7 +54,11 @@ def test_where_nothing_is_tested_the_responses_count():
         shares(100, 0, 0),
         null_tally=None,
         tally=Tally(
-            {"duration": (100, 1.0, 1.0), "response_a": (100, 50.0, 29.0), "x": (100, 0.0, 1e9)}
+            {
+                "missed_cutoff": (100, 1.0, 1.0),
+                "response_a": (100, 50.0, 29.0),
+                "x": (100, 0.0, 1e9),
+            }
         ),
     )
     assert TargetMcse(mcse=0.021).assess(point, 1).words

@@ -13,6 +13,8 @@ from lupusim.planning import parallel
 from lupusim.planning import run as run_module
 from lupusim.planning.blocks import PATIENTS_PER_BLOCK, replicates_per_block, simulate_block
 from lupusim.planning.generation import Block, generate
+from lupusim.planning.observing import observed
+from lupusim.planning.replicates import simulate_replicates
 from lupusim.planning.run import run
 from lupusim.planning.scenario import Scenario
 from lupusim.planning.tally import Tally
@@ -27,6 +29,7 @@ from lupusim.trial import (
 )
 from trials import analysis, disease_trial, exponential_arm, scenario, survival_trial
 
+ONE_BLOCK = Block(seed=1, number=0, n_replicates=4)
 LARGE = 30_000  # so many patients that a block holds few replicates
 
 
@@ -204,14 +207,25 @@ def test_trials_at_the_edge_run_without_a_hitch(make, changes):
     json.dumps(result.to_json(), allow_nan=False)
 
 
-def test_without_follow_up_and_cutoff_everybody_is_followed_for_100_years():
+def test_a_trial_whose_events_never_come_ends_when_nobody_is_left_to_have_one():
     relapse = TimeToEvent(name="first relapse", events=("relapse",), competing=("death",))
     trial = disease_trial(
-        follow_up=math.inf, cutoff=AtEvents(events=61), dropout=Dropout(), primary=relapse
+        follow_up=math.inf, cutoff=AtEvents(events=61), dropout=Dropout(per_year=1.0)
     )
-    tally = simulate_block(trial, Block(seed=1, number=0, n_replicates=4))
+    found = simulate_replicates(replace(trial, primary=relapse), ONE_BLOCK)
+    generated = generate(replace(trial, primary=relapse), ONE_BLOCK)
+    everything = observed(generated, np.full(4, np.inf))
+    left = generated.measurements[0].outcome(everything).time + generated.enrollment_time
+    assert found["missed_cutoff"].all()
+    assert found["duration"] == pytest.approx(left.max(axis=1))
+
+
+def test_a_trial_never_ends_where_events_never_come_and_somebody_stays():
+    harmless = (exponential_arm("control", 0.001), exponential_arm("cells", 0.001))
+    trial = survival_trial(arms=harmless, follow_up=math.inf, cutoff=AtEvents(events=40))
+    tally = simulate_block(trial, ONE_BLOCK)
     assert tally.mean("missed_cutoff").value == 1
-    assert 100 < tally.mean("duration").value < 101.1
+    assert tally.sums["duration"][0] == 0
 
 
 def test_an_event_driven_trial_has_its_number_of_events_and_ends_with_the_last():
