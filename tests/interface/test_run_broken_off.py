@@ -20,7 +20,6 @@ from lupusim.scenario import load_scenario
 from tolerance import SEED
 
 SCENARIO = "survival_200_events"
-COMMAND = [sys.executable, "-m", "lupusim", "run", SCENARIO]
 SECONDS_TO_STOP = 2.0
 LOADED = 3.0  # a machine that does other things at the same time
 
@@ -29,12 +28,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def start():
-    """Start ``lupusim run`` with options, in a session of its own that ends with the test."""
+    """Start a command with options, in a session of its own that ends with the test."""
     started = []
 
-    def start_one(*options):
+    def start_one(*options, command="run"):
         process = subprocess.Popen(
-            [*COMMAND, *map(str, options)],
+            [sys.executable, "-m", "lupusim", command, SCENARIO, *map(str, options)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -114,7 +113,50 @@ def test_an_interrupted_run_stops_soon_with_its_table_and_no_process_left(
     assert out.startswith("PARTIAL RESULT")
     assert re.search(r"power \(logrank.*0\.7\d+ \(0\.0\d+\)", out)
     assert re.search(r"design: \d+ of 500000 replicates", out)
-    assert err.strip() == "interrupted"
+    assert err.splitlines() == [
+        "interrupted",
+        f"finished work is kept in {tmp_path / 'a'}: the same command with --resume goes on",
+    ]
+    wait_until(lambda: not family(process), 3.0)
+
+
+RATIO = "arms.experimental.effects.0.hazard_ratio"
+RANGES = ("--over", f"{RATIO}=0.6,0.8", "--over", "sample_size=260,340")
+QUESTIONS = {
+    "size": ("--precision", 0.0005),
+    "size --over": ("--over", f"{RATIO}=0.5,0.7", "--precision", 0.0005),
+    "sensitivity": (*RANGES, "--replicates", 400_000),
+    "sensitivity --sobol": (*RANGES, "--sobol", "--replicates", 100_000),
+    "assurance": ("--effect-sd", 0.2, "--replicates", 400_000),
+    "assurance --value": (
+        *("--effect-sd", 0.2, "--no-effect", 0.4, "--by", "2 years"),
+        *("--value", 2000, "--replicates", 40_000),
+    ),
+}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_an_interrupted_question_stops_soon_and_tells_what_is_finished(
+    start, tmp_path, question, jobs, number
+):
+    options = (*QUESTIONS[question], "--jobs", jobs, "--out", tmp_path / "a")
+    process = start(*options, command=question.split()[0])
+    wait_until(lambda: process.poll() is not None or has_blocks(tmp_path / "a", 120))
+    begin = time.monotonic()
+    if number is signal.SIGINT:
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
+    out, err = process.communicate()
+    assert time.monotonic() - begin < SECONDS_TO_STOP * LOADED
+    assert process.returncode == 130, err
+    assert out.startswith("PARTIAL RESULT")
+    assert re.search(r"\d \(\d[\d.]*\)", out)  # an estimate and its standard error
+    told = err.splitlines()
+    assert told[0] == "interrupted"
+    assert "the same command with --resume goes on" in told[1]
     wait_until(lambda: not family(process), 3.0)
 
 

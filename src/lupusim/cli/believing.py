@@ -243,7 +243,11 @@ def ask_value(
     """Answer with the expected value of the data of every design."""
     from lupusim.planning.beliefs import Beliefs
     from lupusim.planning.effect_priors import StatedEffect
-    from lupusim.planning.information_value import Decision, information_value
+    from lupusim.planning.information_value import (
+        Decision,
+        InterruptedValueError,
+        information_value,
+    )
     from lupusim.report.answers import plain_rows, value_sentence, value_table
 
     trials = [point.trial for point in question.scenario.points]
@@ -254,17 +258,23 @@ def ask_value(
     )
     decision = Decision(gain=net, cost=lambda trial: stake.patient_cost * trial.n_patients)
 
-    def answer(table: Any) -> Answer:
+    def answer(table: Any, *, complete: bool = True) -> Answer:
         content = {
             "scenario": question.scenario.name,
             "seed": question.seed,
-            "n_draws": replicates,
+            "n_draws": int(table["n_draws"].min()),
+            "complete": complete,
             "future_patients": stake.value,
             "worthwhile": net.at_least,
             "sizes": plain_rows(table),
         }
-        shown = value_table(table, n_draws=replicates, seed=question.seed)
+        shown = value_table(table, seed=question.seed)
         return Answer(content=content, table=table, shown=shown, sentence=value_sentence(table))
+
+    def partly(interrupt: KeyboardInterrupt) -> Answer | None:
+        if isinstance(interrupt, InterruptedValueError) and interrupt.partial is not None:
+            return answer(interrupt.partial, complete=False)
+        return None
 
     found = replace(question, name="value").ask(
         lambda bench: information_value(
@@ -276,6 +286,7 @@ def ask_value(
             bench=bench,
         ),
         answer,
+        partly,
     )
     if plot is not None:
         from lupusim.report.answer_figures import value_by_size

@@ -24,6 +24,7 @@ from lupusim.cli.working import (
 )
 
 if TYPE_CHECKING:
+    from lupusim.planning.frontier import InterruptedFrontierError
     from lupusim.planning.sample_size import Search
     from lupusim.planning.scenario import Scenario
 
@@ -93,7 +94,12 @@ def _size(question: Question, power: float, search: Search) -> Any:
     from lupusim.planning.sample_size import find_size
     from lupusim.planning.size_results import InterruptedSearchError, SampleSize
     from lupusim.planning.sizing import only_design
-    from lupusim.report.answers import seen_table, size_sentence, size_table
+    from lupusim.report.answers import (
+        interrupted_sentence,
+        seen_table,
+        size_sentence,
+        size_table,
+    )
 
     sizing = only_design(question.scenario)
 
@@ -110,10 +116,10 @@ def _size(question: Question, power: float, search: Search) -> Any:
             return None
         powers = interrupt.powers
         return Answer(
-            content={"complete": False, "powers": powers.to_dict("records")},
+            content=interrupt.to_json(),
             table=powers,
             shown=seen_table(powers),
-            sentence=f"The search for power {power:g} has not ended.",
+            sentence=interrupted_sentence(interrupt),
         )
 
     return question.ask(
@@ -150,18 +156,45 @@ def _frontier(question: Question, power: float, search: Search, by: Spent) -> An
             content=content | {"designs": plain_rows(ordered)},
             table=ordered,
             shown=frontier_table(ordered, target=power),
-            sentence=frontier_sentence(ordered, target=power),
+            sentence=frontier_sentence(ordered, target=power)
+            if complete
+            else "Only these designs are finished.",
         )
 
     def partly(interrupt: KeyboardInterrupt) -> Answer | None:
-        if isinstance(interrupt, InterruptedFrontierError) and interrupt.partial is not None:
-            return answer(interrupt.partial, complete=False)
-        return None
+        if not isinstance(interrupt, InterruptedFrontierError):
+            return None
+        done = None if interrupt.partial is None else answer(interrupt.partial, complete=False)
+        return _with_search(done, interrupt)
 
     return question.ask(
         lambda bench: frontier(question.scenario, power, search=replace(search, bench=bench)),
         answer,
         partly,
+    )
+
+
+def _with_search(done: Answer | None, interrupt: InterruptedFrontierError) -> Answer | None:
+    """Return the designs that are finished, with what was seen of the one in work."""
+    from rich.console import Group
+
+    from lupusim.planning.scenario import label
+    from lupusim.report.answers import interrupted_sentence, seen_table
+
+    search = interrupt.search
+    if search is None or search.powers.empty:
+        return done
+    name = label(interrupt.values)
+    in_work = {"design_point": dict(interrupt.values), **search.to_json()}
+    shown, sentence = seen_table(search.powers, of=name), interrupted_sentence(search)
+    if done is None:
+        content = {"target": search.target, "complete": False, "designs": [], "in_work": in_work}
+        return Answer(content=content, table=search.powers, shown=shown, sentence=sentence)
+    return replace(
+        done,
+        content={**done.content, "in_work": in_work},
+        shown=Group(done.shown, shown),
+        sentence=f"{done.sentence}\n{name}: {sentence}",
     )
 
 
@@ -283,8 +316,8 @@ def _tornado(question: Question, scenario: str, ranges: dict[str, list[Any]], me
 
 
 def _sobol(question: Question, scenario: str, ranges: dict[str, list[Any]], measure: Any) -> Any:
-    from lupusim.planning.sobol import SobolIndices, sobol
-    from lupusim.report.answers import sobol_sentence, sobol_table
+    from lupusim.planning.sobol import InterruptedSobolError, SobolIndices, sobol
+    from lupusim.report.answers import designs_table, plain_rows, sobol_sentence, sobol_table
     from lupusim.scenario.what_if import what_if
 
     for path, values in ranges.items():
@@ -300,9 +333,24 @@ def _sobol(question: Question, scenario: str, ranges: dict[str, list[Any]], meas
             sentence=sobol_sentence(found),
         )
 
+    def partly(interrupt: KeyboardInterrupt) -> Answer | None:
+        if not isinstance(interrupt, InterruptedSobolError) or interrupt.designs.empty:
+            return None
+        if interrupt.partial is not None:
+            return answer(interrupt.partial)
+        designs = interrupt.designs
+        return Answer(
+            content={"complete": False, "designs": plain_rows(designs)},
+            table=designs,
+            shown=designs_table(designs),
+            sentence="These designs are too few for shares of the variance.",
+        )
+
     build = what_if(scenario)
     question = replace(question, name="sobol")
-    found = question.ask(lambda bench: sobol(build, bounds, measure=measure, bench=bench), answer)
+    found = question.ask(
+        lambda bench: sobol(build, bounds, measure=measure, bench=bench), answer, partly
+    )
 
     def figure() -> Any:
         from lupusim.report.answer_figures import sobol_bars

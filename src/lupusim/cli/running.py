@@ -119,12 +119,13 @@ def run(
     try:
         with sigterm_as_ctrl_c():
             loaded = load_scenario(scenario)
+            warn(loaded)
             with listening(loaded, events) as listener:
                 result = simulate(loaded, listener)
     except InterruptedRunError as interrupt:
-        _leave(interrupt.partial, format, events)
+        _leave(interrupt.partial, format, events, out=out)
     except KeyboardInterrupt:
-        _leave(None, format, events)
+        _leave(None, format, events, out=out)
     _tell(result, format, events)
     if out is not None:
         _write(result, out)
@@ -159,6 +160,14 @@ def _collected(folder: Path, asked: Asked, seed: int) -> RunResult:
     loaded = scenario_from_document(document, folder=Path(asked.folder), command=asked.command)
     options = RunOptions(folder=folder, existing=Existing.RESUME, share=Nothing())
     return simulate(loaded, asked.n_replicates, seed=seed, options=options)
+
+
+def warn(scenario: Scenario) -> None:
+    """Say on standard error which looks wait for more events than are to be expected."""
+    from lupusim.planning.expected_events import warnings_of
+
+    for line in warnings_of(scenario):
+        print(f"warning: {line}", file=sys.stderr)
 
 
 @contextmanager
@@ -227,13 +236,16 @@ def workers_of(backend: Backend, scheduler: str | None) -> Workers | None:
     return DaskCluster(address=scheduler)
 
 
-def _leave(partial: RunResult | None, format: Format, events: Events | None) -> NoReturn:
+def _leave(
+    partial: RunResult | None, format: Format, events: Events | None, *, out: Path | None
+) -> NoReturn:
     """Print what was finished, and leave at once."""
     begin_to_leave()
     if partial is not None and partial.points:
         _tell(partial, format, events)
     else:
         print("nothing was finished", file=sys.stderr)
+    say_how_to_resume(out)
     leave()
 
 
@@ -243,6 +255,15 @@ def begin_to_leave() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
     print("interrupted", file=sys.stderr)
+
+
+def say_how_to_resume(out: Path | None) -> None:
+    """Say where finished work is kept and how to go on."""
+    if out is None:
+        words = "nothing is kept; with --out DIR it would be, and --resume goes on from there"
+    else:
+        words = f"finished work is kept in {out}: the same command with --resume goes on"
+    print(words, file=sys.stderr)
 
 
 def leave() -> NoReturn:

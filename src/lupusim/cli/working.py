@@ -19,6 +19,7 @@ from lupusim.cli.running import (
     begin_to_leave,
     leave,
     listening,
+    say_how_to_resume,
     sigterm_as_ctrl_c,
     workers_of,
     write_file,
@@ -27,7 +28,7 @@ from lupusim.cli.running import (
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from lupusim.planning.bench import Bench
     from lupusim.planning.scenario import Scenario
@@ -100,15 +101,15 @@ class Answer:
         Plain data.
     table : pandas.DataFrame
         Rows for programs.
-    shown : Table
-        The table for people.
+    shown : RenderableType
+        The table for people, or several.
     sentence : str
         What it means.
     """
 
     content: Any
     table: pd.DataFrame
-    shown: Table
+    shown: RenderableType
     sentence: str
 
     def tell(self, format: Format) -> None:
@@ -204,8 +205,7 @@ class Question:
             if self.format is Format.table:
                 print("PARTIAL RESULT: only what was finished counts")
             part.tell(self.format)
-        if self.place.out is not None:
-            print(f"finished work is kept in {self.place.out}: add --resume", file=sys.stderr)
+        say_how_to_resume(self.place.out)
 
 
 def save_figure(figure: Figure, file: Path) -> None:

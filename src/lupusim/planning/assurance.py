@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 
 import numpy as np
 
@@ -148,10 +147,10 @@ def assurance(
     )
     for point in scenario.points:
         plan.check(point.trial)
-    jobs = [plan.jobs(point.trial) for point in scenario.points]
+    lines = [line for point in scenario.points for line in plan.lines(point.trial)]
     with on_bench(nesting.bench, nesting.n_jobs) as bench:
         try:
-            return _result(scenario, plan, bench.tallies(list(chain(*jobs))))
+            return _result(scenario, plan, bench.side_by_side(lines))
         except InterruptedJobsError as interrupt:
             partial = replace(_result(scenario, plan, interrupt.finished), complete=False)
             raise InterruptedAssuranceError(partial) from interrupt
@@ -177,11 +176,10 @@ class _Plan:
         strengths = self.beliefs.strengths(trial, self.n_draws, seed=self.seed)
         self.beliefs.truth(trial, 0, float(strengths[np.argmax(strengths != 0)]))
 
-    def jobs(self, trial: Trial) -> list[Job]:
-        """Return the work on one design: under the stated truth, then 50 draws at a time."""
-        found = [
-            Simulator(seed=derived_seed(self.seed, "stated truth")).job(trial, self.n_replicates)
-        ]
+    def lines(self, trial: Trial) -> tuple[list[Job], list[Job]]:
+        """Return the work on one design: under the stated truth; and 50 draws at a time."""
+        simulator = Simulator(seed=derived_seed(self.seed, "stated truth"))
+        found = []
         for number, begin in enumerate(range(0, self.n_draws, _DRAWS_PER_BLOCK)):
             numbers = range(begin, min(begin + _DRAWS_PER_BLOCK, self.n_draws))
             score = OverDraws(
@@ -193,16 +191,13 @@ class _Plan:
             n_replicates = len(numbers) * self.nesting.per_draw
             block = Block(seed=self.seed, number=number, n_replicates=n_replicates)
             found.append(Job(trial=trial, blocks=(block,), score=score))
-        return found
+        return simulator.job(trial, self.n_replicates).parts(), found
 
 
 def _result(scenario: Scenario, plan: _Plan, finished: Sequence[Sequence[Tally]]) -> Assurance:
     """Return the assurance of the designs of which draws are finished."""
-    points = []
-    n_jobs = len(finished) // len(scenario.points)
-    for number, point in enumerate(scenario.points):
-        stated, *parts = finished[number * n_jobs : (number + 1) * n_jobs]
-        drawn = list(chain(*parts))
+    points: list[PointAssurance] = []
+    for point, stated, drawn in zip(scenario.points, finished[::2], finished[1::2], strict=True):
         if drawn and stated:
             power = added_up(stated).mean("reject")
             rejected, worth = _of_draws(drawn)
@@ -211,7 +206,7 @@ def _result(scenario: Scenario, plan: _Plan, finished: Sequence[Sequence[Tally]]
     return Assurance(
         scenario=scenario,
         points=tuple(points),
-        n_replicates=plan.n_replicates,
+        n_replicates=min((point.distribution.n_replicates for point in points), default=0),
         per_draw=plan.nesting.per_draw,
         seed=plan.seed,
     )

@@ -77,7 +77,8 @@ class Assurance:
     points : tuple of PointAssurance
         A result for each design point.
     n_replicates, per_draw, seed : int
-        Replicates of a design, replicates of a draw, and the seed.
+        Replicates of a design over its draws (the fewest of any), replicates of a draw, and
+        the seed.
     complete : bool
         Whether every draw asked for is in.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 from lupusim.planning.blocks import simulate_block
@@ -19,6 +20,7 @@ from lupusim.planning.tasks import Done, Score, Task, work
 from lupusim.trial import Trial
 
 _SECONDS_PER_TASK = 0.2  # little lost when one worker has the last task; overhead below 1 %
+_MOST_PARTS = 20  # of a job that goes side by side with others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,12 @@ class Job:
         if self.score is simulate_block and own == seed:
             return name
         return content_hash(name, self.score, str(own))
+
+    def parts(self) -> list[Job]:
+        """Return the same in at most twenty jobs of consecutive blocks."""
+        size = -(-len(self.blocks) // _MOST_PARTS)
+        begins = range(0, len(self.blocks), size)
+        return [replace(self, blocks=self.blocks[begin : begin + size]) for begin in begins]
 
 
 class InterruptedJobsError(KeyboardInterrupt):
@@ -97,14 +105,44 @@ class Bench:
             raise InterruptedJobsError(round_.in_order()) from interrupt
         return round_.in_order()
 
+    def side_by_side(self, lines: Sequence[Sequence[Job]]) -> list[list[Tally]]:
+        """Return for each line of jobs the tallies of all its blocks, in their order.
+
+        All lines begin and go on together: whoever interrupts has something of each.
+
+        Raises
+        ------
+        InterruptedJobsError
+            On KeyboardInterrupt; with the finished tallies of each line.
+        """
+        places = sorted(
+            (k / len(line), number, k)
+            for number, line in enumerate(lines)
+            for k in range(len(line))
+        )
+
+        def in_lines(finished: list[list[Tally]]) -> list[list[Tally]]:
+            by_line: list[list[tuple[int, list[Tally]]]] = [[] for _ in lines]
+            for (_, number, k), tallies in zip(places, finished, strict=True):
+                by_line[number].append((k, tallies))
+            return [list(chain(*(tallies for _, tallies in line))) for line in by_line]
+
+        try:
+            return in_lines(self.tallies([lines[number][k] for _, number, k in places]))
+        except InterruptedJobsError as interrupt:
+            raise InterruptedJobsError(in_lines(interrupt.finished)) from interrupt
+
     def _take_from_ledger(self, round_: _Round) -> None:
         if self.ledger is None:
             return
+        stored: dict[tuple[str, int], dict[Block, Tally]] = {}
         for job, name, found in zip(round_.jobs, round_.names, round_.found, strict=True):
-            wanted = set(job.blocks)
-            for block, tally in self.ledger.finished(name, seed=job.blocks[0].seed):
-                if block in wanted:
-                    found[block] = tally
+            key = (name, job.blocks[0].seed)
+            if key not in stored:
+                stored[key] = dict(self.ledger.finished(name, seed=key[1]))
+            for block in job.blocks:
+                if block in stored[key]:
+                    found[block] = stored[key][block]
                     self._done += block.n_replicates
 
     def _simulate(self, round_: _Round) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from lupusim.arrays import BoolArray, FloatArray
 from lupusim.planning.bench import on_bench
 from lupusim.planning.sample_size import Search, find_size
 from lupusim.planning.scenario import Scenario
-from lupusim.planning.size_results import PowerNotReachedError
+from lupusim.planning.size_results import InterruptedSearchError, PowerNotReachedError
 from lupusim.planning.sizing import Sizing, designs
 from lupusim.planning.tally import Mean
 from lupusim.trial import Trial
@@ -25,10 +25,27 @@ Cost = Callable[[Trial], float]
 
 
 class InterruptedFrontierError(KeyboardInterrupt):
-    """A frontier was interrupted; carries the table of the designs that are finished, or None."""
+    """A frontier was interrupted.
 
-    def __init__(self, partial: pd.DataFrame | None) -> None:
+    Parameters
+    ----------
+    partial : pandas.DataFrame or None
+        The designs that are finished; None where none is.
+    values : mapping of str to object
+        What distinguishes the design that was in work.
+    search : InterruptedSearchError or None
+        What was seen of it; None where nothing was.
+    """
+
+    def __init__(
+        self,
+        partial: pd.DataFrame | None,
+        values: Mapping[str, object],
+        search: InterruptedSearchError | None,
+    ) -> None:
         self.partial = partial
+        self.values = values
+        self.search = search
         super().__init__("interrupted")
 
 
@@ -75,7 +92,8 @@ def frontier(
                 rows.append({**values, **_sized(sizing, power, cost, working)})
             except KeyboardInterrupt as interrupt:
                 partial = _table(rows) if rows else None
-                raise InterruptedFrontierError(partial) from interrupt
+                seen = interrupt if isinstance(interrupt, InterruptedSearchError) else None
+                raise InterruptedFrontierError(partial, values, seen) from interrupt
     return _table(rows)
 
 

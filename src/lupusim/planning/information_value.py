@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.planning.beliefs import Beliefs, Gain
-from lupusim.planning.bench import Bench, Job, on_bench
+from lupusim.planning.bench import Bench, InterruptedJobsError, Job, on_bench
 from lupusim.planning.generation import Block
 from lupusim.planning.replicates import simulate_replicates, tested
 from lupusim.planning.tally import Mean, Tally
@@ -40,6 +39,20 @@ class Decision:
 
     gain: Gain
     cost: Callable[[Trial], float]
+
+
+class InterruptedValueError(KeyboardInterrupt):
+    """The value of data was interrupted; carries the table of the draws that are finished.
+
+    Parameters
+    ----------
+    partial : pandas.DataFrame or None
+        None where no trial has the fewest draws that tell something.
+    """
+
+    def __init__(self, partial: pd.DataFrame | None) -> None:
+        self.partial = partial
+        super().__init__("interrupted")
 
 
 def information_value(
@@ -79,20 +92,20 @@ def information_value(
         A row per trial. `evsi`: the best use of the data. `rule_value`: adopting if and only
         if the test is significant, against the best choice without the trial; below 0 if the
         rule is worse than that. `perfect_information`: the ceiling. Each with its ``_mcse``;
-        `cost`, and `net_value`, `evsi` minus cost.
+        `cost`, and `net_value`, `evsi` minus cost; `n_draws` behind them.
 
     Raises
     ------
     ValueError
         If a trial has no test, or there are too few draws.
+    InterruptedValueError
+        On KeyboardInterrupt; it is one.
 
     References
     ----------
     Strong, Oakley, Brennan and Breeze (2015), *Medical Decision Making* 35:570, section 2:
     the regression.
     """
-    import pandas as pd
-
     for trial in trials:
         tested(trial)
     if n_draws < _FEWEST_DRAWS:
@@ -101,26 +114,47 @@ def information_value(
         range(begin, min(begin + _DRAWS_PER_BLOCK, n_draws))
         for begin in range(0, n_draws, _DRAWS_PER_BLOCK)
     ]
-    jobs = [
-        Job(
-            trial=trial,
-            blocks=(Block(seed=seed, number=number, n_replicates=len(numbers)),),
-            score=OneTrialEach(beliefs=beliefs.only(numbers), gain=decision.gain, n_draws=n_draws),
-        )
+    lines = [
+        [
+            Job(
+                trial=trial,
+                blocks=(Block(seed=seed, number=number, n_replicates=len(numbers)),),
+                score=OneTrialEach(
+                    beliefs=beliefs.only(numbers), gain=decision.gain, n_draws=n_draws
+                ),
+            )
+            for number, numbers in enumerate(parts)
+        ]
         for trial in trials
-        for number, numbers in enumerate(parts)
     ]
     with on_bench(bench, 1) as working:
-        finished = working.tallies(jobs)
+        try:
+            return _table(trials, working.side_by_side(lines), decision)
+        except InterruptedJobsError as interrupt:
+            enough = [
+                (trial, tallies)
+                for trial, tallies in zip(trials, interrupt.finished, strict=True)
+                if sum(len(tally.sums) for tally in tallies) >= _FEWEST_DRAWS
+            ]
+            some, of_each = [trial for trial, _ in enough], [tallies for _, tallies in enough]
+            partial = _table(some, of_each, decision) if enough else None
+            raise InterruptedValueError(partial) from interrupt
+
+
+def _table(
+    trials: Sequence[Trial], finished: Sequence[Sequence[Tally]], decision: Decision
+) -> pd.DataFrame:
+    """Return what the draws of each trial say."""
+    import pandas as pd
+
     rows = []
-    for k, trial in enumerate(trials):
-        tallies = chain(*finished[k * len(parts) : (k + 1) * len(parts)])
+    for trial, tallies in zip(trials, finished, strict=True):
         of_draws = [sums for tally in tallies for sums in tally.sums.values()]
         rejected, estimate, gain = np.array(of_draws).T
         cost = decision.cost(trial)
         worth = _values(gain, rejected == 1, estimate)
         row = {"n_patients": trial.n_patients, **worth, "cost": cost}
-        rows.append(row | {"net_value": worth["evsi"] - cost})
+        rows.append(row | {"net_value": worth["evsi"] - cost, "n_draws": len(of_draws)})
     return pd.DataFrame(rows)
 
 

@@ -95,9 +95,27 @@ def _pool(cores: int) -> Executor:
         initargs=(os.getpid(),),
         env=_ONE_THREAD,
     )
+    with _ctrl_c_held_back():
+        pool.submit(os.getpid)  # starts the workers
     _warm_pools.clear()
     _warm_pools.add(cores)
     return pool
+
+
+@contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Let Ctrl-C wait; processes that are started meanwhile never see one.
+
+    A terminal sends it to workers that still start, and they would print where they were.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def settle_in(parent: int) -> None:

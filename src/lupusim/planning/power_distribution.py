@@ -36,6 +36,11 @@ class PowerDistribution:
     seed: int = 0
 
     @property
+    def n_replicates(self) -> int:
+        """Replicates of all draws."""
+        return self.n_rejected.size * self.per_draw
+
+    @property
     def histogram(self) -> FloatArray:
         """Number of draws with 0, 1, ... significant trials, shape (per_draw + 1,)."""
         return np.bincount(self.n_rejected, minlength=self.per_draw + 1).astype(float)

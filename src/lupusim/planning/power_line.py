@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -135,3 +135,15 @@ def _working(
     weight = n * density**2 / variance
     score = density * (rejected - n * probability) / variance
     return probability, weight, score
+
+
+def offsets() -> Iterator[float]:
+    """Yield offsets that fill -1 to 1 evenly, however many are taken (van der Corput)."""
+    number = 0
+    while True:
+        number += 1
+        position, weight, rest = 0.0, 0.5, number
+        while rest:
+            position += weight * (rest % 2)
+            rest, weight = rest // 2, weight / 2
+        yield 2 * position - 1

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lupusim.planning.bench import Bench, on_bench
+from lupusim.planning.bench import Bench, InterruptedJobsError, on_bench
 from lupusim.planning.nested import Prefixes, why_not_nested
-from lupusim.planning.power_line import NORMAL, Batch, PowerLine, fit_line
+from lupusim.planning.power_line import NORMAL, Batch, PowerLine, fit_line, offsets
 from lupusim.planning.replicates import Simulator, added_up, derived_seed, tested
 from lupusim.planning.scenario import Scenario
 from lupusim.planning.size_results import (
@@ -20,7 +20,7 @@ from lupusim.planning.size_results import (
     seen,
 )
 from lupusim.planning.sizing import Sizing, only_design
-from lupusim.planning.tally import Mean
+from lupusim.planning.tally import Mean, Tally
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -185,7 +185,8 @@ def find_size(sizing: Sizing, power: float, *, search: Search) -> SampleSize:
             line = hunt.fit(near)
             return hunt.answer(line)
         except KeyboardInterrupt as interrupt:
-            raise InterruptedSearchError(power, seen(hunt.batches, sizing)) from interrupt
+            powers = seen(hunt.batches, sizing)
+            raise InterruptedSearchError(power, powers, hunt.near()) from interrupt
 
 
 class _Hunt:
@@ -199,6 +200,7 @@ class _Hunt:
         self.simulator = Simulator(seed=search.seed, bench=search.bench)
         self.is_nested = not why_not_nested(sizing.trial)
         self.batches: list[Batch] = []
+        self.line: PowerLine | None = None
         self.largest = sizing.largest(search.max_patients)
         if self.largest < sizing.smallest:
             raise ValueError(
@@ -208,11 +210,33 @@ class _Hunt:
 
     def simulate(self, size: int, n_replicates: int) -> Batch:
         """Simulate a size on fresh replicates and remember what was seen."""
-        tally = self.simulator.tally(self.sizing.at(size), n_replicates)
-        n, rejected, _ = tally.sums["reject"]
-        batch = Batch(size=size, n_replicates=n, n_rejected=round(rejected))
-        self.batches.append(batch)
-        return batch
+        self._tally(self.simulator, size, n_replicates)
+        return self.batches[-1]
+
+    def _tally(self, simulator: Simulator, size: int, n_replicates: int) -> Tally:
+        """Return the sums over fresh replicates; what an interruption leaves is remembered too."""
+        try:
+            tally = simulator.tally(self.sizing.at(size), n_replicates)
+        except InterruptedJobsError as interrupt:
+            self._remember(size, added_up(interrupt.finished[0]))
+            raise
+        self._remember(size, tally)
+        return tally
+
+    def _remember(self, size: int, tally: Tally) -> None:
+        n, rejected, _ = tally.sums.get("reject", (0, 0.0, 0.0))
+        if n:
+            self.batches.append(Batch(size=size, n_replicates=n, n_rejected=round(rejected)))
+
+    def near(self) -> tuple[int, int, int] | None:
+        """Return the size to which the search points so far and its limits, in patients."""
+        limits = (0.0, math.inf) if self.line is None else self.line.interval(self.probit)
+        if self.line is None or not math.isfinite(limits[1]):
+            return None
+        low, high = limits
+        found = (self.snapped(size) for size in (self.line.size_at(self.probit), low, high))
+        middle, fewest, most = (self.sizing.at(size).n_patients for size in found)
+        return middle, fewest, most
 
     def snapped(self, size: float) -> int:
         """Return the smallest possible size that is at least this, or the largest of all."""
@@ -295,9 +319,10 @@ class _Hunt:
 
     def fit(self, near: float) -> PowerLine:
         """Return a line through powers near the target, precise where it crosses it."""
-        for number, offset in enumerate(_offsets()):
+        for number, offset in enumerate(offsets()):
             if number % _SIZES_PER_ROUND == 0:
                 line, near = self._line(near)
+                self.line = line
                 n_replicates = self._wanted(line, near) // _SIZES_PER_ROUND
                 if n_replicates == 0:
                     break
@@ -333,7 +358,7 @@ class _Hunt:
             seed=derived_seed(self.search.seed, "confirmation"), bench=self.search.bench
         )
         for _ in range(_MOST_CONFIRMATIONS):
-            tally = fresh.tally(self.sizing.at(size), n_replicates)
+            tally = self._tally(fresh, size, n_replicates)
             confirmed = tally.mean("reject")
             if holds(confirmed, self.power) or size == self.largest:
                 break
@@ -371,15 +396,3 @@ class _Hunt:
             row |= {"power": power.value, "power_mcse": power.mcse}
             rows.append(row | ({"n_events": size} if self.sizing.unit == "events" else {}))
         return pd.DataFrame(rows)
-
-
-def _offsets() -> Iterator[float]:
-    """Yield offsets that fill -1 to 1 evenly, however many are taken (van der Corput)."""
-    number = 0
-    while True:
-        number += 1
-        position, weight, rest = 0.0, 0.5, number
-        while rest:
-            position += weight * (rest % 2)
-            rest, weight = rest // 2, weight / 2
-        yield 2 * position - 1

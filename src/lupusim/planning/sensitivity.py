@@ -72,9 +72,11 @@ class Tornado:
     swings : tuple of Swing
         One for each number that was varied.
     n_replicates, seed : int
-        Replicates of each trial, and the seed they share.
+        Replicates of each trial (the fewest of any), and the seed they share.
     complete : bool
         Whether every number, and every replicate asked for, is in.
+    missing : tuple of str
+        Numbers of which nothing is finished.
     """
 
     quantity: str
@@ -83,6 +85,7 @@ class Tornado:
     n_replicates: int
     seed: int
     complete: bool = True
+    missing: tuple[str, ...] = ()
 
     @property
     def table(self) -> pd.DataFrame:
@@ -244,15 +247,17 @@ def sensitivity(
     trials = {path: [what_if({path: v}) for v in values] for path, values in ranges.items()}
     base = what_if({})
     blocks = measure.blocks([base, *(trial for pair in trials.values() for trial in pair)])
-    jobs = [
-        Job(trial=base, blocks=blocks, score=Swung(low=low, high=high, measure=measure))
+    lines = [
+        Job(trial=base, blocks=blocks, score=Swung(low=low, high=high, measure=measure)).parts()
         for low, high in trials.values()
     ]
     with on_bench(bench, 1) as working:
         try:
-            return _tornado(ranges, measure, working.tallies(jobs))
+            return _tornado(ranges, measure, working.side_by_side(lines))
         except InterruptedJobsError as interrupt:
-            partial = replace(_tornado(ranges, measure, interrupt.finished), complete=False)
+            partial = _tornado(ranges, measure, interrupt.finished)
+            fewest = min((swing.width.n for swing in partial.swings), default=0)
+            partial = replace(partial, complete=False, n_replicates=fewest)
             raise InterruptedTornadoError(partial) from interrupt
 
 
@@ -260,11 +265,13 @@ def _tornado(
     ranges: Mapping[str, Sequence[Value]], measure: Measure, finished: Sequence[Sequence[Tally]]
 ) -> Tornado:
     """Return the swings of the numbers of which blocks are finished."""
-    swings, base = [], Mean(value=math.nan, mcse=math.nan)
+    swings, missing, base = [], [], Mean(value=math.nan, mcse=math.nan)
     for (path, (low, high)), tallies in zip(ranges.items(), finished, strict=True):
-        if tallies:
+        if not tallies:
+            missing.append(path)
+        else:
             total = added_up(tallies)
-            base = total.mean("base")
+            base = max(base, total.mean("base"), key=lambda mean: mean.n)
             names = [name for name in total.sums if name != "base"]
             swings.append(
                 Swing(path=path, low=low, high=high, **{name: total.mean(name) for name in names})
@@ -275,4 +282,5 @@ def _tornado(
         swings=tuple(sorted(swings, key=lambda swing: -abs(swing.width.value))),
         n_replicates=measure.n_replicates,
         seed=measure.seed,
+        missing=tuple(missing),
     )

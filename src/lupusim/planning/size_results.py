@@ -36,12 +36,26 @@ class InterruptedSearchError(KeyboardInterrupt):
         The power asked for.
     powers : pandas.DataFrame
         Columns `n_patients`, `n_replicates`, `power` and `power_mcse`.
+    near : (int, int, int) or None
+        Patients where the power may cross the target, and the 95 % limits so far; None where
+        nothing points to a size yet.
     """
 
-    def __init__(self, target: float, powers: pd.DataFrame) -> None:
+    def __init__(
+        self, target: float, powers: pd.DataFrame, near: tuple[int, int, int] | None = None
+    ) -> None:
         self.target = target
         self.powers = powers
+        self.near = near
         super().__init__("interrupted")
+
+    def to_json(self) -> dict[str, object]:
+        """Return what is known as plain data."""
+        known: dict[str, object] = {"complete": False, "target": self.target}
+        if self.near is not None:
+            n_patients, *interval = self.near
+            known |= {"n_patients_so_far": n_patients, "interval_so_far": interval}
+        return known | {"powers": self.powers.to_dict("records")}
 
 
 def seen(batches: Sequence[Batch], sizing: Sizing) -> pd.DataFrame:
@@ -49,12 +63,13 @@ def seen(batches: Sequence[Batch], sizing: Sizing) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
-    for size in sorted({batch.size for batch in batches}):
-        here = [batch for batch in batches if batch.size == size]
+    patients = {batch.size: sizing.at(batch.size).n_patients for batch in batches}
+    for n_patients in sorted(set(patients.values())):
+        here = [batch for batch in batches if patients[batch.size] == n_patients]
         n = sum(batch.n_replicates for batch in here)
         power = sum(batch.n_rejected for batch in here) / n
         mcse = (power * (1 - power) / n) ** 0.5
-        row = {"n_patients": sizing.at(size).n_patients, "n_replicates": n}
+        row = {"n_patients": n_patients, "n_replicates": n}
         rows.append({**row, "power": power, "power_mcse": mcse})
     return pd.DataFrame(rows)
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
-from lupusim.planning.bench import Bench, Job, on_bench
+from lupusim.planning.bench import Bench, InterruptedJobsError, Job, on_bench
 from lupusim.planning.replicates import added_up
-from lupusim.planning.sensitivity import Measure, WhatIf
+from lupusim.planning.sensitivity import Measure, Value, WhatIf
+from lupusim.planning.tally import Mean, Tally
 from lupusim.rng import stream
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class SobolIndices:
         Of the quantity over the ranges, on the surface.
     n_trials : int
         Designs that were simulated.
+    complete : bool
+        Whether every design asked for is in.
     """
 
     paths: tuple[str, ...]
@@ -54,6 +57,7 @@ class SobolIndices:
     mean: float
     standard_deviation: float
     n_trials: int
+    complete: bool = True
 
     @property
     def table(self) -> pd.DataFrame:
@@ -79,7 +83,26 @@ class SobolIndices:
             "mean": self.mean,
             "standard_deviation": self.standard_deviation,
             "n_trials": self.n_trials,
+            "complete": self.complete,
         }
+
+
+class InterruptedSobolError(KeyboardInterrupt):
+    """Sobol indices were interrupted; carries what the designs that are finished say.
+
+    Parameters
+    ----------
+    partial : SobolIndices or None
+        Of the designs that are complete; None where they are too few for a surface.
+    designs : pandas.DataFrame
+        The numbers of each design that was begun, `n_replicates`, and the quantity as `mean`
+        and `mean_mcse`.
+    """
+
+    def __init__(self, partial: SobolIndices | None, designs: pd.DataFrame) -> None:
+        self.partial = partial
+        self.designs = designs
+        super().__init__("interrupted")
 
 
 def sobol(
@@ -120,40 +143,95 @@ def sobol(
     ------
     ValueError
         If a range is not increasing, there are fewer than two, or too few designs.
+    InterruptedSobolError
+        On KeyboardInterrupt; it is one.
 
     References
     ----------
     Saltelli et al. (2010), *Computer Physics Communications* 181:259: the estimators. Sudret
     (2008), *Reliability Engineering and System Safety* 93:964: indices from a surface.
     """
-    from scipy.stats import qmc
-
     measure = measure or Measure()
     bounds = _bounds(ranges)
-    n_terms = _basis(np.zeros((1, len(bounds)))).shape[1]
-    n_trials = _TRIALS_PER_TERM * n_terms if n_trials is None else n_trials
-    if n_trials < 2 * n_terms:
-        raise ValueError(f"n_trials={n_trials!r} must be at least {2 * n_terms}")
-    sequence = qmc.Sobol(len(bounds), rng=stream(measure.seed, "Sobol designs"))
+    fewest = _fewest_trials(len(bounds))
+    n_trials = _TRIALS_PER_TERM * fewest // 2 if n_trials is None else n_trials
+    if n_trials < fewest:
+        raise ValueError(f"n_trials={n_trials!r} must be at least {fewest}")
+    rows = _designs(what_if, ranges, n_trials, measure.seed)
+    trials = [what_if(row) for row in rows]
+    blocks = measure.blocks(trials)
+    with on_bench(bench, 1) as working:
+        try:
+            finished = working.tallies([Job(trial=trial, blocks=blocks) for trial in trials])
+        except InterruptedJobsError as interrupt:
+            found = zip(rows, interrupt.finished, strict=True)
+            begun = [(row, tallies) for row, tallies in found if tallies]
+            raise _interrupted(begun, bounds, measure=measure, n_blocks=len(blocks)) from interrupt
+    return _found(list(zip(rows, finished, strict=True)), bounds, measure=measure)
+
+
+def _fewest_trials(n_paths: int) -> int:
+    """Return how many designs a surface needs at least: two for each of its terms."""
+    return 2 * int(_basis(np.zeros((1, n_paths))).shape[1])
+
+
+def _designs(
+    what_if: WhatIf, ranges: Mapping[str, tuple[float, float]], n_trials: int, seed: int
+) -> list[dict[str, Value]]:
+    """Return the numbers of designs that are spread over the ranges."""
+    from scipy.stats import qmc
+
+    bounds = _bounds(ranges)
+    sequence = qmc.Sobol(len(bounds), rng=stream(seed, "Sobol designs"))
     # A Sobol sequence is balanced at powers of 2; the first points of it are still spread well.
     points = sequence.random_base2(int(n_trials - 1).bit_length())[:n_trials]
     values = bounds[:, 0] + points * (bounds[:, 1] - bounds[:, 0])
     whole = {p for p, (low, high) in ranges.items() if _takes_whole_numbers(what_if, p, low, high)}
-    for k, path in enumerate(ranges):
-        if path in whole:
-            values[:, k] = np.rint(values[:, k])
-    points = (values - bounds[:, 0]) / (bounds[:, 1] - bounds[:, 0])
-    trials = [
-        what_if({p: int(v) if p in whole else v for p, v in zip(ranges, row, strict=True)})
+    return [
+        {p: round(v) if p in whole else v for p, v in zip(ranges, row, strict=True)}
         for row in values.tolist()
     ]
-    blocks = measure.blocks(trials)
-    with on_bench(bench, 1) as working:
-        finished = working.tallies([Job(trial=trial, blocks=blocks) for trial in trials])
-    totals = [added_up(tallies) for tallies in finished]
-    measure.check(totals[0].sums)
-    means = np.array([total.mean(measure.quantity).value for total in totals])
-    return _indices(tuple(ranges), 2 * points - 1, means, measure.seed)
+
+
+def _found(
+    designs: Sequence[tuple[Mapping[str, Value], Sequence[Tally]]],
+    bounds: FloatArray,
+    *,
+    measure: Measure,
+) -> SobolIndices:
+    """Return the indices of the surface through some designs and their blocks."""
+    values = np.array([list(row.values()) for row, _ in designs], dtype=float)
+    points = (values - bounds[:, 0]) / (bounds[:, 1] - bounds[:, 0])
+    means = np.array([_mean(tallies, measure).value for _, tallies in designs])
+    return _indices(tuple(designs[0][0]), 2 * points - 1, means, measure.seed)
+
+
+def _mean(tallies: Sequence[Tally], measure: Measure) -> Mean:
+    total = added_up(tallies)
+    measure.check(total.sums)
+    return total.mean(measure.quantity)
+
+
+def _interrupted(
+    begun: Sequence[tuple[Mapping[str, Value], Sequence[Tally]]],
+    bounds: FloatArray,
+    *,
+    measure: Measure,
+    n_blocks: int,
+) -> InterruptedSobolError:
+    """Return what the designs say of which blocks are finished."""
+    import pandas as pd
+
+    shown: list[dict[str, object]] = []
+    for row, tallies in begun:
+        mean = _mean(tallies, measure)
+        known = {"n_replicates": mean.n, "mean": mean.value, "mean_mcse": mean.mcse}
+        shown.append({**row, **known})
+    whole = [(row, tallies) for row, tallies in begun if len(tallies) == n_blocks]
+    partial = None
+    if len(whole) >= _fewest_trials(len(bounds)):
+        partial = replace(_found(whole, bounds, measure=measure), complete=False)
+    return InterruptedSobolError(partial, pd.DataFrame(shown))
 
 
 def _bounds(ranges: Mapping[str, tuple[float, float]]) -> FloatArray:

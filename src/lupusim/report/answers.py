@@ -10,7 +10,7 @@ from rich.table import Table
 from lupusim.planning.assurance_results import Assurance, PointAssurance
 from lupusim.planning.scenario import label
 from lupusim.planning.sensitivity import Tornado
-from lupusim.planning.size_results import SampleSize
+from lupusim.planning.size_results import InterruptedSearchError, SampleSize
 from lupusim.planning.sobol import SobolIndices
 from lupusim.planning.tally import Mean
 from lupusim.report.numbers import grouped, in_hundred, rounded
@@ -61,15 +61,25 @@ def size_table(size: SampleSize) -> Table:
     return table
 
 
-def seen_table(powers: pd.DataFrame) -> Table:
-    """Return the powers that a search had seen when it was interrupted."""
-    table = Table(title="Power by size, as far as the search went")
+def seen_table(powers: pd.DataFrame, *, of: str = "") -> Table:
+    """Return the powers that a search (of a design) had seen when it was interrupted."""
+    title = "Power by size, as far as the search went"
+    table = Table(title=f"{title}: {of}" if of else title)
     for name in ("patients", "replicates", "power"):
         table.add_column(name, justify="right")
     for row in powers.to_dict("records"):
         power = Mean(value=row["power"], mcse=row["power_mcse"])
         table.add_row(str(row["n_patients"]), grouped(row["n_replicates"]), rounded(power))
     return table
+
+
+def interrupted_sentence(search: InterruptedSearchError) -> str:
+    """Return where a search was when it was interrupted."""
+    words = f"The search for power {search.target:g} has not ended"
+    if search.near is None:
+        return f"{words}, and points to no size yet."
+    n_patients, low, high = search.near
+    return f"{words}; so far it points to {n_patients} patients (95 % limits {low} to {high})."
 
 
 def size_sentence(size: SampleSize) -> str:
@@ -148,9 +158,11 @@ def tornado_sentence(result: Tornado) -> str:
     """Return which number matters most, and which do not show."""
     first, name = result.swings[0], _quantity(result)
     silent = [s.path for s in result.swings if abs(s.width.value) <= 2 * s.width.mcse]
-    rest = f" No change shows for {', '.join(silent)}." if silent else ""
+    absent = ", ".join(result.missing)
+    rest = f" Nothing is finished for {absent}." if absent else ""
     if first.path in silent:
-        return f"None of these numbers changes {name} more than chance would."
+        return f"None of these numbers changes {name} more than chance would.{rest}"
+    rest = (f" No change shows for {', '.join(silent)}." if silent else "") + rest
     return (
         f"{first.path} matters most: from {first.low} to {first.high}, {name} goes from "
         f"{rounded(first.at_low)} to {rounded(first.at_high)}.{rest}"
@@ -172,6 +184,19 @@ def sobol_table(result: SobolIndices) -> Table:
         alone = Mean(value=row["first_order"], mcse=row["first_order_mcse"])
         total = Mean(value=row["total"], mcse=row["total_mcse"])
         table.add_row(str(row["path"]), rounded(alone), rounded(total))
+    return table
+
+
+def designs_table(designs: pd.DataFrame) -> Table:
+    """Return what was finished of the designs behind Sobol indices."""
+    table = Table(title="Designs that were begun", caption="power (Monte Carlo standard error)")
+    paths = [name for name in designs if name not in ("n_replicates", "mean", "mean_mcse")]
+    for name in (*paths, "replicates", "power"):
+        table.add_column(str(name), justify="right")
+    for row in designs.to_dict("records"):
+        power = Mean(value=row["mean"], mcse=row["mean_mcse"])
+        values = (f"{row[path]:.4g}" for path in paths)
+        table.add_row(*values, grouped(row["n_replicates"]), rounded(power))
     return table
 
 
@@ -248,8 +273,9 @@ _VALUE_ROWS = {
 }
 
 
-def value_table(table: pd.DataFrame, *, n_draws: int, seed: int) -> Table:
+def value_table(table: pd.DataFrame, *, seed: int) -> Table:
     """Return what the data of each design are worth."""
+    n_draws = int(table["n_draws"].min())
     rows = Table(
         title=f"Expected value of the data; {grouped(n_draws)} draws of the truth, seed {seed}",
         caption="in responders or events avoided, over deciding now; (Monte Carlo standard error)",

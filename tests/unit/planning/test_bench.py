@@ -12,9 +12,15 @@ import small_trials
 from lupusim.planning import frontier as frontiers
 from lupusim.planning.assurance import Nesting, assurance
 from lupusim.planning.assurance_results import InterruptedAssuranceError
+from lupusim.planning.beliefs import Beliefs
 from lupusim.planning.bench import Bench, InterruptedJobsError, Notebook, bench
 from lupusim.planning.effect_priors import NormalEffect, OrNoEffect
 from lupusim.planning.frontier import InterruptedFrontierError, frontier
+from lupusim.planning.information_value import (
+    Decision,
+    InterruptedValueError,
+    information_value,
+)
 from lupusim.planning.ledger import Existing, LedgerError
 from lupusim.planning.parallel import Cores
 from lupusim.planning.replicates import Simulator, added_up
@@ -24,8 +30,9 @@ from lupusim.planning.sample_size import Search, find_size
 from lupusim.planning.sensitivity import InterruptedTornadoError, Measure, Value, sensitivity
 from lupusim.planning.size_results import InterruptedSearchError, SampleSize
 from lupusim.planning.sizing import Patients
-from lupusim.planning.sobol import sobol
+from lupusim.planning.sobol import InterruptedSobolError, sobol
 from lupusim.planning.tasks import Done, Task, work
+from lupusim.report.answers import interrupted_sentence
 from lupusim.trial import Dropout, Trial
 from tolerance import SEED
 
@@ -97,6 +104,14 @@ def test_a_search_that_was_interrupted_goes_on_to_the_same_answer(tmp_path: Path
         with pytest.raises(InterruptedSearchError) as caught:
             find_size(Patients(trial=RATES), 0.8, search=replace(QUICK, bench=stopping))
     assert {"n_patients", "n_replicates", "power", "power_mcse"} == set(caught.value.powers)
+    assert caught.value.near is not None
+    n_patients, low, high = caught.value.near
+    assert low <= n_patients <= high
+    assert caught.value.to_json()["interval_so_far"] == [low, high]
+    assert f"points to {n_patients} patients" in interrupted_sentence(caught.value)
+    early = InterruptedSearchError(0.8, caught.value.powers)
+    assert "interval_so_far" not in early.to_json()
+    assert "points to no size yet" in interrupted_sentence(early)
     with bench(Cores(), seed=SEED, notebook=notebook(tmp_path)) as here:
         found = find_size(Patients(trial=RATES), 0.8, search=replace(QUICK, bench=here))
     assert found.to_json() == expected.to_json()
@@ -137,11 +152,79 @@ def test_an_interrupted_tornado_has_the_swings_that_are_finished() -> None:
     measure = Measure(n_replicates=6000, seed=SEED)
     ranges = {"dropout": (0.0, 0.3), "other": (0.0, 1.0)}
     with pytest.raises(InterruptedTornadoError) as caught:
+        sensitivity(build, ranges, measure=measure, bench=stopped_after(0))
+    partial = caught.value.partial
+    assert [swing.path for swing in partial.swings] == ["dropout"]
+    assert partial.missing == ("other",)
+    assert partial.n_replicates == 2400  # one block
+    assert not partial.to_json()["complete"]
+    with pytest.raises(InterruptedTornadoError) as caught:
         sensitivity(build, ranges, measure=measure, bench=stopped_after(1))
-    assert [swing.path for swing in caught.value.partial.swings] == ["dropout"]
-    assert not caught.value.partial.to_json()["complete"]
-    with pytest.raises(InterruptedJobsError):
-        sobol(build, ranges, measure=measure, n_trials=12, bench=stopped_after(1))
+    assert caught.value.partial.missing == ()
+
+
+def test_interrupted_indices_are_those_of_the_designs_that_are_complete() -> None:
+    measure = Measure(n_replicates=200, seed=SEED)
+    ranges = {"dropout": (0.0, 0.3), "other": (0.0, 1.0)}
+
+    def stopped(n_tasks: int) -> InterruptedSobolError:
+        with pytest.raises(InterruptedSobolError) as caught:
+            sobol(build, ranges, measure=measure, n_trials=16, bench=stopped_after(n_tasks))
+        return caught.value
+
+    early = stopped(10)
+    assert early.partial is None
+    assert early.designs["n_replicates"].tolist() == 11 * [200]
+    assert (early.designs["mean_mcse"] > 0).all()
+    late = stopped(12).partial
+    assert late is not None
+    assert (late.n_trials, late.complete) == (13, False)
+
+
+def test_an_interrupted_value_of_data_is_that_of_the_draws_that_are_finished() -> None:
+    beliefs = Beliefs(effect=OrNoEffect(probability=0.5))
+    decision = Decision(gain=gain_of_a_third, cost=no_cost)
+
+    def stopped(n_tasks: int) -> InterruptedValueError:
+        with pytest.raises(InterruptedValueError) as caught:
+            information_value(
+                [RATES, small_trials.rates((0.2, 0.5), n_patients=40)],
+                beliefs=beliefs,
+                decision=decision,
+                n_draws=120,
+                seed=SEED,
+                bench=stopped_after(n_tasks),
+            )
+        return caught.value
+
+    first, second = stopped(0).partial, stopped(3).partial
+    assert first is not None
+    assert first[["n_patients", "n_draws"]].to_numpy().tolist() == [[100, 50]]
+    assert second is not None
+    assert second["n_draws"].tolist() == [100, 100]
+    assert (second["perfect_information"] > 0).all()
+
+
+def gain_of_a_third(trial: Trial) -> float:
+    return 1 / 3 if trial.arms[1].model != trial.arms[0].model else -1 / 3
+
+
+def no_cost(trial: Trial) -> float:
+    del trial
+    return 0.0
+
+
+def test_lines_of_jobs_go_on_together() -> None:
+    lines = [Simulator(seed=SEED + k).job(RATES, n).parts() for k, n in enumerate((9000, 24_000))]
+    assert [len(line) for line in lines] == [4, 10]
+    with bench(Cores()) as here:
+        expected = [here.tallies(line) for line in lines]
+        assert here.side_by_side(lines) == [[one[0] for one in line] for line in expected]
+    with pytest.raises(InterruptedJobsError) as caught:
+        stopped_after(6).side_by_side(lines)
+    assert [len(line) for line in caught.value.finished] == [2, 5]
+    long = Simulator(seed=SEED).job(RATES, 24_000 * 5)
+    assert [len(part.blocks) for part in long.parts()] == 16 * [3] + [2]
 
 
 def test_an_interrupted_frontier_has_the_designs_that_are_finished(
@@ -151,6 +234,8 @@ def test_an_interrupted_frontier_has_the_designs_that_are_finished(
     with pytest.raises(InterruptedFrontierError) as caught:
         frontier(scenario, 0.8, search=replace(QUICK, bench=stopped_after(0)))
     assert caught.value.partial is None
+    assert caught.value.search is not None
+    assert caught.value.values == {"design": 0}
 
     def only_the_first(sizing: Patients, power: float, *, search: Search) -> SampleSize:
         if sizing.trial != RATES:
