@@ -149,6 +149,8 @@ def assert_same(one, other):
 
 
 def check_p_values(name, seen):
+    """Check the verdicts of both directions and of two sides, and return them."""
+    verdicts = []
     for better, sided in ((Better.MORE, 1), (Better.FEWER, 1), (Better.MORE, 2)):
         found = verdict_of(name, seen, better=better, sided=sided)
         assert found.p_value.shape == found.undefined.shape == (N_REPLICATES,)
@@ -159,6 +161,8 @@ def check_p_values(name, seen):
         # Of one arm without events the ratio to the expected ones has no logarithm.
         known = np.isfinite(found.standard_error) | (not of_one_arm(name))
         assert not np.isnan(found.estimate[known & ~found.undefined]).any(), found
+        verdicts.append(found)
+    return verdicts
 
 
 def check_order_of_patients(name, seen):
@@ -202,6 +206,98 @@ def test_large_trials_have_p_values_that_know_no_order_and_no_favorite_arm(name)
         check_everything(name, seen)
 
     check()
+
+
+N_DEGENERATE = 30
+NO_EVENTS = "no events"
+OF_EVENTS = {BinaryOutcome, SurvivalOutcome, CountOutcome}
+
+
+def sound_trial():
+    """Return a trial in which every test has something to say."""
+    rng = stream(3, "degenerate")
+    shape = (N_REPLICATES, N_DEGENERATE)
+    place = np.broadcast_to(np.arange(N_DEGENERATE), shape)
+    values = rng.normal(size=(*shape, 3))
+    event = rng.random(shape) < 0.5
+    return {
+        "arm": (place % 2).astype(np.int8),
+        "stratum": place // 2 % 2,
+        "included": np.ones(shape, dtype=bool),
+        "time": rng.uniform(0.2, 1.0, shape),
+        "event": event,
+        "competing": ~event & (rng.random(shape) < 0.5),
+        "longer": rng.uniform(0.1, 1.0, shape),
+        "value": values[..., -1],
+        "visits": values,
+        "moments": np.cumsum(rng.exponential(0.3, (*shape, 4)), axis=2),
+    }
+
+
+def eventful(seen, event):
+    return {"event": event, "competing": seen["competing"] & ~event}
+
+
+def never_seen(seen):
+    none = eventful(seen, np.zeros_like(seen["event"]))
+    none |= {name: np.zeros_like(seen[name]) for name in ("time", "included", "competing")}
+    return none | {"visits": np.full_like(seen["visits"], np.nan)}
+
+
+def constant(seen, of_control):
+    """Give everybody the same value, or each arm its own, that no number of 53 bits is."""
+    alike = np.where(seen["arm"] == 1, 0.4, of_control)
+    moments = np.full_like(seen["moments"], np.inf)
+    moments[..., 0] = 0.1
+    moments[..., 1] = np.where(alike == 0.4, np.inf, 0.2)
+    return {
+        **dict.fromkeys(("time", "longer", "value"), alike),
+        **eventful(seen, np.ones_like(seen["event"])),
+        "visits": np.repeat(alike[..., None], 3, axis=2),
+        "moments": moments,
+    }
+
+
+def left(seen, arm, how_many):
+    """Keep so many patients of one arm: of its others nothing was seen."""
+    stays = (seen["arm"] != arm) | ((seen["arm"] == arm).cumsum(axis=1) <= how_many)
+    return {
+        "included": stays,
+        "time": np.where(stays, seen["time"], 0.0),
+        "event": seen["event"] & stays,
+        "visits": np.where(stays[..., None], seen["visits"], np.nan),
+    }
+
+
+SAYS_NOTHING = {
+    "all censored before the first visit": never_seen,
+    "all values equal": lambda seen: constant(seen, 0.4),
+    "nobody left on the experimental arm": lambda seen: left(seen, 1, 0),
+    "nobody left on the control arm": lambda seen: left(seen, 0, 0),
+}
+SAYS_LITTLE = {
+    NO_EVENTS: lambda seen: eventful(seen, np.zeros_like(seen["event"])),
+    "everybody has the event": lambda seen: eventful(seen, np.ones_like(seen["event"])),
+    "only the experimental arm has events": lambda seen: eventful(seen, seen["arm"] == 1),
+    "only the control arm has events": lambda seen: eventful(seen, seen["arm"] == 0),
+    "one patient left on the experimental arm": lambda seen: left(seen, 1, 1),
+    "one patient left on the control arm": lambda seen: left(seen, 0, 1),
+    "one patient left on each arm": lambda seen: left({**seen, **left(seen, 0, 1)}, 1, 1),
+    "each arm has a value of its own": lambda seen: constant(seen, 0.3),
+}
+
+
+@pytest.mark.parametrize("name", sorted(ALL_TESTS))
+def test_degenerate_data_make_nothing_significant_and_nothing_that_is_no_number(name):
+    for how, spoil in (SAYS_NOTHING | SAYS_LITTLE).items():
+        seen = sound_trial()
+        seen |= spoil(seen)
+        verdicts = check_p_values(name, seen)
+        error = verdicts[0].standard_error
+        assert not ((error > 0) & (error < 1e-9)).any(), how  # 0 but for rounding
+        without = how == NO_EVENTS and ALL_TESTS[name].outcome in OF_EVENTS
+        if (how in SAYS_NOTHING or without) and not of_one_arm(name):
+            assert (np.array([found.p_value for found in verdicts]) > 0.2).all(), how
 
 
 def test_negative_control_an_order_that_matters_is_noticed(monkeypatch):

@@ -12,6 +12,8 @@ from lupusim.analysis.newton import newton
 from lupusim.analysis.results import TestResult, ratio_or, wald_result
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 
+_ROUNDING = 1e-12
+
 
 def andersen_gill(
     times: ArrayLike,
@@ -168,6 +170,7 @@ def _estimates(told: _Histories, n_strata: int) -> FloatArray:
     estimate, error = newton(derivatives, n_replicates, 1)
     squares = _residuals(told, np.repeat(estimate, n_strata, axis=0)) ** 2
     spread = np.sqrt(squares.reshape(n_replicates, -1).sum(axis=1))
+    spread[spread < _ROUNDING] = 0.0  # patients who are all alike
     model, robust = error[:, 0], np.full(n_replicates, np.inf)
     np.multiply(spread, model**2, out=robust, where=np.isfinite(model))
     return np.stack([estimate[:, 0], robust])

@@ -15,6 +15,8 @@ from lupusim.analysis.ordering import survival_columns
 from lupusim.analysis.results import TestResult, ratio_or, wald_result
 from lupusim.arrays import FloatArray
 
+_ROUNDING = 1e-12
+
 
 def fine_gray_weighted(
     time: ArrayLike,
@@ -149,8 +151,9 @@ def _fit(strata: Sequence[_Weighted]) -> tuple[FloatArray, FloatArray]:
     )
     estimate, information = maximized(together)
     ratio = np.exp(estimate)[:, np.newaxis]
-    spread = np.sum([_spread(stratum, ratio) for stratum in strata], axis=0)
-    return estimate, ratio_or(np.sqrt(spread), information, np.inf)
+    spread = np.sqrt(np.sum([_spread(stratum, ratio) for stratum in strata], axis=0))
+    spread[spread < _ROUNDING] = 0.0  # patients who are all alike
+    return estimate, ratio_or(spread, information, np.inf)
 
 
 def _spread(sets: _Weighted, ratio: FloatArray) -> FloatArray:

@@ -51,7 +51,7 @@ def _verdict(test: RateTest, outcome: BinaryOutcome, better: Better, sided: int)
         effects[:, here] = test.effects(size)[:, responders[here]]
     estimate, standard_error, lower, upper = effects
     return Verdict(
-        p_value=p_value,
+        p_value=np.where(n == 0, 1.0, p_value),
         estimate=estimate,
         standard_error=standard_error,
         lower=lower,

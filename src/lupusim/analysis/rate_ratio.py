@@ -86,4 +86,9 @@ def _log_rate(
     total, exposed = np.where(known, total, 1.0), np.where(known, exposed, 1.0)
     rate = total / exposed
     squares = ((counts - rate[:, np.newaxis] * years) ** 2 * mask).sum(axis=1)
-    return np.log(rate), np.where(known, squares / total**2, np.inf)
+    variance = squares / total**2
+    variance[variance < _ROUNDING] = 0.0  # a rate that is the same for all
+    return np.log(rate), np.where(known, variance, np.inf)
+
+
+_ROUNDING = 1e-26

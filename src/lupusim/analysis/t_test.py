@@ -10,6 +10,8 @@ from lupusim.analysis.results import TestResult
 from lupusim.analysis.student import student_result
 from lupusim.arrays import BoolArray, FloatArray
 
+_ROUNDING = 1e-26
+
 
 def welch_test(
     values: ArrayLike, arm: ArrayLike, *, included: ArrayLike | None = None, level: float = 0.95
@@ -97,6 +99,7 @@ def _moments(
         n = np.broadcast_to(mask.sum(axis=1).astype(float), column.shape[:1])
         mean = (column * mask).sum(axis=1) / np.maximum(n, 1)
         squares = ((column - mean[:, np.newaxis]) ** 2 * mask).sum(axis=1)
+        squares[squares < _ROUNDING * n * mean**2] = 0.0  # a value that is the same for all
         totals.append((n, mean, squares / np.maximum(n - 1, 1)))
     n, mean, variance = np.array(totals).transpose(1, 0, 2)
     return n, mean, variance, lead
