@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -120,6 +121,18 @@ def test_a_sound_scenario_passes_the_check(lupusim, scenario):
     code, out, _ = lupusim("check", scenario)
     assert code == 0
     assert "no problem found; 2 designs" in out
+
+
+@pytest.mark.parametrize("verb", ["check", "run"])
+def test_a_look_that_is_not_to_be_expected_is_warned_of(lupusim, scenario, verb):
+    path = Path(scenario)
+    content = path.read_text().replace(
+        "sample_size: 60", "looks: [{when: {events: 60}}]\nsample_size: 60", 1
+    )
+    path.write_text(content)
+    code, _, err = lupusim(verb, path)
+    assert code == 0
+    assert "warning: sample_size = 60: look 1 waits for 60 events (time to ill or death), and 17.3 " in err
 
 
 @pytest.mark.parametrize("verb", ["check", "run"])

@@ -70,6 +70,7 @@ def check(scenario: ScenarioArgument) -> None:
     from lupusim.scenario import load_scenario
 
     loaded = load_scenario(scenario)
+    running.warn(loaded)
     designs = "design" if len(loaded.points) == 1 else "designs"
     print(f"{scenario}: no problem found; {len(loaded.points)} {designs} to simulate")
 

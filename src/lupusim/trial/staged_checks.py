@@ -79,6 +79,24 @@ def _look_problems(trial: Trial, rule: SelectArms | Enrichment) -> Iterator[Prob
         if first >= trial.n_patients:
             fault = f"all {trial.n_patients} patients are in before the decision"
             yield Problem(key="looks.0.when", fault=fault, fix="Look earlier.")
+        yield from _stage_problems(trial, rule, trial.interims[0])
+
+
+def _stage_problems(
+    trial: Trial, rule: SelectArms | Enrichment, look: AfterPatients
+) -> Iterator[Problem]:
+    """Yield the stages that have fewer patients than events are waited for."""
+    events, first = planned_events(trial.cutoff), rule.first_events
+    if events is None or first is None:
+        return
+    rest = trial.n_patients - look.patients
+    if look.follow_up == 0 and first > look.patients:
+        fault = f"the {look.patients} patients of stage 1 never have {first} events"
+        yield Problem(key=f"{_KEY}.first_events", fault=fault, fix="Give fewer, or look later.")
+    if 0 < rest < events - first:
+        fault = f"the {rest} patients of stage 2, at most, never have the other {events - first}"
+        fault += " events"
+        yield Problem(key=f"{_KEY}.first_events", fault=fault, fix="Give more, or look earlier.")
 
 
 def _known_size(interims: Sequence[Cutoff]) -> bool:
@@ -175,10 +193,11 @@ def _enrichment_problems(trial: Trial, rule: Enrichment) -> Iterator[Problem]:
     if not 0 < share < 1:
         fault = f"{rule.level!r} is {'nobody' if share <= 0 else 'everybody'}"
         yield Problem(key=f"{_KEY}.level", fault=fault, fix="Name a part of the population.")
-    if isinstance(trial.allocation, PermutedBlocks) and rule.factor not in trial.stratify_by:
+    blocks = isinstance(trial.allocation, PermutedBlocks | None)  # without a key they are
+    if blocks and rule.factor not in trial.stratify_by:
         fault = f"blocks that {rule.factor!r} cuts through are not balanced within the subgroup"
-        fix = f"Give 'stratify_by: [{rule.factor}]', or 'method: simple'."
-        yield Problem(key="allocation.stratify_by", fault=fault, fix=fix)
+        fix = f"Give 'allocation: {{stratify_by: [{rule.factor}]}}', or its 'method: simple'."
+        yield Problem(key=f"{_KEY}.factor", fault=fault, fix=fix)
 
 
 def gate_problems(trial: Trial, rule: Gate) -> Iterator[Problem]:

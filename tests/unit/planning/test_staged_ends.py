@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -52,9 +50,3 @@ def test_a_look_never_reached_is_told_from_a_trial_that_stopped_before() -> None
     assert 0 < stopped < 1
     assert never.startswith(f"{1 - stopped:.2f}")
     assert not any("look 1, never" in name for name in rows)
-
-
-def test_the_last_look_must_not_depend_on_the_decision_by_a_gap() -> None:
-    cutoff = Limited(clock=AtEvents(events=120), gap=0.5)
-    with pytest.raises(ValueError, match="must not depend on when the decision was made"):
-        replace(events_selection(RULE), cutoff=cutoff)

@@ -136,6 +136,12 @@ PRIMARY = "low disease activity at week 24"
         ),
         (enrichment(difference=1, level="relapse"), "adaptation.level", "no level 'relapse'"),
         (enrichment(difference=1, factor="histories"), "adaptation.factor", "no factor"),
+        ({**enrichment(difference=1), "allocation": {}}, "adaptation.factor", "not balanced"),
+        (
+            {k: v for k, v in enrichment(difference=1).items() if k != "allocation"},
+            "adaptation.factor",
+            "not balanced",
+        ),
         (gate(), "adaptation", "0 thresholds"),
         (gate(z=0, posterior=0.5), "adaptation", "2 thresholds"),
         (gate(posterior=1.5), "adaptation.posterior", "out of range"),

@@ -27,6 +27,7 @@ from lupusim.trial import (
 )
 from lupusim.trial.covariates import Cut
 from lupusim.trial.design import KnownEffect
+from lupusim.trial.looks import Limited
 from lupusim.trial.rules import Hypothesis
 from lupusim.trial.rules_staged import (
     ByDifference,
@@ -159,6 +160,23 @@ def test_the_stages_of_a_trial_of_events_end_at_their_own_events() -> None:
         cutoff=AfterLastPatient(follow_up=1.0),
         follow_up=1.0,
     )
+
+
+def test_a_stage_that_can_never_have_its_events_is_refused() -> None:
+    rule = SelectArms(keep=1, first_events=60)
+    with pytest.raises(ValueError, match="the 50 patients of stage 1 never have 60 events"):
+        events_selection(rule, interims=(AfterPatients(patients=50),))
+    with pytest.raises(ValueError, match="the 50 patients of stage 2, at most, never have the oth"):
+        events_selection(rule, interims=(AfterPatients(patients=190),))
+    assert events_selection(rule, interims=(AfterPatients(patients=50, follow_up=0.5),))
+
+
+def test_a_last_look_after_a_gap_is_refused_and_one_with_a_latest_date_is_not() -> None:
+    rule = SelectArms(keep=1, first_events=60)
+    late = Limited(clock=AtEvents(events=120), latest=3.0)
+    assert events_selection(rule, cutoff=late)
+    with pytest.raises(ValueError, match="must not depend on when the decision was made"):
+        events_selection(rule, cutoff=replace(late, gap=0.5))
 
 
 @pytest.mark.parametrize(
