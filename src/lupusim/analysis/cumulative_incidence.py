@@ -69,8 +69,9 @@ def cumulative_incidence(
     Returns
     -------
     CumulativeIncidence
-        Arrays (n_replicates, n_times), or (n_times,) for a single trial; Greenwood-type
-        standard error (Marubini and Valsecchi).
+        Arrays (n_replicates, n_times), or (n_times,) for a single trial; standard errors of
+        Greenwood's type (delta method), as of R's survfit and prodlim. Aalen's of R's cuminc
+        (cmprsk), from counting processes, are a little larger.
 
     Raises
     ------

@@ -32,7 +32,8 @@ def fine_gray_weighted(
     Who had a competing event stays at risk with the weight :math:`\hat G(t-) / \hat G(T-)`,
     the probability not to be censored until t: nobody's time of censoring behind such an
     event is needed. With strata each has risk sets and weights of its own. Breslow's ties;
-    the standard error is robust and knows that the weights are estimated.
+    the standard error is robust and knows that the weights are estimated, as Fine and Gray's,
+    and crr's of R's cmprsk. The one of R's finegray and coxph takes the weights as known.
 
     Parameters
     ----------
