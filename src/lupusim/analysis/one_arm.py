@@ -226,7 +226,7 @@ class TwoStages:
         from scipy.special import ndtri
 
         p_value = _exact_p_values(self.null_rate, n, Better.MORE, 1)
-        return float(-ndtri(p_value[responders : responders + 2]).mean())
+        return float(-ndtri(p_value[responders : responders + 2].mean()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

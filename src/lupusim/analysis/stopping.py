@@ -106,12 +106,13 @@ def crossing(z: FloatArray, efficacy: FloatArray, futility: FloatArray, *, sided
     z : (n_replicates, n_looks) array
         Statistics, large in favor of the experimental arm.
     efficacy, futility : (n_replicates, n_looks) arrays
-        Bounds; the last look always stops.
+        Bounds; the last look always stops, and where `futility` is -inf nothing gives up.
     sided : int
         With 2 a z beyond the negative efficacy bound rejects too.
     """
     rejects = (np.abs(z) if sided == 2 else z) >= efficacy
-    stops = rejects | (z <= futility)
+    # a statistic that nothing is known of is -inf: where there is no bound it goes on all the same
+    stops = rejects | ((z <= futility) & (futility > -np.inf))
     stops[:, -1] = True
     look = stops.argmax(axis=1)
     return Crossing(look=look, reject=rejects[np.arange(len(z)), look])

@@ -9,6 +9,7 @@ import numpy as np
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.planning.evidence import Comparison, Evidence, Looks, comparisons, gather
 from lupusim.planning.generation import Generated
+from lupusim.planning.null_hypothesis import alike_is_enough
 from lupusim.planning.observing import conduct, observed, waited
 from lupusim.planning.platform import sizes
 from lupusim.planning.truth import accuracy
@@ -123,7 +124,7 @@ def _given_up(
     for number, (one, seen) in enumerate(zip(*shown, strict=True)):
         if trial.stopping is not None and not (primary_only and one.endpoint):
             bound = seen.bounds(trial.stopping, fraction[:, number])[1]
-            futile[:, number] = seen.z <= bound
+            futile[:, number] = (seen.z <= bound) & (bound > -np.inf)
     futile[:, :, -1] = False
     return np.asarray(np.where(futile.any(axis=2), futile.argmax(axis=2) + 1, n_looks + 1))
 
@@ -224,6 +225,7 @@ def _false_rejections(
         for number, one in enumerate(asked)
         if trial.arms[one.arm].model is control.model
         and trial.arms[one.arm].effects == control.effects
+        and not alike_is_enough(one.analysis.test, trial.endpoints[one.endpoint].better)
     ]
     if not without:
         return {}

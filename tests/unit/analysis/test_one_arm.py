@@ -123,6 +123,14 @@ def test_the_estimate_of_two_stages_is_the_observed_rate():
     assert found.estimate[0] == pytest.approx(8 / 29)
 
 
+def test_no_responder_at_an_interim_look_without_a_bound_goes_on():
+    test = ExactBinomialTest(null_rate=0.3)
+    p_values = [test.p_values(n, better=Better.MORE, sided=1) for n in (2, 20)]
+    none = np.full(2, -np.inf)
+    chances = look_chances(p_values, np.array([np.inf, 1.9]), none, rate=0.5)
+    assert chances.stops_early == 0
+
+
 def test_one_look_decides_by_its_bound_alone():
     p_value = ExactBinomialTest(null_rate=0.3).p_values(20, better=Better.MORE, sided=1)
     bound = np.array([stats.norm.isf(0.05)])
