@@ -19,6 +19,7 @@ from lupusim.planning.adaptation_stages import (
 )
 from lupusim.planning.evidence import against_control
 from lupusim.planning.generation import Block, Generated
+from lupusim.planning.null_hypothesis import alike_is_enough
 from lupusim.planning.observing import observed
 from lupusim.trial import Trial, Verdict
 from lupusim.trial.rules_staged import Judged, SelectArms
@@ -191,7 +192,9 @@ def _by_arm(
         arm.model is control.model and arm.effects == control.effects and arm.name not in own
         for arm in trial.arms[1:]
     ]
-    if any(alike):
+    assert trial.analysis is not None
+    within = alike_is_enough(trial.analysis.test, trial.primary.better)
+    if any(alike) and not within:
         found["false_rejection"] = reject[:, alike].any(axis=1).astype(float)
     return found
 

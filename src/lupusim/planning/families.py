@@ -220,11 +220,13 @@ def _false_rejections(
     trial: Trial, asked: tuple[Comparison, ...], ending: _Ending
 ) -> dict[str, FloatArray]:
     control = trial.arms[0]
+    own = {effect.arm for effect in trial.population.effects}
     without = [
         number
         for number, one in enumerate(asked)
         if trial.arms[one.arm].model is control.model
         and trial.arms[one.arm].effects == control.effects
+        and one.arm_name not in own
         and not alike_is_enough(one.analysis.test, trial.endpoints[one.endpoint].better)
     ]
     if not without:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
+from lupusim.planning.null_hypothesis import WITHIN_THE_MARGIN
 from lupusim.planning.results import PointResult
 from lupusim.planning.tally import Mean
 
@@ -115,9 +116,10 @@ class TargetMcse:
     @staticmethod
     def _variance(point: PointResult) -> float:
         """Return the largest variance between replicates of what the rule watches."""
-        if point.power is not None and point.type_one_error is not None:
+        claims = point.claims_if_alike or point.type_one_error
+        if point.power is not None and claims is not None:
             n = point.n_replicates + 4
-            shares = (point.power.value, point.type_one_error.value)
+            shares = (point.power.value, claims.value)
             guarded = [(share * point.n_replicates + 2) / n for share in shares]
             return max(share * (1 - share) for share in guarded)
         watched = [name for name in point.tally.sums if name.startswith(("response_", "event_r"))]
@@ -223,7 +225,8 @@ class Decision:
     def _mean(self, point: PointResult) -> Mean:
         mean = point.power if self.quantity == "power" else point.type_one_error
         if mean is None:
-            raise ValueError(f"{self.statement!r} cannot be decided: the scenario tests nothing")
+            why = "the scenario tests nothing" if point.power is None else WITHIN_THE_MARGIN
+            raise ValueError(f"{self.statement!r} cannot be decided: {why}")
         return mean
 
 

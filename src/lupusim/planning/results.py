@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lupusim.planning.formulas import formula_columns
+from lupusim.planning.null_hypothesis import error_quantity
 from lupusim.planning.one_arm import exact_level
 from lupusim.planning.scenario import Scenario, shown
 from lupusim.planning.scoring import COMPARED
@@ -102,11 +103,24 @@ class PointResult:
 
     @property
     def type_one_error(self) -> Mean | None:
-        """Share of rejections in the null twin; exact for the rate of a single arm."""
-        if self.null_tally is not None:
-            return self.null_tally.mean("reject")
-        exact = exact_level(self.trial)
-        return None if exact is None else Mean(value=exact, mcse=0.0)
+        """Share of the null twin's replicates with a false claim; exact for a single arm's rate.
+
+        None where the twin's arms, which are alike, are what the test wants to show: then see
+        `claims_if_alike`. Where a margin is that of some hypotheses, claims of the others count.
+        """
+        if self.null_tally is None:
+            exact = exact_level(self.trial)
+            return None if exact is None else Mean(value=exact, mcse=0.0)
+        quantity = error_quantity(self.trial)
+        known = quantity if quantity in self.null_tally.sums else "reject"  # nothing is in yet
+        return None if quantity is None else self.null_tally.mean(known)
+
+    @property
+    def claims_if_alike(self) -> Mean | None:
+        """Share of claims of arms that are alike within a margin, which are no errors."""
+        if self.null_tally is None or error_quantity(self.trial) is not None:
+            return None
+        return self.null_tally.mean("reject")
 
     @property
     def n_replicates(self) -> int:
@@ -122,8 +136,8 @@ class PointResult:
         """
         row: dict[str, object] = {name: shown(value) for name, value in self.values.items()}
         row |= {"n_patients": self.trial.n_patients, "n_replicates": self.n_replicates}
-        for name, mean in (("power", self.power), ("type_one_error", self.type_one_error)):
-            if mean is not None:
+        for name in ("power", "type_one_error", "claims_if_alike"):
+            if (mean := getattr(self, name)) is not None:
                 lower, upper = limits_of_share(mean)
                 row |= _with_mcse(name, mean) | {f"{name}_lower": lower, f"{name}_upper": upper}
         for name in self.tally.sums:

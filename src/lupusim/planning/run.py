@@ -12,6 +12,7 @@ from lupusim.planning.fingerprint import versions
 from lupusim.planning.generation import Block
 from lupusim.planning.grouping import Versus, jobs_of, versus_first
 from lupusim.planning.ledger import Existing, Ledger
+from lupusim.planning.null_hypothesis import error_quantity
 from lupusim.planning.parallel import Cores, Spread, Workers
 from lupusim.planning.precision import Precision
 from lupusim.planning.results import (
@@ -327,10 +328,12 @@ class _Simulation:
         if versus is None:
             return None
         truth, *null = versus.series
+        first, later = (self.scenario.points[k].trial for k in (versus.first, number))
+        errors = null and error_quantity(first) == error_quantity(later) == "reject"
         return Compared(
             values=self.scenario.points[versus.first].values,
             tally=truth.tally,
-            null_tally=null[0].tally if null else Tally(),
+            null_tally=null[0].tally if errors else Tally(),
         )
 
     def results(self) -> tuple[PointResult, ...]:

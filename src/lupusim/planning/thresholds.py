@@ -12,6 +12,7 @@ from lupusim.arrays import FloatArray
 from lupusim.planning.adaptation import adapt, potential
 from lupusim.planning.blocks import measured, simulate
 from lupusim.planning.generation import Block, generate
+from lupusim.planning.null_hypothesis import WITHIN_THE_MARGIN, error_quantity
 from lupusim.planning.replicates import derived_seed
 from lupusim.planning.run import run
 from lupusim.planning.scenario import DesignPoint, Scenario
@@ -209,6 +210,8 @@ class _Judge:
                 "the trial has no null twin, in which the arms are alike: a threshold is found "
                 "where a test or a rule compares arms"
             )
+        if any(error_quantity(trial) is None for trial in trials):
+            raise ValueError(WITHIN_THE_MARGIN)
         self.design = design
         self.n_replicates = n_replicates
         first, last = (trial.null_twin() for trial in trials)

@@ -12,11 +12,11 @@ from rich.text import Text
 from lupusim.analysis.beta_binomial import BetaPrior
 from lupusim.analysis.particular import ALL_TESTS
 from lupusim.planning.formulas import formula_powers
+from lupusim.planning.null_hypothesis import error_quantity
 from lupusim.planning.run import PointResult, RunResult
 from lupusim.planning.scenario import label
 from lupusim.planning.tally import Mean
 from lupusim.report.compared import compared_table
-from lupusim.report.margins import alike_is_enough
 from lupusim.report.numbers import grouped, in_hundred, root, rounded, share
 from lupusim.report.one_arm import exact_rows, level_of, nothing_better, one_arm_meaning
 from lupusim.report.platform_rows import platform_rows
@@ -82,11 +82,12 @@ def _table(points: Sequence[tuple[str, PointResult]]) -> Table:
 def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
     trial, tally = point.trial, point.tally
     yield _sizes(trial)
-    if point.power is not None and point.type_one_error is not None and trial.analysis:
+    claims = point.claims_if_alike or point.type_one_error
+    if point.power is not None and claims is not None and trial.analysis:
         which = "power" if trial.family is None else "power for any hypothesis"
         yield f"{which} ({_test(trial.analysis)}{level_of(trial.analysis)})", share(point.power)
         yield from _without_simulation(trial)
-        yield _name_of_null_claims(trial), share(point.type_one_error)
+        yield _name_of_null_claims(trial), share(claims)
         if trial.family is None:
             yield from _estimates(point, trial.analysis)
         yield from family_rows(point)
@@ -108,7 +109,7 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
 
 def _name_of_null_claims(trial: Trial) -> str:
     """Return what it is to claim something under the null twin: an error, but for a margin."""
-    if alike_is_enough(trial):
+    if error_quantity(trial) is None:
         return f"claims, {nothing_better(trial)} (no error: within the margin)"
     return f"type I error ({nothing_better(trial)})"
 
@@ -222,7 +223,8 @@ def _warnings(point: PointResult) -> Iterator[tuple[str, str]]:
 def meaning(result: RunResult) -> str:
     """Return what the run means for the planner, in one or two sentences."""
     powers = [point.power for point in result.points if point.power is not None]
-    errors = [point.type_one_error for point in result.points if point.type_one_error is not None]
+    claims = (point.claims_if_alike or point.type_one_error for point in result.points)
+    errors = [mean for mean in claims if mean is not None]
     if not powers:
         return _what_to_expect(result.points[0])
     first = result.points[0].trial
@@ -231,7 +233,7 @@ def meaning(result: RunResult) -> str:
         designs = _designs(result.points, headings(result))
         return one_arm_meaning(result.points, truth=truth, designs=designs)
     tries = ", ".join(in_hundred(power) for power in powers)
-    within = alike_is_enough(first)
+    within = error_quantity(first) is None
     claim = "that the experimental arm is not worse by the margin" if within else "the difference"
     shows = (
         f"If {truth}, the trial shows {claim} in {tries} of 100 tries"

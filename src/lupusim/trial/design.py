@@ -274,5 +274,6 @@ class Trial:
             alike = replace(self.population, effects=(), frailties=(), drift=())
             return replace(self, arms=(alone,), population=alike)
         control = self.arms[0]
-        arms = tuple(replace(arm, model=control.law, effects=(), switch=None) for arm in self.arms)
+        law = control.law
+        arms = tuple(replace(arm, model=law, effects=(), switch=None) for arm in self.arms)
         return replace(self, arms=arms, population=self.population.without_arms())
