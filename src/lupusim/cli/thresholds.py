@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lupusim.cli.options import Format, FormatOption, ScenarioArgument, SeedOption
+from lupusim.cli.running import warn
 
 if TYPE_CHECKING:
     from lupusim.planning.thresholds import ConfirmedThreshold
+    from lupusim.trial import Trial
 
 _PROBABILITIES = (0.5, 0.9999)
 _LEVELS = (0.0001, 0.25)  # looks with bounds have no level of one half
@@ -53,15 +56,32 @@ def threshold(
     build = what_if(scenario)
     if not 0 < alpha < 1:
         raise typer.BadParameter("--alpha must lie between 0 and 1")
+    warn(loaded)
+    ends = _between(between, key)
+    for end in ends:
+        _check(lambda value: build(dict.fromkeys(key, value)), end)
     answer = confirmed_threshold(
         lambda value: build(dict.fromkeys(key, value)),
-        _between(between, key),
+        ends,
         alpha=alpha,
         n_replicates=replicates,
         seed=loaded.seed if seed is None else seed,
         n_jobs=jobs,
     )
     _tell(answer, key, format)
+
+
+def _check(design: Callable[[float], Trial], end: float) -> None:
+    """Refuse an end between which to look at which there is no trial."""
+    from lupusim.errors import ScenarioError
+
+    try:
+        design(end)
+    except ScenarioError as error:
+        if any("no such value" in problem.fault for problem in error.problems):
+            raise typer.BadParameter(str(error), param_hint="--key") from None
+        fix = f"The end {end:g} is no such number: give others."
+        raise typer.BadParameter(f"{error}\n{fix}", param_hint="--between") from None
 
 
 def _between(words: str | None, keys: list[str]) -> tuple[float, float]:

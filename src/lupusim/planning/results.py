@@ -15,6 +15,7 @@ from lupusim.planning.scoring import COMPARED
 from lupusim.planning.spread import QUANTILES
 from lupusim.planning.tally import Mean, Tally, limits_of_share
 from lupusim.trial import Trial
+from lupusim.trial.rules_staged import Enrichment, SelectArms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,6 +127,19 @@ class PointResult:
     def n_replicates(self) -> int:
         """Simulated trials under the truth the scenario states."""
         return self.tally.sums["missed_cutoff"][0] if self.tally.sums else 0
+
+    def never_reached(self, number: int) -> Mean:
+        """Return the share of trials whose clock for a look (from 1) never comes.
+
+        Where an interim look picks who comes, trials that stop at it have no second look to
+        miss.
+        """
+        staged = isinstance(self.trial.adaptation, SelectArms | Enrichment) and number > 1
+        if staged or not self.trial.interims:
+            return self.tally.mean("missed_cutoff")
+        total = self.n_replicates
+        part = 1 - self.tally.sums[f"look_{number}_time"][0] / total
+        return Mean(value=part, mcse=math.sqrt(part * (1 - part) / total), n=total)
 
     def row(self) -> dict[str, object]:
         """Return all of it, flat: each estimate beside its ``_mcse``; ``_sd`` is between trials.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from lupusim.planning.adaptation import adapt, potential
 from lupusim.planning.blocks import measured, simulate
 from lupusim.planning.generation import Block, generate
 from lupusim.planning.null_hypothesis import WITHIN_THE_MARGIN, error_quantity
+from lupusim.planning.one_arm import exact_level
 from lupusim.planning.replicates import derived_seed
 from lupusim.planning.run import run
 from lupusim.planning.scenario import DesignPoint, Scenario
@@ -42,7 +43,8 @@ class Calibrated:
         Between these the error is within 1.96 standard errors of the asked one: what the
         number of replicates leaves open.
     type_one_error : Mean
-        Error at the threshold, on the replicates that it was found on.
+        Error at the threshold, on the replicates that it was found on; of one arm's rate it is
+        exact.
     """
 
     threshold: float
@@ -63,6 +65,8 @@ class ConfirmedThreshold:
         Type I error asked.
     power, type_one_error : Mean
         At the threshold, of replicates that the search has not seen.
+    never_reached : mapping of int to Mean
+        In what share of those each look (from 1) was never reached; without those always reached.
     n_replicates : int
         Of the search and, once more, of the confirmation.
     seed : int
@@ -73,12 +77,19 @@ class ConfirmedThreshold:
     alpha: float
     power: Mean
     type_one_error: Mean
+    never_reached: Mapping[int, Mean]
     n_replicates: int
     seed: int
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the type I error is known without simulation."""
+        return self.type_one_error.n == 0
 
     def row(self) -> dict[str, float]:
         """Return all of it, flat: each estimate beside its ``_mcse``."""
         found = self.found
+        looks = {f"look_{look}_never_reached": mean for look, mean in self.never_reached.items()}
         return {
             "alpha": self.alpha,
             "threshold": found.threshold,
@@ -90,6 +101,8 @@ class ConfirmedThreshold:
             "power_mcse": self.power.mcse,
             "type_one_error_in_search": found.type_one_error.value,
             "type_one_error_in_search_mcse": found.type_one_error.mcse,
+            **{name: mean.value for name, mean in looks.items()},
+            **{f"{name}_mcse": mean.mcse for name, mean in looks.items()},
             "n_replicates": self.n_replicates,
             "seed": self.seed,
         }
@@ -130,13 +143,15 @@ def confirmed_threshold(
     scenario = Scenario(name="confirmation", title="", question="", points=(point,))
     fresh = derived_seed(seed, "threshold, confirmed")
     (result,) = run(scenario, n_replicates, seed=fresh, n_jobs=n_jobs).points
-    assert result.power is not None  # it has a null twin: the search checked
+    assert result.power is not None  # something is tested: the search checked
     assert result.type_one_error is not None
+    never = {k: result.never_reached(k) for k in range(1, len(result.trial.looks) + 1)}
     return ConfirmedThreshold(
         found=found,
         alpha=alpha,
         power=result.power,
         type_one_error=result.type_one_error,
+        never_reached={k: mean for k, mean in never.items() if mean.value > 0},
         n_replicates=n_replicates,
         seed=seed,
     )
@@ -153,7 +168,8 @@ def calibrate_threshold(
     """Return the threshold of a rule at which the null twin is rejected as often as asked.
 
     All thresholds see the same patients, so the error never rises as the rule gets stricter,
-    and bisection finds it. Patients are simulated once where the rule doesn't decide who comes.
+    and bisection finds it. Patients are simulated once where the rule doesn't decide who comes,
+    and not at all where one arm's rate is tested: there the error is exact.
 
     Parameters
     ----------
@@ -177,73 +193,108 @@ def calibrate_threshold(
     low, high = between
     if not low < high:
         raise ValueError(f"between {low:g} and {high:g} there is nothing: the lower one first")
-    judge = _Judge(design, between, n_replicates, seed=seed)
+    trials = (design(low), design(high))
+    judge: _Judge | _Exact
+    if all(exact_level(trial) is not None for trial in trials):
+        judge = _Exact(design, trials)
+    else:
+        judge = _Judge(design, trials, n_replicates, seed=seed)
     ends = judge.share(low), judge.share(high)
     if not min(ends) <= type_one_error <= max(ends):
         raise ValueError(
             f"the type I error is {ends[0]:.4g} at {low:g} and {ends[1]:.4g} at {high:g}: "
-            f"{type_one_error:g} does not lie between"
+            f"{type_one_error:g} does not lie between. Look elsewhere (--between)"
         )
     lenient, strict = (low, high) if ends[0] >= ends[1] else (high, low)
-    spread = _TWO_SIDED_95 * math.sqrt(type_one_error * (1 - type_one_error) / n_replicates)
+    spread = _TWO_SIDED_95 * judge.mcse(type_one_error)
     asked = [type_one_error + d for d in (0.0, spread, -spread)]
-    found = [judge.root(lenient, strict, error) for error in asked]
+    found = [_root(judge, (lenient, strict), error) for error in asked]
     share = judge.share(found[0])
-    mcse = math.sqrt(share * (1 - share) / n_replicates)
     return Calibrated(
         threshold=found[0],
         lower=min(found),
         upper=max(found),
-        type_one_error=Mean(value=share, mcse=mcse, n=n_replicates),
+        type_one_error=Mean(value=share, mcse=judge.mcse(share), n=judge.n_replicates),
     )
+
+
+class _Exact:
+    """Errors of a test of one arm's rate, by enumeration."""
+
+    n_replicates = 0
+
+    def __init__(self, design: Design, trials: tuple[Trial, Trial]) -> None:
+        _share_patients(*trials)
+        self.design = design
+        self.known: dict[float, float] = {}
+
+    def share(self, threshold: float) -> float:
+        """Return the probability of success at the null rate."""
+        if threshold not in self.known:
+            level = exact_level(self.design(threshold))
+            assert level is not None  # only the rule may depend on the threshold
+            self.known[threshold] = level
+        return self.known[threshold]
+
+    @staticmethod
+    def mcse(share: float) -> float:
+        """Return 0: nothing is left to chance."""
+        del share
+        return 0.0
 
 
 class _Judge:
     """Null trials, simulated once where that is possible, and judged at any threshold."""
 
     def __init__(
-        self, design: Design, between: tuple[float, float], n_replicates: int, *, seed: int
+        self, design: Design, trials: tuple[Trial, Trial], n_replicates: int, *, seed: int
     ) -> None:
-        trials = [design(threshold) for threshold in between]
         if not all(trial.has_null_twin for trial in trials):
             raise ValueError(
                 "the trial has no null twin, in which the arms are alike: a threshold is found "
-                "where a test or a rule compares arms"
+                "where a test or a rule compares arms, or tests the rate of one"
             )
-        if any(error_quantity(trial) is None for trial in trials):
+        quantity = error_quantity(trials[0])
+        if quantity is None or error_quantity(trials[1]) is None:
             raise ValueError(WITHIN_THE_MARGIN)
-        self.design = design
+        self.design, self.quantity = design, quantity
         self.n_replicates = n_replicates
         first, last = (trial.null_twin() for trial in trials)
         blocks = blocks_of(first, n_replicates, seed=seed)
         kept = n_replicates * first.n_patients <= _MOST_KEPT
-        judge = _rejections_at_once if kept and _share_patients(first, last) else _rejections_anew
-        self._rejections = [judge(first, block) for block in blocks]
-        self._known: dict[float, float] = {}
+        judge = _found_at_once if kept and _share_patients(first, last) else _found_anew
+        self._judges = [judge(first, block) for block in blocks]
+        self.known: dict[float, float] = {}
 
     def share(self, threshold: float) -> float:
-        """Return the share of null trials that are rejected."""
-        if threshold not in self._known:
+        """Return the share of null trials with a false claim."""
+        if threshold not in self.known:
             trial = self.design(threshold).null_twin()
-            found = np.concatenate([rejections(trial) for rejections in self._rejections])
-            self._known[threshold] = float(found.sum()) / self.n_replicates
-        return self._known[threshold]
+            found = np.concatenate([judge(trial)[self.quantity] for judge in self._judges])
+            self.known[threshold] = float(found.sum()) / self.n_replicates
+        return self.known[threshold]
 
-    def root(self, lenient: float, strict: float, error: float) -> float:
-        """Return the most lenient threshold found whose share is at most `error`."""
-        resolution = _RESOLUTION * abs(strict - lenient)
-        way = math.copysign(1.0, strict - lenient)
-        beyond = [way * t for t, share in self._known.items() if share > error]
-        low = max(beyond, default=way * lenient)
-        within = [way * t for t, share in self._known.items() if share <= error]
-        high = min((t for t in within if t > low), default=way * strict)
-        while high - low > resolution:
-            middle = (low + high) / 2
-            if self.share(way * middle) > error:
-                low = middle
-            else:
-                high = middle
-        return way * high
+    def mcse(self, share: float) -> float:
+        """Return the standard error of a share of the null trials."""
+        return math.sqrt(share * (1 - share) / self.n_replicates)
+
+
+def _root(judge: _Judge | _Exact, between: tuple[float, float], error: float) -> float:
+    """Return the most lenient threshold found, lenient end first, with at most this error."""
+    lenient, strict = between
+    resolution = _RESOLUTION * abs(strict - lenient)
+    way = math.copysign(1.0, strict - lenient)
+    beyond = [way * t for t, share in judge.known.items() if share > error]
+    low = max(beyond, default=way * lenient)
+    within = [way * t for t, share in judge.known.items() if share <= error]
+    high = min((t for t in within if t > low), default=way * strict)
+    while high - low > resolution:
+        middle = (low + high) / 2
+        if judge.share(way * middle) > error:
+            low = middle
+        else:
+            high = middle
+    return way * high
 
 
 def _share_patients(first: Trial, last: Trial) -> bool:
@@ -259,21 +310,21 @@ def _share_patients(first: Trial, last: Trial) -> bool:
     return False
 
 
-Rejections = Callable[[Trial], FloatArray]
-"""Returns which null trials of a block a rule rejects, (n_replicates,)."""
+Judged = Callable[[Trial], Mapping[str, FloatArray]]
+"""Returns what a rule finds in the null trials of a block."""
 
 
-def _rejections_at_once(first: Trial, block: Block) -> Rejections:
+def _found_at_once(first: Trial, block: Block) -> Judged:
     """Generate a block, which every threshold then judges."""
     if isinstance(first.adaptation, BayesianResponse):
         patients = potential(first, block)
-        return lambda trial: adapt(trial, patients)["reject"]
+        return lambda trial: adapt(trial, patients)
     generated = generate(first, block)
     shown = Shared(generated)
-    return lambda trial: measured(trial, generated, shown)["reject"]
+    return lambda trial: measured(trial, generated, shown)
 
 
-def _rejections_anew(first: Trial, block: Block) -> Rejections:
+def _found_anew(first: Trial, block: Block) -> Judged:
     """Generate a block at each threshold: always the same patients, as far as they come."""
     del first
-    return lambda trial: simulate({"": trial}, block)[""]["reject"]
+    return lambda trial: simulate({"": trial}, block)[""]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from lupusim.planning.evidence import Comparison, comparisons
@@ -13,7 +12,6 @@ from lupusim.report.staged_rows import staged_rows
 from lupusim.trial import Cutoff, Trial
 from lupusim.trial.looks import AtEventsOf, parts
 from lupusim.trial.rules_adaptive import Against, BayesianResponse
-from lupusim.trial.rules_staged import Enrichment, SelectArms
 
 _MONTHS = 12
 
@@ -95,16 +93,11 @@ def _after_stopping(point: PointResult) -> Iterator[tuple[str, str]]:
 
 def _never_reached(point: PointResult, number: int) -> Iterator[tuple[str, str]]:
     """Yield how often a look is never reached, and the events there are in the end."""
-    sums, total = point.tally.sums, point.n_replicates
-    if isinstance(point.trial.adaptation, SelectArms | Enrichment) and number > 1:
-        never = point.tally.mean("missed_cutoff")  # who stops at the decision has no second look
-    else:
-        part = 1 - sums[f"look_{number}_time"][0] / total
-        never = Mean(value=part, mcse=math.sqrt(part * (1 - part) / total), n=total)
+    never = point.never_reached(number)
     if never.value == 0:
         return
     shown = _shown_events(point.trial, point.trial.looks[number - 1])
-    there = sum(point.tally.mean(name).value for name in shown if name in sums)
+    there = sum(point.tally.mean(name).value for name in shown if name in point.tally.sums)
     words = f" ({there:.0f} events in the end, on average)" if there else ""
     yield f"look {number}, never reached{words}", share(never)
 

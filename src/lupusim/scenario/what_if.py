@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lupusim.calibration.draws import Draws
 from lupusim.calibration.parameters import FreeModel
-from lupusim.errors import ScenarioError
+from lupusim.errors import Problem, ScenarioError
 from lupusim.planning.beliefs import ModelDraws
 from lupusim.planning.sensitivity import Value, WhatIf
 from lupusim.rng import stream
@@ -49,10 +49,23 @@ def what_if(name_or_path: str | Path) -> WhatIf:
         point = {name: [value] for name, value in values.items()}
         content = {**as_it_is, "vary": point} if point else as_it_is
         changed = replace(document, content=content)
-        return scenario_from_document(changed, folder=path.parent).points[0].trial
+        try:
+            return scenario_from_document(changed, folder=path.parent).points[0].trial
+        except ScenarioError as error:
+            raise ScenarioError(error.file, [_as_asked(p) for p in error.problems]) from error
 
     build({})  # what is wrong with the file itself is told now
     return build
+
+
+def _as_asked(problem: Problem) -> Problem:
+    """Return a problem of a value that was asked for, which no ``vary`` of the file says."""
+    key = problem.key.removeprefix("vary.")
+    if key == problem.key:
+        return problem
+    fault = problem.fault.removesuffix(" to vary").removeprefix("a design point is not possible: ")
+    fault = fault.removeprefix(f"{key}: ")
+    return replace(problem, key=key, fault=fault, line=None, column=None)
 
 
 def model_draws(
