@@ -1,12 +1,14 @@
 """Two independent ways of dealing out doses: the queue in arrays, and processes in SimPy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lupusim.engines import events_supply, named_dispense, vector_supply
 from lupusim.planning.single_trial import simulate_trial
 from lupusim.rng import stream
-from lupusim.trial.supply import NO_LOT, Demands, Manufacture, Stock, Supply
+from lupusim.trial.supply import NO_LOT, Arrivals, Demands, Manufacture, Stock, Supply, WhileEmpty
 from tolerance import SEED, assert_within_mcse
 from trials import disease_trial, scenario
 
@@ -70,6 +72,30 @@ def test_who_leaves_the_line_takes_nothing(dispense):
     assert dispense(lots, asked).given.tolist() == [[NEVER, 1.0]]
 
 
+@pytest.mark.parametrize("dispense", ENGINES)
+def test_enrollment_pauses_while_nothing_is_in_stock(dispense):
+    """Lots of two from 1, of which the second expires at once, and from 4; each wants one dose.
+
+    The first would come at 0.5 and comes at 1, the second 0.2 later. Then the lot is used up:
+    the third, of the control arm, would come at 2.5 (2 and the pause), but comes at 4, and
+    another 0.3 later, who wants hers half a year behind. The last comes while one is in stock,
+    which is the other's by then: she waits for 9, and she would wait no longer than to 9.5.
+    """
+    lots = stock((1.0, 5.0, True), (2.0, 2.0, True), (4.0, 9.0, True), (9.0, 9.9, True), doses=2)
+    times = np.array([[0.5, 0.7, 2.0, 2.3, 2.6, 2.7]])
+    after = np.array([[0.0, 0.0, NEVER, 0.5, 0.0, 5.0]])
+    asked = Demands(
+        wanted=times + after,
+        until=times + after + 1.0,
+        doses=np.ones((1, 6), dtype=int),
+        arrivals=Arrivals(times=times, doses=1),
+    )
+    found = dispense(lots, asked)
+    np.testing.assert_allclose(found.came, [[1.0, 1.2, 4.0, 4.3, 4.6, 4.7]])
+    np.testing.assert_allclose(found.given, [[1.0, 1.2, NEVER, 4.8, 4.6, 9.7]])
+    assert found.lot.tolist() == [[0, 0, NO_LOT, 2, 2, 3]]
+
+
 def random_case(rng):
     lots = Manufacture(
         doses=int(rng.integers(1, 6)),
@@ -95,6 +121,35 @@ def test_on_the_same_lots_and_demands_both_ways_agree_exactly():
         one, other = (dispense(lots, asked) for dispense in ENGINES)
         np.testing.assert_array_equal(one.given, other.given)
         np.testing.assert_array_equal(one.lot, other.lot)
+
+
+def random_arrivals(rng):
+    """Lots and patients who want up to three infusions each, a fifth of them none."""
+    lots, _ = random_case(rng)
+    times = np.cumsum(rng.exponential(0.05, (4, 20)), axis=1)
+    after = np.sort(rng.random((4, 20, 3)), axis=2)
+    after[..., 0] *= rng.random() < 0.5  # often the first is due at once
+    after[rng.random(after.shape) < 0.2] = NEVER
+    wanted = (times[..., None] + after).reshape(4, 60)
+    until = wanted + rng.exponential(0.2, wanted.shape)
+    doses = rng.integers(1, lots.doses + 1, wanted.shape)
+    arrivals = Arrivals(times=times, doses=int(doses.max()))
+    return lots, Demands(wanted=wanted, until=until, doses=doses, arrivals=arrivals)
+
+
+def test_where_enrollment_pauses_both_ways_agree_exactly():
+    rng = stream(SEED, "pauses")
+    paused, ended = 0, 0
+    for _ in range(40):
+        lots, asked = random_arrivals(rng)
+        one, other = (dispense(lots, asked) for dispense in ENGINES)
+        np.testing.assert_allclose(one.came, other.came, atol=1e-12)
+        np.testing.assert_allclose(one.given, other.given, atol=1e-12)
+        np.testing.assert_array_equal(one.lot, other.lot)
+        paused += (np.isfinite(one.came) & (one.came > asked.arrivals.times)).sum()
+        ended += np.isinf(one.came).sum()
+    assert paused > 500  # else nothing was tried
+    assert ended > 50
 
 
 def mean_given(dispense, supply, *, n_replicates, purpose):
@@ -130,6 +185,24 @@ def test_a_single_trial_has_the_same_supply_by_either_engine():
     )
     assert by_arrays.lots.equals(by_events.lots)
     assert {"on time", "delayed", "missed"} <= set(by_events.supply["outcome"])
+
+
+def test_a_single_trial_pauses_alike_by_either_engine():
+    lots = Manufacture(doses=3, every=1 / 4, lead_time=0.1, fails=0.3, shelf_life=0.6)
+    supply = Supply(lots=lots, patience=0.1, draws={"cells": 1})
+    pausing = replace(supply, while_empty=WhileEmpty.PAUSE_ENROLLMENT)
+    waiting, by_arrays, by_events = (
+        simulate_trial(scenario(disease_trial(supply=one)), engine=name, seed=3)
+        for one, name in ((supply, "vector"), (pausing, "vector"), (pausing, "events"))
+    )
+    assert by_arrays.lots.equals(by_events.lots)
+    came = [one.patients["enrollment_time"].to_numpy() for one in (by_arrays, by_events, waiting)]
+    np.testing.assert_allclose(came[0], came[1], atol=1e-12)
+    assert (came[0] >= came[2]).all()
+    assert came[0][-1] > came[2][-1] + 0.1
+    first = [one.supply.drop_duplicates("patient")["outcome"] for one in (by_arrays, waiting)]
+    assert set(first[0]) == {"on time"}  # it is due when there are doses
+    assert set(first[1]) >= {"missed", "on time"}
 
 
 def test_an_unknown_engine_deals_out_nothing():

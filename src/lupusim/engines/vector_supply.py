@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.trial.supply import NO_LOT, Deliveries, Demands, Stock
+from lupusim.trial.supply import NO_LOT, Arrivals, Deliveries, Demands, Stock
 
 
 def dispense(stock: Stock, demands: Demands) -> Deliveries:
@@ -33,6 +33,8 @@ def dispense(stock: Stock, demands: Demands) -> Deliveries:
     >>> dispense(stock, demands).given.tolist()
     [[0.25, 0.5, inf]]
     """
+    if demands.arrivals is not None:
+        return _with_pauses(stock, demands, demands.arrivals)
     order = np.argsort(demands.wanted, axis=1, kind="stable")
     wanted, until, doses = (
         np.ascontiguousarray(np.take_along_axis(column, order, axis=1).T)
@@ -40,14 +42,87 @@ def dispense(stock: Stock, demands: Demands) -> Deliveries:
     )
     given = np.full(wanted.shape, np.inf)
     lot = np.full(wanted.shape, NO_LOT)
-    asked = demands.doses[np.isfinite(demands.wanted)]
-    shelf = _Shelf(stock, fewest=int(asked.min(initial=stock.doses)))
+    shelf = _Shelf(stock, fewest=_fewest(stock, demands))
     for number in range(int(np.isfinite(wanted).sum(axis=0).max(initial=0))):
         given[number], lot[number] = shelf.serve(wanted[number], until[number], doses[number])
     deliveries = Deliveries(given=np.empty_like(demands.wanted), lot=np.empty_like(order))
     np.put_along_axis(deliveries.given, order, given.T, axis=1)
     np.put_along_axis(deliveries.lot, order, lot.T, axis=1)
     return deliveries
+
+
+def _fewest(stock: Stock, demands: Demands) -> int:
+    return int(demands.doses[np.isfinite(demands.wanted)].min(initial=stock.doses))
+
+
+def _with_pauses(stock: Stock, demands: Demands, arrivals: Arrivals) -> Deliveries:
+    """Serve demands and let patients in, whatever comes first in each replicate."""
+    shelf = _Shelf(stock, fewest=_fewest(stock, demands))
+    door = _Door(demands, arrivals)
+    given = np.full(demands.wanted.shape, np.inf)
+    lot = np.full(demands.wanted.shape, NO_LOT)
+    while door.is_busy:
+        row, number = door.take()
+        wanted, until = (np.full(len(given), np.inf) for _ in range(2))
+        doses = np.ones(len(given), dtype=np.intp)
+        wanted[row], until[row] = door.wanted[row, number], door.until[row, number]
+        doses[row] = demands.doses[row, number]
+        found = shelf.serve(wanted, until, doses)
+        given[row, number], lot[row, number] = (part[row] for part in found)
+        door.wanted[row, number] = np.inf
+        door.open(shelf, busy=row)
+    return Deliveries(given=given, lot=lot, came=door.came)
+
+
+class _Door:
+    """Who has been let in, what they want, and who comes next in each replicate.
+
+    Whoever comes while nothing is in stock comes again when there is something; all that is
+    wanted before then is served first.
+    """
+
+    def __init__(self, demands: Demands, arrivals: Arrivals) -> None:
+        n_replicates = len(arrivals.times)
+        self.after, self.patience = arrivals.since(demands.wanted), demands.patience
+        self.doses = arrivals.doses
+        self.times = np.concatenate([arrivals.times, np.full((n_replicates, 1), np.inf)], axis=1)
+        self.came: FloatArray = np.full(arrivals.times.shape, np.inf)
+        self.patient = np.zeros(n_replicates, dtype=np.intp)
+        self.comes = self.times[:, 0].copy()
+        self.wanted: FloatArray = np.full(demands.wanted.shape, np.inf)
+        self.until = np.full(demands.wanted.shape, np.inf)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anybody still wants something, or comes."""
+        return bool((np.isfinite(self.wanted).any(axis=1) | np.isfinite(self.comes)).any())
+
+    def take(self) -> tuple[IntArray, IntArray]:
+        """Return the demands that come before the next patient: replicates and positions."""
+        number = self.wanted.argmin(axis=1)
+        soonest = self.wanted[np.arange(len(number)), number]
+        row = np.flatnonzero(np.isfinite(soonest) & (soonest <= self.comes))
+        return row, number[row]
+
+    def open(self, shelf: _Shelf, *, busy: IntArray) -> None:
+        """Let the next patient of each replicate that is not busy in, or put her off."""
+        there = np.isfinite(self.comes)
+        there[busy] = False
+        opens = shelf.opens(self.comes, self.doses, there)
+        self._let_in(np.flatnonzero(there & (opens <= self.comes)))
+        put_off = there & (opens > self.comes)
+        self.comes[put_off] = opens[put_off]
+
+    def _let_in(self, row: IntArray) -> None:
+        patient = self.patient[row]
+        came = self.comes[row]
+        self.came[row, patient] = came
+        each = self.wanted.shape[1] // self.came.shape[1]
+        own = (row[:, None], patient[:, None] * each + np.arange(each))
+        self.wanted[own] = came[:, None] + self.after[own]
+        self.until[own] = self.wanted[own] + self.patience[own]
+        self.patient[row] += 1
+        self.comes[row] = self.times[row, patient + 1] + (came - self.times[row, patient])
 
 
 class _Shelf:
@@ -68,17 +143,27 @@ class _Shelf:
     ) -> tuple[FloatArray, IntArray]:
         """Serve one demand of each replicate, none of which was wanted before the last one."""
         asks = np.isfinite(wanted)
-        lot = self.first.copy()
-        searching = np.flatnonzero(asks)
-        while searching.size:
-            searching = searching[self._is_useless(lot, wanted, doses, searching)]
-            lot[searching] += 1
+        lot = self._useful(wanted, doses, asks)
         # What is of no use to the smallest demand will never be of use again.
         np.copyto(self.first, lot, where=asks & (doses == self.fewest))
         given = np.maximum(wanted, self.released[lot])
         served: BoolArray = asks & (given <= until) & (given < np.inf)
         self.left[lot[served], self.replicate[served]] -= doses[served]
         return np.where(served, given, np.inf), np.where(served, lot, NO_LOT)
+
+    def opens(self, moment: FloatArray, doses: int, who: BoolArray) -> FloatArray:
+        """Return from when on (calendar, not before `moment`) a lot in stock has so many doses."""
+        lot = self._useful(moment, np.full(moment.shape, doses), who)
+        return np.asarray(np.maximum(moment, self.released[lot]), dtype=float)
+
+    def _useful(self, moment: FloatArray, doses: IntArray, who: BoolArray) -> IntArray:
+        """Return the first lot that has doses left at a moment, and does not expire before."""
+        lot = self.first.copy()
+        searching = np.flatnonzero(who)
+        while searching.size:
+            searching = searching[self._is_useless(lot, moment, doses, searching)]
+            lot[searching] += 1
+        return lot
 
     def _is_useless(
         self, lot: IntArray, wanted: FloatArray, doses: IntArray, who: IntArray

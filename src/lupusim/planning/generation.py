@@ -132,6 +132,9 @@ def generate(
     leaves = np.minimum(dropout.known, _horizon(trial))
     presence = Presence(arm=arm, enrollment_time=enrollment_time, leaves=leaves)
     supplied = supply_trial(trial, presence, dispense=dispense, streams=block.stream)
+    if supplied is not None:
+        enrollment_time = supplied.enrollment_time
+        patients = replace(patients, enrollment_time=enrollment_time)
     for number, trial_arm in enumerate(trial.arms):
         rng = block.stream(f"arm {trial_arm.name}")
         treating = Treating(

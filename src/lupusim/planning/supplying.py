@@ -10,7 +10,7 @@ import numpy as np
 from lupusim.arrays import BoolArray, FloatArray, StateArray
 from lupusim.trial import Arm, Trial
 from lupusim.trial.patients import Streams
-from lupusim.trial.supply import Deliveries, Demands, Dispense, Stock, Supply
+from lupusim.trial.supply import Arrivals, Deliveries, Demands, Dispense, Stock, Supply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,10 @@ class Supplied:
         What they got.
     members : mapping of str to (n_replicates, n_patients) boolean array
         Who is on each arm that draws on it.
+    enrollment_time : (n_replicates, n_patients) array
+        Calendar times (years) of randomization, pauses included.
+    late : (n_replicates, n_patients) array or None
+        Years by which pauses put each patient's randomization off; None without pauses.
     """
 
     supply: Supply
@@ -39,6 +43,8 @@ class Supplied:
     demands: Demands
     deliveries: Deliveries
     members: Mapping[str, BoolArray]
+    enrollment_time: FloatArray
+    late: FloatArray | None = None
 
     @property
     def wait(self) -> FloatArray:
@@ -72,7 +78,8 @@ class Supplied:
         (years) is over those given; `ran_out` is whether any was missed. Where several arms
         draw on the supply, `infusions_missed_ARM` says whose are missed. No more lots are
         started once the last infusion has been given or missed; of those that passed their
-        test, each dose was given, has expired, or is left at the end of the trial.
+        test, each dose was given, has expired, or is left at the end of the trial. Where
+        enrollment pauses, `enrollment_paused` is for how long (years), all pauses together.
         """
         given, until = self.deliveries.given, self.demands.until
         by_end = end[:, None, None]
@@ -94,6 +101,9 @@ class Supplied:
             of_arm = (missed & belongs[..., None]).sum(axis=(1, 2))
             found[f"infusions_missed_{name}"] = of_arm.astype(float)
         found["ran_out"] = missed.any(axis=(1, 2)).astype(float)
+        if self.late is not None:
+            came = self.enrollment_time <= end[:, None]
+            found["enrollment_paused"] = np.where(came, self.late, 0.0).max(axis=1)
         last = np.where(np.isfinite(given), given, np.where(np.isfinite(until), until, 0.0))
         return found | self._lots(end, np.minimum(last.max(axis=(1, 2)), end), got)
 
@@ -149,15 +159,16 @@ def supply_trial(
     if supply is None:
         return None
     demands = _demands(trial, supply, presence, streams)
+    stock, dealt = _dealt(supply, presence, demands, dispense=dispense, streams=streams)
+    enrollment_time = presence.enrollment_time
+    late = None
+    if dealt.came is not None:
+        late = dealt.came - enrollment_time
+        wanted = dealt.came[..., None] + (demands.wanted - enrollment_time[..., None])
+        until = np.where(np.isfinite(wanted), wanted + demands.patience, np.inf)
+        enrollment_time = dealt.came
+        demands = Demands(wanted=wanted, until=until, doses=demands.doses)
     shape = demands.wanted.shape
-    until = np.where(np.isfinite(demands.until), demands.until, 0.0)
-    stock = supply.stock(shape[0], float(until.max(initial=0.0)), rng=streams("supply"))
-    flat = Demands(
-        wanted=_in_line(demands.wanted),
-        until=_in_line(demands.until),
-        doses=demands.doses.reshape(shape[0], -1),
-    )
-    dealt = dispense(stock, flat)
     drawing = [(k, arm.name) for k, arm in enumerate(trial.arms) if arm.name in supply.draws]
     return Supplied(
         supply=supply,
@@ -165,7 +176,48 @@ def supply_trial(
         demands=demands,
         deliveries=Deliveries(given=dealt.given.reshape(shape), lot=dealt.lot.reshape(shape)),
         members={name: presence.arm == k for k, name in drawing},
+        enrollment_time=enrollment_time,
+        late=late,
     )
+
+
+def _dealt(
+    supply: Supply,
+    presence: Presence,
+    demands: Demands,
+    *,
+    dispense: Dispense,
+    streams: Streams,
+) -> tuple[Stock, Deliveries]:
+    """Return the lots that a block may need, and who got doses of them and when."""
+    arrivals = None
+    if supply.pauses:
+        most = max(supply.draws.values())
+        arrivals = Arrivals(times=presence.enrollment_time, doses=most)
+    flat = Demands(
+        wanted=_in_line(demands.wanted),
+        until=_in_line(demands.until),
+        doses=demands.doses.reshape(len(demands.doses), -1),
+        arrivals=arrivals,
+    )
+    n_replicates = len(demands.wanted)
+    until = float(np.where(np.isfinite(demands.until), demands.until, 0.0).max(initial=0.0))
+    if arrivals is not None:
+        until = max(until, float(presence.enrollment_time.max()))
+    while True:
+        stock = supply.stock(n_replicates, until, rng=streams("supply"))
+        dealt = dispense(stock, flat)
+        if dealt.came is None or (last := _last(presence, demands, dealt.came)) <= until:
+            return stock, dealt
+        # Lots started later are of no use to who came before: once all is within, all is told.
+        until = 2 * (last if np.isfinite(last) else until + supply.lots.lead_time)
+
+
+def _last(presence: Presence, demands: Demands, came: FloatArray) -> float:
+    """Return the calendar time of the last randomization, or end of waiting; inf for never."""
+    start = presence.enrollment_time
+    until = np.where(np.isfinite(demands.until), demands.until, start[..., None])
+    return float((came + (until.max(axis=2) - start)).max())
 
 
 def _in_line(times: FloatArray) -> FloatArray:

@@ -37,5 +37,9 @@ def supply_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     in_weeks = Mean(value=wait.value * _WEEKS_PER_YEAR, mcse=wait.mcse * _WEEKS_PER_YEAR)
     yield "wait of those given, weeks", rounded(in_weeks)
     yield "trials in which an infusion was missed", share(tally.mean("ran_out"))
+    if point.trial.supply.pauses:
+        paused = tally.mean("enrollment_paused")
+        in_months = Mean(value=12 * paused.value, mcse=12 * paused.mcse)
+        yield "enrollment paused for want of doses, months", rounded(in_months)
     for name, words in _LOTS.items():
         yield words, rounded(tally.mean(name))

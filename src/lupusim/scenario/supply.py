@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from lupusim.scenario.reading import Duration, Integer, MappingOf, Number, Section
+from lupusim.scenario.reading import Choice, Duration, Integer, MappingOf, Number, Section
 from lupusim.trial import Arm
-from lupusim.trial.supply import Manufacture, Supply
+from lupusim.trial.supply import Manufacture, Supply, WhileEmpty
 
 
 def read_supply(top: Section, arms: Sequence[Arm]) -> Supply | None:
@@ -28,11 +28,19 @@ def read_supply(top: Section, arms: Sequence[Arm]) -> Supply | None:
     patience = section.read("patience", Duration(), 0.0)
     draws = {arm.name: 1 for arm in arms if arm.infusions is not None}
     draws = section.read("arms", MappingOf(Integer(at_least=1)), draws)
+    ways = Choice({one.value: one for one in WhileEmpty})
+    while_empty = section.read("while_empty", ways, WhileEmpty.WAIT)
     section.finish()
     if lots is None:
         return None
     return section.build(
-        lambda: Supply(lots=lots, at_start=at_start, patience=patience, draws=draws)
+        lambda: Supply(
+            lots=lots,
+            at_start=at_start,
+            patience=patience,
+            draws=draws,
+            while_empty=while_empty,
+        )
     )
 
 

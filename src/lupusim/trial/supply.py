@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Protocol
 
 import numpy as np
@@ -82,6 +83,15 @@ class Manufacture:
         return np.asarray(self.every * np.arange(n_lots, dtype=float))
 
 
+class WhileEmpty(Enum):
+    """What happens to enrollment while no lot in stock has doses for an infusion."""
+
+    WAIT = "wait"
+    """Nothing: patients are randomized, and their infusions wait."""
+    PAUSE_ENROLLMENT = "pause_enrollment"
+    """Nobody is randomized; whoever would come later comes later by as much."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Supply:
     """Where the cells of a trial come from.
@@ -96,17 +106,21 @@ class Supply:
         Years for which an infusion waits for a dose before it counts as missed, 0 or above.
     draws : mapping of str to int
         Arms that draw on the supply, and the doses that one infusion takes there.
+    while_empty : WhileEmpty
+        Whether enrollment pauses then.
 
     Raises
     ------
     ValueError
-        If a number is out of its range, or no lot could ever be released.
+        If a number is out of its range, no lot could ever be released, or enrollment that
+        pauses might never go on.
     """
 
     lots: Manufacture
     at_start: int = 0
     patience: float = 0.0
     draws: Mapping[str, int] = field(default_factory=dict)
+    while_empty: WhileEmpty = WhileEmpty.WAIT
 
     def __post_init__(self) -> None:
         if self.at_start < 0:
@@ -117,12 +131,22 @@ class Supply:
             raise ValueError(
                 "no lot is ever made. Give 'every' to the lots, or 'at_start' lots in stock"
             )
+        if self.pauses and (self.lots.every is None or self.lots.number or self.lots.fails == 1):
+            raise ValueError(
+                "enrollment would pause for good once the last lot is used up. Make lots for as "
+                "long as the trial lasts ('every', no 'number', 'fails' below 1), or let it wait"
+            )
         for name, doses in self.draws.items():
             if not 1 <= doses <= self.lots.doses:
                 raise ValueError(
                     f"an infusion on {name!r} takes {doses} doses, and a lot gives "
                     f"{self.lots.doses}. All of an infusion is of one lot"
                 )
+
+    @property
+    def pauses(self) -> bool:
+        """Whether enrollment pauses while the stock is empty."""
+        return self.while_empty is WhileEmpty.PAUSE_ENROLLMENT
 
     def stock(self, n_replicates: int, until: float, *, rng: np.random.Generator) -> Stock:
         """Return the lots started up to a calendar time (years), and which pass their test."""
@@ -160,6 +184,28 @@ class Stock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Arrivals:
+    """Patients who come while there are doses.
+
+    Parameters
+    ----------
+    times : (n_replicates, n_patients) array
+        Calendar times (years) of randomization if enrollment never paused, increasing, and not
+        behind what each patient wants.
+    doses : int
+        Doses that a lot in stock must have for anybody to be randomized.
+    """
+
+    times: FloatArray
+    doses: int
+
+    def since(self, wanted: FloatArray) -> FloatArray:
+        """Return how long after each patient's arrival her demands are due, same shape."""
+        behind = wanted.reshape(*self.times.shape, -1) - self.times[..., None]
+        return behind.reshape(wanted.shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Demands:
     """What infusions ask for.
 
@@ -171,11 +217,22 @@ class Demands:
         Calendar times (years) up to which each waits, not before `wanted`.
     doses : (n_replicates, n_demands) integer array
         Doses that each takes, all of one lot.
+    arrivals : Arrivals or None
+        Where enrollment pauses: `wanted` and `until` are then as if it never did, and each
+        patient has as many demands, behind each other.
     """
 
     wanted: FloatArray
     until: FloatArray
     doses: IntArray
+    arrivals: Arrivals | None = None
+
+    @property
+    def patience(self) -> FloatArray:
+        """Years for which each demand waits; 0 for none."""
+        patience = np.zeros(self.wanted.shape)
+        np.subtract(self.until, self.wanted, out=patience, where=np.isfinite(self.wanted))
+        return patience
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,10 +245,14 @@ class Deliveries:
         Calendar times (years) of the infusions; ``inf`` where none was given.
     lot : (n_replicates, n_demands) integer array
         Position of the lot that each was of; ``NO_LOT`` where none was given.
+    came : (n_replicates, n_patients) array or None
+        Calendar times (years) of randomization, pauses included; ``inf`` for whom the lots end
+        before. None where enrollment does not pause.
     """
 
     given: FloatArray
     lot: IntArray
+    came: FloatArray | None = None
 
 
 class Dispense(Protocol):

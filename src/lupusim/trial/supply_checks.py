@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
 from lupusim.model.checks import nearest
+from lupusim.trial.opening import arms_change
 from lupusim.trial.rules_staged import Enrichment, Gate, SelectArms
 from lupusim.trial.supply import Supply
 from lupusim.trial.treatment import Infusions
@@ -32,15 +33,23 @@ def supply_problems(trial: Trial) -> Iterator[Problem]:
     if supply.patience > trial.follow_up:
         fault = "infusions would wait longer than patients are followed"
         yield Problem(key="supply.patience", fault=fault, fix="Give at most the follow-up.")
-    staged = isinstance(trial.adaptation, SelectArms | Enrichment | Gate)  # check it themselves
-    if trial.adaptation is not None and not staged:
-        fault = "how many draw on the supply is not known beforehand where the trial adapts"
-        yield Problem(key="supply", fault=fault, fix="Remove it, or the adaptation.")
+    yield from _enrollment_problems(trial, supply)
     control = trial.arms[0]
     if len(trial.arms) > 1 and control.name in supply.draws and control.effects:
         fault = f"the control {control.name!r} has effects that would depend on the supply"
         fix = "Leave it out of 'arms' of the supply: its doses are then always there."
         yield Problem(key="supply.arms", fault=fault, fix=fix)
+
+
+def _enrollment_problems(trial: Trial, supply: Supply) -> Iterator[Problem]:
+    staged = isinstance(trial.adaptation, SelectArms | Enrichment | Gate)  # check it themselves
+    if trial.adaptation is not None and not staged:
+        fault = "how many draw on the supply is not known beforehand where the trial adapts"
+        yield Problem(key="supply", fault=fault, fix="Remove it, or the adaptation.")
+    if supply.pauses and arms_change(trial.arms):
+        fault = "arms join or close at dates that pauses of enrollment would move"
+        fix = "Let it wait, or remove the dates."
+        yield Problem(key="supply.while_empty", fault=fault, fix=fix)
 
 
 def _draw_problems(trial: Trial, supply: Supply) -> Iterator[Problem]:

@@ -13,9 +13,11 @@ from lupusim.planning.single_trial import simulate_trial
 from lupusim.records import StateAt
 from lupusim.report.supply_rows import supply_rows
 from lupusim.trial import Covariate, CovariateEffect, Dropout, Infusions, Lots, NormalCovariate
-from lupusim.trial.supply import Manufacture, Supply
+from lupusim.trial.opening import OnDate
+from lupusim.trial.supply import Manufacture, Supply, WhileEmpty
 from tolerance import SEED, assert_within_mcse
 from trials import disease_trial, scenario
+from trials_platform import platform_trial
 
 SCARCE = Supply(
     lots=Manufacture(doses=4, every=1 / 8, lead_time=0.1, fails=0.3, shelf_life=0.6),
@@ -158,6 +160,42 @@ def test_engines_agree_where_covariates_lots_and_own_times_meet(n_replicates):
         shares.append(np.bincount(seen.states[0][cells], minlength=4) / cells.sum())
     mcse = np.sqrt(2 * shares[0] * (1 - shares[0]) / cells.sum())
     assert_within_mcse(shares[1], shares[0], mcse=mcse)
+
+
+def test_pauses_put_off_the_dates_of_all_and_are_reported():
+    pausing = replace(SCARCE, while_empty=WhileEmpty.PAUSE_ENROLLMENT)
+    trial = treated(at=(0.0, 0.5))
+    generated = {
+        supply.while_empty: generate(replace(trial, supply=supply), block(20))
+        for supply in (SCARCE, pausing)
+    }
+    waiting, paused = generated[WhileEmpty.WAIT], generated[WhileEmpty.PAUSE_ENROLLMENT]
+    late = paused.enrollment_time - waiting.enrollment_time
+    assert (np.diff(late, axis=1) >= -1e-12).all()  # whoever comes behind comes later by as much
+    np.testing.assert_allclose(late, paused.supplied.late)
+    np.testing.assert_array_equal(paused.arm, waiting.arm)
+    asked = paused.supplied.demands.wanted[..., 0]
+    np.testing.assert_array_equal(asked[paused.arm == 1], paused.enrollment_time[paused.arm == 1])
+    assert (paused.supplied.wait[paused.arm == 1, 0] == 0).all()
+    found = paused.supplied.quantities(np.full(20, 1e3))["enrollment_paused"]
+    np.testing.assert_allclose(found, late[:, -1])
+    assert waiting.supplied.late is None
+    (point,) = run(scenario(replace(trial, supply=pausing)), 10).points
+    assert "enrollment paused for want of doses, months" in dict(supply_rows(point))
+
+
+def test_an_arm_that_joins_asks_from_then_on():
+    trial = platform_trial(joins=(None, OnDate(time=0.5)))
+    cells = Infusions(cells_per_kg=1e6, at=(0.0,))
+    drawing = tuple(replace(one, infusions=cells) for one in trial.arms[1:])
+    supply = replace(SCARCE, draws={one.name: 1 for one in drawing})
+    trial = replace(trial, arms=(trial.arms[0], *drawing), supply=supply)
+    generated = generate(trial, block(20))
+    wanted = generated.supplied.demands.wanted[..., 0]
+    late = generated.arm == 2
+    assert late.any()
+    assert wanted[late].min() >= 0.5
+    np.testing.assert_array_equal(np.isfinite(wanted), generated.arm > 0)
 
 
 def test_of_several_arms_it_is_said_whose_infusions_are_missed():

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from lupusim.trial.supply import Manufacture, Supply
+from lupusim.trial.supply import Manufacture, Supply, WhileEmpty
 from scenario_contents import EFFECT, problems, trial
 
 LOTS = {"doses": 4, "every": "1 month", "lead_time": "2 months"}
@@ -31,7 +31,8 @@ def test_a_supply_is_read_with_its_defaults():
 
 def test_every_key_of_a_supply_is_read():
     lots = {"number": 9, "fails": 0.27, "shelf_life": "6 months"}
-    read = trial(**with_supply(lots=lots, at_start=2, patience="1 month", arms={"cells": 2})).supply
+    keys = {"at_start": 2, "patience": "1 month", "while_empty": "wait", "arms": {"cells": 2}}
+    read = trial(**with_supply(lots=lots, **keys)).supply
     assert read == Supply(
         lots=Manufacture(
             doses=4, every=1 / 12, lead_time=1 / 6, number=9, fails=0.27, shelf_life=0.5
@@ -40,6 +41,11 @@ def test_every_key_of_a_supply_is_read():
         patience=1 / 12,
         draws={"cells": 2},
     )
+
+
+def test_enrollment_pauses_where_the_file_says_so():
+    read = trial(**with_supply(while_empty="pause_enrollment")).supply
+    assert read.while_empty is WhileEmpty.PAUSE_ENROLLMENT
 
 
 def test_lots_of_uneven_potency_have_the_doses_of_the_supply():
@@ -64,6 +70,8 @@ def test_lots_of_uneven_potency_have_the_doses_of_the_supply():
         ({"lots": {"shelflife": "1 year"}}, "supply.lots.shelflife", "Did you mean 'shelf_life'?"),
         ({"at_start": -1}, "supply.at_start", "out of range"),
         ({"patience": "2 years"}, "supply.patience", "longer than patients are followed"),
+        ({"while_empty": "pause"}, "supply.while_empty", "Valid: wait, pause_enrollment"),
+        ({"while_empty": "pause_enrollment", "lots": {"number": 3}}, "supply", "pause for good"),
         ({"arms": {"cels": 1}}, "supply.arms.cels", "Did you mean 'cells'?"),
         ({"arms": {"placebo": 1}}, "supply.arms.placebo", "has no infusions"),
         ({"arms": {"cells": 5}}, "supply", "takes 5 doses, and a lot gives 4"),

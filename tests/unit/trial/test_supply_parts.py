@@ -8,10 +8,12 @@ import pytest
 
 from lupusim.rng import stream
 from lupusim.trial import Infusions, Lots, Switch, Trial
-from lupusim.trial.supply import Manufacture, Supply
+from lupusim.trial.opening import OnDate
+from lupusim.trial.supply import Manufacture, Supply, WhileEmpty
 from lupusim.trial.supply_checks import supply_problems
 from trials import disease_trial
 
+PAUSE = WhileEmpty.PAUSE_ENROLLMENT
 SUPPLY = Supply(lots=Manufacture(doses=4, every=0.25), draws={"cells": 1})
 
 
@@ -40,6 +42,9 @@ def test_a_manufacture_out_of_range_is_refused(values, message):
         ({"lots": Manufacture(doses=4)}, "no lot is ever made"),
         ({"draws": {"cells": 5}}, "takes 5 doses, and a lot gives 4"),
         ({"draws": {"cells": 0}}, "takes 0 doses"),
+        ({"lots": Manufacture(doses=4), "at_start": 1, "while_empty": PAUSE}, "pause for good"),
+        ({"lots": Manufacture(doses=4, every=1.0, number=9), "while_empty": PAUSE}, "for good"),
+        ({"lots": Manufacture(doses=4, every=1.0, fails=1.0), "while_empty": PAUSE}, "for good"),
     ],
 )
 def test_a_supply_out_of_range_is_refused(values, message):
@@ -109,6 +114,15 @@ def test_what_would_make_the_supply_depend_on_the_disease_is_refused():
     placebo = replace(trial.arms[0], switch=Switch(on=("relapse",), arm=trial.arms[1]))
     assert list(found(trial, arms=(placebo, trial.arms[1]))) == ["arms.0.switch"]
     assert list(found(trial, adaptation=object())) == ["supply"]
+
+
+def test_arms_that_join_do_not_go_with_pauses():
+    joining = replace(drawn().arms[1], joins=OnDate(time=0.2))
+    arms = (drawn().arms[0], joining)
+    assert list(found(drawn(), replace(SUPPLY, while_empty=PAUSE), arms=arms)) == [
+        "supply.while_empty"
+    ]
+    assert found(drawn(), arms=arms) == {}
 
 
 def test_numbers_that_do_not_fit_the_trial_are_refused():
