@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lupusim.cli import calibrating, planning, running, thresholds
+from lupusim.cli import calibrating, planning, running, sizing, thresholds
 from lupusim.cli.options import (
     INPUT_IS_WRONG,
     INTERRUPTED,
@@ -57,7 +57,7 @@ def main() -> None:
 
 app.command()(running.run)
 app.command()(running.merge)
-app.command()(planning.size)
+app.command()(sizing.size)
 app.command()(planning.assurance)
 app.command()(planning.sensitivity)
 app.command()(thresholds.threshold)
@@ -150,3 +150,5 @@ def trial(
     simulated = simulate_trial(load_scenario(scenario), engine=engine.value, seed=seed)
     for path in [*simulated.to_csv(out), *simulated.to_adam(out / "adam")]:
         print(path)
+    for look, years, words in simulated.decisions.itertuples(index=False):
+        print(f"look {look}, month {12 * years:.1f}: {words}", file=sys.stderr)

@@ -6,7 +6,7 @@ would have seen, however it decides, and rules can be compared on the same patie
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,8 +14,8 @@ import numpy as np
 
 from lupusim.analysis.adaptive import best_probability, better_probability, limited_shares
 from lupusim.analysis.outcomes import BinaryOutcome
-from lupusim.arrays import BoolArray, FloatArray, StateArray
-from lupusim.planning.generation import Block, generate
+from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.planning.generation import Block, Generated, generate
 from lupusim.planning.observing import observed
 from lupusim.trial import Responder, Trial
 from lupusim.trial.looks import gap_before
@@ -52,15 +52,17 @@ class Potential:
     uniform: FloatArray
 
 
-def potential(trial: Trial, block: Block) -> Potential:
-    """Follow the patients of a block of trials on every arm."""
+def potential(
+    trial: Trial, block: Block, *, follow: Callable[[Trial, Block], Generated] = generate
+) -> Potential:
+    """Follow the patients of a block of trials on every arm, one after the other."""
     assert isinstance(trial.primary, Responder)
     plain: dict[str, Any] = {"adaptation": None, "interims": (), "family": None, "secondary": ()}
     plain |= {"stopping": None, "analysis": None, "allocation": None}
     response = []
     for arm in trial.arms:
         alone = replace(trial, arms=(arm,), **plain)
-        generated = generate(alone, block)
+        generated = follow(alone, block)
         never = np.full(block.n_replicates, np.inf)
         outcome = generated.measurements[0].outcome(observed(generated, never))
         assert isinstance(outcome, BinaryOutcome)
@@ -93,14 +95,20 @@ def adapt(trial: Trial, patients: Potential) -> dict[str, FloatArray]:
     `n_enrolled` of a sequential trial.
     """
     assert isinstance(trial.adaptation, BayesianResponse)
-    course = _Course(trial, trial.adaptation, patients)
+    course = Course(trial, trial.adaptation, patients)
     for number in range(patients.look_time.shape[1]):
         course.enroll(number)
         course.judge(number)
     return dict(course.quantities())
 
 
-class _Course:
+def _come_by(time: FloatArray, look_time: FloatArray) -> IntArray:
+    """Return how many of each row's rising times each of its looks sees; shape of the looks."""
+    rows = zip(time, look_time, strict=True)
+    return np.array([np.searchsorted(row, looks, side="right") for row, looks in rows])
+
+
+class Course:
     """How a block of trials goes, look by look."""
 
     def __init__(self, trial: Trial, rule: BayesianResponse, patients: Potential) -> None:
@@ -116,13 +124,15 @@ class _Course:
         self.stop = np.full(n_replicates, patients.look_time.shape[1] - 1)
         self.responders = np.zeros((n_replicates, self.n_arms))
         self.n_known = np.zeros((n_replicates, self.n_arms))
+        self.enrolled = _come_by(patients.enrollment_time, patients.look_time)
+        self.known = _come_by(patients.due, patients.look_time)
 
     def enroll(self, number: int) -> None:
         """Randomize those who come after the look before, up to this one."""
         patients = self.patients
-        new = patients.enrollment_time <= patients.look_time[:, number, None]
-        new &= (self.arm == _NOT_YET) & self.going[:, None]
+        first, new = self._new(self.enrolled, number)
         row, column = np.nonzero(new)
+        column += first
         if number == 0:
             chosen = patients.first_arm[row, column]
         else:
@@ -133,16 +143,14 @@ class _Course:
 
     def judge(self, number: int) -> None:
         """Look at the responses that are known; success, arms dropped, new shares."""
-        patients, going = self.patients, self.going
-        known = (patients.due <= patients.look_time[:, number, None]) & going[:, None]
+        first, new = self._new(self.known, number)
+        window = slice(first, first + new.shape[1])
         for arm in range(self.n_arms):
-            on_arm = known & (self.arm == arm)
-            n, responders = on_arm.sum(axis=1), (on_arm & self.responds).sum(axis=1)
-            self.n_known[:, arm] = np.where(going, n, self.n_known[:, arm])
-            self.responders[:, arm] = np.where(going, responders, self.responders[:, arm])
-        last = number == patients.look_time.shape[1] - 1
-        probability = self._probability()
-        self.probability[going] = probability[going]
+            on_arm = new & (self.arm[:, window] == arm)
+            self.n_known[:, arm] += on_arm.sum(axis=1)
+            self.responders[:, arm] += (on_arm & self.responds[:, window]).sum(axis=1)
+        last = number == self.patients.look_time.shape[1] - 1
+        self.probability[self.going] = self._probability(self.going)
         self._decide(number, self.rule.at_end if last else self.rule.success)
         if not last and self.rule.shares.power > 0:
             self._share()
@@ -151,11 +159,24 @@ class _Course:
                 self.open * np.array(self.trial.ratio, dtype=float), self.open, least=0.0, most=1.0
             )
 
-    def _probability(self) -> FloatArray:
+    def _new(self, come: IntArray, number: int) -> tuple[int, BoolArray]:
+        """Return which patients of trials that go on have come since the look before.
+
+        Gives the position of the first one, and a mask of the patients from there on.
+        """
+        # SPEED: a look touches only those who are new to it (benchmarks/peers.py, case R)
+        until = come[:, number, None]
+        since = come[:, number - 1, None] if number else np.zeros_like(until)
+        first = int(since.min())
+        position = np.arange(first, int(until.max()))
+        return first, (position >= since) & (position < until) & self.going[:, None]
+
+    def _probability(self, some: BoolArray) -> FloatArray:
         rule = self.rule
+        counts = self.responders[some], self.n_known[some]
         if rule.against is Against.CONTROL:
-            return better_probability(self.responders, self.n_known, rule.prior)
-        return best_probability(self.responders, self.n_known, rule.prior, self.open)
+            return better_probability(*counts, rule.prior)
+        return best_probability(*counts, rule.prior, self.open[some])
 
     def _decide(self, number: int, success: float) -> None:
         candidates = self.open & self.going[:, None]
@@ -225,7 +246,6 @@ class _Course:
             time, here = self.patients.look_time[:, number], self.stop == number
             name = f"look_{number + 1}"
             yield f"{name}_time", np.where(np.isfinite(time), time, np.nan)
-            known = (self.patients.due <= time[:, None]).sum(axis=1)
-            yield f"{name}_information", known / n_patients
+            yield f"{name}_information", self.known[:, number] / n_patients
             yield f"{name}_efficacy", (here & any_succeeds).astype(float)
             yield f"{name}_futility", (here & ~any_succeeds).astype(float)

@@ -16,7 +16,7 @@ from lupusim.planning.adaptation_stages import (
     two_looks,
     weights_of,
 )
-from lupusim.planning.generation import Block, Generated
+from lupusim.planning.generation import Block, Generated, generate
 from lupusim.trial import Trial
 from lupusim.trial.patients import draw_patients
 from lupusim.trial.rules_staged import ByDifference, Enrichment, Measure
@@ -33,10 +33,21 @@ def hold_enrichment(trial: Trial, block: Block) -> dict[str, FloatArray]:
     on alone; `patients_subgroup`; `turned_away` for not being of the subgroup; `n_enrolled`
     and the `look_K_...` of a sequential trial.
     """
+    return enrich(trial, generate(longer_enrichment(trial, block), block))[1]
+
+
+def longer_enrichment(trial: Trial, block: Block) -> Trial:
+    """Return a trial of as many patients as may be needed if the subgroup alone goes on."""
+    rule = trial.adaptation
+    assert isinstance(rule, Enrichment)
+    return longer(trial, share=_share(trial, rule, block))
+
+
+def enrich(trial: Trial, generated: Generated) -> tuple[Stages, dict[str, FloatArray]]:
+    """Return the stages of trials that enrich among these patients, and all quantities."""
     rule, analysis = trial.adaptation, trial.analysis
     assert isinstance(rule, Enrichment)
     assert analysis is not None
-    generated = longer(trial, block, share=_share(trial, rule, block))
     interim = Interim.of(trial, generated)
     inside = _inside(trial, rule, generated)
     full, alone = _chosen(trial, rule, generated, interim)
@@ -68,7 +79,7 @@ def hold_enrichment(trial: Trial, block: Block) -> dict[str, FloatArray]:
         "turned_away": _turned_away(stages, inside, alone, interim),
     }
     fraction = interim.n_first / float(trial.n_patients)
-    return found | two_looks(interim, stages, planned=fraction, reject=reject)
+    return stages, found | two_looks(interim, stages, planned=fraction, reject=reject)
 
 
 def _share(trial: Trial, rule: Enrichment, block: Block) -> float:

@@ -18,7 +18,7 @@ from lupusim.planning.adaptation_stages import (
     within,
 )
 from lupusim.planning.evidence import against_control
-from lupusim.planning.generation import Block, Generated
+from lupusim.planning.generation import Block, Generated, generate
 from lupusim.planning.null_hypothesis import alike_is_enough
 from lupusim.planning.observing import observed
 from lupusim.trial import Trial, Verdict
@@ -34,9 +34,22 @@ def hold_selection(trial: Trial, block: Block) -> dict[str, FloatArray]:
     `false_rejection` of any arm that truly fares as the control does; `n_enrolled` and the
     `look_K_...` of a sequential trial.
     """
+    return select(trial, block, generate(longer_selection(trial), block))[1]
+
+
+def longer_selection(trial: Trial) -> Trial:
+    """Return a trial of as many patients as may be needed, whichever arms go on."""
     rule = trial.adaptation
     assert isinstance(rule, SelectArms)
-    generated = longer(trial, block, share=_least_share(trial, rule))
+    return longer(trial, share=_least_share(trial, rule))
+
+
+def select(
+    trial: Trial, block: Block, generated: Generated
+) -> tuple[Stages, dict[str, FloatArray]]:
+    """Return the stages of trials that select arms among these patients, and all quantities."""
+    rule = trial.adaptation
+    assert isinstance(rule, SelectArms)
     interim = Interim.of(trial, generated)
     z, benefit = judged(trial, rule, generated, interim)
     kept, best = selected(rule, z, benefit, tie=block.stream("ties").random(z.shape))
@@ -47,7 +60,7 @@ def hold_selection(trial: Trial, block: Block) -> dict[str, FloatArray]:
     found |= _by_arm(trial, stages, kept=kept, reject=reject, best=best)
     found |= _estimates(trial, stages, kept, best)
     fraction = interim.n_first / float(trial.n_patients)
-    return found | two_looks(interim, stages, planned=fraction, reject=reject)
+    return stages, found | two_looks(interim, stages, planned=fraction, reject=reject)
 
 
 def _least_share(trial: Trial, rule: SelectArms) -> float:

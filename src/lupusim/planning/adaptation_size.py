@@ -50,7 +50,7 @@ def hold_resized(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
     fraction[:, -1] = size / rule.planned
     held = _with_last(seen, final)
     row = np.arange(len(z))
-    came = _enrolled_alone(
+    came = enrolled_alone(
         trial, generated, np.where(stop.look == z.shape[1] - 1, size, rule.planned)
     )
     ends = held.cutoff[row, stop.look]
@@ -76,7 +76,7 @@ def _only_the_last(trial: Trial, analysis: Analysis) -> GroupSequential:
     return GroupSequential(alpha=analysis.alpha, sided=analysis.sided, efficacy=last)
 
 
-def _enrolled_alone(trial: Trial, generated: Generated, size: IntArray) -> Generated:
+def enrolled_alone(trial: Trial, generated: Generated, size: IntArray) -> Generated:
     """Return the patients whom a trial enrolls that ends with `size` (n_replicates,) of them.
 
     A trial that waits for events enrolls everybody.

@@ -16,7 +16,7 @@ import numpy as np
 from lupusim.analysis.outcomes import CountOutcome, Outcome, SurvivalOutcome
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.planning.evidence import against_control
-from lupusim.planning.generation import LONGEST_FOLLOW_UP, Block, Generated, generate
+from lupusim.planning.generation import LONGEST_FOLLOW_UP, Generated
 from lupusim.planning.observing import (
     analyze,
     conduct,
@@ -66,15 +66,15 @@ class Continuing:
         return np.concatenate(periods, axis=1)[:, :n_patients]
 
 
-def longer(trial: Trial, block: Block, *, share: float) -> Generated:
-    """Generate so many patients that stage 2 can take this share of those who come."""
+def longer(trial: Trial, *, share: float) -> Trial:
+    """Return a trial of so many patients that stage 2 can take this share of those who come."""
     first = trial.interims[0]
     least_first = first.patients if isinstance(first, AfterPatients) else 0
     wanted = trial.n_patients - least_first
     spread = math.sqrt(wanted * (1 - share)) / share
     n_patients = least_first + math.ceil(wanted / share + _MARGIN * spread) + sum(trial.ratio)
     enrollment = Continuing(planned=trial.enrollment, n_patients=trial.n_patients)
-    return generate(replace(trial, n_patients=n_patients, enrollment=enrollment), block)
+    return replace(trial, n_patients=n_patients, enrollment=enrollment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -48,6 +49,22 @@ def hold_family(
     found["n_enrolled"] = there.sum(axis=1).astype(float)
     found |= _sizes(trial, asked, (seen, ending), observation)
     return found | (_looks(trial, seen[0], ending) if trial.interims else {})
+
+
+def closings(
+    trial: Trial, generated: Generated
+) -> tuple[Observation, Mapping[str, tuple[IntArray, BoolArray]]]:
+    """Return what is seen when each trial stops, and what became of each hypothesis.
+
+    By its name: the look (from 1) at which it was closed, and whether it was rejected then.
+    """
+    assert trial.family is not None
+    asked = comparisons(trial)
+    seen = gather(trial, generated)
+    ending = _ending(trial, trial.family, asked, seen)
+    columns = zip(asked, ending.closed.T, ending.rejected.T, strict=True)
+    closed = {f"{one.prefix}{one.arm_name}": (look, yes) for one, look, yes in columns}
+    return _observation(generated, asked, seen[0], ending), closed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,25 +11,30 @@ import numpy as np
 
 from lupusim.analysis.endpoints import marker_of, strikes_of, visits_of
 from lupusim.analysis.outcomes import SurvivalOutcome
-from lupusim.analysis.setting import MarkerValues, Visits
 from lupusim.arrays import FloatArray
 from lupusim.engines import named_dispense, named_engine
+from lupusim.planning.adaptation import potential
 from lupusim.planning.generation import LONGEST_FOLLOW_UP, Block, Generated, generate
-from lupusim.planning.observing import cut
+from lupusim.planning.observing import observed
 from lupusim.planning.scenario import Scenario
 from lupusim.planning.supply_tables import infusion_table, lot_table
 from lupusim.planning.supplying import Supplied, infusions_given
 from lupusim.planning.treating import course
+from lupusim.planning.trial_course import (
+    Decision,
+    adaptive_course,
+    course_of,
+    with_all_who_may_come,
+)
 from lupusim.records import (
     FirstEntry,
-    HazardAlong,
     Histories,
     Observation,
     Recorder,
     TransitionLog,
 )
-from lupusim.trial import Endpoint, TimeToEvent, Trial
-from lupusim.trial.rules_staged import Enrichment, SelectArms
+from lupusim.trial import TimeToEvent, Trial
+from lupusim.trial.rules_adaptive import BayesianResponse
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,8 +69,11 @@ class SimulatedTrial:
         `passed`, `doses`, `used`; no row without a supply.
     endpoints : mapping of str to DataFrame
         For each endpoint: `patient`, `arm`, and the response, or time and event.
+    decisions : DataFrame
+        A row per look held: `look`, `calendar_time` and `decision`, in words: whether the trial
+        goes on and with whom, or stops and why.
     calendar_cutoff : float
-        Calendar time (years) of the data cutoff.
+        Calendar time (years) of the data cutoff at which the trial ended.
     """
 
     patients: pd.DataFrame
@@ -74,6 +82,7 @@ class SimulatedTrial:
     supply: pd.DataFrame
     lots: pd.DataFrame
     endpoints: Mapping[str, pd.DataFrame]
+    decisions: pd.DataFrame
     calendar_cutoff: float
 
     def to_csv(self, folder: str | Path) -> list[Path]:
@@ -82,6 +91,7 @@ class SimulatedTrial:
         folder.mkdir(parents=True, exist_ok=True)
         tables = {name: getattr(self, name) for name in ("patients", "visits", "events", "supply")}
         tables |= {} if self.lots.empty else {"lots": self.lots}
+        tables |= {} if self.decisions.empty else {"decisions": self.decisions}
         tables |= {f"endpoint {name}": table for name, table in self.endpoints.items()}
         paths = []
         for name, table in tables.items():
@@ -142,43 +152,81 @@ def simulate_trial(
     Raises
     ------
     ValueError
-        If the engine is unknown or the seed out of range, or who is enrolled depends on what
-        an interim look shows.
+        If the engine is unknown or the seed out of range.
     """
     trial = scenario.points[0].trial
-    if isinstance(trial.adaptation, SelectArms | Enrichment):
-        raise ValueError(
-            "who is enrolled depends on what the interim look shows, and patients of one such "
-            "trial are not written. Remove 'adaptation', and add 'multiplicity' for several arms"
-        )
     block = Block(seed=scenario.seed if seed is None else seed, number=0, n_replicates=1)
-    log = TransitionLog(trial.n_patients)
-    visits = visits_of(trial, trial.n_patients, block.stream)
-    strikes = strikes_of(trial, trial.n_patients, block.stream)
-    absorbing = [trial.states.index(state) for state in trial.arms[0].model.absorbing or ()]
-    death = FirstEntry(absorbing, trial.n_patients)
-    listeners: list[Recorder] = [log, visits.recorder, death, *(clock for _, clock in strikes)]
-    generated = generate(
-        trial,
-        block,
-        engine=named_engine(engine),
-        dispense=named_dispense(engine),
-        listeners=listeners,
-    )
-    observation = cut(generated, trial.cutoff)
-    clinic = _Clinic(trial, generated, observation, death.time)
-    weight = trial.population.draw_weight(trial.n_patients, rng=block.stream("weight"))
-    horizon = min(trial.follow_up, LONGEST_FOLLOW_UP)
-    numbers = generated.patients.numbers
-    marker = marker_of(trial, trial.n_patients, numbers, block.stream)
+    if isinstance(trial.adaptation, BayesianResponse):
+        return _arm_by_arm(trial, block, engine)
+    followed = _Followed(with_all_who_may_come(trial, block), block, engine)
+    course = course_of(trial, block, followed.generated)
+    return _written([_Clinic(followed, course.observation)], course.decisions)
+
+
+def _arm_by_arm(trial: Trial, block: Block, engine: str) -> SimulatedTrial:
+    """Return a trial in which every patient is followed on each arm, and a rule picks one."""
+    arms: list[_Followed] = []
+
+    def follow(alone: Trial, block: Block) -> Generated:
+        arms.append(_Followed(replace(alone, secondary=trial.secondary), block, engine))
+        return arms[-1].generated
+
+    patients = potential(trial, block, follow=follow)
+    arm, end, decisions = adaptive_course(trial, patients)
+    clinics = []
+    for number, followed in enumerate(arms):
+        came = np.where(arm == number, followed.generated.enrollment_time, np.inf)
+        generated = replace(followed.generated, enrollment_time=came)
+        clinics.append(_Clinic(followed, observed(generated, np.full(1, end))))
+    return _written(clinics, decisions)
+
+
+class _Followed:
+    """Patients whom recorders have followed, for the tables."""
+
+    def __init__(self, trial: Trial, block: Block, engine: str) -> None:
+        self.trial, self.block = trial, block
+        self.log = TransitionLog(trial.n_patients)
+        self.visits = visits_of(trial, trial.n_patients, block.stream)
+        self.strikes = [clock for _, clock in strikes_of(trial, trial.n_patients, block.stream)]
+        absorbing = [trial.states.index(state) for state in trial.arms[0].model.absorbing or ()]
+        self.death = FirstEntry(absorbing, trial.n_patients)
+        listeners: list[Recorder] = [self.log, self.visits.recorder, self.death, *self.strikes]
+        self.generated = generate(
+            trial,
+            block,
+            engine=named_engine(engine),
+            dispense=named_dispense(engine),
+            listeners=listeners,
+        )
+        rng = block.stream("weight")
+        self.weight = trial.population.draw_weight(trial.n_patients, rng=rng)
+
+
+def _written(clinics: Sequence[_Clinic], decisions: Sequence[Decision]) -> SimulatedTrial:
+    """Return the tables of all clinics together."""
+    import pandas as pd
+
+    def joined(tables: Sequence[pd.DataFrame], *by: str) -> pd.DataFrame:
+        if len(tables) == 1:
+            return tables[0]
+        kept = [table for table in tables if len(table)] or list(tables[:1])
+        return pd.concat(kept).sort_values(list(by), ignore_index=True)
+
+    names = [endpoint.name for endpoint in clinics[0].trial.endpoints]
+    rows = [(d.look, d.calendar_time, d.words) for d in decisions]
     return SimulatedTrial(
-        patients=clinic.with_strikes(clinic.patients(weight), [clock for _, clock in strikes]),
-        visits=clinic.visits(visits, marker),
-        events=clinic.events(Histories(trial.states, horizon, log)),
-        supply=clinic.supply(weight, log, block),
-        lots=clinic.lots(),
-        endpoints={e.name: clinic.endpoint(k, e) for k, e in enumerate(trial.endpoints)},
-        calendar_cutoff=float(observation.cutoff[0]),
+        patients=joined([c.patients() for c in clinics], "patient"),
+        visits=joined([c.visits() for c in clinics], "patient", "study_time"),
+        events=joined([c.events() for c in clinics], "patient", "study_time"),
+        supply=joined([c.supply() for c in clinics], "patient", "study_time"),
+        lots=clinics[0].lots(),
+        endpoints={
+            name: joined([c.endpoint(number) for c in clinics], "patient")
+            for number, name in enumerate(names)
+        },
+        decisions=pd.DataFrame(rows, columns=["look", "calendar_time", "decision"]),
+        calendar_cutoff=float(clinics[0].observation.cutoff[0]),
     )
 
 
@@ -195,19 +243,18 @@ def _entries(states: Sequence[str], log: TransitionLog) -> dict[int, list[tuple[
 class _Clinic:
     """Writes the tables of one trial; study time is years since the patient's randomization."""
 
-    def __init__(
-        self, trial: Trial, generated: Generated, observation: Observation, death: FloatArray
-    ) -> None:
-        self.trial = trial
-        self.generated = generated
-        self.death = death
+    def __init__(self, followed: _Followed, observation: Observation) -> None:
+        self.followed, self.trial = followed, followed.trial
+        self.generated = followed.generated
+        self.death: FloatArray = followed.death.time
+        self.weight = followed.weight
         self.observation = observation
         self.enrollment_time: FloatArray = observation.enrollment_time[0]
         self.seen_until: FloatArray = observation.seen_until[0]
-        self.arm = np.array([arm.name for arm in trial.arms])[observation.arm[0]]
+        self.arm = np.array([arm.name for arm in self.trial.arms])[observation.arm[0]]
         self.enrolled = self.seen_until >= 0
 
-    def patients(self, weight: FloatArray) -> pd.DataFrame:
+    def patients(self) -> pd.DataFrame:
         """Return a row per randomized patient."""
         import pandas as pd
 
@@ -225,10 +272,10 @@ class _Clinic:
         }
         numbers = {name: number[0] for name, number in self.observation.covariates.items()}
         columns = {"patient": np.arange(self.arm.size), "arm": self.arm, **numbers, **factors}
-        columns |= {"weight_kg": weight, "enrollment_time": self.enrollment_time}
+        columns |= {"weight_kg": self.weight, "enrollment_time": self.enrollment_time}
         columns |= {"seen_until": np.minimum(self.seen_until, self.death), "left": left}
         table: pd.DataFrame = pd.DataFrame(columns).loc[self.enrolled]
-        return table.reset_index(drop=True)
+        return self._with_strikes(table.reset_index(drop=True))
 
     def _on_calendar(self, table: pd.DataFrame) -> pd.DataFrame:
         """Keep what the trial saw, and add the calendar time."""
@@ -239,17 +286,20 @@ class _Clinic:
         kept.insert(2, "calendar_time", calendar)
         return kept.sort_values(["patient", "study_time"]).reset_index(drop=True)
 
-    def with_strikes(self, table: pd.DataFrame, strikes: Sequence[HazardAlong]) -> pd.DataFrame:
+    def _with_strikes(self, table: pd.DataFrame) -> pd.DataFrame:
         """Add when (study time, years) each intercurrent event struck, if it was seen."""
-        for event, clock in zip(self.trial.intercurrent_events, strikes, strict=True):
+        for event, clock in zip(self.trial.intercurrent_events, self.followed.strikes, strict=True):
             time = np.where(clock.time <= self.seen_until, clock.time, np.nan)
             table[f"{event.name}_time"] = time[table["patient"].to_numpy()]
         return table
 
-    def visits(self, visits: Visits, marker: MarkerValues | None) -> pd.DataFrame:
+    def visits(self) -> pd.DataFrame:
         """Return a row per visit that took place, as it was seen; nobody visits after death."""
         import pandas as pd
 
+        trial, visits = self.trial, self.followed.visits
+        numbers = self.generated.patients.numbers
+        marker = marker_of(trial, trial.n_patients, numbers, self.followed.block.stream)
         names = np.array(self.trial.states, dtype=object)
         dead = np.isin(names, self.trial.arms[0].model.absorbing or ())
         empty = pd.DataFrame({"patient": [], "study_time": [], "state": []}).astype(
@@ -267,35 +317,38 @@ class _Clinic:
             frames += [pd.DataFrame(columns)] if here.size else []
         return self._on_calendar(pd.concat(frames) if frames else empty)
 
-    def events(self, histories: Histories) -> pd.DataFrame:
+    def events(self) -> pd.DataFrame:
         """Return a row per observed change of state."""
+        horizon = min(self.trial.follow_up, LONGEST_FOLLOW_UP)
+        histories = Histories(self.trial.states, horizon, self.followed.log)
         table = histories.transitions()[["patient", "study_time", "from_state", "to_state"]]
         return self._on_calendar(table)
 
-    def supply(self, weight: FloatArray, log: TransitionLog, block: Block) -> pd.DataFrame:
+    def supply(self) -> pd.DataFrame:
         """Return a row per infusion given, or asked of the supply; the dead are given none."""
         import pandas as pd
 
-        entries = _entries(self.trial.states, log)
+        entries = _entries(self.trial.states, self.followed.log)
+        streams = self.followed.block.stream
         rows: list[tuple[int, float, float]] = []
         supplied = self.generated.supplied
         for arm in self.trial.arms:
             if supplied is not None and arm.name in supplied.supply.draws:
                 continue
-            given = infusions_given(arm, self.arm.size, streams=block.stream)
+            given = infusions_given(arm, self.arm.size, streams=streams)
             for patient in np.flatnonzero(self.arm == arm.name).tolist():
                 for time, dose in course(arm, entries.get(patient, ()), given[patient]):
                     if time < self.death[patient]:
-                        rows.append((patient, time, dose * weight[patient]))
+                        rows.append((patient, time, dose * self.weight[patient]))
         table = pd.DataFrame(rows, columns=["patient", "study_time", "cells"])
         table = table.astype({"patient": int, "study_time": float, "cells": float})
         if supplied is not None:
-            table = pd.concat([table, self._from_the_supply(supplied, weight)])
+            table = pd.concat([table, self._from_the_supply(supplied)])
         return self._on_calendar(table)
 
-    def _from_the_supply(self, supplied: Supplied, weight: FloatArray) -> pd.DataFrame:
+    def _from_the_supply(self, supplied: Supplied) -> pd.DataFrame:
         table = infusion_table(supplied, self.trial.arms, arm=self.arm, death=self.death)
-        table.insert(2, "cells", table.pop("cells_per_kg") * weight[table["patient"]])
+        table.insert(2, "cells", table.pop("cells_per_kg") * self.weight[table["patient"]])
         return table
 
     def lots(self) -> pd.DataFrame:
@@ -306,10 +359,11 @@ class _Clinic:
             return pd.DataFrame()
         return lot_table(self.generated.supplied, float(self.observation.cutoff[0]))
 
-    def endpoint(self, number: int, endpoint: Endpoint) -> pd.DataFrame:
+    def endpoint(self, number: int) -> pd.DataFrame:
         """Return every patient's outcome, and whether the patient is in the analysis."""
         import pandas as pd
 
+        endpoint = self.trial.endpoints[number]
         outcome = self.generated.measurements[number].outcome(self.observation)
         table = pd.DataFrame({"patient": np.arange(self.arm.size), "arm": self.arm})
         for name, column in outcome.table().items():
@@ -317,4 +371,5 @@ class _Clinic:
         if isinstance(outcome, SurvivalOutcome):
             started = isinstance(endpoint, TimeToEvent) and bool(endpoint.origin)
             table["in_analysis"] = self.enrolled & ((outcome.time[0] > 0) | (not started))
-        return table
+        came: pd.DataFrame = table.loc[self.enrolled]
+        return came.reset_index(drop=True)
