@@ -26,7 +26,7 @@ class MmrmResult(TestResult):
     Parameters
     ----------
     degrees : (n_replicates,) array
-        Satterthwaite's degrees of freedom; 0 where undefined.
+        Kenward and Roger's degrees of freedom; 0 where undefined.
     """
 
     degrees: FloatArray
@@ -67,8 +67,9 @@ def mmrm(
     -------
     MmrmResult
         `estimate` is the adjusted difference at the last visit, experimental minus control;
-        `standard_error` that of generalized least squares; t with Satterthwaite's degrees of
-        freedom, `z` the normal quantile with its p-value. Means that nobody seen at a visit
+        `standard_error` that of generalized least squares, enlarged as the covariance is
+        estimated; t with Kenward and Roger's degrees of freedom, `z` the normal quantile with
+        its p-value. Means that nobody seen at a visit
         can tell, such as those of a stratum of which nobody is left, are left out there.
         Undefined where a pair of visits was seen in too few patients, arm and covariates
         can't be told apart at the last visit, values of visits don't vary or determine each
@@ -82,16 +83,15 @@ def mmrm(
 
     Notes
     -----
-    Satterthwaite's degrees of freedom are those of the analysis of covariance where no value
-    is missing. Where some are, the standard error ignores that the covariance is estimated,
-    and the test is liberal in small trials: with 4 visits and a fifth of the last values
-    missing its one-sided size at 0.025 is 0.031 with 24 patients in all, 0.027 with 50 and
-    0.026 with 200 (tests/statistical/test_longitudinal_levels.py).
+    Where no value is missing, error and degrees of freedom are those of the analysis of
+    covariance. With 4 visits and a fifth of the last values missing the one-sided size at
+    0.025 is 0.027 with 24 patients in all, and 0.026 with 50 and 200
+    (tests/statistical/test_longitudinal_levels.py).
 
     References
     ----------
     Mallinckrodt, Clark and David (2001), *Journal of Biopharmaceutical Statistics* 11, 9-21.
-    Fai and Cornelius (1996), *Journal of Statistical Computation and Simulation* 54, 363-378.
+    Kenward and Roger (1997), *Biometrics* 53, 983-997.
     """
     measured, lead = _measured(values)
     control, experimental = arm_masks(arm, included, measured.shape[1])

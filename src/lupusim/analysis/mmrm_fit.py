@@ -138,16 +138,22 @@ class Contrast:
 
 
 def last_contrast(patterns: Patterns, here: Likelihood, column: int) -> Contrast:
-    r"""Return a coefficient at the last visit with Satterthwaite's degrees of freedom.
+    r"""Return a coefficient at the last visit, with Kenward and Roger's variance and degrees.
 
-    .. math:: \nu = \frac{2 (c'Mc)^2}{g' A g}, \qquad g_k = \frac{\partial c'Mc}{\partial
+    .. math:: v = c'Mc + 2 \sum_{kl} A_{kl} (c'M Q_{kl} Mc - c'M F_k M F_l Mc), \qquad
+              \nu = \frac{2 (c'Mc)^2}{g' A g}, \quad g_k = \frac{\partial c'Mc}{\partial
               \theta_k} = c'M F_k Mc
 
-    where :math:`M` is the covariance of the coefficients and :math:`A` the inverse of the
-    expected restricted information of the covariance parameters.
+    where :math:`M` is the covariance of the coefficients if that of the values were known,
+    :math:`A` the inverse of the expected restricted information of the covariance parameters,
+    :math:`F_k = X'\Sigma^{-1}E_k\Sigma^{-1}X` and
+    :math:`Q_{kl} = X'\Sigma^{-1}E_k\Sigma^{-1}E_l\Sigma^{-1}X`. Of a single contrast their
+    degrees of freedom are Satterthwaite's; an unstructured covariance is linear in its
+    parameters and needs no more terms.
 
     References
     ----------
+    Kenward and Roger (1997), *Biometrics* 53, 983-997, sections 2 and 3.
     Fai and Cornelius (1996), *Journal of Statistical Computation and Simulation* 54, 363-378.
     """
     information = _information(patterns, here)
@@ -155,16 +161,32 @@ def last_contrast(patterns: Patterns, here: Likelihood, column: int) -> Contrast
     square = np.where(known[:, None, None], information, np.eye(information.shape[1]))
     toward = here.covariance[:, :, :, -1, column]
     spread = toward[:, None] @ patterns.z_z @ toward[:, None].swapaxes(2, 3)
-    slope = (here.weight @ spread @ here.weight).sum(axis=1)
-    gradient = slope.reshape(len(known), -1) @ _basis(patterns.n_visits)
+    between = here.weight @ spread @ here.weight
+    gradient = between.sum(axis=1).reshape(len(known), -1) @ _basis(patterns.n_visits)
     variance = here.covariance[:, -1, column, -1, column]
     uncertainty = (gradient * np.linalg.solve(square, gradient[..., None])[..., 0]).sum(axis=1)
+    moved = _moved(patterns, here, toward)
+    size = moved.shape[2]
+    bent = moved @ here.covariance.reshape(-1, size, size) @ moved.swapaxes(1, 2)
+    lost = _by_parameter(_pairs(between, here.weight)) - bent
+    too_small = 2 * np.trace(np.linalg.solve(square, lost), axis1=1, axis2=2)
     return Contrast(
         estimate=here.coefficients[:, -1, column],
-        variance=variance,
+        variance=variance + np.maximum(too_small, 0.0),
         degrees=2 * variance**2 / np.where(known, uncertainty, 1.0),
         known=known,
     )
+
+
+def _moved(patterns: Patterns, here: Likelihood, toward: FloatArray) -> FloatArray:
+    r"""Return :math:`F_k Mc` of each covariance parameter, (n_replicates, n_elements, T q)."""
+    n_replicates, n_patterns, n_visits = here.weight.shape[:3]
+    ahead = here.weight @ toward[:, None] @ patterns.z_z
+    flat = (n_replicates, n_patterns, -1)
+    pairs = here.weight.reshape(flat).swapaxes(1, 2) @ ahead.reshape(flat)
+    shape = (n_replicates, n_visits, n_visits, n_visits, -1)
+    by_pair = pairs.reshape(shape).transpose(0, 2, 3, 1, 4).reshape(n_replicates, n_visits**2, -1)
+    return np.asarray(_basis(n_visits).T @ by_pair)
 
 
 def _information(patterns: Patterns, here: Likelihood) -> FloatArray:

@@ -23,12 +23,24 @@ for patient, times in enumerate(RECURRENT["times"]):
     EVENTS[patient, : len(times)] = times
 
 
+def assert_adjusted(result, expected):
+    adjusted = expected["adjusted"]
+    np.testing.assert_allclose(result.estimate, expected["estimate"], rtol=1e-6)
+    np.testing.assert_allclose(result.standard_error, adjusted["error"], rtol=1e-6)
+    np.testing.assert_allclose(result.degrees, adjusted["degrees"], rtol=1e-5)
+
+
+def test_the_error_of_a_known_covariance_is_noticed():  # negative control
+    expected = REPEATED["expected"]
+    assert expected["adjusted"]["error"] > 1.002 * expected["model_error"]
+
+
 def test_repeated_measures_equal_gls_with_missing_visits():
-    # R 4.2.2, nlme 3.1-162: gls(corSymm + varIdent, REML); its optimizer stops at 1e-7 or so
+    # R 4.2.2, nlme 3.1-162: gls(corSymm + varIdent, REML); its optimizer stops at 1e-7 or so.
+    # Errors and degrees by Kenward and Roger's equations, in repeated.R.
     result, expected = mmrm(VALUES, REPEATED["arm"], BASELINE), REPEATED["expected"]
     assert 0.05 <= np.isnan(VALUES).mean() <= 0.3
-    np.testing.assert_allclose(result.estimate, expected["estimate"], rtol=1e-6)
-    np.testing.assert_allclose(result.standard_error, expected["error"], rtol=1e-6)
+    assert_adjusted(result, expected)
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -39,8 +51,7 @@ def test_a_stratum_of_which_nobody_is_left_has_no_mean_at_the_last_visits(number
     values = np.where((stratum[:, None] == lost) & (np.arange(4) > 1), np.nan, VALUES)
     result = mmrm(values, REPEATED["arm"], BASELINE, stratum=stratum)
     expected = REPEATED["gone"][number]
-    np.testing.assert_allclose(result.estimate, expected["estimate"], rtol=1e-6)
-    np.testing.assert_allclose(result.standard_error, expected["error"], rtol=1e-6)
+    assert_adjusted(result, expected)
 
 
 def test_the_analysis_of_who_completed_is_noticed():  # negative control

@@ -103,11 +103,11 @@ def by_definition(values, arm, baseline):
     return np.sqrt(at), 2 * at**2 / (slope @ np.linalg.solve(information, slope))
 
 
-def test_error_and_degrees_of_freedom_are_those_of_their_definition():
+def test_degrees_of_freedom_are_those_of_their_definition_and_the_error_is_enlarged():
     values, arm, baseline = repeated(1, 24, 3, missed=0.1, dropout=0.1)
     error, degrees = by_definition(values[0], arm[0], baseline[0, :, 0])
     result = mmrm(values, arm, baseline)
-    np.testing.assert_allclose(result.standard_error, error, rtol=1e-4)
+    assert 1.001 * error < result.standard_error < 1.1 * error
     np.testing.assert_allclose(result.degrees, degrees, rtol=1e-3)
     assert result.degrees[0] < 21  # fewer than of complete values
 
