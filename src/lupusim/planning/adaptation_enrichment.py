@@ -16,24 +16,12 @@ from lupusim.planning.adaptation_stages import (
     two_looks,
     weights_of,
 )
-from lupusim.planning.generation import Block, Generated, generate
+from lupusim.planning.generation import Block, Generated
 from lupusim.trial import Trial
 from lupusim.trial.patients import draw_patients
 from lupusim.trial.rules_staged import ByDifference, Enrichment, Measure
 
 _FOR_A_SHARE = 20_000
-
-
-def hold_enrichment(trial: Trial, block: Block) -> dict[str, FloatArray]:
-    """Return the quantities of every replicate of a trial with an `Enrichment` rule.
-
-    `reject` is whether any hypothesis is rejected, `reject_full` and `reject_subgroup` which;
-    `goes_on_full` and `goes_on_subgroup` what is chosen (else it stops); naive estimates of
-    both populations, `estimate` being that of the full one, or of the subgroup where it goes
-    on alone; `patients_subgroup`; `turned_away` for not being of the subgroup; `n_enrolled`
-    and the `look_K_...` of a sequential trial.
-    """
-    return enrich(trial, generate(longer_enrichment(trial, block), block))[1]
 
 
 def longer_enrichment(trial: Trial, block: Block) -> Trial:
@@ -44,7 +32,21 @@ def longer_enrichment(trial: Trial, block: Block) -> Trial:
 
 
 def enrich(trial: Trial, generated: Generated) -> tuple[Stages, dict[str, FloatArray]]:
-    """Return the stages of trials that enrich among these patients, and all quantities."""
+    """Return the stages of trials that enrich among these patients, and all quantities.
+
+    `reject` is whether any hypothesis is rejected, `reject_full` and `reject_subgroup` which;
+    `goes_on_full` and `goes_on_subgroup` what is chosen (else it stops); naive estimates of
+    both populations, `estimate` being that of the full one, or of the subgroup where it goes
+    on alone; `patients_subgroup`; `turned_away` for not being of the subgroup; `n_enrolled`
+    and the `look_K_...` of a sequential trial.
+
+    Parameters
+    ----------
+    trial : Trial
+        With an `Enrichment` rule.
+    generated : Generated
+        The patients of :func:`longer_enrichment`.
+    """
     rule, analysis = trial.adaptation, trial.analysis
     assert isinstance(rule, Enrichment)
     assert analysis is not None

@@ -18,23 +18,11 @@ from lupusim.planning.adaptation_stages import (
     within,
 )
 from lupusim.planning.evidence import against_control
-from lupusim.planning.generation import Block, Generated, generate
+from lupusim.planning.generation import Block, Generated
 from lupusim.planning.null_hypothesis import alike_is_enough
 from lupusim.planning.observing import observed
 from lupusim.trial import Trial, Verdict
 from lupusim.trial.rules_staged import Judged, SelectArms
-
-
-def hold_selection(trial: Trial, block: Block) -> dict[str, FloatArray]:
-    """Return the quantities of every replicate of a trial with a `SelectArms` rule.
-
-    `reject` is whether any arm is proven; for each arm `reject_ARM`, `kept_ARM`, `picked_ARM`
-    (it is the best at the interim look, and goes on), `patients_ARM`, and `estimate_ARM` where
-    it goes on, from both stages together and naive; `estimate` is that of the picked arm;
-    `false_rejection` of any arm that truly fares as the control does; `n_enrolled` and the
-    `look_K_...` of a sequential trial.
-    """
-    return select(trial, block, generate(longer_selection(trial), block))[1]
 
 
 def longer_selection(trial: Trial) -> Trial:
@@ -47,7 +35,23 @@ def longer_selection(trial: Trial) -> Trial:
 def select(
     trial: Trial, block: Block, generated: Generated
 ) -> tuple[Stages, dict[str, FloatArray]]:
-    """Return the stages of trials that select arms among these patients, and all quantities."""
+    """Return the stages of trials that select arms among these patients, and all quantities.
+
+    `reject` is whether any arm is proven; for each arm `reject_ARM`, `kept_ARM`, `picked_ARM`
+    (it is the best at the interim look, and goes on), `patients_ARM`, and `estimate_ARM` where
+    it goes on, from both stages together and naive; `estimate` is that of the picked arm;
+    `false_rejection` of any arm that truly fares as the control does; `n_enrolled` and the
+    `look_K_...` of a sequential trial.
+
+    Parameters
+    ----------
+    trial : Trial
+        With a `SelectArms` rule.
+    block : Block
+        Breaks ties.
+    generated : Generated
+        The patients of :func:`longer_selection`.
+    """
     rule = trial.adaptation
     assert isinstance(rule, SelectArms)
     interim = Interim.of(trial, generated)

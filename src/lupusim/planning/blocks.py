@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from lupusim.arrays import FloatArray
 from lupusim.planning.adaptation import adapt, potential
-from lupusim.planning.adaptation_enrichment import hold_enrichment
+from lupusim.planning.adaptation_enrichment import enrich, longer_enrichment
 from lupusim.planning.adaptation_gate import hold_gate
-from lupusim.planning.adaptation_selection import hold_selection
+from lupusim.planning.adaptation_selection import longer_selection, select
 from lupusim.planning.adaptation_size import hold_resized
 from lupusim.planning.families import hold_family
 from lupusim.planning.generation import Block, Generated, generate
@@ -55,7 +55,7 @@ def simulate(trials: Mapping[str, Trial], block: Block) -> dict[str, dict[str, F
         patients = potential(first, block)
         return {name: with_cost(t, adapt(t, patients)) for name, t in trials.items()}
     if isinstance(first.adaptation, SelectArms | Enrichment):
-        return {name: with_cost(t, _staged(t, block)) for name, t in trials.items()}
+        return {name: _staged(trial, block) for name, trial in trials.items()}
     ended = deaths(list(trials.values()), block.n_replicates * first.n_patients)
     generated = generate(first, block, listeners=ended)
     shown = Alone(generated) if len(trials) == 1 else Shared(generated)
@@ -68,8 +68,12 @@ def simulate(trials: Mapping[str, Trial], block: Block) -> dict[str, dict[str, F
 
 def _staged(trial: Trial, block: Block) -> dict[str, FloatArray]:
     """Return the quantities of trials whose further patients depend on an interim look."""
-    hold = hold_selection if isinstance(trial.adaptation, SelectArms) else hold_enrichment
-    return hold(trial, block)
+    selects = isinstance(trial.adaptation, SelectArms)
+    everybody = longer_selection(trial) if selects else longer_enrichment(trial, block)
+    ended = deaths([trial], block.n_replicates * everybody.n_patients)
+    generated = generate(everybody, block, listeners=ended)
+    stages, found = select(trial, block, generated) if selects else enrich(trial, generated)
+    return with_cost(trial, found, stages.generated, ended)
 
 
 def measured(

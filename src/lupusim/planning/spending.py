@@ -44,7 +44,8 @@ def with_cost(
     found : dict
         At least `n_enrolled` and `duration` (years).
     generated : Generated or None
-        The patients; None where a rule decided who came.
+        The patients; who did not come may have an infinite enrollment time. None where a rule
+        chose each one's arm.
     ended : tuple of FirstEntry
         When their histories end, from :func:`deaths`.
     """
@@ -52,7 +53,8 @@ def with_cost(
     if costs is None:
         return found
     n_enrolled = found["n_enrolled"]
-    screened = found.get("screened", n_enrolled * trial.enrollment.screened_per_patient)
+    came = n_enrolled + found.get("turned_away", 0.0)
+    screened = found.get("screened", came * trial.enrollment.screened_per_patient)
     cost = costs.fixed + costs.per_patient * n_enrolled + costs.per_screened * screened
     if costs.per_month:  # a trial that never ends has no cost in months
         cost += costs.per_month * _MONTHS * found["duration"]
@@ -69,9 +71,11 @@ def with_cost(
 def _until(generated: Generated, found: dict[str, FloatArray], ended: FirstEntry) -> FloatArray:
     """Return the study time until which each patient lives and is followed; below 0 for never."""
     ends = np.nan_to_num(found["duration"], nan=np.inf)
-    left = ends[:, None] - generated.enrollment_time
-    # who would have come before the end, but after the size that the trial chose, did not
-    left[np.arange(left.shape[1]) >= found["n_enrolled"][:, None]] = -1.0
+    came = np.isfinite(generated.enrollment_time)
+    if came.all():
+        # who would have come before the end, but after the size that the trial chose, did not
+        came = np.arange(came.shape[1]) < found["n_enrolled"][:, None]
+    left = np.where(came, ends[:, None] - np.where(came, generated.enrollment_time, 0.0), -1.0)
     alive = ended.time.reshape(left.shape)
     until: FloatArray = np.minimum(np.minimum(left, generated.watched_until), alive)
     return until

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lupusim.planning.adaptation_selection import hold_selection
+from lupusim.arrays import FloatArray
+from lupusim.planning.blocks import simulate
 from lupusim.planning.generation import Block
 from lupusim.planning.run import run
 from lupusim.report.rule_rows import look_rows
-from lupusim.trial import AfterPatients, AtEvents, Dropout
+from lupusim.trial import AfterPatients, AtEvents, Dropout, Trial
 from lupusim.trial.looks import Limited
 from lupusim.trial.rules_staged import SelectArms
 from trials import scenario
@@ -20,11 +21,15 @@ RULE = SelectArms(keep=1, first_events=60)
 EARLY = {"interims": (AfterPatients(patients=120),)}
 
 
+def held(trial: Trial) -> dict[str, FloatArray]:
+    return simulate({"": trial}, BLOCK)[""]
+
+
 def test_a_trial_short_of_events_ends_when_nobody_is_left_at_risk() -> None:
     # stage 1: 120 patients who have the event at 0.8 a year or leave at 2.0 a year, so that 60
     # events never come; of each the time at risk is exponential with a mean of 1 / 2.8 years
     trial = events_selection(RULE, dropout=Dropout(per_year=2.0), **EARLY)
-    found = hold_selection(trial, BLOCK)
+    found = held(trial)
     assert found["missed_cutoff"].all()
     assert (found["duration"] < 2.0 + 15 / 2.8).all()
     assert (found["duration"] > found["look_1_time"]).all()
@@ -33,7 +38,7 @@ def test_a_trial_short_of_events_ends_when_nobody_is_left_at_risk() -> None:
 
 def test_a_latest_date_ends_the_trial_whatever_events_there_are() -> None:
     cutoff = Limited(clock=AtEvents(events=120), latest=1.5)
-    found = hold_selection(events_selection(RULE, cutoff=cutoff, **EARLY), BLOCK)
+    found = held(events_selection(RULE, cutoff=cutoff, **EARLY))
     assert not found["missed_cutoff"].any()
     assert found["duration"] == pytest.approx(1.5)
     assert found["look_2_short"].all()

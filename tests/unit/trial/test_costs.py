@@ -7,18 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lupusim.analysis.decisions import TESTS
 from lupusim.analysis.families import Adjusted
 from lupusim.planning.blocks import simulate
 from lupusim.planning.generation import Block
 from lupusim.trial import AtEvents, Dropout, Infusions, Trial
 from lupusim.trial.costs import Costs
-from lupusim.trial.rules import Family
+from lupusim.trial.rules import Family, Hypothesis
 from lupusim.trial.rules_adaptive import Against, BayesianResponse
+from lupusim.trial.rules_staged import ByThresholds, Enrichment, Gate, GateMeasure, SelectArms
 from lupusim.trial.supply import Manufacture, Supply
 from lupusim.trial.treatment import Switch
 from tolerance import SEED, assert_within_mcse
 from trials import disease_trial, exponential_arm, survival_trial
-from trials_adaptive import adaptive_trial
+from trials_adaptive import AT, adaptive_trial
+from trials_staged import enrichment_trial, gate_trial, selection_trial
 
 
 def cells(**more: object) -> Infusions:
@@ -85,6 +88,43 @@ def test_an_adaptive_trial_is_priced_by_patients_and_months() -> None:
     trial = adaptive_trial(rule, 0.5, n_looks=3, n_patients=60, costs=Costs(per_patient=2.0))
     shown = found(trial)
     np.testing.assert_array_equal(shown["cost"], 2 * shown["n_enrolled"])
+
+
+@pytest.mark.parametrize("reallocate", [False, True])
+def test_patients_whom_an_interim_look_lets_in_have_their_visits(reallocate: bool) -> None:
+    rule = SelectArms(keep=1, reallocate=reallocate)
+    costs = Costs(per_visit=1.0, per_screened=10.0)
+    shown = found(selection_trial(rule, 0.3, 0.4, costs=costs, visits=(0.0, AT)))
+    # nobody dies or leaves, and the last look is after the last patient's last visit
+    np.testing.assert_array_equal(shown["cost"], (2 + 10) * shown["n_enrolled"])
+    assert (shown["n_enrolled"] == 400).all() == reallocate
+
+
+def test_who_is_turned_away_from_an_enriched_trial_was_screened() -> None:
+    choice = ByThresholds(everybody=1.0, subgroup=-9.0)
+    rule = Enrichment(factor="marker", level="high", choice=choice)
+    costs = Costs(per_visit=1.0, per_screened=10.0)
+    shown = found(enrichment_trial(rule, costs=costs, visits=(0.0, AT)))
+    screened = shown["n_enrolled"] + shown["turned_away"]
+    np.testing.assert_array_equal(shown["cost"], 2 * shown["n_enrolled"] + 10 * screened)
+    assert (shown["turned_away"] > 0).any()
+
+
+def test_a_trial_that_a_gate_stops_pays_the_visits_until_then() -> None:
+    early = Hypothesis(endpoint="early", name="pooled_z", test=TESTS["pooled_z"].test, effect="d")
+    gate = Gate(early=early, measure=GateMeasure.Z, at_least=9.0)
+    shown = found(gate_trial(gate, costs=BY_VISIT, visits=(AT / 2, AT)))
+    assert shown["gate_stopped"].all()
+    # 300 come in two years; at the stop the first 100 have had the first visit
+    assert (shown["cost"] >= 100).all()
+    assert (shown["cost"] < 2 * shown["n_enrolled"]).all()
+
+
+def test_the_months_of_a_trial_that_never_ends_have_no_price() -> None:
+    calm = (exponential_arm("control", 1e-9), exponential_arm("cells", 1e-9))
+    endless = {"arms": calm, "cutoff": AtEvents(events=20), "follow_up": np.inf, "visits": (1.0,)}
+    assert np.isnan(found(priced(Costs(per_month=1.0), **endless))["cost"]).all()
+    np.testing.assert_array_equal(found(priced(BY_VISIT, **endless))["cost"], 60.0)
 
 
 BY_VISIT, BY_INFUSION = Costs(per_visit=1.0), Costs(per_infusion=1.0)
