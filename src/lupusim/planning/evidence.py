@@ -276,7 +276,7 @@ class _Look(NamedTuple):
 
     @property
     def estimate(self) -> FloatArray:
-        return np.where(self.verdict.undefined, np.nan, self.verdict.estimate)
+        return self.verdict.known_estimate
 
 
 def _at_once(

@@ -179,6 +179,6 @@ def decision(reject: BoolArray, verdict: Verdict) -> dict[str, FloatArray]:
     """Return the decision, and the estimate where it exists."""
     return {
         "reject": reject.astype(float),
-        "estimate": np.where(verdict.undefined, np.nan, verdict.estimate),
+        "estimate": verdict.known_estimate,
         "undefined": verdict.undefined.astype(float),
     }

@@ -39,7 +39,7 @@ def accuracy(trial: Trial, verdict: Verdict, *, arm: int = 1) -> dict[str, Float
         return {}
     known_to = _truth(trial, trial.analysis, trial.analysis.truth, arm=arm)
     truth = known_to.value
-    known = ~verdict.undefined & np.isfinite(verdict.estimate)
+    known = np.isfinite(verdict.known_estimate)
     covers = (verdict.lower <= truth) & (truth <= verdict.upper)
     found = {
         "true_effect": np.full(known.shape, truth),

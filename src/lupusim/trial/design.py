@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import signature
 
+import numpy as np
+
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.model import MultiStateModel
 from lupusim.trial.allocation import Allocation, PermutedBlocks
@@ -48,6 +50,15 @@ class Verdict:
     lower: FloatArray
     upper: FloatArray
     undefined: BoolArray
+
+    @property
+    def known_estimate(self) -> FloatArray:
+        """The estimate; NaN where there is none: its standard error is infinite, or no statistic.
+
+        A test may be defined without one, such as Gray's of events on one arm alone, whose
+        hazard ratio is not finite.
+        """
+        return np.where(self.undefined | np.isinf(self.standard_error), np.nan, self.estimate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

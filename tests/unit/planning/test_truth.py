@@ -96,6 +96,18 @@ def test_a_trial_without_events_has_no_bias_and_no_coverage():
     assert tally.mean("undefined").value == 1
 
 
+def test_an_estimate_that_does_not_exist_is_not_averaged_where_the_test_does():
+    # few events: often all on one arm, where Gray's test is defined, and no hazard ratio is
+    arms = (exponential_arm("control", 0.01), exponential_arm("cells", 0.01))
+    known = analysis("gray", truth=KnownEffect(value=0.0))
+    trial = survival_trial(arms=arms, analysis=known)
+    tally = simulate_block(trial, Block(seed=SEED, number=0, n_replicates=200))
+    (n_estimates, *_), (n_undefined, *_) = tally.sums["estimate"], tally.sums["undefined"]
+    assert 0 < n_estimates < 200 - 200 * tally.mean("undefined").value
+    assert tally.sums["bias"][0] == n_estimates
+    assert n_undefined == 200
+
+
 def test_pooling_makes_one_trial_of_all_replicates():
     values, arm = np.arange(6.0).reshape(2, 3), np.array([[0, 1, 1], [1, 0, 0]], dtype=np.int8)
     everybody = np.ones((2, 3), dtype=bool)
