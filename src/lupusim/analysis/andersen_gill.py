@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lupusim.analysis.columns import blocks, codes, everyone_or, flags, lead_shape, two_axes
+from lupusim.analysis.columns import codes, everyone_or, flags, lead_shape, two_axes
 from lupusim.analysis.newton import newton
 from lupusim.analysis.results import TestResult, ratio_or, wald_result
-from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
 
 _ROUNDING = 1e-12
 

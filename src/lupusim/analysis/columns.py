@@ -6,7 +6,6 @@ every replicate or if there is one trial alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TypeVar
 
 import numpy as np
@@ -15,10 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 
 _Number = TypeVar("_Number", bound=np.generic)
-
-BLOCK_SIZE = 48_000
-"""Patients per block: its arrays stay in cache, and the calls that each block costs weigh little
-(benchmarks/analyses.py; a log-rank test is a fifth faster than with a third of it)."""
 
 
 def lead_shape(**columns: ArrayLike | None) -> tuple[int, ...]:
@@ -122,11 +117,21 @@ def checked_times(time: ArrayLike, included: BoolArray | None) -> FloatArray:
     raise ValueError("time holds a value that is not a number, 0 or above")
 
 
-def blocks(n_replicates: int, n_patients: int) -> Iterator[slice]:
-    """Yield slices of replicates whose patients fit into cache together."""
-    size = max(1, BLOCK_SIZE // max(n_patients, 1))
-    for start in range(0, n_replicates, size):
-        yield slice(start, min(start + size, n_replicates))
+def n_enrolled(enrollment_time: FloatArray, cutoff: FloatArray) -> IntArray:
+    """Return how many patients are randomized by each cutoff, (n_replicates,).
+
+    Parameters
+    ----------
+    enrollment_time : (n_replicates, n_patients) array
+        Calendar times (years), never falling along a row.
+    cutoff : (n_replicates,) array
+        Calendar times (years).
+    """
+    enrolled = np.full(cutoff.shape, enrollment_time.shape[1])
+    # SPEED: at late looks nearly all trials have everybody
+    short = np.flatnonzero(enrollment_time[:, -1] > cutoff)
+    enrolled[short] = (enrollment_time[short] <= cutoff[short, None]).sum(axis=1, dtype=np.int32)
+    return enrolled
 
 
 def part(column: NDArray[_Number], block: slice) -> NDArray[_Number]:

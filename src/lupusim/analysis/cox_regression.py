@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lupusim.analysis.columns import blocks, part, three_axes
+from lupusim.analysis.columns import part, three_axes
 from lupusim.analysis.cox import tie_fractions
 from lupusim.analysis.newton import newton
 from lupusim.analysis.ordering import NOT_INCLUDED, survival_columns
 from lupusim.analysis.rank_sums import event_groups, row_sums
 from lupusim.analysis.results import TestResult, ratio_or, wald_result
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.arrays import FloatArray, IntArray, blocks
 
 
 def cox_regression(

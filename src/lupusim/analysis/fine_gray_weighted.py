@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.cause_counts import CENSORED, OF_ANOTHER, OF_CAUSE, ends, just_before
-from lupusim.analysis.columns import blocks, flags
+from lupusim.analysis.columns import flags
 from lupusim.analysis.cox import RiskSets, maximized
 from lupusim.analysis.ordering import survival_columns
 from lupusim.analysis.results import TestResult, ratio_or, wald_result
-from lupusim.arrays import FloatArray
+from lupusim.arrays import FloatArray, blocks
 
 _ROUNDING = 1e-12
 

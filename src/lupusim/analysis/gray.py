@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.cause_counts import ends, just_before
-from lupusim.analysis.columns import blocks, flags
+from lupusim.analysis.columns import flags
 from lupusim.analysis.ordering import SurvivalColumns, survival_columns
 from lupusim.analysis.results import ZStatistic, ratio_or
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.arrays import BoolArray, FloatArray, blocks
 
 _NO_VARIANCE = 1e-12
 

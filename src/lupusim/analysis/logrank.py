@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.ordering import SurvivalColumns, survival_columns
-from lupusim.analysis.rank_sums import RankSums, Room, grouped_sums, plain_sums
+from lupusim.analysis.rank_sums import RankSums, Room, backwards, grouped_sums, plain_sums
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
 from lupusim.arrays import FloatArray
 
@@ -129,5 +129,5 @@ def rank_sums(columns: SurvivalColumns) -> RankSums:
             totals[:, block] = grouped_sums(keys, columns.bits)
         else:
             room = Room(keys.shape) if block.start == 0 else room
-            totals[:, block] = plain_sums(keys, room)
+            totals[:, block] = plain_sums(keys, backwards(keys), room)
     return RankSums(*totals)

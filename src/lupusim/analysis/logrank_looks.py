@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lupusim.analysis.columns import blocks
+from lupusim.analysis.columns import n_enrolled
 from lupusim.analysis.logrank import LogrankResult, result_of_sums
-from lupusim.analysis.ordering import ARM, CENSORED, FLAGS, sort_keys
-from lupusim.analysis.rank_sums import Room, plain_sums
-from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.analysis.ordering import CENSORED, FLAGS, sort_keys
+from lupusim.analysis.rank_sums import Room, backwards, plain_sums
+from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray, blocks
 
 _LEVEL = 0.95
 
@@ -67,7 +67,7 @@ def logrank_looks(exits: Exits, cutoffs: FloatArray, *, seen_by: FloatArray) -> 
         The same, with what is added for rounding.
     """
     n_looks, n_replicates = cutoffs.shape
-    enrolled = np.stack([_enrolled(exits.enrollment_time, cutoff) for cutoff in cutoffs])
+    enrolled = np.stack([n_enrolled(exits.enrollment_time, cutoff) for cutoff in cutoffs])
     most = enrolled.max(axis=1)
     sums = np.zeros((n_looks, 3, n_replicates))
     events = np.zeros((n_looks, n_replicates), dtype=np.intp)
@@ -77,33 +77,27 @@ def logrank_looks(exits: Exits, cutoffs: FloatArray, *, seen_by: FloatArray) -> 
         # SPEED: what the looks share is worked out once, while it is in cache (benchmarks/cases.py)
         keys, came = np.empty(exits.time[block].shape, dtype=np.int64), exits.enrollment_time[block]
         sort_keys(exits.time[block], exits.event[block], exits.arm[block].astype(bool), out=keys)
-        flags = keys & ARM | CENSORED
+        flags = np.bitwise_or(exits.arm[block], CENSORED, dtype=np.int64)
+        cut_keys = np.empty_like(keys).reshape(-1)
         for look, width in enumerate(most):
-            cut = _cut_keys(came[:, :width], seen_by[look, block], flags[:, :width])
+            cut = cut_keys[: len(keys) * width].reshape(len(keys), width)
+            _cut_keys(came[:, :width], seen_by[look, block], flags[:, :width], out=cut)
             np.minimum(cut, keys[:, :width], out=cut)
             cut.sort(axis=1)
-            sums[look][:, block] = plain_sums(cut, rooms[look])
-            happened = (cut.astype(np.int8) & CENSORED) == 0
-            events[look, block] = happened.sum(axis=1, dtype=np.int32)
+            patients = backwards(cut)
+            sums[look][:, block] = plain_sums(cut, patients, rooms[look])
+            events[look, block] = patients.event.sum(axis=1, dtype=np.int32)
     results = tuple(result_of_sums(o, e, v, _LEVEL) for o, e, v in sums)
     return LookTests(results=results, events=events, enrolled=enrolled)
 
 
-def _enrolled(enrollment_time: FloatArray, cutoff: FloatArray) -> IntArray:
-    """Return how many patients are randomized by each cutoff."""
-    enrolled = np.full(cutoff.shape, enrollment_time.shape[1])
-    # SPEED: at late looks nearly all trials have everybody
-    short = np.flatnonzero(enrollment_time[:, -1] > cutoff)
-    enrolled[short] = (enrollment_time[short] <= cutoff[short, None]).sum(axis=1, dtype=np.int32)
-    return enrolled
-
-
-def _cut_keys(enrollment_time: FloatArray, seen_by: FloatArray, flags: IntArray) -> IntArray:
-    """Return the keys of patients whom only the cutoff censors.
+def _cut_keys(
+    enrollment_time: FloatArray, seen_by: FloatArray, flags: IntArray, *, out: IntArray
+) -> None:
+    """Write the keys of patients whom only the cutoff censors.
 
     Who comes later has a negative time: its key is below all others, as is that of time 0.
     """
-    keys: IntArray = (seen_by[:, None] - enrollment_time).view(np.int64)
-    keys &= ~FLAGS
-    keys |= flags
-    return keys
+    np.subtract(seen_by[:, None], enrollment_time, out=out.view(np.float64))
+    out &= ~FLAGS
+    out |= flags

@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lupusim.analysis.columns import blocks, codes, everyone_or, flags, lead_shape, two_axes
+from lupusim.analysis.columns import codes, everyone_or, flags, lead_shape, two_axes
 from lupusim.analysis.results import TestResult, ratio_or, wald_result
-from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
 
 _MOST_STEPS = 80
 _LONGEST_STEP = 2.0

@@ -91,7 +91,7 @@ class SurvivalOutcome:
         """Return events and years at risk of an arm, shape (n_replicates,) each."""
         members = self.arm == arm
         years = np.einsum("ij,ij->i", self.time, members)
-        return (self.event & members).sum(axis=1), years
+        return (self.event & members).sum(axis=1, dtype=np.int32).astype(float), years
 
     def table(self) -> dict[str, NDArray[np.generic]]:
         """Return what is known of each patient, by the names of a table's columns."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lupusim.analysis.columns import arm_masks, blocks, lead_shape, part, two_axes
+from lupusim.analysis.columns import arm_masks, lead_shape, part, two_axes
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
-from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
 
 
 def wilcoxon(

@@ -9,9 +9,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lupusim.analysis.columns import arm_masks, blocks, checked_times, flags, lead_shape, two_axes
+from lupusim.analysis.columns import arm_masks, checked_times, flags, lead_shape, two_axes
 from lupusim.analysis.results import TestResult, wald_result
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.arrays import BoolArray, FloatArray, blocks
 
 _Number = TypeVar("_Number", bound=np.generic)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray, StateArray
+from lupusim.arrays import FloatArray, IntArray, StateArray, blocks
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.records import Cohort, Recorder, Rows, Transitions
@@ -253,8 +253,10 @@ class _Step:
         way (benchmarks/engine.py).
         """
         n = self.entry_time.size
-        sojourn = rng.standard_exponential(n)
-        sojourn *= 1 / rates.sum()
+        sojourn = np.empty(n)
+        for part in blocks(n, 1):
+            rng.standard_exponential(out=sojourn[part])
+            sojourn[part] *= 1 / rates.sum()
         winner: StateArray = np.zeros(n, dtype=np.int8)
         if rates.size > 1:
             which = rng.random(n)

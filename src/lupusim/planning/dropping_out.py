@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, StateArray
+from lupusim.arrays import FloatArray, StateArray, blocks
 from lupusim.records import HazardAlong, Recorder, Rows, Transitions
 from lupusim.trial import Dropout, Trial
 
@@ -32,6 +32,9 @@ class DropoutClock:
         if dropout.is_never:
             self._time = np.full(arm.shape, math.inf)
             return
+        if dropout.hazard is None and dropout.is_alike:
+            self._time = _at_constant_hazard(dropout.per_year, arm.shape, rng)
+            return
         threshold = rng.standard_exponential(arm.size)
         if dropout.by_arm:
             with np.errstate(divide="ignore"):
@@ -53,6 +56,18 @@ class DropoutClock:
         if self.recorders:
             return self._along.time.reshape(self.shape)
         return self._time
+
+
+def _at_constant_hazard(
+    per_year: float, shape: tuple[int, ...], rng: np.random.Generator
+) -> FloatArray:
+    """Return study times (years) of dropout at a constant hazard, the same for everybody."""
+    time = np.empty(shape)
+    # SPEED: drawn and divided while it is in cache (benchmarks/cases.py)
+    for block in blocks(*shape):
+        rng.standard_exponential(out=time[block])
+        time[block] /= per_year
+    return time
 
 
 class _AlongHistory:

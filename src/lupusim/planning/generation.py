@@ -149,7 +149,7 @@ def generate(
     return Generated(
         arm=arm,
         enrollment_time=enrollment_time,
-        watched_until=np.minimum(dropout.time, _horizon(trial)),
+        watched_until=np.minimum(dropout.time, _horizon(trial)) if dropout.recorders else leaves,
         patients=patients,
         measurements=measurements,
         supplied=supplied,

@@ -17,6 +17,7 @@ _CONTINUOUS = {"duration", "cost"}
 # Bins of a fixed relative width: 1/1024 to 1/512, for 5 years two or three days. Whole numbers,
 # so that the sums do not depend on the order of the blocks.
 _BINS_PER_OCTAVE = 512
+_MOST_BINS = 10_000
 _ROUNDING = 1e-9  # of a rank: p n of a whole number is that number
 _LOWEST = 2.0**-40  # what is smaller, or not above 0, is in the bin of 0
 
@@ -34,7 +35,13 @@ def counted(name: str, values: FloatArray) -> Counts | None:
     if name not in _WHOLE | _CONTINUOUS:
         return None
     keys = _bins(values) if name in _CONTINUOUS else values.astype(np.intp)
-    found, n = np.unique(keys, return_counts=True)
+    lowest, highest = int(keys.min(initial=0)), int(keys.max(initial=0))
+    if highest - lowest > _MOST_BINS:
+        found, n = np.unique(keys, return_counts=True)
+    else:  # SPEED: a third of the time
+        n = np.bincount(keys - lowest)
+        found = np.flatnonzero(n)
+        n, found = n[found], found + lowest
     return dict(zip(found.tolist(), n.tolist(), strict=True))
 
 

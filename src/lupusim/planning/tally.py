@@ -79,7 +79,8 @@ class Tally:
         sums, counts = {}, {}
         for name, values in quantities.items():
             array = np.asarray(values, dtype=float)
-            array = array[np.isfinite(array)]
+            known = np.isfinite(array)
+            array = array if known.all() else array[known]
             sums[name] = (array.size, float(array.sum()), float((array**2).sum()))
             if (found := counted(name, array)) is not None:
                 counts[name] = found

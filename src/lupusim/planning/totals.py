@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lupusim.analysis.columns import n_enrolled
 from lupusim.arrays import FloatArray
 from lupusim.planning.generation import Generated
 from lupusim.trial import Trial
@@ -24,8 +25,7 @@ def with_totals(
     if (supplied := generated.supplied) is not None:
         found |= supplied.quantities(end)
     if "n_enrolled" not in found:
-        there = generated.enrollment_time <= end[:, None]
-        found["n_enrolled"] = there.sum(axis=1).astype(float)
+        found["n_enrolled"] = n_enrolled(generated.enrollment_time, end).astype(float)
     events = [found[name] for arm in trial.arms if (name := f"events_{arm.name}") in found]
     if len(events) == len(trial.arms):
         found["events"] = np.sum(events, axis=0)

@@ -118,7 +118,13 @@ class Arm:
     @property
     def law(self) -> MultiStateModel:
         """The model with the effects put on top: the law of this arm's patients."""
-        return self.law_after(self.infusions.at if self.infusions else (0.0,))
+        # SPEED: every block of trials asks for it (benchmarks/cases.py)
+        if id(self) not in _LAWS:
+            if len(_LAWS) >= _MOST_LAWS:
+                _LAWS.clear()
+            law = self.law_after(self.infusions.at if self.infusions else (0.0,))
+            _LAWS[id(self)] = (self, law)
+        return _LAWS[id(self)][1]
 
     def law_after(self, infusion_times: Sequence[float]) -> MultiStateModel:
         """Return the law of patients who had their infusions at these study times (years)."""
@@ -128,6 +134,10 @@ class Arm:
         if self.infusions is not None and self.infusions.again_on and self.effects:
             return replace(law, restarts=self.infusions.again_on)
         return law
+
+
+_MOST_LAWS = 256
+_LAWS: dict[int, tuple[Arm, MultiStateModel]] = {}  # an arm that is kept keeps its id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

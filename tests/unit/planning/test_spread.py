@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from lupusim.planning.spread import counted
 from lupusim.planning.tally import Mean, Tally, limits_of_share
 from lupusim.rng import stream
 from tolerance import SEED, assert_within_mcse
@@ -78,3 +79,10 @@ def test_limits_of_a_share_are_those_of_wilson(x: int, n: int, lower: float, upp
 def test_an_exact_share_has_no_width_and_an_unknown_one_no_limits() -> None:
     assert limits_of_share(Mean(value=0.025, mcse=0.0)) == (0.025, 0.025)
     assert all(map(math.isnan, limits_of_share(Mean(value=math.nan, mcse=math.nan))))
+
+
+@pytest.mark.parametrize("width", [10.0, 1e9])
+def test_values_are_counted_alike_near_together_and_far_apart(width: float) -> None:
+    values = np.floor(stream(SEED, "spread").random(500) * width)
+    found, n = np.unique(values.astype(int), return_counts=True)
+    assert counted("n_enrolled", values) == dict(zip(found.tolist(), n.tolist(), strict=True))

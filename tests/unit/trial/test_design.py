@@ -197,6 +197,15 @@ def test_without_effects_an_arm_follows_its_model():
     assert CONTROL.law is CONTROL.model
 
 
+def test_the_law_of_an_arm_is_made_once_and_forgotten_among_many():
+    law = CELLS.law
+    assert CELLS.law is law
+    others = [replace(CELLS, name=f"cells {number}") for number in range(300)]
+    assert all(other.law == law for other in others)
+    assert CELLS.law == law
+    assert CELLS.law is not law
+
+
 def test_effects_count_from_the_infusions_or_else_from_randomization():
     assert CELLS.law.transitions[0].ratio.breaks == (0.25,)
     bare = replace(CELLS, infusions=None)
