@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from lupusim.cli import app
 from lupusim.errors import ModelError
 from lupusim.planning.ledger import LedgerError
+from lupusim.planning.searching import Search
 from lupusim.scenario.draw_files import load_model_draws
 
 
@@ -67,6 +68,34 @@ def test_the_frontier_shows_each_design_at_its_size(tmp_path: Path) -> None:
     assert "allocation" in plot.read_text(encoding="utf-8")
     text = called(*words, "--jobs", "1")
     assert "is the cheapest with power 0.8" in text
+
+
+@pytest.mark.slow
+def test_designs_that_a_scenario_varies_get_a_row_each_in_their_order() -> None:
+    words = ["size", "phase2_sri4_24w", "--power", "0.8", "--jobs", "1", "--format", "json"]
+    result = CliRunner().invoke(app, [*words, "--precision", "0.2"], catch_exceptions=False)
+    found = json.loads(result.stdout)
+    assert result.stderr == ""
+    path = "arms.msc.effects.0.hazard_ratio"
+    assert [row[path] for row in found["designs"]] == [1.70, 2.93, 5.85]
+    found_sizes = [row["n_patients"] for row in found["designs"]]
+    assert found_sizes == sorted(found_sizes, reverse=True)
+
+
+def test_what_the_search_decides_and_how_precisely_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from lupusim.cli import sizing
+
+    asked: list[Search] = []
+    monkeypatch.setattr(sizing, "_size", lambda *words: asked.append(words[2]))
+    monkeypatch.setattr(sizing, "_frontier", lambda *words: asked.append(words[2]))
+    result = CliRunner().invoke(app, ["size", "phase2_remission_52w"], catch_exceptions=False)
+    assert result.stderr == "the values of sample_size are left out: the search decides it\n"
+    assert asked[-1].precision == 0.01
+    result = CliRunner().invoke(app, ["size", "platform_regimens"], catch_exceptions=False)
+    assert "--precision 0.01 takes 19 times as long" in result.stderr
+    assert asked[-1].precision == 0.044
 
 
 @pytest.mark.slow

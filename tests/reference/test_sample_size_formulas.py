@@ -15,7 +15,8 @@ import pytest
 
 import small_trials
 from lupusim.planning.replicates import Simulator
-from lupusim.planning.sample_size import Search, find_size
+from lupusim.planning.sample_size import find_size
+from lupusim.planning.searching import Search
 from lupusim.planning.size_results import SampleSize
 from lupusim.planning.sizing import EventsInProportion, Patients
 from lupusim.trial import AtCalendarTime, AtEvents, Trial

@@ -13,7 +13,8 @@ import small_trials
 from lupusim.planning.assurance import Nesting, assurance
 from lupusim.planning.effect_priors import NormalEffect, OrNoEffect
 from lupusim.planning.power_line import NORMAL, Batch, fit_line
-from lupusim.planning.sample_size import Search, find_size
+from lupusim.planning.sample_size import find_size
+from lupusim.planning.searching import Search
 from lupusim.planning.sensitivity import Measure, sensitivity
 from lupusim.planning.sizing import Patients
 from lupusim.rng import stream

@@ -213,3 +213,21 @@ def save_figure(figure: Figure, file: Path) -> None:
     from lupusim.report.figures import save
 
     print(f"written: {save(figure, file)}", file=sys.stderr)
+
+
+def values_of(words: str) -> tuple[str, list[Any]]:
+    """Return a path and its values, numbers where they look like numbers."""
+    path, equals, values = words.partition("=")
+    parts = [part.strip() for part in values.replace(":", ",").split(",")]
+    if not equals or not path.strip() or not all(parts):
+        raise ValueError(f"--over {words!r} must be a path and its values: 'sample_size=80,160'")
+    return path.strip(), [_value(part) for part in parts]
+
+
+def _value(word: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    return word

@@ -86,6 +86,7 @@ class Bench:
     listener: Listener | None = None
     _done: int = field(init=False, default=0)
     _total: int = field(init=False, default=0)
+    _seconds_per_patient: float | None = field(init=False, default=None)
 
     def tallies(self, jobs: Sequence[Job]) -> list[list[Tally]]:
         """Return for each job the tallies of its blocks, in their order.
@@ -150,11 +151,14 @@ class Bench:
         first = next((k for k, blocks in enumerate(missing) if blocks), None)
         if first is None:
             return
-        block = missing[first].pop(0)
-        job = round_.jobs[first]
-        done = work(_task(first, job, [block]))
-        self._store(done, round_)
-        per_patient = done.seconds / (block.n_replicates * job.trial.n_patients)
+        if self._seconds_per_patient is None:  # later rounds are begun by all workers together
+            block = missing[first].pop(0)
+            job = round_.jobs[first]
+            done = work(_task(first, job, [block]))
+            self._store(done, round_)
+            simulated = block.n_replicates * job.trial.n_patients
+            self._seconds_per_patient = done.seconds / simulated
+        per_patient = self._seconds_per_patient
         seconds = [
             per_patient * job.trial.n_patients * sum(block.n_replicates for block in blocks)
             for job, blocks in zip(round_.jobs, missing, strict=True)

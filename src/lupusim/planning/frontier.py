@@ -10,8 +10,10 @@ import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.planning.bench import on_bench
-from lupusim.planning.sample_size import Search, find_size
+from lupusim.planning.replicates import tested
+from lupusim.planning.sample_size import check_target, find_size
 from lupusim.planning.scenario import Scenario
+from lupusim.planning.searching import Search
 from lupusim.planning.size_results import InterruptedSearchError, PowerNotReachedError
 from lupusim.planning.sizing import Sizing, designs
 from lupusim.planning.tally import Mean
@@ -52,10 +54,25 @@ class InterruptedFrontierError(KeyboardInterrupt):
 def frontier(
     scenario: Scenario, power: float = 0.9, *, cost: Cost | None = None, search: Search
 ) -> pd.DataFrame:
+    """Return every design of a scenario at its smallest sufficient size, the cheapest first.
+
+    So the smallest cost, or the shortest duration, subject to the power is the first row of
+    the table, sorted by either. For the rest see :func:`sizes`.
+    """
+    return cheapest_first(sizes(scenario, power, cost=cost, search=search))
+
+
+def cheapest_first(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the designs sorted by their cost."""
+    return table.sort_values("cost", ignore_index=True, kind="stable")
+
+
+def sizes(
+    scenario: Scenario, power: float = 0.9, *, cost: Cost | None = None, search: Search
+) -> pd.DataFrame:
     """Return every design of a scenario at its smallest sufficient size, with what it costs.
 
-    All searches share their seed. So the smallest cost, or the shortest duration, subject to
-    the power is the first row of the table, sorted by either.
+    All searches share their seed.
 
     Parameters
     ----------
@@ -71,7 +88,7 @@ def frontier(
     Returns
     -------
     pandas.DataFrame
-        A row per design, cheapest first: what varies, `n_patients`, `n_patients_low` and
+        A row per design, in their order: what varies, `n_patients`, `n_patients_low` and
         `n_patients_high` (95 %), `power`, `duration` (years to the data cutoff), each with
         its ``_mcse``, `cost` with its own, and `on_frontier`: no other design is both cheaper and
         shorter. A design that does not reach the power has no cost, no duration, and the
@@ -85,9 +102,12 @@ def frontier(
         On KeyboardInterrupt; it is one.
     """
     rows: list[dict[str, object]] = []
+    varied = designs(scenario)
+    for _, sizing in varied:  # before anything is simulated
+        check_target(tested(sizing.trial), power)
     with on_bench(search.bench, search.n_jobs) as bench:
         working = replace(search, bench=bench)
-        for values, sizing in designs(scenario):
+        for values, sizing in varied:
             try:
                 rows.append({**values, **_sized(sizing, power, cost, working)})
             except KeyboardInterrupt as interrupt:
@@ -126,7 +146,7 @@ def _table(rows: list[dict[str, object]]) -> pd.DataFrame:
     table = pd.DataFrame(rows).reindex(columns=_columns(rows))
     spent = table[["cost", "duration"]].to_numpy(dtype=float)
     table["on_frontier"] = _undominated(spent)
-    return table.sort_values("cost", ignore_index=True, kind="stable")
+    return table
 
 
 def _columns(rows: list[dict[str, object]]) -> list[str]:

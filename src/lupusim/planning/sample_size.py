@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lupusim.planning.bench import Bench, InterruptedJobsError, on_bench
+from lupusim.planning.bench import InterruptedJobsError, on_bench
 from lupusim.planning.nested import Prefixes, why_not_nested
 from lupusim.planning.power_line import NORMAL, Batch, PowerLine, fit_line, offsets
 from lupusim.planning.replicates import Simulator, added_up, derived_seed, tested
 from lupusim.planning.scenario import Scenario
+from lupusim.planning.searching import FIRST_ROUND, Search
 from lupusim.planning.size_results import (
     InterruptedSearchError,
     PowerNotReachedError,
@@ -20,12 +21,16 @@ from lupusim.planning.size_results import (
     seen,
 )
 from lupusim.planning.sizing import Sizing, only_design
-from lupusim.planning.tally import Mean, Tally
+from lupusim.planning.tally import Mean, Tally, limits_of_share
+from lupusim.trial import Analysis
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_PEEK = 500  # replicates of a size while the target is still being bracketed
+_PEEK = 500  # replicates of a size while the target is still being bracketed,
+_PEEK_PATIENTS = 1_000_000  # fewer where they have more patients than this,
+_FEWEST_PEEK = 100  # and never less than these
+_CLEARLY = 0.1  # a power so far below the target needs no further replicates
 _MOST_PEEKS = 40
 _RUNGS = 7  # from the first size down to an eighth of it
 _FARTHEST = 6.0  # the largest change of size from one peek to the next
@@ -33,55 +38,13 @@ _CLOSE = 0.35  # probits from the target: near enough to start the fit
 _SPREAD = 0.12  # sizes of the fit lie within this share of the estimate
 _WINDOW = 0.30  # and earlier ones beyond this share are forgotten
 _SIZES_PER_ROUND = 4
-_FIRST_ROUND = 2_000
 _GROWTH = 4
-_FEWEST_TO_CONFIRM = 10_000
+_FEWEST_TO_CONFIRM = 4_000
+_FINELY_CONFIRMED = 100.0  # replicates times precision: 10,000 where that is 0.01
 _MOST_TO_CONFIRM = 50_000
 _MOST_CONFIRMATIONS = 6
 _CURVE = (0.4, 0.55, 0.7, 0.85, 1.0, 1.15, 1.35, 1.6)
 _CURVE_SHARE = 20  # a point of the curve has a twentieth of the replicates of the confirmation
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
-    """How far and how precisely to look for a size.
-
-    Parameters
-    ----------
-    seed : int
-        Seed of the search; the confirmation has streams of its own.
-    n_jobs : int
-        Processes; -1 for one per core. The same bits for any number.
-    max_patients : int
-        The largest trial to consider.
-    precision : float
-        Half the width of the 95 % interval, relative to the size; the search stops there,
-        or where the interval is one step of the allocation wide.
-    max_replicates : int
-        The most replicates that the search may spend; the interval says what they bought.
-    bench : Bench or None
-        Who works, instead of `n_jobs` processes.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of its range.
-    """
-
-    seed: int
-    n_jobs: int = 1
-    max_patients: int = 20_000
-    precision: float = 0.01
-    max_replicates: int = 400_000
-    bench: Bench | None = None
-
-    def __post_init__(self) -> None:
-        if self.max_patients < 4:
-            raise ValueError(f"max_patients={self.max_patients!r} must be at least 4")
-        if not 0 < self.precision < 1:
-            raise ValueError(f"precision={self.precision!r} must lie between 0 and 1")
-        if self.max_replicates < _FIRST_ROUND:
-            raise ValueError(f"max_replicates={self.max_replicates!r} must be {_FIRST_ROUND} up")
 
 
 def sample_size(
@@ -173,11 +136,7 @@ def find_size(sizing: Sizing, power: float, *, search: Search) -> SampleSize:
     Wu (1985), *Journal of the American Statistical Association* 80:974: fits that choose
     where to look next. Fieller (1954), *JRSS B* 16:175: the interval.
     """
-    analysis = tested(sizing.trial)
-    if not analysis.alpha < power < 1:
-        raise ValueError(
-            f"power={power!r} must lie between the test's level, {analysis.alpha:g}, and 1"
-        )
+    check_target(tested(sizing.trial), power)
     with on_bench(search.bench, search.n_jobs) as bench:
         hunt = _Hunt(sizing, power, replace(search, bench=bench))
         try:
@@ -187,6 +146,14 @@ def find_size(sizing: Sizing, power: float, *, search: Search) -> SampleSize:
         except KeyboardInterrupt as interrupt:
             powers = seen(hunt.batches, sizing)
             raise InterruptedSearchError(power, powers, hunt.near()) from interrupt
+
+
+def check_target(analysis: Analysis, power: float) -> None:
+    """Raise ValueError where a test cannot be asked for a power."""
+    if not analysis.alpha < power < 1:
+        raise ValueError(
+            f"power={power!r} must lie between the test's level, {analysis.alpha:g}, and 1"
+        )
 
 
 class _Hunt:
@@ -210,23 +177,29 @@ class _Hunt:
 
     def simulate(self, size: int, n_replicates: int) -> Batch:
         """Simulate a size on fresh replicates and remember what was seen."""
-        self._tally(self.simulator, size, n_replicates)
+        self._tallies(self.simulator, [size], n_replicates)
         return self.batches[-1]
 
-    def _tally(self, simulator: Simulator, size: int, n_replicates: int) -> Tally:
+    def _tallies(
+        self, simulator: Simulator, sizes: Sequence[int], n_replicates: int
+    ) -> list[Tally]:
         """Return the sums over fresh replicates; what an interruption leaves is remembered too."""
+        jobs = [simulator.job(self.sizing.at(size), n_replicates) for size in sizes]
         try:
-            tally = simulator.tally(self.sizing.at(size), n_replicates)
+            with on_bench(simulator.bench, simulator.n_jobs) as bench:
+                finished = bench.tallies(jobs)
         except InterruptedJobsError as interrupt:
-            self._remember(size, added_up(interrupt.finished[0]))
+            self._remember(sizes, interrupt.finished)
             raise
-        self._remember(size, tally)
-        return tally
+        return self._remember(sizes, finished)
 
-    def _remember(self, size: int, tally: Tally) -> None:
-        n, rejected, _ = tally.sums.get("reject", (0, 0.0, 0.0))
-        if n:
-            self.batches.append(Batch(size=size, n_replicates=n, n_rejected=round(rejected)))
+    def _remember(self, sizes: Sequence[int], finished: Sequence[Sequence[Tally]]) -> list[Tally]:
+        totals = [added_up(tallies) for tallies in finished]
+        for size, total in zip(sizes, totals, strict=True):
+            n, rejected, _ = total.sums.get("reject", (0, 0.0, 0.0))
+            if n:
+                self.batches.append(Batch(size=size, n_replicates=n, n_rejected=round(rejected)))
+        return totals
 
     def near(self) -> tuple[int, int, int] | None:
         """Return the size to which the search points so far and its limits, in patients."""
@@ -266,7 +239,7 @@ class _Hunt:
         simulator = Simulator(
             seed=derived_seed(self.search.seed, "ladder"), bench=self.search.bench
         )
-        powers = self.powers(simulator, ladder, _PEEK)
+        powers = self.powers(simulator, ladder, self._peek(ladder[-1]))
         enough = [
             rung for rung, power in zip(ladder, powers, strict=True) if power.value >= self.power
         ]
@@ -277,7 +250,7 @@ class _Hunt:
         low, high = 0.0, math.inf  # sizes with too little and with enough power
         size = self.start()
         for _ in range(_MOST_PEEKS):
-            batch = self.simulate(size, _PEEK)
+            batch = self.simulate(size, self._peek(size))
             distance = self.probit - batch.probit
             low, high = (max(low, size), high) if distance > 0 else (low, min(high, size))
             if distance > 0 and size == self.largest:
@@ -287,6 +260,11 @@ class _Hunt:
                 return float(self._from_root(size, batch.probit))
             size = next_size
         return float(size)
+
+    def _peek(self, size: int) -> int:
+        """Return how many replicates show roughly what the power is."""
+        patients = self.sizing.at(size).n_patients
+        return min(max(_PEEK_PATIENTS // patients, _FEWEST_PEEK), _PEEK)
 
     def _from_root(self, size: float, probit: float) -> float:
         """Return the size at which a z that grows with the root of the size has the power."""
@@ -303,11 +281,10 @@ class _Hunt:
     def _check_limit(self) -> None:
         """Refuse where even the largest trial has too little power."""
         size, unit = self.largest, self.sizing.unit
-        batches = [self.simulate(size, 4 * _PEEK), *self.batches]
-        here = [batch for batch in batches if batch.size == size]
-        n = sum(batch.n_replicates for batch in here)
-        value = sum(batch.n_rejected for batch in here) / n
-        power = Mean(value=value, mcse=math.sqrt(value * (1 - value) / n))
+        power = self._power_at(size)
+        if limits_of_share(power)[1] >= self.power - _CLEARLY:
+            self.simulate(size, 4 * self._peek(size))
+            power = self._power_at(size)
         if holds(power, self.power):
             return
         raise PowerNotReachedError(
@@ -317,17 +294,24 @@ class _Hunt:
             power=power,
         )
 
+    def _power_at(self, size: int) -> Mean:
+        here = [batch for batch in self.batches if batch.size == size]
+        n = sum(batch.n_replicates for batch in here)
+        value = sum(batch.n_rejected for batch in here) / n
+        return Mean(value=value, mcse=math.sqrt(value * (1 - value) / n), n=n)
+
     def fit(self, near: float) -> PowerLine:
         """Return a line through powers near the target, precise where it crosses it."""
-        for number, offset in enumerate(offsets()):
-            if number % _SIZES_PER_ROUND == 0:
-                line, near = self._line(near)
-                self.line = line
-                n_replicates = self._wanted(line, near) // _SIZES_PER_ROUND
-                if n_replicates == 0:
-                    break
-            self.simulate(self.snapped(near * (1 + _SPREAD * offset)), n_replicates)
-        return line
+        spread = offsets()
+        while True:
+            line, near = self._line(near)
+            self.line = line
+            n_replicates = self._wanted(line, near) // _SIZES_PER_ROUND
+            if n_replicates == 0:
+                return line
+            around = (next(spread) for _ in range(_SIZES_PER_ROUND))
+            sizes = [self.snapped(near * (1 + _SPREAD * offset)) for offset in around]
+            self._tallies(self.simulator, sizes, n_replicates)
 
     def _line(self, near: float) -> tuple[PowerLine, float]:
         """Return the line through the batches near a size, and the size where it crosses."""
@@ -343,22 +327,24 @@ class _Hunt:
         half_width = (high - low) / 2
         spent = self.simulator.n_replicates
         left = self.search.max_replicates - spent
-        rounds_seen = len(self.batches) > _SIZES_PER_ROUND and spent > _FIRST_ROUND
-        if left < _FIRST_ROUND or (half_width <= tolerance and rounds_seen):
+        rounds_seen = len(self.batches) > _SIZES_PER_ROUND and spent > FIRST_ROUND
+        if left < FIRST_ROUND or (half_width <= tolerance and rounds_seen):
             return 0
         needed = spent * ((half_width / tolerance) ** 2 - 1) if math.isfinite(half_width) else spent
-        return int(min(max(needed, _FIRST_ROUND), _GROWTH * spent, left))
+        return int(min(max(needed, FIRST_ROUND), _GROWTH * spent, left))
 
     def answer(self, line: PowerLine) -> SampleSize:
         """Confirm the answer on fresh replicates, and simulate the curve around it."""
         size = self.snapped(line.size_at(self.probit))
         low, high = (self.snapped(limit) for limit in line.interval(self.probit))
-        n_replicates = min(max(self.simulator.n_replicates, _FEWEST_TO_CONFIRM), _MOST_TO_CONFIRM)
+        asked = round(_FINELY_CONFIRMED / self.search.precision)
+        enough = max(self.simulator.n_replicates, asked, _FEWEST_TO_CONFIRM)
+        n_replicates = min(enough, _MOST_TO_CONFIRM)
         fresh = Simulator(
             seed=derived_seed(self.search.seed, "confirmation"), bench=self.search.bench
         )
         for _ in range(_MOST_CONFIRMATIONS):
-            tally = self._tally(fresh, size, n_replicates)
+            (tally,) = self._tallies(fresh, [size], n_replicates)
             confirmed = tally.mean("reject")
             if holds(confirmed, self.power) or size == self.largest:
                 break
@@ -374,7 +360,7 @@ class _Hunt:
             ),
             confirmed=confirmed,
             duration=tally.mean("duration"),
-            curve=self._curve(size, confirmed, n_replicates // _CURVE_SHARE),
+            curve=self._curve(size, confirmed, max(n_replicates // _CURVE_SHARE, _PEEK)),
             sizing=self.sizing,
             size=size,
             n_replicates=self.simulator.n_replicates + fresh.n_replicates,

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from lupusim.analysis.numbers_compared import MmrmTest
 from lupusim.planning.scenario import DesignPoint, Scenario
-from lupusim.trial import PermutedBlocks, Trial
+from lupusim.trial import Arm, PermutedBlocks, Trial
 from lupusim.trial.looks import (
     AfterPatients,
     AtEvents,
@@ -18,10 +19,15 @@ from lupusim.trial.looks import (
     WhenAll,
     WhenAny,
 )
-from lupusim.trial.rules_adaptive import Adaptation
+from lupusim.trial.opening import OnceOnArm, OnceRandomized, arms_change
+from lupusim.trial.rules_adaptive import Adaptation, BlindedSize, PromisingZone
 from lupusim.trial.rules_staged import Enrichment, SelectArms
 
 _LARGEST_STEP = 12  # with a larger sum of the ratio, sizes go one by one
+_FINE = 0.01  # relative precision of the size of one plain design
+_COARSE = 0.05
+_COSTLY = 4
+_PLAIN_PATIENTS = 300
 
 
 class Sizing(Protocol):
@@ -84,18 +90,32 @@ def _fewest_patients(trial: Trial) -> int:
 class Patients:
     """Patients grow; everything else stays, the duration of a uniform enrollment too.
 
-    Only looks that wait for a number of patients or events wait for proportionally more.
+    What waits for a number of patients or events waits for proportionally more: looks, the
+    first stage and planned size of an adaptation, arms that join or close. Dates stay.
 
     Parameters
     ----------
     trial : Trial
         The trial as it was given.
+
+    Raises
+    ------
+    ValueError
+        If its test fixes the number of patients.
     """
 
     trial: Trial
 
     keys = ("sample_size",)
     unit = "patients"
+
+    def __post_init__(self) -> None:
+        fixed = getattr(self.trial.stopping, "n_patients", None)
+        if fixed is not None:
+            raise ValueError(
+                f"the test's own design has {fixed} patients, the smallest for its rates, level "
+                "and power: change those under 'analysis', or name another test"
+            )
 
     @property
     def start(self) -> int:
@@ -214,32 +234,51 @@ class EventsOnly:
 
 
 def _grown(trial: Trial, n_patients: int, factor: float) -> Trial:
-    """Return a trial with other patients, whose looks wait for `factor` times the counts."""
+    """Return a trial with other patients, in which all that waits for counts grows alike."""
     return replace(
         trial,
         n_patients=n_patients,
         cutoff=_later(trial.cutoff, factor),
         interims=tuple(_later(look, factor) for look in trial.interims),
         adaptation=_grown_rule(trial.adaptation, factor),
+        arms=tuple(_grown_arm(arm, factor) for arm in trial.arms),
     )
 
 
 def _grown_rule(rule: Adaptation | None, factor: float) -> Adaptation | None:
-    """Return a rule whose stage 1 waits for `factor` times the events."""
+    """Return a rule that waits for, or plans with, `factor` times the patients or events."""
     if isinstance(rule, SelectArms | Enrichment) and rule.first_events is not None:
-        return replace(rule, first_events=max(1, round(rule.first_events * factor)))
+        return replace(rule, first_events=_times(factor, rule.first_events))
+    if isinstance(rule, PromisingZone | BlindedSize):
+        return replace(rule, planned=_times(factor, rule.planned))
     return rule
+
+
+def _grown_arm(arm: Arm, factor: float) -> Arm:
+    """Return an arm that joins and closes at `factor` times the patients; dates stay."""
+    joins, closes = arm.joins, arm.closes
+    if isinstance(joins, OnceRandomized):
+        joins = replace(joins, patients=_times(factor, joins.patients))
+    if isinstance(closes, OnceRandomized | OnceOnArm):
+        closes = replace(closes, patients=_times(factor, closes.patients))
+    if (joins, closes) == (arm.joins, arm.closes):
+        return arm
+    return replace(arm, joins=joins, closes=closes)
+
+
+def _times(factor: float, count: int) -> int:
+    return max(1, round(count * factor))
 
 
 def _later(cutoff: Cutoff, factor: float) -> Cutoff:
     """Return a cutoff that waits for `factor` times the patients or events."""
     match cutoff:
         case AtEvents() | AtEventsOf():
-            return replace(cutoff, events=max(1, round(cutoff.events * factor)))
+            return replace(cutoff, events=_times(factor, cutoff.events))
         case Limited():
             return replace(cutoff, clock=_later(cutoff.clock, factor))
         case AfterPatients():
-            return replace(cutoff, patients=max(1, round(cutoff.patients * factor)))
+            return replace(cutoff, patients=_times(factor, cutoff.patients))
         case WhenAll() | WhenAny():
             return replace(cutoff, conditions=tuple(_later(c, factor) for c in cutoff.conditions))
     return cutoff
@@ -273,6 +312,46 @@ def _other_values(point: DesignPoint, sizing: Sizing) -> dict[str, object]:
     return {path: value for path, value in point.values.items() if path not in sizing.keys}
 
 
+def affordable_precision(scenario: Scenario) -> float:
+    """Return how precisely to search for the sizes of all designs in about a minute.
+
+    Half the width of a 95 % interval, relative to the size: 0.01 for one plain design. The
+    work grows with the inverse square and with the patients, so all designs together get
+    about that of one of 300 patients, and costly ones (measured: a fifth of the patients a
+    second, or fewer) a quarter of it. It depends on the designs alone, so that an answer does
+    not depend on the machine.
+    """
+    work = sum(
+        max(sizing.trial.n_patients / _PLAIN_PATIENTS, 1.0)
+        * (_COSTLY if _is_costly(sizing.trial) else 1)
+        for _, sizing in designs(scenario)
+    )
+    return round(min(_FINE * math.sqrt(work), _COARSE), 3)
+
+
+def _is_costly(trial: Trial) -> bool:
+    """Return whether patients, rules or test of a trial take more than a plain one's."""
+    return (
+        trial.adaptation is not None
+        or trial.family is not None
+        or trial.supply is not None
+        or trial.population.screening is not None
+        or arms_change(trial.arms)
+        or (trial.analysis is not None and isinstance(trial.analysis.test, MmrmTest))
+    )
+
+
+def left_out(scenario: Scenario) -> list[str]:
+    """Return what a scenario varies, and a search for the size decides instead."""
+    decided = {path for point in scenario.points for path in sizing_of(point.trial).keys}
+    return [path for path in scenario.points[0].values if path in decided]
+
+
+def has_several_designs(scenario: Scenario) -> bool:
+    """Return whether the designs of a scenario differ in more than their size."""
+    return len(designs(scenario)) > 1
+
+
 def only_design(scenario: Scenario) -> Sizing:
     """Return the one design of a scenario, of whatever size.
 
@@ -288,6 +367,7 @@ def only_design(scenario: Scenario) -> Sizing:
         )
         raise ValueError(
             f"{scenario.name} has {len(found)} designs ({told}), and each has its own size. "
-            "Remove all but one from 'vary', or ask for the frontier over them"
+            "Remove all but one from 'vary', or ask for the sizes of all of them: "
+            "lupusim size, or lupusim.planning.frontier.sizes"
         )
     return found[0][1]

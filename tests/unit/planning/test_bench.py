@@ -26,7 +26,8 @@ from lupusim.planning.parallel import Cores
 from lupusim.planning.replicates import Simulator, added_up
 from lupusim.planning.results import Progress
 from lupusim.planning.run import RunOptions, run
-from lupusim.planning.sample_size import Search, find_size
+from lupusim.planning.sample_size import find_size
+from lupusim.planning.searching import Search
 from lupusim.planning.sensitivity import InterruptedTornadoError, Measure, Value, sensitivity
 from lupusim.planning.size_results import InterruptedSearchError, SampleSize
 from lupusim.planning.sizing import Patients
@@ -100,7 +101,7 @@ def replace_spread(here: Bench) -> Bench:
 def test_a_search_that_was_interrupted_goes_on_to_the_same_answer(tmp_path: Path) -> None:
     expected = find_size(Patients(trial=RATES), 0.8, search=QUICK)
     with bench(Cores(), seed=SEED, notebook=notebook(tmp_path)) as here:
-        stopping = replace(here, spread=stopped_after(0).spread)
+        stopping = replace(here, spread=stopped_after(9).spread)
         with pytest.raises(InterruptedSearchError) as caught:
             find_size(Patients(trial=RATES), 0.8, search=replace(QUICK, bench=stopping))
     assert {"n_patients", "n_replicates", "power", "power_mcse"} == set(caught.value.powers)

@@ -9,18 +9,30 @@ import numpy as np
 import pytest
 
 import small_trials
-from lupusim.planning.frontier import frontier
+from lupusim.planning.frontier import cheapest_first, frontier, sizes
 from lupusim.planning.power_line import NORMAL, Batch, fit_line
 from lupusim.planning.replicates import Simulator, derived_seed
-from lupusim.planning.sample_size import Search, find_size, sample_size
+from lupusim.planning.sample_size import find_size, sample_size
 from lupusim.planning.scenario import DesignPoint, Scenario
+from lupusim.planning.searching import Search
 from lupusim.planning.size_results import PowerNotReachedError
-from lupusim.planning.sizing import EventsInProportion, EventsOnly, Patients, sizing_of
+from lupusim.planning.sizing import (
+    EventsInProportion,
+    EventsOnly,
+    Patients,
+    affordable_precision,
+    has_several_designs,
+    left_out,
+    sizing_of,
+)
+from lupusim.scenario import load_scenario
 from lupusim.trial import AtEvents, SimpleRandomization
 from lupusim.trial.looks import AfterPatients, WhenAll
-from lupusim.trial.rules_adaptive import BayesianResponse
+from lupusim.trial.opening import OnceOnArm, OnceRandomized, OnDate
+from lupusim.trial.rules_adaptive import BayesianResponse, PromisingZone
 from tolerance import SEED
 from trials_adaptive import adaptive_trial
+from trials_platform import platform_trial
 
 QUICK = Search(seed=SEED, precision=0.1)
 
@@ -171,6 +183,54 @@ def test_looks_that_count_patients_or_events_grow_with_the_trial():
     )
 
 
+def test_arms_that_join_or_close_by_numbers_do_so_in_proportion_and_by_dates_as_they_did():
+    trial = platform_trial(
+        joins=(None, OnceRandomized(patients=80)), closes=(OnceOnArm(patients=60), None)
+    )
+    grown = Patients(trial=trial).at(400)
+    assert grown.arms[2].joins == OnceRandomized(patients=160)
+    assert grown.arms[1].closes == OnceOnArm(patients=120)
+    assert grown.arms[0] is trial.arms[0]
+    dated = platform_trial(joins=(None, OnDate(time=0.5)), closes=(OnDate(time=1.0), None))
+    assert Patients(trial=dated).at(400).arms == dated.arms
+
+
+def test_a_planned_size_grows_with_the_trial():
+    rule = PromisingZone(planned=100)
+    trial = small_trials.survival(0.7)
+    looks = (AtEvents(events=50),)
+    zone = replace(trial, adaptation=rule, interims=looks, cutoff=AtEvents(events=200))
+    grown = EventsInProportion(trial=zone).at(400)
+    assert grown.adaptation == PromisingZone(planned=200)
+    assert grown.interims == (AtEvents(events=100),)
+
+
+def test_a_test_that_fixes_its_size_is_not_searched():
+    with pytest.raises(ValueError, match="own design has 26 patients, the smallest for its rates"):
+        sizing_of(load_scenario("single_arm_simon").points[0].trial)
+
+
+def test_several_or_costly_designs_are_searched_less_precisely_by_default():
+    plain = small_trials.rates((0.2, 0.5))
+    assert affordable_precision(small_trials.scenario(plain)) == 0.01
+    four = [small_trials.rates((0.2, 0.5 + k / 100)) for k in range(4)]
+    assert affordable_precision(small_trials.scenario(*four)) == 0.02
+    assert affordable_precision(small_trials.scenario(platform_trial())) == 0.02
+    large = platform_trial(n_patients=1200)
+    assert affordable_precision(small_trials.scenario(large)) == 0.04
+    assert affordable_precision(small_trials.scenario(large, large)) == 0.05
+
+
+def test_sizes_that_are_varied_are_said_to_be_left_out():
+    points = tuple(
+        DesignPoint(values={"sample_size": n, "x": n}, trial=small_trials.rates((0.1, 0.6)))
+        for n in (20, 40)
+    )
+    scenario = Scenario(name="sizes", title="", question="", points=points, seed=SEED)
+    assert left_out(scenario) == ["sample_size"]
+    assert has_several_designs(scenario)
+
+
 def test_sizes_go_one_by_one_where_nothing_is_permuted_or_the_ratio_is_odd():
     trial = small_trials.rates((0.2, 0.5), ratio=(2, 4))
     assert (Patients(trial=trial).step, Patients(trial=trial).smallest) == (3, 6)
@@ -235,7 +295,15 @@ def test_the_frontier_keeps_designs_that_nothing_beats():
     )
     search = Search(seed=SEED, precision=0.2, max_patients=300)
     table = frontier(scenario, 0.8, search=search)
+    in_order = sizes(scenario, 0.8, search=search)
+    assert in_order["design"].tolist() == [0, 1, 2]
+    assert cheapest_first(in_order).equals(table)
     assert table["design"].tolist() == [1, 0, 2]
     assert table["on_frontier"].tolist() == [True, False, False]
     assert table["cost"].isna().tolist() == [False, False, True]
     assert table["power"].iloc[2] < 0.1
+    untested = adaptive_trial(BayesianResponse(), 0.5)
+    with pytest.raises(ValueError, match="posterior probabilities decide this trial"):
+        sizes(
+            small_trials.scenario(small_trials.rates((0.2, 0.5)), untested), 0.8, search=search
+        )  # and simulates nothing

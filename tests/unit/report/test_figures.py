@@ -12,7 +12,8 @@ import small_trials
 from lupusim.planning.assurance import Nesting, Worthwhile, assurance
 from lupusim.planning.beliefs import ResponseGain
 from lupusim.planning.effect_priors import OrNoEffect
-from lupusim.planning.sample_size import Search, find_size
+from lupusim.planning.sample_size import find_size
+from lupusim.planning.searching import Search
 from lupusim.planning.sensitivity import Measure, sensitivity
 from lupusim.planning.sizing import EventsInProportion
 from lupusim.planning.sobol import sobol
