@@ -61,48 +61,54 @@ def _with_pauses(stock: Stock, demands: Demands, arrivals: Arrivals) -> Deliveri
     door = _Door(demands, arrivals)
     given = np.full(demands.wanted.shape, np.inf)
     lot = np.full(demands.wanted.shape, NO_LOT)
-    while door.is_busy:
-        row, number = door.take()
-        wanted, until = (np.full(len(given), np.inf) for _ in range(2))
-        doses = np.ones(len(given), dtype=np.intp)
-        wanted[row], until[row] = door.wanted[row, number], door.until[row, number]
+    while True:
+        row, number, wanted = door.take()
+        if not row.size and np.isinf(door.comes).all():
+            return Deliveries(given=given, lot=lot, came=door.came)
+        asked = np.full(len(given), np.inf)
+        asked[row] = wanted
+        until, doses = asked.copy(), np.ones(len(given), dtype=np.intp)
+        until[row] += door.patience[row, number]
         doses[row] = demands.doses[row, number]
-        found = shelf.serve(wanted, until, doses)
+        found = shelf.serve(asked, until, doses)
         given[row, number], lot[row, number] = (part[row] for part in found)
-        door.wanted[row, number] = np.inf
         door.open(shelf, busy=row)
-    return Deliveries(given=given, lot=lot, came=door.came)
 
 
 class _Door:
-    """Who has been let in, what they want, and who comes next in each replicate.
+    """Who has been let in, what each wants next, and who comes next in each replicate.
 
     Whoever comes while nothing is in stock comes again when there is something; all that is
     wanted before then is served first.
     """
 
     def __init__(self, demands: Demands, arrivals: Arrivals) -> None:
-        n_replicates = len(arrivals.times)
-        self.after, self.patience = arrivals.since(demands.wanted), demands.patience
-        self.doses = arrivals.doses
-        self.times = np.concatenate([arrivals.times, np.full((n_replicates, 1), np.inf)], axis=1)
+        self.doses, self.patience = arrivals.doses, demands.patience
+        n_replicates, n_patients = arrivals.times.shape
+        after = arrivals.since(demands.wanted).reshape(n_replicates, n_patients, -1)
+        self.each = after.shape[2]
+        self.order = np.argsort(after, axis=2, kind="stable")
+        nothing = np.full((n_replicates, n_patients, 1), np.inf)
+        in_order = np.take_along_axis(after, self.order, axis=2)
+        self.after: FloatArray = np.concatenate([in_order, nothing], axis=2)
+        self.turn = np.zeros(arrivals.times.shape, dtype=np.intp)
+        # SPEED: one time for each patient; searching all they will ever want takes twice as long
+        self.due: FloatArray = np.full(arrivals.times.shape, np.inf)
         self.came: FloatArray = np.full(arrivals.times.shape, np.inf)
+        self.times = np.concatenate([arrivals.times, nothing[:, :1, 0]], axis=1)
         self.patient = np.zeros(n_replicates, dtype=np.intp)
         self.comes = self.times[:, 0].copy()
-        self.wanted: FloatArray = np.full(demands.wanted.shape, np.inf)
-        self.until = np.full(demands.wanted.shape, np.inf)
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether anybody still wants something, or comes."""
-        return bool((np.isfinite(self.wanted).any(axis=1) | np.isfinite(self.comes)).any())
-
-    def take(self) -> tuple[IntArray, IntArray]:
-        """Return the demands that come before the next patient: replicates and positions."""
-        number = self.wanted.argmin(axis=1)
-        soonest = self.wanted[np.arange(len(number)), number]
+    def take(self) -> tuple[IntArray, IntArray, FloatArray]:
+        """Return demands that come before the next patient: replicates, positions, times."""
+        patient = self.due.argmin(axis=1)
+        soonest = self.due[np.arange(len(patient)), patient]
         row = np.flatnonzero(np.isfinite(soonest) & (soonest <= self.comes))
-        return row, number[row]
+        patient = patient[row]
+        turn = self.turn[row, patient]
+        self.turn[row, patient] += 1
+        self.due[row, patient] = self.came[row, patient] + self.after[row, patient, turn + 1]
+        return row, patient * self.each + self.order[row, patient, turn], soonest[row]
 
     def open(self, shelf: _Shelf, *, busy: IntArray) -> None:
         """Let the next patient of each replicate that is not busy in, or put her off."""
@@ -114,13 +120,9 @@ class _Door:
         self.comes[put_off] = opens[put_off]
 
     def _let_in(self, row: IntArray) -> None:
-        patient = self.patient[row]
-        came = self.comes[row]
+        patient, came = self.patient[row], self.comes[row]
         self.came[row, patient] = came
-        each = self.wanted.shape[1] // self.came.shape[1]
-        own = (row[:, None], patient[:, None] * each + np.arange(each))
-        self.wanted[own] = came[:, None] + self.after[own]
-        self.until[own] = self.wanted[own] + self.patience[own]
+        self.due[row, patient] = came + self.after[row, patient, 0]
         self.patient[row] += 1
         self.comes[row] = self.times[row, patient + 1] + (came - self.times[row, patient])
 
