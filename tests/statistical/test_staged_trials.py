@@ -374,3 +374,66 @@ def test_enrollment_goes_on_at_its_pace_beyond_what_was_planned() -> None:
     poisson = PoissonEnrollment(sites=10, per_site_per_year=10.0)
     longer = adaptation_stages.Continuing(planned=poisson, n_patients=100)
     assert longer.times(400, 200, rng=stream(SEED, "e"))[:, -1].mean() == pytest.approx(2, abs=0.05)
+
+
+EARLY_RULES = {
+    "arms": lambda a: selection_trial(SelectArms(keep=1, early_alpha=a), 0.3, 0.3, 0.5),
+    "arms known": lambda a: selection_trial(
+        SelectArms(keep=1, early_alpha=a, weights=(0.5, 0.5)), 0.3, 0.3, 0.5, **KNOWN
+    ),
+    "events": lambda a: events_selection(
+        SelectArms(keep=1, first_events=70, early_alpha=a), 1.0, 0.5
+    ),
+    "population": lambda a: enrichment_trial(
+        replace(MARKED, early_alpha=a), population=marked(0.3, 0.55)
+    ),
+    "correlated": lambda a: enrichment_trial(
+        replace(MARKED, early_alpha=a, intersections=Intersection.SPIESSENS_DEBOIS),
+        population=marked(0.3, 0.55),
+    ),
+}
+
+
+def false_claims(point: PointResult) -> float:
+    """Claims for the arms, or the population, that have no effect while others have one."""
+    wrong = "false_rejection" if "false_rejection" in point.tally.sums else "reject_subgroup"
+    return point.tally.mean(wrong).value
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EARLY_RULES)
+def test_claims_at_the_interim_look_keep_the_error_where_all_or_some_have_no_effect(name) -> None:
+    point = simulated(EARLY_RULES[name](ALPHA / 2), 10_000)
+    assert_no_more_than(point.type_one_error.value, ALPHA, 10_000)
+    assert_no_more_than(false_claims(point), ALPHA, 10_000)
+    assert point.tally.mean("look_1_efficacy").value > 0.05
+    assert point.null_tally.mean("look_1_efficacy").value < 0.02
+
+
+@pytest.mark.slow
+def test_a_last_look_that_forgets_what_the_interim_look_spent_is_caught() -> None:
+    spent = EARLY_RULES["arms known"](ALPHA / 2)
+    forgetful = replace(spent, analysis=replace(spent.analysis, alpha=1.5 * ALPHA))
+    point = simulated(forgetful, 10_000)
+    with pytest.raises(AssertionError, match="standard errors apart"):
+        assert_no_more_than(point.type_one_error.value, ALPHA, 10_000)
+
+
+def test_a_claim_at_the_interim_look_ends_the_trial_there() -> None:
+    rule = SelectArms(keep=1, early_alpha=ALPHA / 5)
+    point = simulated(selection_trial(rule, 0.3, 0.75), 200)
+    tally = point.tally
+    early = tally.mean("look_1_efficacy").value
+    assert early > 0.9
+    total = [
+        tally.mean(f"look_{k}_{end}").value for k in (1, 2) for end in ("efficacy", "futility")
+    ]
+    assert sum(total) == pytest.approx(1.0)
+    assert tally.mean("n_enrolled").value == pytest.approx(200 * early + 400 * (1 - early), rel=0.2)
+    assert tally.mean("reject_dose 2").value >= early
+    assert tally.mean("estimate_dose 2").value > 0.2
+    enriched = simulated(
+        enrichment_trial(replace(MARKED, early_alpha=ALPHA / 5), population=marked(0.8, 0.6)), 200
+    )
+    assert enriched.tally.mean("look_1_efficacy").value > 0.5
+    assert enriched.power.value > 0.95

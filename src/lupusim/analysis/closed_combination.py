@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -145,6 +146,41 @@ def larger_of_two(z: ArrayLike, correlation: ArrayLike) -> FloatArray:
     return np.asarray(ndtr(-value) + 2 * owens_t(value, slope))
 
 
+def closed_at_once(p_value: ArrayLike, *, alpha: float, intersections: Intersections) -> BoolArray:
+    """Return which hypotheses a closed test of stage 1 alone rejects.
+
+    Parameters
+    ----------
+    p_value : (n_replicates, n_hypotheses) array-like
+        One-sided, of the patients of stage 1.
+    alpha : float
+        Family-wise error, one-sided.
+    intersections : Intersections
+        How several hypotheses are tested at once.
+
+    Returns
+    -------
+    (n_replicates, n_hypotheses) boolean array
+
+    References
+    ----------
+    Marcus, Peritz and Gabriel (1976), *Biometrika* 63:655.
+    """
+    p_first = np.asarray(p_value, dtype=float)
+    everybody = np.arange(len(p_first))
+    rejected: BoolArray = np.ones(p_first.shape, dtype=bool)
+    for members in _subsets(p_first.shape[1]):
+        of_all = intersections.p_value(p_first[:, members], members, stage=0, rows=everybody)
+        rejected[:, members] &= (of_all <= alpha)[:, None]
+    return rejected
+
+
+def _subsets(n_hypotheses: int) -> Iterator[tuple[int, ...]]:
+    """Yield the members of every intersection of hypotheses."""
+    for size in range(1, n_hypotheses + 1):
+        yield from combinations(range(n_hypotheses), size)
+
+
 def closed_rejections(
     first: ArrayLike,
     second: ArrayLike,
@@ -190,20 +226,16 @@ def closed_rejections(
     bound = float(z_from_p_value(alpha))
     rejected: BoolArray = kept.copy()
     everybody = np.arange(len(kept))
-    n_hypotheses = kept.shape[1]
-    for size in range(1, n_hypotheses + 1):
-        for members in combinations(range(n_hypotheses), size):
-            stage_p = np.ones((len(kept), 2))
-            stage_p[:, 0] = intersections.p_value(
-                p_first[:, members], members, stage=0, rows=everybody
-            )
-            for pattern in np.unique(kept[:, members], axis=0):
-                left = tuple(m for m, is_left in zip(members, pattern, strict=True) if is_left)
-                rows = np.flatnonzero((kept[:, members] == pattern).all(axis=1))
-                if left:
-                    stage_p[rows, 1] = intersections.p_value(
-                        p_second[rows][:, left], left, stage=1, rows=rows
-                    )
-            combined = rule.from_p_values(np.clip(stage_p, _LEAST_P, 1 - _LEAST_P))
-            rejected[:, members] &= (combined[:, -1] >= bound)[:, None]
+    for members in _subsets(kept.shape[1]):
+        stage_p = np.ones((len(kept), 2))
+        stage_p[:, 0] = intersections.p_value(p_first[:, members], members, stage=0, rows=everybody)
+        for pattern in np.unique(kept[:, members], axis=0):
+            left = tuple(m for m, is_left in zip(members, pattern, strict=True) if is_left)
+            rows = np.flatnonzero((kept[:, members] == pattern).all(axis=1))
+            if left:
+                stage_p[rows, 1] = intersections.p_value(
+                    p_second[rows][:, left], left, stage=1, rows=rows
+                )
+        combined = rule.from_p_values(np.clip(stage_p, _LEAST_P, 1 - _LEAST_P))
+        rejected[:, members] &= (combined[:, -1] >= bound)[:, None]
     return rejected

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.analysis.closed_combination import FullAndSubgroup, closed_rejections
+from lupusim.analysis.closed_combination import FullAndSubgroup, closed_at_once, closed_rejections
 from lupusim.analysis.group_sequential import conditional_power
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.planning.adaptation_selection import in_favor
@@ -52,7 +52,10 @@ def enrich(trial: Trial, generated: Generated) -> tuple[Stages, dict[str, FloatA
     assert analysis is not None
     interim = Interim.of(trial, generated)
     inside = _inside(trial, rule, generated)
-    full, alone = _chosen(trial, rule, generated, interim)
+    early = _early(trial, rule, generated, interim)
+    full, alone = (
+        chosen & ~early.any(axis=1) for chosen in _chosen(trial, rule, generated, interim)
+    )
     stages = _stages(
         trial,
         generated,
@@ -63,11 +66,11 @@ def enrich(trial: Trial, generated: Generated) -> tuple[Stages, dict[str, FloatA
     )
     first, second = stages.p_values(trial, {"full": stages.enrolled, "subgroup": inside})
     share = _shares(trial, stages, inside)
-    reject = closed_rejections(
+    reject = early | closed_rejections(
         first,
         second,
         np.column_stack([full, full | alone]),
-        alpha=analysis.alpha,
+        alpha=analysis.alpha - rule.early_alpha,
         weights=weights_of(trial),
         intersections=FullAndSubgroup(method=rule.intersections, share=share),
     )
@@ -81,7 +84,7 @@ def enrich(trial: Trial, generated: Generated) -> tuple[Stages, dict[str, FloatA
         "turned_away": _turned_away(stages, inside, alone, interim),
     }
     fraction = interim.n_first / float(trial.n_patients)
-    return stages, found | two_looks(interim, stages, planned=fraction, reject=reject)
+    return stages, found | two_looks(interim, stages, planned=fraction, early=early, reject=reject)
 
 
 def _share(trial: Trial, rule: Enrichment, block: Block) -> float:
@@ -137,9 +140,24 @@ def _measured(trial: Trial, measure: Measure, z: FloatArray) -> FloatArray:
         return z
     from scipy.special import ndtri
 
+    assert isinstance(trial.adaptation, Enrichment)
     assert trial.analysis is not None
-    bound = -float(ndtri(trial.analysis.alpha))
+    bound = -float(ndtri(trial.analysis.alpha - trial.adaptation.early_alpha))
     return conditional_power(z, weights_of(trial)[0], bound=bound)
+
+
+def _early(trial: Trial, rule: Enrichment, generated: Generated, interim: Interim) -> BoolArray:
+    """Return which hypotheses are proven at the interim look, (n_replicates, 2)."""
+    if rule.early_alpha == 0:
+        return np.zeros((len(interim.time), 2), dtype=bool)
+    inside = _inside(trial, rule, generated)
+    seen = Seen.at(trial, generated, interim.time, interim.first)
+    share = seen.compared(inside).information / np.maximum(seen.outcome.information, 1.0)
+    return closed_at_once(
+        interim.p_values(trial, generated, {"full": interim.first, "subgroup": inside}),
+        alpha=rule.early_alpha,
+        intersections=FullAndSubgroup(method=rule.intersections, share=share[:, None]),
+    )
 
 
 def _stages(

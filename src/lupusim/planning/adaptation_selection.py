@@ -6,7 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.analysis.closed_combination import ArmsAgainstControl, closed_rejections
+from lupusim.analysis.closed_combination import (
+    ArmsAgainstControl,
+    closed_at_once,
+    closed_rejections,
+)
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.planning.adaptation_stages import (
     Interim,
@@ -38,7 +42,7 @@ def select(
     """Return the stages of trials that select arms among these patients, and all quantities.
 
     `reject` is whether any arm is proven; for each arm `reject_ARM`, `kept_ARM`, `picked_ARM`
-    (it is the best at the interim look, and goes on), `patients_ARM`, and `estimate_ARM` where
+    (it is the best at the interim look, and goes on or wins there), `patients_ARM`, and `estimate_ARM` where
     it goes on, from both stages together and naive; `estimate` is that of the picked arm;
     `false_rejection` of any arm that truly fares as the control does; `n_enrolled` and the
     `look_K_...` of a sequential trial.
@@ -57,14 +61,19 @@ def select(
     interim = Interim.of(trial, generated)
     z, benefit = judged(trial, rule, generated, interim)
     kept, best = selected(rule, z, benefit, tie=block.stream("ties").random(z.shape))
+    early = _early(trial, rule, generated, interim)
+    kept &= ~early.any(axis=1, keepdims=True)
     stages = _stages(trial, generated, interim, kept)
     found = stages.described(trial)
-    reject = _rejections(trial, rule, stages, kept)
+    reject = early | _rejections(trial, rule, stages, kept)
     found["reject"] = reject.any(axis=1).astype(float)
-    found |= _by_arm(trial, stages, kept=kept, reject=reject, best=best)
-    found |= _estimates(trial, stages, kept, best)
+    found |= _by_arm(trial, stages, kept=kept, reject=reject)
+    picked = kept | early.any(axis=1, keepdims=True)
+    for number, arm in enumerate(trial.arms[1:]):
+        found[f"picked_{arm.name}"] = (picked[:, number] & (best == number)).astype(float)
+    found |= _estimates(trial, stages, kept | early, best)
     fraction = interim.n_first / float(trial.n_patients)
-    return stages, found | two_looks(interim, stages, planned=fraction, reject=reject)
+    return stages, found | two_looks(interim, stages, planned=fraction, early=early, reject=reject)
 
 
 def _least_share(trial: Trial, rule: SelectArms) -> float:
@@ -177,31 +186,44 @@ def _stages(trial: Trial, generated: Generated, interim: Interim, kept: BoolArra
     return Stages.of(trial, moved, interim, second=second, goes_on=np.asarray(kept.any(axis=1)))
 
 
+def _early(trial: Trial, rule: SelectArms, generated: Generated, interim: Interim) -> BoolArray:
+    """Return which arms are proven at the interim look, (n_replicates, n_experimental_arms)."""
+    arms = _experimental(trial)
+    if rule.early_alpha == 0:
+        return np.zeros((len(interim.time), len(arms)), dtype=bool)
+    return closed_at_once(
+        interim.p_values(trial, generated, arms),
+        alpha=rule.early_alpha,
+        intersections=ArmsAgainstControl(method=rule.intersections, ratio=trial.ratio),
+    )
+
+
+def _experimental(trial: Trial) -> dict[str, int]:
+    return {arm.name: number for number, arm in enumerate(trial.arms) if number > 0}
+
+
 def _rejections(trial: Trial, rule: SelectArms, stages: Stages, kept: BoolArray) -> BoolArray:
     assert trial.analysis is not None
-    arms = {arm.name: number for number, arm in enumerate(trial.arms) if number > 0}
-    first, second = stages.p_values(trial, arms)
+    first, second = stages.p_values(trial, _experimental(trial))
     return closed_rejections(
         first,
         second,
         kept,
-        alpha=trial.analysis.alpha,
+        alpha=trial.analysis.alpha - rule.early_alpha,
         weights=weights_of(trial),
         intersections=ArmsAgainstControl(method=rule.intersections, ratio=trial.ratio),
     )
 
 
 def _by_arm(
-    trial: Trial, stages: Stages, *, kept: BoolArray, reject: BoolArray, best: IntArray
+    trial: Trial, stages: Stages, *, kept: BoolArray, reject: BoolArray
 ) -> dict[str, FloatArray]:
     found = {}
     for number, arm in enumerate(trial.arms):
         on_arm = stages.enrolled & (stages.generated.arm == number)
         found[f"patients_{arm.name}"] = on_arm.sum(axis=1).astype(float)
         if number > 0:
-            goes_on = kept[:, number - 1]
-            found[f"kept_{arm.name}"] = goes_on.astype(float)
-            found[f"picked_{arm.name}"] = (goes_on & (best == number - 1)).astype(float)
+            found[f"kept_{arm.name}"] = kept[:, number - 1].astype(float)
             found[f"reject_{arm.name}"] = reject[:, number - 1].astype(float)
     control = trial.arms[0]
     own = {effect.arm for effect in trial.population.effects}
@@ -217,14 +239,15 @@ def _by_arm(
 
 
 def _estimates(
-    trial: Trial, stages: Stages, kept: BoolArray, best: IntArray
+    trial: Trial, stages: Stages, shown: BoolArray, best: IntArray
 ) -> dict[str, FloatArray]:
+    """Return the estimates of the arms that go on or are proven at the interim look."""
     seen = stages.everybody(trial)
     verdicts = [seen.verdict(number) for number in range(1, len(trial.arms))]
     estimate = np.stack([np.where(v.undefined, np.nan, v.estimate) for v in verdicts], axis=1)
-    estimate[~kept] = np.nan
-    row = np.arange(len(kept))
-    undefined = np.stack([v.undefined for v in verdicts], axis=1) & kept
+    estimate[~shown] = np.nan
+    row = np.arange(len(shown))
+    undefined = np.stack([v.undefined for v in verdicts], axis=1) & shown
     found = {
         f"estimate_{arm.name}": estimate[:, number] for number, arm in enumerate(trial.arms[1:])
     }

@@ -105,6 +105,17 @@ class Interim:
         first[:, trial.n_patients :] = False
         return cls(time=time, first=first)
 
+    def p_values(
+        self, trial: Trial, generated: Generated, hypotheses: Mapping[str, BoolArray | int]
+    ) -> FloatArray:
+        """Return one-sided p-values of what the look shows, (n_replicates, n_hypotheses).
+
+        Where it is never held they are 1.
+        """
+        seen = Seen.at(trial, generated, self.time, self.first)
+        p_value = np.stack([seen.verdict(one).p_value for one in hypotheses.values()], axis=1)
+        return np.where(np.isfinite(self.time)[:, None], p_value, 1.0)
+
     @property
     def n_first(self) -> IntArray:
         """Patients of stage 1, shape (n_replicates,)."""
@@ -335,7 +346,7 @@ def weights_of(trial: Trial) -> tuple[float, float]:
 
 
 def two_looks(
-    interim: Interim, stages: Stages, *, planned: FloatArray, reject: BoolArray
+    interim: Interim, stages: Stages, *, planned: FloatArray, early: BoolArray, reject: BoolArray
 ) -> dict[str, FloatArray]:
     """Return what is recorded of the looks, as of a sequential trial.
 
@@ -345,20 +356,20 @@ def two_looks(
         Of the trial.
     planned : (n_replicates,) array
         Information fraction of the interim look.
-    reject : (n_replicates, n_hypotheses) boolean array
-        What is rejected.
+    early, reject : (n_replicates, n_hypotheses) boolean arrays
+        What is rejected at the interim look, and in all.
     """
+    at_once = np.asarray(early.any(axis=1))
     claims = np.asarray(reject.any(axis=1))
     goes_on = stages.goes_on
-    never = np.zeros(len(reject))
     end = np.where(goes_on & np.isfinite(stages.end), stages.end, np.nan)
     return {
         "look_1_time": np.where(np.isfinite(interim.time), interim.time, np.nan),
         "look_1_information": planned,
-        "look_1_efficacy": never,
-        "look_1_futility": (~goes_on).astype(float),
+        "look_1_efficacy": at_once.astype(float),
+        "look_1_futility": (~goes_on & ~at_once).astype(float),
         "look_2_time": end,
         "look_2_information": np.where(goes_on, 1.0, np.nan),
-        "look_2_efficacy": claims.astype(float),
+        "look_2_efficacy": (goes_on & claims).astype(float),
         "look_2_futility": (goes_on & ~claims).astype(float),
     }

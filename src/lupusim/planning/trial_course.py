@@ -210,18 +210,16 @@ def _by_rule(trial: Trial, found: _Found, look: int) -> str:
     def yes(name: str) -> bool:
         return bool(found[name][0] > 0)
 
+    picks = look == 1 and not yes("look_1_efficacy")
     if isinstance(rule, SelectArms):
         arms = [arm.name for arm in trial.arms[1:]]
         kept, rejected = ([a for a in arms if yes(f"{k}_{a}")] for k in ("kept", "reject"))
         dropped = [arm for arm in arms if arm not in kept]
-        parts = {"with": kept, "dropped": dropped} if look == 1 else {"proven": rejected}
+        parts = {"with": kept, "dropped": dropped} if picks else {"proven": rejected}
         return "; ".join(f"{name} {', '.join(them)}" for name, them in parts.items() if them)
     if isinstance(rule, Enrichment):
-        what = "goes_on" if look == 1 else "reject"
-        whose = {
-            "full": "everybody",
-            "subgroup": f"{rule.level} alone" if look == 1 else rule.level,
-        }
+        what, alone = ("goes_on", f"{rule.level} alone") if picks else ("reject", rule.level)
+        whose = {"full": "everybody", "subgroup": alone}
         return ", ".join(words for name, words in whose.items() if yes(f"{what}_{name}"))
     if isinstance(rule, Gate) and look == rule.look and yes("gate_stopped"):
         return f"the gate ({rule.early.endpoint})"

@@ -40,6 +40,7 @@ def read_selection(section: Section, endpoints: Sequence[Endpoint]) -> SelectArm
     reallocate = section.read("reallocate", Flag(), False)
     intersections = _read_intersections(section, _OF_ARMS)
     weights, first_events = _read_stages(section)
+    early_alpha = section.read("early_alpha", Number(above=0, below=1), 0.0)
     return section.build(
         lambda: SelectArms(
             keep=keep,
@@ -51,6 +52,7 @@ def read_selection(section: Section, endpoints: Sequence[Endpoint]) -> SelectArm
             intersections=intersections,
             weights=weights,
             first_events=first_events,
+            early_alpha=early_alpha,
         )
     )
 
@@ -62,6 +64,7 @@ def read_enrichment(section: Section) -> Enrichment | None:
     choice = _read_choice(section)
     intersections = _read_intersections(section, _OF_SUBGROUPS)
     weights, first_events = _read_stages(section)
+    early_alpha = section.read("early_alpha", Number(above=0, below=1), 0.0)
     section.finish()
     if choice is None:
         return None
@@ -73,6 +76,7 @@ def read_enrichment(section: Section) -> Enrichment | None:
             intersections=intersections,
             weights=weights,
             first_events=first_events,
+            early_alpha=early_alpha,
         )
     )
 

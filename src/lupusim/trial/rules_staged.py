@@ -50,6 +50,11 @@ def _check_events(first_events: int | None) -> None:
         raise ValueError(f"first_events={first_events!r} must be at least 1")
 
 
+def _check_early(early_alpha: float) -> None:
+    if not 0 <= early_alpha < 1:
+        raise ValueError(f"early_alpha={early_alpha!r} must lie between 0 and 1")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectArms:
     """Choose experimental arms at the interim look; the others enroll nobody any more.
@@ -77,6 +82,11 @@ class SelectArms:
     first_events : int or None
         Events at which the patients of stage 1 are analyzed, where the last look waits for
         events; those of stage 2 are when they have the rest.
+    early_alpha : float
+        Level of a closed test at the interim look, of what it shows of the primary endpoint;
+        the trial stops where it proves anything. The last look has what is left of the level:
+        so the error holds however much stage 1 still changes after the interim look, which no
+        correlation between the looks that is fixed before would tell. 0 for none.
 
     Raises
     ------
@@ -99,6 +109,7 @@ class SelectArms:
     intersections: Intersection = Intersection.DUNNETT
     weights: tuple[float, float] | None = None
     first_events: int | None = None
+    early_alpha: float = 0.0
 
     def __post_init__(self) -> None:
         if self.keep is not None and self.epsilon is not None:
@@ -115,6 +126,7 @@ class SelectArms:
             raise ValueError("spiessens_debois tests a subgroup. Use dunnett, simes or bonferroni")
         _check_weights(self.weights)
         _check_events(self.first_events)
+        _check_early(self.early_alpha)
 
 
 class Measure(Enum):
@@ -198,7 +210,7 @@ class Enrichment:
         The rule.
     intersections : Intersection
         How both hypotheses are tested at once within a stage.
-    weights, first_events
+    weights, first_events, early_alpha
         As of `SelectArms`.
 
     Raises
@@ -218,12 +230,14 @@ class Enrichment:
     intersections: Intersection = Intersection.SIMES
     weights: tuple[float, float] | None = None
     first_events: int | None = None
+    early_alpha: float = 0.0
 
     def __post_init__(self) -> None:
         if self.intersections is Intersection.DUNNETT:
             raise ValueError("dunnett compares arms. Use spiessens_debois, simes or bonferroni")
         _check_weights(self.weights)
         _check_events(self.first_events)
+        _check_early(self.early_alpha)
 
 
 class GateMeasure(Enum):

@@ -32,10 +32,11 @@ _TOLERANCE = 1e-9
 
 def staged_problems(trial: Trial, rule: SelectArms | Enrichment) -> Iterator[Problem]:
     """Yield what is wrong with a trial whose stage 2 depends on an interim look."""
-    yield from _analysis_problems(trial)
+    yield from _analysis_problems(trial, rule)
     if trial.stopping is not None:
         fault = "bounds at the looks would not act: the last look combines the stages"
-        yield Problem(key="looks", fault=fault, fix="Remove 'efficacy' and 'futility'.")
+        fix = "Remove 'efficacy' and 'futility'; the adaptation's 'early_alpha' may succeed early."
+        yield Problem(key="looks", fault=fault, fix=fix)
     if len(trial.interims) != 1:
         fault = f"the decision is made at one interim look, and there are {len(trial.interims)}"
         yield Problem(key="looks", fault=fault, fix="Give two looks: the decision's, and the end.")
@@ -47,11 +48,14 @@ def staged_problems(trial: Trial, rule: SelectArms | Enrichment) -> Iterator[Pro
         yield from _enrichment_problems(trial, rule)
 
 
-def _analysis_problems(trial: Trial) -> Iterator[Problem]:
+def _analysis_problems(trial: Trial, rule: SelectArms | Enrichment) -> Iterator[Problem]:
     if trial.analysis is None:
         fix = "Name the test that compares the arms."
         yield Problem(key="analysis", fault="it is missing", fix=fix)
         return
+    if rule.early_alpha >= trial.analysis.alpha:
+        fault = f"{rule.early_alpha:g} leaves nothing of alpha {trial.analysis.alpha:g}"
+        yield Problem(key=f"{_KEY}.early_alpha", fault=fault, fix="Give less.")
     if trial.analysis.sided != 1:
         fault = "stages are combined one-sided only"
         yield Problem(key="analysis.sided", fault=fault, fix="Give 'sided: 1' and half of alpha.")

@@ -8,6 +8,7 @@ import pytest
 from lupusim.analysis.closed_combination import (
     ArmsAgainstControl,
     FullAndSubgroup,
+    closed_at_once,
     closed_rejections,
     larger_of_two,
 )
@@ -110,3 +111,11 @@ def test_a_p_value_of_one_in_either_stage_never_rejects_what_the_other_alone_wou
         intersections=arms(Intersection.SIMES),
     )
     assert found.tolist() == [[False, False]]
+
+
+def test_at_once_a_hypothesis_is_rejected_where_every_intersection_is() -> None:
+    p_value = np.array([[0.001, 0.04], [0.02, 0.02], [0.011, 0.5], [0.009, 0.011]])
+    arms = ArmsAgainstControl(method=Intersection.BONFERRONI, ratio=(1, 1, 1))
+    found = closed_at_once(p_value, alpha=0.02, intersections=arms)
+    # Holm's procedure, which is this closed test (Holm 1979)
+    assert found.tolist() == [[True, False], [False, False], [False, False], [True, True]]

@@ -142,6 +142,8 @@ PRIMARY = "low disease activity at week 24"
             "adaptation.factor",
             "not balanced",
         ),
+        (enrichment(difference=1, early_alpha=0), "adaptation.early_alpha", "out of range"),
+        (selection(keep=1, early_alpha=0.5), "adaptation.early_alpha", "leaves nothing"),
         (gate(), "adaptation", "0 thresholds"),
         (gate(z=0, posterior=0.5), "adaptation", "2 thresholds"),
         (gate(posterior=1.5), "adaptation.posterior", "out of range"),

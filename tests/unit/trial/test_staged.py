@@ -68,6 +68,8 @@ GATE = Gate(early=EARLY, measure=GateMeasure.Z, at_least=0.0)
         (lambda: SelectArms(at_least=np.nan), "finite number"),
         (lambda: SelectArms(keep=1, weights=(0.5, 0.6)), "sum to 1"),
         (lambda: SelectArms(keep=1, first_events=0), "at least 1"),
+        (lambda: SelectArms(keep=1, early_alpha=1.0), "early_alpha=1.0 must lie between 0 and 1"),
+        (lambda: replace(MARKED, early_alpha=-0.1), "early_alpha=-0.1 must lie between 0 and 1"),
         (lambda: replace(BEST, intersections=Intersection.SPIESSENS_DEBOIS), "a subgroup"),
         (lambda: replace(MARKED, intersections=Intersection.DUNNETT), "compares arms"),
         (lambda: ByThresholds(everybody=np.inf, subgroup=0.0), "finite number"),
@@ -102,6 +104,7 @@ LATE = AfterPatients(patients=10, follow_up=AT)
         ({"cutoff": AfterPatients(patients=400, follow_up=AT)}, "last patient's follow-up"),
         ({"allocation": Urn(start=1)}, "remembers patients"),
         ({"arms": selection_trial(BEST, 0.3, 0.3).arms[:2]}, "are no choice"),
+        ({"adaptation": replace(BEST, early_alpha=0.025)}, "leaves nothing of alpha 0.025"),
         ({"adaptation": SelectArms(keep=4)}, "more than the 3"),
         ({"adaptation": replace(BEST, first_events=5)}, "does not wait for events"),
         ({"adaptation": replace(BEST, early=EARLY)}, "there is no endpoint 'early'"),
@@ -305,11 +308,3 @@ def test_a_trial_grows_with_the_events_of_its_first_stage() -> None:
     assert isinstance(grown.adaptation, SelectArms)
     assert grown.adaptation.first_events == 120
     assert grown.cutoff == AtEvents(events=240)
-
-
-def test_patients_of_one_trial_that_decides_who_is_enrolled_are_refused() -> None:
-    from lupusim.planning.single_trial import simulate_trial
-    from trials import scenario
-
-    with pytest.raises(ValueError, match="patients of one such trial are not written"):
-        simulate_trial(scenario(enrichment_trial(MARKED)))
