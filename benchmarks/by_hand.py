@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 BOUND = 1.959963984540054
+LOOKS = {67: 3.70023, 134: 2.50411, 200: 1.99373}  # rpact: Lan-DeMets O'Brien-Fleming, 0.025
 
 
 def fixed_design(n_trials: int, rng: np.random.Generator, *, chunk: int = 500) -> float:
@@ -37,6 +38,35 @@ def fixed_design(n_trials: int, rng: np.random.Generator, *, chunk: int = 500) -
         excess = (event * (experimental - share)).sum(axis=1)
         variance = (event * share * (1 - share)).sum(axis=1)
         rejected += int((excess / np.sqrt(variance) <= -BOUND).sum())
+    return rejected / n_trials
+
+
+def three_looks(n_trials: int, rng: np.random.Generator, *, chunk: int = 500) -> float:
+    """Case B: the same patients, looks at 67, 134 and 200 events; return the power."""
+    rejected = 0
+    arm = np.repeat([0, 1], 150)
+    rate = np.log(2) / 12 * np.where(arm == 1, 0.7, 1.0)
+    at_risk = np.arange(300, 0, -1)
+    for begin in range(0, n_trials, chunk):
+        size = (min(chunk, n_trials - begin), 300)
+        entry = rng.uniform(0, 24, size)
+        event_time = rng.standard_exponential(size) / rate
+        dropout = rng.standard_exponential(size) / (-np.log(0.95) / 12)
+        is_event = event_time <= dropout
+        exit_time = np.minimum(event_time, dropout)
+        calendar = np.sort(np.where(is_event, entry + exit_time, np.inf), axis=1)
+        crossed = np.zeros(size[0], dtype=bool)
+        for n_events, bound in LOOKS.items():
+            seen = calendar[:, n_events - 1 : n_events] - entry
+            time = np.minimum(exit_time, seen)
+            order = np.argsort(time, axis=1)
+            event = np.take_along_axis(is_event & (exit_time <= seen), order, axis=1)
+            experimental = arm[order]
+            share = np.cumsum(experimental[:, ::-1], axis=1)[:, ::-1] / at_risk
+            excess = (event * (experimental - share)).sum(axis=1)
+            variance = (event * share * (1 - share)).sum(axis=1)
+            crossed |= excess / np.sqrt(variance) <= -bound
+        rejected += int(crossed.sum())
     return rejected / n_trials
 
 

@@ -35,6 +35,9 @@ def ratio_or(
     numerator: FloatArray, denominator: FloatArray, otherwise: float | FloatArray
 ) -> FloatArray:
     """Return `numerator` / `denominator`, and `otherwise` where the denominator is 0."""
+    alike = np.shape(numerator) == np.shape(denominator) and np.ndim(otherwise) == 0
+    if alike and np.all(denominator):  # SPEED: most often there is no 0 (benchmarks/cases.py)
+        return np.asarray(numerator / denominator, dtype=float)
     shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator), np.shape(otherwise))
     quotient = np.array(np.broadcast_to(otherwise, shape), dtype=float)
     np.divide(numerator, denominator, out=quotient, where=np.asarray(denominator != 0))
