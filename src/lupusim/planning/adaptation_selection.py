@@ -42,8 +42,9 @@ def select(
     """Return the stages of trials that select arms among these patients, and all quantities.
 
     `reject` is whether any arm is proven; for each arm `reject_ARM`, `kept_ARM`, `picked_ARM`
-    (it is the best at the interim look, and goes on or wins there), `patients_ARM`, and `estimate_ARM` where
-    it goes on, from both stages together and naive; `estimate` is that of the picked arm;
+    (it is the best at the interim look, and goes on or the trial succeeds there),
+    `patients_ARM`, and `estimate_ARM` where it goes on or is proven at the interim look, from
+    all its patients and naive; `estimate` is that of the picked arm;
     `false_rejection` of any arm that truly fares as the control does; `n_enrolled` and the
     `look_K_...` of a sequential trial.
 
