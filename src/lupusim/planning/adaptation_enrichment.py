@@ -190,7 +190,7 @@ def _estimates(
 ) -> dict[str, FloatArray]:
     seen = stages.everybody(trial)
     of_full, of_subgroup = seen.verdict(seen.member), seen.verdict(inside)
-    estimates = [np.where(v.undefined, np.nan, v.estimate) for v in (of_full, of_subgroup)]
+    estimates = [of_full.known_estimate, of_subgroup.known_estimate]
     alone = stages.goes_on & ~full
     undefined = np.where(alone, of_subgroup.undefined, of_full.undefined)
     return {

@@ -245,7 +245,7 @@ def _estimates(
     """Return the estimates of the arms that go on or are proven at the interim look."""
     seen = stages.everybody(trial)
     verdicts = [seen.verdict(number) for number in range(1, len(trial.arms))]
-    estimate = np.stack([np.where(v.undefined, np.nan, v.estimate) for v in verdicts], axis=1)
+    estimate = np.stack([verdict.known_estimate for verdict in verdicts], axis=1)
     estimate[~shown] = np.nan
     row = np.arange(len(shown))
     undefined = np.stack([v.undefined for v in verdicts], axis=1) & shown

@@ -181,6 +181,14 @@ def test_what_has_not_converged_is_undefined(monkeypatch):
     assert negative_binomial(count, years, arm).undefined.all()
 
 
+def test_events_of_one_arm_after_the_other_has_left_make_no_ratio():
+    arm = np.arange(60) % 2
+    times = np.where(arm == 1, 0.1, 0.6)[:, None] + np.arange(60)[:, None] / 200
+    result = andersen_gill(times, np.where(arm == 1, 0.5, 1.0), arm)
+    assert result.undefined
+    assert result.p_greater == result.p_less == 1
+
+
 def test_events_of_strata_with_one_arm_make_no_ratio():
     """Stratum 2 has events of the control arm alone, and stratum 0 nobody of it."""
     result = negative_binomial([0, 3, 0, 1], [1.0] * 4, [0, 0, 1, 1], stratum=[3, 2, 2, 0])
