@@ -93,8 +93,17 @@ _NOT_TOLD = ("included", "baseline", "competing", "possible", "trajectory", "tim
 def _each(function: Callable[..., float], outcome: Outcome) -> FloatArray:
     """Return what the function says of every replicate."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = [float(function(*arrays)) for arrays in _trials(outcome)]
+        found = [_number(function(*arrays)) for arrays in _trials(outcome)]
     return np.array(found, dtype=float)
+
+
+def _number(returned: object) -> float:
+    try:
+        if returned is not None:  # NumPy would take it for NaN, and the mistake for no answer
+            return float(np.asarray(returned, dtype=float).item())
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(f"your test returned {returned!r}, which is not one number")
 
 
 def _trials(outcome: Outcome) -> Iterator[list[NDArray[np.generic]]]:

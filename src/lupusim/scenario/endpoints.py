@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lupusim.model import MultiStateModel
 from lupusim.scenario.durations import format_duration
@@ -187,6 +187,11 @@ def _marker_responder(section: Section, around: _Around) -> Make:
 def _hierarchy(section: Section, around: _Around) -> Make:
     levels = tuple(_read_one(s, around, _SIMPLE) for s in section.sections("levels", at_least=2))
     simple = tuple(level for level in levels if isinstance(level, SimpleEndpoint))
+    asked = [replace(level, name="") for level in simple]
+    if any(level in asked[:number] for number, level in enumerate(asked)):
+        section.place.child("levels").report(
+            "a level asks the same as one above it, so it never decides", "Remove it."
+        )
     name = section.read("name", Text(), ", then ".join(level.name for level in levels))
     return lambda: Hierarchy(name=name, levels=simple)
 

@@ -171,6 +171,9 @@ class _TrueEffect:
         """Return what estimates are compared with."""
         if value == "simulated":
             return SimulatedEffect()
+        if isinstance(value, str):
+            place.report(f"{value!r} is not a number", "Give a number, or write 'simulated'.")
+            return None
         number = Number().parse(value, place)
         return KnownEffect(value=number) if place.is_right else None
 

@@ -303,6 +303,16 @@ def test_a_plain_function_s_p_value_is_taken_as_it_is_and_checked(binary):
         ask(1.5)
 
 
+@pytest.mark.parametrize("returned", [None, "significant", (0.1, 0.2), {"p": 0.1}])
+def test_a_test_of_ones_own_that_returns_no_number_is_told_so(returned):
+    outcome = NumberOutcome(
+        values=np.ones((1, 4)), included=np.ones((1, 4), dtype=bool), arm=np.array([[0, 0, 1, 1]])
+    )
+    test = FromZ(function=lambda *_: returned)
+    with pytest.raises(ValueError, match=r"your test returned .* not one number"):
+        test(outcome, better=Better.MORE, sided=1, stratum=NO_STRATA)
+
+
 def test_a_plain_function_cannot_take_a_hierarchy(hierarchy):
     with pytest.raises(ValueError, match="hierarchy"):
         FromZ(function=mean_z)(hierarchy, better=Better.MORE, sided=1, stratum=NO_STRATA)

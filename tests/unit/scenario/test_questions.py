@@ -123,7 +123,7 @@ def test_parameters_reach_the_test_in_years(trial: Any) -> None:
         ({"test": "fleming_harrington", "gamma": -1}, "analysis.gamma", "out of range"),
         ({"test": "pooled_z"}, "analysis.test", "a time to an event"),
         ({"test": "t_test"}, "analysis.test", "fine_gray"),
-        ({"test": "cox", "true_effect": "known"}, "analysis.true_effect", "not a number"),
+        ({"test": "cox", "true_effect": "known"}, "analysis.true_effect", "write 'simulated'"),
     ],
 )
 def test_what_a_test_cannot_use_is_told(
@@ -225,6 +225,7 @@ def test_a_sustained_response_needs_all_visits_between(trial: Any) -> None:
         ({"primary": {**RESPONSE, "since": "60 weeks"}}, "since", "is not before"),
         ({"primary": {**RESPONSE, "at": "53 weeks"}}, "at", "beyond the follow-up"),
         ({"primary": {"kind": "hierarchy", "levels": LEVELS[:1]}}, "levels", "at least 2"),
+        ({"primary": {"kind": "hierarchy", "levels": LEVELS[:1] * 2}}, "levels", "never decides"),
         (
             {"primary": {"kind": "hierarchy", "levels": [LEVELS[0], {"kind": "hierarchy"}]}},
             "levels.1.kind",
