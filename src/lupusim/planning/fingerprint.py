@@ -110,6 +110,12 @@ def _engine_room(package: Path) -> Iterator[Path]:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python, lupusim and NumPy."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
+    # SPEED: to find them takes as long as to simulate hundreds of trials (benchmarks/cases.py)
     import platform
     from importlib.metadata import version
 
