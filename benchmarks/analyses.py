@@ -58,7 +58,7 @@ def cases() -> dict[str, Callable[[], object]]:
         "gray": lambda: analysis.gray(time, event, score > 0, arm),
         "fine_gray_weighted": lambda: analysis.fine_gray_weighted(time, event, score > 0, arm),
         "max_combo, four weights": lambda: analysis.max_combo(time, event, arm),
-        "max_combo, decision": lambda: combo.is_significant(0.025),
+        "max_combo, its p-values": lambda: combo.p_less,
         "kaplan_meier": lambda: analysis.kaplan_meier(time, event, [0.5, 1.0]),
         "survival_difference": lambda: analysis.survival_difference(time, event, arm, 1.0),
         "rmst_difference": lambda: analysis.rmst_difference(time, event, arm, 1.0),

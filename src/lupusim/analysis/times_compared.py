@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -163,13 +163,10 @@ class MaxComboTest:
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        sides = (0, 1) if sided == 2 else (int(better is Better.MORE),)
-        columns, strata = (outcome.time, outcome.event), _strata(stratum)
-        found = [max_combo(*columns, outcome.arm != side, stratum=strata) for side in sides]
-        smallest = np.min([result.p_less for result in found], axis=0)
-        p_values: FloatArray = np.minimum(1.0, smallest * sided)
-        effect = verdict(_logrank(outcome, stratum), better, sided)
-        return replace(effect, p_value=p_values, undefined=found[0].undefined)
+        columns, strata = (outcome.time, outcome.event, outcome.arm), _strata(stratum)
+        result = max_combo(*columns, stratum=strata)
+        p_values = p_value(result, better, sided)
+        return verdict_with(result, p_values, _logrank(outcome, stratum))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,19 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lupusim.analysis.results import ExactResult, TestResult, ZStatistic, ratio_or
-from lupusim.arrays import FloatArray
+from lupusim.analysis.results import TestResult, ratio_or
+from lupusim.arrays import BoolArray, FloatArray
 from lupusim.trial import Better, Verdict
 
 OPPOSITE = {Better.MORE: Better.FEWER, Better.FEWER: Better.MORE}
 """For statistics that rise as events become fewer."""
 
 
-def p_value(result: ZStatistic | ExactResult, better: Better, sided: int) -> FloatArray:
+class PValues(Protocol):
+    """A result of a test: p-values by the alternative, and where they say nothing."""
+
+    @property
+    def p_less(self) -> FloatArray:
+        """That the effect lies below its null value."""
+        ...
+
+    @property
+    def p_greater(self) -> FloatArray:
+        """That it lies above."""
+        ...
+
+    @property
+    def p_two_sided(self) -> FloatArray:
+        """That it differs."""
+        ...
+
+    @property
+    def undefined(self) -> BoolArray:
+        """Where the data cannot say anything."""
+        ...
+
+
+def p_value(result: PValues, better: Better, sided: int) -> FloatArray:
     """Return the p-value in the direction of benefit, or of both."""
     if sided == 2:
         return result.p_two_sided
@@ -27,9 +52,7 @@ def verdict(result: TestResult, better: Better, sided: int) -> Verdict:
     return verdict_with(result, p_value(result, better, sided), result)
 
 
-def verdict_with(
-    test: ZStatistic | ExactResult, p_values: FloatArray, effect: TestResult
-) -> Verdict:
+def verdict_with(test: PValues, p_values: FloatArray, effect: TestResult) -> Verdict:
     """Return the verdict of a test whose effect is estimated in another way."""
     return Verdict(
         p_value=p_values,

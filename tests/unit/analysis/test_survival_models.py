@@ -6,6 +6,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from lupusim.analysis import (
     FlemingHarrington,
@@ -20,6 +21,7 @@ from lupusim.analysis import (
     weighted_logrank,
 )
 from lupusim.analysis.newton import is_regular
+from lupusim.analysis.weighted_logrank import MAX_COMBO_WEIGHTS
 from lupusim.rng import stream
 from tolerance import SEED
 
@@ -129,19 +131,28 @@ def test_weights_of_one_are_the_logrank_test():
 def test_no_trial_has_no_information_for_max_combo():
     result = max_combo([1.0, 2.0, 3.0], [0, 0, 0], [0, 1, 1])
     assert result.undefined
-    assert result.p_less == 1
-    assert not result.is_significant(0.025)
+    assert result.p_less == result.p_greater == result.p_two_sided == 1
     assert not np.isnan(result.correlation).any()
 
 
-def test_the_quick_decision_is_the_p_value():
-    rng = stream(SEED, "max combo")
-    time = rng.exponential(1.0, (150, 60))
-    arm = np.arange(60) % 2
-    result = max_combo(time * (1 + 0.6 * arm), np.ones_like(time), arm)
-    p_value = result.p_less
-    for alpha in (0.01, 0.025, 0.2):
-        np.testing.assert_array_equal(result.is_significant(alpha), p_value <= alpha)
+def test_max_combo_of_exchanged_arms_has_the_other_p_value():
+    time, event, arm, included, _ = trials()
+    result = max_combo(time, event, arm, included=included)
+    exchanged = max_combo(time, event, 1 - arm, included=included)
+    np.testing.assert_allclose(result.p_greater, exchanged.p_less, atol=1e-9)
+    smaller = np.minimum(result.p_less, exchanged.p_less)
+    np.testing.assert_allclose(result.p_two_sided, np.minimum(1, 2 * smaller), atol=1e-9)
+
+
+def test_weights_that_do_not_follow_from_three_have_p_values_too():
+    time, event, arm, included, _ = trials()
+    weights = (*MAX_COMBO_WEIGHTS, FlemingHarrington(rho=3.0), FlemingHarrington(gamma=3.0))
+    result = max_combo(time, event, arm, weights=weights, included=included)
+    four = max_combo(time, event, arm, included=included)
+    assert (result.p_less >= stats.norm.cdf(result.z.min(axis=-1)))[~result.undefined].all()
+    same = result.z.min(axis=-1) == four.z.min(axis=-1)
+    assert same.any()
+    assert (result.p_less >= four.p_less - 2e-3)[same].all()
 
 
 @pytest.mark.parametrize("values", [{"rho": -1.0}, {"gamma": np.nan}])
@@ -152,9 +163,10 @@ def test_weights_out_of_range_are_refused(values):
         MagirrBurman(until=0.0)
 
 
-def test_max_combo_needs_a_weight():
-    with pytest.raises(ValueError, match="weights is empty"):
-        max_combo([1.0, 2.0], [1, 1], [0, 1], weights=())
+@pytest.mark.parametrize("n", [0, 10])
+def test_max_combo_needs_one_to_nine_weights(n):
+    with pytest.raises(ValueError, match=f"weights has {n} items, give 1 to 9"):
+        max_combo([1.0, 2.0], [1, 1], [0, 1], weights=n * (FlemingHarrington(),))
 
 
 def test_the_mean_up_to_a_horizon_without_events_is_the_horizon():
