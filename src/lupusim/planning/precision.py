@@ -204,8 +204,13 @@ class Decision:
         """Judge a design after a stage."""
         from scipy.special import bdtr, bdtrc
 
-        n = point.n_replicates
-        count = round(self._mean(point).value * n)
+        n, mean = point.n_replicates, self._mean(point)
+        if mean.n == 0 and mean.mcse == 0:
+            is_so = mean.value > self.threshold if self.above else mean.value < self.threshold
+            return Assessment(
+                wanted=n, words=f"{self.statement}: {'yes' if is_so else 'no'} (exact)"
+            )
+        count = round(mean.value * n)
         level = self.error / (stage * (stage + 1))
         is_above = count > 0 and bdtrc(count - 1, n, self.threshold) <= level
         is_below = bdtr(count, n, self.threshold) <= level

@@ -14,6 +14,7 @@ from lupusim.planning.run import RunOptions, run
 from lupusim.planning.shards import Shard
 from lupusim.planning.tally import Tally
 from lupusim.rng import stream
+from lupusim.scenario import load_scenario
 from tolerance import SEED, assert_within_mcse
 from trials import exponential_arm, scenario, survival_trial
 
@@ -105,6 +106,17 @@ def test_never_more_than_the_maximum_and_never_silently(rule):
 )
 def test_a_statement_is_decided_by_what_was_seen(statement, rejected, words):
     assert Decision.parse(statement).assess(shares(500, rejected, 5), 1).words == words
+
+
+@pytest.mark.parametrize(
+    ("statement", "verdict"),
+    [("type_one_error < 0.05", "yes"), ("type_one_error > 0.05", "no")],
+)
+def test_a_level_that_is_known_exactly_is_decided_at_once(statement, verdict):
+    rule = Decision.parse(statement)
+    found = run(load_scenario("single_arm_simon"), seed=SEED, options=RunOptions(precision=rule))
+    assert all(note.endswith(f"{statement}: {verdict} (exact)") for note in found.notes)
+    assert found.n_replicates < 10_000  # one block
 
 
 def test_a_decision_by_hand():
