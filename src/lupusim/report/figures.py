@@ -32,6 +32,7 @@ _STYLE = {
     "axes.spines.right": False,
 }
 _BIN = 5  # grid points of power in a bar of the distribution
+_LINE = 72  # characters of a title that fit in the width of a figure
 _FORMATS = (".png", ".svg")
 
 
@@ -55,9 +56,18 @@ def axes_of_figure(height: float = 4.2) -> Iterator[Axes]:
 
 
 def finished(axes: Axes) -> Figure:
-    """Return the figure of these axes, laid out once and for all."""
+    """Return the figure of these axes, laid out once and for all.
+
+    The title stands over the whole figure, in as many lines as it takes: over axes with long
+    labels beside them it would be cut off.
+    """
+    from textwrap import fill
+
     figure = axes.get_figure(root=True)
     assert figure is not None  # axes of axes_of_figure stand in one
+    if title := axes.get_title():
+        axes.set_title("")
+        figure.suptitle(fill(title, _LINE))
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # or each drawing would shift the axes a little
     return figure

@@ -139,3 +139,9 @@ def test_sobol_indices_are_told():
     )
     assert "with interactions" in printed(answers.sobol_table(found))
     assert answers.sobol_sentence(found).startswith("new has ")
+
+
+def test_a_long_title_lies_within_its_figure():
+    figure = figures.power_curve(CURVE, title="A trial of one infusion against placebo, " * 4)
+    box = figure.texts[0].get_window_extent()
+    assert 0 < box.x0 < box.x1 < figure.bbox.width
