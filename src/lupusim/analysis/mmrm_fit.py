@@ -172,7 +172,7 @@ def last_contrast(patterns: Patterns, here: Likelihood, column: int) -> Contrast
     too_small = 2 * np.trace(np.linalg.solve(square, lost), axis1=1, axis2=2)
     return Contrast(
         estimate=here.coefficients[:, -1, column],
-        variance=variance + np.maximum(too_small, 0.0),
+        variance=variance + np.maximum(too_small, 0.0),  # below 0 by rounding alone
         degrees=2 * variance**2 / np.where(known, uncertainty, 1.0),
         known=known,
     )

@@ -174,6 +174,7 @@ def test_pauses_put_off_the_dates_of_all_and_are_reported():
     assert (np.diff(late, axis=1) >= -1e-12).all()  # whoever comes behind comes later by as much
     np.testing.assert_allclose(late, paused.supplied.late)
     np.testing.assert_array_equal(paused.arm, waiting.arm)
+    np.testing.assert_array_equal(paused.patients.enrollment_time, paused.enrollment_time)
     asked = paused.supplied.demands.wanted[..., 0]
     np.testing.assert_array_equal(asked[paused.arm == 1], paused.enrollment_time[paused.arm == 1])
     assert (paused.supplied.wait[paused.arm == 1, 0] == 0).all()
