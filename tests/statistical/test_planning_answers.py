@@ -81,6 +81,26 @@ def test_the_interval_of_a_line_holds_the_truth_in_95_of_100_searches():
 
 
 @pytest.mark.slow
+def test_the_interval_of_a_search_holds_the_exact_size_in_95_of_100_searches():
+    def smallest(power: float) -> int:
+        return next(n for n in range(60, 200, 2) if exact_power(n, SHARES) >= power)
+
+    n_searches, sizing = 40, Patients(trial=small_trials.rates(SHARES, n_patients=80))
+    intervals = [
+        find_size(sizing, 0.8, search=Search(seed=SEED + k, precision=0.05)).interval
+        for k in range(n_searches)
+    ]
+
+    def share_that_holds(size: int) -> float:
+        return sum(low <= size <= high for low, high in intervals) / n_searches
+
+    mcse = math.sqrt(0.95 * 0.05 / n_searches)
+    assert_within_mcse(share_that_holds(smallest(0.8)), 0.95, mcse=mcse)
+    with pytest.raises(AssertionError):  # negative control: the size for another power
+        assert_within_mcse(share_that_holds(smallest(0.85)), 0.95, mcse=mcse)
+
+
+@pytest.mark.slow
 def test_assurance_over_a_normal_prior_is_its_closed_form():
     r"""With d events the power is Phi(-log(HR) sqrt(d) / 2 - 1.96), Schoenfeld (1981).
 
