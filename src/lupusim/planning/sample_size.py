@@ -274,6 +274,8 @@ class _Hunt:
 
     def _guess(self, size: int, probit: float, low: float, high: float) -> int:
         guess = self._from_root(size, probit)
+        if guess >= _FARTHEST * size and 2 * guess > self.largest:
+            guess = self.largest  # no power shows yet: see whether there is any
         if not low < guess < high:
             guess = math.sqrt(max(low, 1.0) * min(high, self.largest))
         return self.snapped(guess)
