@@ -70,6 +70,7 @@ def size(
     format: FormatOption = Format.table,
 ) -> None:
     """Find the smallest trial that reaches a power, and confirm it on fresh replicates."""
+    from lupusim.planning.frontier import check_designs
     from lupusim.planning.searching import Search
     from lupusim.planning.sizing import has_several_designs
     from lupusim.scenario import load_scenario
@@ -79,6 +80,7 @@ def size(
     place = Place(jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume)
     question = Question(name="size", scenario=loaded, seed=seed, place=place, format=format)
     designs = _designs(scenario, loaded, over or ())
+    check_designs(designs, power)
     _say_left_out(designs)
     precision = _precision(designs, precision)
     search = Search(seed=seed, max_patients=max_patients, precision=precision)

@@ -102,12 +102,10 @@ def sizes(
         On KeyboardInterrupt; it is one.
     """
     rows: list[dict[str, object]] = []
-    varied = designs(scenario)
-    for _, sizing in varied:  # before anything is simulated
-        check_target(tested(sizing.trial), power)
+    check_designs(scenario, power)
     with on_bench(search.bench, search.n_jobs) as bench:
         working = replace(search, bench=bench)
-        for values, sizing in varied:
+        for values, sizing in designs(scenario):
             try:
                 rows.append({**values, **_sized(sizing, power, cost, working)})
             except KeyboardInterrupt as interrupt:
@@ -115,6 +113,12 @@ def sizes(
                 seen = interrupt if isinstance(interrupt, InterruptedSearchError) else None
                 raise InterruptedFrontierError(partial, values, seen) from interrupt
     return _table(rows)
+
+
+def check_designs(scenario: Scenario, power: float) -> None:
+    """Raise ValueError where a design of a scenario cannot be asked for a power."""
+    for _, sizing in designs(scenario):
+        check_target(tested(sizing.trial), power)
 
 
 def _sized(sizing: Sizing, power: float, cost: Cost | None, search: Search) -> dict[str, object]:
