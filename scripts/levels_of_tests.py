@@ -36,9 +36,6 @@ ALPHA, N_REPLICATES = 0.025, 100_000
 FEWER_REPLICATES = {  # of those that take longest
     "mmrm": 10_000,
     "andersen_gill": 10_000,
-    "win_ratio": 20_000,
-    "net_benefit": 20_000,
-    "negative_binomial": 30_000,
 }
 REPEATED_WITH = {"mmrm": 40_000, "andersen_gill": 40_000}  # by the long tests, at most
 RATES = np.arange(1, 100) / 100
