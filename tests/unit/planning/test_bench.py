@@ -101,7 +101,7 @@ def replace_spread(here: Bench) -> Bench:
 def test_a_search_that_was_interrupted_goes_on_to_the_same_answer(tmp_path: Path) -> None:
     expected = find_size(Patients(trial=RATES), 0.8, search=QUICK)
     with bench(Cores(), seed=SEED, notebook=notebook(tmp_path)) as here:
-        stopping = replace(here, spread=stopped_after(9).spread)
+        stopping = replace(here, spread=stopped_after(5).spread)
         with pytest.raises(InterruptedSearchError) as caught:
             find_size(Patients(trial=RATES), 0.8, search=replace(QUICK, bench=stopping))
     assert {"n_patients", "n_replicates", "power", "power_mcse"} == set(caught.value.powers)
