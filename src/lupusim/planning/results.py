@@ -198,8 +198,8 @@ class RunResult:
     versions : mapping of str to str
         Versions of lupusim, Python and NumPy.
     notes : tuple of str
-        What a reader must know beside the numbers: what is missing, or whether the precision
-        asked was reached.
+        What a reader must know beside the numbers: what is missing, whether the precision
+        asked was reached, or that the estimate favors the control.
     complete : bool
         Whether every replicate asked for is in.
     asked : str

@@ -28,6 +28,7 @@ from lupusim.planning.series import Difference, Series, series_of
 from lupusim.planning.shards import Everything, Share
 from lupusim.planning.tally import Tally
 from lupusim.planning.tasks import Done, whole_blocks, work
+from lupusim.planning.wrong_way import wrong_way_notes
 
 __all__ = [
     "Compared",
@@ -163,7 +164,7 @@ def _results(simulation: _Simulation, n_replicates: int, precision: Precision | 
             points=points if complete else tuple(p for p in points if p.n_replicates),
             seconds=time.perf_counter() - begin,
             versions=versions(),
-            notes=notes if complete else tuple(simulation.missing()),
+            notes=(*notes, *wrong_way_notes(points)) if complete else tuple(simulation.missing()),
             complete=complete,
             asked=f"--replicates {n_replicates}" if precision is None else precision.option,
         )

@@ -27,6 +27,7 @@ _BETTER = Choice({"more": Better.MORE, "fewer": Better.FEWER})
 _MISSING = Choice({missing.value: missing for missing in MissingChange})
 _FIRST_REMISSION = "first_remission"
 _RANDOMIZATION = "randomization"
+_REMISSION = "remission"  # how the names of such states end
 _TIME_TOLERANCE = 1e-9
 
 Make = Callable[[], Endpoint]
@@ -113,7 +114,7 @@ def _time_to_event(section: Section, around: _Around) -> Make:
     if section.content.get("observed") == "at_visits" and not around.visits:
         section.place.child("observed").report("the trial has no visits", "Name them at the top.")
     name = section.read("name", Text(), f"time to {' or '.join(events)}")
-    better = section.read("better", _BETTER, Better.FEWER)
+    better = section.read("better", _BETTER, _usual(events))
     return lambda: TimeToEvent(
         name=name,
         events=events,
@@ -122,6 +123,11 @@ def _time_to_event(section: Section, around: _Around) -> Make:
         visits=tuple(sorted(observed)),
         better=better,
     )
+
+
+def _usual(events: tuple[str, ...]) -> Better:
+    """Return which direction is good unless the file says it: remissions are hoped for."""
+    return Better.MORE if all(e.endswith(_REMISSION) for e in events) else Better.FEWER
 
 
 def _survival(section: Section, around: _Around) -> Make:
@@ -135,7 +141,7 @@ def _event_count(section: Section, around: _Around) -> Make:
     events = _states(section, "events")
     until = section.read("until", Duration(above=0), math.inf)
     name = section.read("name", Text(), f"number of times in {' or '.join(events)}")
-    better = section.read("better", _BETTER, Better.FEWER)
+    better = section.read("better", _BETTER, _usual(events))
     return lambda: EventCount(name=name, events=events, until=until, better=better)
 
 
@@ -221,7 +227,7 @@ def _origin(section: Section, model: MultiStateModel | None) -> tuple[str, ...]:
         return ()
     if section.content["origin"] != _FIRST_REMISSION:
         return _states(section, "origin")
-    remissions = tuple(s for s in (model.states if model else ()) if s.endswith("remission"))
+    remissions = tuple(s for s in (model.states if model else ()) if s.endswith(_REMISSION))
     if model is not None and not remissions:
         fault = "the model has no state whose name ends in 'remission'"
         section.place.child("origin").report(fault, "Name the states, or 'randomization'.")

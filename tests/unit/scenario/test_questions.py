@@ -17,7 +17,7 @@ from lupusim.planning.run import run
 from lupusim.report.operating import operating_table
 from lupusim.scenario import scenario_from_mapping
 from lupusim.scenario.durations import parse_duration
-from lupusim.trial import Trial
+from lupusim.trial import Better, Trial
 from lupusim.trial.design import KnownEffect, SimulatedEffect
 from tolerance import SEED
 
@@ -153,10 +153,29 @@ def test_the_true_effect_is_given_or_simulated(trial: Any) -> None:
     assert simulated == SimulatedEffect()
 
 
+@pytest.mark.parametrize(
+    ("events", "better"),
+    [
+        ("remission", Better.MORE),
+        (["remission", "relapse"], Better.FEWER),
+        ("relapse", Better.FEWER),
+    ],
+)
+def test_remissions_are_hoped_for_unless_the_file_says_otherwise(
+    trial: Any, events: object, better: Better
+) -> None:
+    primary = {"kind": "time_to_event", "events": events, "competing": "death"}
+    counts = [{"kind": "event_count", "events": events}, {**primary, "name": "n", "better": "more"}]
+    found = trial(
+        endpoints={"primary": primary, "secondary": counts}, analysis={"test": "logrank"}
+    ).endpoints
+    assert [endpoint.better for endpoint in found] == [better, better, Better.MORE]
+
+
 LEVELS = [
     {"kind": "survival"},
     {"kind": "time_to_event", "events": ["relapse"], "competing": ["death"]},
-    {"kind": "time_to_event", "events": "remission", "competing": "death", "better": "more"},
+    {"kind": "time_to_event", "events": "remission", "competing": "death"},
 ]
 RANKING = ["death", ["relapse", "active"], "remission"]
 KINDS = [

@@ -1,0 +1,61 @@
+"""A trial whose estimate favors the control is not passed over in silence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lupusim.planning.run import run
+from lupusim.planning.wrong_way import wrong_way_notes
+from lupusim.trial import Better, Responder, TimeToEvent
+from lupusim.trial.endpoints import Hierarchy
+from tolerance import SEED
+from trials import analysis, exponential_arm, scenario, survival_trial
+
+WRONG = TimeToEvent(name="survival", events=("death",), better=Better.MORE)
+LEVELS = (
+    TimeToEvent(name="death", events=("death",), better=Better.MORE),
+    Responder(name="dead", states=("death",), at=1.0),
+)
+
+
+def notes(**changes: Any) -> list[str]:
+    trial = survival_trial(**{"hazard_ratio": 0.3, **changes})
+    result = run(scenario(trial), 40, seed=SEED)
+    assert result.to_json()["notes"] == wrong_way_notes(result.points)
+    return wrong_way_notes(result.points)
+
+
+def test_a_declared_direction_against_the_estimate_is_told() -> None:
+    (note,) = notes(primary=WRONG)
+    assert "favors control, as 'survival' has 'better: more'" in note
+    assert "write 'better: fewer'" in note
+
+
+def test_of_a_hierarchy_the_levels_are_to_be_looked_at() -> None:
+    turned = Hierarchy(name="worst", levels=LEVELS)
+    (note,) = notes(primary=turned, analysis=analysis("win_ratio"), visits=(1.0,))
+    assert "'better' of each level" in note
+
+
+def test_of_several_designs_the_one_is_named() -> None:
+    trials = [survival_trial(hazard_ratio=ratio, primary=WRONG) for ratio in (0.3, 3.0)]
+    points = run(scenario(*trials), 40, seed=SEED).points
+    (note,) = wrong_way_notes(points)
+    assert note.startswith("sample_size = 60: warning: ")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"hazard_ratio": 1.0, "primary": WRONG},
+        {"primary": WRONG, "analysis": analysis(sided=2)},
+        {"primary": WRONG, "analysis": analysis("max_combo"), "n_patients": 4, "follow_up": 1e-9},
+        {"arms": (exponential_arm("cells", 0.8),), "analysis": None},
+    ],
+    ids=["right", "alike", "two-sided", "undefined", "one arm"],
+)
+def test_nothing_is_told_where_nothing_is_wrong(changes: dict[str, Any]) -> None:
+    assert notes(**changes) == []
