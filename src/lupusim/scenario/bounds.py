@@ -53,6 +53,8 @@ _DEFAULT_ALPHA = 0.025
 _DEFAULT_BETA = 0.1
 _GREAT_HARM = math.log(1.5)  # nobody waits for it before giving up
 _ROUNDING = 1.01  # bounds are quoted to two or three digits
+_DIGITS = 0.01
+_SPENDS_NOTHING = 10.0  # z
 
 
 def read_stopping(
@@ -184,8 +186,36 @@ class _Reader:
                 )
         if isinstance(first, PosteriorEfficacy):
             return replace(first, looks=tuple(looks))
+        if isinstance(first, HaybittlePeto):
+            self._leaves_alpha(first.bound)
         every = looks == list(range(1, self.last + 1))
         return self._sequential(first if every else EfficacyAt(looks=looks, rule=first))
+
+    def _leaves_alpha(self, z: float) -> None:
+        """Report a constant whose interim looks alone spend alpha, and name the least that do."""
+        interim = [k for k in self.efficacy if k < self.last]
+        if not interim or not all(s.place.is_sound for s in self.efficacy.values()):
+            return
+        if (spent := self._spent_before_the_last(z)) < self.alpha:
+            return
+        low, high = z, _SPENDS_NOTHING
+        while high - low > _DIGITS / 2:
+            middle = (low + high) / 2
+            enough = self._spent_before_the_last(middle) < self.alpha
+            low, high = (low, middle) if enough else (middle, high)
+        least = math.ceil(high / _DIGITS) * _DIGITS
+        self.efficacy[interim[0]].place.child("haybittle_peto").report(
+            f"the looks before the last one spend {spent:.4g} as planned, and alpha is "
+            f"{self.alpha:g}: the last look could never succeed",
+            f"Give at least {least:.2f}; 3 is usual.",
+        )
+
+    def _spent_before_the_last(self, z: float) -> float:
+        """Return the alpha that interim looks spend with one constant."""
+        at = [z if k in self.efficacy else math.inf for k in range(1, self.last)]
+        rule = EfficacyBounds(z=at)
+        spent = bounds(self.planned, self.alpha, sided=self.sided, spending=rule).alpha_spent
+        return float(spent[-2])
 
     def _sequential(self, rule: EfficacyRule) -> GroupSequential:
         return GroupSequential(alpha=self.alpha, sided=self.sided, efficacy=rule)
@@ -263,10 +293,16 @@ class _Reader:
 
     def _spent(self, sections: dict[int, Section], binding: Any) -> BetaSpending:
         betas = [s.read("beta", Number(above=0, below=1), _DEFAULT_BETA) for s in sections.values()]
-        pairs = zip(sections.values(), betas, strict=True)
+        pairs = list(zip(sections.values(), betas, strict=True))
         spendings = [_spending(section, beta, "beta") for section, beta in pairs]
         if any(b != betas[0] for b in betas) or any(s != spendings[0] for s in spendings):
             self._differ(sections)
+        for section, beta in pairs:
+            if section.place.is_sound and beta >= 1 - self.alpha:
+                fault = (
+                    f"{beta:g} leaves a power of {1 - beta:g}, no more than alpha, {self.alpha:g}"
+                )
+                section.place.child("beta").report(fault, "Give less, such as 0.1.")
         return BetaSpending(
             beta=betas[0], spending=spendings[0], binding=binding, looks=tuple(sections)
         )

@@ -127,10 +127,10 @@ def _events(when: Section, question: Question) -> Cutoff:
     endpoints = {name: position for position, name in enumerate(names)}
     arm = when.read_or_none("arm", Choice(arms)) if arms or not when.has("arm") else None
     endpoint = when.read("endpoint", Choice(endpoints), 0)
-    if arm is None and endpoint == 0:
-        return AtEvents(events=events)
     if not when.place.is_sound:
         return _end(question)
+    if arm is None and endpoint == 0:
+        return AtEvents(events=events)
     return AtEventsOf(events=events, endpoint=endpoint, arm=arm)
 
 
@@ -141,7 +141,10 @@ def _years(when: Section, name: str) -> float:
 
 def _patients(when: Section) -> Cutoff:
     patients = when.read("patients", Integer(at_least=1))
-    return AfterPatients(patients=patients, follow_up=when.read("followed", Duration(), 0.0))
+    followed = when.read("followed", Duration(), 0.0)
+    if not when.place.is_sound:
+        return AfterPatients(patients=1)
+    return AfterPatients(patients=patients, follow_up=followed)
 
 
 def _conditions(

@@ -9,6 +9,7 @@ from typing import Any
 
 from lupusim.model.checks import nearest
 from lupusim.scenario.reading import Free, ListOf, MappingOf, Place, Section
+from lupusim.scenario.yaml_file import describe
 
 _MOST_POINTS = 1000
 _FIXED = {"vary", "schema", "simulation", "title", "question", "estimand", "source"}
@@ -33,6 +34,11 @@ def read_variation(top: Section) -> list[dict[str, Any]]:
 def _check_path(place: Place, path: str, values: tuple[Any, ...]) -> None:
     if any(value is None for value in values):
         place.report("a value to try is empty", "Give values such as the file has there.")
+    for k, value in enumerate(values):
+        if value is not None and any(_same(value, before) for before in values[:k]):
+            fault = f"{describe(value)} is there twice: one design would be simulated two times"
+            place.report(fault, "Remove it once.")
+            break
     holder, step = _walk(place.document.content, path)
     root, there = path.partition(".")[0], _get(holder, step)
     if root in _FIXED or there is None:
@@ -42,6 +48,11 @@ def _check_path(place: Place, path: str, values: tuple[Any, ...]) -> None:
         kind = "mapping" if isinstance(there, Mapping) else "list"
         fix = nearest(path, scalar_paths(place.document.content))
         place.report(f"the file has a {kind} there, and a value to try is none", fix)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Return whether two values to try are equal; true is not 1."""
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def _walk(content: Any, path: str) -> tuple[Any, str]:

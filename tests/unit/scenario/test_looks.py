@@ -256,6 +256,48 @@ def test_bounds_that_do_not_add_up_are_refused(
     assert words in found[key]
 
 
+@pytest.mark.parametrize(
+    ("sided", "least"),
+    [(1, 1.97), (2, 1.68)],  # the smallest hundredth whose look alone spends less than alpha
+)
+def test_a_constant_that_leaves_no_alpha_is_refused_with_the_least_that_does(
+    sided: int, least: float
+) -> None:
+    analysis = {"test": "logrank", "alpha": 0.025 if sided == 1 else 0.0949, "sided": sided}
+    base = {**SURVIVAL, "analysis": analysis}
+    look = {"when": {"events": 100}, "efficacy": {"haybittle_peto": round(least - 0.02, 2)}}
+    with pytest.raises(ScenarioError, match=f"Give at least {least:.2f}; 3 is usual"):
+        trial([look, FINAL], base)
+    look["efficacy"] = {"haybittle_peto": least}
+    assert trial([look, FINAL], base).stopping is not None
+
+
+def test_a_constant_that_leaves_no_alpha_is_computed_over_all_interim_looks() -> None:
+    constant = {"efficacy": {"haybittle_peto": 2.0}}  # one such look would leave some
+    looks = [{"when": {"events": n}, **constant} for n in (67, 134)]
+    assert "the last look could never succeed" in next(iter(problems([*looks, FINAL]).values()))
+    skipped = [looks[0], {"when": {"events": 134}}, {**FINAL, **constant}]
+    assert trial(skipped).stopping is not None
+
+
+def test_a_beta_that_leaves_no_more_power_than_alpha_is_refused() -> None:
+    futility = {"futility": {"spending": "pocock", "beta": 0.99}}
+    found = problems([{"when": {"events": 100}, **EFFICACY, **futility}, FINAL])
+    assert "leaves power 0.01, no more than alpha" in found["looks.0.futility.beta"]
+
+
+@pytest.mark.parametrize(
+    ("when", "key"),
+    [
+        ({"events": -3}, "events"),
+        ({"patients": 0, "followed": "4 weeks"}, "patients"),
+        ({"patients": 10, "followed": "-4 weeks"}, "followed"),
+    ],
+)
+def test_a_count_below_one_is_told_with_its_key(when: dict[str, Any], key: str) -> None:
+    assert f"looks.0.when.{key}" in problems([{"when": when, **EFFICACY}, FINAL])
+
+
 def test_bounds_that_spend_too_much_with_the_last_are_refused() -> None:
     looks = [
         {"when": {"events": 100}, "efficacy": {"z": 1.97}},

@@ -164,3 +164,8 @@ def test_bounds_that_hypotheses_cannot_share_are_refused(
     looks: list[dict[str, Any]], words: str
 ) -> None:
     assert words in problems({"method": "holm"}, looks=looks)["analysis.multiplicity"]
+
+
+def test_a_fault_of_a_graph_is_told_in_plain_numbers() -> None:
+    graph = {"method": "graph", "weights": [0.5, 0.5], "transitions": [[0.1, 0.9], [1, 0]]}
+    assert "transitions=[[0.1, 0.9], [1.0, 0.0]]" in problems(graph)["analysis.multiplicity"]

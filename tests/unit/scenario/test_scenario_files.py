@@ -285,6 +285,7 @@ def test_an_arm_to_vary_is_found_by_its_name_or_by_its_place() -> None:
         ("arms.99999999999.name", ["x"], "no such value"),
         ("sample_size", [[1, 2]], "is not a whole number"),
         ("sample_size", [None], "a value to try is empty"),
+        ("sample_size", [60, 80, 60], "60 is there twice"),
         ("sample_size", [], "the list has 0 items"),
         ("sample_size", ["many"], "sample_size: 'many' is not a whole number"),
         ("sample_size", [2], "2 patients are fewer than two per arm"),
@@ -297,7 +298,8 @@ def test_what_cannot_vary_is_refused(path: str, values: list[object], message: s
 
 
 def test_a_grid_has_a_limit() -> None:
-    vary = {"sample_size": list(range(40, 140)), "analysis.test": ["logrank"] * 11}
+    durations = [f"{number} months" for number in range(1, 12)]
+    vary = {"sample_size": list(range(40, 140)), "enrollment.duration": durations}
     assert "1100 design points" in problems(vary=vary)["vary"]
 
 

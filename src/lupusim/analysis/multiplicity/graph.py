@@ -49,12 +49,12 @@ class Graph:
         weights = checked_weights(list(np.ravel(self.weights)), n_hypotheses)
         if transitions.shape != (n_hypotheses, n_hypotheses) or np.any(np.diag(transitions) != 0):
             raise ValueError(
-                f"transitions={self.transitions!r} must be {n_hypotheses} rows of "
+                f"transitions={transitions.tolist()!r} must be {n_hypotheses} rows of "
                 f"{n_hypotheses} with zeros on the diagonal"
             )
         if not np.all(transitions >= 0) or np.any(transitions.sum(axis=1) > 1 + 1e-9):
             raise ValueError(
-                f"transitions={self.transitions!r} must not be below 0, nor above 1 in a row"
+                f"transitions={transitions.tolist()!r} must not be below 0, nor above 1 in a row"
             )
         object.__setattr__(self, "weights", read_only(weights))
         object.__setattr__(self, "transitions", read_only(transitions))
