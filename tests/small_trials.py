@@ -30,7 +30,7 @@ def two_states(rate: float) -> MultiStateModel:
     return MultiStateModel(name="two states", states=("active", "ended"), transitions=(move,))
 
 
-def _analysis(name: str) -> Analysis:
+def analysis(name: str) -> Analysis:
     return Analysis(name=name, test=TESTS[name].test, effect=TESTS[name].effect)
 
 
@@ -55,7 +55,7 @@ def survival(
         enrollment=UniformEnrollment(duration=2.0),
         cutoff=cutoff or AtEvents(events=300),
         primary=TimeToEvent(name="end", events=("ended",), better=better),
-        analysis=_analysis("logrank"),
+        analysis=analysis("logrank"),
         dropout=Dropout(per_year=dropout),
     )
 
@@ -75,7 +75,7 @@ def rates(
         enrollment=UniformEnrollment(duration=1.0),
         cutoff=AfterLastPatient(follow_up=1.0),
         primary=Responder(name="ended by a year", states=("ended",), at=1.0, better=better),
-        analysis=_analysis("pooled_z"),
+        analysis=analysis("pooled_z"),
         follow_up=1.0,
         visits=(1.0,),
     )

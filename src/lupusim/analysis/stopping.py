@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lupusim.analysis.group_sequential import BetaSpending, EfficacyRule, FutilityBounds, bounds
+from lupusim.analysis.group_sequential import (
+    BetaSpending,
+    Bounds,
+    EfficacyRule,
+    FutilityBounds,
+    bounds,
+)
 from lupusim.arrays import FloatArray
 from lupusim.trial.looks import StoppingRule
 
@@ -50,6 +56,23 @@ class GroupSequential:
             both[:, ~usual] = self._solved(known[~usual])
         return np.where(held, both[0], np.inf), np.where(held, both[1], -np.inf)
 
+    def plan(self, information: FloatArray) -> Bounds:
+        """Return the design whose looks have these fractions of the planned information.
+
+        Parameters
+        ----------
+        information : (n_looks,) or (n_replicates, n_looks) array
+            Rising; NaN where a look is not held.
+        """
+        return bounds(
+            information,
+            alpha=self.alpha,
+            sided=self.sided,
+            spending=self.efficacy,
+            futility=self.futility,
+            maximum_information=1.0,
+        )
+
     def _usual(self, information: FloatArray) -> FloatArray:
         """Return the bounds of one row of information, computed once in a process."""
         key = (repr(self), information.tobytes())
@@ -65,14 +88,7 @@ class GroupSequential:
         both[0], both[1] = np.inf, -np.inf
         if not some.any():
             return both
-        design = bounds(
-            information[some],
-            alpha=self.alpha,
-            sided=self.sided,
-            spending=self.efficacy,
-            futility=self.futility,
-            maximum_information=1.0,
-        )
+        design = self.plan(information[some])
         both[0, some], both[1, some] = design.efficacy, design.futility
         return both
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ from lupusim.analysis.two_by_two import TwoByTwo, all_tables
 from lupusim.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.formula_power import FormulaPower
+from lupusim.planning.formulas_sequential import sequential_theory, theory_columns
 from lupusim.planning.formulas_survival import survival_powers
 from lupusim.planning.one_arm import exact_chances, rate_is_tested
 from lupusim.planning.plain_designs import is_plain, response_chance
@@ -46,21 +48,26 @@ def formula_powers(trial: Trial) -> tuple[FormulaPower, ...]:
     engine, and all tables are enumerated. For the rate of one arm it is the sum over all
     numbers of responders at all looks. *Schoenfeld* and *Lachin and Foulkes* are those of a
     log-rank or Cox test where the only event has proportional hazards; both are asymptotic.
+    *Sequential theory* is that of looks at planned numbers of events or patients.
     """
     analysis = trial.analysis
     if analysis is None or trial.family is not None or trial.adaptation is not None:
         return ()
     if (chances := exact_looks(trial)) is not None:
         return (FormulaPower(value=chances.power, method="exact, all numbers of responders"),)
-    two = len(trial.arms) == 2 and not trial.interims
-    if not two or not is_plain(trial, analysis):
+    if (theory := sequential_theory(trial)) is not None:
+        return (FormulaPower(value=theory.power, method="sequential theory", key="theory"),)
+    if len(trial.arms) != 2 or trial.interims or not is_plain(trial, analysis):
         return ()
+    return tuple(_of_two_arms(trial, analysis))
+
+
+def _of_two_arms(trial: Trial, analysis: Analysis) -> Iterator[FormulaPower]:
     if isinstance(trial.primary, Responder) and isinstance(analysis.test, _OF_TABLES):
         found = _of_proportions(trial, analysis, trial.primary)
-        return () if found is None else (found,)
+        yield from () if found is None else (found,)
     if isinstance(trial.primary, TimeToEvent) and isinstance(analysis.test, LogrankTest | CoxTest):
-        return tuple(survival_powers(trial, analysis))
-    return ()
+        yield from survival_powers(trial, analysis)
 
 
 def formula_columns(trial: Trial) -> dict[str, object]:
@@ -70,7 +77,7 @@ def formula_columns(trial: Trial) -> dict[str, object]:
     if chances is not None and trial.interims:
         found["stops_early_exact"] = chances.stops_early
         found["patients_analyzed_exact"] = chances.expected_patients
-    return found
+    return found | theory_columns(trial)
 
 
 def exact_looks(trial: Trial) -> LookChances | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from lupusim.analysis.closed_form import EventTimes, lachin_foulkes_power, schoenfeld_power
+from lupusim.arrays import FloatArray
 from lupusim.planning.formula_power import FormulaPower
 from lupusim.planning.plain_designs import constant_hazard, constant_hazard_ratio
 from lupusim.trial import (
@@ -19,6 +22,9 @@ from lupusim.trial import (
     UniformEnrollment,
 )
 from lupusim.trial.enrollment import PiecewiseEnrollment, PoissonEnrollment
+
+Accrual = tuple[tuple[float, ...], tuple[float, ...]]
+"""Calendar times (years) at which the rate of enrollment changes, and patients a year."""
 
 _HALVINGS = 60
 _LONGEST = 1000.0  # years
@@ -52,6 +58,84 @@ def survival_powers(trial: Trial, analysis: Analysis) -> Iterator[FormulaPower]:
         yield FormulaPower(value=value, method="Lachin and Foulkes", key="lachin_foulkes")
 
 
+def drift_at_events(trial: Trial, events: float) -> float | None:
+    """Return the expected z of a log-rank test, above 0 for benefit; None where none is known.
+
+    Schoenfeld (1981), *Biometrika* 68, 316-319.
+    """
+    ratio = constant_hazard_ratio(trial)
+    if ratio is None:
+        return None
+    share = trial.ratio[1] / sum(trial.ratio)
+    benefit = trial.primary.better.value * math.log(ratio)
+    return benefit * math.sqrt(events * share * (1 - share))
+
+
+def expected_calendar(trial: Trial, events: Sequence[int]) -> tuple[FloatArray, FloatArray] | None:
+    """Return when an average trial has these numbers of events, and who is enrolled by then.
+
+    Parameters
+    ----------
+    trial : Trial
+        Of two arms with a constant hazard ratio.
+    events : sequence of int
+        Rising.
+
+    Returns
+    -------
+    times, patients : (len(events),) arrays or None
+        Calendar times (years; ``inf`` for never) and expected numbers of patients; None where
+        hazard, enrollment or dropout have no formula.
+    """
+    ratio, hazard, accrual = constant_hazard_ratio(trial), constant_hazard(trial), _accrual(trial)
+    dropout = trial.dropout
+    if ratio is None or hazard is None or accrual is None:
+        return None
+    if not dropout.is_alike or dropout.hazard is not None:
+        return None
+    arms = zip((hazard, ratio * hazard), np.array(trial.ratio) / sum(trial.ratio), strict=True)
+    laws = [(share, partial(_law_at, trial, rate, accrual)) for rate, share in arms]
+
+    def expected(time: float) -> float:
+        seen = sum(float(share) * law(time).event_probability() for share, law in laws)
+        return seen * _enrolled_by(accrual, time)
+
+    times = np.array(
+        [_first_time(expected, number, _LONGEST + accrual[0][-1]) for number in events]
+    )
+    return times, np.array([_enrolled_by(accrual, time) for time in times])
+
+
+def _law_at(trial: Trial, rate: float, accrual: Accrual, time: float) -> EventTimes:
+    """Return the event times of those who have come by a calendar time above 0."""
+    breaks, rates = accrual
+    before = [edge for edge in breaks[:-1] if edge < time]
+    return EventTimes(
+        hazard=rate,
+        dropout=trial.dropout.per_year,
+        accrual_breaks=(*before, min(time, breaks[-1])),
+        accrual_rates=rates[: len(before)],
+        cutoff=time,
+        follow_up=trial.follow_up,
+    )
+
+
+def _enrolled_by(accrual: Accrual, time: float) -> float:
+    edges, rates = np.minimum(accrual[0], time), np.array(accrual[1])
+    return float((np.diff(edges) * rates).sum())
+
+
+def _first_time(expected: Callable[[float], float], number: float, longest: float) -> float:
+    """Return when a rising number reaches another; ``inf`` where it does not in so many years."""
+    low, high = 0.0, longest
+    if expected(high) < number:
+        return math.inf
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if expected(middle) < number else (low, middle)
+    return high
+
+
 def _both(trial: Trial, ratio: float, allocation: float) -> tuple[EventTimes, EventTimes] | None:
     """Return the arms' event times through the calendar; None where a formula has none."""
     hazard, accrual = constant_hazard(trial), _accrual(trial)
@@ -74,7 +158,7 @@ def _both(trial: Trial, ratio: float, allocation: float) -> tuple[EventTimes, Ev
     return replace(control, cutoff=cutoff), replace(experimental, cutoff=cutoff)
 
 
-def _accrual(trial: Trial) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+def _accrual(trial: Trial) -> Accrual | None:
     """Return breaks and rates of the enrollment that is to be expected."""
     enrollment, n = trial.enrollment, trial.n_patients
     if isinstance(enrollment, UniformEnrollment):
