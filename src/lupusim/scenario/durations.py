@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 import re
 
-DAYS_PER_YEAR = 365.2425  # mean Gregorian year
-PER_YEAR = {
-    "year": 1.0,
-    "month": 12.0,
-    "week": DAYS_PER_YEAR / 7,  # 52.1775
-    "day": DAYS_PER_YEAR,
-}
+from lupusim.trial.times import PER_YEAR, format_duration
+
+__all__ = ["format_duration", "parse_duration"]
+
 _FORM = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*")
 
 
@@ -55,20 +52,3 @@ def parse_duration(text: object) -> float:
     if not (math.isfinite(years) and years >= 0):
         raise ValueError(f"{text!r} is not a duration of 0 or above. Write one such as '52 weeks'")
     return years
-
-
-def format_duration(years: float) -> str:
-    """Return a duration as a file writes it, in the largest unit that makes it whole.
-
-    Examples
-    --------
-    >>> format_duration(0.5)
-    '6 months'
-    >>> format_duration(52 / 52.1775)
-    '52 weeks'
-    """
-    for unit, per_year in PER_YEAR.items():
-        count = round(years * per_year)
-        if math.isclose(count, years * per_year, rel_tol=1e-12, abs_tol=0) and count > 0:
-            return f"{count} {unit}{'' if count == 1 else 's'}"
-    return f"{years:.12g} years"

@@ -29,6 +29,7 @@ from lupusim.scenario.reading import (
 )
 from lupusim.trial import Analysis, Endpoint, TimeToEvent
 from lupusim.trial.design import KnownEffect, SimulatedEffect, takes_covariates
+from lupusim.trial.endpoint_checks import beyond_follow_up
 from lupusim.trial.endpoints import OrdinalState
 
 _PARAMETERS: dict[str, Number | Duration] = {
@@ -123,7 +124,7 @@ def _check_horizon(section: Section, values: dict[str, float], around: Around | 
     name = _HORIZONS.get(str(section.content.get("test")), "")
     if around is not None and values.get(name, 0.0) > around.follow_up + _TIME_TOLERANCE:
         section.place.child(name).report(
-            f"{values[name]:.4g} years lies beyond the follow-up of {around.follow_up:.4g}",
+            beyond_follow_up(values[name], around.follow_up),
             "Follow patients longer, or ask earlier.",
         )
 

@@ -18,6 +18,7 @@ from lupusim.trial.one_arm_checks import arms_problems
 from lupusim.trial.platform_checks import platform_problems
 from lupusim.trial.population_checks import adjustment_problems, is_constant, population_problems
 from lupusim.trial.supply_checks import supply_problems
+from lupusim.trial.times import format_duration
 from lupusim.trial.treatment_checks import treatment_problems
 
 if TYPE_CHECKING:
@@ -130,8 +131,8 @@ def _follow_up_problems(trial: Trial) -> Iterator[Problem]:
         if not 0 <= visit <= trial.follow_up + _TIME_TOLERANCE:
             yield Problem(
                 key="visits",
-                fault=f"a visit at {visit:.4g} years lies outside the follow-up",
-                fix="Give study times from 0 to the end of follow-up.",
+                fault=f"a visit at {format_duration(visit)} lies outside the follow-up",
+                fix=f"Give study times from 0 to {format_duration(trial.follow_up)}.",
             )
 
 

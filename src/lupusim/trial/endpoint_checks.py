@@ -21,6 +21,7 @@ from lupusim.trial.endpoints import (
     TimeInStates,
     TimeToEvent,
 )
+from lupusim.trial.times import format_duration, format_times
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -102,11 +103,16 @@ def _ranking_problems(key: str, endpoint: OrdinalState, trial: Trial) -> Iterato
         )
 
 
+def beyond_follow_up(time: float, follow_up: float) -> str:
+    """Say that a study time lies beyond the follow-up, both in years."""
+    return f"{format_duration(time)} lies beyond the follow-up of {format_duration(follow_up)}"
+
+
 def _beyond(key: str, time: float, trial: Trial) -> Iterator[Problem]:
     if time > trial.follow_up + _TIME_TOLERANCE:
         yield Problem(
             key=key,
-            fault=f"{time:.4g} years lies beyond the follow-up of {trial.follow_up:.4g}",
+            fault=beyond_follow_up(time, trial.follow_up),
             fix="Follow patients longer, or ask earlier.",
         )
 
@@ -115,10 +121,11 @@ def _visit_problems(key: str, time: float, trial: Trial) -> Iterator[Problem]:
     if time > trial.follow_up + _TIME_TOLERANCE:
         yield from _beyond(key, time, trial)
     elif all(abs(time - visit) > _TIME_TOLERANCE for visit in trial.visits):
+        seen = format_times(sorted(trial.visits)) if trial.visits else "none yet"
         yield Problem(
             key=key,
-            fault=f"there is no visit at {time:.4g} years",
-            fix="Add it to visits: states are seen at visits only.",
+            fault=f"there is no visit at {format_duration(time)}",
+            fix=f"Add it to visits ({seen}): states are seen at visits only.",
         )
 
 
@@ -205,7 +212,7 @@ def _conduct_problems(trial: Trial) -> Iterator[Problem]:
         yield Problem(
             key="visit_conduct.window",
             fault="windows of neighboring visits overlap",
-            fix=f"Give at most half the shortest gap, {min(gaps) / 2:.4g} years.",
+            fix=f"Give at most half the shortest gap, {format_duration(min(gaps) / 2)}.",
         )
     absorbing = trial.arms[0].model.absorbing or ()
     for true, seen in trial.visit_conduct.misread.items():

@@ -21,6 +21,7 @@ from lupusim.trial.looks import (
 )
 from lupusim.trial.rules import Hypothesis
 from lupusim.trial.rules_staged import Enrichment, Gate, Judged, SelectArms
+from lupusim.trial.times import format_duration
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -235,8 +236,8 @@ def _early_problems(key: str, trial: Trial, early: Hypothesis, *, look: int) -> 
         return
     earliest = _earliest(trial.interims[look - 1])
     if due > earliest + _TOLERANCE:
-        fault = f"{early.endpoint!r} is observed {due:.3g} years after randomization, look {look} "
-        fault += f"may be held after {earliest:.3g}"
+        fault = f"{early.endpoint!r} is observed {format_duration(due)} after randomization, look "
+        fault += f"{look} may be held after {format_duration(earliest)}"
         yield Problem(key=key, fault=fault, fix="Look later, or at an earlier endpoint.")
 
 

@@ -17,6 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.trial.times import format_duration
 
 NO_LOT = -1
 _DAY = 1 / 366  # years
@@ -68,9 +69,9 @@ class Manufacture:
             raise ValueError(f"fails={self.fails!r} must lie from 0 to 1")
         if not self.shelf_life > self.lead_time:
             raise ValueError(
-                f"shelf_life={self.shelf_life:.4g} years is not above the lead time of "
-                f"{self.lead_time:.4g}: every lot would expire before its release. Give more: "
-                "both count from the start of the lot"
+                f"shelf_life, {format_duration(self.shelf_life)}, is not above the lead time of "
+                f"{format_duration(self.lead_time)}: every lot would expire before its release. "
+                "Give more: both count from the start of the lot"
             )
 
     def starts(self, until: float) -> FloatArray:

@@ -121,7 +121,7 @@ PRIMARY = "low disease activity at week 24"
         (
             selection(keep=1, on={"endpoint": PRIMARY, "test": "pooled_z"}),
             "adaptation.on",
-            "is observed 0.46 years after randomization",
+            "is observed 24 weeks after randomization",
         ),
         (enrichment(), "adaptation", "0 rules"),
         (enrichment(everybody=1, difference=1), "adaptation", "2 rules"),
@@ -148,7 +148,7 @@ PRIMARY = "low disease activity at week 24"
         (gate(z=0, posterior=0.5), "adaptation", "2 thresholds"),
         (gate(posterior=1.5), "adaptation.posterior", "out of range"),
         (gate(z=0, look=3), "adaptation.look", "no interim look 3"),
-        (gate(z=0, endpoint=PRIMARY), "adaptation.endpoint", "is observed 0.46 years"),
+        (gate(z=0, endpoint=PRIMARY), "adaptation.endpoint", "is observed 24 weeks"),
     ],
 )
 def test_what_cannot_be_is_refused(content: Any, key: str, words: str) -> None:

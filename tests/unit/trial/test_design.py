@@ -129,7 +129,7 @@ def test_a_single_arm_needs_no_test():
         ({"follow_up": 0.0, "visits": ()}, "follow_up: 0.0 is not above 0"),
         ({"follow_up": math.nan, "visits": ()}, "follow_up: nan is not above 0"),
         ({"follow_up": math.inf}, "follow_up: it is missing, and the cutoff needs it"),
-        ({"visits": (0.5, 2.5)}, "visits: a visit at 2.5 years lies outside"),
+        ({"visits": (0.5, 2.5)}, "visits: a visit at 30 months lies outside"),
         ({"visits": (-0.5,)}, "visits: a visit at -0.5 years lies outside"),
         (
             {"primary": TimeToEvent(name="d", events=("deth", "death"))},
@@ -149,7 +149,11 @@ def test_a_single_arm_needs_no_test():
         ),
         ({"secondary": (replace(RESPONSE, states=("rem",)),)}, "secondary.0.states: 'rem' is not"),
         ({"secondary": (replace(RESPONSE, at=3.0),)}, "secondary.0.at: 3 years lies beyond"),
-        ({"secondary": (replace(RESPONSE, at=0.75),)}, "secondary.0.at: there is no visit at 0.75"),
+        (
+            {"secondary": (replace(RESPONSE, at=0.75),)},
+            r"there is no visit at 9 months\. Add it to visits \(6, 12, 24 months\)",
+        ),
+        ({"secondary": (replace(RESPONSE, at=0.75),), "visits": ()}, r"visits \(none yet\)"),
         ({"secondary": (RESPONSE, replace(RESPONSE, at=2.0))}, "endpoints: names .* repeat"),
         ({"secondary": (SURVIVAL,)}, "endpoints: names .* repeat"),
         ({"dropout": Dropout(per_year=0.1, by_state={"activ": 2.0})}, "dropout.by_state.activ"),
@@ -179,7 +183,7 @@ def test_all_problems_are_told_at_once():
         stratify_by=("z",),
         analysis=None,
     )
-    for part in ("sample_size", "visits", "0.75", "'x'", "'y'", "'z'", "analysis: it is missing"):
+    for part in ("sample_size", "visits", "9 months", "'x'", "'y'", "'z'", "analysis: it is"):
         assert part in said
 
 

@@ -132,7 +132,7 @@ def test_a_selection_on_an_endpoint_that_is_not_there_yet_is_refused() -> None:
     shared: Any = {"secondary": (early,), "visits": (AT / 2, AT)}
     known = AfterPatients(patients=50, follow_up=AT)
     assert selection_trial(rule, 0.3, 0.4, **shared, interims=(known,))
-    with pytest.raises(ValueError, match=r"'early' is observed 0\.125 years after randomization"):
+    with pytest.raises(ValueError, match=r"'early' is observed 1\.5 months after randomization"):
         selection_trial(rule, 0.3, 0.4, **shared, interims=(AfterPatients(patients=50),))
     with pytest.raises(ValueError, match=r"may be held after 0\.1"):
         selection_trial(rule, 0.3, 0.4, **shared, interims=(AtCalendarTime(time=0.1),))
@@ -240,7 +240,7 @@ def test_screening_and_supply_are_refused_beside_a_decision_on_who_is_enrolled()
             },
             "its test has a margin",
         ),
-        ({"interims": (AfterPatients(patients=50, follow_up=0.01),)}, "is observed 0.125 years"),
+        ({"interims": (AfterPatients(patients=50, follow_up=0.01),)}, "is observed 1.5 months"),
     ],
 )
 def test_gates_that_cannot_be_are_refused(changes: dict[str, Any], words: str) -> None:
