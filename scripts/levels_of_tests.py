@@ -33,11 +33,7 @@ from lupusim.trial import Better, Verdict
 PAGE = Path(__file__).parents[1] / "docs" / "levels_of_tests.md"
 SEED = 20260101
 ALPHA, N_REPLICATES = 0.025, 100_000
-FEWER_REPLICATES = {  # of those that take longest
-    "mmrm": 10_000,
-    "andersen_gill": 10_000,
-}
-REPEATED_WITH = {"mmrm": 40_000, "andersen_gill": 40_000}  # by the long tests, at most
+REPEATED_WITH = {"mmrm": 40_000, "andersen_gill": 40_000}  # by the long tests, to save time
 RATES = np.arange(1, 100) / 100
 ELSEWHERE = {"simon"}  # stops between two stages: its exact level stands in the table of a run
 NOT_KNOWN = "-"
@@ -79,9 +75,7 @@ experimental arm:
 - *italic*: conservative, it costs power.
 
 Levels of two arms' responses without strata are sums over all tables. The others are simulated,
-with 100,000 trials (so that 4 standard errors are 0.002), or
-
-SIMULATED
+with 100,000 trials (so that 4 standard errors are 0.002).
 
 Written by `scripts/levels_of_tests.py`; the long tests measure all again on other random numbers,
 REPEATED.
@@ -330,17 +324,12 @@ def measured(name: str, key: str) -> float:
     """Return the level for the page: a sum where it is one, or simulated."""
     if is_enumerated(name) and DESIGNS[key].strata is None:
         return chance_of(rejected_tables(name, DESIGNS[key]), 0.3, 0.3)
-    return level(name, key, n=n_replicates(name), purpose="the page of levels")
-
-
-def n_replicates(name: str) -> int:
-    """Return how many trials a level is measured with."""
-    return FEWER_REPLICATES.get(name, N_REPLICATES)
+    return level(name, key, n=N_REPLICATES, purpose="the page of levels")
 
 
 def n_repeated(name: str) -> int:
     """Return how many trials the long tests measure a level with."""
-    return min(n_replicates(name), REPEATED_WITH.get(name, N_REPLICATES))
+    return REPEATED_WITH.get(name, N_REPLICATES)
 
 
 def mcse(share: float, n: int) -> float:
@@ -348,10 +337,10 @@ def mcse(share: float, n: int) -> float:
     return math.sqrt(share * (1 - share) / n)
 
 
-def marked(share: float, n: int) -> str:
+def marked(share: float) -> str:
     """Return a level as the page shows it: bold if too high, italic if too low."""
     shown, mark = round(share, 4), ""
-    if abs(shown - ALPHA) > 4 * mcse(ALPHA, n):
+    if abs(shown - ALPHA) > 4 * mcse(ALPHA, N_REPLICATES):
         mark = "**" if shown > ALPHA else "*"
     return f"{mark}{shown:.4f}{mark}"
 
@@ -386,7 +375,7 @@ def row_of(name: str) -> str:
     """Measure a test in every design and return its row of the page."""
     begin, cells = time.time(), dict.fromkeys(DESIGNS, NOT_KNOWN)
     for key in designs_of(name):
-        cells[key] = marked(measured(name, key), n_replicates(name))
+        cells[key] = marked(measured(name, key))
     print(f"{name}: {time.time() - begin:.1f} s", file=sys.stderr, flush=True)
     return f"| `{name}` | " + " | ".join(cells.values()) + " |"
 
@@ -394,7 +383,7 @@ def row_of(name: str) -> str:
 def worst_row_of(name: str) -> str:
     """Return a test's row of the page's second table."""
     found = [worst_level(name, key) for key, design in DESIGNS.items() if design.strata is None]
-    cells = [f"{marked(level, N_REPLICATES)} at {rate:.2f}" for level, rate in found]
+    cells = [f"{marked(level)} at {rate:.2f}" for level, rate in found]
     return f"| `{name}` | " + " | ".join(cells) + " |"
 
 
@@ -403,18 +392,10 @@ def heading(designs: list[str]) -> list[str]:
     return ["| test | " + " | ".join(designs) + " |", "|---|" + "---:|" * len(designs)]
 
 
-def _sizes() -> str:
-    """Return a line for each number of trials below the usual one."""
-    names: dict[int, list[str]] = {}
-    for name, n in FEWER_REPLICATES.items():
-        names.setdefault(n, []).append(f"`{name}`")
-    return "\n".join(f"- {n:,}: {', '.join(group)}" for n, group in names.items())
-
-
 def words() -> str:
     """Return the page's text, with the numbers of trials."""
     repeated = " and ".join(f"`{name}` with {n_repeated(name):,}" for name in REPEATED_WITH)
-    return WORDS.replace("SIMULATED", _sizes()).replace("REPEATED", f"{repeated} trials")
+    return WORDS.replace("REPEATED", f"{repeated} trials")
 
 
 def main() -> None:

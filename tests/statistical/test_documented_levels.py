@@ -41,7 +41,7 @@ def test_every_test_has_its_row_and_every_row_its_test():
 
 def test_what_is_too_high_or_too_low_is_marked():
     for (name, key), cell in CELLS.items():
-        assert cell == levels.marked(number(cell), levels.n_replicates(name)), (name, key)
+        assert cell == levels.marked(number(cell)), (name, key)
 
 
 def test_the_page_says_how_many_trials_were_simulated():
@@ -54,7 +54,7 @@ def test_a_level_on_other_random_numbers_is_the_documented_one(name, key):
     expected, n = number(CELLS[name, key]), levels.n_repeated(name)
     found = levels.level(name, key, n=n, purpose="measured again")
     # Both are simulated: the error of their difference.
-    mcse = math.hypot(levels.mcse(expected, levels.n_replicates(name)), levels.mcse(found, n))
+    mcse = math.hypot(levels.mcse(expected, levels.N_REPLICATES), levels.mcse(found, n))
     assert_within_mcse(found, expected, mcse=mcse)
 
 
