@@ -45,8 +45,8 @@ class GroupSequential:
 
         Looks that add no information (a trial that has run out of events) have no bounds.
         """
-        held = np.diff(information, axis=1, prepend=0.0) > _LEAST_GAIN
-        known = np.where(held, information, np.nan)
+        known = self.held(information)
+        held = ~np.isnan(known)
         # SPEED: looks at events have the planned information nearly always (benchmarks/rules.py)
         first = (known == known[0]) | (np.isnan(known) & np.isnan(known[0]))
         usual = first.all(axis=1)
@@ -55,6 +55,11 @@ class GroupSequential:
         if not usual.all():
             both[:, ~usual] = self._solved(known[~usual])
         return np.where(held, both[0], np.inf), np.where(held, both[1], -np.inf)
+
+    def held(self, information: FloatArray) -> FloatArray:
+        """Return the information, NaN at looks that add none to the look before."""
+        gains = np.diff(information, axis=-1, prepend=0.0) > _LEAST_GAIN
+        return np.where(gains, information, np.nan)
 
     def plan(self, information: FloatArray) -> Bounds:
         """Return the design whose looks have these fractions of the planned information.

@@ -44,7 +44,7 @@ def hold_looks(
     assert trial.stopping is not None
     held = Held(trial, generated) if looks is None else looks
     (seen,) = held.evidence
-    fraction = seen.held_until / _planned(trial, seen.information)[:, None]
+    fraction = seen.held_until / planned_information(trial, seen.information)[:, None]
     efficacy, futility = seen.bounds(trial.stopping, fraction)
     z = seen.z
     sided = trial.analysis.sided
@@ -64,7 +64,7 @@ def hold_looks(
     return found
 
 
-def _planned(trial: Trial, information: FloatArray) -> FloatArray:
+def planned_information(trial: Trial, information: FloatArray) -> FloatArray:
     """Return the information planned for the last look, shape (n_replicates,).
 
     All patients for an outcome at a visit, the number of events where the last look waits

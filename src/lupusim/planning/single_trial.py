@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from lupusim.arrays import FloatArray
 from lupusim.engines import named_dispense, named_engine
 from lupusim.planning.adaptation import potential
 from lupusim.planning.generation import LONGEST_FOLLOW_UP, Block, Generated, generate
+from lupusim.planning.looks_reported import LookReported
 from lupusim.planning.observing import observed
 from lupusim.planning.scenario import Scenario
 from lupusim.planning.supply_tables import infusion_table, lot_table
@@ -72,6 +73,9 @@ class SimulatedTrial:
     decisions : DataFrame
         A row per look held: `look`, `calendar_time` and `decision`, in words: whether the trial
         goes on and with whom, or stops and why.
+    looks : DataFrame
+        A row per look held of a trial with group-sequential bounds on one hypothesis: what
+        :class:`~lupusim.planning.looks_reported.LookReported` says.
     calendar_cutoff : float
         Calendar time (years) of the data cutoff at which the trial ended.
     """
@@ -83,6 +87,7 @@ class SimulatedTrial:
     lots: pd.DataFrame
     endpoints: Mapping[str, pd.DataFrame]
     decisions: pd.DataFrame
+    looks: pd.DataFrame
     calendar_cutoff: float
 
     def to_csv(self, folder: str | Path) -> list[Path]:
@@ -90,8 +95,8 @@ class SimulatedTrial:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         tables = {name: getattr(self, name) for name in ("patients", "visits", "events", "supply")}
-        tables |= {} if self.lots.empty else {"lots": self.lots}
-        tables |= {} if self.decisions.empty else {"decisions": self.decisions}
+        for name in ("lots", "decisions", "looks"):
+            tables |= {} if getattr(self, name).empty else {name: getattr(self, name)}
         tables |= {f"endpoint {name}": table for name, table in self.endpoints.items()}
         paths = []
         for name, table in tables.items():
@@ -160,7 +165,7 @@ def simulate_trial(
         return _arm_by_arm(trial, block, engine)
     followed = _Followed(with_all_who_may_come(trial, block), block, engine)
     course = course_of(trial, block, followed.generated)
-    return _written([_Clinic(followed, course.observation)], course.decisions)
+    return _written([_Clinic(followed, course.observation)], course.decisions, course.reported)
 
 
 def _arm_by_arm(trial: Trial, block: Block, engine: str) -> SimulatedTrial:
@@ -203,7 +208,11 @@ class _Followed:
         self.weight = trial.population.draw_weight(trial.n_patients, rng=rng)
 
 
-def _written(clinics: Sequence[_Clinic], decisions: Sequence[Decision]) -> SimulatedTrial:
+def _written(
+    clinics: Sequence[_Clinic],
+    decisions: Sequence[Decision],
+    reported: Sequence[LookReported] = (),
+) -> SimulatedTrial:
     """Return the tables of all clinics together."""
     import pandas as pd
 
@@ -226,6 +235,7 @@ def _written(clinics: Sequence[_Clinic], decisions: Sequence[Decision]) -> Simul
             for number, name in enumerate(names)
         },
         decisions=pd.DataFrame(rows, columns=["look", "calendar_time", "decision"]),
+        looks=pd.DataFrame([asdict(look) for look in reported]),
         calendar_cutoff=float(clinics[0].observation.cutoff[0]),
     )
 

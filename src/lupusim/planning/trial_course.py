@@ -16,6 +16,7 @@ from lupusim.planning.adaptation_size import enrolled_alone
 from lupusim.planning.blocks import measured
 from lupusim.planning.families import closings
 from lupusim.planning.generation import Block, Generated
+from lupusim.planning.looks_reported import LookReported, looks_reported
 from lupusim.planning.observing import observed, time_of
 from lupusim.records import Observation
 from lupusim.trial import Trial
@@ -54,10 +55,13 @@ class TrialCourse:
         What it saw at its end; who was not enrolled has an infinite enrollment time.
     decisions : tuple of Decision
         Of its looks, in their order.
+    reported : tuple of LookReported
+        What they show, where they have group-sequential bounds on one hypothesis.
     """
 
     observation: Observation
     decisions: tuple[Decision, ...]
+    reported: tuple[LookReported, ...] = ()
 
 
 def with_all_who_may_come(trial: Trial, block: Block) -> Trial:
@@ -100,7 +104,8 @@ def course_of(trial: Trial, block: Block, generated: Generated) -> TrialCourse:
         last = any(float(found[f"look_{len(trial.looks)}_{end}"][0]) for end in _ENDS)
         size = found["size"].astype(int) if last else np.array([trial.adaptation.planned])
         generated = enrolled_alone(trial, generated, size)
-    return _ended(trial, generated, found)
+    course = _ended(trial, generated, found)
+    return replace(course, reported=looks_reported(trial, generated, course.decisions[-1].look))
 
 
 def adaptive_course(
