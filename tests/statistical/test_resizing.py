@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -137,3 +138,16 @@ def test_sizes_that_cannot_be_are_refused() -> None:
         PromisingZone(planned=10, least=0.9, power=0.5)
     with pytest.raises(ValueError, match="between 0 and 1"):
         BlindedSize(planned=10, difference=2.0)
+
+
+@pytest.mark.parametrize("first", [-np.inf, np.inf])
+@pytest.mark.parametrize("last", [-np.inf, 1.5])
+def test_a_first_stage_that_cannot_be_weighed_leaves_the_trial_to_all_patients(
+    first: float, last: float
+) -> None:
+    rule = PromisingZone(planned=200)
+    information, z = np.array([[100.0, 200.0]] * 2), np.array([[first, 0.0], [1.0, 0.0]])
+    seen = SimpleNamespace(z=z, information=information)
+    final = SimpleNamespace(z=np.array([[last], [2.0]]), information=information)
+    weighed = adaptation_size._last_z(rule, seen, final, information / 200)
+    assert weighed == pytest.approx([last, 2.0])

@@ -154,13 +154,19 @@ def _reached(trial: Trial, generated: Generated, size: IntArray) -> FloatArray:
 def _last_z(
     rule: PromisingZone | BlindedSize, seen: Evidence, final: Evidence, fraction: FloatArray
 ) -> FloatArray:
-    """Return z of the last look: the stages weighed as planned, or all patients alike."""
-    if isinstance(rule, BlindedSize):
-        return final.z[:, -1]
+    """Return z of the last look: the stages weighed as planned, or all patients alike.
+
+    A first stage whose z is infinite (no response yet, or a p-value of 1) never enlarges the
+    trial: it goes on as planned, and is judged by all patients.
+    """
+    last = final.z[:, -1]
+    weighable = np.isfinite(seen.z[:, -2]) & np.isfinite(last)
+    if isinstance(rule, BlindedSize) or not weighable.any():
+        return last
     information = np.column_stack([seen.information[:, -2], final.information[:, -1]])
     information[:, 1] = np.maximum(information[:, 1], information[:, 0] + _LEAST_STAGE)
-    z = np.column_stack([seen.z[:, -2], final.z[:, -1]])
+    z = np.where(weighable[:, None], np.column_stack([seen.z[:, -2], last]), 0.0)
     second = stage_z(z, information)[:, 1]
     weight = np.clip(fraction[:, -2], 0.0, 1.0)
-    weighed: FloatArray = np.sqrt(weight) * z[:, 0] + np.sqrt(1 - weight) * second
-    return weighed
+    weighed = np.sqrt(weight) * z[:, 0] + np.sqrt(1 - weight) * second
+    return np.where(weighable, weighed, last)

@@ -67,6 +67,10 @@ def _shares(section: Section) -> Shares:
     grows = section.read("grows", Flag(), False)
     least, most = section.read("least", _SHARE, 0.0), section.read("most", _SHARE, 1.0)
     control = section.read_or_none("control", _INSIDE)
+    if power == 0:
+        for name in ("grows", "least", "most", "control"):
+            fault = "with power 0 the arms keep the planned ratio, and no share is limited"
+            section.refuse(name, fault, "Give a 'power' above 0, or remove it.")
     made = section.build(
         lambda: Shares(power=power, grows=grows, least=least, most=most, control=control)
     )

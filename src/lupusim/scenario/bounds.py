@@ -299,9 +299,7 @@ class _Reader:
             self._differ(sections)
         for section, beta in pairs:
             if section.place.is_sound and beta >= 1 - self.alpha:
-                fault = (
-                    f"{beta:g} leaves a power of {1 - beta:g}, no more than alpha, {self.alpha:g}"
-                )
+                fault = f"{beta:g} leaves power {1 - beta:g}, no more than alpha {self.alpha:g}"
                 section.place.child("beta").report(fault, "Give less, such as 0.1.")
         return BetaSpending(
             beta=betas[0], spending=spendings[0], binding=binding, looks=tuple(sections)

@@ -13,8 +13,16 @@ from lupusim.trial.endpoints import (
     SustainedResponder,
     due_time,
 )
-from lupusim.trial.looks import AtEvents, AtEventsOf, Limited, parts
-from lupusim.trial.rules_adaptive import BayesianResponse, BlindedSize, PromisingZone
+from lupusim.trial.looks import (
+    AfterPatients,
+    AtEvents,
+    AtEventsOf,
+    Cutoff,
+    Limited,
+    WhenAll,
+    parts,
+)
+from lupusim.trial.rules_adaptive import BayesianResponse, BlindedSize, PromisingZone, Shares
 from lupusim.trial.rules_staged import Enrichment, Gate, SelectArms
 from lupusim.trial.staged_checks import gate_problems, staged_problems
 
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
     from lupusim.trial.rules import Family
 
 _KEY = "analysis.multiplicity"
+_ROUNDING = 1e-9
 
 
 def family_problems(trial: Trial) -> Iterator[Problem]:
@@ -73,7 +82,7 @@ def _endpoint_problems(trial: Trial, family: Family) -> Iterator[Problem]:
 def adaptation_problems(trial: Trial) -> Iterator[Problem]:
     """Yield what is wrong with what a trial changes while it runs."""
     if isinstance(trial.adaptation, BayesianResponse):
-        yield from _bayesian_problems(trial)
+        yield from _bayesian_problems(trial, trial.adaptation)
     elif isinstance(trial.adaptation, SelectArms | Enrichment):
         yield from staged_problems(trial, trial.adaptation)
     elif isinstance(trial.adaptation, Gate):
@@ -82,7 +91,7 @@ def adaptation_problems(trial: Trial) -> Iterator[Problem]:
         yield from _size_problems(trial, trial.adaptation)
 
 
-def _bayesian_problems(trial: Trial) -> Iterator[Problem]:
+def _bayesian_problems(trial: Trial, rule: BayesianResponse) -> Iterator[Problem]:
     if not isinstance(trial.primary, Responder):
         yield Problem(
             key="endpoints.primary.kind",
@@ -97,6 +106,7 @@ def _bayesian_problems(trial: Trial) -> Iterator[Problem]:
         )
     if len(trial.arms) == 1:
         yield Problem(key="adaptation", fault="there is one arm only", fix="Add a control.")
+    yield from _share_problems(rule.shares, len(trial.arms))
     looks = (*trial.interims, trial.cutoff)
     if any(isinstance(part, AtEvents | AtEventsOf) for look in looks for part in parts(look)):
         yield Problem(
@@ -104,6 +114,22 @@ def _bayesian_problems(trial: Trial) -> Iterator[Problem]:
             fault="a look waits for events, and the arms depend on the looks",
             fix="Time the looks by patients or by the calendar.",
         )
+
+
+def _share_problems(shares: Shares, n_arms: int) -> Iterator[Problem]:
+    """Yield limits that the shares of all arms together cannot keep."""
+    if n_arms == 1:
+        return
+    limited, fixed = n_arms - (shares.control is not None), shares.control or 0.0
+    whose = f"control {fixed:g} and " if fixed else ""
+    whose += f"{limited} arms" if limited > 1 else "one arm"
+    fix = "Give shares that can add up to 1."
+    if (least := fixed + limited * shares.least) > 1 + _ROUNDING:
+        fault = f"{whose} with at least {shares.least:g} make {least:g}, more than 1"
+        yield Problem(key="adaptation.shares", fault=fault, fix=fix)
+    if (most := fixed + limited * shares.most) < 1 - _ROUNDING:
+        fault = f"{whose} with at most {shares.most:g} make {most:g}, less than 1"
+        yield Problem(key="adaptation.shares", fault=fault, fix=fix)
 
 
 def _size_problems(trial: Trial, rule: PromisingZone | BlindedSize) -> Iterator[Problem]:
@@ -142,3 +168,20 @@ def _size_problems(trial: Trial, rule: PromisingZone | BlindedSize) -> Iterator[
             fault=f"{rule.planned} planned are more than the {most} that there may be",
             fix="Plan fewer, or let the trial grow larger.",
         )
+    seen = _seen_at_least(trial.interims[-1], at_a_visit=at_a_visit) if trial.interims else 0
+    if isinstance(rule, PromisingZone) and rule.planned <= seen:
+        unit = "patients" if at_a_visit else "events"
+        yield Problem(
+            key=f"looks.{len(trial.interims) - 1}.when",
+            fault=f"the size is chosen once {seen} {unit} are seen, and {rule.planned} are planned",
+            fix="Look earlier, or plan more.",
+        )
+
+
+def _seen_at_least(look: Cutoff, *, at_a_visit: bool) -> int:
+    """Return how many patients, or primary events, a look waits for; 0 where it may not."""
+    if isinstance(look, WhenAll):
+        return max(_seen_at_least(one, at_a_visit=at_a_visit) for one in look.conditions)
+    if at_a_visit:
+        return look.patients if isinstance(look, AfterPatients) else 0
+    return look.events if isinstance(look, AtEvents) else 0

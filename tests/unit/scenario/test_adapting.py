@@ -22,6 +22,7 @@ from lupusim.trial.rules_adaptive import (
 SURVIVAL = parse_document(load_scenario("survival_three_looks").text, "s", ScenarioError).content
 RESPONSE = parse_document(load_scenario("phase2_remission_52w").text, "r", ScenarioError).content
 LOOKS = [{"when": {"information": 0.5}}, {"when": {"information": 1.0}}]
+SEEN = {"when": {"all": [{"patients": 31, "followed": "52 weeks"}, {"calendar_time": "1 year"}]}}
 BOUNDED = [{**LOOKS[0], "efficacy": {"spending": "obrien_fleming"}}, LOOKS[1]]
 
 
@@ -85,7 +86,9 @@ def test_sizes_chosen_at_a_look_are_read() -> None:
             "below success",
         ),
         (
-            response({"kind": "bayesian_response", "shares": {"least": 0.9, "most": 0.5}}),
+            response(
+                {"kind": "bayesian_response", "shares": {"power": 1, "least": 0.9, "most": 0.5}}
+            ),
             "adaptation.shares",
             "below most",
         ),
@@ -98,6 +101,37 @@ def test_sizes_chosen_at_a_look_are_read() -> None:
             {**SURVIVAL, "adaptation": {"kind": "bayesian_response"}},
             "endpoints.primary.kind",
             "response at a visit",
+        ),
+        (
+            response(
+                {"kind": "bayesian_response", "shares": {"power": 1, "least": 0.4, "control": 0.7}}
+            ),
+            "adaptation.shares",
+            "control 0.7 and one arm with at least 0.4 make 1.1, more than 1",
+        ),
+        (
+            response({"kind": "bayesian_response", "shares": {"power": 1, "most": 0.4}}),
+            "adaptation.shares",
+            "2 arms with at most 0.4 make 0.8, less than 1",
+        ),
+        (
+            {**SURVIVAL, "adaptation": {"kind": "promising_zone", "planned": 134}},
+            "looks.1.when",
+            "the size is chosen once 134 events are seen, and 134 are planned",
+        ),
+        (
+            response({"kind": "bayesian_response", "shares": {"control": 0.7}}),
+            "adaptation.shares.control",
+            "with power 0 the arms keep the planned ratio",
+        ),
+        (
+            response(
+                {"kind": "promising_zone", "planned": 30},
+                looks=[{**SEEN, "efficacy": {"spending": "obrien_fleming"}}, LOOKS[1]],
+                analysis={"test": "pooled_z"},
+            ),
+            "looks.0.when",
+            "the size is chosen once 31 patients are seen, and 30 are planned",
         ),
         (
             {**SURVIVAL, "adaptation": {"kind": "promising_zone", "planned": 999}},
