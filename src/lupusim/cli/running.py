@@ -163,8 +163,8 @@ def _collected(folder: Path, asked: Asked, seed: int) -> RunResult:
 
 
 def warn(scenario: Scenario) -> None:
-    """Say on standard error which looks wait for more events than are to be expected."""
-    from lupusim.planning.expected_events import warnings_of
+    """Say on standard error which looks are not to be expected, or not before the last one."""
+    from lupusim.planning.expected_times import warnings_of
 
     for line in warnings_of(scenario):
         print(f"warning: {line}", file=sys.stderr)

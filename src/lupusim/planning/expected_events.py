@@ -12,7 +12,6 @@ from lupusim.engines.exact import ever
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.generation import LONGEST_FOLLOW_UP
 from lupusim.planning.plain_designs import is_plain
-from lupusim.planning.scenario import Scenario, label
 from lupusim.rng import stream
 from lupusim.trial import (
     AfterLastPatient,
@@ -88,9 +87,7 @@ def looks_out_of_reach(trial: Trial) -> tuple[OutOfReach, ...]:
     arms that join or leave. Where arms or a population are picked at an interim look, the
     patients who come later are counted as if all had the arm with the most events.
     """
-    if trial.analysis is None or arms_change(trial.arms) or not trial.dropout.is_alike:
-        return ()
-    if not is_plain(trial, replace(trial.analysis, stratify_by=(), adjust_for=())):
+    if not _is_known(trial):
         return ()
     try:
         return tuple(_short(trial))
@@ -98,16 +95,16 @@ def looks_out_of_reach(trial: Trial) -> tuple[OutOfReach, ...]:
         return ()
 
 
-def warnings_of(scenario: Scenario) -> list[str]:
-    """Return a line for every look that is not to be expected, design by design."""
-    several = len(scenario.points) > 1
-    return list(
-        dict.fromkeys(
-            f"{label(point.values)}: {found}" if several else str(found)
-            for point in scenario.points
-            for found in looks_out_of_reach(point.trial)
-        )
-    )
+def _is_known(trial: Trial) -> bool:
+    """Return whether the exact engine knows the trial's patients."""
+    if trial.analysis is None or arms_change(trial.arms) or not trial.dropout.is_alike:
+        return False
+    return is_plain(trial, replace(trial.analysis, stratify_by=(), adjust_for=()))
+
+
+def expects_events(trial: Trial, endpoint: TimeToEvent) -> bool:
+    """Return whether the exact engine knows when an endpoint's events are seen."""
+    return _is_known(trial) and _is_plain_event(trial, endpoint)
 
 
 def _short(trial: Trial) -> Iterator[OutOfReach]:
@@ -223,10 +220,22 @@ def _chance(trial: Trial, endpoint: TimeToEvent, arm: int, there: FloatArray) ->
     longest = float(there.max())
     if longest == 0:
         return 0.0
+    return float(np.interp(there, *seen_events(trial, endpoint, arm, longest)).mean())
+
+
+def seen_events(
+    trial: Trial, endpoint: TimeToEvent, arm: int, longest: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return study times up to `longest`, and the chance that an event is seen by each.
+
+    Raises
+    ------
+    NoExactSolutionError
+        If the exact engine does not reach its tolerance.
+    """
     # cells that grow: hazards change early, and a follow-up may have no end
     times = longest * np.linspace(0.0, 1.0, _CELLS + 1) ** 2
     law = trial.arms[arm].law
     had = ever(law, endpoint.events, times, tolerance=_TOLERANCE)
     stays = np.exp(-trial.dropout.cumulative((times[1:] + times[:-1]) / 2))
-    seen = np.concatenate([[0.0], np.cumsum(np.diff(had) * stays)])
-    return float(np.interp(there, times, seen).mean())
+    return times, np.concatenate([[0.0], np.cumsum(np.diff(had) * stays)])

@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterator
 
 from lupusim.planning.evidence import Comparison, comparisons
+from lupusim.planning.expected_times import clock_in_words
 from lupusim.planning.formulas_sequential import planned_bounds, sequential_theory
 from lupusim.planning.results import PointResult
 from lupusim.planning.tally import Mean, Tally
 from lupusim.report.numbers import root, rounded, share
 from lupusim.report.staged_rows import staged_rows
 from lupusim.trial import Cutoff, Trial
-from lupusim.trial.looks import AtEventsOf, parts
+from lupusim.trial.looks import AtEvents, AtEventsOf, parts
 from lupusim.trial.rules_adaptive import Against, BayesianResponse
 
 _MONTHS = 12
@@ -115,14 +116,21 @@ def _after_stopping(point: PointResult) -> Iterator[tuple[str, str]]:
 
 
 def _never_reached(point: PointResult, number: int) -> Iterator[tuple[str, str]]:
-    """Yield how often a look is never reached, and the events there are in the end."""
+    """Yield how often a look is never reached, and why."""
     never = point.never_reached(number)
     if never.value == 0:
         return
-    shown = _shown_events(point.trial, point.trial.looks[number - 1])
+    yield f"look {number}, never reached{_short_of(point, number)}", share(never)
+
+
+def _short_of(point: PointResult, number: int) -> str:
+    """Return what stays short: the events there are in the end, or another clock."""
+    look = point.trial.looks[number - 1]
+    if not any(isinstance(clock, AtEvents | AtEventsOf) for clock in parts(look)):
+        return f" before the last look (waits for {clock_in_words(look, point.trial)})"
+    shown = _shown_events(point.trial, look)
     there = sum(point.tally.mean(name).value for name in shown if name in point.tally.sums)
-    words = f" ({there:.0f} events in the end, on average)" if there else ""
-    yield f"look {number}, never reached{words}", share(never)
+    return f" ({there:.0f} events in the end, on average)" if there else ""
 
 
 def _shown_events(trial: Trial, look: Cutoff) -> list[str]:

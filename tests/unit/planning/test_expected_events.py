@@ -9,13 +9,17 @@ import pytest
 
 from lupusim.analysis.stopping import GroupSequential
 from lupusim.planning.blocks import simulate
-from lupusim.planning.expected_events import looks_out_of_reach, warnings_of
+from lupusim.planning.expected_events import looks_out_of_reach
+from lupusim.planning.expected_times import looks_too_late, warnings_of
 from lupusim.planning.generation import Block
+from lupusim.planning.run import run
+from lupusim.report.rule_rows import look_rows
 from lupusim.trial import (
     AfterLastPatient,
     AfterPatients,
     AtCalendarTime,
     AtEvents,
+    Cutoff,
     Dropout,
     Population,
     TimeToEvent,
@@ -126,3 +130,62 @@ def test_the_lines_of_several_designs_say_which_one() -> None:
     (line,) = warnings_of(scenario(short, replace(enough, n_patients=300)))
     assert line.startswith("sample_size = 200: look 1 waits for 150")
     assert warnings_of(scenario(short)) == [str(looks_out_of_reach(short)[0])]
+
+
+EARLY = {
+    "follow_up": math.inf,
+    "dropout": Dropout(),
+    "cutoff": AtEvents(events=100),
+    "stopping": GroupSequential(alpha=0.025),
+}
+LATE = AfterPatients(patients=100, follow_up=3.0)
+
+
+@pytest.mark.parametrize(
+    ("look", "words"),
+    [
+        (LATE, "100 patients followed for 36 months"),
+        (AtCalendarTime(time=4.0), "month 48"),
+        (AfterLastPatient(follow_up=2.0), "the last patient followed for 24 months"),
+        (WhenAll(conditions=(LATE, AtEvents(events=10))), "36 months and 10 events (survival)"),
+        (WhenAny(conditions=(LATE, AtCalendarTime(time=5.0))), "36 months or month 60"),
+        (Limited(clock=LATE, latest=3.5), "36 months (at most until month 42)"),
+        (AtEventsOf(events=75, arm=0), "75 events (survival, control)"),
+    ],
+)
+def test_an_interim_look_that_comes_after_the_last_is_warned_of(look: Cutoff, words: str) -> None:
+    (found,) = looks_too_late(waiting(**EARLY, interims=(look,)))
+    assert f"{words}, to be expected in month" in str(found)
+    assert found.time > found.last_time
+    early = waiting(**{**EARLY, "cutoff": AtEvents(events=199)}, interims=(look,))
+    assert looks_too_late(early) == ()
+
+
+def test_the_expected_time_of_a_number_of_events_is_what_simulation_finds() -> None:
+    trial = waiting(
+        **{**EARLY, "follow_up": 1.5, "dropout": Dropout(per_year=0.2)}, interims=(LATE,)
+    )
+    (found,) = looks_too_late(trial)
+    simulated = simulate({"": trial}, BLOCK)[""]["duration"]
+    mcse = float(simulated.std() / math.sqrt(simulated.size))
+    assert_within_mcse(found.last_time, float(simulated.mean()), mcse=mcse)
+    twice = replace(trial, interims=(LATE,), cutoff=AtEvents(events=50))
+    with pytest.raises(AssertionError, match="standard errors"):
+        assert_within_mcse(looks_too_late(twice)[0].last_time, float(simulated.mean()), mcse=mcse)
+
+
+def test_times_that_are_not_known_are_not_warned_of() -> None:
+    never = waiting(**{**EARLY, "dropout": Dropout(per_year=5.0)}, interims=(LATE,))
+    assert looks_too_late(never) == ()
+    unlike = Dropout(per_year=0.2, by_arm={"cells": 2})
+    assert looks_too_late(waiting(**{**EARLY, "dropout": unlike}, interims=(LATE,))) == ()
+    gap = Limited(clock=AtEvents(events=100), gap=1.0)
+    assert looks_too_late(waiting(**{**EARLY, "cutoff": gap}, interims=(LATE,))) == ()
+
+
+def test_the_row_of_a_look_that_is_never_reached_names_its_own_clock() -> None:
+    trial = waiting(**EARLY, interims=(LATE,))
+    (row,) = (name for name, _ in look_rows(run(scenario(trial), 20).points[0]) if "never" in name)
+    assert row == (
+        "look 1, never reached before the last look (waits for 100 patients followed for 36 months)"
+    )
