@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from enum import StrEnum
@@ -31,6 +32,17 @@ app = typer.Typer(
 )
 
 
+_FOLDER = "A folder is needed there, and it is a file: give another name."
+_ADVICE = {
+    errno.EEXIST: _FOLDER,
+    errno.ENOTDIR: _FOLDER,
+    errno.EACCES: "Give a folder that you may write to, or change its permissions.",
+    errno.EPERM: "Give a folder that you may write to, or change its permissions.",
+    errno.EROFS: "Give a folder elsewhere.",
+}
+"""What to do where a folder or file cannot be written, by the system's error number."""
+
+
 class EngineName(StrEnum):
     """Which engine follows the patients."""
 
@@ -51,8 +63,14 @@ def main() -> None:
         print(error, file=sys.stderr)
         sys.exit(INPUT_IS_WRONG)
     except OSError as error:
-        print(f"{error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
+        print(f"{error.filename or 'file'}: {_explained(error)}", file=sys.stderr)
         sys.exit(1)
+
+
+def _explained(error: OSError) -> str:
+    """Return what the system says, with what to do where that is known."""
+    said = error.strerror or str(error)
+    return f"{said}. {_ADVICE[error.errno]}" if error.errno in _ADVICE else said
 
 
 app.command()(running.run)
