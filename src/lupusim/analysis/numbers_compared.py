@@ -18,7 +18,7 @@ from lupusim.analysis.rate_ratio import rate_ratio
 from lupusim.analysis.results import TestResult
 from lupusim.analysis.t_test import pooled_t_test
 from lupusim.analysis.verdicts import against, checked_ratio, verdict
-from lupusim.analysis.win_statistics import WinStatistics, win_statistics
+from lupusim.analysis.win_statistics import WinStatistics
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.trial import Better, Verdict
 
@@ -216,5 +216,4 @@ class WinTest:
     ) -> Verdict:
         """Return the verdict on every replicate."""
         del stratum
-        found = win_statistics(outcome.levels, outcome.arm, included=outcome.included)
-        return verdict(self.measure(found), better, sided)
+        return verdict(self.measure(outcome.wins()), better, sided)

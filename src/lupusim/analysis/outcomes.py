@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lupusim.analysis.results import ratio_or
-from lupusim.analysis.win_statistics import WinLevel
+from lupusim.analysis.win_statistics import WinLevel, WinStatistics, win_statistics
 from lupusim.arrays import BoolArray, FloatArray, StateArray
 
 
@@ -184,7 +185,7 @@ class CountOutcome:
         return {"events": events, "event_rate": _mean(events, (self.years * members).sum(axis=1))}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class HierarchicalOutcome:
     """Several outcomes of every patient, from the most important to the least.
 
@@ -216,10 +217,36 @@ class HierarchicalOutcome:
         }
         return {**bounds, "in_analysis": self.included}
 
+    def wins(self, arm: int = 1) -> WinStatistics:
+        """Return how the patients of an arm compare with the controls, pair by pair.
+
+        It is computed once: what is shown of an arm and its test need the same pairs.
+        """
+        known = _wins.setdefault(self, {})
+        if arm not in known:
+            there = self.included & ((self.arm == arm) | (self.arm == 0))
+            known[arm] = win_statistics(self.levels, self.arm == arm, included=there)
+        return known[arm]
+
     def shown(self, arm: int) -> dict[str, FloatArray]:
-        """Return nothing: an arm alone has no wins."""
-        del arm
-        return {}
+        """Return which shares of its pairs with controls an arm wins, loses and ties.
+
+        In all, and on each level, counted from 1: pairs that it decides, and (`_ties`) that are
+        still open after it. NaN where there are no pairs; nothing of the control itself.
+        """
+        if arm == 0:
+            return {}
+        found = self.wins(arm)
+        shares = dict(zip(_PAIRS, (found.wins, found.losses, found.ties), strict=True))
+        by_level = zip(found.level_wins, found.level_losses, found.level_ties, strict=True)
+        for number, level in enumerate(by_level, start=1):
+            shares |= {f"level_{number}_{k}": of for k, of in zip(_PAIRS, level, strict=True)}
+        paired = found.wins + found.losses + found.ties > 0
+        return {name: np.where(paired, share, np.nan) for name, share in shares.items()}
+
+
+_PAIRS = ("wins", "losses", "ties")
+_wins: WeakKeyDictionary[HierarchicalOutcome, dict[int, WinStatistics]] = WeakKeyDictionary()
 
 
 Outcome = BinaryOutcome | SurvivalOutcome | NumberOutcome | CountOutcome | HierarchicalOutcome

@@ -14,6 +14,7 @@ from lupusim.analysis.results import TestResult, wald_result
 from lupusim.arrays import BoolArray, FloatArray, blocks
 
 _Number = TypeVar("_Number", bound=np.generic)
+_N_SUMS = 5  # of all levels together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,10 @@ class WinStatistics:
     ----------
     wins, losses, ties : (n_replicates,) arrays
         Shares of pairs; 0 where an arm is empty.
+    level_wins, level_losses : (n_levels, n_replicates) arrays
+        Shares of pairs that each level decides, of all pairs.
+    level_ties : (n_levels, n_replicates) array
+        Shares that are still open after it.
     net_benefit : TestResult
         Wins minus losses.
     log_win_ratio : TestResult
@@ -114,6 +119,9 @@ class WinStatistics:
     wins: FloatArray
     losses: FloatArray
     ties: FloatArray
+    level_wins: FloatArray
+    level_losses: FloatArray
+    level_ties: FloatArray
     net_benefit: TestResult
     log_win_ratio: TestResult
     log_win_odds: TestResult
@@ -172,7 +180,7 @@ def win_statistics(
     n_replicates, n_patients = (lead or (1,))[0], levels[0].low.shape[-1]
     bounds = [_ranked(one) for one in levels]
     masks = arm_masks(arm, included, n_patients)
-    sums = np.zeros((n_replicates, 5))
+    sums = np.zeros((_N_SUMS + 3 * len(bounds), n_replicates))
     for row in range(n_replicates):
         control, experimental = (np.flatnonzero(_row(mask, row)) for mask in masks)
         if control.size and experimental.size:
@@ -180,8 +188,8 @@ def win_statistics(
                 tuple(_row(bound, row)[arm] for arm in (experimental, control) for bound in one)
                 for one in bounds
             ]
-            sums[row] = _pair_sums(pairs)
-    return _statistics(sums.T.reshape(5, *lead), level)
+            sums[:, row] = _pair_sums(pairs)
+    return _statistics(sums.reshape(-1, *lead), level)
 
 
 def _lead(
@@ -217,15 +225,20 @@ def _row(column: NDArray[_Number], row: int) -> NDArray[_Number]:
     return np.asarray(column[row if column.shape[0] > 1 else 0])
 
 
-def _pair_sums(pairs: Sequence[tuple[NDArray[np.int16], ...]]) -> FloatArray:
-    """Return the shares of wins and losses, their variances and their covariance."""
+def _pair_sums(pairs: Sequence[tuple[NDArray[np.int16], ...]]) -> list[float]:
+    """Return the shares of wins and losses, and their covariance matrix.
+
+    Then the shares of pairs won, lost and tied by the first level, by the first two ...
+    """
     low, high, low0, high0 = pairs[0]
     won: BoolArray = low[:, np.newaxis] > high0
     lost: BoolArray = high[:, np.newaxis] < low0
+    by_level = [(np.count_nonzero(won), np.count_nonzero(lost))]
     for low, high, low0, high0 in pairs[1:]:
         open_pair = ~(won | lost)
         won |= (low[:, np.newaxis] > high0) & open_pair
         lost |= (high[:, np.newaxis] < low0) & open_pair
+        by_level.append((np.count_nonzero(won), np.count_nonzero(lost)))
     covariance = np.zeros((2, 2))
     # SPEED: sums of bytes as products with ones; whole numbers, so exact (benchmarks/analyses.py)
     kinds = [kind.astype(np.float32) for kind in (won, lost)]
@@ -237,11 +250,14 @@ def _pair_sums(pairs: Sequence[tuple[NDArray[np.int16], ...]]) -> FloatArray:
         mean = share.mean(axis=1)
         centered = share - mean[:, np.newaxis]
         covariance += centered @ centered.T / max(n * (n - 1), 1)
-    return np.array([*mean, covariance[0, 0], covariance[1, 1], covariance[0, 1]])
+    shares = [n / won.size for level in by_level for n in (*level, won.size - sum(level))]
+    return [*mean, *covariance[0], covariance[1, 1], *shares]
 
 
 def _statistics(sums: FloatArray, level: float) -> WinStatistics:
-    wins, losses, variance, variance_lost, covariance = sums
+    wins, losses, variance, covariance, variance_lost = sums[:_N_SUMS]
+    by_level = sums[_N_SUMS:]
+    ties = by_level[2::3]
     benefit = wins - losses
     spread = np.maximum(variance + variance_lost - 2 * covariance, 0.0)
     some, some_lost = np.where(wins > 0, wins, 1.0), np.where(losses > 0, losses, 1.0)
@@ -250,11 +266,13 @@ def _statistics(sums: FloatArray, level: float) -> WinStatistics:
     relative = np.maximum(relative - 2 * covariance / (some * some_lost), 0.0)
     inside = np.where(np.abs(benefit) < 1, benefit, 0.0)
     odds_error = 2 * np.sqrt(spread) / (1 - inside**2)
-    compared = wins + losses > 0
     return WinStatistics(
         wins=wins,
         losses=losses,
-        ties=np.where(compared, 1 - wins - losses, 0.0),
+        ties=ties[-1],
+        level_wins=np.diff(by_level[::3], axis=0, prepend=0),
+        level_losses=np.diff(by_level[1::3], axis=0, prepend=0),
+        level_ties=ties,
         net_benefit=wald_result(benefit, np.sqrt(spread), level=level),
         log_win_ratio=wald_result(
             np.log(some / some_lost), np.where(both, np.sqrt(relative), np.inf), level=level

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_LOG = "log "  # of the effects estimated on the scale of logarithms
 _NO_SPREAD = 1e-9  # of the mean: what is alike in all replicates but for rounding
 
 
@@ -124,6 +125,18 @@ class PointResult:
         return self.null_tally.mean("reject")
 
     @property
+    def estimate_ratio(self) -> Mean | None:
+        """Geometric mean of the estimated ratio; None where no log of a ratio is estimated."""
+        analysis = self.trial.analysis
+        if analysis is None or "estimate" not in self.tally.sums:
+            return None
+        if not analysis.effect.startswith(_LOG):
+            return None
+        mean = self.tally.mean("estimate")
+        ratio = math.exp(mean.value)
+        return Mean(value=ratio, mcse=ratio * mean.mcse, n=mean.n)
+
+    @property
     def n_replicates(self) -> int:
         """Simulated trials under the truth the scenario states."""
         return self.tally.sums["missed_cutoff"][0] if self.tally.sums else 0
@@ -146,7 +159,8 @@ class PointResult:
 
         ``_lower`` and ``_upper`` are 95 % limits of power and type I error, ``_q10``, ``_q50``
         and ``_q90`` quantiles between trials, and ``_difference`` is what sets a design apart
-        from the first that shares its patients. What is known without simulation comes last.
+        from the first that shares its patients; ``estimate_ratio`` is the geometric mean where
+        logs of ratios are estimated. What is known without simulation comes last.
         """
         row: dict[str, object] = {name: shown(value) for name, value in self.values.items()}
         row |= {"n_patients": self.trial.n_patients, "n_replicates": self.n_replicates}
@@ -159,11 +173,14 @@ class PointResult:
                 row |= _with_mcse(name, self.tally.mean(name))
             if "response_" in name:
                 row[f"{name}_sd"] = self.tally.standard_deviation(name)
-        for name, mean in self.quantiles().items():
+        for name, mean in (self._ratio() | self.quantiles()).items():
             row |= _with_mcse(name, mean)
         for name, mean in (self.compared.differences() if self.compared else {}).items():
             row |= _with_mcse(f"{name}_difference", mean)
         return row | formula_columns(self.trial)
+
+    def _ratio(self) -> dict[str, Mean]:
+        return {} if (ratio := self.estimate_ratio) is None else {"estimate_ratio": ratio}
 
     def quantiles(self) -> dict[str, Mean]:
         """Return quantiles between trials, such as ``duration_q90``, of what varies there."""

@@ -23,6 +23,7 @@ from lupusim.report.platform_rows import platform_rows
 from lupusim.report.quantile_rows import quantile_rows
 from lupusim.report.rule_rows import adaptation_rows, family_rows, look_rows, months
 from lupusim.report.supply_rows import supply_rows
+from lupusim.report.win_rows import win_rows
 from lupusim.scenario.durations import format_duration
 from lupusim.trial import Analysis, Arm, TimeToEvent, Trial
 from lupusim.trial.design import KnownEffect
@@ -33,6 +34,7 @@ _LABEL_WIDTH = 48
 _MOST_COLUMNS = 4  # that a page of usual width can show
 _WIDEST_HEADING = 40
 _FEW = 3
+_NEARLY_ALL = 0.99
 
 
 def operating_table(result: RunResult) -> Group:
@@ -95,6 +97,7 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
         if name.split(": ")[-1].startswith(("response_", "events_", "event_rate_", "mean_")):
             spread = f", sd {tally.standard_deviation(name):.2g}" if trial.analysis is None else ""
             yield _described(name), rounded(tally.mean(name)) + spread
+    yield from win_rows(point)
     yield "duration from the first site's opening, months", months(tally.mean("duration"))
     if trial.costs is not None:
         yield ", ".join(filter(None, ["cost", trial.costs.currency])), rounded(tally.mean("cost"))
@@ -151,17 +154,26 @@ def _estimates(point: PointResult, analysis: Analysis) -> Iterator[tuple[str, st
     tally = point.tally
     if math.isnan(tally.mean("estimate").value):
         return
-    yield f"{analysis.effect}, mean estimate", rounded(tally.mean("estimate"))
+    part = _where_defined(point)
+    yield f"{analysis.effect}, mean estimate{part}", rounded(tally.mean("estimate"))
+    if (ratio := point.estimate_ratio) is not None:
+        yield f"{analysis.effect.removeprefix('log ')}, geometric mean{part}", rounded(ratio)
     if "true_effect" in tally.sums:
         truth, given = tally.mean("true_effect"), isinstance(analysis.truth, KnownEffect)
         how = "given" if given else "from one large simulation"
         yield f"true effect ({how})", f"{truth.value:.3g}" if given else rounded(truth)
-        yield "bias of the estimate", rounded(tally.mean("bias"))
+        yield f"bias of the estimate{part}", rounded(tally.mean("bias"))
         yield "root mean squared error", root(tally.mean("squared_error"))
         yield "coverage of the 95 % interval", share(tally.mean("coverage"))
         spread = tally.standard_deviation("estimate")
         yield "standard error, mean", rounded(tally.mean("standard_error"))
         yield "sd of the estimates", f"{spread:.3g}"
+
+
+def _where_defined(point: PointResult) -> str:
+    """Return of how many replicates the estimate is a mean, where it is not of nearly all."""
+    defined = point.tally.mean("estimate").n / max(point.n_replicates, 1)
+    return "" if defined > _NEARLY_ALL else f" (of the {100 * defined:.0f} % where it is defined)"
 
 
 def _screening_rows(point: PointResult) -> Iterator[tuple[str, str]]:

@@ -105,7 +105,7 @@ NO_STRATA = np.zeros(SHAPE, dtype=np.intp)
 
 def swapped(outcome):
     kind = type(outcome)
-    fields = {name: getattr(outcome, name) for name in kind.__slots__}
+    fields = {name: getattr(outcome, name) for name in kind.__dataclass_fields__}
     return kind(**{**fields, "arm": (1 - outcome.arm).astype(np.int8)})
 
 
@@ -153,7 +153,7 @@ def test_two_sided_p_values_know_no_direction(named):
 
 def test_without_anything_to_compare_nothing_is_significant(named):
     kind, outcome = named
-    parts = {name: getattr(outcome, name) for name in type(outcome).__slots__}
+    parts = {name: getattr(outcome, name) for name in type(outcome).__dataclass_fields__}
     parts["arm"] = np.ones(SHAPE, dtype=np.int8)
     verdict = kind.test(type(outcome)(**parts), better=Better.MORE, sided=1, stratum=NO_STRATA)
     assert np.all(verdict.undefined)
@@ -187,7 +187,7 @@ def test_few_replicates_say_the_same_alone_and_together(name, outcomes):
     kind = TESTS[name]
     outcome = outcomes[kind.outcome]
     whole = kind.test(outcome, better=Better.MORE, sided=1, stratum=NO_STRATA)
-    everything = {name: getattr(outcome, name) for name in type(outcome).__slots__}
+    everything = {name: getattr(outcome, name) for name in type(outcome).__dataclass_fields__}
     parts = {name: part[2:3] for name, part in everything.items() if part is not None}
     alone = kind.test(type(outcome)(**parts), better=Better.MORE, sided=1, stratum=NO_STRATA[2:3])
     np.testing.assert_allclose(alone.p_value, whole.p_value[2:3], atol=1e-9)

@@ -137,6 +137,15 @@ def test_wins_equal_brute_force(included):
         np.testing.assert_allclose(result.wins[row] * n_pairs, wins)
         np.testing.assert_allclose(result.losses[row] * n_pairs, losses)
         np.testing.assert_allclose(result.log_win_ratio.estimate[row], log(wins / losses))
+        np.testing.assert_allclose(result.ties[row] * n_pairs, n_pairs - wins - losses)
+        never = np.zeros(score.shape[1])[chosen]  # the score no longer decides
+        wins, losses = pairs_by_brute_force(time[row, chosen], event[row, chosen], never, here)
+        np.testing.assert_allclose(result.level_wins[0, row] * n_pairs, wins)
+        np.testing.assert_allclose(result.level_losses[0, row] * n_pairs, losses)
+        np.testing.assert_allclose(result.level_ties[0, row] * n_pairs, n_pairs - wins - losses)
+    np.testing.assert_allclose(result.level_wins.sum(axis=0), result.wins)
+    np.testing.assert_allclose(result.level_losses.sum(axis=0), result.losses)
+    np.testing.assert_array_equal(result.level_ties[-1], result.ties)
 
 
 def test_net_benefit_of_one_number_is_the_mann_whitney_estimate():
@@ -165,6 +174,7 @@ def test_pairs_without_a_winner_or_a_partner_are_undefined():
         for one in (result.net_benefit, result.log_win_ratio, result.log_win_odds):
             assert one.undefined
             assert one.z == 0
+    assert (tied.ties, alone.ties) == (1, 0)
     all_won = win_statistics([larger_is_better(ARM)], ARM)
     assert all_won.log_win_ratio.undefined
     assert all_won.log_win_odds.undefined

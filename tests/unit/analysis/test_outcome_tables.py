@@ -40,12 +40,28 @@ def test_a_hierarchy_tells_the_bounds_of_each_level_and_holds_no_other() -> None
     levels = [larger_is_better(VALUES), larger_is_better(-VALUES)]
     outcome = HierarchicalOutcome(levels=levels, included=EVERYBODY, arm=ARM)
     assert outcome.information.tolist() == [3.0]
-    assert outcome.shown(1) == {}
     table = outcome.table()
     assert table["level_2_low"].tolist() == (-VALUES).tolist()
     assert {"level_1_high", "in_analysis"} <= set(table)
     with pytest.raises(ValueError, match="cannot hold another one"):
         _level(outcome, Better.MORE)
+
+
+def test_a_hierarchy_shows_the_pairs_that_each_level_decides_for_each_arm() -> None:
+    first = np.array([[2.0, 2.0, 1.0, 3.0, 2.0, 2.0], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]])
+    second = larger_is_better(np.array([1.0, 1.0, 0.0, 0.0, 2.0, 1.0]))
+    arm = np.array([[0, 0, 1, 1, 2, 2], [1, 1, 2, 2, 2, 2]], dtype=np.int8)
+    outcome = HierarchicalOutcome(
+        levels=[larger_is_better(first), second], included=np.ones((2, 6), dtype=bool), arm=arm
+    )
+    assert outcome.shown(0) == {}
+    one, other = outcome.shown(1), outcome.shown(2)
+    assert [one[f"level_1_{kind}"][0] for kind in ("wins", "losses", "ties")] == [0.5, 0.5, 0]
+    assert [other[f"level_1_{kind}"][0] for kind in ("wins", "losses", "ties")] == [0, 0, 1]
+    assert [other[f"level_2_{kind}"][0] for kind in ("wins", "losses", "ties")] == [0.5, 0, 0.5]
+    assert [other[kind][0] for kind in ("wins", "losses", "ties")] == [0.5, 0, 0.5]
+    assert all(np.isnan(shares[1]) for shares in one.values())  # no control to be paired with
+    assert outcome.wins(2) is outcome.wins(2)
 
 
 def test_where_visits_are_perfect_only_the_one_asked_for_is_watched() -> None:

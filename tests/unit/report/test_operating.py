@@ -18,11 +18,14 @@ from lupusim.planning.tally import Mean
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
 from lupusim.report.one_arm import nothing_better
 from lupusim.report.operating import _test, meaning, run_report
-from lupusim.trial import Analysis, Dropout
+from lupusim.trial import Analysis, Dropout, Responder, TimeToEvent
 from lupusim.trial.costs import Costs
+from lupusim.trial.endpoints import Hierarchy
 from lupusim.trial.rules_staged import SelectArms
 from trials import analysis, disease_trial, exponential_arm, scenario, survival_trial
 from trials_staged import selection_trial
+
+RESPONSE = Responder(name="alive", states=("alive",), at=1.0)
 
 
 def printed(result):
@@ -78,6 +81,46 @@ def test_a_row_that_the_first_design_lacks_is_shown():
     text = printed(run(scenario(survival_trial(), other), 20))
     assert "alpha 0.025" in text
     assert "alpha 0.1" in text
+
+
+def test_a_ratio_is_told_beside_its_log_and_of_how_many_trials_it_is_known():
+    result = run(scenario(survival_trial(n_patients=6, analysis=analysis("cox"))), 200)
+    (point,) = result.points
+    log_ratio = point.tally.mean("estimate")
+    assert point.estimate_ratio.value == pytest.approx(math.exp(log_ratio.value))
+    assert point.row()["estimate_ratio_mcse"] == pytest.approx(
+        math.exp(log_ratio.value) * log_ratio.mcse
+    )
+    part = f"(of the {log_ratio.n / 2:.0f} % where it is defined)"
+    text = printed(result)
+    assert f"log hazard ratio, mean estimate {part}" in text
+    assert f"hazard ratio, geometric mean {part}" in text
+
+
+def test_no_ratio_is_told_where_none_is_estimated():
+    difference = survival_trial(analysis=analysis("pooled_z"), primary=RESPONSE, visits=(1.0,))
+    alone = survival_trial(arms=(exponential_arm("cells", 0.5),), analysis=None)
+    for trial in (difference, alone):
+        result = run(scenario(trial), 20)
+        assert result.points[0].estimate_ratio is None
+        assert "geometric" not in printed(result)
+
+
+def test_a_hierarchy_is_told_level_by_level():
+    death = TimeToEvent(name="death", events=("death",))
+    hierarchy = Hierarchy(name="worst", levels=(death, RESPONSE))
+    trial = survival_trial(primary=hierarchy, analysis=analysis("win_ratio"), visits=(1.0,))
+    result = run(scenario(trial), 20)
+    text, row = printed(result), result.points[0].row()
+    assert f"win ratio, geometric mean │ {rounded(result.points[0].estimate_ratio)}" in text
+    shares = [row[f"level_1_{kind}_cells"] for kind in ("wins", "losses", "ties")]
+    assert sum(shares) == pytest.approx(1.0)
+    assert f"pairs cells wins / loses / ties: level 1, death │ {shares[0]:.2f}" in text
+    assert "pairs cells wins / loses / ties: all levels" in text
+    second = survival_trial(secondary=(hierarchy,), visits=(1.0,))
+    assert "worst: pairs cells wins / loses / ties: level 2, alive" in printed(
+        run(scenario(second), 20)
+    )
 
 
 def test_the_sentence_says_how_often_the_trial_succeeds():
