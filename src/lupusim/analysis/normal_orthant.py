@@ -134,7 +134,7 @@ def _edges(
         np.minimum(end, end_here, out=end, where=cuts & (slope > 0))
         np.maximum(begin, end_here, out=begin, where=cuts & (slope < 0))
         end[cuts & (slope == 0) & (room < 0)] = -np.inf
-    return _Edges(begin, end, np.sqrt((1 - rho) / opposite))
+    return _Edges(begin, end, np.sqrt(np.maximum(1 - rho, 0.0) / opposite))  # rho may round up
 
 
 def _swept(distance: FloatArray, edges: _Edges) -> FloatArray:
