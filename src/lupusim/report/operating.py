@@ -23,18 +23,19 @@ from lupusim.report.platform_rows import platform_rows
 from lupusim.report.quantile_rows import quantile_rows
 from lupusim.report.rule_rows import adaptation_rows, family_rows, look_rows, months
 from lupusim.report.supply_rows import supply_rows
+from lupusim.report.tries import tries_in_words
 from lupusim.report.win_rows import win_rows
 from lupusim.scenario.durations import format_duration
 from lupusim.trial import Analysis, Arm, TimeToEvent, Trial
 from lupusim.trial.design import KnownEffect
 from lupusim.trial.opening import arms_change
 
-_WORTH_RUNNING = 0.8
 _LABEL_WIDTH = 48
 _MOST_COLUMNS = 4  # that a page of usual width can show
 _WIDEST_HEADING = 40
 _FEW = 3
 _NEARLY_ALL = 0.99
+_FEW_EVENTS = 20  # too few for formulas of many
 
 
 def operating_table(result: RunResult) -> Group:
@@ -88,7 +89,7 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
     if point.power is not None and claims is not None and trial.analysis:
         which = "power" if trial.family is None else "power for any hypothesis"
         yield f"{which} ({_test(trial.analysis)}{level_of(trial.analysis)})", share(point.power)
-        yield from _without_simulation(trial)
+        yield from _without_simulation(point)
         yield _name_of_null_claims(trial), share(claims)
         if trial.family is None:
             yield from _estimates(point, trial.analysis)
@@ -117,11 +118,14 @@ def _name_of_null_claims(trial: Trial) -> str:
     return f"type I error ({nothing_better(trial)})"
 
 
-def _without_simulation(trial: Trial) -> Iterator[tuple[str, str]]:
+def _without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield what is known by closed forms, where there are some."""
-    for formula in formula_powers(trial):
-        yield f"power, {formula.method}", f"{formula.value:.4f}"
-    yield from exact_rows(trial)
+    tally = point.tally
+    few = "events" in tally.sums and tally.mean("events").value < _FEW_EVENTS
+    for formula in formula_powers(point.trial):
+        doubt = " (asymptotic; few events)" if few else ""
+        yield f"power, {formula.method}{doubt}", f"{formula.value:.4f}"
+    yield from exact_rows(point.trial)
 
 
 def _test(analysis: Analysis) -> str:
@@ -242,36 +246,16 @@ def meaning(result: RunResult) -> str:
     first = result.points[0].trial
     truth = " and ".join(_law_in_words(arm, first) for arm in first.arms)
     if len(result.points[0].trial.arms) == 1:
-        designs = _designs(result.points, headings(result))
-        return one_arm_meaning(result.points, truth=truth, designs=designs)
-    tries = ", ".join(in_hundred(power) for power in powers)
+        return one_arm_meaning(result.points, truth=truth)
     within = error_quantity(first) is None
     claim = "that the experimental arm is not worse by the margin" if within else "the difference"
-    shows = (
-        f"If {truth}, the trial shows {claim} in {tries} of 100 tries"
-        f"{_designs(result.points, headings(result))}."
-    )
+    shows = f"If {truth}, the trial shows {claim} {tries_in_words(result.points)}."
     if not errors:
         return shows
     worst = max(errors, key=lambda mean: mean.value)
     most = " at most" if len(powers) > 1 else ""
     what = "show the same" if within else "claim one"
     return f"{shows} If there were no difference, {in_hundred(worst)} of 100 would {what}{most}."
-
-
-def _designs(points: Sequence[PointResult], labels: Sequence[str]) -> str:
-    """Name the designs in the order of their powers, and the first that is worth running."""
-    if len(points) == 1:
-        return ""
-    enough = (
-        name
-        for name, point in zip(labels, points, strict=True)
-        if point.power is not None and point.power.value >= _WORTH_RUNNING
-    )
-    verdict = (
-        f"the first to reach 80 is {first}" if (first := next(enough, "")) else "none reach 80"
-    )
-    return f" ({'; '.join(labels)}): {verdict}"
 
 
 def _law_in_words(arm: Arm, trial: Trial) -> str:

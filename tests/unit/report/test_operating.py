@@ -95,6 +95,8 @@ def test_a_ratio_is_told_beside_its_log_and_of_how_many_trials_it_is_known():
     text = printed(result)
     assert f"log hazard ratio, mean estimate {part}" in text
     assert f"hazard ratio, geometric mean {part}" in text
+    assert "power, Schoenfeld's formula (asymptotic; few events)" in text
+    assert "asymptotic" not in printed(run(scenario(survival_trial(n_patients=80)), 20))
 
 
 def test_no_ratio_is_told_where_none_is_estimated():
@@ -174,7 +176,12 @@ def test_many_designs_with_long_names_have_numbers_and_a_key():
     text = printed(result)
     assert "design 4: looks.0.efficacy.spending = hwang_shih_decani, analysis.alpha = 0.1" in text
     assert "│ design 4 │ design 1 │" in text
-    assert "(design 1; design 2; design 3; design 4)" in meaning(result)
+    names = [f"spending = hwang_shih_decani, alpha = {alpha}" for alpha in (0.01, 0.02, 0.05, 0.1)]
+    assert f"({'; '.join(names)})" in meaning(result)
+    five = meaning(rules(0.01, 0.02, 0.05, 0.1, 0.2))
+    assert "(the worst: alpha = 0.01) to " in five
+    assert "(the best: alpha = 0.2) of 100 tries; " in five
+    assert "of 5 designs reach 80" in five
 
 
 def test_a_share_of_none_or_all_says_what_it_may_be_instead_of_an_error_of_zero():
