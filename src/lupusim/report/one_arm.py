@@ -10,6 +10,7 @@ from lupusim.planning.formulas import exact_looks
 from lupusim.planning.one_arm import exact_chances, rate_is_tested
 from lupusim.planning.run import PointResult
 from lupusim.report.numbers import in_hundred
+from lupusim.report.tries import tries_in_words
 from lupusim.trial import Analysis, Better, Trial
 
 
@@ -56,17 +57,16 @@ def exact_rows(trial: Trial) -> Iterator[tuple[str, str]]:
     yield "patients analyzed, exact at the null rate", f"{null.expected_patients:.2f}"
 
 
-def one_arm_meaning(points: tuple[PointResult, ...], *, truth: str, designs: str) -> str:
+def one_arm_meaning(points: tuple[PointResult, ...], *, truth: str) -> str:
     """Return what the run of a tested single arm means, in two sentences.
 
     Parameters
     ----------
     points : tuple of PointResult
         Designs of one arm, all with a test.
-    truth, designs : str
-        How the patients fare, and the designs in the order of their powers, in words.
+    truth : str
+        How the patients fare, in words.
     """
-    tries = ", ".join(in_hundred(point.power) for point in points if point.power is not None)
     errors = [point.type_one_error for point in points if point.type_one_error is not None]
     trial = points[0].trial
     if rate_is_tested(trial.analysis):
@@ -76,7 +76,7 @@ def one_arm_meaning(points: tuple[PointResult, ...], *, truth: str, designs: str
         otherwise = "If the rate were just that"
     else:
         claim, otherwise = "a difference from the reference", "If there were none"
-    shows = f"If {truth}, the trial claims {claim} in {tries} of 100 tries{designs}."
+    shows = f"If {truth}, the trial claims {claim} {tries_in_words(points)}."
     if errors:
         worst = max(errors, key=lambda mean: mean.value)
         most = " at most" if len(points) > 1 else ""

@@ -179,8 +179,8 @@ def test_many_designs_with_long_names_have_numbers_and_a_key():
     names = [f"spending = hwang_shih_decani, alpha = {alpha}" for alpha in (0.01, 0.02, 0.05, 0.1)]
     assert f"({'; '.join(names)})" in meaning(result)
     five = meaning(rules(0.01, 0.02, 0.05, 0.1, 0.2))
-    assert "(the worst: alpha = 0.01) to " in five
-    assert "(the best: alpha = 0.2) of 100 tries; " in five
+    assert "(the worst: analysis = logrank, alpha 0.01) to " in five
+    assert "(the best: analysis = logrank, alpha 0.2) of 100 tries; " in five
     assert "of 5 designs reach 80" in five
 
 
