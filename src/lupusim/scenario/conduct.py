@@ -149,6 +149,11 @@ def _permuted_blocks(section: Section, _: tuple[int, ...]) -> Callable[[], Alloc
 
 
 def _minimization(section: Section, n_levels: tuple[int, ...]) -> Callable[[], Allocation]:
+    if not section.content.get("stratify_by"):
+        section.place.child("stratify_by").report(
+            "minimization balances factors, and none is named",
+            "Name strata of the population, or write 'method: biased_coin'.",
+        )
     probability = section.read("probability", Number(at_least=0, at_most=1))
     return lambda: Minimization(n_levels=n_levels, probability=probability)
 

@@ -14,7 +14,6 @@ CASES = [
         {"method": "minimization", "probability": 0.8, "stratify_by": ["dose", "nephritis"]},
         Minimization(n_levels=(3, 2), probability=0.8),
     ),
-    ({"method": "minimization", "probability": 1}, Minimization(probability=1)),
     ({"method": "biased_coin"}, BiasedCoin(probability=2 / 3)),
     ({"method": "biased_coin", "stratify_by": ["dose"]}, BiasedCoin(probability=2 / 3)),
     ({"method": "urn"}, Urn(start=0, added=1)),
@@ -36,9 +35,15 @@ def test_every_method_is_read_and_runs(allocation, expected):
     ("allocation", "key", "words"),
     [
         ({"method": "minimization"}, "probability", "missing"),
+        ({"method": "minimization", "probability": 1}, "stratify_by", "none is named"),
+        (
+            {"method": "minimization", "probability": 1, "stratify_by": []},
+            "stratify_by",
+            "'method: biased_coin'",
+        ),
         ({"method": "minimization", "probability": 1.2}, "probability", "out of range"),
         ({"method": "biased_coin", "block_size": 4}, "block_size", "no such key"),
-        ({"method": "minimization", "probability": 0.2}, "probability", "less than chance"),
+        ({"method": "biased_coin", "probability": 0.2}, "probability", "less than chance"),
         ({"method": "urn", "added": 0}, "added", "out of range"),
         ({"method": "simple", "block_size": 4}, "block_size", "has none"),
         (

@@ -109,7 +109,7 @@ def test_three_arms_share_patients_by_any_ratio():
             {"name": "high", "allocation": 2},
         ],
         "enrollment": {"kind": "uniform", "duration": "6 months"},
-        "allocation": {"method": "minimization", "probability": 1},
+        "allocation": {"method": "biased_coin", "probability": 1},
         "follow_up": "52 weeks",
         "endpoints": {"primary": {"kind": "time_to_event", "events": ["ill", "death"]}},
         "analysis": {"test": "logrank", "multiplicity": {"method": "bonferroni"}},
