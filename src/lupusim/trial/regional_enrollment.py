@@ -10,6 +10,7 @@ import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.trial.enrollment import arrivals
+from lupusim.trial.times import format_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,8 @@ class Region:
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name}={value!r} must be 0 or above")
         if not self.closes > self.opens:
-            raise ValueError(f"closes={self.closes!r} must be after opens={self.opens!r}")
+            closes, opens = format_duration(self.closes), format_duration(self.opens)
+            raise ValueError(f"closes={closes!r} must be after opens={opens!r}")
 
     @property
     def knots(self) -> tuple[float, ...]:

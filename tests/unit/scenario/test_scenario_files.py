@@ -413,7 +413,7 @@ def test_a_region_or_pause_that_cannot_be_is_refused_where_it_stands() -> None:
     closed = {"kind": "regions", "regions": [sites | {"closes": "1 year"}]}
     assert "every region closes" in problems(enrollment=closed)["enrollment"]
     late = {"kind": "regions", "regions": [sites | {"opens": "2 years", "closes": "1 year"}]}
-    assert "closes=1.0 must be after" in problems(enrollment=late)["enrollment.regions.0"]
+    assert "closes='1 year' must be after" in problems(enrollment=late)["enrollment.regions.0"]
     pause = {"begins": "2 years", "end": "1 year"}
     typo = problems(enrollment={"kind": "regions", "regions": [sites], "pauses": [pause]})
     assert "no such key" in typo["enrollment.pauses.0.end"]
