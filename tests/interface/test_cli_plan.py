@@ -80,6 +80,21 @@ def test_designs_that_a_scenario_varies_get_a_row_each_in_their_order() -> None:
     assert [row[path] for row in found["designs"]] == [1.70, 2.93, 5.85]
     found_sizes = [row["n_patients"] for row in found["designs"]]
     assert found_sizes == sorted(found_sizes, reverse=True)
+    assert "on_frontier" not in found["designs"][0]  # they differ in what is true, not in cost
+
+
+def test_designs_that_a_scenario_varies_are_told_from_the_smallest_to_the_largest() -> None:
+    import pandas as pd
+
+    from lupusim.report.answers import sizes_sentence
+
+    table = pd.DataFrame({"n_patients": [588, 72, 19_998], "cost": [588.0, 72.0, float("nan")]})
+    words = "72 to 588 patients, by design, reach power 0.8"
+    assert sizes_sentence(table[:2], target=0.8) == f"{words}."
+    short = "1 of 3 designs do not within the limit of patients"
+    assert sizes_sentence(table, target=0.8) == f"{words}; {short}."
+    assert sizes_sentence(table[:1], target=0.8) == "588 patients reach power 0.8."
+    assert sizes_sentence(table[2:], target=0.8).startswith("None of these designs")
 
 
 def test_what_the_search_decides_and_how_precisely_is_said(

@@ -85,7 +85,8 @@ def size(
     precision = _precision(designs, precision)
     search = Search(seed=seed, max_patients=max_patients, precision=precision)
     if over or frontier is not None or has_several_designs(designs):
-        question = replace(question, name="frontier", scenario=designs)
+        name = "frontier" if over or frontier is not None else "sizes"
+        question = replace(question, name=name, scenario=designs)
         table = _frontier(question, power, search, frontier)
         if plot is not None:
             from lupusim.report.answer_figures import frontier as draw
@@ -179,21 +180,32 @@ def _precision(designs: Scenario, asked: float | None) -> float:
 
 
 def _frontier(question: Question, power: float, search: Search, by: Spent | None) -> Any:
-    """Answer with a row per design, in their order unless one is asked for."""
+    """Answer with a row per design, in their order unless one is asked for.
+
+    Designs that a scenario varies are not compared: they may differ in what is true.
+    """
     from lupusim.planning.frontier import InterruptedFrontierError, sizes
-    from lupusim.report.answers import frontier_sentence, frontier_table, plain_rows
+    from lupusim.report.answers import (
+        frontier_sentence,
+        frontier_table,
+        plain_rows,
+        sizes_sentence,
+    )
+
+    compared = question.name == "frontier"
+    sentence = frontier_sentence if compared else sizes_sentence
 
     def answer(table: Any, *, complete: bool = True) -> Answer:
-        ordered = table
+        ordered = table if compared else table.drop(columns="on_frontier")
         if by is not None:
-            ordered = table.sort_values(by.value, ignore_index=True, kind="stable")
+            ordered = ordered.sort_values(by.value, ignore_index=True, kind="stable")
         content = {"target": power, "seed": search.seed, "precision": search.precision}
         content["complete"] = complete
         return Answer(
             content=content | {"designs": plain_rows(ordered)},
             table=ordered,
             shown=frontier_table(ordered, target=power),
-            sentence=frontier_sentence(ordered, target=power)
+            sentence=sentence(ordered, target=power)
             if complete
             else "Only these designs are finished.",
         )

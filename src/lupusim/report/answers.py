@@ -217,11 +217,11 @@ def design_label(row: pd.Series) -> str:
 
 
 def frontier_table(table: pd.DataFrame, *, target: float) -> Table:
-    """Return a row per design at the size that reaches the power."""
-    rows = Table(
-        title=f"Each design at its smallest size with power {target:g}",
-        caption="estimate (Monte Carlo standard error); > no other is both cheaper and shorter",
-    )
+    """Return a row per design at the size that reaches the power; marked if on the frontier."""
+    caption = "estimate (Monte Carlo standard error)"
+    if "on_frontier" in table:
+        caption += "; > no other is both cheaper and shorter"
+    rows = Table(title=f"Each design at its smallest size with power {target:g}", caption=caption)
     for name in ("", "design", "patients", "95 % limits", "power", "months", "cost"):
         rows.add_column(name, justify="left" if name == "design" else "right")
     for _, row in table.iterrows():
@@ -233,10 +233,10 @@ def frontier_table(table: pd.DataFrame, *, target: float) -> Table:
                 value=_MONTHS * row["duration"], mcse=_MONTHS * float(row["duration_mcse"])
             )
             cells = [limits, rounded(months), _cost(row)]
-        mark = ">" if row["on_frontier"] else ""
+        mark = ">" if row.get("on_frontier", False) else ""
         limits, *spent = cells
         rows.add_row(
-            mark, design_label(row), str(row["n_patients"]), limits, rounded(power), *spent
+            mark, design_label(row), f"{row['n_patients']:.0f}", limits, rounded(power), *spent
         )
     return rows
 
@@ -264,6 +264,20 @@ def frontier_sentence(table: pd.DataFrame, *, target: float) -> str:
         f"{words}. {design_label(shortest)} is the shortest: {_MONTHS * shortest['duration']:.1f} "
         f"months with {shortest['n_patients']} patients, cost {_cost(shortest)}."
     )
+
+
+def sizes_sentence(table: pd.DataFrame, *, target: float) -> str:
+    """Return between which sizes the designs of a scenario reach a power, and which do not."""
+    able = table.loc[table["cost"].notna(), "n_patients"]
+    short = len(table) - len(able)
+    if able.empty:
+        return f"None of these designs reaches power {target:g} within the limit of patients."
+    few, many = able.min(), able.max()
+    between = f"{few} patients" if few == many else f"{few} to {many} patients, by design,"
+    words = f"{between} reach power {target:g}"
+    if short:
+        words += f"; {short} of {len(table)} designs do not within the limit of patients"
+    return f"{words}."
 
 
 _VALUE_ROWS = {
