@@ -7,7 +7,7 @@ import numpy as np
 from lupusim.analysis.closed_combination import FullAndSubgroup, closed_at_once, closed_rejections
 from lupusim.analysis.group_sequential import conditional_power
 from lupusim.arrays import BoolArray, FloatArray
-from lupusim.planning.adaptation_selection import in_favor
+from lupusim.planning.adaptation_benefit import judged_benefit
 from lupusim.planning.adaptation_stages import (
     Interim,
     Seen,
@@ -114,8 +114,10 @@ def _chosen(
 ) -> tuple[BoolArray, BoolArray]:
     """Return where everybody is enrolled further, and where the subgroup alone is."""
     seen = Seen.at(trial, generated, interim.time, interim.first)
-    z_full = in_favor(seen.verdict(interim.first))
-    z_subgroup = in_favor(seen.verdict(_inside(trial, rule, generated)))
+    z_full, z_subgroup = (
+        judged_benefit(seen.verdict(whom), seen.compared(whom), trial.primary.better)[0]
+        for whom in (interim.first, _inside(trial, rule, generated))
+    )
     return decided(trial, rule, z_full, z_subgroup)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from lupusim.analysis.stopping import Crossing, crossing
 from lupusim.arrays import BoolArray, FloatArray
-from lupusim.planning.adaptation_selection import benefit_of, in_favor
+from lupusim.planning.adaptation_benefit import judged_benefit
 from lupusim.planning.evidence import Evidence, described_at, gather
 from lupusim.planning.generation import Generated
 from lupusim.planning.observing import observed
@@ -93,9 +93,9 @@ def passed(trial: Trial, rule: Gate, generated: Generated, cutoff: FloatArray) -
         sided=1,
         stratum=np.zeros(generated.arm.shape, dtype=np.intp),
     )
+    z, benefit = judged_benefit(verdict, outcome, trial.endpoints[number].better)
     if rule.measure is GateMeasure.ESTIMATE:
-        return np.asarray(benefit_of(verdict) >= rule.at_least)
-    z = in_favor(verdict)
+        return np.asarray(benefit >= rule.at_least)
     if rule.measure is GateMeasure.POSTERIOR:
         from scipy.special import ndtr
 

@@ -12,6 +12,7 @@ from lupusim.analysis.closed_combination import (
     closed_rejections,
 )
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.planning.adaptation_benefit import BEYOND, judged_benefit
 from lupusim.planning.adaptation_stages import (
     Interim,
     Seen,
@@ -94,44 +95,31 @@ def judged(
     z, benefit : (n_replicates, n_experimental_arms) arrays
         Large where an arm is better than the control; `-inf` where nothing is known.
     """
-    verdicts = [
-        _verdict(trial, rule, generated, interim, arm=arm) for arm in range(1, len(trial.arms))
-    ]
-    z = np.stack([in_favor(verdict) for verdict in verdicts], axis=1)
-    if rule.by is Judged.Z:
-        return z, z
-    return z, np.stack([benefit_of(verdict) for verdict in verdicts], axis=1)
+    arms = range(1, len(trial.arms))
+    found = [_judged_arm(trial, rule, generated, interim, arm=arm) for arm in arms]
+    z, benefit = (np.stack(columns, axis=1) for columns in zip(*found, strict=True))
+    return z, (z if rule.by is Judged.Z else benefit)
 
 
-def _verdict(
+def _judged_arm(
     trial: Trial, rule: SelectArms, generated: Generated, interim: Interim, *, arm: int
-) -> Verdict:
+) -> tuple[FloatArray, FloatArray]:
+    """Return z and benefit of one arm, by the primary endpoint or an early one."""
     if rule.early is None:
-        return Seen.at(trial, generated, interim.time, interim.first).verdict(arm)
+        seen = Seen.at(trial, generated, interim.time, interim.first)
+        return judged_benefit(seen.verdict(arm), seen.compared(arm), trial.primary.better)
     names = [endpoint.name for endpoint in trial.endpoints]
     number = names.index(rule.early.endpoint)
     outcome = generated.measurements[number].outcome(observed(generated, interim.time))
+    compared = against_control(within(outcome, interim.first), arm)
+    better = trial.endpoints[number].better
     verdict: Verdict = rule.early.test(
-        against_control(within(outcome, interim.first), arm),
-        better=trial.endpoints[number].better,
+        compared,
+        better=better,
         sided=1,
         stratum=np.zeros(interim.first.shape, dtype=np.intp),
     )
-    return verdict
-
-
-def in_favor(verdict: Verdict) -> FloatArray:
-    """Return z of a one-sided verdict, large in favor of the experimental arm."""
-    from scipy.special import ndtri
-
-    z = -ndtri(verdict.p_value)
-    return np.where(verdict.undefined, -np.inf, z)
-
-
-def benefit_of(verdict: Verdict) -> FloatArray:
-    """Return the estimate, positive where the experimental arm is better."""
-    estimate = np.copysign(np.abs(verdict.estimate), in_favor(verdict))
-    return np.where(verdict.undefined, -np.inf, estimate)
+    return judged_benefit(verdict, compared, better)
 
 
 def selected(
@@ -146,7 +134,8 @@ def selected(
     z, benefit : (n_replicates, n_experimental_arms) arrays
         As of `judged`.
     tie : (n_replicates, n_experimental_arms) array
-        Different numbers: of arms that are equally good, the one with the largest goes first.
+        Different numbers: of arms that are equally good, the one with the largest goes first;
+        of benefits without bound the one with the larger z.
 
     Returns
     -------
@@ -158,7 +147,8 @@ def selected(
     if rule.at_least is not None:
         kept &= z >= rule.at_least
     left = np.where(kept, benefit, -np.inf)
-    rank = np.argsort(np.lexsort((-tie, -left), axis=1), axis=1)
+    beyond = np.where(np.abs(left) == BEYOND, z, 0.0)  # alike but for what z says
+    rank = np.argsort(np.lexsort((-tie, -beyond, -left), axis=1), axis=1)
     if rule.keep is not None:
         kept &= rank < rule.keep
     if rule.epsilon is not None:
