@@ -8,11 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lupusim.analysis.families import Adjusted
+from lupusim.analysis.families import Adjusted, Graphical
+from lupusim.analysis.group_sequential import FutilityBounds
+from lupusim.analysis.multiplicity import holm_graph
+from lupusim.analysis.stopping import GroupSequential
 from lupusim.model import TreatmentEffect
 from lupusim.planning.families import hold_family
 from lupusim.planning.generation import Block, generate
-from lupusim.trial import TimeToEvent, Trial
+from lupusim.trial import AtCalendarTime, TimeToEvent, Trial
 from lupusim.trial.design import KnownEffect, SimulatedEffect
 from lupusim.trial.rules import Family, Hypothesis
 from tolerance import SEED
@@ -61,3 +64,16 @@ def test_the_truth_is_that_of_the_primary_endpoint() -> None:
     )
     found = hold_family(trial, generate(trial, BLOCK))
     assert [name for name in found if "bias" in name] == ["bias_cells"]
+
+
+@pytest.mark.parametrize("futility", [None, FutilityBounds(z=(-9.0,))])
+def test_a_look_without_any_event_gives_no_hypothesis_up(futility: FutilityBounds | None) -> None:
+    trial = replace(
+        three_arms(None),
+        interims=(AtCalendarTime(time=1e-4),),
+        stopping=GroupSequential(alpha=0.025, futility=futility),
+        family=Family(procedure=Graphical.of(holm_graph(2))),
+    )
+    found = hold_family(trial, generate(trial, BLOCK))
+    assert not found["look_1_futility"].any()
+    assert found["reject_low"].any()
