@@ -32,6 +32,7 @@ _STYLE = {
     "axes.spines.right": False,
 }
 _BIN = 5  # grid points of power in a bar of the distribution
+_WIDTH = _BIN * 0.01  # of a bar, as steps of power
 _LINE = 72  # characters of a title that fit in the width of a figure
 _FORMATS = (".png", ".svg")
 
@@ -113,17 +114,20 @@ def assurance_distribution(point: PointAssurance, *, title: str = "") -> Figure:
         What stands above.
     """
     weights = point.distribution.weights
-    # The grid has an odd number of points: those at both ends get a bar of half the width.
+    # The grid has an odd number of points: those at both ends get a bar of half the width, so
+    # areas are probabilities, not heights.
     edges = np.array([0.0, *(GRID[_BIN // 2 :: _BIN] + 0.005), 1.0])
     shares = np.histogram(GRID, bins=edges, weights=weights)[0]
+    width = np.diff(edges)
     with axes_of_figure() as axes:
-        axes.bar(edges[:-1], shares, np.diff(edges), align="edge", color=BLUE, alpha=0.35)
+        axes.bar(edges[:-1], shares * _WIDTH / width, width, align="edge", color=BLUE, alpha=0.35)
         marks = {"assurance": (point.assurance, ORANGE, "-"), "power": (point.power, GRAY, "--")}
         for name, (mean, color, line) in marks.items():
             label = f"{name} {rounded(mean)}"
             axes.axvline(mean.value, color=color, linestyle=line, label=label)
         axes.legend(frameon=False)
-        axes.set(xlabel="power, given the truth", ylabel="probability", xlim=(0, 1), title=title)
+        axes.set(xlabel="power, given the truth", xlim=(0, 1), title=title)
+        axes.set(ylabel=f"probability per {_WIDTH:g} of power")
         return finished(axes)
 
 

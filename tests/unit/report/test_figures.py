@@ -91,8 +91,10 @@ def test_the_power_curve_is_drawn_from_small_to_large_with_its_band(drawn):
 
 
 def test_the_bars_of_the_distribution_hold_all_the_probability(drawn):
-    heights = [bar.get_height() for bar in drawn["assurance"].axes[0].patches]
-    assert sum(heights) == pytest.approx(1)
+    bars = drawn["assurance"].axes[0].patches
+    areas = [bar.get_height() * bar.get_width() for bar in bars]
+    assert sum(areas) == pytest.approx(0.05)  # heights are probabilities per 0.05 of power
+    assert bars[0].get_width() == pytest.approx(0.025)
 
 
 def test_the_widest_swing_is_on_top(drawn):
