@@ -45,6 +45,22 @@ class Progress:
 Listener = Callable[[Progress], None]
 
 
+def ratio_of(mean: Mean, effect: str) -> Mean | None:
+    """Return the geometric mean of a ratio, of the mean of its log; None where none is estimated.
+
+    Parameters
+    ----------
+    mean : Mean
+        Of the estimates.
+    effect : str
+        What they estimate, such as ``log hazard ratio``.
+    """
+    if not effect.startswith(_LOG):
+        return None
+    ratio = math.exp(mean.value)
+    return Mean(value=ratio, mcse=ratio * mean.mcse, n=mean.n)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
     """How a design differs from the first that shares its patients, replicate by replicate.
@@ -130,11 +146,7 @@ class PointResult:
         analysis = self.trial.analysis
         if analysis is None or "estimate" not in self.tally.sums:
             return None
-        if not analysis.effect.startswith(_LOG):
-            return None
-        mean = self.tally.mean("estimate")
-        ratio = math.exp(mean.value)
-        return Mean(value=ratio, mcse=ratio * mean.mcse, n=mean.n)
+        return ratio_of(self.tally.mean("estimate"), analysis.effect)
 
     @property
     def n_replicates(self) -> int:

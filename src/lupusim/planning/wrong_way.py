@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from lupusim.analysis.direction import benefit_sign
+from lupusim.planning.evidence import Comparison, comparisons
 from lupusim.planning.null_hypothesis import alike_is_enough
 from lupusim.planning.results import PointResult
 from lupusim.planning.scenario import label
-from lupusim.trial import Better
+from lupusim.planning.tally import Tally
+from lupusim.trial import Better, Trial
 from lupusim.trial.endpoints import Hierarchy
 
 _SURE = 4.0  # Monte Carlo standard errors
 _CLEAR = 0.5  # standard deviations of the estimate: beyond what bias does to arms that are alike
+_PAIR = 2  # arms
 _OTHER = {Better.MORE: Better.FEWER, Better.FEWER: Better.MORE}
 
 
@@ -24,35 +27,45 @@ def wrong_way_notes(points: Sequence[PointResult]) -> list[str]:
     """
     several = len(points) > 1
     return [
-        f"{label(point.values)}: warning: {_words(point)}"
-        if several
-        else f"warning: {_words(point)}"
+        f"{label(point.values)}: warning: {words}" if several else f"warning: {words}"
         for point in points
-        if _is_wrong_way(point)
+        for words in _of_point(point)
     ]
 
 
-def _is_wrong_way(point: PointResult) -> bool:
-    trial, analysis = point.trial, point.trial.analysis
-    if analysis is None or trial.family is not None or len(trial.arms) != 2:
-        return False
-    if point.power is None or point.tally.sums.get("estimate", (0,))[0] == 0:
-        return False
-    if analysis.sided != 1 or alike_is_enough(analysis.test, trial.primary.better):
-        return False
-    mean, spread = point.tally.mean("estimate"), point.tally.standard_deviation("estimate")
-    against = -benefit_sign(analysis.test, trial.primary.better) * mean.value
-    return against > max(_SURE * mean.mcse, _CLEAR * spread) and point.power.value < analysis.alpha
+def _of_point(point: PointResult) -> Iterator[str]:
+    trial, tally = point.trial, point.tally
+    if trial.analysis is None or len(trial.arms) == 1:
+        return
+    if trial.family is None and len(trial.arms) > _PAIR:
+        return  # the estimate is of the arm that looked best
+    for one in comparisons(trial):
+        names = ("estimate", "reject")
+        if trial.family is not None:
+            names = (one.quantity("estimate"), one.quantity("reject"))
+        if tally.sums.get(names[0], (0,))[0] and _is_wrong_way(trial, tally, one, names):
+            yield _words(trial, one, tally.mean(names[0]).value)
 
 
-def _words(point: PointResult) -> str:
-    trial = point.trial
-    endpoint, control = trial.primary, trial.arms[0].name
-    estimate = f"the mean estimate, {point.tally.mean('estimate').value:.3g}, favors {control}"
+def _is_wrong_way(trial: Trial, tally: Tally, one: Comparison, names: tuple[str, str]) -> bool:
+    """Return whether estimates clearly favor the control, which one side does not show."""
+    analysis, better = one.analysis, trial.endpoints[one.endpoint].better
+    if analysis.sided != 1 or alike_is_enough(analysis.test, better):
+        return False
+    mean, spread = tally.mean(names[0]), tally.standard_deviation(names[0])
+    against = -benefit_sign(analysis.test, better) * mean.value
+    is_rare = tally.mean(names[1]).value < analysis.alpha
+    return is_rare and against > max(_SURE * mean.mcse, _CLEAR * spread)
+
+
+def _words(trial: Trial, one: Comparison, estimate: float) -> str:
+    endpoint, control = trial.endpoints[one.endpoint], trial.arms[0].name
+    whose = f" of {one.arm_name}" if len(trial.arms) > _PAIR else ""
+    favors = f"the mean estimate{whose}, {estimate:.3g}, favors {control}"
     if isinstance(endpoint, Hierarchy):
-        return f"{estimate}. Look at 'better' of each level, and at the effects"
+        return f"{favors}. Look at 'better' of each level, and at the effects"
     way, other = endpoint.better.name.lower(), _OTHER[endpoint.better].name.lower()
     return (
-        f"{estimate}, as {endpoint.name!r} has 'better: {way}' (said, or by default). "
+        f"{favors}, as {endpoint.name!r} has 'better: {way}' (said, or by default). "
         f"If {other} is good, write 'better: {other}'; otherwise look at the effects"
     )

@@ -7,6 +7,7 @@ import math
 from lupusim.planning.tally import Mean, limits_of_share
 
 _MOST_DECIMALS = 6
+_NEARLY_ALL = 0.99
 _ROUNDING = 1e-7  # sums of squares leave a spread of this size where every value is the same
 
 
@@ -64,6 +65,21 @@ def root(mean_square: Mean) -> str:
     """Return the root of a mean of squares, with its standard error by the delta method."""
     value = mean_square.value**0.5
     return rounded(Mean(value=value, mcse=mean_square.mcse / (2 * value) if value else 0.0))
+
+
+def where_defined(mean: Mean, n_replicates: int) -> str:
+    """Return of which share of the replicates a mean is, where it is not of nearly all.
+
+    Examples
+    --------
+    >>> where_defined(Mean(value=0.2, mcse=0.1, n=90), 1000)
+    ' (of the 9 % where it is defined)'
+    >>> where_defined(Mean(value=0.2, mcse=0.1, n=995), 1000)
+    ''
+    """
+    if mean.n >= _NEARLY_ALL * n_replicates:
+        return ""
+    return f" (of the {100 * mean.n / n_replicates:.0f} % where it is defined)"
 
 
 def in_hundred(mean: Mean) -> str:

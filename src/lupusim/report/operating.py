@@ -17,7 +17,7 @@ from lupusim.planning.run import PointResult, RunResult
 from lupusim.planning.scenario import label
 from lupusim.planning.tally import Mean
 from lupusim.report.compared import compared_table
-from lupusim.report.numbers import grouped, in_hundred, root, rounded, share
+from lupusim.report.numbers import grouped, in_hundred, root, rounded, share, where_defined
 from lupusim.report.one_arm import exact_rows, level_of, nothing_better, one_arm_meaning
 from lupusim.report.platform_rows import platform_rows
 from lupusim.report.quantile_rows import quantile_rows
@@ -34,7 +34,6 @@ _LABEL_WIDTH = 48
 _MOST_COLUMNS = 4  # that a page of usual width can show
 _WIDEST_HEADING = 40
 _FEW = 3
-_NEARLY_ALL = 0.99
 _FEW_EVENTS = 20  # too few for formulas of many
 
 
@@ -158,7 +157,7 @@ def _estimates(point: PointResult, analysis: Analysis) -> Iterator[tuple[str, st
     tally = point.tally
     if math.isnan(tally.mean("estimate").value):
         return
-    part = _where_defined(point)
+    part = where_defined(tally.mean("estimate"), point.n_replicates)
     yield f"{analysis.effect}, mean estimate{part}", rounded(tally.mean("estimate"))
     if (ratio := point.estimate_ratio) is not None:
         yield f"{analysis.effect.removeprefix('log ')}, geometric mean{part}", rounded(ratio)
@@ -172,12 +171,6 @@ def _estimates(point: PointResult, analysis: Analysis) -> Iterator[tuple[str, st
         spread = tally.standard_deviation("estimate")
         yield "standard error, mean", rounded(tally.mean("standard_error"))
         yield "sd of the estimates", f"{spread:.3g}"
-
-
-def _where_defined(point: PointResult) -> str:
-    """Return of how many replicates the estimate is a mean, where it is not of nearly all."""
-    defined = point.tally.mean("estimate").n / max(point.n_replicates, 1)
-    return "" if defined > _NEARLY_ALL else f" (of the {100 * defined:.0f} % where it is defined)"
 
 
 def _screening_rows(point: PointResult) -> Iterator[tuple[str, str]]:

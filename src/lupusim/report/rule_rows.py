@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from lupusim.planning.evidence import Comparison, comparisons
 from lupusim.planning.expected_times import clock_in_words
 from lupusim.planning.formulas_sequential import planned_bounds, sequential_theory
-from lupusim.planning.results import PointResult
+from lupusim.planning.results import PointResult, ratio_of
 from lupusim.planning.tally import Mean, Tally
-from lupusim.report.numbers import root, rounded, share
+from lupusim.report.numbers import root, rounded, share, where_defined
 from lupusim.report.staged_rows import staged_rows
 from lupusim.trial import Cutoff, Trial
 from lupusim.trial.looks import AtEvents, AtEventsOf, parts
@@ -33,8 +33,12 @@ def family_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     asked = comparisons(point.trial)
     for one in asked:
         yield f"power, {_in_words(one)}", share(tally.mean(one.quantity("reject")))
-        effect = f"{one.analysis.effect}, {_in_words(one)}, mean estimate"
-        yield effect, rounded(tally.mean(one.quantity("estimate")))
+        mean, effect = tally.mean(one.quantity("estimate")), one.analysis.effect
+        part = where_defined(mean, point.n_replicates)
+        yield f"{effect}, {_in_words(one)}, mean estimate{part}", rounded(mean)
+        if (ratio := ratio_of(mean, effect)) is not None:
+            name = effect.removeprefix("log ")
+            yield f"{name}, {_in_words(one)}, geometric mean{part}", rounded(ratio)
         yield from _near_the_truth(tally, one)
     for one in asked:
         if (name := one.quantity("picked")) in tally.sums:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from lupusim.analysis.decisions import TESTS
+from lupusim.analysis.families import Adjusted
 from lupusim.planning.run import run
 from lupusim.planning.wrong_way import wrong_way_notes
 from lupusim.trial import Better, Responder, TimeToEvent
 from lupusim.trial.endpoints import Hierarchy
+from lupusim.trial.rules import Family
+from lupusim.trial.rules_staged import SelectArms
 from tolerance import SEED
 from trials import analysis, exponential_arm, scenario, survival_trial
+from trials_staged import selection_trial
 
 WRONG = TimeToEvent(name="survival", events=("death",), better=Better.MORE)
+ARMS = (
+    exponential_arm("control", 0.8),
+    exponential_arm("same", 0.8),
+    exponential_arm("better", 0.2),
+)
+HOLM = Family(procedure=Adjusted(method="holm"))
+WITHIN = TESTS["cox"].with_parameters({"margin": 0.9})  # more may be better by less
 LEVELS = (
     TimeToEvent(name="death", events=("death",), better=Better.MORE),
     Responder(name="dead", states=("death",), at=1.0),
@@ -46,6 +59,17 @@ def test_of_several_designs_the_one_is_named() -> None:
     assert note.startswith("sample_size = 60: warning: ")
 
 
+def test_of_several_arms_each_that_points_the_wrong_way_is_named() -> None:
+    (note,) = notes(arms=ARMS, n_patients=90, primary=WRONG, family=HOLM)
+    assert "the mean estimate of better, -" in note
+
+
+def test_nothing_is_told_of_an_arm_that_was_picked() -> None:
+    picked = selection_trial(SelectArms(keep=1), 0.8, 0.3, 0.3)
+    points = run(scenario(picked), 20, seed=SEED).points
+    assert wrong_way_notes(points) == []
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -54,8 +78,9 @@ def test_of_several_designs_the_one_is_named() -> None:
         {"primary": WRONG, "analysis": analysis(sided=2)},
         {"primary": WRONG, "analysis": analysis("max_combo"), "n_patients": 4, "follow_up": 1e-9},
         {"arms": (exponential_arm("cells", 0.8),), "analysis": None},
+        {"primary": WRONG, "analysis": replace(analysis("cox"), test=WITHIN)},
     ],
-    ids=["right", "alike", "two-sided", "undefined", "one arm"],
+    ids=["right", "alike", "two-sided", "undefined", "one arm", "margin"],
 )
 def test_nothing_is_told_where_nothing_is_wrong(changes: dict[str, Any]) -> None:
     assert notes(**changes) == []
