@@ -83,7 +83,7 @@ def interrupted_sentence(search: InterruptedSearchError) -> str:
 
 
 def size_sentence(size: SampleSize) -> str:
-    """Return the answer in one sentence, with a second where the confirmation fell short."""
+    """Return the answer in one sentence, with a second where the confirmation is lower."""
     low, high = size.interval
     events = "" if size.n_events is None else f", with the data cut at {size.n_events} events"
     months = Mean(value=_MONTHS * size.duration.value, mcse=_MONTHS * size.duration.mcse)
@@ -92,9 +92,11 @@ def size_sentence(size: SampleSize) -> str:
         f"power {size.target:g}: a fresh run there gives {rounded(size.confirmed)}, and the data "
         f"cutoff comes after {rounded(months)} months."
     )
-    if size.reached:
-        return sentence
-    return f"{sentence} That is below the target: treat the size as too small."
+    if not size.reached:
+        return f"{sentence} That is below the target: treat the size as too small."
+    if size.confirmed.value < size.target - size.confirmed.mcse / 2:
+        sentence += " That is a little below the target, by no more than 2 standard errors."
+    return sentence
 
 
 def assurance_table(result: Assurance) -> Table:

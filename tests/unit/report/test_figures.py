@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -17,6 +18,7 @@ from lupusim.planning.searching import Search
 from lupusim.planning.sensitivity import Measure, sensitivity
 from lupusim.planning.sizing import EventsInProportion
 from lupusim.planning.sobol import sobol
+from lupusim.planning.tally import Mean
 from lupusim.report import answers, figures
 from tolerance import SEED
 
@@ -113,6 +115,13 @@ def test_the_size_is_told_in_a_table_and_a_sentence():
     assert "events" in table
     assert sentence.startswith(f"{size.n_patients} patients, with the data cut at {size.size}")
     assert "reach power 0.8" in sentence
+    for confirmed, words in (
+        (0.8, "months."),
+        (0.797, "That is a little below the target, by no more than 2 standard errors."),
+        (0.79, "That is below the target: treat the size as too small."),
+    ):
+        fresh = replace(size, confirmed=Mean(value=confirmed, mcse=0.002))
+        assert answers.size_sentence(fresh).endswith(words)
 
 
 def test_assurance_is_told_beside_power(believed):
