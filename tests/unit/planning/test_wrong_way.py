@@ -52,11 +52,18 @@ def test_of_a_hierarchy_the_levels_are_to_be_looked_at() -> None:
     assert "'better' of each level" in note
 
 
-def test_of_several_designs_the_one_is_named() -> None:
-    trials = [survival_trial(hazard_ratio=ratio, primary=WRONG) for ratio in (0.3, 3.0)]
-    points = run(scenario(*trials), 40, seed=SEED).points
-    (note,) = wrong_way_notes(points)
-    assert note.startswith("sample_size = 60: warning: ")
+@pytest.mark.parametrize(
+    ("ratios", "told"),
+    [((0.2, 0.3), ["sample_size = 60: warning: "]), ((0.3, 3.0), [])],
+    ids=["all", "one is right"],
+)
+def test_of_several_designs_all_must_point_the_wrong_way(
+    ratios: tuple[float, ...], told: list[str]
+) -> None:
+    trials = [survival_trial(hazard_ratio=ratio, primary=WRONG) for ratio in ratios]
+    found = wrong_way_notes(run(scenario(*trials), 40, seed=SEED).points)
+    assert [note[: len(words)] for note, words in zip(found, told, strict=True)] == told
+    assert all(note.endswith("(and 1 more like it)") for note in found)
 
 
 def test_of_several_arms_each_that_points_the_wrong_way_is_named() -> None:
