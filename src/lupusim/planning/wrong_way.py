@@ -58,7 +58,7 @@ def _benefits(point: PointResult) -> Iterator[tuple[Comparison, int]]:
 
 
 def _is_rare(point: PointResult, one: Comparison) -> bool:
-    """Return whether the test succeeds less often than by chance; one of crossing hazards may not."""
+    """Return whether success is rarer than by chance; of crossing hazards it need not be."""
     share = point.tally.mean(_quantity(point.trial, one, "reject")).value
     return share < one.analysis.alpha
 
