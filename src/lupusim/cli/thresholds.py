@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _PROBABILITIES = (0.5, 0.9999)
 _LEVELS = (0.0001, 0.25)  # looks with bounds have no level of one half
 _BOUNDS = (0.5, 5.0)
+_CONSTANTS = (2.5, 5.0)  # lower ones may leave no alpha to the last look
 
 
 def threshold(
@@ -88,7 +89,7 @@ def _between(words: str | None, keys: list[str]) -> tuple[float, float]:
     """Return where to look: as asked, or as usual for a level, a z or a probability."""
     if words is None:
         names = {key.rpartition(".")[2] for key in keys}
-        usual = {"alpha": _LEVELS, "z": _BOUNDS, "haybittle_peto": _BOUNDS}
+        usual = {"alpha": _LEVELS, "z": _BOUNDS, "haybittle_peto": _CONSTANTS}
         return usual.get(names.pop(), _PROBABILITIES) if len(names) == 1 else _PROBABILITIES
     try:
         low, high = map(float, words.split(","))

@@ -213,7 +213,7 @@ class _Reader:
     def _spent_before_the_last(self, z: float) -> float:
         """Return the alpha that interim looks spend with one constant."""
         at = [z if k in self.efficacy else math.inf for k in range(1, self.last)]
-        rule = EfficacyBounds(z=at)
+        rule = EfficacyBounds(z=at, last=math.inf)  # or no more than alpha would be spent
         spent = bounds(self.planned, self.alpha, sided=self.sided, spending=rule).alpha_spent
         return float(spent[-2])
 
@@ -233,8 +233,9 @@ class _Reader:
         rule = first.build(lambda: EfficacyBounds(z=tuple(z[:-1]), last=last))
         if rule is None:
             return _DEFAULT_RULE
-        spent = bounds(self.planned, self.alpha, sided=self.sided, spending=rule).alpha_spent
-        most = float(spent[-1] if last is not None else [0.0, *spent][-2])
+        asked = replace(rule, last=math.inf if last is None else last)
+        spent = bounds(self.planned, self.alpha, sided=self.sided, spending=asked).alpha_spent
+        most = float(spent[-1])
         if most > self.alpha * _ROUNDING or (last is None and most >= self.alpha):
             first.place.report(
                 f"the bounds spend {most:.4g} at the looks as planned, and alpha is {self.alpha:g}",

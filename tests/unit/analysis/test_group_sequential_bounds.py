@@ -17,6 +17,7 @@ from lupusim.analysis.group_sequential import (
     WangTsiatis,
     bounds,
     update,
+    z_from_p_value,
 )
 from lupusim.analysis.group_sequential.integration import beginning, upper_bound
 from lupusim.analysis.group_sequential.recursion import find_root
@@ -303,3 +304,18 @@ def test_bounds_given_one_by_one_leave_the_rest_of_alpha_to_the_last_look():
 def test_bounds_that_cannot_be_given_are_refused(rule, message):
     with pytest.raises(ValueError, match=message):
         bounds([1, 2], spending=EfficacyBounds(**rule))
+
+
+@pytest.mark.parametrize("rule", [HaybittlePeto(bound=2.2), EfficacyBounds(z=(2.2, 2.2))])
+def test_a_bound_that_would_spend_more_than_alpha_is_raised_from_there_on(rule) -> None:
+    for alpha, given in ((0.025, 2), (0.018, 1), (0.0125, 0)):
+        found = bounds([1, 2, 3], alpha, spending=rule)
+        assert (found.efficacy[:given] == 2.2).all()
+        assert (found.efficacy[given:] > 2.2).all()
+        assert found.alpha_spent[-1] == pytest.approx(alpha)
+    assert found.efficacy[0] == pytest.approx(z_from_p_value(0.0125))
+
+
+def test_a_bound_that_was_used_stays_though_it_spent_more_than_alpha() -> None:
+    plan = bounds([1, 2, 3], 0.005, spending=HaybittlePeto(bound=3.0))
+    assert update(plan, [1.0], efficacy_used=[2.0]).efficacy.tolist() == [2.0, np.inf, np.inf]

@@ -18,6 +18,8 @@ from lupusim.analysis.group_sequential.recursion import (
 from lupusim.analysis.group_sequential.spending import Spending, named_spending
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 
+_ROUNDING = 1e-9
+
 
 @runtime_checkable
 class EfficacyRule(Protocol):
@@ -88,7 +90,7 @@ class HaybittlePeto:
     Parameters
     ----------
     bound : float
-        z bound before the last look.
+        z bound before the last look; higher where it would spend more than alpha.
 
     Raises
     ------
@@ -111,9 +113,7 @@ class HaybittlePeto:
         """Return the bounds of the looks asked for."""
         bound = np.where(np.isnan(looks.efficacy), self.bound, looks.efficacy)
         bound[:, -1] = looks.efficacy[:, -1]
-        closed = _closed_where_untested(replace(looks, efficacy=bound))
-        spent = np.broadcast_to(looks.alpha[:, None], bound.shape)
-        return solve_bounds(closed, spent)
+        return _within_alpha(looks, _closed_where_untested(replace(looks, efficacy=bound)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,12 +160,13 @@ class EfficacyBounds:
     z : sequence of float
         A bound for each look but the last; ``inf`` where a look has none.
     last : float or None
-        Bound of the last look; None for what the alpha that is left buys.
+        Bound of the last look; None for what the alpha that is left buys. Then no look spends
+        more than alpha: its bound is raised.
 
     Raises
     ------
     ValueError
-        If a bound is not above 0, or (when solved) they spend more than alpha together.
+        If a bound is not above 0, or (when solved) there are not as many as looks but the last.
 
     Examples
     --------
@@ -192,6 +193,7 @@ class EfficacyBounds:
         bound = np.where(np.isnan(looks.efficacy), given, looks.efficacy)
         if self.last is None:
             bound[:, -1] = looks.efficacy[:, -1]
+            return _within_alpha(looks, replace(looks, efficacy=bound))
         spent = np.broadcast_to(looks.alpha[:, None], bound.shape)
         return solve_bounds(replace(looks, efficacy=bound), spent)
 
@@ -227,6 +229,20 @@ def efficacy_rule(rule: str | Spending | EfficacyRule) -> EfficacyRule:
         f"spending={rule!r} must be a name, an object with a method spent(fraction, error), or a "
         "rule such as WangTsiatis(delta=0.25)"
     )
+
+
+def _within_alpha(asked: Looks, given: Looks) -> Solution:
+    """Return the bounds given before the last look, raised from where on they overspend alpha.
+
+    So does a hypothesis with a small share of alpha. Bounds that were used already stay.
+    """
+    spent = np.broadcast_to(asked.alpha[:, None], given.efficacy.shape)
+    found = solve_bounds(given, spent)
+    over = (found.alpha_spent > spent * (1 + _ROUNDING)) & np.isnan(asked.efficacy)
+    over[:, -1] = False
+    if not over.any():
+        return found
+    return solve_bounds(replace(given, efficacy=np.where(over, np.nan, given.efficacy)), spent)
 
 
 def _closed_where_untested(looks: Looks) -> Looks:
