@@ -36,7 +36,8 @@ def threshold(
         str | None,
         typer.Option(
             metavar="LOW,HIGH",
-            help="Where to look; default 0.5,0.9999, of a level 0.0001,0.25, of a z 0.5,5.",
+            help="Where to look; default 0.5,0.9999, of a level 0.0001,0.25, of a z 0.5,5 "
+            "(haybittle_peto 2.5,5).",
         ),
     ] = None,
     replicates: Annotated[
