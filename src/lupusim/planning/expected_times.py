@@ -10,6 +10,7 @@ import numpy as np
 from lupusim.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.expected_events import (
+    OutOfReach,
     expects_events,
     looks_out_of_reach,
     seen_events,
@@ -72,9 +73,16 @@ def warnings_of(scenario: Scenario) -> list[str]:
         dict.fromkeys(
             f"{label(point.values)}: {found}" if several else str(found)
             for point in scenario.points
-            for found in (*looks_out_of_reach(point.trial), *looks_too_late(point.trial))
+            for found in _found(point.trial)
         )
     )
+
+
+def _found(trial: Trial) -> tuple[OutOfReach | NotBeforeTheLast, ...]:
+    """Return what is to be warned of, each look once."""
+    short = looks_out_of_reach(trial)
+    told = {found.look for found in short}
+    return (*short, *(late for late in looks_too_late(trial) if late.look not in told))
 
 
 def looks_too_late(trial: Trial) -> tuple[NotBeforeTheLast, ...]:

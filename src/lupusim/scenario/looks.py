@@ -55,6 +55,9 @@ def read_looks(top: Section, question: Question) -> dict[str, Any]:
     planned = _fractions((*interims, final), question)
     stopping = read_stopping(sections, question.primary, question.analysis, planned)
     for section in sections:
+        for name in _LIMITS:
+            fix = f"Write it there, such as 'when: {{events: 100, {name}: 6 months}}'."
+            section.refuse(name, "it stands inside 'when'", fix)
         section.finish()
     return {"cutoff": final, "interims": interims, "stopping": stopping}
 

@@ -174,6 +174,13 @@ def test_the_expected_time_of_a_number_of_events_is_what_simulation_finds() -> N
         assert_within_mcse(looks_too_late(twice)[0].last_time, float(simulated.mean()), mcse=mcse)
 
 
+def test_a_look_that_is_out_of_reach_is_told_once() -> None:
+    soon = Limited(clock=AtEvents(events=100), latest=0.05)
+    trial = waiting(**{**EARLY, "cutoff": soon}, interims=(AtEvents(events=50),))
+    assert [found.look for found in looks_too_late(trial)] == [1]
+    assert [line[:6] for line in warnings_of(scenario(trial))] == ["look 1", "look 2"]
+
+
 def test_times_that_are_not_known_are_not_warned_of() -> None:
     never = waiting(**{**EARLY, "dropout": Dropout(per_year=5.0)}, interims=(LATE,))
     assert looks_too_late(never) == ()

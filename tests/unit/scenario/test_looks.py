@@ -286,6 +286,12 @@ def test_a_beta_that_leaves_no_more_power_than_alpha_is_refused() -> None:
     assert "leaves power 0.01, no more than alpha" in found["looks.0.futility.beta"]
 
 
+@pytest.mark.parametrize("name", ["gap", "latest", "extension"])
+def test_a_limit_beside_when_is_told_where_it_stands(name: str) -> None:
+    found = problems([{"when": {"events": 50}, name: "3 months", **EFFICACY}, FINAL])
+    assert found == {f"looks.0.{name}": "it stands inside 'when'"}
+
+
 @pytest.mark.parametrize(
     ("when", "key"),
     [
