@@ -128,7 +128,11 @@ def test_one_region_without_pauses_enrolls_as_its_sites_do():
         (Region, {"sites": 1, "per_site_per_year": math.nan}, "per_site_per_year=nan"),
         (Region, {"sites": 1, "per_site_per_year": 1.0, "opens": math.inf}, "opens=inf"),
         (Region, {"sites": 1, "per_site_per_year": 1.0, "ramp_up": -1.0}, "ramp_up=-1"),
-        (Region, {"sites": 1, "per_site_per_year": 1.0, "opens": 2.0, "closes": 2.0}, "closes=2"),
+        (
+            Region,
+            {"sites": 1, "per_site_per_year": 1.0, "opens": 2.0, "closes": 2.0},
+            "closes='2 years'",
+        ),
         (RegionalEnrollment, {"regions": ()}, "never finish"),
         (RegionalEnrollment, {"regions": (CLOSING,)}, "never finish"),
         (RegionalEnrollment, {"regions": (LASTING,), "pauses": ((2.0, 1.0),)}, "pauses"),
