@@ -132,7 +132,10 @@ def test_a_look_that_is_not_to_be_expected_is_warned_of(lupusim, scenario, verb)
     path.write_text(content)
     code, _, err = lupusim(verb, path)
     assert code == 0
-    assert "warning: sample_size = 60: look 1 waits for 60 events (time to ill or death), and 17.3 " in err
+    assert (
+        "warning: sample_size = 60: look 1 waits for 60 events (time to ill or death), and 17.3 "
+        in err
+    )
 
 
 @pytest.mark.parametrize("verb", ["check", "run"])
