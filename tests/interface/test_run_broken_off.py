@@ -251,38 +251,46 @@ ASKED_OF_A_CLUSTER = {
 }
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_scheduler_and_workers_started_by_hand_serve_the_commands(start, tmp_path):
+@pytest.fixture
+def by_hand(tmp_path):
+    """The address of a scheduler with two workers, each started by a command of Dask's."""
     distributed = pytest.importorskip("distributed")
     address_file = tmp_path / "scheduler.json"
-    place = ["--host", "127.0.0.1"]
-    dask = [sys.executable, "-m", "dask"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    connect = ["--scheduler-file", str(address_file)]
-    own = ["--port", "0", "--dashboard-address", "127.0.0.1:0", *place]
-    started = [subprocess.Popen([*dask, "scheduler", *connect, *own], **quiet)]
+    connect = ["--scheduler-file", str(address_file), "--host", "127.0.0.1"]
+    connect += ["--dashboard-address", "127.0.0.1:0"]
+    one = ["worker", *connect, "--nthreads", "1", "--local-directory", str(tmp_path)]
+    started = []
+
+    def begin(words):
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        started.append(subprocess.Popen([sys.executable, "-m", "dask", *words], **quiet))
+
     try:
+        begin(["scheduler", *connect, "--port", "0"])
         wait_until(lambda: address_in(address_file), AT_MOST)
         address = address_in(address_file)
-        one = ["--nthreads", "1", "--dashboard-address", "127.0.0.1:0", *place]
         for _ in range(2):
-            command = [*dask, "worker", *connect, *one, "--local-directory", str(tmp_path)]
-            started.append(subprocess.Popen(command, **quiet))
+            begin(one)
         with distributed.Client(address, timeout=AT_MOST, set_as_default=False) as client:
             client.wait_for_workers(2, timeout=AT_MOST)
-        for command, asked in ASKED_OF_A_CLUSTER.items():
-            options = (*asked, "--format", "json")
-            there = ("--backend", "dask", "--scheduler", address)
-            process = start(*options, *there, command=command)
-            out, err = process.communicate(timeout=AT_MOST)
-            assert process.returncode == 0, err
-            here = start(*options, "--jobs", 1, command=command)
-            assert answer(out) == answer(here.communicate()[0])
+        yield address
     finally:
         for process in started:
             process.kill()
         for process in started:
             process.wait()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_scheduler_and_workers_started_by_hand_serve_the_commands(start, by_hand):
+    for command, asked in ASKED_OF_A_CLUSTER.items():
+        options = (*asked, "--format", "json")
+        there = ("--backend", "dask", "--scheduler", by_hand)
+        process = start(*options, *there, command=command)
+        out, err = process.communicate(timeout=AT_MOST)
+        assert process.returncode == 0, err
+        here = start(*options, "--jobs", 1, command=command)
+        assert answer(out) == answer(here.communicate()[0])
 
 
 def test_a_cluster_that_does_not_answer_or_differs_is_refused_in_seconds(monkeypatch):
