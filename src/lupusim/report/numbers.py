@@ -73,13 +73,13 @@ def where_defined(mean: Mean, n_replicates: int) -> str:
     Examples
     --------
     >>> where_defined(Mean(value=0.2, mcse=0.1, n=90), 1000)
-    ' (of the 9 % where it is defined)'
+    '; 9 % defined'
     >>> where_defined(Mean(value=0.2, mcse=0.1, n=995), 1000)
     ''
     """
     if mean.n >= _NEARLY_ALL * n_replicates:
         return ""
-    return f" (of the {100 * mean.n / n_replicates:.0f} % where it is defined)"
+    return f"; {100 * mean.n / n_replicates:.0f} % defined"
 
 
 def in_hundred(mean: Mean) -> str:

@@ -122,8 +122,8 @@ def _without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:
     tally = point.tally
     few = "events" in tally.sums and tally.mean("events").value < _FEW_EVENTS
     for formula in formula_powers(point.trial):
-        doubt = " (asymptotic; few events)" if few else ""
-        yield f"power, {formula.method}{doubt}", f"{formula.value:.4f}"
+        doubt = "; few events" if few else ""
+        yield f"power, {formula.method}", f"{formula.value:.4f}{doubt}"
     yield from exact_rows(point.trial)
 
 
@@ -158,16 +158,16 @@ def _estimates(point: PointResult, analysis: Analysis) -> Iterator[tuple[str, st
     if math.isnan(tally.mean("estimate").value):
         return
     part = where_defined(tally.mean("estimate"), point.n_replicates)
-    yield f"{analysis.effect}, mean estimate{part}", rounded(tally.mean("estimate"))
+    yield f"{analysis.effect}, mean estimate", rounded(tally.mean("estimate")) + part
     if (ratio := point.estimate_ratio) is not None:
-        yield f"{analysis.effect.removeprefix('log ')}, geometric mean{part}", rounded(ratio)
+        yield f"{analysis.effect.removeprefix('log ')}, geometric mean", rounded(ratio) + part
     if "true_effect" in tally.sums:
         truth, given = tally.mean("true_effect"), isinstance(analysis.truth, KnownEffect)
         how = "given" if given else "from one large simulation"
         yield f"true effect ({how})", f"{truth.value:.3g}" if given else rounded(truth)
-        yield f"bias of the estimate{part}", rounded(tally.mean("bias"))
-        yield "root mean squared error", root(tally.mean("squared_error"))
-        yield "coverage of the 95 % interval", share(tally.mean("coverage"))
+        yield "bias of the estimate", rounded(tally.mean("bias")) + part
+        yield "root mean squared error", root(tally.mean("squared_error")) + part
+        yield "coverage of the 95 % interval", share(tally.mean("coverage")) + part
         spread = tally.standard_deviation("estimate")
         yield "standard error, mean", rounded(tally.mean("standard_error"))
         yield "sd of the estimates", f"{spread:.3g}"

@@ -35,10 +35,10 @@ def family_rows(point: PointResult) -> Iterator[tuple[str, str]]:
         yield f"power, {_in_words(one)}", share(tally.mean(one.quantity("reject")))
         mean, effect = tally.mean(one.quantity("estimate")), one.analysis.effect
         part = where_defined(mean, point.n_replicates)
-        yield f"{effect}, {_in_words(one)}, mean estimate{part}", rounded(mean)
+        yield f"{effect}, {_in_words(one)}, mean estimate", rounded(mean) + part
         if (ratio := ratio_of(mean, effect)) is not None:
             name = effect.removeprefix("log ")
-            yield f"{name}, {_in_words(one)}, geometric mean{part}", rounded(ratio)
+            yield f"{name}, {_in_words(one)}, geometric mean", rounded(ratio) + part
         yield from _near_the_truth(tally, one)
     for one in asked:
         if (name := one.quantity("picked")) in tally.sums:
