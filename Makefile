@@ -24,9 +24,8 @@ lint: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
 unit: $(VENV)/installed-dev
-	$(BIN)/pytest -n auto -m "not slow" --cov --cov-report=
-	$(BIN)/coverage report --skip-covered --sort=cover | tail -n 25
-	$(BIN)/coverage report --include="src/lupusim/model/*,src/lupusim/trial/*,src/lupusim/analysis/*" --fail-under=100 --skip-covered
+	$(BIN)/pytest -n auto -m "not slow" $(patsubst %,--cov=lupusim.%,model trial analysis) --cov-report=
+	$(BIN)/coverage report --fail-under=100 --skip-covered
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/pytest -n auto -m slow

@@ -62,7 +62,7 @@ def counts(engine, model, hazard_ratio=None):
     return occupancy_counts(engine, model, TIMES, n_patients=n, hazard_ratio=ratio)
 
 
-QUICK = ("two states", "re-infusion")
+QUICK = ("two states",)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,7 @@ def test_both_engines_agree_where_patients_have_ratios_of_their_own():
     assert_engines_agree(*both, n_patients=(N_VECTOR, N_EVENTS))
 
 
+@pytest.mark.slow
 def test_without_a_restart_the_answer_is_another():  # negative control
     plain = replace(CASES["re-infusion"], restarts=())
     with pytest.raises(AssertionError):

@@ -31,6 +31,7 @@ def test_size_answers_with_an_interval_and_a_confirmation(tmp_path: Path) -> Non
     assert plot.read_text(encoding="utf-8").startswith("<?xml")
 
 
+@pytest.mark.slow
 def test_assurance_integrates_over_packaged_draws() -> None:
     words = ["assurance", "phase2_remission_52w", "--draws", "msc-durable", "--replicates", "400"]
     text = called(*words, "--jobs", "1")
@@ -57,6 +58,7 @@ def test_sobol_indices_share_out_the_variance(tmp_path: Path) -> None:
     assert "sample_size" in plot.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_frontier_shows_each_design_at_its_size(tmp_path: Path) -> None:
     plot = tmp_path / "frontier.svg"
     words = ["size", "phase2_remission_52w", "--power", "0.8", "--precision", "0.2"]

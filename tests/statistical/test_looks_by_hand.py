@@ -153,6 +153,7 @@ def test_a_selected_arm_is_proven_as_by_hand(tmp_path: Path) -> None:
         assert_within_mcse(seen.value, float(own.mean()), mcse=mcse)
 
 
+@pytest.mark.slow
 def test_a_look_is_put_off_as_by_hand(tmp_path: Path) -> None:
     latest, later = 15 / 12, 16 / 12
     clock = {"events": 60, "latest": "15 months", "extension": "1 month"}

@@ -27,7 +27,7 @@ RESPONSES = [
 TIMES = [
     ("logrank", Controls.CONCURRENT),
     ("logrank", Controls.ADJUSTED),
-    ("cox", Controls.ADJUSTED),
+    pytest.param("cox", Controls.ADJUSTED, marks=pytest.mark.slow),
 ]
 TIME_TO_RESPONSE = TimeToEvent(name="response", events=("well",), better=Better.MORE)
 YEARS_WELL = TimeInStates(name="years well", states=("well",), until=AT)
@@ -78,6 +78,7 @@ def test_without_a_drift_all_controls_hold_the_error():
     assert_within_mcse(rate, ALPHA, mcse=mcse)
 
 
+@pytest.mark.slow
 def test_earlier_controls_sharpen_the_estimate_of_an_adjusted_regression():
     spread = {}
     for controls in (Controls.CONCURRENT, Controls.ADJUSTED):
