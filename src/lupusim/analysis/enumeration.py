@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.analysis.closed_form import binomial_row
+from lupusim.analysis.stopping import is_futile
 from lupusim.arrays import FloatArray
 
 
@@ -65,8 +66,7 @@ def look_chances(
         reached = np.convolve(reached, binomial_row(p_value.size - reached.size, rate))
         z = -ndtri(p_value)
         wins = z >= efficacy[k]
-        gives_up = (z <= futility[k]) & (futility[k] > -np.inf)  # a p of 1 alone is no reason
-        loses = ~wins & (gives_up | (k == len(p_values) - 1))
+        loses = ~wins & (is_futile(z, futility[k]) | (k == len(p_values) - 1))
         success[k], failure[k] = reached[wins].sum(), reached[loses].sum()
         reached = np.where(wins | loses, 0.0, reached)
     patients = np.array([p_value.size - 1.0 for p_value in p_values])

@@ -14,7 +14,7 @@ from lupusim.analysis.group_sequential import (
     FutilityBounds,
     bounds,
 )
-from lupusim.arrays import FloatArray
+from lupusim.arrays import BoolArray, FloatArray
 from lupusim.trial.looks import StoppingRule
 
 
@@ -119,6 +119,14 @@ class Crossing:
     reject: np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
+def is_futile(z: FloatArray, futility: FloatArray | float) -> BoolArray:
+    """Return where statistics reach their futility bounds, which are -inf where there is none.
+
+    A statistic that nothing is known of is -inf too: where there is no bound it goes on.
+    """
+    return np.asarray((z <= futility) & (futility > -np.inf))
+
+
 def crossing(z: FloatArray, efficacy: FloatArray, futility: FloatArray, *, sided: int) -> Crossing:
     """Return the first look of each replicate at which a bound is reached.
 
@@ -132,8 +140,7 @@ def crossing(z: FloatArray, efficacy: FloatArray, futility: FloatArray, *, sided
         With 2 a z beyond the negative efficacy bound rejects too.
     """
     rejects = (np.abs(z) if sided == 2 else z) >= efficacy
-    # a statistic that nothing is known of is -inf: where there is no bound it goes on all the same
-    stops = rejects | ((z <= futility) & (futility > -np.inf))
+    stops = rejects | is_futile(z, futility)
     stops[:, -1] = True
     look = stops.argmax(axis=1)
     return Crossing(look=look, reject=rejects[np.arange(len(z)), look])

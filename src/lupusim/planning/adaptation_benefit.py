@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lupusim.analysis.group_sequential import z_from_p_value
 from lupusim.analysis.outcomes import Outcome, SurvivalOutcome
 from lupusim.analysis.times_compared import LogrankTest
 from lupusim.arrays import FloatArray
@@ -36,9 +37,7 @@ def judged_benefit(
     z, benefit : (n_replicates,) arrays
         `-inf` where nothing is known.
     """
-    from scipy.special import ndtri
-
-    z = np.where(verdict.undefined, -np.inf, -ndtri(verdict.p_value))
+    z = np.where(verdict.undefined, -np.inf, z_from_p_value(verdict.p_value))
     benefit = np.where(verdict.undefined, -np.inf, np.copysign(np.abs(verdict.estimate), z))
     unknown = np.isnan(verdict.known_estimate)
     if not (isinstance(outcome, SurvivalOutcome) and unknown.any()):
@@ -47,6 +46,6 @@ def judged_benefit(
     stratum = np.zeros(outcome.time.shape, dtype=np.intp)
     score = LogrankTest()(outcome, better=better, sided=1, stratum=stratum)
     found = unknown & one_sided & ~score.undefined
-    score_z = -ndtri(score.p_value)
+    score_z = z_from_p_value(score.p_value)
     benefit = np.where(found, np.copysign(BEYOND, score_z), benefit)
     return np.where(found & verdict.undefined, score_z, z), benefit

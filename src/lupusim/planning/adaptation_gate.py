@@ -10,10 +10,8 @@ from lupusim.planning.adaptation_benefit import judged_benefit
 from lupusim.planning.evidence import Evidence, described_at, gather
 from lupusim.planning.generation import Generated
 from lupusim.planning.observing import observed
-from lupusim.planning.sequential import of_look
+from lupusim.planning.sequential import of_look, planned_information
 from lupusim.trial import Trial, Verdict
-from lupusim.trial.endpoints import due_time
-from lupusim.trial.looks import planned_events
 from lupusim.trial.rules_staged import Gate, GateMeasure
 
 
@@ -28,7 +26,7 @@ def hold_gate(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
     assert analysis is not None
     (seen,) = gather(trial, generated)
     z = seen.z
-    fraction = seen.held_until / _planned(trial, seen)[:, None]
+    fraction = seen.held_until / planned_information(trial, seen.information)[:, None]
     efficacy, futility = _bounds(trial, seen, fraction)
     without = crossing(z, efficacy, futility, sided=analysis.sided)
     gate = rule.look - 1
@@ -59,15 +57,6 @@ def _at_the_gate(
         "gate_stopped": stopped.astype(float),
         "false_stop": (stopped & without.reject).astype(float),
     }
-
-
-def _planned(trial: Trial, seen: Evidence) -> FloatArray:
-    """Return the information planned for the last look, shape (n_replicates,)."""
-    if due_time(trial.primary) is not None:
-        return np.full(len(seen.information), float(trial.n_patients))
-    if (events := planned_events(trial.cutoff)) is not None:
-        return np.full(len(seen.information), float(events))
-    return np.maximum(seen.information[:, -1], 1.0)
 
 
 def _bounds(trial: Trial, seen: Evidence, fraction: FloatArray) -> tuple[FloatArray, FloatArray]:

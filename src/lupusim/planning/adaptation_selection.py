@@ -24,7 +24,7 @@ from lupusim.planning.adaptation_stages import (
 )
 from lupusim.planning.evidence import against_control
 from lupusim.planning.generation import Block, Generated
-from lupusim.planning.null_hypothesis import alike_is_enough
+from lupusim.planning.null_hypothesis import alike_is_enough, fares_as_control
 from lupusim.planning.observing import observed
 from lupusim.trial import Trial, Verdict
 from lupusim.trial.rules_staged import Judged, SelectArms
@@ -216,12 +216,7 @@ def _by_arm(
         if number > 0:
             found[f"kept_{arm.name}"] = kept[:, number - 1].astype(float)
             found[f"reject_{arm.name}"] = reject[:, number - 1].astype(float)
-    control = trial.arms[0]
-    own = {effect.arm for effect in trial.population.effects}
-    alike = [
-        arm.model is control.model and arm.effects == control.effects and arm.name not in own
-        for arm in trial.arms[1:]
-    ]
+    alike = [fares_as_control(trial, number) for number in range(1, len(trial.arms))]
     assert trial.analysis is not None
     within = alike_is_enough(trial.analysis.test, trial.primary.better)
     if any(alike) and not within:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from lupusim.analysis.group_sequential import z_from_p_value
 from lupusim.analysis.logrank_looks import logrank_looks
 from lupusim.analysis.outcomes import CountOutcome, NumberOutcome, Outcome, SurvivalOutcome
 from lupusim.analysis.stopping import judged
@@ -96,10 +97,7 @@ class Evidence:
     @property
     def z(self) -> FloatArray:
         """The statistics, large in favor of the experimental arm."""
-        from scipy.special import ndtri
-
-        z: FloatArray = -ndtri(self.p_value)
-        return z
+        return z_from_p_value(self.p_value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

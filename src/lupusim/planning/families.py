@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lupusim.analysis.stopping import is_futile
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.planning.evidence import Comparison, Evidence, Looks, comparisons, gather
 from lupusim.planning.generation import Generated
-from lupusim.planning.null_hypothesis import alike_is_enough
+from lupusim.planning.null_hypothesis import alike_is_enough, fares_as_control
 from lupusim.planning.observing import conduct, observed, waited
 from lupusim.planning.platform import sizes
 from lupusim.planning.truth import accuracy
@@ -141,7 +142,7 @@ def _given_up(
     for number, (one, seen) in enumerate(zip(*shown, strict=True)):
         if trial.stopping is not None and not (primary_only and one.endpoint):
             bound = seen.bounds(trial.stopping, fraction[:, number])[1]
-            futile[:, number] = (seen.z <= bound) & (bound > -np.inf)
+            futile[:, number] = is_futile(seen.z, bound)
     futile[:, :, -1] = False
     return np.asarray(np.where(futile.any(axis=2), futile.argmax(axis=2) + 1, n_looks + 1))
 
@@ -236,14 +237,10 @@ def _picked(
 def _false_rejections(
     trial: Trial, asked: tuple[Comparison, ...], ending: _Ending
 ) -> dict[str, FloatArray]:
-    control = trial.arms[0]
-    own = {effect.arm for effect in trial.population.effects}
     without = [
         number
         for number, one in enumerate(asked)
-        if trial.arms[one.arm].model is control.model
-        and trial.arms[one.arm].effects == control.effects
-        and one.arm_name not in own
+        if fares_as_control(trial, one.arm)
         and not alike_is_enough(one.analysis.test, trial.endpoints[one.endpoint].better)
     ]
     if not without:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -44,7 +43,7 @@ def survival_powers(trial: Trial, analysis: Analysis) -> Iterator[FormulaPower]:
     if not (is_benefit or analysis.sided == 2):
         return
     alpha, allocation = analysis.alpha / analysis.sided, trial.ratio[1] / trial.ratio[0]
-    arms = _both(trial, ratio, allocation)
+    arms = _both(trial, ratio)
     events: float | None = None
     if isinstance(trial.cutoff, AtEvents):
         events = trial.cutoff.events
@@ -87,12 +86,10 @@ def expected_calendar(trial: Trial, events: Sequence[int]) -> tuple[FloatArray, 
         Calendar times (years; ``inf`` for never) and expected numbers of patients; None where
         hazard, enrollment or dropout have no formula.
     """
-    ratio, hazard, accrual = constant_hazard_ratio(trial), constant_hazard(trial), _accrual(trial)
-    dropout = trial.dropout
-    if ratio is None or hazard is None or accrual is None:
+    ratio, known = constant_hazard_ratio(trial), _constant(trial)
+    if ratio is None or known is None:
         return None
-    if not dropout.is_alike or dropout.hazard is not None:
-        return None
+    hazard, accrual = known
     arms = zip((hazard, ratio * hazard), np.array(trial.ratio) / sum(trial.ratio), strict=True)
     laws = [(share, partial(_law_at, trial, rate, accrual)) for rate, share in arms]
 
@@ -136,26 +133,28 @@ def _first_time(expected: Callable[[float], float], number: float, longest: floa
     return high
 
 
-def _both(trial: Trial, ratio: float, allocation: float) -> tuple[EventTimes, EventTimes] | None:
+def _both(trial: Trial, ratio: float) -> tuple[EventTimes, EventTimes] | None:
     """Return the arms' event times through the calendar; None where a formula has none."""
-    hazard, accrual = constant_hazard(trial), _accrual(trial)
-    dropout = trial.dropout
+    known = _constant(trial)
+    if known is None:
+        return None
+    hazard, accrual = known
+    last = accrual[0][-1]
+    cutoff = _cutoff(trial, last)
+    if cutoff is None or cutoff < last:
+        return None
+    return (
+        _law_at(trial, hazard, accrual, cutoff),
+        _law_at(trial, ratio * hazard, accrual, cutoff),
+    )
+
+
+def _constant(trial: Trial) -> tuple[float, Accrual] | None:
+    """Return the control's hazard and the enrollment; None where either has no formula."""
+    hazard, accrual, dropout = constant_hazard(trial), _accrual(trial), trial.dropout
     if hazard is None or accrual is None or not dropout.is_alike or dropout.hazard is not None:
         return None
-    breaks, rates = accrual
-    control = EventTimes(
-        hazard=hazard,
-        dropout=dropout.per_year,
-        accrual_breaks=breaks,
-        accrual_rates=rates,
-        cutoff=_LONGEST + breaks[-1],
-        follow_up=trial.follow_up,
-    )
-    experimental = replace(control, hazard=ratio * hazard)
-    cutoff = _cutoff(trial, control, experimental, allocation)
-    if cutoff is None or cutoff < breaks[-1]:
-        return None
-    return replace(control, cutoff=cutoff), replace(experimental, cutoff=cutoff)
+    return hazard, accrual
 
 
 def _accrual(trial: Trial) -> Accrual | None:
@@ -175,25 +174,20 @@ def _accrual(trial: Trial) -> Accrual | None:
     return None
 
 
-def _cutoff(
-    trial: Trial, control: EventTimes, experimental: EventTimes, allocation: float
-) -> float | None:
-    """Return when the data are cut, on average; None where that is not known."""
-    last, cutoff = control.accrual_breaks[-1], trial.cutoff
+def _cutoff(trial: Trial, last: float) -> float | None:
+    """Return when the data are cut, on average; None where that is not known.
+
+    For a number of events only after the last enrollment, which formulas ask for.
+    """
+    cutoff = trial.cutoff
     if isinstance(cutoff, AtCalendarTime):
         return cutoff.time
     if isinstance(cutoff, AfterLastPatient):
         return last + cutoff.follow_up
-    if not isinstance(cutoff, AtEvents):
+    calendar = expected_calendar(trial, [cutoff.events]) if isinstance(cutoff, AtEvents) else None
+    if calendar is None or not last < calendar[0][0] < math.inf:
         return None
-    share = cutoff.events / trial.n_patients
-    low, high = last, last + _LONGEST
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        arms = replace(control, cutoff=middle), replace(experimental, cutoff=middle)
-        low, high = (middle, high) if _event_chance(*arms, allocation) < share else (low, middle)
-    # At an end of the range the number is reached before, or never.
-    return high if last < low and high < last + _LONGEST else None
+    return float(calendar[0][0])
 
 
 def _event_chance(control: EventTimes, experimental: EventTimes, allocation: float) -> float:

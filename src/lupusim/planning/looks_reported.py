@@ -86,7 +86,8 @@ def looks_reported(trial: Trial, generated: Generated, last: int) -> tuple[LookR
     plan = rule.plan(known[~np.isnan(known)])
     found = [_at(plan, place, seen, look) for place, look in enumerate(held.tolist())]
     if held[-1] == last - 1 and np.isfinite(found[-1].z):
-        sign = benefit_sign(trial.analysis.test, trial.primary.better) if trial.analysis else 1
+        assert trial.analysis is not None  # bounds stand beside one: the trial's own checks
+        sign = benefit_sign(trial.analysis.test, trial.primary.better)
         found[-1] = _stopped(plan, found[-1], place=held.size - 1, sign=sign)
     return tuple(found)
 

@@ -36,6 +36,13 @@ def alike_is_enough(test: Any, better: Better) -> bool:
     return bool(beyond > 0)
 
 
+def fares_as_control(trial: Trial, arm: int) -> bool:
+    """Return whether patients of an arm, by its position, truly fare as the control's do."""
+    one, control = trial.arms[arm], trial.arms[0]
+    own = {effect.arm for effect in trial.population.effects}
+    return one.model is control.model and one.effects == control.effects and one.name not in own
+
+
 def true_nulls(trial: Trial) -> tuple[bool, ...]:
     """Return of each endpoint's test whether its null hypothesis holds if arms are alike.
 

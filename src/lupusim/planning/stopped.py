@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lupusim.analysis.direction import benefit_sign
-from lupusim.analysis.group_sequential import after_stopping, bounds
+from lupusim.analysis.group_sequential import after_stopping
 from lupusim.analysis.stopping import Crossing, GroupSequential
 from lupusim.arrays import FloatArray
 from lupusim.planning.evidence import Evidence
@@ -89,14 +89,7 @@ def _table(rule: GroupSequential, fraction: FloatArray) -> FloatArray:
 def _computed(rule: GroupSequential, fraction: FloatArray) -> FloatArray:
     grid = np.linspace(-_REACH, _REACH, _POINTS)
     rising = np.maximum.accumulate(fraction + _LEAST_GAIN * np.arange(fraction.size))
-    design = bounds(
-        rising,
-        rule.alpha,
-        sided=rule.sided,
-        spending=rule.efficacy,
-        futility=rule.futility,
-        maximum_information=1.0,
-    )
+    design = rule.plan(rising)
     table = np.empty((fraction.size, 3, grid.size))
     for look in range(fraction.size):
         after = after_stopping(design, look + 1, grid)

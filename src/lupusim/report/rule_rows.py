@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from lupusim.analysis.group_sequential import Bounds
 from lupusim.planning.evidence import Comparison, comparisons
 from lupusim.planning.expected_times import clock_in_words
 from lupusim.planning.formulas_sequential import planned_bounds, sequential_theory
@@ -70,12 +71,12 @@ def look_rows(point: PointResult) -> Iterator[tuple[str, str]]:
         yield from _waited(point, 1)
         return
     yield "patients enrolled when it stops", rounded(tally.mean("n_enrolled"))
-    theory = sequential_theory(point.trial)
+    plan, theory = planned_bounds(point.trial), sequential_theory(point.trial)
     if theory is not None:
         for name, value in theory.expected().items():
             yield f"{name.replace('_', ' ')} when it stops, by theory", f"{value:.4g}"
     for number in range(1, n_looks + 1):
-        yield from _of_look(point, number, at_last=number == n_looks)
+        yield from _of_look(point, number, plan)
         if theory is not None:
             ends = theory.efficacy[number - 1], theory.futility[number - 1]
             yield f"look {number}, the same two by theory", "{:.4f}, {:.4f}".format(*ends)
@@ -85,27 +86,24 @@ def look_rows(point: PointResult) -> Iterator[tuple[str, str]]:
         yield words, share(tally.mean("flip_flop"))
 
 
-def _of_look(point: PointResult, number: int, *, at_last: bool) -> Iterator[tuple[str, str]]:
+def _of_look(point: PointResult, number: int, plan: Bounds | None) -> Iterator[tuple[str, str]]:
     tally, name = point.tally, f"look_{number}"
+    at_last = number == len(point.trial.looks)
     yield f"look {number}, month", months(tally.mean(f"{name}_time"))
     yield from _never_reached(point, number)
     yield from _waited(point, number)
     yield f"look {number}, information fraction", rounded(tally.mean(f"{name}_information"))
-    yield from _planned_bounds(point.trial, number)
+    if plan is not None:
+        yield f"look {number}, bounds on z as planned", _bounds_in_words(plan, number)
     success = "succeeds" if at_last else "stops for efficacy"
     yield f"look {number}, {success}", share(tally.mean(f"{name}_efficacy"))
     failure = "fails" if at_last else "stops for futility"
     yield f"look {number}, {failure}", share(tally.mean(f"{name}_futility"))
 
 
-def _planned_bounds(trial: Trial, number: int) -> Iterator[tuple[str, str]]:
-    """Yield the bounds on z of a look that has the information planned for it."""
-    plan = planned_bounds(trial)
-    if plan is None:
-        return
+def _bounds_in_words(plan: Bounds, number: int) -> str:
     bounds = {"efficacy": plan.efficacy[number - 1], "futility": plan.futility[number - 1]}
-    said = ", ".join(f"{name} {z:.4f}" for name, z in bounds.items() if math.isfinite(z))
-    yield f"look {number}, bounds on z as planned", said or "none"
+    return ", ".join(f"{name} {z:.4f}" for name, z in bounds.items() if math.isfinite(z)) or "none"
 
 
 def _after_stopping(point: PointResult) -> Iterator[tuple[str, str]]:
