@@ -11,13 +11,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from lupusim.calibration.identifiability import observed_information, standard_errors
-from lupusim.calibration.likelihood import Likelihood
-from lupusim.calibration.model_posterior import sample
-from lupusim.calibration.profiles import profile_all
-from lupusim.calibration.search import search
-from lupusim.scenario.calibration_files import load_free_model
-from lupusim.scenario.evidence_files import load_study
+from lupusim.calibration.estimation.identifiability import observed_information, standard_errors
+from lupusim.calibration.estimation.likelihood import Likelihood
+from lupusim.calibration.estimation.profiles import profile_all
+from lupusim.calibration.estimation.search import search
+from lupusim.calibration.posterior.model_posterior import sample
+from lupusim.scenario.files.calibration_block import load_free_model
+from lupusim.scenario.files.evidence import load_study
 
 T = TypeVar("T")
 

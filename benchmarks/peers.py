@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lupusim import load_scenario, run
-from lupusim.planning.scenario import Scenario
+from lupusim.trial.scenario import Scenario
 
 N_TRIALS = 10_000
 REPEATS = 5

@@ -9,16 +9,16 @@ import time
 from collections.abc import Callable
 
 from lupusim import load_scenario
-from lupusim.planning.assurance import Assurance, Nesting, Worthwhile, assurance
-from lupusim.planning.beliefs import Beliefs, ResponseGain
-from lupusim.planning.effect_priors import NormalEffect, OrNoEffect
-from lupusim.planning.generation import Block
-from lupusim.planning.replicates import simulate_replicates
-from lupusim.planning.sample_size import sample_size
-from lupusim.planning.sensitivity import Measure, sensitivity
-from lupusim.planning.size_results import SampleSize
-from lupusim.planning.sobol import sobol
-from lupusim.scenario.what_if import what_if
+from lupusim.planning.assurance.assurance import Assurance, Nesting, Worthwhile, assurance
+from lupusim.planning.assurance.beliefs import Beliefs, ResponseGain
+from lupusim.planning.assurance.effect_priors import NormalEffect, OrNoEffect
+from lupusim.planning.runs.replicates import simulate_replicates
+from lupusim.planning.sample_size.results import SampleSize
+from lupusim.planning.sample_size.search import sample_size
+from lupusim.planning.sensitivity.one_at_a_time import Measure, sensitivity
+from lupusim.planning.sensitivity.sobol import sobol
+from lupusim.scenario.files.what_if import what_if
+from lupusim.simulation.generation.generation import Block
 
 RATIO = "arms.experimental.effects.0.hazard_ratio"
 

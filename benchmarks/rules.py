@@ -11,14 +11,14 @@ from time import process_time
 
 from lupusim import load_scenario
 from lupusim.analysis.group_sequential import FutilityBounds
-from lupusim.analysis.stopping import GroupSequential
+from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.hazards import ExponentialHazard
-from lupusim.planning.blocks import replicates_per_block, simulate_block
-from lupusim.planning.generation import Block
-from lupusim.planning.scoring import Pair, score_block
+from lupusim.simulation.block import replicates_per_block, simulate_block
+from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.scoring import Pair, score_block
 from lupusim.trial import AfterPatients, Arm, Responder, Trial, UniformEnrollment
-from lupusim.trial.rules_adaptive import Against, BayesianResponse, Shares
+from lupusim.trial.adaptation.ongoing import Against, BayesianResponse, Shares
 
 N_BLOCKS = 20
 REPEATS = 5

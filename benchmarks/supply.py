@@ -10,9 +10,9 @@ from time import process_time
 
 from lupusim import load_scenario
 from lupusim.model import TreatmentEffect
-from lupusim.planning import treating
-from lupusim.planning.blocks import simulate_block
-from lupusim.planning.generation import Block
+from lupusim.simulation.block import simulate_block
+from lupusim.simulation.generation import treatment as treating
+from lupusim.simulation.generation.generation import Block
 from lupusim.trial import Arm, Infusions, Trial
 
 REPEATS = 3

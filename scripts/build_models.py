@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from model_templates import TEMPLATES
 
 from lupusim.calibration.fit import Fit
-from lupusim.scenario.calibrating import calibrate
-from lupusim.scenario.calibration_files import free_model_from_mapping
+from lupusim.scenario.calibrate import calibrate
+from lupusim.scenario.files.calibration_block import free_model_from_mapping
 
 SEED = 20260101
 N_DRAWS = 5000

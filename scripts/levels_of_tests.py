@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lupusim.analysis.ordinal.win_statistics import larger_is_better, later_is_better
 from lupusim.analysis.outcomes import (
     BinaryOutcome,
     CountOutcome,
@@ -25,8 +26,7 @@ from lupusim.analysis.outcomes import (
     Outcome,
     SurvivalOutcome,
 )
-from lupusim.analysis.particular import ALL_TESTS
-from lupusim.analysis.win_statistics import larger_is_better, later_is_better
+from lupusim.analysis.registry_special import ALL_TESTS
 from lupusim.rng import stream
 from lupusim.trial import Better, Verdict
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from lupusim.analysis.decisions import TESTS
+from lupusim.analysis.registry import TESTS
 from lupusim.model import MultiStateModel, Transition, TreatmentEffect
 from lupusim.model.hazards import ExponentialHazard
-from lupusim.planning.scenario import DesignPoint, Scenario
 from lupusim.trial import (
     AfterLastPatient,
     Analysis,
@@ -22,6 +21,7 @@ from lupusim.trial import (
     UniformEnrollment,
 )
 from lupusim.trial.looks import Cutoff
+from lupusim.trial.scenario import DesignPoint, Scenario
 
 
 def two_states(rate: float) -> MultiStateModel:

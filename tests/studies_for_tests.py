@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import math
 
-from lupusim.calibration.measures import Measure
-from lupusim.calibration.parameters import FreeModel, FreeParameter, NormalPrior, Transform
-from lupusim.calibration.studies import Study, Target
+from lupusim.calibration.estimation.parameters import (
+    FreeModel,
+    FreeParameter,
+    NormalPrior,
+    Transform,
+)
+from lupusim.calibration.targets.counts import Measure
+from lupusim.calibration.targets.studies import Study, Target
 from lupusim.model import Clock, Hazard, MultiStateModel, Transition
 from lupusim.model.hazards import ExponentialHazard
 

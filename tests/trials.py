@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from lupusim.analysis.decisions import TESTS
+from lupusim.analysis.registry import TESTS
 from lupusim.model import MultiStateModel, Transition, TreatmentEffect
 from lupusim.model.hazards import ExponentialHazard
-from lupusim.planning.scenario import DesignPoint, Scenario
 from lupusim.trial import (
     AfterLastPatient,
     Analysis,
@@ -18,6 +17,7 @@ from lupusim.trial import (
     Trial,
     UniformEnrollment,
 )
+from lupusim.trial.scenario import DesignPoint, Scenario
 
 
 def way(a, b, rate):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lupusim.analysis.families import Adjusted
+from lupusim.analysis.multiplicity.procedures import Adjusted
 from lupusim.trial import AfterLastPatient, Population, Trial
-from lupusim.trial.drift import Drift
-from lupusim.trial.opening import Closes, Joins, OnceRandomized
-from lupusim.trial.rules import Family
+from lupusim.trial.enrollment.arm_periods import Closes, Joins, OnceRandomized
+from lupusim.trial.multiplicity import Family
+from lupusim.trial.population.drift import Drift
 from trials import analysis
 from trials_adaptive import AT, adaptive_trial
 

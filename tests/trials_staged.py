@@ -17,7 +17,7 @@ from lupusim.trial import (
     Trial,
     UniformEnrollment,
 )
-from lupusim.trial.rules_staged import Enrichment, Gate, SelectArms
+from lupusim.trial.adaptation.two_stage import Enrichment, Gate, SelectArms
 from trials import analysis, exponential_arm, survival_trial
 from trials_adaptive import AT, adaptive_trial
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from dask_jobqueue import SLURMCluster
 
 from lupusim import load_scenario, run
-from lupusim.planning.cluster import DaskCluster
-from lupusim.planning.ledger import Existing
-from lupusim.planning.run import RunOptions
+from lupusim.planning.execution.dask_cluster import DaskCluster
+from lupusim.planning.execution.ledger import Existing
+from lupusim.planning.runs.run import RunOptions
 
 
 def main() -> None:

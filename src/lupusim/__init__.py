@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lupusim.engines import simulate
     from lupusim.engines.exact import occupancy
-    from lupusim.planning.run import run
-    from lupusim.planning.sample_size import sample_size
-    from lupusim.planning.single_trial import simulate_trial
+    from lupusim.planning.runs.run import run
+    from lupusim.planning.sample_size.search import sample_size
     from lupusim.scenario import load_model, load_scenario
-    from lupusim.scenario.assuring import assurance
-    from lupusim.scenario.calibrating import calibrate
+    from lupusim.scenario.assurance import assurance
+    from lupusim.scenario.calibrate import calibrate
+    from lupusim.simulation.patient_level.tables import simulate_trial
 
 __version__ = "0.1.0"
 
@@ -36,15 +36,15 @@ __all__ = [
 
 # Imported when first used, so that importing lupusim costs nothing.
 _HOMES = {
-    "assurance": "lupusim.scenario.assuring",
-    "calibrate": "lupusim.scenario.calibrating",
+    "assurance": "lupusim.scenario.assurance",
+    "calibrate": "lupusim.scenario.calibrate",
     "load_model": "lupusim.scenario",
     "load_scenario": "lupusim.scenario",
     "occupancy": "lupusim.engines.exact",
-    "run": "lupusim.planning.run",
-    "sample_size": "lupusim.planning.sample_size",
+    "run": "lupusim.planning.runs.run",
+    "sample_size": "lupusim.planning.sample_size.search",
     "simulate": "lupusim.engines",
-    "simulate_trial": "lupusim.planning.single_trial",
+    "simulate_trial": "lupusim.simulation.patient_level.tables",
 }
 
 

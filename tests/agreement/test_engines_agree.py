@@ -36,8 +36,8 @@ from lupusim.model.hazards import (
     WeibullHazard,
 )
 from lupusim.records import TransitionLog
-from lupusim.scenario.model_files import load_model
-from lupusim.scenario.packaged import packaged_names
+from lupusim.scenario.files.model import load_model
+from lupusim.scenario.files.packaged import packaged_names
 from strategies import HORIZON, models
 
 TIMES = (0.5, 1.0, 2.0)

@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 
 from lupusim.engines import events_supply, named_dispense, vector_supply
-from lupusim.planning.single_trial import simulate_trial
 from lupusim.rng import stream
-from lupusim.trial.supply import NO_LOT, Arrivals, Demands, Manufacture, Stock, Supply, WhileEmpty
+from lupusim.simulation.patient_level.tables import simulate_trial
+from lupusim.trial.treatment.supply import (
+    NO_LOT,
+    Arrivals,
+    Demands,
+    Manufacture,
+    Stock,
+    Supply,
+    WhileEmpty,
+)
 from tolerance import SEED, assert_within_mcse
 from trials import disease_trial, scenario
 

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from lupusim.cli import app
 from lupusim.errors import ModelError
-from lupusim.planning.ledger import LedgerError
-from lupusim.planning.searching import Search
-from lupusim.scenario.draw_files import load_model_draws
+from lupusim.planning.execution.ledger import LedgerError
+from lupusim.planning.sample_size.options import Search
+from lupusim.scenario.files.draws import load_model_draws
 
 
 def called(*words: str) -> str:
@@ -88,7 +88,7 @@ def test_designs_that_a_scenario_varies_get_a_row_each_in_their_order() -> None:
 def test_designs_that_a_scenario_varies_are_told_from_the_smallest_to_the_largest() -> None:
     import pandas as pd
 
-    from lupusim.report.answers import sizes_sentence
+    from lupusim.report.questions.answers import sizes_sentence
 
     table = pd.DataFrame({"n_patients": [588, 72, 19_998], "cost": [588.0, 72.0, float("nan")]})
     words = "72 to 588 patients, by design, reach power 0.8"
@@ -102,7 +102,7 @@ def test_designs_that_a_scenario_varies_are_told_from_the_smallest_to_the_larges
 def test_what_the_search_decides_and_how_precisely_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from lupusim.cli import sizing
+    from lupusim.cli import size as sizing
 
     asked: list[Search] = []
     monkeypatch.setattr(sizing, "_size", lambda *words: asked.append(words[2]))
@@ -198,7 +198,7 @@ def test_finished_work_is_kept_and_taken_over(tmp_path: Path, words: list[str]) 
 
 
 def test_an_interrupted_search_tells_what_it_has_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lupusim.planning import sample_size
+    from lupusim.planning.sample_size import search as sample_size
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
@@ -231,7 +231,7 @@ def test_draws_are_found_by_name_and_by_file() -> None:
 
 
 def test_a_calibrated_model_without_draws_says_how_to_make_them(tmp_path: Path) -> None:
-    from lupusim.scenario.packaged import find_packaged
+    from lupusim.scenario.files.packaged import find_packaged
 
     copy = tmp_path / "mine.yaml"
     copy.write_bytes(find_packaged("models", "msc-durable", ModelError).read_bytes())

@@ -13,8 +13,8 @@ import time
 import psutil
 import pytest
 
-from lupusim.planning.cluster import ClusterError, DaskCluster, preflight
-from lupusim.planning.run import RunOptions, run
+from lupusim.planning.execution.dask_cluster import ClusterError, DaskCluster, preflight
+from lupusim.planning.runs.run import RunOptions, run
 from lupusim.rng import stream
 from lupusim.scenario import load_scenario
 from tolerance import SEED
@@ -295,7 +295,7 @@ def test_scheduler_and_workers_started_by_hand_serve_the_commands(start, by_hand
 
 def test_a_cluster_that_does_not_answer_or_differs_is_refused_in_seconds(monkeypatch):
     distributed = pytest.importorskip("distributed")
-    from lupusim.planning import cluster as cluster_module
+    from lupusim.planning.execution import dask_cluster as cluster_module
 
     monkeypatch.setattr(cluster_module, "_SECONDS_TO_ANSWER", 1)
     begin = time.monotonic()

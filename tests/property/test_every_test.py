@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lupusim.analysis.ordinal.win_statistics import larger_is_better, later_is_better
 from lupusim.analysis.outcomes import (
     BinaryOutcome,
     CountOutcome,
@@ -14,8 +15,7 @@ from lupusim.analysis.outcomes import (
     NumberOutcome,
     SurvivalOutcome,
 )
-from lupusim.analysis.particular import ALL_TESTS
-from lupusim.analysis.win_statistics import larger_is_better, later_is_better
+from lupusim.analysis.registry_special import ALL_TESTS
 from lupusim.rng import stream
 from lupusim.trial import Better
 

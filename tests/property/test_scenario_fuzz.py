@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, example, given, settings
 from lupusim.errors import InputError, ModelError, ScenarioError
 from lupusim.model import MultiStateModel
 from lupusim.model.effects import UNIT_RATIO
-from lupusim.planning.scenario import Scenario
 from lupusim.scenario import (
     format_duration,
     load_model,
@@ -20,8 +19,9 @@ from lupusim.scenario import (
     parse_duration,
     scenario_from_mapping,
 )
-from lupusim.scenario.yaml_file import Document, parse_document
-from lupusim.scenario.yaml_text import block
+from lupusim.scenario.document.yaml_reader import Document, parse_document
+from lupusim.scenario.document.yaml_writer import block
+from lupusim.trial.scenario import Scenario
 from strategies import models
 
 MODEL = model_to_mapping(load_model("illness-death")) | {

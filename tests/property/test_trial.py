@@ -8,10 +8,10 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 
-from lupusim.planning.blocks import simulate_block
-from lupusim.planning.generation import Block
-from lupusim.planning.run import run
+from lupusim.planning.runs.run import run
 from lupusim.rng import stream
+from lupusim.simulation.block import simulate_block
+from lupusim.simulation.generation.generation import Block
 from lupusim.trial import (
     AfterLastPatient,
     AtCalendarTime,

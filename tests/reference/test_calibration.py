@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lupusim.calibration.estimation.identifiability import Verdict
+from lupusim.calibration.estimation.tables import exact_limits
 from lupusim.calibration.fit import Fit, fit_studies
-from lupusim.calibration.identifiability import Verdict
-from lupusim.calibration.measures import OccupancyCounts
-from lupusim.calibration.tables import exact_limits
-from lupusim.calibration.time_measures import SurvivalCurve
+from lupusim.calibration.targets.counts import OccupancyCounts
+from lupusim.calibration.targets.times import SurvivalCurve
 from lupusim.engines.exact import ever, ever_after, solve
 from lupusim.model.hazards import ExponentialHazard
-from lupusim.scenario.calibrating import calibrate
-from lupusim.scenario.model_files import load_model
+from lupusim.scenario.calibrate import calibrate
+from lupusim.scenario.files.model import load_model
 from studies_for_tests import chain_model, free_rates, study
 from tolerance import SEED
 
@@ -137,8 +137,8 @@ def test_packaged_models_are_what_their_script_makes() -> None:
     sys.path.insert(0, str(folder))
     import build_models
 
-    from lupusim.scenario.calibrating import rounded_model
-    from lupusim.scenario.model_writing import model_to_mapping
+    from lupusim.scenario.calibrate import rounded_model
+    from lupusim.scenario.files.model_writer import model_to_mapping
 
     for make in build_models.TEMPLATES:
         fit = build_models.calibrated(make())

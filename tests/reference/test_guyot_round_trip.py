@@ -16,7 +16,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lupusim.calibration.curves import DigitizedCurve, ReconstructedPatients, reconstruct
+from lupusim.calibration.targets.reconstruction import (
+    DigitizedCurve,
+    ReconstructedPatients,
+    reconstruct,
+)
 from lupusim.rng import stream
 from tolerance import SEED
 

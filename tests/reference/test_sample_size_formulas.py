@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import pytest
 
 import small_trials
-from lupusim.planning.replicates import Simulator
-from lupusim.planning.sample_size import find_size
-from lupusim.planning.searching import Search
-from lupusim.planning.size_results import SampleSize
-from lupusim.planning.sizing import EventsInProportion, Patients
+from lupusim.planning.runs.replicates import Simulator
+from lupusim.planning.sample_size.growth import EventsInProportion, Patients
+from lupusim.planning.sample_size.options import Search
+from lupusim.planning.sample_size.results import SampleSize
+from lupusim.planning.sample_size.search import find_size
 from lupusim.trial import AtCalendarTime, AtEvents, Trial
 from lupusim.trial.looks import Cutoff
 from tolerance import SEED, assert_within_mcse

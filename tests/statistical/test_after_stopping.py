@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from lupusim import load_scenario
-from lupusim.analysis.stopping import GroupSequential
-from lupusim.planning.blocks import measured
-from lupusim.planning.generation import Block, generate
+from lupusim.analysis.group_sequential.stopping import GroupSequential
+from lupusim.simulation.block import measured
+from lupusim.simulation.generation.generation import Block, generate
 from lupusim.trial.design import KnownEffect
 from tolerance import SEED, assert_within_mcse
 

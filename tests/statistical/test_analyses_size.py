@@ -11,8 +11,6 @@ from dataclasses import replace
 
 import pytest
 
-from lupusim.analysis.decisions import TESTS
-from lupusim.analysis.endpoints import outcome_kind
 from lupusim.analysis.outcomes import (
     BinaryOutcome,
     CountOutcome,
@@ -20,7 +18,9 @@ from lupusim.analysis.outcomes import (
     NumberOutcome,
     SurvivalOutcome,
 )
-from lupusim.planning.replicates import Simulator
+from lupusim.analysis.registry import TESTS
+from lupusim.endpoints.measurement import outcome_kind
+from lupusim.planning.runs.replicates import Simulator
 from lupusim.trial import (
     Analysis,
     Better,

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from lupusim.arrays import FloatArray
-from lupusim.calibration.cohorts import answers_of_patients
-from lupusim.calibration.identifiability import observed_information, standard_errors
-from lupusim.calibration.likelihood import Likelihood
-from lupusim.calibration.measures import OccupancyCounts
-from lupusim.calibration.questions import InStates
-from lupusim.calibration.search import climb
-from lupusim.calibration.studies import Study
-from lupusim.calibration.time_measures import SurvivalCurve
+from lupusim.calibration.estimation.identifiability import observed_information, standard_errors
+from lupusim.calibration.estimation.likelihood import Likelihood
+from lupusim.calibration.estimation.search import climb
+from lupusim.calibration.targets.counts import OccupancyCounts
+from lupusim.calibration.targets.questions import InStates
+from lupusim.calibration.targets.repeated_looks import answers_of_patients
+from lupusim.calibration.targets.studies import Study
+from lupusim.calibration.targets.times import SurvivalCurve
 from lupusim.model.hazards import ExponentialHazard
 from studies_for_tests import chain_model, free_rates, study
 from tolerance import SEED, assert_within_mcse

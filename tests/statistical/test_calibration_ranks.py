@@ -9,20 +9,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lupusim.calibration.draws import Draws
-from lupusim.calibration.likelihood import Likelihood
-from lupusim.calibration.measures import EverCount, OccupancyCounts
-from lupusim.calibration.model_posterior import sample
-from lupusim.calibration.replication import replicate, replicate_measure
-from lupusim.calibration.sampler_check import check_sampler, prior_draw
-from lupusim.calibration.search import Optimum
-from lupusim.calibration.simulation_based import RankTest, simulation_based_calibration
-from lupusim.calibration.studies import Study, Target
-from lupusim.calibration.time_measures import EventRate, SurvivalCurve
+from lupusim.calibration.checking.sampler_check import check_sampler, prior_draw
+from lupusim.calibration.checking.simulation_based import RankTest, simulation_based_calibration
+from lupusim.calibration.estimation.likelihood import Likelihood
+from lupusim.calibration.estimation.search import Optimum
+from lupusim.calibration.posterior.draws import Draws
+from lupusim.calibration.posterior.model_posterior import sample
+from lupusim.calibration.targets.counts import EverCount, OccupancyCounts
+from lupusim.calibration.targets.replication import replicate, replicate_measure
+from lupusim.calibration.targets.studies import Study, Target
+from lupusim.calibration.targets.times import EventRate, SurvivalCurve
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.rng import stream
-from lupusim.scenario.calibration_files import load_free_model
-from lupusim.scenario.evidence_files import load_study
+from lupusim.scenario.files.calibration_block import load_free_model
+from lupusim.scenario.files.evidence import load_study
 from studies_for_tests import chain_model, free_rates
 from tolerance import SEED, assert_within_mcse
 

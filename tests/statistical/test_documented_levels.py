@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lupusim.analysis.particular import ALL_TESTS
+from lupusim.analysis.registry_special import ALL_TESTS
 from tolerance import SEED, assert_within_mcse
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))

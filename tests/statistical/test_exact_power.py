@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from lupusim.analysis.decisions import TESTS
 from lupusim.analysis.outcomes import NumberOutcome, SurvivalOutcome
-from lupusim.analysis.particular import ALL_TESTS
-from lupusim.planning.replicates import Simulator
+from lupusim.analysis.registry import TESTS
+from lupusim.analysis.registry_special import ALL_TESTS
+from lupusim.planning.runs.replicates import Simulator
 from lupusim.rng import stream
 from lupusim.scenario import scenario_from_mapping
 from lupusim.trial import Analysis, AtEvents, Better, PermutedBlocks

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from lupusim import analysis
-from lupusim.analysis.closed_form import exact_power
-from lupusim.analysis.fisher_exact import fisher_exact_of
-from lupusim.analysis.risk_difference import risk_difference_of, risk_difference_score_of
+from lupusim.analysis.power import exact_power
+from lupusim.analysis.proportions.fisher_exact import fisher_exact_of
+from lupusim.analysis.proportions.risk_difference import (
+    risk_difference_of,
+    risk_difference_score_of,
+)
 from lupusim.rng import stream
 from tolerance import SEED, assert_within_mcse
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lupusim.planning.run import PointResult, run
+from lupusim.planning.runs.run import PointResult, run
 from lupusim.rng import stream
 from lupusim.scenario import load_scenario
 from tolerance import SEED, assert_within_mcse

@@ -8,14 +8,20 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from lupusim.analysis.decisions import TESTS
-from lupusim.analysis.families import Adjusted, Dunnett, Graphical, dunnett_level, sequential_graph
 from lupusim.analysis.group_sequential import FutilityBounds
-from lupusim.analysis.stopping import GroupSequential
+from lupusim.analysis.group_sequential.stopping import GroupSequential
+from lupusim.analysis.multiplicity.procedures import (
+    Adjusted,
+    Dunnett,
+    Graphical,
+    dunnett_level,
+    sequential_graph,
+)
+from lupusim.analysis.registry import TESTS
 from lupusim.model import TreatmentEffect
-from lupusim.planning.run import PointResult, run
+from lupusim.planning.runs.run import PointResult, run
 from lupusim.trial import AfterLastPatient, AtEvents, Responder, TimeToEvent, Trial
-from lupusim.trial.rules import Ends, Family, GivesUp, Hypothesis, Procedure
+from lupusim.trial.multiplicity import Ends, Family, GivesUp, Hypothesis, Procedure
 from tolerance import SEED, assert_within_mcse
 from trials import analysis, exponential_arm, scenario, survival_trial
 

@@ -7,9 +7,9 @@ import math
 import pytest
 
 import lupusim
-from lupusim.planning.run import run
-from lupusim.scenario.packaged import packaged_names
-from lupusim.scenario.scenario_files import load_scenario
+from lupusim.planning.runs.run import run
+from lupusim.scenario.files.packaged import packaged_names
+from lupusim.scenario.files.scenario import load_scenario
 from tolerance import SEED, assert_within_mcse
 
 N_REPLICATES = 600

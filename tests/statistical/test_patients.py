@@ -8,8 +8,8 @@ import pytest
 from lupusim.engines import named_engine
 from lupusim.engines.exact import solve
 from lupusim.model import MultiStateModel
-from lupusim.planning.generation import Block, generate
 from lupusim.records import StateAt
+from lupusim.simulation.generation.generation import Block, generate
 from lupusim.trial import (
     Arm,
     CovariateEffect,

@@ -10,13 +10,13 @@ import pytest
 from scipy.stats import binom, norm
 
 import small_trials
-from lupusim.planning.assurance import Nesting, assurance
-from lupusim.planning.effect_priors import NormalEffect, OrNoEffect
-from lupusim.planning.power_line import NORMAL, Batch, fit_line
-from lupusim.planning.sample_size import find_size
-from lupusim.planning.searching import Search
-from lupusim.planning.sensitivity import Measure, sensitivity
-from lupusim.planning.sizing import Patients
+from lupusim.planning.assurance.assurance import Nesting, assurance
+from lupusim.planning.assurance.effect_priors import NormalEffect, OrNoEffect
+from lupusim.planning.sample_size.growth import Patients
+from lupusim.planning.sample_size.options import Search
+from lupusim.planning.sample_size.probit_line import NORMAL, Batch, fit_line
+from lupusim.planning.sample_size.search import find_size
+from lupusim.planning.sensitivity.one_at_a_time import Measure, sensitivity
 from lupusim.rng import stream
 from lupusim.trial import Dropout
 from tolerance import SEED, assert_within_mcse

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import small_trials
-from lupusim.planning import nested
-from lupusim.planning.nested import Prefixes, why_not_nested
-from lupusim.planning.replicates import Simulator, derived_seed
-from lupusim.planning.sizing import EventsInProportion, Patients, Sizing
+from lupusim.planning.runs.replicates import Simulator, derived_seed
+from lupusim.planning.sample_size import prefixes as nested
+from lupusim.planning.sample_size.growth import EventsInProportion, Patients, Sizing
+from lupusim.planning.sample_size.prefixes import Prefixes, why_not_nested
 from lupusim.scenario import load_scenario
 from lupusim.trial import (
     AfterPatients,

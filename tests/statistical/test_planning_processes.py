@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 import small_trials
-from lupusim.planning import assurance as assuring
-from lupusim.planning import parallel
-from lupusim.planning.bench import bench
-from lupusim.planning.effect_priors import NormalEffect
-from lupusim.planning.sample_size import sample_size
-from lupusim.planning.sensitivity import Measure, sensitivity
+from lupusim.planning.assurance import assurance as assuring
+from lupusim.planning.assurance.effect_priors import NormalEffect
+from lupusim.planning.execution import workers as parallel
+from lupusim.planning.execution.bench import bench
+from lupusim.planning.sample_size.search import sample_size
+from lupusim.planning.sensitivity.one_at_a_time import Measure, sensitivity
 from tolerance import SEED
 
 SCENARIO = small_trials.scenario(small_trials.survival(0.6))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lupusim.planning.formulas import formula_powers
-from lupusim.planning.run import PointResult, run
+from lupusim.planning.runs.run import PointResult, run
+from lupusim.planning.theory.power import formula_powers
 from lupusim.trial import Better, TimeToEvent, Trial
 from lupusim.trial.endpoints import TimeInStates
-from lupusim.trial.opening import Controls, OnceOnArm
+from lupusim.trial.enrollment.arm_periods import Controls, OnceOnArm
 from tolerance import SEED, assert_within_mcse
 from trials import analysis, scenario
 from trials_adaptive import AT, adaptive_trial

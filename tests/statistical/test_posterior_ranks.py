@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from lupusim.calibration.draws import Draws
-from lupusim.calibration.proposals import Mode, RowDensity
-from lupusim.calibration.sampling import sample_posterior
-from lupusim.calibration.simulation_based import RankTest, simulation_based_calibration
+from lupusim.calibration.checking.simulation_based import RankTest, simulation_based_calibration
+from lupusim.calibration.posterior.draws import Draws
+from lupusim.calibration.posterior.importance_sampling import sample_posterior
+from lupusim.calibration.posterior.proposals import Mode, RowDensity
 from lupusim.rng import stream
 from tolerance import SEED, assert_within_mcse
 

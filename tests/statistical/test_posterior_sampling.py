@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from scipy.special import digamma, gammaln, polygamma
 
-from lupusim.calibration.draws import Draws
-from lupusim.calibration.imis import imis
-from lupusim.calibration.proposals import Mode, RowDensity, StudentMixture
-from lupusim.calibration.sampling import importance_sample, sample_posterior
+from lupusim.calibration.posterior.draws import Draws
+from lupusim.calibration.posterior.imis import imis
+from lupusim.calibration.posterior.importance_sampling import importance_sample, sample_posterior
+from lupusim.calibration.posterior.proposals import Mode, RowDensity, StudentMixture
 from lupusim.rng import stream
 from tolerance import SEED, assert_within_mcse
 

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from lupusim.calibration.proposals import Mode, RowDensity
-from lupusim.calibration.sampling import importance_sample
-from lupusim.calibration.second_opinion import ensemble_sample
+from lupusim.calibration.posterior.emcee_sampler import ensemble_sample
+from lupusim.calibration.posterior.importance_sampling import importance_sample
+from lupusim.calibration.posterior.proposals import Mode, RowDensity
 from lupusim.rng import stream
 from tolerance import SEED, assert_within_mcse
 

@@ -8,14 +8,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lupusim.analysis.adaptive_size import promising_information
 from lupusim.analysis.group_sequential import EfficacyAt, bounds, exit_probabilities
-from lupusim.analysis.stopping import GroupSequential
-from lupusim.planning import adaptation_size
-from lupusim.planning.run import PointResult, run
+from lupusim.analysis.group_sequential.reestimation import promising_information
+from lupusim.analysis.group_sequential.stopping import GroupSequential
+from lupusim.planning.runs.run import PointResult, run
+from lupusim.simulation.adaptation import resizing as adaptation_size
 from lupusim.trial import AfterPatients, AtEvents, Trial
-from lupusim.trial.costs import Costs
-from lupusim.trial.rules_adaptive import BlindedSize, PromisingZone
+from lupusim.trial.adaptation.ongoing import BlindedSize, PromisingZone
+from lupusim.trial.treatment.costs import Costs
 from tolerance import SEED, assert_within_mcse
 from trials import analysis, scenario, survival_trial
 from trials_adaptive import AT, adaptive_trial

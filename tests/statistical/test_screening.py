@@ -7,9 +7,9 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from lupusim.planning.blocks import simulate_block
-from lupusim.planning.generation import Block, generate
 from lupusim.rng import stream
+from lupusim.simulation.block import simulate_block
+from lupusim.simulation.generation.generation import Block, generate
 from lupusim.trial import (
     Activity,
     CovariateEffect,
@@ -19,7 +19,7 @@ from lupusim.trial import (
     Screening,
     UniformEnrollment,
 )
-from lupusim.trial.screening import ACTIVE_LUPUS
+from lupusim.trial.population.screening import ACTIVE_LUPUS
 from tolerance import SEED, assert_within_mcse
 from trials import survival_trial
 

@@ -8,13 +8,6 @@ import numpy as np
 import pytest
 
 from lupusim import load_scenario
-from lupusim.analysis.adaptive_bounds import (
-    ConditionalPower,
-    Posterior,
-    PosteriorEfficacy,
-    PredictivePower,
-    WithFutility,
-)
 from lupusim.analysis.group_sequential import (
     BetaSpending,
     BySpending,
@@ -30,10 +23,17 @@ from lupusim.analysis.group_sequential import (
     bounds,
     exit_probabilities,
 )
-from lupusim.analysis.stopping import GroupSequential
-from lupusim.planning.scoring import score_block
-from lupusim.planning.tally import Tally
-from lupusim.planning.tasks import blocks_of
+from lupusim.analysis.group_sequential.probability_bounds import (
+    ConditionalPower,
+    Posterior,
+    PosteriorEfficacy,
+    PredictivePower,
+    WithFutility,
+)
+from lupusim.analysis.group_sequential.stopping import GroupSequential
+from lupusim.planning.execution.tasks import blocks_of
+from lupusim.simulation.scoring import score_block
+from lupusim.simulation.tally import Tally
 from lupusim.trial import Trial
 from tolerance import SEED, assert_within_mcse
 

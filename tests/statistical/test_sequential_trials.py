@@ -9,9 +9,9 @@ import pytest
 
 from lupusim import load_scenario
 from lupusim.analysis import group_sequential
-from lupusim.analysis.stopping import GroupSequential
-from lupusim.planning.run import RunResult, run
-from lupusim.planning.scenario import DesignPoint, Scenario
+from lupusim.analysis.group_sequential.stopping import GroupSequential
+from lupusim.planning.runs.run import RunResult, run
+from lupusim.trial.scenario import DesignPoint, Scenario
 from tolerance import SEED, assert_within_mcse
 
 N_REPLICATES = 6_000

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lupusim.planning.formulas import exact_looks, formula_power, formula_powers
-from lupusim.planning.one_arm import exact_chances, exact_level
-from lupusim.planning.replicates import Simulator
-from lupusim.planning.run import run
+from lupusim.planning.runs.replicates import Simulator
+from lupusim.planning.runs.run import run
+from lupusim.planning.theory.power import exact_looks, formula_power, formula_powers
+from lupusim.planning.theory.single_arm import exact_chances, exact_level
 from lupusim.scenario import load_scenario, scenario_from_mapping
 from tolerance import SEED, assert_within_mcse
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lupusim.analysis.decisions import TESTS
-from lupusim.planning import adaptation_selection, adaptation_stages
-from lupusim.planning.run import PointResult, run
+from lupusim.analysis.registry import TESTS
+from lupusim.planning.runs.run import PointResult, run
+from lupusim.simulation.adaptation import arm_selection as adaptation_selection
+from lupusim.simulation.adaptation import stages as adaptation_stages
 from lupusim.trial import (
     AfterPatients,
     AtCalendarTime,
@@ -21,8 +22,7 @@ from lupusim.trial import (
     Trial,
     UniformEnrollment,
 )
-from lupusim.trial.rules import Hypothesis
-from lupusim.trial.rules_staged import (
+from lupusim.trial.adaptation.two_stage import (
     ByDifference,
     ByThresholds,
     Enrichment,
@@ -33,6 +33,7 @@ from lupusim.trial.rules_staged import (
     Measure,
     SelectArms,
 )
+from lupusim.trial.multiplicity import Hypothesis
 from tolerance import SEED, assert_within_mcse
 from trials import scenario
 from trials_adaptive import AT
@@ -311,7 +312,7 @@ def test_everybody_comes_after_the_decision_where_that_is_chosen() -> None:
 
 @pytest.mark.slow
 def test_both_populations_claimed_without_a_closed_test_are_caught(monkeypatch) -> None:
-    from lupusim.planning import adaptation_enrichment
+    from lupusim.simulation.adaptation import enrichment as adaptation_enrichment
 
     def each(first, second, kept, **_):
         from scipy.special import ndtri

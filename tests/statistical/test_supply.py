@@ -9,12 +9,12 @@ from lupusim.engines import named_engine
 from lupusim.engines.exact import solve
 from lupusim.model import TreatmentEffect
 from lupusim.model.courses import after_infusions
-from lupusim.planning.blocks import simulate_block
-from lupusim.planning.generation import Block, generate
 from lupusim.records import Cohort, StateAt
 from lupusim.rng import stream
+from lupusim.simulation.block import simulate_block
+from lupusim.simulation.generation.generation import Block, generate
 from lupusim.trial import Infusions, Lots
-from lupusim.trial.supply import Manufacture, Supply
+from lupusim.trial.treatment.supply import Manufacture, Supply
 from tolerance import SEED, assert_within_mcse
 from trials import exponential_arm, survival_trial
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lupusim.analysis.adaptive_bounds import PosteriorEfficacy
+from lupusim.analysis.group_sequential.probability_bounds import PosteriorEfficacy
 from lupusim.planning import thresholds
-from lupusim.planning.run import run
+from lupusim.planning.runs.run import run
 from lupusim.planning.thresholds import calibrate_threshold, confirmed_threshold
 from lupusim.trial import AtEvents, Trial
-from lupusim.trial.rules_adaptive import Against, BayesianResponse, Shares
+from lupusim.trial.adaptation.ongoing import Against, BayesianResponse, Shares
 from tolerance import SEED, assert_within_mcse
 from trials import analysis, exponential_arm, scenario, survival_trial
 from trials_adaptive import adaptive_trial

@@ -9,10 +9,10 @@ import pytest
 from lupusim.engines import named_engine
 from lupusim.engines.exact import solve
 from lupusim.model import TreatmentEffect
-from lupusim.planning.blocks import simulate_block
-from lupusim.planning.generation import Block, generate
-from lupusim.planning.single_trial import simulate_trial
 from lupusim.records import StateAt
+from lupusim.simulation.block import simulate_block
+from lupusim.simulation.generation.generation import Block, generate
+from lupusim.simulation.patient_level.tables import simulate_trial
 from lupusim.trial import Infusions, Lots, Switch, Trial
 from tolerance import SEED, assert_within_mcse
 from trials import DISEASE, disease_trial, exponential_arm, scenario, survival_trial
@@ -88,8 +88,8 @@ def test_two_doses_a_patient_use_up_a_lot_twice_as_fast():
 
 
 def _lots_of(trial):
-    from lupusim.planning.treating import Treating
-    from lupusim.trial.patients import Patients
+    from lupusim.simulation.generation.patients import Patients
+    from lupusim.simulation.generation.treatment import Treating
 
     everybody = np.ones((1, 20), dtype=bool)
     block = Block(seed=SEED, number=0, n_replicates=1)
@@ -108,8 +108,8 @@ def test_a_better_lot_raises_some_hazards_and_lowers_others():
     )
     trial = disease_trial()
     arm = replace(trial.arms[1], infusions=cells(lots=lots))
-    from lupusim.planning.treating import Treating
-    from lupusim.trial.patients import Patients
+    from lupusim.simulation.generation.patients import Patients
+    from lupusim.simulation.generation.treatment import Treating
 
     treating = Treating(
         arm,

@@ -8,8 +8,8 @@ from statistics import NormalDist
 import pytest
 from scipy import stats
 
-from lupusim.analysis.decisions import TESTS
-from lupusim.planning.run import run
+from lupusim.analysis.registry import TESTS
+from lupusim.planning.runs.run import run
 from lupusim.trial import AtEvents, PermutedBlocks, Responder, SimpleRandomization
 from tolerance import SEED, assert_within_mcse
 from trials import analysis, scenario, survival_trial

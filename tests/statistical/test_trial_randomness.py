@@ -17,7 +17,7 @@ from lupusim.trial import (
     SimpleRandomization,
     UniformEnrollment,
 )
-from lupusim.trial import allocation as allocation_module
+from lupusim.trial.allocation import blocks as allocation_module
 from tolerance import SEED, assert_within_mcse
 
 N = 4000

@@ -103,7 +103,7 @@ def test_an_error_tells_every_problem_and_survives_the_way_from_a_worker(kind, c
 
 def test_importing_the_packages_that_workers_need_loads_nothing_heavy():
     code = (
-        "import sys, lupusim.planning.run, lupusim.trial, lupusim.engines.vector, lupusim.cli;"
+        "import sys, lupusim.planning.runs.run, lupusim.trial, lupusim.engines.vector, lupusim.cli;"
         "heavy = ('pandas', 'scipy', 'matplotlib', 'simpy', 'joblib');"
         "print([m for m in heavy if m in sys.modules])"
     )

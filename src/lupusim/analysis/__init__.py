@@ -2,58 +2,24 @@
 
 from __future__ import annotations
 
-from lupusim.analysis.ancova import ancova
-from lupusim.analysis.andersen_gill import andersen_gill
-from lupusim.analysis.beta_binomial import (
-    BetaPrior,
-    posterior_probability,
-    power_prior,
-    robust_prior,
-    updated,
-)
-from lupusim.analysis.cochran_mantel_haenszel import cochran_mantel_haenszel
-from lupusim.analysis.cox import cox, cox_breslow
-from lupusim.analysis.cox_regression import cox_regression
-from lupusim.analysis.cumulative_incidence import (
+from lupusim.analysis.competing_risks.cumulative_incidence import (
     CumulativeIncidence,
     cumulative_incidence,
     cumulative_incidence_by_arm,
     cumulative_incidence_difference,
     subdistribution_times,
 )
-from lupusim.analysis.fine_gray_weighted import fine_gray_weighted
-from lupusim.analysis.fisher_exact import fisher_exact
-from lupusim.analysis.gray import gray
-from lupusim.analysis.kaplan_meier import SurvivalCurve, kaplan_meier, survival_difference
-from lupusim.analysis.logistic_regression import logistic_regression
-from lupusim.analysis.logrank import LogrankResult, logrank
-from lupusim.analysis.mmrm import MmrmResult, mmrm
-from lupusim.analysis.negative_binomial import NegativeBinomialResult, negative_binomial
-from lupusim.analysis.proportion import Proportion, proportion
-from lupusim.analysis.proportional_odds import proportional_odds
-from lupusim.analysis.rank_weights import FlemingHarrington, MagirrBurman, RankWeight
-from lupusim.analysis.rate_ratio import rate_ratio
-from lupusim.analysis.results import ExactResult, TestResult, ZStatistic
-from lupusim.analysis.risk_difference import (
-    risk_difference,
-    risk_difference_score,
-    risk_difference_wald,
-)
-from lupusim.analysis.risk_ratio import odds_ratio, risk_ratio, risk_ratio_score
-from lupusim.analysis.rmst import rmst, rmst_difference
-from lupusim.analysis.single_arm import (
-    SimonDesign,
-    SimonDesigns,
-    exact_binomial,
-    one_sample_logrank,
-    simon,
-)
-from lupusim.analysis.t_test import pooled_t_test, welch_test
-from lupusim.analysis.two_by_two import TwoByTwo, all_tables, two_by_two
-from lupusim.analysis.unconditional_exact import barnard, boschloo
-from lupusim.analysis.weighted_logrank import MaxCombo, max_combo, weighted_logrank
-from lupusim.analysis.wilcoxon import wilcoxon
-from lupusim.analysis.win_statistics import (
+from lupusim.analysis.competing_risks.fine_gray import fine_gray_weighted
+from lupusim.analysis.competing_risks.gray import gray
+from lupusim.analysis.continuous.ancova import ancova
+from lupusim.analysis.continuous.mmrm import MmrmResult, mmrm
+from lupusim.analysis.continuous.two_means import pooled_t_test, welch_test
+from lupusim.analysis.counts.andersen_gill import andersen_gill
+from lupusim.analysis.counts.negative_binomial import NegativeBinomialResult, negative_binomial
+from lupusim.analysis.counts.rate_ratio import rate_ratio
+from lupusim.analysis.ordinal.proportional_odds import proportional_odds
+from lupusim.analysis.ordinal.wilcoxon import wilcoxon
+from lupusim.analysis.ordinal.win_statistics import (
     WinLevel,
     WinStatistics,
     larger_is_better,
@@ -62,6 +28,40 @@ from lupusim.analysis.win_statistics import (
     sooner_is_better,
     win_statistics,
 )
+from lupusim.analysis.proportions.beta_binomial import (
+    BetaPrior,
+    posterior_probability,
+    power_prior,
+    robust_prior,
+    updated,
+)
+from lupusim.analysis.proportions.cochran_mantel_haenszel import cochran_mantel_haenszel
+from lupusim.analysis.proportions.fisher_exact import fisher_exact
+from lupusim.analysis.proportions.logistic_regression import logistic_regression
+from lupusim.analysis.proportions.proportion import Proportion, proportion
+from lupusim.analysis.proportions.risk_difference import (
+    risk_difference,
+    risk_difference_score,
+    risk_difference_wald,
+)
+from lupusim.analysis.proportions.risk_ratio import odds_ratio, risk_ratio, risk_ratio_score
+from lupusim.analysis.proportions.two_by_two import TwoByTwo, all_tables, two_by_two
+from lupusim.analysis.proportions.unconditional_exact import barnard, boschloo
+from lupusim.analysis.results import ExactResult, TestResult, ZStatistic
+from lupusim.analysis.single_arm.designs import (
+    SimonDesign,
+    SimonDesigns,
+    exact_binomial,
+    one_sample_logrank,
+    simon,
+)
+from lupusim.analysis.survival.cox import cox, cox_breslow
+from lupusim.analysis.survival.cox_regression import cox_regression
+from lupusim.analysis.survival.kaplan_meier import SurvivalCurve, kaplan_meier, survival_difference
+from lupusim.analysis.survival.logrank import LogrankResult, logrank
+from lupusim.analysis.survival.rank_weights import FlemingHarrington, MagirrBurman, RankWeight
+from lupusim.analysis.survival.rmst import rmst, rmst_difference
+from lupusim.analysis.survival.weighted_logrank import MaxCombo, max_combo, weighted_logrank
 
 __all__ = [
     "BetaPrior",

@@ -9,8 +9,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from lupusim.analysis.ordinal.win_statistics import WinLevel, WinStatistics, win_statistics
 from lupusim.analysis.results import ratio_or
-from lupusim.analysis.win_statistics import WinLevel, WinStatistics, win_statistics
 from lupusim.arrays import BoolArray, FloatArray, StateArray
 
 

@@ -1,1 +1,1 @@
-"""calibration."""
+"""Calibration: the parameters of a multi-state model from published counts."""

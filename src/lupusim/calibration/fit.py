@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lupusim.arrays import FloatArray
-from lupusim.calibration.cohorts import joint_studies
-from lupusim.calibration.draws import Draws
-from lupusim.calibration.identifiability import (
+from lupusim.calibration.estimation.identifiability import (
     Identifiability,
     Verdict,
     judge,
@@ -21,12 +19,14 @@ from lupusim.calibration.identifiability import (
     standard_errors,
     verdict_words,
 )
-from lupusim.calibration.likelihood import Likelihood
-from lupusim.calibration.parameters import FreeModel
-from lupusim.calibration.profiles import Profile, profile_all
-from lupusim.calibration.search import N_STARTS, Optimum, Progress, search
-from lupusim.calibration.studies import Study, overlap_warnings
-from lupusim.calibration.tables import conflicts, rows_as_columns, target_rows
+from lupusim.calibration.estimation.likelihood import Likelihood
+from lupusim.calibration.estimation.parameters import FreeModel
+from lupusim.calibration.estimation.profiles import Profile, profile_all
+from lupusim.calibration.estimation.search import N_STARTS, Optimum, Progress, search
+from lupusim.calibration.estimation.tables import conflicts, rows_as_columns, target_rows
+from lupusim.calibration.posterior.draws import Draws
+from lupusim.calibration.targets.repeated_looks import joint_studies
+from lupusim.calibration.targets.studies import Study, overlap_warnings
 from lupusim.model import MultiStateModel
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ class Fit:
 
     def sampled(self, n_draws: int = 5000) -> Fit:
         """Return the fit with draws from the posterior; they carry their own diagnostics."""
-        from lupusim.calibration.model_posterior import sample
+        from lupusim.calibration.posterior.model_posterior import sample
 
         return replace(self, draws=sample(self.likelihood, self.optima, n_draws, seed=self.seed))
 

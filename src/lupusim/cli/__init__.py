@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lupusim.cli import calibrating, planning, running, sizing, thresholds
+from lupusim.cli import assurance as planning
+from lupusim.cli import calibrate as calibrating
+from lupusim.cli import run as running
+from lupusim.cli import size as sizing
+from lupusim.cli import threshold as thresholds
 from lupusim.cli.options import (
     INPUT_IS_WRONG,
     INTERRUPTED,
@@ -96,7 +100,7 @@ def check(scenario: ScenarioArgument) -> None:
 @app.command("list")
 def list_packaged() -> None:
     """List the packaged models, evidence files and scenarios."""
-    from lupusim.scenario.packaged import packaged_descriptions
+    from lupusim.scenario.files.packaged import packaged_descriptions
 
     for kind in ("scenarios", "models", "evidence"):
         print(f"{kind}:")
@@ -109,7 +113,7 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder, made if need be.")],
 ) -> None:
     """Copy the packaged scenarios into a folder, to be changed there."""
-    from lupusim.scenario.packaged import copy_packaged
+    from lupusim.scenario.files.packaged import copy_packaged
 
     for path in copy_packaged("scenarios", folder):
         print(path)
@@ -127,7 +131,7 @@ def occupancy(
     """Solve exactly for the share of patients in each state at study times."""
     from lupusim.engines import exact
     from lupusim.scenario import load_model
-    from lupusim.scenario.durations import parse_duration
+    from lupusim.scenario.document.durations import parse_duration
 
     times = [parse_duration(time) for time in at]
     loaded = load_model(model)
@@ -162,8 +166,8 @@ def trial(
     seed: SeedOption = None,
 ) -> None:
     """Simulate one trial and write its patient-level tables as CSV, and ADaM-like data."""
-    from lupusim.planning.single_trial import simulate_trial
     from lupusim.scenario import load_scenario
+    from lupusim.simulation.patient_level.tables import simulate_trial
 
     simulated = simulate_trial(load_scenario(scenario), engine=engine.value, seed=seed)
     for path in [*simulated.to_csv(out), *simulated.to_adam(out / "adam")]:

@@ -13,7 +13,7 @@ from lupusim.model import MultiStateModel
 from lupusim.model.checks import nearest
 from lupusim.records import Cohort, Histories, Recorder, TransitionLog
 from lupusim.rng import stream
-from lupusim.trial.supply import Dispense
+from lupusim.trial.treatment.supply import Dispense
 
 if TYPE_CHECKING:
     import numpy as np

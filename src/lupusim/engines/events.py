@@ -18,7 +18,7 @@ import numpy as np
 import simpy
 
 from lupusim.arrays import FloatArray, IntArray
-from lupusim.engines.chart import Chart
+from lupusim.engines.transition_buffer import Chart
 from lupusim.model import Clock, MultiStateModel, Transition
 from lupusim.records import Cohort, Recorder, Rows
 

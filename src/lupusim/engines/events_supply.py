@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import simpy
 
-from lupusim.trial.supply import NO_LOT, Arrivals, Deliveries, Demands, Stock
+from lupusim.trial.treatment.supply import NO_LOT, Arrivals, Deliveries, Demands, Stock
 
 _Process = Generator[simpy.Event, object, None]
 

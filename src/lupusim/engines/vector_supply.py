@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.trial.supply import NO_LOT, Arrivals, Deliveries, Demands, Stock
+from lupusim.trial.treatment.supply import NO_LOT, Arrivals, Deliveries, Demands, Stock
 
 
 def dispense(stock: Stock, demands: Demands) -> Deliveries:

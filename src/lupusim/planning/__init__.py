@@ -1,1 +1,1 @@
-"""planning."""
+"""The planner's questions: power, sample size, assurance, sensitivity, thresholds."""

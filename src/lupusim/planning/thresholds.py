@@ -9,20 +9,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lupusim.arrays import FloatArray
-from lupusim.planning.adaptation import adapt, potential
-from lupusim.planning.blocks import measured, simulate
-from lupusim.planning.generation import Block, generate
-from lupusim.planning.null_hypothesis import WITHIN_THE_MARGIN, error_quantity
-from lupusim.planning.one_arm import exact_level
-from lupusim.planning.replicates import derived_seed
-from lupusim.planning.run import run
-from lupusim.planning.scenario import DesignPoint, Scenario
-from lupusim.planning.scoring import generation_hash
-from lupusim.planning.shared_looks import Shared
-from lupusim.planning.tally import Mean
-from lupusim.planning.tasks import blocks_of
+from lupusim.planning.execution.tasks import blocks_of
+from lupusim.planning.runs.replicates import derived_seed
+from lupusim.planning.runs.run import run
+from lupusim.planning.theory.single_arm import exact_level
+from lupusim.simulation.adaptation.response_adaptive import adapt, potential
+from lupusim.simulation.block import measured, simulate
+from lupusim.simulation.generation.generation import Block, generate
+from lupusim.simulation.looks.null_hypothesis import WITHIN_THE_MARGIN, error_quantity
+from lupusim.simulation.looks.shared import Shared
+from lupusim.simulation.scoring import generation_hash
+from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
-from lupusim.trial.rules_adaptive import BayesianResponse, BlindedSize, PromisingZone
+from lupusim.trial.adaptation.ongoing import BayesianResponse, BlindedSize, PromisingZone
+from lupusim.trial.scenario import DesignPoint, Scenario
 
 _RESOLUTION = 1e-4  # of the way between the ends: far below what replicates leave open
 _TWO_SIDED_95 = 1.959964

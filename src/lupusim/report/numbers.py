@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from lupusim.planning.tally import Mean, limits_of_share
+from lupusim.simulation.tally import Mean, limits_of_share
 
 _MOST_DECIMALS = 6
 _NEARLY_ALL = 0.99

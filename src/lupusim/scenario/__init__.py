@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lupusim.scenario.durations import format_duration, parse_duration
-from lupusim.scenario.model_files import load_model, load_model_document, model_from_mapping
-from lupusim.scenario.model_writing import model_to_mapping, write_model
-from lupusim.scenario.packaged import packaged_names
-from lupusim.scenario.scenario_files import load_scenario, scenario_from_mapping
+from lupusim.scenario.document.durations import format_duration, parse_duration
+from lupusim.scenario.files.model import load_model, load_model_document, model_from_mapping
+from lupusim.scenario.files.model_writer import model_to_mapping, write_model
+from lupusim.scenario.files.packaged import packaged_names
+from lupusim.scenario.files.scenario import load_scenario, scenario_from_mapping
 
 __all__ = [
     "format_duration",

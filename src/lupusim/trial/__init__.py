@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from lupusim.trial.adaptive_allocation import BiasedCoin, Minimization, Urn
-from lupusim.trial.allocation import Allocation, PermutedBlocks, SimpleRandomization
-from lupusim.trial.covariates import (
-    Covariate,
-    CovariateEffect,
-    Cut,
-    Frailty,
-    GammaFrailty,
-    LognormalCovariate,
-    LognormalFrailty,
-    NormalCovariate,
-)
+from lupusim.trial.allocation.adaptive import BiasedCoin, Minimization, Urn
+from lupusim.trial.allocation.blocks import Allocation, PermutedBlocks, SimpleRandomization
 from lupusim.trial.design import Analysis, Trial, Verdict
 from lupusim.trial.dropout import Dropout
 from lupusim.trial.endpoints import Better, Endpoint, Responder, TimeToEvent
-from lupusim.trial.enrollment import (
+from lupusim.trial.enrollment.arrivals import (
     Enrollment,
     PiecewiseEnrollment,
     PoissonEnrollment,
     UniformEnrollment,
 )
+from lupusim.trial.enrollment.regional import Region, RegionalEnrollment
 from lupusim.trial.looks import (
     AfterLastPatient,
     AfterPatients,
@@ -33,10 +24,19 @@ from lupusim.trial.looks import (
     WhenAll,
     WhenAny,
 )
-from lupusim.trial.population import Population
-from lupusim.trial.regional_enrollment import Region, RegionalEnrollment
-from lupusim.trial.screening import Activity, Minimums, Screened, Screening
-from lupusim.trial.treatment import Arm, Infusions, Lots, Switch
+from lupusim.trial.population.covariates import (
+    Covariate,
+    CovariateEffect,
+    Cut,
+    Frailty,
+    GammaFrailty,
+    LognormalCovariate,
+    LognormalFrailty,
+    NormalCovariate,
+)
+from lupusim.trial.population.population import Population
+from lupusim.trial.population.screening import Activity, Minimums, Screened, Screening
+from lupusim.trial.treatment.arms import Arm, Infusions, Lots, Switch
 
 __all__ = [
     "Activity",

@@ -11,19 +11,19 @@ import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.model import MultiStateModel
-from lupusim.trial.allocation import Allocation, PermutedBlocks
-from lupusim.trial.costs import Costs
+from lupusim.trial.adaptation.ongoing import Adaptation
+from lupusim.trial.allocation.blocks import Allocation, PermutedBlocks
 from lupusim.trial.dropout import Dropout
 from lupusim.trial.endpoints import Endpoint
-from lupusim.trial.enrollment import Enrollment
+from lupusim.trial.enrollment.arm_periods import Controls
+from lupusim.trial.enrollment.arrivals import Enrollment
 from lupusim.trial.looks import Cutoff, StoppingRule
+from lupusim.trial.multiplicity import Family
 from lupusim.trial.observation import IntercurrentEvent, Marker, VisitConduct
-from lupusim.trial.opening import Controls
-from lupusim.trial.population import Population
-from lupusim.trial.rules import Family
-from lupusim.trial.rules_adaptive import Adaptation
-from lupusim.trial.supply import Supply
-from lupusim.trial.treatment import Arm
+from lupusim.trial.population.population import Population
+from lupusim.trial.treatment.arms import Arm
+from lupusim.trial.treatment.costs import Costs
+from lupusim.trial.treatment.supply import Supply
 
 _FEWEST_FOR_A_TRUTH = 1000
 
@@ -226,7 +226,7 @@ class Trial:
     supply: Supply | None = None
 
     def __post_init__(self) -> None:
-        from lupusim.trial.checks import trial_problems
+        from lupusim.trial.checks.trial import trial_problems
 
         if self.allocation is None:
             block_size = 2 * sum(arm.allocation for arm in self.arms)

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lupusim.analysis.cox import cox_breslow
-from lupusim.analysis.decisions import TESTS
-from lupusim.analysis.fine_gray_weighted import fine_gray_weighted
-from lupusim.analysis.gray import gray
+from lupusim.analysis.competing_risks.fine_gray import fine_gray_weighted
+from lupusim.analysis.competing_risks.gray import gray
 from lupusim.analysis.outcomes import BinaryOutcome, NumberOutcome, SurvivalOutcome
-from lupusim.analysis.rank_weights import FlemingHarrington, MagirrBurman
-from lupusim.analysis.weighted_logrank import max_combo, weighted_logrank
+from lupusim.analysis.registry import TESTS
+from lupusim.analysis.survival.cox import cox_breslow
+from lupusim.analysis.survival.rank_weights import FlemingHarrington, MagirrBurman
+from lupusim.analysis.survival.weighted_logrank import max_combo, weighted_logrank
 from lupusim.trial import Better
 
 HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from lupusim.analysis.closed_form import (
+from lupusim.analysis.power import (
     EventTimes,
     exact_power,
     lachin_foulkes_patients,
@@ -19,7 +19,7 @@ from lupusim.analysis.closed_form import (
     schoenfeld_events,
     schoenfeld_power,
 )
-from lupusim.analysis.single_arm import exact_binomial, simon
+from lupusim.analysis.single_arm.designs import exact_binomial, simon
 
 # Simon (1989), Controlled Clinical Trials 10, 1-10, table 1 (P1 - P0 = 0.20), alpha 0.05 and
 # beta 0.20: P0, optimal r1/n1, r/n, EN(P0), minimax r1/n1, r/n, EN(P0)

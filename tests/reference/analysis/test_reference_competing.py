@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from lupusim.analysis.beta_binomial import BetaPrior, posterior_probability
-from lupusim.analysis.cox import cox_breslow
-from lupusim.analysis.cumulative_incidence import (
+from lupusim.analysis.competing_risks.cumulative_incidence import (
     cumulative_incidence,
     cumulative_incidence_by_arm,
     subdistribution_times,
 )
-from lupusim.analysis.rate_ratio import rate_ratio
-from lupusim.analysis.two_by_two import TwoByTwo
+from lupusim.analysis.counts.rate_ratio import rate_ratio
+from lupusim.analysis.proportions.beta_binomial import BetaPrior, posterior_probability
+from lupusim.analysis.proportions.two_by_two import TwoByTwo
+from lupusim.analysis.survival.cox import cox_breslow
 from lupusim.rng import stream
 from tolerance import SEED
 

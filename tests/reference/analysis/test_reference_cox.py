@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lupusim.analysis.cox import cox, cox_breslow
-from lupusim.analysis.cox_regression import cox_regression
+from lupusim.analysis.survival.cox import cox, cox_breslow
+from lupusim.analysis.survival.cox_regression import cox_regression
 
 HERE = Path(__file__).parent
 DATA = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lupusim.analysis.kaplan_meier import kaplan_meier, survival_difference
+from lupusim.analysis.survival.kaplan_meier import kaplan_meier, survival_difference
 
 HERE = Path(__file__).parent
 DATA = {

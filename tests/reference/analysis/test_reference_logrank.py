@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lupusim.analysis.logrank import logrank
+from lupusim.analysis.survival.logrank import logrank
 
 HERE = Path(__file__).parent
 DATA = {

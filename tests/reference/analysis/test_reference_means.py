@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lupusim.analysis.ancova import ancova
-from lupusim.analysis.logistic_regression import logistic_regression
-from lupusim.analysis.t_test import pooled_t_test, welch_test
-from lupusim.analysis.wilcoxon import wilcoxon
+from lupusim.analysis.continuous.ancova import ancova
+from lupusim.analysis.continuous.two_means import pooled_t_test, welch_test
+from lupusim.analysis.ordinal.wilcoxon import wilcoxon
+from lupusim.analysis.proportions.logistic_regression import logistic_regression
 
 HERE = Path(__file__).parent
 DATA = {

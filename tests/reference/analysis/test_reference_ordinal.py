@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lupusim.analysis.proportional_odds import proportional_odds
+from lupusim.analysis.ordinal.proportional_odds import proportional_odds
 
 HERE = Path(__file__).parent
 DATA = json.loads((HERE / "data.json").read_text())

@@ -13,13 +13,20 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lupusim.analysis.cochran_mantel_haenszel import cochran_mantel_haenszel
-from lupusim.analysis.fisher_exact import fisher_exact_of
-from lupusim.analysis.proportion import proportion_of
-from lupusim.analysis.risk_difference import risk_difference_of, risk_difference_score_of
-from lupusim.analysis.risk_ratio import odds_ratio_of, risk_ratio_of, risk_ratio_score_of
-from lupusim.analysis.two_by_two import TwoByTwo
-from lupusim.analysis.unconditional_exact import barnard_of, boschloo_of
+from lupusim.analysis.proportions.cochran_mantel_haenszel import cochran_mantel_haenszel
+from lupusim.analysis.proportions.fisher_exact import fisher_exact_of
+from lupusim.analysis.proportions.proportion import proportion_of
+from lupusim.analysis.proportions.risk_difference import (
+    risk_difference_of,
+    risk_difference_score_of,
+)
+from lupusim.analysis.proportions.risk_ratio import (
+    odds_ratio_of,
+    risk_ratio_of,
+    risk_ratio_score_of,
+)
+from lupusim.analysis.proportions.two_by_two import TwoByTwo
+from lupusim.analysis.proportions.unconditional_exact import barnard_of, boschloo_of
 
 EXPECTED = json.loads((Path(__file__).parent / "proportions.json").read_text())
 TABLES = EXPECTED["tables"]

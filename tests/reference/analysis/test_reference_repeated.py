@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lupusim.analysis.ancova import ancova
-from lupusim.analysis.andersen_gill import andersen_gill
-from lupusim.analysis.mmrm import mmrm
-from lupusim.analysis.negative_binomial import negative_binomial
-from lupusim.analysis.rate_ratio import rate_ratio
+from lupusim.analysis.continuous.ancova import ancova
+from lupusim.analysis.continuous.mmrm import mmrm
+from lupusim.analysis.counts.andersen_gill import andersen_gill
+from lupusim.analysis.counts.negative_binomial import negative_binomial
+from lupusim.analysis.counts.rate_ratio import rate_ratio
 
 DATA = json.loads((Path(__file__).parent / "repeated.json").read_text())
 REPEATED, COUNTS, RECURRENT = DATA["repeated"], DATA["counts"], DATA["recurrent"]

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from lupusim.analysis import normal_orthant
-from lupusim.analysis.normal_orthant import any_below
-from lupusim.analysis.rank_weights import MagirrBurman
-from lupusim.analysis.rmst import rmst, rmst_difference
-from lupusim.analysis.weighted_logrank import max_combo, weighted_logrank
+from lupusim.analysis.numerics import normal_orthant
+from lupusim.analysis.numerics.normal_orthant import any_below
+from lupusim.analysis.survival.rank_weights import MagirrBurman
+from lupusim.analysis.survival.rmst import rmst, rmst_difference
+from lupusim.analysis.survival.weighted_logrank import max_combo, weighted_logrank
 
 HERE = Path(__file__).parent
 DATA = {

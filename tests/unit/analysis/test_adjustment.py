@@ -15,9 +15,9 @@ from lupusim.analysis import (
     max_combo,
     weighted_logrank,
 )
-from lupusim.analysis.decisions import TESTS
 from lupusim.analysis.outcomes import BinaryOutcome, NumberOutcome, SurvivalOutcome
-from lupusim.analysis.rank_weights import MagirrBurman
+from lupusim.analysis.registry import TESTS
+from lupusim.analysis.survival.rank_weights import MagirrBurman
 from lupusim.rng import stream
 from lupusim.trial import Better
 from lupusim.trial.design import takes_covariates

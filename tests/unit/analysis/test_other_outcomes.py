@@ -22,7 +22,7 @@ from lupusim.analysis import (
     wilcoxon,
     win_statistics,
 )
-from lupusim.analysis.closed_form import (
+from lupusim.analysis.power import (
     EventTimes,
     binomial_row,
     lachin_foulkes_patients,
@@ -30,7 +30,7 @@ from lupusim.analysis.closed_form import (
     schoenfeld_events,
     schoenfeld_power,
 )
-from lupusim.analysis.single_arm import binomial
+from lupusim.analysis.single_arm.designs import binomial
 from lupusim.rng import stream
 from tolerance import SEED
 

@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lupusim.analysis.decisions import TESTS
-from lupusim.analysis.endpoints import measure_in
-from lupusim.analysis.mmrm import mmrm
+from lupusim.analysis.continuous.mmrm import mmrm
 from lupusim.analysis.outcomes import NumberOutcome
-from lupusim.analysis.setting import MarkerValues, Setting, Visits, clocks, imperfect_visits
-from lupusim.planning.evidence import against_control, first_patients
-from lupusim.planning.truth import pooled
+from lupusim.analysis.registry import TESTS
+from lupusim.endpoints.measurement import measure_in
+from lupusim.endpoints.setting import MarkerValues, Setting, Visits, clocks, imperfect_visits
 from lupusim.records import Observation
 from lupusim.rng import stream
+from lupusim.simulation.looks.evidence import against_control, first_patients
+from lupusim.simulation.true_effect import pooled
 from lupusim.trial import Better
 from lupusim.trial.endpoints import EventCount, MarkerChange, MissingChange
 from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy, VisitConduct

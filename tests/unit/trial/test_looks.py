@@ -17,7 +17,7 @@ from lupusim.trial import (
     WhenAll,
     WhenAny,
 )
-from lupusim.trial.look_checks import ends_by_itself, look_problems
+from lupusim.trial.checks.looks import ends_by_itself, look_problems
 from lupusim.trial.looks import AtEventsOf, Limited, gap_before, never, parts, planned_events
 from trials import survival_trial
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lupusim.analysis.decisions import TESTS
+from lupusim.analysis.registry import TESTS
 from lupusim.trial import (
     AfterLastPatient,
     AfterPatients,
@@ -25,11 +25,7 @@ from lupusim.trial import (
     Urn,
     WhenAll,
 )
-from lupusim.trial.covariates import Cut
-from lupusim.trial.design import KnownEffect
-from lupusim.trial.looks import Limited
-from lupusim.trial.rules import Hypothesis
-from lupusim.trial.rules_staged import (
+from lupusim.trial.adaptation.two_stage import (
     ByDifference,
     ByThresholds,
     Enrichment,
@@ -40,7 +36,11 @@ from lupusim.trial.rules_staged import (
     Measure,
     SelectArms,
 )
-from lupusim.trial.screening import Activity, Screening
+from lupusim.trial.design import KnownEffect
+from lupusim.trial.looks import Limited
+from lupusim.trial.multiplicity import Hypothesis
+from lupusim.trial.population.covariates import Cut
+from lupusim.trial.population.screening import Activity, Screening
 from trials import analysis, survival_trial
 from trials_staged import (
     AT,
@@ -116,9 +116,9 @@ def test_trials_that_cannot_select_arms_are_refused(changes: dict[str, Any], wor
 
 
 def test_a_family_or_bounds_beside_a_selection_are_refused() -> None:
-    from lupusim.analysis.families import Adjusted
-    from lupusim.analysis.stopping import GroupSequential
-    from lupusim.trial.rules import Family
+    from lupusim.analysis.group_sequential.stopping import GroupSequential
+    from lupusim.analysis.multiplicity.procedures import Adjusted
+    from lupusim.trial.multiplicity import Family
 
     with pytest.raises(ValueError, match="holds the error of its hypotheses by itself"):
         selection_trial(BEST, 0.3, 0.4, family=Family(procedure=Adjusted(method="holm")))
@@ -211,7 +211,7 @@ def test_a_subgroup_may_be_cut_from_a_covariate_and_randomized_simply() -> None:
 def test_screening_and_supply_are_refused_beside_a_decision_on_who_is_enrolled() -> None:
     from types import SimpleNamespace
 
-    from lupusim.trial.staged_checks import staged_problems
+    from lupusim.trial.checks.two_stage import staged_problems
 
     screening = Screening(
         activity=Activity(sledai_mean=10.0, sledai_sd=3.0), eligible=(Minimums(sledai=6),)
@@ -269,7 +269,7 @@ def test_an_effect_of_one_arm_alone_names_an_experimental_arm() -> None:
 def test_an_effect_of_one_arm_and_a_supply_of_its_cells_are_refused() -> None:
     from types import SimpleNamespace
 
-    from lupusim.trial.population_checks import population_problems
+    from lupusim.trial.checks.population import population_problems
 
     cells = CovariateEffect(
         covariate="marker", level="high", on=(("ill", "well"),), hazard_ratio=2.0, arm="dose 1"
@@ -285,8 +285,8 @@ def test_an_effect_of_one_arm_and_a_supply_of_its_cells_are_refused() -> None:
 
 
 def test_an_effect_of_one_arm_acts_on_its_treated_patients_alone() -> None:
-    from lupusim.planning.generation import Block, generate
-    from lupusim.planning.observing import cut
+    from lupusim.simulation.generation.generation import Block, generate
+    from lupusim.simulation.looks.cutoffs import cut
 
     cells = CovariateEffect(
         covariate="marker", level="high", on=(("ill", "well"),), hazard_ratio=1e-9, arm="dose 1"
@@ -302,7 +302,7 @@ def test_an_effect_of_one_arm_acts_on_its_treated_patients_alone() -> None:
 
 
 def test_a_trial_grows_with_the_events_of_its_first_stage() -> None:
-    from lupusim.planning.sizing import _grown
+    from lupusim.planning.sample_size.growth import _grown
 
     grown = _grown(events_selection(SelectArms(keep=1, first_events=60)), 480, 2.0)
     assert isinstance(grown.adaptation, SelectArms)

@@ -1,0 +1,1 @@
+"""Measurements: t test, analysis of covariance, mixed models for repeated measures."""

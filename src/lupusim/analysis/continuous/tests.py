@@ -1,0 +1,219 @@
+"""Tests of numbers, counts and hierarchies that a scenario can name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from lupusim.analysis.continuous.ancova import ancova
+from lupusim.analysis.continuous.mmrm import mmrm
+from lupusim.analysis.continuous.two_means import pooled_t_test
+from lupusim.analysis.counts.andersen_gill import andersen_gill
+from lupusim.analysis.counts.negative_binomial import negative_binomial
+from lupusim.analysis.counts.rate_ratio import rate_ratio
+from lupusim.analysis.ordinal.win_statistics import WinStatistics
+from lupusim.analysis.outcomes import CountOutcome, HierarchicalOutcome, NumberOutcome
+from lupusim.analysis.results import TestResult
+from lupusim.analysis.verdicts import against, checked_ratio, verdict
+from lupusim.arrays import FloatArray, IntArray
+from lupusim.trial import Better, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberTest:
+    """A test of a number; strata play no role.
+
+    Parameters
+    ----------
+    compare : callable
+        Takes values, arm and `included`.
+    """
+
+    compare: Callable[..., TestResult]
+
+    def __call__(
+        self, outcome: NumberOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        result = self.compare(outcome.values, outcome.arm, included=outcome.included)
+        return verdict(result, better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AncovaTest:
+    """Difference of means, adjusted for the baseline (if any), covariates and the strata."""
+
+    def __call__(
+        self,
+        outcome: NumberOutcome,
+        *,
+        better: Better,
+        sided: int,
+        stratum: IntArray,
+        covariates: FloatArray | None = None,
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        columns = (outcome.values, outcome.arm)
+        parts = [] if outcome.baseline is None else [outcome.baseline[:, :, None]]
+        if covariates is not None:
+            parts.append(covariates)
+        if parts or np.any(stratum):
+            nothing = np.zeros((*outcome.arm.shape, 0))
+            adjust = np.concatenate([*parts, nothing], axis=2)
+            result = ancova(*columns, adjust, stratum=stratum, included=outcome.included)
+        else:
+            result = pooled_t_test(*columns, included=outcome.included)
+        return verdict(result, better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MmrmTest:
+    """Difference of means at the last visit, by what was seen at all visits.
+
+    Fixed effects are visit, and visit x arm, baseline, each covariate and each stratum but one.
+    """
+
+    needs_all_visits: ClassVar[bool] = True
+
+    def __call__(
+        self,
+        outcome: NumberOutcome,
+        *,
+        better: Better,
+        sided: int,
+        stratum: IntArray,
+        covariates: FloatArray | None = None,
+    ) -> Verdict:
+        """Return the verdict on every replicate.
+
+        Raises
+        ------
+        ValueError
+            If the outcome has no values at the visits.
+        """
+        if outcome.trajectory is None:
+            raise ValueError("mmrm needs the values of all visits")
+        parts = [] if outcome.baseline is None else [outcome.baseline[:, :, None]]
+        if covariates is not None:
+            parts.append(covariates)
+        adjust = np.concatenate(parts, axis=2) if parts else None
+        result = mmrm(outcome.trajectory, outcome.arm, adjust, stratum=stratum)
+        return verdict(result, better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NegativeBinomialTest:
+    """Ratio of events per year of patients who differ as a gamma law says; estimates its log.
+
+    Parameters
+    ----------
+    margin : float
+        The ratio to beat, above 0: 1 asks for superiority.
+    """
+
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        checked_ratio(self.margin)
+
+    def __call__(
+        self, outcome: CountOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        result = negative_binomial(outcome.count, outcome.years, outcome.arm, stratum=stratum)
+        return verdict(against(result, math.log(self.margin)), better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AndersenGillTest:
+    """Ratio of the hazards of recurrent events, robust to patients who differ.
+
+    Parameters
+    ----------
+    margin : float
+        The ratio to beat, above 0: 1 asks for superiority.
+    """
+
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        checked_ratio(self.margin)
+
+    def __call__(
+        self, outcome: CountOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate.
+
+        Raises
+        ------
+        ValueError
+            If the outcome has no times of events.
+        """
+        if outcome.times is None:
+            raise ValueError("andersen_gill needs the times of events")
+        result = andersen_gill(outcome.times, outcome.years, outcome.arm, stratum=stratum)
+        return verdict(against(result, math.log(self.margin)), better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateRatioTest:
+    """Ratio of events per year, robust to patients who differ; estimates its log.
+
+    Parameters
+    ----------
+    margin : float
+        The ratio to beat, above 0: 1 asks for superiority.
+    """
+
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        checked_ratio(self.margin)
+
+    def __call__(
+        self, outcome: CountOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        result = rate_ratio(outcome.count, outcome.years, outcome.arm)
+        return verdict(against(result, math.log(self.margin)), better, sided)
+
+
+def win_ratio_of(found: WinStatistics) -> TestResult:
+    """Return the log win ratio."""
+    return found.log_win_ratio
+
+
+def win_odds_of(found: WinStatistics) -> TestResult:
+    """Return the log win odds."""
+    return found.log_win_odds
+
+
+def net_benefit_of(found: WinStatistics) -> TestResult:
+    """Return wins minus losses."""
+    return found.net_benefit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WinTest:
+    """A comparison of all pairs of patients, outcome after outcome.
+
+    Parameters
+    ----------
+    measure : callable
+        Which of the win statistics is tested.
+    """
+
+    measure: Callable[[WinStatistics], TestResult]
+
+    def __call__(
+        self, outcome: HierarchicalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        return verdict(self.measure(outcome.wins()), better, sided)

@@ -1,0 +1,1 @@
+"""Counts of recurrent events: rate ratios, negative binomial, Andersen-Gill."""

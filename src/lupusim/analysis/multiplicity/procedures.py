@@ -1,0 +1,283 @@
+"""Procedures that hold the family-wise error of several hypotheses, at one look or many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from lupusim.analysis.group_sequential import BySpending, EfficacyRule, LanDeMetsOBrienFleming
+from lupusim.analysis.group_sequential.stopping import GroupSequential
+from lupusim.analysis.multiplicity import (
+    Graph,
+    GraphState,
+    bonferroni,
+    dunnett,
+    fallback_graph,
+    fixed_sequence,
+    hochberg,
+    holm,
+    holm_graph,
+    hommel,
+)
+from lupusim.arrays import BoolArray, FloatArray, IntArray
+
+_ROUNDING = 1e-12
+_OBRIEN_FLEMING = BySpending(spending=LanDeMetsOBrienFleming())
+
+
+def _each(p_value: FloatArray) -> FloatArray:
+    """Return the p-values as they are: every hypothesis at the full level."""
+    return p_value
+
+
+ADJUSTMENTS: dict[str, Callable[[FloatArray], FloatArray]] = {
+    "none": _each,
+    "bonferroni": bonferroni,
+    "holm": holm,
+    "hochberg": hochberg,
+    "hommel": hommel,
+    "fixed_sequence": fixed_sequence,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adjusted:
+    """Adjust the p-values of the last look; for trials without interim looks.
+
+    Parameters
+    ----------
+    method : str
+        One of `ADJUSTMENTS`. ``none`` holds the error of each hypothesis alone.
+
+    Raises
+    ------
+    ValueError
+        If there is no such method.
+    """
+
+    method: str
+
+    def __post_init__(self) -> None:
+        if self.method not in ADJUSTMENTS:
+            raise ValueError(f"method={self.method!r} must be one of {', '.join(ADJUSTMENTS)}")
+
+    @property
+    def one_look_only(self) -> bool:
+        """It knows no interim looks."""
+        return True
+
+    def rejections(self, p_value: FloatArray, information: FloatArray, *, alpha: float) -> IntArray:
+        """Return the last look where a hypothesis is rejected, else 0."""
+        del information
+        adjusted = ADJUSTMENTS[self.method](p_value[:, :, -1])
+        return _at_last(adjusted <= alpha * (1 + _ROUNDING), p_value.shape[2])
+
+    def within_reach(self, rejected: BoolArray, given_up: BoolArray) -> BoolArray:
+        """Return what is neither rejected nor given up."""
+        return ~(rejected | given_up)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dunnett:
+    """Single-step Dunnett test of several arms against one control, one endpoint.
+
+    Parameters
+    ----------
+    ratio : tuple of int
+        Allocation ratio, the control first.
+
+    References
+    ----------
+    Dunnett (1955), *Journal of the American Statistical Association* 50:1096.
+    """
+
+    ratio: tuple[int, ...]
+
+    @property
+    def one_look_only(self) -> bool:
+        """It knows no interim looks."""
+        return True
+
+    def rejections(self, p_value: FloatArray, information: FloatArray, *, alpha: float) -> IntArray:
+        """Return the last look where a hypothesis is rejected, else 0."""
+        del information
+        level = dunnett_level(self.ratio, alpha)
+        return _at_last(p_value[:, :, -1] <= level, p_value.shape[2])
+
+    def within_reach(self, rejected: BoolArray, given_up: BoolArray) -> BoolArray:
+        """Return what is neither rejected nor given up."""
+        return ~(rejected | given_up)
+
+
+@lru_cache(maxsize=64)
+def dunnett_level(ratio: tuple[int, ...], alpha: float) -> float:
+    """Return the one-sided level of each arm at which Dunnett's family-wise error is `alpha`.
+
+    Raises
+    ------
+    ValueError
+        If there is no experimental arm.
+
+    Examples
+    --------
+    >>> round(dunnett_level((1, 1, 1), 0.025), 5)
+    0.01348
+    """
+    from scipy.optimize import brentq
+    from scipy.special import ndtr, ndtri
+
+    if len(ratio) < 2:
+        raise ValueError(f"ratio={ratio!r} must have a control and an experimental arm")
+    n_arms = len(ratio) - 1
+    large = np.array(ratio) * 1000
+
+    def excess(z: float) -> float:
+        p = dunnett(np.full(n_arms, z), n_control=int(large[0]), n_arms=large[1:].tolist())
+        return float(p[0]) - alpha
+
+    least, most = -float(ndtri(alpha)), -float(ndtri(alpha / n_arms))
+    return float(ndtr(-brentq(excess, least - 1e-6, most + 1e-6, xtol=1e-12)))
+
+
+def _at_last(below: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], n_looks: int) -> IntArray:
+    return np.where(below, n_looks, 0).astype(np.intp)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graphical:
+    """A graph whose hypotheses pass their alpha on, each tested by its bounds over the looks.
+
+    At every look a hypothesis of weight w is tested with the efficacy bound that w * alpha
+    buys at the information it really has; what an earlier look showed is not used again.
+
+    Parameters
+    ----------
+    weights : tuple of float
+        Share of alpha of each hypothesis at the start.
+    transitions : tuple of tuples of float
+        Where the weight of each goes on rejection.
+    efficacy : EfficacyRule
+        How each hypothesis spends its alpha over the looks.
+
+    References
+    ----------
+    Bretz, Maurer, Brannath and Posch (2009), *Statistics in Medicine* 28:586.
+    Maurer and Bretz (2013), *Statistics in Biopharmaceutical Research* 5:311, Algorithm 1.
+    """
+
+    weights: tuple[float, ...]
+    transitions: tuple[tuple[float, ...], ...]
+    efficacy: EfficacyRule = _OBRIEN_FLEMING
+
+    def __post_init__(self) -> None:
+        self.graph()
+
+    @classmethod
+    def of(cls, graph: Graph, efficacy: EfficacyRule | None = None) -> Graphical:
+        """Return the procedure of a graph."""
+        rule = _OBRIEN_FLEMING if efficacy is None else efficacy
+        rows = tuple(tuple(row) for row in graph.transitions.tolist())
+        return cls(weights=tuple(graph.weights.tolist()), transitions=rows, efficacy=rule)
+
+    @property
+    def one_look_only(self) -> bool:
+        """It knows interim looks."""
+        return False
+
+    def graph(self) -> Graph:
+        """Return the graph; raises ValueError where it is none."""
+        weights, transitions = np.array(self.weights), np.array(self.transitions)
+        return Graph(weights=weights, transitions=transitions)
+
+    def rejections(self, p_value: FloatArray, information: FloatArray, *, alpha: float) -> IntArray:
+        """Return the look at which each hypothesis is rejected, counted from 1; 0 for never."""
+        state = GraphState(self.graph(), len(p_value))
+        found = np.zeros(p_value.shape[:2], dtype=np.intp)
+        level = self._levels(information, state.weights * alpha)
+        for look in range(p_value.shape[2]):
+            active = np.arange(len(p_value))
+            while active.size:
+                below = p_value[active, :, look] <= level[active, :, look] * (1 + _ROUNDING)
+                below &= state.open[active] & (level[active, :, look] > 0)
+                some = below.any(axis=1)
+                active, chosen = active[some], below[some].argmax(axis=1)
+                if active.size:
+                    state.reject(active, chosen)
+                    found[active, chosen] = look + 1
+                    new = state.weights[active] * alpha
+                    level[active] = self._levels(information[active], new)
+        return found
+
+    def within_reach(self, rejected: BoolArray, given_up: BoolArray) -> BoolArray:
+        """Return what may still be rejected, if all that has weight and is not given up were.
+
+        What is given up keeps its weight: the others get nothing of it, and those behind it in a
+        sequence are out of reach.
+        """
+        seen, row = np.unique(np.hstack([rejected, given_up]), axis=0, return_inverse=True)
+        found = np.array([self._reached(*np.split(one, 2)) for one in seen])
+        return found[row.ravel()]
+
+    def _reached(self, rejected: BoolArray, given_up: BoolArray) -> BoolArray:
+        state, only = GraphState(self.graph(), 1), np.zeros(1, dtype=np.intp)
+        for done in np.flatnonzero(rejected):
+            state.reject(only, np.array([done]))
+        reached = np.zeros(rejected.size, dtype=bool)
+        while (has_weight := state.open[0] & ~given_up & (state.weights[0] > 0)).any():
+            hypothesis = int(has_weight.argmax())
+            state.reject(only, np.array([hypothesis]))
+            reached[hypothesis] = True
+        return reached
+
+    def _levels(self, information: FloatArray, alpha: FloatArray) -> FloatArray:
+        """Return nominal levels of all looks, (n_replicates, n_hypotheses, n_looks)."""
+        from scipy.special import ndtr
+
+        level = np.zeros(information.shape)
+        for error in np.unique(alpha.round(14)):
+            if error > 0:
+                chosen = alpha.round(14) == error
+                rule = GroupSequential(alpha=float(error), efficacy=self.efficacy)
+                level[chosen] = ndtr(-rule.bounds(information[chosen])[0])
+        return level
+
+
+def sequential_graph(method: str, n_hypotheses: int, weights: Iterable[float] | None) -> Graph:
+    """Return the graph of a procedure that is one.
+
+    Parameters
+    ----------
+    method : str
+        ``bonferroni``, ``holm``, ``fixed_sequence`` or ``fallback``.
+    n_hypotheses : int
+        At least 1.
+    weights : iterable of float or None
+        Shares of alpha, for ``bonferroni`` and ``fallback``; equal by default.
+
+    Raises
+    ------
+    ValueError
+        If the method is no graph, or the weights don't fit.
+    """
+    share = [1 / n_hypotheses] * n_hypotheses if weights is None else list(weights)
+    if len(share) != n_hypotheses:
+        raise ValueError(f"{len(share)} weights are given for {n_hypotheses} hypotheses")
+    nowhere = np.zeros((n_hypotheses, n_hypotheses))
+    if method == "bonferroni" or n_hypotheses == 1:
+        return Graph(weights=np.array(share), transitions=nowhere)
+    if method == "holm" and weights is None:
+        return holm_graph(n_hypotheses)
+    if method == "holm":
+        rest = [
+            [0.0 if i == j else share[i] for i in range(n_hypotheses)] for j in range(n_hypotheses)
+        ]
+        rows = [[g / sum(row) if sum(row) else 0.0 for g in row] for row in rest]
+        return Graph(weights=np.array(share), transitions=np.array(rows))
+    if method == "fallback":
+        return fallback_graph(share)
+    if method == "fixed_sequence":
+        return fallback_graph([1.0] + [0.0] * (n_hypotheses - 1))
+    raise ValueError(f"{method!r} is no graph and knows no interim looks")

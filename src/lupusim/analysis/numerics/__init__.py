@@ -1,0 +1,1 @@
+"""Numerics shared by the tests: columns, strata, Newton steps, normal orthants."""

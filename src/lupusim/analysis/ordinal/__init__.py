@@ -1,0 +1,1 @@
+"""Ranks and ordered states: Wilcoxon, proportional odds, win statistics."""

@@ -1,0 +1,1 @@
+"""Shares of responders: two-by-two tables, stratified, exact and Bayesian tests."""

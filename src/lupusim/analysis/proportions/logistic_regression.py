@@ -1,0 +1,90 @@
+"""Logistic regression of a response on arm and covariates."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lupusim.analysis.numerics.columns import codes, everyone_or, flags, lead_shape, three_axes
+from lupusim.analysis.numerics.newton import newton
+from lupusim.analysis.numerics.strata import diagonal, stratum_columns_of, varied_strata
+from lupusim.analysis.results import TestResult, wald_result
+from lupusim.arrays import FloatArray
+
+
+def logistic_regression(
+    response: ArrayLike,
+    covariates: ArrayLike,
+    *,
+    stratum: ArrayLike | None = None,
+    included: ArrayLike | None = None,
+    level: float = 0.95,
+) -> TestResult:
+    """Estimate log odds ratios of a response, by maximum likelihood.
+
+    Parameters
+    ----------
+    response : (n_replicates, n_patients) or (n_patients,) array of 0 and 1
+        Whether the patient responded.
+    covariates : (n_replicates, n_patients, n_covariates) or (n_patients, n_covariates) array
+        Finite for everybody, the arm among them; an intercept is added.
+    stratum : array or None
+        Any labels: each has an intercept of its own. A stratum in which all or none respond
+        says nothing of the covariates, as its likeliest intercept is infinite.
+    included : boolean array or None
+        Who belongs to the analysis set; None means all.
+    level : float
+        Of the intervals.
+
+    Returns
+    -------
+    TestResult
+        Arrays (n_replicates, n_covariates), or (n_covariates,) for a single trial, in the
+        order of the covariates; Wald's z and interval. Undefined where covariates can't be
+        told apart, or tell the responders without fail.
+
+    Raises
+    ------
+    ValueError
+        If shapes don't fit, covariates are not finite, or flags are not 0 or 1.
+
+    References
+    ----------
+    Cox (1958), *Journal of the Royal Statistical Society B* 20, 215-242.
+    """
+    values = three_axes(covariates)
+    first = np.asarray(covariates)[..., 0]
+    lead = lead_shape(response=response, covariates=first, included=included, stratum=stratum)
+    shape = ((lead or (1,))[0], values.shape[1])
+    responds, chosen = flags("response", response), everyone_or(included)
+    inside = np.broadcast_to(np.ones((1, 1), dtype=bool) if chosen is None else chosen, shape)
+    code = codes(stratum)[0]
+    if stratum is not None:
+        inside = varied_strata(code, inside, responds)
+    strata, lacking = stratum_columns_of(code, inside)
+    member = inside.astype(float)
+    everyone = np.broadcast_to(values, (*shape, values.shape[2]))
+    design = _design(np.concatenate([everyone, strata], axis=2), member)
+    taken_out = diagonal(lacking, design.shape[2] - lacking.shape[1])
+    happened = responds * member
+
+    def derivatives(estimate: FloatArray) -> tuple[FloatArray, FloatArray]:
+        linear = np.einsum("rip,rp->ri", design, estimate)
+        chance = member / (1 + np.exp(-np.clip(linear, -500, 500)))
+        score = np.einsum("rip,ri->rp", design, happened - chance)
+        weight = chance * (1 - chance)
+        information = np.einsum("rip,ri,riq->rpq", design, weight, design, optimize=True)
+        return score, information + taken_out
+
+    estimate, error = newton(derivatives, shape[0], design.shape[2])
+    columns, asked = (*lead, values.shape[2]), slice(1, 1 + values.shape[2])
+    estimate, error = estimate[:, asked].reshape(columns), error[:, asked].reshape(columns)
+    return wald_result(estimate, error, level=level)
+
+
+def _design(values: FloatArray, member: FloatArray) -> FloatArray:
+    """Return the columns 1 and covariates around their means; 0 for who is not included."""
+    n = np.maximum(member.sum(axis=1), 1)[:, np.newaxis, np.newaxis]
+    inside = values * member[:, :, np.newaxis]
+    centered = (inside - inside.sum(axis=1, keepdims=True) / n) * member[:, :, np.newaxis]
+    return np.concatenate([member[:, :, np.newaxis], centered], axis=2)

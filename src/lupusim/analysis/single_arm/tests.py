@@ -1,0 +1,294 @@
+"""Tests of one arm that a scenario can name: its response rate against a fixed number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from lupusim.analysis.outcomes import BinaryOutcome
+from lupusim.analysis.proportions.beta_binomial import (
+    BetaPrior,
+    mean_and_variance,
+    probability_above,
+    updated,
+)
+from lupusim.analysis.proportions.proportion import proportion_of
+from lupusim.analysis.results import normal_quantile
+from lupusim.analysis.single_arm.designs import SimonDesign, binomial_p_values
+from lupusim.arrays import FloatArray, IntArray, read_only
+from lupusim.trial import Better, Verdict
+
+_LEVEL = 0.95
+
+
+class RateTest(Protocol):
+    """A test of one arm's response rate: all that it can say of a number of patients."""
+
+    @property
+    def null_rate(self) -> float:
+        """The response rate that is to be beaten."""
+        ...
+
+    def p_values(self, n: int, *, better: Better, sided: int) -> FloatArray:
+        """Return the p-value of 0, 1, ..., `n` responders, shape (n + 1,)."""
+        ...
+
+    def effects(self, n: int) -> FloatArray:
+        """Return estimate, standard error, lower and upper end for each, shape (4, n + 1)."""
+        ...
+
+
+def _verdict(test: RateTest, outcome: BinaryOutcome, better: Better, sided: int) -> Verdict:
+    """Look every replicate up among all that can happen with its number of patients."""
+    responders, n = (counts.astype(np.intp) for counts in outcome.counts(0))
+    p_value, effects = np.ones(n.shape), np.empty((4, *n.shape))
+    for size in np.unique(n).tolist():
+        here = n == size
+        p_value[here] = test.p_values(size, better=better, sided=sided)[responders[here]]
+        effects[:, here] = test.effects(size)[:, responders[here]]
+    estimate, standard_error, lower, upper = effects
+    return Verdict(
+        p_value=np.where(n == 0, 1.0, p_value),
+        estimate=estimate,
+        standard_error=standard_error,
+        lower=lower,
+        upper=upper,
+        undefined=n == 0,
+    )
+
+
+def _exact_p_values(null_rate: float, n: int, better: Better, sided: int) -> FloatArray:
+    if n == 0:
+        return np.ones(1)
+    row = 2 if sided == 2 else int(better is Better.MORE)  # less, greater, two-sided
+    return np.asarray(binomial_p_values(n, null_rate)[row])
+
+
+@lru_cache(maxsize=256)
+def _observed_rates(n: int) -> FloatArray:
+    """Return the observed rate with Clopper and Pearson's interval, shape (4, n + 1)."""
+    found = proportion_of(np.arange(n + 1.0), np.full(n + 1, float(n)), level=_LEVEL)
+    return read_only(
+        np.array([found.estimate, found.standard_error, found.lower, found.upper], dtype=float)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExactBinomialTest:
+    """Exact test of one arm's response rate; estimates the rate.
+
+    Parameters
+    ----------
+    null_rate : float
+        The rate that is to be beaten, strictly between 0 and 1.
+    """
+
+    n_arms: ClassVar[int] = 1
+    null_rate: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check_inside(null_rate=self.null_rate)
+
+    def p_values(self, n: int, *, better: Better, sided: int) -> FloatArray:
+        """Return the p-value of 0, 1, ..., `n` responders, shape (n + 1,)."""
+        return _exact_p_values(self.null_rate, n, better, sided)
+
+    def effects(self, n: int) -> FloatArray:
+        """Return estimate, standard error, lower and upper end for each, shape (4, n + 1)."""
+        return _observed_rates(n)
+
+    def __call__(
+        self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        return _verdict(self, outcome, better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimonTest:
+    """Simon's two stages: few responders in the first stop the trial; estimates the rate.
+
+    The decision is by the bounds of :class:`TwoStages` alone. The p-value is that of the exact
+    binomial test of all patients of the look, as if there were no other look.
+
+    Parameters
+    ----------
+    null_rate, alternative_rate : float
+        Uninteresting and desirable response rate, 0 < null < alternative < 1.
+    first_responders, first_patients : int
+        Stop if at most so many of the first patients respond.
+    responders, patients : int
+        Give up if at most so many of all patients respond.
+    """
+
+    n_arms: ClassVar[int] = 1
+    null_rate: float = 0.1
+    alternative_rate: float = 0.3
+    first_responders: int = 1
+    first_patients: int = 10
+    responders: int = 5
+    patients: int = 29
+
+    def __post_init__(self) -> None:
+        _check_inside(null_rate=self.null_rate, alternative_rate=self.alternative_rate)
+        if not self.null_rate < self.alternative_rate:
+            raise ValueError(
+                f"alternative_rate={self.alternative_rate!r} must be above "
+                f"null_rate={self.null_rate!r}"
+            )
+        if not 0 < self.first_patients < self.patients:
+            raise ValueError(
+                f"first_patients={self.first_patients!r} must be above 0 and below "
+                f"patients={self.patients!r}"
+            )
+        if not 0 <= self.first_responders <= min(self.responders, self.first_patients - 1):
+            raise ValueError(
+                f"first_responders={self.first_responders!r} must be 0 or above, below "
+                f"first_patients, and at most responders={self.responders!r}"
+            )
+        if not self.responders < self.patients:
+            raise ValueError(
+                f"responders={self.responders!r} must be below patients={self.patients!r}"
+            )
+
+    @classmethod
+    def of(cls, design: SimonDesign, null_rate: float, alternative_rate: float) -> SimonTest:
+        """Return the test of a design that was found."""
+        return cls(
+            null_rate=null_rate,
+            alternative_rate=alternative_rate,
+            first_responders=design.first_responders,
+            first_patients=design.first_n,
+            responders=design.responders,
+            patients=design.n,
+        )
+
+    @property
+    def bounds(self) -> TwoStages:
+        """The rule by which the trial stops."""
+        return TwoStages(
+            null_rate=self.null_rate,
+            first_responders=self.first_responders,
+            first_patients=self.first_patients,
+            responders=self.responders,
+            n_patients=self.patients,
+        )
+
+    def p_values(self, n: int, *, better: Better, sided: int) -> FloatArray:
+        """Return the p-value of 0, 1, ..., `n` responders, shape (n + 1,)."""
+        return _exact_p_values(self.null_rate, n, better, sided)
+
+    def effects(self, n: int) -> FloatArray:
+        """Return estimate, standard error, lower and upper end for each, shape (4, n + 1)."""
+        return _observed_rates(n)
+
+    def __call__(
+        self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        return _verdict(self, outcome, better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwoStages:
+    """Stopping rule of Simon's design on the z scale of the exact binomial test.
+
+    Parameters
+    ----------
+    null_rate : float
+        Response rate under the null hypothesis.
+    first_responders, first_patients, responders : int
+        See :class:`SimonTest`.
+    n_patients : int
+        Patients in all; the trial must enroll as many.
+    """
+
+    null_rate: float
+    first_responders: int
+    first_patients: int
+    responders: int
+    n_patients: int
+
+    def bounds(self, information: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return efficacy and futility bounds on the z scale: half-way between two counts."""
+        efficacy = np.full(information.shape, np.inf)
+        futility = np.full(information.shape, -np.inf)
+        futility[:, 0] = self._between(self.first_patients, self.first_responders)
+        efficacy[:, -1] = self._between(self.n_patients, self.responders)
+        return efficacy, futility
+
+    def _between(self, n: int, responders: int) -> float:
+        from scipy.special import ndtri
+
+        p_value = _exact_p_values(self.null_rate, n, Better.MORE, 1)
+        return float(-ndtri(p_value[responders : responders + 2].mean()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PosteriorProbabilityTest:
+    """Success where the rate probably beats a fixed one; estimates the posterior mean.
+
+    The p-value is the posterior probability of the contrary, so the analysis is at the level
+    1 - `threshold`. The interval is the mean with 1.96 standard deviations of the posterior.
+
+    Parameters
+    ----------
+    null_rate : float
+        The rate that is to be beaten, strictly between 0 and 1.
+    threshold : float
+        Posterior probability of beating it that is a success, strictly between 0 and 1.
+    prior : BetaPrior
+        Of the response rate, with what is borrowed.
+    """
+
+    n_arms: ClassVar[int] = 1
+    null_rate: float = 0.5
+    threshold: float = 0.95
+    prior: BetaPrior = field(default_factory=BetaPrior)
+
+    def __post_init__(self) -> None:
+        _check_inside(null_rate=self.null_rate, threshold=self.threshold)
+
+    def p_values(self, n: int, *, better: Better, sided: int) -> FloatArray:
+        """Return what is left of the posterior for 0, 1, ..., `n` responders, shape (n + 1,)."""
+        del sided
+        above = _probabilities_above(self.prior, n, self.null_rate)
+        return 1 - above if better is Better.MORE else above
+
+    def effects(self, n: int) -> FloatArray:
+        """Return mean, standard deviation, lower and upper end for each, shape (4, n + 1)."""
+        return posterior_effects(self.prior, n)
+
+    def __call__(
+        self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        return _verdict(self, outcome, better, sided)
+
+
+@lru_cache(maxsize=256)
+def _probabilities_above(prior: BetaPrior, n: int, bound: float) -> FloatArray:
+    return read_only(
+        np.array([probability_above(updated(prior, x, n), bound) for x in range(n + 1)])
+    )
+
+
+@lru_cache(maxsize=256)
+def posterior_effects(prior: BetaPrior, n: int) -> FloatArray:
+    """Return mean, standard deviation and 95 % limits for each count, shape (4, n + 1)."""
+    moments = np.array([mean_and_variance(updated(prior, x, n)) for x in range(n + 1)])
+    mean, deviation = moments[:, 0], np.sqrt(moments[:, 1])
+    reach = normal_quantile(_LEVEL) * deviation
+    return read_only(np.array([mean, deviation, mean - reach, mean + reach]))
+
+
+def _check_inside(**values: float) -> None:
+    for name, value in values.items():
+        if not 0 < value < 1:
+            raise ValueError(f"{name}={value!r} must lie strictly between 0 and 1")

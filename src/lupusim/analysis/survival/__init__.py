@@ -1,0 +1,1 @@
+"""Times to an event: log-rank tests, Kaplan-Meier, Cox, restricted means."""

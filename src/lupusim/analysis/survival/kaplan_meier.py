@@ -1,0 +1,252 @@
+"""Kaplan-Meier survival at given times, and its difference between two arms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lupusim.analysis.numerics.columns import everyone_or, flags, lead_shape
+from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
+from lupusim.analysis.survival.sorting import CENSORED, FLAGS, survival_columns, time_key
+from lupusim.arrays import BoolArray, FloatArray, IntArray
+
+_NOBODY_LEFT = 1e300  # stands for infinity: 0 times it is still 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurvivalCurve:
+    """Survival at given times.
+
+    Parameters
+    ----------
+    times : (n_times,) array
+        The times asked for.
+    survival, standard_error : (n_replicates, n_times) arrays
+        Kaplan-Meier estimate and Greenwood's standard error.
+    lower, upper : (n_replicates, n_times) arrays
+        Log-log interval; where the survival is 1 or 0, Wilson's interval with the patients
+        at risk, or all of them.
+    at_risk : (n_replicates, n_times) array
+        Patients whose time is not before the time asked for.
+    undefined : (n_replicates, n_times) boolean array
+        Where nobody was followed so long and not all had had the event: the last value is
+        carried forward.
+    """
+
+    times: FloatArray
+    survival: FloatArray
+    standard_error: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    at_risk: FloatArray
+    undefined: BoolArray
+
+
+def kaplan_meier(
+    time: ArrayLike,
+    event: ArrayLike,
+    times: ArrayLike,
+    *,
+    included: ArrayLike | None = None,
+    level: float = 0.95,
+) -> SurvivalCurve:
+    r"""Estimate survival at given times.
+
+    .. math:: \hat S(t) = \prod_{t_j \le t} (1 - d_j / Y_j), \quad
+              \widehat{\mathrm{var}} = \hat S(t)^2 \sum_{t_j \le t} \frac{d_j}{Y_j (Y_j - d_j)}
+
+    Parameters
+    ----------
+    time : (n_replicates, n_patients) or (n_patients,) array
+        Time at risk, 0 or above, in any unit; at equal times events precede censorings.
+    event : array of 0 and 1
+        Whether the time ended with the event; shape as `time` or (n_patients,).
+    times : float or (n_times,) array
+        When to estimate, in the unit of `time`, 0 or above.
+    included : boolean array or None
+        Who belongs to the analysis set, or to the arm; None means all.
+    level : float
+        Of the intervals.
+
+    Returns
+    -------
+    SurvivalCurve
+        Arrays (n_replicates, n_times), or (n_times,) for a single trial.
+
+    Raises
+    ------
+    ValueError
+        If shapes don't fit, or times are negative or not numbers.
+
+    References
+    ----------
+    Kaplan and Meier (1958), *Journal of the American Statistical Association* 53, 457-481.
+
+    Examples
+    --------
+    >>> curve = kaplan_meier([1.0, 2.0, 3.0, 4.0], [1, 0, 1, 0], [2.5, 3.5])
+    >>> curve.survival.tolist(), curve.at_risk.tolist()
+    ([0.75, 0.375], [2.0, 1.0])
+    """
+    at = _checked_moments(times)
+    nobody_treated = np.zeros(np.shape(time)[-1:], dtype=bool)
+    columns = survival_columns(time, event, nobody_treated, included=included)
+    sums = np.zeros((3, columns.n_replicates, at.size))
+    for block, keys in columns.blocks():
+        sums[:, block] = _curve_sums(keys, at)
+    n = np.full(columns.n_replicates, columns.n_patients)
+    if columns.included is not None:
+        n = np.broadcast_to(columns.included.sum(axis=1), n.shape)
+    shape = (*columns.lead, at.size)
+    log_survival, greenwood, at_risk = (total.reshape(shape) for total in sums)
+    patients = np.broadcast_to(n[:, np.newaxis], sums.shape[1:]).reshape(shape)
+    return _curve(at, log_survival, greenwood, (at_risk, patients), level)
+
+
+def survival_difference(
+    time: ArrayLike,
+    event: ArrayLike,
+    arm: ArrayLike,
+    at: float,
+    *,
+    included: ArrayLike | None = None,
+    level: float = 0.95,
+) -> TestResult:
+    """Compare the Kaplan-Meier survival of two arms at one time.
+
+    Parameters
+    ----------
+    time, event : arrays
+        See `kaplan_meier`.
+    arm : array of 0 and 1
+        1 = experimental, 0 = control; shape as `time` or (n_patients,).
+    at : float
+        When to compare, in the unit of `time`.
+    included : boolean array or None
+        Who belongs to the analysis set; None means all.
+    level : float
+        Of the interval.
+
+    Returns
+    -------
+    TestResult
+        `estimate` is experimental minus control survival, `z` divides it by Greenwood's
+        standard error; the interval joins the arms' log-log intervals by their squared
+        distances (Zou and Donner's MOVER). Undefined where an arm's survival at that time
+        is, or where neither arm's varies.
+
+    Raises
+    ------
+    ValueError
+        If shapes don't fit, times are negative or not numbers, or flags are not 0 or 1.
+
+    References
+    ----------
+    Klein, Logan, Harhoff and Andersen (2007), *Statistics in Medicine* 26, 4505-4519.
+    Zou and Donner (2008), *Statistics in Medicine* 27, 1693-1702.
+    """
+    lead = lead_shape(time=time, event=event, arm=arm, included=included)
+    treated, member = flags("arm", arm), everyone_or(included)
+    experimental, control = (
+        kaplan_meier(time, event, at, included=_in_arm(of_arm, member, time), level=level)
+        for of_arm in (treated, ~treated)
+    )
+    return _difference(experimental, control, lead)
+
+
+def _in_arm(of_arm: BoolArray, member: BoolArray | None, time: ArrayLike) -> BoolArray:
+    chosen = of_arm if member is None else of_arm & member
+    return chosen[0] if chosen.shape[0] == 1 and np.ndim(time) == 1 else chosen
+
+
+def _difference(
+    experimental: SurvivalCurve, control: SurvivalCurve, lead: tuple[int, ...]
+) -> TestResult:
+    estimate = experimental.survival - control.survival
+    error = np.hypot(experimental.standard_error, control.standard_error)
+    unknown = experimental.undefined | control.undefined
+    below = np.hypot(experimental.survival - experimental.lower, control.upper - control.survival)
+    above = np.hypot(experimental.upper - experimental.survival, control.survival - control.lower)
+    outcome = {
+        "z": np.where(unknown, 0.0, ratio_or(estimate, error, 0.0)),
+        "estimate": np.where(unknown, 0.0, estimate),
+        "standard_error": np.where(unknown, np.inf, error),
+        "lower": np.where(unknown, -1.0, estimate - below),
+        "upper": np.where(unknown, 1.0, estimate + above),
+    }
+    return TestResult(
+        undefined=np.broadcast_to(unknown | (error == 0), (*lead, 1)).reshape(lead),
+        **{
+            name: np.broadcast_to(values, (*lead, 1)).reshape(lead)
+            for name, values in outcome.items()
+        },
+    )
+
+
+def _checked_moments(times: ArrayLike) -> FloatArray:
+    at = np.atleast_1d(np.asarray(times, dtype=float))
+    if at.ndim != 1 or not (np.isfinite(at) & (at >= 0)).all():
+        raise ValueError(f"times={times!r} must be finite numbers, 0 or above")
+    return at
+
+
+@lru_cache(maxsize=64)
+def _steps(n_patients: int) -> FloatArray:
+    """Return by position what an event adds to log survival and to Greenwood's sum; (2, n).
+
+    Events at the same time may be taken one by one: the products and sums telescope.
+    """
+    at_risk = np.arange(n_patients, 0.0, -1.0)
+    steps = np.array([np.full(n_patients, -_NOBODY_LEFT), np.full(n_patients, _NOBODY_LEFT)])
+    steps[0, :-1] = np.log1p(-1 / at_risk[:-1])
+    steps[1, :-1] = 1 / (at_risk[:-1] * (at_risk[:-1] - 1))
+    steps.setflags(write=False)
+    return steps
+
+
+def _curve_sums(keys: IntArray, at: FloatArray) -> FloatArray:
+    """Return log survival, Greenwood's sum and the number at risk; (3, n_replicates, n_times)."""
+    n_replicates, n_patients = keys.shape
+    event = (keys & CENSORED) == 0
+    sums = np.zeros((2, n_replicates, n_patients + 1))
+    np.cumsum(event * _steps(n_patients)[:, np.newaxis], axis=2, out=sums[:, :, 1:])
+    moments = [time_key(float(moment)) for moment in at]
+    past = np.stack([(keys <= moment).sum(axis=1) for moment in moments], axis=1)
+    left = np.stack([(keys >= moment - FLAGS).sum(axis=1) for moment in moments], axis=1)
+    reached = np.take_along_axis(sums, past[np.newaxis], axis=2)
+    return np.concatenate([reached, left[np.newaxis]])
+
+
+def _curve(
+    at: FloatArray,
+    log_survival: FloatArray,
+    greenwood: FloatArray,
+    counts: tuple[FloatArray, IntArray],
+    level: float,
+) -> SurvivalCurve:
+    at_risk, patients = counts
+    survival = np.exp(log_survival)
+    inside = (log_survival < 0) & (survival > 0)
+    log_inside = np.where(inside, log_survival, -1.0)
+    reach = normal_quantile(level) * np.sqrt(np.where(inside, greenwood, 0.0)) / -log_inside
+    low, high = _wilson_at_the_end(survival, np.where(survival > 0, at_risk, patients), level)
+    return SurvivalCurve(
+        times=at,
+        survival=survival,
+        standard_error=survival * np.sqrt(np.where(inside, greenwood, 0.0)),
+        lower=np.where(inside, np.exp(log_inside * np.exp(reach)), low),
+        upper=np.where(inside, np.exp(log_inside * np.exp(-reach)), high),
+        at_risk=at_risk,
+        undefined=(at_risk == 0) & (survival > 0),
+    )
+
+
+def _wilson_at_the_end(
+    survival: FloatArray, n: FloatArray, level: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return Wilson's interval of a survival that is 0 or 1."""
+    reach = normal_quantile(level) ** 2 / (n + normal_quantile(level) ** 2)
+    return np.where(survival > 0, 1 - reach, 0.0), np.where(survival > 0, 1.0, reach)

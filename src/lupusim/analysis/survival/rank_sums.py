@@ -1,0 +1,197 @@
+"""Sums over the events of sorted trials: the kernel of the log-rank test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from lupusim.analysis.survival.sorting import ARM, CENSORED, tied_rows
+from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+
+
+class RankSums(NamedTuple):
+    """Events on the experimental arm, each (n_replicates,)."""
+
+    observed: FloatArray
+    expected: FloatArray
+    variance: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventGroups:
+    """The distinct event times of many trials, one after the other.
+
+    Parameters
+    ----------
+    row : (n_groups,) integer array
+        Replicate to which the event time belongs, rising.
+    position : (n_groups,) integer array
+        Place of the group's first event in its sorted row.
+    events, arm_events : (n_groups,) arrays
+        How many events happen then, on both arms and on the experimental one.
+    at_risk, arm_at_risk : (n_groups,) arrays
+        Patients of the same stratum who are under observation just before.
+    """
+
+    row: IntArray
+    position: IntArray
+    events: FloatArray
+    arm_events: FloatArray
+    at_risk: FloatArray
+    arm_at_risk: FloatArray
+
+
+@lru_cache(maxsize=64)
+def _inverse_at_risk(n_patients: int) -> FloatArray:
+    """Return 1, 1/2, ..., 1/n: the last patient of a row is alone at risk."""
+    inverse = 1.0 / np.arange(1, n_patients + 1)
+    inverse.setflags(write=False)
+    return inverse
+
+
+class Room:
+    """Memory in which one block after the other is worked on.
+
+    Parameters
+    ----------
+    shape : (n_replicates, n_patients)
+        Of the largest block.
+    """
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        # SPEED: new memory for each block costs more than the sort (benchmarks/analyses.py)
+        self.treated = np.empty(shape, dtype=np.int32)
+        self.share = np.empty(shape)
+        self.at_event = np.empty(shape)
+
+
+class Backwards(NamedTuple):
+    """Patients of sorted trials, the last to leave first: (n_replicates, n_patients) each."""
+
+    arm: StateArray
+    event: BoolArray
+
+
+def backwards(keys: IntArray) -> Backwards:
+    """Return arm and event of the patients behind sorted keys, backwards in time."""
+    # SPEED: flags as bytes are eight times less to read than the keys, and in the order in which
+    # they are read four times faster (benchmarks/analyses.py).
+    small = np.ascontiguousarray(keys.astype(np.int8)[:, ::-1])
+    return Backwards(small & ARM, (small & CENSORED) == 0)
+
+
+def plain_sums(keys: IntArray, patients: Backwards, room: Room) -> RankSums:
+    """Return the sums of trials without strata; exact where events are tied, too.
+
+    Parameters
+    ----------
+    keys : (n_replicates, n_patients) integer array
+        From `lupusim.analysis.survival.sorting.sorted_keys`.
+    patients : Backwards
+        Of these keys.
+    room : Room
+        For at least as many replicates.
+    """
+    n_replicates = keys.shape[0]
+    treated, share = room.treated[:n_replicates], room.share[:n_replicates]
+    at_event = room.at_event[:n_replicates]
+    tied = tied_rows(keys, out=share.view(np.int64))
+    arm, event = patients
+    # backwards in time the number at risk is the position
+    np.cumsum(arm, axis=1, dtype=np.int32, out=treated)
+    np.multiply(treated, _inverse_at_risk(keys.shape[1]), out=share)
+    np.multiply(share, event, out=at_event)
+    expected = at_event.sum(axis=1)
+    totals = RankSums(
+        (arm & event).sum(axis=1, dtype=np.int32).astype(float),
+        expected,
+        # not vecdot: BLAS adds up long rows in another order when it has more threads
+        expected - np.einsum("ij,ij->i", at_event, share),
+    )
+    if tied.size:
+        for total, exact in zip(totals, grouped_sums(keys[tied], 0), strict=True):
+            total[tied] = exact
+    return totals
+
+
+def grouped_sums(keys: IntArray, bits: int) -> RankSums:
+    """Return the sums of trials with ties or strata.
+
+    Parameters
+    ----------
+    keys : (n_replicates, n_patients) integer array
+        From `lupusim.analysis.survival.sorting.sorted_keys`.
+    bits : int
+        Top bits of a key that number the stratum.
+    """
+    groups = event_groups(keys, bits)
+    share = groups.arm_at_risk / groups.at_risk
+    expected = groups.events * share
+    spread = (groups.at_risk - groups.events) / np.maximum(groups.at_risk - 1, 1)
+    n_replicates = keys.shape[0]
+    return RankSums(
+        row_sums(groups.row, groups.arm_events, n_replicates),
+        row_sums(groups.row, expected, n_replicates),
+        row_sums(groups.row, expected * (1 - share) * spread, n_replicates),
+    )
+
+
+def row_sums(row: IntArray, values: FloatArray, n_replicates: int) -> FloatArray:
+    """Return the sum of `values` for each row; shape (n_replicates,)."""
+    return np.bincount(row, values, n_replicates).astype(float)
+
+
+def event_groups(keys: IntArray, bits: int = 0) -> EventGroups:
+    """Return the distinct event times of every trial, and who is at risk at each.
+
+    Parameters
+    ----------
+    keys : (n_replicates, n_patients) integer array
+        From `lupusim.analysis.survival.sorting.sorted_keys`.
+    bits : int
+        Top bits of a key that number the stratum.
+    """
+    n_patients = keys.shape[1]
+    small = keys.astype(np.int8)
+    event = (small & CENSORED) == 0
+    place = np.flatnonzero(event)
+    moment = keys.reshape(-1)[place] >> 2
+    first_of_row = np.append(0, np.cumsum(np.count_nonzero(event, axis=1)))
+    starts_group = np.ones(place.size + 1, dtype=bool)
+    np.not_equal(moment[1:], moment[:-1], out=starts_group[1:-1])
+    starts_group[first_of_row] = True
+    edge = np.flatnonzero(starts_group)
+    arm_events = np.append(0, np.cumsum(small.reshape(-1)[place] & ARM, dtype=np.int32))
+    start = place[edge[:-1]]
+    row = np.repeat(np.arange(keys.shape[0]), np.diff(np.searchsorted(edge, first_of_row)))
+    position = start - row * n_patients
+    at_risk, arm_at_risk = _at_risk(keys, bits, row, position)
+    return EventGroups(
+        row=row,
+        position=position,
+        events=np.diff(edge).astype(float),
+        arm_events=np.diff(arm_events[edge]).astype(float),
+        at_risk=at_risk,
+        arm_at_risk=arm_at_risk,
+    )
+
+
+def _at_risk(
+    keys: IntArray, bits: int, row: IntArray, position: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return how many stand at or behind a position in the same stratum: all, and of arm 1."""
+    n_replicates, n_patients = keys.shape
+    before = np.zeros((n_replicates, n_patients + 1), dtype=np.int32)
+    np.cumsum(keys.astype(np.int8) & ARM, axis=1, dtype=np.int32, out=before[:, 1:])
+    end = np.full(row.size, n_patients)
+    if bits:
+        stratum = (keys >> (63 - bits)) + 1  # 0: not included
+        n_codes = 2**bits + 1
+        cell = (np.arange(n_replicates)[:, np.newaxis] * n_codes + stratum).reshape(-1)
+        counts = np.bincount(cell, minlength=n_replicates * n_codes)
+        ends = counts.reshape(n_replicates, n_codes).cumsum(axis=1)
+        end = ends[row, stratum[row, position]]
+    return (end - position).astype(float), (before[row, end] - before[row, position]).astype(float)

@@ -1,0 +1,352 @@
+"""Tests of times to an event that a scenario can name; each is called with an outcome."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from lupusim.analysis.competing_risks.cumulative_incidence import (
+    cumulative_incidence_by_arm,
+    subdistribution_times,
+)
+from lupusim.analysis.competing_risks.fine_gray import fine_gray_weighted
+from lupusim.analysis.competing_risks.gray import gray
+from lupusim.analysis.outcomes import SurvivalOutcome
+from lupusim.analysis.results import TestResult, of_coefficient
+from lupusim.analysis.survival.cox import cox
+from lupusim.analysis.survival.cox_regression import cox_regression
+from lupusim.analysis.survival.kaplan_meier import survival_difference
+from lupusim.analysis.survival.logrank import LogrankResult, logrank
+from lupusim.analysis.survival.rank_weights import FlemingHarrington, MagirrBurman, RankWeight
+from lupusim.analysis.survival.rmst import rmst_difference
+from lupusim.analysis.survival.weighted_logrank import max_combo, weighted_logrank
+from lupusim.analysis.verdicts import (
+    OPPOSITE,
+    against,
+    beside,
+    checked_margin,
+    checked_ratio,
+    checked_share,
+    p_value,
+    verdict,
+    verdict_with,
+    worst_difference,
+)
+from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.trial import Better, Verdict
+
+
+def _strata(stratum: IntArray) -> IntArray | None:
+    return stratum if np.any(stratum) else None
+
+
+def _hazard_ratio(
+    outcome: SurvivalOutcome, stratum: IntArray, covariates: FloatArray | None
+) -> TestResult:
+    """Return Cox's log hazard ratio of the arm, adjusted where there are covariates."""
+    columns, strata = (outcome.time, outcome.event), _strata(stratum)
+    if covariates is None:
+        return cox(*columns, outcome.arm, stratum=strata)
+    result = cox_regression(*columns, beside(outcome.arm, covariates), stratum=strata)
+    return of_coefficient(result, 0)
+
+
+def _logrank(outcome: SurvivalOutcome, stratum: IntArray) -> LogrankResult:
+    return logrank(outcome.time, outcome.event, outcome.arm, stratum=_strata(stratum))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogrankTest:
+    """Log-rank test, stratified where there are strata; estimates Peto's log hazard ratio."""
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        return verdict(_logrank(outcome, stratum), better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoxTest:
+    """Wald's test of Cox's log hazard ratio, stratified where there are strata.
+
+    Parameters
+    ----------
+    margin : float
+        The hazard ratio to beat, above 0: 1 asks for superiority.
+    """
+
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        checked_ratio(self.margin)
+
+    def __call__(
+        self,
+        outcome: SurvivalOutcome,
+        *,
+        better: Better,
+        sided: int,
+        stratum: IntArray,
+        covariates: FloatArray | None = None,
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        result = _hazard_ratio(outcome, stratum, covariates)
+        return verdict(against(result, math.log(self.margin)), better, sided)
+
+
+def _weighted(
+    outcome: SurvivalOutcome, weight: RankWeight, *, better: Better, sided: int, stratum: IntArray
+) -> Verdict:
+    columns, strata = (outcome.time, outcome.event, outcome.arm), _strata(stratum)
+    result = weighted_logrank(*columns, weight=weight, stratum=strata)
+    return verdict_with(result, p_value(result, better, sided), _logrank(outcome, stratum))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlemingHarringtonTest:
+    """Log-rank test with weights S^rho (1 - S)^gamma within strata; estimates as `LogrankTest`.
+
+    Parameters
+    ----------
+    rho, gamma : float
+        0 or above; (0, 1) looks at late differences.
+    """
+
+    rho: float = 0.0
+    gamma: float = 1.0
+
+    def __post_init__(self) -> None:
+        FlemingHarrington(rho=self.rho, gamma=self.gamma)
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        weight = FlemingHarrington(rho=self.rho, gamma=self.gamma)
+        return _weighted(outcome, weight, better=better, sided=sided, stratum=stratum)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MagirrBurmanTest:
+    """Modestly weighted log-rank test, within strata; estimates Peto's log hazard ratio.
+
+    Parameters
+    ----------
+    until : float
+        Years over which the weights grow, above 0.
+    """
+
+    until: float = 1.0
+
+    def __post_init__(self) -> None:
+        MagirrBurman(until=self.until)
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        weight = MagirrBurman(until=self.until)
+        return _weighted(outcome, weight, better=better, sided=sided, stratum=stratum)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxComboTest:
+    """The best of four Fleming-Harrington tests, within strata; estimates Peto's log hazard ratio.
+
+    Two-sided p-values are twice the smaller of the one-sided ones.
+    """
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        columns, strata = (outcome.time, outcome.event, outcome.arm), _strata(stratum)
+        result = max_combo(*columns, stratum=strata)
+        p_values = p_value(result, better, sided)
+        return verdict_with(result, p_values, _logrank(outcome, stratum))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestrictedMeanTest:
+    """Difference of the mean times to the event up to a horizon.
+
+    Parameters
+    ----------
+    until : float
+        The horizon, years, above 0.
+    margin : float
+        How many years worse the experimental arm may be, 0 or above.
+    """
+
+    until: float = 1.0
+    margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        checked_margin(self.margin)
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        result = rmst_difference(outcome.time, outcome.event, outcome.arm, self.until)
+        good = OPPOSITE[better]
+        return verdict(against(result, worst_difference(self.margin, good)), good, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurvivalDifferenceTest:
+    """Difference of the shares free of the event at a time (Kaplan-Meier).
+
+    Parameters
+    ----------
+    at : float
+        Years since the endpoint's origin, above 0.
+    margin : float
+        How much worse the experimental arm may be, 0 or above.
+    """
+
+    at: float = 1.0
+    margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        checked_share(self.margin)
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        result = survival_difference(outcome.time, outcome.event, outcome.arm, self.at)
+        good = OPPOSITE[better]
+        return verdict(against(result, worst_difference(self.margin, good)), good, sided)
+
+
+def _subdistribution(outcome: SurvivalOutcome) -> SurvivalOutcome:
+    """Return the outcome in which a competing event leaves the patient at risk to the end."""
+    if outcome.competing is None or outcome.possible is None:
+        return outcome
+    longer = np.maximum(outcome.possible, outcome.time)
+    ended = outcome.event | outcome.competing
+    time, event = subdistribution_times(outcome.time, ended, outcome.event, longer)
+    return SurvivalOutcome(time=time, event=event, arm=outcome.arm)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FineGrayTest:
+    """Wald's test of the subdistribution's log hazard ratio, stratified where there are strata.
+
+    After a competing event a patient stays at risk until data cutoff, end of follow-up or
+    the dropout that would have come: an analysis of real data, which does not know the
+    last, weights instead and expects the same.
+
+    Parameters
+    ----------
+    margin : float
+        The ratio to beat, above 0: 1 asks for superiority.
+    """
+
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        checked_ratio(self.margin)
+
+    def __call__(
+        self,
+        outcome: SurvivalOutcome,
+        *,
+        better: Better,
+        sided: int,
+        stratum: IntArray,
+        covariates: FloatArray | None = None,
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        result = _hazard_ratio(_subdistribution(outcome), stratum, covariates)
+        return verdict(against(result, math.log(self.margin)), better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubdistributionLogrankTest:
+    """Log-rank test of the subdistribution (Gray's, up to its weights), as `FineGrayTest`."""
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        return verdict(_logrank(_subdistribution(outcome), stratum), better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrayTest:
+    """Gray's test of the cumulative incidences; estimates as `FineGrayWeightedTest`."""
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        columns, strata = _causes(outcome), _strata(stratum)
+        result = gray(*columns, stratum=strata)
+        effect = fine_gray_weighted(*columns, stratum=strata)
+        return verdict_with(result, p_value(result, better, sided), effect)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FineGrayWeightedTest:
+    """Wald's test of the subdistribution's log hazard ratio, weighted for random censoring.
+
+    Strata have weights of their own. It needs no time of censoring of those who had a
+    competing event, which `FineGrayTest` takes from the simulation.
+
+    Parameters
+    ----------
+    margin : float
+        The ratio to beat, above 0: 1 asks for superiority.
+    """
+
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        checked_ratio(self.margin)
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        result = fine_gray_weighted(*_causes(outcome), stratum=_strata(stratum))
+        return verdict(against(result, math.log(self.margin)), better, sided)
+
+
+def _causes(outcome: SurvivalOutcome) -> tuple[FloatArray, BoolArray, BoolArray, StateArray]:
+    """Return time, whether an event of any cause ends it, whether of the one, and the arm."""
+    ended = outcome.event if outcome.competing is None else outcome.event | outcome.competing
+    return outcome.time, ended, outcome.event, outcome.arm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidenceDifferenceTest:
+    """Difference of cumulative incidences at a time (Aalen-Johansen).
+
+    Parameters
+    ----------
+    at : float
+        Years since the endpoint's origin, above 0.
+    margin : float
+        How much worse the experimental arm may be, 0 or above.
+    """
+
+    at: float = 1.0
+    margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        checked_share(self.margin)
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        result = cumulative_incidence_by_arm(*_causes(outcome), self.at)
+        return verdict(against(result, worst_difference(self.margin, better)), better, sided)

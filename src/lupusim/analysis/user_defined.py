@@ -1,0 +1,130 @@
+"""A user's own test, written as a plain function of one trial's arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lupusim.analysis.outcomes import Outcome
+from lupusim.analysis.results import ZStatistic
+from lupusim.analysis.verdicts import p_value
+from lupusim.arrays import FloatArray, IntArray
+from lupusim.trial import Better, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromZ:
+    """A test whose plain function returns z.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the arrays of one trial's analyzed patients, shape (n_patients,), in this
+        order: ``response, arm`` of a response; ``time, event, arm`` of a time to an event
+        (years); ``values, arm`` of a number; ``count, years, arm`` of a count; arm 1 is the
+        experimental one. Returns z, standard normal where there is no effect and positive
+        where the experimental arm has more (responses, events, of the number); NaN where
+        the data say nothing, which counts as not significant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lupusim.analysis.user_defined import FromZ
+    >>> from lupusim.trial import Analysis
+    >>> def arcsine(response, arm):
+    ...     treated, control = response[arm == 1], response[arm == 0]
+    ...     gain = np.arcsin(np.sqrt(treated.mean())) - np.arcsin(np.sqrt(control.mean()))
+    ...     return 2 * gain / np.sqrt(1 / treated.size + 1 / control.size)
+    >>> Analysis(name="arcsine", test=FromZ(function=arcsine), effect="none").name
+    'arcsine'
+    """
+
+    function: Callable[..., float]
+
+    def __call__(
+        self, outcome: Outcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate; it has no estimate."""
+        del stratum
+        z = _each(self.function, outcome)
+        undefined = ~np.isfinite(z)
+        statistic = ZStatistic(z=np.where(undefined, 0.0, z), undefined=undefined)
+        return _verdict(p_value(statistic, better, sided), undefined)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromP:
+    """A test whose plain function returns the p-value.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the same arrays as that of `FromZ`; returns p from 0 to 1, small in favor of
+        the experimental arm (or two-sided, where the analysis is); NaN where the data say
+        nothing. The analysis's number of sides changes nothing here.
+
+    Raises
+    ------
+    ValueError
+        When called, if a p-value lies outside 0 to 1.
+    """
+
+    function: Callable[..., float]
+
+    def __call__(
+        self, outcome: Outcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate; it has no estimate."""
+        del better, sided, stratum
+        p = _each(self.function, outcome)
+        undefined = np.isnan(p)
+        if np.any((p < 0) | (p > 1)):
+            worst = float(p[(p < 0) | (p > 1)][0])
+            raise ValueError(f"your test returned p={worst!r}, which must lie from 0 to 1")
+        return _verdict(np.where(undefined, 1.0, p), undefined)
+
+
+_NOT_TOLD = ("included", "baseline", "competing", "possible", "trajectory", "times")
+
+
+def _each(function: Callable[..., float], outcome: Outcome) -> FloatArray:
+    """Return what the function says of every replicate."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = [_number(function(*arrays)) for arrays in _trials(outcome)]
+    return np.array(found, dtype=float)
+
+
+def _number(returned: object) -> float:
+    try:
+        if returned is not None:  # NumPy would take it for NaN, and the mistake for no answer
+            return float(np.asarray(returned, dtype=float).item())
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(f"your test returned {returned!r}, which is not one number")
+
+
+def _trials(outcome: Outcome) -> Iterator[list[NDArray[np.generic]]]:
+    """Yield the arrays of each trial's analyzed patients."""
+    names = [f.name for f in fields(outcome) if f.name not in _NOT_TOLD]
+    if "levels" in names:
+        raise ValueError("a hierarchy of outcomes cannot be given to a plain function")
+    included = getattr(outcome, "included", None)
+    columns = [getattr(outcome, name) for name in names]
+    for row in range(len(outcome.arm)):
+        chosen = slice(None) if included is None else included[row]
+        yield [column[row][chosen] for column in columns]
+
+
+def _verdict(p_values: FloatArray, undefined: NDArray[np.bool_]) -> Verdict:
+    unknown = np.full(p_values.shape, np.nan)
+    return Verdict(
+        p_value=p_values,
+        estimate=unknown,
+        standard_error=unknown,
+        lower=unknown,
+        upper=unknown,
+        undefined=undefined,
+    )

@@ -1,0 +1,1 @@
+"""Maximum likelihood: search, profiles, what the numbers do not identify."""

@@ -1,0 +1,212 @@
+"""Which parameters the targets determine, which they do not, and in which combinations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.calibration.estimation.likelihood import Likelihood
+from lupusim.calibration.estimation.profiles import Profile
+from lupusim.calibration.estimation.search import Optimum
+
+FLAT = 1e-3
+"""An eigenvalue of the information below this says that the data know nothing of a
+combination: its standard error would be above 30 on the log scale."""
+
+_UNKNOWN = 5.0  # log or logit units of standard error beyond which a parameter is flat
+_AT_BOUND = 1e-2  # log or logit units
+_EQUAL_FIT = 0.5  # log likelihood units within which two optima are equally good
+_APART = 0.05  # log or logit units by which they then differ
+_STEP = 1e-3
+
+
+class Verdict(Enum):
+    """What the targets say of a parameter."""
+
+    IDENTIFIED = "identified"
+    UNBOUNDED_BELOW = "bounded above only"
+    UNBOUNDED_ABOVE = "bounded below only"
+    FLAT = "not identified"
+    SEVERAL = "several equally good values"
+
+
+def observed_information(likelihood: Likelihood, free: FloatArray) -> FloatArray:
+    """Return second derivatives of the negative log likelihood; (n_parameters, n_parameters).
+
+    Central differences on the log and logit scales, all points in one stack.
+    """
+    n = free.size
+    moves = np.eye(n) * _STEP
+    pairs = [(i, j) for i in range(n) for j in range(i + 1)]
+    signs = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+    points = [free + a * moves[i] + b * moves[j] for i, j in pairs for a, b in signs]
+    heights = likelihood.negative_log_likelihood(np.array(points)).reshape(-1, 4)
+    information = np.empty((n, n))
+    for (i, j), (pp, pm, mp, mm) in zip(pairs, heights, strict=True):
+        information[i, j] = information[j, i] = (pp - pm - mp + mm) / (4 * _STEP**2)
+    return information
+
+
+def collinearity(slopes: FloatArray) -> float:
+    """Return the collinearity index of some parameters.
+
+    How many times the effect of one can be undone by the others; above 15 or 20 is called
+    not identifiable, below it nothing is proved (Brun, Reichert and Kunsch 2001, Water
+    Resources Research 37:1015-1030, equation 8).
+
+    Parameters
+    ----------
+    slopes : (n_residuals, n_parameters) array
+        Derivatives of the weighted residuals.
+
+    Returns
+    -------
+    float
+        1 or above; ``inf`` where they are exactly collinear.
+    """
+    lengths = np.linalg.norm(slopes, axis=0)
+    if np.any(lengths == 0):
+        return float("inf")
+    smallest = np.linalg.svd(slopes / lengths, compute_uv=False)
+    if slopes.shape[0] < slopes.shape[1] or smallest[-1] < 1e-8:
+        return float("inf")
+    return float(1 / smallest[-1])
+
+
+def standard_errors(information: FloatArray) -> FloatArray:
+    """Return standard errors on the log and logit scales; large where the data are silent."""
+    eigenvalues, directions = np.linalg.eigh(information)
+    variances = (directions**2 / np.maximum(eigenvalues, 1e-10)).sum(axis=1)
+    return np.asarray(np.sqrt(variances))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identifiability:
+    """What the targets determine.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Of the parameters.
+    eigenvalues : (n_parameters,) array
+        Of the information, smallest first.
+    directions : (n_parameters, n_parameters) array
+        Columns: the combinations of log or logit parameters that belong to them.
+    collinearity : float
+        Index of all parameters together.
+    verdicts : tuple of Verdict
+        For each parameter.
+    """
+
+    names: tuple[str, ...]
+    eigenvalues: FloatArray
+    directions: FloatArray
+    collinearity: float
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def rank(self) -> int:
+        """How many combinations of parameters the targets determine."""
+        return int((self.eigenvalues > FLAT).sum())
+
+    @property
+    def weakest(self) -> str:
+        """The combination that is known least, in words."""
+        return self.combination(0)
+
+    def combination(self, position: int) -> str:
+        """Return a combination in words, its largest loadings first."""
+        loadings = self.directions[:, position]
+        loadings = loadings * np.sign(loadings[np.abs(loadings).argmax()])
+        order = np.argsort(-np.abs(loadings))
+        parts = [
+            f"{'-' if loadings[k] < 0 else '+'} {abs(loadings[k]):.2f} x {self.names[k]}"
+            for k in order
+            if abs(loadings[k]) > 0.2
+        ]
+        return " ".join(parts).removeprefix("+ ")
+
+
+def judge(
+    likelihood: Likelihood,
+    optima: Sequence[Optimum],
+    *,
+    information: FloatArray,
+    profiles: Sequence[Profile],
+) -> Identifiability:
+    """Return what the targets determine, by information, profiles and optima together.
+
+    None of the three is enough alone: two optima can be equal where the information is
+    regular (Alarid-Escudero 2018, Medical Decision Making 38:810-821).
+    """
+    eigenvalues, directions = np.linalg.eigh(information)
+    # A hazard that ran into its bound has no curvature left: a limit on one side, no ridge.
+    gaps = np.abs(likelihood.free_model.bounds - optima[0].free[:, None]).min(axis=1)
+    ridge = (standard_errors(information) > _UNKNOWN) & (gaps > _AT_BOUND)
+    best = optima[0]
+    equals = [
+        o for o in optima if o.negative_log_likelihood - best.negative_log_likelihood < _EQUAL_FIT
+    ]
+    apart = np.ptp([o.free for o in equals], axis=0)
+    verdicts = tuple(
+        _verdict(bool(ridge[k]), bool(apart[k] > _APART), profile)
+        for k, profile in enumerate(profiles)
+    )
+    return Identifiability(
+        names=likelihood.free_model.names,
+        eigenvalues=eigenvalues,
+        directions=directions,
+        collinearity=collinearity(likelihood.jacobian(best.free)),
+        verdicts=verdicts,
+    )
+
+
+def _verdict(is_flat: bool, has_several: bool, profile: Profile) -> Verdict:
+    match profile.unbounded:
+        case ("below", "above"):
+            return Verdict.FLAT
+        case _ if is_flat:
+            return Verdict.FLAT
+        case _ if has_several:
+            return Verdict.SEVERAL
+        case ("below",):
+            return Verdict.UNBOUNDED_BELOW
+        case ("above",):
+            return Verdict.UNBOUNDED_ABOVE
+        case _:
+            return Verdict.IDENTIFIED
+
+
+def verdict_words(verdict: Verdict, profile: Profile, values: Sequence[float]) -> str:
+    """Return a verdict as a sentence for people.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        Of the parameter.
+    profile : Profile
+        Of the parameter.
+    values : sequence of float
+        Its value at each equally good optimum.
+    """
+    low = "any smaller value" if np.isnan(profile.lower) else f"{profile.lower:.3g}"
+    high = "any larger value" if np.isnan(profile.upper) else f"{profile.upper:.3g}"
+    match verdict:
+        case Verdict.FLAT:
+            return (
+                f"not identified: the targets are met as well by other values (from {low} to "
+                f"{high} with the rest refitted); {profile.estimate:.3g} is what the prior prefers"
+            )
+        case Verdict.UNBOUNDED_BELOW:
+            return f"at most {profile.upper:.3g}; the targets give no lower limit"
+        case Verdict.UNBOUNDED_ABOVE:
+            return f"at least {profile.lower:.3g}; the targets give no upper limit"
+        case Verdict.SEVERAL:
+            shown = ", ".join(f"{value:.3g}" for value in sorted(values))
+            return f"not identified: {shown} fit equally well"
+        case Verdict.IDENTIFIED:
+            return "identified"

@@ -1,0 +1,197 @@
+"""Maximum likelihood from many starting points, and the table of the optima it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.calibration.estimation.climbing import Hill, climb_together
+from lupusim.calibration.estimation.likelihood import Likelihood
+from lupusim.rng import stream
+
+N_STARTS = 24
+TIE_BREAK = 1e-6
+"""Weight of the prior in the search: too small to move what the targets say, enough to
+choose one point of a ridge along which they say nothing."""
+
+_FIRST_TIE_BREAK = 1e-2
+_SAME_FIT = 1e-3  # log likelihood units
+_SAME_POINT = 0.02  # on the log and logit scales
+_SAME_CLUSTER = 0.05
+_N_STEPS = 8
+_N_ROUNDS = 2  # of as many steps again, for one start of each cluster
+_SPREAD = 2.0  # starting points cover this many prior standard deviations either way
+
+Progress = Callable[[int, int], None]
+"""Told how many starting points are done, of how many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimum:
+    """A point where the search ended.
+
+    Parameters
+    ----------
+    free : (n_parameters,) array
+        On the unbounded scale.
+    negative_log_likelihood : float
+        Its kernel there.
+    n_starts : int
+        How many starting points led there.
+    converged : bool
+        Whether the search stopped because nothing improved, not because it ran out of steps.
+    """
+
+    free: FloatArray
+    negative_log_likelihood: float
+    n_starts: int
+    converged: bool
+
+
+def starting_points(likelihood: Likelihood, *, n_starts: int, seed: int) -> FloatArray:
+    """Return the present values and scrambled Sobol points; shape (n_starts, n_parameters).
+
+    Sobol points fill the box of two prior standard deviations around the prior mean, cut to
+    the bounds (Sobol 1967; scrambling after Owen 1998, as scipy does it).
+    """
+    from scipy.stats import qmc
+
+    model = likelihood.free_model
+    n_parameters = len(model.parameters)
+    # The sampler's own generator would be unnamed; ours is a stream of this seed.
+    sampler = qmc.Sobol(n_parameters, rng=stream(seed, "calibration", "starts"))
+    unit = sampler.random_base2(int(np.ceil(np.log2(max(n_starts, 2)))))[: n_starts - 1]
+    points = model.prior_mean + _SPREAD * model.prior_sd * (2 * unit - 1)
+    low, high = model.bounds.T
+    gap = 1e-3 * (high - low)
+    return np.asarray(np.clip(np.vstack([model.prior_mean, points]), low + gap, high - gap))
+
+
+def climb(
+    likelihood: Likelihood, start: FloatArray, *, prior_weight: float = TIE_BREAK
+) -> tuple[FloatArray, bool]:
+    """Return the nearest optimum to a start, and whether the search converged.
+
+    Trust-region least squares on deviance residuals (Branch, Coleman and Li 1999, as
+    scipy.optimize.least_squares has it).
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        What to maximize.
+    start : (n_parameters,) array
+        Where to begin, inside the bounds.
+    prior_weight : float
+        What the log prior is multiplied with; 1 finds the mode of the posterior.
+    """
+    from scipy.optimize import least_squares
+
+    hill = Hill(likelihood=likelihood, prior_weight=prior_weight)
+    low, high = likelihood.free_model.bounds.T
+
+    def residuals(point: FloatArray) -> FloatArray:
+        return np.asarray(hill.residuals(point[None])[0])
+
+    def slopes(point: FloatArray) -> FloatArray:
+        return np.vstack([likelihood.jacobian(point), np.diag(hill.pull)])
+
+    found = least_squares(
+        residuals, start, slopes, bounds=(low, high), xtol=1e-9, ftol=1e-11, gtol=1e-9
+    )
+    return np.asarray(found.x), bool(found.status > 0)
+
+
+def search(
+    likelihood: Likelihood,
+    *,
+    seed: int,
+    n_starts: int = N_STARTS,
+    progress: Progress | None = None,
+) -> tuple[Optimum, ...]:
+    """Return the distinct optima reached from Sobol starting points, best first.
+
+    All starts climb together on a coarse grid; one of each cluster is then finished by
+    scipy's trust-region least squares at full accuracy.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        What to maximize.
+    seed : int
+        Names the starting points.
+    n_starts : int
+        How many.
+    progress : callable, optional
+        Told after every cluster that is finished.
+    """
+    starts = starting_points(likelihood, n_starts=n_starts, seed=seed)
+    coarse = likelihood.coarse()
+    hill = Hill(likelihood=coarse, prior_weight=_FIRST_TIE_BREAK)
+    near, clusters = _gather(hill, starts)
+    ends: list[tuple[float, FloatArray, bool, int]] = []
+    for k, members in enumerate(clusters):
+        free, converged = climb(likelihood, near[members[0]])
+        height = float(likelihood.negative_log_likelihood(free)[0])
+        ends.append((height, free, converged, len(members)))
+        if progress is not None:
+            progress(k + 1, len(clusters))
+    return _distinct(ends)
+
+
+def _gather(hill: Hill, starts: FloatArray) -> tuple[FloatArray, list[list[int]]]:
+    """Return where the starts have climbed to, and which of them have met.
+
+    Those that have met climb on as one.
+    """
+    near = climb_together(hill, starts, n_steps=_N_STEPS)
+    clusters = _clusters(near, hill.likelihood.negative_log_likelihood(near))
+    for _ in range(_N_ROUNDS):
+        first = [members[0] for members in clusters]
+        near[first] = climb_together(hill, near[first], n_steps=_N_STEPS)
+        heights = hill.likelihood.negative_log_likelihood(near[first])
+        joined = _clusters(near[first], heights)
+        clusters = [[m for k in group for m in clusters[k]] for group in joined]
+    return near, clusters
+
+
+def _clusters(points: FloatArray, heights: FloatArray) -> list[list[int]]:
+    """Return groups of points that have climbed to the same place, the best of each first."""
+    clusters: list[list[int]] = []
+    for k in np.argsort(heights, kind="stable").tolist():
+        for members in clusters:
+            if np.abs(points[members[0]] - points[k]).max() < _SAME_CLUSTER:
+                members.append(k)
+                break
+        else:
+            clusters.append([k])
+    return clusters
+
+
+def _distinct(ends: list[tuple[float, FloatArray, bool, int]]) -> tuple[Optimum, ...]:
+    """Return one optimum for each group of ends that are the same point."""
+    optima: list[Optimum] = []
+    counts: list[int] = []
+    for height, free, converged, n_starts in sorted(ends, key=lambda end: end[0]):
+        for k, known in enumerate(optima):
+            near = float(np.abs(known.free - free).max(initial=0.0)) < _SAME_POINT
+            if near and height - known.negative_log_likelihood < _SAME_FIT:
+                counts[k] += n_starts
+                break
+        else:
+            new = Optimum(
+                free=free, negative_log_likelihood=height, n_starts=1, converged=converged
+            )
+            optima.append(new)
+            counts.append(n_starts)
+    return tuple(
+        Optimum(
+            free=o.free,
+            negative_log_likelihood=o.negative_log_likelihood,
+            n_starts=n,
+            converged=o.converged,
+        )
+        for o, n in zip(optima, counts, strict=True)
+    )

@@ -1,0 +1,205 @@
+"""Observed beside expected: every target of a fit, fitted and held out, with its misfit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.calibration.estimation.likelihood import Likelihood, deviance_residuals
+from lupusim.calibration.prediction.predict import answer
+from lupusim.calibration.targets.counts import Measure
+from lupusim.calibration.targets.studies import Study, Target
+from lupusim.model import MultiStateModel
+
+_TAIL = 0.025
+_CONFLICT = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetRow:
+    """One published number beside what the fitted model expects.
+
+    Parameters
+    ----------
+    study, target, cell : str
+        Which study, which target of it, which of its groups.
+    observed, expected : float
+        Counts.
+    denominator : float
+        Patients, or person-years.
+    lower, upper : float
+        Exact 95 % limits of what a study that observed this count would expect
+        (Clopper and Pearson 1934; Garwood 1936 for events per person-time), as counts.
+    z : float
+        Signed root of the deviance of this cell, all cells that are the rest included.
+    soft : float
+        Weight of the target's log likelihood; 0 where it was held out.
+    how_known : str
+        As its evidence file says.
+    """
+
+    study: str
+    target: str
+    cell: str
+    observed: float
+    expected: float
+    denominator: float
+    lower: float
+    upper: float
+    z: float
+    soft: float
+    how_known: str
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the model expects a count within the exact limits."""
+        return self.lower <= self.expected <= self.upper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """A target that the fitted model misses by more than chance allows.
+
+    Parameters
+    ----------
+    study, target : str
+        Which.
+    deviance, degrees_of_freedom, p_value : float
+        Of the whole target at full weight, whether it is soft or not.
+    words : str
+        The numbers that disagree.
+    """
+
+    study: str
+    target: str
+    deviance: float
+    degrees_of_freedom: int
+    p_value: float
+    words: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.study}, {self.target}: {self.words} (deviance {self.deviance:.1f} on "
+            f"{self.degrees_of_freedom}, p = {self.p_value:.2g})"
+        )
+
+
+def target_rows(likelihood: Likelihood, model: MultiStateModel) -> tuple[TargetRow, ...]:
+    """Return a row for every published number, the held-out ones last."""
+    fitted = [row for pair in likelihood.targets for row in _rows(*pair, model, weighs=1.0)]
+    checked = [row for pair in likelihood.checks for row in _rows(*pair, model, weighs=0.0)]
+    return (*fitted, *checked)
+
+
+def conflicts(likelihood: Likelihood, model: MultiStateModel) -> tuple[Conflict, ...]:
+    """Return the fitted targets that the model misses, with the size of the misfit."""
+    found = []
+    for study, target in likelihood.targets:
+        measure = target.measure
+        expected = expected_counts(model, measure)
+        residuals = deviance_residuals(measure.observed, expected)
+        deviance = float((residuals**2).sum())
+        freedom = degrees_of_freedom(measure)
+        p_value = chi_square_tail(deviance, freedom)
+        if p_value < _CONFLICT:
+            worst = [
+                f"{label} observed {n:g}, expected {mu:.1f}"
+                for label, n, mu in zip(measure.labels, measure.observed, expected, strict=True)
+                if not label.startswith("not ") and label != "not"
+            ]
+            found.append(
+                Conflict(
+                    study=study.name,
+                    target=target.name,
+                    deviance=deviance,
+                    degrees_of_freedom=freedom,
+                    p_value=p_value,
+                    words="; ".join(worst),
+                )
+            )
+    return tuple(sorted(found, key=lambda conflict: conflict.p_value))
+
+
+def degrees_of_freedom(measure: Measure) -> int:
+    """Return how many of a measure's cells are free."""
+    if measure.is_poisson:
+        return measure.observed.size
+    return sum(label.startswith("not") is False for label in measure.labels)
+
+
+def chi_square_tail(deviance: float, freedom: int) -> float:
+    """Return the probability of a larger deviance by chance."""
+    from scipy.special import chdtrc
+
+    return float(chdtrc(freedom, deviance))
+
+
+def expected_counts(model: MultiStateModel, measure: Measure) -> FloatArray:
+    """Return what a model expects of a measure; shape (n_cells,)."""
+    counts = measure.expected(answer([model], measure.questions))[0]
+    return np.asarray(np.maximum(counts, 1e-12 * measure.denominators))
+
+
+def _rows(
+    study: Study, target: Target, model: MultiStateModel, *, weighs: float
+) -> Iterator[TargetRow]:
+    measure = target.measure
+    expected = expected_counts(model, measure)
+    for k, label in enumerate(measure.labels):
+        if label.startswith("not"):
+            continue
+        observed, size = float(measure.observed[k]), float(measure.denominators[k])
+        low, high = exact_limits(observed, size, is_poisson=measure.is_poisson)
+        yield TargetRow(
+            study=study.name,
+            target=target.name,
+            cell=label,
+            observed=observed,
+            expected=float(expected[k]),
+            denominator=size,
+            lower=low,
+            upper=high,
+            z=_distance(observed, float(expected[k]), size, is_poisson=measure.is_poisson),
+            soft=target.soft * weighs,
+            how_known=target.how_known,
+        )
+
+
+def _distance(observed: float, expected: float, size: float, *, is_poisson: bool) -> float:
+    """Return how far observed lies above expected, in standard errors, by signed deviance."""
+    n, mu = np.array([observed]), np.array([expected])
+    if not is_poisson:
+        n, mu = np.append(n, size - observed), np.append(mu, max(size - expected, 1e-12))
+    deviance = float((deviance_residuals(n, mu) ** 2).sum())
+    return float(np.copysign(np.sqrt(deviance), observed - expected))
+
+
+def exact_limits(count: float, size: float, *, is_poisson: bool) -> tuple[float, float]:
+    """Return exact 95 % limits of an expected count.
+
+    Clopper and Pearson (1934), Biometrika 26:404-413; for Poisson counts Garwood (1936),
+    Biometrika 28:437-442.
+
+    Examples
+    --------
+    >>> low, high = exact_limits(22, 81, is_poisson=False)
+    >>> round(low / 81, 3), round(high / 81, 3)
+    (0.179, 0.382)
+    """
+    from scipy.special import betaincinv, gammaincinv
+
+    if is_poisson:
+        low = gammaincinv(count, _TAIL) if count > 0 else 0.0
+        return float(low), float(gammaincinv(count + 1, 1 - _TAIL))
+    low = betaincinv(count, size - count + 1, _TAIL) if count > 0 else 0.0
+    high = betaincinv(count + 1, size - count, 1 - _TAIL) if count < size else 1.0
+    return float(low * size), float(high * size)
+
+
+def rows_as_columns(rows: Sequence[TargetRow]) -> dict[str, list[object]]:
+    """Return rows as columns, for a table."""
+    names = TargetRow.__dataclass_fields__
+    return {name: [getattr(row, name) for row in rows] for name in names}

@@ -1,0 +1,1 @@
+"""Posterior draws by adaptive importance sampling, with their diagnostics."""

@@ -1,0 +1,166 @@
+"""All the models that a free model can be, answered in stacks of parameter vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.calibration.estimation.parameters import FreeModel
+from lupusim.calibration.prediction.markov import (
+    answer_markov,
+    is_piecewise_constant,
+    piecewise_rates,
+    rate_breaks,
+)
+from lupusim.calibration.prediction.predict import answer_any
+from lupusim.calibration.prediction.renewal import (
+    N_PANELS,
+    answer_renewal,
+    horizons,
+    is_renewal,
+    lag_points,
+)
+from lupusim.calibration.targets.questions import Question
+from lupusim.model.hazards import ExponentialHazard, PiecewiseExponentialHazard
+
+_STACK = 128
+_TOLERANCE = 1e-6  # of the exact engine, where neither fast way applies
+
+
+class Family:
+    """Answers the same questions for many parameter vectors.
+
+    Parameters
+    ----------
+    free_model : FreeModel
+        The model and its free parameters.
+    questions : sequence of Question
+        What to answer.
+    n_panels : int
+        Grid of the renewal equations, where hazards run on time in state.
+    """
+
+    def __init__(
+        self,
+        free_model: FreeModel,
+        questions: Sequence[Question],
+        *,
+        n_panels: int = N_PANELS,
+    ) -> None:
+        self.free_model = free_model
+        self.questions = tuple(questions)
+        self.n_panels = n_panels
+        model = free_model.model
+        self.is_markov = all(is_piecewise_constant(t) for t in model.transitions)
+
+    def answers(self, free: FloatArray) -> FloatArray:
+        """Return answers, shape (n, n_questions), for vectors of shape (n, n_parameters)."""
+        if self.is_markov:
+            rates, shares = self._rates(self.free_model.natural(free))
+            model = self.free_model.model
+            return answer_markov(model, self.questions, rates=rates, shares=shares)
+        if self._renews:
+            # SPEED: stacks that stay in the cache; 5000 vectors at once would fill a gigabyte.
+            parts = [self._renewed(free[k : k + _STACK]) for k in range(0, len(free), _STACK)]
+            return np.concatenate(parts)
+        models = [self.free_model.model_at(vector) for vector in free]
+        rows = [answer_any(model, self.questions, _TOLERANCE) for model in models]
+        return np.array(rows).reshape(len(free), len(self.questions))
+
+    @cached_property
+    def _renews(self) -> bool:
+        return is_renewal(self.free_model.model)
+
+    def _renewed(self, free: FloatArray) -> FloatArray:
+        """Answer by the renewal equations, early and late questions on grids of their own."""
+        values = self.free_model.natural(free)
+        answers = np.empty((len(free), len(self.questions)))
+        for positions in horizons(np.array([question.time for question in self.questions])):
+            asked = [self.questions[position] for position in positions]
+            coarse = self._on_grid(values, asked, self.n_panels)
+            fine = self._on_grid(values, asked, 2 * self.n_panels)
+            answers[:, positions] = fine + (fine - coarse) / 3
+        return answers
+
+    def _on_grid(self, values: FloatArray, asked: Sequence[Question], n_panels: int) -> FloatArray:
+        """Answer some questions on one grid; see :func:`answer_renewal`."""
+        model = self.free_model.model
+        panels = lag_points(max(question.time for question in asked), n_panels)
+        base = np.stack([t.hazard.cumulative(panels[0]) for t in model.transitions])
+        cumulative = np.repeat(base[None], len(values), axis=0)
+        for k, what, _, position, factor in self.free_model.hazard_places:
+            if isinstance(model.transitions[k].hazard, ExponentialHazard) and what == "rate":
+                cumulative[:, k] = values[:, position, None] * factor * panels[0]
+                continue
+            for row, hazard in enumerate(self.free_model.hazards_at(k, values)):
+                cumulative[row, k] = hazard.cumulative(panels[0])
+        fixed = np.array([t.ratio.ratios[0] for t in model.transitions])
+        ratios = self._ratios(values) * fixed
+        return answer_renewal(
+            model,
+            asked,
+            cumulative=ratios[..., None] * cumulative[:, None],
+            shares=self._shares(values),
+            panels=panels,
+        )
+
+    @cached_property
+    def _begins(self) -> FloatArray:
+        return np.concatenate([[0.0], rate_breaks(self.free_model.model)])
+
+    @cached_property
+    def _fixed_rates(self) -> FloatArray:
+        return piecewise_rates(self.free_model.model)
+
+    @cached_property
+    def _class_ratios(self) -> FloatArray:
+        model = self.free_model.model
+        return np.array([model.class_ratios(c) for c in model.latent_classes])
+
+    @cached_property
+    def _class_shares(self) -> FloatArray:
+        return np.array([c.probability for c in self.free_model.model.latent_classes])
+
+    def _rates(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return rates and class shares; see :func:`answer_markov`.
+
+        SPEED: a model object for each vector would cost three times the solution itself
+        (benchmarks/calibration.py); the slow way, :meth:`FreeModel.model_at`, is tested to agree.
+        """
+        rates = np.repeat(self._fixed_rates[:, None, :], len(values), axis=1)
+        for k, what, piece, position, factor in self.free_model.hazard_places:
+            transition = self.free_model.model.transitions[k]
+            here: slice | FloatArray = slice(None)
+            if isinstance(transition.hazard, PiecewiseExponentialHazard) and what == "rates":
+                own = np.searchsorted(transition.hazard.breaks, self._begins, side="right")
+                here = own == piece
+            ratio = transition.ratio.at(self._begins)[here]
+            rates[here, :, k] = ratio[:, None] * values[:, position] * factor
+        return rates[:, :, None, :] * self._ratios(values), self._shares(values)
+
+    def _ratios(self, values: FloatArray) -> FloatArray:
+        """Return class ratios; shape (n, n_classes, n_transitions)."""
+        ratios = np.repeat(self._class_ratios[None], len(values), axis=0)
+        labels = [t.label for t in self.free_model.model.transitions]
+        for k, what, position, factor in self.free_model.class_places:
+            if what != "probability":
+                ratios[:, k, labels.index(what)] = values[:, position] * factor
+        return ratios
+
+    def _shares(self, values: FloatArray) -> FloatArray:
+        fixed = self._class_shares
+        shares = np.repeat(fixed[None], len(values), axis=0)
+        free = [c for c in self.free_model.class_places if c[1] == "probability"]
+        if not free:
+            return shares
+        others = np.ones(fixed.size, dtype=bool)
+        for k, _, position, factor in free:
+            shares[:, k] = values[:, position] * factor
+            others[k] = False
+        left = np.clip(1 - shares[:, ~others].sum(axis=1), 0.0, None)
+        rest = fixed[others].sum()
+        shares[:, others] = left[:, None] * (fixed[others] / rest if rest > 0 else 0.0)
+        return shares

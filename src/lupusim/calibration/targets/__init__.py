@@ -1,0 +1,1 @@
+"""What studies published: counts, times, curves, with denominators and overlaps."""

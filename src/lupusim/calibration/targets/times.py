@@ -1,0 +1,228 @@
+"""What studies publish about times: survival curves, events per person-time, medians."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.calibration.targets.counts import check_count, check_time, two_cells, words_of
+from lupusim.calibration.targets.questions import (
+    EverIn,
+    FirstMove,
+    Question,
+    StateSet,
+    TimeBeforeMove,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurvivalCurve:
+    """How many are still outside a set of states at one time or several.
+
+    One cohort seen at several times is not several cohorts. The likelihood is conditional,
+    interval by interval: of those at risk at a time, how many entered the set by the next.
+    That is exact for a cohort followed completely, and the usual approximation where the
+    numbers at risk fall through censoring (Kalbfleisch and Prentice 2002, chapter 2.4).
+
+    Parameters
+    ----------
+    states : tuple of str
+        The set, such as ``("death",)``.
+    times : tuple of float
+        Study times, years, increasing, above 0.
+    survival : tuple of float
+        Share still outside at each time, never rising.
+    at_risk : tuple of float
+        Patients at risk at the *beginning* of each interval; the first is the cohort.
+    """
+
+    states: StateSet
+    times: tuple[float, ...]
+    survival: tuple[float, ...]
+    at_risk: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        for time in self.times:
+            check_time(time)
+        for share, n in zip(self.survival, self.at_risk, strict=True):
+            check_count("the share alive", share, 1)
+            check_count("those at risk", n, self.at_risk[0])
+        if len(self.times) != len(self.survival) or not self.times:
+            raise ValueError("times, survival and at_risk differ in length. Give one of each")
+        if any(a >= b for a, b in zip((0.0, *self.times), self.times, strict=False)):
+            raise ValueError(f"times {list(self.times)} must be above 0 and increase. Sort them")
+        if any(a < b for a, b in zip((1.0, *self.survival), self.survival, strict=False)):
+            raise ValueError(f"survival {list(self.survival)} rises. Check the points")
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """Ever in the set, by each time."""
+        return tuple(EverIn(self.states, time) for time in self.times)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Entered and not, for each interval."""
+        words = [f"{words_of(self.states)} by {time:.3g} y" for time in self.times]
+        return tuple(label for word in words for label in (word, f"not {word}"))
+
+    @property
+    def _events(self) -> FloatArray:
+        before = np.array([1.0, *self.survival[:-1]])
+        return np.asarray(np.array(self.at_risk) * (1 - np.array(self.survival) / before))
+
+    @property
+    def observed(self) -> FloatArray:
+        """Events of each interval, and those without."""
+        events = self._events
+        return np.stack([events, np.array(self.at_risk) - events], axis=-1).ravel()
+
+    @property
+    def denominators(self) -> FloatArray:
+        """Patients at risk of each interval."""
+        return np.repeat(np.array(self.at_risk, dtype=float), 2)
+
+    @property
+    def is_poisson(self) -> bool:
+        """The counts sum to the patients."""
+        return False
+
+    def expected(self, answers: FloatArray) -> FloatArray:
+        """Return expected events of each interval, and those without."""
+        outside = 1 - answers
+        before = np.concatenate([np.ones_like(outside[..., :1]), outside[..., :-1]], axis=-1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            leaves = np.where(before > 0, 1 - outside / before, 0.0)
+        cells = np.array(self.at_risk)[:, None] * np.stack([leaves, 1 - leaves], axis=-1)
+        return np.asarray(cells.reshape(*answers.shape[:-1], -1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRate:
+    """Events per person-time; Poisson.
+
+    The model's rate is that of first moves: their probability over the years that a
+    patient spends at risk before one. Where hazards are constant it is the hazard.
+
+    Parameters
+    ----------
+    origin, to : tuple of str
+        A patient in `origin` is at risk; moving into `to` is the event.
+    events : float
+        How many; need not be whole where a rate and person-years were published.
+    person_years : float
+        Time at risk.
+    until : float
+        Study time, years, to which patients were followed.
+    """
+
+    origin: StateSet
+    to: StateSet
+    events: float
+    person_years: float
+    until: float
+
+    def __post_init__(self) -> None:
+        check_time(self.until)
+        if not (math.isfinite(self.events) and self.events >= 0):
+            raise ValueError(f"events = {self.events!r} is not a count. Give 0 or above")
+        if not (math.isfinite(self.person_years) and self.person_years > 0):
+            raise ValueError(f"person_years = {self.person_years!r} is no time. Give more than 0")
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """The probability of the event, and the time at risk before it."""
+        return (
+            FirstMove(self.origin, self.to, self.until),
+            TimeBeforeMove(self.origin, self.to, self.until),
+        )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The event."""
+        return (f"moves from {words_of(self.origin)} to {words_of(self.to)}",)
+
+    @property
+    def observed(self) -> FloatArray:
+        """Events."""
+        return np.array([float(self.events)])
+
+    @property
+    def denominators(self) -> FloatArray:
+        """Person-years."""
+        return np.array([float(self.person_years)])
+
+    @property
+    def is_poisson(self) -> bool:
+        """Person-time has no fixed number of events."""
+        return True
+
+    def expected(self, answers: FloatArray) -> FloatArray:
+        """Return expected events."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rate = np.where(answers[..., 1] > 0, answers[..., 0] / answers[..., 1], 0.0)
+        return np.asarray(self.person_years * rate[..., None])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MedianTime:
+    """By when half of the patients have been in a set of states; the sign test's binomial.
+
+    Parameters
+    ----------
+    states : tuple of str
+        The set.
+    median : float
+        Study time, years.
+    n : float
+        Patients.
+    by : float or None
+        Study time, years, if the median is of those alone who were there by then.
+    """
+
+    states: StateSet
+    median: float
+    n: float
+    by: float | None = None
+
+    def __post_init__(self) -> None:
+        check_time(self.median)
+        check_count("half of n", self.n / 2, self.n)
+        if self.by is not None and not self.median < self.by < math.inf:
+            raise ValueError(f"by = {self.by!r} years must be later than the median. Check both")
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """Ever there by the published median, and by the end of the observation."""
+        asked = EverIn(self.states, self.median)
+        return (asked,) if self.by is None else (asked, EverIn(self.states, self.by))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Before the median, and not."""
+        return f"in {words_of(self.states)} by the median time", "not"
+
+    @property
+    def observed(self) -> FloatArray:
+        """Half and half."""
+        return np.full(2, self.n / 2)
+
+    @property
+    def denominators(self) -> FloatArray:
+        """Patients."""
+        return np.full(2, self.n)
+
+    @property
+    def is_poisson(self) -> bool:
+        """The counts sum to the patients."""
+        return False
+
+    def expected(self, answers: FloatArray) -> FloatArray:
+        """Return expected patients there by the median, and not."""
+        if self.by is None:
+            return two_cells(answers[..., 0], self.n)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.where(answers[..., 1] > 0, answers[..., 0] / answers[..., 1], 0.0)
+        return two_cells(np.clip(share, 0.0, 1.0), self.n)

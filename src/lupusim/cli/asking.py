@@ -1,0 +1,233 @@
+"""How the planning commands work: options they share, where they simulate, how they end."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lupusim.cli.options import Format
+from lupusim.cli.run import (
+    Backend,
+    begin_to_leave,
+    leave,
+    listening,
+    say_how_to_resume,
+    sigterm_as_ctrl_c,
+    workers_of,
+    write_file,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from rich.console import RenderableType
+
+    from lupusim.planning.execution.bench import Bench
+    from lupusim.trial.scenario import Scenario
+
+JobsOption = Annotated[int, typer.Option(help="Processes; -1 for one per core.")]
+BackendOption = Annotated[Backend, typer.Option(help="Who does the work.")]
+SchedulerOption = Annotated[
+    str | None, typer.Option(help="Of a Dask cluster, such as tcp://10.0.0.1:8786.")
+]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Take over the finished work that the folder holds.")
+]
+PlotOption = Annotated[
+    Path | None, typer.Option("--plot", help="Also draw it: a file ending in .svg or .png.")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a command works, as its options say.
+
+    Parameters
+    ----------
+    jobs : int
+        Processes of this machine.
+    backend : Backend
+        Who does the work.
+    scheduler : str or None
+        Of a Dask cluster.
+    out : Path or None
+        Where finished work and the answer are kept.
+    resume : bool
+        Whether the folder may hold finished work already.
+    """
+
+    jobs: int
+    backend: Backend
+    scheduler: str | None
+    out: Path | None
+    resume: bool
+
+    @contextmanager
+    def bench(self, scenario: Scenario, seed: int) -> Iterator[Bench]:
+        """Make a bench ready for questions about a scenario."""
+        from lupusim.planning.execution.bench import Notebook, bench
+        from lupusim.planning.execution.ledger import Existing
+        from lupusim.planning.execution.workers import Cores
+
+        workers = workers_of(self.backend, self.scheduler) or Cores(n_jobs=self.jobs)
+        if self.resume and self.out is None:
+            raise typer.BadParameter("--resume needs --out DIR")
+        notebook = None
+        if self.out is not None:
+            existing = Existing.RESUME if self.resume else Existing.REFUSE
+            notebook = Notebook(folder=self.out, existing=existing, scenario=scenario)
+        with (
+            listening(scenario, None) as listener,
+            bench(workers, seed=seed, notebook=notebook, listener=listener) as ready,
+        ):
+            yield ready
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a command found, in every form it can be printed in.
+
+    Parameters
+    ----------
+    content : object
+        Plain data.
+    table : pandas.DataFrame
+        Rows for programs.
+    shown : RenderableType
+        The table for people, or several.
+    sentence : str
+        What it means.
+    """
+
+    content: Any
+    table: pd.DataFrame
+    shown: RenderableType
+    sentence: str
+
+    def tell(self, format: Format) -> None:
+        """Print it."""
+        if format is Format.json:
+            print(self._json())
+        elif format is Format.csv:
+            print(self.table.to_csv(index=False), end="")
+        else:
+            from rich.console import Console
+
+            console = Console(width=None if sys.stdout.isatty() else 140, markup=False)
+            console.print(self.shown, self.sentence, sep="\n")
+
+    def _json(self) -> str:
+        return json.dumps(_plain(self.content), indent=2, allow_nan=False)
+
+    def write(self, folder: Path, name: str) -> None:
+        """Write it into a folder that holds the finished work."""
+        write_file(folder / f"{name}.json", self._json())
+        write_file(folder / f"{name}.csv", self.table.to_csv(index=False))
+        print(f"written to {folder}", file=sys.stderr)
+
+
+def _plain(content: Any) -> Any:
+    """Return nested data as JSON knows it: what does not exist is null."""
+    if isinstance(content, dict):
+        return {name: _plain(part) for name, part in content.items()}
+    if isinstance(content, list | tuple):
+        return [_plain(part) for part in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a command asks about a scenario, and how it answers.
+
+    Parameters
+    ----------
+    name : str
+        Of the command; its files in the folder are called so.
+    scenario : Scenario
+        What it is about.
+    seed : int
+        Of the simulation.
+    place : Place
+        Where it works.
+    format : Format
+        How it prints.
+    """
+
+    name: str
+    scenario: Scenario
+    seed: int
+    place: Place
+    format: Format
+
+    def ask(
+        self,
+        find: Callable[[Bench], Any],
+        answer: Callable[[Any], Answer],
+        partly: Callable[[KeyboardInterrupt], Answer | None] = lambda _: None,
+    ) -> Any:
+        """Return what is found, after printing and writing it; if interrupted, leave.
+
+        Parameters
+        ----------
+        find : callable
+            Takes the bench and simulates.
+        answer : callable
+            Makes what is printed of what was found.
+        partly : callable
+            Makes it of what was finished before an interruption; None for nothing.
+        """
+        try:
+            with sigterm_as_ctrl_c(), self.place.bench(self.scenario, self.seed) as bench:
+                found = find(bench)
+        except KeyboardInterrupt as interrupt:
+            begin_to_leave()
+            self._tell_part(partly(interrupt))
+            leave()
+        told = answer(found)
+        told.tell(self.format)
+        if self.place.out is not None:
+            write_file(self.place.out / "scenario.yaml", self.scenario.text)
+            told.write(self.place.out, self.name)
+        return found
+
+    def _tell_part(self, part: Answer | None) -> None:
+        if part is None:
+            print("nothing was finished", file=sys.stderr)
+        else:
+            if self.format is Format.table:
+                print("PARTIAL RESULT: only what was finished counts")
+            part.tell(self.format)
+        say_how_to_resume(self.place.out)
+
+
+def save_figure(figure: Figure, file: Path) -> None:
+    """Write a picture, and say where."""
+    from lupusim.report.questions.figures import save
+
+    print(f"written: {save(figure, file)}", file=sys.stderr)
+
+
+def values_of(words: str) -> tuple[str, list[Any]]:
+    """Return a path and its values, numbers where they look like numbers."""
+    path, equals, values = words.partition("=")
+    parts = [part.strip() for part in values.replace(":", ",").split(",")]
+    if not equals or not path.strip() or not all(parts):
+        raise ValueError(f"--over {words!r} must be a path and its values: 'sample_size=80,160'")
+    return path.strip(), [_value(part) for part in parts]
+
+
+def _value(word: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    return word

@@ -1,0 +1,298 @@
+"""What ``lupusim assurance`` may be told of what is not known, and of what is at stake."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lupusim.cli.asking import Answer, Question, save_figure
+
+if TYPE_CHECKING:
+    from lupusim.planning.assurance.beliefs import Gain
+    from lupusim.planning.assurance.effect_priors import EffectPrior
+    from lupusim.trial import Trial
+
+EffectSdOption = Annotated[
+    float | None,
+    typer.Option(help="Standard deviation of the log hazard ratio around the stated one."),
+]
+EffectOnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help='With --effect-sd, for arms with a model of their own: "active -> relapse" gets a '
+        "further hazard ratio around 1; repeat it."
+    ),
+]
+ScepticalOption = Annotated[
+    float | None,
+    typer.Option(
+        help="With --effect-sd: how much the uncontrolled study behind it counts, 0 to 1."
+    ),
+]
+WorthwhileRatioOption = Annotated[
+    float | None,
+    typer.Option(help="With --sceptical: hazard ratio that a sceptic gives 5 in 100 to be beaten."),
+]
+NoEffectOption = Annotated[float, typer.Option(help="Probability that there is no effect at all.")]
+WorthwhileOption = Annotated[
+    float | None,
+    typer.Option(help="Smallest true gain in the primary endpoint's probability worth having."),
+]
+ByOption = Annotated[
+    str | None,
+    typer.Option(help='Study time at which events count as avoided, such as "2 years".'),
+]
+ValueOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Value of the trial's data: future patients who would be treated. A table over sizes."
+    ),
+]
+PatientCostOption = Annotated[
+    float,
+    typer.Option(help="With --value: cost of a patient in the trial, in responders (or events)."),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """What is not known, as the options say it; see their help."""
+
+    draws: tuple[str, ...]
+    effect_sd: float | None
+    effect_on: list[str] | None
+    sceptical: float | None
+    worthwhile_ratio: float | None
+    no_effect: float
+
+    def __post_init__(self) -> None:
+        if self.effect_sd is None and (self.effect_on or self.sceptical is not None):
+            raise ValueError("--effect-on and --sceptical need --effect-sd")
+        if self.effect_on and self.sceptical is not None:
+            raise ValueError("--sceptical discounts a stated hazard ratio; --effect-on has none")
+        if (self.sceptical is None) != (self.worthwhile_ratio is None):
+            raise ValueError("--sceptical and --worthwhile-ratio go together")
+        if self.worthwhile_ratio is not None and not self.worthwhile_ratio > 0:
+            raise ValueError(f"--worthwhile-ratio {self.worthwhile_ratio:g} must be above 0")
+
+    def prior(self, trial: Trial) -> EffectPrior | None:
+        """Return the prior for the effect; None where the stated effect is certain."""
+        from lupusim.planning.assurance.effect_priors import OrNoEffect, StatedEffect
+
+        around = self._around(trial)
+        if self.no_effect:
+            otherwise = StatedEffect() if around is None else around
+            return OrNoEffect(probability=self.no_effect, otherwise=otherwise)
+        return around
+
+    def _around(self, trial: Trial) -> EffectPrior | None:
+        from lupusim.planning.assurance.effect_priors import (
+            NormalEffect,
+            sceptical,
+            stated_log_ratio,
+        )
+
+        if self.effect_sd is None or self.effect_on:
+            return None
+        stated = stated_log_ratio(trial)
+        if not (math.isfinite(stated) and stated != 0):
+            own = ", ".join(f"{arm.name} ({arm.model.name})" for arm in trial.arms[1:])
+            raise ValueError(
+                f"--effect-sd: no hazard ratio other than 0 and 1 is stated for {own}. Say where a "
+                "further one acts with --effect-on 'active -> relapse', or use --draws MODEL "
+                "or --no-effect P"
+            )
+        if self.sceptical is not None and self.worthwhile_ratio is not None:
+            return sceptical(
+                stated,
+                self.effect_sd,
+                weight=self.sceptical,
+                worthwhile=math.log(self.worthwhile_ratio),
+            )
+        return NormalEffect(mean=stated, sd=self.effect_sd)
+
+    def all_draws(self, seed: int) -> list[Any]:
+        """Return the draws of models, and of a further hazard ratio."""
+        from lupusim.planning.assurance.beliefs import FurtherRatio
+        from lupusim.scenario.files.draws import load_model_draws
+
+        found: list[Any] = [load_model_draws(name) for name in self.draws]
+        if self.effect_on and self.effect_sd is not None:
+            edges = tuple(_edge(words) for words in self.effect_on)
+            found.append(FurtherRatio(on=edges, sd=self.effect_sd, seed=seed))
+        return found
+
+
+def _edge(words: str) -> tuple[str, str]:
+    start, arrow, end = (part.strip() for part in words.partition("->"))
+    if not (start and arrow and end):
+        raise ValueError(f"--effect-on {words!r} must be a transition such as 'active -> relapse'")
+    return start, end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stake:
+    """What an effect is worth, as the options say it; see their help."""
+
+    worthwhile: float | None
+    by: str | None
+    value: float | None
+    patient_cost: float
+
+    def __post_init__(self) -> None:
+        if self.patient_cost and self.value is None:
+            raise ValueError("--patient-cost goes with --value")
+        if self.by is not None and self.worthwhile is None and self.value is None:
+            raise ValueError("--by goes with --worthwhile or --value")
+        if self.value is not None and not self.value > 0:
+            raise ValueError(f"--value {self.value:g} must be above 0")
+
+    def gain(self, trial: Trial) -> Gain:
+        """Return what the treatment truly gains in the primary endpoint."""
+        from lupusim.planning.assurance.beliefs import EventsAvoided, ResponseGain
+        from lupusim.scenario.document.durations import parse_duration
+        from lupusim.trial import Responder, TimeToEvent
+
+        if isinstance(trial.primary, Responder):
+            if self.by is not None:
+                raise ValueError("--by: the primary endpoint is a response and has its own visit")
+            return ResponseGain()
+        if not isinstance(trial.primary, TimeToEvent):
+            raise ValueError(
+                "--worthwhile and --value need a primary endpoint that is a response at a visit "
+                "or a time to an event: the gain in others has no exact solution"
+            )
+        if self.by is None:
+            raise ValueError('--worthwhile and --value: say --by when, such as --by "2 years"')
+        return EventsAvoided(by=parse_duration(self.by))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetGain:
+    """Gain of all future patients, less what would make it worthless.
+
+    Parameters
+    ----------
+    gain : callable
+        Of one patient.
+    at_least : float
+        What a patient must gain for the treatment to be worth having.
+    n_future : float
+        Future patients.
+    """
+
+    gain: Gain
+    at_least: float
+    n_future: float
+
+    def __call__(self, trial: Trial) -> float:
+        """Return the gain of adopting, in responders or events avoided."""
+        return self.n_future * (self.gain(trial) - self.at_least)
+
+
+def ask_assurance(
+    question: Question, doubt: Doubt, stake: Stake, *, replicates: int, plot: Path | None
+) -> None:
+    """Answer with the assurance of every design."""
+    from lupusim.planning.assurance.assurance import Nesting, Worthwhile
+    from lupusim.planning.assurance.assurance import assurance as average
+    from lupusim.planning.assurance.results import Assurance, InterruptedAssuranceError
+    from lupusim.report.questions.answers import assurance_sentence, assurance_table
+
+    loaded, seed = question.scenario, question.seed
+    trial = loaded.points[0].trial
+    prior, draws = doubt.prior(trial), doubt.all_draws(seed)
+    worthwhile = None
+    if stake.worthwhile is not None:
+        worthwhile = Worthwhile(gain=stake.gain(trial), at_least=stake.worthwhile)
+    nesting = Nesting(worthwhile=worthwhile)
+
+    def answer(found: Assurance) -> Answer:
+        return Answer(
+            content=found.to_json(),
+            table=found.table,
+            shown=assurance_table(found),
+            sentence=assurance_sentence(found),
+        )
+
+    def partly(interrupt: KeyboardInterrupt) -> Answer | None:
+        if isinstance(interrupt, InterruptedAssuranceError) and interrupt.partial.points:
+            return answer(interrupt.partial)
+        return None
+
+    def find(bench: Any) -> Assurance:
+        return average(
+            loaded,
+            draws,
+            prior,
+            seed=seed,
+            n_replicates=replicates,
+            nesting=replace(nesting, bench=bench),
+        )
+
+    found = question.ask(find, answer, partly)
+    if plot is not None:
+        from lupusim.report.questions.figures import assurance_distribution
+
+        save_figure(assurance_distribution(found.points[0], title=loaded.title), plot)
+
+
+def ask_value(
+    question: Question, doubt: Doubt, stake: Stake, *, replicates: int, plot: Path | None
+) -> None:
+    """Answer with the expected value of the data of every design."""
+    from lupusim.planning.assurance.beliefs import Beliefs
+    from lupusim.planning.assurance.effect_priors import StatedEffect
+    from lupusim.planning.assurance.value_of_information import (
+        Decision,
+        InterruptedValueError,
+        information_value,
+    )
+    from lupusim.report.questions.answers import plain_rows, value_sentence, value_table
+
+    trials = [point.trial for point in question.scenario.points]
+    prior = doubt.prior(trials[0]) or StatedEffect()
+    beliefs = Beliefs(draws=tuple(doubt.all_draws(question.seed)), effect=prior)
+    net = NetGain(
+        gain=stake.gain(trials[0]), at_least=stake.worthwhile or 0.0, n_future=stake.value or 0.0
+    )
+    decision = Decision(gain=net, cost=lambda trial: stake.patient_cost * trial.n_patients)
+
+    def answer(table: Any, *, complete: bool = True) -> Answer:
+        content = {
+            "scenario": question.scenario.name,
+            "seed": question.seed,
+            "n_draws": int(table["n_draws"].min()),
+            "complete": complete,
+            "future_patients": stake.value,
+            "worthwhile": net.at_least,
+            "sizes": plain_rows(table),
+        }
+        shown = value_table(table, seed=question.seed)
+        return Answer(content=content, table=table, shown=shown, sentence=value_sentence(table))
+
+    def partly(interrupt: KeyboardInterrupt) -> Answer | None:
+        if isinstance(interrupt, InterruptedValueError) and interrupt.partial is not None:
+            return answer(interrupt.partial, complete=False)
+        return None
+
+    found = replace(question, name="value").ask(
+        lambda bench: information_value(
+            trials,
+            beliefs=beliefs,
+            decision=decision,
+            n_draws=replicates,
+            seed=question.seed,
+            bench=bench,
+        ),
+        answer,
+        partly,
+    )
+    if plot is not None:
+        from lupusim.report.questions.answer_figures import value_by_size
+
+        save_figure(value_by_size(found, title=question.scenario.title), plot)

@@ -1,0 +1,214 @@
+"""The command ``lupusim calibrate``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+from lupusim.cli.options import Format, FormatOption
+
+if TYPE_CHECKING:
+    from lupusim.calibration.checking.elasticities import Elasticity
+    from lupusim.calibration.fit import Fit
+    from lupusim.report.calibration.answers import Answers
+
+_Told: TypeAlias = Callable[[int, int], None] | None
+_Question: TypeAlias = Callable[[_Told], Any]
+
+
+def calibrate(
+    evidence: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[EVIDENCE]...",
+            help="Evidence files or packaged names; default: those the model names.",
+        ),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="A model file with a calibration block, or a packaged name.")
+    ] = "markov-sat0244",
+    seed: Annotated[int, typer.Option(min=0, help="Of the search and of the draws.")] = 20260101,
+    starts: Annotated[int, typer.Option(min=20, help="Starting points of the search.")] = 24,
+    draws: Annotated[int, typer.Option(min=0, help="Posterior draws; 0 for none.")] = 5000,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the model, its draws, and the page with plots.")
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Fit other shapes of the way into remission too.")
+    ] = False,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Which published count moves predictions most.")
+    ] = False,
+    per_arm: Annotated[
+        int | None,
+        typer.Option(min=2, help="With --sensitivity: and the power of a trial of this size."),
+    ] = None,
+    control: Annotated[
+        str, typer.Option(help="With --per-arm: the model of the control arm.")
+    ] = "standard-care",
+    second_opinion: Annotated[
+        bool, typer.Option("--second-opinion", help="Draw by Markov chains, too, and compare.")
+    ] = False,
+    check_sampler: Annotated[
+        int | None,
+        typer.Option(min=20, help="Rounds of simulation-based calibration; 150 for a verdict."),
+    ] = None,
+    study_effect: Annotated[
+        list[str] | None,
+        typer.Option(help="A parameter that differs from study to study; repeat it."),
+    ] = None,
+    format: FormatOption = Format.table,
+) -> None:
+    """Fit a model to published counts: estimates, what is identified, targets, draws."""
+    from lupusim.scenario.calibrate import calibrate as fit_model
+
+    _check_options(
+        needs_draws=second_opinion or bool(study_effect),
+        draws=draws,
+        has_plan=sensitivity,
+        per_arm=per_arm,
+    )
+    with _progress("searching") as told:
+        fit = fit_model(
+            evidence or (), model=model, seed=seed, n_starts=starts, n_draws=draws, progress=told
+        )
+    wanted: dict[str, tuple[object, _Question]] = {
+        # First, because a wrong name is found out here, before minutes are spent on the rest.
+        "next_study": (study_effect, lambda _: _next_study(fit, tuple(study_effect or ()))),
+        "targets": (draws, lambda _: _targets(fit)),
+        "priors": (draws, lambda _: _priors(fit)),
+        "scores": (compare, lambda _: _scores(fit)),
+        "elasticities": (sensitivity, lambda _: _elasticities(fit, per_arm, control)),
+        "opinion": (second_opinion, lambda _: _opinion(fit)),
+        "ranks": (check_sampler, lambda told: _ranks(fit, check_sampler or 0, told)),
+    }
+    questions = {name: answer for name, (is_asked, answer) in wanted.items() if is_asked}
+    answers = _ask(fit, questions)
+    _print_fit(fit, answers, format)
+    if out is not None:
+        _write_fit(fit, answers, out)
+
+
+def _check_options(*, needs_draws: bool, draws: int, has_plan: bool, per_arm: int | None) -> None:
+    if needs_draws and draws == 0:
+        raise typer.BadParameter("--second-opinion and --study-effect need --draws above 0")
+    if per_arm is not None and not has_plan:
+        raise typer.BadParameter("--per-arm belongs to --sensitivity. Add it, or leave both out")
+
+
+@contextmanager
+def _progress(label: str) -> Iterator[_Told]:
+    """Show a bar while something runs, on a terminal; nothing where errors go to a file."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _ask(fit: Fit, questions: dict[str, _Question]) -> Answers:
+    from lupusim.report.calibration.answers import Answers
+
+    found = {}
+    for name, answer in questions.items():
+        with _progress(name.replace("_", " ")) as told:
+            found[name] = answer(told)
+    return Answers(names=fit.likelihood.free_model.names, **found)
+
+
+def _targets(fit: Fit) -> object:
+    from lupusim.calibration.checking.posterior_checks import check_targets
+
+    return check_targets(fit)
+
+
+def _priors(fit: Fit) -> object:
+    from lupusim.calibration.checking.posterior_checks import check_priors
+
+    return check_priors(fit)
+
+
+def _scores(fit: Fit) -> object:
+    from lupusim.calibration.checking.outlook import remission_edges
+    from lupusim.calibration.estimation.comparison import compare
+    from lupusim.calibration.estimation.shapes import shapes
+
+    candidates = shapes(fit.free_model, remission_edges(fit.model))
+    likelihood = fit.likelihood
+    return compare(
+        likelihood.studies,
+        candidates,
+        seed=fit.seed,
+        n_starts=fit.n_starts,
+        blocks=likelihood.blocks,
+    )
+
+
+def _elasticities(fit: Fit, per_arm: int | None, control: str) -> tuple[Elasticity, ...]:
+    from lupusim.calibration.checking.outlook import PlannedTrial, find_elasticities, first_share
+    from lupusim.scenario import load_model
+
+    found = find_elasticities(fit)
+    if per_arm is None:
+        return found
+    trial = PlannedTrial(n_per_arm=per_arm, control=first_share(load_model(control)))
+    return (*trial.elasticities(found), *found)
+
+
+def _opinion(fit: Fit) -> object:
+    from lupusim.calibration.posterior.sampler_comparison import ask_second_opinion
+
+    return ask_second_opinion(fit)
+
+
+def _ranks(fit: Fit, n_rounds: int, told: _Told) -> object:
+    from lupusim.calibration.checking.sampler_check import check_sampler
+
+    return check_sampler(fit.likelihood, n_rounds=n_rounds, seed=fit.seed, progress=told)
+
+
+def _next_study(fit: Fit, varies: tuple[str, ...]) -> object:
+    from lupusim.calibration.checking.outlook import predict_next_study
+
+    try:
+        return predict_next_study(fit, varies)
+    except ValueError as wrong:
+        raise typer.BadParameter(str(wrong)) from None
+
+
+def _print_fit(fit: Fit, answers: Answers, format: Format) -> None:
+    if format is Format.json:
+        print(json.dumps(fit.summary() | answers.summary(), indent=2))
+    elif format is Format.csv:
+        print(fit.estimates.to_csv(index=False), end="")
+    else:
+        from rich.console import Console
+
+        from lupusim.report.calibration.tables import calibration_report
+
+        width = None if sys.stdout.isatty() else 140
+        Console(width=width, markup=False).print(calibration_report(fit, answers))
+
+
+def _write_fit(fit: Fit, answers: Answers, folder: Path) -> None:
+    from lupusim.report.calibration.page import write_page
+
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / "calibration.html"
+    write_page(fit, page, answers=answers)
+    facts = json.dumps(fit.summary() | answers.summary(), indent=2)
+    (folder / "calibration.json").write_text(facts, encoding="utf-8")
+    model = folder / f"{fit.model.name}.yaml"
+    fit.save(model)
+    for path in (page, folder / "calibration.json", model):
+        print(f"written: {path}", file=sys.stderr)

@@ -1,0 +1,247 @@
+"""The command ``lupusim size``."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lupusim.cli.asking import (
+    Answer,
+    BackendOption,
+    JobsOption,
+    Place,
+    PlotOption,
+    Question,
+    ResumeOption,
+    SchedulerOption,
+    save_figure,
+    values_of,
+)
+from lupusim.cli.options import Format, FormatOption, OutOption, ScenarioArgument, SeedOption
+from lupusim.cli.run import Backend
+
+if TYPE_CHECKING:
+    from lupusim.planning.sample_size.frontier import InterruptedFrontierError
+    from lupusim.planning.sample_size.options import Search
+    from lupusim.trial.scenario import Scenario
+
+_FINE = 0.01
+
+
+class Spent(StrEnum):
+    """What a planner wants little of."""
+
+    cost = "cost"
+    duration = "duration"
+
+
+def size(
+    scenario: ScenarioArgument,
+    power: Annotated[float, typer.Option(help="Target, such as 0.9.")] = 0.9,
+    over: Annotated[
+        list[str] | None,
+        typer.Option(
+            help='A table of designs: a path and its values, "arms.msc.allocation=1,2"; repeat it.'
+        ),
+    ] = None,
+    frontier: Annotated[
+        Spent | None,
+        typer.Option(help="The table over all designs, also those of 'vary', by cost or duration."),
+    ] = None,
+    max_patients: Annotated[int, typer.Option(min=4, help="Give up beyond.")] = 20_000,
+    precision: Annotated[
+        float | None,
+        typer.Option(
+            help="Half the width of the interval, relative to the size; default 0.01, or for "
+            "several or costly designs what a minute allows."
+        ),
+    ] = None,
+    seed: SeedOption = None,
+    jobs: JobsOption = -1,
+    backend: BackendOption = Backend.loky,
+    scheduler: SchedulerOption = None,
+    out: OutOption = None,
+    resume: ResumeOption = False,
+    plot: PlotOption = None,
+    format: FormatOption = Format.table,
+) -> None:
+    """Find the smallest trial that reaches a power, and confirm it on fresh replicates."""
+    from lupusim.planning.sample_size.frontier import check_designs
+    from lupusim.planning.sample_size.growth import has_several_designs
+    from lupusim.planning.sample_size.options import Search
+    from lupusim.scenario import load_scenario
+
+    loaded = load_scenario(scenario)
+    seed = loaded.seed if seed is None else seed
+    place = Place(jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume)
+    question = Question(name="size", scenario=loaded, seed=seed, place=place, format=format)
+    designs = _designs(scenario, loaded, over or ())
+    check_designs(designs, power)
+    _say_left_out(designs)
+    precision = _precision(designs, precision)
+    search = Search(seed=seed, max_patients=max_patients, precision=precision)
+    if over or frontier is not None or has_several_designs(designs):
+        name = "frontier" if over or frontier is not None else "sizes"
+        question = replace(question, name=name, scenario=designs)
+        table = _frontier(question, power, search, frontier)
+        if plot is not None:
+            from lupusim.report.questions.answer_figures import frontier as draw
+
+            save_figure(draw(table, title=loaded.title), plot)
+        return
+    answer = _size(question, power, search)
+    if plot is not None:
+        from lupusim.report.questions.figures import power_curve
+
+        save_figure(power_curve(answer.curve, target=power, title=loaded.title), plot)
+
+
+def _size(question: Question, power: float, search: Search) -> Any:
+    from lupusim.planning.sample_size.growth import only_design
+    from lupusim.planning.sample_size.results import InterruptedSearchError, SampleSize
+    from lupusim.planning.sample_size.search import find_size
+    from lupusim.report.questions.answers import (
+        interrupted_sentence,
+        seen_table,
+        size_sentence,
+        size_table,
+    )
+
+    sizing = only_design(question.scenario)
+
+    def answer(found: SampleSize) -> Answer:
+        return Answer(
+            content=found.to_json(),
+            table=found.curve,
+            shown=size_table(found),
+            sentence=size_sentence(found),
+        )
+
+    def partly(interrupt: KeyboardInterrupt) -> Answer | None:
+        if not isinstance(interrupt, InterruptedSearchError) or interrupt.powers.empty:
+            return None
+        powers = interrupt.powers
+        return Answer(
+            content=interrupt.to_json(),
+            table=powers,
+            shown=seen_table(powers),
+            sentence=interrupted_sentence(interrupt),
+        )
+
+    return question.ask(
+        lambda bench: find_size(sizing, power, search=replace(search, bench=bench)), answer, partly
+    )
+
+
+def _designs(scenario: str, loaded: Scenario, over: list[str] | tuple[()]) -> Scenario:
+    """Return the scenario with the designs that the options name; without any its own."""
+    from itertools import product
+
+    from lupusim.scenario.files.what_if import what_if
+    from lupusim.trial.scenario import DesignPoint
+
+    if not over:
+        return loaded
+    build = what_if(scenario)
+    ranges = dict(values_of(words) for words in over)
+    points = []
+    for combination in product(*ranges.values()):
+        values = dict(zip(ranges, combination, strict=True))
+        points.append(DesignPoint(values=values, trial=build(values)))
+    return replace(loaded, points=tuple(points))
+
+
+def _say_left_out(designs: Scenario) -> None:
+    """Say which values of the scenario the search replaces."""
+    from lupusim.planning.sample_size.growth import left_out
+
+    for path in left_out(designs):
+        print(f"the values of {path} are left out: the search decides it", file=sys.stderr)
+
+
+def _precision(designs: Scenario, asked: float | None) -> float:
+    """Return how precisely to search, and say so where it is less than for one plain design."""
+    from lupusim.planning.sample_size.growth import affordable_precision
+
+    if asked is not None:
+        return asked
+    chosen = affordable_precision(designs)
+    if chosen > _FINE:
+        print(
+            f"sizes are searched to {100 * chosen:.2g} %, for what these designs cost: "
+            f"--precision {_FINE} takes {(chosen / _FINE) ** 2:.0f} times as long",
+            file=sys.stderr,
+        )
+    return chosen
+
+
+def _frontier(question: Question, power: float, search: Search, by: Spent | None) -> Any:
+    """Answer with a row per design, in their order unless one is asked for.
+
+    Designs that a scenario varies are not compared: they may differ in what is true.
+    """
+    from lupusim.planning.sample_size.frontier import InterruptedFrontierError, sizes
+    from lupusim.report.questions.answers import (
+        frontier_sentence,
+        frontier_table,
+        plain_rows,
+        sizes_sentence,
+    )
+
+    compared = question.name == "frontier"
+    sentence = frontier_sentence if compared else sizes_sentence
+
+    def answer(table: Any, *, complete: bool = True) -> Answer:
+        ordered = table if compared else table.drop(columns="on_frontier")
+        if by is not None:
+            ordered = ordered.sort_values(by.value, ignore_index=True, kind="stable")
+        content = {"target": power, "seed": search.seed, "precision": search.precision}
+        content["complete"] = complete
+        return Answer(
+            content=content | {"designs": plain_rows(ordered)},
+            table=ordered,
+            shown=frontier_table(ordered, target=power),
+            sentence=sentence(ordered, target=power)
+            if complete
+            else "Only these designs are finished.",
+        )
+
+    def partly(interrupt: KeyboardInterrupt) -> Answer | None:
+        if not isinstance(interrupt, InterruptedFrontierError):
+            return None
+        done = None if interrupt.partial is None else answer(interrupt.partial, complete=False)
+        return _with_search(done, interrupt)
+
+    return question.ask(
+        lambda bench: sizes(question.scenario, power, search=replace(search, bench=bench)),
+        answer,
+        partly,
+    )
+
+
+def _with_search(done: Answer | None, interrupt: InterruptedFrontierError) -> Answer | None:
+    """Return the designs that are finished, with what was seen of the one in work."""
+    from rich.console import Group
+
+    from lupusim.report.questions.answers import interrupted_sentence, seen_table
+    from lupusim.trial.scenario import label
+
+    search = interrupt.search
+    if search is None or search.powers.empty:
+        return done
+    name = label(interrupt.values)
+    in_work = {"design_point": dict(interrupt.values), **search.to_json()}
+    shown, sentence = seen_table(search.powers, of=name), interrupted_sentence(search)
+    if done is None:
+        content = {"target": search.target, "complete": False, "designs": [], "in_work": in_work}
+        return Answer(content=content, table=search.powers, shown=shown, sentence=sentence)
+    return replace(
+        done,
+        content={**done.content, "in_work": in_work},
+        shown=Group(done.shown, shown),
+        sentence=f"{done.sentence}\n{name}: {sentence}",
+    )

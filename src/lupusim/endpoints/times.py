@@ -1,0 +1,251 @@
+"""When things happen to each patient, how often, and for how long a state lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lupusim.analysis.outcomes import CountOutcome, NumberOutcome, SurvivalOutcome
+from lupusim.analysis.survival.logrank_looks import Exits
+from lupusim.arrays import FloatArray
+from lupusim.endpoints.crossings import Entries, Stays
+from lupusim.endpoints.setting import TIME_TOLERANCE, Setting
+from lupusim.records import FirstEntry, Observation, Recorder
+from lupusim.trial.endpoints import EventCount, TimeInStates, TimeToEvent
+from lupusim.trial.observation import Strategy
+
+_ENDS_OBSERVATION = (Strategy.HYPOTHETICAL, Strategy.WHILE_ON_TREATMENT)
+
+
+def _until_strike(setting: Setting, seen_until: FloatArray) -> FloatArray:
+    """Return how long each patient counts, where events end the observation."""
+    strike = setting.strike(*_ENDS_OBSERVATION)
+    return seen_until if strike is None else np.minimum(seen_until, strike)
+
+
+class TimeToEventMeasurement:
+    """When each patient has the event, counted from the endpoint's origin."""
+
+    def __init__(self, endpoint: TimeToEvent, setting: Setting) -> None:
+        self.setting, self.shape = setting, setting.shape
+        n_patients = setting.n_patients
+        self.origin = (
+            FirstEntry(setting.positions(endpoint.origin), n_patients) if endpoint.origin else None
+        )
+        events = setting.positions(endpoint.events)
+        self.event = FirstEntry(events, n_patients, after=self.origin)
+        self.competing = (
+            FirstEntry(setting.positions(endpoint.competing), n_patients)
+            if endpoint.competing
+            else None
+        )
+        listeners = (self.origin, self.event, self.competing)
+        heard = tuple(r for r in listeners if r is not None)
+        self.recorders: Sequence[Recorder] = (*heard, *setting.recorders)
+
+    def _event(self) -> FloatArray:
+        """Return the study time of the event; a strike after the origin may be one too."""
+        time: FloatArray = self.event.time.reshape(self.shape)
+        strike = self.setting.strike(Strategy.COMPOSITE)
+        if strike is None:
+            return time
+        if self.origin is not None:
+            late = strike >= self.origin.time.reshape(self.shape)
+            strike = np.where(late, strike, np.inf)
+        return np.minimum(time, strike)
+
+    def event_time(self, watched_until: FloatArray) -> FloatArray:
+        """Return the study time (years) of each patient's event if seen by then, else ``inf``."""
+        time = self._event()
+        seen = time <= _until_strike(self.setting, watched_until)
+        if self.competing is not None:
+            seen &= time < self.competing.time.reshape(self.shape)
+        # SPEED: what is not seen is divided by 0, four times faster than a choice for each
+        # patient (benchmarks/cases.py). Nobody has an event at time 0 that is not seen.
+        with np.errstate(divide="ignore"):
+            return np.divide(time, seen)
+
+    def exits(self, observation: Observation) -> Exits | None:
+        """Return when patients leave the risk set for good; None where a cutoff changes more."""
+        if self.origin is not None or self.competing is not None:
+            return None
+        until = _until_strike(self.setting, observation.watched_until)
+        end = self._event()
+        return Exits(
+            time=np.minimum(end, until),
+            event=end <= until,
+            arm=observation.arm,
+            enrollment_time=observation.enrollment_time,
+        )
+
+    def outcome(self, observation: Observation) -> SurvivalOutcome:
+        """Return times and events; those not enrolled or without origin have time 0."""
+        seen_until = _until_strike(self.setting, observation.seen_until)
+        end = self._event()
+        event = end <= seen_until
+        competed, possible = None, None
+        if self.competing is not None:
+            competing = self.competing.time.reshape(self.shape)
+            event &= end < competing
+            competed = (competing <= seen_until) & ~event
+            end = np.minimum(end, competing)
+        time = np.minimum(end, seen_until)
+        origin = None if self.origin is None else self.origin.time.reshape(self.shape)
+        if competed is not None:
+            possible = seen_until - (0.0 if origin is None else origin)
+            competed &= possible >= 0
+            possible = np.maximum(possible, 0.0)
+        if origin is not None:
+            time -= origin
+        np.maximum(time, 0.0, out=time)
+        return SurvivalOutcome(
+            time=time,
+            event=event,
+            arm=observation.arm,
+            competing=competed,
+            possible=possible,
+        )
+
+
+class VisitedTimeToEventMeasurement:
+    """When each patient's event is first seen at a visit.
+
+    Who has no event is known to be free of it up to the last visit that took place; the
+    dates of states that end a history are known.
+    """
+
+    def __init__(self, endpoint: TimeToEvent, setting: Setting) -> None:
+        self.setting, self.shape = setting, setting.shape
+        self.visits, self.numbers = setting.visits_at(endpoint.visits)
+        names = (endpoint.origin, endpoint.events, endpoint.competing)
+        self.origin, self.event, self.competing = (setting.members(n) for n in names)
+        self.dead = setting.members(setting.absorbing)
+        self.death = FirstEntry(np.flatnonzero(self.dead & self.event), setting.n_patients)
+        rival = np.flatnonzero(self.dead & self.competing)
+        self.rival_death = FirstEntry(rival, setting.n_patients)
+        self.recorders: Sequence[Recorder] = (
+            self.visits.recorder,
+            self.death,
+            self.rival_death,
+            *setting.recorders,
+        )
+
+    def _seen(self, seen_until: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return study times of origin and event (``inf`` for none), and of the end otherwise."""
+        until = _until_strike(self.setting, seen_until).ravel()
+        n_patients = until.size
+        origin = np.full(n_patients, np.inf if self.origin.any() else 0.0)
+        event, rival = np.full(n_patients, np.inf), np.full(n_patients, np.inf)
+        last = np.zeros(n_patients)
+        for number in self.numbers:
+            state = self.visits.seen(number)
+            here = self.visits.took_place(number, until) & ~self.dead[self.visits.true(number)]
+            time = np.broadcast_to(self.visits.times[number], (n_patients,))
+            last = np.where(here, time, last)
+            due = here & (origin <= time) & np.isinf(event)
+            event = np.where(due & self.event[state], time, event)
+            rival = np.where(here & self.competing[state] & np.isinf(rival), time, rival)
+            origin = np.where(here & self.origin[state] & np.isinf(origin), time, origin)
+        return self._with_dates(origin, event, np.minimum(last, rival), rival, until)
+
+    def _with_dates(
+        self,
+        origin: FloatArray,
+        event: FloatArray,
+        last: FloatArray,
+        rival: FloatArray,
+        until: FloatArray,
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Add what is known with its date: deaths, and strikes that count as events."""
+        struck = self.setting.strike(Strategy.COMPOSITE)
+        dated = self.death.time if struck is None else np.minimum(self.death.time, struck.ravel())
+        known = (dated <= until) & (dated >= origin)
+        event = np.minimum(event, np.where(known, dated, np.inf))
+        rival_death = np.where(self.rival_death.time <= until, self.rival_death.time, np.inf)
+        rival = np.minimum(rival, rival_death)
+        event = np.where(event < rival, event, np.inf)
+        return origin, event, np.where(np.isfinite(rival_death), rival, last)
+
+    def event_time(self, watched_until: FloatArray) -> FloatArray:
+        """Return the study time (years) of each patient's event if seen by then, else ``inf``."""
+        return self._seen(watched_until)[1].reshape(self.shape)
+
+    def outcome(self, observation: Observation) -> SurvivalOutcome:
+        """Return times and events; those not enrolled or without origin have time 0."""
+        origin, event, end = self._seen(observation.seen_until)
+        has_event = np.isfinite(event)
+        started = np.isfinite(origin)
+        rival = self.rival_death.time <= _until_strike(self.setting, observation.seen_until).ravel()
+        possible = np.maximum(observation.seen_until.ravel() - np.where(started, origin, 0.0), 0.0)
+        time = np.where(has_event, event, end)
+        time = np.where(np.isfinite(origin), np.maximum(time - origin, 0.0), 0.0)
+        return SurvivalOutcome(
+            time=time.reshape(self.shape),
+            event=has_event.reshape(self.shape),
+            arm=observation.arm,
+            competing=(rival & ~has_event & started).reshape(self.shape),
+            possible=possible.reshape(self.shape),
+        )
+
+
+class EventCountMeasurement:
+    """How often each patient enters a set of states, and for how long this was watched."""
+
+    def __init__(self, endpoint: EventCount, setting: Setting) -> None:
+        self.setting, self.until = setting, endpoint.until
+        n_patients = setting.n_patients
+        self.entries = Entries(setting.positions(endpoint.events), n_patients)
+        self.death = FirstEntry(setting.positions(setting.absorbing), n_patients)
+        self.recorders: Sequence[Recorder] = (self.entries, self.death, *setting.recorders)
+
+    def event_time(self, watched_until: FloatArray) -> FloatArray:
+        """Return the study time (years) of each patient's first event if seen, else ``inf``."""
+        time: FloatArray = self.entries.times[0].reshape(self.setting.shape).copy()
+        end = np.minimum(_until_strike(self.setting, watched_until), self.until)
+        time[time > end] = np.inf
+        return time
+
+    def outcome(self, observation: Observation) -> CountOutcome:
+        """Return counts and years; a strike that is a failure counts as an event."""
+        end = np.minimum(_until_strike(self.setting, observation.seen_until), self.until)
+        flat = end.ravel()
+        count = (self.entries.times <= flat).sum(axis=0).astype(float).reshape(end.shape)
+        times = self.entries.times.T.reshape(*end.shape, len(self.entries.times))
+        death = self.death.time.reshape(end.shape)
+        strike = self.setting.strike(Strategy.COMPOSITE)
+        if strike is not None:
+            count += strike <= end
+            times = np.concatenate([times, strike[:, :, None]], axis=2)
+        years = np.maximum(np.minimum(end, death), 0.0)
+        return CountOutcome(count=count, years=years, arm=observation.arm, times=times)
+
+
+class TimeInStatesMeasurement:
+    """How long each patient is in a set of states up to a study time."""
+
+    def __init__(self, endpoint: TimeInStates, setting: Setting) -> None:
+        self.setting, self.until = setting, endpoint.until
+        self.stays = Stays(setting.positions(endpoint.states), setting.n_patients)
+        self.recorders: Sequence[Recorder] = (self.stays, *setting.recorders)
+
+    def event_time(self, watched_until: FloatArray) -> FloatArray:
+        """Return ``inf``: time in a state is no event."""
+        return np.full_like(watched_until, np.inf)
+
+    def outcome(self, observation: Observation) -> NumberOutcome:
+        """Return years; what follows a dropout, or a strike that is a failure, is lost."""
+        end = np.minimum(observation.watched_until, self.until)
+        strike = self.setting.strike(Strategy.COMPOSITE, Strategy.WHILE_ON_TREATMENT)
+        if strike is not None:
+            end = np.minimum(end, strike)
+        due = observation.enrollment_time + self.until
+        included = due <= observation.cutoff[:, None] + TIME_TOLERANCE
+        spared = self.setting.strike(Strategy.HYPOTHETICAL)
+        if spared is not None:
+            included &= spared > self.until
+        return NumberOutcome(
+            values=self.stays.time(end.ravel()).reshape(end.shape),
+            included=included,
+            arm=observation.arm,
+        )

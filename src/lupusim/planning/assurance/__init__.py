@@ -1,0 +1,1 @@
+"""Power averaged over what is not known: priors, distribution, value of information."""

@@ -1,0 +1,306 @@
+"""Assurance: power averaged over what one does not know for certain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lupusim.arrays import FloatArray, IntArray
+from lupusim.planning.assurance.beliefs import Beliefs, Gain, TrialDraws
+from lupusim.planning.assurance.effect_priors import EffectPrior, StatedEffect
+from lupusim.planning.assurance.power_distribution import PowerDistribution
+from lupusim.planning.assurance.results import (
+    Assurance,
+    InterruptedAssuranceError,
+    PointAssurance,
+)
+from lupusim.planning.execution.bench import Bench, InterruptedJobsError, Job, on_bench
+from lupusim.planning.runs.replicates import (
+    Simulator,
+    added_up,
+    derived_seed,
+    simulate_replicates,
+    tested,
+)
+from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.tally import Mean, Tally
+from lupusim.trial import Trial
+from lupusim.trial.scenario import Scenario
+
+_DRAWS_PER_BLOCK = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worthwhile:
+    """When the treatment's true effect is worth having.
+
+    Parameters
+    ----------
+    gain : callable
+        True gain of a trial's treatment, such as :class:`ResponseGain`.
+    at_least : float
+        The smallest gain that is worthwhile.
+    """
+
+    gain: Gain
+    at_least: float
+
+    def __call__(self, trial: Trial) -> bool:
+        """Return whether the experimental arm's true gain is worthwhile."""
+        return self.gain(trial) >= self.at_least
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nesting:
+    """How replicates are spread over draws, and what else is asked of every draw.
+
+    Parameters
+    ----------
+    per_draw : int
+        Replicates of each draw. One is the most precise for the assurance where every
+        replicate costs the same; but a draw costs some milliseconds of its own, as much as a
+        hundred replicates, and two at least are needed to tell parameters from sampling.
+    worthwhile : Worthwhile or None
+        Asks every draw whether its true effect is worth having.
+    n_jobs : int
+        Processes; -1 for one per core. The same bits for any number.
+    bench : Bench or None
+        Who works, instead of `n_jobs` processes.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+    """
+
+    per_draw: int = 10
+    worthwhile: Worthwhile | None = None
+    n_jobs: int = 1
+    bench: Bench | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.per_draw <= 1000:
+            raise ValueError(f"per_draw={self.per_draw!r} must lie from 1 to 1000")
+        if self.n_jobs == 0 or self.n_jobs < -1:
+            raise ValueError(f"n_jobs={self.n_jobs!r} must be -1 (every core) or at least 1")
+
+
+def assurance(
+    scenario: Scenario,
+    draws: Sequence[TrialDraws] = (),
+    effect_prior: EffectPrior | None = None,
+    *,
+    seed: int | None = None,
+    n_replicates: int = 20_000,
+    nesting: Nesting | None = None,
+) -> Assurance:
+    """Return the power of a scenario's designs, averaged over what one does not know.
+
+    Every draw is one truth: a model for each arm out of `draws`, and an effect out of
+    `effect_prior`. Its trials are simulated on streams of its own; the designs of the scenario
+    share the draws and the streams.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Whose trials to simulate.
+    draws : sequence of TrialDraws
+        Such as one :class:`ModelDraws` for each model; none: the models are certain.
+    effect_prior : EffectPrior or None
+        Default: the stated effect is certain.
+    seed : int or None
+        Default is the scenario's own.
+    n_replicates : int
+        Simulated trials of each design over all draws; as many again under the stated truth.
+    nesting : Nesting or None
+        Replicates for each draw, and what makes an effect worthwhile.
+
+    Returns
+    -------
+    Assurance
+        With a table: assurance beside power, quantiles of the power over the draws, the
+        share of uncertainty that is due to parameters.
+
+    Raises
+    ------
+    ValueError
+        If a trial has no test, a prior does not fit the trial, or a number is out of range.
+    InterruptedAssuranceError
+        On KeyboardInterrupt; it is one.
+
+    References
+    ----------
+    O'Hagan, Stevens and Campbell (2005), *Pharmaceutical Statistics* 4:187: assurance.
+    """
+    nesting = nesting or Nesting()
+    seed = scenario.seed if seed is None else seed
+    if n_replicates < 2 * nesting.per_draw:
+        raise ValueError(f"n_replicates={n_replicates!r} must be at least {2 * nesting.per_draw}")
+    beliefs = Beliefs(draws=tuple(draws), effect=effect_prior or StatedEffect())
+    plan = _Plan(
+        beliefs=beliefs,
+        nesting=nesting,
+        n_draws=n_replicates // nesting.per_draw,
+        seed=seed,
+    )
+    for point in scenario.points:
+        plan.check(point.trial)
+    lines = [line for point in scenario.points for line in plan.lines(point.trial)]
+    with on_bench(nesting.bench, nesting.n_jobs) as bench:
+        try:
+            return _result(scenario, plan, bench.side_by_side(lines))
+        except InterruptedJobsError as interrupt:
+            partial = replace(_result(scenario, plan, interrupt.finished), complete=False)
+            raise InterruptedAssuranceError(partial) from interrupt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What is done for every design point."""
+
+    beliefs: Beliefs
+    nesting: Nesting
+    n_draws: int
+    seed: int
+
+    @property
+    def n_replicates(self) -> int:
+        """Simulated trials of each design over all draws."""
+        return self.n_draws * self.nesting.per_draw
+
+    def check(self, trial: Trial) -> None:
+        """Raise ValueError where the beliefs do not fit a trial, before anything is simulated."""
+        tested(trial)
+        strengths = self.beliefs.strengths(trial, self.n_draws, seed=self.seed)
+        self.beliefs.truth(trial, 0, float(strengths[np.argmax(strengths != 0)]))
+
+    def lines(self, trial: Trial) -> tuple[list[Job], list[Job]]:
+        """Return the work on one design: under the stated truth; and 50 draws at a time."""
+        simulator = Simulator(seed=derived_seed(self.seed, "stated truth"))
+        found = []
+        for number, begin in enumerate(range(0, self.n_draws, _DRAWS_PER_BLOCK)):
+            numbers = range(begin, min(begin + _DRAWS_PER_BLOCK, self.n_draws))
+            score = OverDraws(
+                beliefs=self.beliefs.only(numbers),
+                per_draw=self.nesting.per_draw,
+                worthwhile=self.nesting.worthwhile,
+                n_draws=self.n_draws,
+            )
+            n_replicates = len(numbers) * self.nesting.per_draw
+            block = Block(seed=self.seed, number=number, n_replicates=n_replicates)
+            found.append(Job(trial=trial, blocks=(block,), score=score))
+        return simulator.job(trial, self.n_replicates).parts(), found
+
+
+def _result(scenario: Scenario, plan: _Plan, finished: Sequence[Sequence[Tally]]) -> Assurance:
+    """Return the assurance of the designs of which draws are finished."""
+    points: list[PointAssurance] = []
+    for point, stated, drawn in zip(scenario.points, finished[::2], finished[1::2], strict=True):
+        if drawn and stated:
+            power = added_up(stated).mean("reject")
+            rejected, worth = _of_draws(drawn)
+            made = _point(point.values, point.trial, plan, power=power, rejected=rejected)
+            points.append(made if plan.nesting.worthwhile is None else _judged(made, worth))
+    return Assurance(
+        scenario=scenario,
+        points=tuple(points),
+        n_replicates=min((point.distribution.n_replicates for point in points), default=0),
+        per_draw=plan.nesting.per_draw,
+        seed=plan.seed,
+    )
+
+
+def _point(
+    values: Mapping[str, object],
+    trial: Trial,
+    plan: _Plan,
+    *,
+    power: Mean,
+    rejected: FloatArray,
+) -> PointAssurance:
+    distribution = PowerDistribution(
+        n_rejected=rejected.astype(np.intp), per_draw=plan.nesting.per_draw, seed=plan.seed
+    )
+    return PointAssurance(values=values, trial=trial, power=power, distribution=distribution)
+
+
+def _judged(point: PointAssurance, worth: FloatArray) -> PointAssurance:
+    """Return the same with what the draws say of a worthwhile effect."""
+    distribution = point.distribution
+    successes = distribution.n_rejected[worth == 1] / distribution.per_draw
+    return replace(
+        point,
+        worthwhile=_mean(worth),
+        significant_if_worthwhile=_mean(successes) if successes.size else None,
+    )
+
+
+def _mean(values: FloatArray) -> Mean:
+    return Mean(value=float(values.mean()), mcse=float(values.std() / np.sqrt(values.size)))
+
+
+def _of_draws(tallies: Sequence[Tally]) -> FloatArray:
+    """Return significant trials and worth of the draws, shape (2, n_draws)."""
+    found = [three[1:] for tally in tallies for three in tally.sums.values()]
+    return np.array(found).T
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverDraws:
+    """Simulates 50 draws of the truth as a block, and keeps each by itself.
+
+    Parameters
+    ----------
+    beliefs : Beliefs
+        What is drawn.
+    per_draw : int
+        Replicates of each draw.
+    worthwhile : Worthwhile or None
+        Asks every draw whether its true effect is worth having.
+    n_draws : int
+        Draws of all blocks together.
+    """
+
+    beliefs: Beliefs
+    per_draw: int
+    worthwhile: Worthwhile | None
+    n_draws: int
+
+    def draws(self, number: int) -> range:
+        """Return the numbers of the draws in a block."""
+        begin = number * _DRAWS_PER_BLOCK
+        return range(begin, min(begin + _DRAWS_PER_BLOCK, self.n_draws))
+
+    def __call__(self, trial: Trial, block: Block) -> Tally:
+        """Return for each draw its replicates, the significant ones, and its worth."""
+        numbers = self.draws(block.number)
+        strengths = self.beliefs.strengths(trial, self.n_draws, seed=block.seed)
+        strengths = strengths[numbers.start : numbers.stop]
+        found = np.zeros((2, len(numbers)))
+        for alike in _alike(self.beliefs, strengths):
+            number = numbers[int(alike[0])]
+            truth = self.beliefs.truth(trial, number, float(strengths[alike[0]]))
+            n_replicates = alike.size * self.per_draw
+            together = Block(seed=block.seed, number=number, n_replicates=n_replicates)
+            rejected = simulate_replicates(truth, together)["reject"]
+            found[0, alike] = rejected.reshape(alike.size, -1).sum(axis=1)
+            if self.worthwhile is not None:
+                found[1, alike] = self.worthwhile(truth)
+        return Tally(
+            {
+                f"draw {number}": (self.per_draw, float(rejected), float(worth))
+                for number, (rejected, worth) in zip(numbers, found.T, strict=True)
+            }
+        )
+
+
+def _alike(beliefs: Beliefs, strengths: FloatArray) -> Iterator[IntArray]:
+    """Yield positions of draws with the same truth, whose trials can be simulated together."""
+    # SPEED: a block costs as much as a hundred replicates (benchmarks/planning.py).
+    kind = np.arange(strengths.size)
+    if not beliefs.draws:
+        kind = np.unique(strengths, return_inverse=True)[1]
+    for k in range(int(kind.max()) + 1):
+        yield np.flatnonzero(kind == k)

@@ -1,0 +1,207 @@
+"""What one is unsure of: the model's parameters, the effect, and what an effect is worth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.model import Edge, MultiStateModel, TreatmentEffect
+from lupusim.planning.assurance.effect_priors import (
+    EffectPrior,
+    NormalEffect,
+    StatedEffect,
+    stated_log_ratio,
+    with_strength,
+)
+from lupusim.planning.runs.replicates import derived_seed, tested
+from lupusim.rng import stream
+from lupusim.trial import Responder, TimeToEvent, Trial
+
+Gain = Callable[[Trial], float]
+"""What a trial's experimental treatment is truly worth to a patient, above 0 if it helps."""
+
+
+class TrialDraws(Protocol):
+    """Draws of what is not known for certain, each of which makes another truth of a trial."""
+
+    def trial(self, number: int, base: Trial) -> Trial:
+        """Return `base` under the draw of that number, 0 or above; any number will do."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelDraws:
+    """Equally likely models for the arms that follow one model, as from a posterior.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model that they stand for, as the arms of the trial name it.
+    models : sequence of MultiStateModel
+        Draws; after the last the first is used again.
+    first : int
+        Number of the first draw.
+
+    Raises
+    ------
+    ValueError
+        If there is no draw, or no arm follows the model.
+    """
+
+    name: str
+    models: Sequence[MultiStateModel]
+    first: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.models:
+            raise ValueError(f"there is no draw of model {self.name!r}")
+
+    def trial(self, number: int, base: Trial) -> Trial:
+        """Return the trial whose arms follow the draw of that number."""
+        if all(arm.model.name != self.name for arm in base.arms):
+            names = " and ".join(arm.model.name for arm in base.arms)
+            raise ValueError(f"the draws are of {self.name!r}, but the arms follow {names}")
+        model = replace(self._model(number), name=self.name)
+        arms = tuple(
+            replace(arm, model=model) if arm.model.name == self.name else arm for arm in base.arms
+        )
+        return replace(base, arms=arms)
+
+    def _model(self, number: int) -> MultiStateModel:
+        return self.models[(number - self.first) % len(self.models)]
+
+    def only(self, numbers: range) -> ModelDraws:
+        """Return the draws of these numbers alone, which are less to send to a worker."""
+        models = tuple(self._model(number) for number in numbers)
+        return replace(self, models=models, first=numbers.start)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FurtherRatio:
+    """A normal prior for the log of a further hazard ratio of every experimental arm.
+
+    For arms that follow a model of their own, whose effect is no hazard ratio: the ratio is
+    put on top of the model and of what the arm states.
+
+    Parameters
+    ----------
+    on : tuple of (from_state, to_state)
+        Transitions whose hazard is multiplied.
+    mean, sd : float
+        Of the log hazard ratio; a mean of 0 leaves the stated truth in the middle.
+    seed : int
+        Of the draws.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range, or an experimental arm has no such transition.
+    """
+
+    on: tuple[Edge, ...]
+    mean: float = 0.0
+    sd: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        NormalEffect(mean=self.mean, sd=self.sd)  # checks the numbers
+
+    def trial(self, number: int, base: Trial) -> Trial:
+        """Return the trial with the ratio of that number on every experimental arm."""
+        rng = stream(self.seed, "further hazard ratio", number)
+        ratio = math.exp(self.mean + self.sd * rng.standard_normal())
+        effect = TreatmentEffect(on=self.on, hazard_ratio=ratio)
+        control, *others = base.arms
+        for arm in others:
+            known = {(t.from_state, t.to_state) for t in arm.model.transitions}
+            if unknown := set(self.on) - known:
+                raise ValueError(
+                    f"arm {arm.name!r} has no transition {' -> '.join(min(unknown))!r}; it has "
+                    + ", ".join(" -> ".join(edge) for edge in sorted(known))
+                )
+        treated = (replace(arm, effects=(*arm.effects, effect)) for arm in others)
+        return replace(base, arms=(control, *treated))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beliefs:
+    """All that one is unsure of; a number and a seed make one truth of it.
+
+    Parameters
+    ----------
+    draws : tuple of TrialDraws
+        Applied one after the other; empty where the models are taken as certain.
+    effect : EffectPrior
+        Default: the stated effect, for certain.
+    """
+
+    draws: tuple[TrialDraws, ...] = ()
+    effect: EffectPrior = field(default_factory=StatedEffect)
+
+    def only(self, numbers: range) -> Beliefs:
+        """Return what makes the truths of these numbers, and no more."""
+        kept = (d.only(numbers) if isinstance(d, ModelDraws) else d for d in self.draws)
+        return replace(self, draws=tuple(kept))
+
+    def strengths(self, trial: Trial, n_draws: int, *, seed: int) -> FloatArray:
+        """Return the strengths of the effect in so many truths, shape (n_draws,)."""
+        rng = stream(derived_seed(seed, "beliefs"), "effect")
+        return self.effect.strengths(stated_log_ratio(trial), n_draws, rng=rng)
+
+    def truth(self, trial: Trial, number: int, strength: float) -> Trial:
+        """Return the trial under the truth of that number."""
+        tested(trial)
+        for draws in self.draws:
+            trial = draws.trial(number, trial)
+        return with_strength(trial, strength)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseGain:
+    """Gain in the true probability of the primary response, from the exact solution.
+
+    Dropout is left out: it is the treatment's worth, not the trial's.
+    """
+
+    def __call__(self, trial: Trial) -> float:
+        """Return the best experimental arm minus control, or the reverse if fewer are better."""
+        from lupusim.engines.exact import solve
+
+        endpoint = trial.primary
+        if not isinstance(endpoint, Responder):
+            raise ValueError("the primary endpoint is no response at a visit; use EventsAvoided")
+        member = np.isin(trial.states, endpoint.states)
+        shares = [
+            float(solve(arm.law, [endpoint.at]).probabilities[0] @ member) for arm in trial.arms
+        ]
+        return max(endpoint.better.value * (share - shares[0]) for share in shares[1:])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsAvoided:
+    """Gain in the true probability of the primary event by a study time, exactly.
+
+    Parameters
+    ----------
+    by : float
+        Study time, years.
+    """
+
+    by: float
+
+    def __call__(self, trial: Trial) -> float:
+        """Return control minus the best experimental arm, or the reverse if more are better."""
+        from lupusim.engines.exact import ever
+
+        endpoint = trial.primary
+        if not isinstance(endpoint, TimeToEvent) or endpoint.origin:
+            raise ValueError("the primary endpoint is no event counted from randomization")
+        shares = [
+            float(np.ravel(ever(arm.law, endpoint.events, [self.by]))[0]) for arm in trial.arms
+        ]
+        return max(endpoint.better.value * (share - shares[0]) for share in shares[1:])

@@ -1,0 +1,132 @@
+"""What an assurance found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lupusim.planning.assurance.power_distribution import PowerDistribution
+from lupusim.simulation.tally import Mean
+from lupusim.trial import Trial
+from lupusim.trial.scenario import Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointAssurance:
+    """Assurance of one design.
+
+    Parameters
+    ----------
+    values : mapping
+        What distinguishes the design point.
+    trial : Trial
+        The design, with the truth that it states.
+    power : Mean
+        Power under the truth that it states.
+    distribution : PowerDistribution
+        Of the power over the draws.
+    worthwhile : Mean or None
+        Probability that the true effect is worthwhile.
+    significant_if_worthwhile : Mean or None
+        Power over the draws whose effect is worthwhile.
+    """
+
+    values: Mapping[str, object]
+    trial: Trial
+    power: Mean
+    distribution: PowerDistribution = field(repr=False)
+    worthwhile: Mean | None = None
+    significant_if_worthwhile: Mean | None = None
+
+    @property
+    def assurance(self) -> Mean:
+        """Power averaged over the draws."""
+        return self.distribution.mean
+
+    def estimates(self) -> dict[str, Mean]:
+        """Return every estimate by its name."""
+        share = self.distribution.parameter_share
+        quantiles = self.distribution.quantiles(QUANTILES)
+        found = {"power": self.power, "assurance": self.assurance}
+        found |= {f"power_q{100 * q:02.0f}": m for q, m in zip(QUANTILES, quantiles, strict=True)}
+        found["parameter_share"] = share
+        found["sampling_share"] = Mean(value=1 - share.value, mcse=share.mcse)
+        if self.worthwhile is not None:
+            found["worthwhile"] = self.worthwhile
+        if self.significant_if_worthwhile is not None:
+            found["significant_if_worthwhile"] = self.significant_if_worthwhile
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assurance:
+    """Assurance of every design of a scenario, on the same draws.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What was asked.
+    points : tuple of PointAssurance
+        A result for each design point.
+    n_replicates, per_draw, seed : int
+        Replicates of a design over its draws (the fewest of any), replicates of a draw, and
+        the seed.
+    complete : bool
+        Whether every draw asked for is in.
+    """
+
+    scenario: Scenario = field(repr=False)
+    points: tuple[PointAssurance, ...]
+    n_replicates: int
+    per_draw: int
+    seed: int
+    complete: bool = True
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row per design point; every estimate beside its ``_mcse``."""
+        import pandas as pd
+
+        return pd.DataFrame([self._row(point) for point in self.points])
+
+    @staticmethod
+    def _row(point: PointAssurance) -> dict[str, object]:
+        row: dict[str, object] = {**point.values, "n_patients": point.trial.n_patients}
+        for name, mean in point.estimates().items():
+            row |= {name: mean.value, f"{name}_mcse": mean.mcse}
+        return row
+
+    def to_json(self) -> dict[str, object]:
+        """Return the result as plain data; what does not exist is null."""
+        points = []
+        for point in self.points:
+            row = {k: v for k, v in self._row(point).items() if k not in point.values}
+            points.append({"design_point": dict(point.values), **{k: _plain(row[k]) for k in row}})
+        return {
+            "scenario": self.scenario.name,
+            "seed": self.seed,
+            "n_replicates": self.n_replicates,
+            "replicates_per_draw": self.per_draw,
+            "complete": self.complete,
+            "points": points,
+        }
+
+
+class InterruptedAssuranceError(KeyboardInterrupt):
+    """An assurance was interrupted; carries what the finished draws say as ``partial``."""
+
+    def __init__(self, partial: Assurance) -> None:
+        self.partial = partial
+        super().__init__("interrupted")
+
+
+def _plain(value: object) -> object:
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,1 @@
+"""Where replicates are computed and kept: workers, a cluster, ledger, shards."""

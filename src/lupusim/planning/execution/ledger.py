@@ -1,0 +1,328 @@
+"""The ledger: a SQLite file in a run's folder, which holds every finished block.
+
+A block counts only after it is committed, so that a run killed at any moment goes on from
+there. Blocks are named by what they are (content hash of the trial, number, replicates), not
+by the run that made them: another run of the same seed and code finds them again. Differences
+between two trials that share their patients are blocks of their own, named by both hashes.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from lupusim.errors import LupusimError
+from lupusim.planning.execution.tasks import Done
+from lupusim.simulation.fingerprint import code_fingerprint, trial_fingerprint, versions
+from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.tally import Tally
+from lupusim.trial.scenario import Scenario
+
+FILE_NAME = "ledger.sqlite"
+_LAYOUT = """
+CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, content TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS scenarios (
+    started REAL NOT NULL, name TEXT NOT NULL, command TEXT NOT NULL, folder TEXT NOT NULL,
+    n_replicates INTEGER NOT NULL, text TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS designs (
+    trial TEXT PRIMARY KEY, design_point TEXT NOT NULL, n_patients INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS blocks (
+    trial TEXT NOT NULL, number INTEGER NOT NULL, n_replicates INTEGER NOT NULL,
+    sums TEXT NOT NULL, seconds REAL NOT NULL, finished REAL NOT NULL,
+    PRIMARY KEY (trial, number, n_replicates)) WITHOUT ROWID;
+"""
+
+
+class LedgerError(LupusimError):
+    """A run folder cannot be used as asked; nothing in it was changed."""
+
+
+class Existing(Enum):
+    """What to do with a run that a folder holds already."""
+
+    REFUSE = "refuse"
+    """Leave it alone and say so."""
+    RESUME = "resume"
+    """Take over its finished blocks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a run was asked for, as its ledger remembers it.
+
+    Parameters
+    ----------
+    started : float
+        Seconds since 1970.
+    name, command, folder, text : str
+        Name of the scenario, how it was named, the folder of its file, and the file as read.
+    n_replicates : int
+        Replicates per design point.
+    """
+
+    started: float
+    name: str
+    command: str
+    folder: str
+    n_replicates: int
+    text: str
+
+
+class Ledger:
+    """The finished blocks of a run folder; one process at a time.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if need be.
+    existing : Existing
+        What to do where the folder holds a run already.
+
+    Raises
+    ------
+    LedgerError
+        If the folder holds a run and `existing` is REFUSE, or if another process uses it.
+    OSError
+        If the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, *, existing: Existing = Existing.REFUSE) -> None:
+        self.folder = folder
+        self.path = folder / FILE_NAME
+        if self.path.exists() and existing is Existing.REFUSE:
+            raise LedgerError(
+                f"{folder} holds a run already: continue it with --resume, or give another folder"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        with self._told():
+            self._connection = _connect(self.path)
+
+    @classmethod
+    def reading(cls, folder: Path) -> Ledger:
+        """Open the ledger of a folder that holds one, also where nothing may be written.
+
+        Raises
+        ------
+        LedgerError
+            If the folder holds no run.
+        """
+        if not (folder / FILE_NAME).is_file():
+            raise LedgerError(f"{folder} holds no run: there is no {FILE_NAME} in it")
+        if os.access(folder, os.W_OK):
+            return cls(folder, existing=Existing.RESUME)
+        ledger = cls.__new__(cls)
+        ledger.folder, ledger.path = folder, folder / FILE_NAME
+        location = f"{ledger.path.resolve().as_uri()}?immutable=1"
+        with ledger._told():
+            ledger._connection = sqlite3.connect(location, uri=True)
+        return ledger
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and let other processes use it."""
+        self._connection.close()
+
+    def begin(self, scenario: Scenario, *, seed: int, n_replicates: int) -> None:
+        """Enter what is asked for, after checking that it may stand beside what is there.
+
+        Raises
+        ------
+        LedgerError
+            If the ledger was written with another seed, version or code, or for a scenario
+            that shares no design with this one.
+        """
+        designs = {trial_fingerprint(point.trial): point for point in scenario.points}
+        with self._told(), self._connection as connection:
+            self._check(identity(seed), list(designs))
+            connection.executemany(
+                "INSERT OR IGNORE INTO about VALUES (?, ?)", identity(seed).items()
+            )
+            connection.execute(
+                "INSERT INTO scenarios VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    time.time(),
+                    scenario.name,
+                    scenario.command,
+                    str(_folder_of(scenario)),
+                    n_replicates,
+                    scenario.text,
+                ),
+            )
+            connection.executemany(
+                "INSERT OR IGNORE INTO designs VALUES (?, ?, ?)",
+                [
+                    (key, json.dumps(dict(point.values)), point.trial.n_patients)
+                    for key, point in designs.items()
+                ],
+            )
+
+    def _check(self, wanted: Mapping[str, str], designs: Sequence[str]) -> None:
+        known = self.about()
+        different = [
+            f"{name} was {known[name]}, is now {content}"
+            for name, content in wanted.items()
+            if name in known and known[name] != content
+        ]
+        there = {row[0] for row in self._connection.execute("SELECT trial FROM designs")}
+        if not different and there and not there.intersection(designs):
+            different.append("the scenario has changed: none of its designs is in the folder")
+        if different:
+            raise LedgerError(
+                f"{self.folder} holds another run, and they must not be mixed: "
+                f"{'; '.join(different)}. Give another folder"
+            )
+
+    def about(self) -> dict[str, str]:
+        """Return seed and versions; empty where nothing was begun."""
+        with self._told():
+            return dict(self._connection.execute("SELECT name, content FROM about"))
+
+    def asked(self) -> list[Asked]:
+        """Return what was asked for, oldest first."""
+        query = "SELECT started, name, command, folder, n_replicates, text FROM scenarios"
+        with self._told():
+            rows = self._connection.execute(f"{query} ORDER BY started").fetchall()
+        names = ("started", "name", "command", "folder", "n_replicates", "text")
+        return [Asked(**dict(zip(names, row, strict=True))) for row in rows]
+
+    def finished(self, trial: str, *, seed: int) -> Iterator[tuple[Block, Tally]]:
+        """Yield the finished blocks of a trial with their sums, by number."""
+        query = "SELECT number, n_replicates, sums FROM blocks WHERE trial = ? ORDER BY number"
+        with self._told():
+            for number, n_replicates, sums in self._connection.execute(query, (trial,)):
+                block = Block(seed=seed, number=number, n_replicates=n_replicates)
+                yield block, _tally(sums)
+
+    def store(self, done: Done) -> None:
+        """Commit the blocks of a finished task; after this they survive anything.
+
+        Raises
+        ------
+        OSError
+            If the disk is full; what was committed before is kept.
+        """
+        share = done.seconds / (len(done.blocks) * len(done.by_key))
+        now = time.time()
+        rows = [
+            (key, block.number, block.n_replicates, _text(tally), share, now)
+            for key, tallies in done.by_key.items()
+            for block, tally in zip(done.blocks, tallies, strict=True)
+        ]
+        with self._told(), self._connection as connection:
+            connection.executemany("INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def copy(self, other: Ledger) -> int:
+        """Take over the blocks of another ledger; return how many were new.
+
+        Raises
+        ------
+        LedgerError
+            If both hold the same block with different sums.
+        """
+        with self._told(), self._connection as connection:
+            before = connection.total_changes
+            for row in other._rows("blocks"):
+                self._refuse_contradiction(row, other.folder)
+                connection.execute("INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?, ?, ?)", row)
+            new = connection.total_changes - before
+            connection.executemany(
+                "INSERT OR IGNORE INTO about VALUES (?, ?)", other._rows("about")
+            )
+            connection.executemany(
+                "INSERT OR IGNORE INTO designs VALUES (?, ?, ?)", other._rows("designs")
+            )
+            connection.executemany(
+                "INSERT INTO scenarios VALUES (?, ?, ?, ?, ?, ?)", other._rows("scenarios")
+            )
+            return new
+
+    def _rows(self, table: str) -> Iterator[tuple[object, ...]]:
+        yield from self._connection.execute(f"SELECT * FROM {table}")
+
+    def _refuse_contradiction(self, row: tuple[object, ...], folder: Path) -> None:
+        query = "SELECT sums FROM blocks WHERE trial = ? AND number = ? AND n_replicates = ?"
+        known = self._connection.execute(query, row[:3]).fetchone()
+        if known is not None and known[0] != row[3]:
+            raise LedgerError(
+                f"{folder}: block {row[1]} differs from the same block in another folder, "
+                "although seed and code are the same: were the machines of different kinds? "
+                "Nothing was merged"
+            )
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn SQLite's errors into a message about the folder."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise _explained(self.path, error) from error
+
+
+def identity(seed: int) -> dict[str, str]:
+    """Return what must be equal for blocks to be mixed: seed, versions and code."""
+    named = {f"{name} version": content for name, content in versions().items()}
+    return {"seed": str(seed), **named, "simulation code": code_fingerprint()}
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=0.0)
+    # The exclusive lock keeps a second process out, is dropped by the system when this one
+    # dies, and lets the write-ahead log work on file systems without shared memory.
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.executescript("BEGIN IMMEDIATE;" + _LAYOUT + "COMMIT;")
+    return connection
+
+
+def _text(tally: Tally) -> str:
+    counts = {name: sorted(found.items()) for name, found in tally.counts.items()}
+    return json.dumps([tally.sums, counts], separators=(",", ":"))
+
+
+def _tally(text: str) -> Tally:
+    sums, counts = json.loads(text)
+    return Tally(
+        {name: tuple(three) for name, three in sums.items()},
+        {name: dict(map(tuple, found)) for name, found in counts.items()},
+    )
+
+
+def _folder_of(scenario: Scenario) -> Path:
+    path = Path(scenario.command)
+    return path.parent.resolve() if path.is_file() else Path()
+
+
+def _explained(path: Path, error: sqlite3.DatabaseError) -> Exception:
+    """Return what SQLite found, in the words of somebody who asked for a run folder."""
+    kept = "what was finished before is kept; make room and continue with --resume"
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return LedgerError(f"{path.parent} is in use by another run: wait, or give another folder")
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return OSError(errno.ENOSPC, f"the disk is full or failing: {kept} ({error})", str(path))
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return PermissionError(
+            errno.EACCES, "the run folder cannot be written; nothing was changed", str(path)
+        )
+    return LedgerError(f"{path} is not a ledger that can be read: {error}")

@@ -1,0 +1,153 @@
+"""What a worker does in one go: consecutive blocks of trials that share their patients."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import numpy as np
+
+from lupusim.simulation.block import replicates_per_block, simulate_block
+from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.scoring import Pair, score_block
+from lupusim.simulation.tally import Tally
+from lupusim.trial import Trial
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # parameters of mallopt in <malloc.h>
+_LARGEST_KEPT = 31 * 2**20  # bytes; glibc takes no more than 32 MB
+_MOST_KEPT = 128 * 2**20
+
+Score = Callable[[Trial, Block], Tally]
+"""Simulates a block and returns its sums; a function of a module, or an object with a call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Consecutive blocks of one trial.
+
+    Parameters
+    ----------
+    fingerprint : str
+        Content hash of the trial.
+    trial : Trial
+        What to simulate.
+    blocks : tuple of Block
+        Which of its replicates.
+    score : callable
+        Makes the sums of a block.
+    others : mapping of str to Trial
+        Trials that share the patients, by content hash: judged in the same go, by the sums of
+        a run.
+    pairs : tuple of Pair
+        Which of all these trials to compare, replicate by replicate.
+    """
+
+    fingerprint: str
+    trial: Trial
+    blocks: tuple[Block, ...]
+    score: Score = simulate_block
+    others: Mapping[str, Trial] = field(default_factory=dict)
+    pairs: tuple[Pair, ...] = ()
+
+    def parts(self, n_blocks: int) -> Iterator[Task]:
+        """Yield the same with so many blocks at a time."""
+        for begin in range(0, len(self.blocks), n_blocks):
+            yield replace(self, blocks=self.blocks[begin : begin + n_blocks])
+
+    def split(self, n_blocks: int) -> tuple[Task, Task]:
+        """Return the same with so many blocks, and with the others, which may be none."""
+        first, rest = self.blocks[:n_blocks], self.blocks[n_blocks:]
+        return replace(self, blocks=first), replace(self, blocks=rest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A finished task.
+
+    Parameters
+    ----------
+    fingerprint : str
+        Content hash of the trial.
+    blocks : tuple of Block
+        Which of its replicates.
+    tallies : tuple of Tally
+        Their sums, block by block.
+    seconds : float
+        Wall time in the worker.
+    others : mapping of str to tuple of Tally
+        Sums of the other trials by content hash, and of the pairs by their key.
+    """
+
+    fingerprint: str
+    blocks: tuple[Block, ...]
+    tallies: tuple[Tally, ...]
+    seconds: float = 0.0
+    others: Mapping[str, tuple[Tally, ...]] = field(default_factory=dict)
+
+    @property
+    def by_key(self) -> dict[str, tuple[Tally, ...]]:
+        """All sums."""
+        return {self.fingerprint: self.tallies, **self.others}
+
+
+def blocks_of(trial: Trial, n_replicates: int, *, seed: int, begin: int = 0) -> Iterator[Block]:
+    """Yield the blocks that hold the replicates `begin` to `n_replicates` of a trial.
+
+    `begin` is a whole number of blocks; the last block holds what is left.
+    """
+    size = replicates_per_block(trial.n_patients)
+    for first in range(begin, n_replicates, size):
+        yield Block(seed=seed, number=first // size, n_replicates=min(size, n_replicates - first))
+
+
+def is_block_of(trial: Trial, n_replicates: int, block: Block) -> bool:
+    """Return whether a block is one of those that hold `n_replicates` replicates of a trial."""
+    size = replicates_per_block(trial.n_patients)
+    return 0 < block.n_replicates == min(size, n_replicates - block.number * size)
+
+
+def whole_blocks(trial: Trial, n_replicates: int) -> int:
+    """Return `n_replicates`, rounded up to whole blocks of a trial."""
+    size = replicates_per_block(trial.n_patients)
+    return -(-n_replicates // size) * size
+
+
+@cache
+def _keep_freed_memory() -> None:
+    """Make the C library keep the memory of freed arrays in the process.
+
+    SPEED: it hands arrays above a limit back to the system and has to fetch them again,
+    page by page (benchmarks/cases.py: a third more trials a second). The limits are those
+    of mallopt(3); Dask sets the second one so low that its workers take twice as long. Where
+    there is no such function, freeing one large array lifts the first limit as well.
+    """
+    import ctypes
+
+    np.empty(_LARGEST_KEPT, dtype=np.uint8)
+    if os.name == "posix" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
+        mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT)
+
+
+def work(task: Task) -> Done:
+    """Simulate the blocks of a task."""
+    _keep_freed_memory()
+    begin = time.perf_counter()
+    found = [_sums(task, block) for block in task.blocks]
+    tallies = {key: tuple(sums[key] for sums in found) for key in found[0]}
+    return Done(
+        fingerprint=task.fingerprint,
+        blocks=task.blocks,
+        tallies=tallies.pop(task.fingerprint),
+        others=tallies,
+        seconds=time.perf_counter() - begin,
+    )
+
+
+def _sums(task: Task, block: Block) -> dict[str, Tally]:
+    if not task.others:
+        return {task.fingerprint: task.score(task.trial, block)}
+    return score_block({task.fingerprint: task.trial, **task.others}, task.pairs, block)

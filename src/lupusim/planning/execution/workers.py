@@ -1,0 +1,192 @@
+"""Who does the work: this process, the cores of this machine, or a cluster (cluster.py)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Protocol
+
+from lupusim.planning.execution.tasks import Done, Task, work
+
+_POOL_PAYS_AFTER = 4.0  # seconds of work left; a cold start of the pool costs about three
+_WARM_POOL_PAYS_AFTER = 0.2
+_IDLE_SECONDS = 300  # after which idle workers go away by themselves
+_SECONDS_TO_STOP = 1.0
+_MOST_RESTARTS = 3  # of a pool in which a worker was killed, say for want of memory
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_one_pool_at_a_time = threading.Lock()
+_warm_pools: set[int] = set()  # numbers of cores for which a pool has been started
+
+Spread = Callable[[Iterator[Task], float], Generator[Done]]
+"""Takes tasks and how many seconds they would take on one core; yields them as they finish."""
+
+
+class Workers(Protocol):
+    """Somebody who simulates tasks."""
+
+    def ready(self) -> AbstractContextManager[Spread]:
+        """Make ready for work, and leave nothing behind afterwards."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cores:
+    """The cores of this machine; a short run stays in this process.
+
+    Parameters
+    ----------
+    n_jobs : int
+        Processes; -1 for one per core.
+    """
+
+    n_jobs: int = 1
+
+    def __post_init__(self) -> None:
+        if self.n_jobs == 0 or self.n_jobs < -1:
+            raise ValueError(f"n_jobs={self.n_jobs!r} must be -1 (every core) or at least 1")
+
+    @contextmanager
+    def ready(self) -> Iterator[Spread]:
+        """Make ready; the pool is started by the first stage that pays for it."""
+        yield self._spread
+
+    def _spread(self, tasks: Iterator[Task], seconds: float) -> Generator[Done]:
+        cores = _usable_cores() if self.n_jobs == -1 else self.n_jobs
+        pays_after = _WARM_POOL_PAYS_AFTER if cores in _warm_pools else _POOL_PAYS_AFTER
+        if cores == 1 or seconds <= pays_after:
+            return _spread_here(tasks)
+        return _spread_over_pool(tasks, cores)
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _spread_here(tasks: Iterator[Task]) -> Generator[Done]:
+    yield from map(work, tasks)
+
+
+def _spread_over_pool(tasks: Iterator[Task], cores: int) -> Generator[Done]:
+    """Yield finished tasks from a pool of processes, which stays for the next run.
+
+    Two threads that use loky at once can lock each other for good, hence the lock.
+    """
+    with _one_pool_at_a_time:
+        yield from submit_all(lambda: _pool(cores), tasks, ahead=2 * cores, stop=_kill)
+
+
+def _pool(cores: int) -> Executor:
+    from joblib.externals.loky import get_reusable_executor
+
+    pool: Executor = get_reusable_executor(
+        max_workers=cores,
+        timeout=_IDLE_SECONDS,
+        initializer=settle_in,
+        initargs=(os.getpid(),),
+        env=_ONE_THREAD,
+    )
+    with _ctrl_c_held_back():
+        pool.submit(os.getpid)  # starts the workers
+    _warm_pools.clear()
+    _warm_pools.add(cores)
+    return pool
+
+
+@contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Let Ctrl-C wait; processes that are started meanwhile never see one.
+
+    A terminal sends it to workers that still start, and they would print where they were.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def settle_in(parent: int) -> None:
+    """Prepare a worker: leave Ctrl-C to the parent, and never outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+
+
+def _leave_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _kill(pool: Executor) -> None:
+    """Kill the pool's processes; never from a signal handler, where loky hangs."""
+    options: dict[str, Any] = {"wait": True, "kill_workers": True}
+    stopper = threading.Thread(target=pool.shutdown, kwargs=options, daemon=True)
+    stopper.start()
+    stopper.join(_SECONDS_TO_STOP)
+
+
+def submit_all(
+    start: Callable[[], Executor],
+    tasks: Iterator[Task],
+    *,
+    ahead: int,
+    stop: Callable[[Executor], None],
+) -> Generator[Done]:
+    """Yield finished tasks in whatever order they finish, `ahead` of them in flight.
+
+    Parameters
+    ----------
+    start : callable
+        Returns the executor, or after one of its processes was killed a sound one.
+    tasks : iterator of Task
+        Read only as fast as they are worked off.
+    ahead : int
+        Tasks in flight at a time.
+    stop : callable
+        Ends the executor when the work is broken off.
+
+    Raises
+    ------
+    concurrent.futures.process.BrokenProcessPool
+        If workers are killed again and again.
+    """
+    executor, restarts = start(), 0
+    flying: dict[Future[Done], Task] = {}
+    try:
+        while True:
+            for task in islice(tasks, ahead - len(flying)):
+                flying[executor.submit(work, task)] = task
+            if not flying:
+                return
+            try:
+                yield from _landed(flying)
+            except BrokenProcessPool:
+                restarts += 1
+                if restarts > _MOST_RESTARTS:
+                    raise
+                executor = start()
+                flying = {executor.submit(work, task): task for task in flying.values()}
+    except BaseException:
+        stop(executor)
+        raise
+
+
+def _landed(flying: dict[Future[Done], Task]) -> Iterator[Done]:
+    """Yield what is finished, and take it off the list; wait for at least one."""
+    for future in wait(flying, return_when=FIRST_COMPLETED).done:
+        done = future.result()
+        del flying[future]
+        yield done

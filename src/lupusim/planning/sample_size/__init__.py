@@ -1,0 +1,1 @@
+"""The smallest trial that reaches a power: search, interval, fresh confirmation."""

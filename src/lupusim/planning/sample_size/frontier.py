@@ -1,0 +1,169 @@
+"""The designs worth choosing between: each at the size that reaches the power."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lupusim.arrays import BoolArray, FloatArray
+from lupusim.planning.execution.bench import on_bench
+from lupusim.planning.runs.replicates import tested
+from lupusim.planning.sample_size.growth import Sizing, designs
+from lupusim.planning.sample_size.options import Search
+from lupusim.planning.sample_size.results import InterruptedSearchError, PowerNotReachedError
+from lupusim.planning.sample_size.search import check_target, find_size
+from lupusim.simulation.tally import Mean
+from lupusim.trial import Trial
+from lupusim.trial.scenario import Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Cost = Callable[[Trial], float]
+"""What it costs to hold a trial, in any currency."""
+
+
+class InterruptedFrontierError(KeyboardInterrupt):
+    """A frontier was interrupted.
+
+    Parameters
+    ----------
+    partial : pandas.DataFrame or None
+        The designs that are finished; None where none is.
+    values : mapping of str to object
+        What distinguishes the design that was in work.
+    search : InterruptedSearchError or None
+        What was seen of it; None where nothing was.
+    """
+
+    def __init__(
+        self,
+        partial: pd.DataFrame | None,
+        values: Mapping[str, object],
+        search: InterruptedSearchError | None,
+    ) -> None:
+        self.partial = partial
+        self.values = values
+        self.search = search
+        super().__init__("interrupted")
+
+
+def frontier(
+    scenario: Scenario, power: float = 0.9, *, cost: Cost | None = None, search: Search
+) -> pd.DataFrame:
+    """Return every design of a scenario at its smallest sufficient size, the cheapest first.
+
+    So the smallest cost, or the shortest duration, subject to the power is the first row of
+    the table, sorted by either. For the rest see :func:`sizes`.
+    """
+    return cheapest_first(sizes(scenario, power, cost=cost, search=search))
+
+
+def cheapest_first(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the designs sorted by their cost."""
+    return table.sort_values("cost", ignore_index=True, kind="stable")
+
+
+def sizes(
+    scenario: Scenario, power: float = 0.9, *, cost: Cost | None = None, search: Search
+) -> pd.DataFrame:
+    """Return every design of a scenario at its smallest sufficient size, with what it costs.
+
+    All searches share their seed.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Its design points; those that differ in size alone count once.
+    power : float
+        Target.
+    cost : callable or None
+        Cost of a trial; default what its scenario states, else its patients.
+    search : Search
+        How far and how precisely to look for each size.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per design, in their order: what varies, `n_patients`, `n_patients_low` and
+        `n_patients_high` (95 %), `power`, `duration` (years to the data cutoff), each with
+        its ``_mcse``, `cost` with its own, and `on_frontier`: no other design is both cheaper and
+        shorter. A design that does not reach the power has no cost, no duration, and the
+        power at the limit.
+
+    Raises
+    ------
+    ValueError
+        If a design has no test, or the power is not between its level and 1.
+    InterruptedFrontierError
+        On KeyboardInterrupt; it is one.
+    """
+    rows: list[dict[str, object]] = []
+    check_designs(scenario, power)
+    with on_bench(search.bench, search.n_jobs) as bench:
+        working = replace(search, bench=bench)
+        for values, sizing in designs(scenario):
+            try:
+                rows.append({**values, **_sized(sizing, power, cost, working)})
+            except KeyboardInterrupt as interrupt:
+                partial = _table(rows) if rows else None
+                seen = interrupt if isinstance(interrupt, InterruptedSearchError) else None
+                raise InterruptedFrontierError(partial, values, seen) from interrupt
+    return _table(rows)
+
+
+def check_designs(scenario: Scenario, power: float) -> None:
+    """Raise ValueError where a design of a scenario cannot be asked for a power."""
+    for _, sizing in designs(scenario):
+        check_target(tested(sizing.trial), power)
+
+
+def _sized(sizing: Sizing, power: float, cost: Cost | None, search: Search) -> dict[str, object]:
+    """Return what a design needs to reach the power, or its power at the limit."""
+    try:
+        found = find_size(sizing, power, search=search)
+    except PowerNotReachedError as error:
+        limit = {"n_patients": sizing.at(error.size).n_patients, "power": error.power.value}
+        return {**limit, "power_mcse": error.power.mcse}
+    spent = found.cost or Mean(value=float(found.n_patients), mcse=0.0)
+    if cost is not None:
+        spent = Mean(value=cost(sizing.at(found.size)), mcse=0.0)
+    return {
+        "n_patients": found.n_patients,
+        "n_patients_low": found.interval[0],
+        "n_patients_high": found.interval[1],
+        "power": found.power,
+        "power_mcse": found.power_mcse,
+        "duration": found.duration.value,
+        "duration_mcse": found.duration.mcse,
+        "cost": spent.value,
+        "cost_mcse": spent.mcse,
+    }
+
+
+def _table(rows: list[dict[str, object]]) -> pd.DataFrame:
+    import pandas as pd
+
+    table = pd.DataFrame(rows).reindex(columns=_columns(rows))
+    spent = table[["cost", "duration"]].to_numpy(dtype=float)
+    table["on_frontier"] = _undominated(spent)
+    return table
+
+
+def _columns(rows: list[dict[str, object]]) -> list[str]:
+    """Return all columns in the order of a complete row."""
+    complete = ("n_patients", "n_patients_low", "n_patients_high", "power", "power_mcse")
+    last = (*complete, "duration", "duration_mcse", "cost", "cost_mcse")
+    return [*(name for name in rows[0] if name not in last), *last]
+
+
+def _undominated(spent: FloatArray) -> BoolArray:
+    """Return which rows no other row matches in everything and betters in something."""
+    known: BoolArray = np.all(np.isfinite(spent), axis=1)
+    no_worse = np.all(spent[:, None] <= spent, axis=2)
+    better = np.any(spent[:, None] < spent, axis=2)
+    beaten = (no_worse & better & known[:, None]).any(axis=0)
+    return np.asarray(known & ~beaten)

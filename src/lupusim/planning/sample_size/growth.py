@@ -1,0 +1,373 @@
+"""What may grow until a trial has its power: its patients, its events, or both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from lupusim.analysis.continuous.tests import MmrmTest
+from lupusim.trial import Arm, PermutedBlocks, Trial
+from lupusim.trial.adaptation.ongoing import Adaptation, BlindedSize, PromisingZone
+from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
+from lupusim.trial.enrollment.arm_periods import OnceOnArm, OnceRandomized, arms_change
+from lupusim.trial.looks import (
+    AfterPatients,
+    AtEvents,
+    AtEventsOf,
+    Cutoff,
+    Limited,
+    WhenAll,
+    WhenAny,
+)
+from lupusim.trial.scenario import DesignPoint, Scenario
+
+_LARGEST_STEP = 12  # with a larger sum of the ratio, sizes go one by one
+_FINE = 0.01  # relative precision of the size of one plain design
+_COARSE = 0.05
+_COSTLY = 4
+_PLAIN_PATIENTS = 300
+
+
+class Sizing(Protocol):
+    """A family of trials that differ in size alone."""
+
+    @property
+    def trial(self) -> Trial:
+        """The trial as it was given."""
+        ...
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Paths of a scenario file that the size decides."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """What is counted: ``patients`` or ``events``."""
+        ...
+
+    @property
+    def start(self) -> int:
+        """Size of the trial as it was given."""
+        ...
+
+    @property
+    def step(self) -> int:
+        """Sizes are multiples of it."""
+        ...
+
+    @property
+    def smallest(self) -> int:
+        """Smallest size that makes a trial."""
+        ...
+
+    def largest(self, max_patients: int) -> int:
+        """Return the largest size with at most so many patients."""
+        ...
+
+    def at(self, size: int) -> Trial:
+        """Return the trial of another size."""
+        ...
+
+
+def _step(trial: Trial) -> int:
+    """Return in which steps the number of patients grows: whole turns of the ratio."""
+    if not isinstance(trial.allocation, PermutedBlocks):
+        return 1
+    turn = sum(trial.ratio) // math.gcd(*trial.ratio)
+    return turn if turn <= _LARGEST_STEP else 1
+
+
+def _fewest_patients(trial: Trial) -> int:
+    """Return the fewest patients that make two in every arm, in whole steps."""
+    fewest = -(-2 * sum(trial.ratio) // min(trial.ratio))
+    return -(-fewest // _step(trial)) * _step(trial)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patients:
+    """Patients grow; everything else stays, the duration of a uniform enrollment too.
+
+    What waits for a number of patients or events waits for proportionally more: looks, the
+    first stage and planned size of an adaptation, arms that join or close. Dates stay.
+
+    Parameters
+    ----------
+    trial : Trial
+        The trial as it was given.
+
+    Raises
+    ------
+    ValueError
+        If its test fixes the number of patients.
+    """
+
+    trial: Trial
+
+    keys = ("sample_size",)
+    unit = "patients"
+
+    def __post_init__(self) -> None:
+        fixed = getattr(self.trial.stopping, "n_patients", None)
+        if fixed is not None:
+            raise ValueError(
+                f"the test's own design has {fixed} patients, the smallest for its rates, level "
+                "and power: change those under 'analysis', or name another test"
+            )
+
+    @property
+    def start(self) -> int:
+        """Patients of the trial as it was given."""
+        return self.trial.n_patients
+
+    @property
+    def step(self) -> int:
+        """Sizes are multiples of it: whole turns of the allocation ratio."""
+        return _step(self.trial)
+
+    @property
+    def smallest(self) -> int:
+        """Two patients in every arm."""
+        return _fewest_patients(self.trial)
+
+    def largest(self, max_patients: int) -> int:
+        """Return the largest size with at most so many patients."""
+        return max_patients // self.step * self.step
+
+    def at(self, size: int) -> Trial:
+        """Return the trial with so many patients."""
+        return _grown(self.trial, size, size / self.start)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsInProportion:
+    """Events grow, and the patients with them, in the proportion the trial was given.
+
+    The power of an event-driven trial depends on its events; the patients decide how long
+    it takes to see them. Growing both keeps about the same duration of follow-up.
+
+    Parameters
+    ----------
+    trial : Trial
+        The trial as it was given; its cutoff is at a number of events.
+
+    Raises
+    ------
+    ValueError
+        If the cutoff is another.
+    """
+
+    trial: Trial
+
+    keys = ("sample_size", "looks.0.when.events")
+    unit = "events"
+    step = 1
+
+    def __post_init__(self) -> None:
+        _events(self.trial)
+
+    @property
+    def start(self) -> int:
+        """Events of the trial as it was given."""
+        return _events(self.trial)
+
+    @property
+    def smallest(self) -> int:
+        """As many as there are arms."""
+        return len(self.trial.arms)
+
+    def largest(self, max_patients: int) -> int:
+        """Return the largest number of events with at most so many patients."""
+        return int(max_patients * self.start / self.trial.n_patients)
+
+    def at(self, size: int) -> Trial:
+        """Return the trial with so many events and patients in proportion."""
+        step = _step(self.trial)
+        in_proportion = size * self.trial.n_patients / self.start
+        n_patients = max(math.ceil(in_proportion / step) * step, _fewest_patients(self.trial))
+        return _grown(self.trial, n_patients, size / self.start)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsOnly:
+    """Events grow, the patients stay: a larger number is only a later data cutoff.
+
+    Parameters
+    ----------
+    trial : Trial
+        The trial as it was given; its cutoff is at a number of events.
+
+    Raises
+    ------
+    ValueError
+        If the cutoff is another.
+    """
+
+    trial: Trial
+
+    keys = ("looks.0.when.events",)
+    unit = "events"
+    step = 1
+
+    def __post_init__(self) -> None:
+        _events(self.trial)
+
+    @property
+    def start(self) -> int:
+        """Events of the trial as it was given."""
+        return _events(self.trial)
+
+    @property
+    def smallest(self) -> int:
+        """As many as there are arms."""
+        return len(self.trial.arms)
+
+    def largest(self, max_patients: int) -> int:
+        """Return the number of patients: each has the event at most once."""
+        return min(max_patients, self.trial.n_patients)
+
+    def at(self, size: int) -> Trial:
+        """Return the trial with so many events."""
+        return _grown(self.trial, self.trial.n_patients, size / self.start)
+
+
+def _grown(trial: Trial, n_patients: int, factor: float) -> Trial:
+    """Return a trial with other patients, in which all that waits for counts grows alike."""
+    return replace(
+        trial,
+        n_patients=n_patients,
+        cutoff=_later(trial.cutoff, factor),
+        interims=tuple(_later(look, factor) for look in trial.interims),
+        adaptation=_grown_rule(trial.adaptation, factor),
+        arms=tuple(_grown_arm(arm, factor) for arm in trial.arms),
+    )
+
+
+def _grown_rule(rule: Adaptation | None, factor: float) -> Adaptation | None:
+    """Return a rule that waits for, or plans with, `factor` times the patients or events."""
+    if isinstance(rule, SelectArms | Enrichment) and rule.first_events is not None:
+        return replace(rule, first_events=_times(factor, rule.first_events))
+    if isinstance(rule, PromisingZone | BlindedSize):
+        return replace(rule, planned=_times(factor, rule.planned))
+    return rule
+
+
+def _grown_arm(arm: Arm, factor: float) -> Arm:
+    """Return an arm that joins and closes at `factor` times the patients; dates stay."""
+    joins, closes = arm.joins, arm.closes
+    if isinstance(joins, OnceRandomized):
+        joins = replace(joins, patients=_times(factor, joins.patients))
+    if isinstance(closes, OnceRandomized | OnceOnArm):
+        closes = replace(closes, patients=_times(factor, closes.patients))
+    if (joins, closes) == (arm.joins, arm.closes):
+        return arm
+    return replace(arm, joins=joins, closes=closes)
+
+
+def _times(factor: float, count: int) -> int:
+    return max(1, round(count * factor))
+
+
+def _later(cutoff: Cutoff, factor: float) -> Cutoff:
+    """Return a cutoff that waits for `factor` times the patients or events."""
+    match cutoff:
+        case AtEvents() | AtEventsOf():
+            return replace(cutoff, events=_times(factor, cutoff.events))
+        case Limited():
+            return replace(cutoff, clock=_later(cutoff.clock, factor))
+        case AfterPatients():
+            return replace(cutoff, patients=_times(factor, cutoff.patients))
+        case WhenAll() | WhenAny():
+            return replace(cutoff, conditions=tuple(_later(c, factor) for c in cutoff.conditions))
+    return cutoff
+
+
+def _events(trial: Trial) -> int:
+    if not isinstance(trial.cutoff, AtEvents):
+        raise ValueError("the trial's data are not cut at a number of events; size its patients")
+    return trial.cutoff.events
+
+
+def sizing_of(trial: Trial) -> Sizing:
+    """Return how a trial grows unless one says otherwise: events first, else patients."""
+    if isinstance(trial.cutoff, AtEvents):
+        return EventsInProportion(trial=trial)
+    return Patients(trial=trial)
+
+
+def designs(scenario: Scenario) -> list[tuple[Mapping[str, object], Sizing]]:
+    """Return the designs of a scenario that differ in more than their size, the first of each."""
+    found: list[tuple[Mapping[str, object], Sizing]] = []
+    for point in scenario.points:
+        sizing = sizing_of(point.trial)
+        values = _other_values(point, sizing)
+        if all(values != known for known, _ in found):
+            found.append((values, sizing))
+    return found
+
+
+def _other_values(point: DesignPoint, sizing: Sizing) -> dict[str, object]:
+    return {path: value for path, value in point.values.items() if path not in sizing.keys}
+
+
+def affordable_precision(scenario: Scenario) -> float:
+    """Return how precisely to search for the sizes of all designs in about a minute.
+
+    Half the width of a 95 % interval, relative to the size: 0.01 for one plain design. The
+    work grows with the inverse square and with the patients, so all designs together get
+    about that of one of 300 patients, and costly ones (measured: a fifth of the patients a
+    second, or fewer) a quarter of it. It depends on the designs alone, so that an answer does
+    not depend on the machine.
+    """
+    work = sum(
+        max(sizing.trial.n_patients / _PLAIN_PATIENTS, 1.0)
+        * (_COSTLY if _is_costly(sizing.trial) else 1)
+        for _, sizing in designs(scenario)
+    )
+    return round(min(_FINE * math.sqrt(work), _COARSE), 3)
+
+
+def _is_costly(trial: Trial) -> bool:
+    """Return whether patients, rules or test of a trial take more than a plain one's."""
+    return (
+        trial.adaptation is not None
+        or trial.family is not None
+        or trial.supply is not None
+        or trial.population.screening is not None
+        or arms_change(trial.arms)
+        or (trial.analysis is not None and isinstance(trial.analysis.test, MmrmTest))
+    )
+
+
+def left_out(scenario: Scenario) -> list[str]:
+    """Return what a scenario varies, and a search for the size decides instead."""
+    decided = {path for point in scenario.points for path in sizing_of(point.trial).keys}
+    return [path for path in scenario.points[0].values if path in decided]
+
+
+def has_several_designs(scenario: Scenario) -> bool:
+    """Return whether the designs of a scenario differ in more than their size."""
+    return len(designs(scenario)) > 1
+
+
+def only_design(scenario: Scenario) -> Sizing:
+    """Return the one design of a scenario, of whatever size.
+
+    Raises
+    ------
+    ValueError
+        If several designs differ in more than their size; they are named.
+    """
+    found = designs(scenario)
+    if len(found) > 1:
+        told = "; ".join(
+            ", ".join(f"{path} = {value}" for path, value in values.items()) for values, _ in found
+        )
+        raise ValueError(
+            f"{scenario.name} has {len(found)} designs ({told}), and each has its own size. "
+            "Remove all but one from 'vary', or ask for the sizes of all of them: "
+            "lupusim size, or lupusim.planning.sample_size.frontier.sizes"
+        )
+    return found[0][1]

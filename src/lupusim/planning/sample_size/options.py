@@ -1,0 +1,52 @@
+"""How far and how precisely to look for the size of a trial."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lupusim.planning.execution.bench import Bench
+
+FIRST_ROUND = 2_000
+"""Replicates of the first round of a fit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """How far and how precisely to look for a size.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the search; the confirmation has streams of its own.
+    n_jobs : int
+        Processes; -1 for one per core. The same bits for any number.
+    max_patients : int
+        The largest trial to consider.
+    precision : float
+        Half the width of the 95 % interval, relative to the size; the search stops there,
+        or where the interval is one step of the allocation wide.
+    max_replicates : int
+        The most replicates that the search may spend; the interval says what they bought.
+    bench : Bench or None
+        Who works, instead of `n_jobs` processes.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+    """
+
+    seed: int
+    n_jobs: int = 1
+    max_patients: int = 20_000
+    precision: float = 0.01
+    max_replicates: int = 400_000
+    bench: Bench | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_patients < 4:
+            raise ValueError(f"max_patients={self.max_patients!r} must be at least 4")
+        if not 0 < self.precision < 1:
+            raise ValueError(f"precision={self.precision!r} must lie between 0 and 1")
+        if self.max_replicates < FIRST_ROUND:
+            raise ValueError(f"max_replicates={self.max_replicates!r} must be {FIRST_ROUND} up")

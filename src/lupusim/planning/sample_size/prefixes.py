@@ -1,0 +1,190 @@
+"""Several sizes out of one simulation: the first patients of a trial are a smaller trial."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.planning.sample_size.growth import Sizing
+from lupusim.simulation.generation.generation import Block, Generated, generate
+from lupusim.simulation.looks.cutoffs import analyze, observed
+from lupusim.simulation.tally import Tally
+from lupusim.trial import (
+    AfterLastPatient,
+    AfterPatients,
+    AtCalendarTime,
+    AtEvents,
+    BiasedCoin,
+    Minimization,
+    PermutedBlocks,
+    SimpleRandomization,
+    Trial,
+    UniformEnrollment,
+    Urn,
+    WhenAll,
+    WhenAny,
+)
+from lupusim.trial.enrollment.arrivals import PiecewiseEnrollment, PoissonEnrollment
+from lupusim.trial.looks import Cutoff
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Seen = TypeVar("Seen", bound=DataclassInstance)
+
+_COME_ONE_BY_ONE = (PoissonEnrollment, PiecewiseEnrollment)
+_RANDOMIZE_IN_ORDER = (
+    PermutedBlocks,
+    SimpleRandomization,
+    BiasedCoin,
+    Urn,
+    Minimization,
+)
+_KEPT_BY_PREFIX = {
+    "arms",
+    "n_patients",
+    "enrollment",
+    "cutoff",
+    "primary",
+    "secondary",
+    "interims",
+    "stopping",
+    "analysis",
+    "family",
+    "adaptation",
+    "allocation",
+    "stratify_by",
+    "population",
+    "dropout",
+    "follow_up",
+    "visits",
+    "visit_conduct",
+    "intercurrent_events",
+    "marker",
+    "costs",
+}
+_LOOK_AT_PREFIX = (AtCalendarTime, AfterLastPatient, AfterPatients, AtEvents)
+
+
+def why_not_nested(trial: Trial) -> str:
+    """Return why the first patients of a trial are not a smaller trial of its kind; empty if so.
+
+    They are one exactly, in distribution, where patients come one by one at a rate that does
+    not know how many will come, are randomized in order, and fare independently of those who
+    come later. Where all come within a fixed period, the first n of N uniform times are
+    stretched by the next one, which makes them n uniform times (Devroye 1986, *Non-Uniform
+    Random Variate Generation*, theorem V.2.2).
+    """
+    return next(_obstacles(trial), "")
+
+
+def _obstacles(trial: Trial) -> Iterator[str]:
+    if trial.interims or trial.family or trial.adaptation or trial.stopping:
+        yield "the design is not fixed"
+    if trial.analysis is None:
+        yield "there is no test"
+    yield from (f"{name} may depend on the size" for name in _unknown_parts(trial))
+    if trial.population.screening is not None:
+        yield "screening decides when patients come"
+    if trial.population.drift and isinstance(trial.enrollment, UniformEnrollment):
+        yield "prognosis drifts over a period that is as long for any size"
+    if not isinstance(trial.enrollment, (*_COME_ONE_BY_ONE, UniformEnrollment)):
+        yield "the rate of enrollment may depend on the size"
+    if trial.allocation is not None and not isinstance(trial.allocation, _RANDOMIZE_IN_ORDER):
+        yield "the allocation may depend on the size"
+    if not _is_seen_in_prefix(trial.cutoff):
+        yield "the data cutoff may depend on patients who come later"
+
+
+def _unknown_parts(trial: Trial) -> Iterator[str]:
+    """Yield the parts of a trial of which nobody has said that prefixes keep them."""
+    for part in fields(trial):
+        if part.name not in _KEPT_BY_PREFIX and getattr(trial, part.name) != part.default:
+            yield part.name
+
+
+def _is_seen_in_prefix(cutoff: Cutoff) -> bool:
+    if isinstance(cutoff, WhenAll | WhenAny):
+        return all(map(_is_seen_in_prefix, cutoff.conditions))
+    return isinstance(cutoff, _LOOK_AT_PREFIX)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prefixes:
+    """Judges the trials of several sizes by the first patients of the largest.
+
+    Parameters
+    ----------
+    sizing : Sizing
+        The trials to choose from; :func:`why_not_nested` of them is empty.
+    sizes : tuple of int
+        Which; the largest is the trial that is simulated.
+    """
+
+    sizing: Sizing
+    sizes: tuple[int, ...]
+
+    def __call__(self, trial: Trial, block: Block) -> Tally:
+        """Return how often the test of each size rejects, as ``reject 120`` and so on."""
+        generated = generate(trial, block)
+        return Tally.of(
+            {f"reject {size}": _rejected(generated, self.sizing.at(size)) for size in self.sizes}
+        )
+
+
+def _rejected(generated: Generated, trial: Trial) -> FloatArray:
+    """Return in which replicates the first patients show the effect, shape (n_replicates,)."""
+    assert trial.analysis is not None  # why_not_nested has seen to it
+    first = trial.n_patients
+    enrollment_time = _times(generated.enrollment_time, trial)
+    measurement = generated.measurements[0]
+    event_time = measurement.event_time(generated.watched_until)[:, :first]
+    cutoff = trial.cutoff.calendar_time(
+        enrollment_time[:, :first], event_time + enrollment_time[:, :first]
+    )
+    everybody = replace(observed(generated, cutoff), enrollment_time=enrollment_time)
+    outcome = first_patients(measurement.outcome(everybody), first)
+    observation = first_patients(everybody, first)
+    verdict = analyze(trial, trial.analysis, observation, outcome, sided=trial.analysis.sided)
+    return (verdict.p_value <= trial.analysis.alpha).astype(float)
+
+
+def _times(enrollment_time: FloatArray, trial: Trial) -> FloatArray:
+    """Return calendar times of randomization in a trial that ends with its own last patient."""
+    if isinstance(trial.enrollment, UniformEnrollment) and (
+        trial.n_patients < enrollment_time.shape[1]
+    ):
+        following = enrollment_time[:, trial.n_patients]
+        return np.asarray(enrollment_time * (trial.enrollment.duration / following)[:, None])
+    return enrollment_time
+
+
+def first_patients(seen: Seen, n_patients: int) -> Seen:
+    """Return what is known of the first patients of each replicate.
+
+    Parameters
+    ----------
+    seen : Observation or Outcome
+        Its arrays of shape (n_replicates, n_patients) are cut, also inside of mappings and
+        tuples; those of another number of dimensions are kept.
+    n_patients : int
+        How many.
+    """
+    parts = {f.name: _first(getattr(seen, f.name), n_patients) for f in fields(seen)}
+    return type(seen)(**parts)
+
+
+def _first(part: Any, n_patients: int) -> Any:
+    if isinstance(part, np.ndarray):
+        return part[:, :n_patients] if part.ndim > 1 else part
+    if isinstance(part, Mapping):
+        return {name: _first(value, n_patients) for name, value in part.items()}
+    if isinstance(part, tuple):
+        return tuple(_first(value, n_patients) for value in part)
+    if is_dataclass(part) and not isinstance(part, type):
+        return first_patients(part, n_patients)
+    return part

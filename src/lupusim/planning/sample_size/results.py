@@ -1,0 +1,156 @@
+"""What a search for a size found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lupusim.errors import LupusimError
+from lupusim.planning.sample_size.growth import Sizing
+from lupusim.planning.sample_size.probit_line import Batch
+from lupusim.simulation.tally import Mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class PowerNotReachedError(LupusimError, ValueError):
+    """No size within the limit reaches the power; carries the power at the limit."""
+
+    def __init__(self, message: str, *, size: int, power: Mean) -> None:
+        self.size = size
+        self.power = power
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuilt, (str(self), self.size, self.power)
+
+
+class InterruptedSearchError(KeyboardInterrupt):
+    """A search was interrupted; carries the powers seen so far.
+
+    Parameters
+    ----------
+    target : float
+        The power asked for.
+    powers : pandas.DataFrame
+        Columns `n_patients`, `n_replicates`, `power` and `power_mcse`.
+    near : (int, int, int) or None
+        Patients where the power may cross the target, and the 95 % limits so far; None where
+        nothing points to a size yet.
+    """
+
+    def __init__(
+        self, target: float, powers: pd.DataFrame, near: tuple[int, int, int] | None = None
+    ) -> None:
+        self.target = target
+        self.powers = powers
+        self.near = near
+        super().__init__("interrupted")
+
+    def to_json(self) -> dict[str, object]:
+        """Return what is known as plain data."""
+        known: dict[str, object] = {"complete": False, "target": self.target}
+        if self.near is not None:
+            n_patients, *interval = self.near
+            known |= {"n_patients_so_far": n_patients, "interval_so_far": interval}
+        return known | {"powers": self.powers.to_dict("records")}
+
+
+def seen(batches: Sequence[Batch], sizing: Sizing) -> pd.DataFrame:
+    """Return the power of every size that was simulated, the smallest first."""
+    import pandas as pd
+
+    rows = []
+    patients = {batch.size: sizing.at(batch.size).n_patients for batch in batches}
+    for n_patients in sorted(set(patients.values())):
+        here = [batch for batch in batches if patients[batch.size] == n_patients]
+        n = sum(batch.n_replicates for batch in here)
+        power = sum(batch.n_rejected for batch in here) / n
+        mcse = (power * (1 - power) / n) ** 0.5
+        row = {"n_patients": n_patients, "n_replicates": n}
+        rows.append({**row, "power": power, "power_mcse": mcse})
+    return pd.DataFrame(rows)
+
+
+def _rebuilt(message: str, size: int, power: Mean) -> PowerNotReachedError:
+    return PowerNotReachedError(message, size=size, power=power)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleSize:
+    """The smallest trial that reaches a power.
+
+    Parameters
+    ----------
+    target : float
+        The power asked for.
+    n_patients : int
+        Patients in all arms together.
+    interval : (int, int)
+        95 % limits, for the Monte Carlo error of the search: the sizes at which the power
+        curve may cross the target.
+    confirmed : Mean
+        Power at the answer, in replicates the search has not seen.
+    duration : Mean
+        Years from the first site's opening to the data cutoff, at the answer.
+    curve : pandas.DataFrame
+        Columns `n_patients`, `power`, `power_mcse` (and `n_events` where the cutoff is at
+        events); all sizes but the answer on common random numbers.
+    sizing : Sizing
+        What grew, and the trial as it was given.
+    size : int
+        The answer in the unit of `sizing`: patients or events.
+    n_replicates, seed : int
+        Replicates spent in all, and the seed.
+    cost : Mean or None
+        What the trial costs at the answer, where its scenario states costs.
+    """
+
+    target: float
+    n_patients: int
+    interval: tuple[int, int]
+    confirmed: Mean
+    duration: Mean
+    curve: pd.DataFrame = field(repr=False)
+    sizing: Sizing = field(repr=False)
+    size: int
+    n_replicates: int
+    seed: int
+    cost: Mean | None = None
+
+    @property
+    def power(self) -> float:
+        """Power at the answer, from the confirmation."""
+        return self.confirmed.value
+
+    @property
+    def power_mcse(self) -> float:
+        """Monte Carlo standard error of the power at the answer."""
+        return self.confirmed.mcse
+
+    @property
+    def n_events(self) -> int | None:
+        """Events at which the data are cut; None where the cutoff is another."""
+        return self.size if self.sizing.unit == "events" else None
+
+    @property
+    def reached(self) -> bool:
+        """Whether the confirmation does not speak against the target (2 standard errors)."""
+        return holds(self.confirmed, self.target)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the answer as plain data; `n_events` only where the cutoff is at events."""
+        answer: dict[str, object] = {
+            "n_patients": self.n_patients,
+            "interval": list(self.interval),
+            "power": self.power,
+            "power_mcse": self.power_mcse,
+        }
+        return answer if self.n_events is None else {**answer, "n_events": self.n_events}
+
+
+def holds(confirmed: Mean, target: float) -> bool:
+    """Return whether a power does not speak against a target (2 standard errors)."""
+    return confirmed.value >= target - 2 * confirmed.mcse

@@ -1,0 +1,386 @@
+"""The smallest trial that reaches a power, found by simulation, and confirmed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lupusim.planning.execution.bench import InterruptedJobsError, on_bench
+from lupusim.planning.runs.replicates import Simulator, added_up, derived_seed, tested
+from lupusim.planning.sample_size.growth import Sizing, only_design
+from lupusim.planning.sample_size.options import FIRST_ROUND, Search
+from lupusim.planning.sample_size.prefixes import Prefixes, why_not_nested
+from lupusim.planning.sample_size.probit_line import NORMAL, Batch, PowerLine, fit_line, offsets
+from lupusim.planning.sample_size.results import (
+    InterruptedSearchError,
+    PowerNotReachedError,
+    SampleSize,
+    holds,
+    seen,
+)
+from lupusim.simulation.tally import Mean, Tally, limits_of_share
+from lupusim.trial import Analysis
+from lupusim.trial.scenario import Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PEEK = 500  # replicates of a size while the target is still being bracketed,
+_PEEK_PATIENTS = 1_000_000  # fewer where they have more patients than this,
+_FEWEST_PEEK = 100  # and never less than these
+_CLEARLY = 0.1  # a power so far below the target needs no further replicates
+_MOST_PEEKS = 40
+_RUNGS = 7  # from the first size down to an eighth of it
+_FARTHEST = 6.0  # the largest change of size from one peek to the next
+_CLOSE = 0.35  # probits from the target: near enough to start the fit
+_SPREAD = 0.12  # sizes of the fit lie within this share of the estimate
+_WINDOW = 0.30  # and earlier ones beyond this share are forgotten
+_SIZES_PER_ROUND = 4
+_GROWTH = 4
+_FEWEST_TO_CONFIRM = 4_000
+_FINELY_CONFIRMED = 100.0  # replicates times precision: 10,000 where that is 0.01
+_MOST_TO_CONFIRM = 50_000
+_MOST_CONFIRMATIONS = 6
+_CURVE = (0.4, 0.55, 0.7, 0.85, 1.0, 1.15, 1.35, 1.6)
+_CURVE_SHARE = 20  # a point of the curve has a twentieth of the replicates of the confirmation
+
+
+def sample_size(
+    scenario: Scenario,
+    power: float = 0.9,
+    *,
+    seed: int | None = None,
+    n_jobs: int = 1,
+    max_patients: int = 20_000,
+    precision: float = 0.01,
+) -> SampleSize:
+    """Return the smallest number of patients with which a scenario's trial reaches a power.
+
+    Patients come in whole turns of the allocation ratio. Where the data are cut at a number
+    of events, events grow and patients in proportion (:class:`EventsInProportion`).
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Its design points may differ in size, and in nothing else.
+    power : float
+        Target, above the test's level and below 1.
+    seed : int or None
+        Default is the scenario's own.
+    n_jobs, max_patients, precision
+        See :class:`Search`.
+
+    Returns
+    -------
+    SampleSize
+        With the power at the answer from a fresh run, an interval, and the power curve.
+
+    Raises
+    ------
+    PowerNotReachedError
+        If no size up to `max_patients` reaches the power; it says the power there.
+    ValueError
+        If the scenario has no test or several designs, or a number is out of range.
+    """
+    search = Search(
+        seed=scenario.seed if seed is None else seed,
+        n_jobs=n_jobs,
+        max_patients=max_patients,
+        precision=precision,
+    )
+    return find_size(only_design(scenario), power, search=search)
+
+
+def find_size(sizing: Sizing, power: float, *, search: Search) -> SampleSize:
+    """Return the smallest size of a family of trials that reaches a power.
+
+    Three parts, each on replicates of its own. A bracket: few replicates of each size, the
+    next one where a test statistic that grows with the root of the size would reach the
+    target. A fit: batches spread closely around the running estimate, which a probit line
+    through all batches nearby renews, until its crossing is known precisely enough. A
+    confirmation at the answer; where that falls short (discrete tests have saw-toothed
+    power), the size goes up and is confirmed afresh. Then the curve around the answer.
+
+    Where the first patients of a fixed design are a smaller trial (see
+    :func:`~lupusim.planning.sample_size.prefixes.why_not_nested`), bracket and curve take all
+    sizes from one simulation of the largest. The fit does not: sizes that share replicates share
+    their luck, and what matters there is the height of the line, not its slope.
+
+    Parameters
+    ----------
+    sizing : Sizing
+        The trials to choose from.
+    power : float
+        Target.
+    search : Search
+        How far and how precisely to look.
+
+    Returns
+    -------
+    SampleSize
+        Whether the power is reached is decided up to Monte Carlo error.
+
+    Raises
+    ------
+    PowerNotReachedError
+        If no size within the limits reaches the power.
+    ValueError
+        If the trial has no test, or the power is not between its level and 1.
+    InterruptedSearchError
+        On KeyboardInterrupt; it is one, and carries the powers seen so far.
+
+    References
+    ----------
+    Wu (1985), *Journal of the American Statistical Association* 80:974: fits that choose
+    where to look next. Fieller (1954), *JRSS B* 16:175: the interval.
+    """
+    check_target(tested(sizing.trial), power)
+    with on_bench(search.bench, search.n_jobs) as bench:
+        hunt = _Hunt(sizing, power, replace(search, bench=bench))
+        try:
+            near = hunt.bracket()
+            line = hunt.fit(near)
+            return hunt.answer(line)
+        except KeyboardInterrupt as interrupt:
+            powers = seen(hunt.batches, sizing)
+            raise InterruptedSearchError(power, powers, hunt.near()) from interrupt
+
+
+def check_target(analysis: Analysis, power: float) -> None:
+    """Raise ValueError where a test cannot be asked for a power."""
+    if not analysis.alpha < power < 1:
+        raise ValueError(
+            f"power={power!r} must lie between the test's level, {analysis.alpha:g}, and 1"
+        )
+
+
+class _Hunt:
+    """A search under way."""
+
+    def __init__(self, sizing: Sizing, power: float, search: Search) -> None:
+        self.sizing, self.power, self.search = sizing, power, search
+        analysis = tested(sizing.trial)
+        self.probit = NORMAL.inv_cdf(power)
+        self.level = analysis.alpha / analysis.sided
+        self.simulator = Simulator(seed=search.seed, bench=search.bench)
+        self.is_nested = not why_not_nested(sizing.trial)
+        self.batches: list[Batch] = []
+        self.line: PowerLine | None = None
+        self.largest = sizing.largest(search.max_patients)
+        if self.largest < sizing.smallest:
+            raise ValueError(
+                f"max_patients={search.max_patients!r} allows no trial: the smallest has "
+                f"{sizing.at(sizing.smallest).n_patients}"
+            )
+
+    def simulate(self, size: int, n_replicates: int) -> Batch:
+        """Simulate a size on fresh replicates and remember what was seen."""
+        self._tallies(self.simulator, [size], n_replicates)
+        return self.batches[-1]
+
+    def _tallies(
+        self, simulator: Simulator, sizes: Sequence[int], n_replicates: int
+    ) -> list[Tally]:
+        """Return the sums over fresh replicates; what an interruption leaves is remembered too."""
+        jobs = [simulator.job(self.sizing.at(size), n_replicates) for size in sizes]
+        try:
+            with on_bench(simulator.bench, simulator.n_jobs) as bench:
+                finished = bench.tallies(jobs)
+        except InterruptedJobsError as interrupt:
+            self._remember(sizes, interrupt.finished)
+            raise
+        return self._remember(sizes, finished)
+
+    def _remember(self, sizes: Sequence[int], finished: Sequence[Sequence[Tally]]) -> list[Tally]:
+        totals = [added_up(tallies) for tallies in finished]
+        for size, total in zip(sizes, totals, strict=True):
+            n, rejected, _ = total.sums.get("reject", (0, 0.0, 0.0))
+            if n:
+                self.batches.append(Batch(size=size, n_replicates=n, n_rejected=round(rejected)))
+        return totals
+
+    def near(self) -> tuple[int, int, int] | None:
+        """Return the size to which the search points so far and its limits, in patients."""
+        limits = (0.0, math.inf) if self.line is None else self.line.interval(self.probit)
+        if self.line is None or not math.isfinite(limits[1]):
+            return None
+        low, high = limits
+        found = (self.snapped(size) for size in (self.line.size_at(self.probit), low, high))
+        middle, fewest, most = (self.sizing.at(size).n_patients for size in found)
+        return middle, fewest, most
+
+    def snapped(self, size: float) -> int:
+        """Return the smallest possible size that is at least this, or the largest of all."""
+        step = self.sizing.step
+        bounded = min(max(size, self.sizing.smallest), self.largest)
+        return min(math.ceil(bounded / step - 1e-9) * step, self.largest)
+
+    def powers(self, simulator: Simulator, sizes: Sequence[int], n_replicates: int) -> list[Mean]:
+        """Return the power of sizes, the largest last, on common random numbers."""
+        largest = self.sizing.at(sizes[-1])
+        if self.is_nested:
+            score = Prefixes(sizing=self.sizing, sizes=tuple(sizes))
+            tally = simulator.tally(largest, n_replicates, score=score)
+            return [tally.mean(f"reject {size}") for size in sizes]
+        jobs = [
+            Simulator(seed=simulator.seed).job(self.sizing.at(size), n_replicates) for size in sizes
+        ]
+        with on_bench(simulator.bench, simulator.n_jobs) as bench:
+            return [added_up(tallies).mean("reject") for tallies in bench.tallies(jobs)]
+
+    def start(self) -> int:
+        """Return where to begin: as the trial is, or nearer if its first patients tell."""
+        size = self.snapped(self.sizing.start)
+        if not self.is_nested:
+            return size
+        ladder = sorted({self.snapped(size * 2 ** (-k / 2)) for k in range(_RUNGS)})
+        simulator = Simulator(
+            seed=derived_seed(self.search.seed, "ladder"), bench=self.search.bench
+        )
+        powers = self.powers(simulator, ladder, self._peek(ladder[-1]))
+        enough = [
+            rung for rung, power in zip(ladder, powers, strict=True) if power.value >= self.power
+        ]
+        return enough[0] if enough else size
+
+    def bracket(self) -> float:
+        """Return a size whose power is near the target."""
+        low, high = 0.0, math.inf  # sizes with too little and with enough power
+        size = self.start()
+        for _ in range(_MOST_PEEKS):
+            batch = self.simulate(size, self._peek(size))
+            distance = self.probit - batch.probit
+            low, high = (max(low, size), high) if distance > 0 else (low, min(high, size))
+            if distance > 0 and size == self.largest:
+                self._check_limit()
+            next_size = self._guess(size, batch.probit, low, high)
+            if abs(distance) < _CLOSE or next_size == size:
+                return float(self._from_root(size, batch.probit))
+            size = next_size
+        return float(size)
+
+    def _peek(self, size: int) -> int:
+        """Return how many replicates show roughly what the power is."""
+        patients = self.sizing.at(size).n_patients
+        return min(max(_PEEK_PATIENTS // patients, _FEWEST_PEEK), _PEEK)
+
+    def _from_root(self, size: float, probit: float) -> float:
+        """Return the size at which a z that grows with the root of the size has the power."""
+        zero = NORMAL.inv_cdf(self.level)
+        growth = (self.probit - zero) / max(probit - zero, 0.05)
+        return size * min(max(growth**2, 1 / _FARTHEST), _FARTHEST)
+
+    def _guess(self, size: int, probit: float, low: float, high: float) -> int:
+        guess = self._from_root(size, probit)
+        if guess >= _FARTHEST * size and 2 * guess > self.largest:
+            guess = self.largest  # no power shows yet: see whether there is any
+        if not low < guess < high:
+            guess = math.sqrt(max(low, 1.0) * min(high, self.largest))
+        return self.snapped(guess)
+
+    def _check_limit(self) -> None:
+        """Refuse where even the largest trial has too little power."""
+        size, unit = self.largest, self.sizing.unit
+        power = self._power_at(size)
+        if limits_of_share(power)[1] >= self.power - _CLEARLY:
+            self.simulate(size, 4 * self._peek(size))
+            power = self._power_at(size)
+        if holds(power, self.power):
+            return
+        raise PowerNotReachedError(
+            f"power {self.power:g} is not reached: with {size} {unit} it is {power.value:.3f} "
+            f"(MCSE {power.mcse:.3f}). Allow more patients, or look for a larger effect",
+            size=size,
+            power=power,
+        )
+
+    def _power_at(self, size: int) -> Mean:
+        here = [batch for batch in self.batches if batch.size == size]
+        n = sum(batch.n_replicates for batch in here)
+        value = sum(batch.n_rejected for batch in here) / n
+        return Mean(value=value, mcse=math.sqrt(value * (1 - value) / n), n=n)
+
+    def fit(self, near: float) -> PowerLine:
+        """Return a line through powers near the target, precise where it crosses it."""
+        spread = offsets()
+        while True:
+            line, near = self._line(near)
+            self.line = line
+            n_replicates = self._wanted(line, near) // _SIZES_PER_ROUND
+            if n_replicates == 0:
+                return line
+            around = (next(spread) for _ in range(_SIZES_PER_ROUND))
+            sizes = [self.snapped(near * (1 + _SPREAD * offset)) for offset in around]
+            self._tallies(self.simulator, sizes, n_replicates)
+
+    def _line(self, near: float) -> tuple[PowerLine, float]:
+        """Return the line through the batches near a size, and the size where it crosses."""
+        close = [b for b in self.batches if abs(b.size / near - 1) <= _WINDOW] or self.batches
+        line = fit_line(close, near=near, probit=self.probit, alpha=self.level)
+        crossing = line.size_at(self.probit)
+        return line, float(min(max(crossing, near / 2, self.sizing.smallest), 2 * near))
+
+    def _wanted(self, line: PowerLine, near: float) -> int:
+        """Return how many replicates the next round needs; 0 to stop."""
+        low, high = line.interval(self.probit)
+        tolerance = max(self.search.precision * near, self.sizing.step / 2)
+        half_width = (high - low) / 2
+        spent = self.simulator.n_replicates
+        left = self.search.max_replicates - spent
+        rounds_seen = len(self.batches) > _SIZES_PER_ROUND and spent > FIRST_ROUND
+        if left < FIRST_ROUND or (half_width <= tolerance and rounds_seen):
+            return 0
+        needed = spent * ((half_width / tolerance) ** 2 - 1) if math.isfinite(half_width) else spent
+        return int(min(max(needed, FIRST_ROUND), _GROWTH * spent, left))
+
+    def answer(self, line: PowerLine) -> SampleSize:
+        """Confirm the answer on fresh replicates, and simulate the curve around it."""
+        size = self.snapped(line.size_at(self.probit))
+        low, high = (self.snapped(limit) for limit in line.interval(self.probit))
+        asked = round(_FINELY_CONFIRMED / self.search.precision)
+        enough = max(self.simulator.n_replicates, asked, _FEWEST_TO_CONFIRM)
+        n_replicates = min(enough, _MOST_TO_CONFIRM)
+        fresh = Simulator(
+            seed=derived_seed(self.search.seed, "confirmation"), bench=self.search.bench
+        )
+        for _ in range(_MOST_CONFIRMATIONS):
+            (tally,) = self._tallies(fresh, [size], n_replicates)
+            confirmed = tally.mean("reject")
+            if holds(confirmed, self.power) or size == self.largest:
+                break
+            missing = max(self.probit - NORMAL.inv_cdf(max(confirmed.value, 1e-6)), 0.0)
+            ahead = line.size_at(self.probit + missing) - line.size_at(self.probit)
+            size = self.snapped(size + max(self.sizing.step, ahead))
+        return SampleSize(
+            target=self.power,
+            n_patients=self.sizing.at(size).n_patients,
+            interval=(
+                self.sizing.at(min(low, size)).n_patients,
+                self.sizing.at(max(high, size)).n_patients,
+            ),
+            confirmed=confirmed,
+            duration=tally.mean("duration"),
+            curve=self._curve(size, confirmed, max(n_replicates // _CURVE_SHARE, _PEEK)),
+            sizing=self.sizing,
+            size=size,
+            n_replicates=self.simulator.n_replicates + fresh.n_replicates,
+            seed=self.search.seed,
+            cost=tally.mean("cost") if "cost" in tally.sums else None,
+        )
+
+    def _curve(self, answer: int, confirmed: Mean, n_replicates: int) -> pd.DataFrame:
+        """Return the power of sizes around the answer, on common random numbers."""
+        import pandas as pd
+
+        simulator = Simulator(seed=derived_seed(self.search.seed, "curve"), bench=self.search.bench)
+        sizes = sorted({self.snapped(share * answer) for share in _CURVE} - {answer})
+        powers = dict(zip(sizes, self.powers(simulator, sizes, n_replicates), strict=True))
+        powers[answer] = confirmed
+        rows = []
+        for size, power in sorted(powers.items()):
+            row: dict[str, float] = {"n_patients": self.sizing.at(size).n_patients}
+            row |= {"power": power.value, "power_mcse": power.mcse}
+            rows.append(row | ({"n_events": size} if self.sizing.unit == "events" else {}))
+        return pd.DataFrame(rows)

@@ -1,0 +1,1 @@
+"""Closed forms beside a simulation: power, expected events, group-sequential theory."""

@@ -1,0 +1,241 @@
+"""How many events a look may expect: what can be said before anything is simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.engines.exact import ever
+from lupusim.errors import NoExactSolutionError
+from lupusim.planning.theory.assumptions import is_plain
+from lupusim.rng import stream
+from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP
+from lupusim.trial import (
+    AfterLastPatient,
+    AfterPatients,
+    AtCalendarTime,
+    AtEvents,
+    Cutoff,
+    TimeToEvent,
+    Trial,
+    WhenAll,
+)
+from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
+from lupusim.trial.enrollment.arm_periods import arms_change
+from lupusim.trial.looks import AtEventsOf, Limited, planned_events
+
+_TOLERANCE = 1e-5
+_CELLS = 240
+_ENROLLED = 200_000  # patients whose enrollment is drawn: an event in a thousand is left to chance
+_SURE_PATIENTS = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutOfReach:
+    """A look that waits for more events than are to be expected.
+
+    Parameters
+    ----------
+    look : int
+        Counted from 1.
+    clock : str
+        What stays short, in words.
+    asked : int
+        Events it waits for.
+    expected : float
+        Events to be expected by the time the trial, or the wait, is over.
+    until : str
+        What that time is, in words.
+    at_most : bool
+        Whether fewer may be expected, since an interim look picks who comes.
+    """
+
+    look: int
+    clock: str
+    asked: int
+    expected: float
+    until: str
+    at_most: bool = False
+
+    def __str__(self) -> str:
+        bound = "at most " if self.at_most else ""
+        return (
+            f"look {self.look} waits for {self.asked} {self.clock}, and {bound}"
+            f"{self.expected:.1f} are to be expected {self.until}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wait:
+    """A number of events that a look waits for, and among whom."""
+
+    clock: str
+    asked: int
+    endpoint: int
+    patients: FloatArray
+    most: bool = False
+
+
+def looks_out_of_reach(trial: Trial) -> tuple[OutOfReach, ...]:
+    """Return the looks that wait for more events than are to be expected.
+
+    Events are expected by the exact engine, and only where it knows the trial: patients who
+    differ by nothing but their arm, dropout alike for all, an event whose date is seen, and no
+    arms that join or leave. Where arms or a population are picked at an interim look, the
+    patients who come later are counted as if all had the arm with the most events.
+    """
+    if not _is_known(trial):
+        return ()
+    try:
+        return tuple(_short(trial))
+    except NoExactSolutionError:
+        return ()
+
+
+def _is_known(trial: Trial) -> bool:
+    """Return whether the exact engine knows the trial's patients."""
+    if trial.analysis is None or arms_change(trial.arms) or not trial.dropout.is_alike:
+        return False
+    return is_plain(trial, replace(trial.analysis, stratify_by=(), adjust_for=()))
+
+
+def expects_events(trial: Trial, endpoint: TimeToEvent) -> bool:
+    """Return whether the exact engine knows when an endpoint's events are seen."""
+    return _is_known(trial) and _is_plain_event(trial, endpoint)
+
+
+def _short(trial: Trial) -> Iterator[OutOfReach]:
+    for number, look in enumerate(trial.looks, 1):
+        waits = list(_waits(trial, look))
+        there, until = _end(trial, look) if waits else (np.zeros((0, 0)), "")
+        for wait in waits:
+            endpoint = trial.endpoints[wait.endpoint]
+            if not isinstance(endpoint, TimeToEvent) or not _is_plain_event(trial, endpoint):
+                continue
+            chances = np.array([_chance(trial, endpoint, k, there) for k in range(len(trial.arms))])
+            expected = float((wait.patients * chances).sum())
+            if wait.most:
+                expected = float(wait.patients.sum() * chances.max())
+            if expected < wait.asked - _SURE_PATIENTS:
+                yield OutOfReach(
+                    look=number,
+                    clock=wait.clock,
+                    asked=wait.asked,
+                    expected=expected,
+                    until=until,
+                    at_most=wait.most,
+                )
+
+
+def _is_plain_event(trial: Trial, endpoint: TimeToEvent) -> bool:
+    """Return whether the first entry into a set of states is the event, and is seen at once."""
+    ends = set(trial.arms[0].model.absorbing or ())
+    return not (endpoint.origin or endpoint.visits or set(endpoint.competing) - ends)
+
+
+def _waits(trial: Trial, look: Cutoff) -> Iterator[_Wait]:
+    """Yield the numbers of events without which a look is not held by its own clock."""
+    rule = trial.adaptation
+    share = np.array(trial.ratio) / sum(trial.ratio)
+    if isinstance(rule, SelectArms | Enrichment) and look is trial.cutoff:
+        yield from _waits_of_stages(trial, rule, share)
+        return
+    for clock in _necessary(look):
+        everybody = share * trial.n_patients
+        if isinstance(clock, AtEvents):
+            words = f"events ({trial.primary.name})"
+            yield _Wait(clock=words, asked=clock.events, endpoint=0, patients=everybody)
+        if isinstance(clock, AtEventsOf):
+            words = trial.endpoints[clock.endpoint].name
+            if clock.arm is not None:
+                words += f", {trial.arms[clock.arm].name}"
+                everybody = np.where(np.arange(share.size) == clock.arm, everybody, 0.0)
+            yield _Wait(
+                clock=f"events ({words})",
+                asked=clock.events,
+                endpoint=clock.endpoint,
+                patients=everybody,
+            )
+
+
+def _waits_of_stages(
+    trial: Trial, rule: SelectArms | Enrichment, share: FloatArray
+) -> Iterator[_Wait]:
+    """Yield what the stages wait for, where it is known how many patients each has at most."""
+    events, look = planned_events(trial.cutoff), trial.interims[0]
+    if events is None or rule.first_events is None:
+        return
+    if not isinstance(look, AfterPatients):
+        words, everybody = "events of both stages", share * trial.n_patients
+        yield _Wait(clock=words, asked=events, endpoint=0, patients=everybody, most=True)
+        return
+    if look.follow_up == 0:
+        words, first = "events of stage 1", share * look.patients
+        yield _Wait(clock=words, asked=rule.first_events, endpoint=0, patients=first)
+    yield _Wait(
+        clock="events of stage 2",
+        asked=events - rule.first_events,
+        endpoint=0,
+        patients=share * (trial.n_patients - look.patients),
+        most=True,
+    )
+
+
+def _necessary(look: Cutoff) -> Iterator[Cutoff]:
+    """Yield the clocks that must all have come before a look is held on its own account."""
+    if isinstance(look, Limited):
+        yield from _necessary(look.clock)
+    elif isinstance(look, WhenAll):
+        for condition in look.conditions:
+            yield from _necessary(condition)
+    else:
+        yield look
+
+
+def _end(trial: Trial, look: Cutoff) -> tuple[FloatArray, str]:
+    """Return how long each patient is in the trial when the wait is over, and when that is.
+
+    Years, (n_enrollments, n_patients), over some draws of the enrollment.
+    """
+    n_draws = -(-_ENROLLED // trial.n_patients)
+    rng = stream(0, "expected events")
+    enrolled = trial.enrollment.times(n_draws, trial.n_patients, rng=rng)
+    end = np.full((n_draws, 1), np.inf)
+    until = "once nobody is left to be followed"
+    if isinstance(trial.cutoff, AtCalendarTime | AfterLastPatient):
+        end = trial.cutoff.calendar_time(enrolled, enrolled)[:, None]
+        until = "by the last look"
+    for one, words in ((trial.cutoff, "the last look's"), (look, "its")):
+        if isinstance(one, Limited) and (one.end < end).any():
+            end, until = np.minimum(end, one.end), f"by {words} latest date"
+    there = np.clip(end - enrolled, 0.0, min(trial.follow_up, LONGEST_FOLLOW_UP))
+    return there, until
+
+
+def _chance(trial: Trial, endpoint: TimeToEvent, arm: int, there: FloatArray) -> float:
+    """Return the chance that a patient of an arm has the event seen, within the time there."""
+    longest = float(there.max())
+    if longest == 0:
+        return 0.0
+    return float(np.interp(there, *seen_events(trial, endpoint, arm, longest)).mean())
+
+
+def seen_events(
+    trial: Trial, endpoint: TimeToEvent, arm: int, longest: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return study times up to `longest`, and the chance that an event is seen by each.
+
+    Raises
+    ------
+    NoExactSolutionError
+        If the exact engine does not reach its tolerance.
+    """
+    # cells that grow: hazards change early, and a follow-up may have no end
+    times = longest * np.linspace(0.0, 1.0, _CELLS + 1) ** 2
+    law = trial.arms[arm].law
+    had = ever(law, endpoint.events, times, tolerance=_TOLERANCE)
+    stays = np.exp(-trial.dropout.cumulative((times[1:] + times[:-1]) / 2))
+    return times, np.concatenate([[0.0], np.cumsum(np.diff(had) * stays)])

@@ -1,0 +1,187 @@
+"""When the looks of a trial are to be expected: what can be said before anything is simulated."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.errors import NoExactSolutionError
+from lupusim.planning.theory.expected_events import (
+    OutOfReach,
+    expects_events,
+    looks_out_of_reach,
+    seen_events,
+)
+from lupusim.rng import stream
+from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP
+from lupusim.trial import (
+    AfterLastPatient,
+    AfterPatients,
+    AtCalendarTime,
+    AtEvents,
+    Cutoff,
+    TimeToEvent,
+    Trial,
+    WhenAll,
+    WhenAny,
+)
+from lupusim.trial.enrollment.arm_periods import arms_change
+from lupusim.trial.looks import AtEventsOf, Limited, gap_before
+from lupusim.trial.scenario import Scenario, label
+
+_ENROLLED = 40_000  # patients whose enrollment is drawn
+_PLACES = np.linspace(0.0, 1.0, 401)  # at which quantiles of enrollment events are counted
+_HALVINGS = 40
+_MONTHS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotBeforeTheLast:
+    """An interim look that is not to be expected before the last one, which makes it idle.
+
+    Parameters
+    ----------
+    look : int
+        Counted from 1.
+    clock, last_clock : str
+        What it waits for, and what the last look waits for.
+    time, last_time : float
+        When they are to be expected: calendar time (years).
+    """
+
+    look: int
+    clock: str
+    last_clock: str
+    time: float
+    last_time: float
+
+    def __str__(self) -> str:
+        return (
+            f"look {self.look} waits for {self.clock}, to be expected in month "
+            f"{_MONTHS * self.time:.1f}, and the last look for {self.last_clock}, in month "
+            f"{_MONTHS * self.last_time:.1f}: it is skipped where it does not come first"
+        )
+
+
+def warnings_of(scenario: Scenario) -> list[str]:
+    """Return a line for every look that is not to be expected, design by design."""
+    several = len(scenario.points) > 1
+    return list(
+        dict.fromkeys(
+            f"{label(point.values)}: {found}" if several else str(found)
+            for point in scenario.points
+            for found in _found(point.trial)
+        )
+    )
+
+
+def _found(trial: Trial) -> tuple[OutOfReach | NotBeforeTheLast, ...]:
+    """Return what is to be warned of, each look once."""
+    short = looks_out_of_reach(trial)
+    told = {found.look for found in short}
+    return (*short, *(late for late in looks_too_late(trial) if late.look not in told))
+
+
+def looks_too_late(trial: Trial) -> tuple[NotBeforeTheLast, ...]:
+    """Return the interim looks that are not to be expected before the last one.
+
+    Times of enrollment are averages over draws of it; the time of a number of events is when
+    so many are expected, where the exact engine knows them, as in `looks_out_of_reach`.
+    """
+    interims = [look for look in trial.interims if not isinstance(look, AtEvents)]
+    if not interims and isinstance(trial.cutoff, AtEvents):
+        return ()  # events alone come in the order of their numbers
+    changes = arms_change(trial.arms) or trial.adaptation is not None
+    if changes or not trial.interims or gap_before(trial.cutoff) > 0:
+        return ()
+    times = _Times(trial)
+    last = times.of(trial.cutoff)
+    return tuple(
+        NotBeforeTheLast(
+            look=number,
+            clock=clock_in_words(look, trial),
+            last_clock=clock_in_words(trial.cutoff, trial),
+            time=time,
+            last_time=last,
+        )
+        for number, look in enumerate(trial.interims, 1)
+        if last <= (time := times.of(look)) < math.inf
+    )
+
+
+class _Times:
+    """Expected calendar times of cutoffs of one trial; NaN where they are not known."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        n_draws = -(-_ENROLLED // trial.n_patients)
+        rng = stream(0, "expected times")
+        self.enrolled = trial.enrollment.times(n_draws, trial.n_patients, rng=rng)
+
+    def of(self, cutoff: Cutoff) -> float:
+        if isinstance(cutoff, Limited):
+            return float(np.minimum(self.of(cutoff.clock), cutoff.end))
+        if isinstance(cutoff, WhenAll):
+            return float(np.max([self.of(one) for one in cutoff.conditions]))
+        if isinstance(cutoff, WhenAny):
+            return float(np.min([self.of(one) for one in cutoff.conditions]))
+        if isinstance(cutoff, AtEvents | AtEventsOf):
+            return self._events(cutoff)
+        return float(cutoff.calendar_time(self.enrolled, self.enrolled).mean())
+
+    def _events(self, cutoff: AtEvents | AtEventsOf) -> float:
+        """Return when as many events are expected; ``inf`` for never."""
+        trial, of_arm = self.trial, getattr(cutoff, "arm", None)
+        endpoint = trial.endpoints[getattr(cutoff, "endpoint", 0)]
+        if not (isinstance(endpoint, TimeToEvent) and expects_events(trial, endpoint)):
+            return math.nan
+        longest = min(trial.follow_up, LONGEST_FOLLOW_UP)
+        patients = np.array(trial.ratio) / sum(trial.ratio) * trial.n_patients
+        arms = range(len(trial.arms)) if of_arm is None else [of_arm]
+        try:
+            seen = {arm: seen_events(trial, endpoint, arm, longest) for arm in arms}
+        except NoExactSolutionError:
+            return math.nan
+        came: FloatArray = np.quantile(self.enrolled, _PLACES)
+
+        def expected(time: float) -> float:
+            there = np.clip(time - came, 0.0, longest)
+            shares = [patients[arm] * np.interp(there, *seen[arm]).mean() for arm in arms]
+            return float(np.sum(shares))
+
+        low, high = 0.0, float(came[-1]) + longest
+        if expected(high) < cutoff.events:
+            return math.inf
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if expected(middle) >= cutoff.events else (middle, high)
+        return high
+
+
+def clock_in_words(cutoff: Cutoff, trial: Trial) -> str:
+    """Return what a look waits for, such as ``200 patients followed for 12 months``."""
+    if isinstance(cutoff, Limited):
+        latest = f" (at most until month {_MONTHS * cutoff.end:.4g})"
+        words = clock_in_words(cutoff.clock, trial)
+        return words + (latest if math.isfinite(cutoff.end) else "")
+    if isinstance(cutoff, WhenAll | WhenAny):
+        between = " and " if isinstance(cutoff, WhenAll) else " or "
+        return between.join(clock_in_words(one, trial) for one in cutoff.conditions)
+    if isinstance(cutoff, AtEvents | AtEventsOf):
+        return _events_in_words(cutoff, trial)
+    if isinstance(cutoff, AtCalendarTime):
+        return f"month {_MONTHS * cutoff.time:.4g}"
+    assert isinstance(cutoff, AfterPatients | AfterLastPatient)
+    who = f"{cutoff.patients} patients" if isinstance(cutoff, AfterPatients) else "the last patient"
+    if cutoff.follow_up == 0:
+        return who
+    return f"{who} followed for {_MONTHS * cutoff.follow_up:.4g} months"
+
+
+def _events_in_words(cutoff: AtEvents | AtEventsOf, trial: Trial) -> str:
+    words, arm = trial.endpoints[getattr(cutoff, "endpoint", 0)].name, getattr(cutoff, "arm", None)
+    words += "" if arm is None else f", {trial.arms[arm].name}"
+    return f"{cutoff.events} events ({words})"

@@ -1,0 +1,200 @@
+"""What a group-sequential trial does by theory: its bounds as planned, power, expected size."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lupusim.analysis.group_sequential import Bounds, exit_probabilities
+from lupusim.analysis.group_sequential.stopping import GroupSequential
+from lupusim.analysis.survival.tests import CoxTest, LogrankTest
+from lupusim.arrays import FloatArray, read_only
+from lupusim.errors import NoExactSolutionError
+from lupusim.planning.theory.assumptions import is_plain, response_chance
+from lupusim.planning.theory.survival import drift_at_events, expected_calendar
+from lupusim.trial import AfterLastPatient, AfterPatients, Analysis, Cutoff, Responder, Trial
+from lupusim.trial.looks import planned_events
+
+_TIME_TOLERANCE = 1e-9
+_MONTHS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequentialTheory:
+    """What becomes of a trial with looks where statistics are normal with the planned information.
+
+    Parameters
+    ----------
+    efficacy, futility : (n_looks,) arrays
+        Probability of stopping at each look for that; at the last one of succeeding, failing.
+    seen : (n_looks,) array
+        Events or patients analyzed by each look.
+    unit : str
+        Which: ``events`` or ``patients_analyzed``.
+    time, n_enrolled : (n_looks,) arrays or None
+        Calendar time (years) and patients of an average trial at each look.
+    """
+
+    efficacy: FloatArray
+    futility: FloatArray
+    seen: FloatArray
+    unit: str
+    time: FloatArray | None
+    n_enrolled: FloatArray | None
+
+    def __post_init__(self) -> None:
+        for name in ("efficacy", "futility", "seen"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+
+    @property
+    def power(self) -> float:
+        """Probability of a success at any look."""
+        return float(self.efficacy.sum())
+
+    def expected(self) -> dict[str, float]:
+        """Return what is to be expected when the trial stops: `unit`, patients, months."""
+        stops = self.efficacy + self.futility
+        found = {self.unit: float(stops @ self.seen)}
+        if self.n_enrolled is not None:
+            found["patients"] = float(stops @ self.n_enrolled)
+        if self.time is not None:
+            found["months"] = float(stops @ self.time) * _MONTHS
+        return found
+
+
+def planned_bounds(trial: Trial) -> Bounds | None:
+    """Return the bounds of a trial whose looks have the information that was planned.
+
+    None where the information of a look is not known before the trial: of looks that wait for
+    another clock than the events or patients of the primary analysis.
+    """
+    rule, seen = trial.stopping, _seen(trial)
+    if not isinstance(rule, GroupSequential) or seen is None or trial.family is not None:
+        return None
+    if trial.adaptation is not None or not trial.interims:
+        return None
+    return rule.plan(seen / seen[-1])
+
+
+def sequential_theory(trial: Trial) -> SequentialTheory | None:
+    """Return what becomes of a trial with looks by the usual theory; None where there is none.
+
+    The statistics are jointly normal with independent increments (Jennison and Turnbull 2000,
+    chapter 3). A log-rank or Cox statistic drifts as Schoenfeld says, where the only event has
+    proportional hazards. A z test of two proportions drifts with their difference, and its
+    spread is that of the true proportions.
+    """
+    analysis, plan, seen = trial.analysis, planned_bounds(trial), _seen(trial)
+    if analysis is None or plan is None or seen is None or len(trial.arms) != 2:
+        return None
+    if not is_plain(trial, analysis):
+        return None
+    law = _of_responses(trial, analysis) if _is_response(trial) else _of_events(trial, analysis)
+    if law is None:
+        return None
+    drift, spread = law
+    scaled = replace(plan, efficacy=plan.efficacy / spread, futility=plan.futility / spread)
+    exits = exit_probabilities(scaled, drift / spread)
+    efficacy, futility = np.array(exits.efficacy), np.array(exits.futility)
+    if plan.sided == 2:
+        efficacy, futility = efficacy + futility, np.zeros_like(futility)
+    futility[-1] = 1 - efficacy.sum() - futility[:-1].sum()
+    calendar = None if _is_response(trial) else expected_calendar(trial, [int(n) for n in seen])
+    time, n_enrolled = calendar or (None, None)
+    return SequentialTheory(
+        efficacy=efficacy,
+        futility=futility,
+        seen=seen,
+        unit="patients_analyzed" if _is_response(trial) else "events",
+        time=time,
+        n_enrolled=n_enrolled,
+    )
+
+
+def theory_columns(trial: Trial) -> dict[str, object]:
+    """Return planned bounds and theory by the names of a table's columns."""
+    found: dict[str, object] = {}
+    plan, theory = planned_bounds(trial), sequential_theory(trial)
+    if plan is not None:
+        for number, (upper, lower) in enumerate(zip(plan.efficacy, plan.futility, strict=True), 1):
+            found[f"look_{number}_efficacy_bound"] = _finite(upper)
+            found[f"look_{number}_futility_bound"] = _finite(lower)
+    if theory is None:
+        return found
+    for name, value in theory.expected().items():
+        found[f"{name}_theory"] = _finite(value)
+    for number, (success, failure) in enumerate(
+        zip(theory.efficacy, theory.futility, strict=True), 1
+    ):
+        found[f"look_{number}_efficacy_theory"] = float(success)
+        found[f"look_{number}_futility_theory"] = float(failure)
+    return found
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _is_response(trial: Trial) -> bool:
+    return isinstance(trial.primary, Responder)
+
+
+def _seen(trial: Trial) -> FloatArray | None:
+    """Return the events or patients in the analysis at each look; None where that is random."""
+    primary = trial.primary
+    counts = [
+        _patients_at(trial, look, primary.at)
+        if isinstance(primary, Responder)
+        else planned_events(look)
+        for look in trial.looks
+    ]
+    known = [float(count) for count in counts if count is not None]
+    rising = len(known) == len(counts) and (np.diff(known) > 0).all()
+    return np.array(known) if rising else None
+
+
+def _patients_at(trial: Trial, look: Cutoff, at: float) -> int | None:
+    """Return whose response, due at a study time, a look knows; None where that is random."""
+    if isinstance(look, AfterLastPatient):
+        return trial.n_patients if look.follow_up >= at - _TIME_TOLERANCE else None
+    if not isinstance(look, AfterPatients) or look.patients > trial.n_patients:
+        return None
+    everybody = look.patients == trial.n_patients and look.follow_up >= at
+    return look.patients if everybody or abs(look.follow_up - at) <= _TIME_TOLERANCE else None
+
+
+def _of_events(trial: Trial, analysis: Analysis) -> tuple[float, float] | None:
+    """Return expected value and standard deviation of the last look's log-rank statistic."""
+    events = planned_events(trial.cutoff)
+    if events is None or not isinstance(analysis.test, LogrankTest | CoxTest):
+        return None
+    if getattr(analysis.test, "margin", 1.0) != 1:
+        return None
+    drift = drift_at_events(trial, events)
+    return None if drift is None else (drift, 1.0)
+
+
+def _of_responses(trial: Trial, analysis: Analysis) -> tuple[float, float] | None:
+    """Return expected value and standard deviation of the last look's z of two proportions."""
+    primary = trial.primary
+    if not isinstance(primary, Responder) or not trial.dropout.is_alike:
+        return None
+    margin: float = getattr(analysis.test, "margin", 0)
+    if analysis.name not in ("pooled_z", "unpooled_z") or margin != 0:
+        return None
+    try:
+        control, new = (response_chance(trial, arm.law, primary) for arm in trial.arms)
+    except NoExactSolutionError:
+        return None
+    shares = np.array(trial.ratio) / sum(trial.ratio)
+    each = np.array([control * (1 - control), new * (1 - new)]) / shares
+    overall = float(shares @ (control, new))
+    true = math.sqrt(each.sum() / trial.n_patients)
+    used = true
+    if analysis.name == "pooled_z":
+        used = math.sqrt(overall * (1 - overall) * (1 / shares).sum() / trial.n_patients)
+    if true == 0:
+        return None
+    return primary.better.value * (new - control) / used, true / used

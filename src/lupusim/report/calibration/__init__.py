@@ -1,0 +1,1 @@
+"""A calibration in tables, figures, words and a page."""

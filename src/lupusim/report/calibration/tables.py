@@ -1,0 +1,134 @@
+"""What a calibration found, for people: tables on the terminal."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from lupusim.calibration.fit import Fit
+from lupusim.report.calibration import answers as answering
+from lupusim.report.calibration.answers import Answers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NOTHING_ASKED = Answers()
+_N_COUNTS = 2  # for each prediction, on a terminal
+_TOOK_NO_PART = 0.0  # weight of a target that was held out
+
+
+def calibration_report(fit: Fit, answers: Answers = NOTHING_ASKED) -> Group:
+    """Return what ``lupusim calibrate`` prints."""
+    gap = fit.negative_log_likelihood - fit.likelihood.saturated
+    found = (
+        f"negative log likelihood {fit.negative_log_likelihood:.5f}, {gap:.5f} above the smallest "
+        f"that any model could reach; {fit.best.n_starts} of {fit.n_starts} starting points led "
+        f"here; {fit.seconds:.1f} s"
+    )
+    parts: list[Table | Text] = [_estimates(fit), _targets(fit), Text(found)]
+    if len(fit.optima) > 1:
+        parts.append(_optima(fit))
+    if fit.draws is not None:
+        parts.append(Text(draws_in_words(fit)))
+    names = tuple(f"{name}: " for name in fit.identifiability.names)
+    told = (sentence for sentence in fit.statements if not sentence.startswith(names))
+    sentences = (*told, *answers.words)
+    return Group(*parts, *_answer_tables(answers), *(Text(f"- {one}") for one in sentences))
+
+
+def _answer_tables(answers: Answers) -> list[Table]:
+    """Return the answers that are short enough for a terminal."""
+    shown: list[tuple[str, pd.DataFrame]] = []
+    if answers.priors:
+        shown.append(("Prior beside posterior", answering.prior_table(answers.priors)))
+    if answers.scores:
+        shown.append(("Shapes of the way into remission", answering.shape_table(answers.scores)))
+    if answers.elasticities:
+        largest = answering.largest(answers.elasticities, _N_COUNTS)
+        title = "What moves a prediction most: per cent for one per cent of a count"
+        shown.append((title, answering.elasticity_table(largest)))
+    if answers.opinion is not None:
+        shown.append(("Two samplers", answering.opinion_table(answers.opinion)))
+    if answers.ranks is not None:
+        ranks = answering.rank_table(answers.ranks, answers.names)
+        shown.append(("Ranks of known parameters", ranks))
+    return [_plain_table(title, frame) for title, frame in shown]
+
+
+def _plain_table(title: str, frame: pd.DataFrame) -> Table:
+    table = Table(title=title)
+    for name, kind in frame.dtypes.items():
+        table.add_column(str(name), justify="right" if kind.kind in "fi" else "left")
+    for row in _rows(frame):
+        table.add_row(*(_number(v) if isinstance(v, float) else str(v) for v in row.values()))
+    return table
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.4g}"
+
+
+def _estimates(fit: Fit) -> Table:
+    names = ", ".join(study.name for study in fit.likelihood.studies)
+    table = Table(title=f"{fit.model.name}, calibrated to {names}")
+    for name in ("parameter", "estimate", "lower", "upper", "verdict"):
+        table.add_column(name, justify="left" if name in ("parameter", "verdict") else "right")
+    for row in _rows(fit.estimates):
+        numbers = (_number(row[name]) for name in ("estimate", "lower", "upper"))
+        table.add_row(row["parameter"], *numbers, row["verdict"])
+    table.caption = "limits: 95 %, profile likelihood; none where the targets set none"
+    return table
+
+
+def _targets(fit: Fit) -> Table:
+    table = Table(title="Targets")
+    for name in ("study", "target", "cell", "observed", "expected", "limits", "of", ""):
+        table.add_column(name, justify="left" if name in ("study", "target", "cell") else "right")
+    for row in _rows(fit.targets):
+        table.add_row(
+            row["study"],
+            row["target"],
+            row["cell"],
+            f"{row['observed']:g}",
+            f"{row['expected']:.1f}",
+            f"{row['lower']:.1f} to {row['upper']:.1f}",
+            f"{row['denominator']:g}",
+            _remark(row),
+        )
+    return table
+
+
+def _remark(row: dict[str, Any]) -> str:
+    if row["soft"] == _TOOK_NO_PART:
+        return "held out"
+    return "" if row["lower"] <= row["expected"] <= row["upper"] else "outside"
+
+
+def _optima(fit: Fit) -> Table:
+    columns = fit.optima_table
+    table = Table(title="Distinct optima, best first")
+    for name in columns.columns:
+        table.add_column(str(name), justify="right")
+    for _, row in columns.head(8).iterrows():
+        table.add_row(*(_number(v) if isinstance(v, float) else str(v) for v in row))
+    return table
+
+
+def draws_in_words(fit: Fit) -> str:
+    """Return how good the draws are; the fit must have some."""
+    draws = fit.draws
+    assert draws is not None  # its callers ask first
+    quality = f"Pareto k {draws.pareto_k:.2f}"
+    verdict = "." if draws.converged else f". NOT CONVERGED: {draws.problem}."
+    return (
+        f"Posterior by {draws.method}: {draws.effective_sample_size:.0f} effective draws from "
+        f"{draws.n_density_calls} densities, {quality}{verdict}"
+    )

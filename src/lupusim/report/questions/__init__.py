@@ -1,0 +1,1 @@
+"""Sample size, assurance, sensitivity and thresholds in tables, figures and words."""

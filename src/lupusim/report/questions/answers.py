@@ -1,0 +1,333 @@
+"""Answers to planning questions: a table and one sentence each."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from lupusim.planning.assurance.results import Assurance, PointAssurance
+from lupusim.planning.sample_size.results import InterruptedSearchError, SampleSize
+from lupusim.planning.sensitivity.one_at_a_time import Tornado
+from lupusim.planning.sensitivity.sobol import SobolIndices
+from lupusim.report.numbers import grouped, in_hundred, rounded
+from lupusim.simulation.tally import Mean
+from lupusim.trial.scenario import label
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MONTHS = 12
+_SIZED = {
+    "n_patients",
+    "n_patients_low",
+    "n_patients_high",
+    "power",
+    "power_mcse",
+    "duration",
+    "duration_mcse",
+    "cost",
+    "cost_mcse",
+    "on_frontier",
+}
+_CONFIDENCE = 1.96
+_ASSURANCE_ROWS = {
+    "power": "power, if all is as stated",
+    "assurance": "assurance: power, averaged over what is not known",
+    "power_q05": "power, 5 % quantile",
+    "power_q25": "power, 25 % quantile",
+    "power_q50": "power, median",
+    "power_q75": "power, 75 % quantile",
+    "power_q95": "power, 95 % quantile",
+    "worthwhile": "probability that the true effect is worthwhile",
+    "significant_if_worthwhile": "power, where the true effect is worthwhile",
+    "parameter_share": "share of the uncertainty due to what is not known",
+    "sampling_share": "share of the uncertainty due to chance in the trial",
+}
+
+
+def size_table(size: SampleSize) -> Table:
+    """Return the power at sizes around the answer."""
+    title = f"Power by size; {grouped(size.n_replicates)} replicates in all, seed {size.seed}"
+    table = Table(title=title, caption="power (Monte Carlo standard error); > marks the answer")
+    columns = ["n_patients", *(["n_events"] if size.n_events is not None else [])]
+    for name in ("", *(column.removeprefix("n_") for column in columns), "power"):
+        table.add_column(name, justify="right")
+    for row in size.curve.to_dict("records"):
+        mark = ">" if row["n_patients"] == size.n_patients else ""
+        power = Mean(value=row["power"], mcse=row["power_mcse"])
+        table.add_row(mark, *(str(row[name]) for name in columns), rounded(power))
+    return table
+
+
+def seen_table(powers: pd.DataFrame, *, of: str = "") -> Table:
+    """Return the powers that a search (of a design) had seen when it was interrupted."""
+    title = "Power by size, as far as the search went"
+    table = Table(title=f"{title}: {of}" if of else title)
+    for name in ("patients", "replicates", "power"):
+        table.add_column(name, justify="right")
+    for row in powers.to_dict("records"):
+        power = Mean(value=row["power"], mcse=row["power_mcse"])
+        table.add_row(str(row["n_patients"]), grouped(row["n_replicates"]), rounded(power))
+    return table
+
+
+def interrupted_sentence(search: InterruptedSearchError) -> str:
+    """Return where a search was when it was interrupted."""
+    words = f"The search for power {search.target:g} has not ended"
+    if search.near is None:
+        return f"{words}, and points to no size yet."
+    n_patients, low, high = search.near
+    return f"{words}; so far it points to {n_patients} patients (95 % limits {low} to {high})."
+
+
+def size_sentence(size: SampleSize) -> str:
+    """Return the answer in one sentence, with a second where the confirmation is lower."""
+    low, high = size.interval
+    events = "" if size.n_events is None else f", with the data cut at {size.n_events} events"
+    months = Mean(value=_MONTHS * size.duration.value, mcse=_MONTHS * size.duration.mcse)
+    sentence = (
+        f"{size.n_patients} patients{events} (95 % limits of the search: {low} to {high}) reach "
+        f"power {size.target:g}: a fresh run there gives {rounded(size.confirmed)}, and the data "
+        f"cutoff comes after {rounded(months)} months."
+    )
+    if not size.reached:
+        return f"{sentence} That is below the target: treat the size as too small."
+    if size.confirmed.value < size.target - size.confirmed.mcse / 2:
+        sentence += " That is a little below the target, by no more than 2 standard errors."
+    return sentence
+
+
+def assurance_table(result: Assurance) -> Table:
+    """Return a row per estimate and a column per design point."""
+    title = (
+        f"{result.scenario.title}\n{grouped(result.n_replicates)} replicates, "
+        f"{result.per_draw} for each draw, seed {result.seed}"
+    )
+    caption = (
+        "estimate (Monte Carlo standard error); quantiles of the power by a binomial mixture, "
+        "freed from the noise of few replicates"
+    )
+    table = Table(title=title, caption=caption)
+    table.add_column("")
+    for point in result.points:
+        named = label(point.values, between="\n") if point.values else ""
+        table.add_column(named or f"{point.trial.n_patients} patients", justify="right")
+    estimates = [point.estimates() for point in result.points]
+    for name, words in _ASSURANCE_ROWS.items():
+        if any(name in known for known in estimates):
+            cells = (rounded(known[name]) if name in known else "" for known in estimates)
+            table.add_row(words, *cells)
+    return table
+
+
+def assurance_sentence(result: Assurance) -> str:
+    """Return what assurance says beside power, for the largest design."""
+    point = max(result.points, key=lambda p: p.trial.n_patients)
+    return (
+        f"With {point.trial.n_patients} patients the trial succeeds in {in_hundred(point.power)} "
+        f"of 100 tries if all is as stated, and in {in_hundred(point.assurance)} of 100 over "
+        f"what is believed{_worth(point)}."
+    )
+
+
+def _worth(point: PointAssurance) -> str:
+    if point.worthwhile is None:
+        return ""
+    found = point.significant_if_worthwhile
+    then = "" if found is None else f"; where it is, {in_hundred(found)} of 100 trials show it"
+    return f"; the true effect is worthwhile in {in_hundred(point.worthwhile)} of 100 cases{then}"
+
+
+def tornado_table(result: Tornado) -> Table:
+    """Return a row per number, the widest swing first."""
+    title = (
+        f"{_quantity(result)} as it is: {rounded(result.base)}; "
+        f"{grouped(result.n_replicates)} replicates of each trial, seed {result.seed}"
+    )
+    caption = "estimate (Monte Carlo standard error); changes are paired, replicate by replicate"
+    table = Table(title=title, caption=caption)
+    for name in ("number", "low", "high", "at low", "at high", "low to high"):
+        table.add_column(name, justify="left" if name == "number" else "right")
+    for swing in result.swings:
+        cells = (rounded(mean) for mean in (swing.at_low, swing.at_high, swing.width))
+        table.add_row(swing.path, str(swing.low), str(swing.high), *cells)
+    return table
+
+
+def tornado_sentence(result: Tornado) -> str:
+    """Return which number matters most, and which do not show."""
+    first, name = result.swings[0], _quantity(result)
+    silent = [s.path for s in result.swings if abs(s.width.value) <= 2 * s.width.mcse]
+    absent = ", ".join(result.missing)
+    rest = f" Nothing is finished for {absent}." if absent else ""
+    if first.path in silent:
+        return f"None of these numbers changes {name} more than chance would.{rest}"
+    rest = (f" No change shows for {', '.join(silent)}." if silent else "") + rest
+    return (
+        f"{first.path} matters most: from {first.low} to {first.high}, {name} goes from "
+        f"{rounded(first.at_low)} to {rounded(first.at_high)}.{rest}"
+    )
+
+
+def _quantity(result: Tornado) -> str:
+    return "power" if result.quantity == "reject" else result.quantity
+
+
+def sobol_table(result: SobolIndices) -> Table:
+    """Return a row per number, the largest total share first."""
+    title = f"Shares of the variance over the ranges; {result.n_trials} designs simulated"
+    caption = f"the fitted surface explains {100 * result.explained:.0f} % of new designs"
+    table = Table(title=title, caption=caption)
+    for name in ("number", "alone", "with interactions"):
+        table.add_column(name, justify="left" if name == "number" else "right")
+    for row in result.table.to_dict("records"):
+        alone = Mean(value=row["first_order"], mcse=row["first_order_mcse"])
+        total = Mean(value=row["total"], mcse=row["total_mcse"])
+        table.add_row(str(row["path"]), rounded(alone), rounded(total))
+    return table
+
+
+def designs_table(designs: pd.DataFrame) -> Table:
+    """Return what was finished of the designs behind Sobol indices."""
+    table = Table(title="Designs that were begun", caption="power (Monte Carlo standard error)")
+    paths = [name for name in designs if name not in ("n_replicates", "mean", "mean_mcse")]
+    for name in (*paths, "replicates", "power"):
+        table.add_column(str(name), justify="right")
+    for row in designs.to_dict("records"):
+        power = Mean(value=row["mean"], mcse=row["mean_mcse"])
+        values = (f"{row[path]:.4g}" for path in paths)
+        table.add_row(*values, grouped(row["n_replicates"]), rounded(power))
+    return table
+
+
+def sobol_sentence(result: SobolIndices) -> str:
+    """Return which number has most of the variance."""
+    first = result.table.iloc[0]
+    return (
+        f"{first['path']} has {100 * float(first['total']):.0f} % of the variance over these "
+        f"ranges, alone and with others; the quantity varies by "
+        f"{result.standard_deviation:.2g} around {result.mean:.2g}."
+    )
+
+
+def design_label(row: pd.Series) -> str:
+    """Return what distinguishes a design of a frontier, such as ``enrollment.sites = 6``."""
+    named = (f"{name} = {value}" for name, value in row.items() if name not in _SIZED)
+    return ", ".join(named) or "design"
+
+
+def frontier_table(table: pd.DataFrame, *, target: float) -> Table:
+    """Return a row per design at the size that reaches the power; marked if on the frontier."""
+    caption = "estimate (Monte Carlo standard error)"
+    if "on_frontier" in table:
+        caption += "; > no other is both cheaper and shorter"
+    rows = Table(title=f"Each design at its smallest size with power {target:g}", caption=caption)
+    for name in ("", "design", "patients", "95 % limits", "power", "months", "cost"):
+        rows.add_column(name, justify="left" if name == "design" else "right")
+    for _, row in table.iterrows():
+        power = Mean(value=row["power"], mcse=row["power_mcse"])
+        cells = ["not reached", "", ""]
+        if math.isfinite(row["cost"]):
+            limits = f"{row['n_patients_low']:.0f} to {row['n_patients_high']:.0f}"
+            months = Mean(
+                value=_MONTHS * row["duration"], mcse=_MONTHS * float(row["duration_mcse"])
+            )
+            cells = [limits, rounded(months), _cost(row)]
+        mark = ">" if row.get("on_frontier", False) else ""
+        limits, *spent = cells
+        rows.add_row(
+            mark, design_label(row), f"{row['n_patients']:.0f}", limits, rounded(power), *spent
+        )
+    return rows
+
+
+def _cost(row: pd.Series) -> str:
+    cost = Mean(value=float(row["cost"]), mcse=float(row["cost_mcse"]))
+    return rounded(cost) if cost.mcse else f"{cost.value:.6g}"
+
+
+def frontier_sentence(table: pd.DataFrame, *, target: float) -> str:
+    """Return which design is the cheapest and which the shortest."""
+    able = table[table["cost"].notna()]
+    if able.empty:
+        return f"None of these designs reaches power {target:g} within the limit of patients."
+    cheapest = able.sort_values(["cost", "duration"]).iloc[0]
+    shortest = able.sort_values(["duration", "cost"]).iloc[0]
+    words = (
+        f"{design_label(cheapest)} is the cheapest with power {target:g}: "
+        f"{cheapest['n_patients']} patients, cost {_cost(cheapest)}, "
+        f"{_MONTHS * cheapest['duration']:.1f} months"
+    )
+    if cheapest.name == shortest.name:
+        return f"{words}; none is shorter."
+    return (
+        f"{words}. {design_label(shortest)} is the shortest: {_MONTHS * shortest['duration']:.1f} "
+        f"months with {shortest['n_patients']} patients, cost {_cost(shortest)}."
+    )
+
+
+def sizes_sentence(table: pd.DataFrame, *, target: float) -> str:
+    """Return between which sizes the designs of a scenario reach a power, and which do not."""
+    able = table.loc[table["cost"].notna(), "n_patients"]
+    short = len(table) - len(able)
+    if able.empty:
+        return f"None of these designs reaches power {target:g} within the limit of patients."
+    few, many = able.min(), able.max()
+    between = f"{few} patients" if few == many else f"{few} to {many} patients, by design,"
+    words = f"{between} reach power {target:g}"
+    if short:
+        words += f"; {short} of {len(table)} designs do not within the limit of patients"
+    return f"{words}."
+
+
+_VALUE_ROWS = {
+    "evsi": "best use of the data",
+    "rule_value": "adopting where the test is significant",
+    "perfect_information": "knowing the truth",
+}
+
+
+def value_table(table: pd.DataFrame, *, seed: int) -> Table:
+    """Return what the data of each design are worth."""
+    n_draws = int(table["n_draws"].min())
+    rows = Table(
+        title=f"Expected value of the data; {grouped(n_draws)} draws of the truth, seed {seed}",
+        caption="in responders or events avoided, over deciding now; (Monte Carlo standard error)",
+    )
+    for name in ("patients", *_VALUE_ROWS.values(), "cost", "best use less cost"):
+        rows.add_column(name, justify="right")
+    for row in table.to_dict("records"):
+        cells = [rounded(Mean(value=row[k], mcse=row[f"{k}_mcse"])) for k in _VALUE_ROWS]
+        net = Mean(value=row["net_value"], mcse=row["evsi_mcse"])
+        rows.add_row(str(row["n_patients"]), *cells, f"{row['cost']:.6g}", rounded(net))
+    return rows
+
+
+def value_sentence(table: pd.DataFrame) -> str:
+    """Return which size is worth most, and whether any is worth its cost."""
+    best = table.iloc[int(table["net_value"].to_numpy().argmax())]
+    net = Mean(value=float(best["net_value"]), mcse=float(best["evsi_mcse"]))
+    n_patients = f"{best['n_patients']:.0f}"
+    if net.value <= 0:
+        return (
+            f"No size is worth its cost; the best, {n_patients} patients, is worth {rounded(net)}."
+        )
+    rivals = table[table["net_value"] > net.value - 2 * _CONFIDENCE * net.mcse]["n_patients"]
+    among = "" if len(rivals) == 1 else f" (not told apart from {_others(rivals, n_patients)})"
+    return f"{n_patients} patients are worth most, {rounded(net)} after their cost{among}."
+
+
+def _others(sizes: pd.Series, best: str) -> str:
+    return ", ".join(str(n) for n in sizes if str(n) != best)
+
+
+def plain_rows(table: pd.DataFrame) -> list[dict[str, object]]:
+    """Return the rows of a table as plain data; what does not exist is null."""
+    rows: list[dict[str, object]] = []
+    for row in table.to_dict("records"):
+        known = {str(k): v.item() if hasattr(v, "item") else v for k, v in row.items()}
+        missing = {k for k, v in known.items() if isinstance(v, float) and not math.isfinite(v)}
+        rows.append({k: None if k in missing else v for k, v in known.items()})
+    return rows

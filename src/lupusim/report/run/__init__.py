@@ -1,0 +1,1 @@
+"""The operating characteristics of a run in a table and in words."""

@@ -1,0 +1,193 @@
+"""Rows of the table for what a trial does while it runs: looks, arms, hypotheses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from lupusim.analysis.group_sequential import Bounds
+from lupusim.planning.runs.results import PointResult, ratio_of
+from lupusim.planning.theory.expected_times import clock_in_words
+from lupusim.planning.theory.group_sequential import planned_bounds, sequential_theory
+from lupusim.report.numbers import root, rounded, share, where_defined
+from lupusim.report.run.two_stage import staged_rows
+from lupusim.simulation.looks.evidence import Comparison, comparisons
+from lupusim.simulation.tally import Mean, Tally
+from lupusim.trial import Cutoff, Trial
+from lupusim.trial.adaptation.ongoing import Against, BayesianResponse
+from lupusim.trial.looks import AtEvents, AtEventsOf, parts
+
+_MONTHS = 12
+
+
+def months(years: Mean) -> str:
+    """Return a number of years in months."""
+    return rounded(Mean(value=years.value * _MONTHS, mcse=years.mcse * _MONTHS))
+
+
+def family_rows(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield what becomes of each hypothesis; nothing where there is one."""
+    tally, null = point.tally, point.null_tally
+    if point.trial.family is None or null is None:
+        return
+    yield "power for all hypotheses", share(tally.mean("reject_all"))
+    asked = comparisons(point.trial)
+    for one in asked:
+        yield f"power, {_in_words(one)}", share(tally.mean(one.quantity("reject")))
+        mean, effect = tally.mean(one.quantity("estimate")), one.analysis.effect
+        part = where_defined(mean, point.n_replicates)
+        yield f"{effect}, {_in_words(one)}, mean estimate", rounded(mean) + part
+        if (ratio := ratio_of(mean, effect)) is not None:
+            name = effect.removeprefix("log ")
+            yield f"{name}, {_in_words(one)}, geometric mean", rounded(ratio) + part
+        yield from _near_the_truth(tally, one)
+    for one in asked:
+        if (name := one.quantity("picked")) in tally.sums:
+            yield f"picked as best: {one.arm_name}", share(tally.mean(name))
+    if "false_rejection" in tally.sums:
+        words = "claims for an arm that fares as the control"
+        yield words, share(tally.mean("false_rejection"))
+
+
+def _near_the_truth(tally: Tally, one: Comparison) -> Iterator[tuple[str, str]]:
+    """Yield how good the estimates of one arm are, where that is asked."""
+    if (bias := one.quantity("bias")) not in tally.sums:
+        return
+    said = _in_words(one)
+    yield f"true effect, {said}", rounded(tally.mean(one.quantity("true_effect")))
+    yield f"bias of the estimate, {said}", rounded(tally.mean(bias))
+    yield f"coverage of the 95 % interval, {said}", share(tally.mean(one.quantity("coverage")))
+    yield f"root mean squared error, {said}", root(tally.mean(one.quantity("squared_error")))
+
+
+def _in_words(one: Comparison) -> str:
+    return f"{one.prefix}{one.arm_name}"
+
+
+def look_rows(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield what the looks of a sequential design did; nothing for a fixed one."""
+    tally, n_looks = point.tally, len(point.trial.looks)
+    if n_looks == 1:
+        yield from _waited(point, 1)
+        return
+    yield "patients enrolled when it stops", rounded(tally.mean("n_enrolled"))
+    plan, theory = planned_bounds(point.trial), sequential_theory(point.trial)
+    if theory is not None:
+        for name, value in theory.expected().items():
+            yield f"{name.replace('_', ' ')} when it stops, by theory", f"{value:.4g}"
+    for number in range(1, n_looks + 1):
+        yield from _of_look(point, number, plan)
+        if theory is not None:
+            ends = theory.efficacy[number - 1], theory.futility[number - 1]
+            yield f"look {number}, the same two by theory", "{:.4f}, {:.4f}".format(*ends)
+    yield from _after_stopping(point)
+    if "flip_flop" in tally.sums:
+        words = "flip-flops (early success, failure at the end)"
+        yield words, share(tally.mean("flip_flop"))
+
+
+def _of_look(point: PointResult, number: int, plan: Bounds | None) -> Iterator[tuple[str, str]]:
+    tally, name = point.tally, f"look_{number}"
+    at_last = number == len(point.trial.looks)
+    yield f"look {number}, month", months(tally.mean(f"{name}_time"))
+    yield from _never_reached(point, number)
+    yield from _waited(point, number)
+    yield f"look {number}, information fraction", rounded(tally.mean(f"{name}_information"))
+    if plan is not None:
+        yield f"look {number}, bounds on z as planned", _bounds_in_words(plan, number)
+    success = "succeeds" if at_last else "stops for efficacy"
+    yield f"look {number}, {success}", share(tally.mean(f"{name}_efficacy"))
+    failure = "fails" if at_last else "stops for futility"
+    yield f"look {number}, {failure}", share(tally.mean(f"{name}_futility"))
+
+
+def _bounds_in_words(plan: Bounds, number: int) -> str:
+    bounds = {"efficacy": plan.efficacy[number - 1], "futility": plan.futility[number - 1]}
+    return ", ".join(f"{name} {z:.4f}" for name, z in bounds.items() if math.isfinite(z)) or "none"
+
+
+def _after_stopping(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield how good the estimates are once the trial has stopped, where that is asked."""
+    tally = point.tally
+    if "unbiased_bias" in tally.sums:
+        yield "bias of the median-unbiased estimate", rounded(tally.mean("unbiased_bias"))
+        coverage = tally.mean("unbiased_coverage")
+        yield "coverage of the stage-wise 95 % interval", share(coverage)
+        error = tally.mean("unbiased_squared_error")
+        yield "root mean squared error, median-unbiased", root(error)
+
+
+def _never_reached(point: PointResult, number: int) -> Iterator[tuple[str, str]]:
+    """Yield how often a look is never reached, and why."""
+    never = point.never_reached(number)
+    if never.value == 0:
+        return
+    yield f"look {number}, never reached{_short_of(point, number)}", share(never)
+
+
+def _short_of(point: PointResult, number: int) -> str:
+    """Return what stays short: the events there are in the end, or another clock."""
+    look = point.trial.looks[number - 1]
+    if not any(isinstance(clock, AtEvents | AtEventsOf) for clock in parts(look)):
+        return f" before the last look (waits for {clock_in_words(look, point.trial)})"
+    shown = _shown_events(point.trial, look)
+    there = sum(point.tally.mean(name).value for name in shown if name in point.tally.sums)
+    return f" ({there:.0f} events in the end, on average)" if there else ""
+
+
+def _shown_events(trial: Trial, look: Cutoff) -> list[str]:
+    """Return the quantities that count the events a look waits for."""
+    for clock in parts(look):
+        if isinstance(clock, AtEventsOf):
+            name = trial.endpoints[clock.endpoint].name
+            prefix = f"{name}: " if clock.endpoint else ""
+            arms = trial.arms if clock.arm is None else [trial.arms[clock.arm]]
+            return [f"{prefix}events_{arm.name}" for arm in arms]
+    return [f"events_{arm.name}" for arm in trial.arms]
+
+
+def _waited(point: PointResult, number: int) -> Iterator[tuple[str, str]]:
+    """Yield how often a look with a latest date did not wait for its clock."""
+    words = {"extended": "put off beyond the latest date", "short": "held before its clock came"}
+    for name, said in words.items():
+        if (quantity := f"look_{number}_{name}") in point.tally.sums:
+            yield f"look {number}, {said}", share(point.tally.mean(quantity))
+
+
+def adaptation_rows(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield what a trial changed while it ran; nothing where it may change nothing."""
+    tally, trial = point.tally, point.trial
+    if trial.adaptation is None:
+        return
+    if "size" in tally.sums:
+        yield "size chosen", rounded(tally.mean("size"))
+        yield "size enlarged", share(tally.mean("enlarged"))
+    if isinstance(trial.adaptation, BayesianResponse):
+        yield from _bayesian_rows(point, trial.adaptation)
+    yield from staged_rows(point)
+
+
+def _bayesian_rows(point: PointResult, rule: BayesianResponse) -> Iterator[tuple[str, str]]:
+    tally = point.tally
+    if point.power is not None and point.type_one_error is not None:
+        yield f"success of any arm ({_in_short(rule)})", share(point.power)
+        yield "the same where all arms are alike", share(point.type_one_error)
+    for arm in point.trial.arms:
+        for quantity, words in _OF_ARM.items():
+            if (name := f"{quantity}_{arm.name}") in tally.sums:
+                show = rounded if quantity == "patients" else share
+                yield f"{words}, {arm.name}", show(tally.mean(name))
+    yield "responders among all", rounded(tally.mean("responders"))
+
+
+_OF_ARM = {
+    "patients": "patients randomized",
+    "reject": "succeeds",
+    "picked": "picked as best",
+    "dropped": "dropped",
+}
+
+
+def _in_short(rule: BayesianResponse) -> str:
+    against = "to beat the control" if rule.against is Against.CONTROL else "to be best"
+    return f"posterior probability {against} {rule.success:g}"

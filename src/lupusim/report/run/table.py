@@ -1,0 +1,285 @@
+"""The table of operating characteristics, and the sentence that says what it means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from lupusim.analysis.proportions.beta_binomial import BetaPrior
+from lupusim.analysis.registry_special import ALL_TESTS
+from lupusim.planning.runs.run import PointResult, RunResult
+from lupusim.planning.theory.power import formula_powers
+from lupusim.report.numbers import grouped, in_hundred, root, rounded, share, where_defined
+from lupusim.report.run.arm_periods import platform_rows
+from lupusim.report.run.differences import compared_table
+from lupusim.report.run.looks import adaptation_rows, family_rows, look_rows, months
+from lupusim.report.run.quantiles import quantile_rows
+from lupusim.report.run.single_arm import exact_rows, level_of, nothing_better, one_arm_meaning
+from lupusim.report.run.supply import supply_rows
+from lupusim.report.run.tries import tries_in_words
+from lupusim.report.run.wins import win_rows
+from lupusim.scenario.document.durations import format_duration
+from lupusim.simulation.looks.null_hypothesis import error_quantity
+from lupusim.simulation.tally import Mean
+from lupusim.trial import Analysis, Arm, TimeToEvent, Trial
+from lupusim.trial.design import KnownEffect
+from lupusim.trial.enrollment.arm_periods import arms_change
+from lupusim.trial.scenario import label
+
+_LABEL_WIDTH = 48
+_MOST_COLUMNS = 4  # that a page of usual width can show
+_WIDEST_HEADING = 40
+_FEW = 3
+_FEW_EVENTS = 20  # too few for formulas of many
+
+
+def operating_table(result: RunResult) -> Group:
+    """Return a row per quantity and a column per design point, each estimate with its MCSE.
+
+    Many design points are shown some at a time; where their labels are long, columns have
+    numbers and a key stands before.
+    """
+    names = headings(result)
+    points = list(zip(names, result.points, strict=True))
+    begins = range(0, len(points), _MOST_COLUMNS)
+    parts = [_table(points[begin : begin + _MOST_COLUMNS]) for begin in begins]
+    replicates = f"{grouped(result.n_replicates)} replicates, seed {result.seed}"
+    if parts:
+        parts[0].title = f"{result.scenario.title}\n{replicates}"
+    return Group(*_key(result, names), *parts)
+
+
+def headings(result: RunResult) -> list[str]:
+    """Return what each design point is called in a table: what varies, or a number."""
+    labels = [label(point.values) for point in result.points]
+    if len(labels) <= _FEW or max(map(len, labels)) <= _WIDEST_HEADING:
+        return labels
+    return [f"design {number}" for number in range(1, len(labels) + 1)]
+
+
+def _key(result: RunResult, names: Sequence[str]) -> Iterator[Text]:
+    """Yield what the numbers mean, where there are numbers."""
+    for name, point in zip(names, result.points, strict=True):
+        if name != (words := label(point.values)):
+            yield Text(f"{name}: {words}")
+
+
+def _table(points: Sequence[tuple[str, PointResult]]) -> Table:
+    caption = "estimate (Monte Carlo standard error); sd: spread from trial to trial"
+    table = Table(caption=caption)
+    table.add_column("", min_width=_LABEL_WIDTH)
+    for name, point in points:
+        varies = label(point.values) == name
+        table.add_column(label(point.values, between="\n") if varies else name, justify="right")
+    rows = [dict(_rows(point)) for _, point in points]
+    for name in dict.fromkeys(name for row in rows for name in row):
+        table.add_row(name, *(row.get(name, "") for row in rows))
+    return table
+
+
+def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
+    trial, tally = point.trial, point.tally
+    yield _sizes(trial)
+    claims = point.claims_if_alike or point.type_one_error
+    if point.power is not None and claims is not None and trial.analysis:
+        which = "power" if trial.family is None else "power for any hypothesis"
+        yield f"{which} ({_test(trial.analysis)}{level_of(trial.analysis)})", share(point.power)
+        yield from _without_simulation(point)
+        yield _name_of_null_claims(trial), share(claims)
+        if trial.family is None:
+            yield from _estimates(point, trial.analysis)
+        yield from family_rows(point)
+    for name in tally.sums:
+        if name.split(": ")[-1].startswith(("response_", "events_", "event_rate_", "mean_")):
+            spread = f", sd {tally.standard_deviation(name):.2g}" if trial.analysis is None else ""
+            yield _described(name), rounded(tally.mean(name)) + spread
+    yield from win_rows(point)
+    yield "duration from the first site's opening, months", months(tally.mean("duration"))
+    if trial.costs is not None:
+        yield ", ".join(filter(None, ["cost", trial.costs.currency])), rounded(tally.mean("cost"))
+    yield from quantile_rows(point)
+    yield from platform_rows(point)
+    yield from adaptation_rows(point)
+    yield from look_rows(point)
+    yield from _screening_rows(point)
+    yield from supply_rows(point)
+    yield from _warnings(point)
+
+
+def _name_of_null_claims(trial: Trial) -> str:
+    """Return what it is to claim something under the null twin: an error, but for a margin."""
+    if error_quantity(trial) is None:
+        return f"claims, {nothing_better(trial)} (no error: within the margin)"
+    return f"type I error ({nothing_better(trial)})"
+
+
+def _without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield what is known by closed forms, where there are some."""
+    tally = point.tally
+    few = "events" in tally.sums and tally.mean("events").value < _FEW_EVENTS
+    for formula in formula_powers(point.trial):
+        doubt = "; few events" if few else ""
+        yield f"power, {formula.method}", f"{formula.value:.4f}{doubt}"
+    yield from exact_rows(point.trial)
+
+
+def _test(analysis: Analysis) -> str:
+    """Return the test with its strata, covariates and parameters."""
+    kind = ALL_TESTS.get(analysis.name)
+    names = (*kind.required, *kind.optional) if kind else ()
+    said = [f"{name} {_in_words(name, getattr(analysis.test, name))}" for name in names]
+    for name in ("prior", "control_prior"):
+        prior = getattr(analysis.test, name, None)
+        if isinstance(prior, BetaPrior) and prior != BetaPrior():
+            said.append(f"{name.replace('_', ' ')} {_beta(prior)}")
+    strata = [f"strata {', '.join(analysis.stratify_by)}"] if analysis.stratify_by else []
+    numbers = [f"adjusted for {', '.join(analysis.adjust_for)}"] if analysis.adjust_for else []
+    return "; ".join([analysis.name, *strata, *numbers, *said])
+
+
+def _beta(prior: BetaPrior) -> str:
+    """Return a prior as a sum of beta distributions."""
+    parts = zip(prior.weights, prior.alphas, prior.betas, strict=True)
+    shown = [(f"{weight:.3g} " if weight < 1 else "", a, b) for weight, a, b in parts]
+    return " + ".join(f"{weight}Beta({a:.3g}, {b:.3g})" for weight, a, b in shown)
+
+
+def _in_words(name: str, value: float) -> str:
+    return format_duration(value) if name in ("at", "until") else f"{value:.4g}"
+
+
+def _estimates(point: PointResult, analysis: Analysis) -> Iterator[tuple[str, str]]:
+    """Yield the mean estimate and how good it is; nothing for a test that estimates nothing."""
+    tally = point.tally
+    if math.isnan(tally.mean("estimate").value):
+        return
+    part = where_defined(tally.mean("estimate"), point.n_replicates)
+    yield f"{analysis.effect}, mean estimate", rounded(tally.mean("estimate")) + part
+    if (ratio := point.estimate_ratio) is not None:
+        yield f"{analysis.effect.removeprefix('log ')}, geometric mean", rounded(ratio) + part
+    if "true_effect" in tally.sums:
+        truth, given = tally.mean("true_effect"), isinstance(analysis.truth, KnownEffect)
+        how = "given" if given else "from one large simulation"
+        yield f"true effect ({how})", f"{truth.value:.3g}" if given else rounded(truth)
+        yield "bias of the estimate", rounded(tally.mean("bias")) + part
+        yield "root mean squared error", root(tally.mean("squared_error")) + part
+        yield "coverage of the 95 % interval", share(tally.mean("coverage")) + part
+        spread = tally.standard_deviation("estimate")
+        yield "standard error, mean", rounded(tally.mean("standard_error"))
+        yield "sd of the estimates", f"{spread:.3g}"
+
+
+def _screening_rows(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield how many were screened, by a share of failures or by the rule of a screening."""
+    trial, tally = point.trial, point.tally
+    screened = trial.n_patients * trial.enrollment.screened_per_patient
+    if screened > trial.n_patients:
+        yield "patients screened, expected", f"{screened:.0f}"
+    if "screened" in tally.sums:
+        yield "patients screened", rounded(tally.mean("screened"))
+        yield "from first test to randomization, months", months(tally.mean("screening_time"))
+
+
+def _sizes(trial: Trial) -> tuple[str, str]:
+    """Return the number of patients, in all and by arm; simple randomization only aims at it."""
+    if len(trial.arms) == 1 or arms_change(trial.arms):
+        return "patients", f"{trial.n_patients}"
+    share = trial.n_patients / sum(trial.ratio)
+    parts = " + ".join(f"{arm.allocation * share:.0f}" for arm in trial.arms)
+    return (
+        f"patients ({' + '.join(arm.name for arm in trial.arms)})",
+        f"{trial.n_patients} ({parts})",
+    )
+
+
+def _described(name: str) -> str:
+    """Return a quantity's name in words."""
+    words = {
+        "response_": "responders, ",
+        "events_": "events, ",
+        "event_rate_": "events per year at risk, ",
+        "mean_": "mean, ",
+    }
+    *prefix, last = name.split(": ")
+    start = next(start for start in words if last.startswith(start))
+    return ": ".join([*prefix, words[start] + last.removeprefix(start)])
+
+
+def _warnings(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield what a reader must beware of, and what went wrong in some replicates."""
+    for endpoint in point.trial.endpoints:
+        if isinstance(endpoint, TimeToEvent) and endpoint.origin:
+            reached = " or ".join(endpoint.origin)
+            yield f"{endpoint.name}: only who reached {reached}", "no randomized comparison"
+    names = {
+        "undefined": "replicates without a defined statistic (counted as not significant)",
+        "missed_cutoff": "replicates that never reached their data cutoff",
+    }
+    for key, words in names.items():
+        if key in point.tally.sums and (mean := point.tally.mean(key)).value > 0:
+            yield words, share(mean)
+    if (endless := point.n_replicates - point.tally.sums["duration"][0]) > 0:
+        part = endless / point.n_replicates
+        mcse = math.sqrt(part * (1 - part) / point.n_replicates)
+        words = "replicates that never end (not counted in the duration)"
+        yield words, share(Mean(value=part, mcse=mcse, n=point.n_replicates))
+
+
+def meaning(result: RunResult) -> str:
+    """Return what the run means for the planner, in one or two sentences."""
+    powers = [point.power for point in result.points if point.power is not None]
+    claims = (point.claims_if_alike or point.type_one_error for point in result.points)
+    errors = [mean for mean in claims if mean is not None]
+    if not powers:
+        return _what_to_expect(result.points[0])
+    first = result.points[0].trial
+    truth = " and ".join(_law_in_words(arm, first) for arm in first.arms)
+    if len(result.points[0].trial.arms) == 1:
+        return one_arm_meaning(result.points, truth=truth)
+    within = error_quantity(first) is None
+    claim = "that the experimental arm is not worse by the margin" if within else "the difference"
+    shows = f"If {truth}, the trial shows {claim} {tries_in_words(result.points)}."
+    if not errors:
+        return shows
+    worst = max(errors, key=lambda mean: mean.value)
+    most = " at most" if len(powers) > 1 else ""
+    what = "show the same" if within else "claim one"
+    return f"{shows} If there were no difference, {in_hundred(worst)} of 100 would {what}{most}."
+
+
+def _law_in_words(arm: Arm, trial: Trial) -> str:
+    own = any(effect.arm == arm.name for effect in trial.population.effects)
+    effects = " with the stated effects" if arm.effects or own else ""
+    return f"{arm.name} patients fare as in {arm.model.name}{effects}"
+
+
+def _what_to_expect(point: PointResult) -> str:
+    arm, tally = point.trial.arms[0], point.tally
+    law = _law_in_words(arm, point.trial)
+    name = f"response_{arm.name}"
+    if name not in tally.sums:
+        return f"One arm, no test: {law}."
+    share, spread = tally.mean(name).value, 1.96 * tally.standard_deviation(name)
+    return (
+        f"One arm, no test. If {law}, expect {point.trial.primary.name} in "
+        f"{100 * share:.0f} of 100 patients; by chance alone a trial of "
+        f"{point.trial.n_patients} will mostly show between {100 * max(share - spread, 0):.0f} "
+        f"and {100 * min(share + spread, 1):.0f}."
+    )
+
+
+def run_report(result: RunResult) -> Group:
+    """Return what ``lupusim run`` prints: table, meaning, and how to get it again."""
+    asked = result.asked or f"--replicates {result.n_replicates}"
+    command = f"lupusim run {result.scenario.command} {asked} --seed {result.seed}"
+    again = Text(f"{result.seconds:.1f} s. The same again: {command}", style="dim")
+    return Group(
+        operating_table(result),
+        *compared_table(result, headings(result)),
+        Text(meaning(result)),
+        again,
+    )

@@ -1,0 +1,1 @@
+"""The analysis of a scenario file: tests, looks and their bounds, multiplicity."""

@@ -1,0 +1,140 @@
+"""Calibrate by names: evidence files and model files in, a fit out, a model file written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lupusim.calibration.estimation.parameters import FreeModel
+from lupusim.calibration.estimation.search import N_STARTS, Progress
+from lupusim.calibration.fit import Fit, fit_studies
+from lupusim.calibration.targets.studies import Study
+from lupusim.model import MultiStateModel
+from lupusim.scenario.files.calibration_block import calibration_block, load_free_model
+from lupusim.scenario.files.evidence import load_study
+from lupusim.scenario.files.model import model_from_mapping
+from lupusim.scenario.files.model_writer import model_to_mapping, write_model
+
+Evidence = str | Path | Study
+COMMENTS = (
+    "Made by lupusim.calibrate from the evidence named below.",
+    "To change a number, change the evidence or the priors, and calibrate again.",
+)
+
+
+def calibrate(
+    evidence: Evidence | Sequence[Evidence] = (),
+    *,
+    model: str | Path | FreeModel,
+    seed: int,
+    n_starts: int = N_STARTS,
+    n_draws: int = 0,
+    progress: Progress | None = None,
+) -> Fit:
+    """Fit a model to published counts.
+
+    Parameters
+    ----------
+    evidence : name, path or Study, or a sequence of them
+        Studies; default: those that the model's calibration block names.
+    model : name, path or FreeModel
+        A model file with a calibration block.
+    seed : int
+        Names the starting points and the draws.
+    n_starts : int
+        Sobol starting points, 20 or more.
+    n_draws : int
+        Draws from the posterior; 0 for none.
+    progress : callable, optional
+        Told how many clusters of starting points are finished, of how many.
+
+    Returns
+    -------
+    Fit
+        `.estimates`, `.targets`, `.profiles`, `.statements`, `.draws`, `.model`,
+        `.save(path)`.
+
+    Raises
+    ------
+    EvidenceError, ModelError
+        If a file is wrong, or a target is about a state that the model lacks.
+
+    Examples
+    --------
+    >>> fit = calibrate("SAT0244", model="markov-sat0244", seed=1)
+    >>> round(fit.negative_log_likelihood, 5)
+    117.62392
+    """
+    free_model = model if isinstance(model, FreeModel) else load_free_model(model)
+    named = [evidence] if isinstance(evidence, str | Path | Study) else list(evidence)
+    studies = [
+        item if isinstance(item, Study) else load_study(item)
+        for item in named or free_model.evidence
+    ]
+    fit = fit_studies(studies, free_model, seed=seed, n_starts=n_starts, progress=progress)
+    fit = replace(fit, writer=write_fit)
+    return fit.sampled(n_draws) if n_draws else fit
+
+
+def write_fit(fit: Fit, path: Path) -> None:
+    """Write a calibrated model, and its draws as a compressed table beside it."""
+    free_model = fit.free_model
+    rounded = rounded_model(free_model.model)
+    block = calibration_block(replace(free_model, model=rounded), fit_facts(fit))
+    write_model(rounded, path, comments=COMMENTS, calibration=block)
+    if fit.draws is not None:
+        write_draws(fit, path.with_suffix(".draws.npz"))
+
+
+def fit_facts(fit: Fit) -> dict[str, Any]:
+    """Return what a model file keeps of its fit."""
+    return {
+        "negative_log_likelihood": round(fit.negative_log_likelihood, 5),
+        "smallest_possible": round(fit.likelihood.saturated, 5),
+        "seed": fit.seed,
+        "n_starts": fit.n_starts,
+        "starts_that_led_here": fit.best.n_starts,
+        "not_identified": [
+            name
+            for name, verdict in zip(
+                fit.identifiability.names, fit.identifiability.verdicts, strict=True
+            )
+            if verdict.value != "identified"
+        ],
+    }
+
+
+def rounded_model(model: MultiStateModel) -> MultiStateModel:
+    """Return the model with its numbers rounded to seven digits, as its file has them."""
+    content = _rounded(model_to_mapping(model))
+    if "classes" in content:
+        *others, last = content["classes"]
+        last["probability"] = round(1 - sum(c["probability"] for c in others), 12)
+    return model_from_mapping(content)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return float(f"{value:.7g}") if isinstance(value, float) else value
+
+
+def write_draws(fit: Fit, path: Path, *, n_draws: int = 2000) -> None:
+    """Write equally weighted draws on their natural scales, in single precision."""
+    from lupusim.rng import stream
+
+    if fit.draws is None:
+        raise ValueError("there are no draws to write. Calibrate with n_draws above 0")
+    rng = stream(fit.seed, "calibration", "resampling")
+    values = fit.likelihood.free_model.natural(fit.draws.resample(n_draws, rng=rng))
+    np.savez_compressed(
+        path,
+        parameters=np.array(fit.likelihood.free_model.names),
+        values=values.astype(np.float32),
+    )

@@ -1,0 +1,1 @@
+"""A YAML document with the line of every key: values, units, all problems at once."""

@@ -1,0 +1,54 @@
+"""Durations with a unit, as files and the command line write them, and years."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from lupusim.trial.durations import PER_YEAR, format_duration
+
+__all__ = ["format_duration", "parse_duration"]
+
+_FORM = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*")
+
+
+def parse_duration(text: object) -> float:
+    """Return years for a duration with a unit.
+
+    Parameters
+    ----------
+    text : str
+        A number, 0 or above, and a unit: days, weeks, months or years. One year is 12 months,
+        52.1775 weeks or 365.2425 days.
+
+    Returns
+    -------
+    float
+        Years.
+
+    Raises
+    ------
+    ValueError
+        If there is no unit, no number, or a number below 0; the message says what to write.
+
+    Examples
+    --------
+    >>> parse_duration("6 months")
+    0.5
+    """
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        raise ValueError(f"{text!r} has no unit. Write '{text} weeks' or '{text} months'")
+    match = _FORM.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        shown = repr(text)[:60]
+        raise ValueError(f"{shown} is not a duration. Write one such as '52 weeks' or '6 months'")
+    number, unit = match.groups()
+    if not unit:
+        raise ValueError(f"{text!r} has no unit. Write '{number} weeks' or '{number} months'")
+    singular = unit.lower().removesuffix("s")
+    if singular not in PER_YEAR:
+        raise ValueError(f"{unit!r} is not a unit of time. Write days, weeks, months or years")
+    years = float(number) / PER_YEAR[singular]
+    if not (math.isfinite(years) and years >= 0):
+        raise ValueError(f"{text!r} is not a duration of 0 or above. Write one such as '52 weeks'")
+    return years

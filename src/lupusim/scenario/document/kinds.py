@@ -1,0 +1,271 @@
+"""What a value of a file may be: a number in a range, a duration, one of some names.
+
+Each kind turns a value into an object, or reports at its place what is wrong and returns a
+stand-in of the right type, so that reading can go on and find the next problem.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, Protocol, TypeVar
+
+from lupusim.errors import Problem
+from lupusim.model.checks import nearest
+from lupusim.scenario.document.durations import parse_duration
+from lupusim.scenario.document.yaml_reader import Document, child_key, describe
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One key of a document; what is found wrong there is reported through it."""
+
+    document: Document
+    key: str
+    problems: list[Problem]
+
+    def report(self, fault: str, fix: str) -> None:
+        """Note a problem of this key."""
+        self.problems.append(self.document.problem(self.key, fault, fix))
+
+    def child(self, name: str | int) -> Place:
+        """Return the place of a key or an item below this one."""
+        return Place(self.document, child_key(self.key, name), self.problems)
+
+    @property
+    def is_right(self) -> bool:
+        """Whether no problem is known of this very key."""
+        return not any(p.key == self.key for p in self.problems)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether no problem is known here or below."""
+        below = f"{self.key}." if self.key else ""
+        return not any(p.key == self.key or p.key.startswith(below) for p in self.problems)
+
+
+class Kind(Protocol[T_co]):
+    """What a value may be."""
+
+    def parse(self, value: object, place: Place) -> T_co:
+        """Return the object, or report a problem and return a stand-in of its type."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """A finite number in a range (`above` is exclusive)."""
+
+    at_least: float = -math.inf
+    above: float = -math.inf
+    at_most: float = math.inf
+    below: float = math.inf
+
+    def parse(self, value: object, place: Place) -> float:
+        """Return the number."""
+        if not isinstance(value, Real) or isinstance(value, bool):
+            place.report(f"{describe(value)} is not a number", self.fix)
+            return math.nan
+        return _in_range(self, _as_float(value), place)
+
+    @property
+    def fix(self) -> str:
+        """What to write instead."""
+        return f"Give a number{_range_words(self)}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Integer:
+    """A whole number in a range."""
+
+    at_least: float = -math.inf
+    at_most: float = math.inf
+
+    @property
+    def fix(self) -> str:
+        """What to write instead."""
+        return f"Give a whole number{_range_words(self)}."
+
+    def parse(self, value: object, place: Place) -> int:
+        """Return the whole number."""
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            place.report(f"{describe(value)} is not a whole number", self.fix)
+            return 1
+        number = int(value)
+        if not self.at_least <= number <= self.at_most:
+            place.report(f"{describe(number)} is out of range", self.fix)
+        return number
+
+
+def _as_float(value: Real) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _range_words(kind: Any) -> str:
+    words = (
+        ("at_least", "{:g} or above"),
+        ("above", "above {:g}"),
+        ("at_most", "at most {:g}"),
+        ("below", "below {:g}"),
+    )
+    limits = [(getattr(kind, name, math.inf), form) for name, form in words]
+    return "".join(f", {form.format(limit)}" for limit, form in limits if math.isfinite(limit))
+
+
+def _in_range(kind: Any, number: float, place: Place) -> float:
+    inside = (
+        math.isfinite(number)
+        and kind.at_least <= number <= kind.at_most
+        and getattr(kind, "above", -math.inf) < number < getattr(kind, "below", math.inf)
+    )
+    if not inside:
+        place.report(f"{describe(number)} is out of range", kind.fix)
+    return number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duration:
+    """A duration with a unit, such as ``52 weeks``; becomes years."""
+
+    above: float = -math.inf
+
+    def parse(self, value: object, place: Place) -> float:
+        """Return years."""
+        try:
+            years = parse_duration(value)
+        except ValueError as error:
+            fault, _, fix = str(error).partition(". ")
+            place.report(fault, f"{fix}.")
+            return math.nan
+        if years <= self.above:
+            place.report(f"{value!r} is too short", "Give more than 0, such as '4 weeks'.")
+        return years
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words; never empty."""
+
+    def parse(self, value: object, place: Place) -> str:
+        """Return the text without spaces around it."""
+        if not isinstance(value, str) or not value.strip():
+            place.report(f"{describe(value)} is not text", "Write words, in quotes if need be.")
+            return ""
+        return value.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """``true`` or ``false``."""
+
+    def parse(self, value: object, place: Place) -> bool:
+        """Return the truth value."""
+        if not isinstance(value, bool):
+            place.report(f"{describe(value)} is neither true nor false", "Write true or false.")
+        return value is True
+
+
+class Choice:
+    """One of some names, each standing for an object of its own."""
+
+    __slots__ = ("options",)
+
+    def __init__(self, options: Mapping[str, T]) -> None:
+        self.options: Mapping[str, Any] = options
+
+    def parse(self, value: object, place: Place) -> Any:
+        """Return what the name stands for."""
+        if isinstance(value, str) and value in self.options:
+            return self.options[value]
+        help_ = nearest(value, self.options) if isinstance(value, str) else _all(self.options)
+        place.report(f"{describe(value)} is not one of the choices", help_)
+        return next(iter(self.options.values()))
+
+
+def _all(names: Mapping[str, Any]) -> str:
+    return f"Valid: {', '.join(names)}."
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A transition written ``from_state -> to_state``; spaces around the arrow as you like."""
+
+    def parse(self, value: object, place: Place) -> tuple[str, str]:
+        """Return the two states."""
+        ends = [end.strip() for end in value.split("->")] if isinstance(value, str) else []
+        if len(ends) != 2 or not all(ends):
+            fix = "Write it as 'from_state -> to_state'."
+            place.report(f"{describe(value)} is not a transition", fix)
+            return "", ""
+        return ends[0], ends[1]
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf(Kind[tuple[T, ...]]):
+    """A list of one kind, of at least so many items."""
+
+    kind: Kind[T]
+    at_least: int = 0
+
+    def parse(self, value: object, place: Place) -> tuple[T, ...]:
+        """Return the items."""
+        if not isinstance(value, list | tuple):
+            place.report(f"{describe(value)} is not a list", "Write [one, two] or lines with '-'.")
+            return ()
+        if len(value) < self.at_least:
+            place.report(f"the list has {len(value)} items", f"Give at least {self.at_least}.")
+        return tuple(self.kind.parse(item, place.child(k)) for k, item in enumerate(value))
+
+
+@dataclass(frozen=True, slots=True)
+class MappingOf(Kind[dict[str, T]]):
+    """Names of the file's own, each with a value of one kind."""
+
+    kind: Kind[T]
+
+    def parse(self, value: object, place: Place) -> dict[str, T]:
+        """Return the values by name."""
+        return {
+            name: self.kind.parse(item, place.child(name))
+            for name, item in as_mapping(value, place).items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ByEdge(Kind[dict[tuple[str, str], T]]):
+    """Transitions, each with a value of one kind."""
+
+    kind: Kind[T]
+
+    def parse(self, value: object, place: Place) -> dict[tuple[str, str], T]:
+        """Return the values by transition."""
+        read = [
+            (Edge().parse(name, place.child(name)), self.kind.parse(item, place.child(name)))
+            for name, item in as_mapping(value, place).items()
+        ]
+        return {edge: found for edge, found in read if all(edge)}
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """Anything; kept as it is."""
+
+    def parse(self, value: object, place: Place) -> Any:  # noqa: ARG002 - part of the protocol
+        """Return the value as it stands."""
+        return value
+
+
+def as_mapping(value: object, place: Place) -> Mapping[str, Any]:
+    """Return a mapping with text keys; an empty one, reported, where the value is none."""
+    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+        return value
+    place.report(f"{describe(value)} is not a mapping", "Write {key: value} or lines 'key: value'.")
+    return {}

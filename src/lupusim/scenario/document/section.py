@@ -1,0 +1,175 @@
+"""Walk through a file's content, collect every problem with its line, raise once.
+
+A :class:`Section` reads the keys of one mapping by their kinds and reports what it has not
+been asked for. After a problem reading goes on with stand-ins, so that the next problem is
+found too; objects are made from sound sections only (:meth:`Section.build`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, TypeVar, cast
+
+from lupusim.model.checks import nearest
+from lupusim.scenario.document.kinds import (
+    ByEdge,
+    Choice,
+    Duration,
+    Edge,
+    Flag,
+    Free,
+    Integer,
+    Kind,
+    ListOf,
+    MappingOf,
+    Number,
+    Place,
+    Text,
+    as_mapping,
+)
+from lupusim.scenario.document.yaml_reader import Document
+
+__all__ = [
+    "ByEdge",
+    "Choice",
+    "Duration",
+    "Edge",
+    "Flag",
+    "Free",
+    "Integer",
+    "Kind",
+    "ListOf",
+    "MappingOf",
+    "Number",
+    "Place",
+    "Section",
+    "Text",
+    "made",
+]
+
+MISSING = "the key is missing"
+
+T = TypeVar("T")
+
+
+class _Required:
+    """Stands for 'there is no default'."""
+
+
+_REQUIRED = _Required()
+
+
+@dataclass(slots=True)
+class Section:
+    """The keys of one mapping; `common` keys may stand in it and in all below it."""
+
+    place: Place
+    content: Mapping[str, Any]
+    common: tuple[str, ...] = ()
+    asked: list[str] = field(default_factory=list)
+
+    @classmethod
+    def top(cls, document: Document, common: tuple[str, ...] = ()) -> Section:
+        """Return the top of a document; its own problems are known from the start."""
+        return cls(Place(document, "", list(document.problems)), document.content, common)
+
+    def has(self, name: str) -> bool:
+        """Return whether a key is given; asking makes it a known one."""
+        if name not in self.asked:
+            self.asked.append(name)
+        return name in self.content
+
+    def read(self, name: str, kind: Kind[T], default: T | _Required = _REQUIRED) -> T:
+        """Return a key's value, or the default; without a default the key must be there."""
+        if self.has(name):
+            return kind.parse(self.content[name], self.place.child(name))
+        if not isinstance(default, _Required):
+            return default
+        self._report_missing(name, _how_to_add(name, kind))
+        return kind.parse(None, Place(self.place.document, self.place.key, []))
+
+    def _report_missing(self, name: str, fix: str) -> None:
+        """Report a missing key, unless the whole mapping is missing or no mapping."""
+        if self.place.is_right:
+            self.place.child(name).report(MISSING, fix)
+
+    def read_or_none(self, name: str, kind: Kind[T]) -> T | None:
+        """Return a key's value, or None where it is not given."""
+        return self.read(name, kind) if self.has(name) else None
+
+    def section(self, name: str) -> Section:
+        """Return the mapping at a key; an empty one, reported, where there is none."""
+        place = self.place.child(name)
+        if not self.has(name):
+            self._report_missing(name, f"Add '{name}:' with keys below it.")
+            return Section(place, {}, self.common)
+        return Section(place, as_mapping(self.content[name], place), self.common)
+
+    def section_or_empty(self, name: str) -> Section:
+        """Return the mapping at a key, or an empty one where the key is not given."""
+        if self.has(name):
+            return self.section(name)
+        return Section(self.place.child(name), {}, self.common)
+
+    def sections(self, name: str, *, at_least: int = 0) -> list[Section]:
+        """Return the mappings of the list at a key, which need not be there if 0 may be."""
+        if not self.has(name) and at_least == 0:
+            return []
+        items = self.read(name, ListOf(Free(), at_least))
+        places = [self.place.child(name).child(k) for k in range(len(items))]
+        return [
+            Section(place, as_mapping(item, place), self.common)
+            for place, item in zip(places, items, strict=True)
+        ]
+
+    def refuse(self, name: str, fault: str, fix: str) -> None:
+        """Report a key if it is given, because nothing is done with it."""
+        if self.has(name):
+            self.place.child(name).report(fault, fix)
+
+    def finish(self) -> None:
+        """Report every key that nobody asked for; a missing key that was misspelled, once."""
+        for name in self.content:
+            if name not in self.asked and name not in self.common:
+                for meant in get_close_matches(name, self.asked, n=1):
+                    self._forget_missing(meant)
+                self.place.child(name).report("no such key here", nearest(name, self.asked))
+
+    def _forget_missing(self, name: str) -> None:
+        key = self.place.child(name).key
+        problems = self.place.problems
+        problems[:] = [p for p in problems if p.key != key or p.fault != MISSING]
+
+    def build(self, make: Callable[[], T]) -> T | None:
+        """Finish, and make an object if all is sound; what it refuses is a problem here."""
+        self.finish()
+        if not self.place.is_sound:
+            return None
+        try:
+            return make()
+        except ValueError as error:
+            fault, _, fix = str(error).rstrip(".").partition(". ")
+            self.place.report(fault, f"{fix or 'Change it'}.")
+            return None
+
+    def raise_problems(self) -> None:
+        """Raise everything that was found in the document, in the order of its lines."""
+        document = self.place.document
+        spoiled = {problem.key for problem in document.problems}
+        problems = [p for p in self.place.problems if p.key not in spoiled]
+        found = dict.fromkeys([*document.problems, *problems])
+        if found:
+            ordered = sorted(found, key=lambda p: (p.line or 0, p.column or 0))
+            raise document.error_class(document.file, ordered)
+
+
+def _how_to_add(name: str, kind: Kind[Any]) -> str:
+    fix = getattr(kind, "fix", None)
+    return f"Add '{name}:'. {fix}" if fix else f"Add '{name}:'."
+
+
+def made(value: T | None) -> T:
+    """Return what :meth:`Section.build` made, once no problem was found."""
+    return cast("T", value)

@@ -1,0 +1,1 @@
+"""Files that lupusim reads and writes: scenarios, models, evidence, draws."""

@@ -1,0 +1,114 @@
+"""Write a model as the file from which it can be read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from lupusim.model import FAMILIES, Clock, Hazard, MultiStateModel, Start, Transition
+from lupusim.model.effects import UNIT_RATIO
+from lupusim.scenario.document.durations import format_duration
+from lupusim.scenario.document.yaml_writer import block
+from lupusim.scenario.files.model import SCHEMA
+
+
+def write_model(
+    model: MultiStateModel,
+    path: str | Path,
+    *,
+    comments: Sequence[str] = (),
+    calibration: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a model file that :func:`load_model` reads back as an equal model.
+
+    Parameters
+    ----------
+    model : MultiStateModel
+        Without treatment effects: those belong to the arms of a scenario.
+    path : str or Path
+        Where to; an existing file is replaced.
+    comments : sequence of str
+        Lines for people at the head of the file.
+    calibration : mapping, optional
+        The calibration block, as plain data.
+
+    Raises
+    ------
+    ValueError
+        If a transition carries a treatment effect.
+    """
+    head = "".join(f"# {line}".rstrip() + "\n" for line in comments)
+    content = model_to_mapping(model)
+    if calibration is not None:
+        content["calibration"] = dict(calibration)
+    Path(path).write_text(head + block(content), encoding="utf-8")
+
+
+def model_to_mapping(model: MultiStateModel) -> dict[str, Any]:
+    """Return the model as plain data, laid out and ordered as in a file."""
+    treated = [t.label for t in model.transitions if t.ratio != UNIT_RATIO]
+    if treated:
+        raise ValueError(f"{treated} carry a treatment effect, which a model file cannot hold")
+    forward = [t.clock is Clock.FORWARD for t in model.transitions]
+    clock = Clock.FORWARD if all(forward) else Clock.RESET
+    content: dict[str, Any] = {
+        "schema": SCHEMA,
+        "name": model.name,
+        "description": model.description,
+        "source": list(model.source),
+        "states": list(model.states),
+        "start": _start(model.starts),
+        "clock": clock.value,
+        "transitions": [_transition(t, clock) for t in model.transitions],
+        "classes": [
+            {
+                "name": c.name,
+                "probability": c.probability,
+                "hazard_ratios": _by_label(c.hazard_ratios),
+            }
+            for c in model.classes
+        ],
+        "covariates": {name: _by_label(ratios) for name, ratios in model.covariates.items()},
+    }
+    given = {key: value for key, value in content.items() if value not in ("", [], {})}
+    return {**given, "absorbing": list(model.absorbing or ())}
+
+
+def _by_label(ratios: Mapping[tuple[str, str], float]) -> dict[str, float]:
+    return {f"{begin} -> {end}": ratio for (begin, end), ratio in ratios.items()}
+
+
+def _start(starts: Sequence[Start]) -> object:
+    if len(starts) == 1 and starts[0] == Start(state=starts[0].state):
+        return starts[0].state
+    states = {start.state for start in starts}
+    if len(states) == len(starts) and not any(start.time_in_state for start in starts):
+        return {start.state: start.probability for start in starts}
+    return [
+        {
+            "state": start.state,
+            "probability": start.probability,
+            "time_in_state": format_duration(start.time_in_state),
+        }
+        for start in starts
+    ]
+
+
+def _transition(transition: Transition, default: Clock) -> dict[str, Any]:
+    written = {
+        "from": transition.from_state,
+        "to": transition.to_state,
+        "hazard": hazard_to_mapping(transition.hazard),
+    }
+    own_clock = {} if transition.clock is default else {"clock": transition.clock.value}
+    return {**written, **own_clock}
+
+
+def hazard_to_mapping(hazard: Hazard) -> dict[str, Any]:
+    """Return a hazard as a file writes it: its family and its parameters."""
+    family = next(name for name, kind in FAMILIES.items() if type(hazard) is kind)
+    values = {f.name: getattr(hazard, f.name) for f in fields(hazard)}  # type: ignore[arg-type]  # every family is a dataclass, the protocol cannot say so
+    plain = {n: list(v) if isinstance(v, tuple) else float(v) for n, v in values.items()}
+    return {"family": family, **plain}

@@ -1,0 +1,89 @@
+"""Find the files that come with lupusim by their names."""
+
+from __future__ import annotations
+
+import errno
+from importlib.resources import files
+from pathlib import Path
+
+from lupusim.errors import InputError, Problem
+from lupusim.model.checks import nearest
+from lupusim.scenario.document.yaml_reader import read_document
+
+
+def packaged_names(folder: str) -> tuple[str, ...]:
+    """Return the names of the packaged files of a kind, sorted.
+
+    Parameters
+    ----------
+    folder : str
+        ``models``, ``evidence`` or ``scenarios``.
+    """
+    entries = files("lupusim").joinpath("data", folder).iterdir()
+    return tuple(sorted(e.name[:-5] for e in entries if e.name.endswith(".yaml")))
+
+
+def find_packaged(
+    folder: str,
+    name_or_path: str | Path,
+    error_class: type[InputError],
+    *,
+    beside: Path | None = None,
+) -> Path:
+    """Return the path of a packaged file or of the user's own.
+
+    Parameters
+    ----------
+    folder : str
+        ``models``, ``evidence`` or ``scenarios``.
+    name_or_path : str or Path
+        A bare word is a packaged name; anything with a folder or a suffix is a path.
+    error_class : type of InputError
+        What to raise.
+    beside : Path, optional
+        Folder from which a relative path is read; default: the working folder.
+
+    Raises
+    ------
+    InputError
+        If a bare word is neither a packaged name nor a file.
+    """
+    text = str(name_or_path)
+    if text in packaged_names(folder):
+        return Path(str(files("lupusim").joinpath("data", folder, f"{text}.yaml")))
+    path = (beside or Path()) / name_or_path
+    looks_like_path = Path(text).suffix in {".yaml", ".yml"} or "/" in text or "\\" in text
+    if looks_like_path or isinstance(name_or_path, Path) or path.exists():
+        return path
+    fault = f"nothing packaged is called {text!r}, and there is no such file"
+    fix = nearest(text, packaged_names(folder))
+    raise error_class(text, [Problem(key="", fault=fault, fix=fix)])
+
+
+def packaged_descriptions(folder: str) -> dict[str, str]:
+    """Return the packaged names of a kind, each with its title or description in one line."""
+    described = {}
+    for name in packaged_names(folder):
+        path = find_packaged(folder, name, InputError)
+        content = read_document(path, InputError).content
+        described[name] = str(content.get("description") or content.get("title") or "").strip()
+    return described
+
+
+def copy_packaged(folder: str, target: Path) -> list[Path]:
+    """Copy the packaged files of a kind into a folder; return the copies' paths.
+
+    Raises
+    ------
+    FileExistsError
+        If one of them is there already: nothing of the user's is overwritten.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    copies = [target / f"{name}.yaml" for name in packaged_names(folder)]
+    for copy in copies:
+        if copy.exists():
+            raise FileExistsError(errno.EEXIST, "exists already; nothing was copied", str(copy))
+    for copy in copies:
+        source = find_packaged(folder, copy.stem, InputError)
+        copy.write_bytes(source.read_bytes())
+    return copies

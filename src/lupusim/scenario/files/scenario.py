@@ -1,0 +1,291 @@
+"""Scenario files (``schema: lupusim/scenario/1``): a trial in the planner's words.
+
+Every problem of a file is reported at once. All keys are in docs/scenario_files.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from lupusim.errors import Problem, ScenarioError
+from lupusim.scenario.analysis.analysis import read_analysis
+from lupusim.scenario.analysis.looks import Question, read_looks
+from lupusim.scenario.analysis.multiplicity import read_family
+from lupusim.scenario.analysis.special_tests import Around, in_stages, read_size
+from lupusim.scenario.document.section import Duration, Integer, ListOf, Place, Section, Text
+from lupusim.scenario.document.yaml_reader import Document, child_key, describe, read_document
+from lupusim.scenario.files.model import read_schema
+from lupusim.scenario.files.packaged import find_packaged
+from lupusim.scenario.files.variation import read_variation, replaced
+from lupusim.scenario.sections.adaptation import read_adaptation
+from lupusim.scenario.sections.arms import Models, ReadArms, read_arms
+from lupusim.scenario.sections.costs import read_costs
+from lupusim.scenario.sections.endpoints import read_endpoints
+from lupusim.scenario.sections.population import read_population
+from lupusim.scenario.sections.recruitment import (
+    read_allocation,
+    read_dropout,
+    read_enrollment,
+)
+from lupusim.scenario.sections.supply import read_supply
+from lupusim.scenario.sections.visits import (
+    read_intercurrent_events,
+    read_marker,
+    read_visit_conduct,
+)
+from lupusim.trial import Trial
+from lupusim.trial.checks.trial import trial_problems
+from lupusim.trial.scenario import DesignPoint, Scenario
+
+SCHEMA = "lupusim/scenario/1"
+COMMON_KEYS = ("source",)  # every section may say where its numbers come from
+_MOST_REPLICATES = 10_000_000
+_LARGEST_SEED = 2**63 - 1
+
+
+def load_scenario(name_or_path: str | Path) -> Scenario:
+    """Return a scenario, packaged with lupusim or from a file.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        Name of a packaged scenario, or the path of a scenario file.
+
+    Raises
+    ------
+    ScenarioError
+        If there is no such file, or if anything in it is wrong; every problem of the file
+        and of the models it names is told with its line.
+    """
+    path = find_packaged("scenarios", name_or_path, ScenarioError)
+    document = read_document(path, ScenarioError)
+    return scenario_from_document(document, folder=path.parent, command=str(name_or_path))
+
+
+def scenario_from_mapping(
+    content: Mapping[str, Any], *, file: str | Path = "scenario", folder: Path | None = None
+) -> Scenario:
+    """Return the scenario that a mapping describes, laid out as a file would be.
+
+    Parameters
+    ----------
+    content : mapping
+        What a scenario file holds.
+    file : str or Path
+        What messages call it; its stem names the scenario.
+    folder : Path, optional
+        Where relative paths of models start; default: the working folder.
+
+    Raises
+    ------
+    ScenarioError
+        If anything is wrong; every problem is named.
+    """
+    document = Document(file=file, content=dict(content), error_class=ScenarioError)
+    return scenario_from_document(document, folder=folder, command=str(file))
+
+
+def scenario_from_document(
+    document: Document, *, folder: Path | None = None, command: str = ""
+) -> Scenario:
+    """Return the scenario of a document; raises ScenarioError with all its problems."""
+    top = Section.top(document, COMMON_KEYS)
+    models = Models(folder)
+    about = _read_about(top)
+    variation = read_variation(top)
+    sources = dict(_read_sources(top.place, document.content))
+    design = _read_design(top, models)
+    top.finish()
+    trial = _checked_trial(top.place, design)
+    points = [_point(top.place, models, values, trial) for values in variation]
+    top.raise_problems()
+    return Scenario(
+        name=Path(document.file).stem,
+        points=tuple(cast("list[DesignPoint]", points)),
+        text=document.text,
+        command=command,
+        sources=sources,
+        **about,
+    )
+
+
+def _read_about(top: Section) -> dict[str, Any]:
+    read_schema(top, SCHEMA)
+    about: dict[str, Any] = {
+        "title": top.read("title", Text()),
+        "question": top.read("question", Text(), ""),
+    }
+    simulation = top.section_or_empty("simulation")
+    about["n_replicates"] = simulation.read(
+        "replicates", Integer(at_least=1, at_most=_MOST_REPLICATES), 1000
+    )
+    about["seed"] = simulation.read("seed", Integer(at_least=0, at_most=_LARGEST_SEED), 20260101)
+    simulation.finish()
+    estimand = top.section_or_empty("estimand")
+    about["estimand"] = {
+        name: _words(value, estimand.place.child(name)) for name, value in estimand.content.items()
+    }
+    return about
+
+
+def _words(value: object, place: Place) -> str:
+    """Return free text, also where it was given as a list or a mapping."""
+    if isinstance(value, Mapping):
+        parts = (f"{name}: {_words(v, place.child(name))}" for name, v in value.items())
+        return "; ".join(parts)
+    if isinstance(value, list | tuple):
+        return "; ".join(_words(v, place.child(k)) for k, v in enumerate(value))
+    if value is None:
+        place.report(f"{describe(value)} says nothing", "Write words, or remove the key.")
+    return value if isinstance(value, str) else describe(value)
+
+
+def _read_sources(place: Place, content: object) -> Iterator[tuple[str, str]]:
+    """Yield what every key ``source`` says, by the key that it stands under."""
+    if isinstance(content, Mapping):
+        for name, value in content.items():
+            below = place.child(str(name))
+            if name == "source":
+                yield place.key or "scenario", _words(value, below)
+            elif place.key or name != "estimand":
+                yield from _read_sources(below, value)
+    if isinstance(content, list):
+        for k, item in enumerate(content):
+            yield from _read_sources(place.child(k), item)
+
+
+def _checked_trial(place: Place, design: _Design) -> Trial | None:
+    """Return the trial, or None after reporting why there is none."""
+    read, parts = design.arms, design.parts
+    if not read.arms:
+        return None
+    draft = SimpleNamespace(
+        **parts, states=read.arms[0].model.states, ratio=tuple(a.allocation for a in read.arms)
+    )
+    known = [problem.key for problem in place.problems]
+    for problem in trial_problems(cast("Trial", draft)):
+        found = _in_the_file(problem, read)
+        if not _follows(found.key, known):
+            place.problems.append(place.document.locate(found))
+    return Trial(**parts) if place.is_sound else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Design:
+    """The parts of a trial as they were read, before they are checked together."""
+
+    arms: ReadArms
+    parts: dict[str, Any]
+
+
+def _read_design(top: Section, models: Models) -> _Design:
+    read = read_arms(top, models)
+    model = read.arms[0].model if read.arms else None
+    follow_up = top.read("follow_up", Duration(above=0), math.inf)
+    visits = top.read("visits", ListOf(Duration()), ())
+    primary, secondary = read_endpoints(top, model, visits)
+    population = read_population(top)
+    allocation, stratify_by = read_allocation(top, population)
+    around = Around(primary=primary, arms=read.arms, models=models, follow_up=follow_up)
+    analysis = read_analysis(top, primary, stratify_by, around)
+    n_patients = read_size(top, analysis)
+    question = Question(
+        primary=primary,
+        n_patients=n_patients,
+        follow_up=follow_up,
+        analysis=analysis,
+        secondary=secondary,
+        arms=read.arms,
+    )
+    parts: dict[str, Any] = {
+        "arms": read.arms,
+        "n_patients": n_patients,
+        "population": population,
+        "enrollment": read_enrollment(top),
+        "allocation": allocation,
+        "stratify_by": stratify_by,
+        "follow_up": follow_up,
+        "visits": visits,
+        "visit_conduct": read_visit_conduct(top),
+        "intercurrent_events": read_intercurrent_events(top),
+        "marker": read_marker(top),
+        "supply": read_supply(top, read.arms),
+        "costs": read_costs(top),
+        "dropout": read_dropout(top),
+        "primary": primary,
+        "secondary": secondary,
+        "analysis": analysis,
+        **(looks := read_looks(top, question) | in_stages(top, analysis, primary)),
+        "adaptation": read_adaptation(top, (primary, *secondary)),
+        "family": read_family(
+            top,
+            read.arms,
+            secondary,
+            stopping=looks["stopping"],
+            n_looks=1 + len(looks["interims"]),
+        ),
+    }
+    return _Design(arms=read, parts=parts)
+
+
+def _in_the_file(problem: Problem, read: ReadArms) -> Problem:
+    """Return a problem with the key of the arm as the file counts them."""
+    steps = problem.key.split(".")
+    if steps[0] == "arms" and len(steps) > 1:
+        steps[1] = str(read.order[int(steps[1])])
+    return replace(problem, key=".".join(steps))
+
+
+def _follows(key: str, known: list[str]) -> bool:
+    """Return whether a problem of the trial only follows from one that is known already."""
+    related = any(
+        k == key or k.startswith(f"{key}.") or key.startswith(f"{k}.") for k in known if k
+    )
+    parent, _, name = key.rpartition(".")
+    siblings = [k.rpartition(".")[2] for k in known if k.rpartition(".")[0] == parent]
+    misspelled = bool(get_close_matches(name, siblings, n=1, cutoff=0.8))
+    needs_times = key == "visits" or key.endswith(".at")
+    times_unknown = any(k.startswith(("visits", "follow_up")) for k in known)
+    arms_unknown = key.startswith(("allocation", "analysis")) and "arms" in known
+    unneeded = key in ("analysis", "analysis.multiplicity", "looks")  # by what the trial adapts
+    rule_unknown = unneeded and any(k.split(".")[0] == "adaptation" for k in known)
+    unknown = arms_unknown or rule_unknown or _part_unknown(key, known)
+    return related or misspelled or (needs_times and times_unknown) or unknown
+
+
+def _part_unknown(key: str, known: list[str]) -> bool:
+    """Return whether a problem is about a part of the trial that could not be read."""
+    steps = key.split(".")
+    endpoint = ".".join(steps[: 3 if steps[1:2] == ["secondary"] else 2])
+    needed = {"endpoints": [endpoint]}.get(steps[0], [])
+    if key == "analysis.test":
+        needed = ["endpoints.primary"]
+    if key.endswith(".kind"):
+        needed = [*needed, "marker"]
+    if key.startswith(("analysis.adjust_for", "analysis.stratify_by", "marker.baseline")):
+        needed = ["population"]
+    return any(k == part or k.startswith(f"{part}.") for part in needed for k in known)
+
+
+def _point(
+    place: Place, models: Models, values: Mapping[str, Any], trial: Trial | None
+) -> DesignPoint | None:
+    """Return one design point, or None after reporting what is wrong with its values."""
+    if not values or trial is None:
+        return None if trial is None else DesignPoint(values=values, trial=trial)
+    document = place.document
+    changed = replace(document, content=replaced(document.content, values), problems=())
+    top = Section.top(changed, COMMON_KEYS)
+    varied = _checked_trial(top.place, _read_design(top, models))
+    told = {problem.fault for problem in place.problems}
+    for problem in top.place.problems:
+        if (fault := f"a design point is not possible: {problem.key}: {problem.fault}") not in told:
+            key = child_key("vary", next(iter(values))) if len(values) == 1 else "vary"
+            place.problems.append(document.problem(key, fault, problem.fix))
+    return None if varied is None else DesignPoint(values=values, trial=varied)

@@ -1,0 +1,109 @@
+"""The design points of a scenario: every combination of what its file varies."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Any
+
+from lupusim.model.checks import nearest
+from lupusim.scenario.document.section import Free, ListOf, MappingOf, Place, Section
+from lupusim.scenario.document.yaml_reader import describe
+
+_MOST_POINTS = 1000
+_FIXED = {"vary", "schema", "simulation", "title", "question", "estimand", "source"}
+
+
+def read_variation(top: Section) -> list[dict[str, Any]]:
+    """Return the values of every design point by path; one empty point where nothing varies."""
+    grid = top.read("vary", MappingOf(ListOf(Free(), at_least=1)), {})
+    place = top.place.child("vary")
+    for path, values in grid.items():
+        _check_path(place.child(path), path, values)
+    n_points = 1
+    for values in grid.values():
+        n_points *= len(values)
+    if n_points > _MOST_POINTS:
+        place.report(f"that makes {n_points} design points", f"Vary less: at most {_MOST_POINTS}.")
+    if not place.is_sound:
+        return [{}]
+    return [dict(zip(grid, point, strict=True)) for point in product(*grid.values())]
+
+
+def _check_path(place: Place, path: str, values: tuple[Any, ...]) -> None:
+    if any(value is None for value in values):
+        place.report("a value to try is empty", "Give values such as the file has there.")
+    for k, value in enumerate(values):
+        if value is not None and any(_same(value, before) for before in values[:k]):
+            fault = f"{describe(value)} is there twice: one design would be simulated two times"
+            place.report(fault, "Remove it once.")
+            break
+    holder, step = _walk(place.document.content, path)
+    root, there = path.partition(".")[0], _get(holder, step)
+    if root in _FIXED or there is None:
+        fault = "there is no such value in the file to vary"
+        place.report(fault, nearest(path, scalar_paths(place.document.content)))
+    elif isinstance(there, Mapping | list) and not all(isinstance(v, type(there)) for v in values):
+        kind = "mapping" if isinstance(there, Mapping) else "list"
+        fix = nearest(path, scalar_paths(place.document.content))
+        place.report(f"the file has a {kind} there, and a value to try is none", fix)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Return whether two values to try are equal; true is not 1."""
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+def _walk(content: Any, path: str) -> tuple[Any, str]:
+    """Return what holds the value at a path, and the last step to it."""
+    *steps, last = path.split(".")
+    for step in steps:
+        content = _get(content, step)
+    return content, last
+
+
+def _get(holder: Any, step: str) -> Any:
+    """Return what stands at a key, at a place in a list, or under a name in a list."""
+    if isinstance(holder, Mapping):
+        return holder.get(step)
+    index = _index(holder, step) if isinstance(holder, list) else None
+    return None if index is None else holder[index]
+
+
+def _index(items: list[Any], step: str) -> int | None:
+    names = [item.get("name") if isinstance(item, Mapping) else None for item in items]
+    if step in names:
+        return names.index(step)
+    return int(step) if step.isdecimal() and len(step) < 6 and int(step) < len(items) else None
+
+
+def replaced(content: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of a file's content with other values at some paths."""
+    changed = copy.deepcopy(dict(content))
+    for path, value in values.items():
+        holder, step = _walk(changed, path)
+        if isinstance(holder, list):
+            index = _index(holder, step)
+            assert index is not None  # the path was checked when it was read
+            holder[index] = value
+        else:
+            holder[step] = value
+    return changed
+
+
+def scalar_paths(content: Any, prefix: str = "") -> Iterator[str]:
+    """Yield the path of every single value, lists by the names of their items if they have any."""
+    if isinstance(content, Mapping):
+        steps = [(str(key), value) for key, value in content.items()]
+    elif isinstance(content, list):
+        steps = [
+            (str(item.get("name", k)) if isinstance(item, Mapping) else str(k), item)
+            for k, item in enumerate(content)
+        ]
+    else:
+        yield prefix
+        return
+    for step, value in steps:
+        if prefix or step not in _FIXED:
+            yield from scalar_paths(value, f"{prefix}.{step}" if prefix else step)

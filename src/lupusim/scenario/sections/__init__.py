@@ -1,0 +1,1 @@
+"""One file for each key of a scenario: population, arms, enrollment, endpoints."""

@@ -1,0 +1,192 @@
+"""The arms of a scenario file: model, dose, effects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from lupusim.errors import ModelError
+from lupusim.model import MultiStateModel
+from lupusim.scenario.document.section import (
+    Choice,
+    Duration,
+    Flag,
+    Integer,
+    ListOf,
+    Number,
+    Place,
+    Section,
+    Text,
+)
+from lupusim.scenario.document.yaml_reader import read_document
+from lupusim.scenario.files.model import model_from_document
+from lupusim.scenario.files.packaged import find_packaged
+from lupusim.scenario.sections.arm_periods import read_opening
+from lupusim.scenario.sections.effects import read_effect, read_lots
+from lupusim.trial import Arm, Infusions, Switch
+
+
+@dataclass(slots=True)
+class Models:
+    """Models by name or path, each file read once.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Where relative paths start: the folder of the scenario file.
+    """
+
+    folder: Path | None
+    _read: dict[str, MultiStateModel | ModelError] = field(default_factory=dict)
+
+    def get(self, name: str, place: Place) -> MultiStateModel | None:
+        """Return a model; its problems are reported at `place`, which names the file."""
+        if name not in self._read:
+            self._read[name] = self._load(name)
+        found = self._read[name]
+        if isinstance(found, MultiStateModel):
+            return found
+        for problem in found.problems:
+            inside = str(problem).removesuffix(f". {problem.fix}")
+            place.report(
+                f"in {found.file}, {inside}" if problem.key else problem.fault, problem.fix
+            )
+        return None
+
+    def _load(self, name: str) -> MultiStateModel | ModelError:
+        try:
+            path = find_packaged("models", name, ModelError, beside=self.folder)
+            return model_from_document(read_document(path, ModelError))
+        except ModelError as error:
+            return error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadArms:
+    """Arms, control first, and where each stands in the file.
+
+    Parameters
+    ----------
+    arms : tuple of Arm
+        Empty where a model could not be read: nothing more can be said of the trial then.
+    order : tuple of int
+        Place of each arm in the file's list.
+    """
+
+    arms: tuple[Arm, ...]
+    order: tuple[int, ...]
+
+
+def read_arms(top: Section, models: Models) -> ReadArms:
+    """Return the arms of a scenario; a file that fits in nothing else has an arm to check."""
+    default = _default_model(top, models)
+    sections = top.sections("arms", at_least=1)
+    controls = [k for k, s in enumerate(sections) if s.read("control", Flag(), False)]
+    told = not all(section.place.child("control").is_right for section in sections)
+    if len(sections) == 2 and len(controls) != 1 and not told:
+        fault = "both arms are the control" if controls else "no arm is the control"
+        top.place.child("arms").report(fault, "Write 'control: true' in one of them.")
+    order = sorted(range(len(sections)), key=lambda k: k not in controls)
+    arms = [_read_arm(sections[k], default, models) for k in order]
+    known = tuple(arm for arm in arms if arm is not None)
+    known = _with_switches(known, [sections[k] for k in order])
+    complete = len(known) == len(sections)
+    return ReadArms(arms=known if complete else (), order=tuple(order))
+
+
+def _with_switches(arms: tuple[Arm, ...], sections: list[Section]) -> tuple[Arm, ...]:
+    """Return the arms with their switches to each other; as they are where one is missing."""
+    if len(arms) < len(sections):
+        return arms
+    return tuple(
+        replace(arm, switch=_read_switch(section, arm, arms)) if section.has("switch") else arm
+        for arm, section in zip(arms, sections, strict=True)
+    )
+
+
+def _read_switch(section: Section, arm: Arm, arms: tuple[Arm, ...]) -> Switch | None:
+    below = section.section("switch")
+    others = {other.name: other for other in arms if other is not arm}
+    if not others:
+        below.place.report("there is no other arm", "Remove it, or add an arm.")
+        return None
+    to = below.read("to", Choice(others))
+    on = below.read("on", ListOf(Text(), at_least=1))
+    return below.build(lambda: Switch(on=on, arm=to))
+
+
+def _default_model(top: Section, models: Models) -> MultiStateModel | None:
+    name = top.read_or_none("model", Text())
+    return models.get(name, top.place.child("model")) if name else None
+
+
+def _read_arm(section: Section, default: MultiStateModel | None, models: Models) -> Arm | None:
+    model = default
+    place = section.place.child("model")
+    if section.has("model"):
+        name = section.read("model", Text())
+        model = models.get(name, place) if name else None
+    elif default is None and not _model_is_given(section):
+        fault = "no model is given, neither here nor for the whole scenario"
+        place.report(fault, "Add 'model:' with a packaged name or a file.")
+    name = section.read("name", Text())
+    allocation = section.read("allocation", Integer(at_least=1, at_most=1000), 1)
+    infusions = _read_infusions(section)
+    dose = infusions.cells_per_kg if infusions else None
+    effects = tuple(
+        effect
+        for s in section.sections("effects")
+        if (effect := read_effect(s, model, dose)) is not None
+    )
+    infusions = read_lots(section, infusions, effects=effects, model=model)
+    joins, closes = read_opening(section)
+    section.has("switch")  # read once all arms are known
+    section.finish()
+    if model is None:
+        return None
+    if not section.place.is_sound:
+        return Arm(name=name, model=model)  # stands in for the checks of the whole trial
+    return Arm(
+        name=name,
+        model=model,
+        allocation=allocation,
+        infusions=infusions,
+        effects=effects,
+        joins=joins,
+        closes=closes,
+    )
+
+
+def _model_is_given(section: Section) -> bool:
+    """Return whether the scenario names a model, even one that could not be read."""
+    return "model" in section.place.document.content
+
+
+def _read_infusions(section: Section) -> Infusions | None:
+    if not section.has("infusions"):
+        return None
+    below = section.section("infusions")
+    cells_per_kg = below.read("cells_per_kg", Number(above=0))
+    at = below.read("at", ListOf(Duration(), at_least=1), (0.0,))
+    at += _read_repeats(below, at)
+    again_on = below.read("again_on", ListOf(Text()), ())
+    missed = below.read("missed", Number(at_least=0, at_most=1), 0.0)
+    below.has("lots")  # read once the effects are known
+    return below.build(
+        lambda: Infusions(cells_per_kg=cells_per_kg, at=at, again_on=again_on, missed=missed)
+    )
+
+
+def _read_repeats(section: Section, at: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the infusions that follow the first ones at a fixed interval."""
+    if not section.has("every"):
+        section.refuse("number", "it needs 'every'", "Add 'every:', or list all under 'at'.")
+        return ()
+    every = section.read("every", Duration(above=0))
+    number = section.read("number", Integer(at_least=1, at_most=1000))
+    if not section.place.is_sound:
+        return ()
+    if number <= len(at):
+        fault = f"{number} infusions in all are no more than the {len(at)} under 'at'"
+        section.place.child("number").report(fault, "Give more, or remove 'every'.")
+    return tuple(max(at) + k * every for k in range(1, number - len(at) + 1))

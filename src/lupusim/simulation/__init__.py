@@ -1,0 +1,1 @@
+"""One block of simulated trials: generation, looks, adaptation, patient level."""

@@ -1,0 +1,1 @@
+"""Rules that change a running trial: allocation, arms, population, sample size."""

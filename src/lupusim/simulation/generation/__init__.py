@@ -1,0 +1,1 @@
+"""The patients of a block of trials: enrolled, treated, supplied, followed."""

@@ -1,0 +1,179 @@
+"""Let the patients of a block of trials come, be randomized, live, and leave."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lupusim.arrays import FloatArray, IntArray, StateArray
+from lupusim.endpoints.measurement import Measurement, measure_trial
+from lupusim.engines import Engine, vector, vector_supply
+from lupusim.records import Recorder
+from lupusim.rng import stream
+from lupusim.simulation.generation.dropout import DropoutClock
+from lupusim.simulation.generation.patients import Patients, draw_patients
+from lupusim.simulation.generation.supply import Presence, Supplied, supply_trial
+from lupusim.simulation.generation.treatment import Treating
+from lupusim.trial import Trial
+from lupusim.trial.allocation.open_arms import randomize
+from lupusim.trial.enrollment.arm_periods import arms_change
+from lupusim.trial.treatment.supply import Dispense
+
+LONGEST_FOLLOW_UP = 100.0  # years: of those whom nothing else stops
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Some replicates of one trial, named so that they are the same wherever they run.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the run.
+    number : int
+        Number of the block, from 0.
+    n_replicates : int
+        How many replicates it has.
+    """
+
+    seed: int
+    number: int
+    n_replicates: int
+
+    def stream(self, purpose: str) -> np.random.Generator:
+        """Return the stream for one purpose; designs share it (common random numbers)."""
+        return stream(self.seed, "block", self.number, purpose)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generated:
+    """A block of trials as they really went, before anybody cuts the data.
+
+    Parameters
+    ----------
+    arm : (n_replicates, n_patients) int8 array
+        Arm of each patient.
+    enrollment_time : (n_replicates, n_patients) array
+        Calendar times (years) of randomization.
+    watched_until : (n_replicates, n_patients) array
+        Study time (years) of dropout or of the end of follow-up.
+    patients : Patients
+        Everybody at baseline.
+    measurements : tuple of Measurement
+        What was recorded for each endpoint, the primary first.
+    supplied : Supplied or None
+        Who got which doses; None where they are always there.
+    open_arms : (n_replicates, n_patients) integer array or None
+        Set of arms each patient was randomized among, as a sum of 2 to the power of their
+        positions; None where no arm joins later or leaves.
+    """
+
+    arm: StateArray
+    enrollment_time: FloatArray
+    watched_until: FloatArray
+    patients: Patients
+    measurements: tuple[Measurement, ...]
+    supplied: Supplied | None = None
+    open_arms: IntArray | None = None
+
+    @property
+    def levels(self) -> Mapping[str, IntArray]:
+        """Level of each patient for each stratification factor."""
+        return self.patients.levels
+
+
+def generate(
+    trial: Trial,
+    block: Block,
+    *,
+    engine: Engine = vector.simulate,
+    dispense: Dispense = vector_supply.dispense,
+    listeners: Sequence[Recorder] = (),
+) -> Generated:
+    """Let the patients of a block come, be randomized, live, and leave.
+
+    Parameters
+    ----------
+    trial : Trial
+        What is simulated.
+    block : Block
+        Which replicates of it.
+    engine : Engine
+        How patients go through the disease.
+    dispense : callable
+        How doses are dealt out, where the trial has a supply.
+    listeners : sequence of Recorder
+        Who is told of every transition.
+    """
+    shape = (block.n_replicates, trial.n_patients)
+    enrollment_time = trial.enrollment.times(*shape, rng=block.stream("enrollment"))
+    screened = None
+    if trial.population.screening is not None:
+        found = trial.population.screening.screen(math.prod(shape), rng=block.stream("screening"))
+        enrollment_time, screened = found.randomized(enrollment_time)
+    models = tuple(arm.model for arm in trial.arms)
+    patients = draw_patients(
+        trial.population,
+        models,
+        shape,
+        screened=screened,
+        needed=trial.numbers_needed,
+        streams=block.stream,
+    )
+    patients = replace(patients, enrollment_time=enrollment_time)
+    arm, open_arms = _allocate(trial, patients, enrollment_time, block)
+    measurements = measure_trial(trial, shape, numbers=patients.numbers, streams=block.stream)
+    dropout = DropoutClock(trial, arm, rng=block.stream("dropout"))
+    recorders = list(dict.fromkeys(r for m in measurements for r in m.recorders))
+    recorders += [*dropout.recorders, *listeners]
+    leaves = np.minimum(dropout.known, _horizon(trial))
+    presence = Presence(arm=arm, enrollment_time=enrollment_time, leaves=leaves)
+    supplied = supply_trial(trial, presence, dispense=dispense, streams=block.stream)
+    if supplied is not None:
+        enrollment_time = supplied.enrollment_time
+        patients = replace(patients, enrollment_time=enrollment_time)
+    for number, trial_arm in enumerate(trial.arms):
+        rng = block.stream(f"arm {trial_arm.name}")
+        treating = Treating(
+            trial_arm,
+            arm == number,
+            patients=patients,
+            supplied=supplied,
+            streams=block.stream,
+        )
+        for law, cohort in treating.groups():
+            engine(law, cohort, horizon=_horizon(trial), recorders=recorders, rng=rng)
+    return Generated(
+        arm=arm,
+        enrollment_time=enrollment_time,
+        watched_until=np.minimum(dropout.time, _horizon(trial)) if dropout.recorders else leaves,
+        patients=patients,
+        measurements=measurements,
+        supplied=supplied,
+        open_arms=open_arms,
+    )
+
+
+def _allocate(
+    trial: Trial, patients: Patients, enrollment_time: FloatArray, block: Block
+) -> tuple[StateArray, IntArray | None]:
+    """Return everybody's arm and, where the arms change, those that were open."""
+    shape = (enrollment_time.shape[0], enrollment_time.shape[1])
+    if len(trial.arms) == 1:
+        return np.zeros(shape, dtype=np.int8), None
+    assert trial.allocation is not None  # a trial sets its default when it is made
+    stratum = trial.population.stratum(patients.levels, trial.stratify_by, shape)
+    rng = block.stream("allocation")
+    if not arms_change(trial.arms):
+        return trial.allocation.assign(trial.ratio, stratum, rng=rng), None
+    found = randomize(
+        trial.arms, trial.allocation, enrollment_time=enrollment_time, stratum=stratum, rng=rng
+    )
+    return found.arm, found.open_arms
+
+
+def _horizon(trial: Trial) -> float:
+    return min(trial.follow_up, LONGEST_FOLLOW_UP)

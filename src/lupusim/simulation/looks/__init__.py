@@ -1,0 +1,1 @@
+"""Looks of a trial: when, on which data, with which statistic, what they decide."""

@@ -1,0 +1,184 @@
+"""What a trial sees at a data cutoff, and what its analysis says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lupusim.analysis.outcomes import SurvivalOutcome
+from lupusim.arrays import BoolArray, FloatArray
+from lupusim.endpoints.measurement import Outcome
+from lupusim.records import Observation
+from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP, Generated
+from lupusim.trial import Analysis, Cutoff, Trial, Verdict
+from lupusim.trial.looks import AtEventsOf, EventsOf, Limited, parts
+
+
+def cut(generated: Generated, cutoff: Cutoff, *, earliest: FloatArray | float = 0.0) -> Observation:
+    """Cut the data by a rule, but not before `earliest` (calendar time, years)."""
+    return observed(generated, np.maximum(time_of(cutoff, generated), earliest))
+
+
+def time_of(cutoff: Cutoff, generated: Generated) -> FloatArray:
+    """Return the calendar time (years) of a cutoff in each replicate; ``inf`` for never."""
+    events_of = events_by_calendar(generated)
+    event_time = events_of(0, None)
+    return cutoff.calendar_time(generated.enrollment_time, event_time, events_of=events_of)
+
+
+def events_by_calendar(generated: Generated) -> EventsOf:
+    """Return what looks up the calendar times of the observed events of an endpoint and arm."""
+
+    def events_of(endpoint: int, arm: int | None) -> FloatArray:
+        event_time = generated.measurements[endpoint].event_time(generated.watched_until)
+        event_time += generated.enrollment_time
+        return event_time if arm is None else np.where(generated.arm == arm, event_time, np.inf)
+
+    return events_of
+
+
+def observed(generated: Generated, cutoff: FloatArray) -> Observation:
+    """Return what the trial sees at its data cutoffs (calendar time, years; (n_replicates,))."""
+    return Observation(
+        arm=generated.arm,
+        enrollment_time=generated.enrollment_time,
+        watched_until=generated.watched_until,
+        cutoff=cutoff,
+        levels=generated.levels,
+        covariates=generated.patients.numbers,
+        open_arms=generated.open_arms,
+    )
+
+
+def analyze(
+    trial: Trial, analysis: Analysis, observation: Observation, outcome: Outcome, *, sided: int
+) -> Verdict:
+    """Return the verdict of the trial's test, with one or two sides."""
+    adjusted = adjustment(trial, analysis, observation)
+    return analysis.test(outcome, better=trial.primary.better, sided=sided, **adjusted)
+
+
+def adjustment(
+    trial: Trial, analysis: Analysis, observation: Observation
+) -> dict[str, NDArray[np.generic]]:
+    """Return what a test is adjusted for, by the names of its arguments.
+
+    `stratum`, (n_replicates, n_patients), and where the analysis names some `covariates`,
+    (n_replicates, n_patients, n_covariates): a test that takes none is not asked to.
+    """
+    shape = (observation.arm.shape[0], observation.arm.shape[1])
+    found: dict[str, NDArray[np.generic]] = {
+        "stratum": trial.population.stratum(observation.levels, analysis.stratify_by, shape)
+    }
+    if analysis.adjust_for:
+        columns = [observation.covariates[name] for name in analysis.adjust_for]
+        found["covariates"] = np.stack(columns, axis=2)
+    return found
+
+
+def conduct(
+    trial: Trial, observation: Observation, outcomes: Sequence[Outcome]
+) -> dict[str, FloatArray]:
+    """Return how long the trial took and what each arm showed."""
+    found = {
+        "duration": _duration(trial, observation, outcomes),
+        "missed_cutoff": np.isinf(observation.cutoff).astype(float),
+    }
+    if not trial.interims:
+        found |= waited(1, trial.cutoff, observation.cutoff)
+    for endpoint, outcome in zip(trial.endpoints, outcomes, strict=True):
+        prefix = "" if endpoint is trial.primary else f"{endpoint.name}: "
+        found |= _describe(prefix, trial, outcome)
+    return found
+
+
+def waited(number: int, cutoff: Cutoff, time: FloatArray) -> dict[str, FloatArray]:
+    """Return how often a look was held at its latest date; nothing where it has none.
+
+    Parameters
+    ----------
+    number : int
+        Of the look, from 1.
+    cutoff : Cutoff
+        Its clock and limits.
+    time : (n_replicates,) array
+        When it was held; NaN where it was not.
+
+    Returns
+    -------
+    dict
+        `look_K_short`, where the clock had not come when the look was held, and with an
+        extension `look_K_extended`, where the trial went on beyond the latest date.
+    """
+    if not (isinstance(cutoff, Limited) and np.isfinite(cutoff.latest)):
+        return {}
+    known = ~np.isnan(time)
+    found = {f"look_{number}_short": np.where(known, time >= cutoff.end, np.nan)}
+    if cutoff.extension:
+        found[f"look_{number}_extended"] = np.where(known, time > cutoff.latest, np.nan)
+    return found
+
+
+def _duration(trial: Trial, observation: Observation, outcomes: Sequence[Outcome]) -> FloatArray:
+    """Return the calendar time (years) at which each trial ends; NaN where it never does."""
+    duration = observation.cutoff.copy()
+    endless = np.isinf(duration)
+    if endless.any():
+        there = np.isfinite(observation.enrollment_time)
+        left = left_at(trial, observation, outcomes)
+        duration[endless] = end_without_cutoff(left, there)[endless]
+    return duration
+
+
+def left_at(trial: Trial, observation: Observation, outcomes: Sequence[Outcome]) -> FloatArray:
+    """Return from when on (calendar time, years) patients have no event a last look waits for.
+
+    They have had it, or a competing one, or are no longer followed; ``inf`` where neither ever
+    comes. Shape (n_replicates, n_patients).
+    """
+    followed = observation.watched_until
+    followed = np.where(followed < LONGEST_FOLLOW_UP, followed, np.inf)
+    waits = [p.endpoint for p in parts(trial.cutoff) if isinstance(p, AtEventsOf)]
+    at_risk = np.zeros(followed.shape)
+    for position in waits or [0]:
+        outcome, endpoint = outcomes[position], trial.endpoints[position]
+        until = followed
+        if isinstance(outcome, SurvivalOutcome) and not getattr(endpoint, "origin", ()):
+            out = outcome.event if outcome.competing is None else outcome.event | outcome.competing
+            until = np.where(out, outcome.time, followed)
+        at_risk = np.maximum(at_risk, until)
+    return observation.enrollment_time + at_risk
+
+
+def end_without_cutoff(left: FloatArray, member: BoolArray) -> FloatArray:
+    """Return when nobody is left whose event could come; NaN where some stay for ever.
+
+    Parameters
+    ----------
+    left : (n_replicates, n_patients) array
+        As of `left_at`.
+    member : (n_replicates, n_patients) boolean array
+        Whom it is about.
+    """
+    end = np.where(member, left, 0.0).max(axis=1)
+    return np.where(np.isinf(end), np.nan, end)
+
+
+def _describe(prefix: str, trial: Trial, outcome: Outcome) -> dict[str, FloatArray]:
+    """Return what each arm showed: response rates, events and events per year at risk ..."""
+    described = {}
+    for number, arm in enumerate(trial.arms):
+        for name, values in outcome.shown(number).items():
+            described[f"{prefix}{name}_{arm.name}"] = values
+    return described
+
+
+def decision(reject: BoolArray, verdict: Verdict) -> dict[str, FloatArray]:
+    """Return the decision, and the estimate where it exists."""
+    return {
+        "reject": reject.astype(float),
+        "estimate": verdict.known_estimate,
+        "undefined": verdict.undefined.astype(float),
+    }

@@ -1,0 +1,387 @@
+"""What the looks of simulated trials show, whatever rule will judge it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from lupusim.analysis.group_sequential import z_from_p_value
+from lupusim.analysis.group_sequential.stopping import judged
+from lupusim.analysis.outcomes import CountOutcome, NumberOutcome, Outcome, SurvivalOutcome
+from lupusim.analysis.survival.logrank_looks import logrank_looks
+from lupusim.analysis.survival.tests import LogrankTest
+from lupusim.analysis.verdicts import verdict
+from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.endpoints.times import TimeToEventMeasurement
+from lupusim.records import Observation
+from lupusim.simulation.generation.generation import Generated
+from lupusim.simulation.looks.concurrent_controls import adjusted_for, compared
+from lupusim.simulation.looks.cutoffs import conduct, events_by_calendar, observed
+from lupusim.trial import Analysis, AtEvents, Cutoff, StoppingRule, Trial, Verdict
+from lupusim.trial.design import takes_covariates
+from lupusim.trial.looks import gap_before
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Table = TypeVar("Table", bound="DataclassInstance")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What every look shows of every replicate; all arrays are (n_replicates, n_looks).
+
+    Parameters
+    ----------
+    cutoff : array
+        Calendar times (years) of the looks, never falling; ``inf`` where one is not reached.
+    p_value : array
+        One-sided, small where the experimental arm is better.
+    estimate : array
+        Effect on the test's own scale; NaN where undefined.
+    standard_error, lower, upper : array
+        Of the estimate, and its two-sided 95 % interval that ignores the other looks.
+    undefined : boolean array
+        Where the statistic does not exist.
+    information : array
+        Patients or events in the analysis.
+    n_enrolled : array
+        Patients randomized by then.
+    """
+
+    cutoff: FloatArray
+    p_value: FloatArray
+    estimate: FloatArray
+    standard_error: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    undefined: BoolArray
+    information: FloatArray
+    n_enrolled: FloatArray
+
+    def verdict_at(self, look: IntArray) -> Verdict:
+        """Return the verdict at one look (from 0) of each replicate."""
+        row = np.arange(look.size)
+        names = (field.name for field in fields(Verdict))
+        return Verdict(**{name: getattr(self, name)[row, look] for name in names})
+
+    @property
+    def skipped(self) -> BoolArray:
+        """Interim looks that are not held, because their clock comes no sooner than the last's."""
+        late: BoolArray = self.cutoff == self.cutoff[:, -1:]
+        late[:, -1] = False
+        return late
+
+    @property
+    def held_until(self) -> FloatArray:
+        """Information up to each look; where one is skipped, that of the look before."""
+        return np.maximum.accumulate(np.where(self.skipped, 0.0, self.information), axis=1)
+
+    @property
+    def look_time(self) -> FloatArray:
+        """Calendar times (years) of the looks that are held; NaN for others."""
+        never = self.skipped | np.isinf(self.cutoff)
+        return np.where(never, np.nan, self.cutoff)
+
+    def bounds(self, rule: StoppingRule, fraction: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return efficacy and futility bounds on the z scale; infinite where a look is skipped."""
+        efficacy, futility = judged(rule, fraction, self.estimate)
+        return (
+            np.where(self.skipped, np.inf, efficacy),
+            np.where(self.skipped, -np.inf, futility),
+        )
+
+    @property
+    def z(self) -> FloatArray:
+        """The statistics, large in favor of the experimental arm."""
+        return z_from_p_value(self.p_value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One experimental arm against the control on one endpoint.
+
+    Parameters
+    ----------
+    prefix, arm_name : str
+        How quantities of it are marked, such as ``survival: `` (nothing for the primary
+        endpoint) and ``msc``.
+    arm : int
+        Position of the arm.
+    endpoint : int
+        Position of the endpoint; 0 is the primary.
+    analysis : Analysis
+        The test.
+    """
+
+    prefix: str
+    arm_name: str
+    arm: int
+    endpoint: int
+    analysis: Analysis
+
+    def quantity(self, name: str) -> str:
+        """Return the full name of a quantity of this comparison."""
+        return f"{self.prefix}{name}_{self.arm_name}"
+
+
+def comparisons(trial: Trial) -> tuple[Comparison, ...]:
+    """Return what the trial tests, endpoint by endpoint, arm by arm within an endpoint."""
+    analysis = trial.analysis
+    assert analysis is not None
+    tests = [("", 0, analysis)]
+    names = [endpoint.name for endpoint in trial.endpoints]
+    for other in trial.family.hypotheses if trial.family else ():
+        adjust_for = analysis.adjust_for if takes_covariates(other.test) else ()
+        own = replace(
+            analysis, name=other.name, test=other.test, effect=other.effect, adjust_for=adjust_for
+        )
+        tests.append((f"{other.endpoint}: ", names.index(other.endpoint), own))
+    return tuple(
+        Comparison(prefix=prefix, arm_name=arm.name, arm=number, endpoint=endpoint, analysis=test)
+        for prefix, endpoint, test in tests
+        for number, arm in enumerate(trial.arms)
+        if number > 0 or len(trial.arms) == 1
+    )
+
+
+def gather(trial: Trial, generated: Generated) -> tuple[Evidence, ...]:
+    """Hold all looks of a block of trials; return what each shows of each comparison."""
+    cutoffs = look_times(trial, generated)
+    asked = comparisons(trial)
+    looks = _at_once(trial, generated, asked, cutoffs)
+    if looks is None:
+        looks = [_look(trial, generated, asked, cutoff) for cutoff in cutoffs]
+    return tuple(
+        _evidence(cutoffs, [look[number] for look in looks]) for number in range(len(asked))
+    )
+
+
+def at_cutoff(trial: Trial, generated: Generated, cutoff: FloatArray) -> Evidence:
+    """Hold one look at a cutoff of its own in each replicate; of the first comparison."""
+    (shown, *_) = _look(trial, generated, comparisons(trial), cutoff)
+    return _evidence([cutoff], [shown])
+
+
+def _evidence(cutoffs: Sequence[FloatArray], looks: Sequence[_Look]) -> Evidence:
+    return Evidence(
+        cutoff=np.stack(cutoffs, axis=1),
+        p_value=np.stack([look.verdict.p_value for look in looks], axis=1),
+        estimate=np.stack([look.estimate for look in looks], axis=1),
+        standard_error=np.stack([look.verdict.standard_error for look in looks], axis=1),
+        lower=np.stack([look.verdict.lower for look in looks], axis=1),
+        upper=np.stack([look.verdict.upper for look in looks], axis=1),
+        undefined=np.stack([look.verdict.undefined for look in looks], axis=1),
+        information=np.stack([look.information for look in looks], axis=1),
+        n_enrolled=np.stack([look.n_enrolled for look in looks], axis=1).astype(float),
+    )
+
+
+def look_times(trial: Trial, generated: Generated) -> list[FloatArray]:
+    """Return the calendar time of each look, (n_replicates,) each; in their order."""
+    events_of = events_by_calendar(generated)
+    event_time = events_of(0, None)
+    n_patients = event_time.shape[1]
+    numbers = [c.events - 1 for c in trial.looks if isinstance(c, AtEvents)]
+    if len(numbers) > 1:
+        # SPEED: sorted once for all looks; no cutoff asks whose event is whose
+        event_time.sort(axis=1)
+    clocks: list[FloatArray] = []
+    for cutoff in trial.looks:
+        if len(numbers) > 1 and isinstance(cutoff, AtEvents) and cutoff.events <= n_patients:
+            time = event_time[:, cutoff.events - 1].copy()
+        else:
+            enrolled = generated.enrollment_time
+            time = cutoff.calendar_time(enrolled, event_time, events_of=events_of)
+        clocks.append(np.maximum(time, 0.0))
+    return _in_order(trial.looks, clocks)
+
+
+def _in_order(looks: Sequence[Cutoff], clocks: Sequence[FloatArray]) -> list[FloatArray]:
+    """Return when looks are held whose clocks come then; none before the one before.
+
+    Where an interim look is not due before the last one it is skipped, and has its time.
+    """
+    *early, final = clocks
+    before = np.full(final.shape, -np.inf)
+    times = []
+    for cutoff, clock in zip(looks, early, strict=False):
+        before = np.maximum(clock, before + gap_before(cutoff))
+        times.append(before)
+    held = [np.where(time < final, time, -np.inf) for time in times]
+    latest = np.max([*held, np.full(final.shape, -np.inf)], axis=0)
+    last = np.maximum(final, latest + gap_before(looks[-1]))
+    return [*(np.where(time < final, time, last) for time in times), last]
+
+
+class Looks(Protocol):
+    """All looks of a block of trials."""
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """What they show of each comparison."""
+        ...
+
+    def described(self, look: IntArray) -> dict[str, FloatArray]:
+        """Return what each arm showed at one look (from 0) of each replicate."""
+        ...
+
+
+class Held:
+    """Looks that one rule judges: described where each trial stops."""
+
+    def __init__(self, trial: Trial, generated: Generated) -> None:
+        self.trial, self.generated = trial, generated
+        self.evidence = gather(trial, generated)
+
+    def described(self, look: IntArray) -> dict[str, FloatArray]:
+        """Return what each arm showed at one look (from 0) of each replicate."""
+        cutoff = self.evidence[0].cutoff[np.arange(look.size), look]
+        return described_at(self.trial, self.generated, cutoff)
+
+
+class Remembered:
+    """Looks that several rules judge: each described once, for all of them."""
+
+    def __init__(self, trial: Trial, generated: Generated) -> None:
+        self.evidence = gather(trial, generated)
+        columns = self.evidence[0].cutoff.T
+        shown = [described_at(trial, generated, cutoff) for cutoff in columns]
+        self._shown = {name: np.stack([look[name] for look in shown]) for name in shown[0]}
+
+    def described(self, look: IntArray) -> dict[str, FloatArray]:
+        """Return what each arm showed at one look (from 0) of each replicate."""
+        row = np.arange(look.size)
+        return {name: values[look, row] for name, values in self._shown.items()}
+
+
+def described_at(trial: Trial, generated: Generated, cutoff: FloatArray) -> dict[str, FloatArray]:
+    """Return what each arm showed at a cutoff of its own in each replicate."""
+    observation = observed(generated, cutoff)
+    outcomes = [measurement.outcome(observation) for measurement in generated.measurements]
+    return conduct(trial, observation, outcomes)
+
+
+class _Look(NamedTuple):
+    """What one look shows, (n_replicates,) each."""
+
+    verdict: Verdict
+    information: FloatArray
+    n_enrolled: IntArray
+
+    @property
+    def estimate(self) -> FloatArray:
+        return self.verdict.known_estimate
+
+
+def _at_once(
+    trial: Trial,
+    generated: Generated,
+    asked: Sequence[Comparison],
+    cutoffs: Sequence[FloatArray],
+) -> list[list[_Look]] | None:
+    """Return all looks of a plain log-rank test of two arms; None for any other.
+
+    SPEED: what one look shares with the next is not worked out again (benchmarks/cases.py).
+    """
+    (first, *others), measurement = asked, generated.measurements[0]
+    plain = isinstance(first.analysis.test, LogrankTest) and not first.analysis.stratify_by
+    if others or not plain or not isinstance(measurement, TimeToEventMeasurement):
+        return None
+    ends = np.stack(cutoffs)
+    observation = observed(generated, ends)
+    exits = measurement.exits(observation)
+    if exits is None:
+        return None
+    tests = logrank_looks(exits, ends, seen_by=observation.seen_by)
+    better = trial.primary.better
+    return [
+        [_Look(verdict(result, better, 1), events.astype(float), enrolled)]
+        for result, events, enrolled in zip(
+            tests.results, tests.events, tests.enrolled, strict=True
+        )
+    ]
+
+
+def _look(
+    trial: Trial, generated: Generated, asked: Sequence[Comparison], cutoff: FloatArray
+) -> list[_Look]:
+    observation = observed(generated, cutoff)
+    n_enrolled = _enrolled(observation)
+    most = int(n_enrolled.max())
+    few = first_patients(observation, most)
+    outcomes: dict[int, Outcome] = {}
+    looks = []
+    for one in asked:
+        if one.endpoint not in outcomes:
+            outcome = generated.measurements[one.endpoint].outcome(observation)
+            outcomes[one.endpoint] = first_patients(outcome, most)
+        outcome = outcomes[one.endpoint]
+        if len(trial.arms) > 2:
+            outcome = against_control(outcome, one.arm, compared(one.analysis, few, one.arm))
+        verdict = _verdict(trial, one, few, outcome)
+        looks.append(_Look(verdict, outcome.information, n_enrolled))
+    return looks
+
+
+def _verdict(trial: Trial, one: Comparison, observation: Observation, outcome: Outcome) -> Verdict:
+    better = trial.endpoints[one.endpoint].better
+    adjusted = adjusted_for(trial, one.analysis, observation, arm=one.arm)
+    return one.analysis.test(outcome, better=better, sided=1, **adjusted)
+
+
+def _enrolled(observation: Observation) -> IntArray:
+    if np.isinf(observation.cutoff).all():
+        return np.full(observation.cutoff.shape, observation.arm.shape[1])
+    there = observation.enrollment_time <= observation.cutoff[:, None]
+    return np.asarray(np.count_nonzero(there, axis=1))
+
+
+def against_control(outcome: Outcome, arm: int, member: BoolArray | None = None) -> Outcome:
+    """Return the outcome of the control and one arm, which is number 1 in it.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Of all patients.
+    arm : int
+        Position of the arm.
+    member : (n_replicates, n_patients) boolean array or None
+        Who takes part; None for all patients of the two arms.
+    """
+    if member is None:
+        member = (outcome.arm == 0) | (outcome.arm == arm)
+    changed: dict[str, Any] = {"arm": (outcome.arm == arm).astype(np.int8)}
+    if isinstance(outcome, SurvivalOutcome):
+        changed |= {"time": outcome.time * member, "event": outcome.event & member}
+    elif isinstance(outcome, CountOutcome):
+        changed |= {"count": outcome.count * member, "years": outcome.years * member}
+    else:
+        changed["included"] = outcome.included & member
+        if isinstance(outcome, NumberOutcome) and outcome.trajectory is not None:
+            changed["trajectory"] = np.where(member[:, :, None], outcome.trajectory, np.nan)
+    return replace(outcome, **changed)
+
+
+# SPEED: who is not enrolled in any replicate stands last and need not be sorted
+def first_patients(table: Table, most: int) -> Table:
+    """Return an outcome or observation of the patients randomized first."""
+    changed: dict[str, Any] = {
+        field.name: _first(getattr(table, field.name), most) for field in fields(table)
+    }
+    return replace(table, **changed)
+
+
+def _first(column: object, most: int) -> object:
+    if isinstance(column, np.ndarray) and column.ndim > 1:
+        return column[:, :most]
+    if isinstance(column, Mapping):
+        return {name: _first(values, most) for name, values in column.items()}
+    if isinstance(column, tuple | list):
+        return tuple(_first(one, most) for one in column)
+    if is_dataclass(column) and not isinstance(column, type):
+        return first_patients(column, most)
+    return column

@@ -1,0 +1,99 @@
+"""Trials with several looks: all looks are held, then it is seen where each trial stops.
+
+No trial ends early while it is simulated, so one simulation can be scored under many rules,
+and an early success can be compared with what the end would have shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lupusim.analysis.group_sequential.stopping import Crossing, crossing
+from lupusim.arrays import FloatArray
+from lupusim.simulation.generation.generation import Generated
+from lupusim.simulation.looks.cutoffs import waited
+from lupusim.simulation.looks.estimates import estimates_at_stop
+from lupusim.simulation.looks.evidence import Held, Looks
+from lupusim.trial import Trial
+from lupusim.trial.endpoints import due_time
+from lupusim.trial.looks import planned_events
+
+
+def hold_looks(
+    trial: Trial, generated: Generated, looks: Looks | None = None
+) -> dict[str, FloatArray]:
+    """Return the quantities of every replicate at the look where it stops.
+
+    Besides what a fixed design gives: `n_enrolled` when it stops, `flip_flop` (stopped early
+    for efficacy, would have failed at the end), and for each look, counted from 1,
+    `look_K_time` (calendar, years), `look_K_information` (fraction of what was planned),
+    `look_K_efficacy` and `look_K_futility` (stopped there for that).
+
+    Parameters
+    ----------
+    trial : Trial
+        Its looks and stopping rule.
+    generated : Generated
+        The patients.
+    looks : Looks or None
+        What the looks show, where that is known from a rule scored before.
+    """
+    assert trial.analysis is not None  # the trial's own checks see to both
+    assert trial.stopping is not None
+    held = Held(trial, generated) if looks is None else looks
+    (seen,) = held.evidence
+    fraction = seen.held_until / planned_information(trial, seen.information)[:, None]
+    efficacy, futility = seen.bounds(trial.stopping, fraction)
+    z = seen.z
+    sided = trial.analysis.sided
+    stop = crossing(z, efficacy, futility, sided=sided)
+    row = np.arange(len(z))
+    found = held.described(stop.look)
+    found["reject"] = stop.reject.astype(float)
+    found["estimate"] = seen.estimate[row, stop.look]
+    found["undefined"] = seen.undefined[row, stop.look].astype(float)
+    found |= estimates_at_stop(trial, seen, stop, fraction)
+    found["n_enrolled"] = seen.n_enrolled[row, stop.look]
+    found["flip_flop"] = _flip_flop(z[:, -1], efficacy[:, -1], stop, z.shape[1], sided)
+    for number, cutoff in enumerate(trial.looks):
+        time = seen.look_time[:, number]
+        found |= of_look(number, time, fraction[:, number], stop)
+        found |= waited(number + 1, cutoff, np.where(stop.look >= number, time, np.nan))
+    return found
+
+
+def planned_information(trial: Trial, information: FloatArray) -> FloatArray:
+    """Return the information planned for the last look, shape (n_replicates,).
+
+    All patients for an outcome at a visit, the number of events where the last look waits
+    for one; otherwise what the last look of each replicate really has.
+    """
+    if due_time(trial.primary) is not None:
+        return np.full(len(information), float(trial.n_patients))
+    if (events := planned_events(trial.cutoff)) is not None:
+        return np.full(len(information), float(events))
+    return np.maximum(information[:, -1], 1.0)
+
+
+def _flip_flop(
+    z: FloatArray, efficacy: FloatArray, stop: Crossing, n_looks: int, sided: int
+) -> FloatArray:
+    """Return where an early success would have failed at the last look."""
+    fails = (np.abs(z) if sided == 2 else z) < efficacy
+    return (stop.reject & (stop.look < n_looks - 1) & fails).astype(float)
+
+
+def of_look(
+    number: int, cutoff: FloatArray, fraction: FloatArray, stop: Crossing
+) -> dict[str, FloatArray]:
+    """Return what is recorded of one look, (n_replicates,) each."""
+    here = stop.look == number
+    held: Sequence[tuple[str, FloatArray]] = (
+        ("time", np.where(np.isfinite(cutoff), cutoff, np.nan)),
+        ("information", fraction),
+        ("efficacy", (here & stop.reject).astype(float)),
+        ("futility", (here & ~stop.reject).astype(float)),
+    )
+    return {f"look_{number + 1}_{name}": values for name, values in held}

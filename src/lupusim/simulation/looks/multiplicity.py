@@ -1,0 +1,262 @@
+"""Trials with several hypotheses: many arms against one control, several endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lupusim.analysis.group_sequential.stopping import is_futile
+from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.records import Observation
+from lupusim.simulation.generation.generation import Generated
+from lupusim.simulation.looks.concurrent_controls import sizes
+from lupusim.simulation.looks.cutoffs import conduct, observed, waited
+from lupusim.simulation.looks.evidence import Comparison, Evidence, Looks, comparisons, gather
+from lupusim.simulation.looks.null_hypothesis import alike_is_enough, fares_as_control
+from lupusim.simulation.true_effect import accuracy
+from lupusim.trial import Trial
+from lupusim.trial.endpoints import due_time
+from lupusim.trial.enrollment.arm_periods import arms_change
+from lupusim.trial.looks import planned_events
+from lupusim.trial.multiplicity import Ends, Family, GivesUp
+
+
+def hold_family(
+    trial: Trial, generated: Generated, looks: Looks | None = None
+) -> dict[str, FloatArray]:
+    """Return the quantities of every replicate of a trial with several hypotheses.
+
+    `reject` is whether any hypothesis is rejected and `reject_all` whether each is; for each
+    arm, and with the endpoint's name in front beyond the primary, `reject_ARM` and
+    `estimate_ARM`; `picked_ARM` where it is the rejected arm with the largest statistic of the
+    primary endpoint; `false_rejection` of any arm that truly fares as the control does. With
+    interim looks also `n_enrolled` and the `look_K_...` of a sequential trial. An arm whose
+    hypotheses are all rejected, given up or out of reach randomizes nobody any more.
+    """
+    assert trial.family is not None
+    asked = comparisons(trial)
+    seen = gather(trial, generated) if looks is None else looks.evidence
+    ending = _ending(trial, trial.family, asked, seen)
+    observation = _observation(generated, asked, seen[0], ending)
+    outcomes = [measurement.outcome(observation) for measurement in generated.measurements]
+    found = conduct(trial, observation, outcomes)
+    found["reject"] = ending.rejected.any(axis=1).astype(float)
+    found["reject_all"] = ending.rejected.all(axis=1).astype(float)
+    found |= _by_hypothesis(asked, seen, ending) | _picked(asked, seen, ending)
+    found |= _accuracy(trial, asked, (seen, ending)) | _false_rejections(trial, asked, ending)
+    there = observation.enrollment_time <= observation.cutoff[:, None]
+    found["n_enrolled"] = there.sum(axis=1).astype(float)
+    found |= _sizes(trial, asked, (seen, ending), observation)
+    return found | (_looks(trial, seen[0], ending) if trial.interims else {})
+
+
+def closings(
+    trial: Trial, generated: Generated
+) -> tuple[Observation, Mapping[str, tuple[IntArray, BoolArray]]]:
+    """Return what is seen when each trial stops, and what became of each hypothesis.
+
+    By its name: the look (from 1) at which it was closed, and whether it was rejected then.
+    """
+    assert trial.family is not None
+    asked = comparisons(trial)
+    seen = gather(trial, generated)
+    ending = _ending(trial, trial.family, asked, seen)
+    columns = zip(asked, ending.closed.T, ending.rejected.T, strict=True)
+    closed = {f"{one.prefix}{one.arm_name}": (look, yes) for one, look, yes in columns}
+    return _observation(generated, asked, seen[0], ending), closed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ending:
+    """How trials end; looks are counted from 1.
+
+    Parameters
+    ----------
+    rejected : (n_replicates, n_hypotheses) boolean array
+    closed : (n_replicates, n_hypotheses) integer array
+        Look at which each hypothesis is rejected, given up or out of reach, or else the last.
+    stop : (n_replicates,) integer array
+        Look at which the trial stops.
+    fraction : (n_replicates, n_hypotheses, n_looks) array
+        Information fraction.
+    """
+
+    rejected: BoolArray
+    closed: IntArray
+    stop: IntArray
+    fraction: FloatArray
+
+
+def _ending(
+    trial: Trial, family: Family, asked: tuple[Comparison, ...], seen: tuple[Evidence, ...]
+) -> _Ending:
+    assert trial.analysis is not None
+    p_value = np.stack([one.p_value for one in seen], axis=1)
+    if trial.analysis.sided == 2:
+        p_value = np.minimum(2 * np.minimum(p_value, 1 - p_value), 1.0)
+    p_value[np.stack([one.skipped for one in seen], axis=1)] = 1.0
+    pairs = zip(asked, seen, strict=True)
+    fraction = np.stack([_fraction(trial, one, shown) for one, shown in pairs], axis=1)
+    n_looks = p_value.shape[2]
+    given_up = _given_up(trial, (asked, seen), fraction)
+    p_value[np.arange(1, n_looks + 1) > given_up[:, :, None]] = 1.0
+    look = family.procedure.rejections(p_value, fraction, alpha=trial.analysis.alpha)
+    if np.any(given_up < n_looks):
+        given_up = _out_of_reach(family, look, given_up)
+    closed = np.where(look > 0, look, np.minimum(given_up, n_looks))
+    stop = closed.max(axis=1)
+    if family.ends is Ends.FIRST:
+        first = np.where(look > 0, look, n_looks + 1).min(axis=1)
+        stop = np.minimum(stop, first)
+    closed = np.minimum(closed, stop[:, None])
+    rejected = (look > 0) & (look <= stop[:, None])
+    return _Ending(rejected=rejected, closed=closed, stop=stop, fraction=fraction)
+
+
+def _fraction(trial: Trial, one: Comparison, shown: Evidence) -> FloatArray:
+    """Return the information of the looks over what is planned for the comparison.
+
+    Where arms join or leave, the plan is taken to be what the last look has.
+    """
+    if arms_change(trial.arms):
+        return shown.held_until / np.maximum(shown.information[:, -1:], 1.0)
+    share = (trial.ratio[0] + trial.ratio[one.arm]) / sum(trial.ratio)
+    if due_time(trial.endpoints[one.endpoint]) is not None:
+        return shown.held_until / (trial.n_patients * share)
+    events = planned_events(trial.cutoff)
+    if events is not None and one.endpoint == 0:
+        return shown.held_until / (events * share)
+    return shown.held_until / np.maximum(shown.information[:, -1:], 1.0)
+
+
+def _given_up(
+    trial: Trial, shown: tuple[tuple[Comparison, ...], tuple[Evidence, ...]], fraction: FloatArray
+) -> IntArray:
+    """Return the look at which each hypothesis is given up; one beyond the last for never."""
+    assert trial.family is not None
+    n_looks = fraction.shape[2]
+    futile = np.zeros(fraction.shape, dtype=bool)
+    primary_only = trial.family.gives_up is GivesUp.PRIMARY
+    for number, (one, seen) in enumerate(zip(*shown, strict=True)):
+        if trial.stopping is not None and not (primary_only and one.endpoint):
+            bound = seen.bounds(trial.stopping, fraction[:, number])[1]
+            futile[:, number] = is_futile(seen.z, bound)
+    futile[:, :, -1] = False
+    return np.asarray(np.where(futile.any(axis=2), futile.argmax(axis=2) + 1, n_looks + 1))
+
+
+def _out_of_reach(family: Family, look: IntArray, given_up: IntArray) -> IntArray:
+    """Return the look at which each hypothesis is given up or can be reached no more."""
+    ended = given_up.copy()
+    for number in range(1, int(given_up.max())):
+        rejected = (look > 0) & (look <= number)
+        open_ = family.procedure.within_reach(rejected, given_up <= number)
+        ended[~(rejected | open_) & (ended > number)] = number
+    return ended
+
+
+def _observation(
+    generated: Generated, asked: tuple[Comparison, ...], shown: Evidence, ending: _Ending
+) -> Observation:
+    """Return what is seen when each trial stops, without those who were not randomized."""
+    row = np.arange(len(ending.stop))
+    cutoff = shown.cutoff[row, ending.stop - 1]
+    observation = observed(generated, cutoff)
+    arms = sorted({one.arm for one in asked})
+    enrollment_time = observation.enrollment_time
+    for arm in arms:
+        own = [number for number, one in enumerate(asked) if one.arm == arm]
+        closed = ending.closed[:, own].max(axis=1)
+        early = closed < ending.stop
+        if early.any():
+            until = np.where(early, shown.cutoff[row, closed - 1], np.inf)
+            never = (observation.arm == arm) & (enrollment_time > until[:, None])
+            enrollment_time = np.where(never, np.inf, enrollment_time)
+    return replace(observation, enrollment_time=enrollment_time)
+
+
+def _by_hypothesis(
+    asked: tuple[Comparison, ...], seen: tuple[Evidence, ...], ending: _Ending
+) -> dict[str, FloatArray]:
+    row = np.arange(len(ending.stop))
+    found = {}
+    for number, (one, shown) in enumerate(zip(asked, seen, strict=True)):
+        found[one.quantity("reject")] = ending.rejected[:, number].astype(float)
+        found[one.quantity("estimate")] = shown.estimate[row, ending.closed[:, number] - 1]
+    at_stop = [shown.undefined[row, ending.stop - 1] for shown in seen]
+    found["undefined"] = np.any(at_stop, axis=0).astype(float)
+    return found
+
+
+def _accuracy(
+    trial: Trial, asked: tuple[Comparison, ...], shown: tuple[tuple[Evidence, ...], _Ending]
+) -> dict[str, FloatArray]:
+    """Return how near the truth the primary endpoint's estimates are, where that is asked."""
+    found: dict[str, FloatArray] = {}
+    for number, (one, seen) in enumerate(zip(asked, shown[0], strict=True)):
+        if one.endpoint == 0:
+            near = accuracy(trial, seen.verdict_at(shown[1].closed[:, number] - 1), arm=one.arm)
+            found |= {one.quantity(name): values for name, values in near.items()}
+    return found
+
+
+def _sizes(
+    trial: Trial,
+    asked: tuple[Comparison, ...],
+    shown: tuple[tuple[Evidence, ...], _Ending],
+    observation: Observation,
+) -> dict[str, FloatArray]:
+    """Return the patients of each arm and its controls, where arms join or leave."""
+    row, (seen, ending) = np.arange(len(observation.cutoff)), shown
+    ends = [
+        seen[number].cutoff[row, ending.closed[:, number] - 1]
+        for number, one in enumerate(asked)
+        if one.endpoint == 0
+    ]
+    return sizes(trial, asked[0].analysis, observation, ends=ends)
+
+
+def _picked(
+    asked: tuple[Comparison, ...], seen: tuple[Evidence, ...], ending: _Ending
+) -> dict[str, FloatArray]:
+    own = [number for number, one in enumerate(asked) if one.endpoint == 0]
+    if len(own) == 1:
+        return {}
+    row = np.arange(len(ending.stop))
+    p_value = np.stack([seen[k].p_value[row, ending.closed[:, k] - 1] for k in own], axis=1)
+    rejected = ending.rejected[:, own]
+    best = np.where(rejected, p_value, 2.0).argmin(axis=1)
+    return {
+        asked[k].quantity("picked"): ((best == place) & rejected[:, place]).astype(float)
+        for place, k in enumerate(own)
+    }
+
+
+def _false_rejections(
+    trial: Trial, asked: tuple[Comparison, ...], ending: _Ending
+) -> dict[str, FloatArray]:
+    without = [
+        number
+        for number, one in enumerate(asked)
+        if fares_as_control(trial, one.arm)
+        and not alike_is_enough(one.analysis.test, trial.endpoints[one.endpoint].better)
+    ]
+    if not without:
+        return {}
+    return {"false_rejection": ending.rejected[:, without].any(axis=1).astype(float)}
+
+
+def _looks(trial: Trial, shown: Evidence, ending: _Ending) -> dict[str, FloatArray]:
+    any_rejected = ending.rejected.any(axis=1)
+    found: dict[str, FloatArray] = {}
+    for number, look in enumerate(trial.looks, start=1):
+        here, cutoff = ending.stop == number, shown.look_time[:, number - 1]
+        found |= waited(number, look, np.where(ending.stop >= number, cutoff, np.nan))
+        name = f"look_{number}"
+        found[f"{name}_time"] = cutoff
+        found[f"{name}_information"] = ending.fraction[:, 0, number - 1]
+        found[f"{name}_efficacy"] = (here & any_rejected).astype(float)
+        found[f"{name}_futility"] = (here & ~any_rejected).astype(float)
+    return found

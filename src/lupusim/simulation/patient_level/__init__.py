@@ -1,0 +1,1 @@
+"""One trial patient by patient: its tables, and what each look decided."""

@@ -1,0 +1,244 @@
+"""How one trial really goes: who comes, what each look decides, and when it ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.records import Observation
+from lupusim.simulation.adaptation.arm_selection import longer_selection, select
+from lupusim.simulation.adaptation.enrichment import enrich, longer_enrichment
+from lupusim.simulation.adaptation.resizing import enrolled_alone
+from lupusim.simulation.adaptation.response_adaptive import Course, Potential
+from lupusim.simulation.block import measured
+from lupusim.simulation.generation.generation import Block, Generated
+from lupusim.simulation.looks.cutoffs import observed, time_of
+from lupusim.simulation.looks.multiplicity import closings
+from lupusim.simulation.patient_level.looks import LookReported, looks_reported
+from lupusim.trial import Trial
+from lupusim.trial.adaptation.ongoing import BayesianResponse, BlindedSize, PromisingZone
+from lupusim.trial.adaptation.two_stage import Enrichment, Gate, SelectArms
+
+_Found = Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a look of one trial decided.
+
+    Parameters
+    ----------
+    look : int
+        Counted from 1.
+    calendar_time : float
+        When it was held, years.
+    words : str
+        Whether the trial goes on, and with whom; or why it stops.
+    """
+
+    look: int
+    calendar_time: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialCourse:
+    """How one trial really went.
+
+    Parameters
+    ----------
+    observation : Observation
+        What it saw at its end; who was not enrolled has an infinite enrollment time.
+    decisions : tuple of Decision
+        Of its looks, in their order.
+    reported : tuple of LookReported
+        What they show, where they have group-sequential bounds on one hypothesis.
+    """
+
+    observation: Observation
+    decisions: tuple[Decision, ...]
+    reported: tuple[LookReported, ...] = ()
+
+
+def with_all_who_may_come(trial: Trial, block: Block) -> Trial:
+    """Return the trial whose patients must be followed, so that a rule can pick among them."""
+    if isinstance(trial.adaptation, SelectArms):
+        return longer_selection(trial)
+    if isinstance(trial.adaptation, Enrichment):
+        return longer_enrichment(trial, block)
+    return trial
+
+
+def course_of(trial: Trial, block: Block, generated: Generated) -> TrialCourse:
+    """Return how a trial goes whose patients fare like this.
+
+    Parameters
+    ----------
+    trial : Trial
+        With any rules but those that choose each patient's arm.
+    block : Block
+        Of one replicate.
+    generated : Generated
+        The patients, of :func:`with_all_who_may_come`.
+    """
+    if isinstance(trial.adaptation, SelectArms | Enrichment):
+        if isinstance(trial.adaptation, SelectArms):
+            stages, found = select(trial, block, generated)
+        else:
+            stages, found = enrich(trial, generated)
+        return _ended(trial, stages.generated, found)
+    if trial.family is not None:
+        observation, closed = closings(trial, generated)
+        found = measured(trial, generated)
+        decisions = _decisions(trial, found if trial.interims else _only(found))
+        told = tuple(replace(d, words=_of_family(d, closed)) for d in decisions)
+        return TrialCourse(observation=observation, decisions=told)
+    found = measured(trial, generated)
+    if not trial.interims:
+        found = _only(found, time_of(trial.cutoff, generated))
+    if isinstance(trial.adaptation, PromisingZone | BlindedSize):
+        last = any(float(found[f"look_{len(trial.looks)}_{end}"][0]) for end in _ENDS)
+        size = found["size"].astype(int) if last else np.array([trial.adaptation.planned])
+        generated = enrolled_alone(trial, generated, size)
+    course = _ended(trial, generated, found)
+    return replace(course, reported=looks_reported(trial, generated, course.decisions[-1].look))
+
+
+def adaptive_course(
+    trial: Trial, patients: Potential
+) -> tuple[StateArray, float, tuple[Decision, ...]]:
+    """Return who is randomized to which arm where a rule picks it, and how the trial goes.
+
+    Returns
+    -------
+    arm : (n_patients,) array
+        -1 for who does not come any more.
+    end : float
+        Calendar time, years.
+    decisions : tuple of Decision
+        Of the looks.
+    """
+    rule = trial.adaptation
+    assert isinstance(rule, BayesianResponse)
+    course = Course(trial, rule, patients)
+    decisions: list[Decision] = []
+    names = [arm.name for arm in trial.arms]
+    n_looks = patients.look_time.shape[1]
+    for number in range(n_looks):
+        before = course.open[0].copy()
+        course.enroll(number)
+        course.judge(number)
+        time = float(patients.look_time[0, number])
+        dropped = [
+            n for n, was, now in zip(names, before, course.open[0], strict=True) if was > now
+        ]
+        proven = [name for name, yes in zip(names, course.succeeds[0], strict=True) if yes]
+        ends = not course.going[0] or number == n_looks - 1
+        said = "goes on" if not ends else ("succeeds" if proven else "fails")
+        parts = {"dropped": dropped, "proven": proven}
+        told = "; ".join(f"{words} {', '.join(them)}" for words, them in parts.items() if them)
+        decisions.append(Decision(look=number + 1, calendar_time=time, words=_joined(said, told)))
+        if ends:
+            break
+    return course.arm[0], decisions[-1].calendar_time, tuple(decisions)
+
+
+def _named(names: list[str], which: BoolArray) -> list[str]:
+    return [name for name, yes in zip(names, which, strict=True) if yes]
+
+
+def _joined(said: str, told: str) -> str:
+    return f"{said}: {told}" if told else said
+
+
+_ENDS = ("efficacy", "futility")
+
+
+def _only(found: _Found, cutoff: FloatArray | None = None) -> dict[str, FloatArray]:
+    """Return the quantities of a fixed design as of a sequential one with a single look."""
+    reject = found.get("reject", np.full(1, np.nan))
+    time = found["duration"] if cutoff is None else cutoff
+    return {
+        **found,
+        "look_1_time": time,
+        "look_1_efficacy": reject,
+        "look_1_futility": 1 - reject,
+    }
+
+
+def _ended(trial: Trial, generated: Generated, found: _Found) -> TrialCourse:
+    end = np.nan_to_num(found["duration"], nan=np.inf)
+    if np.isinf(end).any():
+        there = np.isfinite(generated.enrollment_time)
+        last = np.where(there, generated.enrollment_time + generated.watched_until, 0.0)
+        end = last.max(axis=1)
+    return TrialCourse(
+        observation=observed(generated, end), decisions=tuple(_decisions(trial, found))
+    )
+
+
+def _decisions(trial: Trial, found: _Found) -> Iterator[Decision]:
+    """Yield what the looks decided, up to the one at which the trial stops."""
+    for look in range(1, len(trial.looks) + 1):
+        time, *ends = (float(found[f"look_{look}_{name}"][0]) for name in ("time", *_ENDS))
+        succeeds, fails = (end > 0 for end in ends)
+        if math.isfinite(time) or succeeds or fails:
+            time = time if math.isfinite(time) else float(found["duration"][0])
+            words = _in_words(trial, found, look, succeeds=succeeds, fails=fails)
+            yield Decision(look=look, calendar_time=time, words=words)
+        if succeeds or fails:
+            return
+
+
+def _in_words(trial: Trial, found: _Found, look: int, *, succeeds: bool, fails: bool) -> str:
+    own = _by_rule(trial, found, look)
+    at_last = look == len(trial.looks)
+    if at_last and trial.analysis is None:
+        said = "ends"
+    elif succeeds:
+        said = "succeeds" if at_last else "stops for efficacy"
+    elif fails:
+        said = "fails" if at_last else "stops for futility"
+    else:
+        said = "goes on"
+    return _joined(said, own)
+
+
+def _by_rule(trial: Trial, found: _Found, look: int) -> str:
+    """Return what a rule picked at a look, in words; empty for nothing."""
+    rule = trial.adaptation
+
+    def yes(name: str) -> bool:
+        return bool(found[name][0] > 0)
+
+    picks = look == 1 and not yes("look_1_efficacy")
+    if isinstance(rule, SelectArms):
+        arms = [arm.name for arm in trial.arms[1:]]
+        kept, rejected = ([a for a in arms if yes(f"{k}_{a}")] for k in ("kept", "reject"))
+        dropped = [arm for arm in arms if arm not in kept]
+        parts = {"with": kept, "dropped": dropped} if picks else {"proven": rejected}
+        return "; ".join(f"{name} {', '.join(them)}" for name, them in parts.items() if them)
+    if isinstance(rule, Enrichment):
+        what, alone = ("goes_on", f"{rule.level} alone") if picks else ("reject", rule.level)
+        whose = {"full": "everybody", "subgroup": alone}
+        return ", ".join(words for name, words in whose.items() if yes(f"{what}_{name}"))
+    if isinstance(rule, Gate) and look == rule.look and yes("gate_stopped"):
+        return f"the gate ({rule.early.endpoint})"
+    if isinstance(rule, PromisingZone | BlindedSize) and look == len(trial.interims):
+        return f"size {found['size'][0]:.0f}"
+    return ""
+
+
+def _of_family(decision: Decision, closed: Mapping[str, tuple[IntArray, BoolArray]]) -> str:
+    """Return a decision with the hypotheses that were closed by it."""
+    here = {name: bool(yes[0]) for name, (look, yes) in closed.items() if look[0] == decision.look}
+    parts = {
+        "rejected": [name for name, yes in here.items() if yes],
+        "given up": [name for name, yes in here.items() if not yes],
+    }
+    told = "; ".join(f"{words} {', '.join(names)}" for words, names in parts.items() if names)
+    return _joined(decision.words, told)

@@ -1,0 +1,385 @@
+"""One simulated trial, patient by patient: what a data manager would hold at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lupusim.analysis.outcomes import SurvivalOutcome
+from lupusim.arrays import FloatArray
+from lupusim.endpoints.measurement import marker_of, strikes_of, visits_of
+from lupusim.engines import named_dispense, named_engine
+from lupusim.records import (
+    FirstEntry,
+    Histories,
+    Observation,
+    Recorder,
+    TransitionLog,
+)
+from lupusim.simulation.adaptation.response_adaptive import potential
+from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP, Block, Generated, generate
+from lupusim.simulation.generation.supply import Supplied, infusions_given
+from lupusim.simulation.generation.treatment import course
+from lupusim.simulation.looks.cutoffs import observed
+from lupusim.simulation.patient_level.course import (
+    Decision,
+    adaptive_course,
+    course_of,
+    with_all_who_may_come,
+)
+from lupusim.simulation.patient_level.looks import LookReported
+from lupusim.simulation.patient_level.supply import infusion_table, lot_table
+from lupusim.trial import TimeToEvent, Trial
+from lupusim.trial.adaptation.ongoing import BayesianResponse
+from lupusim.trial.scenario import Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DAYS_PER_YEAR = 365.2425
+_TIME_TOLERANCE = 1e-9  # years: a visit due at the very cutoff takes place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedTrial:
+    """The tables of one simulated trial, as observed up to its data cutoff.
+
+    Parameters
+    ----------
+    patients : DataFrame
+        A row per randomized patient: `patient`, `arm`, covariates, stratification factors,
+        `weight_kg`, `enrollment_time` (calendar, years), `seen_until` (study time, years),
+        `left` (why observation ended: death, dropout, end of follow-up, data cutoff), and the
+        time of each intercurrent event that was seen, such as `rescue_time`.
+    visits : DataFrame
+        A row per visit that took place: `patient`, `study_time`, `calendar_time`, `state` as it
+        was seen, and `marker` where the trial has one.
+    events : DataFrame
+        A row per observed change of state: `patient`, `study_time`, `calendar_time`,
+        `from_state`, `to_state`.
+    supply : DataFrame
+        A row per infusion given: `patient`, `study_time`, `calendar_time`, `cells`. Where the
+        trial has a supply, also those missed (`study_time` is then when they were given up) and
+        `wait` (years), `lot`, `outcome`: on time, delayed, missed, or lost (the patient died).
+    lots : DataFrame
+        A row per lot of the supply: `lot`, `started`, `released`, `expires` (calendar, years),
+        `passed`, `doses`, `used`; no row without a supply.
+    endpoints : mapping of str to DataFrame
+        For each endpoint: `patient`, `arm`, and the response, or time and event.
+    decisions : DataFrame
+        A row per look held: `look`, `calendar_time` and `decision`, in words: whether the trial
+        goes on and with whom, or stops and why.
+    looks : DataFrame
+        A row per look held of a trial with group-sequential bounds on one hypothesis: what
+        :class:`~lupusim.simulation.patient_level.looks.LookReported` says.
+    calendar_cutoff : float
+        Calendar time (years) of the data cutoff at which the trial ended.
+    """
+
+    patients: pd.DataFrame
+    visits: pd.DataFrame
+    events: pd.DataFrame
+    supply: pd.DataFrame
+    lots: pd.DataFrame
+    endpoints: Mapping[str, pd.DataFrame]
+    decisions: pd.DataFrame
+    looks: pd.DataFrame
+    calendar_cutoff: float
+
+    def to_csv(self, folder: str | Path) -> list[Path]:
+        """Write a CSV file per table into a folder, made if need be; return their paths."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        tables = {name: getattr(self, name) for name in ("patients", "visits", "events", "supply")}
+        for name in ("lots", "decisions", "looks"):
+            tables |= {} if getattr(self, name).empty else {name: getattr(self, name)}
+        tables |= {f"endpoint {name}": table for name, table in self.endpoints.items()}
+        paths = []
+        for name, table in tables.items():
+            paths.append(folder / f"{name.replace(' ', '_')}.csv")
+            table.to_csv(paths[-1], index=False)
+        return paths
+
+    def to_adam(self, folder: str | Path) -> list[Path]:
+        """Write ADSL and ADTTE, organised after CDISC ADaM, as CSV; return their paths.
+
+        ADTTE has a record per patient and time-to-event endpoint: AVAL in days, CNSR 0 for
+        an event and 1 for a censored time.
+        """
+        import pandas as pd
+
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        subject = "LUPUSIM-" + self.patients["patient"].add(1).astype(str).str.zfill(5)
+        arm = self.patients["arm"].astype(str)
+        start = (self.patients["enrollment_time"] * _DAYS_PER_YEAR).round().astype(int)
+        adsl = pd.DataFrame({"USUBJID": subject, "TRT01P": arm, "RANDDY": start})
+        records = []
+        for name, table in self.endpoints.items():
+            if "time" not in table:
+                continue
+            days = (table["time"] * _DAYS_PER_YEAR).round(2)
+            censored = 1 - table["event"].astype(int)
+            record = {
+                "USUBJID": subject,
+                "TRT01P": arm,
+                "PARAM": name,
+                "AVAL": days,
+                "CNSR": censored,
+            }
+            records.append(pd.DataFrame(record)[table["in_analysis"]])
+        columns = ["USUBJID", "TRT01P", "PARAM", "AVAL", "CNSR"]
+        adtte = pd.concat(records) if records else pd.DataFrame(columns=columns)
+        paths = [folder / "adsl.csv", folder / "adtte.csv"]
+        adsl.to_csv(paths[0], index=False)
+        adtte.to_csv(paths[1], index=False)
+        return paths
+
+
+def simulate_trial(
+    scenario: Scenario, *, engine: str = "events", seed: int | None = None
+) -> SimulatedTrial:
+    """Simulate one trial and return what it observed of every patient.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        From :func:`lupusim.load_scenario`; its first design point is simulated.
+    engine : {"events", "vector"}
+        Event by event (SimPy), or vectorised.
+    seed : int or None
+        The same seed gives the same trial; default is the scenario's own.
+
+    Raises
+    ------
+    ValueError
+        If the engine is unknown or the seed out of range.
+    """
+    trial = scenario.points[0].trial
+    block = Block(seed=scenario.seed if seed is None else seed, number=0, n_replicates=1)
+    if isinstance(trial.adaptation, BayesianResponse):
+        return _arm_by_arm(trial, block, engine)
+    followed = _Followed(with_all_who_may_come(trial, block), block, engine)
+    course = course_of(trial, block, followed.generated)
+    return _written([_Clinic(followed, course.observation)], course.decisions, course.reported)
+
+
+def _arm_by_arm(trial: Trial, block: Block, engine: str) -> SimulatedTrial:
+    """Return a trial in which every patient is followed on each arm, and a rule picks one."""
+    arms: list[_Followed] = []
+
+    def follow(alone: Trial, block: Block) -> Generated:
+        arms.append(_Followed(replace(alone, secondary=trial.secondary), block, engine))
+        return arms[-1].generated
+
+    patients = potential(trial, block, follow=follow)
+    arm, end, decisions = adaptive_course(trial, patients)
+    clinics = []
+    for number, followed in enumerate(arms):
+        came = np.where(arm == number, followed.generated.enrollment_time, np.inf)
+        generated = replace(followed.generated, enrollment_time=came)
+        clinics.append(_Clinic(followed, observed(generated, np.full(1, end))))
+    return _written(clinics, decisions)
+
+
+class _Followed:
+    """Patients whom recorders have followed, for the tables."""
+
+    def __init__(self, trial: Trial, block: Block, engine: str) -> None:
+        self.trial, self.block = trial, block
+        self.log = TransitionLog(trial.n_patients)
+        self.visits = visits_of(trial, trial.n_patients, block.stream)
+        self.strikes = [clock for _, clock in strikes_of(trial, trial.n_patients, block.stream)]
+        absorbing = [trial.states.index(state) for state in trial.arms[0].model.absorbing or ()]
+        self.death = FirstEntry(absorbing, trial.n_patients)
+        listeners: list[Recorder] = [self.log, self.visits.recorder, self.death, *self.strikes]
+        self.generated = generate(
+            trial,
+            block,
+            engine=named_engine(engine),
+            dispense=named_dispense(engine),
+            listeners=listeners,
+        )
+        rng = block.stream("weight")
+        self.weight = trial.population.draw_weight(trial.n_patients, rng=rng)
+
+
+def _written(
+    clinics: Sequence[_Clinic],
+    decisions: Sequence[Decision],
+    reported: Sequence[LookReported] = (),
+) -> SimulatedTrial:
+    """Return the tables of all clinics together."""
+    import pandas as pd
+
+    def joined(tables: Sequence[pd.DataFrame], *by: str) -> pd.DataFrame:
+        if len(tables) == 1:
+            return tables[0]
+        kept = [table for table in tables if len(table)] or list(tables[:1])
+        return pd.concat(kept).sort_values(list(by), ignore_index=True)
+
+    names = [endpoint.name for endpoint in clinics[0].trial.endpoints]
+    rows = [(d.look, d.calendar_time, d.words) for d in decisions]
+    return SimulatedTrial(
+        patients=joined([c.patients() for c in clinics], "patient"),
+        visits=joined([c.visits() for c in clinics], "patient", "study_time"),
+        events=joined([c.events() for c in clinics], "patient", "study_time"),
+        supply=joined([c.supply() for c in clinics], "patient", "study_time"),
+        lots=clinics[0].lots(),
+        endpoints={
+            name: joined([c.endpoint(number) for c in clinics], "patient")
+            for number, name in enumerate(names)
+        },
+        decisions=pd.DataFrame(rows, columns=["look", "calendar_time", "decision"]),
+        looks=pd.DataFrame([asdict(look) for look in reported]),
+        calendar_cutoff=float(clinics[0].observation.cutoff[0]),
+    )
+
+
+def _entries(states: Sequence[str], log: TransitionLog) -> dict[int, list[tuple[float, str]]]:
+    """Return when (study time, years) each patient who ever moved entered which state."""
+    found: dict[int, list[tuple[float, str]]] = {}
+    columns = log.columns()
+    names = ("patient", "time", "to_state")
+    for patient, time, state in zip(*(columns[name].tolist() for name in names), strict=True):
+        found.setdefault(patient, []).append((time, states[state]))
+    return found
+
+
+class _Clinic:
+    """Writes the tables of one trial; study time is years since the patient's randomization."""
+
+    def __init__(self, followed: _Followed, observation: Observation) -> None:
+        self.followed, self.trial = followed, followed.trial
+        self.generated = followed.generated
+        self.death: FloatArray = followed.death.time
+        self.weight = followed.weight
+        self.observation = observation
+        self.enrollment_time: FloatArray = observation.enrollment_time[0]
+        self.seen_until: FloatArray = observation.seen_until[0]
+        self.arm = np.array([arm.name for arm in self.trial.arms])[observation.arm[0]]
+        self.enrolled = self.seen_until >= 0
+
+    def patients(self) -> pd.DataFrame:
+        """Return a row per randomized patient."""
+        import pandas as pd
+
+        cutoff = self.observation.cutoff[0] - self.enrollment_time
+        follow_up = min(self.trial.follow_up, LONGEST_FOLLOW_UP)
+        left = np.where(
+            self.observation.watched_until[0] < follow_up, "dropout", "end of follow-up"
+        )
+        cut_short = cutoff < self.observation.watched_until[0] - _TIME_TOLERANCE
+        left = np.where(cut_short, "data cutoff", left)
+        left = np.where(self.death <= self.seen_until, "death", left)
+        factors = {
+            name: np.array(self.trial.population.level_names[name])[level[0]]
+            for name, level in self.observation.levels.items()
+        }
+        numbers = {name: number[0] for name, number in self.observation.covariates.items()}
+        columns = {"patient": np.arange(self.arm.size), "arm": self.arm, **numbers, **factors}
+        columns |= {"weight_kg": self.weight, "enrollment_time": self.enrollment_time}
+        columns |= {"seen_until": np.minimum(self.seen_until, self.death), "left": left}
+        table: pd.DataFrame = pd.DataFrame(columns).loc[self.enrolled]
+        return self._with_strikes(table.reset_index(drop=True))
+
+    def _on_calendar(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Keep what the trial saw, and add the calendar time."""
+        patient = table["patient"].to_numpy()
+        seen = table["study_time"].to_numpy() <= self.seen_until[patient] + _TIME_TOLERANCE
+        kept: pd.DataFrame = table.loc[seen].copy()
+        calendar = self.enrollment_time[kept["patient"].to_numpy()] + kept["study_time"]
+        kept.insert(2, "calendar_time", calendar)
+        return kept.sort_values(["patient", "study_time"]).reset_index(drop=True)
+
+    def _with_strikes(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Add when (study time, years) each intercurrent event struck, if it was seen."""
+        for event, clock in zip(self.trial.intercurrent_events, self.followed.strikes, strict=True):
+            time = np.where(clock.time <= self.seen_until, clock.time, np.nan)
+            table[f"{event.name}_time"] = time[table["patient"].to_numpy()]
+        return table
+
+    def visits(self) -> pd.DataFrame:
+        """Return a row per visit that took place, as it was seen; nobody visits after death."""
+        import pandas as pd
+
+        trial, visits = self.trial, self.followed.visits
+        numbers = self.generated.patients.numbers
+        marker = marker_of(trial, trial.n_patients, numbers, self.followed.block.stream)
+        names = np.array(self.trial.states, dtype=object)
+        dead = np.isin(names, self.trial.arms[0].model.absorbing or ())
+        empty = pd.DataFrame({"patient": [], "study_time": [], "state": []}).astype(
+            {"patient": int}
+        )
+        frames = []
+        for number in range(visits.planned.size):
+            true = visits.true(number)
+            here = np.flatnonzero(~dead[true] & visits.attended[number])
+            time = np.broadcast_to(visits.times[number], true.shape)[here]
+            columns = {"patient": here, "study_time": time}
+            columns["state"] = names[visits.seen(number)[here]]
+            if marker is not None:
+                columns["marker"] = marker.at_visit(number, true)[here]
+            frames += [pd.DataFrame(columns)] if here.size else []
+        return self._on_calendar(pd.concat(frames) if frames else empty)
+
+    def events(self) -> pd.DataFrame:
+        """Return a row per observed change of state."""
+        horizon = min(self.trial.follow_up, LONGEST_FOLLOW_UP)
+        histories = Histories(self.trial.states, horizon, self.followed.log)
+        table = histories.transitions()[["patient", "study_time", "from_state", "to_state"]]
+        return self._on_calendar(table)
+
+    def supply(self) -> pd.DataFrame:
+        """Return a row per infusion given, or asked of the supply; the dead are given none."""
+        import pandas as pd
+
+        entries = _entries(self.trial.states, self.followed.log)
+        streams = self.followed.block.stream
+        rows: list[tuple[int, float, float]] = []
+        supplied = self.generated.supplied
+        for arm in self.trial.arms:
+            if supplied is not None and arm.name in supplied.supply.draws:
+                continue
+            given = infusions_given(arm, self.arm.size, streams=streams)
+            for patient in np.flatnonzero(self.arm == arm.name).tolist():
+                for time, dose in course(arm, entries.get(patient, ()), given[patient]):
+                    if time < self.death[patient]:
+                        rows.append((patient, time, dose * self.weight[patient]))
+        table = pd.DataFrame(rows, columns=["patient", "study_time", "cells"])
+        table = table.astype({"patient": int, "study_time": float, "cells": float})
+        if supplied is not None:
+            table = pd.concat([table, self._from_the_supply(supplied)])
+        return self._on_calendar(table)
+
+    def _from_the_supply(self, supplied: Supplied) -> pd.DataFrame:
+        table = infusion_table(supplied, self.trial.arms, arm=self.arm, death=self.death)
+        table.insert(2, "cells", table.pop("cells_per_kg") * self.weight[table["patient"]])
+        return table
+
+    def lots(self) -> pd.DataFrame:
+        """Return a row per lot; none without a supply."""
+        import pandas as pd
+
+        if self.generated.supplied is None:
+            return pd.DataFrame()
+        return lot_table(self.generated.supplied, float(self.observation.cutoff[0]))
+
+    def endpoint(self, number: int) -> pd.DataFrame:
+        """Return every patient's outcome, and whether the patient is in the analysis."""
+        import pandas as pd
+
+        endpoint = self.trial.endpoints[number]
+        outcome = self.generated.measurements[number].outcome(self.observation)
+        table = pd.DataFrame({"patient": np.arange(self.arm.size), "arm": self.arm})
+        for name, column in outcome.table().items():
+            table[name] = column[0]
+        if isinstance(outcome, SurvivalOutcome):
+            started = isinstance(endpoint, TimeToEvent) and bool(endpoint.origin)
+            table["in_analysis"] = self.enrolled & ((outcome.time[0] > 0) | (not started))
+        came: pd.DataFrame = table.loc[self.enrolled]
+        return came.reset_index(drop=True)

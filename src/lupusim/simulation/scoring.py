@@ -1,0 +1,102 @@
+"""One simulation, many rules: patients are generated once and judged by any number of rules.
+
+Rules may differ in looks, bounds, tests and levels. Their differences are paired: both rules
+see the same patients, so a difference is known far better than either power.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lupusim.arrays import FloatArray
+from lupusim.simulation.block import simulate
+from lupusim.simulation.fingerprint import content_hash
+from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.tally import Tally
+from lupusim.trial import Trial
+from lupusim.trial.adaptation.ongoing import BayesianResponse, BlindedSize, PromisingZone
+from lupusim.trial.population.covariates import WEIGHT
+
+COMPARED = ("reject", "n_enrolled", "duration", "cost")
+"""Quantities whose differences between rules are kept."""
+_RULES = {"cutoff", "interims", "stopping", "analysis", "family", "adaptation", "costs"}
+
+
+def generation_hash(trial: Trial) -> str:
+    """Return a content hash of all that the patients of a trial depend on.
+
+    Trials with the same hash generate the same patients from the same block, and can be judged
+    together: only looks, bounds, tests, levels and rules for the size are left out. Whatever
+    else a trial has is not known to be a rule, and so is not left out.
+
+    Where the rule chooses each patient's arm, patients are followed on every arm, up to the
+    looks: such trials share with their like alone, and only if they look at the same times.
+    """
+    names = trial.__dataclass_fields__.keys() - _RULES
+    parts = [getattr(trial, name) for name in sorted(names)]
+    parts.append(WEIGHT in trial.numbers_needed)  # drawn only where it is asked for
+    adaptation = trial.adaptation
+    if isinstance(adaptation, BayesianResponse):
+        return content_hash("adaptive allocation", trial.looks, *parts)
+    if adaptation is None or isinstance(adaptation, PromisingZone | BlindedSize):
+        return content_hash(*parts)
+    return content_hash(adaptation, *parts)
+
+
+def grouped(trials: Sequence[Trial]) -> list[list[int]]:
+    """Return the positions of trials that share their patients, group by group."""
+    groups: dict[str, list[int]] = {}
+    for number, trial in enumerate(trials):
+        groups.setdefault(generation_hash(trial), []).append(number)
+    return list(groups.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two trials that share their patients, compared replicate by replicate.
+
+    Parameters
+    ----------
+    later, first : str
+        Fingerprints of the trials; differences are later minus first.
+    """
+
+    later: str
+    first: str
+
+    @property
+    def key(self) -> str:
+        """How sums of the differences are named."""
+        return f"{self.later} - {self.first}"
+
+
+def score_block(
+    trials: Mapping[str, Trial], pairs: Sequence[Pair], block: Block
+) -> dict[str, Tally]:
+    """Generate one block; return the sums of each trial, and of the differences of each pair.
+
+    Parameters
+    ----------
+    trials : mapping of str to Trial
+        Of one group, by fingerprint.
+    pairs : sequence of Pair
+        Among them.
+    block : Block
+        Which replicates.
+    """
+    found = simulate(trials, block)
+    tallies = {name: Tally.of(quantities) for name, quantities in found.items()}
+    for pair in pairs:
+        tallies[pair.key] = Tally.of(_differences(found[pair.later], found[pair.first]))
+    return tallies
+
+
+def _differences(
+    later: Mapping[str, FloatArray], first: Mapping[str, FloatArray]
+) -> dict[str, FloatArray]:
+    return {
+        f"{name}_difference": later[name] - first[name]
+        for name in COMPARED
+        if name in later and name in first
+    }

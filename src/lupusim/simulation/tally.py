@@ -1,0 +1,129 @@
+"""Sums over replicates: all that a run keeps of a block."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lupusim.simulation.quantiles import Counts, counted, quantile
+
+_Z = 1.959963984540054  # two-sided 95 %
+TRUTH_ERROR = "truth_error"
+_FROM_TRUTH = ("true_effect", "unbiased_bias", "bias")  # what shares the truth's own error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mean:
+    """A Monte Carlo estimate.
+
+    Parameters
+    ----------
+    value : float
+        Mean over the replicates for which the quantity exists.
+    mcse : float
+        Its Monte Carlo standard error.
+    n : int
+        Replicates behind it; 0 where it is no mean over replicates.
+    """
+
+    value: float
+    mcse: float
+    n: int = field(default=0, compare=False)
+
+
+def limits_of_share(mean: Mean) -> tuple[float, float]:
+    r"""Return the 95 % limits of a share, Wilson's score interval.
+
+    They are honest also where none or all of the replicates had it, and the estimated standard
+    error is 0: after :math:`n` replicates without one the upper limit is
+    :math:`z^2 / (n + z^2)`, about :math:`3.8 / n`.
+
+    References
+    ----------
+    Wilson (1927), *J. Am. Stat. Assoc.* 22, 209-212; Agresti and Coull (1998), *The American
+    Statistician* 52, 119-126.
+    """
+    if mean.n == 0:  # exact, or nothing yet
+        return (mean.value, mean.value) if mean.mcse == 0 else (math.nan, math.nan)
+    n = mean.n + _Z**2
+    middle = (mean.n * mean.value + _Z**2 / 2) / n
+    reach = _Z * math.sqrt(mean.n * mean.value * (1 - mean.value) + _Z**2 / 4) / n
+    return max(middle - reach, 0.0), min(middle + reach, 1.0)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Count, sum and sum of squares of each quantity over replicates.
+
+    Tallies of blocks are added in the order of the blocks, so that the last bit does not
+    depend on which block was finished first.
+
+    Parameters
+    ----------
+    sums : dict
+        Count, sum and sum of squares by quantity.
+    counts : dict
+        Of the quantities whose quantiles are shown, how many replicates had which value.
+    """
+
+    sums: dict[str, tuple[int, float, float]] = field(default_factory=dict)
+    counts: dict[str, Counts] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, quantities: Mapping[str, ArrayLike]) -> Tally:
+        """Return the tally of some replicates; NaN means that a replicate has no value."""
+        sums, counts = {}, {}
+        for name, values in quantities.items():
+            array = np.asarray(values, dtype=float)
+            known = np.isfinite(array)
+            array = array if known.all() else array[known]
+            sums[name] = (array.size, float(array.sum()), float((array**2).sum()))
+            if (found := counted(name, array)) is not None:
+                counts[name] = found
+        return cls(sums, counts)
+
+    def add(self, other: Tally) -> None:
+        """Add the sums of further replicates."""
+        for name, (n, total, squares) in other.sums.items():
+            old_n, old_total, old_squares = self.sums.get(name, (0, 0.0, 0.0))
+            self.sums[name] = (old_n + n, old_total + total, old_squares + squares)
+        for name, found in other.counts.items():
+            mine = self.counts.setdefault(name, {})
+            for key, n in found.items():
+                mine[key] = mine.get(key, 0) + n
+
+    def copy(self) -> Tally:
+        """Return a tally that can be added to without changing this one."""
+        return Tally(dict(self.sums), {name: dict(found) for name, found in self.counts.items()})
+
+    def mean(self, name: str) -> Mean:
+        """Return the mean of a quantity; NaN where no replicate has a value.
+
+        Its error holds that of a true effect that was itself simulated.
+        """
+        n, total, _ = self.sums[name]
+        if n == 0:
+            return Mean(value=math.nan, mcse=math.nan)
+        spread = self.standard_deviation(name) / math.sqrt(n)
+        return Mean(value=total / n, mcse=math.hypot(spread, self._truth_error(name)), n=n)
+
+    def _truth_error(self, name: str) -> float:
+        for quantity in _FROM_TRUTH:
+            if quantity in name:
+                n, total, _ = self.sums.get(name.replace(quantity, TRUTH_ERROR), (0, 0.0, 0.0))
+                return total / n if n else 0.0
+        return 0.0
+
+    def standard_deviation(self, name: str) -> float:
+        """Return the standard deviation of a quantity between replicates."""
+        n, total, squares = self.sums[name]
+        return math.sqrt(max(squares / n - (total / n) ** 2, 0.0)) if n else math.nan
+
+    def quantile(self, name: str, probability: float) -> Mean:
+        """Return a quantile over the replicates, of a quantity in `counts`."""
+        value, mcse = quantile(name, self.counts[name], probability)
+        return Mean(value=value, mcse=mcse)

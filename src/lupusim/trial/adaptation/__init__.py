@@ -1,0 +1,1 @@
+"""Rules of adaptive designs as a protocol states them."""

@@ -1,0 +1,1 @@
+"""How patients are assigned to arms: blocks, minimization, urns, open arms."""

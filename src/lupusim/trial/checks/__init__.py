@@ -1,0 +1,1 @@
+"""What a trial may not state: contradictions between its parts, each with its repair."""

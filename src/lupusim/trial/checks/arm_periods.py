@@ -1,0 +1,142 @@
+"""What can be wrong with arms that join or leave, and with a prognosis that drifts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lupusim.errors import Problem
+from lupusim.rng import stream
+from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
+from lupusim.trial.allocation.blocks import PermutedBlocks, SimpleRandomization
+from lupusim.trial.allocation.open_arms import randomize
+from lupusim.trial.enrollment.arm_periods import Controls, OnceRandomized, OnDate, arms_change
+
+if TYPE_CHECKING:
+    from lupusim.trial.design import Trial
+    from lupusim.trial.treatment.arms import Arm
+
+_FEWEST = 2.0  # patients of an arm that are expected
+_REPLICATES = 50  # of enrollment, to see how many may be expected
+
+
+def platform_problems(trial: Trial) -> Iterator[Problem]:
+    """Yield what is wrong with arms that join or leave, and with drifts of prognosis."""
+    yield from _drift_problems(trial)
+    if not arms_change(trial.arms):
+        if trial.analysis is not None and trial.analysis.controls is not None:
+            yield Problem(
+                key="analysis.controls",
+                fault="no arm joins later or leaves, so all controls are concurrent",
+                fix="Remove it, or let an arm join: 'joins: 12 months'.",
+            )
+        return
+    found = [*_arm_problems(trial), *_rule_problems(trial), *_analysis_problems(trial)]
+    yield from found
+    if not found:
+        yield from _number_problems(trial)
+
+
+def _drift_problems(trial: Trial) -> Iterator[Problem]:
+    if trial.population.drift and isinstance(trial.adaptation, SelectArms | Enrichment):
+        yield Problem(
+            key="population.drift",
+            fault="who is enrolled further depends on a decision, and the dates with it",
+            fix="Remove the drift, or the adaptation.",
+        )
+
+
+def _arm_problems(trial: Trial) -> Iterator[Problem]:
+    control, *others = trial.arms
+    for name, moment in (("joins", control.joins), ("closes", control.closes)):
+        if moment is not None:
+            yield Problem(
+                key=f"arms.0.{name}",
+                fault="the control is shared by all arms, so it is open throughout",
+                fix="Remove it, or let another arm be the control.",
+            )
+    if not others or all(arm.joins is not None for arm in others):
+        yield Problem(
+            key="arms",
+            fault="no experimental arm is open when the first patient comes",
+            fix="Let one be there from the start, without 'joins'.",
+        )
+    if others and all(arm.closes is not None for arm in others):
+        yield Problem(
+            key="arms",
+            fault="every experimental arm closes, and patients still come",
+            fix="Let one stay open, without 'closes'; enrollment ends with the sample size.",
+        )
+    for k, arm in enumerate(others, start=1):
+        if _closes_first(arm):
+            yield Problem(
+                key=f"arms.{k}.closes",
+                fault="the arm closes before it joins",
+                fix="Close it later, or let it join earlier.",
+            )
+
+
+def _closes_first(arm: Arm) -> bool:
+    joins, closes = arm.joins, arm.closes
+    if isinstance(joins, OnDate) and isinstance(closes, OnDate):
+        return closes.time <= joins.time
+    if isinstance(joins, OnceRandomized) and isinstance(closes, OnceRandomized):
+        return closes.patients <= joins.patients
+    return False
+
+
+def _rule_problems(trial: Trial) -> Iterator[Problem]:
+    if trial.adaptation is not None:
+        yield Problem(
+            key="adaptation",
+            fault="arms join or leave as planned, and an adaptation would change them as well",
+            fix="Remove the adaptation, or 'joins' and 'closes'.",
+        )
+    if not isinstance(trial.allocation, PermutedBlocks | SimpleRandomization | None):
+        yield Problem(
+            key="allocation.method",
+            fault="this allocation remembers patients who came when other arms were open",
+            fix="Use permuted_block or simple.",
+        )
+
+
+def _analysis_problems(trial: Trial) -> Iterator[Problem]:
+    if hasattr(getattr(trial.family, "procedure", None), "ratio"):
+        yield Problem(
+            key="analysis.multiplicity.method",
+            fault="Dunnett's test counts on arms that share all control patients, and on the "
+            "allocation ratio throughout",
+            fix="Use holm, bonferroni or none.",
+        )
+    adjusted = trial.analysis is not None and trial.analysis.controls is Controls.ADJUSTED
+    if adjusted and trial.interims:
+        yield Problem(
+            key="analysis.controls",
+            fault="at an interim look an arm may have nobody yet, and the regression no answer",
+            fix="Use concurrent controls, or one look.",
+        )
+
+
+def _number_problems(trial: Trial) -> Iterator[Problem]:
+    """Yield arms on which hardly anybody is expected, by a few simulated enrollments."""
+    rng = stream(0, "platform", "expected patients")
+    time = trial.enrollment.times(_REPLICATES, trial.n_patients, rng=rng)
+    found = randomize(
+        trial.arms,
+        SimpleRandomization(),
+        enrollment_time=time,
+        stratum=np.zeros(time.shape, dtype=np.intp),
+        rng=rng,
+    )
+    for k, arm in enumerate(trial.arms[1:], start=1):
+        expected = float((found.arm == k).sum(axis=1).mean())
+        if expected < _FEWEST:
+            key = "joins" if arm.joins is not None else "closes"
+            yield Problem(
+                key=f"arms.{k}.{key}",
+                fault=f"{expected:.1f} patients of this arm are expected: enrollment begins at "
+                f"{12 * time[:, 0].mean():.1f} and ends at {12 * time[:, -1].mean():.1f} months",
+                fix="Let it join earlier or close later, or enroll more patients.",
+            )

@@ -1,0 +1,129 @@
+"""What can be wrong with the looks of a trial."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from lupusim.errors import Problem
+from lupusim.trial.endpoints import TimeToEvent
+from lupusim.trial.enrollment.arm_periods import arms_change
+from lupusim.trial.looks import (
+    AtCalendarTime,
+    AtEvents,
+    AtEventsOf,
+    Cutoff,
+    Limited,
+    gap_before,
+    never,
+    parts,
+)
+
+if TYPE_CHECKING:
+    from lupusim.trial.design import Trial
+
+
+def ends_by_itself(cutoff: Cutoff) -> bool:
+    """Return whether a cutoff needs no end of everybody's follow-up."""
+    if isinstance(cutoff, Limited):
+        return math.isfinite(cutoff.latest) or ends_by_itself(cutoff.clock)
+    return isinstance(cutoff, AtCalendarTime | AtEvents | AtEventsOf)
+
+
+def look_problems(trial: Trial) -> Iterator[Problem]:
+    """Yield what is wrong with a trial's looks."""
+    looks = (*trial.interims, trial.cutoff)
+    ratio = () if arms_change(trial.arms) else trial.ratio
+    for k, look in enumerate(looks):
+        yield from _clock_problems(trial, k, look)
+        if (why := never(look, trial.n_patients, ratio)) is not None:
+            yield Problem(
+                key=f"looks.{k}.when",
+                fault=f"this look can never happen: {why}",
+                fix="Ask for less, or enroll more patients.",
+            )
+    yield from _limit_problems(looks)
+    yield from _order_problems(looks)
+    decides = trial.stopping is not None and trial.analysis is not None
+    if trial.interims and not decides and trial.adaptation is None:
+        yield Problem(
+            key="looks",
+            fault="there are interim looks, but no analysis with bounds for them",
+            fix="Give an analysis, and 'efficacy' or 'futility' at a look; or keep one look.",
+        )
+
+
+def _clock_problems(trial: Trial, k: int, look: Cutoff) -> Iterator[Problem]:
+    """Yield the events that are waited for, of an endpoint that has none."""
+    endpoints = (trial.primary, *trial.secondary)
+    asked = {p.endpoint for p in parts(look) if isinstance(p, AtEventsOf)}
+    asked |= {0 for p in parts(look) if isinstance(p, AtEvents)}
+    for position in sorted(asked):
+        if not isinstance(endpoints[position], TimeToEvent):
+            which = "the primary endpoint" if position == 0 else repr(endpoints[position].name)
+            yield Problem(
+                key=f"looks.{k}.when.events",
+                fault=f"{which} is no time to an event",
+                fix="Cut the data after the last patient's visit or at a calendar time.",
+            )
+
+
+def _limit_problems(looks: tuple[Cutoff, ...]) -> Iterator[Problem]:
+    """Yield limits that contradict the look's own clock, or the look before."""
+    for k, look in enumerate(looks):
+        if not isinstance(look, Limited):
+            continue
+        if isinstance(look.clock, AtCalendarTime) and math.isfinite(look.latest):
+            yield Problem(
+                key=f"looks.{k}.when.latest",
+                fault="the look has a date already",
+                fix="Give one of 'calendar_time' and 'latest'.",
+            )
+        before = looks[k - 1] if k else None
+        if isinstance(before, AtCalendarTime) and before.time + look.gap > look.end:
+            yield Problem(
+                key=f"looks.{k}.when.gap",
+                fault="its latest date comes before the gap after the look before is over",
+                fix="Give a later date, or a smaller gap.",
+            )
+
+
+def _order_problems(looks: tuple[Cutoff, ...]) -> Iterator[Problem]:
+    for k, (look, later) in enumerate(pairwise(looks)):
+        if not _in_order(look, later):
+            yield Problem(
+                key=f"looks.{k + 1}.when",
+                fault="this look does not come after the one before",
+                fix="Put the looks in the order of time.",
+            )
+
+
+def _in_order(look: Cutoff, later: Cutoff) -> bool:
+    """Return whether the second look may come after the first, by what is certain."""
+    first, second = _counted(look), _counted(later)
+    if first and second:
+        same = first[:2] == second[:2]
+        within = first[0] == second[0] and second[1] is None
+        if (same or within) and second[2] <= first[2]:
+            return False
+    dated = math.isfinite(_end(look)) and math.isfinite(_end(later))
+    return not dated or _end(look) < _end(later) or gap_before(later) > 0
+
+
+def _counted(cutoff: Cutoff) -> tuple[int, int | None, int] | None:
+    """Return endpoint, arm and number of the events that a look waits for, if it does."""
+    clock = cutoff.clock if isinstance(cutoff, Limited) else cutoff
+    if isinstance(clock, AtEvents):
+        return 0, None, clock.events
+    if isinstance(clock, AtEventsOf):
+        return clock.endpoint, clock.arm, clock.events
+    return None
+
+
+def _end(cutoff: Cutoff) -> float:
+    """Return the calendar time (years) by which a look is held for certain."""
+    if isinstance(cutoff, AtCalendarTime):
+        return cutoff.time
+    return cutoff.end if isinstance(cutoff, Limited) else math.inf

@@ -1,0 +1,70 @@
+"""What can be wrong with the treatment of an arm; all of it is found at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from lupusim.errors import Problem
+from lupusim.model.checks import nearest
+from lupusim.trial.treatment.arms import Arm, Infusions
+
+if TYPE_CHECKING:
+    from lupusim.trial.design import Trial
+
+_MOST_MISSABLE = 8  # every pattern of missed infusions is a law of its own
+
+
+def treatment_problems(trial: Trial) -> Iterator[Problem]:
+    """Yield what is wrong with the infusions and switches of a trial's arms."""
+    for k, arm in enumerate(trial.arms):
+        key = f"arms.{k}"
+        if arm.infusions is not None:
+            yield from _infusion_problems(f"{key}.infusions", arm, arm.infusions)
+            if trial.supply is None or arm.name not in trial.supply.draws:
+                yield from _lot_problems(f"{key}.infusions", arm.infusions)
+        if arm.switch is not None:
+            yield from _state_problems(f"{key}.switch.on", arm.switch.on, arm)
+            yield from _switch_problems(f"{key}.switch", arm, arm.switch.arm)
+
+
+def _state_problems(key: str, names: tuple[str, ...], arm: Arm) -> Iterator[Problem]:
+    for name in names:
+        if name not in arm.model.states:
+            fault = f"{name!r} is not a state of the model"
+            yield Problem(key=key, fault=fault, fix=nearest(name, arm.model.states))
+
+
+def _infusion_problems(key: str, arm: Arm, infusions: Infusions) -> Iterator[Problem]:
+    yield from _state_problems(f"{key}.again_on", infusions.again_on, arm)
+    if infusions.missed and infusions.again_on:
+        fault = "infusions that may be missed cannot be given again on an event"
+        yield Problem(key=f"{key}.missed", fault=fault, fix="Remove one of the two keys.")
+    if infusions.missed and len(infusions.at) > _MOST_MISSABLE:
+        fault = f"any of {len(infusions.at)} infusions may be missed"
+        fix = f"Give at most {_MOST_MISSABLE} infusions, or remove 'missed'."
+        yield Problem(key=f"{key}.missed", fault=fault, fix=fix)
+
+
+def _lot_problems(key: str, infusions: Infusions) -> Iterator[Problem]:
+    """Yield what is wrong with lots that patients are treated from one after another."""
+    if infusions.lots is not None and infusions.lots.doses < len(infusions.at):
+        fault = f"{infusions.lots.doses} doses are no course of {len(infusions.at)}"
+        fix = "Give at least the doses of one patient: a course is of one lot."
+        yield Problem(key=f"{key}.lots.doses", fault=fault, fix=fix)
+
+
+def _switch_problems(key: str, arm: Arm, to: Arm) -> Iterator[Problem]:
+    if arm.infusions is not None and arm.infusions.again_on:
+        fault = "the arm's infusions are given again, and its patients switch"
+        yield Problem(key=key, fault=fault, fix="Remove 'again_on', or the switch.")
+    if _shape(arm) != _shape(to):
+        fault = f"the model of {to.name!r} has other states, transitions or classes"
+        fix = "Give both arms one model, and effects to the treated one."
+        yield Problem(key=f"{key}.to", fault=fault, fix=fix)
+
+
+def _shape(arm: Arm) -> tuple[object, ...]:
+    model = arm.model
+    edges = tuple((t.from_state, t.to_state) for t in model.transitions)
+    return model.states, edges, tuple(c.name for c in model.latent_classes)

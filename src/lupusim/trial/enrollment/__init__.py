@@ -1,0 +1,1 @@
+"""How patients arrive: rates, sites, regions, the opening and closing of arms."""

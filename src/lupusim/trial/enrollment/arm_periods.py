@@ -1,0 +1,95 @@
+"""When an arm of a platform trial opens and closes, and which controls it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lupusim.arrays import BoolArray, FloatArray
+
+if TYPE_CHECKING:
+    from lupusim.trial.treatment.arms import Arm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnDate:
+    """A date.
+
+    Parameters
+    ----------
+    time : float
+        Calendar time (years), above 0.
+    """
+
+    time: float
+
+    def __post_init__(self) -> None:
+        if not self.time > 0:
+            raise ValueError(f"time={self.time!r} must be above 0")
+
+    def passed(self, enrollment_time: FloatArray) -> BoolArray:
+        """Return who is randomized from then on, shape (n_replicates, n_patients)."""
+        return np.asarray(enrollment_time >= self.time)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnceRandomized:
+    """When so many patients have been randomized in the trial.
+
+    Parameters
+    ----------
+    patients : int
+        At least 1; the next one is the first who finds the change.
+    """
+
+    patients: int
+
+    def __post_init__(self) -> None:
+        if self.patients < 1:
+            raise ValueError(f"patients={self.patients!r} must be at least 1")
+
+    def passed(self, enrollment_time: FloatArray) -> BoolArray:
+        """Return who is randomized from then on, shape (n_replicates, n_patients)."""
+        place = np.arange(enrollment_time.shape[1])
+        return np.broadcast_to(place >= self.patients, enrollment_time.shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnceOnArm:
+    """When so many patients have been randomized to the arm itself.
+
+    Parameters
+    ----------
+    patients : int
+        At least 1.
+    """
+
+    patients: int
+
+    def __post_init__(self) -> None:
+        if self.patients < 1:
+            raise ValueError(f"patients={self.patients!r} must be at least 1")
+
+
+Joins = OnDate | OnceRandomized
+Closes = OnDate | OnceRandomized | OnceOnArm
+
+
+class Controls(Enum):
+    """Which control patients an arm is compared with, where arms join or leave a trial."""
+
+    CONCURRENT = "concurrent"
+    """Those randomized while the arm was open."""
+    ALL = "all"
+    """All of them, as if they had come at the same time."""
+    ADJUSTED = "adjusted"
+    """All of them, with the set of open arms as a stratum."""
+
+
+def arms_change(arms: Iterable[Arm]) -> bool:
+    """Return whether any arm joins later or leaves."""
+    return any(arm.joins is not None or arm.closes is not None for arm in arms)

@@ -1,0 +1,134 @@
+"""Enrollment by regions that open, grow, pause and close at times of their own."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.trial.durations import format_duration
+from lupusim.trial.enrollment.arrivals import arrivals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """Sites that open one after another and randomize at a constant rate each.
+
+    Parameters
+    ----------
+    sites : int
+        Sites in the end, at least 1; the number of open ones is taken to grow linearly.
+    per_site_per_year : float
+        Patients randomized by an open site per year, above 0.
+    opens : float
+        Calendar time (years) at which its first site opens, 0 or above.
+    ramp_up : float
+        Years from then to the opening of its last site, 0 or above.
+    closes : float
+        Calendar time (years) at which all its sites close; ``inf`` for never.
+    """
+
+    sites: int
+    per_site_per_year: float
+    opens: float = 0.0
+    ramp_up: float = 0.0
+    closes: float = math.inf
+
+    def __post_init__(self) -> None:
+        if self.sites < 1:
+            raise ValueError(f"sites={self.sites!r} must be at least 1")
+        if not (math.isfinite(self.per_site_per_year) and self.per_site_per_year > 0):
+            raise ValueError(f"per_site_per_year={self.per_site_per_year!r} must be above 0")
+        for name in ("opens", "ramp_up"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{name}={value!r} must be 0 or above")
+        if not self.closes > self.opens:
+            closes, opens = format_duration(self.closes), format_duration(self.opens)
+            raise ValueError(f"closes={closes!r} must be after opens={opens!r}")
+
+    @property
+    def knots(self) -> tuple[float, ...]:
+        """Calendar times (years) at which the rate bends or jumps."""
+        return (self.opens, self.opens + self.ramp_up, self.closes)
+
+    def rate(self, time: FloatArray) -> FloatArray:
+        """Return patients per year at calendar times (years), same shape as `time`."""
+        if self.ramp_up > 0:
+            open_sites = np.clip((time - self.opens) / self.ramp_up, 0.0, 1.0)
+        else:
+            open_sites = (time >= self.opens).astype(float)
+        full = self.sites * self.per_site_per_year
+        return np.asarray(full * open_sites * (time < self.closes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionalEnrollment:
+    """A Poisson process whose rate is the sum over regions, and 0 in a pause of the trial.
+
+    Parameters
+    ----------
+    regions : tuple of Region
+        At least one, one of which never closes, so that enrollment can finish.
+    pauses : tuple of (float, float)
+        Calendar times (years) at which enrollment of the whole trial halts and goes on, in
+        order, not overlapping.
+    screened_per_patient : float
+        Patients screened for each one randomized.
+    """
+
+    regions: tuple[Region, ...]
+    pauses: tuple[tuple[float, float], ...] = ()
+    screened_per_patient: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not any(math.isinf(region.closes) for region in self.regions):
+            raise ValueError(
+                "every region closes: enrollment might never finish. Leave 'closes' out of one"
+            )
+        times = [time for pause in self.pauses for time in pause]
+        ordered = all(a < b for a, b in self.pauses) and all(a <= b for a, b in pairwise(times))
+        if not (ordered and all(math.isfinite(t) and t >= 0 for t in times)):
+            raise ValueError(
+                "the pauses overlap or end before they begin. Write them in order of time"
+            )
+
+    def times(self, n_replicates: int, n_patients: int, *, rng: np.random.Generator) -> FloatArray:
+        """Return calendar times (years), shape (n_replicates, n_patients), sorted by row.
+
+        Between knots the rate is linear, so that the expected number is a quadratic function
+        of time, which is inverted.
+        """
+        edges, rate, slope = self._pieces()
+        width = np.diff(edges)
+        grown = rate[:-1] * width + slope[:-1] * width**2 / 2
+        expected = np.concatenate([[0.0], np.cumsum(grown)])
+        wanted = arrivals(n_replicates, n_patients, rng)
+        piece = np.searchsorted(expected, wanted, side="right") - 1
+        left = np.maximum(wanted - expected[piece], np.finfo(float).tiny)  # 0 might give 0 / 0
+        a, b = slope[piece], rate[piece]
+        # The root of a t^2 / 2 + b t = left that keeps its digits where a is small.
+        return np.asarray(edges[piece] + 2 * left / (b + np.sqrt(b**2 + 2 * a * left)))
+
+    def _pieces(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return starts of the pieces, the rate there and its slope, (n_pieces,) each."""
+        knots = {0.0, *(t for r in self.regions for t in r.knots if math.isfinite(t))}
+        knots.update(time for pause in self.pauses for time in pause)
+        edges = np.array(sorted(knots))
+        ends = np.append(edges[1:], edges[-1] + 1.0)
+        middle, quarter = (edges + ends) / 2, (3 * edges + ends) / 4
+        at_middle, at_quarter = self._rate(middle), self._rate(quarter)
+        slope = (at_middle - at_quarter) / (middle - quarter)
+        return edges, np.maximum(at_middle - slope * (middle - edges), 0.0), slope
+
+    def _rate(self, time: FloatArray) -> FloatArray:
+        """Return patients per year inside pieces (not at knots)."""
+        rate: FloatArray = np.zeros(time.shape)
+        for region in self.regions:
+            rate += region.rate(time)
+        for begin, end in self.pauses:
+            rate[(time >= begin) & (time < end)] = 0.0
+        return rate

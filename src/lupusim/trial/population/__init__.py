@@ -1,0 +1,1 @@
+"""Who is enrolled: strata, covariates, screening, drift over calendar time."""

@@ -1,0 +1,156 @@
+"""The arms of a trial: which disease, which infusions, what they do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from lupusim.model import Edge, Effect, MultiStateModel
+from lupusim.trial.enrollment.arm_periods import Closes, Joins
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lots:
+    """Manufactured lots, whose potency varies.
+
+    Patients are treated from one lot after another, in the order of their enrollment on the
+    arm. Each lot has a potency, normal with mean 0, that all its patients share; it is added
+    to the log hazard ratio of the transitions that a better lot raises, and taken from that
+    of those it lowers, for as long as patients are followed. Trials of a product without any
+    average effect (null twins) keep it: their patients are clustered all the same.
+
+    Parameters
+    ----------
+    doses : int
+        Doses that one lot gives, at least 1. A patient's whole course is of one lot.
+    sd : float
+        Standard deviation of the potency, on the scale of log hazard ratios; 0 or above.
+    raises, lowers : tuple of (from_state, to_state)
+        Transitions whose hazard a better lot raises, or lowers.
+    """
+
+    doses: int
+    sd: float
+    raises: tuple[Edge, ...] = ()
+    lowers: tuple[Edge, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.doses < 1:
+            raise ValueError(f"doses={self.doses!r} must be at least 1")
+        if not (math.isfinite(self.sd) and self.sd >= 0):
+            raise ValueError(f"sd={self.sd!r} must be 0 or above")
+        if not (self.raises or self.lowers):
+            raise ValueError("lots act on no transition. Name those they raise or lower")
+        if both := sorted(set(self.raises) & set(self.lowers)):
+            raise ValueError(f"a better lot cannot both raise and lower {both}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Infusions:
+    """Cells given to the patients of an arm.
+
+    Parameters
+    ----------
+    cells_per_kg : float
+        Dose of each infusion, cells per kg of body weight, above 0.
+    at : tuple of float
+        Study times (years) of the infusions.
+    again_on : tuple of str
+        States whose entry starts the whole course again; what was left of the old one, and
+        of its effect, ends there.
+    missed : float
+        Probability that an infusion is missed, each by itself; from 0 to 1.
+    lots : Lots or None
+        Where the cells come from; None for lots that are all alike.
+    """
+
+    cells_per_kg: float
+    at: tuple[float, ...] = (0.0,)
+    again_on: tuple[str, ...] = ()
+    missed: float = 0.0
+    lots: Lots | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.cells_per_kg) and self.cells_per_kg > 0):
+            raise ValueError(f"cells_per_kg={self.cells_per_kg!r} must be above 0")
+        if not self.at or min(self.at) < 0:
+            raise ValueError(f"at={self.at} must name at least one study time, 0 or above")
+        if not 0 <= self.missed <= 1:
+            raise ValueError(f"missed={self.missed!r} must lie from 0 to 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One arm of a trial.
+
+    Parameters
+    ----------
+    name : str
+        What to call it.
+    model : MultiStateModel
+        The disease of its patients before `effects` are put on top.
+    allocation : int
+        Its part of the allocation ratio, at least 1.
+    infusions : Infusions or None
+        Cells given; None for an arm without cells.
+    effects : tuple of Effect
+        Hazard ratios, in time since the latest infusion (since randomization without one).
+    switch : Switch or None
+        When its patients go over to another arm's treatment.
+    joins, closes : OnDate, OnceRandomized, OnceOnArm (closes alone) or None
+        From when on, and until when, patients are randomized to it; None for the whole trial.
+    """
+
+    name: str
+    model: MultiStateModel
+    allocation: int = 1
+    infusions: Infusions | None = None
+    effects: tuple[Effect, ...] = ()
+    switch: Switch | None = None
+    joins: Joins | None = None
+    closes: Closes | None = None
+
+    def __post_init__(self) -> None:
+        if self.allocation < 1:
+            raise ValueError(f"allocation={self.allocation!r} must be at least 1")
+
+    @property
+    def law(self) -> MultiStateModel:
+        """The model with the effects put on top: the law of this arm's patients."""
+        # SPEED: every block of trials asks for it (benchmarks/cases.py)
+        if id(self) not in _LAWS:
+            if len(_LAWS) >= _MOST_LAWS:
+                _LAWS.clear()
+            law = self.law_after(self.infusions.at if self.infusions else (0.0,))
+            _LAWS[id(self)] = (self, law)
+        return _LAWS[id(self)][1]
+
+    def law_after(self, infusion_times: Sequence[float]) -> MultiStateModel:
+        """Return the law of patients who had their infusions at these study times (years)."""
+        law = self.model.treated(self.effects, infusion_times) if self.effects else self.model
+        if self.switch is not None:
+            return replace(law, restarts=self.switch.on, afterwards=self.switch.arm.law)
+        if self.infusions is not None and self.infusions.again_on and self.effects:
+            return replace(law, restarts=self.infusions.again_on)
+        return law
+
+
+_MOST_LAWS = 256
+_LAWS: dict[int, tuple[Arm, MultiStateModel]] = {}  # an arm that is kept keeps its id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """Going over to another arm's treatment, with its clock at 0, on entry into a state.
+
+    Parameters
+    ----------
+    on : tuple of str
+        States whose first entry makes patients switch.
+    arm : Arm
+        Whose treatment they then have, for good. Its lots and missed infusions are not theirs.
+    """
+
+    on: tuple[str, ...]
+    arm: Arm

@@ -1,0 +1,257 @@
+"""Priors, draws, and what assurance makes of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import small_trials
+from lupusim.calibration.estimation.parameters import (
+    FreeModel,
+    FreeParameter,
+    NormalPrior,
+    Transform,
+)
+from lupusim.calibration.posterior.draws import Draws, NotConvergedError
+from lupusim.planning.assurance.assurance import Nesting, Worthwhile, assurance
+from lupusim.planning.assurance.beliefs import (
+    Beliefs,
+    EventsAvoided,
+    FurtherRatio,
+    ModelDraws,
+    ResponseGain,
+)
+from lupusim.planning.assurance.effect_priors import (
+    NormalEffect,
+    OrNoEffect,
+    StatedEffect,
+    sceptical,
+    stated_log_ratio,
+    with_strength,
+)
+from lupusim.planning.assurance.power_distribution import GRID, PowerDistribution
+from lupusim.planning.assurance.value_of_information import Decision, information_value
+from lupusim.planning.sample_size.growth import Patients
+from lupusim.rng import stream
+from lupusim.scenario.files.what_if import model_draws
+from tolerance import SEED, assert_within_mcse
+
+RATES = small_trials.rates((0.3, 0.5), n_patients=100)
+SURVIVAL = small_trials.survival(0.6)
+
+
+def test_a_strength_scales_the_log_hazard_ratio():
+    half = with_strength(SURVIVAL, 0.5)
+    assert stated_log_ratio(half) == pytest.approx(0.5 * math.log(0.6))
+    assert with_strength(SURVIVAL, 1.0) is SURVIVAL
+
+
+def test_strength_0_makes_the_experimental_arm_fare_as_the_control():
+    for trial in (RATES, SURVIVAL):
+        alike = with_strength(trial, 0.0)
+        assert alike.arms[1].law == alike.arms[0].law
+        assert alike.arms[1].name == "new"
+
+
+def test_nothing_lies_between_two_models():
+    with pytest.raises(ValueError, match="follows a model of its own"):
+        with_strength(RATES, 0.5)
+
+
+def test_a_normal_prior_needs_an_effect_to_start_from():
+    prior = NormalEffect(mean=-0.5, sd=0.2)
+    assert math.isnan(stated_log_ratio(RATES))
+    for stated in (math.nan, 0.0, -math.inf):
+        with pytest.raises(ValueError, match="needs an effect with a hazard ratio"):
+            prior.strengths(stated, 10, rng=stream(SEED))
+
+
+def test_a_normal_prior_has_its_mean_and_spread():
+    draws = -0.5 * NormalEffect(mean=-0.3, sd=0.2).strengths(-0.5, 40_000, rng=stream(SEED))
+    assert_within_mcse(draws.mean(), -0.3, mcse=0.2 / math.sqrt(draws.size))
+    assert_within_mcse(draws.std(), 0.2, mcse=0.2 / math.sqrt(2 * draws.size))
+
+
+def test_no_effect_gets_its_share_of_the_draws_evenly():
+    strengths = OrNoEffect(probability=0.3).strengths(-0.5, 1000, rng=stream(SEED))
+    assert (strengths == 0).sum() == pytest.approx(300, abs=1)
+    assert set(strengths) == {0.0, 1.0}
+    assert set(StatedEffect().strengths(math.nan, 3, rng=stream(SEED))) == {1.0}
+
+
+def test_a_sceptic_who_ignores_the_study_stays_at_no_effect():
+    ignoring = sceptical(-0.7, 0.2, weight=0.0, worthwhile=-0.3)
+    assert ignoring.mean == 0
+    # Of the sceptic's normal prior 5 % lie beyond the worthwhile effect: 0.3 / 1.644854.
+    assert ignoring.sd == pytest.approx(0.3 / 1.6448536269514722)
+    believing = [sceptical(-0.7, 0.2, weight=w, worthwhile=-0.3).mean for w in (0.1, 0.5, 1.0)]
+    assert -0.7 < believing[2] < believing[1] < believing[0] < 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: NormalEffect(mean=math.nan, sd=1.0),
+        lambda: NormalEffect(mean=0.0, sd=-1.0),
+        lambda: OrNoEffect(probability=1.1),
+        lambda: sceptical(-0.5, 0.0, weight=0.5, worthwhile=-0.3),
+        lambda: sceptical(-0.5, 0.2, weight=1.5, worthwhile=-0.3),
+        lambda: sceptical(-0.5, 0.2, weight=0.5, worthwhile=0.0),
+        lambda: ModelDraws(name="two states", models=()),
+        lambda: Nesting(per_draw=0),
+        lambda: Nesting(n_jobs=0),
+    ],
+)
+def test_a_number_out_of_range_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"must|no draw"):
+        wrong()
+
+
+def test_draws_of_a_model_go_to_the_arms_that_follow_it_and_start_again_after_the_last():
+    models = tuple(small_trials.two_states(rate) for rate in (0.1, 0.2))
+    draws = ModelDraws(name="two states", models=models)
+    rates = [draws.trial(k, SURVIVAL).arms[0].model.transitions[0].hazard.rate for k in range(4)]
+    assert rates == [0.1, 0.2, 0.1, 0.2]
+    assert draws.trial(0, SURVIVAL).arms[1].effects == SURVIVAL.arms[1].effects
+    with pytest.raises(ValueError, match="the draws are of 'other', but the arms follow"):
+        ModelDraws(name="other", models=models).trial(0, SURVIVAL)
+
+
+def test_draws_sent_to_a_worker_are_those_of_the_whole():
+    models = tuple(small_trials.two_states(rate) for rate in (0.1, 0.2, 0.3))
+    draws = ModelDraws(name="two states", models=models)
+    beliefs = Beliefs(draws=(draws, FurtherRatio(on=(("active", "ended"),), sd=0.2, seed=SEED)))
+    part = beliefs.only(range(2, 5))
+    for number in range(2, 5):
+        assert part.truth(SURVIVAL, number, 1.0) == beliefs.truth(SURVIVAL, number, 1.0)
+
+
+def test_a_further_hazard_ratio_comes_on_top_of_what_an_arm_has():
+    prior = FurtherRatio(on=(("active", "ended"),), mean=-0.1, sd=0.2, seed=SEED)
+    logs = []
+    for number in range(1000):
+        control, new = prior.trial(number, RATES).arms
+        assert control == RATES.arms[0]
+        assert new.model == RATES.arms[1].model
+        logs.append(math.log(new.effects[-1].hazard_ratio))
+    assert_within_mcse(np.mean(logs), -0.1, mcse=0.2 / math.sqrt(1000))
+    assert len(prior.trial(0, SURVIVAL).arms[1].effects) == 2
+    assert with_strength(prior.trial(0, RATES), 0.5).arms[1].model == RATES.arms[1].model
+    with pytest.raises(ValueError, match="has no transition 'a -> b'; it has active -> ended"):
+        FurtherRatio(on=(("a", "b"),), sd=0.2, seed=SEED).trial(0, RATES)
+
+
+def test_gains_are_the_exact_differences():
+    assert ResponseGain()(RATES) == pytest.approx(0.2, abs=1e-6)
+    # Survival to a year: 0.5 with a rate of log 2, 0.5 ** 0.6 with the hazard ratio.
+    assert EventsAvoided(by=1.0)(SURVIVAL) == pytest.approx(0.5**0.6 - 0.5, abs=1e-6)
+    with pytest.raises(ValueError, match="use EventsAvoided"):
+        ResponseGain()(SURVIVAL)
+    with pytest.raises(ValueError, match="no event counted from randomization"):
+        EventsAvoided(by=1.0)(RATES)
+
+
+def test_assurance_without_doubt_is_power():
+    result = assurance(small_trials.scenario(RATES), seed=SEED, n_replicates=4000)
+    point = result.points[0]
+    mcse = math.hypot(point.power.mcse, point.assurance.mcse)
+    assert_within_mcse(point.assurance.value, point.power.value, mcse=mcse)
+    share = point.distribution.parameter_share
+    assert_within_mcse(share.value, 0.0, mcse=share.mcse)
+    assert "worthwhile" not in point.estimates()
+
+
+def test_the_table_and_the_json_carry_every_estimate_with_its_standard_error():
+    worthwhile = Worthwhile(gain=ResponseGain(), at_least=0.1)
+    result = assurance(
+        small_trials.scenario(RATES),
+        effect_prior=OrNoEffect(probability=0.5),
+        seed=SEED,
+        n_replicates=1000,
+        nesting=Nesting(per_draw=5, worthwhile=worthwhile),
+    )
+    row = result.table.iloc[0]
+    names = [name for name in row.index if f"{name}_mcse" in row.index]
+    assert {"power", "assurance", "power_q50", "worthwhile", "sampling_share"} <= set(names)
+    assert row["worthwhile"] == pytest.approx(0.5, abs=0.01)
+    assert row["parameter_share"] + row["sampling_share"] == pytest.approx(1)
+    told = result.to_json()
+    assert told["replicates_per_draw"] == 5
+    assert told["points"][0]["assurance"] == row["assurance"]
+
+
+def test_an_assurance_with_one_replicate_per_draw_cannot_split_the_uncertainty():
+    nesting = Nesting(per_draw=1)
+    result = assurance(small_trials.scenario(RATES), seed=SEED, n_replicates=200, nesting=nesting)
+    assert result.to_json()["points"][0]["parameter_share"] is None
+
+
+def test_too_few_replicates_are_refused():
+    with pytest.raises(ValueError, match="n_replicates=10 must be at least 20"):
+        assurance(small_trials.scenario(RATES), n_replicates=10)
+
+
+def test_the_distribution_of_power_is_recovered_from_few_replicates():
+    power = stream(SEED, "power").beta(6, 3, size=20_000)
+    counts = stream(SEED, "counts").binomial(10, power)
+    found = PowerDistribution(n_rejected=counts.astype(np.intp), per_draw=10)
+    assert found.weights.sum() == pytest.approx(1)
+    assert found.mean.value == pytest.approx(2 / 3, abs=0.01)
+    spread = math.sqrt(found.weights @ (GRID - found.weights @ GRID) ** 2)
+    assert spread == pytest.approx(power.std(), rel=0.06)
+    assert (counts / 10).std() > 1.3 * power.std()  # the raw shares are too wide
+    assert found.at_least(0.5).value == pytest.approx((power >= 0.5).mean(), abs=0.05)
+    low, high = (mean.value for mean in found.quantiles((0.25, 0.75)))
+    assert [low, high] == pytest.approx(np.quantile(power, [0.25, 0.75]), abs=0.04)
+
+
+def test_information_is_worth_more_in_a_larger_trial_and_never_more_than_all():
+    decision = Decision(
+        gain=lambda trial: 100 * (ResponseGain()(trial) - 0.1),
+        cost=lambda trial: 0.01 * trial.n_patients,
+    )
+    beliefs = Beliefs(effect=OrNoEffect(probability=0.5))
+    sizes = [20, 400]
+    trials = [Patients(trial=RATES).at(size) for size in sizes]
+    table = information_value(trials, beliefs=beliefs, decision=decision, n_draws=200, seed=SEED)
+    assert table["n_patients"].tolist() == sizes
+    small, large = table["evsi"]
+    assert small < large <= table["perfect_information"].iloc[1] + 1e-9
+    # Half the truths gain 10, the others lose 10: knowing which is worth 5.
+    assert table["perfect_information"].iloc[0] == pytest.approx(5, abs=0.2)
+    assert table["rule_value"].iloc[1] == pytest.approx(5, abs=0.5)
+    assert (table["net_value"] == table["evsi"] - table["cost"]).all()
+    with pytest.raises(ValueError, match="n_draws=10 must be at least 50"):
+        information_value([RATES], beliefs=beliefs, decision=decision, n_draws=10, seed=1)
+
+
+def test_posterior_draws_become_models_for_the_arms():
+    rate = FreeParameter(
+        name="rate",
+        places={"active -> ended.rate": 1.0},
+        transform=Transform.LOG,
+        prior=NormalPrior(mean=0.0, sd=1.0),
+    )
+    free_model = FreeModel(model=small_trials.two_states(0.5), parameters=(rate,))
+    values = math.log(0.5) + 0.1 * stream(SEED, "posterior").standard_normal((500, 1))
+    draws = Draws(
+        values=values,
+        weights=np.ones(500),
+        effective_sample_size=500.0,
+        pareto_k=0.1,
+        log_evidence=0.0,
+        method="importance sampling",
+        n_density_calls=500,
+    )
+    found = model_draws(free_model, draws, n_draws=500, seed=SEED)
+    rates = [model.transitions[0].hazard.rate for model in found.models]
+    assert sorted(rates) == pytest.approx(sorted(np.exp(values[:, 0])))
+    result = assurance(
+        small_trials.scenario(SURVIVAL), [found], seed=SEED, n_replicates=400
+    ).points[0]
+    assert 0 < result.assurance.value <= 1
+    with pytest.raises(NotConvergedError, match="did not converge"):
+        model_draws(free_model, replace(draws, pareto_k=0.9), seed=SEED)

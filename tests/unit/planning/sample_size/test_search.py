@@ -1,0 +1,309 @@
+"""The search for a size: where it goes, what it refuses, what it returns."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import small_trials
+from lupusim.planning.runs.replicates import Simulator, derived_seed
+from lupusim.planning.sample_size.frontier import cheapest_first, frontier, sizes
+from lupusim.planning.sample_size.growth import (
+    EventsInProportion,
+    EventsOnly,
+    Patients,
+    affordable_precision,
+    has_several_designs,
+    left_out,
+    sizing_of,
+)
+from lupusim.planning.sample_size.options import Search
+from lupusim.planning.sample_size.probit_line import NORMAL, Batch, fit_line
+from lupusim.planning.sample_size.results import PowerNotReachedError
+from lupusim.planning.sample_size.search import find_size, sample_size
+from lupusim.scenario import load_scenario
+from lupusim.trial import AtEvents, SimpleRandomization
+from lupusim.trial.adaptation.ongoing import BayesianResponse, PromisingZone
+from lupusim.trial.enrollment.arm_periods import OnceOnArm, OnceRandomized, OnDate
+from lupusim.trial.looks import AfterPatients, WhenAll
+from lupusim.trial.scenario import DesignPoint, Scenario
+from tolerance import SEED
+from trials_adaptive import adaptive_trial
+from trials_platform import platform_trial
+
+QUICK = Search(seed=SEED, precision=0.1)
+
+
+@pytest.fixture(scope="module")
+def found():
+    trial = small_trials.rates((0.2, 0.5))
+    return find_size(Patients(trial=trial), 0.8, search=QUICK)
+
+
+def test_the_answer_lies_in_its_interval_and_in_whole_turns_of_the_ratio(found):
+    low, high = found.interval
+    assert low <= found.n_patients <= high
+    assert found.n_patients % 2 == 0
+    assert found.reached
+    assert found.n_events is None
+
+
+def test_the_json_has_exactly_the_promised_keys(found):
+    assert found.to_json() == {
+        "n_patients": found.n_patients,
+        "interval": list(found.interval),
+        "power": found.power,
+        "power_mcse": found.power_mcse,
+    }
+
+
+def test_the_curve_rises_through_the_answer(found):
+    curve = found.curve
+    assert list(curve.columns) == ["n_patients", "power", "power_mcse"]
+    assert curve["n_patients"].is_monotonic_increasing
+    assert curve["power"].iloc[0] < found.target < curve["power"].iloc[-1]
+    at_answer = curve.loc[curve["n_patients"] == found.n_patients, "power"].item()
+    assert at_answer == found.power
+
+
+def test_the_same_seed_gives_the_same_answer(found):
+    trial = small_trials.rates((0.2, 0.5))
+    again = sample_size(small_trials.scenario(trial), 0.8, seed=SEED, precision=0.1)
+    assert again.to_json() == found.to_json()
+    assert again.curve.equals(found.curve)
+
+
+def test_the_start_hardly_matters_for_the_answer(found):
+    for n_patients in (4, 3000):
+        trial = small_trials.rates((0.2, 0.5), n_patients=n_patients)
+        other = find_size(Patients(trial=trial), 0.8, search=QUICK)
+        assert abs(other.n_patients / found.n_patients - 1) < 0.2
+
+
+def test_more_power_asks_for_more_patients(found):
+    trial = small_trials.rates((0.2, 0.5))
+    assert find_size(Patients(trial=trial), 0.95, search=QUICK).n_patients > found.n_patients
+
+
+def test_an_effect_of_zero_is_refused_with_the_power_at_the_limit():
+    scenario = small_trials.scenario(small_trials.rates((0.3, 0.3)))
+    with pytest.raises(PowerNotReachedError, match="with 400 patients it is 0") as caught:
+        sample_size(scenario, 0.9, seed=SEED, max_patients=400)
+    assert caught.value.size == 400
+    assert caught.value.power.value < 0.06
+    copied = pickle.loads(pickle.dumps(caught.value))
+    assert str(copied) == str(caught.value)
+    assert copied.power == caught.value.power
+
+
+@pytest.mark.parametrize("power", [0.025, 0.01, 0.0, 1.0, 1.5, float("nan")])
+def test_a_power_outside_of_level_and_one_is_refused(power):
+    with pytest.raises(ValueError, match=r"must lie between the test's level, 0\.025, and 1"):
+        sample_size(small_trials.scenario(small_trials.rates((0.2, 0.5))), power)
+
+
+def test_a_trial_without_a_test_has_no_size():
+    trial = small_trials.rates((0.2, 0.5))
+    estimating = replace(trial, arms=trial.arms[:1], analysis=None)
+    with pytest.raises(ValueError, match="the trial has no test"):
+        sample_size(small_trials.scenario(estimating))
+
+
+def test_a_trial_that_posterior_probabilities_decide_is_not_searched() -> None:
+    trial = adaptive_trial(BayesianResponse(), 0.5)
+    with pytest.raises(ValueError, match="several sizes in 'vary'"):
+        find_size(Patients(trial=trial), 0.9, search=Search(seed=SEED))
+
+
+def test_several_designs_are_refused_and_named():
+    scenario = small_trials.scenario(small_trials.rates((0.2, 0.5)), small_trials.rates((0.2, 0.4)))
+    with pytest.raises(ValueError, match=r"has 2 designs \(design = 0; design = 1\)"):
+        sample_size(scenario)
+
+
+def test_designs_that_differ_in_size_alone_are_one():
+    points = tuple(
+        DesignPoint(values={"sample_size": n}, trial=small_trials.rates((0.1, 0.6), n_patients=n))
+        for n in (20, 40)
+    )
+    scenario = Scenario(name="sizes", title="", question="", points=points, seed=SEED)
+    assert sample_size(scenario, 0.8, precision=0.2).n_patients < 60
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"precision": 0.0}, "precision=0.0 must lie between 0 and 1"),
+        ({"max_patients": 3}, "max_patients=3 must be at least 4"),
+        ({"max_replicates": 1}, "max_replicates=1 must be"),
+    ],
+)
+def test_a_search_out_of_range_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Search(seed=1, **wrong)
+
+
+def test_a_limit_below_the_smallest_trial_is_refused():
+    trial = small_trials.rates((0.2, 0.5), ratio=(1, 5))
+    with pytest.raises(ValueError, match="max_patients=6 allows no trial: the smallest has 12"):
+        find_size(Patients(trial=trial), 0.8, search=Search(seed=1, max_patients=6))
+
+
+def test_an_event_driven_trial_grows_in_events_and_patients():
+    sizing = sizing_of(small_trials.survival(0.5))
+    assert isinstance(sizing, EventsInProportion)
+    assert (sizing.start, sizing.step, sizing.unit) == (300, 1, "events")
+    grown = sizing.at(101)
+    assert grown.cutoff == AtEvents(events=101)
+    assert grown.n_patients == 152
+    assert sizing.largest(900) == 600
+    found = find_size(sizing, 0.8, search=QUICK)
+    assert found.to_json()["n_events"] == found.size == found.n_events
+    assert "n_events" in found.curve
+
+
+def test_events_alone_can_grow_up_to_the_patients():
+    sizing = EventsOnly(trial=small_trials.survival(0.6))
+    assert sizing.at(50).n_patients == 450
+    assert sizing.largest(10_000) == 450
+    assert sizing.smallest == 2
+    with pytest.raises(ValueError, match="not cut at a number of events"):
+        EventsOnly(trial=small_trials.rates((0.2, 0.5)))
+
+
+def test_looks_that_count_patients_or_events_grow_with_the_trial():
+    trial = small_trials.survival(0.7)
+    both = WhenAll(conditions=(AtEvents(events=90), AfterPatients(patients=90, follow_up=0.5)))
+    grown = Patients(trial=replace(trial, cutoff=both, follow_up=5.0)).at(900)
+    assert grown.cutoff == WhenAll(
+        conditions=(AtEvents(events=180), AfterPatients(patients=180, follow_up=0.5))
+    )
+
+
+def test_arms_that_join_or_close_by_numbers_do_so_in_proportion_and_by_dates_as_they_did():
+    trial = platform_trial(
+        joins=(None, OnceRandomized(patients=80)), closes=(OnceOnArm(patients=60), None)
+    )
+    grown = Patients(trial=trial).at(400)
+    assert grown.arms[2].joins == OnceRandomized(patients=160)
+    assert grown.arms[1].closes == OnceOnArm(patients=120)
+    assert grown.arms[0] is trial.arms[0]
+    dated = platform_trial(joins=(None, OnDate(time=0.5)), closes=(OnDate(time=1.0), None))
+    assert Patients(trial=dated).at(400).arms == dated.arms
+
+
+def test_a_planned_size_grows_with_the_trial():
+    rule = PromisingZone(planned=100)
+    trial = small_trials.survival(0.7)
+    looks = (AtEvents(events=50),)
+    zone = replace(trial, adaptation=rule, interims=looks, cutoff=AtEvents(events=200))
+    grown = EventsInProportion(trial=zone).at(400)
+    assert grown.adaptation == PromisingZone(planned=200)
+    assert grown.interims == (AtEvents(events=100),)
+
+
+def test_a_test_that_fixes_its_size_is_not_searched():
+    with pytest.raises(ValueError, match="own design has 26 patients, the smallest for its rates"):
+        sizing_of(load_scenario("single_arm_simon").points[0].trial)
+
+
+def test_several_or_costly_designs_are_searched_less_precisely_by_default():
+    plain = small_trials.rates((0.2, 0.5))
+    assert affordable_precision(small_trials.scenario(plain)) == 0.01
+    four = [small_trials.rates((0.2, 0.5 + k / 100)) for k in range(4)]
+    assert affordable_precision(small_trials.scenario(*four)) == 0.02
+    assert affordable_precision(small_trials.scenario(platform_trial())) == 0.02
+    large = platform_trial(n_patients=1200)
+    assert affordable_precision(small_trials.scenario(large)) == 0.04
+    assert affordable_precision(small_trials.scenario(large, large)) == 0.05
+
+
+def test_sizes_that_are_varied_are_said_to_be_left_out():
+    points = tuple(
+        DesignPoint(values={"sample_size": n, "x": n}, trial=small_trials.rates((0.1, 0.6)))
+        for n in (20, 40)
+    )
+    scenario = Scenario(name="sizes", title="", question="", points=points, seed=SEED)
+    assert left_out(scenario) == ["sample_size"]
+    assert has_several_designs(scenario)
+
+
+def test_sizes_go_one_by_one_where_nothing_is_permuted_or_the_ratio_is_odd():
+    trial = small_trials.rates((0.2, 0.5), ratio=(2, 4))
+    assert (Patients(trial=trial).step, Patients(trial=trial).smallest) == (3, 6)
+    simple = replace(trial, allocation=SimpleRandomization())
+    assert Patients(trial=simple).step == 1
+    assert Patients(trial=small_trials.rates((0.2, 0.5), ratio=(6, 13))).step == 1
+
+
+def test_the_line_goes_through_powers_that_lie_on_one():
+    sizes = np.array([80, 100, 120])
+    powers = [NORMAL.cdf(0.3 * root - 2) for root in np.sqrt(sizes)]
+    batches = [
+        Batch(size=int(n), n_replicates=10**7, n_rejected=round(1e7 * p))
+        for n, p in zip(sizes, powers, strict=True)
+    ]
+    line = fit_line(batches, near=100.0, probit=NORMAL.inv_cdf(0.85), alpha=0.025)
+    exact = ((NORMAL.inv_cdf(0.85) + 2) / 0.3) ** 2
+    assert line.size_at(NORMAL.inv_cdf(0.85)) == pytest.approx(exact, rel=1e-4)
+    low, high = line.interval(NORMAL.inv_cdf(0.85))
+    assert low < exact < high < 1.01 * low
+
+
+def half_width(*, shift: int, slope: float) -> float:
+    """Return half the interval of sizes whose powers lie above and below a line in turn."""
+    batches = [
+        Batch(
+            size=size,
+            n_replicates=10_000,
+            n_rejected=round(1e4 * NORMAL.cdf(0.84 + slope * (size**0.5 - 10))) + (-1) ** k * shift,
+        )
+        for k, size in enumerate(range(80, 121, 5))
+    ]
+    low, high = fit_line(batches, near=100.0, probit=0.84, alpha=0.025).interval(0.84)
+    return (high - low) / 2
+
+
+def test_sizes_that_scatter_widen_the_interval():
+    assert half_width(shift=200, slope=0.3) > 2 * half_width(shift=0, slope=0.3)
+    assert half_width(shift=20, slope=0.3) < 1.1 * half_width(shift=0, slope=0.3)
+
+
+def test_a_slope_that_cannot_be_told_from_zero_has_no_limits():
+    assert half_width(shift=0, slope=0.0) == np.inf
+
+
+def test_a_simulator_never_repeats_itself_and_adds_up_in_order():
+    trial = small_trials.rates((0.2, 0.5))
+    simulator = Simulator(seed=SEED)
+    first, second = (simulator.tally(trial, 500) for _ in range(2))
+    assert first.sums != second.sums
+    assert simulator.n_replicates == 1000
+    assert derived_seed(SEED, "a") != derived_seed(SEED, "b")
+    with pytest.raises(ValueError, match="n_jobs=0"):
+        Simulator(seed=SEED, n_jobs=0)
+
+
+def test_the_frontier_keeps_designs_that_nothing_beats():
+    scenario = small_trials.scenario(
+        small_trials.rates((0.2, 0.5)),
+        small_trials.rates((0.2, 0.7)),
+        small_trials.rates((0.3, 0.3)),
+    )
+    search = Search(seed=SEED, precision=0.2, max_patients=300)
+    table = frontier(scenario, 0.8, search=search)
+    in_order = sizes(scenario, 0.8, search=search)
+    assert in_order["design"].tolist() == [0, 1, 2]
+    assert cheapest_first(in_order).equals(table)
+    assert table["design"].tolist() == [1, 0, 2]
+    assert table["on_frontier"].tolist() == [True, False, False]
+    assert table["cost"].isna().tolist() == [False, False, True]
+    assert table["power"].iloc[2] < 0.1
+    untested = adaptive_trial(BayesianResponse(), 0.5)
+    with pytest.raises(ValueError, match="posterior probabilities decide this trial"):
+        sizes(
+            small_trials.scenario(small_trials.rates((0.2, 0.5)), untested), 0.8, search=search
+        )  # and simulates nothing

@@ -1,0 +1,198 @@
+"""Events that a look may expect, against simulation, and which looks are warned of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from lupusim.analysis.group_sequential.stopping import GroupSequential
+from lupusim.planning.runs.run import run
+from lupusim.planning.theory.expected_events import looks_out_of_reach
+from lupusim.planning.theory.expected_times import looks_too_late, warnings_of
+from lupusim.report.run.looks import look_rows
+from lupusim.simulation.block import simulate
+from lupusim.simulation.generation.generation import Block
+from lupusim.trial import (
+    AfterLastPatient,
+    AfterPatients,
+    AtCalendarTime,
+    AtEvents,
+    Cutoff,
+    Dropout,
+    Population,
+    TimeToEvent,
+    Trial,
+    UniformEnrollment,
+    WhenAll,
+    WhenAny,
+)
+from lupusim.trial.adaptation.two_stage import SelectArms
+from lupusim.trial.looks import AtEventsOf, Limited
+from lupusim.trial.population.covariates import GammaFrailty
+from tolerance import SEED, assert_within_mcse
+from trials import scenario, survival_trial
+from trials_staged import events_selection
+
+BLOCK = Block(seed=SEED, number=0, n_replicates=400)
+
+
+def waiting(**changes: object) -> Trial:
+    """200 patients in two years, 0.2 of whom leave a year; look 1 at 150 events."""
+    values = {
+        "n_patients": 200,
+        "enrollment": UniformEnrollment(duration=2.0),
+        "dropout": Dropout(per_year=0.2),
+        "follow_up": 1.0,
+        "cutoff": AtEvents(events=150),
+    }
+    return survival_trial(**{**values, **changes})
+
+
+def simulated_events(trial: Trial) -> tuple[float, float]:
+    found = simulate({"": trial}, BLOCK)[""]["events"]
+    return float(found.mean()), float(found.std() / math.sqrt(found.size))
+
+
+@pytest.mark.parametrize(
+    ("changes", "until"),
+    [
+        ({}, "once nobody is left"),
+        ({"follow_up": math.inf, "dropout": Dropout(per_year=2.0)}, "once nobody is left"),
+        (
+            {"cutoff": Limited(clock=AtEvents(events=150), latest=1.5, extension=0.25)},
+            "by the last look's latest date",
+        ),
+    ],
+)
+def test_expected_events_are_those_of_simulated_trials(changes, until) -> None:
+    trial = waiting(**changes)
+    (found,) = looks_out_of_reach(trial)
+    mean, mcse = simulated_events(trial)
+    # the enrollments behind what is expected are drawn, too: 1000 times
+    assert_within_mcse(mean, found.expected, mcse=mcse * math.sqrt(1 + 400 / 1000))
+    assert until in str(found)
+    assert f"look 1 waits for 150 events ({trial.primary.name})" in str(found)
+
+
+def test_events_without_dropout_are_not_taken_for_those_with_it() -> None:
+    (found,) = looks_out_of_reach(waiting())
+    mean, mcse = simulated_events(waiting(dropout=Dropout()))
+    with pytest.raises(AssertionError):
+        assert_within_mcse(mean, found.expected, mcse=mcse)
+
+
+def test_an_interim_look_must_have_its_events_before_the_last() -> None:
+    looks = {"interims": (AtEvents(events=149),), "stopping": GroupSequential(alpha=0.025)}
+    for cutoff in (AtCalendarTime(time=2.0), AfterLastPatient(follow_up=0.1)):
+        (found,) = looks_out_of_reach(waiting(**looks, cutoff=cutoff))
+        assert (found.look, found.asked) == (1, 149)
+        assert "by the last look" in str(found)
+
+
+def test_events_of_one_arm_and_of_all_conditions_count_and_those_of_any_do_not() -> None:
+    own = AtEventsOf(events=90, arm=1)
+    both = WhenAll(conditions=(own, AfterPatients(patients=20)))
+    (alone,) = looks_out_of_reach(waiting(cutoff=own))
+    assert looks_out_of_reach(waiting(cutoff=both)) == (alone,)
+    assert alone.clock.endswith(", cells)")
+    everybody = looks_out_of_reach(waiting(dropout=Dropout(), cutoff=AtEvents(events=199)))
+    assert alone.expected < everybody[0].expected / 2
+    either = WhenAny(conditions=(own, AfterPatients(patients=20)))
+    assert looks_out_of_reach(waiting(cutoff=either)) == ()
+
+
+def test_what_is_to_be_expected_or_not_known_gets_no_warning() -> None:
+    assert looks_out_of_reach(waiting(cutoff=AtEvents(events=50))) == ()
+    known_late = TimeToEvent(name="survival", events=("death",), visits=(0.5, 1.0))
+    assert looks_out_of_reach(waiting(primary=known_late, visits=(0.5, 1.0))) == ()
+    assert looks_out_of_reach(waiting(dropout=Dropout(per_year=0.2, by_arm={"cells": 2}))) == ()
+    frailty = GammaFrailty(variance=0.5, on=(("alive", "death"),))
+    assert looks_out_of_reach(waiting(population=Population(frailties=(frailty,)))) == ()
+
+
+def test_stages_have_the_events_of_their_own_patients_alone() -> None:
+    rule = SelectArms(keep=1, first_events=60)
+    early = {"interims": (AfterPatients(patients=120),), "dropout": Dropout(per_year=2.0)}
+    first, second = looks_out_of_reach(events_selection(rule, **early))
+    # exponential: 0.8 of 2.8 have the event before they leave
+    assert first.expected == pytest.approx(120 * 0.8 / 2.8, rel=1e-3)
+    assert second.expected == pytest.approx(120 * 0.8 / 2.8, rel=1e-3)
+    assert (first.clock, second.clock) == ("events of stage 1", "events of stage 2")
+    assert "at most" in str(second)
+    (both,) = looks_out_of_reach(events_selection(rule, dropout=Dropout(per_year=2.0)))
+    assert both.clock == "events of both stages"
+
+
+def test_the_lines_of_several_designs_say_which_one() -> None:
+    short, enough = waiting(), waiting(cutoff=AtEvents(events=50))
+    (line,) = warnings_of(scenario(short, replace(enough, n_patients=300)))
+    assert line.startswith("sample_size = 200: look 1 waits for 150")
+    assert warnings_of(scenario(short)) == [str(looks_out_of_reach(short)[0])]
+
+
+EARLY = {
+    "follow_up": math.inf,
+    "dropout": Dropout(),
+    "cutoff": AtEvents(events=100),
+    "stopping": GroupSequential(alpha=0.025),
+}
+LATE = AfterPatients(patients=100, follow_up=3.0)
+
+
+@pytest.mark.parametrize(
+    ("look", "words"),
+    [
+        (LATE, "100 patients followed for 36 months"),
+        (AtCalendarTime(time=4.0), "month 48"),
+        (AfterLastPatient(follow_up=2.0), "the last patient followed for 24 months"),
+        (WhenAll(conditions=(LATE, AtEvents(events=10))), "36 months and 10 events (survival)"),
+        (WhenAny(conditions=(LATE, AtCalendarTime(time=5.0))), "36 months or month 60"),
+        (Limited(clock=LATE, latest=3.5), "36 months (at most until month 42)"),
+        (AtEventsOf(events=75, arm=0), "75 events (survival, control)"),
+    ],
+)
+def test_an_interim_look_that_comes_after_the_last_is_warned_of(look: Cutoff, words: str) -> None:
+    (found,) = looks_too_late(waiting(**EARLY, interims=(look,)))
+    assert f"{words}, to be expected in month" in str(found)
+    assert found.time > found.last_time
+    early = waiting(**{**EARLY, "cutoff": AtEvents(events=199)}, interims=(look,))
+    assert looks_too_late(early) == ()
+
+
+def test_the_expected_time_of_a_number_of_events_is_what_simulation_finds() -> None:
+    trial = waiting(
+        **{**EARLY, "follow_up": 1.5, "dropout": Dropout(per_year=0.2)}, interims=(LATE,)
+    )
+    (found,) = looks_too_late(trial)
+    simulated = simulate({"": trial}, BLOCK)[""]["duration"]
+    mcse = float(simulated.std() / math.sqrt(simulated.size))
+    assert_within_mcse(found.last_time, float(simulated.mean()), mcse=mcse)
+    twice = replace(trial, interims=(LATE,), cutoff=AtEvents(events=50))
+    with pytest.raises(AssertionError, match="standard errors"):
+        assert_within_mcse(looks_too_late(twice)[0].last_time, float(simulated.mean()), mcse=mcse)
+
+
+def test_a_look_that_is_out_of_reach_is_told_once() -> None:
+    soon = Limited(clock=AtEvents(events=100), latest=0.05)
+    trial = waiting(**{**EARLY, "cutoff": soon}, interims=(AtEvents(events=50),))
+    assert [found.look for found in looks_too_late(trial)] == [1]
+    assert [line[:6] for line in warnings_of(scenario(trial))] == ["look 1", "look 2"]
+
+
+def test_times_that_are_not_known_are_not_warned_of() -> None:
+    never = waiting(**{**EARLY, "dropout": Dropout(per_year=5.0)}, interims=(LATE,))
+    assert looks_too_late(never) == ()
+    unlike = Dropout(per_year=0.2, by_arm={"cells": 2})
+    assert looks_too_late(waiting(**{**EARLY, "dropout": unlike}, interims=(LATE,))) == ()
+    gap = Limited(clock=AtEvents(events=100), gap=1.0)
+    assert looks_too_late(waiting(**{**EARLY, "cutoff": gap}, interims=(LATE,))) == ()
+
+
+def test_the_row_of_a_look_that_is_never_reached_names_its_own_clock() -> None:
+    trial = waiting(**EARLY, interims=(LATE,))
+    (row,) = (name for name, _ in look_rows(run(scenario(trial), 20).points[0]) if "never" in name)
+    assert row == (
+        "look 1, never reached before the last look (waits for 100 patients followed for 36 months)"
+    )

@@ -1,0 +1,158 @@
+"""Figures and sentences of planning answers."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+import small_trials
+from lupusim.planning.assurance.assurance import Nesting, Worthwhile, assurance
+from lupusim.planning.assurance.beliefs import ResponseGain
+from lupusim.planning.assurance.effect_priors import OrNoEffect
+from lupusim.planning.sample_size.growth import EventsInProportion
+from lupusim.planning.sample_size.options import Search
+from lupusim.planning.sample_size.search import find_size
+from lupusim.planning.sensitivity.one_at_a_time import Measure, sensitivity
+from lupusim.planning.sensitivity.sobol import sobol
+from lupusim.report.questions import answers, figures
+from lupusim.simulation.tally import Mean
+from tolerance import SEED
+
+CURVE = pd.DataFrame(
+    {"n_patients": [120, 60, 90], "power": [0.9, 0.6, 0.8], "power_mcse": [0.01, 0.02, 0.01]}
+)
+RATES = small_trials.rates((0.3, 0.5), n_patients=100)
+
+
+def build(values):
+    return small_trials.rates((values.get("control", 0.3), values.get("new", 0.5)), n_patients=80)
+
+
+@pytest.fixture(scope="module")
+def swings():
+    ranges = {"control": (0.25, 0.35), "new": (0.4, 0.6), "unused": (0, 1)}
+    return sensitivity(build, ranges, measure=Measure(n_replicates=100, seed=SEED))
+
+
+@pytest.fixture(scope="module")
+def believed():
+    nesting = Nesting(worthwhile=Worthwhile(gain=ResponseGain(), at_least=0.1))
+    prior = OrNoEffect(probability=0.3)
+    scenario = small_trials.scenario(RATES)
+    return assurance(scenario, effect_prior=prior, seed=SEED, n_replicates=1000, nesting=nesting)
+
+
+@pytest.fixture
+def drawn(swings, believed):
+    seconds = {"one core": [(1e3, 0.1), (1e5, 8.0)], "two cores": [(1e3, 0.1), (1e5, 4.2)]}
+    return {
+        "power": figures.power_curve(CURVE, target=0.8, title="Power"),
+        "assurance": figures.assurance_distribution(believed.points[0]),
+        "tornado": figures.tornado(swings),
+        "scaling": figures.scaling(seconds, unit="simulated trials"),
+    }
+
+
+def printed(table) -> str:
+    text = io.StringIO()
+    Console(width=160, file=text).print(table)
+    return text.getvalue()
+
+
+@pytest.mark.parametrize("name", ["power", "assurance", "tornado", "scaling"])
+@pytest.mark.parametrize("ending", ["svg", "png"])
+def test_a_figure_is_written_with_the_same_bytes_every_time(drawn, name, ending, tmp_path):
+    first = figures.save(drawn[name], tmp_path / f"first.{ending}").read_bytes()
+    second = figures.save(drawn[name], tmp_path / f"second.{ending}").read_bytes()
+    assert first == second
+    assert len(first) > 2000
+
+
+def test_the_same_answer_drawn_again_gives_the_same_bytes(tmp_path):
+    files = [
+        figures.save(figures.power_curve(CURVE, target=0.8), tmp_path / f"{k}.svg") for k in (1, 2)
+    ]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_another_ending_is_refused(drawn, tmp_path):
+    with pytest.raises(ValueError, match=r"must end in \.png or \.svg"):
+        figures.save(drawn["power"], tmp_path / "power.docx")
+
+
+def test_the_power_curve_is_drawn_from_small_to_large_with_its_band(drawn):
+    axes = drawn["power"].axes[0]
+    assert axes.lines[0].get_xdata().tolist() == [60, 90, 120]
+    band = axes.collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == pytest.approx(0.6 - 1.96 * 0.02, abs=1e-3)
+    assert axes.get_xlabel() == "patients"
+
+
+def test_the_bars_of_the_distribution_hold_all_the_probability(drawn):
+    bars = drawn["assurance"].axes[0].patches
+    areas = [bar.get_height() * bar.get_width() for bar in bars]
+    assert sum(areas) == pytest.approx(0.05)  # heights are probabilities per 0.05 of power
+    assert bars[0].get_width() == pytest.approx(0.025)
+
+
+def test_the_widest_swing_is_on_top(drawn):
+    labels = [label.get_text() for label in drawn["tornado"].axes[0].get_yticklabels()]
+    assert labels[-1].startswith("new")
+    assert labels[0].startswith("unused")
+
+
+def test_the_size_is_told_in_a_table_and_a_sentence():
+    sizing = EventsInProportion(trial=small_trials.survival(0.5))
+    size = find_size(sizing, 0.8, search=Search(seed=SEED, precision=0.2))
+    table, sentence = printed(answers.size_table(size)), answers.size_sentence(size)
+    marked = [line for line in table.splitlines() if "> │" in line]
+    assert len(marked) == 1
+    assert str(size.n_patients) in marked[0]
+    assert "events" in table
+    assert sentence.startswith(f"{size.n_patients} patients, with the data cut at {size.size}")
+    assert "reach power 0.8" in sentence
+    for confirmed, words in (
+        (0.8, "months."),
+        (0.797, "That is a little below the target, by no more than 2 standard errors."),
+        (0.79, "That is below the target: treat the size as too small."),
+    ):
+        fresh = replace(size, confirmed=Mean(value=confirmed, mcse=0.002))
+        assert answers.size_sentence(fresh).endswith(words)
+
+
+def test_assurance_is_told_beside_power(believed):
+    assert "assurance" in printed(answers.assurance_table(believed))
+    sentence = answers.assurance_sentence(believed)
+    assert sentence.startswith("With 100 patients the trial succeeds in")
+    assert "the true effect is worthwhile in 70 of 100 cases" in sentence
+
+
+def test_the_tornado_is_told_with_what_does_not_show(swings):
+    assert "low to high" in printed(answers.tornado_table(swings))
+    sentence = answers.tornado_sentence(swings)
+    assert sentence.startswith("new matters most: from 0.4 to 0.6, power goes from")
+    assert sentence.endswith("No change shows for unused.")
+
+
+def test_a_tornado_of_nothing_says_so():
+    nothing = sensitivity(build, {"unused": (0, 1)}, measure=Measure(n_replicates=20))
+    told = answers.tornado_sentence(nothing)
+    assert told == "None of these numbers changes power more than chance would."
+
+
+def test_sobol_indices_are_told():
+    found = sobol(
+        build, {"control": (0.25, 0.3), "new": (0.4, 0.7)}, measure=Measure(n_replicates=100)
+    )
+    assert "with interactions" in printed(answers.sobol_table(found))
+    assert answers.sobol_sentence(found).startswith("new has ")
+
+
+def test_a_long_title_lies_within_its_figure():
+    figure = figures.power_curve(CURVE, title="A trial of one infusion against placebo, " * 4)
+    box = figure.texts[0].get_window_extent()
+    assert 0 < box.x0 < box.x1 < figure.bbox.width

@@ -1,0 +1,67 @@
+"""What people read of a single arm."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from lupusim.planning.runs.run import run
+from lupusim.report.run.table import run_report
+from lupusim.scenario import load_scenario, scenario_from_mapping
+from tolerance import SEED
+
+BASE = {
+    "schema": "lupusim/scenario/1",
+    "title": "One arm",
+    "model": "survival",
+    "arms": [{"name": "cells"}],
+    "enrollment": {"kind": "uniform", "duration": "12 months"},
+    "follow_up": "6 months",
+    "visits": ["6 months"],
+    "sample_size": 40,
+}
+RESPONDER = {"kind": "responder", "states": ["death"], "at": "6 months"}
+
+
+def printed(scenario):
+    text = io.StringIO()
+    Console(file=text, width=250).print(run_report(run(scenario, 50, seed=SEED)))
+    return " ".join(text.getvalue().split())
+
+
+def of(analysis, primary):
+    return scenario_from_mapping({**BASE, "analysis": analysis, "endpoints": {"primary": primary}})
+
+
+def test_two_stages_are_shown_with_what_is_exact():
+    text = printed(load_scenario("single_arm_simon"))
+    assert "stops at stage 1 with at most │ 1 of 11" in text
+    assert "fails at stage 2 with at most │ 4 of 26" in text
+    assert "type I error (exact at the null rate 0.084) │ 0.0475701" in text
+    for label in ("stops early, exact", "patients analyzed, exact", "power, exact"):
+        assert label in text
+    assert "claims a response rate above 0.084 in" in text
+    assert "whether the treatment made the difference is not tested" in text
+
+
+@pytest.mark.parametrize(("better", "side"), [("more", "above"), ("fewer", "below")])
+def test_a_rate_is_above_or_below_the_one_that_is_to_be_beaten(better, side):
+    scenario = of({"test": "exact_binomial", "null_rate": 0.3}, {**RESPONDER, "better": better})
+    assert f"a response rate {side} 0.3 in" in printed(scenario)
+
+
+def test_a_threshold_takes_the_place_of_alpha():
+    text = printed(
+        of({"test": "posterior_probability", "null_rate": 0.3, "threshold": 0.9}, RESPONDER)
+    )
+    assert "power (posterior_probability; null_rate 0.3; threshold 0.9) │" in text
+
+
+def test_a_reference_has_a_twin():
+    against = {"hazard_per_year": 0.5}
+    text = printed(of({"test": "one_sample_logrank", "against": against}, {"kind": "survival"}))
+    assert "type I error (patients fare as the reference)" in text
+    assert "claims a difference from the reference in" in text
+    assert "If there were none" in text

@@ -1,0 +1,239 @@
+"""What people read: rounded numbers, the table, the sentence."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from lupusim.analysis.proportions.beta_binomial import BetaPrior
+from lupusim.analysis.proportions.posterior_tests import PosteriorDifferenceTest
+from lupusim.analysis.registry import TESTS
+from lupusim.planning.runs.run import run
+from lupusim.report.numbers import grouped, in_hundred, rounded, share
+from lupusim.report.run.single_arm import nothing_better
+from lupusim.report.run.table import _test, meaning, run_report
+from lupusim.simulation.tally import Mean
+from lupusim.trial import Analysis, Dropout, Responder, TimeToEvent
+from lupusim.trial.adaptation.two_stage import SelectArms
+from lupusim.trial.endpoints import Hierarchy
+from lupusim.trial.scenario import DesignPoint
+from lupusim.trial.treatment.costs import Costs
+from trials import analysis, disease_trial, exponential_arm, scenario, survival_trial
+from trials_staged import selection_trial
+
+RESPONSE = Responder(name="alive", states=("alive",), at=1.0)
+
+
+def printed(result):
+    text = io.StringIO()
+    Console(file=text, width=250).print(run_report(result))
+    return " ".join(text.getvalue().split())
+
+
+@pytest.mark.parametrize(
+    ("value", "mcse", "text"),
+    [
+        (0.81234, 0.0039, "0.812 (0.004)"),
+        (0.81234, 0.039, "0.81 (0.04)"),
+        (0.81234, 0.39, "0.8 (0.4)"),
+        (123.4, 3.9, "123 (4)"),
+        (123.4, 39.0, "123 (39)"),
+        (1.0, 0.0, "1 (0)"),
+        (math.nan, math.nan, "none"),
+        (0.5, 1e-9, "0.5 (0)"),
+        (0.5, 1e-6, "0.500000 (0.000001)"),
+    ],
+)
+def test_a_number_has_no_more_digits_than_its_error_allows(value, mcse, text):
+    assert rounded(Mean(value=value, mcse=mcse)) == text
+
+
+def test_shares_and_counts_are_easy_to_read():
+    assert grouped(1234567) == "1 234 567"
+    assert [in_hundred(Mean(value=v, mcse=0.0)) for v in (0.0, 0.024, 0.5, 0.995, 1.0)] == [
+        "0.0",
+        "2.4",
+        "50",
+        "99.5",
+        "100.0",
+    ]
+
+
+def test_the_report_shows_all_designs_and_how_to_get_them_again():
+    text = printed(run(scenario(survival_trial(), disease_trial(), command="trial.yaml"), 20))
+    for part in (
+        "sample_size = 60",
+        "sample_size = 61",
+        "power (logrank, alpha 0.025, 1-sided)",
+        "type I error",
+        "lupusim run trial.yaml --replicates 20 --seed 20260101",
+        "20 replicates, seed 20260101",
+    ):
+        assert part in text
+
+
+def test_a_row_that_the_first_design_lacks_is_shown():
+    other = survival_trial(analysis=analysis(alpha=0.1), n_patients=80)
+    text = printed(run(scenario(survival_trial(), other), 20))
+    assert "alpha 0.025" in text
+    assert "alpha 0.1" in text
+
+
+def test_a_ratio_is_told_beside_its_log_and_of_how_many_trials_it_is_known():
+    result = run(scenario(survival_trial(n_patients=6, analysis=analysis("cox"))), 200)
+    (point,) = result.points
+    log_ratio = point.tally.mean("estimate")
+    assert point.estimate_ratio.value == pytest.approx(math.exp(log_ratio.value))
+    assert point.row()["estimate_ratio_mcse"] == pytest.approx(
+        math.exp(log_ratio.value) * log_ratio.mcse
+    )
+    text = printed(result)
+    assert text.count(f"; {log_ratio.n / 2:.0f} % defined") == 2  # of the logarithm, and the ratio
+    assert "; few events" in text
+    assert "few events" not in printed(run(scenario(survival_trial(n_patients=80)), 20))
+
+
+def test_no_ratio_is_told_where_none_is_estimated():
+    difference = survival_trial(analysis=analysis("pooled_z"), primary=RESPONSE, visits=(1.0,))
+    alone = survival_trial(arms=(exponential_arm("cells", 0.5),), analysis=None)
+    for trial in (difference, alone):
+        result = run(scenario(trial), 20)
+        assert result.points[0].estimate_ratio is None
+        assert "geometric" not in printed(result)
+
+
+def test_a_hierarchy_is_told_level_by_level():
+    death = TimeToEvent(name="death", events=("death",))
+    hierarchy = Hierarchy(name="worst", levels=(death, RESPONSE))
+    trial = survival_trial(primary=hierarchy, analysis=analysis("win_ratio"), visits=(1.0,))
+    result = run(scenario(trial), 20)
+    text, row = printed(result), result.points[0].row()
+    assert f"win ratio, geometric mean │ {rounded(result.points[0].estimate_ratio)}" in text
+    shares = [row[f"level_1_{kind}_cells"] for kind in ("wins", "losses", "ties")]
+    assert sum(shares) == pytest.approx(1.0)
+    assert f"pairs cells wins / loses / ties: level 1, death │ {shares[0]:.2f}" in text
+    assert "pairs cells wins / loses / ties: all levels" in text
+    second = survival_trial(secondary=(hierarchy,), visits=(1.0,))
+    assert "worst: pairs cells wins / loses / ties: level 2, alive" in printed(
+        run(scenario(second), 20)
+    )
+
+
+def test_the_sentence_says_how_often_the_trial_succeeds():
+    result = run(scenario(survival_trial()), 50)
+    assert in_hundred(result.points[0].power) in meaning(result)
+
+
+def test_a_single_arm_is_described_without_power():
+    alone = survival_trial(arms=(exponential_arm("cells", 0.5),), analysis=None)
+    result = run(scenario(alone), 20)
+    assert "power" not in printed(result)
+    assert "one arm" in meaning(result).lower()
+
+
+def rules(*alphas, **changes):
+    """Designs that judge the same patients at other levels."""
+    trials = [survival_trial(analysis=analysis(alpha=alpha), **changes) for alpha in alphas]
+    points = [
+        DesignPoint(values={"analysis": {"test": "logrank", "alpha": alpha}}, trial=trial)
+        for alpha, trial in zip(alphas, trials, strict=True)
+    ]
+    return run(replace(scenario(*trials), points=tuple(points)), 40)
+
+
+def test_designs_that_judge_the_same_patients_are_compared_in_pairs():
+    result = rules(0.01, 0.2)
+    text = printed(result)
+    assert "Differences between designs that judge the same patients" in text
+    assert "analysis = logrank, alpha 0.2 │ analysis = logrank, alpha 0.01" in text
+    compared = result.to_json()["points"][1]
+    assert compared["compared_with"] == {"analysis": {"test": "logrank", "alpha": 0.01}}
+    assert compared["power_difference"] == pytest.approx(
+        result.points[1].power.value - result.points[0].power.value
+    )
+    table = result.operating_characteristics
+    assert table["analysis"].tolist() == ["logrank, alpha 0.01", "logrank, alpha 0.2"]
+    assert math.isnan(table["power_difference_mcse"][0])
+    assert "Differences" not in printed(run(scenario(survival_trial()), 20))
+
+
+def test_many_designs_with_long_names_have_numbers_and_a_key():
+    short = printed(rules(0.01, 0.02, 0.05, 0.1, 0.2))
+    assert "design 5" not in short
+    assert short.count("duration from the first site's opening") == 2  # four at a time
+    long = {"looks.0.efficacy.spending": "hwang_shih_decani"}
+    points = [
+        DesignPoint(values={**long, "analysis.alpha": alpha}, trial=survival_trial())
+        for alpha in (0.01, 0.02, 0.05, 0.1)
+    ]
+    result = run(replace(scenario(survival_trial()), points=tuple(points)), 20)
+    text = printed(result)
+    assert "design 4: looks.0.efficacy.spending = hwang_shih_decani, analysis.alpha = 0.1" in text
+    assert "│ design 4 │ design 1 │" in text
+    names = [f"spending = hwang_shih_decani, alpha = {alpha}" for alpha in (0.01, 0.02, 0.05, 0.1)]
+    assert f"({'; '.join(names)})" in meaning(result)
+    five = meaning(rules(0.01, 0.02, 0.05, 0.1, 0.2))
+    assert "(the worst: analysis = logrank, alpha 0.01) to " in five
+    assert "(the best: analysis = logrank, alpha 0.2) of 100 tries; " in five
+    assert "of 5 designs reach 80" in five
+
+
+def test_a_share_of_none_or_all_says_what_it_may_be_instead_of_an_error_of_zero():
+    assert share(Mean(value=0.0, mcse=0.0, n=1000)) == "0 (below 0.004)"
+    assert share(Mean(value=1.0, mcse=0.0, n=50)) == "1 (above 0.92)"
+    assert share(Mean(value=0.0, mcse=0.0)) == "0 (0)"
+    assert share(Mean(value=0.5, mcse=0.05, n=100)) == "0.50 (0.05)"
+
+
+def test_quantiles_are_shown_of_what_varies_and_costs_with_their_currency():
+    priced = survival_trial(costs=Costs(fixed=10, per_month=1, currency="kEUR"))
+    text = printed(run(scenario(priced), 40))
+    assert "cost, kEUR" in text
+    for quantity in ("cost", "duration, months", "events"):
+        assert f"{quantity}: quantiles 10 %, 50 %, 90 %" in text
+    assert "patients randomized: quantiles" not in text
+
+
+def test_a_count_of_none_or_all_of_many_tries_is_a_limit():
+    assert in_hundred(Mean(value=0.0, mcse=0.0, n=1000)) == "fewer than 0.4"
+    assert in_hundred(Mean(value=1.0, mcse=0.0, n=100)) == "more than 96.3"
+
+
+@pytest.mark.parametrize(
+    ("prior", "words"),
+    [
+        (BetaPrior(), "posterior_difference; threshold 0.975"),
+        (BetaPrior(alphas=(12.5,), betas=(30.0,)), "control prior Beta(12.5, 30)"),
+        (
+            BetaPrior(weights=(0.8, 0.2), alphas=(12.5, 1.0), betas=(30.0, 1.0)),
+            "control prior 0.8 Beta(12.5, 30) + 0.2 Beta(1, 1)",
+        ),
+    ],
+)
+def test_what_is_borrowed_stands_beside_the_power(prior, words):
+    test = PosteriorDifferenceTest(threshold=0.975, control_prior=prior)
+    shown = _test(Analysis(name="posterior_difference", test=test, effect="difference"))
+    assert words in shown
+    assert ("Beta" in shown) is (prior != BetaPrior())
+
+
+def test_a_time_of_a_test_is_shown_with_its_unit():
+    test = TESTS["survival_difference"].with_parameters({"at": 0.5})
+    shown = _test(Analysis(name="survival_difference", test=test, effect="difference"))
+    assert shown == "survival_difference; at 6 months; margin 0"
+
+
+def test_arms_that_lose_patients_differently_are_not_wholly_alike():
+    trial = survival_trial(dropout=Dropout(per_year=0.1, by_arm={"cells": 2.0}))
+    assert nothing_better(trial) == "both arms alike but for dropout"
+    assert nothing_better(survival_trial()) == "both arms alike"
+
+
+def test_of_arms_that_are_selected_all_are_alike():
+    assert nothing_better(selection_trial(SelectArms(keep=1), 0.5, 0.5)) == (
+        "all arms alike, any claim"
+    )

@@ -1,0 +1,48 @@
+"""Sums over replicates."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from lupusim.rng import stream
+from lupusim.simulation.tally import Tally
+from tolerance import SEED
+
+
+def test_a_mean_is_the_mean_and_its_error_that_of_the_mean():
+    values = stream(SEED, "tally").exponential(size=500)
+    mean = Tally.of({"x": values}).mean("x")
+    assert mean.value == pytest.approx(values.mean(), rel=1e-13)
+    assert mean.mcse == pytest.approx(values.std() / math.sqrt(500), rel=1e-10)
+
+
+def test_a_share_has_the_binomial_error():
+    mean = Tally.of({"reject": np.arange(100) < 80}).mean("reject")
+    assert mean.value == 0.8
+    assert mean.mcse == pytest.approx(math.sqrt(0.8 * 0.2 / 100))
+
+
+def test_parts_add_up_to_the_whole():
+    values = stream(SEED, "tally").integers(0, 9, size=300)
+    total = Tally()
+    for part in np.split(values, [10, 10, 150]):
+        total.add(Tally.of({"x": part}))
+    assert total == Tally.of({"x": values})
+
+
+def test_replicates_without_a_value_do_not_count():
+    tally = Tally.of({"x": [1.0, math.nan, 3.0]})
+    assert tally.sums["x"] == (2, 4.0, 10.0)
+    nothing = Tally.of({"x": [math.nan]}).mean("x")
+    assert math.isnan(nothing.value)
+    assert math.isnan(nothing.mcse)
+    tally.add(Tally.of({"y": [1.0]}))
+    assert tally.mean("x").value == 2.0
+    assert tally.mean("y").value == 1.0
+
+
+def test_rounding_never_makes_an_error_imaginary():
+    assert Tally.of({"x": np.full(7, 0.1)}).mean("x").mcse == pytest.approx(0, abs=1e-8)

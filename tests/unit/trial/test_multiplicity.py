@@ -1,0 +1,96 @@
+"""Rules that a trial follows: what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lupusim.analysis.benefit_direction import benefit_sign
+from lupusim.analysis.group_sequential import stopping
+from lupusim.analysis.group_sequential.stopping import GroupSequential, WithEffects, judged
+from lupusim.analysis.registry import TESTS
+from lupusim.trial import AtCalendarTime, AtEvents, Better
+from lupusim.trial.adaptation.ongoing import BayesianResponse, BlindedSize, PromisingZone, Shares
+from trials import analysis, survival_trial
+from trials_adaptive import adaptive_trial
+
+RULE = BayesianResponse()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Shares(power=-1), "power=-1"),
+        (lambda: Shares(least=0.5, most=0.5), "below most"),
+        (lambda: Shares(control=1.0), "control=1"),
+        (lambda: BayesianResponse(drop=0.9, success=0.5), "below success"),
+        (lambda: BayesianResponse(drop=-0.1), "must be probabilities"),
+        (lambda: BayesianResponse(prior=(0.0, 1.0)), "two numbers above 0"),
+        (lambda: PromisingZone(planned=0), "planned=0"),
+        (lambda: BlindedSize(planned=0, difference=0.1), "planned=0"),
+        (lambda: adaptive_trial(RULE), "there is one arm only"),
+        (lambda: adaptive_trial(RULE, 0.5, cutoff=AtEvents(events=9)), "waits for events"),
+        (
+            lambda: survival_trial(
+                adaptation=PromisingZone(planned=10),
+                interims=(AtEvents(events=5),),
+                stopping=GroupSequential(alpha=0.025),
+            ),
+            "needs a last look that waits",
+        ),
+        (
+            lambda: survival_trial(
+                interims=(AtCalendarTime(time=2.0),),
+                cutoff=AtCalendarTime(time=1.0),
+                stopping=GroupSequential(alpha=0.025),
+            ),
+            "does not come after",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(make, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+def test_looks_at_dates_in_their_order_are_fine() -> None:
+    trial = survival_trial(
+        interims=(AtCalendarTime(time=1.0),),
+        cutoff=AtCalendarTime(time=2.0),
+        stopping=GroupSequential(alpha=0.025),
+        analysis=analysis(),
+    )
+    assert replace(trial, n_patients=80).looks == trial.looks
+
+
+def test_the_usual_bounds_that_are_known_do_not_grow_without_limit(monkeypatch) -> None:
+    monkeypatch.setattr(stopping, "_MOST_KNOWN", 1)
+    monkeypatch.setattr(stopping, "_KNOWN", {})
+    rule = GroupSequential(alpha=0.025)
+    for fraction in (0.4, 0.5, 0.6):
+        rule.bounds(np.array([[fraction, 1.0]]))
+    assert len(stopping._KNOWN) == 1
+
+
+def test_bounds_on_the_estimate_are_added_to_those_on_z() -> None:
+    rule = WithEffects(
+        rule=GroupSequential(alpha=0.025), least={1: -0.5}, futile={1: 0.0, 2: 0.1}, sign=-1
+    )
+    estimate = np.array([[-0.6, 0.2, 0.0], [-0.4, 0.0, 0.0], [0.1, np.nan, 0.0]])
+    fraction = np.tile([0.3, 0.6, 1.0], (3, 1))
+    plain = rule.bounds(fraction)
+    efficacy, futility = judged(rule, fraction, estimate)
+    np.testing.assert_array_equal(np.isinf(efficacy[:, 0]), [False, True, True])
+    np.testing.assert_array_equal(efficacy[:, 1:], plain[0][:, 1:])
+    np.testing.assert_array_equal(futility[:, 0] == np.inf, [False, False, True])
+    np.testing.assert_array_equal(futility[:, 1] == np.inf, [True, False, False])
+    unchanged = judged(rule.rule, fraction, estimate)
+    np.testing.assert_array_equal(unchanged[0], plain[0])
+
+
+def test_an_estimate_points_the_way_of_its_test() -> None:
+    assert benefit_sign(TESTS["logrank"].test, Better.FEWER) == -1
+    assert benefit_sign(TESTS["restricted_mean"].test, Better.FEWER) == 1
+    assert benefit_sign(TESTS["pooled_z"].test, Better.MORE) == 1
