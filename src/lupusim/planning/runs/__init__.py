@@ -1,0 +1,1 @@
+"""Operating characteristics of a scenario's design points, from replicates."""

@@ -1,0 +1,100 @@
+"""Design points that share their patients: simulated in one go, and compared in pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from lupusim.simulation.fingerprint import content_hash
+from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.scoring import Pair, generation_hash
+from lupusim.planning.runs.series import Difference, Series
+from lupusim.planning.execution.tasks import Task
+from lupusim.trial import Trial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Versus:
+    """The differences between a design point and the first that shares its patients.
+
+    Parameters
+    ----------
+    first : int
+        Position of the other design point.
+    series : tuple of Difference
+        Of the trial and, where something is tested, of its null twin.
+    """
+
+    first: int
+    series: tuple[Difference, ...]
+
+
+def versus_first(points: Sequence[tuple[Series, ...]]) -> list[Versus | None]:
+    """Return for each design point what it is compared with; None where it is the first.
+
+    Parameters
+    ----------
+    points : sequence of tuple of Series
+        The trial of each design point and its null twin.
+    """
+    return list(_versus_first(points))
+
+
+def _versus_first(points: Sequence[tuple[Series, ...]]) -> Iterator[Versus | None]:
+    firsts: dict[str, int] = {}
+    for number, point in enumerate(points):
+        # null twins may follow other laws where a single arm has other references
+        trial = point[0].trial
+        reference = None if trial.analysis is None else trial.analysis.null_law
+        key = f"{generation_hash(trial)} {content_hash(reference)}"
+        first = firsts.setdefault(key, number)
+        if first == number:
+            yield None
+            continue
+        # a trial that tests nothing has no null twin
+        pairs = zip(point, points[first], strict=False)
+        yield Versus(first=first, series=tuple(Difference.between(*pair) for pair in pairs))
+
+
+def jobs_of(
+    missing: Mapping[str, Sequence[Block]], known: Mapping[str, Sequence[Series]]
+) -> list[Task]:
+    """Return what is missing as tasks, each of which generates its blocks once for all.
+
+    Trials that share their patients are in one task where they miss the same blocks. A pair of
+    which one trial is finished needs both again: patients are generated anyhow, and to judge
+    them costs little.
+
+    Parameters
+    ----------
+    missing : mapping of str to sequence of Block
+        Blocks by fingerprint of the trial, or by key of the pair.
+    known : mapping of str to sequence of Series
+        What is meant by each.
+    """
+    needs: dict[tuple[str, Block], list[Series]] = {}
+    for key, blocks in missing.items():
+        series = known[key][0]
+        group = generation_hash(series.trial) if blocks else ""
+        for block in blocks:
+            needs.setdefault((group, block), []).append(series)
+    jobs: dict[tuple[str, ...], list[Block]] = {}
+    for (group, block), wanted in needs.items():
+        jobs.setdefault((group, *(one.fingerprint for one in wanted)), []).append(block)
+    return [_job([known[key][0] for key in keys], blocks) for (_, *keys), blocks in jobs.items()]
+
+
+def _job(wanted: Sequence[Series], blocks: Sequence[Block]) -> Task:
+    trials: dict[str, Trial] = {}
+    pairs: list[Pair] = []
+    for series in wanted:
+        trials |= series.trials
+        pairs += [series.pair] if isinstance(series, Difference) else []
+    (fingerprint, trial), *others = trials.items()
+    return Task(
+        fingerprint=fingerprint,
+        trial=trial,
+        blocks=tuple(blocks),
+        others=dict(others),
+        pairs=tuple(pairs),
+    )

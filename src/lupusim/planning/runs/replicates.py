@@ -1,0 +1,102 @@
+"""Replicates of any trial on demand: as sums, or one by one for paired comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from lupusim.arrays import FloatArray
+from lupusim.planning.execution.bench import Bench, Job, on_bench
+from lupusim.simulation.block import measured, replicates_per_block, simulate_block
+from lupusim.simulation.generation.generation import Block, generate
+from lupusim.planning.execution.workers import Cores
+from lupusim.simulation.tally import Tally
+from lupusim.planning.execution.tasks import Score
+from lupusim.rng import stream
+from lupusim.trial import Analysis, Trial
+
+
+@dataclass(slots=True, kw_only=True)
+class Simulator:
+    """Hands out fresh replicates, block after block; the same bits for any workers.
+
+    Parameters
+    ----------
+    seed : int
+        Every block takes its streams from it.
+    n_jobs : int
+        Processes; -1 for one per core. Short work stays in one process.
+    bench : Bench or None
+        Who works, instead of `n_jobs` processes.
+
+    Raises
+    ------
+    ValueError
+        If `n_jobs` is 0 or below -1.
+    """
+
+    seed: int
+    n_jobs: int = 1
+    bench: Bench | None = None
+    n_blocks: int = field(init=False, default=0)
+    n_replicates: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        Cores(n_jobs=self.n_jobs)  # checks the number
+
+    def job(self, trial: Trial, n_replicates: int, *, score: Score = simulate_block) -> Job:
+        """Return work on replicates that nobody has seen before."""
+        size = replicates_per_block(trial.n_patients)
+        blocks = tuple(
+            Block(
+                seed=self.seed,
+                number=self.n_blocks + k,
+                n_replicates=min(size, n_replicates - begin),
+            )
+            for k, begin in enumerate(range(0, n_replicates, size))
+        )
+        self.n_blocks += len(blocks)
+        self.n_replicates += n_replicates
+        return Job(trial=trial, blocks=blocks, score=score)
+
+    def tally(self, trial: Trial, n_replicates: int, *, score: Score = simulate_block) -> Tally:
+        """Return the sums over replicates that nobody has seen before."""
+        job = self.job(trial, n_replicates, score=score)
+        with on_bench(self.bench, self.n_jobs) as bench:
+            return added_up(bench.tallies([job])[0])
+
+
+def added_up(tallies: Iterable[Tally]) -> Tally:
+    """Return the sums over several blocks, added in their order."""
+    total = Tally()
+    for tally in tallies:
+        total.add(tally)
+    return total
+
+
+def derived_seed(seed: int, *purpose: int | str) -> int:
+    """Return another seed, whose streams share nothing with those of `seed`."""
+    return int(stream(seed, "derived seed", *purpose).integers(2**62))
+
+
+def tested(trial: Trial) -> Analysis:
+    """Return the trial's test; raise ValueError if it has none."""
+    if trial.analysis is None and trial.adaptation is not None:
+        raise ValueError(
+            "posterior probabilities decide this trial, and a test is needed here. Run it with "
+            "several sizes in 'vary', such as 'sample_size: [300, 400, 500]'"
+        )
+    if trial.analysis is None:
+        raise ValueError(
+            "the trial has no test, so it has no power. Add a control arm and 'analysis:'"
+        )
+    return trial.analysis
+
+
+def simulate_replicates(trial: Trial, block: Block) -> dict[str, FloatArray]:
+    """Return each quantity of every replicate of a block, shape (n_replicates,) each.
+
+    The names are those of a run's operating characteristics: ``reject``, ``estimate`` (NaN
+    where undefined), ``duration``, ``response_placebo`` ...
+    """
+    return measured(trial, generate(trial, block))

@@ -1,0 +1,124 @@
+"""The replicates of one trial, added up in the order of their blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from lupusim.simulation.fingerprint import trial_fingerprint
+from lupusim.simulation.generation.generation import Block
+from lupusim.trial.scenario import DesignPoint
+from lupusim.simulation.scoring import Pair
+from lupusim.simulation.tally import Mean, Tally
+from lupusim.planning.execution.tasks import blocks_of, is_block_of
+from lupusim.trial import Trial
+
+
+@dataclass(slots=True, kw_only=True)
+class Series:
+    """The replicates of one trial, added up in the order of their blocks.
+
+    Floating-point sums depend on their order, so a block that is finished early waits until
+    all before it are in. Memory does not grow with the number of blocks.
+
+    Parameters
+    ----------
+    fingerprint : str
+        Content hash of the trial.
+    trial : Trial
+        What is simulated.
+    """
+
+    fingerprint: str
+    trial: Trial
+    planned: int = 0
+    finished: int = 0
+    _next: int = 0
+    _total: Tally = field(default_factory=Tally)
+    _waiting: dict[int, Tally] = field(default_factory=dict)
+    _rejected: float = 0.0
+
+    def extend(self, n_replicates: int, *, seed: int) -> Iterator[Block]:
+        """Plan more replicates, up to `n_replicates` in all, and yield their blocks."""
+        begin, self.planned = self.planned, max(self.planned, n_replicates)
+        return blocks_of(self.trial, self.planned, seed=seed, begin=begin)
+
+    def enter(self, block: Block, tally: Tally) -> None:
+        """Take in a finished block; one that is in already, or was not planned, is left out."""
+        if not self._awaits(block):
+            return
+        self._waiting[block.number] = tally
+        self.finished += block.n_replicates
+        if "reject" in tally.sums:
+            self._rejected += tally.sums["reject"][1]
+        while (following := self._waiting.pop(self._next, None)) is not None:
+            self._total.add(following)
+            self._next += 1
+
+    def _awaits(self, block: Block) -> bool:
+        known = block.number < self._next or block.number in self._waiting
+        return not known and is_block_of(self.trial, self.planned, block)
+
+    @property
+    def trials(self) -> dict[str, Trial]:
+        """The trials that must be simulated for it, by fingerprint."""
+        return {self.fingerprint: self.trial}
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every planned replicate is in."""
+        return self.finished == self.planned
+
+    @property
+    def tally(self) -> Tally:
+        """Sums over what is finished, in the order of the blocks."""
+        total = self._total.copy()
+        for _, tally in sorted(self._waiting.items()):
+            total.add(tally)
+        return total
+
+    @property
+    def running_power(self) -> Mean | None:
+        """Share of rejections so far; None before the first block or without a test."""
+        if self.trial.analysis is None or not self.finished:
+            return None
+        share = self._rejected / self.finished
+        return Mean(value=share, mcse=(share * (1 - share) / self.finished) ** 0.5)
+
+
+@dataclass(slots=True, kw_only=True)
+class Difference(Series):
+    """The differences between two trials that share their patients, replicate by replicate.
+
+    Parameters
+    ----------
+    fingerprint : str
+        Key of the pair.
+    trial : Trial
+        The later of the two.
+    first : Trial
+        What it is compared with.
+    pair : Pair
+        Their fingerprints.
+    """
+
+    first: Trial
+    pair: Pair
+
+    @classmethod
+    def between(cls, later: Series, first: Series) -> Difference:
+        """Return the differences of one trial from another."""
+        pair = Pair(later=later.fingerprint, first=first.fingerprint)
+        return cls(fingerprint=pair.key, trial=later.trial, first=first.trial, pair=pair)
+
+    @property
+    def trials(self) -> dict[str, Trial]:
+        """The trials that must be simulated for it, by fingerprint."""
+        return {self.pair.later: self.trial, self.pair.first: self.first}
+
+
+def series_of(point: DesignPoint) -> tuple[Series, ...]:
+    """Return the series of a design and, where something is tested, of its null twin."""
+    trial = point.trial
+    twins = (trial, trial.null_twin()) if trial.has_null_twin else (trial,)
+    return tuple(Series(fingerprint=trial_fingerprint(t), trial=t) for t in twins)
