@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lupusim.analysis.benefit_direction import benefit_sign
+from lupusim.planning.runs.results import PointResult
 from lupusim.simulation.looks.evidence import Comparison, comparisons
 from lupusim.simulation.looks.null_hypothesis import alike_is_enough
-from lupusim.planning.runs.results import PointResult
-from lupusim.trial.scenario import label
 from lupusim.trial import Better, Trial
 from lupusim.trial.endpoints import Hierarchy
+from lupusim.trial.scenario import label
 
 _SURE = 4.0  # Monte Carlo standard errors
 _CLEAR = 0.5  # standard deviations of the estimate: beyond what bias does to arms that are alike

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from lupusim.planning.execution.tasks import Task
+from lupusim.planning.runs.series import Difference, Series
 from lupusim.simulation.fingerprint import content_hash
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.scoring import Pair, generation_hash
-from lupusim.planning.runs.series import Difference, Series
-from lupusim.planning.execution.tasks import Task
 from lupusim.trial import Trial
 
 

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from lupusim.simulation.looks.null_hypothesis import WITHIN_THE_MARGIN
 from lupusim.planning.runs.results import PointResult
+from lupusim.simulation.looks.null_hypothesis import WITHIN_THE_MARGIN
 from lupusim.simulation.tally import Mean
 
 PRESETS = {"peek": 10, "rough": 100, "plan": 1_000, "submit": 100_000}

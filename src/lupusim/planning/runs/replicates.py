@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from lupusim.arrays import FloatArray
 from lupusim.planning.execution.bench import Bench, Job, on_bench
+from lupusim.planning.execution.tasks import Score
+from lupusim.planning.execution.workers import Cores
+from lupusim.rng import stream
 from lupusim.simulation.block import measured, replicates_per_block, simulate_block
 from lupusim.simulation.generation.generation import Block, generate
-from lupusim.planning.execution.workers import Cores
 from lupusim.simulation.tally import Tally
-from lupusim.planning.execution.tasks import Score
-from lupusim.rng import stream
 from lupusim.trial import Analysis, Trial
 
 

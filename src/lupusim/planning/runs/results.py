@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lupusim.planning.theory.power import formula_columns
-from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.planning.theory.single_arm import exact_level
-from lupusim.trial.scenario import Scenario, shown
-from lupusim.simulation.scoring import COMPARED
+from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.quantiles import QUANTILES
+from lupusim.simulation.scoring import COMPARED
 from lupusim.simulation.tally import Mean, Tally, limits_of_share
 from lupusim.trial import Trial
 from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
+from lupusim.trial.scenario import Scenario, shown
 
 if TYPE_CHECKING:
     import pandas as pd

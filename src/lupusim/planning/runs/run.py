@@ -8,12 +8,12 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lupusim.simulation.fingerprint import versions
-from lupusim.simulation.generation.generation import Block
-from lupusim.planning.runs.grouping import Versus, jobs_of, versus_first
 from lupusim.planning.execution.ledger import Existing, Ledger
-from lupusim.simulation.looks.null_hypothesis import error_quantity
+from lupusim.planning.execution.shards import Everything, Share
+from lupusim.planning.execution.tasks import Done, whole_blocks, work
 from lupusim.planning.execution.workers import Cores, Spread, Workers
+from lupusim.planning.runs.direction_check import wrong_way_notes
+from lupusim.planning.runs.grouping import Versus, jobs_of, versus_first
 from lupusim.planning.runs.precision import Precision
 from lupusim.planning.runs.results import (
     Compared,
@@ -23,12 +23,12 @@ from lupusim.planning.runs.results import (
     Progress,
     RunResult,
 )
-from lupusim.trial.scenario import Scenario, label
 from lupusim.planning.runs.series import Difference, Series, series_of
-from lupusim.planning.execution.shards import Everything, Share
+from lupusim.simulation.fingerprint import versions
+from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.tally import Tally
-from lupusim.planning.execution.tasks import Done, whole_blocks, work
-from lupusim.planning.runs.direction_check import wrong_way_notes
+from lupusim.trial.scenario import Scenario, label
 
 __all__ = [
     "Compared",
@@ -58,8 +58,9 @@ class RunOptions:
     precision : Precision or None
         A rule that decides how many replicates each design gets.
     workers : Workers or None
-        Who does the work, such as a :class:`~lupusim.planning.execution.dask_cluster.DaskCluster`; None for
-        `n_jobs` processes of this machine.
+        Who does the work, such as a
+        :class:`~lupusim.planning.execution.dask_cluster.DaskCluster`; None for `n_jobs` processes
+        of this machine.
     share : Share
         Which part of the blocks is simulated here.
     """

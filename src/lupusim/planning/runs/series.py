@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from lupusim.planning.execution.tasks import blocks_of, is_block_of
 from lupusim.simulation.fingerprint import trial_fingerprint
 from lupusim.simulation.generation.generation import Block
-from lupusim.trial.scenario import DesignPoint
 from lupusim.simulation.scoring import Pair
 from lupusim.simulation.tally import Mean, Tally
-from lupusim.planning.execution.tasks import blocks_of, is_block_of
 from lupusim.trial import Trial
+from lupusim.trial.scenario import DesignPoint
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from lupusim.analysis.registry import TESTS
 from lupusim.analysis.multiplicity.procedures import Adjusted
-from lupusim.planning.runs.run import run
+from lupusim.analysis.registry import TESTS
 from lupusim.planning.runs.direction_check import wrong_way_notes
+from lupusim.planning.runs.run import run
 from lupusim.trial import Better, Responder, TimeToEvent
+from lupusim.trial.adaptation.two_stage import SelectArms
 from lupusim.trial.endpoints import Hierarchy
 from lupusim.trial.multiplicity import Family
-from lupusim.trial.adaptation.two_stage import SelectArms
 from tolerance import SEED
 from trials import analysis, exponential_arm, scenario, survival_trial
 from trials_staged import selection_trial

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lupusim.planning.execution.shards import Shard
 from lupusim.planning.runs.precision import MOST_REPLICATES, PRESETS, Decision, TargetMcse
 from lupusim.planning.runs.results import PointResult
 from lupusim.planning.runs.run import RunOptions, run
-from lupusim.planning.execution.shards import Shard
-from lupusim.simulation.tally import Tally
 from lupusim.rng import stream
 from lupusim.scenario import load_scenario
+from lupusim.simulation.tally import Tally
 from tolerance import SEED, assert_within_mcse
 from trials import exponential_arm, scenario, survival_trial
 

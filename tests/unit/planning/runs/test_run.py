@@ -11,12 +11,11 @@ import pytest
 
 from lupusim.planning.execution import workers as parallel
 from lupusim.planning.runs import run as run_module
+from lupusim.planning.runs.replicates import simulate_replicates
+from lupusim.planning.runs.run import run
 from lupusim.simulation.block import PATIENTS_PER_BLOCK, replicates_per_block, simulate_block
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.cutoffs import observed
-from lupusim.planning.runs.replicates import simulate_replicates
-from lupusim.planning.runs.run import run
-from lupusim.trial.scenario import Scenario
 from lupusim.simulation.tally import Tally
 from lupusim.trial import (
     AfterLastPatient,
@@ -27,6 +26,7 @@ from lupusim.trial import (
     SimpleRandomization,
     TimeToEvent,
 )
+from lupusim.trial.scenario import Scenario
 from trials import analysis, disease_trial, exponential_arm, scenario, survival_trial
 
 ONE_BLOCK = Block(seed=1, number=0, n_replicates=4)
