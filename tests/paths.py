@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from lupusim.endpoints.setting import Course
 from lupusim.records import Transitions
 
 STATES = ("active", "remission", "relapse", "death")
@@ -63,3 +64,8 @@ def first(path, states, *, after=None):
             return time
         reached = reached or STATES[state] in after
     return math.inf
+
+
+def one_arm(visits, n_patients):
+    """Return the visits of patients who are all on one arm, for a marker's values."""
+    return Course(visits, ("only",), np.zeros(n_patients, dtype=np.int8))

@@ -23,10 +23,11 @@ from lupusim.analysis.outcomes import (
     Outcome,
     SurvivalOutcome,
 )
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.arrays import BoolArray, FloatArray, StateArray
 from lupusim.endpoints.marker import MarkerChangeMeasurement, MarkerResponderMeasurement
 from lupusim.endpoints.responses import OrdinalMeasurement, ResponderMeasurement
 from lupusim.endpoints.setting import (
+    Course,
     Known,
     MarkerValues,
     Setting,
@@ -111,7 +112,7 @@ def measure(endpoint: Endpoint, states: Sequence[str], shape: tuple[int, int]) -
 
 def measure_trial(
     trial: Trial,
-    shape: tuple[int, int],
+    arm: StateArray,
     *,
     numbers: Mapping[str, FloatArray],
     streams: Streams,
@@ -122,22 +123,22 @@ def measure_trial(
     ----------
     trial : Trial
         Whose endpoints they are.
-    shape : (n_replicates, n_patients)
-        Of the block.
+    arm : (n_replicates, n_patients) int8 array
+        The position of each patient's arm in the trial.
     numbers : mapping of str to (n_replicates, n_patients) array
         What is known of the patients at baseline.
     streams : callable
         From a purpose to its stream; asked only for what the trial has.
     """
     absorbing = tuple(trial.arms[0].model.absorbing or ())
-    n_patients = shape[0] * shape[1]
+    n_patients = arm.size
     setting = Setting(
         states=trial.states,
-        shape=shape,
+        shape=(arm.shape[0], arm.shape[1]),
         absorbing=absorbing,
         visits=_visits(trial, n_patients, streams),
         strikes=strikes_of(trial, n_patients, streams),
-        marker=marker_of(trial, n_patients, numbers, streams),
+        marker=marker_of(trial, arm, numbers, streams),
     )
     return tuple(
         measure_in(endpoint, _with_strategies_of(endpoint, trial, setting))
@@ -169,7 +170,7 @@ def strikes_of(
 
 
 def marker_of(
-    trial: Trial, n_patients: int, numbers: Mapping[str, FloatArray], streams: Streams
+    trial: Trial, arm: StateArray, numbers: Mapping[str, FloatArray], streams: Streams
 ) -> MarkerValues | None:
     """Return the marker's values of a trial's patients; None where it has no marker."""
     if trial.marker is None:
@@ -178,8 +179,13 @@ def marker_of(
     if name := trial.marker.baseline:
         start = trial.arms[0].model.starts[0].state  # of everybody, by the trial's own checks
         known = Known(numbers[name].ravel(), start)
-    shape = (len(trial.visits), n_patients)
-    return MarkerValues(trial.marker, trial.states, shape, known=known, rng=streams("marker"))
+    return MarkerValues(
+        trial.marker,
+        trial.states,
+        Course(trial.visits, tuple(one.name for one in trial.arms), arm.ravel()),
+        known=known,
+        rng=streams("marker"),
+    )
 
 
 def _visits(trial: Trial, n_patients: int, streams: Streams) -> Visits | None:

@@ -244,6 +244,25 @@ class Known(NamedTuple):
     state: str
 
 
+class Course(NamedTuple):
+    """What a stated course of the marker depends on: visits and arms.
+
+    `visits` are planned study times (years), `arms` the names by position, and `arm` holds the
+    position of every patient's arm, (n_patients,).
+    """
+
+    visits: Sequence[float]
+    arms: tuple[str, ...]
+    arm: StateArray
+
+    def changes(self, marker: Marker) -> list[FloatArray | float]:
+        """Return the stated mean change at randomization and at every visit."""
+        if not marker.course:
+            return [0.0] * (len(self.visits) + 1)
+        by_arm = [[marker.change(arm, time) for arm in self.arms] for time in (0.0, *self.visits)]
+        return [np.array(means)[self.arm] for means in by_arm]
+
+
 class MarkerValues:
     """A marker's value at every visit of every patient, the same for all endpoints.
 
@@ -253,8 +272,8 @@ class MarkerValues:
         Its mean and spread in each state.
     states : sequence of str
         Names of the model's states.
-    shape : (n_visits, n_patients)
-        Of the trial's visits.
+    course : Course
+        The trial's visits, and everybody's arm.
     known : Known or None
         The values at randomization, where the patients came with them.
     rng : numpy.random.Generator
@@ -265,12 +284,12 @@ class MarkerValues:
         self,
         marker: Marker,
         states: Sequence[str],
-        shape: tuple[int, int],
+        course: Course,
         *,
         known: Known | None = None,
         rng: np.random.Generator,
     ) -> None:
-        own, *noise = rng.standard_normal((shape[0] + 2, shape[1]))
+        own, *noise = rng.standard_normal((len(course.visits) + 2, course.arm.size))
         share = marker.correlation
         self.mean = np.array([marker.mean.get(state, 0.0) for state in states])
         self.sd = np.array([marker.sd.get(state, 0.0) for state in states])
@@ -283,6 +302,12 @@ class MarkerValues:
         self.deviation = [np.sqrt(share) * own + np.sqrt(1 - share) * e for e in noise]
         if first is not None:
             self.deviation[0] = first
+        if marker.baseline_correlation is not None:
+            self.deviation = _from_baseline(
+                marker, noise[0] if first is None else first, own, noise
+            )
+        self.change = course.changes(marker)
+        self.widening = [marker.widening(time) for time in (0.0, *course.visits)]
 
     def at_visit(self, number: int, state: StateArray) -> FloatArray:
         """Return the values at a visit (counted from 0) in these states, (n_patients,)."""
@@ -293,5 +318,15 @@ class MarkerValues:
         return self._values(0, state)
 
     def _values(self, row: int, state: StateArray) -> FloatArray:
-        value = self.mean[state] + self.sd[state] * self.deviation[row]
+        spread = self.sd[state] * self.widening[row]
+        value = self.mean[state] + self.change[row] + spread * self.deviation[row]
         return np.asarray(np.maximum(value, self.lowest))
+
+
+def _from_baseline(
+    marker: Marker, first: FloatArray, own: FloatArray, noise: Sequence[FloatArray]
+) -> list[FloatArray]:
+    """Return standard deviates whose first one has a correlation of its own with the others."""
+    shared = marker.with_baseline * first
+    shared = shared + np.sqrt(max(0.0, marker.correlation - marker.with_baseline**2)) * own
+    return [first, *(shared + np.sqrt(1 - marker.correlation) * e for e in noise[1:])]

@@ -287,4 +287,6 @@ class Trial:
         control = self.arms[0]
         law = control.law
         arms = tuple(replace(arm, model=law, effects=(), switch=None) for arm in self.arms)
-        return replace(self, arms=arms, population=self.population.without_arms())
+        marker = self.marker.alike([arm.name for arm in arms]) if self.marker else None
+        population = self.population.without_arms()
+        return replace(self, arms=arms, population=population, marker=marker)

@@ -20,7 +20,7 @@ from lupusim.simulation.true_effect import pooled
 from lupusim.trial import Better
 from lupusim.trial.endpoints import EventCount, MarkerChange, MissingChange
 from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy, VisitConduct
-from paths import SHAPE, STATES, N, make_path, patients, tell
+from paths import SHAPE, STATES, N, make_path, one_arm, patients, tell
 from tolerance import SEED
 
 VISITS = (0.0, 0.25, 0.5, 1.0, 1.5)
@@ -64,7 +64,7 @@ def setting(strategy=None, conduct=None):
     if conduct is not None:
         rng = stream(SEED, "conduct")
         visits = imperfect_visits(VISITS, N, conduct=conduct, states=STATES, follow_up=2.0, rng=rng)
-    marker = MarkerValues(MARKER, STATES, (len(VISITS), N), rng=stream(SEED, "marker"))
+    marker = MarkerValues(MARKER, STATES, one_arm(VISITS, N), rng=stream(SEED, "marker"))
     return Setting(
         states=STATES,
         shape=SHAPE,

@@ -10,6 +10,7 @@ import pytest
 
 from lupusim.endpoints.measurement import measure_in
 from lupusim.endpoints.setting import (
+    Course,
     Known,
     MarkerValues,
     Setting,
@@ -33,7 +34,7 @@ from lupusim.trial.endpoints import (
     TimeInStates,
 )
 from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy, VisitConduct
-from paths import SHAPE, STATES, N, first, make_path, patients, tell
+from paths import SHAPE, STATES, N, first, make_path, one_arm, patients, tell
 from tolerance import SEED, assert_within_mcse
 from trials import disease_trial
 
@@ -431,7 +432,7 @@ MARKER = Marker(
 
 def with_marker(marker=MARKER, visits=None, strategy=None, n=N):
     where = setting(visits or Visits(VISITS, n), strategy)
-    values = MarkerValues(marker, STATES, (len(VISITS), n), rng=stream(SEED, "marker"))
+    values = MarkerValues(marker, STATES, one_arm(VISITS, n), rng=stream(SEED, "marker"))
     return replace(where, marker=values)
 
 
@@ -483,7 +484,7 @@ def test_a_marker_counts_what_was_seen_before_a_strike(paths, observation):
 def test_the_marker_has_the_mean_the_spread_and_the_correlation_it_is_given():
     n = 40_000
     free = replace(MARKER, lowest=-math.inf)
-    values = MarkerValues(free, STATES, (1, n), rng=stream(SEED, "many markers"))
+    values = MarkerValues(free, STATES, one_arm((1.0,), n), rng=stream(SEED, "many markers"))
     active = np.zeros(n, dtype=np.int8)
     before, after = values.baseline(active), values.at_visit(0, active)
     assert_within_mcse(after.mean(), 11.5, mcse=3.7 / math.sqrt(n))
@@ -499,7 +500,9 @@ def test_values_that_patients_come_with_are_kept_and_correlated_with_the_later_o
     active = np.zeros(n, dtype=np.int8)
     screened = 11.5 + 3.7 * stream(SEED, "screened").standard_normal(n)
     known = Known(screened, "active")
-    values = MarkerValues(free, STATES, (2, n), known=known, rng=stream(SEED, "more markers"))
+    values = MarkerValues(
+        free, STATES, one_arm((1.0, 2.0), n), known=known, rng=stream(SEED, "more markers")
+    )
     np.testing.assert_allclose(values.baseline(active), screened)
     later = [values.at_visit(number, active) for number in (0, 1)]
     for one, other in ((screened, later[0]), (screened, later[1]), tuple(later)):
@@ -510,6 +513,54 @@ def test_values_that_patients_come_with_are_kept_and_correlated_with_the_later_o
     expected = 11.5 + 0.5 * (screened[high] - 11.5)
     excess = later[0][high] - expected
     assert_within_mcse(excess.mean(), 0.0, mcse=3.7 * math.sqrt(0.75 / high.sum()))
+
+
+def test_a_stated_course_moves_the_mean_of_an_arm_and_the_spread_between_its_points():
+    n = 40_000
+    marker = replace(
+        MARKER,
+        lowest=-math.inf,
+        course={"a": ((0.5, -2.0), (1.0, -6.0)), "b": ((1.0, 1.0),)},
+        spread=((1.0, 2.0),),
+        correlation=0.6,
+        baseline_correlation=0.3,
+    )
+    arm = np.repeat(np.array([0, 1, 2], dtype=np.int8), n)
+    course = Course((0.75, 2.0), ("a", "b", "no course"), arm)
+    values = MarkerValues(marker, STATES, course, rng=stream(SEED, "courses"))
+    active = np.zeros(3 * n, dtype=np.int8)
+    seen = [values.baseline(active), values.at_visit(0, active), values.at_visit(1, active)]
+    changes = [(0.0, 0.0, 0.0), (-4.0, 0.75, 0.0), (-6.0, 1.0, 0.0)]  # straight lines, then level
+    for found, expected, factor in zip(seen, changes, (1.0, 1.75, 2.0), strict=True):
+        for position in range(3):
+            mean = found[arm == position].mean()
+            mcse = factor * 3.7 / math.sqrt(n)
+            assert_within_mcse(mean, 11.5 + expected[position], mcse=mcse)
+    first, *later = (found[arm == 2] for found in seen)
+    for one, other, rho in ((first, later[0], 0.3), (first, later[1], 0.3), (*later, 0.6)):
+        found = np.corrcoef(one, other)[0, 1]
+        assert_within_mcse(found, rho, mcse=(1 - rho**2) / math.sqrt(n))
+    assert abs(found - 0.5) > 8 * 0.64 / math.sqrt(n)  # negative control
+
+
+def test_a_null_twin_gives_every_arm_the_course_of_the_control():
+    marker = replace(MARKER, course={"b": ((1.0, -6.0),)})
+    assert marker.alike(("a", "b")).course == {"a": (), "b": ()}
+    assert MARKER.alike(("a", "b")) is MARKER
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"baseline_correlation": 0.9},
+        {"course": {"a": ((1.0, 0.0), (0.5, 0.0))}},
+        {"course": {"a": ((0.0, 1.0),)}},
+        {"spread": ((1.0, -1.0),)},
+    ],
+)
+def test_an_impossible_course_is_refused(wrong):
+    with pytest.raises(ValueError, match="must"):
+        replace(MARKER, **wrong)
 
 
 def test_a_marker_endpoint_without_a_marker_is_refused():

@@ -125,7 +125,7 @@ def generate(
     )
     patients = replace(patients, enrollment_time=enrollment_time)
     arm, open_arms = _allocate(trial, patients, enrollment_time, block)
-    measurements = measure_trial(trial, shape, numbers=patients.numbers, streams=block.stream)
+    measurements = measure_trial(trial, arm, numbers=patients.numbers, streams=block.stream)
     dropout = DropoutClock(trial, arm, rng=block.stream("dropout"))
     recorders = list(dict.fromkeys(r for m in measurements for r in m.recorders))
     recorders += [*dropout.recorders, *listeners]

@@ -309,7 +309,8 @@ class _Clinic:
 
         trial, visits = self.trial, self.followed.visits
         numbers = self.generated.patients.numbers
-        marker = marker_of(trial, trial.n_patients, numbers, self.followed.block.stream)
+        arm = self.generated.arm
+        marker = marker_of(trial, arm, numbers, self.followed.block.stream)
         names = np.array(self.trial.states, dtype=object)
         dead = np.isin(names, self.trial.arms[0].model.absorbing or ())
         empty = pd.DataFrame({"patient": [], "study_time": [], "state": []}).astype(
