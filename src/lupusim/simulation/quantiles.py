@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
 
-Counts = dict[int, int]
-"""Replicates by value, or by the number of a bin."""
+Bin = tuple[int, float, float]
+"""Replicates in a bin, their smallest and their largest value."""
+
+_Piece = tuple[float, float, float]  # from, to, replicates
 
 QUANTILES = (0.1, 0.5, 0.9)
 _WHOLE = {"n_enrolled", "events"}  # counted by their exact value
@@ -18,8 +23,37 @@ _CONTINUOUS = {"duration", "cost"}
 # so that the sums do not depend on the order of the blocks.
 _BINS_PER_OCTAVE = 512
 _MOST_BINS = 10_000
+_PILE = 0.01  # of a block's replicates, and at least two, make a value one that is kept as it is
 _ROUNDING = 1e-9  # of a rank: p n of a whole number is that number
 _LOWEST = 2.0**-40  # what is smaller, or not above 0, is in the bin of 0
+
+
+@dataclass(slots=True)
+class Counts:
+    """How many replicates had which value.
+
+    Parameters
+    ----------
+    piles : dict
+        Replicates by value, where several share it: whole numbers, a date on which trials end.
+    bins : dict
+        The others by the number of their bin.
+    """
+
+    piles: dict[float, int] = field(default_factory=dict)
+    bins: dict[int, Bin] = field(default_factory=dict)
+
+    def add(self, other: Counts) -> None:
+        """Add further replicates."""
+        for value, n in other.piles.items():
+            self.piles[value] = self.piles.get(value, 0) + n
+        for number, (n, low, high) in other.bins.items():
+            mine, lowest, highest = self.bins.get(number, (0, low, high))
+            self.bins[number] = (mine + n, min(low, lowest), max(high, highest))
+
+    def copy(self) -> Counts:
+        """Return counts that can be added to without changing these."""
+        return Counts(dict(self.piles), dict(self.bins))
 
 
 def counted(name: str, values: FloatArray) -> Counts | None:
@@ -32,9 +66,13 @@ def counted(name: str, values: FloatArray) -> Counts | None:
     values : (n,) array
         Finite.
     """
-    if name not in _WHOLE | _CONTINUOUS:
-        return None
-    keys = _bins(values) if name in _CONTINUOUS else values.astype(np.intp)
+    if name in _CONTINUOUS:
+        return _piles_and_bins(values)
+    return Counts(piles=_whole(values)) if name in _WHOLE else None
+
+
+def _whole(values: FloatArray) -> dict[float, int]:
+    keys = values.astype(np.intp)
     lowest, highest = int(keys.min(initial=0)), int(keys.max(initial=0))
     if highest - lowest > _MOST_BINS:
         found, n = np.unique(keys, return_counts=True)
@@ -42,7 +80,21 @@ def counted(name: str, values: FloatArray) -> Counts | None:
         n = np.bincount(keys - lowest)
         found = np.flatnonzero(n)
         n, found = n[found], found + lowest
-    return dict(zip(found.tolist(), n.tolist(), strict=True))
+    return dict(zip(found.astype(float).tolist(), n.tolist(), strict=True))
+
+
+def _piles_and_bins(values: FloatArray) -> Counts:
+    found, n = np.unique(values, return_counts=True)
+    is_pile = n >= max(2.0, _PILE * values.size)
+    piles = dict(zip(found[is_pile].tolist(), n[is_pile].tolist(), strict=True))
+    found, n = found[~is_pile], n[~is_pile]
+    numbers, first = np.unique(_bins(found), return_index=True)  # found rises, and so do bins
+    if not numbers.size:
+        return Counts(piles=piles)
+    last = np.append(first[1:], found.size) - 1
+    inside = np.add.reduceat(n, first)
+    parts = zip(inside.tolist(), found[first].tolist(), found[last].tolist(), strict=True)
+    return Counts(piles=piles, bins=dict(zip(numbers.tolist(), parts, strict=True)))
 
 
 def _bins(values: FloatArray) -> IntArray:
@@ -53,25 +105,18 @@ def _bins(values: FloatArray) -> IntArray:
     return numbers
 
 
-def _lower_edge(number: int) -> float:
-    octave, place = divmod(number, _BINS_PER_OCTAVE)
-    edge = math.ldexp((1 + place / _BINS_PER_OCTAVE) / 2, octave)
-    return 0.0 if edge <= _LOWEST else edge
-
-
-def quantile(name: str, counts: Counts, probability: float) -> tuple[float, float]:
+def quantile(counts: Counts, probability: float) -> tuple[float, float]:
     r"""Return a quantile over replicates and its Monte Carlo standard error.
 
-    Of a whole number it is the smallest value that at least this share of the replicates do
-    not exceed; within a bin of a continuous quantity it is interpolated. The standard error
+    It is the smallest value that at least this share of the replicates do not exceed, exact
+    for whole numbers and wherever values pile up; between the smallest and the largest value
+    of a bin it is interpolated, so that none lies where no replicate was. The standard error
     is half the distance between the quantiles at
     :math:`p \pm \sqrt{p (1 - p) / n}`, between which the true one lies as often as within one
     standard error (the order statistics are binomial, whatever the distribution).
 
     Parameters
     ----------
-    name : str
-        Of the quantity.
     counts : Counts
         From :func:`counted`, added up.
     probability : float
@@ -81,31 +126,33 @@ def quantile(name: str, counts: Counts, probability: float) -> tuple[float, floa
     ----------
     David and Nagaraja (2003), *Order Statistics*, 3rd ed., section 7.1.
     """
-    if not counts:
+    pieces = sorted(_pieces(counts))
+    if not pieces:
         return math.nan, math.nan
-    keys = sorted(counts)
-    reached = np.cumsum([counts[key] for key in keys])
-    n = int(reached[-1])
+    reached = np.cumsum([n for _, _, n in pieces])
+    n = float(reached[-1])
     apart = math.sqrt(probability * (1 - probability) / n)
-    at = _interpolated if name in _CONTINUOUS else _exact
     low, middle, high = (
-        at(keys, reached, min(max(p, 0.0), 1.0) * n)
+        _value_at(pieces, reached, min(max(p, 0.0), 1.0) * n)
         for p in (probability - apart, probability, probability + apart)
     )
     return middle, (high - low) / 2
 
 
-def _place(reached: IntArray, rank: float) -> int:
-    return min(int(np.searchsorted(reached, rank - _ROUNDING)), len(reached) - 1)
+def _pieces(counts: Counts) -> Iterator[_Piece]:
+    """Yield piles, and bins cut where a pile lies inside them."""
+    yield from ((value, value, float(n)) for value, n in counts.piles.items())
+    heaps = np.sort(np.array(list(counts.piles), dtype=float))
+    for n, low, high in counts.bins.values():
+        inside = heaps[(low < heaps) & (heaps < high)].tolist()
+        edges = [low, *inside, high]
+        for begin, end in pairwise(edges):
+            share = (end - begin) / (high - low) if high > low else 1.0
+            yield begin, end, n * share
 
 
-def _exact(keys: list[int], reached: IntArray, rank: float) -> float:
-    return float(keys[_place(reached, rank)])
-
-
-def _interpolated(keys: list[int], reached: IntArray, rank: float) -> float:
-    place = _place(reached, rank)
-    before = float(reached[place - 1]) if place else 0.0
-    share = (rank - before) / (float(reached[place]) - before)
-    low, high = _lower_edge(keys[place]), _lower_edge(keys[place] + 1)
+def _value_at(pieces: Sequence[_Piece], reached: FloatArray, rank: float) -> float:
+    place = min(int(np.searchsorted(reached, rank - _ROUNDING)), len(pieces) - 1)
+    low, high, n = pieces[place]
+    share = (rank - float(reached[place]) + n) / n
     return low + min(max(share, 0.0), 1.0) * (high - low)

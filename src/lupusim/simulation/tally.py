@@ -92,13 +92,11 @@ class Tally:
             old_n, old_total, old_squares = self.sums.get(name, (0, 0.0, 0.0))
             self.sums[name] = (old_n + n, old_total + total, old_squares + squares)
         for name, found in other.counts.items():
-            mine = self.counts.setdefault(name, {})
-            for key, n in found.items():
-                mine[key] = mine.get(key, 0) + n
+            self.counts.setdefault(name, Counts()).add(found)
 
     def copy(self) -> Tally:
         """Return a tally that can be added to without changing this one."""
-        return Tally(dict(self.sums), {name: dict(found) for name, found in self.counts.items()})
+        return Tally(dict(self.sums), {name: found.copy() for name, found in self.counts.items()})
 
     def mean(self, name: str) -> Mean:
         """Return the mean of a quantity; NaN where no replicate has a value.
@@ -125,5 +123,5 @@ class Tally:
 
     def quantile(self, name: str, probability: float) -> Mean:
         """Return a quantile over the replicates, of a quantity in `counts`."""
-        value, mcse = quantile(name, self.counts[name], probability)
+        value, mcse = quantile(self.counts[name], probability)
         return Mean(value=value, mcse=mcse)

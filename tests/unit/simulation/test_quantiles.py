@@ -85,4 +85,35 @@ def test_an_exact_share_has_no_width_and_an_unknown_one_no_limits() -> None:
 def test_values_are_counted_alike_near_together_and_far_apart(width: float) -> None:
     values = np.floor(stream(SEED, "spread").random(500) * width)
     found, n = np.unique(values.astype(int), return_counts=True)
-    assert counted("n_enrolled", values) == dict(zip(found.tolist(), n.tolist(), strict=True))
+    counts = counted("n_enrolled", values)
+    assert counts is not None
+    assert counts.piles == dict(zip(found.tolist(), n.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("share", [0.02, 0.2, 0.7])
+@pytest.mark.parametrize("p", PROBABILITIES)
+def test_where_values_pile_up_a_quantile_is_that_of_the_sorted_values(
+    share: float, p: float
+) -> None:
+    rng = stream(SEED, "spread, piles")
+    free = 2.97 + 0.03 * rng.random(8_000)  # all in two bins with the pile at 3, or below it
+    values = np.where(rng.random(8_000) < share, 3.0, free + 0.01 * (rng.random(8_000) < 0.3))
+    tally = Tally()
+    for block in np.split(values, 20):
+        tally.add(Tally.of({"duration": block}))
+    found = tally.quantile("duration", p)
+    right = float(np.quantile(values, p, method="inverted_cdf"))
+    assert found.value == pytest.approx(right, abs=2e-3)
+    if share > 0.1:  # a smaller pile may be missed by the part of its bin that is interpolated
+        assert (found.value == 3.0) == (right == 3.0)
+
+
+def test_no_quantile_lies_beyond_the_last_value_or_where_no_replicate_was() -> None:
+    rng = stream(SEED, "spread, date")
+    values = np.minimum(rng.gamma(20.0, 0.15, 4_000), 3.0)  # a trial that ends on a date
+    tally = Tally()
+    for block in np.split(values, 10):
+        tally.add(Tally.of({"duration": block, "cost": 1e4 * np.round(block)}))
+    assert tally.quantile("duration", 0.9) == Mean(value=3.0, mcse=0.0)
+    assert {tally.quantile("cost", p).value for p in PROBABILITIES} <= {1e4, 2e4, 3e4}
+    assert (values == 3.0).mean() > 0.1

@@ -25,6 +25,7 @@ from lupusim.errors import LupusimError
 from lupusim.planning.execution.tasks import Done
 from lupusim.simulation.fingerprint import code_fingerprint, trial_fingerprint, versions
 from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.quantiles import Counts
 from lupusim.simulation.tally import Tally
 from lupusim.trial.scenario import Scenario
 
@@ -296,7 +297,10 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _text(tally: Tally) -> str:
-    counts = {name: sorted(found.items()) for name, found in tally.counts.items()}
+    counts = {
+        name: [sorted(found.piles.items()), sorted(found.bins.items())]
+        for name, found in tally.counts.items()
+    }
     return json.dumps([tally.sums, counts], separators=(",", ":"))
 
 
@@ -304,7 +308,10 @@ def _tally(text: str) -> Tally:
     sums, counts = json.loads(text)
     return Tally(
         {name: tuple(three) for name, three in sums.items()},
-        {name: dict(map(tuple, found)) for name, found in counts.items()},
+        {
+            name: Counts(dict(map(tuple, piles)), {number: tuple(part) for number, part in bins})
+            for name, (piles, bins) in counts.items()
+        },
     )
 
 

@@ -21,6 +21,7 @@ from lupusim.planning.runs.run import InterruptedRunError, RunOptions, run
 from lupusim.simulation import block as blocks
 from lupusim.simulation.fingerprint import trial_fingerprint
 from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.quantiles import Counts
 from lupusim.simulation.tally import Tally
 from tolerance import SEED
 from trials import disease_trial, scenario, survival_trial
@@ -135,7 +136,11 @@ def test_fewer_and_more_replicates_reuse_whole_blocks(tmp_path, simulated):
 
 def test_sums_come_back_to_the_last_bit(tmp_path):
     block = Block(seed=1, number=0, n_replicates=5)
-    counts = {"n_enrolled": {59: 2, 60: 3}, "duration": {-7: 5}, "cost": {}}
+    counts = {
+        "n_enrolled": Counts(piles={59.0: 2, 60.0: 3}),
+        "duration": Counts(piles={0.1 + 0.2: 3}, bins={-7: (2, 1e-300, 0.7)}),
+        "cost": Counts(),
+    }
     tally = Tally({"a": (5, 0.1 + 0.2, 1e-300), "b": (0, -0.0, math.inf)}, counts)
     done = Done(fingerprint="x", blocks=(block,), tallies=(tally,))
     with Ledger(tmp_path) as ledger:
