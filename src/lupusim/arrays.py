@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.intp]
 StateArray: TypeAlias = NDArray[np.int8]
 BoolArray: TypeAlias = NDArray[np.bool_]
+_Table = TypeVar("_Table")
 
 BLOCK_SIZE = 48_000
 """Patients per block: its arrays stay in cache, and the calls that each block costs weigh little
@@ -30,3 +32,40 @@ def read_only(array: FloatArray) -> FloatArray:
     frozen = np.array(array, dtype=float)
     frozen.setflags(write=False)
     return frozen
+
+
+def each_column(table: _Table, change: Callable[[NDArray[Any]], NDArray[Any]]) -> _Table:
+    """Return a table of patients with each of its columns changed.
+
+    Parameters
+    ----------
+    table : dataclass, mapping, sequence or array
+        Its arrays of two axes and more, (n_replicates, n_patients, ...), are columns, also
+        inside of what it holds; all else stays as it is.
+    change : callable
+        Takes a column, returns another.
+    """
+    return _changed(table, change)  # type: ignore[no-any-return]
+
+
+def _changed(part: Any, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:
+    if isinstance(part, np.ndarray):
+        return change(part) if part.ndim > 1 else part
+    if isinstance(part, Mapping):
+        return {name: _changed(value, change) for name, value in part.items()}
+    if isinstance(part, tuple | list):
+        return tuple(_changed(value, change) for value in part)
+    if is_dataclass(part) and not isinstance(part, type):
+        held = {one.name: _changed(getattr(part, one.name), change) for one in fields(part)}
+        return replace(part, **held)
+    return part
+
+
+def first_columns(table: _Table, n_patients: int) -> _Table:
+    """Return a table of those patients who come first in each replicate."""
+    return each_column(table, lambda column: column[:, :n_patients])
+
+
+def one_row(table: _Table) -> _Table:
+    """Return a table of the patients of all replicates as if they were those of one."""
+    return each_column(table, lambda column: column.reshape(1, -1, *column.shape[2:]))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray, first_columns
 from lupusim.model.courses import IndividualRatio
 
 if TYPE_CHECKING:
@@ -93,6 +93,10 @@ class Observation:
     levels: Mapping[str, IntArray] = field(default_factory=dict)
     covariates: Mapping[str, FloatArray] = field(default_factory=dict)
     open_arms: IntArray | None = None
+
+    def first(self, n_patients: int) -> Observation:
+        """Return what is seen of those randomized first in each replicate."""
+        return first_columns(self, n_patients)
 
     @property
     def seen_by(self) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,9 +87,6 @@ class FromP:
         return _verdict(np.where(undefined, 1.0, p), undefined)
 
 
-_NOT_TOLD = ("included", "baseline", "competing", "possible", "trajectory", "times")
-
-
 def _each(function: Callable[..., float], outcome: Outcome) -> FloatArray:
     """Return what the function says of every replicate."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -108,13 +105,8 @@ def _number(returned: object) -> float:
 
 def _trials(outcome: Outcome) -> Iterator[list[NDArray[np.generic]]]:
     """Yield the arrays of each trial's analyzed patients."""
-    names = [f.name for f in fields(outcome) if f.name not in _NOT_TOLD]
-    if "levels" in names:
-        raise ValueError("a hierarchy of outcomes cannot be given to a plain function")
-    included = getattr(outcome, "included", None)
-    columns = [getattr(outcome, name) for name in names]
-    for row in range(len(outcome.arm)):
-        chosen = slice(None) if included is None else included[row]
+    columns, analyzed = outcome.columns(), outcome.analyzed
+    for row, chosen in enumerate(analyzed):
         yield [column[row][chosen] for column in columns]
 
 

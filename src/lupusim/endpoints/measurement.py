@@ -23,7 +23,7 @@ from lupusim.analysis.outcomes import (
     Outcome,
     SurvivalOutcome,
 )
-from lupusim.arrays import BoolArray, FloatArray, StateArray
+from lupusim.arrays import FloatArray, StateArray
 from lupusim.endpoints.marker import MarkerChangeMeasurement, MarkerResponderMeasurement
 from lupusim.endpoints.responses import OrdinalMeasurement, ResponderMeasurement
 from lupusim.endpoints.setting import (
@@ -258,15 +258,9 @@ def _level(outcome: Outcome, better: Better) -> WinLevel:
         return timed(outcome.time, outcome.event)
     order = larger_is_better if better is Better.MORE else smaller_is_better
     if isinstance(outcome, BinaryOutcome):
-        return _where(outcome.included, order(outcome.response))
+        return order(outcome.response).known_of(outcome.included)
     if isinstance(outcome, NumberOutcome):
-        return _where(outcome.included, order(outcome.values))
+        return order(outcome.values).known_of(outcome.included)
     if isinstance(outcome, CountOutcome):
         return order(outcome.count)
     raise ValueError("a hierarchy cannot hold another one")
-
-
-def _where(known: BoolArray, level: WinLevel) -> WinLevel:
-    return WinLevel(
-        low=np.where(known, level.low, -np.inf), high=np.where(known, level.high, np.inf)
-    )

@@ -72,6 +72,8 @@ class TimeToEventMeasurement:
             return None
         until = _until_strike(self.setting, observation.watched_until)
         end = self._event()
+        if not end.all():  # who is not yet enrolled at a look would be at risk at time 0
+            return None
         return Exits(
             time=np.minimum(end, until),
             event=end <= until,

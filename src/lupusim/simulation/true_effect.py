@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from lupusim.analysis.ordinal.win_statistics import WinLevel
-from lupusim.analysis.outcomes import Outcome
-from lupusim.arrays import FloatArray
+from lupusim.arrays import FloatArray, one_row
 from lupusim.simulation.fingerprint import trial_fingerprint
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.concurrent_controls import adjusted_for, compared
 from lupusim.simulation.looks.cutoffs import cut
-from lupusim.simulation.looks.evidence import against_control
 from lupusim.simulation.tally import TRUTH_ERROR, Mean
 from lupusim.trial import Analysis, Dropout, Trial, Verdict
 from lupusim.trial.design import KnownEffect, SimulatedEffect
@@ -111,28 +107,8 @@ def _estimate(trial: Trial, analysis: Analysis, block: Block, *, arm: int) -> Ve
     observation = cut(generated, trial.cutoff)
     outcome = generated.measurements[0].outcome(observation)
     if len(trial.arms) > 2:
-        outcome = against_control(outcome, arm, compared(analysis, observation, arm))
-    adjusted = {
-        name: column.reshape(1, -1, *column.shape[2:])
-        for name, column in adjusted_for(trial, analysis, observation, arm=arm).items()
-    }
+        outcome = outcome.against_control(arm, compared(analysis, observation, arm))
+    adjusted = one_row(adjusted_for(trial, analysis, observation, arm=arm))
     estimator = getattr(analysis.test, "estimator", analysis.test)
-    verdict: Verdict = estimator(pooled(outcome), better=trial.primary.better, sided=1, **adjusted)
+    verdict: Verdict = estimator(outcome.pooled(), better=trial.primary.better, sided=1, **adjusted)
     return verdict
-
-
-def pooled(outcome: Outcome) -> Outcome:
-    """Return the patients of all replicates as those of one trial."""
-    parts: dict[str, Any] = {f.name: _one_row(getattr(outcome, f.name)) for f in fields(outcome)}
-    together: Outcome = type(outcome)(**parts)
-    return together
-
-
-def _one_row(part: Any) -> Any:
-    if isinstance(part, np.ndarray):
-        return part.reshape(1, -1, *part.shape[2:])
-    if part is None:
-        return None
-    return tuple(
-        WinLevel(low=level.low.reshape(1, -1), high=level.high.reshape(1, -1)) for level in part
-    )

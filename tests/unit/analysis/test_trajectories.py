@@ -15,8 +15,6 @@ from lupusim.endpoints.measurement import measure_in
 from lupusim.endpoints.setting import MarkerValues, Setting, Visits, clocks, imperfect_visits
 from lupusim.records import Observation
 from lupusim.rng import stream
-from lupusim.simulation.looks.evidence import against_control, first_patients
-from lupusim.simulation.true_effect import pooled
 from lupusim.trial import Better
 from lupusim.trial.endpoints import EventCount, MarkerChange, MissingChange
 from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy, VisitConduct
@@ -158,7 +156,7 @@ def many_patients(n_arms):
 
 def test_a_mixed_model_of_one_of_several_arms_is_that_of_its_patients_and_the_controls():
     found = many_patients(3)
-    chosen = first_patients(against_control(found, 2), 80)
+    chosen = found.against_control(2).first(80)
     assert chosen.trajectory.shape == (4, 80, 3)
     stratum = np.zeros(chosen.arm.shape, dtype=np.intp)
     verdict = TESTS["mmrm"].test(chosen, better=Better.FEWER, sided=1, stratum=stratum)
@@ -171,12 +169,10 @@ def test_a_mixed_model_of_one_of_several_arms_is_that_of_its_patients_and_the_co
 
 
 def test_all_replicates_together_are_one_trial(paths, observation):
-    together = pooled(outcome(CHANGE, setting(), paths, observation))
+    together = outcome(CHANGE, setting(), paths, observation).pooled()
     assert together.trajectory.shape == (1, N, 3)
-    counted = pooled(
-        outcome(EventCount(name="x", events=("relapse",)), setting(), paths, observation)
-    )
-    assert counted.times.shape[:2] == (1, N)
+    counted = outcome(EventCount(name="x", events=("relapse",)), setting(), paths, observation)
+    assert counted.pooled().times.shape[:2] == (1, N)
 
 
 def test_covariates_and_strata_adjust_at_every_visit():

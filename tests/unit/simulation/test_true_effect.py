@@ -14,7 +14,7 @@ from lupusim.planning.runs.run import run
 from lupusim.report.run.table import operating_table
 from lupusim.simulation.block import simulate_block
 from lupusim.simulation.generation.generation import Block
-from lupusim.simulation.true_effect import pooled, true_effect
+from lupusim.simulation.true_effect import true_effect
 from lupusim.trial.design import KnownEffect, SimulatedEffect
 from tolerance import SEED, assert_within_mcse
 from trials import analysis, disease_trial, exponential_arm, scenario, survival_trial
@@ -111,11 +111,11 @@ def test_an_estimate_that_does_not_exist_is_not_averaged_where_the_test_does():
 def test_pooling_makes_one_trial_of_all_replicates():
     values, arm = np.arange(6.0).reshape(2, 3), np.array([[0, 1, 1], [1, 0, 0]], dtype=np.int8)
     everybody = np.ones((2, 3), dtype=bool)
-    number = pooled(NumberOutcome(values=values, included=everybody, arm=arm))
+    number = NumberOutcome(values=values, included=everybody, arm=arm).pooled()
     assert number.values.tolist() == [[0, 1, 2, 3, 4, 5]]
     assert number.baseline is None
     level = larger_is_better(values)
-    hierarchy = pooled(HierarchicalOutcome(levels=(level,), included=everybody, arm=arm))
+    hierarchy = HierarchicalOutcome(levels=(level,), included=everybody, arm=arm).pooled()
     assert hierarchy.levels[0].high.shape == (1, 6)
     assert hierarchy.arm.tolist() == [[0, 1, 1, 1, 0, 0]]
 

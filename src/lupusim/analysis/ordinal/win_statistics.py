@@ -32,6 +32,12 @@ class WinLevel:
     low: FloatArray
     high: FloatArray
 
+    def known_of(self, member: BoolArray) -> WinLevel:
+        """Return the level where nothing is known of who is no member, (..., n_patients)."""
+        return WinLevel(
+            low=np.where(member, self.low, -np.inf), high=np.where(member, self.high, np.inf)
+        )
+
 
 def larger_is_better(values: ArrayLike) -> WinLevel:
     """Return the level of an outcome known exactly, such as a score that should rise.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from lupusim.analysis.competing_risks.cumulative_incidence import (
     cumulative_incidence_by_arm,
-    subdistribution_times,
 )
 from lupusim.analysis.competing_risks.fine_gray import fine_gray_weighted
 from lupusim.analysis.competing_risks.gray import gray
@@ -34,7 +34,7 @@ from lupusim.analysis.verdicts import (
     verdict_with,
     worst_difference,
 )
-from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.arrays import FloatArray, IntArray
 from lupusim.trial import Better, Verdict
 
 
@@ -46,15 +46,16 @@ def _hazard_ratio(
     outcome: SurvivalOutcome, stratum: IntArray, covariates: FloatArray | None
 ) -> TestResult:
     """Return Cox's log hazard ratio of the arm, adjusted where there are covariates."""
-    columns, strata = (outcome.time, outcome.event), _strata(stratum)
+    columns = outcome.time, outcome.event
+    words: Any = {"stratum": _strata(stratum), "included": outcome.at_risk}
     if covariates is None:
-        return cox(*columns, outcome.arm, stratum=strata)
-    result = cox_regression(*columns, beside(outcome.arm, covariates), stratum=strata)
-    return of_coefficient(result, 0)
+        return cox(*columns, outcome.arm, **words)
+    return of_coefficient(cox_regression(*columns, beside(outcome.arm, covariates), **words), 0)
 
 
 def _logrank(outcome: SurvivalOutcome, stratum: IntArray) -> LogrankResult:
-    return logrank(outcome.time, outcome.event, outcome.arm, stratum=_strata(stratum))
+    columns = outcome.time, outcome.event, outcome.arm
+    return logrank(*columns, stratum=_strata(stratum), included=outcome.at_risk)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,7 @@ def _weighted(
     outcome: SurvivalOutcome, weight: RankWeight, *, better: Better, sided: int, stratum: IntArray
 ) -> Verdict:
     columns, strata = (outcome.time, outcome.event, outcome.arm), _strata(stratum)
-    result = weighted_logrank(*columns, weight=weight, stratum=strata)
+    result = weighted_logrank(*columns, weight=weight, stratum=strata, included=outcome.at_risk)
     return verdict_with(result, p_value(result, better, sided), _logrank(outcome, stratum))
 
 
@@ -164,7 +165,7 @@ class MaxComboTest:
     ) -> Verdict:
         """Return the verdict on every replicate."""
         columns, strata = (outcome.time, outcome.event, outcome.arm), _strata(stratum)
-        result = max_combo(*columns, stratum=strata)
+        result = max_combo(*columns, stratum=strata, included=outcome.at_risk)
         p_values = p_value(result, better, sided)
         return verdict_with(result, p_values, _logrank(outcome, stratum))
 
@@ -192,7 +193,8 @@ class RestrictedMeanTest:
     ) -> Verdict:
         """Return the verdict on every replicate."""
         del stratum
-        result = rmst_difference(outcome.time, outcome.event, outcome.arm, self.until)
+        columns = outcome.time, outcome.event, outcome.arm
+        result = rmst_difference(*columns, self.until, included=outcome.at_risk)
         good = OPPOSITE[better]
         return verdict(against(result, worst_difference(self.margin, good)), good, sided)
 
@@ -220,19 +222,10 @@ class SurvivalDifferenceTest:
     ) -> Verdict:
         """Return the verdict on every replicate."""
         del stratum
-        result = survival_difference(outcome.time, outcome.event, outcome.arm, self.at)
+        columns = outcome.time, outcome.event, outcome.arm
+        result = survival_difference(*columns, self.at, included=outcome.at_risk)
         good = OPPOSITE[better]
         return verdict(against(result, worst_difference(self.margin, good)), good, sided)
-
-
-def _subdistribution(outcome: SurvivalOutcome) -> SurvivalOutcome:
-    """Return the outcome in which a competing event leaves the patient at risk to the end."""
-    if outcome.competing is None or outcome.possible is None:
-        return outcome
-    longer = np.maximum(outcome.possible, outcome.time)
-    ended = outcome.event | outcome.competing
-    time, event = subdistribution_times(outcome.time, ended, outcome.event, longer)
-    return SurvivalOutcome(time=time, event=event, arm=outcome.arm)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +257,7 @@ class FineGrayTest:
         covariates: FloatArray | None = None,
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        result = _hazard_ratio(_subdistribution(outcome), stratum, covariates)
+        result = _hazard_ratio(outcome.subdistribution(), stratum, covariates)
         return verdict(against(result, math.log(self.margin)), better, sided)
 
 
@@ -276,7 +269,7 @@ class SubdistributionLogrankTest:
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        return verdict(_logrank(_subdistribution(outcome), stratum), better, sided)
+        return verdict(_logrank(outcome.subdistribution(), stratum), better, sided)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,9 +280,9 @@ class GrayTest:
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        columns, strata = _causes(outcome), _strata(stratum)
-        result = gray(*columns, stratum=strata)
-        effect = fine_gray_weighted(*columns, stratum=strata)
+        columns = outcome.causes()
+        words: Any = {"stratum": _strata(stratum), "included": outcome.at_risk}
+        result, effect = gray(*columns, **words), fine_gray_weighted(*columns, **words)
         return verdict_with(result, p_value(result, better, sided), effect)
 
 
@@ -315,14 +308,9 @@ class FineGrayWeightedTest:
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        result = fine_gray_weighted(*_causes(outcome), stratum=_strata(stratum))
+        words: Any = {"stratum": _strata(stratum), "included": outcome.at_risk}
+        result = fine_gray_weighted(*outcome.causes(), **words)
         return verdict(against(result, math.log(self.margin)), better, sided)
-
-
-def _causes(outcome: SurvivalOutcome) -> tuple[FloatArray, BoolArray, BoolArray, StateArray]:
-    """Return time, whether an event of any cause ends it, whether of the one, and the arm."""
-    ended = outcome.event if outcome.competing is None else outcome.event | outcome.competing
-    return outcome.time, ended, outcome.event, outcome.arm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,5 +336,5 @@ class IncidenceDifferenceTest:
     ) -> Verdict:
         """Return the verdict on every replicate."""
         del stratum
-        result = cumulative_incidence_by_arm(*_causes(outcome), self.at)
+        result = cumulative_incidence_by_arm(*outcome.causes(), self.at, included=outcome.at_risk)
         return verdict(against(result, worst_difference(self.margin, better)), better, sided)

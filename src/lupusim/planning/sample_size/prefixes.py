@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -147,8 +147,8 @@ def _rejected(generated: Generated, trial: Trial) -> FloatArray:
         enrollment_time[:, :first], event_time + enrollment_time[:, :first]
     )
     everybody = replace(observed(generated, cutoff), enrollment_time=enrollment_time)
-    outcome = first_patients(measurement.outcome(everybody), first)
-    observation = first_patients(everybody, first)
+    outcome = measurement.outcome(everybody).first(first)
+    observation = everybody.first(first)
     verdict = analyze(trial, trial.analysis, observation, outcome, sided=trial.analysis.sided)
     return (verdict.p_value <= trial.analysis.alpha).astype(float)
 
@@ -161,30 +161,3 @@ def _times(enrollment_time: FloatArray, trial: Trial) -> FloatArray:
         following = enrollment_time[:, trial.n_patients]
         return np.asarray(enrollment_time * (trial.enrollment.duration / following)[:, None])
     return enrollment_time
-
-
-def first_patients(seen: Seen, n_patients: int) -> Seen:
-    """Return what is known of the first patients of each replicate.
-
-    Parameters
-    ----------
-    seen : Observation or Outcome
-        Its arrays of shape (n_replicates, n_patients) are cut, also inside of mappings and
-        tuples; those of another number of dimensions are kept.
-    n_patients : int
-        How many.
-    """
-    parts = {f.name: _first(getattr(seen, f.name), n_patients) for f in fields(seen)}
-    return type(seen)(**parts)
-
-
-def _first(part: Any, n_patients: int) -> Any:
-    if isinstance(part, np.ndarray):
-        return part[:, :n_patients] if part.ndim > 1 else part
-    if isinstance(part, Mapping):
-        return {name: _first(value, n_patients) for name, value in part.items()}
-    if isinstance(part, tuple):
-        return tuple(_first(value, n_patients) for value in part)
-    if is_dataclass(part) and not isinstance(part, type):
-        return first_patients(part, n_patients)
-    return part

@@ -20,11 +20,9 @@ from lupusim.simulation.adaptation.stages import (
     longer,
     two_looks,
     weights_of,
-    within,
 )
 from lupusim.simulation.generation.generation import Block, Generated
 from lupusim.simulation.looks.cutoffs import observed
-from lupusim.simulation.looks.evidence import against_control
 from lupusim.simulation.looks.null_hypothesis import alike_is_enough, fares_as_control
 from lupusim.trial import Trial, Verdict
 from lupusim.trial.adaptation.two_stage import Judged, SelectArms
@@ -111,7 +109,7 @@ def _judged_arm(
     names = [endpoint.name for endpoint in trial.endpoints]
     number = names.index(rule.early.endpoint)
     outcome = generated.measurements[number].outcome(observed(generated, interim.time))
-    compared = against_control(within(outcome, interim.first), arm)
+    compared = outcome.restricted_to(interim.first).against_control(arm)
     better = trial.endpoints[number].better
     verdict: Verdict = rule.early.test(
         compared,

@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from lupusim.analysis.outcomes import CountOutcome, Outcome, SurvivalOutcome
+from lupusim.analysis.outcomes import Outcome
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.records import Observation
 from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP, Generated
@@ -25,7 +24,6 @@ from lupusim.simulation.looks.cutoffs import (
     observed,
     waited,
 )
-from lupusim.simulation.looks.evidence import against_control
 from lupusim.trial import AfterPatients, AtEvents, Trial, UniformEnrollment, Verdict
 from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
 from lupusim.trial.enrollment.arrivals import Enrollment
@@ -216,7 +214,7 @@ class Stages:
         """Return how long the trial took and what each arm showed."""
         seen = self.everybody(trial)
         outcomes = [
-            within(measurement.outcome(seen.observation), seen.member)
+            measurement.outcome(seen.observation).restricted_to(seen.member)
             for measurement in self.generated.measurements
         ]
         found = conduct(trial, seen.observation, outcomes)
@@ -299,7 +297,7 @@ class Seen:
         )
         latest = np.where(member, last_seen, 0.0).max(axis=1)
         observation = observed(generated, np.where(np.isinf(cutoff), latest, cutoff))
-        outcome = within(generated.measurements[0].outcome(observation), member)
+        outcome = generated.measurements[0].outcome(observation).restricted_to(member)
         return cls(trial=trial, observation=observation, outcome=outcome, member=member)
 
     def verdict(self, hypothesis: BoolArray | int) -> Verdict:
@@ -311,23 +309,8 @@ class Seen:
     def compared(self, hypothesis: BoolArray | int) -> Outcome:
         """Return the outcome of control and one arm, or of one population."""
         if isinstance(hypothesis, int):
-            return against_control(self.outcome, hypothesis)
-        return within(self.outcome, hypothesis)
-
-
-def within(outcome: Outcome, member: BoolArray) -> Outcome:
-    """Return the outcome of some of the patients."""
-    changed: dict[str, Any]
-    if isinstance(outcome, SurvivalOutcome):
-        changed = {"time": outcome.time * member, "event": outcome.event & member}
-        if outcome.competing is not None and outcome.possible is not None:
-            changed["competing"] = outcome.competing & member
-            changed["possible"] = outcome.possible * member
-    elif isinstance(outcome, CountOutcome):
-        changed = {"count": outcome.count * member, "years": outcome.years * member}
-    else:
-        changed = {"included": outcome.included & member}
-    return replace(outcome, **changed)
+            return self.outcome.against_control(hypothesis)
+        return self.outcome.restricted_to(hypothesis)
 
 
 def weights_of(trial: Trial) -> tuple[float, float]:

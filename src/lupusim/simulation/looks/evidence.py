@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from lupusim.analysis.group_sequential import z_from_p_value
 from lupusim.analysis.group_sequential.stopping import judged
-from lupusim.analysis.outcomes import CountOutcome, NumberOutcome, Outcome, SurvivalOutcome
+from lupusim.analysis.outcomes import Outcome
 from lupusim.analysis.survival.logrank_looks import logrank_looks
 from lupusim.analysis.survival.tests import LogrankTest
 from lupusim.analysis.verdicts import verdict
@@ -312,16 +312,16 @@ def _look(
     observation = observed(generated, cutoff)
     n_enrolled = _enrolled(observation)
     most = int(n_enrolled.max())
-    few = first_patients(observation, most)
+    few = observation.first(most)  # SPEED: who came in no replicate stands last
     outcomes: dict[int, Outcome] = {}
     looks = []
     for one in asked:
         if one.endpoint not in outcomes:
-            outcome = generated.measurements[one.endpoint].outcome(observation)
-            outcomes[one.endpoint] = first_patients(outcome, most)
+            measured = generated.measurements[one.endpoint].outcome(observation)
+            outcomes[one.endpoint] = measured.first(most)
         outcome = outcomes[one.endpoint]
         if len(trial.arms) > 2:
-            outcome = against_control(outcome, one.arm, compared(one.analysis, few, one.arm))
+            outcome = outcome.against_control(one.arm, compared(one.analysis, few, one.arm))
         verdict = _verdict(trial, one, few, outcome)
         looks.append(_Look(verdict, outcome.information, n_enrolled))
     return looks
@@ -338,50 +338,3 @@ def _enrolled(observation: Observation) -> IntArray:
         return np.full(observation.cutoff.shape, observation.arm.shape[1])
     there = observation.enrollment_time <= observation.cutoff[:, None]
     return np.asarray(np.count_nonzero(there, axis=1))
-
-
-def against_control(outcome: Outcome, arm: int, member: BoolArray | None = None) -> Outcome:
-    """Return the outcome of the control and one arm, which is number 1 in it.
-
-    Parameters
-    ----------
-    outcome : Outcome
-        Of all patients.
-    arm : int
-        Position of the arm.
-    member : (n_replicates, n_patients) boolean array or None
-        Who takes part; None for all patients of the two arms.
-    """
-    if member is None:
-        member = (outcome.arm == 0) | (outcome.arm == arm)
-    changed: dict[str, Any] = {"arm": (outcome.arm == arm).astype(np.int8)}
-    if isinstance(outcome, SurvivalOutcome):
-        changed |= {"time": outcome.time * member, "event": outcome.event & member}
-    elif isinstance(outcome, CountOutcome):
-        changed |= {"count": outcome.count * member, "years": outcome.years * member}
-    else:
-        changed["included"] = outcome.included & member
-        if isinstance(outcome, NumberOutcome) and outcome.trajectory is not None:
-            changed["trajectory"] = np.where(member[:, :, None], outcome.trajectory, np.nan)
-    return replace(outcome, **changed)
-
-
-# SPEED: who is not enrolled in any replicate stands last and need not be sorted
-def first_patients(table: Table, most: int) -> Table:
-    """Return an outcome or observation of the patients randomized first."""
-    changed: dict[str, Any] = {
-        field.name: _first(getattr(table, field.name), most) for field in fields(table)
-    }
-    return replace(table, **changed)
-
-
-def _first(column: object, most: int) -> object:
-    if isinstance(column, np.ndarray) and column.ndim > 1:
-        return column[:, :most]
-    if isinstance(column, Mapping):
-        return {name: _first(values, most) for name, values in column.items()}
-    if isinstance(column, tuple | list):
-        return tuple(_first(one, most) for one in column)
-    if is_dataclass(column) and not isinstance(column, type):
-        return first_patients(column, most)
-    return column

@@ -16,7 +16,7 @@ from lupusim.simulation.block import measured, simulate
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.concurrent_controls import adjusted_for, compared, sizes
 from lupusim.simulation.looks.cutoffs import observed
-from lupusim.simulation.looks.evidence import against_control, comparisons, gather
+from lupusim.simulation.looks.evidence import comparisons, gather
 from lupusim.simulation.true_effect import true_effect
 from lupusim.trial import AfterPatients, PoissonEnrollment, UniformEnrollment
 from lupusim.trial.design import SimulatedEffect
@@ -209,5 +209,5 @@ def test_an_outcome_of_chosen_patients_leaves_the_others_out():
     generated, observation = seen(trial)
     outcome = generated.measurements[0].outcome(observation)
     member = compared(trial.analysis, observation, 2)
-    assert np.array_equal(against_control(outcome, 2, member).included, outcome.included & member)
+    assert np.array_equal(outcome.against_control(2, member).included, outcome.included & member)
     assert len(comparisons(trial)) == 2
