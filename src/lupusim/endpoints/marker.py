@@ -58,11 +58,14 @@ class MarkerChangeMeasurement(MarkerMeasurement):
         self.all_numbers = setting.visits_at(after)[1]
 
     def outcome(self, observation: Observation) -> NumberOutcome:
-        """Return changes and baselines; a change that is not known is 0, or left out."""
+        """Return changes and baselines; a change that is not known is 0, or left out.
+
+        After a strike that is a failure there is no change.
+        """
         baseline, change, known = self.change(observation)
         included, trajectory = self.included(observation), None
         if self.missing is MissingChange.LEFT_OUT:
-            included = included & known
+            included = included & (known | self.failed(observation))
             trajectory = self.trajectory(observation)
         return NumberOutcome(
             values=change,
@@ -78,13 +81,13 @@ class MarkerChangeMeasurement(MarkerMeasurement):
         Shape (n_replicates, n_patients, n_visits); NaN where it is not known, after an event
         that is treated as if it had not happened, and of those whose last visit is not due.
         """
-        due, spared = self.due(observation), self.setting.strike(Strategy.HYPOTHETICAL)
+        due = self.due(observation)
+        spared = self.setting.strike(observation.watched_until, Strategy.HYPOTHETICAL)
         changes = []
         for number in self.all_numbers:
             _, change, known = self.change_at(number, observation)
             if spared is not None:
-                time = self.visits.times[number]
-                known &= spared > time.reshape(spared.shape if time.size > 1 else (1, 1))
+                known &= spared > self.visit_time(number)
             changes.append(np.where(due & known, change, np.nan))
         return np.stack(changes, axis=2)
 
@@ -94,13 +97,13 @@ class MarkerResponderMeasurement(MarkerMeasurement):
 
     def __init__(self, endpoint: MarkerResponder, setting: Setting) -> None:
         super().__init__(endpoint.at, setting)
-        self.fall = endpoint.fall
+        self.fall, self.better = endpoint.fall, endpoint.better
 
     def outcome(self, observation: Observation) -> BinaryOutcome:
         """Return responses; a change that is not known is none."""
         _, change, known = self.change(observation)
         return BinaryOutcome(
-            response=known & (change <= -self.fall),
+            response=self.judged(known & (change <= -self.fall), observation, self.better),
             included=self.included(observation),
             arm=observation.arm,
         )

@@ -9,16 +9,16 @@ import numpy as np
 from lupusim.analysis.outcomes import BinaryOutcome, NumberOutcome
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.endpoints.setting import TIME_TOLERANCE, Setting, last_visit
-from lupusim.records import Observation, Recorder
-from lupusim.trial.endpoints import OrdinalState, Responder, SustainedResponder
+from lupusim.records import FirstEntry, Observation, Recorder
+from lupusim.trial.endpoints import Better, OrdinalState, Responder, SustainedResponder
 from lupusim.trial.observation import Strategy
 
 
 class VisitMeasurement:
     """Watches patients at some visits, of which the last decides who is in the analysis.
 
-    A patient is in the analysis whose last visit is due at the data cutoff, and whom no
-    event has struck that is treated as if it had not happened.
+    A patient is in the analysis whose last visit is due at the data cutoff, and whom nothing
+    has struck by then, while watched, that is treated as if it had not happened.
 
     Parameters
     ----------
@@ -41,19 +41,39 @@ class VisitMeasurement:
         """Return ``inf``: what is seen at a visit is no event."""
         return np.full_like(watched_until, np.inf)
 
+    def visit_time(self, number: int) -> FloatArray:
+        """Return the study time (years) of a visit, (n_replicates, n_patients) or (1, 1)."""
+        time: FloatArray = self.visits.times[number]
+        return time.reshape(self.setting.shape if time.size > 1 else (1, 1))
+
     def due(self, observation: Observation) -> BoolArray:
         """Return whose last visit is due at the cutoff, shape (n_replicates, n_patients)."""
-        time = self.visits.times[self.numbers[-1]]
-        due = observation.enrollment_time + time.reshape(
-            self.setting.shape if time.size > 1 else (1, 1)
-        )
+        due = observation.enrollment_time + self.visit_time(self.numbers[-1])
         return np.asarray(due <= observation.cutoff[:, None] + TIME_TOLERANCE)
 
     def included(self, observation: Observation) -> BoolArray:
         """Return who is in the analysis, shape (n_replicates, n_patients)."""
         member = self.due(observation)
-        spared = self.setting.strike(Strategy.HYPOTHETICAL)
-        return member if spared is None else member & (spared > self.at)
+        spared = self.setting.strike(observation.watched_until, Strategy.HYPOTHETICAL)
+        return member if spared is None else member & (spared > self.visit_time(self.numbers[-1]))
+
+    def judged(self, response: BoolArray, observation: Observation, better: Better) -> BoolArray:
+        """Return responses, (n_replicates, n_patients), where a strike may be a failure.
+
+        It is none, as `shown_by` has it; where fewer are better it is one.
+        """
+        shown = response.reshape(self.setting.shape)
+        return shown if better is Better.MORE else shown | self.failed(observation)
+
+    def failed(self, observation: Observation) -> BoolArray:
+        """Return whom an event that is itself a failure has struck by the last visit.
+
+        Shape (n_replicates, n_patients), or (1, 1) where there is no such event.
+        """
+        strike = self.setting.strike(observation.watched_until, Strategy.COMPOSITE)
+        if strike is None:
+            return np.zeros((1, 1), dtype=bool)
+        return np.asarray(strike <= self.visit_time(self.numbers[-1]))
 
     def shown_by(self, number: int, watched_until: FloatArray) -> tuple[IntArray, BoolArray]:
         """Return which visit tells of each patient at a visit, and whether it took place.
@@ -65,10 +85,10 @@ class VisitMeasurement:
         which: IntArray = np.asarray(number, dtype=np.intp)
         present = self.visits.took_place(number, watched_until)
         time = self.visits.times[number]
-        failed = self.setting.strike(Strategy.COMPOSITE)
+        failed = self.setting.strike(watched_until, Strategy.COMPOSITE)
         if failed is not None:
             present = present & (failed.ravel() > time)
-        stopped = self.setting.strike(Strategy.WHILE_ON_TREATMENT)
+        stopped = self.setting.strike(watched_until, Strategy.WHILE_ON_TREATMENT)
         if stopped is not None:
             up_to_now = [n for n in self.before if n <= number]
             earlier = last_visit(self.visits, up_to_now, np.minimum(stopped, watched_until))
@@ -96,6 +116,7 @@ class ResponderMeasurement(VisitMeasurement):
         several = endpoint.visits if isinstance(endpoint, SustainedResponder) else (endpoint.at,)
         super().__init__(several, setting)
         self.member = setting.members(endpoint.states)
+        self.better = endpoint.better
 
     def outcome(self, observation: Observation) -> BinaryOutcome:
         """Return responses; dropouts are non-responders, visits after the cutoff are out."""
@@ -104,7 +125,7 @@ class ResponderMeasurement(VisitMeasurement):
             state, present = self.states(number, observation.watched_until)
             response &= self.member[state] & present
         return BinaryOutcome(
-            response=response.reshape(self.setting.shape),
+            response=self.judged(response, observation, self.better),
             included=self.included(observation),
             arm=observation.arm,
         )
@@ -121,13 +142,22 @@ class OrdinalMeasurement(VisitMeasurement):
         missing = endpoint.missing or endpoint.ranking[0][0]
         self.rank_missing = float(self.rank[setting.states.index(missing)])
         self.dead = setting.members(setting.absorbing)
+        self.death = FirstEntry(setting.positions(setting.absorbing), setting.n_patients)
+        self.recorders = (*self.recorders, self.death)
 
     def outcome(self, observation: Observation) -> NumberOutcome:
-        """Return ranks; a death before the visit is known whether it took place or not."""
+        """Return ranks; a death before the visit is known whether it took place or not.
+
+        It counts unless only the time before an event does that had struck already.
+        """
         number = self.numbers[-1]
-        state, present = self.states(number, observation.watched_until)
+        watched_until = observation.watched_until
+        state, present = self.states(number, watched_until)
         true = self.visits.true(number)
-        died = self.dead[true] & (observation.watched_until.ravel() >= self.at - TIME_TOLERANCE)
+        died = self.dead[true] & (self.death.time <= watched_until.ravel())
+        stopped = self.setting.strike(watched_until, Strategy.WHILE_ON_TREATMENT)
+        if stopped is not None:
+            died &= np.isinf(stopped).ravel() | (stopped.ravel() > self.visits.times[number])
         rank = np.where(present, self.rank[state], self.rank_missing)
         rank = np.where(died, self.rank[true], rank)
         return NumberOutcome(

@@ -191,16 +191,26 @@ class Setting:
         planned = self.visits.planned
         return [float(t) for t in planned if 0 <= t <= time + TIME_TOLERANCE]
 
-    def strike(self, *strategies: Strategy) -> FloatArray | None:
-        """Return when (study time, years) the first event with such a strategy strikes.
+    def strike(self, watched_until: FloatArray, *strategies: Strategy) -> FloatArray | None:
+        """Return when (study time, years) the first event with such a strategy is seen to strike.
 
-        Shape (n_replicates, n_patients), ``inf`` for never; None where there is no such event.
+        Parameters
+        ----------
+        watched_until : (n_replicates, n_patients) array
+            Study time (years) at which each patient leaves: what strikes later is not known of.
+        strategies : Strategy
+            Which events are meant.
+
+        Returns
+        -------
+        (n_replicates, n_patients) array or None
+            ``inf`` for never while the patient is watched; None where there is no such event.
         """
         times = [clock.time for strategy, clock in self.strikes if strategy in strategies]
         if not times:
             return None
         earliest: FloatArray = np.min(times, axis=0).reshape(self.shape)
-        return earliest
+        return np.where(earliest <= watched_until, earliest, np.inf)
 
     def has(self, strategy: Strategy) -> bool:
         """Return whether an event has this strategy."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from lupusim.arrays import FloatArray
 from lupusim.endpoints.crossings import Entries, Stays
 from lupusim.endpoints.setting import TIME_TOLERANCE, Setting
 from lupusim.records import FirstEntry, Observation, Recorder
-from lupusim.trial.endpoints import EventCount, TimeInStates, TimeToEvent
+from lupusim.trial.endpoints import Better, EventCount, MissingTime, TimeInStates, TimeToEvent
 from lupusim.trial.observation import Strategy
 
 _ENDS_OBSERVATION = (Strategy.HYPOTHETICAL, Strategy.WHILE_ON_TREATMENT)
@@ -20,15 +21,28 @@ _ENDS_OBSERVATION = (Strategy.HYPOTHETICAL, Strategy.WHILE_ON_TREATMENT)
 
 def _until_strike(setting: Setting, seen_until: FloatArray) -> FloatArray:
     """Return how long each patient counts, where events end the observation."""
-    strike = setting.strike(*_ENDS_OBSERVATION)
+    strike = setting.strike(seen_until, *_ENDS_OBSERVATION)
     return seen_until if strike is None else np.minimum(seen_until, strike)
+
+
+def _with_failures(time: FloatArray, strike: FloatArray | None, better: Better) -> FloatArray:
+    """Return the times of events (years) where a strike that is a failure counts.
+
+    It is an event where these should be few. Where they are hoped for none comes after it: the
+    patient stays at risk of one, as who never has it does, to the end of the observation.
+    """
+    if strike is None:
+        return time
+    if better is Better.FEWER:
+        return np.minimum(time, strike)
+    return np.where(strike < time, np.inf, time)
 
 
 class TimeToEventMeasurement:
     """When each patient has the event, counted from the endpoint's origin."""
 
     def __init__(self, endpoint: TimeToEvent, setting: Setting) -> None:
-        self.setting, self.shape = setting, setting.shape
+        self.setting, self.shape, self.better = setting, setting.shape, endpoint.better
         n_patients = setting.n_patients
         self.origin = (
             FirstEntry(setting.positions(endpoint.origin), n_patients) if endpoint.origin else None
@@ -44,20 +58,18 @@ class TimeToEventMeasurement:
         heard = tuple(r for r in listeners if r is not None)
         self.recorders: Sequence[Recorder] = (*heard, *setting.recorders)
 
-    def _event(self) -> FloatArray:
+    def _event(self, watched_until: FloatArray) -> FloatArray:
         """Return the study time of the event; a strike after the origin may be one too."""
         time: FloatArray = self.event.time.reshape(self.shape)
-        strike = self.setting.strike(Strategy.COMPOSITE)
-        if strike is None:
-            return time
-        if self.origin is not None:
+        strike = self.setting.strike(watched_until, Strategy.COMPOSITE)
+        if strike is not None and self.origin is not None:
             late = strike >= self.origin.time.reshape(self.shape)
             strike = np.where(late, strike, np.inf)
-        return np.minimum(time, strike)
+        return _with_failures(time, strike, self.better)
 
     def event_time(self, watched_until: FloatArray) -> FloatArray:
         """Return the study time (years) of each patient's event if seen by then, else ``inf``."""
-        time = self._event()
+        time = self._event(watched_until)
         seen = time <= _until_strike(self.setting, watched_until)
         if self.competing is not None:
             seen &= time < self.competing.time.reshape(self.shape)
@@ -71,7 +83,7 @@ class TimeToEventMeasurement:
         if self.origin is not None or self.competing is not None:
             return None
         until = _until_strike(self.setting, observation.watched_until)
-        end = self._event()
+        end = self._event(observation.watched_until)
         if not end.all():  # who is not yet enrolled at a look would be at risk at time 0
             return None
         return Exits(
@@ -84,7 +96,7 @@ class TimeToEventMeasurement:
     def outcome(self, observation: Observation) -> SurvivalOutcome:
         """Return times and events; those not enrolled or without origin have time 0."""
         seen_until = _until_strike(self.setting, observation.seen_until)
-        end = self._event()
+        end = self._event(observation.watched_until)
         event = end <= seen_until
         competed, possible = None, None
         if self.competing is not None:
@@ -110,6 +122,19 @@ class TimeToEventMeasurement:
         )
 
 
+class _SeenAtVisits(NamedTuple):
+    """Study times (years) of each patient's origin, event and competing event, and of the end.
+
+    Arrays of shape (n_patients,); ``inf`` for what was not seen. The end is that of a patient
+    without an event.
+    """
+
+    origin: FloatArray
+    event: FloatArray
+    rival: FloatArray
+    end: FloatArray
+
+
 class VisitedTimeToEventMeasurement:
     """When each patient's event is first seen at a visit.
 
@@ -118,7 +143,7 @@ class VisitedTimeToEventMeasurement:
     """
 
     def __init__(self, endpoint: TimeToEvent, setting: Setting) -> None:
-        self.setting, self.shape = setting, setting.shape
+        self.setting, self.shape, self.better = setting, setting.shape, endpoint.better
         self.visits, self.numbers = setting.visits_at(endpoint.visits)
         names = (endpoint.origin, endpoint.events, endpoint.competing)
         self.origin, self.event, self.competing = (setting.members(n) for n in names)
@@ -133,8 +158,8 @@ class VisitedTimeToEventMeasurement:
             *setting.recorders,
         )
 
-    def _seen(self, seen_until: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return study times of origin and event (``inf`` for none), and of the end otherwise."""
+    def _seen(self, seen_until: FloatArray) -> _SeenAtVisits:
+        """Return when what was seen of each patient."""
         until = _until_strike(self.setting, seen_until).ravel()
         n_patients = until.size
         origin = np.full(n_patients, np.inf if self.origin.any() else 0.0)
@@ -149,36 +174,33 @@ class VisitedTimeToEventMeasurement:
             event = np.where(due & self.event[state], time, event)
             rival = np.where(here & self.competing[state] & np.isinf(rival), time, rival)
             origin = np.where(here & self.origin[state] & np.isinf(origin), time, origin)
-        return self._with_dates(origin, event, np.minimum(last, rival), rival, until)
+        return self._with_dates(_SeenAtVisits(origin, event, rival, last), until)
 
-    def _with_dates(
-        self,
-        origin: FloatArray,
-        event: FloatArray,
-        last: FloatArray,
-        rival: FloatArray,
-        until: FloatArray,
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Add what is known with its date: deaths, and strikes that count as events."""
-        struck = self.setting.strike(Strategy.COMPOSITE)
-        dated = self.death.time if struck is None else np.minimum(self.death.time, struck.ravel())
-        known = (dated <= until) & (dated >= origin)
-        event = np.minimum(event, np.where(known, dated, np.inf))
+    def _with_dates(self, seen: _SeenAtVisits, until: FloatArray) -> _SeenAtVisits:
+        """Add what is known with its date: deaths, and strikes that count as failures."""
+
+        def known(time: FloatArray) -> FloatArray:
+            return np.where((time <= until) & (time >= seen.origin), time, np.inf)
+
+        event = np.minimum(seen.event, known(self.death.time))
+        strike = self.setting.strike(until.reshape(self.shape), Strategy.COMPOSITE)
+        if strike is not None:
+            event = _with_failures(event, known(strike.ravel()), self.better)
         rival_death = np.where(self.rival_death.time <= until, self.rival_death.time, np.inf)
-        rival = np.minimum(rival, rival_death)
+        rival = np.minimum(seen.rival, rival_death)
         event = np.where(event < rival, event, np.inf)
-        return origin, event, np.where(np.isfinite(rival_death), rival, last)
+        end = np.where(np.isfinite(rival_death), rival, np.minimum(seen.end, rival))
+        return _SeenAtVisits(seen.origin, event, rival, end)
 
     def event_time(self, watched_until: FloatArray) -> FloatArray:
         """Return the study time (years) of each patient's event if seen by then, else ``inf``."""
-        return self._seen(watched_until)[1].reshape(self.shape)
+        return self._seen(watched_until).event.reshape(self.shape)
 
     def outcome(self, observation: Observation) -> SurvivalOutcome:
         """Return times and events; those not enrolled or without origin have time 0."""
-        origin, event, end = self._seen(observation.seen_until)
+        origin, event, rival, end = self._seen(observation.seen_until)
         has_event = np.isfinite(event)
         started = np.isfinite(origin)
-        rival = self.rival_death.time <= _until_strike(self.setting, observation.seen_until).ravel()
         possible = np.maximum(observation.seen_until.ravel() - np.where(started, origin, 0.0), 0.0)
         time = np.where(has_event, event, end)
         time = np.where(np.isfinite(origin), np.maximum(time - origin, 0.0), 0.0)
@@ -186,7 +208,7 @@ class VisitedTimeToEventMeasurement:
             time=time.reshape(self.shape),
             event=has_event.reshape(self.shape),
             arm=observation.arm,
-            competing=(rival & ~has_event & started).reshape(self.shape),
+            competing=(np.isfinite(rival) & ~has_event & started).reshape(self.shape),
             possible=possible.reshape(self.shape),
         )
 
@@ -195,7 +217,7 @@ class EventCountMeasurement:
     """How often each patient enters a set of states, and for how long this was watched."""
 
     def __init__(self, endpoint: EventCount, setting: Setting) -> None:
-        self.setting, self.until = setting, endpoint.until
+        self.setting, self.until, self.better = setting, endpoint.until, endpoint.better
         n_patients = setting.n_patients
         self.entries = Entries(setting.positions(endpoint.events), n_patients)
         self.death = FirstEntry(setting.positions(setting.absorbing), n_patients)
@@ -203,23 +225,26 @@ class EventCountMeasurement:
 
     def event_time(self, watched_until: FloatArray) -> FloatArray:
         """Return the study time (years) of each patient's first event if seen, else ``inf``."""
-        time: FloatArray = self.entries.times[0].reshape(self.setting.shape).copy()
+        first: FloatArray = self.entries.times[0].reshape(self.setting.shape)
+        strike = self.setting.strike(watched_until, Strategy.COMPOSITE)
+        time = _with_failures(first, strike, self.better)
         end = np.minimum(_until_strike(self.setting, watched_until), self.until)
-        time[time > end] = np.inf
-        return time
+        return np.where(time <= end, time, np.inf)
 
     def outcome(self, observation: Observation) -> CountOutcome:
-        """Return counts and years; a strike that is a failure counts as an event."""
+        """Return counts and years; a strike that is a failure counts as an event.
+
+        Where events are hoped for, none counts after it.
+        """
         end = np.minimum(_until_strike(self.setting, observation.seen_until), self.until)
-        flat = end.ravel()
-        count = (self.entries.times <= flat).sum(axis=0).astype(float).reshape(end.shape)
         times = self.entries.times.T.reshape(*end.shape, len(self.entries.times))
-        death = self.death.time.reshape(end.shape)
-        strike = self.setting.strike(Strategy.COMPOSITE)
-        if strike is not None:
-            count += strike <= end
+        strike = self.setting.strike(observation.watched_until, Strategy.COMPOSITE)
+        if strike is not None and self.better is Better.FEWER:
             times = np.concatenate([times, strike[:, :, None]], axis=2)
-        years = np.maximum(np.minimum(end, death), 0.0)
+        elif strike is not None:
+            times = np.where(times <= strike[:, :, None], times, np.inf)
+        count = (times <= end[:, :, None]).sum(axis=2).astype(float)
+        years = np.maximum(np.minimum(end, self.death.time.reshape(end.shape)), 0.0)
         return CountOutcome(count=count, years=years, arm=observation.arm, times=times)
 
 
@@ -227,27 +252,45 @@ class TimeInStatesMeasurement:
     """How long each patient is in a set of states up to a study time."""
 
     def __init__(self, endpoint: TimeInStates, setting: Setting) -> None:
-        self.setting, self.until = setting, endpoint.until
+        self.setting, self.until, self.better = setting, endpoint.until, endpoint.better
+        self.missing = endpoint.missing
         self.stays = Stays(setting.positions(endpoint.states), setting.n_patients)
-        self.recorders: Sequence[Recorder] = (self.stays, *setting.recorders)
+        self.death = FirstEntry(setting.positions(setting.absorbing), setting.n_patients)
+        self.recorders: Sequence[Recorder] = (self.stays, self.death, *setting.recorders)
 
     def event_time(self, watched_until: FloatArray) -> FloatArray:
         """Return ``inf``: time in a state is no event."""
         return np.full_like(watched_until, np.inf)
 
     def outcome(self, observation: Observation) -> NumberOutcome:
-        """Return years; what follows a dropout, or a strike that is a failure, is lost."""
-        end = np.minimum(observation.watched_until, self.until)
-        strike = self.setting.strike(Strategy.COMPOSITE, Strategy.WHILE_ON_TREATMENT)
-        if strike is not None:
-            end = np.minimum(end, strike)
+        """Return years; what follows a dropout counts as the endpoint says."""
         due = observation.enrollment_time + self.until
         included = due <= observation.cutoff[:, None] + TIME_TOLERANCE
-        spared = self.setting.strike(Strategy.HYPOTHETICAL)
+        spared = self.setting.strike(observation.watched_until, Strategy.HYPOTHETICAL)
         if spared is not None:
             included &= spared > self.until
-        return NumberOutcome(
-            values=self.stays.time(end.ravel()).reshape(end.shape),
-            included=included,
-            arm=observation.arm,
-        )
+        values, lost = self._known(observation.watched_until)
+        if self.missing is MissingTime.IN_STATES:
+            values += lost
+        elif self.missing is MissingTime.LEFT_OUT:
+            included &= lost == 0
+        return NumberOutcome(values=values, included=included, arm=observation.arm)
+
+    def _known(self, watched_until: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the years known to be spent in the states, and those of which nothing is known.
+
+        Of the dead all is known. So it is after a strike: if it is a failure, what follows is
+        spent where it is worse.
+        """
+        dead = self.death.time.reshape(watched_until.shape) <= watched_until
+        end = np.where(dead, self.until, np.minimum(watched_until, self.until))
+        stop = self.setting.strike(end, Strategy.COMPOSITE, Strategy.WHILE_ON_TREATMENT)
+        lost = self.until - end
+        if stop is not None:
+            lost = np.where(np.isfinite(stop), 0.0, lost)
+            end = np.minimum(end, stop)
+        values = self.stays.time(end.ravel()).reshape(end.shape)
+        failed = self.setting.strike(end, Strategy.COMPOSITE)
+        if failed is not None and self.better is Better.FEWER:
+            values += np.where(np.isfinite(failed), self.until - end, 0.0)
+        return values, lost

@@ -151,12 +151,25 @@ class EventCount:
             raise ValueError(f"until={self.until!r} must be a time above 0")
 
 
+class MissingTime(Enum):
+    """Where the time after a dropout counts as spent, of which nothing is known.
+
+    Each choice favors an arm where the arms lose unequally many: the one that loses fewer
+    patients, the one that loses more, or the one that loses the sicker.
+    """
+
+    ELSEWHERE = "elsewhere"
+    IN_STATES = "in_states"
+    LEFT_OUT = "left_out"
+    """Who leaves early is not in the analysis."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeInStates:
     """Years spent in a set of states up to a study time, such as days alive and out of relapse.
 
-    Time after dropout counts as spent elsewhere. Who could not yet be followed so long at
-    the data cutoff is not in the analysis.
+    Of who has entered a state that ends the history all is known. Who could not yet be followed
+    so long at the data cutoff is not in the analysis.
 
     Parameters
     ----------
@@ -166,6 +179,8 @@ class TimeInStates:
         States in which time counts.
     until : float
         Study time, years.
+    missing : MissingTime
+        Where the time after a dropout counts as spent.
     better : Better
         Direction of benefit.
     """
@@ -173,6 +188,7 @@ class TimeInStates:
     name: str
     states: tuple[str, ...]
     until: float
+    missing: MissingTime = MissingTime.ELSEWHERE
     better: Better = Better.MORE
 
     def __post_init__(self) -> None:

@@ -24,11 +24,13 @@ from lupusim.simulation.block import measured
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.trial import Responder, TimeToEvent
 from lupusim.trial.endpoints import (
+    Better,
     EventCount,
     Hierarchy,
     MarkerChange,
     MarkerResponder,
     MissingChange,
+    MissingTime,
     OrdinalState,
     SustainedResponder,
     TimeInStates,
@@ -269,7 +271,8 @@ def test_ranks_are_those_of_every_patient_and_a_known_death_ranks_as_death(paths
     found = outcome(endpoint, setting(), paths, observation)
     ranks = {"death": 0, "relapse": 1, "active": 1, "remission": 2}
     for k, (path, _, watched, _) in enumerate(patients(paths, observation)):
-        expected = ranks[STATES[state_at(path, 1.0)]] if watched >= 1.0 else 1
+        died = first(path, ("death",)) <= watched
+        expected = ranks[STATES[state_at(path, 1.0)]] if watched >= 1.0 or died else 1
         assert found.values[divmod(k, SHAPE[1])] == expected
     assert set(np.unique(found.values)) == {0, 1, 2}
     worst = OrdinalState(name="rank", ranking=RANKING, at=1.0)
@@ -309,6 +312,12 @@ def strike_times(where, paths):
     return clock.time.reshape(SHAPE)
 
 
+def seen_strikes(where, paths, observation):
+    """Return the strikes that the trial sees: those of patients who have not left before."""
+    struck = strike_times(where, paths)
+    return np.where(struck <= observation.watched_until, struck, np.inf)
+
+
 ALL = [
     Responder(name="remission", states=("remission", "active"), at=1.0),
     TimeToEvent(name="relapse or death", events=("relapse", "death")),
@@ -328,7 +337,7 @@ def test_treatment_policy_changes_nothing(paths, observation, endpoint):
 
 
 def test_composite_makes_the_strike_a_failure(paths, observation):
-    struck = strike_times(setting(strategy=Strategy.COMPOSITE), paths)
+    struck = seen_strikes(setting(strategy=Strategy.COMPOSITE), paths, observation)
     plain = [outcome(e, setting(), paths, observation) for e in ALL]
     found = [outcome(e, setting(strategy=Strategy.COMPOSITE), paths, observation) for e in ALL]
     response, times, seen, counts, years, ranks = found
@@ -349,7 +358,7 @@ def test_composite_makes_the_strike_a_failure(paths, observation):
 
 def test_hypothetical_censors_times_and_leaves_others_out(paths, observation):
     where = setting(strategy=Strategy.HYPOTHETICAL)
-    struck = strike_times(where, paths)
+    struck = seen_strikes(where, paths, observation)
     plain = [outcome(e, setting(), paths, observation) for e in ALL]
     found = [outcome(e, setting(strategy=Strategy.HYPOTHETICAL), paths, observation) for e in ALL]
     np.testing.assert_array_equal(found[0].included, plain[0].included & (struck > 1.0))
@@ -362,8 +371,79 @@ def test_hypothetical_censors_times_and_leaves_others_out(paths, observation):
     np.testing.assert_array_equal(found[5].included, plain[5].included & (struck > 1.0))
 
 
+def test_where_fewer_are_better_or_events_hoped_for_a_composite_strike_is_bad_too(
+    paths, observation
+):
+    struck = seen_strikes(setting(strategy=Strategy.COMPOSITE), paths, observation)
+    turned = [replace(e, better=Better.FEWER) for e in (ALL[0], ALL[4])]
+    turned += [replace(e, better=Better.MORE) for e in ALL[1:4]]
+    plain = [outcome(e, setting(), paths, observation) for e in turned]
+    found = [outcome(e, setting(strategy=Strategy.COMPOSITE), paths, observation) for e in turned]
+    np.testing.assert_array_equal(found[0].response, plain[0].response | (struck <= 1.0))
+    for k, (path, _, watched, _) in enumerate(patients(paths, observation)):
+        place = divmod(k, SHAPE[1])
+        before = time_in(path, turned[1].states, min(struck[place], 1.6, watched))
+        assert found[1].values[place] == pytest.approx(
+            before + max(0.0, 1.6 - struck[place]) if struck[place] <= 1.6 else before
+        )
+    for times, alone in ((found[2], plain[2]), (found[3], plain[3])):
+        np.testing.assert_array_equal(times.event, alone.event & (alone.time <= struck))
+    free = struck < np.where(plain[2].event, plain[2].time, np.inf)
+    death = np.array([first(path, ("death",)) for path in paths]).reshape(SHAPE)
+    alive = free & (death > 2.0)
+    np.testing.assert_allclose(
+        found[2].time[alive], np.maximum(observation.seen_until, 0)[alive], atol=1e-8
+    )
+    assert np.any(found[4].count < plain[4].count)
+    np.testing.assert_array_equal(found[4].years, plain[4].years)
+
+
+@pytest.mark.parametrize("missing", list(MissingTime))
+def test_time_after_a_dropout_counts_as_the_endpoint_says(paths, observation, missing):
+    states = ("remission", "death")  # of the dead all is known
+    endpoint = TimeInStates(name="years", states=states, until=1.6, missing=missing)
+    found = outcome(endpoint, setting(), paths, observation)
+    for k, (path, enrolled, watched, cutoff) in enumerate(patients(paths, observation)):
+        place = divmod(k, SHAPE[1])
+        end = 1.6 if first(path, ("death",)) <= watched else min(watched, 1.6)
+        lost = 1.6 - end if missing is MissingTime.IN_STATES else 0.0
+        assert found.values[place] == pytest.approx(time_in(path, states, end) + lost)
+        kept = missing is not MissingTime.LEFT_OUT or end == 1.6
+        assert found.included[place] == (enrolled + 1.6 <= cutoff and kept)
+
+
+def test_a_competing_state_seen_at_a_visit_ends_the_time_as_a_competing_event(paths, observation):
+    endpoint = TimeToEvent(
+        name="x", events=("relapse",), competing=("remission", "death"), visits=VISITS
+    )
+    found = outcome(endpoint, setting(Visits(VISITS, N)), paths, observation)
+    for k, (path, enrolled, watched, cutoff) in enumerate(patients(paths, observation)):
+        place, seen = divmod(k, SHAPE[1]), min(watched, cutoff - enrolled)
+        by_visit = [(t, STATES[state_at(path, t)]) for t in VISITS if t <= seen + 1e-9]
+        rival = min((t for t, s in by_visit if s == "remission"), default=math.inf)
+        death = first(path, ("death",))
+        rival = min(rival, death if death <= seen else math.inf)
+        event = min((t for t, s in by_visit if s == "relapse"), default=math.inf)
+        assert found.competing[place] == (rival < math.inf and rival <= event)
+        assert found.event[place] == (event < rival)
+    assert found.competing.any()
+
+
+def test_the_first_event_of_a_count_may_be_a_strike(paths, observation):
+    where = setting(strategy=Strategy.COMPOSITE)
+    measurement = measure_in(ALL[3], where)
+    tell(paths, list(dict.fromkeys(measurement.recorders)))
+    struck = where.strikes[0][1].time.reshape(SHAPE)
+    times = measurement.event_time(observation.watched_until)
+    entered = np.array([first(path, ("relapse",)) for path in paths]).reshape(SHAPE)
+    either = np.minimum(entered, struck)
+    known = either <= np.minimum(observation.watched_until, 1.6)
+    np.testing.assert_array_equal(times, np.where(known, either, np.inf))
+    assert np.any(struck[known] < entered[known])
+
+
 def test_while_on_treatment_keeps_what_was_seen_before(paths, observation):
-    struck = strike_times(setting(strategy=Strategy.WHILE_ON_TREATMENT), paths)
+    struck = seen_strikes(setting(strategy=Strategy.WHILE_ON_TREATMENT), paths, observation)
     where = setting(strategy=Strategy.WHILE_ON_TREATMENT)
     found = outcome(ALL[0], where, paths, observation)
     early = 0
@@ -468,6 +548,7 @@ def test_a_marker_counts_what_was_seen_before_a_strike(paths, observation):
     where = with_marker(strategy=strategy)
     found = outcome(MarkerChange(name="change", at=1.0), where, paths, observation)
     struck = where.strikes[0][1].time.reshape(SHAPE)
+    struck = np.where(struck <= observation.watched_until, struck, np.inf)
     for k, (path, _, watched, _) in enumerate(patients(paths, observation)):
         place = divmod(k, SHAPE[1])
         end = min(struck[place], watched) if struck[place] <= 1.0 else watched

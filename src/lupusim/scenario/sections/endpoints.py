@@ -17,6 +17,7 @@ from lupusim.trial.endpoints import (
     MarkerChange,
     MarkerResponder,
     MissingChange,
+    MissingTime,
     OrdinalState,
     SimpleEndpoint,
     SustainedResponder,
@@ -25,6 +26,7 @@ from lupusim.trial.endpoints import (
 
 _BETTER = Choice({"more": Better.MORE, "fewer": Better.FEWER})
 _MISSING = Choice({missing.value: missing for missing in MissingChange})
+_TIME_MISSING = Choice({missing.value: missing for missing in MissingTime})
 _FIRST_REMISSION = "first_remission"
 _RANDOMIZATION = "randomization"
 _REMISSION = "remission"  # how the names of such states end
@@ -149,9 +151,12 @@ def _time_in_states(section: Section, around: _Around) -> Make:
     del around
     states = _states(section, "states")
     until = section.read("until", Duration(above=0))
+    missing = section.read("missing", _TIME_MISSING, MissingTime.ELSEWHERE)
     name = section.read("name", Text(), f"years in {' or '.join(states)}")
     better = section.read("better", _BETTER, Better.MORE)
-    return lambda: TimeInStates(name=name, states=states, until=until, better=better)
+    return lambda: TimeInStates(
+        name=name, states=states, until=until, missing=missing, better=better
+    )
 
 
 def _ordinal_state(section: Section, around: _Around) -> Make:
