@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,6 +30,7 @@ from lupusim.trial import Trial
 from lupusim.trial.scenario import Scenario
 
 _DRAWS_PER_BLOCK = 50
+_DRAW = "draw "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +202,17 @@ def _result(scenario: Scenario, plan: _Plan, finished: Sequence[Sequence[Tally]]
         if drawn and stated:
             power = added_up(stated).mean("reject")
             rejected, worth = _of_draws(drawn)
-            made = _point(point.values, point.trial, plan, power=power, rejected=rejected)
+            strengths = plan.beliefs.strengths(point.trial, plan.n_draws, seed=plan.seed)
+            distribution = PowerDistribution(
+                n_rejected=rejected.astype(np.intp),
+                per_draw=plan.nesting.per_draw,
+                seed=plan.seed,
+                strengths=strengths[_numbers(drawn)],
+                models_are_certain=not plan.beliefs.draws,
+            )
+            made = PointAssurance(
+                values=point.values, trial=point.trial, power=power, distribution=distribution
+            )
             points.append(made if plan.nesting.worthwhile is None else _judged(made, worth))
     return Assurance(
         scenario=scenario,
@@ -210,20 +221,6 @@ def _result(scenario: Scenario, plan: _Plan, finished: Sequence[Sequence[Tally]]
         per_draw=plan.nesting.per_draw,
         seed=plan.seed,
     )
-
-
-def _point(
-    values: Mapping[str, object],
-    trial: Trial,
-    plan: _Plan,
-    *,
-    power: Mean,
-    rejected: FloatArray,
-) -> PointAssurance:
-    distribution = PowerDistribution(
-        n_rejected=rejected.astype(np.intp), per_draw=plan.nesting.per_draw, seed=plan.seed
-    )
-    return PointAssurance(values=values, trial=trial, power=power, distribution=distribution)
 
 
 def _judged(point: PointAssurance, worth: FloatArray) -> PointAssurance:
@@ -245,6 +242,12 @@ def _of_draws(tallies: Sequence[Tally]) -> FloatArray:
     """Return significant trials and worth of the draws, shape (2, n_draws)."""
     found = [three[1:] for tally in tallies for three in tally.sums.values()]
     return np.array(found).T
+
+
+def _numbers(tallies: Sequence[Tally]) -> IntArray:
+    """Return the numbers of the draws, in the order of `_of_draws`."""
+    names = (name for tally in tallies for name in tally.sums)
+    return np.array([int(name.removeprefix(_DRAW)) for name in names], dtype=np.intp)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,7 +293,7 @@ class OverDraws:
                 found[1, alike] = self.worthwhile(truth)
         return Tally(
             {
-                f"draw {number}": (self.per_draw, float(rejected), float(worth))
+                f"{_DRAW}{number}": (self.per_draw, float(rejected), float(worth))
                 for number, (rejected, worth) in zip(numbers, found.T, strict=True)
             }
         )

@@ -106,7 +106,7 @@ def assurance_table(result: Assurance) -> Table:
         f"{result.per_draw} for each draw, seed {result.seed}"
     )
     caption = (
-        "estimate (Monte Carlo standard error); quantiles of the power by a binomial mixture, "
+        "estimate (Monte Carlo standard error); quantiles of the power are those of the truth, "
         "freed from the noise of few replicates"
     )
     table = Table(title=title, caption=caption)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lupusim.planning.assurance.power_distribution import GRID
 from lupusim.planning.assurance.results import PointAssurance
 from lupusim.planning.sensitivity.one_at_a_time import Tornado
 from lupusim.report.numbers import rounded
@@ -31,8 +30,7 @@ _STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-_BIN = 5  # grid points of power in a bar of the distribution
-_WIDTH = _BIN * 0.01  # of a bar, as steps of power
+_BARS = 20  # of the distribution of power
 _LINE = 72  # characters of a title that fit in the width of a figure
 _FORMATS = (".png", ".svg")
 
@@ -113,21 +111,17 @@ def assurance_distribution(point: PointAssurance, *, title: str = "") -> Figure:
     title : str
         What stands above.
     """
-    weights = point.distribution.weights
-    # The grid has an odd number of points: those at both ends get a bar of half the width, so
-    # areas are probabilities, not heights.
-    edges = np.array([0.0, *(GRID[_BIN // 2 :: _BIN] + 0.005), 1.0])
-    shares = np.histogram(GRID, bins=edges, weights=weights)[0]
-    width = np.diff(edges)
+    edges = np.linspace(0.0, 1.0, _BARS + 1)
+    shares = point.distribution.shares(edges)
     with axes_of_figure() as axes:
-        axes.bar(edges[:-1], shares * _WIDTH / width, width, align="edge", color=BLUE, alpha=0.35)
+        axes.bar(edges[:-1], shares, 1 / _BARS, align="edge", color=BLUE, alpha=0.35)
         marks = {"assurance": (point.assurance, ORANGE, "-"), "power": (point.power, GRAY, "--")}
         for name, (mean, color, line) in marks.items():
             label = f"{name} {rounded(mean)}"
             axes.axvline(mean.value, color=color, linestyle=line, label=label)
         axes.legend(frameon=False)
         axes.set(xlabel="power, given the truth", xlim=(0, 1), title=title)
-        axes.set(ylabel=f"probability per {_WIDTH:g} of power")
+        axes.set(ylabel=f"probability per {1 / _BARS:g} of power")
         return finished(axes)
 
 

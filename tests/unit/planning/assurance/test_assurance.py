@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ from lupusim.planning.assurance.effect_priors import (
     stated_log_ratio,
     with_strength,
 )
-from lupusim.planning.assurance.power_distribution import GRID, PowerDistribution
+from lupusim.planning.assurance.power_distribution import PowerDistribution
 from lupusim.planning.assurance.value_of_information import Decision, information_value
 from lupusim.planning.sample_size.growth import Patients
 from lupusim.rng import stream
@@ -198,14 +199,81 @@ def test_the_distribution_of_power_is_recovered_from_few_replicates():
     power = stream(SEED, "power").beta(6, 3, size=20_000)
     counts = stream(SEED, "counts").binomial(10, power)
     found = PowerDistribution(n_rejected=counts.astype(np.intp), per_draw=10)
-    assert found.weights.sum() == pytest.approx(1)
+    shares = found.shares(np.linspace(0.0, 1.0, 21))
+    assert shares.sum() == pytest.approx(1)
+    middle = np.linspace(0.025, 0.975, 20)
     assert found.mean.value == pytest.approx(2 / 3, abs=0.01)
-    spread = math.sqrt(found.weights @ (GRID - found.weights @ GRID) ** 2)
+    spread = math.sqrt(shares @ (middle - shares @ middle) ** 2)
     assert spread == pytest.approx(power.std(), rel=0.06)
     assert (counts / 10).std() > 1.3 * power.std()  # the raw shares are too wide
     assert found.at_least(0.5).value == pytest.approx((power >= 0.5).mean(), abs=0.05)
     low, high = (mean.value for mean in found.quantiles((0.25, 0.75)))
     assert [low, high] == pytest.approx(np.quantile(power, [0.25, 0.75]), abs=0.04)
+
+
+def _normal_trials(strengths, *, sided, per_draw):
+    """Power of a z test with drift 3 at full strength, and counts of significant trials."""
+    normal = NormalDist()
+    critical = normal.inv_cdf(1 - 0.025)
+    power = np.array([normal.cdf(3 * s - critical) for s in strengths])
+    if sided == 2:
+        power += np.array([normal.cdf(-3 * s - critical) for s in strengths])
+    return power, stream(SEED, "counts").binomial(per_draw, power).astype(np.intp)
+
+
+@pytest.mark.parametrize("sided", [1, 2])
+def test_no_effect_is_a_point_of_the_distribution_of_power(sided):
+    # A point at no effect beside a normal prior; every quantile by integration of the prior.
+    rng = stream(SEED, "strengths")
+    n, p_none, mean, sd = 10_000, 0.3, 0.5, 0.5
+    positions = (rng.permutation(n) + rng.random(n)) / n
+    strengths = np.where(positions < p_none, 0.0, mean + sd * rng.standard_normal(n))
+    _, counts = _normal_trials(strengths, sided=sided, per_draw=10)
+    found = PowerDistribution(
+        n_rejected=counts,
+        per_draw=10,
+        seed=SEED,
+        strengths=strengths,
+        models_are_certain=True,
+    )
+    grid = NormalDist(mean, sd)
+    places = np.array([grid.inv_cdf((k + 0.5) / 20_000) for k in range(20_000)])
+    powers, _ = _normal_trials(places, sided=sided, per_draw=1)
+    at_none, _ = _normal_trials(np.zeros(1), sided=sided, per_draw=1)
+    values = np.append(powers, at_none)
+    masses = np.append(np.full(20_000, (1 - p_none) / 20_000), p_none)
+    order = np.argsort(values)
+    reached = np.cumsum(masses[order])
+    wanted = (0.05, 0.25, 0.5, 0.75, 0.95)
+    right = values[order][np.searchsorted(reached, wanted)]
+    for one, value in zip(found.quantiles(wanted), right, strict=True):
+        assert_within_mcse(one.value, value, mcse=one.mcse)
+        assert one.mcse < 0.02
+    assert found.quantiles([0.3])[0].value == pytest.approx(at_none[0], abs=0.004)
+    above = found.at_least(0.5)
+    assert_within_mcse(above.value, masses @ (values >= 0.5), mcse=above.mcse)
+
+
+def test_without_an_effect_power_is_one_point_also_where_models_are_drawn():
+    strengths = np.where(np.arange(2_000) % 2 == 0, 0.0, 1.0)
+    power = np.where(strengths == 0, 0.03, stream(SEED, "power").beta(16, 4, 2_000))
+    counts = stream(SEED, "counts").binomial(10, power).astype(np.intp)
+    found = PowerDistribution(n_rejected=counts, per_draw=10, seed=SEED, strengths=strengths)
+    first, second, *_ = found.quantiles((0.1, 0.4, 0.75))
+    assert first.value == second.value
+    assert_within_mcse(first.value, 0.03, mcse=first.mcse)
+    assert found.shares(np.array([0.0, 0.05, 0.4, 1.0]))[1] < 0.01  # nothing in between
+
+
+def test_between_two_truths_lies_no_quantile_of_the_power():
+    strengths = np.where(np.arange(1_000) < 400, 0.0, 1.0)
+    counts = stream(SEED, "counts").binomial(5, np.where(strengths == 0, 0.1, 0.9)).astype(np.intp)
+    found = PowerDistribution(
+        n_rejected=counts, per_draw=5, strengths=strengths, models_are_certain=True
+    )
+    points = {round(one.value, 12) for one in found.quantiles(np.linspace(0.01, 0.99, 99))}
+    expected = {counts[:400].mean() / 5, counts[400:].mean() / 5}
+    assert points == {round(value, 12) for value in expected}
 
 
 def test_information_is_worth_more_in_a_larger_trial_and_never_more_than_all():

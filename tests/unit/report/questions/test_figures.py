@@ -96,7 +96,7 @@ def test_the_bars_of_the_distribution_hold_all_the_probability(drawn):
     bars = drawn["assurance"].axes[0].patches
     areas = [bar.get_height() * bar.get_width() for bar in bars]
     assert sum(areas) == pytest.approx(0.05)  # heights are probabilities per 0.05 of power
-    assert bars[0].get_width() == pytest.approx(0.025)
+    assert bars[0].get_width() == pytest.approx(0.05)
 
 
 def test_the_widest_swing_is_on_top(drawn):
