@@ -6,9 +6,8 @@ would have seen, however it decides, and rules can be compared on the same patie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -29,13 +28,34 @@ _NOT_YET = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Everybody:
+    """Put all patients on one arm.
+
+    Parameters
+    ----------
+    arm : int
+        Its position.
+    """
+
+    arm: int
+
+    def assign(
+        self, ratio: Sequence[int], stratum: IntArray, *, rng: np.random.Generator
+    ) -> StateArray:
+        """Return the arm of each patient, shape (n_replicates, n_patients)."""
+        del ratio, rng
+        return np.full(stratum.shape, self.arm, dtype=np.int8)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Potential:
     """Patients as they would fare on each arm.
 
     Parameters
     ----------
-    response : (n_arms, n_replicates, n_patients) boolean array
-        Whether each responds; who drops out does not.
+    response, included : (n_arms, n_replicates, n_patients) boolean arrays
+        Whether each responds, and whether anything is known of it: of whom an intercurrent
+        event leaves out nothing is. Who drops out does not respond.
     enrollment_time : (n_replicates, n_patients) array
         Calendar times (years), increasing along each row.
     due : (n_replicates, n_patients) array
@@ -49,6 +69,7 @@ class Potential:
     """
 
     response: BoolArray
+    included: BoolArray
     enrollment_time: FloatArray
     due: FloatArray
     look_time: FloatArray
@@ -61,16 +82,14 @@ def potential(
 ) -> Potential:
     """Follow the patients of a block of trials on every arm, one after the other."""
     assert isinstance(trial.primary, Responder)
-    plain: dict[str, Any] = {"adaptation": None, "interims": (), "family": None, "secondary": ()}
-    plain |= {"stopping": None, "analysis": None, "allocation": None}
-    response = []
-    for arm in trial.arms:
-        alone = replace(trial, arms=(arm,), **plain)
+    outcomes = []
+    for number in range(len(trial.arms)):
+        alone = replace(trial, secondary=(), allocation=_Everybody(arm=number))
         generated = follow(alone, block)
         never = np.full(block.n_replicates, np.inf)
         outcome = generated.measurements[0].outcome(observed(generated, never))
         assert isinstance(outcome, BinaryOutcome)
-        response.append(outcome.response)
+        outcomes.append(outcome)
     enrollment_time = generated.enrollment_time
     shape = enrollment_time.shape
     assert trial.allocation is not None
@@ -81,7 +100,8 @@ def potential(
         time = cutoff.calendar_time(enrollment_time, no_events)
         times.append(np.maximum(time, times[-1] + gap_before(cutoff)) if times else time)
     return Potential(
-        response=np.stack(response),
+        response=np.stack([outcome.response for outcome in outcomes]),
+        included=np.stack([outcome.included for outcome in outcomes]),
         enrollment_time=enrollment_time,
         due=enrollment_time + trial.primary.at,
         look_time=np.stack(times, axis=1),
@@ -120,6 +140,7 @@ class Course:
         n_replicates, self.n_arms = len(patients.look_time), len(trial.arms)
         self.arm = np.full(patients.uniform.shape, _NOT_YET, dtype=np.int8)
         self.responds = np.zeros(patients.uniform.shape, dtype=bool)
+        self.included = np.zeros(patients.uniform.shape, dtype=bool)
         self.going = np.ones(n_replicates, dtype=bool)
         self.open = np.ones((n_replicates, self.n_arms), dtype=bool)
         self.succeeds = np.zeros((n_replicates, self.n_arms), dtype=bool)
@@ -144,18 +165,19 @@ class Course:
             chosen = (patients.uniform[row, column][:, None] >= reached[:, :-1]).sum(axis=1)
         self.arm[row, column] = chosen
         self.responds[row, column] = patients.response[chosen, row, column]
+        self.included[row, column] = patients.included[chosen, row, column]
 
     def judge(self, number: int) -> None:
         """Look at the responses that are known; success, arms dropped, new shares."""
         first, new = self._new(self.known, number)
         window = slice(first, first + new.shape[1])
         for arm in range(self.n_arms):
-            on_arm = new & (self.arm[:, window] == arm)
+            on_arm = new & self.included[:, window] & (self.arm[:, window] == arm)
             self.n_known[:, arm] += on_arm.sum(axis=1)
             self.responders[:, arm] += (on_arm & self.responds[:, window]).sum(axis=1)
         last = number == self.patients.look_time.shape[1] - 1
         self.probability[self.going] = self._probability(self.going)
-        self._decide(number, self.rule.at_end if last else self.rule.success)
+        self._decide(number, last=last)
         if not last and self.rule.shares.power > 0:
             self._share()
         elif not last and self.rule.drop > 0:
@@ -182,13 +204,14 @@ class Course:
             return better_probability(*counts, rule.prior)
         return best_probability(*counts, rule.prior, self.open[some])
 
-    def _decide(self, number: int, success: float) -> None:
+    def _decide(self, number: int, *, last: bool) -> None:
+        success = self.rule.at_end if last else self.rule.success
         candidates = self.open & self.going[:, None]
         candidates[:, 0] = False
         succeeds = candidates & (self.probability >= success)
         self.succeeds |= succeeds
-        dropped = candidates & (self.probability <= self.rule.drop) & (self.rule.drop > 0)
-        self.open &= ~dropped
+        if self.rule.drop > 0 and not last:  # at the last look nobody is left to keep from it
+            self.open &= ~(candidates & (self.probability <= self.rule.drop))
         ends = succeeds.any(axis=1) | ~self.open[:, 1:].any(axis=1)
         if self.rule.against is Against.ALL:
             ends |= self.probability[:, 0] >= success

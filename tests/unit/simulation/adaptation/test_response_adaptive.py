@@ -1,0 +1,83 @@
+"""Trials that judge response rates by their posteriors: what is dropped, and who is counted."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from lupusim.simulation.adaptation.response_adaptive import adapt, potential
+from lupusim.simulation.block import simulate
+from lupusim.simulation.generation.generation import Block
+from lupusim.trial import AfterPatients, Dropout
+from lupusim.trial.adaptation.ongoing import BayesianResponse
+from lupusim.trial.observation import IntercurrentEvent, Strategy
+from tolerance import SEED, assert_within_mcse
+from trials_adaptive import AT, adaptive_trial
+
+N = 2000
+BLOCK = Block(seed=SEED, number=0, n_replicates=N)
+NEVER = BayesianResponse(success=1.1)
+DROPS = BayesianResponse(success=1.1, drop=0.05, prior=(1.0, 1.0))
+
+
+def found(trial):
+    return simulate({"": trial}, BLOCK)[""]
+
+
+def drop_probability(n, rate, drop):
+    """Chance that one arm is dropped, of every pair of counts with n patients on each arm."""
+    grid = (np.arange(20_000) + 0.5) / 20_000
+    count = np.arange(n + 1)
+    density = grid ** count[:, None] * (1 - grid) ** (n - count[:, None])
+    density /= density.sum(axis=1, keepdims=True)
+    below = np.cumsum(density, axis=1) - density / 2
+    better = density @ below.T  # [treated, control]: P(treated has the higher rate)
+    weight = binom.pmf(count, n, rate)
+    return float(weight @ (better <= drop) @ weight)
+
+
+def test_an_arm_is_dropped_at_interim_looks_alone():
+    first = AfterPatients(patients=32, follow_up=AT)  # whole blocks of 4: 16 on each arm
+    trial = adaptive_trial(DROPS, 0.3, n_looks=2, n_patients=60, interims=(first,))
+    share = found(trial)["dropped_dose 1"].mean()
+    expected = drop_probability(16, 0.3, DROPS.drop)
+    assert_within_mcse(share, expected, mcse=np.sqrt(expected * (1 - expected) / N))
+
+
+def test_nothing_is_dropped_where_there_is_one_look():
+    trial = adaptive_trial(replace(DROPS, drop=0.5), 0.2, n_looks=1, n_patients=40)
+    assert not found(trial)["dropped_dose 1"].any()
+    at_two = adaptive_trial(replace(DROPS, drop=0.5), 0.2, n_looks=2, n_patients=40)
+    assert found(at_two)["dropped_dose 1"].mean() > 0.5  # negative control
+
+
+@pytest.mark.parametrize("hazards", [{"control": 4.0}, {"dose 1": 4.0}])
+def test_dropout_of_an_arm_is_that_arms_own(hazards):
+    dropout = Dropout(per_year=0.4, by_arm=hazards)
+    values = found(adaptive_trial(NEVER, 0.5, n_looks=2, n_patients=80, dropout=dropout))
+    for name, rate in {"control": 0.3, "dose 1": 0.5}.items():
+        expected = rate * np.exp(-0.4 * hazards.get(name, 1.0) * AT)
+        each = values[f"response_{name}"]
+        assert_within_mcse(each.mean(), expected, mcse=each.std() / np.sqrt(N))
+
+
+def test_whom_an_intercurrent_event_leaves_out_nobody_counts():
+    rescue = IntercurrentEvent(
+        name="rescue",
+        hazard_per_year={"ill": 2.0},
+        strategy=Strategy.HYPOTHETICAL,
+    )
+    trial = adaptive_trial(NEVER, 0.5, n_looks=2, n_patients=80, intercurrent_events=(rescue,))
+    values = found(trial)
+    for name, rate in {"control": 0.3, "dose 1": 0.5}.items():
+        hazard = -np.log1p(-rate) / AT
+        well = hazard / (hazard + 2) * -np.expm1(-(hazard + 2) * AT)  # and never struck
+        expected = well / (well + np.exp(-(hazard + 2) * AT))
+        each = values[f"response_{name}"]
+        assert_within_mcse(each.mean(), expected, mcse=each.std() / np.sqrt(N))
+    patients = potential(trial, BLOCK)
+    everybody = replace(patients, included=np.ones_like(patients.included))
+    each = adapt(trial, everybody)["response_dose 1"]
+    with pytest.raises(AssertionError):  # negative control
+        assert_within_mcse(each.mean(), expected, mcse=each.std() / np.sqrt(N))
