@@ -22,6 +22,7 @@ from lupusim.trial import (
     PoissonEnrollment,
     Population,
     Trial,
+    UniformEnrollment,
     WhenAll,
 )
 from tolerance import SEED, assert_within_mcse
@@ -74,7 +75,7 @@ def test_uniform_times_that_are_not_stretched_are_told_apart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Negative control: the first half of the patients would all come in the first half.
-    monkeypatch.setattr(nested, "_times", lambda times, _: times)
+    monkeypatch.setattr(UniformEnrollment, "of_first", lambda _, times, __: times)
     sizing, sizes = CASES["calendar"]
     own = Simulator(seed=SEED + 1).tally(sizing.at(sizes[0]), N_REPLICATES).mean("reject")
     with pytest.raises(AssertionError):
@@ -84,7 +85,7 @@ def test_uniform_times_that_are_not_stretched_are_told_apart(
 def test_stretched_times_are_uniform() -> None:
     trial = replace(RATES, n_patients=5)
     times = RATES.enrollment.times(4000, 12, rng=np.random.Generator(np.random.PCG64(SEED)))
-    first = nested._times(times, trial)[:, :5]
+    first = trial.enrollment.of_first(times, trial.n_patients)[:, :5]
     assert_within_mcse(first.mean(), 0.5, mcse=math.sqrt(1 / 12 / first.size))
     # Of 5 uniform times the largest has mean 5/6 and variance 5/252 (Beta(5, 1)).
     assert_within_mcse(first[:, -1].mean(), 5 / 6, mcse=math.sqrt(5 / 252 / 4000))
@@ -104,7 +105,6 @@ def with_part(name: str, part: object) -> Trial:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("enrollment", "the rate of enrollment may depend on the size"),
         ("allocation", "the allocation may depend on the size"),
         ("cutoff", "the data cutoff may depend on patients who come later"),
     ],

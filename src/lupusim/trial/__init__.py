@@ -7,13 +7,16 @@ from lupusim.trial.allocation.blocks import Allocation, PermutedBlocks, SimpleRa
 from lupusim.trial.design import Analysis, Trial, Verdict
 from lupusim.trial.dropout import Dropout
 from lupusim.trial.endpoints import Better, Endpoint, Responder, TimeToEvent
-from lupusim.trial.enrollment.arrivals import (
+from lupusim.trial.enrollment import (
     Enrollment,
+    EvenArrivals,
     PiecewiseEnrollment,
     PoissonEnrollment,
+    RandomArrivals,
+    Region,
+    RegionalEnrollment,
     UniformEnrollment,
 )
-from lupusim.trial.enrollment.regional import Region, RegionalEnrollment
 from lupusim.trial.looks import (
     AfterLastPatient,
     AfterPatients,
@@ -56,6 +59,7 @@ __all__ = [
     "Dropout",
     "Endpoint",
     "Enrollment",
+    "EvenArrivals",
     "Frailty",
     "GammaFrailty",
     "Infusions",
@@ -69,6 +73,7 @@ __all__ = [
     "PiecewiseEnrollment",
     "PoissonEnrollment",
     "Population",
+    "RandomArrivals",
     "Region",
     "RegionalEnrollment",
     "Responder",

@@ -16,7 +16,7 @@ from lupusim.trial.allocation.blocks import Allocation, PermutedBlocks
 from lupusim.trial.dropout import Dropout
 from lupusim.trial.endpoints import Endpoint
 from lupusim.trial.enrollment.arm_periods import Controls
-from lupusim.trial.enrollment.arrivals import Enrollment
+from lupusim.trial.enrollment.base import Enrollment
 from lupusim.trial.looks import Cutoff, StoppingRule
 from lupusim.trial.multiplicity import Family
 from lupusim.trial.observation import IntercurrentEvent, Marker, VisitConduct

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-
 from lupusim.arrays import FloatArray
 from lupusim.planning.sample_size.growth import Sizing
 from lupusim.simulation.generation.generation import Block, Generated, generate
@@ -23,12 +21,10 @@ from lupusim.trial import (
     PermutedBlocks,
     SimpleRandomization,
     Trial,
-    UniformEnrollment,
     Urn,
     WhenAll,
     WhenAny,
 )
-from lupusim.trial.enrollment.arrivals import PiecewiseEnrollment, PoissonEnrollment
 from lupusim.trial.looks import Cutoff
 
 if TYPE_CHECKING:
@@ -36,7 +32,6 @@ if TYPE_CHECKING:
 
     Seen = TypeVar("Seen", bound=DataclassInstance)
 
-_COME_ONE_BY_ONE = (PoissonEnrollment, PiecewiseEnrollment)
 _RANDOMIZE_IN_ORDER = (
     PermutedBlocks,
     SimpleRandomization,
@@ -90,10 +85,8 @@ def _obstacles(trial: Trial) -> Iterator[str]:
     yield from (f"{name} may depend on the size" for name in _unknown_parts(trial))
     if trial.population.screening is not None:
         yield "screening decides when patients come"
-    if trial.population.drift and isinstance(trial.enrollment, UniformEnrollment):
+    if trial.population.drift and trial.enrollment.has_fixed_period:
         yield "prognosis drifts over a period that is as long for any size"
-    if not isinstance(trial.enrollment, (*_COME_ONE_BY_ONE, UniformEnrollment)):
-        yield "the rate of enrollment may depend on the size"
     if trial.allocation is not None and not isinstance(trial.allocation, _RANDOMIZE_IN_ORDER):
         yield "the allocation may depend on the size"
     if not _is_seen_in_prefix(trial.cutoff):
@@ -140,7 +133,7 @@ def _rejected(generated: Generated, trial: Trial) -> FloatArray:
     """Return in which replicates the first patients show the effect, shape (n_replicates,)."""
     assert trial.analysis is not None  # why_not_nested has seen to it
     first = trial.n_patients
-    enrollment_time = _times(generated.enrollment_time, trial)
+    enrollment_time = trial.enrollment.of_first(generated.enrollment_time, first)
     measurement = generated.measurements[0]
     event_time = measurement.event_time(generated.watched_until)[:, :first]
     cutoff = trial.cutoff.calendar_time(
@@ -151,13 +144,3 @@ def _rejected(generated: Generated, trial: Trial) -> FloatArray:
     observation = everybody.first(first)
     verdict = analyze(trial, trial.analysis, observation, outcome, sided=trial.analysis.sided)
     return (verdict.p_value <= trial.analysis.alpha).astype(float)
-
-
-def _times(enrollment_time: FloatArray, trial: Trial) -> FloatArray:
-    """Return calendar times of randomization in a trial that ends with its own last patient."""
-    if isinstance(trial.enrollment, UniformEnrollment) and (
-        trial.n_patients < enrollment_time.shape[1]
-    ):
-        following = enrollment_time[:, trial.n_patients]
-        return np.asarray(enrollment_time * (trial.enrollment.duration / following)[:, None])
-    return enrollment_time

@@ -25,6 +25,7 @@ from lupusim.trial import (
 )
 from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
 from lupusim.trial.enrollment.arm_periods import arms_change
+from lupusim.trial.enrollment.randomization import randomization_times
 from lupusim.trial.looks import AtEventsOf, Limited, planned_events
 
 _TOLERANCE = 1e-5
@@ -202,7 +203,7 @@ def _end(trial: Trial, look: Cutoff) -> tuple[FloatArray, str]:
     """
     n_draws = -(-_ENROLLED // trial.n_patients)
     rng = stream(0, "expected events")
-    enrolled = trial.enrollment.times(n_draws, trial.n_patients, rng=rng)
+    enrolled = randomization_times(trial, n_draws, streams=lambda _: rng)[0]
     end = np.full((n_draws, 1), np.inf)
     until = "once nobody is left to be followed"
     if isinstance(trial.cutoff, AtCalendarTime | AfterLastPatient):

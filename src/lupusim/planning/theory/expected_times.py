@@ -29,6 +29,7 @@ from lupusim.trial import (
     WhenAny,
 )
 from lupusim.trial.enrollment.arm_periods import arms_change
+from lupusim.trial.enrollment.randomization import randomization_times
 from lupusim.trial.looks import AtEventsOf, Limited, gap_before
 from lupusim.trial.scenario import Scenario, label
 
@@ -119,7 +120,7 @@ class _Times:
         self.trial = trial
         n_draws = -(-_ENROLLED // trial.n_patients)
         rng = stream(0, "expected times")
-        self.enrolled = trial.enrollment.times(n_draws, trial.n_patients, rng=rng)
+        self.enrolled = randomization_times(trial, n_draws, streams=lambda _: rng)[0]
 
     def of(self, cutoff: Cutoff) -> float:
         if isinstance(cutoff, Limited):

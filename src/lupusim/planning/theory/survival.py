@@ -18,12 +18,8 @@ from lupusim.trial import (
     AtCalendarTime,
     AtEvents,
     Trial,
-    UniformEnrollment,
 )
-from lupusim.trial.enrollment.arrivals import PiecewiseEnrollment, PoissonEnrollment
-
-Accrual = tuple[tuple[float, ...], tuple[float, ...]]
-"""Calendar times (years) at which the rate of enrollment changes, and patients a year."""
+from lupusim.trial.enrollment.base import Accrual
 
 _HALVINGS = 60
 _LONGEST = 1000.0  # years
@@ -151,27 +147,14 @@ def _both(trial: Trial, ratio: float) -> tuple[EventTimes, EventTimes] | None:
 
 def _constant(trial: Trial) -> tuple[float, Accrual] | None:
     """Return the control's hazard and the enrollment; None where either has no formula."""
-    hazard, accrual, dropout = constant_hazard(trial), _accrual(trial), trial.dropout
+    hazard, accrual, dropout = (
+        constant_hazard(trial),
+        trial.enrollment.accrual(trial.n_patients),
+        trial.dropout,
+    )
     if hazard is None or accrual is None or not dropout.is_alike or dropout.hazard is not None:
         return None
     return hazard, accrual
-
-
-def _accrual(trial: Trial) -> Accrual | None:
-    """Return breaks and rates of the enrollment that is to be expected."""
-    enrollment, n = trial.enrollment, trial.n_patients
-    if isinstance(enrollment, UniformEnrollment):
-        return (0.0, enrollment.duration), (n / enrollment.duration,)
-    if isinstance(enrollment, PoissonEnrollment) and enrollment.ramp_up == 0:
-        rate = enrollment.sites * enrollment.per_site_per_year
-        return (0.0, n / rate), (rate,)
-    if isinstance(enrollment, PiecewiseEnrollment):
-        edges, rates = np.array((0.0, *enrollment.breaks)), enrollment.rates_per_year
-        before = np.append(0.0, np.cumsum(np.diff(edges) * rates[:-1]))
-        used = int(np.count_nonzero(before < n))
-        end = edges[used - 1] + (n - before[used - 1]) / rates[used - 1]
-        return (*edges[:used].tolist(), float(end)), rates[:used]
-    return None
 
 
 def _cutoff(trial: Trial, last: float) -> float | None:

@@ -181,6 +181,7 @@ def _screening_rows(point: PointResult) -> Iterator[tuple[str, str]]:
         yield "patients screened, expected", f"{screened:.0f}"
     if "screened" in tally.sums:
         yield "patients screened", rounded(tally.mean("screened"))
+        yield "by the stated rate in that time", rounded(tally.mean("screened_expected"))
         yield "from first test to randomization, months", months(tally.mean("screening_time"))
 
 

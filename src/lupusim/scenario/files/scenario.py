@@ -27,11 +27,11 @@ from lupusim.scenario.sections.adaptation import read_adaptation
 from lupusim.scenario.sections.arms import Models, ReadArms, read_arms
 from lupusim.scenario.sections.costs import read_costs
 from lupusim.scenario.sections.endpoints import read_endpoints
+from lupusim.scenario.sections.enrollment import read_enrollment
 from lupusim.scenario.sections.population import read_population
 from lupusim.scenario.sections.recruitment import (
     read_allocation,
     read_dropout,
-    read_enrollment,
 )
 from lupusim.scenario.sections.supply import read_supply
 from lupusim.scenario.sections.visits import (

@@ -20,9 +20,11 @@ from lupusim.analysis.proportions.posterior_rates import (
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.simulation.generation.generation import Block, Generated, generate
 from lupusim.simulation.looks.cutoffs import observed
+from lupusim.simulation.totals import screening_totals
 from lupusim.trial import Responder, Trial
 from lupusim.trial.adaptation.ongoing import Against, BayesianResponse
 from lupusim.trial.looks import gap_before
+from lupusim.trial.population.screening import Screened
 
 _NOT_YET = -1
 
@@ -66,6 +68,8 @@ class Potential:
         Arm of each patient by the planned ratio.
     uniform : (n_replicates, n_patients) array
         What decides the arm of those who come after the first look.
+    screened : Screened or None
+        What screening found; None without it.
     """
 
     response: BoolArray
@@ -75,6 +79,7 @@ class Potential:
     look_time: FloatArray
     first_arm: StateArray
     uniform: FloatArray
+    screened: Screened | None = None
 
 
 def potential(
@@ -107,6 +112,7 @@ def potential(
         look_time=np.stack(times, axis=1),
         first_arm=trial.allocation.assign(trial.ratio, stratum, rng=block.stream("allocation")),
         uniform=block.stream("adaptive allocation").random(shape),
+        screened=generated.patients.screened,
     )
 
 
@@ -123,7 +129,10 @@ def adapt(trial: Trial, patients: Potential) -> dict[str, FloatArray]:
     for number in range(patients.look_time.shape[1]):
         course.enroll(number)
         course.judge(number)
-    return dict(course.quantities())
+    found = dict(course.quantities())
+    full = np.full(len(found["duration"]), trial.n_patients)
+    until = found["duration"]
+    return found | screening_totals(trial, patients.screened, full=full, until=until)
 
 
 def _come_by(time: FloatArray, look_time: FloatArray) -> IntArray:

@@ -24,44 +24,11 @@ from lupusim.simulation.looks.cutoffs import (
     observed,
     waited,
 )
-from lupusim.trial import AfterPatients, AtEvents, Trial, UniformEnrollment, Verdict
+from lupusim.trial import AfterPatients, AtEvents, Trial, Verdict
 from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
-from lupusim.trial.enrollment.arrivals import Enrollment
 from lupusim.trial.looks import Limited, planned_events
 
 _MARGIN = 6.0  # standard deviations: too few come once in a thousand million trials
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Continuing:
-    """Enrollment that goes on at its pace for longer than was planned.
-
-    Parameters
-    ----------
-    planned : Enrollment
-        As planned.
-    n_patients : int
-        For how many.
-    """
-
-    planned: Enrollment
-    n_patients: int
-
-    @property
-    def screened_per_patient(self) -> float:
-        """Patients screened for each one randomized, on average."""
-        return self.planned.screened_per_patient
-
-    def times(self, n_replicates: int, n_patients: int, *, rng: np.random.Generator) -> FloatArray:
-        """Return calendar times (years), shape (n_replicates, n_patients), sorted by row."""
-        if not isinstance(self.planned, UniformEnrollment):
-            return self.planned.times(n_replicates, n_patients, rng=rng)
-        n_periods = -(-n_patients // self.n_patients)
-        periods = [
-            self.planned.duration * k + self.planned.times(n_replicates, self.n_patients, rng=rng)
-            for k in range(n_periods)
-        ]
-        return np.concatenate(periods, axis=1)[:, :n_patients]
 
 
 def longer(trial: Trial, *, share: float) -> Trial:
@@ -71,7 +38,7 @@ def longer(trial: Trial, *, share: float) -> Trial:
     wanted = trial.n_patients - least_first
     spread = math.sqrt(wanted * (1 - share)) / share
     n_patients = least_first + math.ceil(wanted / share + _MARGIN * spread) + sum(trial.ratio)
-    enrollment = Continuing(planned=trial.enrollment, n_patients=trial.n_patients)
+    enrollment = trial.enrollment.continued(trial.n_patients)
     return replace(trial, n_patients=n_patients, enrollment=enrollment)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,6 +19,7 @@ from lupusim.simulation.generation.treatment import Treating
 from lupusim.trial import Trial
 from lupusim.trial.allocation.open_arms import randomize
 from lupusim.trial.enrollment.arm_periods import arms_change
+from lupusim.trial.enrollment.randomization import randomization_times
 from lupusim.trial.treatment.supply import Dispense
 
 LONGEST_FOLLOW_UP = 100.0  # years: of those whom nothing else stops
@@ -109,11 +109,7 @@ def generate(
         Who is told of every transition.
     """
     shape = (block.n_replicates, trial.n_patients)
-    enrollment_time = trial.enrollment.times(*shape, rng=block.stream("enrollment"))
-    screened = None
-    if trial.population.screening is not None:
-        found = trial.population.screening.screen(math.prod(shape), rng=block.stream("screening"))
-        enrollment_time, screened = found.randomized(enrollment_time)
+    enrollment_time, screened = randomization_times(trial, shape[0], streams=block.stream)
     models = tuple(arm.model for arm in trial.arms)
     patients = draw_patients(
         trial.population,

@@ -13,6 +13,7 @@ from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
 from lupusim.trial.allocation.blocks import PermutedBlocks, SimpleRandomization
 from lupusim.trial.allocation.open_arms import randomize
 from lupusim.trial.enrollment.arm_periods import Controls, OnceRandomized, OnDate, arms_change
+from lupusim.trial.enrollment.randomization import randomization_times
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -122,7 +123,7 @@ def _analysis_problems(trial: Trial) -> Iterator[Problem]:
 def _number_problems(trial: Trial) -> Iterator[Problem]:
     """Yield arms on which hardly anybody is expected, by a few simulated enrollments."""
     rng = stream(0, "platform", "expected patients")
-    time = trial.enrollment.times(_REPLICATES, trial.n_patients, rng=rng)
+    time = randomization_times(trial, _REPLICATES, streams=lambda _: rng)[0]
     found = randomize(
         trial.arms,
         SimpleRandomization(),

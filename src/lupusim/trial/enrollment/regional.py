@@ -10,7 +10,8 @@ import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.trial.durations import format_duration
-from lupusim.trial.enrollment.arrivals import arrivals
+from lupusim.trial.enrollment.arrival_pattern import RANDOM, ArrivalPattern
+from lupusim.trial.enrollment.base import ENROLLMENTS, AtARate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +66,9 @@ class Region:
         return np.asarray(full * open_sites * (time < self.closes))
 
 
+@ENROLLMENTS.register("regions")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegionalEnrollment:
+class RegionalEnrollment(AtARate):
     """A Poisson process whose rate is the sum over regions, and 0 in a pause of the trial.
 
     Parameters
@@ -78,11 +80,14 @@ class RegionalEnrollment:
         order, not overlapping.
     screened_per_patient : float
         Patients screened for each one randomized.
+    arrivals : ArrivalPattern
+        At random, or evenly.
     """
 
     regions: tuple[Region, ...]
     pauses: tuple[tuple[float, float], ...] = ()
     screened_per_patient: float = 1.0
+    arrivals: ArrivalPattern = RANDOM
 
     def __post_init__(self) -> None:
         if not any(math.isinf(region.closes) for region in self.regions):
@@ -96,22 +101,36 @@ class RegionalEnrollment:
                 "the pauses overlap or end before they begin. Write them in order of time"
             )
 
-    def times(self, n_replicates: int, n_patients: int, *, rng: np.random.Generator) -> FloatArray:
-        """Return calendar times (years), shape (n_replicates, n_patients), sorted by row.
+    def expected(self, time: FloatArray) -> FloatArray:
+        """Return how many are expected by calendar times (years), same shape."""
+        edges, rate, slope = self._pieces()
+        piece = np.maximum(np.searchsorted(edges, time, side="right") - 1, 0)
+        since = np.maximum(time - edges[piece], 0.0)
+        return np.asarray(
+            self._before(edges, rate, slope)[piece]
+            + since * (rate[piece] + slope[piece] * since / 2)
+        )
+
+    def time_when(self, expected: FloatArray) -> FloatArray:
+        """Return the calendar times (years) by which so many are expected, same shape.
 
         Between knots the rate is linear, so that the expected number is a quadratic function
         of time, which is inverted.
         """
         edges, rate, slope = self._pieces()
-        width = np.diff(edges)
-        grown = rate[:-1] * width + slope[:-1] * width**2 / 2
-        expected = np.concatenate([[0.0], np.cumsum(grown)])
-        wanted = arrivals(n_replicates, n_patients, rng)
-        piece = np.searchsorted(expected, wanted, side="right") - 1
-        left = np.maximum(wanted - expected[piece], np.finfo(float).tiny)  # 0 might give 0 / 0
+        before = self._before(edges, rate, slope)
+        piece = np.maximum(np.searchsorted(before, expected) - 1, 0)
+        left = np.maximum(expected - before[piece], np.finfo(float).tiny)  # 0 might give 0 / 0
         a, b = slope[piece], rate[piece]
         # The root of a t^2 / 2 + b t = left that keeps its digits where a is small.
         return np.asarray(edges[piece] + 2 * left / (b + np.sqrt(b**2 + 2 * a * left)))
+
+    @staticmethod
+    def _before(edges: FloatArray, rate: FloatArray, slope: FloatArray) -> FloatArray:
+        """Return how many are expected before each piece, (n_pieces,)."""
+        width = np.diff(edges)
+        grown = rate[:-1] * width + slope[:-1] * width**2 / 2
+        return np.concatenate([[0.0], np.cumsum(grown)])
 
     def _pieces(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return starts of the pieces, the rate there and its slope, (n_pieces,) each."""

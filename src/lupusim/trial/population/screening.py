@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from math import inf
 from statistics import NormalDist
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
 from lupusim.rng import stream
+from lupusim.trial.enrollment.base import ArrivalProcess
 
 SCORES = ("sledai", "bilag_a", "bilag_b")
 """What a test gives; each is a covariate of those who are randomized."""
 
 _MOST_CANDIDATES = 2000  # for one patient, after which the rule is taken as impossible
+_ASKED = 200_000  # candidates who tell the share let in: a share of 0.1 to 0.7 %
+_MARGIN = 3.0  # standard deviations by which candidates are more than is expected, at first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,38 +146,75 @@ class Screening:
 
     @property
     def share_let_in(self) -> float:
-        """Share of candidates let in, from a few thousand who are always the same."""
-        rng = stream(0, "share let in")
-        return float((self._candidates(_MOST_CANDIDATES, rng=rng)[1] > 0).mean())
+        """Share of candidates let in, from some who are always the same."""
+        return _share_let_in(self)
 
-    def screen(self, n_patients: int, *, rng: np.random.Generator) -> Screened:
-        """Test candidate after candidate until so many are let in.
+    def enroll(
+        self,
+        process: ArrivalProcess,
+        n_replicates: int,
+        n_patients: int,
+        *,
+        rng: np.random.Generator,
+        tests: np.random.Generator,
+    ) -> Screened:
+        """Let candidates come, and test them until so many are randomized in each replicate.
+
+        Parameters
+        ----------
+        process : ArrivalProcess
+            Of first tests, whether the candidates turn out to be eligible or not.
+        n_replicates, n_patients : int
+            Trials, and the patients with whom each is full.
+        rng : numpy.random.Generator
+            For the arrivals.
+        tests : numpy.random.Generator
+            For what tests find.
 
         Raises
         ------
         ValueError
-            If for one patient 2000 candidates fail: the rule lets nobody in.
+            If of 2000 candidates for each patient too few are eligible: hardly anybody is.
         """
-        scores = np.zeros((n_patients, len(SCORES)))
-        waited = np.zeros(n_patients)
-        failures = np.zeros(n_patients, dtype=np.intp)
-        wanted = np.arange(n_patients)
-        for _ in range(_MOST_CANDIDATES):
-            found, tests = self._candidates(wanted.size, rng=rng)
-            let_in = tests > 0
-            scores[wanted[let_in]] = found[let_in]
-            waited[wanted[let_in]] = (tests[let_in] - 1) * self.every
-            wanted = wanted[~let_in]
-            failures[wanted] += 1
-            if wanted.size == 0:
-                return Screened(
-                    numbers=dict(zip(SCORES, scores.T, strict=True)),
-                    waited=waited,
-                    failures=failures,
-                )
-        raise ValueError(
-            f"{_MOST_CANDIDATES} candidates in a row were not eligible. Lower the minimums"
-        )
+        share = self.share_let_in
+        if share * _MOST_CANDIDATES < 1:
+            raise ValueError(
+                f"{_MOST_CANDIDATES} candidates in a row were not eligible. Lower the minimums"
+            )
+        enough = math.ceil(n_patients / share + _MARGIN * math.sqrt(n_patients) / share)
+        # SPEED: as many replicates at a time as fit into cache with their candidates
+        parts = [
+            self._full(process, _length(part), n_patients, enough, (rng, tests))
+            for part in blocks(n_replicates, enough)
+        ]
+        return Screened.joined(parts)
+
+    def _full(
+        self,
+        process: ArrivalProcess,
+        n_replicates: int,
+        n_patients: int,
+        enough: int,
+        streams: tuple[np.random.Generator, np.random.Generator],
+    ) -> Screened:
+        """Return the candidates of some replicates, `enough` at first, then as many as it takes."""
+        rng, tests = streams
+        number, first_test = np.zeros((n_replicates, 0)), np.zeros((n_replicates, 0))
+        scores = np.zeros((n_replicates, 0, len(SCORES)))
+        waited = np.zeros((n_replicates, 0))
+        while True:
+            after = number[:, -1] if number.size else None
+            number = process.arrivals.numbers(n_replicates, enough, rng=rng, after=after)
+            first_test = np.hstack([first_test, process.time_when(number)])
+            found, test = self._candidates(n_replicates * enough, rng=tests)
+            wait = np.where(test > 0, (test - 1) * self.every, np.inf)
+            scores = np.hstack([scores, found.reshape(n_replicates, enough, -1)])
+            waited = np.hstack([waited, wait.reshape(n_replicates, enough)])
+            full = _nth_smallest(first_test + waited, n_patients)
+            # whoever is yet to come would be randomized later than the last of these
+            if (full <= first_test[:, -1]).all():
+                return Screened.of(first_test, waited, scores, n_patients)
+            enough = max(enough // 4, 1)
 
     def _candidates(self, n: int, *, rng: np.random.Generator) -> tuple[FloatArray, IntArray]:
         """Return the scores with which `n` candidates are let in, and at which test; 0 if never."""
@@ -188,51 +230,114 @@ class Screening:
         return scores, tests
 
 
+def _length(part: slice) -> int:
+    return int(part.stop - part.start)
+
+
+def _nth_smallest(times: FloatArray, n: int) -> FloatArray:
+    """Return the n-th smallest number of each row; ``inf`` where there are fewer."""
+    if times.shape[1] < n:
+        return np.full(len(times), np.inf)
+    return np.asarray(np.partition(times, n - 1, axis=1)[:, n - 1])
+
+
+@lru_cache(maxsize=64)
+def _share_let_in(screening: Screening) -> float:
+    rng = stream(0, "share let in")
+    return float(
+        (screening._candidates(max(_ASKED // screening.tests, 2000), rng=rng)[1] > 0).mean()
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screened:
-    """What screening found of those who were let in.
+    """The candidates of some trials, and what screening found of those randomized.
 
     Parameters
     ----------
-    numbers : mapping of str to array
+    numbers : mapping of str to (n_replicates, n_patients) array
         SLEDAI and the numbers of BILAG A and B at the test that let each in.
-    waited : array
+    waited : (n_replicates, n_patients) array
         Years from the first test to randomization.
-    failures : integer array
-        Candidates given up before each patient was found.
+    randomized : (n_replicates, n_patients) array
+        Calendar times (years) of randomization, increasing.
+    first_tests : (n_replicates, n_candidates) array
+        Calendar times (years) of the first tests of everybody who comes before the trial is
+        full, eligible or not, increasing; ``inf`` behind them.
     """
 
     numbers: Mapping[str, FloatArray]
     waited: FloatArray
-    failures: IntArray
+    randomized: FloatArray
+    first_tests: FloatArray
 
-    def randomized(self, first_test: FloatArray) -> tuple[FloatArray, Screened]:
-        """Return the calendar times of randomization, increasing, and the patients in that order.
+    @classmethod
+    def of(
+        cls, first_test: FloatArray, waited: FloatArray, scores: FloatArray, n_patients: int
+    ) -> Screened:
+        """Return who is randomized first of candidates.
 
         Parameters
         ----------
-        first_test : (n_replicates, n_patients) array
-            Calendar times (years) of their first tests.
+        first_test, waited : (n_replicates, n_candidates) arrays
+            Calendar times and years; ``inf`` for who is never eligible.
+        scores : (n_replicates, n_candidates, 3) array
+            At the test that let each in.
+        n_patients : int
+            With whom the trial is full.
         """
-        time = first_test + self.waited.reshape(first_test.shape)
-        order = np.argsort(time, axis=1, kind="stable")
-
-        def sort(column: FloatArray) -> FloatArray:
-            return np.take_along_axis(column.reshape(time.shape), order, axis=1)
-
-        sorted_ = Screened(
-            numbers={name: sort(column) for name, column in self.numbers.items()},
-            waited=sort(self.waited),
-            failures=np.take_along_axis(self.failures.reshape(time.shape), order, axis=1),
+        time = first_test + waited
+        order = np.argsort(time, axis=1, kind="stable")[:, :n_patients]
+        randomized = np.take_along_axis(time, order, axis=1)
+        came = first_test <= randomized[:, -1:]
+        most = int(came.sum(axis=1).max())
+        return cls(
+            numbers={
+                name: np.take_along_axis(scores[..., k], order, axis=1)
+                for k, name in enumerate(SCORES)
+            },
+            waited=np.take_along_axis(waited, order, axis=1),
+            randomized=randomized,
+            first_tests=np.where(came, first_test, np.inf)[:, :most],
         )
-        return np.take_along_axis(time, order, axis=1), sorted_
 
-    def quantities(self, n_patients: int) -> dict[str, FloatArray]:
-        """Return for each replicate how many were screened for its first `n_patients`.
+    @classmethod
+    def joined(cls, parts: Sequence[Screened]) -> Screened:
+        """Return the trials of all parts, one after the other."""
+        most = max(part.first_tests.shape[1] for part in parts)
+        padded = [
+            np.pad(p.first_tests, ((0, 0), (0, most - p.first_tests.shape[1])), constant_values=inf)
+            for p in parts
+        ]
+        return cls(
+            numbers={name: np.vstack([part.numbers[name] for part in parts]) for name in SCORES},
+            waited=np.vstack([part.waited for part in parts]),
+            randomized=np.vstack([part.randomized for part in parts]),
+            first_tests=np.vstack(padded),
+        )
 
-        Beside it stands the mean time (years) from their first tests to randomization.
+    def closed(self, n_patients: IntArray, until: FloatArray) -> FloatArray:
+        """Return when enrollment ends: calendar times (years), shape (n_replicates,).
+
+        Parameters
+        ----------
+        n_patients : (n_replicates,) integer array
+            With how many each trial would be full.
+        until : (n_replicates,) array
+            Calendar time (years) at which it ends, without pauses that put everybody off.
         """
-        return {
-            "screened": (1.0 + self.failures[:, :n_patients]).sum(axis=1),
-            "screening_time": self.waited[:, :n_patients].mean(axis=1),
-        }
+        return np.minimum(until, self.randomized[np.arange(len(until)), n_patients - 1])
+
+    def quantities(self, closed: FloatArray) -> dict[str, FloatArray]:
+        """Return what screening took until enrollment was `closed`, shape (n_replicates,) each.
+
+        `screened` counts the candidates whose first test was before, those who were still being
+        tested then included; `screening_time` is the mean time (years) from their first tests
+        to randomization of the patients.
+        """
+        came = self.randomized <= closed[:, None]
+        n_came = came.sum(axis=1)
+        wait = np.full(len(closed), np.nan)
+        np.divide(np.where(came, self.waited, 0.0).sum(axis=1), n_came, out=wait, where=n_came > 0)
+        screened = (self.first_tests <= closed[:, None]).sum(axis=1).astype(float)
+        return {"screened": screened, "screening_time": wait}

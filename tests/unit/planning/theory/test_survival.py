@@ -11,7 +11,7 @@ import small_trials
 from lupusim.analysis.power import schoenfeld_power
 from lupusim.planning.theory.power import formula_powers
 from lupusim.trial import AfterLastPatient, AtCalendarTime, AtEvents, Dropout
-from lupusim.trial.enrollment.arrivals import PiecewiseEnrollment, PoissonEnrollment
+from lupusim.trial.enrollment import PiecewiseEnrollment, PoissonEnrollment
 
 
 def keys(trial):

@@ -1,0 +1,139 @@
+"""The enrollment of a scenario file: sites, regions, rates, a period."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from lupusim.scenario.document.section import (
+    Choice,
+    Duration,
+    Integer,
+    Kind,
+    ListOf,
+    Number,
+    Section,
+    Text,
+)
+from lupusim.trial import (
+    Enrollment,
+    PiecewiseEnrollment,
+    PoissonEnrollment,
+    Region,
+    RegionalEnrollment,
+    UniformEnrollment,
+)
+from lupusim.trial.enrollment import ARRIVALS, ENROLLMENTS
+from lupusim.trial.enrollment.arrival_pattern import RANDOM
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_MONTHS_PER_YEAR = 12.0
+
+
+def read_enrollment(top: Section) -> Enrollment:
+    """Return when patients come; a stand-in where that cannot be read."""
+    section = top.section("enrollment")
+    kind = section.read("kind", Choice({name: name for name in ENROLLMENTS}), "poisson")
+    failure = section.read("screen_failure", Number(at_least=0, below=1), 0.0)
+    shared: dict[str, Any] = {
+        "screened_per_patient": 1 / (1 - failure) if failure < 1 else 1.0,
+        "arrivals": section.read("arrivals", Choice(ARRIVALS), RANDOM),
+    }
+    read = _ENROLLMENTS.get(kind, partial(_by_field, ENROLLMENTS[kind]))
+    return section.build(read(section, shared)) or UniformEnrollment(duration=1.0)
+
+
+def _by_field(
+    kind: type[Enrollment], section: Section, shared: dict[str, Any]
+) -> Callable[[], Enrollment]:
+    """Return how a kind without a reader of its own is made: its fields are the keys."""
+    values = {
+        field.name: section.read(field.name, _kind_of(field))
+        if field.default is MISSING
+        else section.read(field.name, _kind_of(field), field.default)
+        for field in fields(cast("type[DataclassInstance]", kind))
+        if field.name not in shared
+    }
+    return lambda: kind(**values, **shared)
+
+
+def _kind_of(field: Field[Any]) -> Kind[Any]:
+    """Return how a field is written in a file."""
+    words = str(field.type)
+    one = Duration() if field.metadata.get("duration") else Number()
+    return ListOf(one) if "tuple" in words else Integer() if words == "int" else one
+
+
+def _poisson(section: Section, shared: dict[str, Any]) -> Callable[[], Enrollment]:
+    sites, per_year, ramp_up = _read_sites(section)
+    return lambda: PoissonEnrollment(
+        sites=sites, per_site_per_year=per_year, ramp_up=ramp_up, **shared
+    )
+
+
+def _read_sites(section: Section) -> tuple[int, float, float]:
+    """Return how many sites there are in the end, a site's rate per year, and the ramp-up."""
+    sites = section.read("sites", Integer(at_least=1))
+    if section.has("per_site_per_year") and not section.has("per_site_per_month"):
+        per_year = section.read("per_site_per_year", Number(above=0))
+    else:
+        per_year = section.read("per_site_per_month", Number(above=0)) * _MONTHS_PER_YEAR
+        section.refuse(
+            "per_site_per_year", "per_site_per_month is given as well", "Keep one of the two."
+        )
+    return sites, per_year, section.read("ramp_up", Duration(), 0.0)
+
+
+def _regions(section: Section, shared: dict[str, Any]) -> Callable[[], Enrollment]:
+    regions = tuple(map(_read_region, section.sections("regions", at_least=1)))
+    pauses = []
+    for pause in section.sections("pauses"):
+        pauses.append((pause.read("begins", Duration()), pause.read("ends", Duration())))
+        pause.finish()
+    return lambda: RegionalEnrollment(
+        regions=cast("tuple[Region, ...]", regions),
+        pauses=tuple(pauses),
+        **shared,
+    )
+
+
+def _read_region(section: Section) -> Region | None:
+    """Return a region; None after reporting what is wrong with it."""
+    sites, per_year, ramp_up = _read_sites(section)
+    opens = section.read("opens", Duration(), 0.0)
+    closes = section.read("closes", Duration(above=0), math.inf)
+    section.read("name", Text(), "")
+    return section.build(
+        lambda: Region(
+            sites=sites, per_site_per_year=per_year, opens=opens, ramp_up=ramp_up, closes=closes
+        )
+    )
+
+
+def _uniform(section: Section, shared: dict[str, Any]) -> Callable[[], Enrollment]:
+    duration = section.read("duration", Duration(above=0))
+    return lambda: UniformEnrollment(duration=duration, **shared)
+
+
+def _piecewise(section: Section, shared: dict[str, Any]) -> Callable[[], Enrollment]:
+    breaks = section.read("breaks", ListOf(Duration(above=0)))
+    per_month = section.read("per_month", ListOf(Number(at_least=0), at_least=1))
+    return lambda: PiecewiseEnrollment(
+        breaks=breaks,
+        rates_per_year=tuple(_MONTHS_PER_YEAR * rate for rate in per_month),
+        **shared,
+    )
+
+
+_ENROLLMENTS: dict[str, Callable[[Section, dict[str, Any]], Callable[[], Enrollment]]] = {
+    "poisson": _poisson,
+    "regions": _regions,
+    "uniform": _uniform,
+    "piecewise": _piecewise,
+}
+"""Readers of the kinds whose keys are not their fields."""

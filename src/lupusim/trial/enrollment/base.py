@@ -1,0 +1,128 @@
+"""What every way of enrolling patients can say, and the registry of those that files know."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeAlias
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.registry import Registry
+from lupusim.trial.enrollment.arrival_pattern import ArrivalPattern
+
+Accrual: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
+"""Calendar times (years) at which the rate of enrollment changes, and patients a year."""
+
+
+class ArrivalProcess(Protocol):
+    """Arrivals that go on for good, by the number of them that is expected."""
+
+    @property
+    def arrivals(self) -> ArrivalPattern:
+        """How they scatter about that number."""
+        ...
+
+    def expected(self, time: FloatArray) -> FloatArray:
+        """Return how many are expected by calendar times (years), same shape."""
+        ...
+
+    def time_when(self, expected: FloatArray) -> FloatArray:
+        """Return the calendar times (years) by which so many are expected, same shape."""
+        ...
+
+
+class Enrollment(Protocol):
+    """A way in which patients come in.
+
+    It tells of patients randomized, one after the other; where candidates are screened before,
+    of the candidates, eligible or not (:mod:`lupusim.trial.enrollment.randomization`).
+    """
+
+    @property
+    def screened_per_patient(self) -> float:
+        """Patients screened for each one randomized, on average, where no rule says whom."""
+        ...
+
+    @property
+    def has_fixed_period(self) -> bool:
+        """Whether it lasts as long for any number of patients."""
+        ...
+
+    def times(self, n_replicates: int, n_patients: int, *, rng: np.random.Generator) -> FloatArray:
+        """Return calendar times (years) of randomization, increasing along each row.
+
+        Shape (n_replicates, n_patients).
+        """
+        ...
+
+    def process(self, n_patients: int, *, share: float) -> ArrivalProcess:
+        """Return arrivals that go on for good, of candidates of whom a share is eligible.
+
+        Where no rate is stated it is the one by which `n_patients` are eligible in time.
+        """
+        ...
+
+    def continued(self, n_patients: int) -> Enrollment:
+        """Return the enrollment that takes in more patients than `n_patients` at this pace."""
+        ...
+
+    def of_first(self, times: FloatArray, n_patients: int) -> FloatArray:
+        """Return times of a trial of the first `n_patients` of a larger one, same shape."""
+        ...
+
+    def accrual(self, n_patients: int) -> Accrual | None:
+        """Return breaks and rates of the enrollment to be expected; None where it ramps up."""
+        ...
+
+
+ENROLLMENTS: Registry[type[Enrollment]] = Registry("enrollment", group="lupusim.enrollments")
+"""Kinds of enrollment by their name in files. A kind is a frozen dataclass; one that is not
+read by a reader of its own is read field by field, durations where the field's metadata has
+``{"duration": True}``."""
+
+
+class AtARate:
+    """What is the same for all whose rate does not depend on how many will come."""
+
+    __slots__ = ()
+
+    @property
+    def has_fixed_period(self) -> bool:
+        """It lasts until all have come."""
+        return False
+
+    def times(
+        self: ArrivalProcess, n_replicates: int, n_patients: int, *, rng: np.random.Generator
+    ) -> FloatArray:
+        """Return calendar times (years), shape (n_replicates, n_patients), sorted by row."""
+        numbers = self.arrivals.numbers(n_replicates, n_patients, rng=rng, after=None)
+        return self.time_when(numbers)
+
+    def process(
+        self: _AtARate,
+        n_patients: int,  # noqa: ARG002 - of the protocol
+        *,
+        share: float,  # noqa: ARG002 - of the protocol
+    ) -> ArrivalProcess:
+        """Return itself."""
+        return self
+
+    def continued(self: _AtARate, n_patients: int) -> Enrollment:  # noqa: ARG002 - of the protocol
+        """Return itself."""
+        return self
+
+    def of_first(
+        self,
+        times: FloatArray,
+        n_patients: int,  # noqa: ARG002 - of the protocol
+    ) -> FloatArray:
+        """Return the times as they are: nobody knows how many will come."""
+        return times
+
+    def accrual(self, n_patients: int) -> Accrual | None:  # noqa: ARG002 - of the protocol
+        """Return None: no formula knows the rate."""
+        return None
+
+
+class _AtARate(ArrivalProcess, Enrollment, Protocol):
+    """Both in one."""

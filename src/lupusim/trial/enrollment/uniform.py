@@ -1,0 +1,130 @@
+"""Enrollment within a period of fixed length."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.trial.enrollment.arrival_pattern import RANDOM, ArrivalPattern
+from lupusim.trial.enrollment.base import ENROLLMENTS, Accrual, ArrivalProcess, Enrollment
+from lupusim.trial.enrollment.piecewise import PiecewiseEnrollment
+
+
+@ENROLLMENTS.register("uniform")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UniformEnrollment:
+    """All patients come in at uniformly distributed times within a fixed period, or evenly.
+
+    Where candidates are screened before, they come at the pace at which as many patients as
+    planned are expected to be eligible within the period, until the trial is full.
+
+    Parameters
+    ----------
+    duration : float
+        Length of the period, years, above 0.
+    screened_per_patient : float
+        Patients screened for each one randomized.
+    arrivals : ArrivalPattern
+        At random, or evenly.
+    """
+
+    duration: float
+    screened_per_patient: float = 1.0
+    arrivals: ArrivalPattern = RANDOM
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.duration) and self.duration > 0):
+            raise ValueError(f"duration={self.duration!r} must be above 0")
+
+    @property
+    def has_fixed_period(self) -> bool:
+        """It lasts as long for any number of patients."""
+        return True
+
+    def times(self, n_replicates: int, n_patients: int, *, rng: np.random.Generator) -> FloatArray:
+        """Return calendar times (years), shape (n_replicates, n_patients), sorted by row."""
+        times = self.arrivals.within(n_replicates, n_patients, rng=rng)
+        times *= self.duration
+        return times
+
+    def process(self, n_patients: int, *, share: float) -> ArrivalProcess:
+        """Return arrivals at the rate by which `n_patients` are eligible in the period."""
+        rate = n_patients / (share * self.duration)
+        return PiecewiseEnrollment(breaks=(), rates_per_year=(rate,), arrivals=self.arrivals)
+
+    def continued(self, n_patients: int) -> Enrollment:
+        """Return the enrollment of period after period, of `n_patients` each."""
+        return RepeatedPeriods(planned=self, n_patients=n_patients)
+
+    def of_first(self, times: FloatArray, n_patients: int) -> FloatArray:
+        """Return the times stretched so that the first `n_patients` fill the period."""
+        if n_patients == times.shape[1]:
+            return times
+        return self.duration * self.arrivals.shortened(times, n_patients)
+
+    def accrual(self, n_patients: int) -> Accrual | None:
+        """Return one constant rate."""
+        return (0.0, self.duration), (n_patients / self.duration,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatedPeriods:
+    """Enrollment that goes on at its pace for longer than was planned.
+
+    Parameters
+    ----------
+    planned : UniformEnrollment
+        As planned.
+    n_patients : int
+        For how many.
+    """
+
+    planned: UniformEnrollment
+    n_patients: int
+
+    @property
+    def screened_per_patient(self) -> float:
+        """Patients screened for each one randomized, on average."""
+        return self.planned.screened_per_patient
+
+    @property
+    def has_fixed_period(self) -> bool:
+        """It lasts until all have come."""
+        return False
+
+    def times(self, n_replicates: int, n_patients: int, *, rng: np.random.Generator) -> FloatArray:
+        """Return calendar times (years), shape (n_replicates, n_patients), sorted by row."""
+        n_periods = -(-n_patients // self.n_patients)
+        periods = [
+            self.planned.duration * k + self.planned.times(n_replicates, self.n_patients, rng=rng)
+            for k in range(n_periods)
+        ]
+        return np.concatenate(periods, axis=1)[:, :n_patients]
+
+    def process(
+        self,
+        n_patients: int,  # noqa: ARG002 - part of the protocol
+        *,
+        share: float,
+    ) -> ArrivalProcess:
+        """Return arrivals at the pace that was planned."""
+        return self.planned.process(self.n_patients, share=share)
+
+    def continued(self, n_patients: int) -> Enrollment:  # noqa: ARG002 - part of the protocol
+        """Return itself."""
+        return self
+
+    def of_first(
+        self,
+        times: FloatArray,
+        n_patients: int,  # noqa: ARG002 - part of the protocol
+    ) -> FloatArray:
+        """Return the times as they are."""
+        return times
+
+    def accrual(self, n_patients: int) -> Accrual | None:  # noqa: ARG002 - part of the protocol
+        """Return None: it serves no formula."""
+        return None
