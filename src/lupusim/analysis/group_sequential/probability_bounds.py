@@ -15,7 +15,8 @@ from lupusim.analysis.group_sequential import (
 from lupusim.arrays import FloatArray
 from lupusim.trial.looks import StoppingRule
 
-_EDGE = 1e-6  # of the information fraction: power is known only before the end
+_EDGE = 1e-6  # of the information fraction: before it, nothing is known
+_MOST = 1 - _EDGE  # with all information, power is 1 above the last bound and 0 below
 
 
 def z_from_posterior(
@@ -99,7 +100,7 @@ class Measure(Protocol):
     """What a futility level is a level of."""
 
     def z(self, level: float, fraction: FloatArray, final_bound: FloatArray) -> FloatArray:
-        """Return the z at which the measure has a level, at fractions between 0 and 1."""
+        """Return the z at which the measure has a level, at fractions above 0."""
         ...
 
 
@@ -111,7 +112,8 @@ class ConditionalPower:
 
     def z(self, level: float, fraction: FloatArray, final_bound: FloatArray) -> FloatArray:
         """Return the z with this conditional power."""
-        return z_from_conditional_power(level, fraction, bound=final_bound, drift=self.drift)
+        begun = np.minimum(fraction, _MOST)
+        return z_from_conditional_power(level, begun, bound=final_bound, drift=self.drift)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +124,8 @@ class PredictivePower:
 
     def z(self, level: float, fraction: FloatArray, final_bound: FloatArray) -> FloatArray:
         """Return the z with this predictive power."""
-        return z_from_predictive_power(level, fraction, bound=final_bound, belief=self.belief)
+        begun = np.minimum(fraction, _MOST)
+        return z_from_predictive_power(level, begun, bound=final_bound, belief=self.belief)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,9 +174,9 @@ class WithFutility:
         final = np.where(np.isfinite(efficacy[:, -1]), efficacy[:, -1], 10.0)
         for look, level in self.levels.items():
             fraction = information[:, look - 1]
-            before = (fraction > _EDGE) & (fraction < 1 - _EDGE)
-            z = self.measure.z(level, np.where(before, fraction, 0.5), final)
-            here = np.where(before, z, -np.inf)
+            begun = fraction > _EDGE
+            z = self.measure.z(level, np.where(begun, fraction, 0.5), final)
+            here = np.where(begun, z, -np.inf)
             futility[:, look - 1] = np.minimum(
                 np.maximum(futility[:, look - 1], here), efficacy[:, look - 1]
             )

@@ -14,6 +14,7 @@ from lupusim.analysis.group_sequential import (
     FutilityBounds,
     bounds,
 )
+from lupusim.analysis.group_sequential.repeated_looks import repeats, with_repeats
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.trial.looks import StoppingRule
 
@@ -43,10 +44,11 @@ class GroupSequential:
     def bounds(self, information: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return efficacy and futility bounds on the z scale, shape of `information`.
 
-        Looks that add no information (a trial that has run out of events) have no bounds.
+        Looks that add no information (data that are complete, a trial that has run out of events)
+        have those of :mod:`~lupusim.analysis.group_sequential.repeated_looks`; looks before there
+        is any have none.
         """
         known = self.held(information)
-        held = ~np.isnan(known)
         # SPEED: looks at events have the planned information nearly always (benchmarks/rules.py)
         first = (known == known[0]) | (np.isnan(known) & np.isnan(known[0]))
         usual = first.all(axis=1)
@@ -54,7 +56,7 @@ class GroupSequential:
         both[:, usual] = self._usual(known[0])[:, None, :]
         if not usual.all():
             both[:, ~usual] = self._solved(known[~usual])
-        return np.where(held, both[0], np.inf), np.where(held, both[1], -np.inf)
+        return both[0], both[1]
 
     def held(self, information: FloatArray) -> FloatArray:
         """Return the information, NaN at looks that add none to the look before."""
@@ -88,19 +90,28 @@ class GroupSequential:
         return _KNOWN[key]
 
     def _solved(self, information: FloatArray) -> FloatArray:
-        some = ~np.isnan(information).all(axis=1)
         both = np.empty((2, *information.shape))
         both[0], both[1] = np.inf, -np.inf
-        if not some.any():
-            return both
-        design = self.plan(information[some])
-        both[0, some], both[1, some] = design.efficacy, design.futility
+        again = repeats(information)
+        some = ~np.isnan(information).all(axis=1) & ~again
+        if some.any():
+            design = self.plan(information[some])
+            both[0, some], both[1, some] = design.efficacy, design.futility
+        _, of_row = np.unique(~np.isnan(information), axis=0, return_inverse=True)
+        for number in np.unique(of_row.ravel()[again]):
+            rows = of_row.ravel() == number
+            both[:, rows] = with_repeats(
+                self.plan,
+                (self.efficacy, self.futility),
+                information[rows],
+                least_gain=_LEAST_GAIN,
+            )
         return both
 
 
 _KNOWN: dict[tuple[str, bytes], FloatArray] = {}
 _MOST_KNOWN = 256
-_LEAST_GAIN = 1e-3  # of the planned information: below, a look is not held
+_LEAST_GAIN = 1e-3  # of the planned information: below, a look brings nothing new
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +133,14 @@ class Crossing:
 def is_futile(z: FloatArray, futility: FloatArray | float) -> BoolArray:
     """Return where statistics reach their futility bounds, which are -inf where there is none.
 
-    A statistic that nothing is known of is -inf too: where there is no bound it goes on.
+    A statistic that is not defined (NaN) reaches none.
     """
     return np.asarray((z <= futility) & (futility > -np.inf))
+
+
+def reaches(z: FloatArray, efficacy: FloatArray, *, sided: int) -> BoolArray:
+    """Return where statistics reach their efficacy bounds; an infinite bound, or NaN, never."""
+    return np.asarray(((np.abs(z) if sided == 2 else z) >= efficacy) & (efficacy < np.inf))
 
 
 def crossing(z: FloatArray, efficacy: FloatArray, futility: FloatArray, *, sided: int) -> Crossing:
@@ -133,13 +149,15 @@ def crossing(z: FloatArray, efficacy: FloatArray, futility: FloatArray, *, sided
     Parameters
     ----------
     z : (n_replicates, n_looks) array
-        Statistics, large in favor of the experimental arm.
+        Statistics, large in favor of the experimental arm; NaN where they are not defined, which
+        reaches no bound.
     efficacy, futility : (n_replicates, n_looks) arrays
-        Bounds; the last look always stops, and where `futility` is -inf nothing gives up.
+        Bounds; the last look always stops. Infinite ones (`efficacy` inf, `futility` -inf) are
+        reached by no statistic, be it infinite itself.
     sided : int
         With 2 a z beyond the negative efficacy bound rejects too.
     """
-    rejects = (np.abs(z) if sided == 2 else z) >= efficacy
+    rejects = reaches(z, efficacy, sided=sided)
     stops = rejects | is_futile(z, futility)
     stops[:, -1] = True
     look = stops.argmax(axis=1)

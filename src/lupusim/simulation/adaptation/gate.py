@@ -25,7 +25,7 @@ def hold_gate(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
     assert isinstance(rule, Gate)
     assert analysis is not None
     (seen,) = gather(trial, generated)
-    z = seen.z
+    z = seen.z.copy()
     fraction = seen.held_until / planned_information(trial, seen.information)[:, None]
     efficacy, futility = _bounds(trial, seen, fraction)
     without = crossing(z, efficacy, futility, sided=analysis.sided)
@@ -33,6 +33,7 @@ def hold_gate(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
     fails = ~passed(trial, rule, generated, seen.cutoff[:, gate])
     futility = futility.copy()
     futility[fails, gate] = np.inf
+    z[fails & np.isnan(z[:, gate]), gate] = -np.inf  # the gate closes whatever the test says
     stop = crossing(z, efficacy, futility, sided=analysis.sided)
     row = np.arange(len(z))
     found = described_at(trial, generated, seen.cutoff[row, stop.look])
@@ -43,8 +44,9 @@ def hold_gate(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
         "n_enrolled": seen.n_enrolled[row, stop.look],
     }
     found |= _at_the_gate(stop, without, gate, fails)
+    shown = np.where(seen.skipped, np.nan, fraction)
     for number in range(z.shape[1]):
-        found |= of_look(number, seen.look_time[:, number], fraction[:, number], stop)
+        found |= of_look(number, seen.look_time[:, number], shown[:, number], stop)
     return found
 
 

@@ -44,7 +44,7 @@ def hold_resized(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
     size = _size(trial, generated, seen, (fraction, efficacy))
     cutoff = np.maximum(_reached(trial, generated, size), seen.cutoff[:, -2])
     final = at_cutoff(as_planned, generated, cutoff)
-    z = seen.z
+    z = seen.z.copy()
     z[:, -1] = _last_z(rule, seen, final, fraction)
     stop = crossing(z, efficacy, futility, sided=analysis.sided)
     fraction[:, -1] = size / rule.planned

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Table = TypeVar("Table", bound="DataclassInstance")
+_EITHER = 0.5  # a one-sided p-value above speaks for the control
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,11 @@ class Evidence:
     cutoff : array
         Calendar times (years) of the looks, never falling; ``inf`` where one is not reached.
     p_value : array
-        One-sided, small where the experimental arm is better.
+        One-sided, small where the experimental arm is better; 1 where undefined.
+    decisive : array
+        P-value of as many sides as the trial's test has: of an exact test its own.
+    z : array
+        Its statistic, large in favor of the experimental arm; NaN where undefined.
     estimate : array
         Effect on the test's own scale; NaN where undefined.
     standard_error, lower, upper : array
@@ -54,6 +59,8 @@ class Evidence:
 
     cutoff: FloatArray
     p_value: FloatArray
+    decisive: FloatArray
+    z: FloatArray
     estimate: FloatArray
     standard_error: FloatArray
     lower: FloatArray
@@ -93,11 +100,6 @@ class Evidence:
             np.where(self.skipped, np.inf, efficacy),
             np.where(self.skipped, -np.inf, futility),
         )
-
-    @property
-    def z(self) -> FloatArray:
-        """The statistics, large in favor of the experimental arm."""
-        return z_from_p_value(self.p_value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +172,8 @@ def _evidence(cutoffs: Sequence[FloatArray], looks: Sequence[_Look]) -> Evidence
     return Evidence(
         cutoff=np.stack(cutoffs, axis=1),
         p_value=np.stack([look.verdict.p_value for look in looks], axis=1),
+        decisive=np.stack([look.decisive for look in looks], axis=1),
+        z=np.stack([look.z for look in looks], axis=1),
         estimate=np.stack([look.estimate for look in looks], axis=1),
         standard_error=np.stack([look.verdict.standard_error for look in looks], axis=1),
         lower=np.stack([look.verdict.lower for look in looks], axis=1),
@@ -271,6 +275,21 @@ class _Look(NamedTuple):
     verdict: Verdict
     information: FloatArray
     n_enrolled: IntArray
+    two_sided: FloatArray | None = None
+
+    @property
+    def decisive(self) -> FloatArray:
+        return self.verdict.p_value if self.two_sided is None else self.two_sided
+
+    @property
+    def z(self) -> FloatArray:
+        """The statistic; of two sides that of half the p-value, on the side of the smaller one."""
+        one_sided = self.verdict.p_value
+        if self.two_sided is None:
+            z = z_from_p_value(one_sided)
+        else:
+            z = z_from_p_value(self.two_sided / 2) * np.where(one_sided > _EITHER, -1, 1)
+        return np.where(self.verdict.undefined, np.nan, z)
 
     @property
     def estimate(self) -> FloatArray:
@@ -297,9 +316,16 @@ def _at_once(
     if exits is None:
         return None
     tests = logrank_looks(exits, ends, seen_by=observation.seen_by)
-    better = trial.primary.better
+    better, both = trial.primary.better, first.analysis.sided == 2
     return [
-        [_Look(verdict(result, better, 1), events.astype(float), enrolled)]
+        [
+            _Look(
+                verdict(result, better, 1),
+                events.astype(float),
+                enrolled,
+                result.p_two_sided if both else None,
+            )
+        ]
         for result, events, enrolled in zip(
             tests.results, tests.events, tests.enrolled, strict=True
         )
@@ -322,15 +348,21 @@ def _look(
         outcome = outcomes[one.endpoint]
         if len(trial.arms) > 2:
             outcome = outcome.against_control(one.arm, compared(one.analysis, few, one.arm))
-        verdict = _verdict(trial, one, few, outcome)
-        looks.append(_Look(verdict, outcome.information, n_enrolled))
+        verdict, two_sided = _tested(trial, one, few, outcome)
+        looks.append(_Look(verdict, outcome.information, n_enrolled, two_sided))
     return looks
 
 
-def _verdict(trial: Trial, one: Comparison, observation: Observation, outcome: Outcome) -> Verdict:
-    better = trial.endpoints[one.endpoint].better
+def _tested(
+    trial: Trial, one: Comparison, observation: Observation, outcome: Outcome
+) -> tuple[Verdict, FloatArray | None]:
+    """Return the one-sided verdict of a comparison; with two sides also its own two-sided p."""
+    better, test = trial.endpoints[one.endpoint].better, one.analysis.test
     adjusted = adjusted_for(trial, one.analysis, observation, arm=one.arm)
-    return one.analysis.test(outcome, better=better, sided=1, **adjusted)
+    verdict = test(outcome, better=better, sided=1, **adjusted)
+    if one.analysis.sided == 1:
+        return verdict, None
+    return verdict, test(outcome, better=better, sided=2, **adjusted).p_value
 
 
 def _enrolled(observation: Observation) -> IntArray:

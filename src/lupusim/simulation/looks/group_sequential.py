@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.analysis.group_sequential.stopping import Crossing, crossing
+from lupusim.analysis.group_sequential.stopping import Crossing, crossing, reaches
 from lupusim.arrays import FloatArray
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.cutoffs import waited
@@ -28,8 +28,8 @@ def hold_looks(
 
     Besides what a fixed design gives: `n_enrolled` when it stops, `flip_flop` (stopped early
     for efficacy, would have failed at the end), and for each look, counted from 1,
-    `look_K_time` (calendar, years), `look_K_information` (fraction of what was planned),
-    `look_K_efficacy` and `look_K_futility` (stopped there for that).
+    `look_K_time` (calendar, years) and `look_K_information` (fraction of what was planned) where
+    it is held, `look_K_efficacy` and `look_K_futility` (stopped there for that).
 
     Parameters
     ----------
@@ -56,10 +56,12 @@ def hold_looks(
     found["undefined"] = seen.undefined[row, stop.look].astype(float)
     found |= estimates_at_stop(trial, seen, stop, fraction)
     found["n_enrolled"] = seen.n_enrolled[row, stop.look]
-    found["flip_flop"] = _flip_flop(z[:, -1], efficacy[:, -1], stop, z.shape[1], sided)
+    fails = ~reaches(z[:, -1], efficacy[:, -1], sided=sided)
+    found["flip_flop"] = (stop.reject & (stop.look < z.shape[1] - 1) & fails).astype(float)
+    shown = np.where(seen.skipped, np.nan, fraction)
     for number, cutoff in enumerate(trial.looks):
         time = seen.look_time[:, number]
-        found |= of_look(number, time, fraction[:, number], stop)
+        found |= of_look(number, time, shown[:, number], stop)
         found |= waited(number + 1, cutoff, np.where(stop.look >= number, time, np.nan))
     return found
 
@@ -75,14 +77,6 @@ def planned_information(trial: Trial, information: FloatArray) -> FloatArray:
     if (events := planned_events(trial.cutoff)) is not None:
         return np.full(len(information), float(events))
     return np.maximum(information[:, -1], 1.0)
-
-
-def _flip_flop(
-    z: FloatArray, efficacy: FloatArray, stop: Crossing, n_looks: int, sided: int
-) -> FloatArray:
-    """Return where an early success would have failed at the last look."""
-    fails = (np.abs(z) if sided == 2 else z) < efficacy
-    return (stop.reject & (stop.look < n_looks - 1) & fails).astype(float)
 
 
 def of_look(

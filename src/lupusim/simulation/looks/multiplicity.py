@@ -93,9 +93,8 @@ def _ending(
     trial: Trial, family: Family, asked: tuple[Comparison, ...], seen: tuple[Evidence, ...]
 ) -> _Ending:
     assert trial.analysis is not None
-    p_value = np.stack([one.p_value for one in seen], axis=1)
-    if trial.analysis.sided == 2:
-        p_value = np.minimum(2 * np.minimum(p_value, 1 - p_value), 1.0)
+    p_value = np.stack([one.decisive for one in seen], axis=1)
+    p_value[np.stack([one.undefined for one in seen], axis=1)] = 1.0
     p_value[np.stack([one.skipped for one in seen], axis=1)] = 1.0
     pairs = zip(asked, seen, strict=True)
     fraction = np.stack([_fraction(trial, one, shown) for one, shown in pairs], axis=1)
@@ -256,7 +255,8 @@ def _looks(trial: Trial, shown: Evidence, ending: _Ending) -> dict[str, FloatArr
         found |= waited(number, look, np.where(ending.stop >= number, cutoff, np.nan))
         name = f"look_{number}"
         found[f"{name}_time"] = cutoff
-        found[f"{name}_information"] = ending.fraction[:, 0, number - 1]
+        held = ~shown.skipped[:, number - 1]
+        found[f"{name}_information"] = np.where(held, ending.fraction[:, 0, number - 1], np.nan)
         found[f"{name}_efficacy"] = (here & any_rejected).astype(float)
         found[f"{name}_futility"] = (here & ~any_rejected).astype(float)
     return found
