@@ -36,6 +36,25 @@ class Procedure(Protocol):
         """
         ...
 
+    def bounds(self, rejected: BoolArray, information: FloatArray, *, alpha: float) -> FloatArray:
+        """Return the bound on z of each hypothesis and look, once others are rejected.
+
+        NaN where hypotheses are judged together and none has a bound of its own.
+
+        Parameters
+        ----------
+        rejected : (n_replicates, n_hypotheses) boolean array
+            The hypotheses that have passed their share of alpha on.
+        information : (n_replicates, n_hypotheses, n_looks) array
+        alpha : float
+            Family-wise error.
+
+        Returns
+        -------
+        (n_replicates, n_hypotheses, n_looks) array
+        """
+        ...
+
     def within_reach(self, rejected: BoolArray, given_up: BoolArray) -> BoolArray:
         """Return the hypotheses that may still be rejected at a later look.
 

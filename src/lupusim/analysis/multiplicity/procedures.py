@@ -75,6 +75,11 @@ class Adjusted:
         adjusted = ADJUSTMENTS[self.method](p_value[:, :, -1])
         return _at_last(adjusted <= alpha * (1 + _ROUNDING), p_value.shape[2])
 
+    def bounds(self, rejected: BoolArray, information: FloatArray, *, alpha: float) -> FloatArray:
+        """Return NaN: hypotheses are judged together."""
+        del rejected, alpha
+        return np.full(information.shape, np.nan)
+
     def within_reach(self, rejected: BoolArray, given_up: BoolArray) -> BoolArray:
         """Return what is neither rejected nor given up."""
         return ~(rejected | given_up)
@@ -106,6 +111,11 @@ class Dunnett:
         del information
         level = dunnett_level(self.ratio, alpha)
         return _at_last(p_value[:, :, -1] <= level, p_value.shape[2])
+
+    def bounds(self, rejected: BoolArray, information: FloatArray, *, alpha: float) -> FloatArray:
+        """Return NaN: hypotheses are judged together."""
+        del rejected, alpha
+        return np.full(information.shape, np.nan)
 
     def within_reach(self, rejected: BoolArray, given_up: BoolArray) -> BoolArray:
         """Return what is neither rejected nor given up."""
@@ -209,6 +219,20 @@ class Graphical:
                     found[active, chosen] = look + 1
                     new = state.weights[active] * alpha
                     level[active] = self._levels(information[active], new)
+        return found
+
+    def bounds(self, rejected: BoolArray, information: FloatArray, *, alpha: float) -> FloatArray:
+        """Return the bound on z of each hypothesis and look, once others are rejected."""
+        from scipy.special import ndtri
+
+        found = np.empty(information.shape)
+        for hypothesis in range(rejected.shape[1]):
+            state = GraphState(self.graph(), len(rejected))
+            for other in np.flatnonzero(np.arange(rejected.shape[1]) != hypothesis):
+                rows = np.flatnonzero(rejected[:, other])
+                state.reject(rows, np.full(rows.size, other))
+            levels = self._levels(information, state.weights * alpha)
+            found[:, hypothesis] = -ndtri(levels[:, hypothesis])
         return found
 
     def within_reach(self, rejected: BoolArray, given_up: BoolArray) -> BoolArray:

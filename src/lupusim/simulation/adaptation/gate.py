@@ -27,7 +27,7 @@ def hold_gate(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
     (seen,) = gather(trial, generated)
     z = seen.z.copy()
     fraction = seen.held_until / planned_information(trial, seen.information)[:, None]
-    efficacy, futility = _bounds(trial, seen, fraction)
+    efficacy, futility = bounds_of_looks(trial, seen, fraction)
     without = crossing(z, efficacy, futility, sided=analysis.sided)
     gate = rule.look - 1
     fails = ~passed(trial, rule, generated, seen.cutoff[:, gate])
@@ -61,7 +61,9 @@ def _at_the_gate(
     }
 
 
-def _bounds(trial: Trial, seen: Evidence, fraction: FloatArray) -> tuple[FloatArray, FloatArray]:
+def bounds_of_looks(
+    trial: Trial, seen: Evidence, fraction: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Return the bounds of the looks; without any, the level's quantile at the last look."""
     if trial.stopping is not None:
         return seen.bounds(trial.stopping, fraction)

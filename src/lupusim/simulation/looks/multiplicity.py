@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -66,6 +67,32 @@ def closings(
     columns = zip(asked, ending.closed.T, ending.rejected.T, strict=True)
     closed = {f"{one.prefix}{one.arm_name}": (look, yes) for one, look, yes in columns}
     return _observation(generated, asked, seen[0], ending), closed
+
+
+class HypothesisBounds(NamedTuple):
+    """Of one hypothesis at every look, (n_replicates, n_looks) each: bounds are on z."""
+
+    fraction: FloatArray
+    efficacy: FloatArray
+    futility: FloatArray
+
+
+def bounds_of_hypotheses(
+    trial: Trial, asked: tuple[Comparison, ...], seen: tuple[Evidence, ...]
+) -> list[HypothesisBounds]:
+    """Return the bounds of each hypothesis at the share of alpha it has at a look in the end."""
+    assert trial.family is not None
+    assert trial.analysis is not None
+    ending = _ending(trial, trial.family, asked, seen)
+    n_looks = ending.fraction.shape[2]
+    efficacy = np.empty(ending.fraction.shape)
+    for look in range(n_looks):
+        gone = ending.rejected & (ending.closed <= look + 1)
+        at = trial.family.procedure.bounds(gone, ending.fraction, alpha=trial.analysis.alpha)
+        efficacy[:, :, look] = at[:, :, look]
+    futility = _futility(trial, (asked, seen), ending.fraction)
+    each = zip(*(np.moveaxis(a, 1, 0) for a in (ending.fraction, efficacy, futility)), strict=True)
+    return [HypothesisBounds(*one) for one in each]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,16 +161,24 @@ def _given_up(
     trial: Trial, shown: tuple[tuple[Comparison, ...], tuple[Evidence, ...]], fraction: FloatArray
 ) -> IntArray:
     """Return the look at which each hypothesis is given up; one beyond the last for never."""
-    assert trial.family is not None
     n_looks = fraction.shape[2]
-    futile = np.zeros(fraction.shape, dtype=bool)
+    z = np.stack([seen.z for seen in shown[1]], axis=1)
+    futile = is_futile(z, _futility(trial, shown, fraction))
+    futile[:, :, -1] = False
+    return np.asarray(np.where(futile.any(axis=2), futile.argmax(axis=2) + 1, n_looks + 1))
+
+
+def _futility(
+    trial: Trial, shown: tuple[tuple[Comparison, ...], tuple[Evidence, ...]], fraction: FloatArray
+) -> FloatArray:
+    """Return the futility bounds of each hypothesis; -inf where it is not judged by any."""
+    assert trial.family is not None
+    found = np.full(fraction.shape, -np.inf)
     primary_only = trial.family.gives_up is GivesUp.PRIMARY
     for number, (one, seen) in enumerate(zip(*shown, strict=True)):
         if trial.stopping is not None and not (primary_only and one.endpoint):
-            bound = seen.bounds(trial.stopping, fraction[:, number])[1]
-            futile[:, number] = is_futile(seen.z, bound)
-    futile[:, :, -1] = False
-    return np.asarray(np.where(futile.any(axis=2), futile.argmax(axis=2) + 1, n_looks + 1))
+            found[:, number] = seen.bounds(trial.stopping, fraction[:, number])[1]
+    return found
 
 
 def _out_of_reach(family: Family, look: IntArray, given_up: IntArray) -> IntArray:

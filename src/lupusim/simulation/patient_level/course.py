@@ -56,7 +56,7 @@ class TrialCourse:
     decisions : tuple of Decision
         Of its looks, in their order.
     reported : tuple of LookReported
-        What they show, where they have group-sequential bounds on one hypothesis.
+        What they show of each hypothesis.
     """
 
     observation: Observation
@@ -96,7 +96,8 @@ def course_of(trial: Trial, block: Block, generated: Generated) -> TrialCourse:
         found = measured(trial, generated)
         decisions = _decisions(trial, found if trial.interims else _only(found))
         told = tuple(replace(d, words=_of_family(d, closed)) for d in decisions)
-        return TrialCourse(observation=observation, decisions=told)
+        reported = looks_reported(trial, generated, told[-1].look)
+        return TrialCourse(observation=observation, decisions=told, reported=reported)
     found = measured(trial, generated)
     if not trial.interims:
         found = _only(found, time_of(trial.cutoff, generated))

@@ -1,7 +1,8 @@
-"""What one group-sequential trial would report: at every look, and once it has stopped."""
+"""What one trial would report: at every look of every hypothesis, and once it has stopped."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,29 +10,39 @@ import numpy as np
 from lupusim.analysis.benefit_direction import benefit_sign
 from lupusim.analysis.group_sequential import Bounds, after_stopping, repeated_p_value
 from lupusim.analysis.group_sequential.stopping import GroupSequential
+from lupusim.arrays import FloatArray
+from lupusim.simulation.adaptation.gate import bounds_of_looks
 from lupusim.simulation.generation.generation import Generated
-from lupusim.simulation.looks.evidence import Evidence, gather
+from lupusim.simulation.looks.evidence import Comparison, Evidence, comparisons, gather
 from lupusim.simulation.looks.group_sequential import planned_information
+from lupusim.simulation.looks.multiplicity import HypothesisBounds, bounds_of_hypotheses
 from lupusim.trial import Trial
+from lupusim.trial.adaptation.two_stage import Gate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookReported:
-    """What a look shows; NaN where it shows nothing.
+    """What a look shows of a hypothesis; NaN where it shows nothing.
 
     Parameters
     ----------
     look : int
         Counted from 1.
+    hypothesis : str
+        The arm, with the endpoint in front beyond the primary.
     information : float
         Fraction of what was planned for the last look.
-    z, efficacy_bound, futility_bound : float
-        Statistic, large in favor of the experimental arm, and its bounds; infinite for none.
+    z, p_value : float
+        Statistic, large in favor of the experimental arm, and p-value of as many sides as the
+        test.
+    efficacy_bound, futility_bound : float
+        Bounds on z; infinite for none. Of one of several hypotheses at its share of alpha once
+        the others are tested; NaN where it is judged together with the others (Dunnett, Hommel).
     estimate, standard_error : float
         On the test's own scale.
     repeated_lower, repeated_upper : float
         Interval that may be quoted at any look, stopped or not; infinite where the look has no
-        bound.
+        bound. It and what follows are known for group-sequential bounds on one hypothesis.
     repeated_p_value : float
         Smallest alpha at which the look would have rejected, of as many sides as the test.
     stagewise_p_value : float
@@ -45,15 +56,17 @@ class LookReported:
     """
 
     look: int
+    hypothesis: str
     information: float
     z: float
+    p_value: float
     efficacy_bound: float
     futility_bound: float
     estimate: float
     standard_error: float
-    repeated_lower: float
-    repeated_upper: float
-    repeated_p_value: float
+    repeated_lower: float = np.nan
+    repeated_upper: float = np.nan
+    repeated_p_value: float = np.nan
     stagewise_p_value: float = np.nan
     median_unbiased: float = np.nan
     stagewise_lower: float = np.nan
@@ -63,51 +76,82 @@ class LookReported:
 def looks_reported(trial: Trial, generated: Generated, last: int) -> tuple[LookReported, ...]:
     """Return what the looks of one trial show, up to the one at which it stops.
 
-    Bounds are those at the information that the looks really had.
+    Bounds are those at the information that the looks really had. A look that is skipped, or
+    before there is any information, shows nothing.
 
     Parameters
     ----------
     trial : Trial
-        Nothing is returned but for group-sequential bounds on one hypothesis.
+        Nothing is returned without an analysis, nor of stages or a size that are chosen.
     generated : Generated
         The patients of one replicate.
     last : int
         Look at which the trial stops, counted from 1.
     """
-    rule, alone = trial.stopping, trial.family is None and trial.adaptation is None
-    if not isinstance(rule, GroupSequential) or not alone:
+    if trial.analysis is None or not isinstance(trial.adaptation, Gate | None):
         return ()
-    (seen,) = gather(trial, generated)
-    fraction = seen.held_until[0] / planned_information(trial, seen.information)[0]
-    known = rule.held(fraction)
-    held = np.flatnonzero(~np.isnan(known) & (np.arange(known.size) < last))
-    if held.size == 0:
-        return ()
-    plan = rule.plan(known[~np.isnan(known)])
-    found = [_at(plan, place, seen, look) for place, look in enumerate(held.tolist())]
-    if held[-1] == last - 1 and np.isfinite(found[-1].z):
-        assert trial.analysis is not None  # bounds stand beside one: the trial's own checks
+    asked, seen = comparisons(trial), gather(trial, generated)
+    if trial.family is not None:
+        each = zip(asked, seen, bounds_of_hypotheses(trial, asked, seen), strict=True)
+        rows = [row for one in each for row in _rows(*one, last)]
+        return tuple(sorted(rows, key=lambda row: row.look))
+    fraction = seen[0].held_until / planned_information(trial, seen[0].information)[:, None]
+    efficacy, futility = bounds_of_looks(trial, seen[0], fraction)
+    found = list(_rows(asked[0], seen[0], HypothesisBounds(fraction, efficacy, futility), last))
+    rule = trial.stopping
+    if isinstance(rule, GroupSequential) and trial.adaptation is None:
         sign = benefit_sign(trial.analysis.test, trial.primary.better)
-        found[-1] = _stopped(plan, found[-1], place=held.size - 1, sign=sign)
+        found = _repeated(rule, fraction[0], found, last=last, sign=sign)
     return tuple(found)
 
 
-def _at(plan: Bounds, place: int, seen: Evidence, look: int) -> LookReported:
-    z, bound = float(seen.z[0, look]), float(plan.efficacy[place])
-    estimate, error = float(seen.estimate[0, look]), float(seen.standard_error[0, look])
-    p_value = float(repeated_p_value(plan, z, look=place + 1)) if np.isfinite(z) else np.nan
-    return LookReported(
-        look=look + 1,
-        information=float(plan.information[place]),
-        z=z,
-        efficacy_bound=bound,
-        futility_bound=float(plan.futility[place]),
-        estimate=estimate,
-        standard_error=error,
-        repeated_lower=estimate - bound * error,
-        repeated_upper=estimate + bound * error,
-        repeated_p_value=p_value,
-    )
+def _rows(
+    one: Comparison, seen: Evidence, bounds: HypothesisBounds, last: int
+) -> Iterator[LookReported]:
+    for look in range(last):
+        if seen.skipped[0, look] or not seen.information[0, look] > 0:
+            continue
+        yield LookReported(
+            look=look + 1,
+            hypothesis=f"{one.prefix}{one.arm_name}",
+            information=float(bounds.fraction[0, look]),
+            z=float(seen.z[0, look]),
+            p_value=float(seen.decisive[0, look]),
+            efficacy_bound=float(bounds.efficacy[0, look]),
+            futility_bound=float(bounds.futility[0, look]),
+            estimate=float(seen.estimate[0, look]),
+            standard_error=float(seen.standard_error[0, look]),
+        )
+
+
+def _repeated(
+    rule: GroupSequential, fraction: FloatArray, rows: list[LookReported], *, last: int, sign: int
+) -> list[LookReported]:
+    """Return the rows with what may be quoted at any look, and once the trial has stopped."""
+    known = rule.held(fraction)
+    held = np.flatnonzero(~np.isnan(known)).tolist()
+    if not held:
+        return rows
+    plan = rule.plan(known)
+    found = [_with_interval(plan, row, new=row.look - 1 in held) for row in rows]
+    if found and found[-1].look == last and last - 1 in held and np.isfinite(found[-1].z):
+        alone = rule.plan(known[held]) if len(held) == known.size else _only(plan, held)
+        found[-1] = _stopped(alone, found[-1], place=held.index(last - 1), sign=sign)
+    return found
+
+
+def _only(plan: Bounds, held: list[int]) -> Bounds:
+    """Return a design with the looks that are held alone."""
+    names = ("information", "efficacy", "futility", "alpha_spent", "beta_spent")
+    return replace(plan, **{name: getattr(plan, name)[held] for name in names})
+
+
+def _with_interval(plan: Bounds, row: LookReported, *, new: bool) -> LookReported:
+    ends = (row.estimate + side * row.efficacy_bound * row.standard_error for side in (-1, 1))
+    lower, upper = ends
+    defined = new and np.isfinite(row.z)
+    p_value = float(repeated_p_value(plan, row.z, look=row.look)) if defined else np.nan
+    return replace(row, repeated_lower=lower, repeated_upper=upper, repeated_p_value=p_value)
 
 
 def _stopped(plan: Bounds, found: LookReported, *, place: int, sign: int) -> LookReported:

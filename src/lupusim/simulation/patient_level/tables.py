@@ -74,7 +74,8 @@ class SimulatedTrial:
         A row per look held: `look`, `calendar_time` and `decision`, in words: whether the trial
         goes on and with whom, or stops and why.
     looks : DataFrame
-        A row per look held of a trial with group-sequential bounds on one hypothesis: what
+        A row per look held and hypothesis, where an analysis tests what no stage or size that is
+        chosen depends on: what
         :class:`~lupusim.simulation.patient_level.looks.LookReported` says.
     calendar_cutoff : float
         Calendar time (years) of the data cutoff at which the trial ended.

@@ -9,11 +9,21 @@ from lupusim.analysis.group_sequential.stopping import crossing
 NONE = -np.inf
 
 
-def test_a_statistic_that_is_not_defined_stops_nothing_where_there_is_no_futility_bound():
-    z = np.array([[-np.inf, 2.5], [-np.inf, 1.0]])
-    found = crossing(z, np.full((2, 2), 2.0), np.full((2, 2), NONE), sided=1)
-    assert found.look.tolist() == [1, 1]
-    assert found.reject.tolist() == [True, False]
+def test_a_statistic_that_is_not_defined_reaches_no_bound():
+    z = np.array([[np.nan, 2.5], [np.nan, 1.0], [np.nan, np.nan]])
+    efficacy, futility = np.full((3, 2), 2.0), np.full((3, 2), 0.0)
+    for sided in (1, 2):
+        found = crossing(z, efficacy, futility, sided=sided)
+        assert found.look.tolist() == [1, 1, 1]
+        assert found.reject.tolist() == [True, False, False]
+
+
+def test_no_statistic_reaches_an_infinite_bound_be_it_infinite_itself():
+    z = np.array([[np.inf, np.inf], [-np.inf, 1.0]])
+    for sided in (1, 2):
+        found = crossing(z, np.full((2, 2), np.inf), np.full((2, 2), NONE), sided=sided)
+        assert found.look.tolist() == [1, 1]
+        assert not found.reject.any()
 
 
 def test_a_futility_bound_stops_where_it_is_reached():

@@ -11,11 +11,19 @@ import pytest
 from lupusim.analysis.group_sequential import FutilityBounds
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.analysis.multiplicity import holm_graph
-from lupusim.analysis.multiplicity.procedures import Adjusted, Graphical
+from lupusim.analysis.multiplicity.procedures import Adjusted, Graphical, sequential_graph
 from lupusim.model import TreatmentEffect
 from lupusim.simulation.generation.generation import Block, generate
+from lupusim.simulation.looks.evidence import gather
 from lupusim.simulation.looks.multiplicity import hold_family
-from lupusim.trial import AtCalendarTime, TimeToEvent, Trial
+from lupusim.trial import (
+    AtCalendarTime,
+    AtEvents,
+    Responder,
+    TimeToEvent,
+    Trial,
+    UniformEnrollment,
+)
 from lupusim.trial.design import KnownEffect, SimulatedEffect
 from lupusim.trial.multiplicity import Family, Hypothesis
 from tolerance import SEED
@@ -77,3 +85,33 @@ def test_a_look_without_any_event_gives_no_hypothesis_up(futility: FutilityBound
     found = hold_family(trial, generate(trial, BLOCK))
     assert not found["look_1_futility"].any()
     assert found["reject_low"].any()
+
+
+def test_a_hypothesis_whose_data_are_complete_stays_testable_at_every_later_look() -> None:
+    test = analysis("pooled_z")
+    alive = Responder(name="alive at a month", states=("alive",), at=1 / 12)
+    other = Hypothesis(endpoint=alive.name, name="pooled_z", test=test.test, effect=test.effect)
+    trial = survival_trial(
+        hazard_ratio=0.6,
+        n_patients=300,
+        enrollment=UniformEnrollment(duration=0.1),
+        interims=(AtEvents(events=60), AtEvents(events=100)),
+        cutoff=AtEvents(events=150),
+        visits=(alive.at,),
+        secondary=(alive,),
+        stopping=GroupSequential(alpha=0.025),
+        family=Family(
+            procedure=Graphical.of(sequential_graph("fixed_sequence", 2, None)),
+            hypotheses=(other,),
+        ),
+    )
+    generated = generate(trial, replace(BLOCK, n_replicates=200))
+    found = hold_family(trial, generated)
+    survival, response = gather(trial, generated)
+    np.testing.assert_array_equal(response.p_value[:, 0], response.p_value[:, 2])
+    # rpact 3.3.4: getDesignGroupSequential(informationRates = c(60, 100, 150) / 150, "asOF")
+    first = (survival.z >= [3.356869, 2.517093, 1.993428]).any(axis=1)
+    expected = first & (response.p_value[:, 2] <= 0.025)
+    np.testing.assert_array_equal(found["reject_cells"], first)
+    np.testing.assert_array_equal(found["alive at a month: reject_cells"], expected)
+    assert 0.02 < expected.mean() < first.mean()

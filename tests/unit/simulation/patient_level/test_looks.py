@@ -7,13 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from pandas import DataFrame
+from scipy.stats import norm
 
+from lupusim.analysis.group_sequential import FutilityBounds
 from lupusim.analysis.group_sequential.stopping import GroupSequential
+from lupusim.analysis.multiplicity.procedures import Adjusted, Graphical, sequential_graph
 from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.patient_level.tables import simulate_trial
-from lupusim.trial import AtCalendarTime, AtEvents, Trial
+from lupusim.trial import AtCalendarTime, AtEvents, TimeToEvent, Trial
 from lupusim.trial.design import KnownEffect
+from lupusim.trial.multiplicity import Family, Hypothesis
 from trials import analysis, scenario, survival_trial
 
 ALPHA = 0.025
@@ -82,5 +86,42 @@ def test_two_sided_looks_report_p_values_of_two_sides():
     np.testing.assert_allclose(other["repeated_p_value"], 2 * one["repeated_p_value"], rtol=0.01)
 
 
-def test_trials_without_group_sequential_bounds_report_no_looks():
-    assert looks_of(survival_trial(), 1)[0].empty
+def test_a_trial_with_one_look_reports_it():
+    looks, _ = looks_of(survival_trial(), 1)
+    (row,) = looks.to_dict("records")
+    assert (row["look"], row["information"], row["hypothesis"]) == (1, 1.0, "cells")
+    assert row["efficacy_bound"] == pytest.approx(norm.isf(ALPHA))
+    assert row["p_value"] == pytest.approx(norm.sf(row["z"]))
+    assert np.isnan(row["repeated_p_value"])
+
+
+def test_a_skipped_look_with_a_futility_bound_is_no_row_and_the_last_has_what_is_left():
+    rule = GroupSequential(alpha=ALPHA, futility=FutilityBounds(z=(0.0,)))
+    late = two_looks(interims=(AtCalendarTime(time=50.0),), stopping=rule)
+    looks, _ = looks_of(late, 1)
+    assert looks["look"].tolist() == [2]
+    assert looks["efficacy_bound"].tolist() == pytest.approx([norm.isf(ALPHA)])
+    assert looks["stagewise_p_value"].iloc[0] == pytest.approx(norm.sf(looks["z"].iloc[0]))
+
+
+def test_every_hypothesis_has_the_bound_of_its_share_of_alpha():
+    test = analysis("logrank")
+    other = Hypothesis(endpoint="again", name="logrank", test=test.test, effect=test.effect)
+    sequence = Graphical.of(sequential_graph("fixed_sequence", 2, None))
+    trial = two_looks(
+        secondary=(TimeToEvent(name="again", events=("death",)),),
+        family=Family(procedure=sequence, hypotheses=(other,)),
+    )
+    seen = set()
+    for seed in range(12):
+        looks, _ = looks_of(trial, seed)
+        first, second = (looks[looks["hypothesis"] == name] for name in ("cells", "again: cells"))
+        rejected = (first["z"] >= first["efficacy_bound"]).to_numpy()
+        assert first["efficacy_bound"].iloc[0] == pytest.approx(2.962588, abs=1e-5)  # rpact
+        share = np.isfinite(second["efficacy_bound"].to_numpy())
+        np.testing.assert_array_equal(share, rejected)  # alpha is passed on at that look
+        seen |= set(rejected.tolist())
+    assert seen == {True, False}
+    holm = replace(trial, interims=(), stopping=None)
+    holm = replace(holm, family=replace(trial.family, procedure=Adjusted(method="holm")))
+    assert looks_of(holm, 1)[0]["efficacy_bound"].isna().all()
