@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from lupusim.errors import Problem
 from lupusim.model.checks import nearest
+from lupusim.scenario.document.amounts import mend, percentage
 from lupusim.scenario.document.durations import parse_duration
 from lupusim.scenario.document.yaml_reader import Document, child_key, describe
 
@@ -68,10 +69,17 @@ class Number:
 
     def parse(self, value: object, place: Place) -> float:
         """Return the number."""
+        if self._is_share and (share := percentage(value)) is not None:
+            value = share
         if not isinstance(value, Real) or isinstance(value, bool):
-            place.report(f"{describe(value)} is not a number", self.fix)
+            place.report(f"{describe(value)} is not a number", mend(value) or self.fix)
             return math.nan
         return _in_range(self, _as_float(value), place)
+
+    @property
+    def _is_share(self) -> bool:
+        """Whether a percentage can be meant."""
+        return max(self.at_least, self.above) >= 0 and min(self.at_most, self.below) <= 1
 
     @property
     def fix(self) -> str:
@@ -94,7 +102,7 @@ class Integer:
     def parse(self, value: object, place: Place) -> int:
         """Return the whole number."""
         if not isinstance(value, Integral) or isinstance(value, bool):
-            place.report(f"{describe(value)} is not a whole number", self.fix)
+            place.report(f"{describe(value)} is not a whole number", mend(value) or self.fix)
             return 1
         number = int(value)
         if not self.at_least <= number <= self.at_most:

@@ -5,7 +5,6 @@ Every problem of a file is reported at once. All keys are in docs/scenario_files
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -22,7 +21,9 @@ from lupusim.scenario.document.section import Duration, Integer, ListOf, Place, 
 from lupusim.scenario.document.yaml_reader import Document, child_key, describe, read_document
 from lupusim.scenario.files.model import read_schema
 from lupusim.scenario.files.packaged import find_packaged
+from lupusim.scenario.files.shorthand import spelled_out
 from lupusim.scenario.files.variation import read_variation, replaced
+from lupusim.scenario.outcomes import read_outcomes
 from lupusim.scenario.sections.adaptation import read_adaptation
 from lupusim.scenario.sections.arms import Models, ReadArms, read_arms
 from lupusim.scenario.sections.costs import read_costs
@@ -95,15 +96,17 @@ def scenario_from_document(
     document: Document, *, folder: Path | None = None, command: str = ""
 ) -> Scenario:
     """Return the scenario of a document; raises ScenarioError with all its problems."""
+    written, document = document, spelled_out(document)
     top = Section.top(document, COMMON_KEYS)
     models = Models(folder)
     about = _read_about(top)
-    variation = read_variation(top)
+    variation = read_variation(top, written.content)
     sources = dict(_read_sources(top.place, document.content))
     design = _read_design(top, models)
     top.finish()
     trial = _checked_trial(top.place, design)
-    points = [_point(top.place, models, values, trial) for values in variation]
+    varied = Place(written, "", top.place.problems)
+    points = [_point(varied, models, values, trial) for values in variation]
     top.raise_problems()
     return Scenario(
         name=Path(document.file).stem,
@@ -185,12 +188,13 @@ class _Design:
 
 
 def _read_design(top: Section, models: Models) -> _Design:
-    read = read_arms(top, models)
+    stated = read_outcomes(top)
+    read = read_arms(top, models, stated)
     model = read.arms[0].model if read.arms else None
-    follow_up = top.read("follow_up", Duration(above=0), math.inf)
-    visits = top.read("visits", ListOf(Duration()), ())
-    primary, secondary = read_endpoints(top, model, visits)
-    population = read_population(top)
+    follow_up = top.read("follow_up", Duration(above=0), stated.follow_up)
+    visits = top.read("visits", ListOf(Duration()), stated.visits)
+    primary, secondary = read_endpoints(top, model, visits, stated)
+    population = stated.population(read_population(top))
     allocation, stratify_by = read_allocation(top, population)
     around = Around(primary=primary, arms=read.arms, models=models, follow_up=follow_up)
     analysis = read_analysis(top, primary, stratify_by, around)
@@ -214,7 +218,7 @@ def _read_design(top: Section, models: Models) -> _Design:
         "visits": visits,
         "visit_conduct": read_visit_conduct(top),
         "intercurrent_events": read_intercurrent_events(top),
-        "marker": read_marker(top),
+        "marker": stated.marker() or read_marker(top),
         "supply": read_supply(top, read.arms),
         "costs": read_costs(top),
         "dropout": read_dropout(top),
@@ -280,7 +284,9 @@ def _point(
     if not values or trial is None:
         return None if trial is None else DesignPoint(values=values, trial=trial)
     document = place.document
-    changed = replace(document, content=replaced(document.content, values), problems=())
+    changed = spelled_out(
+        replace(document, content=replaced(document.content, values), problems=())
+    )
     top = Section.top(changed, COMMON_KEYS)
     varied = _checked_trial(top.place, _read_design(top, models))
     told = {problem.fault for problem in place.problems}

@@ -15,12 +15,21 @@ _MOST_POINTS = 1000
 _FIXED = {"vary", "schema", "simulation", "title", "question", "estimand", "source"}
 
 
-def read_variation(top: Section) -> list[dict[str, Any]]:
-    """Return the values of every design point by path; one empty point where nothing varies."""
+def read_variation(top: Section, written: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Return the values of every design point by path; one empty point where nothing varies.
+
+    Parameters
+    ----------
+    top : Section
+        The file as it is read.
+    written : mapping, optional
+        The file as it was written, which is what paths lead through; default: as it is read.
+    """
+    content = top.place.document.content if written is None else written
     grid = top.read("vary", MappingOf(ListOf(Free(), at_least=1)), {})
     place = top.place.child("vary")
     for path, values in grid.items():
-        _check_path(place.child(path), path, values)
+        _check_path(place.child(path), path, values, content)
     n_points = 1
     for values in grid.values():
         n_points *= len(values)
@@ -31,7 +40,9 @@ def read_variation(top: Section) -> list[dict[str, Any]]:
     return [dict(zip(grid, point, strict=True)) for point in product(*grid.values())]
 
 
-def _check_path(place: Place, path: str, values: tuple[Any, ...]) -> None:
+def _check_path(
+    place: Place, path: str, values: tuple[Any, ...], content: Mapping[str, Any]
+) -> None:
     if any(value is None for value in values):
         place.report("a value to try is empty", "Give values such as the file has there.")
     for k, value in enumerate(values):
@@ -39,14 +50,14 @@ def _check_path(place: Place, path: str, values: tuple[Any, ...]) -> None:
             fault = f"{describe(value)} is there twice: one design would be simulated two times"
             place.report(fault, "Remove it once.")
             break
-    holder, step = _walk(place.document.content, path)
+    holder, step = _walk(content, path)
     root, there = path.partition(".")[0], _get(holder, step)
     if root in _FIXED or there is None:
         fault = "there is no such value in the file to vary"
-        place.report(fault, nearest(path, scalar_paths(place.document.content)))
+        place.report(fault, nearest(path, scalar_paths(content)))
     elif isinstance(there, Mapping | list) and not all(isinstance(v, type(there)) for v in values):
         kind = "mapping" if isinstance(there, Mapping) else "list"
-        fix = nearest(path, scalar_paths(place.document.content))
+        fix = nearest(path, scalar_paths(content))
         place.report(f"the file has a {kind} there, and a value to try is none", fix)
 
 

@@ -21,6 +21,7 @@ from lupusim.scenario.document.section import (
 from lupusim.scenario.document.yaml_reader import read_document
 from lupusim.scenario.files.model import model_from_document
 from lupusim.scenario.files.packaged import find_packaged
+from lupusim.scenario.outcomes import Statements
 from lupusim.scenario.sections.arm_periods import read_opening
 from lupusim.scenario.sections.effects import read_effect, read_lots
 from lupusim.trial import Arm, Infusions, Switch
@@ -77,8 +78,18 @@ class ReadArms:
     order: tuple[int, ...]
 
 
-def read_arms(top: Section, models: Models) -> ReadArms:
-    """Return the arms of a scenario; a file that fits in nothing else has an arm to check."""
+def read_arms(top: Section, models: Models, stated: Statements) -> ReadArms:
+    """Return the arms of a scenario; a file that fits in nothing else has an arm to check.
+
+    Parameters
+    ----------
+    top : Section
+        The file.
+    models : Models
+        Those that arms name.
+    stated : Statements
+        The outcomes that the file describes; takes down what is stated of each arm.
+    """
     default = _default_model(top, models)
     sections = top.sections("arms", at_least=1)
     controls = [k for k, s in enumerate(sections) if s.read("control", Flag(), False)]
@@ -87,7 +98,10 @@ def read_arms(top: Section, models: Models) -> ReadArms:
         fault = "both arms are the control" if controls else "no arm is the control"
         top.place.child("arms").report(fault, "Write 'control: true' in one of them.")
     order = sorted(range(len(sections)), key=lambda k: k not in controls)
-    arms = [_read_arm(sections[k], default, models) for k in order]
+    arms = [
+        _read_stated(sections[k], stated) if stated else _read_arm(sections[k], default, models)
+        for k in order
+    ]
     known = tuple(arm for arm in arms if arm is not None)
     known = _with_switches(known, [sections[k] for k in order])
     complete = len(known) == len(sections)
@@ -118,6 +132,30 @@ def _read_switch(section: Section, arm: Arm, arms: tuple[Arm, ...]) -> Switch | 
 def _default_model(top: Section, models: Models) -> MultiStateModel | None:
     name = top.read_or_none("model", Text())
     return models.get(name, top.place.child("model")) if name else None
+
+
+def _read_stated(section: Section, stated: Statements) -> Arm | None:
+    """Return an arm whose outcomes are stated; cells act by what they do to these alone."""
+    name = section.read("name", Text())
+    allocation = section.read("allocation", Integer(at_least=1, at_most=1000), 1)
+    read = stated.read_arm(section, name)
+    infusions = _read_infusions(section)
+    joins, closes = read_opening(section)
+    section.finish()
+    if read is None:
+        return None
+    model, effects = read
+    if not section.place.is_sound:
+        return Arm(name=name, model=model)
+    return Arm(
+        name=name,
+        model=model,
+        allocation=allocation,
+        infusions=infusions,
+        effects=effects,
+        joins=joins,
+        closes=closes,
+    )
 
 
 def _read_arm(section: Section, default: MultiStateModel | None, models: Models) -> Arm | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from lupusim.model import MultiStateModel
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.section import Choice, Duration, ListOf, Number, Place, Section, Text
+from lupusim.scenario.outcomes import NOTHING_STATED, Statements
 from lupusim.trial import Better, Endpoint, Responder, TimeToEvent
 from lupusim.trial.endpoints import (
     EventCount,
@@ -41,14 +42,24 @@ class _Around:
 
     model: MultiStateModel | None
     visits: tuple[float, ...]
+    stated: Statements
 
 
 def read_endpoints(
-    top: Section, model: MultiStateModel | None, visits: tuple[float, ...]
+    top: Section,
+    model: MultiStateModel | None,
+    visits: tuple[float, ...],
+    stated: Statements = NOTHING_STATED,
 ) -> tuple[Endpoint, tuple[Endpoint, ...]]:
-    """Return the primary endpoint and the others; stand-ins where they cannot be read."""
+    """Return the primary endpoint and the others; stand-ins where they cannot be read.
+
+    Where outcomes are stated and no endpoints are named, each outcome is one, in their order.
+    """
+    if stated and not top.has("endpoints"):
+        primary, *others = stated.endpoints(top, Responder(name="", states=("",), at=1.0))
+        return primary, tuple(others)
     section = top.section("endpoints")
-    around = _Around(model=model, visits=visits)
+    around = _Around(model=model, visits=visits, stated=stated)
     primary = _read_endpoint(section.section("primary"), around)
     secondary = tuple(_read_endpoint(s, around) for s in section.sections("secondary"))
     section.finish()
@@ -68,6 +79,8 @@ def _read_one(
     stand_in = Responder(name=section.place.key, states=("",), at=1.0)
     if not section.place.is_right:
         return stand_in
+    if around.stated and section.has("outcome"):
+        return around.stated.endpoint(section, stand_in)
     read = section.read("kind", Choice(kinds))
     if not section.place.child("kind").is_right:
         return stand_in

@@ -1,0 +1,73 @@
+"""Sections that a file may write in a few words, spelled out before they are read.
+
+``allocation: 1:2``, ``enrollment: 10 per month``, ``dropout: 15 % a year``.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from lupusim.scenario.document.amounts import parse_rate, parse_ratio
+from lupusim.scenario.document.yaml_reader import Document
+
+_MONTHS_PER_YEAR = 12.0
+
+
+def spelled_out(document: Document) -> Document:
+    """Return a document whose sections in a few words are spelled out.
+
+    What cannot be read is a problem of the document, with its line.
+    """
+    content = copy.deepcopy(document.content)
+    problems = list(document.problems)
+    for key, spell in _SPELLED.items():
+        if isinstance(content.get(key), str | int | float):
+            try:
+                spell(content)
+            except ValueError as error:
+                fault, _, fix = str(error).partition(". ")
+                problems.append(document.problem(key, fault, f"{fix}."))
+                content.pop(key)
+    return replace(document, content=content, problems=tuple(problems))
+
+
+def _allocation(content: dict[str, Any]) -> None:
+    """Give every arm its part of a ratio such as ``1:2``, in the order of the file."""
+    ratio = parse_ratio(content["allocation"])
+    arms = content.get("arms")
+    if not isinstance(arms, list) or not all(isinstance(arm, Mapping) for arm in arms):
+        content.pop("allocation")  # the arms' own problem is told
+        return
+    if len(arms) != len(ratio):
+        fix = f"Write one number for each of the {len(arms)} arms"
+        raise ValueError(f"{content['allocation']!r} is for {len(ratio)} arms. {fix}")
+    if any("allocation" in arm for arm in arms):
+        raise ValueError("an arm has an allocation of its own. Keep one of the two")
+    for arm, part in zip(arms, ratio, strict=True):
+        arm["allocation"] = part
+    content.pop("allocation")
+
+
+def _enrollment(content: dict[str, Any]) -> None:
+    """Read ``10 per month``, and ``10 per month, evenly`` for arrivals without chance."""
+    rate = parse_rate(content["enrollment"])
+    content["enrollment"] = {
+        "kind": "poisson",
+        "sites": 1,
+        "per_site_per_month": rate / _MONTHS_PER_YEAR,
+    }
+
+
+def _dropout(content: dict[str, Any]) -> None:
+    """Read ``15 % a year`` (the share that leaves within a year), or a rate per year."""
+    content["dropout"] = {"per_year": parse_rate(content["dropout"])}
+
+
+_SPELLED: Mapping[str, Callable[[dict[str, Any]], None]] = {
+    "allocation": _allocation,
+    "enrollment": _enrollment,
+    "dropout": _dropout,
+}

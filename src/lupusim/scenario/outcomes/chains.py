@@ -1,0 +1,127 @@
+"""Small chains of states, one for each stated outcome, and the model of a patient who has several.
+
+Every transition runs on study time, so that outcomes side by side are independent of each other,
+except that a terminal event ends them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from math import prod
+
+from lupusim.model import Clock, Edge, MultiStateModel, Start, Transition
+from lupusim.model.hazards import Hazard
+
+Path = tuple[str, ...]
+"""A state of every chain, in the order of the outcomes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """One outcome of one arm as states.
+
+    Parameters
+    ----------
+    states : tuple of str
+        The same in every arm.
+    hazards : mapping of (from_state, to_state) to Hazard
+        On study time (years).
+    starts : mapping of str to float
+        Share of patients who start in each state; empty for all in the first.
+    terminal : tuple of str
+        States that end the patient's history.
+    """
+
+    states: tuple[str, ...]
+    hazards: Mapping[Edge, Hazard] = field(default_factory=dict)
+    starts: Mapping[str, float] = field(default_factory=dict)
+    terminal: tuple[str, ...] = ()
+
+    @property
+    def start_shares(self) -> Mapping[str, float]:
+        """Share of patients who start in each state, 0 left out."""
+        shares = self.starts or {self.states[0]: 1.0}
+        return {state: share for state, share in shares.items() if share > 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """The states of patients who have several outcomes.
+
+    Parameters
+    ----------
+    chains : sequence of Chain
+        One for each outcome; only their states and terminal states matter here.
+    """
+
+    chains: Sequence[Chain]
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """All states: combinations first, then those that end a history."""
+        return tuple(dict.fromkeys(self.name(path) for path in self._paths()))
+
+    def _paths(self) -> Iterator[Path]:
+        paths = list(product(*(chain.states for chain in self.chains)))
+        yield from (path for path in paths if self.ending(path) is None)
+        yield from (path for path in paths if self.ending(path) is not None)
+
+    def ending(self, path: Path) -> str | None:
+        """Return the state that ends the history of a path; None for one that goes on."""
+        ends = [s for s, chain in zip(path, self.chains, strict=True) if s in chain.terminal]
+        return ends[0] if ends else None
+
+    def name(self, path: Path) -> str:
+        """Return what the state of a path is called."""
+        return self.ending(path) or " and ".join(path)
+
+    def holding(self, position: int, states: Iterable[str]) -> tuple[str, ...]:
+        """Return the states in which one outcome is in some states of its own.
+
+        Parameters
+        ----------
+        position : int
+            Of the outcome.
+        states : iterable of str
+            Of its chain.
+        """
+        wanted = set(states)
+        return tuple(dict.fromkeys(self.name(p) for p in self._paths() if p[position] in wanted))
+
+    def moves(self, position: int, edge: Edge) -> tuple[Edge, ...]:
+        """Return the transitions that are one move of one outcome."""
+        return tuple(
+            dict.fromkeys(
+                (self.name(path), self.name((*path[:position], edge[1], *path[position + 1 :])))
+                for path in self._paths()
+                if path[position] == edge[0] and self.ending(path) is None
+            )
+        )
+
+    def model(self, name: str) -> MultiStateModel:
+        """Return the model of patients with these chains."""
+        transitions = [
+            Transition(from_state=begin, to_state=end, hazard=hazard, clock=Clock.FORWARD)
+            for position, chain in enumerate(self.chains)
+            for edge, hazard in chain.hazards.items()
+            for begin, end in self.moves(position, edge)
+        ]
+        shares = [chain.start_shares for chain in self.chains]
+        starts = tuple(
+            Start(
+                state=self.name(path),
+                probability=prod(share[s] for share, s in zip(shares, path, strict=True)),
+            )
+            for path in self._paths()
+            if all(s in share for share, s in zip(shares, path, strict=True))
+        )
+        terminal = tuple(dict.fromkeys(s for chain in self.chains for s in chain.terminal))
+        return MultiStateModel(
+            name=name,
+            states=self.states,
+            transitions=tuple(transitions),
+            starts=starts,
+            absorbing=terminal,
+        )

@@ -1,0 +1,129 @@
+"""Events that come again: so many per year, with more or less variation between patients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lupusim.model.hazards import ExponentialHazard
+from lupusim.scenario.document.amounts import parse_rate
+from lupusim.scenario.document.section import Choice, Duration, Number, Place, Section, Text
+from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits, parsed, stated_by
+from lupusim.scenario.outcomes.chains import Chain
+from lupusim.trial import Better, Endpoint
+from lupusim.trial.endpoints import EventCount
+
+_BETTER = Choice({"more": Better.MORE, "fewer": Better.FEWER})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """Events at a constant rate, which a gamma distributed factor of each patient multiplies.
+
+    With dispersion k the count in a time t has mean m = rate t and variance m + k m².
+
+    Parameters
+    ----------
+    name : str
+        What the events are called.
+    until : float
+        Study time (years) up to which they count.
+    dispersion : float
+        Of the negative binomial distribution; 0 for Poisson.
+    better : Better
+        Whether more of them are good.
+
+    References
+    ----------
+    Keene, Jones, Lane and Anderson (2007), Pharm Stat 6, 89-97.
+    """
+
+    name: str
+    until: float = math.inf
+    dispersion: float = 0.0
+    better: Better = Better.FEWER
+
+    @classmethod
+    def read(cls, section: Section, name: str) -> Count:
+        """Return the outcome that a section describes."""
+        return cls(
+            name=name,
+            until=section.read("until", Duration(above=0), math.inf),
+            dispersion=section.read("dispersion", Number(at_least=0), 0.0),
+            better=section.read("better", _BETTER, Better.FEWER),
+        )
+
+    @property
+    def traits(self) -> Traits:
+        """What the trial must know: until when events count, and how patients vary."""
+        return Traits(
+            times=(self.until,) if math.isfinite(self.until) else (),
+            overdispersion=self.dispersion,
+            counts_moves=True,
+        )
+
+    @property
+    def _states(self) -> tuple[str, str]:
+        """Whether an even or an odd number of events has happened: each event is one move."""
+        return f"even number of {self.name}", f"odd number of {self.name}"
+
+    def _chain(self, rate: float) -> Chain:
+        even, odd = self._states
+        hazard = ExponentialHazard(rate=rate)
+        return Chain(states=(even, odd), hazards={(even, odd): hazard, (odd, even): hazard})
+
+    def rate(self, stated: ArmOutcome) -> float:
+        """Return the events per year of an arm; of its first level where there are several."""
+        hazard = next(iter(stated.chain.hazards.values()))
+        return float(hazard.cumulative(np.array(1.0)))
+
+    def read_arm(self, value: object, place: Place, control: ArmOutcome | None) -> ArmOutcome:
+        """Return what is stated of an arm: a rate, or its ratio to the control's."""
+        if not isinstance(value, Mapping):
+            return ArmOutcome(chain=self._chain(_rate(value, place)))
+        section = Section(place, value)
+        if section.has("by"):
+            factor, rates = stated_by(section, _rate, control)
+            section.finish()
+            first = next(iter(rates.values()))
+            ratios = {level: rate / first for level, rate in rates.items()}
+            return ArmOutcome(chain=self._chain(first), factor=factor, ratios=ratios)
+        if section.has("rate_ratio"):
+            ratio = section.read("rate_ratio", Number(above=0))
+            section.finish()
+            if control is None:
+                place.child("rate_ratio").report(
+                    "the control has nothing to be compared with", "State a rate: 1.2 per year."
+                )
+                return ArmOutcome(chain=self._chain(1.0))
+            rate = ratio * self.rate(control) if ratio > 0 else 1.0
+            return ArmOutcome(chain=self._chain(rate), factor=control.factor, ratios=control.ratios)
+        section.has("per_year")
+        rate = _rate(section.content.get("per_year"), place.child("per_year"))
+        section.finish()
+        return ArmOutcome(chain=self._chain(rate))
+
+    def read_endpoint(self, section: Section, beside: Beside) -> Callable[[], Endpoint]:
+        """Return what makes the endpoint: how many events, per year watched."""
+        until = section.read("until", Duration(above=0), self.until)
+        name = section.read("name", Text(), f"number of {self.name}")
+        better = section.read("better", _BETTER, self.better)
+        events = beside.states(*self._states)
+        return lambda: EventCount(name=name, events=events, until=until, better=better)
+
+    def words(self, value: ArmOutcome) -> str:
+        """Return the rate in words."""
+        if not value.factor:
+            return f"{self.rate(value):.4g} {self.name} a year"
+        rates = (f"{r * self.rate(value):.4g} of {level}" for level, r in value.ratios.items())
+        return f"{', '.join(rates)} {self.name} a year"
+
+
+def _rate(value: object, place: Place) -> float:
+    rate = parsed(value, place, parse_rate, 1.0)
+    if not rate > 0:
+        place.report("nobody ever has an event", "State a rate above 0.")
+    return rate if rate > 0 else 1.0

@@ -1,0 +1,169 @@
+"""A score: its mean change by arm and visit, its spread, its correlations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lupusim.scenario.document.durations import format_duration
+from lupusim.scenario.document.section import Choice, Duration, Number, Place, Section, Text
+from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits
+from lupusim.scenario.outcomes.chains import Chain
+from lupusim.trial import Better, Endpoint
+from lupusim.trial.endpoints import MarkerChange, MissingChange
+from lupusim.trial.observation import Marker, Points
+
+_BETTER = Choice({"more": Better.MORE, "fewer": Better.FEWER})
+_MISSING = Choice({missing.value: missing for missing in MissingChange})
+_AT_START = "randomization"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """A normally distributed score.
+
+    Parameters
+    ----------
+    name : str
+        What it is called.
+    at : float
+        Study time (years) of the visit that is analyzed.
+    baseline, sd : float
+        Mean and standard deviation at randomization.
+    spread : tuple of (float, float)
+        Study times (years) and the standard deviation there as a multiple of `sd`.
+    correlation, with_baseline : float
+        Of the values at two later visits, and of a later one with that at randomization.
+    lowest : float
+        Lower values are set to it.
+    missing : MissingChange
+        What a change counts as that is not known.
+    better : Better
+        Whether a rise is good.
+    """
+
+    name: str
+    at: float
+    baseline: float
+    sd: float
+    correlation: float
+    with_baseline: float
+    spread: Points = ()
+    lowest: float = -math.inf
+    missing: MissingChange = MissingChange.LEFT_OUT
+    better: Better = Better.FEWER
+
+    @classmethod
+    def read(cls, section: Section, name: str) -> Score:
+        """Return the outcome that a section describes."""
+        sd, spread = _read_sd(section)
+        correlation, with_baseline = _read_correlation(section)
+        return cls(
+            name=name,
+            at=section.read("at", Duration(above=0)),
+            baseline=section.read("baseline", Number(), 0.0),
+            sd=sd,
+            spread=spread,
+            correlation=correlation,
+            with_baseline=with_baseline,
+            lowest=section.read("lowest", Number(), -math.inf),
+            missing=section.read("missing", _MISSING, MissingChange.LEFT_OUT),
+            better=section.read("better", _BETTER, Better.FEWER),
+        )
+
+    @property
+    def traits(self) -> Traits:
+        """What the trial must know: the visits, and the score."""
+        return Traits(
+            times=tuple(sorted({self.at, *(time for time, _ in self.spread)})),
+            marker=self._marker,
+        )
+
+    def read_arm(self, value: object, place: Place, control: ArmOutcome | None) -> ArmOutcome:
+        """Return what is stated of an arm: mean changes, or a difference to the control's."""
+        chain = Chain(states=(f"{self.name} measured",))
+        if not isinstance(value, Mapping):
+            course: Points = ((self.at, Number().parse(value, place)),)
+        elif "difference" in value:
+            course = self._against(Section(place, value), control)
+        else:
+            course = _points(value, place)
+        sound = course if place.is_sound else ()
+        return ArmOutcome(chain=chain, course=sound)
+
+    def _against(self, section: Section, control: ArmOutcome | None) -> Points:
+        difference = section.read("difference", Number())
+        section.finish()
+        if control is None:
+            section.place.child("difference").report(
+                "the control has nothing to be compared with", "State its mean change."
+            )
+            return ()
+        if not control.course:
+            return ((self.at, difference),)
+        return tuple(
+            (t, change + difference * min(1.0, t / self.at)) for t, change in control.course
+        )
+
+    def read_endpoint(self, section: Section, beside: Beside) -> Callable[[], Endpoint]:
+        """Return what makes the endpoint: the change from randomization to a visit."""
+        del beside
+        at = section.read("at", Duration(above=0), self.at)
+        name = section.read("name", Text(), f"change of {self.name} at {format_duration(at)}")
+        missing = section.read("missing", _MISSING, self.missing)
+        better = section.read("better", _BETTER, self.better)
+        return lambda: MarkerChange(name=name, at=at, missing=missing, better=better)
+
+    def _marker(self, states: Sequence[str], courses: Mapping[str, Points]) -> Marker:
+        """Return the score, the same in every state."""
+        return Marker(
+            name=self.name,
+            mean=dict.fromkeys(states, self.baseline),
+            sd=dict.fromkeys(states, self.sd),
+            correlation=self.correlation,
+            baseline_correlation=self.with_baseline,
+            spread=self.spread,
+            lowest=self.lowest,
+            course=dict(courses),
+        )
+
+    def words(self, value: ArmOutcome) -> str:
+        """Return the mean changes in words."""
+        listed = ", ".join(f"{change:+.4g} at {format_duration(t)}" for t, change in value.course)
+        return f"mean change of {self.name} {listed or 'none'}"
+
+
+def _points(value: Mapping[str, object], place: Place) -> Points:
+    """Return values by study time, such as ``{12 weeks: -2, 24 weeks: -4}``, in order."""
+    points = []
+    for when, number in value.items():
+        where = place.child(when)
+        points.append((Duration(above=0).parse(when, where), Number().parse(number, where)))
+    return tuple(sorted(points))
+
+
+def _read_sd(section: Section) -> tuple[float, Points]:
+    """Return the standard deviation at randomization, and its multiples at visits."""
+    if not isinstance(section.content.get("sd"), Mapping):
+        return section.read("sd", Number(above=0)), ()
+    below = section.section("sd")
+    sd = below.read(_AT_START, Number(above=0))
+    later = {name: value for name, value in below.content.items() if name != _AT_START}
+    spread = tuple((time, value / sd) for time, value in _points(later, below.place))
+    return (sd, spread) if below.place.is_sound else (1.0, ())
+
+
+def _read_correlation(section: Section) -> tuple[float, float]:
+    """Return the correlation of two later visits, and that of one with randomization."""
+    share = Number(at_least=0, at_most=1)
+    if not isinstance(section.content.get("correlation"), Mapping):
+        both = section.read("correlation", share)
+        return both, both
+    below = section.section("correlation")
+    visits, baseline = below.read("visits", share), below.read("baseline", share)
+    below.finish()
+    if baseline**2 > visits:
+        fix = f"Let the correlation between visits be at least {baseline**2:.3g}."
+        below.place.report("no score has both correlations", fix)
+    return (visits, baseline) if below.place.is_sound else (0.5, 0.5)

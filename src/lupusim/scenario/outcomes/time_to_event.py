@@ -1,0 +1,196 @@
+"""Times to an event: a median, a survival, a rate, or a hazard ratio against the control."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lupusim.model.hazards import ExponentialHazard, Hazard, WeibullHazard
+from lupusim.scenario.document.amounts import parse_rate, parse_share
+from lupusim.scenario.document.durations import format_duration, parse_duration
+from lupusim.scenario.document.section import (
+    Choice,
+    Duration,
+    Flag,
+    ListOf,
+    Number,
+    Place,
+    Section,
+    Text,
+)
+from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits, parsed, stated_by
+from lupusim.scenario.outcomes.chains import Chain
+from lupusim.trial import Better, Endpoint, TimeToEvent
+
+_BETTER = Choice({"sooner": Better.MORE, "later": Better.FEWER})
+_HALF = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Time:
+    r"""Time to an event with cumulative hazard :math:`(t / scale)^{shape}`.
+
+    Parameters
+    ----------
+    name : str
+        What the event is called.
+    shape : float
+        1 for a constant hazard, below 1 for one that falls.
+    terminal : bool
+        Whether the event ends a patient's history, as death does.
+    competing : tuple of str
+        Outcomes whose event makes this one impossible.
+    better : Better
+        Whether it should come sooner or later.
+    """
+
+    name: str
+    shape: float = 1.0
+    terminal: bool = False
+    competing: tuple[str, ...] = ()
+    better: Better = Better.FEWER
+
+    @classmethod
+    def read(cls, section: Section, name: str) -> Time:
+        """Return the outcome that a section describes."""
+        return cls(
+            name=name,
+            shape=section.read("shape", Number(above=0), 1.0),
+            terminal=section.read("terminal", Flag(), name.lower() in {"death", "dead"}),
+            competing=section.read("competing", ListOf(Text()), ()),
+            better=section.read("better", _BETTER, Better.FEWER),
+        )
+
+    @property
+    def traits(self) -> Traits:
+        """What the trial must know: which events compete, and whether it ends all."""
+        return Traits(competing=self.competing, terminal=self.terminal)
+
+    def _chain(self, hazard: Hazard) -> Chain:
+        states = (f"no {self.name}", self.name)
+        terminal = (self.name,) if self.terminal else ()
+        return Chain(states=states, hazards={states: hazard}, terminal=terminal)
+
+    @property
+    def _stand_in(self) -> Hazard:
+        return ExponentialHazard(rate=1.0)
+
+    def _free_of_it(self, share: float, at: float, place: Place) -> Hazard:
+        """Return the hazard with which a share has had no event at a time."""
+        if not (0 < share < 1 and at > 0 and math.isfinite(at)):
+            if place.is_sound:
+                place.report("no rate follows from that", "State a share above 0 and below 100 %.")
+            return self._stand_in
+        scale = at / (-math.log(share)) ** (1 / self.shape)
+        if self.shape == 1:
+            return ExponentialHazard(rate=1 / scale)
+        return WeibullHazard(shape=self.shape, scale=scale)
+
+    def _at_rate(self, rate: float, place: Place) -> Hazard:
+        if self.shape != 1:
+            place.report("a rate needs a constant hazard", "State a median, or leave out 'shape:'.")
+        elif not rate > 0:
+            place.report("nobody ever has the event", "State a rate above 0.")
+        else:
+            return ExponentialHazard(rate=rate)
+        return self._stand_in
+
+    def _hazard(self, value: object, place: Place) -> Hazard:
+        """Return the hazard of one statement: a median, a rate in words, or a mapping."""
+        if isinstance(value, Mapping):
+            section = Section(place, value)
+            hazard = self._from_mapping(section)
+            section.finish()
+            return hazard
+        try:
+            return self._free_of_it(_HALF, parse_duration(value), place)
+        except ValueError:
+            rate = parsed(value, place, _rate_or_median, 1.0)
+            return self._at_rate(rate, place)
+
+    def _from_mapping(self, section: Section) -> Hazard:
+        place = section.place
+        if section.has("median"):
+            at = section.read("median", Duration(above=0))
+            return self._free_of_it(_HALF, at, place.child("median"))
+        if section.has("per_year"):
+            where = place.child("per_year")
+            return self._at_rate(parsed(section.content["per_year"], where, parse_rate, 1.0), where)
+        event_free = section.has("survival")
+        if not (event_free or section.has("event_by")):
+            fix = "State median, per_year, or survival and at."
+            place.report("it is not said how soon the event comes", fix)
+            return self._stand_in
+        key = "survival" if event_free else "event_by"
+        share = parsed(section.content[key], place.child(key), parse_share, _HALF)
+        at = section.read("at", Duration(above=0))
+        return self._free_of_it(share if event_free else 1 - share, at, place.child(key))
+
+    def read_arm(self, value: object, place: Place, control: ArmOutcome | None) -> ArmOutcome:
+        """Return what is stated of an arm: its own times, or hazard ratios."""
+        if not isinstance(value, Mapping):
+            return ArmOutcome(chain=self._chain(self._hazard(value, place)))
+        section = Section(place, value)
+        if section.has("by"):
+            factor, hazards = stated_by(section, self._hazard, control)
+            section.finish()
+            totals = {level: float(h.cumulative(np.array(1.0))) for level, h in hazards.items()}
+            first = next(iter(hazards))
+            ratios = {level: total / totals[first] for level, total in totals.items()}
+            chain = self._chain(hazards[first])
+            return ArmOutcome(chain=chain, factor=factor, ratios=ratios)
+        if {"hazard_ratio", "pieces"} & set(value):
+            return self._with_effect(value, place, control)
+        hazard = self._from_mapping(section)
+        section.finish()
+        return ArmOutcome(chain=self._chain(hazard))
+
+    def _with_effect(
+        self, value: Mapping[str, object], place: Place, control: ArmOutcome | None
+    ) -> ArmOutcome:
+        """Return the control's times under a hazard ratio, which may start late or change."""
+        from lupusim.scenario.sections.effects import read_effect
+
+        edge = f"no {self.name} -> {self.name}"
+        effect = read_effect(Section(place, {**value, "on": edge}), None, None)
+        if control is None:
+            place.report("the control has nothing to be compared with", "State a median or a rate.")
+            return ArmOutcome(chain=self._chain(self._stand_in))
+        return ArmOutcome(
+            chain=control.chain,
+            effects=() if effect is None else (effect,),
+            factor=control.factor,
+            ratios=control.ratios,
+        )
+
+    def read_endpoint(self, section: Section, beside: Beside) -> Callable[[], Endpoint]:
+        """Return what makes the endpoint: time from randomization to the event."""
+        name = section.read("name", Text(), f"time to {self.name}")
+        better = section.read("better", _BETTER, self.better)
+        events, competing = beside.states(self.name), beside.endings()
+        return lambda: TimeToEvent(name=name, events=events, competing=competing, better=better)
+
+    def words(self, value: ArmOutcome) -> str:
+        """Return the median in words, and what multiplies the hazard."""
+        (hazard,) = value.chain.hazards.values()
+        median = format_duration(float(f"{_median(hazard):.4g}"))
+        if value.effects:
+            return f"{self.name} as in the control, times the stated hazard ratio"
+        levels = f" (of {next(iter(value.ratios))})" if value.factor else ""
+        return f"median time to {self.name} {median}{levels}"
+
+
+def _median(hazard: Hazard) -> float:
+    return float(hazard.inverse_cumulative(np.array(math.log(2.0))))
+
+
+def _rate_or_median(value: object) -> float:
+    """Return a rate in words; bare numbers could be anything."""
+    if isinstance(value, str):
+        return parse_rate(value)
+    raise ValueError(
+        f"{value!r} has no unit. Write a median such as '14 months', or '0.2 per year'"
+    )
