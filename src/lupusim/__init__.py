@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lupusim.engines import simulate
-    from lupusim.engines.exact import occupancy
+    from lupusim.engines.exact import (
+        ever,
+        first_passage,
+        life_expectancy,
+        next_states,
+        occupancy,
+        sojourn_times,
+        time_in_state,
+        transition_probabilities,
+        visits,
+    )
     from lupusim.planning.runs.run import run
     from lupusim.planning.sample_size.search import sample_size
     from lupusim.scenario import load_model, load_scenario
@@ -25,26 +35,42 @@ __version__ = "0.1.0"
 __all__ = [
     "assurance",
     "calibrate",
+    "ever",
+    "first_passage",
+    "life_expectancy",
     "load_model",
     "load_scenario",
+    "next_states",
     "occupancy",
     "run",
     "sample_size",
     "simulate",
     "simulate_trial",
+    "sojourn_times",
+    "time_in_state",
+    "transition_probabilities",
+    "visits",
 ]
 
 # Imported when first used, so that importing lupusim costs nothing.
 _HOMES = {
     "assurance": "lupusim.scenario.assurance",
     "calibrate": "lupusim.scenario.calibrate",
+    "ever": "lupusim.engines.exact",
+    "first_passage": "lupusim.engines.exact",
+    "life_expectancy": "lupusim.engines.exact",
     "load_model": "lupusim.scenario",
     "load_scenario": "lupusim.scenario",
+    "next_states": "lupusim.engines.exact",
     "occupancy": "lupusim.engines.exact",
     "run": "lupusim.planning.runs.run",
     "sample_size": "lupusim.planning.sample_size.search",
     "simulate": "lupusim.engines",
     "simulate_trial": "lupusim.simulation.patient_level.tables",
+    "sojourn_times": "lupusim.engines.exact",
+    "time_in_state": "lupusim.engines.exact",
+    "transition_probabilities": "lupusim.engines.exact",
+    "visits": "lupusim.engines.exact",
 }
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lupusim.cli import ask as asking
 from lupusim.cli import assurance as planning
 from lupusim.cli import calibrate as calibrating
 from lupusim.cli import run as running
@@ -84,6 +85,7 @@ app.command()(planning.assurance)
 app.command()(planning.sensitivity)
 app.command()(thresholds.threshold)
 app.command()(calibrating.calibrate)
+app.command()(asking.ask)
 
 
 @app.command()

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from lupusim.engines.exact.queries import ever, ever_after, occupancy, time_in_state
+from lupusim.engines.exact.chain import (
+    FirstPassage,
+    first_passage,
+    life_expectancy,
+    next_states,
+    sojourn_times,
+    time_in_state,
+    transition_probabilities,
+    visits,
+)
+from lupusim.engines.exact.queries import ever, ever_after, occupancy
 from lupusim.engines.exact.solution import CALIBRATION_STEPS, Solution, solve
 
 __all__ = [
     "CALIBRATION_STEPS",
+    "FirstPassage",
     "Solution",
     "ever",
     "ever_after",
+    "first_passage",
+    "life_expectancy",
+    "next_states",
     "occupancy",
+    "sojourn_times",
     "solve",
     "time_in_state",
+    "transition_probabilities",
+    "visits",
 ]

@@ -10,7 +10,8 @@ import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
-from lupusim.model import Clock, Hazard, MultiStateModel, PiecewiseRatio
+from lupusim.model import Clock, Hazard, MultiStateModel, PiecewiseRatio, Start
+from lupusim.model.checks import nearest
 from lupusim.model.hazards import ExponentialHazard, PiecewiseExponentialHazard
 
 _NO_SURVIVOR = 1e12  # a cumulative hazard at which nobody is left; keeps differences finite
@@ -156,23 +157,28 @@ def _merged(arcs: list[Arc]) -> tuple[Arc, ...]:
 
 
 def laws(
-    model: MultiStateModel, covariates: Mapping[str, float] | None
+    model: MultiStateModel, covariates: Mapping[str, float] | None, start: str | None = None
 ) -> Iterator[tuple[float, Law]]:
-    """Yield each latent class's probability and law, for patients with these covariates."""
+    """Yield each latent class's probability and law, for patients with these covariates.
+
+    All of them enter `start` at study time 0, whether or not anybody does in the model; None
+    for the model's own starts.
+    """
     if model.restarts_matter:
         raise NoExactSolutionError(
             f"entering {', '.join(model.restarts)} restarts the treatment clock: "
             "simulate with the vectorised or the event engine"
         )
     log_ratios = model.log_covariate_ratios(covariates or {})
+    starts = model.starts if start is None else (Start(state=known_state(model, start)),)
     entries = tuple(
         Entry(
-            state=model.index(start.state),
-            probability=start.probability,
-            time_in_state=start.time_in_state,
+            state=model.index(begin.state),
+            probability=begin.probability,
+            time_in_state=begin.time_in_state,
         )
-        for start in model.starts
-        if start.probability > 0
+        for begin in starts
+        if begin.probability > 0
     )
     for latent_class in model.latent_classes:
         factors = model.class_ratios(latent_class)
@@ -192,6 +198,15 @@ def laws(
         if latent_class.probability > 0:
             law = Law(n_states=len(model.states), arcs=_merged(live), entries=entries)
             yield latent_class.probability, law.reached()
+
+
+def known_state(model: MultiStateModel, state: str) -> str:
+    """Return a state's name; raise ValueError for one that the model lacks."""
+    if state not in model.states:
+        raise ValueError(
+            f"state {state!r} is not in model {model.name!r}. {nearest(state, model.states)}"
+        )
+    return state
 
 
 def _never_fires(hazard: Hazard) -> bool:

@@ -177,14 +177,19 @@ class MarchingGrid:
 
     def evaluate(self, n_steps: int, n_levels: int) -> list[FloatArray]:
         """Return the probabilities (n_times, n_states) on ever finer grids, the last as asked."""
+        least = n_steps >> (n_levels - 1)
+        grids = (self.edges(least, level) for level in range(n_levels))
+        return [March(law=self.law, grid=grid).probabilities(self.times) for grid in grids]
+
+    def edges(self, n_steps: int, level: int = 0) -> FloatArray:
+        """Return the ends of at least `n_steps` cells, each halved `level` times."""
         marks = {0.0, *self.times.tolist()}
         for arc in self.law.arcs:
             kinks = arc.kinks if arc.is_markov else self._kinks_of_first_stays(arc)
             marks |= {b for b in (*arc.ratio.breaks, *kinks) if 0 < b < self.times[-1]}
         edges = np.array(sorted(marks))
-        cells = np.ceil(np.diff(edges) / edges[-1] * (n_steps >> (n_levels - 1)) - 1e-9).astype(int)
-        grids = (self._grid(edges, cells << level) for level in range(n_levels))
-        return [March(law=self.law, grid=grid).probabilities(self.times) for grid in grids]
+        cells = np.ceil(np.diff(edges) / edges[-1] * n_steps - 1e-9).astype(int)
+        return self._grid(edges, cells << level)
 
     def _kinks_of_first_stays(self, arc: Arc) -> Iterator[float]:
         for entry in self.law.entries:
@@ -240,8 +245,24 @@ class March:
                 occupied[place] = self._occupied(place)
         return np.stack([occupied[place] for place in wanted])
 
-    def _step(self, cell: Cell, place: int) -> None:
-        """Move everybody through the cell that ends at a grid point."""
+    def flows(self) -> FloatArray:
+        """Return who moves (n_arcs, n_points) along each arc at each grid point."""
+        moved = np.zeros((len(self.law.arcs), self.grid.size))
+        for place in range(1, self.grid.size):
+            begin, end = self.grid[place - 1], self.grid[place]
+            early, late = self._step(Cell(begin=begin, width=end - begin), place)
+            moved[:, place - 1] += early
+            moved[:, place] += late
+        return moved
+
+    def _step(self, cell: Cell, place: int) -> tuple[FloatArray, FloatArray]:
+        """Move everybody through the cell that ends at a grid point.
+
+        Returns
+        -------
+        early, late : (n_arcs,) arrays
+            Who moves along each arc, counted at the cell's beginning and at its end.
+        """
         size = self.n_first + place
         left = ends(self.law, self.entered[:size], cell)
         again = self._again(left)
@@ -249,10 +270,13 @@ class March:
         late = self.into @ np.einsum("as,as->a", left.late, staying[self.begins])
         late += self._new(left.late) @ again
         staying[:, -1] += again
+        moved = np.einsum("as,as->a", left.mass, staying[self.begins])
+        moved_late = np.einsum("as,as->a", left.late, staying[self.begins])
         staying *= left.survival
         self.staying[:, size] = late
         self.lumps[place - 1] += again
         self.lumps[place] = late
+        return moved - moved_late, moved_late
 
     def _again(self, left: Ends) -> FloatArray:
         """Return who is moved to the cell's beginning, and so passes through it as well."""

@@ -84,12 +84,19 @@ class MarkovGrid:
 
     def evaluate(self, n_steps: int, n_levels: int) -> list[FloatArray]:
         """Return the probabilities (n_times, n_states) on ever finer grids, the last as asked."""
+        if self.is_exact:
+            return [self._propagate(self._segments())] * n_levels
+        least = n_steps >> (n_levels - 1)
+        return [self._propagate(self.edges(least, level)) for level in range(n_levels)]
+
+    def edges(self, n_steps: int, level: int = 0) -> FloatArray:
+        """Return the ends of at least `n_steps` cells, each halved `level` times."""
         edges = self._segments()
         if self.is_exact:
-            return [self._propagate(edges)] * n_levels
+            return edges
         roots = edges ** (1 / _GRADING)
-        cells = np.ceil(np.diff(roots) / roots[-1] * (n_steps >> (n_levels - 1))).astype(int)
-        return [self._propagate(_grid(roots, cells << level)) for level in range(n_levels)]
+        cells = np.ceil(np.diff(roots) / roots[-1] * n_steps).astype(int)
+        return _grid(roots, cells << level)
 
     def _segments(self) -> FloatArray:
         marks = {0.0, *self.times.tolist()}
@@ -107,19 +114,34 @@ class MarkovGrid:
             probabilities[k] = current
         return probabilities
 
-    def _exponents(self, edges: FloatArray) -> FloatArray:
+    def arc_growth(self, edges: FloatArray) -> FloatArray:
+        """Return the growth (n_arcs, 2 n_cells) of each cumulative hazard over the halves of cells.
+
+        Beyond a limit hazards out of one state shrink together: nobody stays there anyway.
+        """
         halves = np.empty(2 * edges.size - 1)
         halves[::2] = edges
         halves[1::2] = 0.5 * (edges[1:] + edges[:-1])
+        growth = np.array([_growth(arc, halves) for arc in self.law.arcs])
+        total = np.zeros((self.law.n_states, halves.size - 1))
+        begins = [arc.begin for arc in self.law.arcs]
+        np.add.at(total, begins, growth)
+        factor = np.minimum(1.0, _LARGEST_NORM / np.maximum(total, 1e-300))
+        return np.asarray(growth * factor[begins])
+
+    def _exponents(self, edges: FloatArray) -> FloatArray:
         n = self.law.n_states
-        growth = np.zeros((halves.size - 1, n, n))
-        for arc in self.law.arcs:
-            growth[:, arc.begin, arc.end] += _growth(arc, halves)
-        total = growth.sum(axis=2)
-        growth *= np.minimum(1.0, _LARGEST_NORM / np.maximum(total, 1e-300))[:, :, None]
+        halves = np.zeros((2 * (edges.size - 1), n, n))
+        for arc, growth in zip(self.law.arcs, self.arc_growth(edges), strict=True):
+            halves[:, arc.begin, arc.end] += growth
         diagonal = np.arange(n)
-        growth[:, diagonal, diagonal] = -growth.sum(axis=2)
-        first, second = growth[::2], growth[1::2]
+        halves[:, diagonal, diagonal] = -halves.sum(axis=2)
+        return self.magnus(halves)
+
+    @staticmethod
+    def magnus(halves: FloatArray) -> FloatArray:
+        """Return the exponent of each cell from the integrals (2 n_cells, n, n) over its halves."""
+        first, second = halves[::2], halves[1::2]
         exponent = first + second
         commutator = first @ second - second @ first
         # The series is good for small steps only; large ones do without and get refined.

@@ -1,4 +1,4 @@
-"""Questions to the exact solution: occupancy, first passage, expected time in a state."""
+"""Questions to the exact solution at given times: occupancy, first passage, and after it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.arrays import BoolArray, FloatArray
-from lupusim.engines.exact.law import Law, laws
+from lupusim.engines.exact.law import known_state, laws
 from lupusim.engines.exact.solution import (
     DEFAULT_TOLERANCE,
     SMALLEST_TOLERANCE,
@@ -21,13 +21,9 @@ from lupusim.engines.exact.solution import (
 )
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import MultiStateModel
-from lupusim.model.checks import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_ORDERS = (8, 16, 32, 64, 128)
-_GRADING = 4
 
 
 def occupancy(
@@ -37,6 +33,7 @@ def occupancy(
     tolerance: float = DEFAULT_TOLERANCE,
     n_steps: int | None = None,
     covariates: Mapping[str, float] | None = None,
+    start: str | None = None,
 ) -> pd.DataFrame:
     """Return a table of the probability of being in each state at each time.
 
@@ -49,12 +46,14 @@ def occupancy(
     """
     import pandas as pd
 
-    solution = solve(model, times, tolerance=tolerance, n_steps=n_steps, covariates=covariates)
+    solution = solve(
+        model, times, tolerance=tolerance, n_steps=n_steps, covariates=covariates, start=start
+    )
     index = pd.Index(solution.times, name="study_time")
     return pd.DataFrame(solution.probabilities.copy(), index=index, columns=list(model.states))
 
 
-def ever(
+def ever(  # noqa: PLR0913 - who, where, when, and how well
     model: MultiStateModel,
     states: str | Iterable[str],
     times: ArrayLike,
@@ -62,6 +61,7 @@ def ever(
     tolerance: float = DEFAULT_TOLERANCE,
     n_steps: int | None = None,
     covariates: Mapping[str, float] | None = None,
+    start: str | None = None,
 ) -> FloatArray:
     """Return the probability of having been in a set of states by each time.
 
@@ -81,6 +81,8 @@ def ever(
         A fixed number of steps, as in :func:`solve`.
     covariates : mapping of str to float
         The patient's covariates; those not given count as 0.
+    start : str or None
+        State that everybody enters at time 0; None for the model's own starts.
 
     Returns
     -------
@@ -98,7 +100,7 @@ def ever(
     check_effort(tolerance, n_steps)
     parts = [
         (share, solve_law(law.stopped(wanted), study_times, tolerance=tolerance, n_steps=n_steps))
-        for share, law in laws(model, covariates)
+        for share, law in laws(model, covariates, start)
     ]
     return np.asarray(mixture(study_times, parts).probabilities[:, min(wanted)])
 
@@ -183,89 +185,11 @@ def _ratio(both: FloatArray, condition: FloatArray, known: BoolArray) -> FloatAr
     return ratio
 
 
-def time_in_state(
-    model: MultiStateModel,
-    until: float,
-    *,
-    tolerance: float = DEFAULT_TOLERANCE,
-    covariates: Mapping[str, float] | None = None,
-) -> FloatArray:
-    """Return the expected years in each state from study time 0 until a time.
-
-    The occupancy is integrated by Gauss's rule between the times at which its slope jumps,
-    with nodes that crowd near 0; the number of nodes doubles until the integral stands still.
-
-    Parameters
-    ----------
-    model : MultiStateModel
-        Any states, hazards and clocks.
-    until : float
-        Study time, years since randomization, 0 or above.
-    tolerance : float
-        Absolute error allowed, as a share of `until`.
-    covariates : mapping of str to float
-        The patient's covariates; those not given count as 0.
-
-    Returns
-    -------
-    (n_states,) array
-        Years; they sum to `until`.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of its range.
-    NoExactSolutionError
-        If the tolerance is not reached.
-    """
-    end = float(checked_times(until)[0])
-    check_effort(tolerance, None)
-    total = np.zeros(len(model.states))
-    for share, law in laws(model, covariates):
-        total += share * _mean_occupancy(law, end, tolerance)
-    return total * end
-
-
-def _mean_occupancy(law: Law, until: float, tolerance: float) -> FloatArray:
-    if until == 0:
-        return law.start
-    previous = np.full(law.n_states, np.inf)
-    for order in _ORDERS:
-        times, weights = _nodes(law, until, order)
-        allowed = max(0.5 * tolerance, SMALLEST_TOLERANCE)
-        mean = weights @ solve_law(law, times, tolerance=allowed).probabilities
-        if np.abs(mean - previous).max() <= 0.5 * tolerance:
-            return np.asarray(mean)
-        previous = mean
-    raise NoExactSolutionError(
-        f"the expected time in state up to year {until:.6g} is not known to {tolerance:.3g} of "
-        'that time; ask for less, or use lupusim.simulate(..., engine="vector") instead.'
-    )
-
-
-def _nodes(law: Law, until: float, order: int) -> tuple[FloatArray, FloatArray]:
-    """Return times (n,) and weights (n,) that sum to 1, by pieces between kinks."""
-    ages = {0.0, *(entry.time_in_state for entry in law.entries)}
-    kinks = {k - age for arc in law.arcs for k in arc.kinks for age in ages}
-    kinks |= {b for arc in law.arcs for b in arc.ratio.breaks}
-    edges = np.array([0.0, *sorted(k for k in kinks if 0 < k < until), until])
-    place, weight = np.polynomial.legendre.leggauss(order)
-    place, weight = 0.5 * (place + 1), 0.5 * weight
-    # Near a kink, as near 0, the occupancy may behave like a broken power of the time since.
-    graded, slope = place**_GRADING, _GRADING * place ** (_GRADING - 1)
-    width = np.diff(edges)[:, None]
-    times = edges[:-1, None] + width * graded
-    return times.ravel(), (width * weight * slope / until).ravel()
-
-
 def state_numbers(model: MultiStateModel, states: str | Iterable[str]) -> frozenset[int]:
     """Return the positions of states; raise ValueError for names the model lacks."""
     names = [states] if isinstance(states, str) else list(states)
     if not names:
         raise ValueError("states=[] must name at least one state")
     for name in names:
-        if name not in model.states:
-            raise ValueError(
-                f"state {name!r} is not in model {model.name!r}. {nearest(name, model.states)}"
-            )
+        known_state(model, name)
     return frozenset(model.index(name) for name in names)

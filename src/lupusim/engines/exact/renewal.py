@@ -158,6 +158,40 @@ class RenewalGrid:
             on_grid[place] += self._jump(kernels, place)
         return interpolate(on_grid, self.times * (n_steps / self.times[-1]), breaks)
 
+    def flows(self, n_steps: int) -> tuple[FloatArray, FloatArray]:
+        """Return the grid (n_points,) and who moves along each arc there (n_arcs, n_points).
+
+        What moves around the last point is counted as far as it comes before it.
+        """
+        horizon = float(self.times[-1])
+        n_steps = self._aligned_steps(n_steps)
+        step = horizon / n_steps
+        renewed = self._kernel(0.0, step, n_steps + 1)
+        length = _fast_length(2 * (n_steps + 1))
+        damping = np.exp(-_ALIAS / length * np.arange(n_steps + 1))
+        ends = _transform(renewed.ends.lumps(), damping, length)
+        first = np.zeros((len(self.law.arcs), n_steps + 1))
+        last = np.zeros(len(self.law.arcs))
+        entered_first: Spectra = {}
+        for entry in self.law.entries:
+            stays = self._kernel(entry.time_in_state, step, n_steps + 1).ends
+            leaving = stays.lumps()[:, : n_steps + 1]
+            for k, arc in enumerate(self.law.arcs):
+                if arc.begin == entry.state:
+                    first[k] += entry.probability * leaving[k]
+                    last[k] += entry.probability * stays.moment[k, n_steps - 1]
+                    spectrum = np.fft.rfft(leaving[k] * damping, length)
+                    _add(entered_first, arc.end, entry.probability * spectrum)
+        flows = first
+        flows[:, -1] = last
+        for state, spectrum in eliminate(self.law, ends, entered_first).items():
+            for k, arc in enumerate(self.law.arcs):
+                if arc.begin == state:
+                    later = np.fft.irfft(spectrum * ends[k], length)[: n_steps + 1] / damping
+                    later[-1] /= 2
+                    flows[k] += later
+        return np.linspace(0.0, horizon, n_steps + 1), flows
+
     def _jump(self, kernels: dict[float, Kernel], place: int) -> FloatArray:
         """Return what a jump of the first stays' hazards at a grid point adds there.
 

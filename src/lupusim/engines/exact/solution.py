@@ -61,6 +61,7 @@ def solve(
     tolerance: float = DEFAULT_TOLERANCE,
     n_steps: int | None = None,
     covariates: Mapping[str, float] | None = None,
+    start: str | None = None,
 ) -> Solution:
     """Return the probability of being in each state at each time.
 
@@ -79,6 +80,9 @@ def solve(
         many as `tolerance` needs.
     covariates : mapping of str to float
         The patient's covariates; those not given count as 0.
+    start : str or None
+        State that everybody enters at time 0, also one that nobody else reaches; None for the
+        model's own starts.
 
     Returns
     -------
@@ -107,7 +111,7 @@ def solve(
     check_effort(tolerance, n_steps)
     parts = [
         (share, solve_law(law, study_times, tolerance=tolerance, n_steps=n_steps))
-        for share, law in laws(model, covariates)
+        for share, law in laws(model, covariates, start)
     ]
     return mixture(study_times, parts)
 

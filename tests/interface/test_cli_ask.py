@@ -1,0 +1,98 @@
+"""``lupusim ask``: every question, and what it needs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import sys
+
+import pytest
+
+import lupusim as library
+from lupusim import cli
+
+
+@pytest.fixture
+def ask(monkeypatch, capsys):
+    def call(*arguments: str):
+        monkeypatch.setattr(sys, "argv", ["lupusim", "ask", *arguments])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as exit_:
+            code = exit_.code or 0
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return call
+
+
+def rows(ask, *arguments: str):
+    code, out, err = ask(*arguments, "--format", "json")
+    assert code == 0, err
+    return json.loads(out)["rows"]
+
+
+def test_probabilities_are_those_of_the_library(ask) -> None:
+    (row,) = rows(ask, "sick-sicker", "probabilities", "--at", "10 years", "--from", "sick")
+    model = library.load_model("sick-sicker")
+    expected = library.transition_probabilities(model, 10.0).loc["sick"]
+    assert [row[s] for s in model.states] == pytest.approx(expected.tolist())
+
+
+def test_years_and_stays_are_those_of_the_library(ask) -> None:
+    model = library.load_model("sick-sicker")
+    (row,) = rows(ask, "sick-sicker", "time", "--until", "5 years", "--discount", "3%")
+    expected = library.time_in_state(model, 5.0, discount=0.03)
+    assert list(row.values()) == pytest.approx(expected.tolist())
+    (row,) = rows(ask, "sick-sicker", "visits", "--from", "sick")
+    assert list(row.values()) == pytest.approx(library.visits(model, start="sick").tolist())
+
+
+def test_what_does_not_exist_is_null_in_json(ask) -> None:
+    (row,) = rows(ask, "sick-sicker", "time")
+    assert row["dead"] is None
+
+
+def test_first_passage_is_told_of_every_start(ask) -> None:
+    found = rows(ask, "sick-sicker", "first-passage", "--to", "sicker", "--at", "5 years")
+    assert [row["from_state"] for row in found] == ["healthy", "sick", "sicker", "dead"]
+    assert found[2]["mean_years"] == 0
+    assert 0 < found[0]["by_5_years"] < found[0]["ever"] < 1
+
+
+def test_life_can_be_told_of_one_start(ask) -> None:
+    (row,) = rows(ask, "sick-sicker", "life", "--from", "sicker")
+    assert row["years"] == pytest.approx(50)
+
+
+def test_a_table_of_a_model_with_classes_names_them(ask) -> None:
+    code, out, _ = ask("msc-durable", "sojourn")
+    assert code == 0
+    assert "non_responder" in out
+    code, out, _ = ask("msc-durable", "next", "--format", "csv")
+    table = list(csv.DictReader(io.StringIO(out)))
+    assert {row["class"] for row in table} == {"responder", "non_responder"}
+    assert all(math.isfinite(float(row["death"])) for row in table)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["probabilities"], "need --at"),
+        (["first-passage"], "needs --to"),
+        (["probabilities", "--at", "1 year", "--from", "sickk"], "Did you mean 'sick'"),
+        (["visits", "--from", "well"], "is not in model 'sick-sicker'"),
+        (["time", "--discount", "a lot"], "is no rate"),
+        (["time", "--discount", "300%"], "out of range"),
+        (["time", "--until", "5"], "has no unit"),
+        (["never"], "first-passage"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said(ask, arguments, message) -> None:
+    code, out, err = ask("sick-sicker", *arguments)
+    assert code == 2
+    assert out == ""
+    assert message in " ".join(err.replace("│", " ").split())
