@@ -8,7 +8,7 @@ from inspect import signature
 import numpy as np
 import pytest
 
-from lupusim.analysis.ordinal.win_statistics import larger_is_better, later_is_better
+from lupusim.analysis.ordinal.win_levels import larger_is_better, later_is_better
 from lupusim.analysis.outcomes import (
     BinaryOutcome,
     CountOutcome,

@@ -19,15 +19,15 @@ from lupusim.analysis.counts.negative_binomial import NegativeBinomialResult, ne
 from lupusim.analysis.counts.rate_ratio import rate_ratio
 from lupusim.analysis.ordinal.proportional_odds import proportional_odds
 from lupusim.analysis.ordinal.wilcoxon import wilcoxon
-from lupusim.analysis.ordinal.win_statistics import (
+from lupusim.analysis.ordinal.win_levels import (
+    FollowUpLevel,
     WinLevel,
-    WinStatistics,
     larger_is_better,
     later_is_better,
     smaller_is_better,
     sooner_is_better,
-    win_statistics,
 )
+from lupusim.analysis.ordinal.win_statistics import WinStatistics, win_statistics
 from lupusim.analysis.proportions.beta_binomial import (
     BetaPrior,
     posterior_probability,
@@ -68,6 +68,7 @@ __all__ = [
     "CumulativeIncidence",
     "ExactResult",
     "FlemingHarrington",
+    "FollowUpLevel",
     "LogrankResult",
     "MagirrBurman",
     "MaxCombo",

@@ -75,6 +75,16 @@ class Stays:
         outwards = self.member[batch.from_state]
         (self.exits if outwards else self.entries).record(batch)
 
+    def crossings(self) -> tuple[FloatArray, FloatArray]:
+        """Return study times (years) of entries and exits, and 1 or -1 for each.
+
+        Shape (n_patients, n_crossings) each; ``inf`` for none. Who starts in the set enters at 0.
+        """
+        start = np.where(self.starts_inside, 0.0, np.inf)
+        times = np.vstack([start, self.entries.times, self.exits.times])
+        signs = np.repeat([1.0, -1.0], [1 + len(self.entries.times), len(self.exits.times)])
+        return times.T, np.broadcast_to(signs, times.T.shape)
+
     def time(self, until: FloatArray) -> FloatArray:
         """Return the years spent in the set up to each patient's `until`, (n_patients,)."""
         inside = np.where(self.starts_inside, until, 0.0)

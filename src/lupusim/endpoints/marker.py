@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lupusim.analysis.ordinal.win_levels import Level
 from lupusim.analysis.outcomes import BinaryOutcome, NumberOutcome
 from lupusim.arrays import BoolArray, FloatArray
-from lupusim.endpoints.responses import VisitMeasurement
+from lupusim.endpoints.responses import VisitMeasurement, level_of_numbers, level_of_responses
 from lupusim.endpoints.setting import Setting
 from lupusim.records import Observation, Recorder, StateAt
 from lupusim.trial.endpoints import MarkerChange, MarkerResponder, MissingChange
@@ -53,7 +54,7 @@ class MarkerChangeMeasurement(MarkerMeasurement):
 
     def __init__(self, endpoint: MarkerChange, setting: Setting) -> None:
         super().__init__(endpoint.at, setting)
-        self.missing = endpoint.missing
+        self.missing, self.better = endpoint.missing, endpoint.better
         after = [time for time in setting.visits_until(endpoint.at) if time > 0]
         self.all_numbers = setting.visits_at(after)[1]
 
@@ -74,6 +75,10 @@ class MarkerChangeMeasurement(MarkerMeasurement):
             baseline=baseline,
             trajectory=trajectory,
         )
+
+    def level(self, observation: Observation) -> Level:
+        """Return the changes; not known of who is not in the analysis."""
+        return level_of_numbers(self.outcome(observation), self.better)
 
     def trajectory(self, observation: Observation) -> FloatArray:
         """Return the change at every visit after randomization, up to that of the endpoint.
@@ -107,3 +112,7 @@ class MarkerResponderMeasurement(MarkerMeasurement):
             included=self.included(observation),
             arm=observation.arm,
         )
+
+    def level(self, observation: Observation) -> Level:
+        """Return the responses; not known of who is not in the analysis."""
+        return level_of_responses(self.outcome(observation), self.better)

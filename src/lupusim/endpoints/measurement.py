@@ -8,13 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from lupusim.analysis.ordinal.win_statistics import (
-    WinLevel,
-    larger_is_better,
-    later_is_better,
-    smaller_is_better,
-    sooner_is_better,
-)
+from lupusim.analysis.ordinal.win_levels import Level
 from lupusim.analysis.outcomes import (
     BinaryOutcome,
     CountOutcome,
@@ -43,7 +37,7 @@ from lupusim.endpoints.times import (
     VisitedTimeToEventMeasurement,
 )
 from lupusim.records import HazardAlong, Observation, Recorder
-from lupusim.trial import Better, Endpoint, Responder, TimeToEvent, Trial
+from lupusim.trial import Endpoint, Responder, TimeToEvent, Trial
 from lupusim.trial.endpoints import (
     EventCount,
     Hierarchy,
@@ -83,6 +77,10 @@ class Measurement(Protocol):
 
     def outcome(self, observation: Observation) -> Outcome:
         """Return what the trial knows at its data cutoff."""
+        ...
+
+    def level(self, observation: Observation) -> Level:
+        """Return what a hierarchy compares of two patients at the data cutoff."""
         ...
 
 
@@ -231,7 +229,6 @@ class HierarchyMeasurement:
     """Several endpoints of each patient, to be compared one after the other."""
 
     def __init__(self, endpoint: Hierarchy, setting: Setting) -> None:
-        self.levels = endpoint.levels
         self.measurements = [measure_in(level, setting) for level in endpoint.levels]
         self.recorders: Sequence[Recorder] = [r for m in self.measurements for r in m.recorders]
 
@@ -240,27 +237,15 @@ class HierarchyMeasurement:
         return np.full_like(watched_until, np.inf)
 
     def outcome(self, observation: Observation) -> HierarchicalOutcome:
-        """Return bounds for every level; infinite where a level is not known."""
-        levels = [
-            _level(measurement.outcome(observation), level.better)
-            for measurement, level in zip(self.measurements, self.levels, strict=True)
-        ]
+        """Return what every level compares."""
+        levels = [measurement.level(observation) for measurement in self.measurements]
         enrolled = observation.enrollment_time <= observation.cutoff[:, None] + _ROUNDING
         return HierarchicalOutcome(levels=levels, included=enrolled, arm=observation.arm)
 
+    def level(self, observation: Observation) -> Level:
+        """Refuse: a hierarchy holds no other."""
+        del observation
+        raise ValueError("a hierarchy cannot hold another one")
+
 
 _ROUNDING = 1e-9
-
-
-def _level(outcome: Outcome, better: Better) -> WinLevel:
-    if isinstance(outcome, SurvivalOutcome):
-        timed = sooner_is_better if better is Better.MORE else later_is_better
-        return timed(outcome.time, outcome.event)
-    order = larger_is_better if better is Better.MORE else smaller_is_better
-    if isinstance(outcome, BinaryOutcome):
-        return order(outcome.response).known_of(outcome.included)
-    if isinstance(outcome, NumberOutcome):
-        return order(outcome.values).known_of(outcome.included)
-    if isinstance(outcome, CountOutcome):
-        return order(outcome.count)
-    raise ValueError("a hierarchy cannot hold another one")

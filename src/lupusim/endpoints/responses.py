@@ -6,6 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lupusim.analysis.ordinal.win_levels import (
+    Level,
+    WinLevel,
+    larger_is_better,
+    smaller_is_better,
+)
 from lupusim.analysis.outcomes import BinaryOutcome, NumberOutcome
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.endpoints.setting import TIME_TOLERANCE, Setting, last_visit
@@ -130,6 +136,10 @@ class ResponderMeasurement(VisitMeasurement):
             arm=observation.arm,
         )
 
+    def level(self, observation: Observation) -> Level:
+        """Return the responses; not known of who is not in the analysis."""
+        return level_of_responses(self.outcome(observation), self.better)
+
 
 class OrdinalMeasurement(VisitMeasurement):
     """The rank of each patient's state at a visit."""
@@ -139,6 +149,7 @@ class OrdinalMeasurement(VisitMeasurement):
         self.rank = np.zeros(len(setting.states))
         for rank, group in enumerate(endpoint.ranking):
             self.rank[setting.positions(group)] = rank
+        self.better = endpoint.better
         missing = endpoint.missing or endpoint.ranking[0][0]
         self.rank_missing = float(self.rank[setting.states.index(missing)])
         self.dead = setting.members(setting.absorbing)
@@ -165,3 +176,21 @@ class OrdinalMeasurement(VisitMeasurement):
             included=self.included(observation),
             arm=observation.arm,
         )
+
+    def level(self, observation: Observation) -> Level:
+        """Return the ranks; not known of who is not in the analysis."""
+        return level_of_numbers(self.outcome(observation), self.better)
+
+
+def level_of_responses(outcome: BinaryOutcome, better: Better) -> Level:
+    """Return what a hierarchy compares of responses."""
+    return _ordered(outcome.response, better).known_of(outcome.included)
+
+
+def level_of_numbers(outcome: NumberOutcome, better: Better) -> Level:
+    """Return what a hierarchy compares of numbers."""
+    return _ordered(outcome.values, better).known_of(outcome.included)
+
+
+def _ordered(values: BoolArray | FloatArray, better: Better) -> WinLevel:
+    return larger_is_better(values) if better is Better.MORE else smaller_is_better(values)

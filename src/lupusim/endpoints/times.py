@@ -7,6 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lupusim.analysis.ordinal.win_levels import (
+    FollowUpLevel,
+    Level,
+    later_is_better,
+    sooner_is_better,
+)
 from lupusim.analysis.outcomes import CountOutcome, NumberOutcome, SurvivalOutcome
 from lupusim.analysis.survival.logrank_looks import Exits
 from lupusim.arrays import FloatArray
@@ -121,6 +127,10 @@ class TimeToEventMeasurement:
             possible=possible,
         )
 
+    def level(self, observation: Observation) -> Level:
+        """Return the times."""
+        return _level_of_times(self.outcome(observation), self.better)
+
 
 class _SeenAtVisits(NamedTuple):
     """Study times (years) of each patient's origin, event and competing event, and of the end.
@@ -212,6 +222,15 @@ class VisitedTimeToEventMeasurement:
             possible=possible.reshape(self.shape),
         )
 
+    def level(self, observation: Observation) -> Level:
+        """Return the times."""
+        return _level_of_times(self.outcome(observation), self.better)
+
+
+def _level_of_times(outcome: SurvivalOutcome, better: Better) -> Level:
+    timed = sooner_is_better if better is Better.MORE else later_is_better
+    return timed(outcome.time, outcome.event)
+
 
 class EventCountMeasurement:
     """How often each patient enters a set of states, and for how long this was watched."""
@@ -246,6 +265,16 @@ class EventCountMeasurement:
         count = (times <= end[:, :, None]).sum(axis=2).astype(float)
         years = np.maximum(np.minimum(end, self.death.time.reshape(end.shape)), 0.0)
         return CountOutcome(count=count, years=years, arm=observation.arm, times=times)
+
+    def level(self, observation: Observation) -> Level:
+        """Return the events by the end of a pair's common follow-up, which ends with a death."""
+        outcome = self.outcome(observation)
+        assert outcome.times is not None  # of events that are counted the dates are known
+        return FollowUpLevel(
+            times=outcome.times,
+            followed=outcome.years,
+            more_is_better=self.better is Better.MORE,
+        )
 
 
 class TimeInStatesMeasurement:
@@ -294,3 +323,27 @@ class TimeInStatesMeasurement:
         if failed is not None and self.better is Better.FEWER:
             values += np.where(np.isfinite(failed), self.until - end, 0.0)
         return values, lost
+
+    def level(self, observation: Observation) -> Level:
+        """Return the years by the end of a pair's common follow-up, which ends with a death.
+
+        It ends with an event too after which nothing counts; a composite one is followed by years
+        spent where it is worse.
+        """
+        shape = observation.arm.shape
+        times, weights = self.stays.crossings()
+        failed = self.setting.strike(observation.watched_until, Strategy.COMPOSITE)
+        if failed is not None:
+            before = times <= failed.reshape(-1, 1)
+            inside = np.where(before, weights, 0.0).sum(axis=1, keepdims=True)
+            spent = float(self.better is Better.FEWER)
+            times = np.hstack([np.where(before, times, np.inf), failed.reshape(-1, 1)])
+            weights = np.hstack([weights, spent - inside])
+        followed = np.minimum(_until_strike(self.setting, observation.seen_until), self.until)
+        followed = np.minimum(followed, self.death.time.reshape(shape))
+        return FollowUpLevel(
+            times=times.reshape(*shape, -1),
+            weights=weights.reshape(*shape, -1),
+            followed=np.maximum(followed, 0.0),
+            more_is_better=self.better is Better.MORE,
+        )

@@ -303,7 +303,8 @@ class MarkerResponder:
 class Hierarchy:
     """Several endpoints compared one after the other, from the most important to the least.
 
-    Two patients are compared by the first; where it does not tell them apart, by the next.
+    Two patients are compared by the first; where it does not tell them apart, by the next. What
+    grows with time (counts, years in states) is compared over their common follow-up.
 
     Parameters
     ----------
@@ -319,6 +320,12 @@ class Hierarchy:
     def __post_init__(self) -> None:
         if len(self.levels) < _FEWEST_RANKS:
             raise ValueError("levels must name at least two endpoints")
+        for level in self.levels:
+            if isinstance(level, TimeInStates) and level.missing is not MissingTime.ELSEWHERE:
+                raise ValueError(
+                    f"{level.name!r} says missing, but the years of a level are compared over the "
+                    "pair's common follow-up, in which nothing is missing: remove it"
+                )
 
     @property
     def better(self) -> Better:

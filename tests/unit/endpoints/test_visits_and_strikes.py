@@ -295,15 +295,24 @@ def test_a_hierarchy_holds_what_its_levels_hold_and_does_not_decide_the_unknown(
     alone = [outcome(level, setting(), paths, observation) for level in levels]
     assert len(found.levels) == len(levels)
     np.testing.assert_allclose(found.levels[0].low, alone[0].time, atol=1e-12)
-    np.testing.assert_array_equal(found.levels[1].high, -alone[1].count)
+    np.testing.assert_array_equal(found.levels[1].columns["value"], alone[1].count)
+    np.testing.assert_array_equal(found.levels[1].followed, alone[1].years)
     seen = alone[2].event
     np.testing.assert_allclose(found.levels[2].high[seen], -alone[2].time[seen], atol=1e-12)
     known = alone[3].included
     np.testing.assert_array_equal(found.levels[3].low[known], alone[3].response[known])
     assert np.all(np.isinf(found.levels[3].low[~known]))
-    assert np.all(np.isinf(found.levels[4].high[~known]))
     late = observation.enrollment_time > observation.cutoff[:, None]
     np.testing.assert_array_equal(found.included, ~late)
+    for k, (path, enrolled, watched, cutoff) in enumerate(patients(paths, observation)):
+        end = min(watched, cutoff - enrolled, 1.0, first(path, ("death",)))
+        value = time_in(path, ("remission",), max(end, 0.0))
+        place = divmod(k, SHAPE[1])
+        assert found.levels[4].columns["value"][place] == pytest.approx(value, abs=1e-8)
+        assert found.levels[4].followed[place] == pytest.approx(max(end, 0.0), abs=1e-8)
+    whole = measure_in(Hierarchy(name="all", levels=levels), setting())
+    with pytest.raises(ValueError, match="cannot hold another one"):
+        whole.level(observation)
 
 
 def strike_times(where, paths):

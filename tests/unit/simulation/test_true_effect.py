@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lupusim.analysis.ordinal.win_statistics import larger_is_better
+from lupusim.analysis.ordinal.win_levels import larger_is_better
 from lupusim.analysis.outcomes import HierarchicalOutcome, NumberOutcome
 from lupusim.planning.runs.run import run
 from lupusim.report.run.table import operating_table

@@ -10,7 +10,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from lupusim.analysis.ordinal.win_statistics import WinLevel, WinStatistics, win_statistics
+from lupusim.analysis.ordinal.win_levels import Level
+from lupusim.analysis.ordinal.win_statistics import WinStatistics, win_statistics
 from lupusim.analysis.outcomes.outcome import Outcome
 from lupusim.arrays import BoolArray, FloatArray, StateArray
 
@@ -21,15 +22,15 @@ class HierarchicalOutcome(Outcome):
 
     Parameters
     ----------
-    levels : sequence of WinLevel
-        Bounds of each outcome; infinite on both sides where it is not known.
+    levels : sequence of Level
+        What is compared of each outcome.
     included : (n_replicates, n_patients) boolean array
         Whether the patient is in the analysis.
     arm : (n_replicates, n_patients) int8 array
         0 for the control, 1 for the experimental arm.
     """
 
-    levels: Sequence[WinLevel]
+    levels: Sequence[Level]
     included: BoolArray
     arm: StateArray
 
@@ -53,13 +54,13 @@ class HierarchicalOutcome(Outcome):
         return replace(self, levels=levels, included=self.included & member)
 
     def table(self) -> dict[str, NDArray[np.generic]]:
-        """Return the bounds of each level, and who is in the analysis."""
-        bounds = {
-            f"level_{number}_{name}": getattr(level, name)
+        """Return the bounds, or value and follow-up, of each level, and who is in the analysis."""
+        known = {
+            f"level_{number}_{name}": np.asarray(column)
             for number, level in enumerate(self.levels, start=1)
-            for name in ("low", "high")
+            for name, column in level.columns.items()
         }
-        return {**bounds, "in_analysis": self.included}
+        return {**known, "in_analysis": self.included}
 
     def wins(self, arm: int = 1) -> WinStatistics:
         """Return how the patients of an arm compare with the controls, pair by pair.

@@ -177,12 +177,19 @@ LEVELS = [
     {"kind": "time_to_event", "events": ["relapse"], "competing": ["death"]},
     {"kind": "time_to_event", "events": "remission", "competing": "death"},
 ]
+YEARS = {
+    "kind": "time_in_states",
+    "states": "remission",
+    "until": "1 year",
+    "missing": "left_out",
+}
 RANKING = ["death", ["relapse", "active"], "remission"]
 KINDS = [
     ({**RESPONSE, "since": "24 weeks"}, "boschloo"),
     ({"kind": "event_count", "events": "relapse"}, "rate_ratio"),
     ({"kind": "time_in_states", "states": "remission", "until": "1 year"}, "wilcoxon"),
-    ({"kind": "ordinal_state", "ranking": RANKING, "at": "52 weeks"}, "welch"),
+    (YEARS, "welch"),
+    ({"kind": "ordinal_state", "ranking": RANKING, "at": "52 weeks"}, "ancova"),
     ({"kind": "hierarchy", "levels": LEVELS}, "win_ratio"),
     (
         {
@@ -235,6 +242,11 @@ def test_a_sustained_response_needs_all_visits_between(trial: Any) -> None:
     weeks = [parse_duration(f"{n} weeks") for n in (24, 36, 52)]
     assert made.visits == pytest.approx(tuple(weeks))
     assert "every visit from 24 weeks to 52 weeks" in made.name
+
+
+def test_years_of_a_level_have_nothing_missing(problems: Any) -> None:
+    found = problems(endpoints={"primary": {"kind": "hierarchy", "levels": [LEVELS[0], YEARS]}})
+    assert "says missing" in found["endpoints.primary"]
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from lupusim.analysis.ordinal.win_statistics import larger_is_better
+from lupusim.analysis.ordinal.win_levels import larger_is_better
 from lupusim.analysis.outcomes import CountOutcome, HierarchicalOutcome, NumberOutcome
-from lupusim.endpoints.measurement import _level
 from lupusim.endpoints.setting import Setting
 from lupusim.simulation.block import simulate_block
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.generation.patients import Patients
-from lupusim.trial import Better, Population
+from lupusim.trial import Population
 from lupusim.trial.endpoints import TimeInStates, due_time
 from lupusim.trial.observation import VisitConduct
 from scenario_contents import trial
@@ -43,8 +41,6 @@ def test_a_hierarchy_tells_the_bounds_of_each_level_and_holds_no_other() -> None
     table = outcome.table()
     assert table["level_2_low"].tolist() == (-VALUES).tolist()
     assert {"level_1_high", "in_analysis"} <= set(table)
-    with pytest.raises(ValueError, match="cannot hold another one"):
-        _level(outcome, Better.MORE)
 
 
 def test_a_hierarchy_shows_the_pairs_that_each_level_decides_for_each_arm() -> None:
