@@ -362,3 +362,11 @@ class StoppingRule(Protocol):
             Reject at or above, give up at or below; infinite where a look has no bound.
         """
         ...
+
+
+def may_succeed_early(rule: StoppingRule | None, n_looks: int) -> bool:
+    """Return whether a rule states an efficacy bound at a look before the last."""
+    if rule is None:
+        return False
+    efficacy, _ = rule.bounds(np.arange(1, n_looks + 1)[None, :] / n_looks)
+    return bool(np.isfinite(efficacy[:, :-1]).any())

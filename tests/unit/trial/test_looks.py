@@ -19,7 +19,7 @@ from lupusim.trial import (
 )
 from lupusim.trial.checks.looks import ends_by_itself, look_problems
 from lupusim.trial.looks import AtEventsOf, Limited, gap_before, never, parts, planned_events
-from trials import survival_trial
+from trials import analysis, survival_trial
 
 ENROLLED = np.array([[0.0, 1.0, 2.0], [0.5, 0.6, 0.7]])
 EVENTS = np.array([[3.0, np.inf, 2.5], [np.inf, np.inf, 0.9]])
@@ -131,6 +131,29 @@ def test_looks_whose_order_is_not_certain_are_allowed(looks):
     assert [p.fault for p in problems if "bounds" not in p.fault] == []
 
 
+@pytest.mark.parametrize(
+    ("cutoff", "fails"),
+    [
+        (AtCalendarTime(time=0.9), True),
+        (Limited(clock=AfterPatients(patients=60, follow_up=1.0), latest=0.9), True),
+        (AtCalendarTime(time=1.0), False),
+        (AfterPatients(patients=60, follow_up=1.0), False),
+    ],
+)
+def test_a_last_look_by_whose_date_nobody_has_the_outcome_is_refused(cutoff, fails):
+    response = Responder(name="response", states=("alive",), at=1.0)
+    trial = survival_trial(primary=response, visits=(1.0,), analysis=analysis("pooled_z"))
+    if fails:
+        with pytest.raises(ValueError, match="nobody has 'response' by then"):
+            replace(trial, cutoff=cutoff)
+        described = replace(
+            trial, primary=TimeToEvent(name="s", events=("death",)), analysis=analysis()
+        )
+        assert replace(described, secondary=(response,), cutoff=cutoff).cutoff == cutoff
+    else:
+        assert replace(trial, cutoff=cutoff).cutoff == cutoff
+
+
 class _Draft:
     """A trial with other looks, not checked yet."""
 
@@ -139,3 +162,4 @@ class _Draft:
         self.primary, self.secondary = trial.primary, ()
         self.n_patients, self.interims, self.cutoff = trial.n_patients, looks[:-1], looks[-1]
         self.stopping, self.analysis, self.adaptation = None, trial.analysis, None
+        self.family = None

@@ -16,12 +16,14 @@ def dunnett(
     n_control: int,
     n_arms: Sequence[int],
     degrees_of_freedom: float = np.inf,
+    sided: int = 1,
 ) -> FloatArray:
-    r"""Return one-sided single-step Dunnett p-values.
+    r"""Return single-step Dunnett p-values.
 
-    The chance that the largest of the statistics exceeds one, when no arm differs from the
-    control. Given the control's mean and the pooled variance the arms are independent, so the
-    chance is a double integral of a product of normal distribution functions.
+    The chance that the largest of the statistics (with two sides, of their absolute values)
+    exceeds one, when no arm differs from the control. Given the control's mean and the pooled
+    variance the arms are independent, so the chance is a double integral of a product of normal
+    distribution functions.
 
     Parameters
     ----------
@@ -31,6 +33,8 @@ def dunnett(
         Patients of the control and of each arm; only their ratios matter.
     degrees_of_freedom : float
         Of the pooled variance; infinite for z.
+    sided : int
+        1 or 2.
 
     Raises
     ------
@@ -57,10 +61,10 @@ def dunnett(
     if not degrees_of_freedom > 0:
         raise ValueError(f"degrees_of_freedom={degrees_of_freedom!r} must be above 0")
     loading = np.sqrt(arms / (arms + n_control))  # correlation of a statistic with the control
-    flat = t.ravel()
+    flat = np.abs(t.ravel()) if sided == 2 else t.ravel()
     beyond = np.concatenate(
         [
-            1 - _none_above(flat[start : start + 256], loading, degrees_of_freedom)
+            1 - _none_above(flat[start : start + 256], loading, degrees_of_freedom, sided)
             for start in range(0, flat.size, 256)
         ]
     )
@@ -68,7 +72,9 @@ def dunnett(
     return p_value
 
 
-def _none_above(bound: FloatArray, loading: FloatArray, degrees_of_freedom: float) -> FloatArray:
+def _none_above(
+    bound: FloatArray, loading: FloatArray, degrees_of_freedom: float, sided: int
+) -> FloatArray:
     """Return the probability that no statistic exceeds a bound, for each of ``(n,)`` bounds."""
     from scipy.special import ndtr
 
@@ -78,7 +84,11 @@ def _none_above(bound: FloatArray, loading: FloatArray, degrees_of_freedom: floa
     threshold = bound[:, None] * sd
     below = np.ones((*threshold.shape, shared.size))
     for one in loading:
-        below *= ndtr((threshold[:, :, None] - one * shared) / np.sqrt(1 - one**2))
+        own = np.sqrt(1 - one**2)
+        within = ndtr((threshold[:, :, None] - one * shared) / own)
+        if sided == 2:
+            within -= ndtr((-threshold[:, :, None] - one * shared) / own)
+        below *= within
     result: FloatArray = below @ shared_weight @ sd_weight
     return result
 

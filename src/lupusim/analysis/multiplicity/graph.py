@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.multiplicity.p_values import checked_p_values, checked_weights
 from lupusim.arrays import BoolArray, FloatArray, read_only
+
+_LARGEST_DENOMINATOR = 1_000_000
+_ROUNDING = 2e-16
+_LEAST_EDGE = 1e-13  # beside 1, less is lost when it is written down
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +38,7 @@ class Graph:
     Raises
     ------
     ValueError
-        If a weight or a transition is out of range, or the shapes differ.
+        If a weight or a transition is out of range or too small, or the shapes differ.
 
     Examples
     --------
@@ -55,6 +61,12 @@ class Graph:
         if not np.all(transitions >= 0) or np.any(transitions.sum(axis=1) > 1 + 1e-9):
             raise ValueError(
                 f"transitions={transitions.tolist()!r} must not be below 0, nor above 1 in a row"
+            )
+        given = np.append(weights, transitions)
+        if np.any((given > 0) & (given < _LEAST_EDGE)):
+            raise ValueError(
+                f"weights and transitions must be 0 or at least {_LEAST_EDGE:g}: beside 1, less is "
+                "lost by rounding"
             )
         object.__setattr__(self, "weights", read_only(weights))
         object.__setattr__(self, "transitions", read_only(transitions))
@@ -96,29 +108,71 @@ class GraphState:
     """
 
     def __init__(self, graph: Graph, n_replicates: int) -> None:
-        n_hypotheses = graph.weights.size
+        self._after = _exact(tuple(graph.weights.tolist()), graph.transitions.tobytes())
         self.weights: FloatArray = np.tile(graph.weights, (n_replicates, 1))
-        self.open: BoolArray = np.ones((n_replicates, n_hypotheses), dtype=bool)
-        self._transitions: FloatArray = np.tile(graph.transitions, (n_replicates, 1, 1))
+        self.open: BoolArray = np.ones(self.weights.shape, dtype=bool)
 
     def reject(self, replicate: np.ndarray, hypothesis: np.ndarray) -> None:
         """Reject one hypothesis in each of some trials and pass its weight on."""
-        here = np.arange(replicate.size)
-        before = self._transitions[replicate]
-        leaving, arriving = before[here, hypothesis], before[here, :, hypothesis]
-        passed = self.weights[replicate, hypothesis][:, None] * leaving
-        self.weights[replicate] += passed
-        self.weights[replicate, hypothesis] = 0.0
-        loop = 1 - arriving * leaving
-        with np.errstate(divide="ignore", invalid="ignore"):
-            after = (before + arriving[:, :, None] * leaving[:, None, :]) / loop[:, :, None]
-        after = np.where(loop[:, :, None] > 1e-12, after, 0.0)
-        n_hypotheses = after.shape[-1]
-        after[:, np.arange(n_hypotheses), np.arange(n_hypotheses)] = 0.0
-        after[here, hypothesis, :] = 0.0
-        after[here, :, hypothesis] = 0.0
-        self._transitions[replicate] = after
         self.open[replicate, hypothesis] = False
+        left, trial = np.unique(self.open[replicate], axis=0, return_inverse=True)
+        weights = [self._after.weights(np.flatnonzero(~one).tolist()) for one in left]
+        if weights:
+            self.weights[replicate] = np.array(weights)[trial.ravel()]
+
+
+_Left = tuple[list[Fraction], list[list[Fraction]]]
+"""Weights and transitions."""
+
+
+class _ExactGraph:
+    """What is left of a graph once some hypotheses are rejected, in whatever order, as fractions.
+
+    Rounding would lose the weight that goes round a loop through a small edge: there 1 minus the
+    product of the edges is as small as the edge.
+    """
+
+    def __init__(self, weights: tuple[float, ...], transitions: FloatArray) -> None:
+        rows = [[_fraction(edge) for edge in row] for row in transitions.tolist()]
+        rows = [[edge / max(sum(row), Fraction(1)) for edge in row] for row in rows]
+        start = [_fraction(one) for one in weights], rows
+        self._known: dict[tuple[int, ...], _Left] = {(): start}
+
+    def weights(self, rejected: list[int]) -> list[float]:
+        """Return the weights once these are rejected."""
+        return [float(weight) for weight in self._left(tuple(rejected))[0]]
+
+    def _left(self, rejected: tuple[int, ...]) -> _Left:
+        if rejected not in self._known:
+            before = self._left(rejected[:-1])
+            self._known[rejected] = _passed_on(*before, rejected[-1])
+        return self._known[rejected]
+
+
+def _passed_on(weights: list[Fraction], edges: list[list[Fraction]], j: int) -> _Left:
+    """Return the graph without hypothesis j."""
+    nothing, every = Fraction(0), range(len(weights))
+
+    def edge(i: int, k: int) -> Fraction:
+        loop = 1 - edges[i][j] * edges[j][i]
+        if j in (i, k) or i == k or loop == 0:
+            return nothing
+        return (edges[i][k] + edges[i][j] * edges[j][k]) / loop
+
+    after = [nothing if i == j else weights[i] + weights[j] * edges[j][i] for i in every]
+    return after, [[edge(i, k) for k in every] for i in every]
+
+
+def _fraction(number: float) -> Fraction:
+    """Return the number that a file means: a third for what is a third but for rounding."""
+    simple = Fraction(number).limit_denominator(_LARGEST_DENOMINATOR)
+    return simple if abs(float(simple) - number) <= _ROUNDING * number else Fraction(repr(number))
+
+
+@lru_cache(maxsize=32)
+def _exact(weights: tuple[float, ...], transitions: bytes) -> _ExactGraph:
+    rows = np.frombuffer(transitions).reshape(len(weights), len(weights))
+    return _ExactGraph(weights, rows)
 
 
 def holm_graph(n_hypotheses: int) -> Graph:

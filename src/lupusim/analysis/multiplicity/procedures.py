@@ -87,19 +87,29 @@ class Adjusted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dunnett:
-    """Single-step Dunnett test of several arms against one control, one endpoint.
+    """Dunnett's test of several arms against one control, one endpoint.
+
+    It steps down: once the best arm is rejected, the others are compared as if it had not been
+    there (closed testing with Dunnett's test of each set of arms).
 
     Parameters
     ----------
     ratio : tuple of int
         Allocation ratio, the control first.
+    sided : int
+        1 or 2, as the p-values.
+    steps_down : bool
+        False for the single-step test, in which all arms are always compared.
 
     References
     ----------
-    Dunnett (1955), *Journal of the American Statistical Association* 50:1096.
+    Dunnett (1955), *Journal of the American Statistical Association* 50:1096; Dunnett and
+    Tamhane (1991), *Statistics in Medicine* 10:939.
     """
 
     ratio: tuple[int, ...]
+    sided: int = 1
+    steps_down: bool = True
 
     @property
     def one_look_only(self) -> bool:
@@ -109,8 +119,29 @@ class Dunnett:
     def rejections(self, p_value: FloatArray, information: FloatArray, *, alpha: float) -> IntArray:
         """Return the last look where a hypothesis is rejected, else 0."""
         del information
-        level = dunnett_level(self.ratio, alpha)
-        return _at_last(p_value[:, :, -1] <= level, p_value.shape[2])
+        last = p_value[:, :, -1]
+        left = np.ones(last.shape, dtype=bool)
+        going = np.ones(len(last), dtype=bool)
+        while going.any():
+            level = self._levels(left, alpha)
+            best = np.where(left, last, np.inf).argmin(axis=1)
+            row = np.arange(len(last))
+            going &= last[row, best] <= level
+            left[row[going], best[going]] = False
+            if not self.steps_down:
+                return _at_last(last <= level[:, None], p_value.shape[2])
+            going &= left.any(axis=1)
+        return _at_last(~left, p_value.shape[2])
+
+    def _levels(self, left: BoolArray, alpha: float) -> FloatArray:
+        """Return the level of each replicate whose arms are left; shape (n_replicates,)."""
+        found = np.zeros(len(left))
+        sets, of_row = np.unique(left, axis=0, return_inverse=True)
+        for number, arms in enumerate(sets):
+            if arms.any():
+                ratio = (self.ratio[0], *(self.ratio[1 + arm] for arm in np.flatnonzero(arms)))
+                found[of_row.ravel() == number] = dunnett_level(ratio, alpha, self.sided)
+        return found
 
     def bounds(self, rejected: BoolArray, information: FloatArray, *, alpha: float) -> FloatArray:
         """Return NaN: hypotheses are judged together."""
@@ -123,8 +154,10 @@ class Dunnett:
 
 
 @lru_cache(maxsize=64)
-def dunnett_level(ratio: tuple[int, ...], alpha: float) -> float:
-    """Return the one-sided level of each arm at which Dunnett's family-wise error is `alpha`.
+def dunnett_level(ratio: tuple[int, ...], alpha: float, sided: int = 1) -> float:
+    """Return the level of each arm at which Dunnett's family-wise error is `alpha`.
+
+    Both are of one side, or of two.
 
     Raises
     ------
@@ -145,11 +178,12 @@ def dunnett_level(ratio: tuple[int, ...], alpha: float) -> float:
     large = np.array(ratio) * 1000
 
     def excess(z: float) -> float:
-        p = dunnett(np.full(n_arms, z), n_control=int(large[0]), n_arms=large[1:].tolist())
+        sizes = large[1:].tolist()
+        p = dunnett(np.full(n_arms, z), n_control=int(large[0]), n_arms=sizes, sided=sided)
         return float(p[0]) - alpha
 
-    least, most = -float(ndtri(alpha)), -float(ndtri(alpha / n_arms))
-    return float(ndtr(-brentq(excess, least - 1e-6, most + 1e-6, xtol=1e-12)))
+    least, most = -float(ndtri(alpha / sided)), -float(ndtri(alpha / sided / n_arms))
+    return sided * float(ndtr(-brentq(excess, least - 1e-6, most + 1e-6, xtol=1e-12)))
 
 
 def _at_last(below: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], n_looks: int) -> IntArray:

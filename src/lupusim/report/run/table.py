@@ -189,12 +189,21 @@ def _sizes(trial: Trial) -> tuple[str, str]:
     """Return the number of patients, in all and by arm; simple randomization only aims at it."""
     if len(trial.arms) == 1 or arms_change(trial.arms):
         return "patients", f"{trial.n_patients}"
-    share = trial.n_patients / sum(trial.ratio)
-    parts = " + ".join(f"{arm.allocation * share:.0f}" for arm in trial.arms)
+    about, sizes = _planned_sizes(trial.n_patients, trial.ratio)
     return (
         f"patients ({' + '.join(arm.name for arm in trial.arms)})",
-        f"{trial.n_patients} ({parts})",
+        f"{trial.n_patients} ({about}{' + '.join(map(str, sizes))})",
     )
+
+
+def _planned_sizes(n_patients: int, ratio: tuple[int, ...]) -> tuple[str, list[int]]:
+    """Return the arms' sizes, which add up, and ``about`` where the ratio does not divide them."""
+    whole = [n_patients * part // sum(ratio) for part in ratio]
+    rest = [n_patients * part % sum(ratio) for part in ratio]
+    largest = sorted(range(len(ratio)), key=lambda arm: -rest[arm])
+    for arm in largest[: n_patients - sum(whole)]:
+        whole[arm] += 1
+    return "about " if any(rest) else "", whole
 
 
 def _described(name: str) -> str:

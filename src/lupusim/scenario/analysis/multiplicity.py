@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lupusim.analysis.group_sequential import EfficacyBounds, EfficacyRule
-from lupusim.analysis.group_sequential.probability_bounds import WithFutility
+from lupusim.analysis.group_sequential.probability_bounds import PosteriorEfficacy, WithFutility
 from lupusim.analysis.group_sequential.stopping import GroupSequential, WithEffects
 from lupusim.analysis.multiplicity import Graph
 from lupusim.analysis.multiplicity.procedures import (
@@ -23,7 +23,8 @@ from lupusim.trial import Arm, Endpoint
 from lupusim.trial.looks import StoppingRule
 from lupusim.trial.multiplicity import Ends, Family, GivesUp, Hypothesis, Procedure
 
-_METHODS = (*ADJUSTMENTS, "fallback", "dunnett", "graph")
+_DUNNETT = {"dunnett": True, "dunnett_single_step": False}
+_METHODS = (*ADJUSTMENTS, "fallback", *_DUNNETT, "graph")
 _GRAPHS = ("bonferroni", "holm", "fixed_sequence", "fallback")
 _FEWEST = 2  # hypotheses
 
@@ -51,7 +52,8 @@ def read_family(
     if n_hypotheses < _FEWEST and section.place.is_sound:
         section.place.report("there is one hypothesis only", "Remove it, or add arms or endpoints.")
     stopping = _bounds_of_each(section, stopping)
-    procedure = _Reader(section, n_hypotheses, stopping).procedure(
+    sided = 2 if analysis.content.get("sided") == 2 else 1
+    procedure = _Reader(section, n_hypotheses, stopping, sided=sided).procedure(
         method, tuple(arm.allocation for arm in arms), n_looks
     )
     section.finish()
@@ -72,14 +74,22 @@ def _bounds_of_each(section: Section, stopping: StoppingRule | None) -> Stopping
         stopping = stopping.rule
     if isinstance(stopping, WithFutility):
         stopping = stopping.rule
+    if isinstance(stopping, PosteriorEfficacy):
+        fault = "a posterior probability is no share of alpha, and each hypothesis has one"
+        section.place.report(fault, "Give 'spending', 'z' or 'p' at the looks.")
     if isinstance(stopping, GroupSequential):
-        if stopping.futility and stopping.futility.binding:
-            fault = "binding futility bounds and several hypotheses do not go together"
-            section.place.report(fault, "Write 'binding: false' at the looks.")
-        if isinstance(stopping.efficacy, EfficacyBounds) and stopping.efficacy.last is not None:
-            fault = "the last look's bound is given, and each hypothesis has a share of alpha"
-            section.place.report(fault, "Remove the efficacy bound of the last look.")
+        _each_has_its_alpha(section, stopping)
     return stopping
+
+
+def _each_has_its_alpha(section: Section, stopping: GroupSequential) -> None:
+    """Report bounds that cannot be those of a share of alpha."""
+    if stopping.futility and stopping.futility.binding:
+        fault = "binding futility bounds and several hypotheses do not go together"
+        section.place.report(fault, "Write 'binding: false' at the looks.")
+    if isinstance(stopping.efficacy, EfficacyBounds) and stopping.efficacy.last is not None:
+        fault = "the last look's bound is given, and each hypothesis has a share of alpha"
+        section.place.report(fault, "Remove the efficacy bound of the last look.")
 
 
 def _may_give_up(stopping: StoppingRule | None) -> bool:
@@ -116,8 +126,10 @@ def _hypothesis(section: Section, secondary: tuple[Endpoint, ...]) -> Hypothesis
 class _Reader:
     """Reads the procedure of one section."""
 
-    def __init__(self, section: Section, n_hypotheses: int, stopping: StoppingRule | None) -> None:
-        self.section, self.n_hypotheses = section, n_hypotheses
+    def __init__(
+        self, section: Section, n_hypotheses: int, stopping: StoppingRule | None, *, sided: int
+    ) -> None:
+        self.section, self.n_hypotheses, self.sided = section, n_hypotheses, sided
         self.efficacy: EfficacyRule | None = None
         if isinstance(stopping, GroupSequential) and not isinstance(stopping.efficacy, str):
             self.efficacy = stopping.efficacy
@@ -133,8 +145,8 @@ class _Reader:
             fix = "Give 'weights' and 'transitions' with 'method: graph', and only there."
             section.place.report("transitions and method do not fit", fix)
             return None
-        if method == "dunnett":
-            return self._dunnett(ratio, weights)
+        if method in _DUNNETT:
+            return self._dunnett(ratio, weights, steps_down=_DUNNETT[method])
         if rows is not None:
             return self._graph(weights, rows)
         if method in _GRAPHS and (n_looks > 1 or weights is not None or method == "fallback"):
@@ -147,11 +159,13 @@ class _Reader:
             section.place.child("weights").report(f"{method} takes no weights", "Remove them.")
         return Adjusted(method=method)
 
-    def _dunnett(self, ratio: tuple[int, ...], weights: tuple[float, ...] | None) -> Procedure:
+    def _dunnett(
+        self, ratio: tuple[int, ...], weights: tuple[float, ...] | None, *, steps_down: bool
+    ) -> Procedure:
         if self.n_hypotheses != len(ratio) - 1 or weights is not None:
             fault = "Dunnett's test compares arms on one endpoint, without weights"
             self.section.place.report(fault, "Use holm, or a graph.")
-        return Dunnett(ratio=ratio)
+        return Dunnett(ratio=ratio, sided=self.sided, steps_down=steps_down)
 
     def _graph(
         self, weights: tuple[float, ...] | None, rows: tuple[tuple[float, ...], ...]

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
-from lupusim.trial.endpoints import TimeToEvent
+from lupusim.trial.endpoints import TimeToEvent, due_time
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.looks import (
     AtCalendarTime,
@@ -23,6 +23,9 @@ from lupusim.trial.looks import (
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
+
+_MONTHS = 12
+_TOLERANCE = 1e-9  # years
 
 
 def ends_by_itself(cutoff: Cutoff) -> bool:
@@ -45,6 +48,7 @@ def look_problems(trial: Trial) -> Iterator[Problem]:
                 fix="Ask for less, or enroll more patients.",
             )
     yield from _limit_problems(looks)
+    yield from _visit_problems(trial)
     yield from _order_problems(looks)
     decides = trial.stopping is not None and trial.analysis is not None
     if trial.interims and not decides and trial.adaptation is None:
@@ -67,6 +71,22 @@ def _clock_problems(trial: Trial, k: int, look: Cutoff) -> Iterator[Problem]:
                 key=f"looks.{k}.when.events",
                 fault=f"{which} is no time to an event",
                 fix="Cut the data after the last patient's visit or at a calendar time.",
+            )
+
+
+def _visit_problems(trial: Trial) -> Iterator[Problem]:
+    """Yield tested outcomes that nobody can have by the date of the last look."""
+    end, last = _end(trial.cutoff), len(trial.interims)
+    others = {one.endpoint for one in trial.family.hypotheses} if trial.family else set()
+    for number, endpoint in enumerate((trial.primary, *trial.secondary)):
+        due = due_time(endpoint)
+        is_tested = trial.analysis is not None and (number == 0 or endpoint.name in others)
+        if is_tested and due is not None and end < due - _TOLERANCE:
+            yield Problem(
+                key=f"looks.{last}.when",
+                fault=f"the last look is held by month {_MONTHS * end:.4g}, and nobody has "
+                f"{endpoint.name!r} by then: it is due at a patient's month {_MONTHS * due:.4g}",
+                fix="Let the last look be later, or the visit sooner.",
             )
 
 

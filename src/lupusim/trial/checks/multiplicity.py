@@ -23,6 +23,7 @@ from lupusim.trial.looks import (
     Cutoff,
     Limited,
     WhenAll,
+    may_succeed_early,
     parts,
 )
 
@@ -53,12 +54,14 @@ def family_problems(trial: Trial) -> Iterator[Problem]:
             fix="Write 'true_effect: simulated'.",
         )
     yield from _endpoint_problems(trial, trial.family)
-    if trial.interims and trial.family.procedure.one_look_only:
+    at_one_look = trial.family.procedure.one_look_only
+    if at_one_look and may_succeed_early(trial.stopping, len(trial.interims) + 1):
         yield Problem(
             key=f"{_KEY}.method",
             fault="this procedure holds its error at one look only: between looks the statistics "
             "are less alike than it counts on",
-            fix="Use bonferroni, holm, fixed_sequence, fallback or a graph; or keep one look.",
+            fix="Use bonferroni, holm, fixed_sequence, fallback or a graph; or let interim looks "
+            "state futility alone.",
         )
     if trial.interims and trial.analysis.sided == 2:
         yield Problem(

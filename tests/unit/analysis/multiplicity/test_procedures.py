@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
+from itertools import combinations
+
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal, norm
 
 from lupusim.analysis.group_sequential import bounds
-from lupusim.analysis.multiplicity import Graph, SequentialGraph
+from lupusim.analysis.multiplicity import Graph, GraphState, SequentialGraph
 from lupusim.analysis.multiplicity.procedures import (
     ADJUSTMENTS,
     Adjusted,
@@ -77,15 +82,94 @@ def test_dunnetts_level_is_that_of_his_table() -> None:
     for n_arms, critical in ((2, 1.92), (3, 2.06)):
         level = dunnett_level((1,) * (n_arms + 1), 0.05)
         assert abs(-ndtri(level) - critical) <= 0.0051
-    rule = Dunnett(ratio=(1, 1, 1))
+    single = Dunnett(ratio=(1, 1, 1), steps_down=False)
     p_value = np.array([[[0.5, 0.0134], [0.5, 0.0136]]])
-    assert rule.rejections(p_value, full(p_value.shape), alpha=0.025).tolist() == [[2, 0]]
+    assert single.rejections(p_value, full(p_value.shape), alpha=0.025).tolist() == [[2, 0]]
+    both = replace(single, steps_down=True)
+    assert both.rejections(p_value, full(p_value.shape), alpha=0.025).tolist() == [[2, 2]]
+
+
+@pytest.mark.parametrize("sided", [1, 2])
+def test_dunnetts_level_is_that_of_the_multivariate_normal_law(sided: int) -> None:
+    ratio = np.array([2.0, 1.0, 3.0])
+    loading = np.sqrt(ratio[1:] / (ratio[1:] + ratio[0]))
+    law = multivariate_normal(cov=[[1, loading.prod()], [loading.prod(), 1]])
+    critical = norm.isf(dunnett_level((2, 1, 3), 0.05, sided) / sided)
+    low = None if sided == 1 else [-critical] * 2
+    assert 1 - law.cdf([critical] * 2, lower_limit=low) == pytest.approx(0.05, abs=1e-5)
+
+
+@pytest.mark.parametrize("sided", [1, 2])
+def test_dunnett_stepping_down_is_closed_testing_with_his_tests(sided: int) -> None:
+    ratio = (2, 1, 1, 2)
+    p_value = stream(SEED, "dunnett").random((400, 3, 1)) ** 3
+    rule = Dunnett(ratio=ratio, sided=sided)
+    found = rule.rejections(p_value, full(p_value.shape), alpha=0.05) > 0
+    sets = [arms for size in (1, 2, 3) for arms in combinations(range(3), size)]
+    for trial, p in enumerate(p_value[:, :, 0]):
+        fall = {
+            arms: p[list(arms)].min()
+            <= dunnett_level((2, *(ratio[1 + arm] for arm in arms)), 0.05, sided)
+            for arms in sets
+        }
+        expected = [all(yes for arms, yes in fall.items() if arm in arms) for arm in range(3)]
+        assert found[trial].tolist() == expected
+    single = replace(rule, steps_down=False).rejections(p_value, full(p_value.shape), alpha=0.05)
+    np.testing.assert_array_equal(
+        single[:, :, None] > 0, p_value <= dunnett_level(ratio, 0.05, sided)
+    )
+    assert found.sum() > (single > 0).sum() > 0
 
 
 def test_only_graphs_know_interim_looks() -> None:
     assert Adjusted(method="hochberg").one_look_only
     assert Dunnett(ratio=(1, 1)).one_look_only
     assert not Graphical.of(sequential_graph("holm", 2, None)).one_look_only
+
+
+def passed_on_by_hand(
+    weights: list[Fraction], edges: list[list[Fraction]], order: list[int]
+) -> list[float]:
+    """Bretz et al. (2009), Algorithm 1, in fractions, one rejection after the other."""
+    w, g, n = list(weights), [list(row) for row in edges], len(weights)
+    left = set(range(n))
+    for j in order:
+        left.discard(j)
+        w = [w[i] + w[j] * g[j][i] if i in left else Fraction(0) for i in range(n)]
+        g = [
+            [
+                (g[i][k] + g[i][j] * g[j][k]) / (1 - g[i][j] * g[j][i])
+                if i in left and k in left and i != k and g[i][j] * g[j][i] < 1
+                else Fraction(0)
+                for k in range(n)
+            ]
+            for i in range(n)
+        ]
+    return [float(one) for one in w]
+
+
+@pytest.mark.parametrize("small", ["1e-12", "1e-6", "0.1"])
+def test_weight_goes_round_a_loop_through_small_edges_as_in_fractions(small: str) -> None:
+    least, most = Fraction(small), 1 - Fraction(small)
+    zero = Fraction(0)
+    edges = [[zero, least, most, zero], [least, zero, zero, most]]
+    edges += [[least, zero, zero, most], [zero, least, most, zero]]
+    weights = [Fraction(1, 2), Fraction(1, 2), zero, zero]
+    given = np.array([[float(edge) for edge in row] for row in edges])
+    graph = Graph(weights=np.array([0.5, 0.5, 0, 0]), transitions=given)
+    rng = stream(SEED, "orders")
+    for _ in range(20):
+        order = rng.permutation(4)[: rng.integers(1, 4)].tolist()
+        state = GraphState(graph, 1)
+        for one in order:
+            state.reject(np.zeros(1, dtype=int), np.array([one]))
+        expected = passed_on_by_hand(weights, edges, order)
+        np.testing.assert_allclose(state.weights[0], expected, rtol=1e-9, atol=1e-18)
+
+
+def test_edges_that_rounding_would_lose_are_refused() -> None:
+    with pytest.raises(ValueError, match="lost by rounding"):
+        Graph(weights=np.array([0.5, 0.5]), transitions=np.array([[0, 1e-14], [1, 0]]))
 
 
 def test_weights_of_a_graph() -> None:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
+from lupusim.analysis.multiplicity.procedures import Adjusted
 from lupusim.analysis.proportions.beta_binomial import BetaPrior
 from lupusim.analysis.proportions.posterior_tests import PosteriorDifferenceTest
 from lupusim.analysis.registry import TESTS
 from lupusim.planning.runs.run import run
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
 from lupusim.report.run.single_arm import nothing_better
-from lupusim.report.run.table import _test, meaning, run_report
+from lupusim.report.run.table import _sizes, _test, meaning, run_report
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Analysis, Dropout, Responder, TimeToEvent
 from lupusim.trial.adaptation.two_stage import SelectArms
 from lupusim.trial.endpoints import Hierarchy
+from lupusim.trial.multiplicity import Family
 from lupusim.trial.scenario import DesignPoint
 from lupusim.trial.treatment.costs import Costs
 from trials import analysis, disease_trial, exponential_arm, scenario, survival_trial
@@ -237,3 +241,16 @@ def test_of_arms_that_are_selected_all_are_alike():
     assert nothing_better(selection_trial(SelectArms(keep=1), 0.5, 0.5)) == (
         "all arms alike, any claim"
     )
+
+
+@pytest.mark.parametrize("n_patients", [99, 100, 101, 250])
+@pytest.mark.parametrize("ratio", [(1, 1, 1), (1, 2), (2, 3, 4)])
+def test_the_numbers_of_patients_by_arm_add_up(n_patients: int, ratio: tuple[int, ...]) -> None:
+    arms = [exponential_arm(f"arm {k}", 0.8, allocation=part) for k, part in enumerate(ratio)]
+    family = Family(procedure=Adjusted(method="holm")) if len(ratio) > 2 else None
+    trial = survival_trial(arms=tuple(arms), n_patients=n_patients, family=family)
+    _, shown = _sizes(trial)
+    total, *parts = map(int, re.findall(r"\d+", shown))
+    assert total == sum(parts) == n_patients
+    assert ("about" in shown) == (n_patients % sum(ratio) > 0)
+    assert np.abs(np.array(parts) - n_patients * np.array(ratio) / sum(ratio)).max() < 1

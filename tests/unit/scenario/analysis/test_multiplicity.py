@@ -51,6 +51,14 @@ def problems(multiplicity: dict[str, Any] | None, **changes: Any) -> dict[str, s
 def test_methods_are_named() -> None:
     assert family({"method": "holm"}).procedure == Adjusted(method="holm")
     assert family({"method": "dunnett"}).procedure == Dunnett(ratio=(1, 2, 2))
+    single = Dunnett(ratio=(1, 2, 2), steps_down=False)
+    assert family({"method": "dunnett_single_step"}).procedure == single
+
+
+@pytest.mark.parametrize("method", ["dunnett", "hochberg", "hommel", "none"])
+def test_procedures_of_one_look_stand_beside_looks_that_cannot_succeed(method: str) -> None:
+    futile = [{"when": {"events": 50}, "futility": {"z": 0}}, {"when": {"events": 100}}]
+    assert family({"method": method}, looks=futile).procedure.one_look_only
 
 
 def test_over_looks_a_method_becomes_a_graph_that_spends_as_the_looks_say() -> None:
@@ -92,6 +100,12 @@ def test_a_graph_over_arms_and_endpoints() -> None:
         ({"method": "hochberg", "weights": [0.5, 0.5]}, {}, "analysis.multiplicity.weights", "no"),
         ({"method": "bonferroni", "weights": [0.9, 0.9]}, {}, "analysis.multiplicity", "weights"),
         ({"method": "dunnett"}, {"looks": LOOKS}, "analysis.multiplicity.method", "one look only"),
+        (
+            {"method": "holm"},
+            {"looks": [{**one, "efficacy": {"posterior": 0.99}} for one in LOOKS]},
+            "analysis.multiplicity",
+            "no share of alpha",
+        ),
         (
             {"method": "dunnett", "endpoints": AGAIN},
             {"endpoints": SECONDARY},
