@@ -122,8 +122,8 @@ def _of_responses() -> dict[str, TestKind]:
         "risk_ratio_score": (RatioTest(compare=risk_ratio_score_of), "log risk ratio", margin),
         "odds_ratio": (RatioTest(compare=odds_ratio_of), odds, margin),
         "fisher_exact": (ExactTest(exact=fisher_exact_of), difference, ()),
-        "boschloo": (ExactTest(exact=boschloo_of), difference, ()),
-        "barnard": (ExactTest(exact=barnard_of), difference, ()),
+        "boschloo": (ExactTest(exact=boschloo_of, needs_all_tables=True), difference, ()),
+        "barnard": (ExactTest(exact=barnard_of, needs_all_tables=True), difference, ()),
     }
     kinds = {
         name: TestKind(test=test, effect=effect, outcome=BinaryOutcome, optional=optional)

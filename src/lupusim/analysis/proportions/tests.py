@@ -120,9 +120,12 @@ class ExactTest:
     ----------
     exact : callable
         From a fourfold table to exact p-values.
+    needs_all_tables : bool
+        Whether a p-value is worked out from all tables of two arm sizes together.
     """
 
     exact: Callable[[TwoByTwo], ExactResult]
+    needs_all_tables: bool = False
 
     @property
     def estimator(self) -> ProportionTest:

@@ -3,15 +3,51 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import wraps
+from typing import TypeVar
 
 import numpy as np
 
 from lupusim.engines.exact import occupancy
+from lupusim.errors import NoExactSolutionError
 from lupusim.model import MultiStateModel, TreatmentEffect
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.trial import Analysis, Arm, Responder, Trial
 
 _TOLERANCE = 1e-6
+
+
+Known = TypeVar("Known")
+Unknown = TypeVar("Unknown")
+
+
+def without_failing(
+    unknown: Unknown,
+) -> Callable[[Callable[[Trial], Known]], Callable[[Trial], Known | Unknown]]:
+    """Decorate what is known of a trial without simulation: where it fails, nothing is known.
+
+    Theory stands beside a simulation that is finished, and extreme numbers (a hazard that
+    overflows) must not take that away.
+
+    Parameters
+    ----------
+    unknown : object
+        The answer then.
+    """
+
+    def decorate(known: Callable[[Trial], Known]) -> Callable[[Trial], Known | Unknown]:
+        @wraps(known)
+        def of_trial(trial: Trial) -> Known | Unknown:
+            try:
+                with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                    return known(trial)
+            except (ArithmeticError, ValueError, NoExactSolutionError):
+                return unknown
+
+        return of_trial
+
+    return decorate
 
 
 def is_plain(trial: Trial, analysis: Analysis) -> bool:
@@ -48,8 +84,13 @@ def response_chance(trial: Trial, law: MultiStateModel, primary: Responder) -> f
 
 
 def constant_hazard_ratio(trial: Trial) -> float | None:
-    """Return the constant hazard ratio of the only transition; None where there is none."""
+    """Return the constant hazard ratio of the only transition; None where there is none, or 0.
+
+    An endpoint that is seen at visits alone has none either.
+    """
     control, experimental = trial.arms
+    if getattr(trial.primary, "visits", ()) or getattr(trial.primary, "origin", ()):
+        return None
     if control.effects or control.model != experimental.model or len(experimental.effects) != 1:
         return None
     effect = experimental.effects[0]
@@ -58,7 +99,8 @@ def constant_hazard_ratio(trial: Trial) -> float | None:
     given = experimental.infusions
     from_start = effect.onset == 0 and (given is None or given.at[0] == 0)
     for_good = math.isinf(effect.lasts) and not control.model.classes
-    return effect.hazard_ratio if from_start and for_good else None
+    is_known = from_start and for_good and effect.hazard_ratio > 0
+    return effect.hazard_ratio if is_known else None
 
 
 def constant_hazard(trial: Trial) -> float | None:

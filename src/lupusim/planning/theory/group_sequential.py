@@ -12,7 +12,7 @@ from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.analysis.survival.tests import CoxTest, LogrankTest
 from lupusim.arrays import FloatArray, read_only
 from lupusim.errors import NoExactSolutionError
-from lupusim.planning.theory.assumptions import is_plain, response_chance
+from lupusim.planning.theory.assumptions import is_plain, response_chance, without_failing
 from lupusim.planning.theory.survival import drift_at_events, expected_calendar
 from lupusim.trial import AfterLastPatient, AfterPatients, Analysis, Cutoff, Responder, Trial
 from lupusim.trial.looks import planned_events
@@ -64,6 +64,7 @@ class SequentialTheory:
         return found
 
 
+@without_failing(None)
 def planned_bounds(trial: Trial) -> Bounds | None:
     """Return the bounds of a trial whose looks have the information that was planned.
 
@@ -78,6 +79,7 @@ def planned_bounds(trial: Trial) -> Bounds | None:
     return rule.plan(seen / seen[-1])
 
 
+@without_failing(None)
 def sequential_theory(trial: Trial) -> SequentialTheory | None:
     """Return what becomes of a trial with looks by the usual theory; None where there is none.
 
@@ -172,8 +174,7 @@ def _of_events(trial: Trial, analysis: Analysis) -> tuple[float, float] | None:
         return None
     if getattr(analysis.test, "margin", 1.0) != 1:
         return None
-    drift = drift_at_events(trial, events)
-    return None if drift is None else (drift, 1.0)
+    return drift_at_events(trial, events)
 
 
 def _of_responses(trial: Trial, analysis: Analysis) -> tuple[float, float] | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import numpy as np
 
-from lupusim.analysis.power import exact_power
+from lupusim.analysis.power import binomial_row
 from lupusim.analysis.proportions.posterior_tests import PosteriorDifferenceTest
 from lupusim.analysis.proportions.tests import (
     DifferenceTest,
@@ -15,23 +17,44 @@ from lupusim.analysis.proportions.tests import (
     ProportionTest,
     RatioTest,
 )
-from lupusim.analysis.proportions.two_by_two import TwoByTwo, all_tables
+from lupusim.analysis.proportions.two_by_two import TwoByTwo
 from lupusim.analysis.single_arm.enumeration import LookChances
 from lupusim.analysis.survival.tests import CoxTest, LogrankTest
-from lupusim.arrays import FloatArray
+from lupusim.arrays import FloatArray, IntArray
 from lupusim.errors import NoExactSolutionError
-from lupusim.planning.theory.assumptions import is_plain, response_chance
+from lupusim.planning.theory.assumptions import is_plain, response_chance, without_failing
 from lupusim.planning.theory.formula_power import FormulaPower
 from lupusim.planning.theory.group_sequential import sequential_theory, theory_columns
 from lupusim.planning.theory.single_arm import exact_chances, rate_is_tested
 from lupusim.planning.theory.survival import survival_powers
-from lupusim.trial import AfterLastPatient, Analysis, PermutedBlocks, Responder, TimeToEvent, Trial
+from lupusim.trial import (
+    AfterLastPatient,
+    Analysis,
+    Better,
+    PermutedBlocks,
+    Responder,
+    TimeToEvent,
+    Trial,
+    Verdict,
+)
 
-__all__ = ["FormulaPower", "exact_looks", "formula_columns", "formula_power", "formula_powers"]
+__all__ = [
+    "EXACT",
+    "FormulaPower",
+    "exact_looks",
+    "formula_columns",
+    "formula_power",
+    "formula_powers",
+    "why_no_exact_power",
+]
 
+EXACT = "exact, all tables"
 _OF_TABLES = (ProportionTest, DifferenceTest, RatioTest, ExactTest, PosteriorDifferenceTest)
-_MOST_TABLES = 40_000  # all tables of two arms of 199: a second, with the slowest test
+_MOST_PER_ARM = 2_000
+_MOST_TABLES = 40_000  # that are worked out together: a second for two arms of 199
+_NEGLIGIBLE = 1e-10  # of the chance of an arm's responders, in both tails together
 _TIME_TOLERANCE = 1e-9
+_NONE: tuple[FormulaPower, ...] = ()
 
 
 def formula_power(trial: Trial) -> FormulaPower | None:
@@ -39,6 +62,7 @@ def formula_power(trial: Trial) -> FormulaPower | None:
     return next(iter(formula_powers(trial)), None)
 
 
+@without_failing(_NONE)
 def formula_powers(trial: Trial) -> tuple[FormulaPower, ...]:
     """Return the power of a trial without simulation, by every formula that there is.
 
@@ -99,42 +123,98 @@ def _of_proportions(trial: Trial, analysis: Analysis, primary: Responder) -> For
     everybody = (
         isinstance(cutoff, AfterLastPatient) and cutoff.follow_up >= primary.at - _TIME_TOLERANCE
     )
-    sizes = _sizes(trial)
-    if not everybody or sizes is None or not trial.dropout.is_alike:
+    if not everybody or not trial.dropout.is_alike:
         return None
-    control_n, n = sizes
-    if (n + 1) * (control_n + 1) > _MOST_TABLES:
+    shares = _sizes(trial)
+    if not shares or _too_large(analysis, max(shares)):
         return None
     try:
-        control, experimental = (response_chance(trial, arm.law, primary) for arm in trial.arms)
+        chances = [response_chance(trial, arm.law, primary) for arm in trial.arms]
     except NoExactSolutionError:
         return None
-    verdict = analysis.test(
-        _AllTables(table=all_tables(n, control_n)),
-        better=primary.better,
-        sided=analysis.sided,
-        stratum=np.zeros((1, 1), dtype=np.intp),
+    judged = partial(
+        _power_of_tables, analysis.test, primary.better, analysis.sided, analysis.alpha
     )
-    rejects = (verdict.p_value <= analysis.alpha).reshape(n + 1, control_n + 1)
-    return FormulaPower(
-        value=exact_power(rejects, experimental, control), method="exact, all tables"
-    )
+    value = sum(share * judged(sizes, tuple(chances)) for sizes, share in shares.items())
+    return FormulaPower(value=value, method=EXACT)
 
 
-def _sizes(trial: Trial) -> tuple[int, int] | None:
-    """Return the sizes of control and experimental arm; None where they are random."""
+@lru_cache(maxsize=512)
+def _power_of_tables(
+    test: Callable[..., Verdict],
+    better: Better,
+    sided: int,
+    alpha: float,
+    sizes: tuple[int, int],
+    chances: tuple[float, float],
+) -> float:
+    """Return the power of a test of two proportions; sizes and chances of control come first."""
+    rows = [binomial_row(size, chance) for size, chance in zip(sizes, chances, strict=True)]
+    control, new = (_likely(row) for row in rows)
+    responders, control_responders = (
+        grid.ravel().astype(float) for grid in np.meshgrid(new, control, indexing="ij")
+    )
+    table = TwoByTwo(
+        responders=responders,
+        n=np.full(responders.size, float(sizes[1])),
+        control_responders=control_responders,
+        control_n=np.full(responders.size, float(sizes[0])),
+    )
+    stratum = np.zeros((1, 1), dtype=np.intp)
+    verdict = test(_Tables(table=table), better=better, sided=sided, stratum=stratum)
+    rejects = (verdict.p_value <= alpha).reshape(new.size, control.size)
+    return float(rows[1][new] @ rejects.astype(float) @ rows[0][control])
+
+
+def _likely(row: FloatArray) -> IntArray:
+    """Return the numbers of responders that an arm may have; those left out are negligible."""
+    order = np.argsort(row)
+    return np.sort(order[np.cumsum(row[order]) > _NEGLIGIBLE])
+
+
+def _too_large(analysis: Analysis, sizes: tuple[int, int]) -> str:
+    """Return up to where exact tables go, if arms are too large for them; empty if not."""
+    if getattr(analysis.test, "needs_all_tables", False):
+        too_many = (sizes[0] + 1) * (sizes[1] + 1) > _MOST_TABLES
+        return f"up to {_MOST_TABLES} tables for {analysis.name}" if too_many else ""
+    return f"up to {_MOST_PER_ARM} patients on an arm" if max(sizes) > _MOST_PER_ARM else ""
+
+
+def why_no_exact_power(trial: Trial) -> str:
+    """Return where exact tables stop, if a trial of two proportions lies beyond; empty if not."""
+    analysis = trial.analysis
+    plain = analysis is not None and trial.family is None and trial.adaptation is None
+    if analysis is None or not plain or len(trial.arms) != 2 or trial.interims:
+        return ""
+    of_tables = isinstance(trial.primary, Responder) and isinstance(analysis.test, _OF_TABLES)
+    shares = _sizes(trial) if of_tables and is_plain(trial, analysis) else {}
+    return _too_large(analysis, max(shares)) if shares else ""
+
+
+def _sizes(trial: Trial) -> dict[tuple[int, int], float]:
+    """Return the probability of each pair of sizes, control first; empty where not known.
+
+    A last block that is not filled deals its places as if drawn without replacement.
+    """
     blocks = trial.allocation
     if not isinstance(blocks, PermutedBlocks) or trial.stratify_by:
-        return None
-    if trial.n_patients % blocks.block_size:
-        return None
-    share = trial.n_patients // sum(trial.ratio)
-    return trial.ratio[0] * share, trial.ratio[1] * share
+        return {}
+    whole, rest = divmod(trial.n_patients, blocks.block_size)
+    each = blocks.block_size // sum(trial.ratio)
+    first, second = (whole * part * each for part in trial.ratio)
+    places = [part * each for part in trial.ratio]
+    ways = math.comb(blocks.block_size, rest)
+    return {
+        (first + rest - k, second + k): math.comb(places[1], k)
+        * math.comb(places[0], rest - k)
+        / ways
+        for k in range(max(0, rest - places[0]), min(rest, places[1]) + 1)
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _AllTables:
-    """Stands for an outcome that has every table once."""
+class _Tables:
+    """Stands for an outcome that has each of some tables once."""
 
     table: TwoByTwo
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -12,6 +13,7 @@ from lupusim.analysis.power import EventTimes, lachin_foulkes_power, schoenfeld_
 from lupusim.arrays import FloatArray
 from lupusim.planning.theory.assumptions import constant_hazard, constant_hazard_ratio
 from lupusim.planning.theory.formula_power import FormulaPower
+from lupusim.planning.theory.logrank_law import Comparison, LogrankLaw, logrank_law
 from lupusim.trial import (
     AfterLastPatient,
     Analysis,
@@ -22,22 +24,35 @@ from lupusim.trial import (
 from lupusim.trial.enrollment.base import Accrual
 
 _HALVINGS = 60
+_EARLIER = 0.999  # of a date, where the growth of a mean is looked at
+_FEWEST_EVENTS = 1e-12
 _LONGEST = 1000.0  # years
 
 
 def survival_powers(trial: Trial, analysis: Analysis) -> Iterator[FormulaPower]:
     """Yield the power of a log-rank or Cox test of proportional hazards, formula by formula.
 
-    Schoenfeld's needs a number of events: the one waited for, or the one to be expected by the
-    cutoff. That of Lachin and Foulkes knows enrollment (the calendar of an average trial),
-    dropout and cutoff, and needs a constant hazard.
+    First by the law of the statistic under the alternative, where enrollment, dropout and
+    cutoff give it: it is the one that holds. Schoenfeld's needs a number of events: the one
+    waited for, or the one to be expected by the cutoff, and takes the hazard ratio as near 1.
+    That of Lachin and Foulkes is of another statistic, the difference of two constant hazards
+    that are estimated at a fixed date, and knows the calendar of an average trial.
     """
     ratio = constant_hazard_ratio(trial)
     if ratio is None or ratio == 1 or getattr(analysis.test, "margin", 1.0) != 1:
         return
     is_benefit = (ratio < 1) == (trial.primary.better.value < 0)
+    law = law_at_cutoff(trial)
+    if law is not None:
+        mean = -trial.primary.better.value * law.mean
+        value = replace(law, mean=mean).power(alpha=analysis.alpha, sided=analysis.sided)
+        yield FormulaPower(value=value, method="law of the log-rank statistic", key="theory")
     if not (is_benefit or analysis.sided == 2):
         return
+    yield from _textbook_powers(trial, analysis, ratio)
+
+
+def _textbook_powers(trial: Trial, analysis: Analysis, ratio: float) -> Iterator[FormulaPower]:
     alpha, allocation = analysis.alpha / analysis.sided, trial.ratio[1] / trial.ratio[0]
     arms = _both(trial, ratio)
     events: float | None = None
@@ -47,23 +62,91 @@ def survival_powers(trial: Trial, analysis: Analysis) -> Iterator[FormulaPower]:
         events = trial.n_patients * _event_chance(*arms, allocation)
     if events is not None:
         value = schoenfeld_power(ratio, events, alpha=alpha, allocation=allocation)
-        yield FormulaPower(value=value, method="Schoenfeld's formula", key="schoenfeld")
+        method = "Schoenfeld's formula (for a hazard ratio near 1)"
+        yield FormulaPower(value=value, method=method, key="schoenfeld")
     if arms is not None:
         value = lachin_foulkes_power(trial.n_patients, *arms, alpha=alpha, allocation=allocation)
-        yield FormulaPower(value=value, method="Lachin and Foulkes", key="lachin_foulkes")
+        method = "Lachin and Foulkes (for estimates of two constant hazards at a date)"
+        yield FormulaPower(value=value, method=method, key="lachin_foulkes")
 
 
-def drift_at_events(trial: Trial, events: float) -> float | None:
-    """Return the expected z of a log-rank test, above 0 for benefit; None where none is known.
+def drift_at_events(trial: Trial, events: float) -> tuple[float, float] | None:
+    """Return mean and spread of a log-rank z, above 0 for benefit; None where none is known.
 
+    By the law of the statistic where the calendar is known, else as near a hazard ratio of 1:
     Schoenfeld (1981), *Biometrika* 68, 316-319.
     """
     ratio = constant_hazard_ratio(trial)
     if ratio is None:
         return None
+    better = trial.primary.better.value
+    if (law := law_at_events(trial, events)) is not None:
+        return better * law.mean, law.spread
     share = trial.ratio[1] / sum(trial.ratio)
-    benefit = trial.primary.better.value * math.log(ratio)
-    return benefit * math.sqrt(events * share * (1 - share))
+    return better * math.log(ratio) * math.sqrt(events * share * (1 - share)), 1.0
+
+
+def law_at_events(trial: Trial, events: float) -> LogrankLaw | None:
+    """Return the law of the log-rank statistic at a number of events; None where none is known.
+
+    The data are cut when so many are to be expected.
+    """
+    found = _comparisons(trial)
+    if found is None:
+        return None
+    comparison, last = found
+
+    def expected(time: float) -> float:
+        return trial.n_patients * logrank_law(comparison(time)).events
+
+    time = _first_time(expected, events, last + min(trial.follow_up, _LONGEST))
+    if not math.isfinite(time):
+        return None
+    earlier, there = (logrank_law(comparison(share * time)) for share in (_EARLIER, 1.0))
+    growth = (there.mean - earlier.mean) / max(there.events - earlier.events, _FEWEST_EVENTS)
+    law = logrank_law(comparison(time), mean_per_event=growth)
+    return replace(law, mean=law.mean * math.sqrt(trial.n_patients), events=events)
+
+
+def law_at_cutoff(trial: Trial) -> LogrankLaw | None:
+    """Return the law of the log-rank statistic at the last look; None where none is known."""
+    found, cutoff = _comparisons(trial), trial.cutoff
+    if found is None:
+        return None
+    comparison, last = found
+    if isinstance(cutoff, AtEvents):
+        return law_at_events(trial, cutoff.events)
+    if not isinstance(cutoff, AtCalendarTime | AfterLastPatient):
+        return None
+    date = cutoff.time if isinstance(cutoff, AtCalendarTime) else last + cutoff.follow_up
+    law = logrank_law(comparison(date))
+    n = trial.n_patients
+    return replace(law, mean=law.mean * math.sqrt(n), events=n * law.events) if law.events else None
+
+
+def _comparisons(trial: Trial) -> tuple[Callable[[float], Comparison], float] | None:
+    """Return what is compared by calendar time, and when enrollment ends.
+
+    None where the hazards are not proportional, or dropout depends on more than study time.
+    """
+    ratio, accrual = constant_hazard_ratio(trial), trial.enrollment.accrual(trial.n_patients)
+    if ratio is None or accrual is None or not trial.dropout.is_alike:
+        return None
+
+    def at(time: float) -> Comparison:
+        def watched(study_time: FloatArray) -> FloatArray:
+            came = _enrolled(accrual, time - study_time) / trial.n_patients
+            return np.asarray(came * np.exp(-trial.dropout.cumulative(study_time)))
+
+        return Comparison(
+            cumulative_hazard=trial.arms[0].model.transitions[0].hazard.cumulative,
+            hazard_ratio=ratio,
+            share=trial.ratio[1] / sum(trial.ratio),
+            watched=watched,
+            longest=min(time, trial.follow_up),
+        )
+
+    return at, accrual[0][-1]
 
 
 def expected_calendar(trial: Trial, events: Sequence[int]) -> tuple[FloatArray, FloatArray] | None:
@@ -114,8 +197,14 @@ def _law_at(trial: Trial, rate: float, accrual: Accrual, time: float) -> EventTi
 
 
 def _enrolled_by(accrual: Accrual, time: float) -> float:
-    edges, rates = np.minimum(accrual[0], time), np.array(accrual[1])
-    return float((np.diff(edges) * rates).sum())
+    return float(_enrolled(accrual, np.array(time)))
+
+
+def _enrolled(accrual: Accrual, time: FloatArray) -> FloatArray:
+    """Return how many patients are to be expected by calendar times, 0 before the first."""
+    edges, rates = np.array(accrual[0]), np.array(accrual[1])
+    came = np.append(0.0, np.cumsum(np.diff(edges) * rates))
+    return np.asarray(np.interp(time, edges, came))
 
 
 def _first_time(expected: Callable[[float], float], number: float, longest: float) -> float:

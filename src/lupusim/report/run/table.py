@@ -12,7 +12,7 @@ from rich.text import Text
 from lupusim.analysis.proportions.beta_binomial import BetaPrior
 from lupusim.analysis.registry_special import ALL_TESTS
 from lupusim.planning.runs.run import PointResult, RunResult
-from lupusim.planning.theory.power import formula_powers
+from lupusim.planning.theory.power import EXACT, formula_powers, why_no_exact_power
 from lupusim.report.numbers import grouped, in_hundred, root, rounded, share, where_defined
 from lupusim.report.run.arm_periods import platform_rows
 from lupusim.report.run.differences import compared_table
@@ -124,6 +124,8 @@ def _without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:
     for formula in formula_powers(point.trial):
         doubt = "; few events" if few else ""
         yield f"power, {formula.method}", f"{formula.value:.4f}{doubt}"
+    if stops := why_no_exact_power(point.trial):
+        yield f"power, {EXACT}", f"not worked out: {stops}"
     yield from exact_rows(point.trial)
 
 

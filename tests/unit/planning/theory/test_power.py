@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from lupusim.planning.runs.replicates import Simulator
 from lupusim.planning.runs.run import run
-from lupusim.planning.theory.power import formula_power
+from lupusim.planning.theory import power as power_module
+from lupusim.planning.theory.assumptions import response_chance
+from lupusim.planning.theory.power import formula_power, formula_powers, why_no_exact_power
 from lupusim.report.run.table import operating_table
 from lupusim.trial import (
     AfterLastPatient,
@@ -59,8 +63,8 @@ def test_negative_control_without_dropout_the_exact_power_is_another_one():
     "changes",
     [
         {"analysis": analysis("cochran_mantel_haenszel")},
-        {"n_patients": 61},
-        {"n_patients": 1200},
+        {"n_patients": 6_006},
+        {"n_patients": 600, "analysis": analysis("boschloo")},
         {"dropout": Dropout(per_year=0.2, by_state={"active": 2.0})},
         {"stratify_by": ("nephritis",)},
         {"visit_conduct": VisitConduct(missed=0.1)},
@@ -72,20 +76,98 @@ def test_where_no_formula_holds_none_is_given(changes):
     assert formula_power(binary_trial(**changes)) is None
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"n_patients": 6_006}, "up to 2000 patients on an arm"),
+        ({"n_patients": 600, "analysis": analysis("boschloo")}, "up to 40000 tables for boschloo"),
+        ({"n_patients": 600}, ""),
+        ({"stratify_by": ("nephritis",), "n_patients": 6_006}, ""),
+        ({"primary": disease_trial().primary, "analysis": analysis()}, ""),
+        ({"analysis": None, "arms": disease_trial().arms[:1]}, ""),
+    ],
+)
+def test_it_is_told_where_exact_tables_stop(changes, words):
+    trial = binary_trial(**changes)
+    assert why_no_exact_power(trial) == words
+    (table,) = operating_table(run(scenario(trial), 2, seed=SEED)).renderables
+    shown = dict(zip(*(map(str, column.cells) for column in table.columns), strict=True))
+    told = shown.get("power, exact, all tables", "").startswith("not worked out: up to")
+    assert told == bool(words)
+
+
+@pytest.mark.parametrize("n_patients", [62, 65, 1_001])
+def test_a_last_block_that_is_not_filled_has_exact_power_too(n_patients):
+    # Blocks of 6 dealt by hand, every table by SciPy's binomials
+    trial = binary_trial(n_patients=n_patients, analysis=analysis("pooled_z", alpha=0.1))
+    chances = [response_chance(trial, arm.law, trial.primary) for arm in trial.arms]
+    whole, rest = divmod(n_patients, 6)
+    power = 0.0
+    for more in range(rest + 1):
+        share = stats.hypergeom(6, 4, rest).pmf(more)
+        n, m = 4 * whole + more, 2 * whole + rest - more
+        x, y = np.mgrid[0 : n + 1, 0 : m + 1]
+        pooled = (x + y) / (n + m)
+        error = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
+        z = np.divide(x / n - y / m, error, out=np.zeros(x.shape), where=error > 0)
+        rejects = z >= stats.norm.ppf(0.9) - 1e-12
+        new, control = stats.binom(n, chances[1]).pmf(x), stats.binom(m, chances[0]).pmf(y)
+        power += share * (new * control * rejects).sum()
+    assert formula_power(trial).value == pytest.approx(power, abs=1e-8)
+
+
+def test_two_thousand_on_each_arm_are_still_gone_through():
+    # R 4.2.2: exact enumeration is the sum of dbinom over phyper(...) <= 0.1
+    trial = binary_trial(n_patients=3_000, analysis=analysis("fisher_exact", alpha=0.1))
+    chances = [response_chance(trial, arm.law, trial.primary) for arm in trial.arms]
+    n, m = 2_000, 1_000
+    y = np.arange(m + 1)
+    likely = stats.binom(m, chances[0]).pmf(y)
+    power = 0.0
+    for x in range(n + 1):
+        chance = stats.binom(n, chances[1]).pmf(x)
+        if chance > 1e-14:
+            p_value = stats.hypergeom(n + m, x + y, n).sf(x - 1)
+            power += chance * (likely * (p_value <= 0.1)).sum()
+    assert formula_power(trial).value == pytest.approx(power, abs=1e-6)
+
+
+def test_a_theory_that_fails_takes_no_result_away(monkeypatch):
+    def fails(trial, analysis):
+        raise OverflowError(f"math range error: {trial} {analysis}")
+
+    monkeypatch.setattr(power_module, "survival_powers", fails)
+    trial = survival_trial(cutoff=AtEvents(events=88), n_patients=120)
+    assert formula_powers(trial) == ()
+    row = run(scenario(trial), 4, seed=SEED).points[0].row()
+    assert "power" in row
+    assert "power_theory" not in row
+
+
+def test_a_hazard_ratio_of_0_is_answered_without_a_formula():
+    trial = survival_trial(hazard_ratio=0.0, cutoff=AtEvents(events=20), n_patients=120)
+    row = run(scenario(trial), 20, seed=SEED).points[0].row()
+    assert row["power"] == 1.0
+    assert "power_schoenfeld" not in row
+
+
 def test_schoenfeld_s_formula_is_given_at_a_number_of_events():
     trial = survival_trial(cutoff=AtEvents(events=88), n_patients=120)
-    power = formula_power(trial)
-    assert power.method == "Schoenfeld's formula"
+    power = next(one for one in formula_powers(trial) if one.key == "schoenfeld")
+    assert power.method.startswith("Schoenfeld's formula")
     # 88 events have 90 % power for a hazard ratio of 0.5: Schoenfeld (1983), 4 (1.96 + 1.28)^2 /
     # log(0.5)^2 = 87.5
     assert power.value == pytest.approx(0.902, abs=0.002)
     two_sided = replace(trial, analysis=analysis(alpha=0.05, sided=2))
-    assert formula_power(two_sided).value == pytest.approx(power.value)
+    again = next(one for one in formula_powers(two_sided) if one.key == "schoenfeld")
+    assert again.value == pytest.approx(power.value)
 
 
 @pytest.mark.parametrize("ratio", [1.0, 1.5])
 def test_no_benefit_has_no_schoenfeld_power(ratio):
-    assert formula_power(survival_trial(hazard_ratio=ratio, cutoff=AtEvents(events=50))) is None
+    found = formula_powers(survival_trial(hazard_ratio=ratio, cutoff=AtEvents(events=50)))
+    assert all(one.key == "theory" and one.value < 0.025 for one in found)
+    assert bool(found) == (ratio > 1)
 
 
 def test_the_table_prints_it_beside_the_simulated_power():
