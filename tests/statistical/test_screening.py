@@ -233,6 +233,26 @@ def test_candidates_screened_are_as_many_as_the_rate_makes_them_expected():
     assert_within_mcse(gap.mean(), 0.0, mcse=gap.std() / math.sqrt(gap.size))
 
 
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 1.0])
+def test_the_share_let_in_is_that_of_candidates(correlation):
+    screening = Screening(activity=replace(ACTIVITY, correlation=correlation), tests=3, every=0.1)
+    found = screening.enroll(AT_ONCE, 400, 100, rng=stream(SEED, 1), tests=stream(SEED, 2))
+    p, candidates = screening.share_let_in, np.isfinite(found.first_tests).sum()
+    error = math.sqrt(p * (1 - p)) * math.sqrt(1 / candidates + (correlation == 0.5) / 66_666)
+    assert_within_mcse(found.randomized.size / candidates, p, mcse=error)
+    assert Screening(activity=ACTIVITY).share_let_in == pytest.approx(let_in())
+
+
+def test_the_share_let_in_of_certain_scores():
+    sure = Screening(
+        activity=Activity(sledai_mean=8.4, sledai_sd=0), eligible=(Minimums(sledai=8),)
+    )
+    assert sure.share_let_in == 1.0
+    assert replace(sure, eligible=(Minimums(sledai=9),)).share_let_in == 0.0
+    assert replace(sure, eligible=(Minimums(sledai=-1),)).share_let_in == 1.0
+    assert replace(sure, eligible=(Minimums(bilag_a=1),)).share_let_in == 0.0
+
+
 def test_rare_patients_are_found_however_many_candidates_it_takes():
     """One test of about 85 finds a patient, all replicates of a block need more candidates."""
     activity = Activity(sledai_mean=1.0, sledai_sd=3.0)

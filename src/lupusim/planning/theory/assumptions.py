@@ -53,7 +53,8 @@ def without_failing(
 def is_plain(trial: Trial, analysis: Analysis) -> bool:
     """Return whether nothing makes patients differ that no formula knows."""
     population = trial.population
-    alike = not (population.effects or population.frailties or population.screening)
+    # what a screening finds makes nobody differ by itself: effects and covariates would
+    alike = not (population.effects or population.frailties)
     alike = alike and not population.drift
     straight = all(_is_straight(arm) for arm in trial.arms)
     watched = trial.visit_conduct.is_perfect and not trial.intercurrent_events

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -25,7 +26,7 @@ from lupusim.trial import (
 )
 from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
 from lupusim.trial.enrollment.arm_periods import arms_change
-from lupusim.trial.enrollment.randomization import randomization_times
+from lupusim.trial.enrollment.randomization import randomization_times, share_enrolled
 from lupusim.trial.looks import AtEventsOf, Limited, planned_events
 
 _TOLERANCE = 1e-5
@@ -201,7 +202,7 @@ def _end(trial: Trial, look: Cutoff) -> tuple[FloatArray, str]:
 
     Years, (n_enrollments, n_patients), over some draws of the enrollment.
     """
-    n_draws = -(-_ENROLLED // trial.n_patients)
+    n_draws = math.ceil(_ENROLLED * share_enrolled(trial) / trial.n_patients)
     rng = stream(0, "expected events")
     enrolled = randomization_times(trial, n_draws, streams=lambda _: rng)[0]
     end = np.full((n_draws, 1), np.inf)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
-from lupusim.trial.enrollment.base import ArrivalProcess
+from lupusim.trial.enrollment.base import Accrual, ArrivalProcess
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -17,9 +18,30 @@ if TYPE_CHECKING:
 
 def candidates_of(trial: Trial) -> ArrivalProcess:
     """Return the arrivals of candidates: of patients, where nobody is screened."""
+    return trial.enrollment.process(trial.n_patients, share=share_enrolled(trial))
+
+
+def share_enrolled(trial: Trial) -> float:
+    """Return the share of those who come who are randomized: all, where nobody is screened."""
     screening = trial.population.screening
-    share = 1.0 if screening is None else screening.share_let_in
-    return trial.enrollment.process(trial.n_patients, share=share)
+    return 1.0 if screening is None else screening.share_let_in
+
+
+def accrual_of(trial: Trial) -> Accrual | None:
+    """Return breaks and rates of the randomizations to be expected; None where none is known.
+
+    Of candidates who are tested once a share is randomized at once, which thins their rate.
+    """
+    screening = trial.population.screening
+    if screening is None:
+        return trial.enrollment.accrual(trial.n_patients)
+    if screening.tests > 1:
+        return None
+    share = screening.share_let_in
+    if trial.enrollment.has_fixed_period:  # candidates come so that it lasts as long
+        return trial.enrollment.accrual(trial.n_patients)
+    found = trial.enrollment.accrual(math.ceil(trial.n_patients / share))
+    return None if found is None else (found[0], tuple(share * rate for rate in found[1]))
 
 
 def randomization_times(

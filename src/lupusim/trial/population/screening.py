@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
@@ -67,6 +67,23 @@ class Activity:
             )
         if not 0 <= self.correlation <= 1:
             raise ValueError(f"correlation={self.correlation!r} must lie from 0 to 1")
+
+    def grades(self) -> Iterator[tuple[int, int, float]]:
+        """Yield numbers of systems with grade A and grade B, and their joint probability."""
+        less = 1.0 - self.grade_a - self.grade_b
+        for a in range(self.systems + 1):
+            for b in range(self.systems - a + 1):
+                rest = self.systems - a - b
+                ways = math.comb(self.systems, a) * math.comb(self.systems - a, b)
+                yield a, b, ways * self.grade_a**a * self.grade_b**b * max(less, 0.0) ** rest
+
+    def reaches(self, sledai: float) -> float:
+        """Return the probability that a test finds at least this SLEDAI."""
+        if sledai <= 0:
+            return 1.0
+        if self.sledai_sd == 0:
+            return float(np.rint(self.sledai_mean) >= sledai)
+        return 1 - NormalDist(self.sledai_mean, self.sledai_sd).cdf(math.ceil(sledai) - 0.5)
 
     def lasting(self, n: int, *, rng: np.random.Generator) -> FloatArray:
         """Return what stays the same in all tests of each candidate, (n, 1 + systems)."""
@@ -146,8 +163,22 @@ class Screening:
 
     @property
     def share_let_in(self) -> float:
-        """Share of candidates let in, from some who are always the same."""
+        """Share of candidates let in.
+
+        Exact where tests are independent, or nothing changes between them; otherwise from
+        candidates who are always the same.
+        """
         return _share_let_in(self)
+
+    @property
+    def eligible_at_a_test(self) -> float:
+        """Probability that one test lets a candidate in."""
+        activity, total = self.activity, 0.0
+        for grade_a, grade_b, probability in activity.grades():
+            met = [m for m in self.eligible if grade_a >= m.bilag_a and grade_b >= m.bilag_b]
+            if met:
+                total += probability * activity.reaches(min(m.sledai for m in met))
+        return min(total, 1.0)
 
     def enroll(
         self,
@@ -243,10 +274,14 @@ def _nth_smallest(times: FloatArray, n: int) -> FloatArray:
 
 @lru_cache(maxsize=64)
 def _share_let_in(screening: Screening) -> float:
+    alone = screening.eligible_at_a_test
+    if screening.tests == 1 or screening.activity.correlation == 1:
+        return alone
+    if screening.activity.correlation == 0:
+        return 1 - (1 - alone) ** screening.tests
+    asked = max(_ASKED // screening.tests, _MOST_CANDIDATES)
     rng = stream(0, "share let in")
-    return float(
-        (screening._candidates(max(_ASKED // screening.tests, 2000), rng=rng)[1] > 0).mean()
-    )
+    return float((screening._candidates(asked, rng=rng)[1] > 0).mean())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

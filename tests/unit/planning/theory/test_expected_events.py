@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from statistics import NormalDist
 
 import pytest
 
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.planning.runs.run import run
 from lupusim.planning.theory.expected_events import looks_out_of_reach
-from lupusim.planning.theory.expected_times import looks_too_late, warnings_of
+from lupusim.planning.theory.expected_times import expected_end, looks_too_late, warnings_of
 from lupusim.report.run.looks import look_rows
 from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block
 from lupusim.trial import (
+    Activity,
     AfterLastPatient,
     AfterPatients,
     AtCalendarTime,
     AtEvents,
     Cutoff,
     Dropout,
+    Enrollment,
+    EvenArrivals,
+    Minimums,
+    PiecewiseEnrollment,
+    PoissonEnrollment,
     Population,
+    Screening,
     TimeToEvent,
     Trial,
     UniformEnrollment,
@@ -29,6 +37,7 @@ from lupusim.trial import (
     WhenAny,
 )
 from lupusim.trial.adaptation.two_stage import SelectArms
+from lupusim.trial.enrollment.randomization import accrual_of
 from lupusim.trial.looks import AtEventsOf, Limited
 from lupusim.trial.population.covariates import GammaFrailty
 from tolerance import SEED, assert_within_mcse
@@ -166,12 +175,65 @@ def test_the_expected_time_of_a_number_of_events_is_what_simulation_finds() -> N
         **{**EARLY, "follow_up": 1.5, "dropout": Dropout(per_year=0.2)}, interims=(LATE,)
     )
     (found,) = looks_too_late(trial)
-    simulated = simulate({"": trial}, BLOCK)[""]["duration"]
-    mcse = float(simulated.std() / math.sqrt(simulated.size))
-    assert_within_mcse(found.last_time, float(simulated.mean()), mcse=mcse)
+    alone = replace(trial, interims=(), stopping=None)
+    mean, mcse = mean_end(alone)
+    assert_within_mcse(found.last_time, mean, mcse=mcse)
+    assert expected_end(alone) == found.last_time
     twice = replace(trial, interims=(LATE,), cutoff=AtEvents(events=50))
     with pytest.raises(AssertionError, match="standard errors"):
-        assert_within_mcse(looks_too_late(twice)[0].last_time, float(simulated.mean()), mcse=mcse)
+        assert_within_mcse(looks_too_late(twice)[0].last_time, mean, mcse=mcse)
+
+
+def mean_end(trial: Trial) -> tuple[float, float]:
+    """Return the mean date of the events, of replicates where they come, with its error."""
+    found = simulate({"": trial}, replace(BLOCK, n_replicates=1000))[""]
+    there = found["duration"][found["missed_cutoff"] == 0]
+    return float(there.mean()), float(there.std() / math.sqrt(there.size))
+
+
+SCREENING = Screening(
+    activity=Activity(sledai_mean=7.0, sledai_sd=3.0, correlation=0.4),
+    eligible=(Minimums(sledai=9),),
+    tests=3,
+    every=0.2,
+)
+
+
+@pytest.mark.parametrize(
+    "enrollment",
+    [
+        PoissonEnrollment(sites=10, per_site_per_year=12.0, ramp_up=1.0),
+        PiecewiseEnrollment(breaks=(0.5, 1.0), rates_per_year=(60.0, 0.0, 150.0)),
+        UniformEnrollment(duration=2.0, arrivals=EvenArrivals()),
+    ],
+)
+@pytest.mark.parametrize("screening", [None, SCREENING, replace(SCREENING, tests=1)])
+@pytest.mark.parametrize("cutoff", [AtEvents(events=120), AfterLastPatient(follow_up=0.5)])
+def test_the_expected_end_of_a_trial_is_what_simulation_finds_however_patients_come(
+    enrollment: Enrollment, screening: Screening | None, cutoff: Cutoff
+) -> None:
+    trial = waiting(
+        enrollment=enrollment,
+        population=Population(screening=screening),
+        follow_up=5.0,
+        cutoff=cutoff,
+    )
+    mean, mcse = mean_end(trial)
+    drawn = 0.002 * mean  # enrollment is drawn for the expectation too
+    assert_within_mcse(expected_end(trial), mean, mcse=math.hypot(mcse, drawn))
+
+
+def test_formulas_know_the_rate_at_which_candidates_are_eligible() -> None:
+    at_a_rate = PiecewiseEnrollment(breaks=(0.5,), rates_per_year=(100.0, 400.0))
+    once = Population(screening=replace(SCREENING, tests=1))
+    share = 1 - NormalDist(7.0, 3.0).cdf(8.5)
+    breaks, rates = accrual_of(waiting(enrollment=at_a_rate, population=once))
+    assert rates == pytest.approx((100 * share, 400 * share))
+    assert breaks[-1] == pytest.approx(0.5 + (200 / share - 50) / 400, abs=1 / 400)
+    assert accrual_of(waiting(population=once)) == ((0.0, 2.0), (100.0,))
+    assert accrual_of(waiting(population=Population(screening=SCREENING))) is None
+    ramp = PoissonEnrollment(sites=1, per_site_per_year=9.0, ramp_up=1.0)
+    assert accrual_of(waiting(enrollment=ramp, population=once)) is None
 
 
 def test_a_look_that_is_out_of_reach_is_told_once() -> None:
