@@ -15,7 +15,7 @@ from lupusim.simulation.tally import TRUTH_ERROR, Mean
 from lupusim.trial import Analysis, Dropout, Trial, Verdict
 from lupusim.trial.design import KnownEffect, SimulatedEffect
 from lupusim.trial.enrollment.arm_periods import Controls
-from lupusim.trial.observation import VisitConduct
+from lupusim.trial.observation import Strategy, VisitConduct
 
 _SEED = 2**61 - 1  # of no run: truths share nothing with what is compared
 _POOL = 4_000  # patients analyzed together: far more than a trial, few enough for all pairs
@@ -54,9 +54,10 @@ def true_effect(
     """Return the true effect on the scale of the test's estimate; NaN where it has none.
 
     A simulated truth is the mean estimate over pools of 4,000 patients, who come, and whose
-    data are cut, as in the trial, but of whom nobody drops out. It is the same in every
-    process and for every seed of a run. Where arms join later, it is that of concurrent
-    controls unless the test is adjusted for the periods.
+    data are cut, as in the trial, but of whom nobody drops out, and nobody has an event that the
+    endpoint treats as if it had not happened. It is the same in every process and for every seed
+    of a run. Where arms join later, it is that of concurrent controls unless the test is adjusted
+    for the periods.
     """
     return _truth(trial, analysis, truth, arm=arm).value
 
@@ -78,9 +79,24 @@ def _truth(
 
 
 def fully_observed(trial: Trial) -> Trial:
-    """Return the same trial in which nothing that happens is missed, with one look."""
+    """Return the same trial in which nothing that happens is missed, with one look.
+
+    What its primary endpoint treats as if it had not happened does not happen: the estimand of the
+    hypothetical strategy (ICH E9(R1), section 3.2) is of everybody, while a trial can estimate it
+    from those alone whom the event spares. All other strategies are what the endpoint measures.
+    """
+    happen = tuple(
+        event
+        for event in trial.intercurrent_events
+        if event.strategy_of(trial.primary.name) is not Strategy.HYPOTHETICAL
+    )
     return replace(
-        trial, dropout=Dropout(), visit_conduct=VisitConduct(), interims=(), stopping=None
+        trial,
+        dropout=Dropout(),
+        visit_conduct=VisitConduct(),
+        intercurrent_events=happen,
+        interims=(),
+        stopping=None,
     )
 
 

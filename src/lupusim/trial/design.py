@@ -77,7 +77,8 @@ class SimulatedEffect:
     """The true effect is what the test estimates from many patients, all fully observed.
 
     Nobody drops out there, no visit is missed and no state misread, so that a bias which
-    imperfect observation brings is seen as such.
+    imperfect observation brings is seen as such. Nor does what the endpoint's strategy treats as
+    if it had not happened (ICH E9(R1): hypothetical).
 
     Parameters
     ----------
