@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -18,14 +19,16 @@ _Piece = tuple[float, float, float]  # from, to, replicates
 
 QUANTILES = (0.1, 0.5, 0.9)
 _WHOLE = {"n_enrolled", "events"}  # counted by their exact value
-_CONTINUOUS = {"duration", "cost"}
+_CONTINUOUS = {"duration", "cost", "estimate"}
+_AT_A_LOOK = re.compile(r"look_\d+_estimate(_|$)")
 # Bins of a fixed relative width: 1/1024 to 1/512, for 5 years two or three days. Whole numbers,
 # so that the sums do not depend on the order of the blocks.
 _BINS_PER_OCTAVE = 512
 _MOST_BINS = 10_000
 _PILE = 0.01  # of a block's replicates, and at least two, make a value one that is kept as it is
 _ROUNDING = 1e-9  # of a rank: p n of a whole number is that number
-_LOWEST = 2.0**-40  # what is smaller, or not above 0, is in the bin of 0
+_LOWEST = 2.0**-40  # what is smaller is in the bin of 0
+_BELOW_ZERO = 10_000_000  # no bin of a number above 0 is as far from 0
 
 
 @dataclass(slots=True)
@@ -66,7 +69,7 @@ def counted(name: str, values: FloatArray) -> Counts | None:
     values : (n,) array
         Finite.
     """
-    if name in _CONTINUOUS:
+    if name in _CONTINUOUS or _AT_A_LOOK.match(name.rpartition(": ")[2]):
         return _piles_and_bins(values)
     return Counts(piles=_whole(values)) if name in _WHOLE else None
 
@@ -99,10 +102,10 @@ def _piles_and_bins(values: FloatArray) -> Counts:
 
 def _bins(values: FloatArray) -> IntArray:
     """Return the number of each value's bin; exact arithmetic, alike on every machine."""
-    part, octave = np.frexp(np.maximum(values, _LOWEST))
+    part, octave = np.frexp(np.maximum(np.abs(values), _LOWEST))
     place = np.floor((2 * part - 1) * _BINS_PER_OCTAVE).astype(np.intp)
     numbers: IntArray = octave.astype(np.intp) * _BINS_PER_OCTAVE + place
-    return numbers
+    return np.where(values < -_LOWEST, -numbers - _BELOW_ZERO, numbers)
 
 
 def quantile(counts: Counts, probability: float) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lupusim.rng import stream
-from lupusim.simulation.quantiles import counted
+from lupusim.simulation.quantiles import counted, quantile
 from lupusim.simulation.tally import Mean, Tally, limits_of_share
 from tolerance import SEED, assert_within_mcse
 
@@ -117,3 +117,14 @@ def test_no_quantile_lies_beyond_the_last_value_or_where_no_replicate_was() -> N
     assert tally.quantile("duration", 0.9) == Mean(value=3.0, mcse=0.0)
     assert {tally.quantile("cost", p).value for p in PROBABILITIES} <= {1e4, 2e4, 3e4}
     assert (values == 3.0).mean() > 0.1
+
+
+def test_quantiles_of_estimates_on_both_sides_of_zero_are_those_of_numpy() -> None:
+    values = stream(SEED, "estimates").normal(-0.1, 0.4, 2_001)
+    for name in ("estimate", "look_2_estimate", "look_1_estimate_stops", "b: look_1_estimate_a"):
+        found = counted(name, values)
+        assert found is not None
+        for probability in (0.1, 0.5, 0.9):
+            expected = np.quantile(values, probability, method="inverted_cdf")
+            assert quantile(found, probability)[0] == pytest.approx(expected, rel=1 / 256)
+    assert counted("look_2_efficacy", values) is None

@@ -80,6 +80,7 @@ def look_rows(point: PointResult) -> Iterator[tuple[str, str]]:
         if theory is not None:
             ends = theory.efficacy[number - 1], theory.futility[number - 1]
             yield f"look {number}, the same two by theory", "{:.4f}, {:.4f}".format(*ends)
+        yield from _estimates(point, number)
     yield from _after_stopping(point)
     if "flip_flop" in tally.sums:
         words = "flip-flops (early success, failure at the end)"
@@ -99,6 +100,28 @@ def _of_look(point: PointResult, number: int, plan: Bounds | None) -> Iterator[t
     yield f"look {number}, {success}", share(tally.mean(f"{name}_efficacy"))
     failure = "fails" if at_last else "stops for futility"
     yield f"look {number}, {failure}", share(tally.mean(f"{name}_futility"))
+
+
+def _estimates(point: PointResult, number: int) -> Iterator[tuple[str, str]]:
+    """Yield mean and median of a look's estimates: of all that reach it, of those that stop."""
+    for one in comparisons(point.trial) if point.trial.analysis else ():
+        effect, alone = one.analysis.effect, point.trial.family is None
+        whose = "" if alone else f", {_in_words(one)}"
+        marked = "" if alone else f"_{one.arm_name}"
+        groups = {"": "trials that reach it", "_stops": "those that stop there"}
+        if number == len(point.trial.looks):
+            del groups["_stops"]  # all that reach it do
+        for ending, said in groups.items():
+            name = f"{one.prefix}look_{number}_estimate{ending}{marked}"
+            if name not in point.tally.sums or point.tally.sums[name][0] == 0:
+                continue
+            shown = point.tally.mean(name), point.tally.quantile(name, 0.5)
+            ratios = [ratio_of(mean, effect) for mean in shown]
+            found = [ratio or mean for ratio, mean in zip(ratios, shown, strict=True)]
+            words = effect.removeprefix("log ") if ratios[0] else effect
+            middle = "geometric mean, median" if ratios[0] else "mean, median"
+            label = f"look {number}{whose}, {words} of {said}: {middle}"
+            yield label, ", ".join(map(rounded, found))
 
 
 def _bounds_in_words(plan: Bounds, number: int) -> str:

@@ -10,7 +10,7 @@ from lupusim.simulation.adaptation.benefit import judged_benefit
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.cutoffs import observed
 from lupusim.simulation.looks.evidence import Evidence, described_at, gather
-from lupusim.simulation.looks.group_sequential import of_look, planned_information
+from lupusim.simulation.looks.group_sequential import estimates_at, of_look, planned_information
 from lupusim.trial import Trial, Verdict
 from lupusim.trial.adaptation.two_stage import Gate, GateMeasure
 
@@ -47,6 +47,7 @@ def hold_gate(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
     shown = np.where(seen.skipped, np.nan, fraction)
     for number in range(z.shape[1]):
         found |= of_look(number, seen.look_time[:, number], shown[:, number], stop)
+        found |= estimates_at(number, seen, stop.look)
     return found
 
 

@@ -17,7 +17,7 @@ from lupusim.arrays import FloatArray, IntArray
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.cutoffs import observed, waited
 from lupusim.simulation.looks.evidence import Evidence, at_cutoff, described_at, gather
-from lupusim.simulation.looks.group_sequential import of_look
+from lupusim.simulation.looks.group_sequential import estimates_at, of_look
 from lupusim.trial import AfterPatients, Analysis, AtEvents, Trial
 from lupusim.trial.adaptation.ongoing import BlindedSize, PromisingZone
 from lupusim.trial.endpoints import due_time
@@ -44,15 +44,12 @@ def hold_resized(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
     size = _size(trial, generated, seen, (fraction, efficacy))
     cutoff = np.maximum(_reached(trial, generated, size), seen.cutoff[:, -2])
     final = at_cutoff(as_planned, generated, cutoff)
-    z = seen.z.copy()
-    z[:, -1] = _last_z(rule, seen, final, fraction)
+    z = np.column_stack([seen.z[:, :-1], _last_z(rule, seen, final, fraction)])
     stop = crossing(z, efficacy, futility, sided=analysis.sided)
     fraction[:, -1] = size / rule.planned
     held = _with_last(seen, final)
-    row = np.arange(len(z))
-    came = enrolled_alone(
-        trial, generated, np.where(stop.look == z.shape[1] - 1, size, rule.planned)
-    )
+    row, at_last = np.arange(len(z)), stop.look == z.shape[1] - 1
+    came = enrolled_alone(trial, generated, np.where(at_last, size, rule.planned))
     ends = held.cutoff[row, stop.look]
     found = described_at(trial, came, ends)
     found |= {
@@ -65,7 +62,8 @@ def hold_resized(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
     }
     for number, look in enumerate(trial.looks):
         time = held.cutoff[:, number]
-        found |= of_look(number, time, fraction[:, number], stop)
+        shown = of_look(number, time, fraction[:, number], stop)
+        found |= shown | estimates_at(number, held, stop.look)
         found |= waited(number + 1, look, np.where(stop.look >= number, time, np.nan))
     return found
 

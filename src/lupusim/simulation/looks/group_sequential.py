@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from lupusim.analysis.group_sequential.stopping import Crossing, crossing, reaches
-from lupusim.arrays import FloatArray
+from lupusim.arrays import FloatArray, IntArray
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.cutoffs import waited
 from lupusim.simulation.looks.estimates import estimates_at_stop
-from lupusim.simulation.looks.evidence import Held, Looks
+from lupusim.simulation.looks.evidence import Evidence, Held, Looks
 from lupusim.trial import Trial
 from lupusim.trial.endpoints import due_time
 from lupusim.trial.looks import planned_events
@@ -29,7 +29,8 @@ def hold_looks(
     Besides what a fixed design gives: `n_enrolled` when it stops, `flip_flop` (stopped early
     for efficacy, would have failed at the end), and for each look, counted from 1,
     `look_K_time` (calendar, years) and `look_K_information` (fraction of what was planned) where
-    it is held, `look_K_efficacy` and `look_K_futility` (stopped there for that).
+    it is held, `look_K_efficacy` and `look_K_futility` (stopped there for that), and the
+    estimates of :func:`estimates_at`.
 
     Parameters
     ----------
@@ -62,6 +63,7 @@ def hold_looks(
     for number, cutoff in enumerate(trial.looks):
         time = seen.look_time[:, number]
         found |= of_look(number, time, shown[:, number], stop)
+        found |= estimates_at(number, seen, stop.look)
         found |= waited(number + 1, cutoff, np.where(stop.look >= number, time, np.nan))
     return found
 
@@ -91,3 +93,33 @@ def of_look(
         ("futility", (here & ~stop.reject).astype(float)),
     )
     return {f"look_{number + 1}_{name}": values for name, values in held}
+
+
+def estimates_at(
+    number: int, seen: Evidence, last: IntArray, *, prefix: str = "", arm: str = ""
+) -> dict[str, FloatArray]:
+    """Return the estimates of one look: of all trials that reach it, and of those that end there.
+
+    Parameters
+    ----------
+    number : int
+        The look, from 0.
+    seen : Evidence
+        What the looks show.
+    last : (n_replicates,) integer array
+        Position of the last look of the comparison, from 0.
+    prefix, arm : str
+        How quantities of the comparison are marked.
+
+    Returns
+    -------
+    dict
+        `look_K_estimate` and `look_K_estimate_stops`; NaN where a trial has none.
+    """
+    reached = (last >= number) & ~seen.skipped[:, number]
+    name, marked = f"{prefix}look_{number + 1}_estimate", f"_{arm}" if arm else ""
+    estimate = seen.estimate[:, number]
+    return {
+        f"{name}{marked}": np.where(reached, estimate, np.nan),
+        f"{name}_stops{marked}": np.where(reached & (last == number), estimate, np.nan),
+    }

@@ -15,6 +15,7 @@ from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.concurrent_controls import sizes
 from lupusim.simulation.looks.cutoffs import conduct, observed, waited
 from lupusim.simulation.looks.evidence import Comparison, Evidence, Looks, comparisons, gather
+from lupusim.simulation.looks.group_sequential import estimates_at
 from lupusim.simulation.looks.null_hypothesis import alike_is_enough, fares_as_control
 from lupusim.simulation.true_effect import accuracy
 from lupusim.trial import Trial
@@ -50,7 +51,9 @@ def hold_family(
     there = observation.enrollment_time <= observation.cutoff[:, None]
     found["n_enrolled"] = there.sum(axis=1).astype(float)
     found |= _sizes(trial, asked, (seen, ending), observation)
-    return found | (_looks(trial, seen[0], ending) if trial.interims else {})
+    if trial.interims:
+        found |= _looks(trial, seen[0], ending) | _estimates_at_looks(asked, seen, ending)
+    return found
 
 
 def closings(
@@ -280,6 +283,17 @@ def _false_rejections(
     if not without:
         return {}
     return {"false_rejection": ending.rejected[:, without].any(axis=1).astype(float)}
+
+
+def _estimates_at_looks(
+    asked: tuple[Comparison, ...], seen: tuple[Evidence, ...], ending: _Ending
+) -> dict[str, FloatArray]:
+    found: dict[str, FloatArray] = {}
+    for hypothesis, (one, shown) in enumerate(zip(asked, seen, strict=True)):
+        last = ending.closed[:, hypothesis] - 1
+        for look in range(shown.estimate.shape[1]):
+            found |= estimates_at(look, shown, last, prefix=one.prefix, arm=one.arm_name)
+    return found
 
 
 def _looks(trial: Trial, shown: Evidence, ending: _Ending) -> dict[str, FloatArray]:

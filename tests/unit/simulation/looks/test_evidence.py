@@ -17,6 +17,7 @@ from lupusim.simulation.looks.cutoffs import analyze, cut, time_of, waited
 from lupusim.simulation.looks.evidence import Remembered, gather, look_times
 from lupusim.simulation.looks.group_sequential import hold_looks
 from lupusim.simulation.looks.multiplicity import hold_family
+from lupusim.simulation.tally import Tally
 from lupusim.trial import AfterPatients, AtCalendarTime, AtEvents, Endpoint, Trial
 from lupusim.trial.adaptation.ongoing import BlindedSize, PromisingZone
 from lupusim.trial.endpoints import OrdinalState, SustainedResponder, TimeInStates
@@ -181,3 +182,23 @@ def test_a_size_can_be_chosen_for_every_endpoint_at_a_visit() -> None:
         replace(trial, cutoff=limited)
     with pytest.raises(ValueError, match="needs a response at a visit"):
         replace(trial, adaptation=BlindedSize(planned=60, difference=0.2))
+
+
+def test_estimates_of_a_look_are_of_trials_that_reach_it_and_of_those_that_stop(
+    trial: Trial,
+) -> None:
+    generated = generate(trial, replace(BLOCK, n_replicates=200))
+    found = hold_looks(trial, generated)
+    (seen,) = gather(trial, generated)
+    stops = [found[f"look_{k}_efficacy"] + found[f"look_{k}_futility"] > 0 for k in (1, 2, 3)]
+    tally = Tally.of(found)
+    for number, here in enumerate(stops):
+        reach = ~np.any(stops[:number], axis=0) if number else np.ones(200, dtype=bool)
+        name = f"look_{number + 1}_estimate"
+        for quantity, who in ((name, reach), (f"{name}_stops", here)):
+            expected = seen.estimate[who, number]
+            np.testing.assert_array_equal(found[quantity][who], expected)
+            assert np.isnan(found[quantity][~who]).all()
+            assert tally.mean(quantity).value == pytest.approx(expected.mean())
+            middle = np.quantile(expected, 0.5, method="inverted_cdf")
+            assert tally.quantile(quantity, 0.5).value == pytest.approx(middle, rel=0.004)
