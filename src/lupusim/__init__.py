@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lupusim.engines import simulate
+    from lupusim.engines.cohort import trace
     from lupusim.engines.exact import (
+        closest_generator,
         ever,
         first_passage,
+        in_cycles,
         life_expectancy,
         next_states,
         occupancy,
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     )
     from lupusim.planning.runs.run import run
     from lupusim.planning.sample_size.search import sample_size
-    from lupusim.scenario import load_model, load_scenario
+    from lupusim.scenario import load_cohort_model, load_model, load_scenario
     from lupusim.scenario.assurance import assurance
     from lupusim.scenario.calibrate import calibrate
     from lupusim.simulation.patient_level.tables import simulate_trial
@@ -35,9 +38,12 @@ __version__ = "0.1.0"
 __all__ = [
     "assurance",
     "calibrate",
+    "closest_generator",
     "ever",
     "first_passage",
+    "in_cycles",
     "life_expectancy",
+    "load_cohort_model",
     "load_model",
     "load_scenario",
     "next_states",
@@ -48,6 +54,7 @@ __all__ = [
     "simulate_trial",
     "sojourn_times",
     "time_in_state",
+    "trace",
     "transition_probabilities",
     "visits",
 ]
@@ -56,9 +63,12 @@ __all__ = [
 _HOMES = {
     "assurance": "lupusim.scenario.assurance",
     "calibrate": "lupusim.scenario.calibrate",
+    "closest_generator": "lupusim.engines.exact",
     "ever": "lupusim.engines.exact",
     "first_passage": "lupusim.engines.exact",
+    "in_cycles": "lupusim.engines.exact",
     "life_expectancy": "lupusim.engines.exact",
+    "load_cohort_model": "lupusim.scenario",
     "load_model": "lupusim.scenario",
     "load_scenario": "lupusim.scenario",
     "next_states": "lupusim.engines.exact",
@@ -69,6 +79,7 @@ _HOMES = {
     "simulate_trial": "lupusim.simulation.patient_level.tables",
     "sojourn_times": "lupusim.engines.exact",
     "time_in_state": "lupusim.engines.exact",
+    "trace": "lupusim.engines.cohort",
     "transition_probabilities": "lupusim.engines.exact",
     "visits": "lupusim.engines.exact",
 }

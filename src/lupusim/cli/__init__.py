@@ -14,6 +14,7 @@ import typer
 from lupusim.cli import ask as asking
 from lupusim.cli import assurance as planning
 from lupusim.cli import calibrate as calibrating
+from lupusim.cli import cohort as cohorts
 from lupusim.cli import run as running
 from lupusim.cli import size as sizing
 from lupusim.cli import threshold as thresholds
@@ -86,6 +87,8 @@ app.command()(planning.sensitivity)
 app.command()(thresholds.threshold)
 app.command()(calibrating.calibrate)
 app.command()(asking.ask)
+app.command()(cohorts.cohort)
+app.command()(cohorts.generator)
 
 
 @app.command()
@@ -99,13 +102,16 @@ def check(scenario: ScenarioArgument) -> None:
     print(f"{scenario}: no problem found; {len(loaded.points)} {designs} to simulate")
 
 
+_KINDS = {"cohorts": "cohort models"}
+
+
 @app.command("list")
 def list_packaged() -> None:
-    """List the packaged models, evidence files and scenarios."""
+    """List the packaged models, cohort models, evidence files and scenarios."""
     from lupusim.scenario.files.packaged import packaged_descriptions
 
-    for kind in ("scenarios", "models", "evidence"):
-        print(f"{kind}:")
+    for kind in ("scenarios", "models", "cohorts", "evidence"):
+        print(f"{_KINDS.get(kind, kind)}:")
         for name, description in packaged_descriptions(kind).items():
             print(f"  {name:28} {description}")
 

@@ -72,7 +72,7 @@ def transition_probabilities(
     >>> import lupusim
     >>> model = lupusim.load_model("illness-death")
     >>> lupusim.transition_probabilities(model, 1.0).round(4).loc["ill"].tolist()
-    [0.3018, 0.6063, 0.0919]
+    [0.2837, 0.6334, 0.0829]
     """
     import pandas as pd
 

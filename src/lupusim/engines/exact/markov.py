@@ -98,6 +98,15 @@ class MarkovGrid:
         cells = np.ceil(np.diff(roots) / roots[-1] * n_steps).astype(int)
         return _grid(roots, cells << level)
 
+    def matrices(self, n_steps: int) -> FloatArray:
+        """Return the matrix (n_times, n_states, n_states) between each two times, from 0 on."""
+        edges = self.edges(n_steps)
+        matrices = np.tile(np.eye(self.law.n_states), (self.times.size, 1, 1))
+        output = np.searchsorted(self.times, 0.5 * (edges[1:] + edges[:-1]))
+        for k, step in zip(output.tolist(), exponentials(self._exponents(edges)), strict=True):
+            matrices[k] = matrices[k] @ step
+        return matrices
+
     def _segments(self) -> FloatArray:
         marks = {0.0, *self.times.tolist()}
         for arc in self.law.arcs:

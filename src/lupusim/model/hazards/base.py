@@ -23,6 +23,10 @@ class Hazard(Protocol):
         """Return the time at which H reaches `cumulative`; ``inf`` where it never does."""
         ...
 
+    def in_years(self, per_year: float) -> Hazard:
+        """Return the hazard whose parameters counted time in units of which a year has so many."""
+        ...
+
     def mean(self) -> float:
         """Return the mean time to the event were this the only way out; ``inf`` if none exists."""
         ...

@@ -48,6 +48,10 @@ class ExponentialHazard:
             return np.where(cumulative > 0, np.inf, 0.0)
         return cumulative * (1 / self.rate)
 
+    def in_years(self, per_year: float) -> ExponentialHazard:
+        """Return the hazard whose parameters counted time in units of which a year has so many."""
+        return ExponentialHazard(rate=self.rate * per_year)
+
     def mean(self) -> float:
         """Return 1 / rate."""
         return 1 / self.rate if self.rate > 0 else math.inf
@@ -99,6 +103,10 @@ class WeibullHazard:
         """Return the time at which the cumulative hazard reaches `cumulative`."""
         return np.asarray(self.scale * cumulative ** (1 / self.shape))
 
+    def in_years(self, per_year: float) -> WeibullHazard:
+        """Return the hazard whose parameters counted time in units of which a year has so many."""
+        return WeibullHazard(shape=self.shape, scale=self.scale / per_year)
+
     def mean(self) -> float:
         """Return scale * Gamma(1 + 1 / shape)."""
         return self.scale * math.gamma(1 + 1 / self.shape)
@@ -144,6 +152,10 @@ class GompertzHazard:
         argument = self.shape / self.rate * cumulative
         with np.errstate(divide="ignore"):
             return np.asarray(np.log1p(np.maximum(argument, -1.0)) / self.shape)
+
+    def in_years(self, per_year: float) -> GompertzHazard:
+        """Return the hazard whose parameters counted time in units of which a year has so many."""
+        return GompertzHazard(shape=self.shape * per_year, rate=self.rate * per_year)
 
     def mean(self) -> float:
         """Return the mean; ``inf`` where some patients never leave."""
@@ -192,6 +204,10 @@ class LoglogisticHazard:
         """Return the time at which the cumulative hazard reaches `cumulative`."""
         with np.errstate(over="ignore"):
             return np.asarray(self.scale * np.expm1(cumulative) ** (1 / self.shape))
+
+    def in_years(self, per_year: float) -> LoglogisticHazard:
+        """Return the hazard whose parameters counted time in units of which a year has so many."""
+        return LoglogisticHazard(shape=self.shape, scale=self.scale / per_year)
 
     def mean(self) -> float:
         """Return the mean; ``inf`` where the shape is 1 or below."""

@@ -118,6 +118,10 @@ class GammaHazard:
         """Return the time at which the cumulative hazard reaches `cumulative`."""
         return _inverse_log_upper_gamma(self.shape, np.asarray(cumulative)) / self.rate
 
+    def in_years(self, per_year: float) -> GammaHazard:
+        """Return the hazard whose parameters counted time in units of which a year has so many."""
+        return GammaHazard(shape=self.shape, rate=self.rate * per_year)
+
     def mean(self) -> float:
         """Return shape / rate."""
         return self.shape / self.rate
@@ -166,6 +170,10 @@ class LognormalHazard:
         with np.errstate(over="ignore"):
             log_survival = -np.asarray(cumulative, dtype=float)
             return np.asarray(np.exp(self.meanlog - self.sdlog * ndtri_exp(log_survival)))
+
+    def in_years(self, per_year: float) -> LognormalHazard:
+        """Return the hazard whose parameters counted time in units of which a year has so many."""
+        return LognormalHazard(meanlog=self.meanlog - math.log(per_year), sdlog=self.sdlog)
 
     def mean(self) -> float:
         """Return exp(meanlog + sdlog ** 2 / 2)."""
@@ -258,6 +266,10 @@ class GeneralizedGammaHazard:
             )
         with np.errstate(divide="ignore", over="ignore"):
             return np.asarray(np.exp(self.mu + self.sigma / self.q * np.log(value / order)))
+
+    def in_years(self, per_year: float) -> GeneralizedGammaHazard:
+        """Return the hazard whose parameters counted time in units of which a year has so many."""
+        return GeneralizedGammaHazard(mu=self.mu - math.log(per_year), sigma=self.sigma, q=self.q)
 
     def mean(self) -> float:
         """Return the mean; ``inf`` where it does not exist."""

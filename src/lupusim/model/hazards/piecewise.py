@@ -74,6 +74,12 @@ class PiecewiseExponentialHazard:
             waited = (cumulative - heights[piece]) / rates[piece]
         return np.asarray(edges[piece] + np.where(cumulative > heights[piece], waited, 0.0))
 
+    def in_years(self, per_year: float) -> PiecewiseExponentialHazard:
+        """Return the hazard whose parameters counted time in units of which a year has so many."""
+        return PiecewiseExponentialHazard(
+            breaks=[b / per_year for b in self.breaks], rates=[r * per_year for r in self.rates]
+        )
+
     def mean(self) -> float:
         """Return the mean; ``inf`` where the last rate is 0."""
         edges, rates, heights = self._knots()

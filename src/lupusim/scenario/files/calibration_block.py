@@ -45,7 +45,7 @@ from lupusim.scenario.document.section import (
     made,
 )
 from lupusim.scenario.document.yaml_reader import Document
-from lupusim.scenario.files.model import load_model_document, model_from_document
+from lupusim.scenario.files.model import load_model_document, untreated_model
 
 _TRANSFORM = Choice({transform.value: transform for transform in Transform})
 
@@ -74,7 +74,13 @@ def free_model_from_mapping(content: Mapping[str, Any], *, file: str = "model") 
 
 def free_model_from_document(document: Document) -> FreeModel:
     """Return the model and its free parameters; raises ModelError with all problems."""
-    model = model_from_document(document)
+    model = untreated_model(document, "a calibration")
+    if document.content.get("time_unit", "years") != "years":
+        fault, fix = (
+            "a calibration counts in years",
+            "Give every number per year, without the line.",
+        )
+        raise ModelError(document.file, [document.problem("time_unit", fault, fix)])
     if document.content.get("calibration") is None:
         fault, fix = "no number of this model is declared free", "Add a 'calibration:' block."
         raise ModelError(document.file, [Problem(key="calibration", fault=fault, fix=fix)])

@@ -14,20 +14,37 @@ All keys, ``*`` where one must be given; parameters of hazards are in years or p
 ``classes``         list of {``name`` *, ``probability`` *, ``hazard_ratios`` {"a -> b": ratio}}
 ``covariates``      {name: {"a -> b": log hazard ratio}}
 ``absorbing``       states nobody may leave; by default those called death or dead
+``time_unit``       years, months, weeks or days: what parameters of hazards count in (years)
+``effects``         list of {``on`` *: transitions, ``hazard_ratio`` *, ``onset``, ``lasts``,
+                    ``half_life``: durations} from study time 0 on; not in trials or calibrations
 ``calibration``     what is free to be fitted; read by the calibration
 ==================  =========================================================================
+
+The family ``life_table`` {``table`` *: a CSV file beside the model, ``column`` *, ``from_age`` *,
+``age_column`` (Age), ``times`` (1)} takes rates per year by age, on the forward clock.
+A file with ``cycle:`` is a cohort model: :mod:`lupusim.scenario.files.cohort_model`.
 """
 
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 from lupusim.errors import ModelError
-from lupusim.model import FAMILIES, Clock, Hazard, LatentClass, MultiStateModel, Start, Transition
+from lupusim.model import (
+    FAMILIES,
+    Clock,
+    Hazard,
+    LatentClass,
+    MultiStateModel,
+    Start,
+    Transition,
+    TreatmentEffect,
+)
 from lupusim.model.checks import model_problems
 from lupusim.scenario.document.section import (
     ByEdge,
@@ -43,9 +60,12 @@ from lupusim.scenario.document.section import (
     Text,
 )
 from lupusim.scenario.document.yaml_reader import Document, describe, read_document
+from lupusim.scenario.files.life_table import read_life_table
 from lupusim.scenario.files.packaged import find_packaged
+from lupusim.trial.durations import PER_YEAR
 
 SCHEMA = "lupusim/model/1"
+_TIME_UNIT = Choice({f"{unit}s": per_year for unit, per_year in PER_YEAR.items()})
 _CLOCK = Choice({clock.value: clock for clock in Clock})
 _PROBABILITY = Number(at_least=0, at_most=1)
 
@@ -105,22 +125,64 @@ def model_from_document(document: Document) -> MultiStateModel:
     """Return the model of a document; raises ModelError with all its problems."""
     top = Section.top(document)
     read_schema(top, SCHEMA)
+    _refuse_cycles(top)
     parts: dict[str, Any] = {
         "name": top.read("name", Text()),
         "description": top.read("description", Text(), ""),
         "source": top.read("source", ListOf(Text()), ()),
         "states": top.read("states", ListOf(Text(), at_least=1)),
         "transitions": _transitions(top),
-        "starts": _starts(top),
+        "starts": read_starts(top),
         "classes": _classes(top),
         "covariates": top.read("covariates", MappingOf(ByEdge(Number())), {}),
         "absorbing": top.read_or_none("absorbing", ListOf(Text())),
     }
     top.read_or_none("calibration", Free())
+    effects = _effects(top, parts["transitions"])
     top.finish()
     _add_domain_problems(top.place, parts)
     top.raise_problems()
-    return MultiStateModel(**parts)
+    return MultiStateModel(**parts).treated(effects) if effects else MultiStateModel(**parts)
+
+
+def _refuse_cycles(top: Section) -> None:
+    """Raise at once for a cohort model, whose transitions are of another kind."""
+    if top.has("cycle"):
+        top.place.problems.clear()
+        fault = "a model that moves in cycles has no hazards"
+        fix = "Use lupusim cohort, lupusim.load_cohort_model; or remove the line and give hazards."
+        top.place.child("cycle").report(fault, fix)
+        top.raise_problems()
+
+
+def untreated_model(document: Document, use: str) -> MultiStateModel:
+    """Return the model of a document for a use that knows no effects of the model's own."""
+    model = model_from_document(document)
+    if document.content.get("effects"):
+        fault = f"a model with effects of its own is no model for {use}"
+        fix = "Remove them; in a trial, write them in the arms."
+        problem = document.problem("effects", fault, fix)
+        raise ModelError(document.file, [problem])
+    return model
+
+
+def _effects(top: Section, transitions: tuple[Transition, ...]) -> tuple[TreatmentEffect, ...]:
+    from lupusim.scenario.sections.effects import report_unknown_edges
+    from lupusim.scenario.sections.population import read_edges
+
+    labels = {(t.from_state, t.to_state): t.label for t in transitions}
+    found = []
+    for section in top.sections("effects"):
+        on = read_edges(section)
+        report_unknown_edges(section.place.child("on"), on, labels)
+        values = {
+            "hazard_ratio": section.read("hazard_ratio", Number(at_least=0)),
+            "onset": section.read("onset", Duration(), 0.0),
+            "lasts": section.read("lasts", Duration(), math.inf),
+            "half_life": section.read_or_none("half_life", Duration(above=0)),
+        }
+        found.append(section.build(lambda on=on, v=values: TreatmentEffect(on=on, **v)))  # type: ignore[misc]  # bound now
+    return tuple(effect for effect in found if effect is not None)
 
 
 def read_schema(top: Section, schema: str) -> None:
@@ -141,18 +203,44 @@ def read_schema(top: Section, schema: str) -> None:
 
 def _transitions(top: Section) -> tuple[Transition, ...]:
     default = top.read("clock", _CLOCK, Clock.RESET)
+    per_year = top.read("time_unit", _TIME_UNIT, 1.0)
     return tuple(
-        Transition(
-            from_state=section.read("from", Text()),
-            to_state=section.read("to", Text()),
-            hazard=read_hazard(section),
-            clock=section.read("clock", _CLOCK, default),
-        )
-        for section in _finished(top.sections("transitions", at_least=1))
+        _transition(section, default, per_year)
+        for section in finished(top.sections("transitions", at_least=1))
     )
 
 
-def _finished(sections: list[Section]) -> Any:
+def _transition(section: Section, default: Clock, per_year: float) -> Transition:
+    life_table = _has_life_table(section)
+    if life_table:
+        hazard = _life_table_hazard(section)
+        section.refuse("clock", "a life table runs on age: forward", "Remove the line.")
+    else:
+        hazard = read_hazard(section).in_years(per_year)
+    return Transition(
+        from_state=section.read("from", Text()),
+        to_state=section.read("to", Text()),
+        hazard=hazard,
+        clock=Clock.FORWARD if life_table else section.read("clock", _CLOCK, default),
+    )
+
+
+def _has_life_table(section: Section) -> bool:
+    hazard = section.content.get("hazard")
+    return isinstance(hazard, Mapping) and hazard.get("family") == "life_table"
+
+
+def _life_table_hazard(around: Section) -> Hazard:
+    section = around.section("hazard")
+    section.read("family", Text())
+    read = read_life_table(section)
+    if read is None:
+        return FAMILIES["exponential"](**{"rate": 1.0})
+    breaks, rates = read[0].from_age(read[1])
+    return FAMILIES["piecewise_exponential"](**{"breaks": breaks, "rates": rates})
+
+
+def finished(sections: list[Section]) -> Any:
     """Yield each section, and report its unknown keys once it has been read."""
     for section in sections:
         yield section
@@ -176,7 +264,8 @@ def read_hazard(around: Section) -> Hazard:
     return section.build(lambda: cast("Hazard", family(**values))) or stand_in
 
 
-def _starts(top: Section) -> tuple[Start, ...]:
+def read_starts(top: Section) -> tuple[Start, ...]:
+    """Return where patients start: one state, shares, or a list; nothing where nothing is said."""
     value = top.content.get("start")
     if not top.has("start"):
         return ()
@@ -195,7 +284,7 @@ def _starts(top: Section) -> tuple[Start, ...]:
             probability=section.read("probability", _PROBABILITY),
             time_in_state=section.read("time_in_state", Duration(), 0.0),
         )
-        for section in _finished(top.sections("start"))
+        for section in finished(top.sections("start"))
     )
 
 
@@ -206,7 +295,7 @@ def _classes(top: Section) -> tuple[LatentClass, ...]:
             probability=section.read("probability", _PROBABILITY),
             hazard_ratios=section.read("hazard_ratios", ByEdge(Number(at_least=0)), {}),
         )
-        for section in _finished(top.sections("classes"))
+        for section in finished(top.sections("classes"))
     )
 
 

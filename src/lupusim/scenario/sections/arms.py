@@ -19,7 +19,7 @@ from lupusim.scenario.document.section import (
     Text,
 )
 from lupusim.scenario.document.yaml_reader import read_document
-from lupusim.scenario.files.model import model_from_document
+from lupusim.scenario.files.model import untreated_model
 from lupusim.scenario.files.packaged import find_packaged
 from lupusim.scenario.outcomes import Statements
 from lupusim.scenario.sections.arm_periods import read_opening
@@ -57,7 +57,7 @@ class Models:
     def _load(self, name: str) -> MultiStateModel | ModelError:
         try:
             path = find_packaged("models", name, ModelError, beside=self.folder)
-            return model_from_document(read_document(path, ModelError))
+            return untreated_model(read_document(path, ModelError), "a trial")
         except ModelError as error:
             return error
 
