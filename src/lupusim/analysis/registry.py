@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,7 +63,7 @@ from lupusim.analysis.survival.tests import (
     SubdistributionLogrankTest,
     SurvivalDifferenceTest,
 )
-from lupusim.trial import Verdict
+from lupusim.trial import TestMethod
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ class TestKind:
         Its parameters: fields of `test` that a scenario must or may give.
     """
 
-    test: Callable[..., Verdict]
+    test: TestMethod
     effect: str
     outcome: type[Outcome]
     strata: str = "none"
@@ -94,7 +94,7 @@ class TestKind:
 
     __test__ = False  # pytest must not collect it
 
-    def with_parameters(self, values: Mapping[str, float]) -> Callable[..., Verdict]:
+    def with_parameters(self, values: Mapping[str, float]) -> TestMethod:
         """Return the test with these parameters.
 
         Raises
@@ -103,14 +103,14 @@ class TestKind:
             If one is out of its range.
         """
         test: Any = self.test
-        changed: Callable[..., Verdict] = replace(test, **values) if values else test
+        changed: TestMethod = replace(test, **values) if values else test
         return changed
 
 
 def _of_responses() -> dict[str, TestKind]:
     margin = ("margin",)
     difference, odds = "risk difference", "log odds ratio"
-    plain: dict[str, tuple[Callable[..., Verdict], str, tuple[str, ...]]] = {
+    plain: dict[str, tuple[TestMethod, str, tuple[str, ...]]] = {
         "pooled_z": (ProportionTest(compare=risk_difference_of), difference, ()),
         "unpooled_z": (DifferenceTest(compare=risk_difference_wald_of), difference, margin),
         "miettinen_nurminen": (

@@ -78,6 +78,19 @@ class ZStatistic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreStatistic(ZStatistic):
+    """A z statistic that is a score over its standard deviation.
+
+    Parameters
+    ----------
+    variance : (n_replicates,) array
+        Of the score, when there is no effect; 0 where undefined.
+    """
+
+    variance: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TestResult(ZStatistic):
     """A z statistic with the estimate that belongs to it.
 

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from lupusim.analysis.outcomes import Outcome
 from lupusim.analysis.results import ZStatistic
-from lupusim.analysis.verdicts import p_value
+from lupusim.analysis.verdicts import p_values
 from lupusim.arrays import FloatArray, IntArray
-from lupusim.trial import Better, Verdict
+from lupusim.trial import Better, TestMethod, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FromZ:
+class FromZ(TestMethod):
     """A test whose plain function returns z.
 
     Parameters
@@ -52,11 +52,11 @@ class FromZ:
         z = _each(self.function, outcome)
         undefined = ~np.isfinite(z)
         statistic = ZStatistic(z=np.where(undefined, 0.0, z), undefined=undefined)
-        return _verdict(p_value(statistic, better, sided), undefined)
+        return _verdict(p_values(statistic, better, sided), undefined)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FromP:
+class FromP(TestMethod):
     """A test whose plain function returns the p-value.
 
     Parameters
@@ -78,13 +78,17 @@ class FromP:
         self, outcome: Outcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate; it has no estimate."""
-        del better, sided, stratum
+        del better, stratum
         p = _each(self.function, outcome)
         undefined = np.isnan(p)
         if np.any((p < 0) | (p > 1)):
             worst = float(p[(p < 0) | (p > 1)][0])
             raise ValueError(f"your test returned p={worst!r}, which must lie from 0 to 1")
-        return _verdict(np.where(undefined, 1.0, p), undefined)
+        p = np.where(undefined, 1.0, p)
+        never = np.ones_like(p)  # of the other direction the function says nothing
+        both = p if sided == 2 else np.minimum(1.0, 2 * p)
+        found = {"p_value": p, "p_better": p, "p_worse": never, "p_two_sided": both}
+        return _verdict(found, undefined)
 
 
 def _each(function: Callable[..., float], outcome: Outcome) -> FloatArray:
@@ -110,10 +114,10 @@ def _trials(outcome: Outcome) -> Iterator[list[NDArray[np.generic]]]:
         yield [column[row][chosen] for column in columns]
 
 
-def _verdict(p_values: FloatArray, undefined: NDArray[np.bool_]) -> Verdict:
-    unknown = np.full(p_values.shape, np.nan)
+def _verdict(found: dict[str, FloatArray], undefined: NDArray[np.bool_]) -> Verdict:
+    unknown = np.full(undefined.shape, np.nan)
     return Verdict(
-        p_value=p_values,
+        **found,
         estimate=unknown,
         standard_error=unknown,
         lower=unknown,

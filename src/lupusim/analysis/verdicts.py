@@ -47,20 +47,40 @@ def p_value(result: PValues, better: Better, sided: int) -> FloatArray:
     return result.p_greater if better is Better.MORE else result.p_less
 
 
+def p_values(result: PValues, better: Better, sided: int) -> dict[str, FloatArray]:
+    """Return a verdict's p-values by their names: as asked, of each direction, of both."""
+    good, bad = p_value(result, better, 1), p_value(result, OPPOSITE[better], 1)
+    both = result.p_two_sided
+    return {
+        "p_value": both if sided == 2 else good,
+        "p_better": good,
+        "p_worse": bad,
+        "p_two_sided": both,
+    }
+
+
 def verdict(result: TestResult, better: Better, sided: int) -> Verdict:
     """Return the verdict of a test that estimates what it tests."""
-    return verdict_with(result, p_value(result, better, sided), result)
+    return verdict_with(result, better, sided, result)
 
 
-def verdict_with(test: PValues, p_values: FloatArray, effect: TestResult) -> Verdict:
+def verdict_with(
+    test: PValues,
+    better: Better,
+    sided: int,
+    effect: TestResult,
+    *,
+    score_variance: FloatArray | None = None,
+) -> Verdict:
     """Return the verdict of a test whose effect is estimated in another way."""
     return Verdict(
-        p_value=p_values,
+        **p_values(test, better, sided),
         estimate=effect.estimate,
         standard_error=effect.standard_error,
         lower=effect.lower,
         upper=effect.upper,
         undefined=test.undefined,
+        score_variance=score_variance,
     )
 
 

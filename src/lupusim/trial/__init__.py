@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lupusim.trial.allocation.adaptive import BiasedCoin, Minimization, Urn
 from lupusim.trial.allocation.blocks import Allocation, PermutedBlocks, SimpleRandomization
-from lupusim.trial.design import Analysis, Trial, Verdict
+from lupusim.trial.design import Analysis, Trial
 from lupusim.trial.dropout import Dropout
 from lupusim.trial.endpoints import Better, Endpoint, Responder, TimeToEvent
 from lupusim.trial.enrollment import (
@@ -39,6 +39,7 @@ from lupusim.trial.population.covariates import (
 )
 from lupusim.trial.population.population import Population
 from lupusim.trial.population.screening import Activity, Minimums, Screened, Screening
+from lupusim.trial.test_method import TestMethod, Verdict
 from lupusim.trial.treatment.arms import Arm, Infusions, Lots, Switch
 
 __all__ = [
@@ -82,6 +83,7 @@ __all__ = [
     "SimpleRandomization",
     "StoppingRule",
     "Switch",
+    "TestMethod",
     "TimeToEvent",
     "Trial",
     "UniformEnrollment",

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from inspect import signature
 
-import numpy as np
-
-from lupusim.arrays import BoolArray, FloatArray
 from lupusim.model import MultiStateModel
 from lupusim.trial.adaptation.ongoing import Adaptation
 from lupusim.trial.allocation.blocks import Allocation, PermutedBlocks
@@ -21,44 +17,12 @@ from lupusim.trial.looks import Cutoff, StoppingRule
 from lupusim.trial.multiplicity import Family
 from lupusim.trial.observation import IntercurrentEvent, Marker, VisitConduct
 from lupusim.trial.population.population import Population
+from lupusim.trial.test_method import TestMethod
 from lupusim.trial.treatment.arms import Arm
 from lupusim.trial.treatment.costs import Costs
 from lupusim.trial.treatment.supply import Supply
 
 _FEWEST_FOR_A_TRUTH = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What a test says of every replicate.
-
-    Parameters
-    ----------
-    p_value : (n_replicates,) array
-        One-sided, small where the experimental arm is better; or two-sided.
-    estimate, standard_error : (n_replicates,) arrays
-        The effect on the test's own scale, experimental against control.
-    lower, upper : (n_replicates,) arrays
-        Its two-sided 95 % interval; NaN where the test gives none.
-    undefined : (n_replicates,) boolean array
-        Where the statistic does not exist; its p-value is 1.
-    """
-
-    p_value: FloatArray
-    estimate: FloatArray
-    standard_error: FloatArray
-    lower: FloatArray
-    upper: FloatArray
-    undefined: BoolArray
-
-    @property
-    def known_estimate(self) -> FloatArray:
-        """The estimate; NaN where there is none: its standard error is infinite, or no statistic.
-
-        A test may be defined without one, such as Gray's of events on one arm alone, whose
-        hazard ratio is not finite.
-        """
-        return np.where(self.undefined | np.isinf(self.standard_error), np.nan, self.estimate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +65,9 @@ class Analysis:
     ----------
     name : str
         Name of the test, for tables.
-    test : callable
+    test : TestMethod
         Takes an endpoint's outcome, its direction of benefit and the number of sides, and
-        returns a :class:`Verdict`.
+        returns a :class:`~lupusim.trial.Verdict`.
     effect : str
         What the test estimates, such as ``risk difference``.
     alpha : float
@@ -126,7 +90,7 @@ class Analysis:
     """
 
     name: str
-    test: Callable[..., Verdict]
+    test: TestMethod
     effect: str
     alpha: float = 0.025
     sided: int = 1
@@ -141,13 +105,13 @@ class Analysis:
             raise ValueError(f"alpha={self.alpha!r} must lie between 0 and 1")
         if self.sided not in (1, 2):
             raise ValueError(f"sided={self.sided!r} must be 1 or 2")
-        if self.adjust_for and not takes_covariates(self.test):
+        if not hasattr(self.test, "information_unit"):
+            raise ValueError(
+                f"test={self.test!r} is no test. Give one of lupusim.analysis.registry, or wrap a "
+                "function of your own: lupusim.analysis.user_defined.FromZ or FromP"
+            )
+        if self.adjust_for and not self.test.covariates:
             raise ValueError(f"test {self.name!r} takes no covariates. Remove adjust_for")
-
-
-def takes_covariates(test: Callable[..., Verdict]) -> bool:
-    """Return whether a test can be adjusted for covariates: it has an argument of that name."""
-    return "covariates" in signature(test).parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

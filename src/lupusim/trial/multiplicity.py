@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Protocol
+from typing import Protocol
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.trial.test_method import TestMethod
 
 
 class Procedure(Protocol):
@@ -94,7 +94,7 @@ class Hypothesis:
         Name of one of the trial's secondary endpoints.
     name : str
         Name of the test, for tables.
-    test : callable
+    test : TestMethod
         As for :class:`~lupusim.trial.Analysis`.
     effect : str
         What the test estimates.
@@ -102,7 +102,7 @@ class Hypothesis:
 
     endpoint: str
     name: str
-    test: Callable[..., Any]
+    test: TestMethod
     effect: str
 
 

@@ -20,7 +20,6 @@ from lupusim.analysis.registry import TESTS
 from lupusim.analysis.survival.rank_weights import MagirrBurman
 from lupusim.rng import stream
 from lupusim.trial import Better
-from lupusim.trial.design import takes_covariates
 from tolerance import SEED
 
 SHAPE = (6, 50)
@@ -60,8 +59,8 @@ def verdict_of(name, covariates):
 
 
 def test_the_tests_that_take_covariates_are_the_regressions():
-    assert set(ADJUSTABLE) <= {name for name, kind in TESTS.items() if takes_covariates(kind.test)}
-    assert not takes_covariates(TESTS["logrank"].test)
+    assert set(ADJUSTABLE) <= {name for name, kind in TESTS.items() if kind.test.covariates}
+    assert not TESTS["logrank"].test.covariates
 
 
 @pytest.mark.parametrize("name", ADJUSTABLE)

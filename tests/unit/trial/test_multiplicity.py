@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lupusim.analysis.benefit_direction import benefit_sign
 from lupusim.analysis.group_sequential import stopping
 from lupusim.analysis.group_sequential.stopping import GroupSequential, WithEffects, judged
 from lupusim.analysis.registry import TESTS
@@ -91,6 +90,6 @@ def test_bounds_on_the_estimate_are_added_to_those_on_z() -> None:
 
 
 def test_an_estimate_points_the_way_of_its_test() -> None:
-    assert benefit_sign(TESTS["logrank"].test, Better.FEWER) == -1
-    assert benefit_sign(TESTS["restricted_mean"].test, Better.FEWER) == 1
-    assert benefit_sign(TESTS["pooled_z"].test, Better.MORE) == 1
+    assert TESTS["logrank"].test.benefit_sign(Better.FEWER) == -1
+    assert TESTS["restricted_mean"].test.benefit_sign(Better.FEWER) == 1
+    assert TESTS["pooled_z"].test.benefit_sign(Better.MORE) == 1

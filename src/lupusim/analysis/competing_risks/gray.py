@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from lupusim.analysis.competing_risks.cause_counts import ends, just_before
 from lupusim.analysis.numerics.columns import flags
-from lupusim.analysis.results import ZStatistic, ratio_or
+from lupusim.analysis.results import ScoreStatistic, ratio_or
 from lupusim.analysis.survival.sorting import SurvivalColumns, survival_columns
 from lupusim.arrays import BoolArray, FloatArray, blocks
 
@@ -24,7 +24,7 @@ def gray(
     *,
     stratum: ArrayLike | None = None,
     included: ArrayLike | None = None,
-) -> ZStatistic:
+) -> ScoreStatistic:
     r"""Compare the cumulative incidences of one cause in two arms, censored at random.
 
     .. math:: s = \sum_j \Bigl(d_{1j} - d_j \frac{R_{1j}}{R_{0j} + R_{1j}}\Bigr),
@@ -49,7 +49,7 @@ def gray(
 
     Returns
     -------
-    ZStatistic
+    ScoreStatistic
         `z` is negative where the experimental arm has fewer events of the cause than
         expected; its square is the chi-square statistic. Undefined where the variance is 0.
 
@@ -75,7 +75,11 @@ def gray(
         score[block], variance[block] = _sums(columns, cause, block)
     undefined = variance <= _NO_VARIANCE
     z = score / np.sqrt(np.where(undefined, np.inf, variance))
-    return ZStatistic(z=z.reshape(columns.lead), undefined=undefined.reshape(columns.lead))
+    return ScoreStatistic(
+        z=z.reshape(columns.lead),
+        undefined=undefined.reshape(columns.lead),
+        variance=np.where(undefined, 0.0, variance).reshape(columns.lead),
+    )
 
 
 def _sums(

@@ -17,14 +17,14 @@ from lupusim.analysis.counts.negative_binomial import negative_binomial
 from lupusim.analysis.counts.rate_ratio import rate_ratio
 from lupusim.analysis.ordinal.win_statistics import WinStatistics
 from lupusim.analysis.outcomes import CountOutcome, HierarchicalOutcome, NumberOutcome
-from lupusim.analysis.results import TestResult
+from lupusim.analysis.results import TestResult, ratio_or
 from lupusim.analysis.verdicts import against, checked_ratio, verdict
 from lupusim.arrays import FloatArray, IntArray
-from lupusim.trial import Better, Verdict
+from lupusim.trial import Better, TestMethod, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NumberTest:
+class NumberTest(TestMethod):
     """A test of a number; strata play no role.
 
     Parameters
@@ -45,8 +45,11 @@ class NumberTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AncovaTest:
+class AncovaTest(TestMethod):
     """Difference of means, adjusted for the baseline (if any), covariates and the strata."""
+
+    strata: ClassVar = "used"
+    covariates: ClassVar = True
 
     def __call__(
         self,
@@ -72,13 +75,16 @@ class AncovaTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MmrmTest:
+class MmrmTest(TestMethod):
     """Difference of means at the last visit, by what was seen at all visits.
 
     Fixed effects are visit, and visit x arm, baseline, each covariate and each stratum but one.
     """
 
-    needs_all_visits: ClassVar[bool] = True
+    strata: ClassVar = "used"
+    covariates: ClassVar = True
+    needs_all_visits: ClassVar = True
+    information_unit: ClassVar = "variance"
 
     def __call__(
         self,
@@ -107,7 +113,7 @@ class MmrmTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NegativeBinomialTest:
+class NegativeBinomialTest(TestMethod):
     """Ratio of events per year of patients who differ as a gamma law says; estimates its log.
 
     Parameters
@@ -116,21 +122,28 @@ class NegativeBinomialTest:
         The ratio to beat, above 0: 1 asks for superiority.
     """
 
+    strata: ClassVar = "used"
+    information_unit: ClassVar = "variance"
     margin: float = 1.0
 
     def __post_init__(self) -> None:
         checked_ratio(self.margin)
+
+    def null_value(self, better: Better) -> float:
+        """Return the log of the ratio to beat."""
+        del better
+        return math.log(self.margin)
 
     def __call__(
         self, outcome: CountOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
         result = negative_binomial(outcome.count, outcome.years, outcome.arm, stratum=stratum)
-        return verdict(against(result, math.log(self.margin)), better, sided)
+        return verdict(against(result, self.null_value(better)), better, sided)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AndersenGillTest:
+class AndersenGillTest(TestMethod):
     """Ratio of the hazards of recurrent events, robust to patients who differ.
 
     Parameters
@@ -139,10 +152,17 @@ class AndersenGillTest:
         The ratio to beat, above 0: 1 asks for superiority.
     """
 
+    strata: ClassVar = "used"
+    information_unit: ClassVar = "variance"
     margin: float = 1.0
 
     def __post_init__(self) -> None:
         checked_ratio(self.margin)
+
+    def null_value(self, better: Better) -> float:
+        """Return the log of the ratio to beat."""
+        del better
+        return math.log(self.margin)
 
     def __call__(
         self, outcome: CountOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -157,11 +177,11 @@ class AndersenGillTest:
         if outcome.times is None:
             raise ValueError("andersen_gill needs the times of events")
         result = andersen_gill(outcome.times, outcome.years, outcome.arm, stratum=stratum)
-        return verdict(against(result, math.log(self.margin)), better, sided)
+        return verdict(against(result, self.null_value(better)), better, sided)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RateRatioTest:
+class RateRatioTest(TestMethod):
     """Ratio of events per year, robust to patients who differ; estimates its log.
 
     Parameters
@@ -170,10 +190,16 @@ class RateRatioTest:
         The ratio to beat, above 0: 1 asks for superiority.
     """
 
+    information_unit: ClassVar = "variance"
     margin: float = 1.0
 
     def __post_init__(self) -> None:
         checked_ratio(self.margin)
+
+    def null_value(self, better: Better) -> float:
+        """Return the log of the ratio to beat."""
+        del better
+        return math.log(self.margin)
 
     def __call__(
         self, outcome: CountOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -181,7 +207,7 @@ class RateRatioTest:
         """Return the verdict on every replicate."""
         del stratum
         result = rate_ratio(outcome.count, outcome.years, outcome.arm)
-        return verdict(against(result, math.log(self.margin)), better, sided)
+        return verdict(against(result, self.null_value(better)), better, sided)
 
 
 def win_ratio_of(found: WinStatistics) -> TestResult:
@@ -200,7 +226,7 @@ def net_benefit_of(found: WinStatistics) -> TestResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WinTest:
+class WinTest(TestMethod):
     """A comparison of all pairs of patients, outcome after outcome.
 
     Parameters
@@ -209,7 +235,23 @@ class WinTest:
         Which of the win statistics is tested.
     """
 
+    information_unit: ClassVar = "variance"
+    independent_increments: ClassVar = False  # what decides an open pair hangs on who is in it
     measure: Callable[[WinStatistics], TestResult]
+
+    def information(self, outcome: HierarchicalOutcome, verdict: Verdict) -> FloatArray:
+        r"""Return the variance of the score, :math:`m^2 Var(\hat\theta)`, shape (n_replicates,).
+
+        Here :math:`\hat\theta` is wins less losses and :math:`m = n_0 n_1 / (n_0 + n_1)`. It grows
+        with the patients, and with the pairs that their follow-up decides, as the variance of
+        Gehan's score does: pairs that are open yet know nothing. Statistics of two looks are
+        correlated at least as its ratio says, so bounds from it hold their level or less.
+        """
+        del verdict
+        error = outcome.wins().net_benefit.standard_error
+        n, n_control = (np.count_nonzero(outcome.included & (outcome.arm == k), 1) for k in (1, 0))
+        pairs = ratio_or(n * n_control * 1.0, n + n_control * 1.0, 0.0)
+        return np.where(np.isfinite(error), (pairs * error) ** 2, 0.0)
 
     def __call__(
         self, outcome: HierarchicalOutcome, *, better: Better, sided: int, stratum: IntArray

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from lupusim.analysis.proportions.two_by_two import TwoByTwo
 from lupusim.analysis.results import normal_quantile
 from lupusim.analysis.single_arm.tests import posterior_effects
 from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.trial import Better, Verdict
+from lupusim.trial import Better, TestMethod, Verdict
 
 _LEVEL = 0.95
 
@@ -24,6 +25,9 @@ def _verdict(
     reach = normal_quantile(_LEVEL) * deviation
     return Verdict(
         p_value=np.where(undefined, 1.0, p_value),
+        p_better=np.where(undefined, 1.0, p_value),
+        p_worse=np.where(undefined, 1.0, 1 - p_value),
+        p_two_sided=np.where(undefined, 1.0, 2 * np.minimum(p_value, 1 - p_value)),
         estimate=estimate,
         standard_error=deviation,
         lower=estimate - reach,
@@ -40,7 +44,7 @@ def _check(threshold: float, margin: float) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PosteriorDifferenceTest:
+class PosteriorDifferenceTest(TestMethod):
     """Success where the experimental arm's rate probably beats the control's by a margin.
 
     The p-value is the posterior probability of the contrary, so the analysis is at the level
@@ -58,6 +62,7 @@ class PosteriorDifferenceTest:
         Of both response rates; what is borrowed is in the control's.
     """
 
+    one_look_only: ClassVar = True
     threshold: float = 0.95
     margin: float = 0.0
     prior: BetaPrior = field(default_factory=BetaPrior)
@@ -65,6 +70,10 @@ class PosteriorDifferenceTest:
 
     def __post_init__(self) -> None:
         _check(self.threshold, self.margin)
+
+    def null_value(self, better: Better) -> float:
+        """Return the difference that is to be beaten."""
+        return self.margin if better is Better.MORE else -self.margin
 
     def __call__(
         self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -110,7 +119,7 @@ def _moments(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PosteriorRankTest:
+class PosteriorRankTest(TestMethod):
     r"""Success where the experimental arm's patients probably rank better than the control's.
 
     The shares of the ranks have a Dirichlet posterior in each arm. What is asked is how
@@ -130,6 +139,7 @@ class PosteriorRankTest:
         Prior patients at each rank, above 0.
     """
 
+    one_look_only: ClassVar = True
     threshold: float = 0.95
     n_ranks: int = 2
     prior: float = 1.0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,13 +19,12 @@ from lupusim.analysis.verdicts import (
     beside,
     checked_ratio,
     checked_share,
-    p_value,
     verdict,
     verdict_with,
     worst_difference,
 )
 from lupusim.arrays import FloatArray, IntArray
-from lupusim.trial import Better, Verdict
+from lupusim.trial import Better, TestMethod, Verdict
 
 
 def table_of(outcome: BinaryOutcome) -> TwoByTwo:
@@ -39,7 +40,7 @@ def table_of(outcome: BinaryOutcome) -> TwoByTwo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProportionTest:
+class ProportionTest(TestMethod):
     """A test of two proportions; strata play no role.
 
     Parameters
@@ -59,7 +60,7 @@ class ProportionTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DifferenceTest:
+class DifferenceTest(TestMethod):
     """A test of the difference of two proportions against a margin.
 
     Parameters
@@ -77,17 +78,21 @@ class DifferenceTest:
     def __post_init__(self) -> None:
         checked_share(self.margin)
 
+    def null_value(self, better: Better) -> float:
+        """Return the difference that may be."""
+        return worst_difference(self.margin, better)
+
     def __call__(
         self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
         del stratum
-        null = worst_difference(self.margin, better)
-        return verdict(self.compare(table_of(outcome), margin=null), better, sided)
+        found = self.compare(table_of(outcome), margin=self.null_value(better))
+        return verdict(found, better, sided)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RatioTest:
+class RatioTest(TestMethod):
     """A test of a ratio of risks or odds.
 
     Parameters
@@ -104,6 +109,11 @@ class RatioTest:
     def __post_init__(self) -> None:
         checked_ratio(self.margin)
 
+    def null_value(self, better: Better) -> float:
+        """Return the log of the ratio to beat."""
+        del better
+        return math.log(self.margin)
+
     def __call__(
         self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
@@ -113,7 +123,7 @@ class RatioTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExactTest:
+class ExactTest(TestMethod):
     """An exact test of two proportions; the risk difference is estimated beside it.
 
     Parameters
@@ -139,12 +149,14 @@ class ExactTest:
         del stratum
         table = table_of(outcome)
         exact = self.exact(table)
-        return verdict_with(exact, p_value(exact, better, sided), risk_difference_of(table))
+        return verdict_with(exact, better, sided, risk_difference_of(table))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CochranMantelHaenszelTest:
+class CochranMantelHaenszelTest(TestMethod):
     """Cochran-Mantel-Haenszel test over the strata; estimates the log common odds ratio."""
+
+    strata: ClassVar = "needed"
 
     def __call__(
         self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -157,8 +169,11 @@ class CochranMantelHaenszelTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogisticRegressionTest:
+class LogisticRegressionTest(TestMethod):
     """Wald's test of the arm's log odds ratio, adjusted for covariates and strata as levels."""
+
+    strata: ClassVar = "used"
+    covariates: ClassVar = True
 
     def __call__(
         self,

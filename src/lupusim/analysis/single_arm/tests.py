@@ -18,8 +18,9 @@ from lupusim.analysis.proportions.beta_binomial import (
 from lupusim.analysis.proportions.proportion import proportion_of
 from lupusim.analysis.results import normal_quantile
 from lupusim.analysis.single_arm.designs import SimonDesign, binomial_p_values
+from lupusim.analysis.verdicts import OPPOSITE
 from lupusim.arrays import FloatArray, IntArray, read_only
-from lupusim.trial import Better, Verdict
+from lupusim.trial import Better, TestMethod, Verdict
 
 _LEVEL = 0.95
 
@@ -44,14 +45,17 @@ class RateTest(Protocol):
 def _verdict(test: RateTest, outcome: BinaryOutcome, better: Better, sided: int) -> Verdict:
     """Look every replicate up among all that can happen with its number of patients."""
     responders, n = (counts.astype(np.intp) for counts in outcome.counts(0))
-    p_value, effects = np.ones(n.shape), np.empty((4, *n.shape))
+    asked = ((better, sided), (better, 1), (OPPOSITE[better], 1), (better, 2))
+    p_values, effects = np.ones((4, *n.shape)), np.empty((4, *n.shape))
     for size in np.unique(n).tolist():
         here = n == size
-        p_value[here] = test.p_values(size, better=better, sided=sided)[responders[here]]
+        found = [test.p_values(size, better=good, sided=sides) for good, sides in asked]
+        p_values[:, here] = np.array(found)[:, responders[here]]
         effects[:, here] = test.effects(size)[:, responders[here]]
+    names = ("p_value", "p_better", "p_worse", "p_two_sided")
     estimate, standard_error, lower, upper = effects
     return Verdict(
-        p_value=np.where(n == 0, 1.0, p_value),
+        **dict(zip(names, np.where(n == 0, 1.0, p_values), strict=True)),
         estimate=estimate,
         standard_error=standard_error,
         lower=lower,
@@ -77,7 +81,7 @@ def _observed_rates(n: int) -> FloatArray:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExactBinomialTest:
+class ExactBinomialTest(TestMethod):
     """Exact test of one arm's response rate; estimates the rate.
 
     Parameters
@@ -86,11 +90,16 @@ class ExactBinomialTest:
         The rate that is to be beaten, strictly between 0 and 1.
     """
 
-    n_arms: ClassVar[int] = 1
+    n_arms: ClassVar = 1
     null_rate: float = 0.5
 
     def __post_init__(self) -> None:
         _check_inside(null_rate=self.null_rate)
+
+    def null_value(self, better: Better) -> float:
+        """Return the rate that is to be beaten."""
+        del better
+        return self.null_rate
 
     def p_values(self, n: int, *, better: Better, sided: int) -> FloatArray:
         """Return the p-value of 0, 1, ..., `n` responders, shape (n + 1,)."""
@@ -109,7 +118,7 @@ class ExactBinomialTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SimonTest:
+class SimonTest(TestMethod):
     """Simon's two stages: few responders in the first stop the trial; estimates the rate.
 
     The decision is by the bounds of :class:`TwoStages` alone. The p-value is that of the exact
@@ -125,7 +134,7 @@ class SimonTest:
         Give up if at most so many of all patients respond.
     """
 
-    n_arms: ClassVar[int] = 1
+    n_arms: ClassVar = 1
     null_rate: float = 0.1
     alternative_rate: float = 0.3
     first_responders: int = 1
@@ -177,6 +186,11 @@ class SimonTest:
             responders=self.responders,
             n_patients=self.patients,
         )
+
+    def null_value(self, better: Better) -> float:
+        """Return the rate that is to be beaten."""
+        del better
+        return self.null_rate
 
     def p_values(self, n: int, *, better: Better, sided: int) -> FloatArray:
         """Return the p-value of 0, 1, ..., `n` responders, shape (n + 1,)."""
@@ -230,7 +244,7 @@ class TwoStages:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PosteriorProbabilityTest:
+class PosteriorProbabilityTest(TestMethod):
     """Success where the rate probably beats a fixed one; estimates the posterior mean.
 
     The p-value is the posterior probability of the contrary, so the analysis is at the level
@@ -246,7 +260,8 @@ class PosteriorProbabilityTest:
         Of the response rate, with what is borrowed.
     """
 
-    n_arms: ClassVar[int] = 1
+    one_look_only: ClassVar = True
+    n_arms: ClassVar = 1
     null_rate: float = 0.5
     threshold: float = 0.95
     prior: BetaPrior = field(default_factory=BetaPrior)
@@ -254,11 +269,16 @@ class PosteriorProbabilityTest:
     def __post_init__(self) -> None:
         _check_inside(null_rate=self.null_rate, threshold=self.threshold)
 
+    def null_value(self, better: Better) -> float:
+        """Return the rate that is to be beaten."""
+        del better
+        return self.null_rate
+
     def p_values(self, n: int, *, better: Better, sided: int) -> FloatArray:
         """Return what is left of the posterior for 0, 1, ..., `n` responders, shape (n + 1,)."""
-        del sided
         above = _probabilities_above(self.prior, n, self.null_rate)
-        return 1 - above if better is Better.MORE else above
+        p_value = 1 - above if better is Better.MORE else above
+        return 2 * np.minimum(above, 1 - above) if sided == 2 else p_value
 
     def effects(self, n: int) -> FloatArray:
         """Return mean, standard deviation, lower and upper end for each, shape (4, n + 1)."""

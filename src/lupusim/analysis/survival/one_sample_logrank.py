@@ -11,9 +11,9 @@ import numpy as np
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import normal_quantile
 from lupusim.analysis.single_arm.designs import one_sample_logrank
-from lupusim.analysis.verdicts import p_value
+from lupusim.analysis.verdicts import p_values
 from lupusim.arrays import FloatArray, IntArray
-from lupusim.trial import Better, Verdict
+from lupusim.trial import Better, TestMethod, Verdict
 
 _LEVEL = 0.95
 
@@ -60,7 +60,7 @@ class TabulatedHazard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OneSampleLogrankTest:
+class OneSampleLogrankTest(TestMethod):
     """Events against those that a known hazard lets expect; estimates the log of their ratio.
 
     Parameters
@@ -69,7 +69,8 @@ class OneSampleLogrankTest:
         The reference.
     """
 
-    n_arms: ClassVar[int] = 1
+    n_arms: ClassVar = 1
+    information_unit: ClassVar = "events"
     against: TabulatedHazard = field(default_factory=TabulatedHazard)
 
     def __call__(
@@ -86,7 +87,7 @@ class OneSampleLogrankTest:
         error = np.where(known, 1 / np.sqrt(np.maximum(events, 1.0)), np.inf)
         reach = normal_quantile(_LEVEL) * error
         return Verdict(
-            p_value=p_value(result, better, sided),
+            **p_values(result, better, sided),
             estimate=estimate,
             standard_error=error,
             lower=np.where(known, ratio - reach, -np.inf),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,13 +29,12 @@ from lupusim.analysis.verdicts import (
     checked_margin,
     checked_ratio,
     checked_share,
-    p_value,
     verdict,
     verdict_with,
     worst_difference,
 )
 from lupusim.arrays import FloatArray, IntArray
-from lupusim.trial import Better, Verdict
+from lupusim.trial import Better, TestMethod, Verdict
 
 
 def _strata(stratum: IntArray) -> IntArray | None:
@@ -59,8 +58,11 @@ def _logrank(outcome: SurvivalOutcome, stratum: IntArray) -> LogrankResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogrankTest:
+class LogrankTest(TestMethod):
     """Log-rank test, stratified where there are strata; estimates Peto's log hazard ratio."""
+
+    strata: ClassVar = "used"
+    information_unit: ClassVar = "events"
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -70,7 +72,7 @@ class LogrankTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CoxTest:
+class CoxTest(TestMethod):
     """Wald's test of Cox's log hazard ratio, stratified where there are strata.
 
     Parameters
@@ -79,10 +81,18 @@ class CoxTest:
         The hazard ratio to beat, above 0: 1 asks for superiority.
     """
 
+    strata: ClassVar = "used"
+    covariates: ClassVar = True
+    information_unit: ClassVar = "events"
     margin: float = 1.0
 
     def __post_init__(self) -> None:
         checked_ratio(self.margin)
+
+    def null_value(self, better: Better) -> float:
+        """Return the log of the ratio to beat."""
+        del better
+        return math.log(self.margin)
 
     def __call__(
         self,
@@ -95,7 +105,7 @@ class CoxTest:
     ) -> Verdict:
         """Return the verdict on every replicate."""
         result = _hazard_ratio(outcome, stratum, covariates)
-        return verdict(against(result, math.log(self.margin)), better, sided)
+        return verdict(against(result, self.null_value(better)), better, sided)
 
 
 def _weighted(
@@ -103,11 +113,12 @@ def _weighted(
 ) -> Verdict:
     columns, strata = (outcome.time, outcome.event, outcome.arm), _strata(stratum)
     result = weighted_logrank(*columns, weight=weight, stratum=strata, included=outcome.at_risk)
-    return verdict_with(result, p_value(result, better, sided), _logrank(outcome, stratum))
+    effect = _logrank(outcome, stratum)
+    return verdict_with(result, better, sided, effect, score_variance=result.variance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlemingHarringtonTest:
+class FlemingHarringtonTest(TestMethod):
     """Log-rank test with weights S^rho (1 - S)^gamma within strata; estimates as `LogrankTest`.
 
     Parameters
@@ -116,6 +127,8 @@ class FlemingHarringtonTest:
         0 or above; (0, 1) looks at late differences.
     """
 
+    strata: ClassVar = "used"
+    information_unit: ClassVar = "variance"
     rho: float = 0.0
     gamma: float = 1.0
 
@@ -131,7 +144,7 @@ class FlemingHarringtonTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MagirrBurmanTest:
+class MagirrBurmanTest(TestMethod):
     """Modestly weighted log-rank test, within strata; estimates Peto's log hazard ratio.
 
     Parameters
@@ -140,6 +153,8 @@ class MagirrBurmanTest:
         Years over which the weights grow, above 0.
     """
 
+    strata: ClassVar = "used"
+    information_unit: ClassVar = "variance"
     until: float = 1.0
 
     def __post_init__(self) -> None:
@@ -154,11 +169,15 @@ class MagirrBurmanTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MaxComboTest:
+class MaxComboTest(TestMethod):
     """The best of four Fleming-Harrington tests, within strata; estimates Peto's log hazard ratio.
 
     Two-sided p-values are twice the smaller of the one-sided ones.
     """
+
+    strata: ClassVar = "used"
+    information_unit: ClassVar = "events"
+    independent_increments: ClassVar = False
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -166,12 +185,11 @@ class MaxComboTest:
         """Return the verdict on every replicate."""
         columns, strata = (outcome.time, outcome.event, outcome.arm), _strata(stratum)
         result = max_combo(*columns, stratum=strata, included=outcome.at_risk)
-        p_values = p_value(result, better, sided)
-        return verdict_with(result, p_values, _logrank(outcome, stratum))
+        return verdict_with(result, better, sided, _logrank(outcome, stratum))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RestrictedMeanTest:
+class RestrictedMeanTest(TestMethod):
     """Difference of the mean times to the event up to a horizon.
 
     Parameters
@@ -182,11 +200,20 @@ class RestrictedMeanTest:
         How many years worse the experimental arm may be, 0 or above.
     """
 
+    information_unit: ClassVar = "variance"
     until: float = 1.0
     margin: float = 0.0
 
     def __post_init__(self) -> None:
         checked_margin(self.margin)
+
+    def benefit_sign(self, better: Better) -> int:
+        """Return 1 where fewer events are better, as time free of them is estimated."""
+        return -int(better.value)
+
+    def null_value(self, better: Better) -> float:
+        """Return the difference that may be."""
+        return worst_difference(self.margin, OPPOSITE[better])
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -195,12 +222,11 @@ class RestrictedMeanTest:
         del stratum
         columns = outcome.time, outcome.event, outcome.arm
         result = rmst_difference(*columns, self.until, included=outcome.at_risk)
-        good = OPPOSITE[better]
-        return verdict(against(result, worst_difference(self.margin, good)), good, sided)
+        return verdict(against(result, self.null_value(better)), OPPOSITE[better], sided)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SurvivalDifferenceTest:
+class SurvivalDifferenceTest(TestMethod):
     """Difference of the shares free of the event at a time (Kaplan-Meier).
 
     Parameters
@@ -211,11 +237,20 @@ class SurvivalDifferenceTest:
         How much worse the experimental arm may be, 0 or above.
     """
 
+    information_unit: ClassVar = "variance"
     at: float = 1.0
     margin: float = 0.0
 
     def __post_init__(self) -> None:
         checked_share(self.margin)
+
+    def benefit_sign(self, better: Better) -> int:
+        """Return 1 where fewer events are better, as time free of them is estimated."""
+        return -int(better.value)
+
+    def null_value(self, better: Better) -> float:
+        """Return the difference that may be."""
+        return worst_difference(self.margin, OPPOSITE[better])
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -224,12 +259,11 @@ class SurvivalDifferenceTest:
         del stratum
         columns = outcome.time, outcome.event, outcome.arm
         result = survival_difference(*columns, self.at, included=outcome.at_risk)
-        good = OPPOSITE[better]
-        return verdict(against(result, worst_difference(self.margin, good)), good, sided)
+        return verdict(against(result, self.null_value(better)), OPPOSITE[better], sided)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FineGrayTest:
+class FineGrayTest(TestMethod):
     """Wald's test of the subdistribution's log hazard ratio, stratified where there are strata.
 
     After a competing event a patient stays at risk until data cutoff, end of follow-up or
@@ -242,10 +276,18 @@ class FineGrayTest:
         The ratio to beat, above 0: 1 asks for superiority.
     """
 
+    strata: ClassVar = "used"
+    covariates: ClassVar = True
+    information_unit: ClassVar = "events"
     margin: float = 1.0
 
     def __post_init__(self) -> None:
         checked_ratio(self.margin)
+
+    def null_value(self, better: Better) -> float:
+        """Return the log of the ratio to beat."""
+        del better
+        return math.log(self.margin)
 
     def __call__(
         self,
@@ -258,12 +300,15 @@ class FineGrayTest:
     ) -> Verdict:
         """Return the verdict on every replicate."""
         result = _hazard_ratio(outcome.subdistribution(), stratum, covariates)
-        return verdict(against(result, math.log(self.margin)), better, sided)
+        return verdict(against(result, self.null_value(better)), better, sided)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubdistributionLogrankTest:
+class SubdistributionLogrankTest(TestMethod):
     """Log-rank test of the subdistribution (Gray's, up to its weights), as `FineGrayTest`."""
+
+    strata: ClassVar = "used"
+    information_unit: ClassVar = "events"
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -273,8 +318,11 @@ class SubdistributionLogrankTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GrayTest:
+class GrayTest(TestMethod):
     """Gray's test of the cumulative incidences; estimates as `FineGrayWeightedTest`."""
+
+    strata: ClassVar = "used"
+    information_unit: ClassVar = "variance"
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -283,11 +331,11 @@ class GrayTest:
         columns = outcome.causes()
         words: Any = {"stratum": _strata(stratum), "included": outcome.at_risk}
         result, effect = gray(*columns, **words), fine_gray_weighted(*columns, **words)
-        return verdict_with(result, p_value(result, better, sided), effect)
+        return verdict_with(result, better, sided, effect, score_variance=result.variance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FineGrayWeightedTest:
+class FineGrayWeightedTest(TestMethod):
     """Wald's test of the subdistribution's log hazard ratio, weighted for random censoring.
 
     Strata have weights of their own. It needs no time of censoring of those who had a
@@ -299,10 +347,17 @@ class FineGrayWeightedTest:
         The ratio to beat, above 0: 1 asks for superiority.
     """
 
+    strata: ClassVar = "used"
+    information_unit: ClassVar = "variance"
     margin: float = 1.0
 
     def __post_init__(self) -> None:
         checked_ratio(self.margin)
+
+    def null_value(self, better: Better) -> float:
+        """Return the log of the ratio to beat."""
+        del better
+        return math.log(self.margin)
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -310,11 +365,11 @@ class FineGrayWeightedTest:
         """Return the verdict on every replicate."""
         words: Any = {"stratum": _strata(stratum), "included": outcome.at_risk}
         result = fine_gray_weighted(*outcome.causes(), **words)
-        return verdict(against(result, math.log(self.margin)), better, sided)
+        return verdict(against(result, self.null_value(better)), better, sided)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IncidenceDifferenceTest:
+class IncidenceDifferenceTest(TestMethod):
     """Difference of cumulative incidences at a time (Aalen-Johansen).
 
     Parameters
@@ -325,11 +380,16 @@ class IncidenceDifferenceTest:
         How much worse the experimental arm may be, 0 or above.
     """
 
+    information_unit: ClassVar = "variance"
     at: float = 1.0
     margin: float = 0.0
 
     def __post_init__(self) -> None:
         checked_share(self.margin)
+
+    def null_value(self, better: Better) -> float:
+        """Return the difference that may be."""
+        return worst_difference(self.margin, better)
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -337,4 +397,4 @@ class IncidenceDifferenceTest:
         """Return the verdict on every replicate."""
         del stratum
         result = cumulative_incidence_by_arm(*outcome.causes(), self.at, included=outcome.at_risk)
-        return verdict(against(result, worst_difference(self.margin, better)), better, sided)
+        return verdict(against(result, self.null_value(better)), better, sided)

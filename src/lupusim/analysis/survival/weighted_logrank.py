@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.normal_orthant import any_below
-from lupusim.analysis.results import ZStatistic, ratio_or
+from lupusim.analysis.results import ScoreStatistic, ratio_or
 from lupusim.analysis.survival.rank_sums import event_groups
 from lupusim.analysis.survival.rank_weights import FlemingHarrington, RankWeight, pooled_curve
 from lupusim.analysis.survival.sorting import survival_columns
@@ -34,6 +34,8 @@ class MaxCombo:
     ----------
     z : (n_replicates, n_weights) array
         Of each weight, negative in favor of the experimental arm; 0 where undefined.
+    variance : (n_replicates, n_weights) array
+        Of each weighted score, under the null hypothesis.
     correlation : (n_replicates, n_weights, n_weights) array
         Of the statistics, under the null hypothesis.
     undefined : (n_replicates,) boolean array
@@ -41,6 +43,7 @@ class MaxCombo:
     """
 
     z: FloatArray
+    variance: FloatArray
     correlation: FloatArray
     undefined: BoolArray
 
@@ -77,7 +80,7 @@ def weighted_logrank(
     weight: RankWeight,
     stratum: ArrayLike | None = None,
     included: ArrayLike | None = None,
-) -> ZStatistic:
+) -> ScoreStatistic:
     r"""Compare two arms by a weighted log-rank test.
 
     .. math:: z = \frac{\sum_j w_j (d_{1j} - d_j Y_{1j} / Y_j)}{\sqrt{\sum_j w_j^2 V_j}}
@@ -94,7 +97,7 @@ def weighted_logrank(
 
     Returns
     -------
-    ZStatistic
+    ScoreStatistic
         `z` is negative where the experimental arm has fewer events than expected.
         Undefined where the variance is 0.
 
@@ -104,7 +107,8 @@ def weighted_logrank(
         If shapes don't fit, times are negative or not numbers, or flags are not 0 or 1.
     """
     result = max_combo(time, event, arm, weights=(weight,), stratum=stratum, included=included)
-    return ZStatistic(z=result.z[..., 0], undefined=result.undefined)
+    variance = np.where(result.undefined, 0.0, result.variance[..., 0])
+    return ScoreStatistic(z=result.z[..., 0], undefined=result.undefined, variance=variance)
 
 
 def max_combo(
@@ -161,6 +165,7 @@ def max_combo(
     correlation = ratio_or(covariance, finite, no_correlation)
     return MaxCombo(
         z=z.reshape(*columns.lead, n_weights),
+        variance=variance.reshape(*columns.lead, n_weights),
         correlation=correlation.reshape(*columns.lead, n_weights, n_weights),
         undefined=undefined.reshape(columns.lead),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from lupusim.analysis.benefit_direction import benefit_sign
 from lupusim.planning.runs.results import PointResult
 from lupusim.simulation.looks.evidence import Comparison, comparisons
 from lupusim.simulation.looks.null_hypothesis import alike_is_enough
@@ -54,7 +53,7 @@ def _benefits(point: PointResult) -> Iterator[tuple[Comparison, int]]:
         better = trial.endpoints[one.endpoint].better
         is_known = tally.sums.get(_quantity(trial, one, "estimate"), (0,))[0] > 0
         if is_known and one.analysis.sided == 1 and not alike_is_enough(one.analysis.test, better):
-            yield one, _benefit(point, one) * benefit_sign(one.analysis.test, better)
+            yield one, _benefit(point, one) * one.analysis.test.benefit_sign(better)
 
 
 def _is_rare(point: PointResult, one: Comparison) -> bool:

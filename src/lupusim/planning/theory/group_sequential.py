@@ -172,7 +172,7 @@ def _of_events(trial: Trial, analysis: Analysis) -> tuple[float, float] | None:
     events = planned_events(trial.cutoff)
     if events is None or not isinstance(analysis.test, LogrankTest | CoxTest):
         return None
-    if getattr(analysis.test, "margin", 1.0) != 1:
+    if analysis.test.has_margin:
         return None
     return drift_at_events(trial, events)
 

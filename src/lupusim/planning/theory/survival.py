@@ -39,7 +39,7 @@ def survival_powers(trial: Trial, analysis: Analysis) -> Iterator[FormulaPower]:
     that are estimated at a fixed date, and knows the calendar of an average trial.
     """
     ratio = constant_hazard_ratio(trial)
-    if ratio is None or ratio == 1 or getattr(analysis.test, "margin", 1.0) != 1:
+    if ratio is None or ratio == 1 or analysis.test.has_margin:
         return
     is_benefit = (ratio < 1) == (trial.primary.better.value < 0)
     law = law_at_cutoff(trial)

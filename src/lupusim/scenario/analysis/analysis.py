@@ -29,7 +29,7 @@ from lupusim.scenario.document.section import (
 from lupusim.scenario.sections.arm_periods import read_controls
 from lupusim.trial import Analysis, Endpoint, TimeToEvent
 from lupusim.trial.checks.endpoints import beyond_follow_up
-from lupusim.trial.design import KnownEffect, SimulatedEffect, takes_covariates
+from lupusim.trial.design import KnownEffect, SimulatedEffect
 from lupusim.trial.endpoints import OrdinalState
 
 _PARAMETERS: dict[str, Number | Duration] = {
@@ -147,12 +147,10 @@ def _read_strata(
 def _read_covariates(section: Section, kind: TestKind) -> tuple[str, ...]:
     """Return the covariates to adjust for; none, after a report, where the test takes none."""
     names = section.read("adjust_for", ListOf(Text()), ())
-    if not names or takes_covariates(kind.test):
+    if not names or kind.test.covariates:
         return names
     if section.place.child("test").is_right:
-        able = ", ".join(
-            n for n, k in ALL_TESTS.items() if takes_covariates(k.test) and _same(k, kind)
-        )
+        able = ", ".join(n for n, k in ALL_TESTS.items() if k.test.covariates and _same(k, kind))
         section.place.child("adjust_for").report(
             f"{section.content['test']!r} takes no covariates",
             f"Remove it, or use {able}." if able else "Remove it.",

@@ -8,7 +8,6 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from lupusim.analysis.benefit_direction import benefit_sign
 from lupusim.analysis.group_sequential import (
     BetaSpending,
     BySpending,
@@ -108,8 +107,8 @@ class _Reader:
             self.futility[k].finish()
         if not (least or futile) or self.analysis is None:
             return rule
-        sign = benefit_sign(self.analysis.test, primary.better)
-        no_margin = getattr(self.analysis.test, "margin", 1.0) == 1.0
+        sign = self.analysis.test.benefit_sign(primary.better)
+        no_margin = not self.analysis.test.has_margin
         if self.analysis.effect.startswith("log ") and no_margin:
             self._are_logarithms(self.efficacy, least, -sign, 0.0)
             self._are_logarithms(self.futility, futile, -sign, _GREAT_HARM)

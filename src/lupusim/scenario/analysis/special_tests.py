@@ -21,7 +21,7 @@ from lupusim.model import MultiStateModel
 from lupusim.scenario.analysis.reference import read_reference
 from lupusim.scenario.document.section import Choice, Integer, ListOf, Number, Section
 from lupusim.scenario.sections.arms import Models
-from lupusim.trial import AfterPatients, Analysis, Arm, Better, Endpoint, Verdict
+from lupusim.trial import AfterPatients, Analysis, Arm, Better, Endpoint, TestMethod
 from lupusim.trial.design import KnownEffect, SimulatedEffect
 from lupusim.trial.endpoints import OrdinalState, due_time
 
@@ -46,7 +46,7 @@ class Around:
 class Particular:
     """What such a test makes of the analysis; `test` is None after a problem."""
 
-    test: Callable[..., Verdict] | None
+    test: TestMethod | None
     alpha: float = _ALPHA
     sided: int = 1
     null_law: MultiStateModel | None = None
@@ -259,7 +259,7 @@ def _read_posterior_rank(section: Section, around: Around) -> Particular:
     return _at_threshold(test, threshold)
 
 
-def _at_threshold(test: Callable[..., Verdict] | None, threshold: float) -> Particular:
+def _at_threshold(test: TestMethod | None, threshold: float) -> Particular:
     return Particular(test=test, alpha=1 - threshold if test is not None else _ALPHA)
 
 

@@ -12,7 +12,6 @@ from lupusim.records import Observation
 from lupusim.simulation.looks.cutoffs import adjustment
 from lupusim.trial import Analysis, Trial
 from lupusim.trial.allocation.open_arms import is_open
-from lupusim.trial.design import takes_covariates
 from lupusim.trial.enrollment.arm_periods import Controls
 
 
@@ -38,7 +37,7 @@ def compared(analysis: Analysis, observation: Observation, arm: int) -> BoolArra
 
 def is_joint(analysis: Analysis) -> bool:
     """Return whether one regression with all arms compares each of them."""
-    return analysis.controls is Controls.ADJUSTED and takes_covariates(analysis.test)
+    return analysis.controls is Controls.ADJUSTED and analysis.test.covariates
 
 
 def adjusted_for(

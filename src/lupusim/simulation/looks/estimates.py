@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.analysis.benefit_direction import benefit_sign
 from lupusim.analysis.group_sequential import after_stopping
 from lupusim.analysis.group_sequential.stopping import Crossing, GroupSequential
 from lupusim.arrays import FloatArray
@@ -41,7 +40,7 @@ def estimates_at_stop(
     if not isinstance(trial.stopping, GroupSequential):
         return found
     moved = _moved(trial.stopping, _typical(fraction), stop, seen.z[row, stop.look])
-    sign = benefit_sign(trial.analysis.test, trial.primary.better)
+    sign = trial.analysis.test.benefit_sign(trial.primary.better)
     middle, low, high = (naive.estimate + sign * one * naive.standard_error for one in moved)
     truth = found["true_effect"]
     covers = (np.minimum(low, high) <= truth) & (truth <= np.maximum(low, high))

@@ -21,14 +21,12 @@ from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.concurrent_controls import adjusted_for, compared
 from lupusim.simulation.looks.cutoffs import conduct, events_by_calendar, observed
 from lupusim.trial import Analysis, AtEvents, Cutoff, StoppingRule, Trial, Verdict
-from lupusim.trial.design import takes_covariates
 from lupusim.trial.looks import gap_before
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Table = TypeVar("Table", bound="DataclassInstance")
-_EITHER = 0.5  # a one-sided p-value above speaks for the control
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +39,8 @@ class Evidence:
         Calendar times (years) of the looks, never falling; ``inf`` where one is not reached.
     p_value : array
         One-sided, small where the experimental arm is better; 1 where undefined.
+    p_worse, p_two_sided : array
+        One-sided, small where it is worse; and the test's own of both directions.
     decisive : array
         P-value of as many sides as the trial's test has: of an exact test its own.
     z : array
@@ -52,13 +52,15 @@ class Evidence:
     undefined : boolean array
         Where the statistic does not exist.
     information : array
-        Patients or events in the analysis.
+        Patients or events in the analysis, or what else the test's information is.
     n_enrolled : array
         Patients randomized by then.
     """
 
     cutoff: FloatArray
     p_value: FloatArray
+    p_worse: FloatArray
+    p_two_sided: FloatArray
     decisive: FloatArray
     z: FloatArray
     estimate: FloatArray
@@ -72,8 +74,9 @@ class Evidence:
     def verdict_at(self, look: IntArray) -> Verdict:
         """Return the verdict at one look (from 0) of each replicate."""
         row = np.arange(look.size)
-        names = (field.name for field in fields(Verdict))
-        return Verdict(**{name: getattr(self, name)[row, look] for name in names})
+        names = {field.name for field in fields(self)} & {field.name for field in fields(Verdict)}
+        at = {name: getattr(self, name)[row, look] for name in names}
+        return Verdict(p_better=at["p_value"], **at)
 
     @property
     def skipped(self) -> BoolArray:
@@ -137,7 +140,7 @@ def comparisons(trial: Trial) -> tuple[Comparison, ...]:
     tests = [("", 0, analysis)]
     names = [endpoint.name for endpoint in trial.endpoints]
     for other in trial.family.hypotheses if trial.family else ():
-        adjust_for = analysis.adjust_for if takes_covariates(other.test) else ()
+        adjust_for = analysis.adjust_for if other.test.covariates else ()
         own = replace(
             analysis, name=other.name, test=other.test, effect=other.effect, adjust_for=adjust_for
         )
@@ -171,8 +174,10 @@ def at_cutoff(trial: Trial, generated: Generated, cutoff: FloatArray) -> Evidenc
 def _evidence(cutoffs: Sequence[FloatArray], looks: Sequence[_Look]) -> Evidence:
     return Evidence(
         cutoff=np.stack(cutoffs, axis=1),
-        p_value=np.stack([look.verdict.p_value for look in looks], axis=1),
-        decisive=np.stack([look.decisive for look in looks], axis=1),
+        p_value=np.stack([look.verdict.p_better for look in looks], axis=1),
+        p_worse=np.stack([look.verdict.p_worse for look in looks], axis=1),
+        p_two_sided=np.stack([look.verdict.p_two_sided for look in looks], axis=1),
+        decisive=np.stack([look.verdict.p_value for look in looks], axis=1),
         z=np.stack([look.z for look in looks], axis=1),
         estimate=np.stack([look.estimate for look in looks], axis=1),
         standard_error=np.stack([look.verdict.standard_error for look in looks], axis=1),
@@ -275,21 +280,18 @@ class _Look(NamedTuple):
     verdict: Verdict
     information: FloatArray
     n_enrolled: IntArray
-    two_sided: FloatArray | None = None
-
-    @property
-    def decisive(self) -> FloatArray:
-        return self.verdict.p_value if self.two_sided is None else self.two_sided
+    sided: int
 
     @property
     def z(self) -> FloatArray:
         """The statistic; of two sides that of half the p-value, on the side of the smaller one."""
-        one_sided = self.verdict.p_value
-        if self.two_sided is None:
-            z = z_from_p_value(one_sided)
+        said = self.verdict
+        if self.sided == 1:
+            z = z_from_p_value(said.p_better)
         else:
-            z = z_from_p_value(self.two_sided / 2) * np.where(one_sided > _EITHER, -1, 1)
-        return np.where(self.verdict.undefined, np.nan, z)
+            side = np.where(said.p_better > said.p_worse, -1, 1)
+            z = z_from_p_value(said.p_two_sided / 2) * side
+        return np.where(said.undefined, np.nan, z)
 
     @property
     def estimate(self) -> FloatArray:
@@ -316,16 +318,9 @@ def _at_once(
     if exits is None:
         return None
     tests = logrank_looks(exits, ends, seen_by=observation.seen_by)
-    better, both = trial.primary.better, first.analysis.sided == 2
+    better, sided = trial.primary.better, first.analysis.sided
     return [
-        [
-            _Look(
-                verdict(result, better, 1),
-                events.astype(float),
-                enrolled,
-                result.p_two_sided if both else None,
-            )
-        ]
+        [_Look(verdict(result, better, sided), events.astype(float), enrolled, sided)]
         for result, events, enrolled in zip(
             tests.results, tests.events, tests.enrolled, strict=True
         )
@@ -348,21 +343,16 @@ def _look(
         outcome = outcomes[one.endpoint]
         if len(trial.arms) > 2:
             outcome = outcome.against_control(one.arm, compared(one.analysis, few, one.arm))
-        verdict, two_sided = _tested(trial, one, few, outcome)
-        looks.append(_Look(verdict, outcome.information, n_enrolled, two_sided))
+        verdict = _verdict(trial, one, few, outcome)
+        known = one.analysis.test.information(outcome, verdict)
+        looks.append(_Look(verdict, known, n_enrolled, one.analysis.sided))
     return looks
 
 
-def _tested(
-    trial: Trial, one: Comparison, observation: Observation, outcome: Outcome
-) -> tuple[Verdict, FloatArray | None]:
-    """Return the one-sided verdict of a comparison; with two sides also its own two-sided p."""
-    better, test = trial.endpoints[one.endpoint].better, one.analysis.test
-    adjusted = adjusted_for(trial, one.analysis, observation, arm=one.arm)
-    verdict = test(outcome, better=better, sided=1, **adjusted)
-    if one.analysis.sided == 1:
-        return verdict, None
-    return verdict, test(outcome, better=better, sided=2, **adjusted).p_value
+def _verdict(trial: Trial, one: Comparison, observation: Observation, outcome: Outcome) -> Verdict:
+    better, analysis = trial.endpoints[one.endpoint].better, one.analysis
+    adjusted = adjusted_for(trial, analysis, observation, arm=one.arm)
+    return analysis.test(outcome, better=better, sided=analysis.sided, **adjusted)
 
 
 def _enrolled(observation: Observation) -> IntArray:

@@ -72,13 +72,16 @@ def planned_information(trial: Trial, information: FloatArray) -> FloatArray:
     """Return the information planned for the last look, shape (n_replicates,).
 
     All patients for an outcome at a visit, the number of events where the last look waits
-    for one; otherwise what the last look of each replicate really has.
+    for one, if these are what the test counts; otherwise what the last look of each replicate
+    really has, or one before where that is estimated to know more.
     """
-    if due_time(trial.primary) is not None:
+    counted = trial.analysis.test.information_unit if trial.analysis else ""
+    if counted == "patients" and due_time(trial.primary) is not None:
         return np.full(len(information), float(trial.n_patients))
-    if (events := planned_events(trial.cutoff)) is not None:
+    if counted == "events" and (events := planned_events(trial.cutoff)) is not None:
         return np.full(len(information), float(events))
-    return np.maximum(information[:, -1], 1.0)
+    most = information.max(axis=1)
+    return np.where(most > 0, most, 1.0)
 
 
 def of_look(

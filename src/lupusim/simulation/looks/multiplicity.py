@@ -147,17 +147,21 @@ def _ending(
 def _fraction(trial: Trial, one: Comparison, shown: Evidence) -> FloatArray:
     """Return the information of the looks over what is planned for the comparison.
 
-    Where arms join or leave, the plan is taken to be what the last look has.
+    Where arms join or leave, or the test counts neither patients nor events that are planned,
+    the plan is taken to be what is known in the end.
     """
+    counted = one.analysis.test.information_unit
+    last = shown.held_until[:, -1:]
+    of_last = shown.held_until / np.where(last > 0, last, 1.0)
     if arms_change(trial.arms):
-        return shown.held_until / np.maximum(shown.information[:, -1:], 1.0)
+        return of_last
     share = (trial.ratio[0] + trial.ratio[one.arm]) / sum(trial.ratio)
-    if due_time(trial.endpoints[one.endpoint]) is not None:
+    if counted == "patients" and due_time(trial.endpoints[one.endpoint]) is not None:
         return shown.held_until / (trial.n_patients * share)
     events = planned_events(trial.cutoff)
-    if events is not None and one.endpoint == 0:
+    if counted == "events" and events is not None and one.endpoint == 0:
         return shown.held_until / (events * share)
-    return shown.held_until / np.maximum(shown.information[:, -1:], 1.0)
+    return of_last
 
 
 def _given_up(

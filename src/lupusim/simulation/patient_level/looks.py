@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lupusim.analysis.benefit_direction import benefit_sign
 from lupusim.analysis.group_sequential import Bounds, after_stopping, repeated_p_value
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.arrays import FloatArray
@@ -100,7 +99,7 @@ def looks_reported(trial: Trial, generated: Generated, last: int) -> tuple[LookR
     found = list(_rows(asked[0], seen[0], HypothesisBounds(fraction, efficacy, futility), last))
     rule = trial.stopping
     if isinstance(rule, GroupSequential) and trial.adaptation is None:
-        sign = benefit_sign(trial.analysis.test, trial.primary.better)
+        sign = trial.analysis.test.benefit_sign(trial.primary.better)
         found = _repeated(rule, fraction[0], found, last=last, sign=sign)
     return tuple(found)
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
-from lupusim.trial.design import takes_covariates
 from lupusim.trial.endpoints import Endpoint, MarkerChange, MissingChange
 from lupusim.trial.observation import Strategy
 
@@ -61,20 +60,16 @@ def _adjusted(trial: Trial) -> Iterator[Endpoint]:
     yield trial.primary
     secondary = {endpoint.name: endpoint for endpoint in trial.secondary}
     for hypothesis in trial.family.hypotheses if trial.family else ():
-        if takes_covariates(hypothesis.test) and hypothesis.endpoint in secondary:
+        if hypothesis.test.covariates and hypothesis.endpoint in secondary:
             yield secondary[hypothesis.endpoint]
 
 
 def _tested_by_all_visits(trial: Trial) -> Iterator[tuple[str, str, Endpoint]]:
     """Yield key and name of each such test, and what it tests."""
-    if trial.analysis is not None and _needs_all_visits(trial.analysis.test):
+    if trial.analysis is not None and trial.analysis.test.needs_all_visits:
         yield "analysis.test", trial.analysis.name, trial.primary
     secondary = {endpoint.name: endpoint for endpoint in trial.secondary}
     for number, hypothesis in enumerate(trial.family.hypotheses if trial.family else ()):
-        if _needs_all_visits(hypothesis.test) and hypothesis.endpoint in secondary:
+        if hypothesis.test.needs_all_visits and hypothesis.endpoint in secondary:
             key = f"analysis.multiplicity.endpoints.{number}.test"
             yield key, hypothesis.name, secondary[hypothesis.endpoint]
-
-
-def _needs_all_visits(test: object) -> bool:
-    return bool(getattr(test, "needs_all_visits", False))

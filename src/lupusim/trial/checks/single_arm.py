@@ -18,7 +18,7 @@ _TIME_TOLERANCE = 1e-9
 
 def arms_problems(trial: Trial, analysis: Analysis) -> Iterator[Problem]:
     """Yield what does not fit between a trial's test and the number of its arms."""
-    needed, there = getattr(analysis.test, "n_arms", 2), len(trial.arms)
+    needed, there = analysis.test.n_arms, len(trial.arms)
     if needed > 1 and there == 1:
         yield Problem(
             key="analysis",
@@ -37,7 +37,7 @@ def arms_problems(trial: Trial, analysis: Analysis) -> Iterator[Problem]:
         )
     elif needed == 1:
         yield from _one_arm_problems(trial, analysis)
-    if hasattr(analysis.test, "threshold") and (trial.interims or trial.adaptation):
+    if analysis.test.one_look_only and (trial.interims or trial.adaptation):
         yield Problem(
             key="looks" if trial.interims else "adaptation",
             fault=f"{analysis.name!r} decides at one look, by its threshold",

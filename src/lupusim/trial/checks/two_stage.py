@@ -168,16 +168,10 @@ def _selection_problems(trial: Trial, rule: SelectArms) -> Iterator[Problem]:
         yield Problem(key=f"{_KEY}.keep", fault=fault, fix=f"Give 1 to {n_arms}.")
     if rule.early is not None:
         yield from _early_problems(f"{_KEY}.on", trial, rule.early, look=1)
-    test = rule.early.test if rule.early else trial.analysis and trial.analysis.test
-    if rule.by is Judged.ESTIMATE and _has_margin(test):
+    asked = rule.early or trial.analysis
+    if rule.by is Judged.ESTIMATE and asked is not None and asked.test.has_margin:
         fault = "estimates are judged from no effect on, and the test has a margin"
         yield Problem(key=f"{_KEY}.by", fault=fault, fix="Use 'by: z'.")
-
-
-def _has_margin(test: object) -> bool:
-    """Return whether a test compares with something else than no effect."""
-    margin = getattr(test, "margin", None)
-    return margin is not None and margin not in (0.0, 1.0)
 
 
 def _enrichment_problems(trial: Trial, rule: Enrichment) -> Iterator[Problem]:
@@ -219,7 +213,7 @@ def gate_problems(trial: Trial, rule: Gate) -> Iterator[Problem]:
         yield Problem(key=f"{_KEY}.look", fault=fault, fix="Add a look, or name an earlier one.")
         return
     yield from _early_problems(f"{_KEY}.endpoint", trial, rule.early, look=rule.look)
-    if _has_margin(rule.early.test):
+    if rule.early.test.has_margin:
         fault = "a gate is about a benefit, and its test has a margin"
         yield Problem(key=f"{_KEY}.test", fault=fault, fix="Use a test without one.")
 

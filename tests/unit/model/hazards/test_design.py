@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from lupusim.analysis.user_defined import FromP
 from lupusim.model import MultiStateModel, Transition, TreatmentEffect
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.trial import (
@@ -26,7 +27,6 @@ from lupusim.trial import (
     TimeToEvent,
     Trial,
     UniformEnrollment,
-    Verdict,
 )
 
 
@@ -51,11 +51,11 @@ SURVIVAL = TimeToEvent(name="survival", events=("death",))
 RESPONSE = Responder(name="response", states=("remission",), at=1.0)
 
 
-def never(*_args, **_keywords) -> Verdict:
+def never(*_args) -> float:
     raise NotImplementedError
 
 
-TEST = Analysis(name="logrank", test=never, effect="log hazard ratio")
+TEST = Analysis(name="logrank", test=FromP(function=never), effect="log hazard ratio")
 
 
 def trial(**changes):
@@ -274,3 +274,8 @@ def test_simple_randomization_needs_no_block():
 def test_more_is_better_for_responders_and_fewer_for_events_unless_said():
     assert RESPONSE.better is Better.MORE
     assert SURVIVAL.better is Better.FEWER
+
+
+def test_a_plain_function_is_no_test_but_can_be_made_one():
+    with pytest.raises(ValueError, match=r"is no test.*FromP"):
+        Analysis(name="mine", test=never, effect="none")

@@ -1,0 +1,138 @@
+"""What a test answers of itself, and what it says of every replicate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+
+from lupusim.arrays import BoolArray, FloatArray
+from lupusim.trial.endpoints import Better
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a test says of every replicate.
+
+    Parameters
+    ----------
+    p_value : (n_replicates,) array
+        As many sides as were asked for: `p_better` or `p_two_sided`.
+    p_better, p_worse : (n_replicates,) arrays
+        One-sided, small where the experimental arm is better, or is worse.
+    p_two_sided : (n_replicates,) array
+        The test's own; of an exact test it is not twice the smaller of the others.
+    estimate, standard_error : (n_replicates,) arrays
+        The effect on the test's own scale, experimental against control.
+    lower, upper : (n_replicates,) arrays
+        Its two-sided 95 % interval; NaN where the test gives none.
+    undefined : (n_replicates,) boolean array
+        Where the statistic does not exist: then each p-value is 1, and nothing is shown of
+        either direction.
+    score_variance : (n_replicates,) array or None
+        Of a test by a score, the variance of that; 0 where undefined.
+    """
+
+    p_value: FloatArray
+    p_better: FloatArray
+    p_worse: FloatArray
+    p_two_sided: FloatArray
+    estimate: FloatArray
+    standard_error: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    undefined: BoolArray
+    score_variance: FloatArray | None = None
+
+    @property
+    def known_estimate(self) -> FloatArray:
+        """The estimate; NaN where there is none: its standard error is infinite, or no statistic.
+
+        A test may be defined without one, such as Gray's of events on one arm alone, whose
+        hazard ratio is not finite.
+        """
+        return np.where(self.undefined | np.isinf(self.standard_error), np.nan, self.estimate)
+
+    @property
+    def precision(self) -> FloatArray:
+        """One over the squared standard error; 0 where there is no estimate."""
+        known = ~self.undefined & (self.standard_error > 0) & np.isfinite(self.standard_error)
+        error = np.where(known, self.standard_error, 1.0)
+        return np.where(known, 1 / error**2, 0.0)
+
+
+class TestMethod(Protocol):
+    """A test: what it needs, what it says, and how much it knows at a look.
+
+    It is called with an outcome and, by name, `better` (direction of benefit), `sided` (1 or
+    2), `stratum` ((n_replicates, n_patients), all 0 for none) and, where `covariates` is true
+    and there are any, `covariates` ((n_replicates, n_patients, n_covariates)).
+
+    Parameters
+    ----------
+    n_arms : int
+        1 where it compares one arm with something known, else 2.
+    strata : str
+        ``none`` where strata play no role, ``used`` where it can be stratified by some, or
+        ``needed`` where it is by its nature (then those of the allocation are the default).
+    covariates : bool
+        Whether it can be adjusted for numbers known at randomization.
+    needs_all_visits : bool
+        Whether it takes the values of all visits, not the last one alone.
+    one_look_only : bool
+        Whether its decision is by a threshold of its own at one look.
+    information_unit : str
+        What `information` counts: ``events`` or ``patients``, which a trial can plan, or
+        ``variance`` (that of the score, or one over that of the estimate), which it can't.
+    independent_increments : bool
+        Whether the statistics of several looks are those of sums of independent parts, as
+        bounds by spending functions and their kin take for granted.
+    """
+
+    __slots__ = ()
+    __test__: ClassVar[bool] = False  # pytest must not collect it
+
+    n_arms: ClassVar[int] = 2
+    strata: ClassVar[Literal["none", "used", "needed"]] = "none"
+    covariates: ClassVar[bool] = False
+    needs_all_visits: ClassVar[bool] = False
+    one_look_only: ClassVar[bool] = False
+    information_unit: ClassVar[Literal["events", "patients", "variance"]] = "patients"
+    independent_increments: ClassVar[bool] = True
+
+    def __call__(self, *args: Any, **words: Any) -> Verdict:
+        """Return the verdict on every replicate."""
+        ...
+
+    def information(self, outcome: Any, verdict: Verdict) -> FloatArray:
+        """Return what the test knows of the effect, (n_replicates,), 0 where nothing.
+
+        Of two looks at one trial the ratio is the squared correlation of their statistics.
+
+        Parameters
+        ----------
+        outcome : Outcome
+            What it was called with.
+        verdict : Verdict
+            What it said.
+        """
+        if self.information_unit != "variance":
+            counted: FloatArray = outcome.information
+            return counted
+        known = verdict.score_variance
+        return verdict.precision if known is None else known
+
+    def null_value(self, better: Better) -> float:
+        """Return the effect that is tested against, on the scale of the estimate."""
+        del better
+        return 0.0
+
+    @property
+    def has_margin(self) -> bool:
+        """Whether it tests against something else than no effect."""
+        return self.null_value(Better.MORE) != 0
+
+    def benefit_sign(self, better: Better) -> int:
+        """Return 1 where larger estimates are in favor of the experimental arm, else -1."""
+        return int(better.value)
