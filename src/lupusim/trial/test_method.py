@@ -101,6 +101,10 @@ class TestMethod(Protocol):
     information_unit: ClassVar[Literal["events", "patients", "variance"]] = "patients"
     independent_increments: ClassVar[bool] = True
 
+    def __hash__(self) -> int:
+        """Return a number; tests that are equal have the same."""
+        return object.__hash__(self)
+
     def __call__(self, *args: Any, **words: Any) -> Verdict:
         """Return the verdict on every replicate."""
         ...
