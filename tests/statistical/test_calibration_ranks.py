@@ -52,7 +52,7 @@ def assert_uniform(result: RankTest) -> None:
 def test_known_parameters_of_the_packaged_model_are_recovered() -> None:
     free_model = load_free_model("msc-durable")
     studies = [load_study(name) for name in free_model.evidence]
-    likelihood = Likelihood(free_model, studies).joined(free_model.prior_mean, seed=SEED)
+    likelihood = Likelihood(free_model, studies)
     result = check_sampler(likelihood, n_rounds=150, seed=SEED)
     assert result.n_unconverged == 0
     assert_uniform(result)

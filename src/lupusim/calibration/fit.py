@@ -25,7 +25,6 @@ from lupusim.calibration.estimation.profiles import Profile, profile_all
 from lupusim.calibration.estimation.search import N_STARTS, Optimum, Progress, search
 from lupusim.calibration.estimation.tables import conflicts, rows_as_columns, target_rows
 from lupusim.calibration.posterior.draws import Draws
-from lupusim.calibration.targets.repeated_looks import joint_studies
 from lupusim.calibration.targets.studies import Study, overlap_warnings
 from lupusim.model import MultiStateModel
 
@@ -181,6 +180,11 @@ class Fit:
             if not row["identified"]:
                 sentences.append(f"{row['parameter']}: {row['verdict']}.")
         sentences += [
+            f"{study.name}, {target.name}: the other targets count the same events already; "
+            "checked, not fitted again."
+            for study, target in self.likelihood.repeated
+        ]
+        sentences += [
             f"Not met by the model: {conflict}."
             for conflict in conflicts(self.likelihood, self.model)
         ]
@@ -280,9 +284,6 @@ def fit_studies(
     begun = time.perf_counter()
     likelihood = Likelihood(free_model, studies)
     optima = search(likelihood, seed=seed, n_starts=n_starts, progress=progress)
-    if joint_studies(likelihood.targets):
-        likelihood = likelihood.joined(optima[0].free, seed=seed)
-        optima = search(likelihood, seed=seed, n_starts=n_starts, progress=progress)
     best = optima[0].free
     information = observed_information(likelihood, best)
     profiles = profile_all(likelihood, best, standard_errors=standard_errors(information))

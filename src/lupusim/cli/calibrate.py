@@ -150,7 +150,6 @@ def _scores(fit: Fit) -> object:
         candidates,
         seed=fit.seed,
         n_starts=fit.n_starts,
-        blocks=likelihood.blocks,
     )
 
 

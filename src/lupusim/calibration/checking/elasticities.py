@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -109,11 +108,10 @@ def _counts(likelihood: Likelihood) -> list[tuple[str, str, str, int, IntArray]]
 
 def _moved(likelihood: Likelihood, cell: int, cells: IntArray, change: float) -> Likelihood:
     """Return the likelihood with one count moved, its denominator kept."""
-    moved = copy.copy(likelihood)
-    moved.observed = likelihood.observed.copy()
+    observed = likelihood.observed.copy()
     others = cells[cells != cell]
-    total = moved.observed[others].sum()
+    total = observed[others].sum()
     if not likelihood.is_poisson[cell] and total > 0:
-        moved.observed[others] *= 1 - change / total
-    moved.observed[cell] += change
-    return moved
+        observed[others] *= 1 - change / total
+    observed[cell] += change
+    return likelihood.with_counts(observed)

@@ -13,7 +13,6 @@ from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.estimation.search import N_STARTS, climb, search
 from lupusim.calibration.estimation.tables import chi_square_tail, conflicts, degrees_of_freedom
-from lupusim.calibration.targets.repeated_looks import Block
 from lupusim.calibration.targets.studies import Study
 
 _TELLS_APART = 2.0  # AIC units; less is no evidence (Burnham and Anderson 2002, chapter 2.6)
@@ -30,12 +29,13 @@ class ModelScore:
     n_parameters, n_identified : int
         Free parameters, and combinations of them that the targets determine.
     deviance : float
-        Twice the distance from the saturated log likelihood; soft targets at their weight.
+        Twice the misfit: 0 where every count is expected; soft targets at their weight.
     p_value : float
         Of the deviance, were all targets hard and independent.
     akaike : float
-        Deviance plus twice the identified parameters; smaller is better. With soft targets a
-        pseudo-AIC: good for ranking, not for p-values.
+        Twice minus the log likelihood plus twice the identified parameters, up to a constant
+        that depends on the counts alone; smaller is better. With soft targets a pseudo-AIC:
+        good for ranking, not for p-values.
     left_out : dict of str to float
         For each study, the deviance of its targets as predicted without it.
     missed : tuple of str
@@ -63,7 +63,6 @@ def compare(
     *,
     seed: int,
     n_starts: int = N_STARTS,
-    blocks: Sequence[Block] = (),
 ) -> tuple[ModelScore, ...]:
     """Return the score of every model, best AIC first.
 
@@ -77,9 +76,6 @@ def compare(
         Names the starting points.
     n_starts : int
         Starting points for each model.
-    blocks : sequence of Block
-        Covariance of counts of the same patients, from the fit of one of the models: one for
-        all, since likelihoods with different covariances can't be compared.
 
     Raises
     ------
@@ -89,7 +85,7 @@ def compare(
     if len({free_model.target_set for free_model in free_models.values()}) > 1:
         raise ValueError("the models have different target sets. Compare them on one")
     scores = [
-        _score(name, Likelihood(free_model, studies, blocks=blocks), seed=seed, n_starts=n_starts)
+        _score(name, Likelihood(free_model, studies), seed=seed, n_starts=n_starts)
         for name, free_model in free_models.items()
     ]
     return tuple(sorted(scores, key=lambda score: score.akaike))
@@ -97,7 +93,7 @@ def compare(
 
 def _score(name: str, likelihood: Likelihood, *, seed: int, n_starts: int) -> ModelScore:
     best = search(likelihood, seed=seed, n_starts=n_starts)[0]
-    deviance = 2 * (best.negative_log_likelihood - likelihood.saturated)
+    deviance = 2 * float(likelihood.misfit(best.free[None])[0])
     eigenvalues = np.linalg.eigvalsh(observed_information(likelihood, best.free))
     known = int((eigenvalues > FLAT).sum())
     cells = sum(degrees_of_freedom(target.measure) for _, target in likelihood.targets)
@@ -108,7 +104,7 @@ def _score(name: str, likelihood: Likelihood, *, seed: int, n_starts: int) -> Mo
         n_identified=known,
         deviance=deviance,
         p_value=chi_square_tail(deviance, max(cells - known, 1)),
-        akaike=deviance + 2 * known,
+        akaike=2 * (best.negative_log_likelihood - likelihood.saturated_alone + known),
         left_out=leave_one_out(likelihood, best.free),
         missed=tuple(str(conflict) for conflict in conflicts(likelihood, model)),
     )
@@ -131,24 +127,14 @@ def leave_one_out(likelihood: Likelihood, best: FloatArray) -> dict[str, float]:
             continue
         without, _ = climb(_of_studies(likelihood, others), best)
         held_out = _of_studies(likelihood, {left})
-        gap = held_out.negative_log_likelihood(without)[0] - held_out.saturated
-        deviances[left] = float(2 * gap)
+        deviances[left] = 2 * float(held_out.misfit(without[None])[0])
     return deviances
 
 
 def _of_studies(likelihood: Likelihood, names: Collection[str]) -> Likelihood:
-    """Return the likelihood of some of its studies, the covariances of their cells kept."""
-    is_kept = np.concatenate(
-        [np.full(t.measure.observed.size, s.name in names) for s, t in likelihood.targets]
-    )
-    position = np.cumsum(is_kept) - 1
-    blocks = [
-        Block(cells=position[block.cells], whitening=block.whitening)
-        for block in likelihood.blocks
-        if is_kept[block.cells].all()
-    ]
+    """Return the likelihood of some of its studies."""
     studies = [study for study in likelihood.studies if study.name in names]
-    return Likelihood(likelihood.free_model, studies, blocks=blocks)
+    return Likelihood(likelihood.free_model, studies)
 
 
 def comparison_words(scores: Sequence[ModelScore]) -> tuple[str, ...]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.arrays import BoolArray, FloatArray
+from lupusim.calibration.estimation.cohorts import Cohort, joint_positions, make_cohort
+from lupusim.calibration.estimation.contradictions import counted_twice, impossible_targets
 from lupusim.calibration.estimation.parameters import FreeModel
+from lupusim.calibration.estimation.residuals import deviance_residuals
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.prediction.renewal import N_PANELS
 from lupusim.calibration.targets.counts import total_questions
-from lupusim.calibration.targets.repeated_looks import Block, joint_studies, make_block
 from lupusim.calibration.targets.studies import Role, Study, Target, model_lacks
 from lupusim.errors import EvidenceError, Problem
 
@@ -19,20 +23,19 @@ _COARSE = 12  # panels
 _SMALLEST = 1e-12  # expected share below which a cell counts as impossible, but finitely so
 
 
-def deviance_residuals(observed: FloatArray, expected: FloatArray) -> FloatArray:
-    r"""Return signed roots of :math:`2 (n \log(n / \mu) - n + \mu)`; shape of `expected`.
+Pairs: TypeAlias = tuple[tuple[Study, Target], ...]
 
-    Near :math:`\mu = n` the root is taken of a series, because the difference of the two
-    sides would lose half of the digits just where the search ends.
-    """
-    n = np.broadcast_to(observed, expected.shape)
-    safe = np.where(n > 0, n, 1.0)
-    gap = (expected - n) / safe
-    with np.errstate(divide="ignore", invalid="ignore"):
-        exact = np.sqrt(np.maximum(2 * safe * (gap - np.log1p(gap)), 0.0))
-    series = np.sqrt(safe) * np.abs(gap) * np.sqrt(1 - gap * 2 / 3 + gap**2 / 2)
-    some = np.where(np.abs(gap) < 1e-3, series, exact) * np.sign(gap)
-    return np.asarray(np.where(n > 0, some, np.sqrt(2 * np.maximum(expected, 0.0))))
+
+def _fitted(studies: Sequence[Study], free_model: FreeModel) -> tuple[Pairs, Pairs]:
+    """Return the targets to be fitted, and those whose events others of them count already."""
+    fitted: list[tuple[Study, Target]] = []
+    repeated: list[tuple[Study, Target]] = []
+    for study in studies:
+        chosen = study.chosen(free_model.target_set)
+        twice = counted_twice(study, chosen, free_model.model)
+        fitted += [(study, target) for target in chosen if target not in twice]
+        repeated += [(study, target) for target in twice]
+    return tuple(fitted), tuple(repeated)
 
 
 class Likelihood:
@@ -46,13 +49,12 @@ class Likelihood:
         Where the targets are.
     n_panels : int
         Grid of the renewal equations, where hazards run on time in state.
-    blocks : sequence of Block
-        Cells of the same patients, with their covariance; the others are independent.
 
     Raises
     ------
     EvidenceError
-        If a target names a state that the model lacks, or if no target is left to fit.
+        If a target names a state that the model lacks, if no target is left to fit, or if the
+        counts of a cohort contradict each other.
     """
 
     def __init__(
@@ -61,24 +63,22 @@ class Likelihood:
         studies: Sequence[Study],
         *,
         n_panels: int = N_PANELS,
-        blocks: Sequence[Block] = (),
     ) -> None:
         self.free_model = free_model
         self.studies = tuple(studies)
         self.n_panels = n_panels
-        self.blocks = tuple(blocks)
         chosen = free_model.target_set
         names = " + ".join(study.name for study in studies)
         if problems := model_lacks(studies, free_model.model, chosen):
             raise EvidenceError(names, problems)
-        self.targets: tuple[tuple[Study, Target], ...] = tuple(
-            (study, target) for study in studies for target in study.chosen(chosen)
-        )
-        if not self.targets:
+        if not any(study.chosen(chosen) for study in studies):
             fault = f"no target of the set {chosen!r} is there to be fitted"
             fix = "Name a study that has one, or change the model's 'target_set'."
             raise EvidenceError(names, [Problem(key="", fault=fault, fix=fix)])
-        self.checks: tuple[tuple[Study, Target], ...] = tuple(
+        if problems := impossible_targets(studies, free_model.model, chosen):
+            raise EvidenceError(names, problems)
+        self.targets, self.repeated = _fitted(studies, free_model)
+        self.checks: tuple[tuple[Study, Target], ...] = self.repeated + tuple(
             (study, target) for study in studies for target in study.chosen(chosen, Role.CHECK)
         )
         measures = [target.measure for _, target in self.targets]
@@ -90,41 +90,49 @@ class Likelihood:
         self.weights = np.concatenate(
             [np.empty(0), *(np.full(t.measure.observed.size, t.soft) for _, t in self.targets)]
         )
-        self._alone = np.ones(self.observed.size, dtype=bool)
-        for block in self.blocks:
-            self._alone[block.cells] = False
         self.is_poisson = np.concatenate(
             [np.empty(0, bool), *(np.full(m.observed.size, m.is_poisson) for m in measures)]
         )
+        self.cohorts = self._joined()
+
+    def _joined(self) -> tuple[Cohort, ...]:
+        """Return the joint likelihoods of targets that count the same patients."""
+        ends = np.cumsum([target.measure.observed.size for _, target in self.targets])
+        cells = np.split(np.arange(self.observed.size), ends[:-1])
+        made = (
+            make_cohort(
+                study,
+                [self.targets[k][1] for k in positions],
+                [self.observed[cells[k]] for k in positions],
+                cells=[cells[k] for k in positions],
+                free_model=self.free_model,
+            )
+            for study, positions in joint_positions(self.targets)
+        )
+        return tuple(cohort for cohort in made if cohort is not None)
+
+    @property
+    def _alone(self) -> BoolArray:
+        """Which cells are independent of all others; (n_cells,)."""
+        alone = np.ones(self.observed.size, dtype=bool)
+        for cohort in self.cohorts:
+            alone[cohort.cells] = False
+        return alone
 
     def coarse(self) -> Likelihood:
         """Return the same likelihood on the coarsest grid: probabilities wrong by up to 1e-3."""
-        return Likelihood(self.free_model, self.studies, n_panels=_COARSE, blocks=self.blocks)
+        coarse = copy.copy(self)
+        coarse.n_panels = _COARSE
+        coarse.family = Family(self.free_model, self.family.questions, n_panels=_COARSE)
+        coarse.cohorts = tuple(cohort.coarse() for cohort in self.cohorts)
+        return coarse
 
-    def joined(self, free: FloatArray, *, seed: int) -> Likelihood:
-        """Return the likelihood in which targets of the same patients are joint.
-
-        Parameters
-        ----------
-        free : (n_parameters,) array
-            A first fit, at which patients are simulated.
-        seed : int
-            Names their stream.
-        """
-        ends = np.cumsum([target.measure.observed.size for _, target in self.targets])
-        cells = np.split(np.arange(self.observed.size), ends[:-1])
-        model = self.free_model.model_at(free)
-        blocks = [
-            make_block(
-                study,
-                [self.targets[k][1] for k in positions],
-                [cells[k] for k in positions],
-                model=model,
-                seed=seed,
-            )
-            for study, positions in joint_studies(self.targets)
-        ]
-        return Likelihood(self.free_model, self.studies, n_panels=self.n_panels, blocks=blocks)
+    def with_counts(self, observed: FloatArray) -> Likelihood:
+        """Return the likelihood of other counts, (n_cells,), in the place of those published."""
+        other = copy.copy(self)
+        other.observed = observed
+        other.cohorts = other._joined()
+        return other
 
     def expected(self, free: FloatArray) -> FloatArray:
         """Return expected counts, shape (n, n_cells), at vectors of shape (n, n_parameters)."""
@@ -137,26 +145,37 @@ class Likelihood:
         return np.maximum(expected, _SMALLEST * self.denominators)
 
     def residuals(self, free: FloatArray) -> FloatArray:
-        """Return weighted deviance residuals; shape (n, n_cells).
+        """Return weighted residuals; shape (n, n_residuals).
 
-        Half the sum of their squares is the distance of the negative log likelihood from
-        the smallest value that any model could reach.
+        Half the sum of their squares is minus the log likelihood up to a constant. Those of
+        the misfit come first: deviance residuals of counts that stand alone, then those of
+        cohorts.
         """
-        expected = self.expected(free)
-        alone = self._alone
-        raw = deviance_residuals(self.observed[alone], expected[:, alone])
-        joint = [
-            (expected[:, block.cells] - self.observed[block.cells]) @ block.whitening.T
-            for block in self.blocks
-        ]
-        return np.concatenate([raw * np.sqrt(self.weights[alone]), *joint], axis=-1)
+        fits, rests = self._parted(free)
+        return np.concatenate([fits, rests], axis=-1)
+
+    def _parted(self, free: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return residuals that measure a misfit, and those of cohorts that don't."""
+        free, alone = np.atleast_2d(free), self._alone
+        fits, rests = [], [np.empty((len(free), 0))]
+        if alone.any():
+            raw = deviance_residuals(self.observed[alone], self.expected(free)[:, alone])
+            fits.append(raw * np.sqrt(self.weights[alone]))
+        for cohort in self.cohorts:
+            own, rest = cohort.residuals(free)
+            fits.append(own)
+            rests.append(rest)
+        return np.concatenate(fits, axis=-1), np.concatenate(rests, axis=-1)
+
+    def misfit(self, free: FloatArray) -> FloatArray:
+        """Return half the deviance: how far models are from expecting every count; shape (n,)."""
+        return np.asarray(0.5 * (self._parted(free)[0] ** 2).sum(axis=-1))
 
     @property
-    def saturated(self) -> float:
-        """The smallest negative log likelihood that any model could reach, without constants.
+    def saturated_alone(self) -> float:
+        """The smallest that counts which stand alone could reach, without constants.
 
-        For a multinomial it is minus the sum of ``n log(n / N)``; joint blocks, being normal,
-        add nothing.
+        For a multinomial it is minus the sum of ``n log(n / N)``.
         """
         n = self.observed
         share = np.where(self.is_poisson, n, n / self.denominators)
@@ -164,9 +183,22 @@ class Likelihood:
         kernel = -n * logs + np.where(self.is_poisson, n, 0.0)
         return float((self.weights * kernel)[self._alone].sum())
 
+    @property
+    def saturated(self) -> float:
+        """A bound that the negative log likelihood of no model is below.
+
+        It is reached by a model that expects every count, unless many tables of paths stand
+        behind the counts of a cohort.
+        """
+        return self.saturated_alone + sum(cohort.smallest for cohort in self.cohorts)
+
     def negative_log_likelihood(self, free: FloatArray) -> FloatArray:
-        """Return the kernel of minus the log likelihood; shape (n,)."""
-        return np.asarray(self.saturated + 0.5 * (self.residuals(free) ** 2).sum(axis=-1))
+        """Return minus the log likelihood; shape (n,).
+
+        Of counts that stand alone the kernel, of cohorts with all constants.
+        """
+        constant = self.saturated_alone + sum(cohort.constant for cohort in self.cohorts)
+        return np.asarray(constant + 0.5 * (self.residuals(free) ** 2).sum(axis=-1))
 
     def log_prior(self, free: FloatArray) -> FloatArray:
         """Return the log density of the prior without its constant; shape (n,)."""

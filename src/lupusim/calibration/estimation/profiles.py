@@ -13,7 +13,8 @@ from lupusim.calibration.estimation.search import TIE_BREAK
 
 CRITICAL = 3.841458820694124  # 95 % point of chi-square with one degree of freedom
 _N_EXPANSIONS = 12
-_N_REFINEMENTS = 6
+_N_REFINEMENTS = 24
+_N_SECANTS = 6  # then every other step halves the bracket
 _N_STEPS = 10
 _CLOSE = 0.02  # of the deviance to its critical value
 
@@ -154,13 +155,15 @@ def _close_in(walkers: _Walkers, low: FloatArray, high: FloatArray, found: BoolA
     roots = {(axis, value): _root(deviance) for axis, value, deviance in walkers.seen}
     wanted = np.sqrt(CRITICAL)
     rows = np.flatnonzero(found)
-    for _ in range(_N_REFINEMENTS):
+    for step in range(_N_REFINEMENTS):
         if rows.size == 0:
             break
         axes = walkers.axes[rows].tolist()
         below = np.array([roots.get((a, v), 0.0) for a, v in zip(axes, low[rows], strict=True)])
         above = np.array([roots[a, v] for a, v in zip(axes, high[rows], strict=True)])
         share = np.clip((wanted - below) / np.maximum(above - below, 1e-9), 0.05, 0.95)
+        if step >= _N_SECANTS and step % 2 == 0:
+            share = np.full(share.shape, 0.5)
         values = low[rows] + share * (high[rows] - low[rows])
         deviances = walkers.refit(rows, values)
         for axis, value, deviance in zip(axes, values.tolist(), deviances.tolist(), strict=True):

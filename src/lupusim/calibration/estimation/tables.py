@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.arrays import FloatArray
-from lupusim.calibration.estimation.likelihood import Likelihood, deviance_residuals
+from lupusim.calibration.estimation.likelihood import Likelihood
+from lupusim.calibration.estimation.residuals import deviance_residuals
 from lupusim.calibration.prediction.predict import answer
 from lupusim.calibration.targets.counts import Measure
 from lupusim.calibration.targets.studies import Study, Target

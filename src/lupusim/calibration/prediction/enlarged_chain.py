@@ -18,12 +18,14 @@ from lupusim.calibration.targets.questions import (
     EverIn,
     FirstMove,
     InStates,
+    Moves,
     Question,
     TimeBeforeMove,
+    YearsIn,
 )
 from lupusim.model import MultiStateModel
 
-Moves = tuple[tuple[int, int], ...]
+Ways = tuple[tuple[int, int], ...]
 """Where a transition leads in the enlarged chain: from, to."""
 
 
@@ -33,17 +35,20 @@ class Chain:
 
     Parameters
     ----------
-    moves : tuple of Moves
+    moves : tuple of Ways
         For each of the model's transitions.
     start : (size,) array
         Where patients are at study time 0.
     counted : tuple of int
         States of which the last entry of the chain counts the years; none if empty.
+    ghost : int or None
+        An entry that counts moves: who moves there stays where he is, too.
     """
 
-    moves: tuple[Moves, ...]
+    moves: tuple[Ways, ...]
     start: FloatArray
     counted: tuple[int, ...] = ()
+    ghost: int | None = None
 
     @property
     def size(self) -> int:
@@ -57,7 +62,8 @@ class Chain:
         for k, pairs in enumerate(self.moves):
             for origin, to in pairs:
                 slopes[k, origin, to] += 1.0
-                slopes[k, origin, origin] -= 1.0
+                if to != self.ghost:
+                    slopes[k, origin, origin] -= 1.0
         return slopes
 
     @property
@@ -94,6 +100,10 @@ def _chain_key(question: Question) -> object:
             return (EverAfter, question.first, question.then)
         case FirstMove() | TimeBeforeMove():
             return (FirstMove, question.origin, question.to)
+        case Moves():
+            return (Moves, question.origin, question.to)
+        case YearsIn():
+            return (YearsIn, question.states)
 
 
 def _chain(model: MultiStateModel, question: Question) -> Chain:
@@ -106,6 +116,10 @@ def _chain(model: MultiStateModel, question: Question) -> Chain:
             return _remembering_chain(model, question)
         case FirstMove() | TimeBeforeMove():
             return _counting_chain(model, question)
+        case Moves():
+            return _noting_chain(model, question)
+        case YearsIn():
+            return _clocked_chain(model, question)
 
 
 def _start(model: MultiStateModel, size: int) -> FloatArray:
@@ -117,7 +131,7 @@ def _start(model: MultiStateModel, size: int) -> FloatArray:
 
 def _plain_chain(model: MultiStateModel, stopped: Sequence[str]) -> Chain:
     """Return the model's own chain, with some states made absorbing."""
-    moves: list[Moves] = [
+    moves: list[Ways] = [
         () if t.from_state in stopped else ((model.index(t.from_state), model.index(t.to_state)),)
         for t in model.transitions
     ]
@@ -127,11 +141,11 @@ def _plain_chain(model: MultiStateModel, stopped: Sequence[str]) -> Chain:
 def _remembering_chain(model: MultiStateModel, question: EverAfter) -> Chain:
     """Return a chain of twice the states: before and after the first visit to `first`."""
     size = len(model.states)
-    moves: list[Moves] = []
+    moves: list[Ways] = []
     for t in model.transitions:
         origin, to = model.index(t.from_state), model.index(t.to_state)
         before = (origin, to + size if t.to_state in question.first else to)
-        after: Moves = () if t.from_state in question.then else ((origin + size, to + size),)
+        after: Ways = () if t.from_state in question.then else ((origin + size, to + size),)
         moves.append(after if t.from_state in question.first else (before, *after))
     start = _start(model, 2 * size)
     for state in question.first:
@@ -143,12 +157,33 @@ def _remembering_chain(model: MultiStateModel, question: EverAfter) -> Chain:
 def _counting_chain(model: MultiStateModel, question: FirstMove | TimeBeforeMove) -> Chain:
     """Return a chain with a state for those who moved, and one that counts years in `origin`."""
     size = len(model.states)
-    moves: list[Moves] = []
+    moves: list[Ways] = []
     for t in model.transitions:
         moved = t.from_state in question.origin and t.to_state in question.to
         moves.append(((model.index(t.from_state), size if moved else model.index(t.to_state)),))
     counted = tuple(model.index(state) for state in question.origin)
     return Chain(moves=tuple(moves), start=_start(model, size + 2), counted=counted)
+
+
+def _noting_chain(model: MultiStateModel, question: Moves) -> Chain:
+    """Return the model's chain with an entry that counts some moves and stops nobody."""
+    size = len(model.states)
+    moves: list[Ways] = []
+    for t in model.transitions:
+        origin, to = model.index(t.from_state), model.index(t.to_state)
+        noted = t.from_state in question.origin and t.to_state in question.to
+        moves.append(((origin, to), (origin, size)) if noted else ((origin, to),))
+    return Chain(moves=tuple(moves), start=_start(model, size + 1), ghost=size)
+
+
+def _clocked_chain(model: MultiStateModel, question: YearsIn) -> Chain:
+    """Return the model's chain with an entry that counts the years in some states."""
+    plain = _plain_chain(model, ())
+    return Chain(
+        moves=plain.moves,
+        start=np.append(plain.start, 0.0),
+        counted=tuple(model.index(state) for state in question.states),
+    )
 
 
 def _readout(model: MultiStateModel, question: Question) -> FloatArray:
@@ -161,6 +196,9 @@ def _readout(model: MultiStateModel, question: Question) -> FloatArray:
         case EverAfter():
             readout = np.zeros(2 * size)
             readout[[model.index(state) + size for state in question.then]] = 1.0
+        case Moves() | YearsIn():
+            readout = np.zeros(size + 1)
+            readout[size] = 1.0
         case FirstMove():
             readout = np.zeros(size + 2)
             readout[size] = 1.0

@@ -15,7 +15,7 @@ from lupusim.calibration.prediction.markov import (
     piecewise_rates,
     rate_breaks,
 )
-from lupusim.calibration.prediction.predict import answer_any
+from lupusim.calibration.prediction.mesh_answers import answer_on_mesh
 from lupusim.calibration.prediction.renewal import (
     N_PANELS,
     answer_renewal,
@@ -24,10 +24,10 @@ from lupusim.calibration.prediction.renewal import (
     lag_points,
 )
 from lupusim.calibration.targets.questions import Question
+from lupusim.model import Hazard
 from lupusim.model.hazards import ExponentialHazard, PiecewiseExponentialHazard
 
 _STACK = 128
-_TOLERANCE = 1e-6  # of the exact engine, where neither fast way applies
 
 
 class Family:
@@ -59,16 +59,35 @@ class Family:
     def answers(self, free: FloatArray) -> FloatArray:
         """Return answers, shape (n, n_questions), for vectors of shape (n, n_parameters)."""
         if self.is_markov:
-            rates, shares = self._rates(self.free_model.natural(free))
+            rates, shares = self.rates(self.free_model.natural(free))
             model = self.free_model.model
             return answer_markov(model, self.questions, rates=rates, shares=shares)
         if self._renews:
             # SPEED: stacks that stay in the cache; 5000 vectors at once would fill a gigabyte.
             parts = [self._renewed(free[k : k + _STACK]) for k in range(0, len(free), _STACK)]
             return np.concatenate(parts)
-        models = [self.free_model.model_at(vector) for vector in free]
-        rows = [answer_any(model, self.questions, _TOLERANCE) for model in models]
-        return np.array(rows).reshape(len(free), len(self.questions))
+        parts = [self._on_mesh(free[k : k + _STACK]) for k in range(0, len(free), _STACK)]
+        return np.concatenate(parts) if parts else np.empty((0, len(self.questions)))
+
+    def _on_mesh(self, free: FloatArray) -> FloatArray:
+        """Answer where clocks are mixed, or where patients start with time behind them."""
+        values = self.free_model.natural(free)
+        return answer_on_mesh(
+            self.free_model.model,
+            self.questions,
+            self.hazards(values),
+            ratios=self.ratios(values),
+            shares=self.shares(values),
+            n_panels=self.n_panels,
+        )
+
+    def hazards(self, values: FloatArray) -> list[list[Hazard]]:
+        """Return each transition's hazards: one for each vector, or one for all if none is free."""
+        free = {place[0] for place in self.free_model.hazard_places}
+        return [
+            self.free_model.hazards_at(k, values) if k in free else [t.hazard]
+            for k, t in enumerate(self.free_model.model.transitions)
+        ]
 
     @cached_property
     def _renews(self) -> bool:
@@ -98,12 +117,12 @@ class Family:
             for row, hazard in enumerate(self.free_model.hazards_at(k, values)):
                 cumulative[row, k] = hazard.cumulative(panels[0])
         fixed = np.array([t.ratio.ratios[0] for t in model.transitions])
-        ratios = self._ratios(values) * fixed
+        ratios = self.ratios(values) * fixed
         return answer_renewal(
             model,
             asked,
             cumulative=ratios[..., None] * cumulative[:, None],
-            shares=self._shares(values),
+            shares=self.shares(values),
             panels=panels,
         )
 
@@ -124,7 +143,7 @@ class Family:
     def _class_shares(self) -> FloatArray:
         return np.array([c.probability for c in self.free_model.model.latent_classes])
 
-    def _rates(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def rates(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return rates and class shares; see :func:`answer_markov`.
 
         SPEED: a model object for each vector would cost three times the solution itself
@@ -139,9 +158,9 @@ class Family:
                 here = own == piece
             ratio = transition.ratio.at(self._begins)[here]
             rates[here, :, k] = ratio[:, None] * values[:, position] * factor
-        return rates[:, :, None, :] * self._ratios(values), self._shares(values)
+        return rates[:, :, None, :] * self.ratios(values), self.shares(values)
 
-    def _ratios(self, values: FloatArray) -> FloatArray:
+    def ratios(self, values: FloatArray) -> FloatArray:
         """Return class ratios; shape (n, n_classes, n_transitions)."""
         ratios = np.repeat(self._class_ratios[None], len(values), axis=0)
         labels = [t.label for t in self.free_model.model.transitions]
@@ -150,7 +169,8 @@ class Family:
                 ratios[:, k, labels.index(what)] = values[:, position] * factor
         return ratios
 
-    def _shares(self, values: FloatArray) -> FloatArray:
+    def shares(self, values: FloatArray) -> FloatArray:
+        """Return class probabilities; shape (n, n_classes)."""
         fixed = self._class_shares
         shares = np.repeat(fixed[None], len(values), axis=0)
         free = [c for c in self.free_model.class_places if c[1] == "probability"]

@@ -14,13 +14,17 @@ from lupusim.calibration.prediction.markov import (
     is_piecewise_constant,
     piecewise_rates,
 )
+from lupusim.calibration.prediction.mesh import N_PANELS
+from lupusim.calibration.prediction.mesh_answers import answer_on_mesh
 from lupusim.calibration.targets.questions import (
     EverAfter,
     EverIn,
     FirstMove,
     InStates,
+    Moves,
     Question,
     TimeBeforeMove,
+    YearsIn,
 )
 from lupusim.model import Edge, MultiStateModel, Transition
 
@@ -112,16 +116,52 @@ def _history(
             first = exact.ever(model, kind.first, stops, tolerance=tolerance)
             return np.where(first > 0, first * both, 0.0)
         case FirstMove():
-            counting = _counting_model(model, kind)
-            ends = tuple(s for s in counting.states if s.startswith(_MOVED))
-            return exact.ever(counting, ends, stops, tolerance=tolerance)
+            return _first_moves(model, kind, stops, tolerance)
         case TimeBeforeMove():
             counting = _counting_model(model, kind)
-            columns = [counting.index(state) for state in kind.origin if state in counting.states]
-            years = [exact.time_in_state(counting, float(stop))[columns].sum() for stop in stops]
-            return np.array(years)
+            here = [state for state in kind.origin if state in counting.states]
+            return _years(counting, here, stops)
+        case YearsIn():
+            return _years(model, kind.states, stops)
+        case Moves():
+            return _moves(model, kind, stops)
         case _:
             raise ValueError(f"{kind!r} is not a question about the past")
+
+
+def _years(model: MultiStateModel, states: Sequence[str], stops: FloatArray) -> FloatArray:
+    """Return the mean years spent in some states by each time."""
+    from lupusim.engines import exact
+
+    columns = [model.index(state) for state in states]
+    return np.array([exact.time_in_state(model, float(s))[columns].sum() for s in stops])
+
+
+def _first_moves(
+    model: MultiStateModel, kind: FirstMove, stops: FloatArray, tolerance: float
+) -> FloatArray:
+    """Return the probability of a first move by each time; 0 where the model has no such move."""
+    from lupusim.engines import exact
+
+    counting = _counting_model(model, kind)
+    ends = tuple(s for s in counting.states if s.startswith(_MOVED))
+    if not ends:
+        return np.zeros(stops.size)
+    first: FloatArray = exact.ever(counting, ends, stops, tolerance=tolerance)
+    return first
+
+
+def _moves(model: MultiStateModel, kind: Moves, stops: FloatArray) -> FloatArray:
+    """Return the mean number of moves by each time, on a mesh finer than that of a search."""
+    numbers: FloatArray = answer_on_mesh(
+        model,
+        [replace(kind, time=float(stop)) for stop in stops],
+        [[t.hazard] for t in model.transitions],
+        ratios=np.array([[model.class_ratios(c) for c in model.latent_classes]]),
+        shares=np.array([[c.probability for c in model.latent_classes]]),
+        n_panels=4 * N_PANELS,
+    )[0]
+    return numbers
 
 
 def _counting_model(

@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.calibration.targets.margins import Margin
 from lupusim.calibration.targets.questions import (
     EverAfter,
     EverIn,
@@ -55,6 +56,18 @@ class Measure(Protocol):
     @property
     def is_poisson(self) -> bool:
         """Whether the counts have no fixed sum."""
+        ...
+
+    def margins(self, observed: FloatArray) -> tuple[Margin, ...] | None:
+        """Return what counts like these (n_cells,) say of single patients.
+
+        None where they can't be told: events per person-time, curves with censoring.
+        """
+        ...
+
+    @property
+    def counted_moves(self) -> tuple[StateSet, StateSet] | None:
+        """From where to where the moves lead that are counted; None where none are."""
         ...
 
 
@@ -156,6 +169,34 @@ class OccupancyCounts:
         rest = 1 - groups.sum(axis=-1, keepdims=True)
         return np.asarray(self.n * np.concatenate([groups, rest], axis=-1))
 
+    def margins(self, observed: FloatArray) -> tuple[Margin, ...] | None:
+        """Return who is in each group; and, with `outside`, who is out of the denominator."""
+        n = None if self.outside else self.n
+        groups = tuple(
+            Margin(
+                question=InStates(states, self.time),
+                count=count,
+                n=n,
+                may_be_more=bool(self.outside),
+            )
+            for states, count in zip(self.counts, observed[:-1].tolist(), strict=True)
+        )
+        if not self.outside:
+            return groups
+        left = Margin(
+            question=InStates(self.outside, self.time),
+            count=self.n,
+            is_condition=True,
+            says_no=True,
+            may_be_more=True,
+        )
+        return (*groups, left)
+
+    @property
+    def counted_moves(self) -> tuple[StateSet, StateSet] | None:
+        """None: no single move is counted."""
+        return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EverCount:
@@ -240,6 +281,33 @@ class EverCount:
             share = np.where(whole > 0, ever / whole, 0.0)
         return two_cells(np.clip(share, 0.0, 1.0), float(self.observed.sum()))
 
+    def margins(self, observed: FloatArray) -> tuple[Margin, ...] | None:
+        """Return who has ever been there, and who is there now."""
+        now = self.now or (0.0, 0.0)
+        n = None if self.among else self.n
+        ever = Margin(
+            question=EverIn(self.states, self.time),
+            count=observed[0] + now[0],
+            n=n,
+            may_be_more=bool(self.among),
+        )
+        found = [ever]
+        if self.among:
+            whole = EverIn(self.among, self.time)
+            found.append(Margin(question=whole, count=self.n, is_condition=True, may_be_more=True))
+        if self.now is not None:
+            there = (self.states, self.among) if self.among else (self.states,)
+            found += [
+                Margin(question=InStates(states, self.time), count=count, n=n, is_condition=True)
+                for states, count in zip(there, now, strict=False)
+            ]
+        return tuple(found)
+
+    @property
+    def counted_moves(self) -> tuple[StateSet, StateSet] | None:
+        """None: no single move is counted."""
+        return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EverAfterCount:
@@ -297,6 +365,19 @@ class EverAfterCount:
         with np.errstate(divide="ignore", invalid="ignore"):
             share = np.where(answers[..., 1] > 0, answers[..., 0] / answers[..., 1], 0.0)
         return two_cells(np.clip(share, 0.0, 1.0), self.n)
+
+    def margins(self, observed: FloatArray) -> tuple[Margin, ...] | None:
+        """Return who has both, and who has the first."""
+        both, first = self.questions
+        return (
+            Margin(question=both, count=float(observed[0]), may_be_more=True),
+            Margin(question=first, count=self.n, is_condition=True, may_be_more=True),
+        )
+
+    @property
+    def counted_moves(self) -> tuple[StateSet, StateSet] | None:
+        """None: no single move is counted."""
+        return None
 
 
 def total_questions(measures: Sequence[Measure]) -> tuple[Question, ...]:

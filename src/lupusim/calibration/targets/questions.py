@@ -52,16 +52,33 @@ class TimeBeforeMove:
     time: float
 
 
-Question: TypeAlias = InStates | EverIn | EverAfter | FirstMove | TimeBeforeMove
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """The mean number of moves from `origin` into `to` by `time`, a patient's every one."""
+
+    origin: StateSet
+    to: StateSet
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class YearsIn:
+    """The mean years spent in `states` by `time`."""
+
+    states: StateSet
+    time: float
+
+
+Question: TypeAlias = InStates | EverIn | EverAfter | FirstMove | TimeBeforeMove | Moves | YearsIn
 """Anything that can be asked."""
 
 
 def states_of(question: Question) -> StateSet:
     """Return every state that a question names."""
     match question:
-        case InStates() | EverIn():
+        case InStates() | EverIn() | YearsIn():
             return question.states
         case EverAfter():
             return (*question.first, *question.then)
-        case FirstMove() | TimeBeforeMove():
+        case FirstMove() | TimeBeforeMove() | Moves():
             return (*question.origin, *question.to)

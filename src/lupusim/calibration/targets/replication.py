@@ -59,7 +59,7 @@ def replicate(likelihood: Likelihood, free: FloatArray, *, rng: np.random.Genera
 
     A soft target counts as the part of its patients that its weight leaves, rounded to
     whole patients: then the likelihood of the counts is exactly the one that drew them.
-    Counts of one cohort are normal with the covariance that its likelihood uses.
+    Counts of one cohort are those of the paths of patients drawn anew.
 
     Parameters
     ----------
@@ -77,10 +77,7 @@ def replicate(likelihood: Likelihood, free: FloatArray, *, rng: np.random.Genera
         for cells in cell_groups(target.measure):
             _redraw(drawn, begin + cells, expected, rng)
         begin += target.measure.observed.size
-    for block in likelihood.blocks:
-        noise = rng.standard_normal(len(block.whitening))
-        spread = np.linalg.pinv(block.whitening) @ noise
-        drawn.observed[block.cells] = expected[block.cells] + spread
+    drawn.cohorts = tuple(cohort.redrawn(free, rng=rng) for cohort in likelihood.cohorts)
     return drawn
 
 

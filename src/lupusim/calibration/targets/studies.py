@@ -14,7 +14,8 @@ from lupusim.errors import Problem
 from lupusim.model import MultiStateModel
 from lupusim.model.checks import nearest
 
-_DEATH = ("death", "dead")
+DEATH = ("death", "dead")
+"""Names of the state that nobody leaves, as evidence files write it."""
 
 
 class Role(Enum):
@@ -46,6 +47,8 @@ class Target:
         The words of the source, or how the number was derived from them.
     how_known : str
         ``read``, ``read (derived)`` or ``read (third party)``; never from memory.
+    line : int or None
+        Where it stands in its file, counted from 1.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Target:
     role: Role = Role.FIT
     quote: str = ""
     how_known: str = "read"
+    line: int | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.soft) and 0 < self.soft <= 1):
@@ -154,10 +158,10 @@ def _deaths(study: Study, *, by: float) -> Iterator[float]:
     for target in study.targets:
         measure = target.measure
         if isinstance(measure, OccupancyCounts) and measure.time == by:
-            yield from (c for states, c in measure.counts.items() if set(states) <= set(_DEATH))
-        elif isinstance(measure, EverCount) and set(measure.states) <= set(_DEATH):
+            yield from (c for states, c in measure.counts.items() if set(states) <= set(DEATH))
+        elif isinstance(measure, EverCount) and set(measure.states) <= set(DEATH):
             yield measure.count
-        elif isinstance(measure, SurvivalCurve) and set(measure.states) <= set(_DEATH):
+        elif isinstance(measure, SurvivalCurve) and set(measure.states) <= set(DEATH):
             yield from (round(measure.at_risk[0] * (1 - share), 9) for share in measure.survival)
 
 
@@ -176,6 +180,7 @@ def model_lacks(studies: Iterable[Study], model: MultiStateModel, target_set: st
             problems += [
                 Problem(
                     key=f"{study.name}, {target.name}",
+                    line=target.line,
                     fault=f"the model {model.name!r} has no state {state!r}",
                     fix=nearest(state, model.states),
                 )

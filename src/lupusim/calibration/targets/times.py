@@ -9,12 +9,15 @@ import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.calibration.targets.counts import check_count, check_time, two_cells, words_of
+from lupusim.calibration.targets.margins import Margin
 from lupusim.calibration.targets.questions import (
     EverIn,
     FirstMove,
+    Moves,
     Question,
     StateSet,
     TimeBeforeMove,
+    YearsIn,
 )
 
 
@@ -98,13 +101,35 @@ class SurvivalCurve:
         cells = np.array(self.at_risk)[:, None] * np.stack([leaves, 1 - leaves], axis=-1)
         return np.asarray(cells.reshape(*answers.shape[:-1], -1))
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether nobody was censored: who was left at one time is at risk from then on."""
+        left = self.at_risk[0] * np.array(self.survival[:-1])
+        return bool(np.allclose(left, self.at_risk[1:], rtol=1e-6))
+
+    def margins(self, observed: FloatArray) -> tuple[Margin, ...] | None:
+        """Return who has entered the set by each time; None where some were censored."""
+        if not self.is_complete:
+            return None
+        entered = np.cumsum(observed[::2]).tolist()
+        return tuple(
+            Margin(question=question, count=count, n=self.at_risk[0])
+            for question, count in zip(self.questions, entered, strict=True)
+        )
+
+    @property
+    def counted_moves(self) -> tuple[StateSet, StateSet] | None:
+        """None: no single move is counted."""
+        return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRate:
     """Events per person-time; Poisson.
 
-    The model's rate is that of first moves: their probability over the years that a
-    patient spends at risk before one. Where hazards are constant it is the hazard.
+    The model's rate is that of all moves, the expected number over the expected years at risk;
+    or that of first moves, after which a patient is watched no longer. Where hazards are
+    constant both are the hazard.
 
     Parameters
     ----------
@@ -116,6 +141,8 @@ class EventRate:
         Time at risk.
     until : float
         Study time, years, to which patients were followed.
+    counts : {"all", "first"}
+        Every move of a patient, or the first alone.
     """
 
     origin: StateSet
@@ -123,6 +150,7 @@ class EventRate:
     events: float
     person_years: float
     until: float
+    counts: str = "all"
 
     def __post_init__(self) -> None:
         check_time(self.until)
@@ -133,7 +161,9 @@ class EventRate:
 
     @property
     def questions(self) -> tuple[Question, ...]:
-        """The probability of the event, and the time at risk before it."""
+        """How many events a patient has, and the years at risk of them."""
+        if self.counts == "all":
+            return Moves(self.origin, self.to, self.until), YearsIn(self.origin, self.until)
         return (
             FirstMove(self.origin, self.to, self.until),
             TimeBeforeMove(self.origin, self.to, self.until),
@@ -164,6 +194,18 @@ class EventRate:
         with np.errstate(divide="ignore", invalid="ignore"):
             rate = np.where(answers[..., 1] > 0, answers[..., 0] / answers[..., 1], 0.0)
         return np.asarray(self.person_years * rate[..., None])
+
+    def margins(
+        self,
+        observed: FloatArray,  # noqa: ARG002 - part of the protocol
+    ) -> tuple[Margin, ...] | None:
+        """Return None: how many patients had the events is not said."""
+        return None
+
+    @property
+    def counted_moves(self) -> tuple[StateSet, StateSet] | None:
+        """From where to where, unless there was no event."""
+        return (self.origin, self.to) if self.events > 0 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,3 +268,18 @@ class MedianTime:
         with np.errstate(divide="ignore", invalid="ignore"):
             share = np.where(answers[..., 1] > 0, answers[..., 0] / answers[..., 1], 0.0)
         return two_cells(np.clip(share, 0.0, 1.0), self.n)
+
+    def margins(self, observed: FloatArray) -> tuple[Margin, ...] | None:
+        """Return who was there by the median, and by the end where that is the denominator."""
+        early, *late = self.questions
+        if not late:
+            return (Margin(question=early, count=float(observed[0]), n=self.n),)
+        return (
+            Margin(question=early, count=float(observed[0]), may_be_more=True),
+            Margin(question=late[0], count=self.n, is_condition=True, may_be_more=True),
+        )
+
+    @property
+    def counted_moves(self) -> tuple[StateSet, StateSet] | None:
+        """None: no single move is counted."""
+        return None

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lupusim.calibration.estimation.contradictions import contradictions
 from lupusim.calibration.targets.counts import EverAfterCount, EverCount, Measure, OccupancyCounts
 from lupusim.calibration.targets.curves import curve_target
 from lupusim.calibration.targets.questions import StateSet
@@ -37,6 +38,7 @@ _STATES = ListOf(Text(), at_least=1)
 _HOW_KNOWN = Choice(
     {how: how for how in ("read", "read (derived)", "read (third party)", "assumption")}
 )
+_EVENTS = Choice({which: which for which in ("all", "first")})
 _COHORT = Choice({how: how for how in ("one cohort", "conditional", "separate patients")})
 
 
@@ -105,7 +107,8 @@ def study_from_document(document: Document) -> Study:
         description=description,
         cohort=cohort,
     )
-    for problem in study_problems(study):
+    problems = study_problems(study) or contradictions(study)
+    for problem in problems:
         _, position, *rest = problem.key.split(".")
         key = ".".join(["targets", str(sound[int(position)][0]), *rest])
         top.place.problems.append(document.locate(replace(problem, key=key)))
@@ -125,6 +128,8 @@ def _target(section: Section) -> Target | None:
         "quote": section.read("quote", Text()),
         "how_known": section.read("how_known", _HOW_KNOWN),
     }
+    place = section.place.document.position(section.place.key)
+    common["line"] = None if place is None else place[0]
     section.read("source", Text(), "")
     section.read("note", Text(), "")
     make = kind(section)
@@ -218,6 +223,7 @@ def _rate(section: Section) -> Callable[[], Measure]:
         "events": section.read("events", _COUNT),
         "person_years": section.read("person_years", _SIZE),
         "until": section.read("until", Duration(above=0)),
+        "counts": section.read("moves", _EVENTS, "all"),
     }
     return lambda: EventRate(**values)
 

@@ -22,7 +22,7 @@ from lupusim.calibration.estimation.shapes import shapes
 from lupusim.calibration.estimation.study_effects import fit_study_effects
 from lupusim.calibration.estimation.tables import exact_limits
 from lupusim.calibration.fit import Fit, fit_studies
-from lupusim.calibration.targets.counts import EverCount, Measure, OccupancyCounts
+from lupusim.calibration.targets.counts import EverCount, Measure
 from lupusim.calibration.targets.questions import InStates
 from lupusim.calibration.targets.times import EventRate
 from lupusim.model.hazards import ExponentialHazard
@@ -255,17 +255,3 @@ def test_a_tied_parameter_is_multiplied_at_each_place() -> None:
     tied = parameter(**{"well -> ill.rate": 1.0, "ill -> death.rate": 0.34})
     model = FreeModel(model=MODEL, parameters=(tied,)).model_at(np.log([2.0]))
     assert [t.hazard.rate for t in model.transitions] == pytest.approx([2.0, 0.68])  # type: ignore[attr-defined]
-
-
-def test_an_occupancy_cohort_seen_twice_becomes_one_block() -> None:
-    measures = [
-        OccupancyCounts(time=time, counts={("well",): count}, n=200)
-        for time, count in ((1.0, 150.0), (2.0, 110.0))
-    ]
-    likelihood = Likelihood(FREE, [study(*measures, cohort="one cohort")])
-    joint = likelihood.joined(np.log([0.3, 0.2]), seed=SEED)
-    assert len(joint.blocks) == 1
-    covariance = np.linalg.pinv(joint.blocks[0].whitening.T @ joint.blocks[0].whitening)
-    # Who is well at 2 was well at 1: covariance n q (1 - p), p and q the two shares.
-    first, second = math.exp(-0.3), math.exp(-0.6)
-    assert covariance[0, 2] == pytest.approx(200 * second * (1 - first), rel=0.05)

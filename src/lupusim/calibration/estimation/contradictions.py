@@ -1,0 +1,207 @@
+"""Counts that no patients can have: of one study, whatever the model, or of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from lupusim.calibration.estimation.joint_counts import ContradictionError, join
+from lupusim.calibration.prediction.path_tree import TooManyPathsError, path_tree
+from lupusim.calibration.targets.margins import Margin
+from lupusim.calibration.targets.questions import FirstMove, states_of
+from lupusim.calibration.targets.studies import DEATH, Role, Study, Target
+from lupusim.errors import EvidenceError, Problem
+from lupusim.model import MultiStateModel, Start, Transition
+from lupusim.model.hazards import ExponentialHazard
+
+_ELSEWHERE = "(elsewhere)"
+_SEPARATE = "separate patients"
+
+
+def contradictions(study: Study) -> list[Problem]:
+    """Return the fitted targets of a study that no patients can meet together.
+
+    Whatever the model: the dead stay dead, who has been somewhere has been there ever after,
+    nobody is in two states at a time. Targets of different target sets may disagree.
+    """
+    if study.cohort == _SEPARATE:
+        return []
+    fitted = [(k, t) for k, t in enumerate(study.targets) if t.role is Role.FIT]
+    counted = [(k, t) for k, t in fitted if _margins([t])]
+    pairs = [pair for pair in combinations(counted, 2) if _share_a_set([t for _, t in pair])]
+    found = list(_clashes(study, pairs))
+    wholes = [[(k, t) for k, t in counted if t.belongs_to(name)] for name in _sets(counted)]
+    return found or list(_clashes(study, [whole for whole in wholes if len(whole) > 2]))
+
+
+def _margins(targets: Sequence[Target]) -> list[Margin]:
+    return [
+        margin
+        for target in targets
+        for margin in target.measure.margins(target.measure.observed) or ()
+    ]
+
+
+def _sets(counted: Sequence[tuple[int, Target]]) -> list[str]:
+    return list(dict.fromkeys(name for _, target in counted for name in target.sets)) or [""]
+
+
+def _share_a_set(targets: Sequence[Target]) -> bool:
+    one, other = (set(target.sets) for target in targets)
+    return not one or not other or bool(one & other)
+
+
+def _clashes(study: Study, groups: Sequence[Sequence[tuple[int, Target]]]) -> Iterator[Problem]:
+    for group in groups:
+        size = _size(study, [target for _, target in group], _any_model(study))
+        if size == 0:
+            continue
+        *others, (last, target) = group
+        names = ", ".join(repr(other.name) for _, other in others)
+        yield Problem(
+            key=f"targets.{last}",
+            fault=(
+                f"{target.name!r} contradicts {names} of the same patients: at least {size:.3g} "
+                "of them would have to be counted elsewhere"
+            ),
+            fix=(
+                "Correct the counts, or say 'cohort: separate patients' if they are not of "
+                "the same."
+            ),
+        )
+
+
+def _size(study: Study, targets: Sequence[Target], model: MultiStateModel) -> float:
+    """Return by how many patients targets contradict each other, 0 if they don't."""
+    margins = _margins(targets)
+    try:
+        tree = path_tree(model, [margin.question for margin in margins])
+        join(margins, tree.answers, study.n_patients)
+    except TooManyPathsError:
+        return 0.0
+    except ContradictionError as wrong:
+        return 0.0 if wrong.is_partial else wrong.size
+    return 0.0
+
+
+def _any_model(study: Study) -> MultiStateModel:
+    """Return a model in which everything may follow upon everything, but nothing upon death."""
+    named = [s for t in study.targets for q in t.measure.questions for s in states_of(q)]
+    states = tuple(dict.fromkeys([_ELSEWHERE, *named]))
+    alive = [state for state in states if state not in DEATH]
+    return MultiStateModel(
+        name="any",
+        states=states,
+        transitions=tuple(
+            Transition(from_state=a, to_state=b, hazard=ExponentialHazard(rate=1.0))
+            for a in alive
+            for b in states
+            if a != b
+        ),
+        starts=tuple(Start(state=state, probability=1 / len(alive)) for state in alive),
+        absorbing=tuple(state for state in states if state in DEATH),
+    )
+
+
+def impossible_targets(
+    studies: Sequence[Study], model: MultiStateModel, target_set: str
+) -> list[Problem]:
+    """Return the fitted targets that a model can't produce, whatever its numbers."""
+    return [
+        Problem(
+            key=f"{study.name}, {target.name}",
+            line=target.line,
+            fault=fault,
+            fix="Add the transition to the model, or leave the target out.",
+        )
+        for study in studies
+        for target in study.chosen(target_set)
+        if (fault := _fault(study, target, model))
+    ]
+
+
+def _fault(study: Study, target: Target, model: MultiStateModel) -> str:
+    if missing := _missing(target, model):
+        return f"the model {model.name!r} has no transition {missing}, which this target counts"
+    size = _size(study, [target], model) if _margins([target]) else 0.0
+    if size == 0:
+        return ""
+    named = {s for q in target.measure.questions for s in states_of(q)}
+    lost = sorted(named & _unreachable(model))
+    if lost:
+        return f"no transition of the model {model.name!r} leads to {', '.join(lost)}"
+    return f"no patient of the model {model.name!r} can be counted so, {size:.3g} here are"
+
+
+def _missing(target: Target, model: MultiStateModel) -> str:
+    """Return a move that is counted though the model can't make it; else nothing."""
+    if (moves := target.measure.counted_moves) is None:
+        return ""
+    begin, end = moves
+    if any(t.from_state in begin and t.to_state in end for t in model.transitions):
+        return ""
+    return f"{' or '.join(begin)} -> {' or '.join(end)}"
+
+
+def counted_twice(study: Study, targets: Sequence[Target], model: MultiStateModel) -> list[Target]:
+    """Return the rates of a study whose events its other targets count already.
+
+    The deaths of 81 patients are the same whether they are published as survivors at five
+    years or per person-year until then.
+
+    Raises
+    ------
+    EvidenceError
+        If the two numbers of the same events differ.
+    """
+    margins = _margins(targets)
+    if study.cohort == _SEPARATE or not margins:
+        return []
+    rates = [t for t in targets if t.measure.margins(t.measure.observed) is None]
+    return [rate for rate in rates if _is_counted(study, rate, margins, model)]
+
+
+def _is_counted(
+    study: Study, rate: Target, margins: Sequence[Margin], model: MultiStateModel
+) -> bool:
+    moves = rate.measure.counted_moves
+    if moves is None or not _happens_once(moves[1], moves[0], model):
+        return False
+    until = rate.measure.questions[0].time
+    events = float(rate.measure.observed[0])
+    moved = Margin(question=FirstMove(*moves, until), count=events)
+    try:
+        tree = path_tree(model, [*(margin.question for margin in margins), moved.question])
+    except TooManyPathsError:
+        return False
+    known = np.column_stack([np.ones(len(tree.answers)), tree.answers[:, :-1]])
+    everything = np.column_stack([known, tree.answers[:, -1]])
+    if np.linalg.matrix_rank(everything) > np.linalg.matrix_rank(known):
+        return False
+    try:
+        join([*margins, moved], tree.answers, study.n_patients)
+    except ContradictionError as wrong:
+        fault = (
+            f"its {events:g} events are those that the other targets count, too, but the numbers "
+            f"differ: at least {wrong.size:.3g} patients would have to be counted elsewhere"
+        )
+        fix = "Correct the counts, or say 'cohort: separate patients' if they are of others."
+        problem = Problem(key=rate.name, line=rate.line, fault=fault, fix=fix)
+        raise EvidenceError(study.name, [problem]) from None
+    return True
+
+
+def _happens_once(ends: Sequence[str], origins: Sequence[str], model: MultiStateModel) -> bool:
+    """Return whether nobody who has made a move can come back to make it again."""
+    reached = set(ends)
+    while new := {t.to_state for t in model.transitions if t.from_state in reached} - reached:
+        reached |= new
+    return not reached & set(origins)
+
+
+def _unreachable(model: MultiStateModel) -> set[str]:
+    """Return the states that nobody ever enters or starts in."""
+    entered = {t.to_state for t in model.transitions} | {start.state for start in model.starts}
+    return set(model.states) - entered

@@ -1,0 +1,38 @@
+"""What a published count says of single patients: how many of them answer a question with yes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lupusim.calibration.targets.questions import Question
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Margin:
+    """How many of some patients answer a yes-or-no question with yes.
+
+    Parameters
+    ----------
+    question : Question
+        One that each patient's course answers.
+    count : float
+        Who say yes.
+    n : float or None
+        Patients asked: the smaller groups of a study are parts of the larger. None for the
+        whole study.
+    is_condition : bool
+        Whether it is but the denominator of another count. Where nothing else of the study
+        says it, the likelihood is conditional on it.
+    says_no : bool
+        Whether the count is of those who answer no.
+    may_be_more : bool
+        Whether in truth more may have given this answer, because not all were followed. Of a
+        count, no more than of its denominator, which is the next such margin.
+    """
+
+    question: Question
+    count: float
+    n: float | None = None
+    is_condition: bool = False
+    says_no: bool = False
+    may_be_more: bool = False
