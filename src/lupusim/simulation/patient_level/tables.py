@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.arrays import FloatArray
 from lupusim.endpoints.measurement import marker_of, strikes_of, visits_of
+from lupusim.endpoints.setting import MarkerValues
 from lupusim.engines import named_dispense, named_engine
 from lupusim.records import (
     FirstEntry,
@@ -25,6 +27,7 @@ from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP, Block, G
 from lupusim.simulation.generation.supply import Supplied, infusions_given
 from lupusim.simulation.generation.treatment import course
 from lupusim.simulation.looks.cutoffs import observed
+from lupusim.simulation.patient_level.adam import adsl, adtte
 from lupusim.simulation.patient_level.course import (
     Decision,
     adaptive_course,
@@ -40,7 +43,6 @@ from lupusim.trial.scenario import Scenario
 if TYPE_CHECKING:
     import pandas as pd
 
-_DAYS_PER_YEAR = 365.2425
 _TIME_TOLERANCE = 1e-9  # years: a visit due at the very cutoff takes place
 
 
@@ -52,9 +54,11 @@ class SimulatedTrial:
     ----------
     patients : DataFrame
         A row per randomized patient: `patient`, `arm`, covariates, stratification factors,
-        `weight_kg`, `enrollment_time` (calendar, years), `seen_until` (study time, years),
-        `left` (why observation ended: death, dropout, end of follow-up, data cutoff), and the
-        time of each intercurrent event that was seen, such as `rescue_time`.
+        `weight_kg`, `enrollment_time` and `end_time` (calendar, years: randomization, end of
+        observation), `seen_until` (study time, years), `left` (why observation ended: dropout,
+        end of follow-up, data cutoff, or the state that ends a history, such as death),
+        the marker at randomization, such as `SLEDAI_baseline`, and of each intercurrent event
+        whether and when (study time, years) it was seen, such as `rescue_seen`, `rescue_time`.
     visits : DataFrame
         A row per visit that took place: `patient`, `study_time`, `calendar_time`, `state` as it
         was seen, and `marker` where the trial has one.
@@ -108,36 +112,18 @@ class SimulatedTrial:
     def to_adam(self, folder: str | Path) -> list[Path]:
         """Write ADSL and ADTTE, organised after CDISC ADaM, as CSV; return their paths.
 
-        ADTTE has a record per patient and time-to-event endpoint: AVAL in days, CNSR 0 for
-        an event and 1 for a censored time.
+        ADSL holds a record per patient: dates in days since the first site opened (RANDDY, EOSDY),
+        why observation ended (DCSREAS), covariates, strata and baseline by their own names in
+        capitals, and of each intercurrent event whether it was seen (such as RESCUE_FL, Y or N)
+        and the study day (RESCUE_DY). ADTTE has a record per patient and time-to-event endpoint:
+        AVAL in days, CNSR 0 for an event and 1 for a censored time.
         """
-        import pandas as pd
-
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        subject = "LUPUSIM-" + self.patients["patient"].add(1).astype(str).str.zfill(5)
-        arm = self.patients["arm"].astype(str)
-        start = (self.patients["enrollment_time"] * _DAYS_PER_YEAR).round().astype(int)
-        adsl = pd.DataFrame({"USUBJID": subject, "TRT01P": arm, "RANDDY": start})
-        records = []
-        for name, table in self.endpoints.items():
-            if "time" not in table:
-                continue
-            days = (table["time"] * _DAYS_PER_YEAR).round(2)
-            censored = 1 - table["event"].astype(int)
-            record = {
-                "USUBJID": subject,
-                "TRT01P": arm,
-                "PARAM": name,
-                "AVAL": days,
-                "CNSR": censored,
-            }
-            records.append(pd.DataFrame(record)[table["in_analysis"]])
-        columns = ["USUBJID", "TRT01P", "PARAM", "AVAL", "CNSR"]
-        adtte = pd.concat(records) if records else pd.DataFrame(columns=columns)
-        paths = [folder / "adsl.csv", folder / "adtte.csv"]
-        adsl.to_csv(paths[0], index=False)
-        adtte.to_csv(paths[1], index=False)
+        tables = {"adsl": adsl(self.patients), "adtte": adtte(self.patients, self.endpoints)}
+        paths = [folder / f"{name}.csv" for name in tables]
+        for path, table in zip(paths, tables.values(), strict=True):
+            table.to_csv(path, index=False)
         return paths
 
 
@@ -276,7 +262,8 @@ class _Clinic:
         )
         cut_short = cutoff < self.observation.watched_until[0] - _TIME_TOLERANCE
         left = np.where(cut_short, "data cutoff", left)
-        left = np.where(self.death <= self.seen_until, "death", left)
+        ended = self.death <= self.seen_until
+        left = np.where(ended, self._last_state(), left)
         factors = {
             name: np.array(self.trial.population.level_names[name])[level[0]]
             for name, level in self.observation.levels.items()
@@ -284,9 +271,32 @@ class _Clinic:
         numbers = {name: number[0] for name, number in self.observation.covariates.items()}
         columns = {"patient": np.arange(self.arm.size), "arm": self.arm, **numbers, **factors}
         columns |= {"weight_kg": self.weight, "enrollment_time": self.enrollment_time}
-        columns |= {"seen_until": np.minimum(self.seen_until, self.death), "left": left}
+        seen_until = np.minimum(self.seen_until, self.death)
+        columns |= {"seen_until": seen_until, "left": left, **self._baseline()}
         table: pd.DataFrame = pd.DataFrame(columns).loc[self.enrolled]
+        place = list(table.columns).index("seen_until")
+        table.insert(place, "end_time", table["enrollment_time"] + table["seen_until"])
         return self._with_strikes(table.reset_index(drop=True))
+
+    def _last_state(self) -> NDArray[np.object_]:
+        """Return the state in which each patient's history ends."""
+        names = np.array(self.trial.states, dtype=object)
+        state, moves = self.followed.log.initial.copy(), self.followed.log.columns()
+        state[moves["patient"]] = moves["to_state"]  # in the order of time: the last one stays
+        return np.asarray(names[state])
+
+    def _marker(self) -> MarkerValues | None:
+        """Return the marker's values, the same that the endpoints saw."""
+        numbers = self.generated.patients.numbers
+        streams = self.followed.block.stream
+        return marker_of(self.trial, self.generated.arm, numbers, streams)
+
+    def _baseline(self) -> dict[str, FloatArray]:
+        """Return the marker at randomization; nothing where the trial has none."""
+        marker = self._marker()
+        if marker is None or self.trial.marker is None:
+            return {}
+        return {f"{self.trial.marker.name}_baseline": marker.baseline(self.followed.log.initial)}
 
     def _on_calendar(self, table: pd.DataFrame) -> pd.DataFrame:
         """Keep what the trial saw, and add the calendar time."""
@@ -300,18 +310,18 @@ class _Clinic:
     def _with_strikes(self, table: pd.DataFrame) -> pd.DataFrame:
         """Add when (study time, years) each intercurrent event struck, if it was seen."""
         for event, clock in zip(self.trial.intercurrent_events, self.followed.strikes, strict=True):
-            time = np.where(clock.time <= self.seen_until, clock.time, np.nan)
-            table[f"{event.name}_time"] = time[table["patient"].to_numpy()]
+            time = clock.time[table["patient"].to_numpy()]
+            seen = time <= self.seen_until[table["patient"].to_numpy()]
+            table[f"{event.name}_seen"] = seen
+            table[f"{event.name}_time"] = np.where(seen, time, np.nan)
         return table
 
     def visits(self) -> pd.DataFrame:
         """Return a row per visit that took place, as it was seen; nobody visits after death."""
         import pandas as pd
 
-        trial, visits = self.trial, self.followed.visits
-        numbers = self.generated.patients.numbers
-        arm = self.generated.arm
-        marker = marker_of(trial, arm, numbers, self.followed.block.stream)
+        visits = self.followed.visits
+        marker = self._marker()
         names = np.array(self.trial.states, dtype=object)
         dead = np.isin(names, self.trial.arms[0].model.absorbing or ())
         empty = pd.DataFrame({"patient": [], "study_time": [], "state": []}).astype(

@@ -1,0 +1,62 @@
+"""The tables of one trial as CDISC ADaM organises them: a record per subject, and per time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DAYS_PER_YEAR = 365.2425
+_DATES = {"enrollment_time": "RANDDY", "end_time": "EOSDY"}
+_NAMES = {"seen_until": "TRTDURY", "left": "DCSREAS"}
+_SEEN = "_seen"
+
+
+def adsl(patients: pd.DataFrame) -> pd.DataFrame:
+    """Return a record per subject, from the table of patients.
+
+    Dates are days since the first site opened; TRTDURY is in years.
+    """
+    import pandas as pd
+
+    columns = {"USUBJID": _subject(patients), "TRT01P": patients["arm"].astype(str)}
+    names = [str(name) for name in patients.columns.drop(["patient", "arm"])]
+    events = [name.removesuffix(_SEEN) for name in names if name.endswith(_SEEN)]
+    for name in names:
+        column = patients[name]
+        if name in _DATES:
+            columns[_DATES[name]] = (column * _DAYS_PER_YEAR).round().astype(int)
+        elif name.removesuffix(_SEEN) in events:
+            columns[f"{name.removesuffix(_SEEN).upper()}_FL"] = column.map({True: "Y", False: "N"})
+        elif name.removesuffix("_time") in events:
+            days = (column * _DAYS_PER_YEAR).round(2)
+            columns[f"{name.removesuffix('_time').upper()}_DY"] = days
+        else:
+            columns[_NAMES.get(name, name.upper())] = column
+    return pd.DataFrame(columns)
+
+
+def adtte(patients: pd.DataFrame, endpoints: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return a record per subject and time to an event, of those who are in its analysis."""
+    import pandas as pd
+
+    columns = ["USUBJID", "TRT01P", "PARAM", "AVAL", "CNSR"]
+    records = [pd.DataFrame(columns=columns)]
+    for name, table in endpoints.items():
+        if "time" not in table:
+            continue
+        record = {
+            "USUBJID": _subject(patients),
+            "TRT01P": patients["arm"].astype(str),
+            "PARAM": name,
+            "AVAL": (table["time"] * _DAYS_PER_YEAR).round(2),
+            "CNSR": 1 - table["event"].astype(int),
+        }
+        records.append(pd.DataFrame(record)[table["in_analysis"]])
+    return pd.concat(records[1:]) if len(records) > 1 else records[0]
+
+
+def _subject(patients: pd.DataFrame) -> pd.Series:
+    return "LUPUSIM-" + patients["patient"].add(1).astype(str).str.zfill(5)
