@@ -60,6 +60,12 @@ def size(
             "several or costly designs what a minute allows."
         ),
     ] = None,
+    event: Annotated[
+        str,
+        typer.Option(
+            help="Whose power, where several hypotheses are tested: any, all, or the name of one."
+        ),
+    ] = "any",
     seed: SeedOption = None,
     jobs: JobsOption = -1,
     backend: BackendOption = Backend.loky,
@@ -83,7 +89,7 @@ def size(
     check_designs(designs, power)
     _say_left_out(designs)
     precision = _precision(designs, precision)
-    search = Search(seed=seed, max_patients=max_patients, precision=precision)
+    search = Search(seed=seed, max_patients=max_patients, precision=precision, event=event)
     if over or frontier is not None or has_several_designs(designs):
         name = "frontier" if over or frontier is not None else "sizes"
         question = replace(question, name=name, scenario=designs)

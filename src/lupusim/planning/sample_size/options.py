@@ -29,6 +29,9 @@ class Search:
         The most replicates that the search may spend; the interval says what they bought.
     bench : Bench or None
         Who works, instead of `n_jobs` processes.
+    event : str
+        What the power is of, where several hypotheses are tested: ``any`` of them, ``all``, or
+        one by its name.
 
     Raises
     ------
@@ -42,6 +45,7 @@ class Search:
     precision: float = 0.01
     max_replicates: int = 400_000
     bench: Bench | None = None
+    event: str = "any"
 
     def __post_init__(self) -> None:
         if self.max_patients < 4:

@@ -106,6 +106,14 @@ class SampleSize:
         Replicates spent in all, and the seed.
     cost : Mean or None
         What the trial costs at the answer, where its scenario states costs.
+    event : str
+        What the power is of, in words; empty where one hypothesis is tested.
+    exact_power : float or None
+        At the answer, where it is known: then the answer does not depend on the seed.
+    final_look : Mean or None
+        Years until the last look's events, patients or date are there; None with one look.
+    never_reached : Mean or None
+        Share of trials whose last look never comes.
     """
 
     target: float
@@ -119,6 +127,10 @@ class SampleSize:
     n_replicates: int
     seed: int
     cost: Mean | None = None
+    event: str = ""
+    exact_power: float | None = None
+    final_look: Mean | None = None
+    never_reached: Mean | None = None
 
     @property
     def power(self) -> float:
@@ -138,17 +150,25 @@ class SampleSize:
     @property
     def reached(self) -> bool:
         """Whether the confirmation does not speak against the target (2 standard errors)."""
+        if self.exact_power is not None:
+            return self.exact_power >= self.target
         return holds(self.confirmed, self.target)
 
     def to_json(self) -> dict[str, object]:
-        """Return the answer as plain data; `n_events` only where the cutoff is at events."""
+        """Return the answer as plain data; what is not known is left out; times are in years."""
         answer: dict[str, object] = {
             "n_patients": self.n_patients,
             "interval": list(self.interval),
             "power": self.power,
             "power_mcse": self.power_mcse,
         }
-        return answer if self.n_events is None else {**answer, "n_events": self.n_events}
+        known: dict[str, object] = {} if self.n_events is None else {"n_events": self.n_events}
+        known |= {"power_of": self.event} if self.event else {}
+        known |= {} if self.exact_power is None else {"power_exact": self.exact_power}
+        known |= {} if self.final_look is None else {"final_look": self.final_look.value}
+        if self.never_reached is not None and self.never_reached.value > 0:
+            known["never_reached"] = self.never_reached.value
+        return answer | known
 
 
 def holds(confirmed: Mean, target: float) -> bool:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from lupusim.planning.execution.bench import InterruptedJobsError, on_bench
 from lupusim.planning.runs.replicates import Simulator, added_up, derived_seed, tested
+from lupusim.planning.sample_size.events import event_in_words, last_look, quantity_of
+from lupusim.planning.sample_size.exact import exact_power_at, exact_size
 from lupusim.planning.sample_size.growth import Sizing, only_design
 from lupusim.planning.sample_size.options import FIRST_ROUND, Search
 from lupusim.planning.sample_size.prefixes import Prefixes, why_not_nested
@@ -47,7 +49,7 @@ _CURVE = (0.4, 0.55, 0.7, 0.85, 1.0, 1.15, 1.35, 1.6)
 _CURVE_SHARE = 20  # a point of the curve has a twentieth of the replicates of the confirmation
 
 
-def sample_size(
+def sample_size(  # noqa: PLR0913 - the face of a search; all but two are keywords
     scenario: Scenario,
     power: float = 0.9,
     *,
@@ -55,6 +57,7 @@ def sample_size(
     n_jobs: int = 1,
     max_patients: int = 20_000,
     precision: float = 0.01,
+    event: str = "any",
 ) -> SampleSize:
     """Return the smallest number of patients with which a scenario's trial reaches a power.
 
@@ -69,7 +72,7 @@ def sample_size(
         Target, above the test's level and below 1.
     seed : int or None
         Default is the scenario's own.
-    n_jobs, max_patients, precision
+    n_jobs, max_patients, precision, event
         See :class:`Search`.
 
     Returns
@@ -89,6 +92,7 @@ def sample_size(
         n_jobs=n_jobs,
         max_patients=max_patients,
         precision=precision,
+        event=event,
     )
     return find_size(only_design(scenario), power, search=search)
 
@@ -101,7 +105,9 @@ def find_size(sizing: Sizing, power: float, *, search: Search) -> SampleSize:
     target. A fit: batches spread closely around the running estimate, which a probit line
     through all batches nearby renews, until its crossing is known precisely enough. A
     confirmation at the answer; where that falls short (discrete tests have saw-toothed
-    power), the size goes up and is confirmed afresh. Then the curve around the answer.
+    power), the size goes up and is confirmed afresh. Then the curve around the answer. Where the
+    power is known exactly (all tables of two proportions, the rate of one arm), the answer is the
+    smallest size nearby whose exact power reaches the target, whatever the seed.
 
     Where the first patients of a fixed design are a smaller trial (see
     :func:`~lupusim.planning.sample_size.prefixes.why_not_nested`), bracket and curve take all
@@ -164,6 +170,7 @@ class _Hunt:
         analysis = tested(sizing.trial)
         self.probit = NORMAL.inv_cdf(power)
         self.level = analysis.alpha / analysis.sided
+        self.quantity = quantity_of(sizing.trial, search.event)
         self.simulator = Simulator(seed=search.seed, bench=search.bench)
         self.is_nested = not why_not_nested(sizing.trial)
         self.batches: list[Batch] = []
@@ -196,7 +203,7 @@ class _Hunt:
     def _remember(self, sizes: Sequence[int], finished: Sequence[Sequence[Tally]]) -> list[Tally]:
         totals = [added_up(tallies) for tallies in finished]
         for size, total in zip(sizes, totals, strict=True):
-            n, rejected, _ = total.sums.get("reject", (0, 0.0, 0.0))
+            n, rejected, _ = total.sums.get(self.quantity, (0, 0.0, 0.0))
             if n:
                 self.batches.append(Batch(size=size, n_replicates=n, n_rejected=round(rejected)))
         return totals
@@ -228,7 +235,7 @@ class _Hunt:
             Simulator(seed=simulator.seed).job(self.sizing.at(size), n_replicates) for size in sizes
         ]
         with on_bench(simulator.bench, simulator.n_jobs) as bench:
-            return [added_up(tallies).mean("reject") for tallies in bench.tallies(jobs)]
+            return [added_up(tallies).mean(self.quantity) for tallies in bench.tallies(jobs)]
 
     def start(self) -> int:
         """Return where to begin: as the trial is, or nearer if its first patients tell."""
@@ -338,6 +345,8 @@ class _Hunt:
     def answer(self, line: PowerLine) -> SampleSize:
         """Confirm the answer on fresh replicates, and simulate the curve around it."""
         size = self.snapped(line.size_at(self.probit))
+        exact = exact_size(self.sizing, self.power, near=size, largest=self.largest)
+        size = exact or size
         low, high = (self.snapped(limit) for limit in line.interval(self.probit))
         asked = round(_FINELY_CONFIRMED / self.search.precision)
         enough = max(self.simulator.n_replicates, asked, _FEWEST_TO_CONFIRM)
@@ -347,19 +356,18 @@ class _Hunt:
         )
         for _ in range(_MOST_CONFIRMATIONS):
             (tally,) = self._tallies(fresh, [size], n_replicates)
-            confirmed = tally.mean("reject")
-            if holds(confirmed, self.power) or size == self.largest:
+            confirmed = tally.mean(self.quantity)
+            if exact or holds(confirmed, self.power) or size == self.largest:
                 break
             missing = max(self.probit - NORMAL.inv_cdf(max(confirmed.value, 1e-6)), 0.0)
             ahead = line.size_at(self.probit + missing) - line.size_at(self.probit)
             size = self.snapped(size + max(self.sizing.step, ahead))
+        limits = (size, size) if exact else (min(low, size), max(high, size))
+        fewest, most = (self.sizing.at(limit).n_patients for limit in limits)
         return SampleSize(
             target=self.power,
             n_patients=self.sizing.at(size).n_patients,
-            interval=(
-                self.sizing.at(min(low, size)).n_patients,
-                self.sizing.at(max(high, size)).n_patients,
-            ),
+            interval=(fewest, most),
             confirmed=confirmed,
             duration=tally.mean("duration"),
             curve=self._curve(size, confirmed, max(n_replicates // _CURVE_SHARE, _PEEK)),
@@ -368,6 +376,9 @@ class _Hunt:
             n_replicates=self.simulator.n_replicates + fresh.n_replicates,
             seed=self.search.seed,
             cost=tally.mean("cost") if "cost" in tally.sums else None,
+            event=event_in_words(self.quantity, self.sizing.trial),
+            exact_power=exact_power_at(self.sizing, size) if exact else None,
+            **last_look(tally, len(self.sizing.trial.looks)),
         )
 
     def _curve(self, answer: int, confirmed: Mean, n_replicates: int) -> pd.DataFrame:

@@ -33,6 +33,8 @@ _TOLERANCE = 1e-5
 _CELLS = 240
 _ENROLLED = 200_000  # patients whose enrollment is drawn: an event in a thousand is left to chance
 _SURE_PATIENTS = 1e-6
+_OFTEN = 0.1
+_ALMOST_ALL = 0.995
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,8 @@ class OutOfReach:
         What that time is, in words.
     at_most : bool
         Whether fewer may be expected, since an interim look picks who comes.
+    share : float
+        Of trials that never have so many.
     """
 
     look: int
@@ -61,12 +65,16 @@ class OutOfReach:
     expected: float
     until: str
     at_most: bool = False
+    share: float = 1.0
 
     def __str__(self) -> str:
         bound = "at most " if self.at_most else ""
+        few = f"about {100 * self.share:.0f} of 100 trials never have so many"
+        if self.share >= _ALMOST_ALL:
+            few = "hardly any trial has so many"
         return (
             f"look {self.look} waits for {self.asked} {self.clock}, and {bound}"
-            f"{self.expected:.1f} are to be expected {self.until}"
+            f"{self.expected:.1f} are to be expected {self.until}: {few}"
         )
 
 
@@ -82,7 +90,7 @@ class _Wait:
 
 
 def looks_out_of_reach(trial: Trial) -> tuple[OutOfReach, ...]:
-    """Return the looks that wait for more events than are to be expected.
+    """Return the looks that wait for more events than one in ten trials or more ever have.
 
     Events are expected by the exact engine, and only where it knows the trial: patients who
     differ by nothing but their arm, dropout alike for all, an event whose date is seen, and no
@@ -121,7 +129,8 @@ def _short(trial: Trial) -> Iterator[OutOfReach]:
             expected = float((wait.patients * chances).sum())
             if wait.most:
                 expected = float(wait.patients.sum() * chances.max())
-            if expected < wait.asked - _SURE_PATIENTS:
+            share = _never(wait, chances)
+            if expected < wait.asked - _SURE_PATIENTS or share >= _OFTEN:
                 yield OutOfReach(
                     look=number,
                     clock=wait.clock,
@@ -129,7 +138,22 @@ def _short(trial: Trial) -> Iterator[OutOfReach]:
                     expected=expected,
                     until=until,
                     at_most=wait.most,
+                    share=share,
                 )
+
+
+def _never(wait: _Wait, chances: FloatArray) -> float:
+    """Return the share of trials with fewer events than asked, by the normal approximation."""
+    from scipy.special import ndtr
+
+    patients = wait.patients
+    if wait.most:
+        patients, chances = patients.sum(), chances.max()
+    mean = float(np.sum(patients * chances))
+    spread = float(np.sqrt(np.sum(patients * chances * (1 - chances))))
+    if spread == 0:
+        return float(mean < wait.asked - _SURE_PATIENTS)
+    return float(ndtr((wait.asked - 0.5 - mean) / spread))
 
 
 def _is_plain_event(trial: Trial, endpoint: TimeToEvent) -> bool:

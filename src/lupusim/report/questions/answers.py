@@ -32,6 +32,7 @@ _SIZED = {
     "on_frontier",
 }
 _CONFIDENCE = 1.96
+_OFTEN = 0.1  # of the trials: worth a word
 _ASSURANCE_ROWS = {
     "power": "power, if all is as stated",
     "assurance": "assurance: power, averaged over what is not known",
@@ -86,17 +87,41 @@ def size_sentence(size: SampleSize) -> str:
     """Return the answer in one sentence, with a second where the confirmation is lower."""
     low, high = size.interval
     events = "" if size.n_events is None else f", with the data cut at {size.n_events} events"
-    months = Mean(value=_MONTHS * size.duration.value, mcse=_MONTHS * size.duration.mcse)
+    of = f" for {size.event}" if size.event else ""
+    limits = f"95 % limits of the search: {low} to {high}"
+    exact = ""
+    if size.exact_power is not None:
+        limits, exact = "by exact power", f"exactly {size.exact_power:.4f}; "
     sentence = (
-        f"{size.n_patients} patients{events} (95 % limits of the search: {low} to {high}) reach "
-        f"power {size.target:g}: a fresh run there gives {rounded(size.confirmed)}, and the data "
-        f"cutoff comes after {rounded(months)} months."
+        f"{size.n_patients} patients{events} ({limits}) reach power {size.target:g}{of}: "
+        f"{exact}a fresh run there gives {rounded(size.confirmed)}, and {_when_it_ends(size)}."
     )
+    if size.never_reached is not None and size.never_reached.value >= _OFTEN:
+        sentence += (
+            f" In {in_hundred(size.never_reached)} of 100 trials the last look never comes: add "
+            "patients or follow-up, or wait for fewer events."
+        )
     if not size.reached:
         return f"{sentence} That is below the target: treat the size as too small."
-    if size.confirmed.value < size.target - size.confirmed.mcse / 2:
+    if size.exact_power is None and size.confirmed.value < size.target - size.confirmed.mcse / 2:
         sentence += " That is a little below the target, by no more than 2 standard errors."
     return sentence
+
+
+def _when_it_ends(size: SampleSize) -> str:
+    """Return when the data are cut, also where early stops make it sooner on average."""
+    duration = rounded(_in_months(size.duration))
+    if size.final_look is None:
+        return f"the data cutoff comes after {duration} months"
+    last = rounded(_in_months(size.final_look))
+    return (
+        f"the last look comes after {last} months, the end of the trial, early stops included, "
+        f"after {duration}"
+    )
+
+
+def _in_months(years: Mean) -> Mean:
+    return Mean(value=_MONTHS * years.value, mcse=_MONTHS * years.mcse)
 
 
 def assurance_table(result: Assurance) -> Table:

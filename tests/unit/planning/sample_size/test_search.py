@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import small_trials
+from lupusim.analysis.multiplicity.procedures import Adjusted
 from lupusim.planning.runs.replicates import Simulator, derived_seed
+from lupusim.planning.sample_size.events import (
+    event_in_words,
+    hypotheses,
+    last_look,
+    quantity_of,
+)
+from lupusim.planning.sample_size.exact import exact_size
 from lupusim.planning.sample_size.frontier import cheapest_first, frontier, sizes
 from lupusim.planning.sample_size.growth import (
     EventsInProportion,
@@ -24,17 +34,30 @@ from lupusim.planning.sample_size.options import Search
 from lupusim.planning.sample_size.probit_line import NORMAL, Batch, fit_line
 from lupusim.planning.sample_size.results import PowerNotReachedError
 from lupusim.planning.sample_size.search import find_size, sample_size
+from lupusim.planning.theory.group_sequential import sequential_theory
 from lupusim.scenario import load_scenario
-from lupusim.trial import AtEvents, SimpleRandomization
+from lupusim.trial import AtEvents, Dropout, PermutedBlocks, SimpleRandomization
 from lupusim.trial.adaptation.ongoing import BayesianResponse, PromisingZone
 from lupusim.trial.enrollment.arm_periods import OnceOnArm, OnceRandomized, OnDate
 from lupusim.trial.looks import AfterPatients, WhenAll
+from lupusim.trial.multiplicity import Family
 from lupusim.trial.scenario import DesignPoint, Scenario
-from tolerance import SEED
+from tolerance import SEED, assert_within_mcse
 from trials_adaptive import adaptive_trial
 from trials_platform import platform_trial
 
 QUICK = Search(seed=SEED, precision=0.1)
+
+
+def _three_arms():
+    """Two experimental arms, Bonferroni, the second the better one."""
+    trial = small_trials.rates((0.3, 0.5))
+    control, new = trial.arms
+    other = small_trials.rates((0.3, 0.55)).arms[1]
+    arms = (control, replace(new, name="low"), replace(other, name="high"))
+    return replace(
+        trial, arms=arms, family=Family(procedure=Adjusted(method="bonferroni")), allocation=None
+    )
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +80,83 @@ def test_the_json_has_exactly_the_promised_keys(found):
         "interval": list(found.interval),
         "power": found.power,
         "power_mcse": found.power_mcse,
+        "power_exact": found.exact_power,
     }
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_where_power_is_known_exactly_the_size_is_the_smallest_that_reaches_it(seed):
+    # Fisher's test, two-sided, 35 % against 60 %: every size from 100 to 200 by SciPy
+    trial = replace(
+        small_trials.rates((0.35, 0.6)),
+        analysis=small_trials.analysis("fisher_exact"),
+        allocation=PermutedBlocks(block_size=2),
+    )
+    fisher = small_trials.at_level(trial, 0.05, 2)
+    found = find_size(Patients(trial=fisher), 0.8, search=replace(QUICK, seed=seed))
+
+    def power(n):
+        x, y = np.mgrid[0 : n + 1, 0 : n + 1]
+        p_values = np.ones(x.shape)
+        for m in range(2 * n + 1):
+            a = np.arange(max(0, m - n), min(n, m) + 1)
+            likely = stats.hypergeom(2 * n, m, n).pmf(a)
+            less = likely[:, None] <= likely * (1 + 1e-7)
+            p_values[a, m - a] = (likely[:, None] * less).sum(axis=0)
+        chances = stats.binom(n, 0.6).pmf(x) * stats.binom(n, 0.35).pmf(y)
+        return (chances * (p_values <= 0.05)).sum()
+
+    n = found.n_patients // 2
+    assert found.exact_power == pytest.approx(power(n), abs=1e-6)
+    assert found.exact_power >= 0.8 > power(n - 1)
+    assert found.interval == (found.n_patients, found.n_patients)
+    assert found.reached
+
+
+def test_a_size_that_no_exact_power_reaches_is_left_to_the_search():
+    sizing = Patients(trial=small_trials.rates((0.35, 0.6)))
+    assert exact_size(sizing, 0.99, near=40, largest=60) is None
+    survival = Patients(trial=small_trials.survival(0.7))
+    assert exact_size(survival, 0.8, near=400, largest=900) is None
+
+
+def test_power_can_be_asked_of_any_all_or_one_hypothesis():
+    trial = _three_arms()
+    names = hypotheses(trial)
+    assert {quantity_of(trial, name) for name in ("any", "all", *names)} >= {"reject", "reject_all"}
+    with pytest.raises(ValueError, match="event 'nonsense' is no hypothesis of the trial"):
+        quantity_of(trial, "nonsense")
+    found = {
+        event: find_size(Patients(trial=trial), 0.7, search=replace(QUICK, event=event))
+        for event in ("any", "all", names[1])
+    }
+    patients = [one.n_patients for one in found.values()]
+    assert patients[0] < patients[2] < patients[1]
+    assert [one.event for one in found.values()] == [
+        "any of the hypotheses",
+        "all hypotheses",
+        f"the hypothesis {names[1]}",
+    ]
+    assert found["all"].to_json()["power_of"] == "all hypotheses"
+    again = Simulator(seed=SEED).tally(found["all"].sizing.at(found["all"].size), 1_000)
+    mean = again.mean("reject_all")
+    assert_within_mcse(mean.value, 0.7, mcse=math.hypot(mean.mcse, 0.02))
+    plain = small_trials.rates((0.2, 0.5))
+    assert quantity_of(plain, "all") == "reject"
+    assert event_in_words("reject", plain) == ""
+
+
+def test_the_last_look_is_told_beside_the_mean_that_early_stops_make():
+    trial = load_scenario("survival_three_looks").points[0].trial
+    found = find_size(sizing_of(trial), 0.8, search=QUICK)
+    assert found.final_look is not None
+    assert found.final_look.value > found.duration.value + 0.2
+    theory = sequential_theory(found.sizing.at(found.size))
+    assert found.final_look.value == pytest.approx(theory.time[-1], rel=0.03)
+    assert found.to_json()["final_look"] == found.final_look.value
+    rare = replace(trial, dropout=Dropout(per_year=0.4))
+    tally = Simulator(seed=SEED).tally(rare, 400)
+    assert last_look(tally, 3)["never_reached"].value > 0.5
 
 
 def test_the_curve_rises_through_the_answer(found):

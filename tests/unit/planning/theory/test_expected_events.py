@@ -9,6 +9,7 @@ from statistics import NormalDist
 import pytest
 
 from lupusim.analysis.group_sequential.stopping import GroupSequential
+from lupusim.planning.runs.replicates import Simulator
 from lupusim.planning.runs.run import run
 from lupusim.planning.theory.expected_events import looks_out_of_reach
 from lupusim.planning.theory.expected_times import expected_end, looks_too_late, warnings_of
@@ -83,6 +84,21 @@ def test_expected_events_are_those_of_simulated_trials(changes, until) -> None:
     assert_within_mcse(mean, found.expected, mcse=mcse * math.sqrt(1 + 400 / 1000))
     assert until in str(found)
     assert f"look 1 waits for 150 events ({trial.primary.name})" in str(found)
+
+
+def test_a_look_that_many_trials_never_reach_is_told_though_as_many_events_are_expected() -> None:
+    trial = waiting()
+    (short,) = looks_out_of_reach(trial)
+    near = replace(trial, cutoff=AtEvents(events=round(short.expected) - 1))
+    (found,) = looks_out_of_reach(near)
+    assert found.expected > found.asked
+    n = 2_000
+    missed = Simulator(seed=SEED).tally(near, n).mean("missed_cutoff")
+    # events vary a little less than by the normal law that stands in for sums of binomials
+    assert_within_mcse(missed.value, found.share, mcse=math.hypot(missed.mcse, 0.01))
+    assert f"about {100 * found.share:.0f} of 100 trials never have so many" in str(found)
+    few = replace(trial, cutoff=AtEvents(events=round(short.expected) - 30))
+    assert looks_out_of_reach(few) == ()
 
 
 def test_events_without_dropout_are_not_taken_for_those_with_it() -> None:
