@@ -31,3 +31,10 @@ OutOption = Annotated[
         "--out", help="Folder for the result, and for finished work: what is in it is never lost."
     ),
 ]
+DetailsOption = Annotated[
+    bool, typer.Option("--details", help="Show every row of the table, quantiles and all.")
+]
+WidthOption = Annotated[
+    int | None,
+    typer.Option(min=40, help="Characters of a line; default: the terminal's, or 80."),
+]

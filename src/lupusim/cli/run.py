@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -19,11 +19,13 @@ import typer
 
 from lupusim.cli.options import (
     INTERRUPTED,
+    DetailsOption,
     Format,
     FormatOption,
     OutOption,
     ScenarioArgument,
     SeedOption,
+    WidthOption,
 )
 from lupusim.errors import ScenarioError
 
@@ -58,6 +60,20 @@ class Events(StrEnum):
     """How progress is told to programs."""
 
     jsonl = "jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """How a table is printed: all rows or what is asked first, and how wide at the most.
+
+    `width` is None for that of the terminal, and 80 where there is none.
+    """
+
+    details: bool = False
+    width: int | None = None
+
+
+_AS_USUAL = Shown()
 
 
 def run(
@@ -96,12 +112,15 @@ def run(
         typer.Option(metavar="I/N", help="Only this part, for array jobs; see lupusim merge."),
     ] = None,
     format: FormatOption = Format.table,
+    details: DetailsOption = False,
+    width: WidthOption = None,
     events: Annotated[
         Events | None,
         typer.Option(help="Tell progress and result line by line, for programs."),
     ] = None,
 ) -> None:
     """Simulate a scenario: power, type I error and the rest, each with its standard error."""
+    shown = Shown(details=details, width=width)
     n_replicates, rule = _amount(replicates, precision, (mcse, decide, max_replicates))
     options = _options(out, resume=resume, shard=shard, precision=rule)
     options = replace(options, workers=workers_of(backend, scheduler))
@@ -126,7 +145,7 @@ def run(
         _leave(interrupt.partial, format, events, out=out)
     except KeyboardInterrupt:
         _leave(None, format, events, out=out)
-    _tell(result, format, events)
+    _tell(result, format, events, shown)
     if out is not None:
         _write(result, out)
 
@@ -275,7 +294,9 @@ def leave() -> NoReturn:
     raise typer.Exit(INTERRUPTED)
 
 
-def _tell(result: RunResult, format: Format, events: Events | None) -> None:
+def _tell(
+    result: RunResult, format: Format, events: Events | None, shown: Shown = _AS_USUAL
+) -> None:
     """Print a result, or the part of it that is there."""
     if events is not None:
         _event("result" if result.complete else "partial", result=result.to_json())
@@ -286,20 +307,21 @@ def _tell(result: RunResult, format: Format, events: Events | None) -> None:
         for note in result.notes:  # the table itself stays a table for programs
             print(note, file=sys.stderr)
     else:
-        _print_table(result)
+        _print_table(result, shown)
 
 
-def _print_table(result: RunResult) -> None:
+def _print_table(result: RunResult, shown: Shown) -> None:
     from rich.console import Console
 
-    from lupusim.report.run.table import operating_table, run_report
+    from lupusim.report.run.table import all_rows, main_rows, operating_table, run_report
 
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=shown.width, markup=False, highlight=False)
+    rows = all_rows if shown.details else main_rows
     _say_partial(result)
     if result.complete:
-        console.print(run_report(result))
+        console.print(run_report(result, rows))
     elif result.points:
-        console.print(operating_table(result))
+        console.print(operating_table(result, rows))
     _say_notes(result)
 
 

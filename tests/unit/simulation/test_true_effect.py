@@ -136,7 +136,7 @@ def test_the_table_says_how_the_truth_is_known():
     known = analysis("cox", truth=KnownEffect(value=LOG_HALF))
     result = run(scenario(survival_trial(analysis=known)), 5, seed=SEED)
     (table,) = operating_table(result).renderables
-    labels = [str(cell) for cell in table.columns[0].cells]
+    labels = list(table.columns[0])
     assert "root mean squared error" in labels
     assert "true effect (given)" in labels
     assert "coverage of the 95 % interval" in labels

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from lupusim.analysis.proportions.beta_binomial import BetaPrior
@@ -16,6 +15,7 @@ from lupusim.planning.theory.power import EXACT, formula_powers, why_no_exact_po
 from lupusim.report.numbers import grouped, in_hundred, root, rounded, share, where_defined
 from lupusim.report.run.arm_periods import platform_rows
 from lupusim.report.run.differences import compared_table
+from lupusim.report.run.layout import FittedTable, headings
 from lupusim.report.run.looks import adaptation_rows, family_rows, look_rows, months
 from lupusim.report.run.quantiles import quantile_rows
 from lupusim.report.run.single_arm import exact_rows, level_of, nothing_better, one_arm_meaning
@@ -28,60 +28,73 @@ from lupusim.simulation.tally import Mean
 from lupusim.trial import Analysis, Arm, TimeToEvent, Trial
 from lupusim.trial.design import KnownEffect
 from lupusim.trial.enrollment.arm_periods import arms_change
-from lupusim.trial.scenario import label
 
-_LABEL_WIDTH = 48
-_MOST_COLUMNS = 4  # that a page of usual width can show
-_WIDEST_HEADING = 40
-_FEW = 3
 _FEW_EVENTS = 20  # too few for formulas of many
 
 
-def operating_table(result: RunResult) -> Group:
+_CAPTION = "estimate (Monte Carlo standard error); sd: spread from trial to trial"
+
+Rows = Callable[[PointResult], Iterator[tuple[str, str]]]
+"""From a design to the label and text of each row."""
+
+
+def operating_table(result: RunResult, rows: Rows | None = None) -> Group:
     """Return a row per quantity and a column per design point, each estimate with its MCSE.
 
-    Many design points are shown some at a time; where their labels are long, columns have
-    numbers and a key stands before.
+    Parameters
+    ----------
+    result : RunResult
+        What a run found.
+    rows : callable, optional
+        Which rows; default :func:`all_rows`.
+
+    Returns
+    -------
+    Group
+        As many designs beside each other as fit the width it is printed at; where their names
+        are long they have numbers, and a key stands before.
     """
-    names = headings(result)
-    points = list(zip(names, result.points, strict=True))
-    begins = range(0, len(points), _MOST_COLUMNS)
-    parts = [_table(points[begin : begin + _MOST_COLUMNS]) for begin in begins]
+    called = headings(result)
     replicates = f"{grouped(result.n_replicates)} replicates, seed {result.seed}"
-    if parts:
-        parts[0].title = f"{result.scenario.title}\n{replicates}"
-    return Group(*_key(result, names), *parts)
+    table = FittedTable(
+        title=f"{result.scenario.title}\n{replicates}",
+        caption=_CAPTION,
+        headings=called,
+        columns=[dict((rows or all_rows)(point)) for point in result.points],
+        overview=[dict(_overview(p)) for p in result.points] if rows is main_rows else (),
+    )
+    return Group(*map(Text, called.key), *([table] if result.points else []))
 
 
-def headings(result: RunResult) -> list[str]:
-    """Return what each design point is called in a table: what varies, or a number."""
-    labels = [label(point.values) for point in result.points]
-    if len(labels) <= _FEW or max(map(len, labels)) <= _WIDEST_HEADING:
-        return labels
-    return [f"design {number}" for number in range(1, len(labels) + 1)]
+def all_rows(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield everything that is known of a design."""
+    yield from _rows(point, details=_details)
 
 
-def _key(result: RunResult, names: Sequence[str]) -> Iterator[Text]:
-    """Yield what the numbers mean, where there are numbers."""
-    for name, point in zip(names, result.points, strict=True):
-        if name != (words := label(point.values)):
-            yield Text(f"{name}: {words}")
+def main_rows(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield what a planner asks first of a design."""
+    yield from _rows(point, details=lambda _: iter(()))
 
 
-def _table(points: Sequence[tuple[str, PointResult]]) -> Table:
-    caption = "estimate (Monte Carlo standard error); sd: spread from trial to trial"
-    table = Table(caption=caption)
-    table.add_column("", min_width=_LABEL_WIDTH)
-    for name, point in points:
-        varies = label(point.values) == name
-        table.add_column(label(point.values, between="\n") if varies else name, justify="right")
-    rows = [dict(_rows(point)) for _, point in points]
-    for name in dict.fromkeys(name for row in rows for name in row):
-        table.add_row(name, *(row.get(name, "") for row in rows))
-    return table
+def _overview(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield what a row has for a design, where designs are rows."""
+    yield "patients", str(point.trial.n_patients)
+    if point.power is not None:
+        yield "power", share(point.power)
+        for formula in formula_powers(point.trial)[:1]:
+            exact = formula.method.startswith("exact")
+            yield "exact" if exact else "theory", f"{formula.value:.4f}"
+    if (claims := point.claims_if_alike or point.type_one_error) is not None:
+        within = error_quantity(point.trial) is None
+        yield "claims if alike" if within else "type I error", share(claims)
+    yield "months", months(point.tally.mean("duration"))
 
 
-def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
+def _details(point: PointResult) -> Iterator[tuple[str, str]]:
+    yield from quantile_rows(point)
+
+
+def _rows(point: PointResult, *, details: Rows) -> Iterator[tuple[str, str]]:
     trial, tally = point.trial, point.tally
     yield _sizes(trial)
     claims = point.claims_if_alike or point.type_one_error
@@ -101,7 +114,7 @@ def _rows(point: PointResult) -> Iterator[tuple[str, str]]:
     yield "duration from the first site's opening, months", months(tally.mean("duration"))
     if trial.costs is not None:
         yield ", ".join(filter(None, ["cost", trial.costs.currency])), rounded(tally.mean("cost"))
-    yield from quantile_rows(point)
+    yield from details(point)
     yield from platform_rows(point)
     yield from adaptation_rows(point)
     yield from look_rows(point)
@@ -249,12 +262,11 @@ def meaning(result: RunResult) -> str:
     if not powers:
         return _what_to_expect(result.points[0])
     first = result.points[0].trial
-    truth = " and ".join(_law_in_words(arm, first) for arm in first.arms)
-    if len(result.points[0].trial.arms) == 1:
-        return one_arm_meaning(result.points, truth=truth)
+    if len(first.arms) == 1:
+        return one_arm_meaning(result.points, truth=_patients(first.arms[0], first))
     within = error_quantity(first) is None
     claim = "that the experimental arm is not worse by the margin" if within else "the difference"
-    shows = f"If {truth}, the trial shows {claim} {tries_in_words(result.points)}."
+    shows = f"The trial shows {claim} {tries_in_words(result.points)}."
     if not errors:
         return shows
     worst = max(errors, key=lambda mean: mean.value)
@@ -263,15 +275,32 @@ def meaning(result: RunResult) -> str:
     return f"{shows} If there were no difference, {in_hundred(worst)} of 100 would {what}{most}."
 
 
+def condition(result: RunResult) -> str:
+    """Return what the answer is conditional on, in a sentence; empty for a single arm."""
+    trials = [point.trial for point in result.points]
+    if len(trials[0].arms) == 1:
+        return ""
+    laws: dict[str, dict[str, None]] = {}
+    for trial in trials:
+        for arm in trial.arms:
+            laws.setdefault(arm.name, {})[_law_in_words(arm, trial)] = None
+    said = [f"{arm} patients fare {', or '.join(found)}" for arm, found in laws.items()]
+    return f"That holds if {' and '.join(said)}."
+
+
 def _law_in_words(arm: Arm, trial: Trial) -> str:
     own = any(effect.arm == arm.name for effect in trial.population.effects)
     effects = " with the stated effects" if arm.effects or own else ""
-    return f"{arm.name} patients fare as in {arm.model.name}{effects}"
+    return f"as in {arm.model.name}{effects}"
+
+
+def _patients(arm: Arm, trial: Trial) -> str:
+    return f"{arm.name} patients fare {_law_in_words(arm, trial)}"
 
 
 def _what_to_expect(point: PointResult) -> str:
     arm, tally = point.trial.arms[0], point.tally
-    law = _law_in_words(arm, point.trial)
+    law = _patients(arm, point.trial)
     name = f"response_{arm.name}"
     if name not in tally.sums:
         return f"One arm, no test: {law}."
@@ -284,14 +313,23 @@ def _what_to_expect(point: PointResult) -> str:
     )
 
 
-def run_report(result: RunResult) -> Group:
-    """Return what ``lupusim run`` prints: table, meaning, and how to get it again."""
+def run_report(result: RunResult, rows: Rows | None = None) -> Group:
+    """Return what ``lupusim run`` prints: the answer, its condition, the table, how to repeat it.
+
+    Parameters
+    ----------
+    result : RunResult
+        What a run found.
+    rows : callable, optional
+        Which rows the table has; default :func:`all_rows`.
+    """
     asked = result.asked or f"--replicates {result.n_replicates}"
     command = f"lupusim run {result.scenario.command} {asked} --seed {result.seed}"
     again = Text(f"{result.seconds:.1f} s. The same again: {command}", style="dim")
+    said = filter(None, [meaning(result), condition(result)])
     return Group(
-        operating_table(result),
-        *compared_table(result, headings(result)),
-        Text(meaning(result)),
+        *map(Text, said),
+        operating_table(result, rows),
+        *compared_table(result, headings(result).names),
         again,
     )

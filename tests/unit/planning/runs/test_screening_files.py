@@ -52,7 +52,7 @@ def test_a_factor_made_of_sledai_can_stratify():
 
 def test_the_report_shows_how_many_were_screened_and_how_long_it_took():
     scenario = scenario_from_mapping(content(population={"screening": SCREENING}))
-    rows = list(operating_table(run(scenario, 20)).renderables[0].columns[0].cells)
+    rows = list(operating_table(run(scenario, 20)).renderables[0].columns[0])
     assert "patients screened" in rows
     assert "from first test to randomization, months" in rows
 

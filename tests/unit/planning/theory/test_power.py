@@ -173,6 +173,6 @@ def test_no_benefit_has_no_schoenfeld_power(ratio):
 def test_the_table_prints_it_beside_the_simulated_power():
     result = run(scenario(binary_trial()), 4, seed=SEED)
     (table,) = operating_table(result).renderables
-    labels = [str(cell) for cell in table.columns[0].cells]
+    labels = list(table.columns[0])
     power = next(k for k, label in enumerate(labels) if label.startswith("power (pooled_z"))
     assert labels[power + 1] == "power, exact, all tables"

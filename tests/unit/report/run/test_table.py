@@ -18,7 +18,7 @@ from lupusim.analysis.registry import TESTS
 from lupusim.planning.runs.run import run
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
 from lupusim.report.run.single_arm import nothing_better
-from lupusim.report.run.table import _sizes, _test, meaning, run_report
+from lupusim.report.run.table import _sizes, _test, main_rows, meaning, run_report
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Analysis, Dropout, Responder, TimeToEvent
 from lupusim.trial.adaptation.two_stage import SelectArms
@@ -32,10 +32,14 @@ from trials_staged import selection_trial
 RESPONSE = Responder(name="alive", states=("alive",), at=1.0)
 
 
-def printed(result):
+def printed_lines(result, rows=None, *, width=250):
     text = io.StringIO()
-    Console(file=text, width=250).print(run_report(result))
-    return " ".join(text.getvalue().split())
+    Console(file=text, width=width).print(run_report(result, rows))
+    return text.getvalue().splitlines()
+
+
+def printed(result, rows=None, *, width=250):
+    return " ".join(" ".join(printed_lines(result, rows, width=width)).split())
 
 
 @pytest.mark.parametrize(
@@ -70,8 +74,8 @@ def test_shares_and_counts_are_easy_to_read():
 def test_the_report_shows_all_designs_and_how_to_get_them_again():
     text = printed(run(scenario(survival_trial(), disease_trial(), command="trial.yaml"), 20))
     for part in (
-        "sample_size = 60",
-        "sample_size = 61",
+        "sample_size ┃ 60 ┃ 61",
+        "(sample_size = 60, 61)",
         "power (logrank, alpha 0.025, 1-sided)",
         "type I error",
         "lupusim run trial.yaml --replicates 20 --seed 20260101",
@@ -165,20 +169,40 @@ def test_designs_that_judge_the_same_patients_are_compared_in_pairs():
     assert "Differences" not in printed(run(scenario(survival_trial()), 20))
 
 
-def test_many_designs_with_long_names_have_numbers_and_a_key():
-    short = printed(rules(0.01, 0.02, 0.05, 0.1, 0.2))
-    assert "design 5" not in short
-    assert short.count("duration from the first site's opening") == 2  # four at a time
-    long = {"looks.0.efficacy.spending": "hwang_shih_decani"}
+def test_as_many_designs_stand_beside_each_other_as_fit_and_none_is_lost():
+    result = rules(0.01, 0.02, 0.05, 0.1, 0.2)
+    for width in (50, 60, 80, 100, 250):
+        lines = printed_lines(result, width=width)
+        assert max(map(len, lines)) <= width
+        text = " ".join(" ".join(lines).split())
+        for point in result.points:
+            assert f"{point.trial.analysis.alpha:g}" in text
+            assert text.count(share(point.power)) >= 1
+        blocks = sum(line.startswith("│ patients") for line in lines)
+        assert blocks == 1 if width == 250 else blocks > 1 or width > 80
+
+
+def test_designs_become_rows_where_their_columns_do_not_fit_and_not_everything_is_asked():
+    result = rules(0.01, 0.02, 0.05, 0.1, 0.2)
+    text = printed(result, main_rows, width=80)
+    assert "duration from" not in text
+    assert "--details: all rows" in text
+    for point in result.points:
+        assert f"│ {share(point.power)} │" in text
+
+
+def test_designs_with_long_names_have_numbers_and_a_key():
+    long = {"looks.0.efficacy.spending": "hwang_shih_decani with the gamma of the protocol"}
     points = [
         DesignPoint(values={**long, "analysis.alpha": alpha}, trial=survival_trial())
         for alpha in (0.01, 0.02, 0.05, 0.1)
     ]
     result = run(replace(scenario(survival_trial()), points=tuple(points)), 20)
     text = printed(result)
-    assert "design 4: looks.0.efficacy.spending = hwang_shih_decani, analysis.alpha = 0.1" in text
+    words = long["looks.0.efficacy.spending"]
+    assert f"design 4: looks.0.efficacy.spending = {words}, analysis.alpha = 0.1" in text
     assert "│ design 4 │ design 1 │" in text
-    names = [f"spending = hwang_shih_decani, alpha = {alpha}" for alpha in (0.01, 0.02, 0.05, 0.1)]
+    names = [f"spending = {words}, alpha = {alpha}" for alpha in (0.01, 0.02, 0.05, 0.1)]
     assert f"({'; '.join(names)})" in meaning(result)
     five = meaning(rules(0.01, 0.02, 0.05, 0.1, 0.2))
     assert "(the worst: analysis = logrank, alpha 0.01) to " in five

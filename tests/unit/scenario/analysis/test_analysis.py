@@ -406,7 +406,7 @@ def test_where_everybody_or_nobody_responds_nothing_is_significant_and_no_table_
     result = run(scenario, 4, seed=SEED)
     assert result.points[0].power.value == 0
     (table,) = operating_table(result).renderables
-    cells = [str(c) for column in table.columns for c in column.cells]
+    cells = [text for column in table.columns for pair in column.items() for text in pair]
     assert not any("nan" in cell.split() for cell in cells)
 
 

@@ -148,10 +148,8 @@ def test_what_cannot_be_is_refused(content: dict[str, Any], key: str, words: str
 
 def test_the_table_says_what_was_adapted() -> None:
     bayesian = scenario_from_mapping(response({"kind": "bayesian_response", "success": 0.9}))
-    labels = list(operating_table(run(bayesian, 20)).renderables[0].columns[0].cells)
+    labels = list(operating_table(run(bayesian, 20)).renderables[0].columns[0])
     assert "success of any arm (posterior probability to beat the control 0.9)" in labels
     zone = {**SURVIVAL, "adaptation": {"kind": "promising_zone", "planned": 150}}
-    labels = list(
-        operating_table(run(scenario_from_mapping(zone), 20)).renderables[0].columns[0].cells
-    )
+    labels = list(operating_table(run(scenario_from_mapping(zone), 20)).renderables[0].columns[0])
     assert "size enlarged" in labels

@@ -9,7 +9,7 @@ import pytest
 from lupusim import run
 from lupusim.analysis.registry import TESTS
 from lupusim.errors import ScenarioError
-from lupusim.report.run.table import meaning
+from lupusim.report.run.table import condition
 from lupusim.report.run.two_stage import staged_rows
 from lupusim.scenario import load_scenario, scenario_from_mapping
 from lupusim.scenario.document.yaml_reader import parse_document
@@ -172,7 +172,7 @@ def test_the_table_says_what_the_interim_look_decided() -> None:
     assert {"goes on, monthly", "proven, once", "patients randomized, placebo"} <= set(labels)
     labels = [label for label, _ in staged_rows(marked.points[0])]
     assert {"relapsed alone go on", "proven for relapsed"} <= set(labels)
-    assert "msc patients fare as in nephritis-control with the stated effects" in meaning(marked)
+    assert "msc patients fare as in nephritis-control with the stated effects" in condition(marked)
     stopped = run(scenario_from_mapping(gate(z=0)), 20)
     labels = [label for label, _ in staged_rows(stopped.points[0])]
     assert "stopped by the gate (low disease activity at week 12)" in labels

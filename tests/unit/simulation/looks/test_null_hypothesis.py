@@ -12,7 +12,7 @@ from lupusim.analysis.registry import TESTS
 from lupusim.planning.runs.precision import Decision, TargetMcse
 from lupusim.planning.runs.run import RunOptions, run
 from lupusim.planning.thresholds import calibrate_threshold
-from lupusim.report.run.table import _rows, meaning
+from lupusim.report.run.table import all_rows, meaning
 from lupusim.simulation.looks.null_hypothesis import alike_is_enough, error_quantity
 from lupusim.trial import Analysis, Better, Dropout, Infusions, TimeToEvent
 from lupusim.trial.multiplicity import Family, Hypothesis
@@ -64,7 +64,7 @@ def test_claims_of_arms_that_are_alike_are_no_errors_within_the_margin():
     text = meaning(result)
     assert "not worse by the margin" in text
     assert "would show the same" in text
-    rows = dict(_rows(result.points[0]))
+    rows = dict(all_rows(result.points[0]))
     assert "claims, both arms alike (no error: within the margin)" in rows
     assert not any(name.startswith("type I error") for name in rows)
 

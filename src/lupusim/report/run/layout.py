@@ -1,0 +1,173 @@
+"""A table of quantities by design that fits the width it is given, and drops nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from lupusim.planning.runs.results import RunResult
+from lupusim.trial.scenario import label, shown
+
+_WIDEST_LABEL = 48
+_NARROWEST_LABEL = 22
+_WIDEST_HEADING = 30
+_FRAME = 3  # characters around the text of a column
+_EDGE = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headings:
+    """What the designs of a run are called in its tables.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Of each design: what varies, each path by its last step where that is enough, or a
+        number where that would be too long.
+    key : tuple of str
+        What the short names mean; empty where they say it all.
+    corner : str
+        What stands above the labels of rows: what varies, one to a line.
+    tops : tuple of str
+        What stands above each design's column: its values, one to a line.
+    """
+
+    names: tuple[str, ...]
+    key: tuple[str, ...]
+    corner: str
+    tops: tuple[str, ...]
+
+
+def headings(result: RunResult) -> Headings:
+    """Return what each design point is called."""
+    texts = [[str(shown(value)) for value in point.values.values()] for point in result.points]
+    if max((len(text) for values in texts for text in values), default=0) <= _WIDEST_HEADING:
+        return Headings(
+            names=tuple(short_label(point.values, between="\n") for point in result.points),
+            key=tuple(_paths(result)),
+            corner="\n".join(_steps(result.points[0].values).values()) if texts else "",
+            tops=tuple("\n".join(values) for values in texts),
+        )
+    names = tuple(f"design {number}" for number in range(1, len(texts) + 1))
+    said = (label(point.values) for point in result.points)
+    key = tuple(map(": ".join, zip(names, said, strict=True)))
+    return Headings(names=names, key=key, corner="", tops=names)
+
+
+def _paths(result: RunResult) -> Iterator[str]:
+    for path, step in _steps(result.points[0].values).items() if result.points else ():
+        if path != step:
+            yield f"{step}: {path}"
+
+
+def _steps(values: Mapping[str, object]) -> dict[str, str]:
+    """Return the last step of each path where it alone is enough, else the path."""
+    last = [path.rpartition(".")[2] for path in values]
+    return {
+        path: step if last.count(step) == 1 and not step.isdecimal() else path
+        for path, step in zip(values, last, strict=True)
+    }
+
+
+def short_label(values: Mapping[str, object], *, between: str = ", ") -> str:
+    """Return what distinguishes a design, each path by its last step where that is enough.
+
+    Examples
+    --------
+    >>> short_label({"arms.msc.outcomes.response": "55 %", "sample_size": 120})
+    'response = 55 %, sample_size = 120'
+    """
+    steps = _steps(values)
+    return label({steps[path]: value for path, value in values.items()}, between=between)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedTable:
+    """Rows of quantities and columns of designs, as many beside each other as fit.
+
+    Parameters
+    ----------
+    title : str
+        Stands above the first block.
+    caption : str
+        Stands below the last.
+    headings : Headings
+        What the designs are called.
+    columns : sequence of mapping of str to str
+        For each design the text of each row; a row that a design lacks is empty.
+    overview : sequence of mapping of str to str
+        For each design what stands in its row, where they would not fit beside each other; none
+        for blocks of columns.
+    """
+
+    title: str
+    caption: str
+    headings: Headings
+    columns: Sequence[Mapping[str, str]]
+    overview: Sequence[Mapping[str, str]] = ()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield one table, or several where one would not fit."""
+        del console
+        blocks = list(self._blocks(options.max_width))
+        if len(blocks) > 1 and self.overview:
+            yield self._rows()
+            return
+        for number, block in enumerate(blocks):
+            table = self._table(block, options.max_width)
+            table.title = Text(self.title) if number == 0 else None
+            table.caption = Text(self.caption) if number == len(blocks) - 1 else None
+            yield table
+
+    def _rows(self) -> Table:
+        """Return a row for each design."""
+        table = Table(title=Text(self.title), caption=Text(f"{self.caption}; --details: all rows"))
+        names = dict.fromkeys(name for row in self.overview for name in row)
+        table.add_column(Text(self.headings.corner), overflow="fold")
+        for name in names:
+            table.add_column(Text(name), justify="right", no_wrap=True)
+        for top, row in zip(self.headings.tops, self.overview, strict=True):
+            table.add_row(Text(top), *(Text(row.get(name, "")) for name in names))
+        return table
+
+    def _width(self, position: int) -> int:
+        """Return the characters that the longest line of a design's column has."""
+        texts = (self.headings.tops[position], *self.columns[position].values())
+        return max(len(line) for text in texts for line in text.split("\n"))
+
+    def _label_width(self, block: Sequence[int], width: int) -> int:
+        """Return how wide the labels beside some designs may be."""
+        longest = max((len(row) for column in self.columns for row in column), default=0)
+        taken = sum(self._width(position) + _FRAME for position in block) + _FRAME + _EDGE
+        return max(1, min(longest, _WIDEST_LABEL, width - taken))
+
+    def _blocks(self, width: int) -> Iterator[list[int]]:
+        """Yield the positions of the designs that stand beside each other."""
+        block: list[int] = []
+        used = start = _NARROWEST_LABEL + _FRAME + _EDGE
+        for position in range(len(self.columns)):
+            needed = self._width(position) + _FRAME
+            if block and used + needed > width:
+                yield block
+                block, used = [], start
+            block.append(position)
+            used += needed
+        yield block
+
+    def _table(self, block: Sequence[int], width: int) -> Table:
+        table = Table()
+        label_width = self._label_width(block, width)
+        table.add_column(Text(self.headings.corner), min_width=label_width, overflow="fold")
+        for position in block:
+            top = Text(self.headings.tops[position])
+            table.add_column(top, justify="right", overflow="fold")
+        rows = dict.fromkeys(row for column in self.columns for row in column)
+        for row in rows:
+            cells = [self.columns[position].get(row, "") for position in block]
+            if any(cells):
+                table.add_row(Text(row), *map(Text, cells))
+        return table
