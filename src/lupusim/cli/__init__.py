@@ -15,6 +15,7 @@ from lupusim.cli import ask as asking
 from lupusim.cli import assurance as planning
 from lupusim.cli import calibrate as calibrating
 from lupusim.cli import cohort as cohorts
+from lupusim.cli import merge as merging
 from lupusim.cli import run as running
 from lupusim.cli import size as sizing
 from lupusim.cli import threshold as thresholds
@@ -26,6 +27,7 @@ from lupusim.cli.options import (
     ScenarioArgument,
     SeedOption,
 )
+from lupusim.cli.session import warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +82,7 @@ def _explained(error: OSError) -> str:
 
 
 app.command()(running.run)
-app.command()(running.merge)
+app.command()(merging.merge)
 app.command()(sizing.size)
 app.command()(planning.assurance)
 app.command()(planning.sensitivity)
@@ -97,7 +99,7 @@ def check(scenario: ScenarioArgument) -> None:
     from lupusim.scenario import load_scenario
 
     loaded = load_scenario(scenario)
-    running.warn(loaded)
+    warn(loaded)
     designs = "design" if len(loaded.points) == 1 else "designs"
     print(f"{scenario}: no problem found; {len(loaded.points)} {designs} to simulate")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lupusim.cli.options import Format
-from lupusim.cli.run import (
+from lupusim.cli.session import (
     Backend,
     begin_to_leave,
     leave,

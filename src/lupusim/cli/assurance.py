@@ -21,7 +21,7 @@ from lupusim.cli.asking import (
     values_of,
 )
 from lupusim.cli.options import Format, FormatOption, OutOption, ScenarioArgument, SeedOption
-from lupusim.cli.run import Backend
+from lupusim.cli.session import Backend
 
 _SEED = 20260101
 

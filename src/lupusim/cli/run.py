@@ -1,15 +1,9 @@
-"""The commands ``lupusim run`` and ``lupusim merge``."""
+"""The command ``lupusim run``."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from lupusim.cli.options import (
-    INTERRUPTED,
     DetailsOption,
     Format,
     FormatOption,
@@ -27,17 +20,25 @@ from lupusim.cli.options import (
     SeedOption,
     WidthOption,
 )
-from lupusim.errors import ScenarioError
+from lupusim.cli.session import (
+    Backend,
+    Events,
+    begin_to_leave,
+    leave,
+    listening,
+    say_how_to_resume,
+    sigterm_as_ctrl_c,
+    tell_event,
+    warn,
+    workers_of,
+    write_file,
+)
 
 if TYPE_CHECKING:
-    from lupusim.planning.execution.ledger import Asked
-    from lupusim.planning.execution.workers import Workers
     from lupusim.planning.runs.precision import Precision
-    from lupusim.planning.runs.results import Listener, Progress, RunResult
+    from lupusim.planning.runs.results import Listener, RunResult
     from lupusim.planning.runs.run import RunOptions
     from lupusim.trial.scenario import Scenario
-
-_SECONDS_BETWEEN_EVENTS = 0.1
 
 
 class Preset(StrEnum):
@@ -47,19 +48,6 @@ class Preset(StrEnum):
     rough = "rough"
     plan = "plan"
     submit = "submit"
-
-
-class Backend(StrEnum):
-    """Who does the work."""
-
-    loky = "loky"
-    dask = "dask"
-
-
-class Events(StrEnum):
-    """How progress is told to programs."""
-
-    jsonl = "jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,65 +133,9 @@ def run(
         _leave(interrupt.partial, format, events, out=out)
     except KeyboardInterrupt:
         _leave(None, format, events, out=out)
-    _tell(result, format, events, shown)
+    tell(result, format, events, shown)
     if out is not None:
-        _write(result, out)
-
-
-def merge(
-    folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="Folders of all parts of a run.")
-    ],
-    out: Annotated[Path, typer.Option("--out", help="Folder for the whole run.")],
-    format: FormatOption = Format.table,
-) -> None:
-    """Put the parts of a run together, with the same bits as a run in one go."""
-    from lupusim.planning.execution.shards import merge as merge_ledgers
-
-    asked, seed = merge_ledgers(folders, out)
-    result = _collected(out, asked, seed)
-    _tell(result, format, None)
-    _write(result, out)
-
-
-def _collected(folder: Path, asked: Asked, seed: int) -> RunResult:
-    """Return the result of what a folder's ledger holds; simulate nothing."""
-    from lupusim.planning.execution.ledger import Existing
-    from lupusim.planning.execution.shards import Nothing
-    from lupusim.planning.runs.run import RunOptions
-    from lupusim.planning.runs.run import run as simulate
-    from lupusim.scenario.document.yaml_reader import parse_document
-    from lupusim.scenario.files.scenario import scenario_from_document
-
-    document = parse_document(asked.text, f"{asked.name}.yaml", ScenarioError)
-    loaded = scenario_from_document(document, folder=Path(asked.folder), command=asked.command)
-    options = RunOptions(folder=folder, existing=Existing.RESUME, share=Nothing())
-    return simulate(loaded, asked.n_replicates, seed=seed, options=options)
-
-
-def warn(scenario: Scenario) -> None:
-    """Say on standard error which looks are not to be expected, or not before the last one."""
-    from lupusim.planning.theory.expected_times import warnings_of
-
-    for line in warnings_of(scenario):
-        print(f"warning: {line}", file=sys.stderr)
-
-
-@contextmanager
-def sigterm_as_ctrl_c() -> Iterator[None]:
-    """Handle SIGTERM as Ctrl-C; anything more in a handler can hang."""
-
-    def interrupt(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        write_run(result, out)
 
 
 def _amount(
@@ -244,62 +176,25 @@ def _options(
     )
 
 
-def workers_of(backend: Backend, scheduler: str | None) -> Workers | None:
-    """Return the cluster that was named; None for the cores of this machine."""
-    if (backend is Backend.dask) != (scheduler is not None):
-        raise typer.BadParameter("--backend dask and --scheduler ADDRESS go together")
-    if scheduler is None:
-        return None
-    from lupusim.planning.execution.dask_cluster import DaskCluster
-
-    return DaskCluster(address=scheduler)
-
-
 def _leave(
     partial: RunResult | None, format: Format, events: Events | None, *, out: Path | None
 ) -> NoReturn:
     """Print what was finished, and leave at once."""
     begin_to_leave()
     if partial is not None and partial.points:
-        _tell(partial, format, events)
+        tell(partial, format, events)
     else:
         print("nothing was finished", file=sys.stderr)
     say_how_to_resume(out)
     leave()
 
 
-def begin_to_leave() -> None:
-    """Say that the work was interrupted; what is printed next is not interrupted again."""
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-    print("interrupted", file=sys.stderr)
-
-
-def say_how_to_resume(out: Path | None) -> None:
-    """Say where finished work is kept and how to go on."""
-    if out is None:
-        words = "nothing is kept; with --out DIR it would be, and --resume goes on from there"
-    else:
-        words = f"finished work is kept in {out}: the same command with --resume goes on"
-    print(words, file=sys.stderr)
-
-
-def leave() -> NoReturn:
-    """Leave at once, with the exit code of an interruption."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if {"joblib", "distributed"} & set(sys.modules):
-        os._exit(INTERRUPTED)  # their hooks could wait for workers that have gone
-    raise typer.Exit(INTERRUPTED)
-
-
-def _tell(
+def tell(
     result: RunResult, format: Format, events: Events | None, shown: Shown = _AS_USUAL
 ) -> None:
     """Print a result, or the part of it that is there."""
     if events is not None:
-        _event("result" if result.complete else "partial", result=result.to_json())
+        tell_event("result" if result.complete else "partial", result=result.to_json())
     elif format is Format.json:
         print(json.dumps(result.to_json(), indent=2))
     elif format is Format.csv:
@@ -335,7 +230,7 @@ def _say_notes(result: RunResult) -> None:
         print(f"  {note}")
 
 
-def _write(result: RunResult, folder: Path) -> None:
+def write_run(result: RunResult, folder: Path) -> None:
     """Write the result of a whole run into its folder; of a part only the ledger is there."""
     if not result.complete:
         print(f"what was finished is kept in {folder}", file=sys.stderr)
@@ -344,67 +239,3 @@ def _write(result: RunResult, folder: Path) -> None:
     write_file(folder / "result.json", json.dumps(result.to_json(), indent=2))
     write_file(folder / "summary.csv", result.operating_characteristics.to_csv(index=False))
     print(f"written to {folder}", file=sys.stderr)
-
-
-def write_file(path: Path, text: str) -> None:
-    """Write a file in one step, so that nobody ever sees half of it."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
-
-
-def _event(kind: str, **content: object) -> None:
-    print(json.dumps({"event": kind, **content}), flush=True)
-
-
-@contextmanager
-def listening(scenario: Scenario, events: Events | None) -> Iterator[Listener | None]:
-    """Tell the progress to programs or, on a terminal, to people; nothing in a pipe."""
-    if events is not None:
-        _event("started", scenario=scenario.name, n_points=len(scenario.points))
-        yield _event_listener()
-    elif sys.stderr.isatty():
-        with _bar(scenario) as listener:
-            yield listener
-    else:
-        yield None
-
-
-def _event_listener() -> Listener:
-    """Return a listener that prints a line now and then, and one when all is done."""
-    latest = -_SECONDS_BETWEEN_EVENTS
-
-    def tell(state: Progress) -> None:
-        nonlocal latest
-        now = time.monotonic()
-        if now - latest < _SECONDS_BETWEEN_EVENTS and state.done < state.total:
-            return
-        latest = now
-        power = {} if state.power is None else {"power": state.power.value}
-        mcse = {} if state.power is None else {"power_mcse": state.power.mcse}
-        _event("progress", done=state.done, total=state.total, **power, **mcse)
-
-    return tell
-
-
-@contextmanager
-def _bar(scenario: Scenario) -> Iterator[Listener]:
-    """Show a bar with the running power on standard error."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    from lupusim.report.numbers import rounded
-
-    words = TextColumn("{task.description}")
-    columns = (words, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(scenario.name)
-
-        def show(state: Progress) -> None:
-            power = f", power {rounded(state.power)}" if state.power else ""
-            bar.update(
-                task, total=state.total, completed=state.done, description=scenario.name + power
-            )
-
-        yield show

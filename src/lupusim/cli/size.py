@@ -22,7 +22,7 @@ from lupusim.cli.asking import (
     values_of,
 )
 from lupusim.cli.options import Format, FormatOption, OutOption, ScenarioArgument, SeedOption
-from lupusim.cli.run import Backend
+from lupusim.cli.session import Backend
 
 if TYPE_CHECKING:
     from lupusim.planning.sample_size.frontier import InterruptedFrontierError

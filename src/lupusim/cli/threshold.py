@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lupusim.cli.options import Format, FormatOption, ScenarioArgument, SeedOption
-from lupusim.cli.run import warn
+from lupusim.cli.session import warn
 
 if TYPE_CHECKING:
     from lupusim.planning.thresholds import ConfirmedThreshold

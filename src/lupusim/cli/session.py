@@ -1,0 +1,166 @@
+"""How commands run: signals, progress, who does the work, files written in one step."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from lupusim.cli.options import INTERRUPTED
+
+if TYPE_CHECKING:
+    from lupusim.planning.execution.workers import Workers
+    from lupusim.planning.runs.results import Listener, Progress
+    from lupusim.trial.scenario import Scenario
+
+_SECONDS_BETWEEN_EVENTS = 0.1
+
+
+class Backend(StrEnum):
+    """Who does the work."""
+
+    loky = "loky"
+    dask = "dask"
+
+
+class Events(StrEnum):
+    """How progress is told to programs."""
+
+    jsonl = "jsonl"
+
+
+def warn(scenario: Scenario) -> None:
+    """Say on standard error which looks are not to be expected, or not before the last one."""
+    from lupusim.planning.theory.expected_times import warnings_of
+
+    for line in warnings_of(scenario):
+        print(f"warning: {line}", file=sys.stderr)
+
+
+@contextmanager
+def sigterm_as_ctrl_c() -> Iterator[None]:
+    """Handle SIGTERM as Ctrl-C; anything more in a handler can hang."""
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def workers_of(backend: Backend, scheduler: str | None) -> Workers | None:
+    """Return the cluster that was named; None for the cores of this machine."""
+    if (backend is Backend.dask) != (scheduler is not None):
+        raise typer.BadParameter("--backend dask and --scheduler ADDRESS go together")
+    if scheduler is None:
+        return None
+    from lupusim.planning.execution.dask_cluster import DaskCluster
+
+    return DaskCluster(address=scheduler)
+
+
+def begin_to_leave() -> None:
+    """Say that the work was interrupted; what is printed next is not interrupted again."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+    print("interrupted", file=sys.stderr)
+
+
+def say_how_to_resume(out: Path | None) -> None:
+    """Say where finished work is kept and how to go on."""
+    if out is None:
+        words = "nothing is kept; with --out DIR it would be, and --resume goes on from there"
+    else:
+        words = f"finished work is kept in {out}: the same command with --resume goes on"
+    print(words, file=sys.stderr)
+
+
+def leave() -> NoReturn:
+    """Leave at once, with the exit code of an interruption."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if {"joblib", "distributed"} & set(sys.modules):
+        os._exit(INTERRUPTED)  # their hooks could wait for workers that have gone
+    raise typer.Exit(INTERRUPTED)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file in one step, so that nobody ever sees half of it."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def tell_event(kind: str, **content: object) -> None:
+    """Print one line of JSON for the program that listens."""
+    print(json.dumps({"event": kind, **content}), flush=True)
+
+
+@contextmanager
+def listening(scenario: Scenario, events: Events | None) -> Iterator[Listener | None]:
+    """Tell the progress to programs or, on a terminal, to people; nothing in a pipe."""
+    if events is not None:
+        tell_event("started", scenario=scenario.name, n_points=len(scenario.points))
+        yield _event_listener()
+    elif sys.stderr.isatty():
+        with _bar(scenario) as listener:
+            yield listener
+    else:
+        yield None
+
+
+def _event_listener() -> Listener:
+    """Return a listener that prints a line now and then, and one when all is done."""
+    latest = -_SECONDS_BETWEEN_EVENTS
+
+    def tell(state: Progress) -> None:
+        nonlocal latest
+        now = time.monotonic()
+        if now - latest < _SECONDS_BETWEEN_EVENTS and state.done < state.total:
+            return
+        latest = now
+        power = {} if state.power is None else {"power": state.power.value}
+        mcse = {} if state.power is None else {"power_mcse": state.power.mcse}
+        tell_event("progress", done=state.done, total=state.total, **power, **mcse)
+
+    return tell
+
+
+@contextmanager
+def _bar(scenario: Scenario) -> Iterator[Listener]:
+    """Show a bar with the running power on standard error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    from lupusim.report.numbers import rounded
+
+    words = TextColumn("{task.description}")
+    columns = (words, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(scenario.name)
+
+        def show(state: Progress) -> None:
+            power = f", power {rounded(state.power)}" if state.power else ""
+            bar.update(
+                task, total=state.total, completed=state.done, description=scenario.name + power
+            )
+
+        yield show
