@@ -85,6 +85,15 @@ DESIGNS: dict[str, dict[str, Any]] = {
         ],
         "adaptation": {"kind": "bayesian_response", "success": 0.9},
     },
+    "size chosen later": {
+        "endpoints": RESPONSE,
+        "analysis": {"test": "pooled_z"},
+        "looks": [
+            {"when": {"patients": 20, "followed": "3 months"}},
+            {"when": {"patients": 40, "followed": "3 months"}},
+        ],
+        "adaptation": {"kind": "blinded_size", "planned": 40, "difference": 0.3, "power": 0.8},
+    },
     "pauses": {
         "arms": [ARMS[0], CELLS],
         "supply": {
@@ -157,6 +166,9 @@ def assert_screened(found: dict[str, FloatArray], screened: Screened, arrivals: 
     """Candidates are counted until enrollment ends, and are as many as the rate says."""
     last = screened.randomized[:, -1]
     ends = np.where(found["n_enrolled"] < N_PATIENTS, found["duration"], last)
+    if "size" in found:  # chosen while patients come
+        row = np.arange(N_REPLICATES)
+        ends = screened.randomized[row, found["size"].astype(int) - 1]
     counted = [(first <= end).sum() for first, end in zip(screened.first_tests, ends, strict=True)]
     assert (found["screened"] == counted).all()
     gap = found["screened"] - found["screened_expected"]

@@ -11,7 +11,6 @@ import pytest
 from lupusim.analysis.registry import TESTS
 from lupusim.planning.runs.run import PointResult, run
 from lupusim.simulation.adaptation import arm_selection as adaptation_selection
-from lupusim.simulation.adaptation import stages as adaptation_stages
 from lupusim.trial import (
     AfterPatients,
     AtCalendarTime,
@@ -366,14 +365,14 @@ def test_enrollment_goes_on_at_its_pace_beyond_what_was_planned() -> None:
     from lupusim.trial import PoissonEnrollment
 
     planned = UniformEnrollment(duration=1.0, screened_per_patient=1.5)
-    longer = adaptation_stages.Continuing(planned=planned, n_patients=100)
+    longer = planned.continued(100)
     times = longer.times(50, 250, rng=stream(SEED, "enrollment"))
     assert times.shape == (50, 250)
     assert (np.diff(times, axis=1) >= 0).all()
     assert times[:, 199].max() <= 2.0 < times[:, 200].min()
     assert longer.screened_per_patient == 1.5
     poisson = PoissonEnrollment(sites=10, per_site_per_year=10.0)
-    longer = adaptation_stages.Continuing(planned=poisson, n_patients=100)
+    longer = poisson.continued(100)
     assert longer.times(400, 200, rng=stream(SEED, "e"))[:, -1].mean() == pytest.approx(2, abs=0.05)
 
 

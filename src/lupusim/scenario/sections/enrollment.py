@@ -64,9 +64,14 @@ def _by_field(
 
 def _kind_of(field: Field[Any]) -> Kind[Any]:
     """Return how a field is written in a file."""
-    words = str(field.type)
     one = Duration() if field.metadata.get("duration") else Number()
-    return ListOf(one) if "tuple" in words else Integer() if words == "int" else one
+    return (
+        ListOf(one)
+        if "tuple" in str(field.type)
+        else Integer()
+        if field.type in (int, "int")
+        else one
+    )
 
 
 def _poisson(section: Section, shared: dict[str, Any]) -> Callable[[], Enrollment]:

@@ -266,9 +266,7 @@ def _length(part: slice) -> int:
 
 
 def _nth_smallest(times: FloatArray, n: int) -> FloatArray:
-    """Return the n-th smallest number of each row; ``inf`` where there are fewer."""
-    if times.shape[1] < n:
-        return np.full(len(times), np.inf)
+    """Return the n-th smallest number of each row."""
     return np.asarray(np.partition(times, n - 1, axis=1)[:, n - 1])
 
 

@@ -19,6 +19,7 @@ from lupusim.trial import (
     UniformEnrollment,
 )
 from lupusim.trial.enrollment import ARRIVALS, ENROLLMENTS
+from lupusim.trial.enrollment.base import AtARate
 from tolerance import SEED, assert_within_mcse
 
 REGIONS = RegionalEnrollment(
@@ -119,6 +120,25 @@ def test_rates_that_no_formula_knows_have_no_accrual():
     )
     assert RATES["poisson"][0].accrual(50) == ((0.0, 0.5), (100.0,))
     assert UniformEnrollment(duration=2.0).accrual(50) == ((0.0, 2.0), (25.0,))
+
+
+def test_an_accrual_of_all_who_come_is_none_without_a_formula():
+    """A kind that says nothing of it has none."""
+
+    class Rising(AtARate):
+        arrivals = EvenArrivals()
+
+        def time_when(self, expected):
+            return np.sqrt(expected)
+
+        def expected(self, time):
+            return time**2
+
+    rising = Rising()
+    assert rising.accrual(10) is None
+    assert rising.times(1, 4, rng=stream(SEED))[0] == pytest.approx(np.sqrt([1, 2, 3, 4]))
+    assert rising.process(4, share=0.5) is rising
+    assert rising.continued(9) is rising
 
 
 def test_every_kind_is_registered_by_its_name_in_files():
