@@ -30,6 +30,7 @@ from lupusim.trial import (
     WhenAll,
     WhenAny,
 )
+from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.enrollment.randomization import randomization_times, share_enrolled
 from lupusim.trial.looks import AtEventsOf, Limited, gap_before
@@ -39,6 +40,7 @@ _ENROLLED = 400_000  # patients whose enrollment is drawn: a month in ten years 
 _PLACES = (np.arange(400) + 0.5) / 400  # at which quantiles of enrollment events are counted
 _HALVINGS = 40
 _CELLS = 200
+_OFTEN = 0.1  # of trials: what happens as often is warned of
 _SMALL = 1e-6  # probability of times that are left out on either side
 _LEAST_VARIANCE = 1e-9
 _NORMAL = NormalDist()
@@ -73,6 +75,60 @@ class NotBeforeTheLast:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NobodyLeft:
+    """An interim look that picks who is enrolled further, when everybody has come.
+
+    Parameters
+    ----------
+    share : float
+        Of trials in which it is so.
+    clock : str
+        What the look waits for.
+    time, last_enrolled : float
+        When the look is to be expected, and the last patient: calendar time (years).
+    """
+
+    share: float
+    clock: str
+    time: float
+    last_enrolled: float
+
+    def __str__(self) -> str:
+        return (
+            f"look 1 waits for {self.clock}, to be expected in month {_MONTHS * self.time:.1f}, "
+            f"and the last patient comes in month {_MONTHS * self.last_enrolled:.1f}: in "
+            f"{100 * self.share:.0f} % of trials nobody is left for stage 2, and nothing can be "
+            "proven. Look earlier, enroll more slowly, or enroll more patients"
+        )
+
+
+def nobody_left(trial: Trial) -> tuple[NobodyLeft, ...]:
+    """Return the interim look that picks who is enrolled further too late to do so.
+
+    That is where in a tenth of trials or more everybody has come by then.
+    """
+    if not isinstance(trial.adaptation, SelectArms | Enrichment):
+        return ()
+    times, look = _Times(trial), trial.interims[0]
+    last = times.enrolled[:, -1]
+    if isinstance(look, AtEvents | AtEventsOf):
+        held = np.full(len(last), times.of(look))
+    else:
+        held = look.calendar_time(times.enrolled, times.enrolled)
+    share = float((last <= held).mean())
+    if share < _OFTEN or not np.isfinite(held).all():
+        return ()
+    return (
+        NobodyLeft(
+            share=share,
+            clock=clock_in_words(look, trial),
+            time=float(held.mean()),
+            last_enrolled=float(last.mean()),
+        ),
+    )
+
+
 def warnings_of(scenario: Scenario) -> list[str]:
     """Return a line for every look that is not to be expected, design by design."""
     several = len(scenario.points) > 1
@@ -85,11 +141,12 @@ def warnings_of(scenario: Scenario) -> list[str]:
     )
 
 
-def _found(trial: Trial) -> tuple[OutOfReach | NotBeforeTheLast, ...]:
+def _found(trial: Trial) -> tuple[OutOfReach | NotBeforeTheLast | NobodyLeft, ...]:
     """Return what is to be warned of, each look once."""
     short = looks_out_of_reach(trial)
     told = {found.look for found in short}
-    return (*short, *(late for late in looks_too_late(trial) if late.look not in told))
+    late = (late for late in looks_too_late(trial) if late.look not in told)
+    return (*short, *late, *nobody_left(trial))
 
 
 def looks_too_late(trial: Trial) -> tuple[NotBeforeTheLast, ...]:

@@ -12,7 +12,12 @@ from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.planning.runs.replicates import Simulator
 from lupusim.planning.runs.run import run
 from lupusim.planning.theory.expected_events import looks_out_of_reach
-from lupusim.planning.theory.expected_times import expected_end, looks_too_late, warnings_of
+from lupusim.planning.theory.expected_times import (
+    expected_end,
+    looks_too_late,
+    nobody_left,
+    warnings_of,
+)
 from lupusim.report.run.looks import look_rows
 from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block
@@ -43,7 +48,8 @@ from lupusim.trial.looks import AtEventsOf, Limited
 from lupusim.trial.population.covariates import GammaFrailty
 from tolerance import SEED, assert_within_mcse
 from trials import scenario, survival_trial
-from trials_staged import events_selection
+from trials_adaptive import AT
+from trials_staged import events_selection, selection_trial
 
 BLOCK = Block(seed=SEED, number=0, n_replicates=400)
 
@@ -237,6 +243,26 @@ def test_the_expected_end_of_a_trial_is_what_simulation_finds_however_patients_c
     mean, mcse = mean_end(trial)
     drawn = 0.002 * mean  # enrollment is drawn for the expectation too
     assert_within_mcse(expected_end(trial), mean, mcse=math.hypot(mcse, drawn))
+
+
+def test_a_look_that_picks_too_late_who_is_enrolled_further_is_told() -> None:
+    rule = SelectArms(keep=1, weights=(0.5, 0.5))
+    late = AfterPatients(patients=200, follow_up=AT)
+    fast = PoissonEnrollment(sites=10, per_site_per_year=400.0)
+    trial = selection_trial(rule, 0.3, 0.3, 0.5, interims=(late,), enrollment=fast)
+    (found,) = nobody_left(trial)
+    assert found.share == 1.0
+    assert found.last_enrolled == pytest.approx(0.1, rel=0.01)
+    assert found.time == pytest.approx(0.05 + AT, rel=0.01)
+    assert str(found) in warnings_of(scenario(trial))
+    # 100 a year: the 200 who are still to come need two years, the look waits for less
+    slow = replace(trial, enrollment=replace(fast, per_site_per_year=10.0))
+    assert nobody_left(slow) == ()
+    by_events = events_selection(SelectArms(keep=1, first_events=30), 1.0, 0.5)
+    assert nobody_left(by_events) == ()
+    soon = replace(by_events, enrollment=UniformEnrollment(duration=0.1))
+    assert nobody_left(soon)[0].share == 1.0
+    assert nobody_left(waiting()) == ()
 
 
 def test_formulas_know_the_rate_at_which_candidates_are_eligible() -> None:
