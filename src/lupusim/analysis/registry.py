@@ -12,6 +12,7 @@ from lupusim.analysis.continuous.tests import (
     MmrmTest,
     NegativeBinomialTest,
     NumberTest,
+    ProportionalOddsTest,
     RateRatioTest,
     WinTest,
     net_benefit_of,
@@ -19,7 +20,6 @@ from lupusim.analysis.continuous.tests import (
     win_ratio_of,
 )
 from lupusim.analysis.continuous.two_means import pooled_t_test, welch_test
-from lupusim.analysis.ordinal.proportional_odds import proportional_odds
 from lupusim.analysis.ordinal.wilcoxon import wilcoxon
 from lupusim.analysis.outcomes import (
     BinaryOutcome,
@@ -220,7 +220,7 @@ def _of_numbers() -> dict[str, TestKind]:
             outcome=NumberOutcome,
         ),
         "proportional_odds": TestKind(
-            test=NumberTest(compare=proportional_odds),
+            test=ProportionalOddsTest(),
             effect="log common odds ratio of a higher rank",
             outcome=NumberOutcome,
         ),

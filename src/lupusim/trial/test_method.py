@@ -80,6 +80,13 @@ class TestMethod(Protocol):
         Whether it can be adjusted for numbers known at randomization.
     needs_all_visits : bool
         Whether it takes the values of all visits, not the last one alone.
+    needs_ranks : bool
+        Whether the numbers it compares must be ranks of states.
+    blind_to_competing : bool
+        Whether it takes a competing event for the end of observation, so that its estimate
+        means nothing where there are some.
+    horizon : str
+        Its parameter that is a time since the endpoint's origin, years; empty for none.
     one_look_only : bool
         Whether its decision is by a threshold of its own at one look.
     information_unit : str
@@ -97,6 +104,9 @@ class TestMethod(Protocol):
     strata: ClassVar[Literal["none", "used", "needed"]] = "none"
     covariates: ClassVar[bool] = False
     needs_all_visits: ClassVar[bool] = False
+    needs_ranks: ClassVar[bool] = False
+    blind_to_competing: ClassVar[bool] = False
+    horizon: ClassVar[str] = ""
     one_look_only: ClassVar[bool] = False
     information_unit: ClassVar[Literal["events", "patients", "variance"]] = "patients"
     independent_increments: ClassVar[bool] = True

@@ -15,6 +15,7 @@ from lupusim.analysis.continuous.two_means import pooled_t_test
 from lupusim.analysis.counts.andersen_gill import andersen_gill
 from lupusim.analysis.counts.negative_binomial import negative_binomial
 from lupusim.analysis.counts.rate_ratio import rate_ratio
+from lupusim.analysis.ordinal.proportional_odds import proportional_odds
 from lupusim.analysis.ordinal.win_statistics import WinStatistics
 from lupusim.analysis.outcomes import CountOutcome, HierarchicalOutcome, NumberOutcome
 from lupusim.analysis.results import TestResult, ratio_or
@@ -41,6 +42,21 @@ class NumberTest(TestMethod):
         """Return the verdict on every replicate."""
         del stratum
         result = self.compare(outcome.values, outcome.arm, included=outcome.included)
+        return verdict(result, better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProportionalOddsTest(TestMethod):
+    """Wald's test of the common odds ratio of a higher rank; estimates its log."""
+
+    needs_ranks: ClassVar = True
+
+    def __call__(
+        self, outcome: NumberOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        result = proportional_odds(outcome.values, outcome.arm, included=outcome.included)
         return verdict(result, better, sided)
 
 

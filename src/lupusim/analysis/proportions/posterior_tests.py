@@ -139,6 +139,7 @@ class PosteriorRankTest(TestMethod):
         Prior patients at each rank, above 0.
     """
 
+    needs_ranks: ClassVar = True
     one_look_only: ClassVar = True
     threshold: float = 0.95
     n_ranks: int = 2

@@ -200,6 +200,8 @@ class RestrictedMeanTest(TestMethod):
         How many years worse the experimental arm may be, 0 or above.
     """
 
+    blind_to_competing: ClassVar = True
+    horizon: ClassVar = "until"
     information_unit: ClassVar = "variance"
     until: float = 1.0
     margin: float = 0.0
@@ -237,6 +239,8 @@ class SurvivalDifferenceTest(TestMethod):
         How much worse the experimental arm may be, 0 or above.
     """
 
+    blind_to_competing: ClassVar = True
+    horizon: ClassVar = "at"
     information_unit: ClassVar = "variance"
     at: float = 1.0
     margin: float = 0.0
@@ -380,6 +384,7 @@ class IncidenceDifferenceTest(TestMethod):
         How much worse the experimental arm may be, 0 or above.
     """
 
+    horizon: ClassVar = "at"
     information_unit: ClassVar = "variance"
     at: float = 1.0
     margin: float = 0.0

@@ -27,10 +27,8 @@ from lupusim.scenario.document.section import (
     Text,
 )
 from lupusim.scenario.sections.arm_periods import read_controls
-from lupusim.trial import Analysis, Endpoint, TimeToEvent
-from lupusim.trial.checks.endpoints import beyond_follow_up
+from lupusim.trial import Analysis, Endpoint
 from lupusim.trial.design import KnownEffect, SimulatedEffect
-from lupusim.trial.endpoints import OrdinalState
 
 _PARAMETERS: dict[str, Number | Duration] = {
     "margin": Number(at_least=0),
@@ -39,9 +37,6 @@ _PARAMETERS: dict[str, Number | Duration] = {
     "until": Duration(above=0),
     "at": Duration(above=0),
 }
-_HORIZONS = {"restricted_mean": "until", "survival_difference": "at", "incidence_difference": "at"}
-_TIME_TOLERANCE = 1e-9
-_BLIND_TO_COMPETING = ("restricted_mean", "survival_difference")
 _WORDS: dict[type[Outcome], str] = {
     BinaryOutcome: "a response at a visit",
     SurvivalOutcome: "a time to an event",
@@ -76,8 +71,6 @@ def read_analysis(
     alpha = section.read("alpha", Number(above=0, below=1), 0.025)
     sided = section.read("sided", Integer(at_least=1, at_most=2), 1)
     values = read_parameters(section, kind)
-    _check_sides(section, kind, values, sided)
-    _check_horizon(section, values, around)
     stratify_by = _read_strata(section, kind, allocation_strata)
     adjust_for = _read_covariates(section, kind)
     controls = read_controls(section, kind)
@@ -109,24 +102,6 @@ def read_parameters(section: Section, kind: TestKind) -> dict[str, float]:
             name, "the test has no such parameter", f"Its own: {', '.join(known) or 'none'}."
         )
     return values
-
-
-def _check_sides(section: Section, kind: TestKind, values: dict[str, float], sided: int) -> None:
-    """Report a margin of a two-sided test: non-inferiority has one side."""
-    default = getattr(kind.test, "margin", None)
-    if sided == 2 and values.get("margin", default) != default:
-        fault = "a margin asks whether one arm is not worse, which has one side"
-        section.place.child("margin").report(fault, "Write 'sided: 1', or remove the margin.")
-
-
-def _check_horizon(section: Section, values: dict[str, float], around: Around | None) -> None:
-    """Report a test at a time beyond the follow-up, where it is never defined."""
-    name = _HORIZONS.get(str(section.content.get("test")), "")
-    if around is not None and values.get(name, 0.0) > around.follow_up + _TIME_TOLERANCE:
-        section.place.child(name).report(
-            beyond_follow_up(values[name], around.follow_up),
-            "Follow patients longer, or ask earlier.",
-        )
 
 
 def _read_strata(
@@ -189,19 +164,4 @@ def _check_fit(section: Section, primary: Endpoint) -> None:
         section.place.child("test").report(
             f"{name!r} does not test {_WORDS[outcome]}, which the primary endpoint is",
             f"Valid: {', '.join(fits)}.",
-        )
-    elif endpoint_is_sound:
-        _check_details(section, name, primary)
-
-
-def _check_details(section: Section, name: str, primary: Endpoint) -> None:
-    """Report a test that takes the kind of outcome, but not this one."""
-    place = section.place.child("test")
-    if name == "proportional_odds" and not isinstance(primary, OrdinalState):
-        place.report("'proportional_odds' compares ranks of states", "Use wilcoxon or t_test.")
-    has_rivals = isinstance(primary, TimeToEvent) and primary.competing
-    if name in _BLIND_TO_COMPETING and has_rivals:
-        place.report(
-            f"{name!r} would take patients with a competing event for censored",
-            "Use incidence_difference, gray, fine_gray or cox.",
         )

@@ -15,9 +15,9 @@ from lupusim.trial.checks.endpoints import endpoint_problems, observation_proble
 from lupusim.trial.checks.looks import ends_by_itself, look_problems
 from lupusim.trial.checks.multiplicity import adaptation_problems, family_problems
 from lupusim.trial.checks.population import adjustment_problems, is_constant, population_problems
-from lupusim.trial.checks.repeated_measures import longitudinal_problems
 from lupusim.trial.checks.single_arm import arms_problems
 from lupusim.trial.checks.supply import supply_problems
+from lupusim.trial.checks.tests import problems_of_tests
 from lupusim.trial.checks.treatment import treatment_problems
 from lupusim.trial.durations import format_duration
 
@@ -167,7 +167,7 @@ def _analysis_problems(trial: Trial) -> Iterator[Problem]:
             yield from _factor_problems("analysis.stratify_by", names, trial)
         yield from adjustment_problems(trial.analysis, trial.population)
         yield from arms_problems(trial, trial.analysis)
-    yield from longitudinal_problems(trial)
+    yield from problems_of_tests(trial)
     yield from family_problems(trial)
     yield from adaptation_problems(trial)
     yield from look_problems(trial)

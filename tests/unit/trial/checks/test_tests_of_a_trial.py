@@ -1,4 +1,4 @@
-"""A test that needs all visits is refused where it would not get them."""
+"""What a test needs of its endpoint is asked for wherever a trial has a test."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from dataclasses import replace
 import pytest
 
 from lupusim.analysis.multiplicity.procedures import Adjusted
-from lupusim.trial.endpoints import MarkerChange, MissingChange, OrdinalState, Responder
+from lupusim.analysis.survival.tests import CoxTest, RestrictedMeanTest, SurvivalDifferenceTest
+from lupusim.trial import AfterPatients, Analysis
+from lupusim.trial.adaptation.two_stage import Gate, GateMeasure, SelectArms
+from lupusim.trial.endpoints import (
+    MarkerChange,
+    MissingChange,
+    OrdinalState,
+    Responder,
+    TimeToEvent,
+)
 from lupusim.trial.multiplicity import Family, Hypothesis
 from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy
 from lupusim.trial.population.covariates import NormalCovariate
@@ -103,3 +112,62 @@ def test_other_endpoints_may_be_adjusted_for_a_markers_baseline():
     described = {"primary": REMISSION, "analysis": analysis("logistic_regression")}
     described["secondary"] = (CHANGE,)
     assert made(**adjusted(**described)).analysis is not None
+
+
+WITH_DEATH = TimeToEvent(name="relapse", events=("relapse",), competing=("death",))
+SHARE = Responder(name="response", states=("remission",), at=1.0)
+LOOK = AfterPatients(patients=20, follow_up=1.0)
+NEEDS = {  # a test, an endpoint it does not fit, what is said
+    "needs a value at every visit": (TESTS["mmrm"].test, RANKS),
+    "compares ranks of states": (TESTS["proportional_odds"].test, FILLED),
+    "for censored": (SurvivalDifferenceTest(at=0.5), WITH_DEATH),
+    "lies beyond": (SurvivalDifferenceTest(at=9.0), TimeToEvent(name="d", events=("death",))),
+}
+
+
+def in_the_analysis(test, endpoint):
+    return {"primary": endpoint, "analysis": Analysis(name="it", test=test, effect="an effect")}
+
+
+def in_the_family(test, endpoint):
+    one = Hypothesis(endpoint=endpoint.name, name="it", test=test, effect="an effect")
+    family = Family(procedure=Adjusted(method="holm"), hypotheses=(one,))
+    return {"primary": SHARE, "secondary": (endpoint,), "family": family}
+
+
+def of_a_gate(test, endpoint):
+    one = Hypothesis(endpoint=endpoint.name, name="it", test=test, effect="an effect")
+    gate = Gate(early=one, measure=GateMeasure.Z, at_least=0.0)
+    return {"primary": SHARE, "secondary": (endpoint,), "interims": (LOOK,), "adaptation": gate}
+
+
+def of_a_selection(test, endpoint):
+    one = Hypothesis(endpoint=endpoint.name, name="it", test=test, effect="an effect")
+    rule = SelectArms(early=one, keep=1)
+    return {"primary": SHARE, "secondary": (endpoint,), "interims": (LOOK,), "adaptation": rule}
+
+
+@pytest.mark.parametrize("said", NEEDS)
+@pytest.mark.parametrize(
+    "standing",
+    [in_the_analysis, in_the_family, of_a_gate, of_a_selection],
+    ids=lambda f: f.__name__,
+)
+def test_what_a_test_needs_is_asked_for_wherever_it_stands(standing, said):
+    changes = {"marker": MARKER, "analysis": analysis("pooled_z"), "follow_up": 2.0}
+    with pytest.raises(ValueError, match=said):
+        disease_trial(**{**changes, **standing(*NEEDS[said])})
+
+
+@pytest.mark.parametrize("margin", [0.9, 1.0, 1.1])
+@pytest.mark.parametrize("kind", [RestrictedMeanTest, CoxTest])
+def test_a_margin_is_one_by_what_it_is_compared_with(kind, margin):
+    test = kind(margin=margin, until=1.0) if kind is RestrictedMeanTest else kind(margin=margin)
+    assert test.has_margin is not (kind is CoxTest and margin == 1.0)
+
+
+def test_a_margin_of_a_second_endpoint_has_one_side_too():
+    changes = in_the_family(CoxTest(margin=1.3), TimeToEvent(name="d", events=("death",)))
+    two_sided = replace(analysis("pooled_z"), sided=2)
+    with pytest.raises(ValueError, match=r"endpoints\.0\.margin: .*has one side"):
+        disease_trial(analysis=two_sided, **changes)
