@@ -6,6 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lupusim.analysis.competing_risks.tests import (
+    FineGrayTest,
+    FineGrayWeightedTest,
+    GrayTest,
+    IncidenceDifferenceTest,
+    SubdistributionLogrankTest,
+)
 from lupusim.analysis.continuous.tests import (
     AncovaTest,
     AndersenGillTest,
@@ -51,16 +58,11 @@ from lupusim.analysis.proportions.tests import (
 from lupusim.analysis.proportions.unconditional_exact import barnard_of, boschloo_of
 from lupusim.analysis.survival.tests import (
     CoxTest,
-    FineGrayTest,
-    FineGrayWeightedTest,
     FlemingHarringtonTest,
-    GrayTest,
-    IncidenceDifferenceTest,
     LogrankTest,
     MagirrBurmanTest,
     MaxComboTest,
     RestrictedMeanTest,
-    SubdistributionLogrankTest,
     SurvivalDifferenceTest,
 )
 from lupusim.trial import TestMethod

@@ -8,11 +8,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lupusim.analysis.competing_risks.cumulative_incidence import (
-    cumulative_incidence_by_arm,
-)
-from lupusim.analysis.competing_risks.fine_gray import fine_gray_weighted
-from lupusim.analysis.competing_risks.gray import gray
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, of_coefficient
 from lupusim.analysis.survival.cox import cox
@@ -37,24 +32,26 @@ from lupusim.arrays import FloatArray, IntArray
 from lupusim.trial import Better, TestMethod, Verdict
 
 
-def _strata(stratum: IntArray) -> IntArray | None:
+def strata_or_none(stratum: IntArray) -> IntArray | None:
+    """Return the strata; None where all patients are in the one of number 0."""
     return stratum if np.any(stratum) else None
 
 
-def _hazard_ratio(
+def hazard_ratio_of(
     outcome: SurvivalOutcome, stratum: IntArray, covariates: FloatArray | None
 ) -> TestResult:
     """Return Cox's log hazard ratio of the arm, adjusted where there are covariates."""
     columns = outcome.time, outcome.event
-    words: Any = {"stratum": _strata(stratum), "included": outcome.at_risk}
+    words: Any = {"stratum": strata_or_none(stratum), "included": outcome.at_risk}
     if covariates is None:
         return cox(*columns, outcome.arm, **words)
     return of_coefficient(cox_regression(*columns, beside(outcome.arm, covariates), **words), 0)
 
 
-def _logrank(outcome: SurvivalOutcome, stratum: IntArray) -> LogrankResult:
+def logrank_of(outcome: SurvivalOutcome, stratum: IntArray) -> LogrankResult:
+    """Return the log-rank test, stratified where there are strata."""
     columns = outcome.time, outcome.event, outcome.arm
-    return logrank(*columns, stratum=_strata(stratum), included=outcome.at_risk)
+    return logrank(*columns, stratum=strata_or_none(stratum), included=outcome.at_risk)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +65,7 @@ class LogrankTest(TestMethod):
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        return verdict(_logrank(outcome, stratum), better, sided)
+        return verdict(logrank_of(outcome, stratum), better, sided)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,16 +101,16 @@ class CoxTest(TestMethod):
         covariates: FloatArray | None = None,
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        result = _hazard_ratio(outcome, stratum, covariates)
+        result = hazard_ratio_of(outcome, stratum, covariates)
         return verdict(against(result, self.null_value(better)), better, sided)
 
 
 def _weighted(
     outcome: SurvivalOutcome, weight: RankWeight, *, better: Better, sided: int, stratum: IntArray
 ) -> Verdict:
-    columns, strata = (outcome.time, outcome.event, outcome.arm), _strata(stratum)
+    columns, strata = (outcome.time, outcome.event, outcome.arm), strata_or_none(stratum)
     result = weighted_logrank(*columns, weight=weight, stratum=strata, included=outcome.at_risk)
-    effect = _logrank(outcome, stratum)
+    effect = logrank_of(outcome, stratum)
     return verdict_with(result, better, sided, effect, score_variance=result.variance)
 
 
@@ -183,9 +180,9 @@ class MaxComboTest(TestMethod):
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
-        columns, strata = (outcome.time, outcome.event, outcome.arm), _strata(stratum)
+        columns, strata = (outcome.time, outcome.event, outcome.arm), strata_or_none(stratum)
         result = max_combo(*columns, stratum=strata, included=outcome.at_risk)
-        return verdict_with(result, better, sided, _logrank(outcome, stratum))
+        return verdict_with(result, better, sided, logrank_of(outcome, stratum))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,142 +261,3 @@ class SurvivalDifferenceTest(TestMethod):
         columns = outcome.time, outcome.event, outcome.arm
         result = survival_difference(*columns, self.at, included=outcome.at_risk)
         return verdict(against(result, self.null_value(better)), OPPOSITE[better], sided)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FineGrayTest(TestMethod):
-    """Wald's test of the subdistribution's log hazard ratio, stratified where there are strata.
-
-    After a competing event a patient stays at risk until data cutoff, end of follow-up or
-    the dropout that would have come: an analysis of real data, which does not know the
-    last, weights instead and expects the same.
-
-    Parameters
-    ----------
-    margin : float
-        The ratio to beat, above 0: 1 asks for superiority.
-    """
-
-    strata: ClassVar = "used"
-    covariates: ClassVar = True
-    information_unit: ClassVar = "events"
-    margin: float = 1.0
-
-    def __post_init__(self) -> None:
-        checked_ratio(self.margin)
-
-    def null_value(self, better: Better) -> float:
-        """Return the log of the ratio to beat."""
-        del better
-        return math.log(self.margin)
-
-    def __call__(
-        self,
-        outcome: SurvivalOutcome,
-        *,
-        better: Better,
-        sided: int,
-        stratum: IntArray,
-        covariates: FloatArray | None = None,
-    ) -> Verdict:
-        """Return the verdict on every replicate."""
-        result = _hazard_ratio(outcome.subdistribution(), stratum, covariates)
-        return verdict(against(result, self.null_value(better)), better, sided)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubdistributionLogrankTest(TestMethod):
-    """Log-rank test of the subdistribution (Gray's, up to its weights), as `FineGrayTest`."""
-
-    strata: ClassVar = "used"
-    information_unit: ClassVar = "events"
-
-    def __call__(
-        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
-    ) -> Verdict:
-        """Return the verdict on every replicate."""
-        return verdict(_logrank(outcome.subdistribution(), stratum), better, sided)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrayTest(TestMethod):
-    """Gray's test of the cumulative incidences; estimates as `FineGrayWeightedTest`."""
-
-    strata: ClassVar = "used"
-    information_unit: ClassVar = "variance"
-
-    def __call__(
-        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
-    ) -> Verdict:
-        """Return the verdict on every replicate."""
-        columns = outcome.causes()
-        words: Any = {"stratum": _strata(stratum), "included": outcome.at_risk}
-        result, effect = gray(*columns, **words), fine_gray_weighted(*columns, **words)
-        return verdict_with(result, better, sided, effect, score_variance=result.variance)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FineGrayWeightedTest(TestMethod):
-    """Wald's test of the subdistribution's log hazard ratio, weighted for random censoring.
-
-    Strata have weights of their own. It needs no time of censoring of those who had a
-    competing event, which `FineGrayTest` takes from the simulation.
-
-    Parameters
-    ----------
-    margin : float
-        The ratio to beat, above 0: 1 asks for superiority.
-    """
-
-    strata: ClassVar = "used"
-    information_unit: ClassVar = "variance"
-    margin: float = 1.0
-
-    def __post_init__(self) -> None:
-        checked_ratio(self.margin)
-
-    def null_value(self, better: Better) -> float:
-        """Return the log of the ratio to beat."""
-        del better
-        return math.log(self.margin)
-
-    def __call__(
-        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
-    ) -> Verdict:
-        """Return the verdict on every replicate."""
-        words: Any = {"stratum": _strata(stratum), "included": outcome.at_risk}
-        result = fine_gray_weighted(*outcome.causes(), **words)
-        return verdict(against(result, self.null_value(better)), better, sided)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidenceDifferenceTest(TestMethod):
-    """Difference of cumulative incidences at a time (Aalen-Johansen).
-
-    Parameters
-    ----------
-    at : float
-        Years since the endpoint's origin, above 0.
-    margin : float
-        How much worse the experimental arm may be, 0 or above.
-    """
-
-    horizon: ClassVar = "at"
-    information_unit: ClassVar = "variance"
-    at: float = 1.0
-    margin: float = 0.0
-
-    def __post_init__(self) -> None:
-        checked_share(self.margin)
-
-    def null_value(self, better: Better) -> float:
-        """Return the difference that may be."""
-        return worst_difference(self.margin, better)
-
-    def __call__(
-        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
-    ) -> Verdict:
-        """Return the verdict on every replicate."""
-        del stratum
-        result = cumulative_incidence_by_arm(*outcome.causes(), self.at, included=outcome.at_risk)
-        return verdict(against(result, self.null_value(better)), better, sided)
