@@ -12,15 +12,6 @@ from lupusim.trial import Arm, PermutedBlocks, Trial
 from lupusim.trial.adaptation.ongoing import Adaptation, BlindedSize, PromisingZone
 from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
 from lupusim.trial.enrollment.arm_periods import OnceOnArm, OnceRandomized, arms_change
-from lupusim.trial.looks import (
-    AfterPatients,
-    AtEvents,
-    AtEventsOf,
-    Cutoff,
-    Limited,
-    WhenAll,
-    WhenAny,
-)
 from lupusim.trial.scenario import DesignPoint, Scenario
 
 _LARGEST_STEP = 12  # with a larger sum of the ratio, sizes go one by one
@@ -238,8 +229,8 @@ def _grown(trial: Trial, n_patients: int, factor: float) -> Trial:
     return replace(
         trial,
         n_patients=n_patients,
-        cutoff=_later(trial.cutoff, factor),
-        interims=tuple(_later(look, factor) for look in trial.interims),
+        cutoff=trial.cutoff.scaled(factor),
+        interims=tuple(look.scaled(factor) for look in trial.interims),
         adaptation=_grown_rule(trial.adaptation, factor),
         arms=tuple(_grown_arm(arm, factor) for arm in trial.arms),
     )
@@ -270,29 +261,17 @@ def _times(factor: float, count: int) -> int:
     return max(1, round(count * factor))
 
 
-def _later(cutoff: Cutoff, factor: float) -> Cutoff:
-    """Return a cutoff that waits for `factor` times the patients or events."""
-    match cutoff:
-        case AtEvents() | AtEventsOf():
-            return replace(cutoff, events=_times(factor, cutoff.events))
-        case Limited():
-            return replace(cutoff, clock=_later(cutoff.clock, factor))
-        case AfterPatients():
-            return replace(cutoff, patients=_times(factor, cutoff.patients))
-        case WhenAll() | WhenAny():
-            return replace(cutoff, conditions=tuple(_later(c, factor) for c in cutoff.conditions))
-    return cutoff
-
-
 def _events(trial: Trial) -> int:
-    if not isinstance(trial.cutoff, AtEvents):
+    count = trial.cutoff.counted
+    if count is None or not count.of_primary:
         raise ValueError("the trial's data are not cut at a number of events; size its patients")
-    return trial.cutoff.events
+    return count.events
 
 
 def sizing_of(trial: Trial) -> Sizing:
     """Return how a trial grows unless one says otherwise: events first, else patients."""
-    if isinstance(trial.cutoff, AtEvents):
+    count = trial.cutoff.counted
+    if count is not None and count.of_primary:
         return EventsInProportion(trial=trial)
     return Patients(trial=trial)
 

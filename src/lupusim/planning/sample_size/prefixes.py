@@ -12,20 +12,14 @@ from lupusim.simulation.generation.generation import Block, Generated, generate
 from lupusim.simulation.looks.cutoffs import analyze, observed
 from lupusim.simulation.tally import Tally
 from lupusim.trial import (
-    AfterLastPatient,
-    AfterPatients,
-    AtCalendarTime,
-    AtEvents,
     BiasedCoin,
     Minimization,
     PermutedBlocks,
     SimpleRandomization,
     Trial,
     Urn,
-    WhenAll,
-    WhenAny,
 )
-from lupusim.trial.looks import Cutoff
+from lupusim.trial.looks import Entries
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -62,7 +56,6 @@ _KEPT_BY_PREFIX = {
     "marker",
     "costs",
 }
-_LOOK_AT_PREFIX = (AtCalendarTime, AfterLastPatient, AfterPatients, AtEvents)
 
 
 def why_not_nested(trial: Trial) -> str:
@@ -89,7 +82,7 @@ def _obstacles(trial: Trial) -> Iterator[str]:
         yield "prognosis drifts over a period that is as long for any size"
     if trial.allocation is not None and not isinstance(trial.allocation, _RANDOMIZE_IN_ORDER):
         yield "the allocation may depend on the size"
-    if not _is_seen_in_prefix(trial.cutoff):
+    if not trial.cutoff.needs_first_only():
         yield "the data cutoff may depend on patients who come later"
 
 
@@ -98,12 +91,6 @@ def _unknown_parts(trial: Trial) -> Iterator[str]:
     for part in fields(trial):
         if part.name not in _KEPT_BY_PREFIX and getattr(trial, part.name) != part.default:
             yield part.name
-
-
-def _is_seen_in_prefix(cutoff: Cutoff) -> bool:
-    if isinstance(cutoff, WhenAll | WhenAny):
-        return all(map(_is_seen_in_prefix, cutoff.conditions))
-    return isinstance(cutoff, _LOOK_AT_PREFIX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,9 +123,9 @@ def _rejected(generated: Generated, trial: Trial) -> FloatArray:
     enrollment_time = trial.enrollment.of_first(generated.enrollment_time, first)
     measurement = generated.measurements[0]
     event_time = measurement.event_time(generated.watched_until)[:, :first]
-    cutoff = trial.cutoff.calendar_time(
-        enrollment_time[:, :first], event_time + enrollment_time[:, :first]
-    )
+    enrolled = enrollment_time[:, :first]
+    entries = Entries(enrolled=enrolled, event_time=event_time + enrolled)
+    cutoff = trial.cutoff.calendar_time(entries)
     everybody = replace(observed(generated, cutoff), enrollment_time=enrollment_time)
     outcome = measurement.outcome(everybody).first(first)
     observation = everybody.first(first)

@@ -15,19 +15,14 @@ from lupusim.planning.theory.assumptions import is_plain
 from lupusim.rng import stream
 from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP
 from lupusim.trial import (
-    AfterLastPatient,
-    AfterPatients,
-    AtCalendarTime,
-    AtEvents,
     Cutoff,
     TimeToEvent,
     Trial,
-    WhenAll,
 )
 from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.enrollment.randomization import randomization_times, share_enrolled
-from lupusim.trial.looks import AtEventsOf, Limited, planned_events
+from lupusim.trial.looks import Entries
 
 _TOLERANCE = 1e-5
 _CELLS = 240
@@ -169,56 +164,43 @@ def _waits(trial: Trial, look: Cutoff) -> Iterator[_Wait]:
     if isinstance(rule, SelectArms | Enrichment) and look is trial.cutoff:
         yield from _waits_of_stages(trial, rule, share)
         return
-    for clock in _necessary(look):
-        everybody = share * trial.n_patients
-        if isinstance(clock, AtEvents):
-            words = f"events ({trial.primary.name})"
-            yield _Wait(clock=words, asked=clock.events, endpoint=0, patients=everybody)
-        if isinstance(clock, AtEventsOf):
-            words = trial.endpoints[clock.endpoint].name
-            if clock.arm is not None:
-                words += f", {trial.arms[clock.arm].name}"
-                everybody = np.where(np.arange(share.size) == clock.arm, everybody, 0.0)
-            yield _Wait(
-                clock=f"events ({words})",
-                asked=clock.events,
-                endpoint=clock.endpoint,
-                patients=everybody,
-            )
+    for clock in look.necessary():
+        if (count := clock.counted) is None:
+            continue
+        words, everybody = trial.endpoints[count.endpoint].name, share * trial.n_patients
+        if count.arm is not None:
+            words += f", {trial.arms[count.arm].name}"
+            everybody = np.where(np.arange(share.size) == count.arm, everybody, 0.0)
+        yield _Wait(
+            clock=f"events ({words})",
+            asked=count.events,
+            endpoint=count.endpoint,
+            patients=everybody,
+        )
 
 
 def _waits_of_stages(
     trial: Trial, rule: SelectArms | Enrichment, share: FloatArray
 ) -> Iterator[_Wait]:
     """Yield what the stages wait for, where it is known how many patients each has at most."""
-    events, look = planned_events(trial.cutoff), trial.interims[0]
+    events, look = trial.cutoff.primary_events, trial.interims[0]
     if events is None or rule.first_events is None:
         return
-    if not isinstance(look, AfterPatients):
+    if look.after_patients is None:
         words, everybody = "events of both stages", share * trial.n_patients
         yield _Wait(clock=words, asked=events, endpoint=0, patients=everybody, most=True)
         return
-    if look.follow_up == 0:
-        words, first = "events of stage 1", share * look.patients
+    n_first, follow_up = look.after_patients
+    if follow_up == 0:
+        words, first = "events of stage 1", share * n_first
         yield _Wait(clock=words, asked=rule.first_events, endpoint=0, patients=first)
     yield _Wait(
         clock="events of stage 2",
         asked=events - rule.first_events,
         endpoint=0,
-        patients=share * (trial.n_patients - look.patients),
+        patients=share * (trial.n_patients - n_first),
         most=True,
     )
-
-
-def _necessary(look: Cutoff) -> Iterator[Cutoff]:
-    """Yield the clocks that must all have come before a look is held on its own account."""
-    if isinstance(look, Limited):
-        yield from _necessary(look.clock)
-    elif isinstance(look, WhenAll):
-        for condition in look.conditions:
-            yield from _necessary(condition)
-    else:
-        yield look
 
 
 def _end(trial: Trial, look: Cutoff) -> tuple[FloatArray, str]:
@@ -231,12 +213,12 @@ def _end(trial: Trial, look: Cutoff) -> tuple[FloatArray, str]:
     enrolled = randomization_times(trial, n_draws, streams=lambda _: rng)[0]
     end = np.full((n_draws, 1), np.inf)
     until = "once nobody is left to be followed"
-    if isinstance(trial.cutoff, AtCalendarTime | AfterLastPatient):
-        end = trial.cutoff.calendar_time(enrolled, enrolled)[:, None]
+    if trial.cutoff.date is not None or trial.cutoff.after_last_patient is not None:
+        end = trial.cutoff.calendar_time(Entries(enrolled=enrolled))[:, None]
         until = "by the last look"
     for one, words in ((trial.cutoff, "the last look's"), (look, "its")):
-        if isinstance(one, Limited) and (one.end < end).any():
-            end, until = np.minimum(end, one.end), f"by {words} latest date"
+        if (latest := one.latest_dates[1]) < end.max():
+            end, until = np.minimum(end, latest), f"by {words} latest date"
     there = np.clip(end - enrolled, 0.0, min(trial.follow_up, LONGEST_FOLLOW_UP))
     return there, until
 

@@ -20,20 +20,13 @@ from lupusim.planning.theory.expected_events import (
 from lupusim.rng import stream
 from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP
 from lupusim.trial import (
-    AfterLastPatient,
-    AfterPatients,
-    AtCalendarTime,
-    AtEvents,
-    Cutoff,
     TimeToEvent,
     Trial,
-    WhenAll,
-    WhenAny,
 )
 from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.enrollment.randomization import randomization_times, share_enrolled
-from lupusim.trial.looks import AtEventsOf, Limited, gap_before
+from lupusim.trial.looks import Entries, EventCount, LookTiming
 from lupusim.trial.scenario import Scenario, label
 
 _ENROLLED = 400_000  # patients whose enrollment is drawn: a month in ten years to a tenth
@@ -155,24 +148,23 @@ def looks_too_late(trial: Trial) -> tuple[NotBeforeTheLast, ...]:
     Times of enrollment are averages over draws of it; the time of a number of events is known
     where the exact engine knows them, as in `looks_out_of_reach`.
     """
-    interims = [look for look in trial.interims if not isinstance(look, AtEvents)]
-    if not interims and isinstance(trial.cutoff, AtEvents):
+    if all(look.counted and look.counted.of_primary for look in trial.looks):
         return ()  # events alone come in the order of their numbers
     changes = arms_change(trial.arms) or trial.adaptation is not None
-    if changes or not trial.interims or gap_before(trial.cutoff) > 0:
+    if changes or not trial.interims or trial.cutoff.gap > 0:
         return ()
     times = _Times(trial)
-    last = times.of(trial.cutoff)
+    last = trial.cutoff.expected_time(times)
     return tuple(
         NotBeforeTheLast(
             look=number,
-            clock=clock_in_words(look, trial),
-            last_clock=clock_in_words(trial.cutoff, trial),
+            clock=look.words(trial),
+            last_clock=trial.cutoff.words(trial),
             time=time,
             last_time=last,
         )
         for number, look in enumerate(trial.interims, 1)
-        if last <= (time := times.of(look)) < math.inf
+        if last <= (time := look.expected_time(times)) < math.inf
     )
 
 
@@ -183,7 +175,7 @@ def expected_end(trial: Trial) -> float:
     lies beyond the mean duration where a trial may stop earlier; of events, where they come.
     ``inf`` for events that are more than are to be expected, NaN where nobody knows.
     """
-    return _Times(trial).of(trial.cutoff)
+    return trial.cutoff.expected_time(_Times(trial))
 
 
 class _Times:
@@ -195,26 +187,18 @@ class _Times:
         rng = stream(0, "expected times")
         self.enrolled = randomization_times(trial, n_draws, streams=lambda _: rng)[0]
 
-    def of(self, cutoff: Cutoff) -> float:
-        if isinstance(cutoff, Limited):
-            return float(np.minimum(self.of(cutoff.clock), cutoff.end))
-        if isinstance(cutoff, WhenAll):
-            return float(np.max([self.of(one) for one in cutoff.conditions]))
-        if isinstance(cutoff, WhenAny):
-            return float(np.min([self.of(one) for one in cutoff.conditions]))
-        if isinstance(cutoff, AtEvents | AtEventsOf):
-            return self._events(cutoff)
-        return float(cutoff.calendar_time(self.enrolled, self.enrolled).mean())
+    def time_of(self, timing: LookTiming) -> float:
+        """Return the mean time of a clock that knows enrollment alone."""
+        return float(timing.calendar_time(Entries(enrolled=self.enrolled)).mean())
 
-    def _events(self, cutoff: AtEvents | AtEventsOf) -> float:
+    def time_of_events(self, count: EventCount) -> float:
         """Return when as many events are there on average; ``inf`` for never."""
-        trial, of_arm = self.trial, getattr(cutoff, "arm", None)
-        endpoint = trial.endpoints[getattr(cutoff, "endpoint", 0)]
+        trial, endpoint = self.trial, self.trial.endpoints[count.endpoint]
         if not (isinstance(endpoint, TimeToEvent) and expects_events(trial, endpoint)):
             return math.nan
         longest = min(trial.follow_up, LONGEST_FOLLOW_UP)
         patients = np.array(trial.ratio) / sum(trial.ratio) * trial.n_patients
-        arms = range(len(trial.arms)) if of_arm is None else [of_arm]
+        arms = range(len(trial.arms)) if count.arm is None else [count.arm]
         try:
             seen = {arm: seen_events(trial, endpoint, arm, longest) for arm in arms}
         except NoExactSolutionError:
@@ -227,10 +211,10 @@ class _Times:
             return float(np.sum(shares))
 
         last = float(self.enrolled.max()) + longest
-        if expected(last) < cutoff.events:
+        if expected(last) < count.events:
             return math.inf
         n = float(sum(patients[arm] for arm in arms))
-        return _mean_time(expected, cutoff.events, n, last)
+        return _mean_time(expected, count.events, n, last)
 
 
 def _mean_time(
@@ -260,29 +244,3 @@ def _first_time(rising: Callable[[float], float], level: float, last: float) -> 
         middle = (low + high) / 2
         low, high = (low, middle) if rising(middle) >= level else (middle, high)
     return high
-
-
-def clock_in_words(cutoff: Cutoff, trial: Trial) -> str:
-    """Return what a look waits for, such as ``200 patients followed for 12 months``."""
-    if isinstance(cutoff, Limited):
-        latest = f" (at most until month {_MONTHS * cutoff.end:.4g})"
-        words = clock_in_words(cutoff.clock, trial)
-        return words + (latest if math.isfinite(cutoff.end) else "")
-    if isinstance(cutoff, WhenAll | WhenAny):
-        between = " and " if isinstance(cutoff, WhenAll) else " or "
-        return between.join(clock_in_words(one, trial) for one in cutoff.conditions)
-    if isinstance(cutoff, AtEvents | AtEventsOf):
-        return _events_in_words(cutoff, trial)
-    if isinstance(cutoff, AtCalendarTime):
-        return f"month {_MONTHS * cutoff.time:.4g}"
-    assert isinstance(cutoff, AfterPatients | AfterLastPatient)
-    who = f"{cutoff.patients} patients" if isinstance(cutoff, AfterPatients) else "the last patient"
-    if cutoff.follow_up == 0:
-        return who
-    return f"{who} followed for {_MONTHS * cutoff.follow_up:.4g} months"
-
-
-def _events_in_words(cutoff: AtEvents | AtEventsOf, trial: Trial) -> str:
-    words, arm = trial.endpoints[getattr(cutoff, "endpoint", 0)].name, getattr(cutoff, "arm", None)
-    words += "" if arm is None else f", {trial.arms[arm].name}"
-    return f"{cutoff.events} events ({words})"

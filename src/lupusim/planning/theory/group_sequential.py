@@ -14,8 +14,7 @@ from lupusim.arrays import FloatArray, read_only
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.assumptions import is_plain, response_chance, without_failing
 from lupusim.planning.theory.survival import drift_at_events, expected_calendar
-from lupusim.trial import AfterLastPatient, AfterPatients, Analysis, Cutoff, Responder, Trial
-from lupusim.trial.looks import planned_events
+from lupusim.trial import Analysis, Responder, Trial
 
 _TIME_TOLERANCE = 1e-9
 _MONTHS = 12
@@ -147,9 +146,9 @@ def _seen(trial: Trial) -> FloatArray | None:
     """Return the events or patients in the analysis at each look; None where that is random."""
     primary = trial.primary
     counts = [
-        _patients_at(trial, look, primary.at)
+        look.patients_known(primary.at, trial.n_patients)
         if isinstance(primary, Responder)
-        else planned_events(look)
+        else look.primary_events
         for look in trial.looks
     ]
     known = [float(count) for count in counts if count is not None]
@@ -157,19 +156,9 @@ def _seen(trial: Trial) -> FloatArray | None:
     return np.array(known) if rising else None
 
 
-def _patients_at(trial: Trial, look: Cutoff, at: float) -> int | None:
-    """Return whose response, due at a study time, a look knows; None where that is random."""
-    if isinstance(look, AfterLastPatient):
-        return trial.n_patients if look.follow_up >= at - _TIME_TOLERANCE else None
-    if not isinstance(look, AfterPatients) or look.patients > trial.n_patients:
-        return None
-    everybody = look.patients == trial.n_patients and look.follow_up >= at
-    return look.patients if everybody or abs(look.follow_up - at) <= _TIME_TOLERANCE else None
-
-
 def _of_events(trial: Trial, analysis: Analysis) -> tuple[float, float] | None:
     """Return expected value and standard deviation of the last look's log-rank statistic."""
-    events = planned_events(trial.cutoff)
+    events = trial.cutoff.primary_events
     if events is None or not isinstance(analysis.test, LogrankTest | CoxTest):
         return None
     if analysis.test.has_margin:

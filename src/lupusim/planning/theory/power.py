@@ -28,7 +28,6 @@ from lupusim.planning.theory.group_sequential import sequential_theory, theory_c
 from lupusim.planning.theory.single_arm import exact_chances, rate_is_tested
 from lupusim.planning.theory.survival import survival_powers
 from lupusim.trial import (
-    AfterLastPatient,
     Analysis,
     Better,
     PermutedBlocks,
@@ -120,9 +119,8 @@ def exact_looks(trial: Trial) -> LookChances | None:
 
 def _of_proportions(trial: Trial, analysis: Analysis, primary: Responder) -> FormulaPower | None:
     cutoff = trial.cutoff
-    everybody = (
-        isinstance(cutoff, AfterLastPatient) and cutoff.follow_up >= primary.at - _TIME_TOLERANCE
-    )
+    followed = cutoff.after_last_patient
+    everybody = followed is not None and followed >= primary.at - _TIME_TOLERANCE
     if not everybody or not trial.dropout.is_alike:
         return None
     shares = _sizes(trial)

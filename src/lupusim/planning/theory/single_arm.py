@@ -10,7 +10,6 @@ from lupusim.analysis.single_arm.enumeration import LookChances, look_chances
 from lupusim.analysis.single_arm.tests import RateTest
 from lupusim.arrays import FloatArray
 from lupusim.trial import Analysis, Trial
-from lupusim.trial.checks.single_arm import patients_at
 from lupusim.trial.endpoints import due_time
 
 
@@ -41,7 +40,7 @@ def exact_chances(trial: Trial, *, rate: float) -> LookChances:
     assert analysis is not None
     assert due is not None
     test = cast("RateTest", analysis.test)
-    patients = [patients_at(look, due, trial.n_patients) or 0 for look in trial.looks]
+    patients = [look.patients_known(due, trial.n_patients) or 0 for look in trial.looks]
     sided = 1 if trial.interims else analysis.sided
     p_values = [test.p_values(n, better=trial.primary.better, sided=sided) for n in patients]
     return look_chances(p_values, *_bounds(trial, patients, analysis.alpha), rate=rate)

@@ -15,13 +15,11 @@ from lupusim.planning.theory.assumptions import constant_hazard, constant_hazard
 from lupusim.planning.theory.formula_power import FormulaPower
 from lupusim.planning.theory.logrank_law import Comparison, LogrankLaw, logrank_law
 from lupusim.trial import (
-    AfterLastPatient,
     Analysis,
-    AtCalendarTime,
-    AtEvents,
     Trial,
 )
 from lupusim.trial.enrollment.base import Accrual
+from lupusim.trial.looks import Cutoff
 
 _HALVINGS = 60
 _EARLIER = 0.999  # of a date, where the growth of a mean is looked at
@@ -56,8 +54,8 @@ def _textbook_powers(trial: Trial, analysis: Analysis, ratio: float) -> Iterator
     alpha, allocation = analysis.alpha / analysis.sided, trial.ratio[1] / trial.ratio[0]
     arms = _both(trial, ratio)
     events: float | None = None
-    if isinstance(trial.cutoff, AtEvents):
-        events = trial.cutoff.events
+    if (count := trial.cutoff.counted) is not None and count.of_primary:
+        events = count.events
     elif arms is not None:
         events = trial.n_patients * _event_chance(*arms, allocation)
     if events is not None:
@@ -114,11 +112,11 @@ def law_at_cutoff(trial: Trial) -> LogrankLaw | None:
     if found is None:
         return None
     comparison, last = found
-    if isinstance(cutoff, AtEvents):
-        return law_at_events(trial, cutoff.events)
-    if not isinstance(cutoff, AtCalendarTime | AfterLastPatient):
+    if (count := cutoff.counted) is not None and count.of_primary:
+        return law_at_events(trial, count.events)
+    date = _date(cutoff, last)
+    if date is None:
         return None
-    date = cutoff.time if isinstance(cutoff, AtCalendarTime) else last + cutoff.follow_up
     law = logrank_law(comparison(date))
     n = trial.n_patients
     return replace(law, mean=law.mean * math.sqrt(n), events=n * law.events) if law.events else None
@@ -252,14 +250,21 @@ def _cutoff(trial: Trial, last: float) -> float | None:
     For a number of events only after the last enrollment, which formulas ask for.
     """
     cutoff = trial.cutoff
-    if isinstance(cutoff, AtCalendarTime):
-        return cutoff.time
-    if isinstance(cutoff, AfterLastPatient):
-        return last + cutoff.follow_up
-    calendar = expected_calendar(trial, [cutoff.events]) if isinstance(cutoff, AtEvents) else None
+    if (date := _date(cutoff, last)) is not None:
+        return date
+    count = cutoff.counted
+    at_events = count is not None and count.of_primary
+    calendar = expected_calendar(trial, [count.events]) if count and at_events else None
     if calendar is None or not last < calendar[0][0] < math.inf:
         return None
     return float(calendar[0][0])
+
+
+def _date(cutoff: Cutoff, last: float) -> float | None:
+    """Return when the data are cut, by the date or after the last patient; None for else."""
+    if cutoff.after_last_patient is not None:
+        return last + cutoff.after_last_patient
+    return cutoff.date
 
 
 def _event_chance(control: EventTimes, experimental: EventTimes, allocation: float) -> float:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from lupusim.analysis.group_sequential import Bounds
 from lupusim.planning.runs.results import PointResult, ratio_of
-from lupusim.planning.theory.expected_times import clock_in_words
 from lupusim.planning.theory.group_sequential import planned_bounds, sequential_theory
 from lupusim.report.numbers import root, rounded, share, where_defined
 from lupusim.report.run.two_stage import staged_rows
@@ -15,7 +14,7 @@ from lupusim.simulation.looks.evidence import Comparison, comparisons
 from lupusim.simulation.tally import Mean, Tally
 from lupusim.trial import Cutoff, Trial
 from lupusim.trial.adaptation.ongoing import Against, BayesianResponse
-from lupusim.trial.looks import AtEvents, AtEventsOf, parts
+from lupusim.trial.looks import counts_in
 
 _MONTHS = 12
 
@@ -151,8 +150,8 @@ def _never_reached(point: PointResult, number: int) -> Iterator[tuple[str, str]]
 def _short_of(point: PointResult, number: int) -> str:
     """Return what stays short: the events there are in the end, or another clock."""
     look = point.trial.looks[number - 1]
-    if not any(isinstance(clock, AtEvents | AtEventsOf) for clock in parts(look)):
-        return f" before the last look (waits for {clock_in_words(look, point.trial)})"
+    if not any(counts_in(look)):
+        return f" before the last look (waits for {look.words(point.trial)})"
     shown = _shown_events(point.trial, look)
     there = sum(point.tally.mean(name).value for name in shown if name in point.tally.sums)
     return f" ({there:.0f} events in the end, on average)" if there else ""
@@ -160,11 +159,11 @@ def _short_of(point: PointResult, number: int) -> str:
 
 def _shown_events(trial: Trial, look: Cutoff) -> list[str]:
     """Return the quantities that count the events a look waits for."""
-    for clock in parts(look):
-        if isinstance(clock, AtEventsOf):
-            name = trial.endpoints[clock.endpoint].name
-            prefix = f"{name}: " if clock.endpoint else ""
-            arms = trial.arms if clock.arm is None else [trial.arms[clock.arm]]
+    for count in counts_in(look):
+        if not count.of_primary:
+            name = trial.endpoints[count.endpoint].name
+            prefix = f"{name}: " if count.endpoint else ""
+            arms = trial.arms if count.arm is None else [trial.arms[count.arm]]
             return [f"{prefix}events_{arm.name}" for arm in arms]
     return [f"events_{arm.name}" for arm in trial.arms]
 

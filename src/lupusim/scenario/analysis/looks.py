@@ -23,7 +23,7 @@ from lupusim.trial import (
     WhenAny,
 )
 from lupusim.trial.endpoints import due_time
-from lupusim.trial.looks import AtEventsOf, Limited, parts, planned_events
+from lupusim.trial.looks import AtEventsOf, Limited
 
 _LIMITS = ("gap", "latest", "extension")
 _WAYS = ("events", "calendar_time", "last_patient", "patients", "information", "all", "any")
@@ -70,10 +70,10 @@ def _end(question: Question) -> Cutoff:
 
 def _fractions(looks: tuple[Cutoff, ...], question: Question) -> tuple[float, ...]:
     """Return the planned information of the looks; equal steps where it is not known."""
-    counts: list[float | None] = [planned_events(look) for look in looks]
+    counts: list[float | None] = [look.primary_events for look in looks]
     if due_time(question.primary) is not None:
-        waits = [p for look in looks[:-1] for p in parts(look) if isinstance(p, AfterPatients)]
-        counts = [*(float(p.patients) for p in waits), float(question.n_patients)]
+        waits = [part.after_patients for look in looks[:-1] for part in look.parts()]
+        counts = [*(float(wait[0]) for wait in waits if wait), float(question.n_patients)]
     known = [float(n) for n in counts if n is not None]
     rising = len(known) == len(looks) and all(a < b for a, b in pairwise(known))
     steps = known if rising else [float(k) for k in range(1, len(looks) + 1)]
@@ -93,8 +93,7 @@ def _timed(look: Section, question: Question, final: Cutoff | None) -> Cutoff:
             "the limits are those of a look that has all the information of the last one",
             "Give the limits at the last look, and remove this one.",
         )
-    clock = _when(when, question, final)
-    clock = clock.clock if isinstance(clock, Limited) else clock
+    clock = _when(when, question, final).without_limits
     made = when.build(lambda: Limited(clock=clock, gap=gap, latest=latest, extension=extension))
     return made or clock
 
@@ -164,7 +163,7 @@ def _information(when: Section, question: Question, final: Cutoff | None) -> Cut
     if (due := due_time(question.primary)) is not None:
         patients = max(1, math.ceil(fraction * question.n_patients))
         return AfterPatients(patients=patients, follow_up=due)
-    if final is not None and (events := planned_events(final)) is not None:
+    if final is not None and (events := final.primary_events) is not None:
         return AtEvents(events=max(1, round(fraction * events)))
     when.place.child("information").report(
         "a fraction of the events needs a last look that waits for a number of events",

@@ -102,7 +102,8 @@ def _cutoff(trial: Trial, size: int) -> AfterPatients | AtEvents:
 
 def most(trial: Trial) -> int:
     """Return the largest size that the trial may choose: patients, or events."""
-    return trial.cutoff.events if isinstance(trial.cutoff, AtEvents) else trial.n_patients
+    count = trial.cutoff.counted
+    return count.events if count and count.of_primary else trial.n_patients
 
 
 def _size(

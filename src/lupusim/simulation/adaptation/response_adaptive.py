@@ -23,7 +23,7 @@ from lupusim.simulation.looks.cutoffs import observed
 from lupusim.simulation.totals import screening_totals
 from lupusim.trial import Responder, Trial
 from lupusim.trial.adaptation.ongoing import Against, BayesianResponse
-from lupusim.trial.looks import gap_before
+from lupusim.trial.looks import Entries
 from lupusim.trial.population.screening import Screened
 
 _NOT_YET = -1
@@ -99,11 +99,11 @@ def potential(
     shape = enrollment_time.shape
     assert trial.allocation is not None
     stratum = np.zeros(shape, dtype=np.intp)
-    no_events = np.full(shape, np.inf)
+    entries = Entries(enrolled=enrollment_time)
     times: list[FloatArray] = []
     for cutoff in trial.looks:
-        time = cutoff.calendar_time(enrollment_time, no_events)
-        times.append(np.maximum(time, times[-1] + gap_before(cutoff)) if times else time)
+        time = cutoff.calendar_time(entries)
+        times.append(np.maximum(time, times[-1] + cutoff.gap) if times else time)
     return Potential(
         response=np.stack([outcome.response for outcome in outcomes]),
         included=np.stack([outcome.included for outcome in outcomes]),

@@ -24,9 +24,9 @@ from lupusim.simulation.looks.cutoffs import (
     observed,
     waited,
 )
-from lupusim.trial import AfterPatients, AtEvents, Trial, Verdict
+from lupusim.trial import AtEvents, Trial, Verdict
 from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
-from lupusim.trial.looks import Limited, planned_events
+from lupusim.trial.looks import Entries
 
 _MARGIN = 6.0  # standard deviations: too few come once in a thousand million trials
 
@@ -34,7 +34,7 @@ _MARGIN = 6.0  # standard deviations: too few come once in a thousand million tr
 def longer(trial: Trial, *, share: float) -> Trial:
     """Return a trial of so many patients that stage 2 can take this share of those who come."""
     first = trial.interims[0]
-    least_first = first.patients if isinstance(first, AfterPatients) else 0
+    least_first = first.after_patients[0] if first.after_patients else 0
     wanted = trial.n_patients - least_first
     spread = math.sqrt(wanted * (1 - share)) / share
     n_patients = least_first + math.ceil(wanted / share + _MARGIN * spread) + sum(trial.ratio)
@@ -64,7 +64,7 @@ class Interim:
         event_time += generated.enrollment_time
         planned = np.s_[:, : trial.n_patients]
         time = trial.interims[0].calendar_time(
-            generated.enrollment_time[planned], event_time[planned]
+            Entries(enrolled=generated.enrollment_time[planned], event_time=event_time[planned])
         )
         first = generated.enrollment_time <= time[:, None]
         first[:, trial.n_patients :] = False
@@ -214,21 +214,21 @@ def _cutoffs(
 ) -> tuple[FloatArray, FloatArray]:
     rule = trial.adaptation
     assert isinstance(rule, SelectArms | Enrichment)
-    if (events := planned_events(trial.cutoff)) is not None and rule.first_events is not None:
+    if (events := trial.cutoff.primary_events) is not None and rule.first_events is not None:
         event_time = generated.measurements[0].event_time(generated.watched_until)
         event_time += generated.enrollment_time
         numbers = (rule.first_events, events - rule.first_events)
-        latest = trial.cutoff.end if isinstance(trial.cutoff, Limited) else np.inf
+        latest, enrolled = trial.cutoff.end, generated.enrollment_time
         first, second = (
             AtEvents(events=number).calendar_time(
-                generated.enrollment_time, np.where(member, event_time, np.inf)
+                Entries(enrolled=enrolled, event_time=np.where(member, event_time, np.inf))
             )
             for member, number in zip(members, numbers, strict=True)
         )
         return np.minimum(first, latest), np.minimum(second, latest)
     enrolled = np.where(members[0] | members[1], generated.enrollment_time, -np.inf)
     ordered = np.maximum(enrolled.max(axis=1), 0.0)[:, None]
-    cutoff = trial.cutoff.calendar_time(ordered, ordered)
+    cutoff = trial.cutoff.calendar_time(Entries(enrolled=ordered))
     return cutoff, cutoff
 
 
@@ -286,12 +286,12 @@ def weights_of(trial: Trial) -> tuple[float, float]:
     assert isinstance(rule, SelectArms | Enrichment)
     if rule.weights is not None:
         return rule.weights
-    if (events := planned_events(trial.cutoff)) is not None and rule.first_events is not None:
+    if (events := trial.cutoff.primary_events) is not None and rule.first_events is not None:
         first = rule.first_events / events
     else:
         look = trial.interims[0]
-        assert isinstance(look, AfterPatients)
-        first = look.patients / trial.n_patients
+        assert look.after_patients is not None
+        first = look.after_patients[0] / trial.n_patients
     return first, 1 - first
 
 

@@ -13,7 +13,11 @@ from lupusim.endpoints.measurement import Outcome
 from lupusim.records import Observation
 from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP, Generated
 from lupusim.trial import Analysis, Cutoff, Trial, Verdict
-from lupusim.trial.looks import AtEventsOf, EventsOf, Limited, parts
+from lupusim.trial.looks import (
+    Entries,
+    EventsOf,
+    counts_in,
+)
 
 
 def cut(generated: Generated, cutoff: Cutoff, *, earliest: FloatArray | float = 0.0) -> Observation:
@@ -23,9 +27,9 @@ def cut(generated: Generated, cutoff: Cutoff, *, earliest: FloatArray | float = 
 
 def time_of(cutoff: Cutoff, generated: Generated) -> FloatArray:
     """Return the calendar time (years) of a cutoff in each replicate; ``inf`` for never."""
-    events_of = events_by_calendar(generated)
-    event_time = events_of(0, None)
-    return cutoff.calendar_time(generated.enrollment_time, event_time, events_of=events_of)
+    return cutoff.calendar_time(
+        Entries(enrolled=generated.enrollment_time, events_of=events_by_calendar(generated))
+    )
 
 
 def events_by_calendar(generated: Generated) -> EventsOf:
@@ -112,12 +116,13 @@ def waited(number: int, cutoff: Cutoff, time: FloatArray) -> dict[str, FloatArra
         `look_K_short`, where the clock had not come when the look was held, and with an
         extension `look_K_extended`, where the trial went on beyond the latest date.
     """
-    if not (isinstance(cutoff, Limited) and np.isfinite(cutoff.latest)):
+    latest, end = cutoff.latest_dates
+    if np.isinf(end):
         return {}
     known = ~np.isnan(time)
-    found = {f"look_{number}_short": np.where(known, time >= cutoff.end, np.nan)}
-    if cutoff.extension:
-        found[f"look_{number}_extended"] = np.where(known, time > cutoff.latest, np.nan)
+    found = {f"look_{number}_short": np.where(known, time >= end, np.nan)}
+    if end > latest:
+        found[f"look_{number}_extended"] = np.where(known, time > latest, np.nan)
     return found
 
 
@@ -140,7 +145,7 @@ def left_at(trial: Trial, observation: Observation, outcomes: Sequence[Outcome])
     """
     followed = observation.watched_until
     followed = np.where(followed < LONGEST_FOLLOW_UP, followed, np.inf)
-    waits = [p.endpoint for p in parts(trial.cutoff) if isinstance(p, AtEventsOf)]
+    waits = [count.endpoint for count in counts_in(trial.cutoff) if not count.of_primary]
     at_risk = np.zeros(followed.shape)
     for position in waits or [0]:
         outcome, endpoint = outcomes[position], trial.endpoints[position]

@@ -20,8 +20,8 @@ from lupusim.records import Observation
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.concurrent_controls import adjusted_for, compared
 from lupusim.simulation.looks.cutoffs import conduct, events_by_calendar, observed
-from lupusim.trial import Analysis, AtEvents, Cutoff, StoppingRule, Trial, Verdict
-from lupusim.trial.looks import gap_before
+from lupusim.trial import Analysis, Cutoff, StoppingRule, Trial, Verdict
+from lupusim.trial.looks import Entries
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -193,18 +193,21 @@ def look_times(trial: Trial, generated: Generated) -> list[FloatArray]:
     """Return the calendar time of each look, (n_replicates,) each; in their order."""
     events_of = events_by_calendar(generated)
     event_time = events_of(0, None)
-    n_patients = event_time.shape[1]
-    numbers = [c.events - 1 for c in trial.looks if isinstance(c, AtEvents)]
-    if len(numbers) > 1:
+    counts = [look.counted for look in trial.looks]
+    at_events = [count.events if count and count.of_primary else None for count in counts]
+    once = len(at_events) - at_events.count(None) > 1
+    if once:
         # SPEED: sorted once for all looks; no cutoff asks whose event is whose
         event_time.sort(axis=1)
+    entries = Entries(
+        enrolled=generated.enrollment_time, event_time=event_time, events_of=events_of
+    )
     clocks: list[FloatArray] = []
-    for cutoff in trial.looks:
-        if len(numbers) > 1 and isinstance(cutoff, AtEvents) and cutoff.events <= n_patients:
-            time = event_time[:, cutoff.events - 1].copy()
+    for look, events in zip(trial.looks, at_events, strict=True):
+        if once and events is not None and events <= event_time.shape[1]:
+            time = event_time[:, events - 1].copy()
         else:
-            enrolled = generated.enrollment_time
-            time = cutoff.calendar_time(enrolled, event_time, events_of=events_of)
+            time = look.calendar_time(entries)
         clocks.append(np.maximum(time, 0.0))
     return _in_order(trial.looks, clocks)
 
@@ -218,11 +221,11 @@ def _in_order(looks: Sequence[Cutoff], clocks: Sequence[FloatArray]) -> list[Flo
     before = np.full(final.shape, -np.inf)
     times = []
     for cutoff, clock in zip(looks, early, strict=False):
-        before = np.maximum(clock, before + gap_before(cutoff))
+        before = np.maximum(clock, before + cutoff.gap)
         times.append(before)
     held = [np.where(time < final, time, -np.inf) for time in times]
     latest = np.max([*held, np.full(final.shape, -np.inf)], axis=0)
-    last = np.maximum(final, latest + gap_before(looks[-1]))
+    last = np.maximum(final, latest + looks[-1].gap)
     return [*(np.where(time < final, time, last) for time in times), last]
 
 

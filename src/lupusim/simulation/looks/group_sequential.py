@@ -18,7 +18,6 @@ from lupusim.simulation.looks.estimates import estimates_at_stop
 from lupusim.simulation.looks.evidence import Evidence, Held, Looks
 from lupusim.trial import Trial
 from lupusim.trial.endpoints import due_time
-from lupusim.trial.looks import planned_events
 
 
 def hold_looks(
@@ -78,7 +77,7 @@ def planned_information(trial: Trial, information: FloatArray) -> FloatArray:
     counted = trial.analysis.test.information_unit if trial.analysis else ""
     if counted == "patients" and due_time(trial.primary) is not None:
         return np.full(len(information), float(trial.n_patients))
-    if counted == "events" and (events := planned_events(trial.cutoff)) is not None:
+    if counted == "events" and (events := trial.cutoff.primary_events) is not None:
         return np.full(len(information), float(events))
     most = information.max(axis=1)
     return np.where(most > 0, most, 1.0)

@@ -21,7 +21,6 @@ from lupusim.simulation.true_effect import accuracy
 from lupusim.trial import Trial
 from lupusim.trial.endpoints import due_time
 from lupusim.trial.enrollment.arm_periods import arms_change
-from lupusim.trial.looks import planned_events
 from lupusim.trial.multiplicity import Ends, Family, GivesUp
 
 
@@ -158,7 +157,7 @@ def _fraction(trial: Trial, one: Comparison, shown: Evidence) -> FloatArray:
     share = (trial.ratio[0] + trial.ratio[one.arm]) / sum(trial.ratio)
     if counted == "patients" and due_time(trial.endpoints[one.endpoint]) is not None:
         return shown.held_until / (trial.n_patients * share)
-    events = planned_events(trial.cutoff)
+    events = trial.cutoff.primary_events
     if counted == "events" and events is not None and one.endpoint == 0:
         return shown.held_until / (events * share)
     return of_last

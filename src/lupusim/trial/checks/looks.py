@@ -11,14 +11,8 @@ from lupusim.errors import Problem
 from lupusim.trial.endpoints import TimeToEvent, due_time
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.looks import (
-    AtCalendarTime,
-    AtEvents,
-    AtEventsOf,
     Cutoff,
-    Limited,
-    gap_before,
-    never,
-    parts,
+    counts_in,
 )
 
 if TYPE_CHECKING:
@@ -28,20 +22,13 @@ _MONTHS = 12
 _TOLERANCE = 1e-9  # years
 
 
-def ends_by_itself(cutoff: Cutoff) -> bool:
-    """Return whether a cutoff needs no end of everybody's follow-up."""
-    if isinstance(cutoff, Limited):
-        return math.isfinite(cutoff.latest) or ends_by_itself(cutoff.clock)
-    return isinstance(cutoff, AtCalendarTime | AtEvents | AtEventsOf)
-
-
 def look_problems(trial: Trial) -> Iterator[Problem]:
     """Yield what is wrong with a trial's looks."""
     looks = (*trial.interims, trial.cutoff)
     ratio = () if arms_change(trial.arms) else trial.ratio
     for k, look in enumerate(looks):
         yield from _clock_problems(trial, k, look)
-        if (why := never(look, trial.n_patients, ratio)) is not None:
+        if (why := look.never(trial.n_patients, ratio)) is not None:
             yield Problem(
                 key=f"looks.{k}.when",
                 fault=f"this look can never happen: {why}",
@@ -62,8 +49,7 @@ def look_problems(trial: Trial) -> Iterator[Problem]:
 def _clock_problems(trial: Trial, k: int, look: Cutoff) -> Iterator[Problem]:
     """Yield the events that are waited for, of an endpoint that has none."""
     endpoints = (trial.primary, *trial.secondary)
-    asked = {p.endpoint for p in parts(look) if isinstance(p, AtEventsOf)}
-    asked |= {0 for p in parts(look) if isinstance(p, AtEvents)}
+    asked = {count.endpoint for count in counts_in(look)}
     for position in sorted(asked):
         if not isinstance(endpoints[position], TimeToEvent):
             which = "the primary endpoint" if position == 0 else repr(endpoints[position].name)
@@ -76,7 +62,7 @@ def _clock_problems(trial: Trial, k: int, look: Cutoff) -> Iterator[Problem]:
 
 def _visit_problems(trial: Trial) -> Iterator[Problem]:
     """Yield tested outcomes that nobody can have by the date of the last look."""
-    end, last = _end(trial.cutoff), len(trial.interims)
+    end, last = trial.cutoff.end, len(trial.interims)
     others = {one.endpoint for one in trial.family.hypotheses} if trial.family else set()
     for number, endpoint in enumerate((trial.primary, *trial.secondary)):
         due = due_time(endpoint)
@@ -93,16 +79,17 @@ def _visit_problems(trial: Trial) -> Iterator[Problem]:
 def _limit_problems(looks: tuple[Cutoff, ...]) -> Iterator[Problem]:
     """Yield limits that contradict the look's own clock, or the look before."""
     for k, look in enumerate(looks):
-        if not isinstance(look, Limited):
-            continue
-        if isinstance(look.clock, AtCalendarTime) and math.isfinite(look.latest):
+        dated = look.without_limits.date is not None
+        if dated and math.isfinite(look.latest_dates[0]):
             yield Problem(
                 key=f"looks.{k}.when.latest",
                 fault="the look has a date already",
                 fix="Give one of 'calendar_time' and 'latest'.",
             )
         before = looks[k - 1] if k else None
-        if isinstance(before, AtCalendarTime) and before.time + look.gap > look.end:
+        sooner = before.date if before else None
+        limited = look.without_limits is not look
+        if limited and sooner is not None and sooner + look.gap > look.end:
             yield Problem(
                 key=f"looks.{k}.when.gap",
                 fault="its latest date comes before the gap after the look before is over",
@@ -122,28 +109,10 @@ def _order_problems(looks: tuple[Cutoff, ...]) -> Iterator[Problem]:
 
 def _in_order(look: Cutoff, later: Cutoff) -> bool:
     """Return whether the second look may come after the first, by what is certain."""
-    first, second = _counted(look), _counted(later)
+    first, second = look.without_limits.counted, later.without_limits.counted
     if first and second:
-        same = first[:2] == second[:2]
-        within = first[0] == second[0] and second[1] is None
-        if (same or within) and second[2] <= first[2]:
+        same_arm = first.arm == second.arm or second.arm is None
+        if first.endpoint == second.endpoint and same_arm and second.events <= first.events:
             return False
-    dated = math.isfinite(_end(look)) and math.isfinite(_end(later))
-    return not dated or _end(look) < _end(later) or gap_before(later) > 0
-
-
-def _counted(cutoff: Cutoff) -> tuple[int, int | None, int] | None:
-    """Return endpoint, arm and number of the events that a look waits for, if it does."""
-    clock = cutoff.clock if isinstance(cutoff, Limited) else cutoff
-    if isinstance(clock, AtEvents):
-        return 0, None, clock.events
-    if isinstance(clock, AtEventsOf):
-        return clock.endpoint, clock.arm, clock.events
-    return None
-
-
-def _end(cutoff: Cutoff) -> float:
-    """Return the calendar time (years) by which a look is held for certain."""
-    if isinstance(cutoff, AtCalendarTime):
-        return cutoff.time
-    return cutoff.end if isinstance(cutoff, Limited) else math.inf
+    dated = math.isfinite(look.end) and math.isfinite(later.end)
+    return not dated or look.end < later.end or later.gap > 0

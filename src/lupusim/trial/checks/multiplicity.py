@@ -17,14 +17,9 @@ from lupusim.trial.endpoints import (
     due_time,
 )
 from lupusim.trial.looks import (
-    AfterPatients,
-    AtEvents,
-    AtEventsOf,
     Cutoff,
-    Limited,
-    WhenAll,
+    counts_in,
     may_succeed_early,
-    parts,
 )
 
 if TYPE_CHECKING:
@@ -111,7 +106,7 @@ def _bayesian_problems(trial: Trial, rule: BayesianResponse) -> Iterator[Problem
         yield Problem(key="adaptation", fault="there is one arm only", fix="Add a control.")
     yield from _share_problems(rule.shares, len(trial.arms))
     looks = (*trial.interims, trial.cutoff)
-    if any(isinstance(part, AtEvents | AtEventsOf) for look in looks for part in parts(look)):
+    if any(any(counts_in(look)) for look in looks):
         yield Problem(
             key="looks",
             fault="a look waits for events, and the arms depend on the looks",
@@ -136,7 +131,7 @@ def _share_problems(shares: Shares, n_arms: int) -> Iterator[Problem]:
 
 
 def _size_problems(trial: Trial, rule: PromisingZone | BlindedSize) -> Iterator[Problem]:
-    if isinstance(trial.cutoff, Limited):
+    if trial.cutoff.without_limits is not trial.cutoff:
         yield Problem(
             key="looks",
             fault="the last look waits for the size that is chosen, and has limits of its own",
@@ -145,8 +140,9 @@ def _size_problems(trial: Trial, rule: PromisingZone | BlindedSize) -> Iterator[
         return
     at_a_visit = due_time(trial.primary) is not None
     is_response = isinstance(trial.primary, Responder | SustainedResponder | MarkerResponder)
-    most = trial.cutoff.events if isinstance(trial.cutoff, AtEvents) else trial.n_patients
-    if not at_a_visit and not isinstance(trial.cutoff, AtEvents):
+    events = trial.cutoff.primary_events
+    most = trial.n_patients if events is None else events
+    if not at_a_visit and events is None:
         yield Problem(
             key="looks",
             fault="the size that is chosen needs a last look that waits for events",
@@ -183,8 +179,7 @@ def _size_problems(trial: Trial, rule: PromisingZone | BlindedSize) -> Iterator[
 
 def _seen_at_least(look: Cutoff, *, at_a_visit: bool) -> int:
     """Return how many patients, or primary events, a look waits for; 0 where it may not."""
-    if isinstance(look, WhenAll):
-        return max(_seen_at_least(one, at_a_visit=at_a_visit) for one in look.conditions)
+    waits = list(look.necessary()) if look.without_limits is look else []
     if at_a_visit:
-        return look.patients if isinstance(look, AfterPatients) else 0
-    return look.events if isinstance(look, AtEvents) else 0
+        return max((part.after_patients[0] for part in waits if part.after_patients), default=0)
+    return max((part.primary_events or 0 for part in waits), default=0)

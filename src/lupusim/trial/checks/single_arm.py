@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
 from lupusim.trial.endpoints import due_time
-from lupusim.trial.looks import AfterLastPatient, AfterPatients, Cutoff
 from lupusim.trial.observation import Strategy
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def _rate_problems(trial: Trial, analysis: Analysis) -> Iterator[Problem]:
     """Yield why a test's exact level is not known, or its design not that of the trial."""
     due = due_time(trial.primary)
     for k, look in enumerate((*trial.interims, trial.cutoff)):
-        if due is not None and patients_at(look, due, trial.n_patients) is None:
+        if due is not None and look.patients_known(due, trial.n_patients) is None:
             yield Problem(
                 key=f"looks.{k}.when",
                 fault="how many patients are analyzed is left to chance, so is the exact level",
@@ -92,26 +91,3 @@ def _rate_problems(trial: Trial, analysis: Analysis) -> Iterator[Problem]:
             fault="an exact test of one arm that looks several times has one side",
             fix="Give 'sided: 1' and half of alpha.",
         )
-
-
-def patients_at(look: Cutoff, due: float, n_patients: int) -> int | None:
-    """Return how many patients' outcomes a look has for certain; None where chance decides.
-
-    Parameters
-    ----------
-    look : Cutoff
-        When the data are cut.
-    due : float
-        Study time (years) at which a patient's outcome is complete.
-    n_patients : int
-        Of the trial.
-    """
-    if isinstance(look, AfterLastPatient) and look.follow_up >= due - _TIME_TOLERANCE:
-        return n_patients
-    if isinstance(look, AfterPatients):
-        late = look.follow_up - due
-        if abs(late) <= _TIME_TOLERANCE:
-            return look.patients
-        if late > 0 and look.patients == n_patients:
-            return n_patients
-    return None

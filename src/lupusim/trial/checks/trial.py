@@ -12,7 +12,7 @@ from lupusim.trial.allocation.blocks import PermutedBlocks
 from lupusim.trial.checks.arm_periods import platform_problems
 from lupusim.trial.checks.costs import cost_problems
 from lupusim.trial.checks.endpoints import endpoint_problems, observation_problems
-from lupusim.trial.checks.looks import ends_by_itself, look_problems
+from lupusim.trial.checks.looks import look_problems
 from lupusim.trial.checks.multiplicity import adaptation_problems, family_problems
 from lupusim.trial.checks.population import adjustment_problems, is_constant, population_problems
 from lupusim.trial.checks.single_arm import arms_problems
@@ -121,7 +121,7 @@ def _follow_up_problems(trial: Trial) -> Iterator[Problem]:
         yield Problem(
             key="follow_up", fault=f"{trial.follow_up!r} is not above 0", fix="Give a duration."
         )
-    if math.isinf(trial.follow_up) and not ends_by_itself(trial.cutoff):
+    if math.isinf(trial.follow_up) and not trial.cutoff.ends_by_itself:
         yield Problem(
             key="follow_up",
             fault="it is missing, and the cutoff needs it",

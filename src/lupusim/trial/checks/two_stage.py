@@ -13,13 +13,7 @@ from lupusim.trial.allocation.blocks import PermutedBlocks, SimpleRandomization
 from lupusim.trial.durations import format_duration
 from lupusim.trial.endpoints import due_time
 from lupusim.trial.looks import (
-    AfterLastPatient,
-    AfterPatients,
-    AtCalendarTime,
-    AtEvents,
     Cutoff,
-    gap_before,
-    planned_events,
 )
 from lupusim.trial.multiplicity import Hypothesis
 
@@ -70,7 +64,7 @@ def _analysis_problems(trial: Trial, rule: SelectArms | Enrichment) -> Iterator[
 
 def _look_problems(trial: Trial, rule: SelectArms | Enrichment) -> Iterator[Problem]:
     for k, look in enumerate(trial.interims):
-        if not isinstance(look, AfterPatients | AtCalendarTime | AtEvents):
+        if not look.may_decide_enrollment:
             fault = "this look cannot decide who is enrolled further"
             fix = "Give 'patients', 'calendar_time' or 'events'."
             yield Problem(key=f"looks.{k}.when", fault=fault, fix=fix)
@@ -79,24 +73,23 @@ def _look_problems(trial: Trial, rule: SelectArms | Enrichment) -> Iterator[Prob
         fault = "how many patients stage 1 will have is not known from its look alone"
         fix = "Give 'weights: [0.5, 0.5]' or so, fixed before the trial."
         yield Problem(key=f"{_KEY}.weights", fault=fault, fix=fix)
-    if trial.interims and isinstance(trial.interims[0], AfterPatients):
-        first = trial.interims[0].patients
-        if first >= trial.n_patients:
+    if trial.interims and (first := trial.interims[0].after_patients) is not None:
+        if first[0] >= trial.n_patients:
             fault = f"all {trial.n_patients} patients are in before the decision"
             yield Problem(key="looks.0.when", fault=fault, fix="Look earlier.")
-        yield from _stage_problems(trial, rule, trial.interims[0])
+        yield from _stage_problems(trial, rule, *first)
 
 
 def _stage_problems(
-    trial: Trial, rule: SelectArms | Enrichment, look: AfterPatients
+    trial: Trial, rule: SelectArms | Enrichment, n_first: int, follow_up: float
 ) -> Iterator[Problem]:
     """Yield the stages that have fewer patients than events are waited for."""
-    events, first = planned_events(trial.cutoff), rule.first_events
+    events, first = trial.cutoff.primary_events, rule.first_events
     if events is None or first is None:
         return
-    rest = trial.n_patients - look.patients
-    if look.follow_up == 0 and first > look.patients:
-        fault = f"the {look.patients} patients of stage 1 never have {first} events"
+    rest = trial.n_patients - n_first
+    if follow_up == 0 and first > n_first:
+        fault = f"the {n_first} patients of stage 1 never have {first} events"
         yield Problem(key=f"{_KEY}.first_events", fault=fault, fix="Give fewer, or look later.")
     if 0 < rest < events - first:
         fault = f"the {rest} patients of stage 2, at most, never have the other {events - first}"
@@ -106,17 +99,19 @@ def _stage_problems(
 
 def _known_size(interims: Sequence[Cutoff]) -> bool:
     """Return whether as many are randomized at the first look as it waits for."""
-    first = interims[0] if interims else None
-    return first is None or (isinstance(first, AfterPatients) and first.follow_up == 0)
+    if not interims:
+        return True
+    first = interims[0].after_patients
+    return first is not None and first[1] == 0
 
 
 def _end_problems(trial: Trial, rule: SelectArms | Enrichment) -> Iterator[Problem]:
-    events = planned_events(trial.cutoff)
-    if gap_before(trial.cutoff) > 0:
+    events = trial.cutoff.primary_events
+    if trial.cutoff.gap > 0:
         fault = "when the last look is held must not depend on when the decision was made"
         key = f"looks.{len(trial.interims)}.when.gap"
         yield Problem(key=key, fault=fault, fix="Remove it.")
-    if events is None and not isinstance(trial.cutoff, AfterLastPatient):
+    if events is None and trial.cutoff.after_last_patient is None:
         fault = "the last look must wait for the last patient's follow-up, or for events"
         fix = "Give 'last_patient', or 'events' with the adaptation's 'first_events'."
         yield Problem(key=f"looks.{len(trial.interims)}.when", fault=fault, fix=fix)
@@ -135,10 +130,10 @@ def _end_problems(trial: Trial, rule: SelectArms | Enrichment) -> Iterator[Probl
 
 def _follow_up_problems(trial: Trial) -> Iterator[Problem]:
     """Yield where the follow-up of stage 1 would depend on how fast stage 2 enrolls."""
-    fixed = due_time(trial.primary) is not None
-    if fixed or not isinstance(trial.cutoff, AfterLastPatient):
+    fixed, followed = due_time(trial.primary) is not None, trial.cutoff.after_last_patient
+    if fixed or followed is None:
         return
-    if trial.cutoff.follow_up < trial.follow_up - _TOLERANCE or math.isinf(trial.follow_up):
+    if followed < trial.follow_up - _TOLERANCE or math.isinf(trial.follow_up):
         fault = "how long the patients of stage 1 are followed would depend on the decision"
         fix = "Let 'last_patient' be the whole 'follow_up', or look at events."
         yield Problem(key=f"looks.{len(trial.interims)}.when", fault=fault, fix=fix)
@@ -237,6 +232,6 @@ def _early_problems(key: str, trial: Trial, early: Hypothesis, *, look: int) -> 
 
 def _earliest(look: Cutoff) -> float:
     """Return how long the patients a look is about have been followed at most, years."""
-    if isinstance(look, AfterPatients):
-        return look.follow_up
-    return look.time if isinstance(look, AtCalendarTime) else math.inf
+    if look.after_patients is not None:
+        return look.after_patients[1]
+    return math.inf if look.date is None else look.date

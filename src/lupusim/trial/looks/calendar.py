@@ -1,0 +1,153 @@
+"""Looks at a date, and after patients have been followed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.trial.looks.timing import (
+    Entries,
+    LookTiming,
+    check_above_zero,
+    check_count,
+    in_months,
+    registered,
+    times,
+)
+
+if TYPE_CHECKING:
+    from lupusim.trial.design import Trial
+
+_TIME_TOLERANCE = 1e-9
+
+
+@registered("calendar_time")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtCalendarTime(LookTiming):
+    """Cut at a calendar time (years since the first site's opening)."""
+
+    time: float
+    may_decide_enrollment: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_above_zero(time=self.time)
+
+    def calendar_time(self, entries: Entries) -> FloatArray:
+        """Return the same time for every replicate."""
+        return np.full(len(entries.enrolled), self.time)
+
+    def needs_first_only(self) -> bool:
+        """Return that it knows none who come later."""
+        return True
+
+    def words(self, trial: Trial) -> str:
+        """Return the month."""
+        del trial
+        return f"month {in_months(self.time)}"
+
+    @property
+    def date(self) -> float:
+        """The time."""
+        return self.time
+
+    @property
+    def end(self) -> float:
+        """The time."""
+        return self.time
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """It does."""
+        return True
+
+
+@registered("last_patient")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AfterLastPatient(LookTiming):
+    """Cut when the patient randomized last has been followed for a time (years)."""
+
+    follow_up: float
+
+    def __post_init__(self) -> None:
+        check_above_zero(follow_up=self.follow_up)
+
+    def calendar_time(self, entries: Entries) -> FloatArray:
+        """Return the last randomization plus the follow-up."""
+        return np.asarray(entries.enrolled[:, -1] + self.follow_up)
+
+    def needs_first_only(self) -> bool:
+        """Return that it knows none who come later."""
+        return True
+
+    def words(self, trial: Trial) -> str:
+        """Return the follow-up of the last patient."""
+        del trial
+        return f"the last patient followed for {in_months(self.follow_up)} months"
+
+    @property
+    def after_last_patient(self) -> float:
+        """The follow-up."""
+        return self.follow_up
+
+    def patients_known(self, due: float, n_patients: int) -> int | None:
+        """Return all patients, where the last one's outcome is complete."""
+        return n_patients if self.follow_up >= due - _TIME_TOLERANCE else None
+
+
+@registered("patients")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AfterPatients(LookTiming):
+    """Cut when a number of patients have been followed for a time (years, 0 or above)."""
+
+    patients: int
+    follow_up: float = 0.0
+    may_decide_enrollment: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_count(patients=self.patients)
+        if not (math.isfinite(self.follow_up) and self.follow_up >= 0):
+            raise ValueError(f"follow_up={self.follow_up!r} must be 0 or above")
+
+    def calendar_time(self, entries: Entries) -> FloatArray:
+        """Return that patient's randomization plus the follow-up; ``inf`` if nobody is that."""
+        enrolled = entries.enrolled
+        if self.patients > enrolled.shape[1]:
+            return np.full(len(enrolled), np.inf)
+        return np.asarray(enrolled[:, self.patients - 1] + self.follow_up)
+
+    def needs_first_only(self) -> bool:
+        """Return that it knows none who come later."""
+        return True
+
+    def words(self, trial: Trial) -> str:
+        """Return how many patients, and how long each is followed."""
+        del trial
+        who = f"{self.patients} patients"
+        return f"{who} followed for {in_months(self.follow_up)} months" if self.follow_up else who
+
+    @property
+    def after_patients(self) -> tuple[int, float]:
+        """Their number and follow-up."""
+        return self.patients, self.follow_up
+
+    def patients_known(self, due: float, n_patients: int) -> int | None:
+        """Return those whose outcome is just complete, or all."""
+        late = self.follow_up - due
+        if abs(late) <= _TIME_TOLERANCE:
+            return self.patients
+        return n_patients if late > 0 and self.patients == n_patients else None
+
+    def never(self, n_patients: int, ratio: tuple[int, ...] = ()) -> str | None:
+        """Return that not so many patients come."""
+        del ratio
+        if self.patients <= n_patients:
+            return None
+        return f"only {n_patients} patients come, never {self.patients}"
+
+    def scaled(self, factor: float) -> Self:
+        """Return the timing after `factor` times the patients."""
+        return replace(self, patients=times(factor, self.patients))

@@ -1,0 +1,118 @@
+"""Looks that wait for all of several conditions, or for the first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol, Self
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.trial.looks.timing import Entries, Expectations, LookTiming, registered
+
+if TYPE_CHECKING:
+    from lupusim.trial.design import Trial
+
+
+class _OfConditions(LookTiming, Protocol):
+    """A timing that is made of several."""
+
+    __slots__ = ()
+
+    @property
+    def _parts(self) -> tuple[LookTiming, ...]: ...
+
+    def parts(self) -> Iterator[LookTiming]:
+        """Yield itself and its conditions, and what they are made of."""
+        yield self
+        for condition in self._parts:
+            yield from condition.parts()
+
+    def _never(self, n_patients: int, ratio: tuple[int, ...], *, enough: int) -> str | None:
+        reasons = [condition.never(n_patients, ratio) for condition in self._parts]
+        certain = [reason for reason in reasons if reason is not None]
+        return certain[0] if certain and len(certain) >= enough else None
+
+    def _times_of(self, entries: Entries) -> list[FloatArray]:
+        return [condition.calendar_time(entries) for condition in self._parts]
+
+    def _expected(self, expected: Expectations) -> list[float]:
+        return [condition.expected_time(expected) for condition in self._parts]
+
+
+@registered("all")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhenAll(_OfConditions):
+    """Cut when the last of several conditions is met."""
+
+    conditions: tuple[LookTiming, ...]
+
+    @property
+    def _parts(self) -> tuple[LookTiming, ...]:
+        return self.conditions
+
+    def calendar_time(self, entries: Entries) -> FloatArray:
+        """Return the latest of the conditions' times."""
+        return np.asarray(np.max(self._times_of(entries), axis=0))
+
+    def words(self, trial: Trial) -> str:
+        """Return all that it waits for."""
+        return " and ".join(condition.words(trial) for condition in self.conditions)
+
+    def necessary(self) -> Iterator[LookTiming]:
+        """Yield what each condition needs."""
+        for condition in self.conditions:
+            yield from condition.necessary()
+
+    def needs_first_only(self) -> bool:
+        """Return whether no condition depends on patients who come later."""
+        return all(condition.needs_first_only() for condition in self.conditions)
+
+    def never(self, n_patients: int, ratio: tuple[int, ...] = ()) -> str | None:
+        """Return why one of the conditions is never met."""
+        return self._never(n_patients, ratio, enough=1)
+
+    def scaled(self, factor: float) -> Self:
+        """Return the timing of scaled conditions."""
+        return replace(self, conditions=tuple(one.scaled(factor) for one in self.conditions))
+
+    def expected_time(self, expected: Expectations) -> float:
+        """Return the latest of the conditions' times."""
+        return float(np.max(self._expected(expected)))
+
+
+@registered("any")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhenAny(_OfConditions):
+    """Cut when the first of several conditions is met."""
+
+    conditions: tuple[LookTiming, ...]
+
+    @property
+    def _parts(self) -> tuple[LookTiming, ...]:
+        return self.conditions
+
+    def calendar_time(self, entries: Entries) -> FloatArray:
+        """Return the earliest of the conditions' times."""
+        return np.asarray(np.min(self._times_of(entries), axis=0))
+
+    def words(self, trial: Trial) -> str:
+        """Return what it waits for, one or the other."""
+        return " or ".join(condition.words(trial) for condition in self.conditions)
+
+    def needs_first_only(self) -> bool:
+        """Return whether no condition depends on patients who come later."""
+        return all(condition.needs_first_only() for condition in self.conditions)
+
+    def never(self, n_patients: int, ratio: tuple[int, ...] = ()) -> str | None:
+        """Return why none of the conditions is ever met."""
+        return self._never(n_patients, ratio, enough=len(self.conditions))
+
+    def scaled(self, factor: float) -> Self:
+        """Return the timing of scaled conditions."""
+        return replace(self, conditions=tuple(one.scaled(factor) for one in self.conditions))
+
+    def expected_time(self, expected: Expectations) -> float:
+        """Return the earliest of the conditions' times."""
+        return float(np.min(self._expected(expected)))

@@ -1,0 +1,143 @@
+"""Looks at a number of events."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.trial.looks.timing import (
+    Entries,
+    EventCount,
+    Expectations,
+    LookTiming,
+    check_count,
+    registered,
+    times,
+)
+
+if TYPE_CHECKING:
+    from lupusim.trial.design import Trial
+
+
+class _ForEvents(LookTiming, Protocol):
+    """A timing that waits for a number of events: what those of any endpoint share."""
+
+    __slots__ = ()
+
+    @property
+    def _count(self) -> EventCount: ...
+
+    @property
+    def counted(self) -> EventCount:
+        """The events."""
+        return self._count
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """It does."""
+        return True
+
+    def calendar_time(self, entries: Entries) -> FloatArray:
+        """Return the time of the event with that number; ``inf`` for never."""
+        return _time_of(self._count.events, entries.of(self._count))
+
+    def words(self, trial: Trial) -> str:
+        """Return how many events of which endpoint, on which arm."""
+        events, endpoint, arm = self._count
+        of = "" if arm is None else f", {trial.arms[arm].name}"
+        return f"{events} events ({trial.endpoints[endpoint].name}{of})"
+
+    def expected_time(self, expected: Expectations) -> float:
+        """Return when so many events are to be expected."""
+        return expected.time_of_events(self._count)
+
+
+@registered("events")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtEvents(_ForEvents):
+    """Cut when the primary endpoint has had a number of events.
+
+    Where a replicate never gets so many, the cutoff is ``inf``: everybody is followed to
+    the end, and the replicate is counted as short of events.
+    """
+
+    events: int
+    may_decide_enrollment: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_count(events=self.events)
+
+    @property
+    def _count(self) -> EventCount:
+        return EventCount(self.events, 0, None)
+
+    def needs_first_only(self) -> bool:
+        """Return that it knows none who come later."""
+        return True
+
+    def never(self, n_patients: int, ratio: tuple[int, ...] = ()) -> str | None:
+        """Return that so many events never come."""
+        del ratio
+        return _too_many_events(self.events, n_patients, "patients")
+
+    def scaled(self, factor: float) -> Self:
+        """Return the timing at `factor` times the events."""
+        return replace(self, events=times(factor, self.events))
+
+
+@registered("events")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtEventsOf(_ForEvents):
+    """Cut at a number of events of one arm, or of another endpoint than the primary.
+
+    Where a replicate never gets so many, the cutoff is ``inf``, as for `AtEvents`.
+
+    Parameters
+    ----------
+    events : int
+        How many, at least 1.
+    endpoint : int
+        Position of the endpoint among the trial's; 0 is the primary.
+    arm : int or None
+        Position of the arm whose events count; None for all arms.
+    """
+
+    events: int
+    endpoint: int = 0
+    arm: int | None = None
+
+    def __post_init__(self) -> None:
+        check_count(events=self.events)
+
+    @property
+    def _count(self) -> EventCount:
+        return EventCount(self.events, self.endpoint, self.arm)
+
+    def never(self, n_patients: int, ratio: tuple[int, ...] = ()) -> str | None:
+        """Return that so many events never come, on an arm as large as is planned."""
+        if self.arm is None:
+            return _too_many_events(self.events, n_patients, "patients")
+        most = n_patients
+        if ratio:
+            most = math.ceil(n_patients * ratio[self.arm] / sum(ratio))
+        return _too_many_events(self.events, most, "patients of that arm")
+
+    def scaled(self, factor: float) -> Self:
+        """Return the timing at `factor` times the events."""
+        return replace(self, events=times(factor, self.events))
+
+
+def _time_of(number: int, event_time: FloatArray) -> FloatArray:
+    """Return when each replicate has its n-th event; ``inf`` for never."""
+    if number > event_time.shape[1]:
+        return np.full(len(event_time), np.inf)
+    # SPEED: a partition finds the n-th event at half the cost of a sort.
+    return np.partition(event_time, number - 1, axis=1)[:, number - 1]
+
+
+def _too_many_events(events: int, most: int, whose: str) -> str | None:
+    return f"{most} {whose} never have {events} events" if events > most else None
