@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lupusim.scenario.analysis.looks import _WAYS
 from lupusim.trial import (
     AfterPatients,
     AtCalendarTime,
@@ -17,8 +18,8 @@ from lupusim.trial import (
     WhenAll,
     WhenAny,
 )
-from lupusim.trial.checks.looks import ends_by_itself, look_problems
-from lupusim.trial.looks import AtEventsOf, Limited, gap_before, never, parts, planned_events
+from lupusim.trial.checks.looks import look_problems
+from lupusim.trial.looks import TIMINGS, AtEventsOf, Entries, Limited, LookTiming, counts_in
 from trials import analysis, survival_trial
 
 ENROLLED = np.array([[0.0, 1.0, 2.0], [0.5, 0.6, 0.7]])
@@ -43,13 +44,13 @@ def events_of(endpoint, arm):
     ],
 )
 def test_a_look_is_held_when_its_clock_comes_but_no_later_than_allowed(cutoff, expected):
-    found = cutoff.calendar_time(ENROLLED, EVENTS, events_of=events_of)
+    found = cutoff.calendar_time(Entries(enrolled=ENROLLED, event_time=EVENTS, events_of=events_of))
     np.testing.assert_allclose(found, expected)
 
 
 def test_events_that_nobody_looks_up_are_refused():
     with pytest.raises(ValueError, match="events_of is missing"):
-        AtEventsOf(events=1).calendar_time(ENROLLED, EVENTS)
+        AtEventsOf(events=1, arm=0).calendar_time(Entries(enrolled=ENROLLED, event_time=EVENTS))
 
 
 @pytest.mark.parametrize(
@@ -63,24 +64,24 @@ def test_limits_that_cannot_be_are_refused(limits):
 
 def test_what_a_cutoff_waits_for_can_be_asked():
     limited = Limited(clock=AtEvents(events=9), gap=0.5)
-    assert gap_before(limited) == 0.5
-    assert gap_before(limited.clock) == 0.0
-    assert planned_events(limited) == planned_events(limited.clock) == 9
-    assert planned_events(AtEventsOf(events=9)) is None
-    assert list(parts(WhenAll(conditions=(limited,))))[1:] == [limited, limited.clock]
-    assert ends_by_itself(limited)
-    assert ends_by_itself(Limited(clock=AfterPatients(patients=3), latest=2.0))
-    assert not ends_by_itself(Limited(clock=AfterPatients(patients=3), gap=2.0))
+    assert limited.gap == 0.5
+    assert limited.clock.gap == 0.0
+    assert limited.primary_events == limited.clock.primary_events == 9
+    assert AtEventsOf(events=9, arm=1).primary_events is None
+    assert list(WhenAll(conditions=(limited,)).parts())[1:] == [limited, limited.clock]
+    assert limited.ends_by_itself
+    assert Limited(clock=AfterPatients(patients=3), latest=2.0).ends_by_itself
+    assert not Limited(clock=AfterPatients(patients=3), gap=2.0).ends_by_itself
 
 
 def test_what_can_never_happen_is_known():
-    assert never(AtEventsOf(events=60), 60) is None
-    assert "60 patients never have 61" in never(AtEventsOf(events=61), 60)
-    assert "20 patients of that arm" in never(AtEventsOf(events=21, arm=0), 60, (1, 2))
-    assert never(AtEventsOf(events=40, arm=1), 60, (1, 2)) is None
+    assert AtEventsOf(events=60).never(60) is None
+    assert "60 patients never have 61" in AtEventsOf(events=61).never(60)
+    assert "20 patients of that arm" in AtEventsOf(events=21, arm=0).never(60, (1, 2))
+    assert AtEventsOf(events=40, arm=1).never(60, (1, 2)) is None
     late = Limited(clock=AtEvents(events=61))
-    assert "60 patients" in never(late, 60)
-    assert never(replace(late, latest=3.0), 60) is None
+    assert "60 patients" in late.never(60)
+    assert replace(late, latest=3.0).never(60) is None
 
 
 def faults(*looks, **changes):
@@ -163,3 +164,32 @@ class _Draft:
         self.n_patients, self.interims, self.cutoff = trial.n_patients, looks[:-1], looks[-1]
         self.stopping, self.analysis, self.adaptation = None, trial.analysis, None
         self.family = None
+
+
+class _OnceAllCame(LookTiming):
+    """A kind of one's own: as soon as the last patient is randomized."""
+
+    def calendar_time(self, entries):
+        return entries.enrolled.max(axis=1)
+
+    def words(self, trial):
+        return f"all {trial.n_patients} patients of {trial.arms[0].name} and the rest"
+
+
+def test_a_timing_of_ones_own_answers_what_every_other_does():
+    own = _OnceAllCame()
+    trial = survival_trial(cutoff=WhenAll(conditions=(own, AtEvents(events=5))))
+    assert trial.cutoff.words(trial).startswith("all 60 patients of control and the rest and 5 ev")
+    entries = Entries(enrolled=ENROLLED, event_time=EVENTS)
+    np.testing.assert_array_equal(own.calendar_time(entries), [2.0, 0.7])
+    assert (own.gap, own.end, own.date, own.after_last_patient) == (0.0, math.inf, None, None)
+    assert own.scaled(2.0) is own
+    assert own.never(60) is own.patients_known(1.0, 60) is None
+    assert (own.ends_by_itself, own.needs_first_only()) == (False, False)
+    assert not own.may_decide_enrollment
+    assert list(counts_in(trial.cutoff)) == [(5, 0, None)]
+    assert list(trial.cutoff.necessary()) == [own, AtEvents(events=5)]
+
+
+def test_each_key_of_a_look_has_its_kind():
+    assert set(TIMINGS) == set(_WAYS) - {"information"}  # which stands for patients or events

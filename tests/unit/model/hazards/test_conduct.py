@@ -28,6 +28,7 @@ from lupusim.trial import (
     WhenAll,
     WhenAny,
 )
+from lupusim.trial.looks import Entries
 from tolerance import SEED
 
 ENROLLMENTS = [
@@ -285,7 +286,9 @@ EVENTS = np.array([[3.0, np.inf, 2.5], [np.inf, np.inf, 0.9]])
 )
 def test_data_are_cut_for_every_replicate(cutoff, expected):
     events = EVENTS.copy()
-    np.testing.assert_allclose(cutoff.calendar_time(ENROLLED, events), expected)
+    np.testing.assert_allclose(
+        cutoff.calendar_time(Entries(enrolled=ENROLLED, event_time=events)), expected
+    )
     np.testing.assert_array_equal(events, EVENTS)
 
 

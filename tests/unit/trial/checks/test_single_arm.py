@@ -20,7 +20,6 @@ from lupusim.trial import (
     Trial,
     UniformEnrollment,
 )
-from lupusim.trial.checks.single_arm import patients_at
 from lupusim.trial.observation import IntercurrentEvent, Strategy
 from lupusim.trial.population.covariates import NormalCovariate
 from trials import analysis, disease_trial, exponential_arm, survival_trial
@@ -119,8 +118,8 @@ def test_several_hypotheses_are_refused_for_one_arm():
 
 
 def test_other_clocks_leave_the_number_of_patients_to_chance():
-    assert patients_at(AtCalendarTime(time=1.0), 1.0, 30) is None
-    assert patients_at(AfterPatients(patients=20, follow_up=1.0), 1.0, 30) == 20
+    assert AtCalendarTime(time=1.0).patients_known(1.0, 30) is None
+    assert AfterPatients(patients=20, follow_up=1.0).patients_known(1.0, 30) == 20
 
 
 def test_a_rate_has_no_twin():
