@@ -105,17 +105,17 @@ def nobody_left(trial: Trial) -> tuple[NobodyLeft, ...]:
         return ()
     times, look = _Times(trial), trial.interims[0]
     last = times.enrolled[:, -1]
-    if isinstance(look, AtEvents | AtEventsOf):
-        held = np.full(len(last), times.of(look))
+    if look.counted is not None:
+        held = np.full(len(last), look.expected_time(times))
     else:
-        held = look.calendar_time(times.enrolled, times.enrolled)
+        held = look.calendar_time(Entries(enrolled=times.enrolled))
     share = float((last <= held).mean())
     if share < _OFTEN or not np.isfinite(held).all():
         return ()
     return (
         NobodyLeft(
             share=share,
-            clock=clock_in_words(look, trial),
+            clock=look.words(trial),
             time=float(held.mean()),
             last_enrolled=float(last.mean()),
         ),
