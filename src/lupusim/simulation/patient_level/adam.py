@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DAYS_PER_YEAR = 365.2425
-_DATES = {"enrollment_time": "RANDDY", "end_time": "EOSDY"}
+_DATES = {"first_test_time": "SCRNDY", "enrollment_time": "RANDDY", "end_time": "EOSDY"}
 _NAMES = {"seen_until": "TRTDURY", "left": "DCSREAS"}
 _SEEN = "_seen"
 

@@ -54,11 +54,11 @@ class SimulatedTrial:
     ----------
     patients : DataFrame
         A row per randomized patient: `patient`, `arm`, covariates, stratification factors,
-        `weight_kg`, `enrollment_time` and `end_time` (calendar, years: randomization, end of
-        observation), `seen_until` (study time, years), `left` (why observation ended: dropout,
-        end of follow-up, data cutoff, or the state that ends a history, such as death),
-        the marker at randomization, such as `SLEDAI_baseline`, and of each intercurrent event
-        whether and when (study time, years) it was seen, such as `rescue_seen`, `rescue_time`.
+        `weight_kg`, `first_test_time` where candidates are screened, `enrollment_time` and
+        `end_time` (calendar, years: randomization, end of observation), `seen_until` (study
+        time, years), `left` (why observation ended: dropout, end of follow-up, data cutoff, or
+        the state that ends a history), the marker at randomization (`SLEDAI_baseline`), and of
+        each intercurrent event whether and when it was seen (`rescue_seen`, `rescue_time`).
     visits : DataFrame
         A row per visit that took place: `patient`, `study_time`, `calendar_time`, `state` as it
         was seen, and `marker` where the trial has one.
@@ -270,7 +270,10 @@ class _Clinic:
         }
         numbers = {name: number[0] for name, number in self.observation.covariates.items()}
         columns = {"patient": np.arange(self.arm.size), "arm": self.arm, **numbers, **factors}
-        columns |= {"weight_kg": self.weight, "enrollment_time": self.enrollment_time}
+        columns["weight_kg"] = self.weight
+        if (screened := self.generated.patients.screened) is not None:
+            columns["first_test_time"] = self.enrollment_time - screened.waited[0]
+        columns["enrollment_time"] = self.enrollment_time
         seen_until = np.minimum(self.seen_until, self.death)
         columns |= {"seen_until": seen_until, "left": left, **self._baseline()}
         table: pd.DataFrame = pd.DataFrame(columns).loc[self.enrolled]

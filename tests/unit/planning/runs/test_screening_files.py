@@ -6,6 +6,8 @@ from lupusim.planning.runs.run import run
 from lupusim.report.run.table import operating_table
 from lupusim.scenario import scenario_from_mapping
 from lupusim.scenario.document.durations import parse_duration
+from lupusim.simulation.patient_level.adam import adsl
+from lupusim.simulation.patient_level.tables import simulate_trial
 from lupusim.trial import Activity, Cut, Minimums, Screening
 from lupusim.trial.population.screening import ACTIVE_LUPUS
 from scenario_contents import content, problems, trial
@@ -99,3 +101,15 @@ def test_screen_failures_are_not_counted_twice():
     enrollment = {"kind": "uniform", "duration": "6 months", "screen_failure": 0.3}
     found = problems(population={"screening": SCREENING}, enrollment=enrollment)
     assert "the screening counts them" in found["enrollment.screen_failure"]
+
+
+def test_the_table_of_patients_says_when_each_was_first_tested():
+    scenario = scenario_from_mapping(content(population={"screening": SCREENING}))
+    patients = simulate_trial(scenario, seed=1).patients
+    waited = (patients["enrollment_time"] - patients["first_test_time"]) / parse_duration("4 weeks")
+    assert set(waited.round(9)) == {0.0, 1.0, 2.0}
+    days = adsl(patients)
+    weeks = (days["RANDDY"] - days["SCRNDY"]) / 28
+    assert (abs(weeks - waited) < 0.1).all()
+    plain = simulate_trial(scenario_from_mapping(content()), seed=1).patients
+    assert "first_test_time" not in plain
