@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from lupusim.model import MultiStateModel, TreatmentEffect
+from lupusim.simulation.adaptation import BayesianResponse
 from lupusim.trial import AfterPatients, Responder, Trial, UniformEnrollment
-from lupusim.trial.adaptation.ongoing import BayesianResponse
 from trials import Arm, survival_trial, way
 
 AT = 0.25

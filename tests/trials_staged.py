@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from lupusim.model import TreatmentEffect
+from lupusim.simulation.adaptation import Enrichment, Gate, SelectArms
 from lupusim.trial import (
     AfterLastPatient,
     AfterPatients,
@@ -17,7 +18,6 @@ from lupusim.trial import (
     Trial,
     UniformEnrollment,
 )
-from lupusim.trial.adaptation.two_stage import Enrichment, Gate, SelectArms
 from trials import analysis, exponential_arm, survival_trial
 from trials_adaptive import AT, adaptive_trial
 

@@ -10,11 +10,11 @@ from scipy.stats import binom
 
 from lupusim.analysis.proportions.posterior_rates import better_probability
 from lupusim.planning.runs.run import run
+from lupusim.simulation.adaptation import Against, BayesianResponse, Shares
 from lupusim.simulation.block import simulate_block
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.tally import Tally
 from lupusim.trial import Trial
-from lupusim.trial.adaptation.ongoing import Against, BayesianResponse, Shares
 from tolerance import SEED, assert_within_mcse
 from trials import scenario
 from trials_adaptive import adaptive_trial

@@ -9,8 +9,8 @@ import pytest
 
 from lupusim import load_scenario
 from lupusim.analysis.group_sequential.stopping import GroupSequential
-from lupusim.simulation.block import measured
-from lupusim.simulation.generation.generation import Block, generate
+from lupusim.simulation.block import simulate
+from lupusim.simulation.generation.generation import Block
 from lupusim.trial.design import KnownEffect
 from tolerance import SEED, assert_within_mcse
 
@@ -26,7 +26,7 @@ def found() -> dict[str, np.ndarray]:
         trial, analysis=analysis, stopping=GroupSequential(alpha=0.025, efficacy="pocock")
     )
     blocks = [
-        measured(trial, generate(trial, Block(seed=SEED, number=k, n_replicates=100)))
+        simulate({"": trial}, Block(seed=SEED, number=k, n_replicates=100))[""]
         for k in range(N_REPLICATES // 100)
     ]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}

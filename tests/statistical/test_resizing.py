@@ -12,9 +12,9 @@ from lupusim.analysis.group_sequential import EfficacyAt, bounds, exit_probabili
 from lupusim.analysis.group_sequential.reestimation import promising_information
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.planning.runs.run import PointResult, run
+from lupusim.simulation.adaptation import BlindedSize, PromisingZone
 from lupusim.simulation.adaptation import resizing as adaptation_size
 from lupusim.trial import AfterPatients, AtEvents, Trial
-from lupusim.trial.adaptation.ongoing import BlindedSize, PromisingZone
 from lupusim.trial.treatment.costs import Costs
 from tolerance import SEED, assert_within_mcse
 from trials import analysis, scenario, survival_trial

@@ -10,6 +10,17 @@ import pytest
 
 from lupusim.analysis.registry import TESTS
 from lupusim.planning.runs.run import PointResult, run
+from lupusim.simulation.adaptation import (
+    ByDifference,
+    ByThresholds,
+    Enrichment,
+    Gate,
+    GateMeasure,
+    Intersection,
+    Judged,
+    Measure,
+    SelectArms,
+)
 from lupusim.simulation.adaptation import arm_selection as adaptation_selection
 from lupusim.trial import (
     AfterPatients,
@@ -20,17 +31,6 @@ from lupusim.trial import (
     Responder,
     Trial,
     UniformEnrollment,
-)
-from lupusim.trial.adaptation.two_stage import (
-    ByDifference,
-    ByThresholds,
-    Enrichment,
-    Gate,
-    GateMeasure,
-    Intersection,
-    Judged,
-    Measure,
-    SelectArms,
 )
 from lupusim.trial.multiplicity import Hypothesis
 from tolerance import SEED, assert_within_mcse

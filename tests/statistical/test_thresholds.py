@@ -11,8 +11,8 @@ from lupusim.analysis.group_sequential.probability_bounds import PosteriorEffica
 from lupusim.planning import thresholds
 from lupusim.planning.runs.run import run
 from lupusim.planning.thresholds import calibrate_threshold, confirmed_threshold
+from lupusim.simulation.adaptation import Against, BayesianResponse, Shares
 from lupusim.trial import AtEvents, Trial
-from lupusim.trial.adaptation.ongoing import Against, BayesianResponse, Shares
 from tolerance import SEED, assert_within_mcse
 from trials import analysis, exponential_arm, scenario, survival_trial
 from trials_adaptive import adaptive_trial

@@ -13,15 +13,13 @@ from lupusim.planning.execution.tasks import blocks_of
 from lupusim.planning.runs.replicates import derived_seed
 from lupusim.planning.runs.run import run
 from lupusim.planning.theory.single_arm import exact_level
-from lupusim.simulation.adaptation.response_adaptive import adapt, potential
-from lupusim.simulation.block import measured, simulate
-from lupusim.simulation.generation.generation import Block, generate
+from lupusim.simulation.adaptation import rule_of
+from lupusim.simulation.block import simulate
+from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.looks.null_hypothesis import WITHIN_THE_MARGIN, error_quantity
-from lupusim.simulation.looks.shared import Shared
 from lupusim.simulation.scoring import generation_hash
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
-from lupusim.trial.adaptation.ongoing import BayesianResponse, BlindedSize, PromisingZone
 from lupusim.trial.scenario import DesignPoint, Scenario
 
 _RESOLUTION = 1e-4  # of the way between the ends: far below what replicates leave open
@@ -299,9 +297,8 @@ def _root(judge: _Judge | _Exact, between: tuple[float, float], error: float) ->
 
 def _share_patients(first: Trial, last: Trial) -> bool:
     """Return whether trials can judge the same patients; raise if more than a rule differs."""
-    kinds = BayesianResponse | PromisingZone | BlindedSize | None
     if generation_hash(first) == generation_hash(last):
-        return isinstance(first.adaptation, kinds)
+        return first.rule.shares_patients
     alike = [
         generation_hash(replace(trial, adaptation=first.adaptation)) for trial in (first, last)
     ]
@@ -316,12 +313,8 @@ Judged = Callable[[Trial], Mapping[str, FloatArray]]
 
 def _found_at_once(first: Trial, block: Block) -> Judged:
     """Generate a block, which every threshold then judges."""
-    if isinstance(first.adaptation, BayesianResponse):
-        patients = potential(first, block)
-        return lambda trial: adapt(trial, patients)
-    generated = generate(first, block)
-    shown = Shared(generated)
-    return lambda trial: measured(trial, generated, shown)
+    patients = rule_of(first).patients((first, first), block)  # several will judge them
+    return lambda trial: rule_of(trial).conduct(trial, block, patients).found
 
 
 def _found_anew(first: Trial, block: Block) -> Judged:

@@ -15,7 +15,6 @@ from lupusim.simulation.fingerprint import content_hash
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.tally import Tally
 from lupusim.trial import Trial
-from lupusim.trial.adaptation.ongoing import BayesianResponse, BlindedSize, PromisingZone
 from lupusim.trial.population.covariates import WEIGHT
 
 COMPARED = ("reject", "n_enrolled", "duration", "cost")
@@ -36,12 +35,7 @@ def generation_hash(trial: Trial) -> str:
     names = trial.__dataclass_fields__.keys() - _RULES
     parts = [getattr(trial, name) for name in sorted(names)]
     parts.append(WEIGHT in trial.numbers_needed)  # drawn only where it is asked for
-    adaptation = trial.adaptation
-    if isinstance(adaptation, BayesianResponse):
-        return content_hash("adaptive allocation", trial.looks, *parts)
-    if adaptation is None or isinstance(adaptation, PromisingZone | BlindedSize):
-        return content_hash(*parts)
-    return content_hash(adaptation, *parts)
+    return content_hash(*trial.rule.generation(trial), *parts)
 
 
 def grouped(trials: Sequence[Trial]) -> list[list[int]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from lupusim.model import MultiStateModel
-from lupusim.trial.adaptation.ongoing import Adaptation
+from lupusim.trial.adaptation import NOTHING, Adaptation, Facts
 from lupusim.trial.allocation.blocks import Allocation, PermutedBlocks
 from lupusim.trial.dropout import Dropout
 from lupusim.trial.endpoints import Endpoint
@@ -210,6 +210,11 @@ class Trial:
         return tuple(arm.allocation for arm in self.arms)
 
     @property
+    def rule(self) -> Adaptation | Facts:
+        """What is known of its adaptation before the trial, also where it has none."""
+        return self.adaptation or NOTHING
+
+    @property
     def numbers_needed(self) -> tuple[str, ...]:
         """The numbers of its patients that are asked for, though they may act on no hazard."""
         adjusted = self.analysis.adjust_for if self.analysis else ()
@@ -229,7 +234,7 @@ class Trial:
     def has_null_twin(self) -> bool:
         """Whether there is a law that patients would follow if nothing were better."""
         if self.analysis is None or len(self.arms) > 1:
-            return self.analysis is not None or self.adaptation is not None
+            return self.analysis is not None or self.rule.decides
         return self.analysis.null_law is not None
 
     def null_twin(self) -> Trial:

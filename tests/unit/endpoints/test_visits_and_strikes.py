@@ -20,8 +20,8 @@ from lupusim.endpoints.setting import (
 )
 from lupusim.records import Observation
 from lupusim.rng import stream
-from lupusim.simulation.block import measured
-from lupusim.simulation.generation.generation import Block, generate
+from lupusim.simulation.block import simulate
+from lupusim.simulation.generation.generation import Block
 from lupusim.trial import Responder, TimeToEvent
 from lupusim.trial.endpoints import (
     Better,
@@ -702,7 +702,7 @@ def test_an_endpoint_may_have_a_strategy_of_its_own(strategy):
     alike = replace(rescue, strategy=strategy)
     block = Block(seed=SEED, number=0, n_replicates=6)
     found = [
-        measured(trial, generate(trial, block))
+        simulate({"": trial}, block)[""]
         for trial in (disease_trial(intercurrent_events=(e,)) for e in (own, alike, rescue))
     ]
     for name in found[0]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +18,14 @@ from lupusim.planning.execution.shards import Nothing, Shard, merge
 from lupusim.planning.runs.precision import TargetMcse
 from lupusim.planning.runs.results import RunResult
 from lupusim.planning.runs.run import InterruptedRunError, RunOptions, run
-from lupusim.simulation import block as blocks
+from lupusim.simulation.adaptation import Against, BayesianResponse, PromisingZone
+from lupusim.simulation.adaptation import base as blocks
 from lupusim.simulation.block import simulate, simulate_block
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.scoring import Pair, generation_hash, grouped, score_block
 from lupusim.simulation.tally import Tally
 from lupusim.trial import AtEvents, TimeToEvent, Trial
-from lupusim.trial.adaptation.ongoing import Against, BayesianResponse, PromisingZone
+from lupusim.trial.adaptation import Facts
 from lupusim.trial.multiplicity import Family, Hypothesis
 from lupusim.trial.scenario import DesignPoint, Scenario
 from tolerance import SEED
@@ -113,15 +114,17 @@ def test_adaptive_allocation_shares_patients_with_its_like_at_the_same_looks_alo
 
 
 def test_an_unknown_adaptation_shares_patients_only_where_it_is_the_same() -> None:
-    class New:
+    @dataclass(frozen=True)
+    class New(Facts):
         """Nothing that is known here."""
 
-    class Other(New):
+    @dataclass(frozen=True)
+    class Other(Facts):
         """Another one."""
 
-    def with_rule(kind: object) -> Trial:
+    def with_rule(kind: type[Facts]) -> Trial:
         changed = trial()
-        object.__setattr__(changed, "adaptation", kind)
+        object.__setattr__(changed, "adaptation", kind())
         return changed
 
     assert grouped([trial(), with_rule(New), with_rule(Other), with_rule(New)]) == [

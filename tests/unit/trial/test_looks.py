@@ -164,6 +164,7 @@ class _Draft:
         self.n_patients, self.interims, self.cutoff = trial.n_patients, looks[:-1], looks[-1]
         self.stopping, self.analysis, self.adaptation = None, trial.analysis, None
         self.family = None
+        self.rule = trial.rule
 
 
 class _OnceAllCame(LookTiming):

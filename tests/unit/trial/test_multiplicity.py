@@ -10,8 +10,8 @@ import pytest
 from lupusim.analysis.group_sequential import stopping
 from lupusim.analysis.group_sequential.stopping import GroupSequential, WithEffects, judged
 from lupusim.analysis.registry import TESTS
+from lupusim.simulation.adaptation import BayesianResponse, BlindedSize, PromisingZone, Shares
 from lupusim.trial import AtCalendarTime, AtEvents, Better
-from lupusim.trial.adaptation.ongoing import BayesianResponse, BlindedSize, PromisingZone, Shares
 from trials import analysis, survival_trial
 from trials_adaptive import adaptive_trial
 

@@ -9,6 +9,17 @@ import numpy as np
 import pytest
 
 from lupusim.analysis.registry import TESTS
+from lupusim.simulation.adaptation import (
+    ByDifference,
+    ByThresholds,
+    Enrichment,
+    Gate,
+    GateMeasure,
+    Intersection,
+    Judged,
+    Measure,
+    SelectArms,
+)
 from lupusim.trial import (
     AfterLastPatient,
     AfterPatients,
@@ -24,17 +35,6 @@ from lupusim.trial import (
     Trial,
     Urn,
     WhenAll,
-)
-from lupusim.trial.adaptation.two_stage import (
-    ByDifference,
-    ByThresholds,
-    Enrichment,
-    Gate,
-    GateMeasure,
-    Intersection,
-    Judged,
-    Measure,
-    SelectArms,
 )
 from lupusim.trial.design import KnownEffect
 from lupusim.trial.looks import Limited
@@ -211,7 +211,7 @@ def test_a_subgroup_may_be_cut_from_a_covariate_and_randomized_simply() -> None:
 def test_screening_and_supply_are_refused_beside_a_decision_on_who_is_enrolled() -> None:
     from types import SimpleNamespace
 
-    from lupusim.trial.checks.two_stage import staged_problems
+    from lupusim.simulation.adaptation.two_stage import staged_problems
 
     screening = Screening(
         activity=Activity(sledai_mean=10.0, sledai_sd=3.0), eligible=(Minimums(sledai=6),)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.group_sequential import InverseNormal, p_value_from_z, z_from_p_value
 from lupusim.analysis.multiplicity import dunnett
 from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.trial.adaptation.two_stage import Intersection
+from lupusim.trial.adaptation import Intersection
 
 _LEAST_P = 1e-16
 _GRID = np.linspace(-8.0, 8.0, 1601)

@@ -10,8 +10,8 @@ from lupusim.planning.execution.bench import Bench, Job, on_bench
 from lupusim.planning.execution.tasks import Score
 from lupusim.planning.execution.workers import Cores
 from lupusim.rng import stream
-from lupusim.simulation.block import measured, replicates_per_block, simulate_block
-from lupusim.simulation.generation.generation import Block, generate
+from lupusim.simulation.block import replicates_per_block, simulate, simulate_block
+from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.tally import Tally
 from lupusim.trial import Analysis, Trial
 
@@ -81,7 +81,7 @@ def derived_seed(seed: int, *purpose: int | str) -> int:
 
 def tested(trial: Trial) -> Analysis:
     """Return the trial's test; raise ValueError if it has none."""
-    if trial.analysis is None and trial.adaptation is not None:
+    if trial.rule.decides:
         raise ValueError(
             "posterior probabilities decide this trial, and a test is needed here. Run it with "
             "several sizes in 'vary', such as 'sample_size: [300, 400, 500]'"
@@ -99,4 +99,4 @@ def simulate_replicates(trial: Trial, block: Block) -> dict[str, FloatArray]:
     The names are those of a run's operating characteristics: ``reject``, ``estimate`` (NaN
     where undefined), ``duration``, ``response_placebo`` ...
     """
-    return measured(trial, generate(trial, block))
+    return simulate({"": trial}, block)[""]

@@ -14,7 +14,6 @@ from lupusim.simulation.quantiles import QUANTILES
 from lupusim.simulation.scoring import COMPARED
 from lupusim.simulation.tally import Mean, Tally, limits_of_share
 from lupusim.trial import Trial
-from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
 from lupusim.trial.scenario import Scenario, shown
 
 if TYPE_CHECKING:
@@ -159,7 +158,7 @@ class PointResult:
         Where an interim look picks who comes, trials that stop at it have no second look to
         miss.
         """
-        staged = isinstance(self.trial.adaptation, SelectArms | Enrichment) and number > 1
+        staged = self.trial.rule.picks_patients and number > 1
         if staged or not self.trial.interims:
             return self.tally.mean("missed_cutoff")
         total = self.n_replicates

@@ -9,8 +9,6 @@ from typing import Protocol
 
 from lupusim.analysis.continuous.tests import MmrmTest
 from lupusim.trial import Arm, PermutedBlocks, Trial
-from lupusim.trial.adaptation.ongoing import Adaptation, BlindedSize, PromisingZone
-from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
 from lupusim.trial.enrollment.arm_periods import OnceOnArm, OnceRandomized, arms_change
 from lupusim.trial.scenario import DesignPoint, Scenario
 
@@ -231,18 +229,9 @@ def _grown(trial: Trial, n_patients: int, factor: float) -> Trial:
         n_patients=n_patients,
         cutoff=trial.cutoff.scaled(factor),
         interims=tuple(look.scaled(factor) for look in trial.interims),
-        adaptation=_grown_rule(trial.adaptation, factor),
+        adaptation=trial.adaptation and trial.adaptation.scaled(factor),
         arms=tuple(_grown_arm(arm, factor) for arm in trial.arms),
     )
-
-
-def _grown_rule(rule: Adaptation | None, factor: float) -> Adaptation | None:
-    """Return a rule that waits for, or plans with, `factor` times the patients or events."""
-    if isinstance(rule, SelectArms | Enrichment) and rule.first_events is not None:
-        return replace(rule, first_events=_times(factor, rule.first_events))
-    if isinstance(rule, PromisingZone | BlindedSize):
-        return replace(rule, planned=_times(factor, rule.planned))
-    return rule
 
 
 def _grown_arm(arm: Arm, factor: float) -> Arm:
@@ -311,7 +300,7 @@ def affordable_precision(scenario: Scenario) -> float:
 def _is_costly(trial: Trial) -> bool:
     """Return whether patients, rules or test of a trial take more than a plain one's."""
     return (
-        trial.adaptation is not None
+        trial.rule.changes
         or trial.family is not None
         or trial.supply is not None
         or trial.population.screening is not None

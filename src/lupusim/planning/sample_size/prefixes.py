@@ -71,7 +71,7 @@ def why_not_nested(trial: Trial) -> str:
 
 
 def _obstacles(trial: Trial) -> Iterator[str]:
-    if trial.interims or trial.family or trial.adaptation or trial.stopping:
+    if trial.interims or trial.family or trial.rule.changes or trial.stopping:
         yield "the design is not fixed"
     if trial.analysis is None:
         yield "there is no test"

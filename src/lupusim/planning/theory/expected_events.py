@@ -19,7 +19,6 @@ from lupusim.trial import (
     TimeToEvent,
     Trial,
 )
-from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.enrollment.randomization import randomization_times, share_enrolled
 from lupusim.trial.looks import Entries
@@ -159,10 +158,16 @@ def _is_plain_event(trial: Trial, endpoint: TimeToEvent) -> bool:
 
 def _waits(trial: Trial, look: Cutoff) -> Iterator[_Wait]:
     """Yield the numbers of events without which a look is not held by its own clock."""
-    rule = trial.adaptation
     share = np.array(trial.ratio) / sum(trial.ratio)
-    if isinstance(rule, SelectArms | Enrichment) and look is trial.cutoff:
-        yield from _waits_of_stages(trial, rule, share)
+    if trial.rule.picks_patients and look is trial.cutoff:
+        for stage in trial.rule.stage_events(trial):
+            yield _Wait(
+                clock=stage.words,
+                asked=stage.events,
+                endpoint=0,
+                patients=share * stage.n_patients,
+                most=stage.at_most,
+            )
         return
     for clock in look.necessary():
         if (count := clock.counted) is None:
@@ -177,30 +182,6 @@ def _waits(trial: Trial, look: Cutoff) -> Iterator[_Wait]:
             endpoint=count.endpoint,
             patients=everybody,
         )
-
-
-def _waits_of_stages(
-    trial: Trial, rule: SelectArms | Enrichment, share: FloatArray
-) -> Iterator[_Wait]:
-    """Yield what the stages wait for, where it is known how many patients each has at most."""
-    events, look = trial.cutoff.primary_events, trial.interims[0]
-    if events is None or rule.first_events is None:
-        return
-    if look.after_patients is None:
-        words, everybody = "events of both stages", share * trial.n_patients
-        yield _Wait(clock=words, asked=events, endpoint=0, patients=everybody, most=True)
-        return
-    n_first, follow_up = look.after_patients
-    if follow_up == 0:
-        words, first = "events of stage 1", share * n_first
-        yield _Wait(clock=words, asked=rule.first_events, endpoint=0, patients=first)
-    yield _Wait(
-        clock="events of stage 2",
-        asked=events - rule.first_events,
-        endpoint=0,
-        patients=share * (trial.n_patients - n_first),
-        most=True,
-    )
 
 
 def _end(trial: Trial, look: Cutoff) -> tuple[FloatArray, str]:

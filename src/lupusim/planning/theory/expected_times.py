@@ -23,7 +23,6 @@ from lupusim.trial import (
     TimeToEvent,
     Trial,
 )
-from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.enrollment.randomization import randomization_times, share_enrolled
 from lupusim.trial.looks import Entries, EventCount, LookTiming
@@ -101,7 +100,7 @@ def nobody_left(trial: Trial) -> tuple[NobodyLeft, ...]:
 
     That is where in a tenth of trials or more everybody has come by then.
     """
-    if not isinstance(trial.adaptation, SelectArms | Enrichment):
+    if not trial.rule.picks_patients:
         return ()
     times, look = _Times(trial), trial.interims[0]
     last = times.enrolled[:, -1]
@@ -150,7 +149,7 @@ def looks_too_late(trial: Trial) -> tuple[NotBeforeTheLast, ...]:
     """
     if all(look.counted and look.counted.of_primary for look in trial.looks):
         return ()  # events alone come in the order of their numbers
-    changes = arms_change(trial.arms) or trial.adaptation is not None
+    changes = arms_change(trial.arms) or trial.rule.changes
     if changes or not trial.interims or trial.cutoff.gap > 0:
         return ()
     times = _Times(trial)

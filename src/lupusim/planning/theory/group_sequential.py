@@ -73,7 +73,7 @@ def planned_bounds(trial: Trial) -> Bounds | None:
     rule, seen = trial.stopping, _seen(trial)
     if not isinstance(rule, GroupSequential) or seen is None or trial.family is not None:
         return None
-    if trial.adaptation is not None or not trial.interims:
+    if trial.rule.changes or not trial.interims:
         return None
     return rule.plan(seen / seen[-1])
 

@@ -74,7 +74,7 @@ def formula_powers(trial: Trial) -> tuple[FormulaPower, ...]:
     *Sequential theory* is that of looks at planned numbers of events or patients.
     """
     analysis = trial.analysis
-    if analysis is None or trial.family is not None or trial.adaptation is not None:
+    if analysis is None or trial.family is not None or trial.rule.changes:
         return ()
     if (chances := exact_looks(trial)) is not None:
         return (FormulaPower(value=chances.power, method="exact, all numbers of responders"),)
@@ -181,7 +181,7 @@ def _too_large(analysis: Analysis, sizes: tuple[int, int]) -> str:
 def why_no_exact_power(trial: Trial) -> str:
     """Return where exact tables stop, if a trial of two proportions lies beyond; empty if not."""
     analysis = trial.analysis
-    plain = analysis is not None and trial.family is None and trial.adaptation is None
+    plain = analysis is not None and trial.family is None and not trial.rule.changes
     if analysis is None or not plain or len(trial.arms) != 2 or trial.interims:
         return ""
     of_tables = isinstance(trial.primary, Responder) and isinstance(analysis.test, _OF_TABLES)

@@ -9,11 +9,9 @@ from lupusim.analysis.group_sequential import Bounds
 from lupusim.planning.runs.results import PointResult, ratio_of
 from lupusim.planning.theory.group_sequential import planned_bounds, sequential_theory
 from lupusim.report.numbers import root, rounded, share, where_defined
-from lupusim.report.run.two_stage import staged_rows
 from lupusim.simulation.looks.evidence import Comparison, comparisons
 from lupusim.simulation.tally import Mean, Tally
 from lupusim.trial import Cutoff, Trial
-from lupusim.trial.adaptation.ongoing import Against, BayesianResponse
 from lupusim.trial.looks import counts_in
 
 _MONTHS = 12
@@ -178,38 +176,10 @@ def _waited(point: PointResult, number: int) -> Iterator[tuple[str, str]]:
 
 def adaptation_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield what a trial changed while it ran; nothing where it may change nothing."""
-    tally, trial = point.tally, point.trial
-    if trial.adaptation is None:
-        return
-    if "size" in tally.sums:
-        yield "size chosen", rounded(tally.mean("size"))
-        yield "size enlarged", share(tally.mean("enlarged"))
-    if isinstance(trial.adaptation, BayesianResponse):
-        yield from _bayesian_rows(point, trial.adaptation)
-    yield from staged_rows(point)
-
-
-def _bayesian_rows(point: PointResult, rule: BayesianResponse) -> Iterator[tuple[str, str]]:
-    tally = point.tally
-    if point.power is not None and point.type_one_error is not None:
-        yield f"success of any arm ({_in_short(rule)})", share(point.power)
-        yield "the same where all arms are alike", share(point.type_one_error)
-    for arm in point.trial.arms:
-        for quantity, words in _OF_ARM.items():
-            if (name := f"{quantity}_{arm.name}") in tally.sums:
-                show = rounded if quantity == "patients" else share
-                yield f"{words}, {arm.name}", show(tally.mean(name))
-    yield "responders among all", rounded(tally.mean("responders"))
-
-
-_OF_ARM = {
-    "patients": "patients randomized",
-    "reject": "succeeds",
-    "picked": "picked as best",
-    "dropped": "dropped",
-}
-
-
-def _in_short(rule: BayesianResponse) -> str:
-    against = "to beat the control" if rule.against is Against.CONTROL else "to be best"
-    return f"posterior probability {against} {rule.success:g}"
+    for row in point.trial.rule.rows(point.trial):
+        tally = point.null_tally if row.no_effect else point.tally
+        if tally is None or row.quantity not in tally.sums:
+            continue
+        mean = tally.mean(row.quantity)
+        if not (row.if_any and mean.value == 0):
+            yield row.words, share(mean) if row.is_share else rounded(mean)

@@ -41,6 +41,7 @@ from lupusim.scenario.sections.visits import (
     read_visit_conduct,
 )
 from lupusim.trial import Trial
+from lupusim.trial.adaptation import NOTHING
 from lupusim.trial.checks.trial import trial_problems
 from lupusim.trial.scenario import DesignPoint, Scenario
 
@@ -169,7 +170,10 @@ def _checked_trial(place: Place, design: _Design) -> Trial | None:
     if not read.arms:
         return None
     draft = SimpleNamespace(
-        **parts, states=read.arms[0].model.states, ratio=tuple(a.allocation for a in read.arms)
+        **parts,
+        states=read.arms[0].model.states,
+        ratio=tuple(a.allocation for a in read.arms),
+        rule=parts["adaptation"] or NOTHING,
     )
     known = [problem.key for problem in place.problems]
     for problem in trial_problems(cast("Trial", draft)):

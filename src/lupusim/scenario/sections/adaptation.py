@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lupusim.scenario.document.section import Choice, Flag, Integer, ListOf, Number, Section
+from lupusim.scenario.sections.by_field import read_fields
 from lupusim.scenario.sections.two_stage import read_enrichment, read_gate, read_selection
-from lupusim.trial import Endpoint
-from lupusim.trial.adaptation.ongoing import (
-    Adaptation,
+from lupusim.simulation.adaptation import (
     Against,
     BayesianResponse,
     BlindedSize,
     PromisingZone,
     Shares,
 )
+from lupusim.trial import Endpoint
+from lupusim.trial.adaptation import ADAPTATIONS, Adaptation
 
 _SHARE = Number(at_least=0, at_most=1)
 _INSIDE = Number(above=0, below=1)
@@ -33,11 +34,18 @@ def read_adaptation(top: Section, endpoints: Sequence[Endpoint]) -> Adaptation |
         "enrichment": read_enrichment,
         "gate": lambda section: read_gate(section, endpoints),
     }
-    kinds = Choice({name: name for name in readers})
+    kinds = Choice({name: name for name in ADAPTATIONS})
     kind = section.read("kind", kinds)
     if not section.place.is_right or not section.place.child("kind").is_right:
         return None
-    return readers[kind](section)
+    read = readers.get(kind)
+    return read(section) if read else _by_field(section, ADAPTATIONS[kind])
+
+
+def _by_field(section: Section, kind: type[Adaptation]) -> Adaptation | None:
+    """Return a rule without a reader of its own: its fields are the keys."""
+    values = read_fields(section, kind)
+    return section.build(lambda: kind(**values))
 
 
 def _bayesian(section: Section) -> Adaptation | None:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import MISSING, Field, fields
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from lupusim.scenario.document.section import (
     Choice,
     Duration,
     Integer,
-    Kind,
     ListOf,
     Number,
     Section,
     Text,
 )
+from lupusim.scenario.sections.by_field import read_fields
 from lupusim.trial import (
     Enrollment,
     PiecewiseEnrollment,
@@ -28,9 +27,6 @@ from lupusim.trial import (
 )
 from lupusim.trial.enrollment import ARRIVALS, ENROLLMENTS
 from lupusim.trial.enrollment.arrival_pattern import RANDOM
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 _MONTHS_PER_YEAR = 12.0
 
@@ -52,26 +48,8 @@ def _by_field(
     kind: type[Enrollment], section: Section, shared: dict[str, Any]
 ) -> Callable[[], Enrollment]:
     """Return how a kind without a reader of its own is made: its fields are the keys."""
-    values = {
-        field.name: section.read(field.name, _kind_of(field))
-        if field.default is MISSING
-        else section.read(field.name, _kind_of(field), field.default)
-        for field in fields(cast("type[DataclassInstance]", kind))
-        if field.name not in shared
-    }
+    values = read_fields(section, kind, known=shared)
     return lambda: kind(**values, **shared)
-
-
-def _kind_of(field: Field[Any]) -> Kind[Any]:
-    """Return how a field is written in a file."""
-    one = Duration() if field.metadata.get("duration") else Number()
-    return (
-        ListOf(one)
-        if "tuple" in str(field.type)
-        else Integer()
-        if field.type in (int, "int")
-        else one
-    )
 
 
 def _poisson(section: Section, shared: dict[str, Any]) -> Callable[[], Enrollment]:

@@ -8,18 +8,18 @@ from lupusim.analysis.registry import TESTS, TestKind
 from lupusim.endpoints.measurement import outcome_kind
 from lupusim.model.checks import nearest
 from lupusim.scenario.document.section import Choice, Flag, Integer, ListOf, Number, Section, Text
-from lupusim.trial import Endpoint
-from lupusim.trial.adaptation.two_stage import (
+from lupusim.simulation.adaptation import (
     ByDifference,
     ByThresholds,
     Enrichment,
     Gate,
     GateMeasure,
-    Intersection,
     Judged,
     Measure,
     SelectArms,
 )
+from lupusim.trial import Endpoint
+from lupusim.trial.adaptation import Intersection
 from lupusim.trial.multiplicity import Hypothesis
 
 _OF_ARMS = (Intersection.DUNNETT, Intersection.SIMES, Intersection.BONFERRONI)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import ClassVar
 
 import numpy as np
 
@@ -12,7 +16,10 @@ from lupusim.analysis.multiplicity.combination_tests import (
     closed_rejections,
 )
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.errors import Problem
+from lupusim.simulation.adaptation.base import Conducted, Followed
 from lupusim.simulation.adaptation.benefit import BEYOND, judged_benefit
+from lupusim.simulation.adaptation.early_endpoint import early_problems
 from lupusim.simulation.adaptation.stages import (
     Interim,
     Seen,
@@ -21,22 +28,147 @@ from lupusim.simulation.adaptation.stages import (
     two_looks,
     weights_of,
 )
+from lupusim.simulation.adaptation.two_stage import Staged, staged_problems
 from lupusim.simulation.generation.generation import Block, Generated
 from lupusim.simulation.looks.cutoffs import observed
 from lupusim.simulation.looks.null_hypothesis import alike_is_enough, fares_as_control
 from lupusim.trial import Trial, Verdict
-from lupusim.trial.adaptation.two_stage import Judged, SelectArms
+from lupusim.trial.adaptation import ADAPTATIONS, Intersection, Row
+from lupusim.trial.multiplicity import Hypothesis
+
+_MOST_ARMS = 6
 
 
-def longer_selection(trial: Trial) -> Trial:
-    """Return a trial of as many patients as may be needed, whichever arms go on."""
-    rule = trial.adaptation
-    assert isinstance(rule, SelectArms)
-    return longer(trial, share=_least_share(trial, rule))
+class Judged(Enum):
+    """What arms are compared by at the interim look."""
+
+    Z = "z"
+    ESTIMATE = "estimate"
+    """On the test's own scale, positive where the arm is better than the control."""
+
+
+@ADAPTATIONS.register("select_arms")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectArms(Staged):
+    """Choose experimental arms at the interim look; the others enroll nobody any more.
+
+    Parameters
+    ----------
+    keep : int or None
+        The best so many go on; chance decides between equals.
+    epsilon : float or None
+        Those go on that are within it of the best.
+    at_least : float or None
+        No arm goes on whose z is lower; the trial stops where none is left.
+    by : Judged
+        What "best" and `epsilon` are about.
+    early : Hypothesis or None
+        A secondary endpoint that is judged at the interim look; None for the primary.
+    reallocate : bool
+        Whether the places of the arms that are dropped go to the others; otherwise those
+        patients are not enrolled.
+    intersections : Intersection
+        How intersections of hypotheses are tested within a stage.
+    weights, first_events, early_alpha
+        As of `Staged`.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, or nothing or two things say how many go on.
+
+    References
+    ----------
+    Jennison and Turnbull (2006), *Biometrical Journal* 48:650 (selection and combination).
+    Jenkins, Stone and Jennison (2011), *Pharmaceutical Statistics* 10:347 (times to events:
+    the follow-up of the patients of stage 1 must not depend on the decision).
+    """
+
+    holds_error: ClassVar[bool] = True
+
+    keep: int | None = None
+    epsilon: float | None = None
+    at_least: float | None = None
+    by: Judged = Judged.Z
+    early: Hypothesis | None = None
+    reallocate: bool = False
+    intersections: Intersection = Intersection.DUNNETT
+
+    def __post_init__(self) -> None:
+        if self.keep is not None and self.epsilon is not None:
+            raise ValueError("keep and epsilon contradict each other. Give one of them")
+        if self.keep is None and self.epsilon is None and self.at_least is None:
+            raise ValueError("nothing says which arms go on. Give keep, epsilon or at_least")
+        if self.keep is not None and self.keep < 1:
+            raise ValueError(f"keep={self.keep!r} must be at least 1")
+        if self.epsilon is not None and not (math.isfinite(self.epsilon) and self.epsilon >= 0):
+            raise ValueError(f"epsilon={self.epsilon!r} must be 0 or above")
+        if self.at_least is not None and not math.isfinite(self.at_least):
+            raise ValueError(f"at_least={self.at_least!r} must be a finite number")
+        if self.intersections is Intersection.SPIESSENS_DEBOIS:
+            raise ValueError("spiessens_debois tests a subgroup. Use dunnett, simes or bonferroni")
+        Staged.__post_init__(self)
+
+    def early_tests(self) -> tuple[tuple[str, Hypothesis], ...]:
+        """Return the test of the endpoint that arms are chosen by, where it is another."""
+        return () if self.early is None else (("adaptation.on", self.early),)
+
+    def problems(self, trial: Trial) -> Iterator[Problem]:
+        """Yield what is wrong with a trial that selects arms."""
+        yield from staged_problems(trial, self)
+        n_arms = len(trial.arms) - 1
+        if not 2 <= n_arms <= _MOST_ARMS:
+            fault = f"{n_arms} experimental arms are no choice"
+            fix = f"Give 2 to {_MOST_ARMS} beside the control."
+            yield Problem(key="adaptation", fault=fault, fix=fix)
+        if self.keep is not None and self.keep > n_arms:
+            fault = f"{self.keep} are more than the {n_arms} experimental arms"
+            yield Problem(key="adaptation.keep", fault=fault, fix=f"Give 1 to {n_arms}.")
+        if self.early is not None:
+            yield from early_problems("adaptation.on", trial, self.early, look=1)
+        asked = self.early or trial.analysis
+        if self.by is Judged.ESTIMATE and asked is not None and asked.test.has_margin:
+            fault = "estimates are judged from no effect on, and the test has a margin"
+            yield Problem(key="adaptation.by", fault=fault, fix="Use 'by: z'.")
+
+    def followed(self, trial: Trial, block: Block) -> Trial:
+        """Return a trial of as many patients as may be needed, whichever arms go on."""
+        del block
+        return longer(trial, share=_least_share(trial, self))
+
+    def conduct(self, trial: Trial, block: Block, patients: Followed) -> Conducted:
+        """Return how trials go whose arms are selected."""
+        stages, found = select(trial, self, block, patients.generated)
+        return Conducted(found, stages.generated)
+
+    def decision_words(self, trial: Trial, found: Mapping[str, FloatArray], look: int) -> str:
+        """Return the arms of one trial that go on, are dropped or proven, in words."""
+        arms = [arm.name for arm in trial.arms[1:]]
+        kept, rejected = ([a for a in arms if found[f"{k}_{a}"][0] > 0] for k in ("kept", "reject"))
+        dropped = [arm for arm in arms if arm not in kept]
+        picks = look == 1 and not found["look_1_efficacy"][0] > 0
+        parts = {"with": kept, "dropped": dropped} if picks else {"proven": rejected}
+        return "; ".join(f"{name} {', '.join(them)}" for name, them in parts.items() if them)
+
+    def rows(self, trial: Trial) -> Iterator[Row]:
+        """Yield what became of each arm."""
+        names = [arm.name for arm in trial.arms]
+        for name in names:
+            quantity = f"patients_{name}"
+            yield Row(words=f"patients randomized, {name}", quantity=quantity, is_share=False)
+        for what, words in _OF_ARM.items():
+            for name in names[1:]:
+                yield Row(words=f"{words}, {name}", quantity=f"{what}_{name}")
+        words = "claims for an arm that fares as the control"
+        yield Row(words=words, quantity="false_rejection")
+        yield self.nobody_left()
+
+
+_OF_ARM = {"picked": "best at the interim look", "kept": "goes on", "reject": "proven"}
 
 
 def select(
-    trial: Trial, block: Block, generated: Generated
+    trial: Trial, rule: SelectArms, block: Block, generated: Generated
 ) -> tuple[Stages, dict[str, FloatArray]]:
     """Return the stages of trials that select arms among these patients, and all quantities.
 
@@ -54,16 +186,14 @@ def select(
     block : Block
         Breaks ties.
     generated : Generated
-        The patients of :func:`longer_selection`.
+        The patients of `SelectArms.followed`.
     """
-    rule = trial.adaptation
-    assert isinstance(rule, SelectArms)
     interim = Interim.of(trial, generated)
     z, benefit = judged(trial, rule, generated, interim)
     kept, best = selected(rule, z, benefit, tie=block.stream("ties").random(z.shape))
     early = _early(trial, rule, generated, interim)
     kept &= ~early.any(axis=1, keepdims=True)
-    stages = _stages(trial, generated, interim, kept)
+    stages = _stages(trial, rule, generated, interim, kept)
     found = stages.described(trial)
     reject = early | _rejections(trial, rule, stages, kept)
     found["reject"] = reject.any(axis=1).astype(float)
@@ -154,10 +284,10 @@ def selected(
     return kept, rank.argmin(axis=1)
 
 
-def _stages(trial: Trial, generated: Generated, interim: Interim, kept: BoolArray) -> Stages:
+def _stages(
+    trial: Trial, rule: SelectArms, generated: Generated, interim: Interim, kept: BoolArray
+) -> Stages:
     """Return the stages: those whose arm goes on take the next places in time."""
-    rule = trial.adaptation
-    assert isinstance(rule, SelectArms)
     goes_on = np.column_stack([kept.any(axis=1), kept])  # the control does while any arm does
     row = np.arange(len(kept))[:, None]
     stays = goes_on[row, generated.arm] & ~interim.first
@@ -172,7 +302,9 @@ def _stages(trial: Trial, generated: Generated, interim: Interim, kept: BoolArra
     came = np.take_along_axis(generated.enrollment_time, place, axis=1)
     enrollment_time = np.where(second, came, generated.enrollment_time)
     moved = replace(generated, enrollment_time=enrollment_time)
-    return Stages.of(trial, moved, interim, second=second, goes_on=np.asarray(kept.any(axis=1)))
+    return Stages.of(
+        trial, rule, moved, interim, second=second, goes_on=np.asarray(kept.any(axis=1))
+    )
 
 
 def _early(trial: Trial, rule: SelectArms, generated: Generated, interim: Interim) -> BoolArray:
@@ -199,7 +331,7 @@ def _rejections(trial: Trial, rule: SelectArms, stages: Stages, kept: BoolArray)
         second,
         kept,
         alpha=trial.analysis.alpha - rule.early_alpha,
-        weights=weights_of(trial),
+        weights=weights_of(trial, rule),
         intersections=ArmsAgainstControl(method=rule.intersections, ratio=trial.ratio),
     )
 

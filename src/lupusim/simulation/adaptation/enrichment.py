@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
 import numpy as np
 
 from lupusim.analysis.group_sequential import conditional_power
@@ -11,6 +16,9 @@ from lupusim.analysis.multiplicity.combination_tests import (
     closed_rejections,
 )
 from lupusim.arrays import BoolArray, FloatArray
+from lupusim.errors import Problem
+from lupusim.model.checks import nearest
+from lupusim.simulation.adaptation.base import Conducted, Followed
 from lupusim.simulation.adaptation.benefit import judged_benefit
 from lupusim.simulation.adaptation.stages import (
     Interim,
@@ -20,22 +28,188 @@ from lupusim.simulation.adaptation.stages import (
     two_looks,
     weights_of,
 )
+from lupusim.simulation.adaptation.two_stage import Staged, staged_problems
 from lupusim.simulation.generation.generation import Block, Generated
 from lupusim.simulation.generation.patients import draw_patients
 from lupusim.trial import Trial
-from lupusim.trial.adaptation.two_stage import ByDifference, Enrichment, Measure
+from lupusim.trial.adaptation import ADAPTATIONS, Intersection, Row
+from lupusim.trial.allocation.blocks import PermutedBlocks
 
 _FOR_A_SHARE = 20_000
 
 
-def longer_enrichment(trial: Trial, block: Block) -> Trial:
-    """Return a trial of as many patients as may be needed if the subgroup alone goes on."""
-    rule = trial.adaptation
-    assert isinstance(rule, Enrichment)
-    return longer(trial, share=_share(trial, rule, block))
+class Measure(Enum):
+    """What is held against the thresholds of an enrichment."""
+
+    Z = "z"
+    CONDITIONAL_POWER = "conditional_power"
+    """At the trend seen so far."""
 
 
-def enrich(trial: Trial, generated: Generated) -> tuple[Stages, dict[str, FloatArray]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByThresholds:
+    """Go on with everybody where the full population reaches its threshold.
+
+    Otherwise with the subgroup alone where it reaches its own; otherwise stop.
+
+    Parameters
+    ----------
+    everybody, subgroup : float
+        Thresholds.
+    measure : Measure
+        What is held against them.
+
+    Raises
+    ------
+    ValueError
+        If a threshold is not a finite number, or as a probability not within 0 and 1.
+    """
+
+    everybody: float
+    subgroup: float
+    measure: Measure = Measure.Z
+
+    def __post_init__(self) -> None:
+        for name in ("everybody", "subgroup"):
+            value = getattr(self, name)
+            if not math.isfinite(value):
+                raise ValueError(f"{name}={value!r} must be a finite number")
+            if self.measure is Measure.CONDITIONAL_POWER and not 0 <= value <= 1:
+                raise ValueError(f"{name}={value!r} must be a probability, from 0 to 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByDifference:
+    """Go on with the subgroup alone where its z exceeds the full population's by so much.
+
+    Parameters
+    ----------
+    difference : float
+        How much.
+    at_least : float or None
+        The trial stops where the larger z is lower; None never stops.
+
+    Raises
+    ------
+    ValueError
+        If one is not a finite number.
+    """
+
+    difference: float
+    at_least: float | None = None
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.difference):
+            raise ValueError(f"difference={self.difference!r} must be a finite number")
+        if self.at_least is not None and not math.isfinite(self.at_least):
+            raise ValueError(f"at_least={self.at_least!r} must be a finite number")
+
+
+@ADAPTATIONS.register("enrichment")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrichment(Staged):
+    """Choose at the interim look whether everybody or a subgroup alone is enrolled further.
+
+    Those of the subgroup come as they did before: whoever else comes is turned away.
+
+    Parameters
+    ----------
+    factor, level : str
+        The subgroup: a level of a factor of the population.
+    choice : ByThresholds or ByDifference
+        The rule.
+    intersections : Intersection
+        How both hypotheses are tested at once within a stage.
+    weights, first_events, early_alpha
+        As of `Staged`.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, or the intersection test is Dunnett's.
+
+    References
+    ----------
+    Brannath, Zuber, Branson et al. (2009), *Statistics in Medicine* 28:1445.
+    Spiessens and Debois (2010), *Contemporary Clinical Trials* 31:647.
+    """
+
+    factor: str
+    level: str
+    choice: ByThresholds | ByDifference
+    intersections: Intersection = Intersection.SIMES
+
+    def __post_init__(self) -> None:
+        if self.intersections is Intersection.DUNNETT:
+            raise ValueError("dunnett compares arms. Use spiessens_debois, simes or bonferroni")
+        Staged.__post_init__(self)
+
+    def problems(self, trial: Trial) -> Iterator[Problem]:
+        """Yield what is wrong with a trial that enriches its population."""
+        yield from staged_problems(trial, self)
+        levels = trial.population.level_names
+        if len(trial.arms) != 2:
+            fault = (
+                f"a population is enriched in a trial of two arms, and there are {len(trial.arms)}"
+            )
+            yield Problem(
+                key="adaptation", fault=fault, fix="Keep one experimental arm and the control."
+            )
+        if self.factor not in levels:
+            fault = f"the population has no factor {self.factor!r}"
+            yield Problem(key="adaptation.factor", fault=fault, fix=nearest(self.factor, levels))
+            return
+        if self.level not in levels[self.factor]:
+            fault = f"{self.factor!r} has no level {self.level!r}"
+            fix = nearest(self.level, levels[self.factor])
+            yield Problem(key="adaptation.level", fault=fault, fix=fix)
+            return
+        share = trial.population.factors.get(self.factor, {}).get(self.level, 0.5)
+        if not 0 < share < 1:
+            fault = f"{self.level!r} is {'nobody' if share <= 0 else 'everybody'}"
+            yield Problem(key="adaptation.level", fault=fault, fix="Name a part of the population.")
+        blocks = isinstance(trial.allocation, PermutedBlocks | None)  # without a key they are
+        if blocks and self.factor not in trial.stratify_by:
+            fault = f"blocks that {self.factor!r} cuts through are not balanced within the subgroup"
+            fix = f"Give 'allocation: {{stratify_by: [{self.factor}]}}', or its 'method: simple'."
+            yield Problem(key="adaptation.factor", fault=fault, fix=fix)
+
+    def followed(self, trial: Trial, block: Block) -> Trial:
+        """Return a trial of as many patients as may be needed if the subgroup alone goes on."""
+        return longer(trial, share=_share(trial, self, block))
+
+    def conduct(self, trial: Trial, block: Block, patients: Followed) -> Conducted:
+        """Return how trials go whose population is enriched."""
+        del block
+        stages, found = enrich(trial, self, patients.generated)
+        return Conducted(found, stages.generated)
+
+    def decision_words(self, trial: Trial, found: Mapping[str, FloatArray], look: int) -> str:
+        """Return who goes on in one trial, or is proven, in words."""
+        del trial
+        picks = look == 1 and not found["look_1_efficacy"][0] > 0
+        what, alone = ("goes_on", f"{self.level} alone") if picks else ("reject", self.level)
+        whose = {"full": "everybody", "subgroup": alone}
+        return ", ".join(words for name, words in whose.items() if found[f"{what}_{name}"][0] > 0)
+
+    def rows(self, trial: Trial) -> Iterator[Row]:
+        """Yield who goes on, and for whom a benefit is proven."""
+        del trial
+        level = self.level
+        words = f"everybody goes on (not {level} alone)"
+        yield Row(words=words, quantity="goes_on_full")
+        yield Row(words=f"{level} alone go on", quantity="goes_on_subgroup")
+        yield Row(words="proven for everybody", quantity="reject_full")
+        yield Row(words=f"proven for {level}", quantity="reject_subgroup")
+        yield Row(words=f"patients, {level}", quantity="patients_subgroup", is_share=False)
+        words = f"turned away for not being {level}"
+        yield Row(words=words, quantity="turned_away", is_share=False)
+        yield self.nobody_left()
+
+
+def enrich(
+    trial: Trial, rule: Enrichment, generated: Generated
+) -> tuple[Stages, dict[str, FloatArray]]:
     """Return the stages of trials that enrich among these patients, and all quantities.
 
     `reject` is whether any hypothesis is rejected, `reject_full` and `reject_subgroup` which;
@@ -49,10 +223,9 @@ def enrich(trial: Trial, generated: Generated) -> tuple[Stages, dict[str, FloatA
     trial : Trial
         With an `Enrichment` rule.
     generated : Generated
-        The patients of :func:`longer_enrichment`.
+        The patients of `Enrichment.followed`.
     """
-    rule, analysis = trial.adaptation, trial.analysis
-    assert isinstance(rule, Enrichment)
+    analysis = trial.analysis
     assert analysis is not None
     interim = Interim.of(trial, generated)
     inside = _inside(trial, rule, generated)
@@ -60,14 +233,7 @@ def enrich(trial: Trial, generated: Generated) -> tuple[Stages, dict[str, FloatA
     full, alone = (
         chosen & ~early.any(axis=1) for chosen in _chosen(trial, rule, generated, interim)
     )
-    stages = _stages(
-        trial,
-        generated,
-        interim,
-        everybody=full,
-        subgroup=inside & alone[:, None],
-        goes_on=full | alone,
-    )
+    stages = _stages(trial, rule, generated, interim, chosen=(full, alone), inside=inside)
     first, second = stages.p_values(trial, {"full": stages.enrolled, "subgroup": inside})
     share = _shares(trial, stages, inside)
     reject = early | closed_rejections(
@@ -75,7 +241,7 @@ def enrich(trial: Trial, generated: Generated) -> tuple[Stages, dict[str, FloatA
         second,
         np.column_stack([full, full | alone]),
         alpha=analysis.alpha - rule.early_alpha,
-        weights=weights_of(trial),
+        weights=weights_of(trial, rule),
         intersections=FullAndSubgroup(method=rule.intersections, share=share),
     )
     found = stages.described(trial) | _estimates(trial, stages, inside, full)
@@ -136,20 +302,19 @@ def decided(
         least = -np.inf if choice.at_least is None else choice.at_least
         goes_on = (np.maximum(z_full, z_subgroup) >= least) & np.isfinite(z_full)
         return goes_on & ~alone, goes_on & alone
-    full, subgroup = (_measured(trial, choice.measure, z) for z in (z_full, z_subgroup))
+    full, subgroup = (_measured(trial, rule, choice.measure, z) for z in (z_full, z_subgroup))
     everybody = full >= choice.everybody
     return everybody, ~everybody & (subgroup >= choice.subgroup)
 
 
-def _measured(trial: Trial, measure: Measure, z: FloatArray) -> FloatArray:
+def _measured(trial: Trial, rule: Enrichment, measure: Measure, z: FloatArray) -> FloatArray:
     if measure is Measure.Z:
         return z
     from scipy.special import ndtri
 
-    assert isinstance(trial.adaptation, Enrichment)
     assert trial.analysis is not None
-    bound = -float(ndtri(trial.analysis.alpha - trial.adaptation.early_alpha))
-    return conditional_power(z, weights_of(trial)[0], bound=bound)
+    bound = -float(ndtri(trial.analysis.alpha - rule.early_alpha))
+    return conditional_power(z, weights_of(trial, rule)[0], bound=bound)
 
 
 def _early(trial: Trial, rule: Enrichment, generated: Generated, interim: Interim) -> BoolArray:
@@ -168,17 +333,18 @@ def _early(trial: Trial, rule: Enrichment, generated: Generated, interim: Interi
 
 def _stages(
     trial: Trial,
+    rule: Enrichment,
     generated: Generated,
     interim: Interim,
     *,
-    everybody: BoolArray,
-    subgroup: BoolArray,
-    goes_on: BoolArray,
+    chosen: tuple[BoolArray, BoolArray],
+    inside: BoolArray,
 ) -> Stages:
-    eligible = (everybody[:, None] | subgroup) & ~interim.first
+    full, alone = chosen
+    eligible = (full[:, None] | inside & alone[:, None]) & ~interim.first
     most = trial.n_patients - interim.n_first
     second = eligible & (np.cumsum(eligible, axis=1) <= most[:, None])
-    return Stages.of(trial, generated, interim, second=second, goes_on=goes_on)
+    return Stages.of(trial, rule, generated, interim, second=second, goes_on=full | alone)
 
 
 def _shares(trial: Trial, stages: Stages, inside: BoolArray) -> FloatArray:

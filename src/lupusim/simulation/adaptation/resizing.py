@@ -6,33 +6,66 @@ A trial is simulated to its largest size, and the rule picks how much of it is u
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Protocol
 
 import numpy as np
 
-from lupusim.analysis.group_sequential import EfficacyAt, stage_z
-from lupusim.analysis.group_sequential.reestimation import blinded_size, promising_information
+from lupusim.analysis.group_sequential import EfficacyAt
 from lupusim.analysis.group_sequential.stopping import GroupSequential, crossing, judged
-from lupusim.analysis.outcomes import BinaryOutcome
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.simulation.generation.generation import Generated
-from lupusim.simulation.looks.cutoffs import observed, waited
+from lupusim.simulation.looks.cutoffs import waited
 from lupusim.simulation.looks.evidence import Evidence, at_cutoff, described_at, gather
 from lupusim.simulation.looks.group_sequential import estimates_at, of_look
 from lupusim.trial import AfterPatients, Analysis, AtEvents, Trial
-from lupusim.trial.adaptation.ongoing import BlindedSize, PromisingZone
+from lupusim.trial.adaptation import Adaptation
 from lupusim.trial.endpoints import due_time
 
-_LEAST_STAGE = 1e-9
+
+class Resizing(Adaptation, Protocol):
+    """A rule that chooses the size at the last interim look."""
+
+    @property
+    def planned(self) -> int:
+        """The size without a change: patients, or events."""
+        ...
+
+    def wanted(
+        self,
+        trial: Trial,
+        generated: Generated,
+        seen: Evidence,
+        planned: tuple[FloatArray, FloatArray],
+    ) -> FloatArray:
+        """Return the size that the last interim look asks for, (n_replicates,); NaN for any.
+
+        Parameters
+        ----------
+        trial : Trial
+            Its limits and test.
+        generated : Generated
+            The patients.
+        seen : Evidence
+            Of all looks, as planned.
+        planned : (fraction, efficacy)
+            Information fractions and efficacy bounds, (n_replicates, n_looks).
+        """
+        ...
+
+    def last_z(self, seen: Evidence, final: Evidence, fraction: FloatArray) -> FloatArray:
+        """Return the statistic of the last look, (n_replicates,)."""
+        ...
 
 
-def hold_resized(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
-    """Return the quantities of every replicate of a trial that chooses its size.
+def hold_resized(
+    trial: Trial, rule: Resizing, generated: Generated
+) -> tuple[Generated, dict[str, FloatArray]]:
+    """Return whom each trial enrolls, and all quantities, where it chooses its size.
 
     As of a sequential trial, without flip-flops; besides, `size` (patients or events of the
     last look as chosen) and `enlarged` (whether that is more than planned).
     """
-    rule, analysis = trial.adaptation, trial.analysis
-    assert isinstance(rule, PromisingZone | BlindedSize)
+    analysis = trial.analysis
     assert analysis is not None
     stopping = trial.stopping or _only_the_last(trial, analysis)
     as_planned = replace(
@@ -41,10 +74,11 @@ def hold_resized(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
     (seen,) = gather(as_planned, generated)
     fraction = seen.information / rule.planned
     efficacy, futility = judged(stopping, fraction, seen.estimate)
-    size = _size(trial, generated, seen, (fraction, efficacy))
+    wanted = rule.wanted(trial, generated, seen, (fraction, efficacy))
+    size = _within(trial, rule, wanted)
     cutoff = np.maximum(_reached(trial, generated, size), seen.cutoff[:, -2])
     final = at_cutoff(as_planned, generated, cutoff)
-    z = np.column_stack([seen.z[:, :-1], _last_z(rule, seen, final, fraction)])
+    z = np.column_stack([seen.z[:, :-1], rule.last_z(seen, final, fraction)])
     stop = crossing(z, efficacy, futility, sided=analysis.sided)
     fraction[:, -1] = size / rule.planned
     held = _with_last(seen, final)
@@ -65,7 +99,7 @@ def hold_resized(trial: Trial, generated: Generated) -> dict[str, FloatArray]:
         shown = of_look(number, time, fraction[:, number], stop)
         found |= shown | estimates_at(number, held, stop.look)
         found |= waited(number + 1, look, np.where(stop.look >= number, time, np.nan))
-    return found
+    return came, found
 
 
 def _only_the_last(trial: Trial, analysis: Analysis) -> GroupSequential:
@@ -106,37 +140,10 @@ def most(trial: Trial) -> int:
     return count.events if count and count.of_primary else trial.n_patients
 
 
-def _size(
-    trial: Trial, generated: Generated, seen: Evidence, planned: tuple[FloatArray, FloatArray]
-) -> IntArray:
-    """Return the size chosen at the last interim look, (n_replicates,)."""
-    rule, (fraction, efficacy) = trial.adaptation, planned
-    if isinstance(rule, PromisingZone):
-        wanted = rule.planned * promising_information(
-            seen.z[:, -2], fraction[:, -2], efficacy[:, -1], least=rule.least, power=rule.power
-        )
-    else:
-        assert isinstance(rule, BlindedSize)
-        wanted = _blinded(trial, rule, generated, seen.cutoff[:, -2])
+def _within(trial: Trial, rule: Resizing, wanted: FloatArray) -> IntArray:
+    """Return the size that is chosen, (n_replicates,): what is wanted, within the limits."""
     limited = np.clip(np.nan_to_num(wanted, nan=rule.planned), rule.planned, most(trial))
     return np.asarray(np.ceil(limited - 1e-9), dtype=np.intp)
-
-
-def _blinded(
-    trial: Trial, rule: BlindedSize, generated: Generated, cutoff: FloatArray
-) -> FloatArray:
-    assert trial.analysis is not None
-    outcome = generated.measurements[0].outcome(observed(generated, cutoff))
-    assert isinstance(outcome, BinaryOutcome)
-    known = outcome.included.sum(axis=1)
-    rate = (outcome.response & outcome.included).sum(axis=1) / np.maximum(known, 1)
-    return blinded_size(
-        rate,
-        difference=rule.difference,
-        power=rule.power,
-        tail=trial.analysis.alpha / trial.analysis.sided,
-        ratio=(trial.ratio[0], trial.ratio[1]),
-    )
 
 
 def _reached(trial: Trial, generated: Generated, size: IntArray) -> FloatArray:
@@ -148,24 +155,3 @@ def _reached(trial: Trial, generated: Generated, size: IntArray) -> FloatArray:
     event_time += generated.enrollment_time
     event_time.sort(axis=1)
     return np.asarray(event_time[row, size - 1])
-
-
-def _last_z(
-    rule: PromisingZone | BlindedSize, seen: Evidence, final: Evidence, fraction: FloatArray
-) -> FloatArray:
-    """Return z of the last look: the stages weighed as planned, or all patients alike.
-
-    A first stage whose z is infinite (no response yet, or a p-value of 1) never enlarges the
-    trial: it goes on as planned, and is judged by all patients.
-    """
-    last = final.z[:, -1]
-    weighable = np.isfinite(seen.z[:, -2]) & np.isfinite(last)
-    if isinstance(rule, BlindedSize) or not weighable.any():
-        return last
-    information = np.column_stack([seen.information[:, -2], final.information[:, -1]])
-    information[:, 1] = np.maximum(information[:, 1], information[:, 0] + _LEAST_STAGE)
-    z = np.where(weighable[:, None], np.column_stack([seen.z[:, -2], last]), 0.0)
-    second = stage_z(z, information)[:, 1]
-    weight = np.clip(fraction[:, -2], 0.0, 1.0)
-    weighed = np.sqrt(weight) * z[:, 0] + np.sqrt(1 - weight) * second
-    return np.where(weighable, weighed, last)

@@ -1,287 +1,215 @@
-"""Trials that change their allocation, their arms or their end while they run.
-
-Every patient is followed on every arm, and the rule picks the arm: so a rule sees what it
-would have seen, however it decides, and rules can be compared on the same patients.
-"""
+"""Trials that change their allocation, their arms or their end by posterior probabilities."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
-from lupusim.analysis.outcomes import BinaryOutcome
-from lupusim.analysis.proportions.posterior_rates import (
-    best_probability,
-    better_probability,
-    limited_shares,
-)
-from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
-from lupusim.simulation.generation.generation import Block, Generated, generate
-from lupusim.simulation.looks.cutoffs import observed
+from lupusim.errors import Problem
+from lupusim.simulation.adaptation.base import Conducted
+from lupusim.simulation.adaptation.response_course import Against, Course, Potential, potential
+from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.totals import screening_totals
 from lupusim.trial import Responder, Trial
-from lupusim.trial.adaptation.ongoing import Against, BayesianResponse
-from lupusim.trial.looks import Entries
-from lupusim.trial.population.screening import Screened
+from lupusim.trial.adaptation import ADAPTATIONS, Facts, Row
+from lupusim.trial.looks import counts_in
 
-_NOT_YET = -1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Everybody:
-    """Put all patients on one arm.
-
-    Parameters
-    ----------
-    arm : int
-        Its position.
-    """
-
-    arm: int
-
-    def assign(
-        self, ratio: Sequence[int], stratum: IntArray, *, rng: np.random.Generator
-    ) -> StateArray:
-        """Return the arm of each patient, shape (n_replicates, n_patients)."""
-        del ratio, rng
-        return np.full(stratum.shape, self.arm, dtype=np.int8)
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Potential:
-    """Patients as they would fare on each arm.
+class Shares:
+    """How new patients are shared among the arms after a look.
+
+    The share of an arm is proportional to a power of its posterior probability to be the best
+    (Thall and Wathen 2007), within limits.
 
     Parameters
     ----------
-    response, included : (n_arms, n_replicates, n_patients) boolean arrays
-        Whether each responds, and whether anything is known of it: of whom an intercurrent
-        event leaves out nothing is. Who drops out does not respond.
-    enrollment_time : (n_replicates, n_patients) array
-        Calendar times (years), increasing along each row.
-    due : (n_replicates, n_patients) array
-        Calendar times at which the responses are known.
-    look_time : (n_replicates, n_looks) array
-        Calendar times of the looks, never falling.
-    first_arm : (n_replicates, n_patients) array
-        Arm of each patient by the planned ratio.
-    uniform : (n_replicates, n_patients) array
-        What decides the arm of those who come after the first look.
-    screened : Screened or None
-        What screening found; None without it.
+    power : float
+        0 keeps the arms that are left in the planned ratio; 1 follows the probabilities.
+    grows : bool
+        Whether the power is multiplied by the share of the patients who are in by then.
+    least, most : float
+        Limits of the share of an arm that is not dropped.
+    control : float or None
+        A fixed share of the control; None lets it follow the rule.
+
+    Raises
+    ------
+    ValueError
+        If a share or the power is out of range.
     """
 
-    response: BoolArray
-    included: BoolArray
-    enrollment_time: FloatArray
-    due: FloatArray
-    look_time: FloatArray
-    first_arm: StateArray
-    uniform: FloatArray
-    screened: Screened | None = None
+    power: float = 0.0
+    grows: bool = False
+    least: float = 0.0
+    most: float = 1.0
+    control: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.power) and self.power >= 0):
+            raise ValueError(f"power={self.power!r} must be 0 or above")
+        if not 0 <= self.least < self.most <= 1:
+            raise ValueError(f"least={self.least!r} must lie below most={self.most!r}, in [0, 1]")
+        if self.control is not None and not 0 < self.control < 1:
+            raise ValueError(f"control={self.control!r} must lie between 0 and 1")
 
 
-def potential(
-    trial: Trial, block: Block, *, follow: Callable[[Trial, Block], Generated] = generate
-) -> Potential:
-    """Follow the patients of a block of trials on every arm, one after the other."""
-    assert isinstance(trial.primary, Responder)
-    outcomes = []
-    for number in range(len(trial.arms)):
-        alone = replace(trial, secondary=(), allocation=_Everybody(arm=number))
-        generated = follow(alone, block)
-        never = np.full(block.n_replicates, np.inf)
-        outcome = generated.measurements[0].outcome(observed(generated, never))
-        assert isinstance(outcome, BinaryOutcome)
-        outcomes.append(outcome)
-    enrollment_time = generated.enrollment_time
-    shape = enrollment_time.shape
-    assert trial.allocation is not None
-    stratum = np.zeros(shape, dtype=np.intp)
-    entries = Entries(enrolled=enrollment_time)
-    times: list[FloatArray] = []
-    for cutoff in trial.looks:
-        time = cutoff.calendar_time(entries)
-        times.append(np.maximum(time, times[-1] + cutoff.gap) if times else time)
-    return Potential(
-        response=np.stack([outcome.response for outcome in outcomes]),
-        included=np.stack([outcome.included for outcome in outcomes]),
-        enrollment_time=enrollment_time,
-        due=enrollment_time + trial.primary.at,
-        look_time=np.stack(times, axis=1),
-        first_arm=trial.allocation.assign(trial.ratio, stratum, rng=block.stream("allocation")),
-        uniform=block.stream("adaptive allocation").random(shape),
-        screened=generated.patients.screened,
-    )
+@ADAPTATIONS.register("bayesian_response")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BayesianResponse(Facts):
+    """Judge response rates by their beta posteriors at every look.
 
+    Patients come in the planned ratio up to the first look (burn-in), then by `shares`.
+    The trial stops as soon as an arm succeeds, or none is left that could.
 
-def adapt(trial: Trial, patients: Potential) -> dict[str, FloatArray]:
-    """Return the quantities of every replicate of a trial with a `BayesianResponse` rule.
+    Parameters
+    ----------
+    success : float
+        An experimental arm succeeds where its posterior probability reaches this; above 1
+        never.
+    success_at_end : float or None
+        The same at the last look; None for the same number.
+    drop : float
+        An experimental arm is dropped where its probability falls to this or below.
+    against : Against
+        What the probabilities compare with.
+    prior : tuple of two floats
+        Beta prior of every arm's response rate.
+    shares : Shares
+        How new patients are shared among the arms.
 
-    `reject` is whether an arm succeeds; for each arm `reject_ARM`, `picked_ARM` (succeeds with
-    the highest probability), `dropped_ARM`, `patients_ARM` (randomized to it) and
-    `response_ARM`; `responders` among all who were randomized; the `look_K_...` and
-    `n_enrolled` of a sequential trial.
+    Raises
+    ------
+    ValueError
+        If a probability or the prior is out of range.
+
+    References
+    ----------
+    Thall and Wathen (2007), *European Journal of Cancer* 43:859.
     """
-    assert isinstance(trial.adaptation, BayesianResponse)
-    course = Course(trial, trial.adaptation, patients)
-    for number in range(patients.look_time.shape[1]):
-        course.enroll(number)
-        course.judge(number)
-    found = dict(course.quantities())
-    full = np.full(len(found["duration"]), trial.n_patients)
-    until = found["duration"]
-    return found | screening_totals(trial, patients.screened, full=full, until=until)
 
+    decides: ClassVar[bool] = True
+    picks_arms: ClassVar[bool] = True
+    shares_patients: ClassVar[bool] = True
 
-def _come_by(time: FloatArray, look_time: FloatArray) -> IntArray:
-    """Return how many of each row's rising times each of its looks sees; shape of the looks."""
-    rows = zip(time, look_time, strict=True)
-    return np.array([np.searchsorted(row, looks, side="right") for row, looks in rows])
+    success: float = 0.99
+    success_at_end: float | None = None
+    drop: float = 0.0
+    against: Against = Against.CONTROL
+    prior: tuple[float, float] = (1.0, 1.0)
+    shares: Shares = field(default_factory=Shares)
 
+    def __post_init__(self) -> None:
+        if not self.drop < self.success:
+            raise ValueError(f"drop={self.drop!r} must lie below success={self.success!r}")
+        if not (0 <= self.drop < 1 and self.success > 0 and self.at_end > 0):
+            raise ValueError(
+                f"success={self.success!r} and drop={self.drop!r} must be probabilities"
+            )
+        if not (len(self.prior) == 2 and min(self.prior) > 0 and max(self.prior) < math.inf):
+            raise ValueError(f"prior={self.prior!r} must be two numbers above 0")
 
-class Course:
-    """How a block of trials goes, look by look."""
+    @property
+    def at_end(self) -> float:
+        """The probability that succeeds at the last look."""
+        return self.success if self.success_at_end is None else self.success_at_end
 
-    def __init__(self, trial: Trial, rule: BayesianResponse, patients: Potential) -> None:
-        self.trial, self.rule, self.patients = trial, rule, patients
-        n_replicates, self.n_arms = len(patients.look_time), len(trial.arms)
-        self.arm = np.full(patients.uniform.shape, _NOT_YET, dtype=np.int8)
-        self.responds = np.zeros(patients.uniform.shape, dtype=bool)
-        self.included = np.zeros(patients.uniform.shape, dtype=bool)
-        self.going = np.ones(n_replicates, dtype=bool)
-        self.open = np.ones((n_replicates, self.n_arms), dtype=bool)
-        self.succeeds = np.zeros((n_replicates, self.n_arms), dtype=bool)
-        self.probability = np.zeros((n_replicates, self.n_arms))
-        self.share = np.tile(np.array(trial.ratio) / sum(trial.ratio), (n_replicates, 1))
-        self.stop = np.full(n_replicates, patients.look_time.shape[1] - 1)
-        self.responders = np.zeros((n_replicates, self.n_arms))
-        self.n_known = np.zeros((n_replicates, self.n_arms))
-        self.enrolled = _come_by(patients.enrollment_time, patients.look_time)
-        self.known = _come_by(patients.due, patients.look_time)
+    def generation(self, trial: Trial) -> tuple[object, ...]:
+        """Return the looks: patients are followed on every arm, up to them."""
+        return "adaptive allocation", trial.looks
 
-    def enroll(self, number: int) -> None:
-        """Randomize those who come after the look before, up to this one."""
-        patients = self.patients
-        first, new = self._new(self.enrolled, number)
-        row, column = np.nonzero(new)
-        column += first
-        if number == 0:
-            chosen = patients.first_arm[row, column]
-        else:
-            reached = self.share.cumsum(axis=1)[row]
-            chosen = (patients.uniform[row, column][:, None] >= reached[:, :-1]).sum(axis=1)
-        self.arm[row, column] = chosen
-        self.responds[row, column] = patients.response[chosen, row, column]
-        self.included[row, column] = patients.included[chosen, row, column]
-
-    def judge(self, number: int) -> None:
-        """Look at the responses that are known; success, arms dropped, new shares."""
-        first, new = self._new(self.known, number)
-        window = slice(first, first + new.shape[1])
-        for arm in range(self.n_arms):
-            on_arm = new & self.included[:, window] & (self.arm[:, window] == arm)
-            self.n_known[:, arm] += on_arm.sum(axis=1)
-            self.responders[:, arm] += (on_arm & self.responds[:, window]).sum(axis=1)
-        last = number == self.patients.look_time.shape[1] - 1
-        self.probability[self.going] = self._probability(self.going)
-        self._decide(number, last=last)
-        if not last and self.rule.shares.power > 0:
-            self._share()
-        elif not last and self.rule.drop > 0:
-            self.share = limited_shares(
-                self.open * np.array(self.trial.ratio, dtype=float), self.open, least=0.0, most=1.0
+    def problems(self, trial: Trial) -> Iterator[Problem]:
+        """Yield what is wrong with the rule in a trial."""
+        if not isinstance(trial.primary, Responder):
+            yield Problem(
+                key="endpoints.primary.kind",
+                fault="posterior probabilities of response need a response at a visit",
+                fix="Use 'kind: responder', or bounds at the looks.",
+            )
+        if trial.analysis is not None or trial.stopping is not None:
+            yield Problem(
+                key="adaptation",
+                fault="two rules decide: the posterior probabilities, and the analysis or its "
+                "bounds",
+                fix="Remove the analysis and the bounds at the looks, or the adaptation.",
+            )
+        if len(trial.arms) == 1:
+            yield Problem(key="adaptation", fault="there is one arm only", fix="Add a control.")
+        yield from share_problems(self.shares, len(trial.arms))
+        looks = (*trial.interims, trial.cutoff)
+        if any(any(counts_in(look)) for look in looks):
+            yield Problem(
+                key="looks",
+                fault="a look waits for events, and the arms depend on the looks",
+                fix="Time the looks by patients or by the calendar.",
             )
 
-    def _new(self, come: IntArray, number: int) -> tuple[int, BoolArray]:
-        """Return which patients of trials that go on have come since the look before.
+    def followed(self, trial: Trial, block: Block) -> Trial:
+        """Return the trial itself."""
+        del block
+        return trial
 
-        Gives the position of the first one, and a mask of the patients from there on.
+    def patients(self, trials: Sequence[Trial], block: Block) -> Potential:
+        """Return the patients of a block, followed on every arm."""
+        return potential(trials[0], block)
+
+    def conduct(self, trial: Trial, block: Block, patients: Potential) -> Conducted:
+        """Return how trials go in which responses decide about arms and shares.
+
+        `reject` is whether an arm succeeds; for each arm `reject_ARM`, `picked_ARM` (succeeds
+        with the highest probability), `dropped_ARM`, `patients_ARM` (randomized to it) and
+        `response_ARM`; `responders` among all who were randomized; the `look_K_...` and
+        `n_enrolled` of a sequential trial.
         """
-        # SPEED: a look touches only those who are new to it (benchmarks/peers.py, case R)
-        until = come[:, number, None]
-        since = come[:, number - 1, None] if number else np.zeros_like(until)
-        first = int(since.min())
-        position = np.arange(first, int(until.max()))
-        return first, (position >= since) & (position < until) & self.going[:, None]
+        del block
+        course = self.course(trial, patients)
+        for number in range(patients.look_time.shape[1]):
+            course.enroll(number)
+            course.judge(number)
+        found = dict(course.quantities())
+        full = np.full(len(found["duration"]), trial.n_patients)
+        until = found["duration"]
+        found |= screening_totals(trial, patients.screened, full=full, until=until)
+        return Conducted(found, None)
 
-    def _probability(self, some: BoolArray) -> FloatArray:
-        rule = self.rule
-        counts = self.responders[some], self.n_known[some]
-        if rule.against is Against.CONTROL:
-            return better_probability(*counts, rule.prior)
-        return best_probability(*counts, rule.prior, self.open[some])
+    def course(self, trial: Trial, patients: Potential) -> Course:
+        """Return trials that have not begun, to be held look by look."""
+        return Course(trial, self, patients)
 
-    def _decide(self, number: int, *, last: bool) -> None:
-        success = self.rule.at_end if last else self.rule.success
-        candidates = self.open & self.going[:, None]
-        candidates[:, 0] = False
-        succeeds = candidates & (self.probability >= success)
-        self.succeeds |= succeeds
-        if self.rule.drop > 0 and not last:  # at the last look nobody is left to keep from it
-            self.open &= ~(candidates & (self.probability <= self.rule.drop))
-        ends = succeeds.any(axis=1) | ~self.open[:, 1:].any(axis=1)
-        if self.rule.against is Against.ALL:
-            ends |= self.probability[:, 0] >= success
-        ends &= self.going
-        self.stop[ends] = number
-        self.going &= ~ends
+    def rows(self, trial: Trial) -> Iterator[Row]:
+        """Yield how often an arm succeeds, and what became of each."""
+        against = "to beat the control" if self.against is Against.CONTROL else "to be best"
+        words = f"success of any arm (posterior probability {against} {self.success:g})"
+        yield Row(words=words, quantity="reject")
+        yield Row(words="the same where all arms are alike", quantity="reject", no_effect=True)
+        for number, arm in enumerate(trial.arms):
+            words = f"patients randomized, {arm.name}"
+            yield Row(words=words, quantity=f"patients_{arm.name}", is_share=False)
+            for what, words in _OF_ARM.items() if number else ():
+                yield Row(words=f"{words}, {arm.name}", quantity=f"{what}_{arm.name}")
+        yield Row(words="responders among all", quantity="responders", is_share=False)
 
-    def _share(self) -> None:
-        shares = self.rule.shares
-        best = self.probability
-        if self.rule.against is Against.CONTROL:
-            best = best_probability(self.responders, self.n_known, self.rule.prior, self.open)
-        power: FloatArray | float = shares.power
-        if shares.grows:
-            in_by_now = (self.arm != _NOT_YET).sum(axis=1) / float(self.trial.n_patients)
-            power = shares.power * in_by_now[:, None]
-        weight = np.maximum(best, 1e-12) ** power
-        if shares.control is None:
-            self.share = limited_shares(weight, self.open, least=shares.least, most=shares.most)
-            return
-        others = self.open.copy()
-        others[:, 0] = False
-        rest = 1 - shares.control
-        limits = {"least": shares.least / rest, "most": min(shares.most / rest, 1.0)}
-        self.share = rest * limited_shares(weight, others, **limits)
-        self.share[:, 0] = 1 - self.share[:, 1:].sum(axis=1)
 
-    def quantities(self) -> Iterator[tuple[str, FloatArray]]:
-        """Yield what is recorded of each replicate."""
-        row = np.arange(len(self.stop))
-        duration = self.patients.look_time[row, self.stop]
-        yield "duration", duration
-        yield "missed_cutoff", np.isinf(duration).astype(float)
-        yield "reject", self.succeeds.any(axis=1).astype(float)
-        yield "undefined", np.zeros(row.size)
-        difference = self._rate(1) - self._rate(0)
-        yield "estimate", difference
-        yield "n_enrolled", (self.arm != _NOT_YET).sum(axis=1).astype(float)
-        yield "responders", (self.responds & (self.arm != _NOT_YET)).sum(axis=1).astype(float)
-        picked = np.where(self.succeeds, self.probability, -1.0).argmax(axis=1)
-        for number, arm in enumerate(self.trial.arms):
-            yield f"response_{arm.name}", self._rate(number)
-            yield f"patients_{arm.name}", (self.arm == number).sum(axis=1).astype(float)
-            if number > 0:
-                succeeds = self.succeeds[:, number]
-                yield f"reject_{arm.name}", succeeds.astype(float)
-                yield f"picked_{arm.name}", (succeeds & (picked == number)).astype(float)
-                yield f"dropped_{arm.name}", (~self.open[:, number]).astype(float)
-        yield from self._looks()
+_OF_ARM = {"reject": "succeeds", "picked": "picked as best", "dropped": "dropped"}
 
-    def _rate(self, arm: int) -> FloatArray:
-        n = self.n_known[:, arm]
-        return np.where(n > 0, self.responders[:, arm] / np.maximum(n, 1), np.nan)
 
-    def _looks(self) -> Iterator[tuple[str, FloatArray]]:
-        any_succeeds = self.succeeds.any(axis=1)
-        n_patients = self.trial.n_patients
-        for number in range(self.patients.look_time.shape[1]):
-            time, here = self.patients.look_time[:, number], self.stop == number
-            name = f"look_{number + 1}"
-            yield f"{name}_time", np.where(np.isfinite(time), time, np.nan)
-            yield f"{name}_information", self.known[:, number] / n_patients
-            yield f"{name}_efficacy", (here & any_succeeds).astype(float)
-            yield f"{name}_futility", (here & ~any_succeeds).astype(float)
+def share_problems(shares: Shares, n_arms: int) -> Iterator[Problem]:
+    """Yield limits that the shares of all arms together cannot keep."""
+    if n_arms == 1:
+        return
+    limited, fixed = n_arms - (shares.control is not None), shares.control or 0.0
+    whose = f"control {fixed:g} and " if fixed else ""
+    whose += f"{limited} arms" if limited > 1 else "one arm"
+    fix = "Give shares that can add up to 1."
+    if (least := fixed + limited * shares.least) > 1 + _ROUNDING:
+        fault = f"{whose} with at least {shares.least:g} make {least:g}, more than 1"
+        yield Problem(key="adaptation.shares", fault=fault, fix=fix)
+    if (most := fixed + limited * shares.most) < 1 - _ROUNDING:
+        fault = f"{whose} with at most {shares.most:g} make {most:g}, less than 1"
+        yield Problem(key="adaptation.shares", fault=fault, fix=fix)

@@ -15,6 +15,7 @@ import numpy as np
 from lupusim.analysis.outcomes import Outcome
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.records import Observation
+from lupusim.simulation.adaptation.two_stage import Staged
 from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP, Generated
 from lupusim.simulation.looks.cutoffs import (
     analyze,
@@ -25,7 +26,6 @@ from lupusim.simulation.looks.cutoffs import (
     waited,
 )
 from lupusim.trial import AtEvents, Trial, Verdict
-from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
 from lupusim.trial.looks import Entries
 
 _MARGIN = 6.0  # standard deviations: too few come once in a thousand million trials
@@ -121,6 +121,7 @@ class Stages:
     def of(
         cls,
         trial: Trial,
+        rule: Staged,
         generated: Generated,
         interim: Interim,
         *,
@@ -132,7 +133,7 @@ class Stages:
         enrollment_time = np.where(enrolled, generated.enrollment_time, np.inf)
         changed = replace(generated, enrollment_time=enrollment_time)
         members = (interim.first, second)
-        cutoffs = _cutoffs(trial, changed, members)
+        cutoffs = _cutoffs(trial, rule, changed, members)
         decided = np.isfinite(interim.time)
         last = np.maximum(np.maximum(*cutoffs), np.where(decided, interim.time, 0.0))
         end = np.where(goes_on | ~decided, last, interim.time)
@@ -210,10 +211,8 @@ def _ends_without_events(
 
 
 def _cutoffs(
-    trial: Trial, generated: Generated, members: tuple[BoolArray, BoolArray]
+    trial: Trial, rule: Staged, generated: Generated, members: tuple[BoolArray, BoolArray]
 ) -> tuple[FloatArray, FloatArray]:
-    rule = trial.adaptation
-    assert isinstance(rule, SelectArms | Enrichment)
     if (events := trial.cutoff.primary_events) is not None and rule.first_events is not None:
         event_time = generated.measurements[0].event_time(generated.watched_until)
         event_time += generated.enrollment_time
@@ -280,10 +279,8 @@ class Seen:
         return self.outcome.restricted_to(hypothesis)
 
 
-def weights_of(trial: Trial) -> tuple[float, float]:
+def weights_of(trial: Trial, rule: Staged) -> tuple[float, float]:
     """Return the squared weights of the stages: as given, or the planned information."""
-    rule = trial.adaptation
-    assert isinstance(rule, SelectArms | Enrichment)
     if rule.weights is not None:
         return rule.weights
     if (events := trial.cutoff.primary_events) is not None and rule.first_events is not None:

@@ -5,23 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.records import Observation
-from lupusim.simulation.adaptation.arm_selection import longer_selection, select
-from lupusim.simulation.adaptation.enrichment import enrich, longer_enrichment
-from lupusim.simulation.adaptation.resizing import enrolled_alone
-from lupusim.simulation.adaptation.response_adaptive import Course, Potential
-from lupusim.simulation.block import measured
+from lupusim.simulation.adaptation import rule_of
+from lupusim.simulation.adaptation.base import Followed
+from lupusim.simulation.adaptation.response_course import Course, Potential
 from lupusim.simulation.generation.generation import Block, Generated
 from lupusim.simulation.looks.cutoffs import observed, time_of
 from lupusim.simulation.looks.multiplicity import closings
 from lupusim.simulation.patient_level.looks import LookReported, looks_reported
 from lupusim.trial import Trial
-from lupusim.trial.adaptation.ongoing import BayesianResponse, BlindedSize, PromisingZone
-from lupusim.trial.adaptation.two_stage import Enrichment, Gate, SelectArms
 
 _Found = Mapping[str, FloatArray]
 
@@ -64,15 +61,6 @@ class TrialCourse:
     reported: tuple[LookReported, ...] = ()
 
 
-def with_all_who_may_come(trial: Trial, block: Block) -> Trial:
-    """Return the trial whose patients must be followed, so that a rule can pick among them."""
-    if isinstance(trial.adaptation, SelectArms):
-        return longer_selection(trial)
-    if isinstance(trial.adaptation, Enrichment):
-        return longer_enrichment(trial, block)
-    return trial
-
-
 def course_of(trial: Trial, block: Block, generated: Generated) -> TrialCourse:
     """Return how a trial goes whose patients fare like this.
 
@@ -83,29 +71,19 @@ def course_of(trial: Trial, block: Block, generated: Generated) -> TrialCourse:
     block : Block
         Of one replicate.
     generated : Generated
-        The patients, of :func:`with_all_who_may_come`.
+        The patients, of the trial that its rule follows.
     """
-    if isinstance(trial.adaptation, SelectArms | Enrichment):
-        if isinstance(trial.adaptation, SelectArms):
-            stages, found = select(trial, block, generated)
-        else:
-            stages, found = enrich(trial, generated)
-        return _ended(trial, stages.generated, found)
+    found, enrolled = rule_of(trial).conduct(trial, block, Followed.of(generated))
+    assert enrolled is not None
     if trial.family is not None:
         observation, closed = closings(trial, generated)
-        found = measured(trial, generated)
         decisions = _decisions(trial, found if trial.interims else _only(found))
         told = tuple(replace(d, words=_of_family(d, closed)) for d in decisions)
         reported = looks_reported(trial, generated, told[-1].look)
         return TrialCourse(observation=observation, decisions=told, reported=reported)
-    found = measured(trial, generated)
     if not trial.interims:
         found = _only(found, time_of(trial.cutoff, generated))
-    if isinstance(trial.adaptation, PromisingZone | BlindedSize):
-        last = any(float(found[f"look_{len(trial.looks)}_{end}"][0]) for end in _ENDS)
-        size = found["size"].astype(int) if last else np.array([trial.adaptation.planned])
-        generated = enrolled_alone(trial, generated, size)
-    course = _ended(trial, generated, found)
+    course = _ended(trial, enrolled, found)
     return replace(course, reported=looks_reported(trial, generated, course.decisions[-1].look))
 
 
@@ -123,9 +101,8 @@ def adaptive_course(
     decisions : tuple of Decision
         Of the looks.
     """
-    rule = trial.adaptation
-    assert isinstance(rule, BayesianResponse)
-    course = Course(trial, rule, patients)
+    rule: Any = trial.adaptation
+    course: Course = rule.course(trial, patients)
     decisions: list[Decision] = []
     names = [arm.name for arm in trial.arms]
     n_looks = patients.look_time.shape[1]
@@ -196,7 +173,7 @@ def _decisions(trial: Trial, found: _Found) -> Iterator[Decision]:
 
 
 def _in_words(trial: Trial, found: _Found, look: int, *, succeeds: bool, fails: bool) -> str:
-    own = _by_rule(trial, found, look)
+    own = trial.rule.decision_words(trial, found, look)
     at_last = look == len(trial.looks)
     if at_last and trial.analysis is None:
         said = "ends"
@@ -207,31 +184,6 @@ def _in_words(trial: Trial, found: _Found, look: int, *, succeeds: bool, fails: 
     else:
         said = "goes on"
     return _joined(said, own)
-
-
-def _by_rule(trial: Trial, found: _Found, look: int) -> str:
-    """Return what a rule picked at a look, in words; empty for nothing."""
-    rule = trial.adaptation
-
-    def yes(name: str) -> bool:
-        return bool(found[name][0] > 0)
-
-    picks = look == 1 and not yes("look_1_efficacy")
-    if isinstance(rule, SelectArms):
-        arms = [arm.name for arm in trial.arms[1:]]
-        kept, rejected = ([a for a in arms if yes(f"{k}_{a}")] for k in ("kept", "reject"))
-        dropped = [arm for arm in arms if arm not in kept]
-        parts = {"with": kept, "dropped": dropped} if picks else {"proven": rejected}
-        return "; ".join(f"{name} {', '.join(them)}" for name, them in parts.items() if them)
-    if isinstance(rule, Enrichment):
-        what, alone = ("goes_on", f"{rule.level} alone") if picks else ("reject", rule.level)
-        whose = {"full": "everybody", "subgroup": alone}
-        return ", ".join(words for name, words in whose.items() if yes(f"{what}_{name}"))
-    if isinstance(rule, Gate) and look == rule.look and yes("gate_stopped"):
-        return f"the gate ({rule.early.endpoint})"
-    if isinstance(rule, PromisingZone | BlindedSize) and look == len(trial.interims):
-        return f"size {found['size'][0]:.0f}"
-    return ""
 
 
 def _of_family(decision: Decision, closed: Mapping[str, tuple[IntArray, BoolArray]]) -> str:

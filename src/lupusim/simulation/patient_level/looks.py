@@ -16,7 +16,6 @@ from lupusim.simulation.looks.evidence import Comparison, Evidence, comparisons,
 from lupusim.simulation.looks.group_sequential import planned_information
 from lupusim.simulation.looks.multiplicity import HypothesisBounds, bounds_of_hypotheses
 from lupusim.trial import Trial
-from lupusim.trial.adaptation.two_stage import Gate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +86,7 @@ def looks_reported(trial: Trial, generated: Generated, last: int) -> tuple[LookR
     last : int
         Look at which the trial stops, counted from 1.
     """
-    if trial.analysis is None or not isinstance(trial.adaptation, Gate | None):
+    if trial.analysis is None or not trial.rule.keeps_bounds:
         return ()
     asked, seen = comparisons(trial), gather(trial, generated)
     if trial.family is not None:
@@ -98,7 +97,7 @@ def looks_reported(trial: Trial, generated: Generated, last: int) -> tuple[LookR
     efficacy, futility = bounds_of_looks(trial, seen[0], fraction)
     found = list(_rows(asked[0], seen[0], HypothesisBounds(fraction, efficacy, futility), last))
     rule = trial.stopping
-    if isinstance(rule, GroupSequential) and trial.adaptation is None:
+    if isinstance(rule, GroupSequential) and not trial.rule.changes:
         sign = trial.analysis.test.benefit_sign(trial.primary.better)
         found = _repeated(rule, fraction[0], found, last=last, sign=sign)
     return tuple(found)

@@ -22,7 +22,8 @@ from lupusim.records import (
     Recorder,
     TransitionLog,
 )
-from lupusim.simulation.adaptation.response_adaptive import potential
+from lupusim.simulation.adaptation import rule_of
+from lupusim.simulation.adaptation.response_course import potential
 from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP, Block, Generated, generate
 from lupusim.simulation.generation.supply import Supplied, infusions_given
 from lupusim.simulation.generation.treatment import course
@@ -32,12 +33,10 @@ from lupusim.simulation.patient_level.course import (
     Decision,
     adaptive_course,
     course_of,
-    with_all_who_may_come,
 )
 from lupusim.simulation.patient_level.looks import LookReported
 from lupusim.simulation.patient_level.supply import infusion_table, lot_table
 from lupusim.trial import TimeToEvent, Trial
-from lupusim.trial.adaptation.ongoing import BayesianResponse
 from lupusim.trial.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -148,9 +147,9 @@ def simulate_trial(
     """
     trial = scenario.points[0].trial
     block = Block(seed=scenario.seed if seed is None else seed, number=0, n_replicates=1)
-    if isinstance(trial.adaptation, BayesianResponse):
+    if trial.rule.picks_arms:
         return _arm_by_arm(trial, block, engine)
-    followed = _Followed(with_all_who_may_come(trial, block), block, engine)
+    followed = _Followed(rule_of(trial).followed(trial, block), block, engine)
     course = course_of(trial, block, followed.generated)
     return _written([_Clinic(followed, course.observation)], course.decisions, course.reported)
 

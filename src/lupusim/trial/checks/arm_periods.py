@@ -9,7 +9,6 @@ import numpy as np
 
 from lupusim.errors import Problem
 from lupusim.rng import stream
-from lupusim.trial.adaptation.two_stage import Enrichment, SelectArms
 from lupusim.trial.allocation.blocks import PermutedBlocks, SimpleRandomization
 from lupusim.trial.allocation.open_arms import randomize
 from lupusim.trial.enrollment.arm_periods import Controls, OnceRandomized, OnDate, arms_change
@@ -41,7 +40,7 @@ def platform_problems(trial: Trial) -> Iterator[Problem]:
 
 
 def _drift_problems(trial: Trial) -> Iterator[Problem]:
-    if trial.population.drift and isinstance(trial.adaptation, SelectArms | Enrichment):
+    if trial.population.drift and trial.rule.picks_patients:
         yield Problem(
             key="population.drift",
             fault="who is enrolled further depends on a decision, and the dates with it",
@@ -89,7 +88,7 @@ def _closes_first(arm: Arm) -> bool:
 
 
 def _rule_problems(trial: Trial) -> Iterator[Problem]:
-    if trial.adaptation is not None:
+    if trial.rule.changes:
         yield Problem(
             key="adaptation",
             fault="arms join or leave as planned, and an adaptation would change them as well",

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
-from lupusim.trial.adaptation.ongoing import BayesianResponse
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -45,7 +44,7 @@ def _infusions(trial: Trial) -> str:
 
 def _who_comes_is_open(trial: Trial) -> str:
     """Return why it is not known patient by patient who is on which arm; empty where it is."""
-    if isinstance(trial.adaptation, BayesianResponse):
+    if trial.rule.picks_arms:
         return "under this adaptation only patients and months have a price"
     if trial.family is not None and trial.interims:
         return "where arms close at a look, only patients and months have a price"

@@ -38,7 +38,7 @@ def look_problems(trial: Trial) -> Iterator[Problem]:
     yield from _visit_problems(trial)
     yield from _order_problems(looks)
     decides = trial.stopping is not None and trial.analysis is not None
-    if trial.interims and not decides and trial.adaptation is None:
+    if trial.interims and not (decides or trial.rule.changes):
         yield Problem(
             key="looks",
             fault="there are interim looks, but no analysis with bounds for them",

@@ -36,7 +36,7 @@ def arms_problems(trial: Trial, analysis: Analysis) -> Iterator[Problem]:
         )
     elif needed == 1:
         yield from _one_arm_problems(trial, analysis)
-    if analysis.test.one_look_only and (trial.interims or trial.adaptation):
+    if analysis.test.one_look_only and (trial.interims or trial.rule.changes):
         yield Problem(
             key="looks" if trial.interims else "adaptation",
             fault=f"{analysis.name!r} decides at one look, by its threshold",

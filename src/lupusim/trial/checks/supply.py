@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
 from lupusim.model.checks import nearest
-from lupusim.trial.adaptation.two_stage import Enrichment, Gate, SelectArms
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.treatment.arms import Infusions
 from lupusim.trial.treatment.supply import Supply
@@ -42,8 +41,7 @@ def supply_problems(trial: Trial) -> Iterator[Problem]:
 
 
 def _enrollment_problems(trial: Trial, supply: Supply) -> Iterator[Problem]:
-    staged = isinstance(trial.adaptation, SelectArms | Enrichment | Gate)  # check it themselves
-    if trial.adaptation is not None and not staged:
+    if not trial.rule.takes_supply:
         fault = "how many draw on the supply is not known beforehand where the trial adapts"
         yield Problem(key="supply", fault=fault, fix="Remove it, or the adaptation.")
     if supply.pauses and arms_change(trial.arms):

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from lupusim.errors import Problem
-from lupusim.trial.adaptation.two_stage import Gate, SelectArms
 from lupusim.trial.checks.endpoints import beyond_follow_up
 from lupusim.trial.endpoints import (
     Endpoint,
@@ -42,11 +41,7 @@ def tests_of(trial: Trial) -> Iterator[Place]:
         (f"analysis.multiplicity.endpoints.{number}", hypothesis)
         for number, hypothesis in enumerate(trial.family.hypotheses if trial.family else ())
     ]
-    if isinstance(trial.adaptation, SelectArms) and trial.adaptation.early is not None:
-        others.append(("adaptation.on", trial.adaptation.early))
-    if isinstance(trial.adaptation, Gate):
-        others.append(("adaptation", trial.adaptation.early))
-    for key, hypothesis in others:
+    for key, hypothesis in (*others, *trial.rule.early_tests()):
         if hypothesis.endpoint in by_name:
             yield Place(key, hypothesis.name, hypothesis.test, by_name[hypothesis.endpoint])
 

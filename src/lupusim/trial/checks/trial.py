@@ -13,7 +13,7 @@ from lupusim.trial.checks.arm_periods import platform_problems
 from lupusim.trial.checks.costs import cost_problems
 from lupusim.trial.checks.endpoints import endpoint_problems, observation_problems
 from lupusim.trial.checks.looks import look_problems
-from lupusim.trial.checks.multiplicity import adaptation_problems, family_problems
+from lupusim.trial.checks.multiplicity import family_problems
 from lupusim.trial.checks.population import adjustment_problems, is_constant, population_problems
 from lupusim.trial.checks.single_arm import arms_problems
 from lupusim.trial.checks.supply import supply_problems
@@ -158,7 +158,7 @@ def _dropout_problems(trial: Trial) -> Iterator[Problem]:
 
 
 def _analysis_problems(trial: Trial) -> Iterator[Problem]:
-    if trial.analysis is None and len(trial.arms) > 1 and trial.adaptation is None:
+    if trial.analysis is None and len(trial.arms) > 1 and not trial.rule.decides:
         yield Problem(
             key="analysis", fault="it is missing", fix="Name the test that compares the arms."
         )
@@ -169,5 +169,5 @@ def _analysis_problems(trial: Trial) -> Iterator[Problem]:
         yield from arms_problems(trial, trial.analysis)
     yield from problems_of_tests(trial)
     yield from family_problems(trial)
-    yield from adaptation_problems(trial)
+    yield from trial.rule.problems(trial)
     yield from look_problems(trial)

@@ -12,7 +12,7 @@ from lupusim.analysis.multiplicity.combination_tests import (
     closed_rejections,
     larger_of_two,
 )
-from lupusim.trial.adaptation.two_stage import Intersection
+from lupusim.simulation.adaptation import Intersection
 
 # rpact 3.3.4 (R 4.2): getDesignInverseNormal(kMax=2, alpha=0.025, informationRates=c(0.4, 1),
 # typeOfDesign="noEarlyEfficacy"); getDataset(events1=c(15,NA), events2=c(20,25),

@@ -18,7 +18,7 @@ from lupusim.planning.execution import tasks
 from lupusim.planning.execution.ledger import FILE_NAME, Existing, Ledger, LedgerError
 from lupusim.planning.execution.tasks import Done
 from lupusim.planning.runs.run import InterruptedRunError, RunOptions, run
-from lupusim.simulation import block as blocks
+from lupusim.simulation.adaptation import base as blocks
 from lupusim.simulation.fingerprint import trial_fingerprint
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.quantiles import Counts

@@ -11,8 +11,8 @@ from lupusim.analysis.multiplicity.procedures import Adjusted
 from lupusim.analysis.registry import TESTS
 from lupusim.planning.runs.direction_check import wrong_way_notes
 from lupusim.planning.runs.run import run
+from lupusim.simulation.adaptation import SelectArms
 from lupusim.trial import Better, Responder, TimeToEvent
-from lupusim.trial.adaptation.two_stage import SelectArms
 from lupusim.trial.endpoints import Hierarchy
 from lupusim.trial.multiplicity import Family
 from tolerance import SEED

@@ -36,8 +36,8 @@ from lupusim.planning.sample_size.results import PowerNotReachedError
 from lupusim.planning.sample_size.search import find_size, sample_size
 from lupusim.planning.theory.group_sequential import sequential_theory
 from lupusim.scenario import load_scenario
+from lupusim.simulation.adaptation import BayesianResponse, PromisingZone
 from lupusim.trial import AtEvents, Dropout, PermutedBlocks, SimpleRandomization
-from lupusim.trial.adaptation.ongoing import BayesianResponse, PromisingZone
 from lupusim.trial.enrollment.arm_periods import OnceOnArm, OnceRandomized, OnDate
 from lupusim.trial.looks import AfterPatients, WhenAll
 from lupusim.trial.multiplicity import Family

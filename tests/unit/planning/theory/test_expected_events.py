@@ -19,6 +19,7 @@ from lupusim.planning.theory.expected_times import (
     warnings_of,
 )
 from lupusim.report.run.looks import look_rows
+from lupusim.simulation.adaptation import SelectArms
 from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block
 from lupusim.trial import (
@@ -42,7 +43,6 @@ from lupusim.trial import (
     WhenAll,
     WhenAny,
 )
-from lupusim.trial.adaptation.two_stage import SelectArms
 from lupusim.trial.enrollment.randomization import accrual_of
 from lupusim.trial.looks import AtEventsOf, Limited
 from lupusim.trial.population.covariates import GammaFrailty

@@ -19,9 +19,9 @@ from lupusim.planning.runs.run import run
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
 from lupusim.report.run.single_arm import nothing_better
 from lupusim.report.run.table import _sizes, _test, main_rows, meaning, run_report
+from lupusim.simulation.adaptation import SelectArms
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Analysis, Dropout, Responder, TimeToEvent
-from lupusim.trial.adaptation.two_stage import SelectArms
 from lupusim.trial.endpoints import Hierarchy
 from lupusim.trial.multiplicity import Family
 from lupusim.trial.scenario import DesignPoint

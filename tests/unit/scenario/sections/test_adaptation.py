@@ -11,7 +11,7 @@ from lupusim.errors import ScenarioError
 from lupusim.report.run.table import operating_table
 from lupusim.scenario import load_scenario, scenario_from_mapping
 from lupusim.scenario.document.yaml_reader import parse_document
-from lupusim.trial.adaptation.ongoing import (
+from lupusim.simulation.adaptation import (
     Against,
     BayesianResponse,
     BlindedSize,

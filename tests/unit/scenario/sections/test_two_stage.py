@@ -9,11 +9,11 @@ import pytest
 from lupusim import run
 from lupusim.analysis.registry import TESTS
 from lupusim.errors import ScenarioError
+from lupusim.report.run.looks import adaptation_rows
 from lupusim.report.run.table import condition
-from lupusim.report.run.two_stage import staged_rows
 from lupusim.scenario import load_scenario, scenario_from_mapping
 from lupusim.scenario.document.yaml_reader import parse_document
-from lupusim.trial.adaptation.two_stage import (
+from lupusim.simulation.adaptation import (
     ByDifference,
     ByThresholds,
     Enrichment,
@@ -168,23 +168,23 @@ def test_the_table_says_what_the_interim_look_decided() -> None:
         run(scenario_from_mapping(content_of(name)), 20)
         for name in ("regimen_selection", "ln_enrichment")
     )
-    labels = [label for label, _ in staged_rows(chosen.points[0])]
+    labels = [label for label, _ in adaptation_rows(chosen.points[0])]
     assert {"goes on, monthly", "proven, once", "patients randomized, placebo"} <= set(labels)
-    labels = [label for label, _ in staged_rows(marked.points[0])]
+    labels = [label for label, _ in adaptation_rows(marked.points[0])]
     assert {"relapsed alone go on", "proven for relapsed"} <= set(labels)
     assert "msc patients fare as in nephritis-control with the stated effects" in condition(marked)
     stopped = run(scenario_from_mapping(gate(z=0)), 20)
-    labels = [label for label, _ in staged_rows(stopped.points[0])]
+    labels = [label for label, _ in adaptation_rows(stopped.points[0])]
     assert "stopped by the gate (low disease activity at week 12)" in labels
     plain = run(load_scenario("survival_200_events"), 5)
-    assert not list(staged_rows(plain.points[0]))
+    assert not list(adaptation_rows(plain.points[0]))
 
 
 def test_arms_without_an_effect_are_told_from_the_others() -> None:
     content = selection(keep=1)
     del content["arms"][1]["effects"]
     result = run(scenario_from_mapping(content), 20)
-    labels = [label for label, _ in staged_rows(result.points[0])]
+    labels = [label for label, _ in adaptation_rows(result.points[0])]
     assert "claims for an arm that fares as the control" in labels
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from lupusim.analysis.outcomes import NumberOutcome, SurvivalOutcome
 from lupusim.analysis.registry import TESTS
+from lupusim.simulation.adaptation import Judged, SelectArms
 from lupusim.simulation.adaptation.arm_selection import selected
 from lupusim.simulation.adaptation.benefit import BEYOND, judged_benefit
 from lupusim.trial import Better
-from lupusim.trial.adaptation.two_stage import Judged, SelectArms
 
 ARM = np.array([[0, 1] * 4] * 4, dtype=np.int8)
 TIME = np.tile(np.arange(1.0, 9.0), (4, 1))

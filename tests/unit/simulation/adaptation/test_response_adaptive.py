@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from lupusim.simulation.adaptation.response_adaptive import adapt, potential
+from lupusim.simulation.adaptation import BayesianResponse
+from lupusim.simulation.adaptation.response_course import potential
 from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block
 from lupusim.trial import AfterPatients, Dropout
-from lupusim.trial.adaptation.ongoing import BayesianResponse
 from lupusim.trial.observation import IntercurrentEvent, Strategy
 from tolerance import SEED, assert_within_mcse
 from trials_adaptive import AT, adaptive_trial
@@ -78,6 +78,6 @@ def test_whom_an_intercurrent_event_leaves_out_nobody_counts():
         assert_within_mcse(each.mean(), expected, mcse=each.std() / np.sqrt(N))
     patients = potential(trial, BLOCK)
     everybody = replace(patients, included=np.ones_like(patients.included))
-    each = adapt(trial, everybody)["response_dose 1"]
+    each = trial.adaptation.conduct(trial, BLOCK, everybody).found["response_dose 1"]
     with pytest.raises(AssertionError):  # negative control
         assert_within_mcse(each.mean(), expected, mcse=each.std() / np.sqrt(N))

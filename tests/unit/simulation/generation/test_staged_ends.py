@@ -8,10 +8,10 @@ import pytest
 from lupusim.arrays import FloatArray
 from lupusim.planning.runs.run import run
 from lupusim.report.run.looks import look_rows
+from lupusim.simulation.adaptation import SelectArms
 from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block
 from lupusim.trial import AfterPatients, AtEvents, Dropout, Trial
-from lupusim.trial.adaptation.two_stage import SelectArms
 from lupusim.trial.looks import Limited
 from trials import scenario
 from trials_staged import events_selection

@@ -172,7 +172,7 @@ def test_looks_of_an_arm_that_joined_later_have_their_own_information():
     assert later.undefined[:, 0].all()
     assert np.array_equal(later.information[:, 1:], np.tile([40.0, 80.0], (12, 1)))
     assert (first.information[:, 0] >= 60).all()
-    found = measured(trial, generated)
+    found = measured(trial, BLOCK, generated)
     assert (found["controls_dose 2"] <= 40).all()
 
 

@@ -11,7 +11,8 @@ from lupusim import load_scenario
 from lupusim.analysis.group_sequential import EfficacyAt
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.analysis.multiplicity.procedures import Graphical, sequential_graph
-from lupusim.simulation.adaptation.resizing import hold_resized
+from lupusim.simulation.adaptation import BlindedSize, PromisingZone
+from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.cutoffs import analyze, cut, time_of, waited
 from lupusim.simulation.looks.evidence import Remembered, gather, look_times
@@ -19,7 +20,6 @@ from lupusim.simulation.looks.group_sequential import hold_looks
 from lupusim.simulation.looks.multiplicity import hold_family
 from lupusim.simulation.tally import Tally
 from lupusim.trial import AfterPatients, AtCalendarTime, AtEvents, Endpoint, Trial
-from lupusim.trial.adaptation.ongoing import BlindedSize, PromisingZone
 from lupusim.trial.endpoints import OrdinalState, SustainedResponder, TimeInStates
 from lupusim.trial.looks import AtEventsOf, Limited
 from lupusim.trial.multiplicity import Family
@@ -165,15 +165,15 @@ def test_a_size_can_be_chosen_for_every_endpoint_at_a_visit() -> None:
         analysis=analysis("t_test"),
         stopping=GroupSequential(alpha=0.025),
     )
-    found = hold_resized(trial, generate(trial, BLOCK))
+    found = simulate({"": trial}, BLOCK)[""]
     goes_on = found["look_1_efficacy"] == 0
     np.testing.assert_array_equal(found["n_enrolled"][goes_on] >= found["size"][goes_on], True)
     assert 0 < found["enlarged"].mean() < 1
-    free = hold_resized(replace(trial, stopping=None), generate(trial, BLOCK))
+    free = simulate({"": replace(trial, stopping=None)}, BLOCK)[""]
     last_alone = GroupSequential(
         alpha=0.025, efficacy=EfficacyAt(looks=(2,), rule="obrien_fleming")
     )
-    same = hold_resized(replace(trial, stopping=last_alone), generate(trial, BLOCK))
+    same = simulate({"": replace(trial, stopping=last_alone)}, BLOCK)[""]
     assert free["look_1_efficacy"].sum() == 0  # an interim look without bounds claims nothing
     for name in same:
         np.testing.assert_array_equal(free[name], same[name], err_msg=name)

@@ -11,18 +11,21 @@ from lupusim.analysis.group_sequential import FutilityBounds
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.analysis.multiplicity.procedures import Graphical, sequential_graph
 from lupusim.analysis.registry import TESTS
-from lupusim.simulation.block import simulate
-from lupusim.simulation.generation.generation import Block
-from lupusim.simulation.patient_level.tables import SimulatedTrial, simulate_trial
-from lupusim.trial import AfterPatients, AtEvents, Dropout, Trial
-from lupusim.trial.adaptation.ongoing import BayesianResponse, BlindedSize, PromisingZone, Shares
-from lupusim.trial.adaptation.two_stage import (
+from lupusim.simulation.adaptation import (
+    BayesianResponse,
+    BlindedSize,
     ByThresholds,
     Enrichment,
     Gate,
     GateMeasure,
+    PromisingZone,
     SelectArms,
+    Shares,
 )
+from lupusim.simulation.block import simulate
+from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.patient_level.tables import SimulatedTrial, simulate_trial
+from lupusim.trial import AfterPatients, AtEvents, Dropout, Trial
 from lupusim.trial.multiplicity import Family, Hypothesis
 from trials import exponential_arm, scenario, survival_trial
 from trials_adaptive import AT, adaptive_trial

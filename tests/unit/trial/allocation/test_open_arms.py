@@ -9,6 +9,7 @@ import pytest
 
 from lupusim.analysis.multiplicity.procedures import Dunnett
 from lupusim.rng import stream
+from lupusim.simulation.adaptation import BlindedSize, SelectArms
 from lupusim.trial import (
     AtEvents,
     PermutedBlocks,
@@ -17,8 +18,6 @@ from lupusim.trial import (
     UniformEnrollment,
     Urn,
 )
-from lupusim.trial.adaptation.ongoing import BlindedSize
-from lupusim.trial.adaptation.two_stage import SelectArms
 from lupusim.trial.allocation.open_arms import is_open, randomize
 from lupusim.trial.enrollment.arm_periods import (
     Controls,

@@ -8,8 +8,8 @@ import pytest
 
 from lupusim.analysis.multiplicity.procedures import Adjusted
 from lupusim.analysis.survival.tests import CoxTest, RestrictedMeanTest, SurvivalDifferenceTest
+from lupusim.simulation.adaptation import Gate, GateMeasure, SelectArms
 from lupusim.trial import AfterPatients, Analysis
-from lupusim.trial.adaptation.two_stage import Gate, GateMeasure, SelectArms
 from lupusim.trial.endpoints import (
     MarkerChange,
     MissingChange,

@@ -8,6 +8,7 @@ import pytest
 
 from lupusim.rng import stream
 from lupusim.trial import Infusions, Lots, Switch, Trial
+from lupusim.trial.adaptation import Facts
 from lupusim.trial.checks.supply import supply_problems
 from lupusim.trial.enrollment.arm_periods import OnDate
 from lupusim.trial.treatment.supply import Manufacture, Supply, WhileEmpty
@@ -83,7 +84,7 @@ def drawn(**changes) -> Trial:
 
 
 def found(trial: Trial, supply: Supply = SUPPLY, **changes) -> dict[str, str]:
-    parts = {name: getattr(trial, name) for name in ("arms", "follow_up", "adaptation")}
+    parts = {name: getattr(trial, name) for name in ("arms", "follow_up", "rule")}
     draft = SimpleNamespace(**{**parts, "supply": supply, **changes})
     return {problem.key: problem.fault for problem in supply_problems(draft)}
 
@@ -113,7 +114,7 @@ def test_what_would_make_the_supply_depend_on_the_disease_is_refused():
     trial = drawn()
     placebo = replace(trial.arms[0], switch=Switch(on=("relapse",), arm=trial.arms[1]))
     assert list(found(trial, arms=(placebo, trial.arms[1]))) == ["arms.0.switch"]
-    assert list(found(trial, adaptation=object())) == ["supply"]
+    assert list(found(trial, rule=Facts())) == ["supply"]
 
 
 def test_arms_that_join_do_not_go_with_pauses():

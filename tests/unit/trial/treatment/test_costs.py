@@ -9,17 +9,18 @@ import pytest
 
 from lupusim.analysis.multiplicity.procedures import Adjusted
 from lupusim.analysis.registry import TESTS
-from lupusim.simulation.block import simulate
-from lupusim.simulation.generation.generation import Block
-from lupusim.trial import AtEvents, Dropout, Infusions, Trial
-from lupusim.trial.adaptation.ongoing import Against, BayesianResponse
-from lupusim.trial.adaptation.two_stage import (
+from lupusim.simulation.adaptation import (
+    Against,
+    BayesianResponse,
     ByThresholds,
     Enrichment,
     Gate,
     GateMeasure,
     SelectArms,
 )
+from lupusim.simulation.block import simulate
+from lupusim.simulation.generation.generation import Block
+from lupusim.trial import AtEvents, Dropout, Infusions, Trial
 from lupusim.trial.multiplicity import Family, Hypothesis
 from lupusim.trial.treatment.arms import Switch
 from lupusim.trial.treatment.costs import Costs
