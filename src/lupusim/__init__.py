@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     )
     from lupusim.planning.runs.run import run
     from lupusim.planning.sample_size.search import sample_size
-    from lupusim.scenario import load_cohort_model, load_model, load_scenario
+    from lupusim.scenario import load_cohort_model, load_decision, load_model, load_scenario
     from lupusim.scenario.assurance import assurance
     from lupusim.scenario.calibrate import calibrate
     from lupusim.simulation.patient_level.tables import simulate_trial
@@ -44,6 +44,7 @@ __all__ = [
     "in_cycles",
     "life_expectancy",
     "load_cohort_model",
+    "load_decision",
     "load_model",
     "load_scenario",
     "next_states",
@@ -69,6 +70,7 @@ _HOMES = {
     "in_cycles": "lupusim.engines.exact",
     "life_expectancy": "lupusim.engines.exact",
     "load_cohort_model": "lupusim.scenario",
+    "load_decision": "lupusim.scenario",
     "load_model": "lupusim.scenario",
     "load_scenario": "lupusim.scenario",
     "next_states": "lupusim.engines.exact",

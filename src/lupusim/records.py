@@ -1,4 +1,4 @@
-"""What happened (histories) and who listens (recorders).
+"""Who listens to an engine (recorders), and what they keep.
 
 An engine tells recorders of every transition in batches: patients who leave the same state,
 each at most once, and a patient's in the order of time. What no endpoint needs is not stored.
@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray, first_columns
 from lupusim.model.courses import IndividualRatio
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _ROUNDING = 1e-9  # years, a thirtieth of a second
 
@@ -325,74 +322,3 @@ class TransitionLog:
             "entry_time": np.concatenate([no_times, *(b.entry_time for b in batches)]),
             "time": np.concatenate([no_times, *(b.time for b in batches)]),
         }
-
-
-class Histories:
-    """Complete histories of many patients.
-
-    Parameters
-    ----------
-    states : tuple of str
-        Names of the states, in the model's order.
-    horizon : float
-        Study time (years) up to which everybody was followed.
-    log : TransitionLog
-        Every transition up to it.
-    """
-
-    def __init__(self, states: tuple[str, ...], horizon: float, log: TransitionLog) -> None:
-        self.states = states
-        self.horizon = horizon
-        self.initial = log.initial
-        self._columns = log.columns()
-
-    @property
-    def n_patients(self) -> int:
-        """How many patients there are."""
-        return self.initial.size
-
-    def transitions(self) -> pd.DataFrame:
-        """Return a row per transition, by patient and time; all times in years.
-
-        Columns: `patient` (from 0), `from_state`, `to_state` (names), `entry_time` (study time of
-        the entry into the old state), `study_time` (of the transition), `sojourn_time`.
-        """
-        import pandas as pd
-
-        order = np.lexsort((self._columns["time"], self._columns["patient"]))
-        column = {name: values[order] for name, values in self._columns.items()}
-        names = np.array(self.states, dtype=object)
-        return pd.DataFrame(
-            {
-                "patient": column["patient"],
-                "from_state": pd.Categorical(names[column["from_state"]], self.states),
-                "to_state": pd.Categorical(names[column["to_state"]], self.states),
-                "entry_time": column["entry_time"],
-                "study_time": column["time"],
-                "sojourn_time": column["time"] - column["entry_time"],
-            }
-        )
-
-    def occupancy(self, times: Sequence[float] | FloatArray) -> pd.DataFrame:
-        """Return the share of patients in each state at study times (years, up to the horizon).
-
-        Raises
-        ------
-        ValueError
-            If a time is below 0 or beyond the horizon.
-        """
-        import pandas as pd
-
-        at = np.atleast_1d(np.asarray(times, dtype=float))
-        if at.size and not (at.min() >= 0 and at.max() <= self.horizon):
-            raise ValueError(f"times={at.tolist()} must lie from 0 to the horizon {self.horizon}")
-        n_states = len(self.states)
-        start = np.bincount(self.initial, minlength=n_states)
-        counts = np.tile(start.astype(float), (at.size, 1))
-        for state in range(n_states):
-            entered = np.sort(self._columns["time"][self._columns["to_state"] == state])
-            left = np.sort(self._columns["time"][self._columns["from_state"] == state])
-            counts[:, state] += np.searchsorted(entered, at, side="right")
-            counts[:, state] -= np.searchsorted(left, at, side="right")
-        index = pd.Index(at, name="study_time")
-        return pd.DataFrame(counts / self.n_patients, index=index, columns=list(self.states))

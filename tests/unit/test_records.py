@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from lupusim.histories import Histories
 from lupusim.records import (
     Cohort,
     FirstEntry,
     HazardAlong,
-    Histories,
     Observation,
     StateAt,
     TimeIn,

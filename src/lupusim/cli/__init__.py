@@ -15,6 +15,8 @@ from lupusim.cli import ask as asking
 from lupusim.cli import assurance as planning
 from lupusim.cli import calibrate as calibrating
 from lupusim.cli import cohort as cohorts
+from lupusim.cli import decide as deciding
+from lupusim.cli import draw as drawing
 from lupusim.cli import merge as merging
 from lupusim.cli import run as running
 from lupusim.cli import size as sizing
@@ -91,6 +93,8 @@ app.command()(calibrating.calibrate)
 app.command()(asking.ask)
 app.command()(cohorts.cohort)
 app.command()(cohorts.generator)
+app.command()(deciding.decide)
+app.command()(drawing.draw)
 
 
 @app.command()
@@ -109,10 +113,10 @@ _KINDS = {"cohorts": "cohort models"}
 
 @app.command("list")
 def list_packaged() -> None:
-    """List the packaged models, cohort models, evidence files and scenarios."""
+    """List the packaged models, cohort models, decisions, evidence files and scenarios."""
     from lupusim.scenario.files.packaged import packaged_descriptions
 
-    for kind in ("scenarios", "models", "cohorts", "evidence"):
+    for kind in ("scenarios", "models", "cohorts", "decisions", "evidence"):
         print(f"{_KINDS.get(kind, kind)}:")
         for name, description in packaged_descriptions(kind).items():
             print(f"  {name:28} {description}")

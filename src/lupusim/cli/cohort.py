@@ -36,23 +36,19 @@ def cohort(
     """Move a cohort cycle by cycle and print its trace."""
     from lupusim.engines.cohort import trace
 
-    loaded = _in_cycles(model, cycle, cycles)
+    loaded = in_cycles_of(model, cycle, cycles)
     table = trace(loaded, cycles) * (1.0 if patients is None else patients)
     table.insert(0, "years", [loaded.cycle * k for k in table.index])
     what = "share of the cohort" if patients is None else f"patients out of {patients:g}"
     _print(f"{loaded.name}: {what} after each cycle", table.reset_index(), loaded.name, format)
 
 
-def _in_cycles(name: str, cycle: str | None, n_cycles: int) -> CohortModel:
+def in_cycles_of(name: str, cycle: str | None, n_cycles: int) -> CohortModel:
     """Return the cohort model of that name, or the continuous one cut in cycles."""
     from lupusim.engines.exact import in_cycles
-    from lupusim.scenario import load_cohort_model, load_model, packaged_names, parse_duration
-    from lupusim.scenario.files.model import load_model_document
+    from lupusim.scenario import load_cohort_model, load_model, parse_duration
 
-    continuous = name in packaged_names("models")
-    if not continuous and name not in packaged_names("cohorts"):
-        continuous = "cycle" not in load_model_document(name).content
-    if not continuous:
+    if moves_in_cycles(name):
         if cycle is not None:
             raise typer.BadParameter("--cycle is for continuous models; this one has its own cycle")
         return load_cohort_model(name)
@@ -61,6 +57,16 @@ def _in_cycles(name: str, cycle: str | None, n_cycles: int) -> CohortModel:
             'a continuous model has no cycles of its own: add --cycle, such as --cycle "1 year"'
         )
     return in_cycles(load_model(name), parse_duration(cycle), n_cycles=n_cycles)
+
+
+def moves_in_cycles(name: str) -> bool:
+    """Return whether a name or file is a cohort model's."""
+    from lupusim.scenario import packaged_names
+    from lupusim.scenario.files.model import load_model_document
+
+    if name in packaged_names("models") or name in packaged_names("cohorts"):
+        return name not in packaged_names("models")
+    return "cycle" in load_model_document(name).content
 
 
 def generator(

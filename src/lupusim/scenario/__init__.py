@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lupusim.scenario.document.durations import format_duration, parse_duration
 from lupusim.scenario.files.cohort_model import cohort_model_from_mapping, load_cohort_model
+from lupusim.scenario.files.decision import decision_from_mapping, load_decision
 from lupusim.scenario.files.model import load_model, load_model_document, model_from_mapping
 from lupusim.scenario.files.model_writer import model_to_mapping, write_model
 from lupusim.scenario.files.packaged import packaged_names
@@ -11,8 +12,10 @@ from lupusim.scenario.files.scenario import load_scenario, scenario_from_mapping
 
 __all__ = [
     "cohort_model_from_mapping",
+    "decision_from_mapping",
     "format_duration",
     "load_cohort_model",
+    "load_decision",
     "load_model",
     "load_model_document",
     "load_scenario",

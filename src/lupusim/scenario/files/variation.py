@@ -83,10 +83,25 @@ def _get(holder: Any, step: str) -> Any:
 
 
 def _index(items: list[Any], step: str) -> int | None:
-    names = [item.get("name") if isinstance(item, Mapping) else None for item in items]
+    names = [_name(item) for item in items]
     if step in names:
         return names.index(step)
     return int(step) if step.isdecimal() and len(step) < 6 and int(step) < len(items) else None
+
+
+def _name(item: Any) -> str | None:
+    """Return what a path calls an item of a list: its name, or the way that it is of."""
+    if not isinstance(item, Mapping):
+        return None
+    way = f"{item['from']} -> {item['to']}" if {"from", "to"} <= set(item) else None
+    return str(item["name"]) if "name" in item else way
+
+
+def path_exists(content: Any, path: str) -> bool:
+    """Return whether a single number stands at a path."""
+    holder, step = _walk(content, path)
+    there = _get(holder, step)
+    return isinstance(there, int | float) and not isinstance(there, bool)
 
 
 def replaced(content: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,10 +123,7 @@ def scalar_paths(content: Any, prefix: str = "") -> Iterator[str]:
     if isinstance(content, Mapping):
         steps = [(str(key), value) for key, value in content.items()]
     elif isinstance(content, list):
-        steps = [
-            (str(item.get("name", k)) if isinstance(item, Mapping) else str(k), item)
-            for k, item in enumerate(content)
-        ]
+        steps = [(_name(item) or str(k), item) for k, item in enumerate(content)]
     else:
         yield prefix
         return

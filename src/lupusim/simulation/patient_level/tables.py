@@ -15,9 +15,9 @@ from lupusim.arrays import FloatArray
 from lupusim.endpoints.measurement import marker_of, strikes_of, visits_of
 from lupusim.endpoints.setting import MarkerValues
 from lupusim.engines import named_dispense, named_engine
+from lupusim.histories import Histories
 from lupusim.records import (
     FirstEntry,
-    Histories,
     Observation,
     Recorder,
     TransitionLog,

@@ -1,0 +1,176 @@
+"""``lupusim decide``: cost, effect and what is worth it."""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lupusim.cli.asking import Answer
+from lupusim.cli.options import Format, FormatOption
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lupusim.economics.methods import Method
+    from lupusim.economics.uncertainty import Psa
+    from lupusim.scenario.files.decision import Decision
+
+
+class MethodName(StrEnum):
+    """How costs and effects are computed."""
+
+    exact = "exact"
+    cohort = "cohort"
+    vector = "vector"
+    events = "events"
+    walks = "walks"
+
+
+def decide(
+    decision: Annotated[
+        str, typer.Argument(metavar="DECISION", help="A decision file or packaged name.")
+    ],
+    method: Annotated[
+        MethodName | None,
+        typer.Option(
+            help="exact, cohort (cycles), vector or events (single patients), walks (single "
+            "patients in cycles). Default: exact, or cohort for a cohort model."
+        ),
+    ] = None,
+    patients: Annotated[int, typer.Option("--patients", min=2, help="Single patients.")] = 10_000,
+    draws: Annotated[
+        int | None,
+        typer.Option("--draws", min=2, help="Draw what is uncertain so often (PSA)."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of all that is drawn.")] = 1,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Also draw it: a file ending in .svg or .png.")
+    ] = None,
+    format: FormatOption = Format.table,
+) -> None:
+    """Compare strategies: cost, effect, dominance, ICER, net benefit; --draws for uncertainty."""
+    from lupusim.economics import evaluate, incremental_analysis, psa
+    from lupusim.scenario.files.decision import load_decision
+
+    loaded = load_decision(decision)
+    way = _method(loaded, method, patients, seed)
+    table = evaluate(loaded.strategies, loaded.horizon, method=way, discount=loaded.discount)
+    analysis: Psa | None = None
+    if draws is not None:
+        analysis = psa(
+            loaded.make,
+            loaded.draws(draws, seed=seed),
+            loaded.horizon,
+            method=way,
+            discount=loaded.discount,
+        )
+    frontier = incremental_analysis(table if analysis is None else analysis.means())
+    _answer(loaded, table, frontier, analysis).tell(format)
+    if plot is not None:
+        from lupusim.cli.asking import save_figure
+        from lupusim.report.economics import decision_figure
+
+        save_figure(decision_figure(loaded, frontier, analysis), plot)
+
+
+def _method(decision: Decision, name: MethodName | None, patients: int, seed: int) -> Method:
+    from lupusim.economics import Cycles, Exact, Simulated, Walks
+
+    in_cycles = decision.strategies[0].cohort is not None
+    chosen = name or (MethodName.cohort if in_cycles else MethodName.exact)
+    how: dict[str, Any] = {"correction": decision.correction, "cycle": decision.cycle}
+    if chosen is MethodName.exact:
+        return Exact()
+    if chosen is MethodName.cohort:
+        return Cycles(**how)
+    if chosen is MethodName.walks:
+        return Walks(**how, n_patients=patients, seed=seed)
+    return Simulated(engine=chosen.value, n_patients=patients, seed=seed)
+
+
+def _answer(
+    decision: Decision, table: pd.DataFrame, frontier: pd.DataFrame, analysis: Psa | None
+) -> Answer:
+    from rich.console import Group
+    from rich.table import Table
+
+    errors = table if analysis is None else analysis.means()
+    rows = frontier.merge(errors[["strategy", "cost_mcse", "effect_mcse"]], on="strategy")
+    shown = Table(title=decision.title)
+    for column in ("strategy", "cost", "effect", "+ cost", "+ effect", "ICER", ""):
+        shown.add_column(column, justify="left" if column in {"strategy", ""} else "right")
+    records: list[dict[Any, Any]] = rows.to_dict("records")
+    for row in records:
+        shown.add_row(
+            row["strategy"],
+            _with_error(row["cost"], row["cost_mcse"], 0),
+            _with_error(row["effect"], row["effect_mcse"], 3),
+            _shown(row["incremental_cost"], 0),
+            _shown(row["incremental_effect"], 3),
+            _shown(row["icer"], 0),
+            row["status"],
+        )
+    content: dict[str, Any] = {"title": decision.title, "strategies": records}
+    parts: list[Any] = [shown]
+    prices = list(decision.willingness_to_pay)
+    if prices:
+        parts.append(_benefits(table if analysis is None else analysis.means(), prices, content))
+    if analysis is not None and prices:
+        parts.append(_uncertainty(analysis, prices, content))
+    return Answer(content=content, table=rows, shown=Group(*parts), sentence=decision.question)
+
+
+def _benefits(table: pd.DataFrame, prices: list[float], content: dict[str, Any]) -> Any:
+    from rich.table import Table
+
+    from lupusim.economics import net_benefit
+
+    shown = Table(title="net benefit")
+    shown.add_column("strategy")
+    found = {price: net_benefit(table, price).set_index("strategy") for price in prices}
+    for price in prices:
+        shown.add_column(f"at {price:,.0f}", justify="right")
+    for name in table["strategy"]:
+        values = [found[price]["net_benefit"][name] for price in prices]
+        best = [found[price].index[0] == name for price in prices]
+        shown.add_row(
+            name, *(f"{v:,.0f}{' *' if b else ''}" for v, b in zip(values, best, strict=True))
+        )
+    content["net_benefit"] = [
+        {"willingness_to_pay": price, **found[price]["net_benefit"].to_dict()} for price in prices
+    ]
+    shown.caption = "* the largest"
+    return shown
+
+
+def _uncertainty(analysis: Psa, prices: list[float], content: dict[str, Any]) -> Any:
+    from rich.table import Table
+
+    curve, value = analysis.acceptability(prices), analysis.evpi(prices)
+    content["acceptability"] = curve.to_dict("records")
+    content["evpi"] = value.to_dict("records")
+    shown = Table(title=f"uncertainty, {len(analysis.costs)} draws")
+    shown.add_column("probability of being the best")
+    for price in prices:
+        shown.add_column(f"at {price:,.0f}", justify="right")
+    wide = curve.pivot(index="strategy", columns="willingness_to_pay", values="probability")
+    for name in analysis.strategies:
+        shown.add_row(name, *(f"{wide[price][name]:.3f}" for price in prices))
+    worth = [
+        f"{e:,.0f} (MCSE {m:,.0f})" for e, m in zip(value["evpi"], value["evpi_mcse"], strict=True)
+    ]
+    shown.add_row("value of perfect information, per person", *worth, end_section=True)
+    return shown
+
+
+def _shown(value: float, digits: int) -> str:
+    return f"{value:,.{digits}f}" if math.isfinite(value) else ""
+
+
+def _with_error(value: float, error: float, digits: int) -> str:
+    shown = f"{value:,.{digits}f}"
+    return f"{shown} (MCSE {error:,.{digits}f})" if error > 0 else shown

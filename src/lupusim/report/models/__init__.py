@@ -1,0 +1,1 @@
+"""Pictures of models: diagrams of states, courses of patients and cohorts."""

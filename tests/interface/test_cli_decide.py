@@ -1,0 +1,89 @@
+"""``lupusim decide`` and ``lupusim draw``: published numbers from the command line, pictures."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from lupusim import cli
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def call(*arguments: str):
+        monkeypatch.setattr(sys, "argv", ["lupusim", *arguments])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as exit_:
+            code = exit_.code or 0
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("hiv", ["44,663", "7.991", "50,602", "8.937", "6,276"]),
+        ("sick-sicker-yearly", ["151,580", "284,805", "dominated", "72,988", "125,764"]),
+        ("sick-sicker", ["147,743", "355,059", "62,785"]),
+    ],
+)
+def test_a_decision_prints_its_table(run, name, numbers) -> None:
+    code, out, err = run("decide", name)
+    assert code == 0, err
+    assert [n for n in numbers if n not in out] == []
+
+
+def test_draws_and_pictures(run, tmp_path) -> None:
+    plot = tmp_path / "curve.svg"
+    code, out, err = run(
+        "decide", "sick-sicker", "--draws", "10", "--plot", str(plot), "--format", "json"
+    )
+    assert code == 0, err
+    content = json.loads(out)
+    assert {"acceptability", "evpi", "net_benefit", "strategies"} <= set(content)
+    assert plot.read_text().startswith("<?xml")
+    _, out, _ = run("decide", "sick-sicker", "--draws", "10")
+    assert "value of perfect information" in out
+
+
+def test_single_patients_come_with_their_errors(run) -> None:
+    for method, name in (("vector", "sick-sicker"), ("walks", "sick-sicker-yearly")):
+        _, out, _ = run("decide", name, "--method", method, "--patients", "200")
+        assert "MCSE" in out
+    code, _, err = run("decide", "hiv", "--method", "exact")
+    assert code == 2
+    assert "moves in cycles" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["msc-durable", "--out", "x.svg"],
+        ["hiv-chancellor", "--out", "x.svg"],
+        ["illness-death", "--picture", "occupancy", "--out", "x.svg"],
+        ["illness-death", "--picture", "patients", "--out", "x.svg"],
+        ["illness-death", "--picture", "trace", "--until", "3 years", "--out", "x.svg"],
+        ["hiv-chancellor", "--picture", "trace", "--patients", "1000", "--out", "x.png"],
+    ],
+)
+def test_models_are_drawn(run, tmp_path, monkeypatch, arguments) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run("draw", *arguments)
+    assert code == 0, err
+    assert (tmp_path / arguments[-1]).stat().st_size > 1000
+
+
+def test_what_cannot_be_drawn_is_said(run, tmp_path) -> None:
+    code, _, err = run("draw", "survival", "--out", str(tmp_path / "x.png"))
+    assert (code, "written as .svg" in " ".join(err.replace("│", " ").split())) == (2, True)
+    code, _, err = run(
+        "draw", "hiv-chancellor", "--picture", "patients", "--out", str(tmp_path / "x.svg")
+    )
+    assert code == 2
+    assert "a diagram and a trace" in " ".join(err.replace("│", " ").split())
