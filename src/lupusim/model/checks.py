@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lupusim.errors import Problem
 from lupusim.model.hazards import ExponentialHazard
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from lupusim.model.transitions import Transition
 
 _SUM_TOLERANCE = 1e-9
+MOST_IN_A_DAY = 1e7  # moves: faster ones are lost in the rounding of an engine
 _MOST_STATES = 128  # arrays of states hold one byte for each patient
 
 
@@ -104,6 +107,12 @@ def _transition_problems(model: MultiStateModel) -> Iterator[Problem]:
         seen.add((transition.from_state, transition.to_state))
 
 
+def in_a_day(transition: Transition) -> float:
+    """Return the cumulative hazard of the first day."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(transition.hazard.cumulative(np.array(1 / 365.2425)))
+
+
 def _edge_problems(
     key: str, transition: Transition, seen: set[Edge], model: MultiStateModel
 ) -> Iterator[Problem]:
@@ -111,6 +120,12 @@ def _edge_problems(
     if transition.from_state == transition.to_state:
         yield Problem(
             key=key, fault=f"{label} leads back to its own state", fix="Leave it out: staying is."
+        )
+    if in_a_day(transition) > MOST_IN_A_DAY:
+        yield Problem(
+            key=f"{key}.hazard",
+            fault=f"{label} would happen {in_a_day(transition):.2g} times in a day",
+            fix="Give a slower hazard: 1e6 a year is at once for any patient.",
         )
     if (transition.from_state, transition.to_state) in seen:
         yield Problem(

@@ -11,6 +11,7 @@ import numpy as np
 
 from lupusim.arrays import FloatArray
 
+_LARGEST_RATIO = 1e15
 _STEPS_PER_HALF_LIFE = 4
 _HALF_LIVES = 6  # after these a fading log hazard ratio is below 2 % of its start: taken as gone
 
@@ -102,8 +103,11 @@ class TreatmentEffect:
     half_life: float | None = None
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.hazard_ratio) and self.hazard_ratio >= 0):
-            raise ValueError(f"hazard_ratio={self.hazard_ratio!r} must be 0 or above")
+        if not 0 <= self.hazard_ratio <= _LARGEST_RATIO:
+            raise ValueError(
+                f"hazard_ratio={self.hazard_ratio!r} must be 0 or above, and at most "
+                f"{_LARGEST_RATIO:g}"
+            )
         if not (math.isfinite(self.onset) and self.onset >= 0):
             raise ValueError(f"onset={self.onset!r} must be 0 or above")
         if not self.lasts >= 0:

@@ -26,6 +26,7 @@ _AT_A_LOOK = re.compile(r"look_\d+_estimate(_|$)")
 _BINS_PER_OCTAVE = 512
 _MOST_BINS = 10_000
 _PILE = 0.01  # of a block's replicates, and at least two, make a value one that is kept as it is
+_FEW = 10  # replicates below which a quantile may be anything between the smallest and the largest
 _ROUNDING = 1e-9  # of a rank: p n of a whole number is that number
 _LOWEST = 2.0**-40  # what is smaller is in the bin of 0
 _BELOW_ZERO = 10_000_000  # no bin of a number above 0 is as far from 0
@@ -134,7 +135,7 @@ def quantile(counts: Counts, probability: float) -> tuple[float, float]:
         return math.nan, math.nan
     reached = np.cumsum([n for _, _, n in pieces])
     n = float(reached[-1])
-    apart = math.sqrt(probability * (1 - probability) / n)
+    apart = math.sqrt(probability * (1 - probability) / n) if n >= _FEW else 1.0
     low, middle, high = (
         _value_at(pieces, reached, min(max(p, 0.0), 1.0) * n)
         for p in (probability - apart, probability, probability + apart)

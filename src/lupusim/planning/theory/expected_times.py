@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -12,17 +12,18 @@ import numpy as np
 from lupusim.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.expected_events import (
-    OutOfReach,
     expects_events,
     looks_out_of_reach,
     seen_events,
 )
+from lupusim.planning.theory.extremes import extremes
 from lupusim.rng import stream
 from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP
 from lupusim.trial import (
     TimeToEvent,
     Trial,
 )
+from lupusim.trial.endpoints import due_time
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.enrollment.randomization import randomization_times, share_enrolled
 from lupusim.trial.looks import Entries, EventCount, LookTiming
@@ -37,6 +38,8 @@ _SMALL = 1e-6  # probability of times that are left out on either side
 _LEAST_VARIANCE = 1e-9
 _NORMAL = NormalDist()
 _MONTHS = 12
+_FEW_ARE_DUE = 0.1
+_SAME_TIME = 1e-6  # years
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,23 +125,57 @@ def nobody_left(trial: Trial) -> tuple[NobodyLeft, ...]:
 
 
 def warnings_of(scenario: Scenario) -> list[str]:
-    """Return a line for every look that is not to be expected, design by design."""
-    several = len(scenario.points) > 1
-    return list(
-        dict.fromkeys(
-            f"{label(point.values)}: {found}" if several else str(found)
-            for point in scenario.points
-            for found in _found(point.trial)
-        )
-    )
+    """Return a line for all that is possible and rarely meant, design by design."""
+    found = [tuple(dict.fromkeys(_found(point.trial))) for point in scenario.points]
+    of_all = set(found[0]).intersection(*found[1:])
+    lines = [line for line in found[0] if line in of_all]
+    for point, own in zip(scenario.points, found, strict=True):
+        lines += [f"{label(point.values)}: {line}" for line in own if line not in of_all]
+    return lines
 
 
-def _found(trial: Trial) -> tuple[OutOfReach | NotBeforeTheLast | NobodyLeft, ...]:
-    """Return what is to be warned of, each look once."""
+def _found(trial: Trial) -> Iterator[str]:
+    """Yield what is to be warned of, each look once."""
     short = looks_out_of_reach(trial)
     told = {found.look for found in short}
-    late = (late for late in looks_too_late(trial) if late.look not in told)
-    return (*short, *late, *nobody_left(trial))
+    yield from map(str, short)
+    yield from (str(late) for late in looks_too_late(trial) if late.look not in told)
+    yield from map(str, nobody_left(trial))
+    yield from looks_before_anybody_is_due(trial)
+    yield from extremes(trial)
+
+
+def looks_before_anybody_is_due(trial: Trial) -> Iterator[str]:
+    """Yield a line for every look before which hardly anybody's endpoint is due.
+
+    At the last look it counts whether one patient in ten has been followed so long, at others
+    whether anybody has.
+    """
+    due = _due(trial)
+    if due is None or trial.adaptation is not None or arms_change(trial.arms):
+        return
+    times = _Times(trial)
+    for number, look in enumerate(trial.looks, 1):
+        time = look.expected_time(times)
+        if not math.isfinite(time):
+            continue
+        share = float((times.enrolled + due <= time + _SAME_TIME).mean())
+        is_last = look is trial.cutoff
+        if share == 0 or (is_last and share < _FEW_ARE_DUE):
+            who = "nobody has" if share == 0 else f"only {100 * share:.1f} of 100 patients have"
+            yield (
+                f"look {number} is to be expected in month {_MONTHS * time:.1f}, when {who} been "
+                f"followed for the {_MONTHS * due:.4g} months that the "
+                f"{'analysis' if is_last else 'look'} needs"
+            )
+
+
+def _due(trial: Trial) -> float | None:
+    """Return the study time (years) that the primary analysis asks for; None for none."""
+    test = None if trial.analysis is None else trial.analysis.test
+    asked = [due_time(trial.primary), getattr(test, "at", None)]
+    known = [float(time) for time in asked if time is not None and math.isfinite(time)]
+    return max(known, default=None)
 
 
 def looks_too_late(trial: Trial) -> tuple[NotBeforeTheLast, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
-from lupusim.model.checks import nearest
+from lupusim.model.checks import MOST_IN_A_DAY, in_a_day, nearest
 from lupusim.trial.treatment.arms import Arm, Infusions
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def treatment_problems(trial: Trial) -> Iterator[Problem]:
     """Yield what is wrong with the infusions and switches of a trial's arms."""
     for k, arm in enumerate(trial.arms):
         key = f"arms.{k}"
+        yield from _speed_problems(f"{key}.effects", arm)
         if arm.infusions is not None:
             yield from _infusion_problems(f"{key}.infusions", arm, arm.infusions)
             if trial.supply is None or arm.name not in trial.supply.draws:
@@ -26,6 +28,17 @@ def treatment_problems(trial: Trial) -> Iterator[Problem]:
         if arm.switch is not None:
             yield from _state_problems(f"{key}.switch.on", arm.switch.on, arm)
             yield from _switch_problems(f"{key}.switch", arm, arm.switch.arm)
+
+
+def _speed_problems(key: str, arm: Arm) -> Iterator[Problem]:
+    """Yield the moves that effects make faster than any engine can follow."""
+    for transition in arm.model.transitions:
+        edge = (transition.from_state, transition.to_state)
+        ratio = math.prod(effect.hazard_ratio for effect in arm.effects if edge in effect.on)
+        if (often := in_a_day(transition) * ratio) > MOST_IN_A_DAY:
+            fault = f"{transition.label} would happen {often:.2g} times in a day"
+            fix = "Give a smaller hazard ratio: 1e6 moves a year are at once for any patient."
+            yield Problem(key=key, fault=fault, fix=fix)
 
 
 def _state_problems(key: str, names: tuple[str, ...], arm: Arm) -> Iterator[Problem]:
