@@ -12,13 +12,14 @@ from time import process_time
 from lupusim import load_scenario
 from lupusim.analysis.group_sequential import FutilityBounds
 from lupusim.analysis.group_sequential.stopping import GroupSequential
+from lupusim.endpoints import Responder
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.simulation.adaptation import Against, BayesianResponse, Shares
 from lupusim.simulation.block import replicates_per_block, simulate_block
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.scoring import Pair, score_block
-from lupusim.trial import AfterPatients, Arm, Responder, Trial, UniformEnrollment
+from lupusim.trial import AfterPatients, Arm, Trial, UniformEnrollment
 
 N_BLOCKS = 20
 REPEATS = 5

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 from lupusim.analysis.registry import TESTS
+from lupusim.endpoints import Responder, TimeToEvent
 from lupusim.model import MultiStateModel, Transition, TreatmentEffect
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.trial import (
@@ -15,8 +16,6 @@ from lupusim.trial import (
     AtEvents,
     Better,
     Dropout,
-    Responder,
-    TimeToEvent,
     Trial,
     UniformEnrollment,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lupusim.analysis.registry import TESTS
+from lupusim.endpoints import Responder, TimeToEvent
 from lupusim.model import MultiStateModel, Transition, TreatmentEffect
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.trial import (
@@ -12,8 +13,6 @@ from lupusim.trial import (
     Dropout,
     Infusions,
     Population,
-    Responder,
-    TimeToEvent,
     Trial,
     UniformEnrollment,
 )

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from lupusim.endpoints import Responder
 from lupusim.model import MultiStateModel, TreatmentEffect
 from lupusim.simulation.adaptation import BayesianResponse
-from lupusim.trial import AfterPatients, Responder, Trial, UniformEnrollment
+from lupusim.trial import AfterPatients, Trial, UniformEnrollment
 from trials import Arm, survival_trial, way
 
 AT = 0.25

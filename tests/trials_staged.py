@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lupusim.endpoints import Responder
 from lupusim.model import TreatmentEffect
 from lupusim.simulation.adaptation import Enrichment, Gate, SelectArms
 from lupusim.trial import (
@@ -14,7 +15,6 @@ from lupusim.trial import (
     AtEvents,
     CovariateEffect,
     Population,
-    Responder,
     Trial,
     UniformEnrollment,
 )

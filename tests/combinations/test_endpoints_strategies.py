@@ -17,27 +17,27 @@ from scipy.integrate import quad
 from scipy.linalg import expm
 from scipy.stats import norm
 
-from lupusim.scenario.sections.endpoints import _SIMPLE
-from lupusim.simulation.generation.generation import Block, generate
-from lupusim.simulation.looks.cutoffs import observed
-from lupusim.trial import Arm, Dropout, Responder, TimeToEvent
-from lupusim.trial.endpoints import (
-    Better,
+from lupusim.endpoints import (
+    ENDPOINTS,
     EventCount,
     Hierarchy,
     MarkerChange,
     MarkerResponder,
-    MissingChange,
     MissingTime,
     OrdinalState,
+    Responder,
     SustainedResponder,
     TimeInStates,
+    TimeToEvent,
 )
+from lupusim.simulation.generation.generation import Block, generate
+from lupusim.simulation.looks.cutoffs import observed
+from lupusim.trial import Arm, Dropout
+from lupusim.trial.endpoints import Better, MissingChange
 from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy
 from tolerance import SEED, assert_within_mcse
 from trials import DISEASE, analysis, disease_trial
 
-KINDS = [*_SIMPLE, "hierarchy"]
 VISITS = (0.25, 0.5, 1.0)
 HAZARDS = {"active": 0.8, "remission": 0.5, "relapse": 1.6}
 ACTIVE, REMISSION, RELAPSE, DEATH = range(4)
@@ -365,14 +365,14 @@ def check(kind, strategy, dropout, n_patients=16_000):
 
 @pytest.mark.parametrize("dropout", DROPOUTS)
 @pytest.mark.parametrize("strategy", list(Strategy))
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ENDPOINTS)
 def test_what_is_observed_is_what_the_strategy_and_dropout_leave(kind, strategy, dropout):
     check(kind, strategy, dropout)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", list(Strategy))
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ENDPOINTS)
 def test_what_is_observed_of_half_a_million_patients(kind, strategy):
     check(kind, strategy, 0.8, n_patients=400_000)
 

@@ -16,12 +16,19 @@ from statsmodels.duration.survfunc import survdiff
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 from statsmodels.stats.contingency_tables import StratifiedTable
 
+from lupusim.endpoints import (
+    EventCount,
+    MarkerChange,
+    OrdinalState,
+    Responder,
+    TimeInStates,
+    TimeToEvent,
+)
 from lupusim.model import TreatmentEffect
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.cutoffs import analyze, cut
 from lupusim.simulation.patient_level.tables import simulate_trial
-from lupusim.trial import Arm, Dropout, Population, Responder, TimeToEvent
-from lupusim.trial.endpoints import EventCount, MarkerChange, OrdinalState, TimeInStates
+from lupusim.trial import Arm, Dropout, Population
 from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy, VisitConduct
 from lupusim.trial.population.covariates import NormalCovariate
 from tolerance import SEED

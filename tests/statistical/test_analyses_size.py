@@ -19,25 +19,18 @@ from lupusim.analysis.outcomes import (
     SurvivalOutcome,
 )
 from lupusim.analysis.registry import TESTS
-from lupusim.endpoints.measurement import outcome_kind
-from lupusim.planning.runs.replicates import Simulator
-from lupusim.trial import (
-    Analysis,
-    Better,
-    Dropout,
-    PermutedBlocks,
-    Population,
-    Responder,
-    TimeToEvent,
-)
-from lupusim.trial.endpoints import (
+from lupusim.endpoints import (
     EventCount,
     Hierarchy,
     MarkerChange,
-    MissingChange,
     OrdinalState,
+    Responder,
     TimeInStates,
+    TimeToEvent,
 )
+from lupusim.planning.runs.replicates import Simulator
+from lupusim.trial import Analysis, Better, Dropout, PermutedBlocks, Population
+from lupusim.trial.endpoints import MissingChange
 from lupusim.trial.observation import Marker
 from tolerance import SEED, assert_within_mcse
 from trials import disease_trial
@@ -89,7 +82,7 @@ def null_trial(name, **changes):
     parameters = {parameter: {"until": 0.8, "at": 0.8}[parameter] for parameter in kind.required}
     changes = {**PARTICULAR.get(name, {}), **changes}
     primary = changes.pop("primary", PRIMARY[kind.outcome])
-    assert outcome_kind(primary) is kind.outcome
+    assert primary.outcome is kind.outcome
     values = {
         "primary": primary,
         "secondary": (),

@@ -18,9 +18,10 @@ from lupusim.analysis.multiplicity.procedures import (
     sequential_graph,
 )
 from lupusim.analysis.registry import TESTS
+from lupusim.endpoints import Responder, TimeToEvent
 from lupusim.model import TreatmentEffect
 from lupusim.planning.runs.run import PointResult, run
-from lupusim.trial import AfterLastPatient, AtEvents, Responder, TimeToEvent, Trial
+from lupusim.trial import AfterLastPatient, AtEvents, Trial
 from lupusim.trial.multiplicity import Ends, Family, GivesUp, Hypothesis, Procedure
 from tolerance import SEED, assert_within_mcse
 from trials import analysis, exponential_arm, scenario, survival_trial

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from lupusim.endpoints import TimeInStates, TimeToEvent
 from lupusim.planning.runs.run import PointResult, run
 from lupusim.planning.theory.power import formula_powers
-from lupusim.trial import Better, TimeToEvent, Trial
-from lupusim.trial.endpoints import TimeInStates
+from lupusim.trial import Better, Trial
 from lupusim.trial.enrollment.arm_periods import Controls, OnceOnArm
 from tolerance import SEED, assert_within_mcse
 from trials import analysis, scenario

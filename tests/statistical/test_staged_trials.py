@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lupusim.analysis.registry import TESTS
+from lupusim.endpoints import Responder
 from lupusim.planning.runs.run import PointResult, run
 from lupusim.simulation.adaptation import (
     ByDifference,
@@ -28,7 +29,6 @@ from lupusim.trial import (
     CovariateEffect,
     PermutedBlocks,
     Population,
-    Responder,
     Trial,
     UniformEnrollment,
 )

@@ -9,8 +9,9 @@ import pytest
 from scipy import stats
 
 from lupusim.analysis.registry import TESTS
+from lupusim.endpoints import Responder
 from lupusim.planning.runs.run import run
-from lupusim.trial import AtEvents, PermutedBlocks, Responder, SimpleRandomization
+from lupusim.trial import AtEvents, PermutedBlocks, SimpleRandomization
 from tolerance import SEED, assert_within_mcse
 from trials import analysis, scenario, survival_trial
 

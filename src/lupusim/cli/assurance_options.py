@@ -155,13 +155,12 @@ class Stake:
         """Return what the treatment truly gains in the primary endpoint."""
         from lupusim.planning.assurance.beliefs import EventsAvoided, ResponseGain
         from lupusim.scenario.document.durations import parse_duration
-        from lupusim.trial import Responder, TimeToEvent
 
-        if isinstance(trial.primary, Responder):
+        if trial.primary.response_at_visit is not None:
             if self.by is not None:
                 raise ValueError("--by: the primary endpoint is a response and has its own visit")
             return ResponseGain()
-        if not isinstance(trial.primary, TimeToEvent):
+        if trial.primary.time_of_event is None:
             raise ValueError(
                 "--worthwhile and --value need a primary endpoint that is a response at a visit "
                 "or a time to an event: the gain in others has no exact solution"

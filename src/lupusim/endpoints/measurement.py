@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
 
-import numpy as np
-
-from lupusim.analysis.ordinal.win_levels import Level
-from lupusim.analysis.outcomes import (
-    BinaryOutcome,
-    CountOutcome,
-    HierarchicalOutcome,
-    NumberOutcome,
-    Outcome,
-    SurvivalOutcome,
-)
 from lupusim.arrays import FloatArray, StateArray
-from lupusim.endpoints.marker import MarkerChangeMeasurement, MarkerResponderMeasurement
-from lupusim.endpoints.responses import OrdinalMeasurement, ResponderMeasurement
+from lupusim.endpoints.base import Measurement
 from lupusim.endpoints.setting import (
     Course,
     Known,
@@ -30,74 +17,9 @@ from lupusim.endpoints.setting import (
     clocks,
     imperfect_visits,
 )
-from lupusim.endpoints.times import (
-    EventCountMeasurement,
-    TimeInStatesMeasurement,
-    TimeToEventMeasurement,
-    VisitedTimeToEventMeasurement,
-)
-from lupusim.records import HazardAlong, Observation, Recorder
-from lupusim.trial import Endpoint, Responder, TimeToEvent, Trial
-from lupusim.trial.endpoints import (
-    EventCount,
-    Hierarchy,
-    MarkerChange,
-    MarkerResponder,
-    OrdinalState,
-    SustainedResponder,
-    TimeInStates,
-)
+from lupusim.records import HazardAlong
+from lupusim.trial import Endpoint, Trial
 from lupusim.trial.observation import Strategy
-
-__all__ = [
-    "BinaryOutcome",
-    "Measurement",
-    "Outcome",
-    "SurvivalOutcome",
-    "marker_of",
-    "measure",
-    "measure_trial",
-    "outcome_kind",
-    "strikes_of",
-    "visits_of",
-]
-
-
-class Measurement(Protocol):
-    """Listens to a block of histories on behalf of one endpoint."""
-
-    @property
-    def recorders(self) -> Sequence[Recorder]:
-        """What the engine must tell; several measurements may share one."""
-        ...
-
-    def event_time(self, watched_until: FloatArray) -> FloatArray:
-        """Return the study time of each patient's event if seen by then, else ``inf``."""
-        ...
-
-    def outcome(self, observation: Observation) -> Outcome:
-        """Return what the trial knows at its data cutoff."""
-        ...
-
-    def level(self, observation: Observation) -> Level:
-        """Return what a hierarchy compares of two patients at the data cutoff."""
-        ...
-
-
-def outcome_kind(endpoint: Endpoint) -> type[Outcome]:
-    """Return the kind of outcome that an endpoint gives."""
-    kinds: dict[type[Endpoint], type[Outcome]] = {
-        Responder: BinaryOutcome,
-        SustainedResponder: BinaryOutcome,
-        TimeToEvent: SurvivalOutcome,
-        EventCount: CountOutcome,
-        TimeInStates: NumberOutcome,
-        OrdinalState: NumberOutcome,
-        MarkerChange: NumberOutcome,
-        MarkerResponder: BinaryOutcome,
-        Hierarchy: HierarchicalOutcome,
-    }
-    return kinds[type(endpoint)]
 
 
 def measure(endpoint: Endpoint, states: Sequence[str], shape: tuple[int, int]) -> Measurement:
@@ -105,7 +27,7 @@ def measure(endpoint: Endpoint, states: Sequence[str], shape: tuple[int, int]) -
 
     Visits go as planned and nothing intervenes.
     """
-    return measure_in(endpoint, Setting(states=states, shape=shape))
+    return endpoint.measurement(Setting(states=states, shape=shape))
 
 
 def measure_trial(
@@ -139,7 +61,7 @@ def measure_trial(
         marker=marker_of(trial, arm, numbers, streams),
     )
     return tuple(
-        measure_in(endpoint, _with_strategies_of(endpoint, trial, setting))
+        endpoint.measurement(_with_strategies_of(endpoint, trial, setting))
         for endpoint in trial.endpoints
     )
 
@@ -204,48 +126,3 @@ def visits_of(trial: Trial, n_patients: int, streams: Streams) -> Visits:
             rng=streams("visits"),
         )
     return Visits(trial.visits, n_patients)
-
-
-def measure_in(endpoint: Endpoint, setting: Setting) -> Measurement:
-    """Return the measurement of an endpoint, with what the endpoints of its trial share."""
-    if isinstance(endpoint, TimeToEvent):
-        by_visit = endpoint.visits and set(endpoint.events) - set(setting.absorbing)
-        kind = VisitedTimeToEventMeasurement if by_visit else TimeToEventMeasurement
-        return kind(endpoint, setting)
-    makers: dict[type[Endpoint], Callable[[Any, Setting], Measurement]] = {
-        Responder: ResponderMeasurement,
-        SustainedResponder: ResponderMeasurement,
-        EventCount: EventCountMeasurement,
-        TimeInStates: TimeInStatesMeasurement,
-        OrdinalState: OrdinalMeasurement,
-        MarkerChange: MarkerChangeMeasurement,
-        MarkerResponder: MarkerResponderMeasurement,
-        Hierarchy: HierarchyMeasurement,
-    }
-    return makers[type(endpoint)](endpoint, setting)
-
-
-class HierarchyMeasurement:
-    """Several endpoints of each patient, to be compared one after the other."""
-
-    def __init__(self, endpoint: Hierarchy, setting: Setting) -> None:
-        self.measurements = [measure_in(level, setting) for level in endpoint.levels]
-        self.recorders: Sequence[Recorder] = [r for m in self.measurements for r in m.recorders]
-
-    def event_time(self, watched_until: FloatArray) -> FloatArray:
-        """Return ``inf``: a hierarchy is no event."""
-        return np.full_like(watched_until, np.inf)
-
-    def outcome(self, observation: Observation) -> HierarchicalOutcome:
-        """Return what every level compares."""
-        levels = [measurement.level(observation) for measurement in self.measurements]
-        enrolled = observation.enrollment_time <= observation.cutoff[:, None] + _ROUNDING
-        return HierarchicalOutcome(levels=levels, included=enrolled, arm=observation.arm)
-
-    def level(self, observation: Observation) -> Level:
-        """Refuse: a hierarchy holds no other."""
-        del observation
-        raise ValueError("a hierarchy cannot hold another one")
-
-
-_ROUNDING = 1e-9

@@ -8,7 +8,6 @@ from lupusim.analysis.numerics.columns import n_enrolled
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.simulation.generation.generation import Generated
 from lupusim.trial import Trial
-from lupusim.trial.endpoints import due_time
 from lupusim.trial.enrollment.randomization import candidates_of
 from lupusim.trial.population.screening import Screened
 
@@ -64,7 +63,7 @@ def screening_totals(
 
 def _full_with(trial: Trial, found: dict[str, FloatArray]) -> IntArray:
     """Return with how many patients each replicate is full, (n_replicates,)."""
-    if "size" in found and due_time(trial.primary) is not None:  # a rule has chosen it
+    if "size" in found and trial.primary.due_time is not None:  # a rule has chosen it
         return found["size"].astype(np.intp)
     return np.full(len(found["duration"]), trial.n_patients)
 

@@ -6,7 +6,7 @@ from lupusim.trial.allocation.adaptive import BiasedCoin, Minimization, Urn
 from lupusim.trial.allocation.blocks import Allocation, PermutedBlocks, SimpleRandomization
 from lupusim.trial.design import Analysis, Trial
 from lupusim.trial.dropout import Dropout
-from lupusim.trial.endpoints import Better, Endpoint, Responder, TimeToEvent
+from lupusim.trial.endpoints import Better, Endpoint
 from lupusim.trial.enrollment import (
     Enrollment,
     EvenArrivals,
@@ -77,14 +77,12 @@ __all__ = [
     "RandomArrivals",
     "Region",
     "RegionalEnrollment",
-    "Responder",
     "Screened",
     "Screening",
     "SimpleRandomization",
     "StoppingRule",
     "Switch",
     "TestMethod",
-    "TimeToEvent",
     "Trial",
     "UniformEnrollment",
     "Urn",

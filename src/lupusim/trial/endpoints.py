@@ -1,11 +1,18 @@
-"""What the trial wants to know of each patient."""
+"""What the trial wants to know of each patient: what every endpoint answers for itself."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Iterator
 from enum import Enum
-from itertools import pairwise
+from typing import TYPE_CHECKING, Protocol
+
+from lupusim.errors import Problem
+
+if TYPE_CHECKING:
+    from lupusim.analysis.outcomes import Outcome
+    from lupusim.endpoints.base import Measurement
+    from lupusim.endpoints.setting import Setting
+    from lupusim.trial.design import Trial
 
 
 class Better(Enum):
@@ -17,227 +24,6 @@ class Better(Enum):
     """Fewer or later events, such as relapse or death."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Responder:
-    """Being in one of a set of states at a visit.
-
-    A patient who left the trial before the visit counts as non-responder; so does one who
-    has died. Whose visit is not yet due at the data cutoff is not in the analysis.
-
-    Parameters
-    ----------
-    name : str
-        What to call it.
-    states : tuple of str
-        States that count as response.
-    at : float
-        Study time (years) of the visit.
-    better : Better
-        Direction of benefit.
-    """
-
-    name: str
-    states: tuple[str, ...]
-    at: float
-    better: Better = Better.MORE
-
-    def __post_init__(self) -> None:
-        if not self.states:
-            raise ValueError("states is empty: name the states that count as response")
-        if not (math.isfinite(self.at) and self.at > 0):
-            raise ValueError(f"at={self.at!r} must be a time above 0")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeToEvent:
-    """Time from an origin to the first entry into a set of states.
-
-    Parameters
-    ----------
-    name : str
-        What to call it.
-    events : tuple of str
-        States whose first entry is the event.
-    origin : tuple of str
-        States whose first entry starts the clock; empty for randomization. With an origin
-        only patients who reach it are analyzed: a subset formed after randomization.
-    competing : tuple of str
-        States (such as death) whose entry makes the event impossible: time ends there
-        without an event. A death that should count belongs to `events`.
-    visits : tuple of float
-        Study times (years) of the visits at which alone states are seen: the date is that of
-        the first visit at which the event is seen. Empty: dates are known. States that end a
-        history (death) always have their date.
-    better : Better
-        Direction of benefit.
-    """
-
-    name: str
-    events: tuple[str, ...]
-    origin: tuple[str, ...] = ()
-    competing: tuple[str, ...] = ()
-    visits: tuple[float, ...] = ()
-    better: Better = Better.FEWER
-
-    def __post_init__(self) -> None:
-        if not self.events:
-            raise ValueError("events is empty: name the states whose entry is the event")
-        if both := set(self.events) & set(self.competing):
-            raise ValueError(f"{sorted(both)} cannot be both an event and competing")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SustainedResponder:
-    """Being in one of a set of states at every one of some visits.
-
-    Who misses one of them, has left or has died counts as non-responder.
-
-    Parameters
-    ----------
-    name : str
-        What to call it.
-    states : tuple of str
-        States that count as response.
-    visits : tuple of float
-        Study times (years) of the visits, rising; the last one decides who is analyzed.
-    better : Better
-        Direction of benefit.
-    """
-
-    name: str
-    states: tuple[str, ...]
-    visits: tuple[float, ...]
-    better: Better = Better.MORE
-
-    def __post_init__(self) -> None:
-        if not self.states:
-            raise ValueError("states is empty: name the states that count as response")
-        _check_visits(self.visits)
-
-    @property
-    def at(self) -> float:
-        """Study time (years) of the last visit."""
-        return self.visits[-1]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventCount:
-    """How often patients enter a set of states, per year watched.
-
-    Entries are known with their dates. A patient is watched until `until`, dropout, data
-    cutoff, or a state that ends the history.
-
-    Parameters
-    ----------
-    name : str
-        What to call it.
-    events : tuple of str
-        States whose every entry is an event.
-    until : float
-        Study time (years) up to which events count.
-    better : Better
-        Direction of benefit.
-    """
-
-    name: str
-    events: tuple[str, ...]
-    until: float = math.inf
-    better: Better = Better.FEWER
-
-    def __post_init__(self) -> None:
-        if not self.events:
-            raise ValueError("events is empty: name the states whose entry is the event")
-        if not self.until > 0:
-            raise ValueError(f"until={self.until!r} must be a time above 0")
-
-
-class MissingTime(Enum):
-    """Where the time after a dropout counts as spent, of which nothing is known.
-
-    Each choice favors an arm where the arms lose unequally many: the one that loses fewer
-    patients, the one that loses more, or the one that loses the sicker.
-    """
-
-    ELSEWHERE = "elsewhere"
-    IN_STATES = "in_states"
-    LEFT_OUT = "left_out"
-    """Who leaves early is not in the analysis."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeInStates:
-    """Years spent in a set of states up to a study time, such as days alive and out of relapse.
-
-    Of who has entered a state that ends the history all is known. Who could not yet be followed
-    so long at the data cutoff is not in the analysis.
-
-    Parameters
-    ----------
-    name : str
-        What to call it.
-    states : tuple of str
-        States in which time counts.
-    until : float
-        Study time, years.
-    missing : MissingTime
-        Where the time after a dropout counts as spent.
-    better : Better
-        Direction of benefit.
-    """
-
-    name: str
-    states: tuple[str, ...]
-    until: float
-    missing: MissingTime = MissingTime.ELSEWHERE
-    better: Better = Better.MORE
-
-    def __post_init__(self) -> None:
-        if not self.states:
-            raise ValueError("states is empty: name the states in which time counts")
-        if not (math.isfinite(self.until) and self.until > 0):
-            raise ValueError(f"until={self.until!r} must be a time above 0")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrdinalState:
-    """The rank of the state at a visit: 0 for the worst, and up.
-
-    Who has left, or missed the visit, ranks as `missing` does.
-
-    Parameters
-    ----------
-    name : str
-        What to call it.
-    ranking : tuple of tuple of str
-        Groups of states from the worst to the best; every state in one of them.
-    at : float
-        Study time (years) of the visit.
-    missing : str
-        The state as which a missing one ranks; empty for the worst.
-    better : Better
-        Direction of benefit of the rank.
-    """
-
-    name: str
-    ranking: tuple[tuple[str, ...], ...]
-    at: float
-    missing: str = ""
-    better: Better = Better.MORE
-
-    def __post_init__(self) -> None:
-        _check_visits((self.at,))
-        named = [state for group in self.ranking for state in group]
-        if len(self.ranking) < _FEWEST_RANKS or len(set(named)) < len(named):
-            raise ValueError("ranking must hold at least two groups, each state in one of them")
-        if self.missing and self.missing not in named:
-            raise ValueError(f"missing={self.missing!r} must be a state of the ranking")
-
-    @property
-    def states(self) -> tuple[str, ...]:
-        """All states of the ranking."""
-        return tuple(state for group in self.ranking for state in group)
-
-
 class MissingChange(Enum):
     """What a change counts as that is not known (dropout, missed visit, death)."""
 
@@ -245,123 +31,125 @@ class MissingChange(Enum):
     LEFT_OUT = "left_out"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarkerChange:
-    """Change of the trial's marker from randomization to a visit.
+class ResponseAtVisit(Protocol):
+    """Being in one of a set of states at one visit: its chance is known exactly."""
 
-    Parameters
-    ----------
-    name : str
-        What to call it.
-    at : float
-        Study time (years) of the visit.
-    missing : MissingChange
-        What a change counts as that is not known.
-    better : Better
-        Direction of benefit.
-    """
+    @property
+    def states(self) -> tuple[str, ...]:
+        """States that count as response."""
+        ...
 
-    name: str
-    at: float
-    missing: MissingChange = MissingChange.NO_CHANGE
-    better: Better = Better.FEWER
-
-    def __post_init__(self) -> None:
-        _check_visits((self.at,))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarkerResponder:
-    """A fall of the trial's marker from randomization to a visit, by so much or more.
-
-    Who misses the visit, has left or has died counts as non-responder.
-
-    Parameters
-    ----------
-    name : str
-        What to call it.
-    at : float
-        Study time (years) of the visit.
-    fall : float
-        The least fall that is a response, above 0.
-    better : Better
-        Direction of benefit.
-    """
-
-    name: str
-    at: float
-    fall: float
-    better: Better = Better.MORE
-
-    def __post_init__(self) -> None:
-        _check_visits((self.at,))
-        if not (math.isfinite(self.fall) and self.fall > 0):
-            raise ValueError(f"fall={self.fall!r} must be a number above 0")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hierarchy:
-    """Several endpoints compared one after the other, from the most important to the least.
-
-    Two patients are compared by the first; where it does not tell them apart, by the next. What
-    grows with time (counts, years in states) is compared over their common follow-up.
-
-    Parameters
-    ----------
-    name : str
-        What to call it.
-    levels : tuple of Endpoint
-        The endpoints, each with its own direction of benefit.
-    """
-
-    name: str
-    levels: tuple[SimpleEndpoint, ...]
-
-    def __post_init__(self) -> None:
-        if len(self.levels) < _FEWEST_RANKS:
-            raise ValueError("levels must name at least two endpoints")
-        for level in self.levels:
-            if isinstance(level, TimeInStates) and level.missing is not MissingTime.ELSEWHERE:
-                raise ValueError(
-                    f"{level.name!r} says missing, but the years of a level are compared over the "
-                    "pair's common follow-up, in which nothing is missing: remove it"
-                )
+    @property
+    def at(self) -> float:
+        """Study time (years) of the visit."""
+        ...
 
     @property
     def better(self) -> Better:
-        """More wins are better, whatever the levels count."""
-        return Better.MORE
+        """Direction of benefit."""
+        ...
 
 
-_FEWEST_RANKS = 2
+class EventTime(Protocol):
+    """Time from an origin to the first entry into a set of states."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """States whose first entry is the event."""
+        ...
+
+    @property
+    def origin(self) -> tuple[str, ...]:
+        """States whose first entry starts the clock; empty for randomization."""
+        ...
+
+    @property
+    def competing(self) -> tuple[str, ...]:
+        """States whose entry makes the event impossible."""
+        ...
+
+    @property
+    def visits(self) -> tuple[float, ...]:
+        """Study times (years) of the visits at which alone states are seen; empty for dates."""
+        ...
+
+    @property
+    def better(self) -> Better:
+        """Direction of benefit."""
+        ...
 
 
-def _check_visits(visits: tuple[float, ...]) -> None:
-    rising = all(a < b for a, b in pairwise(visits))
-    if not (visits and rising and math.isfinite(visits[-1]) and visits[0] >= 0 < visits[-1]):
-        raise ValueError(f"visits={visits} must be rising times, the last above 0")
+class Endpoint(Protocol):
+    """What a trial measures of each patient; :mod:`lupusim.endpoints` has the kinds there are."""
 
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
 
-SimpleEndpoint = (
-    Responder
-    | TimeToEvent
-    | SustainedResponder
-    | EventCount
-    | TimeInStates
-    | OrdinalState
-    | MarkerChange
-    | MarkerResponder
-)
-Endpoint = SimpleEndpoint | Hierarchy
+    @property
+    def better(self) -> Better:
+        """Direction of benefit."""
+        ...
 
+    @property
+    def outcome(self) -> type[Outcome]:
+        """What a test takes."""
+        ...
 
-def due_time(endpoint: Endpoint) -> float | None:
-    """Return the study time (years) at which a patient's outcome is complete.
+    @property
+    def due_time(self) -> float | None:
+        """Study time (years) at which a patient's outcome is complete.
 
-    None for times to an event and what is made of them: these are never complete before the
-    end of follow-up.
-    """
-    if isinstance(endpoint, TimeInStates):
-        return endpoint.until
-    at: float | None = getattr(endpoint, "at", None)
-    return at
+        None for times to an event and what is made of them: these are never complete before the
+        end of follow-up.
+        """
+        ...
+
+    @property
+    def is_response(self) -> bool:
+        """Whether patients respond or don't."""
+        ...
+
+    @property
+    def response_at_visit(self) -> ResponseAtVisit | None:
+        """Itself where the state at one visit decides; None otherwise."""
+        ...
+
+    @property
+    def time_of_event(self) -> EventTime | None:
+        """Itself where it is a time to an event; None otherwise."""
+        ...
+
+    @property
+    def change_of_marker(self) -> MissingChange | None:
+        """What an unknown change of the marker counts as; None where it is no such change."""
+        ...
+
+    @property
+    def ranks(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of states from the worst to the best; empty where no state is ranked."""
+        ...
+
+    @property
+    def levels(self) -> tuple[Endpoint, ...]:
+        """The endpoints that it compares one after the other; empty where it is a single one."""
+        ...
+
+    @property
+    def why_no_level(self) -> str:
+        """Why a hierarchy cannot hold it; empty if it can."""
+        ...
+
+    def problems(self, key: str, trial: Trial) -> Iterator[Problem]:
+        """Yield everything that is wrong with it in a trial, by the keys below `key`."""
+        ...
+
+    def measurement(self, setting: Setting) -> Measurement:
+        """Return what listens to a block of histories."""
+        ...

@@ -11,12 +11,12 @@ import pytest
 from lupusim.analysis.continuous.mmrm import mmrm
 from lupusim.analysis.outcomes import NumberOutcome
 from lupusim.analysis.registry import TESTS
-from lupusim.endpoints.measurement import measure_in
+from lupusim.endpoints import EventCount, MarkerChange
 from lupusim.endpoints.setting import MarkerValues, Setting, Visits, clocks, imperfect_visits
 from lupusim.records import Observation
 from lupusim.rng import stream
 from lupusim.trial import Better
-from lupusim.trial.endpoints import EventCount, MarkerChange, MissingChange
+from lupusim.trial.endpoints import MissingChange
 from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy, VisitConduct
 from paths import SHAPE, STATES, N, make_path, one_arm, patients, tell
 from tolerance import SEED
@@ -74,7 +74,7 @@ def setting(strategy=None, conduct=None):
 
 
 def outcome(endpoint, where, paths, observation):
-    measurement = measure_in(endpoint, where)
+    measurement = endpoint.measurement(where)
     tell(paths, list(dict.fromkeys(measurement.recorders)))
     return measurement.outcome(observation)
 

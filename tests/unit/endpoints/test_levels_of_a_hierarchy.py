@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from lupusim.analysis import FollowUpLevel, win_statistics
-from lupusim.endpoints.measurement import measure_in
+from lupusim.endpoints import EventCount, TimeInStates
 from lupusim.endpoints.setting import Setting, Visits, clocks
 from lupusim.records import Observation
 from lupusim.rng import stream
-from lupusim.trial.endpoints import Better, EventCount, TimeInStates
+from lupusim.trial.endpoints import Better
 from lupusim.trial.observation import IntercurrentEvent, Strategy
 from paths import SHAPE, STATES, N, first, make_path, patients, tell
 from tolerance import SEED
@@ -55,7 +55,7 @@ def level_of(endpoint, strategy, paths, observation):
         visits=Visits((1.0,), N),
         strikes=strikes,
     )
-    measurement = measure_in(endpoint, where)
+    measurement = endpoint.measurement(where)
     tell(paths, list(dict.fromkeys(measurement.recorders)))
     level = measurement.level(observation)
     struck = strikes[0][1].time.reshape(SHAPE) if strikes else np.full(SHAPE, math.inf)

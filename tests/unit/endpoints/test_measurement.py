@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from lupusim.endpoints.measurement import BinaryOutcome, SurvivalOutcome, measure
+from lupusim.analysis.outcomes import BinaryOutcome, SurvivalOutcome
+from lupusim.endpoints import Responder, TimeToEvent
+from lupusim.endpoints.measurement import measure
 from lupusim.records import Observation
 from lupusim.rng import stream
-from lupusim.trial import Responder, TimeToEvent
 from paths import SHAPE, STATES, N, first, make_path, patients, tell
 from tolerance import SEED
 

@@ -8,7 +8,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lupusim.endpoints.measurement import measure_in
+from lupusim.endpoints import (
+    EventCount,
+    Hierarchy,
+    MarkerChange,
+    MarkerResponder,
+    MissingTime,
+    OrdinalState,
+    Responder,
+    SustainedResponder,
+    TimeInStates,
+    TimeToEvent,
+)
 from lupusim.endpoints.setting import (
     Course,
     Known,
@@ -22,19 +33,7 @@ from lupusim.records import Observation
 from lupusim.rng import stream
 from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block
-from lupusim.trial import Responder, TimeToEvent
-from lupusim.trial.endpoints import (
-    Better,
-    EventCount,
-    Hierarchy,
-    MarkerChange,
-    MarkerResponder,
-    MissingChange,
-    MissingTime,
-    OrdinalState,
-    SustainedResponder,
-    TimeInStates,
-)
+from lupusim.trial.endpoints import Better, MissingChange
 from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy, VisitConduct
 from paths import SHAPE, STATES, N, first, make_path, one_arm, patients, tell
 from tolerance import SEED, assert_within_mcse
@@ -78,7 +77,7 @@ def setting(visits=None, strategy=None):
 
 
 def outcome(endpoint, where, paths, observation):
-    measurement = measure_in(endpoint, where)
+    measurement = endpoint.measurement(where)
     tell(paths, list(dict.fromkeys(measurement.recorders)))
     return measurement.outcome(observation)
 
@@ -310,7 +309,7 @@ def test_a_hierarchy_holds_what_its_levels_hold_and_does_not_decide_the_unknown(
         place = divmod(k, SHAPE[1])
         assert found.levels[4].columns["value"][place] == pytest.approx(value, abs=1e-8)
         assert found.levels[4].followed[place] == pytest.approx(max(end, 0.0), abs=1e-8)
-    whole = measure_in(Hierarchy(name="all", levels=levels), setting())
+    whole = Hierarchy(name="all", levels=levels).measurement(setting())
     with pytest.raises(ValueError, match="cannot hold another one"):
         whole.level(observation)
 
@@ -440,7 +439,7 @@ def test_a_competing_state_seen_at_a_visit_ends_the_time_as_a_competing_event(pa
 
 def test_the_first_event_of_a_count_may_be_a_strike(paths, observation):
     where = setting(strategy=Strategy.COMPOSITE)
-    measurement = measure_in(ALL[3], where)
+    measurement = ALL[3].measurement(where)
     tell(paths, list(dict.fromkeys(measurement.recorders)))
     struck = where.strikes[0][1].time.reshape(SHAPE)
     times = measurement.event_time(observation.watched_until)
@@ -486,7 +485,7 @@ def test_nothing_strikes_the_dead(paths):
     "endpoint", [ALL[0], ALL[4], ALL[5], Hierarchy(name="h", levels=(ALL[0], ALL[1]))]
 )
 def test_what_is_no_event_has_no_event_time(paths, observation, endpoint):
-    measurement = measure_in(endpoint, setting())
+    measurement = endpoint.measurement(setting())
     tell(paths, list(dict.fromkeys(measurement.recorders)))
     assert np.all(np.isinf(measurement.event_time(observation.watched_until)))
 
@@ -499,7 +498,7 @@ def test_event_times_are_those_of_the_outcome_without_a_cutoff(paths, observatio
         watched_until=observation.watched_until,
         cutoff=np.full(3, np.inf),
     )
-    measurement = measure_in(endpoint, setting())
+    measurement = endpoint.measurement(setting())
     tell(paths, list(dict.fromkeys(measurement.recorders)))
     times = measurement.event_time(observation.watched_until)
     found = measurement.outcome(endless)
@@ -655,7 +654,7 @@ def test_an_impossible_course_is_refused(wrong):
 
 def test_a_marker_endpoint_without_a_marker_is_refused():
     with pytest.raises(ValueError, match="no marker"):
-        measure_in(MarkerChange(name="change", at=1.0), setting())
+        MarkerChange(name="change", at=1.0).measurement(setting())
 
 
 @pytest.mark.parametrize(

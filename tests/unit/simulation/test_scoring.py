@@ -12,6 +12,7 @@ import pytest
 from lupusim.analysis.group_sequential import FutilityBounds, HaybittlePeto
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.analysis.multiplicity.procedures import Adjusted
+from lupusim.endpoints import TimeToEvent
 from lupusim.planning.execution import tasks
 from lupusim.planning.execution.ledger import Existing
 from lupusim.planning.execution.shards import Nothing, Shard, merge
@@ -24,7 +25,7 @@ from lupusim.simulation.block import simulate, simulate_block
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.scoring import Pair, generation_hash, grouped, score_block
 from lupusim.simulation.tally import Tally
-from lupusim.trial import AtEvents, TimeToEvent, Trial
+from lupusim.trial import AtEvents, Trial
 from lupusim.trial.adaptation import Facts
 from lupusim.trial.multiplicity import Family, Hypothesis
 from lupusim.trial.scenario import DesignPoint, Scenario

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
+from lupusim.endpoints import Responder
 from lupusim.model import TreatmentEffect
 from lupusim.simulation.true_effect import _truth, fully_observed
-from lupusim.trial import Arm, Dropout, Responder
+from lupusim.trial import Arm, Dropout
 from lupusim.trial.design import SimulatedEffect
 from lupusim.trial.observation import IntercurrentEvent, Strategy
 from tolerance import assert_within_mcse

@@ -8,16 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lupusim.endpoints import Responder, TimeToEvent
 from lupusim.scenario.analysis.looks import _WAYS
-from lupusim.trial import (
-    AfterPatients,
-    AtCalendarTime,
-    AtEvents,
-    Responder,
-    TimeToEvent,
-    WhenAll,
-    WhenAny,
-)
+from lupusim.trial import AfterPatients, AtCalendarTime, AtEvents, WhenAll, WhenAny
 from lupusim.trial.checks.looks import look_problems
 from lupusim.trial.looks import TIMINGS, AtEventsOf, Entries, Limited, LookTiming, counts_in
 from trials import analysis, survival_trial

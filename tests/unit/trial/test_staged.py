@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lupusim.analysis.registry import TESTS
+from lupusim.endpoints import Responder
 from lupusim.simulation.adaptation import (
     ByDifference,
     ByThresholds,
@@ -30,7 +31,6 @@ from lupusim.trial import (
     Minimums,
     NormalCovariate,
     Population,
-    Responder,
     SimpleRandomization,
     Trial,
     Urn,

@@ -20,7 +20,7 @@ from lupusim.planning.assurance.effect_priors import (
 )
 from lupusim.planning.runs.replicates import derived_seed, tested
 from lupusim.rng import stream
-from lupusim.trial import Responder, TimeToEvent, Trial
+from lupusim.trial import Trial
 
 Gain = Callable[[Trial], float]
 """What a trial's experimental treatment is truly worth to a patient, above 0 if it helps."""
@@ -172,8 +172,8 @@ class ResponseGain:
         """Return the best experimental arm minus control, or the reverse if fewer are better."""
         from lupusim.engines.exact import solve
 
-        endpoint = trial.primary
-        if not isinstance(endpoint, Responder):
+        endpoint = trial.primary.response_at_visit
+        if endpoint is None:
             raise ValueError("the primary endpoint is no response at a visit; use EventsAvoided")
         member = np.isin(trial.states, endpoint.states)
         shares = [
@@ -198,8 +198,8 @@ class EventsAvoided:
         """Return control minus the best experimental arm, or the reverse if more are better."""
         from lupusim.engines.exact import ever
 
-        endpoint = trial.primary
-        if not isinstance(endpoint, TimeToEvent) or endpoint.origin:
+        endpoint = trial.primary.time_of_event
+        if endpoint is None or endpoint.origin:
             raise ValueError("the primary endpoint is no event counted from randomization")
         shares = [
             float(np.ravel(ever(arm.law, endpoint.events, [self.by]))[0]) for arm in trial.arms

@@ -8,7 +8,6 @@ from lupusim.planning.runs.results import PointResult
 from lupusim.simulation.looks.evidence import Comparison, comparisons
 from lupusim.simulation.looks.null_hypothesis import alike_is_enough
 from lupusim.trial import Better, Trial
-from lupusim.trial.endpoints import Hierarchy
 from lupusim.trial.scenario import label
 
 _SURE = 4.0  # Monte Carlo standard errors
@@ -82,7 +81,7 @@ def _words(point: PointResult, one: Comparison) -> str:
     endpoint, control = trial.endpoints[one.endpoint], trial.arms[0].name
     whose = f" of {one.arm_name}" if len(trial.arms) > _PAIR else ""
     favors = f"the mean estimate{whose}, {estimate:.3g}, favors {control}"
-    if isinstance(endpoint, Hierarchy):
+    if endpoint.levels:
         return f"{favors}. Look at 'better' of each level, and at the effects"
     way, other = endpoint.better.name.lower(), _OTHER[endpoint.better].name.lower()
     return (

@@ -11,14 +11,7 @@ from lupusim.planning.sample_size.growth import Sizing
 from lupusim.simulation.generation.generation import Block, Generated, generate
 from lupusim.simulation.looks.cutoffs import analyze, observed
 from lupusim.simulation.tally import Tally
-from lupusim.trial import (
-    BiasedCoin,
-    Minimization,
-    PermutedBlocks,
-    SimpleRandomization,
-    Trial,
-    Urn,
-)
+from lupusim.trial import BiasedCoin, Minimization, PermutedBlocks, SimpleRandomization, Trial, Urn
 from lupusim.trial.looks import Entries
 
 if TYPE_CHECKING:

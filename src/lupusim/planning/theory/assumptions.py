@@ -13,7 +13,8 @@ from lupusim.engines.exact import occupancy
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import MultiStateModel, TreatmentEffect
 from lupusim.model.hazards import ExponentialHazard
-from lupusim.trial import Analysis, Arm, Responder, Trial
+from lupusim.trial import Analysis, Arm, Trial
+from lupusim.trial.endpoints import ResponseAtVisit
 
 _TOLERANCE = 1e-6
 
@@ -71,7 +72,7 @@ def _is_straight(arm: Arm) -> bool:
     return arm.switch is None and not varied and not arm.model.covariates
 
 
-def response_chance(trial: Trial, law: MultiStateModel, primary: Responder) -> float:
+def response_chance(trial: Trial, law: MultiStateModel, primary: ResponseAtVisit) -> float:
     """Return the probability that a patient is a responder, and still there to be seen.
 
     Raises
@@ -90,7 +91,8 @@ def constant_hazard_ratio(trial: Trial) -> float | None:
     An endpoint that is seen at visits alone has none either.
     """
     control, experimental = trial.arms
-    if getattr(trial.primary, "visits", ()) or getattr(trial.primary, "origin", ()):
+    timed = trial.primary.time_of_event
+    if timed is not None and (timed.visits or timed.origin):
         return None
     if control.effects or control.model != experimental.model or len(experimental.effects) != 1:
         return None

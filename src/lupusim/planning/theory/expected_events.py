@@ -14,11 +14,8 @@ from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.assumptions import is_plain
 from lupusim.rng import stream
 from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP
-from lupusim.trial import (
-    Cutoff,
-    TimeToEvent,
-    Trial,
-)
+from lupusim.trial import Cutoff, Trial
+from lupusim.trial.endpoints import EventTime
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.enrollment.randomization import randomization_times, share_enrolled
 from lupusim.trial.looks import Entries
@@ -106,7 +103,7 @@ def _is_known(trial: Trial) -> bool:
     return is_plain(trial, replace(trial.analysis, stratify_by=(), adjust_for=()))
 
 
-def expects_events(trial: Trial, endpoint: TimeToEvent) -> bool:
+def expects_events(trial: Trial, endpoint: EventTime) -> bool:
     """Return whether the exact engine knows when an endpoint's events are seen."""
     return _is_known(trial) and _is_plain_event(trial, endpoint)
 
@@ -116,8 +113,8 @@ def _short(trial: Trial) -> Iterator[OutOfReach]:
         waits = list(_waits(trial, look))
         there, until = _end(trial, look) if waits else (np.zeros((0, 0)), "")
         for wait in waits:
-            endpoint = trial.endpoints[wait.endpoint]
-            if not isinstance(endpoint, TimeToEvent) or not _is_plain_event(trial, endpoint):
+            endpoint = trial.endpoints[wait.endpoint].time_of_event
+            if endpoint is None or not _is_plain_event(trial, endpoint):
                 continue
             chances = np.array([_chance(trial, endpoint, k, there) for k in range(len(trial.arms))])
             expected = float((wait.patients * chances).sum())
@@ -150,7 +147,7 @@ def _never(wait: _Wait, chances: FloatArray) -> float:
     return float(ndtr((wait.asked - 0.5 - mean) / spread))
 
 
-def _is_plain_event(trial: Trial, endpoint: TimeToEvent) -> bool:
+def _is_plain_event(trial: Trial, endpoint: EventTime) -> bool:
     """Return whether the first entry into a set of states is the event, and is seen at once."""
     ends = set(trial.arms[0].model.absorbing or ())
     return not (endpoint.origin or endpoint.visits or set(endpoint.competing) - ends)
@@ -204,7 +201,7 @@ def _end(trial: Trial, look: Cutoff) -> tuple[FloatArray, str]:
     return there, until
 
 
-def _chance(trial: Trial, endpoint: TimeToEvent, arm: int, there: FloatArray) -> float:
+def _chance(trial: Trial, endpoint: EventTime, arm: int, there: FloatArray) -> float:
     """Return the chance that a patient of an arm has the event seen, within the time there."""
     longest = float(there.max())
     if longest == 0:
@@ -213,7 +210,7 @@ def _chance(trial: Trial, endpoint: TimeToEvent, arm: int, there: FloatArray) ->
 
 
 def seen_events(
-    trial: Trial, endpoint: TimeToEvent, arm: int, longest: float
+    trial: Trial, endpoint: EventTime, arm: int, longest: float
 ) -> tuple[FloatArray, FloatArray]:
     """Return study times up to `longest`, and the chance that an event is seen by each.
 

@@ -19,11 +19,7 @@ from lupusim.planning.theory.expected_events import (
 from lupusim.planning.theory.extremes import extremes
 from lupusim.rng import stream
 from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP
-from lupusim.trial import (
-    TimeToEvent,
-    Trial,
-)
-from lupusim.trial.endpoints import due_time
+from lupusim.trial import Trial
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.enrollment.randomization import randomization_times, share_enrolled
 from lupusim.trial.looks import Entries, EventCount, LookTiming
@@ -173,7 +169,7 @@ def looks_before_anybody_is_due(trial: Trial) -> Iterator[str]:
 def _due(trial: Trial) -> float | None:
     """Return the study time (years) that the primary analysis asks for; None for none."""
     test = None if trial.analysis is None else trial.analysis.test
-    asked = [due_time(trial.primary), getattr(test, "at", None)]
+    asked = [trial.primary.due_time, getattr(test, "at", None)]
     known = [float(time) for time in asked if time is not None and math.isfinite(time)]
     return max(known, default=None)
 
@@ -229,8 +225,8 @@ class _Times:
 
     def time_of_events(self, count: EventCount) -> float:
         """Return when as many events are there on average; ``inf`` for never."""
-        trial, endpoint = self.trial, self.trial.endpoints[count.endpoint]
-        if not (isinstance(endpoint, TimeToEvent) and expects_events(trial, endpoint)):
+        trial, endpoint = self.trial, self.trial.endpoints[count.endpoint].time_of_event
+        if endpoint is None or not expects_events(trial, endpoint):
             return math.nan
         longest = min(trial.follow_up, LONGEST_FOLLOW_UP)
         patients = np.array(trial.ratio) / sum(trial.ratio) * trial.n_patients

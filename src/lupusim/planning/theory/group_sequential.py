@@ -14,7 +14,7 @@ from lupusim.arrays import FloatArray, read_only
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.assumptions import is_plain, response_chance, without_failing
 from lupusim.planning.theory.survival import drift_at_events, expected_calendar
-from lupusim.trial import Analysis, Responder, Trial
+from lupusim.trial import Analysis, Trial
 
 _TIME_TOLERANCE = 1e-9
 _MONTHS = 12
@@ -139,16 +139,16 @@ def _finite(value: float) -> float | None:
 
 
 def _is_response(trial: Trial) -> bool:
-    return isinstance(trial.primary, Responder)
+    return trial.primary.response_at_visit is not None
 
 
 def _seen(trial: Trial) -> FloatArray | None:
     """Return the events or patients in the analysis at each look; None where that is random."""
-    primary = trial.primary
+    primary = trial.primary.response_at_visit
     counts = [
-        look.patients_known(primary.at, trial.n_patients)
-        if isinstance(primary, Responder)
-        else look.primary_events
+        look.primary_events
+        if primary is None
+        else look.patients_known(primary.at, trial.n_patients)
         for look in trial.looks
     ]
     known = [float(count) for count in counts if count is not None]
@@ -168,8 +168,8 @@ def _of_events(trial: Trial, analysis: Analysis) -> tuple[float, float] | None:
 
 def _of_responses(trial: Trial, analysis: Analysis) -> tuple[float, float] | None:
     """Return expected value and standard deviation of the last look's z of two proportions."""
-    primary = trial.primary
-    if not isinstance(primary, Responder) or not trial.dropout.is_alike:
+    primary = trial.primary.response_at_visit
+    if primary is None or not trial.dropout.is_alike:
         return None
     margin: float = getattr(analysis.test, "margin", 0)
     if analysis.name not in ("pooled_z", "unpooled_z") or margin != 0:

@@ -27,15 +27,8 @@ from lupusim.planning.theory.formula_power import FormulaPower
 from lupusim.planning.theory.group_sequential import sequential_theory, theory_columns
 from lupusim.planning.theory.single_arm import exact_chances, rate_is_tested
 from lupusim.planning.theory.survival import survival_powers
-from lupusim.trial import (
-    Analysis,
-    Better,
-    PermutedBlocks,
-    Responder,
-    TimeToEvent,
-    Trial,
-    Verdict,
-)
+from lupusim.trial import Analysis, Better, PermutedBlocks, Trial, Verdict
+from lupusim.trial.endpoints import ResponseAtVisit
 
 __all__ = [
     "EXACT",
@@ -86,10 +79,12 @@ def formula_powers(trial: Trial) -> tuple[FormulaPower, ...]:
 
 
 def _of_two_arms(trial: Trial, analysis: Analysis) -> Iterator[FormulaPower]:
-    if isinstance(trial.primary, Responder) and isinstance(analysis.test, _OF_TABLES):
-        found = _of_proportions(trial, analysis, trial.primary)
+    primary = trial.primary.response_at_visit
+    if primary is not None and isinstance(analysis.test, _OF_TABLES):
+        found = _of_proportions(trial, analysis, primary)
         yield from () if found is None else (found,)
-    if isinstance(trial.primary, TimeToEvent) and isinstance(analysis.test, LogrankTest | CoxTest):
+    timed = trial.primary.time_of_event is not None
+    if timed and isinstance(analysis.test, LogrankTest | CoxTest):
         yield from survival_powers(trial, analysis)
 
 
@@ -105,8 +100,8 @@ def formula_columns(trial: Trial) -> dict[str, object]:
 
 def exact_looks(trial: Trial) -> LookChances | None:
     """Return what becomes of a trial that tests one arm's rate; None where that is not known."""
-    analysis, primary = trial.analysis, trial.primary
-    if analysis is None or not rate_is_tested(analysis) or not isinstance(primary, Responder):
+    analysis, primary = trial.analysis, trial.primary.response_at_visit
+    if analysis is None or not rate_is_tested(analysis) or primary is None:
         return None
     if not is_plain(trial, analysis) or not trial.dropout.is_alike:
         return None
@@ -117,7 +112,9 @@ def exact_looks(trial: Trial) -> LookChances | None:
     return exact_chances(trial, rate=rate)
 
 
-def _of_proportions(trial: Trial, analysis: Analysis, primary: Responder) -> FormulaPower | None:
+def _of_proportions(
+    trial: Trial, analysis: Analysis, primary: ResponseAtVisit
+) -> FormulaPower | None:
     cutoff = trial.cutoff
     followed = cutoff.after_last_patient
     everybody = followed is not None and followed >= primary.at - _TIME_TOLERANCE
@@ -184,7 +181,8 @@ def why_no_exact_power(trial: Trial) -> str:
     plain = analysis is not None and trial.family is None and not trial.rule.changes
     if analysis is None or not plain or len(trial.arms) != 2 or trial.interims:
         return ""
-    of_tables = isinstance(trial.primary, Responder) and isinstance(analysis.test, _OF_TABLES)
+    responds = trial.primary.response_at_visit is not None
+    of_tables = responds and isinstance(analysis.test, _OF_TABLES)
     shares = _sizes(trial) if of_tables and is_plain(trial, analysis) else {}
     return _too_large(analysis, max(shares)) if shares else ""
 

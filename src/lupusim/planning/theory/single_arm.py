@@ -10,7 +10,6 @@ from lupusim.analysis.single_arm.enumeration import LookChances, look_chances
 from lupusim.analysis.single_arm.tests import RateTest
 from lupusim.arrays import FloatArray
 from lupusim.trial import Analysis, Trial
-from lupusim.trial.endpoints import due_time
 
 
 def rate_is_tested(analysis: Analysis | None) -> bool:
@@ -36,7 +35,7 @@ def exact_chances(trial: Trial, *, rate: float) -> LookChances:
     rate : float
         From 0 to 1.
     """
-    analysis, due = trial.analysis, due_time(trial.primary)
+    analysis, due = trial.analysis, trial.primary.due_time
     assert analysis is not None
     assert due is not None
     test = cast("RateTest", analysis.test)

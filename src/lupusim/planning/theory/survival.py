@@ -14,10 +14,7 @@ from lupusim.arrays import FloatArray
 from lupusim.planning.theory.assumptions import constant_hazard, constant_hazard_ratio
 from lupusim.planning.theory.formula_power import FormulaPower
 from lupusim.planning.theory.logrank_law import Comparison, LogrankLaw, logrank_law
-from lupusim.trial import (
-    Analysis,
-    Trial,
-)
+from lupusim.trial import Analysis, Trial
 from lupusim.trial.enrollment.base import Accrual
 from lupusim.trial.looks import Cutoff
 

@@ -25,7 +25,7 @@ from lupusim.report.run.wins import win_rows
 from lupusim.scenario.document.durations import format_duration
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.tally import Mean
-from lupusim.trial import Analysis, Arm, TimeToEvent, Trial
+from lupusim.trial import Analysis, Arm, Trial
 from lupusim.trial.design import KnownEffect
 from lupusim.trial.enrollment.arm_periods import arms_change
 
@@ -237,8 +237,9 @@ def _described(name: str) -> str:
 def _warnings(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield what a reader must beware of, and what went wrong in some replicates."""
     for endpoint in point.trial.endpoints:
-        if isinstance(endpoint, TimeToEvent) and endpoint.origin:
-            reached = " or ".join(endpoint.origin)
+        timed = endpoint.time_of_event
+        if timed is not None and timed.origin:
+            reached = " or ".join(timed.origin)
             yield f"{endpoint.name}: only who reached {reached}", "no randomized comparison"
     names = {
         "undefined": "replicates without a defined statistic (counted as not significant)",

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 
 from lupusim.planning.runs.run import PointResult
 from lupusim.report.numbers import rounded
-from lupusim.trial.endpoints import Hierarchy
 
 
 def win_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield the shares of pairs won, lost and left open: on each level, and in all."""
     trial, tally = point.trial, point.tally
     for endpoint in trial.endpoints:
-        levels = endpoint.levels if isinstance(endpoint, Hierarchy) else ()
-        words = {f"level_{k}_": f"level {k}, {one.name}" for k, one in enumerate(levels, start=1)}
+        levels = enumerate(endpoint.levels, start=1)
+        words = {f"level_{k}_": f"level {k}, {one.name}" for k, one in levels}
         prefix = "" if endpoint is trial.primary else f"{endpoint.name}: "
         for arm in trial.arms[1:]:
             for part, told in (words | {"": "all levels"} if words else {}).items():

@@ -14,7 +14,6 @@ from lupusim.analysis.outcomes import (
 )
 from lupusim.analysis.registry import TestKind
 from lupusim.analysis.registry_special import ALL_TESTS
-from lupusim.endpoints.measurement import outcome_kind
 from lupusim.scenario.analysis.special_tests import Around, read_particular
 from lupusim.scenario.document.section import (
     Choice,
@@ -155,7 +154,7 @@ class _TrueEffect:
 def _check_fit(section: Section, primary: Endpoint) -> None:
     """Report a test that does not take the primary endpoint's kind of outcome."""
     name = str(section.content["test"])
-    outcome = outcome_kind(primary)
+    outcome = primary.outcome
     endpoint_is_sound = not any(
         problem.key.startswith("endpoints.primary") for problem in section.place.problems
     )

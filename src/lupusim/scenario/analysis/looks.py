@@ -22,7 +22,6 @@ from lupusim.trial import (
     WhenAll,
     WhenAny,
 )
-from lupusim.trial.endpoints import due_time
 from lupusim.trial.looks import AtEventsOf, Limited
 
 _LIMITS = ("gap", "latest", "extension")
@@ -71,7 +70,7 @@ def _end(question: Question) -> Cutoff:
 def _fractions(looks: tuple[Cutoff, ...], question: Question) -> tuple[float, ...]:
     """Return the planned information of the looks; equal steps where it is not known."""
     counts: list[float | None] = [look.primary_events for look in looks]
-    if due_time(question.primary) is not None:
+    if question.primary.due_time is not None:
         waits = [part.after_patients for look in looks[:-1] for part in look.parts()]
         counts = [*(float(wait[0]) for wait in waits if wait), float(question.n_patients)]
     known = [float(n) for n in counts if n is not None]
@@ -160,7 +159,7 @@ def _information(when: Section, question: Question, final: Cutoff | None) -> Cut
     fraction = when.read("information", Number(above=0, at_most=1))
     if fraction == _ALL_INFORMATION:
         return final or _end(question)
-    if (due := due_time(question.primary)) is not None:
+    if (due := question.primary.due_time) is not None:
         patients = max(1, math.ceil(fraction * question.n_patients))
         return AfterPatients(patients=patients, follow_up=due)
     if final is not None and (events := final.primary_events) is not None:

@@ -16,7 +16,6 @@ from lupusim.analysis.multiplicity.procedures import (
     sequential_graph,
 )
 from lupusim.analysis.registry import TESTS
-from lupusim.endpoints.measurement import outcome_kind
 from lupusim.scenario.analysis.analysis import read_parameters
 from lupusim.scenario.document.section import Choice, ListOf, Number, Section, Text
 from lupusim.trial import Arm, Endpoint
@@ -105,12 +104,8 @@ def _hypothesis(section: Section, secondary: tuple[Endpoint, ...]) -> Hypothesis
     endpoint = section.read("endpoint", Text())
     kind = section.read("test", Choice(TESTS))
     for one in secondary:
-        if (
-            section.place.is_sound
-            and one.name == endpoint
-            and kind.outcome is not outcome_kind(one)
-        ):
-            fits = ", ".join(k for k, t in TESTS.items() if t.outcome is outcome_kind(one))
+        if section.place.is_sound and one.name == endpoint and kind.outcome is not one.outcome:
+            fits = ", ".join(k for k, t in TESTS.items() if t.outcome is one.outcome)
             fault = f"{section.content['test']!r} does not test what {endpoint!r} is"
             section.place.child("test").report(fault, f"Valid: {fits}.")
     values = read_parameters(section, kind)

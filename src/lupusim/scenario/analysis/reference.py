@@ -16,7 +16,8 @@ from lupusim.model.checks import nearest
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.scenario.document.section import Duration, Number, Section, Text
 from lupusim.scenario.sections.arms import Models
-from lupusim.trial import Arm, Endpoint, TimeToEvent
+from lupusim.trial import Arm, Endpoint
+from lupusim.trial.endpoints import EventTime
 
 _WAYS = ("hazard_per_year", "survival", "model")
 _PIECES = 1000
@@ -45,21 +46,22 @@ def read_reference(
     if len(given) != 1 and section.place.is_right:
         fault = f"{len(given)} references are given"
         section.place.report(fault, f"Give one of {', '.join(_WAYS)}.")
-    if not isinstance(primary, TimeToEvent) or not arms:
+    timed = primary.time_of_event
+    if timed is None or not arms:
         section.asked.extend([*section.content])
         return None  # both are reported where they stand
-    _check_endpoint(analysis, primary)
+    _check_endpoint(analysis, timed)
     if not analysis.place.child("test").is_right:
         section.asked.extend([*section.content])
         return None
     if given == ["model"]:
         states = arms[0].model.states
-        return _of_model(section, primary, models, states=states, follow_up=follow_up)
+        return _of_model(section, timed, models, states=states, follow_up=follow_up)
     hazard = _constant(section, given)
     section.finish()
     if hazard is None or not section.place.is_sound:
         return None
-    law = _constant_law(arms[0].model, primary, hazard)
+    law = _constant_law(arms[0].model, timed, hazard)
     if law is None:
         section.place.report(
             "the primary endpoint's events include where patients start",
@@ -69,7 +71,7 @@ def read_reference(
     return Reference(hazard=TabulatedHazard.constant(hazard), law=law)
 
 
-def _check_endpoint(analysis: Section, primary: TimeToEvent) -> None:
+def _check_endpoint(analysis: Section, primary: EventTime) -> None:
     place = analysis.place.child("test")
     if primary.competing:
         place.report(
@@ -97,7 +99,7 @@ def _constant(section: Section, given: list[str]) -> float | None:
 
 
 def _constant_law(
-    model: MultiStateModel, primary: TimeToEvent, hazard: float
+    model: MultiStateModel, primary: EventTime, hazard: float
 ) -> MultiStateModel | None:
     """Return a law with a constant hazard of the event from every state that is none.
 
@@ -125,7 +127,7 @@ def _constant_law(
 
 def _of_model(
     section: Section,
-    primary: TimeToEvent,
+    primary: EventTime,
     models: Models,
     *,
     states: tuple[str, ...],
@@ -164,7 +166,7 @@ def _of_model(
 
 
 def _cumulative(
-    section: Section, law: MultiStateModel, primary: TimeToEvent, times: FloatArray
+    section: Section, law: MultiStateModel, primary: EventTime, times: FloatArray
 ) -> TabulatedHazard | None:
     """Return the exact cumulative hazard of the first event, tabulated."""
     place = section.place.child("model")

@@ -23,7 +23,6 @@ from lupusim.scenario.document.section import Choice, Integer, ListOf, Number, S
 from lupusim.scenario.sections.arms import Models
 from lupusim.trial import AfterPatients, Analysis, Arm, Better, Endpoint, TestMethod
 from lupusim.trial.design import KnownEffect, SimulatedEffect
-from lupusim.trial.endpoints import OrdinalState, due_time
 
 T = TypeVar("T")
 _RATE = Number(above=0, below=1)
@@ -249,8 +248,8 @@ def _read_posterior_difference(section: Section, around: Around) -> Particular:
 def _read_posterior_rank(section: Section, around: Around) -> Particular:
     threshold = _threshold(section)
     prior = section.read("prior", Number(above=0), 1.0)
-    ranking = around.primary.ranking if isinstance(around.primary, OrdinalState) else ((), ())
-    if not isinstance(around.primary, OrdinalState) and section.place.child("test").is_right:
+    ranking = around.primary.ranks or ((), ())
+    if not around.primary.ranks and section.place.child("test").is_right:
         fault = "'posterior_rank' compares ranks of states, and the primary endpoint has none"
         section.place.child("test").report(fault, "Use it with an ordinal_state.")
     test = _made(
@@ -334,6 +333,6 @@ def in_stages(top: Section, analysis: Analysis | None, primary: Endpoint) -> dic
     top.refuse("looks", "the two stages of 'simon' are its looks", "Remove them.")
     if not top.place.child("analysis").is_sound:
         return {}  # the design of another question
-    due = due_time(primary) or 1.0
+    due = primary.due_time or 1.0
     first = AfterPatients(patients=test.first_patients, follow_up=due)
     return {"interims": (first,), "stopping": test.bounds}

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lupusim.endpoints import EventCount
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.scenario.document.amounts import parse_rate
 from lupusim.scenario.document.section import Choice, Duration, Number, Place, Section, Text
 from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits, parsed, stated_by
 from lupusim.scenario.outcomes.chains import Chain
 from lupusim.trial import Better, Endpoint
-from lupusim.trial.endpoints import EventCount
 
 _BETTER = Choice({"more": Better.MORE, "fewer": Better.FEWER})
 

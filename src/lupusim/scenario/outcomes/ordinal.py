@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lupusim.endpoints import OrdinalState
 from lupusim.scenario.document.amounts import parse_share
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.section import Duration, ListOf, Number, Place, Section, Text
 from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits, parsed
 from lupusim.scenario.outcomes.chains import Chain
 from lupusim.trial import Endpoint
-from lupusim.trial.endpoints import OrdinalState
 
 _ROUNDING = 1e-6
 

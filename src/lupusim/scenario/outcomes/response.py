@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lupusim.endpoints import Responder
 from lupusim.model.hazards import ExponentialHazard, Hazard, PiecewiseExponentialHazard
 from lupusim.scenario.document.amounts import parse_share
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.section import Choice, Duration, Number, Place, Section, Text
 from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits, parsed, stated_by
 from lupusim.scenario.outcomes.chains import Chain
-from lupusim.trial import Better, Endpoint, Responder
+from lupusim.trial import Better, Endpoint
 
 _BETTER = Choice({"more": Better.MORE, "fewer": Better.FEWER})
 _RELATIVE = ("odds_ratio", "difference", "ratio")

@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from lupusim.endpoints import MarkerChange
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.section import Choice, Duration, Number, Place, Section, Text
 from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits
 from lupusim.scenario.outcomes.chains import Chain
 from lupusim.trial import Better, Endpoint
-from lupusim.trial.endpoints import MarkerChange, MissingChange
+from lupusim.trial.endpoints import MissingChange
 from lupusim.trial.observation import Marker, Points
 
 _BETTER = Choice({"more": Better.MORE, "fewer": Better.FEWER})

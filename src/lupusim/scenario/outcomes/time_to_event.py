@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lupusim.endpoints import TimeToEvent
 from lupusim.model.hazards import ExponentialHazard, Hazard, WeibullHazard
 from lupusim.scenario.document.amounts import parse_rate, parse_share
 from lupusim.scenario.document.durations import format_duration, parse_duration
@@ -23,7 +24,7 @@ from lupusim.scenario.document.section import (
 )
 from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits, parsed, stated_by
 from lupusim.scenario.outcomes.chains import Chain
-from lupusim.trial import Better, Endpoint, TimeToEvent
+from lupusim.trial import Better, Endpoint
 
 _BETTER = Choice({"sooner": Better.MORE, "later": Better.FEWER})
 _HALF = 0.5

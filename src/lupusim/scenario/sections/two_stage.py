@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lupusim.analysis.registry import TESTS, TestKind
-from lupusim.endpoints.measurement import outcome_kind
 from lupusim.model.checks import nearest
 from lupusim.scenario.document.section import Choice, Flag, Integer, ListOf, Number, Section, Text
 from lupusim.simulation.adaptation import (
@@ -137,8 +136,8 @@ def _read_early(section: Section, endpoints: Sequence[Endpoint]) -> Hypothesis:
         asked = section.place.child("test")
         if endpoint.name != name or not asked.is_right:
             continue
-        if kind.outcome is not outcome_kind(endpoint):
-            fits = ", ".join(k for k, t in TESTS.items() if t.outcome is outcome_kind(endpoint))
+        if kind.outcome is not endpoint.outcome:
+            fits = ", ".join(k for k, t in TESTS.items() if t.outcome is endpoint.outcome)
             asked.report(f"{test!r} does not test what {name!r} is", f"Valid: {fits}.")
         elif kind.required or kind.strata == "needed":
             asked.report(f"{test!r} needs more than its name", "Use a test without parameters.")

@@ -9,7 +9,6 @@ from lupusim.errors import Problem
 from lupusim.model.checks import nearest
 from lupusim.trial import Trial
 from lupusim.trial.durations import format_duration
-from lupusim.trial.endpoints import due_time
 from lupusim.trial.looks import Cutoff
 from lupusim.trial.multiplicity import Hypothesis
 
@@ -23,7 +22,7 @@ def early_problems(key: str, trial: Trial, early: Hypothesis, *, look: int) -> I
         fault = f"there is no endpoint {early.endpoint!r}"
         yield Problem(key=key, fault=fault, fix=nearest(early.endpoint, by_name))
         return
-    due = due_time(by_name[early.endpoint])
+    due = by_name[early.endpoint].due_time
     if due is None or look > len(trial.interims):
         return
     earliest = _earliest(trial.interims[look - 1])

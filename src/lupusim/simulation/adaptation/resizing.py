@@ -19,7 +19,6 @@ from lupusim.simulation.looks.evidence import Evidence, at_cutoff, described_at,
 from lupusim.simulation.looks.group_sequential import estimates_at, of_look
 from lupusim.trial import AfterPatients, Analysis, AtEvents, Trial
 from lupusim.trial.adaptation import Adaptation
-from lupusim.trial.endpoints import due_time
 
 
 class Resizing(Adaptation, Protocol):
@@ -113,7 +112,7 @@ def enrolled_alone(trial: Trial, generated: Generated, size: IntArray) -> Genera
 
     A trial that waits for events enrolls everybody.
     """
-    if due_time(trial.primary) is None:
+    if trial.primary.due_time is None:
         return generated
     beyond = np.arange(generated.arm.shape[1]) >= size[:, None]
     return replace(generated, enrollment_time=np.where(beyond, np.inf, generated.enrollment_time))
@@ -129,7 +128,7 @@ def _with_last(seen: Evidence, final: Evidence) -> Evidence:
 
 
 def _cutoff(trial: Trial, size: int) -> AfterPatients | AtEvents:
-    if (due := due_time(trial.primary)) is not None:
+    if (due := trial.primary.due_time) is not None:
         return AfterPatients(patients=size, follow_up=due)
     return AtEvents(events=size)
 
@@ -149,7 +148,7 @@ def _within(trial: Trial, rule: Resizing, wanted: FloatArray) -> IntArray:
 def _reached(trial: Trial, generated: Generated, size: IntArray) -> FloatArray:
     """Return the calendar time at which each replicate has its size."""
     row = np.arange(size.size)
-    if (due := due_time(trial.primary)) is not None:
+    if (due := trial.primary.due_time) is not None:
         return generated.enrollment_time[row, size - 1] + due
     event_time = generated.measurements[0].event_time(generated.watched_until)
     event_time += generated.enrollment_time

@@ -14,7 +14,7 @@ from lupusim.simulation.adaptation.base import Conducted
 from lupusim.simulation.adaptation.response_course import Against, Course, Potential, potential
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.totals import screening_totals
-from lupusim.trial import Responder, Trial
+from lupusim.trial import Trial
 from lupusim.trial.adaptation import ADAPTATIONS, Facts, Row
 from lupusim.trial.looks import counts_in
 
@@ -126,7 +126,7 @@ class BayesianResponse(Facts):
 
     def problems(self, trial: Trial) -> Iterator[Problem]:
         """Yield what is wrong with the rule in a trial."""
-        if not isinstance(trial.primary, Responder):
+        if trial.primary.response_at_visit is None:
             yield Problem(
                 key="endpoints.primary.kind",
                 fault="posterior probabilities of response need a response at a visit",

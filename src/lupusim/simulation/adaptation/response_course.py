@@ -23,7 +23,7 @@ from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.records import FirstEntry
 from lupusim.simulation.generation.generation import Block, Generated, generate
 from lupusim.simulation.looks.cutoffs import observed
-from lupusim.trial import Responder, Trial
+from lupusim.trial import Trial
 from lupusim.trial.looks import Entries
 from lupusim.trial.population.screening import Screened
 
@@ -105,7 +105,8 @@ def potential(
     trial: Trial, block: Block, *, follow: Callable[[Trial, Block], Generated] = generate
 ) -> Potential:
     """Follow the patients of a block of trials on every arm, one after the other."""
-    assert isinstance(trial.primary, Responder)
+    primary = trial.primary.response_at_visit
+    assert primary is not None  # as the trial's checks say
     outcomes = []
     for number in range(len(trial.arms)):
         alone = replace(trial, secondary=(), allocation=_Everybody(arm=number))
@@ -127,7 +128,7 @@ def potential(
         response=np.stack([outcome.response for outcome in outcomes]),
         included=np.stack([outcome.included for outcome in outcomes]),
         enrollment_time=enrollment_time,
-        due=enrollment_time + trial.primary.at,
+        due=enrollment_time + primary.at,
         look_time=np.stack(times, axis=1),
         first_arm=trial.allocation.assign(trial.ratio, stratum, rng=block.stream("allocation")),
         uniform=block.stream("adaptive allocation").random(shape),

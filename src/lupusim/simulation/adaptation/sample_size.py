@@ -19,9 +19,8 @@ from lupusim.simulation.generation.generation import Block, Generated
 from lupusim.simulation.looks.cutoffs import observed
 from lupusim.simulation.looks.evidence import Evidence
 from lupusim.simulation.totals import with_totals
-from lupusim.trial import Cutoff, Responder, Trial
+from lupusim.trial import Cutoff, Trial
 from lupusim.trial.adaptation import ADAPTATIONS, Row
-from lupusim.trial.endpoints import MarkerResponder, SustainedResponder, due_time
 
 _LEAST_STAGE = 1e-9
 
@@ -102,7 +101,7 @@ class PromisingZone(Resizes):
     def problems(self, trial: Trial) -> Iterator[Problem]:
         """Yield what is wrong with the rule in a trial."""
         yield from size_problems(trial, self.planned)
-        at_a_visit = due_time(trial.primary) is not None
+        at_a_visit = trial.primary.due_time is not None
         seen = _seen_at_least(trial.interims[-1], at_a_visit=at_a_visit) if trial.interims else 0
         if self.planned <= seen:
             unit = "patients" if at_a_visit else "events"
@@ -185,7 +184,7 @@ class BlindedSize(Resizes):
     def problems(self, trial: Trial) -> Iterator[Problem]:
         """Yield what is wrong with the rule in a trial."""
         yield from size_problems(trial, self.planned)
-        if not isinstance(trial.primary, Responder | SustainedResponder | MarkerResponder):
+        if not trial.primary.is_response:
             yield Problem(
                 key="adaptation.kind",
                 fault="the rate of all arms together needs a response at a visit",
@@ -229,7 +228,7 @@ def size_problems(trial: Trial, planned: int) -> Iterator[Problem]:
             fix="Remove 'gap', 'latest' and 'extension' of the last look.",
         )
         return
-    at_a_visit = due_time(trial.primary) is not None
+    at_a_visit = trial.primary.due_time is not None
     events = trial.cutoff.primary_events
     most = trial.n_patients if events is None else events
     if not at_a_visit and events is None:

@@ -19,7 +19,6 @@ from lupusim.simulation.adaptation.base import OnceFollowed
 from lupusim.trial import Trial
 from lupusim.trial.adaptation import EventsOfStage, Row
 from lupusim.trial.allocation.blocks import PermutedBlocks, SimpleRandomization
-from lupusim.trial.endpoints import due_time
 from lupusim.trial.looks import Cutoff
 
 _ROUNDING = 1e-9
@@ -207,7 +206,7 @@ def _end_problems(trial: Trial, rule: Staged) -> Iterator[Problem]:
 
 def _follow_up_problems(trial: Trial) -> Iterator[Problem]:
     """Yield where the follow-up of stage 1 would depend on how fast stage 2 enrolls."""
-    fixed, followed = due_time(trial.primary) is not None, trial.cutoff.after_last_patient
+    fixed, followed = trial.primary.due_time is not None, trial.cutoff.after_last_patient
     if fixed or followed is None:
         return
     if followed < trial.follow_up - _TOLERANCE or math.isinf(trial.follow_up):

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray, StateArray
-from lupusim.endpoints.measurement import Measurement, measure_trial
+from lupusim.endpoints.base import Measurement
+from lupusim.endpoints.measurement import measure_trial
 from lupusim.engines import Engine, vector, vector_supply
 from lupusim.records import Recorder
 from lupusim.rng import stream

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lupusim.analysis.outcomes import SurvivalOutcome
+from lupusim.analysis.outcomes import Outcome, SurvivalOutcome
 from lupusim.arrays import BoolArray, FloatArray
-from lupusim.endpoints.measurement import Outcome
 from lupusim.records import Observation
 from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP, Generated
 from lupusim.trial import Analysis, Cutoff, Trial, Verdict
@@ -148,9 +147,9 @@ def left_at(trial: Trial, observation: Observation, outcomes: Sequence[Outcome])
     waits = [count.endpoint for count in counts_in(trial.cutoff) if not count.of_primary]
     at_risk = np.zeros(followed.shape)
     for position in waits or [0]:
-        outcome, endpoint = outcomes[position], trial.endpoints[position]
+        outcome, timed = outcomes[position], trial.endpoints[position].time_of_event
         until = followed
-        if isinstance(outcome, SurvivalOutcome) and not getattr(endpoint, "origin", ()):
+        if isinstance(outcome, SurvivalOutcome) and timed is not None and not timed.origin:
             out = outcome.event if outcome.competing is None else outcome.event | outcome.competing
             until = np.where(out, outcome.time, followed)
         at_risk = np.maximum(at_risk, until)

@@ -15,7 +15,6 @@ from lupusim.analysis.survival.logrank_looks import logrank_looks
 from lupusim.analysis.survival.tests import LogrankTest
 from lupusim.analysis.verdicts import verdict
 from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.endpoints.times import TimeToEventMeasurement
 from lupusim.records import Observation
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.concurrent_controls import adjusted_for, compared
@@ -313,7 +312,7 @@ def _at_once(
     """
     (first, *others), measurement = asked, generated.measurements[0]
     plain = isinstance(first.analysis.test, LogrankTest) and not first.analysis.stratify_by
-    if others or not plain or not isinstance(measurement, TimeToEventMeasurement):
+    if others or not plain:
         return None
     ends = np.stack(cutoffs)
     observation = observed(generated, ends)

@@ -17,7 +17,6 @@ from lupusim.simulation.looks.cutoffs import waited
 from lupusim.simulation.looks.estimates import estimates_at_stop
 from lupusim.simulation.looks.evidence import Evidence, Held, Looks
 from lupusim.trial import Trial
-from lupusim.trial.endpoints import due_time
 
 
 def hold_looks(
@@ -75,7 +74,7 @@ def planned_information(trial: Trial, information: FloatArray) -> FloatArray:
     really has, or one before where that is estimated to know more.
     """
     counted = trial.analysis.test.information_unit if trial.analysis else ""
-    if counted == "patients" and due_time(trial.primary) is not None:
+    if counted == "patients" and trial.primary.due_time is not None:
         return np.full(len(information), float(trial.n_patients))
     if counted == "events" and (events := trial.cutoff.primary_events) is not None:
         return np.full(len(information), float(events))

@@ -19,7 +19,6 @@ from lupusim.simulation.looks.group_sequential import estimates_at
 from lupusim.simulation.looks.null_hypothesis import alike_is_enough, fares_as_control
 from lupusim.simulation.true_effect import accuracy
 from lupusim.trial import Trial
-from lupusim.trial.endpoints import due_time
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.multiplicity import Ends, Family, GivesUp
 
@@ -155,7 +154,7 @@ def _fraction(trial: Trial, one: Comparison, shown: Evidence) -> FloatArray:
     if arms_change(trial.arms):
         return of_last
     share = (trial.ratio[0] + trial.ratio[one.arm]) / sum(trial.ratio)
-    if counted == "patients" and due_time(trial.endpoints[one.endpoint]) is not None:
+    if counted == "patients" and trial.endpoints[one.endpoint].due_time is not None:
         return shown.held_until / (trial.n_patients * share)
     events = trial.cutoff.primary_events
     if counted == "events" and events is not None and one.endpoint == 0:

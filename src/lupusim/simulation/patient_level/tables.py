@@ -36,7 +36,7 @@ from lupusim.simulation.patient_level.course import (
 )
 from lupusim.simulation.patient_level.looks import LookReported
 from lupusim.simulation.patient_level.supply import infusion_table, lot_table
-from lupusim.trial import TimeToEvent, Trial
+from lupusim.trial import Trial
 from lupusim.trial.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -393,7 +393,7 @@ class _Clinic:
         for name, column in outcome.table().items():
             table[name] = column[0]
         if isinstance(outcome, SurvivalOutcome):
-            started = isinstance(endpoint, TimeToEvent) and bool(endpoint.origin)
+            started = endpoint.time_of_event is not None and bool(endpoint.time_of_event.origin)
             table["in_analysis"] = self.enrolled & ((outcome.time[0] > 0) | (not started))
         came: pd.DataFrame = table.loc[self.enrolled]
         return came.reset_index(drop=True)

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
 from lupusim.model.checks import nearest
 from lupusim.trial.durations import format_duration, format_times
-from lupusim.trial.endpoints import (
-    Endpoint,
-    EventCount,
-    Hierarchy,
-    MarkerChange,
-    MarkerResponder,
-    OrdinalState,
-    Responder,
-    SustainedResponder,
-    TimeInStates,
-    TimeToEvent,
-)
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -30,76 +17,22 @@ if TYPE_CHECKING:
 _TIME_TOLERANCE = 1e-9
 
 
-def endpoint_problems(key: str, endpoint: Endpoint, trial: Trial) -> Iterator[Problem]:
-    """Yield everything that is wrong with an endpoint of a trial."""
-    if isinstance(endpoint, Hierarchy):
-        for number, level in enumerate(endpoint.levels):
-            yield from endpoint_problems(f"{key}.levels.{number}", level, trial)
-        return
-    yield from _of_its_kind(key, endpoint, trial)
-    for part, time in _visits(endpoint):
-        yield from _visit_problems(f"{key}.{part}", time, trial)
-    for part, states in _states(endpoint).items():
-        for state in states:
-            if state not in trial.states:
-                yield Problem(
-                    key=f"{key}.{part}",
-                    fault=f"{state!r} is not a state of the model",
-                    fix=nearest(state, trial.states),
-                )
-
-
-def _of_its_kind(key: str, endpoint: Endpoint, trial: Trial) -> Iterator[Problem]:
-    if isinstance(endpoint, TimeToEvent):
-        yield from _death_problems(key, endpoint, trial)
-    if isinstance(endpoint, OrdinalState):
-        yield from _ranking_problems(key, endpoint, trial)
-    if isinstance(endpoint, MarkerChange | MarkerResponder):
-        yield from _marker_problems(key, trial)
-    if isinstance(endpoint, TimeInStates | EventCount) and math.isfinite(endpoint.until):
-        yield from _beyond(f"{key}.until", endpoint.until, trial)
-
-
-def _marker_problems(key: str, trial: Trial) -> Iterator[Problem]:
-    if trial.marker is None:
-        yield Problem(
-            key=f"{key}.kind", fault="the trial has no marker", fix="Describe it under marker."
-        )
-
-
-def _states(endpoint: Endpoint) -> dict[str, tuple[str, ...]]:
-    """Return the states that an endpoint names, by the key that names them."""
-    if isinstance(endpoint, OrdinalState):
-        return {"ranking": endpoint.states}
-    names = ("states", "events", "origin", "competing")
-    return {name: getattr(endpoint, name) for name in names if hasattr(endpoint, name)}
-
-
-def _visits(endpoint: Endpoint) -> list[tuple[str, float]]:
-    """Return the visits that an endpoint needs, by the key that names them."""
-    if isinstance(endpoint, Responder | OrdinalState | MarkerChange | MarkerResponder):
-        return [("at", endpoint.at)]
-    if isinstance(endpoint, SustainedResponder):
-        return [("since", endpoint.visits[0]), ("at", endpoint.at)]
-    return [("visits", visit) for visit in getattr(endpoint, "visits", ())]
-
-
-def _death_problems(key: str, endpoint: TimeToEvent, trial: Trial) -> Iterator[Problem]:
-    for state in trial.arms[0].model.absorbing or ():
-        if state not in (*endpoint.events, *endpoint.competing):
+def state_problems(key: str, states: Iterable[str], trial: Trial) -> Iterator[Problem]:
+    """Yield the states that the model of a trial has not."""
+    for state in states:
+        if state not in trial.states:
             yield Problem(
-                key=f"{key}.competing",
-                fault=f"nothing is said of {state!r}, which ends a patient's history",
-                fix="Put it among the events (it counts) or under competing (it does not).",
+                key=key,
+                fault=f"{state!r} is not a state of the model",
+                fix=nearest(state, trial.states),
             )
 
 
-def _ranking_problems(key: str, endpoint: OrdinalState, trial: Trial) -> Iterator[Problem]:
-    if missing := [state for state in trial.states if state not in endpoint.states]:
+def marker_problems(key: str, trial: Trial) -> Iterator[Problem]:
+    """Yield that a trial has no marker."""
+    if trial.marker is None:
         yield Problem(
-            key=f"{key}.ranking",
-            fault=f"{missing[0]!r} has no rank",
-            fix="Rank every state of the model, from the worst to the best.",
+            key=f"{key}.kind", fault="the trial has no marker", fix="Describe it under marker."
         )
 
 
@@ -108,7 +41,8 @@ def beyond_follow_up(time: float, follow_up: float) -> str:
     return f"{format_duration(time)} lies beyond the follow-up of {format_duration(follow_up)}"
 
 
-def _beyond(key: str, time: float, trial: Trial) -> Iterator[Problem]:
+def beyond_problems(key: str, time: float, trial: Trial) -> Iterator[Problem]:
+    """Yield that a study time (years) lies beyond the follow-up."""
     if time > trial.follow_up + _TIME_TOLERANCE:
         yield Problem(
             key=key,
@@ -117,9 +51,10 @@ def _beyond(key: str, time: float, trial: Trial) -> Iterator[Problem]:
         )
 
 
-def _visit_problems(key: str, time: float, trial: Trial) -> Iterator[Problem]:
+def visit_problems(key: str, time: float, trial: Trial) -> Iterator[Problem]:
+    """Yield that a trial has no visit at a study time (years)."""
     if time > trial.follow_up + _TIME_TOLERANCE:
-        yield from _beyond(key, time, trial)
+        yield from beyond_problems(key, time, trial)
     elif all(abs(time - visit) > _TIME_TOLERANCE for visit in trial.visits):
         seen = format_times(sorted(trial.visits)) if trial.visits else "none yet"
         yield Problem(
@@ -145,13 +80,7 @@ def observation_problems(trial: Trial) -> Iterator[Problem]:
         yield from _unmeasured(trial, trial.marker)
         yield from _baseline_problems(trial, trial.marker)
     for key, states in named.items():
-        for state in states:
-            if state not in trial.states:
-                yield Problem(
-                    key=key,
-                    fault=f"{state!r} is not a state of the model",
-                    fix=nearest(state, trial.states),
-                )
+        yield from state_problems(key, states, trial)
 
 
 def _strategy_problems(trial: Trial, event: IntercurrentEvent) -> Iterator[Problem]:

@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
-from lupusim.trial.endpoints import TimeToEvent, due_time
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.looks import (
     Cutoff,
@@ -51,7 +50,7 @@ def _clock_problems(trial: Trial, k: int, look: Cutoff) -> Iterator[Problem]:
     endpoints = (trial.primary, *trial.secondary)
     asked = {count.endpoint for count in counts_in(look)}
     for position in sorted(asked):
-        if not isinstance(endpoints[position], TimeToEvent):
+        if endpoints[position].time_of_event is None:
             which = "the primary endpoint" if position == 0 else repr(endpoints[position].name)
             yield Problem(
                 key=f"looks.{k}.when.events",
@@ -65,7 +64,7 @@ def _visit_problems(trial: Trial) -> Iterator[Problem]:
     end, last = trial.cutoff.end, len(trial.interims)
     others = {one.endpoint for one in trial.family.hypotheses} if trial.family else set()
     for number, endpoint in enumerate((trial.primary, *trial.secondary)):
-        due = due_time(endpoint)
+        due = endpoint.due_time
         is_tested = trial.analysis is not None and (number == 0 or endpoint.name in others)
         if is_tested and due is not None and end < due - _TOLERANCE:
             yield Problem(

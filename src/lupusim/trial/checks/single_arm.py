@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
-from lupusim.trial.endpoints import due_time
 from lupusim.trial.observation import Strategy
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def _one_arm_problems(trial: Trial, analysis: Analysis) -> Iterator[Problem]:
 
 def _rate_problems(trial: Trial, analysis: Analysis) -> Iterator[Problem]:
     """Yield why a test's exact level is not known, or its design not that of the trial."""
-    due = due_time(trial.primary)
+    due = trial.primary.due_time
     for k, look in enumerate((*trial.interims, trial.cutoff)):
         if due is not None and look.patients_known(due, trial.n_patients) is None:
             yield Problem(

@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lupusim.errors import Problem
 from lupusim.trial.checks.endpoints import beyond_follow_up
-from lupusim.trial.endpoints import (
-    Endpoint,
-    MarkerChange,
-    MissingChange,
-    OrdinalState,
-    TimeToEvent,
-)
+from lupusim.trial.endpoints import Endpoint, MissingChange
 from lupusim.trial.observation import Strategy
 from lupusim.trial.test_method import TestMethod
 
@@ -59,13 +53,14 @@ def problems_of_tests(trial: Trial) -> Iterator[Problem]:
 
 def _of_outcome(place: Place) -> Iterator[Problem]:
     key, name, test, endpoint = place
-    if test.needs_ranks and not isinstance(endpoint, OrdinalState):
+    if test.needs_ranks and not endpoint.ranks:
         yield Problem(
             key=f"{key}.test",
             fault=f"{name!r} compares ranks of states",
             fix="Use wilcoxon or t_test, or an endpoint of the kind ordinal_state.",
         )
-    if test.blind_to_competing and isinstance(endpoint, TimeToEvent) and endpoint.competing:
+    timed = endpoint.time_of_event
+    if test.blind_to_competing and timed is not None and timed.competing:
         yield Problem(
             key=f"{key}.test",
             fault=f"{name!r} would take patients with a competing event for censored",
@@ -100,14 +95,14 @@ def _of_horizon(place: Place, trial: Trial) -> Iterator[Problem]:
 def _of_visits(place: Place, trial: Trial) -> Iterator[Problem]:
     """Yield where a test needs all visits of an endpoint, and does not get them."""
     key, name, _, endpoint = place
-    if not isinstance(endpoint, MarkerChange):
+    if endpoint.change_of_marker is None:
         yield Problem(
             key=f"{key}.test",
             fault=f"{name!r} needs a value at every visit, which {endpoint.name!r} has not",
             fix="Use it with an endpoint of the kind marker_change.",
         )
         return
-    if endpoint.missing is not MissingChange.LEFT_OUT:
+    if endpoint.change_of_marker is not MissingChange.LEFT_OUT:
         yield Problem(
             key=f"{key}.test",
             fault=f"{name!r} fills nothing in where a change of the marker is missing",
@@ -127,7 +122,7 @@ def _baseline_problems(trial: Trial) -> Iterator[Problem]:
     named = trial.analysis.adjust_for if trial.analysis else ()
     if trial.marker is None or trial.marker.baseline not in named:
         return
-    if any(isinstance(endpoint, MarkerChange) for endpoint in _adjusted(trial)):
+    if any(endpoint.change_of_marker for endpoint in _adjusted(trial)):
         yield Problem(
             key=f"analysis.adjust_for.{named.index(trial.marker.baseline)}",
             fault=f"{trial.marker.baseline!r} is the marker's baseline, and adjusted for already",

@@ -11,7 +11,7 @@ from lupusim.model.checks import nearest
 from lupusim.trial.allocation.blocks import PermutedBlocks
 from lupusim.trial.checks.arm_periods import platform_problems
 from lupusim.trial.checks.costs import cost_problems
-from lupusim.trial.checks.endpoints import endpoint_problems, observation_problems
+from lupusim.trial.checks.endpoints import observation_problems
 from lupusim.trial.checks.looks import look_problems
 from lupusim.trial.checks.multiplicity import family_problems
 from lupusim.trial.checks.population import adjustment_problems, is_constant, population_problems
@@ -35,11 +35,11 @@ def trial_problems(trial: Trial) -> list[Problem]:
         *_arm_problems(trial),
         *_allocation_problems(trial),
         *_follow_up_problems(trial),
-        *endpoint_problems("endpoints.primary", trial.primary, trial),
+        *trial.primary.problems("endpoints.primary", trial),
         *(
             problem
             for k, endpoint in enumerate(trial.secondary)
-            for problem in endpoint_problems(f"endpoints.secondary.{k}", endpoint, trial)
+            for problem in endpoint.problems(f"endpoints.secondary.{k}", trial)
         ),
         *_name_problems(trial),
         *observation_problems(trial),

@@ -10,11 +10,12 @@ import pytest
 from lupusim import load_scenario
 from lupusim.analysis.survival.logrank import logrank
 from lupusim.analysis.survival.logrank_looks import Exits, logrank_looks
+from lupusim.endpoints import TimeToEvent
 from lupusim.rng import stream
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.evidence import Evidence, Held, at_cutoff, gather
 from lupusim.simulation.looks.group_sequential import hold_looks
-from lupusim.trial import AtCalendarTime, AtEvents, Dropout, TimeToEvent, Trial
+from lupusim.trial import AtCalendarTime, AtEvents, Dropout, Trial
 from lupusim.trial.observation import IntercurrentEvent, Strategy
 from tolerance import SEED
 from trials import disease_trial

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from lupusim.analysis.user_defined import FromP
+from lupusim.endpoints import Responder, TimeToEvent
 from lupusim.model import MultiStateModel, Transition, TreatmentEffect
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.trial import (
@@ -22,9 +23,7 @@ from lupusim.trial import (
     Infusions,
     PermutedBlocks,
     Population,
-    Responder,
     SimpleRandomization,
-    TimeToEvent,
     Trial,
     UniformEnrollment,
 )

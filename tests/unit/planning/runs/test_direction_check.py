@@ -9,11 +9,11 @@ import pytest
 
 from lupusim.analysis.multiplicity.procedures import Adjusted
 from lupusim.analysis.registry import TESTS
+from lupusim.endpoints import Hierarchy, Responder, TimeToEvent
 from lupusim.planning.runs.direction_check import wrong_way_notes
 from lupusim.planning.runs.run import run
 from lupusim.simulation.adaptation import SelectArms
-from lupusim.trial import Better, Responder, TimeToEvent
-from lupusim.trial.endpoints import Hierarchy
+from lupusim.trial import Better
 from lupusim.trial.multiplicity import Family
 from tolerance import SEED
 from trials import analysis, exponential_arm, scenario, survival_trial

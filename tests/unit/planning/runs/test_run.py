@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lupusim.endpoints import Responder, TimeToEvent
 from lupusim.planning.execution import workers as parallel
 from lupusim.planning.runs import run as run_module
 from lupusim.planning.runs.replicates import simulate_replicates
@@ -17,15 +18,7 @@ from lupusim.simulation.block import PATIENTS_PER_BLOCK, replicates_per_block, s
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.cutoffs import observed
 from lupusim.simulation.tally import Tally
-from lupusim.trial import (
-    AfterLastPatient,
-    AtCalendarTime,
-    AtEvents,
-    Dropout,
-    Responder,
-    SimpleRandomization,
-    TimeToEvent,
-)
+from lupusim.trial import AfterLastPatient, AtCalendarTime, AtEvents, Dropout, SimpleRandomization
 from lupusim.trial.scenario import Scenario
 from trials import analysis, disease_trial, exponential_arm, scenario, survival_trial
 

@@ -9,6 +9,7 @@ from statistics import NormalDist
 import pytest
 
 from lupusim.analysis.group_sequential.stopping import GroupSequential
+from lupusim.endpoints import TimeToEvent
 from lupusim.planning.runs.replicates import Simulator
 from lupusim.planning.runs.run import run
 from lupusim.planning.theory.expected_events import looks_out_of_reach
@@ -37,7 +38,6 @@ from lupusim.trial import (
     PoissonEnrollment,
     Population,
     Screening,
-    TimeToEvent,
     Trial,
     UniformEnrollment,
     WhenAll,

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 import small_trials
+from lupusim.endpoints import TimeToEvent
 from lupusim.planning.theory.expected_times import looks_before_anybody_is_due, warnings_of
 from lupusim.planning.theory.extremes import extremes
-from lupusim.trial import AfterLastPatient, Dropout, TimeToEvent
+from lupusim.trial import AfterLastPatient, Dropout
 from scenario_contents import content, problems
 
 

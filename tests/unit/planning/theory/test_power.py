@@ -9,19 +9,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from lupusim.endpoints import Responder
 from lupusim.planning.runs.replicates import Simulator
 from lupusim.planning.runs.run import run
 from lupusim.planning.theory import power as power_module
 from lupusim.planning.theory.assumptions import response_chance
 from lupusim.planning.theory.power import formula_power, formula_powers, why_no_exact_power
 from lupusim.report.run.table import operating_table
-from lupusim.trial import (
-    AfterLastPatient,
-    AtEvents,
-    Dropout,
-    PermutedBlocks,
-    Responder,
-)
+from lupusim.trial import AfterLastPatient, AtEvents, Dropout, PermutedBlocks
 from lupusim.trial.observation import VisitConduct
 from tolerance import SEED, assert_within_mcse
 from trials import analysis, disease_trial, scenario, survival_trial

@@ -15,14 +15,14 @@ from lupusim.analysis.multiplicity.procedures import Adjusted
 from lupusim.analysis.proportions.beta_binomial import BetaPrior
 from lupusim.analysis.proportions.posterior_tests import PosteriorDifferenceTest
 from lupusim.analysis.registry import TESTS
+from lupusim.endpoints import Hierarchy, Responder, TimeToEvent
 from lupusim.planning.runs.run import run
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
 from lupusim.report.run.single_arm import nothing_better
 from lupusim.report.run.table import _sizes, _test, main_rows, meaning, run_report
 from lupusim.simulation.adaptation import SelectArms
 from lupusim.simulation.tally import Mean
-from lupusim.trial import Analysis, Dropout, Responder, TimeToEvent
-from lupusim.trial.endpoints import Hierarchy
+from lupusim.trial import Analysis, Dropout
 from lupusim.trial.multiplicity import Family
 from lupusim.trial.scenario import DesignPoint
 from lupusim.trial.treatment.costs import Costs

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from lupusim.endpoints import Responder, TimeToEvent
 from lupusim.model.hazards import PiecewiseExponentialHazard
 from lupusim.scenario import load_scenario, packaged_names, scenario_from_mapping
 from lupusim.scenario.document.durations import parse_duration
@@ -21,9 +22,7 @@ from lupusim.trial import (
     PoissonEnrollment,
     Region,
     RegionalEnrollment,
-    Responder,
     SimpleRandomization,
-    TimeToEvent,
     UniformEnrollment,
 )
 from lupusim.trial.scenario import label

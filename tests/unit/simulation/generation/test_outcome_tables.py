@@ -6,12 +6,12 @@ import numpy as np
 
 from lupusim.analysis.ordinal.win_levels import larger_is_better
 from lupusim.analysis.outcomes import CountOutcome, HierarchicalOutcome, NumberOutcome
+from lupusim.endpoints import TimeInStates
 from lupusim.endpoints.setting import Setting
 from lupusim.simulation.block import simulate_block
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.generation.patients import Patients
 from lupusim.trial import Population
-from lupusim.trial.endpoints import TimeInStates, due_time
 from lupusim.trial.observation import VisitConduct
 from scenario_contents import trial
 from tolerance import SEED
@@ -65,7 +65,7 @@ def test_where_visits_are_perfect_only_the_one_asked_for_is_watched() -> None:
 
 
 def test_time_in_states_is_complete_when_its_time_is_over() -> None:
-    assert due_time(TimeInStates(name="well", states=("healthy",), until=0.75)) == 0.75
+    assert TimeInStates(name="well", states=("healthy",), until=0.75).due_time == 0.75
 
 
 def test_a_state_misread_as_itself_is_read_rightly() -> None:

@@ -11,6 +11,7 @@ from lupusim import load_scenario
 from lupusim.analysis.group_sequential import EfficacyAt
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.analysis.multiplicity.procedures import Graphical, sequential_graph
+from lupusim.endpoints import OrdinalState, SustainedResponder, TimeInStates
 from lupusim.simulation.adaptation import BlindedSize, PromisingZone
 from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block, generate
@@ -20,7 +21,6 @@ from lupusim.simulation.looks.group_sequential import hold_looks
 from lupusim.simulation.looks.multiplicity import hold_family
 from lupusim.simulation.tally import Tally
 from lupusim.trial import AfterPatients, AtCalendarTime, AtEvents, Endpoint, Trial
-from lupusim.trial.endpoints import OrdinalState, SustainedResponder, TimeInStates
 from lupusim.trial.looks import AtEventsOf, Limited
 from lupusim.trial.multiplicity import Family
 from tolerance import SEED

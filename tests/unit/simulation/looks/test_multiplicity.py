@@ -12,18 +12,12 @@ from lupusim.analysis.group_sequential import FutilityBounds
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.analysis.multiplicity import holm_graph
 from lupusim.analysis.multiplicity.procedures import Adjusted, Graphical, sequential_graph
+from lupusim.endpoints import Responder, TimeToEvent
 from lupusim.model import TreatmentEffect
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.evidence import gather
 from lupusim.simulation.looks.multiplicity import hold_family
-from lupusim.trial import (
-    AtCalendarTime,
-    AtEvents,
-    Responder,
-    TimeToEvent,
-    Trial,
-    UniformEnrollment,
-)
+from lupusim.trial import AtCalendarTime, AtEvents, Trial, UniformEnrollment
 from lupusim.trial.design import KnownEffect, SimulatedEffect
 from lupusim.trial.multiplicity import Family, Hypothesis
 from tolerance import SEED

@@ -9,12 +9,13 @@ import pytest
 from lupusim.analysis.multiplicity.procedures import Adjusted
 from lupusim.analysis.proportions.posterior_tests import PosteriorDifferenceTest
 from lupusim.analysis.registry import TESTS
+from lupusim.endpoints import TimeToEvent
 from lupusim.planning.runs.precision import Decision, TargetMcse
 from lupusim.planning.runs.run import RunOptions, run
 from lupusim.planning.thresholds import calibrate_threshold
 from lupusim.report.run.table import all_rows, meaning
 from lupusim.simulation.looks.null_hypothesis import alike_is_enough, error_quantity
-from lupusim.trial import Analysis, Better, Dropout, Infusions, TimeToEvent
+from lupusim.trial import Analysis, Better, Dropout, Infusions
 from lupusim.trial.multiplicity import Family, Hypothesis
 from trials import analysis, disease_trial, scenario, survival_trial
 

@@ -15,12 +15,13 @@ from lupusim.analysis.multiplicity.procedures import Adjusted, Graphical, sequen
 from lupusim.analysis.outcomes import BinaryOutcome, SurvivalOutcome
 from lupusim.analysis.registry import TESTS
 from lupusim.arrays import FloatArray
+from lupusim.endpoints import Responder, TimeToEvent
 from lupusim.simulation.adaptation import Gate, GateMeasure
 from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.cutoffs import observed
 from lupusim.simulation.looks.evidence import gather
-from lupusim.trial import AfterLastPatient, Responder, TimeToEvent, Trial, Verdict
+from lupusim.trial import AfterLastPatient, Trial, Verdict
 from lupusim.trial.multiplicity import Family, Hypothesis
 from tolerance import SEED
 from trials import analysis

@@ -12,10 +12,11 @@ from scipy.stats import norm
 from lupusim.analysis.group_sequential import FutilityBounds
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.analysis.multiplicity.procedures import Adjusted, Graphical, sequential_graph
+from lupusim.endpoints import TimeToEvent
 from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.patient_level.tables import simulate_trial
-from lupusim.trial import AtCalendarTime, AtEvents, TimeToEvent, Trial
+from lupusim.trial import AtCalendarTime, AtEvents, Trial
 from lupusim.trial.design import KnownEffect
 from lupusim.trial.multiplicity import Family, Hypothesis
 from trials import analysis, scenario, survival_trial

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lupusim.endpoints import MarkerResponder, Responder
 from lupusim.simulation.patient_level.tables import simulate_trial
-from lupusim.trial import AfterLastPatient, AtCalendarTime, AtEvents, Responder
-from lupusim.trial.endpoints import MarkerResponder
+from lupusim.trial import AfterLastPatient, AtCalendarTime, AtEvents
 from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy, VisitConduct
 from tolerance import SEED
 from trials import analysis, disease_trial, exponential_arm, scenario, survival_trial

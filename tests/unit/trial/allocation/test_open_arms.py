@@ -8,16 +8,10 @@ import numpy as np
 import pytest
 
 from lupusim.analysis.multiplicity.procedures import Dunnett
+from lupusim.endpoints import TimeToEvent
 from lupusim.rng import stream
 from lupusim.simulation.adaptation import BlindedSize, SelectArms
-from lupusim.trial import (
-    AtEvents,
-    PermutedBlocks,
-    SimpleRandomization,
-    TimeToEvent,
-    UniformEnrollment,
-    Urn,
-)
+from lupusim.trial import AtEvents, PermutedBlocks, SimpleRandomization, UniformEnrollment, Urn
 from lupusim.trial.allocation.open_arms import is_open, randomize
 from lupusim.trial.enrollment.arm_periods import (
     Controls,

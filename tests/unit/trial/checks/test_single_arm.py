@@ -9,6 +9,7 @@ import pytest
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.analysis.registry_special import PARTICULAR_TESTS
 from lupusim.analysis.single_arm.tests import ExactBinomialTest, SimonTest
+from lupusim.endpoints import Responder
 from lupusim.trial import (
     AfterLastPatient,
     AfterPatients,
@@ -16,7 +17,6 @@ from lupusim.trial import (
     AtCalendarTime,
     CovariateEffect,
     Population,
-    Responder,
     Trial,
     UniformEnrollment,
 )

@@ -8,15 +8,10 @@ import pytest
 
 from lupusim.analysis.multiplicity.procedures import Adjusted
 from lupusim.analysis.survival.tests import CoxTest, RestrictedMeanTest, SurvivalDifferenceTest
+from lupusim.endpoints import MarkerChange, OrdinalState, Responder, TimeToEvent
 from lupusim.simulation.adaptation import Gate, GateMeasure, SelectArms
 from lupusim.trial import AfterPatients, Analysis
-from lupusim.trial.endpoints import (
-    MarkerChange,
-    MissingChange,
-    OrdinalState,
-    Responder,
-    TimeToEvent,
-)
+from lupusim.trial.endpoints import MissingChange
 from lupusim.trial.multiplicity import Family, Hypothesis
 from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy
 from lupusim.trial.population.covariates import NormalCovariate

@@ -1,4 +1,4 @@
-"""What visits tell of each patient: response, sustained response, the rank of the state."""
+"""What the visits of a trial tell of each patient."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from lupusim.analysis.ordinal.win_levels import (
 )
 from lupusim.analysis.outcomes import BinaryOutcome, NumberOutcome
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.endpoints.base import NoEvents
 from lupusim.endpoints.setting import TIME_TOLERANCE, Setting, last_visit
-from lupusim.records import FirstEntry, Observation, Recorder
-from lupusim.trial.endpoints import Better, OrdinalState, Responder, SustainedResponder
+from lupusim.records import Observation, Recorder
+from lupusim.trial.endpoints import Better
 from lupusim.trial.observation import Strategy
 
 
-class VisitMeasurement:
+class VisitMeasurement(NoEvents):
     """Watches patients at some visits, of which the last decides who is in the analysis.
 
     A patient is in the analysis whose last visit is due at the data cutoff, and whom nothing
@@ -42,10 +43,6 @@ class VisitMeasurement:
         if setting.has(Strategy.WHILE_ON_TREATMENT):
             self.before = setting.visits_at(setting.visits_until(self.at))[1]
         self.recorders: Sequence[Recorder] = (self.visits.recorder, *setting.recorders)
-
-    def event_time(self, watched_until: FloatArray) -> FloatArray:
-        """Return ``inf``: what is seen at a visit is no event."""
-        return np.full_like(watched_until, np.inf)
 
     def visit_time(self, number: int) -> FloatArray:
         """Return the study time (years) of a visit, (n_replicates, n_patients) or (1, 1)."""
@@ -113,73 +110,6 @@ class VisitMeasurement:
             here = which == other
             state[here] = self.visits.seen(int(other))[here]
         return state, present
-
-
-class ResponderMeasurement(VisitMeasurement):
-    """Whether each patient is in one of the states at the visits, and still in the trial."""
-
-    def __init__(self, endpoint: Responder | SustainedResponder, setting: Setting) -> None:
-        several = endpoint.visits if isinstance(endpoint, SustainedResponder) else (endpoint.at,)
-        super().__init__(several, setting)
-        self.member = setting.members(endpoint.states)
-        self.better = endpoint.better
-
-    def outcome(self, observation: Observation) -> BinaryOutcome:
-        """Return responses; dropouts are non-responders, visits after the cutoff are out."""
-        response: BoolArray = np.ones(self.setting.n_patients, dtype=bool)
-        for number in self.numbers:
-            state, present = self.states(number, observation.watched_until)
-            response &= self.member[state] & present
-        return BinaryOutcome(
-            response=self.judged(response, observation, self.better),
-            included=self.included(observation),
-            arm=observation.arm,
-        )
-
-    def level(self, observation: Observation) -> Level:
-        """Return the responses; not known of who is not in the analysis."""
-        return level_of_responses(self.outcome(observation), self.better)
-
-
-class OrdinalMeasurement(VisitMeasurement):
-    """The rank of each patient's state at a visit."""
-
-    def __init__(self, endpoint: OrdinalState, setting: Setting) -> None:
-        super().__init__((endpoint.at,), setting)
-        self.rank = np.zeros(len(setting.states))
-        for rank, group in enumerate(endpoint.ranking):
-            self.rank[setting.positions(group)] = rank
-        self.better = endpoint.better
-        missing = endpoint.missing or endpoint.ranking[0][0]
-        self.rank_missing = float(self.rank[setting.states.index(missing)])
-        self.dead = setting.members(setting.absorbing)
-        self.death = FirstEntry(setting.positions(setting.absorbing), setting.n_patients)
-        self.recorders = (*self.recorders, self.death)
-
-    def outcome(self, observation: Observation) -> NumberOutcome:
-        """Return ranks; a death before the visit is known whether it took place or not.
-
-        It counts unless only the time before an event does that had struck already.
-        """
-        number = self.numbers[-1]
-        watched_until = observation.watched_until
-        state, present = self.states(number, watched_until)
-        true = self.visits.true(number)
-        died = self.dead[true] & (self.death.time <= watched_until.ravel())
-        stopped = self.setting.strike(watched_until, Strategy.WHILE_ON_TREATMENT)
-        if stopped is not None:
-            died &= np.isinf(stopped).ravel() | (stopped.ravel() > self.visits.times[number])
-        rank = np.where(present, self.rank[state], self.rank_missing)
-        rank = np.where(died, self.rank[true], rank)
-        return NumberOutcome(
-            values=rank.reshape(self.setting.shape),
-            included=self.included(observation),
-            arm=observation.arm,
-        )
-
-    def level(self, observation: Observation) -> Level:
-        """Return the ranks; not known of who is not in the analysis."""
-        return level_of_numbers(self.outcome(observation), self.better)
 
 
 def level_of_responses(outcome: BinaryOutcome, better: Better) -> Level:

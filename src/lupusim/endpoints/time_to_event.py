@@ -1,47 +1,166 @@
-"""When things happen to each patient, how often, and for how long a state lasts."""
+"""Time to an event: with its date, or as the visits show it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from lupusim.analysis.ordinal.win_levels import (
-    FollowUpLevel,
     Level,
     later_is_better,
     sooner_is_better,
 )
-from lupusim.analysis.outcomes import CountOutcome, NumberOutcome, SurvivalOutcome
+from lupusim.analysis.outcomes import (
+    SurvivalOutcome,
+)
 from lupusim.analysis.survival.logrank_looks import Exits
 from lupusim.arrays import FloatArray
-from lupusim.endpoints.crossings import Entries, Stays
-from lupusim.endpoints.setting import TIME_TOLERANCE, Setting
+from lupusim.endpoints.base import (
+    BETTER,
+    ENDPOINTS,
+    Around,
+    Fields,
+    Make,
+    Measurement,
+    Simple,
+    first_remission,
+    usually_better,
+)
+from lupusim.endpoints.setting import Setting
+from lupusim.endpoints.strikes import until_strike, with_failures
+from lupusim.errors import Problem
 from lupusim.records import FirstEntry, Observation, Recorder
-from lupusim.trial.endpoints import Better, EventCount, MissingTime, TimeInStates, TimeToEvent
+from lupusim.trial.checks.endpoints import (
+    state_problems,
+    visit_problems,
+)
+from lupusim.trial.endpoints import Better, EventTime
 from lupusim.trial.observation import Strategy
 
-_ENDS_OBSERVATION = (Strategy.HYPOTHETICAL, Strategy.WHILE_ON_TREATMENT)
+if TYPE_CHECKING:
+    from lupusim.trial.design import Trial
 
 
-def _until_strike(setting: Setting, seen_until: FloatArray) -> FloatArray:
-    """Return how long each patient counts, where events end the observation."""
-    strike = setting.strike(seen_until, *_ENDS_OBSERVATION)
-    return seen_until if strike is None else np.minimum(seen_until, strike)
+@ENDPOINTS.register("time_to_event")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeToEvent(Simple):
+    """Time from an origin to the first entry into a set of states.
 
-
-def _with_failures(time: FloatArray, strike: FloatArray | None, better: Better) -> FloatArray:
-    """Return the times of events (years) where a strike that is a failure counts.
-
-    It is an event where these should be few. Where they are hoped for none comes after it: the
-    patient stays at risk of one, as who never has it does, to the end of the observation.
+    Parameters
+    ----------
+    name : str
+        What to call it.
+    events : tuple of str
+        States whose first entry is the event.
+    origin : tuple of str
+        States whose first entry starts the clock; empty for randomization. With an origin
+        only patients who reach it are analyzed: a subset formed after randomization.
+    competing : tuple of str
+        States (such as death) whose entry makes the event impossible: time ends there
+        without an event. A death that should count belongs to `events`.
+    visits : tuple of float
+        Study times (years) of the visits at which alone states are seen: the date is that of
+        the first visit at which the event is seen. Empty: dates are known. States that end a
+        history (death) always have their date.
+    better : Better
+        Direction of benefit.
     """
-    if strike is None:
-        return time
-    if better is Better.FEWER:
-        return np.minimum(time, strike)
-    return np.where(strike < time, np.inf, time)
+
+    name: str
+    events: tuple[str, ...]
+    origin: tuple[str, ...] = ()
+    competing: tuple[str, ...] = ()
+    visits: tuple[float, ...] = ()
+    better: Better = Better.FEWER
+
+    def __post_init__(self) -> None:
+        if not self.events:
+            raise ValueError("events is empty: name the states whose entry is the event")
+        if both := set(self.events) & set(self.competing):
+            raise ValueError(f"{sorted(both)} cannot be both an event and competing")
+
+    @property
+    def outcome(self) -> type[SurvivalOutcome]:
+        """What a test takes."""
+        return SurvivalOutcome
+
+    @property
+    def time_of_event(self) -> EventTime:
+        """It is one."""
+        return self
+
+    def measurement(self, setting: Setting) -> Measurement:
+        """Return what listens to a block of histories: at visits, or with every date."""
+        by_visit = self.visits and set(self.events) - set(setting.absorbing)
+        kind = VisitedTimeToEventMeasurement if by_visit else TimeToEventMeasurement
+        return kind(self, setting)
+
+    def problems(self, key: str, trial: Trial) -> Iterator[Problem]:
+        """Yield everything that is wrong with it in a trial, by the keys below `key`."""
+        yield from _death_problems(key, self, trial)
+        for visit in self.visits:
+            yield from visit_problems(f"{key}.visits", visit, trial)
+        named = {"events": self.events, "origin": self.origin, "competing": self.competing}
+        for part, states in named.items():
+            yield from state_problems(f"{key}.{part}", states, trial)
+
+    @staticmethod
+    def read(fields: Fields, around: Around) -> Make:
+        """Read events, origin, competing states, and how they are observed."""
+        events = fields.states("events")
+        origin = _origin(fields, around)
+        competing = fields.states("competing") if fields.has("competing") else ()
+        seen = fields.choice("observed", {"exactly": (), "at_visits": around.visits}, ())
+        if fields.is_said("observed", "at_visits") and not around.visits:
+            fields.report("observed", "the trial has no visits", "Name them at the top.")
+        name = fields.text("name", f"time to {' or '.join(events)}")
+        better = fields.choice("better", BETTER, usually_better(events))
+        return lambda: TimeToEvent(
+            name=name,
+            events=events,
+            origin=origin,
+            competing=competing,
+            visits=tuple(sorted(seen)),
+            better=better,
+        )
+
+
+@ENDPOINTS.register("survival")
+class Survival:
+    """Time to the states that end a history: a time to an event by another name."""
+
+    @staticmethod
+    def read(fields: Fields, around: Around) -> Make:
+        """Read nothing but a name."""
+        events = (around.model.absorbing if around.model else None) or ("death",)
+        name = fields.text("name", "survival")
+        return lambda: TimeToEvent(name=name, events=events)
+
+
+def _origin(fields: Fields, around: Around) -> tuple[str, ...]:
+    """Return the states whose first entry starts the clock; none for randomization."""
+    if not fields.has("origin") or fields.is_said("origin", "randomization"):
+        return ()
+    if not fields.is_said("origin", "first_remission"):
+        return fields.states("origin")
+    remissions = first_remission(around.model)
+    if around.model is not None and not remissions:
+        fault = "the model has no state whose name ends in 'remission'"
+        fields.report("origin", fault, "Name the states, or 'randomization'.")
+    return remissions
+
+
+def _death_problems(key: str, endpoint: TimeToEvent, trial: Trial) -> Iterator[Problem]:
+    for state in trial.arms[0].model.absorbing or ():
+        if state not in (*endpoint.events, *endpoint.competing):
+            yield Problem(
+                key=f"{key}.competing",
+                fault=f"nothing is said of {state!r}, which ends a patient's history",
+                fix="Put it among the events (it counts) or under competing (it does not).",
+            )
 
 
 class TimeToEventMeasurement:
@@ -71,12 +190,12 @@ class TimeToEventMeasurement:
         if strike is not None and self.origin is not None:
             late = strike >= self.origin.time.reshape(self.shape)
             strike = np.where(late, strike, np.inf)
-        return _with_failures(time, strike, self.better)
+        return with_failures(time, strike, self.better)
 
     def event_time(self, watched_until: FloatArray) -> FloatArray:
         """Return the study time (years) of each patient's event if seen by then, else ``inf``."""
         time = self._event(watched_until)
-        seen = time <= _until_strike(self.setting, watched_until)
+        seen = time <= until_strike(self.setting, watched_until)
         if self.competing is not None:
             seen &= time < self.competing.time.reshape(self.shape)
         # SPEED: what is not seen is divided by 0, four times faster than a choice for each
@@ -88,7 +207,7 @@ class TimeToEventMeasurement:
         """Return when patients leave the risk set for good; None where a cutoff changes more."""
         if self.origin is not None or self.competing is not None:
             return None
-        until = _until_strike(self.setting, observation.watched_until)
+        until = until_strike(self.setting, observation.watched_until)
         end = self._event(observation.watched_until)
         if not end.all():  # who is not yet enrolled at a look would be at risk at time 0
             return None
@@ -101,7 +220,7 @@ class TimeToEventMeasurement:
 
     def outcome(self, observation: Observation) -> SurvivalOutcome:
         """Return times and events; those not enrolled or without origin have time 0."""
-        seen_until = _until_strike(self.setting, observation.seen_until)
+        seen_until = until_strike(self.setting, observation.seen_until)
         end = self._event(observation.watched_until)
         event = end <= seen_until
         competed, possible = None, None
@@ -170,7 +289,7 @@ class VisitedTimeToEventMeasurement:
 
     def _seen(self, seen_until: FloatArray) -> _SeenAtVisits:
         """Return when what was seen of each patient."""
-        until = _until_strike(self.setting, seen_until).ravel()
+        until = until_strike(self.setting, seen_until).ravel()
         n_patients = until.size
         origin = np.full(n_patients, np.inf if self.origin.any() else 0.0)
         event, rival = np.full(n_patients, np.inf), np.full(n_patients, np.inf)
@@ -195,7 +314,7 @@ class VisitedTimeToEventMeasurement:
         event = np.minimum(seen.event, known(self.death.time))
         strike = self.setting.strike(until.reshape(self.shape), Strategy.COMPOSITE)
         if strike is not None:
-            event = _with_failures(event, known(strike.ravel()), self.better)
+            event = with_failures(event, known(strike.ravel()), self.better)
         rival_death = np.where(self.rival_death.time <= until, self.rival_death.time, np.inf)
         rival = np.minimum(seen.rival, rival_death)
         event = np.where(event < rival, event, np.inf)
@@ -205,6 +324,10 @@ class VisitedTimeToEventMeasurement:
     def event_time(self, watched_until: FloatArray) -> FloatArray:
         """Return the study time (years) of each patient's event if seen by then, else ``inf``."""
         return self._seen(watched_until).event.reshape(self.shape)
+
+    def exits(self, observation: Observation) -> None:  # noqa: ARG002 - of the protocol
+        """Return None: what a visit shows depends on the cutoff."""
+        return
 
     def outcome(self, observation: Observation) -> SurvivalOutcome:
         """Return times and events; those not enrolled or without origin have time 0."""
@@ -230,120 +353,3 @@ class VisitedTimeToEventMeasurement:
 def _level_of_times(outcome: SurvivalOutcome, better: Better) -> Level:
     timed = sooner_is_better if better is Better.MORE else later_is_better
     return timed(outcome.time, outcome.event)
-
-
-class EventCountMeasurement:
-    """How often each patient enters a set of states, and for how long this was watched."""
-
-    def __init__(self, endpoint: EventCount, setting: Setting) -> None:
-        self.setting, self.until, self.better = setting, endpoint.until, endpoint.better
-        n_patients = setting.n_patients
-        self.entries = Entries(setting.positions(endpoint.events), n_patients)
-        self.death = FirstEntry(setting.positions(setting.absorbing), n_patients)
-        self.recorders: Sequence[Recorder] = (self.entries, self.death, *setting.recorders)
-
-    def event_time(self, watched_until: FloatArray) -> FloatArray:
-        """Return the study time (years) of each patient's first event if seen, else ``inf``."""
-        first: FloatArray = self.entries.times[0].reshape(self.setting.shape)
-        strike = self.setting.strike(watched_until, Strategy.COMPOSITE)
-        time = _with_failures(first, strike, self.better)
-        end = np.minimum(_until_strike(self.setting, watched_until), self.until)
-        return np.where(time <= end, time, np.inf)
-
-    def outcome(self, observation: Observation) -> CountOutcome:
-        """Return counts and years; a strike that is a failure counts as an event.
-
-        Where events are hoped for, none counts after it.
-        """
-        end = np.minimum(_until_strike(self.setting, observation.seen_until), self.until)
-        times = self.entries.times.T.reshape(*end.shape, len(self.entries.times))
-        strike = self.setting.strike(observation.watched_until, Strategy.COMPOSITE)
-        if strike is not None and self.better is Better.FEWER:
-            times = np.concatenate([times, strike[:, :, None]], axis=2)
-        elif strike is not None:
-            times = np.where(times <= strike[:, :, None], times, np.inf)
-        count = (times <= end[:, :, None]).sum(axis=2).astype(float)
-        years = np.maximum(np.minimum(end, self.death.time.reshape(end.shape)), 0.0)
-        return CountOutcome(count=count, years=years, arm=observation.arm, times=times)
-
-    def level(self, observation: Observation) -> Level:
-        """Return the events by the end of a pair's common follow-up, which ends with a death."""
-        outcome = self.outcome(observation)
-        assert outcome.times is not None  # of events that are counted the dates are known
-        return FollowUpLevel(
-            times=outcome.times,
-            followed=outcome.years,
-            more_is_better=self.better is Better.MORE,
-        )
-
-
-class TimeInStatesMeasurement:
-    """How long each patient is in a set of states up to a study time."""
-
-    def __init__(self, endpoint: TimeInStates, setting: Setting) -> None:
-        self.setting, self.until, self.better = setting, endpoint.until, endpoint.better
-        self.missing = endpoint.missing
-        self.stays = Stays(setting.positions(endpoint.states), setting.n_patients)
-        self.death = FirstEntry(setting.positions(setting.absorbing), setting.n_patients)
-        self.recorders: Sequence[Recorder] = (self.stays, self.death, *setting.recorders)
-
-    def event_time(self, watched_until: FloatArray) -> FloatArray:
-        """Return ``inf``: time in a state is no event."""
-        return np.full_like(watched_until, np.inf)
-
-    def outcome(self, observation: Observation) -> NumberOutcome:
-        """Return years; what follows a dropout counts as the endpoint says."""
-        due = observation.enrollment_time + self.until
-        included = due <= observation.cutoff[:, None] + TIME_TOLERANCE
-        spared = self.setting.strike(observation.watched_until, Strategy.HYPOTHETICAL)
-        if spared is not None:
-            included &= spared > self.until
-        values, lost = self._known(observation.watched_until)
-        if self.missing is MissingTime.IN_STATES:
-            values += lost
-        elif self.missing is MissingTime.LEFT_OUT:
-            included &= lost == 0
-        return NumberOutcome(values=values, included=included, arm=observation.arm)
-
-    def _known(self, watched_until: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the years known to be spent in the states, and those of which nothing is known.
-
-        Of the dead all is known. So it is after a strike: if it is a failure, what follows is
-        spent where it is worse.
-        """
-        dead = self.death.time.reshape(watched_until.shape) <= watched_until
-        end = np.where(dead, self.until, np.minimum(watched_until, self.until))
-        stop = self.setting.strike(end, Strategy.COMPOSITE, Strategy.WHILE_ON_TREATMENT)
-        lost = self.until - end
-        if stop is not None:
-            lost = np.where(np.isfinite(stop), 0.0, lost)
-            end = np.minimum(end, stop)
-        values = self.stays.time(end.ravel()).reshape(end.shape)
-        failed = self.setting.strike(end, Strategy.COMPOSITE)
-        if failed is not None and self.better is Better.FEWER:
-            values += np.where(np.isfinite(failed), self.until - end, 0.0)
-        return values, lost
-
-    def level(self, observation: Observation) -> Level:
-        """Return the years by the end of a pair's common follow-up, which ends with a death.
-
-        It ends with an event too after which nothing counts; a composite one is followed by years
-        spent where it is worse.
-        """
-        shape = observation.arm.shape
-        times, weights = self.stays.crossings()
-        failed = self.setting.strike(observation.watched_until, Strategy.COMPOSITE)
-        if failed is not None:
-            before = times <= failed.reshape(-1, 1)
-            inside = np.where(before, weights, 0.0).sum(axis=1, keepdims=True)
-            spent = float(self.better is Better.FEWER)
-            times = np.hstack([np.where(before, times, np.inf), failed.reshape(-1, 1)])
-            weights = np.hstack([weights, spent - inside])
-        followed = np.minimum(_until_strike(self.setting, observation.seen_until), self.until)
-        followed = np.minimum(followed, self.death.time.reshape(shape))
-        return FollowUpLevel(
-            times=times.reshape(*shape, -1),
-            weights=weights.reshape(*shape, -1),
-            followed=np.maximum(followed, 0.0),
-            more_is_better=self.better is Better.MORE,
-        )
