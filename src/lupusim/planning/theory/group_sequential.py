@@ -67,8 +67,9 @@ class SequentialTheory:
 def planned_bounds(trial: Trial) -> Bounds | None:
     """Return the bounds of a trial whose looks have the information that was planned.
 
-    None where the information of a look is not known before the trial: of looks that wait for
-    another clock than the events or patients of the primary analysis.
+    None where the information of a look is not known before the trial: of a test whose
+    information is a variance, and of looks that wait for another clock than its events or
+    patients.
     """
     rule, seen = trial.stopping, _seen(trial)
     if not isinstance(rule, GroupSequential) or seen is None or trial.family is not None:
@@ -143,8 +144,14 @@ def _is_response(trial: Trial) -> bool:
 
 
 def _seen(trial: Trial) -> FloatArray | None:
-    """Return the events or patients in the analysis at each look; None where that is random."""
+    """Return the events or patients in the analysis at each look; None where that is random.
+
+    None too where these are not what the test's information counts.
+    """
     primary = trial.primary.response_at_visit
+    unit = "events" if primary is None else "patients"
+    if trial.analysis is None or trial.analysis.test.information_unit != unit:
+        return None
     counts = [
         look.primary_events
         if primary is None

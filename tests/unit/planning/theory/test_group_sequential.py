@@ -156,6 +156,9 @@ def test_there_is_no_theory_of_other_tests_but_bounds_are_planned_all_the_same()
     assert sequential_theory(weighted) is None
     assert planned_bounds(weighted) is not None
     assert "look_1_efficacy_bound" in formula_columns(weighted)
+    # the information of late differences is no number of events: nobody knows it before
+    late = replace(trial, analysis=small_trials.analysis("fleming_harrington"))
+    assert planned_bounds(late) is None
 
 
 def test_enrollment_in_pieces_is_that_in_one_where_its_rates_agree():
