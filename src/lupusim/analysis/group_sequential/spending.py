@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, fields
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.registry import Registry
 
 
 @runtime_checkable
@@ -20,6 +21,11 @@ class Spending(Protocol):
         ...
 
 
+SPENDINGS: Registry[type[Spending]] = Registry("spending function", group="lupusim.spendings")
+"""Spending functions by the names of scenario files, which give their fields beside the name."""
+
+
+@SPENDINGS.register("obrien_fleming")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanDeMetsOBrienFleming:
     r"""O'Brien-Fleming type: :math:`2 - 2\Phi(\Phi^{-1}(1 - \alpha/2) / \sqrt t)`.
@@ -43,6 +49,7 @@ class LanDeMetsOBrienFleming:
         return spent
 
 
+@SPENDINGS.register("pocock")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LanDeMetsPocock:
     r"""Pocock type: :math:`\alpha \log(1 + (e - 1) t)`.
@@ -58,6 +65,7 @@ class LanDeMetsPocock:
         return spent
 
 
+@SPENDINGS.register("hwang_shih_decani")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HwangShihDeCani:
     r"""Gamma family: :math:`\alpha (1 - e^{-\gamma t}) / (1 - e^{-\gamma})`.
@@ -91,6 +99,7 @@ class HwangShihDeCani:
         return spent
 
 
+@SPENDINGS.register("kim_demets")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KimDeMets:
     r"""Power family: :math:`\alpha t^\rho`.
@@ -164,24 +173,18 @@ class UserSpending:
         return error * share
 
 
-NAMED: dict[str, Spending] = {
-    "obrien_fleming": LanDeMetsOBrienFleming(),
-    "pocock": LanDeMetsPocock(),
-}
-"""Spending functions without a parameter, by the names of scenario files."""
-
-
 def named_spending(name: str) -> Spending:
-    """Return a spending function by name.
+    """Return a spending function without a parameter by name.
 
     Raises
     ------
     ValueError
         If there is none of that name; the message lists those there are.
     """
-    if name not in NAMED:
+    if name not in SPENDINGS or fields(cast(Any, SPENDINGS[name])):
+        plain = sorted(one for one, kind in SPENDINGS.items() if not fields(cast(Any, kind)))
         raise ValueError(
-            f"spending={name!r} is no known name; use one of {sorted(NAMED)}, or an object such as "
+            f"spending={name!r} is no known name; use one of {plain}, or an object such as "
             "HwangShihDeCani(gamma=-4) or KimDeMets(rho=3)"
         )
-    return NAMED[name]
+    return SPENDINGS[name]()

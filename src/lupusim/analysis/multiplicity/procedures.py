@@ -23,6 +23,7 @@ from lupusim.analysis.multiplicity import (
     hommel,
 )
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.registry import Registry
 
 _ROUNDING = 1e-12
 _OBRIEN_FLEMING = BySpending(spending=LanDeMetsOBrienFleming())
@@ -33,14 +34,19 @@ def _each(p_value: FloatArray) -> FloatArray:
     return p_value
 
 
-ADJUSTMENTS: dict[str, Callable[[FloatArray], FloatArray]] = {
+PROCEDURES: Registry[Callable[[FloatArray], FloatArray]] = Registry(
+    "procedure", group="lupusim.procedures"
+)
+"""Adjustments of the p-values of one look, by the names of scenario files."""
+for _name, _adjust in {
     "none": _each,
     "bonferroni": bonferroni,
     "holm": holm,
     "hochberg": hochberg,
     "hommel": hommel,
     "fixed_sequence": fixed_sequence,
-}
+}.items():
+    PROCEDURES.register(_name)(_adjust)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +56,7 @@ class Adjusted:
     Parameters
     ----------
     method : str
-        One of `ADJUSTMENTS`. ``none`` holds the error of each hypothesis alone.
+        One of `PROCEDURES`. ``none`` holds the error of each hypothesis alone.
 
     Raises
     ------
@@ -61,8 +67,8 @@ class Adjusted:
     method: str
 
     def __post_init__(self) -> None:
-        if self.method not in ADJUSTMENTS:
-            raise ValueError(f"method={self.method!r} must be one of {', '.join(ADJUSTMENTS)}")
+        if self.method not in PROCEDURES:
+            raise ValueError(f"method={self.method!r} must be one of {', '.join(PROCEDURES)}")
 
     @property
     def one_look_only(self) -> bool:
@@ -72,7 +78,7 @@ class Adjusted:
     def rejections(self, p_value: FloatArray, information: FloatArray, *, alpha: float) -> IntArray:
         """Return the last look where a hypothesis is rejected, else 0."""
         del information
-        adjusted = ADJUSTMENTS[self.method](p_value[:, :, -1])
+        adjusted = PROCEDURES[self.method](p_value[:, :, -1])
         return _at_last(adjusted <= alpha * (1 + _ROUNDING), p_value.shape[2])
 
     def bounds(self, rejected: BoolArray, information: FloatArray, *, alpha: float) -> FloatArray:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 from lupusim.analysis.group_sequential import (
     BetaSpending,
@@ -16,10 +16,7 @@ from lupusim.analysis.group_sequential import (
     EfficacyRule,
     FutilityBounds,
     HaybittlePeto,
-    HwangShihDeCani,
-    KimDeMets,
     LanDeMetsOBrienFleming,
-    LanDeMetsPocock,
     Spending,
     UserSpending,
     WangTsiatis,
@@ -27,19 +24,12 @@ from lupusim.analysis.group_sequential import (
     z_from_p_value,
 )
 from lupusim.analysis.group_sequential.probability_bounds import PosteriorEfficacy, WithFutility
+from lupusim.analysis.group_sequential.spending import SPENDINGS
 from lupusim.analysis.group_sequential.stopping import GroupSequential, WithEffects
 from lupusim.scenario.analysis.probability_bounds import read_levels, read_posterior
 from lupusim.scenario.document.section import Choice, Flag, MappingOf, Number, Section
 from lupusim.trial import Analysis, Endpoint, StoppingRule
 
-_SPENDING = Choice(
-    {
-        "obrien_fleming": (LanDeMetsOBrienFleming, None),
-        "pocock": (LanDeMetsPocock, None),
-        "hwang_shih_decani": (HwangShihDeCani, "gamma"),
-        "kim_demets": (KimDeMets, "rho"),
-    }
-)
 _DEFAULT_RULE = BySpending(spending=LanDeMetsOBrienFleming())
 _EFFICACY: dict[str, Callable[[float], EfficacyRule]] = {
     "spending": lambda _: _DEFAULT_RULE,
@@ -320,11 +310,10 @@ def _spending(section: Section, error: float, name: str) -> Spending:
     """Return a spending function; O'Brien and Fleming's stands in for what cannot be read."""
     if isinstance(section.content.get("spending"), Mapping):
         return _user_spending(section, error, name)
-    family, parameter = section.read("spending", _SPENDING)
-    if parameter is None:
-        return section.build(family) or LanDeMetsOBrienFleming()
-    number = section.read(parameter, Number())
-    return section.build(lambda: family(**{parameter: number})) or LanDeMetsOBrienFleming()
+    family = section.read("spending", Choice(dict(SPENDINGS)))
+    names = [field.name for field in fields(cast(Any, family))]
+    values = {name: section.read(name, Number()) for name in names}
+    return section.build(lambda: family(**values)) or LanDeMetsOBrienFleming()
 
 
 def _user_spending(section: Section, error: float, name: str) -> Spending:

@@ -9,7 +9,7 @@ from lupusim.analysis.group_sequential.probability_bounds import PosteriorEffica
 from lupusim.analysis.group_sequential.stopping import GroupSequential, WithEffects
 from lupusim.analysis.multiplicity import Graph
 from lupusim.analysis.multiplicity.procedures import (
-    ADJUSTMENTS,
+    PROCEDURES,
     Adjusted,
     Dunnett,
     Graphical,
@@ -23,7 +23,6 @@ from lupusim.trial.looks import StoppingRule
 from lupusim.trial.multiplicity import Ends, Family, GivesUp, Hypothesis, Procedure
 
 _DUNNETT = {"dunnett": True, "dunnett_single_step": False}
-_METHODS = (*ADJUSTMENTS, "fallback", *_DUNNETT, "graph")
 _GRAPHS = ("bonferroni", "holm", "fixed_sequence", "fallback")
 _FEWEST = 2  # hypotheses
 
@@ -45,7 +44,8 @@ def read_family(
     section = analysis.section("multiplicity")
     hypotheses = tuple(_hypothesis(one, secondary) for one in section.sections("endpoints"))
     n_hypotheses = max(len(arms) - 1, 1) * (1 + len(hypotheses))
-    method = section.read("method", Choice({name: name for name in _METHODS}))
+    methods = (*PROCEDURES, "fallback", *_DUNNETT, "graph")
+    method = section.read("method", Choice({name: name for name in methods}))
     ends = section.read("ends", Choice({one.value: one for one in Ends}), Ends.ALL)
     gives_up = section.read("gives_up", Choice({one.value: one for one in GivesUp}), GivesUp.ALL)
     if n_hypotheses < _FEWEST and section.place.is_sound:

@@ -13,7 +13,7 @@ from scipy.stats import multivariate_normal, norm
 from lupusim.analysis.group_sequential import bounds
 from lupusim.analysis.multiplicity import Graph, GraphState, SequentialGraph
 from lupusim.analysis.multiplicity.procedures import (
-    ADJUSTMENTS,
+    PROCEDURES,
     Adjusted,
     Dunnett,
     Graphical,
@@ -183,7 +183,7 @@ def test_weights_of_a_graph() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Adjusted(method="tukey"), ", ".join(ADJUSTMENTS)),
+        (lambda: Adjusted(method="tukey"), ", ".join(PROCEDURES)),
         (lambda: dunnett_level((1,), 0.05), "a control and an experimental arm"),
         (lambda: sequential_graph("hochberg", 3, None), "no graph"),
         (lambda: sequential_graph("holm", 3, [1.0]), "1 weights are given for 3"),

@@ -150,15 +150,16 @@ def test_there_is_no_theory_where_the_information_is_not_planned(changes):
     assert sequential_theory(three_looks(**changes)) is None
 
 
-def test_there_is_no_theory_of_other_tests_but_bounds_are_planned_all_the_same():
+def test_there_is_no_theory_of_other_tests_but_bounds_are_planned_where_events_are_counted():
     trial = three_looks()
-    weighted = replace(trial, analysis=small_trials.analysis("max_combo"))
-    assert sequential_theory(weighted) is None
-    assert planned_bounds(weighted) is not None
-    assert "look_1_efficacy_bound" in formula_columns(weighted)
+    counted = replace(trial, analysis=small_trials.analysis("subdistribution_logrank"))
+    assert sequential_theory(counted) is None
+    assert planned_bounds(counted) is not None
+    assert "look_1_efficacy_bound" in formula_columns(counted)
     # the information of late differences is no number of events: nobody knows it before
-    late = replace(trial, analysis=small_trials.analysis("fleming_harrington"))
-    assert planned_bounds(late) is None
+    for name in ("fleming_harrington", "max_combo"):
+        late = replace(trial, analysis=small_trials.analysis(name))
+        assert planned_bounds(late) is None
 
 
 def test_enrollment_in_pieces_is_that_in_one_where_its_rates_agree():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from lupusim.analysis.group_sequential.probability_bounds import (
     PredictivePower,
     WithFutility,
 )
+from lupusim.analysis.group_sequential.spending import SPENDINGS
 from lupusim.analysis.group_sequential.stopping import GroupSequential, WithEffects
 from lupusim.errors import ScenarioError
 from lupusim.scenario import load_scenario, scenario_from_mapping
@@ -510,3 +512,29 @@ def test_what_is_not_likely_or_never_is_refused(
 def test_a_look_that_one_of_its_clocks_reaches_can_happen() -> None:
     when = {"any": [{"patients": 999}, {"calendar_time": "1 year"}]}
     assert len(trial([{"when": when, **EFFICACY}, FINAL]).interims) == 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Late:
+    """Spend nothing up to a fraction, then in proportion."""
+
+    start: float
+
+    def spent(self, fraction: np.ndarray, error: np.ndarray) -> np.ndarray:
+        return error * np.maximum(fraction - self.start, 0.0) / (1 - self.start)
+
+
+def test_a_spending_function_that_registers_is_named_in_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(SPENDINGS._found, "late", _Late)
+    looks = [
+        {"when": {"events": 100}, "efficacy": {"spending": "late", "start": 0.5}},
+        {"when": {"events": 150}, "efficacy": {"spending": "late", "start": 0.5}},
+        {"when": {"events": 200}},
+    ]
+    rule = trial(looks).stopping
+    assert isinstance(rule, GroupSequential)
+    efficacy = rule.bounds(np.array([[0.5, 0.75, 1.0]]))[0][0]
+    assert np.isinf(efficacy[0])
+    assert efficacy[1] == pytest.approx(float(z_from_p_value(0.0125)))
