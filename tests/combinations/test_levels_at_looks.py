@@ -18,6 +18,15 @@ from lupusim.analysis.outcomes import (
 )
 from lupusim.analysis.registry import TESTS
 from lupusim.arrays import FloatArray
+from lupusim.endpoints import (
+    EventCount,
+    Hierarchy,
+    MarkerChange,
+    OrdinalState,
+    Responder,
+    TimeToEvent,
+)
+from lupusim.endpoints.marker_change import MissingChange
 from lupusim.model import MultiStateModel
 from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block
@@ -25,18 +34,9 @@ from lupusim.trial import (
     Analysis,
     Arm,
     AtCalendarTime,
-    Responder,
-    TimeToEvent,
     Trial,
     UniformEnrollment,
     Verdict,
-)
-from lupusim.trial.endpoints import (
-    EventCount,
-    Hierarchy,
-    MarkerChange,
-    MissingChange,
-    OrdinalState,
 )
 from lupusim.trial.observation import Marker
 from tolerance import SEED
