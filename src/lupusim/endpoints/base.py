@@ -17,13 +17,7 @@ from lupusim.model import MultiStateModel
 from lupusim.records import Observation, Recorder
 from lupusim.registry import Registry
 from lupusim.trial.durations import format_duration
-from lupusim.trial.endpoints import (
-    Better,
-    Endpoint,
-    EventTime,
-    MissingChange,
-    ResponseAtVisit,
-)
+from lupusim.trial.endpoints import Better, Endpoint, EventTime, MissingChange, ResponseAtVisit
 
 T = TypeVar("T")
 Make = Callable[[], Endpoint]

@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.analysis.ordinal.win_levels import (
-    FollowUpLevel,
-    Level,
-)
-from lupusim.analysis.outcomes import (
-    CountOutcome,
-)
+from lupusim.analysis.ordinal.win_levels import FollowUpLevel, Level
+from lupusim.analysis.outcomes import CountOutcome
 from lupusim.arrays import FloatArray
 from lupusim.endpoints.base import (
     BETTER,
@@ -32,10 +27,7 @@ from lupusim.endpoints.setting import Setting
 from lupusim.endpoints.strikes import until_strike, with_failures
 from lupusim.errors import Problem
 from lupusim.records import FirstEntry, Observation, Recorder
-from lupusim.trial.checks.endpoints import (
-    beyond_problems,
-    state_problems,
-)
+from lupusim.trial.checks.endpoints import beyond_problems, state_problems
 from lupusim.trial.endpoints import Better
 from lupusim.trial.observation import Strategy
 

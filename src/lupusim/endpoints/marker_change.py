@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.analysis.ordinal.win_levels import (
-    Level,
-)
-from lupusim.analysis.outcomes import (
-    NumberOutcome,
-)
+from lupusim.analysis.ordinal.win_levels import Level
+from lupusim.analysis.outcomes import NumberOutcome
 from lupusim.arrays import FloatArray
 from lupusim.endpoints.base import (
     BETTER,
@@ -31,10 +27,7 @@ from lupusim.endpoints.setting import Setting
 from lupusim.endpoints.visits import level_of_numbers
 from lupusim.errors import Problem
 from lupusim.records import Observation
-from lupusim.trial.checks.endpoints import (
-    marker_problems,
-    visit_problems,
-)
+from lupusim.trial.checks.endpoints import marker_problems, visit_problems
 from lupusim.trial.endpoints import Better, MissingChange
 from lupusim.trial.observation import Strategy
 

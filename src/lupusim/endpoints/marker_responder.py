@@ -7,12 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lupusim.analysis.ordinal.win_levels import (
-    Level,
-)
-from lupusim.analysis.outcomes import (
-    BinaryOutcome,
-)
+from lupusim.analysis.ordinal.win_levels import Level
+from lupusim.analysis.outcomes import BinaryOutcome
 from lupusim.endpoints.base import (
     BETTER,
     ENDPOINTS,
@@ -29,10 +25,7 @@ from lupusim.endpoints.setting import Setting
 from lupusim.endpoints.visits import level_of_responses
 from lupusim.errors import Problem
 from lupusim.records import Observation
-from lupusim.trial.checks.endpoints import (
-    marker_problems,
-    visit_problems,
-)
+from lupusim.trial.checks.endpoints import marker_problems, visit_problems
 from lupusim.trial.endpoints import Better
 
 if TYPE_CHECKING:

@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.analysis.ordinal.win_levels import (
-    Level,
-)
-from lupusim.analysis.outcomes import (
-    NumberOutcome,
-)
+from lupusim.analysis.ordinal.win_levels import Level
+from lupusim.analysis.outcomes import NumberOutcome
 from lupusim.endpoints.base import (
     ENDPOINTS,
     Around,
@@ -28,10 +24,7 @@ from lupusim.endpoints.setting import Setting
 from lupusim.endpoints.visits import VisitMeasurement, level_of_numbers
 from lupusim.errors import Problem
 from lupusim.records import FirstEntry, Observation
-from lupusim.trial.checks.endpoints import (
-    state_problems,
-    visit_problems,
-)
+from lupusim.trial.checks.endpoints import state_problems, visit_problems
 from lupusim.trial.endpoints import Better
 from lupusim.trial.observation import Strategy
 

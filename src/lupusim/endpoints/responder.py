@@ -9,12 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.analysis.ordinal.win_levels import (
-    Level,
-)
-from lupusim.analysis.outcomes import (
-    BinaryOutcome,
-)
+from lupusim.analysis.ordinal.win_levels import Level
+from lupusim.analysis.outcomes import BinaryOutcome
 from lupusim.arrays import BoolArray
 from lupusim.endpoints.base import (
     BETTER,
@@ -31,10 +27,7 @@ from lupusim.endpoints.setting import TIME_TOLERANCE, Setting
 from lupusim.endpoints.visits import VisitMeasurement, level_of_responses
 from lupusim.errors import Problem
 from lupusim.records import Observation
-from lupusim.trial.checks.endpoints import (
-    state_problems,
-    visit_problems,
-)
+from lupusim.trial.checks.endpoints import state_problems, visit_problems
 from lupusim.trial.endpoints import Better, ResponseAtVisit
 
 if TYPE_CHECKING:

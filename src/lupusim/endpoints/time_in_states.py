@@ -10,13 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.analysis.ordinal.win_levels import (
-    FollowUpLevel,
-    Level,
-)
-from lupusim.analysis.outcomes import (
-    NumberOutcome,
-)
+from lupusim.analysis.ordinal.win_levels import FollowUpLevel, Level
+from lupusim.analysis.outcomes import NumberOutcome
 from lupusim.arrays import FloatArray
 from lupusim.endpoints.base import (
     BETTER,
@@ -33,10 +28,7 @@ from lupusim.endpoints.setting import TIME_TOLERANCE, Setting
 from lupusim.endpoints.strikes import until_strike
 from lupusim.errors import Problem
 from lupusim.records import FirstEntry, Observation, Recorder
-from lupusim.trial.checks.endpoints import (
-    beyond_problems,
-    state_problems,
-)
+from lupusim.trial.checks.endpoints import beyond_problems, state_problems
 from lupusim.trial.endpoints import Better
 from lupusim.trial.observation import Strategy
 

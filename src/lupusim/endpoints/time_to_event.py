@@ -8,14 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lupusim.analysis.ordinal.win_levels import (
-    Level,
-    later_is_better,
-    sooner_is_better,
-)
-from lupusim.analysis.outcomes import (
-    SurvivalOutcome,
-)
+from lupusim.analysis.ordinal.win_levels import Level, later_is_better, sooner_is_better
+from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.survival.logrank_looks import Exits
 from lupusim.arrays import FloatArray
 from lupusim.endpoints.base import (
@@ -33,10 +27,7 @@ from lupusim.endpoints.setting import Setting
 from lupusim.endpoints.strikes import until_strike, with_failures
 from lupusim.errors import Problem
 from lupusim.records import FirstEntry, Observation, Recorder
-from lupusim.trial.checks.endpoints import (
-    state_problems,
-    visit_problems,
-)
+from lupusim.trial.checks.endpoints import state_problems, visit_problems
 from lupusim.trial.endpoints import Better, EventTime
 from lupusim.trial.observation import Strategy
 
