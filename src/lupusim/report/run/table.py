@@ -246,8 +246,9 @@ def _warnings(point: PointResult) -> Iterator[tuple[str, str]]:
         "missed_cutoff": "replicates that never reached their data cutoff",
     }
     for key, words in names.items():
-        if key in point.tally.sums and (mean := point.tally.mean(key)).value > 0:
-            yield words, share(mean)
+        for tally, which in ((point.tally, ""), (point.null_tally, ", no effect")):
+            if tally and key in tally.sums and (mean := tally.mean(key)).value > 0:
+                yield words + which, share(mean)
     if (endless := point.n_replicates - point.tally.sums["duration"][0]) > 0:
         part = endless / point.n_replicates
         mcse = math.sqrt(part * (1 - part) / point.n_replicates)

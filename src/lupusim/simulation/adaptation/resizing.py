@@ -14,11 +14,13 @@ from lupusim.analysis.group_sequential import EfficacyAt
 from lupusim.analysis.group_sequential.stopping import GroupSequential, crossing, judged
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.simulation.generation.generation import Generated
-from lupusim.simulation.looks.cutoffs import waited
+from lupusim.simulation.looks.cutoffs import events_by_calendar, waited
 from lupusim.simulation.looks.evidence import Evidence, at_cutoff, described_at, gather
 from lupusim.simulation.looks.group_sequential import estimates_at, of_look
 from lupusim.trial import AfterPatients, Analysis, AtEvents, Trial
 from lupusim.trial.adaptation import Adaptation
+
+_ROUNDING = 1e-9  # years: a visit on the day of the look is seen
 
 
 class Resizing(Adaptation, Protocol):
@@ -71,13 +73,13 @@ def hold_resized(
         trial, cutoff=_cutoff(trial, rule.planned), adaptation=None, stopping=stopping
     )
     (seen,) = gather(as_planned, generated)
-    fraction = seen.information / rule.planned
+    fraction = _counted(trial, generated, seen) / rule.planned
     efficacy, futility = judged(stopping, fraction, seen.estimate)
     wanted = rule.wanted(trial, generated, seen, (fraction, efficacy))
     size = _within(trial, rule, wanted)
     cutoff = np.maximum(_reached(trial, generated, size), seen.cutoff[:, -2])
     final = at_cutoff(as_planned, generated, cutoff)
-    z = np.column_stack([seen.z[:, :-1], rule.last_z(seen, final, fraction)])
+    z = np.column_stack([seen.z[:, :-1], _last_z(trial, rule, generated, (seen, final), fraction)])
     stop = crossing(z, efficacy, futility, sided=analysis.sided)
     fraction[:, -1] = size / rule.planned
     held = _with_last(seen, final)
@@ -99,6 +101,45 @@ def hold_resized(
         found |= shown | estimates_at(number, held, stop.look)
         found |= waited(number + 1, look, np.where(stop.look >= number, time, np.nan))
     return came, found
+
+
+def _counted(trial: Trial, generated: Generated, seen: Evidence) -> FloatArray:
+    """Return how many patients, or events, looks have: what sizes are planned in.
+
+    That is what the test says it counts, unless it knows its information by an estimate alone.
+    """
+    unit = trial.analysis.test.information_unit if trial.analysis else ""
+    due = trial.primary.due_time
+    if unit == ("events" if due is None else "patients"):
+        return seen.information
+    time = (
+        events_by_calendar(generated)(0, None) if due is None else generated.enrollment_time + due
+    )
+    come = np.isfinite(time)
+    ends = seen.cutoff.T[:, :, None] + _ROUNDING
+    looks = [np.count_nonzero(come & (time <= end), axis=1) for end in ends]
+    return np.stack(looks, axis=1).astype(float)
+
+
+def _last_z(
+    trial: Trial,
+    rule: Resizing,
+    generated: Generated,
+    held: tuple[Evidence, Evidence],
+    fraction: FloatArray,
+) -> FloatArray:
+    """Return the statistic of the last look, (n_replicates,).
+
+    Where a patient's outcome is complete at a visit, the patients say how far stages weigh:
+    variances that are estimated anew at each look would tell their number with noise.
+    """
+    assert trial.analysis is not None
+    seen, final = held
+    if trial.primary.due_time is not None and not trial.analysis.test.needs_all_visits:
+        seen, final = (
+            replace(one, information=_counted(trial, generated, one)) for one in (seen, final)
+        )
+    return rule.last_z(seen, final, fraction)
 
 
 def _only_the_last(trial: Trial, analysis: Analysis) -> GroupSequential:

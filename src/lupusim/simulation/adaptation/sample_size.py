@@ -22,7 +22,7 @@ from lupusim.simulation.totals import with_totals
 from lupusim.trial import Cutoff, Trial
 from lupusim.trial.adaptation import ADAPTATIONS, Row
 
-_LEAST_STAGE = 1e-9
+_LEAST_GAIN = 0.01  # of the information: a smaller gain is noise of its estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,17 +129,17 @@ class PromisingZone(Resizes):
     def last_z(self, seen: Evidence, final: Evidence, fraction: FloatArray) -> FloatArray:
         """Return z of the last look: the stages weighed as planned.
 
-        A first stage whose z is infinite (no response yet, or a p-value of 1) never enlarges the
-        trial: it goes on as planned, and is judged by all patients.
+        A first stage without a finite z (no response yet, or nothing known) never enlarges the
+        trial: it goes on as planned, and is judged by all patients. So is one after which the
+        test knows no more.
         """
-        last = final.z[:, -1]
-        weighable = np.isfinite(seen.z[:, -2]) & np.isfinite(last)
-        if not weighable.any():
-            return last
-        information = np.column_stack([seen.information[:, -2], final.information[:, -1]])
-        information[:, 1] = np.maximum(information[:, 1], information[:, 0] + _LEAST_STAGE)
+        last, first = final.z[:, -1], seen.information[:, -2]
+        weighable = np.isfinite(seen.z[:, -2]) & np.isfinite(last) & (first > 0)
+        weighable &= final.information[:, -1] > first * (1 + _LEAST_GAIN)
+        known = np.column_stack([first, final.information[:, -1]])
+        known = np.where(weighable[:, None], known, (1.0, 2.0))
         z = np.where(weighable[:, None], np.column_stack([seen.z[:, -2], last]), 0.0)
-        second = stage_z(z, information)[:, 1]
+        second = stage_z(z, known)[:, 1]
         weight = np.clip(fraction[:, -2], 0.0, 1.0)
         weighed = np.sqrt(weight) * z[:, 0] + np.sqrt(1 - weight) * second
         return np.where(weighable, weighed, last)
