@@ -139,7 +139,8 @@ def msc_durable() -> dict[str, Any]:
     """Return the reading of SAT0244: a quarter of remissions is lost within five years."""
     return _msc(
         "msc-durable",
-        "Stem cells, remissions that last: SAT0244 with the first year of its siblings",
+        "Stem cells, remissions that last: SAT0244; not the relapses of its siblings: 1 of 24 by "
+        "month 12 is expected, 7 were seen",
         {"family": "exponential", "rate": 0.1},
         [
             rate("relapse after partial", {"partial_remission -> relapse.rate": 1.0}, -2.3),
@@ -157,7 +158,8 @@ def msc_fading() -> dict[str, Any]:
     ways = [f"{state} -> relapse" for state in ("partial_remission", "complete_remission")]
     content = _msc(
         "msc-fading",
-        "Stem cells, remissions that fade early: relapse of the 12-month siblings",
+        "Stem cells, remissions that fade early: relapse of the 12-month siblings; not SAT0244's "
+        "remissions: 49 of 81 ever are expected, 37 were seen",
         {"family": "weibull", "shape": 0.7, "scale": 5.0},
         [
             {
@@ -191,7 +193,8 @@ def standard_care() -> dict[str, Any]:
     complete = {f"{state} -> complete_remission.rate": 1.0 for state in ("active", "relapse")}
     return _model(
         "standard-care",
-        "Standard care, from placebo arms and registries; a flare after remission is a relapse",
+        "Standard care, from placebo arms and registries; a flare after remission is a relapse; "
+        "not milder registries: 283 deaths of 3811 are expected, 80 were seen",
         transitions=[constant(*edge) for edge in edges],
         calibration={
             "target_set": "standard-care",

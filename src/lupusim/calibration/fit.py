@@ -90,6 +90,11 @@ class Fit:
         return self.best.negative_log_likelihood
 
     @property
+    def misfit(self) -> float:
+        """How far the best model is from expecting every count; 0 where it does."""
+        return float(self.likelihood.misfit(self.best.free[None])[0])
+
+    @property
     def model(self) -> MultiStateModel:
         """The model at the best optimum."""
         model = self.likelihood.free_model.model_at(self.best.free)
@@ -170,7 +175,9 @@ class Fit:
         """What a reader must know before using the numbers, one sentence each."""
         known, n = self.identifiability.rank, len(self.profiles)
         fitted = {study.name: study for study, _ in self.likelihood.targets}
-        sentences = [*overlap_warnings(list(fitted.values()))]
+        sentences = [
+            *overlap_warnings(list(fitted.values()), self.likelihood.free_model.target_set)
+        ]
         if known < n:
             sentences.append(
                 f"The targets determine {known} combinations of {n} parameters; least of all "
@@ -199,7 +206,7 @@ class Fit:
             "model": self.model.name,
             "evidence": [study.name for study in self.likelihood.studies],
             "negative_log_likelihood": self.negative_log_likelihood,
-            "saturated": self.likelihood.saturated,
+            "misfit": self.misfit,
             "converged": self.converged,
             "seed": self.seed,
             "n_starts": self.n_starts,

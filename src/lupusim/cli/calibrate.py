@@ -187,7 +187,7 @@ def _next_study(fit: Fit, varies: tuple[str, ...]) -> object:
 
 def _print_fit(fit: Fit, answers: Answers, format: Format) -> None:
     if format is Format.json:
-        print(json.dumps(fit.summary() | answers.summary(), indent=2))
+        print(json.dumps(_facts(fit, answers), indent=2))
     elif format is Format.csv:
         print(fit.estimates.to_csv(index=False), end="")
     else:
@@ -199,13 +199,24 @@ def _print_fit(fit: Fit, answers: Answers, format: Format) -> None:
         Console(width=width, markup=False).print(calibration_report(fit, answers))
 
 
+def _facts(fit: Fit, answers: Answers) -> dict[str, Any]:
+    """Return all that was found, with the verdicts that the tables print."""
+    from lupusim.report.calibration.answers import estimate_table
+
+    facts = fit.summary() | answers.summary()
+    verdicts = estimate_table(fit, answers)["verdict"]
+    for row, verdict in zip(facts["estimates"], verdicts, strict=True):
+        row["verdict"] = verdict
+    return facts
+
+
 def _write_fit(fit: Fit, answers: Answers, folder: Path) -> None:
     from lupusim.report.calibration.page import write_page
 
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "calibration.html"
     write_page(fit, page, answers=answers)
-    facts = json.dumps(fit.summary() | answers.summary(), indent=2)
+    facts = json.dumps(_facts(fit, answers), indent=2)
     (folder / "calibration.json").write_text(facts, encoding="utf-8")
     model = folder / f"{fit.model.name}.yaml"
     fit.save(model)

@@ -94,7 +94,7 @@ def fit_facts(fit: Fit) -> dict[str, Any]:
     """Return what a model file keeps of its fit."""
     return {
         "negative_log_likelihood": round(fit.negative_log_likelihood, 5),
-        "smallest_possible": round(fit.likelihood.saturated, 5),
+        "misfit": round(fit.misfit, 5),
         "seed": fit.seed,
         "n_starts": fit.n_starts,
         "starts_that_led_here": fit.best.n_starts,

@@ -24,6 +24,7 @@ from lupusim.rng import stream
 _DECIDED = 0.1  # contraction below which the targets have hardly spoken
 _SURPRISING = 0.05
 _N_DRAWS = 2000
+_NOISE = 2 * (_SURPRISING * (1 - _SURPRISING) / _N_DRAWS) ** 0.5  # of a p-value by as many draws
 _LIMITS = np.array([0.025, 0.5, 0.975])
 
 
@@ -81,6 +82,21 @@ class PriorCheck:
         return "the targets decide"
 
 
+def joint_verdict(by_profile: str, check: PriorCheck) -> str:
+    """Return one verdict on a parameter, from its profile and from its posterior.
+
+    Parameters
+    ----------
+    by_profile : str
+        What the targets alone say.
+    check : PriorCheck
+        What the prior has to do with the posterior.
+    """
+    if by_profile == "identified" and check.words == "the prior decides":
+        return "limits on both sides, but so wide that in the posterior the prior decides"
+    return f"{by_profile}; in the posterior {check.words}"
+
+
 def check_targets(fit: Fit) -> tuple[TargetCheck, ...]:
     """Return the posterior predictive check of every target, the held-out ones last.
 
@@ -125,7 +141,7 @@ def check_targets(fit: Fit) -> tuple[TargetCheck, ...]:
 
 def check_words(checks: tuple[TargetCheck, ...]) -> tuple[str, ...]:
     """Return which targets surprise the posterior."""
-    odd = [one for one in checks if one.check.mid_p_value < _SURPRISING]
+    odd = [one for one in checks if one.check.mid_p_value < _SURPRISING - _NOISE]
     n_held = sum(one.is_held_out for one in checks)
     said = (
         f"Posterior predictive check: {len(odd)} of {len(checks)} published numbers "

@@ -101,7 +101,7 @@ def predictive_checks(
             median=float(median[j]),
             lower=float(lower[j]),
             upper=float(upper[j]),
-            mid_p_value=float(min(1.0, 2 * min(below[j], 1 - below[j]))),
+            mid_p_value=float(np.clip(2 * min(below[j], 1 - below[j]), 0.0, 1.0)),
             z=float(z[j]),
         )
         for j, name in enumerate(names)

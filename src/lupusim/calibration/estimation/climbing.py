@@ -10,6 +10,7 @@ from lupusim.arrays import BoolArray, FloatArray
 from lupusim.calibration.estimation.likelihood import Likelihood
 
 _STEP = 1e-6  # of forward differences, on the log and logit scales
+_NO_GAIN = 1e-9  # of twice the log likelihood
 _LONGEST = 2.0  # of one step, in the same units
 
 
@@ -53,7 +54,7 @@ def climb_together(
     """Return where each start has climbed to; shape of `starts`.
 
     Levenberg-Marquardt (Marquardt 1963) for all starts in one stack, with points cut to the
-    bounds. It stops early once no start gains any more.
+    bounds. A start that gains no more is left where it is.
 
     Parameters
     ----------
@@ -70,17 +71,21 @@ def climb_together(
     moving = np.ones(starts.shape, dtype=bool) if held is None else ~held
     points, damping = starts.copy(), np.full(len(starts), 1e-2)
     residuals = hill.residuals(points)
+    climbing = np.arange(len(starts))
     # SPEED: a hundred starts cost little more than one (benchmarks/calibration.py).
     for _ in range(n_steps):
-        slopes = hill.slopes(points, residuals) * moving[:, None, :]
-        trial = np.clip(points + _steps(slopes, residuals, damping), low, high)
-        trial = np.where(moving, trial, points)
+        now, base = points[climbing], residuals[climbing]
+        slopes = hill.slopes(now, base) * moving[climbing, None, :]
+        trial = np.clip(now + _steps(slopes, base, damping[climbing]), low, high)
+        trial = np.where(moving[climbing], trial, now)
         tried = hill.residuals(trial)
-        gain = (residuals**2).sum(axis=1) - (tried**2).sum(axis=1)
+        gain = (base**2).sum(axis=1) - (tried**2).sum(axis=1)
         better = gain > 0
-        points[better], residuals[better] = trial[better], tried[better]
-        damping = np.clip(np.where(better, damping / 5, damping * 4), 1e-9, 1e6)
-        if np.all(np.abs(gain) < 1e-9):
+        points[climbing[better]], residuals[climbing[better]] = trial[better], tried[better]
+        slower = np.where(better, damping[climbing] / 5, damping[climbing] * 4)
+        damping[climbing] = np.clip(slower, 1e-9, 1e6)
+        climbing = climbing[np.abs(gain) >= _NO_GAIN]
+        if climbing.size == 0:
             break
     return points
 

@@ -32,6 +32,7 @@ class Verdict(Enum):
     UNBOUNDED_ABOVE = "bounded below only"
     FLAT = "not identified"
     SEVERAL = "several equally good values"
+    BORROWED = "limits from another parameter's bound"
 
 
 def observed_information(likelihood: Likelihood, free: FloatArray) -> FloatArray:
@@ -166,19 +167,15 @@ def judge(
 
 
 def _verdict(is_flat: bool, has_several: bool, profile: Profile) -> Verdict:
-    match profile.unbounded:
-        case ("below", "above"):
-            return Verdict.FLAT
-        case _ if is_flat:
-            return Verdict.FLAT
-        case _ if has_several:
-            return Verdict.SEVERAL
-        case ("below",):
-            return Verdict.UNBOUNDED_BELOW
-        case ("above",):
-            return Verdict.UNBOUNDED_ABOVE
-        case _:
-            return Verdict.IDENTIFIED
+    sides = profile.unbounded
+    rules = (
+        (len(sides) == 2 or is_flat, Verdict.FLAT),
+        (has_several, Verdict.SEVERAL),
+        (sides == ("below",), Verdict.UNBOUNDED_BELOW),
+        (sides == ("above",), Verdict.UNBOUNDED_ABOVE),
+        (bool(profile.lower_held_by or profile.upper_held_by), Verdict.BORROWED),
+    )
+    return next((verdict for holds, verdict in rules if holds), Verdict.IDENTIFIED)
 
 
 def verdict_words(verdict: Verdict, profile: Profile, values: Sequence[float]) -> str:
@@ -208,5 +205,21 @@ def verdict_words(verdict: Verdict, profile: Profile, values: Sequence[float]) -
         case Verdict.SEVERAL:
             shown = ", ".join(f"{value:.3g}" for value in sorted(values))
             return f"not identified: {shown} fit equally well"
+        case Verdict.BORROWED:
+            return _borrowed_words(profile)
         case Verdict.IDENTIFIED:
             return "identified"
+
+
+def _borrowed_words(profile: Profile) -> str:
+    """Return which limits hold only because another parameter is searched no further."""
+    sides = (
+        ("lower", profile.lower, profile.lower_held_by),
+        ("upper", profile.upper, profile.upper_held_by),
+    )
+    said = " and ".join(
+        f"the {side} limit {limit:.3g} holds only as far as {', '.join(names)} is searched"
+        for side, limit, names in sides
+        if names
+    )
+    return f"not identified: {said}"

@@ -16,7 +16,7 @@ from lupusim.calibration.estimation.residuals import deviance_residuals
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.prediction.renewal import N_PANELS
 from lupusim.calibration.targets.counts import total_questions
-from lupusim.calibration.targets.studies import Role, Study, Target, model_lacks
+from lupusim.calibration.targets.studies import Study, Target, model_lacks
 from lupusim.errors import EvidenceError, Problem
 
 _COARSE = 12  # panels
@@ -69,7 +69,7 @@ class Likelihood:
         self.n_panels = n_panels
         chosen = free_model.target_set
         names = " + ".join(study.name for study in studies)
-        if problems := model_lacks(studies, free_model.model, chosen):
+        if problems := model_lacks(studies, free_model.model):
             raise EvidenceError(names, problems)
         if not any(study.chosen(chosen) for study in studies):
             fault = f"no target of the set {chosen!r} is there to be fitted"
@@ -79,12 +79,9 @@ class Likelihood:
             raise EvidenceError(names, problems)
         self.targets, self.repeated = _fitted(studies, free_model)
         self.checks: tuple[tuple[Study, Target], ...] = self.repeated + tuple(
-            (study, target) for study in studies for target in study.chosen(chosen, Role.CHECK)
+            (study, target) for study in studies for target in study.left_out(chosen)
         )
         measures = [target.measure for _, target in self.targets]
-        self.family = Family(free_model, total_questions(measures), n_panels=n_panels)
-        index = {question: k for k, question in enumerate(self.family.questions)}
-        self._columns = [[index[q] for q in measure.questions] for measure in measures]
         self.observed = np.concatenate([np.empty(0), *(m.observed for m in measures)])
         self.denominators = np.concatenate([np.empty(0), *(m.denominators for m in measures)])
         self.weights = np.concatenate(
@@ -119,11 +116,17 @@ class Likelihood:
             alone[cohort.cells] = False
         return alone
 
+    @property
+    def _alone_targets(self) -> Pairs:
+        """The targets of those cells."""
+        ends = np.cumsum([target.measure.observed.size for _, target in self.targets])
+        last = self._alone[ends - 1]
+        return tuple(pair for pair, alone in zip(self.targets, last, strict=True) if alone)
+
     def coarse(self) -> Likelihood:
         """Return the same likelihood on the coarsest grid: probabilities wrong by up to 1e-3."""
         coarse = copy.copy(self)
         coarse.n_panels = _COARSE
-        coarse.family = Family(self.free_model, self.family.questions, n_panels=_COARSE)
         coarse.cohorts = tuple(cohort.coarse() for cohort in self.cohorts)
         return coarse
 
@@ -136,13 +139,21 @@ class Likelihood:
 
     def expected(self, free: FloatArray) -> FloatArray:
         """Return expected counts, shape (n, n_cells), at vectors of shape (n, n_parameters)."""
-        answers = self.family.answers(np.atleast_2d(free))
+        return self._expected(np.atleast_2d(free), self.targets)
+
+    def _expected(self, free: FloatArray, targets: Pairs) -> FloatArray:
+        """Return expected counts of some targets."""
+        questions = total_questions([target.measure for _, target in targets])
+        answers = Family(self.free_model, questions, n_panels=self.n_panels).answers(free)
+        index = {question: k for k, question in enumerate(questions)}
         cells = [
-            target.measure.expected(answers[:, columns])
-            for (_, target), columns in zip(self.targets, self._columns, strict=True)
+            np.maximum(
+                measure.expected(answers[:, [index[q] for q in measure.questions]]),
+                _SMALLEST * measure.denominators,
+            )
+            for measure in (target.measure for _, target in targets)
         ]
-        expected = np.concatenate(cells, axis=-1)
-        return np.maximum(expected, _SMALLEST * self.denominators)
+        return np.concatenate(cells, axis=-1)
 
     def residuals(self, free: FloatArray) -> FloatArray:
         """Return weighted residuals; shape (n, n_residuals).
@@ -159,7 +170,8 @@ class Likelihood:
         free, alone = np.atleast_2d(free), self._alone
         fits, rests = [], [np.empty((len(free), 0))]
         if alone.any():
-            raw = deviance_residuals(self.observed[alone], self.expected(free)[:, alone])
+            own = self._expected(free, self._alone_targets)
+            raw = deviance_residuals(self.observed[alone], own)
             fits.append(raw * np.sqrt(self.weights[alone]))
         for cohort in self.cohorts:
             own, rest = cohort.residuals(free)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,8 @@ _N_EXPANSIONS = 12
 _N_REFINEMENTS = 24
 _N_SECANTS = 6  # then every other step halves the bracket
 _N_STEPS = 10
+_AT_BOUND = 1e-2  # log or logit units
+_MATTERS = 0.2  # of the deviance per unit beyond a bound
 _CLOSE = 0.02  # of the deviance to its critical value
 
 
@@ -35,6 +37,9 @@ class Profile:
     lower, upper : float
         Natural values at which that is 3.84; ``nan`` where the parameter reaches the bound
         of the search before: the interval is unbounded on that side.
+    lower_held_by, upper_held_by : tuple of str
+        Other parameters that stand at the bound of their own search at this limit, and would
+        move it if they could go on.
     """
 
     name: str
@@ -43,6 +48,8 @@ class Profile:
     deviances: FloatArray
     lower: float
     upper: float
+    lower_held_by: tuple[str, ...] = ()
+    upper_held_by: tuple[str, ...] = ()
 
     @property
     def unbounded(self) -> tuple[str, ...]:
@@ -123,7 +130,32 @@ def profile_all(
     guesses = np.where(np.isfinite(standard_errors), standard_errors, 1.0)
     low, high, found = _bracket(walkers, np.repeat(np.clip(1.5 * guesses, 0.1, 1.5), 2))
     limits = _close_in(walkers, low, high, found)
-    return tuple(_profile(likelihood, walkers, k, limits) for k in range(best.size))
+    held = _held_by(walkers, found)
+    return tuple(
+        replace(
+            _profile(likelihood, walkers, k, limits),
+            lower_held_by=held[2 * k],
+            upper_held_by=held[2 * k + 1],
+        )
+        for k in range(best.size)
+    )
+
+
+def _held_by(walkers: _Walkers, found: BoolArray) -> list[tuple[str, ...]]:
+    """Return, for each walker's limit, the other parameters whose bounds decide it."""
+    model = walkers.hill.likelihood.free_model
+    points = walkers.points
+    residuals = walkers.hill.residuals(points)
+    slopes = walkers.hill.slopes(points, residuals)
+    pull = 2 * np.einsum("nrp,nr->np", slopes, residuals)  # of the deviance per log unit
+    low, high = (np.abs(points - bound) < _AT_BOUND for bound in model.bounds.T)
+    stuck = (low & (pull > _MATTERS)) | (high & (pull < -_MATTERS))
+    stuck &= ~(np.abs(model.bounds - walkers.best[:, None]) < _AT_BOUND).any(axis=1)
+    stuck[np.arange(len(points)), walkers.axes] = False
+    return [
+        tuple(name for name, is_stuck in zip(model.names, row, strict=True) if is_stuck and out)
+        for row, out in zip(stuck.tolist(), found.tolist(), strict=True)
+    ]
 
 
 def _bracket(walkers: _Walkers, steps: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:

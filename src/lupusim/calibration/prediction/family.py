@@ -15,6 +15,7 @@ from lupusim.calibration.prediction.markov import (
     piecewise_rates,
     rate_breaks,
 )
+from lupusim.calibration.prediction.mesh import MOST_HAZARD
 from lupusim.calibration.prediction.mesh_answers import answer_on_mesh
 from lupusim.calibration.prediction.renewal import (
     N_PANELS,
@@ -25,9 +26,13 @@ from lupusim.calibration.prediction.renewal import (
 )
 from lupusim.calibration.targets.questions import Question
 from lupusim.model import Hazard
-from lupusim.model.hazards import ExponentialHazard, PiecewiseExponentialHazard
+from lupusim.model.hazards import (
+    ExponentialHazard,
+    PiecewiseExponentialHazard,
+    WeibullHazard,
+)
 
-_STACK = 128
+_STACK = 32
 
 
 class Family:
@@ -62,7 +67,7 @@ class Family:
             rates, shares = self.rates(self.free_model.natural(free))
             model = self.free_model.model
             return answer_markov(model, self.questions, rates=rates, shares=shares)
-        if self._renews:
+        if self.renews:
             # SPEED: stacks that stay in the cache; 5000 vectors at once would fill a gigabyte.
             parts = [self._renewed(free[k : k + _STACK]) for k in range(0, len(free), _STACK)]
             return np.concatenate(parts)
@@ -90,7 +95,8 @@ class Family:
         ]
 
     @cached_property
-    def _renews(self) -> bool:
+    def renews(self) -> bool:
+        """Whether every hazard runs on time in state, so that renewal equations hold."""
         return is_renewal(self.free_model.model)
 
     def _renewed(self, free: FloatArray) -> FloatArray:
@@ -106,25 +112,44 @@ class Family:
 
     def _on_grid(self, values: FloatArray, asked: Sequence[Question], n_panels: int) -> FloatArray:
         """Answer some questions on one grid; see :func:`answer_renewal`."""
-        model = self.free_model.model
         panels = lag_points(max(question.time for question in asked), n_panels)
-        base = np.stack([t.hazard.cumulative(panels[0]) for t in model.transitions])
-        cumulative = np.repeat(base[None], len(values), axis=0)
-        for k, what, _, position, factor in self.free_model.hazard_places:
-            if isinstance(model.transitions[k].hazard, ExponentialHazard) and what == "rate":
-                cumulative[:, k] = values[:, position, None] * factor * panels[0]
-                continue
-            for row, hazard in enumerate(self.free_model.hazards_at(k, values)):
-                cumulative[row, k] = hazard.cumulative(panels[0])
-        fixed = np.array([t.ratio.ratios[0] for t in model.transitions])
-        ratios = self.ratios(values) * fixed
         return answer_renewal(
-            model,
+            self.free_model.model,
             asked,
-            cumulative=ratios[..., None] * cumulative[:, None],
+            cumulative=self.cumulative(values, panels[0]),
             shares=self.shares(values),
             panels=panels,
         )
+
+    def cumulative(self, values: FloatArray, lags: FloatArray) -> FloatArray:
+        """Return cumulative hazards at lags; (n, n_classes, n_transitions, n_lags)."""
+        model = self.free_model.model
+        base = np.stack([t.hazard.cumulative(lags) for t in model.transitions])
+        cumulative = np.repeat(base[None], len(values), axis=0)
+        for k in {place[0] for place in self.free_model.hazard_places}:
+            cumulative[:, k] = self._cumulative(k, values, lags)
+        fixed = np.array([t.ratio.ratios[0] for t in model.transitions])
+        return np.asarray((self.ratios(values) * fixed)[..., None] * cumulative[:, None])
+
+    def _cumulative(self, transition: int, values: FloatArray, lags: FloatArray) -> FloatArray:
+        """Return one transition's cumulative hazards at lags; (n, n_lags).
+
+        SPEED: a hazard object for each vector would cost more than all the rest; for the
+        commonest families their formula stands here (the tests compare it to theirs).
+        """
+        hazard = self.free_model.model.transitions[transition].hazard
+        if not isinstance(hazard, ExponentialHazard | WeibullHazard):
+            made = self.free_model.hazards_at(transition, values)
+            return np.array([np.minimum(one.cumulative(lags), MOST_HAZARD) for one in made])
+        numbers = {name: np.full(len(values), getattr(hazard, name)) for name in hazard.__slots__}
+        for k, what, _, position, factor in self.free_model.hazard_places:
+            if k == transition:
+                numbers[what] = values[:, position] * factor
+        if isinstance(hazard, ExponentialHazard):
+            return np.asarray(numbers["rate"][:, None] * lags)
+        with np.errstate(over="ignore"):
+            grown = (lags / numbers["scale"][:, None]) ** numbers["shape"][:, None]
+        return np.asarray(np.minimum(grown, MOST_HAZARD))
 
     @cached_property
     def _begins(self) -> FloatArray:

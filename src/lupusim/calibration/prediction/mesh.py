@@ -23,6 +23,9 @@ from lupusim.model import Clock, Hazard, MultiStateModel, Transition
 N_PANELS = 12
 """From 0 to the latest time; the finer of the two meshes has twice as many."""
 
+MOST_HAZARD = 1e100
+"""A larger cumulative hazard is cut to it: nobody is left long before."""
+
 _LEAST = 2  # panels between two times
 _CROWDED = 1.5  # power of the spacing after time 0, where all patients are new
 _ROOTS, _WEIGHTS = np.polynomial.legendre.leggauss(3)
@@ -126,7 +129,8 @@ def _growth(
         clock = np.maximum(edges, entered[:, None])
     else:
         clock = np.maximum(edges - entered[:, None], 0.0) + waited[:, None]
-    grown = np.diff(hazard.cumulative(clock), axis=-1)
+    with np.errstate(over="ignore"):
+        grown = np.diff(np.minimum(hazard.cumulative(clock), MOST_HAZARD), axis=-1)
     return np.asarray(grown * transition.ratio.at(edges[:-1]))
 
 

@@ -6,13 +6,15 @@ from functools import cached_property
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.arrays import FloatArray, IntArray
 from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.prediction.markov import exponential, rate_breaks
 from lupusim.calibration.prediction.mesh import N_PANELS, make_kernels, march, mesh_edges
 from lupusim.calibration.prediction.path_tree import PathTree
+from lupusim.calibration.prediction.renewal import chain_at_the_end, lag_points
 
+_N_LAGS = 12  # panels, where a study looks but once
 _CELLS = 4_000_000
 """Numbers in the largest array: stacks of vectors are cut so that it stays below."""
 
@@ -54,6 +56,8 @@ class PathFamily:
         values = self.free_model.natural(free)
         if self.family.is_markov:
             by_class, shares = self._markov(values)
+        elif self.family.renews and self.tree.times.size == 1 and self.tree.times[0] > 0:
+            return self._at_one_time(values)
         else:
             shares = self.family.shares(values)
             coarse = self._on_mesh(values, N_PANELS)
@@ -62,6 +66,25 @@ class PathFamily:
                 coarse = np.maximum(fine + (fine - coarse) / 3, 0.0)
             by_class = coarse.reshape(*shares.shape, -1)
         return np.asarray(np.einsum("nc,nck->nk", shares, by_class))
+
+    def _at_one_time(self, values: FloatArray) -> FloatArray:
+        """Return probabilities, (n, n_paths), where nobody's past has to be carried on."""
+        time = float(self.tree.times[0])
+        there = self._on_grid(values, lag_points(time, _N_LAGS))
+        if not self.is_coarse:
+            fine = self._on_grid(values, lag_points(time, 2 * _N_LAGS))
+            there = np.maximum(fine + (fine - there) / 3, 0.0)
+        return np.asarray(there @ self.tree.masks[0].T)
+
+    def _on_grid(self, values: FloatArray, panels: tuple[FloatArray, IntArray]) -> FloatArray:
+        """Return how probable each entry of the chain is on one grid; (n, size)."""
+        return chain_at_the_end(
+            self.free_model.model,
+            self.tree.chain,
+            cumulative=self.family.cumulative(values, panels[0]),
+            shares=self.family.shares(values),
+            panels=panels,
+        )
 
     def _markov(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return each class's probabilities, (n, n_classes, n_paths), by matrix exponentials."""

@@ -119,8 +119,8 @@ def answer_renewal(
     (n_models, n_questions) array
         Probabilities, or years.
     """
-    kernels = _kernels(model, cumulative.reshape(-1, *cumulative.shape[2:]), panels)
     grid = panels[0][panels[1]]
+    kernels = _kernels(model, cumulative.reshape(-1, *cumulative.shape[2:]), panels)
     answers = np.empty((shares.shape[0], len(questions)))
     for chain, positions, readouts in chain_groups(model, questions):
         occupancy = _with_counter(chain, _occupancy(model, chain, kernels), grid)
@@ -129,6 +129,23 @@ def answer_renewal(
             there = ((course @ readout) * shares[:, :, None]).sum(axis=1)
             answers[:, position] = _at(there, grid, questions[position].time)
     return answers
+
+
+def chain_at_the_end(
+    model: MultiStateModel,
+    chain: Chain,
+    *,
+    cumulative: FloatArray,
+    shares: FloatArray,
+    panels: tuple[FloatArray, IntArray],
+) -> FloatArray:
+    """Return how probable each entry of a chain is at the end of a grid; (n_models, size).
+
+    The arguments are those of :func:`answer_renewal`.
+    """
+    kernels = _kernels(model, cumulative.reshape(-1, *cumulative.shape[2:]), panels)
+    there = _occupancy(model, chain, kernels)[:, -1]
+    return np.asarray((there.reshape(*shares.shape, -1) * shares[..., None]).sum(axis=1))
 
 
 def _at(course: FloatArray, grid: FloatArray, time: float) -> FloatArray:

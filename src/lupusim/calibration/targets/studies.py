@@ -105,6 +105,11 @@ class Study:
         """Return the targets of a set that are fitted, or that are held out."""
         return tuple(t for t in self.targets if t.role is role and t.belongs_to(target_set))
 
+    def left_out(self, target_set: str) -> tuple[Target, ...]:
+        """Return every target that a set does not fit: checks, and those of other sets."""
+        fitted = self.chosen(target_set)
+        return tuple(target for target in self.targets if target not in fitted)
+
 
 def study_problems(study: Study) -> list[Problem]:
     """Return what is wrong with a study taken as a whole."""
@@ -171,11 +176,11 @@ def measure_size(measure: Measure) -> float:
     return measure.at_risk[0] if isinstance(measure, SurvivalCurve) else float(n)
 
 
-def model_lacks(studies: Iterable[Study], model: MultiStateModel, target_set: str) -> list[Problem]:
-    """Return every target of a set on a state that the model lacks."""
+def model_lacks(studies: Iterable[Study], model: MultiStateModel) -> list[Problem]:
+    """Return every target on a state that the model lacks."""
     problems = []
     for study in studies:
-        for target in (*study.chosen(target_set), *study.chosen(target_set, Role.CHECK)):
+        for target in study.targets:
             states = {s for q in target.measure.questions for s in states_of(q)}
             problems += [
                 Problem(
@@ -189,10 +194,11 @@ def model_lacks(studies: Iterable[Study], model: MultiStateModel, target_set: st
     return problems
 
 
-def overlap_warnings(studies: Sequence[Study]) -> list[str]:
+def overlap_warnings(studies: Sequence[Study], target_set: str = "") -> list[str]:
     """Return one sentence that names all pairs of studies whose patients are counted twice.
 
-    An empty list where no two of the studies overlap.
+    With each study's targets of a set that are soft, and those that are not. An empty list
+    where no two of the studies overlap.
     """
     pairs = [
         (one, other)
@@ -207,7 +213,19 @@ def overlap_warnings(studies: Sequence[Study]) -> list[str]:
         f"up to {min(one.n_patients, other.n_patients)} of them"
         for one, other in pairs
     )
+    shared = {study.name: study for pair in pairs for study in pair}
+    hard = [
+        f"{study.name}, {target.name}"
+        for study in shared.values()
+        for target in study.chosen(target_set)
+        if target.soft == 1
+    ]
+    weights = (
+        f"These of their targets have full weight: {'; '.join(hard)}; all others are soft."
+        if hard
+        else "All of their targets are soft."
+    )
     return [
         "Patients are counted twice where studies share them, so intervals are too narrow unless "
-        f"the targets of these are soft: {named}."
+        f"their targets are soft: {named}. {weights}"
     ]

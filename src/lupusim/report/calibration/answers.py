@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from lupusim.calibration.checking.elasticities import Elasticity
 from lupusim.calibration.checking.outlook import NextStudy
-from lupusim.calibration.checking.posterior_checks import PriorCheck, TargetCheck, check_words
+from lupusim.calibration.checking.posterior_checks import (
+    PriorCheck,
+    TargetCheck,
+    check_words,
+    joint_verdict,
+)
 from lupusim.calibration.checking.sampler_check import sampler_words
 from lupusim.calibration.checking.simulation_based import RankTest
 from lupusim.calibration.estimation.comparison import ModelScore, comparison_words
+from lupusim.calibration.fit import Fit
 from lupusim.calibration.posterior.sampler_comparison import PROBABILITIES, SecondOpinion
 
 if TYPE_CHECKING:
@@ -139,11 +145,19 @@ def prior_table(checks: Sequence[PriorCheck]) -> pd.DataFrame:
                 "contraction": one.contraction,
                 "sensitivity to prior": one.to_prior,
                 "to targets": one.to_targets,
-                "verdict": one.words,
             }
             for one in checks
         ]
     )
+
+
+def estimate_table(fit: Fit, answers: Answers) -> pd.DataFrame:
+    """Return a row per parameter with one verdict, from profile and posterior together."""
+    table = fit.estimates
+    if answers.priors:
+        pairs = zip(table["verdict"], answers.priors, strict=True)
+        table["verdict"] = [joint_verdict(by_profile, check) for by_profile, check in pairs]
+    return table
 
 
 def _three(quantiles: tuple[float, float, float]) -> str:

@@ -70,7 +70,7 @@ def _parameters(fit: Fit, answers: Answers) -> Section:
         "determine has none, and the verdict says so.",
         f"Least determined (on the log scale): {fit.identifiability.weakest}.",
     )
-    tables: list[Captioned] = [("", fit.estimates)]
+    tables: list[Captioned] = [("", answering.estimate_table(fit, answers))]
     if answers.priors:
         caption = (
             "Prior beside posterior: median and 95 % interval. Contraction is 1 - posterior "
@@ -102,10 +102,10 @@ def _targets(fit: Fit) -> Section:
 
 def _agreement(fit: Fit, answers: Answers) -> Section:
     words = (
-        "Multinomial likelihood for counts of the same patients, binomial and Poisson "
-        "otherwise; probabilities from the exact engine. Negative log likelihood "
-        f"{fit.negative_log_likelihood:.5f}; no model could be below "
-        f"{fit.likelihood.saturated:.5f}.",
+        "One multinomial over paths for all counts of the same patients, summed over the tables "
+        "that have them; binomial and Poisson otherwise. Negative log likelihood "
+        f"{fit.negative_log_likelihood:.5f}, {fit.misfit:.5f} more than if every count were what "
+        "the model expects.",
     )
     title = "3. How agreement was measured"
     if not answers.scores:

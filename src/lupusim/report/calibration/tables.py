@@ -23,13 +23,12 @@ _TOOK_NO_PART = 0.0  # weight of a target that was held out
 
 def calibration_report(fit: Fit, answers: Answers = NOTHING_ASKED) -> Group:
     """Return what ``lupusim calibrate`` prints."""
-    gap = fit.negative_log_likelihood - fit.likelihood.saturated
     found = (
-        f"negative log likelihood {fit.negative_log_likelihood:.5f}, {gap:.5f} above the smallest "
-        f"that any model could reach; {fit.best.n_starts} of {fit.n_starts} starting points led "
-        f"here; {fit.seconds:.1f} s"
+        f"negative log likelihood {fit.negative_log_likelihood:.5f}, {fit.misfit:.5f} more than if "
+        f"every count were what the model expects; {fit.best.n_starts} of {fit.n_starts} starting "
+        f"points led here; {fit.seconds:.1f} s"
     )
-    parts: list[Table | Text] = [_estimates(fit), _targets(fit), Text(found)]
+    parts: list[Table | Text] = [_estimates(fit, answers), _targets(fit), Text(found)]
     if len(fit.optima) > 1:
         parts.append(_optima(fit))
     if fit.draws is not None:
@@ -76,12 +75,12 @@ def _number(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.4g}"
 
 
-def _estimates(fit: Fit) -> Table:
+def _estimates(fit: Fit, answers: Answers) -> Table:
     names = ", ".join(study.name for study in fit.likelihood.studies)
     table = Table(title=f"{fit.model.name}, calibrated to {names}")
     for name in ("parameter", "estimate", "lower", "upper", "verdict"):
         table.add_column(name, justify="left" if name in ("parameter", "verdict") else "right")
-    for row in _rows(fit.estimates):
+    for row in _rows(answering.estimate_table(fit, answers)):
         numbers = (_number(row[name]) for name in ("estimate", "lower", "upper"))
         table.add_row(row["parameter"], *numbers, row["verdict"])
     table.caption = "limits: 95 %, profile likelihood; none where the targets set none"
