@@ -62,6 +62,7 @@ from lupusim.analysis.survival.tests import (
     LogrankTest,
     MagirrBurmanTest,
     MaxComboTest,
+    PetoTest,
     RestrictedMeanTest,
     SurvivalDifferenceTest,
 )
@@ -150,6 +151,12 @@ def _of_times() -> dict[str, TestKind]:
     time: Any = ratio  # one mapping for several kinds
     return {
         "logrank": TestKind(test=LogrankTest(), strata="used", **time),
+        "peto": TestKind(
+            test=PetoTest(),
+            effect="log hazard ratio (one step)",
+            outcome=SurvivalOutcome,
+            strata="used",
+        ),
         "cox": TestKind(test=CoxTest(), strata="used", optional=("margin",), **time),
         "fleming_harrington": TestKind(
             test=FlemingHarringtonTest(), strata="used", optional=("rho", "gamma"), **time

@@ -147,6 +147,29 @@ class TestMethod(Protocol):
         """Whether it tests against something else than no effect."""
         return self.null_value(Better.MORE) != 0
 
+    def distance(
+        self, estimate: FloatArray, standard_error: FloatArray, z: FloatArray, better: Better
+    ) -> FloatArray:
+        """Return how many standard errors an estimate lies from its null value, in benefit.
+
+        That is normal around the true effect, also where it is large and the arms are unequal;
+        the statistic of a test by a score, as the log-rank test's, is so near no effect only.
+
+        Parameters
+        ----------
+        estimate, standard_error : arrays
+            As in a verdict.
+        z : array
+            The statistic, large in favor of the experimental arm; it stands in where there is
+            no estimate.
+        better : Better
+            Direction of benefit.
+        """
+        known = np.isfinite(estimate) & np.isfinite(standard_error) & (standard_error > 0)
+        error = np.where(known, standard_error, 1.0)
+        away = (np.where(known, estimate, 0.0) - self.null_value(better)) / error
+        return np.where(known, self.benefit_sign(better) * away, z)
+
     def benefit_sign(self, better: Better) -> int:
         """Return 1 where larger estimates are in favor of the experimental arm, else -1."""
         return int(better.value)

@@ -133,12 +133,32 @@ def _fit(columns: SurvivalColumns, tie_weight: float, level: float) -> TestResul
     estimate = np.zeros(columns.n_replicates)
     information = np.zeros(columns.n_replicates)
     for block, keys in columns.blocks():
-        groups = event_groups(keys, columns.bits)
-        sets = _risk_sets(groups, keys.shape[0], tie_weight)
-        estimate[block], information[block] = maximized(sets)
+        estimate[block], information[block] = fit_of_keys(keys, columns.bits, tie_weight)
     with np.errstate(divide="ignore"):
         error = 1 / np.sqrt(information)
     return wald_result(estimate.reshape(columns.lead), error.reshape(columns.lead), level=level)
+
+
+def fit_of_keys(
+    keys: IntArray, bits: int, tie_weight: float = 1.0
+) -> tuple[FloatArray, FloatArray]:
+    """Return the log hazard ratio and its information of sorted trials; 0 where there is none.
+
+    Parameters
+    ----------
+    keys, bits
+        See `lupusim.analysis.survival.rank_sums.event_groups`.
+    tie_weight : float
+        1 for Efron's ties, 0 for Breslow's.
+    """
+    return fit_of_groups(event_groups(keys, bits), keys.shape[0], tie_weight)
+
+
+def fit_of_groups(
+    groups: EventGroups, n_replicates: int, tie_weight: float = 1.0
+) -> tuple[FloatArray, FloatArray]:
+    """Return the same from the event times of so many trials."""
+    return maximized(_risk_sets(groups, n_replicates, tie_weight))
 
 
 def _risk_sets(groups: EventGroups, n_replicates: int, tie_weight: float) -> RiskSets:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.analysis.numerics.columns import n_enrolled
-from lupusim.analysis.survival.logrank import LogrankResult, result_of_sums
+from lupusim.analysis.survival.cox_beside import cox_beside, with_estimate
+from lupusim.analysis.survival.logrank import LogrankResult
 from lupusim.analysis.survival.rank_sums import Room, backwards, plain_sums
 from lupusim.analysis.survival.sorting import CENSORED, FLAGS, sort_keys
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray, blocks
-
-_LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +54,7 @@ class LookTests:
 
 
 def logrank_looks(exits: Exits, cutoffs: FloatArray, *, seen_by: FloatArray) -> LookTests:
-    """Return what `lupusim.analysis.survival.logrank` says of each look; the very same bits.
+    """Return what `logrank_with_cox` says of each look; the very same bits.
 
     Parameters
     ----------
@@ -70,6 +69,7 @@ def logrank_looks(exits: Exits, cutoffs: FloatArray, *, seen_by: FloatArray) -> 
     enrolled = np.stack([n_enrolled(exits.enrollment_time, cutoff) for cutoff in cutoffs])
     most = enrolled.max(axis=1)
     sums = np.zeros((n_looks, 3, n_replicates))
+    fits = np.zeros((n_looks, 2, n_replicates))
     events = np.zeros((n_looks, n_replicates), dtype=np.intp)
     rooms: list[Room] = []
     for block in blocks(n_replicates, exits.time.shape[1]):
@@ -85,9 +85,10 @@ def logrank_looks(exits: Exits, cutoffs: FloatArray, *, seen_by: FloatArray) -> 
             np.minimum(cut, keys[:, :width], out=cut)
             cut.sort(axis=1)
             patients = backwards(cut)
-            sums[look][:, block] = plain_sums(cut, patients, rooms[look])
+            found = plain_sums(cut, patients, rooms[look])
+            sums[look][:, block], fits[look][:, block] = found, cox_beside(cut, found, rooms[look])
             events[look, block] = patients.event.sum(axis=1, dtype=np.int32)
-    results = tuple(result_of_sums(o, e, v, _LEVEL) for o, e, v in sums)
+    results = tuple(with_estimate(*one) for one in zip(sums, fits, strict=True))
     return LookTests(results=results, events=events, enrolled=enrolled)
 
 

@@ -66,6 +66,7 @@ class Room:
         self.treated = np.empty(shape, dtype=np.int32)
         self.share = np.empty(shape)
         self.at_event = np.empty(shape)
+        self.tied = np.empty(0, dtype=np.intp)
 
 
 class Backwards(NamedTuple):
@@ -98,7 +99,7 @@ def plain_sums(keys: IntArray, patients: Backwards, room: Room) -> RankSums:
     n_replicates = keys.shape[0]
     treated, share = room.treated[:n_replicates], room.share[:n_replicates]
     at_event = room.at_event[:n_replicates]
-    tied = tied_rows(keys, out=share.view(np.int64))
+    tied = room.tied = tied_rows(keys, out=share.view(np.int64))
     arm, event = patients
     # backwards in time the number at risk is the position
     np.cumsum(arm, axis=1, dtype=np.int32, out=treated)
@@ -127,11 +128,14 @@ def grouped_sums(keys: IntArray, bits: int) -> RankSums:
     bits : int
         Top bits of a key that number the stratum.
     """
-    groups = event_groups(keys, bits)
+    return sums_of_groups(event_groups(keys, bits), keys.shape[0])
+
+
+def sums_of_groups(groups: EventGroups, n_replicates: int) -> RankSums:
+    """Return the sums over the event times of so many trials."""
     share = groups.arm_at_risk / groups.at_risk
     expected = groups.events * share
     spread = (groups.at_risk - groups.events) / np.maximum(groups.at_risk - 1, 1)
-    n_replicates = keys.shape[0]
     return RankSums(
         row_sums(groups.row, groups.arm_events, n_replicates),
         row_sums(groups.row, expected, n_replicates),

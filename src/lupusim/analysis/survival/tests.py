@@ -11,6 +11,7 @@ import numpy as np
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, of_coefficient
 from lupusim.analysis.survival.cox import cox
+from lupusim.analysis.survival.cox_beside import logrank_with_cox
 from lupusim.analysis.survival.cox_regression import cox_regression
 from lupusim.analysis.survival.kaplan_meier import survival_difference
 from lupusim.analysis.survival.logrank import LogrankResult, logrank
@@ -55,14 +56,14 @@ def hazard_ratio_of(
 
 
 def logrank_of(outcome: SurvivalOutcome, stratum: IntArray) -> LogrankResult:
-    """Return the log-rank test, stratified where there are strata."""
+    """Return the log-rank test with Cox's estimate, stratified where there are strata."""
     columns = outcome.time, outcome.event, outcome.arm
-    return logrank(*columns, stratum=strata_or_none(stratum), included=outcome.at_risk)
+    return logrank_with_cox(*columns, stratum=strata_or_none(stratum), included=outcome.at_risk)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogrankTest(TestMethod):
-    """Log-rank test, stratified where there are strata; estimates Peto's log hazard ratio."""
+    """Log-rank test, stratified where there are strata; estimates Cox's log hazard ratio."""
 
     strata: ClassVar = "used"
     information_unit: ClassVar = "events"
@@ -72,6 +73,26 @@ class LogrankTest(TestMethod):
     ) -> Verdict:
         """Return the verdict on every replicate."""
         return verdict(logrank_of(outcome, stratum), better, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PetoTest(TestMethod):
+    """Log-rank test; estimates Peto's one-step log hazard ratio, (O - E) / V.
+
+    It exaggerates effects where they are large, or the arms of unequal size.
+    """
+
+    strata: ClassVar = "used"
+    information_unit: ClassVar = "events"
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        columns = outcome.time, outcome.event, outcome.arm
+        strata = strata_or_none(stratum)
+        result = logrank(*columns, stratum=strata, included=outcome.at_risk)
+        return verdict(result, better, sided)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +169,7 @@ class FlemingHarringtonTest(TestMethod):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MagirrBurmanTest(TestMethod):
-    """Modestly weighted log-rank test, within strata; estimates Peto's log hazard ratio.
+    """Modestly weighted log-rank test, within strata; estimates as `LogrankTest`.
 
     Parameters
     ----------
@@ -173,7 +194,7 @@ class MagirrBurmanTest(TestMethod):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaxComboTest(TestMethod):
-    """The best of four Fleming-Harrington tests, within strata; estimates Peto's log hazard ratio.
+    """The best of four Fleming-Harrington tests, within strata; estimates as `LogrankTest`.
 
     Two-sided p-values are twice the smaller of the one-sided ones. Its information is that of the
     test of late differences, whose statistics at two looks are the least alike of the four: bounds

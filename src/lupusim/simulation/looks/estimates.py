@@ -39,8 +39,10 @@ def estimates_at_stop(
     found = accuracy(trial, naive)
     if not isinstance(trial.stopping, GroupSequential):
         return found
-    moved = _moved(trial.stopping, _typical(fraction), stop, seen.z[row, stop.look])
-    sign = trial.analysis.test.benefit_sign(trial.primary.better)
+    test, better = trial.analysis.test, trial.primary.better
+    sign, at_stop = test.benefit_sign(better), seen.z[row, stop.look]
+    z = test.distance(naive.estimate, naive.standard_error, at_stop, better)
+    moved = _moved(trial.stopping, _typical(fraction), stop, z)
     middle, low, high = (naive.estimate + sign * one * naive.standard_error for one in moved)
     truth = found["true_effect"]
     covers = (np.minimum(low, high) <= truth) & (truth <= np.maximum(low, high))

@@ -15,7 +15,7 @@ from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.evidence import Comparison, Evidence, comparisons, gather
 from lupusim.simulation.looks.group_sequential import planned_information
 from lupusim.simulation.looks.multiplicity import HypothesisBounds, bounds_of_hypotheses
-from lupusim.trial import Trial
+from lupusim.trial import Better, TestMethod, Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +98,8 @@ def looks_reported(trial: Trial, generated: Generated, last: int) -> tuple[LookR
     found = list(_rows(asked[0], seen[0], HypothesisBounds(fraction, efficacy, futility), last))
     rule = trial.stopping
     if isinstance(rule, GroupSequential) and not trial.rule.changes:
-        sign = trial.analysis.test.benefit_sign(trial.primary.better)
-        found = _repeated(rule, fraction[0], found, last=last, sign=sign)
+        effect = trial.analysis.test, trial.primary.better
+        found = _repeated(rule, fraction[0], found, last=last, effect=effect)
     return tuple(found)
 
 
@@ -123,7 +123,12 @@ def _rows(
 
 
 def _repeated(
-    rule: GroupSequential, fraction: FloatArray, rows: list[LookReported], *, last: int, sign: int
+    rule: GroupSequential,
+    fraction: FloatArray,
+    rows: list[LookReported],
+    *,
+    last: int,
+    effect: tuple[TestMethod, Better],
 ) -> list[LookReported]:
     """Return the rows with what may be quoted at any look, and once the trial has stopped."""
     known = rule.held(fraction)
@@ -134,7 +139,7 @@ def _repeated(
     found = [_with_interval(plan, row, new=row.look - 1 in held) for row in rows]
     if found and found[-1].look == last and last - 1 in held and np.isfinite(found[-1].z):
         alone = rule.plan(known[held]) if len(held) == known.size else _only(plan, held)
-        found[-1] = _stopped(alone, found[-1], place=held.index(last - 1), sign=sign)
+        found[-1] = _stopped(alone, found[-1], place=held.index(last - 1), effect=effect)
     return found
 
 
@@ -152,14 +157,19 @@ def _with_interval(plan: Bounds, row: LookReported, *, new: bool) -> LookReporte
     return replace(row, repeated_lower=lower, repeated_upper=upper, repeated_p_value=p_value)
 
 
-def _stopped(plan: Bounds, found: LookReported, *, place: int, sign: int) -> LookReported:
-    after = after_stopping(plan, place + 1, found.z)
-    root = float(np.sqrt(plan.information[place]))
-    ends = [float(effect) * root - found.z for effect in (after.estimate, after.lower, after.upper)]
+def _stopped(
+    plan: Bounds, found: LookReported, *, place: int, effect: tuple[TestMethod, Better]
+) -> LookReported:
+    test, better = effect
+    estimate, error, score = map(np.asarray, (found.estimate, found.standard_error, found.z))
+    z = float(test.distance(estimate, error, score, better))
+    after = after_stopping(plan, place + 1, z)
+    root, sign = float(np.sqrt(plan.information[place])), test.benefit_sign(better)
+    ends = [float(one) * root - z for one in (after.estimate, after.lower, after.upper)]
     middle, *limits = (found.estimate + sign * one * found.standard_error for one in ends)
     return replace(
         found,
-        stagewise_p_value=float(after.p_value),
+        stagewise_p_value=float(after_stopping(plan, place + 1, found.z).p_value),
         median_unbiased=middle,
         stagewise_lower=min(limits),
         stagewise_upper=max(limits),

@@ -107,7 +107,7 @@ def test_a_prognosis_drifts_on_one_way_or_on_several():
                     **HOLM,
                     "controls": "adjusted",
                     "test": "restricted_mean",
-                    "until": "9 months",
+                    "until": "3 months",
                 }
             ),
             "analysis.controls",
