@@ -109,6 +109,13 @@ class TestKind:
         changed: TestMethod = replace(test, **values) if values else test
         return changed
 
+    def stand_in(self, values: Mapping[str, float]) -> TestMethod:
+        """Return the test with these parameters, or with its own where one is out of range."""
+        try:
+            return self.with_parameters(values)
+        except ValueError:
+            return self.test
+
 
 def _of_responses() -> dict[str, TestKind]:
     margin = ("margin",)

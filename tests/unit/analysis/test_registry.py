@@ -331,3 +331,8 @@ def test_shares_differ_by_less_than_a_margin_of_one(name):
     assert TESTS[name].with_parameters({"margin": 0.99}) is not None
     with pytest.raises(ValueError, match="must be below 1"):
         TESTS[name].with_parameters({"margin": 1.0})
+
+
+def test_a_parameter_out_of_range_leaves_a_test_to_check_the_rest_with():
+    assert TESTS["cox"].stand_in({"margin": 1.3}).margin == 1.3
+    assert TESTS["cox"].stand_in({"margin": -1.0}) == TESTS["cox"].test

@@ -86,7 +86,7 @@ def read_analysis(
             controls=controls,
         )
     )
-    return made or Analysis(name=name, test=kind.test, effect=kind.effect)
+    return made or Analysis(name=name, test=kind.stand_in(values), effect=kind.effect)
 
 
 def read_parameters(section: Section, kind: TestKind) -> dict[str, float]:

@@ -115,7 +115,9 @@ def _hypothesis(section: Section, secondary: tuple[Endpoint, ...]) -> Hypothesis
             endpoint=endpoint, name=name, test=kind.with_parameters(values), effect=kind.effect
         )
     )
-    return made or Hypothesis(endpoint=endpoint, name=name, test=kind.test, effect=kind.effect)
+    return made or Hypothesis(
+        endpoint=endpoint, name=name, test=kind.stand_in(values), effect=kind.effect
+    )
 
 
 class _Reader:
