@@ -93,7 +93,7 @@ def found_flaws(seed: int, n_mutants: int) -> list[tuple[int, str, str]]:
 
 
 def test_a_run_that_fails_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:  # negative control
-    content = packaged()["survival_200_events"] | {"sample_size": 40}
+    content = packaged()["survival_200_events"]
     assert flaw(content, n_replicates=2) == ""
 
     def fails(scenario: object, n_replicates: int, *, seed: int) -> None:
