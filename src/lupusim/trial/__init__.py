@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lupusim.trial.allocation.adaptive import BiasedCoin, Minimization, Urn
-from lupusim.trial.allocation.blocks import Allocation, PermutedBlocks, SimpleRandomization
+from lupusim.trial.allocation.base import Allocation
+from lupusim.trial.allocation.blocks import PermutedBlocks, SimpleRandomization
 from lupusim.trial.design import Analysis, Trial
 from lupusim.trial.dropout import Dropout
 from lupusim.trial.endpoints import Better, Endpoint

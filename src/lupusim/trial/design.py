@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from lupusim.model import MultiStateModel
 from lupusim.trial.adaptation import NOTHING, Adaptation, Facts
-from lupusim.trial.allocation.blocks import Allocation, PermutedBlocks
+from lupusim.trial.allocation.base import Allocation
+from lupusim.trial.allocation.blocks import PermutedBlocks
 from lupusim.trial.dropout import Dropout
 from lupusim.trial.endpoints import Endpoint
 from lupusim.trial.enrollment.arm_periods import Controls

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from lupusim.analysis.continuous.tests import MmrmTest
-from lupusim.trial import Arm, PermutedBlocks, Trial
+from lupusim.trial import Arm, Trial
 from lupusim.trial.enrollment.arm_periods import OnceOnArm, OnceRandomized, arms_change
 from lupusim.trial.scenario import DesignPoint, Scenario
 
@@ -63,7 +63,7 @@ class Sizing(Protocol):
 
 def _step(trial: Trial) -> int:
     """Return in which steps the number of patients grows: whole turns of the ratio."""
-    if not isinstance(trial.allocation, PermutedBlocks):
+    if trial.allocation is None or trial.allocation.block_size is None:
         return 1
     turn = sum(trial.ratio) // math.gcd(*trial.ratio)
     return turn if turn <= _LARGEST_STEP else 1

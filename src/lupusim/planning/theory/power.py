@@ -27,7 +27,7 @@ from lupusim.planning.theory.formula_power import FormulaPower
 from lupusim.planning.theory.group_sequential import sequential_theory, theory_columns
 from lupusim.planning.theory.single_arm import exact_chances, rate_is_tested
 from lupusim.planning.theory.survival import survival_powers
-from lupusim.trial import Analysis, Better, PermutedBlocks, Trial, Verdict
+from lupusim.trial import Analysis, Better, Trial, Verdict
 from lupusim.trial.endpoints import ResponseAtVisit
 
 __all__ = [
@@ -192,14 +192,14 @@ def _sizes(trial: Trial) -> dict[tuple[int, int], float]:
 
     A last block that is not filled deals its places as if drawn without replacement.
     """
-    blocks = trial.allocation
-    if not isinstance(blocks, PermutedBlocks) or trial.stratify_by:
+    in_block = trial.allocation.block_size if trial.allocation else None
+    if in_block is None or trial.stratify_by:
         return {}
-    whole, rest = divmod(trial.n_patients, blocks.block_size)
-    each = blocks.block_size // sum(trial.ratio)
+    whole, rest = divmod(trial.n_patients, in_block)
+    each = in_block // sum(trial.ratio)
     first, second = (whole * part * each for part in trial.ratio)
     places = [part * each for part in trial.ratio]
-    ways = math.comb(blocks.block_size, rest)
+    ways = math.comb(in_block, rest)
     return {
         (first + rest - k, second + k): math.comb(places[1], k)
         * math.comb(places[0], rest - k)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from lupusim.scenario.document.section import (
     Choice,
@@ -14,6 +15,7 @@ from lupusim.scenario.document.section import (
     Text,
 )
 from lupusim.scenario.files.model import read_hazard
+from lupusim.scenario.sections.by_field import read_fields
 from lupusim.trial import (
     Allocation,
     BiasedCoin,
@@ -24,6 +26,7 @@ from lupusim.trial import (
     SimpleRandomization,
     Urn,
 )
+from lupusim.trial.allocation import ALLOCATIONS
 
 
 def read_allocation(
@@ -31,14 +34,8 @@ def read_allocation(
 ) -> tuple[Allocation | None, tuple[str, ...]]:
     """Return how patients are randomized (None for the default) and the factors stratified by."""
     section = top.section_or_empty("allocation")
-    kinds = {
-        "permuted_block": _permuted_blocks,
-        "simple": _simple,
-        "minimization": _minimization,
-        "biased_coin": _biased_coin,
-        "urn": _urn,
-    }
-    read = section.read("method", Choice(kinds), _permuted_blocks)
+    kind = section.read("method", Choice({name: name for name in ALLOCATIONS}), "permuted_block")
+    read = _ALLOCATIONS.get(kind) or partial(_by_field, ALLOCATIONS[kind])
     stratify_by: tuple[str, ...] = ()
     if read is _simple:
         fault = "simple randomization has none"
@@ -49,6 +46,14 @@ def read_allocation(
     make = read(section, n_levels)
     section.finish()
     return (make() if section.place.is_sound else None), stratify_by
+
+
+def _by_field(
+    kind: type[Allocation], section: Section, _: tuple[int, ...]
+) -> Callable[[], Allocation | None]:
+    """Return how a way without a reader of its own is made: its fields are the keys."""
+    values = read_fields(section, kind)
+    return lambda: section.build(lambda: kind(**values))
 
 
 def _simple(section: Section, _: tuple[int, ...]) -> Callable[[], Allocation]:
@@ -80,6 +85,16 @@ def _urn(section: Section, _: tuple[int, ...]) -> Callable[[], Allocation]:
     start = section.read("start", Number(at_least=0), 0.0)
     added = section.read("added", Number(above=0), 1.0)
     return lambda: Urn(start=start, added=added)
+
+
+_ALLOCATIONS: dict[str, Callable[[Section, tuple[int, ...]], Callable[[], Allocation | None]]] = {
+    "permuted_block": _permuted_blocks,
+    "simple": _simple,
+    "minimization": _minimization,
+    "biased_coin": _biased_coin,
+    "urn": _urn,
+}
+"""Readers of the ways whose keys are not their fields."""
 
 
 def read_dropout(top: Section) -> Dropout:

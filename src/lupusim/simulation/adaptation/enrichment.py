@@ -33,7 +33,6 @@ from lupusim.simulation.generation.generation import Block, Generated
 from lupusim.simulation.generation.patients import draw_patients
 from lupusim.trial import Trial
 from lupusim.trial.adaptation import ADAPTATIONS, Intersection, Row
-from lupusim.trial.allocation.blocks import PermutedBlocks
 
 _FOR_A_SHARE = 20_000
 
@@ -168,7 +167,7 @@ class Enrichment(Staged):
         if not 0 < share < 1:
             fault = f"{self.level!r} is {'nobody' if share <= 0 else 'everybody'}"
             yield Problem(key="adaptation.level", fault=fault, fix="Name a part of the population.")
-        blocks = isinstance(trial.allocation, PermutedBlocks | None)  # without a key they are
+        blocks = trial.allocation is None or trial.allocation.block_size  # without a key they are
         if blocks and self.factor not in trial.stratify_by:
             fault = f"blocks that {self.factor!r} cuts through are not balanced within the subgroup"
             fix = f"Give 'allocation: {{stratify_by: [{self.factor}]}}', or its 'method: simple'."

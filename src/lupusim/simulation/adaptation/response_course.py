@@ -24,6 +24,7 @@ from lupusim.records import FirstEntry
 from lupusim.simulation.generation.generation import Block, Generated, generate
 from lupusim.simulation.looks.cutoffs import observed
 from lupusim.trial import Trial
+from lupusim.trial.allocation import Unblocked
 from lupusim.trial.looks import Entries
 from lupusim.trial.population.screening import Screened
 
@@ -44,7 +45,7 @@ class Against(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Everybody:
+class _Everybody(Unblocked):
     """Put all patients on one arm.
 
     Parameters

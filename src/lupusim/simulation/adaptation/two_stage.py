@@ -18,7 +18,6 @@ from lupusim.errors import Problem
 from lupusim.simulation.adaptation.base import OnceFollowed
 from lupusim.trial import Trial
 from lupusim.trial.adaptation import EventsOfStage, Row
-from lupusim.trial.allocation.blocks import PermutedBlocks, SimpleRandomization
 from lupusim.trial.looks import Cutoff
 
 _ROUNDING = 1e-9
@@ -222,7 +221,7 @@ def _patient_problems(trial: Trial) -> Iterator[Problem]:
     if trial.supply is not None:
         fault = "who is enrolled further and a supply do not go together yet"
         yield Problem(key="supply", fault=fault, fix="Remove the supply, or the adaptation.")
-    if not isinstance(trial.allocation, PermutedBlocks | SimpleRandomization | None):
+    if trial.allocation is not None and trial.allocation.remembers:
         fault = "this allocation remembers patients whom the decision keeps out"
         fix = "Use permuted_block or simple."
         yield Problem(key="allocation.method", fault=fault, fix=fix)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.trial.allocation.base import ALLOCATIONS, Unblocked
 
 
 def _cards(ratio: Sequence[int]) -> StateArray:
@@ -72,8 +73,9 @@ def _favor(best: BoolArray, probability: float) -> FloatArray:
     return np.where(n_best == best.shape[1], 1.0, uneven)
 
 
+@ALLOCATIONS.register("biased_coin")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BiasedCoin:
+class BiasedCoin(Unblocked):
     """Efron's biased coin, within each stratum.
 
     Parameters
@@ -104,8 +106,9 @@ class BiasedCoin:
         return _deal(_cards(ratio), [stratum], weights, rng=rng)
 
 
+@ALLOCATIONS.register("urn")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Urn:
+class Urn(Unblocked):
     """Wei's urn, within each stratum: a ball decides, and others are added.
 
     Parameters
@@ -144,8 +147,9 @@ class Urn:
         return _deal(_cards(ratio), [stratum], weights, rng=rng)
 
 
+@ALLOCATIONS.register("minimization")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Minimization:
+class Minimization(Unblocked):
     """Pocock and Simon's minimization over the margins of the stratification factors.
 
     For each card the imbalance after dealing it to the next patient is the sum, over the

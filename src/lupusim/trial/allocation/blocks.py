@@ -1,44 +1,26 @@
-"""Who gets which arm."""
+"""Randomization that is the same whoever came before: simple, and in permuted blocks."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar
 
 import numpy as np
 
 from lupusim.arrays import IntArray, StateArray
+from lupusim.trial.allocation.base import ALLOCATIONS, Unblocked
 
 _TABLE_LIMIT = 1000  # with more distinct blocks than this, blocks are shuffled instead
 
 
-class Allocation(Protocol):
-    """A way of randomizing patients to arms."""
-
-    def assign(
-        self,
-        ratio: Sequence[int],
-        stratum: IntArray,
-        *,
-        rng: np.random.Generator,
-    ) -> StateArray:
-        """Return the arm of each patient, shape (n_replicates, n_patients).
-
-        Parameters
-        ----------
-        ratio : sequence of int
-            Allocation ratio of the arms, whole numbers.
-        stratum : (n_replicates, n_patients) integer array
-            Stratum of each patient, in the order of randomization.
-        """
-        ...
-
-
+@ALLOCATIONS.register("simple")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SimpleRandomization:
+class SimpleRandomization(Unblocked):
     """Every patient is randomized independently."""
+
+    remembers: ClassVar[bool] = False
 
     def assign(
         self,
@@ -52,6 +34,7 @@ class SimpleRandomization:
         return np.asarray(cards[rng.integers(cards.size, size=stratum.shape)])
 
 
+@ALLOCATIONS.register("permuted_block")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermutedBlocks:
     """Randomization in permuted blocks, within each stratum.
@@ -62,7 +45,13 @@ class PermutedBlocks:
         Patients per block; a multiple of the sum of the allocation ratio.
     """
 
+    remembers: ClassVar[bool] = False
+
     block_size: int
+
+    def among(self, ratio: Sequence[int], whole: Sequence[int]) -> PermutedBlocks:
+        """Return blocks of some of the arms, each as often as in a block of all."""
+        return PermutedBlocks(block_size=self.block_size // sum(whole) * sum(ratio))
 
     def assign(
         self,

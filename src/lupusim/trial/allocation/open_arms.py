@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
-from lupusim.trial.allocation.blocks import Allocation, PermutedBlocks
+from lupusim.trial.allocation.base import Allocation
 from lupusim.trial.enrollment.arm_periods import OnceOnArm
 from lupusim.trial.treatment.arms import Arm
 
@@ -128,18 +128,11 @@ class _Process:
         place = np.arange(int(within.sum(axis=1).max()))
         source = np.minimum(self.start[rows, None] + place, within.shape[1] - 1)
         stratum = np.take_along_axis(self.stratum[rows], source, axis=1)
-        drawn = self._among(ratio).assign(ratio, stratum, rng=rng)
+        drawn = self.allocation.among(ratio, self.ratio).assign(ratio, stratum, rng=rng)
         own = place < within.sum(axis=1)[:, None]
         arm = np.zeros(within.shape, dtype=np.int8)
         arm[within] = np.array(numbers, dtype=np.int8)[drawn[own]]
         return arm
-
-    def _among(self, ratio: Sequence[int]) -> Allocation:
-        """Return the allocation among some arms: blocks shrink by those that are not open."""
-        if not isinstance(self.allocation, PermutedBlocks):
-            return self.allocation
-        repeats = self.allocation.block_size // sum(self.ratio)
-        return PermutedBlocks(block_size=repeats * sum(ratio))
 
     def _filled(
         self, rows: IntArray, arm: StateArray, within: BoolArray, full: IntArray

@@ -9,7 +9,7 @@ import numpy as np
 
 from lupusim.errors import Problem
 from lupusim.rng import stream
-from lupusim.trial.allocation.blocks import PermutedBlocks, SimpleRandomization
+from lupusim.trial.allocation.blocks import SimpleRandomization
 from lupusim.trial.allocation.open_arms import randomize
 from lupusim.trial.enrollment.arm_periods import Controls, OnceRandomized, OnDate, arms_change
 from lupusim.trial.enrollment.randomization import randomization_times
@@ -94,7 +94,7 @@ def _rule_problems(trial: Trial) -> Iterator[Problem]:
             fault="arms join or leave as planned, and an adaptation would change them as well",
             fix="Remove the adaptation, or 'joins' and 'closes'.",
         )
-    if not isinstance(trial.allocation, PermutedBlocks | SimpleRandomization | None):
+    if trial.allocation is not None and trial.allocation.remembers:
         yield Problem(
             key="allocation.method",
             fault="this allocation remembers patients who came when other arms were open",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
 from lupusim.model.checks import nearest
-from lupusim.trial.allocation.blocks import PermutedBlocks
 from lupusim.trial.checks.arm_periods import platform_problems
 from lupusim.trial.checks.costs import cost_problems
 from lupusim.trial.checks.endpoints import observation_problems
@@ -80,12 +79,11 @@ def _patients(number: int) -> str:
 
 def _allocation_problems(trial: Trial) -> Iterator[Problem]:
     allocation, total = trial.allocation, sum(trial.ratio)
-    if isinstance(allocation, PermutedBlocks) and (
-        allocation.block_size < 1 or allocation.block_size % total
-    ):
+    in_block = allocation.block_size if allocation else None
+    if in_block is not None and (in_block < 1 or in_block % total):
         yield Problem(
             key="allocation.block_size",
-            fault=f"{allocation.block_size} is no multiple of {total}, the sum of the ratio",
+            fault=f"{in_block} is no multiple of {total}, the sum of the ratio",
             fix=f"Give {total}, {2 * total}, {3 * total} ...",
         )
     probability = getattr(allocation, "probability", 1.0)

@@ -1,0 +1,74 @@
+"""What every way of randomizing patients can say, and the registry of those that files know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Protocol, Self
+
+import numpy as np
+
+from lupusim.arrays import IntArray, StateArray
+from lupusim.registry import Registry
+
+
+class Allocation(Protocol):
+    """A way of randomizing patients to arms."""
+
+    remembers: ClassVar[bool]
+    """Whether an arm depends on whom others who came before have got."""
+
+    @property
+    def block_size(self) -> int | None:
+        """Patients after which the arms have the ratio for certain; None without blocks."""
+        ...
+
+    def among(self, ratio: Sequence[int], whole: Sequence[int]) -> Allocation:
+        """Return the allocation among some of the arms.
+
+        Parameters
+        ----------
+        ratio, whole : sequence of int
+            Allocation ratio of these arms, and of all.
+        """
+        ...
+
+    def assign(
+        self,
+        ratio: Sequence[int],
+        stratum: IntArray,
+        *,
+        rng: np.random.Generator,
+    ) -> StateArray:
+        """Return the arm of each patient, shape (n_replicates, n_patients).
+
+        Parameters
+        ----------
+        ratio : sequence of int
+            Allocation ratio of the arms, whole numbers.
+        stratum : (n_replicates, n_patients) integer array
+            Stratum of each patient, in the order of randomization.
+        """
+        ...
+
+
+class Unblocked:
+    """What is the same for all allocations without blocks."""
+
+    __slots__ = ()
+
+    remembers: ClassVar[bool] = True
+
+    @property
+    def block_size(self) -> None:
+        """There are no blocks."""
+        return
+
+    def among(self, ratio: Sequence[int], whole: Sequence[int]) -> Self:
+        """Return itself: it asks for the ratio each time."""
+        del ratio, whole
+        return self
+
+
+ALLOCATIONS: Registry[type[Allocation]] = Registry("allocation", group="lupusim.allocations")
+"""Ways of randomizing by their name in files. A kind is a frozen dataclass; one that is not read
+by a reader of its own is read field by field."""
