@@ -87,6 +87,8 @@ class TestMethod(Protocol):
         means nothing where there are some.
     horizon : str
         Its parameter that is a time since the endpoint's origin, years; empty for none.
+    estimated_by : str
+        Its estimator, as tables name it; empty where it estimates nothing.
     one_look_only : bool
         Whether its decision is by a threshold of its own at one look.
     information_unit : str
@@ -107,6 +109,7 @@ class TestMethod(Protocol):
     needs_ranks: ClassVar[bool] = False
     blind_to_competing: ClassVar[bool] = False
     horizon: ClassVar[str] = ""
+    estimated_by: ClassVar[str] = ""
     one_look_only: ClassVar[bool] = False
     information_unit: ClassVar[Literal["events", "patients", "variance"]] = "patients"
     independent_increments: ClassVar[bool] = True

@@ -16,6 +16,7 @@ from lupusim.analysis.outcomes import (
     SurvivalOutcome,
 )
 from lupusim.analysis.registry import TESTS
+from lupusim.analysis.registry_special import ALL_TESTS
 from lupusim.analysis.survival.cox import cox
 from lupusim.analysis.survival.logrank import logrank
 from lupusim.analysis.user_defined import FromP, FromZ
@@ -336,3 +337,9 @@ def test_shares_differ_by_less_than_a_margin_of_one(name):
 def test_a_parameter_out_of_range_leaves_a_test_to_check_the_rest_with():
     assert TESTS["cox"].stand_in({"margin": 1.3}).margin == 1.3
     assert TESTS["cox"].stand_in({"margin": -1.0}) == TESTS["cox"].test
+
+
+def test_every_test_that_is_named_says_by_what_it_estimates():
+    assert all(kind.test.estimated_by for kind in ALL_TESTS.values())
+    assert "one step" in TESTS["peto"].test.estimated_by
+    assert TESTS["logrank"].test.estimated_by == TESTS["cox"].test.estimated_by

@@ -39,6 +39,7 @@ class FineGrayTest(TestMethod):
         The ratio to beat, above 0: 1 asks for superiority.
     """
 
+    estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
     covariates: ClassVar = True
     information_unit: ClassVar = "events"
@@ -70,6 +71,7 @@ class FineGrayTest(TestMethod):
 class SubdistributionLogrankTest(TestMethod):
     """Log-rank test of the subdistribution (Gray's, up to its weights), as `FineGrayTest`."""
 
+    estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "events"
 
@@ -84,6 +86,7 @@ class SubdistributionLogrankTest(TestMethod):
 class GrayTest(TestMethod):
     """Gray's test of the cumulative incidences; estimates as `FineGrayWeightedTest`."""
 
+    estimated_by: ClassVar = "Fine and Gray's weighted likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "variance"
 
@@ -110,6 +113,7 @@ class FineGrayWeightedTest(TestMethod):
         The ratio to beat, above 0: 1 asks for superiority.
     """
 
+    estimated_by: ClassVar = "Fine and Gray's weighted likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "variance"
     margin: float = 1.0
@@ -143,6 +147,7 @@ class IncidenceDifferenceTest(TestMethod):
         How much worse the experimental arm may be, 0 or above.
     """
 
+    estimated_by: ClassVar = "Aalen-Johansen"
     horizon: ClassVar = "at"
     information_unit: ClassVar = "variance"
     at: float = 1.0

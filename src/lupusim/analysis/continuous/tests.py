@@ -34,6 +34,8 @@ class NumberTest(TestMethod):
         Takes values, arm and `included`.
     """
 
+    estimated_by: ClassVar = "the values observed"
+
     compare: Callable[..., TestResult]
 
     def __call__(
@@ -49,6 +51,7 @@ class NumberTest(TestMethod):
 class ProportionalOddsTest(TestMethod):
     """Wald's test of the common odds ratio of a higher rank; estimates its log."""
 
+    estimated_by: ClassVar = "maximum likelihood"
     needs_ranks: ClassVar = True
 
     def __call__(
@@ -64,6 +67,7 @@ class ProportionalOddsTest(TestMethod):
 class AncovaTest(TestMethod):
     """Difference of means, adjusted for the baseline (if any), covariates and the strata."""
 
+    estimated_by: ClassVar = "least squares"
     strata: ClassVar = "used"
     covariates: ClassVar = True
 
@@ -97,6 +101,7 @@ class MmrmTest(TestMethod):
     Fixed effects are visit, and visit x arm, baseline, each covariate and each stratum but one.
     """
 
+    estimated_by: ClassVar = "restricted maximum likelihood"
     strata: ClassVar = "used"
     covariates: ClassVar = True
     needs_all_visits: ClassVar = True
@@ -138,6 +143,7 @@ class NegativeBinomialTest(TestMethod):
         The ratio to beat, above 0: 1 asks for superiority.
     """
 
+    estimated_by: ClassVar = "maximum likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "variance"
     margin: float = 1.0
@@ -168,6 +174,7 @@ class AndersenGillTest(TestMethod):
         The ratio to beat, above 0: 1 asks for superiority.
     """
 
+    estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "variance"
     margin: float = 1.0
@@ -206,6 +213,7 @@ class RateRatioTest(TestMethod):
         The ratio to beat, above 0: 1 asks for superiority.
     """
 
+    estimated_by: ClassVar = "events per year observed"
     information_unit: ClassVar = "variance"
     margin: float = 1.0
 
@@ -251,6 +259,7 @@ class WinTest(TestMethod):
         Which of the win statistics is tested.
     """
 
+    estimated_by: ClassVar = "all pairs"
     information_unit: ClassVar = "variance"
     independent_increments: ClassVar = False  # what decides an open pair hangs on who is in it
     measure: Callable[[WinStatistics], TestResult]

@@ -62,6 +62,7 @@ class PosteriorDifferenceTest(TestMethod):
         Of both response rates; what is borrowed is in the control's.
     """
 
+    estimated_by: ClassVar = "posterior means"
     one_look_only: ClassVar = True
     threshold: float = 0.95
     margin: float = 0.0
@@ -139,6 +140,7 @@ class PosteriorRankTest(TestMethod):
         Prior patients at each rank, above 0.
     """
 
+    estimated_by: ClassVar = "posterior mean"
     needs_ranks: ClassVar = True
     one_look_only: ClassVar = True
     threshold: float = 0.95

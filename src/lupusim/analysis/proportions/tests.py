@@ -49,6 +49,8 @@ class ProportionTest(TestMethod):
         From a fourfold table to a result.
     """
 
+    estimated_by: ClassVar = "the rates observed"
+
     compare: Callable[[TwoByTwo], TestResult]
 
     def __call__(
@@ -71,6 +73,8 @@ class DifferenceTest(TestMethod):
         How much worse the experimental arm may be, 0 or above: 0 asks for superiority,
         more for non-inferiority.
     """
+
+    estimated_by: ClassVar = "the rates observed"
 
     compare: Callable[..., TestResult]
     margin: float = 0.0
@@ -103,6 +107,8 @@ class RatioTest(TestMethod):
         The ratio to beat, above 0: 1 asks for superiority.
     """
 
+    estimated_by: ClassVar = "the rates observed"
+
     compare: Callable[..., TestResult]
     margin: float = 1.0
 
@@ -134,6 +140,8 @@ class ExactTest(TestMethod):
         Whether a p-value is worked out from all tables of two arm sizes together.
     """
 
+    estimated_by: ClassVar = "the rates observed"
+
     exact: Callable[[TwoByTwo], ExactResult]
     needs_all_tables: bool = False
 
@@ -156,6 +164,7 @@ class ExactTest(TestMethod):
 class CochranMantelHaenszelTest(TestMethod):
     """Cochran-Mantel-Haenszel test over the strata; estimates the log common odds ratio."""
 
+    estimated_by: ClassVar = "Mantel and Haenszel"
     strata: ClassVar = "needed"
 
     def __call__(
@@ -172,6 +181,7 @@ class CochranMantelHaenszelTest(TestMethod):
 class LogisticRegressionTest(TestMethod):
     """Wald's test of the arm's log odds ratio, adjusted for covariates and strata as levels."""
 
+    estimated_by: ClassVar = "maximum likelihood"
     strata: ClassVar = "used"
     covariates: ClassVar = True
 

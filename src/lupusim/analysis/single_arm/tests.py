@@ -90,6 +90,7 @@ class ExactBinomialTest(TestMethod):
         The rate that is to be beaten, strictly between 0 and 1.
     """
 
+    estimated_by: ClassVar = "the rate observed"
     n_arms: ClassVar = 1
     null_rate: float = 0.5
 
@@ -134,6 +135,7 @@ class SimonTest(TestMethod):
         Give up if at most so many of all patients respond.
     """
 
+    estimated_by: ClassVar = "the rate observed"
     n_arms: ClassVar = 1
     null_rate: float = 0.1
     alternative_rate: float = 0.3
@@ -260,6 +262,7 @@ class PosteriorProbabilityTest(TestMethod):
         Of the response rate, with what is borrowed.
     """
 
+    estimated_by: ClassVar = "posterior mean"
     one_look_only: ClassVar = True
     n_arms: ClassVar = 1
     null_rate: float = 0.5

@@ -69,6 +69,7 @@ class OneSampleLogrankTest(TestMethod):
         The reference.
     """
 
+    estimated_by: ClassVar = "events observed over expected"
     n_arms: ClassVar = 1
     information_unit: ClassVar = "events"
     against: TabulatedHazard = field(default_factory=TabulatedHazard)

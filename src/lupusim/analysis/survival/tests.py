@@ -65,6 +65,7 @@ def logrank_of(outcome: SurvivalOutcome, stratum: IntArray) -> LogrankResult:
 class LogrankTest(TestMethod):
     """Log-rank test, stratified where there are strata; estimates Cox's log hazard ratio."""
 
+    estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "events"
 
@@ -82,6 +83,7 @@ class PetoTest(TestMethod):
     It exaggerates effects where they are large, or the arms of unequal size.
     """
 
+    estimated_by: ClassVar = "Peto's one step, (O - E) / V"
     strata: ClassVar = "used"
     information_unit: ClassVar = "events"
 
@@ -105,6 +107,7 @@ class CoxTest(TestMethod):
         The hazard ratio to beat, above 0: 1 asks for superiority.
     """
 
+    estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
     covariates: ClassVar = True
     information_unit: ClassVar = "events"
@@ -151,6 +154,7 @@ class FlemingHarringtonTest(TestMethod):
         0 or above; (0, 1) looks at late differences.
     """
 
+    estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "variance"
     rho: float = 0.0
@@ -177,6 +181,7 @@ class MagirrBurmanTest(TestMethod):
         Years over which the weights grow, above 0.
     """
 
+    estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "variance"
     until: float = 1.0
@@ -201,6 +206,7 @@ class MaxComboTest(TestMethod):
     from it hold their level or less.
     """
 
+    estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "variance"
     independent_increments: ClassVar = False
@@ -228,6 +234,7 @@ class RestrictedMeanTest(TestMethod):
         How many years worse the experimental arm may be, 0 or above.
     """
 
+    estimated_by: ClassVar = "Kaplan-Meier"
     blind_to_competing: ClassVar = True
     horizon: ClassVar = "until"
     information_unit: ClassVar = "variance"
@@ -267,6 +274,7 @@ class SurvivalDifferenceTest(TestMethod):
         How much worse the experimental arm may be, 0 or above.
     """
 
+    estimated_by: ClassVar = "Kaplan-Meier"
     blind_to_competing: ClassVar = True
     horizon: ClassVar = "at"
     information_unit: ClassVar = "variance"

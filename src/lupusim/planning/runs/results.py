@@ -188,7 +188,17 @@ class PointResult:
             row |= _with_mcse(name, mean)
         for name, mean in (self.compared.differences() if self.compared else {}).items():
             row |= _with_mcse(f"{name}_difference", mean)
-        return row | formula_columns(self.trial)
+        return row | self._estimators() | formula_columns(self.trial)
+
+    def _estimators(self) -> dict[str, object]:
+        """Return by what the effects are estimated."""
+        analysis, family = self.trial.analysis, self.trial.family
+        found: dict[str, object] = {}
+        if analysis is not None:
+            found["estimator"] = analysis.test.estimated_by
+        for hypothesis in family.hypotheses if family else ():
+            found[f"{hypothesis.endpoint}: estimator"] = hypothesis.test.estimated_by
+        return found
 
     def _ratio(self) -> dict[str, Mean]:
         return {} if (ratio := self.estimate_ratio) is None else {"estimate_ratio": ratio}

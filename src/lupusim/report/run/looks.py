@@ -38,6 +38,8 @@ def family_rows(point: PointResult) -> Iterator[tuple[str, str]]:
             name = effect.removeprefix("log ")
             yield f"{name}, {_in_words(one)}, geometric mean", rounded(ratio) + part
         yield from _near_the_truth(tally, one)
+    methods = {one.analysis.effect: one.analysis.test.estimated_by for one in asked}
+    yield "estimated by", "; ".join(dict.fromkeys(by for by in methods.values() if by)) or "nothing"
     for one in asked:
         if (name := one.quantity("picked")) in tally.sums:
             yield f"picked as best: {one.arm_name}", share(tally.mean(name))

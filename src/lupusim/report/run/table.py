@@ -176,6 +176,7 @@ def _estimates(point: PointResult, analysis: Analysis) -> Iterator[tuple[str, st
     yield f"{analysis.effect}, mean estimate", rounded(tally.mean("estimate")) + part
     if (ratio := point.estimate_ratio) is not None:
         yield f"{analysis.effect.removeprefix('log ')}, geometric mean", rounded(ratio) + part
+    yield "estimated by", analysis.test.estimated_by
     if "true_effect" in tally.sums:
         truth, given = tally.mean("true_effect"), isinstance(analysis.truth, KnownEffect)
         how = "given" if given else "from one large simulation"
