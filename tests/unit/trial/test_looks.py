@@ -10,7 +10,14 @@ import pytest
 
 from lupusim.endpoints import Responder, TimeToEvent
 from lupusim.scenario.analysis.looks import _WAYS
-from lupusim.trial import AfterPatients, AtCalendarTime, AtEvents, WhenAll, WhenAny
+from lupusim.trial import (
+    AfterLastPatient,
+    AfterPatients,
+    AtCalendarTime,
+    AtEvents,
+    WhenAll,
+    WhenAny,
+)
 from lupusim.trial.checks.looks import look_problems
 from lupusim.trial.looks import TIMINGS, AtEventsOf, Entries, Limited, LookTiming, counts_in
 from trials import analysis, survival_trial
@@ -187,3 +194,72 @@ def test_a_timing_of_ones_own_answers_what_every_other_does():
 
 def test_each_key_of_a_look_has_its_kind():
     assert set(TIMINGS) == set(_WAYS) - {"information"}  # which stands for patients or events
+
+
+EVERY_KIND = (
+    AtCalendarTime(time=2.0),
+    AfterLastPatient(follow_up=0.5),
+    AfterPatients(patients=2, follow_up=0.25),
+    AfterPatients(patients=2),
+    AtEvents(events=2),
+    AtEventsOf(events=2, arm=1),
+    WhenAll(conditions=(AtEvents(events=2), AfterPatients(patients=2))),
+    WhenAny(conditions=(AtEvents(events=2), AtCalendarTime(time=2.0))),
+    Limited(clock=AtEvents(events=2), latest=2.0, extension=0.5),
+)
+WORDS = (
+    "month 24",
+    "the last patient followed for 6 months",
+    "2 patients followed for 3 months",
+    "2 patients",
+    "2 events (survival)",
+    "2 events (survival, cells)",
+    "2 events (survival) and 2 patients",
+    "2 events (survival) or month 24",
+    "2 events (survival) (at most until month 30)",
+)
+
+
+class _Expected:
+    """Clocks of enrollment come at 1 year, each event after one more."""
+
+    def time_of(self, _timing):
+        return 1.0
+
+    def time_of_events(self, count):
+        return 1.0 + count.events
+
+
+def test_every_kind_says_in_words_what_it_waits_for():
+    trial = survival_trial()
+    assert tuple(kind.words(trial) for kind in EVERY_KIND) == WORDS
+
+
+def test_every_kind_is_to_be_expected_at_its_own_time():
+    found = [kind.expected_time(_Expected()) for kind in EVERY_KIND]
+    assert found == [1.0, 1.0, 1.0, 1.0, 3.0, 3.0, 3.0, 1.0, 2.5]
+
+
+def test_every_kind_grows_with_the_trial():
+    grown = [kind.scaled(2.5).words(survival_trial()) for kind in EVERY_KIND]
+    doubled = [
+        words.replace("2 patients", "5 patients").replace("2 events", "5 events") for words in WORDS
+    ]
+    assert grown == doubled
+
+
+def test_every_kind_knows_whether_patients_who_come_later_matter():
+    assert [kind.needs_first_only() for kind in EVERY_KIND] == [True] * 5 + [
+        False,
+        True,
+        True,
+        False,
+    ]
+    known = [kind.patients_known(0.25, 2) for kind in EVERY_KIND]
+    assert known == [None, 2, 2, None, None, None, None, None, None]
+    assert AfterPatients(patients=2, follow_up=0.5).patients_known(0.25, 2) == 2
+    assert AfterPatients(patients=2, follow_up=0.5).patients_known(0.25, 9) is None
+    never = WhenAny(conditions=(AtEvents(events=9), AfterPatients(patients=9)))
+    assert never.never(5) == "5 patients never have 9 events"
+    assert WhenAny(conditions=(AtEvents(events=9), AtEvents(events=3))).never(5) is None
+    assert "never 9" in WhenAll(conditions=(AtEvents(events=3), AfterPatients(patients=9))).never(5)

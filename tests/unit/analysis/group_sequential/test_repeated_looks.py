@@ -44,6 +44,7 @@ def test_a_look_at_complete_data_has_its_own_bound_and_the_last_look_has_what_is
         ([1.0, 1.0, 1.0], [ONE_LOOK] * 3),
         ([0.0, 0.5, 1.0], [np.inf, HALF, END]),
         ([0.0, 0.0, 0.0], [np.inf] * 3),
+        ([0.0, 1.0, 1.0], [np.inf, ONE_LOOK, ONE_LOOK]),
     ],
 )
 def test_the_same_statistic_is_judged_by_the_same_bound(

@@ -216,3 +216,11 @@ def test_behind_what_is_given_up_nothing_can_be_reached(
     found = procedure.within_reach(*rows)
     assert np.flatnonzero(found[0]).tolist() == open_
     assert not found[1].any()
+
+
+@pytest.mark.parametrize("rule", [Dunnett(ratio=(1, 1, 1)), Adjusted(method="hommel")])
+def test_hypotheses_that_are_judged_together_have_no_bounds_of_their_own(rule) -> None:
+    nothing, information = np.zeros((3, 2), dtype=bool), np.ones((3, 2, 2))
+    found = rule.bounds(nothing, information, alpha=0.025)
+    assert found.shape == information.shape
+    assert np.isnan(found).all()
