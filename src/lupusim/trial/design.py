@@ -116,8 +116,8 @@ class Analysis:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """One fully specified trial.
+class TrialParts:
+    """All that makes a trial, before its parts are checked together.
 
     Parameters
     ----------
@@ -191,15 +191,6 @@ class Trial:
     costs: Costs | None = None
     supply: Supply | None = None
 
-    def __post_init__(self) -> None:
-        from lupusim.trial.checks.trial import trial_problems
-
-        if self.allocation is None:
-            block_size = 2 * sum(arm.allocation for arm in self.arms)
-            object.__setattr__(self, "allocation", PermutedBlocks(block_size=block_size))
-        if problems := trial_problems(self):
-            raise ValueError("; ".join(map(str, problems)))
-
     @property
     def states(self) -> tuple[str, ...]:
         """The states, which all arms share."""
@@ -230,6 +221,26 @@ class Trial:
     def endpoints(self) -> Sequence[Endpoint]:
         """The primary endpoint and the others."""
         return (self.primary, *self.secondary)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial(TrialParts):
+    """One fully specified trial: parts that fit together; see :class:`TrialParts` for them.
+
+    Raises
+    ------
+    ValueError
+        If anything is wrong between the parts; every problem is named.
+    """
+
+    def __post_init__(self) -> None:
+        from lupusim.trial.checks.trial import trial_problems
+
+        if self.allocation is None:
+            block_size = 2 * sum(arm.allocation for arm in self.arms)
+            object.__setattr__(self, "allocation", PermutedBlocks(block_size=block_size))
+        if problems := trial_problems(self):
+            raise ValueError("; ".join(map(str, problems)))
 
     @property
     def has_null_twin(self) -> bool:

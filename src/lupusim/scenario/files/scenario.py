@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 from lupusim.errors import Problem, ScenarioError
@@ -41,8 +40,8 @@ from lupusim.scenario.sections.visits import (
     read_visit_conduct,
 )
 from lupusim.trial import Trial
-from lupusim.trial.adaptation import NOTHING
 from lupusim.trial.checks.trial import trial_problems
+from lupusim.trial.design import TrialParts
 from lupusim.trial.scenario import DesignPoint, Scenario
 
 SCHEMA = "lupusim/scenario/1"
@@ -169,14 +168,8 @@ def _checked_trial(place: Place, design: _Design) -> Trial | None:
     read, parts = design.arms, design.parts
     if not read.arms:
         return None
-    draft = SimpleNamespace(
-        **parts,
-        states=read.arms[0].model.states,
-        ratio=tuple(a.allocation for a in read.arms),
-        rule=parts["adaptation"] or NOTHING,
-    )
     known = [problem.key for problem in place.problems]
-    for problem in trial_problems(cast("Trial", draft)):
+    for problem in trial_problems(TrialParts(**parts)):
         found = _in_the_file(problem, read)
         if not _follows(found.key, known):
             place.problems.append(place.document.locate(found))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -15,14 +15,14 @@ from lupusim.trial.enrollment.arm_periods import Controls, OnceRandomized, OnDat
 from lupusim.trial.enrollment.randomization import randomization_times
 
 if TYPE_CHECKING:
-    from lupusim.trial.design import Trial
+    from lupusim.trial.design import Trial, TrialParts
     from lupusim.trial.treatment.arms import Arm
 
 _FEWEST = 2.0  # patients of an arm that are expected
 _REPLICATES = 50  # of enrollment, to see how many may be expected
 
 
-def platform_problems(trial: Trial) -> Iterator[Problem]:
+def platform_problems(trial: TrialParts) -> Iterator[Problem]:
     """Yield what is wrong with arms that join or leave, and with drifts of prognosis."""
     yield from _drift_problems(trial)
     if not arms_change(trial.arms):
@@ -39,7 +39,7 @@ def platform_problems(trial: Trial) -> Iterator[Problem]:
         yield from _number_problems(trial)
 
 
-def _drift_problems(trial: Trial) -> Iterator[Problem]:
+def _drift_problems(trial: TrialParts) -> Iterator[Problem]:
     if trial.population.drift and trial.rule.picks_patients:
         yield Problem(
             key="population.drift",
@@ -48,7 +48,7 @@ def _drift_problems(trial: Trial) -> Iterator[Problem]:
         )
 
 
-def _arm_problems(trial: Trial) -> Iterator[Problem]:
+def _arm_problems(trial: TrialParts) -> Iterator[Problem]:
     control, *others = trial.arms
     for name, moment in (("joins", control.joins), ("closes", control.closes)):
         if moment is not None:
@@ -87,7 +87,7 @@ def _closes_first(arm: Arm) -> bool:
     return False
 
 
-def _rule_problems(trial: Trial) -> Iterator[Problem]:
+def _rule_problems(trial: TrialParts) -> Iterator[Problem]:
     if trial.rule.changes:
         yield Problem(
             key="adaptation",
@@ -102,7 +102,7 @@ def _rule_problems(trial: Trial) -> Iterator[Problem]:
         )
 
 
-def _analysis_problems(trial: Trial) -> Iterator[Problem]:
+def _analysis_problems(trial: TrialParts) -> Iterator[Problem]:
     if hasattr(getattr(trial.family, "procedure", None), "ratio"):
         yield Problem(
             key="analysis.multiplicity.method",
@@ -119,10 +119,10 @@ def _analysis_problems(trial: Trial) -> Iterator[Problem]:
         )
 
 
-def _number_problems(trial: Trial) -> Iterator[Problem]:
+def _number_problems(trial: TrialParts) -> Iterator[Problem]:
     """Yield arms on which hardly anybody is expected, by a few simulated enrollments."""
     rng = stream(0, "platform", "expected patients")
-    time = randomization_times(trial, _REPLICATES, streams=lambda _: rng)[0]
+    time = randomization_times(cast("Trial", trial), _REPLICATES, streams=lambda _: rng)[0]
     found = randomize(
         trial.arms,
         SimpleRandomization(),

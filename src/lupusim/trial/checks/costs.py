@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from lupusim.errors import Problem
 
 if TYPE_CHECKING:
-    from lupusim.trial.design import Trial
+    from lupusim.trial.design import TrialParts
 
 
-def cost_problems(trial: Trial) -> Iterator[Problem]:
+def cost_problems(trial: TrialParts) -> Iterator[Problem]:
     """Yield the prices that would not act, or of what is not counted in such a trial."""
     costs = trial.costs
     if costs is None:
@@ -25,12 +25,12 @@ def cost_problems(trial: Trial) -> Iterator[Problem]:
             yield Problem(key=f"cost.{name}", fault=fault, fix="Remove this price.")
 
 
-def _visits(trial: Trial) -> str:
+def _visits(trial: TrialParts) -> str:
     """Return why visits cannot be counted; empty where they can."""
     return "" if trial.visits else "the trial has no visits"
 
 
-def _infusions(trial: Trial) -> str:
+def _infusions(trial: TrialParts) -> str:
     """Return why infusions cannot be counted; empty where they can."""
     infusions = [arm.infusions for arm in trial.arms if arm.infusions is not None]
     if not infusions:
@@ -42,7 +42,7 @@ def _infusions(trial: Trial) -> str:
     return "infusions that a supply puts off are not counted" if trial.supply else ""
 
 
-def _who_comes_is_open(trial: Trial) -> str:
+def _who_comes_is_open(trial: TrialParts) -> str:
     """Return why it is not known patient by patient who is on which arm; empty where it is."""
     if trial.rule.picks_arms:
         return "under this adaptation only patients and months have a price"

@@ -11,13 +11,13 @@ from lupusim.model.checks import nearest
 from lupusim.trial.durations import format_duration, format_times
 
 if TYPE_CHECKING:
-    from lupusim.trial.design import Trial
+    from lupusim.trial.design import TrialParts
     from lupusim.trial.observation import IntercurrentEvent, Marker
 
 _TIME_TOLERANCE = 1e-9
 
 
-def state_problems(key: str, states: Iterable[str], trial: Trial) -> Iterator[Problem]:
+def state_problems(key: str, states: Iterable[str], trial: TrialParts) -> Iterator[Problem]:
     """Yield the states that the model of a trial has not."""
     for state in states:
         if state not in trial.states:
@@ -28,7 +28,7 @@ def state_problems(key: str, states: Iterable[str], trial: Trial) -> Iterator[Pr
             )
 
 
-def marker_problems(key: str, trial: Trial) -> Iterator[Problem]:
+def marker_problems(key: str, trial: TrialParts) -> Iterator[Problem]:
     """Yield that a trial has no marker."""
     if trial.marker is None:
         yield Problem(
@@ -41,7 +41,7 @@ def beyond_follow_up(time: float, follow_up: float) -> str:
     return f"{format_duration(time)} lies beyond the follow-up of {format_duration(follow_up)}"
 
 
-def beyond_problems(key: str, time: float, trial: Trial) -> Iterator[Problem]:
+def beyond_problems(key: str, time: float, trial: TrialParts) -> Iterator[Problem]:
     """Yield that a study time (years) lies beyond the follow-up."""
     if time > trial.follow_up + _TIME_TOLERANCE:
         yield Problem(
@@ -51,7 +51,7 @@ def beyond_problems(key: str, time: float, trial: Trial) -> Iterator[Problem]:
         )
 
 
-def visit_problems(key: str, time: float, trial: Trial) -> Iterator[Problem]:
+def visit_problems(key: str, time: float, trial: TrialParts) -> Iterator[Problem]:
     """Yield that a trial has no visit at a study time (years)."""
     if time > trial.follow_up + _TIME_TOLERANCE:
         yield from beyond_problems(key, time, trial)
@@ -64,7 +64,7 @@ def visit_problems(key: str, time: float, trial: Trial) -> Iterator[Problem]:
         )
 
 
-def observation_problems(trial: Trial) -> Iterator[Problem]:
+def observation_problems(trial: TrialParts) -> Iterator[Problem]:
     """Yield what is wrong with visits' conduct and with intercurrent events."""
     conduct = trial.visit_conduct
     if conduct.missed or conduct.window or conduct.misread:
@@ -83,7 +83,7 @@ def observation_problems(trial: Trial) -> Iterator[Problem]:
         yield from state_problems(key, states, trial)
 
 
-def _strategy_problems(trial: Trial, event: IntercurrentEvent) -> Iterator[Problem]:
+def _strategy_problems(trial: TrialParts, event: IntercurrentEvent) -> Iterator[Problem]:
     names = [endpoint.name for endpoint in (trial.primary, *trial.secondary)]
     for name in event.by_endpoint:
         if name not in names:
@@ -94,7 +94,7 @@ def _strategy_problems(trial: Trial, event: IntercurrentEvent) -> Iterator[Probl
             )
 
 
-def _unmeasured(trial: Trial, marker: Marker) -> Iterator[Problem]:
+def _unmeasured(trial: TrialParts, marker: Marker) -> Iterator[Problem]:
     absorbing = trial.arms[0].model.absorbing or ()
     for state in trial.states:
         if state not in (*marker.mean, *absorbing):
@@ -105,7 +105,7 @@ def _unmeasured(trial: Trial, marker: Marker) -> Iterator[Problem]:
             )
 
 
-def _baseline_problems(trial: Trial, marker: Marker) -> Iterator[Problem]:
+def _baseline_problems(trial: TrialParts, marker: Marker) -> Iterator[Problem]:
     """Yield why a number of the patients cannot be the marker at randomization."""
     if not marker.baseline:
         return
@@ -131,7 +131,7 @@ def _baseline_problems(trial: Trial, marker: Marker) -> Iterator[Problem]:
         )
 
 
-def _conduct_problems(trial: Trial) -> Iterator[Problem]:
+def _conduct_problems(trial: TrialParts) -> Iterator[Problem]:
     if not trial.visits:
         yield Problem(
             key="visit_conduct", fault="the trial has no visits", fix="Name them under visits."

@@ -15,13 +15,13 @@ from lupusim.trial.looks import (
 )
 
 if TYPE_CHECKING:
-    from lupusim.trial.design import Trial
+    from lupusim.trial.design import TrialParts
 
 _MONTHS = 12
 _TOLERANCE = 1e-9  # years
 
 
-def look_problems(trial: Trial) -> Iterator[Problem]:
+def look_problems(trial: TrialParts) -> Iterator[Problem]:
     """Yield what is wrong with a trial's looks."""
     looks = (*trial.interims, trial.cutoff)
     ratio = () if arms_change(trial.arms) else trial.ratio
@@ -45,7 +45,7 @@ def look_problems(trial: Trial) -> Iterator[Problem]:
         )
 
 
-def _clock_problems(trial: Trial, k: int, look: Cutoff) -> Iterator[Problem]:
+def _clock_problems(trial: TrialParts, k: int, look: Cutoff) -> Iterator[Problem]:
     """Yield the events that are waited for, of an endpoint that has none."""
     endpoints = (trial.primary, *trial.secondary)
     asked = {count.endpoint for count in counts_in(look)}
@@ -59,7 +59,7 @@ def _clock_problems(trial: Trial, k: int, look: Cutoff) -> Iterator[Problem]:
             )
 
 
-def _visit_problems(trial: Trial) -> Iterator[Problem]:
+def _visit_problems(trial: TrialParts) -> Iterator[Problem]:
     """Yield tested outcomes that nobody can have by the date of the last look."""
     end, last = trial.cutoff.end, len(trial.interims)
     others = {one.endpoint for one in trial.family.hypotheses} if trial.family else set()

@@ -10,14 +10,14 @@ from lupusim.model.checks import nearest
 from lupusim.trial.looks import may_succeed_early
 
 if TYPE_CHECKING:
-    from lupusim.trial.design import Trial
+    from lupusim.trial.design import TrialParts
     from lupusim.trial.multiplicity import Family
 
 _KEY = "analysis.multiplicity"
 _ROUNDING = 1e-9
 
 
-def family_problems(trial: Trial) -> Iterator[Problem]:
+def family_problems(trial: TrialParts) -> Iterator[Problem]:
     """Yield what is wrong with a trial's family of hypotheses."""
     if trial.analysis is None:
         return
@@ -53,7 +53,7 @@ def family_problems(trial: Trial) -> Iterator[Problem]:
         )
 
 
-def _endpoint_problems(trial: Trial, family: Family) -> Iterator[Problem]:
+def _endpoint_problems(trial: TrialParts, family: Family) -> Iterator[Problem]:
     names = [endpoint.name for endpoint in trial.secondary]
     for k, hypothesis in enumerate(family.hypotheses):
         if hypothesis.endpoint not in names:

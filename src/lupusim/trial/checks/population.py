@@ -13,12 +13,12 @@ from lupusim.trial.population.population import Population
 from lupusim.trial.population.screening import Screening
 
 if TYPE_CHECKING:
-    from lupusim.trial.design import Analysis, Trial
+    from lupusim.trial.design import Analysis, TrialParts
 
 _LEAST_SHARE = 0.01  # of candidates let in: below it screening never ends
 
 
-def population_problems(trial: Trial) -> Iterator[Problem]:
+def population_problems(trial: TrialParts) -> Iterator[Problem]:
     """Yield what is wrong with the covariates, effects and frailties of a trial's patients."""
     population = trial.population
     yield from _code_problems(population)
@@ -146,7 +146,7 @@ def _name_problems(key: str, effect: CovariateEffect, population: Population) ->
         yield Problem(key=f"{key}.level", fault=fault, fix=fix)
 
 
-def _arm_problems(key: str, effect: CovariateEffect, trial: Trial) -> Iterator[Problem]:
+def _arm_problems(key: str, effect: CovariateEffect, trial: TrialParts) -> Iterator[Problem]:
     """Yield what is wrong with an effect that belongs to one arm."""
     names = [arm.name for arm in trial.arms[1:]]
     if effect.arm is None:
@@ -159,7 +159,7 @@ def _arm_problems(key: str, effect: CovariateEffect, trial: Trial) -> Iterator[P
         yield Problem(key=f"{key}.arm", fault=fault, fix="Remove the arm here, or the supply.")
 
 
-def _edge_problems(key: str, on: Iterable[Edge], trial: Trial) -> Iterator[Problem]:
+def _edge_problems(key: str, on: Iterable[Edge], trial: TrialParts) -> Iterator[Problem]:
     known = {
         (t.from_state, t.to_state): t.label for arm in trial.arms for t in arm.model.transitions
     }

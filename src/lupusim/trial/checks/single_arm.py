@@ -9,12 +9,12 @@ from lupusim.errors import Problem
 from lupusim.trial.observation import Strategy
 
 if TYPE_CHECKING:
-    from lupusim.trial.design import Analysis, Trial
+    from lupusim.trial.design import Analysis, TrialParts
 
 _TIME_TOLERANCE = 1e-9
 
 
-def arms_problems(trial: Trial, analysis: Analysis) -> Iterator[Problem]:
+def arms_problems(trial: TrialParts, analysis: Analysis) -> Iterator[Problem]:
     """Yield what does not fit between a trial's test and the number of its arms."""
     needed, there = analysis.test.n_arms, len(trial.arms)
     if needed > 1 and there == 1:
@@ -43,7 +43,7 @@ def arms_problems(trial: Trial, analysis: Analysis) -> Iterator[Problem]:
         )
 
 
-def _one_arm_problems(trial: Trial, analysis: Analysis) -> Iterator[Problem]:
+def _one_arm_problems(trial: TrialParts, analysis: Analysis) -> Iterator[Problem]:
     if trial.family is not None:
         yield Problem(
             key="analysis.multiplicity",
@@ -67,7 +67,7 @@ def _one_arm_problems(trial: Trial, analysis: Analysis) -> Iterator[Problem]:
         )
 
 
-def _rate_problems(trial: Trial, analysis: Analysis) -> Iterator[Problem]:
+def _rate_problems(trial: TrialParts, analysis: Analysis) -> Iterator[Problem]:
     """Yield why a test's exact level is not known, or its design not that of the trial."""
     due = trial.primary.due_time
     for k, look in enumerate((*trial.interims, trial.cutoff)):

@@ -12,12 +12,12 @@ from lupusim.trial.treatment.arms import Infusions
 from lupusim.trial.treatment.supply import Supply
 
 if TYPE_CHECKING:
-    from lupusim.trial.design import Trial
+    from lupusim.trial.design import TrialParts
 
 _MOST_INFUSIONS = 12  # every infusion is a time of its own for every patient
 
 
-def supply_problems(trial: Trial) -> Iterator[Problem]:
+def supply_problems(trial: TrialParts) -> Iterator[Problem]:
     """Yield what is wrong with a trial's supply, and with the arms that draw on it."""
     supply = trial.supply
     if supply is None:
@@ -40,7 +40,7 @@ def supply_problems(trial: Trial) -> Iterator[Problem]:
         yield Problem(key="supply.arms", fault=fault, fix=fix)
 
 
-def _enrollment_problems(trial: Trial, supply: Supply) -> Iterator[Problem]:
+def _enrollment_problems(trial: TrialParts, supply: Supply) -> Iterator[Problem]:
     if not trial.rule.takes_supply:
         fault = "how many draw on the supply is not known beforehand where the trial adapts"
         yield Problem(key="supply", fault=fault, fix="Remove it, or the adaptation.")
@@ -50,7 +50,7 @@ def _enrollment_problems(trial: Trial, supply: Supply) -> Iterator[Problem]:
         yield Problem(key="supply.while_empty", fault=fault, fix=fix)
 
 
-def _draw_problems(trial: Trial, supply: Supply) -> Iterator[Problem]:
+def _draw_problems(trial: TrialParts, supply: Supply) -> Iterator[Problem]:
     infused = [arm.name for arm in trial.arms if arm.infusions is not None]
     if not infused or not supply.draws:
         fault = "no arm has infusions" if not infused else "no arm draws on it"

@@ -12,7 +12,7 @@ from lupusim.trial.observation import Strategy
 from lupusim.trial.test_method import TestMethod
 
 if TYPE_CHECKING:
-    from lupusim.trial.design import Trial
+    from lupusim.trial.design import TrialParts
 
 _TIME_TOLERANCE = 1e-9
 
@@ -26,7 +26,7 @@ class Place(NamedTuple):
     endpoint: Endpoint
 
 
-def tests_of(trial: Trial) -> Iterator[Place]:
+def tests_of(trial: TrialParts) -> Iterator[Place]:
     """Yield every test of a trial: of its analysis, its family and its early endpoint."""
     by_name = {endpoint.name: endpoint for endpoint in (trial.primary, *trial.secondary)}
     if trial.analysis is not None:
@@ -40,7 +40,7 @@ def tests_of(trial: Trial) -> Iterator[Place]:
             yield Place(key, hypothesis.name, hypothesis.test, by_name[hypothesis.endpoint])
 
 
-def problems_of_tests(trial: Trial) -> Iterator[Problem]:
+def problems_of_tests(trial: TrialParts) -> Iterator[Problem]:
     """Yield what a test needs, by its declared fields, and its endpoint or trial has not."""
     yield from _baseline_problems(trial)
     for place in tests_of(trial):
@@ -68,7 +68,7 @@ def _of_outcome(place: Place) -> Iterator[Problem]:
         )
 
 
-def _of_sides(place: Place, trial: Trial) -> Iterator[Problem]:
+def _of_sides(place: Place, trial: TrialParts) -> Iterator[Problem]:
     """Yield a margin of a two-sided test: non-inferiority has one side."""
     two_sided = trial.analysis is not None and trial.analysis.sided == 2
     alone = place.test.n_arms == 1 or place.test.one_look_only  # compares with a number or a prior
@@ -80,7 +80,7 @@ def _of_sides(place: Place, trial: Trial) -> Iterator[Problem]:
         )
 
 
-def _of_horizon(place: Place, trial: Trial) -> Iterator[Problem]:
+def _of_horizon(place: Place, trial: TrialParts) -> Iterator[Problem]:
     """Yield a test at a time beyond the follow-up, where it is never defined."""
     key, _, test, _ = place
     asked = float(getattr(test, test.horizon)) if test.horizon else 0.0
@@ -92,7 +92,7 @@ def _of_horizon(place: Place, trial: Trial) -> Iterator[Problem]:
         )
 
 
-def _of_visits(place: Place, trial: Trial) -> Iterator[Problem]:
+def _of_visits(place: Place, trial: TrialParts) -> Iterator[Problem]:
     """Yield where a test needs all visits of an endpoint, and does not get them."""
     key, name, _, endpoint = place
     if endpoint.change_of_marker is None:
@@ -117,7 +117,7 @@ def _of_visits(place: Place, trial: Trial) -> Iterator[Problem]:
             )
 
 
-def _baseline_problems(trial: Trial) -> Iterator[Problem]:
+def _baseline_problems(trial: TrialParts) -> Iterator[Problem]:
     """Yield where a change would be adjusted for its baseline twice."""
     named = trial.analysis.adjust_for if trial.analysis else ()
     if trial.marker is None or trial.marker.baseline not in named:
@@ -130,7 +130,7 @@ def _baseline_problems(trial: Trial) -> Iterator[Problem]:
         )
 
 
-def _adjusted(trial: Trial) -> Iterator[Endpoint]:
+def _adjusted(trial: TrialParts) -> Iterator[Endpoint]:
     """Yield the endpoints whose tests adjust for the covariates that the primary's names."""
     yield trial.primary
     for place in tests_of(trial):

@@ -11,12 +11,12 @@ from lupusim.model.checks import MOST_IN_A_DAY, in_a_day, nearest
 from lupusim.trial.treatment.arms import Arm, Infusions
 
 if TYPE_CHECKING:
-    from lupusim.trial.design import Trial
+    from lupusim.trial.design import TrialParts
 
 _MOST_MISSABLE = 8  # every pattern of missed infusions is a law of its own
 
 
-def treatment_problems(trial: Trial) -> Iterator[Problem]:
+def treatment_problems(trial: TrialParts) -> Iterator[Problem]:
     """Yield what is wrong with the infusions and switches of a trial's arms."""
     for k, arm in enumerate(trial.arms):
         key = f"arms.{k}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lupusim.errors import Problem
 from lupusim.model.checks import nearest
@@ -21,12 +21,12 @@ from lupusim.trial.checks.treatment import treatment_problems
 from lupusim.trial.durations import format_duration
 
 if TYPE_CHECKING:
-    from lupusim.trial.design import Trial
+    from lupusim.trial.design import Trial, TrialParts
 
 _TIME_TOLERANCE = 1e-9
 
 
-def trial_problems(trial: Trial) -> list[Problem]:
+def trial_problems(trial: TrialParts) -> list[Problem]:
     """Return everything that is wrong with a trial, in the order of its file."""
     if not trial.arms:
         return list(_arm_problems(trial))
@@ -34,11 +34,11 @@ def trial_problems(trial: Trial) -> list[Problem]:
         *_arm_problems(trial),
         *_allocation_problems(trial),
         *_follow_up_problems(trial),
-        *trial.primary.problems("endpoints.primary", trial),
+        *trial.primary.problems("endpoints.primary", _as_asked(trial)),
         *(
             problem
             for k, endpoint in enumerate(trial.secondary)
-            for problem in endpoint.problems(f"endpoints.secondary.{k}", trial)
+            for problem in endpoint.problems(f"endpoints.secondary.{k}", _as_asked(trial))
         ),
         *_name_problems(trial),
         *observation_problems(trial),
@@ -52,7 +52,12 @@ def trial_problems(trial: Trial) -> list[Problem]:
     ]
 
 
-def _arm_problems(trial: Trial) -> Iterator[Problem]:
+def _as_asked(parts: TrialParts) -> Trial:
+    """Return the parts as endpoints and rules take them: they read the fields alone."""
+    return cast("Trial", parts)
+
+
+def _arm_problems(trial: TrialParts) -> Iterator[Problem]:
     if not trial.arms:
         yield Problem(key="arms", fault="there are no arms", fix="Give one, or several.")
     names = [arm.name for arm in trial.arms]
@@ -77,7 +82,7 @@ def _patients(number: int) -> str:
     return "1 patient is" if number == 1 else f"{number} patients are"
 
 
-def _allocation_problems(trial: Trial) -> Iterator[Problem]:
+def _allocation_problems(trial: TrialParts) -> Iterator[Problem]:
     allocation, total = trial.allocation, sum(trial.ratio)
     in_block = allocation.block_size if allocation else None
     if in_block is not None and (in_block < 1 or in_block % total):
@@ -96,7 +101,7 @@ def _allocation_problems(trial: Trial) -> Iterator[Problem]:
     yield from _factor_problems("allocation.stratify_by", trial.stratify_by, trial)
 
 
-def _factor_problems(key: str, names: tuple[str, ...], trial: Trial) -> Iterator[Problem]:
+def _factor_problems(key: str, names: tuple[str, ...], trial: TrialParts) -> Iterator[Problem]:
     for k, name in enumerate(names):
         if name in names[:k]:
             yield Problem(key=key, fault=f"{name!r} is named twice", fix="Remove it once.")
@@ -114,7 +119,7 @@ def _factor_problems(key: str, names: tuple[str, ...], trial: Trial) -> Iterator
             )
 
 
-def _follow_up_problems(trial: Trial) -> Iterator[Problem]:
+def _follow_up_problems(trial: TrialParts) -> Iterator[Problem]:
     if not trial.follow_up > 0:
         yield Problem(
             key="follow_up", fault=f"{trial.follow_up!r} is not above 0", fix="Give a duration."
@@ -134,13 +139,13 @@ def _follow_up_problems(trial: Trial) -> Iterator[Problem]:
             )
 
 
-def _name_problems(trial: Trial) -> Iterator[Problem]:
+def _name_problems(trial: TrialParts) -> Iterator[Problem]:
     names = [endpoint.name for endpoint in (trial.primary, *trial.secondary)]
     if len(set(names)) < len(names):
         yield Problem(key="endpoints", fault=f"names {names} repeat", fix="Give each its own name.")
 
 
-def _dropout_problems(trial: Trial) -> Iterator[Problem]:
+def _dropout_problems(trial: TrialParts) -> Iterator[Problem]:
     arms = [arm.name for arm in trial.arms]
     for name, keys, known, what in (
         ("by_state", trial.dropout.by_state, trial.states, "a state of the model"),
@@ -155,7 +160,7 @@ def _dropout_problems(trial: Trial) -> Iterator[Problem]:
                 )
 
 
-def _analysis_problems(trial: Trial) -> Iterator[Problem]:
+def _analysis_problems(trial: TrialParts) -> Iterator[Problem]:
     if trial.analysis is None and len(trial.arms) > 1 and not trial.rule.decides:
         yield Problem(
             key="analysis", fault="it is missing", fix="Name the test that compares the arms."
@@ -167,5 +172,5 @@ def _analysis_problems(trial: Trial) -> Iterator[Problem]:
         yield from arms_problems(trial, trial.analysis)
     yield from problems_of_tests(trial)
     yield from family_problems(trial)
-    yield from trial.rule.problems(trial)
+    yield from trial.rule.problems(_as_asked(trial))
     yield from look_problems(trial)
