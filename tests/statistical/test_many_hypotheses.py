@@ -87,7 +87,10 @@ def test_power_any_each_and_all_agree_with_the_joint_normal() -> None:
     # keep the shares of events close to it
     ratios = (0.75, 0.7)
     trial = many_arms(
-        Dunnett(ratio=(1, 1, 1)), *ratios, n_patients=900, cutoff=AtEvents(events=600)
+        Dunnett(ratio=(1, 1, 1), steps_down=False),
+        *ratios,
+        n_patients=900,
+        cutoff=AtEvents(events=600),
     )
     point = simulated(trial, 4_000)
     critical = norm.isf(dunnett_level((1, 1, 1), ALPHA))
