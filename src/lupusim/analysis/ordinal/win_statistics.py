@@ -93,6 +93,7 @@ def win_statistics(
 
     Examples
     --------
+    >>> from lupusim.analysis import larger_is_better
     >>> result = win_statistics([larger_is_better([3, 1, 2, 0])], [1, 1, 0, 0])
     >>> float(result.wins), float(result.losses), float(result.net_benefit.estimate)
     (0.75, 0.25, 0.5)
