@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from lupusim.planning.runs.run import run
     from lupusim.planning.sample_size.search import sample_size
+    from lupusim.report.models.diagram import diagram
     from lupusim.scenario import load_cohort_model, load_decision, load_model, load_scenario
     from lupusim.scenario.assurance import assurance
     from lupusim.scenario.calibrate import calibrate
@@ -39,6 +40,7 @@ __all__ = [
     "assurance",
     "calibrate",
     "closest_generator",
+    "diagram",
     "ever",
     "first_passage",
     "in_cycles",
@@ -65,6 +67,7 @@ _HOMES = {
     "assurance": "lupusim.scenario.assurance",
     "calibrate": "lupusim.scenario.calibrate",
     "closest_generator": "lupusim.engines.exact",
+    "diagram": "lupusim.report.models.diagram",
     "ever": "lupusim.engines.exact",
     "first_passage": "lupusim.engines.exact",
     "in_cycles": "lupusim.engines.exact",

@@ -150,7 +150,7 @@ def benefit_tornado(table: pd.DataFrame, *, title: str = "") -> Figure:
     rows = table.iloc[::-1]
     mean = float(table["at_mean"].iloc[0])
     names = [
-        f"{name}\n{low:.3g} to {high:.3g}"
+        f"{name}\n{_short(low)} to {_short(high)}"
         for name, low, high in zip(rows["parameter"], rows["low"], rows["high"], strict=True)
     ]
     with axes_of_figure(height=1.6 + 0.5 * len(rows)) as axes:
@@ -166,6 +166,10 @@ def benefit_tornado(table: pd.DataFrame, *, title: str = "") -> Figure:
         axes.set(xlabel="gain in net benefit", title=title)
         axes.legend(frameon=False)
         return finished(axes)
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def decision_figure(decision: Decision, table: pd.DataFrame, analysis: Psa | None) -> Figure:

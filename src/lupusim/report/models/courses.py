@@ -75,8 +75,8 @@ def patient_bars(histories: Histories, *, n_patients: int = 12, title: str = "")
                 left=those["entry_time"],
                 color=colors[state],
                 height=0.75,
-                label=state.replace("_", " "),
             )
+            axes.bar([0.0], [0.0], color=colors[state], label=state.replace("_", " "))
         axes.invert_yaxis()
         axes.set(xlabel="years", ylabel="patient", title=title, xlim=(0, histories.horizon))
         axes.set_yticks(np.arange(1, shown["patient"].nunique() + 1))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import singledispatch
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from lupusim.arrays import FloatArray
@@ -44,6 +46,63 @@ class Drawn:
     ways: tuple[tuple[int, int], ...]
     labels: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """A picture that a notebook shows and a file can keep.
+
+    Parameters
+    ----------
+    svg : str
+        The picture.
+    """
+
+    svg: str
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def save(self, file: str | Path) -> Path:
+        """Write it as a file that ends in .svg; raise ValueError for another ending."""
+        path = Path(file)
+        if path.suffix.lower() != ".svg":
+            raise ValueError(f"{str(file)!r} must end in .svg")
+        path.write_text(self.svg, encoding="utf-8")
+        return path
+
+
+@singledispatch
+def diagram(model: object) -> Diagram:
+    """Return the diagram of a model: its states, with hazards or probabilities on the arrows.
+
+    Parameters
+    ----------
+    model : MultiStateModel or CohortModel
+        From :func:`lupusim.load_model` or :func:`lupusim.load_cohort_model`.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 12 states: nobody could read it.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> lupusim.diagram(lupusim.load_model("illness-death")).svg[:4]
+    '<svg'
+    """
+    raise TypeError(f"{type(model).__name__} is not a model")
+
+
+@diagram.register
+def _of_model(model: MultiStateModel) -> Diagram:
+    return Diagram(model_diagram(model))
+
+
+@diagram.register
+def _of_cohort_model(model: CohortModel) -> Diagram:
+    return Diagram(cohort_diagram(model))
 
 
 def model_diagram(model: MultiStateModel) -> str:
