@@ -60,6 +60,9 @@ class Diagram:
 
     svg: str
 
+    def __repr__(self) -> str:
+        return f"Diagram of {len(self.svg)} characters"
+
     def _repr_svg_(self) -> str:
         return self.svg
 
