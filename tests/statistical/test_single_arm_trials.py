@@ -136,13 +136,14 @@ def test_lachin_and_foulkes_know_enrollment_and_dropout():
     changes = {**survival, "arms": arms, "sample_size": 240, "follow_up": "18 months"}
     rising = {"kind": "piecewise", "breaks": ["6 months"], "per_month": [10, 30]}
     found = trial({"test": "logrank"}, enrollment=rising, **changes)
-    schoenfeld, lachin_foulkes = formula_powers(found)
-    assert (schoenfeld.key, lachin_foulkes.key) == ("schoenfeld", "lachin_foulkes")
+    theory, schoenfeld, lachin_foulkes = formula_powers(found)
+    keys = (theory.key, schoenfeld.key, lachin_foulkes.key)
+    assert keys == ("theory", "schoenfeld", "lachin_foulkes")
     power = Simulator(seed=SEED).tally(found, 4000).mean("reject")
-    for formula in (schoenfeld, lachin_foulkes):  # asymptotic, both
+    for formula in (theory, schoenfeld, lachin_foulkes):  # asymptotic, all
         assert abs(formula.value - power.value) < 0.02
     without = replace(found, dropout=replace(found.dropout, per_year=0.0))
-    assert formula_powers(without)[1].value > lachin_foulkes.value + 0.01
+    assert formula_powers(without)[2].value > lachin_foulkes.value + 0.01
 
 
 def test_what_is_known_without_simulation_stands_in_the_columns():
