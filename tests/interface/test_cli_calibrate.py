@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lupusim.cli import app
+from lupusim.errors import EvidenceError
 
 
 def called(*words: str) -> str:
@@ -88,9 +89,64 @@ def test_every_further_question_is_answered_on_the_page_and_in_json(tmp_path: Pa
         ("--second-opinion", "--draws", "0"),
         ("--draws", "100", "--study-effect", "responders"),
         ("--per-arm", "50", "--draws", "0"),
+        ("--n", "50"),
+        ("--predict", "state at 5 years"),
+        ("--predict", "state at 5", "--n", "50"),
+        ("--predict", "deaths", "--n", "50"),
     ],
 )
 def test_questions_that_cannot_be_answered_say_why(words: tuple[str, ...]) -> None:
     result = CliRunner().invoke(app, ["calibrate", "SAT0244", *words])
     assert result.exit_code == 2
     assert "Traceback" not in result.output
+
+
+PATIENTS_MODEL = """
+schema: lupusim/model/1
+name: two
+states: [well, ill]
+start: well
+transitions:
+  - {from: well, to: ill, hazard: {family: exponential, rate: 0.5}}
+calibration:
+  parameters:
+    - {name: rate, places: {"well -> ill.rate": 1}, transform: log, prior: {mean: 0, sd: 1}}
+"""
+
+
+def test_a_table_of_patients_is_fitted_and_the_next_ones_predicted(tmp_path: Path) -> None:
+    model, table = tmp_path / "two.yaml", tmp_path / "patients.csv"
+    model.write_text(PATIENTS_MODEL, encoding="utf-8")
+    rows = "".join(f"{k},well,ill,0,{k}0,1\n" for k in range(1, 6))
+    table.write_text("id,from,to,entry,exit,status\n" + rows, encoding="utf-8")
+    words = ["--time-unit", "months", "--draws", "400", "--format", "json"]
+    asked = ["--predict", "state at 1 year", "--n", "10", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(
+        app, ["calibrate", str(table), "--model", str(model), *words, *asked]
+    )
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    # Five events in 10 + 20 + ... + 50 months.
+    assert found["estimates"][0]["estimate"] == pytest.approx(5 / (150 / 12), rel=1e-4)
+    assert found["evidence"] == ["5 patients"]
+    assert {row["state"] for row in found["occupancy"]} == {"well", "ill"}
+    assert [row["n"] for row in found["next_counts"]] == [10, 10]
+    assert found["further_numbers"][0]["of"] == 10
+    assert (tmp_path / "out" / "calibration.html").exists()
+
+
+def test_a_target_that_the_model_can_not_make_is_refused_with_line_and_transition(
+    tmp_path: Path,
+) -> None:
+    model, evidence = tmp_path / "two.yaml", tmp_path / "study.yaml"
+    model.write_text(PATIENTS_MODEL, encoding="utf-8")
+    evidence.write_text(
+        "schema: lupusim/evidence/1\nname: s\ncitation: none\nn_patients: 9\ntargets:\n"
+        "  - {name: back, kind: rate, from: [ill], to: [well], events: 2, person_years: 9, "
+        "until: 1 year, how_known: assumption, quote: none}\n",
+        encoding="utf-8",
+    )
+    result = CliRunner().invoke(app, ["calibrate", str(evidence), "--model", str(model)])
+    assert isinstance(result.exception, EvidenceError)
+    assert "line 6" in str(result.exception)
+    assert "no transition ill -> well" in str(result.exception)

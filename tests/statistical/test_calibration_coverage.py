@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import cache
 
 import numpy as np
@@ -11,7 +10,7 @@ from scipy.optimize import minimize
 
 from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.climbing import Hill, climb_together
-from lupusim.calibration.estimation.identifiability import observed_information, standard_errors
+from lupusim.calibration.estimation.identifiability import observed_information
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.estimation.parameters import (
     FreeModel,
@@ -30,7 +29,6 @@ from tolerance import SEED, assert_within_mcse
 
 CRITICAL = 3.841458820694124
 RELAPSE, DEATH = 0.1, 0.02
-TRUTH = np.log([RELAPSE, DEATH])
 EARLY, LATE = 1.0, 4.0
 STATES = ("active", "remission", "relapse", "death")
 EDGES = (
@@ -47,7 +45,8 @@ MODEL = MultiStateModel(
         Transition(from_state=o, to_state=t, hazard=ExponentialHazard(rate=r)) for o, t, r in EDGES
     ),
 )
-N_COHORTS = 1000
+N_COHORTS = 600
+N_FROZEN = 200
 
 
 def parameter(name: str, middle: float, *edges: str) -> FreeParameter:
@@ -77,42 +76,44 @@ def likelihood(early: int, late: int, dead: int, n: int) -> Likelihood:
     return Likelihood(FREE, [study(*measures, n_patients=n, cohort="one cohort")])
 
 
-def patients(n: int) -> FloatArray:
-    """Draw courses by hand: in remission early, late, and dead, of each patient of each cohort."""
-    rng = stream(SEED, "small series", n)
-    size = (N_COHORTS, n)
-    remits, relapses, dies = (rng.exponential(1 / r, size) for r in (5.0, RELAPSE, DEATH))
-    there = [(remits < t) & (remits + relapses > t) & (dies > t) for t in (EARLY, LATE)]
-    return np.stack([*there, dies < LATE], axis=-1)
+def truths() -> FloatArray:
+    """Rates near 0, others in each cohort: a chance in a hundred years, or in ten."""
+    rng = stream(SEED, "rates near 0")
+    return rng.uniform(np.log([0.01, 0.001]), np.log([0.3, 0.05]), (N_COHORTS, 2))
 
 
 @cache
-def outcomes(n: int) -> Counter[tuple[int, ...]]:
-    return Counter(map(tuple, patients(n).sum(axis=1).tolist()))
+def counts_seen(n: int) -> FloatArray:
+    """Draw courses by hand: in remission early, late, and dead, of each cohort's patients."""
+    rng = stream(SEED, "small series", n)
+    size = (N_COHORTS, n)
+    relapse, death = 1 / np.exp(truths()).T
+    remits = rng.exponential(1 / 5.0, size)
+    relapses, dies = (rng.exponential(mean[:, None], size) for mean in (relapse, death))
+    there = [(remits < t) & (remits + relapses > t) & (dies > t) for t in (EARLY, LATE)]
+    return np.stack([*there, dies < LATE], axis=-1).sum(axis=1)
 
 
-def holds(counts: Likelihood) -> list[bool]:
+def holds(counts: Likelihood, truth: FloatArray) -> list[bool]:
     """Return whether the 95 % profile interval of each parameter has the truth in it."""
     hill = Hill(likelihood=counts, prior_weight=TIE_BREAK)
-    starts = np.repeat(TRUTH[None], 3, axis=0)
+    starts = np.repeat(truth[None], 3, axis=0)
     held = np.vstack([np.zeros(2, dtype=bool), np.eye(2, dtype=bool)])
     heights = counts.negative_log_likelihood(climb_together(hill, starts, n_steps=40, held=held))
     return (2 * (heights[1:] - heights[0]) <= CRITICAL).tolist()
 
 
-def coverage(n: int) -> FloatArray:
-    found = [(times, holds(likelihood(*seen, n))) for seen, times in outcomes(n).items()]
-    return np.sum([times * np.array(held) for times, held in found], axis=0) / N_COHORTS
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("n", [8, 26, 81])
 def test_intervals_of_small_cohorts_with_rates_near_zero_cover(n: int) -> None:
+    """On average over such rates: at a given one the count of events is too coarse for 95 %."""
+    pairs = zip(counts_seen(n).tolist(), truths(), strict=True)
+    held = np.array([holds(likelihood(*seen, n), truth) for seen, truth in pairs])
     mcse = np.sqrt(0.93 * 0.07 / N_COHORTS)
-    assert (coverage(n) > 0.93 - 2 * mcse).all()
+    assert (held.mean(axis=0) > 0.93 - 2 * mcse).all()
 
 
-def frozen_holds(seen: tuple[int, ...], n: int) -> list[bool]:
+def frozen_holds(seen: list[int], n: int, truth: FloatArray) -> list[bool]:
     """The same with a normal likelihood whose covariance is that of a first fit."""
     whole = likelihood(*seen, n)
     term = whole.cohorts[0].terms[0]
@@ -124,19 +125,19 @@ def frozen_holds(seen: tuple[int, ...], n: int) -> list[bool]:
         mean = p @ says
         return n * mean, n * ((says * p[:, None]).T @ says - np.outer(mean, mean))
 
-    first, _ = climb(whole, TRUTH)
+    first, _ = climb(whole, truth)
     inverse = np.linalg.pinv(moments(first)[1], rcond=1e-7)
 
     def distance(point: FloatArray) -> float:
         gap = observed - moments(np.clip(point, -9.2, 3.0))[0]
         return float(gap @ inverse @ gap)
 
-    low = min(minimize(distance, start, method="Nelder-Mead").fun for start in (first, TRUTH))
+    low = min(minimize(distance, start, method="Nelder-Mead").fun for start in (first, truth))
     found = []
     for axis in range(2):
         rest = minimize(
-            lambda x, k=axis: distance(np.insert(x, k, TRUTH[k])),
-            TRUTH[1 - axis],
+            lambda x, k=axis: distance(np.insert(x, k, truth[k])),
+            truth[1 - axis],
             method="Nelder-Mead",
         )
         found.append(bool(rest.fun - low <= CRITICAL))
@@ -146,10 +147,9 @@ def frozen_holds(seen: tuple[int, ...], n: int) -> list[bool]:
 @pytest.mark.slow
 def test_a_covariance_held_at_a_first_fit_does_not_cover() -> None:
     """Negative control: what the likelihood was before."""
-    n = 8
-    found = [(times, frozen_holds(seen, n)) for seen, times in outcomes(n).items()]
-    covered = np.sum([times * np.array(held) for times, held in found], axis=0) / N_COHORTS
-    assert covered.min() < 0.75
+    pairs = zip(counts_seen(8).tolist(), truths(), strict=True)
+    held = np.array([frozen_holds(seen, 8, truth) for seen, truth in list(pairs)[:N_FROZEN]])
+    assert held.mean(axis=0).min() < 0.8
 
 
 RATES = (0.35, 0.25)
@@ -184,12 +184,9 @@ def test_conditional_intervals_of_a_survival_curve_cover() -> None:
 @pytest.mark.slow
 def test_taking_two_looks_for_separate_patients_does_not_cover() -> None:
     """Negative control: the same counts as if each look had patients of its own."""
-    n, errors = 81, []
-    for seen, times in outcomes(n).items():
+    n, held = 81, []
+    for seen, truth in zip(counts_seen(n).tolist(), truths(), strict=True):
         whole = likelihood(*seen, n)
         apart = Likelihood(FREE, [study(*(t.measure for _, t in whole.targets), n_patients=n)])
-        best, _ = climb(apart, TRUTH)
-        wide = standard_errors(observed_information(apart, best))
-        errors.append((times, (np.abs(best - TRUTH) <= 1.959964 * wide)[0]))
-    covered = sum(times * held for times, held in errors) / N_COHORTS
-    assert covered < 0.93
+        held.append(holds(apart, truth))
+    assert np.mean(held, axis=0).min() < 0.93

@@ -24,6 +24,8 @@ from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.estimation.profiles import Profile, profile_all
 from lupusim.calibration.estimation.search import N_STARTS, Optimum, Progress, search
 from lupusim.calibration.estimation.tables import conflicts, rows_as_columns, target_rows
+from lupusim.calibration.patients.aalen_johansen import comparison_rows
+from lupusim.calibration.patients.contributions import PatientLikelihood
 from lupusim.calibration.posterior.draws import Draws
 from lupusim.calibration.targets.studies import Study, overlap_warnings
 from lupusim.model import MultiStateModel
@@ -98,7 +100,7 @@ class Fit:
     def model(self) -> MultiStateModel:
         """The model at the best optimum."""
         model = self.likelihood.free_model.model_at(self.best.free)
-        return replace(model, source=tuple(study.name for study in self.likelihood.studies))
+        return replace(model, source=self.sources)
 
     @property
     def free_model(self) -> FreeModel:
@@ -150,6 +152,26 @@ class Fit:
         import pandas as pd
 
         return pd.DataFrame(rows_as_columns(target_rows(self.likelihood, self.model)))
+
+    @property
+    def occupancy(self) -> pd.DataFrame:
+        """Where single patients with exact times were, and where the model puts them.
+
+        A row per time and state: Aalen-Johansen estimate with its 95 % band, and the model's
+        share. Empty where no such patients were fitted.
+        """
+        import pandas as pd
+
+        seen = [patients.stays for patients in self.likelihood.patients]
+        rows = [row for one in seen if one is not None for row in comparison_rows(self.model, one)]
+        return pd.DataFrame(rows)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What was fitted: names of studies, and how many single patients."""
+        names = tuple(study.name for study in self.likelihood.studies)
+        n = sum(patients.n_patients for patients in self.likelihood.patients)
+        return (*names, f"{n} patients") if n else names
 
     @property
     def optima_table(self) -> pd.DataFrame:
@@ -204,7 +226,7 @@ class Fit:
         rows = target_rows(self.likelihood, self.model)
         return {
             "model": self.model.name,
-            "evidence": [study.name for study in self.likelihood.studies],
+            "evidence": list(self.sources),
             "negative_log_likelihood": self.negative_log_likelihood,
             "misfit": self.misfit,
             "converged": self.converged,
@@ -224,6 +246,7 @@ class Fit:
                 }
                 for row in rows
             ],
+            "occupancy": self.occupancy.to_dict("records"),
             "statements": list(self.statements),
         }
 
@@ -262,6 +285,7 @@ def fit_studies(
     seed: int,
     n_starts: int = N_STARTS,
     progress: Progress | None = None,
+    patients: Sequence[PatientLikelihood] = (),
 ) -> Fit:
     """Fit a model's free parameters to the targets of studies.
 
@@ -277,6 +301,8 @@ def fit_studies(
         How many, 20 or more.
     progress : callable, optional
         Told how many clusters of starting points are finished, of how many.
+    patients : sequence of PatientLikelihood
+        Single patients, who are none of those that the studies count.
 
     Returns
     -------
@@ -289,7 +315,7 @@ def fit_studies(
         If a target is about a state that the model lacks, or if there is no target.
     """
     begun = time.perf_counter()
-    likelihood = Likelihood(free_model, studies)
+    likelihood = Likelihood(free_model, studies, patients=patients)
     optima = search(likelihood, seed=seed, n_starts=n_starts, progress=progress)
     best = optima[0].free
     information = observed_information(likelihood, best)

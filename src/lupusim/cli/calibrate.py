@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
     from lupusim.calibration.fit import Fit
     from lupusim.report.calibration.answers import Answers
 
+
+class TimeUnit(Enum):
+    """Unit of the times in a table of patients."""
+
+    years = "years"
+    months = "months"
+    weeks = "weeks"
+    days = "days"
+
+
 _Told: TypeAlias = Callable[[int, int], None] | None
 _Question: TypeAlias = Callable[[_Told], Any]
 
@@ -27,7 +38,8 @@ def calibrate(
         list[str] | None,
         typer.Argument(
             metavar="[EVIDENCE]...",
-            help="Evidence files or packaged names; default: those the model names.",
+            help="Evidence files, packaged names, tables of patients (.csv); default: those the "
+            "model names.",
         ),
     ] = None,
     model: Annotated[
@@ -63,6 +75,14 @@ def calibrate(
         list[str] | None,
         typer.Option(help="A parameter that differs from study to study; repeat it."),
     ] = None,
+    predict: Annotated[
+        str | None,
+        typer.Option(help='Count the states of --n further patients, as in "state at 5 years".'),
+    ] = None,
+    n: Annotated[int | None, typer.Option("--n", min=1, help="With --predict: patients.")] = None,
+    time_unit: Annotated[
+        TimeUnit, typer.Option(help="Of the times in a table of patients.")
+    ] = TimeUnit.years,
     format: FormatOption = Format.table,
 ) -> None:
     """Fit a model to published counts: estimates, what is identified, targets, draws."""
@@ -74,17 +94,26 @@ def calibrate(
         has_plan=sensitivity,
         per_arm=per_arm,
     )
+    time = _prediction_time(predict, n, draws)
     with _progress("searching") as told:
         fit = fit_model(
-            evidence or (), model=model, seed=seed, n_starts=starts, n_draws=draws, progress=told
+            evidence or (),
+            model=model,
+            seed=seed,
+            n_starts=starts,
+            n_draws=draws,
+            progress=told,
+            time_unit=time_unit.value,
         )
     wanted: dict[str, tuple[object, _Question]] = {
         # First, because a wrong name is found out here, before minutes are spent on the rest.
         "next_study": (study_effect, lambda _: _next_study(fit, tuple(study_effect or ()))),
-        "targets": (draws, lambda _: _targets(fit)),
+        "targets": (draws and fit.likelihood.targets, lambda _: _targets(fit)),
         "priors": (draws, lambda _: _priors(fit)),
         "scores": (compare, lambda _: _scores(fit)),
         "elasticities": (sensitivity, lambda _: _elasticities(fit, per_arm, control)),
+        "counts": (predict, lambda _: _counts(fit, time, n or 0)),
+        "further": (predict, lambda _: _further(fit, n or 0)),
         "opinion": (second_opinion, lambda _: _opinion(fit)),
         "ranks": (check_sampler, lambda told: _ranks(fit, check_sampler or 0, told)),
     }
@@ -100,6 +129,25 @@ def _check_options(*, needs_draws: bool, draws: int, has_plan: bool, per_arm: in
         raise typer.BadParameter("--second-opinion and --study-effect need --draws above 0")
     if per_arm is not None and not has_plan:
         raise typer.BadParameter("--per-arm belongs to --sensitivity. Add it, or leave both out")
+
+
+def _prediction_time(predict: str | None, n: int | None, draws: int) -> float:
+    """Return the study time of ``--predict``, years; 0 if it is not asked for."""
+    if predict is None:
+        if n is not None:
+            raise typer.BadParameter("--n belongs to --predict. Add it, or leave both out")
+        return 0.0
+    if n is None or draws == 0:
+        raise typer.BadParameter("--predict needs --n patients, and --draws above 0")
+    from lupusim.scenario.document.durations import parse_duration
+
+    words, _, time = predict.partition(" at ")
+    if words.strip() != "state" or not time:
+        raise typer.BadParameter(f"--predict {predict!r}: write it as 'state at 5 years'")
+    try:
+        return parse_duration(time.strip())
+    except ValueError as wrong:
+        raise typer.BadParameter(f"--predict {predict!r}: {wrong}") from None
 
 
 @contextmanager
@@ -162,6 +210,18 @@ def _elasticities(fit: Fit, per_arm: int | None, control: str) -> tuple[Elastici
         return found
     trial = PlannedTrial(n_per_arm=per_arm, control=first_share(load_model(control)))
     return (*trial.elasticities(found), *found)
+
+
+def _counts(fit: Fit, time: float, n: int) -> object:
+    from lupusim.calibration.checking.next_counts import next_counts
+
+    return next_counts(fit, time, n)
+
+
+def _further(fit: Fit, n: int) -> object:
+    from lupusim.calibration.checking.next_counts import further_numbers
+
+    return further_numbers(fit, n)
 
 
 def _opinion(fit: Fit) -> object:

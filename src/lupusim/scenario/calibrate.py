@@ -12,12 +12,20 @@ import numpy as np
 from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.estimation.search import N_STARTS, Progress
 from lupusim.calibration.fit import Fit, fit_studies
+from lupusim.calibration.patients.contributions import (
+    PanelLikelihood,
+    PatientLikelihood,
+    StayLikelihood,
+)
+from lupusim.calibration.patients.histories import Stays
 from lupusim.calibration.targets.studies import Study
+from lupusim.errors import EvidenceError, Problem
 from lupusim.model import MultiStateModel
 from lupusim.scenario.files.calibration_block import calibration_block, load_free_model
 from lupusim.scenario.files.evidence import load_study
 from lupusim.scenario.files.model import model_from_mapping
 from lupusim.scenario.files.model_writer import model_to_mapping, write_model
+from lupusim.scenario.files.patients import load_patients
 
 Evidence = str | Path | Study
 COMMENTS = (
@@ -26,7 +34,7 @@ COMMENTS = (
 )
 
 
-def calibrate(
+def calibrate(  # noqa: PLR0913 - as the command has them
     evidence: Evidence | Sequence[Evidence] = (),
     *,
     model: str | Path | FreeModel,
@@ -34,13 +42,16 @@ def calibrate(
     n_starts: int = N_STARTS,
     n_draws: int = 0,
     progress: Progress | None = None,
+    time_unit: str = "years",
 ) -> Fit:
     """Fit a model to published counts.
 
     Parameters
     ----------
     evidence : name, path or Study, or a sequence of them
-        Studies; default: those that the model's calibration block names.
+        Studies, and tables of single patients (``.csv``, see
+        :mod:`lupusim.scenario.files.patients`), who must not be those that the studies count.
+        Default: the studies that the model's calibration block names.
     model : name, path or FreeModel
         A model file with a calibration block.
     seed : int
@@ -51,6 +62,8 @@ def calibrate(
         Draws from the posterior; 0 for none.
     progress : callable, optional
         Told how many clusters of starting points are finished, of how many.
+    time_unit : str
+        Of the times in tables of patients: years, months, weeks or days.
 
     Returns
     -------
@@ -71,13 +84,39 @@ def calibrate(
     """
     free_model = model if isinstance(model, FreeModel) else load_free_model(model)
     named = [evidence] if isinstance(evidence, str | Path | Study) else list(evidence)
+    tables = [item for item in named if _is_table(item)]
     studies = [
         item if isinstance(item, Study) else load_study(item)
-        for item in named or free_model.evidence
+        for item in (named or free_model.evidence)
+        if item not in tables
     ]
-    fit = fit_studies(studies, free_model, seed=seed, n_starts=n_starts, progress=progress)
+    fit = fit_studies(
+        studies,
+        free_model,
+        seed=seed,
+        n_starts=n_starts,
+        progress=progress,
+        patients=[_patients(free_model, table, time_unit) for table in tables],
+    )
     fit = replace(fit, writer=write_fit)
     return fit.sampled(n_draws) if n_draws else fit
+
+
+def _is_table(item: Evidence) -> bool:
+    return not isinstance(item, Study) and str(item).lower().endswith(".csv")
+
+
+def _patients(free_model: FreeModel, table: Evidence, time_unit: str) -> PatientLikelihood:
+    """Return the likelihood of a table's patients; raises EvidenceError with what is wrong."""
+    path = str(table)
+    seen = load_patients(path, free_model.model, unit=time_unit)
+    try:
+        if isinstance(seen, Stays):
+            return StayLikelihood(free_model, seen)
+        return PanelLikelihood(free_model, seen)
+    except ValueError as wrong:
+        fault, _, fix = str(wrong).partition(". ")
+        raise EvidenceError(path, [Problem(key="", fault=fault, fix=f"{fix}.")]) from None
 
 
 def write_fit(fit: Fit, path: Path) -> None:

@@ -150,10 +150,16 @@ def check_words(checks: tuple[TargetCheck, ...]) -> tuple[str, ...]:
     names = "; ".join(
         f"{one.study}, {one.target}, {one.cell}: observed {one.check.observed:g}, predicted "
         f"{one.check.median:g} ({one.check.lower:g} to {one.check.upper:g}), "
-        f"p = {one.check.mid_p_value:.2g}{', held out' if one.is_held_out else ''}"
+        f"{_p_words(one.check.mid_p_value)}{', held out' if one.is_held_out else ''}"
         for one in odd
     )
     return (f"{said}{': ' + names if names else ''}.",)
+
+
+def _p_words(p_value: float) -> str:
+    """Return a p-value, no smaller than as many draws can tell."""
+    least = 1 / _N_DRAWS
+    return f"p below {least:g}" if p_value < least else f"p = {p_value:.2g}"
 
 
 def check_priors(fit: Fit) -> tuple[PriorCheck, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -39,13 +40,35 @@ class Hill:
         prior = self.pull * (points - self.likelihood.free_model.prior_mean)
         return np.concatenate([self.likelihood.residuals(points), prior], axis=1)
 
-    def slopes(self, points: FloatArray, residuals: FloatArray) -> FloatArray:
-        """Return forward differences; shape (n, n_residuals, n_parameters)."""
-        n, n_parameters = points.shape
-        moved = points[:, None, :] + np.eye(n_parameters) * _STEP
-        there = self.residuals(moved.reshape(-1, n_parameters))
-        slopes = (there.reshape(n, n_parameters, -1) - residuals[:, None, :]) / _STEP
-        return slopes.transpose(0, 2, 1)
+    def parts(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return residuals, and log likelihoods of single patients; (n, ...) each."""
+        return self.residuals(points), self.likelihood.of_patients(points)
+
+    def slopes(self, points: FloatArray, parts: tuple[FloatArray, FloatArray]) -> Slopes:
+        """Return forward differences; shapes (n, n_residuals, p) and (n, n_patients, p)."""
+        n, p = points.shape
+        moved = points[:, None, :] + np.eye(p) * _STEP
+        there = self.parts(moved.reshape(-1, p))
+        first, second = (
+            ((far.reshape(n, p, -1) - near[:, None, :]) / _STEP).transpose(0, 2, 1)
+            for far, near in zip(there, parts, strict=True)
+        )
+        return first, second
+
+
+Slopes: TypeAlias = tuple[FloatArray, FloatArray]
+"""Derivatives of residuals, and of the log likelihoods of single patients."""
+
+
+def heights(parts: tuple[FloatArray, FloatArray]) -> FloatArray:
+    """Return twice minus the log posterior, up to a constant; shape (n,)."""
+    return np.asarray((parts[0] ** 2).sum(axis=1) - 2 * parts[1].sum(axis=1))
+
+
+def gradient(parts: tuple[FloatArray, FloatArray], slopes: Slopes) -> FloatArray:
+    """Return half the gradient of :func:`heights`; shape (n, n_parameters)."""
+    pulled = np.einsum("nrp,nr->np", slopes[0], parts[0])
+    return np.asarray(pulled - slopes[1].sum(axis=1))
 
 
 def climb_together(
@@ -70,18 +93,22 @@ def climb_together(
     low, high = hill.likelihood.free_model.bounds.T
     moving = np.ones(starts.shape, dtype=bool) if held is None else ~held
     points, damping = starts.copy(), np.full(len(starts), 1e-2)
-    residuals = hill.residuals(points)
+    parts = hill.parts(points)
     climbing = np.arange(len(starts))
     # SPEED: a hundred starts cost little more than one (benchmarks/calibration.py).
     for _ in range(n_steps):
-        now, base = points[climbing], residuals[climbing]
-        slopes = hill.slopes(now, base) * moving[climbing, None, :]
+        now, base = points[climbing], (parts[0][climbing], parts[1][climbing])
+        free = moving[climbing, None, :]
+        slopes = hill.slopes(now, base)
+        slopes = slopes[0] * free, slopes[1] * free
         trial = np.clip(now + _steps(slopes, base, damping[climbing]), low, high)
         trial = np.where(moving[climbing], trial, now)
-        tried = hill.residuals(trial)
-        gain = (base**2).sum(axis=1) - (tried**2).sum(axis=1)
+        tried = hill.parts(trial)
+        gain = heights(base) - heights(tried)
         better = gain > 0
-        points[climbing[better]], residuals[climbing[better]] = trial[better], tried[better]
+        points[climbing[better]] = trial[better]
+        for known, new in zip(parts, tried, strict=True):
+            known[climbing[better]] = new[better]
         slower = np.where(better, damping[climbing] / 5, damping[climbing] * 4)
         damping[climbing] = np.clip(slower, 1e-9, 1e6)
         climbing = climbing[np.abs(gain) >= _NO_GAIN]
@@ -90,11 +117,16 @@ def climb_together(
     return points
 
 
-def _steps(slopes: FloatArray, residuals: FloatArray, damping: FloatArray) -> FloatArray:
-    """Return one damped Gauss-Newton step for each point; (n, n_parameters)."""
-    normal = slopes.transpose(0, 2, 1) @ slopes
-    gradient = slopes.transpose(0, 2, 1) @ residuals[..., None]
+def _steps(slopes: Slopes, parts: tuple[FloatArray, FloatArray], damping: FloatArray) -> FloatArray:
+    """Return one damped Gauss-Newton step for each point; (n, n_parameters).
+
+    The curvature of patients is the sum of their scores' squares (Berndt, Hall, Hall and
+    Hausman 1974, Annals of Economic and Social Measurement 3:653-665).
+    """
+    normal = sum(slope.transpose(0, 2, 1) @ slope for slope in slopes)
+    assert isinstance(normal, np.ndarray)  # not 0: there are two of them
     ridge = np.einsum("nii->ni", normal).mean(axis=1) * damping + 1e-9
     identity = np.eye(normal.shape[-1])
-    steps = np.linalg.solve(normal + identity * ridge[:, None, None], -gradient)[..., 0]
+    uphill = gradient(parts, slopes)[..., None]
+    steps = np.linalg.solve(normal + identity * ridge[:, None, None], -uphill)[..., 0]
     return np.asarray(np.clip(steps, -_LONGEST, _LONGEST))

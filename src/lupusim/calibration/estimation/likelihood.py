@@ -13,6 +13,7 @@ from lupusim.calibration.estimation.cohorts import Cohort, joint_positions, make
 from lupusim.calibration.estimation.contradictions import counted_twice, impossible_targets
 from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.estimation.residuals import deviance_residuals
+from lupusim.calibration.patients.contributions import PatientLikelihood
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.prediction.renewal import N_PANELS
 from lupusim.calibration.targets.counts import total_questions
@@ -50,6 +51,9 @@ class Likelihood:
     n_panels : int
         Grid of the renewal equations, where hazards run on time in state.
 
+    patients : sequence of PatientLikelihood
+        Single patients, independent of all that is published.
+
     Raises
     ------
     EvidenceError
@@ -63,15 +67,17 @@ class Likelihood:
         studies: Sequence[Study],
         *,
         n_panels: int = N_PANELS,
+        patients: Sequence[PatientLikelihood] = (),
     ) -> None:
         self.free_model = free_model
         self.studies = tuple(studies)
         self.n_panels = n_panels
+        self.patients = tuple(patients)
         chosen = free_model.target_set
         names = " + ".join(study.name for study in studies)
         if problems := model_lacks(studies, free_model.model):
             raise EvidenceError(names, problems)
-        if not any(study.chosen(chosen) for study in studies):
+        if not (self.patients or any(study.chosen(chosen) for study in studies)):
             fault = f"no target of the set {chosen!r} is there to be fitted"
             fix = "Name a study that has one, or change the model's 'target_set'."
             raise EvidenceError(names, [Problem(key="", fault=fault, fix=fix)])
@@ -168,7 +174,7 @@ class Likelihood:
     def _parted(self, free: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return residuals that measure a misfit, and those of cohorts that don't."""
         free, alone = np.atleast_2d(free), self._alone
-        fits, rests = [], [np.empty((len(free), 0))]
+        fits, rests = [np.empty((len(free), 0))], [np.empty((len(free), 0))]
         if alone.any():
             own = self._expected(free, self._alone_targets)
             raw = deviance_residuals(self.observed[alone], own)
@@ -210,7 +216,14 @@ class Likelihood:
         Of counts that stand alone the kernel, of cohorts with all constants.
         """
         constant = self.saturated_alone + sum(cohort.constant for cohort in self.cohorts)
-        return np.asarray(constant + 0.5 * (self.residuals(free) ** 2).sum(axis=-1))
+        published = constant + 0.5 * (self.residuals(free) ** 2).sum(axis=-1)
+        return np.asarray(published - self.of_patients(free).sum(axis=-1))
+
+    def of_patients(self, free: FloatArray) -> FloatArray:
+        """Return the log likelihood of each single patient; shape (n, n_patients)."""
+        free = np.atleast_2d(free)
+        found = [patients.contributions(free) for patients in self.patients]
+        return np.concatenate([np.empty((len(free), 0)), *found], axis=1)
 
     def log_prior(self, free: FloatArray) -> FloatArray:
         """Return the log density of the prior without its constant; shape (n,)."""
@@ -234,10 +247,12 @@ class Likelihood:
         return heights
 
     def jacobian(self, free: FloatArray, *, step: float = 1e-5) -> FloatArray:
-        """Return derivatives of the residuals at one vector; shape (n_cells, n_parameters).
+        """Return derivatives of the residuals at one vector; shape (n_residuals, n_parameters).
 
-        Central differences; all vectors are answered in one stack.
+        Central differences; all vectors are answered in one stack. The scores of single
+        patients follow: their squares, too, sum to an information.
         """
         moves = np.eye(free.size) * step
-        stacked = self.residuals(np.concatenate([free + moves, free - moves]))
+        points = np.concatenate([free + moves, free - moves])
+        stacked = np.hstack([self.residuals(points), self.of_patients(points)])
         return np.asarray((stacked[: free.size] - stacked[free.size :]).T / (2 * step))

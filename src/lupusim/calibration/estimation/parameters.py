@@ -20,13 +20,18 @@ class Transform(Enum):
 
     LOG = "log"
     LOGIT = "logit"
+    NONE = "none"
 
     def free(self, value: float) -> float:
         """Return a natural value on the unbounded scale."""
+        if self is Transform.NONE:
+            return value
         return math.log(value) if self is Transform.LOG else math.log(value / (1 - value))
 
     def natural(self, value: FloatArray) -> FloatArray:
         """Return unbounded values on the natural scale; same shape."""
+        if self is Transform.NONE:
+            return value
         if self is Transform.LOG:
             return np.asarray(np.exp(value))
         return np.asarray(1 / (1 + np.exp(-value)))
@@ -34,6 +39,8 @@ class Transform(Enum):
     @property
     def widest(self) -> tuple[float, float]:
         """Bounds within which a parameter is looked for unless its model says its own."""
+        if self is Transform.NONE:
+            return (-20.0, 20.0)
         return (1e-4, 1e3) if self is Transform.LOG else (1e-4, 1 - 1e-4)
 
 
@@ -68,10 +75,11 @@ class FreeParameter:
     places : mapping of str to float
         Where it stands, and what it is multiplied with there: ``"active -> death.rate"``,
         ``"active -> death.rates.1"`` (second piece), ``"classes.responder.probability"``
-        (the other classes share the rest) or
-        ``"classes.responder.hazard_ratios.active -> death"``.
+        (the other classes share the rest),
+        ``"classes.responder.hazard_ratios.active -> death"`` or, where patients are fitted,
+        ``"covariates.age.active -> death"``, a log hazard ratio per unit.
     transform : Transform
-        Log for what is above 0, logit for probabilities.
+        Log for what is above 0, logit for probabilities, none for log hazard ratios.
     prior : NormalPrior
         What is held before the targets are seen. Used by the posterior, and by the search
         only to choose among points that the targets cannot tell apart.
@@ -89,8 +97,9 @@ class FreeParameter:
         if not self.places:
             raise ValueError(f"{self.name!r} stands nowhere in the model; give its places")
         low, high = self.bounds or self.transform.widest
-        if not 0 < low < high:
-            raise ValueError(f"bounds={self.bounds!r} must be increasing and above 0")
+        least = -math.inf if self.transform is Transform.NONE else 0.0
+        if not least < low < high:
+            raise ValueError(f"bounds={self.bounds!r} must be increasing and above {least:g}")
         if self.transform is Transform.LOGIT and high >= 1:
             raise ValueError(f"bounds={self.bounds!r} of a probability must lie below 1")
 
@@ -132,21 +141,28 @@ class FreeModel:
     class_places: tuple[tuple[int, str, int, float], ...] = field(
         init=False, repr=False, default=()
     )
+    covariate_places: tuple[tuple[str, int, int, float], ...] = field(
+        init=False, repr=False, default=()
+    )
 
     def __post_init__(self) -> None:
         if problems := place_problems(self.model, self.parameters):
             raise ValueError("; ".join(map(str, problems)))
-        hazards, classes = [], []
+        hazards, classes, covariates = [], [], []
         for position, parameter in enumerate(self.parameters):
             for place, factor in parameter.places.items():
                 if place.startswith("classes."):
                     k, what = _class_place(self.model, place)
                     classes.append((k, what, position, factor))
+                elif place.startswith("covariates."):
+                    name, k = _covariate_place(self.model, place)
+                    covariates.append((name, k, position, factor))
                 else:
                     k, what, piece = _hazard_place(self.model, place)
                     hazards.append((k, what, piece, position, factor))
         object.__setattr__(self, "hazard_places", tuple(hazards))
         object.__setattr__(self, "class_places", tuple(classes))
+        object.__setattr__(self, "covariate_places", tuple(covariates))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -181,7 +197,11 @@ class FreeModel:
             for k, transition in enumerate(self.model.transitions)
         )
         classes = self._classes(values[0].tolist())
-        return replace(self.model, transitions=transitions, classes=classes)
+        covariates = {name: dict(ratios) for name, ratios in self.model.covariates.items()}
+        for name, k, position, factor in self.covariate_places:
+            edge = (self.model.transitions[k].from_state, self.model.transitions[k].to_state)
+            covariates[name][edge] = float(values[0, position] * factor)
+        return replace(self.model, transitions=transitions, classes=classes, covariates=covariates)
 
     def hazards_at(self, transition: int, values: FloatArray) -> list[Hazard]:
         """Return the hazard of one transition, by position, at natural values (n, n_parameters)."""
@@ -258,6 +278,22 @@ def _class_place(model: MultiStateModel, place: str) -> tuple[int, str]:
     return names.index(name), label
 
 
+def _covariate_place(model: MultiStateModel, place: str) -> tuple[str, int]:
+    _, name, label = (*place.split(".", 2), "", "")[:3]
+    if name not in model.covariates:
+        raise ValueError(f"the model has no covariate {name!r}. {nearest(name, model.covariates)}")
+    labels = [transition.label for transition in model.transitions]
+    if label not in labels:
+        raise ValueError(f"the model has no transition {label!r}. {nearest(label, labels)}")
+    return name, labels.index(label)
+
+
+def _check_place(model: MultiStateModel, place: str) -> None:
+    """Raise ValueError if a place does not exist."""
+    kinds = {"classes": _class_place, "covariates": _covariate_place}
+    kinds.get(place.partition(".")[0], _hazard_place)(model, place)
+
+
 def place_problems(model: MultiStateModel, parameters: Sequence[FreeParameter]) -> list[Problem]:
     """Return every place that the model lacks, and every place that two parameters claim."""
     problems = []
@@ -266,7 +302,7 @@ def place_problems(model: MultiStateModel, parameters: Sequence[FreeParameter]) 
         for place in parameter.places:
             key = f"calibration.parameters.{k}.places.{place}"
             try:
-                (_class_place if place.startswith("classes.") else _hazard_place)(model, place)
+                _check_place(model, place)
             except ValueError as error:
                 fault, _, fix = str(error).partition(". ")
                 problems.append(Problem(key=key, fault=fault, fix=fix))

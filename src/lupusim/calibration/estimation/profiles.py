@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.calibration.estimation.climbing import Hill, climb_together
+from lupusim.calibration.estimation.climbing import Hill, climb_together, gradient
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.estimation.search import TIE_BREAK
 
@@ -145,9 +145,8 @@ def _held_by(walkers: _Walkers, found: BoolArray) -> list[tuple[str, ...]]:
     """Return, for each walker's limit, the other parameters whose bounds decide it."""
     model = walkers.hill.likelihood.free_model
     points = walkers.points
-    residuals = walkers.hill.residuals(points)
-    slopes = walkers.hill.slopes(points, residuals)
-    pull = 2 * np.einsum("nrp,nr->np", slopes, residuals)  # of the deviance per log unit
+    parts = walkers.hill.parts(points)
+    pull = 2 * gradient(parts, walkers.hill.slopes(points, parts))  # of the deviance per log unit
     low, high = (np.abs(points - bound) < _AT_BOUND for bound in model.bounds.T)
     stuck = (low & (pull > _MATTERS)) | (high & (pull < -_MATTERS))
     stuck &= ~(np.abs(model.bounds - walkers.best[:, None]) < _AT_BOUND).any(axis=1)

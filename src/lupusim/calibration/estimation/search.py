@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.arrays import FloatArray
-from lupusim.calibration.estimation.climbing import Hill, climb_together
+from lupusim.calibration.estimation.climbing import Hill, climb_together, heights
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.rng import stream
 
@@ -22,6 +22,10 @@ _SAME_FIT = 1e-3  # log likelihood units
 _SAME_POINT = 0.02  # on the log and logit scales
 _SAME_CLUSTER = 0.05
 _N_STEPS = 8
+_N_LONG = 40  # steps of a climb towards patients
+_N_NEWTON = 30
+_NEWTON_STEP = 1e-3
+_SMALLEST_GAIN = 1e-7  # of twice the log likelihood
 _N_ROUNDS = 2  # of as many steps again, for one start of each cluster
 _SPREAD = 2.0  # starting points cover this many prior standard deviations either way
 
@@ -90,6 +94,8 @@ def climb(
     from scipy.optimize import least_squares
 
     hill = Hill(likelihood=likelihood, prior_weight=prior_weight)
+    if likelihood.patients:
+        return _newton(hill, climb_together(hill, start[None], n_steps=_N_LONG)[0])
     low, high = likelihood.free_model.bounds.T
 
     def residuals(point: FloatArray) -> FloatArray:
@@ -102,6 +108,41 @@ def climb(
         residuals, start, slopes, bounds=(low, high), xtol=1e-9, ftol=1e-11, gtol=1e-9
     )
     return np.asarray(found.x), bool(found.status > 0)
+
+
+def _newton(hill: Hill, point: FloatArray) -> tuple[FloatArray, bool]:
+    """Return the optimum near a point by Newton's steps, and whether nothing improved any more."""
+    low, high = hill.likelihood.free_model.bounds.T
+    for _ in range(_N_NEWTON):
+        slope, curvature = _derivatives(hill, point)
+        eigenvalues, directions = np.linalg.eigh(curvature)
+        scale = np.maximum(np.abs(eigenvalues), 1e-6 * np.abs(eigenvalues).max())
+        step = -directions @ (directions.T @ slope / scale)
+        step *= np.minimum(1.0, 1.0 / max(float(np.abs(step).max()), 1e-300))
+        tried = np.clip(point + step * 0.5 ** np.arange(12)[:, None], low, high)
+        found = heights(hill.parts(tried))
+        best = int(found.argmin())
+        gain = float(heights(hill.parts(point[None]))[0] - found[best])
+        if gain < _SMALLEST_GAIN:
+            return point, True
+        point = tried[best]
+    return point, False
+
+
+def _derivatives(hill: Hill, point: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return gradient and second derivatives of twice the negative log posterior."""
+    p = point.size
+    moves = np.eye(p) * _NEWTON_STEP
+    pairs = [(i, j) for i in range(p) for j in range(i + 1)]
+    signs = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+    points = [point + a * moves[i] + b * moves[j] for i, j in pairs for a, b in signs]
+    points += [*(point + moves), *(point - moves)]
+    found = heights(hill.parts(np.array(points)))
+    crossed, (up, down) = found[: -2 * p].reshape(-1, 4), found[-2 * p :].reshape(2, p)
+    curvature = np.empty((p, p))
+    for (i, j), (pp, pm, mp, mm) in zip(pairs, crossed, strict=True):
+        curvature[i, j] = curvature[j, i] = (pp - pm - mp + mm) / (4 * _NEWTON_STEP**2)
+    return (up - down) / (2 * _NEWTON_STEP), curvature
 
 
 def search(

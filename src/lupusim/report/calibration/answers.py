@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lupusim.calibration.checking.elasticities import Elasticity
+from lupusim.calibration.checking.next_counts import FurtherNumber, NextCount
 from lupusim.calibration.checking.outlook import NextStudy
 from lupusim.calibration.checking.posterior_checks import (
     PriorCheck,
@@ -44,6 +45,10 @@ class Answers:
         Simulation-based calibration.
     next_study : NextStudy or None
         With a random study effect.
+    counts : tuple of NextCount
+        What a study of a new size would count.
+    further : tuple of FurtherNumber
+        Which further published number would narrow the first prediction most.
     """
 
     targets: tuple[TargetCheck, ...] = ()
@@ -53,6 +58,8 @@ class Answers:
     opinion: SecondOpinion | None = None
     ranks: RankTest | None = None
     next_study: NextStudy | None = None
+    counts: tuple[NextCount, ...] = ()
+    further: tuple[FurtherNumber, ...] = ()
     names: tuple[str, ...] = field(default=())
 
     @property
@@ -85,6 +92,9 @@ class Answers:
             for (name, make), answer in zip(tables.items(), asked, strict=True)
             if answer
         }
+        if self.counts:
+            found["next_counts"] = _records(count_table(self.counts))
+            found["further_numbers"] = _records(further_table(self.further))
         if self.opinion is not None:
             found["second_opinion"] = _records(opinion_table(self.opinion))
         if self.ranks is not None:
@@ -147,6 +157,27 @@ def prior_table(checks: Sequence[PriorCheck]) -> pd.DataFrame:
                 "to targets": one.to_targets,
             }
             for one in checks
+        ]
+    )
+
+
+def count_table(counts: Sequence[NextCount]) -> pd.DataFrame:
+    """Return a row per state: predictive count of a study of a new size."""
+    return _frame([asdict(one) for one in counts])
+
+
+def further_table(found: Sequence[FurtherNumber], n: int | None = None) -> pd.DataFrame:
+    """Return a row per number that could be looked up, the most helpful first."""
+    return _frame(
+        [
+            {
+                "further number": one.what,
+                "of": one.n,
+                "prediction": one.prediction,
+                "standard deviation now": one.spread,
+                "expected reduction of variance": one.reduction,
+            }
+            for one in found[:n]
         ]
     )
 

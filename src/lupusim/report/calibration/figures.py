@@ -82,7 +82,8 @@ def profiles(fit: Fit) -> Figure:
         panel.plot(profile.values, profile.deviances, ".", color="#1b6ca8", markersize=4)
         panel.axhline(CRITICAL, color="gray", linestyle=":")
         panel.axvline(profile.estimate, color="#d95f02", linewidth=0.8)
-        _plain_log_axis(panel)
+        if profile.values.min() > 0:  # log hazard ratios stay on their own scale
+            _plain_log_axis(panel)
         panel.set_ylim(-0.2, 8)
         sides = " and ".join(profile.unbounded)
         note = "" if identified else "\nnot identified"
@@ -111,13 +112,16 @@ def _smooth(profile: Profile) -> tuple[np.ndarray, np.ndarray]:
     """
     from scipy.interpolate import PchipInterpolator
 
-    where, first = np.unique(np.log(profile.values), return_index=True)
+    is_positive = bool(profile.values.min() > 0)
+    scale = np.log(profile.values) if is_positive else profile.values
+    where, first = np.unique(scale, return_index=True)
     if where.size < 2:
         return profile.values, profile.deviances
     signs = np.sign(profile.values[first] - profile.estimate)
     roots = signs * np.sqrt(profile.deviances[first])
     grid = np.linspace(where[0], where[-1], 200)
-    return np.exp(grid), PchipInterpolator(where, roots)(grid) ** 2
+    heights = PchipInterpolator(where, roots)(grid) ** 2
+    return np.exp(grid) if is_positive else grid, heights
 
 
 def ranks(found: RankTest, names: Sequence[str]) -> Figure:

@@ -89,14 +89,21 @@ def _parameters(fit: Fit, answers: Answers) -> Section:
 def _targets(fit: Fit) -> Section:
     from lupusim.report.calibration import figures
 
+    tables: list[Captioned] = [("", fit.targets)] if fit.likelihood.targets else []
+    if fit.likelihood.patients and not fit.occupancy.empty:
+        caption = (
+            "Where single patients were (Aalen-Johansen with its 95 % band), and where the model "
+            "puts them."
+        )
+        tables.append((caption, fit.occupancy))
     return Section(
         title="2. Which targets they were fitted to",
         words=(
             "Counts with their own denominators; soft targets count with a weight below 1, "
             "a weight of 0 was held out.",
         ),
-        tables=(("", fit.targets),),
-        figures=(figures.targets(fit),),
+        tables=tuple(tables),
+        figures=(figures.targets(fit),) if fit.likelihood.targets else (),
     )
 
 
@@ -191,6 +198,11 @@ def _used(fit: Fit, answers: Answers) -> Section:
     if answers.next_study is not None:
         words.append(answers.next_study.words)
         tables.append(("", answering.next_study_table(answers.next_study)))
+    if answers.counts:
+        caption = "The next patients: predictive counts, median and 95 % interval."
+        tables.append((caption, answering.count_table(answers.counts)))
+        caption = "Which further published number would narrow the prediction most."
+        tables.append((caption, answering.further_table(answers.further)))
     if answers.elasticities:
         caption = (
             "What each published count moves: per cent that the prediction rises when the count "
@@ -269,7 +281,6 @@ def write_page(fit: Fit, path: Path, *, answers: Answers = NOTHING_ASKED) -> Non
         "table": lambda frame: Markup(_as_html(frame)),
         "svg": lambda figure: Markup(as_svg(figure)),
     }
-    names = ", ".join(study.name for study in fit.likelihood.studies)
-    title = f"{fit.model.name}, calibrated to {names}"
+    title = f"{fit.model.name}, calibrated to {', '.join(fit.sources)}"
     page = environment.from_string(_PAGE).render(title=title, sections=sections(fit, answers))
     path.write_text(page, encoding="utf-8")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NOTHING_ASKED = Answers()
 _N_COUNTS = 2  # for each prediction, on a terminal
+_N_FURTHER = 8
 _TOOK_NO_PART = 0.0  # weight of a target that was held out
 
 
@@ -28,7 +29,13 @@ def calibration_report(fit: Fit, answers: Answers = NOTHING_ASKED) -> Group:
         f"every count were what the model expects; {fit.best.n_starts} of {fit.n_starts} starting "
         f"points led here; {fit.seconds:.1f} s"
     )
-    parts: list[Table | Text] = [_estimates(fit, answers), _targets(fit), Text(found)]
+    parts: list[Table | Text] = [_estimates(fit, answers)]
+    if fit.likelihood.targets:
+        parts.append(_targets(fit))
+    if fit.likelihood.patients and not fit.occupancy.empty:
+        title = "Where patients were (Aalen-Johansen, 95 % band), and where the model puts them"
+        parts.append(_plain_table(title, fit.occupancy))
+    parts.append(Text(found))
     if len(fit.optima) > 1:
         parts.append(_optima(fit))
     if fit.draws is not None:
@@ -50,6 +57,12 @@ def _answer_tables(answers: Answers) -> list[Table]:
         largest = answering.largest(answers.elasticities, _N_COUNTS)
         title = "What moves a prediction most: per cent for one per cent of a count"
         shown.append((title, answering.elasticity_table(largest)))
+    if answers.counts:
+        shown.append(
+            ("The next patients: predictive counts", answering.count_table(answers.counts))
+        )
+        title = "Which further published number would narrow the prediction most"
+        shown.append((title, answering.further_table(answers.further, _N_FURTHER)))
     if answers.opinion is not None:
         shown.append(("Two samplers", answering.opinion_table(answers.opinion)))
     if answers.ranks is not None:
@@ -76,8 +89,7 @@ def _number(value: float) -> str:
 
 
 def _estimates(fit: Fit, answers: Answers) -> Table:
-    names = ", ".join(study.name for study in fit.likelihood.studies)
-    table = Table(title=f"{fit.model.name}, calibrated to {names}")
+    table = Table(title=f"{fit.model.name}, calibrated to {', '.join(fit.sources)}")
     for name in ("parameter", "estimate", "lower", "upper", "verdict"):
         table.add_column(name, justify="left" if name in ("parameter", "verdict") else "right")
     for row in _rows(answering.estimate_table(fit, answers)):

@@ -105,7 +105,7 @@ def _parameter(section: Section) -> FreeParameter | None:
         "places": section.read("places", MappingOf(Number(above=0))),
         "transform": section.read("transform", _TRANSFORM),
     }
-    bounds = section.read_or_none("bounds", ListOf(Number(above=0), at_least=2))
+    bounds = section.read_or_none("bounds", ListOf(Number(), at_least=2))
     values["bounds"] = None if bounds is None else (bounds[0], bounds[-1])
     prior = section.section("prior")
     prior.read("family", Choice({"normal": NormalPrior}), NormalPrior)

@@ -1,0 +1,1 @@
+"""Single patients: exact times of their transitions, or their states at some times."""

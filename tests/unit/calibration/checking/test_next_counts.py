@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lupusim.calibration.checking.next_counts import further_numbers, next_counts
+from lupusim.calibration.fit import Fit, fit_studies
+from lupusim.calibration.posterior.draws import Draws
+from lupusim.calibration.targets.times import EventRate
+from lupusim.model.hazards import ExponentialHazard
+from lupusim.rng import stream
+from studies_for_tests import chain_model, free_rates, study
+from tolerance import SEED, assert_within_mcse
+
+FREE = free_rates(chain_model(ExponentialHazard(rate=0.3), ExponentialHazard(rate=0.2)), sd=0.3)
+N_DRAWS = 20_000
+
+
+@pytest.fixture(scope="module")
+def fit() -> Fit:
+    """A posterior that is known: both log rates normal, independent."""
+    rate = EventRate(origin=("well",), to=("ill",), events=9, person_years=30, until=3.0)
+    fit = fit_studies([study(rate)], FREE, seed=SEED, n_starts=2)
+    values = np.log([0.3, 0.2]) + 0.3 * stream(SEED, "known").standard_normal((N_DRAWS, 2))
+    draws = Draws(
+        values=values,
+        weights=np.full(N_DRAWS, 1 / N_DRAWS),
+        effective_sample_size=N_DRAWS,
+        pareto_k=0.0,
+        log_evidence=0.0,
+        method="by hand",
+        n_density_calls=0,
+    )
+    return replace(fit, draws=draws)
+
+
+def test_next_counts_have_the_spread_of_parameters_and_of_chance(fit: Fit) -> None:
+    found = {one.what: one for one in next_counts(fit, 2.0, 50)}
+    well = np.exp(-2 * np.exp(math.log(0.3) + 0.3 * stream(SEED, "other").standard_normal(N_DRAWS)))
+    counts = stream(SEED, "counts").binomial(50, well)
+    ours = found["well at 2 years"]
+    assert_within_mcse(ours.share, well.mean(), mcse=well.std() / math.sqrt(4000))
+    by_hand = np.quantile(counts, [0.025, 0.5, 0.975])
+    assert np.abs(np.array([ours.lower, ours.median, ours.upper]) - by_hand).max() <= 1
+
+
+def test_the_count_that_is_the_prediction_itself_helps_most_and_as_much_as_it_should(
+    fit: Fit,
+) -> None:
+    """Prediction: ill at week 52. A count of it takes away Var(p) n / (Var(p) n + E p(1-p))."""
+    found = further_numbers(fit, 200)
+    assert found[0].reduction >= found[-1].reduction
+    rates = np.exp(np.log([0.3, 0.2]) + 0.3 * stream(SEED, "third").standard_normal((N_DRAWS, 2)))
+    a, b = rates.T
+    year = 52 / 52.1775
+    ill = a / (b - a) * (np.exp(-a * year) - np.exp(-b * year))
+    by_hand = ill.var() / (ill.var() + (ill * (1 - ill)).mean() / 200)
+    ours = {one.what: one for one in found}["in ill at 1 years"]
+    assert ours.reduction == pytest.approx(by_hand, abs=0.05)
+    assert ours.spread == pytest.approx(ill.std(), rel=0.05)
+
+
+def test_nothing_is_predicted_without_draws(fit: Fit) -> None:
+    with pytest.raises(ValueError, match="no draws to predict from"):
+        next_counts(replace(fit, draws=None), 1.0, 10)
