@@ -102,7 +102,8 @@ if __name__ == "__main__":
     by_replicates, by_patients = replicates(asked.most), patients()
     cores(asked.cores)
     if asked.plot:
-        from lupusim.report.questions.figures import save, scaling
+        from lupusim.report.figures.style import save
+        from lupusim.report.questions.figures import scaling
 
         lines = {"trials of 300 patients": by_replicates, "one trial, by patients": by_patients}
         save(scaling(lines, unit="trials, or patients of a trial", title=SCENARIO), asked.plot)

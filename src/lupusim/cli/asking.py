@@ -41,8 +41,23 @@ SchedulerOption = Annotated[
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Take over the finished work that the folder holds.")
 ]
+
+
+def _ready_to_draw(file: Path | None) -> Path | None:
+    """Check, before any work, that a picture can be drawn and written; None for no picture."""
+    if file is not None:
+        from lupusim.report.figures.style import check_ending, need_plotting
+
+        check_ending(file)
+        need_plotting()
+    return file
+
+
 PlotOption = Annotated[
-    Path | None, typer.Option("--plot", help="Also draw it: a file ending in .svg or .png.")
+    Path | None,
+    typer.Option(
+        "--plot", help="Also draw it: a file ending in .svg or .png.", callback=_ready_to_draw
+    ),
 ]
 
 
@@ -210,7 +225,7 @@ class Question:
 
 def save_figure(figure: Figure, file: Path) -> None:
     """Write a picture, and say where."""
-    from lupusim.report.questions.figures import save
+    from lupusim.report.figures.style import save
 
     print(f"written: {save(figure, file)}", file=sys.stderr)
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lupusim.cli.asking import Answer
+from lupusim.cli.asking import Answer, PlotOption
 from lupusim.cli.options import Format, FormatOption
 
 if TYPE_CHECKING:
@@ -47,9 +46,7 @@ def decide(
         typer.Option("--draws", min=2, help="Draw what is uncertain so often (PSA)."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of all that is drawn.")] = 1,
-    plot: Annotated[
-        Path | None, typer.Option("--plot", help="Also draw it: a file ending in .svg or .png.")
-    ] = None,
+    plot: PlotOption = None,
     format: FormatOption = Format.table,
 ) -> None:
     """Compare strategies: cost, effect, dominance, ICER, net benefit; --draws for uncertainty."""

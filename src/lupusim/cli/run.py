@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from lupusim.cli.asking import PlotOption, save_figure
 from lupusim.cli.options import (
     DetailsOption,
     Format,
@@ -102,6 +103,7 @@ def run(
     format: FormatOption = Format.table,
     details: DetailsOption = False,
     width: WidthOption = None,
+    plot: PlotOption = None,
     events: Annotated[
         Events | None,
         typer.Option(help="Tell progress and result line by line, for programs."),
@@ -136,6 +138,18 @@ def run(
     tell(result, format, events, shown)
     if out is not None:
         write_run(result, out)
+    if plot is not None:
+        _draw(result, plot)
+
+
+def _draw(result: RunResult, file: Path) -> None:
+    """Draw a whole run; of a part there is no picture."""
+    from lupusim.report.figures.runs import run_figure
+
+    if result.complete:
+        save_figure(run_figure(result), file)
+    else:
+        print(f"{file} is not drawn: the run is not complete", file=sys.stderr)
 
 
 def _amount(

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lupusim.economics.uncertainty import Psa
-from lupusim.report.models.courses import colors_of
-from lupusim.report.questions.figures import (
+from lupusim.report.figures.style import (
     BLUE,
     CONFIDENCE,
     GRAY,
     ORANGE,
     axes_of_figure,
+    colors_of,
     finished,
 )
 from lupusim.scenario.files.decision import Decision

@@ -15,6 +15,7 @@ from lupusim.calibration.estimation.profiles import CRITICAL, Profile
 from lupusim.calibration.fit import Fit
 from lupusim.engines import exact
 from lupusim.report.calibration.answers import prediction_names
+from lupusim.report.figures.style import BLUE, ORANGE, SKY, colors_of
 from lupusim.rng import stream
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def targets(fit: Fit) -> Figure:
     observed = (table["observed"] / scale).to_numpy()
     reach = np.abs(table[["lower", "upper"]].to_numpy() / scale[:, None] - observed[:, None]).T
     axes.errorbar(observed, place, xerr=reach, fmt="o", color="black", capsize=2, label="observed")
-    axes.plot(table["expected"] / scale, place, "D", color="#d95f02", label="expected")
+    axes.plot(table["expected"] / scale, place, "D", color=ORANGE, label="expected")
     words = table["study"] + ": " + table["target"] + ", " + table["cell"]
     axes.set_yticks(place, words, fontsize=7)
     axes.set_xlabel("share of the denominator (rates: per person-year)")
@@ -78,10 +79,10 @@ def profiles(fit: Fit) -> Figure:
     for panel, profile, identified in zip(
         panels, fit.profiles, fit.estimates["identified"], strict=True
     ):
-        panel.plot(*_smooth(profile), color="#1b6ca8")
-        panel.plot(profile.values, profile.deviances, ".", color="#1b6ca8", markersize=4)
+        panel.plot(*_smooth(profile), color=BLUE)
+        panel.plot(profile.values, profile.deviances, ".", color=BLUE, markersize=4)
         panel.axhline(CRITICAL, color="gray", linestyle=":")
-        panel.axvline(profile.estimate, color="#d95f02", linewidth=0.8)
+        panel.axvline(profile.estimate, color=ORANGE, linewidth=0.8)
         if profile.values.min() > 0:  # log hazard ratios stay on their own scale
             _plain_log_axis(panel)
         panel.set_ylim(-0.2, 8)
@@ -135,7 +136,7 @@ def ranks(found: RankTest, names: Sequence[str]) -> Figure:
     for panel, name, bars in zip(panels, names, found.histogram(n_bins).T, strict=True):
         panel.axhspan(low, high, color="#dddddd")
         panel.axhline(n_rounds / n_bins, color="gray", linewidth=0.8)
-        panel.bar(np.arange(n_bins), bars, color="#1b6ca8", width=0.9)
+        panel.bar(np.arange(n_bins), bars, color=BLUE, width=0.9)
         panel.set_title(name, fontsize=8)
         panel.set_xticks([])
         panel.tick_params(labelsize=7)
@@ -153,7 +154,7 @@ def tornado(found: Sequence[Elasticity], *, n_bars: int = 6) -> Figure:
         top = [one for one in found if one.prediction == name][:n_bars][::-1]
         place = np.arange(len(top))
         sizes = [one.elasticity for one in top]
-        colors = ["#1b6ca8" if size > 0 else "#d95f02" for size in sizes]
+        colors = [BLUE if size > 0 else ORANGE for size in sizes]
         panel.barh(place, sizes, color=colors)
         words = [f"{one.study}: {one.target}, {one.cell} ({one.observed:g})" for one in top]
         panel.set_yticks(place, [word[:90] for word in words], fontsize=7)
@@ -173,9 +174,7 @@ def posterior(fit: Fit) -> tuple[Figure, ...]:
     values = fit.draws.resample(4000, rng=stream(fit.seed, "figure"))
     for panel, parameter, drawn in zip(panels, parameters, values.T, strict=True):
         grid = _natural_grid(parameter, drawn)
-        panel.hist(
-            parameter.transform.natural(drawn), bins=grid.tolist(), density=True, color="#a6cee3"
-        )
+        panel.hist(parameter.transform.natural(drawn), bins=grid.tolist(), density=True, color=SKY)
         density = _density(parameter.prior, np.array([parameter.transform.free(g) for g in grid]))
         panel.plot(grid, density / np.gradient(grid, _free(parameter, grid)), color="black")
         panel.set_title(parameter.name, fontsize=8)
@@ -207,12 +206,11 @@ def occupancy(fit: Fit) -> Figure:
     axes = figure.subplots()
     best = exact.solve(fit.model, _YEARS).probabilities
     band = _band(fit)
+    colors = colors_of(fit.model.states)
     for k, state in enumerate(fit.model.states):
-        (line,) = axes.plot(_YEARS, best[:, k], label=state)
+        axes.plot(_YEARS, best[:, k], color=colors[state], label=state.replace("_", " "))
         if band is not None:
-            axes.fill_between(
-                _YEARS, band[0][:, k], band[1][:, k], color=line.get_color(), alpha=0.2
-            )
+            axes.fill_between(_YEARS, band[0][:, k], band[1][:, k], color=colors[state], alpha=0.2)
     axes.set(xlabel="years", ylabel="share of patients", xlim=(0, 5), ylim=(0, 1))
     axes.legend(frameon=False, fontsize=8)
     return figure

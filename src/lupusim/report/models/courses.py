@@ -7,22 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lupusim.histories import Histories
-from lupusim.report.questions.figures import axes_of_figure, finished
+from lupusim.report.figures.style import (
+    axes_of_figure,
+    colors_of,
+    finished,
+    legend_beside,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-# Okabe and Ito's colors, told apart by every eye; the last state, often death, in gray.
-_COLORS = ("#d55e00", "#56b4e9", "#009e73", "#e69f00", "#cc79a7", "#0072b2", "#f0e442", "#332288")
-_LAST = "#777777"
-
-
-def colors_of(states: tuple[str, ...]) -> dict[str, str]:
-    """Return a color for each state; the last one is gray."""
-    every = [_COLORS[k % len(_COLORS)] for k in range(len(states) - 1)]
-    return dict(zip(states, [*every, _LAST], strict=True))
 
 
 def stacked_occupancy(occupancy: pd.DataFrame, *, title: str = "") -> Figure:
@@ -47,7 +41,7 @@ def stacked_occupancy(occupancy: pd.DataFrame, *, title: str = "") -> Figure:
         )
         axes.set(xlabel="years", ylabel="share of patients", ylim=(0, 1), title=title)
         axes.margins(x=0)
-        _legend(axes, backwards=True)
+        legend_beside(axes, backwards=True)
         return finished(axes)
 
 
@@ -80,7 +74,7 @@ def patient_bars(histories: Histories, *, n_patients: int = 12, title: str = "")
         axes.invert_yaxis()
         axes.set(xlabel="years", ylabel="patient", title=title, xlim=(0, histories.horizon))
         axes.set_yticks(np.arange(1, shown["patient"].nunique() + 1))
-        _legend(axes, backwards=False)
+        legend_beside(axes)
         return finished(axes)
 
 
@@ -121,13 +115,5 @@ def trace_figure(
         what = "share of the cohort" if patients is None else f"patients of {patients:g}"
         axes.set(xlabel="years", ylabel=what, ylim=(0, 1.02 * size), title=title)
         axes.grid(alpha=0.3)
-        _legend(axes, backwards=False)
+        legend_beside(axes)
         return finished(axes)
-
-
-def _legend(axes: Axes, *, backwards: bool) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    step = -1 if backwards else 1
-    axes.legend(
-        handles[::step], labels[::step], loc="center left", bbox_to_anchor=(1, 0.5), frameon=False
-    )

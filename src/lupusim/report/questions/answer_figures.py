@@ -7,15 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lupusim.planning.sensitivity.sobol import SobolIndices
+from lupusim.report.figures.style import BLUE, CONFIDENCE, GRAY, ORANGE, axes_of_figure, finished
 from lupusim.report.questions.answers import design_label
-from lupusim.report.questions.figures import (
-    BLUE,
-    CONFIDENCE,
-    GRAY,
-    ORANGE,
-    axes_of_figure,
-    finished,
-)
 
 if TYPE_CHECKING:
     import pandas as pd

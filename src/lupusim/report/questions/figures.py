@@ -1,75 +1,22 @@
-"""Pictures of planning results; the only place that draws. Same result, same bytes.
-
-Figures are made without pyplot, so that nothing global changes and no window is needed.
-"""
+"""Pictures of planning results."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lupusim.planning.assurance.results import PointAssurance
 from lupusim.planning.sensitivity.one_at_a_time import Tornado
+from lupusim.report.figures.style import BLUE, CONFIDENCE, GRAY, ORANGE, axes_of_figure, finished
 from lupusim.report.numbers import rounded
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CONFIDENCE = 1.959963984540054
-BLUE, ORANGE, GRAY = "#0072b2", "#d55e00", "#666666"  # told apart by every eye (Okabe, Ito)
-_STYLE = {
-    "svg.hashsalt": "lupusim",
-    "svg.fonttype": "none",
-    "font.size": 10.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
 _BARS = 20  # of the distribution of power
-_LINE = 72  # characters of a title that fit in the width of a figure
-_FORMATS = (".png", ".svg")
-
-
-def _settings() -> Any:
-    """Return matplotlib's own defaults and our style, whatever the user has set."""
-    import matplotlib as mpl
-
-    process_wide = {"backend", "backend_fallback", "interactive", "toolbar"}
-    defaults = {k: v for k, v in mpl.rcParamsDefault.items() if k not in process_wide}
-    return defaults | _STYLE
-
-
-@contextmanager
-def axes_of_figure(height: float = 4.2) -> Iterator[Axes]:
-    """Give the axes of a new figure, drawn in the same style whatever the user's settings."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(_settings()):
-        yield Figure(figsize=(7.0, height), layout="constrained").add_subplot()
-
-
-def finished(axes: Axes) -> Figure:
-    """Return the figure of these axes, laid out once and for all.
-
-    The title stands over the whole figure, in as many lines as it takes: over axes with long
-    labels beside them it would be cut off.
-    """
-    from textwrap import fill
-
-    figure = axes.get_figure(root=True)
-    assert figure is not None  # axes of axes_of_figure stand in one
-    if title := axes.get_title():
-        axes.set_title("")
-        figure.suptitle(fill(title, _LINE))
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # or each drawing would shift the axes a little
-    return figure
 
 
 def power_curve(curve: pd.DataFrame, *, target: float | None = None, title: str = "") -> Figure:
@@ -183,23 +130,3 @@ def scaling(
         axes.grid(alpha=0.3, which="both")
         axes.legend(frameon=False)
         return finished(axes)
-
-
-def save(figure: Figure, file: str | Path) -> Path:
-    """Write a figure as SVG or PNG, by the ending of the file; the same bytes every time.
-
-    Raises
-    ------
-    ValueError
-        If the ending is another.
-    """
-    import matplotlib as mpl
-
-    path = Path(file)
-    kind = path.suffix.lower()
-    if kind not in _FORMATS:
-        raise ValueError(f"{str(file)!r} must end in {' or '.join(_FORMATS)}")
-    metadata: dict[str, Any] = {"Date": None} if kind == ".svg" else {"Software": "lupusim"}
-    with mpl.rc_context(_settings()):
-        figure.savefig(path, format=kind[1:], metadata=metadata, dpi=150)
-    return path

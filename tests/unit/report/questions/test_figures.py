@@ -18,6 +18,7 @@ from lupusim.planning.sample_size.options import Search
 from lupusim.planning.sample_size.search import find_size
 from lupusim.planning.sensitivity.one_at_a_time import Measure, sensitivity
 from lupusim.planning.sensitivity.sobol import sobol
+from lupusim.report.figures import style
 from lupusim.report.questions import answers, figures
 from lupusim.simulation.tally import Mean
 from tolerance import SEED
@@ -66,22 +67,22 @@ def printed(table) -> str:
 @pytest.mark.parametrize("name", ["power", "assurance", "tornado", "scaling"])
 @pytest.mark.parametrize("ending", ["svg", "png"])
 def test_a_figure_is_written_with_the_same_bytes_every_time(drawn, name, ending, tmp_path):
-    first = figures.save(drawn[name], tmp_path / f"first.{ending}").read_bytes()
-    second = figures.save(drawn[name], tmp_path / f"second.{ending}").read_bytes()
+    first = style.save(drawn[name], tmp_path / f"first.{ending}").read_bytes()
+    second = style.save(drawn[name], tmp_path / f"second.{ending}").read_bytes()
     assert first == second
     assert len(first) > 2000
 
 
 def test_the_same_answer_drawn_again_gives_the_same_bytes(tmp_path):
     files = [
-        figures.save(figures.power_curve(CURVE, target=0.8), tmp_path / f"{k}.svg") for k in (1, 2)
+        style.save(figures.power_curve(CURVE, target=0.8), tmp_path / f"{k}.svg") for k in (1, 2)
     ]
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def test_another_ending_is_refused(drawn, tmp_path):
     with pytest.raises(ValueError, match=r"must end in \.png or \.svg"):
-        figures.save(drawn["power"], tmp_path / "power.docx")
+        style.save(drawn["power"], tmp_path / "power.docx")
 
 
 def test_the_power_curve_is_drawn_from_small_to_large_with_its_band(drawn):
