@@ -54,7 +54,7 @@ def main() -> None:
     import scipy.optimize
     import scipy.stats  # noqa: F401 - loaded here so that its import is not timed
 
-    for name in ("markov-sat0244", "standard-care", "msc-durable", "msc-fading"):
+    for name in ("markov-sat0244", "standard-care", "msc-durable", "msc-fading", "msc-central"):
         measure(name)
 
 

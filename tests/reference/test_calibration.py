@@ -82,7 +82,7 @@ def test_constant_hazards_miss_the_first_year() -> None:
     assert 40 * share < exact_limits(24, 40, is_poisson=False)[0]
 
 
-@pytest.mark.parametrize("name", ["msc-durable", "msc-fading"])
+@pytest.mark.parametrize("name", ["msc-durable", "msc-fading", "msc-central"])
 def test_stem_cell_models_agree_with_sat0244_at_five_years(name: str) -> None:
     model = load_model(name)
     p = dict(zip(model.states, solve(model, [5.0]).probabilities[0].tolist(), strict=True))
@@ -97,7 +97,7 @@ def test_stem_cell_models_agree_with_sat0244_at_five_years(name: str) -> None:
         assert low <= 81 * p[state] <= high, state
 
 
-@pytest.mark.parametrize("name", ["msc-durable", "msc-fading"])
+@pytest.mark.parametrize("name", ["msc-durable", "msc-fading", "msc-central"])
 def test_stem_cell_models_agree_with_the_siblings_at_one_year(name: str) -> None:
     model = load_model(name)
     complete = solve(model, [1.0]).probabilities[0][model.index("complete_remission")]
@@ -120,6 +120,21 @@ def test_fading_remissions_relapse_as_the_siblings_do_and_durable_ones_less() ->
         low, high = exact_limits(count, n, is_poisson=False)
         assert low <= n * relapse["msc-fading"] <= high
     assert relapse["msc-durable"] < 0.10
+
+
+def test_the_central_model_meets_sat0244_and_its_siblings() -> None:
+    """Ever in remission 37 of 81, relapsed 9 of 37 by 5 years, 7 of 24 and 11 of 49 by one."""
+    model = load_model("msc-central")
+    shares = {
+        (37, 81): ever(model, REMISSION, [5.0])[0],
+        (9, 37): ever_after(model, REMISSION, "relapse", [5.0])[0],
+        (7, 24): ever_after(model, REMISSION, "relapse", [1.0])[0],
+        (11, 49): ever_after(model, REMISSION, "relapse", [1.0])[0],
+        (16, 69): ever(model, "complete_remission", [1.0])[0],
+    }
+    for (count, n), share in shares.items():
+        low, high = exact_limits(count, n, is_poisson=False)
+        assert low <= n * share <= high, count
 
 
 def test_standard_care_agrees_with_placebo_arms() -> None:

@@ -179,14 +179,3 @@ def test_conditional_intervals_of_a_survival_curve_cover() -> None:
         variance = np.ones(2) @ np.linalg.inv(information) @ np.ones(2)
         held.append(abs(best.sum() - truth.sum()) <= 1.959964 * np.sqrt(variance))
     assert_within_mcse(np.mean(held), 0.95, mcse=np.sqrt(0.95 * 0.05 / N_CURVES))
-
-
-@pytest.mark.slow
-def test_taking_two_looks_for_separate_patients_does_not_cover() -> None:
-    """Negative control: the same counts as if each look had patients of its own."""
-    n, held = 81, []
-    for seen, truth in zip(counts_seen(n).tolist(), truths(), strict=True):
-        whole = likelihood(*seen, n)
-        apart = Likelihood(FREE, [study(*(t.measure for _, t in whole.targets), n_patients=n)])
-        held.append(holds(apart, truth))
-    assert np.mean(held, axis=0).min() < 0.93

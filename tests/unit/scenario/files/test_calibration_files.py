@@ -44,7 +44,9 @@ def problems(change: Any) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["markov-sat0244", "msc-durable", "msc-fading", "standard-care"])
+@pytest.mark.parametrize(
+    "name", ["markov-sat0244", "msc-durable", "msc-fading", "msc-central", "standard-care"]
+)
 def test_packaged_models_say_what_is_free_and_from_what(name: str) -> None:
     free_model = load_free_model(name)
     assert free_model.target_set
