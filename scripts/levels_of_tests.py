@@ -26,7 +26,7 @@ from lupusim.analysis.outcomes import (
     Outcome,
     SurvivalOutcome,
 )
-from lupusim.analysis.registry_special import ALL_TESTS
+from lupusim.analysis.registry import TESTS
 from lupusim.rng import stream
 from lupusim.trial import Better, Verdict
 
@@ -234,12 +234,12 @@ FEWER_IS_BETTER = (SurvivalOutcome, CountOutcome)
 
 def test_of(name: str) -> Callable[..., Verdict]:
     """Return the test with the parameters that it has here."""
-    return ALL_TESTS[name].with_parameters(PARAMETERS.get(name, {}))
+    return TESTS[name].with_parameters(PARAMETERS.get(name, {}))
 
 
 def designs_of(name: str) -> dict[str, Design]:
     """Return the designs in which a test is measured."""
-    takes_strata = ALL_TESTS[name].strata != "none"
+    takes_strata = TESTS[name].strata != "none"
     return {key: design for key, design in DESIGNS.items() if takes_strata or design.strata is None}
 
 
@@ -248,7 +248,7 @@ def p_values(name: str, design: Design, *, n: int, rng: np.random.Generator) -> 
 
     A test of one arm has as many patients as the control.
     """
-    kind, test = ALL_TESTS[name], test_of(name)
+    kind, test = TESTS[name], test_of(name)
     one_arm = getattr(test, "n_arms", 2) == 1
     shape = (n, design.control if one_arm else design.n_patients)
     arm = np.zeros(shape, dtype=np.int8) if one_arm else design.arm(shape)
@@ -283,7 +283,7 @@ def level(name: str, key: str, *, n: int, purpose: str) -> float:
 
 def is_enumerated(name: str) -> bool:
     """Return whether a test is of two responses alone, so that its level is a finite sum."""
-    kind = ALL_TESTS[name]
+    kind = TESTS[name]
     two_arms = getattr(test_of(name), "n_arms", 2) == 2
     return kind.outcome is BinaryOutcome and two_arms and kind.strata != "needed"
 
@@ -400,7 +400,7 @@ def words() -> str:
 
 def main() -> None:
     """Measure everything and write the page."""
-    names = [name for name in ALL_TESTS if name not in ELSEWHERE]
+    names = [name for name in TESTS if name not in ELSEWHERE]
     plain = [key for key, design in DESIGNS.items() if design.strata is None]
     with ProcessPoolExecutor(2) as pool:
         rows = [*heading(list(DESIGNS)), *pool.map(row_of, names)]

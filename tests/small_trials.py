@@ -30,7 +30,7 @@ def two_states(rate: float) -> MultiStateModel:
 
 
 def analysis(name: str) -> Analysis:
-    return Analysis(name=name, test=TESTS[name].test, effect=TESTS[name].effect)
+    return Analysis(name=name, test=TESTS[name], effect=TESTS[name].effect)
 
 
 def survival(

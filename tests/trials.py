@@ -33,7 +33,7 @@ def exponential_arm(name, rate, **more):
 
 def analysis(test="logrank", **more):
     kind = TESTS[test]
-    return Analysis(name=test, test=kind.test, effect=kind.effect, **more)
+    return Analysis(name=test, test=kind, effect=kind.effect, **more)
 
 
 def survival_trial(*, hazard_ratio=0.5, **changes):

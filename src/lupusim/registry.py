@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Registry(Mapping[str, T]):
-    """Things of one kind by their names, in the order in which they registered.
+    """Things of one kind by their names, in the order in which they registered or the alphabet's.
 
     Parameters
     ----------
@@ -19,10 +19,12 @@ class Registry(Mapping[str, T]):
     group : str
         Entry points of this name, of packages that are installed, register as well: each is
         loaded when a registry is first asked for what it does not know, or for all it has.
+    in_alphabet : bool
+        Whether all names come in the alphabet's order, as where modules register in any order.
     """
 
-    def __init__(self, kind: str, *, group: str) -> None:
-        self.kind = kind
+    def __init__(self, kind: str, *, group: str, in_alphabet: bool = False) -> None:
+        self.kind, self.in_alphabet = kind, in_alphabet
         self.group = group
         self._found: dict[str, T] = {}
         self._has_looked = False
@@ -52,7 +54,7 @@ class Registry(Mapping[str, T]):
     def __iter__(self) -> Iterator[str]:
         """Yield all names."""
         self._look()
-        return iter(self._found)
+        return iter(sorted(self._found) if self.in_alphabet else self._found)
 
     def __len__(self) -> int:
         """Return how many there are."""

@@ -14,7 +14,7 @@ from lupusim.analysis.outcomes import (
     NumberOutcome,
     SurvivalOutcome,
 )
-from lupusim.analysis.registry_special import ALL_TESTS
+from lupusim.analysis.registry import TESTS
 from lupusim.rng import stream
 from lupusim.trial import Better
 from tolerance import assert_within_mcse
@@ -26,10 +26,10 @@ RANKED = {"proportional_odds", "wilcoxon"}
 EXACT = {"fisher_exact", "boschloo", "barnard"}  # p-values of steps have no normal statistic
 NAMES = sorted(
     name
-    for name, kind in ALL_TESTS.items()
-    if kind.test.n_arms == 2
-    and (kind.test.independent_increments or kind.outcome is HierarchicalOutcome)
-    and not kind.test.one_look_only
+    for name, kind in TESTS.items()
+    if kind.n_arms == 2
+    and (kind.independent_increments or kind.outcome is HierarchicalOutcome)
+    and not kind.one_look_only
     and name not in EXACT
 )
 
@@ -99,7 +99,7 @@ MAKERS = {
 
 def look(name, drawn, calendar_time):
     """Return z, large where the experimental arm has more, and the information of a look."""
-    kind = ALL_TESTS[name]
+    kind = TESTS[name]
     outcome = MAKERS[kind.outcome](drawn, calendar_time - drawn["entry"])
     if name in RANKED:
         ranked = np.digitize(outcome.values, [-1.0, 0.0, 1.0]) + 0.0
@@ -119,7 +119,7 @@ def check_two_looks(name, n_replicates):
     correlation = np.corrcoef(z, final_z)[0, 1]
     error = 2 * abs(correlation) * (1 - correlation**2) / np.sqrt(n_replicates)
     fraction = first.mean() / last.mean()
-    if ALL_TESTS[name].test.independent_increments:
+    if TESTS[name].independent_increments:
         assert_within_mcse(correlation**2, fraction, mcse=error)
     assert correlation**2 > fraction - 4 * error  # else bounds would be too low
     assert 0.02 < fraction < 0.98  # looks that differ: else nothing is shown
@@ -137,7 +137,7 @@ def test_the_share_of_information_is_the_squared_correlation_in_many_trials(name
 
 
 def test_negative_control_events_are_not_the_information_of_late_differences(monkeypatch):
-    kind = type(ALL_TESTS["fleming_harrington"].test)
+    kind = type(TESTS["fleming_harrington"])
     monkeypatch.setattr(kind, "information_unit", "events")
     with pytest.raises(AssertionError, match="standard errors apart"):
         check_two_looks("fleming_harrington", 2000)
@@ -152,7 +152,7 @@ def test_the_information_of_gamma_poisson_counts_is_that_of_the_literature():
     for years in (0.5, 1.0):
         count = rng.poisson(2.0 * years * frailty).astype(float)
         outcome = CountOutcome(count=count, years=np.full((1, n), years), arm=arm)
-        test = ALL_TESTS["negative_binomial"].test
+        test = TESTS["negative_binomial"]
         verdict = test(outcome, better=Better.FEWER, sided=1, stratum=np.zeros((1, n), dtype=int))
         share.append(test.information(outcome, verdict)[0])
         mean = 2.0 * years

@@ -15,7 +15,7 @@ from lupusim.analysis.outcomes import (
     NumberOutcome,
     SurvivalOutcome,
 )
-from lupusim.analysis.registry_special import ALL_TESTS
+from lupusim.analysis.registry import TESTS
 from lupusim.analysis.user_defined import FromZ
 from lupusim.rng import stream
 from lupusim.trial import Better
@@ -34,7 +34,7 @@ RANKED = {"proportional_odds", "posterior_rank"}
 
 
 def of_one_arm(name):
-    return getattr(ALL_TESTS[name].test, "n_arms", 2) == 1
+    return getattr(TESTS[name], "n_arms", 2) == 1
 
 
 def patients(n):
@@ -100,7 +100,7 @@ MAKERS = {
 
 
 def outcome_of(name, seen):
-    found = MAKERS[ALL_TESTS[name].outcome](seen)
+    found = MAKERS[TESTS[name].outcome](seen)
     return (
         replace(found, values=np.digitize(found.values, [-0.5, 0.5]) + 0.0)
         if (name in RANKED)
@@ -110,7 +110,7 @@ def outcome_of(name, seen):
 
 def verdict_of(name, outcome, seen, *, adjusted):
     """Return the test's verdict, with strata and covariates where it takes them."""
-    kind = ALL_TESTS[name]
+    kind = TESTS[name]
     test = kind.with_parameters({key: PARAMETERS[key] for key in kind.required})
     stratum = seen["stratum"] if adjusted and kind.strata != "none" else 0 * seen["stratum"]
     words = {"stratum": stratum}
@@ -152,7 +152,7 @@ def halves(seen):
 
 
 @pytest.mark.parametrize("adjusted", [False, True], ids=["plain", "adjusted"])
-@pytest.mark.parametrize("name", sorted(ALL_TESTS))
+@pytest.mark.parametrize("name", sorted(TESTS))
 def test_on_some_patients_is_the_test_on_their_columns(name, adjusted):
     seen = patients(SLOW.get(name, N_PATIENTS))
     arms = [0, 0] if of_one_arm(name) else [0, 2]
@@ -181,7 +181,7 @@ def assert_columns_alone(name, found, seen, member, *, adjusted, label):
         assert_alike(got, right, label)
 
 
-@pytest.mark.parametrize("name", sorted(ALL_TESTS))
+@pytest.mark.parametrize("name", sorted(TESTS))
 def test_on_a_prefix_and_on_the_pooled_replicates_is_the_test_on_their_columns(name):
     seen = patients(SLOW.get(name, N_PATIENTS))
     seen["arm"] = (seen["arm"] > (3 if of_one_arm(name) else 0)).astype(np.int8)
@@ -236,7 +236,7 @@ def test_a_function_of_the_users_own_is_given_the_members_alone():
 
 @pytest.mark.parametrize("name", ["gray", "mmrm", "andersen_gill", "pooled_z", "win_ratio"])
 def test_negative_control_an_outcome_that_keeps_a_field_of_the_others_is_noticed(name, monkeypatch):
-    kind = ALL_TESTS[name].outcome
+    kind = TESTS[name].outcome
     restrict = kind.restricted_to
     kept = {"gray": "competing", "mmrm": "trajectory", "andersen_gill": "times"}
     field = kept.get(name, "included")
@@ -252,4 +252,4 @@ def test_negative_control_an_outcome_that_keeps_a_field_of_the_others_is_noticed
 
 
 def test_each_kind_of_outcome_has_a_maker_here():
-    assert {kind.outcome for kind in ALL_TESTS.values()} == set(MAKERS)
+    assert {kind.outcome for kind in TESTS.values()} == set(MAKERS)

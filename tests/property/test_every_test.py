@@ -15,7 +15,7 @@ from lupusim.analysis.outcomes import (
     NumberOutcome,
     SurvivalOutcome,
 )
-from lupusim.analysis.registry_special import ALL_TESTS
+from lupusim.analysis.registry import TESTS
 from lupusim.rng import stream
 from lupusim.trial import Better
 
@@ -40,7 +40,7 @@ PARAMETERS = {
 
 
 def of_one_arm(name):
-    return getattr(ALL_TESTS[name].test, "n_arms", 2) == 1
+    return getattr(TESTS[name], "n_arms", 2) == 1
 
 
 @st.composite
@@ -134,7 +134,7 @@ PARTICULAR = {"proportional_odds": ranks, "posterior_rank": ranks, "mmrm": visit
 
 
 def verdict_of(name, seen, *, better=Better.MORE, sided=1):
-    kind = ALL_TESTS[name]
+    kind = TESTS[name]
     test = kind.with_parameters({key: PARAMETERS[key] for key in kind.required})
     if of_one_arm(name):
         seen = {**seen, "arm": np.zeros_like(seen["arm"])}
@@ -187,7 +187,7 @@ def check_everything(name, seen):
         check_exchanged_arms(name, seen)
 
 
-@pytest.mark.parametrize("name", sorted(ALL_TESTS))
+@pytest.mark.parametrize("name", sorted(TESTS))
 def test_small_trials_have_p_values_that_know_no_order_and_no_favorite_arm(name):
     @settings(max_examples=4, deadline=None)
     @given(seen=trials(FEW.get(name, SMALL)))
@@ -198,7 +198,7 @@ def test_small_trials_have_p_values_that_know_no_order_and_no_favorite_arm(name)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(ALL_TESTS))
+@pytest.mark.parametrize("name", sorted(TESTS))
 def test_large_trials_have_p_values_that_know_no_order_and_no_favorite_arm(name):
     @settings(max_examples=12, deadline=None)
     @given(seen=trials(st.one_of(st.integers(2, 60), FEWER_PATIENTS.get(name, LARGE))))
@@ -287,7 +287,7 @@ SAYS_LITTLE = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(ALL_TESTS))
+@pytest.mark.parametrize("name", sorted(TESTS))
 def test_degenerate_data_make_nothing_significant_and_nothing_that_is_no_number(name):
     for how, spoil in (SAYS_NOTHING | SAYS_LITTLE).items():
         seen = sound_trial()
@@ -295,7 +295,7 @@ def test_degenerate_data_make_nothing_significant_and_nothing_that_is_no_number(
         verdicts = check_p_values(name, seen)
         error = verdicts[0].standard_error
         assert not ((error > 0) & (error < 1e-9)).any(), how  # 0 but for rounding
-        without = how == NO_EVENTS and ALL_TESTS[name].outcome in OF_EVENTS
+        without = how == NO_EVENTS and TESTS[name].outcome in OF_EVENTS
         if (how in SAYS_NOTHING or without) and not of_one_arm(name):
             assert (np.array([found.p_value for found in verdicts]) > 0.2).all(), how
 

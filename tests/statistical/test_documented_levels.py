@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lupusim.analysis.registry_special import ALL_TESTS
+from lupusim.analysis.registry import TESTS
 from tolerance import SEED, assert_within_mcse
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
@@ -31,7 +31,7 @@ def number(cell):
 def test_every_test_has_its_row_and_every_row_its_test():
     expected = {
         (name, key)
-        for name in ALL_TESTS
+        for name in TESTS
         if name not in levels.ELSEWHERE
         for key in levels.designs_of(name)
     }

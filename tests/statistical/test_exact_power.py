@@ -18,7 +18,6 @@ from scipy import integrate, stats
 
 from lupusim.analysis.outcomes import NumberOutcome, SurvivalOutcome
 from lupusim.analysis.registry import TESTS
-from lupusim.analysis.registry_special import ALL_TESTS
 from lupusim.planning.runs.replicates import Simulator
 from lupusim.rng import stream
 from lupusim.scenario import scenario_from_mapping
@@ -64,7 +63,7 @@ def response_trial(name, control, other):
     trial = rates(
         (rate, other_rate), n_patients=n + other_n, ratio=(n // common, other_n // common)
     )
-    kind = ALL_TESTS[name]
+    kind = TESTS[name]
     decision = Analysis(name=name, test=levels.test_of(name), effect=kind.effect, alpha=ALPHA)
     block = PermutedBlocks(block_size=n + other_n)  # so that the arms have exactly their sizes
     return replace(trial, analysis=decision, allocation=block)
@@ -194,7 +193,7 @@ def savage_power(name):
         arm=arm,
     )
     stratum = np.zeros(arm.shape, dtype=np.int64)
-    verdict = TESTS[name].test(outcome, better=Better.FEWER, sided=1, stratum=stratum)
+    verdict = TESTS[name](outcome, better=Better.FEWER, sided=1, stratum=stratum)
     return float(chance[verdict.p_value <= ALPHA].sum())
 
 
@@ -255,7 +254,7 @@ def share_of_rejections(name, shift, n=N, part=5000):
             baseline=outcome.baseline[rows],
         )
         stratum = np.zeros(one.arm.shape, dtype=np.int64)
-        verdict = TESTS[name].test(one, better=Better.MORE, sided=1, stratum=stratum)
+        verdict = TESTS[name](one, better=Better.MORE, sided=1, stratum=stratum)
         rejected += int((verdict.p_value <= ALPHA).sum())
     return rejected / n
 

@@ -174,7 +174,7 @@ def in_sequence(gives_up: GivesUp) -> Trial:
     """A trial whose second endpoint differs far more than the first."""
     late = Responder(name="alive", states=("alive",), at=1.0)
     kind = TESTS["pooled_z"]
-    hypothesis = Hypothesis(endpoint="alive", name="pooled_z", test=kind.test, effect=kind.effect)
+    hypothesis = Hypothesis(endpoint="alive", name="pooled_z", test=kind, effect=kind.effect)
     family = Family(
         procedure=Graphical.of(sequential_graph("fixed_sequence", 2, None)),
         hypotheses=(hypothesis,),

@@ -47,7 +47,7 @@ from trials_staged import (
 
 ALPHA = 0.025
 N = 3_000
-EARLY = Hypothesis(endpoint="early", name="pooled_z", test=TESTS["pooled_z"].test, effect="d")
+EARLY = Hypothesis(endpoint="early", name="pooled_z", test=TESTS["pooled_z"], effect="d")
 EARLY_RESPONSE = Responder(name="early", states=("well",), at=AT / 2)
 BEST = SelectArms(keep=1)
 # so slowly that everybody before the look is known at it, as in rpact

@@ -8,7 +8,7 @@ from statistics import NormalDist
 import pytest
 from scipy import stats
 
-from lupusim.analysis.registry import TESTS
+from lupusim.analysis.registry import plain_tests
 from lupusim.endpoints import Responder
 from lupusim.planning.runs.run import run
 from lupusim.trial import AtEvents, PermutedBlocks, SimpleRandomization
@@ -76,7 +76,7 @@ def test_event_rates_are_the_hazards():
     assert_within_mcse(events.value, expected, mcse=events.mcse)
 
 
-@pytest.mark.skipif("fisher_exact" not in TESTS, reason="this test is not shipped")
+@pytest.mark.skipif("fisher_exact" not in plain_tests(), reason="this test is not shipped")
 def test_power_of_fisher_s_exact_test_is_the_sum_over_all_tables():
     n, at = 20, 1.0
     trial = survival_trial(

@@ -125,6 +125,6 @@ def _estimate(trial: Trial, analysis: Analysis, block: Block, *, arm: int) -> Ve
     if len(trial.arms) > 2:
         outcome = outcome.against_control(arm, compared(analysis, observation, arm))
     adjusted = one_row(adjusted_for(trial, analysis, observation, arm=arm))
-    estimator = getattr(analysis.test, "estimator", analysis.test)
+    estimator = analysis.test.estimator
     verdict: Verdict = estimator(outcome.pooled(), better=trial.primary.better, sided=1, **adjusted)
     return verdict

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray
+from lupusim.registry import Registry
 from lupusim.trial.endpoints import Better
+from lupusim.trial.looks.stopping import TwoStageRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,21 @@ class TestMethod(Protocol):
 
     Parameters
     ----------
+    effect : str
+        What it estimates, experimental against control.
+    outcome : type
+        The kind of outcome it takes.
+    required, optional : tuple of str
+        Its parameters: fields that a scenario must or may give.
+    has_design : bool
+        Whether a file says more of it than numbers (a design, priors, a reference), so that it
+        decides alone, and no further hypothesis.
+    formula : str
+        By which theory its power is known in the simplest trials: ``tables`` (it is a function
+        of a fourfold table, and all are enumerated), ``survival`` (of proportional hazards), or
+        none.
+    costly : bool
+        Whether it takes more time than the patients of a trial do.
     n_arms : int
         1 where it compares one arm with something known, else 2.
     strata : str
@@ -102,6 +120,12 @@ class TestMethod(Protocol):
     __slots__ = ()
     __test__: ClassVar[bool] = False  # pytest must not collect it
 
+    outcome: ClassVar[Any] = object
+    required: ClassVar[tuple[str, ...]] = ()
+    optional: ClassVar[tuple[str, ...]] = ()
+    has_design: ClassVar[bool] = False
+    formula: ClassVar[Literal["", "tables", "survival"]] = ""
+    costly: ClassVar[bool] = False
     n_arms: ClassVar[int] = 2
     strata: ClassVar[Literal["none", "used", "needed"]] = "none"
     covariates: ClassVar[bool] = False
@@ -121,6 +145,54 @@ class TestMethod(Protocol):
     def __call__(self, *args: Any, **words: Any) -> Verdict:
         """Return the verdict on every replicate."""
         ...
+
+    @property
+    def effect(self) -> str:
+        """What it estimates."""
+        return ""
+
+    @property
+    def null_rate(self) -> float | None:
+        """The response rate that one arm is compared with; None where that is no rate."""
+        return None
+
+    @property
+    def needs_all_tables(self) -> bool:
+        """Whether a p-value is worked out from all tables of two arm sizes together."""
+        return False
+
+    @property
+    def two_stages(self) -> TwoStageRule | None:
+        """How its design of two stages stops; None where it has none."""
+        return None
+
+    @property
+    def estimator(self) -> TestMethod:
+        """What estimates the same effect also in samples too large for the test: itself."""
+        return self
+
+    def with_parameters(self, values: Mapping[str, float]) -> Self:
+        """Return the test with these parameters.
+
+        Raises
+        ------
+        ValueError
+            If one is out of its range.
+        """
+        test: Any = self
+        changed: Self = replace(test, **values) if values else test
+        return changed
+
+    def stand_in(self, values: Mapping[str, float]) -> Self:
+        """Return the test with these parameters, or with its own where one is out of range."""
+        try:
+            return self.with_parameters(values)
+        except ValueError:
+            return self
+
+    def at_looks(self, exits: Any, ends: FloatArray, seen_by: FloatArray) -> Any:  # noqa: ARG002
+        """Return the results of all looks at once; None where each look is worked out alone."""
+        return None
 
     def information(self, outcome: Any, verdict: Verdict) -> FloatArray:
         """Return what the test knows of the effect, (n_replicates,), 0 where nothing.
@@ -150,6 +222,11 @@ class TestMethod(Protocol):
         """Whether it tests against something else than no effect."""
         return self.null_value(Better.MORE) != 0
 
+    def alike_is_enough(self, better: Better) -> bool:
+        """Return whether arms that are alike are what it wants to show, as within a margin."""
+        beyond = self.benefit_sign(better) * self.null_value(better)
+        return self.n_arms > 1 and beyond < 0
+
     def distance(
         self, estimate: FloatArray, standard_error: FloatArray, z: FloatArray, better: Better
     ) -> FloatArray:
@@ -176,3 +253,19 @@ class TestMethod(Protocol):
     def benefit_sign(self, better: Better) -> int:
         """Return 1 where larger estimates are in favor of the experimental arm, else -1."""
         return int(better.value)
+
+
+M = TypeVar("M", bound=TestMethod)
+TESTS: Registry[TestMethod] = Registry("test", group="lupusim.tests", in_alphabet=True)
+"""Tests by their name in files; :mod:`lupusim.analysis.registry` has them all. A test is a frozen
+dataclass in the file of its estimator."""
+
+
+def named_test(name: str) -> Callable[[type[M]], type[M]]:
+    """Return a decorator that registers a kind of test, with the parameters it has by default."""
+
+    def give(kind: type[M]) -> type[M]:
+        TESTS.register(name)(kind())
+        return kind
+
+    return give

@@ -30,7 +30,7 @@ MGUS |= {"time": MGUS["time"].astype(float), "stratum": np.array(EXPECTED["strat
 
 def verdict_of(name, outcome, covariates=("age", "karno")):
     d = DATA["veteran"]
-    return TESTS[name].test(
+    return TESTS[name](
         outcome,
         better=Better.FEWER,
         sided=2,

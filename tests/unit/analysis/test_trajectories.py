@@ -159,7 +159,7 @@ def test_a_mixed_model_of_one_of_several_arms_is_that_of_its_patients_and_the_co
     chosen = found.against_control(2).first(80)
     assert chosen.trajectory.shape == (4, 80, 3)
     stratum = np.zeros(chosen.arm.shape, dtype=np.intp)
-    verdict = TESTS["mmrm"].test(chosen, better=Better.FEWER, sided=1, stratum=stratum)
+    verdict = TESTS["mmrm"](chosen, better=Better.FEWER, sided=1, stratum=stratum)
     covariates = chosen.baseline[:, :, None]
     for row in range(4):
         kept = np.flatnonzero(found.arm[row, :80] != 1)
@@ -178,7 +178,7 @@ def test_all_replicates_together_are_one_trial(paths, observation):
 def test_covariates_and_strata_adjust_at_every_visit():
     found, rng = many_patients(2), stream(SEED, "adjusting")
     covariates, stratum = rng.normal(size=(4, 90, 1)), rng.integers(0, 2, (4, 90))
-    verdict = TESTS["mmrm"].test(
+    verdict = TESTS["mmrm"](
         found, better=Better.FEWER, sided=1, stratum=stratum, covariates=covariates
     )
     columns = [found.baseline[:, :, None], covariates, stratum[:, :, None]]
@@ -189,12 +189,12 @@ def test_covariates_and_strata_adjust_at_every_visit():
 
 def test_without_baseline_or_trajectory_mixed_models_do_what_they_can():
     found, stratum = replace(many_patients(2), baseline=None), np.zeros((4, 90), dtype=np.intp)
-    verdict = TESTS["mmrm"].test(found, better=Better.MORE, sided=1, stratum=stratum)
+    verdict = TESTS["mmrm"](found, better=Better.MORE, sided=1, stratum=stratum)
     alone = mmrm(found.trajectory, found.arm)
     np.testing.assert_allclose(verdict.p_value, alone.p_greater, rtol=1e-6)
     bare = replace(found, trajectory=None)
     with pytest.raises(ValueError, match="all visits"):
-        TESTS["mmrm"].test(bare, better=Better.MORE, sided=1, stratum=stratum)
+        TESTS["mmrm"](bare, better=Better.MORE, sided=1, stratum=stratum)
 
 
 @pytest.mark.parametrize("strategy", [None, Strategy.COMPOSITE, Strategy.HYPOTHETICAL])
@@ -210,6 +210,6 @@ def test_recurrent_events_need_their_times(paths, observation):
     found = outcome(EventCount(name="x", events=("relapse",)), setting(), paths, observation)
     stratum = np.zeros(SHAPE, dtype=np.intp)
     with pytest.raises(ValueError, match="times"):
-        TESTS["andersen_gill"].test(
+        TESTS["andersen_gill"](
             replace(found, times=None), better=Better.FEWER, sided=1, stratum=stratum
         )

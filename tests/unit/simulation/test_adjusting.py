@@ -52,7 +52,7 @@ def verdict_of(trial):
 def test_the_test_gets_the_numbers_of_the_patients_in_the_order_of_the_names():
     generated, outcome, found = verdict_of(adjusted("weight_kg", "age"))
     numbers = generated.patients.numbers
-    expected = TESTS["cox"].test(
+    expected = TESTS["cox"](
         outcome,
         better=Better.FEWER,
         sided=1,
@@ -79,7 +79,7 @@ def test_a_further_endpoint_is_adjusted_where_its_test_can_be():
     again, third = (replace(primary, name=name) for name in ("again", "third"))
     tests = {"again": "logrank", "third": "fine_gray"}
     hypotheses = tuple(
-        Hypothesis(endpoint=e, name=n, test=TESTS[n].test, effect=TESTS[n].effect)
+        Hypothesis(endpoint=e, name=n, test=TESTS[n], effect=TESTS[n].effect)
         for e, n in tests.items()
     )
     plain = adjusted("age", secondary=(again, third))

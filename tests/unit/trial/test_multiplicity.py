@@ -90,6 +90,6 @@ def test_bounds_on_the_estimate_are_added_to_those_on_z() -> None:
 
 
 def test_an_estimate_points_the_way_of_its_test() -> None:
-    assert TESTS["logrank"].test.benefit_sign(Better.FEWER) == -1
-    assert TESTS["restricted_mean"].test.benefit_sign(Better.FEWER) == 1
-    assert TESTS["pooled_z"].test.benefit_sign(Better.MORE) == 1
+    assert TESTS["logrank"].benefit_sign(Better.FEWER) == -1
+    assert TESTS["restricted_mean"].benefit_sign(Better.FEWER) == 1
+    assert TESTS["pooled_z"].benefit_sign(Better.MORE) == 1

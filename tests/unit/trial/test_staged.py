@@ -52,7 +52,7 @@ from trials_staged import (
 )
 
 BEST = SelectArms(keep=1)
-EARLY = Hypothesis(endpoint="early", name="pooled_z", test=TESTS["pooled_z"].test, effect="d")
+EARLY = Hypothesis(endpoint="early", name="pooled_z", test=TESTS["pooled_z"], effect="d")
 THRESHOLDS = ByThresholds(everybody=1.0, subgroup=0.5)
 MARKED = Enrichment(factor="marker", level="high", choice=THRESHOLDS)
 GATE = Gate(early=EARLY, measure=GateMeasure.Z, at_least=0.0)
@@ -139,7 +139,7 @@ def test_a_selection_on_an_endpoint_that_is_not_there_yet_is_refused() -> None:
 
 
 def test_an_estimate_with_a_margin_is_no_measure_of_the_best() -> None:
-    test = replace(TESTS["unpooled_z"].test, margin=0.1)
+    test = replace(TESTS["unpooled_z"], margin=0.1)
     changed = replace(analysis("unpooled_z"), test=test)
     with pytest.raises(ValueError, match="the test has a margin"):
         selection_trial(replace(BEST, by=Judged.ESTIMATE), 0.3, 0.4, analysis=changed)
@@ -235,7 +235,7 @@ def test_screening_and_supply_are_refused_beside_a_decision_on_who_is_enrolled()
         (
             {
                 "adaptation": replace(
-                    GATE, early=replace(EARLY, test=replace(TESTS["unpooled_z"].test, margin=0.2))
+                    GATE, early=replace(EARLY, test=replace(TESTS["unpooled_z"], margin=0.2))
                 )
             },
             "its test has a margin",
@@ -251,7 +251,7 @@ def test_gates_that_cannot_be_are_refused(changes: dict[str, Any], words: str) -
 def test_looks_of_several_conditions_and_times_to_events_may_open_a_gate() -> None:
     both = WhenAll(conditions=(AfterPatients(patients=50), AtCalendarTime(time=1.0)))
     assert gate_trial(GATE, interims=(both,))
-    own = Hypothesis(endpoint="survival", name="logrank", test=TESTS["logrank"].test, effect="h")
+    own = Hypothesis(endpoint="survival", name="logrank", test=TESTS["logrank"], effect="h")
     assert survival_trial(interims=(AtEvents(events=10),), adaptation=replace(GATE, early=own))
 
 

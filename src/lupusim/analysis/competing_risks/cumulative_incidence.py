@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import arm_masks, flags, lead_shape, two_axes
+from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, normal_quantile, of_coefficient, wald_result
 from lupusim.analysis.survival.sorting import ARM, CENSORED, FLAGS, survival_columns, time_key
+from lupusim.analysis.verdicts import (
+    against,
+    checked_share,
+    verdict,
+    worst_difference,
+)
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import named_test
 
 _ROUNDING = 1e-13
 
@@ -271,3 +281,42 @@ def cumulative_incidence_by_arm(
         for mask in (treated, control)
     ]
     return of_coefficient(cumulative_incidence_difference(curves[0], curves[1]), 0)
+
+
+@named_test("incidence_difference")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidenceDifferenceTest(TestMethod):
+    """Difference of cumulative incidences at a time (Aalen-Johansen).
+
+    Parameters
+    ----------
+    at : float
+        Years since the endpoint's origin, above 0.
+    margin : float
+        How much worse the experimental arm may be, 0 or above.
+    """
+
+    effect: ClassVar = "difference of cumulative incidences"
+    outcome: ClassVar = SurvivalOutcome
+    required: ClassVar = ("at",)
+    optional: ClassVar = ("margin",)
+    estimated_by: ClassVar = "Aalen-Johansen"
+    horizon: ClassVar = "at"
+    information_unit: ClassVar = "variance"
+    at: float = 1.0
+    margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        checked_share(self.margin)
+
+    def null_value(self, better: Better) -> float:
+        """Return the difference that may be."""
+        return worst_difference(self.margin, better)
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        result = cumulative_incidence_by_arm(*outcome.causes(), self.at, included=outcome.at_risk)
+        return verdict(against(result, self.null_value(better)), better, sided)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,10 +18,21 @@ from lupusim.analysis.competing_risks.cause_counts import (
     just_before,
 )
 from lupusim.analysis.numerics.columns import flags
+from lupusim.analysis.numerics.strata import strata_or_none
+from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, ratio_or, wald_result
 from lupusim.analysis.survival.cox import RiskSets, maximized
+from lupusim.analysis.survival.cox_beside import logrank_of
+from lupusim.analysis.survival.cox_regression import hazard_ratio_of
 from lupusim.analysis.survival.sorting import survival_columns
-from lupusim.arrays import FloatArray, blocks
+from lupusim.analysis.verdicts import (
+    against,
+    checked_ratio,
+    verdict,
+)
+from lupusim.arrays import FloatArray, IntArray, blocks
+from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import named_test
 
 _ROUNDING = 1e-12
 
@@ -191,3 +204,106 @@ def _spread(sets: _Weighted, ratio: FloatArray) -> FloatArray:
         for kind, value in influence.items():
             spread += (sets.counts[:, arm, kind] * value**2).sum(axis=1)
     return spread
+
+
+@named_test("fine_gray")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FineGrayTest(TestMethod):
+    """Wald's test of the subdistribution's log hazard ratio, stratified where there are strata.
+
+    After a competing event a patient stays at risk until data cutoff, end of follow-up or
+    the dropout that would have come: an analysis of real data, which does not know the
+    last, weights instead and expects the same.
+
+    Parameters
+    ----------
+    margin : float
+        The ratio to beat, above 0: 1 asks for superiority.
+    """
+
+    effect: ClassVar = "log subdistribution hazard ratio"
+    outcome: ClassVar = SurvivalOutcome
+    optional: ClassVar = ("margin",)
+    estimated_by: ClassVar = "Cox's partial likelihood"
+    strata: ClassVar = "used"
+    covariates: ClassVar = True
+    information_unit: ClassVar = "events"
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        checked_ratio(self.margin)
+
+    def null_value(self, better: Better) -> float:
+        """Return the log of the ratio to beat."""
+        del better
+        return math.log(self.margin)
+
+    def __call__(
+        self,
+        outcome: SurvivalOutcome,
+        *,
+        better: Better,
+        sided: int,
+        stratum: IntArray,
+        covariates: FloatArray | None = None,
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        result = hazard_ratio_of(outcome.subdistribution(), stratum, covariates)
+        return verdict(against(result, self.null_value(better)), better, sided)
+
+
+@named_test("subdistribution_logrank")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubdistributionLogrankTest(TestMethod):
+    """Log-rank test of the subdistribution (Gray's, up to its weights), as `FineGrayTest`."""
+
+    effect: ClassVar = "log subdistribution hazard ratio"
+    outcome: ClassVar = SurvivalOutcome
+    estimated_by: ClassVar = "Cox's partial likelihood"
+    strata: ClassVar = "used"
+    information_unit: ClassVar = "events"
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        return verdict(logrank_of(outcome.subdistribution(), stratum), better, sided)
+
+
+@named_test("fine_gray_weighted")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FineGrayWeightedTest(TestMethod):
+    """Wald's test of the subdistribution's log hazard ratio, weighted for random censoring.
+
+    Strata have weights of their own. It needs no time of censoring of those who had a
+    competing event, which `FineGrayTest` takes from the simulation.
+
+    Parameters
+    ----------
+    margin : float
+        The ratio to beat, above 0: 1 asks for superiority.
+    """
+
+    effect: ClassVar = "log subdistribution hazard ratio"
+    outcome: ClassVar = SurvivalOutcome
+    optional: ClassVar = ("margin",)
+    estimated_by: ClassVar = "Fine and Gray's weighted likelihood"
+    strata: ClassVar = "used"
+    information_unit: ClassVar = "variance"
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        checked_ratio(self.margin)
+
+    def null_value(self, better: Better) -> float:
+        """Return the log of the ratio to beat."""
+        del better
+        return math.log(self.margin)
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        words: Any = {"stratum": strata_or_none(stratum), "included": outcome.at_risk}
+        result = fine_gray_weighted(*outcome.causes(), **words)
+        return verdict(against(result, self.null_value(better)), better, sided)

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.competing_risks.cause_counts import ends, just_before
+from lupusim.analysis.competing_risks.fine_gray import fine_gray_weighted
 from lupusim.analysis.numerics.columns import flags
+from lupusim.analysis.numerics.strata import strata_or_none
+from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import ScoreStatistic, ratio_or
 from lupusim.analysis.survival.sorting import SurvivalColumns, survival_columns
-from lupusim.arrays import BoolArray, FloatArray, blocks
+from lupusim.analysis.verdicts import (
+    verdict_with,
+)
+from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
+from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import named_test
 
 _NO_VARIANCE = 1e-12
 
@@ -161,3 +170,24 @@ def _compare(control: _Arm, treated: _Arm) -> tuple[FloatArray, FloatArray]:
         rival = ties * arm.before**2 * ratio_or(arm.rivals, arm.at_risk**2, 0.0)
         variance += (rival * (still * left) ** 2).sum(axis=1)
     return score, variance
+
+
+@named_test("gray")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrayTest(TestMethod):
+    """Gray's test of the cumulative incidences; estimates as `FineGrayWeightedTest`."""
+
+    effect: ClassVar = "log subdistribution hazard ratio"
+    outcome: ClassVar = SurvivalOutcome
+    estimated_by: ClassVar = "Fine and Gray's weighted likelihood"
+    strata: ClassVar = "used"
+    information_unit: ClassVar = "variance"
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        columns = outcome.causes()
+        words: Any = {"stratum": strata_or_none(stratum), "included": outcome.at_risk}
+        result, effect = gray(*columns, **words), fine_gray_weighted(*columns, **words)
+        return verdict_with(result, better, sided, effect, score_variance=result.variance)

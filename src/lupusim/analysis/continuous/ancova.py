@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.continuous.two_means import pooled_t_test
 from lupusim.analysis.numerics.columns import arm_masks, codes, lead_shape, three_axes, two_axes
 from lupusim.analysis.numerics.newton import is_regular
 from lupusim.analysis.numerics.strata import diagonal, stratum_columns_of
 from lupusim.analysis.numerics.student_t import student_result
+from lupusim.analysis.outcomes import NumberOutcome
 from lupusim.analysis.results import TestResult
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.analysis.verdicts import verdict
+from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import named_test
 
 
 def ancova(
@@ -101,3 +109,37 @@ def _least_squares(
     variance = np.where((residual**2).sum(axis=1) > 1e-24 * scale, variance, 0.0)
     error = np.sqrt(variance * inverse[:, 1, 1])
     return coefficients[:, 1], np.where(regular, error, np.inf), degrees
+
+
+@named_test("ancova")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AncovaTest(TestMethod):
+    """Difference of means, adjusted for the baseline (if any), covariates and the strata."""
+
+    effect: ClassVar = "difference of means"
+    outcome: ClassVar = NumberOutcome
+    estimated_by: ClassVar = "least squares"
+    strata: ClassVar = "used"
+    covariates: ClassVar = True
+
+    def __call__(
+        self,
+        outcome: NumberOutcome,
+        *,
+        better: Better,
+        sided: int,
+        stratum: IntArray,
+        covariates: FloatArray | None = None,
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        columns = (outcome.values, outcome.arm)
+        parts = [] if outcome.baseline is None else [outcome.baseline[:, :, None]]
+        if covariates is not None:
+            parts.append(covariates)
+        if parts or np.any(stratum):
+            nothing = np.zeros((*outcome.arm.shape, 0))
+            adjust = np.concatenate([*parts, nothing], axis=2)
+            result = ancova(*columns, adjust, stratum=stratum, included=outcome.included)
+        else:
+            result = pooled_t_test(*columns, included=outcome.included)
+        return verdict(result, better, sided)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,8 +13,12 @@ from lupusim.analysis.continuous.mmrm_likelihood import Patterns, likelihood, pa
 from lupusim.analysis.numerics.columns import arm_masks, codes, three_axes
 from lupusim.analysis.numerics.strata import stratum_columns_of
 from lupusim.analysis.numerics.student_t import student_result
+from lupusim.analysis.outcomes import NumberOutcome
 from lupusim.analysis.results import TestResult, ratio_or
+from lupusim.analysis.verdicts import verdict
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import named_test
 
 _BLOCK_SIZE = 10_000  # patients fitted together
 _ARM = 1  # the arm's place among what describes a patient
@@ -186,3 +191,46 @@ def _residual_variances(patterns: Patterns) -> FloatArray:
     n = np.diagonal(patterns.at_both(), axis1=1, axis2=2)
     rest: FloatArray = total - (coefficients * products).sum(axis=2)
     return rest / (n - patterns.n_covariates)
+
+
+@named_test("mmrm")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MmrmTest(TestMethod):
+    """Difference of means at the last visit, by what was seen at all visits.
+
+    Fixed effects are visit, and visit x arm, baseline, each covariate and each stratum but one.
+    """
+
+    effect: ClassVar = "difference of means"
+    outcome: ClassVar = NumberOutcome
+    costly: ClassVar = True
+    estimated_by: ClassVar = "restricted maximum likelihood"
+    strata: ClassVar = "used"
+    covariates: ClassVar = True
+    needs_all_visits: ClassVar = True
+    information_unit: ClassVar = "variance"
+
+    def __call__(
+        self,
+        outcome: NumberOutcome,
+        *,
+        better: Better,
+        sided: int,
+        stratum: IntArray,
+        covariates: FloatArray | None = None,
+    ) -> Verdict:
+        """Return the verdict on every replicate.
+
+        Raises
+        ------
+        ValueError
+            If the outcome has no values at the visits.
+        """
+        if outcome.trajectory is None:
+            raise ValueError("mmrm needs the values of all visits")
+        parts = [] if outcome.baseline is None else [outcome.baseline[:, :, None]]
+        if covariates is not None:
+            parts.append(covariates)
+        adjust = np.concatenate(parts, axis=2) if parts else None
+        result = mmrm(outcome.trajectory, outcome.arm, adjust, stratum=stratum)
+        return verdict(result, better, sided)

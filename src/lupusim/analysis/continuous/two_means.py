@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import arm_masks, lead_shape, two_axes
 from lupusim.analysis.numerics.student_t import student_result
+from lupusim.analysis.outcomes import NumberOutcome
 from lupusim.analysis.results import TestResult
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.analysis.verdicts import verdict
+from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import TESTS
 
 _ROUNDING = 1e-26
 
@@ -117,3 +125,32 @@ def _result(
     return student_result(
         estimate.reshape(lead), error.reshape(lead), degrees.reshape(lead), level=level
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeansTest(TestMethod):
+    """A test of two means; strata play no role.
+
+    Parameters
+    ----------
+    compare : callable
+        Takes values, arm and `included`.
+    """
+
+    effect: ClassVar = "difference of means"
+    outcome: ClassVar = NumberOutcome
+    estimated_by: ClassVar = "the values observed"
+
+    compare: Callable[..., TestResult]
+
+    def __call__(
+        self, outcome: NumberOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        result = self.compare(outcome.values, outcome.arm, included=outcome.included)
+        return verdict(result, better, sided)
+
+
+TESTS.register("t_test")(MeansTest(compare=pooled_t_test))
+TESTS.register("welch")(MeansTest(compare=welch_test))

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import codes, everyone_or, flags, lead_shape, two_axes
 from lupusim.analysis.numerics.newton import newton
+from lupusim.analysis.outcomes import CountOutcome
 from lupusim.analysis.results import TestResult, ratio_or, wald_result
+from lupusim.analysis.verdicts import against, checked_ratio, verdict
 from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
+from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import named_test
 
 _ROUNDING = 1e-12
 
@@ -194,3 +200,46 @@ def _residuals(told: _Histories, estimate: FloatArray) -> FloatArray:
     key = told.owner + told.n_patients * np.arange(n_rows)[:, None]
     total = np.bincount(key.ravel(), parts.ravel(), n_rows * told.n_patients).astype(float)
     return total.reshape(n_rows, told.n_patients)
+
+
+@named_test("andersen_gill")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AndersenGillTest(TestMethod):
+    """Ratio of the hazards of recurrent events, robust to patients who differ.
+
+    Parameters
+    ----------
+    margin : float
+        The ratio to beat, above 0: 1 asks for superiority.
+    """
+
+    effect: ClassVar = "log hazard ratio of recurrent events"
+    outcome: ClassVar = CountOutcome
+    optional: ClassVar = ("margin",)
+    estimated_by: ClassVar = "Cox's partial likelihood"
+    strata: ClassVar = "used"
+    information_unit: ClassVar = "variance"
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        checked_ratio(self.margin)
+
+    def null_value(self, better: Better) -> float:
+        """Return the log of the ratio to beat."""
+        del better
+        return math.log(self.margin)
+
+    def __call__(
+        self, outcome: CountOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate.
+
+        Raises
+        ------
+        ValueError
+            If the outcome has no times of events.
+        """
+        if outcome.times is None:
+            raise ValueError("andersen_gill needs the times of events")
+        result = andersen_gill(outcome.times, outcome.years, outcome.arm, stratum=stratum)
+        return verdict(against(result, self.null_value(better)), better, sided)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import codes, everyone_or, flags, lead_shape, two_axes
+from lupusim.analysis.outcomes import CountOutcome
 from lupusim.analysis.results import TestResult, ratio_or, wald_result
+from lupusim.analysis.verdicts import against, checked_ratio, verdict
 from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
+from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import named_test
 
 _MOST_STEPS = 80
 _LONGEST_STEP = 2.0
@@ -300,3 +306,38 @@ def _dispersion_step(
     slope, curvature = k * score, k**2 * bend + k * score
     step = np.where(curvature < 0, ratio_or(-slope, curvature, 0.0), np.sign(slope))
     return np.where(free, np.clip(step, -_LONGEST_STEP, _LONGEST_STEP), 0.0)
+
+
+@named_test("negative_binomial")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NegativeBinomialTest(TestMethod):
+    """Ratio of events per year of patients who differ as a gamma law says; estimates its log.
+
+    Parameters
+    ----------
+    margin : float
+        The ratio to beat, above 0: 1 asks for superiority.
+    """
+
+    effect: ClassVar = "log rate ratio"
+    outcome: ClassVar = CountOutcome
+    optional: ClassVar = ("margin",)
+    estimated_by: ClassVar = "maximum likelihood"
+    strata: ClassVar = "used"
+    information_unit: ClassVar = "variance"
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        checked_ratio(self.margin)
+
+    def null_value(self, better: Better) -> float:
+        """Return the log of the ratio to beat."""
+        del better
+        return math.log(self.margin)
+
+    def __call__(
+        self, outcome: CountOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        result = negative_binomial(outcome.count, outcome.years, outcome.arm, stratum=stratum)
+        return verdict(against(result, self.null_value(better)), better, sided)

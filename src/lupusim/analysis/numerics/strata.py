@@ -74,3 +74,8 @@ def diagonal(lacking: FloatArray, n_before: int) -> FloatArray:
     """
     whole = np.concatenate([np.zeros((lacking.shape[0], n_before)), lacking], axis=1)
     return np.asarray(whole[:, :, np.newaxis] * np.eye(whole.shape[1]), dtype=float)
+
+
+def strata_or_none(stratum: IntArray) -> IntArray | None:
+    """Return the strata; None where all patients are in the one of number 0."""
+    return stratum if np.any(stratum) else None

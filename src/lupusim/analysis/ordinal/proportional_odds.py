@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import arm_masks, lead_shape
 from lupusim.analysis.numerics.newton import newton
+from lupusim.analysis.outcomes import NumberOutcome
 from lupusim.analysis.results import TestResult, wald_result
+from lupusim.analysis.verdicts import verdict
 from lupusim.arrays import FloatArray, IntArray
+from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import named_test
 
 
 def proportional_odds(
@@ -124,3 +131,22 @@ def _of_arm(
     )
     square = np.einsum("rk,rkp,rkq->rpq", ratio / chance, gradient, gradient)
     return np.einsum("rk,rkp->rp", ratio, gradient), square - curvature
+
+
+@named_test("proportional_odds")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProportionalOddsTest(TestMethod):
+    """Wald's test of the common odds ratio of a higher rank; estimates its log."""
+
+    effect: ClassVar = "log common odds ratio of a higher rank"
+    outcome: ClassVar = NumberOutcome
+    estimated_by: ClassVar = "maximum likelihood"
+    needs_ranks: ClassVar = True
+
+    def __call__(
+        self, outcome: NumberOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        result = proportional_odds(outcome.values, outcome.arm, included=outcome.included)
+        return verdict(result, better, sided)

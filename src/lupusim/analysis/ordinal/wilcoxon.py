@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import arm_masks, lead_shape, part, two_axes
+from lupusim.analysis.outcomes import NumberOutcome
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
+from lupusim.analysis.verdicts import verdict
 from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
+from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import named_test
 
 
 def wilcoxon(
@@ -132,3 +139,21 @@ def _spread(
     mean = share.sum(axis=1) / np.maximum(n, 1)
     squares = ((share - mean[:, np.newaxis]) ** 2 * mask).sum(axis=1)
     return np.asarray(squares / np.maximum(n * (n - 1), 1))
+
+
+@named_test("wilcoxon")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WilcoxonTest(TestMethod):
+    """Wilcoxon's rank-sum test; strata play no role."""
+
+    effect: ClassVar = "chance of more (ties half) minus one half"
+    outcome: ClassVar = NumberOutcome
+    estimated_by: ClassVar = "the values observed"
+
+    def __call__(
+        self, outcome: NumberOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        result = wilcoxon(outcome.values, outcome.arm, included=outcome.included)
+        return verdict(result, better, sided)

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from lupusim.analysis.proportions.two_by_two import TwoByTwo, per_distinct_table
+from lupusim.analysis.results import normal_quantile
 from lupusim.arrays import FloatArray, IntArray, read_only
 
 _PANELS, _PER_PANEL = 32, 32
@@ -251,3 +252,12 @@ def _nodes(margin: float) -> tuple[FloatArray, FloatArray, FloatArray]:
 
 def _components(prior: BetaPrior) -> Sequence[tuple[float, float, float]]:
     return list(zip(prior.weights, prior.alphas, prior.betas, strict=True))
+
+
+@lru_cache(maxsize=256)
+def posterior_effects(prior: BetaPrior, n: int) -> FloatArray:
+    """Return mean, standard deviation and 95 % limits for each count, shape (4, n + 1)."""
+    moments = np.array([mean_and_variance(updated(prior, x, n)) for x in range(n + 1)])
+    mean, deviation = moments[:, 0], np.sqrt(moments[:, 1])
+    reach = normal_quantile(0.95) * deviation
+    return read_only(np.array([mean, deviation, mean - reach, mean + reach]))

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import codes, everyone_or, flags, lead_shape
-from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
-from lupusim.arrays import FloatArray
+from lupusim.analysis.outcomes import BinaryOutcome
+from lupusim.analysis.results import (
+    TestResult,
+    normal_quantile,
+    ratio_or,
+)
+from lupusim.analysis.verdicts import (
+    verdict,
+)
+from lupusim.arrays import FloatArray, IntArray
+from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import named_test
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,3 +156,23 @@ def _common_log_odds_ratio(
         + (q * s).sum(axis=1) / (2 * s_sum**2)
     )
     return np.log(r_sum / s_sum), np.where(known, np.sqrt(variance), np.inf)
+
+
+@named_test("cochran_mantel_haenszel")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CochranMantelHaenszelTest(TestMethod):
+    """Cochran-Mantel-Haenszel test over the strata; estimates the log common odds ratio."""
+
+    effect: ClassVar = "log common odds ratio"
+    outcome: ClassVar = BinaryOutcome
+    estimated_by: ClassVar = "Mantel and Haenszel"
+    strata: ClassVar = "needed"
+
+    def __call__(
+        self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        result = cochran_mantel_haenszel(
+            outcome.response, outcome.arm, stratum, included=outcome.included
+        )
+        return verdict(result, better, sided)

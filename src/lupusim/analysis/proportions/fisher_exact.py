@@ -8,9 +8,11 @@ from math import lgamma
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.proportions.exact_tests import ExactTest
 from lupusim.analysis.proportions.two_by_two import TwoByTwo, per_distinct_table, two_by_two
 from lupusim.analysis.results import ExactResult
 from lupusim.arrays import FloatArray, IntArray
+from lupusim.trial.test_method import TESTS
 
 _SHARED_BY = 16  # tables for each margin, from which on sorting is faster
 _AS_LIKELY = 1 + 1e-7  # as R's fisher.test: tables this much likelier still count as equal
@@ -149,3 +151,6 @@ def log_factorials(largest: int) -> FloatArray:
     logs = np.array([lgamma(number + 1) for number in range(largest + 1)])
     logs.setflags(write=False)
     return logs
+
+
+TESTS.register("fisher_exact")(ExactTest(exact=fisher_exact_of))

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import codes, everyone_or, flags, lead_shape, three_axes
 from lupusim.analysis.numerics.newton import newton
-from lupusim.analysis.numerics.strata import diagonal, stratum_columns_of, varied_strata
-from lupusim.analysis.results import TestResult, wald_result
-from lupusim.arrays import FloatArray
+from lupusim.analysis.numerics.strata import (
+    diagonal,
+    stratum_columns_of,
+    varied_strata,
+)
+from lupusim.analysis.outcomes import BinaryOutcome
+from lupusim.analysis.results import TestResult, of_coefficient, wald_result
+from lupusim.analysis.verdicts import (
+    beside,
+    verdict,
+)
+from lupusim.arrays import FloatArray, IntArray
+from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import named_test
 
 
 def logistic_regression(
@@ -88,3 +102,32 @@ def _design(values: FloatArray, member: FloatArray) -> FloatArray:
     inside = values * member[:, :, np.newaxis]
     centered = (inside - inside.sum(axis=1, keepdims=True) / n) * member[:, :, np.newaxis]
     return np.concatenate([member[:, :, np.newaxis], centered], axis=2)
+
+
+@named_test("logistic_regression")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogisticRegressionTest(TestMethod):
+    """Wald's test of the arm's log odds ratio, adjusted for covariates and strata as levels."""
+
+    effect: ClassVar = "log odds ratio"
+    outcome: ClassVar = BinaryOutcome
+    estimated_by: ClassVar = "maximum likelihood"
+    strata: ClassVar = "used"
+    covariates: ClassVar = True
+
+    def __call__(
+        self,
+        outcome: BinaryOutcome,
+        *,
+        better: Better,
+        sided: int,
+        stratum: IntArray,
+        covariates: FloatArray | None = None,
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        columns = beside(outcome.arm, covariates)
+        strata = stratum if np.any(stratum) else None
+        result = logistic_regression(
+            outcome.response, columns, stratum=strata, included=outcome.included
+        )
+        return verdict(of_coefficient(result, 0), better, sided)

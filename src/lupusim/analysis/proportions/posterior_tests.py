@@ -8,13 +8,17 @@ from typing import ClassVar
 import numpy as np
 
 from lupusim.analysis.outcomes import BinaryOutcome, NumberOutcome
-from lupusim.analysis.proportions.beta_binomial import BetaPrior, posterior_probability
-from lupusim.analysis.proportions.tests import table_of
+from lupusim.analysis.proportions.beta_binomial import (
+    BetaPrior,
+    posterior_effects,
+    posterior_probability,
+)
+from lupusim.analysis.proportions.fourfold_tests import table_of
 from lupusim.analysis.proportions.two_by_two import TwoByTwo
 from lupusim.analysis.results import normal_quantile
-from lupusim.analysis.single_arm.tests import posterior_effects
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import named_test
 
 _LEVEL = 0.95
 
@@ -43,6 +47,7 @@ def _check(threshold: float, margin: float) -> None:
         raise ValueError(f"margin={margin!r} must lie strictly between -1 and 1")
 
 
+@named_test("posterior_difference")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PosteriorDifferenceTest(TestMethod):
     """Success where the experimental arm's rate probably beats the control's by a margin.
@@ -62,6 +67,11 @@ class PosteriorDifferenceTest(TestMethod):
         Of both response rates; what is borrowed is in the control's.
     """
 
+    effect: ClassVar = "difference of posterior mean rates"
+    outcome: ClassVar = BinaryOutcome
+    required: ClassVar = ("threshold", "margin")
+    has_design: ClassVar = True
+    formula: ClassVar = "tables"
     estimated_by: ClassVar = "posterior means"
     one_look_only: ClassVar = True
     threshold: float = 0.95
@@ -119,6 +129,7 @@ def _moments(
     return found[0], found[1]
 
 
+@named_test("posterior_rank")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PosteriorRankTest(TestMethod):
     r"""Success where the experimental arm's patients probably rank better than the control's.
@@ -140,6 +151,10 @@ class PosteriorRankTest(TestMethod):
         Prior patients at each rank, above 0.
     """
 
+    effect: ClassVar = "chance to rank better (ties half) minus one half"
+    outcome: ClassVar = NumberOutcome
+    required: ClassVar = ("threshold",)
+    has_design: ClassVar = True
     estimated_by: ClassVar = "posterior mean"
     needs_ranks: ClassVar = True
     one_look_only: ClassVar = True

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.proportions.fourfold_tests import DifferenceTest, ProportionTest
 from lupusim.analysis.proportions.score_interval import score_interval
 from lupusim.analysis.proportions.two_by_two import TwoByTwo, two_by_two
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
 from lupusim.arrays import BoolArray, FloatArray
+from lupusim.trial.test_method import TESTS
 
 
 def risk_difference(
@@ -245,3 +247,8 @@ def _unpooled_error(table: TwoByTwo) -> FloatArray:
 def _check_margin(margin: float) -> None:
     if not -1 < margin < 1:
         raise ValueError(f"margin={margin!r} must lie between -1 and 1")
+
+
+TESTS.register("pooled_z")(ProportionTest(compare=risk_difference_of))
+TESTS.register("unpooled_z")(DifferenceTest(compare=risk_difference_wald_of))
+TESTS.register("miettinen_nurminen")(DifferenceTest(compare=risk_difference_score_of))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.proportions.fourfold_tests import RatioTest
 from lupusim.analysis.proportions.score_interval import score_interval
 from lupusim.analysis.proportions.two_by_two import TwoByTwo, two_by_two
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
 from lupusim.arrays import BoolArray, FloatArray
+from lupusim.trial.test_method import TESTS
 
 _WIDEST = 50.0  # log of the largest ratio looked at
 
@@ -219,3 +221,8 @@ def _log_result(
         lower=estimate - reach,
         upper=estimate + reach,
     )
+
+
+TESTS.register("risk_ratio")(RatioTest(compare=risk_ratio_of, effect="log risk ratio"))
+TESTS.register("risk_ratio_score")(RatioTest(compare=risk_ratio_score_of, effect="log risk ratio"))
+TESTS.register("odds_ratio")(RatioTest(compare=odds_ratio_of, effect="log odds ratio"))

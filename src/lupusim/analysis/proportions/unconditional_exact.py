@@ -8,11 +8,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.proportions.exact_tests import ExactTest
 from lupusim.analysis.proportions.fisher_exact import fisher_p_values, log_factorials
 from lupusim.analysis.proportions.risk_difference import risk_difference_of
 from lupusim.analysis.proportions.two_by_two import TwoByTwo, per_distinct_table, two_by_two
 from lupusim.analysis.results import ExactResult
 from lupusim.arrays import FloatArray, IntArray
+from lupusim.trial.test_method import TESTS
 
 _N_GRID = 1000  # values of the common response probability; a parabola refines between them
 
@@ -213,3 +215,7 @@ def _z_greater(counts: IntArray) -> FloatArray:
 
 def _z_two_sided(counts: IntArray) -> FloatArray:
     return np.asarray(-np.abs(_z(counts)))
+
+
+TESTS.register("boschloo")(ExactTest(exact=boschloo_of, needs_all_tables=True))
+TESTS.register("barnard")(ExactTest(exact=barnard_of, needs_all_tables=True))

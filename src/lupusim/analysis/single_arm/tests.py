@@ -11,16 +11,16 @@ import numpy as np
 from lupusim.analysis.outcomes import BinaryOutcome
 from lupusim.analysis.proportions.beta_binomial import (
     BetaPrior,
-    mean_and_variance,
+    posterior_effects,
     probability_above,
     updated,
 )
 from lupusim.analysis.proportions.proportion import proportion_of
-from lupusim.analysis.results import normal_quantile
 from lupusim.analysis.single_arm.designs import SimonDesign, binomial_p_values
 from lupusim.analysis.verdicts import OPPOSITE
 from lupusim.arrays import FloatArray, IntArray, read_only
 from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import named_test
 
 _LEVEL = 0.95
 
@@ -80,6 +80,13 @@ def _observed_rates(n: int) -> FloatArray:
     )
 
 
+def _check_inside(**values: float) -> None:
+    for name, value in values.items():
+        if not 0 < value < 1:
+            raise ValueError(f"{name}={value!r} must lie strictly between 0 and 1")
+
+
+@named_test("exact_binomial")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExactBinomialTest(TestMethod):
     """Exact test of one arm's response rate; estimates the rate.
@@ -90,6 +97,10 @@ class ExactBinomialTest(TestMethod):
         The rate that is to be beaten, strictly between 0 and 1.
     """
 
+    effect: ClassVar = "response rate"
+    outcome: ClassVar = BinaryOutcome
+    required: ClassVar = ("null_rate",)
+    has_design: ClassVar = True
     estimated_by: ClassVar = "the rate observed"
     n_arms: ClassVar = 1
     null_rate: float = 0.5
@@ -118,6 +129,7 @@ class ExactBinomialTest(TestMethod):
         return _verdict(self, outcome, better, sided)
 
 
+@named_test("simon")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimonTest(TestMethod):
     """Simon's two stages: few responders in the first stop the trial; estimates the rate.
@@ -135,6 +147,10 @@ class SimonTest(TestMethod):
         Give up if at most so many of all patients respond.
     """
 
+    effect: ClassVar = "response rate"
+    outcome: ClassVar = BinaryOutcome
+    required: ClassVar = ("null_rate", "alternative_rate")
+    has_design: ClassVar = True
     estimated_by: ClassVar = "the rate observed"
     n_arms: ClassVar = 1
     null_rate: float = 0.1
@@ -179,7 +195,7 @@ class SimonTest(TestMethod):
         )
 
     @property
-    def bounds(self) -> TwoStages:
+    def two_stages(self) -> TwoStages:
         """The rule by which the trial stops."""
         return TwoStages(
             null_rate=self.null_rate,
@@ -245,6 +261,7 @@ class TwoStages:
         return float(-ndtri(p_value[responders : responders + 2].mean()))
 
 
+@named_test("posterior_probability")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PosteriorProbabilityTest(TestMethod):
     """Success where the rate probably beats a fixed one; estimates the posterior mean.
@@ -262,6 +279,10 @@ class PosteriorProbabilityTest(TestMethod):
         Of the response rate, with what is borrowed.
     """
 
+    effect: ClassVar = "response rate"
+    outcome: ClassVar = BinaryOutcome
+    required: ClassVar = ("null_rate", "threshold")
+    has_design: ClassVar = True
     estimated_by: ClassVar = "posterior mean"
     one_look_only: ClassVar = True
     n_arms: ClassVar = 1
@@ -300,18 +321,3 @@ def _probabilities_above(prior: BetaPrior, n: int, bound: float) -> FloatArray:
     return read_only(
         np.array([probability_above(updated(prior, x, n), bound) for x in range(n + 1)])
     )
-
-
-@lru_cache(maxsize=256)
-def posterior_effects(prior: BetaPrior, n: int) -> FloatArray:
-    """Return mean, standard deviation and 95 % limits for each count, shape (4, n + 1)."""
-    moments = np.array([mean_and_variance(updated(prior, x, n)) for x in range(n + 1)])
-    mean, deviation = moments[:, 0], np.sqrt(moments[:, 1])
-    reach = normal_quantile(_LEVEL) * deviation
-    return read_only(np.array([mean, deviation, mean - reach, mean + reach]))
-
-
-def _check_inside(**values: float) -> None:
-    for name, value in values.items():
-        if not 0 < value < 1:
-            raise ValueError(f"{name}={value!r} must lie strictly between 0 and 1")

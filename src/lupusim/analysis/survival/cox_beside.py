@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.numerics.strata import strata_or_none
+from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import wald_result
 from lupusim.analysis.survival.cox import fit_of_groups, fit_of_keys
 from lupusim.analysis.survival.logrank import LogrankResult, result_of_sums
@@ -147,3 +149,9 @@ def _steps(
             step = (observed - expected) / information
         estimate = estimate + step
     return estimate, information, step
+
+
+def logrank_of(outcome: SurvivalOutcome, stratum: IntArray) -> LogrankResult:
+    """Return the log-rank test with Cox's estimate, stratified where there are strata."""
+    columns = outcome.time, outcome.event, outcome.arm
+    return logrank_with_cox(*columns, stratum=strata_or_none(stratum), included=outcome.at_risk)

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import part, three_axes
 from lupusim.analysis.numerics.newton import newton
-from lupusim.analysis.results import TestResult, ratio_or, wald_result
-from lupusim.analysis.survival.cox import tie_fractions
+from lupusim.analysis.numerics.strata import strata_or_none
+from lupusim.analysis.outcomes import SurvivalOutcome
+from lupusim.analysis.results import TestResult, of_coefficient, ratio_or, wald_result
+from lupusim.analysis.survival.cox import cox, tie_fractions
 from lupusim.analysis.survival.rank_sums import event_groups, row_sums
 from lupusim.analysis.survival.sorting import NOT_INCLUDED, survival_columns
+from lupusim.analysis.verdicts import (
+    against,
+    beside,
+    checked_ratio,
+    verdict,
+)
 from lupusim.arrays import FloatArray, IntArray, blocks
+from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import named_test
 
 
 def cox_regression(
@@ -185,3 +197,57 @@ def _stratum_starts(keys: IntArray, bits: int) -> IntArray:
     begins = np.zeros(keys.shape, dtype=np.intp)
     begins[:, 1:] = np.where(stratum[:, 1:] != stratum[:, :-1], np.arange(1, keys.shape[1]), 0)
     return np.asarray(np.maximum.accumulate(begins, axis=1))
+
+
+def hazard_ratio_of(
+    outcome: SurvivalOutcome, stratum: IntArray, covariates: FloatArray | None
+) -> TestResult:
+    """Return Cox's log hazard ratio of the arm, adjusted where there are covariates."""
+    columns = outcome.time, outcome.event
+    words: Any = {"stratum": strata_or_none(stratum), "included": outcome.at_risk}
+    if covariates is None:
+        return cox(*columns, outcome.arm, **words)
+    return of_coefficient(cox_regression(*columns, beside(outcome.arm, covariates), **words), 0)
+
+
+@named_test("cox")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoxTest(TestMethod):
+    """Wald's test of Cox's log hazard ratio, stratified where there are strata.
+
+    Parameters
+    ----------
+    margin : float
+        The hazard ratio to beat, above 0: 1 asks for superiority.
+    """
+
+    effect: ClassVar = "log hazard ratio"
+    outcome: ClassVar = SurvivalOutcome
+    formula: ClassVar = "survival"
+    optional: ClassVar = ("margin",)
+    estimated_by: ClassVar = "Cox's partial likelihood"
+    strata: ClassVar = "used"
+    covariates: ClassVar = True
+    information_unit: ClassVar = "events"
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        checked_ratio(self.margin)
+
+    def null_value(self, better: Better) -> float:
+        """Return the log of the ratio to beat."""
+        del better
+        return math.log(self.margin)
+
+    def __call__(
+        self,
+        outcome: SurvivalOutcome,
+        *,
+        better: Better,
+        sided: int,
+        stratum: IntArray,
+        covariates: FloatArray | None = None,
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        result = hazard_ratio_of(outcome, stratum, covariates)
+        return verdict(against(result, self.null_value(better)), better, sided)

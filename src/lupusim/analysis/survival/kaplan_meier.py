@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import everyone_or, flags, lead_shape
+from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
 from lupusim.analysis.survival.sorting import CENSORED, FLAGS, survival_columns, time_key
+from lupusim.analysis.verdicts import (
+    OPPOSITE,
+    against,
+    checked_share,
+    verdict,
+    worst_difference,
+)
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import named_test
 
 _NOBODY_LEFT = 1e300  # stands for infinity: 0 times it is still 0
 
@@ -250,3 +261,48 @@ def _wilson_at_the_end(
     """Return Wilson's interval of a survival that is 0 or 1."""
     reach = normal_quantile(level) ** 2 / (n + normal_quantile(level) ** 2)
     return np.where(survival > 0, 1 - reach, 0.0), np.where(survival > 0, 1.0, reach)
+
+
+@named_test("survival_difference")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurvivalDifferenceTest(TestMethod):
+    """Difference of the shares free of the event at a time (Kaplan-Meier).
+
+    Parameters
+    ----------
+    at : float
+        Years since the endpoint's origin, above 0.
+    margin : float
+        How much worse the experimental arm may be, 0 or above.
+    """
+
+    effect: ClassVar = "difference free of the event"
+    outcome: ClassVar = SurvivalOutcome
+    required: ClassVar = ("at",)
+    optional: ClassVar = ("margin",)
+    estimated_by: ClassVar = "Kaplan-Meier"
+    blind_to_competing: ClassVar = True
+    horizon: ClassVar = "at"
+    information_unit: ClassVar = "variance"
+    at: float = 1.0
+    margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        checked_share(self.margin)
+
+    def benefit_sign(self, better: Better) -> int:
+        """Return 1 where fewer events are better, as time free of them is estimated."""
+        return -int(better.value)
+
+    def null_value(self, better: Better) -> float:
+        """Return the difference that may be."""
+        return worst_difference(self.margin, OPPOSITE[better])
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        columns = outcome.time, outcome.event, outcome.arm
+        result = survival_difference(*columns, self.at, included=outcome.at_risk)
+        return verdict(against(result, self.null_value(better)), OPPOSITE[better], sided)

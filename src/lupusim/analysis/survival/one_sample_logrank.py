@@ -14,6 +14,7 @@ from lupusim.analysis.single_arm.designs import one_sample_logrank
 from lupusim.analysis.verdicts import p_values
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import named_test
 
 _LEVEL = 0.95
 
@@ -59,6 +60,7 @@ class TabulatedHazard:
         return np.asarray(np.interp(time, self.times, self.cumulative) + beyond)
 
 
+@named_test("one_sample_logrank")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneSampleLogrankTest(TestMethod):
     """Events against those that a known hazard lets expect; estimates the log of their ratio.
@@ -69,6 +71,9 @@ class OneSampleLogrankTest(TestMethod):
         The reference.
     """
 
+    effect: ClassVar = "log ratio of observed and expected events"
+    outcome: ClassVar = SurvivalOutcome
+    has_design: ClassVar = True
     estimated_by: ClassVar = "events observed over expected"
     n_arms: ClassVar = 1
     information_unit: ClassVar = "events"

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import everyone_or, flags, lead_shape
+from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, wald_result
 from lupusim.analysis.survival.sorting import CENSORED, FLAGS, NOT_INCLUDED, survival_columns
+from lupusim.analysis.verdicts import (
+    OPPOSITE,
+    against,
+    checked_margin,
+    verdict,
+    worst_difference,
+)
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import named_test
 
 
 def rmst(
@@ -143,3 +156,48 @@ def _areas(keys: IntArray, until: float) -> FloatArray:
     variance = ((happens * greenwood) * behind[:, 1:] ** 2).sum(axis=1)
     followed = (moment >= until).any(axis=1) | (survival[:, -1] <= 0)
     return np.stack([behind[:, 0], variance, followed.astype(float)])
+
+
+@named_test("restricted_mean")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestrictedMeanTest(TestMethod):
+    """Difference of the mean times to the event up to a horizon.
+
+    Parameters
+    ----------
+    until : float
+        The horizon, years, above 0.
+    margin : float
+        How many years worse the experimental arm may be, 0 or above.
+    """
+
+    effect: ClassVar = "difference of restricted means, years"
+    outcome: ClassVar = SurvivalOutcome
+    required: ClassVar = ("until",)
+    optional: ClassVar = ("margin",)
+    estimated_by: ClassVar = "Kaplan-Meier"
+    blind_to_competing: ClassVar = True
+    horizon: ClassVar = "until"
+    information_unit: ClassVar = "variance"
+    until: float = 1.0
+    margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        checked_margin(self.margin)
+
+    def benefit_sign(self, better: Better) -> int:
+        """Return 1 where fewer events are better, as time free of them is estimated."""
+        return -int(better.value)
+
+    def null_value(self, better: Better) -> float:
+        """Return the difference that may be."""
+        return worst_difference(self.margin, OPPOSITE[better])
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        columns = outcome.time, outcome.event, outcome.arm
+        result = rmst_difference(*columns, self.until, included=outcome.at_risk)
+        return verdict(against(result, self.null_value(better)), OPPOSITE[better], sided)

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.normal_orthant import any_below
+from lupusim.analysis.numerics.strata import strata_or_none
+from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import ScoreStatistic, ratio_or
+from lupusim.analysis.survival.cox_beside import logrank_of
 from lupusim.analysis.survival.rank_sums import event_groups
-from lupusim.analysis.survival.rank_weights import FlemingHarrington, RankWeight, pooled_curve
+from lupusim.analysis.survival.rank_weights import (
+    FlemingHarrington,
+    MagirrBurman,
+    RankWeight,
+    pooled_curve,
+)
 from lupusim.analysis.survival.sorting import survival_columns
+from lupusim.analysis.verdicts import (
+    verdict_with,
+)
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import named_test
 
 _NO_VARIANCE = 1e-12
 
@@ -193,3 +207,104 @@ def _weighted_sums(
             covariance[seen, i, j] = np.add.reduceat(weighted * other, begins)
             covariance[:, j, i] = covariance[:, i, j]
     return sums, covariance
+
+
+_LATE = MAX_COMBO_WEIGHTS.index(FlemingHarrington(gamma=1.0))
+
+
+def _weighted(
+    outcome: SurvivalOutcome, weight: RankWeight, *, better: Better, sided: int, stratum: IntArray
+) -> Verdict:
+    columns, strata = (outcome.time, outcome.event, outcome.arm), strata_or_none(stratum)
+    result = weighted_logrank(*columns, weight=weight, stratum=strata, included=outcome.at_risk)
+    effect = logrank_of(outcome, stratum)
+    return verdict_with(result, better, sided, effect, score_variance=result.variance)
+
+
+@named_test("fleming_harrington")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlemingHarringtonTest(TestMethod):
+    """Log-rank test with weights S^rho (1 - S)^gamma within strata; estimates as `LogrankTest`.
+
+    Parameters
+    ----------
+    rho, gamma : float
+        0 or above; (0, 1) looks at late differences.
+    """
+
+    effect: ClassVar = "log hazard ratio"
+    outcome: ClassVar = SurvivalOutcome
+    optional: ClassVar = ("rho", "gamma")
+    estimated_by: ClassVar = "Cox's partial likelihood"
+    strata: ClassVar = "used"
+    information_unit: ClassVar = "variance"
+    rho: float = 0.0
+    gamma: float = 1.0
+
+    def __post_init__(self) -> None:
+        FlemingHarrington(rho=self.rho, gamma=self.gamma)
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        weight = FlemingHarrington(rho=self.rho, gamma=self.gamma)
+        return _weighted(outcome, weight, better=better, sided=sided, stratum=stratum)
+
+
+@named_test("magirr_burman")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MagirrBurmanTest(TestMethod):
+    """Modestly weighted log-rank test, within strata; estimates as `LogrankTest`.
+
+    Parameters
+    ----------
+    until : float
+        Years over which the weights grow, above 0.
+    """
+
+    effect: ClassVar = "log hazard ratio"
+    outcome: ClassVar = SurvivalOutcome
+    required: ClassVar = ("until",)
+    estimated_by: ClassVar = "Cox's partial likelihood"
+    strata: ClassVar = "used"
+    information_unit: ClassVar = "variance"
+    until: float = 1.0
+
+    def __post_init__(self) -> None:
+        MagirrBurman(until=self.until)
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        weight = MagirrBurman(until=self.until)
+        return _weighted(outcome, weight, better=better, sided=sided, stratum=stratum)
+
+
+@named_test("max_combo")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxComboTest(TestMethod):
+    """The best of four Fleming-Harrington tests, within strata; estimates as `LogrankTest`.
+
+    Two-sided p-values are twice the smaller of the one-sided ones. Its information is that of the
+    test of late differences, whose statistics at two looks are the least alike of the four: bounds
+    from it hold their level or less.
+    """
+
+    effect: ClassVar = "log hazard ratio"
+    outcome: ClassVar = SurvivalOutcome
+    estimated_by: ClassVar = "Cox's partial likelihood"
+    strata: ClassVar = "used"
+    information_unit: ClassVar = "variance"
+    independent_increments: ClassVar = False
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        columns, strata = (outcome.time, outcome.event, outcome.arm), strata_or_none(stratum)
+        result = max_combo(*columns, stratum=strata, included=outcome.at_risk)
+        late = np.where(result.undefined, 0.0, result.variance[..., _LATE])
+        effect = logrank_of(outcome, stratum)
+        return verdict_with(result, better, sided, effect, score_variance=late)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from lupusim.planning.runs.results import PointResult
 from lupusim.simulation.looks.evidence import Comparison, comparisons
-from lupusim.simulation.looks.null_hypothesis import alike_is_enough
 from lupusim.trial import Better, Trial
 from lupusim.trial.scenario import label
 
@@ -51,7 +50,7 @@ def _benefits(point: PointResult) -> Iterator[tuple[Comparison, int]]:
     for one in comparisons(trial):
         better = trial.endpoints[one.endpoint].better
         is_known = tally.sums.get(_quantity(trial, one, "estimate"), (0,))[0] > 0
-        if is_known and one.analysis.sided == 1 and not alike_is_enough(one.analysis.test, better):
+        if is_known and one.analysis.sided == 1 and not one.analysis.test.alike_is_enough(better):
             yield one, _benefit(point, one) * one.analysis.test.benefit_sign(better)
 
 

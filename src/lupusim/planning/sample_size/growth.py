@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from lupusim.analysis.continuous.tests import MmrmTest
 from lupusim.trial import Arm, Trial
 from lupusim.trial.enrollment.arm_periods import OnceOnArm, OnceRandomized, arms_change
 from lupusim.trial.scenario import DesignPoint, Scenario
@@ -305,7 +304,7 @@ def _is_costly(trial: Trial) -> bool:
         or trial.supply is not None
         or trial.population.screening is not None
         or arms_change(trial.arms)
-        or (trial.analysis is not None and isinstance(trial.analysis.test, MmrmTest))
+        or (trial.analysis is not None and trial.analysis.test.costly)
     )
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from lupusim.analysis.group_sequential import Bounds, exit_probabilities
 from lupusim.analysis.group_sequential.stopping import GroupSequential
-from lupusim.analysis.survival.tests import CoxTest, LogrankTest
 from lupusim.arrays import FloatArray, read_only
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.assumptions import is_plain, response_chance, without_failing
@@ -166,7 +165,7 @@ def _seen(trial: Trial) -> FloatArray | None:
 def _of_events(trial: Trial, analysis: Analysis) -> tuple[float, float] | None:
     """Return expected value and standard deviation of the last look's log-rank statistic."""
     events = trial.cutoff.primary_events
-    if events is None or not isinstance(analysis.test, LogrankTest | CoxTest):
+    if events is None or analysis.test.formula != "survival":
         return None
     if analysis.test.has_margin:
         return None
@@ -178,8 +177,7 @@ def _of_responses(trial: Trial, analysis: Analysis) -> tuple[float, float] | Non
     primary = trial.primary.response_at_visit
     if primary is None or not trial.dropout.is_alike:
         return None
-    margin: float = getattr(analysis.test, "margin", 0)
-    if analysis.name not in ("pooled_z", "unpooled_z") or margin != 0:
+    if analysis.name not in ("pooled_z", "unpooled_z") or analysis.test.has_margin:
         return None
     try:
         control, new = (response_chance(trial, arm.law, primary) for arm in trial.arms)

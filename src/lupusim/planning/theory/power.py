@@ -10,16 +10,8 @@ from functools import lru_cache, partial
 import numpy as np
 
 from lupusim.analysis.power import binomial_row
-from lupusim.analysis.proportions.posterior_tests import PosteriorDifferenceTest
-from lupusim.analysis.proportions.tests import (
-    DifferenceTest,
-    ExactTest,
-    ProportionTest,
-    RatioTest,
-)
 from lupusim.analysis.proportions.two_by_two import TwoByTwo
 from lupusim.analysis.single_arm.enumeration import LookChances
-from lupusim.analysis.survival.tests import CoxTest, LogrankTest
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.assumptions import is_plain, response_chance, without_failing
@@ -41,7 +33,6 @@ __all__ = [
 ]
 
 EXACT = "exact, all tables"
-_OF_TABLES = (ProportionTest, DifferenceTest, RatioTest, ExactTest, PosteriorDifferenceTest)
 _MOST_PER_ARM = 2_000
 _MOST_TABLES = 40_000  # that are worked out together: a second for two arms of 199
 _NEGLIGIBLE = 1e-10  # of the chance of an arm's responders, in both tails together
@@ -80,11 +71,11 @@ def formula_powers(trial: Trial) -> tuple[FormulaPower, ...]:
 
 def _of_two_arms(trial: Trial, analysis: Analysis) -> Iterator[FormulaPower]:
     primary = trial.primary.response_at_visit
-    if primary is not None and isinstance(analysis.test, _OF_TABLES):
+    if primary is not None and analysis.test.formula == "tables":
         found = _of_proportions(trial, analysis, primary)
         yield from () if found is None else (found,)
     timed = trial.primary.time_of_event is not None
-    if timed and isinstance(analysis.test, LogrankTest | CoxTest):
+    if timed and analysis.test.formula == "survival":
         yield from survival_powers(trial, analysis)
 
 
@@ -169,7 +160,7 @@ def _likely(row: FloatArray) -> IntArray:
 
 def _too_large(analysis: Analysis, sizes: tuple[int, int]) -> str:
     """Return up to where exact tables go, if arms are too large for them; empty if not."""
-    if getattr(analysis.test, "needs_all_tables", False):
+    if analysis.test.needs_all_tables:
         too_many = (sizes[0] + 1) * (sizes[1] + 1) > _MOST_TABLES
         return f"up to {_MOST_TABLES} tables for {analysis.name}" if too_many else ""
     return f"up to {_MOST_PER_ARM} patients on an arm" if max(sizes) > _MOST_PER_ARM else ""
@@ -182,7 +173,7 @@ def why_no_exact_power(trial: Trial) -> str:
     if analysis is None or not plain or len(trial.arms) != 2 or trial.interims:
         return ""
     responds = trial.primary.response_at_visit is not None
-    of_tables = responds and isinstance(analysis.test, _OF_TABLES)
+    of_tables = responds and analysis.test.formula == "tables"
     shares = _sizes(trial) if of_tables and is_plain(trial, analysis) else {}
     return _too_large(analysis, max(shares)) if shares else ""
 

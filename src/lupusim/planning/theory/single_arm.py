@@ -14,7 +14,7 @@ from lupusim.trial import Analysis, Trial
 
 def rate_is_tested(analysis: Analysis | None) -> bool:
     """Return whether an analysis compares the response rate of one arm with a number."""
-    return analysis is not None and hasattr(analysis.test, "null_rate")
+    return analysis is not None and analysis.test.null_rate is not None
 
 
 def exact_level(trial: Trial) -> float | None:

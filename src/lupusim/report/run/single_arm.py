@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from lupusim.analysis.single_arm.tests import RateTest, SimonTest
+from lupusim.analysis.single_arm.tests import RateTest
 from lupusim.planning.runs.run import PointResult
 from lupusim.planning.theory.power import exact_looks
 from lupusim.planning.theory.single_arm import exact_chances, rate_is_tested
@@ -16,7 +16,7 @@ from lupusim.trial import Analysis, Better, Trial
 
 def level_of(analysis: Analysis) -> str:
     """Return the level of a test in words; nothing where a threshold says it."""
-    if hasattr(analysis.test, "threshold"):
+    if analysis.test.one_look_only:
         return ""
     return f", alpha {analysis.alpha:g}, {analysis.sided}-sided"
 
@@ -45,9 +45,11 @@ def exact_rows(trial: Trial) -> Iterator[tuple[str, str]]:
     """Yield what is exact of a single arm that may stop early; nothing for another trial."""
     if not rate_is_tested(trial.analysis) or not trial.interims:
         return
-    if isinstance(test := trial.analysis and trial.analysis.test, SimonTest):
-        yield "stops at stage 1 with at most", f"{test.first_responders} of {test.first_patients}"
-        yield "fails at stage 2 with at most", f"{test.responders} of {test.patients}"
+    stages = None if trial.analysis is None else trial.analysis.test.two_stages
+    if stages is not None:
+        first = f"{stages.first_responders} of {stages.first_patients}"
+        yield "stops at stage 1 with at most", first
+        yield "fails at stage 2 with at most", f"{stages.responders} of {stages.n_patients}"
     chances = exact_looks(trial)
     if chances is not None:
         yield "stops early, exact", f"{chances.stops_early:.4f}"

@@ -9,7 +9,6 @@ from rich.console import Group
 from rich.text import Text
 
 from lupusim.analysis.proportions.beta_binomial import BetaPrior
-from lupusim.analysis.registry_special import ALL_TESTS
 from lupusim.planning.runs.run import PointResult, RunResult
 from lupusim.planning.theory.power import EXACT, formula_powers, why_no_exact_power
 from lupusim.report.numbers import grouped, in_hundred, root, rounded, share, where_defined
@@ -144,8 +143,7 @@ def _without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:
 
 def _test(analysis: Analysis) -> str:
     """Return the test with its strata, covariates and parameters."""
-    kind = ALL_TESTS.get(analysis.name)
-    names = (*kind.required, *kind.optional) if kind else ()
+    names = (*analysis.test.required, *analysis.test.optional)
     said = [f"{name} {_in_words(name, getattr(analysis.test, name))}" for name in names]
     for name in ("prior", "control_prior"):
         prior = getattr(analysis.test, name, None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, cast
 
 from lupusim.analysis.outcomes import (
     BinaryOutcome,
@@ -12,8 +13,7 @@ from lupusim.analysis.outcomes import (
     Outcome,
     SurvivalOutcome,
 )
-from lupusim.analysis.registry import TestKind
-from lupusim.analysis.registry_special import ALL_TESTS
+from lupusim.analysis.registry import TESTS
 from lupusim.scenario.analysis.special_tests import Around, read_particular
 from lupusim.scenario.document.section import (
     Choice,
@@ -26,8 +26,12 @@ from lupusim.scenario.document.section import (
     Text,
 )
 from lupusim.scenario.sections.arm_periods import read_controls
-from lupusim.trial import Analysis, Endpoint
+from lupusim.scenario.sections.by_field import kind_of
+from lupusim.trial import Analysis, Endpoint, TestMethod
 from lupusim.trial.design import KnownEffect, SimulatedEffect
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _PARAMETERS: dict[str, Number | Duration] = {
     "margin": Number(at_least=0),
@@ -59,7 +63,7 @@ def read_analysis(
     if not top.has("analysis"):
         return None
     section = top.section("analysis")
-    kind: TestKind = section.read("test", Choice(ALL_TESTS))
+    kind: TestMethod = section.read("test", Choice(TESTS))
     if section.place.is_right and section.place.child("test").is_right:
         _check_fit(section, primary)
     section.has("multiplicity")  # read where the arms are known
@@ -89,13 +93,15 @@ def read_analysis(
     return made or Analysis(name=name, test=kind.stand_in(values), effect=kind.effect)
 
 
-def read_parameters(section: Section, kind: TestKind) -> dict[str, float]:
+def read_parameters(section: Section, kind: TestMethod) -> dict[str, float]:
     """Return the parameters that the file gives for its test."""
-    values = {name: section.read(name, _PARAMETERS[name]) for name in kind.required}
-    values |= {
-        name: section.read(name, _PARAMETERS[name]) for name in kind.optional if section.has(name)
-    }
     known = (*kind.required, *kind.optional)
+    own = {field.name: field for field in fields(cast("DataclassInstance", kind))} if known else {}
+    values = {
+        name: section.read(name, _PARAMETERS.get(name) or kind_of(own[name]))
+        for name in known
+        if name in kind.required or section.has(name)
+    }
     for name in _PARAMETERS.keys() - set(known):
         section.refuse(
             name, "the test has no such parameter", f"Its own: {', '.join(known) or 'none'}."
@@ -104,13 +110,13 @@ def read_parameters(section: Section, kind: TestKind) -> dict[str, float]:
 
 
 def _read_strata(
-    section: Section, kind: TestKind, allocation_strata: tuple[str, ...]
+    section: Section, kind: TestMethod, allocation_strata: tuple[str, ...]
 ) -> tuple[str, ...]:
     default = allocation_strata if kind.strata == "needed" else ()
     stratify_by = section.read("stratify_by", ListOf(Text()), default)
     test_is_known = section.place.child("test").is_right
     if kind.strata == "none" and stratify_by and test_is_known:
-        able = ", ".join(n for n, k in ALL_TESTS.items() if k.strata != "none" and _same(k, kind))
+        able = ", ".join(n for n, k in TESTS.items() if k.strata != "none" and _same(k, kind))
         section.place.child("stratify_by").report(
             f"{section.content['test']!r} takes no strata",
             f"Remove it, or use {able}." if able else "Remove it.",
@@ -118,13 +124,13 @@ def _read_strata(
     return stratify_by
 
 
-def _read_covariates(section: Section, kind: TestKind) -> tuple[str, ...]:
+def _read_covariates(section: Section, kind: TestMethod) -> tuple[str, ...]:
     """Return the covariates to adjust for; none, after a report, where the test takes none."""
     names = section.read("adjust_for", ListOf(Text()), ())
-    if not names or kind.test.covariates:
+    if not names or kind.covariates:
         return names
     if section.place.child("test").is_right:
-        able = ", ".join(n for n, k in ALL_TESTS.items() if k.test.covariates and _same(k, kind))
+        able = ", ".join(n for n, k in TESTS.items() if k.covariates and _same(k, kind))
         section.place.child("adjust_for").report(
             f"{section.content['test']!r} takes no covariates",
             f"Remove it, or use {able}." if able else "Remove it.",
@@ -132,7 +138,7 @@ def _read_covariates(section: Section, kind: TestKind) -> tuple[str, ...]:
     return ()
 
 
-def _same(kind: TestKind, other: TestKind) -> bool:
+def _same(kind: TestMethod, other: TestMethod) -> bool:
     return kind.outcome is other.outcome
 
 
@@ -158,8 +164,8 @@ def _check_fit(section: Section, primary: Endpoint) -> None:
     endpoint_is_sound = not any(
         problem.key.startswith("endpoints.primary") for problem in section.place.problems
     )
-    if endpoint_is_sound and ALL_TESTS[name].outcome is not outcome:
-        fits = [k for k, t in ALL_TESTS.items() if t.outcome is outcome]
+    if endpoint_is_sound and TESTS[name].outcome is not outcome:
+        fits = [k for k, t in TESTS.items() if t.outcome is outcome]
         section.place.child("test").report(
             f"{name!r} does not test {_WORDS[outcome]}, which the primary endpoint is",
             f"Valid: {', '.join(fits)}.",

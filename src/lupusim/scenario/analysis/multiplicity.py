@@ -15,7 +15,7 @@ from lupusim.analysis.multiplicity.procedures import (
     Graphical,
     sequential_graph,
 )
-from lupusim.analysis.registry import TESTS
+from lupusim.analysis.registry import plain_tests
 from lupusim.scenario.analysis.analysis import read_parameters
 from lupusim.scenario.document.section import Choice, ListOf, Number, Section, Text
 from lupusim.trial import Arm, Endpoint
@@ -102,10 +102,10 @@ def _may_give_up(stopping: StoppingRule | None) -> bool:
 
 def _hypothesis(section: Section, secondary: tuple[Endpoint, ...]) -> Hypothesis:
     endpoint = section.read("endpoint", Text())
-    kind = section.read("test", Choice(TESTS))
+    kind = section.read("test", Choice(plain_tests()))
     for one in secondary:
         if section.place.is_sound and one.name == endpoint and kind.outcome is not one.outcome:
-            fits = ", ".join(k for k, t in TESTS.items() if t.outcome is one.outcome)
+            fits = ", ".join(k for k, t in plain_tests().items() if t.outcome is one.outcome)
             fault = f"{section.content['test']!r} does not test what {endpoint!r} is"
             section.place.child("test").report(fault, f"Valid: {fits}.")
     values = read_parameters(section, kind)

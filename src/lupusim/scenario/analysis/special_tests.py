@@ -12,7 +12,6 @@ import numpy as np
 from lupusim.analysis.power import one_look_patients
 from lupusim.analysis.proportions.beta_binomial import BetaPrior, power_prior, robust_prior
 from lupusim.analysis.proportions.posterior_tests import PosteriorDifferenceTest, PosteriorRankTest
-from lupusim.analysis.registry import TestKind
 from lupusim.analysis.single_arm.designs import SimonDesigns, simon
 from lupusim.analysis.single_arm.enumeration import look_chances
 from lupusim.analysis.single_arm.tests import ExactBinomialTest, PosteriorProbabilityTest, SimonTest
@@ -53,7 +52,7 @@ class Particular:
     def analysis(
         self,
         section: Section,
-        kind: TestKind,
+        kind: TestMethod,
         *,
         name: str,
         truth: KnownEffect | SimulatedEffect | None,
@@ -62,7 +61,7 @@ class Particular:
         made = section.build(
             lambda: Analysis(
                 name=name,
-                test=self.test or kind.test,
+                test=self.test or kind,
                 effect=kind.effect,
                 alpha=self.alpha,
                 sided=self.sided,
@@ -70,7 +69,7 @@ class Particular:
                 null_law=self.null_law,
             )
         )
-        return made or Analysis(name=name, test=kind.test, effect=kind.effect)
+        return made or Analysis(name=name, test=kind, effect=kind.effect)
 
 
 def read_particular(section: Section, name: object, around: Around | None) -> Particular | None:
@@ -165,7 +164,7 @@ def _given_design(section: Section, null_rate: float, alternative_rate: float) -
 
 def _own_level(test: SimonTest) -> float:
     """Return the exact type I error of a given design."""
-    efficacy, futility = test.bounds.bounds(np.ones((1, 2)))
+    efficacy, futility = test.two_stages.bounds(np.ones((1, 2)))
     sizes = (test.first_patients, test.patients)
     p_values = [test.p_values(n, better=Better.MORE, sided=1) for n in sizes]
     return look_chances(p_values, efficacy[0], futility[0], rate=test.null_rate).power
@@ -319,20 +318,20 @@ _READERS: dict[str, Callable[[Section, Around], Particular]] = {
 def read_size(top: Section, analysis: Analysis | None) -> int:
     """Return the number of patients, which a two-stage design says by itself."""
     size = Integer(at_least=1, at_most=1_000_000)
-    test = None if analysis is None else analysis.test
-    if isinstance(test, SimonTest):
-        return top.read("sample_size", size, test.patients)
+    stages = None if analysis is None else analysis.test.two_stages
+    if stages is not None:
+        return top.read("sample_size", size, stages.n_patients)
     return top.read("sample_size", size)
 
 
 def in_stages(top: Section, analysis: Analysis | None, primary: Endpoint) -> dict[str, Any]:
     """Return `interims` and `stopping` of a two-stage design; nothing for another analysis."""
-    test = None if analysis is None else analysis.test
-    if not isinstance(test, SimonTest):
+    stages = None if analysis is None else analysis.test.two_stages
+    if stages is None:
         return {}
     top.refuse("looks", "the two stages of 'simon' are its looks", "Remove them.")
     if not top.place.child("analysis").is_sound:
         return {}  # the design of another question
     due = primary.due_time or 1.0
-    first = AfterPatients(patients=test.first_patients, follow_up=due)
-    return {"interims": (first,), "stopping": test.bounds}
+    first = AfterPatients(patients=stages.first_patients, follow_up=due)
+    return {"interims": (first,), "stopping": stages}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from lupusim.analysis.registry import TESTS, TestKind
+from lupusim.analysis.registry import plain_tests
 from lupusim.scenario.document.section import (
     Choice,
     Duration,
@@ -16,6 +16,7 @@ from lupusim.scenario.document.section import (
     Place,
     Section,
 )
+from lupusim.trial import TestMethod
 from lupusim.trial.enrollment.arm_periods import (
     Closes,
     Controls,
@@ -76,7 +77,7 @@ def _moment(value: object, place: Place, fix: str) -> Closes | None:
     return (OnceRandomized if name == "patients" else OnceOnArm)(patients=patients)
 
 
-def read_controls(section: Section, kind: TestKind) -> Controls | None:
+def read_controls(section: Section, kind: TestMethod) -> Controls | None:
     """Return the controls that arms are compared with; None where the file says nothing."""
     controls = section.read_or_none("controls", Choice({one.value: one for one in Controls}))
     place = section.place.child("controls")
@@ -84,12 +85,13 @@ def read_controls(section: Section, kind: TestKind) -> Controls | None:
         hypotheses = section.content.get("multiplicity")
         others = hypotheses.get("endpoints", ()) if isinstance(hypotheses, Mapping) else ()
         names = [o.get("test") for o in others if isinstance(o, Mapping)]
+        plain = plain_tests()
         named = [str(section.content.get("test")), *map(str, names)]
-        kinds = [kind, *(TESTS[name] for name in named[1:] if name in TESTS)]
+        kinds = [kind, *(plain[name] for name in named[1:] if name in plain)]
         for name, one in zip(named, kinds, strict=False):
             if one.strata == "none":
                 able = ", ".join(
-                    n for n, k in TESTS.items() if k.strata != "none" and k.outcome is one.outcome
+                    n for n, k in plain.items() if k.strata != "none" and k.outcome is one.outcome
                 )
                 fault = f"{name!r} takes no strata, so it cannot be adjusted for the period"
                 fix = f"Use concurrent, or the test {able}." if able else "Use concurrent."

@@ -40,15 +40,15 @@ def read_fields(section: Section, kind: type, *, known: Container[str] = ()) -> 
         Fields that are read elsewhere.
     """
     return {
-        field.name: section.read(field.name, _kind_of(field))
+        field.name: section.read(field.name, kind_of(field))
         if field.default is MISSING
-        else section.read(field.name, _kind_of(field), field.default)
+        else section.read(field.name, kind_of(field), field.default)
         for field in fields(cast("type[DataclassInstance]", kind))
         if field.name not in known
     }
 
 
-def _kind_of(field: Field[Any]) -> Kind[Any]:
+def kind_of(field: Field[Any]) -> Kind[Any]:
     """Return how a field is written in a file."""
     one: Kind[Any] = Duration() if field.metadata.get("duration") else Number()
     if "tuple" in str(field.type):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lupusim.analysis.registry import TESTS, TestKind
+from lupusim.analysis.registry import plain_tests
 from lupusim.model.checks import nearest
 from lupusim.scenario.document.section import Choice, Flag, Integer, ListOf, Number, Section, Text
 from lupusim.simulation.adaptation import (
@@ -17,7 +17,7 @@ from lupusim.simulation.adaptation import (
     Measure,
     SelectArms,
 )
-from lupusim.trial import Endpoint
+from lupusim.trial import Endpoint, TestMethod
 from lupusim.trial.adaptation import Intersection
 from lupusim.trial.multiplicity import Hypothesis
 
@@ -126,7 +126,7 @@ def read_gate(section: Section, endpoints: Sequence[Endpoint]) -> Gate | None:
 def _read_early(section: Section, endpoints: Sequence[Endpoint]) -> Hypothesis:
     """Return an endpoint that is judged early, and its test."""
     name = section.read("endpoint", Text())
-    kind: TestKind = section.read("test", Choice(TESTS))
+    kind: TestMethod = section.read("test", Choice(plain_tests()))
     test = str(section.content.get("test"))
     names = [endpoint.name for endpoint in endpoints]
     here = section.place.child("endpoint")
@@ -137,11 +137,11 @@ def _read_early(section: Section, endpoints: Sequence[Endpoint]) -> Hypothesis:
         if endpoint.name != name or not asked.is_right:
             continue
         if kind.outcome is not endpoint.outcome:
-            fits = ", ".join(k for k, t in TESTS.items() if t.outcome is endpoint.outcome)
+            fits = ", ".join(k for k, t in plain_tests().items() if t.outcome is endpoint.outcome)
             asked.report(f"{test!r} does not test what {name!r} is", f"Valid: {fits}.")
         elif kind.required or kind.strata == "needed":
             asked.report(f"{test!r} needs more than its name", "Use a test without parameters.")
-    return Hypothesis(endpoint=name, name=test, test=kind.test, effect=kind.effect)
+    return Hypothesis(endpoint=name, name=test, test=kind, effect=kind.effect)
 
 
 def _read_intersections(section: Section, known: Sequence[Intersection]) -> Intersection:

@@ -31,7 +31,7 @@ from lupusim.simulation.adaptation.stages import (
 from lupusim.simulation.adaptation.two_stage import Staged, staged_problems
 from lupusim.simulation.generation.generation import Block, Generated
 from lupusim.simulation.looks.cutoffs import observed
-from lupusim.simulation.looks.null_hypothesis import alike_is_enough, fares_as_control
+from lupusim.simulation.looks.null_hypothesis import fares_as_control
 from lupusim.trial import Trial, Verdict
 from lupusim.trial.adaptation import ADAPTATIONS, Intersection, Row
 from lupusim.trial.multiplicity import Hypothesis
@@ -348,7 +348,7 @@ def _by_arm(
             found[f"reject_{arm.name}"] = reject[:, number - 1].astype(float)
     alike = [fares_as_control(trial, number) for number in range(1, len(trial.arms))]
     assert trial.analysis is not None
-    within = alike_is_enough(trial.analysis.test, trial.primary.better)
+    within = trial.analysis.test.alike_is_enough(trial.primary.better)
     if any(alike) and not within:
         found["false_rejection"] = reject[:, alike].any(axis=1).astype(float)
     return found

@@ -6,7 +6,7 @@ import numpy as np
 
 from lupusim.analysis.group_sequential import z_from_p_value
 from lupusim.analysis.outcomes import Outcome, SurvivalOutcome
-from lupusim.analysis.survival.tests import LogrankTest
+from lupusim.analysis.survival.logrank_test import LogrankTest
 from lupusim.arrays import FloatArray
 from lupusim.trial import Better, Verdict
 

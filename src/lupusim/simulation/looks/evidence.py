@@ -11,8 +11,6 @@ import numpy as np
 from lupusim.analysis.group_sequential import z_from_p_value
 from lupusim.analysis.group_sequential.stopping import judged
 from lupusim.analysis.outcomes import Outcome
-from lupusim.analysis.survival.logrank_looks import logrank_looks
-from lupusim.analysis.survival.tests import LogrankTest
 from lupusim.analysis.verdicts import verdict
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.records import Observation
@@ -311,15 +309,16 @@ def _at_once(
     SPEED: what one look shares with the next is not worked out again (benchmarks/cases.py).
     """
     (first, *others), measurement = asked, generated.measurements[0]
-    plain = isinstance(first.analysis.test, LogrankTest) and not first.analysis.stratify_by
-    if others or not plain:
+    if others or first.analysis.stratify_by:
         return None
     ends = np.stack(cutoffs)
     observation = observed(generated, ends)
     exits = measurement.exits(observation)
     if exits is None:
         return None
-    tests = logrank_looks(exits, ends, seen_by=observation.seen_by)
+    tests = first.analysis.test.at_looks(exits, ends, observation.seen_by)
+    if tests is None:
+        return None
     better, sided = trial.primary.better, first.analysis.sided
     return [
         [_Look(verdict(result, better, sided), events.astype(float), enrolled, sided)]

@@ -16,7 +16,7 @@ from lupusim.simulation.looks.concurrent_controls import sizes
 from lupusim.simulation.looks.cutoffs import conduct, observed, waited
 from lupusim.simulation.looks.evidence import Comparison, Evidence, Looks, comparisons, gather
 from lupusim.simulation.looks.group_sequential import estimates_at
-from lupusim.simulation.looks.null_hypothesis import alike_is_enough, fares_as_control
+from lupusim.simulation.looks.null_hypothesis import fares_as_control
 from lupusim.simulation.true_effect import accuracy
 from lupusim.trial import Trial
 from lupusim.trial.enrollment.arm_periods import arms_change
@@ -280,7 +280,7 @@ def _false_rejections(
         number
         for number, one in enumerate(asked)
         if fares_as_control(trial, one.arm)
-        and not alike_is_enough(one.analysis.test, trial.endpoints[one.endpoint].better)
+        and not one.analysis.test.alike_is_enough(trial.endpoints[one.endpoint].better)
     ]
     if not without:
         return {}

@@ -7,33 +7,9 @@ alike are then what it wants to show, and who claims so makes no type I error.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
-from typing import Any
 
-from lupusim.analysis.proportions.posterior_tests import PosteriorDifferenceTest
-from lupusim.trial import Trial
+from lupusim.trial import TestMethod, Trial
 from lupusim.trial.endpoints import Better
-
-
-def alike_is_enough(test: Any, better: Better) -> bool:
-    """Return whether arms that are alike are what a test wants to show.
-
-    Parameters
-    ----------
-    test : callable
-        Of an analysis or of a further hypothesis.
-    better : Better
-        Direction of benefit of its endpoint.
-    """
-    if not hasattr(test, "margin"):
-        return False
-    neutral = {part.name: part.default for part in fields(test)}
-    beyond = test.margin - neutral["margin"]
-    if isinstance(test, PosteriorDifferenceTest):
-        return bool(beyond < 0)
-    if neutral["margin"] == 1:
-        return bool(beyond * better.value < 0)
-    return bool(beyond > 0)
 
 
 def fares_as_control(trial: Trial, arm: int) -> bool:
@@ -48,10 +24,10 @@ def true_nulls(trial: Trial) -> tuple[bool, ...]:
 
     The primary endpoint's first, then those of the trial's family; empty without a test.
     """
-    return tuple(not alike_is_enough(test, better) for test, better in _tests(trial))
+    return tuple(not test.alike_is_enough(better) for test, better in _tests(trial))
 
 
-def _tests(trial: Trial) -> Iterator[tuple[Any, Better]]:
+def _tests(trial: Trial) -> Iterator[tuple[TestMethod, Better]]:
     if trial.analysis is None:
         return
     yield trial.analysis.test, trial.primary.better

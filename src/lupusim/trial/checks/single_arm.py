@@ -51,7 +51,7 @@ def _one_arm_problems(trial: TrialParts, analysis: Analysis) -> Iterator[Problem
             fix="Remove it.",
         )
     strategies = [e.strategy_of(trial.primary.name) for e in trial.intercurrent_events]
-    if hasattr(analysis.test, "null_rate"):
+    if analysis.test.null_rate is not None:
         yield from _rate_problems(trial, analysis)
         if Strategy.HYPOTHETICAL in strategies:
             yield Problem(

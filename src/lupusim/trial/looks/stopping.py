@@ -28,6 +28,30 @@ class StoppingRule(Protocol):
         ...
 
 
+class TwoStageRule(StoppingRule, Protocol):
+    """Stops one arm after its first patients where too few respond."""
+
+    @property
+    def first_responders(self) -> int:
+        """Stop if at most so many of the first patients respond."""
+        ...
+
+    @property
+    def first_patients(self) -> int:
+        """Patients of the first stage."""
+        ...
+
+    @property
+    def responders(self) -> int:
+        """Give up if at most so many of all patients respond."""
+        ...
+
+    @property
+    def n_patients(self) -> int:
+        """Patients in all."""
+        ...
+
+
 def may_succeed_early(rule: StoppingRule | None, n_looks: int) -> bool:
     """Return whether a rule states an efficacy bound at a look before the last."""
     if rule is None:

@@ -26,7 +26,7 @@ from lupusim.analysis.proportions.posterior_tests import (
     better_rank,
 )
 from lupusim.analysis.proportions.two_by_two import TwoByTwo
-from lupusim.analysis.registry_special import ALL_TESTS, PARTICULAR_TESTS
+from lupusim.analysis.registry import TESTS, plain_tests
 from lupusim.analysis.single_arm.designs import simon
 from lupusim.analysis.single_arm.enumeration import look_chances
 from lupusim.analysis.single_arm.tests import ExactBinomialTest, PosteriorProbabilityTest, SimonTest
@@ -73,7 +73,7 @@ def test_the_exact_test_is_that_of_r():
 def test_nobody_in_the_analysis_proves_nothing():
     outcome = replace(responses(3), included=np.zeros((1, 40), dtype=bool))
     for name in ("exact_binomial", "simon", "posterior_probability"):
-        found = PARTICULAR_TESTS[name].test(outcome, **MORE)
+        found = TESTS[name](outcome, **MORE)
         assert found.undefined[0]
     assert ExactBinomialTest(null_rate=0.2)(outcome, **MORE).p_value[0] == 1
 
@@ -106,7 +106,7 @@ def test_a_two_stage_design_that_cannot_be_is_refused(changes, words):
 def test_the_bounds_of_two_stages_have_the_exact_chances_of_simon_s_design(name, null, alternative):
     design = getattr(simon(null, alternative), name)
     test = SimonTest.of(design, null, alternative)
-    efficacy, futility = test.bounds.bounds(np.ones((3, 2)))
+    efficacy, futility = test.two_stages.bounds(np.ones((3, 2)))
     p_values = [test.p_values(n, better=Better.MORE, sided=1) for n in (design.first_n, design.n)]
     at_null = look_chances(p_values, efficacy[0], futility[0], rate=null)
     assert at_null.power == pytest.approx(design.type_one_error, rel=1e-12)
@@ -338,6 +338,7 @@ def test_negative_control_another_null_rate_gives_another_p_value():
     assert second.p_value[0] > 2 * first.p_value[0]
 
 
-def test_tests_with_parameters_of_their_own_are_no_others():
-    assert set(PARTICULAR_TESTS) < set(ALL_TESTS)
-    assert {getattr(kind.test, "n_arms", 2) for kind in PARTICULAR_TESTS.values()} == {1, 2}
+def test_tests_with_a_design_are_not_for_further_endpoints():
+    with_design = TESTS.keys() - plain_tests().keys()
+    assert {TESTS[name].n_arms for name in with_design} == {1, 2}
+    assert all(TESTS[name].has_design for name in with_design)

@@ -112,7 +112,7 @@ def test_a_prognosis_drifts_on_one_way_or_on_several():
             ),
             "analysis.controls",
             "'restricted_mean' takes no strata, so it cannot be adjusted for the period. Use "
-            "concurrent, or the test logrank",
+            "concurrent, or the test cox",
         ),
         (
             {"population": {"drift": {"on": EDGE}}},

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lupusim.analysis.outcomes import BinaryOutcome
-from lupusim.analysis.registry import TESTS
+from lupusim.analysis.registry import plain_tests
 from lupusim.errors import ScenarioError
 from lupusim.planning.runs.run import run
 from lupusim.report.run.table import operating_table
@@ -390,7 +390,9 @@ def test_what_cannot_be_watched_is_told(
     assert words in problems(**changes)[key]
 
 
-@pytest.mark.parametrize("test", [n for n, k in TESTS.items() if k.outcome is BinaryOutcome])
+@pytest.mark.parametrize(
+    "test", [n for n, k in plain_tests().items() if k.outcome is BinaryOutcome]
+)
 @pytest.mark.parametrize("states", [["active", "remission", "relapse", "death"], ["death"]])
 def test_where_everybody_or_nobody_responds_nothing_is_significant_and_no_table_has_a_nan(
     folder: Any, test: str, states: list[str]

@@ -70,7 +70,7 @@ def test_two_stages_set_the_size_the_looks_and_the_bounds() -> None:
     assert found.n_patients == 29  # Simon (1989), table 1
     assert found.interims == (AfterPatients(patients=10, follow_up=0.5),)
     assert isinstance(found.analysis and found.analysis.test, SimonTest)
-    assert found.stopping == SimonTest().bounds
+    assert found.stopping == SimonTest().two_stages
     assert trial({**SIMON, "criterion": "minimax"}, sample_size=25).n_patients == 25
     assert of({**SIMON, "power": 0.9}, sample_size=None).test.patients > 29
 

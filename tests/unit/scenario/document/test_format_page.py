@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from lupusim.analysis.registry_special import ALL_TESTS
+from lupusim.analysis.registry import TESTS
 from lupusim.errors import ScenarioError
 from lupusim.scenario import load_scenario, packaged_names
 from lupusim.scenario.document.section import Section
@@ -16,7 +16,7 @@ def names_of_the_page():
 
 
 def test_every_test_of_an_analysis_is_on_the_page():
-    assert ALL_TESTS.keys() - names_of_the_page() == set()
+    assert TESTS.keys() - names_of_the_page() == set()
 
 
 def test_every_key_that_is_looked_for_in_the_packaged_scenarios_is_on_the_page(monkeypatch):

@@ -63,7 +63,7 @@ def test_a_selection_is_read() -> None:
     found = rule(content_of("regimen_selection"))
     assert (found.keep, found.reallocate, found.weights) == (1, True, (0.5, 0.5))
     assert found.early.endpoint == "low disease activity at week 12"
-    assert found.early.test is TESTS["pooled_z"].test
+    assert found.early.test is TESTS["pooled_z"]
     within = {"epsilon": 0.1, "by": "estimate", "at_least": -0.5, "intersections": "simes"}
     assert rule(selection(**within)) == SelectArms(
         epsilon=0.1,

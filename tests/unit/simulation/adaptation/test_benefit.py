@@ -26,7 +26,7 @@ def judged(test: str, better: Better = Better.FEWER) -> tuple[np.ndarray, np.nda
         time=TIME, event=EVENT, arm=ARM, competing=np.zeros_like(EVENT), possible=TIME
     )
     stratum = np.zeros(TIME.shape, dtype=np.intp)
-    verdict = TESTS[test].test(outcome, better=better, sided=1, stratum=stratum)
+    verdict = TESTS[test](outcome, better=better, sided=1, stratum=stratum)
     return judged_benefit(verdict, outcome, better)
 
 
@@ -52,7 +52,7 @@ def test_values_that_say_nothing_stay_unknown() -> None:
     value = np.ones((4, 8))
     outcome = NumberOutcome(values=value, included=value > 0, arm=ARM)
     stratum = np.zeros(value.shape, dtype=np.intp)
-    verdict = TESTS["t_test"].test(outcome, better=Better.MORE, sided=1, stratum=stratum)
+    verdict = TESTS["t_test"](outcome, better=Better.MORE, sided=1, stratum=stratum)
     assert (judged_benefit(verdict, outcome, Better.MORE)[1] == -np.inf).all()
 
 

@@ -71,7 +71,7 @@ def test_the_test_is_that_of_the_concurrent_patients_alone():
             arm=(generated.arm[row : row + 1, kept] == 2).astype(np.int8),
         )
         zero = np.zeros(alone.arm.shape, dtype=np.intp)
-        verdict = TESTS["pooled_z"].test(alone, better=trial.primary.better, sided=1, stratum=zero)
+        verdict = TESTS["pooled_z"](alone, better=trial.primary.better, sided=1, stratum=zero)
         assert later.p_value[row, 0] == verdict.p_value[0]
         assert later.information[row, 0] == kept.sum()
 

@@ -14,7 +14,7 @@ from lupusim.planning.runs.precision import Decision, TargetMcse
 from lupusim.planning.runs.run import RunOptions, run
 from lupusim.planning.thresholds import calibrate_threshold
 from lupusim.report.run.table import all_rows, meaning
-from lupusim.simulation.looks.null_hypothesis import alike_is_enough, error_quantity
+from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.trial import Analysis, Better, Dropout, Infusions
 from lupusim.trial.multiplicity import Family, Hypothesis
 from trials import analysis, disease_trial, scenario, survival_trial
@@ -43,7 +43,7 @@ def test_arms_alike_are_enough_where_the_margin_allows_a_worse_arm(name, margin,
     kind = {"at": 1.0} if name == "survival_difference" else {}
     trial = with_margin(name, margin, better)
     test = replace(trial.analysis.test, **kind)
-    assert alike_is_enough(test, better) is enough
+    assert test.alike_is_enough(better) is enough
     changed = replace(trial, analysis=replace(trial.analysis, test=test))
     assert error_quantity(changed) == (None if enough else "reject")
 
@@ -51,7 +51,7 @@ def test_arms_alike_are_enough_where_the_margin_allows_a_worse_arm(name, margin,
 @pytest.mark.parametrize(("margin", "enough"), [(-0.1, True), (0.0, False), (0.1, False)])
 def test_the_margin_of_a_posterior_is_by_how_much_the_rate_must_be_better(margin, enough):
     test = PosteriorDifferenceTest(threshold=0.975, margin=margin)
-    assert alike_is_enough(test, Better.MORE) is enough
+    assert test.alike_is_enough(Better.MORE) is enough
 
 
 def test_a_test_without_a_margin_and_a_trial_without_a_test_ask_for_a_difference():

@@ -13,7 +13,7 @@ from lupusim.analysis.group_sequential import EfficacyAt
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.analysis.multiplicity.procedures import Adjusted, Graphical, sequential_graph
 from lupusim.analysis.outcomes import BinaryOutcome, SurvivalOutcome
-from lupusim.analysis.registry import TESTS
+from lupusim.analysis.registry import TESTS, plain_tests
 from lupusim.arrays import FloatArray
 from lupusim.endpoints import Responder, TimeToEvent
 from lupusim.simulation.adaptation import Gate, GateMeasure
@@ -33,7 +33,7 @@ LAST_ONLY = EfficacyAt(looks=(2,), rule="obrien_fleming")
 
 
 def of_outcome(kind: type) -> list[str]:
-    return [name for name, test in TESTS.items() if test.outcome is kind]
+    return [name for name, test in plain_tests().items() if test.outcome is kind]
 
 
 def ready(test: str) -> Callable[..., Verdict]:
@@ -91,7 +91,7 @@ def test_exact_tests_have_their_own_two_sided_p_value_at_looks() -> None:
 
 def test_what_is_undefined_is_no_success_at_a_gate_nor_in_a_family() -> None:
     early = Responder(name="early", states=("well",), at=AT)
-    rule = Hypothesis(endpoint="early", name="pooled_z", test=TESTS["pooled_z"].test, effect="")
+    rule = Hypothesis(endpoint="early", name="pooled_z", test=TESTS["pooled_z"], effect="")
     gate = Gate(early=rule, look=1, measure=GateMeasure.Z, at_least=99.0)
     trial = small_trial(
         "logistic_regression", 2, adaptation=gate, secondary=(early,), stopping=None

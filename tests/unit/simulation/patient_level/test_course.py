@@ -31,7 +31,7 @@ from trials import exponential_arm, scenario, survival_trial
 from trials_adaptive import AT, adaptive_trial
 from trials_staged import enrichment_trial, events_selection, gate_trial, selection_trial
 
-EARLY = Hypothesis(endpoint="early", name="pooled_z", test=TESTS["pooled_z"].test, effect="d")
+EARLY = Hypothesis(endpoint="early", name="pooled_z", test=TESTS["pooled_z"], effect="d")
 BOUNDS = GroupSequential(alpha=0.025)
 GIVING_UP = GroupSequential(alpha=0.025, futility=FutilityBounds(z=(0.5,)))
 SELECTION = SelectArms(at_least=0.0, reallocate=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from lupusim.analysis.group_sequential.stopping import GroupSequential
-from lupusim.analysis.registry_special import PARTICULAR_TESTS
+from lupusim.analysis.registry import TESTS
 from lupusim.analysis.single_arm.tests import ExactBinomialTest, SimonTest
 from lupusim.endpoints import Responder
 from lupusim.trial import (
@@ -29,8 +29,8 @@ SIMON = SimonTest()
 
 
 def particular(name, **more):
-    kind = PARTICULAR_TESTS[name]
-    return Analysis(name=name, test=kind.test, effect=kind.effect, **more)
+    kind = TESTS[name]
+    return Analysis(name=name, test=kind, effect=kind.effect, **more)
 
 
 def one_arm(**changes):
@@ -67,7 +67,7 @@ SURVIVAL = {
         {"cutoff": AfterPatients(patients=30, follow_up=1.5)},
         {"interims": (EARLY,), "stopping": BOUNDS},
         {"intercurrent_events": strike(Strategy.COMPOSITE)},
-        {"n_patients": 29, "analysis": particular("simon"), "stopping": SIMON.bounds,
+        {"n_patients": 29, "analysis": particular("simon"), "stopping": SIMON.two_stages,
          "interims": (AfterPatients(patients=10, follow_up=1.0),)},
         SURVIVAL,
         {**SURVIVAL, "intercurrent_events": strike(Strategy.HYPOTHETICAL)},
@@ -88,7 +88,7 @@ def test_a_single_arm_may_have_a_test(changes):
         ({"intercurrent_events": strike(Strategy.HYPOTHETICAL)}, "left out"),
         ({"interims": (EARLY,), "stopping": BOUNDS,
           "analysis": particular("exact_binomial", sided=2)}, "one side"),
-        ({"interims": (EARLY,), "stopping": SIMON.bounds}, "not the 29"),
+        ({"interims": (EARLY,), "stopping": SIMON.two_stages}, "not the 29"),
         ({"interims": (EARLY,), "stopping": BOUNDS,
           "analysis": particular("posterior_probability")}, "decides at one look"),
         ({**SURVIVAL, "intercurrent_events": strike(Strategy.COMPOSITE)}, "knows nothing"),

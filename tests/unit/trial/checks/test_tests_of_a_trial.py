@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from lupusim.analysis.multiplicity.procedures import Adjusted
-from lupusim.analysis.survival.tests import CoxTest, RestrictedMeanTest, SurvivalDifferenceTest
+from lupusim.analysis.survival.cox_regression import CoxTest
+from lupusim.analysis.survival.kaplan_meier import SurvivalDifferenceTest
+from lupusim.analysis.survival.rmst import RestrictedMeanTest
 from lupusim.endpoints import MarkerChange, OrdinalState, Responder, TimeToEvent
 from lupusim.simulation.adaptation import Gate, GateMeasure, SelectArms
 from lupusim.trial import AfterPatients, Analysis
@@ -40,7 +42,7 @@ def made(**changes):
 def secondary(endpoint, hypothesis=None):
     kind = TESTS["mmrm"]
     one = Hypothesis(
-        endpoint=hypothesis or endpoint.name, name="mmrm", test=kind.test, effect=kind.effect
+        endpoint=hypothesis or endpoint.name, name="mmrm", test=kind, effect=kind.effect
     )
     return {
         "analysis": analysis("t_test"),
@@ -113,8 +115,8 @@ WITH_DEATH = TimeToEvent(name="relapse", events=("relapse",), competing=("death"
 SHARE = Responder(name="response", states=("remission",), at=1.0)
 LOOK = AfterPatients(patients=20, follow_up=1.0)
 NEEDS = {  # a test, an endpoint it does not fit, what is said
-    "needs a value at every visit": (TESTS["mmrm"].test, RANKS),
-    "compares ranks of states": (TESTS["proportional_odds"].test, FILLED),
+    "needs a value at every visit": (TESTS["mmrm"], RANKS),
+    "compares ranks of states": (TESTS["proportional_odds"], FILLED),
     "for censored": (SurvivalDifferenceTest(at=0.5), WITH_DEATH),
     "lies beyond": (SurvivalDifferenceTest(at=9.0), TimeToEvent(name="d", events=("death",))),
 }

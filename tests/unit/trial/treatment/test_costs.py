@@ -118,7 +118,7 @@ def test_who_is_turned_away_from_an_enriched_trial_was_screened() -> None:
 
 
 def test_a_trial_that_a_gate_stops_pays_the_visits_until_then() -> None:
-    early = Hypothesis(endpoint="early", name="pooled_z", test=TESTS["pooled_z"].test, effect="d")
+    early = Hypothesis(endpoint="early", name="pooled_z", test=TESTS["pooled_z"], effect="d")
     gate = Gate(early=early, measure=GateMeasure.Z, at_least=9.0)
     shown = found(gate_trial(gate, costs=BY_VISIT, visits=(AT / 2, AT)))
     assert shown["gate_stopped"].all()

@@ -1,29 +1,22 @@
-"""Tests of responses that a scenario can name; each is called with an outcome."""
+"""Tests of two proportions by their fourfold table, as a scenario names them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-
 from lupusim.analysis.outcomes import BinaryOutcome
-from lupusim.analysis.proportions.cochran_mantel_haenszel import cochran_mantel_haenszel
-from lupusim.analysis.proportions.logistic_regression import logistic_regression
-from lupusim.analysis.proportions.risk_difference import risk_difference_of
 from lupusim.analysis.proportions.two_by_two import TwoByTwo
-from lupusim.analysis.results import ExactResult, TestResult, of_coefficient
+from lupusim.analysis.results import TestResult
 from lupusim.analysis.verdicts import (
-    beside,
     checked_ratio,
     checked_share,
     verdict,
-    verdict_with,
     worst_difference,
 )
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.arrays import IntArray
 from lupusim.trial import Better, TestMethod, Verdict
 
 
@@ -49,6 +42,9 @@ class ProportionTest(TestMethod):
         From a fourfold table to a result.
     """
 
+    effect: ClassVar = "risk difference"
+    outcome: ClassVar = BinaryOutcome
+    formula: ClassVar = "tables"
     estimated_by: ClassVar = "the rates observed"
 
     compare: Callable[[TwoByTwo], TestResult]
@@ -74,6 +70,10 @@ class DifferenceTest(TestMethod):
         more for non-inferiority.
     """
 
+    effect: ClassVar = "risk difference"
+    outcome: ClassVar = BinaryOutcome
+    formula: ClassVar = "tables"
+    optional: ClassVar = ("margin",)
     estimated_by: ClassVar = "the rates observed"
 
     compare: Callable[..., TestResult]
@@ -105,11 +105,17 @@ class RatioTest(TestMethod):
         From a fourfold table and the null value `margin` to a result.
     margin : float
         The ratio to beat, above 0: 1 asks for superiority.
+    effect : str
+        What it estimates.
     """
 
+    outcome: ClassVar = BinaryOutcome
+    formula: ClassVar = "tables"
+    optional: ClassVar = ("margin",)
     estimated_by: ClassVar = "the rates observed"
 
     compare: Callable[..., TestResult]
+    effect: str = field()
     margin: float = 1.0
 
     def __post_init__(self) -> None:
@@ -126,78 +132,3 @@ class RatioTest(TestMethod):
         """Return the verdict on every replicate."""
         del stratum
         return verdict(self.compare(table_of(outcome), margin=self.margin), better, sided)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExactTest(TestMethod):
-    """An exact test of two proportions; the risk difference is estimated beside it.
-
-    Parameters
-    ----------
-    exact : callable
-        From a fourfold table to exact p-values.
-    needs_all_tables : bool
-        Whether a p-value is worked out from all tables of two arm sizes together.
-    """
-
-    estimated_by: ClassVar = "the rates observed"
-
-    exact: Callable[[TwoByTwo], ExactResult]
-    needs_all_tables: bool = False
-
-    @property
-    def estimator(self) -> ProportionTest:
-        """What estimates the same effect in samples too large for an exact test."""
-        return ProportionTest(compare=risk_difference_of)
-
-    def __call__(
-        self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
-    ) -> Verdict:
-        """Return the verdict on every replicate."""
-        del stratum
-        table = table_of(outcome)
-        exact = self.exact(table)
-        return verdict_with(exact, better, sided, risk_difference_of(table))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CochranMantelHaenszelTest(TestMethod):
-    """Cochran-Mantel-Haenszel test over the strata; estimates the log common odds ratio."""
-
-    estimated_by: ClassVar = "Mantel and Haenszel"
-    strata: ClassVar = "needed"
-
-    def __call__(
-        self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
-    ) -> Verdict:
-        """Return the verdict on every replicate."""
-        result = cochran_mantel_haenszel(
-            outcome.response, outcome.arm, stratum, included=outcome.included
-        )
-        return verdict(result, better, sided)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogisticRegressionTest(TestMethod):
-    """Wald's test of the arm's log odds ratio, adjusted for covariates and strata as levels."""
-
-    estimated_by: ClassVar = "maximum likelihood"
-    strata: ClassVar = "used"
-    covariates: ClassVar = True
-
-    def __call__(
-        self,
-        outcome: BinaryOutcome,
-        *,
-        better: Better,
-        sided: int,
-        stratum: IntArray,
-        covariates: FloatArray | None = None,
-    ) -> Verdict:
-        """Return the verdict on every replicate."""
-        columns = beside(outcome.arm, covariates)
-        strata = stratum if np.any(stratum) else None
-        result = logistic_regression(
-            outcome.response, columns, stratum=strata, included=outcome.included
-        )
-        return verdict(of_coefficient(result, 0), better, sided)

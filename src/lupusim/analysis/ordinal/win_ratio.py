@@ -1,0 +1,78 @@
+"""Win ratio, win odds and net benefit: what all pairs of patients say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from lupusim.analysis.ordinal.win_statistics import WinStatistics
+from lupusim.analysis.outcomes import HierarchicalOutcome
+from lupusim.analysis.results import TestResult, ratio_or
+from lupusim.analysis.verdicts import verdict
+from lupusim.arrays import FloatArray, IntArray
+from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import TESTS
+
+
+def win_ratio_of(found: WinStatistics) -> TestResult:
+    """Return the log win ratio."""
+    return found.log_win_ratio
+
+
+def win_odds_of(found: WinStatistics) -> TestResult:
+    """Return the log win odds."""
+    return found.log_win_odds
+
+
+def net_benefit_of(found: WinStatistics) -> TestResult:
+    """Return wins minus losses."""
+    return found.net_benefit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WinTest(TestMethod):
+    """A comparison of all pairs of patients, outcome after outcome.
+
+    Parameters
+    ----------
+    measure : callable
+        Which of the win statistics is tested.
+    effect : str
+        What that estimates.
+    """
+
+    outcome: ClassVar = HierarchicalOutcome
+    estimated_by: ClassVar = "all pairs"
+    information_unit: ClassVar = "variance"
+    independent_increments: ClassVar = False  # what decides an open pair hangs on who is in it
+    measure: Callable[[WinStatistics], TestResult]
+    effect: str = field()
+
+    def information(self, outcome: HierarchicalOutcome, verdict: Verdict) -> FloatArray:
+        r"""Return the variance of the score, :math:`m^2 Var(\hat\theta)`, shape (n_replicates,).
+
+        Here :math:`\hat\theta` is wins less losses and :math:`m = n_0 n_1 / (n_0 + n_1)`. It grows
+        with the patients, and with the pairs that their follow-up decides, as the variance of
+        Gehan's score does: pairs that are open yet know nothing. Statistics of two looks are
+        correlated at least as its ratio says, so bounds from it hold their level or less.
+        """
+        del verdict
+        error = outcome.wins().net_benefit.standard_error
+        n, n_control = (np.count_nonzero(outcome.included & (outcome.arm == k), 1) for k in (1, 0))
+        pairs = ratio_or(n * n_control * 1.0, n + n_control * 1.0, 0.0)
+        return np.where(np.isfinite(error), (pairs * error) ** 2, 0.0)
+
+    def __call__(
+        self, outcome: HierarchicalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        del stratum
+        return verdict(self.measure(outcome.wins()), better, sided)
+
+
+TESTS.register("win_ratio")(WinTest(measure=win_ratio_of, effect="log win ratio"))
+TESTS.register("win_odds")(WinTest(measure=win_odds_of, effect="log win odds"))
+TESTS.register("net_benefit")(WinTest(measure=net_benefit_of, effect="net benefit"))

@@ -1,0 +1,37 @@
+"""The log-rank test as a scenario names it, with Cox's estimate; all looks at once where it can."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lupusim.analysis.outcomes import SurvivalOutcome
+from lupusim.analysis.survival.cox_beside import logrank_of
+from lupusim.analysis.survival.logrank_looks import Exits, LookTests, logrank_looks
+from lupusim.analysis.verdicts import verdict
+from lupusim.arrays import FloatArray, IntArray
+from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.test_method import named_test
+
+
+@named_test("logrank")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogrankTest(TestMethod):
+    """Log-rank test, stratified where there are strata; estimates Cox's log hazard ratio."""
+
+    effect: ClassVar = "log hazard ratio"
+    outcome: ClassVar = SurvivalOutcome
+    formula: ClassVar = "survival"
+    estimated_by: ClassVar = "Cox's partial likelihood"
+    strata: ClassVar = "used"
+    information_unit: ClassVar = "events"
+
+    def __call__(
+        self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Return the verdict on every replicate."""
+        return verdict(logrank_of(outcome, stratum), better, sided)
+
+    def at_looks(self, exits: Exits, ends: FloatArray, seen_by: FloatArray) -> LookTests:
+        """Return the results of all looks at once."""
+        return logrank_looks(exits, ends, seen_by=seen_by)
