@@ -164,8 +164,26 @@ def test_years_of_mixed_clocks_and_passing_effects_are_integrals() -> None:
     )
     np.testing.assert_allclose(found, areas, atol=5e-5)
     assert lupusim.visits(model, 4.0).sum() > 1
-    with pytest.raises(NoExactSolutionError, match="give a time, such as until=50"):
-        lupusim.time_in_state(model)
+
+
+def test_mixed_clocks_have_an_answer_for_ever_where_everybody_dies() -> None:
+    ways = (
+        way(("a", "b"), WeibullHazard(shape=1.4, scale=2.0)),
+        way(("a", "c"), GompertzHazard(shape=0.3, rate=0.2), clock=Clock.FORWARD),
+        way(("b", "c"), ExponentialHazard(rate=0.5)),
+    )
+    model = model_of(*ways)
+
+    def alone(t: float) -> float:
+        return math.exp(-((t / 2) ** 1.4) - 0.2 / 0.3 * math.expm1(0.3 * t))
+
+    into_b = quad(lambda t: alone(t) * 0.7 * (t / 2) ** 0.4, 0, 30)[0]
+    found = lupusim.time_in_state(model)
+    expected = [quad(alone, 0, 30)[0], into_b / 0.5]
+    np.testing.assert_allclose(found[:2], expected, atol=2e-5)
+    assert found[2] == math.inf
+    with pytest.raises(NoExactSolutionError, match="Give a time, such as 50 years"):
+        lupusim.time_in_state(model, tolerance=1e-9)
 
 
 def test_gompertz_mortality_gives_the_integral_of_its_survival() -> None:

@@ -29,6 +29,7 @@ from lupusim.errors import LupusimError
 from lupusim.model import MultiStateModel, PiecewiseRatio, Transition
 from lupusim.model.hazards import ExponentialHazard, WeibullHazard
 from lupusim.rng import stream
+from lupusim.scenario.files.draws import load_model_draws
 from tolerance import assert_within_mcse
 
 
@@ -318,3 +319,15 @@ def test_costs_may_go_on_for_ever() -> None:
     found = evaluate([strategy], math.inf, discount=Discount(costs=0.04, effects=0.0)).loc[0]
     rate = math.log(1.04)
     assert found["cost"] == pytest.approx((2 + 5 * 0.1) / (0.1 + rate))
+
+
+def test_draws_of_a_calibration_are_averaged() -> None:
+    models = load_model_draws("markov-sat0244").models[:10]
+    years = Rewards(per_year={s: 1.0 for s in models[0].states if s != "death"})
+
+    def make(row):
+        return [Strategy(name="cells", model=models[int(row["draw"])], utilities=(years,))]
+
+    found = psa(make, pd.DataFrame({"draw": range(10)}), 5.0, discount=Discount(costs=0, effects=0))
+    by_hand = [lupusim.life_expectancy(model, 5.0) for model in models]
+    assert found.means()["effect"][0] == pytest.approx(np.mean(by_hand), rel=1e-9)

@@ -19,6 +19,7 @@ from lupusim.engines.exact.stays import Beginning, stay
 from lupusim.errors import NoExactSolutionError
 
 _LONGEST_STEPS = {MarchingGrid: 1024, RenewalGrid: 2**17, MarkovGrid: 32768}
+_FIRST_HORIZON = 8.0  # years; doubled until nobody is left
 _LAST_HORIZON = 2.0**20  # years; whoever is still on the way then stays for good
 _GONE = 1e-12  # of the horizon: years that count as none
 _DISCOUNTED_AWAY = 36.0  # exp(-36) = 2e-16
@@ -162,20 +163,24 @@ def _markov_sums(grid: MarkovGrid, until: float, discount: float, n_steps: int) 
 def _for_ever(law: Law, discount: float, tolerance: float) -> Accumulated:
     if all(arc.ratio.is_constant and (arc.is_constant or not arc.is_markov) for arc in law.arcs):
         return _renewed_for_ever(law, discount)
-    if not all(arc.is_markov for arc in law.arcs):
+    try:
+        return _doubled(law, discount, tolerance)
+    except NoExactSolutionError:
         raise NoExactSolutionError(
             "hazards that run on time in the state beside hazards or effects that change with "
-            "study time have no answer for ever: give a time, such as until=50"
-        )
-    return _doubled(law, discount, tolerance)
+            "study time, and some patients who stay long: there is no answer for ever. "
+            "Give a time, such as 50 years (until)"
+        ) from None
 
 
 def _doubled(law: Law, discount: float, tolerance: float) -> Accumulated:
     """Double the horizon until nobody is left on the way, or nothing counts any more."""
     leaving = sorted({arc.begin for arc in law.arcs})
-    horizon, before = 64.0, accumulate(law, 64.0, discount=discount, tolerance=tolerance)
+    horizon = _FIRST_HORIZON
+    before = accumulate(law, horizon, discount=discount, tolerance=tolerance)
     while True:
-        now = accumulate(law, 2 * horizon, discount=discount, tolerance=tolerance * 32 / horizon)
+        stricter = 0.5 * tolerance * _FIRST_HORIZON / horizon
+        now = accumulate(law, 2 * horizon, discount=discount, tolerance=stricter)
         late = now.time - before.time
         horizon, before = 2 * horizon, now
         if discount > 0 and discount * horizon > _DISCOUNTED_AWAY:

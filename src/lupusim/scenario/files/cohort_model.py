@@ -36,6 +36,7 @@ from lupusim.model.cycles import (
 )
 from lupusim.model.multistate import Start
 from lupusim.scenario.document.section import (
+    MISSING,
     Duration,
     Flag,
     ListOf,
@@ -91,6 +92,7 @@ def cohort_model_from_document(document: Document) -> CohortModel:
     """Return the cohort model of a document; raises ModelError with all its problems."""
     top = Section.top(document)
     read_schema(top, SCHEMA)
+    _refuse_continuous(top)
     cycle = top.read("cycle", Duration(above=0))
     parts: dict[str, Any] = {
         "name": top.read("name", Text()),
@@ -108,6 +110,15 @@ def cohort_model_from_document(document: Document) -> CohortModel:
     _add_domain_problems(top, parts)
     top.raise_problems()
     return CohortModel(**parts)
+
+
+def _refuse_continuous(top: Section) -> None:
+    """Raise at once for a model without cycles, whose transitions are of another kind."""
+    if not top.has("cycle"):
+        top.place.problems.clear()
+        fix = "Add 'cycle:', such as '1 year', and probabilities; or use it as a continuous model."
+        top.place.child("cycle").report(MISSING, fix)
+        top.raise_problems()
 
 
 def _add_domain_problems(top: Section, parts: dict[str, Any]) -> None:
@@ -136,9 +147,13 @@ def _move(section: Section, cycle: float) -> Move:
 
 
 def _probabilities(section: Section, cycle: float) -> tuple[float, ...]:
-    section.refuse(
-        "hazard", "a model with 'cycle:' moves by probabilities", "Give 'probability:' or 'rate:'."
-    )
+    if section.has("hazard"):
+        fault, fix = (
+            "a model with 'cycle:' moves by probabilities",
+            "Give 'probability:' or 'rate:'.",
+        )
+        section.refuse("hazard", fault, fix)
+        return (0.0,)
     if section.has("rate"):
         section.refuse("probability", "'rate' is given as well", "Keep one of the two.")
         return tuple((-np.expm1(-np.array(_rates(section, cycle)) * cycle)).tolist())

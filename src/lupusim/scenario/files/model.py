@@ -34,7 +34,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from lupusim.errors import ModelError
+from lupusim.errors import ModelError, Problem
 from lupusim.model import (
     FAMILIES,
     Clock,
@@ -61,7 +61,7 @@ from lupusim.scenario.document.section import (
 )
 from lupusim.scenario.document.yaml_reader import Document, describe, read_document
 from lupusim.scenario.files.life_table import read_life_table
-from lupusim.scenario.files.packaged import find_packaged
+from lupusim.scenario.files.packaged import find_packaged, packaged_names
 from lupusim.trial.durations import PER_YEAR
 
 SCHEMA = "lupusim/model/1"
@@ -97,6 +97,10 @@ def load_model_document(name_or_path: str | Path) -> Document:
 
     The calibration block is found there as ``.content.get("calibration")``.
     """
+    if str(name_or_path) in packaged_names("cohorts"):
+        fault = "this is a cohort model: it moves in cycles and has no hazards"
+        fix = "Use lupusim cohort or lupusim draw, lupusim.load_cohort_model; or name another."
+        raise ModelError(str(name_or_path), [Problem(key="", fault=fault, fix=fix)])
     return read_document(find_packaged("models", name_or_path, ModelError), ModelError)
 
 

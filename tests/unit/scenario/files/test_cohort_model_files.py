@@ -105,7 +105,9 @@ def test_the_other_kind_of_model_is_told_apart(tmp_path: Path) -> None:
     path = write(tmp_path, CYCLES)
     with pytest.raises(ModelError, match="line 3, cycle: a model that moves in cycles"):
         lupusim.load_model(path)
-    with pytest.raises(ModelError, match="cycle: the key is missing"):
+    with pytest.raises(ModelError, match="this is a cohort model"):
+        lupusim.load_model("hiv-chancellor")
+    with pytest.raises(ModelError, match=r"cycle: the key is missing\. Add 'cycle:'"):
         cohort_model_from_mapping(
             {
                 "schema": "lupusim/model/1",
