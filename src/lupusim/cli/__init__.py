@@ -13,11 +13,14 @@ import typer
 
 from lupusim.cli import ask as asking
 from lupusim.cli import assurance as planning
+from lupusim.cli import bundle as bundling
 from lupusim.cli import calibrate as calibrating
 from lupusim.cli import cohort as cohorts
+from lupusim.cli import compare as comparing
 from lupusim.cli import decide as deciding
 from lupusim.cli import draw as drawing
 from lupusim.cli import merge as merging
+from lupusim.cli import report as reporting
 from lupusim.cli import run as running
 from lupusim.cli import size as sizing
 from lupusim.cli import threshold as thresholds
@@ -95,6 +98,9 @@ app.command()(cohorts.cohort)
 app.command()(cohorts.generator)
 app.command()(deciding.decide)
 app.command()(drawing.draw)
+app.command()(reporting.report)
+app.command()(comparing.compare)
+app.command()(bundling.bundle)
 
 
 @app.command()

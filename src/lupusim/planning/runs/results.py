@@ -273,6 +273,7 @@ class RunResult:
             "scenario": self.scenario.name,
             "seed": self.seed,
             "n_replicates": self.n_replicates,
+            "asked": self.asked,
             "complete": self.complete,
             "notes": list(self.notes),
             "versions": dict(self.versions),

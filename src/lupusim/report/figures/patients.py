@@ -228,7 +228,9 @@ def swim_lanes(
         axes.set_xlim(left=0)
         axes.grid(axis="x", alpha=0.3)
         axes.set_ylim(len(chosen) - 0.4, -0.6)
-        legend_above(axes, n_columns=4, first=[state.replace("_", " ") for state in states])
+        legend_above(
+            axes, n_columns=4, first=[state.replace("_", " ") for state in shown["state"].unique()]
+        )
         return finished_panels(axes, title)
 
 

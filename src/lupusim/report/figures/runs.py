@@ -268,9 +268,10 @@ def _percent(axes: Axes, x: float, y: float, share: float, color: str) -> None:
 
 def _stop_rows(name: str, point: PointResult) -> Iterator[tuple[str, list[Stop]]]:
     n_looks = len(point.trial.looks)
-    yield f"{name}: as stated", stops(point.tally, n_looks)
+    begin = f"{name}: " if point.values else ""
+    yield f"{begin}as stated", stops(point.tally, n_looks)
     if point.null_tally is not None and "look_1_efficacy" in point.null_tally.sums:
-        yield f"{name}: nothing better", stops(point.null_tally, n_looks)
+        yield f"{begin}nothing better", stops(point.null_tally, n_looks)
 
 
 def _stop_colors(names: Sequence[str]) -> dict[str, str]:

@@ -166,11 +166,14 @@ def legend_above(axes: Axes, n_columns: int = 4, *, first: Sequence[str] = ()) -
 
 
 def as_svg(figure: Figure) -> bytes:
-    """Return a figure as SVG, without date or addresses of vocabularies."""
+    """Return a figure as SVG without date or addresses of vocabularies.
+
+    Letters are outlines, so that it looks the same where a font is missing.
+    """
     import matplotlib as mpl
 
     target = io.BytesIO()
-    with mpl.rc_context(settings()):
+    with mpl.rc_context(settings() | {"svg.fonttype": "path"}):
         figure.savefig(target, format="svg", metadata=_NO_METADATA)
     content = target.getvalue()
     return content[content.index(b"<svg") :]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Group
 from rich.text import Text
@@ -60,7 +60,7 @@ def operating_table(result: RunResult, rows: Rows | None = None) -> Group:
         caption=_CAPTION,
         headings=called,
         columns=[dict((rows or all_rows)(point)) for point in result.points],
-        overview=[dict(_overview(p)) for p in result.points] if rows is main_rows else (),
+        overview=[dict(overview_rows(p)) for p in result.points] if rows is main_rows else (),
     )
     return Group(*map(Text, called.key), *([table] if result.points else []))
 
@@ -75,7 +75,7 @@ def main_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     yield from _rows(point, details=lambda _: iter(()))
 
 
-def _overview(point: PointResult) -> Iterator[tuple[str, str]]:
+def overview_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield what a row has for a design, where designs are rows."""
     yield "patients", str(point.trial.n_patients)
     if point.power is not None:
@@ -99,7 +99,10 @@ def _rows(point: PointResult, *, details: Rows) -> Iterator[tuple[str, str]]:
     claims = point.claims_if_alike or point.type_one_error
     if point.power is not None and claims is not None and trial.analysis:
         which = "power" if trial.family is None else "power for any hypothesis"
-        yield f"{which} ({_test(trial.analysis)}{level_of(trial.analysis)})", share(point.power)
+        yield (
+            f"{which} ({test_in_words(trial.analysis)}{level_of(trial.analysis)})",
+            share(point.power),
+        )
         yield from _without_simulation(point)
         yield _name_of_null_claims(trial), share(claims)
         if trial.family is None:
@@ -141,7 +144,7 @@ def _without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:
     yield from exact_rows(point.trial)
 
 
-def _test(analysis: Analysis) -> str:
+def test_in_words(analysis: Analysis) -> str:
     """Return the test with its strata, covariates and parameters."""
     names = (*analysis.test.required, *analysis.test.optional)
     said = [f"{name} {_in_words(name, getattr(analysis.test, name))}" for name in names]
@@ -208,6 +211,15 @@ def _sizes(trial: Trial) -> tuple[str, str]:
         f"patients ({' + '.join(arm.name for arm in trial.arms)})",
         f"{trial.n_patients} ({about}{' + '.join(map(str, sizes))})",
     )
+
+
+def arms_and_sizes(trial: Trial) -> tuple[list[str], list[str]]:
+    """Return the arms' names and planned sizes; no sizes where arms join or leave."""
+    names = [arm.name for arm in trial.arms]
+    if arms_change(trial.arms):
+        return names, []
+    about, sizes = _planned_sizes(trial.n_patients, trial.ratio)
+    return names, [f"{about}{size}" for size in sizes]
 
 
 def _planned_sizes(n_patients: int, ratio: tuple[int, ...]) -> tuple[str, list[int]]:
@@ -279,14 +291,17 @@ def meaning(result: RunResult) -> str:
 def condition(result: RunResult) -> str:
     """Return what the answer is conditional on, in a sentence; empty for a single arm."""
     trials = [point.trial for point in result.points]
-    if len(trials[0].arms) == 1:
-        return ""
+    return "" if len(trials[0].arms) == 1 else f"That holds if {condition_of(trials)}."
+
+
+def condition_of(trials: Sequence[Trial]) -> str:
+    """Return by which laws the patients of each arm fare, in any of some designs."""
     laws: dict[str, dict[str, None]] = {}
     for trial in trials:
         for arm in trial.arms:
             laws.setdefault(arm.name, {})[_law_in_words(arm, trial)] = None
     said = [f"{arm} patients fare {', or '.join(found)}" for arm, found in laws.items()]
-    return f"That holds if {' and '.join(said)}."
+    return " and ".join(said)
 
 
 def _law_in_words(arm: Arm, trial: Trial) -> str:

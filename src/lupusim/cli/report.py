@@ -1,0 +1,87 @@
+"""The command ``lupusim report``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lupusim.cli.asking import JobsOption
+from lupusim.cli.options import SeedOption
+from lupusim.cli.session import listening, sigterm_as_ctrl_c
+
+if TYPE_CHECKING:
+    from lupusim.planning.runs.results import RunResult
+
+RunArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="A folder written by lupusim run --out, or a scenario to run now."
+    ),
+]
+ReplicatesOption = Annotated[
+    int | None, typer.Option(min=1, help="Simulated trials per design, of a scenario run now.")
+]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Write over a file that lupusim has not written.")
+]
+
+
+def report(
+    run: RunArgument,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file ending in .html, .md, .docx or .pdf; default: report.html in the folder."
+        ),
+    ] = None,
+    target: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Power that is wanted, to be marked.")
+    ] = None,
+    replicates: ReplicatesOption = None,
+    seed: SeedOption = None,
+    jobs: JobsOption = -1,
+    force: ForceOption = False,
+) -> None:
+    """Write a report of a run: one file to send, laid out for planners and reviewers."""
+    from lupusim.report.document.files import check_file
+
+    file = _file(run) if out is None else out
+    check_file(file, force=force)
+    result = result_of(run, replicates=replicates, seed=seed, jobs=jobs)
+
+    from lupusim.report.document.content import document_of
+    from lupusim.report.document.files import write_report
+
+    print(f"written: {write_report(document_of(result, target=target), file, force=force)}")
+
+
+def _file(run: str) -> Path:
+    folder = Path(run)
+    return folder / "report.html" if folder.is_dir() else Path(f"{folder.stem}-report.html")
+
+
+def result_of(run: str, *, replicates: int | None, seed: int | None, jobs: int) -> RunResult:
+    """Return the result that a folder keeps, or that of a scenario run now.
+
+    Raises
+    ------
+    KeptRunError
+        If the folder holds no whole run that can be read.
+    """
+    if Path(run).is_dir():
+        if replicates is not None or seed is not None:
+            raise typer.BadParameter("--replicates and --seed are for a scenario, not a folder")
+        from lupusim.report.run.kept import load_run
+
+        return load_run(run)
+    from lupusim.planning.runs.run import run as simulate
+    from lupusim.scenario import load_scenario
+
+    loaded = load_scenario(run)
+    with sigterm_as_ctrl_c(), listening(loaded, None) as listener:
+        result = simulate(loaded, replicates, seed=seed, n_jobs=jobs, listener=listener)
+    print(f"{run}: {result.seconds:.1f} s", file=sys.stderr)
+    return result

@@ -1,0 +1,324 @@
+"""A run as one archive that somebody else can rerun with one command, and get the same bits.
+
+In it: the scenario with every file it names, the packaged models and draws it takes, the results,
+the versions, the report, and what the archive holds with the hash of each file. The same run makes
+the same archive, byte for byte, but for the seconds it took.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import distributions
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from lupusim.errors import LupusimError, ScenarioError
+from lupusim.planning.runs.results import RunResult
+from lupusim.planning.runs.run import run
+from lupusim.report.document.content import document_of
+from lupusim.report.document.files import StrangersFileError
+from lupusim.report.document.html import as_html
+from lupusim.report.run.kept import same_amount
+from lupusim.scenario import load_scenario
+from lupusim.scenario.document.yaml_reader import parse_document
+from lupusim.scenario.files.packaged import find_packaged, packaged_names
+from lupusim.simulation.fingerprint import code_fingerprint, versions
+
+SCHEMA = "lupusim/bundle/1"
+_MANIFEST = "bundle.json"
+_RESULT = "results/result.json"
+_WHEN = (1980, 1, 1, 0, 0, 0)  # of every file, so that equal runs make equal archives
+_MOST_BYTES = 500_000_000  # of all files together, unpacked
+_MOST_DIFFERENCES = 5  # that are told
+_FILES = (".yaml", ".yml", ".csv", ".json")
+_README = """This archive holds one run of lupusim: its inputs, its results and a report.
+
+To see whether it gives the same bits on your machine:
+
+    pip install lupusim=={version}
+    lupusim bundle --verify THIS.zip
+
+To work with it: unpack it, open report.html in a browser, and run
+
+    lupusim run {scenario} {asked} --seed {seed}
+
+environment.txt lists the packages it was simulated with.
+"""
+
+
+class BundleError(LupusimError):
+    """An archive cannot be made, or is not what it says."""
+
+
+def contents(result: RunResult, folder: Path) -> dict[str, bytes]:
+    """Return what the archive of a run holds, by name.
+
+    Parameters
+    ----------
+    result : RunResult
+        A whole run of a scenario file.
+    folder : Path
+        Where that file lies: what it names is sought from there.
+
+    Raises
+    ------
+    BundleError
+        If the scenario has no text, or names a file by an absolute path.
+    """
+    scenario = result.scenario
+    if not scenario.text:
+        raise BundleError("this scenario was stated in Python: only one from a file can be bundled")
+    inputs = dict(_inputs(scenario.text, folder.resolve()))
+    root = Path(os.path.commonpath([folder.resolve(), *(p.parent for p in inputs.values())]))
+    file = _inside("inputs", (folder.resolve() / f"{scenario.name}.yaml").relative_to(root))
+    found = {file: scenario.text.encode()}
+    for path in inputs.values():
+        found[_inside("inputs", path.relative_to(root))] = path.read_bytes()
+    texts = [content.decode(errors="replace") for content in found.values()]
+    found |= _packaged(texts)
+    plain = result.to_json()
+    found[_RESULT] = json.dumps(plain, indent=2).encode()
+    found["results/summary.csv"] = result.operating_characteristics.to_csv(index=False).encode()
+    found["report.html"] = as_html(document_of(result)).encode()
+    found["environment.txt"] = _environment().encode()
+    about = {"version": versions()["lupusim"], "scenario": file, "seed": result.seed}
+    asked = result.asked or f"--replicates {result.n_replicates}"
+    found["README.txt"] = _README.format(asked=asked, **about).encode()
+    manifest = {
+        "schema": SCHEMA,
+        "scenario": file,
+        "seed": result.seed,
+        "versions": dict(versions()),
+        "simulation_code": code_fingerprint(),
+        "sha256": {name: _hash(content) for name, content in sorted(found.items())},
+    }
+    return {_MANIFEST: json.dumps(manifest, indent=2).encode(), **found}
+
+
+def _inside(folder: str, path: Path) -> str:
+    return f"{folder}/{path.as_posix()}"
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _inputs(text: str, folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the files that a file names, and those that they name."""
+    content = parse_document(text, "scenario.yaml", ScenarioError).content
+    for words in dict.fromkeys(_texts(content)):
+        if Path(words).suffix.lower() not in _FILES or "\n" in words:
+            continue
+        path = folder / words
+        if not path.is_file():
+            continue
+        if Path(words).is_absolute():
+            raise BundleError(
+                f"the scenario names a file by an absolute path, {words!r}, which another machine "
+                "does not have. Name it from the scenario's own folder"
+            )
+        yield words, path.resolve()
+        if path.suffix.lower() in (".yaml", ".yml"):
+            yield from _inputs(path.read_text(encoding="utf-8"), path.resolve().parent)
+
+
+def _texts(content: object) -> Iterator[str]:
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, Mapping):
+        for part in content.values():
+            yield from _texts(part)
+    elif isinstance(content, list | tuple):
+        for part in content:
+            yield from _texts(part)
+
+
+def _packaged(texts: list[str]) -> dict[str, bytes]:
+    """Return the packaged models that the inputs name, to be read; they come with lupusim."""
+    words = {
+        word
+        for text in texts
+        for word in _texts(parse_document(text, "input.yaml", ScenarioError).content)
+        if "schema:" in text
+    }
+    found = {}
+    for name in sorted(words.intersection(packaged_names("models"))):
+        path = find_packaged("models", name, ScenarioError)
+        found[f"models/{name}.yaml"] = path.read_bytes()
+        draws = path.with_suffix(".draws.npz")
+        if draws.is_file():
+            found[f"models/{draws.name}"] = draws.read_bytes()
+    return found
+
+
+def _environment() -> str:
+    known = {d.metadata["Name"]: d.version for d in distributions() if d.metadata["Name"]}
+    return "".join(f"{name}=={known[name]}\n" for name in sorted(known, key=str.lower))
+
+
+def write_bundle(result: RunResult, folder: Path, path: Path, *, force: bool = False) -> Path:
+    """Write the archive of a run.
+
+    Parameters
+    ----------
+    result : RunResult
+        A whole run of a scenario file.
+    folder : Path
+        Where that file lies.
+    path : Path
+        Of the archive.
+    force : bool
+        Whether a file of somebody else may be lost.
+
+    Raises
+    ------
+    BundleError
+        See :func:`contents`.
+    StrangersFileError
+        If a file is there that is no bundle.
+    """
+    check_bundle_file(path, force=force)
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in contents(result, folder).items():
+            entry = zipfile.ZipInfo(name, date_time=_WHEN)
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            archive.writestr(entry, content)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_bytes(target.getvalue())
+    draft.replace(path)
+    return path
+
+
+def check_bundle_file(path: Path, *, force: bool = False) -> None:
+    """Check, before any work, that an archive may be written there.
+
+    Raises
+    ------
+    ValueError
+        If it does not end in .zip.
+    StrangersFileError
+        If a file is there that is no bundle, and `force` does not insist.
+    """
+    if path.suffix.lower() != ".zip":
+        raise ValueError(f"{str(path)!r} must end in .zip")
+    if path.exists() and not force:
+        try:
+            _manifest(path)
+        except BundleError as error:
+            raise StrangersFileError(
+                f"{path} is there and is no bundle of lupusim's: it was left alone. Give another "
+                "file, or --force to write over it"
+            ) from error
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = json.loads(archive.read(_MANIFEST))
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise BundleError(f"{path} is no bundle of lupusim's: {error}") from error
+    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+        raise BundleError(f"{path} is no bundle that this version reads: it needs {SCHEMA}")
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What came of running an archive again.
+
+    Parameters
+    ----------
+    n_numbers : int
+        How many numbers were compared, bit for bit.
+    differences : tuple of str
+        In words: which numbers differ; none if all are the same.
+    surroundings : tuple of str
+        Which versions or code are not those of the archive.
+    """
+
+    n_numbers: int
+    differences: tuple[str, ...]
+    surroundings: tuple[str, ...]
+
+
+def verify(path: Path, *, n_jobs: int = 1) -> Verified:
+    """Run an archive again and compare every number with the one it holds.
+
+    Parameters
+    ----------
+    path : Path
+        Of the archive.
+    n_jobs : int
+        Processes; -1 for one per core.
+
+    Raises
+    ------
+    BundleError
+        If it is no bundle, or a file in it is not what its hash says.
+    """
+    manifest = _manifest(path)
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        _unpack(path, manifest["sha256"], folder)
+        kept = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
+        loaded = load_scenario(folder / manifest["scenario"])
+        n_replicates, options = same_amount(kept)
+        again = run(loaded, n_replicates, seed=manifest["seed"], n_jobs=n_jobs, options=options)
+    before, now = kept["points"], json.loads(json.dumps(again.to_json()))["points"]
+    different = tuple(_differences(before, now))
+    return Verified(
+        n_numbers=sum(len(point) for point in now),
+        differences=different,
+        surroundings=tuple(_surroundings(manifest)),
+    )
+
+
+def _unpack(path: Path, hashes: Mapping[str, str], folder: Path) -> None:
+    """Unpack the files that the manifest names, if they are what it says."""
+    with zipfile.ZipFile(path) as archive:
+        entries = {entry.filename: entry for entry in archive.infolist()}
+        if sum(entry.file_size for entry in entries.values()) > _MOST_BYTES:
+            raise BundleError(f"{path} would unpack to more than {_MOST_BYTES:,} bytes: refused")
+        for name, wanted in hashes.items():
+            target = (folder / name).resolve()
+            if folder.resolve() not in target.parents:
+                raise BundleError(f"{path} names a file outside of itself, {name!r}: refused")
+            content = archive.read(name) if name in entries else b""
+            if name not in entries or _hash(content) != wanted:
+                raise BundleError(f"{path}: {name} was changed or is missing: its hash differs")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+
+
+def _differences(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield in words which numbers differ, the first few and how many more."""
+    if len(before) != len(now):
+        yield f"{len(before)} designs before, {len(now)} now"
+        return
+    found = [
+        f"{old['design_point'] or 'design'}: {name} was {old.get(name)}, is {new.get(name)}"
+        for old, new in zip(before, now, strict=True)
+        for name in dict.fromkeys([*old, *new])
+        if old.get(name) != new.get(name)
+    ]
+    yield from found[:_MOST_DIFFERENCES]
+    if len(found) > _MOST_DIFFERENCES:
+        yield f"and {len(found) - _MOST_DIFFERENCES} more"
+
+
+def _surroundings(manifest: Mapping[str, Any]) -> Iterator[str]:
+    here = dict(versions())
+    for name, then in manifest["versions"].items():
+        if here.get(name) != then:
+            yield f"{name} was {then}, is {here.get(name)}"
+    if manifest["simulation_code"] != code_fingerprint():
+        yield "the simulation code is another"

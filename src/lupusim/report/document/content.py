@@ -1,0 +1,271 @@
+"""What the report of a run says, section by section.
+
+The order is that of ADEMP (aims, data-generating mechanism, estimands, methods, performance
+measures), with the estimand first; headings name the items of the ICH E20 draft answered there.
+
+References
+----------
+Morris, White and Crowther (2019), *Statistics in Medicine* 38, 2074-2102.
+ICH E9(R1) (2019); ICH E20, step 2 draft.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lupusim.planning.runs.results import RunResult
+from lupusim.planning.theory.expected_times import warnings_of
+from lupusim.report.document.evidence import example_trial, performance
+from lupusim.report.document.parts import (
+    Document,
+    Items,
+    Listing,
+    Part,
+    Picture,
+    Section,
+    Table,
+    Words,
+)
+from lupusim.report.document.protocol import effects_in_words, looks_table, sample_size_paragraph
+from lupusim.report.figures.designs import bounds_figure, calendar_figure
+from lupusim.report.figures.runs import named
+from lupusim.report.figures.samples import calendar_of, look_paths
+from lupusim.report.numbers import grouped
+from lupusim.report.run.table import condition, meaning
+from lupusim.scenario.document.durations import format_duration
+from lupusim.trial import Arm
+from lupusim.trial.design import KnownEffect, SimulatedEffect
+
+_MONTHS = 12
+_ATTRIBUTES = ("population", "treatment", "variable", "intercurrent events", "summary measure")
+
+
+def document_of(result: RunResult, *, target: float | None = None) -> Document:
+    """Return the report of a run.
+
+    Parameters
+    ----------
+    result : RunResult
+        What a run found; all of it, not a part.
+    target : float or None
+        Power that is wanted, to be marked.
+
+    Raises
+    ------
+    ValueError
+        If the run is not complete.
+    """
+    if not result.complete:
+        raise ValueError("the run is not complete: finish it with --resume, then report on it")
+    replicates = f"{grouped(result.n_replicates)} simulated trials per design, seed {result.seed}"
+    return Document(
+        title=result.scenario.title or result.scenario.name,
+        subtitle=f"Simulation report by lupusim; {replicates}. Organized after ADEMP (Morris, "
+        "White and Crowther 2019) and the items of the ICH E20 draft.",
+        answer=tuple(filter(None, (meaning(result), condition(result), *result.notes))),
+        sections=(
+            _estimand(result),
+            _aims(result),
+            _mechanism(result),
+            _estimands(result),
+            _methods(result),
+            performance(result, target),
+            example_trial(result),
+            _limits(result),
+            _implementation(result),
+        ),
+    )
+
+
+def _estimand(result: RunResult) -> Section:
+    stated = result.scenario.estimand
+    rows = [(name, str(stated.get(name, "not stated"))) for name in _ATTRIBUTES]
+    rows += [(str(name), str(words)) for name, words in stated.items() if name not in _ATTRIBUTES]
+    trial = result.points[0].trial
+    for event in trial.intercurrent_events:
+        strategy = event.strategy_of(trial.primary.name).value.replace("_", " ")
+        rows.append((f"simulated: {event.name}", f"{strategy} strategy"))
+    missing = [name for name in _ATTRIBUTES if name not in stated]
+    parts: list[Part] = []
+    if missing:
+        fault = f"The scenario does not state its {', '.join(missing)}: add 'estimand:' to it."
+        parts.append(Words(text=fault, loud=True))
+    caption = "The estimand in the five attributes of ICH E9(R1)."
+    parts.append(
+        Table(caption=caption, head=("attribute", "in this trial"), rows=tuple(rows), wordy=True)
+    )
+    return Section(title="Estimand of the trial", parts=tuple(parts))
+
+
+def _aims(result: RunResult) -> Section:
+    rows = tuple(
+        (name, grouped(point.trial.n_patients), str(len(point.trial.looks)))
+        for name, point in named(result)
+    )
+    return Section(
+        title="Aims",
+        items="questions; designs evaluated",
+        parts=(
+            Words(text=result.scenario.question.strip() or "The scenario states no question."),
+            Table(caption="Designs evaluated.", head=("design", "patients", "looks"), rows=rows),
+        ),
+    )
+
+
+def _mechanism(result: RunResult) -> Section:
+    trial = result.points[0].trial
+    rows = [(f"arm {arm.name}", _arm(arm)) for arm in trial.arms]
+    if not trial.dropout.is_never:
+        rows.append(("dropout", f"{trial.dropout.per_year:g} per year at the reference state"))
+    for event in trial.intercurrent_events:
+        rates = ", ".join(f"{state} {rate:g}" for state, rate in event.hazard_per_year.items())
+        rows.append((event.name, f"hazard per year: {rates}"))
+    if trial.visits:
+        rows.append(("visits", ", ".join(format_duration(visit) for visit in trial.visits)))
+    calendar = calendar_of(trial, seed=result.seed)
+    whose = "" if len(result.points) == 1 else f" of the first design ({named(result)[0][0]})"
+    caption = (
+        f"Patients and events over calendar time{whose}: median and 80 % of simulated trials; "
+        "dashed, when the data are cut. As if no look stopped the trial."
+    )
+    return Section(
+        title="Data-generating mechanism",
+        items="prior knowledge; parameter values and their justification",
+        parts=(
+            Table(
+                caption="What is simulated.",
+                head=("part", "as simulated"),
+                rows=tuple(rows),
+                wordy=True,
+            ),
+            *_sources(result),
+            Picture(
+                caption=caption,
+                alternative="Lines of patients and events that rise over months",
+                figure=calendar_figure(calendar),
+            ),
+        ),
+    )
+
+
+def _arm(arm: Arm) -> str:
+    described = [arm.model.description] if arm.model.description else []
+    return "; ".join([f"model {arm.model.name}", *described, *effects_in_words(arm)])
+
+
+def _sources(result: RunResult) -> Iterator[Part]:
+    sources = result.scenario.sources
+    if not sources:
+        yield Words(
+            text="No number of this scenario has a source: add 'source:' where it is stated.",
+            loud=True,
+        )
+        return
+    rows = tuple((place, " ".join(words.split())) for place, words in sources.items())
+    caption = "Assumptions and their sources, by the key of the scenario file they stand under."
+    yield Table(caption=caption, head=("key", "source"), rows=rows, wordy=True)
+    guesses = sum("assumption" in words for words in sources.values())
+    if guesses:
+        noun = "entry says" if guesses == 1 else "entries say"
+        yield Words(text=f"{guesses} {noun} that a number is an assumption, from no study.")
+
+
+def _estimands(result: RunResult) -> Section:
+    trial = result.points[0].trial
+    rows = [("primary endpoint", trial.primary.name)]
+    rows += [("secondary endpoint", endpoint.name) for endpoint in trial.secondary]
+    if trial.analysis is not None:
+        truth = trial.analysis.truth
+        known = "not asked: no bias or coverage is shown ('true_effect' in the scenario asks)"
+        if isinstance(truth, KnownEffect):
+            known = f"given: {truth.value:g}"
+        elif isinstance(truth, SimulatedEffect):
+            known = f"from one simulation of {grouped(truth.n_patients)} fully observed patients"
+        rows += [("estimated effect", trial.analysis.effect), ("its true value", known)]
+    caption = "What each simulated trial estimates."
+    table = Table(caption=caption, head=("target", "what"), rows=tuple(rows), wordy=True)
+    return Section(title="Estimands of the simulation", parts=(table,))
+
+
+def _methods(result: RunResult) -> Section:
+    parts: list[Part] = [
+        Words(
+            text="In words that a protocol can take over (brackets: Monte Carlo standard errors):"
+        )
+    ]
+    designs = named(result)
+    for name, point in designs:
+        begin = f"{name}: " if len(designs) > 1 else ""
+        parts.append(Words(text=f"{begin}{sample_size_paragraph(point)}"))
+    for name, point in designs:
+        if not point.trial.interims:
+            continue
+        begin = f"{name}: " if len(designs) > 1 else ""
+        for paths in look_paths(point.trial, seed=result.seed):
+            parts.append(looks_table(point, paths, named=begin))
+            parts.append(
+                Picture(
+                    caption=f"Bounds and paths of 30 simulated trials, {begin}{paths.hypothesis}. "
+                    "A path ends where its trial stops.",
+                    alternative="Bounds of the looks with paths of the statistic on three scales",
+                    figure=bounds_figure(paths),
+                )
+            )
+    return Section(title="Methods", items="design and analysis", parts=tuple(parts))
+
+
+def _limits(result: RunResult) -> Section:
+    said = [
+        "All numbers hold if patients fare as assumed above; other truths are other results. "
+        "Vary the assumptions (lupusim sensitivity, lupusim assurance) before relying on one.",
+        "Monte Carlo standard errors say how far numbers may be off because only so many trials "
+        "were simulated; not how far the assumptions may be.",
+        "The report is organized after guidance; whether it satisfies it is for people to judge.",
+        *warnings_of(result.scenario),
+        *result.notes,
+    ]
+    return Section(
+        title="Limits",
+        items="limitations; clinical discussion",
+        parts=(
+            Items(texts=tuple(said)),
+            Words(
+                text="A clinical discussion of design and results is not part of a simulation: "
+                "it is to be written by those who treat the patients."
+            ),
+        ),
+    )
+
+
+def _implementation(result: RunResult) -> Section:
+    asked = result.asked or f"--replicates {result.n_replicates}"
+    command = f"lupusim run scenario.yaml {asked} --seed {result.seed}"
+    worst = max((p.power.mcse for p in result.points if p.power is not None), default=None)
+    rows = [
+        ("simulated trials per design", grouped(result.n_replicates)),
+        ("seed", str(result.seed)),
+        ("seconds", f"{result.seconds:.1f}"),
+        *((f"{name} version", str(found)) for name, found in result.versions.items()),
+    ]
+    if worst is not None:
+        rows.insert(1, ("largest standard error of a power", f"{worst:.5f}"))
+    return Section(
+        title="Implementation and replication",
+        items="implementation and number of replicates; software and code with instructions",
+        parts=(
+            Table(
+                caption="How it was simulated.",
+                head=("what", "value"),
+                rows=tuple(rows),
+                wordy=True,
+            ),
+            Words(
+                text="With the same seed and versions the same bits come back, on any number of "
+                "processor cores. Save the scenario below as scenario.yaml (model files that it "
+                "names beside it) and run:"
+            ),
+            Listing(text=command),
+            Words(text="The scenario:"),
+            Listing(text=result.scenario.text or "stated in Python, not in a file"),
+        ),
+    )

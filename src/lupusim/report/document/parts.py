@@ -1,0 +1,158 @@
+"""What a report is made of, whatever file it is written to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Writer(Protocol):
+    """Writes the parts of a report into a kind of file."""
+
+    def words(self, text: str, *, loud: bool) -> None:
+        """Write a paragraph; a loud one stands out."""
+        ...
+
+    def items(self, texts: Sequence[str]) -> None:
+        """Write a list."""
+        ...
+
+    def table(self, table: Table) -> None:
+        """Write a table with its caption."""
+        ...
+
+    def picture(self, picture: Picture) -> None:
+        """Write a picture with its caption."""
+        ...
+
+    def listing(self, text: str) -> None:
+        """Write text as it is, in a fixed pitch."""
+        ...
+
+
+class Part(Protocol):
+    """A part of a section."""
+
+    def write(self, writer: Writer) -> None:
+        """Have itself written."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A paragraph; `loud` where a reader must not miss it."""
+
+    text: str
+    loud: bool = False
+
+    def write(self, writer: Writer) -> None:
+        """Have itself written."""
+        writer.words(self.text, loud=self.loud)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Items:
+    """A list."""
+
+    texts: tuple[str, ...]
+
+    def write(self, writer: Writer) -> None:
+        """Have itself written."""
+        writer.items(self.texts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows of text under headings; the first column names the row.
+
+    Parameters
+    ----------
+    caption : str
+        What it shows.
+    head : tuple of str
+        Headings of the columns.
+    rows : tuple of tuple of str
+        As wide as the head.
+    wordy : bool
+        Whether all columns hold words, not numbers.
+    """
+
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    wordy: bool = False
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.head) for row in self.rows):
+            raise ValueError(f"rows of table {self.caption!r} must be as wide as its head")
+
+    def write(self, writer: Writer) -> None:
+        """Have itself written."""
+        writer.table(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A figure, what it shows, and what somebody must know who can't see it."""
+
+    caption: str
+    alternative: str
+    figure: Figure
+
+    def write(self, writer: Writer) -> None:
+        """Have itself written."""
+        writer.picture(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Text as it is, such as a file."""
+
+    text: str
+
+    def write(self, writer: Writer) -> None:
+        """Have itself written."""
+        writer.listing(self.text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A heading with what stands below it.
+
+    Parameters
+    ----------
+    title : str
+        The heading.
+    items : str
+        Which items of the ICH E20 draft are answered there; empty for none.
+    parts : tuple of Part
+        In their order.
+    """
+
+    title: str
+    parts: tuple[Part, ...]
+    items: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A report.
+
+    Parameters
+    ----------
+    title, subtitle : str
+        Of the whole.
+    answer : tuple of str
+        What it says, in a few sentences.
+    sections : tuple of Section
+        In their order.
+    """
+
+    title: str
+    subtitle: str
+    answer: tuple[str, ...]
+    sections: tuple[Section, ...]

@@ -1,0 +1,105 @@
+"""The report as PDF, set by Typst: real headings, tables and captions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from lupusim.report.document.parts import Document, Picture, Table
+from lupusim.report.figures.style import as_svg
+
+MARK = "lupusim report"
+"""Stands in the metadata of every file that is ours: such a one may be written again."""
+
+_HEAD = """#set document(title: {title}, author: "lupusim", keywords: ("lupusim report",))
+#set page(paper: "a4", margin: (x: 18mm, y: 20mm), numbering: "1 / 1")
+#set text(size: 10pt, lang: "en")
+#set par(justify: false, leading: 0.6em)
+#show heading.where(level: 1): set text(size: 13pt)
+#show heading: set block(above: 1.6em, below: 0.8em)
+#show figure.where(kind: table): set figure.caption(position: top)
+#show figure.where(kind: table): set block(breakable: true)
+#show figure.caption: set text(size: 9pt)
+#show figure.caption: set align(left)
+#show raw: set text(size: 8pt)
+#text(size: 17pt, weight: "bold", {title})
+
+#text(fill: luma(35%), {subtitle})
+"""
+
+
+class _TypstWriter:
+    """Collects the parts as markup; all text is a string literal, so that it is no markup."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.figures: dict[str, bytes] = {}
+
+    def words(self, text: str, *, loud: bool) -> None:
+        shown = f"#text({_quoted(text)})"
+        box = f"#block(stroke: (left: 2pt + rgb(138, 59, 0)), inset: 8pt)[{shown}]"
+        self.lines += [box if loud else shown, ""]
+
+    def items(self, texts: Sequence[str]) -> None:
+        self.lines += [f"#list({', '.join(map(_quoted, texts))})", ""]
+
+    def table(self, table: Table) -> None:
+        n, side = len(table.head), "left" if table.wordy else "right"
+        head = ", ".join(f"strong({_quoted(name)})" for name in table.head)
+        rows = "".join(f"{', '.join(map(_quoted, row))},\n" for row in table.rows)
+        columns = "(auto, 1fr)" if table.wordy and n == 2 else str(n)
+        self.lines += [
+            f"#figure(caption: {_quoted(table.caption)}, kind: table, "
+            f"text(size: 8pt, table(columns: {columns}, stroke: (x: none, y: 0.4pt + luma(75%)), "
+            f"align: (x, _) => if x == 0 {{ left }} else {{ {side} }}, "
+            f"table.header({head}),\n{rows})))",
+            "",
+        ]
+
+    def picture(self, picture: Picture) -> None:
+        name = f"figure_{len(self.figures) + 1}.svg"
+        self.figures[name] = as_svg(picture.figure)
+        image = f'image("{name}", width: 92%, alt: {_quoted(picture.alternative)})'
+        self.lines += [f"#figure({image}, caption: {_quoted(picture.caption)})", ""]
+
+    def listing(self, text: str) -> None:
+        self.lines += [f"#raw({_quoted(text)}, block: true)", ""]
+
+
+def _quoted(text: str) -> str:
+    """Return text as a string literal of Typst."""
+    kept = "".join(letter for letter in text if letter in "\n\t" or letter.isprintable())
+    return '"' + kept.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def as_pdf(document: Document) -> bytes:
+    """Return a report as the content of a PDF file.
+
+    Parameters
+    ----------
+    document : Document
+        From :func:`lupusim.report.document.content.document_of`.
+    """
+    import typst
+
+    writer = _TypstWriter()
+    title, subtitle = _quoted(document.title), _quoted(document.subtitle)
+    writer.lines += [_HEAD.format(title=title, subtitle=subtitle), ""]
+    for text in document.answer:
+        writer.words(text, loud=False)
+    for number, section in enumerate(document.sections, start=1):
+        heading = _quoted(f"{number}. {section.title}")
+        writer.lines += [f"#heading(level: 1, {heading})", ""]
+        if section.items:
+            items = _quoted(f"ICH E20 draft: {section.items}")
+            writer.lines += [f'#text(fill: luma(35%), style: "italic", {items})', ""]
+        for part in section.parts:
+            part.write(writer)
+    with TemporaryDirectory() as scratch:
+        for name, content in writer.figures.items():
+            (Path(scratch) / name).write_bytes(content)
+        source = Path(scratch) / "report.typ"
+        source.write_text("\n".join(writer.lines), encoding="utf-8")
+        content = typst.compile(str(source), format="pdf")
+    return bytes(content)

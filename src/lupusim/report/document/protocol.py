@@ -1,0 +1,257 @@
+"""The design in words that a protocol can take over, and the table of its looks."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+from scipy.special import ndtr
+
+from lupusim.analysis.group_sequential import Bounds
+from lupusim.arrays import FloatArray
+from lupusim.planning.runs.results import PointResult
+from lupusim.planning.theory.group_sequential import planned_bounds
+from lupusim.planning.theory.power import formula_powers
+from lupusim.report.document.parts import Table
+from lupusim.report.figures.samples import LookPaths
+from lupusim.report.numbers import grouped, rounded, share
+from lupusim.report.run.looks import months
+from lupusim.report.run.table import arms_and_sizes, condition_of, test_in_words
+from lupusim.scenario.document.durations import format_duration
+from lupusim.simulation.looks.null_hypothesis import error_quantity
+from lupusim.simulation.tally import Mean
+from lupusim.trial import Arm, Trial
+from lupusim.trial.scenario import shown
+
+_LOG = "log "
+_RULES = {
+    "LanDeMetsOBrienFleming": "O'Brien-Fleming-type spending (Lan and DeMets)",
+    "LanDeMetsPocock": "Pocock-type spending (Lan and DeMets)",
+}
+_WRAPPERS = {"BySpending", "BetaSpending"}
+
+
+def sample_size_paragraph(point: PointResult) -> str:
+    """Return the design of one trial as a paragraph for the protocol.
+
+    Every simulated number stands with its Monte Carlo standard error in brackets.
+
+    Parameters
+    ----------
+    point : PointResult
+        A design with its results.
+    """
+    return " ".join(_sentences(point))
+
+
+def _sentences(point: PointResult) -> Iterator[str]:
+    trial = point.trial
+    yield _sizes(trial)
+    yield f"It is assumed that {condition_of([trial])}."
+    for arm in trial.arms:
+        if effects := effects_in_words(arm):
+            yield f"Effects on {arm.name} patients: {'; '.join(effects)}."
+    yield from _outcomes(point)
+    if point.power is not None:
+        yield _power(point, point.power)
+    yield from _error(point)
+    if trial.interims:
+        yield _looks(trial)
+    else:
+        yield f"There is one analysis; its data are cut at: {trial.cutoff.words(trial)}."
+    duration = months(point.tally.mean("duration"))
+    yield f"From the first site's opening the trial takes {duration} months on average."
+
+
+def effects_in_words(arm: Arm) -> list[str]:
+    """Return what an arm's treatment does to which transitions, and when."""
+    said = []
+    for effect in arm.effects:
+        ways = ", ".join(f"{a} -> {b}".replace("_", " ") for a, b in effect.on)
+        told = [f for f in fields(effect) if f.name not in ("on", "arm")]
+        values = {f.name: getattr(effect, f.name) for f in told}
+        given = [_told(f.name, values[f.name]) for f in told if values[f.name] != f.default]
+        said.append(f"on {ways}: {', '.join(given)}")
+    return said
+
+
+_DURATIONS = ("onset", "lasts", "half_life")
+
+
+def _told(name: str, value: object) -> str:
+    words = name.replace("_", " ")
+    if isinstance(value, float):
+        return f"{words} {format_duration(value) if name in _DURATIONS else f'{value:g}'}"
+    if isinstance(value, tuple):
+        return f"{words} {', '.join(f'{one:.4g}' for one in value)}"
+    return f"{words} {shown(value)}"
+
+
+def _sizes(trial: Trial) -> str:
+    who, sizes = arms_and_sizes(trial)
+    n = grouped(trial.n_patients)
+    if len(trial.arms) == 1:
+        return f"A total of {n} patients will be treated in one arm ({trial.arms[0].name})."
+    ratio = ":".join(map(str, trial.ratio))
+    listed = [f"{size} to {name}" for name, size in zip(who, sizes, strict=False)] or who
+    details = f" ({', '.join(listed)})"
+    return f"A total of {n} patients will be randomized {ratio}{details}."
+
+
+_SHOWN = {
+    "response_": ("patients with a response", share),
+    "event_rate_": ("events per patient-year", rounded),
+    "mean_": ("mean", rounded),
+}
+
+
+def _outcomes(point: PointResult) -> Iterator[str]:
+    """Yield what the arms then show of the primary endpoint, on average."""
+    for start, (words, said) in _SHOWN.items():
+        known = [arm.name for arm in point.trial.arms if start + arm.name in point.tally.sums]
+        if known:
+            each = (f"{name} {said(point.tally.mean(start + name))}" for name in known)
+            share_of = "Share of " if said is share else ""
+            begin = f"{share_of}{words}" if share_of else words.capitalize()
+            yield f"{begin} ({point.trial.primary.name}): {', '.join(each)}."
+
+
+def _power(point: PointResult, power: Mean) -> str:
+    trial, analysis = point.trial, point.trial.analysis
+    several = " for at least one hypothesis" if trial.family is not None else ""
+    how = f"{share(power)} from {grouped(point.n_replicates)} simulated trials"
+    if analysis is None:
+        return f"The trial then succeeds with probability {how}{several}."
+    sides = {1: "one-sided", 2: "two-sided"}[analysis.sided]
+    test = test_in_words(analysis).replace("_", " ")
+    formulas = [f"{one.method}: {one.value:.4f}" for one in formula_powers(trial)]
+    known = f"; {', '.join(formulas)}" if formulas else ""
+    return (
+        f"On {trial.primary.name} the trial then has a power{several} of {how}{known} "
+        f"({test} test, {sides} alpha {analysis.alpha:g})."
+    )
+
+
+def _error(point: PointResult) -> Iterator[str]:
+    """Yield what happens where nothing is better."""
+    if point.type_one_error is not None:
+        exact = point.type_one_error.mcse == 0 and point.type_one_error.n == 0
+        how = f"{point.type_one_error.value:.4f}, exactly" if exact else share(point.type_one_error)
+        yield f"If nothing is better, it makes a false claim with probability {how}."
+    elif point.claims_if_alike is not None and error_quantity(point.trial) is None:
+        claims = share(point.claims_if_alike)
+        yield f"If all arms are alike, it shows so within the margin with probability {claims}."
+
+
+def _looks(trial: Trial) -> str:
+    when = [look.words(trial) for look in trial.looks]
+    count = {1: "One interim look is", 2: "Two interim looks are"}
+    first = count.get(len(when) - 1, f"{len(when) - 1} interim looks are")
+    said = f"{first} held at: {'; '.join(when[:-1])}. The last analysis is at: {when[-1]}."
+    plan = planned_bounds(trial)
+    return said if plan is None else f"{said} {rules_in_words(plan)}"
+
+
+def rules_in_words(plan: Bounds) -> str:
+    """Return by which rules a design stops."""
+    said = f"Efficacy bounds follow {_rule(plan.rule)}."
+    if not np.isfinite(plan.futility[:-1]).any():
+        return f"{said} There is no bound for futility."
+    binding = "binding" if plan.futility_rule.binding else "non-binding"
+    return f"{said} Futility bounds follow {_rule(plan.futility_rule)} and are {binding}."
+
+
+def _rule(rule: object) -> str:
+    """Return a rule in words: what it is called, with its parameters."""
+    names = [name for name in re.findall(r"\b[A-Z]\w+", repr(rule)) if name not in _WRAPPERS]
+    name = names[0] if names else type(rule).__name__
+    numbers = re.findall(r"\b(gamma|rho|delta|shape|beta|power|z)=(-?[\d.]+)", repr(rule))
+    shown = ", ".join(f"{what} {float(value):g}" for what, value in numbers)
+    words = _RULES.get(name) or re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name)
+    return f"{words} ({shown})" if shown else words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookLimits:
+    """Bounds of the looks for the table.
+
+    `planned` says whether they are those of the plan, or medians of simulated trials.
+    """
+
+    information: FloatArray
+    efficacy: FloatArray
+    futility: FloatArray
+    alpha_spent: FloatArray | None
+    planned: bool
+
+
+def limits_of(trial: Trial, paths: LookPaths) -> LookLimits:
+    """Return the bounds as planned where they are known before, else those of simulated trials."""
+    plan = planned_bounds(trial)
+    if plan is None:
+        return LookLimits(
+            information=paths.information,
+            efficacy=paths.efficacy,
+            futility=paths.futility,
+            alpha_spent=None,
+            planned=False,
+        )
+    return LookLimits(
+        information=plan.information_fraction,
+        efficacy=plan.efficacy,
+        futility=plan.futility,
+        alpha_spent=plan.alpha_spent,
+        planned=True,
+    )
+
+
+def looks_table(point: PointResult, paths: LookPaths, *, named: str = "") -> Table:
+    """Return a row per look: when, bounds on z, p and effect, alpha spent.
+
+    Parameters
+    ----------
+    point : PointResult
+        The design.
+    paths : LookPaths
+        Of one of its hypotheses.
+    named : str
+        Stands before the hypothesis, where there are several designs.
+    """
+    trial, limits = point.trial, limits_of(point.trial, paths)
+    how = "as planned" if limits.planned else "medians of simulated trials, at the information seen"
+    columns = dict(_columns(limits, paths))
+    looks = [(str(k + 1), look.words(trial)) for k, look in enumerate(trial.looks)]
+    return Table(
+        caption=f"Looks and their bounds, {named}{paths.hypothesis} ({how}). The effect is that "
+        "at which a trial with the look's median standard error just reaches the bound.",
+        head=("look", "data cut at", *columns),
+        rows=tuple((*look, *cells) for look, *cells in zip(looks, *columns.values(), strict=True)),
+    )
+
+
+def _columns(limits: LookLimits, paths: LookPaths) -> Iterator[tuple[str, list[str]]]:
+    """Yield the heading of each column and its cells; none of what the design has not."""
+    sides = "two" if paths.sided == 2 else "one"
+    yield "information", _shown(limits.information, 3)
+    for name, bound in (("efficacy", limits.efficacy), ("futility", limits.futility)):
+        if not np.isfinite(bound).any():
+            continue
+        finite = np.where(np.isfinite(bound), bound, np.nan)
+        yield f"{name}: z", _shown(finite, 4)
+        if name == "efficacy":
+            yield f"nominal p, {sides}-sided", _shown(paths.sided * ndtr(-finite), 5)
+        yield f"{name}: {paths.effect.removeprefix(_LOG)}", _shown(_effect(paths, finite), 3)
+        if name == "efficacy" and limits.alpha_spent is not None:
+            yield "alpha spent", _shown(limits.alpha_spent, 5)
+
+
+def _effect(paths: LookPaths, bound: FloatArray) -> FloatArray:
+    effect = paths.effect_at(bound)
+    return np.asarray(np.exp(effect) if paths.effect.startswith(_LOG) else effect)
+
+
+def _shown(values: FloatArray, decimals: int) -> list[str]:
+    return ["none" if math.isnan(value) else f"{value:.{decimals}f}" for value in values]

@@ -1,0 +1,73 @@
+"""Several runs beside each other: their designs as columns of one table, or rows for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from lupusim.planning.runs.results import PointResult, RunResult
+from lupusim.report.numbers import grouped
+from lupusim.report.run.layout import FittedTable, Headings, headings
+from lupusim.report.run.table import all_rows, main_rows, overview_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CAPTION = "estimate (Monte Carlo standard error)"
+
+
+def designs_of(runs: Sequence[tuple[str, RunResult]]) -> list[tuple[str, PointResult]]:
+    """Return all designs, each with the name of its run and what distinguishes it there.
+
+    Parameters
+    ----------
+    runs : sequence of (str, RunResult)
+        What each run is called, and what it found.
+    """
+    return [
+        (run if not point.values else f"{run}: {name}".replace("\n", ", "), point)
+        for run, result in runs
+        for name, point in zip(headings(result).names, result.points, strict=True)
+    ]
+
+
+def comparison_rows(runs: Sequence[tuple[str, RunResult]]) -> pd.DataFrame:
+    """Return a row per design, with the run it is of; every estimate beside its ``_mcse``."""
+    import pandas as pd
+
+    tables = []
+    for name, result in runs:
+        table = result.operating_characteristics
+        table.insert(0, "run", name)
+        table.insert(1, "seed", result.seed)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def comparison_table(
+    runs: Sequence[tuple[str, RunResult]], *, details: bool = False
+) -> FittedTable:
+    """Return a column per design and a row per quantity, as many beside each other as fit.
+
+    What all designs share comes first, under the same names whatever their tests.
+
+    Parameters
+    ----------
+    runs : sequence of (str, RunResult)
+        What each run is called, and what it found.
+    details : bool
+        Whether every row is shown, quantiles and all.
+    """
+    designs = designs_of(runs)
+    names = tuple(name.replace(": ", "\n") for name, _ in designs)
+    seeds = {result.seed for _, result in runs}
+    replicates = {grouped(result.n_replicates) for _, result in runs}
+    rows = all_rows if details else main_rows
+    alike = len(seeds) == 1
+    shared = "the same seed" if alike else f"seeds {', '.join(map(str, sorted(seeds)))}"
+    return FittedTable(
+        title=f"{len(runs)} runs, {' / '.join(sorted(replicates))} replicates, {shared}",
+        caption=_CAPTION,
+        headings=Headings(names=names, key=(), corner="", tops=names),
+        columns=[dict(overview_rows(point)) | dict(rows(point)) for _, point in designs],
+    )

@@ -1,0 +1,215 @@
+"""``lupusim report``, ``bundle`` and ``compare``: from a kept run to what is sent."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import zipfile
+
+import pytest
+
+import lupusim
+from lupusim import cli
+from lupusim.report.bundle import verify
+from lupusim.report.run.kept import load_run
+from tolerance import SEED
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    def run(*arguments: str):
+        monkeypatch.setattr(sys, "argv", ["lupusim", *map(str, arguments)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as exit_:
+            code = exit_.code or 0
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def kept(call, tmp_path):
+    """A run that a folder keeps, of a scenario beside a model file of its own."""
+    folder = tmp_path / "mine"
+    (folder / "models").mkdir(parents=True)
+    source = lupusim.cli.__file__.replace("cli/__init__.py", "data")
+    shutil.copy(f"{source}/models/survival.yaml", folder / "models" / "own.yaml")
+    with open(f"{source}/scenarios/survival_three_looks.yaml", encoding="utf-8") as file:
+        text = file.read()
+    (folder / "trial.yaml").write_text(text.replace("model: survival", "model: models/own.yaml"))
+    code, _, err = call(
+        "run", folder / "trial.yaml", "--replicates", "40", "--jobs", "1", "--out", tmp_path / "run"
+    )
+    assert code == 0, err
+    return tmp_path / "run"
+
+
+def test_a_kept_run_is_the_run_itself_and_stays_as_it_is(kept):
+    before = {p.name: p.read_bytes() for p in kept.iterdir()}
+    found = load_run(kept)
+    assert {p.name: p.read_bytes() for p in kept.iterdir()} == before
+    plain = json.loads(json.dumps(found.to_json()))
+    assert plain == json.loads((kept / "result.json").read_text())
+
+
+def test_designs_with_replicates_by_a_rule_are_read_as_they_were(call, tmp_path):
+    out = tmp_path / "ruled"
+    code, _, err = call(
+        "run",
+        "two_rates",
+        "--mcse",
+        "0.05",
+        "--jobs",
+        "1",
+        "--out",
+        out,
+        "--max-replicates",
+        "2000",
+    )
+    assert code == 0, err
+    wanted = json.loads((out / "result.json").read_text())
+    found = load_run(out)
+    assert json.loads(json.dumps(found.to_json()))["points"] == wanted["points"]
+    assert found.asked == "--mcse 0.05 --max-replicates 2000"
+
+
+def test_a_report_of_a_kept_run_stands_in_its_folder(call, kept):
+    code, out, err = call("report", kept)
+    assert code == 0, err
+    assert str(kept / "report.html") in out
+    page = (kept / "report.html").read_text(encoding="utf-8")
+    result = json.loads((kept / "result.json").read_text())
+    assert f"{result['points'][0]['power_theory']:.4f}" in page
+    assert "lupusim run scenario.yaml --replicates 40" in page
+    code, _, err = call("report", kept)  # ours is written again
+    assert code == 0, err
+
+
+def test_what_is_no_whole_run_is_said_in_words(call, tmp_path, kept):
+    code, _, err = call("report", tmp_path)
+    assert code == 2
+    assert "holds no run" in err
+    code, _, err = call("report", kept, "--replicates", "10")
+    assert code == 2
+    assert "not a folder" in err
+    code, _, err = call(
+        "run", "two_rates", "--shard", "1/2", "--out", tmp_path / "part", "--jobs", "1"
+    )
+    code, _, err = call("report", tmp_path / "part")
+    assert code == 2
+    assert "part of a run" in err
+
+
+def test_somebody_elses_file_is_left_alone(call, kept, tmp_path):
+    file = tmp_path / "theirs.html"
+    file.write_text("their work")
+    code, _, err = call("report", kept, "--out", file)
+    assert code == 2
+    assert "theirs.html" in err
+    assert "--force" in err
+    assert file.read_text() == "their work"
+
+
+def test_a_bundle_gives_the_same_bits(call, kept, tmp_path):
+    file, again = tmp_path / "b.zip", tmp_path / "b2.zip"
+    for target in (file, again):
+        code, _, err = call("bundle", kept, "--out", target)
+        assert code == 0, err
+    assert file.read_bytes() == again.read_bytes()
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+        assert {"report.html", "results/result.json", "environment.txt", "README.txt"} <= set(names)
+        assert {"inputs/trial.yaml", "inputs/models/own.yaml"} <= set(names)
+        assert str(tmp_path) not in archive.read("inputs/trial.yaml").decode()
+    code, out, err = call("bundle", file, "--verify", "--jobs", "1")
+    assert code == 0, err
+    assert "the same, bit for bit" in out
+    assert verify(file).differences == ()
+
+
+def _changed(file, target, name, change):
+    """Copy a bundle with one file changed, and its hash as well."""
+    import hashlib
+
+    with zipfile.ZipFile(file) as archive:
+        found = {n: archive.read(n) for n in archive.namelist()}
+    found[name] = change(found[name])
+    manifest = json.loads(found["bundle.json"])
+    manifest["sha256"][name] = hashlib.sha256(found[name]).hexdigest()
+    found["bundle.json"] = json.dumps(manifest).encode()
+    with zipfile.ZipFile(target, "w") as archive:
+        for n, content in found.items():
+            archive.writestr(n, content)
+
+
+def test_a_bundle_that_was_changed_is_found_out(call, kept, tmp_path):
+    file, bad = tmp_path / "b.zip", tmp_path / "bad.zip"
+    call("bundle", kept, "--out", file)
+    _changed(file, bad, "inputs/trial.yaml", lambda text: text.replace(b"0.7}", b"0.6}"))
+    code, _, err = call("bundle", bad, "--verify", "--jobs", "1")
+    assert code == 1
+    assert "power was" in err
+    assert "NOT the same" in err
+    with zipfile.ZipFile(bad, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("inputs/trial.yaml", b"title: another")
+    code, _, err = call("bundle", bad, "--verify")
+    assert code == 2
+    assert "hash differs" in err
+
+
+def test_a_bundle_reaches_no_file_outside_of_it(call, kept, tmp_path):
+    file, bad = tmp_path / "b.zip", tmp_path / "bad.zip"
+    call("bundle", kept, "--out", file)
+    with zipfile.ZipFile(file) as archive:
+        manifest = json.loads(archive.read("bundle.json"))
+    manifest["sha256"] = {"../../outside.txt": "0"}
+    with zipfile.ZipFile(bad, "w") as archive:
+        archive.writestr("bundle.json", json.dumps(manifest))
+        archive.writestr("../../outside.txt", "x")
+    code, _, err = call("bundle", bad, "--verify")
+    assert code == 2
+    assert "outside of itself" in err
+
+
+def test_what_is_no_bundle_is_left_alone(call, kept, tmp_path):
+    file = tmp_path / "theirs.zip"
+    file.write_text("their work")
+    code, _, err = call("bundle", kept, "--out", file)
+    assert code == 2
+    assert "--force" in err
+    assert file.read_text() == "their work"
+    code, _, err = call("bundle", file, "--verify")
+    assert code == 2
+    assert "is no bundle" in err
+
+
+def test_runs_stand_beside_each_other(call, kept, tmp_path):
+    plot = tmp_path / "compared.svg"
+    arguments = ("two_rates", "--replicates", "20", "--seed", str(SEED), "--jobs", "1")
+    code, out, err = call("compare", kept, *arguments, "--plot", plot, "--width", "200")
+    assert code == 0, err
+    assert plot.read_text(encoding="utf-8").startswith("<?xml")
+    lines = [line.split("│") for line in out.splitlines() if line.startswith("│")]
+    power = next(line for line in lines if line[1].strip() == "power")
+    assert [bool(cell.strip()) for cell in power[2:6]] == [True] * 4  # one and three designs
+    code, out, err = call("compare", kept, *arguments, "--format", "csv")
+    head, *rows = out.splitlines()
+    assert head.startswith("run,seed,")
+    assert [row.split(",")[0] for row in rows] == ["run", *["two_rates"] * 3]
+    code, out, err = call("compare", kept, *arguments, "--format", "json")
+    assert set(json.loads(out)) == {"run", "two_rates"}
+
+
+def test_run_draws_what_it_found(call, tmp_path):
+    file = tmp_path / "power.svg"
+    code, _, err = call("run", "two_rates", "--replicates", "20", "--jobs", "1", "--plot", file)
+    assert code == 0, err
+    assert file.is_file()
+    code, out, err = call("run", "two_rates", "--plot", tmp_path / "power.pdf")
+    assert code == 2
+    assert "must end in .png or .svg" in err
+    assert out == ""

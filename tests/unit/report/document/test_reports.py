@@ -1,0 +1,218 @@
+"""Reports: their numbers are the result's, no address is outside, hostile names are text."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+import lupusim
+from lupusim.analysis.group_sequential import bounds
+from lupusim.report.document import content, files
+from lupusim.report.document.html import as_html
+from lupusim.report.document.markdown import as_markdown
+from lupusim.report.document.parts import Document, Items, Listing, Section, Table, Words
+from lupusim.report.document.protocol import looks_table, sample_size_paragraph
+from lupusim.report.figures.samples import look_paths
+from lupusim.report.numbers import rounded, share
+from tolerance import SEED
+
+HOSTILE = '<script>alert("x")</script> & | `code` #set **bold** [link](http://a.b) $1$ \\ "q"'
+
+
+@pytest.fixture(scope="module")
+def looks():
+    return lupusim.run(lupusim.load_scenario("survival_three_looks"), 60, seed=SEED)
+
+
+@pytest.fixture(scope="module")
+def page(looks):
+    return as_html(content.document_of(looks))
+
+
+@pytest.fixture(scope="module")
+def hostile():
+    """A report whose every text tries to be markup."""
+    table = Table(caption=HOSTILE, head=(HOSTILE, "n"), rows=((HOSTILE, "1"),))
+    parts = (Words(text=HOSTILE, loud=True), Items(texts=(HOSTILE,)), table, Listing(text=HOSTILE))
+    section = Section(title=HOSTILE, parts=parts, items=HOSTILE)
+    return Document(title=HOSTILE, subtitle=HOSTILE, answer=(HOSTILE,), sections=(section,))
+
+
+class Page(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.addresses, self.words = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.addresses += [value for name, value in attrs if name in ("src", "href", "action")]
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def test_a_page_loads_nothing_and_runs_nothing(page):
+    found = Page(page)
+    assert "script" not in found.tags
+    assert "link" not in found.tags
+    assert all(address.startswith(("#", "data:image/svg+xml;")) for address in found.addresses)
+    assert len([a for a in found.addresses if a.startswith("data:")]) >= 4
+    assert "default-src 'none'" in page
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_every_picture_says_what_it_is_and_every_table_has_a_caption(page):
+    found = Page(page)
+    assert page.count("<img alt=") == found.tags.count("img") == found.tags.count("figcaption")
+    assert found.tags.count("caption") == found.tags.count("table")
+
+
+def test_the_numbers_are_those_of_the_result(looks, page):
+    (point,) = looks.points
+    for mean in (point.power, point.type_one_error):
+        assert share(mean) in page
+    assert rounded(point.tally.mean("events_control")) in page
+    assert f"seed {SEED}" in page
+    assert looks.versions["lupusim"] in page
+
+
+def test_the_report_has_the_parts_of_ademp_and_the_estimand_first(looks):
+    titles = [section.title for section in content.document_of(looks).sections]
+    assert titles[0] == "Estimand of the trial"
+    wanted = [
+        "Aims",
+        "Data-generating mechanism",
+        "Estimands of the simulation",
+        "Methods",
+        "Performance measures",
+    ]
+    assert [title for title in titles if title in wanted] == wanted
+    assert titles[-2:] == ["Limits", "Implementation and replication"]
+
+
+def test_organized_after_never_compliant(page):
+    assert "Organized after ADEMP" in page
+    assert "compliant" not in page.lower()
+
+
+def test_a_missing_estimand_and_missing_sources_are_loud(looks):
+    bare = replace(looks, scenario=replace(looks.scenario, estimand={}, sources={}))
+    sections = content.document_of(bare).sections
+    loud = [p.text for s in sections for p in s.parts if isinstance(p, Words) and p.loud]
+    assert any("does not state its population" in text for text in loud)
+    assert any("has a source" in text for text in loud)
+
+
+def test_the_table_of_looks_has_the_bounds_of_the_design(looks):
+    (point,) = looks.points
+    (paths,) = look_paths(point.trial, seed=SEED, n_trials=60)
+    table = looks_table(point, paths)
+    plan = bounds([67 / 200, 134 / 200, 1.0], alpha=0.025, spending="obrien_fleming")
+    columns = dict(zip(table.head, zip(*table.rows, strict=True), strict=True))
+    assert columns["efficacy: z"] == tuple(f"{z:.4f}" for z in plan.efficacy)
+    assert columns["alpha spent"] == tuple(f"{a:.5f}" for a in plan.alpha_spent)
+    assert columns["data cut at"][0] == "67 events (survival)"
+    assert not any("futility" in name for name in table.head)
+
+
+def test_futility_bounds_have_columns_of_their_own():
+    scenario = lupusim.load_scenario("time_to_event")
+    (point,) = lupusim.run(scenario, 20, seed=SEED).points
+    (paths,) = look_paths(point.trial, seed=SEED, n_trials=60)
+    columns = looks_table(point, paths).head
+    assert columns[-2:] == ("futility: z", "futility: hazard ratio")
+    assert "non-binding" in sample_size_paragraph(point)
+
+
+def test_the_protocol_paragraph_says_sizes_test_level_and_looks(looks):
+    said = sample_size_paragraph(looks.points[0])
+    for words in (
+        "300 patients will be randomized 1:1 (150 to control, 150 to experimental)",
+        "hazard ratio 0.7",
+        "logrank test, one-sided alpha 0.025",
+        share(looks.points[0].power),
+        "67 events (survival); 134 events (survival). The last analysis is at: 200 events",
+        "O'Brien-Fleming-type spending",
+    ):
+        assert words in said
+
+
+@pytest.mark.parametrize("name", ["cohort_5y", "single_arm_simon", "phase2_remission_52w"])
+def test_other_kinds_of_trials_have_a_report(name):
+    result = lupusim.run(lupusim.load_scenario(name), 12, seed=SEED)
+    for point in result.points:
+        assert f"{point.trial.n_patients} patients" in sample_size_paragraph(point)
+    assert as_html(content.document_of(result)).count("<section>") == 9
+
+
+def test_an_incomplete_run_has_no_report(looks):
+    with pytest.raises(ValueError, match="not complete"):
+        content.document_of(replace(looks, complete=False))
+
+
+def test_hostile_text_is_text_in_html(hostile):
+    found = Page(as_html(hostile))
+    assert "script" not in found.tags
+    assert HOSTILE in "".join(found.words)
+
+
+def test_hostile_text_is_text_in_markdown(hostile):
+    text, _ = as_markdown(hostile, "figures")
+    outside = re.sub(r"```.*?```", "", text, flags=re.DOTALL).replace(files.markdown.MARK, "")
+    for letter in "<>|`*[$":
+        bare = re.findall(rf"(?<!\\){re.escape(letter)}", outside)
+        kept = {"|": True, "*": True, ">": True}.get(letter, False)  # our own markup
+        assert kept or bare == [], letter
+    assert "\\<script\\>" in text
+
+
+def test_hostile_text_is_text_in_word(hostile):
+    docx = pytest.importorskip("docx")
+    target = docx.Document(io.BytesIO(files.word.as_docx(hostile)))
+    assert target.core_properties.title == HOSTILE
+    (table,) = target.tables
+    assert table.cell(1, 0).text == HOSTILE
+    captions = [p.text for p in target.paragraphs if p.style.name == "Caption"]
+    assert len(captions) == 1
+    assert HOSTILE in captions[0]
+
+
+def test_hostile_text_is_set_in_pdf(hostile):
+    pytest.importorskip("typst")
+    found = files.pdf.as_pdf(hostile)
+    assert found.startswith(b"%PDF")
+    assert files.pdf.MARK.encode() in found
+
+
+@pytest.mark.parametrize("ending", [".html", ".md", ".docx", ".pdf"])
+def test_only_our_own_files_are_written_again(hostile, tmp_path, ending):
+    if ending in (".docx", ".pdf"):
+        pytest.importorskip("docx" if ending == ".docx" else "typst")
+    file = tmp_path / f"report{ending}"
+    file.write_text("somebody's own")
+    with pytest.raises(files.StrangersFileError, match=f"{file}.*--force"):
+        files.write_report(hostile, file)
+    assert file.read_text() == "somebody's own"
+    files.write_report(hostile, file, force=True)
+    first = file.read_bytes()
+    assert files.write_report(hostile, file) == file
+    assert ending != ".html" or file.read_bytes() == first
+
+
+def test_an_unknown_ending_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"must end in \.html, \.md, \.docx, \.pdf"):
+        files.check_file(tmp_path / "report.odt")
+    (tmp_path / "folder.html").mkdir()
+    with pytest.raises(files.StrangersFileError, match="is a folder"):
+        files.check_file(tmp_path / "folder.html")
+
+
+def test_a_table_is_as_wide_as_its_head():
+    with pytest.raises(ValueError, match="as wide as its head"):
+        Table(caption="", head=("a", "b"), rows=(("1",),))
