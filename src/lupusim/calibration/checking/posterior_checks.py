@@ -16,7 +16,8 @@ from lupusim.calibration.checking.predictive import (
 )
 from lupusim.calibration.fit import Fit
 from lupusim.calibration.posterior.draws import Draws
-from lupusim.calibration.prediction.family import Family
+from lupusim.calibration.prediction.renewal import N_PANELS
+from lupusim.calibration.prediction.stays import StayFamily
 from lupusim.calibration.targets.counts import total_questions
 from lupusim.calibration.targets.replication import replicate_measure, whole_rows
 from lupusim.rng import stream
@@ -114,7 +115,7 @@ def check_targets(fit: Fit) -> tuple[TargetCheck, ...]:
     free = draws.resample(_N_DRAWS, rng=rng)
     questions = total_questions([target.measure for _, target in pairs])
     index = {question: k for k, question in enumerate(questions)}
-    answers = Family(likelihood.free_model, questions).answers(free)
+    answers = StayFamily(likelihood.free_model, questions, n_panels=N_PANELS).answers(free)
     found: list[TargetCheck] = []
     for k, (study, target) in enumerate(pairs):
         measure = target.measure

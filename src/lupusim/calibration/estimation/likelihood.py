@@ -14,8 +14,8 @@ from lupusim.calibration.estimation.contradictions import counted_twice, impossi
 from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.estimation.residuals import deviance_residuals
 from lupusim.calibration.patients.contributions import PatientLikelihood
-from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.prediction.renewal import N_PANELS
+from lupusim.calibration.prediction.stays import StayFamily
 from lupusim.calibration.targets.counts import total_questions
 from lupusim.calibration.targets.studies import Study, Target, model_lacks
 from lupusim.errors import EvidenceError, Problem
@@ -150,7 +150,7 @@ class Likelihood:
     def _expected(self, free: FloatArray, targets: Pairs) -> FloatArray:
         """Return expected counts of some targets."""
         questions = total_questions([target.measure for _, target in targets])
-        answers = Family(self.free_model, questions, n_panels=self.n_panels).answers(free)
+        answers = StayFamily(self.free_model, questions, n_panels=self.n_panels).answers(free)
         index = {question: k for k, question in enumerate(questions)}
         cells = [
             np.maximum(

@@ -10,7 +10,7 @@ import numpy as np
 from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.estimation.residuals import deviance_residuals
-from lupusim.calibration.prediction.predict import answer
+from lupusim.calibration.prediction.stays import answer_all
 from lupusim.calibration.targets.counts import Measure
 from lupusim.calibration.targets.studies import Study, Target
 from lupusim.model import MultiStateModel
@@ -140,7 +140,7 @@ def chi_square_tail(deviance: float, freedom: int) -> float:
 
 def expected_counts(model: MultiStateModel, measure: Measure) -> FloatArray:
     """Return what a model expects of a measure; shape (n_cells,)."""
-    counts = measure.expected(answer([model], measure.questions))[0]
+    counts = measure.expected(answer_all(model, measure.questions))[0]
     return np.asarray(np.maximum(counts, 1e-12 * measure.denominators))
 
 

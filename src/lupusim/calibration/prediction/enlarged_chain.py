@@ -16,6 +16,7 @@ from lupusim.arrays import FloatArray
 from lupusim.calibration.targets.questions import (
     EverAfter,
     EverIn,
+    FirstIn,
     FirstMove,
     InStates,
     Moves,
@@ -94,7 +95,7 @@ def _chain_key(question: Question) -> object:
     match question:
         case InStates():
             return InStates
-        case EverIn():
+        case EverIn() | FirstIn():
             return (EverIn, question.states)
         case EverAfter():
             return (EverAfter, question.first, question.then)
@@ -104,13 +105,15 @@ def _chain_key(question: Question) -> object:
             return (Moves, question.origin, question.to)
         case YearsIn():
             return (YearsIn, question.states)
+        case _:
+            raise ValueError(f"{question!r} is no question of one chain")
 
 
 def _chain(model: MultiStateModel, question: Question) -> Chain:
     match question:
         case InStates():
             return _plain_chain(model, ())
-        case EverIn():
+        case EverIn() | FirstIn():
             return _plain_chain(model, question.states)
         case EverAfter():
             return _remembering_chain(model, question)
@@ -120,6 +123,8 @@ def _chain(model: MultiStateModel, question: Question) -> Chain:
             return _noting_chain(model, question)
         case YearsIn():
             return _clocked_chain(model, question)
+        case _:
+            raise ValueError(f"{question!r} is no question of one chain")
 
 
 def _start(model: MultiStateModel, size: int) -> FloatArray:
@@ -193,6 +198,9 @@ def _readout(model: MultiStateModel, question: Question) -> FloatArray:
         case InStates() | EverIn():
             readout = np.zeros(size)
             readout[[model.index(state) for state in question.states]] = 1.0
+        case FirstIn():
+            readout = np.zeros(size)
+            readout[model.index(question.state)] = 1.0
         case EverAfter():
             readout = np.zeros(2 * size)
             readout[[model.index(state) + size for state in question.then]] = 1.0
@@ -205,4 +213,6 @@ def _readout(model: MultiStateModel, question: Question) -> FloatArray:
         case TimeBeforeMove():
             readout = np.zeros(size + 2)
             readout[size + 1] = 1.0
+        case _:
+            raise ValueError(f"{question!r} is no question of one chain")
     return readout

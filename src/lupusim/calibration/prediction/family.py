@@ -58,6 +58,7 @@ class Family:
         self.free_model = free_model
         self.questions = tuple(questions)
         self.n_panels = n_panels
+        self.only: int | None = None
         model = free_model.model
         self.is_markov = all(is_piecewise_constant(t) for t in model.transitions)
 
@@ -73,6 +74,15 @@ class Family:
             return np.concatenate(parts)
         parts = [self._on_mesh(free[k : k + _STACK]) for k in range(0, len(free), _STACK)]
         return np.concatenate(parts) if parts else np.empty((0, len(self.questions)))
+
+    def answers_by_class(self, free: FloatArray) -> FloatArray:
+        """Return answers of each latent class of patients; (n, n_classes, n_questions)."""
+        found = []
+        for k in range(len(self._class_shares)):
+            alone = Family(self.free_model, self.questions, n_panels=self.n_panels)
+            alone.only = k
+            found.append(alone.answers(free))
+        return np.stack(found, axis=1)
 
     def _on_mesh(self, free: FloatArray) -> FloatArray:
         """Answer where clocks are mixed, or where patients start with time behind them."""
@@ -197,6 +207,8 @@ class Family:
     def shares(self, values: FloatArray) -> FloatArray:
         """Return class probabilities; shape (n, n_classes)."""
         fixed = self._class_shares
+        if self.only is not None:
+            return np.tile(np.eye(fixed.size)[self.only], (len(values), 1))
         shares = np.repeat(fixed[None], len(values), axis=0)
         free = [c for c in self.free_model.class_places if c[1] == "probability"]
         if not free:

@@ -69,14 +69,45 @@ class YearsIn:
     time: float
 
 
-Question: TypeAlias = InStates | EverIn | EverAfter | FirstMove | TimeBeforeMove | Moves | YearsIn
+@dataclass(frozen=True, slots=True)
+class FirstIn:
+    """The probability that the first entry of `states` by `time` is into `state`."""
+
+    state: str
+    states: StateSet
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeftWithin:
+    """The probability of having left `states` within `time` years of entering them.
+
+    Of those who first enter by `by` (study time, years) and don't start there.
+    """
+
+    states: StateSet
+    by: float
+    time: float
+
+
+Question: TypeAlias = (
+    InStates
+    | EverIn
+    | EverAfter
+    | FirstMove
+    | TimeBeforeMove
+    | Moves
+    | YearsIn
+    | FirstIn
+    | LeftWithin
+)
 """Anything that can be asked."""
 
 
 def states_of(question: Question) -> StateSet:
     """Return every state that a question names."""
     match question:
-        case InStates() | EverIn() | YearsIn():
+        case InStates() | EverIn() | YearsIn() | FirstIn() | LeftWithin():
             return question.states
         case EverAfter():
             return (*question.first, *question.then)

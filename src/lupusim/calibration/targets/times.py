@@ -13,6 +13,7 @@ from lupusim.calibration.targets.margins import Margin
 from lupusim.calibration.targets.questions import (
     EverIn,
     FirstMove,
+    LeftWithin,
     Moves,
     Question,
     StateSet,
@@ -40,12 +41,16 @@ class SurvivalCurve:
         Share still outside at each time, never rising.
     at_risk : tuple of float
         Patients at risk at the *beginning* of each interval; the first is the cohort.
+    entered_by : float or None
+        Where `times` are durations of a stay: years since a patient entered `states`, which
+        happened by this study time; survival is staying in them.
     """
 
     states: StateSet
     times: tuple[float, ...]
     survival: tuple[float, ...]
     at_risk: tuple[float, ...]
+    entered_by: float | None = None
 
     def __post_init__(self) -> None:
         for time in self.times:
@@ -62,13 +67,16 @@ class SurvivalCurve:
 
     @property
     def questions(self) -> tuple[Question, ...]:
-        """Ever in the set, by each time."""
+        """Ever in the set, by each time; or out of it again."""
+        if (by := self.entered_by) is not None:
+            return tuple(LeftWithin(self.states, by, time) for time in self.times)
         return tuple(EverIn(self.states, time) for time in self.times)
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Entered and not, for each interval."""
-        words = [f"{words_of(self.states)} by {time:.3g} y" for time in self.times]
+        stays = "left " if self.entered_by is not None else ""
+        words = [f"{stays}{words_of(self.states)} by {time:.3g} y" for time in self.times]
         return tuple(label for word in words for label in (word, f"not {word}"))
 
     @property
@@ -109,7 +117,7 @@ class SurvivalCurve:
 
     def margins(self, observed: FloatArray) -> tuple[Margin, ...] | None:
         """Return who has entered the set by each time; None where some were censored."""
-        if not self.is_complete:
+        if not self.is_complete or self.entered_by is not None:
             return None
         entered = np.cumsum(observed[::2]).tolist()
         return tuple(
@@ -222,28 +230,39 @@ class MedianTime:
         Patients.
     by : float or None
         Study time, years, if the median is of those alone who were there by then.
+    is_stay : bool
+        Whether `median` is the duration of a stay in `states`, of those who entered by `by`.
     """
 
     states: StateSet
     median: float
     n: float
     by: float | None = None
+    is_stay: bool = False
 
     def __post_init__(self) -> None:
         check_time(self.median)
         check_count("half of n", self.n / 2, self.n)
+        if self.is_stay:
+            if self.by is None:
+                raise ValueError("by is missing: by when did they enter. Give a study time")
+            return
         if self.by is not None and not self.median < self.by < math.inf:
             raise ValueError(f"by = {self.by!r} years must be later than the median. Check both")
 
     @property
     def questions(self) -> tuple[Question, ...]:
         """Ever there by the published median, and by the end of the observation."""
+        if self.is_stay and self.by is not None:
+            return (LeftWithin(self.states, self.by, self.median),)
         asked = EverIn(self.states, self.median)
         return (asked,) if self.by is None else (asked, EverIn(self.states, self.by))
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Before the median, and not."""
+        if self.is_stay:
+            return f"left {words_of(self.states)} within the median stay", "not"
         return f"in {words_of(self.states)} by the median time", "not"
 
     @property
@@ -263,14 +282,16 @@ class MedianTime:
 
     def expected(self, answers: FloatArray) -> FloatArray:
         """Return expected patients there by the median, and not."""
-        if self.by is None:
-            return two_cells(answers[..., 0], self.n)
+        if self.by is None or self.is_stay:
+            return two_cells(np.clip(answers[..., 0], 0.0, 1.0), self.n)
         with np.errstate(divide="ignore", invalid="ignore"):
             share = np.where(answers[..., 1] > 0, answers[..., 0] / answers[..., 1], 0.0)
         return two_cells(np.clip(share, 0.0, 1.0), self.n)
 
     def margins(self, observed: FloatArray) -> tuple[Margin, ...] | None:
         """Return who was there by the median, and by the end where that is the denominator."""
+        if self.is_stay:
+            return None
         early, *late = self.questions
         if not late:
             return (Margin(question=early, count=float(observed[0]), n=self.n),)

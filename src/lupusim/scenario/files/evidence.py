@@ -39,6 +39,7 @@ _HOW_KNOWN = Choice(
     {how: how for how in ("read", "read (derived)", "read (third party)", "assumption")}
 )
 _EVENTS = Choice({which: which for which in ("all", "first")})
+_OF = Choice({"entry": False, "stay": True})
 _COHORT = Choice({how: how for how in ("one cohort", "conditional", "separate patients")})
 
 
@@ -198,9 +199,16 @@ def _curve(section: Section) -> Callable[[], Measure]:
     times = section.read("at", ListOf(Duration(), at_least=1))
     survival = section.read("survival", ListOf(Number(at_least=0, at_most=1), at_least=1))
     risk_times = section.read_or_none("risk_at", ListOf(Duration(), at_least=1))
+    entered_by = section.read_or_none("entered_by", Duration(above=0))
     if risk_times is None:
         at_risk = section.read("at_risk", ListOf(_SIZE, at_least=1))
-        return lambda: SurvivalCurve(states=states, times=times, survival=survival, at_risk=at_risk)
+        return lambda: SurvivalCurve(
+            states=states,
+            times=times,
+            survival=survival,
+            at_risk=at_risk,
+            entered_by=entered_by,
+        )
     numbers = section.read("at_risk", ListOf(Integer(at_least=0), at_least=1))
     total = section.read_or_none("total_events", Integer(at_least=0))
 
@@ -211,7 +219,8 @@ def _curve(section: Section) -> Callable[[], Measure]:
             risk_times=np.array(risk_times),
             numbers_at_risk=np.array(numbers),
         )
-        return curve_target(curve, states, total_events=total)
+        made = curve_target(curve, states, total_events=total)
+        return replace(made, entered_by=entered_by)
 
     return reconstructed
 
@@ -234,6 +243,7 @@ def _median(section: Section) -> Callable[[], Measure]:
         "median": section.read("median", Duration(above=0)),
         "n": section.read("n", _SIZE),
         "by": section.read_or_none("by", Duration(above=0)),
+        "is_stay": section.read("of", _OF, False),
     }
     return lambda: MedianTime(**values)
 
