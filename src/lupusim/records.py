@@ -272,7 +272,8 @@ class HazardAlong:
         """Use up the threshold over the stay that ends."""
         rows, rate = batch.rows, self.rates[batch.from_state]
         if rate > 0:
-            reached = batch.entry_time + np.maximum(self.remaining[rows], 0.0) / rate
+            with np.errstate(over="ignore"):  # a rate of 1e-300 strikes never
+                reached = batch.entry_time + np.maximum(self.remaining[rows], 0.0) / rate
             hit = (reached <= batch.time) & np.isinf(self.struck[rows])
             self.struck[rows] = np.where(hit, reached, self.struck[rows])
             self.remaining[rows] -= rate * (batch.time - batch.entry_time)
@@ -282,7 +283,7 @@ class HazardAlong:
     @property
     def time(self) -> FloatArray:
         """Study time (years) at which it strikes, ``inf`` for never; shape (n_patients,)."""
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             open_end = self.since + np.maximum(self.remaining, 0.0) / self.rates[self.state]
         later = np.where(self.rates[self.state] > 0, open_end, np.inf)
         return np.asarray(np.minimum(self.struck, later))

@@ -6,7 +6,7 @@ import json
 
 import hypothesis.strategies as st
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 
 from lupusim.planning.runs.run import run
 from lupusim.rng import stream
@@ -87,10 +87,18 @@ def test_enrollment_times_rise(enrollment, n_patients):
     st.integers(4, 40),
     st.sampled_from([None, SimpleRandomization(), PermutedBlocks(block_size=12)]),
 )
+@example(  # hazards too small for a division
+    UniformEnrollment(duration=1.0),
+    AtEvents(events=1),
+    Dropout(per_year=1.0, by_state={"active": 0.0, "death": 1e-308}),
+    4,
+    None,
+)
 @settings(FEW, max_examples=15)
 def test_any_trial_runs_and_says_what_json_can_hold(
     enrollment, cutoff, dropout, n_patients, allocation
 ):
+    assume(not isinstance(cutoff, AtEvents) or cutoff.events <= n_patients)  # else refused
     trial = disease_trial(
         enrollment=enrollment,
         cutoff=cutoff,

@@ -94,6 +94,9 @@ def test_stretched_times_are_uniform() -> None:
 class Unknown:
     """A part of a trial of which nobody has said that prefixes keep it."""
 
+    def needs_first_only(self) -> bool:
+        return False
+
 
 def with_part(name: str, part: object) -> Trial:
     """Return a trial with any part, unchecked."""

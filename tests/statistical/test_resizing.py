@@ -69,7 +69,7 @@ def test_weighed_stages_keep_the_error_whatever_is_chosen() -> None:
 
 def test_stages_that_are_not_weighed_are_caught(monkeypatch) -> None:
     def spoiled(*parts):
-        final = parts[2]
+        _, final = parts[3]
         return final.z[:, -1] + 0.4 * (final.information[:, -1] > 100)
 
     monkeypatch.setattr(adaptation_size, "_last_z", spoiled)
@@ -149,5 +149,5 @@ def test_a_first_stage_that_cannot_be_weighed_leaves_the_trial_to_all_patients(
     information, z = np.array([[100.0, 200.0]] * 2), np.array([[first, 0.0], [1.0, 0.0]])
     seen = SimpleNamespace(z=z, information=information)
     final = SimpleNamespace(z=np.array([[last], [2.0]]), information=information)
-    weighed = adaptation_size._last_z(rule, seen, final, information / 200)
+    weighed = rule.last_z(seen, final, information / 200)
     assert weighed == pytest.approx([last, 2.0])

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.stats
 
+import lupusim
 from lupusim.planning.runs.replicates import Simulator
 from lupusim.planning.runs.run import run
 from lupusim.planning.theory.power import exact_looks, formula_power, formula_powers
@@ -146,10 +148,19 @@ def test_lachin_and_foulkes_know_enrollment_and_dropout():
     assert formula_powers(without)[2].value > lachin_foulkes.value + 0.01
 
 
+def _power_in_two_stages(rate):
+    """Return the power of: go on with 2 of 11 or more, succeed with 5 of 26 or more."""
+    first, more = np.arange(2, 12), scipy.stats.binom(15, rate)
+    return float((scipy.stats.binom.pmf(first, 11, rate) * more.sf(4 - first)).sum())
+
+
 def test_what_is_known_without_simulation_stands_in_the_columns():
     result = run(load_scenario("single_arm_simon"), 50, seed=SEED)
     row = result.operating_characteristics.iloc[0]
-    assert row["power_exact"] == pytest.approx(0.72, abs=0.01)
+    arm = load_scenario("single_arm_simon").points[0].trial.arms[0]
+    in_remission = float(lupusim.occupancy(arm.model, [1.0])["complete_remission"].iloc[0])
+    at_visit = in_remission * math.exp(-0.18)  # and has not left
+    assert row["power_exact"] == pytest.approx(_power_in_two_stages(at_visit), abs=1e-4)
     assert row["type_one_error"] == pytest.approx(0.04757, abs=1e-5)
     assert row["type_one_error_mcse"] == 0
     assert 0 < row["stops_early_exact"] < 1

@@ -60,7 +60,8 @@ class Dropout:
     def inverse_cumulative(self, cumulative: FloatArray) -> FloatArray:
         """Return the study time (years) at which it is reached; ``inf`` for never."""
         if self.hazard is None:
-            return np.asarray(cumulative / self.per_year)
+            with np.errstate(over="ignore"):  # hazards of 1e-300: never, as infinity says
+                return np.asarray(cumulative / self.per_year)
         return self.hazard.inverse_cumulative(cumulative)
 
     def in_states(self, states: Sequence[str]) -> FloatArray:

@@ -64,9 +64,10 @@ def _at_constant_hazard(
     """Return study times (years) of dropout at a constant hazard, the same for everybody."""
     time = np.empty(shape)
     # SPEED: drawn and divided while it is in cache (benchmarks/cases.py)
-    for block in blocks(*shape):
-        rng.standard_exponential(out=time[block])
-        time[block] /= per_year
+    with np.errstate(over="ignore"):  # a hazard of 1e-300 is never, as infinity says
+        for block in blocks(*shape):
+            rng.standard_exponential(out=time[block])
+            time[block] /= per_year
     return time
 
 
