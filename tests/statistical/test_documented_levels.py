@@ -6,7 +6,9 @@ import math
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.stats import binom, norm
 
 from lupusim.analysis.registry import TESTS
 from tolerance import SEED, assert_within_mcse
@@ -46,6 +48,35 @@ def test_what_is_too_high_or_too_low_is_marked():
 
 def test_the_page_says_how_many_trials_were_simulated():
     assert levels.PAGE.read_text().startswith(levels.words())
+
+
+@pytest.mark.parametrize(("control", "other", "said"), [(15, 15, "0.033"), (10, 60, "0.069")])
+def test_levels_of_few_patients_in_the_text_are_sums_over_all_tables(control, other, said):
+    assert f"at {said}" in " ".join(levels.PAGE.read_text().split())
+    responders, others = np.arange(control + 1), np.arange(other + 1)
+    rate, other_rate = responders[:, None] / control, others / other
+    variance = rate * (1 - rate) / control + other_rate * (1 - other_rate) / other
+    z = (other_rate - rate) / np.sqrt(np.maximum(variance, 1e-12))
+    chance = binom.pmf(responders, control, 0.3) @ (z >= norm.isf(0.025))
+    assert chance @ binom.pmf(others, other, 0.3) == pytest.approx(float(said), abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("survival_difference", 0.044),
+        ("restricted_mean", 0.063),
+        ("incidence_difference", 0.049),
+        ("rate_ratio", 0.049),
+    ],
+)
+def test_levels_of_an_arm_of_few_in_the_text_are_measured_again(name, said, monkeypatch):
+    few = levels.Design(control=60, experimental=10)
+    monkeypatch.setitem(levels.DESIGNS, "few", few)
+    n = 4_000
+    found = levels.level(name, "few", n=n, purpose="measured again")
+    mcse = math.hypot(levels.mcse(said, n), levels.mcse(said, 20_000))
+    assert_within_mcse(found, said, mcse=mcse)
 
 
 @pytest.mark.slow

@@ -206,7 +206,8 @@ def _chance(trial: Trial, endpoint: EventTime, arm: int, there: FloatArray) -> f
     longest = float(there.max())
     if longest == 0:
         return 0.0
-    return float(np.interp(there, *seen_events(trial, endpoint, arm, longest)).mean())
+    chance = float(np.interp(there, *seen_events(trial, endpoint, arm, longest)).mean())
+    return min(chance, 1.0)  # where all have the event, rounding may end above
 
 
 def seen_events(

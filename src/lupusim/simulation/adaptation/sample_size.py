@@ -102,6 +102,13 @@ class PromisingZone(Resizes):
         """Yield what is wrong with the rule in a trial."""
         yield from size_problems(trial, self.planned)
         at_a_visit = trial.primary.due_time is not None
+        if trial.analysis and not (at_a_visit or trial.analysis.test.independent_increments):
+            yield Problem(
+                key="analysis.test",
+                fault=f"what {trial.analysis.name!r} learns after the look is not independent of "
+                "what it showed there, and the stages are weighed as if it were",
+                fix="Use another test, or keep the size.",
+            )
         seen = _seen_at_least(trial.interims[-1], at_a_visit=at_a_visit) if trial.interims else 0
         if self.planned <= seen:
             unit = "patients" if at_a_visit else "events"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import replace
 from statistics import NormalDist
 
@@ -105,6 +106,13 @@ def test_a_look_that_many_trials_never_reach_is_told_though_as_many_events_are_e
     assert f"about {100 * found.share:.0f} of 100 trials never have so many" in str(found)
     few = replace(trial, cutoff=AtEvents(events=round(short.expected) - 30))
     assert looks_out_of_reach(few) == ()
+
+
+def test_where_everybody_has_the_event_rounding_makes_no_chance_above_one() -> None:
+    everybody = waiting(dropout=Dropout(), follow_up=math.inf, cutoff=AtEvents(events=200))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert looks_out_of_reach(everybody) == ()
 
 
 def test_events_without_dropout_are_not_taken_for_those_with_it() -> None:

@@ -138,6 +138,15 @@ def test_sizes_chosen_at_a_look_are_read() -> None:
             "adaptation.planned",
             "more than the 200",
         ),
+        (
+            {
+                **SURVIVAL,
+                "analysis": {"test": "max_combo"},
+                "adaptation": {"kind": "promising_zone", "planned": 150},
+            },
+            "analysis.test",
+            "'max_combo' learns after the look is not independent of what it showed there",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(content: dict[str, Any], key: str, words: str) -> None:
