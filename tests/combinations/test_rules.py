@@ -1,4 +1,6 @@
-"""Every rule of an adaptive trial beside every endpoint kind, and every test of it.
+"""Every rule of an adaptive trial beside every endpoint kind, every test of it and every strategy.
+
+Arms that join and leave are tried as rules are.
 
 What is refused is refused when the file is read; what is read runs through: no column without a
 value, and no more claims among arms that are alike than the level allows.
@@ -20,6 +22,8 @@ from lupusim.errors import ScenarioError
 from lupusim.planning.runs.run import PointResult, run
 from lupusim.scenario import scenario_from_mapping
 from lupusim.simulation.adaptation import ADAPTATIONS, PromisingZone
+from lupusim.simulation.looks import evidence
+from lupusim.trial.observation import Strategy
 from lupusim.trial.scenario import Scenario
 from tolerance import SEED
 
@@ -121,11 +125,37 @@ def read(rule: str, kind: str, test: str, *, by_events: bool, **changes: Any) ->
         return None
 
 
-def accepted(rule: str, kind: str) -> Iterator[Scenario]:
+def accepted(rule: str, kind: str, **changes: Any) -> Iterator[Scenario]:
     """Yield every scenario that is read, of all tests, by patients and by events."""
     tests = ["none"] if rule == "bayesian_response" else plain_tests()
-    found = (read(rule, kind, t, by_events=e) for t in tests for e in (False, True))
+    found = (read(rule, kind, t, by_events=e, **changes) for t in tests for e in (False, True))
     return (one for one in found if one is not None)
+
+
+def rescued(strategy: Strategy) -> dict[str, Any]:
+    """Return an event that strikes most patients, with this strategy."""
+    hazards = {"healthy": 0.6, "ill": 1.0}
+    return {
+        "intercurrent_events": {"rescue": {"hazard_per_year": hazards, "strategy": strategy.value}}
+    }
+
+
+def platforms(kind: str, strategy: Strategy, n_looks: int) -> Iterator[Scenario]:
+    """Yield three arms, of which one leaves and one joins, of all tests that are read."""
+    arms = [{"name": name, "effects": _SICK} for name in ("placebo", "first", "late")]
+    arms[0]["control"], arms[1]["closes"], arms[2]["joins"] = True, "8 months", "4 months"
+    rule = {"multiplicity": {"method": "holm"}, "controls": "concurrent"}
+    bound = {"efficacy": {"spending": "obrien_fleming"}}
+    looks = [{"when": {"patients": 90, "followed": _AT}, **bound}, {"when": {"last_patient": _END}}]
+    for test in plain_tests():
+        whole = content("gate", kind, test, by_events=False, arms=arms, **rescued(strategy))
+        whole |= {"looks": looks[-n_looks:], "sample_size": 180, "allocation": "1:1:1"}
+        whole["analysis"] |= rule
+        del whole["adaptation"]
+        try:
+            yield scenario_from_mapping(whole)
+        except ScenarioError:
+            continue
 
 
 def assert_sound(point: PointResult, n_replicates: int) -> None:
@@ -133,7 +163,7 @@ def assert_sound(point: PointResult, n_replicates: int) -> None:
     assert point.null_tally is not None
     for tally in (point.tally, point.null_tally):
         # of trials that stop at a look there is no estimate where none does
-        names = [name for name in tally.sums if not name.endswith("_estimate_stops")]
+        names = [name for name in tally.sums if "_estimate_stops" not in name]
         means = {name: tally.mean(name) for name in names}
         assert not [n for n, mean in means.items() if mean.n == 0 or not math.isfinite(mean.value)]
     for mean in (point.power, point.type_one_error):
@@ -168,6 +198,67 @@ def test_what_is_read_runs_through(rule: str, kind: str) -> None:
         n_replicates = FEW if kind == "hierarchy" else REPLICATES  # every pair of patients
         (point,) = run(scenario, n_replicates).points
         assert_sound(point, n_replicates)
+
+
+STRATEGIES = list(Strategy)
+STRUCK = [(rule, kind, strategy) for rule, kind in PAIRS for strategy in STRATEGIES]
+TURNS = [one for number, one in enumerate(STRUCK) if number % 13 == 0]  # each strategy in turn
+
+
+@pytest.mark.parametrize(("rule", "kind", "strategy"), TURNS)
+def test_rules_run_through_where_events_intervene(rule: str, kind: str, strategy: Strategy) -> None:
+    for scenario in islice(accepted(rule, kind, **rescued(strategy)), 1):
+        (point,) = run(scenario, FEW).points
+        assert_sound(point, FEW)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rule", "kind", "strategy"), STRUCK)
+def test_every_rule_keeps_to_its_level_where_events_intervene(
+    rule: str, kind: str, strategy: Strategy
+) -> None:
+    for scenario in islice(accepted(rule, kind, **rescued(strategy)), 2):
+        (point,) = run(scenario, REPLICATES).points
+        assert_sound(point, REPLICATES)
+
+
+JOINING = [(k, s, n) for k in ENDPOINTS for s in STRATEGIES for n in (1, 2)]
+
+
+@pytest.mark.parametrize(("kind", "strategy", "n_looks"), JOINING[::7])
+def test_arms_that_join_and_leave_run_through(kind: str, strategy: Strategy, n_looks: int) -> None:
+    scenario = next(platforms(kind, strategy, n_looks))
+    (point,) = run(scenario, FEW).points
+    assert_sound(point, FEW)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "strategy", "n_looks"), JOINING)
+def test_every_test_keeps_to_its_level_where_arms_join_and_leave(
+    kind: str, strategy: Strategy, n_looks: int
+) -> None:
+    for scenario in platforms(kind, strategy, n_looks):
+        (point,) = run(scenario, FEW).points
+        assert_sound(point, FEW)
+
+
+def test_negative_control_p_values_of_a_twentieth_are_caught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scenario = next(platforms("responder", Strategy.TREATMENT_POLICY, 1))
+
+    whole = evidence.gather
+
+    def unlike(trial: Any, generated: Any) -> Any:
+        return [
+            replace(one, p_value=one.p_value / 20, decisive=one.decisive / 20)
+            for one in whole(trial, generated)
+        ]
+
+    monkeypatch.setattr(evidence, "gather", unlike)
+    (point,) = run(scenario, REPLICATES).points
+    with pytest.raises(AssertionError):
+        assert_sound(point, REPLICATES)
 
 
 TWO_SIDED = {"analysis": {"test": "pooled_z", "alpha": 0.05, "sided": 2}}
