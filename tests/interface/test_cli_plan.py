@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -204,6 +206,7 @@ def test_an_interrupted_search_tells_what_it_has_seen(monkeypatch: pytest.Monkey
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sample_size._Hunt, "fit", interrupted)
+    monkeypatch.setattr(os, "_exit", sys.exit)  # where joblib is loaded, leaving ends the process
     words = ["size", "survival_200_events", "--jobs", "1", "--format"]
     result = CliRunner().invoke(app, [*words, "json"])
     assert result.exit_code == 130
