@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lupusim.cli import app as pages
 from lupusim.cli import ask as asking
 from lupusim.cli import assurance as planning
 from lupusim.cli import bundle as bundling
@@ -101,6 +102,7 @@ app.command()(drawing.draw)
 app.command()(reporting.report)
 app.command()(comparing.compare)
 app.command()(bundling.bundle)
+app.command()(pages.app)
 
 
 @app.command()

@@ -1,0 +1,239 @@
+"""One engine process for each thing asked: its progress, its end, and how it is stopped.
+
+The page never computes a trial itself, so that it answers while one runs, and so that stopping
+is ending a process. One process works at a time; whoever comes later waits in line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+_SECONDS_TO_LEAVE = 1.5  # after these an engine that was asked to stop is ended
+_LONGEST_LINE = 2**26
+_LINES_KEPT = 40
+
+
+class State(Enum):
+    """How far a job is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come."""
+        return self in {State.DONE, State.CANCELLED, State.FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The running power at one moment.
+
+    Parameters
+    ----------
+    done : int
+        Simulated trials finished.
+    power, mcse : float
+        Of the design being simulated, and its Monte Carlo standard error.
+    """
+
+    done: int
+    power: float
+    mcse: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """A command that works in a process of its own.
+
+    Parameters
+    ----------
+    arguments : tuple of str
+        Of ``lupusim``, without what only programs need.
+    folder : Path
+        Where it starts.
+    for_programs : tuple of str
+        Further arguments, by which it answers in JSON.
+    streams : bool
+        Whether it tells its progress line by line.
+    """
+
+    arguments: tuple[str, ...]
+    folder: Path
+    for_programs: tuple[str, ...] = ("--format", "json")
+    streams: bool = False
+    state: State = State.WAITING
+    done: int = 0
+    total: int = 0
+    steps: list[Step] = field(default_factory=list)
+    result: dict[str, Any] | None = None
+    said: list[str] = field(default_factory=list)
+    began: float = 0.0
+    ended: float = 0.0
+    _process: asyncio.subprocess.Process | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it has worked, or did."""
+        if not self.began:
+            return 0.0
+        return (self.ended or time.monotonic()) - self.began
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it will work on; None while that is not known."""
+        if not self.done or not self.total or self.state is not State.RUNNING:
+            return None
+        return self.seconds * (self.total - self.done) / self.done
+
+    @property
+    def process_id(self) -> int | None:
+        """Of the process while there is one."""
+        return self._process.pid if self._process else None
+
+    async def work(self, turn: asyncio.Semaphore) -> None:
+        """Wait for a turn, then run the command to its end."""
+        async with turn:
+            if self.state is not State.WAITING:
+                return
+            self.state, self.began = State.RUNNING, time.monotonic()
+            try:
+                await self._run()
+            finally:
+                self.ended = time.monotonic()
+
+    async def _run(self) -> None:
+        self._process = process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "lupusim",
+            *self.arguments,
+            *self.for_programs,
+            cwd=self.folder,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=_LONGEST_LINE,
+            start_new_session=True,
+        )
+        try:
+            await asyncio.gather(self._hear(process), self._hear_complaints(process))
+            code = await process.wait()
+        finally:
+            _end_group(process.pid)
+            self._process = None
+        self._close(code)
+
+    async def _hear(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        if self.streams:
+            async for line in process.stdout:
+                self._enter(line)
+        else:
+            self._take(await process.stdout.read())
+
+    async def _hear_complaints(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        async for line in process.stderr:
+            self.said = [*self.said, line.decode(errors="replace").rstrip()][-_LINES_KEPT:]
+
+    def _enter(self, line: bytes) -> None:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            return
+        if event.get("event") == "progress":
+            self.done, self.total = int(event["done"]), int(event["total"])
+            if "power" in event:
+                self.steps.append(Step(self.done, event["power"], event["power_mcse"]))
+        elif event.get("event") in {"result", "partial"}:
+            self.result = event["result"]
+
+    def _take(self, answer: bytes) -> None:
+        try:
+            found = json.loads(answer)
+        except ValueError:
+            found = {"text": answer.decode(errors="replace")}
+        self.result = found if isinstance(found, dict) else {"rows": found}
+
+    def _close(self, code: int) -> None:
+        if self.state is State.CANCELLED:
+            return
+        worked = code == 0 and self.result is not None
+        self.state = State.DONE if worked else State.FAILED
+
+    async def cancel(self) -> None:
+        """Stop it, and wait until its process has gone: at most two seconds."""
+        if self.state.is_over:
+            return
+        self.state = State.CANCELLED
+        process = self._process
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), _SECONDS_TO_LEAVE)
+        except TimeoutError:
+            _end_group(process.pid)
+
+
+def _end_group(leader: int) -> None:
+    """End what a process has left behind: its workers are of its group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+class Jobs:
+    """The jobs of a server, by name; one at a time works."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Job] = {}
+        self._turn = asyncio.Semaphore(1)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, name: str, job: Job) -> Job:
+        """Put a job in line and return it; a job of this name that is over is replaced."""
+        known = self._jobs.get(name)
+        if known is not None and not known.state.is_over:
+            return known
+        self._jobs[name] = job
+        task = asyncio.get_running_loop().create_task(job.work(self._turn))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return job
+
+    def get(self, name: str) -> Job | None:
+        """Return a job, or None where this server knows none of the name."""
+        return self._jobs.get(name)
+
+    async def stop(self) -> None:
+        """Stop all of them."""
+        await asyncio.gather(*(job.cancel() for job in self._jobs.values()))
+
+
+def command_line(arguments: Sequence[str]) -> str:
+    """Return a command as one types it in a shell.
+
+    Examples
+    --------
+    >>> command_line(["run", "my trial.yaml", "--replicates", "100"])
+    "lupusim run 'my trial.yaml' --replicates 100"
+    """
+    import shlex
+
+    return shlex.join(["lupusim", *arguments])

@@ -1,0 +1,1 @@
+"""One module for each page; each draws one visit, and keeps nothing for the next."""

@@ -1,0 +1,213 @@
+"""The design: a form, the scenario file beside it, and whether it can be run."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from nicegui import events, run, ui
+
+from lupusim.app.checking import Checked, check, known_power
+from lupusim.app.drafts import Draft
+from lupusim.app.fields import Field, fields_of
+from lupusim.app.frame import Command, action, box, page, panel, problems, title
+from lupusim.app.jobs import command_line
+from lupusim.app.launch import PRESETS, start_run
+from lupusim.app.pages.opening import opening
+from lupusim.app.site import Site
+from lupusim.app.texts import parsed, with_value
+from lupusim.app.words import in_words
+from lupusim.errors import InputError
+from lupusim.report.numbers import grouped
+
+_NOT_YET = "It cannot be run yet: what is wrong stands beside the button."
+_PAUSE = 0.3  # seconds without a key before the design is checked
+
+
+def draw(site: Site, draft: Draft) -> None:
+    """Draw the page of one design."""
+    lead = "Change the numbers, or the scenario file beside them: each follows the other."
+    with page("Design", draft.name.replace("_", " "), lead):
+        DesignView(site, draft).build()
+
+
+class DesignView:
+    """One visit to one design.
+
+    Parameters
+    ----------
+    site : Site
+        What the pages share.
+    draft : Draft
+        The design.
+    """
+
+    def __init__(self, site: Site, draft: Draft) -> None:
+        self.site, self.draft = site, draft
+        self._inputs: dict[str, ui.input] = {}
+        self._shown: list[Field] = []
+        self._version = 0
+        self._checked = Checked()
+        self._setting = False
+
+    def build(self) -> None:
+        """Draw everything, and check the design for the first time."""
+        with box("two"):
+            with panel("The trial"):
+                self._form = ui.element("div").classes("stack")
+                self._complaint = ui.label("").classes("problem")
+                self._complaint.set_visibility(False)
+            with box("column-of-panels"):
+                with panel("Run it"):
+                    self._run_panel()
+                with panel("The scenario file"):
+                    self._editor = (
+                        ui.codemirror(self.draft.text, language="YAML", line_wrapping=True)
+                        .classes("editor")
+                        .style("height: 460px")
+                        .on_value_change(self._edited)
+                    )
+        with panel("In words"):
+            self._words = ui.element("div").classes("stack")
+        opening(self.site, self.draft, self._saved)
+        self._command = Command()
+        self._draw_form()
+        ui.timer(0.05, self._check, once=True)
+
+    def _run_panel(self) -> None:
+        self._precision = ui.select(
+            PRESETS, value="plan", label="How many simulated trials of each design"
+        ).props("outlined dense hide-bottom-space")
+        self._precision.on_value_change(self._say_command)
+        self._power = ui.label("").classes("muted")
+        self._power.set_visibility(False)
+        self._problems = ui.element("div").classes("stack").props('aria-live="polite"')
+        with box("line"):
+            self._run = action("Run the trial", main=True).on_click(self._start)
+
+    def _draw_form(self) -> None:
+        try:
+            content: Any = parsed(self.draft.text).content
+        except InputError:
+            return
+        fields = fields_of(content)
+        if [field.path for field in fields] != [field.path for field in self._shown]:
+            self._shown = fields
+            self._inputs = {}
+            self._form.clear()
+            with self._form:
+                self._draw_fields()
+        self._setting = True
+        for field in self._shown:
+            shown = field.shown(content) or ""
+            if self._inputs[field.label].value != shown:
+                self._inputs[field.label].set_value(shown)
+        self._setting = False
+
+    def _draw_fields(self) -> None:
+        if not self._shown:
+            ui.label("The form knows none of this trial's numbers: change them in the file.")
+        for group in dict.fromkeys(field.group for field in self._shown):
+            title(group, 3)
+            with box("fields"):
+                for field in self._shown:
+                    if field.group == group:
+                        self._inputs[field.label] = self._input(field)
+
+    def _input(self, field: Field) -> ui.input:
+        made = ui.input(label=field.label, on_change=lambda e: self._typed(field, e.value))
+        made.props("outlined dense debounce=250")
+        made.props["suffix"] = field.unit
+        made.props["hint"] = field.help
+        return made
+
+    def _typed(self, field: Field, typed: str | None) -> None:
+        if self._setting:
+            return
+        try:
+            value = field.read(typed or "")
+            text = with_value(self.draft.text, field.path, value)
+        except ValueError as wrong:
+            self._complain(str(wrong))
+            return
+        self._complain("")
+        if text != self.draft.text:
+            self.draft.text = text
+            self._editor.set_value(text)
+            self._later()
+
+    def _complain(self, words: str) -> None:
+        self._complaint.set_text(words)
+        self._complaint.set_visibility(bool(words))
+        self._run.set_enabled(not words)
+
+    def _edited(self, change: events.ValueChangeEventArguments[str]) -> None:
+        if change.value != self.draft.text:
+            self.draft.text = change.value
+            self._complain("")
+            self._draw_form()
+            self._later()
+
+    def _saved(self) -> None:
+        self._say_command()
+
+    def _later(self) -> None:
+        self._version += 1
+        ui.timer(_PAUSE, lambda version=self._version: self._check_if(version), once=True)
+
+    async def _check_if(self, version: int) -> None:
+        if version == self._version:
+            await self._check()
+
+    async def _check(self) -> None:
+        version, draft = self._version, self.draft
+        checked = await run.io_bound(
+            check,
+            draft.text,
+            folder=self.site.folder,
+            beside=draft.beside(self.site.folder),
+            name=f"{draft.name}.yaml",
+        )
+        if checked is None or version != self._version:
+            return
+        self._checked = checked
+        self._say_command()
+        self._run.set_enabled(checked.scenario is not None)
+        self._problems.clear()
+        with self._problems:
+            problems(checked.problems)
+        self._words.clear()
+        with self._words:
+            said = in_words(checked.scenario) if checked.scenario else [_NOT_YET]
+            for sentence in said:
+                ui.label(sentence)
+        await self._say_known_power(version)
+
+    async def _say_known_power(self, version: int) -> None:
+        self._power.set_visibility(False)
+        if self._checked.scenario is None:
+            return
+        found = await run.io_bound(known_power, self._checked.scenario)
+        if not found or version != self._version:
+            return
+        parts = [f"{power:.2f} with {grouped(n)} patients" for n, power, _ in found]
+        self._power.set_text(f"Power before any simulation, {found[0][2]}: {', '.join(parts)}.")
+        self._power.set_visibility(True)
+
+    def _say_command(self) -> None:
+        design = self.draft.command_name
+        words = command_line(["run", design, "--precision", str(self._precision.value)])
+        if design != self.draft.packaged and not self.draft.is_saved:
+            words = f"# save the file first, as {design}\n{words}"
+        self._command.say(words)
+
+    async def _start(self) -> None:
+        await asyncio.sleep(0)
+        if self._checked.scenario is None:
+            return
+        try:
+            name = start_run(self.site, self.draft, str(self._precision.value))
+        except (ValueError, OSError) as wrong:
+            self._complain(str(wrong))
+            return
+        ui.navigate.to(f"/run/{name}")

@@ -1,0 +1,225 @@
+"""A run: its progress with the running power, its result, and questions about the design."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nicegui import ui
+
+from lupusim.app.charts import dots, running_power
+from lupusim.app.folder import RUNS
+from lupusim.app.frame import Command, action, box, page, panel, table
+from lupusim.app.jobs import Job, State, command_line
+from lupusim.app.launch import go_on
+from lupusim.app.pages.questions import Questions
+from lupusim.app.past_runs import PastRun, find_run, past_runs
+from lupusim.app.results import HEADINGS, powers, rows
+from lupusim.app.site import Site
+
+_OFTEN = 0.25
+_LONG = 600.0
+_IN_WORDS = {
+    State.WAITING: "Waiting for the run before it",
+    State.RUNNING: "Simulating",
+    State.DONE: "Finished",
+    State.CANCELLED: "Cancelled: what was finished is kept",
+    State.FAILED: "It stopped with a message",
+}
+
+
+def draw_list(site: Site) -> None:
+    """Draw all runs of the folder."""
+    with page("Run", "Runs", "Each run is a folder below runs/; it is found again at any time."):
+        found = past_runs(site.folder)
+        with panel():
+            if not found:
+                ui.label("Nothing has been run here yet. Open a design and run it.")
+                ui.link("Open a design", "/design").classes("plain")
+            for run in found:
+                with box("line"):
+                    ui.link(run.name, f"/run/{run.name}").classes("plain")
+                    known = powers(run.result) if run.result else []
+                    words = f"power {known[0][1]:.2f}" if known else "not finished"
+                    ui.label(words).classes("muted small")
+        Command("lupusim run two_rates --precision plan --out runs/two_rates-1")
+
+
+def draw(site: Site, run: PastRun) -> None:
+    """Draw one run."""
+    with page("Run", run.name.replace("_", " ")):
+        RunView(site, run).build()
+
+
+def duration_words(seconds: float) -> str:
+    """Return a waiting time in words.
+
+    Examples
+    --------
+    >>> duration_words(3.2), duration_words(200), duration_words(9000)
+    ('3 s', '3 min', '2.5 hours')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
+class RunView:
+    """One visit to one run.
+
+    Parameters
+    ----------
+    site : Site
+        What the pages share.
+    run : PastRun
+        The run, as its folder tells it.
+    """
+
+    def __init__(self, site: Site, run: PastRun) -> None:
+        self.site, self.run = site, run
+        self._drawn: tuple[object, ...] = ()
+
+    @property
+    def _job(self) -> Job | None:
+        return self.site.jobs.get(self.run.name)
+
+    def build(self) -> None:
+        """Draw everything, and follow the run."""
+        with panel():
+            with box("line"):
+                self._power = ui.label("").classes("big")
+                with ui.element("div"):
+                    self._state = ui.label("").props('aria-live="polite"')
+                    self._left = ui.label("").classes("muted small")
+            self._bar = ui.linear_progress(value=0, show_value=False).props(
+                'rounded size="10px" aria-label="Share of the trials that is finished"'
+            )
+            self._warning = ui.label("").classes("note")
+            self._said = ui.label("").classes("problem").style("white-space: pre-wrap")
+            with box("line"):
+                self._cancel = action("Cancel").on_click(self._stop)
+                self._more = action("Go on with it", main=True).on_click(self._resume)
+                self._links()
+        with panel("Power while it runs"):
+            self._chart = ui.echart(running_power([]), renderer="svg").classes("chart")
+            self._chart.style("height: 280px")
+        self._curve = self._chart.parent_slot.parent if self._chart.parent_slot else self._chart
+        self._result = ui.element("div").classes("stack").style("gap: 24px")
+        self._questions = Questions(self.site, self.run)
+        self._questions.build()
+        Command(command_line(self.run.arguments or ("run", self.run.design)))
+        self._refresh()
+        ui.timer(_OFTEN, self._refresh)
+
+    def _links(self) -> None:
+        if self.run.draft and self.site.drafts.get(self.run.draft):
+            ui.link("Change the design", f"/design/{self.run.draft}").classes("plain")
+        else:
+            address = f"/design/new?file={RUNS}/{self.run.name}/scenario.yaml"
+            if (self.run.folder / "scenario.yaml").is_file():
+                ui.link("Open the design", address).classes("plain")
+        ui.link("Compare", f"/compare?run={self.run.name}").classes("plain")
+        ui.link("Report", f"/report?run={self.run.name}").classes("plain")
+
+    def _refresh(self) -> None:
+        job = self._job
+        now = (job.state, job.done, int(job.seconds)) if job else ("kept",)
+        if now == self._drawn:
+            return
+        self._drawn = now
+        if job is None:
+            self._show_kept()
+        else:
+            self._show_job(job)
+
+    def _show_job(self, job: Job) -> None:
+        self._state.set_text(_IN_WORDS[job.state])
+        self._bar.set_value(job.done / job.total if job.total else 0)
+        self._cancel.set_visibility(not job.state.is_over)
+        self._more.set_visibility(job.state is State.CANCELLED)
+        said = "\n".join(job.said) if job.state is State.FAILED else ""
+        self._say(self._said, said)
+        left = job.seconds_left
+        self._left.set_text(_progress_words(job, left))
+        long = left is not None and left > _LONG and job.done < job.total
+        self._say(self._warning, _too_long(left or 0.0) if long else "")
+        if job.steps:
+            self._power.set_text(f"{job.steps[-1].power:.2f}")
+            self._draw_steps(job)
+        if job.state.is_over:
+            self._show_result(job.result)
+
+    def _draw_steps(self, job: Job) -> None:
+        single = job.result is None or len(job.result["points"]) == 1
+        self._curve.set_visibility(single and len(job.steps) > 1)
+        steps = [(step.done, step.power, step.mcse) for step in job.steps]
+        self._chart.options.clear()
+        self._chart.options.update(running_power(steps))
+        self._chart.update()
+
+    def _show_kept(self) -> None:
+        """Show a run that another server, or the command, has made."""
+        self._cancel.set_visibility(False)
+        self._curve.set_visibility(False)
+        self._say(self._warning, "")
+        self._say(self._said, "")
+        self._more.set_visibility(self.run.can_go_on)
+        finished = self.run.result is not None
+        self._bar.set_value(1.0 if finished else 0.0)
+        self._state.set_text("Finished" if finished else "Broken off: what was finished is kept")
+        self._show_result(self.run.result)
+
+    def _say(self, label: ui.label, words: str) -> None:
+        label.set_text(words)
+        label.set_visibility(bool(words))
+
+    def _show_result(self, result: dict[str, Any] | None) -> None:
+        self._result.clear()
+        self._questions.show(finished=result is not None)
+        if not result or not result.get("points"):
+            return
+        known = powers(result)
+        if known:
+            self._power.set_text(f"{known[0][1]:.2f}")
+        with self._result, panel("What it found"):
+            if not result["complete"]:
+                ui.label("Only the trials that were finished count.").classes("note")
+            table(HEADINGS, rows(result))
+            ui.label(
+                "In brackets: the Monte Carlo standard error. Power is the share of simulated "
+                "trials that succeed if the treatment works as stated; the type I error is that "
+                "share if it does nothing."
+            ).classes("muted small")
+            for note in result.get("notes", ()):
+                ui.label(note).classes("note")
+            if len(known) > 1:
+                height = 110 + 44 * len(known)
+                chart = dots([name for name, *_ in known], [(p, a, b) for _, p, a, b in known])
+                ui.echart(chart, renderer="svg").classes("chart").style(f"height: {height}px")
+
+    async def _stop(self) -> None:
+        job = self._job
+        if job is not None:
+            await job.cancel()
+            self._refresh()
+
+    def _resume(self) -> None:
+        run = find_run(self.site.folder, self.run.name)
+        if run is not None:
+            go_on(self.site, run)
+            self._refresh()
+
+
+def _progress_words(job: Job, left: float | None) -> str:
+    if not job.total:
+        return "The engine is starting." if job.state is State.RUNNING else ""
+    words = f"{job.done:,} of {job.total:,} trials".replace(",", " ")
+    if left is not None and job.done < job.total:
+        return f"{words}, about {duration_words(left)} left"
+    return f"{words}, {duration_words(job.seconds)}"
+
+
+def _too_long(seconds: float) -> str:
+    return (
+        f"This would take about {duration_words(seconds)} more. Cancel it and choose fewer "
+        "simulated trials, or let it run: what is finished is kept, and it can go on later."
+    )

@@ -1,0 +1,113 @@
+"""The runs that the folder holds: found again after a reload, or after the server was away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lupusim.app.folder import RUNS, StartFolder, plain_name
+
+NOTE = "asked.json"
+_MOST_BYTES = 50_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastRun:
+    """A run as its folder tells it.
+
+    Parameters
+    ----------
+    name : str
+        Of the folder.
+    folder : Path
+        Where it is.
+    design : str
+        The scenario file, as the command names it.
+    arguments : tuple of str
+        Of the command that made it.
+    draft : str
+        The design that was open in the page; empty for none.
+    result : dict or None
+        What was found; None while it is not complete.
+    """
+
+    name: str
+    folder: Path
+    design: str
+    arguments: tuple[str, ...]
+    draft: str
+    result: dict[str, Any] | None
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether it holds finished work and no result."""
+        return self.result is None and (self.folder / "ledger.sqlite").is_file()
+
+
+def new_run(folder: StartFolder, scenario: str) -> tuple[str, Path]:
+    """Make the folder of a new run; return its name and path."""
+    stem = plain_name(scenario)
+    (folder.path / RUNS).mkdir(exist_ok=True)
+    number = 1
+    while True:
+        name = f"{stem}-{number}"
+        path = folder.inside(f"{RUNS}/{name}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+            continue
+        return name, path
+
+
+def remember(folder: Path, *, design: str, arguments: Sequence[str], draft: str) -> None:
+    """Write into a run's folder what was asked."""
+    asked = {"design": design, "arguments": list(arguments), "draft": draft}
+    (folder / NOTE).write_text(json.dumps(asked, indent=2), encoding="utf-8")
+
+
+def find_run(folder: StartFolder, name: str) -> PastRun | None:
+    """Return a run by the name of its folder; None where there is none."""
+    try:
+        path = folder.inside(f"{RUNS}/{name}")
+    except ValueError:
+        return None
+    if path.parent != folder.path / RUNS or not path.is_dir():
+        return None
+    asked = _loaded(path / NOTE) or {}
+    return PastRun(
+        name=name,
+        folder=path,
+        design=str(asked.get("design", f"{RUNS}/{name}/scenario.yaml")),
+        arguments=tuple(map(str, asked.get("arguments", ()))),
+        draft=str(asked.get("draft", "")),
+        result=_loaded(path / "result.json"),
+    )
+
+
+def past_runs(folder: StartFolder) -> list[PastRun]:
+    """Return the runs of the folder, the latest first."""
+    above = folder.path / RUNS
+    if not above.is_dir():
+        return []
+    found = [path for path in above.iterdir() if path.is_dir() and not path.is_symlink()]
+    found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    runs = (find_run(folder, path.name) for path in found)
+    return [run for run in runs if run is not None and _is_run(run)]
+
+
+def _is_run(run: PastRun) -> bool:
+    return run.result is not None or bool(run.arguments) or run.can_go_on
+
+
+def _loaded(path: Path) -> dict[str, Any] | None:
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            return None
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
