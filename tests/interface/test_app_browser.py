@@ -164,23 +164,26 @@ def test_a_trial_from_the_first_click_to_its_power(browser, server):
 
 
 def test_a_run_is_found_again_compared_and_taken_away(browser, server, folder):
+    """Also one that the command has made, not the page."""
+    words = ["run", "two_rates", "--replicates", "100", "--out", "runs/kept", "--jobs", "1"]
+    subprocess.run([sys.executable, "-m", "lupusim", *words], cwd=folder, check=True)
     with tab(browser, server, accept_downloads=True) as page:
-        page.goto(f"{server}/run/two_rates-1")
+        page.goto(f"{server}/run/kept")
         page.get_by_text("What it found").wait_for()
-        page.goto(f"{server}/report?run=two_rates-1")
+        page.goto(f"{server}/report?run=kept")
         with page.expect_download() as sent:
             page.get_by_role("link", name="The operating characteristics").click()
-        saved = folder / "runs" / "two_rates-1" / "summary.csv"
+        saved = folder / "runs" / "kept" / "summary.csv"
         assert Path(sent.value.path()).read_bytes() == saved.read_bytes()
         page.get_by_role("button", name="Write the report").click()
         page.get_by_role("link", name="The report, one file to read").wait_for()
         with page.expect_download() as sent:
             page.get_by_role("link", name="The report, one file to read").click()
         report = Path(sent.value.path()).read_text(encoding="utf-8")
-        assert "140" in report
+        assert "Two rates, 30 % against 55 %" in report
         assert not re.search(r"(src|href)=.?https?://", report)
         page.goto(f"{server}/compare")
-        page.get_by_role("cell", name="two_rates-1").wait_for()
+        page.get_by_role("cell", name="kept").first.wait_for()
 
 
 def test_the_file_changes_the_form_and_two_tabs_are_two(browser, server):
@@ -259,3 +262,15 @@ def test_counts_are_calibrated_and_what_they_leave_open_is_said(browser, server)
         page.get_by_text("What the counts do not settle").wait_for(timeout=60_000)
         assert page.get_by_text("The targets determine 4 combinations of 8").is_visible()
         picture(page, "calibration")
+
+
+def test_a_file_from_elsewhere_is_checked_as_text_and_never_by_its_path(browser, server, folder):
+    with tab(browser, server) as page:
+        page.goto(f"{server}/design")
+        text = "title: <img src=x onerror=alert(1)>\n"
+        sent = {"name": "../../evil.yaml", "mimeType": "text/plain", "buffer": text.encode()}
+        page.locator("input[type=file]").set_input_files(sent)
+        page.wait_for_url("**/design/*")
+        page.locator(".problem").filter(has_text="schema").wait_for()
+        assert page.locator("img").count() == 0
+        assert not list(folder.parent.glob("*.yaml"))

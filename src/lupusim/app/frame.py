@@ -113,5 +113,5 @@ class Command:
 
 def action(words: str, *, main: bool = False) -> ui.button:
     """Draw a button; the main one of a page is filled."""
-    button = ui.button(words)
-    return button.props("unelevated no-caps" if main else "outline no-caps")
+    button = ui.button(words, color=None).props("unelevated no-caps")
+    return button.classes("action main" if main else "action")

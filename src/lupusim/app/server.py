@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import socket
 import sys
@@ -71,11 +70,11 @@ def serve(options: Options) -> None:
     app.add_middleware(Guard, gate=Gate(port=port, token=token))
     app.on_shutdown(site.jobs.stop)
     app.on_startup(lambda: _announce(options, port, token))
-    os.environ.setdefault("LUPUSIM_APP", "1")
     ui.run(
         host=options.host,
         port=port,
         title="lupusim",
+        language="en-US",
         reload=False,
         show=False,
         tailwind=False,

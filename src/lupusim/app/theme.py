@@ -73,7 +73,8 @@ table.plain .number { text-align: right; padding-right: 20px; white-space: nowra
 .note { border-left: 4px solid var(--accent); background: var(--soft); padding: 8px 12px;
   border-radius: 4px; }
 .q-btn { text-transform: none; font-weight: 600; letter-spacing: 0; border-radius: 8px; }
-body.body--dark .q-btn.bg-primary.text-white { color: #0b1418 !important; }
+.q-btn.action { color: var(--accent); border: 1px solid var(--accent); }
+.q-btn.action.main { background: var(--accent); color: var(--surface); }
 .chart { width: 100%; }
 .chart svg text { fill: var(--ink) !important; }
 .editor { border: 1px solid var(--line); border-radius: 8px; overflow: hidden; font-size: 13px; }
@@ -97,7 +98,13 @@ function lupusimTheme(value) {
   else localStorage.setItem('lupusim-theme', value);
   if (value === 'dark' || value === 'light') Quasar.Dark.set(value === 'dark');
 }
+function lupusimNames() {
+  document.querySelectorAll('.cm-content').forEach(
+    e => e.setAttribute('aria-label', 'The scenario file'));
+  document.querySelectorAll('.cm-scroller').forEach(e => e.setAttribute('tabindex', '0'));
+}
 window.addEventListener('load', () => {
+  new MutationObserver(lupusimNames).observe(document.body, {childList: true, subtree: true});
   setTimeout(lupusimTheme, 0);
   setTimeout(() => window.dispatchEvent(new Event('resize')), 400);
 });

@@ -12,6 +12,8 @@ from lupusim.app.site import Site
 from lupusim.scenario.document.yaml_reader import MAX_BYTES
 from lupusim.scenario.files.packaged import packaged_descriptions
 
+_PICK = "() => document.querySelector('.q-uploader__input').click()"
+
 
 def opening(site: Site, draft: Draft, saved: Callable[[], None]) -> None:
     """Draw what saves a design; `saved` is called after it was."""
@@ -80,4 +82,5 @@ def _upload(site: Site) -> None:
         auto_upload=True,
         on_rejected=lambda: ui.notify("Only one .yaml file, up to a megabyte", type="negative"),
     )
-    sender.props('accept=".yaml,.yml" flat bordered').style("width: 100%")
+    sender.props('accept=".yaml,.yml"').style("display: none")
+    action("Choose a file").on("click", js_handler=_PICK)

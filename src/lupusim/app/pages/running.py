@@ -122,7 +122,7 @@ class RunView:
 
     def _refresh(self) -> None:
         job = self._job
-        now = (job.state, job.done, int(job.seconds)) if job else ("kept",)
+        now = (job.state, job.process_id, job.done, int(job.seconds)) if job else ("kept",)
         if now == self._drawn:
             return
         self._drawn = now
@@ -132,10 +132,11 @@ class RunView:
             self._show_job(job)
 
     def _show_job(self, job: Job) -> None:
-        self._state.set_text(_IN_WORDS[job.state])
+        stops = job.state is State.CANCELLED and job.process_id is not None
+        self._state.set_text("Stopping" if stops else _IN_WORDS[job.state])
         self._bar.set_value(job.done / job.total if job.total else 0)
         self._cancel.set_visibility(not job.state.is_over)
-        self._more.set_visibility(job.state is State.CANCELLED)
+        self._more.set_visibility(job.state is State.CANCELLED and not stops)
         said = "\n".join(job.said) if job.state is State.FAILED else ""
         self._say(self._said, said)
         left = job.seconds_left
