@@ -22,6 +22,65 @@ def told(monkeypatch, capsys, *arguments: str) -> str:
     return capsys.readouterr().err
 
 
+CASES = [
+    (RUN[:-1], "scenario.yaml"),
+    (RUN[:-1], "result.json"),
+    (("calibrate", "--draws", "0"), "calibration.html"),
+    (("calibrate", "--draws", "0"), "markov-sat0244.yaml"),
+    (("calibrate",), "markov-sat0244.draws.npz"),
+    (("trial", "phase2_remission_52w"), "patients.csv"),
+    (("trial", "phase2_remission_52w"), "adam/adsl.csv"),
+    (("size", "phase2_remission_52w"), "size.csv"),
+    (("assurance", "phase2_remission_52w", "--no-effect", "0.2"), "assurance.json"),
+    (("sensitivity", "phase2_remission_52w", "--over", "sample_size=60,90"), "scenario.yaml"),
+]
+
+
+@pytest.mark.parametrize(("command", "name"), CASES)
+def test_what_lupusim_did_not_write_is_left_alone(
+    monkeypatch, capsys, tmp_path, command, name
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("mine")
+    said = told(monkeypatch, capsys, *command, "--out", str(tmp_path))
+    assert said.count("\n") == 1 or command[0] == "size"
+    assert f"{path} exists already" in said
+    assert "--force" in said
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [path]
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("size", "phase2_remission_52w", "--plot"),
+        ("assurance", "phase2_remission_52w", "--no-effect", "0.2", "--plot"),
+        ("sensitivity", "phase2_remission_52w", "--over", "sample_size=60,90", "--plot"),
+        ("decide", "hiv", "--plot"),
+        ("draw", "illness-death", "--out"),
+        ("draw", "illness-death", "--picture", "occupancy", "--out"),
+    ],
+)
+def test_a_picture_that_cannot_be_written_is_refused_first(
+    monkeypatch, capsys, tmp_path, command
+) -> None:
+    path = tmp_path / "mine.svg"
+    path.write_text("mine")
+    assert "--force" in told(monkeypatch, capsys, *command, str(path))
+    assert path.read_text() == "mine"
+    assert "no folder" in told(monkeypatch, capsys, *command, str(tmp_path / "none" / "a.svg"))
+
+
+def test_force_replaces_what_is_there(monkeypatch, tmp_path) -> None:
+    (tmp_path / "summary.csv").write_text("mine")
+    monkeypatch.setattr(sys, "argv", ["lupusim", *RUN, str(tmp_path), "--force"])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 0
+    assert "power" in (tmp_path / "summary.csv").read_text()
+
+
 @pytest.mark.parametrize("below", ["", "/run"])
 @pytest.mark.parametrize("command", [RUN, ("init",)])
 def test_a_file_in_the_place_of_a_folder(monkeypatch, capsys, tmp_path, command, below) -> None:

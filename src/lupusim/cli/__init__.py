@@ -34,6 +34,8 @@ from lupusim.cli.options import (
     SeedOption,
 )
 from lupusim.cli.session import warn
+from lupusim.cli.writing import ForceOption, if_present
+from lupusim.output import Folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,12 +69,16 @@ class EngineName(StrEnum):
 def main() -> None:
     """Run the command; exit 2 where the user's input is wrong, 130 when interrupted."""
     from lupusim.errors import LupusimError
+    from lupusim.output import OutputError
 
     try:
         app()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
+    except OutputError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
     except (LupusimError, ValueError) as error:
         print(error, file=sys.stderr)
         sys.exit(INPUT_IS_WRONG)
@@ -133,11 +139,12 @@ def list_packaged() -> None:
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder, made if need be.")],
+    force: ForceOption = False,
 ) -> None:
     """Copy the packaged scenarios into a folder, to be changed there."""
     from lupusim.scenario.files.packaged import copy_packaged
 
-    for path in copy_packaged("scenarios", folder):
+    for path in copy_packaged("scenarios", folder, if_present=if_present(force)):
         print(path)
     print(f"Now: lupusim run {folder / 'phase2_remission_52w.yaml'}")
 
@@ -162,7 +169,9 @@ def occupancy(
         shares = {state: table[state].tolist() for state in table.columns}
         print(json.dumps({"model": loaded.name, "times": times, "occupancy": shares}, indent=2))
     elif format is Format.csv:
-        print(table.to_csv(), end="")
+        from lupusim.output import csv_text
+
+        print(csv_text(table, index=True), end="")
     else:
         _print_occupancy(loaded.name, at, table)
 
@@ -177,7 +186,7 @@ def _print_occupancy(name: str, at: list[str], table: pd.DataFrame) -> None:
         rows.add_column(state, justify="right")
     for words, (_, shares) in zip(at, table.iterrows(), strict=True):
         rows.add_row(words, *(f"{share:.6f}" for share in shares))
-    Console().print(rows)
+    Console(markup=False).print(rows)
 
 
 @app.command()
@@ -186,13 +195,18 @@ def trial(
     out: Annotated[Path, typer.Option("--out", help="Folder for the tables, made if need be.")],
     engine: Annotated[EngineName, typer.Option(help="Which engine.")] = EngineName.events,
     seed: SeedOption = None,
+    force: ForceOption = False,
 ) -> None:
     """Simulate one trial and write its patient-level tables as CSV, and ADaM-like data."""
     from lupusim.scenario import load_scenario
+    from lupusim.simulation.patient_level.files import file_names
     from lupusim.simulation.patient_level.tables import simulate_trial
 
-    simulated = simulate_trial(load_scenario(scenario), engine=engine.value, seed=seed)
-    for path in [*simulated.to_csv(out), *simulated.to_adam(out / "adam")]:
+    loaded = load_scenario(scenario)
+    folder = Folder(out, if_present(force))
+    folder.reserve(file_names(loaded.points[0].trial))
+    simulated = simulate_trial(loaded, engine=engine.value, seed=seed)
+    for path in [*simulated.to_csv(folder), *simulated.to_adam(folder, "adam/")]:
         print(path)
     for look, years, words in simulated.decisions.itertuples(index=False):
         print(f"look {look}, month {12 * years:.1f}: {words}", file=sys.stderr)

@@ -22,12 +22,12 @@ from lupusim.cli.session import (
     say_how_to_resume,
     sigterm_as_ctrl_c,
     workers_of,
-    write_file,
 )
+from lupusim.cli.writing import if_present
+from lupusim.output import Folder, csv_text
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
     from rich.console import RenderableType
 
     from lupusim.planning.execution.bench import Bench
@@ -77,6 +77,8 @@ class Place:
         Where finished work and the answer are kept.
     resume : bool
         Whether the folder may hold finished work already.
+    force : bool
+        Whether files there that lupusim did not write are replaced.
     """
 
     jobs: int
@@ -84,6 +86,15 @@ class Place:
     scheduler: str | None
     out: Path | None
     resume: bool
+    force: bool = False
+
+    def folder(self, name: str) -> Folder | None:
+        """Return the folder of an answer, once the names of its files are free; None for none."""
+        if self.out is None:
+            return None
+        folder = Folder(self.out, if_present(self.force))
+        folder.reserve(["scenario.yaml", f"{name}.json", f"{name}.csv"])
+        return folder
 
     @contextmanager
     def bench(self, scenario: Scenario, seed: int) -> Iterator[Bench]:
@@ -132,7 +143,7 @@ class Answer:
         if format is Format.json:
             print(self._json())
         elif format is Format.csv:
-            print(self.table.to_csv(index=False), end="")
+            print(csv_text(self.table), end="")
         else:
             from rich.console import Console
 
@@ -142,11 +153,11 @@ class Answer:
     def _json(self) -> str:
         return json.dumps(_plain(self.content), indent=2, allow_nan=False)
 
-    def write(self, folder: Path, name: str) -> None:
+    def write(self, folder: Folder, name: str) -> None:
         """Write it into a folder that holds the finished work."""
-        write_file(folder / f"{name}.json", self._json())
-        write_file(folder / f"{name}.csv", self.table.to_csv(index=False))
-        print(f"written to {folder}", file=sys.stderr)
+        folder.write(f"{name}.json", self._json())
+        folder.write(f"{name}.csv", csv_text(self.table))
+        print(f"written to {folder.path}", file=sys.stderr)
 
 
 def _plain(content: Any) -> Any:
@@ -199,6 +210,7 @@ class Question:
         partly : callable
             Makes it of what was finished before an interruption; None for nothing.
         """
+        folder = self.place.folder(self.name)
         try:
             with sigterm_as_ctrl_c(), self.place.bench(self.scenario, self.seed) as bench:
                 found = find(bench)
@@ -208,9 +220,9 @@ class Question:
             leave()
         told = answer(found)
         told.tell(self.format)
-        if self.place.out is not None:
-            write_file(self.place.out / "scenario.yaml", self.scenario.text)
-            told.write(self.place.out, self.name)
+        if folder is not None:
+            folder.write("scenario.yaml", self.scenario.text)
+            told.write(folder, self.name)
         return found
 
     def _tell_part(self, part: Answer | None) -> None:
@@ -221,13 +233,6 @@ class Question:
                 print("PARTIAL RESULT: only what was finished counts")
             part.tell(self.format)
         say_how_to_resume(self.place.out)
-
-
-def save_figure(figure: Figure, file: Path) -> None:
-    """Write a picture, and say where."""
-    from lupusim.report.figures.style import save
-
-    print(f"written: {save(figure, file)}", file=sys.stderr)
 
 
 def values_of(words: str) -> tuple[str, list[Any]]:

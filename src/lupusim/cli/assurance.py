@@ -17,11 +17,11 @@ from lupusim.cli.asking import (
     Question,
     ResumeOption,
     SchedulerOption,
-    save_figure,
     values_of,
 )
 from lupusim.cli.options import Format, FormatOption, OutOption, ScenarioArgument, SeedOption
 from lupusim.cli.session import Backend
+from lupusim.cli.writing import ForceOption, save_figure, try_picture
 
 _SEED = 20260101
 
@@ -49,14 +49,18 @@ def assurance(
     out: OutOption = None,
     resume: ResumeOption = False,
     plot: PlotOption = None,
+    force: ForceOption = False,
     format: FormatOption = Format.table,
 ) -> None:
     """Average the power over what is not known: calibration draws, and the effect itself."""
     from lupusim.scenario import load_scenario
 
+    try_picture(plot, force)
     loaded = load_scenario(scenario)
     seed = loaded.seed if seed is None else seed
-    place = Place(jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume)
+    place = Place(
+        jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume, force=force
+    )
     question = Question(name="assurance", scenario=loaded, seed=seed, place=place, format=format)
     stake = believing.Stake(worthwhile=worthwhile, by=by, value=value, patient_cost=patient_cost)
     doubt = believing.Doubt(
@@ -91,18 +95,22 @@ def sensitivity(
     out: OutOption = None,
     resume: ResumeOption = False,
     plot: PlotOption = None,
+    force: ForceOption = False,
     format: FormatOption = Format.table,
 ) -> None:
     """Show what each number of a scenario does to its power, one at a time or together."""
     from lupusim.planning.sensitivity.one_at_a_time import Measure
     from lupusim.scenario import load_scenario
 
+    try_picture(plot, force)
     loaded = load_scenario(scenario)
     ranges = dict(values_of(words) for words in over)
     for path, values in ranges.items():
         if len(values) != 2:
             raise ValueError(f"--over {path}: give two values, low and high: 'sample_size=80,160'")
-    place = Place(jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume)
+    place = Place(
+        jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume, force=force
+    )
     question = Question(name="sensitivity", scenario=loaded, seed=seed, place=place, format=format)
     measure = Measure(n_replicates=replicates, seed=seed)
     ask = _sobol if sobol else _tornado

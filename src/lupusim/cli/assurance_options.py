@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lupusim.cli.asking import Answer, Question, save_figure
+from lupusim.cli.asking import Answer, Question
+from lupusim.cli.writing import save_figure
 
 if TYPE_CHECKING:
     from lupusim.planning.assurance.beliefs import Gain

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from lupusim.cli.options import Format, FormatOption
+from lupusim.cli.writing import ForceOption, if_present
+from lupusim.output import Folder, csv_text, file_stems
 
 if TYPE_CHECKING:
     from lupusim.calibration.checking.elasticities import Elasticity
@@ -30,6 +32,7 @@ class TimeUnit(Enum):
 
 
 _Told: TypeAlias = Callable[[int, int], None] | None
+_PAGE, _FACTS = "calibration.html", "calibration.json"
 _Question: TypeAlias = Callable[[_Told], Any]
 
 
@@ -83,6 +86,7 @@ def calibrate(
     time_unit: Annotated[
         TimeUnit, typer.Option(help="Of the times in a table of patients.")
     ] = TimeUnit.years,
+    force: ForceOption = False,
     format: FormatOption = Format.table,
 ) -> None:
     """Fit a model to published counts: estimates, what is identified, targets, draws."""
@@ -95,6 +99,7 @@ def calibrate(
         per_arm=per_arm,
     )
     time = _prediction_time(predict, n, draws)
+    folder = None if out is None else _folder(out, model, has_draws=draws > 0, force=force)
     with _progress("searching") as told:
         fit = fit_model(
             evidence or (),
@@ -120,8 +125,8 @@ def calibrate(
     questions = {name: answer for name, (is_asked, answer) in wanted.items() if is_asked}
     answers = _ask(fit, questions)
     _print_fit(fit, answers, format)
-    if out is not None:
-        _write_fit(fit, answers, out)
+    if folder is not None:
+        _write_fit(fit, answers, folder)
 
 
 def _check_options(*, needs_draws: bool, draws: int, has_plan: bool, per_arm: int | None) -> None:
@@ -249,7 +254,7 @@ def _print_fit(fit: Fit, answers: Answers, format: Format) -> None:
     if format is Format.json:
         print(json.dumps(_facts(fit, answers), indent=2))
     elif format is Format.csv:
-        print(fit.estimates.to_csv(index=False), end="")
+        print(csv_text(fit.estimates), end="")
     else:
         from rich.console import Console
 
@@ -270,15 +275,33 @@ def _facts(fit: Fit, answers: Answers) -> dict[str, Any]:
     return facts
 
 
-def _write_fit(fit: Fit, answers: Answers, folder: Path) -> None:
-    from lupusim.report.calibration.page import write_page
+def _folder(out: Path, model: str, *, has_draws: bool, force: bool) -> Folder:
+    """Return the folder of the page and the model, once the names of its files are free."""
+    from lupusim.report.figures.style import need
+    from lupusim.scenario.files.calibration_block import load_free_model
 
-    folder.mkdir(parents=True, exist_ok=True)
-    page = folder / "calibration.html"
-    write_page(fit, page, answers=answers)
-    facts = json.dumps(_facts(fit, answers), indent=2)
-    (folder / "calibration.json").write_text(facts, encoding="utf-8")
-    model = folder / f"{fit.model.name}.yaml"
-    fit.save(model)
-    for path in (page, folder / "calibration.json", model):
-        print(f"written: {path}", file=sys.stderr)
+    need("report", "jinja2", "matplotlib")
+    stem = _stem(load_free_model(model).model.name)
+    folder = Folder(out, if_present(force))
+    draws = [f"{stem}.draws.npz"] if has_draws else []
+    folder.reserve([_PAGE, _FACTS, f"{stem}.yaml", *draws])
+    return folder
+
+
+def _stem(name: str) -> str:
+    return file_stems([name])[name]
+
+
+def _write_fit(fit: Fit, answers: Answers, folder: Folder) -> None:
+    from lupusim.report.calibration.page import page
+
+    stem = _stem(fit.model.name)
+    folder.write(_PAGE, page(fit, answers))
+    folder.write(_FACTS, json.dumps(_facts(fit, answers), indent=2))
+    model = f"{stem}.yaml"
+    files = [model] if fit.draws is None else [model, f"{stem}.draws.npz"]
+    folder.reserve(files)
+    fit.save(folder.path / model)
+    folder.keep(*files)
+    for name in (_PAGE, _FACTS, *files):
+        print(f"written: {folder.path / name}", file=sys.stderr)

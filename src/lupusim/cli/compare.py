@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lupusim.cli.asking import JobsOption, PlotOption, save_figure
+from lupusim.cli.asking import JobsOption, PlotOption
 from lupusim.cli.options import DetailsOption, Format, FormatOption, SeedOption, WidthOption
 from lupusim.cli.report import ReplicatesOption, result_of
+from lupusim.cli.writing import ForceOption, save_figure, try_picture
+from lupusim.output import csv_text
 
 if TYPE_CHECKING:
     from lupusim.planning.runs.results import RunResult
@@ -27,6 +29,7 @@ def compare(
     seed: SeedOption = None,
     jobs: JobsOption = -1,
     plot: PlotOption = None,
+    force: ForceOption = False,
     format: FormatOption = Format.table,
     details: DetailsOption = False,
     width: WidthOption = None,
@@ -34,12 +37,13 @@ def compare(
     """Show the designs of several runs side by side: a row per quantity, a column per design."""
     from lupusim.report.run.comparison import comparison_rows, comparison_table, designs_of
 
+    try_picture(plot, force)
     found = [_result(name, replicates, seed, jobs) for name in runs]
     named = list(zip(_names(runs), found, strict=True))
     if format is Format.json:
         print(json.dumps({name: result.to_json() for name, result in named}, indent=2))
     elif format is Format.csv:
-        print(comparison_rows(named).to_csv(index=False), end="")
+        print(csv_text(comparison_rows(named)), end="")
     else:
         from rich.console import Console
 

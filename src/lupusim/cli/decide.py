@@ -10,6 +10,7 @@ import typer
 
 from lupusim.cli.asking import Answer, PlotOption
 from lupusim.cli.options import Format, FormatOption
+from lupusim.cli.writing import ForceOption, save_figure, try_picture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,12 +48,14 @@ def decide(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of all that is drawn.")] = 1,
     plot: PlotOption = None,
+    force: ForceOption = False,
     format: FormatOption = Format.table,
 ) -> None:
     """Compare strategies: cost, effect, dominance, ICER, net benefit; --draws for uncertainty."""
     from lupusim.economics import evaluate, incremental_analysis, psa
     from lupusim.scenario.files.decision import load_decision
 
+    try_picture(plot, force)
     loaded = load_decision(decision)
     way = _method(loaded, method, patients, seed)
     table = evaluate(loaded.strategies, loaded.horizon, method=way, discount=loaded.discount)
@@ -68,7 +71,6 @@ def decide(
     frontier = incremental_analysis(table if analysis is None else analysis.means())
     _answer(loaded, table, frontier, analysis).tell(format)
     if plot is not None:
-        from lupusim.cli.asking import save_figure
         from lupusim.report.economics import decision_figure
 
         save_figure(decision_figure(loaded, frontier, analysis), plot)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lupusim.cli.asking import save_figure
+from lupusim.cli.writing import ForceOption, if_present, save_figure, try_picture
+from lupusim.output import try_file, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,6 +45,7 @@ def draw(
         int, typer.Option(min=1, help="Single patients, or the cohort's size.")
     ] = 12,
     seed: Annotated[int, typer.Option(min=0, help="Of the single patients.")] = 1,
+    force: ForceOption = False,
 ) -> None:
     """Draw a model: its states with hazards or probabilities, or what becomes of patients."""
     from lupusim.scenario import parse_duration
@@ -51,26 +53,29 @@ def draw(
     file = out or Path(f"{Path(model).stem}-{picture.value}.svg")
     years = parse_duration(until)
     if picture is PictureName.diagram:
-        _diagram(model, file)
-    elif picture is PictureName.trace:
+        _diagram(model, file, force)
+        return
+    try_picture(file, force)
+    if picture is PictureName.trace:
         save_figure(_trace(model, years, patients), file)
     else:
         bars = (patients or 12) if picture is PictureName.patients else None
         save_figure(_course(model, years, bars, seed), file)
 
 
-def _diagram(name: str, file: Path) -> None:
+def _diagram(name: str, file: Path, force: bool) -> None:
     from lupusim.cli.cohort import moves_in_cycles
     from lupusim.report.models.diagram import cohort_diagram, model_diagram
     from lupusim.scenario import load_cohort_model, load_model
 
     if file.suffix.lower() != ".svg":
         raise typer.BadParameter(f"a diagram is written as .svg, not as {file.name!r}")
+    try_file(file, if_present(force))
     if moves_in_cycles(name):
         text = cohort_diagram(load_cohort_model(name))
     else:
         text = model_diagram(load_model(name))
-    file.write_text(text, encoding="utf-8")
+    write(file, text)
     print(f"written: {file}", file=sys.stderr)
 
 

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from lupusim.cli.options import Format, FormatOption
-from lupusim.cli.run import tell, write_run
+from lupusim.cli.run import run_folder, tell, write_run
+from lupusim.cli.writing import ForceOption
 
 
 def merge(
@@ -16,13 +17,15 @@ def merge(
         list[Path], typer.Argument(metavar="DIR...", help="Folders of all parts of a run.")
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for the whole run.")],
+    force: ForceOption = False,
     format: FormatOption = Format.table,
 ) -> None:
     """Put the parts of a run together, with the same bits as a run in one go."""
     from lupusim.planning.execution.shards import merge as merge_ledgers
     from lupusim.report.run.kept import collected
 
+    folder = run_folder(out, force=force)
     asked, seed = merge_ledgers(folders, out)
     result = collected(out, asked, seed)
     tell(result, format, None)
-    write_run(result, out)
+    write_run(result, folder)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from lupusim.cli.asking import PlotOption, save_figure
+from lupusim.cli.asking import PlotOption
 from lupusim.cli.options import (
     DetailsOption,
     Format,
@@ -32,8 +32,9 @@ from lupusim.cli.session import (
     tell_event,
     warn,
     workers_of,
-    write_file,
 )
+from lupusim.cli.writing import ForceOption, if_present, save_figure, try_picture
+from lupusim.output import Folder, csv_text
 
 if TYPE_CHECKING:
     from lupusim.planning.runs.precision import Precision
@@ -100,6 +101,7 @@ def run(
         str | None,
         typer.Option(metavar="I/N", help="Only this part, for array jobs; see lupusim merge."),
     ] = None,
+    force: ForceOption = False,
     format: FormatOption = Format.table,
     details: DetailsOption = False,
     width: WidthOption = None,
@@ -125,6 +127,8 @@ def run(
     from lupusim.planning.runs.results import InterruptedRunError
     from lupusim.scenario import load_scenario
 
+    try_picture(plot, force)
+    folder = None if out is None else run_folder(out, force=force)
     try:
         with sigterm_as_ctrl_c():
             loaded = load_scenario(scenario)
@@ -136,8 +140,13 @@ def run(
     except KeyboardInterrupt:
         _leave(None, format, events, out=out)
     tell(result, format, events, shown)
-    if out is not None:
-        write_run(result, out)
+    _write(result, folder, plot)
+
+
+def _write(result: RunResult, folder: Folder | None, plot: Path | None) -> None:
+    """Write what was asked for."""
+    if folder is not None:
+        write_run(result, folder)
     if plot is not None:
         _draw(result, plot)
 
@@ -212,7 +221,7 @@ def tell(
     elif format is Format.json:
         print(json.dumps(result.to_json(), indent=2))
     elif format is Format.csv:
-        print(result.operating_characteristics.to_csv(index=False), end="")
+        print(csv_text(result.operating_characteristics), end="")
         for note in result.notes:  # the table itself stays a table for programs
             print(note, file=sys.stderr)
     else:
@@ -244,12 +253,19 @@ def _say_notes(result: RunResult) -> None:
         print(f"  {note}")
 
 
-def write_run(result: RunResult, folder: Path) -> None:
+def run_folder(out: Path, *, force: bool) -> Folder:
+    """Return the folder of a run, once the names of its files are free there."""
+    folder = Folder(out, if_present(force))
+    folder.reserve(["scenario.yaml", "result.json", "summary.csv"])
+    return folder
+
+
+def write_run(result: RunResult, folder: Folder) -> None:
     """Write the result of a whole run into its folder; of a part only the ledger is there."""
     if not result.complete:
-        print(f"what was finished is kept in {folder}", file=sys.stderr)
+        print(f"what was finished is kept in {folder.path}", file=sys.stderr)
         return
-    write_file(folder / "scenario.yaml", result.scenario.text)
-    write_file(folder / "result.json", json.dumps(result.to_json(), indent=2))
-    write_file(folder / "summary.csv", result.operating_characteristics.to_csv(index=False))
-    print(f"written to {folder}", file=sys.stderr)
+    folder.write("scenario.yaml", result.scenario.text)
+    folder.write("result.json", json.dumps(result.to_json(), indent=2))
+    folder.write("summary.csv", csv_text(result.operating_characteristics))
+    print(f"written to {folder.path}", file=sys.stderr)

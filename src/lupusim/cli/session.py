@@ -1,4 +1,4 @@
-"""How commands run: signals, progress, who does the work, files written in one step."""
+"""How commands run: signals, progress, who does the work."""
 
 from __future__ import annotations
 
@@ -99,13 +99,6 @@ def leave() -> NoReturn:
     if {"joblib", "distributed"} & set(sys.modules):
         os._exit(INTERRUPTED)  # their hooks could wait for workers that have gone
     raise typer.Exit(INTERRUPTED)
-
-
-def write_file(path: Path, text: str) -> None:
-    """Write a file in one step, so that nobody ever sees half of it."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
 
 
 def tell_event(kind: str, **content: object) -> None:

@@ -18,11 +18,11 @@ from lupusim.cli.asking import (
     Question,
     ResumeOption,
     SchedulerOption,
-    save_figure,
     values_of,
 )
 from lupusim.cli.options import Format, FormatOption, OutOption, ScenarioArgument, SeedOption
 from lupusim.cli.session import Backend
+from lupusim.cli.writing import ForceOption, save_figure, try_picture
 
 if TYPE_CHECKING:
     from lupusim.planning.sample_size.frontier import InterruptedFrontierError
@@ -73,21 +73,22 @@ def size(
     out: OutOption = None,
     resume: ResumeOption = False,
     plot: PlotOption = None,
+    force: ForceOption = False,
     format: FormatOption = Format.table,
 ) -> None:
     """Find the smallest trial that reaches a power, and confirm it on fresh replicates."""
-    from lupusim.planning.sample_size.frontier import check_designs
     from lupusim.planning.sample_size.growth import has_several_designs
     from lupusim.planning.sample_size.options import Search
     from lupusim.scenario import load_scenario
 
+    try_picture(plot, force)
     loaded = load_scenario(scenario)
     seed = loaded.seed if seed is None else seed
-    place = Place(jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume)
+    place = Place(
+        jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume, force=force
+    )
     question = Question(name="size", scenario=loaded, seed=seed, place=place, format=format)
-    designs = _designs(scenario, loaded, over or ())
-    check_designs(designs, power)
-    _say_left_out(designs)
+    designs = _designs(scenario, loaded, over or (), power)
     precision = _precision(designs, precision)
     search = Search(seed=seed, max_patients=max_patients, precision=precision, event=event)
     if over or frontier is not None or has_several_designs(designs):
@@ -143,7 +144,19 @@ def _size(question: Question, power: float, search: Search) -> Any:
     )
 
 
-def _designs(scenario: str, loaded: Scenario, over: list[str] | tuple[()]) -> Scenario:
+def _designs(
+    scenario: str, loaded: Scenario, over: list[str] | tuple[()], power: float
+) -> Scenario:
+    """Return the scenario with the designs that the options name, once they can be sized."""
+    from lupusim.planning.sample_size.frontier import check_designs
+
+    designs = _over(scenario, loaded, over)
+    check_designs(designs, power)
+    _say_left_out(designs)
+    return designs
+
+
+def _over(scenario: str, loaded: Scenario, over: list[str] | tuple[()]) -> Scenario:
     """Return the scenario with the designs that the options name; without any its own."""
     from itertools import product
 

@@ -106,7 +106,9 @@ def _tell(answer: ConfirmedThreshold, keys: list[str], format: Format) -> None:
     elif format is Format.csv:
         import pandas as pd
 
-        print(pd.DataFrame([answer.row()]).to_csv(index=False), end="")
+        from lupusim.output import csv_text
+
+        print(csv_text(pd.DataFrame([answer.row()])), end="")
     else:
         from rich.console import Console
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from lupusim.calibration.patients.histories import Stays
 from lupusim.calibration.targets.studies import Study
 from lupusim.errors import EvidenceError, Problem
 from lupusim.model import MultiStateModel
+from lupusim.output import write
 from lupusim.scenario.files.calibration_block import calibration_block, load_free_model
 from lupusim.scenario.files.evidence import load_study
 from lupusim.scenario.files.model import model_from_mapping
@@ -126,7 +128,7 @@ def write_fit(fit: Fit, path: Path) -> None:
     block = calibration_block(replace(free_model, model=rounded), fit_facts(fit))
     write_model(rounded, path, comments=COMMENTS, calibration=block)
     if fit.draws is not None:
-        write_draws(fit, path.with_suffix(".draws.npz"))
+        write_draws(fit, path.with_name(f"{path.stem}.draws.npz"))
 
 
 def fit_facts(fit: Fit) -> dict[str, Any]:
@@ -172,8 +174,10 @@ def write_draws(fit: Fit, path: Path, *, n_draws: int = 2000) -> None:
         raise ValueError("there are no draws to write. Calibrate with n_draws above 0")
     rng = stream(fit.seed, "calibration", "resampling")
     values = fit.likelihood.free_model.natural(fit.draws.resample(n_draws, rng=rng))
+    table = BytesIO()
     np.savez_compressed(
-        path,
+        table,
         parameters=np.array(fit.likelihood.free_model.names),
         values=values.astype(np.float32),
     )
+    write(path, table.getvalue())

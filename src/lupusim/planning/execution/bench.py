@@ -262,7 +262,7 @@ def bench(
     LedgerError
         If the folder cannot be used as asked.
     """
-    with _ledger(notebook) as ledger, workers.ready() as spread:
+    with workers.ready() as spread, _ledger(notebook) as ledger:
         if ledger is not None and notebook is not None:
             scenario = notebook.scenario
             ledger.begin(scenario, seed=seed, n_replicates=scenario.n_replicates)

@@ -120,7 +120,7 @@ def run(
     n_replicates = _asked(scenario, n_replicates, options.precision)
     workers: Workers = Cores(n_jobs=n_jobs) if options.workers is None else options.workers
     seed = scenario.seed if seed is None else seed
-    with _ledger(options) as ledger, workers.ready() as spread:
+    with workers.ready() as spread, _ledger(options) as ledger:
         if ledger is not None:
             ledger.begin(scenario, seed=seed, n_replicates=n_replicates)
         simulation = _Simulation(

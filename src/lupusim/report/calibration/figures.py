@@ -32,7 +32,7 @@ def as_svg(figure: Figure) -> str:
     import matplotlib as mpl
 
     target = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "lupusim"}):
+    with mpl.rc_context({"svg.hashsalt": "lupusim", "text.parse_math": False}):
         figure.savefig(target, format="svg", metadata={"Date": None}, bbox_inches="tight")
     text = target.getvalue()
     return text[text.index("<svg") :]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from lupusim.calibration.checking.posterior_checks import check_words
@@ -223,7 +222,10 @@ def _used(fit: Fit, answers: Answers) -> Section:
 _N_COUNTS = 3  # for each prediction
 
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
+<html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy"
+      content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<title>{{ title }}</title>
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
        color: #1b1b1b; background: #fff; }
@@ -269,8 +271,8 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def write_page(fit: Fit, path: Path, *, answers: Answers = NOTHING_ASKED) -> None:
-    """Write the page: one file, plots inside, nothing loaded from elsewhere."""
+def page(fit: Fit, answers: Answers = NOTHING_ASKED) -> str:
+    """Return the page: one file, plots inside, nothing loaded from elsewhere."""
     from jinja2 import Environment
     from markupsafe import Markup
 
@@ -282,5 +284,4 @@ def write_page(fit: Fit, path: Path, *, answers: Answers = NOTHING_ASKED) -> Non
         "svg": lambda figure: Markup(as_svg(figure)),
     }
     title = f"{fit.model.name}, calibrated to {', '.join(fit.sources)}"
-    page = environment.from_string(_PAGE).render(title=title, sections=sections(fit, answers))
-    path.write_text(page, encoding="utf-8")
+    return environment.from_string(_PAGE).render(title=title, sections=sections(fit, answers))

@@ -13,6 +13,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from lupusim.errors import LupusimError
+from lupusim.output import write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,6 +34,7 @@ SMALL = 9.0  # points: legends, ticks, notes
 _STYLE = {
     "svg.hashsalt": "lupusim",
     "svg.fonttype": "none",
+    "text.parse_math": False,  # a dollar in a name is a dollar
     "font.size": 10.0,
     "axes.titlesize": 10.0,
     "figure.titlesize": 11.0,
@@ -216,6 +218,7 @@ def save(figure: Figure, file: str | Path) -> Path:
     path = check_ending(file)
     kind = path.suffix.lower()
     metadata: dict[str, Any] = {"Date": None} if kind == ".svg" else {"Software": "lupusim"}
+    drawn = io.BytesIO()
     with mpl.rc_context(settings()):
-        figure.savefig(path, format=kind[1:], metadata=metadata, dpi=150)
-    return path
+        figure.savefig(drawn, format=kind[1:], metadata=metadata, dpi=150)
+    return write(path, drawn.getvalue())

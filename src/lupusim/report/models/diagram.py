@@ -12,6 +12,7 @@ from typing import Any
 from lupusim.arrays import FloatArray
 from lupusim.model import FAMILIES, Clock, MultiStateModel, Transition
 from lupusim.model.cycles import CohortModel, Move
+from lupusim.output import write
 from lupusim.report.models.layout import HEIGHT, WIDTH, label_places, laid_out
 
 MOST_STATES = 12
@@ -71,8 +72,7 @@ class Diagram:
         path = Path(file)
         if path.suffix.lower() != ".svg":
             raise ValueError(f"{str(file)!r} must end in .svg")
-        path.write_text(self.svg, encoding="utf-8")
-        return path
+        return write(path, self.svg)
 
 
 @singledispatch

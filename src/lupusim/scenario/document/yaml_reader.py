@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,8 @@ MAX_DEPTH = 30
 MAX_NODES = 10_000
 MAX_LINE = 50_000  # characters; the parser is slow on longer words
 MAX_PROBLEMS = 100
+_PROSE = frozenset({"title", "question", "description", "source", "estimand", "notes", "quote"})
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _LONGEST_KEY = 120
 _MAX_DIGITS = 15  # every whole number of 15 digits is exact as a float
 
@@ -279,6 +282,7 @@ class _Builder:
                 fix = "Write a word, or put quotes around it."
                 self.stop("a key must be text", fix, _position(event), key)
             self._refuse_tricks(event, "Scalar", key, depth)
+            self._refuse_control(event.value, event, key)
             name = child_key(key, event.value)
             value_key = name if event.value not in content else f"{name} (again)"
             if event.value in content:
@@ -301,6 +305,7 @@ class _Builder:
 
     def _scalar(self, event: Any, key: str) -> object:
         text: str = event.value
+        self._refuse_control(text, event, key)
         if not event.implicit[0]:  # it was quoted
             return text
         if text in _WORDS:
@@ -310,6 +315,14 @@ class _Builder:
         if _NUMBER.fullmatch(text):
             return self._number(text, event, key)
         return text
+
+    def _refuse_control(self, text: str, event: Any, key: str) -> None:
+        """Report characters that no name can show, lines and tabs outside of prose among them."""
+        is_prose = event.style in {"|", ">"} or not _PROSE.isdisjoint(key.split("."))
+        allowed = "\n\t" if is_prose and not key.endswith("name") else ""
+        if found := next((c for c in text.strip() if is_control(c) and c not in allowed), None):
+            fault = f"the control character U+{ord(found):04X} stands in this text"
+            self._report(key, fault, "Remove it: names are shown as they are.", _position(event))
 
     def _number(self, text: str, event: Any, key: str) -> float:
         number = math.nan if "." in text and text[-1].isalpha() else float(text)
@@ -322,6 +335,11 @@ class _Builder:
     def _no_number(self, fault: str, event: Any, key: str) -> float:
         self._report(key, fault, "Give a number that a trial can have.", _position(event))
         return 0.0
+
+
+def is_control(character: str) -> bool:
+    """Return whether a character changes how the text around it is shown, and shows nothing."""
+    return unicodedata.category(character) in {"Cc", "Zl", "Zp"} or character in _BIDI
 
 
 def _position(event: Any) -> Position:

@@ -33,7 +33,7 @@ def load_model_draws(name_or_path: str | Path) -> ModelDraws:
     text = str(name_or_path)
     model = text.removesuffix(SUFFIX) + ".yaml" if text.endswith(SUFFIX) else text
     path = find_packaged("models", model, ModelError)
-    table = path.with_suffix("").with_suffix(SUFFIX)
+    table = path.with_name(path.stem + SUFFIX)
     free_model = load_free_model(path)
     values = _read(table, free_model)
     transforms = [parameter.transform for parameter in free_model.parameters]

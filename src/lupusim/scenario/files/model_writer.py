@@ -9,6 +9,7 @@ from typing import Any
 
 from lupusim.model import FAMILIES, Clock, Hazard, MultiStateModel, Start, Transition
 from lupusim.model.effects import UNIT_RATIO
+from lupusim.output import write
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.yaml_writer import block
 from lupusim.scenario.files.model import SCHEMA
@@ -43,7 +44,7 @@ def write_model(
     content = model_to_mapping(model)
     if calibration is not None:
         content["calibration"] = dict(calibration)
-    Path(path).write_text(head + block(content), encoding="utf-8")
+    write(path, head + block(content))
 
 
 def model_to_mapping(model: MultiStateModel) -> dict[str, Any]:

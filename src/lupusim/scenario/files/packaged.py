@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 from importlib.resources import files
 from pathlib import Path
 
 from lupusim.errors import InputError, Problem
 from lupusim.model.checks import nearest
+from lupusim.output import Folder, IfPresent, OutputError
 from lupusim.scenario.document.yaml_reader import read_document
 
 
@@ -70,20 +70,26 @@ def packaged_descriptions(folder: str) -> dict[str, str]:
     return described
 
 
-def copy_packaged(folder: str, target: Path) -> list[Path]:
+def copy_packaged(
+    folder: str, target: Path, *, if_present: IfPresent = IfPresent.REFUSE
+) -> list[Path]:
     """Copy the packaged files of a kind into a folder; return the copies' paths.
 
     Raises
     ------
-    FileExistsError
-        If one of them is there already: nothing of the user's is overwritten.
+    OutputError
+        If one of them is there already and `if_present` is REFUSE.
     """
-    target.mkdir(parents=True, exist_ok=True)
-    copies = [target / f"{name}.yaml" for name in packaged_names(folder)]
-    for copy in copies:
-        if copy.exists():
-            raise FileExistsError(errno.EEXIST, "exists already; nothing was copied", str(copy))
-    for copy in copies:
-        source = find_packaged(folder, copy.stem, InputError)
-        copy.write_bytes(source.read_bytes())
-    return copies
+    names = packaged_names(folder)
+    present = [path for name in names if (path := target / f"{name}.yaml").exists()]
+    if present and if_present is IfPresent.REFUSE:
+        raise OutputError(
+            f"{present[0]} exists already; nothing was copied. Give another folder, or replace "
+            "what is there with --force"
+        )
+    copies = Folder(target, if_present)
+    copies.reserve([f"{name}.yaml" for name in names])
+    return [
+        copies.write(f"{name}.yaml", find_packaged(folder, name, InputError).read_bytes())
+        for name in names
+    ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
+
+from lupusim.output import apart
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 _DAYS_PER_YEAR = 365.2425
 _DATES = {"first_test_time": "SCRNDY", "enrollment_time": "RANDDY", "end_time": "EOSDY"}
 _NAMES = {"seen_until": "TRTDURY", "left": "DCSREAS"}
-_SEEN = "_seen"
+_SEEN, _TIME = "_seen", "_time"
 
 
 def adsl(patients: pd.DataFrame) -> pd.DataFrame:
@@ -23,19 +25,28 @@ def adsl(patients: pd.DataFrame) -> pd.DataFrame:
 
     columns = {"USUBJID": _subject(patients), "TRT01P": patients["arm"].astype(str)}
     names = [str(name) for name in patients.columns.drop(["patient", "arm"])]
-    events = [name.removesuffix(_SEEN) for name in names if name.endswith(_SEEN)]
+    events = {
+        name.removesuffix(_SEEN)
+        for name in names
+        if name.endswith(_SEEN) and patients[name].dtype == bool
+    }
     for name in names:
-        column = patients[name]
+        column, event = patients[name], name.removesuffix(_SEEN)
         if name in _DATES:
             columns[_DATES[name]] = (column * _DAYS_PER_YEAR).round().astype(int)
-        elif name.removesuffix(_SEEN) in events:
-            columns[f"{name.removesuffix(_SEEN).upper()}_FL"] = column.map({True: "Y", False: "N"})
-        elif name.removesuffix("_time") in events:
+        elif event != name and event in events:
+            columns[_own(f"{event.upper()}_FL", columns)] = column.map({True: "Y", False: "N"})
+        elif name.removesuffix(_TIME) != name and name.removesuffix(_TIME) in events:
             days = (column * _DAYS_PER_YEAR).round(2)
-            columns[f"{name.removesuffix('_time').upper()}_DY"] = days
+            columns[_own(f"{name.removesuffix(_TIME).upper()}_DY", columns)] = days
         else:
-            columns[_NAMES.get(name, name.upper())] = column
+            columns[_NAMES[name] if name in _NAMES else _own(name.upper(), columns)] = column
     return pd.DataFrame(columns)
+
+
+def _own(name: str, taken: Iterable[str]) -> str:
+    """Return a column of its own, beside those taken and those of ADaM itself."""
+    return apart([name], {*taken, *_DATES.values(), *_NAMES.values()})[0]
 
 
 def adtte(patients: pd.DataFrame, endpoints: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

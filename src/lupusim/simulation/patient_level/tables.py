@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +16,8 @@ from lupusim.endpoints.measurement import marker_of, strikes_of, visits_of
 from lupusim.endpoints.setting import MarkerValues
 from lupusim.engines import named_dispense, named_engine
 from lupusim.histories import Histories
-from lupusim.records import (
-    FirstEntry,
-    Observation,
-    Recorder,
-    TransitionLog,
-)
+from lupusim.output import Folder, apart
+from lupusim.records import FirstEntry, Observation, Recorder, TransitionLog
 from lupusim.simulation.adaptation import rule_of
 from lupusim.simulation.adaptation.response_course import potential
 from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP, Block, Generated, generate
@@ -29,11 +25,9 @@ from lupusim.simulation.generation.supply import Supplied, infusions_given
 from lupusim.simulation.generation.treatment import course
 from lupusim.simulation.looks.cutoffs import observed
 from lupusim.simulation.patient_level.adam import adsl, adtte
-from lupusim.simulation.patient_level.course import (
-    Decision,
-    adaptive_course,
-    course_of,
-)
+from lupusim.simulation.patient_level.columns import described_columns, event_columns
+from lupusim.simulation.patient_level.course import Decision, adaptive_course, course_of
+from lupusim.simulation.patient_level.files import endpoint_tables, write_tables
 from lupusim.simulation.patient_level.looks import LookReported
 from lupusim.simulation.patient_level.supply import infusion_table, lot_table
 from lupusim.trial import Trial
@@ -94,36 +88,33 @@ class SimulatedTrial:
     looks: pd.DataFrame
     calendar_cutoff: float
 
-    def to_csv(self, folder: str | Path) -> list[Path]:
-        """Write a CSV file per table into a folder, made if need be; return their paths."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+    def to_csv(self, folder: str | Path | Folder) -> list[Path]:
+        """Write a CSV file per table into a folder, made if need be; return their paths.
+
+        Raises
+        ------
+        OutputError
+            If the folder holds files of these names that lupusim did not write.
+        """
         tables = {name: getattr(self, name) for name in ("patients", "visits", "events", "supply")}
         for name in ("lots", "decisions", "looks"):
             tables |= {} if getattr(self, name).empty else {name: getattr(self, name)}
-        tables |= {f"endpoint {name}": table for name, table in self.endpoints.items()}
-        paths = []
-        for name, table in tables.items():
-            paths.append(folder / f"{name.replace(' ', '_')}.csv")
-            table.to_csv(paths[-1], index=False)
-        return paths
+        names = endpoint_tables(self.endpoints)
+        tables |= {names[name]: table for name, table in self.endpoints.items()}
+        return write_tables(tables, folder)
 
-    def to_adam(self, folder: str | Path) -> list[Path]:
+    def to_adam(self, folder: str | Path | Folder, below: str = "") -> list[Path]:
         """Write ADSL and ADTTE, organised after CDISC ADaM, as CSV; return their paths.
 
         ADSL holds a record per patient: dates in days since the first site opened (RANDDY, EOSDY),
         why observation ended (DCSREAS), covariates, strata and baseline by their own names in
         capitals, and of each intercurrent event whether it was seen (such as RESCUE_FL, Y or N)
         and the study day (RESCUE_DY). ADTTE has a record per patient and time-to-event endpoint:
-        AVAL in days, CNSR 0 for an event and 1 for a censored time.
+        AVAL in days, CNSR 0 for an event and 1 for a censored time. They stand in the folder
+        `below` the one that is given. Raises as :meth:`to_csv`.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         tables = {"adsl": adsl(self.patients), "adtte": adtte(self.patients, self.endpoints)}
-        paths = [folder / f"{name}.csv" for name in tables]
-        for path, table in zip(paths, tables.values(), strict=True):
-            table.to_csv(path, index=False)
-        return paths
+        return write_tables({f"{below}{name}": t for name, t in tables.items()}, folder)
 
 
 def simulate_trial(
@@ -268,13 +259,17 @@ class _Clinic:
             for name, level in self.observation.levels.items()
         }
         numbers = {name: number[0] for name, number in self.observation.covariates.items()}
-        columns = {"patient": np.arange(self.arm.size), "arm": self.arm, **numbers, **factors}
+        described = numbers | factors
+        own = described_columns(described)
+        columns = {"patient": np.arange(self.arm.size), "arm": self.arm}
+        columns |= {own[name]: values for name, values in described.items()}
         columns["weight_kg"] = self.weight
         if (screened := self.generated.patients.screened) is not None:
             columns["first_test_time"] = self.enrollment_time - screened.waited[0]
         columns["enrollment_time"] = self.enrollment_time
         seen_until = np.minimum(self.seen_until, self.death)
-        columns |= {"seen_until": seen_until, "left": left, **self._baseline()}
+        columns |= {"seen_until": seen_until, "left": left}
+        columns |= self._baseline(columns)
         table: pd.DataFrame = pd.DataFrame(columns).loc[self.enrolled]
         place = list(table.columns).index("seen_until")
         table.insert(place, "end_time", table["enrollment_time"] + table["seen_until"])
@@ -293,12 +288,13 @@ class _Clinic:
         streams = self.followed.block.stream
         return marker_of(self.trial, self.generated.arm, numbers, streams)
 
-    def _baseline(self) -> dict[str, FloatArray]:
+    def _baseline(self, taken: Iterable[str]) -> dict[str, FloatArray]:
         """Return the marker at randomization; nothing where the trial has none."""
         marker = self._marker()
         if marker is None or self.trial.marker is None:
             return {}
-        return {f"{self.trial.marker.name}_baseline": marker.baseline(self.followed.log.initial)}
+        (column,) = apart([f"{self.trial.marker.name}_baseline"], taken)
+        return {column: marker.baseline(self.followed.log.initial)}
 
     def _on_calendar(self, table: pd.DataFrame) -> pd.DataFrame:
         """Keep what the trial saw, and add the calendar time."""
@@ -311,11 +307,13 @@ class _Clinic:
 
     def _with_strikes(self, table: pd.DataFrame) -> pd.DataFrame:
         """Add when (study time, years) each intercurrent event struck, if it was seen."""
-        for event, clock in zip(self.trial.intercurrent_events, self.followed.strikes, strict=True):
+        names = [event.name for event in self.trial.intercurrent_events]
+        own = event_columns(names, table.columns)
+        for event, clock in zip(names, self.followed.strikes, strict=True):
             time = clock.time[table["patient"].to_numpy()]
             seen = time <= self.seen_until[table["patient"].to_numpy()]
-            table[f"{event.name}_seen"] = seen
-            table[f"{event.name}_time"] = np.where(seen, time, np.nan)
+            table[f"{own[event]}_seen"] = seen
+            table[f"{own[event]}_time"] = np.where(seen, time, np.nan)
         return table
 
     def visits(self) -> pd.DataFrame:

@@ -28,7 +28,7 @@ from lupusim.calibration.targets.counts import EverCount, OccupancyCounts
 from lupusim.calibration.targets.studies import Role, Study, Target
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.report.calibration.answers import Answers, largest, shapes_in_words
-from lupusim.report.calibration.page import write_page
+from lupusim.report.calibration.page import page
 from lupusim.report.calibration.tables import calibration_report
 from studies_for_tests import chain_model, free_rates
 from tolerance import SEED
@@ -202,13 +202,14 @@ def test_the_terminal_shows_every_answer_in_short() -> None:
 
 def test_the_page_keeps_its_seven_headings_and_loads_nothing(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
-    write_page(fitted(), path, answers=answers())
-    page = path.read_text(encoding="utf-8")
-    assert page.count("<h2>") == 7
-    assert page.count("<svg") == 6
-    assert "src=" not in page
-    assert "<link" not in page
-    assert "ranks of the truth" in page
+    path.write_text(page(fitted(), answers()), encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    assert text.count("<h2>") == 7
+    assert "default-src 'none'" in text
+    assert text.count("<svg") == 6
+    assert "src=" not in text
+    assert "<link" not in text
+    assert "ranks of the truth" in text
 
 
 def test_plain_data_hold_what_was_asked_and_nothing_else() -> None:

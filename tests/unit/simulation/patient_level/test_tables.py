@@ -185,7 +185,7 @@ def test_tables_are_written_and_read_again(tmp_path, case):
     _, one = case
     paths = one.to_csv(tmp_path / "deep" / "folder")
     assert sorted(p.name for p in paths) == sorted(
-        p.name for p in (tmp_path / "deep/folder").iterdir()
+        p.name for p in (tmp_path / "deep/folder").glob("*.csv")
     )
     assert len(pd.read_csv(tmp_path / "deep/folder/patients.csv")) == len(one.patients)
     assert len(pd.read_csv(tmp_path / "deep/folder/endpoint_death.csv")) == len(one.patients)
