@@ -1,4 +1,5 @@
 # make run    the main job, from nothing      make test      the whole check
+# make packages  the built packages in an empty environment
 # make test-all  with the long statistical suite
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: run test test-all test-slow lint unit format clean
+.PHONY: run packages test test-all test-slow lint unit format clean
 
 run: $(VENV)/installed
 	$(BIN)/lupusim run scenarios/phase2_remission_52w.yaml
@@ -26,6 +27,9 @@ lint: $(VENV)/installed-dev
 unit: $(VENV)/installed-dev
 	$(BIN)/pytest -n auto -m "not slow" $(patsubst %,--cov=lupusim.%,model trial analysis) --cov-report=
 	$(BIN)/coverage report --fail-under=100 --skip-covered
+
+packages: $(VENV)/installed-dev
+	$(BIN)/python scripts/check_packages.py
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/pytest -n auto -m slow

@@ -41,7 +41,7 @@ def test_a_run_folder_is_resumed_and_never_overwritten(lupusim, tmp_path):
     code, first, err = lupusim(*run)
     assert code == 0
     assert f"written to {tmp_path / 'a'}" in err
-    names = {path.name for path in (tmp_path / "a").iterdir()}
+    names = {path.name for path in (tmp_path / "a").glob("[!.]*")}
     assert names == {"ledger.sqlite", "result.json", "scenario.yaml", "summary.csv"}
     code, out, err = lupusim(*run)
     assert (code, out) == (2, "")

@@ -99,6 +99,7 @@ def calibrate(
         per_arm=per_arm,
     )
     time = _prediction_time(predict, n, draws)
+    _check_extras(second_opinion=second_opinion, page=out is not None)
     folder = None if out is None else _folder(out, model, has_draws=draws > 0, force=force)
     with _progress("searching") as told:
         fit = fit_model(
@@ -127,6 +128,16 @@ def calibrate(
     _print_fit(fit, answers, format)
     if folder is not None:
         _write_fit(fit, answers, folder)
+
+
+def _check_extras(*, second_opinion: bool, page: bool) -> None:
+    """Raise MissingExtraError unless what is asked for can be done here."""
+    from lupusim.report.figures.style import need
+
+    if second_opinion:
+        need("calibration", "emcee")
+    if page:
+        need("report", "jinja2", "matplotlib")
 
 
 def _check_options(*, needs_draws: bool, draws: int, has_plan: bool, per_arm: int | None) -> None:
@@ -277,10 +288,8 @@ def _facts(fit: Fit, answers: Answers) -> dict[str, Any]:
 
 def _folder(out: Path, model: str, *, has_draws: bool, force: bool) -> Folder:
     """Return the folder of the page and the model, once the names of its files are free."""
-    from lupusim.report.figures.style import need
     from lupusim.scenario.files.calibration_block import load_free_model
 
-    need("report", "jinja2", "matplotlib")
     stem = _stem(load_free_model(model).model.name)
     folder = Folder(out, if_present(force))
     draws = [f"{stem}.draws.npz"] if has_draws else []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lupusim.cli.options import Format, FormatOption
+from lupusim.cli.options import INCOMPLETE, Format, FormatOption
 from lupusim.cli.run import run_folder, tell, write_run
 from lupusim.cli.writing import ForceOption
 
@@ -20,12 +21,17 @@ def merge(
     force: ForceOption = False,
     format: FormatOption = Format.table,
 ) -> None:
-    """Put the parts of a run together, with the same bits as a run in one go."""
+    """Put the parts of a run together, with the same bits as a run in one go.
+
+    Ends with code 3 where parts are missing: they are named.
+    """
     from lupusim.planning.execution.shards import merge as merge_ledgers
     from lupusim.report.run.kept import collected
 
     folder = run_folder(out, force=force)
-    asked, seed = merge_ledgers(folders, out)
+    asked, seed = merge_ledgers(folders, out, tell=lambda words: print(words, file=sys.stderr))
     result = collected(out, asked, seed)
     tell(result, format, None)
     write_run(result, folder)
+    if not result.complete:
+        raise typer.Exit(INCOMPLETE)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 INPUT_IS_WRONG = 2
+INCOMPLETE = 3
 INTERRUPTED = 130
 
 

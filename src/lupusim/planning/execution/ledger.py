@@ -19,15 +19,23 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from lupusim.errors import LupusimError
+from lupusim.planning.execution.ledger_file import (
+    APPLICATION,
+    LedgerError,
+    is_whole,
+    refuse_foreign,
+    signed,
+)
 from lupusim.planning.execution.tasks import Done
 from lupusim.simulation.fingerprint import code_fingerprint, trial_fingerprint, versions
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.quantiles import Counts
 from lupusim.simulation.tally import Tally
 from lupusim.trial.scenario import Scenario
+
+__all__ = ["FILE_NAME", "Asked", "Existing", "Ledger", "LedgerError", "identity"]
 
 FILE_NAME = "ledger.sqlite"
 _LAYOUT = """
@@ -39,13 +47,13 @@ CREATE TABLE IF NOT EXISTS designs (
     trial TEXT PRIMARY KEY, design_point TEXT NOT NULL, n_patients INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS blocks (
     trial TEXT NOT NULL, number INTEGER NOT NULL, n_replicates INTEGER NOT NULL,
-    sums TEXT NOT NULL, seconds REAL NOT NULL, finished REAL NOT NULL,
+    sums TEXT NOT NULL, seconds REAL NOT NULL, finished REAL NOT NULL, checksum TEXT NOT NULL,
     PRIMARY KEY (trial, number, n_replicates)) WITHOUT ROWID;
 """
 
 
-class LedgerError(LupusimError):
-    """A run folder cannot be used as asked; nothing in it was changed."""
+_BLOCK = "trial, number, n_replicates, sums, checksum"
+_INSERT_BLOCK = "INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 class Existing(Enum):
@@ -104,6 +112,7 @@ class Ledger:
             raise LedgerError(
                 f"{folder} holds a run already: continue it with --resume, or give another folder"
             )
+        refuse_foreign(self.path)
         folder.mkdir(parents=True, exist_ok=True)
         with self._told():
             self._connection = _connect(self.path)
@@ -121,6 +130,7 @@ class Ledger:
             raise LedgerError(f"{folder} holds no run: there is no {FILE_NAME} in it")
         if os.access(folder, os.W_OK):
             return cls(folder, existing=Existing.RESUME)
+        refuse_foreign(folder / FILE_NAME)
         ledger = cls.__new__(cls)
         ledger.folder, ledger.path = folder, folder / FILE_NAME
         location = f"{ledger.path.resolve().as_uri()}?immutable=1"
@@ -207,12 +217,30 @@ class Ledger:
         return [Asked(**dict(zip(names, row, strict=True))) for row in rows]
 
     def finished(self, trial: str, *, seed: int) -> Iterator[tuple[Block, Tally]]:
-        """Yield the finished blocks of a trial with their sums, by number."""
-        query = "SELECT number, n_replicates, sums FROM blocks WHERE trial = ? ORDER BY number"
+        """Yield the finished blocks of a trial with their sums, by number.
+
+        Raises
+        ------
+        LedgerError
+            If one was changed after it was written.
+        """
+        query = f"SELECT {_BLOCK} FROM blocks WHERE trial = ? ORDER BY number"
         with self._told():
-            for number, n_replicates, sums in self._connection.execute(query, (trial,)):
-                block = Block(seed=seed, number=number, n_replicates=n_replicates)
-                yield block, _tally(sums)
+            for row in self._connection.execute(query, (trial,)):
+                if not is_whole(row):
+                    raise LedgerError(self._damage(row))
+                block = Block(seed=seed, number=row[1], n_replicates=row[2])
+                yield block, _tally(row[3])
+
+    def _damage(self, row: Sequence[Any]) -> str:
+        """Return what is told of a block that was changed."""
+        rows = self._connection.execute(f"SELECT {_BLOCK} FROM blocks")
+        whole = [is_whole(other) for other in rows]
+        return (
+            f"{self.path}: block {row[1]} was changed after it was written: its checksum "
+            f"differs. {sum(whole)} of {len(whole)} blocks are whole: save them with 'lupusim "
+            f"merge {self.folder} --out NEW', and go on there with --resume"
+        )
 
     def store(self, done: Done) -> None:
         """Commit the blocks of a finished task; after this they survive anything.
@@ -225,15 +253,17 @@ class Ledger:
         share = done.seconds / (len(done.blocks) * len(done.by_key))
         now = time.time()
         rows = [
-            (key, block.number, block.n_replicates, _text(tally), share, now)
+            signed(key, block.number, block.n_replicates, _text(tally), share, now)
             for key, tallies in done.by_key.items()
             for block, tally in zip(done.blocks, tallies, strict=True)
         ]
         with self._told(), self._connection as connection:
-            connection.executemany("INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?, ?, ?)", rows)
+            connection.executemany(_INSERT_BLOCK, rows)
 
     def copy(self, other: Ledger) -> int:
-        """Take over the blocks of another ledger; return how many were new.
+        """Take over the whole blocks of another ledger; return how many were damaged.
+
+        A damaged block is left out: the same seed simulates it again.
 
         Raises
         ------
@@ -241,11 +271,13 @@ class Ledger:
             If both hold the same block with different sums.
         """
         with self._told(), self._connection as connection:
-            before = connection.total_changes
+            damaged = 0
             for row in other._rows("blocks"):
+                if not is_whole(row):
+                    damaged += 1
+                    continue
                 self._refuse_contradiction(row, other.folder)
-                connection.execute("INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?, ?, ?)", row)
-            new = connection.total_changes - before
+                connection.execute(_INSERT_BLOCK, row)
             connection.executemany(
                 "INSERT OR IGNORE INTO about VALUES (?, ?)", other._rows("about")
             )
@@ -255,7 +287,7 @@ class Ledger:
             connection.executemany(
                 "INSERT INTO scenarios VALUES (?, ?, ?, ?, ?, ?)", other._rows("scenarios")
             )
-            return new
+            return damaged
 
     def _rows(self, table: str) -> Iterator[tuple[object, ...]]:
         yield from self._connection.execute(f"SELECT * FROM {table}")
@@ -290,6 +322,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     # The exclusive lock keeps a second process out, is dropped by the system when this one
     # dies, and lets the write-ahead log work on file systems without shared memory.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    if not path.exists() or path.stat().st_size == 0:
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")  # before the log: in the file
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.executescript("BEGIN IMMEDIATE;" + _LAYOUT + "COMMIT;")
@@ -332,4 +366,7 @@ def _explained(path: Path, error: sqlite3.DatabaseError) -> Exception:
         return PermissionError(
             errno.EACCES, "the run folder cannot be written; nothing was changed", str(path)
         )
-    return LedgerError(f"{path} is not a ledger that can be read: {error}")
+    return LedgerError(
+        f"{path} is not a ledger that can be read: {error}. Keep it aside and give another "
+        "folder: the same seed gives the same numbers again"
+    )

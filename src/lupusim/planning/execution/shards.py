@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -70,7 +70,13 @@ class Shard:
         return block.number % self.count == self.number - 1
 
 
-def merge(folders: Sequence[Path], out: Path) -> tuple[Asked, int]:
+def _nobody(_: str) -> None:
+    """Listen to nothing."""
+
+
+def merge(
+    folders: Sequence[Path], out: Path, *, tell: Callable[[str], None] = _nobody
+) -> tuple[Asked, int]:
     """Copy the finished blocks of several run folders into one.
 
     Parameters
@@ -79,6 +85,8 @@ def merge(folders: Sequence[Path], out: Path) -> tuple[Asked, int]:
         Folders of runs of the same scenario with the same seed, versions and replicates.
     out : Path
         Made if need be; it may hold some parts of the same run already.
+    tell : callable
+        Told in words what was left out, because it was changed after it was written.
 
     Returns
     -------
@@ -100,9 +108,17 @@ def merge(folders: Sequence[Path], out: Path) -> tuple[Asked, int]:
     with Ledger(out, existing=Existing.RESUME) as ledger:
         for folder in folders:
             with Ledger.reading(folder) as shard:
-                ledger.copy(shard)
+                if damaged := ledger.copy(shard):
+                    tell(f"{folder}: {damaged} damaged blocks left out; --resume makes them again")
     about, asked = parts[0]
-    return asked, int(about["seed"])
+    return asked, _seed(folders[0], about)
+
+
+def _seed(folder: Path, about: Mapping[str, str]) -> int:
+    seed = about.get("seed", "")
+    if not seed.isdecimal():
+        raise LedgerError(f"{folder}: its ledger names no seed ({seed!r}): it was changed")
+    return int(seed)
 
 
 def _identity(folder: Path) -> tuple[dict[str, str], Asked]:

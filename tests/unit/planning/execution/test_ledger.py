@@ -16,6 +16,7 @@ import pytest
 from lupusim.planning.execution import ledger as ledger_module
 from lupusim.planning.execution import tasks
 from lupusim.planning.execution.ledger import FILE_NAME, Existing, Ledger, LedgerError
+from lupusim.planning.execution.shards import merge
 from lupusim.planning.execution.tasks import Done
 from lupusim.planning.runs.run import InterruptedRunError, RunOptions, run
 from lupusim.simulation.adaptation import base as blocks
@@ -273,3 +274,67 @@ def test_a_ledger_in_a_read_only_folder_can_be_read(tmp_path, monkeypatch):
         block = Block(seed=1, number=0, n_replicates=5)
         with pytest.raises(PermissionError, match="cannot be written"):
             ledger.store(Done(fingerprint="x", blocks=(block,), tallies=(Tally(),)))
+
+
+def change(folder, statement):
+    with sqlite3.connect(folder / FILE_NAME) as connection:
+        connection.execute(statement)
+    connection.close()
+
+
+DIGIT = "UPDATE blocks SET sums = replace(sums, '5', '6') WHERE number = 2"
+
+
+@pytest.mark.parametrize("statement", [DIGIT, "UPDATE blocks SET number = 12 WHERE number = 2"])
+def test_a_changed_block_is_refused_and_the_others_are_saved_by_a_merge(
+    tmp_path, statement, simulated
+):
+    whole = answer(run(asked(), seed=SEED, options=options(tmp_path / "old")))
+    change(tmp_path / "old", statement)
+    with pytest.raises(LedgerError, match=r"block \d+ was changed .* of \d+ blocks are whole"):
+        run(asked(), seed=SEED, options=options(tmp_path / "old"))
+    said = []
+    merge([tmp_path / "old"], tmp_path / "new", tell=said.append)
+    assert "damaged blocks left out" in said[0]
+    simulated.clear()
+    assert answer(run(asked(), seed=SEED, options=options(tmp_path / "new"))) == whole
+    assert {block.number for block in simulated} == {2}
+
+
+def test_the_database_of_another_program_is_not_touched(tmp_path):
+    change(tmp_path, "CREATE TABLE mine (a)")
+    before = (tmp_path / FILE_NAME).read_bytes()
+    for use in (
+        lambda: Ledger(tmp_path, existing=Existing.RESUME),
+        lambda: Ledger.reading(tmp_path),
+    ):
+        with pytest.raises(LedgerError, match="is not a ledger that can be read"):
+            use()
+    assert (tmp_path / FILE_NAME).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+    (tmp_path / "other" / FILE_NAME).mkdir(parents=True)
+    with pytest.raises(LedgerError, match="is no file"):
+        Ledger(tmp_path / "other", existing=Existing.RESUME)
+
+
+def test_a_ledger_that_was_just_begun_is_taken_over(tmp_path):
+    (tmp_path / FILE_NAME).touch()
+    run(asked(), seed=SEED, options=options(tmp_path))
+    with Ledger.reading(tmp_path) as ledger:
+        assert ledger.asked()
+
+
+def test_pages_that_were_overwritten_are_one_message(tmp_path):
+    run(asked(), seed=SEED, options=options(tmp_path))
+    content = bytearray((tmp_path / FILE_NAME).read_bytes())
+    content[4096:] = bytes(len(content) - 4096)
+    (tmp_path / FILE_NAME).write_bytes(content)
+    with pytest.raises(LedgerError, match="is not a ledger that can be read"):
+        run(asked(), seed=SEED, options=options(tmp_path))
+
+
+def test_a_ledger_that_names_no_seed_is_not_merged(tmp_path):
+    run(asked(), seed=SEED, options=options(tmp_path / "a"))
+    change(tmp_path / "a", "UPDATE about SET content = 'x' WHERE name = 'seed'")
+    with pytest.raises(LedgerError, match="names no seed"):
+        merge([tmp_path / "a"], tmp_path / "b")
