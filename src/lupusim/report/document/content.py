@@ -11,9 +11,12 @@ ICH E9(R1) (2019); ICH E20, step 2 draft.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
-from lupusim.planning.runs.results import RunResult
+import numpy as np
+
+from lupusim.errors import ScenarioError
+from lupusim.planning.runs.results import PointResult, RunResult
 from lupusim.planning.theory.expected_times import warnings_of
 from lupusim.report.document.evidence import example_trial, performance
 from lupusim.report.document.parts import (
@@ -33,8 +36,10 @@ from lupusim.report.figures.samples import calendar_of, look_paths
 from lupusim.report.numbers import grouped
 from lupusim.report.run.table import condition, meaning
 from lupusim.scenario.document.durations import format_duration
+from lupusim.scenario.document.yaml_reader import parse_document
 from lupusim.trial import Arm
 from lupusim.trial.design import KnownEffect, SimulatedEffect
+from lupusim.trial.scenario import shown
 
 _MONTHS = 12
 _ATTRIBUTES = ("population", "treatment", "variable", "intercurrent events", "summary measure")
@@ -68,7 +73,7 @@ def document_of(result: RunResult, *, target: float | None = None) -> Document:
             _aims(result),
             _mechanism(result),
             _estimands(result),
-            _methods(result),
+            methods(result),
             performance(result, target),
             example_trial(result),
             _limits(result),
@@ -115,8 +120,6 @@ def _aims(result: RunResult) -> Section:
 def _mechanism(result: RunResult) -> Section:
     trial = result.points[0].trial
     rows = [(f"arm {arm.name}", _arm(arm)) for arm in trial.arms]
-    if not trial.dropout.is_never:
-        rows.append(("dropout", f"{trial.dropout.per_year:g} per year at the reference state"))
     for event in trial.intercurrent_events:
         rates = ", ".join(f"{state} {rate:g}" for state, rate in event.hazard_per_year.items())
         rows.append((event.name, f"hazard per year: {rates}"))
@@ -138,6 +141,7 @@ def _mechanism(result: RunResult) -> Section:
                 rows=tuple(rows),
                 wordy=True,
             ),
+            *as_stated(result, _WHAT, "What else is simulated"),
             *_sources(result),
             Picture(
                 caption=caption,
@@ -151,6 +155,33 @@ def _mechanism(result: RunResult) -> Section:
 def _arm(arm: Arm) -> str:
     described = [arm.model.description] if arm.model.description else []
     return "; ".join([f"model {arm.model.name}", *described, *effects_in_words(arm)])
+
+
+_WHAT = ("population", "enrollment", "follow_up", "dropout", "supply", "costs")
+_HOW = ("allocation", "endpoints", "analysis", "looks", "adaptation", "family", "stages", "vary")
+
+
+def as_stated(result: RunResult, keys: Sequence[str], what: str) -> Iterator[Table]:
+    """Yield what a scenario file states under some keys, without sources; nothing where none."""
+    if not result.scenario.text:
+        return
+    document = parse_document(result.scenario.text, result.scenario.name, ScenarioError)
+    stated = {
+        key: _without_sources(document.content[key]) for key in keys if key in document.content
+    }
+    if stated:
+        rows = tuple((key.replace("_", " "), str(shown(value))) for key, value in stated.items())
+        caption = f"{what}, as the scenario states it."
+        yield Table(caption=caption, head=("key", "stated"), rows=rows, wordy=True)
+
+
+def _without_sources(content: object) -> object:
+    if isinstance(content, Mapping):
+        kept = {str(k): v for k, v in content.items() if k != "source"}
+        return {name: _without_sources(part) for name, part in kept.items()}
+    if isinstance(content, list | tuple):
+        return [_without_sources(part) for part in content]
+    return content
 
 
 def _sources(result: RunResult) -> Iterator[Part]:
@@ -187,7 +218,8 @@ def _estimands(result: RunResult) -> Section:
     return Section(title="Estimands of the simulation", parts=(table,))
 
 
-def _methods(result: RunResult) -> Section:
+def methods(result: RunResult) -> Section:
+    """Return the design: in words for a protocol, as stated, its looks with their bounds."""
     parts: list[Part] = [
         Words(
             text="In words that a protocol can take over (brackets: Monte Carlo standard errors):"
@@ -197,21 +229,31 @@ def _methods(result: RunResult) -> Section:
     for name, point in designs:
         begin = f"{name}: " if len(designs) > 1 else ""
         parts.append(Words(text=f"{begin}{sample_size_paragraph(point)}"))
-    for name, point in designs:
-        if not point.trial.interims:
-            continue
-        begin = f"{name}: " if len(designs) > 1 else ""
-        for paths in look_paths(point.trial, seed=result.seed):
-            parts.append(looks_table(point, paths, named=begin))
-            parts.append(
-                Picture(
-                    caption=f"Bounds and paths of 30 simulated trials, {begin}{paths.hypothesis}. "
-                    "A path ends where its trial stops.",
-                    alternative="Bounds of the looks with paths of the statistic on three scales",
-                    figure=bounds_figure(paths),
-                )
-            )
+    parts.extend(as_stated(result, _HOW, "How it is designed and analyzed"))
+    for number, (name, point) in enumerate(designs):
+        if point.trial.interims:
+            begin = f"{name}: " if len(designs) > 1 else ""
+            parts.extend(_looks(point, result.seed, begin, drawn=number == 0))
     return Section(title="Methods", items="design and analysis", parts=tuple(parts))
+
+
+def _looks(point: PointResult, seed: int, begin: str, *, drawn: bool) -> Iterator[Part]:
+    """Yield tables of looks, hypothesis by hypothesis, with pictures where they are asked."""
+    for paths in look_paths(point.trial, seed=seed):
+        if not np.isfinite([*paths.efficacy, *paths.futility]).any():
+            yield Words(
+                text=f"{begin}{paths.hypothesis} has no bound of its own: it is tested after or "
+                "together with others."
+            )
+            continue
+        yield looks_table(point, paths, named=begin)
+        if drawn:
+            yield Picture(
+                caption=f"Bounds and paths of 30 simulated trials, {begin}{paths.hypothesis}. "
+                "A path ends where its trial stops.",
+                alternative="Bounds of the looks with paths of the statistic on three scales",
+                figure=bounds_figure(paths),
+            )
 
 
 def _limits(result: RunResult) -> Section:

@@ -58,8 +58,10 @@ class _HtmlWriter:
     def table(self, table: Table) -> None:
         self.n_tables += 1
         kind = "words" if table.wordy else "numbers"
-        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.head)
-        rows = "".join(_row(row) for row in table.rows)
+        sides = ["" if table.is_words(k) else ' class="n"' for k in range(len(table.head))]
+        named = zip(sides, table.head, strict=True)
+        head = "".join(f'<th scope="col"{side}>{escape(name)}</th>' for side, name in named)
+        rows = "".join(_row(row, sides) for row in table.rows)
         self.lines.append(
             f'<div class="wide" tabindex="0"><table class="{kind}">'
             f"<caption><b>Table {self.n_tables}.</b> {escape(table.caption)}</caption>"
@@ -80,9 +82,10 @@ class _HtmlWriter:
         self.lines.append(f"<pre>{escape(text)}</pre>")
 
 
-def _row(row: Sequence[str]) -> str:
+def _row(row: Sequence[str], sides: Sequence[str]) -> str:
     first, *others = row
-    cells = "".join(f"<td>{escape(cell)}</td>" for cell in others)
+    each = zip(sides[1:], others, strict=True)
+    cells = "".join(f"<td{side}>{escape(cell)}</td>" for side, cell in each)
     return f'<tr><th scope="row">{escape(first)}</th>{cells}</tr>\n'
 
 

@@ -31,7 +31,7 @@ class _MarkdownWriter:
 
     def table(self, table: Table) -> None:
         self.n_tables += 1
-        sides = ["---", *(["---"] if table.wordy else ["---:"]) * (len(table.head) - 1)]
+        sides = ["---" if table.is_words(k) else "---:" for k in range(len(table.head))]
         rows = (table.head, *table.rows)
         lines = [f"| {' | '.join(map(_plain, row))} |" for row in rows]
         caption = f"**Table {self.n_tables}.** {_plain(table.caption)}"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+_WORD = re.compile(r"(?!none|below|above)[^\W\d_]{3,}")  # not what stands beside a number
 
 
 class Writer(Protocol):
@@ -89,6 +93,13 @@ class Table:
     def __post_init__(self) -> None:
         if any(len(row) != len(self.head) for row in self.rows):
             raise ValueError(f"rows of table {self.caption!r} must be as wide as its head")
+
+    def is_words(self, column: int) -> bool:
+        """Return whether a column holds words, which stand on the left, or numbers."""
+        if self.wordy or column == 0:
+            return True
+        wordy = sum(bool(_WORD.search(row[column])) for row in self.rows)
+        return 2 * wordy > len(self.rows)
 
     def write(self, writer: Writer) -> None:
         """Have itself written."""

@@ -45,14 +45,15 @@ class _TypstWriter:
         self.lines += [f"#list({', '.join(map(_quoted, texts))})", ""]
 
     def table(self, table: Table) -> None:
-        n, side = len(table.head), "left" if table.wordy else "right"
+        n = len(table.head)
+        sides = ", ".join("left" if table.is_words(k) else "right" for k in range(n))
         head = ", ".join(f"strong({_quoted(name)})" for name in table.head)
         rows = "".join(f"{', '.join(map(_quoted, row))},\n" for row in table.rows)
         columns = "(auto, 1fr)" if table.wordy and n == 2 else str(n)
         self.lines += [
             f"#figure(caption: {_quoted(table.caption)}, kind: table, "
             f"text(size: 8pt, table(columns: {columns}, stroke: (x: none, y: 0.4pt + luma(75%)), "
-            f"align: (x, _) => if x == 0 {{ left }} else {{ {side} }}, "
+            f"align: ({sides},), "
             f"table.header({head}),\n{rows})))",
             "",
         ]

@@ -126,13 +126,11 @@ def _power(point: PointResult, power: Mean) -> str:
     if analysis is None:
         return f"The trial then succeeds with probability {how}{several}."
     sides = {1: "one-sided", 2: "two-sided"}[analysis.sided]
-    test = test_in_words(analysis).replace("_", " ")
+    test, *details = test_in_words(analysis).replace("_", " ").split("; ")
+    level = "; ".join([f"{test} test", *details, f"{sides} alpha {analysis.alpha:g}"])
     formulas = [f"{one.method}: {one.value:.4f}" for one in formula_powers(trial)]
     known = f"; {', '.join(formulas)}" if formulas else ""
-    return (
-        f"On {trial.primary.name} the trial then has a power{several} of {how}{known} "
-        f"({test} test, {sides} alpha {analysis.alpha:g})."
-    )
+    return f"On {trial.primary.name} the trial then has a power{several} of {how}{known} ({level})."
 
 
 def _error(point: PointResult) -> Iterator[str]:

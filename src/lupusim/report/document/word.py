@@ -36,8 +36,9 @@ class _WordWriter:
         grid.style = "Light List"
         _fill(grid.rows[0].cells, table.head, bold=True)
         _repeat_on_each_page(grid.rows[0])
+        right = [not table.is_words(k) for k in range(len(table.head))]
         for row in table.rows:
-            _fill(grid.add_row().cells, row, right=not table.wordy)
+            _fill(grid.add_row().cells, row, right=right)
         self.target.add_paragraph()
 
     def picture(self, picture: Picture) -> None:
@@ -68,7 +69,7 @@ def _clean(text: str) -> str:
 
 
 def _fill(
-    cells: Sequence[Any], texts: Sequence[str], *, bold: bool = False, right: bool = False
+    cells: Sequence[Any], texts: Sequence[str], *, bold: bool = False, right: Sequence[bool] = ()
 ) -> None:
     from docx.enum.text import WD_ALIGN_PARAGRAPH
     from docx.shared import Pt
@@ -78,7 +79,7 @@ def _fill(
         run = paragraph.add_run(_clean(text))
         run.font.size, run.bold = Pt(_SMALL), bold
         paragraph.paragraph_format.space_after = Pt(1)
-        if right and number:
+        if number < len(right) and right[number]:
             paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
 
 

@@ -15,6 +15,7 @@ from lupusim.trial.looks.timing import (
     check_above_zero,
     check_count,
     in_months,
+    in_words,
     registered,
     times,
 )
@@ -86,7 +87,7 @@ class AfterLastPatient(LookTiming):
     def words(self, trial: Trial) -> str:
         """Return the follow-up of the last patient."""
         del trial
-        return f"the last patient followed for {in_months(self.follow_up)} months"
+        return f"the last patient followed for {in_words(self.follow_up)}"
 
     @property
     def after_last_patient(self) -> float:
@@ -127,7 +128,7 @@ class AfterPatients(LookTiming):
         """Return how many patients, and how long each is followed."""
         del trial
         who = f"{self.patients} patients"
-        return f"{who} followed for {in_months(self.follow_up)} months" if self.follow_up else who
+        return f"{who} followed for {in_words(self.follow_up)}" if self.follow_up else who
 
     @property
     def after_patients(self) -> tuple[int, float]:

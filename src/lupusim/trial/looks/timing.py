@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, Self, TypeVar
 
 from lupusim.arrays import FloatArray
+from lupusim.trial.durations import format_duration
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -240,3 +241,15 @@ def times(factor: float, count: int) -> int:
 def in_months(years: float) -> str:
     """Return a time (years) in months, for messages."""
     return f"{12 * years:.4g}"
+
+
+def in_words(years: float) -> str:
+    """Return a time (years) in whole months, else in the unit that makes it whole.
+
+    Examples
+    --------
+    >>> in_words(1.5), in_words(52 / 52.1775)
+    ('18 months', '52 weeks')
+    """
+    months = 12 * years
+    return f"{months:.4g} months" if abs(months - round(months)) < 1e-6 else format_duration(years)

@@ -29,8 +29,13 @@ def looks():
 
 
 @pytest.fixture(scope="module")
-def page(looks):
-    return as_html(content.document_of(looks))
+def document(looks):
+    return content.document_of(looks)
+
+
+@pytest.fixture(scope="module")
+def page(document):
+    return as_html(document)
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +87,8 @@ def test_the_numbers_are_those_of_the_result(looks, page):
     assert looks.versions["lupusim"] in page
 
 
-def test_the_report_has_the_parts_of_ademp_and_the_estimand_first(looks):
-    titles = [section.title for section in content.document_of(looks).sections]
+def test_the_report_has_the_parts_of_ademp_and_the_estimand_first(document):
+    titles = [section.title for section in document.sections]
     assert titles[0] == "Estimand of the trial"
     wanted = [
         "Aims",
@@ -135,7 +140,7 @@ def test_the_protocol_paragraph_says_sizes_test_level_and_looks(looks):
     for words in (
         "300 patients will be randomized 1:1 (150 to control, 150 to experimental)",
         "hazard ratio 0.7",
-        "logrank test, one-sided alpha 0.025",
+        "(logrank test; one-sided alpha 0.025)",
         share(looks.points[0].power),
         "67 events (survival); 134 events (survival). The last analysis is at: 200 events",
         "O'Brien-Fleming-type spending",
@@ -149,6 +154,30 @@ def test_other_kinds_of_trials_have_a_report(name):
     for point in result.points:
         assert f"{point.trial.n_patients} patients" in sample_size_paragraph(point)
     assert as_html(content.document_of(result)).count("<section>") == 9
+
+
+def test_columns_of_words_stand_on_the_left():
+    rows = (("1", "67 events (survival)", "3.70", "0 (below 0.09)"), ("2", "a date", "none", "1"))
+    table = Table(caption="", head=("look", "when", "z", "share"), rows=rows)
+    assert [table.is_words(k) for k in range(4)] == [True, True, False, False]
+
+
+def test_what_the_file_states_is_told_without_sources():
+    scenario = lupusim.load_scenario("phase2_remission_52w")
+    result = lupusim.run(scenario, 5, seed=SEED)
+    (table,) = content.as_stated(result, ("enrollment", "dropout", "costs"), "What")
+    assert table.rows == (
+        ("enrollment", "sites 9, per site per month 0.12, ramp up 6 months, screen failure 0.35"),
+        ("dropout", "per year 0.18, by state active 1.5"),
+    )
+
+
+def test_hypotheses_without_a_bound_are_said_to_have_none():
+    scenario = lupusim.load_scenario("phase3_bicla_52w")
+    methods = content.methods(lupusim.run(scenario, 5, seed=SEED))
+    said = [p.text for p in methods.parts if isinstance(p, Words)]
+    assert any("LLDAS: msc has no bound of its own" in text for text in said)
+    assert any("the last patient followed for 52 weeks" in text for text in said)
 
 
 def test_an_incomplete_run_has_no_report(looks):
