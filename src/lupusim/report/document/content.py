@@ -239,21 +239,25 @@ def methods(result: RunResult) -> Section:
 
 def _looks(point: PointResult, seed: int, begin: str, *, drawn: bool) -> Iterator[Part]:
     """Yield tables of looks, hypothesis by hypothesis, with pictures where they are asked."""
-    for paths in look_paths(point.trial, seed=seed):
-        if not np.isfinite([*paths.efficacy, *paths.futility]).any():
-            yield Words(
-                text=f"{begin}{paths.hypothesis} has no bound of its own: it is tested after or "
-                "together with others."
-            )
-            continue
+    found = look_paths(point.trial, seed=seed)
+    bounded = [p for p in found if np.isfinite([*p.efficacy, *p.futility]).any()]
+    ends = "Each path ends where its trial stops."
+    if point.trial.family is not None:
+        ends = "All looks are shown, also of trials that stop."
+    for paths in bounded:
         yield looks_table(point, paths, named=begin)
         if drawn:
             yield Picture(
-                caption=f"Bounds and paths of 30 simulated trials, {begin}{paths.hypothesis}. "
-                "A path ends where its trial stops.",
+                caption=f"Bounds and paths of 30 simulated trials, {begin}{paths.hypothesis}. {ends}",
                 alternative="Bounds of the looks with paths of the statistic on three scales",
                 figure=bounds_figure(paths),
             )
+    others = [p.hypothesis for p in found if all(p is not one for one in bounded)]
+    if others:
+        yield Words(
+            text=f"{begin}no bounds of their own, as they are tested after or together with "
+            f"others: {'; '.join(others)}."
+        )
 
 
 def _limits(result: RunResult) -> Section:
