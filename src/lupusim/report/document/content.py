@@ -248,7 +248,7 @@ def _looks(point: PointResult, seed: int, begin: str, *, drawn: bool) -> Iterato
         yield looks_table(point, paths, named=begin)
         if drawn:
             yield Picture(
-                caption=f"Bounds and paths of 30 simulated trials, {begin}{paths.hypothesis}. {ends}",
+                caption=f"Bounds, and paths of 30 trials, {begin}{paths.hypothesis}. {ends}",
                 alternative="Bounds of the looks with paths of the statistic on three scales",
                 figure=bounds_figure(paths),
             )
