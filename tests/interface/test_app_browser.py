@@ -257,10 +257,13 @@ def test_occupancy_follows_a_hazard_ratio_at_once(browser, server):
 def test_counts_are_calibrated_and_what_they_leave_open_is_said(browser, server):
     with tab(browser, server) as page:
         page.goto(f"{server}/evidence")
+        page.get_by_label("Patients").first.fill("30")
+        page.get_by_label("Patients").nth(4).fill("14")
         page.get_by_role("button", name="Calibrate").click()
         page.wait_for_url("**/evidence/calibration-1")
         page.get_by_text("What the counts do not settle").wait_for(timeout=60_000)
         assert page.get_by_text("The targets determine 4 combinations of 8").is_visible()
+        assert page.get_by_label("Patients").first.input_value() == "30"
         picture(page, "calibration")
 
 

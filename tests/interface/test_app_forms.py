@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lupusim.app.checking import check, known_power
-from lupusim.app.counts import Count, evidence_content
+from lupusim.app.counts import Count, counts_of, evidence_content
 from lupusim.app.drafts import Drafts
 from lupusim.app.fields import fields_of
 from lupusim.app.folder import StartFolder
@@ -128,6 +128,11 @@ def test_counts_at_one_time_are_one_table():
     )
     assert [target["kind"] for target in found["targets"]] == ["occupancy", "ever"]
     assert found["targets"][0]["counts"] == {"active": 68, "death": 13}
+
+
+def test_counts_come_back_from_their_evidence_file():
+    typed = counts(("in", "active", 68), ("in", "death", 13), ("ever", "relapse", 9))
+    assert counts_of(evidence_content(typed)) == typed
 
 
 @pytest.mark.parametrize(

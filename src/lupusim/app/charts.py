@@ -94,7 +94,7 @@ def running_power(steps: Sequence[tuple[int, float, float]]) -> dict[str, Any]:
     return {
         "animation": False,
         "grid": {**_GRID, "top": 24},
-        "xAxis": _axis("trials simulated", min=0),
+        "xAxis": _axis("trials finished, with and without effect", min=0),
         "yAxis": _axis("power", min=0, max=1, nameGap=44),
         "series": [
             {**band, "data": lower, "silent": True},
@@ -146,7 +146,7 @@ def dots(names: Sequence[str], values: Sequence[tuple[float, float, float]]) -> 
             "symbol": "none",
             "data": [{"xAxis": 0.8}],
             "lineStyle": {"color": _MARK, "type": "dashed"},
-            "label": {"formatter": "0.8", "position": "end", "textBorderWidth": 0},
+            "label": {"show": False},
         },
     }
     category = {

@@ -76,6 +76,21 @@ def evidence_content(counts: Sequence[Count]) -> dict[str, Any]:
     return content
 
 
+def counts_of(content: Mapping[str, Any]) -> list[Count]:
+    """Return the counts of an evidence file that :func:`evidence_content` has made."""
+    found = []
+    for target in content["targets"]:
+        ever = target["kind"] == "ever"
+        years = float(str(target["by" if ever else "at"]).removesuffix(" years"))
+        cells = {target["states"][0]: target["count"]} if ever else target["counts"]
+        kind = "ever" if ever else "in"
+        found += [
+            Count(kind=kind, state=state, years=years, count=count, n=target["n"])
+            for state, count in cells.items()
+        ]
+    return found
+
+
 def _tables(counts: Sequence[Count]) -> list[dict[str, Any]]:
     tables: dict[tuple[float, int], dict[str, int]] = {}
     for count in counts:

@@ -158,10 +158,18 @@ class Job:
             return
         if event.get("event") == "progress":
             self.done, self.total = int(event["done"]), int(event["total"])
-            if "power" in event:
-                self.steps.append(Step(self.done, event["power"], event["power_mcse"]))
+            self._step(event)
         elif event.get("event") in {"result", "partial"}:
             self.result = event["result"]
+
+    def _step(self, event: dict[str, Any]) -> None:
+        """Keep the running power where it has moved: trials without effect don't move it."""
+        if "power" not in event:
+            return
+        step = Step(self.done, event["power"], event["power_mcse"])
+        latest = self.steps[-1] if self.steps else None
+        if latest is None or (latest.power, latest.mcse) != (step.power, step.mcse):
+            self.steps.append(step)
 
     def _take(self, answer: bytes) -> None:
         try:

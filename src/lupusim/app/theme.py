@@ -61,6 +61,8 @@ a:focus-visible, button:focus-visible, summary:focus-visible { outline: 3px soli
   border: 1px solid var(--line); border-radius: 10px; background: var(--surface); }
 .command code, pre, .mono { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 .command code { flex: 1; white-space: pre-wrap; overflow-wrap: anywhere; color: var(--ink); }
+.counts { display: grid; gap: 12px; align-items: center;
+  grid-template-columns: 1fr 1fr 2.1fr 2fr 1.2fr 40px; }
 .big { font-size: 40px; line-height: 1.1; font-weight: 650; font-variant-numeric: tabular-nums; }
 table.plain { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 table.plain th { text-align: left; font-weight: 600; font-size: 13px; color: var(--muted); }
@@ -73,6 +75,7 @@ table.plain .number { text-align: right; padding-right: 20px; white-space: nowra
 .note { border-left: 4px solid var(--accent); background: var(--soft); padding: 8px 12px;
   border-radius: 4px; }
 .q-btn { text-transform: none; font-weight: 600; letter-spacing: 0; border-radius: 8px; }
+.panel > .q-btn.action { align-self: flex-start; }
 .q-btn.action { color: var(--accent); border: 1px solid var(--accent); }
 .q-btn.action.main { background: var(--accent); color: var(--surface); }
 .chart { width: 100%; }

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from nicegui import ui
 
 from lupusim.app.charts import targets
-from lupusim.app.counts import Count, evidence_content
+from lupusim.app.counts import Count, counts_of, evidence_content
 from lupusim.app.folder import RUNS
 from lupusim.app.frame import Command, action, box, page, panel, problems, table
 from lupusim.app.jobs import Job, State, command_line
 from lupusim.app.launch import ask
 from lupusim.app.past_runs import PastRun, new_run, remember
 from lupusim.app.site import Site
+from lupusim.app.texts import parsed
 from lupusim.errors import InputError
 from lupusim.scenario.document.yaml_writer import block
 
@@ -64,7 +66,7 @@ class EvidenceView:
         """Draw everything."""
         with panel("What was counted"):
             with box("line"):
-                self._model = ui.select(_MODELS, value="markov-sat0244", label="Model")
+                self._model = ui.select(_MODELS, value=_model_before(self.run), label="Model")
                 self._model.props("outlined dense").style("min-width: 320px")
                 self._model.props["hint"] = "Whose rates are to be found."
                 self._model.on_value_change(self._change_model)
@@ -79,8 +81,7 @@ class EvidenceView:
         self._found = ui.element("div").classes("stack").style("gap: 24px")
         arguments = self.run.arguments if self.run else ("calibrate", "SAT0244")
         self._command = Command(command_line(arguments))
-        for count in _FIRST:
-            self._rows.append(_plain(count))
+        self._rows = [_plain(count) for count in _typed_before(self.site, self.run) or _FIRST]
         self._draw_rows()
         self._refresh()
         ui.timer(_OFTEN, self._refresh)
@@ -103,7 +104,7 @@ class EvidenceView:
                 self._draw_row(position, row, states)
 
     def _draw_row(self, position: int, row: dict[str, Any], states: dict[str, str]) -> None:
-        with box("line"):
+        with box("counts"):
             count = ui.number(label="Patients", min=0, step=1).bind_value(row, "count")
             out_of = ui.number(label="Out of", min=1, step=1).bind_value(row, "n")
             kinds = {"in": "are in the state at", "ever": "ever were in the state by"}
@@ -111,9 +112,8 @@ class EvidenceView:
             state = ui.select(states, label="State").bind_value(row, "state")
             years = ui.number(label="Years", min=0.01, step=1).bind_value(row, "years")
             years.props("suffix=years")
-            widths = ((count, 110), (out_of, 110), (kind, 230), (state, 210), (years, 130))
-            for made, width in widths:
-                made.props("outlined dense").style(f"width: {width}px")
+            for made in (count, out_of, kind, state, years):
+                made.props("outlined dense")
             remove = ui.button(icon="close", on_click=lambda: self._remove(position))
             remove.props(f'flat round dense aria-label="Remove row {position + 1}"')
 
@@ -233,6 +233,23 @@ def _plain(count: Count) -> dict[str, Any]:
         "count": count.count,
         "n": count.n,
     }
+
+
+def _model_before(run: PastRun | None) -> str:
+    """Return the model that a calibration was of; at first the simplest."""
+    words = run.arguments if run else ()
+    named = [after for word, after in pairwise(words) if word == "--model"]
+    return named[0] if named and named[0] in _MODELS else "markov-sat0244"
+
+
+def _typed_before(site: Site, run: PastRun | None) -> list[Count]:
+    """Return the counts that a calibration was made from; none where they are not ours."""
+    if run is None:
+        return []
+    try:
+        return counts_of(parsed(site.folder.read(run.design), run.design).content)
+    except (InputError, ValueError, OSError, KeyError, TypeError):
+        return []
 
 
 def _kept(run: PastRun | None) -> dict[str, Any] | None:

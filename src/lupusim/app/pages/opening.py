@@ -51,10 +51,11 @@ def draw_choice(site: Site) -> None:
                     ui.link(name, f"/design/new?file={name}").classes("plain")
             with panel("A file from elsewhere"):
                 _upload(site)
-        with panel("Ready-made trials"):
+        with panel("Ready-made trials"), box("two"):
             for name, words in packaged_descriptions("scenarios").items():
                 with ui.element("div"):
-                    ui.link(words or name, f"/design/new?scenario={name}&all=1").classes("plain")
+                    address = f"/design/new?scenario={name}&all=1"
+                    ui.link(words or name, address).classes("plain")
                     ui.label(name).classes("muted small")
         Command("lupusim list")
 

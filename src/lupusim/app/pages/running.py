@@ -86,7 +86,9 @@ class RunView:
         """Draw everything, and follow the run."""
         with panel():
             with box("line"):
-                self._power = ui.label("").classes("big")
+                with ui.element("div"):
+                    ui.label("Power").classes("muted small")
+                    self._power = ui.label("").classes("big")
                 with ui.element("div"):
                     self._state = ui.label("").props('aria-live="polite"')
                     self._left = ui.label("").classes("muted small")
