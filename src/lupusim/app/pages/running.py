@@ -85,22 +85,7 @@ class RunView:
     def build(self) -> None:
         """Draw everything, and follow the run."""
         with panel():
-            with box("line"):
-                with ui.element("div"):
-                    ui.label("Power").classes("muted small")
-                    self._power = ui.label("").classes("big")
-                with ui.element("div"):
-                    self._state = ui.label("").props('aria-live="polite"')
-                    self._left = ui.label("").classes("muted small")
-            self._bar = ui.linear_progress(value=0, show_value=False).props(
-                'rounded size="10px" aria-label="Share of the trials that is finished"'
-            )
-            self._warning = ui.label("").classes("note")
-            self._said = ui.label("").classes("problem").style("white-space: pre-wrap")
-            with box("line"):
-                self._cancel = action("Cancel").on_click(self._stop)
-                self._more = action("Go on with it", main=True).on_click(self._resume)
-                self._links()
+            self._draw_state()
         with panel("Power while it runs"):
             self._chart = ui.echart(running_power([]), renderer="svg").classes("chart")
             self._chart.style("height: 280px")
@@ -111,6 +96,24 @@ class RunView:
         Command(command_line(self.run.arguments or ("run", self.run.design)))
         self._refresh()
         ui.timer(_OFTEN, self._refresh)
+
+    def _draw_state(self) -> None:
+        with box("line"):
+            with ui.element("div"):
+                ui.label("Power").classes("muted small")
+                self._power = ui.label("").classes("big")
+            with ui.element("div"):
+                self._state = ui.label("").props('aria-live="polite"')
+                self._left = ui.label("").classes("muted small")
+        self._bar = ui.linear_progress(value=0, show_value=False).props(
+            'rounded size="10px" aria-label="Share of the trials that is finished"'
+        )
+        self._warning = ui.label("").classes("note")
+        self._said = ui.label("").classes("problem").style("white-space: pre-wrap")
+        with box("line"):
+            self._cancel = action("Cancel").on_click(self._stop)
+            self._more = action("Go on with it", main=True).on_click(self._resume)
+            self._links()
 
     def _links(self) -> None:
         if self.run.draft and self.site.drafts.get(self.run.draft):
