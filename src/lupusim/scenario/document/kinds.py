@@ -190,16 +190,16 @@ class Choice:
         self.options: Mapping[str, Any] = options
 
     def parse(self, value: object, place: Place) -> Any:
-        """Return what the name stands for."""
+        """Return what the name stands for; None where there is nothing to choose from."""
         if isinstance(value, str) and value in self.options:
             return self.options[value]
         help_ = nearest(value, self.options) if isinstance(value, str) else _all(self.options)
         place.report(f"{describe(value)} is not one of the choices", help_)
-        return next(iter(self.options.values()))
+        return next(iter(self.options.values()), None)
 
 
 def _all(names: Mapping[str, Any]) -> str:
-    return f"Valid: {', '.join(names)}."
+    return f"Valid: {', '.join(names)}." if names else "There is none to choose: remove it."
 
 
 @dataclass(frozen=True, slots=True)

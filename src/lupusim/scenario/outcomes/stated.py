@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from lupusim.model import Effect, MultiStateModel
 from lupusim.model.checks import nearest
+from lupusim.scenario.document.kinds import Kind, Text
 from lupusim.scenario.document.section import Choice, Section
 from lupusim.scenario.outcomes.base import ArmOutcome, Beside, StatedOutcome
 from lupusim.scenario.outcomes.chains import Combined
@@ -151,7 +152,10 @@ class Statements:
 
     def endpoint(self, section: Section, stand_in: Endpoint) -> Endpoint:
         """Return the endpoint that a section with the key ``outcome`` asks for."""
-        name = section.read("outcome", Choice({name: name for name in self.outcomes}))
+        # where no outcome could be read the problems of those are told
+        names = {name: name for name in self.outcomes}
+        named: Kind[str] = Choice(names) if names else Text()
+        name = section.read("outcome", named)
         section.refuse("kind", "the outcome says it", "Remove it, or the outcome.")
         if not (section.place.child("outcome").is_right and self.by_arm):
             return stand_in

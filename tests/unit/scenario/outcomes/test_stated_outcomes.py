@@ -48,6 +48,16 @@ def problems(**changes):
     return [(p.key, p.fault, p.fix) for p in caught.value.problems]
 
 
+@pytest.mark.parametrize("outcomes", [{}, {"bad": {"kind": "?"}}])
+def test_endpoints_of_outcomes_that_cannot_be_read_raise_no_other_error(outcomes):
+    levels = [{"outcome": "bad"}, {"outcome": "worse"}]
+    for primary in ({"outcome": "bad"}, {"kind": "hierarchy", "name": "w", "levels": levels}):
+        endpoints = {"primary": primary}
+        found = problems(outcomes=outcomes, control={}, treated={}, endpoints=endpoints)
+        assert found[0][0].startswith("outcomes")
+        assert not [key for key, _, _ in found if key.endswith(".outcome")]
+
+
 RESPONSE = {"response": {"kind": "response", "at": "24 weeks"}}
 
 
