@@ -108,6 +108,10 @@ What to take from it:
   `incidence_difference` and `rate_ratio` at 0.049. So an early look at few, and the small stages of
   `enrichment`, `select_arms` and `promising_zone`, are as liberal; log-rank tests and tests by a
   pooled variance are less so.
+- At a look when few patients have been followed up to the horizon, `survival_difference`,
+  `restricted_mean` and `incidence_difference` are as of few patients, and their error is small
+  where their estimate is large: early bounds are passed too often. Let such looks wait for patients
+  followed so long, or use a log-rank or Gray's test.
 - Where a level matters, run the scenario: it shows the level in the trial as planned.
 """
 WORST = """\
