@@ -20,9 +20,13 @@ def rounded(mean: Mean) -> str:
     '0.812 (0.004)'
     >>> rounded(Mean(value=1.0, mcse=0.0))
     '1 (0)'
+    >>> rounded(Mean(value=0.24396, mcse=math.inf, n=1))
+    '0.244 (of one)'
     """
     if math.isnan(mean.value):
         return "none"
+    if math.isinf(mean.mcse):
+        return f"{mean.value:.3g} (of one)"
     if mean.mcse <= _ROUNDING * abs(mean.value):
         return f"{mean.value:.6g} (0)"
     decimals = min(max(-math.floor(math.log10(mean.mcse)), 0), _MOST_DECIMALS)
@@ -30,7 +34,7 @@ def rounded(mean: Mean) -> str:
 
 
 def _is_none_or_all(mean: Mean) -> bool:
-    return mean.mcse == 0 and mean.n > 0 and mean.value in (0.0, 1.0)
+    return (mean.mcse == 0 or mean.n == 1) and mean.n > 0 and mean.value in (0.0, 1.0)
 
 
 def share(mean: Mean) -> str:

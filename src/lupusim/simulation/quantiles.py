@@ -117,7 +117,7 @@ def quantile(counts: Counts, probability: float) -> tuple[float, float]:
     of a bin it is interpolated, so that none lies where no replicate was. The standard error
     is half the distance between the quantiles at
     :math:`p \pm \sqrt{p (1 - p) / n}`, between which the true one lies as often as within one
-    standard error (the order statistics are binomial, whatever the distribution).
+    standard error (the order statistics are binomial, whatever the distribution); infinite of one.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def quantile(counts: Counts, probability: float) -> tuple[float, float]:
         _value_at(pieces, reached, min(max(p, 0.0), 1.0) * n)
         for p in (probability - apart, probability, probability + apart)
     )
-    return middle, (high - low) / 2
+    return middle, (high - low) / 2 if n > 1 else math.inf
 
 
 def _pieces(counts: Counts) -> Iterator[_Piece]:

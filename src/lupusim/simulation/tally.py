@@ -101,12 +101,13 @@ class Tally:
     def mean(self, name: str) -> Mean:
         """Return the mean of a quantity; NaN where no replicate has a value.
 
-        Its error holds that of a true effect that was itself simulated.
+        Its error holds that of a true effect that was itself simulated; of one replicate it is
+        not known, and infinite.
         """
         n, total, _ = self.sums[name]
         if n == 0:
             return Mean(value=math.nan, mcse=math.nan)
-        spread = self.standard_deviation(name) / math.sqrt(n)
+        spread = self.standard_deviation(name) / math.sqrt(n) if n > 1 else math.inf
         return Mean(value=total / n, mcse=math.hypot(spread, self._truth_error(name)), n=n)
 
     def _truth_error(self, name: str) -> float:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from lupusim.report.numbers import rounded, share
 from lupusim.rng import stream
 from lupusim.simulation.tally import Tally
 from tolerance import SEED
@@ -42,6 +43,16 @@ def test_replicates_without_a_value_do_not_count():
     tally.add(Tally.of({"y": [1.0]}))
     assert tally.mean("x").value == 2.0
     assert tally.mean("y").value == 1.0
+
+
+def test_the_error_of_one_replicate_is_not_known_and_said_so():
+    one = Tally.of({"estimate": [math.nan, 0.24, math.nan], "duration": [math.nan, 2.0, math.nan]})
+    for mean in (one.mean("estimate"), one.quantile("duration", 0.5)):
+        assert math.isinf(mean.mcse)
+        assert rounded(mean).endswith(" (of one)")
+    two = Tally.of({"estimate": [0.24, 0.26], "reject": [1.0, 1.0]})
+    assert two.mean("estimate").mcse > 0
+    assert share(Tally.of({"reject": [1.0]}).mean("reject")) == "1 (above 0.2)"
 
 
 def test_rounding_never_makes_an_error_imaginary():
