@@ -50,6 +50,7 @@ NEEDS = {
     "report run": "report",
     "calibrate --out calibrated": "report",
     "calibrate --second-opinion": "calibration",
+    "app --no-show": "app",
     "run two_rates --backend dask --scheduler tcp://127.0.0.1:1": "cluster",
 }
 

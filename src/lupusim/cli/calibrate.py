@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from lupusim.cli.options import Format, FormatOption
+from lupusim.cli.session import interruptible
 from lupusim.cli.writing import ForceOption, if_present
 from lupusim.output import Folder, csv_text, file_stems
 
@@ -101,7 +102,7 @@ def calibrate(
     time = _prediction_time(predict, n, draws)
     _check_extras(second_opinion=second_opinion, page=out is not None)
     folder = None if out is None else _folder(out, model, has_draws=draws > 0, force=force)
-    with _progress("searching") as told:
+    with interruptible(), _progress("searching") as told:
         fit = fit_model(
             evidence or (),
             model=model,
@@ -124,7 +125,8 @@ def calibrate(
         "ranks": (check_sampler, lambda told: _ranks(fit, check_sampler or 0, told)),
     }
     questions = {name: answer for name, (is_asked, answer) in wanted.items() if is_asked}
-    answers = _ask(fit, questions)
+    with interruptible():
+        answers = _ask(fit, questions)
     _print_fit(fit, answers, format)
     if folder is not None:
         _write_fit(fit, answers, folder)

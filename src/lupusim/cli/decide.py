@@ -10,6 +10,7 @@ import typer
 
 from lupusim.cli.asking import Answer, PlotOption
 from lupusim.cli.options import Format, FormatOption
+from lupusim.cli.session import interruptible
 from lupusim.cli.writing import ForceOption, save_figure, try_picture
 
 if TYPE_CHECKING:
@@ -58,16 +59,17 @@ def decide(
     try_picture(plot, force)
     loaded = load_decision(decision)
     way = _method(loaded, method, patients, seed)
-    table = evaluate(loaded.strategies, loaded.horizon, method=way, discount=loaded.discount)
-    analysis: Psa | None = None
-    if draws is not None:
-        analysis = psa(
-            loaded.make,
-            loaded.draws(draws, seed=seed),
-            loaded.horizon,
-            method=way,
-            discount=loaded.discount,
-        )
+    with interruptible():
+        table = evaluate(loaded.strategies, loaded.horizon, method=way, discount=loaded.discount)
+        analysis: Psa | None = None
+        if draws is not None:
+            analysis = psa(
+                loaded.make,
+                loaded.draws(draws, seed=seed),
+                loaded.horizon,
+                method=way,
+                discount=loaded.discount,
+            )
     frontier = incremental_analysis(table if analysis is None else analysis.means())
     _answer(loaded, table, frontier, analysis).tell(format)
     if plot is not None:

@@ -92,6 +92,18 @@ def say_how_to_resume(out: Path | None) -> None:
     print(words, file=sys.stderr)
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let work that keeps nothing be interrupted by Ctrl-C or SIGTERM: say so, and leave."""
+    try:
+        with sigterm_as_ctrl_c():
+            yield
+    except KeyboardInterrupt:
+        begin_to_leave()
+        print("nothing was finished, and nothing is kept", file=sys.stderr)
+        leave()
+
+
 def leave() -> NoReturn:
     """Leave at once, with the exit code of an interruption."""
     sys.stdout.flush()

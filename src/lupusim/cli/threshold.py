@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lupusim.cli.options import Format, FormatOption, ScenarioArgument, SeedOption
-from lupusim.cli.session import warn
+from lupusim.cli.session import interruptible, warn
 
 if TYPE_CHECKING:
     from lupusim.planning.thresholds import ConfirmedThreshold
@@ -62,14 +62,15 @@ def threshold(
     ends = _between(between, key)
     for end in ends:
         _check(lambda value: build(dict.fromkeys(key, value)), end)
-    answer = confirmed_threshold(
-        lambda value: build(dict.fromkeys(key, value)),
-        ends,
-        alpha=alpha,
-        n_replicates=replicates,
-        seed=loaded.seed if seed is None else seed,
-        n_jobs=jobs,
-    )
+    with interruptible():
+        answer = confirmed_threshold(
+            lambda value: build(dict.fromkeys(key, value)),
+            ends,
+            alpha=alpha,
+            n_replicates=replicates,
+            seed=loaded.seed if seed is None else seed,
+            n_jobs=jobs,
+        )
     _tell(answer, key, format)
 
 
