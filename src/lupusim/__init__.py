@@ -11,28 +11,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lupusim.engines import simulate
-    from lupusim.engines.cohort import trace
-    from lupusim.engines.exact import (
-        closest_generator,
+    from lupusim.api.models import (
         ever,
         first_passage,
-        in_cycles,
         life_expectancy,
         next_states,
         occupancy,
+        simulate,
         sojourn_times,
         time_in_state,
         transition_probabilities,
         visits,
     )
-    from lupusim.planning.runs.run import run
-    from lupusim.planning.sample_size.search import sample_size
+    from lupusim.api.scenarios import assurance, run, sample_size, simulate_trial
+    from lupusim.engines.cohort import trace
+    from lupusim.engines.exact import closest_generator, in_cycles
     from lupusim.report.models.diagram import diagram
     from lupusim.scenario import load_cohort_model, load_decision, load_model, load_scenario
-    from lupusim.scenario.assurance import assurance
     from lupusim.scenario.calibrate import calibrate
-    from lupusim.simulation.patient_level.tables import simulate_trial
 
 __version__ = "0.1.0"
 
@@ -64,29 +60,29 @@ __all__ = [
 
 # Imported when first used, so that importing lupusim costs nothing.
 _HOMES = {
-    "assurance": "lupusim.scenario.assurance",
+    "assurance": "lupusim.api.scenarios",
     "calibrate": "lupusim.scenario.calibrate",
     "closest_generator": "lupusim.engines.exact",
     "diagram": "lupusim.report.models.diagram",
-    "ever": "lupusim.engines.exact",
-    "first_passage": "lupusim.engines.exact",
+    "ever": "lupusim.api.models",
+    "first_passage": "lupusim.api.models",
     "in_cycles": "lupusim.engines.exact",
-    "life_expectancy": "lupusim.engines.exact",
+    "life_expectancy": "lupusim.api.models",
     "load_cohort_model": "lupusim.scenario",
     "load_decision": "lupusim.scenario",
     "load_model": "lupusim.scenario",
     "load_scenario": "lupusim.scenario",
-    "next_states": "lupusim.engines.exact",
-    "occupancy": "lupusim.engines.exact",
-    "run": "lupusim.planning.runs.run",
-    "sample_size": "lupusim.planning.sample_size.search",
-    "simulate": "lupusim.engines",
-    "simulate_trial": "lupusim.simulation.patient_level.tables",
-    "sojourn_times": "lupusim.engines.exact",
-    "time_in_state": "lupusim.engines.exact",
+    "next_states": "lupusim.api.models",
+    "occupancy": "lupusim.api.models",
+    "run": "lupusim.api.scenarios",
+    "sample_size": "lupusim.api.scenarios",
+    "simulate": "lupusim.api.models",
+    "simulate_trial": "lupusim.api.scenarios",
+    "sojourn_times": "lupusim.api.models",
+    "time_in_state": "lupusim.api.models",
     "trace": "lupusim.engines.cohort",
-    "transition_probabilities": "lupusim.engines.exact",
-    "visits": "lupusim.engines.exact",
+    "transition_probabilities": "lupusim.api.models",
+    "visits": "lupusim.api.models",
 }
 
 

@@ -71,5 +71,9 @@ class EvidenceError(InputError):
     consequence = "nothing was calibrated"
 
 
+class PluginError(LupusimError):
+    """A package that is installed offers lupusim something that cannot be used."""
+
+
 class NoExactSolutionError(LupusimError):
     """The model's future depends on more of its past than the exact engine can carry."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import entry_points
-from typing import TypeVar
+from functools import cache
+from importlib.metadata import EntryPoint, distributions
+from typing import Any, TypeVar
+
+from lupusim.errors import PluginError
 
 T = TypeVar("T")
 
@@ -17,15 +20,27 @@ class Registry(Mapping[str, T]):
     kind : str
         What they are, in a word for messages.
     group : str
-        Entry points of this name, of packages that are installed, register as well: each is
+        Entry points of this name, of packages that are installed, register as well: all are
         loaded when a registry is first asked for what it does not know, or for all it has.
+    needs : tuple of str
+        What such a thing must at least have: names of methods and fields.
+    made : bool
+        Whether an entry point may name a class, of which the thing is an object without arguments.
     in_alphabet : bool
         Whether all names come in the alphabet's order, as where modules register in any order.
     """
 
-    def __init__(self, kind: str, *, group: str, in_alphabet: bool = False) -> None:
-        self.kind, self.in_alphabet = kind, in_alphabet
-        self.group = group
+    def __init__(
+        self,
+        kind: str,
+        *,
+        group: str,
+        needs: tuple[str, ...] = (),
+        made: bool = False,
+        in_alphabet: bool = False,
+    ) -> None:
+        self.kind, self.group, self.needs = kind, group, needs
+        self.made, self.in_alphabet = made, in_alphabet
         self._found: dict[str, T] = {}
         self._has_looked = False
 
@@ -39,7 +54,8 @@ class Registry(Mapping[str, T]):
         """
 
         def give(thing: T) -> T:
-            if self._found.setdefault(name, thing) is not thing:
+            known = self._found.setdefault(name, thing)
+            if known is not thing and known != thing:
                 raise ValueError(f"{name!r} is the name of another {self.kind}. Choose a new one")
             return thing
 
@@ -62,8 +78,46 @@ class Registry(Mapping[str, T]):
         return len(self._found)
 
     def _look(self) -> None:
-        """Load what other packages offer, once: each entry point registers by being loaded."""
-        if not self._has_looked:
-            self._has_looked = True
-            for point in entry_points(group=self.group):
-                self.register(point.name)(point.load())
+        """Load what other packages offer, once.
+
+        Raises
+        ------
+        PluginError
+            If one cannot be loaded, or is no such thing.
+        """
+        if self._has_looked:
+            return
+        for point in _offered(self.group):
+            try:
+                self.register(point.name)(self._usable(point.load()))
+            except Exception as error:  # whatever a package of others raises
+                raise PluginError(self._complaint(point, error)) from error
+        self._has_looked = True
+
+    def _usable(self, thing: Any) -> T:
+        """Return what an entry point gave; an object of it where that is asked for."""
+        if self.made and isinstance(thing, type):
+            thing = thing()
+        lacking = [name for name in self.needs if not hasattr(thing, name)]
+        if lacking:
+            raise TypeError(f"{thing!r} has no {', '.join(lacking)}")
+        usable: T = thing
+        return usable
+
+    def _complaint(self, point: EntryPoint, error: Exception) -> str:
+        package = f"the package {point.dist.name!r}" if point.dist else "a package"
+        return (
+            f"{package} offers the {self.kind} {point.name!r} ({point.value}), which cannot be "
+            f"used: {type(error).__name__}: {error}. Mend the package, or uninstall it"
+        )
+
+
+def _offered(group: str) -> list[EntryPoint]:
+    """Return the entry points of a group, of all packages that are installed."""
+    return [point for point in _all_offered() if point.group == group]
+
+
+@cache
+def _all_offered() -> tuple[EntryPoint, ...]:
+    # SPEED: looked up once, as every look-up reads the metadata of all packages
+    return tuple(point for package in distributions() for point in package.entry_points)

@@ -17,6 +17,7 @@ from lupusim.analysis.continuous.two_means import pooled_t_test, welch_test
 from lupusim.analysis.counts.andersen_gill import andersen_gill
 from lupusim.analysis.counts.negative_binomial import NegativeBinomialResult, negative_binomial
 from lupusim.analysis.counts.rate_ratio import rate_ratio
+from lupusim.analysis.numerics.labels import arms
 from lupusim.analysis.ordinal.proportional_odds import proportional_odds
 from lupusim.analysis.ordinal.wilcoxon import wilcoxon
 from lupusim.analysis.ordinal.win_levels import (
@@ -27,6 +28,7 @@ from lupusim.analysis.ordinal.win_levels import (
     smaller_is_better,
     sooner_is_better,
 )
+from lupusim.analysis.ordinal.win_ratio import net_benefit, win_odds, win_ratio
 from lupusim.analysis.ordinal.win_statistics import WinStatistics, win_statistics
 from lupusim.analysis.proportions.beta_binomial import (
     BetaPrior,
@@ -87,6 +89,7 @@ __all__ = [
     "all_tables",
     "ancova",
     "andersen_gill",
+    "arms",
     "barnard",
     "boschloo",
     "cochran_mantel_haenszel",
@@ -108,6 +111,7 @@ __all__ = [
     "max_combo",
     "mmrm",
     "negative_binomial",
+    "net_benefit",
     "odds_ratio",
     "one_sample_logrank",
     "pooled_t_test",
@@ -134,5 +138,7 @@ __all__ = [
     "weighted_logrank",
     "welch_test",
     "wilcoxon",
+    "win_odds",
+    "win_ratio",
     "win_statistics",
 ]

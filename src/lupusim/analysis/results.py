@@ -62,6 +62,16 @@ class ZStatistic:
     undefined: BoolArray
 
     @property
+    def statistic(self) -> FloatArray:
+        """The statistic z, by SciPy's name."""
+        return self.z
+
+    @property
+    def pvalue(self) -> FloatArray:
+        """The two-sided p-value, by SciPy's name."""
+        return self.p_two_sided
+
+    @property
     def p_less(self) -> FloatArray:
         """One-sided p-value against the alternative that the effect is below its null value."""
         return np.where(self.undefined, 1.0, normal_cdf(self.z))
@@ -127,6 +137,11 @@ class ExactResult:
     p_greater: FloatArray
     p_two_sided: FloatArray
     undefined: BoolArray
+
+    @property
+    def pvalue(self) -> FloatArray:
+        """The two-sided p-value, by SciPy's name."""
+        return self.p_two_sided
 
 
 def of_coefficient(result: TestResult, number: int) -> TestResult:

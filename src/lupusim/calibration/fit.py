@@ -76,6 +76,17 @@ class Fit:
     draws: Draws | None = None
     writer: Writer | None = None
 
+    def __repr__(self) -> str:
+        n_free = len(self.profiles)
+        return (
+            f"Fit of {self.model.name!r}: {n_free} parameters, {len(self.targets)} targets, "
+            f"-log L {self.negative_log_likelihood:.3f}"
+            f"{'' if self.converged else ', not converged'}"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self!r}</p>{self.estimates.to_html()}"
+
     @property
     def best(self) -> Optimum:
         """The best optimum."""

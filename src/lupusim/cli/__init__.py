@@ -58,6 +58,8 @@ _ADVICE = {
 }
 """What to do where a folder or file cannot be written, by the system's error number."""
 
+__all__ = ["app", "main"]
+
 
 class EngineName(StrEnum):
     """Which engine follows the patients."""

@@ -139,7 +139,9 @@ class Kind(Protocol):
         ...
 
 
-ENDPOINTS: Registry[Kind] = Registry("kind of endpoint", group="lupusim.endpoints")
+ENDPOINTS: Registry[Kind] = Registry(
+    "kind of endpoint", group="lupusim.endpoints", needs=("read", "measurement", "problems")
+)
 """Kinds of endpoints by their name in files. A kind is one module that registers itself, a frozen
 dataclass that is an :class:`~lupusim.trial.endpoints.Endpoint` and can be read."""
 

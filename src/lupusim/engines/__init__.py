@@ -19,6 +19,8 @@ from lupusim.trial.treatment.supply import Dispense
 if TYPE_CHECKING:
     import numpy as np
 
+__all__ = ["PATIENTS_PER_BLOCK", "Engine", "named_dispense", "named_engine", "simulate"]
+
 PATIENTS_PER_BLOCK = 60_000
 """Patients followed together; their arrays stay in the processor's cache."""
 

@@ -99,6 +99,18 @@ class MultiStateModel:
     description: str = ""
     source: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        head = f"MultiStateModel {self.name!r}: {self.description}".rstrip(": ")
+        moves = len(self.transitions)
+        return f"{head}\n  {moves} transitions among {', '.join(self.states)}"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{t.from_state}</td><td>{t.to_state}</td><td>{t.hazard}</td></tr>"
+            for t in self.transitions
+        )
+        return f"<p>{self.name}</p><table>{rows}</table>"
+
     def __post_init__(self) -> None:
         from lupusim.model.checks import model_problems
 

@@ -1,1 +1,16 @@
 """One block of simulated trials: generation, looks, adaptation, patient level."""
+
+__all__ = [
+    "adaptation",
+    "block",
+    "costs",
+    "fingerprint",
+    "generation",
+    "looks",
+    "patient_level",
+    "quantiles",
+    "scoring",
+    "tally",
+    "totals",
+    "true_effect",
+]

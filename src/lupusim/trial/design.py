@@ -242,6 +242,15 @@ class Trial(TrialParts):
         if problems := trial_problems(self):
             raise ValueError("; ".join(map(str, problems)))
 
+    def __repr__(self) -> str:
+        arms = ", ".join(arm.name for arm in self.arms)
+        test = "no test" if self.analysis is None else self.analysis.name
+        looks = len(self.looks)
+        return (
+            f"Trial of {arms}: {self.n_patients} patients, {test} of {self.primary.name}, "
+            f"{looks} look{'s' if looks > 1 else ''}"
+        )
+
     @property
     def has_null_twin(self) -> bool:
         """Whether there is a law that patients would follow if nothing were better."""

@@ -104,6 +104,14 @@ class Scenario:
     sources: Mapping[str, str] = field(default_factory=dict)
     estimand: Mapping[str, str] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        sizes = dict.fromkeys(point.trial.n_patients for point in self.points)
+        return (
+            f"Scenario {self.name!r}: {self.title}\n  {len(self.points)} designs of "
+            f"{', '.join(map(str, list(sizes)[:5]))}{' ...' if len(sizes) > 5 else ''} patients; "
+            f"{self.n_replicates} replicates, seed {self.seed}"
+        )
+
     def __post_init__(self) -> None:
         if not self.points:
             raise ValueError("points is empty: a scenario needs at least one design")

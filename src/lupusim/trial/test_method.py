@@ -256,7 +256,13 @@ class TestMethod(Protocol):
 
 
 M = TypeVar("M", bound=TestMethod)
-TESTS: Registry[TestMethod] = Registry("test", group="lupusim.tests", in_alphabet=True)
+TESTS: Registry[TestMethod] = Registry(
+    "test",
+    group="lupusim.tests",
+    needs=("__call__", "effect", "outcome", "information_unit"),
+    made=True,
+    in_alphabet=True,
+)
 """Tests by their name in files; :mod:`lupusim.analysis.registry` has them all. A test is a frozen
 dataclass in the file of its estimator."""
 

@@ -1,1 +1,9 @@
 """Ranks and ordered states: Wilcoxon, proportional odds, win statistics."""
+
+__all__ = [
+    "proportional_odds",
+    "wilcoxon",
+    "win_levels",
+    "win_ratio",
+    "win_statistics",
+]

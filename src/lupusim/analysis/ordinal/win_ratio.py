@@ -2,19 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from lupusim.analysis.ordinal.win_statistics import WinStatistics
+from lupusim.analysis.ordinal.win_levels import Level
+from lupusim.analysis.ordinal.win_statistics import WinStatistics, win_statistics
 from lupusim.analysis.outcomes import HierarchicalOutcome
 from lupusim.analysis.results import TestResult, ratio_or
 from lupusim.analysis.verdicts import verdict
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import TESTS
+
+
+def win_ratio(
+    levels: Sequence[Level],
+    arm: ArrayLike,
+    *,
+    included: ArrayLike | None = None,
+    level: float = 0.95,
+) -> TestResult:
+    """Return the log of wins over losses of all pairs; see :func:`win_statistics`."""
+    return win_statistics(levels, arm, included=included, level=level).log_win_ratio
+
+
+def win_odds(
+    levels: Sequence[Level],
+    arm: ArrayLike,
+    *,
+    included: ArrayLike | None = None,
+    level: float = 0.95,
+) -> TestResult:
+    """Return the log of the win odds, ties half, of all pairs; see :func:`win_statistics`."""
+    return win_statistics(levels, arm, included=included, level=level).log_win_odds
+
+
+def net_benefit(
+    levels: Sequence[Level],
+    arm: ArrayLike,
+    *,
+    included: ArrayLike | None = None,
+    level: float = 0.95,
+) -> TestResult:
+    """Return the share of wins less that of losses of all pairs; see :func:`win_statistics`."""
+    return win_statistics(levels, arm, included=included, level=level).net_benefit
 
 
 def win_ratio_of(found: WinStatistics) -> TestResult:

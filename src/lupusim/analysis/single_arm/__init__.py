@@ -1,1 +1,7 @@
 """Trials of one arm: exact tests, Simon's designs, one-sample log-rank."""
+
+__all__ = [
+    "designs",
+    "enumeration",
+    "tests",
+]

@@ -1,1 +1,17 @@
 """Times to an event: log-rank tests, Kaplan-Meier, Cox, restricted means."""
+
+__all__ = [
+    "cox",
+    "cox_beside",
+    "cox_regression",
+    "kaplan_meier",
+    "logrank",
+    "logrank_looks",
+    "logrank_test",
+    "one_sample_logrank",
+    "rank_sums",
+    "rank_weights",
+    "rmst",
+    "sorting",
+    "weighted_logrank",
+]

@@ -59,12 +59,12 @@ class SurvivalCurve:
 def kaplan_meier(
     time: ArrayLike,
     event: ArrayLike,
-    times: ArrayLike,
+    times: ArrayLike | None = None,
     *,
     included: ArrayLike | None = None,
     level: float = 0.95,
 ) -> SurvivalCurve:
-    r"""Estimate survival at given times.
+    r"""Estimate survival at given times, or at the curve's own steps.
 
     .. math:: \hat S(t) = \prod_{t_j \le t} (1 - d_j / Y_j), \quad
               \widehat{\mathrm{var}} = \hat S(t)^2 \sum_{t_j \le t} \frac{d_j}{Y_j (Y_j - d_j)}
@@ -76,7 +76,8 @@ def kaplan_meier(
     event : array of 0 and 1
         Whether the time ended with the event; shape as `time` or (n_patients,).
     times : float or (n_times,) array
-        When to estimate, in the unit of `time`, 0 or above.
+        When to estimate, in the unit of `time`, 0 or above. Default: 0 and every time at which an
+        event comes, of a single trial.
     included : boolean array or None
         Who belongs to the analysis set, or to the arm; None means all.
     level : float
@@ -102,7 +103,7 @@ def kaplan_meier(
     >>> curve.survival.tolist(), curve.at_risk.tolist()
     ([0.75, 0.375], [2.0, 1.0])
     """
-    at = _checked_moments(times)
+    at = _own_steps(time, event, included) if times is None else _checked_moments(times)
     nobody_treated = np.zeros(np.shape(time)[-1:], dtype=bool)
     columns = survival_columns(time, event, nobody_treated, included=included)
     sums = np.zeros((3, columns.n_replicates, at.size))
@@ -115,6 +116,15 @@ def kaplan_meier(
     log_survival, greenwood, at_risk = (total.reshape(shape) for total in sums)
     patients = np.broadcast_to(n[:, np.newaxis], sums.shape[1:]).reshape(shape)
     return _curve(at, log_survival, greenwood, (at_risk, patients), level)
+
+
+def _own_steps(time: ArrayLike, event: ArrayLike, included: ArrayLike | None) -> FloatArray:
+    """Return 0 and the times of the events of a single trial."""
+    if max(np.ndim(time), np.ndim(event)) > 1:
+        raise ValueError("several trials have no steps in common. Say at which 'times' to estimate")
+    member, happened = everyone_or(included), flags("event", event)[0]
+    counts = happened if member is None else happened & member[0]
+    return np.unique(np.append(0.0, np.asarray(time, dtype=float)[counts]))
 
 
 def survival_difference(

@@ -1,8 +1,11 @@
-"""The eight hazard families; names and parameters are those of R's flexsurv."""
+"""The eight hazard families; names and parameters are those of R's flexsurv.
+
+A family is one class that registers itself in :data:`FAMILIES`.
+"""
 
 from __future__ import annotations
 
-from lupusim.model.hazards.base import Hazard
+from lupusim.model.hazards.base import FAMILIES, Hazard
 from lupusim.model.hazards.elementary import (
     ExponentialHazard,
     GompertzHazard,
@@ -11,17 +14,6 @@ from lupusim.model.hazards.elementary import (
 )
 from lupusim.model.hazards.gamma import GammaHazard, GeneralizedGammaHazard, LognormalHazard
 from lupusim.model.hazards.piecewise import PiecewiseExponentialHazard
-
-FAMILIES: dict[str, type[Hazard]] = {
-    "exponential": ExponentialHazard,
-    "weibull": WeibullHazard,
-    "gompertz": GompertzHazard,
-    "gamma": GammaHazard,
-    "lognormal": LognormalHazard,
-    "loglogistic": LoglogisticHazard,
-    "generalized_gamma": GeneralizedGammaHazard,
-    "piecewise_exponential": PiecewiseExponentialHazard,
-}
 
 __all__ = [
     "FAMILIES",

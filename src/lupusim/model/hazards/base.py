@@ -6,6 +6,7 @@ import math
 from typing import Protocol
 
 from lupusim.arrays import FloatArray
+from lupusim.registry import Registry
 
 
 class Hazard(Protocol):
@@ -30,6 +31,14 @@ class Hazard(Protocol):
     def mean(self) -> float:
         """Return the mean time to the event were this the only way out; ``inf`` if none exists."""
         ...
+
+
+FAMILIES: Registry[type[Hazard]] = Registry(
+    "hazard family",
+    group="lupusim.hazards",
+    needs=("hazard", "cumulative", "inverse_cumulative", "in_years", "mean"),
+)
+"""Families by their name in files. A family is a frozen dataclass, whose fields are the keys."""
 
 
 def check_positive(**values: float) -> None:

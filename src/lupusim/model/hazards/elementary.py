@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.arrays import FloatArray
-from lupusim.model.hazards.base import check_finite, check_positive
+from lupusim.model.hazards.base import FAMILIES, check_finite, check_positive
 
 _FLAT = 1e-150  # a growth so slow counts as none: dividing by it would overflow
 
 
+@FAMILIES.register("exponential")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExponentialHazard:
     r"""Constant hazard :math:`h(t) = \text{rate}`.
@@ -57,6 +58,7 @@ class ExponentialHazard:
         return 1 / self.rate if self.rate > 0 else math.inf
 
 
+@FAMILIES.register("weibull")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeibullHazard:
     r"""Weibull hazard.
@@ -112,6 +114,7 @@ class WeibullHazard:
         return self.scale * math.gamma(1 + 1 / self.shape)
 
 
+@FAMILIES.register("gompertz")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GompertzHazard:
     r"""Gompertz hazard :math:`h(t) = \text{rate}\,e^{\text{shape}\,t}`.
@@ -172,6 +175,7 @@ class GompertzHazard:
         return float(math.exp(ratio) * exp1(ratio) / self.shape)
 
 
+@FAMILIES.register("loglogistic")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoglogisticHazard:
     r"""Log-logistic hazard, :math:`S(t) = 1 / (1 + (t / \text{scale})^{\text{shape}})`.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.arrays import FloatArray
-from lupusim.model.hazards.base import check_finite, check_positive
+from lupusim.model.hazards.base import FAMILIES, check_finite, check_positive
 
 _DEEP_TAIL = 600.0  # beyond this cumulative hazard exp(-H) nears the smallest float
 _FRACTION_TERMS = 200  # of a continued fraction; in the deep tail enough for orders up to 10**4
@@ -83,6 +83,7 @@ def _unit_hazard(order: float, value: FloatArray) -> FloatArray:
     return np.asarray(np.exp(log_density - _log_upper_gamma_tail(order, value)))
 
 
+@FAMILIES.register("gamma")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GammaHazard:
     r"""Hazard of a gamma distributed time.
@@ -127,6 +128,7 @@ class GammaHazard:
         return self.shape / self.rate
 
 
+@FAMILIES.register("lognormal")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LognormalHazard:
     """Hazard of a time whose logarithm (of years) is normal.
@@ -180,6 +182,7 @@ class LognormalHazard:
         return math.exp(self.meanlog + self.sdlog**2 / 2)
 
 
+@FAMILIES.register("generalized_gamma")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneralizedGammaHazard:
     r"""Hazard of a generalized gamma time, Prentice's form.

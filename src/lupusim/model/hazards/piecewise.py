@@ -10,8 +10,10 @@ from itertools import pairwise
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.model.hazards.base import FAMILIES
 
 
+@FAMILIES.register("piecewise_exponential")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PiecewiseExponentialHazard:
     """Hazard that is constant between breaks.

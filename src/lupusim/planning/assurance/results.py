@@ -90,6 +90,19 @@ class Assurance:
     seed: int
     complete: bool = True
 
+    def __repr__(self) -> str:
+        shown = [
+            f"{point.trial.n_patients} patients: "
+            + ", ".join(f"{n} {m.value:.3g}" for n, m in list(point.estimates().items())[:3])
+            for point in self.points[:3]
+        ]
+        rest = [f"... and {len(self.points) - 3} more"] if len(self.points) > 3 else []
+        head = f"Assurance of {self.scenario.name!r}: {self.n_replicates} replicates a design"
+        return "\n  ".join([head, *shown, *rest])
+
+    def _repr_html_(self) -> str:
+        return str(self.table.T.to_html())
+
     @property
     def table(self) -> pd.DataFrame:
         """A row per design point; every estimate beside its ``_mcse``."""

@@ -1,1 +1,10 @@
 """Where replicates are computed and kept: workers, a cluster, ledger, shards."""
+
+__all__ = [
+    "bench",
+    "dask_cluster",
+    "ledger",
+    "shards",
+    "tasks",
+    "workers",
+]

@@ -1,1 +1,11 @@
 """Operating characteristics of a scenario's design points, from replicates."""
+
+__all__ = [
+    "direction_check",
+    "grouping",
+    "precision",
+    "replicates",
+    "results",
+    "run",
+    "series",
+]

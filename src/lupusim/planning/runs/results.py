@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lupusim.planning.runs.long import COLUMNS, long_rows
 from lupusim.planning.theory.power import formula_columns
 from lupusim.planning.theory.single_arm import exact_level
 from lupusim.simulation.looks.null_hypothesis import error_quantity
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 
 _LOG = "log "  # of the effects estimated on the scale of logarithms
+_SHOWN = 3  # designs, where a result is printed
 _NO_SPREAD = 1e-9  # of the mean: what is alike in all replicates but for rounding
 
 
@@ -147,6 +149,13 @@ class PointResult:
             return None
         return ratio_of(self.tally.mean("estimate"), analysis.effect)
 
+    def in_short(self) -> str:
+        """Return size, power and type I error in a line."""
+        means = {"power": self.power, "type I error": self.type_one_error}
+        known = [f"{n} {m.value:.3g} ({m.mcse:.1g})" for n, m in means.items() if m is not None]
+        told = [f"{name} {shown(value)}" for name, value in self.values.items()]
+        return "  " + ", ".join([*told, f"{self.trial.n_patients} patients", *known])
+
     @property
     def n_replicates(self) -> int:
         """Simulated trials under the truth the scenario states."""
@@ -253,6 +262,30 @@ class RunResult:
     notes: tuple[str, ...] = ()
     complete: bool = True
     asked: str = ""
+
+    def __repr__(self) -> str:
+        head = (
+            f"RunResult of {self.scenario.name!r}: {len(self.points)} designs, "
+            f"{self.n_replicates} replicates each, seed {self.seed}"
+        )
+        lines = [point.in_short() for point in self.points[:_SHOWN]]
+        more = len(self.points) - len(lines)
+        return "\n".join([head, *lines, *([f"  ... and {more} more"] if more else [])])
+
+    def _repr_html_(self) -> str:
+        return str(self.operating_characteristics.T.to_html())
+
+    @property
+    def long(self) -> pd.DataFrame:
+        """A row per number: design, quantity, endpoint, arm, look, value, mcse."""
+        import pandas as pd
+
+        rows = [
+            {"design": number, **row}
+            for number, point in enumerate(self.points, 1)
+            for row in long_rows(point.row(), point.trial, of=point.values)
+        ]
+        return pd.DataFrame(rows, columns=["design", *COLUMNS])
 
     @property
     def operating_characteristics(self) -> pd.DataFrame:

@@ -132,6 +132,16 @@ class SampleSize:
     final_look: Mean | None = None
     never_reached: Mean | None = None
 
+    def __repr__(self) -> str:
+        low, high = self.interval
+        return (
+            f"SampleSize: {self.n_patients} patients (95 % limits {low} to {high}) for power "
+            f"{self.target:g}; confirmed {self.power:.3f} ({self.power_mcse:.1g})"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self!r}</p>{self.curve.to_html()}"
+
     @property
     def power(self) -> float:
         """Power at the answer, from the confirmation."""

@@ -1,1 +1,14 @@
 """Closed forms beside a simulation: power, expected events, group-sequential theory."""
+
+__all__ = [
+    "assumptions",
+    "expected_events",
+    "expected_times",
+    "extremes",
+    "formula_power",
+    "group_sequential",
+    "logrank_law",
+    "power",
+    "single_arm",
+    "survival",
+]

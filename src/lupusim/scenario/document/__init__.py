@@ -1,1 +1,10 @@
 """A YAML document with the line of every key: values, units, all problems at once."""
+
+__all__ = [
+    "amounts",
+    "durations",
+    "kinds",
+    "section",
+    "yaml_reader",
+    "yaml_writer",
+]

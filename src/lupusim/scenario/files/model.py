@@ -260,12 +260,16 @@ def read_hazard(around: Section) -> Hazard:
     family = section.read("family", Choice(FAMILIES))
     if not section.place.child("family").is_right:
         return stand_in
-    kinds: dict[str, Kind[Any]] = {
-        name: ListOf(Number()) if "Sequence" in str(parameter.annotation) else Number()
+    values = {
+        name: section.read(name, _kind_of(parameter))
         for name, parameter in inspect.signature(family).parameters.items()
+        if parameter.default is inspect.Parameter.empty or section.has(name)
     }
-    values = {name: section.read(name, kind) for name, kind in kinds.items()}
     return section.build(lambda: cast("Hazard", family(**values))) or stand_in
+
+
+def _kind_of(parameter: inspect.Parameter) -> Kind[Any]:
+    return ListOf(Number()) if "Sequence" in str(parameter.annotation) else Number()
 
 
 def read_starts(top: Section) -> tuple[Start, ...]:

@@ -1,1 +1,9 @@
 """The patients of a block of trials: enrolled, treated, supplied, followed."""
+
+__all__ = [
+    "dropout",
+    "generation",
+    "patients",
+    "supply",
+    "treatment",
+]

@@ -88,6 +88,12 @@ class SimulatedTrial:
     looks: pd.DataFrame
     calendar_cutoff: float
 
+    def __repr__(self) -> str:
+        return f"SimulatedTrial: {len(self.patients)} patients, {self.calendar_cutoff:.3g} years"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self!r}</p>{self.patients.head().to_html()}"
+
     def to_csv(self, folder: str | Path | Folder) -> list[Path]:
         """Write a CSV file per table into a folder, made if need be; return their paths.
 

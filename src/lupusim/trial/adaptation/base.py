@@ -210,6 +210,8 @@ class _Nothing(Facts):
 NOTHING = _Nothing()
 """What is true of a trial that goes as planned; see `Trial.rule`."""
 
-ADAPTATIONS: Registry[type[Adaptation]] = Registry("adaptation", group="lupusim.adaptations")
+ADAPTATIONS: Registry[type[Adaptation]] = Registry(
+    "adaptation", group="lupusim.adaptations", needs=("conduct", "problems", "changes")
+)
 """Kinds of adaptation by their name in files. A kind is a frozen dataclass; one that is not read
 by a reader of its own is read field by field."""

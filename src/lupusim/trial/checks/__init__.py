@@ -1,1 +1,15 @@
 """What a trial may not state: contradictions between its parts, each with its repair."""
+
+__all__ = [
+    "arm_periods",
+    "costs",
+    "endpoints",
+    "looks",
+    "multiplicity",
+    "population",
+    "single_arm",
+    "supply",
+    "tests",
+    "treatment",
+    "trial",
+]

@@ -75,7 +75,9 @@ class Enrollment(Protocol):
         ...
 
 
-ENROLLMENTS: Registry[type[Enrollment]] = Registry("enrollment", group="lupusim.enrollments")
+ENROLLMENTS: Registry[type[Enrollment]] = Registry(
+    "enrollment", group="lupusim.enrollments", needs=("times", "expected", "process")
+)
 """Kinds of enrollment by their name in files. A kind is a frozen dataclass; one that is not
 read by a reader of its own is read field by field, durations where the field's metadata has
 ``{"duration": True}``."""

@@ -1,1 +1,7 @@
 """What patients are given: arms, infusions, cell lots and their supply, costs."""
+
+__all__ = [
+    "arms",
+    "costs",
+    "supply",
+]

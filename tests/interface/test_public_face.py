@@ -1,0 +1,147 @@
+"""The names that people use from Python: what they take, what they print, what they are called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lupusim
+from lupusim import analysis
+from lupusim.scenario.files.packaged import find_packaged
+
+NAME = "survival_200_events"
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def scenario():
+    return lupusim.load_scenario(NAME)
+
+
+@pytest.fixture(scope="module")
+def result(scenario):
+    return lupusim.run(scenario, 20, seed=1)
+
+
+def test_a_run_takes_a_name_a_path_or_a_scenario(result):
+    path = find_packaged("scenarios", NAME, ValueError)
+    for what in (NAME, path, str(path)):
+        other = lupusim.run(what, 20, seed=1)
+        assert other.to_json()["points"] == result.to_json()["points"]
+    by_word = lupusim.run(scenario=NAME, n_replicates=20, seed=1)
+    assert by_word.to_json()["points"] == result.to_json()["points"]
+
+
+def test_a_trial_and_a_model_are_taken_by_name(scenario):
+    by_name = lupusim.simulate_trial(NAME, seed=3, engine="vector")
+    read = lupusim.simulate_trial(scenario, seed=3, engine="vector")
+    assert by_name.patients.equals(read.patients)
+    model = lupusim.load_model("illness-death")
+    assert lupusim.occupancy("illness-death", [1.0]).equals(lupusim.occupancy(model, [1.0]))
+    found = lupusim.simulate("illness-death", 10, 1.0, seed=1).transitions()
+    assert found.equals(lupusim.simulate(model, 10, 1.0, seed=1).transitions())
+
+
+def test_an_unknown_name_is_answered_in_words():
+    with pytest.raises(ValueError, match="survival_200_events"):
+        lupusim.run("survival_200_event")
+
+
+def test_public_results_print_in_a_few_lines_and_show_a_table(scenario, result):
+    one = lupusim.simulate_trial(scenario, seed=3, engine="vector")
+    things = [scenario, result, one, lupusim.load_model("msc-durable"), scenario.points[0].trial]
+    for thing in things:
+        lines = repr(thing).splitlines()
+        assert 1 <= len(lines) <= 5
+        assert max(map(len, lines)) < 200
+    for thing in (result, one, lupusim.load_model("msc-durable")):
+        assert "<table" in thing._repr_html_()
+
+
+def test_a_result_in_rows_has_every_number_of_the_wide_table(result):
+    (wide,), long = result.operating_characteristics.to_dict("records"), result.long
+    assert list(long.columns) == [
+        "design", "quantity", "endpoint", "arm", "look", "value", "mcse",
+    ]  # fmt: skip
+    numbers = {
+        name: value
+        for name, value in wide.items()
+        if isinstance(value, int | float)
+        and not (name.endswith("_mcse") and name.removesuffix("_mcse") in wide)
+    }
+    np.testing.assert_array_equal(long["value"], list(numbers.values()))
+    power = long[long["quantity"] == "power"].iloc[0]
+    assert (power["value"], power["mcse"]) == (wide["power"], wide["power_mcse"])
+
+
+def test_looks_and_arms_stand_in_columns_of_the_long_table():
+    long = lupusim.run("survival_three_looks", 20, seed=1).long
+    assert set(long["look"].dropna()) == {1, 2, 3}
+    assert not long["quantity"].str.startswith("look_").any()
+    events = long[(long["quantity"] == "events") & long["arm"].notna()]
+    assert len(events) == 2 * long["design"].nunique()
+
+
+def test_results_of_tests_have_scipy_s_names_too():
+    found = analysis.logrank([1.0, 2.0, 3.0, 4.0], [1, 1, 1, 0], [0, 1, 0, 1])
+    assert found.statistic == found.z
+    assert found.pvalue == found.p_two_sided
+    exact = analysis.fisher_exact([1, 1, 0, 0, 1], [1, 1, 0, 0, 0])
+    assert exact.pvalue == exact.p_two_sided
+
+
+def test_kaplan_meier_gives_its_own_steps():
+    time, event = [3.0, 1.0, 2.0, 2.0, 5.0], [1, 1, 1, 0, 0]
+    curve = analysis.kaplan_meier(time, event)
+    assert curve.times.tolist() == [0.0, 1.0, 2.0, 3.0]
+    np.testing.assert_allclose(curve.survival, [1, 4 / 5, 4 / 5 * 3 / 4, 4 / 5 * 3 / 4 / 2])
+    without = analysis.kaplan_meier(time, event, included=[1, 0, 1, 1, 1])
+    assert without.times.tolist() == [0.0, 2.0, 3.0]
+    with pytest.raises(ValueError, match="several trials"):
+        analysis.kaplan_meier(np.ones((2, 3)), np.ones((2, 3)))
+
+
+def test_arms_may_be_labels():
+    words = np.array(["placebo", "cells", "placebo", "cells"])
+    arm = analysis.arms(words, control="placebo")
+    time, event = [1.0, 2.0, 3.0, 4.0], [1, 1, 1, 0]
+    assert analysis.logrank(time, event, arm).z == analysis.logrank(time, event, [0, 1, 0, 1]).z
+    with pytest.raises(ValueError, match="nobody is on the control arm 'sham'"):
+        analysis.arms(words, control="sham")
+    with pytest.raises(ValueError, match="there are 3 arms"):
+        analysis.arms(["a", "b", "c"], control="a")
+
+
+def test_win_statistics_have_names_of_their_own():
+    levels = [analysis.larger_is_better([3.0, 1.0, 2.0, 2.0])]
+    arm = [1, 0, 1, 0]
+    whole = analysis.win_statistics(levels, arm)
+    assert analysis.win_ratio(levels, arm).estimate == whole.log_win_ratio.estimate
+    assert analysis.win_odds(levels, arm).estimate == whole.log_win_odds.estimate
+    assert analysis.net_benefit(levels, arm).estimate == 0.75  # 3 wins and a tie of 4 pairs
+
+
+def packages():
+    root = Path(lupusim.__file__).parent
+    for path in sorted(root.rglob("__init__.py")):
+        yield ".".join(["lupusim", *path.parent.relative_to(root).parts])
+
+
+@pytest.mark.parametrize("name", packages())
+def test_every_package_says_what_it_offers(name):
+    package = import_module(name)
+    for one in package.__all__:
+        assert hasattr(package, one) or import_module(f"{name}.{one}")
+
+
+def test_the_page_of_python_is_what_the_packages_offer():
+    spec = import_module("importlib.util").spec_from_file_location(
+        "python_page", ROOT / "scripts" / "python_page.py"
+    )
+    made = import_module("importlib.util").module_from_spec(spec)
+    spec.loader.exec_module(made)
+    fix = "run scripts/python_page.py"
+    assert made.PAGE.read_text(encoding="utf-8") == made.page(), fix
