@@ -130,7 +130,7 @@ def packages():
         yield ".".join(["lupusim", *path.parent.relative_to(root).parts])
 
 
-@pytest.mark.parametrize("name", packages())
+@pytest.mark.parametrize("name", list(packages()))
 def test_every_package_says_what_it_offers(name):
     package = import_module(name)
     for one in package.__all__:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
-from lupusim.records import Observation
+from lupusim.records import Observation, TransitionLog
 from lupusim.simulation.adaptation import rule_of
 from lupusim.simulation.adaptation.base import Followed
 from lupusim.simulation.adaptation.response_course import Course, Potential
@@ -195,3 +195,13 @@ def _of_family(decision: Decision, closed: Mapping[str, tuple[IntArray, BoolArra
     }
     told = "; ".join(f"{words} {', '.join(names)}" for words, names in parts.items() if names)
     return _joined(decision.words, told)
+
+
+def entries_of(states: Sequence[str], log: TransitionLog) -> dict[int, list[tuple[float, str]]]:
+    """Return when (study time, years) each patient who ever moved entered which state."""
+    found: dict[int, list[tuple[float, str]]] = {}
+    columns = log.columns()
+    names = ("patient", "time", "to_state")
+    for patient, time, state in zip(*(columns[name].tolist() for name in names), strict=True):
+        found.setdefault(patient, []).append((time, states[state]))
+    return found

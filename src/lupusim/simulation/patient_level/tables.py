@@ -26,7 +26,7 @@ from lupusim.simulation.generation.treatment import course
 from lupusim.simulation.looks.cutoffs import observed
 from lupusim.simulation.patient_level.adam import adsl, adtte
 from lupusim.simulation.patient_level.columns import described_columns, event_columns
-from lupusim.simulation.patient_level.course import Decision, adaptive_course, course_of
+from lupusim.simulation.patient_level.course import Decision, adaptive_course, course_of, entries_of
 from lupusim.simulation.patient_level.files import endpoint_tables, write_tables
 from lupusim.simulation.patient_level.looks import LookReported
 from lupusim.simulation.patient_level.supply import infusion_table, lot_table
@@ -72,8 +72,7 @@ class SimulatedTrial:
         goes on and with whom, or stops and why.
     looks : DataFrame
         A row per look held and hypothesis, where an analysis tests what no stage or size that is
-        chosen depends on: what
-        :class:`~lupusim.simulation.patient_level.looks.LookReported` says.
+        chosen depends on: see :class:`~lupusim.simulation.patient_level.looks.LookReported`.
     calendar_cutoff : float
         Calendar time (years) of the data cutoff at which the trial ended.
     """
@@ -223,16 +222,6 @@ def _written(
     )
 
 
-def _entries(states: Sequence[str], log: TransitionLog) -> dict[int, list[tuple[float, str]]]:
-    """Return when (study time, years) each patient who ever moved entered which state."""
-    found: dict[int, list[tuple[float, str]]] = {}
-    columns = log.columns()
-    names = ("patient", "time", "to_state")
-    for patient, time, state in zip(*(columns[name].tolist() for name in names), strict=True):
-        found.setdefault(patient, []).append((time, states[state]))
-    return found
-
-
 class _Clinic:
     """Writes the tables of one trial; study time is years since the patient's randomization."""
 
@@ -356,7 +345,7 @@ class _Clinic:
         """Return a row per infusion given, or asked of the supply; the dead are given none."""
         import pandas as pd
 
-        entries = _entries(self.trial.states, self.followed.log)
+        entries = entries_of(self.trial.states, self.followed.log)
         streams = self.followed.block.stream
         rows: list[tuple[int, float, float]] = []
         supplied = self.generated.supplied
