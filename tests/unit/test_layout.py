@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from pathlib import Path
 
 import pytest
 
 import lupusim
+from lupusim.analysis.group_sequential.spending import SPENDINGS
+from lupusim.analysis.registry import TESTS
+from lupusim.endpoints import ENDPOINTS
+from lupusim.model import FAMILIES
+from lupusim.simulation.adaptation import ADAPTATIONS
+from lupusim.trial.allocation import ALLOCATIONS
+from lupusim.trial.enrollment import ENROLLMENTS
+from lupusim.trial.looks import TIMINGS
 
 SOURCE = Path(lupusim.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
+PACKAGES = sorted(path.parent for path in SOURCE.rglob("__init__.py"))
 MOST_LINES = 400
+MOST_ENTRIES = 16
+REGISTRIES = {
+    "adaptations": ADAPTATIONS.values(),
+    "allocations": ALLOCATIONS.values(),
+    "endpoints": ENDPOINTS.values(),
+    "enrollments": ENROLLMENTS.values(),
+    "hazards": FAMILIES.values(),
+    "looks": TIMINGS.values(),
+    "spending functions": SPENDINGS.values(),
+    "tests": {type(test) for test in TESTS.values()},
+}
+FOR_SPEED = {"calibration/prediction/family.py"}  # formulas of the commonest hazards stand there
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(SOURCE).as_posix())
@@ -40,3 +63,31 @@ def test_every_public_name_can_be_imported(name):
 def test_a_name_that_is_not_there_is_an_attribute_error():
     with pytest.raises(AttributeError, match="has no attribute 'runn'"):
         lupusim.runn  # noqa: B018  # the look-up is the test
+
+
+@pytest.mark.parametrize("folder", PACKAGES[1:], ids=lambda p: p.relative_to(SOURCE).as_posix())
+def test_a_folder_has_at_most_16_entries(folder):
+    entries = [p.name for p in folder.iterdir() if not p.name.startswith("__")]
+    assert len(entries) <= MOST_ENTRIES, entries
+
+
+@pytest.mark.parametrize("folder", PACKAGES, ids=lambda p: p.relative_to(SOURCE).as_posix())
+def test_a_package_says_in_a_sentence_what_it_is(folder):
+    said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+    assert said
+    assert len(said.split()) >= 4
+    assert said.splitlines()[0].endswith(".")
+
+
+@pytest.mark.parametrize("kind", REGISTRIES)
+def test_nobody_asks_of_which_kind_a_registered_thing_is_but_its_own_package(kind):
+    """What others must know of it is a method or a declared field."""
+    homes = {one.__module__.rsplit(".", 1)[0] for one in REGISTRIES[kind]}
+    names = "|".join(sorted(one.__name__ for one in REGISTRIES[kind]))
+    asks = re.compile(rf"isinstance\((?:[^()]|\([^()]*\))*\b(?:{names})\b")
+    guilty = []
+    for path in MODULES:
+        package = ".".join(("lupusim", *path.relative_to(SOURCE).parent.parts))
+        if package not in homes and asks.search(path.read_text(encoding="utf-8")):
+            guilty.append(path.relative_to(SOURCE).as_posix())
+    assert set(guilty) - FOR_SPEED == set()

@@ -15,7 +15,6 @@ import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray, StateArray, blocks
 from lupusim.model import MultiStateModel, Transition
-from lupusim.model.hazards import ExponentialHazard
 from lupusim.records import Cohort, Recorder, Rows, Transitions
 
 
@@ -150,10 +149,10 @@ def _constant_rates(ways: tuple[_Way, ...]) -> FloatArray | None:
     """Return the rates (per year) of ways that are all constant; None where one is not."""
     rates = []
     for way in ways:
-        hazard, ratio = way.transition.hazard, way.transition.ratio
-        if not (isinstance(hazard, ExponentialHazard) and ratio.is_constant):
+        rate, ratio = way.transition.hazard.constant_rate, way.transition.ratio
+        if rate is None or not ratio.is_constant:
             return None
-        rates.append(hazard.rate * ratio.ratios[0] * way.ratio)
+        rates.append(rate * ratio.ratios[0] * way.ratio)
     return np.array(rates) if sum(rates) > 0 else None
 
 

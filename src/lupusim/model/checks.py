@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lupusim.errors import Problem
-from lupusim.model.hazards import ExponentialHazard
 
 if TYPE_CHECKING:
     from lupusim.model.multistate import Edge, MultiStateModel
@@ -208,8 +207,7 @@ def _shape(model: MultiStateModel) -> tuple[object, ...]:
 
 
 def _can_fire(transition: Transition) -> bool:
-    hazard = transition.hazard
-    return not (isinstance(hazard, ExponentialHazard) and hazard.rate == 0)
+    return transition.hazard.constant_rate != 0
 
 
 def _reach_problems(model: MultiStateModel) -> Iterator[Problem]:

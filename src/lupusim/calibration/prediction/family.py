@@ -28,7 +28,6 @@ from lupusim.calibration.targets.questions import Question
 from lupusim.model import Hazard
 from lupusim.model.hazards import (
     ExponentialHazard,
-    PiecewiseExponentialHazard,
     WeibullHazard,
 )
 
@@ -188,8 +187,9 @@ class Family:
         for k, what, piece, position, factor in self.free_model.hazard_places:
             transition = self.free_model.model.transitions[k]
             here: slice | FloatArray = slice(None)
-            if isinstance(transition.hazard, PiecewiseExponentialHazard) and what == "rates":
-                own = np.searchsorted(transition.hazard.breaks, self._begins, side="right")
+            steps = transition.hazard.steps
+            if steps is not None and what == "rates":
+                own = np.searchsorted(steps, self._begins, side="right")
                 here = own == piece
             ratio = transition.ratio.at(self._begins)[here]
             rates[here, :, k] = ratio[:, None] * values[:, position] * factor

@@ -19,7 +19,6 @@ from lupusim.arrays import FloatArray
 from lupusim.calibration.prediction.enlarged_chain import Chain, chain_groups
 from lupusim.calibration.targets.questions import Question
 from lupusim.model import Clock, MultiStateModel, Transition
-from lupusim.model.hazards import ExponentialHazard, PiecewiseExponentialHazard
 
 _TAYLOR_ORDER = 14  # with a norm of 1/2 the remainder is below 1e-16
 
@@ -27,9 +26,9 @@ _TAYLOR_ORDER = 14  # with a norm of 1/2 the remainder is below 1e-16
 def is_piecewise_constant(transition: Transition) -> bool:
     """Return whether the hazard depends on study time alone, and in steps."""
     hazard = transition.hazard
-    if isinstance(hazard, ExponentialHazard):
+    if hazard.constant_rate is not None:
         return True
-    return isinstance(hazard, PiecewiseExponentialHazard) and transition.clock is Clock.FORWARD
+    return hazard.steps is not None and transition.clock is Clock.FORWARD
 
 
 def answer_markov(
@@ -72,8 +71,7 @@ def rate_breaks(model: MultiStateModel) -> FloatArray:
     breaks: set[float] = set()
     for transition in model.transitions:
         breaks |= set(transition.ratio.breaks)
-        if isinstance(transition.hazard, PiecewiseExponentialHazard):
-            breaks |= set(transition.hazard.breaks)
+        breaks |= set(transition.hazard.steps or ())
     return np.array(sorted(time for time in breaks if time > 0))
 
 

@@ -12,7 +12,6 @@ from lupusim.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import Clock, Hazard, MultiStateModel, PiecewiseRatio, Start
 from lupusim.model.checks import nearest
-from lupusim.model.hazards import ExponentialHazard, PiecewiseExponentialHazard
 
 _NO_SURVIVOR = 1e12  # a cumulative hazard at which nobody is left; keeps differences finite
 
@@ -42,7 +41,7 @@ class Arc:
     @property
     def is_constant(self) -> bool:
         """Whether the hazard is constant, so that its clock does not matter."""
-        return isinstance(self.hazard, ExponentialHazard)
+        return self.hazard.constant_rate is not None
 
     @property
     def is_markov(self) -> bool:
@@ -52,9 +51,7 @@ class Arc:
     @property
     def kinks(self) -> tuple[float, ...]:
         """Clock times (years) at which the hazard jumps."""
-        if isinstance(self.hazard, PiecewiseExponentialHazard):
-            return tuple(self.hazard.breaks)
-        return ()
+        return self.hazard.steps or ()
 
     def cumulative(self, time: FloatArray) -> FloatArray:
         """Return the cumulative hazard before the ratio, finite everywhere."""
@@ -210,7 +207,7 @@ def known_state(model: MultiStateModel, state: str) -> str:
 
 
 def _never_fires(hazard: Hazard) -> bool:
-    return isinstance(hazard, ExponentialHazard) and hazard.rate == 0
+    return hazard.constant_rate == 0
 
 
 def _multiplied(ratio: PiecewiseRatio, factor: float) -> PiecewiseRatio:

@@ -12,6 +12,18 @@ from lupusim.registry import Registry
 class Hazard(Protocol):
     """A hazard of leaving a state, as a function of time on its own clock (years)."""
 
+    __slots__ = ()
+
+    @property
+    def constant_rate(self) -> float | None:
+        """The hazard per year where it never changes; else None."""
+        return None
+
+    @property
+    def steps(self) -> tuple[float, ...] | None:
+        """Times at which it jumps, where it is constant between them; else None."""
+        return None
+
     def hazard(self, time: FloatArray) -> FloatArray:
         """Return the hazard h(t), per year; same shape as `time`."""
         ...
@@ -36,7 +48,7 @@ class Hazard(Protocol):
 FAMILIES: Registry[type[Hazard]] = Registry(
     "hazard family",
     group="lupusim.hazards",
-    needs=("hazard", "cumulative", "inverse_cumulative", "in_years", "mean"),
+    needs=("hazard", "cumulative", "inverse_cumulative", "in_years", "mean", "steps"),
 )
 """Families by their name in files. A family is a frozen dataclass, whose fields are the keys."""
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.arrays import FloatArray
-from lupusim.model.hazards.base import FAMILIES, check_finite, check_positive
+from lupusim.model.hazards.base import FAMILIES, Hazard, check_finite, check_positive
 
 _FLAT = 1e-150  # a growth so slow counts as none: dividing by it would overflow
 
 
 @FAMILIES.register("exponential")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExponentialHazard:
+class ExponentialHazard(Hazard):
     r"""Constant hazard :math:`h(t) = \text{rate}`.
 
     Parameters
@@ -34,6 +34,16 @@ class ExponentialHazard:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.rate) and self.rate >= 0):
             raise ValueError(f"rate={self.rate!r} must be a finite number, 0 or above")
+
+    @property
+    def constant_rate(self) -> float:
+        """Events per year."""
+        return self.rate
+
+    @property
+    def steps(self) -> tuple[float, ...]:
+        """It never jumps."""
+        return ()
 
     def hazard(self, time: FloatArray) -> FloatArray:
         """Return the hazard, per year."""
@@ -60,7 +70,7 @@ class ExponentialHazard:
 
 @FAMILIES.register("weibull")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WeibullHazard:
+class WeibullHazard(Hazard):
     r"""Weibull hazard.
 
     .. math:: h(t) = \frac{k}{\lambda}\left(\frac{t}{\lambda}\right)^{k-1},
@@ -116,7 +126,7 @@ class WeibullHazard:
 
 @FAMILIES.register("gompertz")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GompertzHazard:
+class GompertzHazard(Hazard):
     r"""Gompertz hazard :math:`h(t) = \text{rate}\,e^{\text{shape}\,t}`.
 
     Parameters
@@ -177,7 +187,7 @@ class GompertzHazard:
 
 @FAMILIES.register("loglogistic")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoglogisticHazard:
+class LoglogisticHazard(Hazard):
     r"""Log-logistic hazard, :math:`S(t) = 1 / (1 + (t / \text{scale})^{\text{shape}})`.
 
     Parameters

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.arrays import FloatArray
-from lupusim.model.hazards.base import FAMILIES, check_finite, check_positive
+from lupusim.model.hazards.base import FAMILIES, Hazard, check_finite, check_positive
 
 _DEEP_TAIL = 600.0  # beyond this cumulative hazard exp(-H) nears the smallest float
 _FRACTION_TERMS = 200  # of a continued fraction; in the deep tail enough for orders up to 10**4
@@ -85,7 +85,7 @@ def _unit_hazard(order: float, value: FloatArray) -> FloatArray:
 
 @FAMILIES.register("gamma")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GammaHazard:
+class GammaHazard(Hazard):
     r"""Hazard of a gamma distributed time.
 
     Parameters
@@ -130,7 +130,7 @@ class GammaHazard:
 
 @FAMILIES.register("lognormal")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LognormalHazard:
+class LognormalHazard(Hazard):
     """Hazard of a time whose logarithm (of years) is normal.
 
     Parameters
@@ -184,7 +184,7 @@ class LognormalHazard:
 
 @FAMILIES.register("generalized_gamma")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GeneralizedGammaHazard:
+class GeneralizedGammaHazard(Hazard):
     r"""Hazard of a generalized gamma time, Prentice's form.
 
     With :math:`w = (\log t - \mu)/\sigma` and :math:`a = q^{-2}`, the survival is

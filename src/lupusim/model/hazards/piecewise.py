@@ -10,12 +10,12 @@ from itertools import pairwise
 import numpy as np
 
 from lupusim.arrays import FloatArray
-from lupusim.model.hazards.base import FAMILIES
+from lupusim.model.hazards.base import FAMILIES, Hazard
 
 
 @FAMILIES.register("piecewise_exponential")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PiecewiseExponentialHazard:
+class PiecewiseExponentialHazard(Hazard):
     """Hazard that is constant between breaks.
 
     Parameters
@@ -48,6 +48,11 @@ class PiecewiseExponentialHazard:
             )
         if not all(math.isfinite(rate) and rate >= 0 for rate in self.rates):
             raise ValueError(f"rates={list(self.rates)} must be finite numbers, 0 or above")
+
+    @property
+    def steps(self) -> tuple[float, ...]:
+        """Its breaks."""
+        return tuple(self.breaks)
 
     def _knots(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the start of each piece, its rate, and the cumulative hazard at its start."""

@@ -12,7 +12,6 @@ import numpy as np
 from lupusim.engines.exact import occupancy
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import MultiStateModel, TreatmentEffect
-from lupusim.model.hazards import ExponentialHazard
 from lupusim.trial import Analysis, Arm, Trial
 from lupusim.trial.endpoints import ResponseAtVisit
 
@@ -108,5 +107,4 @@ def constant_hazard_ratio(trial: Trial) -> float | None:
 
 def constant_hazard(trial: Trial) -> float | None:
     """Return the control's hazard of its only transition; None where it is not constant."""
-    hazard = trial.arms[0].model.transitions[0].hazard
-    return hazard.rate if isinstance(hazard, ExponentialHazard) else None
+    return trial.arms[0].model.transitions[0].hazard.constant_rate

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.model import Hazard
 from lupusim.model.hazards.base import check_positive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LomaxHazard:
+class LomaxHazard(Hazard):
     r"""Lomax (Pareto II) hazard :math:`h(t) = shape / (scale + t)`, per year.
 
     Parameters
