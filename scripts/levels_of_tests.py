@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lupusim.analysis.ordinal.win_levels import larger_is_better, later_is_better
+from lupusim.analysis.numerics.win_levels import larger_is_better, later_is_better
 from lupusim.analysis.outcomes import (
     BinaryOutcome,
     CountOutcome,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from lupusim.analysis.ordinal.win_levels import larger_is_better, later_is_better
+from lupusim.analysis.numerics.win_levels import larger_is_better, later_is_better
 from lupusim.analysis.outcomes import (
     BinaryOutcome,
     CountOutcome,

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from lupusim.analysis.ordinal.win_levels import larger_is_better, later_is_better
+from lupusim.analysis.numerics.win_levels import larger_is_better, later_is_better
 from lupusim.analysis.outcomes import (
     BinaryOutcome,
     CountOutcome,

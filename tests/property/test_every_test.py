@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lupusim.analysis.ordinal.win_levels import larger_is_better, later_is_better
+from lupusim.analysis.numerics.win_levels import larger_is_better, later_is_better
 from lupusim.analysis.outcomes import (
     BinaryOutcome,
     CountOutcome,

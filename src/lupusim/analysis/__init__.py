@@ -18,9 +18,7 @@ from lupusim.analysis.counts.andersen_gill import andersen_gill
 from lupusim.analysis.counts.negative_binomial import NegativeBinomialResult, negative_binomial
 from lupusim.analysis.counts.rate_ratio import rate_ratio
 from lupusim.analysis.numerics.labels import arms
-from lupusim.analysis.ordinal.proportional_odds import proportional_odds
-from lupusim.analysis.ordinal.wilcoxon import wilcoxon
-from lupusim.analysis.ordinal.win_levels import (
+from lupusim.analysis.numerics.win_levels import (
     FollowUpLevel,
     WinLevel,
     larger_is_better,
@@ -28,8 +26,10 @@ from lupusim.analysis.ordinal.win_levels import (
     smaller_is_better,
     sooner_is_better,
 )
+from lupusim.analysis.numerics.win_statistics import WinStatistics, win_statistics
+from lupusim.analysis.ordinal.proportional_odds import proportional_odds
+from lupusim.analysis.ordinal.wilcoxon import wilcoxon
 from lupusim.analysis.ordinal.win_ratio import net_benefit, win_odds, win_ratio
-from lupusim.analysis.ordinal.win_statistics import WinStatistics, win_statistics
 from lupusim.analysis.proportions.beta_binomial import (
     BetaPrior,
     posterior_probability,

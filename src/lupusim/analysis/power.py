@@ -8,8 +8,8 @@ from statistics import NormalDist
 
 import numpy as np
 
+from lupusim.analysis.numerics.binomial import binomial
 from lupusim.analysis.proportions.fisher_exact import log_factorials
-from lupusim.analysis.single_arm.designs import binomial
 from lupusim.arrays import BoolArray, FloatArray
 
 _NORMAL = NormalDist()

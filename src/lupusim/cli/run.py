@@ -37,8 +37,9 @@ from lupusim.cli.writing import ForceOption, if_present, save_figure, try_pictur
 from lupusim.output import Folder, csv_text
 
 if TYPE_CHECKING:
+    from lupusim.planning.execution.progress import Listener
     from lupusim.planning.runs.precision import Precision
-    from lupusim.planning.runs.results import Listener, RunResult
+    from lupusim.planning.runs.results import RunResult
     from lupusim.planning.runs.run import RunOptions
     from lupusim.trial.scenario import Scenario
 

@@ -19,8 +19,8 @@ import typer
 from lupusim.cli.options import INTERRUPTED
 
 if TYPE_CHECKING:
+    from lupusim.planning.execution.progress import Listener, Progress
     from lupusim.planning.execution.workers import Workers
-    from lupusim.planning.runs.results import Listener, Progress
     from lupusim.trial.scenario import Scenario
 
 _SECONDS_BETWEEN_EVENTS = 0.1

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from lupusim.analysis.ordinal.win_levels import Level
+from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.outcomes import Outcome
 from lupusim.analysis.survival.logrank_looks import Exits
 from lupusim.arrays import FloatArray

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.analysis.ordinal.win_levels import FollowUpLevel, Level
+from lupusim.analysis.numerics.win_levels import FollowUpLevel, Level
 from lupusim.analysis.outcomes import CountOutcome
 from lupusim.arrays import FloatArray
 from lupusim.endpoints.base import (

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from lupusim.analysis.ordinal.win_levels import Level
+from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.outcomes import HierarchicalOutcome
 from lupusim.endpoints.base import ENDPOINTS, Around, Fields, Make, Measurement, NoEvents
 from lupusim.endpoints.setting import TIME_TOLERANCE, Setting

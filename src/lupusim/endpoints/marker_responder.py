@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lupusim.analysis.ordinal.win_levels import Level
+from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.outcomes import BinaryOutcome
 from lupusim.endpoints.base import (
     BETTER,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.analysis.ordinal.win_levels import Level
+from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.outcomes import BinaryOutcome
 from lupusim.arrays import BoolArray
 from lupusim.endpoints.base import (

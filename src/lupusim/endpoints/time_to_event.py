@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lupusim.analysis.ordinal.win_levels import Level, later_is_better, sooner_is_better
+from lupusim.analysis.numerics.win_levels import Level, later_is_better, sooner_is_better
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.survival.logrank_looks import Exits
 from lupusim.arrays import FloatArray

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.analysis.ordinal.win_levels import Level, WinLevel, larger_is_better, smaller_is_better
+from lupusim.analysis.numerics.win_levels import (
+    Level,
+    WinLevel,
+    larger_is_better,
+    smaller_is_better,
+)
 from lupusim.analysis.outcomes import BinaryOutcome, NumberOutcome
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.endpoints.base import NoEvents

@@ -12,5 +12,4 @@ __all__ = [
     "scoring",
     "tally",
     "totals",
-    "true_effect",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lupusim.analysis.ordinal.win_levels import Level, larger_is_better
+from lupusim.analysis.numerics.win_levels import Level, larger_is_better
 from lupusim.analysis.outcomes import BinaryOutcome
 from lupusim.endpoints import ENDPOINTS, Around, Fields, Measurement
 from lupusim.endpoints.base import Make, NoEvents, Simple

@@ -14,9 +14,9 @@ from lupusim.simulation.block import simulate_block
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.cutoffs import analyze, cut
 from lupusim.simulation.looks.evidence import comparisons
+from lupusim.simulation.looks.true_effect import true_effect
 from lupusim.simulation.patient_level.tables import simulate_trial
 from lupusim.simulation.scoring import generation_hash
-from lupusim.simulation.true_effect import true_effect
 from lupusim.trial import Better, CovariateEffect, NormalCovariate, Population
 from lupusim.trial.design import SimulatedEffect
 from lupusim.trial.multiplicity import Family, Hypothesis

@@ -11,7 +11,7 @@ from lupusim.errors import ScenarioError
 from lupusim.scenario.files.scenario import scenario_from_mapping
 from lupusim.simulation.block import simulate_block
 from lupusim.simulation.generation.generation import Block
-from lupusim.simulation.true_effect import true_effect
+from lupusim.simulation.looks.true_effect import true_effect
 from lupusim.trial import Trial
 from lupusim.trial.design import SimulatedEffect
 from tolerance import SEED

@@ -10,7 +10,7 @@ from scipy.linalg import expm
 
 from lupusim.endpoints import Responder
 from lupusim.model import TreatmentEffect
-from lupusim.simulation.true_effect import _truth, fully_observed
+from lupusim.simulation.looks.true_effect import _truth, fully_observed
 from lupusim.trial import Arm, Dropout
 from lupusim.trial.design import SimulatedEffect
 from lupusim.trial.observation import IntercurrentEvent, Strategy

@@ -1,10 +1,13 @@
 """Numerics shared by the tests: columns, strata, Newton steps, normal orthants."""
 
 __all__ = [
+    "binomial",
     "columns",
     "labels",
     "newton",
     "normal_orthant",
     "strata",
     "student_t",
+    "win_levels",
+    "win_statistics",
 ]

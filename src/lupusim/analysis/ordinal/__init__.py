@@ -3,7 +3,5 @@
 __all__ = [
     "proportional_odds",
     "wilcoxon",
-    "win_levels",
     "win_ratio",
-    "win_statistics",
 ]

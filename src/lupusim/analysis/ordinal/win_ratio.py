@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lupusim.analysis.ordinal.win_levels import Level
-from lupusim.analysis.ordinal.win_statistics import WinStatistics, win_statistics
+from lupusim.analysis.numerics.win_levels import Level
+from lupusim.analysis.numerics.win_statistics import WinStatistics, win_statistics
 from lupusim.analysis.outcomes import HierarchicalOutcome
 from lupusim.analysis.results import TestResult, ratio_or
 from lupusim.analysis.verdicts import verdict

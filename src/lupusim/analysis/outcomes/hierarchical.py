@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from lupusim.analysis.ordinal.win_levels import Level
-from lupusim.analysis.ordinal.win_statistics import WinStatistics, win_statistics
+from lupusim.analysis.numerics.win_levels import Level
+from lupusim.analysis.numerics.win_statistics import WinStatistics, win_statistics
 from lupusim.analysis.outcomes.outcome import Outcome
 from lupusim.arrays import BoolArray, FloatArray, StateArray
 

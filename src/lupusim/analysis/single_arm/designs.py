@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import comb
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.numerics.binomial import binomial
 from lupusim.analysis.numerics.columns import checked_times, everyone_or, flags, lead_shape
 from lupusim.analysis.results import ExactResult, ZStatistic, ratio_or
 from lupusim.arrays import BoolArray, FloatArray, read_only
@@ -77,19 +77,6 @@ def binomial_p_values(n: int, null_proportion: float) -> FloatArray:
         [chance[chance <= one * (1 + 1e-7)].sum() for one in chance],
     ])  # fmt: skip
     return read_only(np.minimum(sums, 1.0))
-
-
-def binomial(n: int, proportion: float) -> FloatArray:
-    """Return the probabilities of 0, 1, ..., `n` responders; shape (n + 1,)."""
-    from scipy.special import bdtr
-
-    cumulative = bdtr(np.arange(n + 1), n, proportion)
-    if n > 1000:  # differences of the distribution function: the coefficients overflow
-        return np.asarray(np.diff(cumulative, prepend=0.0))
-    x = np.arange(n + 1)
-    choose = np.array([float(comb(n, int(k))) for k in x])
-    with np.errstate(under="ignore"):
-        return np.asarray(choose * proportion**x * (1 - proportion) ** (n - x))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ __all__ = [
     "bench",
     "dask_cluster",
     "ledger",
+    "progress",
     "shards",
     "tasks",
     "workers",

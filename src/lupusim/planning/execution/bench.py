@@ -9,9 +9,9 @@ from itertools import chain
 from pathlib import Path
 
 from lupusim.planning.execution.ledger import Existing, Ledger
+from lupusim.planning.execution.progress import Listener, Progress
 from lupusim.planning.execution.tasks import Done, Score, Task, work
 from lupusim.planning.execution.workers import Cores, Spread, Workers
-from lupusim.planning.runs.results import Listener, Progress
 from lupusim.simulation.block import simulate_block
 from lupusim.simulation.fingerprint import content_hash, trial_fingerprint
 from lupusim.simulation.generation.generation import Block

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,26 +24,6 @@ if TYPE_CHECKING:
 _LOG = "log "  # of the effects estimated on the scale of logarithms
 _SHOWN = 3  # designs, where a result is printed
 _NO_SPREAD = 1e-9  # of the mean: what is alike in all replicates but for rounding
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a run has come.
-
-    Parameters
-    ----------
-    done, total : int
-        Replicates simulated and asked for, over all points and their null twins.
-    power : Mean or None
-        Running power of the point in work; None where there is no test.
-    """
-
-    done: int
-    total: int
-    power: Mean | None
-
-
-Listener = Callable[[Progress], None]
 
 
 def ratio_of(mean: Mean, effect: str) -> Mean | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lupusim.planning.execution.ledger import Existing, Ledger
+from lupusim.planning.execution.progress import Listener, Progress
 from lupusim.planning.execution.shards import Everything, Share
 from lupusim.planning.execution.tasks import Done, whole_blocks, work
 from lupusim.planning.execution.workers import Cores, Spread, Workers
@@ -18,9 +19,7 @@ from lupusim.planning.runs.precision import Precision
 from lupusim.planning.runs.results import (
     Compared,
     InterruptedRunError,
-    Listener,
     PointResult,
-    Progress,
     RunResult,
 )
 from lupusim.planning.runs.series import Difference, Series, series_of

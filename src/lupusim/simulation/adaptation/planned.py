@@ -12,8 +12,8 @@ from lupusim.simulation.looks.cutoffs import decision
 from lupusim.simulation.looks.group_sequential import hold_looks
 from lupusim.simulation.looks.multiplicity import hold_family
 from lupusim.simulation.looks.shared import Shown
+from lupusim.simulation.looks.true_effect import accuracy
 from lupusim.simulation.totals import with_totals
-from lupusim.simulation.true_effect import accuracy
 from lupusim.trial import Trial
 from lupusim.trial.adaptation.base import Adaptation
 

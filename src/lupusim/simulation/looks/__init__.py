@@ -9,4 +9,5 @@ __all__ = [
     "multiplicity",
     "null_hypothesis",
     "shared",
+    "true_effect",
 ]

@@ -8,7 +8,7 @@ from lupusim.analysis.group_sequential import after_stopping
 from lupusim.analysis.group_sequential.stopping import Crossing, GroupSequential
 from lupusim.arrays import FloatArray
 from lupusim.simulation.looks.evidence import Evidence
-from lupusim.simulation.true_effect import accuracy
+from lupusim.simulation.looks.true_effect import accuracy
 from lupusim.trial import Trial
 
 _REACH = 8.0  # z beyond this is moved by as much as z at it

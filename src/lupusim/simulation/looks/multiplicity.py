@@ -17,7 +17,7 @@ from lupusim.simulation.looks.cutoffs import conduct, observed, waited
 from lupusim.simulation.looks.evidence import Comparison, Evidence, Looks, comparisons, gather
 from lupusim.simulation.looks.group_sequential import estimates_at
 from lupusim.simulation.looks.null_hypothesis import fares_as_control
-from lupusim.simulation.true_effect import accuracy
+from lupusim.simulation.looks.true_effect import accuracy
 from lupusim.trial import Trial
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.multiplicity import Ends, Family, GivesUp

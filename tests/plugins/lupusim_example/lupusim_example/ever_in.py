@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lupusim.analysis.ordinal.win_levels import Level, larger_is_better
+from lupusim.analysis.numerics.win_levels import Level, larger_is_better
 from lupusim.analysis.outcomes import BinaryOutcome
 from lupusim.endpoints import Around, Fields, Measurement
 from lupusim.endpoints.base import Make, NoEvents, Simple

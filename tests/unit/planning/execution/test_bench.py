@@ -20,10 +20,10 @@ from lupusim.planning.assurance.value_of_information import (
 )
 from lupusim.planning.execution.bench import Bench, InterruptedJobsError, Notebook, bench
 from lupusim.planning.execution.ledger import Existing, LedgerError
+from lupusim.planning.execution.progress import Progress
 from lupusim.planning.execution.tasks import Done, Task, work
 from lupusim.planning.execution.workers import Cores
 from lupusim.planning.runs.replicates import Simulator, added_up
-from lupusim.planning.runs.results import Progress
 from lupusim.planning.runs.run import RunOptions, run
 from lupusim.planning.sample_size import frontier as frontiers
 from lupusim.planning.sample_size.frontier import InterruptedFrontierError, frontier

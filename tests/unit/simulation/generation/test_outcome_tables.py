@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.analysis.ordinal.win_levels import larger_is_better
+from lupusim.analysis.numerics.win_levels import larger_is_better
 from lupusim.analysis.outcomes import CountOutcome, HierarchicalOutcome, NumberOutcome
 from lupusim.endpoints import TimeInStates
 from lupusim.endpoints.setting import Setting

@@ -17,7 +17,7 @@ from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.concurrent_controls import adjusted_for, compared, sizes
 from lupusim.simulation.looks.cutoffs import observed
 from lupusim.simulation.looks.evidence import comparisons, gather
-from lupusim.simulation.true_effect import true_effect
+from lupusim.simulation.looks.true_effect import true_effect
 from lupusim.trial import AfterPatients, PoissonEnrollment, UniformEnrollment
 from lupusim.trial.design import SimulatedEffect
 from lupusim.trial.enrollment.arm_periods import Controls, OnceRandomized, OnDate

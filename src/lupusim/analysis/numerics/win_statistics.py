@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import arm_masks, lead_shape
-from lupusim.analysis.ordinal.win_levels import Level
+from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.results import TestResult, wald_result
 from lupusim.arrays import BoolArray, FloatArray
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lupusim.analysis.ordinal.win_levels import larger_is_better
+from lupusim.analysis.numerics.win_levels import larger_is_better
 from lupusim.analysis.outcomes import HierarchicalOutcome, NumberOutcome
 from lupusim.planning.runs.run import run
 from lupusim.report.run.table import operating_table
 from lupusim.simulation.block import simulate_block
 from lupusim.simulation.generation.generation import Block
-from lupusim.simulation.true_effect import true_effect
+from lupusim.simulation.looks.true_effect import true_effect
 from lupusim.trial.design import KnownEffect, SimulatedEffect
 from tolerance import SEED, assert_within_mcse
 from trials import analysis, disease_trial, exponential_arm, scenario, survival_trial

@@ -1,0 +1,28 @@
+"""How far a run has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lupusim.simulation.tally import Mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run has come.
+
+    Parameters
+    ----------
+    done, total : int
+        Replicates simulated and asked for, over all points and their null twins.
+    power : Mean or None
+        Running power of the point in work; None where there is no test.
+    """
+
+    done: int
+    total: int
+    power: Mean | None
+
+
+Listener = Callable[[Progress], None]
