@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lupusim.api.averages import assurance
     from lupusim.api.models import (
         ever,
         first_passage,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
         transition_probabilities,
         visits,
     )
-    from lupusim.api.scenarios import assurance, run, sample_size, simulate_trial
+    from lupusim.api.scenarios import run, sample_size, simulate_trial
     from lupusim.engines.cohort import trace
     from lupusim.engines.exact import closest_generator, in_cycles
     from lupusim.report.models.diagram import diagram
@@ -60,7 +61,7 @@ __all__ = [
 
 # Imported when first used, so that importing lupusim costs nothing.
 _HOMES = {
-    "assurance": "lupusim.api.scenarios",
+    "assurance": "lupusim.api.averages",
     "calibrate": "lupusim.scenario.calibrate",
     "closest_generator": "lupusim.engines.exact",
     "diagram": "lupusim.report.models.diagram",

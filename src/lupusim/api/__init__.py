@@ -1,3 +1,3 @@
 """What `lupusim` offers at its top: its functions, which also take names and paths."""
 
-__all__ = ["by_name", "models", "scenarios"]
+__all__ = ["averages", "by_name", "models", "scenarios"]

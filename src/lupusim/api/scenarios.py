@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from lupusim.api.by_name import by_name
 from lupusim.planning.runs import run as running
 from lupusim.planning.sample_size import search
-from lupusim.scenario import assurance as assuring
-from lupusim.scenario.files.scenario import load_scenario
 from lupusim.simulation.patient_level import tables
+from lupusim.trial.scenario import Scenario
 
-run = by_name(load_scenario)(running.run)
-sample_size = by_name(load_scenario)(search.sample_size)
-assurance = by_name(load_scenario)(assuring.assurance)
-simulate_trial = by_name(load_scenario)(tables.simulate_trial)
+
+def load(name_or_path: str | Path) -> Scenario:
+    """Return the scenario of a file; files are known only where one is named."""
+    from lupusim.scenario.files.scenario import load_scenario
+
+    return load_scenario(name_or_path)
+
+
+run = by_name(load)(running.run)
+sample_size = by_name(load)(search.sample_size)
+simulate_trial = by_name(load)(tables.simulate_trial)
