@@ -15,6 +15,7 @@ import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray, StateArray, blocks
 from lupusim.model import MultiStateModel, Transition
+from lupusim.model.hazards.base import constant_rate
 from lupusim.records import Cohort, Recorder, Rows, Transitions
 
 
@@ -149,7 +150,7 @@ def _constant_rates(ways: tuple[_Way, ...]) -> FloatArray | None:
     """Return the rates (per year) of ways that are all constant; None where one is not."""
     rates = []
     for way in ways:
-        rate, ratio = way.transition.hazard.constant_rate, way.transition.ratio
+        rate, ratio = constant_rate(way.transition.hazard), way.transition.ratio
         if rate is None or not ratio.is_constant:
             return None
         rates.append(rate * ratio.ratios[0] * way.ratio)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lupusim.errors import Problem
+from lupusim.model.hazards.base import constant_rate
 
 if TYPE_CHECKING:
     from lupusim.model.multistate import Edge, MultiStateModel
@@ -207,7 +208,7 @@ def _shape(model: MultiStateModel) -> tuple[object, ...]:
 
 
 def _can_fire(transition: Transition) -> bool:
-    return transition.hazard.constant_rate != 0
+    return constant_rate(transition.hazard) != 0
 
 
 def _reach_problems(model: MultiStateModel) -> Iterator[Problem]:

@@ -30,6 +30,7 @@ from lupusim.model.hazards import (
     ExponentialHazard,
     WeibullHazard,
 )
+from lupusim.model.hazards.base import steps
 
 _STACK = 32
 
@@ -187,9 +188,9 @@ class Family:
         for k, what, piece, position, factor in self.free_model.hazard_places:
             transition = self.free_model.model.transitions[k]
             here: slice | FloatArray = slice(None)
-            steps = transition.hazard.steps
-            if steps is not None and what == "rates":
-                own = np.searchsorted(steps, self._begins, side="right")
+            breaks = steps(transition.hazard)
+            if breaks is not None and what == "rates":
+                own = np.searchsorted(breaks, self._begins, side="right")
                 here = own == piece
             ratio = transition.ratio.at(self._begins)[here]
             rates[here, :, k] = ratio[:, None] * values[:, position] * factor

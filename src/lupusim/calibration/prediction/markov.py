@@ -19,6 +19,7 @@ from lupusim.arrays import FloatArray
 from lupusim.calibration.prediction.enlarged_chain import Chain, chain_groups
 from lupusim.calibration.targets.questions import Question
 from lupusim.model import Clock, MultiStateModel, Transition
+from lupusim.model.hazards.base import constant_rate, steps
 
 _TAYLOR_ORDER = 14  # with a norm of 1/2 the remainder is below 1e-16
 
@@ -26,9 +27,9 @@ _TAYLOR_ORDER = 14  # with a norm of 1/2 the remainder is below 1e-16
 def is_piecewise_constant(transition: Transition) -> bool:
     """Return whether the hazard depends on study time alone, and in steps."""
     hazard = transition.hazard
-    if hazard.constant_rate is not None:
+    if constant_rate(hazard) is not None:
         return True
-    return hazard.steps is not None and transition.clock is Clock.FORWARD
+    return steps(hazard) is not None and transition.clock is Clock.FORWARD
 
 
 def answer_markov(
@@ -71,7 +72,7 @@ def rate_breaks(model: MultiStateModel) -> FloatArray:
     breaks: set[float] = set()
     for transition in model.transitions:
         breaks |= set(transition.ratio.breaks)
-        breaks |= set(transition.hazard.steps or ())
+        breaks |= set(steps(transition.hazard) or ())
     return np.array(sorted(time for time in breaks if time > 0))
 
 

@@ -24,6 +24,7 @@ from lupusim.arrays import FloatArray, IntArray
 from lupusim.calibration.prediction.enlarged_chain import Chain, chain_groups
 from lupusim.calibration.targets.questions import Question
 from lupusim.model import Clock, MultiStateModel, Transition
+from lupusim.model.hazards.base import constant_rate
 
 N_PANELS = 20
 """From 0 to the latest of some questions; the finer of the two grids has twice as many."""
@@ -62,7 +63,7 @@ def is_renewal(model: MultiStateModel) -> bool:
 
 
 def _resets(transition: Transition) -> bool:
-    timeless = transition.clock is Clock.RESET or transition.hazard.constant_rate is not None
+    timeless = transition.clock is Clock.RESET or constant_rate(transition.hazard) is not None
     return timeless and transition.ratio.is_constant
 
 

@@ -12,6 +12,7 @@ from lupusim.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import Clock, Hazard, MultiStateModel, PiecewiseRatio, Start
 from lupusim.model.checks import nearest
+from lupusim.model.hazards.base import constant_rate, steps
 
 _NO_SURVIVOR = 1e12  # a cumulative hazard at which nobody is left; keeps differences finite
 
@@ -41,7 +42,7 @@ class Arc:
     @property
     def is_constant(self) -> bool:
         """Whether the hazard is constant, so that its clock does not matter."""
-        return self.hazard.constant_rate is not None
+        return constant_rate(self.hazard) is not None
 
     @property
     def is_markov(self) -> bool:
@@ -51,7 +52,7 @@ class Arc:
     @property
     def kinks(self) -> tuple[float, ...]:
         """Clock times (years) at which the hazard jumps."""
-        return self.hazard.steps or ()
+        return steps(self.hazard) or ()
 
     def cumulative(self, time: FloatArray) -> FloatArray:
         """Return the cumulative hazard before the ratio, finite everywhere."""
@@ -207,7 +208,7 @@ def known_state(model: MultiStateModel, state: str) -> str:
 
 
 def _never_fires(hazard: Hazard) -> bool:
-    return hazard.constant_rate == 0
+    return constant_rate(hazard) == 0
 
 
 def _multiplied(ratio: PiecewiseRatio, factor: float) -> PiecewiseRatio:

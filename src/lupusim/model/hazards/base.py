@@ -48,9 +48,24 @@ class Hazard(Protocol):
 FAMILIES: Registry[type[Hazard]] = Registry(
     "hazard family",
     group="lupusim.hazards",
-    needs=("hazard", "cumulative", "inverse_cumulative", "in_years", "mean", "steps"),
+    needs=("hazard", "cumulative", "inverse_cumulative", "in_years", "mean"),
 )
 """Families by their name in files. A family is a frozen dataclass, whose fields are the keys."""
+
+
+def constant_rate(hazard: Hazard) -> float | None:
+    """Return a hazard per year that never changes; None for any other.
+
+    One of a user's own that says nothing of itself may change as it likes.
+    """
+    rate: float | None = getattr(hazard, "constant_rate", None)
+    return rate
+
+
+def steps(hazard: Hazard) -> tuple[float, ...] | None:
+    """Return when a hazard jumps that is constant in between (years); None for any other."""
+    times: tuple[float, ...] | None = getattr(hazard, "steps", None)
+    return times
 
 
 def check_positive(**values: float) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from lupusim.engines.exact import occupancy
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import MultiStateModel, TreatmentEffect
+from lupusim.model.hazards.base import constant_rate
 from lupusim.trial import Analysis, Arm, Trial
 from lupusim.trial.endpoints import ResponseAtVisit
 
@@ -107,4 +108,4 @@ def constant_hazard_ratio(trial: Trial) -> float | None:
 
 def constant_hazard(trial: Trial) -> float | None:
     """Return the control's hazard of its only transition; None where it is not constant."""
-    return trial.arms[0].model.transitions[0].hazard.constant_rate
+    return constant_rate(trial.arms[0].model.transitions[0].hazard)
