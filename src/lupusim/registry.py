@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
-from importlib.metadata import EntryPoint, distributions
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
 from lupusim.errors import PluginError
@@ -87,7 +86,7 @@ class Registry(Mapping[str, T]):
         """
         if self._has_looked:
             return
-        for point in _offered(self.group):
+        for point in entry_points(group=self.group):
             try:
                 self.register(point.name)(self._usable(point.load()))
             except Exception as error:  # whatever a package of others raises
@@ -110,14 +109,3 @@ class Registry(Mapping[str, T]):
             f"{package} offers the {self.kind} {point.name!r} ({point.value}), which cannot be "
             f"used: {type(error).__name__}: {error}. Mend the package, or uninstall it"
         )
-
-
-def _offered(group: str) -> list[EntryPoint]:
-    """Return the entry points of a group, of all packages that are installed."""
-    return [point for point in _all_offered() if point.group == group]
-
-
-@cache
-def _all_offered() -> tuple[EntryPoint, ...]:
-    # SPEED: looked up once, as every look-up reads the metadata of all packages
-    return tuple(point for package in distributions() for point in package.entry_points)
