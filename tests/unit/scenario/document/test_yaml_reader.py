@@ -43,9 +43,10 @@ def test_the_place_of_a_missing_key_is_that_of_its_parent() -> None:
 
 
 def test_a_key_in_a_message_is_short_and_paints_nothing() -> None:
-    keys = [p.key for p in parse(f'"\\e[31m": .nan\n{"k" * 500}: .nan\n').problems]
-    assert keys[0] == r"'\x1b[31m'"
-    assert len(keys[1]) == 120
+    refused, *found = parse(f'"\\e[31m": .nan\n{"k" * 500}: .nan\n').problems
+    assert refused.fault == "the control character U+001B stands in this text"
+    assert found[0].key == r"'\x1b[31m'"
+    assert len(found[1].key) == 120
 
 
 def test_keys_are_text_however_they_look() -> None:
