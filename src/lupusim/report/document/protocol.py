@@ -19,7 +19,7 @@ from lupusim.report.document.parts import Table
 from lupusim.report.figures.samples import LookPaths
 from lupusim.report.numbers import grouped, rounded, share
 from lupusim.report.run.looks import months
-from lupusim.report.run.table import arms_and_sizes, condition_of, test_in_words
+from lupusim.report.run.table import arms_and_sizes, condition_of, words_of_test
 from lupusim.scenario.document.durations import format_duration
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.tally import Mean
@@ -126,7 +126,7 @@ def _power(point: PointResult, power: Mean) -> str:
     if analysis is None:
         return f"The trial then succeeds with probability {how}{several}."
     sides = {1: "one-sided", 2: "two-sided"}[analysis.sided]
-    test, *details = test_in_words(analysis).replace("_", " ").split("; ")
+    test, *details = words_of_test(analysis).replace("_", " ").split("; ")
     level = "; ".join([f"{test} test", *details, f"{sides} alpha {analysis.alpha:g}"])
     formulas = [f"{one.method}: {one.value:.4f}" for one in formula_powers(trial)]
     known = f"; {', '.join(formulas)}" if formulas else ""

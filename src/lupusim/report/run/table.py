@@ -100,7 +100,7 @@ def _rows(point: PointResult, *, details: Rows) -> Iterator[tuple[str, str]]:
     if point.power is not None and claims is not None and trial.analysis:
         which = "power" if trial.family is None else "power for any hypothesis"
         yield (
-            f"{which} ({test_in_words(trial.analysis)}{level_of(trial.analysis)})",
+            f"{which} ({words_of_test(trial.analysis)}{level_of(trial.analysis)})",
             share(point.power),
         )
         yield from _without_simulation(point)
@@ -144,7 +144,7 @@ def _without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:
     yield from exact_rows(point.trial)
 
 
-def test_in_words(analysis: Analysis) -> str:
+def words_of_test(analysis: Analysis) -> str:
     """Return the test with its strata, covariates and parameters."""
     names = (*analysis.test.required, *analysis.test.optional)
     said = [f"{name} {_in_words(name, getattr(analysis.test, name))}" for name in names]

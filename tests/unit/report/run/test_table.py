@@ -19,7 +19,7 @@ from lupusim.endpoints import Hierarchy, Responder, TimeToEvent
 from lupusim.planning.runs.run import run
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
 from lupusim.report.run.single_arm import nothing_better
-from lupusim.report.run.table import _sizes, _test, main_rows, meaning, run_report
+from lupusim.report.run.table import _sizes, main_rows, meaning, run_report, words_of_test
 from lupusim.simulation.adaptation import SelectArms
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Analysis, Dropout
@@ -244,14 +244,14 @@ def test_a_count_of_none_or_all_of_many_tries_is_a_limit():
 )
 def test_what_is_borrowed_stands_beside_the_power(prior, words):
     test = PosteriorDifferenceTest(threshold=0.975, control_prior=prior)
-    shown = _test(Analysis(name="posterior_difference", test=test, effect="difference"))
+    shown = words_of_test(Analysis(name="posterior_difference", test=test, effect="difference"))
     assert words in shown
     assert ("Beta" in shown) is (prior != BetaPrior())
 
 
 def test_a_time_of_a_test_is_shown_with_its_unit():
     test = TESTS["survival_difference"].with_parameters({"at": 0.5})
-    shown = _test(Analysis(name="survival_difference", test=test, effect="difference"))
+    shown = words_of_test(Analysis(name="survival_difference", test=test, effect="difference"))
     assert shown == "survival_difference; at 6 months; margin 0"
 
 
