@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -239,3 +240,21 @@ def test_the_module_is_the_command(scenario):
     )
     assert done.returncode == 0
     assert "no problem found" in done.stdout
+
+
+def test_the_version_is_told(lupusim):
+    import lupusim as package
+
+    assert lupusim("--version")[:2] == (0, f"lupusim {package.__version__}\n")
+
+
+def test_the_command_that_repeats_a_run_can_be_pasted(lupusim, tmp_path):
+    folder = tmp_path / "a folder with a name of many words"
+    folder.mkdir()
+    (folder / "model.yaml").write_text(MODEL)
+    (folder / "my trial.yaml").write_text(SCENARIO)
+    path = folder / "my trial.yaml"
+    printed = lupusim("run", path, "--replicates", 5, "--jobs", 1, "--width", 40)[1]
+    *_, command = printed.rstrip().split("\n")
+    words = shlex.split(command)
+    assert words == ["lupusim", "run", str(path), "--replicates", "5", "--seed", "7"]

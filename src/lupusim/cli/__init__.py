@@ -95,6 +95,25 @@ def _explained(error: OSError) -> str:
     return f"{said}. {_ADVICE[error.errno]}" if error.errno in _ADVICE else said
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        from lupusim import __version__
+
+        print(f"lupusim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version."),
+    ] = False,
+) -> None:
+    """Design trials of mesenchymal stem cells in refractory lupus."""
+    del version  # told before any command is looked at
+
+
 app.command()(running.run)
 app.command()(merging.merge)
 app.command()(sizing.size)

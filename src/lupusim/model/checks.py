@@ -23,11 +23,32 @@ _MOST_STATES = 128  # arrays of states hold one byte for each patient
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that helps: the nearest valid name, or all of them."""
+    """Return a sentence that helps: the nearest valid name, or all of them.
+
+    Near is also what differs in case, hyphens and spaces alone, or has the initials only.
+
+    Examples
+    --------
+    >>> nearest("CMH", ["logrank", "cochran_mantel_haenszel"])
+    "Did you mean 'cochran_mantel_haenszel'?"
+    """
     names = list(known)
-    if match := get_close_matches(name, names, n=1):
-        return f"Did you mean {match[0]!r}?"
+    plain = {_plain(other): other for other in names}
+    match = get_close_matches(name, names, n=1) or [
+        plain[other] for other in get_close_matches(_plain(name), plain, n=1)
+    ]
+    initials = [n for n in names if "_" in n and _initials(n) == name.lower()]
+    if found := match or initials:
+        return f"Did you mean {found[0]!r}?"
     return f"Valid: {', '.join(names) or 'none'}."
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def _initials(name: str) -> str:
+    return "".join(word[:1] for word in name.split("_"))
 
 
 def model_problems(model: MultiStateModel) -> list[Problem]:

@@ -131,14 +131,16 @@ def warnings_of(scenario: Scenario) -> list[str]:
 
 
 def _found(trial: Trial) -> Iterator[str]:
-    """Yield what is to be warned of, each look once."""
+    """Yield what is to be warned of, each look once; of numbers rarely meant nothing follows."""
+    if rarely_meant := list(extremes(trial)):
+        yield from rarely_meant
+        return
     short = looks_out_of_reach(trial)
     told = {found.look for found in short}
     yield from map(str, short)
     yield from (str(late) for late in looks_too_late(trial) if late.look not in told)
     yield from map(str, nobody_left(trial))
     yield from looks_before_anybody_is_due(trial)
-    yield from extremes(trial)
 
 
 def looks_before_anybody_is_due(trial: Trial) -> Iterator[str]:

@@ -10,6 +10,8 @@ from lupusim.trial import Trial
 _HIGHEST_ALPHA = 0.2
 _MOST_DROPOUT = 2.0  # a year
 _LARGEST_RATIO = 20.0
+_HALF = 0.5
+_PERCENT = 100
 
 
 def extremes(trial: Trial) -> Iterator[str]:
@@ -27,7 +29,9 @@ def _level(trial: Trial) -> Iterator[str]:
     analysis = trial.analysis
     if analysis is not None and analysis.alpha > _HIGHEST_ALPHA:
         share = f"{100 * analysis.alpha:.0f} of 100 trials"
-        yield f"alpha is {analysis.alpha:g}: where nothing works, {share} may claim something"
+        words = f"alpha is {analysis.alpha:g}: where nothing works, {share} may claim something"
+        meant = analysis.alpha / (10 if analysis.alpha <= _HALF else 100)
+        yield f"{words}; write {meant:g} if {100 * meant:g} % is meant"
 
 
 def _dropout(trial: Trial) -> Iterator[str]:
@@ -41,9 +45,16 @@ def _dropout(trial: Trial) -> Iterator[str]:
             stay = 100 * math.exp(-rate)
             few = f"{stay:.1f} of 100" if stay >= 0.1 else "hardly any"
             yield (
-                f"dropout{place} is {rate:g} a year, so {few} patients stay for a year "
-                "(0.1 a year loses 10 of 100)"
+                f"dropout{place} is {rate:g} a year, so {few} patients stay for a year"
+                + _percent_meant(rate)
             )
+            if not place:
+                return  # the others follow from the same number
+
+
+def _percent_meant(number: float) -> str:
+    """Return what to write where a percentage was meant."""
+    return f"; write {number / 100:g} if {number:g} % is meant" if number < _PERCENT else ""
 
 
 def _ratios(trial: Trial) -> Iterator[str]:
@@ -59,4 +70,5 @@ def _ratios(trial: Trial) -> Iterator[str]:
             elif ratio < 1:
                 means = f"{1 / ratio:g} times as slowly"
             says = f"a hazard ratio of {ratio:g} means that {moves} happens {means}"
-            yield f"arm {arm.name!r}: {says}"
+            meant = _percent_meant(ratio) if ratio > 1 else ""
+            yield f"arm {arm.name!r}: {says}{meant}"

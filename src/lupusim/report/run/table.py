@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Group
@@ -340,8 +341,10 @@ def run_report(result: RunResult, rows: Rows | None = None) -> Group:
         Which rows the table has; default :func:`all_rows`.
     """
     asked = result.asked or f"--replicates {result.n_replicates}"
-    command = f"lupusim run {result.scenario.command} {asked} --seed {result.seed}"
-    again = Text(f"{result.seconds:.1f} s. The same again: {command}", style="dim")
+    named = shlex.quote(result.scenario.command)
+    command = f"lupusim run {named} {asked} --seed {result.seed}"
+    again = Text(f"{result.seconds:.1f} s. The same again:\n{command}", style="dim")
+    again.no_wrap, again.overflow = True, "ignore"  # so that it can be pasted
     said = filter(None, [meaning(result), condition(result)])
     return Group(
         *map(Text, said),

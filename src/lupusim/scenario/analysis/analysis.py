@@ -162,7 +162,7 @@ def _check_fit(section: Section, primary: Endpoint) -> None:
     name = str(section.content["test"])
     outcome = primary.outcome
     endpoint_is_sound = not any(
-        problem.key.startswith("endpoints.primary") for problem in section.place.problems
+        problem.key.split(".")[0] == "endpoints" for problem in section.place.problems
     )
     if endpoint_is_sound and TESTS[name].outcome is not outcome:
         fits = [k for k, t in TESTS.items() if t.outcome is outcome]

@@ -27,6 +27,7 @@ from lupusim.trial.looks import AtEventsOf, Limited
 _LIMITS = ("gap", "latest", "extension")
 _WAYS = ("events", "calendar_time", "last_patient", "patients", "information", "all", "any")
 _ALL_INFORMATION = 1.0
+_MANY_EVENTS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,8 @@ def read_looks(top: Section, question: Question) -> dict[str, Any]:
     if not sections:
         return {"cutoff": _end(question), "interims": (), "stopping": None}
     final = _timed(sections[-1], question, None)
+    if not sections[-1].place.is_sound:  # the others are read as if it were a number of events
+        final = AtEvents(events=_MANY_EVENTS)
     interims = tuple(_timed(section, question, final) for section in sections[:-1])
     if sections[0].section("when").has("gap"):
         place = sections[0].section("when").place.child("gap")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 
+from lupusim.scenario.document.durations import is_date
 from lupusim.trial.durations import PER_YEAR
 
 _NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
@@ -18,7 +19,8 @@ _PER_TIME = re.compile(
 )
 _COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*(%?.*)")
 _RATIO = re.compile(r"\s*\d+\s*(?::\s*\d+\s*)+")
-_DATE = re.compile(r"\s*(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{2,4})\s*")
+_WITH_WORDS = re.compile(rf"\s*{_NUMBER}\s*([A-Za-z][A-Za-z ]*)")
+_THOUSANDS = re.compile(r"\s*[1-9]\d{0,2}(?:,\d{3})+\s*")
 
 
 def parse_share(value: object) -> float:
@@ -57,7 +59,7 @@ def percentage(value: object) -> float | None:
     return None if match is None else float(match[1]) / 100
 
 
-def parse_rate(value: object) -> float:
+def parse_rate(value: object, *, like: str = "0.2 per year or 15 % a year") -> float:
     r"""Return a rate per year.
 
     A percentage is the share to whom it happens within the time that is named, so its rate is
@@ -67,6 +69,8 @@ def parse_rate(value: object) -> float:
     ----------
     value : str or number
         Such as ``15 % a year``, ``1.2 per year`` or ``10 per month``; a number is per year.
+    like : str
+        An example for those who wrote something else.
 
     Raises
     ------
@@ -83,8 +87,8 @@ def parse_rate(value: object) -> float:
     match = _PER_TIME.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         share = percentage(value)
-        hint = "0.2 per year or 15 % a year" if share is None else f"{value} a year"
-        raise ValueError(f"{value!r} is not a rate. {how_to_write(value, hint)}")
+        fix = how_to_write(value, like) if share is None else f"Write {str(value).strip()} a year"
+        raise ValueError(f"{value!r} is not a rate. {fix}")
     number, percent, unit = match.groups()
     singular = unit.lower().removesuffix("s")
     if singular not in PER_YEAR:
@@ -139,12 +143,53 @@ def mend(value: object) -> str:
     """
     if not isinstance(value, str):
         return ""
-    if _COMMA.fullmatch(value):
-        return f"Write a point, not a comma: {value.strip().replace(',', '.', 1)}."
-    if _DATE.fullmatch(value):
-        return "Dates are not read: write a time since the first site opened, such as 18 months."
-    if (share := percentage(value)) is not None:
-        return f"Write {share:g}."
-    if _RATIO.fullmatch(value):
-        return "A ratio of arms stands under 'allocation:', such as 1:2."
-    return ""
+    mends = (mended(value) for mended in _MENDS)
+    return next((words for words in mends if words), "")
+
+
+def mend_number(value: object) -> str:
+    """Return what to write instead of a value where nothing but a number can stand.
+
+    Examples
+    --------
+    >>> mend_number("120 patients"), mend_number("10k"), mend_number(120.0)
+    ('Write 120.', 'Write 10000.', 'Write 120.')
+    """
+    if isinstance(value, float) and value.is_integer():
+        return f"Write {int(value)}."
+    if isinstance(value, str) and (match := _WITH_WORDS.fullmatch(value)):
+        thousand = 1000 if match[2].lower() == "k" else 1
+        return f"Write {float(match[1]) * thousand:.12g}."
+    return mend(value)
+
+
+def _mend_thousands(value: str) -> str:
+    plain = value.strip().replace(",", "")
+    return f"Write it without commas: {plain}." if _THOUSANDS.fullmatch(value) else ""
+
+
+def _mend_comma(value: str) -> str:
+    if not _COMMA.fullmatch(value):
+        return ""
+    return f"Write a point, not a comma: {value.strip().replace(',', '.', 1)}."
+
+
+def _mend_date(value: str) -> str:
+    fix = "Dates are not read: write a time since the first site opened, such as 18 months."
+    return fix if is_date(value) else ""
+
+
+def _mend_percentage(value: str) -> str:
+    share = percentage(value)
+    return "" if share is None else f"Write {share:g}."
+
+
+def _mend_ratio(value: str) -> str:
+    fix = (
+        "Give the part of this arm alone, such as 2, or one ratio for all arms in their order: "
+        "'allocation: 1:2' beside 'arms:'."
+    )
+    return fix if _RATIO.fullmatch(value) else ""
+
+
+_MENDS = (_mend_thousands, _mend_comma, _mend_date, _mend_percentage, _mend_ratio)

@@ -9,6 +9,7 @@ from lupusim.trial.durations import PER_YEAR, format_duration
 
 __all__ = ["format_duration", "parse_duration"]
 
+_DATE = re.compile(r"\s*(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{2,4})\s*")
 _FORM = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*")
 
 
@@ -40,6 +41,9 @@ def parse_duration(text: object) -> float:
         raise ValueError(f"{text!r} has no unit. Write '{text} weeks' or '{text} months'")
     match = _FORM.fullmatch(text) if isinstance(text, str) else None
     if match is None:
+        if isinstance(text, str) and is_date(text):
+            fix = "Write the time since the first site opened, such as '18 months'"
+            raise ValueError(f"{text.strip()!r} is a date. {fix}")
         shown = repr(text)[:60]
         raise ValueError(f"{shown} is not a duration. Write one such as '52 weeks' or '6 months'")
     number, unit = match.groups()
@@ -52,3 +56,8 @@ def parse_duration(text: object) -> float:
     if not (math.isfinite(years) and years >= 0):
         raise ValueError(f"{text!r} is not a duration of 0 or above. Write one such as '52 weeks'")
     return years
+
+
+def is_date(text: str) -> bool:
+    """Return whether a text is a date of the calendar, such as 2027-12-31."""
+    return _DATE.fullmatch(text) is not None

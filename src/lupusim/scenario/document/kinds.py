@@ -7,6 +7,7 @@ stand-in of the right type, so that reading can go on and find the next problem.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -14,9 +15,30 @@ from typing import Any, Protocol, TypeVar
 
 from lupusim.errors import Problem
 from lupusim.model.checks import nearest
-from lupusim.scenario.document.amounts import mend, percentage
+from lupusim.scenario.document.amounts import mend_number, parse_rate, percentage
 from lupusim.scenario.document.durations import parse_duration
 from lupusim.scenario.document.yaml_reader import Document, child_key, describe
+
+_FEW = 6
+_PERCENT = 100
+_SHORT = 60  # characters
+_ALSO_CALLED: Mapping[str, str] = {
+    "chi_square": "pooled_z",
+    "chi_squared": "pooled_z",
+    "mantel_haenszel": "cochran_mantel_haenszel",
+    "mann_whitney": "wilcoxon",
+    "wilcoxon_mann_whitney": "wilcoxon",
+    "student": "t_test",
+    "proportional_hazards": "cox",
+    "rmst": "restricted_mean",
+    "binary": "responder",
+    "survival": "time_to_event",
+    "tte": "time_to_event",
+    "obf": "obrien_fleming",
+}
+"""What planners call some of the choices, in lower case."""
+
+_COUNTED = re.compile(r"\s*(\d+) ([a-z]+)\s*")
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -72,7 +94,8 @@ class Number:
         if self._is_share and (share := percentage(value)) is not None:
             value = share
         if not isinstance(value, Real) or isinstance(value, bool):
-            place.report(f"{describe(value)} is not a number", mend(value) or self.fix)
+            fix = _instead(value, place, mend_number(value) or self.fix)
+            place.report(f"{describe(value)} is not a number", fix)
             return math.nan
         return _in_range(self, _as_float(value), place)
 
@@ -102,12 +125,27 @@ class Integer:
     def parse(self, value: object, place: Place) -> int:
         """Return the whole number."""
         if not isinstance(value, Integral) or isinstance(value, bool):
-            place.report(f"{describe(value)} is not a whole number", mend(value) or self.fix)
+            fix = _instead(value, place, mend_number(value) or self.fix)
+            place.report(f"{describe(value)} is not a whole number", fix)
             return 1
         number = int(value)
         if not self.at_least <= number <= self.at_most:
             place.report(f"{describe(number)} is out of range", self.fix)
         return number
+
+
+def _instead(value: object, place: Place, otherwise: str) -> str:
+    """Return what to write where a single value of another type is wanted."""
+    if isinstance(value, list) and value and not place.key.startswith("vary"):
+        several = f"vary: {{{place.key}: [{', '.join(map(_plain, value[:_FEW]))}, ...]}}"
+        if len(value) <= _FEW:
+            several = several.replace(", ...", "")
+        return f"Give one here; several to be tried stand under vary: '{several}'."
+    return otherwise
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else describe(value)
 
 
 def _as_float(value: Real) -> float:
@@ -119,13 +157,19 @@ def _as_float(value: Real) -> float:
 
 def _range_words(kind: Any) -> str:
     words = (
-        ("at_least", "{:g} or above"),
-        ("above", "above {:g}"),
-        ("at_most", "at most {:g}"),
-        ("below", "below {:g}"),
+        ("at_least", "{:.12g} or above"),
+        ("above", "above {:.12g}"),
+        ("at_most", "at most {:.12g}"),
+        ("below", "below {:.12g}"),
     )
     limits = [(getattr(kind, name, math.inf), form) for name, form in words]
     return "".join(f", {form.format(limit)}" for limit, form in limits if math.isfinite(limit))
+
+
+def _percent_meant(kind: Any, number: float) -> str:
+    """Return what to write where a share was given as a percentage without its sign."""
+    share = min(kind.at_most, getattr(kind, "below", math.inf)) <= 1 < number <= _PERCENT
+    return f" Write {number / _PERCENT:g} if {number:g} % is meant." if share else ""
 
 
 def _in_range(kind: Any, number: float, place: Place) -> float:
@@ -135,7 +179,8 @@ def _in_range(kind: Any, number: float, place: Place) -> float:
         and getattr(kind, "above", -math.inf) < number < getattr(kind, "below", math.inf)
     )
     if not inside:
-        place.report(f"{describe(number)} is out of range", kind.fix)
+        fix = f"{kind.fix}{_percent_meant(kind, number)}"
+        place.report(f"{describe(number)} is out of range", fix)
     return number
 
 
@@ -150,8 +195,8 @@ class Duration:
         try:
             years = parse_duration(value)
         except ValueError as error:
-            fault, _, fix = str(error).partition(". ")
-            place.report(fault, f"{fix}.")
+            fault, _, fix = str(error).rstrip(".").partition(". ")
+            place.report(fault, _instead(value, place, f"{fix}."))
             return math.nan
         if years <= self.above:
             place.report(f"{value!r} is too short", "Give more than 0, such as '4 weeks'.")
@@ -159,8 +204,31 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """A rate per year, 0 or above: a number, or words such as ``15 % a year``."""
+
+    @property
+    def fix(self) -> str:
+        """What to write instead."""
+        return "Give a rate such as 0.2, or 15 % a year."
+
+    def parse(self, value: object, place: Place) -> float:
+        """Return the rate per year."""
+        if not isinstance(value, str):
+            return Number(at_least=0).parse(value, place)
+        try:
+            return parse_rate(value)
+        except ValueError as error:
+            fault, _, fix = str(error).rstrip(".").partition(". ")
+            place.report(fault, f"{fix}.")
+            return math.nan
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """Words; never empty."""
+
+    fix = "Write words."
 
     def parse(self, value: object, place: Place) -> str:
         """Return the text without spaces around it."""
@@ -193,7 +261,10 @@ class Choice:
         """Return what the name stands for; None where there is nothing to choose from."""
         if isinstance(value, str) and value in self.options:
             return self.options[value]
-        help_ = nearest(value, self.options) if isinstance(value, str) else _all(self.options)
+        help_ = _instead(value, place, _all(self.options))
+        if isinstance(value, str):
+            meant = _ALSO_CALLED.get(re.sub(r"\W+", "_", value.lower()), "")
+            help_ = nearest(meant if meant in self.options else value, self.options)
         place.report(f"{describe(value)} is not one of the choices", help_)
         return next(iter(self.options.values()), None)
 
@@ -226,11 +297,20 @@ class ListOf(Kind[tuple[T, ...]]):
     def parse(self, value: object, place: Place) -> tuple[T, ...]:
         """Return the items."""
         if not isinstance(value, list | tuple):
-            place.report(f"{describe(value)} is not a list", "Write [one, two] or lines with '-'.")
+            place.report(f"{describe(value)} is not a list", _as_list(value))
             return ()
         if len(value) < self.at_least:
             place.report(f"the list has {len(value)} items", f"Give at least {self.at_least}.")
         return tuple(self.kind.parse(item, place.child(k)) for k, item in enumerate(value))
+
+
+def _as_list(value: object) -> str:
+    """Return how to write a value as a list."""
+    if isinstance(value, str | int | float) and len(shown := _plain(value)) < _SHORT:
+        return f"Write [{shown}]."
+    if isinstance(value, Mapping):
+        return "Write lines with '-', one for each, such as '- {name: ..., ...}'."
+    return "Write [one, two] or lines with '-'."
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,5 +355,8 @@ def as_mapping(value: object, place: Place) -> Mapping[str, Any]:
     """Return a mapping with text keys; an empty one, reported, where the value is none."""
     if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
         return value
-    place.report(f"{describe(value)} is not a mapping", "Write {key: value} or lines 'key: value'.")
+    fix = "Write {key: value} or lines 'key: value'."
+    if isinstance(value, str) and (counted := _COUNTED.fullmatch(value)):
+        fix = f"Write {{{counted[2]}: {counted[1]}}}."
+    place.report(f"{describe(value)} is not a mapping", fix)
     return {}

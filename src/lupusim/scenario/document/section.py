@@ -26,6 +26,7 @@ from lupusim.scenario.document.kinds import (
     MappingOf,
     Number,
     Place,
+    Rate,
     Text,
     as_mapping,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "MappingOf",
     "Number",
     "Place",
+    "Rate",
     "Section",
     "Text",
     "made",
@@ -92,18 +94,28 @@ class Section:
 
     def _report_missing(self, name: str, fix: str) -> None:
         """Report a missing key, unless the whole mapping is missing or no mapping."""
-        if self.place.is_right:
+        if self.place.is_right and not self.is_missing:
             self.place.child(name).report(MISSING, fix)
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the mapping that this one would stand in is known to be missing."""
+        missing = [p.key for p in self.place.problems if p.fault == MISSING]
+        return any(self.place.key.startswith(f"{key}.") for key in missing)
 
     def read_or_none(self, name: str, kind: Kind[T]) -> T | None:
         """Return a key's value, or None where it is not given."""
         return self.read(name, kind) if self.has(name) else None
 
-    def section(self, name: str) -> Section:
-        """Return the mapping at a key; an empty one, reported, where there is none."""
+    def section(self, name: str, *, like: str = "") -> Section:
+        """Return the mapping at a key; an empty one, reported, where there is none.
+
+        `like` is an example of the mapping, for those who left it out.
+        """
         place = self.place.child(name)
         if not self.has(name):
-            self._report_missing(name, f"Add '{name}:' with keys below it.")
+            shown = f"such as '{name}: {like}'" if like else "with keys below it"
+            self._report_missing(name, f"Add '{name}:' {shown}.")
             return Section(place, {}, self.common)
         return Section(place, as_mapping(self.content[name], place), self.common)
 
@@ -113,9 +125,14 @@ class Section:
             return self.section(name)
         return Section(self.place.child(name), {}, self.common)
 
-    def sections(self, name: str, *, at_least: int = 0) -> list[Section]:
-        """Return the mappings of the list at a key, which need not be there if 0 may be."""
-        if not self.has(name) and at_least == 0:
+    def sections(self, name: str, *, at_least: int = 0, like: str = "") -> list[Section]:
+        """Return the mappings of the list at a key, which need not be there if 0 may be.
+
+        `like` is an example of the list, for those who left it out.
+        """
+        if not self.has(name) and (at_least == 0 or like):
+            if at_least > 0:
+                self._report_missing(name, f"Add '{name}:' such as '{name}: {like}'.")
             return []
         items = self.read(name, ListOf(Free(), at_least))
         places = [self.place.child(name).child(k) for k in range(len(items))]
@@ -129,13 +146,16 @@ class Section:
         if self.has(name):
             self.place.child(name).report(fault, fix)
 
+    def unknown(self) -> list[str]:
+        """Return the keys that nobody has asked for so far."""
+        return [name for name in self.content if name not in (*self.asked, *self.common)]
+
     def finish(self) -> None:
         """Report every key that nobody asked for; a missing key that was misspelled, once."""
-        for name in self.content:
-            if name not in self.asked and name not in self.common:
-                for meant in get_close_matches(name, self.asked, n=1):
-                    self._forget_missing(meant)
-                self.place.child(name).report("no such key here", nearest(name, self.asked))
+        for name in self.unknown():
+            for meant in get_close_matches(name, self.asked, n=1):
+                self._forget_missing(meant)
+            self.place.child(name).report("no such key here", nearest(name, self.asked))
 
     def _forget_missing(self, name: str) -> None:
         key = self.place.child(name).key

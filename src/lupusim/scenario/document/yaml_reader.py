@@ -238,8 +238,12 @@ class _Builder:
         lines = self.text.splitlines() or [""]
         row, begin = lines[min(line, len(lines) - 1)], max(0, column - 60)
         caret = f"\n      {row[begin : begin + 80]}\n      {' ' * (column - begin)}^"
+        fault = f"this is not YAML: {reason or 'unreadable'}"
         fix = f"Often a bracket, a quote, a colon or the indentation is at fault:{caret}"
-        self.stop(f"this is not YAML: {reason or 'unreadable'}", fix, (line + 1, column + 1))
+        if "\t" in row[: column + 1]:
+            fault = "this is not YAML: a tab stands here"
+            fix = f"Use spaces:{caret}".replace("\t", "  ")
+        self.stop(fault, fix, (line + 1, column + 1))
 
     def _node(self, event: Any, events: Iterator[Any], key: str, depth: int) -> object:
         kind = type(event).__name__.removesuffix("Event")

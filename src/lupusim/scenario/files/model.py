@@ -47,6 +47,7 @@ from lupusim.model import (
 )
 from lupusim.model.checks import model_problems
 from lupusim.scenario.document.section import (
+    MISSING,
     ByEdge,
     Choice,
     Duration,
@@ -189,16 +190,30 @@ def _effects(top: Section, transitions: tuple[Transition, ...]) -> tuple[Treatme
     return tuple(effect for effect in found if effect is not None)
 
 
+_INSTEAD = {
+    "model": "Name it under 'model:' in a scenario, or look at it by 'lupusim show FILE'.",
+    "evidence": "Use it by 'lupusim calibrate FILE', or look at it by 'lupusim show FILE'.",
+    "scenario": "Simulate it by 'lupusim run FILE'.",
+    "cohort": "Follow it by 'lupusim cohort FILE'.",
+    "decision": "Compare its strategies by 'lupusim decide FILE'.",
+}
+"""What a file of another kind is for."""
+
+
 def read_schema(top: Section, schema: str) -> None:
     """Check the key ``schema`` of a file; raise at once for a file of another kind of ours."""
-    found = top.read("schema", Text())
-    if not found or found == schema:
+    if not top.has("schema"):
+        top.place.child("schema").report(MISSING, f"Add 'schema: {schema}' as the first line.")
         return
-    of_our_kind = found.split("/")[:2] == schema.split("/")[:2]
-    if found.startswith("lupusim/") and not of_our_kind:
+    found = top.content["schema"]
+    if found == schema:
+        return
+    parts = found.split("/") if isinstance(found, str) else [""]
+    if parts[0] == "lupusim" and parts[:2] != schema.split("/")[:2]:
         fault = f"this is a file of another kind: {found!r}, not {schema!r}"
         top.place.problems.clear()
-        top.place.child("schema").report(fault, "Name the other file, or change the line.")
+        fix = _INSTEAD.get("".join(parts[1:2]), "Name the other file, or change the line.")
+        top.place.child("schema").report(fault, fix)
         top.raise_problems()
     top.place.child("schema").report(
         f"{describe(found)} is not a schema known here", f"Write 'schema: {schema}'."

@@ -105,6 +105,7 @@ def scenario_from_document(
     design = _read_design(top, models)
     top.finish()
     trial = _checked_trial(top.place, design)
+    _forget_varied(top.place.problems)
     varied = Place(written, "", top.place.problems)
     points = [_point(varied, models, values, trial) for values in variation]
     top.raise_problems()
@@ -116,6 +117,12 @@ def scenario_from_document(
         sources=sources,
         **about,
     )
+
+
+def _forget_varied(problems: list[Problem]) -> None:
+    """Leave out what is said of varying a value that is wrong itself, or missing."""
+    keys = {problem.key for problem in problems}
+    problems[:] = [p for p in problems if p.key.removeprefix("vary.") not in keys - {p.key}]
 
 
 def _read_about(top: Section) -> dict[str, Any]:
@@ -243,21 +250,48 @@ def _in_the_file(problem: Problem, read: ReadArms) -> Problem:
     return replace(problem, key=".".join(steps))
 
 
+_RESTS_ON: Mapping[str, frozenset[str]] = {
+    "looks": frozenset({"sample_size", "endpoints", "outcomes", "follow_up", "enrollment", "arms"}),
+    "follow_up": frozenset({"looks", "endpoints", "outcomes"}),
+    "adaptation": frozenset({"looks", "endpoints", "outcomes", "sample_size", "arms"}),
+    "analysis": frozenset({"outcomes", "population"}),
+    "allocation": frozenset({"population"}),
+    "endpoints": frozenset({"outcomes", "model"}),
+}
+"""What must be read before anything can be said against a part of a trial as a whole."""
+
+
 def _follows(key: str, known: list[str]) -> bool:
     """Return whether a problem of the trial only follows from one that is known already."""
     related = any(
         k == key or k.startswith(f"{key}.") or key.startswith(f"{k}.") for k in known if k
     )
+    return related or _misspelled(key, known) or _rests(key, known) or _part_unknown(key, known)
+
+
+def _misspelled(key: str, known: list[str]) -> bool:
+    """Return whether a key beside this one is known to be none, and could be this one."""
     parent, _, name = key.rpartition(".")
     siblings = [k.rpartition(".")[2] for k in known if k.rpartition(".")[0] == parent]
-    misspelled = bool(get_close_matches(name, siblings, n=1, cutoff=0.8))
+    return bool(get_close_matches(name, siblings, n=1, cutoff=0.8))
+
+
+def _rests(key: str, known: list[str]) -> bool:
+    """Return whether a problem is about what rests on another section that is wrong."""
+    part = key.split(".", maxsplit=1)[0]
+    roots = {k.split(".", maxsplit=1)[0] for k in known}
     needs_times = key == "visits" or key.endswith(".at")
     times_unknown = any(k.startswith(("visits", "follow_up")) for k in known)
     arms_unknown = key.startswith(("allocation", "analysis")) and "arms" in known
+    timing_unknown = any(k.startswith("looks.") and ".when" in k for k in known)
     unneeded = key in ("analysis", "analysis.multiplicity", "looks")  # by what the trial adapts
-    rule_unknown = unneeded and any(k.split(".")[0] == "adaptation" for k in known)
-    unknown = arms_unknown or rule_unknown or _part_unknown(key, known)
-    return related or misspelled or (needs_times and times_unknown) or unknown
+    return (
+        bool(_RESTS_ON.get(part, frozenset()) & roots)
+        or (needs_times and times_unknown)
+        or arms_unknown
+        or (part == "looks" and timing_unknown)
+        or (unneeded and "adaptation" in roots)
+    )
 
 
 def _part_unknown(key: str, known: list[str]) -> bool:
@@ -271,7 +305,12 @@ def _part_unknown(key: str, known: list[str]) -> bool:
         needed = [*needed, "marker"]
     if key.startswith(("analysis.adjust_for", "analysis.stratify_by", "marker.baseline")):
         needed = ["population"]
-    return any(k == part or k.startswith(f"{part}.") for part in needed for k in known)
+    return any(
+        k == part or k.startswith(f"{part}.") or part.startswith(f"{k}.")
+        for part in needed
+        for k in known
+        if k
+    )
 
 
 def _point(

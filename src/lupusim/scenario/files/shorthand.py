@@ -53,7 +53,7 @@ def _allocation(content: dict[str, Any]) -> None:
 
 def _enrollment(content: dict[str, Any]) -> None:
     """Read ``10 per month``, and ``10 per month, evenly`` for arrivals without chance."""
-    rate = parse_rate(content["enrollment"])
+    rate = parse_rate(content["enrollment"], like="10 per month")
     content["enrollment"] = {
         "kind": "poisson",
         "sites": 1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 
 from lupusim.model import Effect, MultiStateModel
 from lupusim.model.checks import nearest
@@ -90,7 +91,8 @@ class Statements:
         if below.has(name):
             return outcome.read_arm(below.content[name], below.place.child(name), control)
         if control is None:
-            below.place.child(name).report("nothing is stated of it", f"Add '{name}:'.")
+            if not get_close_matches(name, below.content):  # that is told of the other name
+                below.place.child(name).report("nothing is stated of it", f"Add '{name}:'.")
             return outcome.read_arm(None, replace(below.place, problems=[]), None)
         return control  # as in the control
 

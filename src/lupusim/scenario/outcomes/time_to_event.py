@@ -122,8 +122,10 @@ class Time:
             return self._at_rate(parsed(section.content["per_year"], where, parse_rate, 1.0), where)
         event_free = section.has("survival")
         if not (event_free or section.has("event_by")):
-            fix = "State median, per_year, or survival and at."
-            place.report("it is not said how soon the event comes", fix)
+            named = section.has("hazard_ratio") or section.has("pieces")  # to know the keys
+            if not (section.unknown() or named):
+                fix = "State median, per_year, or survival and at."
+                place.report("it is not said how soon the event comes", fix)
             return self._stand_in
         key = "survival" if event_free else "event_by"
         share = parsed(section.content[key], place.child(key), parse_share, _HALF)

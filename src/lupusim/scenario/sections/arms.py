@@ -26,6 +26,8 @@ from lupusim.scenario.sections.arm_periods import read_opening
 from lupusim.scenario.sections.effects import read_effect, read_lots
 from lupusim.trial import Arm, Infusions, Switch
 
+_LIKE = "[{name: placebo, control: true, ...}, {name: treated, ...}]"
+
 
 @dataclass(slots=True)
 class Models:
@@ -91,7 +93,7 @@ def read_arms(top: Section, models: Models, stated: Statements) -> ReadArms:
         The outcomes that the file describes; takes down what is stated of each arm.
     """
     default = _default_model(top, models)
-    sections = top.sections("arms", at_least=1)
+    sections = top.sections("arms", at_least=1, like=_LIKE)
     controls = [k for k, s in enumerate(sections) if s.read("control", Flag(), False)]
     told = not all(section.place.child("control").is_right for section in sections)
     if len(sections) == 2 and len(controls) != 1 and not told:

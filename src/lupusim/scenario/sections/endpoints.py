@@ -13,6 +13,8 @@ from lupusim.scenario.document.section import Choice, Duration, ListOf, Number, 
 from lupusim.scenario.outcomes import NOTHING_STATED, Statements
 from lupusim.trial import Endpoint
 
+_LIKE = "{primary: {kind: responder, states: [remission], at: 52 weeks}}"
+
 T = TypeVar("T")
 
 
@@ -29,7 +31,7 @@ def read_endpoints(
     if stated and not top.has("endpoints"):
         primary, *others = stated.endpoints(top, Responder(name="", states=("",), at=1.0))
         return primary, tuple(others)
-    section = top.section("endpoints")
+    section = top.section("endpoints", like=_LIKE)
     around = _Around(keys=Around(model=model, visits=visits), stated=stated)
     primary = _read_endpoint(section.section("primary"), around)
     secondary = tuple(_read_endpoint(s, around) for s in section.sections("secondary"))
@@ -50,7 +52,7 @@ class _Around:
 
 def _read_endpoint(section: Section, around: _Around, *, but: tuple[str, ...] = ()) -> Endpoint:
     stand_in = Responder(name=section.place.key, states=("",), at=1.0)
-    if not section.place.is_right:
+    if section.is_missing or not section.place.is_right:
         return stand_in
     if around.stated and section.has("outcome"):
         return around.stated.endpoint(section, stand_in)

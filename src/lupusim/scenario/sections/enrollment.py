@@ -33,7 +33,7 @@ _MONTHS_PER_YEAR = 12.0
 
 def read_enrollment(top: Section) -> Enrollment:
     """Return when patients come; a stand-in where that cannot be read."""
-    section = top.section("enrollment")
+    section = top.section("enrollment", like="10 per month")
     kind = section.read("kind", Choice({name: name for name in ENROLLMENTS}), "poisson")
     failure = section.read("screen_failure", Number(at_least=0, below=1), 0.0)
     shared: dict[str, Any] = {
@@ -60,7 +60,12 @@ def _poisson(section: Section, shared: dict[str, Any]) -> Callable[[], Enrollmen
 
 
 def _read_sites(section: Section) -> tuple[int, float, float]:
-    """Return how many sites there are in the end, a site's rate per year, and the ramp-up."""
+    """Return how many sites there are in the end, a site's rate per year, and the ramp-up.
+
+    Where a rate of all sites is given they are one.
+    """
+    if section.has("per_month") and not section.has("sites"):
+        return 1, section.read("per_month", Number(above=0)) * _MONTHS_PER_YEAR, _ramp_up(section)
     sites = section.read("sites", Integer(at_least=1))
     if section.has("per_site_per_year") and not section.has("per_site_per_month"):
         per_year = section.read("per_site_per_year", Number(above=0))
@@ -69,7 +74,12 @@ def _read_sites(section: Section) -> tuple[int, float, float]:
         section.refuse(
             "per_site_per_year", "per_site_per_month is given as well", "Keep one of the two."
         )
-    return sites, per_year, section.read("ramp_up", Duration(), 0.0)
+    section.refuse("per_month", "that is for a trial without 'sites'", "Remove one of the two.")
+    return sites, per_year, _ramp_up(section)
+
+
+def _ramp_up(section: Section) -> float:
+    return section.read("ramp_up", Duration(), 0.0)
 
 
 def _regions(section: Section, shared: dict[str, Any]) -> Callable[[], Enrollment]:

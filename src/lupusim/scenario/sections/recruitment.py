@@ -11,6 +11,7 @@ from lupusim.scenario.document.section import (
     ListOf,
     MappingOf,
     Number,
+    Rate,
     Section,
     Text,
 )
@@ -107,7 +108,7 @@ def read_dropout(top: Section) -> Dropout:
         hazard = read_hazard(section)
         section.refuse("per_year", "hazard is given as well", "Keep one of the two.")
     else:
-        per_year = section.read("per_year", Number(at_least=0))
+        per_year = section.read("per_year", Rate())
     factors = {
         name: section.read(name, MappingOf(Number(at_least=0)), {})
         for name in ("by_state", "by_arm")

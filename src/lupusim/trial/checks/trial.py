@@ -163,7 +163,10 @@ def _dropout_problems(trial: TrialParts) -> Iterator[Problem]:
 def _analysis_problems(trial: TrialParts) -> Iterator[Problem]:
     if trial.analysis is None and len(trial.arms) > 1 and not trial.rule.decides:
         yield Problem(
-            key="analysis", fault="it is missing", fix="Name the test that compares the arms."
+            key="analysis",
+            fault="it is missing",
+            fix="Name the test that compares the arms, such as "
+            "'analysis: {test: logrank, alpha: 0.025, sided: 1}'.",
         )
     if trial.analysis is not None:
         if (names := trial.analysis.stratify_by) != trial.stratify_by:  # else told already

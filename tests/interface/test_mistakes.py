@@ -1,0 +1,102 @@
+"""What planners write by mistake: one message for one mistake, with what to write there."""
+
+# ruff: noqa: E501 - the table of mistakes is read line by line
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lupusim.errors import ScenarioError
+from lupusim.planning.theory.expected_times import warnings_of
+from lupusim.scenario import load_scenario
+from lupusim.scenario.files.packaged import find_packaged
+
+ENDPOINT_MISSING = "endpoints: {primary: {kind: responder, states: [remission], at: 52 weeks}}"
+MISTAKES = [
+    # packaged scenario, what stands there, what is written instead, key, what the message says
+    ("two_rates", "size: 120\n", "size: [120, 90]\n", "sample_size", "vary: {sample_size: [120, 90]}"),
+    ("two_rates", "size: 120\n", "size: 120 patients\n", "sample_size", "Write 120."),
+    ("two_rates", "size: 120\n", "size: 120.0\n", "sample_size", "Write 120."),
+    ("two_rates", "size: 120\n", "size: 1,200\n", "sample_size", "without commas: 1200"),
+    ("two_rates", "sample_size: 120\n", "", "sample_size", "Add 'sample_size:'"),
+    ("two_rates", "alpha: 0.025", "alpha: 2.5", "analysis.alpha", "Write 0.025 if 2.5 % is meant."),
+    ("two_rates", "alpha: 0.025", "alpha: '0,025'", "analysis.alpha", "not a comma: 0.025."),
+    ("two_rates", "pooled_z", "chi-square", "analysis.test", "Did you mean 'pooled_z'?"),
+    ("two_rates", "pooled_z", "CMH", "analysis.test", "'cochran_mantel_haenszel'?"),
+    ("two_rates", "pooled_z", "[pooled_z, boschloo]", "analysis.test", "vary: {analysis.test: [pooled"),
+    ("two_rates", "{response: 30 %}", "{response: 30}", "arms.0.outcomes.response", "Write '30 %' or 0.3"),
+    ("two_rates", "{response: 30 %}", "{respons: 30 %}", "arms.0.outcomes.respons", "Did you mean 'response'"),
+    ("two_rates", "at: 24 weeks", "at: 24 wk", "outcomes.response.at", "Write days, weeks, months or years"),
+    ("two_rates", "at: 24 weeks", "at: 2027-03-01", "outcomes.response.at", "is a date. Write the time"),
+    ("two_rates", "10 per month", "ten per month", "enrollment", "Write such as 10 per month."),
+    ("two_rates", "enrollment: 10 per month\n", "", "enrollment", "such as 'enrollment: 10 per month'"),
+    ("two_rates", "replicates: 10000", "replicates: 10k", "simulation.replicates", "Write 10000."),
+    ("two_rates", "allocation: 1:1", "\tallocation: 1:1", "", "Use spaces:"),
+    ("two_rates", "schema: lupusim/scenario/1\n", "", "schema", "Add 'schema: lupusim/scenario/1' as"),
+    ("two_rates", "lupusim/scenario/1", "lupusim/model/1", "schema", "under 'model:' in a scenario"),
+    ("two_rates", "title: ", "# ", "title", "Add 'title:'"),
+    ("two_rates", "analysis: ", "# ", "analysis", "analysis: {test: logrank, alpha: 0.025, sided: 1}"),
+    ("two_rates", "arms:\n", "arm:\n", "arm", "Did you mean 'arms'?"),
+    ("time_to_event", "15 % a year", "15 %", "dropout", "Write 15 % a year."),
+    ("time_to_event", "hazard_ratio: ", "hr: ", "arms.1.outcomes.relapse.hr", "Did you mean 'hazard_ratio'?"),
+    ("time_to_event", "hazard_ratio: ", "hazard ratio: ", "arms.1.outcomes.relapse.hazard ratio", "'hazard_ratio'?"),
+    ("time_to_event", "{events: 120}", "120 events", "looks.0.when", "Write {events: 120}."),
+    ("time_to_event", "{events: 180}", "{calendar_time: 2027-12-31}", "looks.1.when.calendar_time", "is a date"),
+    ("phase2_remission_52w", "allocation: 2", "allocation: '2:1'", "arms.1.allocation", "such as 2, or one ratio"),
+    ("phase2_remission_52w", "endpoints:", "# endpoints:", "endpoints", ENDPOINT_MISSING),
+]  # fmt: skip
+
+
+def written(name: str, old: str, new: str, tmp_path: Path) -> Path:
+    """Return a packaged scenario with one thing changed; comments out what stood below."""
+    text = find_packaged("scenarios", name, ScenarioError).read_text()
+    if old == "15 % a year":
+        text = text.replace("10 % a year", old)
+    assert old in text
+    before, after = text.split(old, 1)
+    if new.startswith("# "):  # comment out the whole section
+        rest, commented = after.split("\n"), []
+        while len(rest) > 1 and rest[1].startswith(" "):
+            commented.append(f"#{rest.pop(1)}")
+        after = "\n".join([rest[0], *commented, *rest[1:]])
+    path = tmp_path / "mine.yaml"
+    path.write_text(before + new + after)
+    return path
+
+
+@pytest.mark.parametrize(("name", "old", "new", "key", "words"), MISTAKES)
+def test_one_mistake_has_one_message_that_says_what_to_write(
+    name: str, old: str, new: str, key: str, words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(written(name, old, new, tmp_path))
+    (problem,) = caught.value.problems
+    assert problem.key == key
+    assert words in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("10 % a year", "15", "write 0.15 if 15 % is meant"),
+        ("alpha: 0.025", "alpha: 0.5", "write 0.05 if 5 % is meant"),
+        ("hazard_ratio: 0.65", "hazard_ratio: 65", "write 0.65 if 65 % is meant"),
+    ],
+)
+def test_a_number_that_is_possible_and_rarely_meant_is_told_once(
+    old: str, new: str, words: str, tmp_path: Path
+) -> None:
+    (line,) = warnings_of(load_scenario(written("time_to_event", old, new, tmp_path)))
+    assert words in line
+
+
+def test_dropout_in_words_may_stand_below_its_key_and_enrollment_of_all_sites_too(
+    tmp_path: Path,
+) -> None:
+    path = written("time_to_event", "10 % a year", "{per_year: 10 % a year}", tmp_path)
+    path.write_text(path.read_text().replace("12 per month", "{per_month: 12}"))
+    mine, packaged = load_scenario(path), load_scenario("time_to_event")
+    assert mine.points[0].trial.dropout == packaged.points[0].trial.dropout
+    assert mine.points[0].trial.enrollment == packaged.points[0].trial.enrollment
