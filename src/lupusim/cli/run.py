@@ -232,13 +232,20 @@ def tell(
 def _print_table(result: RunResult, shown: Shown) -> None:
     from rich.console import Console
 
-    from lupusim.report.run.table import all_rows, main_rows, operating_table, run_report
+    from lupusim.report.run.table import (
+        all_rows,
+        how_to_repeat,
+        main_rows,
+        operating_table,
+        run_report,
+    )
 
     console = Console(width=shown.width, markup=False, highlight=False)
     rows = all_rows if shown.details else main_rows
     _say_partial(result)
     if result.complete:
         console.print(run_report(result, rows))
+        print(how_to_repeat(result))
     elif result.points:
         console.print(operating_table(result, rows))
     _say_notes(result)

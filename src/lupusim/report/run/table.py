@@ -331,7 +331,7 @@ def _what_to_expect(point: PointResult) -> str:
 
 
 def run_report(result: RunResult, rows: Rows | None = None) -> Group:
-    """Return what ``lupusim run`` prints: the answer, its condition, the table, how to repeat it.
+    """Return what ``lupusim run`` prints: the answer, its condition, the table.
 
     Parameters
     ----------
@@ -340,15 +340,17 @@ def run_report(result: RunResult, rows: Rows | None = None) -> Group:
     rows : callable, optional
         Which rows the table has; default :func:`all_rows`.
     """
-    asked = result.asked or f"--replicates {result.n_replicates}"
-    named = shlex.quote(result.scenario.command)
-    command = f"lupusim run {named} {asked} --seed {result.seed}"
-    again = Text(f"{result.seconds:.1f} s. The same again:\n{command}", style="dim")
-    again.no_wrap, again.overflow = True, "ignore"  # so that it can be pasted
     said = filter(None, [meaning(result), condition(result)])
     return Group(
         *map(Text, said),
         operating_table(result, rows),
         *compared_table(result, headings(result).names),
-        again,
     )
+
+
+def how_to_repeat(result: RunResult) -> str:
+    """Return how long a run took and the command that repeats it, in one line to be pasted."""
+    asked = result.asked or f"--replicates {result.n_replicates}"
+    named = shlex.quote(result.scenario.command)
+    command = f"lupusim run {named} {asked} --seed {result.seed}"
+    return f"{result.seconds:.1f} s. The same again:\n{command}"
