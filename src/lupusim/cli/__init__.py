@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -21,8 +23,10 @@ from lupusim.cli import compare as comparing
 from lupusim.cli import decide as deciding
 from lupusim.cli import draw as drawing
 from lupusim.cli import merge as merging
+from lupusim.cli import new as starting
 from lupusim.cli import report as reporting
 from lupusim.cli import run as running
+from lupusim.cli import show as showing
 from lupusim.cli import size as sizing
 from lupusim.cli import threshold as thresholds
 from lupusim.cli.options import (
@@ -33,7 +37,6 @@ from lupusim.cli.options import (
     ScenarioArgument,
     SeedOption,
 )
-from lupusim.cli.session import warn
 from lupusim.cli.writing import ForceOption, if_present
 from lupusim.output import Folder
 
@@ -92,7 +95,9 @@ def main() -> None:
 def _explained(error: OSError) -> str:
     """Return what the system says, with what to do where that is known."""
     said = error.strerror or str(error)
-    return f"{said}. {_ADVICE[error.errno]}" if error.errno in _ADVICE else said
+    number = error.errno or 0
+    known = number in _ADVICE and said == os.strerror(number)
+    return f"{said}. {_ADVICE[number]}" if known else said
 
 
 def _say_version(asked: bool) -> None:
@@ -117,6 +122,9 @@ def common(
 app.command()(running.run)
 app.command()(merging.merge)
 app.command()(sizing.size)
+app.command()(starting.new)
+app.command()(showing.show)
+app.command()(showing.check)
 app.command()(planning.assurance)
 app.command()(planning.sensitivity)
 app.command()(thresholds.threshold)
@@ -130,17 +138,6 @@ app.command()(reporting.report)
 app.command()(comparing.compare)
 app.command()(bundling.bundle)
 app.command()(pages.app)
-
-
-@app.command()
-def check(scenario: ScenarioArgument) -> None:
-    """Read a scenario file and report every problem in it; simulate nothing."""
-    from lupusim.scenario import load_scenario
-
-    loaded = load_scenario(scenario)
-    warn(loaded)
-    designs = "design" if len(loaded.points) == 1 else "designs"
-    print(f"{scenario}: no problem found; {len(loaded.points)} {designs} to simulate")
 
 
 _KINDS = {"cohorts": "cohort models"}
@@ -162,12 +159,13 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder, made if need be.")],
     force: ForceOption = False,
 ) -> None:
-    """Copy the packaged scenarios into a folder, to be changed there."""
+    """Copy the packaged scenarios, models and evidence into a folder, to be changed there."""
     from lupusim.scenario.files.packaged import copy_packaged
 
-    for path in copy_packaged("scenarios", folder, if_present=if_present(force)):
+    targets = {"scenarios": folder, "models": folder / "models", "evidence": folder / "evidence"}
+    for path in copy_packaged(targets, if_present=if_present(force)):
         print(path)
-    print(f"Now: lupusim run {folder / 'phase2_remission_52w.yaml'}")
+    print(f"Now: lupusim run {shlex.quote(str(folder / 'phase2_remission_52w.yaml'))}")
 
 
 @app.command()

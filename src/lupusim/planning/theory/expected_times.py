@@ -202,6 +202,11 @@ def looks_too_late(trial: Trial) -> tuple[NotBeforeTheLast, ...]:
     )
 
 
+def expected_enrollment(trial: Trial) -> float:
+    """Return when the last patient is to be expected (calendar time, years; mean over draws)."""
+    return float(_Times(trial).enrolled[:, -1].mean())
+
+
 def expected_end(trial: Trial) -> float:
     """Return when the last look is to be expected, were it always held.
 

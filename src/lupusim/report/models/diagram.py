@@ -117,7 +117,7 @@ def model_diagram(model: MultiStateModel) -> str:
         If there are more than 12 states: nobody could read it.
     """
     index = model.states.index
-    kept = [t for t in model.transitions if _hazard_words(t) != ("0",)]
+    kept = [t for t in model.transitions if hazard_words(t) != ("0",)]
     shares = {s.state: 0.0 for s in model.starts}
     for start in model.starts:
         shares[start.state] += start.probability
@@ -130,7 +130,7 @@ def model_diagram(model: MultiStateModel) -> str:
             states=model.states,
             starts=tuple(index(s) for s, p in shares.items() if p > 0),
             ways=tuple((index(t.from_state), index(t.to_state)) for t in kept),
-            labels=tuple(_hazard_words(t) for t in kept),
+            labels=tuple(hazard_words(t) for t in kept),
             notes=tuple(notes),
         )
     )
@@ -170,7 +170,7 @@ def _probability_words(move: Move) -> tuple[str, ...]:
     return (f"{move.probabilities[0]:.3g}" + (" ..." if len(move.probabilities) > 1 else ""),)
 
 
-def _hazard_words(transition: Transition) -> tuple[str, ...]:
+def hazard_words(transition: Transition) -> tuple[str, ...]:
     """Return the family and the parameters of a hazard; the rate alone where it is constant."""
     hazard: Any = transition.hazard
     star = "*" if transition.clock is Clock.FORWARD and _changes(transition) else ""

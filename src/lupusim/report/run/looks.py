@@ -97,6 +97,9 @@ def _of_look(point: PointResult, number: int, plan: Bounds | None) -> Iterator[t
         yield f"look {number}, bounds on z as planned", _bounds_in_words(plan, number)
     success = "succeeds" if at_last else "stops for efficacy"
     yield f"look {number}, {success}", share(tally.mean(f"{name}_efficacy"))
+    never = plan is not None and plan.futility[number - 1] == -math.inf
+    if never and not at_last:
+        return  # nothing is stated at which it would stop
     failure = "fails" if at_last else "stops for futility"
     yield f"look {number}, {failure}", share(tally.mean(f"{name}_futility"))
 

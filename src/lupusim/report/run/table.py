@@ -301,11 +301,16 @@ def condition_of(trials: Sequence[Trial]) -> str:
     for trial in trials:
         for arm in trial.arms:
             laws.setdefault(arm.name, {})[_law_in_words(arm, trial)] = None
+    if trials[0].arms[0].stated:
+        told = [f"{arm}: {', or '.join(found)}" for arm, found in laws.items()]
+        return f"That holds for what is stated of the arms ({'; '.join(told)})."
     said = [f"{arm} patients fare {', or '.join(found)}" for arm, found in laws.items()]
     return " and ".join(said)
 
 
 def _law_in_words(arm: Arm, trial: Trial) -> str:
+    if arm.stated:
+        return arm.stated
     own = any(effect.arm == arm.name for effect in trial.population.effects)
     effects = " with the stated effects" if arm.effects or own else ""
     return f"as in {arm.model.name}{effects}"
@@ -317,7 +322,7 @@ def _patients(arm: Arm, trial: Trial) -> str:
 
 def _what_to_expect(point: PointResult) -> str:
     arm, tally = point.trial.arms[0], point.tally
-    law = _patients(arm, point.trial)
+    law = f"of {arm.name} {arm.stated}" if arm.stated else _patients(arm, point.trial)
     name = f"response_{arm.name}"
     if name not in tally.sums:
         return f"One arm, no test: {law}."

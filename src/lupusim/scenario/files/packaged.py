@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -71,25 +72,37 @@ def packaged_descriptions(folder: str) -> dict[str, str]:
 
 
 def copy_packaged(
-    folder: str, target: Path, *, if_present: IfPresent = IfPresent.REFUSE
+    targets: Mapping[str, Path], *, if_present: IfPresent = IfPresent.REFUSE
 ) -> list[Path]:
-    """Copy the packaged files of a kind into a folder; return the copies' paths.
+    """Copy the packaged files of some kinds, each into a folder; return the copies' paths.
 
     Raises
     ------
     OutputError
         If one of them is there already and `if_present` is REFUSE.
     """
-    names = packaged_names(folder)
-    present = [path for name in names if (path := target / f"{name}.yaml").exists()]
+    contents = {
+        kind: {
+            source.name: source.read_bytes()
+            for source in files("lupusim").joinpath("data", kind).iterdir()
+            if source.name.endswith((".yaml", ".npz"))
+        }
+        for kind in targets
+    }
+    present = [
+        path
+        for kind, named in contents.items()
+        for n in named
+        if (path := targets[kind] / n).exists()
+    ]
     if present and if_present is IfPresent.REFUSE:
         raise OutputError(
             f"{present[0]} exists already; nothing was copied. Give another folder, or replace "
             "what is there with --force"
         )
-    copies = Folder(target, if_present)
-    copies.reserve([f"{name}.yaml" for name in names])
-    return [
-        copies.write(f"{name}.yaml", find_packaged(folder, name, InputError).read_bytes())
-        for name in names
-    ]
+    copied = []
+    for kind, named in contents.items():
+        copies = Folder(targets[kind], if_present)
+        copies.reserve(sorted(named))
+        copied += [copies.write(name, named[name]) for name in sorted(named)]
+    return copied

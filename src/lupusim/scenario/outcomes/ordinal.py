@@ -104,7 +104,7 @@ class Ordinal:
     def words(self, value: ArmOutcome) -> str:
         """Return the shares in words."""
         shares = zip(self.shares(value), self.levels, strict=True)
-        listed = ", ".join(f"{share:.4g} {level}" for share, level in shares)
+        listed = ", ".join(f"{100 * share:.4g} % {level}" for share, level in shares)
         return f"{listed} at {format_duration(self.at)}"
 
 

@@ -107,9 +107,10 @@ class Response:
     def words(self, value: ArmOutcome) -> str:
         """Return the share in words."""
         if not value.factor:
-            return f"{self.share(value):.4g} have {self.name} at {format_duration(self.at)}"
+            return f"{100 * self.share(value):.4g} % have {self.name} at {format_duration(self.at)}"
+        log_free = math.log1p(-self.share(value))
         shares = (
-            f"{-math.expm1(-ratio * _rate(self.share(value), self.at) * self.at):.4g} of {level}"
+            f"{-100 * math.expm1(ratio * log_free):.4g} % of {level}"
             for level, ratio in value.ratios.items()
         )
         return f"{', '.join(shares)} have {self.name} at {format_duration(self.at)}"

@@ -96,6 +96,11 @@ class Statements:
             return outcome.read_arm(None, replace(below.place, problems=[]), None)
         return control  # as in the control
 
+    def in_words(self, arm: str) -> str:
+        """Return what is stated of an arm that was read."""
+        stated = zip(self.outcomes.values(), self.by_arm[arm], strict=True)
+        return "; ".join(outcome.words(found) for outcome, found in stated)
+
     def population(self, population: Population) -> Population:
         """Return the patients with what differs between strata, and between patients."""
         effects = tuple(self._level_effects())

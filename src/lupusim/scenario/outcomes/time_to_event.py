@@ -28,6 +28,7 @@ from lupusim.trial import Better, Endpoint
 
 _BETTER = Choice({"sooner": Better.MORE, "later": Better.FEWER})
 _HALF = 0.5
+_FEW_YEARS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,9 +180,16 @@ class Time:
     def words(self, value: ArmOutcome) -> str:
         """Return the median in words, and what multiplies the hazard."""
         (hazard,) = value.chain.hazards.values()
-        median = format_duration(float(f"{_median(hazard):.4g}"))
+        years = _median(hazard)
+        median = f"{12 * years:.4g} months" if years < _FEW_YEARS else f"{years:.4g} years"
         if value.effects:
-            return f"{self.name} as in the control, times the stated hazard ratio"
+            ratios = ", ".join(f"{effect.hazard_ratio:.4g}" for effect in value.effects)
+            late = "".join(
+                f" from {format_duration(onset)} on"
+                for effect in value.effects
+                if (onset := getattr(effect, "onset", 0.0))
+            )
+            return f"hazard ratio of {self.name} {ratios} against the control{late}"
         levels = f" (of {next(iter(value.ratios))})" if value.factor else ""
         return f"median time to {self.name} {median}{levels}"
 

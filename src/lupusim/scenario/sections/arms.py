@@ -157,6 +157,7 @@ def _read_stated(section: Section, stated: Statements) -> Arm | None:
         effects=effects,
         joins=joins,
         closes=closes,
+        stated=stated.in_words(name),
     )
 
 

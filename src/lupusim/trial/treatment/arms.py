@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from lupusim.model import Edge, Effect, MultiStateModel
 from lupusim.trial.enrollment.arm_periods import Closes, Joins
@@ -100,6 +100,8 @@ class Arm:
         When its patients go over to another arm's treatment.
     joins, closes : OnDate, OnceRandomized, OnceOnArm (closes alone) or None
         From when on, and until when, patients are randomized to it; None for the whole trial.
+    stated : str
+        What a protocol states of its outcomes, in words: told, never computed with.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Arm:
     switch: Switch | None = None
     joins: Joins | None = None
     closes: Closes | None = None
+    stated: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if self.allocation < 1:

@@ -19,7 +19,7 @@ from lupusim.endpoints import Hierarchy, Responder, TimeToEvent
 from lupusim.planning.runs.run import run
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
 from lupusim.report.run.single_arm import nothing_better
-from lupusim.report.run.table import _sizes, main_rows, meaning, run_report, words_of_test
+from lupusim.report.run.table import _sizes, how_to_repeat, main_rows, meaning, run_report, words_of_test
 from lupusim.simulation.adaptation import SelectArms
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Analysis, Dropout
@@ -72,16 +72,18 @@ def test_shares_and_counts_are_easy_to_read():
 
 
 def test_the_report_shows_all_designs_and_how_to_get_them_again():
-    text = printed(run(scenario(survival_trial(), disease_trial(), command="trial.yaml"), 20))
+    result = run(scenario(survival_trial(), disease_trial(), command="trial.yaml"), 20)
+    text = printed(result)
     for part in (
         "sample_size ┃ 60 ┃ 61",
         "(sample_size = 60, 61)",
         "power (logrank, alpha 0.025, 1-sided)",
         "type I error",
-        "lupusim run trial.yaml --replicates 20 --seed 20260101",
         "20 replicates, seed 20260101",
     ):
         assert part in text
+    again = how_to_repeat(result)
+    assert again.endswith("\nlupusim run trial.yaml --replicates 20 --seed 20260101")
 
 
 def test_a_row_that_the_first_design_lacks_is_shown():
