@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from lupusim.engines.exact import occupancy
+from lupusim.engines.exact import solve
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import MultiStateModel, TreatmentEffect
 from lupusim.model.hazards.base import constant_rate
@@ -80,9 +80,10 @@ def response_chance(trial: Trial, law: MultiStateModel, primary: ResponseAtVisit
     NoExactSolutionError
         If the exact engine does not reach its tolerance.
     """
-    row = occupancy(law, [primary.at], tolerance=_TOLERANCE).iloc[0]
+    (shares,) = solve(law, [primary.at], tolerance=_TOLERANCE).probabilities
+    inside = np.isin(law.states, primary.states)
     present = math.exp(-trial.dropout.cumulative(np.array(primary.at)))
-    return min(1.0, max(0.0, float(row[list(primary.states)].sum()) * present))
+    return min(1.0, max(0.0, float(shares[inside].sum()) * present))
 
 
 def constant_hazard_ratio(trial: Trial) -> float | None:
