@@ -127,6 +127,8 @@ class FittedTable:
         """Return a row for each design."""
         table = Table(title=Text(self.title), caption=Text(f"{self.caption}; --details: all rows"))
         names = dict.fromkeys(name for row in self.overview for name in row)
+        if self.headings.corner == "sample_size":
+            names.pop("patients", None)  # it stands in the first column
         table.add_column(Text(self.headings.corner), overflow="fold")
         for name in names:
             table.add_column(Text(name), justify="right", no_wrap=True)
