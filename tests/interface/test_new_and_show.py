@@ -145,3 +145,11 @@ def test_what_is_copied_may_be_checked_and_nothing_is_copied_over(
     (tmp_path / "two_rates.yaml").unlink()
     assert lupusim("init", tmp_path)[0] == 1
     assert not (tmp_path / "two_rates.yaml").exists()
+
+
+def test_the_sentence_of_a_run_says_what_is_stated_of_the_arms(lupusim):
+    said = " ".join(lupusim("run", "two_rates", "--replicates", 10, "--jobs", 1)[1].split())
+    assert (
+        "That holds if the arms are as stated (control: 30 % have response at 24 weeks; "
+        "treated: 55 % have response at 24 weeks). "
+    ) in said

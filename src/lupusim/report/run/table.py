@@ -303,7 +303,7 @@ def condition_of(trials: Sequence[Trial]) -> str:
             laws.setdefault(arm.name, {})[_law_in_words(arm, trial)] = None
     if trials[0].arms[0].stated:
         told = [f"{arm}: {', or '.join(found)}" for arm, found in laws.items()]
-        return f"That holds for what is stated of the arms ({'; '.join(told)})."
+        return f"the arms are as stated ({'; '.join(told)})"
     said = [f"{arm} patients fare {', or '.join(found)}" for arm, found in laws.items()]
     return " and ".join(said)
 
