@@ -19,7 +19,14 @@ from lupusim.endpoints import Hierarchy, Responder, TimeToEvent
 from lupusim.planning.runs.run import run
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
 from lupusim.report.run.single_arm import nothing_better
-from lupusim.report.run.table import _sizes, how_to_repeat, main_rows, meaning, run_report, words_of_test
+from lupusim.report.run.table import (
+    _sizes,
+    how_to_repeat,
+    main_rows,
+    meaning,
+    run_report,
+    words_of_test,
+)
 from lupusim.simulation.adaptation import SelectArms
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Analysis, Dropout
