@@ -26,7 +26,9 @@ def show(name: FileArgument, width: WidthOption = None) -> None:
 
 def check(name: FileArgument, width: WidthOption = None) -> None:
     """Read a scenario, model or evidence file: report every problem, or say what it means."""
-    _print(_KINDS[_kind(name)][1](name), width)
+    verdict, _, words = _KINDS[_kind(name)][1](name).partition("\n")
+    print(verdict)  # in one line, for programs that look for it
+    _print(words, width)
 
 
 def _print(text: str, width: int | None) -> None:
