@@ -10,6 +10,7 @@ import pytest
 STRUCK = """
 import os, signal, sys
 import {module} as module
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 def struck(*_, **__):
     os.kill(os.getpid(), signal.{number})
     import time

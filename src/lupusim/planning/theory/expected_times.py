@@ -16,7 +16,7 @@ from lupusim.planning.theory.expected_events import (
     looks_out_of_reach,
     seen_events,
 )
-from lupusim.planning.theory.extremes import extremes
+from lupusim.planning.theory.extremes import extremes, high_level
 from lupusim.rng import stream
 from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP
 from lupusim.trial import Trial
@@ -132,8 +132,9 @@ def warnings_of(scenario: Scenario) -> list[str]:
 
 def _found(trial: Trial) -> Iterator[str]:
     """Yield what is to be warned of, each look once; of numbers rarely meant nothing follows."""
-    if rarely_meant := list(extremes(trial)):
-        yield from rarely_meant
+    rarely_meant = list(extremes(trial))
+    yield from rarely_meant
+    if rarely_meant != list(high_level(trial)):
         return
     short = looks_out_of_reach(trial)
     told = {found.look for found in short}

@@ -20,12 +20,13 @@ def extremes(trial: Trial) -> Iterator[str]:
     They are possible, and simulated as they stand: a level above 0.2, dropout above 2 a year,
     hazard ratios beyond 20 or below 1/20.
     """
-    yield from _level(trial)
+    yield from high_level(trial)
     yield from _dropout(trial)
     yield from _ratios(trial)
 
 
-def _level(trial: Trial) -> Iterator[str]:
+def high_level(trial: Trial) -> Iterator[str]:
+    """Yield a line where the level is above 0.2; no date or number of events follows from it."""
     analysis = trial.analysis
     if analysis is not None and analysis.alpha > _HIGHEST_ALPHA:
         share = f"{100 * analysis.alpha:.0f} of 100 trials"

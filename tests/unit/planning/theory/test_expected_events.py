@@ -281,6 +281,7 @@ def test_formulas_know_the_rate_at_which_candidates_are_eligible() -> None:
     assert rates == pytest.approx((100 * share, 400 * share))
     assert breaks[-1] == pytest.approx(0.5 + (200 / share - 50) / 400, abs=1 / 400)
     assert accrual_of(waiting(population=once)) == ((0.0, 2.0), (100.0,))
+    assert accrual_of(waiting()) == waiting().enrollment.accrual(waiting().n_patients)
     assert accrual_of(waiting(population=Population(screening=SCREENING))) is None
     ramp = PoissonEnrollment(sites=1, per_site_per_year=9.0, ramp_up=1.0)
     assert accrual_of(waiting(enrollment=ramp, population=once)) is None
