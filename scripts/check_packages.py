@@ -37,7 +37,7 @@ WORKS = [
     "merge half --out whole",
     "compare run whole",
     "size two_rates --power 0.8 --precision 0.1 --jobs 1",
-    "assurance phase2_remission_52w --draws msc-durable --replicates 100 --jobs 1",
+    "assurance phase2_remission_52w --draws msc-central --replicates 100 --jobs 1",
     "sensitivity two_rates --over sample_size=60,90 --replicates 100 --jobs 1",
     "threshold two_rates --key analysis.alpha --replicates 100 --jobs 1",
     "decide hiv",

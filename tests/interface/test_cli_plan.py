@@ -123,7 +123,7 @@ def test_the_value_of_the_data_is_a_table_over_sizes(tmp_path: Path) -> None:
     words = ["assurance", "phase2_remission_52w", "--no-effect", "0.4", "--worthwhile", "0.1"]
     words += ["--value", "2000", "--patient-cost", "0.3", "--replicates", "100", "--jobs", "1"]
     found = json.loads(called(*words, "--format", "json", "--plot", str(plot)))
-    assert [row["n_patients"] for row in found["sizes"]] == [60, 90, 120, 150]
+    assert [row["n_patients"] for row in found["sizes"]] == [60, 120, 180, 240]
     for row in found["sizes"]:
         assert row["evsi"] <= row["perfect_information"] + 1e-9
         assert row["net_value"] == pytest.approx(row["evsi"] - 0.3 * row["n_patients"])

@@ -62,11 +62,11 @@ def test_a_changed_scenario_file_is_refused_but_another_size_is_welcome(lupusim,
     text = path.read_text()
     run = ("run", path, "--replicates", 20, "--format", "json", "--out", tmp_path / "a")
     assert lupusim(*run)[0] == 0
-    assert "sample_size: [60, 90, 120, 150]" in text
-    path.write_text(text.replace("sample_size: [60, 90, 120, 150]", "sample_size: [75, 90]"))
+    assert "sample_size: [60, 120, 180, 240]" in text
+    path.write_text(text.replace("sample_size: [60, 120, 180, 240]", "sample_size: [75, 120]"))
     code, out, _ = lupusim(*run, "--resume")
     assert code == 0
-    assert [p["n_patients"] for p in json.loads(out)["points"]] == [75, 90]
+    assert [p["n_patients"] for p in json.loads(out)["points"]] == [75, 120]
     path.write_text(text.replace("follow_up: 52 weeks", "follow_up: 53 weeks"))
     code, out, err = lupusim(*run, "--resume")
     assert (code, out) == (2, "")

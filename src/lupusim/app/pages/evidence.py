@@ -21,6 +21,7 @@ from lupusim.scenario.document.yaml_writer import block
 
 _MODELS = {
     "markov-sat0244": "markov-sat0244: constant hazards, five states",
+    "msc-central": "msc-central: early relapses or none",
     "msc-durable": "msc-durable: responders stay well",
     "msc-fading": "msc-fading: the effect fades",
     "standard-care": "standard-care: without the cells",

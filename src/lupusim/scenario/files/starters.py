@@ -142,7 +142,7 @@ STARTERS: Mapping[str, Starter] = {
         words="a disease model, such as one calibrated to a published cohort, in each arm",
         asked={
             "control": ("model of the control (see 'lupusim list')", "standard-care"),
-            "treated": ("model of those treated", "msc-durable"),
+            "treated": ("model of those treated", "msc-central"),
             "states": ("states that count as success", "partial_remission, complete_remission"),
             "at": ("when they are counted", "52 weeks"),
         },

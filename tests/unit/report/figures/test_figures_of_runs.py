@@ -105,7 +105,7 @@ def test_dots_are_the_results_of_the_run(sizes):
     found = runs.dots(runs.named(sizes))
     assert list(found) == ["power", "type I error", "patients", "months"]
     assert [d.value for d in found["power"]] == [p.power.value for p in sizes.points]
-    assert [d.value for d in found["patients"]] == [60, 90, 120, 150]
+    assert [d.value for d in found["patients"]] == [60, 120, 180, 240]
     duration = sizes.points[0].tally.mean("duration")
     assert found["months"][0].upper == pytest.approx(
         12 * (duration.value + 1.959964 * duration.mcse)
@@ -115,10 +115,10 @@ def test_dots_are_the_results_of_the_run(sizes):
 def test_power_is_drawn_over_the_number_that_varies(sizes):
     name, values = runs.power_over(sizes)
     assert name == "sample_size"
-    assert values.tolist() == [60, 90, 120, 150]
+    assert values.tolist() == [60, 120, 180, 240]
     (axes,) = runs.power_figure(sizes, target=0.8).axes
     power = axes.get_lines()[0]
-    assert power.get_xdata().tolist() == [60, 90, 120, 150]
+    assert power.get_xdata().tolist() == [60, 120, 180, 240]
     assert list(power.get_ydata()) == [p.power.value for p in sizes.points]
     assert "patients" in axes.get_xlabel()
 
