@@ -1,5 +1,6 @@
 # make run    the main job, from nothing      make test      the whole check
 # make packages  the built packages in an empty environment
+# make docs      the manual, into build/docs; a warning is an error
 # make test-all  with the long statistical suite
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: run packages test test-all test-slow lint unit format clean
+.PHONY: run packages test test-all test-slow lint unit docs format clean
 
 run: $(VENV)/installed
 	$(BIN)/lupusim run scenarios/phase2_remission_52w.yaml
@@ -30,6 +31,10 @@ unit: $(VENV)/installed-dev
 
 packages: $(VENV)/installed-dev
 	$(BIN)/python scripts/check_packages.py
+
+docs: $(VENV)/installed-dev
+	rm -rf build/docs
+	$(BIN)/lupusim docs --out build/docs
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/pytest -n auto -m slow

@@ -51,6 +51,7 @@ NEEDS = {
     "calibrate --out calibrated": "report",
     "calibrate --second-opinion": "calibration",
     "app --no-show": "app",
+    "docs --no-show": "docs",
     "run two_rates --backend dask --scheduler tcp://127.0.0.1:1": "cluster",
 }
 

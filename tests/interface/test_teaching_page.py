@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import re
 from pathlib import Path
 
@@ -23,13 +22,6 @@ TEXT = PAGE.read_text(encoding="utf-8")
 FILES = re.findall(r"```yaml\n(.*?)```", TEXT, flags=re.DOTALL)
 
 
-def test_the_examples_print_what_the_page_shows() -> None:
-    flags = doctest.NORMALIZE_WHITESPACE
-    result = doctest.testfile(str(PAGE), module_relative=False, optionflags=flags)
-    assert result.attempted >= 6
-    assert result.failed == 0
-
-
 @pytest.mark.parametrize("number", range(3))
 def test_the_files_can_be_read(number: int, tmp_path: Path) -> None:
     path = tmp_path / "file.yaml"
@@ -47,9 +39,3 @@ def test_what_the_table_names_is_there() -> None:
     methods = {"_".join(n.split()) for n in re.findall(r"`\.(\w+)\(", here)}
     known = {*lupusim.__all__, *lupusim.economics.__all__}
     assert sorted(names - known - methods - {"exp"}) == []
-
-
-def test_the_notebooks_that_it_names_are_there() -> None:
-    links = re.findall(r"\]\((\.\./notebooks/[^)]+)\)", TEXT)
-    assert len(links) == 7
-    assert all((PAGE.parent / link).exists() for link in links)

@@ -21,6 +21,7 @@ from lupusim.cli import calibrate as calibrating
 from lupusim.cli import cohort as cohorts
 from lupusim.cli import compare as comparing
 from lupusim.cli import decide as deciding
+from lupusim.cli import docs as manual
 from lupusim.cli import draw as drawing
 from lupusim.cli import merge as merging
 from lupusim.cli import new as starting
@@ -138,6 +139,7 @@ app.command()(reporting.report)
 app.command()(comparing.compare)
 app.command()(bundling.bundle)
 app.command()(pages.app)
+app.command()(manual.docs)
 
 
 _KINDS = {"cohorts": "cohort models"}

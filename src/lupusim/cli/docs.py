@@ -1,0 +1,52 @@
+"""The command ``lupusim docs``."""
+
+from __future__ import annotations
+
+import tempfile
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def docs(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for one that is free.")] = 8764,
+    show: Annotated[
+        bool, typer.Option("--show/--no-show", help="Open it in the browser at once.")
+    ] = True,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write the site into a new folder instead."),
+    ] = None,
+) -> None:
+    """Read the manual in the browser, offline: built on this machine, served to it alone."""
+    from lupusim.manual import need_sphinx
+
+    need_sphinx()
+    if out is not None:
+        _write(out)
+        return
+    with tempfile.TemporaryDirectory(prefix="lupusim-site-") as folder:
+        _serve(Path(folder), port, show)
+
+
+def _write(folder: Path) -> None:
+    from lupusim.manual import build
+    from lupusim.output import OutputError
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(f"{folder} exists already and is not empty: give another name")
+    print(build(folder))
+
+
+def _serve(folder: Path, port: int, show: bool) -> None:
+    from lupusim.manual import build, serve
+
+    with serve(folder, port) as server:
+        build(folder)
+        address = f"http://127.0.0.1:{server.server_port}/"
+        print(f"The manual is at {address} until Ctrl-C.", flush=True)
+        if show:
+            webbrowser.open(address)
+        server.serve_forever()

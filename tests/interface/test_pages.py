@@ -1,0 +1,193 @@
+"""README and the manual: links lead somewhere, and examples and commands do what is shown."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import urllib.request
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from threading import Thread
+
+import pytest
+import typer.main
+
+from lupusim import cli
+from lupusim.manual import SiteError, build, need_sphinx, root_of_pages, serve, sources
+from manual_pages import (
+    LINKED,
+    PAGES,
+    ROOT,
+    broken_links,
+    commands,
+    name_of,
+    sessions,
+    words_of,
+)
+
+GROUP = typer.main.get_command(cli.app)
+QUICK = ("README.md", "docs/teaching.md")
+EXAMPLES = [p for p in PAGES if ">>> " in p.read_text(encoding="utf-8")]
+SESSIONS = [p for p in PAGES if list(sessions(p.read_text(encoding="utf-8")))]
+ALIKE = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
+
+def marked(pages, quick=()):
+    return [
+        pytest.param(p, id=name_of(p), marks=[] if name_of(p) in quick else [pytest.mark.slow])
+        for p in pages
+    ]
+
+
+def test_every_link_inside_leads_somewhere() -> None:
+    found = {name_of(page): broken_links(page) for page in LINKED}
+    assert {name: links for name, links in found.items() if links} == {}
+
+
+def test_a_link_that_leads_nowhere_is_found(tmp_path, monkeypatch) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# One\n\n[a](nowhere.md) [b](#two) [c](#one) [d](page.md#one)\n")
+    monkeypatch.setattr("manual_pages.ROOT", tmp_path)
+    assert broken_links(page) == ["nowhere.md", "#two"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_command_of_a_page_is_one_with_such_options(page) -> None:
+    faults = [
+        fault for line in commands(page.read_text(encoding="utf-8")) if (fault := wrong(line))
+    ]
+    assert faults == []
+
+
+def wrong(line: str) -> str:
+    """Return what is wrong with a command as a page spells it; empty if nothing."""
+    first, *words = words_of(line) or [""]
+    if first.startswith("-") or first == "COMMAND":
+        return ""
+    if first not in GROUP.commands:
+        return f"{line}: there is no command {first!r}"
+    known = {"--help"}
+    for option in GROUP.commands[first].params:
+        known |= {*option.opts, *option.secondary_opts}
+    unknown = [w for w in words if w.startswith("--") and w.split("=")[0] not in known]
+    return f"{line}: {first} has no {', '.join(unknown)}" if unknown else ""
+
+
+def test_a_wrong_command_is_found() -> None:
+    assert "no command 'rum'" in wrong("lupusim rum two_rates")
+    assert "--replicate" in wrong("lupusim run two_rates --replicate 10")
+    assert wrong("lupusim run SCENARIO [--replicates N] ...") == ""
+
+
+@pytest.mark.parametrize("page", marked(EXAMPLES, QUICK))
+def test_examples_print_what_the_page_shows(page) -> None:
+    result = doctest.testfile(str(page), module_relative=False, optionflags=ALIKE)
+    assert result.attempted >= 1
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("page", marked(SESSIONS))
+def test_commands_print_what_the_page_shows(page, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    for shown in sessions(page.read_text(encoding="utf-8")):
+        out = ""
+        for line in shown.commands:
+            assert line.startswith("lupusim "), f"{line}: only lupusim's commands are run"
+            out = printed(line, monkeypatch, capsys)
+        if shown.output:
+            alike = doctest.OutputChecker().check_output(shown.output, out, ALIKE)
+            assert alike, f"{shown.commands[-1]}\nprints\n{out}\nand the page shows\n{shown.output}"
+
+
+def printed(line: str, monkeypatch, capsys) -> str:
+    monkeypatch.setattr("sys.argv", ["lupusim", *words_of(line)])
+    code = 0
+    try:
+        cli.main()
+    except SystemExit as end:
+        code = end.code or 0
+    said = capsys.readouterr()
+    assert code == 0, f"{line}: code {code}\n{said.err}"
+    return said.out
+
+
+@pytest.mark.parametrize("name", ["commands_page"])
+def test_a_page_that_a_script_writes_is_current(name) -> None:
+    spec = spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    made = module_from_spec(spec)
+    spec.loader.exec_module(made)
+    assert made.PAGE.read_text(encoding="utf-8") == made.page(), f"run scripts/{name}.py"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    build(folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_site_has_every_page_and_loads_nothing_from_elsewhere(site) -> None:
+    for page in PAGES[1:]:
+        assert (site / page.relative_to(ROOT / "docs").with_suffix(".html")).is_file()
+    assert len(list((site / "notebooks").glob("0*.html"))) == 7
+    loads = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*?(?:src|href)=["'](https?:[^"']+)""")
+    for page in site.rglob("*.html"):
+        assert loads.findall(page.read_text(encoding="utf-8")) == [], page.name
+    assert (site / "searchindex.js").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_the_site_is_served_to_this_machine(site) -> None:
+    with serve(site, 0) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        host, port = server.server_address
+        with urllib.request.urlopen(f"http://{host}:{port}/search.html") as answer:
+            page = answer.read().decode()
+        server.shutdown()
+        thread.join()
+    assert host == "127.0.0.1"
+    assert "searchtools.js" in page
+
+
+@pytest.mark.slow
+def test_a_fault_in_a_page_is_an_error(tmp_path) -> None:
+    root = tmp_path / "root"
+    for name in ("docs/_static", "notebooks"):
+        (root / name).mkdir(parents=True)
+    for name in ("CHANGELOG.md", "CONTRIBUTING.md"):
+        (root / name).write_text(f"# {name}\n")
+    index = "# Manual\n\n```{toctree}\nCHANGELOG\nCONTRIBUTING\n```\n"
+    (root / "docs" / "index.md").write_text(index)
+    (root / "docs" / "_static" / "site.css").write_text("")
+    assert build(tmp_path / "right", root=root).is_file()
+    (root / "docs" / "index.md").write_text(index + "\n[gone](gone.md)\n")
+    with pytest.raises(SiteError, match=r"index.md:8: .*gone.md"):
+        build(tmp_path / "wrong", root=root)
+
+
+def test_what_builds_the_manual_is_named_where_it_is_missing(monkeypatch) -> None:
+    monkeypatch.setattr("lupusim.manual.site.find_spec", lambda _: None)
+    with pytest.raises(ValueError, match=r"pip install lupusim\[docs\]"):
+        need_sphinx()
+
+
+def test_pages_lie_in_the_package_or_the_checkout(tmp_path, monkeypatch) -> None:
+    assert (root_of_pages() / "docs" / "index.md").is_file()
+    monkeypatch.setattr(sources, "_PACKAGED", tmp_path / "none")
+    monkeypatch.setattr(sources, "_CHECKOUT", tmp_path)
+    with pytest.raises(FileNotFoundError, match="pages of the manual"):
+        root_of_pages()
+
+
+def test_the_manual_is_written_into_a_new_folder_only(tmp_path, monkeypatch, capsys) -> None:
+    pytest.importorskip("sphinx")
+    (tmp_path / "mine.txt").write_text("mine")
+    monkeypatch.setattr("sys.argv", ["lupusim", "docs", "--out", str(tmp_path)])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 1
+    assert "give another name" in capsys.readouterr().err
+    assert import_module("os").listdir(tmp_path) == ["mine.txt"]
