@@ -18,13 +18,18 @@ class Procedure(Protocol):
         """Whether it knows no interim looks."""
         ...
 
+    @property
+    def sided(self) -> int | None:
+        """How many sides its p-values have, 1 or 2; None where it takes either."""
+        ...
+
     def rejections(self, p_value: FloatArray, information: FloatArray, *, alpha: float) -> IntArray:
         """Return the look at which each hypothesis is rejected, counted from 1; 0 for never.
 
         Parameters
         ----------
         p_value : (n_replicates, n_hypotheses, n_looks) array
-            One-sided from all patients up to the look; 1 where a hypothesis is given up.
+            From all patients up to the look; 1 where a hypothesis is given up.
         information : (n_replicates, n_hypotheses, n_looks) array
             As a fraction of what was planned for the last look.
         alpha : float

@@ -75,6 +75,10 @@ class Adjusted:
         """It knows no interim looks."""
         return True
 
+    @property
+    def sided(self) -> None:
+        """P-values of one side or of two."""
+
     def rejections(self, p_value: FloatArray, information: FloatArray, *, alpha: float) -> IntArray:
         """Return the last look where a hypothesis is rejected, else 0."""
         del information
@@ -211,6 +215,8 @@ class Graphical:
         Where the weight of each goes on rejection.
     efficacy : EfficacyRule
         How each hypothesis spends its alpha over the looks.
+    sided : int
+        1 or 2, as the p-values.
 
     References
     ----------
@@ -221,16 +227,18 @@ class Graphical:
     weights: tuple[float, ...]
     transitions: tuple[tuple[float, ...], ...]
     efficacy: EfficacyRule = _OBRIEN_FLEMING
+    sided: int = 1
 
     def __post_init__(self) -> None:
         self.graph()
 
     @classmethod
-    def of(cls, graph: Graph, efficacy: EfficacyRule | None = None) -> Graphical:
+    def of(cls, graph: Graph, efficacy: EfficacyRule | None = None, *, sided: int = 1) -> Graphical:
         """Return the procedure of a graph."""
         rule = _OBRIEN_FLEMING if efficacy is None else efficacy
         rows = tuple(tuple(row) for row in graph.transitions.tolist())
-        return cls(weights=tuple(graph.weights.tolist()), transitions=rows, efficacy=rule)
+        weights = tuple(graph.weights.tolist())
+        return cls(weights=weights, transitions=rows, efficacy=rule, sided=sided)
 
     @property
     def one_look_only(self) -> bool:
@@ -272,7 +280,7 @@ class Graphical:
                 rows = np.flatnonzero(rejected[:, other])
                 state.reject(rows, np.full(rows.size, other))
             levels = self._levels(information, state.weights * alpha)
-            found[:, hypothesis] = -ndtri(levels[:, hypothesis])
+            found[:, hypothesis] = -ndtri(levels[:, hypothesis] / self.sided)
         return found
 
     def within_reach(self, rejected: BoolArray, given_up: BoolArray) -> BoolArray:
@@ -304,8 +312,8 @@ class Graphical:
         for error in np.unique(alpha.round(14)):
             if error > 0:
                 chosen = alpha.round(14) == error
-                rule = GroupSequential(alpha=float(error), efficacy=self.efficacy)
-                level[chosen] = ndtr(-rule.bounds(information[chosen])[0])
+                rule = GroupSequential(alpha=float(error), sided=self.sided, efficacy=self.efficacy)
+                level[chosen] = self.sided * ndtr(-rule.bounds(information[chosen])[0])
         return level
 
 

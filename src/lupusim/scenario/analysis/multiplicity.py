@@ -149,7 +149,9 @@ class _Reader:
         if method in _GRAPHS and (n_looks > 1 or weights is not None or method == "fallback"):
             return section.build(
                 lambda: Graphical.of(
-                    sequential_graph(method, self.n_hypotheses, weights), self.efficacy
+                    sequential_graph(method, self.n_hypotheses, weights),
+                    self.efficacy,
+                    sided=self.sided,
                 )
             )
         if weights is not None:
@@ -176,6 +178,8 @@ class _Reader:
             return None
         return self.section.build(
             lambda: Graphical.of(
-                Graph(weights=np.array(share), transitions=np.array(rows)), self.efficacy
+                Graph(weights=np.array(share), transitions=np.array(rows)),
+                self.efficacy,
+                sided=self.sided,
             )
         )

@@ -45,11 +45,12 @@ def family_problems(trial: TrialParts) -> Iterator[Problem]:
             fix="Use bonferroni, holm, fixed_sequence, fallback or a graph; or let interim looks "
             "state futility alone.",
         )
-    if trial.interims and trial.analysis.sided == 2:
+    if trial.family.procedure.sided not in (None, trial.analysis.sided):
         yield Problem(
-            key="analysis.sided",
-            fault="several hypotheses over several looks are tested one-sided only",
-            fix="Give 'sided: 1' and half of alpha.",
+            key=f"{_KEY}.method",
+            fault=f"the procedure is of sided={trial.family.procedure.sided}, and the tests are of "
+            f"sided={trial.analysis.sided}",
+            fix="Give both the same.",
         )
 
 

@@ -8,9 +8,10 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 from scipy.stats import multivariate_normal, norm
 
-from lupusim.analysis.group_sequential import bounds
+from lupusim.analysis.group_sequential import BySpending, LanDeMetsPocock, bounds
 from lupusim.analysis.multiplicity import Graph, GraphState, SequentialGraph
 from lupusim.analysis.multiplicity.procedures import (
     PROCEDURES,
@@ -63,6 +64,46 @@ def test_one_hypothesis_over_looks_is_the_group_sequential_test() -> None:
     graph = Graphical.of(sequential_graph("holm", 1, None))
     found = graph.rejections(p_value, full(p_value.shape), alpha=0.025)
     np.testing.assert_array_equal(found[:, 0], first)
+
+
+def two_sided_levels(alpha: float, first: float) -> tuple[float, float]:
+    """Return nominal levels of looks at half and all, `first` of alpha spent at the first."""
+    z_first = norm.isf(alpha * first / 2)
+    correlated = multivariate_normal(cov=[[1, 0.5**0.5], [0.5**0.5, 1]])
+
+    def error(z: float) -> float:
+        upper = np.array([z_first, z])
+        inside = correlated.cdf(upper, lower_limit=-upper)
+        return float(1 - inside - alpha)
+
+    return 2 * norm.sf(z_first), 2 * norm.sf(brentq(error, 1, 5))
+
+
+@pytest.mark.parametrize("method", ["bonferroni", "holm", "fixed_sequence"])
+def test_two_sided_hypotheses_over_looks_are_rejected_at_two_sided_bounds(method: str) -> None:
+    p_value, alpha = p_values(2, 2), 0.05
+    share = np.log(1 + (np.e - 1) / 2)  # Lan and DeMets' spending of Pocock's kind, at half
+    half, whole = (two_sided_levels(level, share) for level in (alpha / 2, alpha))
+    graph = sequential_graph(method, 2, None)
+    rule = BySpending(spending=LanDeMetsPocock())
+    procedure = Graphical.of(graph, rule, sided=2)
+    found = procedure.rejections(p_value, full(p_value.shape), alpha=alpha)
+    expected = np.zeros_like(found)
+    for row, p in enumerate(p_value):
+        levels = [whole, (0, 0)] if method == "fixed_sequence" else [half, half]
+        for look in (0, 1):
+            for one in (0, 1, 0):  # once more: the second may have passed its alpha on
+                other = 1 - one
+                if not expected[row, one] and p[one, look] <= levels[one][look]:
+                    expected[row, one] = look + 1
+                    if method != "bonferroni":
+                        levels[other] = whole
+    np.testing.assert_array_equal(found, expected)
+    assert len(np.unique(found)) == 3
+    none = np.zeros((len(p_value), 2), dtype=bool)
+    bound = procedure.bounds(none, full(p_value.shape), alpha=alpha)[0, 0]
+    first = whole if method == "fixed_sequence" else half
+    assert bound == pytest.approx(norm.isf(np.array(first) / 2), abs=1e-4)
 
 
 def test_a_hypothesis_without_information_is_never_rejected() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -140,12 +141,26 @@ def test_what_cannot_be_is_refused(
     assert words in found[key]
 
 
-def test_two_sided_hypotheses_have_one_look_and_futility_does_not_bind() -> None:
+def test_two_sided_hypotheses_have_looks_and_give_none_up() -> None:
     analysis = {"test": "logrank", "sided": 2, "multiplicity": {"method": "holm"}}
-    assert "analysis.sided" in problems(None, analysis=analysis, looks=LOOKS)
+    two = family({}, analysis=analysis, looks=LOOKS).procedure
+    assert isinstance(two, Graphical)
+    assert (two.sided, family({"method": "holm"}, looks=LOOKS).procedure.sided) == (2, 1)
+    futile = [{**LOOKS[0], "futility": {"z": 0.0}}, LOOKS[1]]
+    assert "looks.0" in problems(None, analysis=analysis, looks=futile)
+
+
+def test_futility_beside_several_hypotheses_does_not_bind() -> None:
     binding = [{**LOOKS[0], "futility": {"z": 0.0, "binding": True}}, LOOKS[1]]
     found = problems({"method": "holm"}, looks=binding)
     assert "binding" in found["analysis.multiplicity"]
+
+
+def test_a_procedure_has_the_sides_of_its_trial() -> None:
+    trial = scenario_from_mapping(content({"method": "holm"}, looks=LOOKS)).points[0].trial
+    assert trial.analysis is not None
+    with pytest.raises(ValueError, match="sided=1, and the tests are of sided=2"):
+        replace(trial, analysis=replace(trial.analysis, sided=2))
 
 
 FUTILE = [

@@ -65,7 +65,7 @@ def test_a_look_without_bounds_and_a_sequence_change_nothing(test: str, sided: i
     two = small_trial(test, sided, **changes)
     one = replace(two, interims=(), stopping=None)
     again = replace(two.primary, name="again")
-    procedure = Graphical.of(sequential_graph("fixed_sequence", 2, None))
+    procedure = Graphical.of(sequential_graph("fixed_sequence", 2, None), sided=sided)
     kind = TESTS[test]
     second = Hypothesis(endpoint="again", name=test, test=ready(test), effect=kind.effect)
     family = Family(procedure=procedure, hypotheses=(second,))
