@@ -20,9 +20,9 @@ from engines_compared import (
 )
 from lupusim.arrays import FloatArray
 from lupusim.engines import exact
-from lupusim.histories import Histories
 from lupusim.model import MultiStateModel
 from lupusim.records import FirstEntry, HazardAlong, StateAt, TimeIn, TransitionLog
+from lupusim.records.histories import Histories
 from lupusim.rng import stream
 from strategies import models, renewal_models
 from tolerance import SEED, assert_within_mcse

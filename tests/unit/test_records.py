@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from lupusim.histories import Histories
 from lupusim.records import (
     Cohort,
     FirstEntry,
@@ -19,6 +18,7 @@ from lupusim.records import (
     TransitionLog,
     Transitions,
 )
+from lupusim.records.histories import Histories
 from lupusim.rng import stream
 from tolerance import SEED
 

@@ -4,23 +4,4 @@ It is a front to the same files and commands: whatever a page shows, a command r
 web framework is imported here and nowhere else.
 """
 
-__all__ = [
-    "charts",
-    "checking",
-    "counts",
-    "drafts",
-    "fields",
-    "folder",
-    "frame",
-    "guard",
-    "jobs",
-    "launch",
-    "pages",
-    "past_runs",
-    "results",
-    "server",
-    "site",
-    "texts",
-    "theme",
-    "words",
-]
+__all__ = ["designs", "drawing", "folder", "guard", "pages", "runs", "server", "site"]

@@ -12,8 +12,8 @@ from pathlib import Path
 from nicegui import app, ui
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 
+from lupusim.app.drawing.frame import page, panel
 from lupusim.app.folder import StartFolder
-from lupusim.app.frame import page, panel
 from lupusim.app.guard import Gate, Guard, is_loopback
 from lupusim.app.pages import (
     comparing,
@@ -25,7 +25,7 @@ from lupusim.app.pages import (
     running,
     start,
 )
-from lupusim.app.past_runs import find_run
+from lupusim.app.runs.past_runs import find_run
 from lupusim.app.site import Site
 from lupusim.errors import LupusimError
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lupusim.app.drafts import Drafts
+from lupusim.app.designs.drafts import Drafts
 from lupusim.app.folder import StartFolder
-from lupusim.app.jobs import Jobs
+from lupusim.app.runs.jobs import Jobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,22 +14,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lupusim.cli import app as pages
-from lupusim.cli import ask as asking
-from lupusim.cli import assurance as planning
-from lupusim.cli import bundle as bundling
-from lupusim.cli import calibrate as calibrating
-from lupusim.cli import cohort as cohorts
-from lupusim.cli import compare as comparing
-from lupusim.cli import decide as deciding
 from lupusim.cli import docs as manual
-from lupusim.cli import draw as drawing
-from lupusim.cli import merge as merging
-from lupusim.cli import new as starting
-from lupusim.cli import report as reporting
-from lupusim.cli import run as running
-from lupusim.cli import show as showing
-from lupusim.cli import size as sizing
-from lupusim.cli import threshold as thresholds
+from lupusim.cli.models import ask as asking
+from lupusim.cli.models import calibrate as calibrating
+from lupusim.cli.models import cohort as cohorts
+from lupusim.cli.models import decide as deciding
+from lupusim.cli.models import draw as drawing
 from lupusim.cli.options import (
     INPUT_IS_WRONG,
     INTERRUPTED,
@@ -38,6 +28,16 @@ from lupusim.cli.options import (
     ScenarioArgument,
     SeedOption,
 )
+from lupusim.cli.planning import assurance as planning
+from lupusim.cli.planning import merge as merging
+from lupusim.cli.planning import run as running
+from lupusim.cli.planning import size as sizing
+from lupusim.cli.planning import threshold as thresholds
+from lupusim.cli.reporting import bundle as bundling
+from lupusim.cli.reporting import compare as comparing
+from lupusim.cli.reporting import report as reporting
+from lupusim.cli.scenarios import new as starting
+from lupusim.cli.scenarios import show as showing
 from lupusim.cli.writing import ForceOption, if_present
 from lupusim.output import Folder
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from lupusim.histories import Histories
 from lupusim.model import MultiStateModel
 from lupusim.model.checks import nearest
 from lupusim.records import Cohort, Recorder, TransitionLog
+from lupusim.records.histories import Histories
 from lupusim.rng import stream
 from lupusim.trial.treatment.supply import Dispense
 

@@ -25,7 +25,7 @@ _ENGINE_ROOM = (
     "engines",
     "model",
     "planning",
-    "records.py",
+    "records",
     "rng.py",
     "simulation",
     "trial",

@@ -24,7 +24,10 @@ DATA = {
     for name, columns in json.loads((HERE / "data.json").read_text()).items()
 }
 EXPECTED = json.loads((HERE / "adjusted.json").read_text())
-MGUS = {k: np.array(v) for k, v in json.loads((HERE / "competing.json").read_text()).items()}
+MGUS = {
+    k: np.array(v)
+    for k, v in json.loads((HERE / "competing_risks" / "competing.json").read_text()).items()
+}
 MGUS |= {"time": MGUS["time"].astype(float), "stratum": np.array(EXPECTED["stratum"])}
 
 

@@ -91,7 +91,7 @@ def mmrm(
     Where no value is missing, error and degrees of freedom are those of the analysis of
     covariance. With 4 visits and a fifth of the last values missing the one-sided size at
     0.025 is 0.027 with 24 patients in all, and 0.026 with 50 and 200
-    (tests/statistical/test_longitudinal_levels.py).
+    (tests/statistical/analysis/test_longitudinal_levels.py).
 
     References
     ----------

@@ -71,7 +71,7 @@ def andersen_gill(
     -----
     The robust variance is too small in small trials: with one event per patient and patients
     who differ the one-sided size at 0.025 is 0.044 with 24 patients in all, 0.032 with 60 and
-    0.028 with 200 (tests/statistical/test_longitudinal_levels.py).
+    0.028 with 200 (tests/statistical/analysis/test_longitudinal_levels.py).
 
     References
     ----------

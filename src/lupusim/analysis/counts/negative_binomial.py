@@ -86,10 +86,10 @@ def negative_binomial(
     As Wald's test with an estimated dispersion that is not corrected for the coefficients, it
     is liberal in small trials of patients who differ: its one-sided size at 0.025 is 0.033 with
     24 patients in all (one event each, dispersion 0.8), 0.029 with 60 and 0.025 with 200
-    (tests/statistical/test_longitudinal_levels.py). Counts that vary less than Poisson's, as of
-    relapses each of which needs a remission before, it takes for Poisson's, and is conservative:
-    0.012 with 120 patients in tests/statistical/test_analyses_size.py. `rate_ratio` and
-    `andersen_gill` keep their level there.
+    (tests/statistical/analysis/test_longitudinal_levels.py). Counts that vary less than
+    Poisson's, as of relapses each of which needs a remission before, it takes for Poisson's, and
+    is conservative: 0.012 with 120 patients in tests/statistical/analysis/test_analyses_size.py.
+    `rate_ratio` and `andersen_gill` keep their level there.
 
     References
     ----------

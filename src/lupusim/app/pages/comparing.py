@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from lupusim.app.charts import dots
+from lupusim.app.drawing.charts import dots
+from lupusim.app.drawing.frame import Command, box, page, panel, table
 from lupusim.app.folder import RUNS
-from lupusim.app.frame import Command, box, page, panel, table
-from lupusim.app.jobs import command_line
-from lupusim.app.past_runs import PastRun, past_runs
-from lupusim.app.results import HEADINGS, powers, rows
+from lupusim.app.runs.jobs import command_line
+from lupusim.app.runs.past_runs import PastRun, past_runs
+from lupusim.app.runs.results import HEADINGS, powers, rows
 from lupusim.app.site import Site
 
 _CHOSEN_AT_FIRST = 3

@@ -7,16 +7,16 @@ from typing import Any
 
 from nicegui import events, run, ui
 
-from lupusim.app.checking import Checked, check, known_power
-from lupusim.app.drafts import Draft
-from lupusim.app.fields import Field, fields_of
-from lupusim.app.frame import Command, action, box, page, panel, problems, title
-from lupusim.app.jobs import command_line
-from lupusim.app.launch import PRESETS, start_run
+from lupusim.app.designs.checking import Checked, check, known_power
+from lupusim.app.designs.drafts import Draft
+from lupusim.app.designs.fields import Field, fields_of
+from lupusim.app.designs.texts import parsed, with_value
+from lupusim.app.designs.words import in_words
+from lupusim.app.drawing.frame import Command, action, box, page, panel, problems, title
 from lupusim.app.pages.opening import opening
+from lupusim.app.runs.jobs import command_line
+from lupusim.app.runs.launch import PRESETS, start_run
 from lupusim.app.site import Site
-from lupusim.app.texts import parsed, with_value
-from lupusim.app.words import in_words
 from lupusim.errors import InputError
 from lupusim.report.numbers import grouped
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from nicegui import events, ui
 
-from lupusim.app.charts import occupancy_chart
-from lupusim.app.frame import Command, box, page, panel, table
+from lupusim.app.drawing.charts import occupancy_chart
+from lupusim.app.drawing.frame import Command, box, page, panel, table
 from lupusim.app.site import Site
 from lupusim.errors import LupusimError
 from lupusim.report.figures.style import colors_of

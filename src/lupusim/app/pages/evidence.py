@@ -7,15 +7,15 @@ from typing import Any
 
 from nicegui import ui
 
-from lupusim.app.charts import targets
-from lupusim.app.counts import Count, counts_of, evidence_content
+from lupusim.app.designs.counts import Count, counts_of, evidence_content
+from lupusim.app.designs.texts import parsed
+from lupusim.app.drawing.charts import targets
+from lupusim.app.drawing.frame import Command, action, box, page, panel, problems, table
 from lupusim.app.folder import RUNS
-from lupusim.app.frame import Command, action, box, page, panel, problems, table
-from lupusim.app.jobs import Job, State, command_line
-from lupusim.app.launch import ask
-from lupusim.app.past_runs import PastRun, new_run, remember
+from lupusim.app.runs.jobs import Job, State, command_line
+from lupusim.app.runs.launch import ask
+from lupusim.app.runs.past_runs import PastRun, new_run, remember
 from lupusim.app.site import Site
-from lupusim.app.texts import parsed
 from lupusim.errors import InputError
 from lupusim.scenario.document.yaml_writer import block
 

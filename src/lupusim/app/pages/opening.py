@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from nicegui import events, ui
 
-from lupusim.app.drafts import Draft
-from lupusim.app.frame import Command, action, box, page, panel
+from lupusim.app.designs.drafts import Draft
+from lupusim.app.drawing.frame import Command, action, box, page, panel
 from lupusim.app.site import Site
 from lupusim.scenario.document.yaml_reader import MAX_BYTES
 from lupusim.scenario.files.packaged import packaged_descriptions

@@ -6,10 +6,10 @@ from typing import Any
 
 from nicegui import ui
 
-from lupusim.app.frame import Command, action, box, panel
-from lupusim.app.jobs import Job, State, command_line
-from lupusim.app.launch import ask
-from lupusim.app.past_runs import PastRun
+from lupusim.app.drawing.frame import Command, action, box, panel
+from lupusim.app.runs.jobs import Job, State, command_line
+from lupusim.app.runs.launch import ask
+from lupusim.app.runs.past_runs import PastRun
 from lupusim.app.site import Site
 from lupusim.report.numbers import grouped, rounded
 from lupusim.simulation.tally import Mean

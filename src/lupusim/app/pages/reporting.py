@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from nicegui import ui
 
+from lupusim.app.drawing.frame import Command, action, box, page, panel
 from lupusim.app.folder import RUNS
-from lupusim.app.frame import Command, action, box, page, panel
-from lupusim.app.jobs import State, command_line
-from lupusim.app.launch import tell
-from lupusim.app.past_runs import PastRun, past_runs
+from lupusim.app.runs.jobs import State, command_line
+from lupusim.app.runs.launch import tell
+from lupusim.app.runs.past_runs import PastRun, past_runs
 from lupusim.app.site import Site
 
 FILES = {

@@ -6,14 +6,14 @@ from typing import Any
 
 from nicegui import ui
 
-from lupusim.app.charts import dots, running_power
+from lupusim.app.drawing.charts import dots, running_power
+from lupusim.app.drawing.frame import Command, action, box, page, panel, table
 from lupusim.app.folder import RUNS
-from lupusim.app.frame import Command, action, box, page, panel, table
-from lupusim.app.jobs import Job, State, command_line
-from lupusim.app.launch import go_on
 from lupusim.app.pages.questions import Questions
-from lupusim.app.past_runs import PastRun, find_run, past_runs
-from lupusim.app.results import HEADINGS, powers, rows
+from lupusim.app.runs.jobs import Job, State, command_line
+from lupusim.app.runs.launch import go_on
+from lupusim.app.runs.past_runs import PastRun, find_run, past_runs
+from lupusim.app.runs.results import HEADINGS, powers, rows
 from lupusim.app.site import Site
 
 _OFTEN = 0.25

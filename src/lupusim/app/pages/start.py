@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from lupusim.app.frame import Command, box, page, panel
-from lupusim.app.past_runs import past_runs
-from lupusim.app.results import powers
+from lupusim.app.drawing.frame import Command, box, page, panel
+from lupusim.app.runs.past_runs import past_runs
+from lupusim.app.runs.results import powers
 from lupusim.app.site import Site
 
 _KINDS = (

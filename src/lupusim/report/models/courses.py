@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.histories import Histories
+from lupusim.records.histories import Histories
 from lupusim.report.figures.style import (
     axes_of_figure,
     colors_of,

@@ -15,9 +15,9 @@ from lupusim.arrays import FloatArray
 from lupusim.endpoints.measurement import marker_of, strikes_of, visits_of
 from lupusim.endpoints.setting import MarkerValues
 from lupusim.engines import named_dispense, named_engine
-from lupusim.histories import Histories
 from lupusim.output import Folder, apart
 from lupusim.records import FirstEntry, Observation, Recorder, TransitionLog
+from lupusim.records.histories import Histories
 from lupusim.simulation.adaptation import rule_of
 from lupusim.simulation.adaptation.response_course import potential
 from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP, Block, Generated, generate

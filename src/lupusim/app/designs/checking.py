@@ -1,0 +1,77 @@
+"""Check a design as it is typed: its problems with their lines, or what it is in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lupusim.app.designs.texts import parsed
+from lupusim.app.folder import StartFolder
+from lupusim.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from lupusim.trial.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What a text is found to be.
+
+    Parameters
+    ----------
+    scenario : Scenario or None
+        The trial; None where something is wrong.
+    content : dict or None
+        The text as plain data; None where it is no YAML.
+    problems : tuple of Problem
+        What is wrong.
+    """
+
+    scenario: Scenario | None = None
+    content: dict[str, object] | None = None
+    problems: tuple[Problem, ...] = field(default=())
+
+
+def check(text: str, *, folder: StartFolder, beside: Path, name: str) -> Checked:
+    """Check a design.
+
+    Parameters
+    ----------
+    text : str
+        A scenario file.
+    folder : StartFolder
+        Outside which no file is read.
+    beside : Path
+        The folder that relative paths start from.
+    name : str
+        What the file is called.
+    """
+    from lupusim.scenario.files.scenario import scenario_from_document
+
+    content = None
+    try:
+        document = parsed(text, name)
+        content = document.content
+        strangers = folder.strangers(content, beside)
+        if strangers:
+            return Checked(content=content, problems=tuple(map(document.locate, strangers)))
+        scenario = scenario_from_document(document, folder=beside, command=name)
+    except InputError as error:
+        return Checked(content=content, problems=error.problems)
+    return Checked(scenario=scenario, content=content)
+
+
+def known_power(scenario: Scenario) -> list[tuple[int, float, str]]:
+    """Return the power of each design that a formula knows: patients, power, how it is known."""
+    from lupusim.planning.theory.power import formula_columns
+
+    found = []
+    for point in scenario.points:
+        columns = formula_columns(point.trial)
+        for name, words in (("power_exact", "exact"), ("power_theory", "by formula")):
+            power = columns.get(name)
+            if isinstance(power, float):
+                found.append((point.trial.n_patients, power, words))
+                break
+    return found

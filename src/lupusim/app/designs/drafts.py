@@ -1,0 +1,115 @@
+"""The designs that are open in the browser; each has an address of its own.
+
+Two tabs have two designs, or the same one if they show the same address; a reload finds it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lupusim.app.designs.texts import with_value
+from lupusim.app.folder import StartFolder, plain_name
+from lupusim.errors import ScenarioError
+from lupusim.scenario.files.packaged import find_packaged
+
+_MOST_DRAFTS = 200
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """A design that is being written.
+
+    Parameters
+    ----------
+    id : str
+        In its address.
+    name : str
+        Of its file, without ending.
+    text : str
+        The scenario file as it stands.
+    file : str
+        The file it was opened from or saved to; empty for none.
+    saved : str
+        What that file holds.
+    packaged : str
+        The packaged scenario it was made from, while it is the same; empty for none.
+    """
+
+    id: str
+    name: str
+    text: str
+    file: str = ""
+    saved: str = ""
+    packaged: str = ""
+    original: str = ""
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether its file holds it as it stands."""
+        return bool(self.file) and self.text == self.saved
+
+    @property
+    def command_name(self) -> str:
+        """How a command names it."""
+        if self.is_saved:
+            return self.file
+        if self.packaged and self.text == self.original:
+            return self.packaged
+        return self.file or f"{self.name}.yaml"
+
+    def beside(self, folder: StartFolder) -> Path:
+        """Return the folder that its relative paths start from."""
+        return folder.inside(self.file).parent if self.file else folder.path
+
+
+@dataclass(slots=True)
+class Drafts:
+    """All open designs."""
+
+    _drafts: dict[str, Draft] = field(default_factory=dict)
+
+    def get(self, id: str) -> Draft | None:
+        """Return an open design, or None."""
+        return self._drafts.get(id)
+
+    def add(self, *, name: str, text: str, file: str = "", packaged: str = "") -> Draft:
+        """Open a design, and close the oldest where there are very many."""
+        draft = Draft(
+            id=secrets.token_urlsafe(6),
+            name=plain_name(name),
+            text=text,
+            file=file,
+            saved=text if file else "",
+            packaged=packaged,
+            original=text,
+        )
+        self._drafts[draft.id] = draft
+        while len(self._drafts) > _MOST_DRAFTS:
+            del self._drafts[next(iter(self._drafts))]
+        return draft
+
+    def open_packaged(self, name: str, *, one_size: bool = False) -> Draft:
+        """Open a packaged scenario; with `one_size` only the size it states first.
+
+        Raises
+        ------
+        InputError
+            If there is none of the name.
+        """
+        path = find_packaged("scenarios", name, ScenarioError)
+        text = path.read_text(encoding="utf-8")
+        changed = with_value(text, ("vary",), None) if one_size and "\nvary:" in text else text
+        return self.add(name=name, text=changed, packaged=name if changed == text else "")
+
+    def open_file(self, folder: StartFolder, name: str) -> Draft:
+        """Open a scenario file of the folder.
+
+        Raises
+        ------
+        ValueError, OSError
+            If it cannot be read.
+        """
+        file = folder.shown(folder.inside(name))
+        return self.add(name=Path(file).stem, text=folder.read(name), file=file)

@@ -1,0 +1,313 @@
+"""The fields of the form: where each stands in a scenario file, its unit and a line of help."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lupusim.app.designs.texts import Path, value_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How a field writes a value: what stands in the file, and what the planner types.
+
+    Parameters
+    ----------
+    show : callable
+        Takes what the file holds; returns what the field shows, or None where the file says it
+        in another way than the field can.
+    read : callable
+        Takes what was typed; returns what the file shall hold. Raises ValueError with a
+        sentence that says what to type.
+    """
+
+    show: Callable[[Any], str | None]
+    read: Callable[[str], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One number or word of a trial that the form asks for.
+
+    Parameters
+    ----------
+    label, unit, help : str
+        What it is, in what it is measured, and one sentence more.
+    group : str
+        Under which heading it stands.
+    path : tuple
+        Where it stands in the file.
+    way : Way
+        How it is written.
+    optional : bool
+        Whether it may stay empty, which removes it from the file.
+    """
+
+    label: str
+    unit: str
+    help: str
+    group: str
+    path: Path
+    way: Way
+    optional: bool = False
+
+    def shown(self, content: Any) -> str | None:
+        """Return what the field shows of a file; None where the file says it differently."""
+        value = value_at(content, self.path)
+        if value is None:
+            return "" if self.optional else None
+        return self.way.show(value)
+
+    def read(self, typed: str) -> Any:
+        """Return what the file shall hold; None to remove it. Raises ValueError."""
+        typed = typed.strip()
+        if not typed and self.optional:
+            return None
+        if not typed:
+            raise ValueError(f"{self.label}: {self.help}")
+        return self.way.read(typed)
+
+
+def _number(value: float) -> str:
+    return f"{value:.10g}"
+
+
+def _read_number(typed: str, example: str) -> int | float:
+    try:
+        value = float(typed.replace(",", ".").rstrip("% ").strip())
+    except ValueError:
+        raise ValueError(f"{typed!r} is no number. Write one such as {example}") from None
+    if not abs(value) <= 1e9:
+        raise ValueError(f"{typed!r} is no such number. Write one such as {example}")
+    return int(value) if value.is_integer() else value
+
+
+def number(example: str) -> Way:
+    """Return the way of a plain number."""
+
+    def show(value: Any) -> str | None:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return _number(value) if is_number else None
+
+    return Way(show=show, read=lambda typed: _read_number(typed, example))
+
+
+def words(pattern: str, written: str, example: str) -> Way:
+    """Return the way of a number within words: ``10 per month``, ``30 %``.
+
+    Parameters
+    ----------
+    pattern : str
+        A regular expression whose one group is the number.
+    written : str
+        What is written, ``{}`` for the number.
+    example : str
+        A number to type.
+    """
+    known = re.compile(rf"\s*{pattern}\s*")
+
+    def show(value: Any) -> str | None:
+        found = known.fullmatch(value) if isinstance(value, str) else None
+        return found[1] if found else None
+
+    return Way(show=show, read=lambda t: written.format(_number(_read_number(t, example))))
+
+
+def text(pattern: str, example: str) -> Way:
+    """Return the way of words that have a form, such as a duration."""
+    known = re.compile(pattern)
+
+    def show(value: Any) -> str | None:
+        return value if isinstance(value, str) and known.fullmatch(value) else None
+
+    def read(typed: str) -> str:
+        if not known.fullmatch(typed):
+            raise ValueError(f"{typed!r} is not understood. Write it as in {example}")
+        return typed
+
+    return Way(show=show, read=read)
+
+
+def _show_sizes(value: Any) -> str | None:
+    sizes = value.get("sample_size") if isinstance(value, dict) and len(value) == 1 else None
+    if not isinstance(sizes, list) or not all(isinstance(size, int) for size in sizes):
+        return None
+    return ", ".join(map(str, sizes))
+
+
+def _read_sizes(typed: str) -> dict[str, list[int]]:
+    parts = re.split(r"[,;\s]+", typed.strip(" ,;"))
+    if not all(part.isdigit() for part in parts):
+        raise ValueError(f"{typed!r} is no list of sizes. Write it as in 100, 120, 160")
+    return {"sample_size": sorted(set(map(int, parts)))}
+
+
+_N = r"([0-9]+(?:\.[0-9]+)?)"
+_DURATION = rf"{_N} (?:day|week|month|year)s?"
+_SIZES = Way(show=_show_sizes, read=_read_sizes)
+_PERCENT = words(rf"{_N} ?%", "{} %", "30")
+_A_YEAR = words(rf"{_N} ?% a year", "{} % a year", "15")
+_LENGTH = text(_DURATION, "24 weeks")
+_SIDED = text("[12]", "1")
+_ONE_OR_TWO = Way(
+    show=lambda value: str(value) if value in (1, 2) else None,
+    read=lambda typed: int(_SIDED.read(typed)),
+)
+
+TRUTH, PATIENTS, TEST = "What you expect", "Patients", "Test"
+
+_COMMON = (
+    Field(
+        label="Patients in all", unit="patients", group=PATIENTS, path=("sample_size",),
+        help="How many are randomized, all arms together.", way=number("120"),
+    ),
+    Field(
+        label="Sizes to compare", unit="patients", group=PATIENTS, path=("vary",), optional=True,
+        help="Run these sizes instead, side by side, such as 100, 120, 160; may stay empty.",
+        way=_SIZES,
+    ),
+    Field(
+        label="Allocation", unit="control : treated", group=PATIENTS, path=("allocation",),
+        help="How many come to each arm, such as 1:1 or 1:2.",
+        way=text(r"[1-9][0-9]?(?::[1-9][0-9]?)+", "1:2"),
+    ),
+    Field(
+        label="Enrollment", unit="per month", group=PATIENTS, path=("enrollment",),
+        help="How many patients are randomized in a month.",
+        way=words(rf"{_N} per month", "{} per month", "10"),
+    ),
+    Field(
+        label="Dropout", unit="% a year", group=PATIENTS, path=("dropout",), optional=True,
+        help="How many in 100 leave the trial within a year; may stay empty for none.",
+        way=_A_YEAR,
+    ),
+    Field(
+        label="Level", unit="alpha", group=TEST, path=("analysis", "alpha"),
+        help="Probability of a false claim, 0.025 for one side.", way=number("0.025"),
+    ),
+    Field(
+        label="Sides", unit="1 or 2", group=TEST, path=("analysis", "sided"),
+        help="1: only a benefit counts; 2: a difference either way.", way=_ONE_OR_TWO,
+    ),
+    Field(
+        label="Seed", unit="number", group=TEST, path=("simulation", "seed"),
+        help="Names the random numbers: the same seed gives the same answer.",
+        way=number("20260101"),
+    ),
+)  # fmt: skip
+
+
+def fields_of(content: Any) -> list[Field]:
+    """Return the fields for a scenario: of its outcome, and those that every trial has.
+
+    Only those are returned that the file holds in the way the form writes it.
+    """
+    candidates = [*_of_outcome(content), *_last_look(content), *_COMMON]
+    return [field for field in candidates if field.shown(content) is not None]
+
+
+def _of_outcome(content: Any) -> Iterator[Field]:
+    outcomes = value_at(content, ("outcomes",))
+    arms = value_at(content, ("arms",))
+    if not isinstance(outcomes, dict) or not outcomes or not isinstance(arms, list):
+        return
+    name, described = next(iter(outcomes.items()))
+    kind = value_at(described, ("kind",))
+    of_kind = _KINDS.get(str(kind))
+    if of_kind is None:
+        return
+    yield from of_kind(name, described)
+
+
+def _arm(position: int, name: str) -> Path:
+    return ("arms", position, "outcomes", name)
+
+
+def _response(name: str, _: Any) -> Iterator[Field]:
+    yield Field(
+        label="Responders, control", unit="%", group=TRUTH, path=_arm(0, name), way=_PERCENT,
+        help="How many in 100 respond without the treatment.",
+    )  # fmt: skip
+    yield Field(
+        label="Responders, treated", unit="%", group=TRUTH, path=_arm(1, name), way=_PERCENT,
+        help="How many in 100 respond with it, if it works as you hope.",
+    )  # fmt: skip
+    yield _visit(name)
+
+
+def _visit(name: str) -> Field:
+    return Field(
+        label="Measured at", unit="time", group=TRUTH, path=("outcomes", name, "at"), way=_LENGTH,
+        help="When after randomization, such as 24 weeks.",
+    )  # fmt: skip
+
+
+def _time_to_event(name: str, _: Any) -> Iterator[Field]:
+    yield Field(
+        label="Median time, control", unit="time", group=TRUTH, path=_arm(0, name), way=_LENGTH,
+        help="When half of the patients without the treatment have had the event.",
+    )  # fmt: skip
+    yield Field(
+        label="Hazard ratio", unit="treated / control", group=TRUTH, way=number("0.65"),
+        path=(*_arm(1, name), "hazard_ratio"),
+        help="Below 1, events come later with the treatment; 1 is no effect.",
+    )  # fmt: skip
+
+
+def _score(name: str, described: Any) -> Iterator[Field]:
+    at = value_at(described, ("at",))
+    for position, arm in ((0, "control"), (1, "treated")):
+        for path in (_arm(position, name), (*_arm(position, name), str(at))):
+            yield Field(
+                label=f"Mean change, {arm}", unit="points", group=TRUTH, path=path,
+                way=number("-4"), help="From randomization to the visit; below 0 is a fall.",
+            )  # fmt: skip
+    yield Field(
+        label="Standard deviation", unit="points", group=TRUTH, path=("outcomes", name, "sd"),
+        help="Of the score between patients.", way=number("8"),
+    )  # fmt: skip
+    yield Field(
+        label="Correlation", unit="0 to 1", group=TRUTH, path=("outcomes", name, "correlation"),
+        help="Of a patient's score at randomization and at the visit.", way=number("0.6"),
+    )  # fmt: skip
+
+
+def _event_count(name: str, _: Any) -> Iterator[Field]:
+    yield Field(
+        label="Events, control", unit="per year", group=TRUTH, path=_arm(0, name),
+        help="How many a patient without the treatment has in a year.",
+        way=words(rf"{_N} per year", "{} per year", "1.5"),
+    )  # fmt: skip
+    yield Field(
+        label="Ratio of rates", unit="treated / control", group=TRUTH, way=number("0.6"),
+        path=(*_arm(1, name), "rate_ratio"), help="Below 1, the treatment prevents events.",
+    )  # fmt: skip
+    yield Field(
+        label="Dispersion", unit="0 or more", group=TRUTH, path=("outcomes", name, "dispersion"),
+        help="How much patients differ: the variance is m + dispersion m².", way=number("0.8"),
+    )  # fmt: skip
+
+
+_KINDS: dict[str, Callable[[str, Any], Iterator[Field]]] = {
+    "response": _response,
+    "time_to_event": _time_to_event,
+    "score": _score,
+    "event_count": _event_count,
+}
+
+
+def _last_look(content: Any) -> Iterator[Field]:
+    """Yield the events that each look waits for."""
+    looks = value_at(content, ("looks",))
+    count = len(looks) if isinstance(looks, list) else 0
+    for position in range(count):
+        last = position == count - 1
+        yield Field(
+            label="Events in all" if last else f"Events at look {position + 1}", unit="events",
+            group=TEST, path=("looks", position, "when", "events"), way=number("180"),
+            help="When so many have had the event, the data are analyzed"
+            + (" for the last time." if last else "."),
+        )  # fmt: skip

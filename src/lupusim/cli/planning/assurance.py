@@ -1,0 +1,201 @@
+"""The commands ``lupusim assurance`` and ``lupusim sensitivity``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from lupusim.cli.asking import (
+    Answer,
+    BackendOption,
+    JobsOption,
+    Place,
+    PlotOption,
+    Question,
+    ResumeOption,
+    SchedulerOption,
+    values_of,
+)
+from lupusim.cli.options import Format, FormatOption, OutOption, ScenarioArgument, SeedOption
+from lupusim.cli.planning import assurance_options as believing
+from lupusim.cli.session import Backend
+from lupusim.cli.writing import ForceOption, save_figure, try_picture
+
+_SEED = 20260101
+
+
+def assurance(
+    scenario: ScenarioArgument,
+    draws: Annotated[
+        list[str] | None,
+        typer.Option(help="Calibrated model with draws, by name or file; repeat it."),
+    ] = None,
+    effect_sd: believing.EffectSdOption = None,
+    effect_on: believing.EffectOnOption = None,
+    sceptical: believing.ScepticalOption = None,
+    worthwhile_ratio: believing.WorthwhileRatioOption = None,
+    no_effect: believing.NoEffectOption = 0.0,
+    worthwhile: believing.WorthwhileOption = None,
+    by: believing.ByOption = None,
+    value: believing.ValueOption = None,
+    patient_cost: believing.PatientCostOption = 0.0,
+    replicates: Annotated[int, typer.Option(min=100, help="Simulated trials per design.")] = 20_000,
+    seed: SeedOption = None,
+    jobs: JobsOption = -1,
+    backend: BackendOption = Backend.loky,
+    scheduler: SchedulerOption = None,
+    out: OutOption = None,
+    resume: ResumeOption = False,
+    plot: PlotOption = None,
+    force: ForceOption = False,
+    format: FormatOption = Format.table,
+) -> None:
+    """Average the power over what is not known: calibration draws, and the effect itself."""
+    from lupusim.scenario import load_scenario
+
+    try_picture(plot, force)
+    loaded = load_scenario(scenario)
+    seed = loaded.seed if seed is None else seed
+    place = Place(
+        jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume, force=force
+    )
+    question = Question(name="assurance", scenario=loaded, seed=seed, place=place, format=format)
+    stake = believing.Stake(worthwhile=worthwhile, by=by, value=value, patient_cost=patient_cost)
+    doubt = believing.Doubt(
+        draws=tuple(draws or ()),
+        effect_sd=effect_sd,
+        effect_on=effect_on,
+        sceptical=sceptical,
+        worthwhile_ratio=worthwhile_ratio,
+        no_effect=no_effect,
+    )
+    if value is not None:
+        believing.ask_value(question, doubt, stake, replicates=replicates, plot=plot)
+    else:
+        believing.ask_assurance(question, doubt, stake, replicates=replicates, plot=plot)
+
+
+def sensitivity(
+    scenario: ScenarioArgument,
+    over: Annotated[
+        list[str],
+        typer.Option(help='A path and its two values, "dropout.per_year=0.1,0.3"; repeat it.'),
+    ],
+    sobol: Annotated[
+        bool,
+        typer.Option("--sobol", help="Shares of the variance over all the ranges together."),
+    ] = False,
+    replicates: Annotated[int, typer.Option(min=100, help="Simulated trials per value.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0)] = _SEED,
+    jobs: JobsOption = -1,
+    backend: BackendOption = Backend.loky,
+    scheduler: SchedulerOption = None,
+    out: OutOption = None,
+    resume: ResumeOption = False,
+    plot: PlotOption = None,
+    force: ForceOption = False,
+    format: FormatOption = Format.table,
+) -> None:
+    """Show what each number of a scenario does to its power, one at a time or together."""
+    from lupusim.planning.sensitivity.one_at_a_time import Measure
+    from lupusim.scenario import load_scenario
+
+    try_picture(plot, force)
+    loaded = load_scenario(scenario)
+    ranges = dict(values_of(words) for words in over)
+    for path, values in ranges.items():
+        if len(values) != 2:
+            raise ValueError(f"--over {path}: give two values, low and high: 'sample_size=80,160'")
+    place = Place(
+        jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume, force=force
+    )
+    question = Question(name="sensitivity", scenario=loaded, seed=seed, place=place, format=format)
+    measure = Measure(n_replicates=replicates, seed=seed)
+    ask = _sobol if sobol else _tornado
+    figure = ask(question, scenario, ranges, measure)
+    if plot is not None:
+        save_figure(figure(), plot)
+
+
+def _tornado(question: Question, scenario: str, ranges: dict[str, list[Any]], measure: Any) -> Any:
+    from lupusim.planning.sensitivity.one_at_a_time import InterruptedTornadoError, Tornado
+    from lupusim.planning.sensitivity.one_at_a_time import sensitivity as swing
+    from lupusim.report.questions.answers import tornado_sentence, tornado_table
+    from lupusim.scenario.files.what_if import what_if
+
+    def answer(found: Tornado) -> Answer:
+        return Answer(
+            content=found.to_json(),
+            table=found.table,
+            shown=tornado_table(found),
+            sentence=tornado_sentence(found),
+        )
+
+    def partly(interrupt: KeyboardInterrupt) -> Answer | None:
+        if isinstance(interrupt, InterruptedTornadoError) and interrupt.partial.swings:
+            return answer(interrupt.partial)
+        return None
+
+    build = what_if(scenario)
+    found = question.ask(
+        lambda bench: swing(build, ranges, measure=measure, bench=bench), answer, partly
+    )
+
+    def figure() -> Any:
+        from lupusim.report.questions.figures import tornado
+
+        return tornado(found, title=question.scenario.title)
+
+    return figure
+
+
+def _sobol(question: Question, scenario: str, ranges: dict[str, list[Any]], measure: Any) -> Any:
+    from lupusim.planning.sensitivity.sobol import InterruptedSobolError, SobolIndices, sobol
+    from lupusim.report.questions.answers import (
+        designs_table,
+        plain_rows,
+        sobol_sentence,
+        sobol_table,
+    )
+    from lupusim.scenario.files.what_if import what_if
+
+    for path, values in ranges.items():
+        if any(isinstance(value, str) for value in values):
+            raise ValueError(f"--over {path}: --sobol takes plain numbers, not {values}")
+    bounds = {path: (float(low), float(high)) for path, (low, high) in ranges.items()}
+
+    def answer(found: SobolIndices) -> Answer:
+        return Answer(
+            content=found.to_json(),
+            table=found.table,
+            shown=sobol_table(found),
+            sentence=sobol_sentence(found),
+        )
+
+    def partly(interrupt: KeyboardInterrupt) -> Answer | None:
+        if not isinstance(interrupt, InterruptedSobolError) or interrupt.designs.empty:
+            return None
+        if interrupt.partial is not None:
+            return answer(interrupt.partial)
+        designs = interrupt.designs
+        return Answer(
+            content={"complete": False, "designs": plain_rows(designs)},
+            table=designs,
+            shown=designs_table(designs),
+            sentence="These designs are too few for shares of the variance.",
+        )
+
+    build = what_if(scenario)
+    question = replace(question, name="sobol")
+    found = question.ask(
+        lambda bench: sobol(build, bounds, measure=measure, bench=bench), answer, partly
+    )
+
+    def figure() -> Any:
+        from lupusim.report.questions.answer_figures import sobol_bars
+
+        return sobol_bars(found, title=question.scenario.title)
+
+    return figure
