@@ -26,7 +26,7 @@ lint: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
 unit: $(VENV)/installed-dev
-	$(BIN)/pytest -n auto -m "not slow" $(patsubst %,--cov=lupusim.%,model trial analysis) --cov-report=
+	$(BIN)/pytest -n auto --dist loadgroup -m "not slow" $(patsubst %,--cov=lupusim.%,model trial analysis) --cov-report=
 	$(BIN)/coverage report --fail-under=100 --skip-covered
 
 packages: $(VENV)/installed-dev
@@ -37,7 +37,7 @@ docs: $(VENV)/installed-dev
 	$(BIN)/lupusim docs --out build/docs
 
 test-slow: $(VENV)/installed-dev
-	$(BIN)/pytest -n auto -m slow
+	$(BIN)/pytest -n auto --dist loadgroup -m slow
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff format src tests benchmarks scripts

@@ -24,6 +24,7 @@ SHOTS = os.environ.get("APP_SCREENSHOTS")  # folder for pictures of every page
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.xdist_group("browser"),  # one server and one browser for all
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
     pytest.mark.skipif(find_spec("playwright") is None, reason="playwright is not installed"),
     pytest.mark.skipif(find_spec("nicegui") is None, reason="the extra 'app' is not installed"),
@@ -31,6 +32,9 @@ pytestmark = [
 
 NEW = "/design/new?scenario=two_rates"
 PAGES = ("/", "/disease", "/evidence", "/design", NEW, "/run", "/compare", "/report")
+WITH_A_RUN = ("/run/kept", "/compare?run=kept", "/report?run=kept")
+READ_AT_ONCE = {"/", NEW, "/run/kept"}  # the long suite reads all of them
+WIDTHS = (800, 1280)
 HELD_OUT = {"region", "page-has-heading-one", "landmark-one-main"}  # of layout, not of reading
 _WAIT = 15_000
 
@@ -40,11 +44,24 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("planning")
 
 
+def lupusim(*words, **options):
+    ours = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
+    return subprocess.Popen([sys.executable, "-m", "lupusim", *words], env=ours, **options)
+
+
+@pytest.fixture(scope="module")
+def kept(folder):
+    """Return the folder of a run that the command has made, not the page."""
+    words = ("run", "two_rates", "--replicates", "100", "--out", "runs/kept", "--jobs", "1")
+    with lupusim(*words, cwd=folder, stdout=subprocess.DEVNULL) as process:
+        assert process.wait(60) == 0
+    return folder / "runs" / "kept"
+
+
 @pytest.fixture(scope="module")
 def server(folder):
-    command = [sys.executable, "-m", "lupusim", "app", str(folder), "--port", "0", "--no-show"]
-    ours = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ours) as process:
+    words = ("app", str(folder), "--port", "0", "--no-show")
+    with lupusim(*words, stdout=subprocess.PIPE, text=True) as process:
         said = process.stdout.readline()
         address = re.search(r"http://127\.0\.0\.1:\d+", said)[0]
         yield address
@@ -53,24 +70,24 @@ def server(folder):
 
 
 @pytest.fixture(scope="module")
-def browser():
+def tab(server):
+    """Return what opens a tab; all tabs share a cache, so that scripts are read once."""
     from playwright.sync_api import sync_playwright
 
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield started
-        started.close()
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        context = browser.new_context(base_url=server, viewport={"width": 1280, "height": 900})
+        context.set_default_timeout(_WAIT)
+        yield lambda: watched_tab(context, own=urlsplit(server).netloc)
+        browser.close()
 
 
 @contextmanager
-def tab(browser, server, **options):
+def watched_tab(context, own):
     """Open a tab that reports what it must not do: errors, and requests to elsewhere."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
     page = context.new_page()
-    page.set_default_timeout(_WAIT)
     wrong = []
-    own = urlsplit(server).netloc
 
     def watch(request):
         parts = urlsplit(request.url)
@@ -82,7 +99,7 @@ def tab(browser, server, **options):
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
     yield page
-    context.close()
+    page.close()
     assert wrong == []
 
 
@@ -118,34 +135,44 @@ def picture(page, name):
         page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
 
 
+def opened(page, path):
+    page.goto(path)
+    page.locator(".command").first.wait_for()
+
+
+@pytest.mark.usefixtures("kept")
+def test_every_page_opens_names_its_fields_and_fits(tab):
+    beyond = "() => document.documentElement.scrollWidth - window.innerWidth"
+    with tab() as page:
+        for path in PAGES + WITH_A_RUN:
+            opened(page, path)
+            assert unlabeled(page) == [], path
+            if path in READ_AT_ONCE:
+                assert violations(page) == [], path
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 900})
+                assert page.evaluate(beyond) <= 0, (path, width)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("kept")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_opens_and_can_be_read(browser, server, scheme):
-    with tab(browser, server, color_scheme=scheme) as page:
-        for path in PAGES:
-            page.goto(server + path)
-            page.locator("h1").wait_for()
-            page.locator(".command").first.wait_for()
-            page.wait_for_load_state("networkidle")
-            assert unlabeled(page) == []
-            assert violations(page) == []
-            name = re.sub(r"\W+", "_", path).strip("_") or "start"
-            picture(page, f"{name}_{scheme}")
-
-
-@pytest.mark.parametrize("width", [1280, 800])
-def test_nothing_is_cut_off_at_the_side(browser, server, width):
-    with tab(browser, server) as page:
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_page_can_be_read(tab, scheme, width):
+    with tab() as page:
+        page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 900})
-        for path in PAGES:
-            page.goto(server + path)
-            page.locator(".command").first.wait_for()
-            beyond = "() => document.documentElement.scrollWidth - window.innerWidth"
-            assert page.evaluate(beyond) <= 0, path
+        for path in PAGES + WITH_A_RUN:
+            opened(page, path)
+            page.wait_for_load_state("networkidle")
+            assert violations(page) == [], path
+            name = re.sub(r"\W+", "_", path).strip("_") or "start"
+            picture(page, f"{name}_{scheme}_{width}")
 
 
-def test_a_trial_from_the_first_click_to_its_power(browser, server):
-    with tab(browser, server) as page:
-        page.goto(server)
+def test_a_trial_from_the_first_click_to_its_power(tab):
+    with tab() as page:
+        page.goto("/")
         page.get_by_text("Two rates").click()
         page.get_by_text("exact: 0.81 with 120 patients").wait_for()  # one click
         page.get_by_label("Patients in all").fill("140")
@@ -163,18 +190,15 @@ def test_a_trial_from_the_first_click_to_its_power(browser, server):
         picture(page, "run_finished")
 
 
-def test_a_run_is_found_again_compared_and_taken_away(browser, server, folder):
+def test_a_run_is_found_again_compared_and_taken_away(tab, kept):
     """Also one that the command has made, not the page."""
-    words = ["run", "two_rates", "--replicates", "100", "--out", "runs/kept", "--jobs", "1"]
-    subprocess.run([sys.executable, "-m", "lupusim", *words], cwd=folder, check=True)
-    with tab(browser, server, accept_downloads=True) as page:
-        page.goto(f"{server}/run/kept")
+    with tab() as page:
+        page.goto("/run/kept")
         page.get_by_text("What it found").wait_for()
-        page.goto(f"{server}/report?run=kept")
+        page.goto("/report?run=kept")
         with page.expect_download() as sent:
             page.get_by_role("link", name="The operating characteristics").click()
-        saved = folder / "runs" / "kept" / "summary.csv"
-        assert Path(sent.value.path()).read_bytes() == saved.read_bytes()
+        assert Path(sent.value.path()).read_bytes() == (kept / "summary.csv").read_bytes()
         page.get_by_role("button", name="Write the report").click()
         page.get_by_role("link", name="The report, one file to read").wait_for()
         with page.expect_download() as sent:
@@ -182,14 +206,14 @@ def test_a_run_is_found_again_compared_and_taken_away(browser, server, folder):
         report = Path(sent.value.path()).read_text(encoding="utf-8")
         assert "Two rates, 30 % against 55 %" in report
         assert not re.search(r"(src|href)=.?https?://", report)
-        page.goto(f"{server}/compare")
+        page.goto("/compare")
         page.get_by_role("cell", name="kept").first.wait_for()
 
 
-def test_the_file_changes_the_form_and_two_tabs_are_two(browser, server):
-    with tab(browser, server) as one, tab(browser, server) as other:
+def test_the_file_changes_the_form_and_two_tabs_are_two(tab):
+    with tab() as one, tab() as other:
         for page in (one, other):
-            page.goto(f"{server}/design/new?scenario=time_to_event")
+            page.goto("/design/new?scenario=time_to_event")
             page.get_by_label("Hazard ratio").wait_for()
         one.get_by_label("Hazard ratio").fill("0.7")
         one.locator(".cm-line").filter(has_text="hazard_ratio: 0.7").wait_for()
@@ -205,9 +229,9 @@ def test_the_file_changes_the_form_and_two_tabs_are_two(browser, server):
         assert one.get_by_label("Hazard ratio").input_value() == "0.7"
 
 
-def test_a_run_is_cancelled_and_leaves_no_process(browser, server):
-    with tab(browser, server) as page:
-        page.goto(f"{server}/design/new?scenario=event_rate")
+def test_a_run_is_cancelled_and_leaves_no_process(tab):
+    with tab() as page:
+        page.goto("/design/new?scenario=event_rate")
         page.get_by_label("How many simulated trials").click()
         page.get_by_role("option", name=re.compile("100 000")).click()
         page.get_by_role("button", name="Run the trial").click()
@@ -233,9 +257,9 @@ def engines():
     return found
 
 
-def test_occupancy_follows_a_hazard_ratio_at_once(browser, server):
-    with tab(browser, server) as page:
-        page.goto(f"{server}/disease")
+def test_occupancy_follows_a_hazard_ratio_at_once(tab):
+    with tab() as page:
+        page.goto("/disease")
         page.get_by_role("cell", name="0.463").wait_for()
         seconds = page.evaluate(
             """async () => {
@@ -254,9 +278,9 @@ def test_occupancy_follows_a_hazard_ratio_at_once(browser, server):
         assert page.locator(".problem:visible").count() == 0
 
 
-def test_counts_are_calibrated_and_what_they_leave_open_is_said(browser, server):
-    with tab(browser, server) as page:
-        page.goto(f"{server}/evidence")
+def test_counts_are_calibrated_and_what_they_leave_open_is_said(tab):
+    with tab() as page:
+        page.goto("/evidence")
         page.get_by_label("Patients").first.fill("30")
         page.get_by_label("Patients").nth(4).fill("14")
         page.get_by_role("button", name="Calibrate").click()
@@ -267,9 +291,9 @@ def test_counts_are_calibrated_and_what_they_leave_open_is_said(browser, server)
         picture(page, "calibration")
 
 
-def test_a_file_from_elsewhere_is_checked_as_text_and_never_by_its_path(browser, server, folder):
-    with tab(browser, server) as page:
-        page.goto(f"{server}/design")
+def test_a_file_from_elsewhere_is_checked_as_text_and_never_by_its_path(tab, folder):
+    with tab() as page:
+        page.goto("/design")
         text = "title: <img src=x onerror=alert(1)>\n"
         sent = {"name": "../../evil.yaml", "mimeType": "text/plain", "buffer": text.encode()}
         page.locator("input[type=file]").set_input_files(sent)

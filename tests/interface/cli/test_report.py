@@ -6,12 +6,12 @@ import json
 import shutil
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
 import lupusim
 from lupusim import cli
-from lupusim.report.bundle import verify
 from lupusim.report.run.kept import load_run
 from tolerance import SEED
 
@@ -31,21 +31,47 @@ def call(monkeypatch, capsys):
     return run
 
 
-@pytest.fixture
-def kept(call, tmp_path):
+def commanded(*words):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["lupusim", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    assert not ended.value.code
+
+
+@pytest.fixture(scope="module")
+def kept_once(tmp_path_factory):
     """A run that a folder keeps, of a scenario beside a model file of its own."""
-    folder = tmp_path / "mine"
+    above = tmp_path_factory.mktemp("kept")
+    folder = above / "mine"
     (folder / "models").mkdir(parents=True)
-    source = lupusim.cli.__file__.replace("cli/__init__.py", "data")
-    shutil.copy(f"{source}/models/survival.yaml", folder / "models" / "own.yaml")
-    with open(f"{source}/scenarios/survival_three_looks.yaml", encoding="utf-8") as file:
-        text = file.read()
+    source = Path(lupusim.__file__).parent / "data"
+    shutil.copy(source / "models" / "survival.yaml", folder / "models" / "own.yaml")
+    text = (source / "scenarios" / "survival_three_looks.yaml").read_text(encoding="utf-8")
     (folder / "trial.yaml").write_text(text.replace("model: survival", "model: models/own.yaml"))
-    code, _, err = call(
-        "run", folder / "trial.yaml", "--replicates", "40", "--jobs", "1", "--out", tmp_path / "run"
-    )
-    assert code == 0, err
-    return tmp_path / "run"
+    words = ("--replicates", "40", "--jobs", "1", "--out", above / "run")
+    commanded("run", folder / "trial.yaml", *words)
+    return above / "run"
+
+
+@pytest.fixture
+def kept(kept_once, tmp_path):
+    """A copy of it, to be written into."""
+    return shutil.copytree(kept_once, tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def bundled_once(kept_once, tmp_path_factory):
+    """The bundle of that run."""
+    file = tmp_path_factory.mktemp("bundled") / "b.zip"
+    commanded("bundle", kept_once, "--out", file)
+    return file
+
+
+@pytest.fixture
+def bundled(bundled_once, tmp_path):
+    """A copy of it."""
+    return shutil.copy(bundled_once, tmp_path / "b.zip")
 
 
 def test_a_kept_run_is_the_run_itself_and_stays_as_it_is(kept):
@@ -104,31 +130,29 @@ def test_what_is_no_whole_run_is_said_in_words(call, tmp_path, kept):
     assert "part of a run" in err
 
 
-def test_somebody_elses_file_is_left_alone(call, kept, tmp_path):
+def test_somebody_elses_file_is_left_alone(call, kept_once, tmp_path):
     file = tmp_path / "theirs.html"
     file.write_text("their work")
-    code, _, err = call("report", kept, "--out", file)
+    code, _, err = call("report", kept_once, "--out", file)
     assert code == 2
     assert "theirs.html" in err
     assert "--force" in err
     assert file.read_text() == "their work"
 
 
-def test_a_bundle_gives_the_same_bits(call, kept, tmp_path):
-    file, again = tmp_path / "b.zip", tmp_path / "b2.zip"
-    for target in (file, again):
-        code, _, err = call("bundle", kept, "--out", target)
-        assert code == 0, err
-    assert file.read_bytes() == again.read_bytes()
-    with zipfile.ZipFile(file) as archive:
+def test_a_bundle_gives_the_same_bits(call, kept_once, bundled, tmp_path):
+    again = tmp_path / "b2.zip"
+    code, _, err = call("bundle", kept_once, "--out", again)
+    assert code == 0, err
+    assert bundled.read_bytes() == again.read_bytes()
+    with zipfile.ZipFile(bundled) as archive:
         names = archive.namelist()
         assert {"report.html", "results/result.json", "environment.txt", "README.txt"} <= set(names)
         assert {"inputs/trial.yaml", "inputs/models/own.yaml"} <= set(names)
         assert str(tmp_path) not in archive.read("inputs/trial.yaml").decode()
-    code, out, err = call("bundle", file, "--verify", "--jobs", "1")
+    code, out, err = call("bundle", bundled, "--verify", "--jobs", "1")
     assert code == 0, err
     assert "the same, bit for bit" in out
-    assert verify(file).differences == ()
 
 
 def _changed(file, target, name, change):
@@ -146,10 +170,9 @@ def _changed(file, target, name, change):
             archive.writestr(n, content)
 
 
-def test_a_bundle_that_was_changed_is_found_out(call, kept, tmp_path):
-    file, bad = tmp_path / "b.zip", tmp_path / "bad.zip"
-    call("bundle", kept, "--out", file)
-    _changed(file, bad, "inputs/trial.yaml", lambda text: text.replace(b"0.7}", b"0.6}"))
+def test_a_bundle_that_was_changed_is_found_out(call, bundled, tmp_path):
+    bad = tmp_path / "bad.zip"
+    _changed(bundled, bad, "inputs/trial.yaml", lambda text: text.replace(b"0.7}", b"0.6}"))
     code, _, err = call("bundle", bad, "--verify", "--jobs", "1")
     assert code == 1
     assert "power was" in err
@@ -161,10 +184,9 @@ def test_a_bundle_that_was_changed_is_found_out(call, kept, tmp_path):
     assert "hash differs" in err
 
 
-def test_a_bundle_reaches_no_file_outside_of_it(call, kept, tmp_path):
-    file, bad = tmp_path / "b.zip", tmp_path / "bad.zip"
-    call("bundle", kept, "--out", file)
-    with zipfile.ZipFile(file) as archive:
+def test_a_bundle_reaches_no_file_outside_of_it(call, bundled, tmp_path):
+    bad = tmp_path / "bad.zip"
+    with zipfile.ZipFile(bundled) as archive:
         manifest = json.loads(archive.read("bundle.json"))
     manifest["sha256"] = {"../../outside.txt": "0"}
     with zipfile.ZipFile(bad, "w") as archive:
@@ -175,10 +197,10 @@ def test_a_bundle_reaches_no_file_outside_of_it(call, kept, tmp_path):
     assert "outside of itself" in err
 
 
-def test_what_is_no_bundle_is_left_alone(call, kept, tmp_path):
+def test_what_is_no_bundle_is_left_alone(call, kept_once, tmp_path):
     file = tmp_path / "theirs.zip"
     file.write_text("their work")
-    code, _, err = call("bundle", kept, "--out", file)
+    code, _, err = call("bundle", kept_once, "--out", file)
     assert code == 2
     assert "--force" in err
     assert file.read_text() == "their work"
@@ -187,20 +209,20 @@ def test_what_is_no_bundle_is_left_alone(call, kept, tmp_path):
     assert "is no bundle" in err
 
 
-def test_runs_stand_beside_each_other(call, kept, tmp_path):
+def test_runs_stand_beside_each_other(call, kept_once, tmp_path):
     plot = tmp_path / "compared.svg"
     arguments = ("two_rates", "--replicates", "20", "--seed", str(SEED), "--jobs", "1")
-    code, out, err = call("compare", kept, *arguments, "--plot", plot, "--width", "200")
+    code, out, err = call("compare", kept_once, *arguments, "--plot", plot, "--width", "200")
     assert code == 0, err
     assert plot.read_text(encoding="utf-8").startswith("<?xml")
     lines = [line.split("│") for line in out.splitlines() if line.startswith("│")]
     power = next(line for line in lines if line[1].strip() == "power")
     assert [bool(cell.strip()) for cell in power[2:6]] == [True] * 4  # one and three designs
-    code, out, err = call("compare", kept, *arguments, "--format", "csv")
+    code, out, err = call("compare", kept_once, *arguments, "--format", "csv")
     head, *rows = out.splitlines()
     assert head.startswith("run,seed,")
     assert [row.split(",")[0] for row in rows] == ["run", *["two_rates"] * 3]
-    code, out, err = call("compare", kept, *arguments, "--format", "json")
+    code, out, err = call("compare", kept_once, *arguments, "--format", "json")
     assert set(json.loads(out)) == {"run", "two_rates"}
 
 

@@ -136,7 +136,9 @@ def finished_panels(axes: Axes, title: str = "") -> Figure:
     if title:
         figure.suptitle(fill(title, _LINE))
     figure.align_ylabels()
-    figure.draw_without_rendering()
+    layout = figure.get_layout_engine()
+    assert layout is not None  # as panels_of_figure lays out
+    layout.execute(figure)
     figure.set_layout_engine("none")  # or each drawing would shift the axes a little
     return figure
 
@@ -173,10 +175,13 @@ def as_svg(figure: Figure) -> bytes:
     Letters are outlines, so that it looks the same where a font is missing.
     """
     import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     target = io.BytesIO()
     with mpl.rc_context(settings() | {"svg.fonttype": "path"}):
-        figure.savefig(target, format="svg", metadata=_NO_METADATA)
+        # SPEED: savefig would draw it a second time, to lay out what is laid out.
+        print_svg: Any = FigureCanvasSVG(figure).print_svg
+        print_svg(target, metadata=_NO_METADATA)
     content = target.getvalue()
     return content[content.index(b"<svg") :]
 
