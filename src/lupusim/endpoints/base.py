@@ -17,7 +17,14 @@ from lupusim.model import MultiStateModel
 from lupusim.records import Observation, Recorder
 from lupusim.registry import Registry
 from lupusim.trial.durations import format_duration
-from lupusim.trial.endpoints import Better, Endpoint, EventTime, MissingChange, ResponseAtVisit
+from lupusim.trial.endpoints import (
+    Better,
+    Endpoint,
+    EventTime,
+    MissingChange,
+    ResponseAtVisit,
+    ResponseAtVisits,
+)
 
 T = TypeVar("T")
 Make = Callable[[], Endpoint]
@@ -164,6 +171,11 @@ class Simple:
     @property
     def response_at_visit(self) -> ResponseAtVisit | None:
         """None: no state at one visit decides."""
+        return None
+
+    @property
+    def response_at_visits(self) -> ResponseAtVisits | None:
+        """None: no states at visits decide."""
         return None
 
     @property

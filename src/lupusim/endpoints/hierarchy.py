@@ -68,6 +68,11 @@ class Hierarchy:
         return
 
     @property
+    def response_at_visits(self) -> None:
+        """None: no states at visits decide."""
+        return
+
+    @property
     def time_of_event(self) -> None:
         """None: it is no time to an event."""
         return

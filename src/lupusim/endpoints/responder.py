@@ -28,7 +28,7 @@ from lupusim.endpoints.visits import VisitMeasurement, level_of_responses
 from lupusim.errors import Problem
 from lupusim.records import Observation
 from lupusim.trial.checks.endpoints import state_problems, visit_problems
-from lupusim.trial.endpoints import Better, ResponseAtVisit
+from lupusim.trial.endpoints import Better, ResponseAtVisit, ResponseAtVisits
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -83,6 +83,16 @@ class Responder(Simple):
     @property
     def response_at_visit(self) -> ResponseAtVisit:
         """It is decided by the state at one visit."""
+        return self
+
+    @property
+    def visits(self) -> tuple[float, ...]:
+        """Study time (years) of the visit."""
+        return (self.at,)
+
+    @property
+    def response_at_visits(self) -> ResponseAtVisits:
+        """It is decided by the state at the visit."""
         return self
 
     def measurement(self, setting: Setting) -> Measurement:
@@ -161,6 +171,11 @@ class SustainedResponder(Simple):
     def is_response(self) -> bool:
         """It is one."""
         return True
+
+    @property
+    def response_at_visits(self) -> ResponseAtVisits:
+        """It is decided by the states at the visits."""
+        return self
 
     def measurement(self, setting: Setting) -> Measurement:
         """Return what listens to a block of histories."""

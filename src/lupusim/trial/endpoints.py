@@ -50,6 +50,30 @@ class ResponseAtVisit(Protocol):
         ...
 
 
+class ResponseAtVisits(Protocol):
+    """Being in one of a set of states at every one of some visits."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """States that count as response."""
+        ...
+
+    @property
+    def visits(self) -> tuple[float, ...]:
+        """Study times (years) of the visits, rising."""
+        ...
+
+    @property
+    def better(self) -> Better:
+        """Direction of benefit."""
+        ...
+
+
 class EventTime(Protocol):
     """Time from an origin to the first entry into a set of states."""
 
@@ -119,6 +143,11 @@ class Endpoint(Protocol):
     @property
     def response_at_visit(self) -> ResponseAtVisit | None:
         """Itself where the state at one visit decides; None otherwise."""
+        ...
+
+    @property
+    def response_at_visits(self) -> ResponseAtVisits | None:
+        """Itself where the states at one or several visits decide; None otherwise."""
         ...
 
     @property

@@ -85,8 +85,9 @@ class TestMethod(Protocol):
         decides alone, and no further hypothesis.
     formula : str
         By which theory its power is known in the simplest trials: ``tables`` (it is a function
-        of a fourfold table, and all are enumerated), ``survival`` (of proportional hazards), or
-        none.
+        of a fourfold table, and all are enumerated), ``strata`` (of the responders of the
+        experimental arm in excess, given all responders of each stratum: Cochran's statistic),
+        ``survival`` (of proportional hazards), or none.
     costly : bool
         Whether it takes more time than the patients of a trial do.
     n_arms : int
@@ -124,7 +125,7 @@ class TestMethod(Protocol):
     required: ClassVar[tuple[str, ...]] = ()
     optional: ClassVar[tuple[str, ...]] = ()
     has_design: ClassVar[bool] = False
-    formula: ClassVar[Literal["", "tables", "survival"]] = ""
+    formula: ClassVar[Literal["", "tables", "strata", "survival"]] = ""
     costly: ClassVar[bool] = False
     n_arms: ClassVar[int] = 2
     strata: ClassVar[Literal["none", "used", "needed"]] = "none"

@@ -122,9 +122,9 @@ def cochran_mantel_haenszel(
     tables = stratified_tables(response, arm, stratum, included)
     total = np.maximum(tables.n + tables.control_n, 1)
     responders = tables.responders + tables.control_responders
-    excess = (tables.responders - tables.n * responders / total).sum(axis=1)
-    spread = tables.n * tables.control_n * responders * (total - responders)
-    variance = (spread / (total**2 * np.maximum(total - 1, 1))).sum(axis=1)
+    expected, variances = given_responders(responders, tables.n, tables.control_n)
+    excess = (tables.responders - expected).sum(axis=1)
+    variance = variances.sum(axis=1)
     estimate, error = _common_log_odds_ratio(tables, total)
     reach = normal_quantile(level) * error
     outcome = {
@@ -138,6 +138,23 @@ def cochran_mantel_haenszel(
         undefined=(variance == 0).reshape(tables.lead),
         **{name: values.reshape(tables.lead) for name, values in outcome.items()},
     )
+
+
+def given_responders(
+    responders: FloatArray, n: FloatArray | float, control_n: FloatArray | float
+) -> tuple[FloatArray, FloatArray]:
+    """Return mean and variance of an arm's responders in a stratum, without a difference.
+
+    Parameters
+    ----------
+    responders : array
+        Of both arms.
+    n, control_n : array or float
+        Patients of the arm and of the other one.
+    """
+    total = np.maximum(n + control_n, 1)
+    spread = n * control_n * responders * (total - responders)
+    return n * responders / total, spread / (total**2 * np.maximum(total - 1, 1))
 
 
 def _common_log_odds_ratio(
@@ -167,6 +184,7 @@ class CochranMantelHaenszelTest(TestMethod):
     outcome: ClassVar = BinaryOutcome
     estimated_by: ClassVar = "Mantel and Haenszel"
     strata: ClassVar = "needed"
+    formula: ClassVar = "strata"
 
     def __call__(
         self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray

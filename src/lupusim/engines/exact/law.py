@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -141,6 +141,30 @@ class Law:
             for entry in self.entries
         )
         return Law(n_states=2 * n + 1, arcs=_merged(arcs), entries=entries).reached()
+
+    def beside(self, exits: Iterable[Arc], n_ends: int) -> Law:
+        """Return the law of patients whom something beside the disease may take away.
+
+        Parameters
+        ----------
+        exits : iterable of Arc
+            Each leads from a state to one of `n_ends` further states, which nobody leaves and
+            whose positions come after those of the states.
+        n_ends : int
+            How many there are.
+        """
+        arcs = _merged([*self.arcs, *exits])
+        return replace(self, n_states=self.n_states + n_ends, arcs=arcs).reached()
+
+    def times(self, factors: Mapping[tuple[int, int], float]) -> Law:
+        """Return the law with the hazards of some arcs, by begin and end, multiplied."""
+        if not factors:
+            return self
+        arcs = (
+            replace(arc, ratio=_multiplied(arc.ratio, factors.get((arc.begin, arc.end), 1.0)))
+            for arc in self.arcs
+        )
+        return replace(self, arcs=tuple(arcs))
 
     def reached(self) -> Law:
         """Return the law without the arcs that nobody can ever take."""

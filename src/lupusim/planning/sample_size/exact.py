@@ -5,14 +5,13 @@ from __future__ import annotations
 from lupusim.planning.sample_size.growth import Sizing
 from lupusim.planning.theory.power import formula_power
 
-_KEY = "exact"
 _TEETH = 12  # steps within which power that has risen may fall again, for discrete tests
 
 
 def exact_power_at(sizing: Sizing, size: int) -> float | None:
     """Return the exact power of a size; None where it is not known."""
     found = formula_power(sizing.at(size))
-    return None if found is None or found.key != _KEY else found.value
+    return None if found is None or not found.is_exact else found.value
 
 
 def exact_size(sizing: Sizing, power: float, *, near: int, largest: int) -> int | None:

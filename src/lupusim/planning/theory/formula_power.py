@@ -22,3 +22,8 @@ class FormulaPower:
     value: float
     method: str
     key: str = "exact"
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is a sum over all that may happen, and no approximation."""
+        return self.key == "exact"

@@ -11,7 +11,12 @@ from rich.text import Text
 
 from lupusim.analysis.proportions.beta_binomial import BetaPrior
 from lupusim.planning.runs.run import PointResult, RunResult
-from lupusim.planning.theory.power import EXACT, formula_powers, why_no_exact_power
+from lupusim.planning.theory.power import (
+    EXACT,
+    exact_type_one_error,
+    formula_powers,
+    why_no_exact_power,
+)
 from lupusim.report.numbers import grouped, in_hundred, root, rounded, share, where_defined
 from lupusim.report.run.arm_periods import platform_rows
 from lupusim.report.run.differences import compared_table
@@ -80,10 +85,10 @@ def overview_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield what a row has for a design, where designs are rows."""
     yield "patients", str(point.trial.n_patients)
     if point.power is not None:
+        formulas = formula_powers(point.trial)[:1]
+        yield from (("exact power", f"{one.value:.4f}") for one in formulas if one.is_exact)
         yield "power", share(point.power)
-        for formula in formula_powers(point.trial)[:1]:
-            exact = formula.method.startswith("exact")
-            yield "exact" if exact else "theory", f"{formula.value:.4f}"
+        yield from (("theory", f"{one.value:.4f}") for one in formulas if not one.is_exact)
     if (claims := point.claims_if_alike or point.type_one_error) is not None:
         within = error_quantity(point.trial) is None
         yield "claims if alike" if within else "type I error", share(claims)
@@ -97,18 +102,7 @@ def _details(point: PointResult) -> Iterator[tuple[str, str]]:
 def _rows(point: PointResult, *, details: Rows) -> Iterator[tuple[str, str]]:
     trial, tally = point.trial, point.tally
     yield _sizes(trial)
-    claims = point.claims_if_alike or point.type_one_error
-    if point.power is not None and claims is not None and trial.analysis:
-        which = "power" if trial.family is None else "power for any hypothesis"
-        yield (
-            f"{which} ({words_of_test(trial.analysis)}{level_of(trial.analysis)})",
-            share(point.power),
-        )
-        yield from _without_simulation(point)
-        yield _name_of_null_claims(trial), share(claims)
-        if trial.family is None:
-            yield from _estimates(point, trial.analysis)
-        yield from family_rows(point)
+    yield from _test_rows(point)
     for name in tally.sums:
         if name.split(": ")[-1].startswith(("response_", "events_", "event_rate_", "mean_")):
             spread = f", sd {tally.standard_deviation(name):.2g}" if trial.analysis is None else ""
@@ -126,6 +120,24 @@ def _rows(point: PointResult, *, details: Rows) -> Iterator[tuple[str, str]]:
     yield from _warnings(point)
 
 
+def _test_rows(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield power and type I error, what is exact of them first, and how good estimates are."""
+    trial, claims = point.trial, point.claims_if_alike or point.type_one_error
+    if point.power is None or claims is None or trial.analysis is None:
+        return
+    which = "power" if trial.family is None else "power for any hypothesis"
+    yield from _exactly(point)
+    tested = f"{words_of_test(trial.analysis)}{level_of(trial.analysis)}"
+    yield f"{which} ({tested})", share(point.power)
+    yield from _without_simulation(point)
+    if (error := exact_type_one_error(trial)) is not None:
+        yield f"type I error, {EXACT}", f"{error:.4f}"
+    yield _name_of_null_claims(trial), share(claims)
+    if trial.family is None:
+        yield from _estimates(point, trial.analysis)
+    yield from family_rows(point)
+
+
 def _name_of_null_claims(trial: Trial) -> str:
     """Return what it is to claim something under the null twin: an error, but for a margin."""
     if error_quantity(trial) is None:
@@ -133,13 +145,21 @@ def _name_of_null_claims(trial: Trial) -> str:
     return f"type I error ({nothing_better(trial)})"
 
 
+def _exactly(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield the power that is known exactly; the simulated one beside it checks it."""
+    for formula in formula_powers(point.trial):
+        if formula.is_exact:
+            yield f"power, {formula.method}", f"{formula.value:.4f}"
+
+
 def _without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:
-    """Yield what is known by closed forms, where there are some."""
+    """Yield what is known by closed forms that are not exact, where there are some."""
     tally = point.tally
     few = "events" in tally.sums and tally.mean("events").value < _FEW_EVENTS
     for formula in formula_powers(point.trial):
         doubt = "; few events" if few else ""
-        yield f"power, {formula.method}", f"{formula.value:.4f}{doubt}"
+        if not formula.is_exact:
+            yield f"power, {formula.method}", f"{formula.value:.4f}{doubt}"
     if stops := why_no_exact_power(point.trial):
         yield f"power, {EXACT}", f"not worked out: {stops}"
     yield from exact_rows(point.trial)

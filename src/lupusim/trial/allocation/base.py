@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
@@ -29,6 +29,20 @@ class Allocation(Protocol):
         ----------
         ratio, whole : sequence of int
             Allocation ratio of these arms, and of all.
+        """
+        ...
+
+    def sizes(self, ratio: tuple[int, int], n_patients: int) -> Mapping[tuple[int, int], float]:
+        """Return the chance of each pair of arm sizes among the patients of a stratum.
+
+        Empty where it is not known.
+
+        Parameters
+        ----------
+        ratio : (int, int)
+            Allocation ratio of two arms.
+        n_patients : int
+            Of one stratum.
         """
         ...
 
@@ -62,6 +76,11 @@ class Unblocked:
     def block_size(self) -> None:
         """There are no blocks."""
         return
+
+    def sizes(self, ratio: tuple[int, int], n_patients: int) -> Mapping[tuple[int, int], float]:
+        """Return nothing: what becomes of the arms' sizes is not known."""
+        del ratio, n_patients
+        return {}
 
     def among(self, ratio: Sequence[int], whole: Sequence[int]) -> Self:
         """Return itself: it asks for the ratio each time."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,6 +21,17 @@ class SimpleRandomization(Unblocked):
     """Every patient is randomized independently."""
 
     remembers: ClassVar[bool] = False
+
+    def sizes(self, ratio: tuple[int, int], n_patients: int) -> Mapping[tuple[int, int], float]:
+        """Return the chance of each pair of arm sizes: binomial."""
+        share, n = ratio[1] / sum(ratio), n_patients
+        logs = [
+            math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) for k in range(n + 1)
+        ]
+        return {
+            (n - k, k): math.exp(log + k * math.log(share) + (n - k) * math.log1p(-share))
+            for k, log in enumerate(logs)
+        }
 
     def assign(
         self,
@@ -52,6 +63,22 @@ class PermutedBlocks:
     def among(self, ratio: Sequence[int], whole: Sequence[int]) -> PermutedBlocks:
         """Return blocks of some of the arms, each as often as in a block of all."""
         return PermutedBlocks(block_size=self.block_size // sum(whole) * sum(ratio))
+
+    def sizes(self, ratio: tuple[int, int], n_patients: int) -> Mapping[tuple[int, int], float]:
+        """Return the chance of each pair of arm sizes.
+
+        A last block that is not filled deals its places as if drawn without replacement.
+        """
+        whole, rest = divmod(n_patients, self.block_size)
+        each = self.block_size // sum(ratio)
+        places = [part * each for part in ratio]
+        ways = math.comb(self.block_size, rest)
+        return {
+            (whole * places[0] + rest - k, whole * places[1] + k): math.comb(places[1], k)
+            * math.comb(places[0], rest - k)
+            / ways
+            for k in range(max(0, rest - places[0]), min(rest, places[1]) + 1)
+        }
 
     def assign(
         self,

@@ -12,6 +12,8 @@ import numpy as np
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.model import Edge
 
+_FARTHEST = 9.0  # standard deviations: beyond lies less than rounding
+
 WEIGHT = "weight_kg"
 """The covariate that every population has: body weight, kg."""
 
@@ -32,6 +34,39 @@ class Covariate(Protocol):
     def draw(self, shape: tuple[int, int], *, rng: np.random.Generator) -> FloatArray:
         """Return a value for each patient, of this shape."""
         ...
+
+    def nodes(self, n_nodes: int) -> tuple[FloatArray, FloatArray]:
+        """Return values and weights of a quadrature over patients, (n_nodes,) each."""
+        ...
+
+
+def _normal_nodes(n_nodes: int) -> tuple[FloatArray, FloatArray]:
+    """Return nodes and weights of Gauss and Hermite for a standard normal number."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(n_nodes)
+    return nodes, weights / weights.sum()
+
+
+def normal_nodes_above(
+    floor: float, n_nodes: int, mean: float, sd: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return nodes and weights of a normal number that is set to a floor where it lies below.
+
+    Parameters
+    ----------
+    floor : float
+        In standard deviations from the mean.
+    n_nodes : int
+        One at the floor, the others of Gauss and Legendre above it.
+    mean, sd : float
+        Of the number before.
+    """
+    begin = max(floor, -_FARTHEST)
+    points, weights = np.polynomial.legendre.leggauss(n_nodes - 1)
+    z = begin + (points + 1) * (_FARTHEST - begin) / 2
+    mass = weights * np.exp(-(z**2) / 2)
+    below = math.erfc(-floor / math.sqrt(2)) / 2
+    mass *= (1 - below) / mass.sum()
+    return mean + sd * np.append(floor, z), np.append(below, mass)
 
 
 def _check_spread(mean: float, sd: float) -> None:
@@ -61,6 +96,11 @@ class NormalCovariate:
         """Return a value for each patient, of this shape."""
         return self.mean + self.sd * rng.standard_normal(shape)
 
+    def nodes(self, n_nodes: int) -> tuple[FloatArray, FloatArray]:
+        """Return values and weights of a quadrature over patients, (n_nodes,) each."""
+        nodes, weights = _normal_nodes(n_nodes)
+        return self.mean + self.sd * nodes, weights
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LognormalCovariate:
@@ -85,6 +125,13 @@ class LognormalCovariate:
         log_variance = math.log1p((self.sd / self.mean) ** 2)
         log_mean = math.log(self.mean) - log_variance / 2
         return np.exp(log_mean + math.sqrt(log_variance) * rng.standard_normal(shape))
+
+    def nodes(self, n_nodes: int) -> tuple[FloatArray, FloatArray]:
+        """Return values and weights of a quadrature over patients, (n_nodes,) each."""
+        nodes, weights = _normal_nodes(n_nodes)
+        log_variance = math.log1p((self.sd / self.mean) ** 2)
+        log_mean = math.log(self.mean) - log_variance / 2
+        return np.exp(log_mean + math.sqrt(log_variance) * nodes), weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +210,10 @@ class Frailty(Protocol):
         """Return a factor for each patient, of mean 1; shape (n_patients,)."""
         ...
 
+    def nodes(self, n_nodes: int) -> tuple[FloatArray, FloatArray]:
+        """Return factors and weights of a quadrature over patients, (n_nodes,) each."""
+        ...
+
 
 def _check_variance(variance: float) -> None:
     if not (math.isfinite(variance) and variance > 0):
@@ -196,6 +247,13 @@ class GammaFrailty:
         """Return a factor for each patient, of mean 1; shape (n_patients,)."""
         return rng.standard_gamma(1 / self.variance, n_patients) * self.variance
 
+    def nodes(self, n_nodes: int) -> tuple[FloatArray, FloatArray]:
+        """Return factors and weights of a quadrature over patients, (n_nodes,) each."""
+        from scipy.special import roots_genlaguerre
+
+        nodes, weights = roots_genlaguerre(n_nodes, 1 / self.variance - 1)
+        return nodes * self.variance, weights / weights.sum()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LognormalFrailty:
@@ -220,3 +278,9 @@ class LognormalFrailty:
         log_variance = math.log1p(self.variance)
         normal = rng.standard_normal(n_patients)
         return np.exp(math.sqrt(log_variance) * normal - log_variance / 2)
+
+    def nodes(self, n_nodes: int) -> tuple[FloatArray, FloatArray]:
+        """Return factors and weights of a quadrature over patients, (n_nodes,) each."""
+        nodes, weights = _normal_nodes(n_nodes)
+        log_variance = math.log1p(self.variance)
+        return np.exp(math.sqrt(log_variance) * nodes - log_variance / 2), weights

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
-from lupusim.trial.population.covariates import WEIGHT, Covariate, CovariateEffect, Cut, Frailty
+from lupusim.trial.population.covariates import (
+    WEIGHT,
+    Covariate,
+    CovariateEffect,
+    Cut,
+    Frailty,
+    normal_nodes_above,
+)
 from lupusim.trial.population.drift import Drift
 from lupusim.trial.population.screening import SCORES, Screening
 
@@ -77,6 +84,28 @@ class Population:
         """Names of everything about a patient that is a number."""
         coded = (name for name in self.codes if name in self.factors)
         return (*self.covariates, *coded, *(SCORES if self.screening else ()), WEIGHT)
+
+    @property
+    def screened_numbers(self) -> tuple[str, ...]:
+        """Names of the numbers whose distribution a screening decides."""
+        return SCORES if self.screening else ()
+
+    def spread_of(self, name: str) -> float:
+        """Return the standard deviation of a number that is drawn; 0 for a coded factor."""
+        if name == WEIGHT:
+            return self.weight_sd
+        return self.covariates[name].sd if name in self.covariates else 0.0
+
+    def mean_of(self, name: str) -> float:
+        """Return the mean of a number that is drawn."""
+        return self.weight_mean if name == WEIGHT else self.covariates[name].mean
+
+    def nodes_of(self, name: str, n_nodes: int) -> tuple[FloatArray, FloatArray]:
+        """Return values and weights, (n_nodes,) each, that stand for a number that is drawn."""
+        if name != WEIGHT:
+            return self.covariates[name].nodes(n_nodes)
+        floor = -self.weight_mean / (2 * self.weight_sd)  # as `draw_weight` has it
+        return normal_nodes_above(floor, n_nodes, self.weight_mean, self.weight_sd)
 
     @property
     def level_names(self) -> dict[str, tuple[str, ...]]:

@@ -1,0 +1,12 @@
+"""Trials that are counts: everything about their power from the chance of each patient."""
+
+__all__ = [
+    "cells",
+    "chances",
+    "design",
+    "looks",
+    "power",
+    "sizes",
+    "stratified",
+    "tables",
+]

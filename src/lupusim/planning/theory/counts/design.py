@@ -1,0 +1,276 @@
+"""A trial as counts: who is judged, by what, and its power as a function of patients' chances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lupusim.analysis.power import binomial_row
+from lupusim.analysis.single_arm.enumeration import LookChances
+from lupusim.arrays import FloatArray
+from lupusim.errors import NoExactSolutionError
+from lupusim.planning.theory.counts.cells import Cell, cells_of, shares_of
+from lupusim.planning.theory.counts.chances import response_chances
+from lupusim.planning.theory.counts.looks import look_chances
+from lupusim.planning.theory.counts.sizes import (
+    Sizes,
+    sizes_in_all,
+    sizes_of_two,
+    sizes_split,
+)
+from lupusim.planning.theory.counts.stratified import Rule, one_stratum, two_strata
+from lupusim.planning.theory.counts.tables import (
+    Spans,
+    check_sizes,
+    likely_span,
+    rejections,
+    rows_of,
+)
+from lupusim.trial import Analysis, Trial
+from lupusim.trial.endpoints import ResponseAtVisits
+
+_ALIKE = 1e-12
+_EVEN = ((0.5, 0.5), (0.5, 0.5))
+_TWO = 2
+_FEW = 4
+_MOST_CASES = 4e8  # of strata, tables and responders of the first stratum: some seconds
+_TIME_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountDesign:
+    """A trial of two arms whose test sees counts of responders alone.
+
+    Parameters
+    ----------
+    trial : Trial
+        The trial.
+    analysis : Analysis
+        Its test.
+    endpoint : ResponseAtVisits
+        Its primary endpoint.
+    cells : tuple of Cell
+        Kinds of its patients.
+    """
+
+    trial: Trial
+    analysis: Analysis
+    endpoint: ResponseAtVisits
+    cells: tuple[Cell, ...]
+
+    def chances(self, trial: Trial | None = None) -> FloatArray:
+        """Return the chance of a response by arm and cell, of it or of another truth of it."""
+        return response_chances(trial or self.trial, self.endpoint, self.cells)
+
+    def powers(self, chances: FloatArray) -> FloatArray:
+        """Return the power at each truth, (n_truths,).
+
+        Parameters
+        ----------
+        chances : (n_truths, 2, n_cells) array
+            Of a response by arm, control first, and cell.
+
+        Raises
+        ------
+        NoExactSolutionError
+            If not all that may happen can be enumerated.
+        """
+        if self.trial.interims:
+            return np.array([self.looks(truth).power for truth in chances])
+        tested = shares_of(self.cells, self._test_strata)
+        if len(tested) > _TWO:
+            raise NoExactSolutionError(f"the test has {len(tested)} strata")
+        if len(tested) == _TWO:
+            return self._of_two_tested(tested[0][0], self._by(self._test_strata, chances))
+        strata = shares_of(self.cells, self.trial.stratify_by)
+        by_stratum = self._by(self.trial.stratify_by, chances)
+        if np.ptp(by_stratum, axis=2).max(initial=0.0) <= _ALIKE:
+            sizes = sizes_in_all(self.trial, [share for share, _ in strata])
+            return self._of_sizes(sizes, by_stratum[:, :, 0])
+        if len(strata) > _TWO:
+            raise NoExactSolutionError(f"chances differ between {len(strata)} strata")
+        return self._of_two_allocated(strata[0][0], by_stratum)
+
+    @property
+    def _test_strata(self) -> tuple[str, ...]:
+        return self.analysis.stratify_by if self.analysis.test.formula == "strata" else ()
+
+    def _by(self, strata: Sequence[str], chances: FloatArray) -> FloatArray:
+        """Return the chances by stratum, (n_truths, 2, n_strata)."""
+        weights = np.array([cell.share for cell in self.cells])
+        groups = [who for _, who in shares_of(self.cells, strata)]
+        means = [chances[:, :, who] @ weights[who] / weights[who].sum() for who in groups]
+        return np.stack(means, axis=2)
+
+    def _accepts(self, sizes: Sizes, spans: Spans) -> FloatArray:
+        """Return 1 where counts reject, else 0; for a test that sees no strata."""
+        analysis, better = self.analysis, self.endpoint.better
+        check_sizes(analysis, sizes)
+        if analysis.test.formula == "strata":
+            return one_stratum(self._rule, sizes, spans)
+        return rejections(analysis.test, better, analysis.sided, analysis.alpha, sizes, spans)
+
+    @property
+    def _rule(self) -> Rule:
+        analysis = self.analysis
+        return Rule(alpha=analysis.alpha, sided=analysis.sided, better=self.endpoint.better)
+
+    def _of_sizes(self, sizes: dict[Sizes, float], chances: FloatArray) -> FloatArray:
+        """Return the powers where each arm has one chance; `chances` is (n_truths, 2)."""
+        if len(chances) <= _FEW:  # SPEED: what lies between them need not be gone through
+            return np.concatenate([self._of_all(sizes, truth[None]) for truth in chances])
+        return self._of_all(sizes, chances)
+
+    def _of_all(self, sizes: dict[Sizes, float], chances: FloatArray) -> FloatArray:
+        total = np.zeros(len(chances))
+        for both, share in sizes.items():
+            spans = _spans(both, chances)
+            total += share * _mean(self._accepts(both, spans), both, spans, chances)
+        return total
+
+    def _of_two_allocated(self, share: float, chances: FloatArray) -> FloatArray:
+        """Return the powers where chances differ by the two strata of the allocation."""
+        total = np.zeros(len(chances))
+        for weight, strata in sizes_of_two(self.trial, share):
+            both = _together(strata)
+            for number, truth in enumerate(chances):
+                rows, spans = _sums(strata, truth)
+                total[number] += weight * float(rows[1] @ self._accepts(both, spans) @ rows[0])
+        return total
+
+    def _of_two_tested(self, share: float, chances: FloatArray) -> FloatArray:
+        """Return the powers of a test over two strata."""
+        laws = list(self._strata_sizes(share))
+        if np.ptp(chances, axis=2).max(initial=0.0) <= _ALIKE:
+            return self._of_equal_strata(laws, chances[:, :, 0])
+        total = np.zeros(len(chances))
+        for weight, strata in laws:
+            for number, ((c1, c2), (t1, t2)) in enumerate(chances.tolist()):
+                rows, spans = _sums(strata, np.array([[c1, c2], [t1, t2]]))
+                _check_cost(len(laws) * len(chances), strata, spans)
+                found = two_strata(self._rule, strata, spans, ((c1, c2), (t1, t2)))
+                total[number] += weight * float(rows[1] @ found @ rows[0])
+        return total
+
+    def _of_equal_strata(
+        self, laws: Sequence[tuple[float, tuple[Sizes, Sizes]]], chances: FloatArray
+    ) -> FloatArray:
+        """Return the powers where each arm has one chance: tables are gone through once for all."""
+        accepted: dict[Sizes, FloatArray] = {}
+        distinct: dict[tuple[Sizes, Sizes], float] = {}
+        for weight, strata in laws:  # which stratum is the first makes no difference here
+            first, second = sorted(strata)
+            distinct[first, second] = distinct.get((first, second), 0.0) + weight
+        for strata, weight in distinct.items():
+            both = _together(strata)
+            spans = _spans(both, chances)
+            _check_cost(len(laws), strata, spans)
+            found = weight * two_strata(self._rule, strata, spans, _EVEN)
+            accepted[both] = accepted.get(both, 0.0) + found
+        parts = (
+            _mean(table, both, _spans(both, chances), chances) for both, table in accepted.items()
+        )
+        return np.asarray(sum(parts))
+
+    def looks(self, chances: FloatArray) -> LookChances:
+        """Return what becomes of the trial at its looks; `chances` is (2, n_cells).
+
+        Raises
+        ------
+        NoExactSolutionError
+            If not all that may happen can be enumerated.
+        """
+        by_stratum = self._by(self.trial.stratify_by, chances[None])
+        if by_stratum.shape[2] > 1 or self.analysis.test.formula != "tables":
+            raise NoExactSolutionError("looks within strata")
+        control, new = by_stratum[0, :, 0].tolist()
+        return look_chances(self.trial, self.analysis, self.endpoint, (control, new))
+
+    def _strata_sizes(self, share: float) -> Iterator[tuple[float, tuple[Sizes, Sizes]]]:
+        """Yield the arm sizes of the test's two strata."""
+        if not self.trial.stratify_by:
+            return sizes_split(self.trial, share)
+        if set(self.trial.stratify_by) != set(self._test_strata):
+            raise NoExactSolutionError("allocation and test are stratified by different factors")
+        return sizes_of_two(self.trial, share)
+
+
+def count_design(trial: Trial) -> CountDesign:
+    """Return a trial as counts.
+
+    Raises
+    ------
+    NoExactSolutionError
+        If it is none; why is said.
+    """
+    analysis, endpoint = trial.analysis, trial.primary.response_at_visits
+    if analysis is None or endpoint is None:
+        raise NoExactSolutionError("no response at visits is tested")
+    if analysis.test.formula not in ("tables", "strata") or analysis.adjust_for:
+        raise NoExactSolutionError(f"{analysis.name} sees more than counts")
+    if len(trial.arms) != _TWO or trial.family is not None or trial.rule.changes:
+        raise NoExactSolutionError("more than two arms are compared once")
+    if not _sees_all(trial, endpoint):
+        raise NoExactSolutionError("how many patients are in the analysis is left to chance")
+    if not independent(trial):
+        raise NoExactSolutionError("patients depend on the date or on each other")
+    cells = cells_of(trial, (*analysis.stratify_by, *trial.stratify_by))
+    return CountDesign(trial=trial, analysis=analysis, endpoint=endpoint, cells=tuple(cells))
+
+
+def independent(trial: Trial) -> bool:
+    """Return whether patients depend neither on the date nor on the supply."""
+    return not trial.population.drift and trial.supply is None
+
+
+def _sees_all(trial: Trial, endpoint: ResponseAtVisits) -> bool:
+    """Return whether everybody's last visit is due at the look."""
+    followed = trial.cutoff.after_last_patient
+    latest = min(endpoint.visits[-1] + trial.visit_conduct.window, trial.follow_up)
+    return followed is not None and followed >= latest - _TIME_TOLERANCE
+
+
+def _together(strata: tuple[Sizes, Sizes]) -> Sizes:
+    (control, new), (other_control, other_new) = strata
+    return control + other_control, new + other_new
+
+
+def _spans(sizes: Sizes, chances: FloatArray) -> Spans:
+    """Return the responders that arms may have at all truths; `chances` is (n_truths, 2)."""
+    low, high = chances.min(axis=0), chances.max(axis=0)
+    of_control, of_new = (
+        likely_span(n, float(low[arm]), float(high[arm])) for arm, n in enumerate(sizes)
+    )
+    return of_control, of_new
+
+
+def _mean(table: FloatArray, sizes: Sizes, spans: Spans, chances: FloatArray) -> FloatArray:
+    """Return the mean of a table over responders at each truth, (n_truths,)."""
+    control, new = (rows_of(sizes[k], chances[:, k], spans[k]) for k in range(_TWO))
+    return np.asarray(((new @ table) * control).sum(axis=1))
+
+
+def _sums(
+    strata: tuple[Sizes, Sizes], truth: FloatArray
+) -> tuple[tuple[FloatArray, FloatArray], Spans]:
+    """Return the law of each arm's responders in both strata, and its span; (2, 2) chances."""
+    rows, spans = [], []
+    for arm in range(_TWO):
+        one, other = (
+            binomial_row(sizes[arm], float(truth[arm, k])) for k, sizes in enumerate(strata)
+        )
+        row = np.convolve(one, other)
+        low, high = float(truth[arm].min()), float(truth[arm].max())
+        span = likely_span(row.size - 1, low, high)
+        rows.append(row[span[0] : span[1]])
+        spans.append(span)
+    return (rows[0], rows[1]), (spans[0], spans[1])
+
+
+def _check_cost(n_laws: int, strata: tuple[Sizes, Sizes], spans: Spans) -> None:
+    (low, high), (low_new, high_new) = spans
+    cases = n_laws * (high - low) * (high_new - low_new) * min(sum(strata[0]), sum(strata[1]))
+    if cases > _MOST_CASES:
+        raise NoExactSolutionError(f"two strata of {sum(map(sum, strata))} patients in all")

@@ -1,0 +1,113 @@
+"""Which fourfold tables reject, and what a test says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from lupusim.analysis.power import binomial_row
+from lupusim.analysis.proportions.score_interval import intervals_left_out
+from lupusim.analysis.proportions.two_by_two import TwoByTwo
+from lupusim.arrays import FloatArray
+from lupusim.errors import NoExactSolutionError
+from lupusim.planning.theory.counts.sizes import Sizes
+from lupusim.trial import Analysis, Better, Verdict
+
+MOST_PER_ARM = 2_000
+MOST_TABLES = 40_000  # that are worked out together: a second for two arms of 199
+_NEGLIGIBLE = 1e-10  # of the chance of an arm's responders, in both tails together
+
+Span = tuple[int, int]
+"""Numbers of responders from, and up to but without."""
+Spans = tuple[Span, Span]
+"""Of control, and of the experimental arm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """Stands for an outcome that has each of some tables once.
+
+    Parameters
+    ----------
+    table : TwoByTwo
+        The tables.
+    """
+
+    table: TwoByTwo
+
+    def counts(self, arm: int) -> tuple[FloatArray, FloatArray]:
+        """Return responders and patients of an arm."""
+        if arm:
+            return self.table.responders, self.table.n
+        return self.table.control_responders, self.table.control_n
+
+
+def tables_of(sizes: Sizes, spans: Spans) -> Tables:
+    """Return all tables of two arm sizes within some spans, those of control running fastest."""
+    control, new = (np.arange(*span, dtype=float) for span in spans)
+    responders, control_responders = (
+        grid.ravel() for grid in np.meshgrid(new, control, indexing="ij")
+    )
+    return Tables(
+        table=TwoByTwo(
+            responders=responders,
+            n=np.full(responders.size, float(sizes[1])),
+            control_responders=control_responders,
+            control_n=np.full(responders.size, float(sizes[0])),
+        )
+    )
+
+
+def verdict_on(
+    test: Callable[..., Verdict], tables: Tables, *, better: Better, sided: int
+) -> Verdict:
+    """Return what a test says of tables."""
+    with intervals_left_out():
+        return test(tables, better=better, sided=sided, stratum=np.zeros((1, 1), dtype=np.intp))
+
+
+@lru_cache(maxsize=256)
+def rejections(
+    test: Callable[..., Verdict],
+    better: Better,
+    sided: int,
+    alpha: float,
+    sizes: Sizes,
+    spans: Spans,
+) -> FloatArray:
+    """Return 1 where a table rejects, else 0; responders of the new arm by those of control."""
+    verdict = verdict_on(test, tables_of(sizes, spans), better=better, sided=sided)
+    (low, high), (low_new, high_new) = spans
+    found = (verdict.p_value <= alpha).reshape(high_new - low_new, high - low)
+    return found.astype(float)
+
+
+def likely_span(n: int, lowest: float, highest: float) -> Span:
+    """Return the numbers of responders that `n` patients may have at chances within a range."""
+    low, high = (binomial_row(n, chance) for chance in (lowest, highest))
+    begin = int(np.argmax(low.cumsum() > _NEGLIGIBLE / 2))
+    return begin, n + 1 - int(np.argmax(high[::-1].cumsum() > _NEGLIGIBLE / 2))
+
+
+def too_large(analysis: Analysis, sizes: Sizes) -> str:
+    """Return up to where exact tables go, if arms are too large for them; empty if not."""
+    if analysis.test.needs_all_tables:
+        too_many = (sizes[0] + 1) * (sizes[1] + 1) > MOST_TABLES
+        return f"up to {MOST_TABLES} tables for {analysis.name}" if too_many else ""
+    return f"up to {MOST_PER_ARM} patients on an arm" if max(sizes) > MOST_PER_ARM else ""
+
+
+def check_sizes(analysis: Analysis, sizes: Sizes) -> None:
+    """Raise NoExactSolutionError where arms are too large for exact tables."""
+    if limit := too_large(analysis, sizes):
+        raise NoExactSolutionError(limit)
+
+
+def rows_of(n: int, chances: FloatArray, span: Span) -> FloatArray:
+    """Return the probabilities of the numbers of responders in a span, (n_truths, n_numbers)."""
+    distinct, place = np.unique(chances, return_inverse=True)
+    rows = np.array([binomial_row(n, float(chance))[span[0] : span[1]] for chance in distinct])
+    return np.asarray(rows[place])
