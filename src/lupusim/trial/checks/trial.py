@@ -130,7 +130,13 @@ def _follow_up_problems(trial: TrialParts) -> Iterator[Problem]:
             fault="it is missing, and the cutoff needs it",
             fix="Give a duration such as 52 weeks, or a look at events or a calendar time.",
         )
-    for visit in trial.visits:
+    for k, visit in enumerate(trial.visits):
+        if any(abs(visit - before) <= _TIME_TOLERANCE for before in trial.visits[:k]):
+            yield Problem(
+                key=f"visits.{k}",
+                fault=f"a visit at {format_duration(visit)} is there already",
+                fix="Remove it once.",
+            )
         if not 0 <= visit <= trial.follow_up + _TIME_TOLERANCE:
             yield Problem(
                 key="visits",

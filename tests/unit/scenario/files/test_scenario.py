@@ -348,6 +348,11 @@ def test_a_number_of_5000_digits_is_refused_wherever_it_stands() -> None:
     assert scenario_from_mapping(content(estimand={"n": huge})).estimand["n"].startswith("a huge")
 
 
+def test_a_visit_named_twice_is_refused_in_any_unit() -> None:
+    found = problems(visits=["26 weeks", "52 weeks", "182 days"])
+    assert found == {"visits.2": "a visit at 26 weeks is there already. Remove it once."}
+
+
 def test_the_reference_of_the_formats_names_every_key_that_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
