@@ -27,7 +27,7 @@ from lupusim.simulation.fingerprint import versions
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.tally import Tally
-from lupusim.trial.scenario import Scenario, label
+from lupusim.trial.scenario import MOST_REPLICATES, Scenario, label
 
 __all__ = [
     "Compared",
@@ -138,10 +138,11 @@ def _asked(scenario: Scenario, n_replicates: int | None, precision: Precision | 
     if precision is not None:
         if n_replicates is not None:
             raise ValueError("give a number of replicates or a precision, not both")
-        return precision.most_replicates
+        n_replicates = precision.most_replicates
     n_replicates = scenario.n_replicates if n_replicates is None else n_replicates
-    if n_replicates < 1:
-        raise ValueError(f"n_replicates={n_replicates!r} must be at least 1")
+    if not 1 <= n_replicates <= MOST_REPLICATES:
+        limits = f"at least 1 and at most {MOST_REPLICATES:,}"
+        raise ValueError(f"n_replicates={n_replicates!r} must be {limits}")
     return n_replicates
 
 

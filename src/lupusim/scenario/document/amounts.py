@@ -11,6 +11,7 @@ import re
 from lupusim.scenario.document.durations import is_date
 from lupusim.trial.durations import PER_YEAR
 
+_FASTEST = 1e15  # a year
 _NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 _PERCENT = re.compile(rf"\s*{_NUMBER}\s*(?:%|percent|per cent)\s*", re.IGNORECASE)
 _PER_TIME = re.compile(
@@ -102,8 +103,9 @@ def parse_rate(value: object, *, like: str = "0.2 per year or 15 % a year") -> f
 
 
 def _not_negative(rate: float, value: object) -> float:
-    if not (math.isfinite(rate) and rate >= 0):
-        raise ValueError(f"{value!r} is not a rate of 0 or above. Write such as 0.2 per year")
+    if not 0 <= rate <= _FASTEST:
+        fix = "Write such as 0.2 per year"
+        raise ValueError(f"{value!r} is not a rate from 0 to {_FASTEST:g} a year. {fix}")
     return rate
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 from lupusim.trial.durations import PER_YEAR, format_duration
@@ -10,6 +9,7 @@ from lupusim.trial.durations import PER_YEAR, format_duration
 __all__ = ["format_duration", "parse_duration"]
 
 _DATE = re.compile(r"\s*(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{2,4})\s*")
+_LONGEST = 1e5  # years
 _FORM = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*")
 
 
@@ -53,8 +53,11 @@ def parse_duration(text: object) -> float:
     if singular not in PER_YEAR:
         raise ValueError(f"{unit!r} is not a unit of time. Write days, weeks, months or years")
     years = float(number) / PER_YEAR[singular]
-    if not (math.isfinite(years) and years >= 0):
-        raise ValueError(f"{text!r} is not a duration of 0 or above. Write one such as '52 weeks'")
+    if not 0 <= years <= _LONGEST:
+        raise ValueError(
+            f"{text!r} is not a duration from 0 to {_LONGEST:,.0f} years. "
+            "Write one such as '52 weeks'"
+        )
     return years
 
 

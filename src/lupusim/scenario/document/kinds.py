@@ -22,6 +22,7 @@ from lupusim.scenario.document.yaml_reader import Document, child_key, describe
 _FEW = 6
 _PERCENT = 100
 _SHORT = 60  # characters
+_LARGEST = 1e15  # squares of what is larger, and their sums, are lost or overflow
 _ALSO_CALLED: Mapping[str, str] = {
     "chi_square": "pooled_z",
     "chi_squared": "pooled_z",
@@ -129,9 +130,10 @@ class Integer:
             place.report(f"{describe(value)} is not a whole number", fix)
             return 1
         number = int(value)
-        if not self.at_least <= number <= self.at_most:
-            place.report(f"{describe(number)} is out of range", self.fix)
-        return number
+        if self.at_least <= number <= self.at_most:
+            return number
+        place.report(f"{describe(number)} is out of range", self.fix)
+        return int(self.at_least if number < self.at_least else self.at_most)
 
 
 def _instead(value: object, place: Place, otherwise: str) -> str:
@@ -173,6 +175,9 @@ def _percent_meant(kind: Any, number: float) -> str:
 
 
 def _in_range(kind: Any, number: float, place: Place) -> float:
+    if _LARGEST < abs(number) < math.inf:
+        place.report(f"{describe(number)} is out of range", f"Give at most {_LARGEST:g} in size.")
+        return math.nan
     inside = (
         math.isfinite(number)
         and kind.at_least <= number <= kind.at_most
@@ -181,7 +186,7 @@ def _in_range(kind: Any, number: float, place: Place) -> float:
     if not inside:
         fix = f"{kind.fix}{_percent_meant(kind, number)}"
         place.report(f"{describe(number)} is out of range", fix)
-    return number
+    return number if math.isfinite(number) else math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,11 +42,10 @@ from lupusim.scenario.sections.visits import (
 from lupusim.trial import Trial
 from lupusim.trial.checks.trial import trial_problems
 from lupusim.trial.design import TrialParts
-from lupusim.trial.scenario import DesignPoint, Scenario
+from lupusim.trial.scenario import MOST_REPLICATES, DesignPoint, Scenario
 
 SCHEMA = "lupusim/scenario/1"
 COMMON_KEYS = ("source",)  # every section may say where its numbers come from
-_MOST_REPLICATES = 10_000_000
 _LARGEST_SEED = 2**63 - 1
 
 
@@ -133,7 +132,7 @@ def _read_about(top: Section) -> dict[str, Any]:
     }
     simulation = top.section_or_empty("simulation")
     about["n_replicates"] = simulation.read(
-        "replicates", Integer(at_least=1, at_most=_MOST_REPLICATES), 1000
+        "replicates", Integer(at_least=1, at_most=MOST_REPLICATES), 1000
     )
     about["seed"] = simulation.read("seed", Integer(at_least=0, at_most=_LARGEST_SEED), 20260101)
     simulation.finish()

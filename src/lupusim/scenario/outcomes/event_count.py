@@ -16,6 +16,7 @@ from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits, parsed, s
 from lupusim.scenario.outcomes.chains import Chain
 from lupusim.trial import Better, Endpoint
 
+_MOST_PER_YEAR = 10_000
 _BETTER = Choice({"more": Better.MORE, "fewer": Better.FEWER})
 
 
@@ -99,7 +100,7 @@ class Count:
                     "the control has nothing to be compared with", "State a rate: 1.2 per year."
                 )
                 return ArmOutcome(chain=self._chain(1.0))
-            rate = ratio * self.rate(control) if ratio > 0 else 1.0
+            rate = _checked(ratio * self.rate(control), place.child("rate_ratio"))
             return ArmOutcome(chain=self._chain(rate), factor=control.factor, ratios=control.ratios)
         section.has("per_year")
         rate = _rate(section.content.get("per_year"), place.child("per_year"))
@@ -123,7 +124,14 @@ class Count:
 
 
 def _rate(value: object, place: Place) -> float:
-    rate = parsed(value, place, parse_rate, 1.0)
-    if not rate > 0:
+    return _checked(parsed(value, place, parse_rate, 1.0), place)
+
+
+def _checked(rate: float, place: Place) -> float:
+    """Return a rate per year; 1, reported, where it is none that can be counted."""
+    if rate == 0:
         place.report("nobody ever has an event", "State a rate above 0.")
-    return rate if rate > 0 else 1.0
+    if rate > _MOST_PER_YEAR:
+        fix = f"State at most {_MOST_PER_YEAR:g} a year: each event is simulated."
+        place.report(f"{rate:.4g} events in a patient's year are too many", fix)
+    return rate if 0 < rate <= _MOST_PER_YEAR else 1.0

@@ -76,7 +76,14 @@ class Statements:
                 )
         self.by_arm[name] = found
         combined = self.combined
-        model = Combined([stated.chain for stated in found]).model("the stated outcomes")
+        made = Combined([stated.chain for stated in found])
+        try:
+            model = made.model("the stated outcomes")
+        except ValueError as error:  # of hazards that no reader of one outcome can judge
+            _, _, words = str(error).partition("; ")[0].partition(": ")
+            fault, _, fix = words.rstrip(".").partition(". ")
+            below.place.report(fault, f"{fix}.")
+            return None
         effects = tuple(
             _on_all(effect, combined, position)
             for position, stated in enumerate(found)

@@ -12,6 +12,7 @@ from lupusim.arrays import BoolArray, FloatArray
 from lupusim.records import Observation
 from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP, Generated
 from lupusim.trial import Analysis, Cutoff, Trial, Verdict
+from lupusim.trial.allocation.base import without_gaps
 from lupusim.trial.looks import (
     Entries,
     EventsOf,
@@ -72,9 +73,8 @@ def adjustment(
     (n_replicates, n_patients, n_covariates): a test that takes none is not asked to.
     """
     shape = (observation.arm.shape[0], observation.arm.shape[1])
-    found: dict[str, NDArray[np.generic]] = {
-        "stratum": trial.population.stratum(observation.levels, analysis.stratify_by, shape)
-    }
+    stratum = trial.population.stratum(observation.levels, analysis.stratify_by, shape)
+    found: dict[str, NDArray[np.generic]] = {"stratum": without_gaps(stratum)}
     if analysis.adjust_for:
         columns = [observation.covariates[name] for name in analysis.adjust_for]
         found["covariates"] = np.stack(columns, axis=2)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
-from lupusim.trial.allocation.base import ALLOCATIONS, Unblocked
+from lupusim.trial.allocation.base import ALLOCATIONS, Unblocked, without_gaps
 
 
 def _cards(ratio: Sequence[int]) -> StateArray:
@@ -103,7 +103,7 @@ class BiasedCoin(Unblocked):
             fewest = dealt[:, 0] == dealt[:, 0].min(axis=1, keepdims=True)
             return _favor(fewest, self.probability)
 
-        return _deal(_cards(ratio), [stratum], weights, rng=rng)
+        return _deal(_cards(ratio), [without_gaps(stratum)], weights, rng=rng)
 
 
 @ALLOCATIONS.register("urn")
@@ -144,7 +144,7 @@ class Urn(Unblocked):
             empty = balls.sum(axis=1, keepdims=True) == 0
             return np.asarray(np.where(empty, 1.0, balls), dtype=float)
 
-        return _deal(_cards(ratio), [stratum], weights, rng=rng)
+        return _deal(_cards(ratio), [without_gaps(stratum)], weights, rng=rng)
 
 
 @ALLOCATIONS.register("minimization")

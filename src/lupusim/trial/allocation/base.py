@@ -65,6 +65,29 @@ class Allocation(Protocol):
         ...
 
 
+def without_gaps(stratum: IntArray) -> IntArray:
+    """Return the strata numbered, where they could be more than patients, as each trial has them.
+
+    Parameters
+    ----------
+    stratum : (n_replicates, n_patients) integer array
+        Numbers from 0.
+
+    Examples
+    --------
+    >>> without_gaps(np.array([[2**40, 7, 2**40], [0, 5, 2**50]])).tolist()
+    [[1, 0, 1], [0, 1, 2]]
+    """
+    if stratum.max(initial=0) < stratum.shape[1]:
+        return stratum
+    order = np.argsort(stratum, axis=1, kind="stable")
+    ascending = np.take_along_axis(stratum, order, axis=1)
+    number = np.empty(stratum.shape, dtype=np.intp)
+    steps = np.cumsum(np.diff(ascending, axis=1, prepend=ascending[:, :1]) > 0, axis=1)
+    np.put_along_axis(number, order, steps, axis=1)
+    return number
+
+
 class Unblocked:
     """What is the same for all allocations without blocks."""
 

@@ -10,8 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from lupusim.arrays import IntArray, StateArray
-from lupusim.trial.allocation.base import ALLOCATIONS, Unblocked
+from lupusim.trial.allocation.base import ALLOCATIONS, Unblocked, without_gaps
 
+_FEW_STRATA = 64  # beyond, only those strata are dealt with in which there is somebody
 _TABLE_LIMIT = 1000  # with more distinct blocks than this, blocks are shuffled instead
 
 
@@ -104,6 +105,8 @@ class PermutedBlocks:
         n_strata = int(stratum.max(initial=0)) + 1
         if n_strata == 1:
             return self._sequence(block, stratum.shape, rng)
+        if n_strata > _FEW_STRATA:
+            return self._where_met(block, without_gaps(stratum), rng)
         arm = np.empty(stratum.shape, dtype=np.int8)
         for level in range(n_strata):
             here = stratum == level
@@ -118,17 +121,38 @@ class PermutedBlocks:
         """Return permuted blocks end to end, cut to `shape`."""
         n_replicates, n_patients = shape
         n_blocks = -(-n_patients // self.block_size)
-        size = (n_replicates, n_blocks)
+        blocks = self._permuted(block, (n_replicates, n_blocks), rng)
+        return np.asarray(blocks.reshape(n_replicates, -1)[:, :n_patients])
+
+    def _where_met(
+        self, block: StateArray, stratum: IntArray, rng: np.random.Generator
+    ) -> StateArray:
+        """Return the arms of patients in many strata: blocks are drawn where one is opened."""
+        n_replicates, n_patients = stratum.shape
+        order = np.argsort(stratum, axis=1, kind="stable")
+        ascending = np.take_along_axis(stratum, order, axis=1)
+        place = np.arange(n_patients)
+        first = np.diff(ascending, axis=1, prepend=-1) > 0
+        rank = np.empty_like(stratum)
+        begin = np.maximum.accumulate(np.where(first, place, 0), axis=1)
+        np.put_along_axis(rank, order, place - begin, axis=1)
+        own = np.arange(n_replicates)[:, np.newaxis] * (int(stratum.max()) + 1) + stratum
+        opened, number = np.unique(own * n_patients + rank // self.block_size, return_inverse=True)
+        blocks = self._permuted(block, (opened.size,), rng)
+        return np.asarray(blocks[number.reshape(stratum.shape), rank % self.block_size])
+
+    def _permuted(
+        self, block: StateArray, size: tuple[int, ...], rng: np.random.Generator
+    ) -> StateArray:
+        """Return so many permuted blocks, each along the last axis."""
         counts = np.bincount(block)
         n_distinct = math.factorial(block.size) // math.prod(map(math.factorial, counts.tolist()))
         if n_distinct <= _TABLE_LIMIT:
             # SPEED: every distinct block is listed once, and blocks are drawn by number
             # (benchmarks/engine.py).
             table = _distinct_permutations(block, counts)
-            blocks = table.take(rng.integers(len(table), size=size), axis=0)
-        else:
-            blocks = block[np.argsort(rng.random((*size, block.size)), axis=2)]
-        return np.asarray(blocks.reshape(n_replicates, -1)[:, :n_patients])
+            return table.take(rng.integers(len(table), size=size), axis=0)
+        return np.asarray(block[np.argsort(rng.random((*size, block.size)), axis=-1)])
 
 
 def _distinct_permutations(block: StateArray, counts: IntArray) -> StateArray:

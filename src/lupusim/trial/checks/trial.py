@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from lupusim.trial.design import Trial, TrialParts
 
 _TIME_TOLERANCE = 1e-9
+_MOST_ARMS = 60
+_MOST_STRATA = 2**60  # of an allocation: they are numbered
+_MOST_ANALYZED = 256  # strata of an analysis
 
 
 def trial_problems(trial: TrialParts) -> list[Problem]:
@@ -61,6 +64,9 @@ def _arm_problems(trial: TrialParts) -> Iterator[Problem]:
     if not trial.arms:
         yield Problem(key="arms", fault="there are no arms", fix="Give one, or several.")
     names = [arm.name for arm in trial.arms]
+    if len(names) > _MOST_ARMS:
+        fix = f"Give at most {_MOST_ARMS}."
+        yield Problem(key="arms", fault=f"there are {len(names)} arms", fix=fix)
     if len(set(names)) < len(names):
         yield Problem(key="arms", fault=f"names {names} repeat", fix="Give each its own name.")
     for k, arm in enumerate(trial.arms):
@@ -99,6 +105,7 @@ def _allocation_problems(trial: TrialParts) -> Iterator[Problem]:
             fix=f"Give at least 1/{total}, one over the sum of the ratio, and at most 1.",
         )
     yield from _factor_problems("allocation.stratify_by", trial.stratify_by, trial)
+    yield from _strata_problems("allocation.stratify_by", trial.stratify_by, trial, _MOST_STRATA)
 
 
 def _factor_problems(key: str, names: tuple[str, ...], trial: TrialParts) -> Iterator[Problem]:
@@ -117,6 +124,19 @@ def _factor_problems(key: str, names: tuple[str, ...], trial: TrialParts) -> Ite
                 fault=f"{name!r} is the same for all patients, so there is one stratum",
                 fix="Remove it, or give patients another level as well.",
             )
+
+
+def _strata_problems(
+    key: str, names: tuple[str, ...], trial: TrialParts, most: int
+) -> Iterator[Problem]:
+    levels = trial.population.level_names
+    n_strata = math.prod(len(levels[name]) for name in names if name in levels)
+    if n_strata > most:
+        yield Problem(
+            key=key,
+            fault=f"{len(names)} factors make {n_strata:.6g} strata, nearly all of them empty",
+            fix=f"Name fewer factors: at most {most:.6g} strata.",
+        )
 
 
 def _follow_up_problems(trial: TrialParts) -> Iterator[Problem]:
@@ -177,6 +197,7 @@ def _analysis_problems(trial: TrialParts) -> Iterator[Problem]:
     if trial.analysis is not None:
         if (names := trial.analysis.stratify_by) != trial.stratify_by:  # else told already
             yield from _factor_problems("analysis.stratify_by", names, trial)
+        yield from _strata_problems("analysis.stratify_by", names, trial, _MOST_ANALYZED)
         yield from adjustment_problems(trial.analysis, trial.population)
         yield from arms_problems(trial, trial.analysis)
     yield from problems_of_tests(trial)

@@ -267,3 +267,8 @@ def test_an_analysis_at_another_level_rejects_more_often():
         for alpha in (0.01, 0.2)
     )
     assert strict < loose
+
+
+def test_more_replicates_than_a_standard_error_asks_for_are_refused() -> None:
+    with pytest.raises(ValueError, match="n_replicates=10000001 must be at least 1 and at most"):
+        run(scenario(survival_trial()), 10_000_001)

@@ -31,8 +31,8 @@ def test_a_duration_with_a_unit_becomes_years(text: str, years: float) -> None:
         (None, "None is not a duration"),
         ("six months", "'six months' is not a duration. Write one such as '52 weeks'"),
         ("3 fortnights", "'fortnights' is not a unit of time. Write days, weeks, months or years"),
-        ("-3 weeks", "'-3 weeks' is not a duration of 0 or above"),
-        ("1e400 years", "'1e400 years' is not a duration of 0 or above"),
+        ("-3 weeks", "'-3 weeks' is not a duration from 0 to 100,000 years"),
+        ("1e400 years", "'1e400 years' is not a duration from 0 to 100,000 years"),
     ],
 )
 def test_what_is_no_duration_is_refused_with_the_repair(value: object, message: str) -> None:

@@ -348,6 +348,22 @@ def test_a_number_of_5000_digits_is_refused_wherever_it_stands() -> None:
     assert scenario_from_mapping(content(estimand={"n": huge})).estimand["n"].startswith("a huge")
 
 
+def test_a_number_whose_square_is_lost_is_refused_wherever_it_stands() -> None:
+    for huge in (1e300, -1e16, 10**16):
+        found = problems(dropout={"per_year": huge})["dropout.per_year"]
+        assert found.endswith("is out of range. Give at most 1e+15 in size.")
+    found = problems(follow_up="1e6 years", dropout={"per_year": "1e16 per year"})
+    assert "'1e6 years' is not a duration from 0 to 100,000 years" in found["follow_up"]
+    assert "'1e16 per year' is not a rate from 0 to 1e+15 a year" in found["dropout.per_year"]
+
+
+def test_looks_at_nobody_are_refused_in_words() -> None:
+    primary = {"kind": "responder", "states": ["healthy"], "at": "52 weeks", "better": "more"}
+    parts = {"endpoints": {"primary": primary}, "visits": ["52 weeks"], "sample_size": 0}
+    found = problems(looks=[{"when": {"events": 10}}], analysis={"test": "fisher_exact"}, **parts)
+    assert "0 is out of range" in found["sample_size"]
+
+
 def test_a_visit_named_twice_is_refused_in_any_unit() -> None:
     found = problems(visits=["26 weeks", "52 weeks", "182 days"])
     assert found == {"visits.2": "a visit at 26 weeks is there already. Remove it once."}

@@ -340,6 +340,28 @@ def test_what_cannot_be_read_is_one_message_with_its_key(changes, key, words):
     assert words in found[0][1]
 
 
+@pytest.mark.parametrize(
+    ("kind", "control", "treated", "key", "words"),
+    [
+        ("event_count", "1e5 per year", {}, "arms.0.outcomes.it", "100000 a year"),
+        ("event_count", "0 per year", {}, "arms.0.outcomes.it", "nobody ever"),
+        ("event_count", "2 per year", {"it": {"rate_ratio": 1e5}}, "rate_ratio", "too many"),
+        ("event_count", "2 per year", {"it": {"rate_ratio": 1e300}}, "rate_ratio", "out of range"),
+        ("time_to_event", "1e-9 days", {}, "arms.0.outcomes", "times in a day"),
+    ],
+)
+def test_what_would_never_end_is_refused_where_it_is_stated(kind, control, treated, key, words):
+    found = problems(
+        outcomes={"it": {"kind": kind}},
+        control={"it": control},
+        treated=treated,
+        follow_up="52 weeks",
+        analysis={"test": "rate_ratio" if kind == "event_count" else "logrank"},
+    )
+    assert found[0][0].endswith(key)
+    assert words in found[0][1].replace("1e+05 events", "100000 a year")
+
+
 def test_a_count_beside_an_outcome_that_does_not_end_all_is_refused():
     outcomes = {"flares": {"kind": "event_count"}, **RESPONSE}
     control = {"flares": "1 per year", "response": "30 %"}
