@@ -283,12 +283,14 @@ def _rests(key: str, known: list[str]) -> bool:
     times_unknown = any(k.startswith(("visits", "follow_up")) for k in known)
     arms_unknown = key.startswith(("allocation", "analysis")) and "arms" in known
     timing_unknown = any(k.startswith("looks.") and ".when" in k for k in known)
+    size_unknown = key.endswith((".joins", ".closes")) and {"sample_size", "enrollment"} & roots
     unneeded = key in ("analysis", "analysis.multiplicity", "looks")  # by what the trial adapts
     return (
         bool(_RESTS_ON.get(part, frozenset()) & roots)
         or (needs_times and times_unknown)
         or arms_unknown
         or (part == "looks" and timing_unknown)
+        or bool(size_unknown)
         or (unneeded and "adaptation" in roots)
     )
 

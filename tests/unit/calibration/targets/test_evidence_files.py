@@ -100,7 +100,7 @@ def test_survivors_are_accepted_where_the_file_says_so() -> None:
         ("counts", {"complete_remission": 50, "active": 40}, "sum to 90"),
         ("n", 200, "more than the study's 81"),
         ("at", 5, "has no unit"),
-        ("at", "-5 years", "not a duration of 0 or above"),
+        ("at", "-5 years", "not a duration from 0"),
         ("kind", "ocupancy", "Did you mean 'occupancy'"),
         ("soft", 0, "out of range"),
         ("soft", 2, "out of range"),

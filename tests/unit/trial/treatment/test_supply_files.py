@@ -61,7 +61,7 @@ def test_lots_of_uneven_potency_have_the_doses_of_the_supply():
     ("values", "key", "words"),
     [
         ({"lots": {"doses": 0}}, "supply.lots.doses", "Give a whole number, 1 or above"),
-        ({"lots": {"every": "-1 month"}}, "supply.lots.every", "not a duration of 0 or above"),
+        ({"lots": {"every": "-1 month"}}, "supply.lots.every", "not a duration from 0"),
         ({"lots": {"every": "0 months"}}, "supply.lots.every", "Give more than 0"),
         ({"lots": {"every": "1e-9 days"}}, "supply.lots", "must be at least a day"),
         ({"lots": {"lead_time": 3}}, "supply.lots.lead_time", "has no unit"),
