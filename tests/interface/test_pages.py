@@ -6,13 +6,13 @@ import doctest
 import re
 import urllib.request
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
 from threading import Thread
 
 import pytest
 import typer.main
 
 from lupusim import cli
+from lupusim.analysis.registry import TESTS
 from lupusim.manual import SiteError, build, need_sphinx, root_of_pages, serve, sources
 from manual_pages import (
     LINKED,
@@ -21,6 +21,7 @@ from manual_pages import (
     broken_links,
     commands,
     name_of,
+    script,
     sessions,
     words_of,
 )
@@ -112,12 +113,17 @@ def printed(line: str, monkeypatch, capsys) -> str:
     return said.out
 
 
-@pytest.mark.parametrize("name", ["commands_page"])
+@pytest.mark.parametrize("name", ["commands_page", "methods_of_tests"])
 def test_a_page_that_a_script_writes_is_current(name) -> None:
-    spec = spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    made = module_from_spec(spec)
-    spec.loader.exec_module(made)
+    made = script(name)
     assert made.PAGE.read_text(encoding="utf-8") == made.page(), f"run scripts/{name}.py"
+
+
+def test_every_registered_test_has_its_method() -> None:
+    text = (ROOT / "docs" / "methods_of_tests.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^## `(\w+)`$", text, flags=re.MULTILINE)) == set(TESTS)
+    for part in ("formula", "assumes", "source", "checked in"):
+        assert text.count(f"- {part}: ") == len(TESTS)
 
 
 @pytest.fixture(scope="module")

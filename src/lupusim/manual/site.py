@@ -32,6 +32,7 @@ _OPTIONS: dict[str, Any] = {
     "html_show_sphinx": False,
     "html_theme_options": {"top_of_page_buttons": []},
     "nitpicky": True,
+    "smartquotes": False,  # of commands' options they make dashes
 }
 _FLAGS = ("--builder", "html", "--fail-on-warning", "--keep-going", "--quiet", "--no-color")
 
