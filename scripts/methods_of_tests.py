@@ -288,7 +288,11 @@ patients on any outcome in `tests/property/test_every_test.py`, and beside every
 
 Made by `scripts/methods_of_tests.py` from the registry of tests, their docstrings and the tests.
 """
-_STATES = {"none": "without strata", "used": "stratified where asked", "needed": "always stratified"}
+_STATES = {
+    "none": "without strata",
+    "used": "stratified where asked",
+    "needed": "always stratified",
+}
 
 
 def page() -> str:
