@@ -232,7 +232,9 @@ METHODS = {
         _COUNTS + "; proportional rates over time",
         ("andersen_gill",),
     ),
-    "win_ratio": Method(r"$\log(\text{wins} / \text{losses})$; $z$ by U statistics", _WINS, ("win_statistics",)),
+    "win_ratio": Method(
+        r"$\log(\text{wins} / \text{losses})$; $z$ by U statistics", _WINS, ("win_statistics",)
+    ),
     "win_odds": Method(
         r"$\log((\text{wins} + \text{ties} / 2) / (\text{losses} + \text{ties} / 2))$; $z$ by U "
         r"statistics",
@@ -276,7 +278,7 @@ METHODS = {
         "the reference hazard is known and without error",
         ("one_sample_logrank",),
     ),
-}  # fmt: skip
+}
 _HEAD = """# Methods of the tests
 
 Every test that `analysis: {test: NAME}` can name. $a$ is 1 on the experimental arm, $n_1 + n_0 = N$
