@@ -40,6 +40,7 @@ WORKS = [
     "assurance phase2_remission_52w --draws msc-central --replicates 100 --jobs 1",
     "sensitivity two_rates --over sample_size=60,90 --replicates 100 --jobs 1",
     "threshold two_rates --key analysis.alpha --replicates 100 --jobs 1",
+    "solve two_rates --for sample_size --replicates 200 --jobs 1",
     "decide hiv",
     "draw illness-death --out diagram.svg",
     "calibrate --draws 0",

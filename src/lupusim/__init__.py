@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         transition_probabilities,
         visits,
     )
-    from lupusim.api.scenarios import run, sample_size, simulate_trial
+    from lupusim.api.scenarios import run, sample_size, simulate_trial, solve
     from lupusim.engines.cohort import trace
     from lupusim.engines.exact import closest_generator, in_cycles
     from lupusim.report.models.diagram import diagram
@@ -53,6 +53,7 @@ __all__ = [
     "simulate",
     "simulate_trial",
     "sojourn_times",
+    "solve",
     "time_in_state",
     "trace",
     "transition_probabilities",
@@ -80,6 +81,7 @@ _HOMES = {
     "simulate": "lupusim.api.models",
     "simulate_trial": "lupusim.api.scenarios",
     "sojourn_times": "lupusim.api.models",
+    "solve": "lupusim.api.scenarios",
     "time_in_state": "lupusim.api.models",
     "trace": "lupusim.engines.cohort",
     "transition_probabilities": "lupusim.api.models",

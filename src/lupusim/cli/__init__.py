@@ -32,6 +32,7 @@ from lupusim.cli.planning import assurance as planning
 from lupusim.cli.planning import merge as merging
 from lupusim.cli.planning import run as running
 from lupusim.cli.planning import size as sizing
+from lupusim.cli.planning import solve as solving
 from lupusim.cli.planning import threshold as thresholds
 from lupusim.cli.reporting import bundle as bundling
 from lupusim.cli.reporting import compare as comparing
@@ -123,6 +124,7 @@ def common(
 app.command()(running.run)
 app.command()(merging.merge)
 app.command()(sizing.size)
+app.command()(solving.solve)
 app.command()(starting.new)
 app.command()(showing.show)
 app.command()(showing.check)

@@ -9,6 +9,7 @@ import numpy as np
 
 from lupusim.planning.assurance.results import PointAssurance
 from lupusim.planning.sensitivity.one_at_a_time import Tornado
+from lupusim.planning.solving.results import Solution
 from lupusim.report.figures.style import BLUE, CONFIDENCE, GRAY, ORANGE, axes_of_figure, finished
 from lupusim.report.numbers import rounded
 
@@ -44,6 +45,31 @@ def power_curve(curve: pd.DataFrame, *, target: float | None = None, title: str 
             words = f"target {target:g}"
             axes.annotate(words, (size[0], target), (0, 4), textcoords="offset points")
         axes.set(xlabel="patients", ylabel="power", ylim=(0, 1.02), title=title)
+        axes.grid(alpha=0.3)
+        return finished(axes)
+
+
+def solved_curve(answer: Solution, *, name: str, title: str = "") -> Figure:
+    """Return a quantity against the number that was searched, with the target and the answer.
+
+    Parameters
+    ----------
+    answer : Solution
+        From :func:`lupusim.planning.solving.search.find_value`.
+    name : str
+        What the number is called.
+    title : str
+        What stands above.
+    """
+    quantity, curve = answer.goal.quantity, answer.curve
+    x, y = curve["value"].to_numpy(), curve[quantity].to_numpy()
+    half_width = CONFIDENCE * curve[f"{quantity}_mcse"].to_numpy()
+    with axes_of_figure() as axes:
+        axes.fill_between(x, y - half_width, y + half_width, color=BLUE, alpha=0.25, linewidth=0)
+        axes.plot(x, y, color=BLUE, marker="o", markersize=4)
+        axes.axhline(answer.goal.target, color=ORANGE, linestyle="--")
+        axes.axvline(answer.value, color=GRAY, linestyle="--")
+        axes.set(xlabel=name, ylabel=answer.asked, title=title)
         axes.grid(alpha=0.3)
         return finished(axes)
 

@@ -97,10 +97,15 @@ def _name(item: Any) -> str | None:
     return str(item["name"]) if "name" in item else way
 
 
+def value_at(content: Any, path: str) -> Any:
+    """Return what stands at a path; None for nothing."""
+    holder, step = _walk(content, path)
+    return _get(holder, step)
+
+
 def path_exists(content: Any, path: str) -> bool:
     """Return whether a single number stands at a path."""
-    holder, step = _walk(content, path)
-    there = _get(holder, step)
+    there = value_at(content, path)
     return isinstance(there, int | float) and not isinstance(there, bool)
 
 

@@ -12,7 +12,7 @@ from lupusim.errors import Problem, ScenarioError
 from lupusim.planning.assurance.beliefs import ModelDraws
 from lupusim.planning.sensitivity.one_at_a_time import Value, WhatIf
 from lupusim.rng import stream
-from lupusim.scenario.document.yaml_reader import read_document
+from lupusim.scenario.document.yaml_reader import Document, read_document
 from lupusim.scenario.files.packaged import find_packaged
 from lupusim.scenario.files.scenario import scenario_from_document
 from lupusim.trial import Trial
@@ -42,7 +42,11 @@ def what_if(name_or_path: str | Path) -> WhatIf:
         If there is no such file, or anything in it is wrong.
     """
     path = find_packaged("scenarios", name_or_path, ScenarioError)
-    document = read_document(path, ScenarioError)
+    return what_if_of(read_document(path, ScenarioError), folder=path.parent)
+
+
+def what_if_of(document: Document, *, folder: Path) -> WhatIf:
+    """Return the same of a document; models are looked for from a folder."""
     as_it_is = {key: value for key, value in document.content.items() if key != "vary"}
 
     def build(values: Mapping[str, Value]) -> Trial:
@@ -50,7 +54,7 @@ def what_if(name_or_path: str | Path) -> WhatIf:
         content = {**as_it_is, "vary": point} if point else as_it_is
         changed = replace(document, content=content)
         try:
-            return scenario_from_document(changed, folder=path.parent).points[0].trial
+            return scenario_from_document(changed, folder=folder).points[0].trial
         except ScenarioError as error:
             raise ScenarioError(error.file, [_as_asked(p) for p in error.problems]) from error
 

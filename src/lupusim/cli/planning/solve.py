@@ -1,0 +1,187 @@
+"""The command ``lupusim solve``."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lupusim.cli.asking import (
+    Answer,
+    BackendOption,
+    JobsOption,
+    Place,
+    PlotOption,
+    Question,
+    ResumeOption,
+    SchedulerOption,
+)
+from lupusim.cli.options import Format, FormatOption, OutOption, ScenarioArgument, SeedOption
+from lupusim.cli.session import Backend
+from lupusim.cli.writing import ForceOption, save_figure, try_picture
+
+if TYPE_CHECKING:
+    from lupusim.planning.solving.goal import Goal
+    from lupusim.planning.solving.results import Solution
+    from lupusim.planning.solving.search import Effort
+    from lupusim.scenario.files.number_at import NumberInFile
+    from lupusim.trial.scenario import Scenario
+
+
+def solve(
+    scenario: ScenarioArgument,
+    number: Annotated[
+        list[str],
+        typer.Option(
+            "--for",
+            metavar="PATH",
+            help='Where the number stands, such as "dropout.per_year"; repeat it for numbers that '
+            "are to be the same.",
+        ),
+    ],
+    power: Annotated[
+        float | None, typer.Option(help="Power to reach; default 0.8 without --quantity.")
+    ] = None,
+    quantity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help='Another quantity to reach: "type_one_error=0.025", "duration=36 months".',
+        ),
+    ] = None,
+    event: Annotated[
+        str,
+        typer.Option(
+            help="Whose power, where several hypotheses are tested: any, all, or the name of one."
+        ),
+    ] = "any",
+    between: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW,HIGH", help="Where to look; default all around the file's value."
+        ),
+    ] = None,
+    replicates: Annotated[
+        int, typer.Option(min=200, help="Simulated trials of each value near the answer.")
+    ] = 10_000,
+    seed: SeedOption = None,
+    jobs: JobsOption = -1,
+    backend: BackendOption = Backend.loky,
+    scheduler: SchedulerOption = None,
+    out: OutOption = None,
+    resume: ResumeOption = False,
+    plot: PlotOption = None,
+    force: ForceOption = False,
+    format: FormatOption = Format.table,
+) -> None:
+    """Find the value of any number of a scenario at which power, say, is what you ask for."""
+    from lupusim.planning.solving.search import Effort
+    from lupusim.scenario import load_scenario
+    from lupusim.scenario.files.number_at import number_at
+
+    goal = _goal(power, quantity, event)
+    try_picture(plot, force)
+    loaded = load_scenario(scenario)
+    asked = number_at(scenario, number)
+    _say_left_out(loaded)
+    seed = loaded.seed if seed is None else seed
+    place = Place(
+        jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume, force=force
+    )
+    question = Question(name="solve", scenario=loaded, seed=seed, place=place, format=format)
+    effort = Effort(seed=seed, n_replicates=replicates)
+    answer = _ask(question, (asked, _ends(between, asked)), goal, effort)
+    if plot is not None:
+        from lupusim.report.questions.figures import solved_curve
+
+        save_figure(solved_curve(answer, name=" = ".join(number), title=loaded.title), plot)
+
+
+def _goal(power: float | None, quantity: str | None, event: str) -> Goal:
+    """Return what is asked for, as the options say."""
+    from lupusim.planning.solving.goal import Goal
+    from lupusim.scenario.document.durations import parse_duration
+
+    if quantity is None:
+        return Goal(target=0.8 if power is None else power, event=event)
+    if power is not None:
+        raise typer.BadParameter("give one of --power and --quantity")
+    name, equals, value = (part.strip() for part in quantity.partition("="))
+    if not equals:
+        raise typer.BadParameter(f"--quantity {quantity!r} must be such as 'duration=36 months'")
+    try:
+        target = float(value)
+    except ValueError:
+        target = parse_duration(value)
+    return Goal(quantity=name, target=target, event=event)
+
+
+def _ends(between: str | None, asked: NumberInFile) -> tuple[float, float] | None:
+    """Return where to look, in the unit of the file."""
+    if between is None:
+        return None
+    try:
+        low, high = (asked.stated.parse(part) for part in between.split(","))
+    except ValueError:
+        raise typer.BadParameter(
+            f"--between {between!r} must be two numbers as the file has one: "
+            f"'{asked.stated.in_words('1')},{asked.stated.in_words('2')}'"
+        ) from None
+    number = asked.number((low, high))
+    for end in (low, high):
+        number.design(end)  # what is not possible is told now
+    return low, high
+
+
+def _say_left_out(loaded: Scenario) -> None:
+    """Say that the numbers outside of ``vary`` hold."""
+    varied = dict.fromkeys(name for point in loaded.points for name in point.values)
+    if varied:
+        print(
+            f"the values of {', '.join(varied)} under 'vary' are left out: those above it hold",
+            file=sys.stderr,
+        )
+
+
+def _ask(
+    question: Question,
+    asked: tuple[NumberInFile, tuple[float, float] | None],
+    goal: Goal,
+    effort: Effort,
+) -> Solution:
+    from lupusim.planning.solving.results import InterruptedSolvingError
+    from lupusim.planning.solving.search import find_value
+    from lupusim.report.questions.solved import seen_values, solved_sentence, solved_table
+
+    in_file, between = asked
+    number, paths = in_file.number(between), list(in_file.paths)
+
+    def answer(found: Solution) -> Answer:
+        unit = {"unit": in_file.stated.unit} if in_file.stated.unit else {}
+        return Answer(
+            content={"paths": paths, **unit, **found.to_json()},
+            table=found.curve,
+            shown=solved_table(found, in_file),
+            sentence=solved_sentence(found, in_file),
+        )
+
+    def partly(interrupt: KeyboardInterrupt) -> Answer | None:
+        if not isinstance(interrupt, InterruptedSolvingError) or interrupt.curve.empty:
+            return None
+        return Answer(
+            content={
+                "paths": paths,
+                "complete": False,
+                "seen": interrupt.curve.to_dict("records"),
+            },
+            table=interrupt.curve,
+            shown=seen_values(interrupt.curve, goal, in_file),
+            sentence="The search has not ended.",
+        )
+
+    found: Solution = question.ask(
+        lambda bench: find_value(number, goal, replace(effort, bench=bench)), answer, partly
+    )
+    return found

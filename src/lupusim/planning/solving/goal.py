@@ -1,0 +1,104 @@
+"""What is asked of a trial: that one of its quantities has a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lupusim.model.checks import nearest
+from lupusim.planning.runs.replicates import simulate_replicates, tested
+from lupusim.planning.sample_size.events import ANY, event_in_words, quantity_of
+from lupusim.planning.theory.power import formula_powers
+from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.looks.null_hypothesis import WITHIN_THE_MARGIN, error_quantity
+from lupusim.trial import Trial
+
+POWER = "power"
+TYPE_ONE_ERROR = "type_one_error"
+_EXACT = "exact"
+_SHARES = (POWER, TYPE_ONE_ERROR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """A quantity of a run, and the value that it is to have.
+
+    Parameters
+    ----------
+    quantity : str
+        ``power``, ``type_one_error``, or another column of a run such as ``duration`` (years).
+    target : float
+        Its value.
+    event : str
+        Whose power, where several hypotheses are tested: ``any``, ``all``, or one by its name.
+
+    Raises
+    ------
+    ValueError
+        If a power or error does not lie between 0 and 1, or another quantity has an event.
+    """
+
+    quantity: str = POWER
+    target: float = 0.8
+    event: str = ANY
+
+    def __post_init__(self) -> None:
+        if self.quantity in _SHARES and not 0 < self.target < 1:
+            raise ValueError(f"{self.quantity} {self.target!r} must lie between 0 and 1")
+        if self.event != ANY and self.quantity != POWER:
+            raise ValueError(f"event {self.event!r} goes with power, not with {self.quantity!r}")
+
+    @property
+    def is_power(self) -> bool:
+        """Whether a power is asked for."""
+        return self.quantity == POWER
+
+    @property
+    def reach(self) -> float:
+        """How far from the target the quantity is shown around the answer."""
+        if self.quantity in _SHARES:
+            return min(0.05, 0.25 * self.target, 0.5 * (1 - self.target))
+        return 0.05 * abs(self.target) or 0.05
+
+    def asked_of(self, trial: Trial) -> tuple[Trial, str]:
+        """Return which trial is simulated, and what of its replicates is the quantity.
+
+        Raises
+        ------
+        ValueError
+            If the trial has no such quantity.
+        """
+        if self.is_power:
+            tested(trial)
+            return trial, quantity_of(trial, self.event)
+        if self.quantity == TYPE_ONE_ERROR:
+            if not trial.has_null_twin:
+                raise ValueError("the trial compares no arms, so no twin has arms that are alike")
+            if (quantity := error_quantity(trial)) is None:
+                raise ValueError(WITHIN_THE_MARGIN)
+            return trial.null_twin(), quantity
+        known = simulate_replicates(trial, Block(seed=0, number=0, n_replicates=1))
+        if self.quantity not in known:
+            names = [*_SHARES, *known]
+            words = f"a run of this trial has no quantity {self.quantity!r}"
+            raise ValueError(f"{words}. {nearest(self.quantity, names)}")
+        return trial, self.quantity
+
+    def in_words(self, trial: Trial) -> str:
+        """Return what is asked for in words, such as ``power for all hypotheses``."""
+        words = self.quantity.replace("_", " ").replace("type one", "type I")
+        event = event_in_words(quantity_of(trial, self.event), trial) if self.is_power else ""
+        return f"{words} for {event}" if event else words
+
+    def known(self, trial: Trial) -> Mapping[str, float]:
+        """Return the quantity by every formula that there is: by method, exact ones as such."""
+        if not self.is_power or self.event != ANY:
+            return {}
+        return {
+            (_EXACT if found.key == _EXACT else found.method): found.value
+            for found in formula_powers(trial)
+        }
+
+    def exact(self, trial: Trial) -> float | None:
+        """Return the quantity where it is known exactly; else None."""
+        return self.known(trial).get(_EXACT)

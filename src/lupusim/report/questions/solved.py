@@ -1,0 +1,77 @@
+"""The value of a number that gives what is asked: a table and a sentence."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from lupusim.planning.solving.goal import Goal
+from lupusim.planning.solving.results import Solution
+from lupusim.report.numbers import grouped, rounded
+from lupusim.scenario.files.number_at import NumberInFile
+from lupusim.simulation.tally import Mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DIGITS = 6  # of what is known exactly
+_DISAGREES = "That is not the value asked, beyond chance: take more --replicates."
+
+
+def solved_table(answer: Solution, asked: NumberInFile) -> Table:
+    """Return the quantity at values of the number around the answer."""
+    name, paths = answer.goal.quantity, " = ".join(asked.paths)
+    title = (
+        f"{answer.asked} by {paths}; {grouped(answer.n_replicates)} replicates in all, "
+        f"seed {answer.seed}"
+    )
+    caption = "estimate (Monte Carlo standard error); > marks the answer, on fresh replicates"
+    table = Table(title=title, caption=caption)
+    for column in ("", paths, answer.asked):
+        table.add_column(column, justify="right")
+    for row in answer.curve.to_dict("records"):
+        mark = ">" if row["value"] == answer.value else ""
+        mean = Mean(value=row[name], mcse=row[f"{name}_mcse"])
+        words = asked.stated.in_words(_to_the_digit(row["value"], answer))
+        table.add_row(mark, words, f"{mean.value:.4f}" if mean.mcse == 0 else rounded(mean))
+    return table
+
+
+def seen_values(curve: pd.DataFrame, goal: Goal, asked: NumberInFile) -> Table:
+    """Return the values that a search had tried when it was interrupted."""
+    paths = " = ".join(asked.paths)
+    table = Table(title=f"{goal.quantity} by {paths}, as far as the search went")
+    for column in (paths, goal.quantity):
+        table.add_column(column, justify="right")
+    for row in curve.to_dict("records"):
+        mean = Mean(value=row[goal.quantity], mcse=row[f"{goal.quantity}_mcse"])
+        table.add_row(asked.stated.in_words(f"{row['value']:.6g}"), rounded(mean))
+    return table
+
+
+def solved_sentence(answer: Solution, asked: NumberInFile) -> str:
+    """Return the answer in one sentence; what theory says, and a disagreement, in another."""
+    paths, words = " = ".join(asked.paths), asked.stated.in_words
+    error = answer.standard_error
+    how = f"standard error {error:.2g}" if error else f"by exact {answer.goal.quantity}"
+    known = "" if answer.exact is None else f"exactly {answer.exact:.4f}; "
+    sentence = (
+        f"{answer.asked} is {answer.goal.target:g} at {paths} = "
+        f"{words(_to_the_digit(answer.value, answer))} ({how}): {known}a fresh run there gives "
+        f"{rounded(answer.confirmed)}. The file has {words(f'{answer.stated:g}')}."
+    )
+    for method, value in answer.theory.items():
+        shown = words(f"{value:.4g}")
+        sentence += f" By {method} it would be {shown}."
+    return sentence if answer.agrees else f"{sentence} {_DISAGREES}"
+
+
+def _to_the_digit(value: float, answer: Solution) -> str:
+    """Return a value with the digits that its error leaves."""
+    error = answer.standard_error
+    if not error or not math.isfinite(error):
+        return f"{value:.{_DIGITS}g}"
+    decimals = max(-math.floor(math.log10(error)) + 1, 0)
+    return f"{value:.{decimals}f}"
