@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lupusim.analysis.proportions.exact_tests import ExactTest
 from lupusim.analysis.registry import TESTS, plain_tests
 from lupusim.errors import ScenarioError
 from lupusim.planning.runs.run import PointResult, run
@@ -67,6 +68,9 @@ RULES: dict[str, dict[str, Any]] = {
     "gate": {"endpoint": "early", "test": "pooled_z", "z": -1},
 }
 """The least that a file must say of each rule."""
+
+BY_EFFORT = sorted(plain_tests(), key=lambda name: isinstance(TESTS[name], ExactTest))
+"""All tests; exact ones last: they work out all tables of each pair of arm sizes."""
 
 _PARAMETERS = {"until": _AT, "at": _AT}
 _FIRST = {"patients": 50, "followed": _AT}
@@ -127,7 +131,7 @@ def read(rule: str, kind: str, test: str, *, by_events: bool, **changes: Any) ->
 
 def accepted(rule: str, kind: str, **changes: Any) -> Iterator[Scenario]:
     """Yield every scenario that is read, of all tests, by patients and by events."""
-    tests = ["none"] if rule == "bayesian_response" else plain_tests()
+    tests = ["none"] if rule == "bayesian_response" else BY_EFFORT
     found = (read(rule, kind, t, by_events=e, **changes) for t in tests for e in (False, True))
     return (one for one in found if one is not None)
 
@@ -147,7 +151,7 @@ def platforms(kind: str, strategy: Strategy, n_looks: int) -> Iterator[Scenario]
     rule = {"multiplicity": {"method": "holm"}, "controls": "concurrent"}
     bound = {"efficacy": {"spending": "obrien_fleming"}}
     looks = [{"when": {"patients": 90, "followed": _AT}, **bound}, {"when": {"last_patient": _END}}]
-    for test in plain_tests():
+    for test in BY_EFFORT:
         whole = content("gate", kind, test, by_events=False, arms=arms, **rescued(strategy))
         whole |= {"looks": looks[-n_looks:], "sample_size": 180, "allocation": "1:1:1"}
         whole["analysis"] |= rule
