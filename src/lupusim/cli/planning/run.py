@@ -233,7 +233,6 @@ def _print_table(result: RunResult, shown: Shown) -> None:
     from rich.console import Console
 
     from lupusim.report.run.table import (
-        all_rows,
         how_to_repeat,
         main_rows,
         operating_table,
@@ -241,7 +240,7 @@ def _print_table(result: RunResult, shown: Shown) -> None:
     )
 
     console = Console(width=shown.width, markup=False, highlight=False)
-    rows = all_rows if shown.details else main_rows
+    rows = None if shown.details else main_rows
     _say_partial(result)
     if result.complete:
         console.print(run_report(result, rows))

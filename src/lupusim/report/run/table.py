@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from rich.console import Group
 from rich.text import Text
@@ -24,6 +25,7 @@ from lupusim.report.run.layout import FittedTable, headings
 from lupusim.report.run.looks import adaptation_rows, family_rows, look_rows, months
 from lupusim.report.run.quantiles import quantile_rows
 from lupusim.report.run.single_arm import exact_rows, level_of, nothing_better, one_arm_meaning
+from lupusim.report.run.smallest import smallest_rows
 from lupusim.report.run.supply import supply_rows
 from lupusim.report.run.tries import tries_in_words
 from lupusim.report.run.wins import win_rows
@@ -59,21 +61,23 @@ def operating_table(result: RunResult, rows: Rows | None = None) -> Group:
         As many designs beside each other as fit the width it is printed at; where their names
         are long they have numbers, and a key stands before.
     """
-    called = headings(result)
+    called, each = headings(result), rows or partial(all_rows, seed=result.seed)
     replicates = f"{grouped(result.n_replicates)} replicates, seed {result.seed}"
     table = FittedTable(
         title=f"{result.scenario.title}\n{replicates}",
         caption=_CAPTION,
         headings=called,
-        columns=[dict((rows or all_rows)(point)) for point in result.points],
+        columns=[dict(each(point)) for point in result.points],
         overview=[dict(overview_rows(p)) for p in result.points] if rows is main_rows else (),
     )
     return Group(*map(Text, called.key), *([table] if result.points else []))
 
 
-def all_rows(point: PointResult) -> Iterator[tuple[str, str]]:
-    """Yield everything that is known of a design."""
-    yield from _rows(point, details=_details)
+def all_rows(point: PointResult, *, seed: int | None = None) -> Iterator[tuple[str, str]]:
+    """Yield everything that is known of a design; with a seed also what a few trials show."""
+    yield from _rows(point, details=quantile_rows)
+    if seed is not None:
+        yield from smallest_rows(point, seed=seed)
 
 
 def main_rows(point: PointResult) -> Iterator[tuple[str, str]]:
@@ -93,10 +97,6 @@ def overview_rows(point: PointResult) -> Iterator[tuple[str, str]]:
         within = error_quantity(point.trial) is None
         yield "claims if alike" if within else "type I error", share(claims)
     yield "months", months(point.tally.mean("duration"))
-
-
-def _details(point: PointResult) -> Iterator[tuple[str, str]]:
-    yield from quantile_rows(point)
 
 
 def _rows(point: PointResult, *, details: Rows) -> Iterator[tuple[str, str]]:
