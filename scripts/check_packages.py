@@ -44,6 +44,7 @@ WORKS = [
     "decide hiv",
     "draw illness-death --out diagram.svg",
     "calibrate --draws 0",
+    "selftest --out selftest.html",
 ]
 NEEDS = {
     "draw illness-death --picture occupancy --out picture.svg": "report",

@@ -15,6 +15,7 @@ import typer
 
 from lupusim.cli import app as pages
 from lupusim.cli import docs as manual
+from lupusim.cli import selftest as testing
 from lupusim.cli.models import ask as asking
 from lupusim.cli.models import calibrate as calibrating
 from lupusim.cli.models import cohort as cohorts
@@ -142,6 +143,7 @@ app.command()(comparing.compare)
 app.command()(bundling.bundle)
 app.command()(pages.app)
 app.command()(manual.docs)
+app.command()(testing.selftest)
 
 
 _KINDS = {"cohorts": "cohort models"}
