@@ -306,7 +306,9 @@ def meaning(result: RunResult) -> str:
     worst = max(errors, key=lambda mean: mean.value)
     most = " at most" if len(powers) > 1 else ""
     what = "show the same" if within else "claim one"
-    return f"{shows} If there were no difference, {in_hundred(worst)} of 100 would {what}{most}."
+    but = " but in dropout" if any(point.trial.dropout.by_arm for point in result.points) else ""
+    alike = f"If there were no difference{but}"
+    return f"{shows} {alike}, {in_hundred(worst)} of 100 would {what}{most}."
 
 
 def condition(result: RunResult) -> str:

@@ -268,6 +268,8 @@ def test_arms_that_lose_patients_differently_are_not_wholly_alike():
     trial = survival_trial(dropout=Dropout(per_year=0.1, by_arm={"cells": 2.0}))
     assert nothing_better(trial) == "both arms alike but for dropout"
     assert nothing_better(survival_trial()) == "both arms alike"
+    assert "no difference but in dropout, " in meaning(run(scenario(trial), 40))
+    assert "no difference, " in meaning(run(scenario(survival_trial()), 40))
 
 
 def test_of_arms_that_are_selected_all_are_alike():
