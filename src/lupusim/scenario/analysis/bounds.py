@@ -78,8 +78,9 @@ class _Reader:
     ) -> None:
         self.looks, self.planned = sections, planned
         self.last = len(sections)
-        self.alpha = analysis.alpha if analysis else _DEFAULT_ALPHA
         self.sided = analysis.sided if analysis else 1
+        alpha = analysis.alpha if analysis else _DEFAULT_ALPHA
+        self.alpha = alpha if alpha < self.sided / 2 else _DEFAULT_ALPHA  # the trial reports it
         self.analysis = analysis
         self.efficacy = {
             k: s.section("efficacy") for k, s in enumerate(sections, 1) if s.has("efficacy")

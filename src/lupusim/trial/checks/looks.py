@@ -36,6 +36,7 @@ def look_problems(trial: TrialParts) -> Iterator[Problem]:
     yield from _limit_problems(looks)
     yield from _visit_problems(trial)
     yield from _order_problems(looks)
+    yield from _level_problems(trial)
     decides = trial.stopping is not None and trial.analysis is not None
     if trial.interims and not (decides or trial.rule.changes):
         yield Problem(
@@ -57,6 +58,18 @@ def _clock_problems(trial: TrialParts, k: int, look: Cutoff) -> Iterator[Problem
                 fault=f"{which} is no time to an event",
                 fix="Cut the data after the last patient's visit or at a calendar time.",
             )
+
+
+def _level_problems(trial: TrialParts) -> Iterator[Problem]:
+    """Yield a level that leaves no bound above 0."""
+    analysis = trial.analysis
+    shared = trial.interims or trial.stopping or trial.family or trial.rule.changes
+    if analysis is not None and shared and analysis.alpha >= analysis.sided / 2:
+        yield Problem(
+            key="analysis.alpha",
+            fault=f"{analysis.alpha:g} leaves looks and hypotheses no bound above z = 0",
+            fix=f"Give less than {analysis.sided / 2:g}; {0.025 * analysis.sided:g} is usual.",
+        )
 
 
 def _visit_problems(trial: TrialParts) -> Iterator[Problem]:

@@ -509,6 +509,19 @@ def test_what_is_not_likely_or_never_is_refused(
     assert words in found[key]
 
 
+@pytest.mark.parametrize(("sided", "alpha"), [(1, 0.5), (1, 0.7), (2, 1 - 1e-9)])
+@pytest.mark.parametrize("bound", [{"haybittle_peto": 3}, {"z": 3.0}, {"spending": "pocock"}])
+def test_looks_need_a_level_that_leaves_a_bound(
+    sided: int, alpha: float, bound: dict[str, Any]
+) -> None:
+    base = {**SURVIVAL, "analysis": {"test": "logrank", "alpha": alpha, "sided": sided}}
+    looks = [{"when": {"events": 100}, "efficacy": bound}, FINAL]
+    if sided == 1:
+        assert "no bound above z = 0" in problems(looks, base)["analysis.alpha"]
+    else:
+        assert trial(looks, base).interims
+
+
 def test_a_look_that_one_of_its_clocks_reaches_can_happen() -> None:
     when = {"any": [{"patients": 999}, {"calendar_time": "1 year"}]}
     assert len(trial([{"when": when, **EFFICACY}, FINAL]).interims) == 1
