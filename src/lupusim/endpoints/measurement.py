@@ -20,6 +20,7 @@ from lupusim.endpoints.setting import (
 from lupusim.records import HazardAlong
 from lupusim.trial import Endpoint, Trial
 from lupusim.trial.observation import Strategy
+from lupusim.trial.population.correlated import CORRELATED
 
 
 def measure(endpoint: Endpoint, states: Sequence[str], shape: tuple[int, int]) -> Measurement:
@@ -95,7 +96,11 @@ def marker_of(
     """Return the marker's values of a trial's patients; None where it has no marker."""
     if trial.marker is None:
         return None
-    known = None
+    known, own = None, None
+    correlated = trial.population.correlated
+    if correlated is not None and correlated.of_marker is not None:
+        deviates = correlated.draw(arm.size, rng=streams(CORRELATED))
+        own = deviates[correlated.of_marker]
     if name := trial.marker.baseline:
         start = trial.arms[0].model.starts[0].state  # of everybody, by the trial's own checks
         known = Known(numbers[name].ravel(), start)
@@ -104,6 +109,7 @@ def marker_of(
         trial.states,
         Course(trial.visits, tuple(one.name for one in trial.arms), arm.ravel()),
         known=known,
+        own=own,
         rng=streams("marker"),
     )
 

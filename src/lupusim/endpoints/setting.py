@@ -286,6 +286,8 @@ class MarkerValues:
         The trial's visits, and everybody's arm.
     known : Known or None
         The values at randomization, where the patients came with them.
+    own : (n_patients,) array or None
+        The standard normal deviate of each patient, where other outcomes know of it.
     rng : numpy.random.Generator
         The stream reserved for the marker; takes n_visits + 2 draws per patient.
     """
@@ -297,9 +299,11 @@ class MarkerValues:
         course: Course,
         *,
         known: Known | None = None,
+        own: FloatArray | None = None,
         rng: np.random.Generator,
     ) -> None:
-        own, *noise = rng.standard_normal((len(course.visits) + 2, course.arm.size))
+        drawn, *noise = rng.standard_normal((len(course.visits) + 2, course.arm.size))
+        own = drawn if own is None else own
         share = marker.correlation
         self.mean = np.array([marker.mean.get(state, 0.0) for state in states])
         self.sd = np.array([marker.sd.get(state, 0.0) for state in states])

@@ -9,105 +9,28 @@ model, the cohort and the recorders: they check each other.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, repeat
 
 import numpy as np
 import simpy
 
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.arrays import IntArray
+from lupusim.engines.exits import Exit
 from lupusim.engines.transition_buffer import Chart
-from lupusim.model import Clock, MultiStateModel, Transition
+from lupusim.model import MultiStateModel
 from lupusim.records import Cohort, Recorder, Rows
 
 # SPEED: the event queue and the garbage collector slow down with the patients in one
 # environment; 100 are three times as fast as 100,000 (benchmarks/engine_events.py).
 PATIENTS_PER_ENVIRONMENT = 100
 STAYS_PER_DRAW = 4096
+NONE_FIXED: Mapping[int, float] = {}
 EVENTS_PER_REPORT = 100_000
 
 Stay = tuple[float, int]
 """How long a patient stays in a state (years; ``inf`` for good), and which state is next."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exit:
-    """A way out of a state, as it stands open to one kind of patient.
-
-    Parameters
-    ----------
-    transition : Transition
-        Hazard, clock and treatment effect.
-    to_state : int
-        Position of the state it leads to.
-    ratio : float
-        What multiplies the hazard of these patients, above 0.
-    """
-
-    transition: Transition
-    to_state: int
-    ratio: float
-
-    @property
-    def starts_afresh(self) -> bool:
-        """Whether every new stay sees the same hazard, whenever it begins."""
-        return self.transition.clock is Clock.RESET and self.transition.ratio.is_constant
-
-    def fresh_times(self, n: int, rng: np.random.Generator) -> FloatArray:
-        """Draw how long `n` new stays would last were this exit the only one; years."""
-        ratio = self.ratio * self.transition.ratio.ratios[0]
-        return self.transition.hazard.inverse_cumulative(rng.standard_exponential(n) / ratio)
-
-    def time(
-        self,
-        entry_time: float,
-        spent: float,
-        until: float,
-        rng: np.random.Generator,
-        *,
-        restart: float = 0.0,
-    ) -> float:
-        """Draw how long one stay would last were this exit the only one.
-
-        Candidates come at the highest hazard that the treatment ever makes; each counts with
-        probability (ratio then) / (highest ratio).
-
-        Parameters
-        ----------
-        entry_time : float
-            Study time (years) from which the stay is watched.
-        spent : float
-            Years already spent in the state by then.
-        until : float
-            Study time (years) beyond which nobody wants to know; finite.
-        rng : numpy.random.Generator
-            Random numbers.
-        restart : float
-            Study time (years) from which the treatment effect runs.
-
-        Returns
-        -------
-        float
-            Years from `entry_time`; ``inf`` where it ends after `until` or never.
-
-        References
-        ----------
-        Lewis and Shedler (1979), Naval Research Logistics Quarterly 26, 403-413 (thinning).
-        """
-        hazard, effect = self.transition.hazard, self.transition.ratio
-        highest = max(effect.ratios)
-        begin = entry_time if self.transition.clock is Clock.FORWARD else spent
-        level = float(hazard.cumulative(np.asarray(begin)))
-        while True:
-            level += rng.standard_exponential() / (self.ratio * highest)
-            waited = max(float(hazard.inverse_cumulative(np.asarray(level))) - begin, 0.0)
-            if entry_time + waited > until:
-                return math.inf
-            piece = bisect_right(effect.breaks, entry_time - restart + waited)
-            if rng.random() * highest < effect.ratios[piece]:
-                return waited
 
 
 class Disease:
@@ -125,11 +48,13 @@ class Disease:
         How many stays to draw at once where all new stays in a state have one law; 0 for none.
     afterwards : Disease or None
         The disease from the first restart of treatment on; None for this one.
+    thresholds : mapping of int to float
+        By transition: at which cumulative hazard it comes, where that is fixed for a patient.
     rng : numpy.random.Generator
         Random numbers.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but two are keywords
         self,
         model: MultiStateModel,
         ratios: Sequence[float],
@@ -137,6 +62,7 @@ class Disease:
         horizon: float,
         n_ahead: int,
         afterwards: Disease | None = None,
+        thresholds: Mapping[int, float] = NONE_FIXED,
         rng: np.random.Generator,
     ) -> None:
         self.afterwards = self if afterwards is None else afterwards
@@ -144,10 +70,13 @@ class Disease:
         self._horizon = horizon
         self._rng = rng
         self._exits: list[list[Exit]] = [[] for _ in model.states]
-        for transition, ratio in zip(model.transitions, ratios, strict=True):
+        for position, (transition, ratio) in enumerate(zip(model.transitions, ratios, strict=True)):
             if ratio * max(transition.ratio.ratios) > 0:
                 way = Exit(
-                    transition=transition, to_state=model.index(transition.to_state), ratio=ratio
+                    transition=transition,
+                    to_state=model.index(transition.to_state),
+                    ratio=ratio,
+                    threshold=thresholds.get(position),
                 )
                 self._exits[model.index(transition.from_state)].append(way)
         self._ahead = {
@@ -194,7 +123,10 @@ class Disease:
             effect = way.transition.ratio
             last = restart + effect.breaks[-1] if effect.ratios[-1] == 0 else self._horizon
             until = min(self._horizon, last, entry_time + best)
-            time = way.time(entry_time, spent, until, self._rng, restart=restart)
+            if way.threshold is None:
+                time = way.time(entry_time, spent, until, self._rng, restart=restart)
+            else:
+                time = way.due - entry_time
             if time < best:
                 best, to_state = time, way.to_state
         return best, to_state
@@ -339,6 +271,13 @@ def _enroll(
             )
             for position, ratio in enumerate(_own_ratios(cohort, [kinds[k][0] for k in kind]))
         ]
+    elif cohort.thresholds:
+        diseases = [
+            Disease(model, ratio, horizon=horizon, n_ahead=0, thresholds=own, rng=rng)
+            for ratio, own in zip(
+                _own_ratios(cohort, [kinds[k][0] for k in kind]), _fixed(cohort), strict=True
+            )
+        ]
     elif cohort.hazard_ratio is None:
         n_ahead = min(n, STAYS_PER_DRAW)
         shared = [_disease(laws, r, horizon=horizon, n_ahead=n_ahead, rng=rng) for r in kinds]
@@ -387,6 +326,12 @@ def _own_ratios(cohort: Cohort, of_class: Sequence[Sequence[float]]) -> list[lis
         ratios = ratios * cohort.hazard_ratio.T
     own: list[list[float]] = ratios.tolist()
     return own
+
+
+def _fixed(cohort: Cohort) -> list[dict[int, float]]:
+    """Return of each patient at which cumulative hazard a transition comes, by its position."""
+    by_transition = {k: own.tolist() for k, own in cohort.thresholds.items()}
+    return [{k: own[row] for k, own in by_transition.items()} for row in range(cohort.n_patients)]
 
 
 def _positions(cohort: Cohort) -> IntArray:

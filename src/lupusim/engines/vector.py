@@ -223,7 +223,8 @@ class _Step:
         rng: np.random.Generator,
     ) -> None:
         """Draw the step, tell the recorders, and let the patients join their next groups."""
-        alike = self.cohort.hazard_ratio is None and not self.cohort.courses
+        cohort = self.cohort
+        alike = cohort.hazard_ratio is None and not (cohort.courses or cohort.thresholds)
         if self.rates is not None and alike:
             time, winner = self._draw_constant(self.rates, rng)
         else:
@@ -274,7 +275,10 @@ class _Step:
         sojourn = np.empty(0)
         winner: StateArray = np.zeros(n, dtype=np.int8)
         for number, way in enumerate(self.ways):
-            latent = self._latent(way, self._threshold(way, rng.standard_exponential(n)))
+            if (own := self.cohort.thresholds.get(way.position)) is not None:
+                latent = self._own_latent(way, own if self.who is None else own[self.who])
+            else:
+                latent = self._latent(way, self._threshold(way, rng.standard_exponential(n)))
             if number == 0:
                 sojourn = latent
                 continue
@@ -299,6 +303,12 @@ class _Step:
             ratio=course.of(self.who),
             time_in_state=self.group.time_in_state,
         )
+
+    def _own_latent(self, way: _Way, threshold: FloatArray) -> FloatArray:
+        """Return how long until what was due from study time 0 on, on whatever path."""
+        begin = np.zeros_like(self.entry_time)
+        due = way.transition.sojourn_time(begin, self._threshold(way, np.array(threshold)))
+        return due - self.entry_time
 
     def _threshold(self, way: _Way, exponential: FloatArray) -> FloatArray:
         """Divide the unit-exponential draws by what the class and the patient multiply."""

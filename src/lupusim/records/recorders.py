@@ -35,12 +35,16 @@ class Cohort:
         What multiplies each patient's hazards (covariates, frailty), on top of the model.
     courses : mapping of int to IndividualRatio
         By transition: each patient's treatment effect, in place of the model's.
+    thresholds : mapping of int to (n_patients,) array
+        By transition: the cumulative hazard since study time 0 at which each patient's comes, on
+        whatever path; the others draw theirs anew in every stay.
     """
 
     n_patients: int
     rows: Rows = field(default_factory=lambda: slice(None))
     hazard_ratio: FloatArray | None = None
     courses: Mapping[int, IndividualRatio] = field(default_factory=dict)
+    thresholds: Mapping[int, FloatArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,7 @@ def is_plain(trial: Trial, analysis: Analysis) -> bool:
     population = trial.population
     # what a screening finds makes nobody differ by itself: effects and covariates would
     alike = not (population.effects or population.frailties)
-    alike = alike and not population.drift
+    alike = alike and not population.drift and population.correlated is None
     straight = all(_is_straight(arm) for arm in trial.arms)
     watched = trial.visit_conduct.is_perfect and not trial.intercurrent_events
     adjusted = analysis.stratify_by or analysis.adjust_for

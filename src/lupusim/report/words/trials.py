@@ -36,12 +36,18 @@ def what_it_means(scenario: Scenario) -> str:
         _patients(trial),
         _observed(trial),
         *(f"{arm.name}: {arm_in_words(arm, trial)}." for arm in trial.arms),
+        *_correlated(trial),
         _endpoints(trial),
         *_looks(trial),
         _success(trial),
         *_varies(scenario),
     ]
     return " ".join(said)
+
+
+def _correlated(trial: Trial) -> list[str]:
+    correlated = trial.population.correlated
+    return [] if correlated is None else [f"Outcomes of a patient: {correlated.words}."]
 
 
 def scenario_in_words(scenario: Scenario) -> str:

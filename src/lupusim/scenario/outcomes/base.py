@@ -93,6 +93,11 @@ class Traits:
         Whether its event ends a patient's history.
     counts_moves : bool
         Whether every move counts, so that none may be made by another outcome beside it.
+    lateness : int
+        1 where a later event or a higher score is better for the patient, -1 where a sooner or
+        lower one is; 0 for what cannot be correlated with other outcomes.
+    shared : float
+        Correlation of a score's value with what all its values after randomization share.
     """
 
     times: Sequence[float] = ()
@@ -101,6 +106,8 @@ class Traits:
     competing: tuple[str, ...] = ()
     terminal: bool = False
     counts_moves: bool = False
+    lateness: int = 0
+    shared: float = 1.0
 
 
 class StatedOutcome(Protocol):

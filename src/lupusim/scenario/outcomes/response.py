@@ -50,7 +50,7 @@ class Response:
     @property
     def traits(self) -> Traits:
         """What the trial must know: the visit."""
-        return Traits(times=(self.at,))
+        return Traits(times=(self.at,), lateness=-self.better.value)
 
     def _chain(self, share: float) -> Chain:
         states = (f"no {self.name}", self.name)

@@ -79,6 +79,8 @@ class Score:
         return Traits(
             times=tuple(sorted({self.at, *(time for time, _ in self.spread)})),
             marker=self._marker,
+            lateness=self.better.value,
+            shared=math.sqrt(max(self.correlation - self.with_baseline**2, 0.0)),
         )
 
     def read_arm(self, value: object, place: Place, control: ArmOutcome | None) -> ArmOutcome:

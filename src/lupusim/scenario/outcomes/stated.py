@@ -7,17 +7,22 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
+import numpy as np
+
 from lupusim.model import Effect, MultiStateModel
 from lupusim.model.checks import nearest
 from lupusim.scenario.document.kinds import Kind, Text
 from lupusim.scenario.document.section import Choice, Section
 from lupusim.scenario.outcomes.base import ArmOutcome, Beside, StatedOutcome
 from lupusim.scenario.outcomes.chains import Combined
+from lupusim.scenario.outcomes.correlation import Pairs, deviates, in_words, read_correlation
 from lupusim.scenario.outcomes.kinds import OUTCOMES
 from lupusim.trial import CovariateEffect, Endpoint, GammaFrailty, Population
 from lupusim.trial.observation import Marker
+from lupusim.trial.population.correlated import CorrelatedOutcomes
 
 _KEY = "outcomes"
+_ROUNDING = 1e-9
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,12 +35,15 @@ class Statements:
         In the order of the file; empty where it states none, or none that can be read.
     given : bool
         Whether the file states any.
+    correlated : mapping of (str, str) to float
+        The correlation of two outcomes of a patient, where there is one.
     by_arm : mapping of str to list of ArmOutcome
         Of the arms that were read so far, the control first; in the order of the outcomes.
     """
 
     outcomes: Mapping[str, StatedOutcome]
     given: bool = False
+    correlated: Pairs = field(default_factory=dict)
     by_arm: dict[str, list[ArmOutcome]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
@@ -120,6 +128,18 @@ class Statements:
             population,
             effects=(*population.effects, *effects),
             frailties=(*population.frailties, *frailties),
+            correlated=self._correlated_outcomes(),
+        )
+
+    def _correlated_outcomes(self) -> CorrelatedOutcomes | None:
+        if not (self.correlated and self.by_arm):
+            return None
+        names, correlation = deviates(self.correlated, self.outcomes)
+        positions = {name: position for position, name in enumerate(self.outcomes)}
+        return CorrelatedOutcomes(
+            on=tuple(self._moves(positions[name]) for name in names),
+            correlation=correlation,
+            words=in_words(self.correlated),
         )
 
     def _moves(self, position: int) -> tuple[tuple[str, str], ...]:
@@ -213,7 +233,29 @@ def read_outcomes(top: Section) -> Statements:
     _check_together(section, outcomes)
     if not outcomes and section.place.is_sound:
         section.place.report("no outcome is described", "Write {name: {kind: response, ...}}.")
-    return Statements(outcomes=outcomes if section.place.is_sound else {}, given=True)
+    known = outcomes if section.place.is_sound else {}
+    correlated = _possible(top, read_correlation(top, known), known)
+    return Statements(outcomes=known, given=True, correlated=correlated)
+
+
+def _possible(top: Section, correlated: Pairs, outcomes: Mapping[str, StatedOutcome]) -> Pairs:
+    """Return correlations that patients can have; none, and a report, where these cannot be."""
+    place = top.place.child("correlation")
+    for name in dict.fromkeys(name for pair in correlated for name in pair):
+        if outcomes[name].traits.shared == 0:
+            place.report(
+                f"all that two values of {name!r} share is in the value at randomization",
+                "Let that between visits be larger than the square of that with baseline.",
+            )
+            return {}
+    if not correlated:
+        return {}
+    _, matrix = deviates(correlated, outcomes)
+    if np.linalg.eigvalsh(np.array(matrix)).min() >= -_ROUNDING:
+        return correlated
+    fix = "State correlations nearer to 0; of a score also more between its visits."
+    place.report("no patients have outcomes with all of these correlations", fix)
+    return {}
 
 
 def _check_together(section: Section, outcomes: Mapping[str, StatedOutcome]) -> None:

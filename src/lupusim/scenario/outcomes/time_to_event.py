@@ -69,7 +69,7 @@ class Time:
     @property
     def traits(self) -> Traits:
         """What the trial must know: which events compete, and whether it ends all."""
-        return Traits(competing=self.competing, terminal=self.terminal)
+        return Traits(competing=self.competing, terminal=self.terminal, lateness=-self.better.value)
 
     def _chain(self, hazard: Hazard) -> Chain:
         states = (f"no {self.name}", self.name)

@@ -10,6 +10,7 @@ import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.model import Edge, MultiStateModel
+from lupusim.trial.population.correlated import CORRELATED, thresholds_of
 from lupusim.trial.population.covariates import WEIGHT, CovariateEffect
 from lupusim.trial.population.population import Population
 from lupusim.trial.population.screening import Screened
@@ -32,6 +33,8 @@ class Patients:
         Covariates, coded factors and, where it is asked for, weight.
     frailties : tuple of (n_replicates * n_patients,) arrays
         For each frailty of the population, everybody's factor.
+    thresholds : (n_outcomes, n_replicates * n_patients) array or None
+        Cumulative hazards at which correlated events come; None where none are.
     screened : Screened or None
         What screening found; None without it.
     enrollment_time : (n_replicates, n_patients) array or None
@@ -42,6 +45,7 @@ class Patients:
     levels: Mapping[str, IntArray] = field(default_factory=dict)
     numbers: Mapping[str, FloatArray] = field(default_factory=dict)
     frailties: tuple[FloatArray, ...] = ()
+    thresholds: FloatArray | None = None
     screened: Screened | None = None
     enrollment_time: FloatArray | None = None
 
@@ -75,6 +79,17 @@ class Patients:
             for position in _positions(model, frailty.on):
                 ratio[position] *= factor[members]
         return ratio
+
+    def own_thresholds(self, model: MultiStateModel, members: IntArray) -> dict[int, FloatArray]:
+        """Return by transition at which cumulative hazard it comes to members, if that is fixed."""
+        correlated = self.population.correlated
+        if correlated is None or self.thresholds is None:
+            return {}
+        return {
+            k: threshold[members]
+            for edges, threshold in zip(correlated.on, self.thresholds, strict=True)
+            for k in _positions(model, edges)
+        }
 
     def _log_ratios(
         self, model: MultiStateModel, members: IntArray, arm: str
@@ -151,11 +166,16 @@ def draw_patients(
         frailty.draw(n_patients, rng=streams(f"frailty {k}"))
         for k, frailty in enumerate(population.frailties)
     )
+    thresholds = None
+    if population.correlated is not None:
+        deviates = population.correlated.draw(n_patients, rng=streams(CORRELATED))
+        thresholds = thresholds_of(deviates)
     return Patients(
         population=population,
         levels=levels,
         numbers=numbers,
         frailties=tuple(frailties),
+        thresholds=thresholds,
         screened=screened,
     )
 

@@ -79,7 +79,7 @@ class Treating:
         ratio = self.patients.hazard_ratio(law, members, arm=own)
         infusions = self.trial_arm.infusions
         if infusions is None or infusions.lots is None or not has_cells:
-            return law, Cohort(n_patients=members.size, rows=members, hazard_ratio=ratio)
+            return law, self._cohort(law, members, ratio)
         if ratio is None:
             ratio = np.ones((len(law.transitions), members.size))
         potency = self._potency(infusions.lots, len(infusions.at)).ravel()[members]
@@ -87,7 +87,13 @@ class Treating:
             for k, t in enumerate(law.transitions):
                 if (t.from_state, t.to_state) in edges:
                     ratio[k] *= np.exp(sign * potency)
-        return law, Cohort(n_patients=members.size, rows=members, hazard_ratio=ratio)
+        return law, self._cohort(law, members, ratio)
+
+    def _cohort(self, law: MultiStateModel, members: IntArray, ratio: FloatArray | None) -> Cohort:
+        thresholds = self.patients.own_thresholds(law, members)
+        return Cohort(
+            n_patients=members.size, rows=members, hazard_ratio=ratio, thresholds=thresholds
+        )
 
     def _supplied_groups(self, infusions: Infusions, supplied: Supplied) -> Iterator[Group]:
         """Yield those who had all infusions when they were due, then those who had not."""
@@ -104,7 +110,7 @@ class Treating:
             prompt = self.members[~late]
             law = self.trial_arm.law
             ratio = self.patients.hazard_ratio(law, prompt)
-            yield law, Cohort(n_patients=prompt.size, rows=prompt, hazard_ratio=ratio)
+            yield law, self._cohort(law, prompt, ratio)
         who, n_parts = np.flatnonzero(late), -(-late.sum() // self._at_once(len(times)))
         for part in np.array_split(who, n_parts) if n_parts else ():
             yield self._late_group(self.members[part], times[:, part], potency[:, part])

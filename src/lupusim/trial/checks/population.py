@@ -36,8 +36,21 @@ def population_problems(trial: TrialParts) -> Iterator[Problem]:
         yield from _arm_problems(key, effect, trial)
     for k, frailty in enumerate(population.frailties):
         yield from _edge_problems(f"population.frailty.{k}", frailty.on, trial)
+    if population.correlated is not None:
+        yield from _correlated_problems(trial)
     for k, drift in enumerate(population.drift):
         yield from _edge_problems(f"population.drift.{k}", drift.on, trial)
+
+
+def _correlated_problems(trial: TrialParts) -> Iterator[Problem]:
+    """Yield what correlated outcomes cannot stand beside."""
+    again = any(arm.infusions is not None and arm.infusions.again_on for arm in trial.arms)
+    beside = {"infusions again when a state is entered": again, "a supply": trial.supply}
+    for name, there in beside.items():
+        if there:
+            fault = f"outcomes that are correlated beside {name} are not supported"
+            fix = "Remove one of the two, or describe a model."
+            yield Problem(key="correlation", fault=fault, fix=fix)
 
 
 def adjustment_problems(analysis: Analysis, population: Population) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
+from lupusim.trial.population.correlated import CorrelatedOutcomes
 from lupusim.trial.population.covariates import (
     WEIGHT,
     Covariate,
@@ -46,6 +47,8 @@ class Population:
         Further factors, made of covariates.
     drift : tuple of Drift
         Hazard ratios by the date of randomization.
+    correlated : CorrelatedOutcomes or None
+        Which outcomes of a patient are correlated; None where none are.
     """
 
     factors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -58,6 +61,7 @@ class Population:
     screening: Screening | None = None
     cuts: Mapping[str, Cut] = field(default_factory=dict)
     drift: tuple[Drift, ...] = ()
+    correlated: CorrelatedOutcomes | None = None
 
     def __post_init__(self) -> None:
         for name, levels in self.factors.items():

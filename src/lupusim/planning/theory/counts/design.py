@@ -221,8 +221,9 @@ def count_design(trial: Trial) -> CountDesign:
 
 
 def independent(trial: Trial) -> bool:
-    """Return whether patients depend neither on the date nor on the supply."""
-    return not trial.population.drift and trial.supply is None
+    """Return whether patients and their outcomes depend on no date, supply or other outcome."""
+    population = trial.population
+    return not population.drift and population.correlated is None and trial.supply is None
 
 
 def _sees_all(trial: Trial, endpoint: ResponseAtVisits) -> bool:
