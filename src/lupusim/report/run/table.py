@@ -323,12 +323,16 @@ def condition_of(trials: Sequence[Trial]) -> str:
     for trial in trials:
         for arm in trial.arms:
             laws.setdefault(arm.name, {})[_law_in_words(arm, trial)] = None
-    if trials[0].arms[0].stated:
+    if all(arm.stated for arm in trials[0].arms):
         told = [f"{arm}: {', or '.join(found)}" for arm, found in laws.items()]
         correlated = (trial.population.correlated for trial in trials)
         told += dict.fromkeys(one.words for one in correlated if one is not None)
         return f"the arms are as stated ({'; '.join(told)})"
-    said = [f"{arm} patients fare {', or '.join(found)}" for arm, found in laws.items()]
+    stated = {arm.name for trial in trials for arm in trial.arms if arm.stated}
+    said = [
+        f"{arm} patients {'fare as stated:' if arm in stated else 'fare'} {', or '.join(found)}"
+        for arm, found in laws.items()
+    ]
     return " and ".join(said)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from lupusim.model import Effect
+from lupusim.model import Effect, MultiStateModel
 from lupusim.model.checks import nearest
 from lupusim.scenario.document.section import Place, Section, Text
 from lupusim.scenario.outcomes.chains import Chain, Combined
@@ -32,6 +32,8 @@ class ArmOutcome:
         Hazard ratio of each level of the factor against its first one.
     course : tuple of (float, float)
         Study times (years) and mean changes of a score.
+    of_model : bool
+        Whether a model says it, so that only what is worked out from it is known.
     """
 
     chain: Chain
@@ -39,6 +41,7 @@ class ArmOutcome:
     factor: str = ""
     ratios: Mapping[str, float] = field(default_factory=dict)
     course: Points = ()
+    of_model: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,10 @@ class Traits:
         Whether its event ends a patient's history.
     counts_moves : bool
         Whether every move counts, so that none may be made by another outcome beside it.
+    held : tuple of str
+        States of the models of other arms that have this outcome, the first for arms that state it.
+    held_key : str
+        What files call these states; empty where an outcome can stand beside no model.
     lateness : int
         1 where a later event or a higher score is better for the patient, -1 where a sooner or
         lower one is; 0 for what cannot be correlated with other outcomes.
@@ -106,6 +113,8 @@ class Traits:
     competing: tuple[str, ...] = ()
     terminal: bool = False
     counts_moves: bool = False
+    held: tuple[str, ...] = ()
+    held_key: str = ""
     lateness: int = 0
     shared: float = 1.0
 
@@ -135,6 +144,10 @@ class StatedOutcome(Protocol):
         """Return what is stated of an arm; `control` is None for the control itself."""
         ...
 
+    def of_law(self, law: MultiStateModel) -> ArmOutcome:
+        """Return what is known of the outcome under a model; asked of what names its states."""
+        ...
+
     def read_endpoint(self, section: Section, beside: Beside) -> Callable[[], Endpoint]:
         """Return what makes its endpoint; a section may say more, and may be empty."""
         ...
@@ -142,6 +155,11 @@ class StatedOutcome(Protocol):
     def words(self, value: ArmOutcome) -> str:
         """Return what is stated of an arm in words."""
         ...
+
+
+def beside_no_model(name: str) -> ArmOutcome:
+    """Return what stands for an outcome that no model knows; its problem is told elsewhere."""
+    return ArmOutcome(chain=Chain(states=(name,)), of_model=True)
 
 
 def parsed(value: object, place: Place, parse: Callable[[object], T], stand_in: T) -> T:

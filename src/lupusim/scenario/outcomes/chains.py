@@ -12,7 +12,7 @@ from itertools import product
 from math import prod
 
 from lupusim.model import Clock, Edge, MultiStateModel, Start, Transition
-from lupusim.model.hazards import Hazard
+from lupusim.model.hazards import Hazard, PiecewiseExponentialHazard
 
 Path = tuple[str, ...]
 """A state of every chain, in the order of the outcomes."""
@@ -46,6 +46,25 @@ class Chain:
         return {state: share for state, share in shares.items() if share > 0}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Within:
+    """The states of a model that stated outcomes stand beside.
+
+    Parameters
+    ----------
+    states : tuple of str
+        All of them, in the model's order.
+    start : str
+        Where all patients are before any outcome.
+    absorbing : tuple of str
+        States that end a history.
+    """
+
+    states: tuple[str, ...]
+    start: str
+    absorbing: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Combined:
     """The states of patients who have several outcomes.
@@ -54,13 +73,19 @@ class Combined:
     ----------
     chains : sequence of Chain
         One for each outcome; only their states and terminal states matter here.
+    within : Within or None
+        The states of a model, of which the chains then name theirs: the last outcome that has
+        come is where a patient is. None for combinations of the chains' own.
     """
 
     chains: Sequence[Chain]
+    within: Within | None = None
 
     @property
     def states(self) -> tuple[str, ...]:
         """All states: combinations first, then those that end a history."""
+        if self.within is not None:
+            return self.within.states
         return tuple(dict.fromkeys(self.name(path) for path in self._paths()))
 
     def _paths(self) -> Iterator[Path]:
@@ -75,7 +100,10 @@ class Combined:
 
     def name(self, path: Path) -> str:
         """Return what the state of a path is called."""
-        return self.ending(path) or " and ".join(path)
+        if self.within is None:
+            return self.ending(path) or " and ".join(path)
+        come = (s for s, one in zip(path, self.chains, strict=True) if s != one.states[0])
+        return self.ending(path) or next(come, self.within.start)
 
     def holding(self, position: int, states: Iterable[str]) -> tuple[str, ...]:
         """Return the states in which one outcome is in some states of its own.
@@ -121,7 +149,22 @@ class Combined:
         return MultiStateModel(
             name=name,
             states=self.states,
-            transitions=tuple(transitions),
+            transitions=(*transitions, *self._closed(transitions)),
             starts=starts,
-            absorbing=terminal,
+            absorbing=terminal if self.within is None else self.within.absorbing,
         )
+
+    def _closed(self, open_ones: Sequence[Transition]) -> Iterator[Transition]:
+        """Yield ways that nobody takes to those of a model's states that no outcome names."""
+        if self.within is None:
+            return
+        reached = {self.within.start, *(transition.to_state for transition in open_ones)}
+        never = PiecewiseExponentialHazard(breaks=(1.0,), rates=(0.0, 0.0))
+        for state in self.within.states:
+            if state not in reached:
+                yield Transition(
+                    from_state=self.within.start,
+                    to_state=state,
+                    hazard=never,
+                    clock=Clock.FORWARD,
+                )

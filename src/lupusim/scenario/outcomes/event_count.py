@@ -9,10 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.endpoints import EventCount
+from lupusim.model import MultiStateModel
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.scenario.document.amounts import parse_rate
 from lupusim.scenario.document.section import Choice, Duration, Number, Place, Section, Text
-from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits, parsed, stated_by
+from lupusim.scenario.outcomes.base import (
+    ArmOutcome,
+    Beside,
+    Traits,
+    beside_no_model,
+    parsed,
+    stated_by,
+)
 from lupusim.scenario.outcomes.chains import Chain
 from lupusim.trial import Better, Endpoint
 
@@ -106,6 +114,11 @@ class Count:
         rate = _rate(section.content.get("per_year"), place.child("per_year"))
         section.finish()
         return ArmOutcome(chain=self._chain(rate))
+
+    def of_law(self, law: MultiStateModel) -> ArmOutcome:
+        """Return what stands for it: it can stand beside no model."""
+        del law
+        return beside_no_model(self.name)
 
     def read_endpoint(self, section: Section, beside: Beside) -> Callable[[], Endpoint]:
         """Return what makes the endpoint: how many events, per year watched."""

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.endpoints import OrdinalState
+from lupusim.model import MultiStateModel
 from lupusim.scenario.document.amounts import parse_share
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.section import Duration, ListOf, Number, Place, Section, Text
-from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits, parsed
+from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits, beside_no_model, parsed
 from lupusim.scenario.outcomes.chains import Chain
 from lupusim.trial import Endpoint
 
@@ -92,6 +93,11 @@ class Ordinal:
         elif min(shares) <= 0:
             place.report("a level has nobody", "Give it a small share, or leave it out.")
         return tuple(share / sum(shares) for share in shares) if min(shares) > 0 else None
+
+    def of_law(self, law: MultiStateModel) -> ArmOutcome:
+        """Return what stands for it: it can stand beside no model."""
+        del law
+        return beside_no_model(self.name)
 
     def read_endpoint(self, section: Section, beside: Beside) -> Callable[[], Endpoint]:
         """Return what makes the endpoint: the rank at the visit; who has died ranks last."""

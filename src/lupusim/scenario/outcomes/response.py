@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from lupusim.endpoints import Responder
+from lupusim.model import MultiStateModel
 from lupusim.model.hazards import ExponentialHazard, Hazard, PiecewiseExponentialHazard
 from lupusim.scenario.document.amounts import parse_share
 from lupusim.scenario.document.durations import format_duration
-from lupusim.scenario.document.section import Choice, Duration, Number, Place, Section, Text
+from lupusim.scenario.document.section import (
+    Choice,
+    Duration,
+    ListOf,
+    Number,
+    Place,
+    Section,
+    Text,
+)
 from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits, parsed, stated_by
+from lupusim.scenario.outcomes.beside_model import share_in
 from lupusim.scenario.outcomes.chains import Chain
 from lupusim.trial import Better, Endpoint
 
@@ -35,25 +45,33 @@ class Response:
         Study time (years) of the visit.
     better : Better
         Whether more of them are good.
+    states : tuple of str
+        Where responders are in the models of other arms; empty where no arm has a model.
     """
 
     name: str
     at: float
     better: Better = Better.MORE
+    states: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, section: Section, name: str) -> Response:
         """Return the outcome that a section describes."""
         at = section.read("at", Duration(above=0))
-        return cls(name=name, at=at, better=section.read("better", _BETTER, Better.MORE))
+        better = section.read("better", _BETTER, Better.MORE)
+        return cls(
+            name=name, at=at, better=better, states=section.read("states", ListOf(Text()), ())
+        )
 
     @property
     def traits(self) -> Traits:
         """What the trial must know: the visit."""
-        return Traits(times=(self.at,), lateness=-self.better.value)
+        return Traits(
+            times=(self.at,), lateness=-self.better.value, held=self.states, held_key="states"
+        )
 
     def _chain(self, share: float) -> Chain:
-        states = (f"no {self.name}", self.name)
+        states = (f"no {self.name}", next(iter(self.states), self.name))
         return Chain(states=states, hazards={states: _hazard(share, self.at)})
 
     def share(self, stated: ArmOutcome) -> float:
@@ -78,14 +96,22 @@ class Response:
         section.finish()
         return ArmOutcome(chain=self._chain(share))
 
+    def of_law(self, law: MultiStateModel) -> ArmOutcome:
+        """Return the share of responders under a model, where it is known exactly."""
+        share = share_in(law, self.states, self.at)
+        chain = self._chain(share or 0.0)
+        known = chain if share is not None else replace(chain, hazards={})
+        return ArmOutcome(chain=known, of_model=True)
+
     def _relative(self, section: Section, control: ArmOutcome | None) -> float:
         given = [name for name in _RELATIVE if section.has(name)]
         if section.has("share") or not given:
             value = section.content.get("share")
             return _share(value, section.place.child("share"))
         place = section.place.child(given[0])
-        if control is None or control.factor:
+        if control is None or control.factor or not control.chain.hazards:
             what = "the control itself" if control is None else "a control stated by strata"
+            what = "a control whose covariates act" if control and control.of_model else what
             place.report(f"{what} has no one share to compare with", "State a share, as 30 %.")
             return 0.5
         base = self.share(control)
@@ -101,7 +127,7 @@ class Response:
         at = section.read("at", Duration(above=0), self.at)
         name = section.read("name", Text(), f"{self.name} at {format_duration(at)}")
         better = section.read("better", _BETTER, self.better)
-        states = beside.states(self.name)
+        states = self.states or beside.states(self.name)
         return lambda: Responder(name=name, states=states, at=at, better=better)
 
     def words(self, value: ArmOutcome) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lupusim.endpoints import MarkerChange
+from lupusim.model import MultiStateModel
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.section import Choice, Duration, Number, Place, Section, Text
-from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits
+from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits, beside_no_model
 from lupusim.scenario.outcomes.chains import Chain
 from lupusim.trial import Better, Endpoint
 from lupusim.trial.endpoints import MissingChange
@@ -108,6 +109,11 @@ class Score:
         return tuple(
             (t, change + difference * min(1.0, t / self.at)) for t, change in control.course
         )
+
+    def of_law(self, law: MultiStateModel) -> ArmOutcome:
+        """Return what stands for it: it can stand beside no model."""
+        del law
+        return beside_no_model(self.name)
 
     def read_endpoint(self, section: Section, beside: Beside) -> Callable[[], Endpoint]:
         """Return what makes the endpoint: the change from randomization to a visit."""

@@ -14,10 +14,11 @@ from lupusim.model.checks import nearest
 from lupusim.scenario.document.kinds import Kind, Text
 from lupusim.scenario.document.section import Choice, Section
 from lupusim.scenario.outcomes.base import ArmOutcome, Beside, StatedOutcome
-from lupusim.scenario.outcomes.chains import Combined
+from lupusim.scenario.outcomes.beside_model import states_in
+from lupusim.scenario.outcomes.chains import Combined, Within
 from lupusim.scenario.outcomes.correlation import Pairs, deviates, in_words, read_correlation
 from lupusim.scenario.outcomes.kinds import OUTCOMES
-from lupusim.trial import CovariateEffect, Endpoint, GammaFrailty, Population
+from lupusim.trial import Arm, CovariateEffect, Endpoint, GammaFrailty, Population
 from lupusim.trial.observation import Marker
 from lupusim.trial.population.correlated import CorrelatedOutcomes
 
@@ -37,6 +38,10 @@ class Statements:
         Whether the file states any.
     correlated : mapping of (str, str) to float
         The correlation of two outcomes of a patient, where there is one.
+    section : Section or None
+        Where the file describes them.
+    within : Within or None
+        The states of the model of another arm; None where every arm is stated.
     by_arm : mapping of str to list of ArmOutcome
         Of the arms that were read so far, the control first; in the order of the outcomes.
     """
@@ -44,6 +49,8 @@ class Statements:
     outcomes: Mapping[str, StatedOutcome]
     given: bool = False
     correlated: Pairs = field(default_factory=dict)
+    section: Section | None = None
+    within: Within | None = None
     by_arm: dict[str, list[ArmOutcome]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
@@ -57,7 +64,27 @@ class Statements:
     @property
     def combined(self) -> Combined:
         """The common states of all outcomes; once an arm has been read."""
-        return Combined([stated.chain for stated in self._control or ()])
+        return Combined([stated.chain for stated in self._control or ()], self.within)
+
+    def stand_beside(self, arm: Arm, *, is_control: bool) -> None:
+        """Take down an arm that has a model: the states of all, and of the control its outcomes."""
+        if self.section is None or not self.outcomes:
+            return
+        if self.within is None:
+            self.within = states_in(arm.model, self.outcomes, self.section)
+        if self.correlated:
+            fault = "beside an arm that has a model outcomes cannot be correlated"
+            self.section.place.report(fault, "Remove 'correlation', or state all arms.")
+        if self.within is not None and is_control:
+            law = arm.law
+            self.by_arm[arm.name] = [outcome.of_law(law) for outcome in self.outcomes.values()]
+
+    def check_all_stated(self) -> None:
+        """Report states of models where no arm has one."""
+        for name, outcome in self.outcomes.items():
+            if outcome.traits.held and self.section is not None:
+                place = self.section.place.child(name).child(outcome.traits.held_key)
+                place.report("no arm has a model that has such states", "Remove it.")
 
     def read_arm(
         self, section: Section, name: str
@@ -84,7 +111,7 @@ class Statements:
                 )
         self.by_arm[name] = found
         combined = self.combined
-        made = Combined([stated.chain for stated in found])
+        made = replace(combined, chains=[stated.chain for stated in found])
         try:
             model = made.model("the stated outcomes")
         except ValueError as error:  # of hazards that no reader of one outcome can judge
@@ -105,7 +132,7 @@ class Statements:
     ) -> ArmOutcome:
         if below.has(name):
             return outcome.read_arm(below.content[name], below.place.child(name), control)
-        if control is None:
+        if control is None or control.of_model:
             if not get_close_matches(name, below.content):  # that is told of the other name
                 below.place.child(name).report("nothing is stated of it", f"Add '{name}:'.")
             return outcome.read_arm(None, replace(below.place, problems=[]), None)
@@ -149,9 +176,10 @@ class Statements:
     def _level_effects(self) -> Iterator[CovariateEffect]:
         """Yield the ratios of levels: those of the control for all arms, then what differs."""
         for position in range(len(self.outcomes)):
-            base = self._control[position] if self._control else None
+            # beside a model every arm has its own, so that none acts on the model
+            base = self._control[position] if self._control and not self.within else None
             for number, (arm, found) in enumerate(self.by_arm.items()):
-                stated, of_control = found[position], number == 0
+                stated, of_control = found[position], number == 0 and not self.within
                 for factor, level, ratio in _differing(stated, None if of_control else base):
                     yield CovariateEffect(
                         covariate=factor,
@@ -220,7 +248,6 @@ def read_outcomes(top: Section) -> Statements:
     if not top.has(_KEY):
         return Statements(outcomes={})
     section = top.section(_KEY)
-    top.refuse("model", "the outcomes are stated", "Keep one of the two.")
     outcomes: dict[str, StatedOutcome] = {}
     for name in section.content:
         if name in section.common:
@@ -235,7 +262,7 @@ def read_outcomes(top: Section) -> Statements:
         section.place.report("no outcome is described", "Write {name: {kind: response, ...}}.")
     known = outcomes if section.place.is_sound else {}
     correlated = _possible(top, read_correlation(top, known), known)
-    return Statements(outcomes=known, given=True, correlated=correlated)
+    return Statements(outcomes=known, given=True, correlated=correlated, section=section)
 
 
 def _possible(top: Section, correlated: Pairs, outcomes: Mapping[str, StatedOutcome]) -> Pairs:

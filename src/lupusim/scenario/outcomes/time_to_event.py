@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.endpoints import TimeToEvent
+from lupusim.model import MultiStateModel
 from lupusim.model.hazards import ExponentialHazard, Hazard, WeibullHazard
 from lupusim.scenario.document.amounts import parse_rate, parse_share
 from lupusim.scenario.document.durations import format_duration, parse_duration
@@ -47,6 +48,8 @@ class Time:
         Outcomes whose event makes this one impossible.
     better : Better
         Whether it should come sooner or later.
+    events : tuple of str
+        States of the models of other arms whose entry it is; empty where no arm has a model.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Time:
     terminal: bool = False
     competing: tuple[str, ...] = ()
     better: Better = Better.FEWER
+    events: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, section: Section, name: str) -> Time:
@@ -64,16 +68,24 @@ class Time:
             terminal=section.read("terminal", Flag(), name.lower() in {"death", "dead"}),
             competing=section.read("competing", ListOf(Text()), ()),
             better=section.read("better", _BETTER, Better.FEWER),
+            events=section.read("events", ListOf(Text()), ()),
         )
 
     @property
     def traits(self) -> Traits:
         """What the trial must know: which events compete, and whether it ends all."""
-        return Traits(competing=self.competing, terminal=self.terminal, lateness=-self.better.value)
+        return Traits(
+            competing=self.competing,
+            terminal=self.terminal,
+            lateness=-self.better.value,
+            held=self.events,
+            held_key="events",
+        )
 
     def _chain(self, hazard: Hazard) -> Chain:
-        states = (f"no {self.name}", self.name)
-        terminal = (self.name,) if self.terminal else ()
+        come = next(iter(self.events), self.name)
+        states = (f"no {self.name}", come)
+        terminal = (come,) if self.terminal else ()
         return Chain(states=states, hazards={states: hazard}, terminal=terminal)
 
     @property
@@ -158,10 +170,14 @@ class Time:
         """Return the control's times under a hazard ratio, which may start late or change."""
         from lupusim.scenario.sections.effects import read_effect
 
-        edge = f"no {self.name} -> {self.name}"
+        edge = f"no {self.name} -> {next(iter(self.events), self.name)}"
         effect = read_effect(Section(place, {**value, "on": edge}), None, None)
-        if control is None:
+        if control is not None and control.of_model:
+            fix = "State a median or a rate, or give this arm the model, with 'effects'."
+            place.report("the control has a model, on whose transitions a ratio would act", fix)
+        elif control is None:
             place.report("the control has nothing to be compared with", "State a median or a rate.")
+        if control is None or control.of_model:
             return ArmOutcome(chain=self._chain(self._stand_in))
         return ArmOutcome(
             chain=control.chain,
@@ -170,11 +186,16 @@ class Time:
             ratios=control.ratios,
         )
 
+    def of_law(self, law: MultiStateModel) -> ArmOutcome:
+        """Return that a model says when the event comes."""
+        del law
+        return ArmOutcome(chain=self._chain(self._stand_in), of_model=True)
+
     def read_endpoint(self, section: Section, beside: Beside) -> Callable[[], Endpoint]:
         """Return what makes the endpoint: time from randomization to the event."""
         name = section.read("name", Text(), f"time to {self.name}")
         better = section.read("better", _BETTER, self.better)
-        events, competing = beside.states(self.name), beside.endings()
+        events, competing = self.events or beside.states(self.name), beside.endings()
         return lambda: TimeToEvent(name=name, events=events, competing=competing, better=better)
 
     def words(self, value: ArmOutcome) -> str:

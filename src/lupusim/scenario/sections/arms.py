@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -100,14 +101,34 @@ def read_arms(top: Section, models: Models, stated: Statements) -> ReadArms:
         fault = "both arms are the control" if controls else "no arm is the control"
         top.place.child("arms").report(fault, "Write 'control: true' in one of them.")
     order = sorted(range(len(sections)), key=lambda k: k not in controls)
-    arms = [
-        _read_stated(sections[k], stated) if stated else _read_arm(sections[k], default, models)
-        for k in order
-    ]
+    by_model = [k for k in order if not stated or _has_model(sections[k], default)]
+    read = {k: _read_arm(sections[k], default, models) for k in by_model}
+    if stated:
+        _stand_beside(top, stated, read, control=order[0])
+        read |= {k: _read_stated(sections[k], stated) for k in order if k not in read}
+    arms = [read[k] for k in order]
     known = tuple(arm for arm in arms if arm is not None)
     known = _with_switches(known, [sections[k] for k in order])
     complete = len(known) == len(sections)
     return ReadArms(arms=known if complete else (), order=tuple(order))
+
+
+def _has_model(section: Section, default: MultiStateModel | None) -> bool:
+    """Return whether an arm beside stated ones has a model, its own or that of the scenario."""
+    stated = "outcomes" in section.content
+    return not stated and ("model" in section.content or default is not None)
+
+
+def _stand_beside(
+    top: Section, stated: Statements, arms: Mapping[int, Arm | None], *, control: int
+) -> None:
+    """Take down the arms that have a model; without any no outcome names the states of one."""
+    for position, arm in arms.items():
+        if arm is not None:
+            stated.stand_beside(arm, is_control=position == control)
+    if not arms:
+        stated.check_all_stated()
+        top.refuse("model", "the outcomes are stated for all arms", "Keep one of the two.")
 
 
 def _with_switches(arms: tuple[Arm, ...], sections: list[Section]) -> tuple[Arm, ...]:
