@@ -33,6 +33,9 @@ from lupusim.model import MultiStateModel
 if TYPE_CHECKING:
     import pandas as pd
 
+_MUCH = 0.1
+"""Of an error of a log likelihood, whose limits are 1.92 below its top."""
+
 Writer = Callable[["Fit", Path], None]
 """Writes a fit where it is told; files are known to the scenario layer alone."""
 
@@ -228,9 +231,18 @@ class Fit:
             f"Not met by the model: {conflict}."
             for conflict in conflicts(self.likelihood, self.model)
         ]
+        if (error := self._numerical_error) > _MUCH:
+            sentences.append(
+                f"The log likelihood of the panel may be wrong by {error:.2g}: visits are far "
+                "apart for how fast patients move between them."
+            )
         if not self.converged:
             sentences.append("The search did not converge; its last numbers are kept.")
         return tuple(sentences)
+
+    @property
+    def _numerical_error(self) -> float:
+        return sum(one.numerical_error(self.best.free) for one in self.likelihood.patients)
 
     def summary(self) -> dict[str, Any]:
         """Return the fit as plain data, the keys of which are those of the command's JSON."""

@@ -14,11 +14,11 @@ from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.estimation.search import N_STARTS, Progress
 from lupusim.calibration.fit import Fit, fit_studies
 from lupusim.calibration.patients.contributions import (
-    PanelLikelihood,
     PatientLikelihood,
     StayLikelihood,
 )
 from lupusim.calibration.patients.histories import Stays
+from lupusim.calibration.patients.semi_markov_panels import panel_likelihood
 from lupusim.calibration.targets.studies import Study
 from lupusim.errors import EvidenceError, Problem
 from lupusim.model import MultiStateModel
@@ -115,7 +115,7 @@ def _patients(free_model: FreeModel, table: Evidence, time_unit: str) -> Patient
     try:
         if isinstance(seen, Stays):
             return StayLikelihood(free_model, seen)
-        return PanelLikelihood(free_model, seen)
+        return panel_likelihood(free_model, seen)
     except ValueError as wrong:
         fault, _, fix = str(wrong).partition(". ")
         raise EvidenceError(path, [Problem(key="", fault=fault, fix=f"{fix}.")]) from None

@@ -13,6 +13,7 @@ from lupusim.calibration.fit import fit_studies
 from lupusim.calibration.patients.aalen_johansen import aalen_johansen
 from lupusim.calibration.patients.contributions import PanelLikelihood, StayLikelihood
 from lupusim.calibration.patients.histories import Panel, Stays
+from lupusim.calibration.patients.semi_markov_panels import SemiMarkovPanelLikelihood
 from lupusim.scenario.files.calibration_block import free_model_from_mapping
 from lupusim.scenario.files.patients import load_patients
 from tolerance import SEED
@@ -141,6 +142,14 @@ def test_the_likelihood_of_a_panel_with_exact_deaths_is_that_of_msm() -> None:
     patients = transplants()
     at = np.log([list(RATES.values())])
     assert -2 * patients.contributions(at).sum() == pytest.approx(3968.79789305, abs=1e-6)
+
+
+def test_constant_hazards_are_a_special_case_of_semi_markov_panels() -> None:
+    patients = transplants()
+    at = np.log([list(RATES.values())])
+    ours = SemiMarkovPanelLikelihood(patients.free_model, patients.panel).contributions(at)[0]
+    np.testing.assert_allclose(ours, patients.contributions(at)[0], atol=2e-4)
+    assert -2 * ours.sum() == pytest.approx(3968.79789305, abs=2e-3)
 
 
 @pytest.mark.slow

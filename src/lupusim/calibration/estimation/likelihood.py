@@ -134,6 +134,7 @@ class Likelihood:
         coarse = copy.copy(self)
         coarse.n_panels = _COARSE
         coarse.cohorts = tuple(cohort.coarse() for cohort in self.cohorts)
+        coarse.patients = tuple(patients.coarse() for patients in self.patients)
         return coarse
 
     def with_counts(self, observed: FloatArray) -> Likelihood:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -113,8 +113,10 @@ def climb(
 def _newton(hill: Hill, point: FloatArray) -> tuple[FloatArray, bool]:
     """Return the optimum near a point by Newton's steps, and whether nothing improved any more."""
     low, high = hill.likelihood.free_model.bounds.T
+    rough = replace(hill, likelihood=hill.likelihood.coarse())
     for _ in range(_N_NEWTON):
-        slope, curvature = _derivatives(hill, point)
+        slope = _slope(hill, point)
+        curvature = _curvature(rough, point)
         eigenvalues, directions = np.linalg.eigh(curvature)
         scale = np.maximum(np.abs(eigenvalues), 1e-6 * np.abs(eigenvalues).max())
         step = -directions @ (directions.T @ slope / scale)
@@ -129,20 +131,25 @@ def _newton(hill: Hill, point: FloatArray) -> tuple[FloatArray, bool]:
     return point, False
 
 
-def _derivatives(hill: Hill, point: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return gradient and second derivatives of twice the negative log posterior."""
+def _slope(hill: Hill, point: FloatArray) -> FloatArray:
+    """Return the gradient of twice the negative log posterior."""
+    moves = np.eye(point.size) * _NEWTON_STEP
+    up, down = heights(hill.parts(np.concatenate([point + moves, point - moves]))).reshape(2, -1)
+    return np.asarray((up - down) / (2 * _NEWTON_STEP))
+
+
+def _curvature(hill: Hill, point: FloatArray) -> FloatArray:
+    """Return the second derivatives of twice the negative log posterior."""
     p = point.size
     moves = np.eye(p) * _NEWTON_STEP
     pairs = [(i, j) for i in range(p) for j in range(i + 1)]
     signs = ((1, 1), (1, -1), (-1, 1), (-1, -1))
     points = [point + a * moves[i] + b * moves[j] for i, j in pairs for a, b in signs]
-    points += [*(point + moves), *(point - moves)]
-    found = heights(hill.parts(np.array(points)))
-    crossed, (up, down) = found[: -2 * p].reshape(-1, 4), found[-2 * p :].reshape(2, p)
+    crossed = heights(hill.parts(np.array(points))).reshape(-1, 4)
     curvature = np.empty((p, p))
     for (i, j), (pp, pm, mp, mm) in zip(pairs, crossed, strict=True):
         curvature[i, j] = curvature[j, i] = (pp - pm - mp + mm) / (4 * _NEWTON_STEP**2)
-    return (up - down) / (2 * _NEWTON_STEP), curvature
+    return curvature
 
 
 def search(

@@ -26,7 +26,7 @@ from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.prediction.markov import exponential, rate_breaks
 from lupusim.model import Clock
 
-_SMALLEST = 1e-300
+SMALLEST = 1e-300
 
 
 class PatientLikelihood(Protocol):
@@ -42,12 +42,20 @@ class PatientLikelihood(Protocol):
         """Stays with exact ends, if that is what was seen."""
         ...
 
+    def coarse(self) -> PatientLikelihood:
+        """Return the likelihood to begin a search with, which may be less exact."""
+        ...
+
+    def numerical_error(self, free: FloatArray, /) -> float:
+        """Return how far the log likelihood at one vector, (n_parameters,), may be wrong."""
+        ...
+
     def contributions(self, free: FloatArray) -> FloatArray:
         """Return log likelihoods, (n, n_patients), at vectors of shape (n, n_parameters)."""
         ...
 
 
-def _log_ratios(
+def log_ratios(
     free_model: FreeModel, covariates: dict[str, FloatArray], values: FloatArray, n_rows: int
 ) -> FloatArray:
     """Return log hazard ratios of covariates; shape (n, n_rows, n_transitions)."""
@@ -68,9 +76,9 @@ def _log_ratios(
     return found
 
 
-def _mixed(by_class: FloatArray, shares: FloatArray) -> FloatArray:
+def mixed(by_class: FloatArray, shares: FloatArray) -> FloatArray:
     """Return log likelihoods of patients whose class is hidden; (n, n_patients)."""
-    logs = by_class + np.log(np.maximum(shares, _SMALLEST))[:, :, None]
+    logs = by_class + np.log(np.maximum(shares, SMALLEST))[:, :, None]
     top = logs.max(axis=1, keepdims=True)
     return np.asarray(top[:, 0] + np.log(np.exp(logs - top).sum(axis=1)))
 
@@ -115,6 +123,14 @@ class StayLikelihood:
         """What was seen."""
         return self._stays
 
+    def coarse(self) -> StayLikelihood:
+        """Return itself: the likelihood is a formula."""
+        return self
+
+    def numerical_error(self, _: FloatArray) -> float:
+        """Return 0."""
+        return 0.0
+
     @cached_property
     def _rows(self) -> list[IntArray]:
         """The stays at risk of each transition."""
@@ -127,7 +143,7 @@ class StayLikelihood:
         model, stays = self.free_model.model, self._stays
         values = self.free_model.natural(free)
         ratios, shares = self._family.ratios(values), self._family.shares(values)
-        logs = _log_ratios(self.free_model, dict(stays.covariates), values, stays.state.size)
+        logs = log_ratios(self.free_model, dict(stays.covariates), values, stays.state.size)
         by_class = np.zeros((*shares.shape, self.n_patients))
         hazards = self._family.hazards(values)
         for k, transition in enumerate(model.transitions):
@@ -139,16 +155,16 @@ class StayLikelihood:
             moved = stays.to[rows] == model.index(transition.to_state)
             rate = np.stack([h.hazard(end[moved]) for h in hazards[k]]) * fixed
             risk = grown * np.exp(logs[:, rows, k])
-            event = np.log(np.maximum(rate, _SMALLEST)) + logs[:, rows[moved], k]
+            event = np.log(np.maximum(rate, SMALLEST)) + logs[:, rows[moved], k]
             for c in range(shares.shape[1]):
                 own = ratios[:, c, k, None]
                 _add(by_class[:, c], stays.patient[rows], -own * risk)
                 _add(
                     by_class[:, c],
                     stays.patient[rows[moved]],
-                    event + np.log(np.maximum(own, _SMALLEST)),
+                    event + np.log(np.maximum(own, SMALLEST)),
                 )
-        return _mixed(by_class, shares)
+        return mixed(by_class, shares)
 
 
 def _add(totals: FloatArray, patient: IntArray, parts: FloatArray) -> None:
@@ -171,8 +187,8 @@ class PanelLikelihood:
     Raises
     ------
     ValueError
-        If a hazard depends on time in state: what a panel says of it, hidden moves make
-        hardly identifiable.
+        If a hazard depends on time in state; see
+        :mod:`lupusim.calibration.patients.semi_markov_panels`.
     """
 
     def __init__(self, free_model: FreeModel, panel: Panel) -> None:
@@ -181,8 +197,8 @@ class PanelLikelihood:
         self._family = Family(free_model, ())
         if not self._family.is_markov:
             raise ValueError(
-                "a panel needs hazards that are constant, or constant in pieces of study time. "
-                "Choose such families, or give exact times of transitions"
+                "a hazard is not constant in pieces of study time. "
+                "Use SemiMarkovPanelLikelihood for it"
             )
 
     @property
@@ -194,6 +210,14 @@ class PanelLikelihood:
     def stays(self) -> Stays | None:
         """None: ends of stays were not seen."""
         return None
+
+    def coarse(self) -> PanelLikelihood:
+        """Return itself: the likelihood is a product of matrix exponentials."""
+        return self
+
+    def numerical_error(self, _: FloatArray) -> float:
+        """Return 0."""
+        return 0.0
 
     @cached_property
     def _lengths(self) -> FloatArray:
@@ -222,15 +246,15 @@ class PanelLikelihood:
         n_pieces = self._lengths.shape[1]
         names = list(self.panel.covariates)
         measured = {name: rows[:, n_pieces + k] for k, name in enumerate(names)}
-        ratios = np.exp(_log_ratios(self.free_model, measured, values, len(rows)))[0]
+        ratios = np.exp(log_ratios(self.free_model, measured, values, len(rows)))[0]
         by_class = np.zeros((1, shares.shape[1], self.n_patients))
         for c in range(shares.shape[1]):
             moved = self._probabilities(rates[:, 0, c], ratios, rows[:, :n_pieces])
             seen = moved[which, self.panel.state]
             final = self._rates_into(rates[:, 0, c], ratios[which])
-            log = np.log(np.maximum((seen * final).sum(axis=1), _SMALLEST))
+            log = np.log(np.maximum((seen * final).sum(axis=1), SMALLEST))
             _add(by_class[:, c], self.panel.patient, log[None])
-        return _mixed(by_class, shares)
+        return mixed(by_class, shares)
 
     def _probabilities(
         self, rates: FloatArray, ratios: FloatArray, lengths: FloatArray

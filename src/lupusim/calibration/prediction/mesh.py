@@ -29,8 +29,11 @@ MOST_HAZARD = 1e100
 _LEAST = 2  # panels between two times
 _CROWDED = 1.5  # power of the spacing after time 0, where all patients are new
 _ROOTS, _WEIGHTS = np.polynomial.legendre.leggauss(3)
-_LAGS = ((_ROOTS + 1) / 2) ** 2  # before a panel's end, as shares of its width
-_SHARES = _WEIGHTS * (_ROOTS + 1) / 2  # of those who enter in it; they sum to 1
+ENTRY_LAGS = ((_ROOTS + 1) / 2) ** 2
+"""Points of entry, before a panel's end, as shares of its width."""
+
+ENTRY_SHARES = _WEIGHTS * (_ROOTS + 1) / 2
+"""Of those who enter in it; they sum to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +115,7 @@ def make_kernels(
 def _entries(model: MultiStateModel, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return study times of entry, and years spent in the state before; the starts first."""
     begun = np.array([start.time_in_state for start in model.starts])
-    inside = edges[1:, None] - np.diff(edges)[:, None] * _LAGS
+    inside = edges[1:, None] - np.diff(edges)[:, None] * ENTRY_LAGS
     entered = np.concatenate([np.zeros(begun.size), inside.ravel()])
     return entered, np.concatenate([begun, np.zeros(inside.size)])
 
@@ -137,8 +140,8 @@ def _growth(
 def _mean_over_entry(shares: FloatArray, n_starts: int) -> FloatArray:
     """Return shares of those who entered anywhere in a panel; the starts stay as they are."""
     begun, spread = shares[:, :, :n_starts], shares[:, :, n_starts:]
-    points = spread.reshape(*spread.shape[:2], -1, _SHARES.size, spread.shape[-1])
-    return np.concatenate([begun, np.einsum("abpqm,q->abpm", points, _SHARES)], axis=2)
+    points = spread.reshape(*spread.shape[:2], -1, ENTRY_SHARES.size, spread.shape[-1])
+    return np.concatenate([begun, np.einsum("abpqm,q->abpm", points, ENTRY_SHARES)], axis=2)
 
 
 def march(

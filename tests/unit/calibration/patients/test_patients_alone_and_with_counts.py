@@ -108,11 +108,11 @@ def test_a_panel_whose_rates_change_is_a_product_of_exponentials() -> None:
     assert math.exp(ours) == pytest.approx((expm(early * 0.6) @ expm(late * 1.0))[0, 1])
 
 
-def test_a_panel_of_a_semi_markov_model_is_refused() -> None:
+def test_matrix_exponentials_refuse_a_semi_markov_model() -> None:
     model = chain_model(WeibullHazard(shape=2.0, scale=1.0), ExponentialHazard(rate=0.2))
     zero = np.zeros(1, dtype=int)
     panel = Panel(patient=zero, state=zero, next_state=zero, begin=np.zeros(1), end=np.ones(1))
-    with pytest.raises(ValueError, match="a panel needs hazards that are constant"):
+    with pytest.raises(ValueError, match="Use SemiMarkovPanelLikelihood"):
         PanelLikelihood(free_rates(model), panel)
 
 
