@@ -1,1 +1,3 @@
 """The value of a stated number at which a trial has what is asked of it."""
+
+__all__ = ["goal", "number", "results", "roots", "search"]
