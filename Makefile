@@ -1,5 +1,6 @@
 # make run    the main job, from nothing      make test      the whole check
 # make packages  the built packages in an empty environment
+# make release-check  versions, pages, notebooks, licenses, packages
 # make docs      the manual, into build/docs; a warning is an error
 # make test-all  with the long statistical suite
 
@@ -10,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: run packages test test-all test-slow lint unit docs format clean
+.PHONY: run packages test test-all test-slow lint unit docs release-check format clean
 
 run: $(VENV)/installed
 	$(BIN)/lupusim run scenarios/phase2_remission_52w.yaml
@@ -35,6 +36,9 @@ packages: $(VENV)/installed-dev
 docs: $(VENV)/installed-dev
 	rm -rf build/docs
 	$(BIN)/lupusim docs --out build/docs
+
+release-check: $(VENV)/installed-dev
+	$(BIN)/python scripts/release_check.py
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/pytest -n auto --dist loadgroup -m slow

@@ -11,6 +11,7 @@ from threading import Thread
 import pytest
 import typer.main
 
+import lupusim
 from lupusim import cli
 from lupusim.analysis.registry import TESTS
 from lupusim.manual import SiteError, build, need_sphinx, root_of_pages, serve, sources
@@ -85,6 +86,16 @@ def test_examples_print_what_the_page_shows(page) -> None:
     result = doctest.testfile(str(page), module_relative=False, optionflags=ALIKE)
     assert result.attempted >= 1
     assert result.failed == 0
+
+
+@pytest.mark.slow
+def test_readme_shows_the_powers_of_the_packaged_trial() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^│ (\d+) +│ (0\.\d+) \(", text, flags=re.MULTILINE)
+    result = lupusim.run("phase2_remission_52w", n_jobs=1)
+    table = result.operating_characteristics
+    found = zip(table["sample_size"], table["power"], strict=True)
+    assert [(str(size), f"{power:.3f}") for size, power in found] == shown
 
 
 @pytest.mark.parametrize("page", marked(SESSIONS))
