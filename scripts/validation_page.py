@@ -26,7 +26,8 @@ _HEAD = """# Validation
 What was compared with what, and how close it came: written by `scripts/validation_page.py`, which
 runs the tests and listens to every comparison they make. Relative differences are those of the
 comparison furthest off, or absolute ones where the right number is 0; simulated numbers are given
-in Monte Carlo standard errors, of which 4 are allowed. "long" tests belong to the long suite.
+in Monte Carlo standard errors, of which 4 are allowed. "long" tests belong to the long suite;
+"holds" stands for yes or no, such as of a control that must fail.
 
 | also | where |
 |---|---|
@@ -76,7 +77,7 @@ class Listener:
         known = np.isfinite(one) & np.isfinite(other)
         if not known.any():
             return
-        away = np.abs(one - other)[known]
+        away = np.abs(one[known] - other[known])
         scale = np.abs(other)[known]
         self.heard[self.now].differences.append(
             float(np.max(away / np.where(scale > 0, scale, 1.0)))
@@ -157,17 +158,23 @@ def _words(test: str) -> str:
     return test.removeprefix("test_").replace("_", " ")
 
 
+def _words(test: str) -> str:
+    return test.removeprefix("test_").replace("_", " ")
+
+
 def _how_close(one: Heard, is_long: bool) -> str:
     parts = []
     if one.differences:
-        parts.append(f"{len(one.differences)} comparisons, furthest {max(one.differences):.0e}")
+        furthest = max(one.differences)
+        said = "equal" if furthest == 0 else f"furthest {furthest:.0e}"
+        parts.append(f"{_counted(one.differences)}, {said}")
     if one.distances:
-        parts.append(
-            f"{max(one.distances):.1f} standard errors of {len(one.distances)} comparisons"
-        )
-    if not parts:
-        return "long" if is_long else "holds"
-    return "; ".join(parts).replace("furthest 0e+00", "equal")
+        parts.append(f"{_counted(one.distances)}, furthest {max(one.distances):.1f} errors")
+    return "; ".join(parts) or ("long" if is_long else "holds")
+
+
+def _counted(numbers: list[float]) -> str:
+    return f"{len(numbers)} comparison{'s' if len(numbers) > 1 else ''}"
 
 
 if __name__ == "__main__":

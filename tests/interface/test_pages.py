@@ -137,6 +137,13 @@ def test_every_registered_test_has_its_method() -> None:
         assert text.count(f"- {part}: ") == len(TESTS)
 
 
+def test_validation_tells_of_every_comparison_with_others() -> None:
+    made = script("validation_page")
+    text = made.PAGE.read_text(encoding="utf-8")
+    missing = [name_of(path) for path in made.files() if f"`{name_of(path)}`" not in text]
+    assert missing == [], "run scripts/validation_page.py"
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
