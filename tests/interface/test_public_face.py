@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+from enum import Enum
 from importlib import import_module
 from pathlib import Path
+from types import GenericAlias
 
 import numpy as np
 import pytest
@@ -11,9 +14,9 @@ import pytest
 import lupusim
 from lupusim import analysis
 from lupusim.scenario.files.packaged import find_packaged
+from manual_pages import script
 
 NAME = "survival_200_events"
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -138,10 +141,32 @@ def test_every_package_says_what_it_offers(name):
 
 
 def test_the_page_of_python_is_what_the_packages_offer():
-    spec = import_module("importlib.util").spec_from_file_location(
-        "python_page", ROOT / "scripts" / "python_page.py"
-    )
-    made = import_module("importlib.util").module_from_spec(spec)
-    spec.loader.exec_module(made)
+    made = script("python_page")
     fix = "run scripts/python_page.py"
     assert made.PAGE.read_text(encoding="utf-8") == made.page(), fix
+
+
+def has_an_example(thing: object) -> bool:
+    """Return whether the docstring of a public name shows its use, or has none to show."""
+    is_only_named = (
+        not callable(thing)
+        or isinstance(thing, GenericAlias)
+        or getattr(thing, "_is_protocol", False)
+        or (isinstance(thing, type) and issubclass(thing, Enum))
+    )
+    return is_only_named or ">>> " in (inspect.getdoc(thing) or "")
+
+
+def test_every_public_name_shows_its_use() -> None:
+    bare = [
+        f"{package}.{name}"
+        for package in script("python_page").PACKAGES
+        for name in import_module(package).__all__
+        if not has_an_example(getattr(import_module(package), name))
+    ]
+    assert bare == []
+
+
+def test_a_name_without_an_example_is_seen() -> None:
+    assert not has_an_example(packages)
+    assert has_an_example(lupusim.occupancy)

@@ -9,10 +9,10 @@ import lupusim
 
 @pytest.mark.slow
 def test_a_calibration_s_draws_go_straight_into_assurance() -> None:
-    fit = lupusim.calibrate(model="msc-durable", seed=1, n_draws=2000)
+    fit = lupusim.calibrate(model="msc-central", seed=1, n_draws=2000)
     scenario = lupusim.load_scenario("phase2_remission_52w")
     found = lupusim.assurance(scenario, draws=fit.draws, seed=1, n_replicates=300)
-    by_name = lupusim.assurance(scenario, draws="msc-durable", seed=1, n_replicates=300)
+    by_name = lupusim.assurance(scenario, draws="msc-central", seed=1, n_replicates=300)
     for answer in (found, by_name):
         assert len(answer.table) == len(scenario.points)
         assert (answer.table["assurance"] > 0).all()

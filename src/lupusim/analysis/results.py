@@ -56,6 +56,12 @@ class ZStatistic:
     undefined : (n_replicates,) boolean array
         Where the statistic is 0/0 (no events, no variation, an empty arm): then `z` is 0
         and every p-value is 1, so that it counts as not significant.
+
+    Examples
+    --------
+    >>> from lupusim.analysis import one_sample_logrank
+    >>> one_sample_logrank([1.0, 2.0], [1, 0], lambda time: time).z.round(4).tolist()
+    -1.1547
     """
 
     z: FloatArray
@@ -110,6 +116,14 @@ class TestResult(ZStatistic):
         Where there is no information: the null value, and infinity.
     lower, upper : (n_replicates,) arrays
         Two-sided interval; where there is no information, everything that is possible.
+
+    Examples
+    --------
+    >>> from lupusim.analysis import welch_test
+    >>> values, arm = [3.1, 4.0, 5.2, 4.4, 1.9, 2.8, 3.5, 2.2], [1, 1, 1, 1, 0, 0, 0, 0]
+    >>> result = welch_test(values, arm)
+    >>> round(float(result.pvalue), 4)
+    0.0325
     """
 
     __test__: ClassVar[bool] = False  # pytest must not collect it
@@ -131,6 +145,13 @@ class ExactResult:
         null value.
     undefined : (n_replicates,) boolean array
         Where the data cannot say anything; p is 1 there.
+
+    Examples
+    --------
+    >>> from lupusim.analysis import fisher_exact
+    >>> response, arm = [1, 1, 1, 0, 1, 0, 0, 0], [1, 1, 1, 1, 0, 0, 0, 0]
+    >>> round(float(fisher_exact(response, arm).p_two_sided), 4)
+    0.4857
     """
 
     p_less: FloatArray

@@ -64,6 +64,14 @@ def solve(  # noqa: PLR0913 - the face of a search; all but two are keywords
         If no value gives the power; it says what was seen where.
     ValueError
         If there is no single number at the path, or the trial has no test.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> between = (60, 200)
+    >>> found = lupusim.solve("two_rates", "sample_size", 0.8, between=between, seed=1)
+    >>> found
+    Solution: 120 (0) for power 0.8; confirmed 0.804 (0.004)
     """
     from lupusim.planning.solving.goal import Goal
     from lupusim.planning.solving.search import Effort, find_value

@@ -34,6 +34,13 @@ def incremental_analysis(table: pd.DataFrame) -> pd.DataFrame:
     ----------
     Drummond et al. (2015), Methods for the Economic Evaluation of Health Care Programmes, 4th
     ed., chapter 4.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"cost": [0.0, 100.0], "effect": [1.0, 1.5]})
+    >>> incremental_analysis(table.assign(strategy=["none", "drug"]))["icer"].tolist()
+    [nan, 200.0]
     """
     ordered = table[["strategy", "cost", "effect"]].sort_values(
         ["cost", "effect"], ascending=[True, False], ignore_index=True
@@ -85,6 +92,13 @@ def net_benefit(table: pd.DataFrame, willingness_to_pay: float) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns ``strategy`` and ``net_benefit``, the best first.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"cost": [0.0, 100.0], "effect": [1.0, 1.5]})
+    >>> net_benefit(table.assign(strategy=["none", "drug"]), 1000.0).columns.tolist()
+    ['strategy', 'net_benefit']
     """
     import pandas as pd
 

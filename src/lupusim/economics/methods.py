@@ -57,7 +57,13 @@ class Method(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exact:
-    """Integrals of the exact occupancy and flows; continuous models only."""
+    """Integrals of the exact occupancy and flows; continuous models only.
+
+    Examples
+    --------
+    >>> Exact().tolerance
+    1e-06
+    """
 
     tolerance: float = DEFAULT_TOLERANCE
 
@@ -114,6 +120,11 @@ class Cycles:
         One of :data:`lupusim.economics.CORRECTIONS`.
     cycle : float or None
         Length (years) of the cycles that a continuous model is cut into.
+
+    Examples
+    --------
+    >>> Cycles().correction
+    'half_cycle'
     """
 
     correction: str = "half_cycle"
@@ -160,6 +171,11 @@ class Simulated:
         How many.
     seed : int
         Of the simulation.
+
+    Examples
+    --------
+    >>> Simulated(seed=1).n_patients
+    10000
     """
 
     engine: str = "vector"
@@ -196,6 +212,11 @@ class Walks:
         How many.
     seed : int
         Of the simulation.
+
+    Examples
+    --------
+    >>> Walks(seed=1).correction
+    'half_cycle'
     """
 
     correction: str = "half_cycle"
@@ -302,6 +323,13 @@ def evaluate(
     ------
     ValueError
         If names repeat or a number is out of range.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> decision = lupusim.load_decision("hiv")
+    >>> evaluate(decision.strategies, 20.0, method=Cycles()).columns.tolist()
+    ['strategy', 'cost', 'cost_mcse', 'effect', 'effect_mcse']
     """
     import pandas as pd
 

@@ -19,6 +19,11 @@ class Discount:
     ----------
     costs, effects : float
         Rates such as 0.03.
+
+    Examples
+    --------
+    >>> Discount(costs=0.06, effects=0.0).costs
+    0.06
     """
 
     costs: float = 0.03
@@ -49,6 +54,13 @@ class Strategy:
     ------
     ValueError
         If there is no model, or a cost or utility names what the model lacks.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> decision = lupusim.load_decision("hiv")
+    >>> [one.name for one in decision.strategies]
+    ['zidovudine', 'with lamivudine']
     """
 
     name: str

@@ -31,6 +31,14 @@ class Psa:
         Of each draw of the parameters.
     weights : (n_draws,) array
         Of the draws; they sum to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> costs, effects = np.array([[0.0, 100.0]]), np.array([[1.0, 1.5]])
+    >>> names = ("none", "drug")
+    >>> Psa(strategies=names, costs=costs, effects=effects, weights=np.ones(1)).strategies
+    ('none', 'drug')
     """
 
     strategies: tuple[str, ...]
@@ -163,6 +171,16 @@ def psa(
     ------
     ValueError
         If there are no draws, weights are none, or the strategies change their names.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> import pandas as pd
+    >>> from lupusim.economics import Cycles
+    >>> strategies = lupusim.load_decision("hiv").strategies
+    >>> draws = pd.DataFrame({"nothing": [0.0, 1.0]})
+    >>> psa(lambda draw: strategies, draws, 20.0, method=Cycles()).strategies
+    ('zidovudine', 'with lamivudine')
     """
     if not len(draws):
         raise ValueError("draws must have at least one row")
@@ -213,6 +231,18 @@ def tornado(  # noqa: PLR0913 - two strategies, their parameters, and how they a
     pandas.DataFrame
         Columns ``parameter``, ``low``, ``high`` (its values), ``at_low``, ``at_high`` and
         ``at_mean`` (net benefits); the widest first.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> import pandas as pd
+    >>> from lupusim.economics import Cycles
+    >>> strategies = lupusim.load_decision("hiv").strategies
+    >>> draws = pd.DataFrame({"nothing": [0.0, 1.0]})
+    >>> pair = (strategies[0].name, strategies[1].name)
+    >>> rest = {"pair": pair, "willingness_to_pay": 1e4, "method": Cycles()}
+    >>> len(tornado(lambda draw: strategies, draws, 20.0, **rest))
+    1
     """
     import pandas as pd
 

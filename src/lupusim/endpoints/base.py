@@ -131,6 +131,11 @@ class Around:
         The disease; None where it cannot be read.
     visits : tuple of float
         Study times (years) of the trial's visits.
+
+    Examples
+    --------
+    >>> Around(model=None, visits=(0.5, 1.0)).visits
+    (0.5, 1.0)
     """
 
     model: MultiStateModel | None

@@ -53,6 +53,11 @@ class EventCount(Simple):
         Study time (years) up to which events count.
     better : Better
         Direction of benefit.
+
+    Examples
+    --------
+    >>> EventCount(name="flares", events=("relapse",), until=1.0).better
+    <Better.FEWER: -1>
     """
 
     name: str

@@ -35,6 +35,14 @@ class Hierarchy:
         What to call it.
     levels : tuple of Endpoint
         The endpoints, each with its own direction of benefit.
+
+    Examples
+    --------
+    >>> from lupusim.endpoints import Responder, TimeToEvent
+    >>> death = TimeToEvent(name="survival", events=("death",))
+    >>> well = Responder(name="remission", states=("remission",), at=1.0)
+    >>> len(Hierarchy(name="both", levels=(death, well)).levels)
+    2
     """
 
     name: str

@@ -50,6 +50,11 @@ class MarkerChange(Simple):
         What a change counts as that is not known.
     better : Better
         Direction of benefit.
+
+    Examples
+    --------
+    >>> MarkerChange(name="SLEDAI", at=0.5).missing
+    <MissingChange.NO_CHANGE: 'no_change'>
     """
 
     name: str

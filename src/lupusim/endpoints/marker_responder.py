@@ -49,6 +49,11 @@ class MarkerResponder(Simple):
         The least fall that is a response, above 0.
     better : Better
         Direction of benefit.
+
+    Examples
+    --------
+    >>> MarkerResponder(name="SRI", at=0.5, fall=4.0).better
+    <Better.MORE: 1>
     """
 
     name: str

@@ -54,6 +54,12 @@ class OrdinalState(Simple):
         The state as which a missing one ranks; empty for the worst.
     better : Better
         Direction of benefit of the rank.
+
+    Examples
+    --------
+    >>> ranking = (("death",), ("active",), ("remission",))
+    >>> OrdinalState(name="state", ranking=ranking, at=1.0).at
+    1.0
     """
 
     name: str

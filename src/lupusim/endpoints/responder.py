@@ -52,6 +52,11 @@ class Responder(Simple):
         Study time (years) of the visit.
     better : Better
         Direction of benefit.
+
+    Examples
+    --------
+    >>> Responder(name="remission", states=("remission",), at=1.0).better
+    <Better.MORE: 1>
     """
 
     name: str
@@ -140,6 +145,11 @@ class SustainedResponder(Simple):
         Study times (years) of the visits, rising; the last one decides who is analyzed.
     better : Better
         Direction of benefit.
+
+    Examples
+    --------
+    >>> SustainedResponder(name="held", states=("remission",), visits=(0.5, 1.0)).visits
+    (0.5, 1.0)
     """
 
     name: str

@@ -69,6 +69,11 @@ class TimeInStates(Simple):
         Where the time after a dropout counts as spent.
     better : Better
         Direction of benefit.
+
+    Examples
+    --------
+    >>> TimeInStates(name="well", states=("remission",), until=1.0).missing
+    <MissingTime.ELSEWHERE: 'elsewhere'>
     """
 
     name: str

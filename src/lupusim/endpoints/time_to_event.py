@@ -58,6 +58,11 @@ class TimeToEvent(Simple):
         history (death) always have their date.
     better : Better
         Direction of benefit.
+
+    Examples
+    --------
+    >>> TimeToEvent(name="survival", events=("death",)).better
+    <Better.FEWER: -1>
     """
 
     name: str

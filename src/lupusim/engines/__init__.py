@@ -112,6 +112,13 @@ def simulate(
     ------
     ValueError
         If a number is out of range or the engine unknown.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> histories = lupusim.simulate("illness-death", 1000, 5.0, seed=1)
+    >>> histories.transitions().columns.tolist()
+    ['patient', 'from_state', 'to_state', 'entry_time', 'study_time', 'sojourn_time']
     """
     if n_patients < 1:
         raise ValueError(f"n_patients={n_patients!r} must be at least 1")

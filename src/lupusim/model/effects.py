@@ -94,6 +94,12 @@ class TreatmentEffect:
     ------
     ValueError
         If a number is out of its range.
+
+    Examples
+    --------
+    >>> effect = TreatmentEffect(on=(("well", "ill"),), hazard_ratio=0.5, onset=0.25)
+    >>> effect.onset
+    0.25
     """
 
     on: tuple[tuple[str, str], ...]

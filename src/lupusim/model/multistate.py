@@ -24,6 +24,11 @@ class Start:
         Share of patients who start there.
     time_in_state : float
         Years already spent in it at study time 0; reset clocks start there.
+
+    Examples
+    --------
+    >>> Start(state="active", time_in_state=0.5).probability
+    1.0
     """
 
     state: str
@@ -43,6 +48,11 @@ class LatentClass:
         Share of patients of this class.
     hazard_ratios : mapping of (from_state, to_state) to float
         What multiplies the hazards of its patients; 1 where nothing is said, 0 for never.
+
+    Examples
+    --------
+    >>> LatentClass(name="responder", probability=0.4).probability
+    0.4
     """
 
     name: str
@@ -85,6 +95,15 @@ class MultiStateModel:
     ------
     ValueError
         If anything does not fit together; every problem is named.
+
+    Examples
+    --------
+    >>> from lupusim.model.hazards import ExponentialHazard
+    >>> hazard = ExponentialHazard(rate=0.5)
+    >>> onset = Transition(from_state="well", to_state="ill", hazard=hazard)
+    >>> model = MultiStateModel(name="onset", states=("well", "ill"), transitions=(onset,))
+    >>> model.states
+    ('well', 'ill')
     """
 
     name: str

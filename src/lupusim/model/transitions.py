@@ -40,6 +40,13 @@ class Transition:
         Reset (time in the present state) or forward (study time).
     ratio : PiecewiseRatio
         Treatment effect over study time, or over time since the latest restart.
+
+    Examples
+    --------
+    >>> from lupusim.model.hazards import ExponentialHazard
+    >>> hazard = ExponentialHazard(rate=0.5)
+    >>> Transition(from_state="well", to_state="ill", hazard=hazard).clock
+    <Clock.RESET: 'reset'>
     """
 
     from_state: str

@@ -54,6 +54,13 @@ def assurance(
     ------
     ValueError
         If draws belong to no model, or a number is out of range.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> answer = lupusim.assurance("two_rates", seed=1, n_replicates=400)
+    >>> len(answer.table)
+    3
     """
     seed = scenario.seed if seed is None else seed
     several = draws if isinstance(draws, Sequence) and not isinstance(draws, str) else [draws]

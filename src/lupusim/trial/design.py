@@ -88,6 +88,13 @@ class Analysis:
     controls : Controls or None
         Where arms join or leave, which control patients each is compared with; None for those
         randomized while it was open.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> trial = lupusim.load_scenario("survival_200_events").points[0].trial
+    >>> trial.analysis.alpha
+    0.025
     """
 
     name: str
@@ -231,6 +238,13 @@ class Trial(TrialParts):
     ------
     ValueError
         If anything is wrong between the parts; every problem is named.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> trial = lupusim.load_scenario("survival_200_events").points[0].trial
+    >>> trial.n_patients
+    300
     """
 
     def __post_init__(self) -> None:

@@ -27,6 +27,11 @@ class Dropout:
         left (death) it makes no difference: nothing more would be seen.
     by_arm : mapping of str to float
         What multiplies it in an arm; 1 where nothing is said.
+
+    Examples
+    --------
+    >>> Dropout(per_year=0.1).per_year
+    0.1
     """
 
     per_year: float = 0.0

@@ -35,6 +35,14 @@ class Verdict:
         either direction.
     score_variance : (n_replicates,) array or None
         Of a test by a score, the variance of that; 0 where undefined.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> trial = lupusim.load_scenario("survival_200_events").points[0].trial
+    >>> from lupusim.trial import Better
+    >>> trial.analysis.test.benefit_sign(Better.FEWER)
+    -1
     """
 
     p_value: FloatArray

@@ -38,6 +38,12 @@ class CumulativeIncidence:
         an event yet, or all have had the one.
     undefined : (n_replicates, n_times) boolean array
         Where follow-up ends before, with patients free of any event.
+
+    Examples
+    --------
+    >>> time, event, is_cause = [1.0, 2, 3, 4, 5, 6], [1, 1, 0, 1, 1, 1], [1, 0, 0, 1, 1, 1]
+    >>> cumulative_incidence(time, event, is_cause, [4.0]).incidence.round(4).tolist()
+    [0.3889]
     """
 
     times: FloatArray
@@ -186,6 +192,15 @@ def cumulative_incidence_difference(
     TestResult
         Arrays (n_replicates, n_times): experimental minus control, with Wald's z. Undefined
         where one of the two is, or both errors are 0.
+
+    Examples
+    --------
+    >>> time, event, is_cause = [1.0, 2, 3, 4, 5, 6], [1, 1, 0, 1, 1, 1], [1, 0, 0, 1, 1, 1]
+    >>> cells, control = [1, 0, 1, 0, 1, 0], [0, 1, 0, 1, 0, 1]
+    >>> one = cumulative_incidence(time, event, is_cause, [4.5], included=cells)
+    >>> other = cumulative_incidence(time, event, is_cause, [4.5], included=control)
+    >>> cumulative_incidence_difference(one, other).estimate.round(4).tolist()
+    [-0.0]
     """
     known = ~(curve.undefined | control.undefined)
     error = np.hypot(curve.standard_error, control.standard_error)
@@ -226,6 +241,13 @@ def subdistribution_times(
     ----------
     Fine and Gray (1999), *Journal of the American Statistical Association* 94, 496-509,
     section 3.1.
+
+    Examples
+    --------
+    >>> follow_up = [5.0, 5.0, 3.0]
+    >>> times, events = subdistribution_times([1.0, 2.0, 3.0], [1, 1, 0], [1, 0, 0], follow_up)
+    >>> times.tolist()
+    [1.0, 5.0, 3.0]
     """
     lead = lead_shape(time=time, event=event, is_cause=is_cause, follow_up=follow_up)
     times, possible = two_axes(time), two_axes(follow_up)
@@ -273,6 +295,13 @@ def cumulative_incidence_by_arm(
     ------
     ValueError
         See `cumulative_incidence`.
+
+    Examples
+    --------
+    >>> time, event, is_cause = [1.0, 2, 3, 4, 5, 6], [1, 1, 0, 1, 1, 1], [1, 0, 0, 1, 1, 1]
+    >>> found = cumulative_incidence_by_arm(time, event, is_cause, [1, 0, 1, 0, 1, 0], 4.5)
+    >>> float(found.estimate.round(4))
+    -0.0
     """
     control, treated = arm_masks(arm, included, np.shape(time)[-1])
     single = np.ndim(time) == 1 and treated.shape[0] == 1

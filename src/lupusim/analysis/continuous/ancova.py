@@ -62,6 +62,13 @@ def ancova(
     References
     ----------
     Fisher (1932), *Statistical Methods for Research Workers*, 4th ed., section 49.1.
+
+    Examples
+    --------
+    >>> values, arm = [3.1, 4.0, 5.2, 4.4, 1.9, 2.8, 3.5, 2.2], [1, 1, 1, 1, 0, 0, 0, 0]
+    >>> baseline = [[1.0], [2], [3], [2], [1], [2], [3], [1]]
+    >>> float(ancova(values, arm, baseline).estimate.round(4))
+    1.3592
     """
     adjust = three_axes(covariates)
     one = np.zeros(np.shape(covariates)[:-1])

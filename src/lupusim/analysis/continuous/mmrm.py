@@ -32,6 +32,12 @@ class MmrmResult(TestResult):
     ----------
     degrees : (n_replicates,) array
         Kenward and Roger's degrees of freedom; 0 where undefined.
+
+    Examples
+    --------
+    >>> seen = [[1.0, 2.0], [2.0, 4.0], [1.5, 3.5], [0.5, 1.0], [1.0, 1.5], [0.0, 0.5]]
+    >>> float(mmrm(seen, [1, 1, 1, 0, 0, 0]).degrees.round(2))
+    4.0
     """
 
     degrees: FloatArray
@@ -97,6 +103,12 @@ def mmrm(
     ----------
     Mallinckrodt, Clark and David (2001), *Journal of Biopharmaceutical Statistics* 11, 9-21.
     Kenward and Roger (1997), *Biometrics* 53, 983-997.
+
+    Examples
+    --------
+    >>> seen = [[1.0, 2.0], [2.0, 4.0], [1.5, 3.5], [0.5, 1.0], [1.0, 1.5], [0.0, 0.5]]
+    >>> float(mmrm(seen, [1, 1, 1, 0, 0, 0]).estimate.round(3))
+    2.167
     """
     measured, lead = _measured(values)
     control, experimental = arm_masks(arm, included, measured.shape[1])

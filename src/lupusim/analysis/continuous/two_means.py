@@ -52,6 +52,12 @@ def welch_test(
     References
     ----------
     Welch (1947), *Biometrika* 34, 28-35.
+
+    Examples
+    --------
+    >>> values, arm = [3.1, 4.0, 5.2, 4.4, 1.9, 2.8, 3.5, 2.2], [1, 1, 1, 1, 0, 0, 0, 0]
+    >>> round(float(welch_test(values, arm).p_two_sided), 4)
+    0.0325
     """
     n, mean, variance, lead = _moments(values, arm, included)
     part = variance / np.maximum(n, 1)
@@ -84,6 +90,12 @@ def pooled_t_test(
     References
     ----------
     Student (1908), *Biometrika* 6, 1-25.
+
+    Examples
+    --------
+    >>> values, arm = [3.1, 4.0, 5.2, 4.4, 1.9, 2.8, 3.5, 2.2], [1, 1, 1, 1, 0, 0, 0, 0]
+    >>> round(float(pooled_t_test(values, arm).p_two_sided), 4)
+    0.031
     """
     n, mean, variance, lead = _moments(values, arm, included)
     degrees = n.sum(axis=0) - 2

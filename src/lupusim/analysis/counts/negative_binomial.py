@@ -31,6 +31,12 @@ class NegativeBinomialResult(TestResult):
     ----------
     dispersion : (n_replicates,) array
         What the variance adds to the mean, in squares of the mean: 1 / theta; 0 is Poisson.
+
+    Examples
+    --------
+    >>> counts, years, arm = [0, 4, 1, 9, 2, 8], [1.0] * 6, [1, 1, 1, 0, 0, 0]
+    >>> float(negative_binomial(counts, years, arm).dispersion.round(3))
+    0.2
     """
 
     dispersion: FloatArray

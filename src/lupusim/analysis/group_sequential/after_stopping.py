@@ -30,6 +30,13 @@ class AfterStopping:
         Median-unbiased estimate, in the unit of effect: expected z over ``sqrt(information)``.
     lower, upper : array
         Ends of the interval that leaves the design's error of one tail on either side.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import bounds
+    >>> design = bounds([1, 2, 3], spending="obrien_fleming")
+    >>> after_stopping(design, 2, [2.6]).estimate.round(3).tolist()
+    [1.838]
     """
 
     p_value: FloatArray
@@ -116,6 +123,13 @@ def repeated_interval(
     References
     ----------
     Jennison and Turnbull (2000), section 9.2.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import bounds
+    >>> low, high = repeated_interval(bounds([1, 2, 3]), 2.0, look=2)
+    >>> round(float(low), 3)
+    -0.362
     """
     at = np.asarray(look) - 1
     root = np.sqrt(design.information[at])

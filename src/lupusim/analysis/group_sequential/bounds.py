@@ -41,6 +41,13 @@ class Bounds:
         Expected z at the maximum information under which beta is spent, or NaN.
     rule, futility_rule : object
         The rules that set the bounds.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import bounds
+    >>> design = bounds([1, 2, 3], spending="obrien_fleming")
+    >>> design.efficacy.round(3).tolist()
+    [3.71, 2.511, 1.993]
     """
 
     information: FloatArray
@@ -189,6 +196,12 @@ def update(
     ------
     ValueError
         If the plan is that of many trials, or there are more looks than planned.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import bounds
+    >>> update(bounds([1, 2]), [1.2, 2.0]).efficacy.round(3).tolist()
+    [2.669, 1.981]
     """
     seen = np.atleast_1d(np.asarray(information, dtype=float))
     if design.information.ndim != 1 or seen.ndim != 1 or seen.size > design.n_looks:

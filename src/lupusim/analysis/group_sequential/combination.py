@@ -98,7 +98,13 @@ class InverseNormal:
 
 
 def stage_z(z: ArrayLike, information: ArrayLike) -> FloatArray:
-    """Return the z of each stage alone from cumulative z and information, ``(..., n_looks)``."""
+    """Return the z of each stage alone from cumulative z and information, ``(..., n_looks)``.
+
+    Examples
+    --------
+    >>> stage_z([1.0, 2.0], [1.0, 2.0]).round(3).tolist()
+    [1.0, 1.828]
+    """
     seen = np.asarray(information, dtype=float)
     score = np.asarray(z, dtype=float) * np.sqrt(seen)
     gained = np.diff(seen, axis=-1, prepend=0.0)

@@ -34,6 +34,14 @@ class ExitProbabilities:
         Probability of ending at a look with efficacy, with futility. In a two-sided design
         `futility` is the probability of rejecting in favor of the control arm. What is missing
         from 1 is left undecided by the last look.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import bounds
+    >>> from lupusim.analysis.group_sequential import exit_probabilities
+    >>> found = exit_probabilities(bounds([1, 2]), 3.0)
+    >>> round(float(found.power), 4)
+    0.8496
     """
 
     drift: FloatArray
@@ -147,7 +155,14 @@ def drift_for_power(design: Bounds, power: float) -> float:
 
 
 def inflation_factor(design: Bounds, power: float) -> float:
-    """Return the maximum information of a design over that of one look with the same power."""
+    """Return the maximum information of a design over that of one look with the same power.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import bounds
+    >>> round(inflation_factor(bounds([1, 2, 3]), 0.9), 4)
+    1.0119
+    """
     from scipy.special import ndtri
 
     fixed = ndtri(float(design.alpha) / design.sided) + ndtri(1 - power)

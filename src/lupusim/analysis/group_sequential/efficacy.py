@@ -32,7 +32,15 @@ class EfficacyRule(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BySpending:
-    """Spend alpha by a function of the information fraction; what was skipped is spent later."""
+    """Spend alpha by a function of the information fraction; what was skipped is spent later.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import HwangShihDeCani, bounds
+    >>> rule = BySpending(spending=HwangShihDeCani(gamma=-4.0))
+    >>> bounds([1, 2], spending=rule).efficacy.round(3).tolist()
+    [2.75, 1.981]
+    """
 
     spending: Spending
 
@@ -59,6 +67,13 @@ class WangTsiatis:
     References
     ----------
     Wang and Tsiatis (1987), *Biometrics* 43:193; Jennison and Turnbull (2000), section 2.7.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import bounds
+    >>> pocock = WangTsiatis(delta=0.5)
+    >>> bounds([1, 2], alpha=0.05, sided=2, spending=pocock).efficacy.round(3).tolist()
+    [2.178, 2.178]
     """
 
     delta: float
@@ -101,6 +116,12 @@ class HaybittlePeto:
     ----------
     Haybittle (1971), *British Journal of Radiology* 44:793; Peto et al. (1976), *British Journal
     of Cancer* 34:585.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import bounds
+    >>> bounds([1, 2], spending=HaybittlePeto()).efficacy.round(3).tolist()
+    [3.0, 1.967]
     """
 
     bound: float = 3.0

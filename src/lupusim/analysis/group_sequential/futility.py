@@ -31,7 +31,14 @@ class FutilityRule(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoFutility:
-    """Never stop for futility."""
+    """Never stop for futility.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import bounds
+    >>> bounds([1, 2], futility=NoFutility()).futility.tolist()
+    [-inf, -inf]
+    """
 
     binding: bool = False
 
@@ -57,6 +64,12 @@ class FutilityBounds:
     ------
     ValueError
         If a bound is NaN or ``inf``.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import bounds
+    >>> bounds([1, 2], futility=FutilityBounds(z=[0.0])).futility.round(3).tolist()
+    [0.0, 1.969]
     """
 
     z: Sequence[float]
@@ -101,6 +114,12 @@ class BetaSpending:
     ------
     ValueError
         If `beta` is not between 0 and 1 or the drift is not above 0.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import bounds
+    >>> bounds([1, 2], futility=BetaSpending(beta=0.2)).futility.round(3).tolist()
+    [0.559, 1.969]
     """
 
     beta: float

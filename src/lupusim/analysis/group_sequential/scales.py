@@ -30,6 +30,12 @@ class DriftBelief:
     ------
     ValueError
         If the mean is not finite or `sd` is not above 0.
+
+    Examples
+    --------
+    >>> belief = DriftBelief(mean=3.0, sd=1.0)
+    >>> float(z_from_predictive_power(0.2, 0.5, bound=1.96, belief=belief).round(3))
+    0.289
     """
 
     mean: float = 0.0
@@ -41,7 +47,13 @@ class DriftBelief:
 
 
 def p_value_from_z(z: ArrayLike) -> FloatArray:
-    """Return the one-sided p-value of a z, same shape."""
+    """Return the one-sided p-value of a z, same shape.
+
+    Examples
+    --------
+    >>> round(float(p_value_from_z(1.96)), 4)
+    0.025
+    """
     from scipy.special import ndtr
 
     p_value: FloatArray = ndtr(-np.asarray(z, dtype=float))
@@ -49,7 +61,13 @@ def p_value_from_z(z: ArrayLike) -> FloatArray:
 
 
 def z_from_p_value(p_value: ArrayLike) -> FloatArray:
-    """Return the z of a one-sided p-value, same shape."""
+    """Return the z of a one-sided p-value, same shape.
+
+    Examples
+    --------
+    >>> round(float(z_from_p_value(0.025)), 3)
+    1.96
+    """
     from scipy.special import ndtri
 
     z: FloatArray = -ndtri(np.asarray(p_value, dtype=float))
@@ -57,13 +75,25 @@ def z_from_p_value(p_value: ArrayLike) -> FloatArray:
 
 
 def effect_from_z(z: ArrayLike, information: ArrayLike) -> FloatArray:
-    """Return the effect whose estimate has this z: ``z / sqrt(information)``."""
+    """Return the effect whose estimate has this z: ``z / sqrt(information)``.
+
+    Examples
+    --------
+    >>> float(effect_from_z(1.96, 100.0))
+    0.196
+    """
     effect: FloatArray = np.asarray(z, dtype=float) / np.sqrt(np.asarray(information, dtype=float))
     return effect
 
 
 def z_from_effect(effect: ArrayLike, information: ArrayLike) -> FloatArray:
-    """Return the z of an estimated effect: ``effect * sqrt(information)``."""
+    """Return the z of an estimated effect: ``effect * sqrt(information)``.
+
+    Examples
+    --------
+    >>> float(z_from_effect(0.2, 100.0))
+    2.0
+    """
     z: FloatArray = np.asarray(effect, dtype=float) * np.sqrt(np.asarray(information, dtype=float))
     return z
 
@@ -99,7 +129,13 @@ def conditional_power(
 def z_from_conditional_power(
     power: ArrayLike, fraction: ArrayLike, *, bound: ArrayLike, drift: ArrayLike | None = None
 ) -> FloatArray:
-    """Return the z of a look that has a conditional power; arguments as there."""
+    """Return the z of a look that has a conditional power; arguments as there.
+
+    Examples
+    --------
+    >>> round(float(z_from_conditional_power(0.2, 0.5, bound=1.96)), 3)
+    0.965
+    """
     return _under_drift(fraction, drift).z(power, bound)
 
 
@@ -135,7 +171,13 @@ def predictive_power(
 def z_from_predictive_power(
     power: ArrayLike, fraction: ArrayLike, *, bound: ArrayLike, belief: DriftBelief | None = None
 ) -> FloatArray:
-    """Return the z of a look that has a predictive power; arguments as there."""
+    """Return the z of a look that has a predictive power; arguments as there.
+
+    Examples
+    --------
+    >>> round(float(z_from_predictive_power(0.2, 0.5, bound=1.96)), 3)
+    0.791
+    """
     return _under_belief(fraction, belief or DriftBelief()).z(power, bound)
 
 

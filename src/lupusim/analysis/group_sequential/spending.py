@@ -57,6 +57,12 @@ class LanDeMetsPocock:
     References
     ----------
     Lan and DeMets (1983), *Biometrika* 70:659, equation for alpha*_2.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import bounds
+    >>> bounds([1, 2], spending=LanDeMetsPocock()).efficacy.round(3).tolist()
+    [2.157, 2.201]
     """
 
     def spent(self, fraction: FloatArray, error: FloatArray) -> FloatArray:
@@ -83,6 +89,12 @@ class HwangShihDeCani:
     References
     ----------
     Hwang, Shih and De Cani (1990), *Statistics in Medicine* 9:1439.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import bounds
+    >>> bounds([1, 2], spending=HwangShihDeCani(gamma=-4.0)).efficacy.round(3).tolist()
+    [2.75, 1.981]
     """
 
     gamma: float
@@ -117,6 +129,12 @@ class KimDeMets:
     References
     ----------
     Kim and DeMets (1987), *Biometrika* 74:149.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import bounds
+    >>> bounds([1, 2], spending=KimDeMets(rho=3.0)).efficacy.round(3).tolist()
+    [2.734, 1.983]
     """
 
     rho: float

@@ -40,6 +40,16 @@ class SurvivalSetting:
     ------
     ValueError
         If a hazard, time or ratio is out of range, or the numbers of breaks and rates differ.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import bounds
+    >>> setting = SurvivalSetting(
+    ...     control_hazard=[0.06], hazard_ratio=0.7, enrollment_time=24
+    ... )
+    >>> size = survival_size(bounds([1, 2]), setting, follow_up=12, power=0.9)
+    >>> round(float(size.n_events[-1]), 1)
+    331.5
     """
 
     control_hazard: Sequence[float]
@@ -131,6 +141,17 @@ class Schoenfeld:
     References
     ----------
     Schoenfeld (1981), *Biometrika* 68:316.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import bounds
+    >>> setting = SurvivalSetting(
+    ...     control_hazard=[0.06], hazard_ratio=0.7, enrollment_time=24
+    ... )
+    >>> method = Schoenfeld()
+    >>> size = survival_size(bounds([1]), setting, follow_up=12, power=0.9, method=method)
+    >>> round(float(size.n_patients), 1)
+    485.3
     """
 
     def n_patients(
@@ -149,6 +170,17 @@ class LachinFoulkes:
     References
     ----------
     Lachin and Foulkes (1986), *Biometrics* 42:507.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import bounds
+    >>> setting = SurvivalSetting(
+    ...     control_hazard=[0.06], hazard_ratio=0.7, enrollment_time=24
+    ... )
+    >>> method = LachinFoulkes()
+    >>> size = survival_size(bounds([1]), setting, follow_up=12, power=0.9, method=method)
+    >>> round(float(size.n_patients), 1)
+    484.1
     """
 
     def n_patients(
@@ -180,6 +212,16 @@ class SurvivalSize:
         Events expected at each look under the alternative, and when.
     power : float
         Asked for.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.group_sequential import bounds
+    >>> setting = SurvivalSetting(
+    ...     control_hazard=[0.06], hazard_ratio=0.7, enrollment_time=24
+    ... )
+    >>> size = survival_size(bounds([1, 2]), setting, follow_up=12, power=0.9)
+    >>> size.calendar_time.round(1).tolist()
+    [21.2, 36.0]
     """
 
     n_patients: float

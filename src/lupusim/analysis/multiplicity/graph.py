@@ -105,6 +105,13 @@ class GraphState:
         Present weights; 0 for what is rejected.
     open : (n_replicates, n_hypotheses) boolean array
         What is not rejected yet.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> state = GraphState(holm_graph(2), 1)
+    >>> state.weights.tolist()
+    [[0.5, 0.5]]
     """
 
     def __init__(self, graph: Graph, n_replicates: int) -> None:
@@ -182,6 +189,11 @@ def holm_graph(n_hypotheses: int) -> Graph:
     ------
     ValueError
         If there are fewer than 2 hypotheses.
+
+    Examples
+    --------
+    >>> holm_graph(2).weights.tolist()
+    [0.5, 0.5]
     """
     if n_hypotheses < 2:
         raise ValueError(f"n_hypotheses={n_hypotheses!r} must be at least 2")
@@ -197,5 +209,10 @@ def fallback_graph(weights: Sequence[float]) -> Graph:
     References
     ----------
     Wiens (2003), *Pharmaceutical Statistics* 2:211; Bretz et al. (2009), section 3.
+
+    Examples
+    --------
+    >>> fallback_graph([0.5, 0.5]).transitions.tolist()
+    [[0.0, 1.0], [0.0, 0.0]]
     """
     return Graph(weights=np.asarray(weights, dtype=float), transitions=np.eye(len(weights), k=1))

@@ -31,6 +31,12 @@ def rejected(adjusted: ArrayLike, alpha: float) -> np.ndarray[tuple[int, ...], n
     ------
     ValueError
         If `alpha` is out of range.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.multiplicity import holm
+    >>> rejected(holm([0.01, 0.04]), 0.05).tolist()
+    [True, True]
     """
     if not 0 < alpha < 1:
         raise ValueError(f"alpha={alpha!r} must be between 0 and 1, such as 0.025")

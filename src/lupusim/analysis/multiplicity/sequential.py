@@ -24,6 +24,12 @@ class SequentialRejections:
     ----------
     look : (n_replicates, n_hypotheses) integer array
         Look at which each was rejected, counted from 1; 0 where it never was.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> SequentialRejections(look=np.array([[1, 0]])).look.tolist()
+    [[1, 0]]
     """
 
     look: IntArray
@@ -65,6 +71,13 @@ class SequentialGraph:
     References
     ----------
     Maurer and Bretz (2013), *Statistics in Biopharmaceutical Research* 5:311, Algorithm 1.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.multiplicity import holm_graph
+    >>> design = SequentialGraph(graph=holm_graph(2), information=[1, 2])
+    >>> design.alpha
+    0.025
     """
 
     graph: Graph

@@ -49,6 +49,11 @@ class WinLevel:
     ----------
     low, high : (n_replicates, n_patients) or (n_patients,) arrays
         Bounds of the value; the larger, the better.
+
+    Examples
+    --------
+    >>> larger_is_better([3.0, 1.0]).low.tolist()
+    [3.0, 1.0]
     """
 
     low: FloatArray
@@ -103,6 +108,14 @@ class FollowUpLevel:
         Whether the patient wins who has had more.
     weights : array of the shape of `times`, or None
         1 where years begin to count, -1 where they cease to; None for counts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> followed = np.array([3.0, 3.0])
+    >>> level = FollowUpLevel(times=np.array([1.0, 2.0]), followed=followed, more_is_better=True)
+    >>> level.more_is_better
+    True
     """
 
     times: FloatArray
@@ -170,6 +183,13 @@ def larger_is_better(values: ArrayLike) -> WinLevel:
     Parameters
     ----------
     values : (n_replicates, n_patients) or (n_patients,) array
+
+    Examples
+    --------
+    >>> from lupusim.analysis import win_odds
+    >>> level = larger_is_better([3.0, 1.0, 2.0, 2.0])
+    >>> round(float(win_odds([level], [1, 0, 1, 0]).estimate), 4)
+    1.9459
     """
     column = np.asarray(values, dtype=float)
     return WinLevel(low=column, high=column)
@@ -181,6 +201,13 @@ def smaller_is_better(values: ArrayLike) -> WinLevel:
     Parameters
     ----------
     values : (n_replicates, n_patients) or (n_patients,) array
+
+    Examples
+    --------
+    >>> from lupusim.analysis import net_benefit
+    >>> level = smaller_is_better([3.0, 1.0, 2.0, 2.0])
+    >>> float(net_benefit([level], [1, 0, 1, 0]).estimate)
+    -0.75
     """
     return larger_is_better(-np.asarray(values, dtype=float))
 
@@ -201,6 +228,13 @@ def later_is_better(time: ArrayLike, event: ArrayLike) -> WinLevel:
     ------
     ValueError
         If a time is negative or not a number, or flags are not 0 or 1.
+
+    Examples
+    --------
+    >>> from lupusim.analysis import net_benefit
+    >>> level = later_is_better([3.0, 1.0, 2.0, 2.0], [1, 1, 1, 0])
+    >>> float(net_benefit([level], [1, 0, 1, 0]).estimate)
+    0.25
     """
     times, happened = checked_times(time, None), flags("event", event)
     low = np.where(happened, times, np.nextafter(times, np.inf))
@@ -221,6 +255,13 @@ def sooner_is_better(time: ArrayLike, event: ArrayLike) -> WinLevel:
     ------
     ValueError
         If a time is negative or not a number, or flags are not 0 or 1.
+
+    Examples
+    --------
+    >>> from lupusim.analysis import net_benefit
+    >>> level = sooner_is_better([3.0, 1.0, 2.0, 2.0], [1, 1, 1, 1])
+    >>> float(net_benefit([level], [1, 0, 1, 0]).estimate)
+    -0.75
     """
     late = later_is_better(time, event)
     return WinLevel(low=-late.high, high=-late.low)

@@ -35,6 +35,12 @@ class WinStatistics:
     log_win_odds : TestResult
         Log of wins plus half the ties, to losses plus half the ties; undefined where one
         of the two is 0.
+
+    Examples
+    --------
+    >>> from lupusim.analysis import larger_is_better
+    >>> win_statistics([larger_is_better([3.0, 1.0, 2.0, 2.0])], [1, 0, 1, 0]).wins.tolist()
+    0.75
     """
 
     wins: FloatArray

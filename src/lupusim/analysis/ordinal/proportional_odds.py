@@ -56,6 +56,12 @@ def proportional_odds(
     References
     ----------
     McCullagh (1980), *Journal of the Royal Statistical Society B* 42, 109-142.
+
+    Examples
+    --------
+    >>> arm = [1, 1, 1, 1, 0, 0, 0, 0]
+    >>> float(proportional_odds([1, 2, 2, 3, 0, 1, 2, 1], arm).estimate.round(4))
+    2.4972
     """
     lead = lead_shape(category=category, arm=arm, included=included)
     counts = _counts(category, arm, included, (lead or (1,))[0])

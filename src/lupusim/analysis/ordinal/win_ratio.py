@@ -26,7 +26,15 @@ def win_ratio(
     included: ArrayLike | None = None,
     level: float = 0.95,
 ) -> TestResult:
-    """Return the log of wins over losses of all pairs; see :func:`win_statistics`."""
+    """Return the log of wins over losses of all pairs; see :func:`win_statistics`.
+
+    Examples
+    --------
+    >>> from lupusim.analysis import larger_is_better
+    >>> level = larger_is_better([3.0, 1.0, 2.0, 2.0, 5.0, 4.0])
+    >>> round(float(win_ratio([level], [1, 0, 1, 0, 0, 1]).estimate), 4)
+    0.5108
+    """
     return win_statistics(levels, arm, included=included, level=level).log_win_ratio
 
 
@@ -37,7 +45,15 @@ def win_odds(
     included: ArrayLike | None = None,
     level: float = 0.95,
 ) -> TestResult:
-    """Return the log of the win odds, ties half, of all pairs; see :func:`win_statistics`."""
+    """Return the log of the win odds, ties half, of all pairs; see :func:`win_statistics`.
+
+    Examples
+    --------
+    >>> from lupusim.analysis import larger_is_better
+    >>> level = larger_is_better([3.0, 1.0, 2.0, 2.0, 5.0, 4.0])
+    >>> round(float(win_odds([level], [1, 0, 1, 0, 0, 1]).estimate), 4)
+    0.452
+    """
     return win_statistics(levels, arm, included=included, level=level).log_win_odds
 
 
@@ -48,7 +64,15 @@ def net_benefit(
     included: ArrayLike | None = None,
     level: float = 0.95,
 ) -> TestResult:
-    """Return the share of wins less that of losses of all pairs; see :func:`win_statistics`."""
+    """Return the share of wins less that of losses of all pairs; see :func:`win_statistics`.
+
+    Examples
+    --------
+    >>> from lupusim.analysis import larger_is_better
+    >>> level = larger_is_better([3.0, 1.0, 2.0, 2.0, 5.0, 4.0])
+    >>> round(float(net_benefit([level], [1, 0, 1, 0, 0, 1]).estimate), 4)
+    0.2222
+    """
     return win_statistics(levels, arm, included=included, level=level).net_benefit
 
 

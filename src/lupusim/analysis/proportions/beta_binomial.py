@@ -30,6 +30,11 @@ class BetaPrior:
     ------
     ValueError
         If the lengths differ or a number is out of range.
+
+    Examples
+    --------
+    >>> updated(BetaPrior(), 7, 10).alphas
+    (8.0,)
     """
 
     weights: tuple[float, ...] = (1.0,)
@@ -67,6 +72,11 @@ def power_prior(
     References
     ----------
     Ibrahim and Chen (2000), *Statistical Science* 15, 46-60.
+
+    Examples
+    --------
+    >>> power_prior(6, 20, discount=0.5).alphas
+    (4.0,)
     """
     if not (0 <= discount <= 1 and 0 <= responders <= n):
         raise ValueError(f"discount={discount!r} must lie in [0, 1], responders in [0, n]")
@@ -99,6 +109,11 @@ def robust_prior(
     References
     ----------
     Schmidli et al. (2014), *Biometrics* 70, 1023-1032.
+
+    Examples
+    --------
+    >>> robust_prior(power_prior(6, 20, discount=1.0), weight=0.8).weights
+    (0.8, 0.19999999999999996)
     """
     if not 0 < weight < 1:
         raise ValueError(f"weight={weight!r} must lie strictly between 0 and 1")
@@ -111,7 +126,13 @@ def robust_prior(
 
 
 def updated(prior: BetaPrior, responders: float, n: float) -> BetaPrior:
-    """Return the posterior after `responders` of `n`: components gain what they foretold."""
+    """Return the posterior after `responders` of `n`: components gain what they foretold.
+
+    Examples
+    --------
+    >>> updated(BetaPrior(), 3, 10).betas
+    (8.0,)
+    """
     from scipy.special import betaln
 
     alphas, betas = np.array(prior.alphas), np.array(prior.betas)

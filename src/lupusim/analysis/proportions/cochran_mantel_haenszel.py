@@ -118,6 +118,13 @@ def cochran_mantel_haenszel(
     ----------
     Mantel and Haenszel (1959), *Journal of the National Cancer Institute* 22, 719-748.
     Robins, Breslow and Greenland (1986), *Biometrics* 42, 311-323.
+
+    Examples
+    --------
+    >>> response, arm = [1, 1, 1, 0, 1, 0, 0, 0], [1, 1, 1, 1, 0, 0, 0, 0]
+    >>> found = cochran_mantel_haenszel(response, arm, [0, 0, 1, 1, 0, 0, 1, 1])
+    >>> float(found.z.round(4))
+    1.4142
     """
     tables = stratified_tables(response, arm, stratum, included)
     total = np.maximum(tables.n + tables.control_n, 1)

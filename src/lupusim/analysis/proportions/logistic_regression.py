@@ -65,6 +65,12 @@ def logistic_regression(
     References
     ----------
     Cox (1958), *Journal of the Royal Statistical Society B* 20, 215-242.
+
+    Examples
+    --------
+    >>> response, arm = [1, 1, 1, 0, 1, 0, 0, 0], [[1], [1], [1], [1], [0], [0], [0], [0]]
+    >>> float(logistic_regression(response, arm).estimate.round(4)[0])
+    2.1972
     """
     values = three_axes(covariates)
     first = np.asarray(covariates)[..., 0]

@@ -22,6 +22,11 @@ class Proportion:
         Where there are no patients: 0, infinity, 0 and 1.
     undefined : (n_replicates,) boolean array
         Where there are no patients.
+
+    Examples
+    --------
+    >>> proportion([1, 1, 0, 1]).estimate.tolist()
+    0.75
     """
 
     estimate: FloatArray

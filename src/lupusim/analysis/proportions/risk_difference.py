@@ -106,6 +106,12 @@ def risk_difference_wald(
     ------
     ValueError
         If shapes don't fit, flags are not 0 or 1, or the margin is not between -1 and 1.
+
+    Examples
+    --------
+    >>> response, arm = [1, 1, 1, 0, 1, 0, 0, 0], [1, 1, 1, 1, 0, 0, 0, 0]
+    >>> float(risk_difference_wald(response, arm).estimate.round(4))
+    0.5
     """
     return risk_difference_wald_of(
         two_by_two(response, arm, included=included), margin=margin, level=level
@@ -164,6 +170,12 @@ def risk_difference_score(
     References
     ----------
     Miettinen and Nurminen (1985), *Statistics in Medicine* 4, 213-226.
+
+    Examples
+    --------
+    >>> response, arm = [1, 1, 1, 0, 1, 0, 0, 0], [1, 1, 1, 1, 0, 0, 0, 0]
+    >>> float(risk_difference_score(response, arm).estimate.round(4))
+    0.5
     """
     return risk_difference_score_of(
         two_by_two(response, arm, included=included), margin=margin, level=level

@@ -53,6 +53,12 @@ def risk_ratio(
     References
     ----------
     Katz, Baptista, Azen and Pike (1978), *Biometrics* 34, 469-474, method C.
+
+    Examples
+    --------
+    >>> response, arm = [1, 1, 1, 0, 1, 0, 0, 0], [1, 1, 1, 1, 0, 0, 0, 0]
+    >>> float(risk_ratio(response, arm).estimate.round(4))
+    1.0986
     """
     table = two_by_two(response, arm, included=included)
     return risk_ratio_of(table, margin=margin, level=level)
@@ -100,6 +106,12 @@ def odds_ratio(
     ----------
     Woolf (1955), *Annals of Human Genetics* 19, 251-253.
     Haldane (1956), *Annals of Human Genetics* 20, 309-311 (the added 1/2).
+
+    Examples
+    --------
+    >>> response, arm = [1, 1, 1, 0, 1, 0, 0, 0], [1, 1, 1, 1, 0, 0, 0, 0]
+    >>> float(odds_ratio(response, arm).estimate.round(4))
+    2.1972
     """
     table = two_by_two(response, arm, included=included)
     return odds_ratio_of(table, margin=margin, level=level)
@@ -150,6 +162,12 @@ def risk_ratio_score(
     References
     ----------
     Miettinen and Nurminen (1985), *Statistics in Medicine* 4, 213-226.
+
+    Examples
+    --------
+    >>> response, arm = [1, 1, 1, 0, 1, 0, 0, 0], [1, 1, 1, 1, 0, 0, 0, 0]
+    >>> float(risk_ratio_score(response, arm).estimate.round(4))
+    1.0986
     """
     table = two_by_two(response, arm, included=included)
     return risk_ratio_score_of(table, margin=margin, level=level)

@@ -22,6 +22,12 @@ class TwoByTwo:
         Of the experimental arm.
     control_responders, control_n : (n_replicates,) arrays
         Of the control arm.
+
+    Examples
+    --------
+    >>> response, arm = [1, 1, 1, 0, 1, 0, 0, 0], [1, 1, 1, 1, 0, 0, 0, 0]
+    >>> two_by_two(response, arm).responders.tolist()
+    3.0
     """
 
     responders: FloatArray
@@ -129,6 +135,11 @@ def all_tables(n: int, control_n: int) -> TwoByTwo:
     """Return every possible table of two arm sizes, (n + 1) * (control_n + 1) of them.
 
     The number of responders on the control arm runs fastest.
+
+    Examples
+    --------
+    >>> all_tables(1, 1).responders.tolist()
+    [0.0, 0.0, 1.0, 1.0]
     """
     responders, control_responders = np.divmod(
         np.arange((n + 1) * (control_n + 1), dtype=float), control_n + 1

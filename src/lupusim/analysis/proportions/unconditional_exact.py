@@ -60,6 +60,12 @@ def boschloo(
     References
     ----------
     Boschloo (1970), *Statistica Neerlandica* 24, 1-9.
+
+    Examples
+    --------
+    >>> response, arm = [1, 1, 1, 0, 1, 0, 0, 0], [1, 1, 1, 1, 0, 0, 0, 0]
+    >>> round(float(boschloo(response, arm).p_greater), 4)
+    0.1445
     """
     return boschloo_of(two_by_two(response, arm, included=included))
 
@@ -94,6 +100,12 @@ def barnard(
     ----------
     Barnard (1947), *Biometrika* 34, 123-138; Suissa and Shuster (1985), *Journal of the
     Royal Statistical Society A* 148, 317-327.
+
+    Examples
+    --------
+    >>> response, arm = [1, 1, 1, 0, 1, 0, 0, 0], [1, 1, 1, 1, 0, 0, 0, 0]
+    >>> round(float(barnard(response, arm).p_greater), 4)
+    0.1445
     """
     return barnard_of(two_by_two(response, arm, included=included))
 

@@ -93,6 +93,11 @@ class SimonDesign:
         Probability of success under the null and under the alternative proportion.
     expected_n, stopping_probability : float
         Under the null proportion.
+
+    Examples
+    --------
+    >>> round(simon(0.1, 0.3).optimal.expected_n, 2)
+    15.01
     """
 
     first_responders: int
@@ -115,6 +120,11 @@ class SimonDesigns:
         The smallest expected number of patients under the null proportion.
     minimax : SimonDesign
         The smallest number of patients, and among those the smallest expected number.
+
+    Examples
+    --------
+    >>> simon(0.05, 0.25).minimax.n
+    16
     """
 
     optimal: SimonDesign
@@ -272,6 +282,12 @@ def one_sample_logrank(
     Breslow (1975), *International Statistical Review* 43, 45-57.
     Finkelstein, Muzikansky and Schoenfeld (2003), *Journal of the National Cancer Institute*
     95, 1434-1439.
+
+    Examples
+    --------
+    >>> found = one_sample_logrank([1.0, 2.0, 4.0], [1, 0, 1], lambda time: 0.5 * time)
+    >>> float(found.z.round(4))
+    -0.8018
     """
     lead = lead_shape(time=time, event=event, included=included)
     member = everyone_or(included)

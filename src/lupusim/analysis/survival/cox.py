@@ -106,6 +106,12 @@ def cox_breslow(
     References
     ----------
     Breslow (1974), *Biometrics* 30, 89-99.
+
+    Examples
+    --------
+    >>> time, event, arm = [2.0, 3, 5, 8, 13, 21], [1, 1, 1, 0, 1, 1], [0, 0, 1, 0, 1, 1]
+    >>> float(cox_breslow(time, event, arm).estimate.round(4))
+    -1.2271
     """
     columns = survival_columns(time, event, arm, stratum=stratum, included=included)
     return _fit(columns, 0.0, level)

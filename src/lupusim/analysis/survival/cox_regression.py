@@ -62,6 +62,12 @@ def cox_regression(
     ----------
     Cox (1972), *Journal of the Royal Statistical Society B* 34, 187-220.
     Efron (1977), *Journal of the American Statistical Association* 72, 557-565, section 4.
+
+    Examples
+    --------
+    >>> time, event, arm = [2.0, 3, 5, 8, 13, 21], [1, 1, 1, 0, 1, 1], [0, 0, 1, 0, 1, 1]
+    >>> float(cox_regression(time, event, [[a] for a in arm]).estimate.round(4)[0])
+    -1.2271
     """
     values = three_axes(covariates)
     nobody_treated = np.zeros(np.shape(covariates)[:-1], dtype=bool)

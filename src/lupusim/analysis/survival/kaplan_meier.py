@@ -45,6 +45,12 @@ class SurvivalCurve:
     undefined : (n_replicates, n_times) boolean array
         Where nobody was followed so long and not all had had the event: the last value is
         carried forward.
+
+    Examples
+    --------
+    >>> time, event, arm = [2.0, 3, 5, 8, 13, 21], [1, 1, 1, 0, 1, 1], [0, 0, 1, 0, 1, 1]
+    >>> kaplan_meier(time, event, [5.0]).at_risk.tolist()
+    [4.0]
     """
 
     times: FloatArray
@@ -168,6 +174,12 @@ def survival_difference(
     ----------
     Klein, Logan, Harhoff and Andersen (2007), *Statistics in Medicine* 26, 4505-4519.
     Zou and Donner (2008), *Statistics in Medicine* 27, 1693-1702.
+
+    Examples
+    --------
+    >>> time, event, arm = [2.0, 3, 5, 8, 13, 21], [1, 1, 1, 0, 1, 1], [0, 0, 1, 0, 1, 1]
+    >>> float(survival_difference(time, event, arm, 6.0).estimate.round(4))
+    0.3333
     """
     lead = lead_shape(time=time, event=event, arm=arm, included=included)
     treated, member = flags("arm", arm), everyone_or(included)

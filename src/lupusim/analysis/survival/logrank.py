@@ -32,6 +32,12 @@ class LogrankResult(TestResult):
     observed, expected, variance : (n_replicates,) arrays
         Events on the experimental arm: seen, expected without effect, and their
         hypergeometric variance; sums over strata.
+
+    Examples
+    --------
+    >>> time, event, arm = [2.0, 3, 5, 8, 13, 21], [1, 1, 1, 0, 1, 1], [0, 0, 1, 0, 1, 1]
+    >>> logrank(time, event, arm).expected.round(3).tolist()
+    3.85
     """
 
     observed: FloatArray

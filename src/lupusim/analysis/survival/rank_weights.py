@@ -61,6 +61,14 @@ class FlemingHarrington:
     References
     ----------
     Fleming and Harrington (1991), *Counting Processes and Survival Analysis*, section 7.2.
+
+    Examples
+    --------
+    >>> from lupusim.analysis import weighted_logrank
+    >>> time, event, arm = [2.0, 3, 5, 8, 13, 21], [1, 1, 1, 0, 1, 1], [0, 0, 1, 0, 1, 1]
+    >>> late = weighted_logrank(time, event, arm, weight=FlemingHarrington(gamma=1.0))
+    >>> float(late.z.round(4))
+    -0.1005
     """
 
     rho: float = 0.0
@@ -95,6 +103,14 @@ class MagirrBurman:
     References
     ----------
     Magirr and Burman (2019), *Statistics in Medicine* 38, 3782-3790.
+
+    Examples
+    --------
+    >>> from lupusim.analysis import weighted_logrank
+    >>> time, event, arm = [2.0, 3, 5, 8, 13, 21], [1, 1, 1, 0, 1, 1], [0, 0, 1, 0, 1, 1]
+    >>> modest = weighted_logrank(time, event, arm, weight=MagirrBurman(until=6.0))
+    >>> float(modest.z.round(4))
+    -0.8377
     """
 
     until: float

@@ -112,6 +112,12 @@ def rmst_difference(
     References
     ----------
     Royston and Parmar (2013), *BMC Medical Research Methodology* 13, 152.
+
+    Examples
+    --------
+    >>> time, event, arm = [2.0, 3, 5, 8, 13, 21], [1, 1, 1, 0, 1, 1], [0, 0, 1, 0, 1, 1]
+    >>> float(rmst_difference(time, event, arm, 6.0).estimate.round(4))
+    2.0
     """
     lead = lead_shape(time=time, event=event, arm=arm, included=included)
     treated, member = flags("arm", arm), everyone_or(included)

@@ -54,6 +54,12 @@ class MaxCombo:
         Of the statistics, under the null hypothesis.
     undefined : (n_replicates,) boolean array
         Where one of the statistics has no variance; p is 1 there.
+
+    Examples
+    --------
+    >>> time, event, arm = [2.0, 3, 5, 8, 13, 21], [1, 1, 1, 0, 1, 1], [0, 0, 1, 0, 1, 1]
+    >>> round(float(max_combo(time, event, arm).p_two_sided), 3)
+    0.382
     """
 
     z: FloatArray
@@ -119,6 +125,13 @@ def weighted_logrank(
     ------
     ValueError
         If shapes don't fit, times are negative or not numbers, or flags are not 0 or 1.
+
+    Examples
+    --------
+    >>> time, event, arm = [2.0, 3, 5, 8, 13, 21], [1, 1, 1, 0, 1, 1], [0, 0, 1, 0, 1, 1]
+    >>> weight = FlemingHarrington(rho=1.0)
+    >>> float(weighted_logrank(time, event, arm, weight=weight).z.round(4))
+    -1.1785
     """
     result = max_combo(time, event, arm, weights=(weight,), stratum=stratum, included=included)
     variance = np.where(result.undefined, 0.0, result.variance[..., 0])
@@ -158,6 +171,13 @@ def max_combo(
     Karrison (2016), *The Stata Journal* 16, 678-690.
     Roychoudhury, Anderson, Ye and Mukhopadhyay (2023), *Statistics in Biopharmaceutical
     Research* 15, 300-314.
+
+    Examples
+    --------
+    >>> time, event, arm = [2.0, 3, 5, 8, 13, 21], [1, 1, 1, 0, 1, 1], [0, 0, 1, 0, 1, 1]
+    >>> best = max_combo(time, event, arm)
+    >>> best.z.round(3).tolist()
+    [-1.033, -0.101, -1.179, -0.236]
     """
     if not 1 <= len(weights) <= 9:
         raise ValueError(

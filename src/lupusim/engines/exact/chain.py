@@ -31,6 +31,12 @@ class FirstPassage:
         That it ever happens; 1 for who starts there.
     mean_time : float
         Expected years until then; ``inf`` where some never get there.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> round(lupusim.first_passage("illness-death", "death").mean_time, 3)
+    23.333
     """
 
     probability: float
@@ -101,6 +107,12 @@ def sojourn_times(
     pandas.DataFrame
         ``mean`` and ``median`` (years) of each state, ``inf`` where nobody leaves; of each
         latent class and state, where there are classes.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> lupusim.sojourn_times("illness-death").loc["ill"].round(3).to_dict()
+    {'mean': 2.0, 'median': 1.386}
     """
     import pandas as pd
 
@@ -131,6 +143,12 @@ def next_states(
     pandas.DataFrame
         A row for each state (each latent class and state, where there are classes) with the
         probability of each next state; what is missing to 1 stays for ever.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> lupusim.next_states("illness-death").loc["ill"].round(3).to_dict()
+    {'healthy': 0.8, 'ill': 0.0, 'death': 0.2}
     """
     import pandas as pd
 
@@ -197,6 +215,12 @@ def time_in_state(
         If an argument is out of its range.
     NoExactSolutionError
         If the tolerance is not reached, or there is no answer for ever.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> lupusim.time_in_state("illness-death", 5.0).round(3).tolist()
+    [3.634, 0.968, 0.398]
     """
     end = _checked(until, tolerance)
     total = np.zeros(len(model.states))
@@ -232,6 +256,12 @@ def visits(
     -------
     (n_states,) array
         ``inf`` for states that are come back to for ever.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> lupusim.visits("illness-death").round(3).tolist()
+    [3.667, 3.333, 1.0]
     """
     end = _checked(until, DEFAULT_TOLERANCE)
     total = np.zeros(len(model.states))
@@ -263,6 +293,12 @@ def first_passage(
         The patient's covariates; those not given count as 0.
     start : str or None
         State that everybody enters at time 0; None for the model's own starts.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> lupusim.first_passage("illness-death", "death").probability
+    1.0
     """
     wanted = state_numbers(model, states)
     target = min(wanted)
@@ -307,6 +343,12 @@ def life_expectancy(
     ------
     ValueError
         If no state is absorbing and none is named in `dead`.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> round(lupusim.life_expectancy("illness-death"), 3)
+    23.333
     """
     gone = list(model.absorbing or () if dead is None else dead)
     if not gone:

@@ -40,6 +40,13 @@ class Generator:
         Length of a cycle, years.
     reason : str
         Why no hazards give the matrix exactly; empty where they do.
+
+    Examples
+    --------
+    >>> from lupusim.engines.exact import closest_generator
+    >>> found = closest_generator([[0.9, 0.1], [0.0, 1.0]], 1.0)
+    >>> found.rates.round(4).tolist()
+    [[-0.1054, 0.1054], [0.0, -0.0]]
     """
 
     states: tuple[str, ...]

@@ -43,6 +43,12 @@ def occupancy(
     -------
     pandas.DataFrame
         Index ``study_time`` (years since randomization), a column per state.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> lupusim.occupancy("illness-death", [5.0]).round(3).iloc[0].tolist()
+    [0.588, 0.243, 0.169]
     """
     import pandas as pd
 
@@ -94,6 +100,12 @@ def ever(  # noqa: PLR0913 - who, where, when, and how well
         If an argument is out of its range.
     NoExactSolutionError
         If the tolerance is not reached with the largest number of steps.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> lupusim.ever("illness-death", "death", [5.0]).round(3).tolist()
+    [0.169]
     """
     wanted = state_numbers(model, states)
     study_times = checked_times(times)
@@ -144,6 +156,13 @@ def ever_after(  # noqa: PLR0913 - the question itself has four parts
         If an argument is out of its range.
     NoExactSolutionError
         If so few have been in `first` that the tolerance cannot be reached.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> model = lupusim.load_model("illness-death")
+    >>> ever_after(model, model.states[1], model.states[2], [5.0]).round(4).tolist()
+    [0.1794]
     """
     begin, end = state_numbers(model, first), state_numbers(model, then)
     study_times = checked_times(times)

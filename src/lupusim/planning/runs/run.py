@@ -114,6 +114,13 @@ def run(
         If the folder of the options cannot be used as asked.
     InterruptedRunError
         On KeyboardInterrupt; it is one, and carries what was finished as ``partial``.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> result = lupusim.run("two_rates", n_replicates=100, seed=1)
+    >>> result.operating_characteristics["sample_size"].tolist()
+    [100, 120, 160]
     """
     options = RunOptions() if options is None else options
     n_replicates = _asked(scenario, n_replicates, options.precision)

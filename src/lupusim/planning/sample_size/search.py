@@ -86,6 +86,12 @@ def sample_size(  # noqa: PLR0913 - the face of a search; all but two are keywor
         If no size up to `max_patients` reaches the power; it says the power there.
     ValueError
         If the scenario has no test or several designs, or a number is out of range.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> lupusim.sample_size("two_rates", 0.8, seed=1, precision=0.05).n_patients
+    120
     """
     search = Search(
         seed=scenario.seed if seed is None else seed,
@@ -102,31 +108,28 @@ def find_size(sizing: Sizing, power: float, *, search: Search) -> SampleSize:
 
     Three parts, each on replicates of its own. A bracket: few replicates of each size, the
     next one where a test statistic that grows with the root of the size would reach the
-    target. A fit: batches spread closely around the running estimate, which a probit line
-    through all batches nearby renews, until its crossing is known precisely enough. A
-    confirmation at the answer; where that falls short (discrete tests have saw-toothed
-    power), the size goes up and is confirmed afresh. Then the curve around the answer. Where the
-    power is known exactly (all tables of two proportions, the rate of one arm), the answer is the
-    smallest size nearby whose exact power reaches the target, whatever the seed.
+    target. A fit: batches close to the running estimate, which a probit line through them renews,
+    until its crossing is known precisely enough. A confirmation at the answer; where that falls
+    short (discrete tests have saw-toothed power), the size goes up and is confirmed afresh. Then
+    the curve around it. Where the power is known exactly (two proportions, the rate of one arm),
+    the answer is the smallest size nearby whose exact power reaches it, whatever the seed.
 
     Where the first patients of a fixed design are a smaller trial (see
     :func:`~lupusim.planning.sample_size.prefixes.why_not_nested`), bracket and curve take all
-    sizes from one simulation of the largest. The fit does not: sizes that share replicates share
-    their luck, and what matters there is the height of the line, not its slope.
+    sizes from one simulation of the largest; the fit does not: shared replicates share their luck.
 
     Parameters
     ----------
     sizing : Sizing
         The trials to choose from.
     power : float
-        Target.
     search : Search
         How far and how precisely to look.
 
     Returns
     -------
     SampleSize
-        Whether the power is reached is decided up to Monte Carlo error.
+        Reached up to Monte Carlo error.
 
     Raises
     ------

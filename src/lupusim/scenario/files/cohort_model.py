@@ -83,7 +83,17 @@ def load_cohort_model(name_or_path: str | Path) -> CohortModel:
 def cohort_model_from_mapping(
     content: Mapping[str, Any], *, file: str | Path = "model"
 ) -> CohortModel:
-    """Return the cohort model that a mapping describes, laid out as a file would be."""
+    """Return the cohort model that a mapping describes, laid out as a file would be.
+
+    Examples
+    --------
+    >>> from lupusim.errors import InputError
+    >>> from lupusim.scenario.document.yaml_reader import read_document
+    >>> from lupusim.scenario.files.packaged import find_packaged
+    >>> path = find_packaged("cohorts", "hiv-chancellor", ValueError)
+    >>> len(cohort_model_from_mapping(read_document(path, InputError).content).states)
+    4
+    """
     document = Document(file=file, content=dict(content), error_class=ModelError)
     return cohort_model_from_document(document)
 

@@ -178,7 +178,16 @@ def load_decision(name_or_path: str | Path) -> Decision:
 
 
 def decision_from_mapping(content: Mapping[str, Any], *, file: str | Path = "decision") -> Decision:
-    """Return the decision that a mapping describes, laid out as a file would be."""
+    """Return the decision that a mapping describes, laid out as a file would be.
+
+    Examples
+    --------
+    >>> from lupusim.scenario.document.yaml_reader import read_document
+    >>> from lupusim.scenario.files.packaged import find_packaged
+    >>> path = find_packaged("decisions", "hiv", ValueError)
+    >>> len(decision_from_mapping(read_document(path, InputError).content).strategies)
+    2
+    """
     document = Document(file=file, content=dict(content), error_class=DecisionError)
     return _decision(*_with_model(document))
 

@@ -97,6 +97,11 @@ def load_model_document(name_or_path: str | Path) -> Document:
     """Return the plain content of a model file, with the lines; raises as :func:`load_model`.
 
     The calibration block is found there as ``.content.get("calibration")``.
+
+    Examples
+    --------
+    >>> load_model_document("illness-death").content["name"]
+    'illness-death'
     """
     if str(name_or_path) in packaged_names("cohorts"):
         fault = "this is a cohort model: it moves in cycles and has no hazards"
@@ -121,6 +126,14 @@ def model_from_mapping(
     ------
     ModelError
         If anything is wrong; every problem is named.
+
+    Examples
+    --------
+    >>> hazard = {"family": "exponential", "rate": 0.5}
+    >>> content = {"schema": "lupusim/model/1", "name": "onset", "states": ["well", "ill"]}
+    >>> content["transitions"] = [{"from": "well", "to": "ill", "hazard": hazard}]
+    >>> model_from_mapping(content).states
+    ('well', 'ill')
     """
     document = Document(file=file, content=dict(content), error_class=ModelError)
     return model_from_document(document)

@@ -39,6 +39,15 @@ def write_model(
     ------
     ValueError
         If a transition carries a treatment effect.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from lupusim.scenario import load_model
+    >>> with TemporaryDirectory() as folder:
+    ...     write_model(load_model("illness-death"), Path(folder) / "copy.yaml")
+    ...     load_model(Path(folder) / "copy.yaml").name
+    'illness-death'
     """
     head = "".join(f"# {line}".rstrip() + "\n" for line in comments)
     content = model_to_mapping(model)
@@ -48,7 +57,14 @@ def write_model(
 
 
 def model_to_mapping(model: MultiStateModel) -> dict[str, Any]:
-    """Return the model as plain data, laid out and ordered as in a file."""
+    """Return the model as plain data, laid out and ordered as in a file.
+
+    Examples
+    --------
+    >>> from lupusim.scenario import load_model
+    >>> model_to_mapping(load_model("illness-death"))["states"]
+    ['healthy', 'ill', 'death']
+    """
     treated = [t.label for t in model.transitions if t.ratio != UNIT_RATIO]
     if treated:
         raise ValueError(f"{treated} carry a treatment effect, which a model file cannot hold")

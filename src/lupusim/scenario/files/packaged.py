@@ -19,6 +19,11 @@ def packaged_names(folder: str) -> tuple[str, ...]:
     ----------
     folder : str
         ``models``, ``evidence`` or ``scenarios``.
+
+    Examples
+    --------
+    >>> packaged_names("decisions")
+    ('hiv', 'sick-sicker', 'sick-sicker-yearly')
     """
     entries = files("lupusim").joinpath("data", folder).iterdir()
     return tuple(sorted(e.name[:-5] for e in entries if e.name.endswith(".yaml")))

@@ -62,6 +62,12 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
     ScenarioError
         If there is no such file, or if anything in it is wrong; every problem of the file
         and of the models it names is told with its line.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> lupusim.load_scenario("two_rates").points[0].trial.n_patients
+    100
     """
     path = find_packaged("scenarios", name_or_path, ScenarioError)
     document = read_document(path, ScenarioError)
@@ -86,6 +92,14 @@ def scenario_from_mapping(
     ------
     ScenarioError
         If anything is wrong; every problem is named.
+
+    Examples
+    --------
+    >>> from lupusim.scenario.document.yaml_reader import read_document
+    >>> from lupusim.scenario.files.packaged import find_packaged
+    >>> path = find_packaged("scenarios", "two_rates", ValueError)
+    >>> scenario_from_mapping(read_document(path, ScenarioError).content).title
+    'Two rates, 30 % against 55 % at 24 weeks'
     """
     document = Document(file=file, content=dict(content), error_class=ScenarioError)
     return scenario_from_document(document, folder=folder, command=str(file))

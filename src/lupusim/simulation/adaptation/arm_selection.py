@@ -82,6 +82,11 @@ class SelectArms(Staged):
     Jennison and Turnbull (2006), *Biometrical Journal* 48:650 (selection and combination).
     Jenkins, Stone and Jennison (2011), *Pharmaceutical Statistics* 10:347 (times to events:
     the follow-up of the patients of stage 1 must not depend on the decision).
+
+    Examples
+    --------
+    >>> SelectArms(keep=1).by
+    <Judged.Z: 'z'>
     """
 
     holds_error: ClassVar[bool] = True

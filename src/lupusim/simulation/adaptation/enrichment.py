@@ -62,6 +62,11 @@ class ByThresholds:
     ------
     ValueError
         If a threshold is not a finite number, or as a probability not within 0 and 1.
+
+    Examples
+    --------
+    >>> ByThresholds(everybody=0.5, subgroup=1.0).measure
+    <Measure.Z: 'z'>
     """
 
     everybody: float
@@ -92,6 +97,11 @@ class ByDifference:
     ------
     ValueError
         If one is not a finite number.
+
+    Examples
+    --------
+    >>> ByDifference(difference=0.5).at_least is None
+    True
     """
 
     difference: float
@@ -131,6 +141,12 @@ class Enrichment(Staged):
     ----------
     Brannath, Zuber, Branson et al. (2009), *Statistics in Medicine* 28:1445.
     Spiessens and Debois (2010), *Contemporary Clinical Trials* 31:647.
+
+    Examples
+    --------
+    >>> choice = ByThresholds(everybody=0.5, subgroup=1.0)
+    >>> Enrichment(factor="nephritis", level="yes", choice=choice).level
+    'yes'
     """
 
     factor: str

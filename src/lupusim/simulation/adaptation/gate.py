@@ -58,6 +58,14 @@ class Gate(OnceFollowed):
     ------
     ValueError
         If a number is out of range.
+
+    Examples
+    --------
+    >>> from lupusim.analysis.registry import TESTS
+    >>> from lupusim.trial.multiplicity import Hypothesis
+    >>> early = Hypothesis(endpoint="response", name="early", test=TESTS["pooled_z"], effect="")
+    >>> Gate(early=early, measure=GateMeasure.Z, at_least=0.5).look
+    1
     """
 
     keeps_bounds: ClassVar[bool] = True

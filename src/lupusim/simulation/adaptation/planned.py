@@ -20,7 +20,13 @@ from lupusim.trial.adaptation.base import Adaptation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned(OnceFollowed):
-    """Change nothing."""
+    """Change nothing.
+
+    Examples
+    --------
+    >>> Planned()
+    Planned()
+    """
 
     changes: ClassVar[bool] = False
     shares_patients: ClassVar[bool] = True
@@ -35,7 +41,14 @@ class Planned(OnceFollowed):
 
 
 def rule_of(trial: Trial) -> Adaptation:
-    """Return what conducts a trial."""
+    """Return what conducts a trial.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> rule_of(lupusim.load_scenario("two_rates").points[0].trial)
+    Planned()
+    """
     return trial.adaptation or _PLANNED
 
 

@@ -43,6 +43,11 @@ class Shares:
     ------
     ValueError
         If a share or the power is out of range.
+
+    Examples
+    --------
+    >>> Shares(power=0.5, least=0.1).most
+    1.0
     """
 
     power: float = 0.0
@@ -92,6 +97,11 @@ class BayesianResponse(Facts):
     References
     ----------
     Thall and Wathen (2007), *European Journal of Cancer* 43:859.
+
+    Examples
+    --------
+    >>> BayesianResponse(success=0.98, drop=0.05).against
+    <Against.CONTROL: 'control'>
     """
 
     decides: ClassVar[bool] = True

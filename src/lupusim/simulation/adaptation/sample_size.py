@@ -87,6 +87,11 @@ class PromisingZone(Resizes):
     ----------
     Mehta and Pocock (2011), *Statistics in Medicine* 30:3267.
     Cui, Hung and Wang (1999), *Biometrics* 55:853.
+
+    Examples
+    --------
+    >>> PromisingZone(planned=120).least
+    0.3
     """
 
     least: float = 0.3
@@ -175,6 +180,11 @@ class BlindedSize(Resizes):
     ----------
     Gould (1992), *Statistics in Medicine* 11:55; after Wittes and Brittain (1990), *Statistics
     in Medicine* 9:65.
+
+    Examples
+    --------
+    >>> BlindedSize(planned=120, difference=0.2).power
+    0.9
     """
 
     difference: float

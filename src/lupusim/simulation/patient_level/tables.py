@@ -140,6 +140,13 @@ def simulate_trial(
     ------
     ValueError
         If the engine is unknown or the seed out of range.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> trial = lupusim.simulate_trial("two_rates", engine="vector", seed=1)
+    >>> len(trial.patients)
+    100
     """
     trial = scenario.points[0].trial
     block = Block(seed=scenario.seed if seed is None else seed, number=0, n_replicates=1)

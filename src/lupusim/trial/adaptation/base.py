@@ -34,6 +34,11 @@ class Row:
         Whether it is of the trial in which all arms are alike.
     if_any : bool
         Whether it is left out where it is 0.
+
+    Examples
+    --------
+    >>> Row(words="chance to go on", quantity="goes_on").is_share
+    True
     """
 
     words: str
@@ -57,6 +62,11 @@ class EventsOfStage:
         Of how many patients.
     at_most : bool
         Whether a decision may leave fewer patients.
+
+    Examples
+    --------
+    >>> EventsOfStage(words="first stage", events=60, n_patients=100).events
+    60
     """
 
     words: str
@@ -66,7 +76,13 @@ class EventsOfStage:
 
 
 class Facts:
-    """What is known of a rule before the trial; as here where a rule does not say otherwise."""
+    """What is known of a rule before the trial; as here where a rule does not say otherwise.
+
+    Examples
+    --------
+    >>> Facts.__mro__[-1] is object
+    True
+    """
 
     __slots__ = ()
 

@@ -87,6 +87,11 @@ class BiasedCoin(Unblocked):
     References
     ----------
     Efron (1971), Biometrika 58, 403-417, who proposes 2/3.
+
+    Examples
+    --------
+    >>> BiasedCoin().probability
+    0.6666666666666666
     """
 
     probability: float = 2 / 3
@@ -122,6 +127,11 @@ class Urn(Unblocked):
     References
     ----------
     Wei (1978), Journal of the American Statistical Association 73, 559-563.
+
+    Examples
+    --------
+    >>> Urn().added
+    1.0
     """
 
     start: float = 0.0
@@ -166,6 +176,11 @@ class Minimization(Unblocked):
     References
     ----------
     Pocock and Simon (1975), Biometrics 31, 103-115, section 3.
+
+    Examples
+    --------
+    >>> Minimization().probability
+    0.8
     """
 
     n_levels: tuple[int, ...] = ()

@@ -19,7 +19,13 @@ _TABLE_LIMIT = 1000  # with more distinct blocks than this, blocks are shuffled 
 @ALLOCATIONS.register("simple")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimpleRandomization(Unblocked):
-    """Every patient is randomized independently."""
+    """Every patient is randomized independently.
+
+    Examples
+    --------
+    >>> SimpleRandomization()
+    SimpleRandomization()
+    """
 
     remembers: ClassVar[bool] = False
 
@@ -55,6 +61,11 @@ class PermutedBlocks:
     ----------
     block_size : int
         Patients per block; a multiple of the sum of the allocation ratio.
+
+    Examples
+    --------
+    >>> PermutedBlocks(block_size=4).block_size
+    4
     """
 
     remembers: ClassVar[bool] = False

@@ -37,7 +37,13 @@ class ArrivalPattern(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RandomArrivals:
-    """A Poisson process; within a period, uniformly distributed times."""
+    """A Poisson process; within a period, uniformly distributed times.
+
+    Examples
+    --------
+    >>> RandomArrivals()
+    RandomArrivals()
+    """
 
     def numbers(
         self,
@@ -69,7 +75,13 @@ class RandomArrivals:
 
 @dataclass(frozen=True, slots=True)
 class EvenArrivals:
-    """The k-th arrives when k are expected; within a period, the last at its end."""
+    """The k-th arrives when k are expected; within a period, the last at its end.
+
+    Examples
+    --------
+    >>> EvenArrivals()
+    EvenArrivals()
+    """
 
     def numbers(
         self,

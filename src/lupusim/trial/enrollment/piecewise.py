@@ -29,6 +29,11 @@ class PiecewiseEnrollment(AtARate):
         Patients screened for each one randomized.
     arrivals : ArrivalPattern
         At random, or evenly.
+
+    Examples
+    --------
+    >>> PiecewiseEnrollment(breaks=(0.5,), rates_per_year=(20.0, 60.0)).rates_per_year
+    (20.0, 60.0)
     """
 
     breaks: tuple[float, ...]

@@ -30,6 +30,11 @@ class Region:
         Years from then to the opening of its last site, 0 or above.
     closes : float
         Calendar time (years) at which all its sites close; ``inf`` for never.
+
+    Examples
+    --------
+    >>> Region(sites=5, per_site_per_year=6.0, opens=0.5).opens
+    0.5
     """
 
     sites: int
@@ -82,6 +87,12 @@ class RegionalEnrollment(AtARate):
         Patients screened for each one randomized.
     arrivals : ArrivalPattern
         At random, or evenly.
+
+    Examples
+    --------
+    >>> region = Region(sites=5, per_site_per_year=6.0)
+    >>> len(RegionalEnrollment(regions=(region, region)).regions)
+    2
     """
 
     regions: tuple[Region, ...]

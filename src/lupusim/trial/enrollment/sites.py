@@ -31,6 +31,11 @@ class PoissonEnrollment(AtARate):
         Patients screened for each one randomized.
     arrivals : ArrivalPattern
         At random, or evenly.
+
+    Examples
+    --------
+    >>> PoissonEnrollment(sites=10, per_site_per_year=6.0).sites
+    10
     """
 
     sites: int

@@ -29,6 +29,11 @@ class UniformEnrollment:
         Patients screened for each one randomized.
     arrivals : ArrivalPattern
         At random, or evenly.
+
+    Examples
+    --------
+    >>> UniformEnrollment(duration=1.5).duration
+    1.5
     """
 
     duration: float

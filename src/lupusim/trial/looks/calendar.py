@@ -29,7 +29,13 @@ _TIME_TOLERANCE = 1e-9
 @registered("calendar_time")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtCalendarTime(LookTiming):
-    """Cut at a calendar time (years since the first site's opening)."""
+    """Cut at a calendar time (years since the first site's opening).
+
+    Examples
+    --------
+    >>> AtCalendarTime(time=2.0).time
+    2.0
+    """
 
     time: float
     may_decide_enrollment: ClassVar[bool] = True
@@ -69,7 +75,13 @@ class AtCalendarTime(LookTiming):
 @registered("last_patient")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AfterLastPatient(LookTiming):
-    """Cut when the patient randomized last has been followed for a time (years)."""
+    """Cut when the patient randomized last has been followed for a time (years).
+
+    Examples
+    --------
+    >>> AfterLastPatient(follow_up=1.0).follow_up
+    1.0
+    """
 
     follow_up: float
 
@@ -102,7 +114,13 @@ class AfterLastPatient(LookTiming):
 @registered("patients")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AfterPatients(LookTiming):
-    """Cut when a number of patients have been followed for a time (years, 0 or above)."""
+    """Cut when a number of patients have been followed for a time (years, 0 or above).
+
+    Examples
+    --------
+    >>> AfterPatients(patients=60, follow_up=0.5).patients
+    60
+    """
 
     patients: int
     follow_up: float = 0.0

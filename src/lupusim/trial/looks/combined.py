@@ -44,7 +44,16 @@ class _OfConditions(LookTiming, Protocol):
 @registered("all")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhenAll(_OfConditions):
-    """Cut when the last of several conditions is met."""
+    """Cut when the last of several conditions is met.
+
+    Examples
+    --------
+    >>> from lupusim.trial.looks.calendar import AtCalendarTime
+    >>> from lupusim.trial.looks.events import AtEvents
+    >>> conditions = (AtEvents(events=200), AtCalendarTime(time=3.0))
+    >>> len(WhenAll(conditions=conditions).conditions)
+    2
+    """
 
     conditions: tuple[LookTiming, ...]
 
@@ -85,7 +94,16 @@ class WhenAll(_OfConditions):
 @registered("any")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhenAny(_OfConditions):
-    """Cut when the first of several conditions is met."""
+    """Cut when the first of several conditions is met.
+
+    Examples
+    --------
+    >>> from lupusim.trial.looks.calendar import AtCalendarTime
+    >>> from lupusim.trial.looks.events import AtEvents
+    >>> conditions = (AtEvents(events=200), AtCalendarTime(time=3.0))
+    >>> len(WhenAny(conditions=conditions).conditions)
+    2
+    """
 
     conditions: tuple[LookTiming, ...]
 

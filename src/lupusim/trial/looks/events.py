@@ -63,6 +63,11 @@ class AtEvents(_ForEvents):
 
     Where a replicate never gets so many, the cutoff is ``inf``: everybody is followed to
     the end, and the replicate is counted as short of events.
+
+    Examples
+    --------
+    >>> AtEvents(events=200).events
+    200
     """
 
     events: int

@@ -84,6 +84,11 @@ class NormalCovariate:
     ----------
     mean, sd : float
         In the covariate's own unit; `sd` 0 or above.
+
+    Examples
+    --------
+    >>> NormalCovariate(mean=50.0, sd=12.0).sd
+    12.0
     """
 
     mean: float
@@ -110,6 +115,11 @@ class LognormalCovariate:
     ----------
     mean, sd : float
         Of the covariate itself, not of its logarithm; `mean` above 0.
+
+    Examples
+    --------
+    >>> LognormalCovariate(mean=60.0, sd=10.0).sd
+    10.0
     """
 
     mean: float
@@ -153,6 +163,12 @@ class CovariateEffect:
     arm : str or None
         The ratio acts on this arm's patients alone, on top of the arm's own effects: how the
         treatment works differs with the covariate. None for everybody.
+
+    Examples
+    --------
+    >>> edges = (("well", "ill"),)
+    >>> CovariateEffect(covariate="age", on=edges, hazard_ratio=1.2, reference=50.0).reference
+    50.0
     """
 
     covariate: str
@@ -181,6 +197,11 @@ class Cut:
         Where it is cut, increasing; a value at a cut belongs above it.
     levels : tuple of str
         Names of the levels from the lowest, one more than there are cuts.
+
+    Examples
+    --------
+    >>> Cut(covariate="age", at=(50.0,), levels=("young", "old")).levels
+    ('young', 'old')
     """
 
     covariate: str
@@ -235,6 +256,11 @@ class GammaFrailty:
     ----------
     Vaupel, Manton and Stallard (1979), Demography 16, 439-454: with a baseline cumulative
     hazard H the population's survival is (1 + variance H)^(-1 / variance).
+
+    Examples
+    --------
+    >>> GammaFrailty(on=(("well", "ill"),), variance=0.5).variance
+    0.5
     """
 
     on: tuple[Edge, ...]
@@ -265,6 +291,11 @@ class LognormalFrailty:
         Transitions that share it.
     variance : float
         Of the factor itself, not of its logarithm; above 0.
+
+    Examples
+    --------
+    >>> LognormalFrailty(on=(("well", "ill"),), variance=0.5).variance
+    0.5
     """
 
     on: tuple[Edge, ...]

@@ -49,6 +49,11 @@ class Population:
         Hazard ratios by the date of randomization.
     correlated : CorrelatedOutcomes or None
         Which outcomes of a patient are correlated; None where none are.
+
+    Examples
+    --------
+    >>> Population(factors={"nephritis": {"yes": 0.4, "no": 0.6}}).weight_mean
+    60.0
     """
 
     factors: Mapping[str, Mapping[str, float]] = field(default_factory=dict)

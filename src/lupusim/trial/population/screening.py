@@ -41,6 +41,11 @@ class Activity:
         Probability of grade A, and of grade B, in each system.
     correlation : float
         Between two tests of one candidate, from 0 (independent) to 1 (nothing changes).
+
+    Examples
+    --------
+    >>> Activity(sledai_mean=10.0, sledai_sd=4.0).systems
+    0
     """
 
     sledai_mean: float
@@ -116,6 +121,11 @@ class Minimums:
     ----------
     sledai, bilag_a, bilag_b : float
         Least SLEDAI, least numbers of systems with grade A and with grade B.
+
+    Examples
+    --------
+    >>> Minimums(sledai=6.0).sledai
+    6.0
     """
 
     sledai: float = 0.0
@@ -146,6 +156,11 @@ class Screening:
         Tests of a candidate at most, at least 1; the first is at the start of screening.
     every : float
         Years between two tests; above 0 where there are several.
+
+    Examples
+    --------
+    >>> Screening(activity=Activity(sledai_mean=10.0, sledai_sd=4.0)).tests
+    1
     """
 
     activity: Activity
@@ -297,6 +312,13 @@ class Screened:
     first_tests : (n_replicates, n_candidates) array
         Calendar times (years) of the first tests of everybody who comes before the trial is
         full, eligible or not, increasing; ``inf`` behind them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> waited = np.array([0.1])
+    >>> Screened(numbers={}, waited=waited, randomized=waited, first_tests=waited).waited.tolist()
+    [0.1]
     """
 
     numbers: Mapping[str, FloatArray]

@@ -28,6 +28,11 @@ class Lots:
         Standard deviation of the potency, on the scale of log hazard ratios; 0 or above.
     raises, lowers : tuple of (from_state, to_state)
         Transitions whose hazard a better lot raises, or lowers.
+
+    Examples
+    --------
+    >>> Lots(doses=12, sd=0.3, raises=(("active", "remission"),)).doses
+    12
     """
 
     doses: int
@@ -63,6 +68,11 @@ class Infusions:
         Probability that an infusion is missed, each by itself; from 0 to 1.
     lots : Lots or None
         Where the cells come from; None for lots that are all alike.
+
+    Examples
+    --------
+    >>> Infusions(cells_per_kg=1e6, at=(0.0, 0.5)).cells_per_kg
+    1000000.0
     """
 
     cells_per_kg: float
@@ -102,6 +112,13 @@ class Arm:
         From when on, and until when, patients are randomized to it; None for the whole trial.
     stated : str
         What a protocol states of its outcomes, in words: told, never computed with.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> trial = lupusim.load_scenario("survival_200_events").points[0].trial
+    >>> [arm.name for arm in trial.arms]
+    ['control', 'experimental']
     """
 
     name: str
@@ -153,6 +170,13 @@ class Switch:
         States whose first entry makes patients switch.
     arm : Arm
         Whose treatment they then have, for good. Its lots and missed infusions are not theirs.
+
+    Examples
+    --------
+    >>> import lupusim
+    >>> trial = lupusim.load_scenario("survival_200_events").points[0].trial
+    >>> Switch(on=("progressed",), arm=trial.arms[0]).on
+    ('progressed',)
     """
 
     on: tuple[str, ...]
