@@ -33,6 +33,8 @@ def main() -> None:
     for name in _PAGES:
         _do(sys.executable, f"scripts/{name}.py")
     _do("git", "diff", "--exit-code", "--stat", "--", "docs")
+    if missing := untold(TOP):
+        sys.exit(f"run scripts/validation_page.py, which does not tell of {', '.join(missing)}")
     print("pages that scripts write are current")
     _write_licenses()
     _do("make", "docs")
@@ -51,6 +53,15 @@ def versions(top: Path) -> dict[str, str]:
         match = re.search(pattern, (top / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
         found[name] = match[1] if match else ""
     return found
+
+
+def untold(top: Path) -> list[str]:
+    """Return the tests against other programs and between engines that docs/validation.md lacks."""
+    text = (top / "docs" / "validation.md").read_text(encoding="utf-8")
+    folders = (top / "tests" / "reference", top / "tests" / "agreement")
+    files = [path for folder in folders for path in sorted(folder.rglob("test_*.py"))]
+    names = [path.relative_to(top).as_posix() for path in files]
+    return [name for name in names if f"`{name}`" not in text]
 
 
 def _write_licenses() -> None:
