@@ -145,12 +145,14 @@ def _section(path: Path, heard: dict[str, Heard]) -> str:
     name = path.relative_to(TOP).as_posix()
     said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     first, _, rest = said.partition("\n\n")
+    first, _, more = " ".join(first.split()).rstrip(".").partition("; ")
+    rest = f"{more[:1].upper()}{more[1:]}. {rest}" if more else rest
     rows = [
         f"| {_words(test)} | {_how_close(heard.get(f'{name}::{test}', Heard()), is_long)} |"
         for test, is_long in tests_of(path)
     ]
     note = f"{' '.join(rest.split())}\n\n".replace("``", "`") if rest else ""
-    head = f"\n## {' '.join(first.split()).rstrip('.')}\n\n`{name}`\n\n{note}"
+    head = f"\n## {first}\n\n`{name}`\n\n{note}"
     return head + "\n".join(["| what holds | how close |", "|---|---|", *rows]) + "\n"
 
 
