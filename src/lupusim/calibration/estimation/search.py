@@ -25,6 +25,7 @@ _N_STEPS = 8
 _N_LONG = 40  # steps of a climb towards patients
 _N_NEWTON = 30
 _NEWTON_STEP = 1e-3
+_FLAT = 1e-6  # curvature of a plateau, from which no step leads anywhere
 _SMALLEST_GAIN = 1e-7  # of twice the log likelihood
 _N_ROUNDS = 2  # of as many steps again, for one start of each cluster
 _SPREAD = 2.0  # starting points cover this many prior standard deviations either way
@@ -118,7 +119,8 @@ def _newton(hill: Hill, point: FloatArray) -> tuple[FloatArray, bool]:
         slope = _slope(hill, point)
         curvature = _curvature(rough, point)
         eigenvalues, directions = np.linalg.eigh(curvature)
-        scale = np.maximum(np.abs(eigenvalues), 1e-6 * np.abs(eigenvalues).max())
+        largest = max(float(np.abs(eigenvalues).max()), _FLAT)
+        scale = np.maximum(np.abs(eigenvalues), 1e-6 * largest)
         step = -directions @ (directions.T @ slope / scale)
         step *= np.minimum(1.0, 1.0 / max(float(np.abs(step).max()), 1e-300))
         tried = np.clip(point + step * 0.5 ** np.arange(12)[:, None], low, high)

@@ -24,7 +24,8 @@ from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.patients.histories import CENSORED, Panel, Stays
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.prediction.markov import exponential, rate_breaks
-from lupusim.model import Clock
+from lupusim.calibration.prediction.mesh import MOST_HAZARD
+from lupusim.model import Clock, Hazard
 
 SMALLEST = 1e-300
 
@@ -151,9 +152,9 @@ class StayLikelihood:
             origin = 0.0 if transition.clock is Clock.FORWARD else stays.entered[rows]
             begin, end = stays.begin[rows] - origin, stays.end[rows] - origin
             fixed = transition.ratio.ratios[0]
-            grown = np.stack([h.cumulative(end) - h.cumulative(begin) for h in hazards[k]]) * fixed
+            grown = np.stack([_grown(hazard, begin, end) for hazard in hazards[k]]) * fixed
             moved = stays.to[rows] == model.index(transition.to_state)
-            rate = np.stack([h.hazard(end[moved]) for h in hazards[k]]) * fixed
+            rate = np.stack([_cut(h.hazard(end[moved])) for h in hazards[k]]) * fixed
             risk = grown * np.exp(logs[:, rows, k])
             event = np.log(np.maximum(rate, SMALLEST)) + logs[:, rows[moved], k]
             for c in range(shares.shape[1]):
@@ -165,6 +166,15 @@ class StayLikelihood:
                     event + np.log(np.maximum(own, SMALLEST)),
                 )
         return mixed(by_class, shares)
+
+
+def _grown(hazard: Hazard, begin: FloatArray, end: FloatArray) -> FloatArray:
+    """Return how a cumulative hazard grows; finite, as a search tries extreme numbers."""
+    return _cut(hazard.cumulative(end)) - _cut(hazard.cumulative(begin))
+
+
+def _cut(hazard: FloatArray) -> FloatArray:
+    return np.minimum(hazard, MOST_HAZARD)
 
 
 def _add(totals: FloatArray, patient: IntArray, parts: FloatArray) -> None:
