@@ -127,8 +127,10 @@ class Fit:
         """A row per parameter.
 
         Columns: `parameter`, `estimate`, `standard_error` (log or logit scale), `lower` and
-        `upper` (95 %, profile likelihood), `identified`, `verdict` (words). A parameter that
-        is not identified has no standard error and no interval.
+        `upper` (95 %, profile likelihood), `exact_limit` (in the place of the only one of
+        them where the likelihood is highest at a bound, as where nobody had an event),
+        `identified`, `verdict` (words). A parameter that is not identified has no standard
+        error and no interval.
         """
         import pandas as pd
 
@@ -149,6 +151,7 @@ class Fit:
                     "standard_error": float(errors[k]) if known else np.nan,
                     "lower": np.nan if silent else profile.lower,
                     "upper": np.nan if silent else profile.upper,
+                    "exact_limit": np.nan if silent else profile.exact_limit,
                     "identified": known,
                     "verdict": verdict_words(verdict, profile, found[:, k].tolist()),
                 }

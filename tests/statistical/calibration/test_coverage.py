@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from scipy.stats import binom
 
 from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.climbing import Hill, climb_together
@@ -18,6 +19,7 @@ from lupusim.calibration.estimation.parameters import (
     NormalPrior,
     Transform,
 )
+from lupusim.calibration.estimation.profiles import profile_all
 from lupusim.calibration.estimation.search import TIE_BREAK, climb
 from lupusim.calibration.targets.counts import OccupancyCounts
 from lupusim.calibration.targets.times import SurvivalCurve
@@ -111,6 +113,48 @@ def test_intervals_of_small_cohorts_with_rates_near_zero_cover(n: int) -> None:
     held = np.array([holds(likelihood(*seen, n), truth) for seen, truth in pairs])
     mcse = np.sqrt(0.93 * 0.07 / N_COHORTS)
     assert (held.mean(axis=0) > 0.93 - 2 * mcse).all()
+
+
+EXPECTED_EVENTS = (0.1, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0)
+
+
+@cache
+def death_intervals(n: int) -> FloatArray:
+    """Return, for 0 to 20 deaths of n in a year: lower, upper and exact limit of the share."""
+    free = free_rates(chain_model(ExponentialHazard(rate=0.1), states=("alive", "death")))
+    found = []
+    for dead in range(min(n, 20) + 1):
+        seen = OccupancyCounts(time=1.0, counts={("death",): dead}, n=n)
+        counts = Likelihood(free, [study(seen, n_patients=n)])
+        best, _ = climb(counts, np.log([(dead + 0.5) / n]))
+        (profile,) = profile_all(counts, best, standard_errors=np.array([1 / np.sqrt(dead + 0.5)]))
+        low, high = np.nan_to_num(profile.lower), np.nan_to_num(profile.upper, nan=np.inf)
+        exact = profile.exact_limit
+        wide = low if dead < n or np.isnan(exact) else exact, exact if dead == 0 else high
+        found.append(-np.expm1([-low, -high, -wide[0], -wide[1]]))
+    return np.array(found)
+
+
+def coverage(limits: FloatArray, n: int, expected: float) -> float:
+    """Return how often intervals, a row a count of deaths, hold the share: by all counts."""
+    share = expected / n
+    held = (limits[:, 0] <= share) & (share <= limits[:, 1])
+    return float(binom.pmf(np.arange(len(limits)), n, share)[held].sum())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [8, 26, 81])
+def test_at_single_rates_the_exact_limit_of_nothing_seen_covers(n: int) -> None:
+    """The chi-square's does not: with two deaths expected it misses whenever nobody dies."""
+    limits = death_intervals(n)
+    plain, exact = (
+        {k: coverage(limits[:, columns], n, k) for k in EXPECTED_EVENTS}
+        for columns in ([0, 1], [2, 3])
+    )
+    assert plain[2.0] < 0.88  # negative control
+    assert min(exact.values()) > 0.92
+    assert exact[2.0] > 0.97
+    assert all(exact[k] >= plain[k] - 1e-12 for k in EXPECTED_EVENTS)
 
 
 def frozen_holds(seen: list[int], n: int, truth: FloatArray) -> list[bool]:

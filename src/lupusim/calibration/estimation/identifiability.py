@@ -199,9 +199,9 @@ def verdict_words(verdict: Verdict, profile: Profile, values: Sequence[float]) -
                 f"{high} with the rest refitted); {profile.estimate:.3g} is what the prior prefers"
             )
         case Verdict.UNBOUNDED_BELOW:
-            return f"at most {profile.upper:.3g}; the targets give no lower limit"
+            return f"at most {profile.upper:.3g}{_exact(profile)}; the targets give no lower limit"
         case Verdict.UNBOUNDED_ABOVE:
-            return f"at least {profile.lower:.3g}; the targets give no upper limit"
+            return f"at least {profile.lower:.3g}{_exact(profile)}; the targets give no upper limit"
         case Verdict.SEVERAL:
             shown = ", ".join(f"{value:.3g}" for value in sorted(values))
             return f"not identified: {shown} fit equally well"
@@ -209,6 +209,13 @@ def verdict_words(verdict: Verdict, profile: Profile, values: Sequence[float]) -
             return _borrowed_words(profile)
         case Verdict.IDENTIFIED:
             return "identified"
+
+
+def _exact(profile: Profile) -> str:
+    """Return the exact limit, where the likelihood is highest at the other bound."""
+    if np.isnan(profile.exact_limit):
+        return ""
+    return f" (exact, as of nothing seen: {profile.exact_limit:.3g})"
 
 
 def _borrowed_words(profile: Profile) -> str:

@@ -12,6 +12,13 @@ from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.estimation.search import TIE_BREAK
 
 CRITICAL = 3.841458820694124  # 95 % point of chi-square with one degree of freedom
+BOUNDARY = 7.3777589082278725
+"""Twice ``-log(0.025)``: where the likelihood is 0.025 of what it is at a bound of the parameter.
+
+Of nothing seen among n it is the limit of Clopper and Pearson (1934, Biometrika 26:404-413); of any
+data, a likelihood ratio against the bound this small is had with probability 0.025 at most.
+"""
+
 _N_EXPANSIONS = 12
 _N_REFINEMENTS = 24
 _N_SECANTS = 6  # then every other step halves the bracket
@@ -19,6 +26,7 @@ _N_STEPS = 10
 _AT_BOUND = 1e-2  # log or logit units
 _MATTERS = 0.2  # of the deviance per unit beyond a bound
 _CLOSE = 0.02  # of the deviance to its critical value
+_HIGHEST = 0.05  # deviance at a bound where the likelihood has its top
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +48,9 @@ class Profile:
     lower_held_by, upper_held_by : tuple of str
         Other parameters that stand at the bound of their own search at this limit, and would
         move it if they could go on.
+    exact_limit : float
+        Where the likelihood is highest at a bound, as of a rate of what nobody had: the only
+        limit, exact where the profile's is the chi-square's, which then misses too often.
     """
 
     name: str
@@ -50,6 +61,7 @@ class Profile:
     upper: float
     lower_held_by: tuple[str, ...] = ()
     upper_held_by: tuple[str, ...] = ()
+    exact_limit: float = float("nan")
 
     @property
     def unbounded(self) -> tuple[str, ...]:
@@ -131,14 +143,41 @@ def profile_all(
     low, high, found = _bracket(walkers, np.repeat(np.clip(1.5 * guesses, 0.1, 1.5), 2))
     limits = _close_in(walkers, low, high, found)
     held = _held_by(walkers, found)
-    return tuple(
+    profiles = [
         replace(
             _profile(likelihood, walkers, k, limits),
             lower_held_by=held[2 * k],
             upper_held_by=held[2 * k + 1],
         )
         for k in range(best.size)
+    ]
+    exact = _exact_limits(walkers, limits)
+    return tuple(
+        replace(profile, exact_limit=float(parameter.transform.natural(exact[k])))
+        for k, (profile, parameter) in enumerate(
+            zip(profiles, likelihood.free_model.parameters, strict=True)
+        )
     )
+
+
+def _exact_limits(walkers: _Walkers, limits: FloatArray) -> FloatArray:
+    """Return limits of parameters whose likelihood is highest at a bound; ``nan`` for others."""
+    sides = limits.reshape(-1, 2)
+    exact = np.full(len(sides), np.nan)
+    at_bound = np.full(limits.size, np.inf)
+    bounds = walkers.hill.likelihood.free_model.bounds.ravel()
+    for axis, value, deviance in walkers.seen:
+        for row in (2 * axis, 2 * axis + 1):
+            if abs(value - bounds[row]) < _AT_BOUND:
+                at_bound[row] = deviance
+    opposite = at_bound.reshape(-1, 2)[:, ::-1].ravel()
+    rows = np.isfinite(limits) & (opposite < _HIGHEST)
+    if rows.any():
+        steps = 1.4 * np.abs(limits - walkers.best[walkers.axes])
+        low, high, found = _bracket(walkers, steps, critical=BOUNDARY, walking=rows)
+        further = _close_in(walkers, low, high, found & rows, critical=BOUNDARY)
+        exact[walkers.axes[rows]] = further[rows]
+    return exact
 
 
 def _held_by(walkers: _Walkers, found: BoolArray) -> list[tuple[str, ...]]:
@@ -157,7 +196,13 @@ def _held_by(walkers: _Walkers, found: BoolArray) -> list[tuple[str, ...]]:
     ]
 
 
-def _bracket(walkers: _Walkers, steps: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
+def _bracket(
+    walkers: _Walkers,
+    steps: FloatArray,
+    *,
+    critical: float = CRITICAL,
+    walking: BoolArray | None = None,
+) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Return, for each walker, its last step inside, its first outside, and whether it got out."""
     n = steps.size
     directions = np.where(np.arange(n) % 2 == 0, -1.0, 1.0)
@@ -165,13 +210,14 @@ def _bracket(walkers: _Walkers, steps: FloatArray) -> tuple[FloatArray, FloatArr
     start = walkers.best[walkers.axes]
     room = np.abs(np.where(directions < 0, bounds[:, 0], bounds[:, 1]) - start)
     inside, outside = np.zeros(n), np.minimum(steps, room)
-    walking, found = np.ones(n, dtype=bool), np.zeros(n, dtype=bool)
+    walking = np.ones(n, dtype=bool) if walking is None else walking.copy()
+    found = np.zeros(n, dtype=bool)
     for _ in range(_N_EXPANSIONS):
         rows = np.flatnonzero(walking)
         if rows.size == 0:
             break
         deviances = walkers.refit(rows, (start + directions * outside)[rows])
-        out = deviances > CRITICAL
+        out = deviances > critical
         found[rows[out]] = True
         stays = rows[~out]
         inside[stays], walkers.inside[stays] = outside[stays], walkers.points[stays]
@@ -180,11 +226,18 @@ def _bracket(walkers: _Walkers, steps: FloatArray) -> tuple[FloatArray, FloatArr
     return inside * directions + start, outside * directions + start, found
 
 
-def _close_in(walkers: _Walkers, low: FloatArray, high: FloatArray, found: BoolArray) -> FloatArray:
+def _close_in(
+    walkers: _Walkers,
+    low: FloatArray,
+    high: FloatArray,
+    found: BoolArray,
+    *,
+    critical: float = CRITICAL,
+) -> FloatArray:
     """Return where the deviance is critical, ``nan`` for walkers that never got out."""
     limits = np.where(found, high, np.nan)
     roots = {(axis, value): _root(deviance) for axis, value, deviance in walkers.seen}
-    wanted = np.sqrt(CRITICAL)
+    wanted = np.sqrt(critical)
     rows = np.flatnonzero(found)
     for step in range(_N_REFINEMENTS):
         if rows.size == 0:
@@ -199,11 +252,11 @@ def _close_in(walkers: _Walkers, low: FloatArray, high: FloatArray, found: BoolA
         deviances = walkers.refit(rows, values)
         for axis, value, deviance in zip(axes, values.tolist(), deviances.tolist(), strict=True):
             roots[axis, value] = _root(deviance)
-        out = deviances > CRITICAL
+        out = deviances > critical
         limits[rows] = values
         high[rows[out]], low[rows[~out]] = values[out], values[~out]
         walkers.inside[rows[~out]] = walkers.points[rows[~out]]
-        rows = rows[np.abs(deviances - CRITICAL) > _CLOSE]
+        rows = rows[np.abs(deviances - critical) > _CLOSE]
     return limits
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.optimize import brentq, minimize_scalar
+from scipy.stats import beta
 
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.fit import fit_studies
@@ -164,6 +165,24 @@ def test_no_death_of_26_is_one_multinomial_with_those_in_remission() -> None:
     fit = fit_studies([study(*together, n_patients=26, cohort="one cohort")], free, seed=SEED)  # type: ignore[arg-type]
     # Nobody dead of 26: 2 x 26 x 5 x rate = 3.84, all else refitted.
     assert fit.profiles[1].upper == pytest.approx(CRITICAL / 260, rel=0.02)
+    # Clopper and Pearson's limit of 0 of 26: the chance of nobody dying is 0.025 there.
+    exact = -math.log1p(-beta.ppf(0.975, 1, 26)) / 5
+    assert fit.profiles[1].exact_limit == pytest.approx(exact, rel=0.01)
+    assert fit.estimates["exact_limit"][1] == fit.profiles[1].exact_limit
+    assert (
+        f"(exact, as of nothing seen: {fit.profiles[1].exact_limit:.3g})"
+        in fit.estimates["verdict"][1]
+    )
+    assert math.isnan(fit.profiles[0].exact_limit)
+
+
+def test_all_of_twelve_have_an_exact_lower_limit() -> None:
+    model = chain_model(ExponentialHazard(rate=0.3), states=("well", "ill"))
+    seen = OccupancyCounts(time=1.0, counts={("ill",): 12}, n=12)
+    fit = fit_studies([study(seen, n_patients=12)], free_rates(model), seed=SEED)
+    (profile,) = fit.profiles
+    assert profile.unbounded == ("above",)
+    assert -math.expm1(-profile.exact_limit) == pytest.approx(beta.ppf(0.025, 12, 1), rel=0.005)
 
 
 def test_deaths_given_a_second_time_per_person_year_are_counted_once() -> None:
