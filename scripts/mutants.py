@@ -169,7 +169,6 @@ def _try(place: Place, tests: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    import hypothesis  # noqa: F401  # heavy, and nobody's mutant: loaded once
     import numpy  # noqa: F401
     import pandas  # noqa: F401
     import scipy.stats  # noqa: F401

@@ -6,24 +6,13 @@ import inspect
 from importlib import import_module
 from pathlib import Path
 
-PACKAGES = (
-    "lupusim",
-    "lupusim.analysis",
-    "lupusim.analysis.group_sequential",
-    "lupusim.analysis.multiplicity",
-    "lupusim.model",
-    "lupusim.trial",
-    "lupusim.trial.adaptation",
-    "lupusim.endpoints",
-    "lupusim.simulation.adaptation",
-    "lupusim.engines.exact",
-    "lupusim.scenario",
-    "lupusim.economics",
-)
+from lupusim.manual.python import PACKAGES
+
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "python.md"
 _HEAD = """# Python
 
-All names that the packages offer; `help(name)` says the rest. Functions at the top take the name of
+All names that the packages offer; `help(name)` says the rest, as do the pages that `lupusim docs`
+shows of each package. Functions at the top take the name of
 a packaged file, a path, or what was read; results print in a few lines and show a table in a
 notebook. Made by `scripts/python_page.py` from each package's `__all__`.
 """

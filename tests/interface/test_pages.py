@@ -157,6 +157,9 @@ def test_the_site_has_every_page_and_loads_nothing_from_elsewhere(site) -> None:
     for page in PAGES[1:]:
         assert (site / page.relative_to(ROOT / "docs").with_suffix(".html")).is_file()
     assert len(list((site / "notebooks").glob("0*.html"))) == 7
+    reference = (site / "python" / "lupusim.analysis.html").read_text(encoding="utf-8")
+    assert "two_by_two" in reference
+    assert "<math" in reference
     loads = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*?(?:src|href)=["'](https?:[^"']+)""")
     for page in site.rglob("*.html"):
         assert loads.findall(page.read_text(encoding="utf-8")) == [], page.name
@@ -184,12 +187,12 @@ def test_a_fault_in_a_page_is_an_error(tmp_path) -> None:
         (root / name).mkdir(parents=True)
     for name in ("CHANGELOG.md", "CONTRIBUTING.md"):
         (root / name).write_text(f"# {name}\n")
-    index = "# Manual\n\n```{toctree}\nCHANGELOG\nCONTRIBUTING\n```\n"
+    index = "# Manual\n\n```{toctree}\n:glob:\nCHANGELOG\nCONTRIBUTING\npython/*\n```\n"
     (root / "docs" / "index.md").write_text(index)
     (root / "docs" / "_static" / "site.css").write_text("")
     assert build(tmp_path / "right", root=root).is_file()
     (root / "docs" / "index.md").write_text(index + "\n[gone](gone.md)\n")
-    with pytest.raises(SiteError, match=r"index.md:8: .*gone.md"):
+    with pytest.raises(SiteError, match=r"index.md:10: .*gone.md"):
         build(tmp_path / "wrong", root=root)
 
 

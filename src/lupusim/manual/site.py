@@ -19,7 +19,15 @@ _OPTIONS: dict[str, Any] = {
     "copyright": "the lupusim developers",
     "version": __version__,
     "release": __version__,
-    "extensions": ["myst_parser", "lupusim.manual.formulas"],
+    "extensions": [
+        "myst_parser",
+        "sphinx.ext.autodoc",
+        "sphinx.ext.napoleon",
+        "lupusim.manual.formulas",
+    ],
+    "napoleon_google_docstring": False,
+    "autodoc_typehints": "none",
+    "toc_object_entries": False,
     "myst_enable_extensions": ["dollarmath", "deflist"],
     "myst_heading_anchors": 3,
     "html_theme": "furo",
@@ -31,7 +39,6 @@ _OPTIONS: dict[str, Any] = {
     "html_show_sourcelink": False,
     "html_show_sphinx": False,
     "html_theme_options": {"top_of_page_buttons": []},
-    "nitpicky": True,
     "smartquotes": False,  # of commands' options they make dashes
 }
 _FLAGS = ("--builder", "html", "--fail-on-warning", "--keep-going", "--quiet", "--no-color")

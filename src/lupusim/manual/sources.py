@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lupusim.manual.python import write_reference
+
 _PACKAGED = Path(__file__).parent / "pages"
 _CHECKOUT = Path(__file__).parents[3]
 _TO_NOTEBOOK = re.compile(r"\]\((?:\.\./)?notebooks/(\w+)\.ipynb\)")
@@ -47,6 +49,7 @@ def gather(root: Path, folder: Path) -> None:
             target.write_text(_inside(path.read_text(encoding="utf-8")), encoding="utf-8")
         else:
             shutil.copyfile(path, target)
+    write_reference(folder / "python")
     (folder / "notebooks").mkdir()
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         text = "\n\n".join(_cells(json.loads(path.read_text(encoding="utf-8"))))

@@ -45,8 +45,8 @@ class Generator:
     --------
     >>> from lupusim.engines.exact import closest_generator
     >>> found = closest_generator([[0.9, 0.1], [0.0, 1.0]], 1.0)
-    >>> found.rates.round(4).tolist()
-    [[-0.1054, 0.1054], [0.0, -0.0]]
+    >>> found.rates[0].round(4).tolist()
+    [-0.1054, 0.1054]
     """
 
     states: tuple[str, ...]
