@@ -68,6 +68,7 @@ def serve(options: Options) -> None:
     site = Site(folder=StartFolder(path=folder))
     add_pages(site)
     app.add_middleware(Guard, gate=Gate(port=port, token=token))
+    app.on_startup(site.jobs.engines.keep_one)
     app.on_shutdown(site.jobs.stop)
     app.on_startup(lambda: _announce(options, port, token))
     ui.run(

@@ -195,3 +195,33 @@ def test_a_run_tells_its_progress_and_is_cancelled_within_two_seconds(tmp_path):
         assert "no_such" in "\n".join(wrong.said)
 
     asyncio.run(both())
+
+
+def test_an_engine_that_waits_does_the_next_command_and_another_takes_its_place(tmp_path):
+    async def two():
+        jobs, leaders = Jobs(), set()
+        await jobs.engines.keep_one()
+        try:
+            for name in ("one", "two"):
+                words = ("run", "two_rates", "--replicates", "5", "--jobs", "1")
+                job = jobs.start(name, Job(arguments=words, folder=tmp_path))
+                while not job.state.is_over:
+                    await asyncio.sleep(0.01)
+                    leaders.add(job.process_id)
+                assert job.state is State.DONE, job.said
+                assert len(job.result["points"]) == 3
+        finally:
+            await jobs.stop()
+        leaders.discard(None)
+        assert all([await gone(leader, before=time.monotonic() + 4) for leader in leaders])
+        return leaders
+
+    assert len(asyncio.run(two())) == 2
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    assert not children.exists() or "standby" not in names_of(children.read_text().split())
+
+
+def names_of(process_ids):
+    """Return the command lines of processes that are still there."""
+    files = (Path(f"/proc/{one}/cmdline") for one in process_ids)
+    return " ".join(f.read_bytes().decode(errors="replace") for f in files if f.exists())

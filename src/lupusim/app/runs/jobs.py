@@ -105,31 +105,26 @@ class Job:
         """Of the process while there is one."""
         return self._process.pid if self._process else None
 
-    async def work(self, turn: asyncio.Semaphore) -> None:
+    async def work(self, turn: asyncio.Semaphore, engines: Engines) -> None:
         """Wait for a turn, then run the command to its end."""
         async with turn:
             if self.state is not State.WAITING:
                 return
             self.state, self.began = State.RUNNING, time.monotonic()
             try:
-                await self._run()
+                await self._run(engines)
             finally:
                 self.ended = time.monotonic()
 
-    async def _run(self) -> None:
-        self._process = process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "lupusim",
-            *self.arguments,
-            *self.for_programs,
-            cwd=self.folder,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=_LONGEST_LINE,
-            start_new_session=True,
-        )
+    async def _run(self, engines: Engines) -> None:
+        self._process = process = await engines.take()
+        assert process.stdin is not None
+        arguments = [*self.arguments, *self.for_programs]
+        asked = {"folder": str(self.folder), "arguments": arguments}
+        with contextlib.suppress(ConnectionError):  # it has died: heard below
+            process.stdin.write(json.dumps(asked).encode() + b"\n")
+            process.stdin.write_eof()
+            await process.stdin.drain()
         try:
             await asyncio.gather(self._hear(process), self._hear_complaints(process))
             code = await process.wait()
@@ -206,10 +201,62 @@ def _end_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
+class Engines:
+    """Processes that become a command; one can wait with its packages loaded.
+
+    A process takes more than a second to load its packages: after :meth:`keep_one` one is always
+    ready before it is asked for.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.subprocess.Process | None = None
+        self._keeps = False
+
+    async def keep_one(self) -> None:
+        """Let one wait, from now on."""
+        self._keeps = True
+        await self.refill()
+
+    async def refill(self) -> None:
+        """Start another in the place of one that was taken, where one is kept."""
+        if self._keeps and self._waiting is None:
+            self._waiting = await self._start()
+            if not self._keeps:  # it was stopped meanwhile
+                await self.stop()
+
+    async def take(self) -> asyncio.subprocess.Process:
+        """Return the one that waits, or one that is started now."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and waiting.returncode is None:
+            return waiting
+        return await self._start()
+
+    async def stop(self) -> None:
+        """End the one that waits, and keep none."""
+        self._keeps = False
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            _end_group(waiting.pid)
+            await waiting.wait()
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "lupusim.cli.standby",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=_LONGEST_LINE,
+            start_new_session=True,
+        )
+
+
 class Jobs:
     """The jobs of a server, by name; one at a time works."""
 
     def __init__(self) -> None:
+        self.engines = Engines()
         self._jobs: dict[str, Job] = {}
         self._turn = asyncio.Semaphore(1)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -220,18 +267,24 @@ class Jobs:
         if known is not None and not known.state.is_over:
             return known
         self._jobs[name] = job
-        task = asyncio.get_running_loop().create_task(job.work(self._turn))
+        task = asyncio.get_running_loop().create_task(self._work(job))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return job
+
+    async def _work(self, job: Job) -> None:
+        await job.work(self._turn, self.engines)
+        await self.engines.refill()
 
     def get(self, name: str) -> Job | None:
         """Return a job, or None where this server knows none of the name."""
         return self._jobs.get(name)
 
     async def stop(self) -> None:
-        """Stop all of them."""
+        """Stop all of them, and what waits for the next."""
+        await self.engines.stop()
         await asyncio.gather(*(job.cancel() for job in self._jobs.values()))
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 def command_line(arguments: Sequence[str]) -> str:
