@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -58,6 +59,10 @@ class Procedure(Protocol):
         -------
         (n_replicates, n_hypotheses, n_looks) array
         """
+        ...
+
+    def in_words(self, names: Sequence[str]) -> str:
+        """Return a sentence that a protocol can take over; `names` are the hypotheses'."""
         ...
 
     def within_reach(self, rejected: BoolArray, given_up: BoolArray) -> BoolArray:

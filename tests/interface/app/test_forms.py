@@ -14,7 +14,6 @@ from lupusim.app.designs.counts import Count, counts_of, evidence_content
 from lupusim.app.designs.drafts import Drafts
 from lupusim.app.designs.fields import fields_of
 from lupusim.app.designs.texts import parsed, with_value
-from lupusim.app.designs.words import in_words
 from lupusim.app.folder import StartFolder
 from lupusim.app.runs.jobs import Job, Jobs, State
 from lupusim.app.runs.launch import STREAM
@@ -22,7 +21,6 @@ from lupusim.scenario import load_scenario, packaged_names
 
 RELAPSE = ("arms", 1, "outcomes", "relapse")
 SCORE = ("arms", 1, "outcomes", "score")
-KINDS = ("two_rates", "time_to_event", "score_change", "event_rate")
 
 
 def field_of(content, label):
@@ -95,16 +93,6 @@ def test_problems_of_a_text_carry_their_line(tmp_path):
     assert "pooled_z" in found.problems[0].fix
     assert found.problems[0].line == text[: text.index("poled_z")].count("\n") + 1
     assert check("a: [", folder=folder, beside=folder.path, name="a.yaml").problems
-
-
-@pytest.mark.parametrize("name", KINDS)
-def test_a_trial_in_words_says_how_many_and_by_which_test(name):
-    scenario = load_scenario(name)
-    trial = scenario.points[0].trial
-    said = " ".join(in_words(scenario))
-    assert f"{trial.n_patients} patients are randomized 1:1 to control or treated." in said
-    assert trial.analysis.name.replace("_", " ") in said
-    assert "level 0.025" in said
 
 
 def test_power_is_known_before_any_simulation_where_a_formula_is():

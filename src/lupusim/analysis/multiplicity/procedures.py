@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,6 +22,7 @@ from lupusim.analysis.multiplicity import (
     holm_graph,
     hommel,
 )
+from lupusim.analysis.multiplicity.words import OVER_LOOKS, adjustment_in_words, graph_in_words
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.registry import Registry
 
@@ -79,6 +80,10 @@ class Adjusted:
     def sided(self) -> None:
         """P-values of one side or of two."""
 
+    def in_words(self, names: Sequence[str]) -> str:
+        """Return what the p-values are compared with."""
+        return adjustment_in_words(self.method, names)
+
     def rejections(self, p_value: FloatArray, information: FloatArray, *, alpha: float) -> IntArray:
         """Return the last look where a hypothesis is rejected, else 0."""
         del information
@@ -125,6 +130,16 @@ class Dunnett:
     def one_look_only(self) -> bool:
         """It knows no interim looks."""
         return True
+
+    def in_words(self, names: Sequence[str]) -> str:
+        """Return which arms are compared, and what becomes of the best."""
+        steps = ""
+        if self.steps_down:
+            steps = ", stepping down: once the best is shown, the others are tested without it"
+        return (
+            f"Dunnett's test of {len(names)} arms against their common control holds the "
+            f"family-wise error{steps}: {'; '.join(names)}."
+        )
 
     def rejections(self, p_value: FloatArray, information: FloatArray, *, alpha: float) -> IntArray:
         """Return the last look where a hypothesis is rejected, else 0."""
@@ -244,6 +259,15 @@ class Graphical:
     def one_look_only(self) -> bool:
         """It knows interim looks."""
         return False
+
+    def in_words(self, names: Sequence[str]) -> str:
+        """Return who starts with how much of the level, and where it goes."""
+        for method in ("fixed_sequence", "holm", "bonferroni"):
+            known = Graphical.of(sequential_graph(method, len(names), None))
+            if (known.weights, known.transitions) == (self.weights, self.transitions):
+                said = adjustment_in_words(method, names)
+                return f"{said} {OVER_LOOKS}"
+        return graph_in_words(self.weights, self.transitions, names)
 
     def graph(self) -> Graph:
         """Return the graph; raises ValueError where it is none."""

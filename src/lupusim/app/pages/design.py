@@ -11,7 +11,6 @@ from lupusim.app.designs.checking import Checked, check, known_power
 from lupusim.app.designs.drafts import Draft
 from lupusim.app.designs.fields import Field, fields_of
 from lupusim.app.designs.texts import parsed, with_value
-from lupusim.app.designs.words import in_words
 from lupusim.app.drawing.frame import Command, action, box, page, panel, problems, title
 from lupusim.app.pages.opening import opening
 from lupusim.app.runs.jobs import command_line
@@ -19,6 +18,7 @@ from lupusim.app.runs.launch import PRESETS, start_run
 from lupusim.app.site import Site
 from lupusim.errors import InputError
 from lupusim.report.numbers import grouped
+from lupusim.report.words.trials import sentences
 
 _NOT_YET = "It cannot be run yet: what is wrong stands beside the button."
 _PAUSE = 0.3  # seconds without a key before the design is checked
@@ -178,7 +178,7 @@ class DesignView:
             problems(checked.problems)
         self._words.clear()
         with self._words:
-            said = in_words(checked.scenario) if checked.scenario else [_NOT_YET]
+            said = sentences(checked.scenario) if checked.scenario else [_NOT_YET]
             for sentence in said:
                 ui.label(sentence)
         await self._say_known_power(version)

@@ -20,6 +20,7 @@ from lupusim.report.figures.samples import LookPaths
 from lupusim.report.numbers import grouped, rounded, share
 from lupusim.report.run.looks import months
 from lupusim.report.run.table import arms_and_sizes, condition_of, words_of_test
+from lupusim.report.words.rules import rules_of_trial
 from lupusim.scenario.document.durations import format_duration
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.tally import Mean
@@ -62,6 +63,7 @@ def _sentences(point: PointResult) -> Iterator[str]:
         yield _looks(trial)
     else:
         yield f"There is one analysis; its data are cut at: {trial.cutoff.words(trial)}."
+    yield from rules_of_trial(trial)
     duration = months(point.tally.mean("duration"))
     yield f"From the first site's opening the trial takes {duration} months on average."
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from lupusim.model import Effect
 from lupusim.planning.theory.expected_times import expected_enrollment
 from lupusim.planning.theory.group_sequential import planned_bounds
+from lupusim.report.words.rules import rules_of_trial
 from lupusim.scenario.document.durations import format_duration
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.trial import Analysis, Arm, Trial
@@ -31,18 +32,23 @@ def what_it_means(scenario: Scenario) -> str:
         Sentences: patients and arms, enrollment, follow-up, what each arm does, the endpoint, the
         looks, and when the trial succeeds.
     """
+    return " ".join(sentences(scenario))
+
+
+def sentences(scenario: Scenario) -> list[str]:
+    """Return the sentences of :func:`what_it_means`."""
     trial = scenario.points[0].trial
-    said = [
+    return [
         _patients(trial),
         _observed(trial),
         *(f"{arm.name}: {arm_in_words(arm, trial)}." for arm in trial.arms),
         *_correlated(trial),
         _endpoints(trial),
         *_looks(trial),
+        *rules_of_trial(trial),
         _success(trial),
         *_varies(scenario),
     ]
-    return " ".join(said)
 
 
 def _correlated(trial: Trial) -> list[str]:
@@ -162,6 +168,8 @@ def _name(look: Cutoff, number: int, trial: Trial) -> str:
 
 
 def _success(trial: Trial) -> str:
+    if trial.rule.decides:
+        return "Success if an arm succeeds by this rule."
     if trial.analysis is None:
         return "Nothing is tested: the trial estimates."
     if trial.family is not None:

@@ -4,12 +4,8 @@ A rule is one module that registers itself in :data:`ADAPTATIONS`, and one line 
 """
 
 from lupusim.simulation.adaptation.arm_selection import Judged, SelectArms
-from lupusim.simulation.adaptation.enrichment import (
-    ByDifference,
-    ByThresholds,
-    Enrichment,
-    Measure,
-)
+from lupusim.simulation.adaptation.enrichment import Enrichment
+from lupusim.simulation.adaptation.enrichment_choice import ByDifference, ByThresholds, Measure
 from lupusim.simulation.adaptation.gate import Gate, GateMeasure
 from lupusim.simulation.adaptation.planned import Planned, rule_of
 from lupusim.simulation.adaptation.response_adaptive import BayesianResponse, Shares

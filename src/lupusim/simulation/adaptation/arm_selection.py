@@ -136,6 +136,27 @@ class SelectArms(Staged):
             fault = "estimates are judged from no effect on, and the test has a margin"
             yield Problem(key="adaptation.by", fault=fault, fix="Use 'by: z'.")
 
+    def in_words(self, trial: Trial) -> Iterator[str]:
+        """Yield which arms go on, what becomes of the others' places, and what holds the error."""
+        what = "z" if self.by is Judged.Z else "estimate"
+        on = "primary endpoint" if self.early is None else self.early.endpoint
+        yield (
+            f"At the interim look the {len(trial.arms) - 1} experimental arms are compared by "
+            f"their {what} of the {on} against {trial.arms[0].name}: "
+            f"{' and '.join(self._limits())}. The others enroll nobody any more; their places "
+            f"{'go to the arms that go on' if self.reallocate else 'stay empty'}."
+        )
+        yield from self.combination_words(self.intersections.in_words)
+
+    def _limits(self) -> Iterator[str]:
+        """Yield what says which arms go on."""
+        if self.keep is not None:
+            yield "the best goes on" if self.keep == 1 else f"the {self.keep} best go on"
+        if self.epsilon is not None:
+            yield f"those go on that are within {self.epsilon:g} of the best"
+        if self.at_least is not None:
+            yield f"no arm goes on whose z is below {self.at_least:g}"
+
     def followed(self, trial: Trial, block: Block) -> Trial:
         """Return a trial of as many patients as may be needed, whichever arms go on."""
         del block

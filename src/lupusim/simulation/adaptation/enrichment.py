@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 
@@ -20,6 +18,7 @@ from lupusim.errors import Problem
 from lupusim.model.checks import nearest
 from lupusim.simulation.adaptation.base import Conducted, Followed
 from lupusim.simulation.adaptation.benefit import judged_benefit
+from lupusim.simulation.adaptation.enrichment_choice import ByDifference, ByThresholds, Measure
 from lupusim.simulation.adaptation.stages import (
     Interim,
     Seen,
@@ -35,83 +34,6 @@ from lupusim.trial import Trial
 from lupusim.trial.adaptation import ADAPTATIONS, Intersection, Row
 
 _FOR_A_SHARE = 20_000
-
-
-class Measure(Enum):
-    """What is held against the thresholds of an enrichment."""
-
-    Z = "z"
-    CONDITIONAL_POWER = "conditional_power"
-    """At the trend seen so far."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ByThresholds:
-    """Go on with everybody where the full population reaches its threshold.
-
-    Otherwise with the subgroup alone where it reaches its own; otherwise stop.
-
-    Parameters
-    ----------
-    everybody, subgroup : float
-        Thresholds.
-    measure : Measure
-        What is held against them.
-
-    Raises
-    ------
-    ValueError
-        If a threshold is not a finite number, or as a probability not within 0 and 1.
-
-    Examples
-    --------
-    >>> ByThresholds(everybody=0.5, subgroup=1.0).measure
-    <Measure.Z: 'z'>
-    """
-
-    everybody: float
-    subgroup: float
-    measure: Measure = Measure.Z
-
-    def __post_init__(self) -> None:
-        for name in ("everybody", "subgroup"):
-            value = getattr(self, name)
-            if not math.isfinite(value):
-                raise ValueError(f"{name}={value!r} must be a finite number")
-            if self.measure is Measure.CONDITIONAL_POWER and not 0 <= value <= 1:
-                raise ValueError(f"{name}={value!r} must be a probability, from 0 to 1")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ByDifference:
-    """Go on with the subgroup alone where its z exceeds the full population's by so much.
-
-    Parameters
-    ----------
-    difference : float
-        How much.
-    at_least : float or None
-        The trial stops where the larger z is lower; None never stops.
-
-    Raises
-    ------
-    ValueError
-        If one is not a finite number.
-
-    Examples
-    --------
-    >>> ByDifference(difference=0.5).at_least is None
-    True
-    """
-
-    difference: float
-    at_least: float | None = None
-
-    def __post_init__(self) -> None:
-        if not math.isfinite(self.difference):
-            raise ValueError(f"difference={self.difference!r} must be a finite number")
-        if self.at_least is not None and not math.isfinite(self.at_least):
-            raise ValueError(f"at_least={self.at_least!r} must be a finite number")
 
 
 @ADAPTATIONS.register("enrichment")
@@ -188,6 +110,13 @@ class Enrichment(Staged):
             fault = f"blocks that {self.factor!r} cuts through are not balanced within the subgroup"
             fix = f"Give 'allocation: {{stratify_by: [{self.factor}]}}', or its 'method: simple'."
             yield Problem(key="adaptation.factor", fault=fault, fix=fix)
+
+    def in_words(self, trial: Trial) -> Iterator[str]:
+        """Yield who is enrolled further, and what holds the error."""
+        del trial
+        who = f"patients with {self.factor.replace('_', ' ')} {self.level.replace('_', ' ')}"
+        yield f"At the interim look it is decided who is enrolled further: {self.choice.words(who)}"
+        yield from self.combination_words(self.intersections.in_words)
 
     def followed(self, trial: Trial, block: Block) -> Trial:
         """Return a trial of as many patients as may be needed if the subgroup alone goes on."""

@@ -111,6 +111,20 @@ class Gate(OnceFollowed):
             fault = "a gate is about a benefit, and its test has a margin"
             yield Problem(key="adaptation.test", fault=fault, fix="Use a test without one.")
 
+    def in_words(self, trial: Trial) -> Iterator[str]:
+        """Yield what an early endpoint must show for the trial to go on."""
+        del trial
+        what = {
+            GateMeasure.Z: "z is",
+            GateMeasure.ESTIMATE: f"estimate ({self.early.effect}, in favor of the treatment) is",
+            GateMeasure.POSTERIOR: "posterior probability of a benefit is",
+        }[self.measure]
+        yield (
+            f"At look {self.look} the trial stops for futility unless the {what} {self.at_least:g} "
+            f"or more for {self.early.endpoint} ({self.early.name.replace('_', ' ')}). The last "
+            "analysis does not count on this rule, which can only lower the type I error."
+        )
+
     def conduct(self, trial: Trial, block: Block, patients: Followed) -> Conducted:  # noqa: ARG002
         """Return how trials go that the gate may stop."""
         generated = patients.generated

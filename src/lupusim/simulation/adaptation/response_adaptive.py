@@ -64,6 +64,21 @@ class Shares:
         if self.control is not None and not 0 < self.control < 1:
             raise ValueError(f"control={self.control!r} must lie between 0 and 1")
 
+    def words(self, ratio: str) -> str:
+        """Return the rule in words; `ratio` is the planned one."""
+        if self.power == 0:
+            return f"Patients are randomized {ratio} among the arms that are left."
+        limits = ""
+        if (self.least, self.most) != (0, 1):
+            limits = f", each arm at least {self.least:g} and at most {self.most:g}"
+        control = "" if self.control is None else f"; the control keeps a share of {self.control:g}"
+        grows = ", times the share of the patients who are in by then," if self.grows else ""
+        return (
+            f"Patients are randomized {ratio} up to the first look, then in proportion to each "
+            f"arm's posterior probability to be the best, raised to the power {self.power:g}{grows}"
+            f"{limits}{control}."
+        )
+
 
 @ADAPTATIONS.register("bayesian_response")
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +174,20 @@ class BayesianResponse(Facts):
                 fault="a look waits for events, and the arms depend on the looks",
                 fix="Time the looks by patients or by the calendar.",
             )
+
+    def in_words(self, trial: Trial) -> Iterator[str]:
+        """Yield the posterior, when an arm succeeds or is dropped, and who gets which arm."""
+        one, other = self.prior
+        than = f"exceeds that of {trial.arms[0].name}"
+        chance = than if self.against is Against.CONTROL else "is the highest of all"
+        end = "" if self.at_end == self.success else f" ({self.at_end:g} at the last look)"
+        yield (
+            f"Each arm's response rate has a beta({one:g}, {other:g}) prior. At every look an "
+            f"experimental arm succeeds if the posterior probability that its rate {chance} is "
+            f"{self.success:g} or more{end}, and is dropped if it is {self.drop:g} or less. The "
+            "trial stops as soon as an arm succeeds, or none is left that could."
+        )
+        yield self.shares.words(":".join(map(str, trial.ratio)))
 
     def followed(self, trial: Trial, block: Block) -> Trial:
         """Return the trial itself."""

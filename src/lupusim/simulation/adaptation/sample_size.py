@@ -14,7 +14,7 @@ from lupusim.analysis.outcomes import BinaryOutcome
 from lupusim.arrays import FloatArray
 from lupusim.errors import Problem
 from lupusim.simulation.adaptation.base import Conducted, Followed, OnceFollowed
-from lupusim.simulation.adaptation.resizing import Resizing, hold_resized
+from lupusim.simulation.adaptation.resizing import Resizing, hold_resized, most
 from lupusim.simulation.generation.generation import Block, Generated
 from lupusim.simulation.looks.cutoffs import observed
 from lupusim.simulation.looks.evidence import Evidence
@@ -102,6 +102,18 @@ class PromisingZone(Resizes):
             raise ValueError(f"planned={self.planned!r} must be at least 1")
         if not 0 <= self.least < self.power < 1:
             raise ValueError(f"least={self.least!r} must lie below power={self.power!r}, in [0, 1)")
+
+    def in_words(self, trial: Trial) -> Iterator[str]:
+        """Yield when the size is raised, to what, and what holds the error."""
+        unit = "patients" if trial.primary.due_time is not None else "events"
+        yield (
+            f"At look {len(trial.interims)} the size may be raised: if the conditional power at "
+            f"the trend seen there lies between {100 * self.least:g} % and {100 * self.power:g} %, "
+            f"the last analysis waits for as many {unit} as bring it to {100 * self.power:g} %, at "
+            f"most {most(trial)}; otherwise for the {self.planned} planned. The data from before "
+            "and after that look are weighed as planned (Cui, Hung and Wang 1999), so that the "
+            "type I error holds whichever size is chosen."
+        )
 
     def problems(self, trial: Trial) -> Iterator[Problem]:
         """Yield what is wrong with the rule in a trial."""
@@ -197,6 +209,16 @@ class BlindedSize(Resizes):
             raise ValueError(
                 f"difference={self.difference!r} and power={self.power!r} must lie between 0 and 1"
             )
+
+    def in_words(self, trial: Trial) -> Iterator[str]:
+        """Yield from what the size is estimated anew, and within which limits."""
+        yield (
+            f"At look {len(trial.interims)} the number of patients is estimated anew from the "
+            "response rate of all arms together, with treatments unknown: as many as a difference "
+            f"of {100 * self.difference:g} percentage points needs for a power of "
+            f"{100 * self.power:g} % at the rate seen, at least {self.planned} and at most "
+            f"{most(trial)} (Gould 1992)."
+        )
 
     def problems(self, trial: Trial) -> Iterator[Problem]:
         """Yield what is wrong with the rule in a trial."""

@@ -92,6 +92,29 @@ class Staged(OnceFollowed):
         )
         return (first, second) if follow_up == 0 else (second,)
 
+    def combination_words(self, intersections: str) -> Iterator[str]:
+        """Yield how the stages are combined, and at which levels.
+
+        Parameters
+        ----------
+        intersections : str
+            How several hypotheses are tested at once within a stage, in words.
+        """
+        told = "the planned shares of the information"
+        if self.weights is not None:
+            told = " and ".join(f"{weight:g}" for weight in self.weights)
+        yield (
+            "Patients randomized up to that look are stage 1, all later ones stage 2. The last "
+            "analysis combines the p-values of the stages by the inverse normal method, with "
+            f"squared weights fixed beforehand ({told}), in a closed test whose intersections are "
+            f"tested by {intersections}: so the family-wise error holds whatever is decided."
+        )
+        if self.early_alpha:
+            yield (
+                f"The look itself may prove a benefit, at level {self.early_alpha:g}; the last "
+                "analysis has what is left of the level."
+            )
+
     def nobody_left(self) -> Row:
         """Return the row of trials whose patients were all in before the decision."""
         words = "nobody came after the decision (then nothing can be claimed)"

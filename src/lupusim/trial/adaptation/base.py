@@ -132,6 +132,10 @@ class Facts:
         """Return what a look (from 1) of one trial picked, in words: nothing."""
         return ""
 
+    def in_words(self, trial: Trial) -> Iterator[str]:  # noqa: ARG002 - of the protocol
+        """Yield sentences that a protocol can take over: as here its name and its numbers."""
+        yield f"While it runs, the trial follows the rule {self!r}."
+
     def rows(self, trial: Trial) -> Iterator[Row]:  # noqa: ARG002 - of the protocol
         """Yield what a table of results says of the rule: nothing."""
         yield from ()
@@ -205,6 +209,10 @@ class Adaptation(Protocol):
 
     def decision_words(self, trial: Trial, found: Mapping[str, FloatArray], look: int) -> str:
         """Return what a look (from 1) of one trial picked, in words."""
+        ...
+
+    def in_words(self, trial: Trial) -> Iterator[str]:
+        """Yield sentences that a protocol can take over."""
         ...
 
     def rows(self, trial: Trial) -> Iterator[Row]:

@@ -12,3 +12,16 @@ class Intersection(Enum):
     """By the distribution of the larger of full population and subgroup."""
     SIMES = "simes"
     BONFERRONI = "bonferroni"
+
+    @property
+    def in_words(self) -> str:
+        """Whose test it is."""
+        return f"{_WHOSE[self.value]} test"
+
+
+_WHOSE = {
+    "dunnett": "Dunnett's",
+    "spiessens_debois": "Spiessens and Debois'",
+    "simes": "Simes'",
+    "bonferroni": "Bonferroni's",
+}

@@ -31,6 +31,11 @@ class OnDate:
         if not self.time > 0:
             raise ValueError(f"time={self.time!r} must be above 0")
 
+    @property
+    def in_words(self) -> str:
+        """When, in words."""
+        return f"in month {12 * self.time:.3g}"
+
     def passed(self, enrollment_time: FloatArray) -> BoolArray:
         """Return who is randomized from then on, shape (n_replicates, n_patients)."""
         return np.asarray(enrollment_time >= self.time)
@@ -51,6 +56,11 @@ class OnceRandomized:
     def __post_init__(self) -> None:
         if self.patients < 1:
             raise ValueError(f"patients={self.patients!r} must be at least 1")
+
+    @property
+    def in_words(self) -> str:
+        """When, in words."""
+        return f"once {self.patients} patients have been randomized"
 
     def passed(self, enrollment_time: FloatArray) -> BoolArray:
         """Return who is randomized from then on, shape (n_replicates, n_patients)."""
@@ -73,6 +83,11 @@ class OnceOnArm:
     def __post_init__(self) -> None:
         if self.patients < 1:
             raise ValueError(f"patients={self.patients!r} must be at least 1")
+
+    @property
+    def in_words(self) -> str:
+        """When, in words."""
+        return f"once it has {self.patients} patients"
 
 
 Joins = OnDate | OnceRandomized
