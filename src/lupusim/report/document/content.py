@@ -33,11 +33,13 @@ from lupusim.report.document.protocol import effects_in_words, looks_table, samp
 from lupusim.report.figures.designs import bounds_figure, calendar_figure
 from lupusim.report.figures.runs import named
 from lupusim.report.figures.samples import calendar_of, look_paths
+from lupusim.report.figures.states import states_figure
+from lupusim.report.models.diagram import MOST_STATES
 from lupusim.report.numbers import grouped
 from lupusim.report.run.table import condition, meaning
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.yaml_reader import parse_document
-from lupusim.trial import Arm
+from lupusim.trial import Arm, Trial
 from lupusim.trial.design import KnownEffect, SimulatedEffect
 from lupusim.trial.scenario import shown
 
@@ -71,7 +73,7 @@ def document_of(result: RunResult, *, target: float | None = None) -> Document:
         sections=(
             _estimand(result),
             _aims(result),
-            _mechanism(result),
+            mechanism(result),
             _estimands(result),
             methods(result),
             performance(result, target),
@@ -117,7 +119,8 @@ def _aims(result: RunResult) -> Section:
     )
 
 
-def _mechanism(result: RunResult) -> Section:
+def mechanism(result: RunResult) -> Section:
+    """Return what is simulated, with the states of the models and the calendar."""
     trial = result.points[0].trial
     rows = [(f"arm {arm.name}", _arm(arm)) for arm in trial.arms]
     for event in trial.intercurrent_events:
@@ -141,6 +144,7 @@ def _mechanism(result: RunResult) -> Section:
                 rows=tuple(rows),
                 wordy=True,
             ),
+            *_diagrams(trial),
             *as_stated(result, _WHAT, "What else is simulated"),
             *_sources(result),
             Picture(
@@ -150,6 +154,18 @@ def _mechanism(result: RunResult) -> Section:
             ),
         ),
     )
+
+
+def _diagrams(trial: Trial) -> Iterator[Picture]:
+    """Yield the states of each model that patients follow; of stated outcomes there are none."""
+    models = {arm.model.name: arm.model for arm in trial.arms if not arm.stated}
+    for model in models.values():
+        if len(model.states) <= MOST_STATES:
+            yield Picture(
+                caption=f"States of {model.name} and moves between them, before treatment acts.",
+                alternative=f"Boxes for {', '.join(model.states)}, with arrows between them",
+                figure=states_figure(model),
+            )
 
 
 def _arm(arm: Arm) -> str:

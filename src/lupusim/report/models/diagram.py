@@ -17,7 +17,7 @@ from lupusim.report.models.layout import HEIGHT, WIDTH, label_places, laid_out
 
 MOST_STATES = 12
 _FONT = "font-family='Helvetica, Arial, sans-serif'"
-_SMALL, _SIZE, _LINE = 11.5, 14.0, 13.5
+_SMALL, _SIZE, LINE = 11.5, 14.0, 13.5
 _MARGIN = 48.0
 
 
@@ -116,6 +116,18 @@ def model_diagram(model: MultiStateModel) -> str:
     ValueError
         If there are more than 12 states: nobody could read it.
     """
+    return _svg(drawn_model(model))
+
+
+def drawn_model(model: MultiStateModel) -> Drawn:
+    """Return what the diagram of a continuous model shows: hazards per year on its arrows.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 12 states: nobody could read it.
+    """
+    _check_number(len(model.states))
     index = model.states.index
     kept = [t for t in model.transitions if hazard_words(t) != ("0",)]
     shares = {s.state: 0.0 for s in model.starts}
@@ -124,15 +136,13 @@ def model_diagram(model: MultiStateModel) -> str:
     notes = ["hazards per year; time in years", *_start_note(shares), *_class_notes(model)]
     if any(t.clock is Clock.FORWARD and t.hazard.mean() != 0 and _changes(t) for t in kept):
         notes.append("* on study time; other hazards that change run on time in the state")
-    return _svg(
-        Drawn(
-            title=model.description or model.name,
-            states=model.states,
-            starts=tuple(index(s) for s, p in shares.items() if p > 0),
-            ways=tuple((index(t.from_state), index(t.to_state)) for t in kept),
-            labels=tuple(hazard_words(t) for t in kept),
-            notes=tuple(notes),
-        )
+    return Drawn(
+        title=model.description or model.name,
+        states=model.states,
+        starts=tuple(index(s) for s, p in shares.items() if p > 0),
+        ways=tuple((index(t.from_state), index(t.to_state)) for t in kept),
+        labels=tuple(hazard_words(t) for t in kept),
+        notes=tuple(notes),
     )
 
 
@@ -220,13 +230,22 @@ def _plain(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _svg(drawn: Drawn) -> str:
-    if len(drawn.states) > MOST_STATES:
+def _check_number(n_states: int) -> None:
+    if n_states > MOST_STATES:
         raise ValueError(
-            f"{len(drawn.states)} states are too many to read in one picture. "
+            f"{n_states} states are too many to read in one picture. "
             f"Draw models of at most {MOST_STATES}"
         )
-    sizes = [(7 + 6.3 * max(map(len, words)), 3 + _LINE * len(words)) for words in drawn.labels]
+
+
+def label_sizes(drawn: Drawn) -> list[tuple[float, float]]:
+    """Return the width and height of the words on each arrow."""
+    return [(7 + 6.3 * max(map(len, words)), 3 + LINE * len(words)) for words in drawn.labels]
+
+
+def _svg(drawn: Drawn) -> str:
+    _check_number(len(drawn.states))
+    sizes = label_sizes(drawn)
     widest = max((width for width, _ in sizes), default=0.0)
     layout = laid_out(len(drawn.states), drawn.ways, starts=drawn.starts, widest_label=widest)
     places = label_places(layout, sizes)
@@ -293,7 +312,7 @@ def _label(words: Sequence[str], place: FloatArray, size: tuple[float, float]) -
     x, y = place
     width, height = size
     lines = [
-        _text(line, x, y - height / 2 + _LINE * (k + 1) - 1, size=_SMALL, fill="#0b4f8a")
+        _text(line, x, y - height / 2 + LINE * (k + 1) - 1, size=_SMALL, fill="#0b4f8a")
         for k, line in enumerate(words)
     ]
     back = (
