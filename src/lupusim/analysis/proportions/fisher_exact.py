@@ -145,9 +145,18 @@ def _hypergeometric(margins: IntArray, width: int) -> tuple[FloatArray, IntArray
     return likelihood / likelihood.sum(axis=1, keepdims=True), fewest[:, 0]
 
 
-@lru_cache(maxsize=8)
+_TABLE = 1024  # tables end at a multiple of it, so that few are worked out
+
+
 def log_factorials(largest: int) -> FloatArray:
     """Return the logs of 0!, 1!, ..., `largest`!."""
+    # SPEED: sums over all tables ask for many sizes (benchmarks/planning.py)
+    return _log_factorials(-(-(largest + 1) // _TABLE) * _TABLE)[: largest + 1]
+
+
+@lru_cache(maxsize=8)
+def _log_factorials(size: int) -> FloatArray:
+    largest = size - 1
     logs = np.array([lgamma(number + 1) for number in range(largest + 1)])
     logs.setflags(write=False)
     return logs

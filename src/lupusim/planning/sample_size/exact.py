@@ -2,51 +2,213 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.errors import NoExactSolutionError
+from lupusim.planning.sample_size.events import last_look
 from lupusim.planning.sample_size.growth import Sizing
-from lupusim.planning.theory.power import formula_power
+from lupusim.planning.sample_size.probit_line import NORMAL
+from lupusim.planning.sample_size.results import PowerNotReachedError, SampleSize, curve_of
+from lupusim.planning.theory.counts.design import count_design
+from lupusim.planning.theory.power import exact_rate_looks
+from lupusim.simulation.tally import Mean, Tally
+from lupusim.trial import Trial
 
 _TEETH = 12  # steps within which power that has risen may fall again, for discrete tests
+_NEIGHBORS = 4  # steps on either side of an answer, to show the teeth
+_FARTHEST = 4.0  # the largest change of size from one power to the next
+_BISECT_EVERY = 4  # turns, lest a guess goes astray
+_LEVEL = 0.025  # about that of most tests: where to look next needs no more
+_NO_DIFFERENCE = 1e-9
 
 
-def exact_power_at(sizing: Sizing, size: int) -> float | None:
-    """Return the exact power of a size; None where it is not known."""
-    found = formula_power(sizing.at(size))
-    return None if found is None or not found.is_exact else found.value
+class _UnknownError(Exception):
+    """The power of a size is not known."""
 
 
-def exact_size(sizing: Sizing, power: float, *, near: int, largest: int) -> int | None:
-    """Return the smallest size whose exact power reaches a target; None where it is not known.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What fresh replicates say of an answer.
 
-    Power of a discrete test has teeth: sizes are gone through one by one, down from `near` as
-    long as one of the next twelve reaches the target, or up until one does.
+    Parameters
+    ----------
+    tally : Tally
+        Their sums.
+    quantity : str
+        Which of them is the power.
+    n_replicates, seed : int
+        How many, and the seed of the search.
+    """
+
+    tally: Tally
+    quantity: str
+    n_replicates: int
+    seed: int
+
+
+@dataclass(slots=True)
+class ExactPowers:
+    """Exact powers of a family of trials, each worked out once.
 
     Parameters
     ----------
     sizing : Sizing
-        The trials to choose from.
-    power : float
-        Target.
-    near : int
-        Where the search by simulation ended.
-    largest : int
-        The largest size to consider.
+        The trials.
     """
-    step = sizing.step
 
-    def reaches(size: int) -> bool:
-        found = exact_power_at(sizing, size)
-        return found is not None and found >= power
+    sizing: Sizing
+    known: dict[int, float | None] = field(default_factory=dict)
+    _chances: FloatArray | None = None  # they do not depend on the size
 
-    if exact_power_at(sizing, near) is None:
-        return None
-    size = near
-    while not reaches(size):
-        size += step
-        if size > largest:
+    def at(self, size: int) -> float | None:
+        """Return the exact power of a size; None where it is not known."""
+        if size not in self.known:
+            self.known[size] = self._worked_out(self.sizing.at(size))
+        return self.known[size]
+
+    def _worked_out(self, trial: Trial) -> float | None:
+        if (looks := exact_rate_looks(trial)) is not None:
+            return looks.power
+        try:
+            design = count_design(trial)
+            if self._chances is None:
+                self._chances = design.chances()
+            return float(design.powers(self._chances[None])[0])
+        except (NoExactSolutionError, ArithmeticError):
             return None
-    while True:
-        below = (size - k * step for k in range(1, _TEETH + 1))
-        smaller = [one for one in below if one >= sizing.smallest and reaches(one)]
-        if not smaller:
-            return size
-        size = min(smaller)
+
+    def _at(self, size: int) -> float:
+        if (found := self.at(size)) is None:
+            raise _UnknownError
+        return found
+
+    def smallest(self, power: float, *, start: int, largest: int) -> int | None:
+        """Return the smallest size whose power reaches a target; None where it is not known.
+
+        Power of a discrete test has teeth: near where it crosses the target sizes are gone
+        through one by one, down as long as one of the next twelve reaches it.
+
+        Parameters
+        ----------
+        power : float
+            Target.
+        start : int
+            Where to begin.
+        largest : int
+            The largest size to consider.
+
+        Raises
+        ------
+        PowerNotReachedError
+            If the power is not reached with the largest size, or with none, arms being alike.
+        """
+        try:
+            begin = self._at(start)
+            if begin < power and self._is_alike():
+                raise _not_reached(power, start, begin, alike=True)
+            return self._down_teeth(power, self._crossing(power, start, largest))
+        except _UnknownError:
+            return None
+
+    def answer(self, size: int, power: float, shown: Sequence[int], checked: Checked) -> SampleSize:
+        """Return an answer with the exact power of sizes around it, its neighbors among them.
+
+        Parameters
+        ----------
+        size : int
+            The answer.
+        power : float
+            Target.
+        shown : sequence of int
+            Further sizes of the curve.
+        checked : Checked
+            What replicates of the answer say.
+        """
+        step, sizing = self.sizing.step, self.sizing
+        near = (size + k * step for k in range(-_NEIGHBORS, _NEIGHBORS + 1))
+        sizes = {*shown, *(one for one in near if one >= sizing.smallest)}
+        powers = {one: self.at(one) for one in sizes}
+        n_patients = sizing.at(size).n_patients
+        tally = checked.tally
+        return SampleSize(
+            target=power,
+            n_patients=n_patients,
+            interval=(n_patients, n_patients),
+            confirmed=tally.mean(checked.quantity),
+            duration=tally.mean("duration"),
+            curve=curve_of(
+                sizing, {k: Mean(value=v, mcse=0.0) for k, v in powers.items() if v is not None}
+            ),
+            sizing=sizing,
+            size=size,
+            n_replicates=checked.n_replicates,
+            seed=checked.seed,
+            cost=tally.mean("cost") if "cost" in tally.sums else None,
+            exact_power=self.at(size),
+            **last_look(tally, len(sizing.trial.looks)),
+        )
+
+    def _is_alike(self) -> bool:
+        """Return whether patients of both arms have the same chances."""
+        chances = self._chances
+        return chances is not None and bool(np.ptp(chances, axis=0).max() < _NO_DIFFERENCE)
+
+    def _crossing(self, power: float, start: int, largest: int) -> int:
+        """Return a size that reaches the target, while one step less does not."""
+        step = self.sizing.step
+        low, high = self.sizing.smallest - step, 0  # one that falls short, one that reaches it
+        size = start
+        for turn in count():
+            found = self._at(size)
+            low, high = (low, size) if found >= power else (size, high)
+            if size == largest and not high:
+                raise _not_reached(power, size, found)
+            if high and high - low <= step:
+                break
+            if high and turn % _BISECT_EVERY == 0:
+                size = (low + high) // 2
+            else:
+                size = round(_root_guess(size, found, power))
+            most = high // step - 1 if high else largest // step
+            size = min(max(round(size / step), low // step + 1), most) * step
+        return high
+
+    def _down_teeth(self, power: float, near: int) -> int:
+        """Return the smallest size that reaches the target, going down from one that does."""
+        step, size = self.sizing.step, near
+        while True:
+            below = (size - k * step for k in range(1, _TEETH + 1))
+            smaller = [
+                one for one in below if one >= self.sizing.smallest and self._at(one) >= power
+            ]
+            if not smaller:
+                return size
+            size = min(smaller)
+
+
+def _root_guess(size: float, found: float, power: float) -> float:
+    """Return the size at which a z that grows with the root of the size would reach a power."""
+    zero = NORMAL.inv_cdf(_LEVEL)
+    now = NORMAL.inv_cdf(min(max(found, 1e-9), 1 - 1e-9)) - zero
+    growth = (NORMAL.inv_cdf(power) - zero) / max(now, 0.05)
+    return size * min(max(growth**2, 1 / _FARTHEST), _FARTHEST)
+
+
+def _not_reached(
+    power: float, size: int, found: float, *, alike: bool = False
+) -> PowerNotReachedError:
+    return PowerNotReachedError(
+        f"power {power:g} is not reached: with {size} patients it is exactly {found:.4f}. "
+        + (
+            "Both arms respond alike: look for an effect"
+            if alike
+            else "Allow more patients, or look for a larger effect"
+        ),
+        size=size,
+        power=Mean(value=found, mcse=0.0),
+    )

@@ -12,9 +12,9 @@ from lupusim.arrays import BoolArray, FloatArray
 from lupusim.planning.execution.bench import on_bench
 from lupusim.planning.runs.replicates import tested
 from lupusim.planning.sample_size.growth import Sizing, designs
-from lupusim.planning.sample_size.options import Search
+from lupusim.planning.sample_size.options import Search, check_target
 from lupusim.planning.sample_size.results import InterruptedSearchError, PowerNotReachedError
-from lupusim.planning.sample_size.search import check_target, find_size
+from lupusim.planning.sample_size.search import find_size
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
 from lupusim.trial.scenario import Scenario

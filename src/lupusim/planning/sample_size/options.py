@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lupusim.planning.execution.bench import Bench
+from lupusim.trial import Analysis
 
 FIRST_ROUND = 2_000
 """Replicates of the first round of a fit."""
@@ -54,3 +55,11 @@ class Search:
             raise ValueError(f"precision={self.precision!r} must lie between 0 and 1")
         if self.max_replicates < FIRST_ROUND:
             raise ValueError(f"max_replicates={self.max_replicates!r} must be {FIRST_ROUND} up")
+
+
+def check_target(analysis: Analysis, power: float) -> None:
+    """Raise ValueError where a test cannot be asked for a power."""
+    if not analysis.alpha < power < 1:
+        raise ValueError(
+            f"power={power!r} must lie between the test's level, {analysis.alpha:g}, and 1"
+        )

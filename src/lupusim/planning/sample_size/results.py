@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -179,6 +179,18 @@ class SampleSize:
         if self.never_reached is not None and self.never_reached.value > 0:
             known["never_reached"] = self.never_reached.value
         return answer | known
+
+
+def curve_of(sizing: Sizing, powers: Mapping[int, Mean]) -> pd.DataFrame:
+    """Return a row for each size with its power, the smallest first."""
+    import pandas as pd
+
+    rows = []
+    for size, power in sorted(powers.items()):
+        row: dict[str, float] = {"n_patients": sizing.at(size).n_patients}
+        row |= {"power": power.value, "power_mcse": power.mcse}
+        rows.append(row | ({"n_events": size} if sizing.unit == "events" else {}))
+    return pd.DataFrame(rows)
 
 
 def holds(confirmed: Mean, target: float) -> bool:

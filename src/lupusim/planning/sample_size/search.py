@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 from lupusim.planning.execution.bench import InterruptedJobsError, on_bench
 from lupusim.planning.runs.replicates import Simulator, added_up, derived_seed, tested
 from lupusim.planning.sample_size.events import event_in_words, last_look, quantity_of
-from lupusim.planning.sample_size.exact import exact_power_at, exact_size
+from lupusim.planning.sample_size.exact import Checked, ExactPowers
 from lupusim.planning.sample_size.growth import Sizing, only_design
-from lupusim.planning.sample_size.options import FIRST_ROUND, Search
+from lupusim.planning.sample_size.options import FIRST_ROUND, Search, check_target
 from lupusim.planning.sample_size.prefixes import Prefixes, why_not_nested
 from lupusim.planning.sample_size.probit_line import NORMAL, Batch, PowerLine, fit_line, offsets
 from lupusim.planning.sample_size.results import (
     InterruptedSearchError,
     PowerNotReachedError,
     SampleSize,
+    curve_of,
     holds,
     seen,
 )
 from lupusim.simulation.tally import Mean, Tally, limits_of_share
-from lupusim.trial import Analysis
 from lupusim.trial.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -111,8 +111,9 @@ def find_size(sizing: Sizing, power: float, *, search: Search) -> SampleSize:
     target. A fit: batches close to the running estimate, which a probit line through them renews,
     until its crossing is known precisely enough. A confirmation at the answer; where that falls
     short (discrete tests have saw-toothed power), the size goes up and is confirmed afresh. Then
-    the curve around it. Where the power is known exactly (two proportions, the rate of one arm),
-    the answer is the smallest size nearby whose exact power reaches it, whatever the seed.
+    the curve around it. Where the power is known exactly (counts of responders, the rate of one
+    arm), nothing is searched by simulation: the answer is the smallest size whose exact power
+    reaches it, whatever the seed, and replicates only check it.
 
     Where the first patients of a fixed design are a smaller trial (see
     :func:`~lupusim.planning.sample_size.prefixes.why_not_nested`), bracket and curve take all
@@ -149,20 +150,14 @@ def find_size(sizing: Sizing, power: float, *, search: Search) -> SampleSize:
     with on_bench(search.bench, search.n_jobs) as bench:
         hunt = _Hunt(sizing, power, replace(search, bench=bench))
         try:
+            if (exact := hunt.exact_answer()) is not None:
+                return exact
             near = hunt.bracket()
             line = hunt.fit(near)
             return hunt.answer(line)
         except KeyboardInterrupt as interrupt:
             powers = seen(hunt.batches, sizing)
             raise InterruptedSearchError(power, powers, hunt.near()) from interrupt
-
-
-def check_target(analysis: Analysis, power: float) -> None:
-    """Raise ValueError where a test cannot be asked for a power."""
-    if not analysis.alpha < power < 1:
-        raise ValueError(
-            f"power={power!r} must lie between the test's level, {analysis.alpha:g}, and 1"
-        )
 
 
 class _Hunt:
@@ -345,56 +340,62 @@ class _Hunt:
         needed = spent * ((half_width / tolerance) ** 2 - 1) if math.isfinite(half_width) else spent
         return int(min(max(needed, FIRST_ROUND), _GROWTH * spent, left))
 
+    def exact_answer(self) -> SampleSize | None:
+        """Return the answer by exact power, checked by fresh replicates; None if not known."""
+        exact = ExactPowers(self.sizing)
+        start = self.snapped(self.sizing.start)
+        size = exact.smallest(self.power, start=start, largest=self.largest)
+        if size is None:
+            return None
+        fresh = self._fresh()
+        (tally,) = self._tallies(fresh, [size], _FEWEST_TO_CONFIRM)
+        shown = [self.snapped(share * size) for share in _CURVE]
+        n, seed = fresh.n_replicates, self.search.seed
+        checked = Checked(tally=tally, quantity=self.quantity, n_replicates=n, seed=seed)
+        return exact.answer(size, self.power, shown, checked)
+
+    def _fresh(self) -> Simulator:
+        seed = derived_seed(self.search.seed, "confirmation")
+        return Simulator(seed=seed, bench=self.search.bench)
+
     def answer(self, line: PowerLine) -> SampleSize:
         """Confirm the answer on fresh replicates, and simulate the curve around it."""
         size = self.snapped(line.size_at(self.probit))
-        exact = exact_size(self.sizing, self.power, near=size, largest=self.largest)
-        size = exact or size
         low, high = (self.snapped(limit) for limit in line.interval(self.probit))
         asked = round(_FINELY_CONFIRMED / self.search.precision)
         enough = max(self.simulator.n_replicates, asked, _FEWEST_TO_CONFIRM)
         n_replicates = min(enough, _MOST_TO_CONFIRM)
-        fresh = Simulator(
-            seed=derived_seed(self.search.seed, "confirmation"), bench=self.search.bench
-        )
+        fresh = self._fresh()
         for _ in range(_MOST_CONFIRMATIONS):
             (tally,) = self._tallies(fresh, [size], n_replicates)
             confirmed = tally.mean(self.quantity)
-            if exact or holds(confirmed, self.power) or size == self.largest:
+            if holds(confirmed, self.power) or size == self.largest:
                 break
             missing = max(self.probit - NORMAL.inv_cdf(max(confirmed.value, 1e-6)), 0.0)
             ahead = line.size_at(self.probit + missing) - line.size_at(self.probit)
             size = self.snapped(size + max(self.sizing.step, ahead))
-        limits = (size, size) if exact else (min(low, size), max(high, size))
-        fewest, most = (self.sizing.at(limit).n_patients for limit in limits)
+        curve = self._curve(size, confirmed, max(n_replicates // _CURVE_SHARE, _PEEK))
+        fewest, most = (self.sizing.at(one).n_patients for one in (min(low, size), max(high, size)))
         return SampleSize(
             target=self.power,
             n_patients=self.sizing.at(size).n_patients,
             interval=(fewest, most),
             confirmed=confirmed,
             duration=tally.mean("duration"),
-            curve=self._curve(size, confirmed, max(n_replicates // _CURVE_SHARE, _PEEK)),
+            curve=curve,
             sizing=self.sizing,
             size=size,
             n_replicates=self.simulator.n_replicates + fresh.n_replicates,
             seed=self.search.seed,
             cost=tally.mean("cost") if "cost" in tally.sums else None,
             event=event_in_words(self.quantity, self.sizing.trial),
-            exact_power=exact_power_at(self.sizing, size) if exact else None,
             **last_look(tally, len(self.sizing.trial.looks)),
         )
 
     def _curve(self, answer: int, confirmed: Mean, n_replicates: int) -> pd.DataFrame:
         """Return the power of sizes around the answer, on common random numbers."""
-        import pandas as pd
-
         simulator = Simulator(seed=derived_seed(self.search.seed, "curve"), bench=self.search.bench)
         sizes = sorted({self.snapped(share * answer) for share in _CURVE} - {answer})
         powers = dict(zip(sizes, self.powers(simulator, sizes, n_replicates), strict=True))
         powers[answer] = confirmed
-        rows = []
-        for size, power in sorted(powers.items()):
-            row: dict[str, float] = {"n_patients": self.sizing.at(size).n_patients}
-            row |= {"power": power.value, "power_mcse": power.mcse}
-            rows.append(row | ({"n_events": size} if self.sizing.unit == "events" else {}))
-        return pd.DataFrame(rows)
+        return curve_of(self.sizing, powers)

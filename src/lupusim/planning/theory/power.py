@@ -21,6 +21,7 @@ __all__ = [
     "EXACT",
     "FormulaPower",
     "exact_looks",
+    "exact_rate_looks",
     "exact_type_one_error",
     "formula_columns",
     "formula_power",
@@ -51,10 +52,10 @@ def formula_powers(trial: Trial) -> tuple[FormulaPower, ...]:
     analysis = trial.analysis
     if analysis is None or trial.family is not None or trial.rule.changes:
         return ()
-    if (chances := exact_looks(trial)) is not None:
-        return (FormulaPower(value=chances.power, method="exact, all numbers of responders"),)
     if (counts := count_power(trial).found) is not None:
         return (FormulaPower(value=counts.power, method=EXACT),)
+    if (chances := exact_rate_looks(trial)) is not None:
+        return (FormulaPower(value=chances.power, method="exact, all numbers of responders"),)
     if (theory := sequential_theory(trial)) is not None:
         return (FormulaPower(value=theory.power, method="sequential theory", key="theory"),)
     if len(trial.arms) != 2 or trial.interims or not is_plain(trial, analysis):
@@ -85,6 +86,12 @@ def exact_looks(trial: Trial) -> LookChances | None:
     """Return what becomes of a trial that counts responders at its looks; None if not known."""
     if (found := _not_failing(trial).found) is not None:
         return found.looks
+    return exact_rate_looks(trial)
+
+
+@without_failing(None)
+def exact_rate_looks(trial: Trial) -> LookChances | None:
+    """Return what becomes of a trial that tests the rate of one arm; None for another."""
     analysis, endpoint = trial.analysis, trial.primary.response_at_visits
     if endpoint is None or not rate_is_tested(analysis) or not independent(trial):
         return None

@@ -19,7 +19,7 @@ from lupusim.planning.sample_size.events import (
     last_look,
     quantity_of,
 )
-from lupusim.planning.sample_size.exact import exact_size
+from lupusim.planning.sample_size.exact import ExactPowers
 from lupusim.planning.sample_size.frontier import cheapest_first, frontier, sizes
 from lupusim.planning.sample_size.growth import (
     EventsInProportion,
@@ -113,11 +113,27 @@ def test_where_power_is_known_exactly_the_size_is_the_smallest_that_reaches_it(s
     assert found.reached
 
 
-def test_a_size_that_no_exact_power_reaches_is_left_to_the_search():
-    sizing = Patients(trial=small_trials.rates((0.35, 0.6)))
-    assert exact_size(sizing, 0.99, near=40, largest=60) is None
-    survival = Patients(trial=small_trials.survival(0.7))
-    assert exact_size(survival, 0.8, near=400, largest=900) is None
+def test_a_size_that_no_exact_power_reaches_is_refused_and_others_are_left_to_the_search():
+    exact = ExactPowers(Patients(trial=small_trials.rates((0.35, 0.6))))
+    with pytest.raises(PowerNotReachedError, match="with 60 patients it is exactly 0"):
+        exact.smallest(0.99, start=40, largest=60)
+    alike = ExactPowers(Patients(trial=small_trials.rates((0.35, 0.35))))
+    with pytest.raises(PowerNotReachedError, match="Both arms respond alike"):
+        alike.smallest(0.8, start=40, largest=20_000)
+    assert list(alike.known) == [40]
+    survival = ExactPowers(Patients(trial=small_trials.survival(0.7)))
+    assert survival.smallest(0.8, start=400, largest=900) is None
+
+
+def test_an_exact_size_costs_few_replicates_and_shows_the_teeth_of_its_power(found):
+    assert found.n_replicates == 4_000
+    assert (found.curve["power_mcse"] == 0).all()
+    sizes = found.curve["n_patients"].tolist()
+    step = found.sizing.step
+    teeth = range(found.n_patients - 4 * step, found.n_patients + 5 * step, step)
+    assert set(teeth) <= set(sizes)
+    mcse = math.sqrt(found.exact_power * (1 - found.exact_power) / 4_000)
+    assert_within_mcse(found.power, found.exact_power, mcse=mcse)
 
 
 def test_power_can_be_asked_of_any_all_or_one_hypothesis():
@@ -165,7 +181,7 @@ def test_the_curve_rises_through_the_answer(found):
     assert curve["n_patients"].is_monotonic_increasing
     assert curve["power"].iloc[0] < found.target < curve["power"].iloc[-1]
     at_answer = curve.loc[curve["n_patients"] == found.n_patients, "power"].item()
-    assert at_answer == found.power
+    assert at_answer == found.exact_power
 
 
 def test_the_same_seed_gives_the_same_answer(found):
@@ -189,9 +205,8 @@ def test_more_power_asks_for_more_patients(found):
 
 def test_an_effect_of_zero_is_refused_with_the_power_at_the_limit():
     scenario = small_trials.scenario(small_trials.rates((0.3, 0.3)))
-    with pytest.raises(PowerNotReachedError, match="with 400 patients it is 0") as caught:
+    with pytest.raises(PowerNotReachedError, match="Both arms respond alike") as caught:
         sample_size(scenario, 0.9, seed=SEED, max_patients=400)
-    assert caught.value.size == 400
     assert caught.value.power.value < 0.06
     copied = pickle.loads(pickle.dumps(caught.value))
     assert str(copied) == str(caught.value)

@@ -56,7 +56,7 @@ def test_negative_control_without_dropout_the_exact_power_is_another_one():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"n_patients": 6_006},
+        {"n_patients": 60_006},
         {"n_patients": 600, "analysis": analysis("boschloo")},
         {"cutoff": AfterLastPatient(follow_up=0.5)},
         {"primary": disease_trial().primary, "analysis": analysis()},
@@ -69,7 +69,7 @@ def test_where_no_formula_holds_none_is_given(changes):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"n_patients": 6_006}, "up to 2000 patients on an arm"),
+        ({"n_patients": 60_006}, "up to 20000 patients on an arm"),
         ({"n_patients": 600, "analysis": analysis("boschloo")}, "up to 40000 tables for boschloo"),
         ({"n_patients": 600}, ""),
         ({"stratify_by": ("nephritis",), "n_patients": 6_006}, "2 strata of 6006 patients"),

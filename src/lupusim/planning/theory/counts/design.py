@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from lupusim.analysis.power import binomial_row
 from lupusim.analysis.single_arm.enumeration import LookChances
 from lupusim.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
@@ -22,6 +21,7 @@ from lupusim.planning.theory.counts.sizes import (
 )
 from lupusim.planning.theory.counts.stratified import Rule, one_stratum, two_strata
 from lupusim.planning.theory.counts.tables import (
+    ArmSums,
     Spans,
     check_sizes,
     likely_span,
@@ -132,12 +132,27 @@ class CountDesign:
 
     def _of_two_allocated(self, share: float, chances: FloatArray) -> FloatArray:
         """Return the powers where chances differ by the two strata of the allocation."""
-        total = np.zeros(len(chances))
+        by_sizes: dict[Sizes, list[tuple[float, tuple[Sizes, Sizes]]]] = {}
         for weight, strata in sizes_of_two(self.trial, share):
-            both = _together(strata)
-            for number, truth in enumerate(chances):
-                rows, spans = _sums(strata, truth)
-                total[number] += weight * float(rows[1] @ self._accepts(both, spans) @ rows[0])
+            by_sizes.setdefault(_together(strata), []).append((weight, strata))
+        return np.array([self._of_truth(by_sizes, truth) for truth in chances])
+
+    def _of_truth(
+        self,
+        by_sizes: Mapping[Sizes, Sequence[tuple[float, tuple[Sizes, Sizes]]]],
+        truth: FloatArray,
+    ) -> float:
+        """Return the power where chances by arm and stratum are (2, 2)."""
+        sums, total = ArmSums(truth), 0.0
+        for both, laws in by_sizes.items():
+            spans = sums.spans(both)
+            control, new = (
+                np.array([sums.law(arm, strata, spans[arm]) for _, strata in laws])
+                for arm in range(_TWO)
+            )
+            weights = np.array([weight for weight, _ in laws])
+            means = ((new @ self._accepts(both, spans)) * control).sum(axis=1)
+            total += float(weights @ means)
         return total
 
     def _of_two_tested(self, share: float, chances: FloatArray) -> FloatArray:
@@ -147,11 +162,14 @@ class CountDesign:
             return self._of_equal_strata(laws, chances[:, :, 0])
         total = np.zeros(len(chances))
         for weight, strata in laws:
-            for number, ((c1, c2), (t1, t2)) in enumerate(chances.tolist()):
-                rows, spans = _sums(strata, np.array([[c1, c2], [t1, t2]]))
+            for number, truth in enumerate(chances):
+                sums = ArmSums(truth)
+                spans = sums.spans(_together(strata))
+                control, new = (sums.law(arm, strata, spans[arm]) for arm in range(_TWO))
                 _check_cost(len(laws) * len(chances), strata, spans)
+                (c1, c2), (t1, t2) = truth.tolist()
                 found = two_strata(self._rule, strata, spans, ((c1, c2), (t1, t2)))
-                total[number] += weight * float(rows[1] @ found @ rows[0])
+                total[number] += weight * float(new @ found @ control)
         return total
 
     def _of_equal_strata(
@@ -251,23 +269,6 @@ def _mean(table: FloatArray, sizes: Sizes, spans: Spans, chances: FloatArray) ->
     """Return the mean of a table over responders at each truth, (n_truths,)."""
     control, new = (rows_of(sizes[k], chances[:, k], spans[k]) for k in range(_TWO))
     return np.asarray(((new @ table) * control).sum(axis=1))
-
-
-def _sums(
-    strata: tuple[Sizes, Sizes], truth: FloatArray
-) -> tuple[tuple[FloatArray, FloatArray], Spans]:
-    """Return the law of each arm's responders in both strata, and its span; (2, 2) chances."""
-    rows, spans = [], []
-    for arm in range(_TWO):
-        one, other = (
-            binomial_row(sizes[arm], float(truth[arm, k])) for k, sizes in enumerate(strata)
-        )
-        row = np.convolve(one, other)
-        low, high = float(truth[arm].min()), float(truth[arm].max())
-        span = likely_span(row.size - 1, low, high)
-        rows.append(row[span[0] : span[1]])
-        spans.append(span)
-    return (rows[0], rows[1]), (spans[0], spans[1])
 
 
 def _check_cost(n_laws: int, strata: tuple[Sizes, Sizes], spans: Spans) -> None:

@@ -11,6 +11,7 @@ so that of a table only :math:`A`, :math:`C` and :math:`s` matter. Given :math:`
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from lupusim.planning.theory.counts.tables import Spans
 from lupusim.trial import Better
 
 _NEVER = np.inf
+_NEGLIGIBLE = 1e-13
 _FAR = 6.0  # standard deviations, beyond which lies less than 1e-8
 
 
@@ -162,18 +164,31 @@ def _law_of_first(
     of_new = _hypergeometric(new, other_new, pairs[0], chances[1])
     of_control = _hypergeometric(control, other_control, pairs[1], chances[0])
     law = np.zeros((pairs[0].size, new + control + 1))
-    if new <= control:
-        of_new, of_control = of_control, of_new
-    for k in range(of_control.shape[1]):  # the shorter of the two
-        law[:, k : k + of_new.shape[1]] += of_control[:, k : k + 1] * of_new
+    (begin, few), (other_begin, many) = sorted(
+        (_trimmed(of_new), _trimmed(of_control)), key=lambda part: part[1].shape[1]
+    )
+    for k in range(few.shape[1]):
+        first = begin + other_begin + k
+        law[:, first : first + many.shape[1]] += few[:, k : k + 1] * many
     return law
+
+
+def _trimmed(law: FloatArray) -> tuple[int, FloatArray]:
+    """Return the first number that may be in any row, and the chances of those from there on."""
+    may_be = np.flatnonzero(law.max(axis=0) > _NEGLIGIBLE)
+    return int(may_be[0]), law[:, may_be[0] : may_be[-1] + 1]
+
+
+@lru_cache(maxsize=1024)
+def _row(n: int, chance: float) -> FloatArray:
+    return binomial_row(n, chance)
 
 
 def _hypergeometric(
     n: int, other: int, responders: FloatArray, chances: tuple[float, float]
 ) -> FloatArray:
     """Return the chance that 0 to `n` of so many responders are in the first stratum."""
-    first, second = binomial_row(n, chances[0]), binomial_row(other, chances[1])
+    first, second = _row(n, chances[0]), _row(other, chances[1])
     rest = responders[:, None].astype(np.intp) - np.arange(n + 1)
     inside = (rest >= 0) & (rest <= other)
     law = np.where(inside, first * second[np.clip(rest, 0, other)], 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -16,7 +16,7 @@ from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.counts.sizes import Sizes
 from lupusim.trial import Analysis, Better, Verdict
 
-MOST_PER_ARM = 2_000
+MOST_PER_ARM = 20_000
 MOST_TABLES = 40_000  # that are worked out together: a second for two arms of 199
 _NEGLIGIBLE = 1e-10  # of the chance of an arm's responders, in both tails together
 
@@ -111,3 +111,45 @@ def rows_of(n: int, chances: FloatArray, span: Span) -> FloatArray:
     distinct, place = np.unique(chances, return_inverse=True)
     rows = np.array([binomial_row(n, float(chance))[span[0] : span[1]] for chance in distinct])
     return np.asarray(rows[place])
+
+
+@dataclass(slots=True)
+class ArmSums:
+    """Laws of an arm's responders in two strata together.
+
+    Parameters
+    ----------
+    truth : (2, 2) array
+        Chance of a response by arm, control first, and stratum.
+    """
+
+    truth: FloatArray
+    _rows: dict[tuple[int, int, int], tuple[int, FloatArray]] = field(default_factory=dict)
+
+    def spans(self, sizes: Sizes) -> Spans:
+        """Return the responders that the arms may have."""
+        low, high = self.truth.min(axis=1), self.truth.max(axis=1)
+        of_control, of_new = (
+            likely_span(n, float(low[arm]), float(high[arm])) for arm, n in enumerate(sizes)
+        )
+        return of_control, of_new
+
+    def law(self, arm: int, strata: tuple[Sizes, Sizes], span: Span) -> FloatArray:
+        """Return the chance of each number of responders in a span."""
+        (first, one), (second, other) = (
+            self._row(arm, stratum, sizes[arm]) for stratum, sizes in enumerate(strata)
+        )
+        both = np.convolve(one, other)
+        found = np.zeros(span[1] - span[0])
+        begin = first + second - span[0]
+        inside = slice(max(begin, 0), max(begin + both.size, 0))
+        found[inside] = both[max(-begin, 0) :][: found[inside].size]
+        return found
+
+    def _row(self, arm: int, stratum: int, n: int) -> tuple[int, FloatArray]:
+        key = arm, stratum, n
+        if key not in self._rows:
+            chance = float(self.truth[arm, stratum])
+            begin, end = likely_span(n, chance, chance)
+            self._rows[key] = begin, binomial_row(n, chance)[begin:end]
+        return self._rows[key]
