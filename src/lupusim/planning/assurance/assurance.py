@@ -10,6 +10,8 @@ import numpy as np
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.planning.assurance.beliefs import Beliefs, Gain, TrialDraws
 from lupusim.planning.assurance.effect_priors import EffectPrior, StatedEffect
+from lupusim.planning.assurance.exact import ExactDraws, exact_draws
+from lupusim.planning.assurance.known_powers import KnownPowers
 from lupusim.planning.assurance.power_distribution import PowerDistribution
 from lupusim.planning.assurance.results import (
     Assurance,
@@ -27,7 +29,7 @@ from lupusim.planning.runs.replicates import (
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.tally import Mean, Tally
 from lupusim.trial import Trial
-from lupusim.trial.scenario import Scenario
+from lupusim.trial.scenario import DesignPoint, Scenario
 
 _DRAWS_PER_BLOCK = 50
 _DRAW = "draw "
@@ -100,7 +102,8 @@ def assurance(
     """Return the power of a scenario's designs, averaged over what one does not know.
 
     Every draw is one truth: a model for each arm out of `draws`, and an effect out of
-    `effect_prior`. Its trials are simulated on streams of its own; the designs of the scenario
+    `effect_prior`. Where trials are counts the power of each is exact, and nothing is simulated.
+    Elsewhere its trials are simulated on streams of its own; the designs of the scenario
     share the draws and the streams.
 
     Parameters
@@ -148,12 +151,18 @@ def assurance(
     )
     for point in scenario.points:
         plan.check(point.trial)
-    lines = [line for point in scenario.points for line in plan.lines(point.trial)]
+    trials = [point.trial for point in scenario.points]
+    exact = exact_draws(trials, beliefs, plan.n_draws, seed=seed)
+    lines = [
+        line
+        for trial, known in zip(trials, exact, strict=True)
+        for line in (([], []) if known else plan.lines(trial))
+    ]
     with on_bench(nesting.bench, nesting.n_jobs) as bench:
         try:
-            return _result(scenario, plan, bench.side_by_side(lines))
+            return _result(scenario, plan, bench.side_by_side(lines), exact)
         except InterruptedJobsError as interrupt:
-            partial = replace(_result(scenario, plan, interrupt.finished), complete=False)
+            partial = replace(_result(scenario, plan, interrupt.finished, exact), complete=False)
             raise InterruptedAssuranceError(partial) from interrupt
 
 
@@ -195,11 +204,19 @@ class _Plan:
         return simulator.job(trial, self.n_replicates).parts(), found
 
 
-def _result(scenario: Scenario, plan: _Plan, finished: Sequence[Sequence[Tally]]) -> Assurance:
+def _result(
+    scenario: Scenario,
+    plan: _Plan,
+    finished: Sequence[Sequence[Tally]],
+    exact: Sequence[ExactDraws | None],
+) -> Assurance:
     """Return the assurance of the designs of which draws are finished."""
     points: list[PointAssurance] = []
-    for point, stated, drawn in zip(scenario.points, finished[::2], finished[1::2], strict=True):
-        if drawn and stated:
+    pairs = zip(finished[::2], finished[1::2], strict=True)
+    for point, (stated, drawn), known in zip(scenario.points, pairs, exact, strict=True):
+        if known is not None:
+            points.append(_exactly(point, plan, known))
+        elif drawn and stated:
             power = added_up(stated).mean("reject")
             rejected, worth = _of_draws(drawn)
             strengths = plan.beliefs.strengths(point.trial, plan.n_draws, seed=plan.seed)
@@ -223,10 +240,25 @@ def _result(scenario: Scenario, plan: _Plan, finished: Sequence[Sequence[Tally]]
     )
 
 
+def _exactly(point: DesignPoint, plan: _Plan, known: ExactDraws) -> PointAssurance:
+    """Return the assurance of a design of which the power of every draw is exact."""
+    nesting = plan.nesting
+    made = PointAssurance(
+        values=point.values,
+        trial=point.trial,
+        power=Mean(value=known.stated, mcse=0.0),
+        distribution=KnownPowers(powers=known.powers, per_draw=nesting.per_draw, seed=plan.seed),
+    )
+    if nesting.worthwhile is None:
+        return made
+    worth = [float(nesting.worthwhile(truth)) for truth in known.truths]
+    return _judged(made, np.array(worth))
+
+
 def _judged(point: PointAssurance, worth: FloatArray) -> PointAssurance:
     """Return the same with what the draws say of a worthwhile effect."""
     distribution = point.distribution
-    successes = distribution.n_rejected[worth == 1] / distribution.per_draw
+    successes = distribution.successes[worth == 1]
     return replace(
         point,
         worthwhile=_mean(worth),

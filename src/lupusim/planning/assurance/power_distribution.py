@@ -58,6 +58,11 @@ class PowerDistribution:
         return self.n_rejected.size * self.per_draw
 
     @property
+    def successes(self) -> FloatArray:
+        """Share of significant trials of each draw, (n_draws,)."""
+        return self.n_rejected / self.per_draw
+
+    @property
     def histogram(self) -> FloatArray:
         """Number of draws with 0, 1, ... significant trials, shape (per_draw + 1,)."""
         return np.bincount(self.n_rejected, minlength=self.per_draw + 1).astype(float)

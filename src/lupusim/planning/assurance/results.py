@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lupusim.planning.assurance.known_powers import KnownPowers
 from lupusim.planning.assurance.power_distribution import PowerDistribution
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
@@ -30,8 +31,8 @@ class PointAssurance:
     trial : Trial
         The design, with the truth that it states.
     power : Mean
-        Power under the truth that it states.
-    distribution : PowerDistribution
+        Power under the truth that it states; without an error where it is exact.
+    distribution : PowerDistribution or KnownPowers
         Of the power over the draws.
     worthwhile : Mean or None
         Probability that the true effect is worthwhile.
@@ -42,7 +43,7 @@ class PointAssurance:
     values: Mapping[str, object]
     trial: Trial
     power: Mean
-    distribution: PowerDistribution = field(repr=False)
+    distribution: PowerDistribution | KnownPowers = field(repr=False)
     worthwhile: Mean | None = None
     significant_if_worthwhile: Mean | None = None
 

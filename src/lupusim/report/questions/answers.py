@@ -126,13 +126,15 @@ def _in_months(years: Mean) -> Mean:
 
 def assurance_table(result: Assurance) -> Table:
     """Return a row per estimate and a column per design point."""
-    title = (
-        f"{result.scenario.title}\n{grouped(result.n_replicates)} replicates, "
-        f"{result.per_draw} for each draw, seed {result.seed}"
-    )
+    replicates = f"{grouped(result.n_replicates)} replicates, {result.per_draw} for each draw"
+    noise = "freed from the noise of few replicates"
+    if all(point.power.mcse == 0 for point in result.points):
+        replicates = f"{grouped(result.n_replicates // result.per_draw)} draws, power exact in each"
+        noise = "and the draws alone are left to chance"
+    title = f"{result.scenario.title}\n{replicates}, seed {result.seed}"
     caption = (
         "estimate (Monte Carlo standard error); quantiles of the power are those of the truth, "
-        "freed from the noise of few replicates"
+        f"{noise}"
     )
     table = Table(title=title, caption=caption)
     table.add_column("")

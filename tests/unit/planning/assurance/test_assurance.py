@@ -17,6 +17,7 @@ from lupusim.calibration.estimation.parameters import (
     Transform,
 )
 from lupusim.calibration.posterior.draws import Draws, NotConvergedError
+from lupusim.model import TreatmentEffect
 from lupusim.planning.assurance.assurance import Nesting, Worthwhile, assurance
 from lupusim.planning.assurance.beliefs import (
     Beliefs,
@@ -35,7 +36,9 @@ from lupusim.planning.assurance.effect_priors import (
 )
 from lupusim.planning.assurance.power_distribution import PowerDistribution
 from lupusim.planning.assurance.value_of_information import Decision, information_value
+from lupusim.planning.runs.replicates import Simulator, derived_seed
 from lupusim.planning.sample_size.growth import Patients
+from lupusim.planning.theory.power import formula_power
 from lupusim.rng import stream
 from lupusim.scenario.files.what_if import model_draws
 from tolerance import SEED, assert_within_mcse
@@ -156,13 +159,64 @@ def test_gains_are_the_exact_differences():
 
 
 def test_assurance_without_doubt_is_power():
-    result = assurance(small_trials.scenario(RATES), seed=SEED, n_replicates=4000)
+    result = assurance(small_trials.scenario(SURVIVAL), seed=SEED, n_replicates=4000)
     point = result.points[0]
     mcse = math.hypot(point.power.mcse, point.assurance.mcse)
     assert_within_mcse(point.assurance.value, point.power.value, mcse=mcse)
     share = point.distribution.parameter_share
     assert_within_mcse(share.value, 0.0, mcse=share.mcse)
     assert "worthwhile" not in point.estimates()
+
+
+def _counts():
+    """Return the trial of rates whose new arm has the control's model and an effect."""
+    control, new = RATES.arms
+    effect = TreatmentEffect(on=(("active", "ended"),), hazard_ratio=2.0)
+    return replace(RATES, arms=(control, replace(new, model=control.model, effects=(effect,))))
+
+
+COUNTS = _counts()
+
+
+def test_where_trials_are_counts_the_power_of_every_draw_is_a_sum_over_tables():
+    prior = NormalEffect(mean=0.6, sd=0.3)
+    result = assurance(
+        small_trials.scenario(COUNTS), effect_prior=prior, seed=SEED, n_replicates=2000
+    )
+    point = result.points[0]
+    assert point.power.mcse == 0
+    powers = point.distribution.powers
+    strengths = Beliefs(effect=prior).strengths(COUNTS, powers.size, seed=SEED)
+    for k in (0, 7, 100):
+        truth = with_strength(COUNTS, float(strengths[k]))
+        assert powers[k] == pytest.approx(formula_power(truth).value, abs=1e-9)
+    assert point.assurance.value == pytest.approx(powers.mean())
+    middle = point.distribution.quantiles([0.5])[0]
+    assert middle.value == np.sort(powers)[(powers.size - 1) // 2]
+    share = powers.var() / (powers.mean() * (1 - powers.mean()))
+    assert point.distribution.parameter_share.value == pytest.approx(share)
+    at_least = point.distribution.at_least(0.5).value
+    assert at_least == pytest.approx((powers >= 0.5).mean())
+    shares = point.distribution.shares(np.array([0.0, 0.5, 1.0]))
+    assert shares == pytest.approx([1 - at_least, at_least])
+
+
+def test_exact_assurance_is_that_of_simulated_draws():
+    prior, n = NormalEffect(mean=0.6, sd=0.3), 200
+    exact = assurance(
+        small_trials.scenario(COUNTS), effect_prior=prior, seed=SEED, n_replicates=10 * n
+    ).points[0]
+    strengths = Beliefs(effect=prior).strengths(COUNTS, n, seed=SEED)
+    rejected = [
+        Simulator(seed=derived_seed(SEED, k))
+        .tally(with_strength(COUNTS, float(strength)), 20)
+        .mean("reject")
+        .value
+        for k, strength in enumerate(strengths)
+    ]
+    powers = exact.distribution.powers
+    mcse = math.sqrt((powers * (1 - powers)).sum() / 20) / n
+    assert_within_mcse(np.mean(rejected), exact.assurance.value, mcse=mcse)
 
 
 def test_the_table_and_the_json_carry_every_estimate_with_its_standard_error():
@@ -186,7 +240,8 @@ def test_the_table_and_the_json_carry_every_estimate_with_its_standard_error():
 
 def test_an_assurance_with_one_replicate_per_draw_cannot_split_the_uncertainty():
     nesting = Nesting(per_draw=1)
-    result = assurance(small_trials.scenario(RATES), seed=SEED, n_replicates=200, nesting=nesting)
+    doubtful = small_trials.scenario(SURVIVAL)
+    result = assurance(doubtful, seed=SEED, n_replicates=200, nesting=nesting)
     assert result.to_json()["points"][0]["parameter_share"] is None
 
 

@@ -114,6 +114,14 @@ def cells_of(trial: Trial, strata: Sequence[str]) -> list[Cell]:
     return found
 
 
+def kinds_of(trial: Trial, cells: Sequence[Cell]) -> list[int]:
+    """Return a number for each cell, the same where no factor that acts tells cells apart."""
+    names = list(dict.fromkeys(_acting_factors(trial)))
+    keys = [tuple(cell.levels[name] for name in names) for cell in cells]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return [numbers[key] for key in keys]
+
+
 def people(trial: Trial, cell: Cell, *, fine: bool) -> Iterator[Person]:
     """Yield kinds of patients that stand for a cell, by Gauss quadrature.
 

@@ -16,7 +16,13 @@ from lupusim.engines.exact.solution import solve_law
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import Clock, MultiStateModel, PiecewiseRatio
 from lupusim.model.hazards import ExponentialHazard
-from lupusim.planning.theory.counts.cells import Cell, Person, is_quadrature, people
+from lupusim.planning.theory.counts.cells import (
+    Cell,
+    Person,
+    is_quadrature,
+    kinds_of,
+    people,
+)
 from lupusim.trial import Arm, Better, Trial
 from lupusim.trial.endpoints import ResponseAtVisits
 from lupusim.trial.observation import Strategy
@@ -24,6 +30,8 @@ from lupusim.trial.observation import Strategy
 _TOLERANCE = 1e-7
 _QUADRATURE = 1e-5  # what two quadratures may differ by: the finer one is far nearer
 _STEPS = 512
+_MOST_BREAKS = 40
+_ROUNDING = 1e-9
 _MOST_MISSED = 6  # infusions that may each be missed
 _WINDOW_NODES = 12
 _UNKNOWN = (Strategy.HYPOTHETICAL, Strategy.WHILE_ON_TREATMENT)
@@ -70,29 +78,55 @@ def response_chances(trial: Trial, endpoint: ResponseAtVisits, cells: Sequence[C
     NoExactSolutionError
         If the exact engine does not know the chance, or not well enough.
     """
-    found = _chances(trial, endpoint, cells, fine=True)
-    if is_quadrature(trial):
-        coarse = _chances(trial, endpoint, cells, fine=False)
+    return np.asarray(chances_of_truths([trial], endpoint, cells)[0])
+
+
+def chances_of_truths(
+    truths: Sequence[Trial], endpoint: ResponseAtVisits, cells: Sequence[Cell]
+) -> FloatArray:
+    """Return the same for trials that differ in what is true alone, (n_truths, n_arms, n_cells).
+
+    Raises
+    ------
+    NoExactSolutionError
+        If the exact engine does not know a chance, or not well enough.
+    """
+    kinds = kinds_of(truths[0], cells)
+    distinct = [cells[kinds.index(kind)] for kind in range(max(kinds) + 1)]
+    return _of_cells(truths, endpoint, distinct)[:, :, kinds]
+
+
+def _of_cells(
+    truths: Sequence[Trial], endpoint: ResponseAtVisits, cells: Sequence[Cell]
+) -> FloatArray:
+    found = _chances(truths, endpoint, cells, fine=True)
+    if any(is_quadrature(trial) for trial in truths):
+        coarse = _chances(truths, endpoint, cells, fine=False)
         if (apart := float(np.abs(found - coarse).max())) > _QUADRATURE:
             raise NoExactSolutionError(f"two quadratures over patients differ by {apart:.1g}")
     return found
 
 
 def _chances(
-    trial: Trial, endpoint: ResponseAtVisits, cells: Sequence[Cell], *, fine: bool
+    truths: Sequence[Trial], endpoint: ResponseAtVisits, cells: Sequence[Cell], *, fine: bool
 ) -> FloatArray:
-    watch = _watch(trial, endpoint)
-    found = np.zeros((len(trial.arms), len(cells)))
-    asked: list[tuple[int, int, float, Law]] = []
-    for number, arm in enumerate(trial.arms):
-        for position, cell in enumerate(cells):
-            for person in people(trial, cell, fine=fine):
-                for share, law in _laws_of(trial, endpoint, arm, person):
-                    asked.append((number, position, person.weight * share, law))
-    seen = shares_at([law for *_, law in asked], watch.times, _keep(watch))
-    chances = _responses(watch, seen) * _present(trial, endpoint, asked, watch)
-    for (number, position, share, _), chance in zip(asked, chances, strict=True):
-        found[number, position] += share * chance
+    watch = _watch(truths[0], endpoint)
+    found = np.zeros((len(truths), len(truths[0].arms), len(cells)))
+    places: list[tuple[int, int, int]] = []
+    shares: list[float] = []
+    followed: list[Law] = []
+    for truth, trial in enumerate(truths):
+        present = _present(trial, endpoint, watch)
+        for number, arm in enumerate(trial.arms):
+            exits = list(_exits(trial, endpoint, arm))
+            for position, cell in enumerate(cells):
+                for person in people(trial, cell, fine=fine):
+                    for share, law in _laws_of(trial, arm, person):
+                        places.append((truth, number, position))
+                        shares.append(person.weight * share * present[number])
+                        followed.append(law.beside(exits, _N_ENDS))
+    chances = _responses(watch, shares_at(followed, watch.times, _keep(watch)))
+    np.add.at(found, tuple(np.array(places).T), np.array(shares) * chances)
     return np.clip(found, 0.0, 1.0)
 
 
@@ -107,18 +141,12 @@ def _responses(watch: Watch, seen: FloatArray) -> FloatArray:
     return np.asarray(watch.weights @ (seen @ watch.counts).T)
 
 
-def _present(
-    trial: Trial,
-    endpoint: ResponseAtVisits,
-    asked: Sequence[tuple[int, int, float, Law]],
-    watch: Watch,
-) -> FloatArray:
-    """Return the chance of being there, where that depends on nothing else; (n_laws,)."""
+def _present(trial: Trial, endpoint: ResponseAtVisits, watch: Watch) -> FloatArray:
+    """Return by arm the chance of being there, where that depends on nothing else."""
     if _leaves_along(trial, endpoint):
-        return np.ones(len(asked))
+        return np.ones(len(trial.arms))
     arms = trial.dropout.in_arms([arm.name for arm in trial.arms])
-    stays = np.exp(-arms * trial.dropout.cumulative(watch.times[-1]))
-    return np.asarray(stays[[number for number, *_ in asked]])
+    return np.asarray(np.exp(-arms * trial.dropout.cumulative(watch.times[-1])))
 
 
 def _leaves_along(trial: Trial, endpoint: ResponseAtVisits) -> bool:
@@ -173,15 +201,12 @@ def _within(window: float, at: float, follow_up: float) -> dict[str, FloatArray]
     return {"times": times[order], "weights": masses[order]}
 
 
-def _laws_of(
-    trial: Trial, endpoint: ResponseAtVisits, arm: Arm, person: Person
-) -> Iterator[tuple[float, Law]]:
-    """Yield the laws that such patients of an arm follow, beside leaving, and their shares."""
-    exits = list(_exits(trial, endpoint, arm))
+def _laws_of(trial: Trial, arm: Arm, person: Person) -> Iterator[tuple[float, Law]]:
+    """Yield the laws that such patients of an arm follow, and their shares."""
     for share, model, name in _treated(arm):
         factors = person.hazard_ratios(model, trial.population, name)
         for part, law in laws(model, None):
-            yield share * part, law.times(factors).beside(exits, _N_ENDS)
+            yield share * part, law.times(factors)
 
 
 def _treated(arm: Arm) -> Iterator[tuple[float, MultiStateModel, str]]:
@@ -241,9 +266,9 @@ def shares_at(some: Sequence[Law], times: FloatArray, keep: FloatArray | None) -
         At each time only these parts of those in each state go on; None for all.
     """
     found = np.empty((len(some), times.size, some[0].n_states))
-    alike = [k for k, law in enumerate(some) if _is_constant(law)]
+    alike = [k for k, law in enumerate(some) if _is_stepwise(law, float(times[-1]))]
     if alike:
-        found[alike] = _of_constant([some[k] for k in alike], times, keep)
+        found[alike] = _in_steps([some[k] for k in alike], times, keep)
     for k in sorted(set(range(len(some))) - set(alike)):
         if keep is None or times.size == 1:
             found[k] = solve_law(some[k], times, tolerance=_TOLERANCE).probabilities
@@ -253,29 +278,58 @@ def shares_at(some: Sequence[Law], times: FloatArray, keep: FloatArray | None) -
     return found
 
 
-def _is_constant(law: Law) -> bool:
-    return all(arc.is_constant and arc.ratio.is_constant for arc in law.arcs)
+def _is_stepwise(law: Law, until: float) -> bool:
+    """Return whether hazards are constant between some study times, up to one."""
+    fresh = all(entry.time_in_state == 0 for entry in law.entries)
+    return len(_breaks(law, until)) <= _MOST_BREAKS and all(
+        arc.is_constant
+        or (bool(arc.kinks) and (arc.is_markov or (fresh and min(arc.kinks) >= until - _ROUNDING)))
+        for arc in law.arcs
+    )
 
 
-def _of_constant(some: Sequence[Law], times: FloatArray, keep: FloatArray | None) -> FloatArray:
-    """Return the shares where no hazard ever changes, for all laws together."""
-    # SPEED: one matrix exponential for thousands of laws (benchmarks/exact.py)
-    n = some[0].n_states
-    generators = np.zeros((len(some), n, n))
+def _breaks(law: Law, until: float) -> set[float]:
+    """Return the study times at which hazards jump."""
+    marks = {time for arc in law.arcs for time in arc.ratio.breaks}
+    marks |= {time for arc in law.arcs if arc.is_markov for time in arc.kinks}
+    return {time for time in marks if 0 < time < until}
+
+
+def _in_steps(some: Sequence[Law], times: FloatArray, keep: FloatArray | None) -> FloatArray:
+    """Return the shares where hazards are constant between some times, for all laws together."""
+    # SPEED: few matrix exponentials for thousands of laws (benchmarks/exact.py)
+    until = float(times[-1])
+    marks = set(times.tolist()).union(*(_breaks(law, until) for law in some))
+    shares = np.array([law.start for law in some])[:, None, :]
+    found = np.empty((len(some), times.size, some[0].n_states))
+    begin, number = 0.0, 0
+    for end in sorted(marks):
+        if end > begin:
+            shares = shares @ exponentials(_growth(some, begin, end))
+        if end == times[number]:
+            if keep is not None:
+                shares = shares * keep
+            found[:, number] = shares[:, 0]
+            number += 1
+        begin = end
+    return found
+
+
+def _growth(some: Sequence[Law], begin: float, end: float) -> FloatArray:
+    """Return the integral of each law's generator over a step, (n_laws, n_states, n_states)."""
+    n, middle, edges = some[0].n_states, np.array((begin + end) / 2), np.array([begin, end])
+    found = np.zeros((len(some), n, n))
     for k, law in enumerate(some):
         for arc in law.arcs:
             rate = arc.hazard.constant_rate
-            assert rate is not None  # as `_is_constant` found
-            generators[k, arc.begin, arc.end] += rate * arc.ratio.ratios[0]
+            if rate is not None:
+                grown = rate * (end - begin)
+            else:  # before its first jump also on a clock of its own
+                grown = float(np.diff(arc.cumulative(edges))[0])
+            ratio = arc.ratio.ratios[0] if arc.ratio.is_constant else float(arc.ratio.at(middle))
+            found[k, arc.begin, arc.end] += grown * ratio
     diagonal = np.arange(n)
-    generators[:, diagonal, diagonal] = -generators.sum(axis=2)
-    shares = np.array([law.start for law in some])[:, None, :]
-    found = np.empty((len(some), times.size, n))
-    for k, step in enumerate(np.diff(times, prepend=0.0)):
-        shares = shares @ exponentials(generators * step)
-        if keep is not None:
-            shares = shares * keep
-        found[:, k] = shares[:, 0]
+    found[:, diagonal, diagonal] = -found.sum(axis=2)
     return found
 
 

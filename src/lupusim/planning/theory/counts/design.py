@@ -11,7 +11,7 @@ from lupusim.analysis.single_arm.enumeration import LookChances
 from lupusim.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.counts.cells import Cell, cells_of, shares_of
-from lupusim.planning.theory.counts.chances import response_chances
+from lupusim.planning.theory.counts.chances import chances_of_truths, response_chances
 from lupusim.planning.theory.counts.looks import look_chances
 from lupusim.planning.theory.counts.sizes import (
     Sizes,
@@ -63,6 +63,10 @@ class CountDesign:
     def chances(self, trial: Trial | None = None) -> FloatArray:
         """Return the chance of a response by arm and cell, of it or of another truth of it."""
         return response_chances(trial or self.trial, self.endpoint, self.cells)
+
+    def chances_of(self, truths: Sequence[Trial]) -> FloatArray:
+        """Return the same for several truths at once, (n_truths, 2, n_cells)."""
+        return chances_of_truths(truths, self.endpoint, self.cells)
 
     def powers(self, chances: FloatArray) -> FloatArray:
         """Return the power at each truth, (n_truths,).

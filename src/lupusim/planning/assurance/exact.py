@@ -1,0 +1,94 @@
+"""Exact power of every draw of what one believes, where trials are counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.errors import NoExactSolutionError
+from lupusim.planning.assurance.beliefs import Beliefs
+from lupusim.planning.theory.counts.design import CountDesign, count_design
+from lupusim.trial import Trial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExactDraws:
+    """What is known exactly of a design: under the stated truth, and under every draw.
+
+    Parameters
+    ----------
+    stated : float
+        Power under the stated truth.
+    powers : (n_draws,) array
+        Power of each draw.
+    truths : tuple of Trial
+        The trial under each draw.
+    """
+
+    stated: float
+    powers: FloatArray
+    truths: tuple[Trial, ...]
+
+
+def exact_draws(
+    trials: Sequence[Trial], beliefs: Beliefs, n_draws: int, *, seed: int
+) -> list[ExactDraws | None]:
+    """Return for each design the exact power of all draws; None where it is not known.
+
+    Designs that differ in their size alone share the draws' chances.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        The designs.
+    beliefs : Beliefs
+        What is drawn.
+    n_draws : int
+        How many draws.
+    seed : int
+        Of the draws.
+    """
+    found: list[ExactDraws | None] = []
+    before: _Drawn | None = None
+    for trial in trials:
+        try:
+            design = count_design(trial)
+            if before is None or not _patients_alike(before.trial, trial):
+                before = _Drawn.of(design, beliefs, n_draws, seed=seed)
+            powers = design.powers(before.chances)
+            stated = float(design.powers(design.chances()[None])[0])
+            found.append(ExactDraws(stated=stated, powers=powers, truths=before.truths))
+        except (NoExactSolutionError, ArithmeticError):
+            found.append(None)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawn:
+    trial: Trial
+    truths: tuple[Trial, ...]
+    chances: FloatArray
+
+    @classmethod
+    def of(cls, design: CountDesign, beliefs: Beliefs, n_draws: int, *, seed: int) -> _Drawn:
+        """Return all truths of a design, and their chances; those alike are worked out once."""
+        trial = design.trial
+        strengths = beliefs.strengths(trial, n_draws, seed=seed)
+        if beliefs.draws:
+            truths = [beliefs.truth(trial, k, float(s)) for k, s in enumerate(strengths)]
+            chances = design.chances_of(truths)
+        else:
+            distinct, place = np.unique(strengths, return_inverse=True)
+            few = [beliefs.truth(trial, 0, float(s)) for s in distinct]
+            truths, chances = [few[k] for k in place], design.chances_of(few)[place]
+        return cls(trial=trial, truths=tuple(truths), chances=chances)
+
+
+def _patients_alike(first: Trial, other: Trial) -> bool:
+    """Return whether all that decides the chance of a patient is the same."""
+    names = ("arms", "population", "dropout", "primary", "visit_conduct", "intercurrent_events")
+    more = ("follow_up", "stratify_by", "analysis")
+    return all(getattr(first, name) == getattr(other, name) for name in (*names, *more))
