@@ -39,10 +39,11 @@ from lupusim.planning.sensitivity.one_at_a_time import (
 )
 from lupusim.planning.sensitivity.sobol import InterruptedSobolError, sobol
 from lupusim.report.questions.answers import interrupted_sentence
-from lupusim.trial import Dropout, Trial
+from lupusim.trial import BiasedCoin, Dropout, Trial
 from tolerance import SEED
 
 RATES = small_trials.rates((0.2, 0.5), n_patients=100)
+SEARCHED = replace(RATES, allocation=BiasedCoin())  # no exact power
 SURVIVAL = small_trials.survival(0.6)
 SCENARIO = small_trials.scenario(RATES)
 QUICK = Search(seed=SEED, precision=0.1)
@@ -104,11 +105,11 @@ def replace_spread(here: Bench) -> Bench:
 
 
 def test_a_search_that_was_interrupted_goes_on_to_the_same_answer(tmp_path: Path) -> None:
-    expected = find_size(Patients(trial=RATES), 0.8, search=QUICK)
+    expected = find_size(Patients(trial=SEARCHED), 0.8, search=QUICK)
     with bench(Cores(), seed=SEED, notebook=notebook(tmp_path)) as here:
         stopping = replace(here, spread=stopped_after(5).spread)
         with pytest.raises(InterruptedSearchError) as caught:
-            find_size(Patients(trial=RATES), 0.8, search=replace(QUICK, bench=stopping))
+            find_size(Patients(trial=SEARCHED), 0.8, search=replace(QUICK, bench=stopping))
     assert {"n_patients", "n_replicates", "power", "power_mcse"} == set(caught.value.powers)
     assert caught.value.near is not None
     n_patients, low, high = caught.value.near
@@ -119,12 +120,14 @@ def test_a_search_that_was_interrupted_goes_on_to_the_same_answer(tmp_path: Path
     assert "interval_so_far" not in early.to_json()
     assert "points to no size yet" in interrupted_sentence(early)
     with bench(Cores(), seed=SEED, notebook=notebook(tmp_path)) as here:
-        found = find_size(Patients(trial=RATES), 0.8, search=replace(QUICK, bench=here))
+        found = find_size(Patients(trial=SEARCHED), 0.8, search=replace(QUICK, bench=here))
     assert found.to_json() == expected.to_json()
     assert found.curve.equals(expected.curve)
     with bench(Cores(), seed=SEED, notebook=notebook(tmp_path)) as here:
         again = replace(QUICK, bench=replace(here, spread=none_left))
-        assert find_size(Patients(trial=RATES), 0.8, search=again).to_json() == expected.to_json()
+        assert (
+            find_size(Patients(trial=SEARCHED), 0.8, search=again).to_json() == expected.to_json()
+        )
 
 
 def test_an_interrupted_assurance_tells_what_is_finished_and_resumes(tmp_path: Path) -> None:
