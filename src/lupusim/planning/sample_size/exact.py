@@ -87,7 +87,7 @@ class ExactPowers:
             raise _UnknownError
         return found
 
-    def smallest(self, power: float, *, start: int, largest: int) -> int | None:
+    def smallest(self, power: float, start: int, largest: int) -> int | None:
         """Return the smallest size whose power reaches a target; None where it is not known.
 
         Power of a discrete test has teeth: near where it crosses the target sizes are gone

@@ -343,8 +343,7 @@ class _Hunt:
     def exact_answer(self) -> SampleSize | None:
         """Return the answer by exact power, checked by fresh replicates; None if not known."""
         exact = ExactPowers(self.sizing)
-        start = self.snapped(self.sizing.start)
-        size = exact.smallest(self.power, start=start, largest=self.largest)
+        size = exact.smallest(self.power, self.snapped(self.sizing.start), self.largest)
         if size is None:
             return None
         fresh = self._fresh()

@@ -116,13 +116,13 @@ def test_where_power_is_known_exactly_the_size_is_the_smallest_that_reaches_it(s
 def test_a_size_that_no_exact_power_reaches_is_refused_and_others_are_left_to_the_search():
     exact = ExactPowers(Patients(trial=small_trials.rates((0.35, 0.6))))
     with pytest.raises(PowerNotReachedError, match="with 60 patients it is exactly 0"):
-        exact.smallest(0.99, start=40, largest=60)
+        exact.smallest(0.99, 40, 60)
     alike = ExactPowers(Patients(trial=small_trials.rates((0.35, 0.35))))
     with pytest.raises(PowerNotReachedError, match="Both arms respond alike"):
-        alike.smallest(0.8, start=40, largest=20_000)
+        alike.smallest(0.8, 40, 20_000)
     assert list(alike.known) == [40]
     survival = ExactPowers(Patients(trial=small_trials.survival(0.7)))
-    assert survival.smallest(0.8, start=400, largest=900) is None
+    assert survival.smallest(0.8, 400, 900) is None
 
 
 def test_an_exact_size_costs_few_replicates_and_shows_the_teeth_of_its_power(found):
