@@ -239,7 +239,7 @@ def test_lines_of_jobs_go_on_together() -> None:
 def test_an_interrupted_frontier_has_the_designs_that_are_finished(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    scenario = small_trials.scenario(RATES, small_trials.rates((0.2, 0.6)))
+    scenario = small_trials.scenario(SEARCHED, small_trials.rates((0.2, 0.6)))
     with pytest.raises(InterruptedFrontierError) as caught:
         frontier(scenario, 0.8, search=replace(QUICK, bench=stopped_after(0)))
     assert caught.value.partial is None
@@ -247,7 +247,7 @@ def test_an_interrupted_frontier_has_the_designs_that_are_finished(
     assert caught.value.values == {"design": 0}
 
     def only_the_first(sizing: Patients, power: float, *, search: Search) -> SampleSize:
-        if sizing.trial != RATES:
+        if sizing.trial != SEARCHED:
             raise KeyboardInterrupt
         return find_size(sizing, power, search=search)
 
