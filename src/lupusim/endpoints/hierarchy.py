@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
 from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.outcomes import HierarchicalOutcome
 from lupusim.endpoints.base import ENDPOINTS, Around, Fields, Make, Measurement, NoEvents
@@ -138,6 +140,7 @@ class HierarchyMeasurement(NoEvents):
         """Return what every level compares."""
         levels = [measurement.level(observation) for measurement in self.measurements]
         enrolled = observation.enrollment_time <= observation.cutoff[:, None] + TIME_TOLERANCE
+        enrolled &= np.isfinite(observation.enrollment_time)
         return HierarchicalOutcome(levels=levels, included=enrolled, arm=observation.arm)
 
     def level(self, observation: Observation) -> Level:

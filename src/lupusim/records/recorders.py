@@ -107,8 +107,19 @@ class Observation:
     @property
     def seen_until(self) -> FloatArray:
         """Study time (years) up to which each patient is seen; below 0 if not yet enrolled."""
-        reached = self.seen_by[:, None] - self.enrollment_time
+        with np.errstate(invalid="ignore"):
+            reached = self.seen_by[:, None] - self.enrollment_time
+        if np.isinf(self.cutoff).any():
+            reached[np.isinf(self.enrollment_time)] = -np.inf  # never randomized
         return np.minimum(self.watched_until, reached, out=reached)
+
+    @property
+    def enrolled(self) -> BoolArray:
+        """Who is randomized by the cutoff, (n_replicates, n_patients)."""
+        there = np.asarray(self.enrollment_time <= self.cutoff[:, None])
+        if np.isinf(self.cutoff).any():
+            there &= np.isfinite(self.enrollment_time)
+        return there
 
 
 class Recorder(Protocol):

@@ -91,7 +91,7 @@ def hold_resized(
         "reject": stop.reject.astype(float),
         "estimate": held.estimate[row, stop.look],
         "undefined": held.undefined[row, stop.look].astype(float),
-        "n_enrolled": (came.enrollment_time <= ends[:, None]).sum(axis=1).astype(float),
+        "n_enrolled": _come(came.enrollment_time, ends),
         "size": size.astype(float),
         "enlarged": (size > rule.planned).astype(float),
     }
@@ -115,10 +115,13 @@ def _counted(trial: Trial, generated: Generated, seen: Evidence) -> FloatArray:
     time = (
         events_by_calendar(generated)(0, None) if due is None else generated.enrollment_time + due
     )
-    come = np.isfinite(time)
-    ends = seen.cutoff.T[:, :, None] + _ROUNDING
-    looks = [np.count_nonzero(come & (time <= end), axis=1) for end in ends]
-    return np.stack(looks, axis=1).astype(float)
+    return np.stack([_come(time, end + _ROUNDING) for end in seen.cutoff.T], axis=1)
+
+
+def _come(time: FloatArray, end: FloatArray) -> FloatArray:
+    """Return how many times of each replicate come by its end, which may be ``inf``."""
+    counted = np.count_nonzero(np.isfinite(time) & (time <= end[:, None]), axis=1)
+    return np.asarray(counted, dtype=float)
 
 
 def _last_z(

@@ -88,7 +88,7 @@ def sizes(
     found: dict[str, FloatArray] = {}
     if observation.open_arms is None:
         return found
-    there = observation.enrollment_time <= observation.cutoff[:, None]
+    there = observation.enrolled
     for number, arm in enumerate(trial.arms):
         found[f"patients_{arm.name}"] = _count(there & (observation.arm == number))
     for number, end in enumerate(ends, start=1):

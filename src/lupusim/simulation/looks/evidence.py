@@ -357,7 +357,4 @@ def _verdict(trial: Trial, one: Comparison, observation: Observation, outcome: O
 
 
 def _enrolled(observation: Observation) -> IntArray:
-    if np.isinf(observation.cutoff).all():
-        return np.full(observation.cutoff.shape, observation.arm.shape[1])
-    there = observation.enrollment_time <= observation.cutoff[:, None]
-    return np.asarray(np.count_nonzero(there, axis=1))
+    return np.asarray(np.count_nonzero(observation.enrolled, axis=1))

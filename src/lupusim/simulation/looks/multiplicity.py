@@ -46,8 +46,7 @@ def hold_family(
     found["reject_all"] = ending.rejected.all(axis=1).astype(float)
     found |= _by_hypothesis(asked, seen, ending) | _picked(asked, seen, ending)
     found |= _accuracy(trial, asked, (seen, ending)) | _false_rejections(trial, asked, ending)
-    there = observation.enrollment_time <= observation.cutoff[:, None]
-    found["n_enrolled"] = there.sum(axis=1).astype(float)
+    found["n_enrolled"] = observation.enrolled.sum(axis=1).astype(float)
     found |= _sizes(trial, asked, (seen, ending), observation)
     if trial.interims:
         found |= _looks(trial, seen[0], ending) | _estimates_at_looks(asked, seen, ending)

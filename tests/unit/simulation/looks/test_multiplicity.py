@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from lupusim.analysis.multiplicity import holm_graph
 from lupusim.analysis.multiplicity.procedures import Adjusted, Graphical, sequential_graph
 from lupusim.endpoints import Responder, TimeToEvent
 from lupusim.model import TreatmentEffect
+from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.evidence import gather
 from lupusim.simulation.looks.multiplicity import hold_family
@@ -109,3 +111,31 @@ def test_a_hypothesis_whose_data_are_complete_stays_testable_at_every_later_look
     np.testing.assert_array_equal(found["reject_cells"], first)
     np.testing.assert_array_equal(found["alive at a month: reject_cells"], expected)
     assert 0.02 < expected.mean() < first.mean()
+
+
+def test_an_arm_that_closes_early_enrolls_nobody_more_where_the_last_look_never_comes() -> None:
+    futile = GroupSequential(alpha=0.025, futility=FutilityBounds(z=(0.0,)))
+    procedure = Graphical.of(sequential_graph("bonferroni", 2, None))
+    trial = replace(
+        three_arms(None),
+        enrollment=UniformEnrollment(duration=2.0),
+        interims=(AtCalendarTime(time=1.0),),
+        cutoff=AtEvents(events=119),  # nearly everybody, and they are followed for two years
+        follow_up=2.0,
+        stopping=futile,
+        family=Family(procedure=procedure),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = simulate({"": trial}, BLOCK)[""]
+    endless = found["missed_cutoff"] == 1
+    assert endless.any()
+    generated = generate(trial, BLOCK)
+    seen = gather(trial, generated)
+    came = np.full(generated.arm.shape, True)
+    for arm, shown in enumerate(seen, start=1):
+        late = (generated.arm == arm) & (generated.enrollment_time > 1.0)
+        came &= ~(late & (shown.z[:, :1] <= 0))  # given up at the look
+    gone = endless & ~(came.sum(axis=1) == 120)
+    assert gone.any()
+    np.testing.assert_array_equal(found["n_enrolled"][gone], came.sum(axis=1)[gone])
