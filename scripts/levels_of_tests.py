@@ -120,6 +120,7 @@ WORST = """\
 The highest level over response rates of 0.01 to 0.99 (in steps of 0.01), and where it is; sums over
 all tables.
 """
+LOOKS_BEGIN = "## The level at several looks\n\n"  # scripts/levels_at_looks.py writes that section
 DESIGNS = {
     "60+60": Design(control=60, experimental=60),
     "12+12": Design(control=12, experimental=12),
@@ -364,7 +365,7 @@ def documented(page: str) -> dict[tuple[str, str], str]:
 def documented_worst(page: str) -> dict[tuple[str, str], str]:
     """Return every level of the page's second table, by test and design."""
     _, _, second = page.partition(WORST)
-    return _cells(second)
+    return _cells(second.partition(LOOKS_BEGIN)[0])
 
 
 def _cells(page: str) -> dict[tuple[str, str], str]:
@@ -415,7 +416,8 @@ def main() -> None:
     with ProcessPoolExecutor(2) as pool:
         rows = [*heading(list(DESIGNS)), *pool.map(row_of, names)]
         worst = [*heading(plain), *pool.map(worst_row_of, filter(is_enumerated, names))]
-    PAGE.write_text("\n".join([words(), *rows, "", WORST, *worst, ""]))
+    _, looks, at_looks = PAGE.read_text().partition(LOOKS_BEGIN)
+    PAGE.write_text("\n".join([words(), *rows, "", WORST, *worst, "", looks + at_looks]))
 
 
 if __name__ == "__main__":

@@ -121,6 +121,9 @@ class TestMethod(Protocol):
     information_unit : str
         What `information` counts: ``events`` or ``patients``, which a trial can plan, or
         ``variance`` (that of the score, or one over that of the estimate), which it can't.
+    least_patients : int
+        In fewer patients of two arms that it analyzes it finds an effect too often
+        (``docs/levels_of_tests.md``); 0 for a test that keeps its level, or finds too few.
     independent_increments : bool
         Whether the statistics of several looks are those of sums of independent parts, as
         bounds by spending functions and their kin take for granted.
@@ -145,6 +148,7 @@ class TestMethod(Protocol):
     estimated_by: ClassVar[str] = ""
     one_look_only: ClassVar[bool] = False
     information_unit: ClassVar[Literal["events", "patients", "variance"]] = "patients"
+    least_patients: ClassVar[int] = 0
     independent_increments: ClassVar[bool] = True
 
     def __hash__(self) -> int:

@@ -332,6 +332,7 @@ class IncidenceDifferenceTest(TestMethod):
     estimated_by: ClassVar = "Aalen-Johansen"
     horizon: ClassVar = "at"
     information_unit: ClassVar = "variance"
+    least_patients: ClassVar = 60
     at: float = 1.0
     margin: float = 0.0
 

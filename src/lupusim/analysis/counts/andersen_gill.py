@@ -219,6 +219,7 @@ class AndersenGillTest(TestMethod):
     estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "variance"
+    least_patients: ClassVar = 60
     margin: float = 1.0
 
     def __post_init__(self) -> None:

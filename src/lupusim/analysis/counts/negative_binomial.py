@@ -331,6 +331,7 @@ class NegativeBinomialTest(TestMethod):
     estimated_by: ClassVar = "maximum likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "variance"
+    least_patients: ClassVar = 60
     margin: float = 1.0
 
     def __post_init__(self) -> None:

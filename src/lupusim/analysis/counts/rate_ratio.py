@@ -118,6 +118,7 @@ class RateRatioTest(TestMethod):
     optional: ClassVar = ("margin",)
     estimated_by: ClassVar = "events per year observed"
     information_unit: ClassVar = "variance"
+    least_patients: ClassVar = 60
     margin: float = 1.0
 
     def __post_init__(self) -> None:

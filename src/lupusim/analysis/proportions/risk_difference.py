@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -261,6 +264,13 @@ def _check_margin(margin: float) -> None:
         raise ValueError(f"margin={margin!r} must lie between -1 and 1")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _UnpooledTest(DifferenceTest):
+    """Its variance is small where its estimate is large."""
+
+    least_patients: ClassVar = 60
+
+
 TESTS.register("pooled_z")(ProportionTest(compare=risk_difference_of))
-TESTS.register("unpooled_z")(DifferenceTest(compare=risk_difference_wald_of))
+TESTS.register("unpooled_z")(_UnpooledTest(compare=risk_difference_wald_of))
 TESTS.register("miettinen_nurminen")(DifferenceTest(compare=risk_difference_score_of))

@@ -306,6 +306,7 @@ class SurvivalDifferenceTest(TestMethod):
     blind_to_competing: ClassVar = True
     horizon: ClassVar = "at"
     information_unit: ClassVar = "variance"
+    least_patients: ClassVar = 60
     at: float = 1.0
     margin: float = 0.0
 

@@ -185,6 +185,7 @@ class RestrictedMeanTest(TestMethod):
     blind_to_competing: ClassVar = True
     horizon: ClassVar = "until"
     information_unit: ClassVar = "variance"
+    least_patients: ClassVar = 60
     until: float = 1.0
     margin: float = 0.0
 

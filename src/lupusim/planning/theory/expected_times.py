@@ -22,7 +22,7 @@ from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP
 from lupusim.trial import Trial
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.enrollment.randomization import randomization_times, share_enrolled
-from lupusim.trial.looks import Entries, EventCount, LookTiming
+from lupusim.trial.looks import Entries, EventCount, LookTiming, may_succeed_early
 from lupusim.trial.scenario import Scenario, label
 
 _ENROLLED = 400_000  # patients whose enrollment is drawn: a month in ten years to a tenth
@@ -36,6 +36,7 @@ _NORMAL = NormalDist()
 _MONTHS = 12
 _FEW_ARE_DUE = 0.1
 _SAME_TIME = 1e-6  # years
+_HIGH_BOUND = 3.0  # z: a level of 0.00135
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +143,7 @@ def _found(trial: Trial) -> Iterator[str]:
     yield from (str(late) for late in looks_too_late(trial) if late.look not in told)
     yield from map(str, nobody_left(trial))
     yield from looks_before_anybody_is_due(trial)
+    yield from looks_at_few(trial)
 
 
 def looks_before_anybody_is_due(trial: Trial) -> Iterator[str]:
@@ -166,6 +168,33 @@ def looks_before_anybody_is_due(trial: Trial) -> Iterator[str]:
                 f"look {number} is to be expected in month {_MONTHS * time:.1f}, when {who} been "
                 f"followed for the {_MONTHS * due:.4g} months that the "
                 f"{'analysis' if is_last else 'look'} needs"
+            )
+
+
+def looks_at_few(trial: Trial) -> Iterator[str]:
+    """Yield a line for every early look that may succeed though its test sees too few patients.
+
+    That is, fewer than the test's `least_patients` in the smallest comparison, at a bound below
+    3: beyond it hardly any of the level is spent.
+    """
+    analysis, rule = trial.analysis, trial.stopping
+    if analysis is None or rule is None or not analysis.test.least_patients:
+        return
+    changes = trial.rule.changes or arms_change(trial.arms) or len(trial.arms) == 1
+    if changes or not may_succeed_early(rule, len(trial.looks)):
+        return
+    times, due = _Times(trial), _due(trial) or 0.0
+    dates = np.array([look.expected_time(times) for look in trial.looks])
+    come = [float((times.enrolled + due <= date + _SAME_TIME).mean()) for date in dates]
+    efficacy = rule.bounds(np.maximum.accumulate(np.array([come])))[0][0]
+    pair = trial.n_patients * (trial.ratio[0] + min(trial.ratio[1:])) / sum(trial.ratio)
+    for number, (share, bound) in enumerate(zip(come[:-1], efficacy, strict=False), 1):
+        least, known = analysis.test.least_patients, np.isfinite(dates[number - 1])
+        if known and 0 < share * pair < least and bound < _HIGH_BOUND:
+            yield (
+                f"look {number} is to be expected when {analysis.name} sees about "
+                f"{share * pair:.0f} patients, and in fewer than {least} it finds an effect too "
+                "often (docs/levels_of_tests.md): let it wait, or spend less of alpha there"
             )
 
 

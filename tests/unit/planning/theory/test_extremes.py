@@ -7,10 +7,15 @@ from dataclasses import replace
 import pytest
 
 import small_trials
+from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.endpoints import TimeToEvent
-from lupusim.planning.theory.expected_times import looks_before_anybody_is_due, warnings_of
+from lupusim.planning.theory.expected_times import (
+    looks_at_few,
+    looks_before_anybody_is_due,
+    warnings_of,
+)
 from lupusim.planning.theory.extremes import extremes
-from lupusim.trial import AfterLastPatient, Dropout
+from lupusim.trial import AfterLastPatient, AfterPatients, Dropout
 from scenario_contents import content, problems
 
 
@@ -74,6 +79,26 @@ def test_a_last_look_before_hardly_anybody_is_due_is_told() -> None:
     none = replace(few, enrollment=replace(few.enrollment, duration=1.0))
     (line,) = looks_before_anybody_is_due(none)
     assert "when nobody has been followed" in line
+
+
+@pytest.mark.parametrize(
+    ("patients", "rule", "lines"), [(40, "pocock", 1), (40, "obrien_fleming", 0), (70, "pocock", 0)]
+)
+def test_an_early_look_at_few_patients_is_told_where_the_test_is_liberal_in_few(
+    patients, rule, lines
+) -> None:
+    stopping = GroupSequential(alpha=0.025, efficacy=rule)
+    look = AfterPatients(patients=patients, follow_up=2.0)
+    cutoff = AfterLastPatient(follow_up=2.0)
+    trial = milestone(interims=(look,), cutoff=cutoff, stopping=stopping)
+    found = list(looks_at_few(trial))
+    assert len(found) == lines
+    assert all(
+        "survival_difference sees about 40 patients, and in fewer than 60" in f for f in found
+    )
+    assert set(found) <= set(warnings_of(small_trials.scenario(trial)))
+    pooled = replace(trial, analysis=small_trials.analysis("logrank"))
+    assert not list(looks_at_few(pooled))
 
 
 def test_a_hazard_too_fast_for_an_engine_is_no_model() -> None:
