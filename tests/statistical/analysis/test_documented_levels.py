@@ -14,6 +14,7 @@ from lupusim.analysis.registry import TESTS
 from tolerance import SEED, assert_within_mcse
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "scripts"))
+import levels_at_looks as at_looks
 import levels_of_tests as levels
 
 CELLS = levels.documented(levels.PAGE.read_text())
@@ -24,6 +25,12 @@ SUMS = [
     if levels.is_enumerated(pair[0]) and levels.DESIGNS[pair[1]].strata is None
 ]
 SIMULATED = [pair for pair in CELLS if pair not in SUMS]
+
+
+ROWS = {
+    name: [cell.strip() for cell in row.strip("|").split("|")]
+    for name, row in at_looks.rows(levels.PAGE.read_text()).items()
+}
 
 
 def number(cell):
@@ -107,6 +114,47 @@ def test_negative_control_p_values_that_are_too_small_are_noticed(monkeypatch):
     found = levels.level("logrank", "12+12", n=n, purpose="control")
     with pytest.raises(AssertionError, match="standard errors apart"):
         assert_within_mcse(found, expected, mcse=mcse)
+
+
+def test_every_test_has_its_row_at_looks_marked_where_it_differs_from_one_look():
+    assert list(ROWS) == at_looks.NAMES
+    assert levels.LOOKS_BEGIN + at_looks.WORDS in levels.PAGE.read_text()
+    for name, (_, _, *cells, trials) in ROWS.items():
+        n = int(trials.replace(",", ""))
+        assert n == at_looks.n_of(name)
+        for cell in cells:
+            assert cell == at_looks.marked(number(cell), number(cells[0]), n), name
+
+
+def test_a_level_at_looks_above_that_at_one_look_has_its_reason_on_the_page():
+    liberal = set()
+    for name, (_, _, _, alone, *several, trials) in ROWS.items():
+        high = [number(cell) for cell in several if cell.startswith("**")]
+        most = levels.ALPHA + 4 * levels.mcse(levels.ALPHA, int(trials.replace(",", "")))
+        if high:
+            assert f"`{name}`" in at_looks.WORDS, name
+        if high and max(high) > most:
+            liberal.add(name)
+            assert number(alone) > most  # so has a look at so few patients alone
+    assert liberal
+    assert all(TESTS[name].least_patients for name in liberal)  # `check` warns of it
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", at_looks.NAMES)
+def test_levels_at_looks_on_other_random_numbers_are_the_documented_ones(name):
+    n, trials = 2_000, at_looks.n_of(name)
+    _, found = at_looks.measured(name, n=n, purpose="measured again")
+    for expected, level in zip(map(number, ROWS[name][2:-1]), found, strict=True):
+        mcse = math.hypot(levels.mcse(expected, n), levels.mcse(expected, trials))
+        assert_within_mcse(level, expected, mcse=mcse)
+
+
+def test_negative_control_looks_at_the_bound_of_one_look_have_another_level():
+    drawn = next(at_looks.blocks("logrank", 3_000, "control"))
+    any_look = (drawn.z >= norm.isf(levels.ALPHA)).any(axis=1).mean()
+    held = drawn.rejects(4, "pocock").mean()
+    assert any_look > held + 4 * levels.mcse(held, len(drawn.z))
 
 
 def test_the_seed_is_that_of_the_suite():
