@@ -12,6 +12,7 @@ from lupusim.arrays import FloatArray
 from lupusim.planning.execution.tasks import blocks_of
 from lupusim.planning.runs.replicates import derived_seed
 from lupusim.planning.runs.run import run
+from lupusim.planning.theory.power import exact_type_one_error
 from lupusim.planning.theory.single_arm import exact_level
 from lupusim.simulation.adaptation import rule_of
 from lupusim.simulation.block import simulate
@@ -167,7 +168,7 @@ def calibrate_threshold(
 
     All thresholds see the same patients, so the error never rises as the rule gets stricter,
     and bisection finds it. Patients are simulated once where the rule doesn't decide who comes,
-    and not at all where one arm's rate is tested: there the error is exact.
+    and not at all where the test sees counts of responders alone: there the error is exact.
 
     Parameters
     ----------
@@ -193,7 +194,7 @@ def calibrate_threshold(
         raise ValueError(f"between {low:g} and {high:g} there is nothing: the lower one first")
     trials = (design(low), design(high))
     judge: _Judge | _Exact
-    if all(exact_level(trial) is not None for trial in trials):
+    if all(_level(trial) is not None for trial in trials):
         judge = _Exact(design, trials)
     else:
         judge = _Judge(design, trials, n_replicates, seed=seed)
@@ -216,8 +217,14 @@ def calibrate_threshold(
     )
 
 
+def _level(trial: Trial) -> float | None:
+    """Return the exact probability of a false claim; None where it is not known."""
+    found = exact_level(trial)
+    return exact_type_one_error(trial) if found is None else found
+
+
 class _Exact:
-    """Errors of a test of one arm's rate, by enumeration."""
+    """Errors of a test that sees counts of responders alone, by enumeration."""
 
     n_replicates = 0
 
@@ -227,9 +234,9 @@ class _Exact:
         self.known: dict[float, float] = {}
 
     def share(self, threshold: float) -> float:
-        """Return the probability of success at the null rate."""
+        """Return the probability of a false claim."""
         if threshold not in self.known:
-            level = exact_level(self.design(threshold))
+            level = _level(self.design(threshold))
             assert level is not None  # only the rule may depend on the threshold
             self.known[threshold] = level
         return self.known[threshold]

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
+import small_trials
 from lupusim.analysis.group_sequential.probability_bounds import PosteriorEfficacy
 from lupusim.planning import thresholds
 from lupusim.planning.runs.run import run
@@ -56,6 +58,28 @@ def test_a_level_is_found_where_more_of_it_rejects_more() -> None:
     assert_within_mcse(found.threshold, 0.05, mcse=np.sqrt(0.05 * 0.95 / N_REPLICATES))
     assert found.lower < found.threshold < found.upper
     assert found.type_one_error.value <= 0.05
+
+
+def counts_at_level(alpha: float) -> Trial:
+    return small_trials.at_level(small_trials.rates((0.3, 0.5), n_patients=60), alpha, 1)
+
+
+def test_the_level_of_counts_is_exact_and_falls_in_steps() -> None:
+    found = calibrate_threshold(
+        counts_at_level, (0.001, 0.3), type_one_error=0.05, n_replicates=2, seed=SEED
+    )
+    assert found.type_one_error.mcse == found.type_one_error.n == 0
+    new, control = np.mgrid[0:31, 0:31] / 30
+    pooled = (new + control) / 2
+    error = np.sqrt(pooled * (1 - pooled) * 2 / 30)
+    z = np.divide(new - control, error, out=np.zeros(new.shape), where=error > 0)
+    chance = stats.binom(30, 0.3).pmf(np.arange(31))
+
+    def level(alpha: float) -> float:
+        return float(chance @ (z >= stats.norm.isf(alpha)) @ chance)
+
+    assert found.type_one_error.value == pytest.approx(level(found.threshold), abs=1e-6)
+    assert level(found.threshold) <= 0.05 < level(found.threshold + 3e-5)
 
 
 def test_patients_that_are_not_kept_are_generated_anew_and_give_the_same(

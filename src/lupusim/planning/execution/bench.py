@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lupusim.planning.execution.ledger import Existing, Ledger
 from lupusim.planning.execution.progress import Listener, Progress
-from lupusim.planning.execution.tasks import Done, Score, Task, work
+from lupusim.planning.execution.tasks import Done, Score, Task, timed_work
 from lupusim.planning.execution.workers import Cores, Spread, Workers
 from lupusim.simulation.block import simulate_block
 from lupusim.simulation.fingerprint import content_hash, trial_fingerprint
@@ -154,7 +154,7 @@ class Bench:
         if self._seconds_per_patient is None:  # later rounds are begun by all workers together
             block = missing[first].pop(0)
             job = round_.jobs[first]
-            done = work(_task(first, job, [block]))
+            done = timed_work(_task(first, job, [block]))
             self._store(done, round_)
             simulated = block.n_replicates * job.trial.n_patients
             self._seconds_per_patient = done.seconds / simulated

@@ -11,7 +11,7 @@ from pathlib import Path
 from lupusim.planning.execution.ledger import Existing, Ledger
 from lupusim.planning.execution.progress import Listener, Progress
 from lupusim.planning.execution.shards import Everything, Share
-from lupusim.planning.execution.tasks import Done, whole_blocks, work
+from lupusim.planning.execution.tasks import Done, timed_work, whole_blocks
 from lupusim.planning.execution.workers import Cores, Spread, Workers
 from lupusim.planning.runs.direction_check import wrong_way_notes
 from lupusim.planning.runs.grouping import Versus, jobs_of, versus_first
@@ -273,7 +273,7 @@ class _Simulation:
             return
         if self._seconds_per_block is None:
             first, jobs[0] = jobs[0].split(1)
-            done = work(first)
+            done = timed_work(first)
             self._store(done)
             self._seconds_per_block = done.seconds
         seconds = self._seconds_per_block

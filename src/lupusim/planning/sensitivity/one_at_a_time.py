@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from lupusim.arrays import FloatArray
 from lupusim.planning.execution.bench import Bench, InterruptedJobsError, Job, on_bench
 from lupusim.planning.runs.replicates import added_up, simulate_replicates
+from lupusim.planning.theory.power import exact_power
 from lupusim.simulation.block import replicates_per_block
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.tally import Mean, Tally
@@ -18,6 +19,7 @@ from lupusim.trial import Trial
 if TYPE_CHECKING:
     import pandas as pd
 
+_POWER = "reject"
 Value: TypeAlias = float | str
 WhatIf = Callable[[Mapping[str, Value]], Trial]
 """Builds the trial with other values at some paths of its scenario."""
@@ -212,7 +214,8 @@ def sensitivity(
     """Return what each number of a scenario does to its power, one at a time.
 
     All trials share their random numbers, so that the standard error of a difference is
-    that of the replicates which really differ.
+    that of the replicates which really differ. Where the power of all is exact, nothing is
+    simulated.
 
     Parameters
     ----------
@@ -246,6 +249,8 @@ def sensitivity(
             raise ValueError(f"{path}: {list(values)} must be two values, low and high")
     trials = {path: [what_if({path: v}) for v in values] for path, values in ranges.items()}
     base = what_if({})
+    if measure.quantity == _POWER and (known := _exactly(base, trials, ranges, measure)):
+        return known
     blocks = measure.blocks([base, *(trial for pair in trials.values() for trial in pair)])
     lines = [
         Job(trial=base, blocks=blocks, score=Swung(low=low, high=high, measure=measure)).parts()
@@ -259,6 +264,39 @@ def sensitivity(
             fewest = min((swing.width.n for swing in partial.swings), default=0)
             partial = replace(partial, complete=False, n_replicates=fewest)
             raise InterruptedTornadoError(partial) from interrupt
+
+
+def _exactly(
+    base: Trial,
+    trials: Mapping[str, Sequence[Trial]],
+    ranges: Mapping[str, Sequence[Value]],
+    measure: Measure,
+) -> Tornado | None:
+    """Return the swings of exact powers; None where one is not known."""
+    stated = exact_power(base)
+    powers = {path: [exact_power(trial) for trial in pair] for path, pair in trials.items()}
+    if stated is None:
+        return None
+    swings = []
+    for path, (low, high) in powers.items():
+        if low is None or high is None:
+            return None
+        values = {
+            "at_low": low,
+            "at_high": high,
+            "low_change": low - stated,
+            "high_change": high - stated,
+            "width": high - low,
+        }
+        means = {name: Mean(value=value, mcse=0.0) for name, value in values.items()}
+        swings.append(Swing(path=path, low=ranges[path][0], high=ranges[path][1], **means))
+    return Tornado(
+        quantity=measure.quantity,
+        base=Mean(value=stated, mcse=0.0),
+        swings=tuple(sorted(swings, key=lambda swing: -abs(swing.width.value))),
+        n_replicates=measure.n_replicates,
+        seed=measure.seed,
+    )
 
 
 def _tornado(

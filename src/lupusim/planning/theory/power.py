@@ -21,6 +21,7 @@ __all__ = [
     "EXACT",
     "FormulaPower",
     "exact_looks",
+    "exact_power",
     "exact_rate_looks",
     "exact_type_one_error",
     "formula_columns",
@@ -67,6 +68,12 @@ def _of_two_arms(trial: Trial, analysis: Analysis) -> Iterator[FormulaPower]:
     timed = trial.primary.time_of_event is not None
     if timed and analysis.test.formula == "survival":
         yield from survival_powers(trial, analysis)
+
+
+def exact_power(trial: Trial) -> float | None:
+    """Return the exact power of a trial; None where it is not known."""
+    found = formula_power(trial)
+    return found.value if found is not None and found.is_exact else None
 
 
 def formula_columns(trial: Trial) -> dict[str, object]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import small_trials
 from lupusim.errors import ScenarioError
@@ -14,7 +15,7 @@ from lupusim.planning.sensitivity.one_at_a_time import Measure, sensitivity
 from lupusim.planning.sensitivity.sobol import _indices, sobol
 from lupusim.rng import stream
 from lupusim.scenario.files.what_if import what_if
-from lupusim.trial import Dropout
+from lupusim.trial import BiasedCoin, Dropout
 from tolerance import SEED
 
 MEASURE = Measure(n_replicates=400, seed=SEED)
@@ -38,8 +39,33 @@ def test_the_widest_swing_comes_first_and_what_changes_nothing_is_exactly_zero()
     assert change == pytest.approx(share.width.value)
 
 
-def test_common_random_numbers_make_differences_more_precise():
+def test_the_power_of_counts_is_exact_at_every_value():
     swing = sensitivity(build, {"dropout": (0.05, 0.15)}, measure=MEASURE).swings[0]
+    for found, dropout in ((swing.at_low, 0.05), (swing.at_high, 0.15)):
+        stays = math.exp(-dropout)
+        rejects = pooled_z_rejects(50)
+        chances = (stats.binom(50, share * stays).pmf(np.arange(51)) for share in (0.5, 0.3))
+        new, control = chances
+        assert found.value == pytest.approx(new @ rejects @ control, abs=1e-6)
+        assert found.mcse == 0
+    assert swing.width.value == pytest.approx(swing.at_high.value - swing.at_low.value)
+
+
+def pooled_z_rejects(n):
+    """Return which tables of two arms of so many patients a pooled z test at 0.025 rejects."""
+    new, control = np.mgrid[0 : n + 1, 0 : n + 1] / n
+    pooled = (new + control) / 2
+    error = np.sqrt(pooled * (1 - pooled) * 2 / n)
+    return (error > 0) & (new - control >= stats.norm.isf(0.025) * error - 1e-12)
+
+
+def coin(values):
+    """Return the same trial, whose arms' sizes depend on who came before."""
+    return replace(build(values), allocation=BiasedCoin())
+
+
+def test_common_random_numbers_make_differences_more_precise():
+    swing = sensitivity(coin, {"dropout": (0.05, 0.15)}, measure=MEASURE).swings[0]
     assert swing.width.mcse < 0.7 * math.hypot(swing.at_low.mcse, swing.at_high.mcse)
 
 
