@@ -153,7 +153,8 @@ def test_an_interrupted_assurance_tells_what_is_finished_and_resumes(tmp_path: P
 
 
 def build(values: Mapping[str, Value]) -> Trial:
-    trial: Trial = replace(RATES, dropout=Dropout(per_year=float(values.get("dropout", 0.1))))
+    dropout = Dropout(per_year=float(values.get("dropout", 0.1)))
+    trial: Trial = replace(SEARCHED, dropout=dropout)
     return trial
 
 
