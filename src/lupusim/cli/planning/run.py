@@ -263,7 +263,7 @@ def _say_notes(result: RunResult) -> None:
 def run_folder(out: Path, *, force: bool) -> Folder:
     """Return the folder of a run, once the names of its files are free there."""
     folder = Folder(out, if_present(force))
-    folder.reserve(["scenario.yaml", "result.json", "summary.csv"])
+    folder.reserve(["scenario.yaml", "result.json", "summary.csv", "summary_units.csv"])
     return folder
 
 
@@ -272,7 +272,13 @@ def write_run(result: RunResult, folder: Folder) -> None:
     if not result.complete:
         print(f"what was finished is kept in {folder.path}", file=sys.stderr)
         return
+    import pandas as pd
+
+    table = result.operating_characteristics
+    units = result.units
+    rows = [{"column": name, "unit": units[name]} for name in table.columns]
     folder.write("scenario.yaml", result.scenario.text)
     folder.write("result.json", json.dumps(result.to_json(), indent=2))
-    folder.write("summary.csv", csv_text(result.operating_characteristics))
+    folder.write("summary.csv", csv_text(table))
+    folder.write("summary_units.csv", csv_text(pd.DataFrame(rows)))
     print(f"written to {folder.path}", file=sys.stderr)

@@ -29,10 +29,10 @@ def long_rows(
         is_error = name.endswith(_MCSE) and name.removesuffix(_MCSE) in row
         if is_error or name in of or not isinstance(value, int | float):
             continue
-        yield {**_parts(name, trial), "value": value, "mcse": row.get(f"{name}{_MCSE}")}
+        yield {**parts_of(name, trial), "value": value, "mcse": row.get(f"{name}{_MCSE}")}
 
 
-def _parts(name: str, trial: Trial) -> dict[str, object]:
+def parts_of(name: str, trial: Trial) -> dict[str, object]:
     """Return the quantity, and which endpoint, arm and look it is of; None for none."""
     endpoint = next((e.name for e in trial.endpoints if name.startswith(f"{e.name}: ")), None)
     rest = name if endpoint is None else name.removeprefix(f"{endpoint}: ")

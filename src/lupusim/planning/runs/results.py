@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lupusim.planning.runs.columns import AS_STATED, units
 from lupusim.planning.runs.long import COLUMNS, long_rows
 from lupusim.planning.theory.power import formula_columns
 from lupusim.planning.theory.single_arm import exact_level
@@ -274,6 +275,14 @@ class RunResult:
 
         return pd.DataFrame([point.row() for point in self.points])
 
+    @property
+    def units(self) -> dict[str, str]:
+        """The unit of every column of `operating_characteristics`."""
+        found: dict[str, str] = {}
+        for point in self.points:
+            found |= units(point.row(), point.trial, of=point.values)
+        return found
+
     def to_json(self) -> dict[str, object]:
         """Return the result as plain data, as ``lupusim run --format json`` prints it."""
         points = []
@@ -291,6 +300,7 @@ class RunResult:
             "notes": list(self.notes),
             "versions": dict(self.versions),
             "seconds": self.seconds,
+            "units": {k: u for k, u in self.units.items() if u != AS_STATED},
             "points": points,
         }
 
