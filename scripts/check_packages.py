@@ -42,12 +42,12 @@ WORKS = [
     "threshold two_rates --key analysis.alpha --replicates 100 --jobs 1",
     "solve two_rates --for sample_size --replicates 200 --jobs 1",
     "decide hiv",
-    "draw illness-death --out diagram.svg",
+    "draw illness-death --plot diagram.svg",
     "calibrate --draws 0",
     "selftest --out selftest.html",
 ]
 NEEDS = {
-    "draw illness-death --picture occupancy --out picture.svg": "report",
+    "draw illness-death --picture occupancy --plot picture.svg": "report",
     "run two_rates --plot picture.svg": "report",
     "report run": "report",
     "calibrate --out calibrated": "report",

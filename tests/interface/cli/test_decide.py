@@ -67,7 +67,7 @@ def test_single_patients_come_with_their_errors(run) -> None:
         ["msc-durable", "--out", "x.svg"],
         ["hiv-chancellor", "--out", "x.svg"],
         ["illness-death", "--picture", "occupancy", "--out", "x.svg"],
-        ["illness-death", "--picture", "patients", "--out", "x.svg"],
+        ["illness-death", "--picture", "patients", "--plot", "x.svg"],
         ["illness-death", "--picture", "trace", "--until", "3 years", "--out", "x.svg"],
         ["hiv-chancellor", "--picture", "trace", "--patients", "1000", "--out", "x.png"],
     ],
@@ -80,10 +80,10 @@ def test_models_are_drawn(run, tmp_path, monkeypatch, arguments) -> None:
 
 
 def test_what_cannot_be_drawn_is_said(run, tmp_path) -> None:
-    code, _, err = run("draw", "survival", "--out", str(tmp_path / "x.png"))
+    code, _, err = run("draw", "survival", "--plot", str(tmp_path / "x.png"))
     assert (code, "written as .svg" in " ".join(err.replace("│", " ").split())) == (2, True)
     code, _, err = run(
-        "draw", "hiv-chancellor", "--picture", "patients", "--out", str(tmp_path / "x.svg")
+        "draw", "hiv-chancellor", "--picture", "patients", "--plot", str(tmp_path / "x.svg")
     )
     assert code == 2
     assert "a diagram and a trace" in " ".join(err.replace("│", " ").split())

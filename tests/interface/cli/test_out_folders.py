@@ -58,8 +58,8 @@ def test_what_lupusim_did_not_write_is_left_alone(
         ("assurance", "phase2_remission_52w", "--no-effect", "0.2", "--plot"),
         ("sensitivity", "phase2_remission_52w", "--over", "sample_size=60,90", "--plot"),
         ("decide", "hiv", "--plot"),
-        ("draw", "illness-death", "--out"),
-        ("draw", "illness-death", "--picture", "occupancy", "--out"),
+        ("draw", "illness-death", "--plot"),
+        ("draw", "illness-death", "--picture", "occupancy", "--plot"),
     ],
 )
 def test_a_picture_that_cannot_be_written_is_refused_first(

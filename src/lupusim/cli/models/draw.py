@@ -30,9 +30,9 @@ def draw(
         str,
         typer.Argument(metavar="MODEL", help="A model file or packaged name; with cycles or not."),
     ],
-    out: Annotated[
+    plot: Annotated[
         Path | None,
-        typer.Option("--out", help="A file ending in .svg (or .png, but for diagrams)."),
+        typer.Option("--plot", help="A file ending in .svg (or .png, but for diagrams)."),
     ] = None,
     picture: Annotated[
         PictureName,
@@ -50,7 +50,7 @@ def draw(
     """Draw a model: its states with hazards or probabilities, or what becomes of patients."""
     from lupusim.scenario import parse_duration
 
-    file = out or Path(f"{Path(model).stem}-{picture.value}.svg")
+    file = plot or Path(f"{Path(model).stem}-{picture.value}.svg")
     years = parse_duration(until)
     if picture is PictureName.diagram:
         _diagram(model, file, force)
