@@ -42,7 +42,8 @@ def test_a_run_folder_is_resumed_and_never_overwritten(lupusim, tmp_path):
     assert code == 0
     assert f"written to {tmp_path / 'a'}" in err
     names = {path.name for path in (tmp_path / "a").glob("[!.]*")}
-    assert names == {"ledger.sqlite", "result.json", "scenario.yaml", "summary.csv"}
+    tables = {"summary.csv", "summary_units.csv"}
+    assert names == {"ledger.sqlite", "result.json", "scenario.yaml", *tables}
     code, out, err = lupusim(*run)
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
