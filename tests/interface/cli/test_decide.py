@@ -64,12 +64,12 @@ def test_single_patients_come_with_their_errors(run) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["msc-durable", "--out", "x.svg"],
-        ["hiv-chancellor", "--out", "x.svg"],
-        ["illness-death", "--picture", "occupancy", "--out", "x.svg"],
+        ["msc-durable", "--plot", "x.svg"],
+        ["hiv-chancellor", "--plot", "x.svg"],
+        ["illness-death", "--picture", "occupancy", "--plot", "x.svg"],
         ["illness-death", "--picture", "patients", "--plot", "x.svg"],
-        ["illness-death", "--picture", "trace", "--until", "3 years", "--out", "x.svg"],
-        ["hiv-chancellor", "--picture", "trace", "--patients", "1000", "--out", "x.png"],
+        ["illness-death", "--picture", "trace", "--until", "3 years", "--plot", "x.svg"],
+        ["hiv-chancellor", "--picture", "trace", "--patients", "1000", "--plot", "x.png"],
     ],
 )
 def test_models_are_drawn(run, tmp_path, monkeypatch, arguments) -> None:
