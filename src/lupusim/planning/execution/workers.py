@@ -59,14 +59,15 @@ class Cores:
         yield self._spread
 
     def _spread(self, tasks: Iterator[Task], seconds: float) -> Generator[Done]:
-        cores = _usable_cores() if self.n_jobs == -1 else self.n_jobs
+        cores = usable_cores() if self.n_jobs == -1 else self.n_jobs
         pays_after = _WARM_POOL_PAYS_AFTER if cores in _warm_pools else _POOL_PAYS_AFTER
         if cores == 1 or seconds <= pays_after:
             return _spread_here(tasks)
         return _spread_over_pool(tasks, cores)
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,0 +1,226 @@
+"""How long a run would take, told before it begins: from a few of its trials, and what they do."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import tracemalloc
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from lupusim.planning.execution.tasks import Task, work
+from lupusim.planning.execution.workers import usable_cores
+from lupusim.planning.runs.grouping import jobs_of, versus_first
+from lupusim.planning.runs.series import Series, series_of
+from lupusim.simulation.block import replicates_per_block
+from lupusim.simulation.generation.generation import Block
+from lupusim.trial import Trial
+from lupusim.trial.scenario import Scenario
+
+LONG = 60.0  # seconds: what takes longer is told before
+LARGE = 1e9  # bytes of one process
+_PATIENCE = 1.0  # seconds spent on an estimate, once one trial of each design is known
+_MOST_DESIGNS = 6  # that are timed; the others are taken to be like them
+_HEAVY = 0.25  # seconds of one block of trials; a gigabyte cannot be written in less
+_STEP = 8  # times as many trials, while the estimate is long because of what is done once
+_SECONDS_BETWEEN_GLANCES = 0.02
+_OFTEN = 0.25  # share of the time at which a part is named
+_PARTS: Mapping[str, str] = {
+    "lupusim.analysis": "the test",
+    "lupusim.endpoints": "comparing and measuring the endpoints",
+    "lupusim.engines": "the patients' histories",
+    "lupusim.trial.allocation": "randomization",
+    "lupusim.trial.enrollment": "enrollment",
+    "lupusim.simulation.adaptation": "the adaptation",
+    "lupusim.simulation.looks": "the looks",
+    "lupusim.simulation.generation": "making the patients",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """How long a run would take, and how much memory.
+
+    Parameters
+    ----------
+    seconds : float
+        Wall time of the whole run on `cores` processes.
+    bytes : float
+        Memory of one process at work.
+    cores : int
+        Processes.
+    n_timed : int
+        Trials of each timed design from which this is known.
+    parts : tuple of str
+        What most of the time is for.
+    """
+
+    seconds: float
+    bytes: float
+    cores: int
+    n_timed: int
+    parts: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """Return what is to be told before such a run; empty where it is short and small."""
+        found = []
+        if self.seconds > LONG:
+            found.append(f"about {time_in_words(self.seconds)}")
+        if self.bytes > LARGE:
+            found.append(f"about {self.bytes / 1e9:.1f} GB in each of them")
+        if not found:
+            return ""
+        where = "1 process" if self.cores == 1 else f"{self.cores} processes"
+        trials = "1 trial" if self.n_timed == 1 else f"{self.n_timed} trials"
+        why = f", most of it for {' and '.join(self.parts)}" if self.parts else ""
+        return f"this takes {' and '.join(found)} with {where} (judged by {trials} a design){why}"
+
+
+def time_in_words(seconds: float) -> str:
+    """Return a time to wait in a unit that people use.
+
+    Examples
+    --------
+    >>> time_in_words(80), time_in_words(7000), time_in_words(1e6)
+    ('80 seconds', '2 hours', '12 days')
+    """
+    for unit, size in (("days", 86_400.0), ("hours", 3_600.0), ("minutes", 60.0)):
+        if seconds >= 1.95 * size:
+            return f"{seconds / size:,.0f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+def forecast(scenario: Scenario, n_replicates: int | None = None, *, n_jobs: int = 1) -> Forecast:
+    """Estimate how long a run takes, from a few trials of some of its designs.
+
+    A fraction of a second where the run itself is short. What is estimated beyond a minute has
+    been looked at for about a second more than one trial of each design takes.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        From :func:`lupusim.load_scenario`.
+    n_replicates : int or None
+        Simulated trials per point; default is the scenario's own number.
+    n_jobs : int
+        Processes; -1 for one per core.
+    """
+    asked = scenario.n_replicates if n_replicates is None else n_replicates
+    cores = usable_cores() if n_jobs == -1 else n_jobs
+    tasks, each_stands_for = _some_tasks(scenario)
+    most = min(asked, *(replicates_per_block(task.trial.n_patients) for task in tasks))
+    begin, n = time.perf_counter(), 1
+    while True:
+        with _glances(threading.get_ident()) as seen:
+            timed = sum(work(_of(task, n)).seconds for task in tasks)
+        seconds = timed / n * asked * each_stands_for / cores
+        spent = time.perf_counter() - begin
+        if seconds <= LONG or n == most or spent > _PATIENCE:
+            break
+        n = min(_STEP * n, most)
+    return Forecast(
+        seconds=seconds,
+        bytes=_memory(tasks, n, most) if timed / n * most > _HEAVY else 0.0,
+        cores=cores,
+        n_timed=n,
+        parts=tuple(_named(Counter(seen), tasks)) if seconds > LONG else (),
+    )
+
+
+def _some_tasks(scenario: Scenario) -> tuple[list[Task], float]:
+    """Return the work on one trial of some of the designs, and how many each stands for."""
+    step = -(-len(scenario.points) // _MOST_DESIGNS)
+    points = [series_of(point) for point in scenario.points[::step]]
+    known: dict[str, list[Series]] = {}
+    missing: dict[str, list[Block]] = {}
+    for point, versus in zip(points, versus_first(points), strict=True):
+        for series in (*point, *(versus.series if versus else ())):
+            known.setdefault(series.fingerprint, []).append(series)
+            missing[series.fingerprint] = list(series.extend(1, seed=scenario.seed))
+    return jobs_of(missing, known), len(scenario.points) / len(points)
+
+
+def _of(task: Task, n_replicates: int) -> Task:
+    """Return the same work on so many trials at once."""
+    (block,) = task.blocks
+    return replace(task, blocks=(replace(block, n_replicates=n_replicates),))
+
+
+def _memory(tasks: Sequence[Task], n_timed: int, n_replicates: int) -> float:
+    """Return the bytes that a process needs for a block, by what some of its trials need."""
+    largest = max(tasks, key=lambda task: task.trial.n_patients)
+    one = _peak(_of(largest, 1))
+    if n_timed == 1:
+        return one
+    return one + (_peak(_of(largest, n_timed)) - one) * (n_replicates - 1) / (n_timed - 1)
+
+
+def _peak(task: Task) -> float:
+    if tracemalloc.is_tracing():
+        return 0.0
+    tracemalloc.start()
+    try:
+        work(task)
+        return float(tracemalloc.get_traced_memory()[1])
+    finally:
+        tracemalloc.stop()
+
+
+@contextmanager
+def _glances(thread: int) -> Iterator[list[str]]:
+    """Collect what a thread is at, glance by glance, while the context lasts."""
+    seen: list[str] = []
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(_SECONDS_BETWEEN_GLANCES):
+            seen.append(at_work(thread))
+
+    watcher = threading.Thread(target=look, daemon=True)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        watcher.join()
+
+
+def at_work(thread: int) -> str:
+    """Return the part of the simulation that a thread is in; empty for none that has a name.
+
+    Parameters
+    ----------
+    thread : int
+        Its number, from :func:`threading.get_ident`.
+    """
+    frame = sys._current_frames().get(thread)
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__", ""))
+        for prefix, part in _PARTS.items():
+            if module.startswith(prefix):
+                return part
+        frame = frame.f_back
+    return ""
+
+
+def _named(glances: Counter[str], tasks: Sequence[Task]) -> Iterator[str]:
+    """Yield the parts in which most of the time goes, with what makes them long."""
+    largest = max((task.trial for task in tasks), key=lambda trial: trial.n_patients)
+    total = sum(glances.values())
+    for part, n in glances.most_common(2):
+        if part and n > _OFTEN * total:
+            yield f"{part}{_what(part, largest)}"
+
+
+def _what(part: str, trial: Trial) -> str:
+    """Return in brackets what a part does in a trial."""
+    said = {
+        "the test": trial.analysis.name if trial.analysis else "",
+        "randomization": f"{len(trial.stratify_by)} factors" if trial.stratify_by else "",
+    }.get(part, "")
+    patients = f"{trial.n_patients:,} patients a trial"
+    return f" ({said}, {patients})" if said else f" ({patients})"
