@@ -17,6 +17,7 @@ from lupusim.cli.options import Format
 from lupusim.cli.session import (
     Backend,
     begin_to_leave,
+    forewarn,
     leave,
     listening,
     say_how_to_resume,
@@ -185,6 +186,9 @@ class Question:
         Where it works.
     format : Format
         How it prints.
+    n_replicates : int or None
+        Simulated for each design, to tell beforehand what takes long; None where they are not
+        known beforehand.
     """
 
     name: str
@@ -192,6 +196,7 @@ class Question:
     seed: int
     place: Place
     format: Format
+    n_replicates: int | None = None
 
     def ask(
         self,
@@ -213,6 +218,9 @@ class Question:
         folder = self.place.folder(self.name)
         try:
             with sigterm_as_ctrl_c(), self.place.bench(self.scenario, self.seed) as bench:
+                if self.n_replicates is not None:
+                    what = f"every {self.n_replicates:,} trials of each design"
+                    forewarn(self.scenario, self.n_replicates, self.place.jobs, what=what)
                 found = find(bench)
         except KeyboardInterrupt as interrupt:
             begin_to_leave()

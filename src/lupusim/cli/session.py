@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lupusim.trial.scenario import Scenario
 
 _SECONDS_BETWEEN_EVENTS = 0.1
+_SECONDS_UNTOLD = 10
 
 
 class Backend(StrEnum):
@@ -45,6 +46,42 @@ def warn(scenario: Scenario) -> None:
 
     for line in warnings_of(scenario):
         print(f"warning: {line}", file=sys.stderr)
+
+
+def forewarn(
+    scenario: Scenario, n_replicates: int | None, n_jobs: int, *, what: str = "this"
+) -> None:
+    """Say on standard error what will take more than a minute or a gigabyte, and why.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Whose designs are simulated.
+    n_replicates : int or None
+        Of each design; None for the scenario's own number.
+    n_jobs : int
+        Processes; -1 for one per core.
+    what : str
+        Of what the time is told.
+    """
+    from lupusim.planning.runs.forecast import at_work, forecast
+
+    thread = threading.get_ident()
+
+    def tell() -> None:
+        doing = at_work(thread) or "getting ready"
+        words = f"one trial of each design takes more than {_SECONDS_UNTOLD} s, now at: {doing}"
+        print(f"note: {words}; an estimate follows", file=sys.stderr)
+
+    timer = threading.Timer(_SECONDS_UNTOLD, tell)
+    timer.daemon = True
+    timer.start()
+    try:
+        words = forecast(scenario, n_replicates, n_jobs=n_jobs).words(what)
+    finally:
+        timer.cancel()
+    if words:
+        print(f"note: {words}", file=sys.stderr)
 
 
 @contextmanager

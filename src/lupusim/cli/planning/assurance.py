@@ -61,7 +61,14 @@ def assurance(
     place = Place(
         jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume, force=force
     )
-    question = Question(name="assurance", scenario=loaded, seed=seed, place=place, format=format)
+    question = Question(
+        name="assurance",
+        scenario=loaded,
+        seed=seed,
+        place=place,
+        format=format,
+        n_replicates=replicates,
+    )
     stake = believing.Stake(worthwhile=worthwhile, by=by, value=value, patient_cost=patient_cost)
     doubt = believing.Doubt(
         draws=tuple(draws or ()),
@@ -111,7 +118,14 @@ def sensitivity(
     place = Place(
         jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume, force=force
     )
-    question = Question(name="sensitivity", scenario=loaded, seed=seed, place=place, format=format)
+    question = Question(
+        name="sensitivity",
+        scenario=loaded,
+        seed=seed,
+        place=place,
+        format=format,
+        n_replicates=replicates,
+    )
     measure = Measure(n_replicates=replicates, seed=seed)
     ask = _sobol if sobol else _tornado
     figure = ask(question, scenario, ranges, measure)

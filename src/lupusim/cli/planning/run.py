@@ -25,6 +25,7 @@ from lupusim.cli.session import (
     Backend,
     Events,
     begin_to_leave,
+    forewarn,
     leave,
     listening,
     say_how_to_resume,
@@ -134,6 +135,7 @@ def run(
         with sigterm_as_ctrl_c():
             loaded = load_scenario(scenario)
             warn(loaded)
+            _forewarn(loaded, n_replicates, options, jobs)
             with listening(loaded, events) as listener:
                 result = simulate(loaded, listener)
     except InterruptedRunError as interrupt:
@@ -142,6 +144,22 @@ def run(
         _leave(None, format, events, out=out)
     tell(result, format, events, shown)
     _write(result, folder, plot)
+
+
+def _forewarn(
+    scenario: Scenario, n_replicates: int | None, options: RunOptions, n_jobs: int
+) -> None:
+    """Say beforehand what will take long: of a rule its first stage, of a part the whole."""
+    from lupusim.planning.execution.ledger import Existing
+    from lupusim.planning.execution.shards import Everything
+
+    whole = isinstance(options.share, Everything)
+    what = "this" if whole else "the whole, of which this is a part,"
+    if options.existing is Existing.RESUME:
+        what = "the whole, without what is kept,"
+    if options.precision is not None:
+        n_replicates, what = options.precision.first, "its first stage"
+    forewarn(scenario, n_replicates, n_jobs if options.workers is None else 1, what=what)
 
 
 def _write(result: RunResult, folder: Folder | None, plot: Path | None) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lupusim.cli.options import Format, FormatOption, ScenarioArgument, SeedOption
-from lupusim.cli.session import interruptible, warn
+from lupusim.cli.session import forewarn, interruptible, warn
 
 if TYPE_CHECKING:
     from lupusim.planning.thresholds import ConfirmedThreshold
@@ -63,6 +63,7 @@ def threshold(
     for end in ends:
         _check(lambda value: build(dict.fromkeys(key, value)), end)
     with interruptible():
+        forewarn(loaded, replicates, jobs, what="each of its two simulations")
         answer = confirmed_threshold(
             lambda value: build(dict.fromkeys(key, value)),
             ends,

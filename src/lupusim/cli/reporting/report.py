@@ -10,7 +10,7 @@ import typer
 
 from lupusim.cli.asking import JobsOption
 from lupusim.cli.options import SeedOption
-from lupusim.cli.session import listening, sigterm_as_ctrl_c
+from lupusim.cli.session import forewarn, listening, sigterm_as_ctrl_c
 
 if TYPE_CHECKING:
     from lupusim.planning.runs.results import RunResult
@@ -82,6 +82,7 @@ def result_of(run: str, *, replicates: int | None, seed: int | None, jobs: int) 
 
     loaded = load_scenario(run)
     with sigterm_as_ctrl_c(), listening(loaded, None) as listener:
+        forewarn(loaded, replicates, jobs)
         result = simulate(loaded, replicates, seed=seed, n_jobs=jobs, listener=listener)
     print(f"{run}: {result.seconds:.1f} s", file=sys.stderr)
     return result

@@ -64,8 +64,7 @@ class Forecast:
     n_timed: int
     parts: tuple[str, ...] = ()
 
-    @property
-    def words(self) -> str:
+    def words(self, what: str = "this") -> str:
         """Return what is to be told before such a run; empty where it is short and small."""
         found = []
         if self.seconds > LONG:
@@ -77,7 +76,7 @@ class Forecast:
         where = "1 process" if self.cores == 1 else f"{self.cores} processes"
         trials = "1 trial" if self.n_timed == 1 else f"{self.n_timed} trials"
         why = f", most of it for {' and '.join(self.parts)}" if self.parts else ""
-        return f"this takes {' and '.join(found)} with {where} (judged by {trials} a design){why}"
+        return f"{what} takes {' and '.join(found)} with {where} (judged by {trials} a design){why}"
 
 
 def time_in_words(seconds: float) -> str:
@@ -113,15 +112,17 @@ def forecast(scenario: Scenario, n_replicates: int | None = None, *, n_jobs: int
     cores = usable_cores() if n_jobs == -1 else n_jobs
     tasks, each_stands_for = _some_tasks(scenario)
     most = min(asked, *(replicates_per_block(task.trial.n_patients) for task in tasks))
-    begin, n = time.perf_counter(), 1
+    begin, n, rounds = time.perf_counter(), 1, 0
     while True:
         with _glances(threading.get_ident()) as seen:
             timed = sum(work(_of(task, n)).seconds for task in tasks)
         seconds = timed / n * asked * each_stands_for / cores
         spent = time.perf_counter() - begin
-        if seconds <= LONG or n == most or spent > _PATIENCE:
+        if seconds <= LONG or n == most or (rounds and spent > _PATIENCE):
             break
-        n = min(_STEP * n, most)
+        # what is worked out once and kept (exact bounds) is not paid for again
+        n = n if spent > _PATIENCE else min(_STEP * n, most)
+        rounds += 1
     return Forecast(
         seconds=seconds,
         bytes=_memory(tasks, n, most) if timed / n * most > _HEAVY else 0.0,

@@ -23,6 +23,7 @@ _FEW = 6
 _PERCENT = 100
 _SHORT = 60  # characters
 _LARGEST = 1e15  # squares of what is larger, and their sums, are lost or overflow
+_SMALLEST = 1e-30  # and of what is smaller they vanish
 _ALSO_CALLED: Mapping[str, str] = {
     "chi_square": "pooled_z",
     "chi_squared": "pooled_z",
@@ -177,6 +178,10 @@ def _percent_meant(kind: Any, number: float) -> str:
 def _in_range(kind: Any, number: float, place: Place) -> float:
     if _LARGEST < abs(number) < math.inf:
         place.report(f"{describe(number)} is out of range", f"Give at most {_LARGEST:g} in size.")
+        return math.nan
+    if 0 < abs(number) < _SMALLEST:
+        fix = f"Give 0, or at least {_SMALLEST:g} in size."
+        place.report(f"{describe(number)} is nearly 0", fix)
         return math.nan
     inside = (
         math.isfinite(number)

@@ -352,6 +352,8 @@ def test_a_number_whose_square_is_lost_is_refused_wherever_it_stands() -> None:
     for huge in (1e300, -1e16, 10**16):
         found = problems(dropout={"per_year": huge})["dropout.per_year"]
         assert found.endswith("is out of range. Give at most 1e+15 in size.")
+    found = problems(dropout={"per_year": 1e-31})["dropout.per_year"]
+    assert found.endswith("is nearly 0. Give 0, or at least 1e-30 in size.")
     found = problems(follow_up="1e6 years", dropout={"per_year": "1e16 per year"})
     assert "'1e6 years' is not a duration from 0 to 100,000 years" in found["follow_up"]
     assert "'1e16 per year' is not a rate from 0 to 1e+15 a year" in found["dropout.per_year"]
