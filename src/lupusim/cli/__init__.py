@@ -9,7 +9,7 @@ import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -61,6 +61,8 @@ _ADVICE = {
     errno.EACCES: "Give a folder that you may write to, or change its permissions.",
     errno.EPERM: "Give a folder that you may write to, or change its permissions.",
     errno.EROFS: "Give a folder elsewhere.",
+    errno.EMFILE: "Let a process open more files, by 'ulimit -n 256' before.",
+    errno.ENFILE: "End other programs: the whole machine can open no more files.",
 }
 """What to do where a folder or file cannot be written, by the system's error number."""
 
@@ -85,14 +87,21 @@ def main() -> None:
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except OutputError as error:
-        print(error, file=sys.stderr)
-        sys.exit(1)
+        _end(str(error), 1)
     except (LupusimError, ValueError) as error:
-        print(error, file=sys.stderr)
-        sys.exit(INPUT_IS_WRONG)
+        _end(str(error), INPUT_IS_WRONG)
     except OSError as error:
-        print(f"{error.filename or 'file'}: {_explained(error)}", file=sys.stderr)
-        sys.exit(1)
+        _end(f"{error.filename or 'file'}: {_explained(error)}", 1)
+
+
+def _end(words: str, code: int) -> NoReturn:
+    """Say why a command ends; nobody is waited for who may never answer."""
+    print(words, file=sys.stderr)
+    if "distributed" in sys.modules:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _explained(error: OSError) -> str:

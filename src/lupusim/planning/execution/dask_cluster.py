@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Generator, Iterator
-from concurrent.futures import Executor
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import CancelledError, Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lupusim.errors import LupusimError
-from lupusim.planning.execution.tasks import Done, Task
-from lupusim.planning.execution.workers import Spread, submit_all
+from lupusim.planning.execution.tasks import Done, Task, work
+from lupusim.planning.execution.workers import WHAT_IS_KEPT, Spread, submit_all
 from lupusim.simulation.fingerprint import code_fingerprint, versions
 
 if TYPE_CHECKING:
     from distributed import Client
 
-_SECONDS_TO_ANSWER = 10
+_SECONDS_TO_ANSWER = 8
+_SECONDS_WITHOUT_WORKERS = 40.0
 _RETRIES = 5  # of a task whose worker died
 _TASKS_PER_THREAD = 3
+
+T = TypeVar("T")
 
 
 class ClusterError(LupusimError):
@@ -38,8 +45,9 @@ class DaskCluster:
     Raises
     ------
     ClusterError
-        When made ready: if the extra ``cluster`` is not installed, nobody answers within ten
-        seconds, there is no worker, or Python, NumPy or lupusim differ somewhere.
+        When made ready: if the extra ``cluster`` is not installed, nobody answers within eight
+        seconds, there is no worker, or Python, NumPy or lupusim differ somewhere. At work: if
+        the scheduler is gone, all workers are, or one that came later has other software.
     """
 
     address: str
@@ -47,32 +55,157 @@ class DaskCluster:
     @contextmanager
     def ready(self) -> Iterator[Spread]:
         """Connect and check every machine before anything is simulated."""
-        with _connected(self.address) as client:
+        client = self._connected()
+        try:
             preflight(client)
+            yield lambda tasks, _: self._spread(client, tasks)
+        finally:
+            # by a thread: a client waits long for a scheduler that has gone
+            threading.Thread(target=client.close, kwargs={"timeout": 1}, daemon=True).start()
 
-            def spread(tasks: Iterator[Task], seconds: float) -> Generator[Done]:
-                del seconds
-                threads = sum(client.nthreads().values())
-                ahead = _TASKS_PER_THREAD * max(threads, 2)
-                yield from submit_all(lambda: _executor(client), tasks, ahead=ahead, stop=_cancel)
+    def _connected(self) -> Client:
+        if importlib.util.find_spec("distributed") is None:
+            raise ClusterError("a cluster needs Dask: pip install 'lupusim[cluster]'")
+        from distributed import Client
 
-            yield spread
+        _silence()
+
+        def connect() -> Client:
+            return Client(self.address, timeout=0.9 * _SECONDS_TO_ANSWER, set_as_default=False)
+
+        nobody = f"no Dask scheduler answers at {self.address} within {_SECONDS_TO_ANSWER} s"
+        return answered(connect, f"{nobody}: see that it runs there, and that no wall is between")
+
+    def _spread(self, client: Client, tasks: Iterator[Task]) -> Generator[Done]:
+        """Yield what the cluster finishes; say in one message why it does not."""
+        from distributed import KilledWorker
+
+        threads = sum(client.nthreads().values())
+        watch = _Watch(client=client, address=self.address)
+        try:
+            yield from submit_all(
+                lambda: _executor(client),
+                tasks,
+                ahead=_TASKS_PER_THREAD * max(threads, 2),
+                stop=_cancel,
+                do=CheckedWork(wanted=_wanted()),
+                call=watch,
+            )
+        except KilledWorker as error:
+            raise ClusterError(
+                f"the workers of {self.address} are killed again and again, perhaps for want of "
+                f"memory: look at their logs. {WHAT_IS_KEPT}"
+            ) from error
+        except (CancelledError, OSError, ImportError) as error:
+            raise ClusterError(f"{_gone(self.address)}. {WHAT_IS_KEPT}") from error
 
 
-@contextmanager
-def _connected(address: str) -> Iterator[Client]:
-    if importlib.util.find_spec("distributed") is None:
-        raise ClusterError("a cluster needs Dask: pip install 'lupusim[cluster]'")
-    from distributed import Client
+def _gone(address: str) -> str:
+    return f"the Dask scheduler at {address} does not answer any more"
 
+
+def _silence() -> None:
+    """Let Dask keep its logs to itself: what they tell is told in one message."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] in ("distributed", "tornado", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def answered(ask: Callable[[], T], words: str) -> T:
+    """Return the answer to a question that may never be answered.
+
+    Parameters
+    ----------
+    ask : callable
+        Asks; it runs in a thread that is left alone if it is late.
+    words : str
+        What to say then, or where asking fails.
+
+    Raises
+    ------
+    ClusterError
+        After eight seconds, or as soon as asking fails.
+    """
+    found: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            found.set_result(ask())
+        except BaseException as error:
+            found.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
     try:
-        client = Client(address, timeout=_SECONDS_TO_ANSWER, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise ClusterError(
-            f"no Dask scheduler answers at {address} within {_SECONDS_TO_ANSWER} s: {error}"
-        ) from error
-    with client:
-        yield client
+        return found.result(timeout=_SECONDS_TO_ANSWER)
+    except ClusterError:
+        raise
+    except Exception as error:
+        raise ClusterError(words) from error
+
+
+@dataclass(slots=True, kw_only=True)
+class _Watch:
+    """Sees that the scheduler answers, and has workers.
+
+    Parameters
+    ----------
+    client : Client
+        Connected to it.
+    address : str
+        As it was named.
+    """
+
+    client: Client
+    address: str
+    _alone_since: float | None = None
+
+    def __call__(self) -> None:
+        """Raise ClusterError where nothing can be finished any more."""
+        there = answered(lambda: self.client.sync(self.client.scheduler.identity), self._words)
+        now = time.monotonic()
+        if there["workers"]:
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = now
+        elif now - self._alone_since > _SECONDS_WITHOUT_WORKERS:
+            raise ClusterError(f"the cluster at {self.address} has no worker left. {WHAT_IS_KEPT}")
+
+    @property
+    def _words(self) -> str:
+        return f"{_gone(self.address)}. {WHAT_IS_KEPT}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedWork:
+    """Works off a task on a machine that has the same software; one that came late as well.
+
+    Parameters
+    ----------
+    wanted : mapping of str to str
+        Versions, and the fingerprint of the code.
+
+    Raises
+    ------
+    ClusterError
+        When called where anything differs.
+    """
+
+    wanted: Mapping[str, str]
+
+    def __call__(self, task: Task) -> Done:
+        """Return the finished task."""
+        if (found := _wanted()) != self.wanted:
+            raise ClusterError(
+                f"a worker that came later has other software: {_difference(found, self.wanted)}. "
+                f"{WHAT_IS_KEPT}"
+            )
+        return work(task)
+
+
+@cache
+def _wanted() -> dict[str, str]:
+    """Return what must be the same everywhere."""
+    return {**versions(), "simulation code": code_fingerprint()}
 
 
 def _executor(client: Client) -> Executor:
@@ -103,8 +236,9 @@ def preflight(client: Client) -> None:
         ) from error
     probe = _make_probe()
     wanted = {**versions(), "simulation code": code_fingerprint()}
-    found: dict[str, Any] = dict(client.run(probe, on_error="return"))
-    found["scheduler"] = client.run_on_scheduler(probe)
+    silent = f"some machine of the cluster does not answer within {_SECONDS_TO_ANSWER} s"
+    found = dict(answered(lambda: dict(client.run(probe, on_error="return")), silent))
+    found["scheduler"] = answered(lambda: client.run_on_scheduler(probe), silent)
     wrong = [
         f"{place}: {_difference(answer, wanted)}"
         for place, answer in found.items()
@@ -131,7 +265,7 @@ def _make_probe() -> Any:
     return probe
 
 
-def _difference(answer: object, wanted: dict[str, str]) -> str:
+def _difference(answer: object, wanted: Mapping[str, str]) -> str:
     if not isinstance(answer, dict):
         return str(answer)
     parts = (

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 
+from lupusim.errors import LupusimError
 from lupusim.planning.execution.tasks import Done, Task, work
 
 _POOL_PAYS_AFTER = 4.0  # seconds of work left; a cold start of the pool costs about three
@@ -25,8 +27,17 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 _one_pool_at_a_time = threading.Lock()
 _warm_pools: set[int] = set()  # numbers of cores for which a pool has been started
 
+WHAT_IS_KEPT = (
+    "What is finished is kept if a folder was given (--out); the same with --resume goes on from it"
+)
+_SECONDS_BETWEEN_CALLS = 5.0  # at those who work, while nothing is finished
+
 Spread = Callable[[Iterator[Task], float], Generator[Done]]
 """Takes tasks and how many seconds they would take on one core; yields them as they finish."""
+
+
+class WorkersError(LupusimError):
+    """The processes of this machine cannot be used: they don't start, or are killed."""
 
 
 class Workers(Protocol):
@@ -81,13 +92,43 @@ def _spread_over_pool(tasks: Iterator[Task], cores: int) -> Generator[Done]:
     """Yield finished tasks from a pool of processes, which stays for the next run.
 
     Two threads that use loky at once can lock each other for good, hence the lock.
+
+    Raises
+    ------
+    WorkersError
+        If no process can be started, or they are killed again and again.
     """
     with _one_pool_at_a_time:
-        yield from submit_all(lambda: _pool(cores), tasks, ahead=2 * cores, stop=_kill)
+        try:
+            yield from submit_all(lambda: _pool(cores), tasks, ahead=2 * cores, stop=_kill)
+        except BrokenProcessPool as error:
+            raise WorkersError(
+                f"processes were killed {_MOST_RESTARTS + 1} times, perhaps for want of memory: "
+                f"use fewer (--jobs 1). {WHAT_IS_KEPT}"
+            ) from error
 
 
 def _pool(cores: int) -> Executor:
-    from joblib.externals.loky import get_reusable_executor
+    """Return the pool; its processes are started by the first call.
+
+    Raises
+    ------
+    WorkersError
+        If this machine lets it have none.
+    """
+    try:
+        return _started(cores)
+    except (OSError, ImportError) as error:  # no semaphores, no pipes, no memory to share
+        raise WorkersError(
+            f"no further process can be started here ({error}): work in one with --jobs 1. "
+            f"{WHAT_IS_KEPT}"
+        ) from error
+
+
+def _started(cores: int) -> Executor:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there is no shared memory, which is told below
+        from joblib.externals.loky import get_reusable_executor
 
     pool: Executor = get_reusable_executor(
         max_workers=cores,
@@ -145,6 +186,8 @@ def submit_all(
     *,
     ahead: int,
     stop: Callable[[Executor], None],
+    do: Callable[[Task], Done] = work,
+    call: Callable[[], None] = lambda: None,
 ) -> Generator[Done]:
     """Yield finished tasks in whatever order they finish, `ahead` of them in flight.
 
@@ -158,6 +201,10 @@ def submit_all(
         Tasks in flight at a time.
     stop : callable
         Ends the executor when the work is broken off.
+    do : callable
+        What a worker does with a task.
+    call : callable
+        Called now and then while nothing is finished; raises if nobody is at work any more.
 
     Raises
     ------
@@ -169,25 +216,29 @@ def submit_all(
     try:
         while True:
             for task in islice(tasks, ahead - len(flying)):
-                flying[executor.submit(work, task)] = task
+                flying[executor.submit(do, task)] = task
             if not flying:
                 return
             try:
-                yield from _landed(flying)
+                yield from _landed(flying, call)
             except BrokenProcessPool:
                 restarts += 1
                 if restarts > _MOST_RESTARTS:
                     raise
                 executor = start()
-                flying = {executor.submit(work, task): task for task in flying.values()}
+                flying = {executor.submit(do, task): task for task in flying.values()}
     except BaseException:
         stop(executor)
         raise
 
 
-def _landed(flying: dict[Future[Done], Task]) -> Iterator[Done]:
+def _landed(flying: dict[Future[Done], Task], call: Callable[[], None]) -> Iterator[Done]:
     """Yield what is finished, and take it off the list; wait for at least one."""
-    for future in wait(flying, return_when=FIRST_COMPLETED).done:
+    while not (
+        finished := wait(flying, timeout=_SECONDS_BETWEEN_CALLS, return_when=FIRST_COMPLETED).done
+    ):
+        call()
+    for future in finished:
         done = future.result()
         del flying[future]
         yield done

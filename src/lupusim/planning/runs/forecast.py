@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +21,7 @@ from lupusim.trial.scenario import Scenario
 
 LONG = 60.0  # seconds: what takes longer is told before
 LARGE = 1e9  # bytes of one process
-_PATIENCE = 1.0  # seconds spent on an estimate, once one trial of each design is known
+_PATIENCE = 0.5  # seconds of some trials that are enough to judge by
 _MOST_DESIGNS = 6  # that are timed; the others are taken to be like them
 _HEAVY = 0.25  # seconds of one block of trials; a gigabyte cannot be written in less
 _STEP = 8  # times as many trials, while the estimate is long because of what is done once
@@ -112,17 +111,16 @@ def forecast(scenario: Scenario, n_replicates: int | None = None, *, n_jobs: int
     cores = usable_cores() if n_jobs == -1 else n_jobs
     tasks, each_stands_for = _some_tasks(scenario)
     most = min(asked, *(replicates_per_block(task.trial.n_patients) for task in tasks))
-    begin, n, rounds = time.perf_counter(), 1, 0
+    n, was_slow = 1, False
     while True:
         with _glances(threading.get_ident()) as seen:
             timed = sum(work(_of(task, n)).seconds for task in tasks)
         seconds = timed / n * asked * each_stands_for / cores
-        spent = time.perf_counter() - begin
-        if seconds <= LONG or n == most or (rounds and spent > _PATIENCE):
+        if seconds <= LONG or n == most or (was_slow and timed > _PATIENCE):
             break
         # what is worked out once and kept (exact bounds) is not paid for again
-        n = n if spent > _PATIENCE else min(_STEP * n, most)
-        rounds += 1
+        was_slow = timed > _PATIENCE
+        n = n if was_slow else min(_STEP * n, most)
     return Forecast(
         seconds=seconds,
         bytes=_memory(tasks, n, most) if timed / n * most > _HEAVY else 0.0,
