@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lupusim.errors import Problem
+from lupusim.output import write
 from lupusim.scenario.document.yaml_reader import MAX_BYTES, child_key
 
 RUNS = "runs"
@@ -101,14 +102,10 @@ class StartFolder:
         if not all(map(_NAME.fullmatch, (*above, last))) or not last.endswith(".yaml"):
             raise ValueError(f"{name!r} is no name for a file. Write one such as my_trial.yaml")
         path = self.inside(name)
-        if path.exists():
-            if not over or self.read(name) != over:
-                raise ValueError(f"{name} exists and was not opened here. Give another name")
-            path.write_text(text, encoding="utf-8")
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8") as file:
-                file.write(text)
+        if path.exists() and (not over or self.read(name) != over):
+            raise ValueError(f"{name} exists and was not opened here. Give another name")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, text)
         return self.shown(path)
 
     def strangers(self, content: object, beside: Path) -> list[Problem]:

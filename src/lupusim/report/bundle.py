@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from lupusim.errors import LupusimError, ScenarioError
+from lupusim.output import write
 from lupusim.planning.runs.results import RunResult
 from lupusim.planning.runs.run import run
 from lupusim.report.document.content import document_of
@@ -192,10 +193,7 @@ def write_bundle(result: RunResult, folder: Path, path: Path, *, force: bool = F
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
             archive.writestr(entry, content)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(target.getvalue())
-    draft.replace(path)
-    return path
+    return write(path, target.getvalue())
 
 
 def check_bundle_file(path: Path, *, force: bool = False) -> None:

@@ -17,6 +17,7 @@ from lupusim.app.runs.launch import ask
 from lupusim.app.runs.past_runs import PastRun, new_run, remember
 from lupusim.app.site import Site
 from lupusim.errors import InputError
+from lupusim.output import write
 from lupusim.scenario.document.yaml_writer import block
 
 _MODELS = {
@@ -141,7 +142,7 @@ class EvidenceView:
                 ui.label(str(wrong)).classes("problem")
             return
         name, folder = new_run(self.site.folder, "calibration")
-        (folder / "evidence.yaml").write_text(block(content), encoding="utf-8")
+        write(folder / "evidence.yaml", block(content))
         file, model = f"{RUNS}/{name}/evidence.yaml", str(self._model.value)
         where = ("--model", model, "--draws", "1000", "--out", f"{RUNS}/{name}")
         arguments = ("calibrate", file, *where)

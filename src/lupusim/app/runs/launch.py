@@ -11,6 +11,7 @@ from lupusim.app.folder import RUNS
 from lupusim.app.runs.jobs import Job
 from lupusim.app.runs.past_runs import PastRun, new_run, remember
 from lupusim.app.site import Site
+from lupusim.output import write
 
 STREAM = ("--events", "jsonl")
 PRESETS = {
@@ -71,5 +72,5 @@ def _lying_somewhere(site: Site, draft: Draft, folder: Path) -> str:
             "The design names a file by a path that starts at its own folder: save it first."
         )
     path = folder / f"{draft.name}.yaml"
-    path.write_text(draft.text, encoding="utf-8")
+    write(path, draft.text)
     return site.folder.shown(path)

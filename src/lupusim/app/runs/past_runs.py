@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lupusim.app.folder import RUNS, StartFolder, plain_name
+from lupusim.output import write
 
 NOTE = "asked.json"
 _MOST_BYTES = 50_000_000
@@ -66,7 +67,7 @@ def new_run(folder: StartFolder, scenario: str) -> tuple[str, Path]:
 def remember(folder: Path, *, design: str, arguments: Sequence[str], draft: str) -> None:
     """Write into a run's folder what was asked."""
     asked = {"design": design, "arguments": list(arguments), "draft": draft}
-    (folder / NOTE).write_text(json.dumps(asked, indent=2), encoding="utf-8")
+    write(folder / NOTE, json.dumps(asked, indent=2))
 
 
 def find_run(folder: StartFolder, name: str) -> PastRun | None:

@@ -64,21 +64,25 @@ class Cores:
         if self.n_jobs == 0 or self.n_jobs < -1:
             raise ValueError(f"n_jobs={self.n_jobs!r} must be -1 (every core) or at least 1")
 
+    @property
+    def number(self) -> int:
+        """How many processes that are."""
+        return _usable_cores() if self.n_jobs == -1 else self.n_jobs
+
     @contextmanager
     def ready(self) -> Iterator[Spread]:
         """Make ready; the pool is started by the first stage that pays for it."""
         yield self._spread
 
     def _spread(self, tasks: Iterator[Task], seconds: float) -> Generator[Done]:
-        cores = usable_cores() if self.n_jobs == -1 else self.n_jobs
+        cores = self.number
         pays_after = _WARM_POOL_PAYS_AFTER if cores in _warm_pools else _POOL_PAYS_AFTER
         if cores == 1 or seconds <= pays_after:
             return _spread_here(tasks)
         return _spread_over_pool(tasks, cores)
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
+def _usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from lupusim.planning.execution.tasks import Task, work
-from lupusim.planning.execution.workers import usable_cores
+from lupusim.planning.execution.workers import Cores
 from lupusim.planning.runs.grouping import jobs_of, versus_first
 from lupusim.planning.runs.series import Series, series_of
 from lupusim.simulation.block import replicates_per_block
@@ -106,9 +106,14 @@ def forecast(scenario: Scenario, n_replicates: int | None = None, *, n_jobs: int
         Simulated trials per point; default is the scenario's own number.
     n_jobs : int
         Processes; -1 for one per core.
+
+    Raises
+    ------
+    ValueError
+        If `n_jobs` is 0 or below -1.
     """
     asked = scenario.n_replicates if n_replicates is None else n_replicates
-    cores = usable_cores() if n_jobs == -1 else n_jobs
+    cores = Cores(n_jobs=n_jobs).number
     tasks, each_stands_for = _some_tasks(scenario)
     most = min(asked, *(replicates_per_block(task.trial.n_patients) for task in tasks))
     n, was_slow = 1, False

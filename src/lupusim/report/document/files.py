@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lupusim.errors import LupusimError
+from lupusim.output import write
 from lupusim.report.document import html, markdown, pdf, word
 from lupusim.report.document.parts import Document
 from lupusim.report.figures.style import need
@@ -143,11 +143,11 @@ def write_report(document: Document, path: Path, *, force: bool = False) -> Path
     ------
     ValueError, MissingExtraError, StrangersFileError
         See :func:`check_file`.
+    OutputError, OSError
+        See :func:`lupusim.output.write`.
     """
     kind = check_file(path, force=force)
     for target, content in kind.contents(document, path).items():
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_name(f".{target.name}.{os.getpid()}")
-        draft.write_bytes(content)
-        draft.replace(target)
+        write(target, content)
     return path

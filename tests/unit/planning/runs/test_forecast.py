@@ -90,3 +90,8 @@ def test_memory_grows_with_the_trials_of_a_block() -> None:
     tasks, _ = module._some_tasks(load_scenario("two_rates"))
     few, many = module._memory(tasks, 8, 8), module._memory(tasks, 8, 800)
     assert 0 < few < many
+
+
+def test_processes_of_no_number_are_refused() -> None:
+    with pytest.raises(ValueError, match="n_jobs=0"):
+        forecast(load_scenario("two_rates"), 10, n_jobs=0)
