@@ -12,7 +12,9 @@ import time
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -129,6 +131,11 @@ def violations(page):
     ]
 
 
+def crowd():
+    """Return how many want each processor, at least 1: so much longer everything takes."""
+    return max(1.0, os.getloadavg()[0] / os.cpu_count())
+
+
 def picture(page, name):
     if SHOTS:
         Path(SHOTS).mkdir(parents=True, exist_ok=True)
@@ -240,7 +247,7 @@ def test_a_run_is_cancelled_and_leaves_no_process(tab):
         begin = time.monotonic()
         page.get_by_role("button", name="Cancel", exact=True).first.click()
         page.get_by_text("Cancelled: what was finished is kept").wait_for()
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 2 * crowd()
         assert engines() == []
 
 
@@ -274,7 +281,7 @@ def test_occupancy_follows_a_hazard_ratio_at_once(tab):
               return (performance.now() - begin) / 1000;
             }"""
         )
-        assert seconds < 1  # 0.1 on a quiet machine
+        assert seconds < 0.3 * crowd()  # 0.1 on a quiet machine
         assert page.locator(".problem:visible").count() == 0
 
 
@@ -301,3 +308,26 @@ def test_a_file_from_elsewhere_is_checked_as_text_and_never_by_its_path(tab, fol
         page.locator(".problem").filter(has_text="schema").wait_for()
         assert page.locator("img").count() == 0
         assert not list(folder.parent.glob("*.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [("Host", "evil.example", 421), ("Origin", "http://evil.example", 403)],
+)
+def test_another_name_or_a_page_from_elsewhere_is_refused(server, header, value, status):
+    request = Request(f"{server}/run", headers={header: value})
+    with pytest.raises(HTTPError) as refused:
+        urlopen(request)
+    refused.value.close()
+    assert refused.value.code == status
+
+
+@pytest.mark.slow
+def test_what_matters_most_is_drawn(tab, kept):
+    with tab() as page:
+        page.goto("/run/kept")
+        page.get_by_label("Responders, treated, low").wait_for()
+        page.get_by_role("button", name="Find out").nth(2).click()
+        page.get_by_role("cell", name="Responders, treated").wait_for()
+        assert page.locator("img.diagram").count() == 2
+        assert (kept / "sensitivity.svg").is_file()

@@ -75,3 +75,19 @@ def known_power(scenario: Scenario) -> list[tuple[int, float, str]]:
                 found.append((point.trial.n_patients, power, words))
                 break
     return found
+
+
+def time_needed(scenario: Scenario, precision: str) -> str:
+    """Return how long a run would take, where that is long; else nothing.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What would be run.
+    precision : str
+        Of :data:`~lupusim.planning.runs.precision.PRESETS`.
+    """
+    from lupusim.planning.runs.forecast import forecast
+    from lupusim.planning.runs.precision import PRESETS
+
+    return forecast(scenario, PRESETS[precision], n_jobs=-1).words("This")

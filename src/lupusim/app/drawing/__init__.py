@@ -1,3 +1,3 @@
 """How the page looks: frame and theme, and its charts."""
 
-__all__ = ["charts", "frame", "theme"]
+__all__ = ["charts", "frame", "pictures", "theme"]

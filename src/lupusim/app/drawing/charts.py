@@ -115,56 +115,6 @@ def running_power(steps: Sequence[tuple[int, float, float]]) -> dict[str, Any]:
     }
 
 
-def dots(names: Sequence[str], values: Sequence[tuple[float, float, float]]) -> dict[str, Any]:
-    """Return a dot plot of powers with their 95 % limits, one row for each design.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Of the designs, from the top.
-    values : sequence of (float, float, float)
-        Power, its lower and its upper limit.
-    """
-    rows = list(enumerate(values))
-    lines = [
-        {
-            "type": "line",
-            "symbol": "none",
-            "silent": True,
-            "data": [[lower, row], [upper, row]],
-            "lineStyle": {"color": _ACCENT, "width": 3, "opacity": 0.55},
-        }
-        for row, (_, lower, upper) in rows
-    ]
-    points = {
-        "type": "scatter",
-        "symbolSize": 11,
-        "itemStyle": {"color": _ACCENT},
-        "data": [[power, row] for row, (power, _, _) in rows],
-        "markLine": {
-            "silent": True,
-            "symbol": "none",
-            "data": [{"xAxis": 0.8}],
-            "lineStyle": {"color": _MARK, "type": "dashed"},
-            "label": {"show": False},
-        },
-    }
-    category = {
-        "type": "category",
-        "data": list(names),
-        "inverse": True,
-        "axisTick": {"show": False},
-        "axisLabel": {"width": 210, "overflow": "break", "interval": 0},
-    }
-    return {
-        "animation": False,
-        "grid": {**_GRID, "left": 230, "top": 24},
-        "xAxis": _axis("power, with 95 % limits", min=0, max=1),
-        "yAxis": category,
-        "series": [*lines, points],
-    }
-
-
 def targets(rows: Sequence[tuple[str, float, float, float, float]]) -> dict[str, Any]:
     """Return counts observed against those the fit expects, with 95 % limits.
 

@@ -98,7 +98,7 @@ class Command:
     def __init__(self, words: str = "") -> None:
         with ui.element("div").classes("command"):
             self._code = ui.label(words).classes("mono").style("flex: 1; white-space: pre-wrap")
-            self._code.props('aria-label="Command that reproduces this page"')
+            self._code.props('role="group" aria-label="Command that reproduces this page"')
             button = ui.button("Copy").props("flat dense no-caps")
             button.on(
                 "click",

@@ -46,9 +46,12 @@ body .q-field__native, body .q-field__input { color: var(--ink); }
 .three { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 16px; }
 .fields { display: grid; grid-template-columns: repeat(auto-fill, minmax(220px, 1fr));
   gap: 12px 16px; }
+.ranges { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 12px 16px;
+  max-width: 720px; }
 .line { display: flex; flex-wrap: wrap; align-items: center; gap: 12px; }
 .column-of-panels { display: flex; flex-direction: column; gap: 24px; min-width: 0; }
 .stack { display: flex; flex-direction: column; gap: 8px; }
+.stack:empty, .ranges:empty { display: none; }
 .card { display: flex; flex-direction: column; gap: 4px; padding: 20px; border-radius: 10px;
   background: var(--surface); border: 1px solid var(--line); color: var(--ink);
   text-decoration: none; min-height: 112px; }
@@ -62,7 +65,8 @@ a:focus-visible, button:focus-visible, summary:focus-visible { outline: 3px soli
 .command code, pre, .mono { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 .command code { flex: 1; white-space: pre-wrap; overflow-wrap: anywhere; color: var(--ink); }
 .counts { display: grid; gap: 12px; align-items: center;
-  grid-template-columns: 1fr 1fr 2.1fr 2fr 1.2fr 40px; }
+  grid-template-columns: minmax(0, 1fr) minmax(0, 1fr) minmax(0, 2.1fr) minmax(0, 2fr)
+    minmax(0, 1.2fr) 40px; }
 .big { font-size: 40px; line-height: 1.1; font-weight: 650; font-variant-numeric: tabular-nums; }
 table.plain { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 table.plain th { text-align: left; font-weight: 600; font-size: 13px; color: var(--muted); }
@@ -86,7 +90,7 @@ table.plain .number { text-align: right; padding-right: 20px; white-space: nowra
   border-right: 1px solid var(--line); }
 .editor .cm-content { caret-color: var(--ink); }
 .editor .cm-line span { color: inherit !important; }
-.diagram { max-width: 100%; background: #fff; border-radius: 8px; }
+.diagram { width: 720px; max-width: 100%; background: #fff; border-radius: 8px; }
 @media (max-width: 1000px) { .two, .wide-left { grid-template-columns: minmax(0, 1fr); }
   .three { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .sheet { padding: 24px; } .bar { padding: 0 20px; gap: 4px 12px; }

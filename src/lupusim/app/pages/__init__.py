@@ -9,5 +9,6 @@ __all__ = [
     "questions",
     "reporting",
     "running",
+    "sensitivity",
     "start",
 ]

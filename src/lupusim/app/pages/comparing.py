@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from lupusim.app.drawing.charts import dots
 from lupusim.app.drawing.frame import Command, box, page, panel, table
+from lupusim.app.drawing.pictures import picture_of_runs, show_later
 from lupusim.app.folder import RUNS
 from lupusim.app.runs.jobs import command_line
 from lupusim.app.runs.past_runs import PastRun, past_runs
-from lupusim.app.runs.results import HEADINGS, powers, rows
+from lupusim.app.runs.results import HEADINGS, rows
 from lupusim.app.site import Site
 
 _CHOSEN_AT_FIRST = 3
@@ -62,13 +62,9 @@ class _Comparison:
             with panel("Operating characteristics"):
                 table(HEADINGS, [row for run in chosen for row in rows(run.result or {}, run.name)])
                 ui.label("In brackets: the Monte Carlo standard error.").classes("muted small")
-            known = [dot for run in chosen for dot in powers(run.result or {}, run.name)]
-            if known:
-                with panel("Power"):
-                    chart = dots([name for name, *_ in known], [(p, a, b) for _, p, a, b in known])
-                    ui.echart(chart, renderer="svg").classes("chart").style(
-                        f"height: {110 + 48 * len(known)}px"
-                    )
+            folders = {run.name: run.folder for run in chosen}
+            with panel("Side by side"):
+                show_later(lambda: picture_of_runs(folders), "Dots of each design, with limits")
 
 
 def compare_command(runs: list[PastRun]) -> str:

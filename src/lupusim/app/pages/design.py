@@ -7,7 +7,7 @@ from typing import Any
 
 from nicegui import events, run, ui
 
-from lupusim.app.designs.checking import Checked, check, known_power
+from lupusim.app.designs.checking import Checked, check, known_power, time_needed
 from lupusim.app.designs.drafts import Draft
 from lupusim.app.designs.fields import Field, fields_of
 from lupusim.app.designs.texts import parsed, with_value
@@ -49,6 +49,7 @@ class DesignView:
         self._version = 0
         self._checked = Checked()
         self._setting = False
+        self._timing = self._time_is_old = False
 
     def build(self) -> None:
         """Draw everything, and check the design for the first time."""
@@ -78,9 +79,11 @@ class DesignView:
         self._precision = ui.select(
             PRESETS, value="plan", label="How many simulated trials of each design"
         ).props("outlined dense hide-bottom-space")
-        self._precision.on_value_change(self._say_command)
+        self._precision.on_value_change(self._choose_precision)
         self._power = ui.label("").classes("muted")
         self._power.set_visibility(False)
+        self._time = ui.label("").classes("note").props('aria-live="polite"')
+        self._time.set_visibility(False)
         self._problems = ui.element("div").classes("stack").props('aria-live="polite"')
         with box("line"):
             self._run = action("Run the trial", main=True).on_click(self._start)
@@ -116,7 +119,7 @@ class DesignView:
 
     def _input(self, field: Field) -> ui.input:
         made = ui.input(label=field.label, on_change=lambda e: self._typed(field, e.value))
-        made.props("outlined dense debounce=250")
+        made.props("outlined dense stack-label debounce=250")
         made.props["suffix"] = field.unit
         made.props["hint"] = field.help
         return made
@@ -182,6 +185,7 @@ class DesignView:
             for sentence in said:
                 ui.label(sentence)
         await self._say_known_power(version)
+        await self._say_time()
 
     async def _say_known_power(self, version: int) -> None:
         self._power.set_visibility(False)
@@ -193,6 +197,31 @@ class DesignView:
         parts = [f"{power:.2f} with {grouped(n)} patients" for n, power, _ in found]
         self._power.set_text(f"Power before any simulation, {found[0][2]}: {', '.join(parts)}.")
         self._power.set_visibility(True)
+
+    async def _choose_precision(self) -> None:
+        self._say_command()
+        await self._say_time()
+
+    async def _say_time(self) -> None:
+        """Say before a run that it would take long; one estimate works at a time."""
+        self._time_is_old = True
+        if self._timing:
+            return
+        self._timing = True
+        words = ""
+        try:
+            while self._time_is_old:
+                self._time_is_old = False
+                scenario, precision = self._checked.scenario, str(self._precision.value)
+                found = await run.io_bound(time_needed, scenario, precision) if scenario else ""
+                words = found or ""
+        finally:
+            self._timing = False
+        if not self._time.is_deleted:
+            self._time.set_text(
+                f"{words}. What is finished is kept: it can be cancelled and go on."
+            )
+            self._time.set_visibility(bool(words))
 
     def _say_command(self) -> None:
         design = self.draft.command_name

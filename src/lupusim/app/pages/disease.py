@@ -93,7 +93,7 @@ class DiseaseView:
         self.site = site
         described = packaged_descriptions("models")
         own = {name: name for name in site.folder.model_files()}
-        self._names = {name: f"{name}: {words}" for name, words in described.items()} | own
+        self._names = {n: f"{n}: {words.split(';')[0]}" for n, words in described.items()} | own
         self._busy = False
 
     def build(self) -> None:

@@ -95,7 +95,7 @@ class _Question:
             with box("fields"):
                 for option, (label, unit, help, value) in self.fields.items():
                     made = ui.input(label=label, value=value, on_change=self._say_command)
-                    made.props("outlined dense")
+                    made.props("outlined dense stack-label")
                     made.props["suffix"], made.props["hint"] = unit, help
                     self._inputs[option] = made
             with box("line"):

@@ -6,10 +6,12 @@ from typing import Any
 
 from nicegui import ui
 
-from lupusim.app.drawing.charts import dots, running_power
+from lupusim.app.drawing.charts import running_power
 from lupusim.app.drawing.frame import Command, action, box, page, panel, table
+from lupusim.app.drawing.pictures import picture_of_run, show_later
 from lupusim.app.folder import RUNS
 from lupusim.app.pages.questions import Questions
+from lupusim.app.pages.sensitivity import Sensitivity
 from lupusim.app.runs.jobs import Job, State, command_line
 from lupusim.app.runs.launch import go_on
 from lupusim.app.runs.past_runs import PastRun, find_run, past_runs
@@ -17,6 +19,7 @@ from lupusim.app.runs.results import HEADINGS, powers, rows
 from lupusim.app.site import Site
 
 _OFTEN = 0.25
+_TOLD_BEFORE = ("note: ", "warning: ")  # how an engine begins what it says before it works
 _LONG = 600.0
 _IN_WORDS = {
     State.WAITING: "Waiting for the run before it",
@@ -93,6 +96,10 @@ class RunView:
         self._result = ui.element("div").classes("stack").style("gap: 24px")
         self._questions = Questions(self.site, self.run)
         self._questions.build()
+        self._sensitivity = Sensitivity(self.site, self.run)
+        self._sensitivity.build()
+        for asked in (self._questions, self._sensitivity):
+            asked.show(finished=False)
         Command(command_line(self.run.arguments or ("run", self.run.design)))
         self._refresh()
         ui.timer(_OFTEN, self._refresh)
@@ -100,7 +107,7 @@ class RunView:
     def _draw_state(self) -> None:
         with box("line"):
             with ui.element("div"):
-                ui.label("Power").classes("muted small")
+                self._whose = ui.label("Power").classes("muted small")
                 self._power = ui.label("").classes("big")
             with ui.element("div"):
                 self._state = ui.label("").props('aria-live="polite"')
@@ -108,7 +115,7 @@ class RunView:
         self._bar = ui.linear_progress(value=0, show_value=False).props(
             'rounded size="10px" aria-label="Share of the trials that is finished"'
         )
-        self._warning = ui.label("").classes("note")
+        self._warning = ui.label("").classes("note").style("white-space: pre-wrap")
         self._said = ui.label("").classes("problem").style("white-space: pre-wrap")
         with box("line"):
             self._cancel = action("Cancel").on_click(self._stop)
@@ -127,7 +134,11 @@ class RunView:
 
     def _refresh(self) -> None:
         job = self._job
-        now = (job.state, job.process_id, job.done, int(job.seconds)) if job else ("kept",)
+        now = (
+            (job.state, job.process_id, job.done, len(job.said), int(job.seconds))
+            if job
+            else ("kept",)
+        )
         if now == self._drawn:
             return
         self._drawn = now
@@ -147,7 +158,8 @@ class RunView:
         left = job.seconds_left
         self._left.set_text(_progress_words(job, left))
         long = left is not None and left > _LONG and job.done < job.total
-        self._say(self._warning, _too_long(left or 0.0) if long else "")
+        told = [line for line in job.said if line.startswith(_TOLD_BEFORE)]
+        self._say(self._warning, "\n".join([*told, _too_long(left or 0.0)] if long else told))
         if job.steps:
             self._power.set_text(f"{job.steps[-1].power:.2f}")
             self._draw_steps(job)
@@ -181,11 +193,13 @@ class RunView:
     def _show_result(self, result: dict[str, Any] | None) -> None:
         self._result.clear()
         self._questions.show(finished=result is not None)
+        self._sensitivity.show(finished=result is not None)
         if not result or not result.get("points"):
             return
         known = powers(result)
         if known:
             self._power.set_text(f"{known[0][1]:.2f}")
+            self._whose.set_text(f"Power, {known[0][0]}" if len(known) > 1 else "Power")
         with self._result, panel("What it found"):
             if not result["complete"]:
                 ui.label("Only the trials that were finished count.").classes("note")
@@ -197,10 +211,8 @@ class RunView:
             ).classes("muted small")
             for note in result.get("notes", ()):
                 ui.label(note).classes("note")
-            if len(known) > 1:
-                height = 110 + 44 * len(known)
-                chart = dots([name for name, *_ in known], [(p, a, b) for _, p, a, b in known])
-                ui.echart(chart, renderer="svg").classes("chart").style(f"height: {height}px")
+            if result["complete"]:
+                show_later(lambda: picture_of_run(self.run.folder), "What the run found, drawn")
 
     async def _stop(self) -> None:
         job = self._job

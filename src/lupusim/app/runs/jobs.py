@@ -84,6 +84,7 @@ class Job:
     said: list[str] = field(default_factory=list)
     began: float = 0.0
     ended: float = 0.0
+    counts_from: float = 0.0
     _process: asyncio.subprocess.Process | None = None
 
     @property
@@ -98,7 +99,8 @@ class Job:
         """How long it will work on; None while that is not known."""
         if not self.done or not self.total or self.state is not State.RUNNING:
             return None
-        return self.seconds * (self.total - self.done) / self.done
+        spent = time.monotonic() - (self.counts_from or self.began)
+        return spent * (self.total - self.done) / self.done
 
     @property
     def process_id(self) -> int | None:
@@ -151,7 +153,9 @@ class Job:
             event = json.loads(line)
         except ValueError:
             return
-        if event.get("event") == "progress":
+        if event.get("event") == "started":
+            self.counts_from = time.monotonic()
+        elif event.get("event") == "progress":
             self.done, self.total = int(event["done"]), int(event["total"])
             self._step(event)
         elif event.get("event") in {"result", "partial"}:

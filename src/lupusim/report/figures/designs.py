@@ -20,6 +20,7 @@ from lupusim.report.figures.style import (
     finished_panels,
     legend_above,
     panels_of_figure,
+    plain_numbers,
 )
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ def bounds_figure(
             _bounds_panel(panel, bounds_shown(paths, scale))
             if scale is Scale.P_VALUE:
                 panel.set_yscale("log")
+                plain_numbers(panel.yaxis)
                 panel.invert_yaxis()
         legend_above(panels[0])
         panels[-1].set_xlabel("information, fraction of what is planned")

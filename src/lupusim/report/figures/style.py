@@ -17,6 +17,7 @@ from lupusim.output import write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 CONFIDENCE = 1.959963984540054
@@ -141,6 +142,12 @@ def finished_panels(axes: Axes, title: str = "") -> Figure:
     layout.execute(figure)
     figure.set_layout_engine("none")  # or each drawing would shift the axes a little
     return figure
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Write the numbers of a logarithmic axis as they are: powers need markup, which is off."""
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter("")
 
 
 def legend_beside(axes: Axes, *, backwards: bool = False) -> None:

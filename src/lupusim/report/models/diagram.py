@@ -250,7 +250,7 @@ def _svg(drawn: Drawn) -> str:
     layout = laid_out(len(drawn.states), drawn.ways, starts=drawn.starts, widest_label=widest)
     places = label_places(layout, sizes)
     notes = [line for note in drawn.notes for line in _wrapped(note, 96)]
-    title = _wrapped(drawn.title, 78)
+    title = _wrapped(drawn.title, 60)
     low = [min(c[:, k].min() for c in (*layout.curves, layout.centers)) for k in (0, 1)]
     high = [max(c[:, k].max() for c in (*layout.curves, layout.centers)) for k in (0, 1)]
     width = max(high[0] - low[0] + WIDTH + 2 * _MARGIN, 640.0)

@@ -10,7 +10,15 @@ import numpy as np
 from lupusim.planning.assurance.results import PointAssurance
 from lupusim.planning.sensitivity.one_at_a_time import Tornado
 from lupusim.planning.solving.results import Solution
-from lupusim.report.figures.style import BLUE, CONFIDENCE, GRAY, ORANGE, axes_of_figure, finished
+from lupusim.report.figures.style import (
+    BLUE,
+    CONFIDENCE,
+    GRAY,
+    ORANGE,
+    axes_of_figure,
+    finished,
+    plain_numbers,
+)
 from lupusim.report.numbers import rounded
 
 if TYPE_CHECKING:
@@ -153,6 +161,8 @@ def scaling(
             work, took = np.array(sorted(points)).T
             axes.plot(work, took, marker=markers[k % len(markers)], label=name)
         axes.set(xscale="log", yscale="log", xlabel=unit, ylabel="seconds", title=title)
+        for axis in (axes.xaxis, axes.yaxis):
+            plain_numbers(axis)
         axes.grid(alpha=0.3, which="both")
         axes.legend(frameon=False)
         return finished(axes)

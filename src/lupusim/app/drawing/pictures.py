@@ -1,0 +1,70 @@
+"""The figures of reports in a page: drawn by the same functions, shown as they are sent."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from nicegui import run, ui
+
+from lupusim.errors import LupusimError
+from lupusim.report.figures.style import as_svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+_ONE_AT_A_TIME = Lock()  # how Matplotlib draws is set for the whole process
+
+
+def show_svg(content: bytes, alternative: str) -> None:
+    """Draw a picture; `alternative` is what it says to those who can't see it."""
+    picture = ui.element("img").classes("diagram")
+    coded = base64.b64encode(content).decode("ascii")
+    picture.props["src"] = f"data:image/svg+xml;base64,{coded}"
+    picture.props["alt"] = alternative
+
+
+def show_later(draw: Callable[[], bytes | None], alternative: str) -> None:
+    """Draw a picture as soon as it is made, beside what else the page does."""
+    place = ui.element("div")
+
+    async def show() -> None:
+        content = await run.io_bound(draw)
+        if content and not place.is_deleted:
+            with place:
+                show_svg(content, alternative)
+
+    ui.timer(0.05, show, once=True)
+
+
+def picture_of_run(folder: Path) -> bytes | None:
+    """Return the figure that says most of a run that a folder keeps; None where it can't be."""
+    from lupusim.report.figures.runs import run_figure
+    from lupusim.report.run.kept import load_run
+
+    return _drawn(lambda: run_figure(load_run(folder)))
+
+
+def picture_of_runs(folders: Mapping[str, Path]) -> bytes | None:
+    """Return the operating characteristics of kept runs side by side, by their names."""
+    from lupusim.report.figures.runs import characteristics_figure
+    from lupusim.report.run.comparison import designs_of
+    from lupusim.report.run.kept import load_run
+
+    def draw() -> Figure:
+        return characteristics_figure(designs_of([(n, load_run(f)) for n, f in folders.items()]))
+
+    return _drawn(draw)
+
+
+def _drawn(draw: Callable[[], Figure]) -> bytes | None:
+    """Return a figure as SVG; a run of other versions, or broken off, has none."""
+    try:
+        with _ONE_AT_A_TIME:
+            return as_svg(draw())
+    except (ImportError, LupusimError, ValueError, OSError):
+        return None
