@@ -326,7 +326,8 @@ def fit_studies(
     n_starts : int
         How many, 20 or more.
     progress : callable, optional
-        Told how many clusters of starting points are finished, of how many.
+        Told how many clusters of starting points are finished, of how many; then the same of
+        walks to the profiles' limits.
     patients : sequence of PatientLikelihood
         Single patients, who are none of those that the studies count.
 
@@ -345,7 +346,9 @@ def fit_studies(
     optima = search(likelihood, seed=seed, n_starts=n_starts, progress=progress)
     best = optima[0].free
     information = observed_information(likelihood, best)
-    profiles = profile_all(likelihood, best, standard_errors=standard_errors(information))
+    profiles = profile_all(
+        likelihood, best, standard_errors=standard_errors(information), progress=progress
+    )
     verdicts = judge(likelihood, optima, information=information, profiles=profiles)
     return Fit(
         likelihood=likelihood,

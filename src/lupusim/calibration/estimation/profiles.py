@@ -9,7 +9,7 @@ import numpy as np
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.calibration.estimation.climbing import Hill, climb_together, gradient
 from lupusim.calibration.estimation.likelihood import Likelihood
-from lupusim.calibration.estimation.search import TIE_BREAK
+from lupusim.calibration.estimation.search import TIE_BREAK, Progress
 
 CRITICAL = 3.841458820694124  # 95 % point of chi-square with one degree of freedom
 BOUNDARY = 7.3777589082278725
@@ -84,6 +84,12 @@ class _Walkers:
         Where that is.
     inside, points : (2 n_parameters, n_parameters) arrays
         The last point of each walker below the critical value, and the present one.
+    seen : list of (int, float, float)
+        Parameter, value and deviance of every point.
+    progress : callable or None
+        Told how many walks are over, of two for each walker: outwards, and back to its limit.
+    settled : int
+        Walks that are over before those under way.
     """
 
     hill: Hill
@@ -92,6 +98,8 @@ class _Walkers:
     inside: FloatArray
     points: FloatArray
     seen: list[tuple[int, float, float]]
+    progress: Progress | None = None
+    settled: int = 0
 
     @property
     def axes(self) -> IntArray:
@@ -109,11 +117,18 @@ class _Walkers:
         heights = self.hill.likelihood.negative_log_likelihood(self.points[rows])
         deviances = np.asarray(2 * (heights - self.top))
         self.seen += list(zip(axes.tolist(), values.tolist(), deviances.tolist(), strict=True))
+        if self.progress is not None:
+            n = len(self.points)
+            self.progress(self.settled + n - rows.size, 2 * n)
         return deviances
 
 
 def profile_all(
-    likelihood: Likelihood, best: FloatArray, *, standard_errors: FloatArray
+    likelihood: Likelihood,
+    best: FloatArray,
+    *,
+    standard_errors: FloatArray,
+    progress: Progress | None = None,
 ) -> tuple[Profile, ...]:
     """Return the profile of every parameter, with 95 % limits.
 
@@ -130,6 +145,8 @@ def profile_all(
         Where.
     standard_errors : (n_parameters,) array
         First guesses of the steps; ``inf`` or ``nan`` where there is none.
+    progress : callable, optional
+        Told how many walks to limits are over, of four for each parameter.
     """
     coarse = likelihood.coarse()
     hill = Hill(likelihood=coarse, prior_weight=TIE_BREAK)
@@ -137,11 +154,19 @@ def profile_all(
     height = float(coarse.negative_log_likelihood(top)[0])
     twice = np.repeat(top, 2 * best.size, axis=0)
     walkers = _Walkers(
-        hill=hill, top=height, best=top[0], inside=twice, points=twice.copy(), seen=[]
+        hill=hill,
+        top=height,
+        best=top[0],
+        inside=twice,
+        points=twice.copy(),
+        seen=[],
+        progress=progress,
     )
     guesses = np.where(np.isfinite(standard_errors), standard_errors, 1.0)
     low, high, found = _bracket(walkers, np.repeat(np.clip(1.5 * guesses, 0.1, 1.5), 2))
+    walkers.settled = len(walkers.points)
     limits = _close_in(walkers, low, high, found)
+    walkers.progress = None
     held = _held_by(walkers, found)
     profiles = [
         replace(
@@ -152,6 +177,8 @@ def profile_all(
         for k in range(best.size)
     ]
     exact = _exact_limits(walkers, limits)
+    if progress is not None:
+        progress(2 * len(walkers.points), 2 * len(walkers.points))
     return tuple(
         replace(profile, exact_limit=float(parameter.transform.natural(exact[k])))
         for k, (profile, parameter) in enumerate(

@@ -102,7 +102,7 @@ def calibrate(
     time = _prediction_time(predict, n, draws)
     _check_extras(second_opinion=second_opinion, page=out is not None)
     folder = None if out is None else _folder(out, model, has_draws=draws > 0, force=force)
-    with interruptible(), _progress("searching") as told:
+    with interruptible(), _progress("search, then profiles") as told:
         fit = fit_model(
             evidence or (),
             model=model,

@@ -72,6 +72,16 @@ def test_profile_limits_are_where_the_likelihood_has_fallen_by_its_critical_valu
         assert 2 * (20 * math.log(20 / mean) - 20 + mean) == pytest.approx(3.841, abs=0.03)
 
 
+def test_progress_goes_through_the_search_and_then_the_profiles() -> None:
+    told: list[tuple[int, int]] = []
+    counts = [study(left_well(80), deaths(20))]
+    fit_studies(counts, FREE, seed=SEED, n_starts=2, progress=lambda *now: told.append(now))
+    walks = [done for done, total in told if total == 8]  # 2 limits of 2 parameters, there and back
+    assert told[0] == (1, told[0][1])
+    assert walks == sorted(walks)
+    assert (walks[0], walks[-1]) == (0, 8)
+
+
 def test_a_count_of_zero_gives_no_lower_limit_and_says_so() -> None:
     fit = fit_studies([study(left_well(80), deaths(0))], FREE, seed=SEED)
     assert fit.profiles[1].unbounded == ("below",)
