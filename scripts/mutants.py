@@ -12,14 +12,16 @@ from __future__ import annotations
 import argparse
 import ast
 import copy
+import gc
 import os
 import random
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.machinery import SourceFileLoader
+from functools import cache
 from pathlib import Path
+from types import CodeType, FunctionType
 from typing import Any
 
 import pytest
@@ -29,6 +31,7 @@ ROOMS = ("model", "engines", "endpoints", "analysis", "simulation")
 TESTS = (*(f"tests/unit/{room}" for room in ROOMS), "tests/reference/analysis")
 MOST_TESTS = 60
 SECONDS = 60
+NOT_TRIED = 77
 _SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
@@ -59,36 +62,32 @@ class Place:
 
 def main() -> None:
     """Draw the sample, try it, and say what survived."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Change one operator, many times.")
     parser.add_argument("--sample", type=int, default=150)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--coverage", type=Path, default=TOP / "build" / "mutants.coverage")
     asked = parser.parse_args()
-    reached = reached_lines(asked.coverage)
-    places = [place for path in reached for place in places_in(path) if place.line in reached[path]]
-    drawn = random.Random(asked.seed).sample(places, min(asked.sample, len(places)))
-    survivors = []
-    for number, place in enumerate(drawn, 1):
-        tests = reached[place.path][place.line]
-        killed = is_killed(place, tests, random.Random(number))
-        survivors += [] if killed else [place]
-        said = f"{place.path.relative_to(TOP)}:{place.line} {place.change}"
-        print(f"{number}/{len(drawn)} {'killed' if killed else 'SURVIVED'} {said}", flush=True)
-    n_killed = len(drawn) - len(survivors)
-    print(f"{n_killed} of {len(drawn)} killed ({n_killed / len(drawn):.0%}); {len(places)} places")
+    chosen = ["-q", "-n", "0", "-m", "not slow", "-s", "-p", "no:cov"]
+    chosen += [str(TOP / one) for one in TESTS]
+    if not asked.coverage.exists():
+        note_reach(asked.coverage)
+        sys.exit(f"{asked.coverage} is written: run this again")
+    pytest.main(chosen, plugins=[Trial(asked.sample, asked.seed, asked.coverage)])
+
+
+def note_reach(file: Path) -> None:
+    """Run the tests and write which of them reach each line."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    os.environ["COVERAGE_FILE"] = str(file)
+    rooms = [f"--cov=lupusim.{room}" for room in ROOMS]
+    rest = ["-q", "-n", "0", "-m", "not slow", "--cov-context=test", "--cov-report="]
+    pytest.main([*rest, *rooms, *(str(TOP / one) for one in TESTS)])
 
 
 def reached_lines(file: Path) -> dict[Path, dict[int, list[str]]]:
-    """Return, for every file and line, the tests that reach it; from a run made once."""
+    """Return, for every file and line, the tests that reach it; from a run made before."""
     from coverage import CoverageData
 
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        os.environ["COVERAGE_FILE"] = str(file)
-        rooms = [f"--cov=lupusim.{room}" for room in ROOMS]
-        rest = ["-q", "-n", "0", "-m", "not slow", "--cov-context=test", "--cov-report="]
-        pytest.main([*rest, *rooms, *(str(TOP / one) for one in TESTS)])
-        sys.exit(f"{file} is written: run this again")
     found = CoverageData(basename=str(file))
     found.read()
     return {
@@ -127,50 +126,114 @@ def _in_words(node: ast.AST, other: ast.AST) -> str:
     return f"`{ast.unparse(node)[:70]}` -> `{ast.unparse(other)[:70]}`"
 
 
-def mutated(place: Place) -> str:
-    """Return the source of a file with one operator changed."""
+def mutated(place: Place) -> ast.Module:
+    """Return the syntax tree of a file with one operator changed, its lines as they were."""
     tree = ast.parse(place.path.read_text(encoding="utf-8"))
     node, other, _ = list(_changes(tree))[place.number]
     node.__dict__.update(other.__dict__)
-    return ast.unparse(tree)
+    return tree
 
 
-def is_killed(place: Place, tests: list[str], rng: random.Random) -> bool:
-    """Return whether one of the tests fails, or nothing ends in time."""
-    few = tests if len(tests) <= MOST_TESTS else rng.sample(tests, MOST_TESTS)
-    child = os.fork()
-    if child == 0:
-        os._exit(_try(place, few))
-    began = time.monotonic()
-    while time.monotonic() - began < SECONDS:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status) != 0
-        time.sleep(0.05)
-    os.kill(child, 9)
-    os.waitpid(child, 0)
-    return True
+class Trial:
+    """A plug-in that collects the tests once, and tries every mutant on those that reach it.
+
+    A mutant lives in a process of its own, forked when all is loaded: there the changed function
+    gets its new code, whoever has imported it.
+    """
+
+    def __init__(self, sample: int, seed: int, file: Path) -> None:
+        self.sample, self.seed, self.file = sample, seed, file
+        self.failed = False
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note that a test fails."""
+        self.failed = self.failed or report.failed
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Try the mutants in place of the tests."""
+        items = {item.nodeid: item for item in session.items}
+        reached = reached_lines(self.file)
+        every = [one for path in reached for one in places_in(path) if one.line in reached[path]]
+        inside = [one for one in every if function_of(one) is not None]
+        drawn = random.Random(self.seed).sample(inside, min(self.sample, len(inside)))
+        n_killed = n_tried = 0
+        for number, place in enumerate(drawn, 1):
+            names = [name for name in reached[place.path][place.line] if name in items]
+            few = random.Random(number).sample(names, min(len(names), MOST_TESTS))
+            killed = self.is_killed(place, [items[name] for name in few])
+            n_killed += killed is True
+            n_tried += killed is not None
+            said = f"{place.path.relative_to(TOP)}:{place.line} {place.change}"
+            result = {True: "killed", False: "SURVIVED", None: "not tried"}[killed]
+            print(f"{number}/{len(drawn)} {result} {said} ({len(few)} tests)", flush=True)
+        print(f"{n_killed} of {n_tried} killed; {len(inside)} places")
+        return True
+
+    def is_killed(self, place: Place, items: list[pytest.Item]) -> bool | None:
+        """Return whether one of the tests fails, or they don't end in time; None if not tried."""
+        child = os.fork()
+        if child == 0:
+            try:
+                os._exit(self.try_it(place, items))
+            except LookupError as error:
+                print(error, flush=True)
+                os._exit(NOT_TRIED)
+        began = time.monotonic()
+        while time.monotonic() - began < SECONDS:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                code = os.waitstatus_to_exitcode(status)
+                return None if code == NOT_TRIED else code != 0
+            time.sleep(0.02)
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+        return True
+
+    def try_it(self, place: Place, items: list[pytest.Item]) -> int:
+        """Change the function and run tests until one fails; return whether one has."""
+        function = function_of(place)
+        assert function is not None
+        function.__code__ = code_of(mutated(place), place, function.__code__)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if self.failed:
+                return 1
+        return 0
 
 
-def _try(place: Place, tests: list[str]) -> int:
-    """Run tests in this process, with the changed source in place of the file's."""
-    code = compile(mutated(place), str(place.path), "exec")
-    plain = SourceFileLoader.get_code
+def function_of(place: Place) -> FunctionType | None:
+    """Return the loaded function that holds an operator; None where it stands outside of one."""
+    found = None
+    for function in _functions(str(place.path)):
+        lines = [line for _, _, line in function.__code__.co_lines() if line is not None]
+        inside = function.__code__.co_firstlineno <= place.line <= max(lines, default=0)
+        if inside and (
+            found is None or found.__code__.co_firstlineno < function.__code__.co_firstlineno
+        ):
+            found = function
+    return found
 
-    def get_code(loader: SourceFileLoader, name: str) -> Any:
-        return code if loader.get_filename(name) == str(place.path) else plain(loader, name)
 
-    SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    os.chdir(TOP)
-    return int(pytest.main(["-q", "-x", "-n", "0", "-p", "no:cov", *tests]))
+@cache
+def _functions(path: str) -> list[FunctionType]:
+    every = [one for one in gc.get_objects() if isinstance(one, FunctionType)]
+    return [one for one in every if one.__code__.co_filename == path]
+
+
+def code_of(source: ast.Module, place: Place, known: CodeType) -> CodeType:
+    """Return the code of the function of the same name and line in a changed source."""
+    waiting = [compile(source, str(place.path), "exec")]
+    while waiting:
+        code = waiting.pop()
+        same = code.co_qualname == known.co_qualname and code.co_freevars == known.co_freevars
+        if same and code.co_firstlineno == known.co_firstlineno:
+            return code
+        waiting += [one for one in code.co_consts if isinstance(one, CodeType)]
+    raise LookupError(f"{known.co_qualname} is not in the changed source")
 
 
 if __name__ == "__main__":
-    import numpy  # noqa: F401
-    import pandas  # noqa: F401
-    import scipy.stats  # noqa: F401
-
     main()
