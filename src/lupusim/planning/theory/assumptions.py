@@ -9,7 +9,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from lupusim.engines.exact import solve
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import MultiStateModel, TreatmentEffect
 from lupusim.model.hazards.base import constant_rate
@@ -80,6 +79,8 @@ def response_chance(trial: Trial, law: MultiStateModel, primary: ResponseAtVisit
     NoExactSolutionError
         If the exact engine does not reach its tolerance.
     """
+    from lupusim.engines.exact import solve
+
     (shares,) = solve(law, [primary.at], tolerance=_TOLERANCE).probabilities
     inside = np.isin(law.states, primary.states)
     present = math.exp(-trial.dropout.cumulative(np.array(primary.at)))

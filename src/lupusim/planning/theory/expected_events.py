@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lupusim.arrays import FloatArray
-from lupusim.engines.exact import ever
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.assumptions import is_plain
 from lupusim.rng import stream
@@ -223,6 +222,8 @@ def seen_events(
     # cells that grow: hazards change early, and a follow-up may have no end
     times = longest * np.linspace(0.0, 1.0, _CELLS + 1) ** 2
     law = trial.arms[arm].law
+    from lupusim.engines.exact import ever
+
     had = ever(law, endpoint.events, times, tolerance=_TOLERANCE)
     stays = np.exp(-trial.dropout.cumulative((times[1:] + times[:-1]) / 2))
     return times, np.concatenate([[0.0], np.cumsum(np.diff(had) * stays)])

@@ -9,7 +9,6 @@ import numpy as np
 
 from lupusim.analysis.survival.one_sample_logrank import TabulatedHazard
 from lupusim.arrays import FloatArray
-from lupusim.engines.exact import ever
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.checks import nearest
@@ -170,6 +169,8 @@ def _cumulative(
 ) -> TabulatedHazard | None:
     """Return the exact cumulative hazard of the first event, tabulated."""
     place = section.place.child("model")
+    from lupusim.engines.exact import ever
+
     try:
         share = ever(law, primary.events, times, tolerance=_TOLERANCE)
     except NoExactSolutionError as error:
