@@ -267,13 +267,13 @@ def test_the_twin_of_a_constant_hazard_has_it_in_every_state(folder: Any) -> Non
 
 
 def test_a_reference_without_an_exact_solution_is_told(folder: Any, monkeypatch: Any) -> None:
+    from lupusim.engines import exact
     from lupusim.errors import NoExactSolutionError
-    from lupusim.scenario.analysis import reference as references
 
     def fail(*_: object, **__: object) -> None:
         raise NoExactSolutionError("too hard")
 
-    monkeypatch.setattr(references, "ever", fail)
+    monkeypatch.setattr(exact, "ever", fail)
     found = problems({**LOGRANK, "against": {"model": "usual.yaml"}}, folder, **about(["death"]))
     assert "too hard" in found["analysis.against.model"]
 
