@@ -64,3 +64,8 @@ def test_some_patients_or_all_can_be_taken():
 def test_a_patient_has_one_ratio_more_than_breaks():
     with pytest.raises(ValueError, match="2 ratios of each patient must be one more than 2 breaks"):
         IndividualRatio(breaks=np.zeros((2, 1)), ratios=np.ones((2, 1)))
+
+
+def test_a_piece_begins_after_the_start() -> None:
+    with pytest.raises(ValueError, match="breaks"):
+        PiecewiseEffect(on=ON, breaks=(0.0,), ratios=(1.0, 0.6))
