@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -183,14 +184,32 @@ class Folder:
 
     def _known(self) -> dict[str, str]:
         """Return the digests of the files that were written here; empty if unreadable."""
-        try:
-            known = json.loads((self.path / KNOWN_FILES).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return known if isinstance(known, dict) else {}
+        return read_object(self.path / KNOWN_FILES) or {}
 
     def _note(self, name: str, digest: str) -> None:
         write(self.path / KNOWN_FILES, json.dumps(self._known() | {name: digest}, indent=1))
+
+
+def read_object(path: Path) -> dict[str, Any] | None:
+    """Return the object that a JSON file holds; None where it holds none, or is unreadable."""
+    try:
+        return as_object(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+def as_object(content: object) -> dict[str, Any] | None:
+    """Return what was read from JSON, if it is an object."""
+    return content if isinstance(content, dict) else None
+
+
+def as_json(content: Any) -> Any:
+    """Return nested data as JSON knows it: a number that does not exist is null."""
+    if isinstance(content, Mapping):
+        return {name: as_json(part) for name, part in content.items()}
+    if isinstance(content, list | tuple):
+        return [as_json(part) for part in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def _digest(content: bytes) -> str:

@@ -23,6 +23,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 PACKAGES = sorted(path.parent for path in SOURCE.rglob("__init__.py"))
 MOST_LINES = 400
 MOST_ENTRIES = 16
+MOST_TYPE_CHECKS = 150  # an object is asked what it can, not what it is
 REGISTRIES = {
     "adaptations": ADAPTATIONS.values(),
     "allocations": ALLOCATIONS.values(),
@@ -92,3 +93,9 @@ def test_nobody_asks_of_which_kind_a_registered_thing_is_but_its_own_package(kin
         if package not in homes and asks.search(path.read_text(encoding="utf-8")):
             guilty.append(path.relative_to(SOURCE).as_posix())
     assert set(guilty) - FOR_SPEED == set()
+
+
+def test_types_are_asked_seldom():
+    """What a value of a file is, is said in scenario/document/content.py."""
+    asked = sum(path.read_text(encoding="utf-8").count("isinstance(") for path in MODULES)
+    assert asked <= MOST_TYPE_CHECKS

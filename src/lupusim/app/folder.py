@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lupusim.errors import Problem
 from lupusim.output import write
+from lupusim.scenario.document.content import is_text, items
 from lupusim.scenario.document.yaml_reader import MAX_BYTES, child_key
 
 RUNS = "runs"
@@ -139,14 +140,10 @@ def _says(path: Path, schema: str) -> bool:
 
 def _names_of_files(content: object, key: str) -> Iterator[tuple[str, str]]:
     """Yield the key and the value of every text that may name a file."""
-    if isinstance(content, Mapping):
-        for name, value in content.items():
-            if str(name) not in _PROSE:
-                yield from _names_of_files(value, child_key(key, str(name)))
-    elif isinstance(content, list):
-        for position, item in enumerate(content):
-            yield from _names_of_files(item, child_key(key, position))
-    elif isinstance(content, str) and _may_be_a_file(content, key):
+    for name, value in items(content):
+        if name not in _PROSE:
+            yield from _names_of_files(value, child_key(key, name))
+    if is_text(content) and _may_be_a_file(content, key):
         yield key, content
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from lupusim.cli.session import (
     workers_of,
 )
 from lupusim.cli.writing import if_present
-from lupusim.output import Folder, csv_text
+from lupusim.output import Folder, as_json, csv_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,6 +138,18 @@ class Answer:
     shown: RenderableType
     sentence: str
 
+    @classmethod
+    def of_table(cls, title: str, table: pd.DataFrame, form: str, **told: Any) -> Answer:
+        """Return a table with numbers in one form; `told` is `content` and `sentence`."""
+        from rich.table import Table
+
+        shown = Table(title=title, min_width=len(title) + 2)
+        for name, kind in table.dtypes.items():
+            shown.add_column(str(name), justify="right" if kind.kind in "fi" else "left")
+        for row in table.itertuples(index=False):
+            shown.add_row(*(form.format(v) if isinstance(v, float) else str(v) for v in row))
+        return cls(table=table, shown=shown, **told)
+
     def tell(self, format: Format) -> None:
         """Print it."""
         if format is Format.json:
@@ -152,7 +163,7 @@ class Answer:
             console.print(self.shown, self.sentence, sep="\n")
 
     def _json(self) -> str:
-        return json.dumps(_plain(self.content), indent=2, allow_nan=False)
+        return json.dumps(as_json(self.content), indent=2, allow_nan=False)
 
     def write(self, folder: Folder, name: str) -> None:
         """Write it into a folder that holds the finished work."""
@@ -161,13 +172,27 @@ class Answer:
         print(f"written to {folder.path}", file=sys.stderr)
 
 
-def _plain(content: Any) -> Any:
-    """Return nested data as JSON knows it: what does not exist is null."""
-    if isinstance(content, dict):
-        return {name: _plain(part) for name, part in content.items()}
-    if isinstance(content, list | tuple):
-        return [_plain(part) for part in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
+@dataclass(frozen=True, slots=True)
+class Partly:
+    """How a question answers with what was finished before its own kind of interruption.
+
+    Parameters
+    ----------
+    kind : type
+        What the question raises when it is interrupted.
+    answer : callable
+        Makes the answer of it; None where nothing was finished.
+    """
+
+    kind: type[KeyboardInterrupt]
+    answer: Callable[[Any], Answer | None]
+
+    def answer_to(self, interrupt: KeyboardInterrupt) -> Answer | None:
+        """Return the answer; None where the interruption came before the question's work."""
+        return self.answer(interrupt) if isinstance(interrupt, self.kind) else None
+
+
+NOTHING = Partly(KeyboardInterrupt, lambda _: None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +227,7 @@ class Question:
         self,
         find: Callable[[Bench], Any],
         answer: Callable[[Any], Answer],
-        partly: Callable[[KeyboardInterrupt], Answer | None] = lambda _: None,
+        partly: Partly = NOTHING,
     ) -> Any:
         """Return what is found, after printing and writing it; if interrupted, leave.
 
@@ -212,8 +237,8 @@ class Question:
             Takes the bench and simulates.
         answer : callable
             Makes what is printed of what was found.
-        partly : callable
-            Makes it of what was finished before an interruption; None for nothing.
+        partly : Partly
+            Makes it of what was finished before an interruption.
         """
         folder = self.place.folder(self.name)
         try:
@@ -224,7 +249,7 @@ class Question:
                 found = find(bench)
         except KeyboardInterrupt as interrupt:
             begin_to_leave()
-            self._tell_part(partly(interrupt))
+            self._tell_part(partly.answer_to(interrupt))
             leave()
         told = answer(found)
         told.tell(self.format)

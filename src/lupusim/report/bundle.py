@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from lupusim.errors import LupusimError, ScenarioError
-from lupusim.output import write
+from lupusim.output import as_object, write
 from lupusim.planning.runs.results import RunResult
 from lupusim.planning.runs.run import run
 from lupusim.report.document.content import document_of
@@ -28,6 +28,7 @@ from lupusim.report.document.files import StrangersFileError
 from lupusim.report.document.html import as_html
 from lupusim.report.run.kept import same_amount
 from lupusim.scenario import load_scenario
+from lupusim.scenario.document.content import is_text, leaves
 from lupusim.scenario.document.yaml_reader import parse_document
 from lupusim.scenario.files.packaged import find_packaged, packaged_names
 from lupusim.simulation.fingerprint import code_fingerprint, versions
@@ -131,14 +132,7 @@ def _inputs(text: str, folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _texts(content: object) -> Iterator[str]:
-    if isinstance(content, str):
-        yield content
-    elif isinstance(content, Mapping):
-        for part in content.values():
-            yield from _texts(part)
-    elif isinstance(content, list | tuple):
-        for part in content:
-            yield from _texts(part)
+    yield from filter(is_text, leaves(content))
 
 
 def _packaged(texts: list[str]) -> dict[str, bytes]:
@@ -221,10 +215,10 @@ def check_bundle_file(path: Path, *, force: bool = False) -> None:
 def _manifest(path: Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:
-            found = json.loads(archive.read(_MANIFEST))
+            found = as_object(json.loads(archive.read(_MANIFEST)))
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise BundleError(f"{path} is no bundle of lupusim's: {error}") from error
-    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+    if found is None or found.get("schema") != SCHEMA:
         raise BundleError(f"{path} is no bundle that this version reads: it needs {SCHEMA}")
     return found
 

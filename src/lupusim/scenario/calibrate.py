@@ -23,6 +23,7 @@ from lupusim.calibration.targets.studies import Study
 from lupusim.errors import EvidenceError, Problem
 from lupusim.model import MultiStateModel
 from lupusim.output import write
+from lupusim.scenario.document.content import changed
 from lupusim.scenario.files.calibration_block import calibration_block, load_free_model
 from lupusim.scenario.files.evidence import load_study
 from lupusim.scenario.files.model import model_from_mapping
@@ -159,11 +160,7 @@ def rounded_model(model: MultiStateModel) -> MultiStateModel:
 
 
 def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_rounded(item) for item in value]
-    return float(f"{value:.7g}") if isinstance(value, float) else value
+    return changed(value, lambda one: float(f"{one:.7g}") if isinstance(one, float) else one)
 
 
 def write_draws(fit: Fit, path: Path, *, n_draws: int = 2000) -> None:

@@ -36,6 +36,16 @@ class KnownEffect:
         if not math.isfinite(self.value):
             raise ValueError(f"value={self.value!r} must be a finite number")
 
+    @property
+    def given(self) -> float | None:
+        """The value that was given."""
+        return self.value
+
+    @property
+    def words(self) -> str:
+        """Where it is known from."""
+        return f"given: {self.value:g}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedEffect:
@@ -56,6 +66,17 @@ class SimulatedEffect:
     def __post_init__(self) -> None:
         if self.n_patients < _FEWEST_FOR_A_TRUTH:
             raise ValueError(f"n_patients={self.n_patients!r} must be at least 1000")
+
+    @property
+    def given(self) -> float | None:
+        """No value was given."""
+        return None
+
+    @property
+    def words(self) -> str:
+        """Where it is known from."""
+        n_patients = f"{self.n_patients:,}".replace(",", " ")
+        return f"from one simulation of {n_patients} fully observed patients"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

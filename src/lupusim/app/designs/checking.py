@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lupusim.app.designs.texts import parsed
 from lupusim.app.folder import StartFolder
 from lupusim.errors import InputError, Problem
+from lupusim.scenario.document.content import is_number
 
 if TYPE_CHECKING:
     from lupusim.trial.scenario import Scenario
@@ -71,7 +72,7 @@ def known_power(scenario: Scenario) -> list[tuple[int, float, str]]:
         columns = formula_columns(point.trial)
         for name, words in (("power_exact", "exact"), ("power_theory", "by formula")):
             power = columns.get(name)
-            if isinstance(power, float):
+            if is_number(power):
                 found.append((point.trial.n_patients, power, words))
                 break
     return found

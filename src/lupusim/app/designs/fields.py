@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lupusim.app.designs.texts import Path, value_at
+from lupusim.scenario.document.content import at, is_list, is_mapping, is_number, match
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +90,7 @@ def number(example: str) -> Way:
     """Return the way of a plain number."""
 
     def show(value: Any) -> str | None:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return _number(value) if is_number else None
+        return _number(value) if is_number(value) else None
 
     return Way(show=show, read=lambda typed: _read_number(typed, example))
 
@@ -110,7 +110,7 @@ def words(pattern: str, written: str, example: str) -> Way:
     known = re.compile(rf"\s*{pattern}\s*")
 
     def show(value: Any) -> str | None:
-        found = known.fullmatch(value) if isinstance(value, str) else None
+        found = match(known, value)
         return found[1] if found else None
 
     return Way(show=show, read=lambda t: written.format(_number(_read_number(t, example))))
@@ -121,7 +121,7 @@ def text(pattern: str, example: str) -> Way:
     known = re.compile(pattern)
 
     def show(value: Any) -> str | None:
-        return value if isinstance(value, str) and known.fullmatch(value) else None
+        return str(value) if match(known, value) else None
 
     def read(typed: str) -> str:
         if not known.fullmatch(typed):
@@ -132,8 +132,8 @@ def text(pattern: str, example: str) -> Way:
 
 
 def _show_sizes(value: Any) -> str | None:
-    sizes = value.get("sample_size") if isinstance(value, dict) and len(value) == 1 else None
-    if not isinstance(sizes, list) or not all(isinstance(size, int) for size in sizes):
+    sizes = at(value, "sample_size")
+    if not is_list(sizes) or len(value) > 1 or not all(map(is_number, sizes)):
         return None
     return ", ".join(map(str, sizes))
 
@@ -212,7 +212,7 @@ def fields_of(content: Any) -> list[Field]:
 def _of_outcome(content: Any) -> Iterator[Field]:
     outcomes = value_at(content, ("outcomes",))
     arms = value_at(content, ("arms",))
-    if not isinstance(outcomes, dict) or not outcomes or not isinstance(arms, list):
+    if not is_mapping(outcomes) or not outcomes or not is_list(arms):
         return
     name, described = next(iter(outcomes.items()))
     kind = value_at(described, ("kind",))
@@ -302,7 +302,7 @@ _KINDS: dict[str, Callable[[str, Any], Iterator[Field]]] = {
 def _last_look(content: Any) -> Iterator[Field]:
     """Yield the events that each look waits for."""
     looks = value_at(content, ("looks",))
-    count = len(looks) if isinstance(looks, list) else 0
+    count = len(looks) if is_list(looks) else 0
     for position in range(count):
         last = position == count - 1
         yield Field(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lupusim.errors import ScenarioError
+from lupusim.scenario.document.content import is_list, is_text
 from lupusim.scenario.document.yaml_reader import Document, child_key, parse_document
 from lupusim.scenario.document.yaml_writer import block, flow
 
@@ -95,7 +96,7 @@ def _attempts(document: Document, path: Path, value: object) -> list[str]:
 
 def _ways_to_write(value: object) -> list[str]:
     """Return a value without quotation marks, where that may do, and as it is always right."""
-    return [value, flow(value)] if isinstance(value, str) else [flow(value)]
+    return [value, flow(value)] if is_text(value) else [flow(value)]
 
 
 def _dotted(path: Sequence[str | int]) -> str:
@@ -108,7 +109,7 @@ def _dotted(path: Sequence[str | int]) -> str:
 def _content_with(content: Any, path: Path, value: object) -> Any:
     """Return a copy of the content in which one value is another."""
     first, *rest = path
-    copy: Any = list(content) if isinstance(content, list) else dict(content or {})
+    copy: Any = list(content) if is_list(content) else dict(content or {})
     if rest:
         below = value_at(content, (first,))
         copy[first] = _content_with(below, tuple(rest), value)

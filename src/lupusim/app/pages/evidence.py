@@ -17,7 +17,7 @@ from lupusim.app.runs.launch import ask
 from lupusim.app.runs.past_runs import PastRun, new_run, remember
 from lupusim.app.site import Site
 from lupusim.errors import InputError
-from lupusim.output import write
+from lupusim.output import read_object, write
 from lupusim.scenario.document.yaml_writer import block
 
 _MODELS = {
@@ -255,12 +255,4 @@ def _typed_before(site: Site, run: PastRun | None) -> list[Count]:
 
 
 def _kept(run: PastRun | None) -> dict[str, Any] | None:
-    import json
-
-    if run is None:
-        return None
-    try:
-        found = json.loads((run.folder / "calibration.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
+    return None if run is None else read_object(run.folder / "calibration.json")

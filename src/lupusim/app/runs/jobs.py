@@ -19,6 +19,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from lupusim.output import as_object
+
 _SECONDS_TO_LEAVE = 1.5  # after these an engine that was asked to stop is ended
 _LONGEST_LINE = 2**26
 _LINES_KEPT = 40
@@ -175,7 +177,7 @@ class Job:
             found = json.loads(answer)
         except ValueError:
             found = {"text": answer.decode(errors="replace")}
-        self.result = found if isinstance(found, dict) else {"rows": found}
+        self.result = as_object(found) or {"rows": found}
 
     def _close(self, code: int) -> None:
         if self.state is State.CANCELLED:

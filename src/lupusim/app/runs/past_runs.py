@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lupusim.app.folder import RUNS, StartFolder, plain_name
-from lupusim.output import write
+from lupusim.output import read_object, write
 
 NOTE = "asked.json"
 _MOST_BYTES = 50_000_000
@@ -106,9 +106,7 @@ def _is_run(run: PastRun) -> bool:
 
 def _loaded(path: Path) -> dict[str, Any] | None:
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            return None
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        small = path.stat().st_size <= _MOST_BYTES
+    except OSError:
         return None
-    return found if isinstance(found, dict) else None
+    return read_object(path) if small else None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lupusim.report.numbers import grouped, rounded, share
+from lupusim.scenario.document.content import is_number
 from lupusim.simulation.tally import Mean
 from lupusim.trial.scenario import label
 
@@ -39,7 +40,7 @@ def powers(result: Mapping[str, Any], run: str = "") -> list[tuple[str, float, f
     return [
         (point_name(point, run), point["power"], point["power_lower"], point["power_upper"])
         for point in result["points"]
-        if isinstance(point.get("power"), float | int)
+        if is_number(point.get("power"))
     ]
 
 

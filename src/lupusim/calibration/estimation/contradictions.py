@@ -11,7 +11,7 @@ from lupusim.calibration.estimation.joint_counts import ContradictionError, join
 from lupusim.calibration.prediction.path_tree import TooManyPathsError, path_tree
 from lupusim.calibration.prediction.stays import check_stays
 from lupusim.calibration.targets.margins import Margin
-from lupusim.calibration.targets.questions import FirstMove, LeftWithin, states_of
+from lupusim.calibration.targets.questions import FirstMove, is_of_stays, states_of
 from lupusim.calibration.targets.studies import DEATH, Role, Study, Target
 from lupusim.errors import EvidenceError, Problem
 from lupusim.model import MultiStateModel, Start, Transition
@@ -126,7 +126,7 @@ def impossible_targets(
 def _fault(study: Study, target: Target, model: MultiStateModel) -> str:
     if missing := _missing(target, model):
         return f"the model {model.name!r} has no transition {missing}, which this target counts"
-    if any(isinstance(q, LeftWithin) for q in target.measure.questions):
+    if any(map(is_of_stays, target.measure.questions)):
         try:
             check_stays(model)
         except ValueError as wrong:

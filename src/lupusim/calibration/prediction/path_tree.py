@@ -17,11 +17,10 @@ import numpy as np
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.calibration.prediction.enlarged_chain import Chain, Ways
 from lupusim.calibration.targets.questions import (
-    EverAfter,
-    EverIn,
-    FirstMove,
     InStates,
+    Memory,
     Question,
+    is_memory,
 )
 from lupusim.model import MultiStateModel
 
@@ -79,7 +78,7 @@ def path_tree(model: MultiStateModel, questions: Sequence[Question]) -> PathTree
     TooManyPathsError
         If there are more than `MOST_PATHS`.
     """
-    memories = tuple(dict.fromkeys(_timeless(q) for q in questions if not _is_present(q)))
+    memories = tuple(dict.fromkeys(_timeless(q) for q in questions if is_memory(q)))
     starts = [_first(model, memories, start.state) for start in model.starts]
     numbers, moves = _enlarge(model, memories, starts)
     probabilities = np.zeros(len(numbers))
@@ -99,42 +98,17 @@ def path_tree(model: MultiStateModel, questions: Sequence[Question]) -> PathTree
     )
 
 
-def _is_present(question: Question) -> bool:
-    return isinstance(question, InStates)
-
-
-def _timeless(question: Question) -> Question:
+def _timeless(question: Memory) -> Memory:
     return replace(question, time=0.0)
 
 
-def _first(model: MultiStateModel, memories: Sequence[Question], state: str) -> Remembered:
+def _first(model: MultiStateModel, memories: Sequence[Memory], state: str) -> Remembered:
     """Return where somebody starts, and what being there means."""
-    come = tuple(
-        int(state in memory.states)
-        if isinstance(memory, EverIn)
-        else int(isinstance(memory, EverAfter) and state in memory.first)
-        for memory in memories
-    )
-    return model.index(state), come
-
-
-def _moved(memory: Question, come: int, origin: str, to: str) -> int:
-    """Return how far a patient has come after a move; what has been can't be undone."""
-    match memory:
-        case EverIn():
-            return int(come or to in memory.states)
-        case EverAfter():
-            if come == 0:
-                return int(to in memory.first)
-            return 2 if to in memory.then else come
-        case FirstMove():
-            return int(come or (origin in memory.origin and to in memory.to))
-        case _:
-            raise ValueError(f"{memory!r} is no yes-or-no question about the past")
+    return model.index(state), tuple(memory.begins(state) for memory in memories)
 
 
 def _enlarge(
-    model: MultiStateModel, memories: Sequence[Question], starts: Iterable[Remembered]
+    model: MultiStateModel, memories: Sequence[Memory], starts: Iterable[Remembered]
 ) -> tuple[dict[Remembered, int], tuple[Ways, ...]]:
     """Return the entries of the enlarged chain that can be reached, and each transition's moves."""
     numbers: dict[Remembered, int] = {}
@@ -147,7 +121,7 @@ def _enlarge(
         for k in model.outgoing(model.states[state]):
             t = model.transitions[k]
             now = tuple(
-                _moved(memory, c, t.from_state, t.to_state)
+                memory.moved(c, t.from_state, t.to_state)
                 for memory, c in zip(memories, come, strict=True)
             )
             there = (model.index(t.to_state), now)
@@ -159,14 +133,15 @@ def _enlarge(
 
 
 def _says(
-    model: MultiStateModel, memories: Sequence[Question], question: Question, entry: Remembered
+    model: MultiStateModel, memories: Sequence[Memory], question: Question, entry: Remembered
 ) -> bool:
     """Return the answer of a patient who is in an entry of the chain at the question's time."""
     state, come = entry
+    if is_memory(question):
+        return come[memories.index(_timeless(question))] >= question.enough
     if isinstance(question, InStates):
         return model.states[state] in question.states
-    enough = 2 if isinstance(question, EverAfter) else 1
-    return come[memories.index(_timeless(question))] >= enough
+    raise ValueError(f"{question!r} is no yes-or-no question")
 
 
 def _grow(

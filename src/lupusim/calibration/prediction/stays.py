@@ -12,7 +12,7 @@ from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.prediction.predict import answer
 from lupusim.calibration.prediction.renewal import N_PANELS, is_renewal
-from lupusim.calibration.targets.questions import EverIn, FirstIn, LeftWithin, Question
+from lupusim.calibration.targets.questions import EverIn, FirstIn, LeftWithin, Question, is_of_stays
 from lupusim.model import MultiStateModel, Start
 
 _NOBODY = 1e-12
@@ -45,19 +45,19 @@ class StayFamily:
         self.free_model = free_model
         self.questions = tuple(questions)
         self.n_panels = n_panels
-        if any(isinstance(q, LeftWithin) for q in questions):
+        if any(is_of_stays(q) for q in questions):
             check_stays(free_model.model)
 
     def answers(self, free: FloatArray) -> FloatArray:
         """Return answers, shape (n, n_questions), for vectors of shape (n, n_parameters)."""
         found = np.empty((len(free), len(self.questions)))
-        plain = [k for k, q in enumerate(self.questions) if not isinstance(q, LeftWithin)]
+        plain = [k for k, q in enumerate(self.questions) if not is_of_stays(q)]
         asked = [self.questions[k] for k in plain]
         if asked:
             family = Family(self.free_model, asked, n_panels=self.n_panels)
             found[:, plain] = family.answers(free)
         for k, question in enumerate(self.questions):
-            if isinstance(question, LeftWithin):
+            if is_of_stays(question):
                 found[:, k] = self._left(free, question)
         return found
 
@@ -101,7 +101,7 @@ def answer_all(model: MultiStateModel, questions: Sequence[Question]) -> FloatAr
     return np.array(
         [
             [
-                left_within(model, q) if isinstance(q, LeftWithin) else answer([model], [q])[0, 0]
+                left_within(model, q) if is_of_stays(q) else answer([model], [q])[0, 0]
                 for q in questions
             ]
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias, TypeGuard
 
 StateSet: TypeAlias = tuple[str, ...]
 """Names of states, in any order."""
@@ -23,6 +23,15 @@ class EverIn:
 
     states: StateSet
     time: float
+    enough: ClassVar[int] = 1
+
+    def begins(self, state: str) -> int:
+        """Return how far somebody has come who starts in a state."""
+        return int(state in self.states)
+
+    def moved(self, come: int, origin: str, to: str) -> int:  # noqa: ARG002 - of all memories
+        """Return how far somebody has come after a move."""
+        return int(come or to in self.states)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,17 @@ class EverAfter:
     first: StateSet
     then: StateSet
     time: float
+    enough: ClassVar[int] = 2
+
+    def begins(self, state: str) -> int:
+        """Return how far somebody has come who starts in a state."""
+        return int(state in self.first)
+
+    def moved(self, come: int, origin: str, to: str) -> int:  # noqa: ARG002 - of all memories
+        """Return how far somebody has come after a move."""
+        if come == 0:
+            return int(to in self.first)
+        return 2 if to in self.then else come
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +61,15 @@ class FirstMove:
     origin: StateSet
     to: StateSet
     time: float
+    enough: ClassVar[int] = 1
+
+    def begins(self, state: str) -> int:  # noqa: ARG002 - of all memories
+        """Return how far somebody has come who starts in a state."""
+        return 0
+
+    def moved(self, come: int, origin: str, to: str) -> int:
+        """Return how far somebody has come after a move."""
+        return int(come or (origin in self.origin and to in self.to))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +131,19 @@ Question: TypeAlias = (
     | LeftWithin
 )
 """Anything that can be asked."""
+
+Memory: TypeAlias = EverIn | EverAfter | FirstMove
+"""What is yes or no of the past: the answer is yes once somebody has come `enough` far."""
+
+
+def is_memory(question: Question) -> TypeGuard[Memory]:
+    """Return whether a question is answered by what is remembered along a path."""
+    return isinstance(question, EverIn | EverAfter | FirstMove)
+
+
+def is_of_stays(question: Question) -> TypeGuard[LeftWithin]:
+    """Return whether a question's clock runs from the entry of some states."""
+    return isinstance(question, LeftWithin)
 
 
 def states_of(question: Question) -> StateSet:

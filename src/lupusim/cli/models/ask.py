@@ -214,14 +214,6 @@ _ANSWERS: dict[QuestionName, Callable[[_Asked], tuple[str, pd.DataFrame]]] = {
 
 
 def _answer(name: str, title: str, table: pd.DataFrame) -> Answer:
-    from rich.table import Table
-
-    heading = f"{name}: {title} (exact)"
-    shown = Table(title=heading, min_width=len(heading) + 2)
-    for column in table.columns:
-        number = table[column].dtype == float
-        shown.add_column(str(column), justify="right" if number else "left")
-    for row in table.itertuples(index=False):
-        shown.add_row(*(f"{v:.6f}" if isinstance(v, float) else str(v) for v in row))
     content = {"model": name, "rows": table.to_dict(orient="records")}
-    return Answer(content=content, table=table, shown=shown, sentence="")
+    heading = f"{name}: {title} (exact)"
+    return Answer.of_table(heading, table, "{:.6f}", content=content, sentence="")

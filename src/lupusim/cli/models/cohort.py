@@ -104,12 +104,5 @@ def _print(
     sentence: str = "",
     content: object = None,
 ) -> None:
-    from rich.table import Table
-
-    shown = Table(title=title, min_width=len(title) + 2)
-    for column in table.columns:
-        shown.add_column(str(column), justify="right" if column not in {"from_state"} else "left")
-    for row in table.itertuples(index=False):
-        shown.add_row(*(f"{v:.6g}" if isinstance(v, float) else str(v) for v in row))
     told = content or {"model": name, "rows": table.to_dict(orient="records")}
-    Answer(content=told, table=table, shown=shown, sentence=sentence).tell(format)
+    Answer.of_table(title, table, "{:.6g}", content=told, sentence=sentence).tell(format)

@@ -11,6 +11,7 @@ from lupusim.cli.asking import (
     Answer,
     BackendOption,
     JobsOption,
+    Partly,
     Place,
     PlotOption,
     Question,
@@ -147,14 +148,14 @@ def _tornado(question: Question, scenario: str, ranges: dict[str, list[Any]], me
             sentence=tornado_sentence(found),
         )
 
-    def partly(interrupt: KeyboardInterrupt) -> Answer | None:
-        if isinstance(interrupt, InterruptedTornadoError) and interrupt.partial.swings:
-            return answer(interrupt.partial)
-        return None
+    def partly(interrupt: InterruptedTornadoError) -> Answer | None:
+        return answer(interrupt.partial) if interrupt.partial.swings else None
 
     build = what_if(scenario)
     found = question.ask(
-        lambda bench: swing(build, ranges, measure=measure, bench=bench), answer, partly
+        lambda bench: swing(build, ranges, measure=measure, bench=bench),
+        answer,
+        Partly(InterruptedTornadoError, partly),
     )
 
     def figure() -> Any:
@@ -188,8 +189,8 @@ def _sobol(question: Question, scenario: str, ranges: dict[str, list[Any]], meas
             sentence=sobol_sentence(found),
         )
 
-    def partly(interrupt: KeyboardInterrupt) -> Answer | None:
-        if not isinstance(interrupt, InterruptedSobolError) or interrupt.designs.empty:
+    def partly(interrupt: InterruptedSobolError) -> Answer | None:
+        if interrupt.designs.empty:
             return None
         if interrupt.partial is not None:
             return answer(interrupt.partial)
@@ -204,7 +205,9 @@ def _sobol(question: Question, scenario: str, ranges: dict[str, list[Any]], meas
     build = what_if(scenario)
     question = replace(question, name="sobol")
     found = question.ask(
-        lambda bench: sobol(build, bounds, measure=measure, bench=bench), answer, partly
+        lambda bench: sobol(build, bounds, measure=measure, bench=bench),
+        answer,
+        Partly(InterruptedSobolError, partly),
     )
 
     def figure() -> Any:

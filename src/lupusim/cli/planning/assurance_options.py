@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lupusim.cli.asking import Answer, Question
+from lupusim.cli.asking import Answer, Partly, Question
 from lupusim.cli.writing import save_figure
 
 if TYPE_CHECKING:
@@ -219,10 +219,8 @@ def ask_assurance(
             sentence=assurance_sentence(found),
         )
 
-    def partly(interrupt: KeyboardInterrupt) -> Answer | None:
-        if isinstance(interrupt, InterruptedAssuranceError) and interrupt.partial.points:
-            return answer(interrupt.partial)
-        return None
+    def partly(interrupt: InterruptedAssuranceError) -> Answer | None:
+        return answer(interrupt.partial) if interrupt.partial.points else None
 
     def find(bench: Any) -> Assurance:
         return average(
@@ -234,7 +232,7 @@ def ask_assurance(
             nesting=replace(nesting, bench=bench),
         )
 
-    found = question.ask(find, answer, partly)
+    found = question.ask(find, answer, Partly(InterruptedAssuranceError, partly))
     if plot is not None:
         from lupusim.report.questions.figures import assurance_distribution
 
@@ -275,10 +273,9 @@ def ask_value(
         shown = value_table(table, seed=question.seed)
         return Answer(content=content, table=table, shown=shown, sentence=value_sentence(table))
 
-    def partly(interrupt: KeyboardInterrupt) -> Answer | None:
-        if isinstance(interrupt, InterruptedValueError) and interrupt.partial is not None:
-            return answer(interrupt.partial, complete=False)
-        return None
+    def partly(interrupt: InterruptedValueError) -> Answer | None:
+        done = interrupt.partial
+        return None if done is None else answer(done, complete=False)
 
     found = replace(question, name="value").ask(
         lambda bench: information_value(
@@ -290,7 +287,7 @@ def ask_value(
             bench=bench,
         ),
         answer,
-        partly,
+        Partly(InterruptedValueError, partly),
     )
     if plot is not None:
         from lupusim.report.questions.answer_figures import value_by_size

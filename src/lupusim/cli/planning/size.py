@@ -13,6 +13,7 @@ from lupusim.cli.asking import (
     Answer,
     BackendOption,
     JobsOption,
+    Partly,
     Place,
     PlotOption,
     Question,
@@ -128,8 +129,8 @@ def _size(question: Question, power: float, search: Search) -> Any:
             sentence=size_sentence(found),
         )
 
-    def partly(interrupt: KeyboardInterrupt) -> Answer | None:
-        if not isinstance(interrupt, InterruptedSearchError) or interrupt.powers.empty:
+    def partly(interrupt: InterruptedSearchError) -> Answer | None:
+        if interrupt.powers.empty:
             return None
         powers = interrupt.powers
         return Answer(
@@ -140,7 +141,9 @@ def _size(question: Question, power: float, search: Search) -> Any:
         )
 
     return question.ask(
-        lambda bench: find_size(sizing, power, search=replace(search, bench=bench)), answer, partly
+        lambda bench: find_size(sizing, power, search=replace(search, bench=bench)),
+        answer,
+        Partly(InterruptedSearchError, partly),
     )
 
 
@@ -229,16 +232,14 @@ def _frontier(question: Question, power: float, search: Search, by: Spent | None
             else "Only these designs are finished.",
         )
 
-    def partly(interrupt: KeyboardInterrupt) -> Answer | None:
-        if not isinstance(interrupt, InterruptedFrontierError):
-            return None
+    def partly(interrupt: InterruptedFrontierError) -> Answer | None:
         done = None if interrupt.partial is None else answer(interrupt.partial, complete=False)
         return _with_search(done, interrupt)
 
     return question.ask(
         lambda bench: sizes(question.scenario, power, search=replace(search, bench=bench)),
         answer,
-        partly,
+        Partly(InterruptedFrontierError, partly),
     )
 
 

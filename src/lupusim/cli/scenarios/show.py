@@ -11,6 +11,7 @@ import typer
 
 from lupusim.cli.options import WidthOption
 from lupusim.cli.session import warn
+from lupusim.scenario.document.content import is_list
 
 FileArgument = Annotated[
     str,
@@ -103,7 +104,7 @@ def _evidence_words(name: str) -> str:
 
 
 def _one_line(value: object) -> str:
-    parts = value if isinstance(value, list) else [value or ""]
+    parts = value if is_list(value) else [value or ""]
     return "; ".join(" ".join(str(part).split()) for part in parts)
 
 

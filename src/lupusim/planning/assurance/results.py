@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from lupusim.output import as_json
 from lupusim.planning.assurance.known_powers import KnownPowers
 from lupusim.planning.assurance.power_distribution import PowerDistribution
 from lupusim.simulation.tally import Mean
@@ -123,7 +122,7 @@ class Assurance:
         points = []
         for point in self.points:
             row = {k: v for k, v in self._row(point).items() if k not in point.values}
-            points.append({"design_point": dict(point.values), **{k: _plain(row[k]) for k in row}})
+            points.append({"design_point": dict(point.values), **as_json(row)})
         return {
             "scenario": self.scenario.name,
             "seed": self.seed,
@@ -140,7 +139,3 @@ class InterruptedAssuranceError(KeyboardInterrupt):
     def __init__(self, partial: Assurance) -> None:
         self.partial = partial
         super().__init__("interrupted")
-
-
-def _plain(value: object) -> object:
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from lupusim.planning.execution.ledger import FILE_NAME, Asked, Existing, Ledger, LedgerError
 from lupusim.simulation.generation.generation import Block
@@ -14,6 +14,8 @@ from lupusim.simulation.generation.generation import Block
 
 class Share(Protocol):
     """Which blocks of a run are simulated here."""
+
+    is_whole: ClassVar[bool]
 
     def takes(self, block: Block) -> bool:
         """Return whether a block is simulated here."""
@@ -24,6 +26,8 @@ class Share(Protocol):
 class Everything:
     """The whole run."""
 
+    is_whole: ClassVar[bool] = True
+
     def takes(self, block: Block) -> bool:
         """Return True."""
         del block
@@ -33,6 +37,8 @@ class Everything:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nothing:
     """Only what a ledger holds already."""
+
+    is_whole: ClassVar[bool] = False
 
     def takes(self, block: Block) -> bool:
         """Return False."""
@@ -52,6 +58,7 @@ class Shard:
 
     number: int
     count: int
+    is_whole: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.number <= self.count:

@@ -89,7 +89,7 @@ def _job(wanted: Sequence[Series], blocks: Sequence[Block]) -> Task:
     pairs: list[Pair] = []
     for series in wanted:
         trials |= series.trials
-        pairs += [series.pair] if isinstance(series, Difference) else []
+        pairs += series.pairs
     (fingerprint, trial), *others = trials.items()
     return Task(
         fingerprint=fingerprint,

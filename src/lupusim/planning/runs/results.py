@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lupusim.planning.runs.columns import AS_STATED, units
+from lupusim.output import as_json
 from lupusim.planning.runs.long import COLUMNS, long_rows
 from lupusim.planning.theory.power import formula_columns
 from lupusim.planning.theory.single_arm import exact_level
@@ -287,7 +288,7 @@ class RunResult:
         """Return the result as plain data, as ``lupusim run --format json`` prints it."""
         points = []
         for point in self.points:
-            row = {k: _plain(v) for k, v in point.row().items() if k not in point.values}
+            row = as_json({k: v for k, v in point.row().items() if k not in point.values})
             if point.compared is not None:
                 row["compared_with"] = dict(point.compared.values)
             points.append({"design_point": dict(point.values), **row})
@@ -311,8 +312,3 @@ class InterruptedRunError(KeyboardInterrupt):
     def __init__(self, partial: RunResult) -> None:
         self.partial = partial
         super().__init__("interrupted")
-
-
-def _plain(value: object) -> object:
-    """Return a value as JSON knows it: what no replicate has is null."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -22,7 +22,7 @@ from lupusim.planning.runs.results import (
     PointResult,
     RunResult,
 )
-from lupusim.planning.runs.series import Difference, Series, series_of
+from lupusim.planning.runs.series import Series, series_of
 from lupusim.simulation.fingerprint import versions
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.looks.null_hypothesis import error_quantity
@@ -71,7 +71,7 @@ class RunOptions:
     share: Share = field(default_factory=Everything)
 
     def __post_init__(self) -> None:
-        if self.precision is not None and not isinstance(self.share, Everything):
+        if self.precision is not None and not self.share.is_whole:
             raise ValueError("a part of a run cannot look at the precision of the whole")
 
 
@@ -249,7 +249,7 @@ class _Simulation:
                     n = min(whole_blocks(series.trial, n), at_most)
                 for block in series.extend(n, seed=self.seed):
                     missing.setdefault(series.fingerprint, {})[block.number] = block
-                    if not isinstance(series, Difference) and self.share.takes(block):
+                    if not series.pairs and self.share.takes(block):
                         self._total += block.n_replicates
         self._take_from_ledger(missing)
         self._simulate(missing)

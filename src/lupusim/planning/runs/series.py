@@ -65,6 +65,11 @@ class Series:
         return {self.fingerprint: self.trial}
 
     @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """Which trials it compares; none where it is a trial that is simulated itself."""
+        return ()
+
+    @property
     def is_complete(self) -> bool:
         """Whether every planned replicate is in."""
         return self.finished == self.planned
@@ -115,6 +120,11 @@ class Difference(Series):
     def trials(self) -> dict[str, Trial]:
         """The trials that must be simulated for it, by fingerprint."""
         return {self.pair.later: self.trial, self.pair.first: self.first}
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """Which trials it compares."""
+        return (self.pair,)
 
 
 def series_of(point: DesignPoint) -> tuple[Series, ...]:

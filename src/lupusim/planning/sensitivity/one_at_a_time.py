@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from lupusim.arrays import FloatArray
+from lupusim.output import as_json
 from lupusim.planning.execution.bench import Bench, InterruptedJobsError, Job, on_bench
 from lupusim.planning.runs.replicates import added_up, simulate_replicates
 from lupusim.planning.theory.power import exact_power
@@ -98,13 +99,7 @@ class Tornado:
 
     def to_json(self) -> dict[str, object]:
         """Return the result as plain data; what does not exist is null."""
-        rows = [
-            {
-                k: None if isinstance(v, float) and math.isnan(v) else v
-                for k, v in swing.row().items()
-            }
-            for swing in self.swings
-        ]
+        rows = [as_json(swing.row()) for swing in self.swings]
         return {
             "quantity": self.quantity,
             "base": self.base.value,

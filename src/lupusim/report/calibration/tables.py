@@ -76,12 +76,16 @@ def _plain_table(title: str, frame: pd.DataFrame) -> Table:
     for name, kind in frame.dtypes.items():
         table.add_column(str(name), justify="right" if kind.kind in "fi" else "left")
     for row in _rows(frame):
-        table.add_row(*(_number(v) if isinstance(v, float) else str(v) for v in row.values()))
+        table.add_row(*map(_cell, row.values()))
     return table
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _cell(value: object) -> str:
+    return _number(value) if isinstance(value, float) else str(value)
 
 
 def _number(value: float) -> str:
@@ -129,7 +133,7 @@ def _optima(fit: Fit) -> Table:
     for name in columns.columns:
         table.add_column(str(name), justify="right")
     for _, row in columns.head(8).iterrows():
-        table.add_row(*(_number(v) if isinstance(v, float) else str(v) for v in row))
+        table.add_row(*map(_cell, row))
     return table
 
 

@@ -11,7 +11,7 @@ ICH E9(R1) (2019); ICH E20, step 2 draft.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -37,10 +37,10 @@ from lupusim.report.figures.states import states_figure
 from lupusim.report.models.diagram import MOST_STATES
 from lupusim.report.numbers import grouped
 from lupusim.report.run.table import condition, meaning
+from lupusim.scenario.document.content import is_list, is_mapping
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.yaml_reader import parse_document
 from lupusim.trial import Arm, Trial
-from lupusim.trial.design import KnownEffect, SimulatedEffect
 from lupusim.trial.scenario import shown
 
 _MONTHS = 12
@@ -192,12 +192,11 @@ def as_stated(result: RunResult, keys: Sequence[str], what: str) -> Iterator[Tab
 
 
 def _without_sources(content: object) -> object:
-    if isinstance(content, Mapping):
-        kept = {str(k): v for k, v in content.items() if k != "source"}
-        return {name: _without_sources(part) for name, part in kept.items()}
-    if isinstance(content, list | tuple):
+    if is_list(content):
         return [_without_sources(part) for part in content]
-    return content
+    if not is_mapping(content):
+        return content
+    return {str(k): _without_sources(v) for k, v in content.items() if k != "source"}
 
 
 def _sources(result: RunResult) -> Iterator[Part]:
@@ -224,10 +223,8 @@ def _estimands(result: RunResult) -> Section:
     if trial.analysis is not None:
         truth = trial.analysis.truth
         known = "not asked: no bias or coverage is shown ('true_effect' in the scenario asks)"
-        if isinstance(truth, KnownEffect):
-            known = f"given: {truth.value:g}"
-        elif isinstance(truth, SimulatedEffect):
-            known = f"from one simulation of {grouped(truth.n_patients)} fully observed patients"
+        if truth is not None:
+            known = truth.words
         rows += [("estimated effect", trial.analysis.effect), ("its true value", known)]
     caption = "What each simulated trial estimates."
     table = Table(caption=caption, head=("target", "what"), rows=tuple(rows), wordy=True)

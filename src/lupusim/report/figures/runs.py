@@ -25,6 +25,7 @@ from lupusim.report.figures.style import (
     panels_of_figure,
 )
 from lupusim.report.run.layout import headings
+from lupusim.scenario.document.content import is_number
 from lupusim.simulation.tally import Mean, Tally, limits_of_share
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def power_over(result: RunResult) -> tuple[str, FloatArray] | None:
     if len(names) != 1 or len(result.points) < 2:
         return None
     values = [point.values[names[0]] for point in result.points]
-    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+    if not all(map(is_number, values)):
         return None
     return names[0], np.array(values, dtype=float)
 

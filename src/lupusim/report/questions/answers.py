@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from lupusim.output import as_json
 from lupusim.planning.assurance.results import Assurance, PointAssurance
 from lupusim.planning.sample_size.results import InterruptedSearchError, SampleSize
 from lupusim.planning.sensitivity.one_at_a_time import Tornado
@@ -352,9 +353,7 @@ def _others(sizes: pd.Series, best: str) -> str:
 
 def plain_rows(table: pd.DataFrame) -> list[dict[str, object]]:
     """Return the rows of a table as plain data; what does not exist is null."""
-    rows: list[dict[str, object]] = []
-    for row in table.to_dict("records"):
-        known = {str(k): v.item() if hasattr(v, "item") else v for k, v in row.items()}
-        missing = {k for k, v in known.items() if isinstance(v, float) and not math.isfinite(v)}
-        rows.append({k: None if k in missing else v for k, v in known.items()})
-    return rows
+    return [
+        {str(name): as_json(value) for name, value in row.items()}
+        for row in table.to_dict("records")
+    ]

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from lupusim.errors import LupusimError, ScenarioError
+from lupusim.output import as_object
 from lupusim.planning.execution.ledger import Asked, Existing, Ledger, LedgerError
 from lupusim.planning.execution.shards import Nothing, merge
 from lupusim.planning.runs.precision import Assessment
@@ -163,10 +164,9 @@ def _known(folder: Path) -> Mapping[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return as_object(json.loads(path.read_text(encoding="utf-8")))
     except ValueError as error:
         raise KeptRunError(f"{path} is damaged: it is no JSON ({error})") from error
-    return content if isinstance(content, dict) else None
 
 
 def _explained(folder: Path, said: str) -> str:

@@ -33,7 +33,6 @@ from lupusim.scenario.document.durations import format_duration
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Analysis, Arm, Trial
-from lupusim.trial.design import KnownEffect
 from lupusim.trial.enrollment.arm_periods import arms_change
 
 _FEW_EVENTS = 20  # too few for formulas of many
@@ -200,7 +199,8 @@ def _estimates(point: PointResult, analysis: Analysis) -> Iterator[tuple[str, st
         yield f"{analysis.effect.removeprefix('log ')}, geometric mean", rounded(ratio) + part
     yield "estimated by", analysis.test.estimated_by
     if "true_effect" in tally.sums:
-        truth, given = tally.mean("true_effect"), isinstance(analysis.truth, KnownEffect)
+        truth, known = tally.mean("true_effect"), analysis.truth
+        given = known is not None and known.given is not None
         how = "given" if given else "from one large simulation"
         yield f"true effect ({how})", f"{truth.value:.3g}" if given else rounded(truth)
         yield "bias of the estimate", rounded(tally.mean("bias")) + part

@@ -15,6 +15,7 @@ from lupusim.analysis.outcomes import (
 )
 from lupusim.analysis.registry import TESTS
 from lupusim.scenario.analysis.special_tests import Around, read_particular
+from lupusim.scenario.document.content import is_text
 from lupusim.scenario.document.section import (
     Choice,
     Duration,
@@ -150,7 +151,7 @@ class _TrueEffect:
         """Return what estimates are compared with."""
         if value == "simulated":
             return SimulatedEffect()
-        if isinstance(value, str):
+        if is_text(value):
             place.report(f"{value!r} is not a number", "Give a number, or write 'simulated'.")
             return None
         number = Number().parse(value, place)

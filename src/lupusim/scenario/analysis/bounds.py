@@ -309,7 +309,7 @@ class _Reader:
 
 def _spending(section: Section, error: float, name: str) -> Spending:
     """Return a spending function; O'Brien and Fleming's stands in for what cannot be read."""
-    if isinstance(section.content.get("spending"), Mapping):
+    if section.is_mapping("spending"):
         return _user_spending(section, error, name)
     family = section.read("spending", Choice(dict(SPENDINGS)))
     names = [field.name for field in fields(cast(Any, family))]

@@ -2,6 +2,7 @@
 
 __all__ = [
     "amounts",
+    "content",
     "durations",
     "kinds",
     "section",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 
+from lupusim.scenario.document.content import is_number, is_text, match
 from lupusim.scenario.document.durations import is_date
 from lupusim.trial.durations import PER_YEAR
 
@@ -44,7 +45,7 @@ def parse_share(value: object) -> float:
     """
     share = percentage(value)
     if share is None:
-        if not isinstance(value, int | float) or isinstance(value, bool):
+        if not is_number(value):
             raise ValueError(f"{value!r} is not a share. {how_to_write(value, '30 % or 0.3')}")
         if value > 1:
             raise ValueError(f"{value!r} is not a share. Write '{value:g} %' or {value / 100:g}")
@@ -56,8 +57,8 @@ def parse_share(value: object) -> float:
 
 def percentage(value: object) -> float | None:
     """Return the share that a percentage such as ``30 %`` is; None for anything else."""
-    match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
-    return None if match is None else float(match[1]) / 100
+    found = match(_PERCENT, value)
+    return None if found is None else float(found[1]) / 100
 
 
 def parse_rate(value: object, *, like: str = "0.2 per year or 15 % a year") -> float:
@@ -83,14 +84,14 @@ def parse_rate(value: object, *, like: str = "0.2 per year or 15 % a year") -> f
     >>> round(parse_rate("15 % a year"), 4), parse_rate("10 per month")
     (0.1625, 120.0)
     """
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if is_number(value):
         return _not_negative(float(value), value)
-    match = _PER_TIME.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
+    found = match(_PER_TIME, value)
+    if found is None:
         share = percentage(value)
         fix = how_to_write(value, like) if share is None else f"Write {str(value).strip()} a year"
         raise ValueError(f"{value!r} is not a rate. {fix}")
-    number, percent, unit = match.groups()
+    number, percent, unit = found.groups()
     singular = unit.lower().removesuffix("s")
     if singular not in PER_YEAR:
         raise ValueError(f"{unit!r} is not a unit of time. Write day, week, month or year")
@@ -117,9 +118,10 @@ def parse_ratio(value: object) -> tuple[int, ...]:
     >>> parse_ratio("1:2")
     (1, 2)
     """
-    if not (isinstance(value, str) and _RATIO.fullmatch(value)):
+    ratio = match(_RATIO, value)
+    if ratio is None:
         raise ValueError(f"{value!r} is not a ratio. Write such as 1:2, in the order of the arms")
-    return tuple(int(part) for part in value.split(":"))
+    return tuple(int(part) for part in ratio[0].split(":"))
 
 
 def how_to_write(value: object, otherwise: str) -> str:
@@ -143,7 +145,7 @@ def mend(value: object) -> str:
     >>> mend("0,15"), mend("15 %"), mend("many")
     ('Write a point, not a comma: 0.15.', 'Write 0.15.', '')
     """
-    if not isinstance(value, str):
+    if not is_text(value):
         return ""
     mends = (mended(value) for mended in _MENDS)
     return next((words for words in mends if words), "")
@@ -157,11 +159,11 @@ def mend_number(value: object) -> str:
     >>> mend_number("120 patients"), mend_number("10k"), mend_number(120.0)
     ('Write 120.', 'Write 10000.', 'Write 120.')
     """
-    if isinstance(value, float) and value.is_integer():
+    if is_number(value) and float(value).is_integer():
         return f"Write {int(value)}."
-    if isinstance(value, str) and (match := _WITH_WORDS.fullmatch(value)):
-        thousand = 1000 if match[2].lower() == "k" else 1
-        return f"Write {float(match[1]) * thousand:.12g}."
+    if found := match(_WITH_WORDS, value):
+        thousand = 1000 if found[2].lower() == "k" else 1
+        return f"Write {float(found[1]) * thousand:.12g}."
     return mend(value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from lupusim.scenario.document.content import is_number, is_text, match
 from lupusim.trial.durations import PER_YEAR, format_duration
 
 __all__ = ["format_duration", "parse_duration"]
@@ -37,16 +38,16 @@ def parse_duration(text: object) -> float:
     >>> parse_duration("6 months")
     0.5
     """
-    if isinstance(text, int | float) and not isinstance(text, bool):
+    if is_number(text):
         raise ValueError(f"{text!r} has no unit. Write '{text} weeks' or '{text} months'")
-    match = _FORM.fullmatch(text) if isinstance(text, str) else None
-    if match is None:
-        if isinstance(text, str) and is_date(text):
+    found = match(_FORM, text)
+    if found is None:
+        if is_text(text) and is_date(text):
             fix = "Write the time since the first site opened, such as '18 months'"
             raise ValueError(f"{text.strip()!r} is a date. {fix}")
         shown = repr(text)[:60]
         raise ValueError(f"{shown} is not a duration. Write one such as '52 weeks' or '6 months'")
-    number, unit = match.groups()
+    number, unit = found.groups()
     if not unit:
         raise ValueError(f"{text!r} has no unit. Write '{number} weeks' or '{number} months'")
     singular = unit.lower().removesuffix("s")

@@ -11,11 +11,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeGuard, TypeVar
 
 from lupusim.errors import Problem
 from lupusim.model.checks import nearest
 from lupusim.scenario.document.amounts import mend_number, parse_rate, percentage
+from lupusim.scenario.document.content import is_list, is_mapping, is_nested, is_text, match
 from lupusim.scenario.document.durations import parse_duration
 from lupusim.scenario.document.yaml_reader import Document, child_key, describe
 
@@ -95,7 +96,7 @@ class Number:
         """Return the number."""
         if self._is_share and (share := percentage(value)) is not None:
             value = share
-        if not isinstance(value, Real) or isinstance(value, bool):
+        if not _is_real(value):
             fix = _instead(value, place, mend_number(value) or self.fix)
             place.report(f"{describe(value)} is not a number", fix)
             return math.nan
@@ -126,7 +127,7 @@ class Integer:
 
     def parse(self, value: object, place: Place) -> int:
         """Return the whole number."""
-        if not isinstance(value, Integral) or isinstance(value, bool):
+        if not _is_whole(value):
             fix = _instead(value, place, mend_number(value) or self.fix)
             place.report(f"{describe(value)} is not a whole number", fix)
             return 1
@@ -139,7 +140,7 @@ class Integer:
 
 def _instead(value: object, place: Place, otherwise: str) -> str:
     """Return what to write where a single value of another type is wanted."""
-    if isinstance(value, list) and value and not place.key.startswith("vary"):
+    if is_list(value) and value and not place.key.startswith("vary"):
         several = f"vary: {{{place.key}: [{', '.join(map(_plain, value[:_FEW]))}, ...]}}"
         if len(value) <= _FEW:
             several = several.replace(", ...", "")
@@ -148,7 +149,15 @@ def _instead(value: object, place: Place, otherwise: str) -> str:
 
 
 def _plain(value: object) -> str:
-    return value if isinstance(value, str) else describe(value)
+    return value if is_text(value) else describe(value)
+
+
+def _is_real(value: object) -> TypeGuard[Real]:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_whole(value: object) -> TypeGuard[Integral]:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _as_float(value: Real) -> float:
@@ -224,7 +233,7 @@ class Rate:
 
     def parse(self, value: object, place: Place) -> float:
         """Return the rate per year."""
-        if not isinstance(value, str):
+        if not is_text(value):
             return Number(at_least=0).parse(value, place)
         try:
             return parse_rate(value)
@@ -242,7 +251,7 @@ class Text:
 
     def parse(self, value: object, place: Place) -> str:
         """Return the text without spaces around it."""
-        if not isinstance(value, str) or not value.strip():
+        if not is_text(value) or not value.strip():
             place.report(f"{describe(value)} is not text", "Write words, in quotes if need be.")
             return ""
         return value.strip()
@@ -269,10 +278,10 @@ class Choice:
 
     def parse(self, value: object, place: Place) -> Any:
         """Return what the name stands for; None where there is nothing to choose from."""
-        if isinstance(value, str) and value in self.options:
+        if is_text(value) and value in self.options:
             return self.options[value]
         help_ = _instead(value, place, _all(self.options))
-        if isinstance(value, str):
+        if is_text(value):
             meant = _ALSO_CALLED.get(re.sub(r"\W+", "_", value.lower()), "")
             help_ = nearest(meant if meant in self.options else value, self.options)
         place.report(f"{describe(value)} is not one of the choices", help_)
@@ -289,7 +298,7 @@ class Edge:
 
     def parse(self, value: object, place: Place) -> tuple[str, str]:
         """Return the two states."""
-        ends = [end.strip() for end in value.split("->")] if isinstance(value, str) else []
+        ends = [end.strip() for end in value.split("->")] if is_text(value) else []
         if len(ends) != 2 or not all(ends):
             fix = "Write it as 'from_state -> to_state'."
             place.report(f"{describe(value)} is not a transition", fix)
@@ -306,7 +315,7 @@ class ListOf(Kind[tuple[T, ...]]):
 
     def parse(self, value: object, place: Place) -> tuple[T, ...]:
         """Return the items."""
-        if not isinstance(value, list | tuple):
+        if not is_list(value):
             place.report(f"{describe(value)} is not a list", _as_list(value))
             return ()
         if len(value) < self.at_least:
@@ -316,9 +325,9 @@ class ListOf(Kind[tuple[T, ...]]):
 
 def _as_list(value: object) -> str:
     """Return how to write a value as a list."""
-    if isinstance(value, str | int | float) and len(shown := _plain(value)) < _SHORT:
+    if not is_nested(value) and value is not None and len(shown := _plain(value)) < _SHORT:
         return f"Write [{shown}]."
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return "Write lines with '-', one for each, such as '- {name: ..., ...}'."
     return "Write [one, two] or lines with '-'."
 
@@ -363,10 +372,10 @@ class Free:
 
 def as_mapping(value: object, place: Place) -> Mapping[str, Any]:
     """Return a mapping with text keys; an empty one, reported, where the value is none."""
-    if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+    if is_mapping(value) and all(map(is_text, value)):
         return value
     fix = "Write {key: value} or lines 'key: value'."
-    if isinstance(value, str) and (counted := _COUNTED.fullmatch(value)):
+    if counted := match(_COUNTED, value):
         fix = f"Write {{{counted[2]}: {counted[1]}}}."
     place.report(f"{describe(value)} is not a mapping", fix)
     return {}

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import Any, TypeVar, cast
 
 from lupusim.model.checks import nearest
+from lupusim.scenario.document.content import is_list, is_mapping, is_text
 from lupusim.scenario.document.kinds import (
     ByEdge,
     Choice,
@@ -82,6 +83,18 @@ class Section:
         if name not in self.asked:
             self.asked.append(name)
         return name in self.content
+
+    def is_text(self, name: str) -> bool:
+        """Return whether a key is given as words."""
+        return is_text(self.content.get(name))
+
+    def is_mapping(self, name: str) -> bool:
+        """Return whether a key is given as keys with values."""
+        return is_mapping(self.content.get(name))
+
+    def is_list(self, name: str) -> bool:
+        """Return whether a key is given as a list."""
+        return is_list(self.content.get(name))
 
     def read(self, name: str, kind: Kind[T], default: T | _Required = _REQUIRED) -> T:
         """Return a key's value, or the default; without a default the key must be there."""

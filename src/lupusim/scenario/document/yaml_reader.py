@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lupusim.errors import InputError, Problem
+from lupusim.scenario.document.content import is_list, is_mapping
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 30
@@ -138,9 +139,9 @@ def describe(value: object) -> str:
     """Return what a value is, in a few words, however large it is."""
     if value is None:
         return "an empty value"
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return "a mapping of keys"
-    if isinstance(value, list | tuple):
+    if is_list(value):
         return "a list"
     if isinstance(value, int) and abs(value) > 10**60:
         return "a huge whole number"  # its digits may be more than Python prints

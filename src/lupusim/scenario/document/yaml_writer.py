@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from lupusim.scenario.document.content import is_list, is_mapping, is_text
+
 _PLAIN = re.compile(r"[A-Za-z][\w./-]*( [\w./-]+)*", re.ASCII)
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off"}
 
@@ -19,11 +21,11 @@ def flow(value: object) -> str:
     >>> flow({"ways": ["a -> b"], "ratio": 0.5})
     '{ways: ["a -> b"], ratio: 0.5}'
     """
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return "{" + ", ".join(f"{flow(str(k))}: {flow(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, list | tuple):
+    if is_list(value):
         return "[" + ", ".join(map(flow, value)) + "]"
-    if isinstance(value, str):
+    if is_text(value):
         return _quoted(value)
     return json.dumps(value)
 
@@ -38,9 +40,9 @@ def block(content: Mapping[str, Any]) -> str:
     """Return a mapping line by line; lists of mappings get a line for each item."""
     lines: list[str] = []
     for key, value in content.items():
-        if isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
+        if is_list(value) and any(map(is_mapping, value)):
             lines += [f"{_quoted(key)}:", *(f"  - {flow(item)}" for item in value)]
-        elif isinstance(value, Mapping) and value:
+        elif is_mapping(value) and value:
             below = block(value).splitlines()
             lines += [f"{_quoted(key)}:", *(f"  {line}" for line in below)]
         else:

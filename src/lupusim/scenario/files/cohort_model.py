@@ -167,8 +167,7 @@ def _probabilities(section: Section, cycle: float) -> tuple[float, ...]:
     if section.has("rate"):
         section.refuse("probability", "'rate' is given as well", "Keep one of the two.")
         return tuple((-np.expm1(-np.array(_rates(section, cycle)) * cycle)).tolist())
-    value = section.content.get("probability")
-    if isinstance(value, Mapping):
+    if section.is_mapping("probability"):
         below = section.section("probability")
         found = below.read("by_cycle", ListOf(_PROBABILITY, at_least=1))
         below.finish()
@@ -177,7 +176,7 @@ def _probabilities(section: Section, cycle: float) -> tuple[float, ...]:
 
 
 def _rates(section: Section, cycle: float) -> tuple[float, ...]:
-    if not isinstance(section.content.get("rate"), Mapping):
+    if not section.is_mapping("rate"):
         return (section.read("rate", _RATE),)
     below = section.section("rate")
     if not below.has("table"):

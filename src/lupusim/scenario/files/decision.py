@@ -40,6 +40,7 @@ from lupusim.model.checks import nearest
 from lupusim.model.cycles import CohortModel
 from lupusim.model.rewards import Rewards
 from lupusim.rng import stream
+from lupusim.scenario.document.content import is_mapping, is_text
 from lupusim.scenario.document.section import (
     Choice,
     Duration,
@@ -203,7 +204,7 @@ def _with_model(document: Document) -> tuple[Document, Path]:
         Where the model came from.
     """
     name = document.content.get("model")
-    if not isinstance(name, str):
+    if not is_text(name):
         return document, Path(document.file)
     folder = "cohorts" if name in packaged_names("cohorts") else "models"
     beside = Path(document.file).parent
@@ -262,7 +263,7 @@ def _disease(top: Section, model_file: Path) -> Disease | None:
         top.section("model")
         return None
     content = top.content["model"]
-    if not isinstance(content, Mapping):
+    if not is_mapping(content):
         top.read("model", Text())
         return None
     inner = Document(file=model_file, content=dict(content), error_class=ModelError)
@@ -292,7 +293,7 @@ def _discount(top: Section) -> Discount:
 
 
 def _prices(top: Section) -> tuple[float, ...]:
-    if isinstance(top.content.get("willingness_to_pay"), list):
+    if top.is_list("willingness_to_pay"):
         return top.read("willingness_to_pay", ListOf(Number(at_least=0), at_least=1))
     price = top.read_or_none("willingness_to_pay", Number(at_least=0))
     return () if price is None else (price,)

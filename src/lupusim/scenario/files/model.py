@@ -46,6 +46,7 @@ from lupusim.model import (
     TreatmentEffect,
 )
 from lupusim.model.checks import model_problems
+from lupusim.scenario.document.content import at, is_list, is_mapping, is_text
 from lupusim.scenario.document.section import (
     MISSING,
     ByEdge,
@@ -221,7 +222,7 @@ def read_schema(top: Section, schema: str) -> None:
     found = top.content["schema"]
     if found == schema:
         return
-    parts = found.split("/") if isinstance(found, str) else [""]
+    parts = found.split("/") if is_text(found) else [""]
     if parts[0] == "lupusim" and parts[:2] != schema.split("/")[:2]:
         fault = f"this is a file of another kind: {found!r}, not {schema!r}"
         top.place.problems.clear()
@@ -258,8 +259,7 @@ def _transition(section: Section, default: Clock, per_year: float) -> Transition
 
 
 def _has_life_table(section: Section) -> bool:
-    hazard = section.content.get("hazard")
-    return isinstance(hazard, Mapping) and hazard.get("family") == "life_table"
+    return bool(at(section.content, "hazard", "family") == "life_table")
 
 
 def _life_table_hazard(around: Section) -> Hazard:
@@ -305,12 +305,12 @@ def read_starts(top: Section) -> tuple[Start, ...]:
     value = top.content.get("start")
     if not top.has("start"):
         return ()
-    if isinstance(value, str):
+    if is_text(value):
         return (Start(state=value.strip()),)
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         shares = top.read("start", MappingOf(_PROBABILITY))
         return tuple(Start(state=name, probability=share) for name, share in shares.items())
-    if not isinstance(value, list | tuple):
+    if not is_list(value):
         fix = "Give a state, or a mapping of states to probabilities."
         top.place.child("start").report(f"{describe(value)} is not a start", fix)
         return ()

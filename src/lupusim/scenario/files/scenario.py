@@ -16,6 +16,7 @@ from lupusim.scenario.analysis.analysis import read_analysis
 from lupusim.scenario.analysis.looks import Question, read_looks
 from lupusim.scenario.analysis.multiplicity import read_family
 from lupusim.scenario.analysis.special_tests import Around, in_stages, read_size
+from lupusim.scenario.document.content import is_list, is_mapping, is_text, items
 from lupusim.scenario.document.section import Duration, Integer, ListOf, Place, Section, Text
 from lupusim.scenario.document.yaml_reader import Document, child_key, describe, read_document
 from lupusim.scenario.files.model import read_schema
@@ -159,28 +160,24 @@ def _read_about(top: Section) -> dict[str, Any]:
 
 def _words(value: object, place: Place) -> str:
     """Return free text, also where it was given as a list or a mapping."""
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         parts = (f"{name}: {_words(v, place.child(name))}" for name, v in value.items())
         return "; ".join(parts)
-    if isinstance(value, list | tuple):
+    if is_list(value):
         return "; ".join(_words(v, place.child(k)) for k, v in enumerate(value))
     if value is None:
         place.report(f"{describe(value)} says nothing", "Write words, or remove the key.")
-    return value if isinstance(value, str) else describe(value)
+    return value if is_text(value) else describe(value)
 
 
 def _read_sources(place: Place, content: object) -> Iterator[tuple[str, str]]:
     """Yield what every key ``source`` says, by the key that it stands under."""
-    if isinstance(content, Mapping):
-        for name, value in content.items():
-            below = place.child(str(name))
-            if name == "source":
-                yield place.key or "scenario", _words(value, below)
-            elif place.key or name != "estimand":
-                yield from _read_sources(below, value)
-    if isinstance(content, list):
-        for k, item in enumerate(content):
-            yield from _read_sources(place.child(k), item)
+    for name, value in items(content):
+        below = place.child(name)
+        if name == "source":
+            yield place.key or "scenario", _words(value, below)
+        elif place.key or name != "estimand":
+            yield from _read_sources(below, value)
 
 
 def _checked_trial(place: Place, design: _Design) -> Trial | None:

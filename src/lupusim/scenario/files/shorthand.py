@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from lupusim.scenario.document.amounts import parse_rate, parse_ratio
+from lupusim.scenario.document.content import is_list, is_mapping, is_nested
 from lupusim.scenario.document.yaml_reader import Document
 
 _MONTHS_PER_YEAR = 12.0
@@ -24,7 +25,7 @@ def spelled_out(document: Document) -> Document:
     content = copy.deepcopy(document.content)
     problems = list(document.problems)
     for key, spell in _SPELLED.items():
-        if isinstance(content.get(key), str | int | float):
+        if content.get(key) is not None and not is_nested(content[key]):
             try:
                 spell(content)
             except ValueError as error:
@@ -38,7 +39,7 @@ def _allocation(content: dict[str, Any]) -> None:
     """Give every arm its part of a ratio such as ``1:2``, in the order of the file."""
     ratio = parse_ratio(content["allocation"])
     arms = content.get("arms")
-    if not isinstance(arms, list) or not all(isinstance(arm, Mapping) for arm in arms):
+    if not is_list(arms) or not all(map(is_mapping, arms)):
         content.pop("allocation")  # the arms' own problem is told
         return
     if len(arms) != len(ratio):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
 from lupusim.model.checks import nearest
+from lupusim.scenario.document.content import is_list, is_mapping, is_nested, is_number, items
 from lupusim.scenario.document.section import Free, ListOf, MappingOf, Place, Section
 from lupusim.scenario.document.yaml_reader import describe
 
@@ -55,8 +56,8 @@ def _check_path(
     if root in _FIXED or there is None:
         fault = "there is no such value in the file to vary"
         place.report(fault, nearest(path, scalar_paths(content)))
-    elif isinstance(there, Mapping | list) and not all(isinstance(v, type(there)) for v in values):
-        kind = "mapping" if isinstance(there, Mapping) else "list"
+    elif is_nested(there) and not all(isinstance(v, type(there)) for v in values):
+        kind = "mapping" if is_mapping(there) else "list"
         fix = nearest(path, scalar_paths(content))
         place.report(f"the file has a {kind} there, and a value to try is none", fix)
 
@@ -76,22 +77,22 @@ def _walk(content: Any, path: str) -> tuple[Any, str]:
 
 def _get(holder: Any, step: str) -> Any:
     """Return what stands at a key, at a place in a list, or under a name in a list."""
-    if isinstance(holder, Mapping):
+    if is_mapping(holder):
         return holder.get(step)
-    index = _index(holder, step) if isinstance(holder, list) else None
+    index = _index(holder, step) if is_list(holder) else None
     return None if index is None else holder[index]
 
 
-def _index(items: list[Any], step: str) -> int | None:
-    names = [_name(item) for item in items]
+def _index(holder: Sequence[Any], step: str) -> int | None:
+    names = [_name(item) for item in holder]
     if step in names:
         return names.index(step)
-    return int(step) if step.isdecimal() and len(step) < 6 and int(step) < len(items) else None
+    return int(step) if step.isdecimal() and len(step) < 6 and int(step) < len(holder) else None
 
 
 def _name(item: Any) -> str | None:
     """Return what a path calls an item of a list: its name, or the way that it is of."""
-    if not isinstance(item, Mapping):
+    if not is_mapping(item):
         return None
     way = f"{item['from']} -> {item['to']}" if {"from", "to"} <= set(item) else None
     return str(item["name"]) if "name" in item else way
@@ -105,8 +106,7 @@ def value_at(content: Any, path: str) -> Any:
 
 def path_exists(content: Any, path: str) -> bool:
     """Return whether a single number stands at a path."""
-    there = value_at(content, path)
-    return isinstance(there, int | float) and not isinstance(there, bool)
+    return is_number(value_at(content, path))
 
 
 def replaced(content: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,24 +114,18 @@ def replaced(content: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str,
     changed = copy.deepcopy(dict(content))
     for path, value in values.items():
         holder, step = _walk(changed, path)
-        if isinstance(holder, list):
-            index = _index(holder, step)
-            assert index is not None  # the path was checked when it was read
-            holder[index] = value
-        else:
-            holder[step] = value
+        where = _index(holder, step) if is_list(holder) else step
+        assert where is not None  # the path was checked when it was read
+        holder[where] = value
     return changed
 
 
 def scalar_paths(content: Any, prefix: str = "") -> Iterator[str]:
     """Yield the path of every single value, lists by the names of their items if they have any."""
-    if isinstance(content, Mapping):
-        steps = [(str(key), value) for key, value in content.items()]
-    elif isinstance(content, list):
-        steps = [(_name(item) or str(k), item) for k, item in enumerate(content)]
-    else:
+    if not is_nested(content):
         yield prefix
         return
-    for step, value in steps:
+    for key, value in items(content):
+        step = (is_list(content) and _name(value)) or str(key)
         if prefix or step not in _FIXED:
             yield from scalar_paths(value, f"{prefix}.{step}" if prefix else step)

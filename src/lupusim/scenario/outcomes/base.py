@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from lupusim.model import Effect, MultiStateModel
 from lupusim.model.checks import nearest
+from lupusim.scenario.document.content import at, is_mapping
 from lupusim.scenario.document.section import Place, Section, Text
 from lupusim.scenario.outcomes.chains import Chain, Combined
 from lupusim.trial import Endpoint
@@ -190,9 +191,8 @@ def stated_by(
     """
     factor = section.read("by", Text())
     levels = section.section("levels")
-    strata = section.place.document.content.get("population", {})
-    known = strata.get("strata", {}).get(factor) if isinstance(strata, Mapping) else None
-    if not isinstance(known, Mapping):
+    known = at(section.place.document.content, "population", "strata", factor)
+    if not is_mapping(known):
         fix = "Name it under population, strata, with the share of each level."
         section.place.child("by").report(f"{factor!r} is no stratum of the population", fix)
         known, factor = levels.content, ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from lupusim.endpoints import EventCount
 from lupusim.model import MultiStateModel
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.scenario.document.amounts import parse_rate
+from lupusim.scenario.document.content import is_mapping
 from lupusim.scenario.document.section import Choice, Duration, Number, Place, Section, Text
 from lupusim.scenario.outcomes.base import (
     ArmOutcome,
@@ -91,7 +92,7 @@ class Count:
 
     def read_arm(self, value: object, place: Place, control: ArmOutcome | None) -> ArmOutcome:
         """Return what is stated of an arm: a rate, or its ratio to the control's."""
-        if not isinstance(value, Mapping):
+        if not is_mapping(value):
             return ArmOutcome(chain=self._chain(_rate(value, place)))
         section = Section(place, value)
         if section.has("by"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from lupusim.endpoints import OrdinalState
 from lupusim.model import MultiStateModel
 from lupusim.scenario.document.amounts import parse_share
+from lupusim.scenario.document.content import is_list, is_mapping
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.section import Duration, ListOf, Number, Place, Section, Text
 from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits, beside_no_model, parsed
@@ -59,7 +60,7 @@ class Ordinal:
     def read_arm(self, value: object, place: Place, control: ArmOutcome | None) -> ArmOutcome:
         """Return what is stated of an arm: shares, or an odds ratio against the control."""
         even = tuple(1 / len(self.levels) for _ in self.levels)
-        if isinstance(value, Mapping) and "odds_ratio" in value:
+        if is_mapping(value) and "odds_ratio" in value:
             section = Section(place, value)
             ratio = section.read("odds_ratio", Number(above=0))
             section.finish()
@@ -73,13 +74,13 @@ class Ordinal:
         return ArmOutcome(chain=self._chain(self._shares(value, place) or even))
 
     def _shares(self, value: object, place: Place) -> tuple[float, ...] | None:
-        if isinstance(value, Mapping):
+        if is_mapping(value):
             section = Section(place, value)
             found = [section.content.get(x) for x in self.levels if section.has(x)]
             section.finish()
             places = [place.child(level) for level in self.levels]
         else:
-            found = list(value) if isinstance(value, list | tuple) else []
+            found = list(value) if is_list(value) else []
             places = [place.child(k) for k in range(len(found))]
         if len(found) != len(self.levels):
             fix = f"Give a share for each of {', '.join(self.levels)}."

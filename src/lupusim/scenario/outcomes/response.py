@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from lupusim.endpoints import Responder
 from lupusim.model import MultiStateModel
 from lupusim.model.hazards import ExponentialHazard, Hazard, PiecewiseExponentialHazard
 from lupusim.scenario.document.amounts import parse_share
+from lupusim.scenario.document.content import is_mapping, is_number, is_text
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.section import (
     Choice,
@@ -81,7 +82,7 @@ class Response:
 
     def read_arm(self, value: object, place: Place, control: ArmOutcome | None) -> ArmOutcome:
         """Return what is stated of an arm: a share, or how it differs from the control's."""
-        if not isinstance(value, Mapping):
+        if not is_mapping(value):
             return ArmOutcome(chain=self._chain(_share(value, place)))
         section = Section(place, value)
         if section.has("by"):
@@ -165,9 +166,9 @@ def _checked(share: float, place: Place) -> float:
 
 
 def _signed_share(value: object) -> float:
-    text = value.strip() if isinstance(value, str) else value
-    if isinstance(text, str) and text.startswith("-"):
+    text = value.strip() if is_text(value) else value
+    if is_text(text) and text.startswith("-"):
         return -parse_share(text[1:])
-    if isinstance(text, int | float) and not isinstance(text, bool) and text < 0:
+    if is_number(text) and text < 0:
         return -parse_share(-text)
     return parse_share(text)

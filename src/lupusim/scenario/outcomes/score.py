@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lupusim.endpoints import MarkerChange
 from lupusim.model import MultiStateModel
+from lupusim.scenario.document.content import is_mapping
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.section import Choice, Duration, Number, Place, Section, Text
 from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits, beside_no_model
@@ -87,7 +88,7 @@ class Score:
     def read_arm(self, value: object, place: Place, control: ArmOutcome | None) -> ArmOutcome:
         """Return what is stated of an arm: mean changes, or a difference to the control's."""
         chain = Chain(states=(f"{self.name} measured",))
-        if not isinstance(value, Mapping):
+        if not is_mapping(value):
             course: Points = ((self.at, Number().parse(value, place)),)
         elif "difference" in value:
             course = self._against(Section(place, value), control)
@@ -154,7 +155,7 @@ def _points(value: Mapping[str, object], place: Place) -> Points:
 
 def _read_sd(section: Section) -> tuple[float, Points]:
     """Return the standard deviation at randomization, and its multiples at visits."""
-    if not isinstance(section.content.get("sd"), Mapping):
+    if not section.is_mapping("sd"):
         return section.read("sd", Number(above=0)), ()
     below = section.section("sd")
     sd = below.read(_AT_START, Number(above=0))
@@ -166,7 +167,7 @@ def _read_sd(section: Section) -> tuple[float, Points]:
 def _read_correlation(section: Section) -> tuple[float, float]:
     """Return the correlation of two later visits, and that of one with randomization."""
     share = Number(at_least=0, at_most=1)
-    if not isinstance(section.content.get("correlation"), Mapping):
+    if not section.is_mapping("correlation"):
         both = section.read("correlation", share)
         return both, both
     below = section.section("correlation")

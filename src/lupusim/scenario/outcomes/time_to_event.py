@@ -12,6 +12,7 @@ from lupusim.endpoints import TimeToEvent
 from lupusim.model import MultiStateModel
 from lupusim.model.hazards import ExponentialHazard, Hazard, WeibullHazard
 from lupusim.scenario.document.amounts import parse_rate, parse_share
+from lupusim.scenario.document.content import is_mapping, is_text
 from lupusim.scenario.document.durations import format_duration, parse_duration
 from lupusim.scenario.document.section import (
     Choice,
@@ -114,7 +115,7 @@ class Time:
 
     def _hazard(self, value: object, place: Place) -> Hazard:
         """Return the hazard of one statement: a median, a rate in words, or a mapping."""
-        if isinstance(value, Mapping):
+        if is_mapping(value):
             section = Section(place, value)
             hazard = self._from_mapping(section)
             section.finish()
@@ -147,7 +148,7 @@ class Time:
 
     def read_arm(self, value: object, place: Place, control: ArmOutcome | None) -> ArmOutcome:
         """Return what is stated of an arm: its own times, or hazard ratios."""
-        if not isinstance(value, Mapping):
+        if not is_mapping(value):
             return ArmOutcome(chain=self._chain(self._hazard(value, place)))
         section = Section(place, value)
         if section.has("by"):
@@ -221,7 +222,7 @@ def _median(hazard: Hazard) -> float:
 
 def _rate_or_median(value: object) -> float:
     """Return a rate in words; bare numbers could be anything."""
-    if isinstance(value, str):
+    if is_text(value):
         return parse_rate(value)
     raise ValueError(
         f"{value!r} has no unit. Write a median such as '14 months', or '0.2 per year'"

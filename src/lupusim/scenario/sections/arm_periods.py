@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from lupusim.analysis.registry import plain_tests
+from lupusim.scenario.document.content import at, is_mapping
 from lupusim.scenario.document.section import (
     Choice,
     Duration,
@@ -60,7 +61,7 @@ class _Closes:
 
 
 def _moment(value: object, place: Place, fix: str) -> Closes | None:
-    if not isinstance(value, Mapping):
+    if not is_mapping(value):
         time = Duration(above=0).parse(value, place)
         return OnDate(time=time) if place.is_right else None
     makers: dict[str, Callable[..., Closes]] = {
@@ -83,8 +84,8 @@ def read_controls(section: Section, kind: TestMethod) -> Controls | None:
     place = section.place.child("controls")
     if controls is Controls.ADJUSTED and place.is_right:
         hypotheses = section.content.get("multiplicity")
-        others = hypotheses.get("endpoints", ()) if isinstance(hypotheses, Mapping) else ()
-        names = [o.get("test") for o in others if isinstance(o, Mapping)]
+        others = at(hypotheses, "endpoints") or ()
+        names = [at(o, "test") for o in others if is_mapping(o)]
         plain = plain_tests()
         named = [str(section.content.get("test")), *map(str, names)]
         kinds = [kind, *(plain[name] for name in named[1:] if name in plain)]
@@ -103,14 +104,14 @@ def read_drift(population: Section) -> tuple[Drift, ...]:
     """Return the drifts of prognosis: one mapping, or a list of them."""
     if not population.has("drift"):
         return ()
-    one = isinstance(population.content["drift"], Mapping)
+    one = population.is_mapping("drift")
     sections = [population.section("drift")] if one else population.sections("drift")
     found = (_read_drift(section) for section in sections)
     return tuple(drift for drift in found if drift is not None)
 
 
 def _read_drift(section: Section) -> Drift | None:
-    one = isinstance(section.content.get("on"), str)
+    one = section.is_text("on")
     edges = ListOf(Edge(), at_least=1)
     on = (section.read("on", Edge()),) if one else section.read("on", edges)
     ratio = section.read("hazard_ratio_per_year", Number(above=0))

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from lupusim.model import Effect, MultiStateModel, PiecewiseEffect, TreatmentEffect
 from lupusim.model.checks import nearest
+from lupusim.scenario.document.content import at
 from lupusim.scenario.document.section import (
     Duration,
     Edge,
@@ -131,9 +132,7 @@ def report_unknown_edges(
 
 def _doses_of_the_supply(section: Section) -> int | None:
     """Return the doses of a lot of the scenario's supply; None without one, or a right one."""
-    supply = section.place.document.content.get("supply")
-    lots = supply.get("lots") if isinstance(supply, Mapping) else None
-    doses = lots.get("doses") if isinstance(lots, Mapping) else None
+    doses = at(section.place.document.content, "supply", "lots", "doses")
     return doses if isinstance(doses, int) and doses >= 1 else None
 
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from lupusim.endpoints import ENDPOINTS, Around, Responder
 from lupusim.model import MultiStateModel
+from lupusim.scenario.document.content import is_text
 from lupusim.scenario.document.section import Choice, Duration, ListOf, Number, Place, Section, Text
 from lupusim.scenario.outcomes import NOTHING_STATED, Statements
 from lupusim.trial import Endpoint
@@ -80,7 +81,7 @@ class SectionFields:
 
     def states(self, name: str) -> tuple[str, ...]:
         """Return one state or a list of them."""
-        if isinstance(self.section.content.get(name), str):
+        if self.section.is_text(name):
             return (self.section.read(name, Text()),)
         return self.section.read(name, ListOf(Text(), at_least=1))
 
@@ -127,4 +128,4 @@ class _Group:
 
     def parse(self, value: object, place: Place) -> tuple[str, ...]:
         """Return the states."""
-        return ListOf(Text(), at_least=1).parse([value] if isinstance(value, str) else value, place)
+        return ListOf(Text(), at_least=1).parse([value] if is_text(value) else value, place)

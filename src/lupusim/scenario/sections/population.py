@@ -60,7 +60,7 @@ def read_population(top: Section) -> Population:
 
 def read_edges(section: Section) -> tuple[tuple[str, str], ...]:
     """Return the transitions under ``on``: one, or a list of them."""
-    if isinstance(section.content.get("on"), str):
+    if section.is_text("on"):
         return (section.read("on", Edge()),)
     return section.read("on", ListOf(Edge(), at_least=1))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from lupusim.model.rewards import Rewards
@@ -12,7 +11,7 @@ from lupusim.scenario.document.section import ByEdge, Duration, MappingOf, Numbe
 
 def read_costs(section: Section) -> tuple[Rewards, ...]:
     """Return the costs of the list at a section's key ``costs``."""
-    if isinstance(section.content.get("costs"), Mapping):
+    if section.is_mapping("costs"):
         fix = "Write a list: lines that begin with '-'."
         section.place.child("costs").report("the costs are a mapping", fix)
         section.has("costs")

@@ -29,7 +29,8 @@ def family_problems(trial: TrialParts) -> Iterator[Problem]:
                 fix="Give 'multiplicity: {method: dunnett}', or holm, bonferroni, none ...",
             )
         return
-    if len(trial.arms) > 2 and hasattr(trial.analysis.truth, "value"):  # given as a number
+    truth = trial.analysis.truth
+    if len(trial.arms) > 2 and truth is not None and truth.given is not None:
         yield Problem(
             key="analysis.true_effect",
             fault=f"one number cannot be the true effect of {len(trial.arms) - 1} arms",
