@@ -57,7 +57,7 @@ def write(path: str | Path, content: str | bytes) -> Path:
     """
     path = Path(path)
     _refuse_special(path)
-    coded = content.encode("utf-8") if isinstance(content, str) else content
+    coded = _coded(content)
     draft = _draft(path)
     try:
         with draft.open("wb") as stream:
@@ -174,7 +174,7 @@ class Folder:
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         write(path, content)
-        self._note(name, _digest(content.encode("utf-8") if isinstance(content, str) else content))
+        self._note(name, _digest(_coded(content)))
         return path
 
     def keep(self, *names: str) -> None:
@@ -210,6 +210,10 @@ def as_json(content: Any) -> Any:
     if isinstance(content, list | tuple):
         return [as_json(part) for part in content]
     return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def _coded(content: str | bytes) -> bytes:
+    return content.encode("utf-8") if isinstance(content, str) else content
 
 
 def _digest(content: bytes) -> str:

@@ -65,6 +65,13 @@ def grouped(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
+def cell(value: object, form: str = "{:.4g}") -> str:
+    """Return a value of a table: numbers in a form, nothing for one that does not exist."""
+    if not isinstance(value, float):
+        return str(value)
+    return "" if math.isnan(value) else form.format(value)
+
+
 def root(mean_square: Mean) -> str:
     """Return the root of a mean of squares, with its standard error by the delta method."""
     value = mean_square.value**0.5

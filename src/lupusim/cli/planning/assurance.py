@@ -23,6 +23,7 @@ from lupusim.cli.options import Format, FormatOption, OutOption, ScenarioArgumen
 from lupusim.cli.planning import assurance_options as believing
 from lupusim.cli.session import Backend
 from lupusim.cli.writing import ForceOption, save_figure, try_picture
+from lupusim.scenario.document.content import is_text
 
 _SEED = 20260101
 
@@ -177,7 +178,7 @@ def _sobol(question: Question, scenario: str, ranges: dict[str, list[Any]], meas
     from lupusim.scenario.files.what_if import what_if
 
     for path, values in ranges.items():
-        if any(isinstance(value, str) for value in values):
+        if any(map(is_text, values)):
             raise ValueError(f"--over {path}: --sobol takes plain numbers, not {values}")
     bounds = {path: (float(low), float(high)) for path, (low, high) in ranges.items()}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -13,6 +12,7 @@ from lupusim.calibration.fit import Fit
 from lupusim.report.calibration import answers as answering
 from lupusim.report.calibration.answers import Answers
 from lupusim.report.calibration.tables import NOTHING_ASKED, draws_in_words
+from lupusim.report.numbers import cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -264,11 +264,7 @@ def _as_html(frame: pd.DataFrame) -> str:
 
 
 def _cell(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.4g}"
-    return str(value)
+    return {"True": "yes", "False": "no"}.get(words := cell(value), words)
 
 
 def page(fit: Fit, answers: Answers = NOTHING_ASKED) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
@@ -12,6 +11,7 @@ from rich.text import Text
 from lupusim.calibration.fit import Fit
 from lupusim.report.calibration import answers as answering
 from lupusim.report.calibration.answers import Answers
+from lupusim.report.numbers import cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +76,7 @@ def _plain_table(title: str, frame: pd.DataFrame) -> Table:
     for name, kind in frame.dtypes.items():
         table.add_column(str(name), justify="right" if kind.kind in "fi" else "left")
     for row in _rows(frame):
-        table.add_row(*map(_cell, row.values()))
+        table.add_row(*map(cell, row.values()))
     return table
 
 
@@ -84,20 +84,12 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
-def _cell(value: object) -> str:
-    return _number(value) if isinstance(value, float) else str(value)
-
-
-def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.4g}"
-
-
 def _estimates(fit: Fit, answers: Answers) -> Table:
     table = Table(title=f"{fit.model.name}, calibrated to {', '.join(fit.sources)}")
     for name in ("parameter", "estimate", "lower", "upper", "verdict"):
         table.add_column(name, justify="left" if name in ("parameter", "verdict") else "right")
     for row in _rows(answering.estimate_table(fit, answers)):
-        numbers = (_number(row[name]) for name in ("estimate", "lower", "upper"))
+        numbers = (cell(row[name]) for name in ("estimate", "lower", "upper"))
         table.add_row(row["parameter"], *numbers, row["verdict"])
     table.caption = "limits: 95 %, profile likelihood; none where the targets set none"
     return table
@@ -133,7 +125,7 @@ def _optima(fit: Fit) -> Table:
     for name in columns.columns:
         table.add_column(str(name), justify="right")
     for _, row in columns.head(8).iterrows():
-        table.add_row(*map(_cell, row))
+        table.add_row(*map(cell, row))
     return table
 
 

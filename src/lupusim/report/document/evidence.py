@@ -18,6 +18,7 @@ from lupusim.report.figures.runs import (
     power_over,
     stopping_figure,
 )
+from lupusim.report.numbers import cell
 from lupusim.report.run.table import main_rows
 from lupusim.simulation.patient_level.tables import SimulatedTrial, simulate_trial
 from lupusim.trial import Trial
@@ -172,15 +173,9 @@ def _patients(simulated: SimulatedTrial) -> Table:
         head=tuple(months.get(str(name), str(name).replace("_", " ")) for name in kept),
         rows=tuple(
             tuple(
-                f"{_MONTHS * value:.1f}" if name in months else _cell(value)
+                f"{_MONTHS * value:.1f}" if name in months else cell(value, "{:.3g}")
                 for name, value in zip(kept, row, strict=True)
             )
             for row in patients[kept].itertuples(index=False)
         ),
     )
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return "" if value != value else f"{value:.3g}"  # noqa: PLR0124 - not a number
-    return str(value)

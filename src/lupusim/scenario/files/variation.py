@@ -64,7 +64,7 @@ def _check_path(
 
 def _same(one: Any, other: Any) -> bool:
     """Return whether two values to try are equal; true is not 1."""
-    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+    return is_number(one) == is_number(other) and bool(one == other)
 
 
 def _walk(content: Any, path: str) -> tuple[Any, str]:
