@@ -11,7 +11,6 @@ from lupusim.planning.assurance.assurance import assurance as average
 from lupusim.planning.assurance.beliefs import TrialDraws
 from lupusim.planning.assurance.effect_priors import EffectPrior
 from lupusim.planning.assurance.results import Assurance
-from lupusim.scenario.document.content import is_list
 from lupusim.scenario.files.draws import load_model_draws
 from lupusim.scenario.files.what_if import model_draws
 from lupusim.trial.scenario import Scenario
@@ -64,7 +63,7 @@ def assurance(
     3
     """
     seed = scenario.seed if seed is None else seed
-    several = draws if is_list(draws) else [draws]
+    several = draws if isinstance(draws, Sequence) and not isinstance(draws, str) else [draws]
     known = [_as_trial_draws(one, seed) for one in several]
     return average(
         scenario, known, effect_prior, seed=seed, n_replicates=n_replicates, nesting=nesting

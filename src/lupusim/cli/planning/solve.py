@@ -12,6 +12,7 @@ from lupusim.cli.asking import (
     Answer,
     BackendOption,
     JobsOption,
+    Partly,
     Place,
     PlotOption,
     Question,
@@ -167,8 +168,8 @@ def _ask(
             sentence=solved_sentence(found, in_file),
         )
 
-    def partly(interrupt: KeyboardInterrupt) -> Answer | None:
-        if not isinstance(interrupt, InterruptedSolvingError) or interrupt.curve.empty:
+    def partly(interrupt: InterruptedSolvingError) -> Answer | None:
+        if interrupt.curve.empty:
             return None
         return Answer(
             content={
@@ -182,6 +183,8 @@ def _ask(
         )
 
     found: Solution = question.ask(
-        lambda bench: find_value(number, goal, replace(effort, bench=bench)), answer, partly
+        lambda bench: find_value(number, goal, replace(effort, bench=bench)),
+        answer,
+        Partly(InterruptedSolvingError, partly),
     )
     return found

@@ -12,6 +12,7 @@ from lupusim.errors import ScenarioError
 from lupusim.model.checks import nearest
 from lupusim.planning.sensitivity.one_at_a_time import Value, WhatIf
 from lupusim.planning.solving.number import Number
+from lupusim.scenario.document.content import is_number, is_text
 from lupusim.scenario.document.yaml_reader import read_document
 from lupusim.scenario.files.packaged import find_packaged
 from lupusim.scenario.files.shorthand import spelled_out
@@ -135,9 +136,9 @@ def number_at(name_or_path: str | Path, paths: Sequence[str]) -> NumberInFile:
 
 def _number(content: Mapping[str, Any], path: str) -> StatedNumber:
     value = value_at(content, path)
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if is_number(value):
         return StatedNumber(value=float(value))
-    found = list(_NUMBER.finditer(value)) if isinstance(value, str) else []
+    found = list(_NUMBER.finditer(value)) if is_text(value) else []
     if len(found) == 1:
         (match,) = found
         before, after = match.string[: match.start()], match.string[match.end() :]
@@ -151,8 +152,7 @@ def _number(content: Mapping[str, Any], path: str) -> StatedNumber:
 
 
 def _is_number(value: object) -> bool:
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return plain or (isinstance(value, str) and len(_NUMBER.findall(value)) == 1)
+    return is_number(value) or (is_text(value) and len(_NUMBER.findall(value)) == 1)
 
 
 def _is_whole(found: NumberInFile) -> bool:
