@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
@@ -60,8 +61,21 @@ def test_public_results_print_in_a_few_lines_and_show_a_table(scenario, result):
         lines = repr(thing).splitlines()
         assert 1 <= len(lines) <= 5
         assert max(map(len, lines)) < 200
-    for thing in (result, one, lupusim.load_model("msc-durable")):
+    for thing in things:
         assert "<table" in thing._repr_html_()
+
+
+def test_a_scenario_and_a_trial_show_what_a_planner_asks_first(scenario):
+    trial = scenario.points[0].trial
+    shown = trial._repr_html_()
+    for word in (str(trial.n_patients), trial.primary.name, trial.analysis.name, "one-sided at"):
+        assert word in shown
+    assert "two-sided at" in replace(trial, analysis=replace(trial.analysis, sided=2))._repr_html_()
+    many = replace(scenario, title="a < b", points=scenario.points[:1] * 12)
+    assert "a &lt; b" in many._repr_html_()
+    assert "... and 2 more designs" in many._repr_html_()
+    untested = lupusim.load_scenario("cohort_5y")
+    assert "none" in untested._repr_html_()
 
 
 def test_a_result_in_rows_has_every_number_of_the_wide_table(result):
@@ -116,6 +130,58 @@ def test_arms_may_be_labels():
         analysis.arms(words, control="sham")
     with pytest.raises(ValueError, match="there are 3 arms"):
         analysis.arms(["a", "b", "c"], control="a")
+
+
+TIME, EVENT, ARM = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1, 1, 1, 0, 1, 1], [0, 1, 0, 1, 1, 0]
+VALUES = [1.0, 3.0, 2.0, 5.0, 4.0, 2.5]
+EARLY = analysis.FlemingHarrington(rho=0.0, gamma=0.0)
+LATE = analysis.FlemingHarrington(rho=0.0, gamma=1.0)
+ARGUMENTS = {
+    "at": 2.5,
+    "category": [0, 1, 2, 1, 2, 0],
+    "count": [2, 0, 1, 7, 1, 2],
+    "event": EVENT,
+    "exposure": [7.0] * 6,
+    "is_cause": [1, 0, 1, 1, 1, 0],
+    "levels": [analysis.larger_is_better(VALUES)],
+    "response": [1, 0, 0, 1, 1, 0],
+    "time": TIME,
+    "times": np.array([[1.0, 3.0], [2.0, np.inf], [np.inf] * 2] * 2),
+    "until": 3.5,
+    "values": VALUES,
+    "weight": LATE,
+    "weights": [EARLY, LATE],
+}
+OF_ARMS = [
+    name
+    for name in analysis.__all__
+    if "arm" in getattr(inspect.unwrap(getattr(analysis, name)), "__annotations__", {})
+]
+WITHOUT_A_STATISTIC = {  # p-values of exact tests; tables and curves, which test nothing
+    "barnard", "boschloo", "fisher_exact", "two_by_two", "cumulative_incidence_by_arm",
+    "win_statistics",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_ARMS)
+def test_every_test_of_two_arms_takes_their_labels(name):
+    test = getattr(analysis, name)
+    asked = inspect.signature(test).parameters
+    assert "control" in asked
+    assert "control : object or None" in test.__doc__ or "Parameters" not in test.__doc__
+    given = {k: v for k, v in ARGUMENTS.items() if k in asked}
+    if name == "ancova":
+        given["covariates"] = [[1.0], [2.0], [4.0], [3.0], [5.0], [6.0]]
+    if name == "mmrm":
+        given["values"] = np.array([VALUES, VALUES[::-1]]).T
+    if name == "cochran_mantel_haenszel":
+        given["stratum"] = [1] * 6
+    words = ["cells" if one else "placebo" for one in ARM]
+    by_number, by_word = test(arm=ARM, **given), test(arm=words, control="placebo", **given)
+    assert str(by_word) == str(by_number)
+    if name not in WITHOUT_A_STATISTIC:
+        np.testing.assert_array_equal(by_number.pvalue, by_number.p_two_sided)
+        assert np.shape(by_number.statistic) == np.shape(by_number.pvalue)
 
 
 def test_win_statistics_have_names_of_their_own():

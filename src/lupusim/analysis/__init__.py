@@ -5,19 +5,24 @@ from __future__ import annotations
 from lupusim.analysis.competing_risks.cumulative_incidence import (
     CumulativeIncidence,
     cumulative_incidence,
-    cumulative_incidence_by_arm,
     cumulative_incidence_difference,
     subdistribution_times,
 )
-from lupusim.analysis.competing_risks.fine_gray import fine_gray_weighted
-from lupusim.analysis.competing_risks.gray import gray
-from lupusim.analysis.continuous.ancova import ancova
-from lupusim.analysis.continuous.mmrm import MmrmResult, mmrm
-from lupusim.analysis.continuous.two_means import pooled_t_test, welch_test
-from lupusim.analysis.counts.andersen_gill import andersen_gill
-from lupusim.analysis.counts.negative_binomial import NegativeBinomialResult, negative_binomial
-from lupusim.analysis.counts.rate_ratio import rate_ratio
-from lupusim.analysis.numerics.labels import arms
+from lupusim.analysis.competing_risks.cumulative_incidence import (
+    cumulative_incidence_by_arm as _cumulative_incidence_by_arm,
+)
+from lupusim.analysis.competing_risks.fine_gray import fine_gray_weighted as _fine_gray_weighted
+from lupusim.analysis.competing_risks.gray import gray as _gray
+from lupusim.analysis.continuous.ancova import ancova as _ancova
+from lupusim.analysis.continuous.mmrm import MmrmResult
+from lupusim.analysis.continuous.mmrm import mmrm as _mmrm
+from lupusim.analysis.continuous.two_means import pooled_t_test as _pooled_t_test
+from lupusim.analysis.continuous.two_means import welch_test as _welch_test
+from lupusim.analysis.counts.andersen_gill import andersen_gill as _andersen_gill
+from lupusim.analysis.counts.negative_binomial import NegativeBinomialResult
+from lupusim.analysis.counts.negative_binomial import negative_binomial as _negative_binomial
+from lupusim.analysis.counts.rate_ratio import rate_ratio as _rate_ratio
+from lupusim.analysis.numerics.labels import arms, by_label
 from lupusim.analysis.numerics.win_levels import (
     FollowUpLevel,
     WinLevel,
@@ -26,10 +31,13 @@ from lupusim.analysis.numerics.win_levels import (
     smaller_is_better,
     sooner_is_better,
 )
-from lupusim.analysis.numerics.win_statistics import WinStatistics, win_statistics
-from lupusim.analysis.ordinal.proportional_odds import proportional_odds
-from lupusim.analysis.ordinal.wilcoxon import wilcoxon
-from lupusim.analysis.ordinal.win_ratio import net_benefit, win_odds, win_ratio
+from lupusim.analysis.numerics.win_statistics import WinStatistics
+from lupusim.analysis.numerics.win_statistics import win_statistics as _win_statistics
+from lupusim.analysis.ordinal.proportional_odds import proportional_odds as _proportional_odds
+from lupusim.analysis.ordinal.wilcoxon import wilcoxon as _wilcoxon
+from lupusim.analysis.ordinal.win_ratio import net_benefit as _net_benefit
+from lupusim.analysis.ordinal.win_ratio import win_odds as _win_odds
+from lupusim.analysis.ordinal.win_ratio import win_ratio as _win_ratio
 from lupusim.analysis.proportions.beta_binomial import (
     BetaPrior,
     posterior_probability,
@@ -37,18 +45,28 @@ from lupusim.analysis.proportions.beta_binomial import (
     robust_prior,
     updated,
 )
-from lupusim.analysis.proportions.cochran_mantel_haenszel import cochran_mantel_haenszel
-from lupusim.analysis.proportions.fisher_exact import fisher_exact
+from lupusim.analysis.proportions.cochran_mantel_haenszel import (
+    cochran_mantel_haenszel as _cochran_mantel_haenszel,
+)
+from lupusim.analysis.proportions.fisher_exact import fisher_exact as _fisher_exact
 from lupusim.analysis.proportions.logistic_regression import logistic_regression
 from lupusim.analysis.proportions.proportion import Proportion, proportion
 from lupusim.analysis.proportions.risk_difference import (
-    risk_difference,
-    risk_difference_score,
-    risk_difference_wald,
+    risk_difference as _risk_difference,
 )
-from lupusim.analysis.proportions.risk_ratio import odds_ratio, risk_ratio, risk_ratio_score
-from lupusim.analysis.proportions.two_by_two import TwoByTwo, all_tables, two_by_two
-from lupusim.analysis.proportions.unconditional_exact import barnard, boschloo
+from lupusim.analysis.proportions.risk_difference import (
+    risk_difference_score as _risk_difference_score,
+)
+from lupusim.analysis.proportions.risk_difference import (
+    risk_difference_wald as _risk_difference_wald,
+)
+from lupusim.analysis.proportions.risk_ratio import odds_ratio as _odds_ratio
+from lupusim.analysis.proportions.risk_ratio import risk_ratio as _risk_ratio
+from lupusim.analysis.proportions.risk_ratio import risk_ratio_score as _risk_ratio_score
+from lupusim.analysis.proportions.two_by_two import TwoByTwo, all_tables
+from lupusim.analysis.proportions.two_by_two import two_by_two as _two_by_two
+from lupusim.analysis.proportions.unconditional_exact import barnard as _barnard
+from lupusim.analysis.proportions.unconditional_exact import boschloo as _boschloo
 from lupusim.analysis.results import ExactResult, TestResult, ZStatistic
 from lupusim.analysis.single_arm.designs import (
     SimonDesign,
@@ -57,13 +75,55 @@ from lupusim.analysis.single_arm.designs import (
     one_sample_logrank,
     simon,
 )
-from lupusim.analysis.survival.cox import cox, cox_breslow
+from lupusim.analysis.survival.cox import cox as _cox
+from lupusim.analysis.survival.cox import cox_breslow as _cox_breslow
 from lupusim.analysis.survival.cox_regression import cox_regression
-from lupusim.analysis.survival.kaplan_meier import SurvivalCurve, kaplan_meier, survival_difference
-from lupusim.analysis.survival.logrank import LogrankResult, logrank
+from lupusim.analysis.survival.kaplan_meier import SurvivalCurve, kaplan_meier
+from lupusim.analysis.survival.kaplan_meier import survival_difference as _survival_difference
+from lupusim.analysis.survival.logrank import LogrankResult
+from lupusim.analysis.survival.logrank import logrank as _logrank
 from lupusim.analysis.survival.rank_weights import FlemingHarrington, MagirrBurman, RankWeight
-from lupusim.analysis.survival.rmst import rmst, rmst_difference
-from lupusim.analysis.survival.weighted_logrank import MaxCombo, max_combo, weighted_logrank
+from lupusim.analysis.survival.rmst import rmst
+from lupusim.analysis.survival.rmst import rmst_difference as _rmst_difference
+from lupusim.analysis.survival.weighted_logrank import MaxCombo
+from lupusim.analysis.survival.weighted_logrank import max_combo as _max_combo
+from lupusim.analysis.survival.weighted_logrank import weighted_logrank as _weighted_logrank
+
+# Arms may be given by their labels: arm=["placebo", "cells", ...], control="placebo".
+ancova = by_label(_ancova)
+andersen_gill = by_label(_andersen_gill)
+barnard = by_label(_barnard)
+boschloo = by_label(_boschloo)
+cochran_mantel_haenszel = by_label(_cochran_mantel_haenszel)
+cox = by_label(_cox)
+cox_breslow = by_label(_cox_breslow)
+cumulative_incidence_by_arm = by_label(_cumulative_incidence_by_arm)
+fine_gray_weighted = by_label(_fine_gray_weighted)
+fisher_exact = by_label(_fisher_exact)
+gray = by_label(_gray)
+logrank = by_label(_logrank)
+max_combo = by_label(_max_combo)
+mmrm = by_label(_mmrm)
+negative_binomial = by_label(_negative_binomial)
+net_benefit = by_label(_net_benefit)
+odds_ratio = by_label(_odds_ratio)
+pooled_t_test = by_label(_pooled_t_test)
+proportional_odds = by_label(_proportional_odds)
+rate_ratio = by_label(_rate_ratio)
+risk_difference = by_label(_risk_difference)
+risk_difference_score = by_label(_risk_difference_score)
+risk_difference_wald = by_label(_risk_difference_wald)
+risk_ratio = by_label(_risk_ratio)
+risk_ratio_score = by_label(_risk_ratio_score)
+rmst_difference = by_label(_rmst_difference)
+survival_difference = by_label(_survival_difference)
+two_by_two = by_label(_two_by_two)
+weighted_logrank = by_label(_weighted_logrank)
+welch_test = by_label(_welch_test)
+wilcoxon = by_label(_wilcoxon)
+win_odds = by_label(_win_odds)
+win_ratio = by_label(_win_ratio)
+win_statistics = by_label(_win_statistics)
 
 __all__ = [
     "BetaPrior",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 
 from lupusim.model.effects import Effect
 from lupusim.model.transitions import Transition
@@ -125,10 +126,11 @@ class MultiStateModel:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{t.from_state}</td><td>{t.to_state}</td><td>{t.hazard}</td></tr>"
+            f"<tr><td>{escape(t.from_state)}</td><td>{escape(t.to_state)}</td>"
+            f"<td>{escape(str(t.hazard))}</td></tr>"
             for t in self.transitions
         )
-        return f"<p>{self.name}</p><table>{rows}</table>"
+        return f"<p>{escape(self.name)}</p><table>{rows}</table>"
 
     def __post_init__(self) -> None:
         from lupusim.model.checks import model_problems

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 
 from lupusim.model import MultiStateModel
 from lupusim.trial.adaptation import NOTHING, Adaptation, Facts
@@ -285,6 +286,13 @@ class Trial(TrialParts):
             f"Trial of {arms}: {self.n_patients} patients, {test} of {self.primary.name}, "
             f"{looks} look{'s' if looks > 1 else ''}"
         )
+
+    def _repr_html_(self) -> str:
+        from lupusim.trial.summary import summary
+
+        rows = summary(self).items()
+        cells = "".join(f"<tr><th>{n}</th><td>{escape(words)}</td></tr>" for n, words in rows)
+        return f"<table>{cells}</table>"
 
     @property
     def has_null_twin(self) -> bool:

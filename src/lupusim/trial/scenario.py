@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 
 from lupusim.trial import Trial
+from lupusim.trial.summary import summary
 
 MOST_REPLICATES = 10_000_000
 """Of a design; its Monte Carlo standard error is then 0.00016 at the most."""
 
+_MOST_SHOWN = 10  # designs of a scenario in a notebook
 _NAMED_BY_THEIR_VALUE = ("kind", "method", "name", "spending", "test")
 
 
@@ -114,6 +117,17 @@ class Scenario:
             f"{', '.join(map(str, list(sizes)[:5]))}{' ...' if len(sizes) > 5 else ''} patients; "
             f"{self.n_replicates} replicates, seed {self.seed}"
         )
+
+    def _repr_html_(self) -> str:
+        import pandas as pd
+
+        designs = pd.DataFrame(
+            [{**point.values, **summary(point.trial)} for point in self.points[:_MOST_SHOWN]]
+        )
+        rest = len(self.points) - len(designs)
+        more = f"<p>... and {rest} more designs</p>" if rest else ""
+        words = f"<p>{escape(self.title)} ({escape(self.name)})</p>"
+        return f"{words}{designs.T.to_html(header=len(designs) > 1)}{more}"
 
     def __post_init__(self) -> None:
         if not self.points:

@@ -68,6 +68,17 @@ class MaxCombo:
     undefined: BoolArray
 
     @property
+    def statistic(self) -> FloatArray:
+        """The z of the weight that is the most extreme."""
+        most = np.abs(self.z).argmax(axis=-1)[..., None]
+        return np.asarray(np.take_along_axis(self.z, most, axis=-1)[..., 0])
+
+    @property
+    def pvalue(self) -> FloatArray:
+        """The two-sided p-value, by SciPy's name."""
+        return self.p_two_sided
+
+    @property
     def p_less(self) -> FloatArray:
         """One-sided p-value of the most negative z."""
         return self._p_value(self.z.min(axis=-1))
