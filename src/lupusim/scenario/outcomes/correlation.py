@@ -31,7 +31,7 @@ def read_correlation(top: Section, outcomes: Mapping[str, StatedOutcome]) -> Pai
         return {}
     number = Number(at_least=-1, at_most=1)
     place = top.place.child(_KEY)
-    if not isinstance(top.content[_KEY], list):
+    if not top.is_list(_KEY):
         value = top.read(_KEY, number)
         found = dict.fromkeys(combinations(outcomes, 2), value)
         if outcomes and not found:
