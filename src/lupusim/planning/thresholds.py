@@ -18,6 +18,7 @@ from lupusim.simulation.adaptation import rule_of
 from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.looks.null_hypothesis import WITHIN_THE_MARGIN, error_quantity
+from lupusim.simulation.quantities import at_look
 from lupusim.simulation.scoring import generation_hash
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
@@ -88,7 +89,7 @@ class ConfirmedThreshold:
     def row(self) -> dict[str, float]:
         """Return all of it, flat: each estimate beside its ``_mcse``."""
         found = self.found
-        looks = {f"look_{look}_never_reached": mean for look, mean in self.never_reached.items()}
+        looks = {at_look("never_reached", look): mean for look, mean in self.never_reached.items()}
         return {
             "alpha": self.alpha,
             "threshold": found.threshold,

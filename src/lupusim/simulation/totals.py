@@ -7,6 +7,7 @@ import numpy as np
 from lupusim.analysis.numerics.columns import n_enrolled
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.simulation.generation.generation import Generated
+from lupusim.simulation.quantities import of_arm
 from lupusim.trial import Trial
 from lupusim.trial.enrollment.randomization import candidates_of
 from lupusim.trial.population.screening import Screened
@@ -32,7 +33,7 @@ def with_totals(
         found |= supplied.quantities(end)
     if "n_enrolled" not in found:
         found["n_enrolled"] = n_enrolled(generated.enrollment_time, end).astype(float)
-    events = [found[name] for arm in trial.arms if (name := f"events_{arm.name}") in found]
+    events = [found[name] for arm in trial.arms if (name := of_arm("events", arm.name)) in found]
     if len(events) == len(trial.arms):
         found["events"] = np.sum(events, axis=0)
     return found

@@ -6,7 +6,7 @@ import re
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
-from lupusim.planning.runs.long import parts_of
+from lupusim.simulation.quantities import quantity_of
 from lupusim.trial import Trial
 
 PROBABILITY = "probability"
@@ -160,7 +160,7 @@ def _base(name: str, trial: Trial) -> str:
     """Return what a column is of, without its endpoint, look, arm and suffixes."""
     while name not in COLUMNS and (found := _SUFFIX.search(name)):
         name = name[: found.start()]
-    base = str(parts_of(name, trial)["quantity"])
+    base = quantity_of(name, trial).name
     while base not in COLUMNS and (found := _SUFFIX.search(base)):
         base = base[: found.start()]
     return base

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterator, Mapping
 
+from lupusim.simulation.quantities import quantity_of
 from lupusim.trial import Trial
 
 COLUMNS = ("quantity", "endpoint", "arm", "look", "value", "mcse")
@@ -29,17 +29,12 @@ def long_rows(
         is_error = name.endswith(_MCSE) and name.removesuffix(_MCSE) in row
         if is_error or name in of or not isinstance(value, int | float):
             continue
-        yield {**parts_of(name, trial), "value": value, "mcse": row.get(f"{name}{_MCSE}")}
-
-
-def parts_of(name: str, trial: Trial) -> dict[str, object]:
-    """Return the quantity, and which endpoint, arm and look it is of; None for none."""
-    endpoint = next((e.name for e in trial.endpoints if name.startswith(f"{e.name}: ")), None)
-    rest = name if endpoint is None else name.removeprefix(f"{endpoint}: ")
-    held = re.match(r"look_(\d+)_", rest)
-    rest = rest[held.end() :] if held else rest
-    arms = [arm.name for arm in trial.arms if re.search(rf"_{re.escape(arm.name)}(_|$)", rest)]
-    arm = max(arms, key=len, default=None)
-    rest = rest if arm is None else re.sub(rf"_{re.escape(arm)}(?=_|$)", "", rest, count=1)
-    look = int(held[1]) if held else None
-    return {"quantity": rest, "endpoint": endpoint, "arm": arm, "look": look}
+        of_what = quantity_of(name, trial)
+        yield {
+            "quantity": of_what.name,
+            "endpoint": of_what.endpoint,
+            "arm": of_what.arm,
+            "look": of_what.look,
+            "value": value,
+            "mcse": row.get(f"{name}{_MCSE}"),
+        }

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lupusim.planning.runs.columns import AS_STATED, units
 from lupusim.output import as_json
+from lupusim.planning.runs.columns import AS_STATED, units
 from lupusim.planning.runs.long import COLUMNS, long_rows
 from lupusim.planning.theory.power import formula_columns
 from lupusim.planning.theory.single_arm import exact_level
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.quantiles import QUANTILES
+from lupusim.simulation.quantities import at_look
 from lupusim.simulation.scoring import COMPARED
 from lupusim.simulation.tally import Mean, Tally, limits_of_share
 from lupusim.trial import Trial
@@ -153,7 +154,7 @@ class PointResult:
         if staged or not self.trial.interims:
             return self.tally.mean("missed_cutoff")
         total = self.n_replicates
-        part = 1 - self.tally.sums[f"look_{number}_time"][0] / total
+        part = 1 - self.tally.sums[at_look("time", number)][0] / total
         return Mean(value=part, mcse=math.sqrt(part * (1 - part) / total), n=total)
 
     def row(self) -> dict[str, object]:

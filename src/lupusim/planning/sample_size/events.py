@@ -8,6 +8,7 @@ from typing import TypedDict
 from lupusim.model.checks import nearest
 from lupusim.planning.runs.replicates import simulate_replicates
 from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.quantities import at_look
 from lupusim.simulation.tally import Mean, Tally
 from lupusim.trial import Trial
 
@@ -68,7 +69,7 @@ def last_look(tally: Tally, number: int) -> LastLook:
     Trials that stop early count too: it is when its events, patients or date are there.
     """
     missed = tally.mean("missed_cutoff") if "missed_cutoff" in tally.sums else None
-    name = f"look_{number}_time"
+    name = at_look("time", number)
     if number < 2 or name not in tally.sums:
         return {"final_look": None, "never_reached": missed}
     total = tally.sums["missed_cutoff"][0]

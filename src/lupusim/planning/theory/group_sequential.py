@@ -13,6 +13,7 @@ from lupusim.arrays import FloatArray, read_only
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.assumptions import is_plain, response_chance, without_failing
 from lupusim.planning.theory.survival import drift_at_events, expected_calendar
+from lupusim.simulation.quantities import at_look
 from lupusim.trial import Analysis, Trial
 
 _TIME_TOLERANCE = 1e-9
@@ -120,8 +121,8 @@ def theory_columns(trial: Trial) -> dict[str, object]:
     plan, theory = planned_bounds(trial), sequential_theory(trial)
     if plan is not None:
         for number, (upper, lower) in enumerate(zip(plan.efficacy, plan.futility, strict=True), 1):
-            found[f"look_{number}_efficacy_bound"] = _finite(upper)
-            found[f"look_{number}_futility_bound"] = _finite(lower)
+            found[at_look("efficacy_bound", number)] = _finite(upper)
+            found[at_look("futility_bound", number)] = _finite(lower)
     if theory is None:
         return found
     for name, value in theory.expected().items():
@@ -129,8 +130,8 @@ def theory_columns(trial: Trial) -> dict[str, object]:
     for number, (success, failure) in enumerate(
         zip(theory.efficacy, theory.futility, strict=True), 1
     ):
-        found[f"look_{number}_efficacy_theory"] = float(success)
-        found[f"look_{number}_futility_theory"] = float(failure)
+        found[at_look("efficacy_theory", number)] = float(success)
+        found[at_look("futility_theory", number)] = float(failure)
     return found
 
 

@@ -32,6 +32,7 @@ from lupusim.simulation.adaptation.two_stage import Staged, staged_problems
 from lupusim.simulation.generation.generation import Block, Generated
 from lupusim.simulation.looks.cutoffs import observed
 from lupusim.simulation.looks.null_hypothesis import fares_as_control
+from lupusim.simulation.quantities import of_arm
 from lupusim.trial import Trial, Verdict
 from lupusim.trial.adaptation import ADAPTATIONS, Intersection, Row
 from lupusim.trial.multiplicity import Hypothesis
@@ -170,7 +171,9 @@ class SelectArms(Staged):
     def decision_words(self, trial: Trial, found: Mapping[str, FloatArray], look: int) -> str:
         """Return the arms of one trial that go on, are dropped or proven, in words."""
         arms = [arm.name for arm in trial.arms[1:]]
-        kept, rejected = ([a for a in arms if found[f"{k}_{a}"][0] > 0] for k in ("kept", "reject"))
+        kept, rejected = (
+            [a for a in arms if found[of_arm(k, a)][0] > 0] for k in ("kept", "reject")
+        )
         dropped = [arm for arm in arms if arm not in kept]
         picks = look == 1 and not found["look_1_efficacy"][0] > 0
         parts = {"with": kept, "dropped": dropped} if picks else {"proven": rejected}
@@ -180,11 +183,11 @@ class SelectArms(Staged):
         """Yield what became of each arm."""
         names = [arm.name for arm in trial.arms]
         for name in names:
-            quantity = f"patients_{name}"
+            quantity = of_arm("patients", name)
             yield Row(words=f"patients randomized, {name}", quantity=quantity, is_share=False)
         for what, words in _OF_ARM.items():
             for name in names[1:]:
-                yield Row(words=f"{words}, {name}", quantity=f"{what}_{name}")
+                yield Row(words=f"{words}, {name}", quantity=of_arm(what, name))
         words = "claims for an arm that fares as the control"
         yield Row(words=words, quantity="false_rejection")
         yield self.nobody_left()
@@ -226,7 +229,7 @@ def select(
     found |= _by_arm(trial, stages, kept=kept, reject=reject)
     picked = kept | early.any(axis=1, keepdims=True)
     for number, arm in enumerate(trial.arms[1:]):
-        found[f"picked_{arm.name}"] = (picked[:, number] & (best == number)).astype(float)
+        found[of_arm("picked", arm.name)] = (picked[:, number] & (best == number)).astype(float)
     found |= _estimates(trial, stages, kept | early, best)
     fraction = interim.n_first / float(trial.n_patients)
     return stages, found | two_looks(interim, stages, planned=fraction, early=early, reject=reject)
@@ -368,10 +371,10 @@ def _by_arm(
     found = {}
     for number, arm in enumerate(trial.arms):
         on_arm = stages.enrolled & (stages.generated.arm == number)
-        found[f"patients_{arm.name}"] = on_arm.sum(axis=1).astype(float)
+        found[of_arm("patients", arm.name)] = on_arm.sum(axis=1).astype(float)
         if number > 0:
-            found[f"kept_{arm.name}"] = kept[:, number - 1].astype(float)
-            found[f"reject_{arm.name}"] = reject[:, number - 1].astype(float)
+            found[of_arm("kept", arm.name)] = kept[:, number - 1].astype(float)
+            found[of_arm("reject", arm.name)] = reject[:, number - 1].astype(float)
     alike = [fares_as_control(trial, number) for number in range(1, len(trial.arms))]
     assert trial.analysis is not None
     within = trial.analysis.test.alike_is_enough(trial.primary.better)
@@ -391,7 +394,8 @@ def _estimates(
     row = np.arange(len(shown))
     undefined = np.stack([v.undefined for v in verdicts], axis=1) & shown
     found = {
-        f"estimate_{arm.name}": estimate[:, number] for number, arm in enumerate(trial.arms[1:])
+        of_arm("estimate", arm.name): estimate[:, number]
+        for number, arm in enumerate(trial.arms[1:])
     }
     found["estimate"] = estimate[row, best]
     return found | {"undefined": undefined.any(axis=1).astype(float)}

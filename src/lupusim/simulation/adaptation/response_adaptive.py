@@ -13,6 +13,7 @@ from lupusim.errors import Problem
 from lupusim.simulation.adaptation.base import Conducted
 from lupusim.simulation.adaptation.response_course import Against, Course, Potential, potential
 from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.quantities import of_arm
 from lupusim.simulation.totals import screening_totals
 from lupusim.trial import Trial
 from lupusim.trial.adaptation import ADAPTATIONS, Facts, Row
@@ -229,9 +230,9 @@ class BayesianResponse(Facts):
         yield Row(words="the same where all arms are alike", quantity="reject", no_effect=True)
         for number, arm in enumerate(trial.arms):
             words = f"patients randomized, {arm.name}"
-            yield Row(words=words, quantity=f"patients_{arm.name}", is_share=False)
+            yield Row(words=words, quantity=of_arm("patients", arm.name), is_share=False)
             for what, words in _OF_ARM.items() if number else ():
-                yield Row(words=f"{words}, {arm.name}", quantity=f"{what}_{arm.name}")
+                yield Row(words=f"{words}, {arm.name}", quantity=of_arm(what, arm.name))
         yield Row(words="responders among all", quantity="responders", is_share=False)
 
 

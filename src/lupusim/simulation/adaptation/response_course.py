@@ -23,6 +23,7 @@ from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.records import FirstEntry
 from lupusim.simulation.generation.generation import Block, Generated, generate
 from lupusim.simulation.looks.cutoffs import observed
+from lupusim.simulation.quantities import at_look, of_arm
 from lupusim.trial import Trial
 from lupusim.trial.allocation import Unblocked
 from lupusim.trial.looks import Entries
@@ -264,13 +265,13 @@ class Course:
         yield "responders", (self.responds & (self.arm != NOT_YET)).sum(axis=1).astype(float)
         picked = np.where(self.succeeds, self.probability, -1.0).argmax(axis=1)
         for number, arm in enumerate(self.trial.arms):
-            yield f"response_{arm.name}", self._rate(number)
-            yield f"patients_{arm.name}", (self.arm == number).sum(axis=1).astype(float)
+            yield of_arm("response", arm.name), self._rate(number)
+            yield of_arm("patients", arm.name), (self.arm == number).sum(axis=1).astype(float)
             if number > 0:
                 succeeds = self.succeeds[:, number]
-                yield f"reject_{arm.name}", succeeds.astype(float)
-                yield f"picked_{arm.name}", (succeeds & (picked == number)).astype(float)
-                yield f"dropped_{arm.name}", (~self.open[:, number]).astype(float)
+                yield of_arm("reject", arm.name), succeeds.astype(float)
+                yield of_arm("picked", arm.name), (succeeds & (picked == number)).astype(float)
+                yield of_arm("dropped", arm.name), (~self.open[:, number]).astype(float)
         yield from self._looks()
 
     def _rate(self, arm: int) -> FloatArray:
@@ -282,8 +283,8 @@ class Course:
         n_patients = self.trial.n_patients
         for number in range(self.patients.look_time.shape[1]):
             time, here = self.patients.look_time[:, number], self.stop == number
-            name = f"look_{number + 1}"
-            yield f"{name}_time", np.where(np.isfinite(time), time, np.nan)
-            yield f"{name}_information", self.known[:, number] / n_patients
-            yield f"{name}_efficacy", (here & any_succeeds).astype(float)
-            yield f"{name}_futility", (here & ~any_succeeds).astype(float)
+            look = number + 1
+            yield at_look("time", look), np.where(np.isfinite(time), time, np.nan)
+            yield at_look("information", look), self.known[:, number] / n_patients
+            yield at_look("efficacy", look), (here & any_succeeds).astype(float)
+            yield at_look("futility", look), (here & ~any_succeeds).astype(float)

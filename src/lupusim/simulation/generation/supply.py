@@ -99,7 +99,7 @@ class Supplied:
             )
         for name, belongs in self.members.items() if len(self.members) > 1 else ():
             of_arm = (missed & belongs[..., None]).sum(axis=(1, 2))
-            found[f"infusions_missed_{name}"] = of_arm.astype(float)
+            found[of_arm("infusions_missed", name)] = of_arm.astype(float)
         found["ran_out"] = missed.any(axis=(1, 2)).astype(float)
         if self.late is not None:
             came = self.enrollment_time <= end[:, None]

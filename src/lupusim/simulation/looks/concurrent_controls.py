@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.records import Observation
 from lupusim.simulation.looks.cutoffs import adjustment
+from lupusim.simulation.quantities import of_arm
 from lupusim.trial import Analysis, Trial
 from lupusim.trial.allocation.open_arms import is_open
 from lupusim.trial.enrollment.arm_periods import Controls
@@ -90,11 +91,11 @@ def sizes(
         return found
     there = observation.enrolled
     for number, arm in enumerate(trial.arms):
-        found[f"patients_{arm.name}"] = _count(there & (observation.arm == number))
+        found[of_arm("patients", arm.name)] = _count(there & (observation.arm == number))
     for number, end in enumerate(ends, start=1):
         controls = compared(analysis, observation, number) & (observation.arm == 0)
         controls &= observation.enrollment_time <= end[:, None]
-        found[f"controls_{trial.arms[number].name}"] = _count(controls)
+        found[of_arm("controls", trial.arms[number].name)] = _count(controls)
     return found
 
 

@@ -11,6 +11,7 @@ from lupusim.analysis.outcomes import Outcome, SurvivalOutcome
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.records import Observation
 from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP, Generated
+from lupusim.simulation.quantities import at_look, of_arm
 from lupusim.trial import Analysis, Cutoff, Trial, Verdict
 from lupusim.trial.allocation.base import without_gaps
 from lupusim.trial.looks import (
@@ -119,9 +120,9 @@ def waited(number: int, cutoff: Cutoff, time: FloatArray) -> dict[str, FloatArra
     if np.isinf(end):
         return {}
     known = ~np.isnan(time)
-    found = {f"look_{number}_short": np.where(known, time >= end, np.nan)}
+    found = {at_look("short", number): np.where(known, time >= end, np.nan)}
     if end > latest:
-        found[f"look_{number}_extended"] = np.where(known, time > latest, np.nan)
+        found[at_look("extended", number)] = np.where(known, time > latest, np.nan)
     return found
 
 
@@ -175,7 +176,7 @@ def _describe(prefix: str, trial: Trial, outcome: Outcome) -> dict[str, FloatArr
     described = {}
     for number, arm in enumerate(trial.arms):
         for name, values in outcome.shown(number).items():
-            described[f"{prefix}{name}_{arm.name}"] = values
+            described[f"{prefix}{of_arm(name, arm.name)}"] = values
     return described
 
 

@@ -17,6 +17,7 @@ from lupusim.records import Observation
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.concurrent_controls import adjusted_for, compared
 from lupusim.simulation.looks.cutoffs import conduct, events_by_calendar, observed
+from lupusim.simulation.quantities import of_arm
 from lupusim.trial import Analysis, Cutoff, StoppingRule, Trial, Verdict
 from lupusim.trial.looks import Entries
 
@@ -127,7 +128,7 @@ class Comparison:
 
     def quantity(self, name: str) -> str:
         """Return the full name of a quantity of this comparison."""
-        return f"{self.prefix}{name}_{self.arm_name}"
+        return f"{self.prefix}{of_arm(name, self.arm_name)}"
 
 
 def comparisons(trial: Trial) -> tuple[Comparison, ...]:

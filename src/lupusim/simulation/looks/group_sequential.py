@@ -16,6 +16,7 @@ from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.cutoffs import waited
 from lupusim.simulation.looks.estimates import estimates_at_stop
 from lupusim.simulation.looks.evidence import Evidence, Held, Looks
+from lupusim.simulation.quantities import Quantity, at_look
 from lupusim.trial import Trial
 
 
@@ -93,7 +94,7 @@ def of_look(
         ("efficacy", (here & stop.reject).astype(float)),
         ("futility", (here & ~stop.reject).astype(float)),
     )
-    return {f"look_{number + 1}_{name}": values for name, values in held}
+    return {at_look(name, number + 1): values for name, values in held}
 
 
 def estimates_at(
@@ -118,9 +119,12 @@ def estimates_at(
         `look_K_estimate` and `look_K_estimate_stops`; NaN where a trial has none.
     """
     reached = (last >= number) & ~seen.skipped[:, number]
-    name, marked = f"{prefix}look_{number + 1}_estimate", f"_{arm}" if arm else ""
-    estimate = seen.estimate[:, number]
+    estimate = np.where(reached, seen.estimate[:, number], np.nan)
+    found = {
+        "estimate": estimate,
+        "estimate_stops": np.where(last == number, estimate, np.nan),
+    }
+    columns = (Quantity(name=n, arm=arm or None, look=number + 1).column for n in found)
     return {
-        f"{name}{marked}": np.where(reached, estimate, np.nan),
-        f"{name}_stops{marked}": np.where(reached & (last == number), estimate, np.nan),
+        f"{prefix}{column}": values for column, values in zip(columns, found.values(), strict=True)
     }

@@ -18,6 +18,7 @@ from lupusim.simulation.looks.evidence import Comparison, Evidence, Looks, compa
 from lupusim.simulation.looks.group_sequential import estimates_at
 from lupusim.simulation.looks.null_hypothesis import fares_as_control
 from lupusim.simulation.looks.true_effect import accuracy
+from lupusim.simulation.quantities import at_look
 from lupusim.trial import Trial
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.multiplicity import Ends, Family, GivesUp
@@ -303,10 +304,11 @@ def _looks(trial: Trial, shown: Evidence, ending: _Ending) -> dict[str, FloatArr
     for number, look in enumerate(trial.looks, start=1):
         here, cutoff = ending.stop == number, shown.look_time[:, number - 1]
         found |= waited(number, look, np.where(ending.stop >= number, cutoff, np.nan))
-        name = f"look_{number}"
-        found[f"{name}_time"] = cutoff
+        found[at_look("time", number)] = cutoff
         held = ~shown.skipped[:, number - 1]
-        found[f"{name}_information"] = np.where(held, ending.fraction[:, 0, number - 1], np.nan)
-        found[f"{name}_efficacy"] = (here & any_rejected).astype(float)
-        found[f"{name}_futility"] = (here & ~any_rejected).astype(float)
+        found[at_look("information", number)] = np.where(
+            held, ending.fraction[:, 0, number - 1], np.nan
+        )
+        found[at_look("efficacy", number)] = (here & any_rejected).astype(float)
+        found[at_look("futility", number)] = (here & ~any_rejected).astype(float)
     return found

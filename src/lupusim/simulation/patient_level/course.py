@@ -18,6 +18,7 @@ from lupusim.simulation.generation.generation import Block, Generated
 from lupusim.simulation.looks.cutoffs import observed, time_of
 from lupusim.simulation.looks.multiplicity import closings
 from lupusim.simulation.patient_level.looks import LookReported, looks_reported
+from lupusim.simulation.quantities import at_look
 from lupusim.trial import Trial
 
 _Found = Mapping[str, FloatArray]
@@ -162,7 +163,7 @@ def _ended(trial: Trial, generated: Generated, found: _Found) -> TrialCourse:
 def _decisions(trial: Trial, found: _Found) -> Iterator[Decision]:
     """Yield what the looks decided, up to the one at which the trial stops."""
     for look in range(1, len(trial.looks) + 1):
-        time, *ends = (float(found[f"look_{look}_{name}"][0]) for name in ("time", *_ENDS))
+        time, *ends = (float(found[at_look(name, look)][0]) for name in ("time", *_ENDS))
         succeeds, fails = (end > 0 for end in ends)
         if math.isfinite(time) or succeeds or fails:
             time = time if math.isfinite(time) else float(found["duration"][0])
