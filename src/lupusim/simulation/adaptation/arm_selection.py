@@ -171,9 +171,8 @@ class SelectArms(Staged):
     def decision_words(self, trial: Trial, found: Mapping[str, FloatArray], look: int) -> str:
         """Return the arms of one trial that go on, are dropped or proven, in words."""
         arms = [arm.name for arm in trial.arms[1:]]
-        kept, rejected = (
-            [a for a in arms if found[of_arm(k, a)][0] > 0] for k in ("kept", "reject")
-        )
+        kept = [arm for arm in arms if found[of_arm("kept", arm)][0] > 0]
+        rejected = [arm for arm in arms if found[of_arm("reject", arm)][0] > 0]
         dropped = [arm for arm in arms if arm not in kept]
         picks = look == 1 and not found["look_1_efficacy"][0] > 0
         parts = {"with": kept, "dropped": dropped} if picks else {"proven": rejected}
@@ -393,9 +392,7 @@ def _estimates(
     estimate[~shown] = np.nan
     row = np.arange(len(shown))
     undefined = np.stack([v.undefined for v in verdicts], axis=1) & shown
-    found = {
-        of_arm("estimate", arm.name): estimate[:, number]
-        for number, arm in enumerate(trial.arms[1:])
-    }
+    names = [of_arm("estimate", arm.name) for arm in trial.arms[1:]]
+    found = dict(zip(names, estimate.T, strict=True))
     found["estimate"] = estimate[row, best]
     return found | {"undefined": undefined.any(axis=1).astype(float)}
