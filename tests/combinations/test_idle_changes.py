@@ -40,7 +40,7 @@ def in_days(content: Content) -> Content:
                 value = None
                 break
         if isinstance(kind, Duration) and isinstance(value, str):
-            found = with_value(found, path, f"{parse_duration(value) * DAYS!r} days")
+            found = with_value(found, path, f"{round(parse_duration(value) * DAYS, 9)} days")
     return found
 
 
@@ -131,7 +131,7 @@ def test_idle_changes_move_nothing() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(2))
 def test_idle_changes_of_all_scenarios_move_nothing(part: int) -> None:
     rng = random.Random(f"idle {part}")
     assert flaws(sorted(carriers()), rng) == {}

@@ -11,6 +11,7 @@ __all__ = ["format_duration", "parse_duration"]
 
 _DATE = re.compile(r"\s*(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{2,4})\s*")
 _LONGEST = 1e5  # years
+_DAYS_A_WEEK = 7
 _FORM = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*")
 
 
@@ -53,7 +54,10 @@ def parse_duration(text: object) -> float:
     singular = unit.lower().removesuffix("s")
     if singular not in PER_YEAR:
         raise ValueError(f"{unit!r} is not a unit of time. Write days, weeks, months or years")
-    years = float(number) / PER_YEAR[singular]
+    amount = float(number)
+    if singular == "day" and amount % _DAYS_A_WEEK == 0:  # 168 days are 24 weeks, to the last bit
+        amount, singular = amount / _DAYS_A_WEEK, "week"
+    years = amount / PER_YEAR[singular]
     if not 0 <= years <= _LONGEST:
         raise ValueError(
             f"{text!r} is not a duration from 0 to {_LONGEST:,.0f} years. "

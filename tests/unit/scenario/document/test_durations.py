@@ -47,6 +47,12 @@ def test_a_duration_is_written_in_the_unit_that_makes_it_whole(text: str) -> Non
     assert format_duration(parse_duration(text)) == text
 
 
+@pytest.mark.parametrize("weeks", [0, 3, 24, 31, 52])
+def test_days_that_are_whole_weeks_are_those_to_the_last_bit(weeks: int) -> None:
+    assert parse_duration(f"{7 * weeks} days") == parse_duration(f"{weeks} weeks")
+    assert parse_duration(f"{7 * weeks + 1} days") == (7 * weeks + 1) / 365.2425
+
+
 def test_a_duration_whole_in_no_unit_is_written_in_years() -> None:
     assert format_duration(0.123456789) == "0.123456789 years"
     assert format_duration(0.0) == "0 years"
