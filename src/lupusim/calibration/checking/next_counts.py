@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lupusim.arrays import FloatArray
-from lupusim.calibration.checking.outlook import predictions, remission_edges
+from lupusim.calibration.checking.outlook import PlannedTrial, predictions, remission_edges
 from lupusim.calibration.fit import Fit
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.targets.questions import EverAfter, EverIn, InStates, Question
@@ -107,8 +107,12 @@ def next_counts(fit: Fit, time: float, n: int) -> tuple[NextCount, ...]:
     )
 
 
-def further_numbers(fit: Fit, n: int) -> tuple[FurtherNumber, ...]:
+def further_numbers(
+    fit: Fit, n: int, *, trial: PlannedTrial | None = None
+) -> tuple[FurtherNumber, ...]:
     """Return how much each number that a paper may give would narrow the first prediction.
+
+    Or the power of a trial that compares it with a control's.
 
     The expected share of variance that a count takes away is that of the prediction's mean
     given the count: counts are drawn from the posterior, and the mean given each value is
@@ -121,6 +125,8 @@ def further_numbers(fit: Fit, n: int) -> tuple[FurtherNumber, ...]:
         With draws.
     n : int
         Patients that a further count would be out of.
+    trial : PlannedTrial, optional
+        Whose power is predicted.
 
     Returns
     -------
@@ -133,6 +139,9 @@ def further_numbers(fit: Fit, n: int) -> tuple[FurtherNumber, ...]:
     family = Family(fit.likelihood.free_model, [wanted, *candidates.values()])
     answers = family.answers(draws)
     target, rng = answers[:, 0], stream(fit.seed, "calibration", "further numbers")
+    if trial is not None:
+        name = trial.name
+        target = np.array([trial.power(share) for share in target.tolist()])
     spread = float(target.std())
     found = [
         FurtherNumber(

@@ -80,6 +80,11 @@ class PlannedTrial:
     control: float
     alpha: float = 0.025
 
+    @property
+    def name(self) -> str:
+        """What its power is called."""
+        return f"power with {self.n_per_arm} per arm"
+
     def power(self, share: float) -> float:
         """Return the power by the normal approximation with unpooled variance.
 
@@ -113,7 +118,7 @@ class PlannedTrial:
             target=one.target,
             cell=one.cell,
             observed=one.observed,
-            prediction=f"power with {self.n_per_arm} per arm",
+            prediction=self.name,
             predicted=power,
             elasticity=one.elasticity * slope * share / power,
             per_patient=one.per_patient * slope,

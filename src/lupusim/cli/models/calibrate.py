@@ -19,6 +19,7 @@ from lupusim.output import Folder, csv_text, file_stems
 
 if TYPE_CHECKING:
     from lupusim.calibration.checking.elasticities import Elasticity
+    from lupusim.calibration.checking.outlook import PlannedTrial
     from lupusim.calibration.fit import Fit
     from lupusim.report.calibration.answers import Answers
 
@@ -63,7 +64,7 @@ def calibrate(
     ] = False,
     per_arm: Annotated[
         int | None,
-        typer.Option(min=2, help="With --sensitivity: and the power of a trial of this size."),
+        typer.Option(min=2, help="With --sensitivity or --predict: of the power of such a trial."),
     ] = None,
     control: Annotated[
         str, typer.Option(help="With --per-arm: the model of the control arm.")
@@ -96,7 +97,7 @@ def calibrate(
     _check_options(
         needs_draws=second_opinion or bool(study_effect),
         draws=draws,
-        has_plan=sensitivity,
+        has_plan=sensitivity or predict is not None,
         per_arm=per_arm,
     )
     time = _prediction_time(predict, n, draws)
@@ -120,7 +121,7 @@ def calibrate(
         "scores": (compare, lambda _: _scores(fit)),
         "elasticities": (sensitivity, lambda _: _elasticities(fit, per_arm, control)),
         "counts": (predict, lambda _: _counts(fit, time, n or 0)),
-        "further": (predict, lambda _: _further(fit, n or 0)),
+        "further": (predict, lambda _: _further(fit, n or 0, per_arm, control)),
         "opinion": (second_opinion, lambda _: _opinion(fit)),
         "ranks": (check_sampler, lambda told: _ranks(fit, check_sampler or 0, told)),
     }
@@ -146,7 +147,9 @@ def _check_options(*, needs_draws: bool, draws: int, has_plan: bool, per_arm: in
     if needs_draws and draws == 0:
         raise typer.BadParameter("--second-opinion and --study-effect need --draws above 0")
     if per_arm is not None and not has_plan:
-        raise typer.BadParameter("--per-arm belongs to --sensitivity. Add it, or leave both out")
+        raise typer.BadParameter(
+            "--per-arm belongs to --sensitivity or --predict. Add one, or leave it out"
+        )
 
 
 def _prediction_time(predict: str | None, n: int | None, draws: int) -> float:
@@ -220,14 +223,21 @@ def _scores(fit: Fit) -> object:
 
 
 def _elasticities(fit: Fit, per_arm: int | None, control: str) -> tuple[Elasticity, ...]:
-    from lupusim.calibration.checking.outlook import PlannedTrial, find_elasticities, first_share
-    from lupusim.scenario import load_model
+    from lupusim.calibration.checking.outlook import find_elasticities
 
     found = find_elasticities(fit)
+    trial = _planned(per_arm, control)
+    return found if trial is None else (*trial.elasticities(found), *found)
+
+
+def _planned(per_arm: int | None, control: str) -> PlannedTrial | None:
+    """Return the trial whose power is asked for, if any."""
+    from lupusim.calibration.checking.outlook import PlannedTrial, first_share
+    from lupusim.scenario import load_model
+
     if per_arm is None:
-        return found
-    trial = PlannedTrial(n_per_arm=per_arm, control=first_share(load_model(control)))
-    return (*trial.elasticities(found), *found)
+        return None
+    return PlannedTrial(n_per_arm=per_arm, control=first_share(load_model(control)))
 
 
 def _counts(fit: Fit, time: float, n: int) -> object:
@@ -236,10 +246,10 @@ def _counts(fit: Fit, time: float, n: int) -> object:
     return next_counts(fit, time, n)
 
 
-def _further(fit: Fit, n: int) -> object:
+def _further(fit: Fit, n: int, per_arm: int | None, control: str) -> object:
     from lupusim.calibration.checking.next_counts import further_numbers
 
-    return further_numbers(fit, n)
+    return further_numbers(fit, n, trial=_planned(per_arm, control))
 
 
 def _opinion(fit: Fit) -> object:

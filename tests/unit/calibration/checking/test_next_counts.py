@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from lupusim.calibration.checking.next_counts import further_numbers, next_counts
+from lupusim.calibration.checking.outlook import PlannedTrial
 from lupusim.calibration.fit import Fit, fit_studies
 from lupusim.calibration.posterior.draws import Draws
 from lupusim.calibration.targets.times import EventRate
@@ -61,6 +63,26 @@ def test_the_count_that_is_the_prediction_itself_helps_most_and_as_much_as_it_sh
     ours = {one.what: one for one in found}["in ill at 1 years"]
     assert ours.reduction == pytest.approx(by_hand, abs=0.05)
     assert ours.spread == pytest.approx(ill.std(), rel=0.05)
+
+
+def test_what_narrows_a_power_is_told_of_the_power(fit: Fit) -> None:
+    """A count of the share itself: the variance of the mean power given it, from other draws."""
+    trial = PlannedTrial(n_per_arm=60, control=0.1)
+    found = {one.what: one for one in further_numbers(fit, 200, trial=trial)}
+    rng = stream(SEED, "powers")
+    a, b = np.exp(np.log([0.3, 0.2]) + 0.3 * rng.standard_normal((N_DRAWS, 2))).T
+    year = 52 / 52.1775
+    ill = a / (b - a) * (np.exp(-a * year) - np.exp(-b * year))
+    error = np.sqrt((ill * (1 - ill) + 0.1 * 0.9) / 60)
+    power = norm.cdf((ill - 0.1) / error - 1.959964)
+    counts = rng.binomial(200, ill)
+    means = np.array([power[counts == k].mean() for k in np.unique(counts)])
+    sizes = np.array([(counts == k).sum() for k in np.unique(counts)])
+    by_hand = np.average((means - power.mean()) ** 2, weights=sizes) / power.var()
+    ours = found["in ill at 1 years"]
+    assert ours.prediction == "power with 60 per arm"
+    assert ours.spread == pytest.approx(power.std(), rel=0.05)
+    assert ours.reduction == pytest.approx(by_hand, abs=0.05)
 
 
 def test_nothing_is_predicted_without_draws(fit: Fit) -> None:
