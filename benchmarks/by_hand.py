@@ -70,6 +70,19 @@ def three_looks(n_trials: int, rng: np.random.Generator, *, chunk: int = 500) ->
     return rejected / n_trials
 
 
+def two_rates(n_trials: int, rng: np.random.Generator, *, chunk: int = 1000) -> float:
+    """Case D: patient by patient, 0.32 against 0.15 in 60 + 60, pooled z; return the power."""
+    rejected = 0
+    for begin in range(0, n_trials, chunk):
+        size = (min(chunk, n_trials - begin), 60)
+        new = (rng.random(size) < 0.32).sum(axis=1) / 60
+        control = (rng.random(size) < 0.15).sum(axis=1) / 60
+        pooled = (new + control) / 2
+        error = np.sqrt(pooled * (1 - pooled) * 2 / 60)
+        rejected += int(np.count_nonzero((error > 0) & (new - control >= 1.959964 * error)))
+    return rejected / n_trials
+
+
 def five_states(
     n_patients: int, rates: np.ndarray, horizon: float, rng: np.random.Generator
 ) -> np.ndarray:
