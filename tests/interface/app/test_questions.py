@@ -72,9 +72,11 @@ def test_a_long_run_is_told_before_and_a_short_one_is_not(monkeypatch):
     assert checking.time_needed(scenario, "submit").startswith("This takes about")
 
 
-def test_the_time_left_counts_from_the_first_trial_not_from_the_start_of_the_engine():
+def test_the_time_left_is_known_by_what_came_after_the_first_trials():
     job = Job(arguments=(), folder=None, streams=True, state=State.RUNNING)
     job.began = time.monotonic() - 100.0
-    job._enter(b'{"event": "started"}')
-    job._enter(b'{"event": "progress", "done": 500, "total": 1000}')
+    assert job.seconds_left is None
+    job._enter(b'{"event": "progress", "done": 500, "total": 2000}')
+    assert job.seconds_left is None
+    job._enter(b'{"event": "progress", "done": 1000, "total": 2000}')
     assert job.seconds_left < 5

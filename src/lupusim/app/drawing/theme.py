@@ -91,7 +91,9 @@ table.plain .number { text-align: right; padding-right: 20px; white-space: nowra
 .editor .cm-content { caret-color: var(--ink); }
 .editor .cm-line span { color: inherit !important; }
 .diagram { width: 720px; max-width: 100%; background: #fff; border-radius: 8px; }
-@media (max-width: 1000px) { .two, .wide-left { grid-template-columns: minmax(0, 1fr); }
+@media (max-width: 1000px) { .counts { gap: 8px; grid-template-columns: minmax(0, .75fr)
+    minmax(0, .75fr) minmax(0, 2.4fr) minmax(0, 2.4fr) minmax(0, .8fr) 32px; }
+  .two, .wide-left { grid-template-columns: minmax(0, 1fr); }
   .three { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .sheet { padding: 24px; } .bar { padding: 0 20px; gap: 4px 12px; }
   .bar nav a { padding: 16px 6px 13px; } }

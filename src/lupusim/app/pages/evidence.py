@@ -113,7 +113,6 @@ class EvidenceView:
             kind = ui.select(kinds, label="What they did").bind_value(row, "kind")
             state = ui.select(states, label="State").bind_value(row, "state")
             years = ui.number(label="Years", min=0.01, step=1).bind_value(row, "years")
-            years.props("suffix=years")
             for made in (count, out_of, kind, state, years):
                 made.props("outlined dense")
             remove = ui.button(icon="close", on_click=lambda: self._remove(position))

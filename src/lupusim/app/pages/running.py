@@ -21,6 +21,10 @@ from lupusim.app.site import Site
 _OFTEN = 0.25
 _TOLD_BEFORE = ("note: ", "warning: ")  # how an engine begins what it says before it works
 _LONG = 600.0
+_TOO_LONG = (
+    "Cancel it and choose fewer simulated trials, or let it run: what is finished is kept, and it "
+    "can go on later"
+)
 _IN_WORDS = {
     State.WAITING: "Waiting for the run before it",
     State.RUNNING: "Simulating",
@@ -159,7 +163,10 @@ class RunView:
         self._left.set_text(_progress_words(job, left))
         long = left is not None and left > _LONG and job.done < job.total
         told = [line for line in job.said if line.startswith(_TOLD_BEFORE)]
-        self._say(self._warning, "\n".join([*told, _too_long(left or 0.0)] if long else told))
+        told = [line.partition(": ")[2] for line in told]
+        if long and not told:
+            told = [f"This would take about {duration_words(left or 0.0)} more", _TOO_LONG]
+        self._say(self._warning, "\n".join(f"{line[:1].upper()}{line[1:]}." for line in told))
         if job.steps:
             self._power.set_text(f"{job.steps[-1].power:.2f}")
             self._draw_steps(job)
@@ -234,10 +241,3 @@ def _progress_words(job: Job, left: float | None) -> str:
     if left is not None and job.done < job.total:
         return f"{words}, about {duration_words(left)} left"
     return f"{words}, {duration_words(job.seconds)}"
-
-
-def _too_long(seconds: float) -> str:
-    return (
-        f"This would take about {duration_words(seconds)} more. Cancel it and choose fewer "
-        "simulated trials, or let it run: what is finished is kept, and it can go on later."
-    )

@@ -86,7 +86,7 @@ class Job:
     said: list[str] = field(default_factory=list)
     began: float = 0.0
     ended: float = 0.0
-    counts_from: float = 0.0
+    _first: tuple[float, int] | None = None
     _process: asyncio.subprocess.Process | None = None
 
     @property
@@ -99,10 +99,12 @@ class Job:
     @property
     def seconds_left(self) -> float | None:
         """How long it will work on; None while that is not known."""
-        if not self.done or not self.total or self.state is not State.RUNNING:
+        if self._first is None or self.state is not State.RUNNING:
             return None
-        spent = time.monotonic() - (self.counts_from or self.began)
-        return spent * (self.total - self.done) / self.done
+        began, before = self._first  # what came first waited for the processes to start
+        if self.done == before:
+            return None
+        return (time.monotonic() - began) * (self.total - self.done) / (self.done - before)
 
     @property
     def process_id(self) -> int | None:
@@ -155,10 +157,9 @@ class Job:
             event = json.loads(line)
         except ValueError:
             return
-        if event.get("event") == "started":
-            self.counts_from = time.monotonic()
-        elif event.get("event") == "progress":
+        if event.get("event") == "progress":
             self.done, self.total = int(event["done"]), int(event["total"])
+            self._first = self._first or (time.monotonic(), self.done)
             self._step(event)
         elif event.get("event") in {"result", "partial"}:
             self.result = event["result"]

@@ -72,7 +72,7 @@ def effects_in_words(arm: Arm) -> list[str]:
     """Return what an arm's treatment does to which transitions, and when."""
     said = []
     for effect in arm.effects:
-        ways = ", ".join(f"{a} -> {b}".replace("_", " ") for a, b in effect.on)
+        ways = ", ".join(f"{a} to {b}".replace("_", " ") for a, b in effect.on)
         told = [f for f in fields(effect) if f.name not in ("on", "arm")]
         values = {f.name: getattr(effect, f.name) for f in told}
         given = [_told(f.name, values[f.name]) for f in told if values[f.name] != f.default]
