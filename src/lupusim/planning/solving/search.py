@@ -31,6 +31,7 @@ _FEWEST_PEEK = 100  # and never less than these
 _ENOUGH = 0.1  # standard errors from the target: no further replicates would tell
 _EXACTLY = 1e-9
 _WIDE = 3.0  # standard errors of a peek, within which the crossing is looked for finely
+_WIDENINGS = 6
 _CURVE = (-2.0, -1.0, 1.0, 2.0)
 _CURVE_SHARE = 4
 
@@ -158,18 +159,31 @@ class _Hunt:
         error = self.at([low.x], self.peek())[0].mcse or math.sqrt(1 / self.peek()) / 2
         reach = _WIDE * error / abs(slope)
         gap = self.gap(n)
-        while True:
-            ends = [max(low.x, about - reach), min(high.x, about + reach)]
-            if self.number.whole:
-                ends = [math.floor(ends[0]), math.ceil(ends[1])]
+        for _ in range(_WIDENINGS):
+            ends = self._around(about, reach, (low.x, high.x))
             self.at(ends, n)  # side by side
             first, last = (Seen(x=x, gap=gap(x)) for x in ends)
             if first.gap * last.gap <= 0 and first.x < last.x:
                 found = narrowed(gap, (first, last), self.enough(ends[0], n), self.number.whole)
                 return found, (last.gap - first.gap) / (last.x - first.x)
-            if ends[0] <= low.x and ends[1] >= high.x:
-                raise NotReachedError(self.not_reached([low.x, high.x], n))
             reach *= 3
+        raise NotReachedError(self.not_reached(ends, n))
+
+    def _around(
+        self, about: float, reach: float, bracket: tuple[float, float]
+    ) -> tuple[float, float]:
+        """Return values so far apart, also beyond the bracket, which few replicates found.
+
+        What is not possible, or is not to be looked at, is replaced by the end of the bracket.
+        """
+        lowest, highest = self.number.between or (-math.inf, math.inf)
+        low, high = max(about - reach, lowest), min(about + reach, highest)
+        if self.number.whole:
+            low, high = float(math.floor(low)), float(math.ceil(high))
+        return (
+            low if self.number.possible(low) else bracket[0],
+            high if self.number.possible(high) else bracket[1],
+        )
 
     def peek(self) -> int:
         """Return how many replicates show roughly where the quantity is."""

@@ -59,7 +59,8 @@ def size_table(size: SampleSize) -> Table:
     for row in size.curve.to_dict("records"):
         mark = ">" if row["n_patients"] == size.n_patients else ""
         power = Mean(value=row["power"], mcse=row["power_mcse"])
-        table.add_row(mark, *(str(row[name]) for name in columns), rounded(power))
+        shown = f"{power.value:.4f}" if power.mcse == 0 else rounded(power)
+        table.add_row(mark, *(str(row[name]) for name in columns), shown)
     return table
 
 

@@ -118,7 +118,10 @@ STARTERS: Mapping[str, Starter] = {
         body="outcomes:\n  response: {{kind: response, at: {at}}}\narms:\n"
         "  - {{name: control, control: true, outcomes: {{response: {control}}}}}\n"
         "  - {{name: low, outcomes: {{response: {low}}}}}\n"
-        "  - {{name: high, outcomes: {{response: {treated}}}}}\n",
+        "  - {{name: high, outcomes: {{response: {treated}}}}}\n"
+        "# looks:  # an early look that gives up where nothing is better, then the last one\n"
+        "#   - {{when: {{patients: 60, followed: {at}}}, futility: {{z: 0}}}}\n"
+        "#   - {{when: {{last_patient: {at}}}}}\n",
         analysis="pooled_z, multiplicity: {method: holm}",
     ),
     "platform": Starter(
