@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: run packages test test-all test-slow lint unit docs release-check format clean
+.PHONY: run oldest packages test test-all test-slow lint unit docs release-check format clean
 
 run: $(VENV)/installed
 	$(BIN)/lupusim run scenarios/phase2_remission_52w.yaml
@@ -59,3 +59,11 @@ $(VENV)/installed-dev: pyproject.toml constraints.txt
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.*
+
+# The core tests with the oldest allowed version of each dependency
+oldest:
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints-oldest.txt --editable . hypothesis pytest pytest-xdist
+	.venv-oldest/bin/pytest -n auto -m "not slow" $(patsubst %,tests/unit/%,model trial simulation engines analysis)
+	.venv-oldest/bin/python scripts/same_bits.py
