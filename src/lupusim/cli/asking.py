@@ -143,11 +143,13 @@ class Answer:
         """Return a table with numbers in one form; `told` is `content` and `sentence`."""
         from rich.table import Table
 
+        from lupusim.report.numbers import cell
+
         shown = Table(title=title, min_width=len(title) + 2)
         for name, kind in table.dtypes.items():
             shown.add_column(str(name), justify="right" if kind.kind in "fi" else "left")
         for row in table.itertuples(index=False):
-            shown.add_row(*(form.format(v) if isinstance(v, float) else str(v) for v in row))
+            shown.add_row(*(cell(value, form) for value in row))
         return cls(table=table, shown=shown, **told)
 
     def tell(self, format: Format) -> None:
