@@ -309,6 +309,8 @@ class Ledger:
             yield
         except sqlite3.DatabaseError as error:
             raise _explained(self.path, error) from error
+        except UnicodeDecodeError as error:  # SQLite's own message quotes a damaged layout
+            raise _explained(self.path, sqlite3.DatabaseError("its layout is damaged")) from error
 
 
 def identity(seed: int) -> dict[str, str]:

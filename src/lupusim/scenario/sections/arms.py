@@ -103,7 +103,7 @@ def read_arms(top: Section, models: Models, stated: Statements) -> ReadArms:
     order = sorted(range(len(sections)), key=lambda k: k not in controls)
     by_model = [k for k in order if not stated or _has_model(sections[k], default)]
     read = {k: _read_arm(sections[k], default, models) for k in by_model}
-    if stated:
+    if stated and order:
         _stand_beside(top, stated, read, control=order[0])
         read |= {k: _read_stated(sections[k], stated) for k in order if k not in read}
     arms = [read[k] for k in order]

@@ -338,3 +338,15 @@ def test_a_ledger_that_names_no_seed_is_not_merged(tmp_path):
     change(tmp_path / "a", "UPDATE about SET content = 'x' WHERE name = 'seed'")
     with pytest.raises(LedgerError, match="names no seed"):
         merge([tmp_path / "a"], tmp_path / "b")
+
+
+def test_a_layout_whose_damage_is_no_text_is_told(tmp_path):
+    with Ledger(tmp_path):
+        pass
+    path = tmp_path / "ledger.sqlite"
+    content = bytearray(path.read_bytes())
+    begin = content.index(b"CREATE TABLE")
+    content[begin : begin + 16] = b"\xff" * 16
+    path.write_bytes(bytes(content))
+    with pytest.raises(LedgerError, match="not a ledger that can be read"):
+        Ledger.reading(tmp_path)

@@ -429,3 +429,10 @@ def _first_power(name, n_replicates):
     first = replace(scenario, points=scenario.points[:1])
     row = lupusim.run(first, n_replicates=n_replicates, seed=SEED).operating_characteristics.iloc[0]
     return row["power"], row["power_mcse"]
+
+
+def test_stated_outcomes_without_arms_are_refused_once():
+    whole = {"schema": "lupusim/scenario/1", "title": "no arms", "arms": []}
+    whole |= {"outcomes": {"death": {"kind": "time_to_event"}}, "sample_size": 20}
+    with pytest.raises(ScenarioError, match="arms"):
+        scenario_from_mapping(whole)
