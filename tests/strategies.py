@@ -21,15 +21,21 @@ from lupusim.model import (
 HORIZON = 3.0
 """Years over which the models below have a handful of events."""
 
+
+def _told(least, most):
+    """Draw numbers that a file may hold: 0, or not nearly 0."""
+    return st.floats(least, most).map(lambda number: round(number, 12))
+
+
 _shape = st.floats(0.6, 2.5)
 _years = st.floats(0.5, 8.0)
 _per_year = st.floats(0.1, 1.5)
-_log_years = st.floats(-0.5, 1.5)
+_log_years = _told(-0.5, 1.5)
 
 PARAMETERS: Mapping[str, Mapping[str, st.SearchStrategy[Any]]] = {
     "exponential": {"rate": _per_year},
     "weibull": {"shape": _shape, "scale": _years},
-    "gompertz": {"shape": st.floats(-1.0, 0.5), "rate": st.floats(0.1, 0.8)},
+    "gompertz": {"shape": _told(-1.0, 0.5), "rate": st.floats(0.1, 0.8)},
     "gamma": {"shape": _shape, "rate": _per_year},
     "lognormal": {"meanlog": _log_years, "sdlog": st.floats(0.4, 1.2)},
     "loglogistic": {"shape": _shape, "scale": _years},
@@ -40,7 +46,7 @@ PARAMETERS: Mapping[str, Mapping[str, st.SearchStrategy[Any]]] = {
     },
     "piecewise_exponential": {
         "breaks": st.sampled_from([(0.5, 2.0), (0.25, 1.0)]),
-        "rates": st.tuples(_per_year, st.floats(0.0, 1.0), _per_year),
+        "rates": st.tuples(_per_year, _told(0.0, 1.0), _per_year),
     },
 }
 """Ranges of every family's parameters; times from months to years."""

@@ -81,7 +81,7 @@ def test_one_mistake_has_one_message_that_says_what_to_write(
     ("old", "new", "words"),
     [
         ("10 % a year", "15", "write 0.15 if 15 % is meant"),
-        ("alpha: 0.025", "alpha: 0.5", "write 0.05 if 5 % is meant"),
+        ("alpha: 0.025", "alpha: 0.4", "write 0.04 if 4 % is meant"),
         ("hazard_ratio: 0.65", "hazard_ratio: 65", "write 0.65 if 65 % is meant"),
     ],
 )

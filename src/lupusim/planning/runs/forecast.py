@@ -83,7 +83,7 @@ def time_in_words(seconds: float) -> str:
 
     Examples
     --------
-    >>> time_in_words(80), time_in_words(7000), time_in_words(1e6)
+    >>> time_in_words(80), time_in_words(7200), time_in_words(1e6)
     ('80 seconds', '2 hours', '12 days')
     """
     for unit, size in (("days", 86_400.0), ("hours", 3_600.0), ("minutes", 60.0)):

@@ -98,8 +98,8 @@ class Supplied:
                 axis=(1, 2)
             )
         for name, belongs in self.members.items() if len(self.members) > 1 else ():
-            of_arm = (missed & belongs[..., None]).sum(axis=(1, 2))
-            found[of_arm("infusions_missed", name)] = of_arm.astype(float)
+            misses = (missed & belongs[..., None]).sum(axis=(1, 2))
+            found[of_arm("infusions_missed", name)] = misses.astype(float)
         found["ran_out"] = missed.any(axis=(1, 2)).astype(float)
         if self.late is not None:
             came = self.enrollment_time <= end[:, None]
