@@ -9,6 +9,7 @@ import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, StateArray
 from lupusim.simulation.generation.patients import Streams
+from lupusim.simulation.quantities import of_arm
 from lupusim.trial import Arm, Trial
 from lupusim.trial.treatment.supply import Arrivals, Deliveries, Demands, Dispense, Stock, Supply
 
