@@ -10,7 +10,7 @@ from lupusim.planning.runs.run import PointResult
 from lupusim.planning.theory.power import exact_looks
 from lupusim.planning.theory.single_arm import exact_chances, rate_is_tested
 from lupusim.report.numbers import in_hundred
-from lupusim.report.run.tries import tries_in_words
+from lupusim.report.run.tries import claims_if_nothing_works, tries_in_words
 from lupusim.trial import Analysis, Better, Trial
 
 
@@ -69,7 +69,7 @@ def one_arm_meaning(points: tuple[PointResult, ...], *, truth: str) -> str:
     truth : str
         How the patients fare, in words.
     """
-    errors = [point.type_one_error for point in points if point.type_one_error is not None]
+    errors = [claims for claims in map(claims_if_nothing_works, points) if claims is not None]
     trial = points[0].trial
     if rate_is_tested(trial.analysis):
         side = "above" if trial.primary.better is Better.MORE else "below"

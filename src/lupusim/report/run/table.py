@@ -27,7 +27,7 @@ from lupusim.report.run.quantiles import quantile_rows
 from lupusim.report.run.single_arm import exact_rows, level_of, nothing_better, one_arm_meaning
 from lupusim.report.run.smallest import smallest_rows
 from lupusim.report.run.supply import supply_rows
-from lupusim.report.run.tries import tries_in_words
+from lupusim.report.run.tries import claims_if_nothing_works, tries_in_words
 from lupusim.report.run.wins import win_rows
 from lupusim.scenario.document.durations import format_duration
 from lupusim.simulation.looks.null_hypothesis import error_quantity
@@ -291,7 +291,7 @@ def _warnings(point: PointResult) -> Iterator[tuple[str, str]]:
 def meaning(result: RunResult) -> str:
     """Return what the run means for the planner, in one or two sentences."""
     powers = [point.power for point in result.points if point.power is not None]
-    claims = (point.claims_if_alike or point.type_one_error for point in result.points)
+    claims = map(claims_if_nothing_works, result.points)
     errors = [mean for mean in claims if mean is not None]
     if not powers:
         return _what_to_expect(result.points[0])

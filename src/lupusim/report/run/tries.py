@@ -5,11 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lupusim.planning.runs.run import PointResult
+from lupusim.planning.theory.power import exact_power, exact_type_one_error
 from lupusim.report.numbers import in_hundred
 from lupusim.report.run.layout import short_label
+from lupusim.simulation.tally import Mean
 
 _WORTH_RUNNING = 0.8
 _MOST_NAMED = 4
+
+
+def power_of(point: PointResult) -> Mean | None:
+    """Return the power of a design, exact where that is known; None without an analysis."""
+    return _exact(exact_power(point.trial), point.power)
+
+
+def claims_if_nothing_works(point: PointResult) -> Mean | None:
+    """Return how often a design claims what is not there, exact where that is known."""
+    if point.claims_if_alike is not None:
+        return point.claims_if_alike
+    return _exact(exact_type_one_error(point.trial), point.type_one_error)
+
+
+def _exact(known: float | None, simulated: Mean | None) -> Mean | None:
+    if known is None or simulated is None:
+        return simulated
+    return Mean(value=known, mcse=0.0, n=simulated.n)
 
 
 def tries_in_words(points: Sequence[PointResult]) -> str:
@@ -20,9 +40,8 @@ def tries_in_words(points: Sequence[PointResult]) -> str:
     points : sequence of PointResult
         The designs in the order of the file; those without a power are left out.
     """
-    named = [
-        (short_label(point.values), point.power) for point in points if point.power is not None
-    ]
+    powers = ((point, power_of(point)) for point in points)
+    named = [(short_label(point.values), power) for point, power in powers if power is not None]
     if len(named) == 1:
         return f"in {in_hundred(named[0][1])} of 100 tries"
     enough = [name for name, power in named if power.value >= _WORTH_RUNNING]
