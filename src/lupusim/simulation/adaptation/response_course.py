@@ -109,10 +109,14 @@ def potential(
     """Follow the patients of a block of trials on every arm, one after the other."""
     primary = trial.primary.response_at_visit
     assert primary is not None  # as the trial's checks say
+    events = tuple(
+        replace(event, strategy=event.strategy_of(trial.primary.name), by_endpoint={})
+        for event in trial.intercurrent_events
+    )
+    judged = replace(trial, secondary=(), intercurrent_events=events)
     outcomes = []
     for number in range(len(trial.arms)):
-        alone = replace(trial, secondary=(), allocation=_Everybody(arm=number))
-        generated = follow(alone, block)
+        generated = follow(replace(judged, allocation=_Everybody(arm=number)), block)
         never = np.full(block.n_replicates, np.inf)
         outcome = generated.measurements[0].outcome(observed(generated, never))
         assert isinstance(outcome, BinaryOutcome)

@@ -81,3 +81,21 @@ def test_whom_an_intercurrent_event_leaves_out_nobody_counts():
     each = trial.adaptation.conduct(trial, BLOCK, everybody).found["response_dose 1"]
     with pytest.raises(AssertionError):  # negative control
         assert_within_mcse(each.mean(), expected, mcse=each.std() / np.sqrt(N))
+
+
+def test_a_strategy_of_another_endpoint_changes_nothing():
+    rescue = IntercurrentEvent(
+        name="rescue", hazard_per_year={"ill": 2.0}, strategy=Strategy.COMPOSITE
+    )
+    alone = adaptive_trial(NEVER, 0.5, n_looks=2, n_patients=80, intercurrent_events=(rescue,))
+    other = replace(alone.primary, name="later")
+    by_endpoint = {"later": Strategy.HYPOTHETICAL, alone.primary.name: Strategy.TREATMENT_POLICY}
+    both = replace(
+        alone,
+        secondary=(other,),
+        intercurrent_events=(replace(rescue, by_endpoint=by_endpoint),),
+    )
+    as_primary = replace(rescue, strategy=Strategy.TREATMENT_POLICY)
+    expected = found(replace(alone, intercurrent_events=(as_primary,)))["response_dose 1"]
+    np.testing.assert_array_equal(found(both)["response_dose 1"], expected)
+    assert expected.mean() != found(alone)["response_dose 1"].mean()  # strategies differ at all
