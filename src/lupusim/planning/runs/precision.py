@@ -116,7 +116,7 @@ class TargetMcse:
     @staticmethod
     def _variance(point: PointResult) -> float:
         """Return the largest variance between replicates of what the rule watches."""
-        claims = point.claims_if_alike or point.type_one_error
+        claims = point.claims_under_null
         if point.power is not None and claims is not None:
             n = point.n_replicates + 4
             shares = (point.power.value, claims.value)

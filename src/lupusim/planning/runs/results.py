@@ -125,6 +125,11 @@ class PointResult:
         return self.null_tally.mean("reject")
 
     @property
+    def claims_under_null(self) -> Mean | None:
+        """Share of claims where nothing is better: errors, but for a margin; None if unknown."""
+        return self.claims_if_alike or self.type_one_error
+
+    @property
     def estimate_ratio(self) -> Mean | None:
         """Geometric mean of the estimated ratio; None where no log of a ratio is estimated."""
         analysis = self.trial.analysis

@@ -92,7 +92,7 @@ def overview_rows(point: PointResult) -> Iterator[tuple[str, str]]:
         yield from (("exact power", f"{one.value:.4f}") for one in formulas if one.is_exact)
         yield "power", share(point.power)
         yield from (("theory", f"{one.value:.4f}") for one in formulas if not one.is_exact)
-    if (claims := point.claims_if_alike or point.type_one_error) is not None:
+    if (claims := point.claims_under_null) is not None:
         within = error_quantity(point.trial) is None
         yield "claims if alike" if within else "type I error", share(claims)
     yield "months", months(point.tally.mean("duration"))

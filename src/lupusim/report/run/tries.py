@@ -21,9 +21,7 @@ def power_of(point: PointResult) -> Mean | None:
 
 def claims_if_nothing_works(point: PointResult) -> Mean | None:
     """Return how often a design claims what is not there, exact where that is known."""
-    if point.claims_if_alike is not None:
-        return point.claims_if_alike
-    return _exact(exact_type_one_error(point.trial), point.type_one_error)
+    return _exact(exact_type_one_error(point.trial), point.claims_under_null)
 
 
 def _exact(known: float | None, simulated: Mean | None) -> Mean | None:
