@@ -29,7 +29,7 @@ from lupusim.report.document.parts import (
     Table,
     Words,
 )
-from lupusim.report.document.protocol import effects_in_words, looks_table, sample_size_paragraph
+from lupusim.report.document.protocol import looks_table, sample_size_paragraph
 from lupusim.report.figures.designs import bounds_figure, calendar_figure
 from lupusim.report.figures.runs import named
 from lupusim.report.figures.samples import calendar_of, look_paths
@@ -37,10 +37,11 @@ from lupusim.report.figures.states import states_figure
 from lupusim.report.models.diagram import MOST_STATES
 from lupusim.report.numbers import grouped
 from lupusim.report.run.table import condition, meaning
+from lupusim.report.words.trials import arms_in_words, doses_in_words
 from lupusim.scenario.document.content import is_list, is_mapping
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.yaml_reader import parse_document
-from lupusim.trial import Arm, Trial
+from lupusim.trial import Trial
 from lupusim.trial.scenario import shown
 
 _MONTHS = 12
@@ -122,7 +123,7 @@ def _aims(result: RunResult) -> Section:
 def mechanism(result: RunResult) -> Section:
     """Return what is simulated, with the states of the models and the calendar."""
     trial = result.points[0].trial
-    rows = [(f"arm {arm.name}", _arm(arm)) for arm in trial.arms]
+    rows = [*_arms(trial)]
     for event in trial.intercurrent_events:
         rates = ", ".join(f"{state} {rate:g}" for state, rate in event.hazard_per_year.items())
         rows.append((event.name, f"hazard per year: {rates}"))
@@ -168,9 +169,13 @@ def _diagrams(trial: Trial) -> Iterator[Picture]:
             )
 
 
-def _arm(arm: Arm) -> str:
-    described = [arm.model.description] if arm.model.description else []
-    return "; ".join([f"model {arm.model.name}", *described, *effects_in_words(arm)])
+def _arms(trial: Trial) -> Iterator[tuple[str, str]]:
+    """Yield what is simulated of each arm, of arms that are alike together; then their models."""
+    yield from ((f"arms: {who}", words) for who, words in arms_in_words(trial))
+    yield from doses_in_words(trial)
+    for model in {arm.model.name: arm.model for arm in trial.arms if not arm.stated}.values():
+        if model.description:
+            yield f"model {model.name}", model.description
 
 
 _WHAT = ("population", "enrollment", "follow_up", "dropout", "supply", "costs")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr
@@ -19,18 +19,23 @@ from lupusim.report.document.parts import Table
 from lupusim.report.figures.samples import LookPaths
 from lupusim.report.numbers import grouped, rounded, share
 from lupusim.report.run.looks import months
-from lupusim.report.run.table import arms_and_sizes, condition_of, words_of_test
+from lupusim.report.run.table import arms_and_sizes
+from lupusim.report.words.effects import analysis_in_words, listed
 from lupusim.report.words.rules import rules_of_trial
-from lupusim.scenario.document.durations import format_duration
+from lupusim.report.words.trials import (
+    arms_in_words,
+    doses_in_words,
+    follow_up_in_words,
+    over_months,
+)
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.tally import Mean
-from lupusim.trial import Arm, Trial
-from lupusim.trial.scenario import shown
+from lupusim.trial import Trial
 
 _LOG = "log "
 _RULES = {
-    "LanDeMetsOBrienFleming": "O'Brien-Fleming-type spending (Lan and DeMets)",
-    "LanDeMetsPocock": "Pocock-type spending (Lan and DeMets)",
+    "LanDeMetsOBrienFleming": "Lan and DeMets' O'Brien-Fleming-type spending",
+    "LanDeMetsPocock": "Lan and DeMets' Pocock-type spending",
 }
 _WRAPPERS = {"BySpending", "BetaSpending"}
 
@@ -51,10 +56,11 @@ def sample_size_paragraph(point: PointResult) -> str:
 def _sentences(point: PointResult) -> Iterator[str]:
     trial = point.trial
     yield _sizes(trial)
-    yield f"It is assumed that {condition_of([trial])}."
-    for arm in trial.arms:
-        if effects := effects_in_words(arm):
-            yield f"Effects on {arm.name} patients: {'; '.join(effects)}."
+    yield from _course(trial)
+    yield from (f"{what}: {words}." for what, words in doses_in_words(trial))
+    yield from (f"Assumed for {who}: {words}." for who, words in arms_in_words(trial))
+    if trial.population.correlated is not None:
+        yield f"Outcomes of a patient: {trial.population.correlated.words}."
     yield from _outcomes(point)
     if point.power is not None:
         yield _power(point, point.power)
@@ -62,51 +68,34 @@ def _sentences(point: PointResult) -> Iterator[str]:
     if trial.interims:
         yield _looks(trial)
     else:
-        yield f"There is one analysis; its data are cut at: {trial.cutoff.words(trial)}."
+        yield f"There is one analysis, with data cut at: {trial.cutoff.words(trial)}."
     yield from rules_of_trial(trial)
-    duration = months(point.tally.mean("duration"))
-    yield f"From the first site's opening the trial takes {duration} months on average."
-
-
-def effects_in_words(arm: Arm) -> list[str]:
-    """Return what an arm's treatment does to which transitions, and when."""
-    said = []
-    for effect in arm.effects:
-        ways = ", ".join(f"{a} to {b}".replace("_", " ") for a, b in effect.on)
-        told = [f for f in fields(effect) if f.name not in ("on", "arm")]
-        values = {f.name: getattr(effect, f.name) for f in told}
-        given = [_told(f.name, values[f.name]) for f in told if values[f.name] != f.default]
-        said.append(f"on {ways}: {', '.join(given)}")
-    return said
-
-
-_DURATIONS = ("onset", "lasts", "half_life")
-
-
-def _told(name: str, value: object) -> str:
-    words = name.replace("_", " ")
-    if isinstance(value, float):
-        return f"{words} {format_duration(value) if name in _DURATIONS else f'{value:g}'}"
-    if isinstance(value, tuple):
-        return f"{words} {', '.join(f'{one:.4g}' for one in value)}"
-    return f"{words} {shown(value)}"
+    yield _how_long(point)
 
 
 def _sizes(trial: Trial) -> str:
     who, sizes = arms_and_sizes(trial)
     n = grouped(trial.n_patients)
     if len(trial.arms) == 1:
-        return f"A total of {n} patients will be treated in one arm ({trial.arms[0].name})."
+        return f"A total of {n} patients will be treated in one arm ({_plain(who[0])})."
     ratio = ":".join(map(str, trial.ratio))
-    listed = [f"{size} to {name}" for name, size in zip(who, sizes, strict=False)] or who
-    details = f" ({', '.join(listed)})"
-    return f"A total of {n} patients will be randomized {ratio}{details}."
+    told = [f"{size} to {_plain(name)}" for name, size in zip(who, sizes, strict=False)]
+    within = f", stratified by {listed(trial.stratify_by)}" if trial.stratify_by else ""
+    details = ", ".join(told) or listed(who)
+    return f"A total of {n} patients will be randomized {ratio} ({details}){within}."
+
+
+def _course(trial: Trial) -> Iterator[str]:
+    """Yield how long patients come and are followed."""
+    if over := over_months(trial):
+        yield f"They are expected to be enrolled{over}."
+    yield follow_up_in_words(trial)
 
 
 _SHOWN = {
-    "response_": ("patients with a response", share),
-    "event_rate_": ("events per patient-year", rounded),
-    "mean_": ("mean", rounded),
+    "response_": ("The share of patients with a response", share),
+    "event_rate_": ("The number of events per patient-year", rounded),
+    "mean_": ("The mean", rounded),
 }
 
 
@@ -115,24 +104,24 @@ def _outcomes(point: PointResult) -> Iterator[str]:
     for start, (words, said) in _SHOWN.items():
         known = [arm.name for arm in point.trial.arms if start + arm.name in point.tally.sums]
         if known:
-            each = (f"{name} {said(point.tally.mean(start + name))}" for name in known)
-            share_of = "Share of " if said is share else ""
-            begin = f"{share_of}{words}" if share_of else words.capitalize()
-            yield f"{begin} ({point.trial.primary.name}): {', '.join(each)}."
+            one = len(point.trial.arms) == 1
+            each = [
+                f"{'' if one else f'{_plain(k)} '}{said(point.tally.mean(start + k))}"
+                for k in known
+            ]
+            yield f"{words} ({point.trial.primary.name}) is then: {', '.join(each)}."
 
 
 def _power(point: PointResult, power: Mean) -> str:
     trial, analysis = point.trial, point.trial.analysis
-    several = " for at least one hypothesis" if trial.family is not None else ""
-    how = f"{share(power)} from {grouped(point.n_replicates)} simulated trials"
+    what = f"on {trial.primary.name}" if trial.family is None else "to show any hypothesis"
+    n = grouped(point.n_replicates)
+    how = f"{share(power)} from {n} simulated trials"
     if analysis is None:
-        return f"The trial then succeeds with probability {how}{several}."
-    sides = {1: "one-sided", 2: "two-sided"}[analysis.sided]
-    test, *details = words_of_test(analysis).replace("_", " ").split("; ")
-    level = "; ".join([f"{test} test", *details, f"{sides} alpha {analysis.alpha:g}"])
+        return f"The trial then succeeds with probability {how}."
     formulas = [f"{one.method}: {one.value:.4f}" for one in formula_powers(trial)]
-    known = f"; {', '.join(formulas)}" if formulas else ""
-    return f"On {trial.primary.name} the trial then has a power{several} of {how}{known} ({level})."
+    known = f" ({'; '.join(formulas)})" if formulas else ""
+    return f"Tested by {analysis_in_words(analysis)}, the power {what} is {how}{known}."
 
 
 def _error(point: PointResult) -> Iterator[str]:
@@ -140,7 +129,7 @@ def _error(point: PointResult) -> Iterator[str]:
     if point.type_one_error is not None:
         exact = point.type_one_error.mcse == 0 and point.type_one_error.n == 0
         how = f"{point.type_one_error.value:.4f}, exactly" if exact else share(point.type_one_error)
-        yield f"If nothing is better, it makes a false claim with probability {how}."
+        yield f"The type I error, a false claim where nothing is better, has probability {how}."
     elif point.claims_if_alike is not None and error_quantity(point.trial) is None:
         claims = share(point.claims_if_alike)
         yield f"If all arms are alike, it shows so within the margin with probability {claims}."
@@ -148,20 +137,25 @@ def _error(point: PointResult) -> Iterator[str]:
 
 def _looks(trial: Trial) -> str:
     when = [look.words(trial) for look in trial.looks]
-    count = {1: "One interim look is", 2: "Two interim looks are"}
+    count = {1: "One interim look is", 2: "Two interim looks are", 3: "Three interim looks are"}
     first = count.get(len(when) - 1, f"{len(when) - 1} interim looks are")
-    said = f"{first} held at: {'; '.join(when[:-1])}. The last analysis is at: {when[-1]}."
+    said = f"{first} held, with data cut at: {'; '.join(when[:-1])}. The last analysis is at: "
     plan = planned_bounds(trial)
-    return said if plan is None else f"{said} {rules_in_words(plan)}"
+    return f"{said}{when[-1]}." + ("" if plan is None else f" {rules_in_words(plan)}")
 
 
 def rules_in_words(plan: Bounds) -> str:
-    """Return by which rules a design stops."""
-    said = f"Efficacy bounds follow {_rule(plan.rule)}."
+    """Return by which rules a design stops, and at which z."""
+    said = f"Efficacy bounds follow {_rule(plan.rule)}: {_values_of_z(plan.efficacy)}."
     if not np.isfinite(plan.futility[:-1]).any():
         return f"{said} There is no bound for futility."
     binding = "binding" if plan.futility_rule.binding else "non-binding"
-    return f"{said} Futility bounds follow {_rule(plan.futility_rule)} and are {binding}."
+    rule, values = _rule(plan.futility_rule), _values_of_z(plan.futility[:-1])
+    return f"{said} Futility bounds follow {rule}: {values}; they are {binding}."
+
+
+def _values_of_z(bound: FloatArray) -> str:
+    return f"z {', '.join(f'{z:.3f}' if np.isfinite(z) else 'none' for z in bound)}"
 
 
 def _rule(rule: object) -> str:
@@ -172,6 +166,17 @@ def _rule(rule: object) -> str:
     shown = ", ".join(f"{what} {float(value):g}" for what, value in numbers)
     words = _RULES.get(name) or re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name)
     return f"{words} ({shown})" if shown else words
+
+
+def _how_long(point: PointResult) -> str:
+    duration, enrolled = months(point.tally.mean("duration")), point.tally.mean("n_enrolled")
+    fewer = enrolled.value < point.trial.n_patients
+    who = f"enrolls {rounded(enrolled)} patients and " if fewer else ""
+    return f"On average the trial {who}ends {duration} months after its first site opened."
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

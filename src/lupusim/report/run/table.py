@@ -29,6 +29,7 @@ from lupusim.report.run.smallest import smallest_rows
 from lupusim.report.run.supply import supply_rows
 from lupusim.report.run.tries import claims_if_nothing_works, tries_in_words
 from lupusim.report.run.wins import win_rows
+from lupusim.report.words.effects import listed
 from lupusim.scenario.document.durations import format_duration
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.tally import Mean
@@ -329,11 +330,11 @@ def condition_of(trials: Sequence[Trial]) -> str:
         told += dict.fromkeys(one.words for one in correlated if one is not None)
         return f"the arms are as stated ({'; '.join(told)})"
     stated = {arm.name for trial in trials for arm in trial.arms if arm.stated}
-    said = [
-        f"{arm} patients {'fare as stated:' if arm in stated else 'fare'} {', or '.join(found)}"
-        for arm, found in laws.items()
-    ]
-    return " and ".join(said)
+    alike: dict[str, list[str]] = {}
+    for name, found in laws.items():
+        fare = "fare as stated:" if name in stated else "fare"
+        alike.setdefault(f"{fare} {', or '.join(found)}", []).append(name)
+    return " and ".join(f"{listed(arms)} patients {fare}" for fare, arms in alike.items())
 
 
 def _law_in_words(arm: Arm, trial: Trial) -> str:

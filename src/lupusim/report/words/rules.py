@@ -64,4 +64,4 @@ def _family(trial: Trial) -> Iterator[str]:
 def hypothesis_name(one: Comparison, trial: Trial) -> str:
     """Return a hypothesis in words: the endpoint, and the arm where there are several."""
     endpoint = trial.endpoints[one.endpoint].name
-    return endpoint if len(trial.arms) <= 2 else f"{endpoint}, {one.arm_name}"
+    return endpoint if len(trial.arms) <= 2 else f"{endpoint}, {one.arm_name.replace('_', ' ')}"

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 
-from lupusim.model import Effect
 from lupusim.planning.theory.expected_times import expected_enrollment
 from lupusim.planning.theory.group_sequential import planned_bounds
+from lupusim.report.words.effects import analysis_in_words, effect_in_words, listed
 from lupusim.report.words.rules import rules_of_trial
 from lupusim.scenario.document.durations import format_duration
 from lupusim.simulation.looks.null_hypothesis import error_quantity
-from lupusim.trial import Analysis, Arm, Trial
+from lupusim.trial import Arm, Infusions, Trial
 from lupusim.trial.looks import Cutoff
 from lupusim.trial.scenario import Scenario, shown
 
 _MONTHS = 12
+_MILLION = 1e6
+_FEW_TIMES = 3  # of infusions that are told one by one
 
 
 def what_it_means(scenario: Scenario) -> str:
@@ -40,8 +43,9 @@ def sentences(scenario: Scenario) -> list[str]:
     trial = scenario.points[0].trial
     return [
         _patients(trial),
-        _observed(trial),
-        *(f"{arm.name}: {arm_in_words(arm, trial)}." for arm in trial.arms),
+        follow_up_in_words(trial),
+        *(f"{who}: {words}." for who, words in arms_in_words(trial)),
+        *(f"{what}: {words}." for what, words in doses_in_words(trial)),
         *_correlated(trial),
         _endpoints(trial),
         *_looks(trial),
@@ -70,40 +74,50 @@ def scenario_in_words(scenario: Scenario) -> str:
     return "\n".join(lines)
 
 
-def arm_in_words(arm: Arm, trial: Trial) -> str:
-    """Return what an arm does: what is stated of it, or its model, cells and effects."""
+def arms_in_words(trial: Trial) -> Iterator[tuple[str, str]]:
+    """Yield names of arms and how their patients fare, arms that are alike together."""
+    laws: dict[str, list[str]] = {}
+    for arm in trial.arms:
+        laws.setdefault(_law(arm, trial), []).append(arm.name)
+    yield from ((listed(names), law) for law, names in laws.items())
+
+
+def doses_in_words(trial: Trial) -> Iterator[tuple[str, str]]:
+    """Yield what is given in which arms; nothing where no infusion is stated."""
+    doses: dict[str, list[str]] = {}
+    for arm in trial.arms:
+        if arm.infusions is not None:
+            doses.setdefault(_doses(arm.infusions), []).append(arm.name)
+    if doses:
+        given = (f"{dose} ({listed(names)})" for dose, names in doses.items())
+        yield "Cells per kg", "; ".join(given)
+
+
+def _law(arm: Arm, trial: Trial) -> str:
+    """Return how an arm fares: what is stated of it, or its model and effects."""
     if arm.stated:
         return arm.stated
-    own = any(effect.arm == arm.name for effect in trial.population.effects)
-    said = [f"as in {arm.model.name}"]
-    if arm.infusions is not None:
-        times = ", ".join(format_duration(t) if t else "randomization" for t in arm.infusions.at)
-        said.append(f"{arm.infusions.cells_per_kg:.3g} cells per kg at {times}")
-    said += map(_effect, arm.effects)
-    if own:
+    said = [f"as in {arm.model.name}", *map(effect_in_words, arm.effects)]
+    if any(effect.arm == arm.name for effect in trial.population.effects):
         said.append("effects that differ between strata")
     if arm.switch is not None:
         to = arm.switch.arm.name
-        said.append(f"going over to {to} on {', '.join(map(_plain, arm.switch.on))}")
+        said.append(f"going over to {_plain(to)} on {listed(arm.switch.on, 'or')}")
     return "; ".join(said)
 
 
-def _effect(effect: Effect) -> str:
-    moves = ", ".join(f"{_plain(start)} -> {_plain(end)}" for start, end in effect.on)
-    return f"hazard ratio {effect.hazard_ratio:.4g} on {moves}{_timing(effect)}"
+def _doses(infusions: Infusions) -> str:
+    n, at = infusions.cells_per_kg, infusions.at
+    number = f"{n / _MILLION:g} million" if n >= _MILLION else f"{n:.3g}"
+    steps = {round(b - a, 6) for a, b in pairwise(at)}
+    if len(at) > _FEW_TIMES and len(steps) == 1:
+        every = f"every {format_duration(at[1] - at[0])} from {_time(at[0])} on"
+        return f"{number} {every}, {len(at)} times"
+    return f"{number} at {listed([_time(time) for time in at])}"
 
 
-def _timing(effect: Effect) -> str:
-    """Return from when on an effect acts, for how long, and how it fades."""
-    timed = {
-        "from {} on": getattr(effect, "onset", 0.0) or math.inf,
-        "for {}": getattr(effect, "lasts", math.inf),
-        "fading with a half-life of {}": getattr(effect, "half_life", None) or math.inf,
-    }
-    words = [
-        form.format(format_duration(years)) for form, years in timed.items() if years < math.inf
-    ]
-    return "".join(f", {said}" for said in words)
+def _time(years: float) -> str:
+    return format_duration(years) if years else "randomization"
 
 
 def _patients(trial: Trial) -> str:
@@ -111,14 +125,19 @@ def _patients(trial: Trial) -> str:
     names = " : ".join(arm.name for arm in trial.arms)
     shares = f", {ratio} ({names})" if len(trial.arms) > 1 else ""
     strata = f", stratified by {', '.join(trial.stratify_by)}" if trial.stratify_by else ""
+    return f"{trial.n_patients} patients{shares}{strata}, enrolled{over_months(trial)}."
+
+
+def over_months(trial: Trial) -> str:
+    """Return over how many months enrollment is expected to go; nothing where it may not end."""
     months = _MONTHS * expected_enrollment(trial)
-    over = f"enrolled over about {months:.0f} months" if months < math.inf else "enrolled"
-    return f"{trial.n_patients} patients{shares}{strata}, {over}."
+    return f" over about {months:.0f} months" if months < math.inf else ""
 
 
-def _observed(trial: Trial) -> str:
+def follow_up_in_words(trial: Trial) -> str:
+    """Return how long patients are followed, and how many leave."""
     if trial.follow_up < math.inf:
-        until = f"Each is followed for {format_duration(trial.follow_up)}"
+        until = f"Each patient is followed for {format_duration(trial.follow_up)}"
     else:
         until = "All are followed until the last look"
     number = len(trial.visits)
@@ -134,7 +153,7 @@ def _dropout(trial: Trial) -> str:
         return "nobody leaves early"
     leave = -100 * math.expm1(-dropout.per_year)
     places = {**dropout.by_state, **dropout.by_arm}
-    unequal = f" (times {', '.join(f'{r:g} in {_plain(p)}' for p, r in places.items())})"
+    unequal = f" ({', '.join(f'{r:g} times as many in {_plain(p)}' for p, r in places.items())})"
     return f"{leave:.3g} of 100 leave within a year{unequal if places else ''}"
 
 
@@ -172,24 +191,10 @@ def _success(trial: Trial) -> str:
         return "Success if an arm succeeds by this rule."
     if trial.analysis is None:
         return "Nothing is tested: the trial estimates."
+    what = "a benefit" if error_quantity(trial) is not None else "being not worse by the margin"
     if trial.family is not None:
-        sides = _level(trial.analysis)
-        return (
-            f"Success if any hypothesis of the family is shown by {trial.analysis.name}, {sides}."
-        )
-    test = f"{_plain(trial.analysis.name)} is significant{_margin(trial)}"
-    return f"Success if {test}, {_level(trial.analysis)}."
-
-
-def _margin(trial: Trial) -> str:
-    assert trial.analysis is not None  # by _success
-    if error_quantity(trial) is not None:
-        return " for a benefit"
-    return f" for being not worse by the margin of {getattr(trial.analysis.test, 'margin', 0):g}"
-
-
-def _level(analysis: Analysis) -> str:
-    return f"{'one' if analysis.sided == 1 else 'two'}-sided at {100 * analysis.alpha:g} %"
+        what = "any hypothesis of the family"
+    return f"Success if {what} is shown by {analysis_in_words(trial.analysis)}."
 
 
 def _varies(scenario: Scenario) -> Iterator[str]:

@@ -140,7 +140,7 @@ def test_the_protocol_paragraph_says_sizes_test_level_and_looks(looks):
     for words in (
         "300 patients will be randomized 1:1 (150 to control, 150 to experimental)",
         "hazard ratio 0.7",
-        "(logrank test; one-sided alpha 0.025)",
+        "Tested by the log-rank test (one-sided alpha 0.025)",
         share(looks.points[0].power),
         "67 events (survival); 134 events (survival). The last analysis is at: 200 events",
         "O'Brien-Fleming-type spending",
