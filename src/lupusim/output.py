@@ -6,8 +6,10 @@ import hashlib
 import json
 import math
 import os
+import shutil
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,6 +111,41 @@ def _try_folder(folder: Path) -> None:
         raise OSError(error.errno, error.strerror or str(error), str(folder)) from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """Make a folder as a whole: what is written beside it takes its name at the end, or goes.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where there is nothing yet, or an empty folder.
+
+    Yields
+    ------
+    Path
+        An empty folder beside it, to be filled.
+
+    Raises
+    ------
+    OutputError
+        If there is something already.
+    OSError
+        If it cannot be written.
+    """
+    path = Path(path)
+    if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
+        raise OutputError(f"{path} exists already and is not empty: give another name")
+    draft = _draft(path.absolute())
+    try:
+        draft.mkdir(parents=True)
+        yield draft
+        if path.exists():
+            path.rmdir()
+        draft.replace(path)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 class Folder:
@@ -321,6 +358,7 @@ __all__ = [
     "apart",
     "csv_text",
     "file_stems",
+    "new_folder",
     "try_file",
     "write",
 ]

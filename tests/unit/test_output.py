@@ -10,7 +10,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lupusim.output import Folder, IfPresent, OutputError, csv_text, file_stems, try_file, write
+from lupusim.output import (
+    Folder,
+    IfPresent,
+    OutputError,
+    csv_text,
+    file_stems,
+    new_folder,
+    try_file,
+    write,
+)
 
 NAMES = [
     "CR/PR at week 52",
@@ -97,6 +106,23 @@ def test_a_list_of_known_files_that_is_damaged_knows_none(tmp_path, known) -> No
     (tmp_path / ".lupusim-files.json").write_text(known)
     with pytest.raises(OutputError):
         folder.write("a.csv", "1")
+
+
+def test_a_new_folder_is_there_as_a_whole_or_not_at_all(tmp_path) -> None:
+    with pytest.raises(FileNotFoundError), new_folder(tmp_path / "a") as draft:
+        (draft / "none" / "x").write_text("1")
+    assert list(tmp_path.iterdir()) == []
+    for _ in range(2):
+        (tmp_path / "a").mkdir(exist_ok=True)  # an empty one may be there
+        with new_folder(tmp_path / "a") as draft:
+            (draft / "x").write_text("1")
+        assert [path.name for path in tmp_path.rglob("*")] == ["a", "x"]
+        (tmp_path / "a" / "x").unlink()
+    (tmp_path / "a" / "mine").write_text("")
+    (tmp_path / "b").symlink_to(tmp_path / "none")
+    for name in ("a", "b", "a/mine"):
+        with pytest.raises(OutputError, match="give another name"), new_folder(tmp_path / name):
+            pass
 
 
 def test_nothing_leads_out_of_a_folder(tmp_path) -> None:

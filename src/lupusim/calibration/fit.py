@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from lupusim.calibration.patients.contributions import PatientLikelihood
 from lupusim.calibration.posterior.draws import Draws
 from lupusim.calibration.targets.studies import Study, overlap_warnings
 from lupusim.model import MultiStateModel
+from lupusim.output import IfPresent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 _MUCH = 0.1
 """Of an error of a log likelihood, whose limits are 1.92 below its top."""
 
-Writer = Callable[["Fit", Path], None]
+Writer = Callable[["Fit", Path, IfPresent], None]
 """Writes a fit where it is told; files are known to the scenario layer alone."""
 
 
@@ -88,7 +90,7 @@ class Fit:
         )
 
     def _repr_html_(self) -> str:
-        return f"<p>{self!r}</p>{self.estimates.to_html()}"
+        return f"<p>{escape(repr(self))}</p>{self.estimates.to_html()}"
 
     @property
     def best(self) -> Optimum:
@@ -282,13 +284,22 @@ class Fit:
 
         return replace(self, draws=sample(self.likelihood, self.optima, n_draws, seed=self.seed))
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, if_present: IfPresent = IfPresent.REFUSE) -> None:
         """Write the calibrated model, and its draws beside it if there are any.
+
+        Parameters
+        ----------
+        path : str or Path
+            Of the model file.
+        if_present : IfPresent
+            What to do with files of these names that are there already.
 
         Raises
         ------
         ValueError
             If the search or the draws have not converged: such numbers are not packaged.
+        OutputError, OSError
+            If a file is there already and is not to be replaced, or none can be written.
         """
         if not self.converged:
             raise ValueError("the search has not converged. Give it more starting points")
@@ -296,7 +307,7 @@ class Fit:
             self.draws.require_convergence()
         if self.writer is None:
             raise ValueError("this fit knows no file format. Use lupusim.calibrate to make it")
-        self.writer(self, Path(path))
+        self.writer(self, Path(path), if_present)
 
 
 def _plain(value: object) -> object:

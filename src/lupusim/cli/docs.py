@@ -33,11 +33,11 @@ def docs(
 
 def _write(folder: Path) -> None:
     from lupusim.manual import build
-    from lupusim.output import OutputError
+    from lupusim.output import new_folder
 
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(f"{folder} exists already and is not empty: give another name")
-    print(build(folder))
+    with new_folder(folder) as draft:
+        build(draft)
+    print(folder / "index.html")
 
 
 def _serve(folder: Path, port: int, show: bool) -> None:

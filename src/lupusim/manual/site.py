@@ -11,6 +11,7 @@ from typing import Any
 
 from lupusim import __version__
 from lupusim.errors import LupusimError
+from lupusim.manual.policy import guard_pages
 from lupusim.manual.sources import gather, root_of_pages
 
 _OPTIONS: dict[str, Any] = {
@@ -99,6 +100,7 @@ def build(folder: Path, *, root: Path | None = None) -> Path:
         )
     if done.returncode:
         raise SiteError(f"the pages of the manual have faults:\n{_faults(done.stderr, pages)}")
+    guard_pages(folder)
     return folder / "index.html"
 
 

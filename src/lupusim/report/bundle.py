@@ -12,7 +12,9 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
@@ -20,13 +22,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from lupusim.errors import LupusimError, ScenarioError
-from lupusim.output import as_object, write
+from lupusim.output import IfPresent, as_object, csv_text, try_file, write
 from lupusim.planning.runs.results import RunResult
 from lupusim.planning.runs.run import run
 from lupusim.report.document.content import document_of
 from lupusim.report.document.files import StrangersFileError
 from lupusim.report.document.html import as_html
-from lupusim.report.run.kept import same_amount
+from lupusim.report.run.kept import known_result, same_amount
 from lupusim.scenario import load_scenario
 from lupusim.scenario.document.content import is_text, leaves
 from lupusim.scenario.document.yaml_reader import parse_document
@@ -38,6 +40,15 @@ _MANIFEST = "bundle.json"
 _RESULT = "results/result.json"
 _WHEN = (1980, 1, 1, 0, 0, 0)  # of every file, so that equal runs make equal archives
 _MOST_BYTES = 500_000_000  # of all files together, unpacked
+_MOST_BYTES_OF_MANIFEST = 10_000_000
+_KINDS_IN_MANIFEST = {
+    "scenario": str,
+    "seed": int,
+    "versions": dict,
+    "simulation_code": str,
+    "sha256": dict,
+}
+_LONGEST = 255  # letters of what may name a file
 _MOST_DIFFERENCES = 5  # that are told
 _FILES = (".yaml", ".yml", ".csv", ".json")
 _README = """This archive holds one run of lupusim: its inputs, its results and a report.
@@ -87,7 +98,7 @@ def contents(result: RunResult, folder: Path) -> dict[str, bytes]:
     found |= _packaged(texts)
     plain = result.to_json()
     found[_RESULT] = json.dumps(plain, indent=2).encode()
-    found["results/summary.csv"] = result.operating_characteristics.to_csv(index=False).encode()
+    found["results/summary.csv"] = csv_text(result.operating_characteristics).encode()
     found["report.html"] = as_html(document_of(result)).encode()
     found["environment.txt"] = _environment().encode()
     about = {"version": versions()["lupusim"], "scenario": file, "seed": result.seed}
@@ -112,14 +123,16 @@ def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _inputs(text: str, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the files that a file names, and those that they name."""
+def _inputs(
+    text: str, folder: Path, known: frozenset[Path] = frozenset()
+) -> Iterator[tuple[str, Path]]:
+    """Yield the files that a file names, and those that they name; each but once in a line."""
     content = parse_document(text, "scenario.yaml", ScenarioError).content
     for words in dict.fromkeys(_texts(content)):
-        if Path(words).suffix.lower() not in _FILES or "\n" in words:
+        if Path(words).suffix.lower() not in _FILES or "\n" in words or len(words) > _LONGEST:
             continue
         path = folder / words
-        if not path.is_file():
+        if not path.is_file() or path.resolve() in known:
             continue
         if Path(words).is_absolute():
             raise BundleError(
@@ -128,7 +141,8 @@ def _inputs(text: str, folder: Path) -> Iterator[tuple[str, Path]]:
             )
         yield words, path.resolve()
         if path.suffix.lower() in (".yaml", ".yml"):
-            yield from _inputs(path.read_text(encoding="utf-8"), path.resolve().parent)
+            below = path.read_text(encoding="utf-8", errors="replace")
+            yield from _inputs(below, path.resolve().parent, known | {path.resolve()})
 
 
 def _texts(content: object) -> Iterator[str]:
@@ -186,7 +200,6 @@ def write_bundle(result: RunResult, folder: Path, path: Path, *, force: bool = F
             entry = zipfile.ZipInfo(name, date_time=_WHEN)
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
             archive.writestr(entry, content)
-    path.parent.mkdir(parents=True, exist_ok=True)
     return write(path, target.getvalue())
 
 
@@ -202,25 +215,53 @@ def check_bundle_file(path: Path, *, force: bool = False) -> None:
     """
     if path.suffix.lower() != ".zip":
         raise ValueError(f"{str(path)!r} must end in .zip")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try_file(path, IfPresent.REPLACE)
     if path.exists() and not force:
         try:
-            _manifest(path)
+            for _ in _unpacked(path, _manifest(path)):
+                pass
         except BundleError as error:
             raise StrangersFileError(
-                f"{path} is there and is no bundle of lupusim's: it was left alone. Give another "
-                "file, or --force to write over it"
+                f"{path} is there and is no bundle as lupusim wrote it: it was left alone. Give "
+                "another file, or --force to write over it"
             ) from error
 
 
 def _manifest(path: Path) -> dict[str, Any]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            found = as_object(json.loads(archive.read(_MANIFEST)))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise BundleError(f"{path} is no bundle of lupusim's: {error}") from error
+    """Return what a bundle says that it holds."""
+    with _opened(path) as archive:
+        try:
+            found = as_object(json.loads(_read(path, archive, _MANIFEST, _MOST_BYTES_OF_MANIFEST)))
+        except ValueError as error:
+            raise BundleError(f"{path} is no bundle of lupusim's: {error}") from error
     if found is None or found.get("schema") != SCHEMA:
         raise BundleError(f"{path} is no bundle that this version reads: it needs {SCHEMA}")
+    for name, kind in _KINDS_IN_MANIFEST.items():
+        if type(found.get(name)) is not kind:
+            raise BundleError(f"{path}: its {_MANIFEST} is damaged: {name} is {found.get(name)!r}")
     return found
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open an archive; what is wrong with it is told in words."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise BundleError(f"{path} is no bundle of lupusim's: {error}") from error
+
+
+def _read(path: Path, archive: zipfile.ZipFile, name: str, most_bytes: int) -> bytes:
+    """Return a file of an archive, whatever size its head claims."""
+    if name not in archive.namelist():
+        raise BundleError(f"{path} is no whole bundle: {name} is missing")
+    with archive.open(name) as stream:
+        content = stream.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise BundleError(f"{path} would unpack to more than {most_bytes:,} bytes: refused")
+    return content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,10 +300,12 @@ def verify(path: Path, *, n_jobs: int = 1) -> Verified:
     """
     manifest = _manifest(path)
     with TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        _unpack(path, manifest["sha256"], folder)
-        kept = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
-        loaded = load_scenario(folder / manifest["scenario"])
+        folder = Path(scratch).resolve()
+        _unpack(path, manifest, folder)
+        kept = known_result(folder / _RESULT)
+        scenario = folder / manifest["scenario"]
+        _refuse_strangers_files(path, scenario, folder)
+        loaded = load_scenario(scenario)
         n_replicates, options = same_amount(kept)
         again = run(loaded, n_replicates, seed=manifest["seed"], n_jobs=n_jobs, options=options)
     before, now = kept["points"], json.loads(json.dumps(again.to_json()))["points"]
@@ -274,21 +317,45 @@ def verify(path: Path, *, n_jobs: int = 1) -> Verified:
     )
 
 
-def _unpack(path: Path, hashes: Mapping[str, str], folder: Path) -> None:
+def _unpack(path: Path, manifest: Mapping[str, Any], folder: Path) -> None:
     """Unpack the files that the manifest names, if they are what it says."""
-    with zipfile.ZipFile(path) as archive:
-        entries = {entry.filename: entry for entry in archive.infolist()}
-        if sum(entry.file_size for entry in entries.values()) > _MOST_BYTES:
-            raise BundleError(f"{path} would unpack to more than {_MOST_BYTES:,} bytes: refused")
-        for name, wanted in hashes.items():
-            target = (folder / name).resolve()
-            if folder.resolve() not in target.parents:
+    for name, content in _unpacked(path, manifest):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    if not {manifest["scenario"], _RESULT} <= manifest["sha256"].keys():
+        raise BundleError(f"{path} is no whole bundle: it lacks a scenario or a result")
+
+
+def _unpacked(path: Path, manifest: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of a bundle; raise BundleError where one is not what it should be."""
+    left = _MOST_BYTES
+    with _opened(path) as archive:
+        strangers = {*archive.namelist()} - {_MANIFEST, *manifest["sha256"]}
+        if strangers:
+            raise BundleError(f"{path} holds what is no part of a bundle: {min(strangers)!r}")
+        for name, wanted in manifest["sha256"].items():
+            if not (name and _is_inside(name)):
                 raise BundleError(f"{path} names a file outside of itself, {name!r}: refused")
-            content = archive.read(name) if name in entries else b""
-            if name not in entries or _hash(content) != wanted:
-                raise BundleError(f"{path}: {name} was changed or is missing: its hash differs")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+            content = _read(path, archive, name, left)
+            if _hash(content) != wanted:
+                raise BundleError(f"{path}: {name} was changed: its hash differs")
+            left -= len(content)
+            yield name, content
+
+
+def _is_inside(name: str) -> bool:
+    """Return whether a name stays below the folder that it is put in."""
+    parts = name.split("/")
+    return not ("\\" in name or ":" in name or "\0" in name or {"", ".", ".."} & {*parts})
+
+
+def _refuse_strangers_files(path: Path, scenario: Path, folder: Path) -> None:
+    """Raise BundleError where a scenario of a bundle names files of this machine."""
+    text = scenario.read_text(encoding="utf-8", errors="replace")
+    for words, file in _inputs(text, scenario.parent):
+        if not file.is_relative_to(folder):
+            raise BundleError(f"{path}: its scenario names a file outside of it, {words!r}")
 
 
 def _differences(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> Iterator[str]:

@@ -22,9 +22,10 @@ from lupusim.calibration.patients.semi_markov_panels import panel_likelihood
 from lupusim.calibration.targets.studies import Study
 from lupusim.errors import EvidenceError, Problem
 from lupusim.model import MultiStateModel
-from lupusim.output import write
+from lupusim.output import IfPresent, OutputError, try_file, write
 from lupusim.scenario.document.content import changed
 from lupusim.scenario.files.calibration_block import calibration_block, load_free_model
+from lupusim.scenario.files.draws import SUFFIX
 from lupusim.scenario.files.evidence import load_study
 from lupusim.scenario.files.model import model_from_mapping
 from lupusim.scenario.files.model_writer import model_to_mapping, write_model
@@ -122,14 +123,39 @@ def _patients(free_model: FreeModel, table: Evidence, time_unit: str) -> Patient
         raise EvidenceError(path, [Problem(key="", fault=fault, fix=f"{fix}.")]) from None
 
 
-def write_fit(fit: Fit, path: Path) -> None:
-    """Write a calibrated model, and its draws as a compressed table beside it."""
+def write_fit(fit: Fit, path: Path, if_present: IfPresent = IfPresent.REFUSE) -> None:
+    """Write a calibrated model, and its draws as a compressed table beside it.
+
+    Raises
+    ------
+    OutputError
+        If a file is there and not to be replaced, or draws of another fit would be its own.
+    """
+    draws = draws_beside(path)
+    if fit.draws is None:
+        refuse_stale_draws(path)
+    else:
+        try_file(draws, if_present)
     free_model = fit.free_model
     rounded = rounded_model(free_model.model)
     block = calibration_block(replace(free_model, model=rounded), fit_facts(fit))
-    write_model(rounded, path, comments=COMMENTS, calibration=block)
+    write_model(rounded, path, comments=COMMENTS, calibration=block, if_present=if_present)
     if fit.draws is not None:
-        write_draws(fit, path.with_name(f"{path.stem}.draws.npz"))
+        write_draws(fit, draws)
+
+
+def draws_beside(path: Path) -> Path:
+    """Return where the draws of a model file lie."""
+    return path.with_name(f"{path.stem}{SUFFIX}")
+
+
+def refuse_stale_draws(path: Path) -> None:
+    """Raise OutputError where a model without draws would be written beside those of another."""
+    if (draws := draws_beside(path)).exists():
+        raise OutputError(
+            f"{draws} exists already and would be taken for draws of the new model, which has "
+            "none: give another name or folder, remove it, or calibrate with draws"
+        )
 
 
 def fit_facts(fit: Fit) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def test_every_kind_is_a_short_commented_scenario_without_a_warning(
     assert "no problem found" in out
     again, _, err = lupusim("new", kind)
     assert again == 1
-    assert err == f"{kind}.yaml: exists already; name another by --file\n"
+    assert err == f"{kind}.yaml exists already; name another by --file\n"
 
 
 def test_a_kind_takes_the_numbers_it_is_told() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import zipfile
@@ -184,17 +185,80 @@ def test_a_bundle_that_was_changed_is_found_out(call, bundled, tmp_path):
     assert "hash differs" in err
 
 
-def test_a_bundle_reaches_no_file_outside_of_it(call, bundled, tmp_path):
+def rewritten(file, target, *, manifest=None, files=None, spoil=None):
+    """Copy a bundle with another manifest, other files (with their hashes), or other bytes."""
+    import hashlib
+
+    with zipfile.ZipFile(file) as archive:
+        found = {n: archive.read(n) for n in archive.namelist()}
+    told = json.loads(found.pop("bundle.json"))
+    for name, content in (files or {}).items():
+        found[name] = content
+        told["sha256"][name] = hashlib.sha256(content).hexdigest()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr("bundle.json", json.dumps(told | (manifest or {})))
+        for n, content in found.items():
+            archive.writestr(n, content)
+    if spoil is not None:
+        target.write_bytes(spoil(target.read_bytes()))
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+HOSTILE_BUNDLES = {
+    "outside": ({"files": {"../../outside.txt": b"x"}}, "outside of itself"),
+    "absolute": ({"files": {"/tmp/outside.txt": b"x"}}, "outside of itself"),
+    "windows": ({"files": {"a\\..\\..\\b": b"x"}}, "outside of itself|hash|missing"),
+    "no seed": ({"manifest": {"seed": "1"}}, "seed is '1'"),
+    "seed below": ({"manifest": {"seed": -1}}, "seed"),
+    "no hashes": ({"manifest": {"sha256": []}}, r"sha256 is \[\]"),
+    "other scenario": ({"manifest": {"scenario": "inputs/none.yaml"}}, "lacks a scenario"),
+    "no files": ({"manifest": {"sha256": {}}}, "no part of a bundle"),
+    "versions": ({"manifest": {"versions": None}}, "versions is None"),
+    "result": ({"files": {"results/result.json": b"[1]"}}, "no result of a run"),
+    "points": ({"files": {"results/result.json": b'{"points": [{"power": 1}]}'}}, "no result"),
+    "deep": ({"files": {"results/result.json": DEEP}}, "damaged"),
+    "bad bytes": ({"spoil": lambda b: b.replace(b"replicates", b"rEplicates")}, "CRC|hash"),
+    "cut": ({"spoil": lambda b: b[: len(b) // 2]}, "is no bundle"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE_BUNDLES)
+def test_a_hostile_bundle_is_refused_in_words(call, bundled, tmp_path, kind):
     bad = tmp_path / "bad.zip"
-    with zipfile.ZipFile(bundled) as archive:
-        manifest = json.loads(archive.read("bundle.json"))
-    manifest["sha256"] = {"../../outside.txt": "0"}
-    with zipfile.ZipFile(bad, "w") as archive:
-        archive.writestr("bundle.json", json.dumps(manifest))
-        archive.writestr("../../outside.txt", "x")
-    code, _, err = call("bundle", bad, "--verify")
+    how, words = HOSTILE_BUNDLES[kind]
+    rewritten(bundled, bad, **how)
+    code, _, err = call("bundle", bad, "--verify", "--jobs", "1")
     assert code == 2
-    assert "outside of itself" in err
+    assert re.search(words, err)
+    assert not (tmp_path.parent / "outside.txt").exists()
+    before = bad.read_bytes()
+    if kind in ("cut", "bad bytes", "no hashes"):
+        assert call("bundle", "two_rates", "--out", bad)[0] == 2  # before anything is simulated
+        assert bad.read_bytes() == before
+
+
+def test_a_bundle_with_a_file_of_somebody_else_in_it_is_left_alone(call, bundled):
+    with zipfile.ZipFile(bundled, "a") as archive:
+        archive.writestr("my notes.txt", b"what we discussed")
+    code, _, err = call("bundle", "two_rates", "--out", bundled)
+    assert code == 2
+    assert "--force" in err
+
+
+def test_the_scenario_of_a_bundle_names_no_file_of_this_machine(call, bundled, tmp_path):
+    (tmp_path / "mine.yaml").write_text("schema: lupusim/model/1\n")
+    with zipfile.ZipFile(bundled) as archive:
+        text = archive.read("inputs/trial.yaml")
+    own = str(tmp_path / "mine.yaml").encode()
+    rewritten(
+        bundled,
+        tmp_path / "bad.zip",
+        files={"inputs/trial.yaml": text.replace(b"models/own.yaml", own)},
+    )
+    assert own in zipfile.ZipFile(tmp_path / "bad.zip").read("inputs/trial.yaml")
+    code, _, err = call("bundle", tmp_path / "bad.zip", "--verify", "--jobs", "1")
+    assert code == 2
+    assert "absolute path" in err
 
 
 def test_what_is_no_bundle_is_left_alone(call, kept_once, tmp_path):

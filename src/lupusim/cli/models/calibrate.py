@@ -15,7 +15,7 @@ import typer
 from lupusim.cli.options import Format, FormatOption
 from lupusim.cli.session import interruptible
 from lupusim.cli.writing import ForceOption, if_present
-from lupusim.output import Folder, csv_text, file_stems
+from lupusim.output import Folder, IfPresent, csv_text, file_stems
 
 if TYPE_CHECKING:
     from lupusim.calibration.checking.elasticities import Elasticity
@@ -300,11 +300,14 @@ def _facts(fit: Fit, answers: Answers) -> dict[str, Any]:
 
 def _folder(out: Path, model: str, *, has_draws: bool, force: bool) -> Folder:
     """Return the folder of the page and the model, once the names of its files are free."""
+    from lupusim.scenario.calibrate import refuse_stale_draws
     from lupusim.scenario.files.calibration_block import load_free_model
 
     stem = _stem(load_free_model(model).model.name)
     folder = Folder(out, if_present(force))
     draws = [f"{stem}.draws.npz"] if has_draws else []
+    if not has_draws:
+        refuse_stale_draws(out / f"{stem}.yaml")
     folder.reserve([_PAGE, _FACTS, f"{stem}.yaml", *draws])
     return folder
 
@@ -322,7 +325,7 @@ def _write_fit(fit: Fit, answers: Answers, folder: Folder) -> None:
     model = f"{stem}.yaml"
     files = [model] if fit.draws is None else [model, f"{stem}.draws.npz"]
     folder.reserve(files)
-    fit.save(folder.path / model)
+    fit.save(folder.path / model, IfPresent.REPLACE)
     folder.keep(*files)
     for name in (_PAGE, _FACTS, *files):
         print(f"written: {folder.path / name}", file=sys.stderr)

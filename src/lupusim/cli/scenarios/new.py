@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from lupusim.output import OutputError, try_file, write
 
 _LIST = typer.Option("--list", help="List the kinds, with what each may be told.")
 _FILE = typer.Option(
@@ -41,12 +42,10 @@ def new(
     text = starter_text(kind, said)
     path = file or Path(f"{kind}.yaml")
     _check(text, path)
-    try:
-        with path.open("x", encoding="utf-8") as stream:
-            stream.write(text)
-    except FileExistsError as error:
-        words = "exists already; name another by --file"
-        raise FileExistsError(errno.EEXIST, words, str(path)) from error
+    if path.exists():
+        raise OutputError(f"{path} exists already; name another by --file")
+    try_file(path)
+    write(path, text)
     name = shlex.quote(str(path))
     print(f"{path} is written. Now: lupusim check {name}, then lupusim run {name}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING
 
 from lupusim.errors import LupusimError
@@ -140,7 +141,7 @@ class SampleSize:
         )
 
     def _repr_html_(self) -> str:
-        return f"<p>{self!r}</p>{self.curve.to_html()}"
+        return f"<p>{escape(repr(self))}</p>{self.curve.to_html()}"
 
     @property
     def power(self) -> float:

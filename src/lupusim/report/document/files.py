@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lupusim.errors import LupusimError
-from lupusim.output import write
+from lupusim.output import IfPresent, try_file, write
 from lupusim.report.document import html, markdown, pdf, word
 from lupusim.report.document.parts import Document
+from lupusim.report.document.seal import digest, is_sealed, sealed
 from lupusim.report.figures.style import need
 
 
@@ -27,56 +28,57 @@ class Kind:
     extra, modules : str, tuple of str
         What must be installed, and the extra that does it.
     is_ours : callable
-        Whether a file that is there is a report of ours.
+        Whether a file that is there is a report of ours that nobody has changed.
     contents : callable
         From the report and the path to the content of each file.
+    beside : callable
+        The files that are there and may be written again beside the report.
     """
 
     extra: str
     modules: tuple[str, ...]
     is_ours: Callable[[Path], bool]
     contents: Callable[[Document, Path], dict[Path, bytes]]
+    beside: Callable[[Path], Iterable[Path]] = lambda _: ()
 
 
-def _text_has(mark: str) -> Callable[[Path], bool]:
-    def has(path: Path) -> bool:
-        with path.open("rb") as file:
-            return mark.encode() in file.read(4096)
-
-    return has
+def _is_sealed(path: Path) -> bool:
+    return is_sealed(path.read_bytes())
 
 
 def _docx_is_ours(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
-            return word.MARK.encode() in archive.read("docProps/core.xml")
-    except (zipfile.BadZipFile, KeyError):
+            seal = digest(archive.read("word/document.xml")).encode()
+            return seal in archive.read("docProps/core.xml")
+    except (zipfile.BadZipFile, KeyError, OSError, ValueError):
         return False
 
 
-def _pdf_is_ours(path: Path) -> bool:
-    content = path.read_bytes()
-    return content.startswith(b"%PDF") and pdf.MARK.encode() in content
+def _figures_of(path: Path) -> Path:
+    return path.with_name(f"{path.stem}_figures")
 
 
 def _markdown(document: Document, path: Path) -> dict[Path, bytes]:
-    folder = path.with_name(f"{path.stem}_figures")
+    folder = _figures_of(path)
     text, figures = markdown.as_markdown(document, folder.name)
-    return {folder / name: content for name, content in figures.items()} | {path: text.encode()}
+    drawn = {folder / name: sealed(content) for name, content in figures.items()}
+    return drawn | {path: sealed(text.encode())}
 
 
 KINDS = {
     ".html": Kind(
         extra="report",
         modules=("matplotlib",),
-        is_ours=_text_has(html.MARK),
-        contents=lambda document, path: {path: html.as_html(document).encode()},
+        is_ours=_is_sealed,
+        contents=lambda document, path: {path: sealed(html.as_html(document).encode())},
     ),
     ".md": Kind(
         extra="report",
         modules=("matplotlib",),
-        is_ours=_text_has(markdown.MARK),
+        is_ours=_is_sealed,
         contents=_markdown,
+        beside=lambda path: sorted(_figures_of(path).glob("figure_*.svg")),
     ),
     ".docx": Kind(
         extra="report",
@@ -87,8 +89,8 @@ KINDS = {
     ".pdf": Kind(
         extra="pdf",
         modules=("matplotlib", "typst"),
-        is_ours=_pdf_is_ours,
-        contents=lambda document, path: {path: pdf.as_pdf(document)},
+        is_ours=_is_sealed,
+        contents=lambda document, path: {path: sealed(pdf.as_pdf(document), b"%", b"")},
     ),
 }
 """Kinds of files by their ending."""
@@ -111,7 +113,7 @@ def check_file(path: Path, *, force: bool = False) -> Kind:
     MissingExtraError
         If a package is missing.
     StrangersFileError
-        If a file is there that is no report of lupusim's.
+        If a file is there that is no report of lupusim's, or was changed since.
     """
     kind = KINDS.get(path.suffix.lower())
     if kind is None:
@@ -119,12 +121,21 @@ def check_file(path: Path, *, force: bool = False) -> Kind:
     need(kind.extra, *kind.modules)
     if path.is_dir():
         raise StrangersFileError(f"{path} is a folder: give a file that ends in {path.suffix}")
-    if path.exists() and not force and not kind.is_ours(path):
-        raise StrangersFileError(
-            f"{path} is there and is no report of lupusim's: it was left alone. Give another "
-            "file, or --force to write over it"
-        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try_file(path, IfPresent.REPLACE)
+    if not force:
+        _refuse_strangers(path, kind)
     return kind
+
+
+def _refuse_strangers(path: Path, kind: Kind) -> None:
+    known = [(path, kind.is_ours), *((figure, _is_sealed) for figure in kind.beside(path))]
+    for there, is_ours in known:
+        if there.exists() and not is_ours(there):
+            raise StrangersFileError(
+                f"{there} is there and is not as lupusim wrote it: it was left alone. Give another "
+                "file, or --force to write over it"
+            )
 
 
 def write_report(document: Document, path: Path, *, force: bool = False) -> Path:
@@ -135,7 +146,8 @@ def write_report(document: Document, path: Path, *, force: bool = False) -> Path
     document : Document
         From :func:`lupusim.report.document.content.document_of`.
     path : Path
-        Where; a report of lupusim's that is there is written again, nothing else.
+        Where; a report of lupusim's that is there, and was not changed, is written again,
+        nothing else.
     force : bool
         Whether a file of somebody else may be lost.
 

@@ -11,7 +11,7 @@ from lupusim.report.document.parts import Document, Picture, Section, Table
 from lupusim.report.figures.style import as_svg
 
 MARK = '<meta name="generator" content="lupusim report">'
-"""Stands in every file that is ours: such a one may be written again."""
+"""Says what made the file."""
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _PAGE = """<!doctype html>

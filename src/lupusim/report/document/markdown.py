@@ -9,7 +9,7 @@ from lupusim.report.document.parts import Document, Picture, Table
 from lupusim.report.figures.style import as_svg
 
 MARK = "<!-- lupusim report -->"
-"""Stands in every file that is ours: such a one may be written again."""
+"""Says what made the file."""
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&!])")
 

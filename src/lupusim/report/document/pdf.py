@@ -9,9 +9,6 @@ from tempfile import TemporaryDirectory
 from lupusim.report.document.parts import Document, Picture, Table
 from lupusim.report.figures.style import as_svg
 
-MARK = "lupusim report"
-"""Stands in the metadata of every file that is ours: such a one may be written again."""
-
 _HEAD = """#set document(title: {title}, author: "lupusim", keywords: ("lupusim report",))
 #set page(paper: "a4", margin: (x: 18mm, y: 20mm), numbering: "1 / 1")
 #set text(size: 10pt, lang: "en")

@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from lupusim.report.document.parts import Document, Picture, Table
+from lupusim.report.document.seal import digest
 from lupusim.report.figures.style import as_png
-
-MARK = "lupusim report"
-"""Stands in the comments of every file that is ours: such a one may be written again."""
 
 _WIDTH = 6.3  # inches between the margins
 _SMALL = 8  # points, in tables
@@ -118,7 +116,7 @@ def as_docx(document: Document) -> bytes:
     for side in ("left_margin", "right_margin"):
         setattr(target.sections[0], side, Inches(_MARGIN))
     about = target.core_properties
-    about.title, about.author, about.comments = _clean(document.title), "lupusim", MARK
+    about.title, about.author = _clean(document.title), "lupusim"
     writer = _WordWriter(target)
     target.add_heading(_clean(document.title), level=0)
     target.add_paragraph(_clean(document.subtitle), style="Subtitle")
@@ -130,6 +128,7 @@ def as_docx(document: Document) -> bytes:
             target.add_paragraph().add_run(f"ICH E20 draft: {section.items}").italic = True
         for part in section.parts:
             part.write(writer)
+    about.comments = f"lupusim report, seal {digest(target.part.blob)}"
     content = io.BytesIO()
     target.save(content)
     return content.getvalue()

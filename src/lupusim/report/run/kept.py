@@ -140,7 +140,7 @@ def load_run(folder: str | Path) -> RunResult:
     folder = Path(folder)
     if not folder.is_dir():
         raise KeptRunError(f"{folder} is no folder: give one written by lupusim run --out DIR")
-    known = _known(folder)
+    known = known_result(folder / RESULT) if (folder / RESULT).is_file() else None
     with TemporaryDirectory() as scratch:
         whole = Path(scratch) / "whole"
         try:
@@ -159,14 +159,39 @@ def load_run(folder: str | Path) -> RunResult:
     return _as_it_was(result, known)
 
 
-def _known(folder: Path) -> Mapping[str, Any] | None:
-    path = folder / RESULT
-    if not path.is_file():
-        return None
+def known_result(path: Path) -> Mapping[str, Any]:
+    """Return the content of a ``result.json``, as far as it is needed to find it again.
+
+    Raises
+    ------
+    KeptRunError
+        If it is none that lupusim wrote.
+    """
     try:
-        return as_object(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
+        found = as_object(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, RecursionError) as error:
         raise KeptRunError(f"{path} is damaged: it is no JSON ({error})") from error
+    if found is None or not _is_result(found):
+        raise KeptRunError(f"{path} is damaged: it holds no result of a run")
+    return found
+
+
+def _is_result(found: Mapping[str, Any]) -> bool:
+    """Return whether what is read of a result is of its kind."""
+    points, notes = found.get("points"), found.get("notes", [])
+    return (
+        type(points) is list
+        and all(map(_is_point, points))
+        and type(notes) is list
+        and all(type(note) is str for note in notes)
+        and type(found.get("seconds", 0.0)) in (int, float)
+    )
+
+
+def _is_point(point: object) -> bool:
+    row = as_object(point) or {}
+    count = row.get("n_replicates")
+    return as_object(row.get("design_point")) is not None and type(count) is int and count > 0
 
 
 def _explained(folder: Path, said: str) -> str:

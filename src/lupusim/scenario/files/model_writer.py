@@ -9,7 +9,7 @@ from typing import Any
 
 from lupusim.model import FAMILIES, Clock, Hazard, MultiStateModel, Start, Transition
 from lupusim.model.effects import UNIT_RATIO
-from lupusim.output import write
+from lupusim.output import IfPresent, try_file, write
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.yaml_writer import block
 from lupusim.scenario.files.model import SCHEMA
@@ -21,6 +21,7 @@ def write_model(
     *,
     comments: Sequence[str] = (),
     calibration: Mapping[str, Any] | None = None,
+    if_present: IfPresent = IfPresent.REFUSE,
 ) -> None:
     """Write a model file that :func:`load_model` reads back as an equal model.
 
@@ -29,16 +30,20 @@ def write_model(
     model : MultiStateModel
         Without treatment effects: those belong to the arms of a scenario.
     path : str or Path
-        Where to; an existing file is replaced.
+        Where to.
     comments : sequence of str
         Lines for people at the head of the file.
     calibration : mapping, optional
         The calibration block, as plain data.
+    if_present : IfPresent
+        What to do with a file of that name that is there already.
 
     Raises
     ------
     ValueError
         If a transition carries a treatment effect.
+    OutputError, OSError
+        If the file is there already and is not to be replaced, or cannot be written.
 
     Examples
     --------
@@ -53,6 +58,7 @@ def write_model(
     content = model_to_mapping(model)
     if calibration is not None:
         content["calibration"] = dict(calibration)
+    try_file(path, if_present)
     write(path, head + block(content))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,7 @@ class SimulatedTrial:
         return f"SimulatedTrial: {len(self.patients)} patients, {self.calendar_cutoff:.3g} years"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self!r}</p>{self.patients.head().to_html()}"
+        return f"<p>{escape(repr(self))}</p>{self.patients.head().to_html()}"
 
     def to_csv(self, folder: str | Path | Folder) -> list[Path]:
         """Write a CSV file per table into a folder, made if need be; return their paths.

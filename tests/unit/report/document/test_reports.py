@@ -216,7 +216,18 @@ def test_hostile_text_is_set_in_pdf(hostile):
     pytest.importorskip("typst")
     found = files.pdf.as_pdf(hostile)
     assert found.startswith(b"%PDF")
-    assert files.pdf.MARK.encode() in found
+    assert b"lupusim report" in found
+
+
+def changed(file):
+    """Change a word in a report, as an editor would."""
+    if file.suffix != ".docx":
+        file.write_bytes(file.read_bytes().replace(b"lupusim", b"my own", 1))
+        return
+    docx = pytest.importorskip("docx")
+    target = docx.Document(str(file))
+    target.paragraphs[0].add_run(" and what we discussed")
+    target.save(str(file))
 
 
 @pytest.mark.parametrize("ending", [".html", ".md", ".docx", ".pdf"])
@@ -232,6 +243,21 @@ def test_only_our_own_files_are_written_again(hostile, tmp_path, ending):
     first = file.read_bytes()
     assert files.write_report(hostile, file) == file
     assert ending != ".html" or file.read_bytes() == first
+    changed(file)
+    before = file.read_bytes()
+    with pytest.raises(files.StrangersFileError, match=f"{file}.*--force"):
+        files.write_report(hostile, file)
+    assert file.read_bytes() == before
+
+
+def test_somebodys_figure_beside_a_report_is_left_alone(document, tmp_path):
+    file, own = tmp_path / "a.md", tmp_path / "a_figures" / "figure_1.svg"
+    files.write_report(document, file)
+    assert files.write_report(document, file) == file
+    own.write_text("<svg/>")
+    with pytest.raises(files.StrangersFileError, match=r"figure_1\.svg.*--force"):
+        files.write_report(document, file)
+    assert own.read_text() == "<svg/>"
 
 
 def test_an_unknown_ending_is_refused(tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from lupusim.errors import EvidenceError, ModelError
+from lupusim.output import IfPresent, OutputError
 from lupusim.scenario.calibrate import calibrate
 from lupusim.scenario.files.calibration_block import free_model_from_mapping, load_free_model
 from lupusim.scenario.files.evidence import load_study
@@ -102,3 +104,13 @@ def test_a_fit_is_written_and_read_back(tmp_path: Path) -> None:
     known = [t.hazard.rate for t in fit.model.transitions]  # type: ignore[attr-defined]
     np.testing.assert_allclose(rates, known, rtol=1e-6)
     assert (tmp_path / "mine.draws.npz").stat().st_size < 1_000_000
+    before = (tmp_path / "mine.yaml").read_bytes()
+    with pytest.raises(OutputError, match="exists already"):
+        fit.save(tmp_path / "mine.yaml")
+    (tmp_path / "mine.yaml").unlink()
+    for insists in IfPresent:  # nobody's draws become those of a model that has none
+        with pytest.raises(OutputError, match="would be taken for draws"):
+            replace(fit, draws=None).save(tmp_path / "mine.yaml", insists)
+    assert not (tmp_path / "mine.yaml").exists()
+    fit.save(tmp_path / "mine.yaml", IfPresent.REPLACE)
+    assert (tmp_path / "mine.yaml").read_bytes() == before

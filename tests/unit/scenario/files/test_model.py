@@ -13,6 +13,7 @@ from lupusim.model import (
     Transition,
     TreatmentEffect,
 )
+from lupusim.output import IfPresent, OutputError
 from lupusim.scenario import (
     load_model,
     load_model_document,
@@ -187,6 +188,10 @@ def test_a_written_model_reads_back_equal(tmp_path: Path) -> None:
     assert path.read_text("utf-8").startswith("# made by a test\n#\n# with # signs\nschema:")
     assert load_model(path) == model
     assert model_from_mapping(model_to_mapping(model)) == model
+    with pytest.raises(OutputError, match="exists already"):
+        write_model(model, path)
+    write_model(model, path, if_present=IfPresent.REPLACE)
+    assert path.read_text("utf-8").startswith("schema:")
 
 
 def test_a_treated_model_is_not_written(tmp_path: Path) -> None:
