@@ -20,7 +20,7 @@ _VERSIONS = {
     "CITATION.cff": r"^version: (\S+)$",
     "CHANGELOG.md": r"^## (?:Unreleased \()?(\d[^) ]*)\)?",
 }
-_PAGES = ("commands_page", "methods_of_tests", "python_page")
+_PAGES = ("commands_page", "methods_of_tests", "python_page", "keys_page", "columns_page")
 _TEXT = re.compile(r"(licen[cs]e|copying|notice)", flags=re.IGNORECASE)
 
 
