@@ -27,7 +27,7 @@ lint: $(VENV)/installed-dev
 	$(BIN)/lint-imports
 
 unit: $(VENV)/installed-dev
-	$(BIN)/pytest -n auto --dist loadgroup -m "not slow" $(patsubst %,--cov=lupusim.%,model trial analysis) --cov-report=
+	$(BIN)/pytest -n auto --dist loadgroup --max-worker-restart 0 -m "not slow" $(patsubst %,--cov=lupusim.%,model trial analysis) --cov-report=
 	$(BIN)/coverage report --fail-under=100 --skip-covered
 
 packages: $(VENV)/installed-dev
@@ -41,7 +41,7 @@ release-check: $(VENV)/installed-dev
 	$(BIN)/python scripts/release_check.py
 
 test-slow: $(VENV)/installed-dev
-	$(BIN)/pytest -n auto --dist loadgroup -m slow
+	$(BIN)/pytest -n auto --dist loadgroup --max-worker-restart 0 -m slow
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff format src tests benchmarks scripts

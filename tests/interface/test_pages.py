@@ -116,7 +116,7 @@ def printed(line: str, monkeypatch, capsys) -> str:
     monkeypatch.setattr("sys.argv", ["lupusim", *words_of(line)])
     code = 0
     try:
-        cli.main()
+        cli.command()
     except SystemExit as end:
         code = end.code or 0
     said = capsys.readouterr()
@@ -215,7 +215,7 @@ def test_the_manual_is_written_into_a_new_folder_only(tmp_path, monkeypatch, cap
     (tmp_path / "mine.txt").write_text("mine")
     monkeypatch.setattr("sys.argv", ["lupusim", "docs", "--out", str(tmp_path)])
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        cli.command()
     assert end.value.code == 1
     assert "give another name" in capsys.readouterr().err
     assert import_module("os").listdir(tmp_path) == ["mine.txt"]

@@ -66,7 +66,7 @@ _ADVICE = {
 }
 """What to do where a folder or file cannot be written, by the system's error number."""
 
-__all__ = ["app", "main"]
+__all__ = ["app", "command", "main"]
 
 
 class EngineName(StrEnum):
@@ -77,6 +77,18 @@ class EngineName(StrEnum):
 
 
 def main() -> None:
+    """Run the command as the program that it is; nobody is waited for who may never answer."""
+    try:
+        command()
+    except SystemExit as end:
+        if end.code and "distributed" in sys.modules:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(end.code if isinstance(end.code, int) else 1)
+        raise
+
+
+def command() -> None:
     """Run the command; exit 2 where the user's input is wrong, 130 when interrupted."""
     from lupusim.errors import LupusimError
     from lupusim.output import OutputError
@@ -95,12 +107,8 @@ def main() -> None:
 
 
 def _end(words: str, code: int) -> NoReturn:
-    """Say why a command ends; nobody is waited for who may never answer."""
+    """Say why a command ends."""
     print(words, file=sys.stderr)
-    if "distributed" in sys.modules:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
     sys.exit(code)
 
 

@@ -19,7 +19,7 @@ def ask(monkeypatch, capsys):
     def call(*arguments: str):
         monkeypatch.setattr(sys, "argv", ["lupusim", "ask", *arguments])
         try:
-            cli.main()
+            cli.command()
             code = 0
         except SystemExit as exit_:
             code = exit_.code or 0
@@ -103,7 +103,7 @@ def run(monkeypatch, capsys):
     def call(*arguments: str):
         monkeypatch.setattr(sys, "argv", ["lupusim", *arguments])
         try:
-            cli.main()
+            cli.command()
             code = 0
         except SystemExit as exit_:
             code = exit_.code or 0

@@ -62,7 +62,7 @@ def lupusim(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["lupusim", *map(str, arguments)])
         code = 0
         try:
-            cli.main()
+            cli.command()
         except SystemExit as left:
             code = left.code or 0
         out, err = capsys.readouterr()

@@ -15,7 +15,7 @@ def run(monkeypatch, capsys):
     def call(*arguments: str):
         monkeypatch.setattr(sys, "argv", ["lupusim", *arguments])
         try:
-            cli.main()
+            cli.command()
             code = 0
         except SystemExit as exit_:
             code = exit_.code or 0

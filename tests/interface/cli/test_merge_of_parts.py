@@ -14,7 +14,7 @@ from lupusim import cli
 def lupusim(monkeypatch, capsys, *words: object) -> tuple[int, str, str]:
     monkeypatch.setattr(sys, "argv", ["lupusim", *map(str, words)])
     with pytest.raises(SystemExit) as left:
-        cli.main()
+        cli.command()
     return (int(left.value.code or 0), *capsys.readouterr())
 
 

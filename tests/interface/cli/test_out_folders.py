@@ -17,7 +17,7 @@ RUN = ("run", "phase2_remission_52w", "--replicates", "10", "--jobs", "1", "--ou
 def told(monkeypatch, capsys, *arguments: str) -> str:
     monkeypatch.setattr(sys, "argv", ["lupusim", *arguments])
     with pytest.raises(SystemExit) as left:
-        cli.main()
+        cli.command()
     assert left.value.code == 1
     return capsys.readouterr().err
 
@@ -76,7 +76,7 @@ def test_force_replaces_what_is_there(monkeypatch, tmp_path) -> None:
     (tmp_path / "summary.csv").write_text("mine")
     monkeypatch.setattr(sys, "argv", ["lupusim", *RUN, str(tmp_path), "--force"])
     with pytest.raises(SystemExit) as left:
-        cli.main()
+        cli.command()
     assert left.value.code == 0
     assert "power" in (tmp_path / "summary.csv").read_text()
 
@@ -107,3 +107,10 @@ def test_a_folder_that_may_not_be_written(monkeypatch, capsys, tmp_path, number,
     said = told(monkeypatch, capsys, *RUN, str(tmp_path / "run"))
     assert said.startswith(f"{tmp_path / 'run'}: {os.strerror(number)}")
     assert said.endswith(f"{advice}\n")
+
+
+def test_whoever_calls_the_command_goes_on_beside_a_cluster(tmp_path, monkeypatch, capsys) -> None:
+    """Only the program itself ends at once where a cluster's threads may never end."""
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    (tmp_path / "scenario.yaml").write_text("mine", encoding="utf-8")
+    assert "scenario.yaml" in told(monkeypatch, capsys, *RUN, str(tmp_path))

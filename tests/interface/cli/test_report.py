@@ -22,7 +22,7 @@ def call(monkeypatch, capsys):
     def run(*arguments: str):
         monkeypatch.setattr(sys, "argv", ["lupusim", *map(str, arguments)])
         try:
-            cli.main()
+            cli.command()
             code = 0
         except SystemExit as exit_:
             code = exit_.code or 0
@@ -36,7 +36,7 @@ def commanded(*words):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["lupusim", *map(str, words)])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            cli.command()
     assert not ended.value.code
 
 

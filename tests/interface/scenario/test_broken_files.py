@@ -242,7 +242,7 @@ def test_the_command_answers_a_broken_file_with_exit_code_2_and_no_traceback(
     path.write_text(content, "utf-8")
     monkeypatch.setattr("sys.argv", ["lupusim", "check", str(path)])
     with pytest.raises(SystemExit) as left:
-        cli.main()
+        cli.command()
     printed = capsys.readouterr()
     assert left.value.code == 2
     assert printed.out == ""

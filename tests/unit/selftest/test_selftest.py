@@ -120,7 +120,7 @@ def lupusim(monkeypatch, capsys, *words: object) -> tuple[int, str, str]:
     monkeypatch.setattr("sys.argv", ["lupusim", "selftest", *map(str, words)])
     code = 0
     try:
-        cli.main()
+        cli.command()
     except SystemExit as end:
         code = int(end.code or 0)
     said = capsys.readouterr()
