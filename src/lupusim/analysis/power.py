@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from math import ceil, inf, log, sqrt
 from statistics import NormalDist
 
@@ -11,6 +11,7 @@ import numpy as np
 from lupusim.analysis.numerics.binomial import binomial
 from lupusim.analysis.proportions.fisher_exact import log_factorials
 from lupusim.arrays import BoolArray, FloatArray
+from lupusim.frozen import dataclass
 
 _NORMAL = NormalDist()
 

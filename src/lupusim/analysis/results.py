@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from statistics import NormalDist
 from typing import ClassVar
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray
+from lupusim.frozen import dataclass
 
 
 def normal_quantile(level: float) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from lupusim.analysis.outcomes import Outcome
 from lupusim.analysis.results import ZStatistic
 from lupusim.analysis.verdicts import p_values
 from lupusim.arrays import FloatArray, IntArray
+from lupusim.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lupusim.errors import Problem
+from lupusim.frozen import dataclass
 from lupusim.output import write
 from lupusim.scenario.document.content import is_text, items
 from lupusim.scenario.document.yaml_reader import MAX_BYTES, child_key

@@ -6,7 +6,6 @@ import secrets
 import socket
 import sys
 import webbrowser
-from dataclasses import dataclass
 from pathlib import Path
 
 from nicegui import app, ui
@@ -28,6 +27,7 @@ from lupusim.app.pages import (
 from lupusim.app.runs.past_runs import find_run
 from lupusim.app.site import Site
 from lupusim.errors import LupusimError
+from lupusim.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from lupusim.app.designs.drafts import Drafts
 from lupusim.app.folder import StartFolder
 from lupusim.app.runs.jobs import Jobs
+from lupusim.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from lupusim.calibration.patients.aalen_johansen import comparison_rows
 from lupusim.calibration.patients.contributions import PatientLikelihood
 from lupusim.calibration.posterior.draws import Draws
 from lupusim.calibration.targets.studies import Study, overlap_warnings
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.output import IfPresent
 

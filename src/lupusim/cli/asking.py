@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +23,7 @@ from lupusim.cli.session import (
     workers_of,
 )
 from lupusim.cli.writing import if_present
+from lupusim.frozen import dataclass
 from lupusim.output import Folder, as_json, csv_text
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -19,6 +18,7 @@ from lupusim.engines.exact.cycles import in_cycles
 from lupusim.engines.exact.law import Law, laws
 from lupusim.engines.exact.solution import DEFAULT_TOLERANCE
 from lupusim.errors import LupusimError
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.model.checks import nearest
 from lupusim.model.cycles import CohortModel

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.model.cycles import CohortModel
 from lupusim.model.rewards import Rewards

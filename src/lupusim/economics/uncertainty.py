@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from lupusim.arrays import FloatArray
 from lupusim.economics.methods import Exact, Method
 from lupusim.economics.strategies import Discount, Strategy
+from lupusim.frozen import dataclass
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol, TypeVar
 
@@ -13,6 +12,7 @@ from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.outcomes import Outcome
 from lupusim.analysis.survival.logrank_looks import Exits
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.records import Observation, Recorder
 from lupusim.registry import Registry

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +25,7 @@ from lupusim.endpoints.crossings import Entries
 from lupusim.endpoints.setting import Setting
 from lupusim.endpoints.strikes import until_strike, with_failures
 from lupusim.errors import Problem
+from lupusim.frozen import dataclass
 from lupusim.records import FirstEntry, Observation, Recorder
 from lupusim.trial.checks.endpoints import beyond_problems, state_problems
 from lupusim.trial.endpoints import Better

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -13,6 +13,7 @@ from lupusim.analysis.outcomes import HierarchicalOutcome
 from lupusim.endpoints.base import ENDPOINTS, Around, Fields, Make, Measurement, NoEvents
 from lupusim.endpoints.setting import TIME_TOLERANCE, Setting
 from lupusim.errors import Problem
+from lupusim.frozen import dataclass
 from lupusim.records import Observation, Recorder
 from lupusim.trial.endpoints import Better, Endpoint
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lupusim.analysis.numerics.win_levels import Level
@@ -24,6 +23,7 @@ from lupusim.endpoints.marker import MarkerMeasurement
 from lupusim.endpoints.setting import Setting
 from lupusim.endpoints.visits import level_of_responses
 from lupusim.errors import Problem
+from lupusim.frozen import dataclass
 from lupusim.records import Observation
 from lupusim.trial.checks.endpoints import marker_problems, visit_problems
 from lupusim.trial.endpoints import Better

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +22,7 @@ from lupusim.endpoints.base import (
 from lupusim.endpoints.setting import Setting
 from lupusim.endpoints.visits import VisitMeasurement, level_of_numbers
 from lupusim.errors import Problem
+from lupusim.frozen import dataclass
 from lupusim.records import FirstEntry, Observation
 from lupusim.trial.checks.endpoints import state_problems, visit_problems
 from lupusim.trial.endpoints import Better

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +25,7 @@ from lupusim.endpoints.base import (
 from lupusim.endpoints.setting import TIME_TOLERANCE, Setting
 from lupusim.endpoints.visits import VisitMeasurement, level_of_responses
 from lupusim.errors import Problem
+from lupusim.frozen import dataclass
 from lupusim.records import Observation
 from lupusim.trial.checks.endpoints import state_problems, visit_problems
 from lupusim.trial.endpoints import Better, ResponseAtVisit, ResponseAtVisits

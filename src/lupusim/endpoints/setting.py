@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.frozen import dataclass
 from lupusim.records import HazardAlong, Recorder, StateAt
 from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy, VisitConduct
 

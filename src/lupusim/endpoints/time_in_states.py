@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from lupusim.endpoints.crossings import Stays
 from lupusim.endpoints.setting import TIME_TOLERANCE, Setting
 from lupusim.endpoints.strikes import until_strike
 from lupusim.errors import Problem
+from lupusim.frozen import dataclass
 from lupusim.records import FirstEntry, Observation, Recorder
 from lupusim.trial.checks.endpoints import beyond_problems, state_problems
 from lupusim.trial.endpoints import Better

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lupusim.arrays import FloatArray, StateArray
+from lupusim.frozen import dataclass
 from lupusim.model.cycles import CohortModel
 
 if TYPE_CHECKING:

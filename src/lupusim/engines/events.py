@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count, repeat
 
 import numpy as np
@@ -19,6 +19,7 @@ import simpy
 from lupusim.arrays import IntArray
 from lupusim.engines.exits import Exit
 from lupusim.engines.transition_buffer import Chart
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.records import Cohort, Recorder, Rows
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 import simpy
 
+from lupusim.frozen import dataclass
 from lupusim.trial.treatment.supply import NO_LOT, Arrivals, Deliveries, Demands, Stock
 
 _Process = Generator[simpy.Event, object, None]

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray, StateArray, blocks
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.hazards.base import constant_rate
 from lupusim.records import Cohort, Recorder, Rows, Transitions

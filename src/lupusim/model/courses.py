@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
+from lupusim.frozen import dataclass
 from lupusim.model.effects import Effect, PiecewiseRatio
 
 

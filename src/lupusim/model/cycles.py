@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.errors import Problem
+from lupusim.frozen import dataclass
 from lupusim.model.checks import nearest, probability_problems
 from lupusim.model.effects import TreatmentEffect
 from lupusim.model.multistate import Edge, Start

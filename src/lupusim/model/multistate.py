@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from html import escape
 
+from lupusim.frozen import dataclass
 from lupusim.model.effects import Effect
 from lupusim.model.transitions import Transition
 

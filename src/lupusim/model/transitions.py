@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.model.courses import IndividualRatio
 from lupusim.model.effects import UNIT_RATIO, PiecewiseRatio
 from lupusim.model.hazards import Hazard

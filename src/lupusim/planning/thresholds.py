@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.planning.execution.tasks import blocks_of
 from lupusim.planning.runs.replicates import derived_seed
 from lupusim.planning.runs.run import run

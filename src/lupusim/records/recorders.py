@@ -7,12 +7,13 @@ each at most once, and a patient's in the order of time. What no endpoint needs 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray, first_columns
+from lupusim.frozen import dataclass
 from lupusim.model.courses import IndividualRatio
 
 _ROUNDING = 1e-9  # years, a thirtieth of a second

@@ -15,13 +15,13 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from lupusim.errors import LupusimError, ScenarioError
+from lupusim.frozen import dataclass
 from lupusim.output import IfPresent, as_object, csv_text, try_file, write
 from lupusim.planning.runs.results import RunResult
 from lupusim.planning.runs.run import run

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+from lupusim.frozen import dataclass
 
 MOST_ERRORS = 4.0
 """Monte Carlo standard errors that a simulated number may be away: one false alarm in 16,000."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
+from lupusim.frozen import dataclass
 from lupusim.selftest import analyses, engines
 from lupusim.selftest.comparison import Comparison
 

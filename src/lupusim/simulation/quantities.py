@@ -6,8 +6,8 @@ Columns of results are texts, in tables, JSON and ledgers; they are made and rea
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from lupusim.frozen import dataclass
 from lupusim.trial import Trial
 
 OF_ARMS = {

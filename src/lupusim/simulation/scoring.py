@@ -7,9 +7,9 @@ see the same patients, so a difference is known far better than either power.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.simulation.block import simulate
 from lupusim.simulation.fingerprint import content_hash
 from lupusim.simulation.generation.generation import Block

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.frozen import dataclass
 from lupusim.simulation.quantiles import Counts, counted, quantile
 
 _Z = 1.959963984540054  # two-sided 95 %

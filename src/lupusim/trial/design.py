@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from html import escape
 
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.trial.adaptation import NOTHING, Adaptation, Facts
 from lupusim.trial.allocation.base import Allocation

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from itertools import pairwise
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 
 _ROUNDING = 1e-9
 

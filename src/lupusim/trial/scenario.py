@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from html import escape
 
+from lupusim.frozen import dataclass
 from lupusim.trial import Trial
 from lupusim.trial.summary import summary
 

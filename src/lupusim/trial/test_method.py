@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray
+from lupusim.frozen import dataclass
 from lupusim.registry import Registry
 from lupusim.trial.endpoints import Better
 from lupusim.trial.looks.stopping import TwoStageRule

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -31,6 +30,7 @@ from lupusim.analysis.verdicts import (
     verdict,
 )
 from lupusim.arrays import FloatArray, IntArray, blocks
+from lupusim.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 

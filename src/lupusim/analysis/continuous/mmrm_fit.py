@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.analysis.continuous.mmrm_likelihood import Likelihood, Patterns, likelihood
 from lupusim.analysis.numerics.newton import is_regular
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.frozen import dataclass
 
 _MOST_STEPS = 100
 _CLOSE_ENOUGH = 1e-7  # in standard errors of the covariance

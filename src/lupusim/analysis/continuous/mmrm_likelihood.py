@@ -6,13 +6,13 @@ that the likelihood needs of a trial are those sums, pattern by pattern.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from lupusim.analysis.numerics.newton import is_regular
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from lupusim.analysis.outcomes import CountOutcome
 from lupusim.analysis.results import TestResult, ratio_or, wald_result
 from lupusim.analysis.verdicts import against, checked_ratio, verdict
 from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
+from lupusim.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +12,7 @@ from lupusim.analysis.group_sequential.design import continuations, stopping_bou
 from lupusim.analysis.group_sequential.integration import Continuation, lower_tail, upper_tail
 from lupusim.analysis.group_sequential.recursion import find_root, probit
 from lupusim.arrays import BoolArray, FloatArray, IntArray, read_only
+from lupusim.frozen import dataclass
 
 _CHUNK = 512
 _Tail = Callable[[Continuation, FloatArray, FloatArray, FloatArray], FloatArray]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,7 @@ from lupusim.analysis.group_sequential.futility import FutilityRule, NoFutility
 from lupusim.analysis.group_sequential.recursion import Looks, Solution
 from lupusim.analysis.group_sequential.spending import Spending
 from lupusim.arrays import BoolArray, FloatArray, read_only
+from lupusim.frozen import dataclass
 
 _CHUNK = 64  # designs integrated together; more leave the cache (benchmarks/sequential.py)
 _LEAST_STEP = 1e-4  # of the information: below, the grid would need more points than is sensible

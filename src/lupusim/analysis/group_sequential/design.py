@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +17,7 @@ from lupusim.analysis.group_sequential.integration import (
 )
 from lupusim.analysis.group_sequential.recursion import find_root, probit
 from lupusim.arrays import FloatArray, read_only
+from lupusim.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

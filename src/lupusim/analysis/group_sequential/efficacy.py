@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -17,6 +17,7 @@ from lupusim.analysis.group_sequential.recursion import (
 )
 from lupusim.analysis.group_sequential.spending import Spending, named_spending
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.frozen import dataclass
 
 _ROUNDING = 1e-9
 

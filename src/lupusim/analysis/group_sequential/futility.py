@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +12,7 @@ from lupusim.analysis.group_sequential.efficacy import held_looks
 from lupusim.analysis.group_sequential.recursion import Looks, Solution, find_root, probit
 from lupusim.analysis.group_sequential.spending import Spending, named_spending
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 
 Solver = Callable[[Looks], Solution]
 

@@ -11,11 +11,10 @@ probability under drift is asked for, so one recursion serves any number of drif
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 
 _REACH = 8.0  # standard deviations beyond which 6e-16 of a normal distribution lies
 _PANEL = 4.0  # width of a panel in standard deviations of the narrowest step

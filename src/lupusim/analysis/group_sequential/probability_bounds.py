@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ from lupusim.analysis.group_sequential import (
     z_from_predictive_power,
 )
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.trial.looks import StoppingRule
 
 _EDGE = 1e-6  # of the information fraction: before it, nothing is known

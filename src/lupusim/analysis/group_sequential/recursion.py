@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from lupusim.analysis.group_sequential.integration import (
     upper_tail,
 )
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.frozen import dataclass
 
 _MAX_TURNS = 200
 

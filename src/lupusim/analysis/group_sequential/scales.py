@@ -9,12 +9,11 @@ normal with mean :math:`z\sqrt t + \theta(1 - t)` and variance :math:`1 - t` (La
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

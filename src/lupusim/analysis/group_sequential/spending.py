@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.registry import Registry
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from lupusim.analysis.group_sequential import (
 )
 from lupusim.analysis.group_sequential.repeated_looks import repeats, with_repeats
 from lupusim.arrays import BoolArray, FloatArray
+from lupusim.frozen import dataclass
 from lupusim.trial.looks import StoppingRule
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +11,7 @@ from lupusim.analysis.group_sequential.bounds import Bounds
 from lupusim.analysis.group_sequential.design import drift_for_power, inflation_factor
 from lupusim.analysis.group_sequential.recursion import find_root
 from lupusim.arrays import FloatArray, read_only
+from lupusim.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 from typing import Protocol
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.group_sequential import InverseNormal, p_value_from_z, z_from_p_value
 from lupusim.analysis.multiplicity import dunnett
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.frozen import dataclass
 from lupusim.trial.adaptation import Intersection
 
 _LEAST_P = 1e-16

@@ -8,7 +8,6 @@ rejection of :math:`j` each other weight becomes :math:`w_i + w_j g_{ji}`, and e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
@@ -17,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from lupusim.analysis.multiplicity.p_values import checked_p_values, checked_weights
 from lupusim.arrays import BoolArray, FloatArray, read_only
+from lupusim.frozen import dataclass
 
 _LARGEST_DENOMINATOR = 1_000_000
 _ROUNDING = 2e-16

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -24,6 +23,7 @@ from lupusim.analysis.multiplicity import (
 )
 from lupusim.analysis.multiplicity.words import OVER_LOOKS, adjustment_in_words, graph_in_words
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.frozen import dataclass
 from lupusim.registry import Registry
 
 _ROUNDING = 1e-12

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +11,7 @@ from lupusim.analysis.group_sequential.bounds import bounds
 from lupusim.analysis.group_sequential.spending import Spending, named_spending
 from lupusim.analysis.multiplicity.graph import Graph, GraphState
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.frozen import dataclass
 
 _ROUNDING = 1e-12
 

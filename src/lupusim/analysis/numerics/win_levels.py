@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol, Self, TypeVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lupusim.analysis.numerics.columns import checked_times, flags, two_axes
 from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
+from lupusim.frozen import dataclass
 
 _Number = TypeVar("_Number", bound=np.generic)
 _ROUNDING = 1e-9  # sums of years that differ by less are the same

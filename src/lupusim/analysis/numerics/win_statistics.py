@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +11,7 @@ from lupusim.analysis.numerics.columns import arm_masks, lead_shape
 from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.results import TestResult, wald_result
 from lupusim.arrays import BoolArray, FloatArray
+from lupusim.frozen import dataclass
 
 _N_SUMS = 5  # of all levels together
 

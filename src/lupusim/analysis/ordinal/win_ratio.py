@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 import numpy as np
@@ -15,6 +15,7 @@ from lupusim.analysis.outcomes import HierarchicalOutcome
 from lupusim.analysis.results import TestResult, ratio_or
 from lupusim.analysis.verdicts import verdict
 from lupusim.arrays import FloatArray, IntArray
+from lupusim.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import TESTS
 

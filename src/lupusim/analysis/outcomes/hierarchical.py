@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
@@ -14,6 +14,7 @@ from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.numerics.win_statistics import WinStatistics, win_statistics
 from lupusim.analysis.outcomes.outcome import Outcome
 from lupusim.arrays import BoolArray, FloatArray, StateArray
+from lupusim.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)

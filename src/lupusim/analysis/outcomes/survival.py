@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lupusim.analysis.outcomes.outcome import Outcome, mean_or_none
 from lupusim.arrays import BoolArray, FloatArray, StateArray
+from lupusim.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from lupusim.analysis.proportions.two_by_two import TwoByTwo, per_distinct_table
 from lupusim.analysis.results import normal_quantile
 from lupusim.arrays import FloatArray, IntArray, read_only
+from lupusim.frozen import dataclass
 
 _PANELS, _PER_PANEL = 32, 32
 

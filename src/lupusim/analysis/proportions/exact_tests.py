@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from lupusim.analysis.outcomes import BinaryOutcome
@@ -15,6 +14,7 @@ from lupusim.analysis.verdicts import (
     verdict_with,
 )
 from lupusim.arrays import IntArray
+from lupusim.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from lupusim.analysis.outcomes import BinaryOutcome
@@ -17,6 +17,7 @@ from lupusim.analysis.verdicts import (
     worst_difference,
 )
 from lupusim.arrays import IntArray
+from lupusim.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 
 

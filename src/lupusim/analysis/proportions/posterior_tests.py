@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from lupusim.analysis.proportions.fourfold_tests import table_of
 from lupusim.analysis.proportions.two_by_two import TwoByTwo
 from lupusim.analysis.results import normal_quantile
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import everyone_or, flags, lead_shape
 from lupusim.analysis.results import normal_quantile
 from lupusim.arrays import BoolArray, FloatArray
+from lupusim.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +12,7 @@ from lupusim.analysis.proportions.score_interval import score_interval
 from lupusim.analysis.proportions.two_by_two import TwoByTwo, two_by_two
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
 from lupusim.arrays import BoolArray, FloatArray
+from lupusim.frozen import dataclass
 from lupusim.trial.test_method import TESTS
 
 

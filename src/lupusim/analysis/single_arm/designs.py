@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -13,6 +12,7 @@ from lupusim.analysis.numerics.binomial import binomial
 from lupusim.analysis.numerics.columns import checked_times, everyone_or, flags, lead_shape
 from lupusim.analysis.results import ExactResult, ZStatistic, ratio_or
 from lupusim.arrays import BoolArray, FloatArray, read_only
+from lupusim.frozen import dataclass
 
 
 def exact_binomial(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.analysis.group_sequential.stopping import is_futile
 from lupusim.analysis.power import binomial_row
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

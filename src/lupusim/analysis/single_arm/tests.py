@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import ClassVar, Protocol
 
@@ -19,6 +19,7 @@ from lupusim.analysis.proportions.proportion import proportion_of
 from lupusim.analysis.single_arm.designs import SimonDesign, binomial_p_values
 from lupusim.analysis.verdicts import OPPOSITE
 from lupusim.arrays import FloatArray, IntArray, read_only
+from lupusim.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from lupusim.analysis.numerics.columns import n_enrolled
@@ -12,6 +10,7 @@ from lupusim.analysis.survival.logrank import LogrankResult
 from lupusim.analysis.survival.rank_sums import Room, backwards, plain_sums
 from lupusim.analysis.survival.sorting import CENSORED, FLAGS, sort_keys
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray, blocks
+from lupusim.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

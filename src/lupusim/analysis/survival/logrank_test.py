@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from lupusim.analysis.outcomes import SurvivalOutcome
@@ -10,6 +9,7 @@ from lupusim.analysis.survival.cox_beside import logrank_of
 from lupusim.analysis.survival.logrank_looks import Exits, LookTests, logrank_looks
 from lupusim.analysis.verdicts import verdict
 from lupusim.arrays import FloatArray, IntArray
+from lupusim.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 

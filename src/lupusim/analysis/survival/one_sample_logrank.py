@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from typing import ClassVar
 
@@ -13,6 +13,7 @@ from lupusim.analysis.results import normal_quantile
 from lupusim.analysis.single_arm.designs import one_sample_logrank
 from lupusim.analysis.verdicts import p_values
 from lupusim.arrays import FloatArray, IntArray
+from lupusim.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 

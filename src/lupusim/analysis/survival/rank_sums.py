@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from lupusim.analysis.survival.sorting import ARM, CENSORED, tied_rows
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.frozen import dataclass
 
 
 class RankSums(NamedTuple):

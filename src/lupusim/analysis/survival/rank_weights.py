@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from lupusim.analysis.survival.rank_sums import EventGroups
 from lupusim.analysis.survival.sorting import FLAGS
 from lupusim.arrays import FloatArray, IntArray
+from lupusim.frozen import dataclass
 
 _NOT_THE_SIGN = np.int64(2**63 - 1)
 

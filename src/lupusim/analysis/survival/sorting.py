@@ -12,7 +12,6 @@ a stratum patients stand by time, and at equal times events come before censorin
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +25,7 @@ from lupusim.analysis.numerics.columns import (
     part,
 )
 from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
+from lupusim.frozen import dataclass
 
 ARM, CENSORED, FLAGS = 1, 2, 3
 NOT_INCLUDED = -1

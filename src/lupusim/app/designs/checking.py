@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lupusim.app.designs.texts import parsed
 from lupusim.app.folder import StartFolder
 from lupusim.errors import InputError, Problem
+from lupusim.frozen import dataclass
 from lupusim.scenario.document.content import is_number
 
 if TYPE_CHECKING:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from lupusim.frozen import dataclass
 
 _SCHEMA = "lupusim/evidence/1"
 

@@ -6,12 +6,13 @@ Two tabs have two designs, or the same one if they show the same address; a relo
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from lupusim.app.designs.texts import with_value
 from lupusim.app.folder import StartFolder, plain_name
 from lupusim.errors import ScenarioError
+from lupusim.frozen import dataclass
 from lupusim.scenario.files.packaged import find_packaged
 
 _MOST_DRAFTS = 200

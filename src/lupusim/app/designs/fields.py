@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from lupusim.app.designs.texts import Path, value_at
+from lupusim.frozen import dataclass
 from lupusim.scenario.document.content import at, is_list, is_mapping, is_number, match
 
 

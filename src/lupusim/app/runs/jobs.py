@@ -14,11 +14,12 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from lupusim.frozen import dataclass
 from lupusim.output import as_object
 
 _SECONDS_TO_LEAVE = 1.5  # after these an engine that was asked to stop is ended

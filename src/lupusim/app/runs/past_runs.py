@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lupusim.app.folder import RUNS, StartFolder, plain_name
+from lupusim.frozen import dataclass
 from lupusim.output import read_object, write
 
 NOTE = "asked.json"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.estimation.search import climb
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.targets.questions import Question
+from lupusim.frozen import dataclass
 
 _SHARE = 0.01  # of a count, by which it is moved
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from lupusim.calibration.checking.outlook import PlannedTrial, predictions, remi
 from lupusim.calibration.fit import Fit
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.targets.questions import EverAfter, EverIn, InStates, Question
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.rng import stream
 

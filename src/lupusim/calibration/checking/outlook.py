@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from lupusim.calibration.fit import Fit
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.prediction.predict import answer
 from lupusim.calibration.targets.questions import InStates, Question
+from lupusim.frozen import dataclass
 from lupusim.model import Edge, MultiStateModel
 from lupusim.rng import stream
 

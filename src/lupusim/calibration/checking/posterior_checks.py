@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from lupusim.arrays import FloatArray
@@ -20,6 +18,7 @@ from lupusim.calibration.prediction.renewal import N_PANELS
 from lupusim.calibration.prediction.stays import StayFamily
 from lupusim.calibration.targets.counts import total_questions
 from lupusim.calibration.targets.replication import replicate_measure, whole_rows
+from lupusim.frozen import dataclass
 from lupusim.rng import stream
 
 _DECIDED = 0.1  # contraction below which the targets have hardly spoken

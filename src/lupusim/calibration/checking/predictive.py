@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.calibration.posterior.draws import Draws
 from lupusim.calibration.posterior.pareto import smooth_weights
+from lupusim.frozen import dataclass
 
 SENSITIVE = 0.05
 """Power-scaling sensitivity from which a component matters (Kallioinen et al. 2024)."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.calibration.estimation.likelihood import Likelihood
+from lupusim.frozen import dataclass
 
 _STEP = 1e-6  # of forward differences, on the log and logit scales
 _NO_GAIN = 1e-9  # of twice the log likelihood

@@ -10,7 +10,7 @@ Targets of different softness s share it by the chain rule, the harder ones firs
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from lupusim.calibration.prediction.path_tree import TooManyPathsError, path_tre
 from lupusim.calibration.targets.margins import Margin
 from lupusim.calibration.targets.studies import Study, Target
 from lupusim.errors import EvidenceError, Problem
+from lupusim.frozen import dataclass
 
 _FEWEST = 2  # targets that make a cohort: one alone has a likelihood of its own
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.estimation.search import N_STARTS, climb, search
 from lupusim.calibration.estimation.tables import chi_square_tail, conflicts, degrees_of_freedom
 from lupusim.calibration.targets.studies import Study
+from lupusim.frozen import dataclass
 
 _TELLS_APART = 2.0  # AIC units; less is no evidence (Burnham and Anderson 2002, chapter 2.6)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
@@ -12,6 +11,7 @@ from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.estimation.profiles import Profile
 from lupusim.calibration.estimation.search import Optimum
+from lupusim.frozen import dataclass
 
 FLAT = 1e-3
 """An eigenvalue of the information below this says that the data know nothing of a

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from lupusim.calibration.estimation.margin_sums import (
 )
 from lupusim.calibration.estimation.residuals import deviance_residuals
 from lupusim.calibration.targets.margins import Margin
+from lupusim.frozen import dataclass
 
 SHIFT = 50.0
 """Added to what is no sum of squares, so that its root exists and bends little."""

@@ -21,13 +21,14 @@ one here, that of a difference of two Poisson counts (Skellam 1946), goes to 1 a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 from typing import TypeAlias
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.frozen import dataclass
 
 MOST_TABLES = 20_000
 """More are not listed."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from enum import Enum
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.errors import Problem
+from lupusim.frozen import dataclass
 from lupusim.model import Hazard, LatentClass, MultiStateModel
 from lupusim.model.checks import nearest
 

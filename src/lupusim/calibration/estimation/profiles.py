@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.calibration.estimation.climbing import Hill, climb_together, gradient
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.estimation.search import TIE_BREAK, Progress
+from lupusim.frozen import dataclass
 
 CRITICAL = 3.841458820694124  # 95 % point of chi-square with one degree of freedom
 BOUNDARY = 7.3777589082278725

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.climbing import Hill, climb_together, heights
 from lupusim.calibration.estimation.likelihood import Likelihood
+from lupusim.frozen import dataclass
 from lupusim.rng import stream
 
 N_STARTS = 24

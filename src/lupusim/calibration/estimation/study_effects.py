@@ -14,7 +14,6 @@ with :math:`I_s` the information of study s on its effect.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.estimation.profiles import CRITICAL
 from lupusim.calibration.estimation.search import TIE_BREAK
 from lupusim.calibration.targets.studies import Study
+from lupusim.frozen import dataclass
 from lupusim.model.checks import nearest
 
 GRID = (0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from lupusim.calibration.estimation.residuals import deviance_residuals
 from lupusim.calibration.prediction.stays import answer_all
 from lupusim.calibration.targets.counts import Measure
 from lupusim.calibration.targets.studies import Study, Target
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 
 _TAIL = 0.025

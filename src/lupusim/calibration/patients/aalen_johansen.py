@@ -8,12 +8,12 @@ The product of the matrices of observed moves, :math:`\prod (I + d\hat A)` (Aale
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.calibration.patients.histories import CENSORED, Stays
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 
 _NORMAL = 1.959963984540054

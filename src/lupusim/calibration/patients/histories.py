@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
+from lupusim.frozen import dataclass
 
 CENSORED = -1
 """Where a stay leads that was not seen to end."""

@@ -13,7 +13,6 @@ of Statistical Software 38:8).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -29,6 +28,7 @@ from lupusim.calibration.patients.contributions import (
 from lupusim.calibration.patients.histories import Panel, Stays
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.prediction.mesh import ENTRY_LAGS, ENTRY_SHARES, MOST_HAZARD
+from lupusim.frozen import dataclass
 from lupusim.model import Clock, Hazard, MultiStateModel
 from lupusim.model.hazards.base import constant_rate
 

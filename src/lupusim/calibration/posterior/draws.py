@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.posterior.mixing import R_HAT_LIMIT, SMALLEST_SAMPLE
 from lupusim.calibration.posterior.pareto import K_LIMIT
 from lupusim.errors import LupusimError
+from lupusim.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

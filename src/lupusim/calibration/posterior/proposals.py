@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 import numpy as np
 
 from lupusim.arrays import FloatArray, read_only
+from lupusim.frozen import dataclass
 
 ScalarDensity: TypeAlias = Callable[[FloatArray], float]
 """Log density, up to a constant, at one vector of shape ``(n_parameters,)``."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from lupusim.arrays import FloatArray
@@ -12,6 +10,7 @@ from lupusim.calibration.posterior.draws import Draws
 from lupusim.calibration.posterior.emcee_sampler import ensemble_sample
 from lupusim.calibration.posterior.model_posterior import modes
 from lupusim.calibration.posterior.proposals import RowDensity
+from lupusim.frozen import dataclass
 from lupusim.rng import stream
 
 N_STEPS = 1500

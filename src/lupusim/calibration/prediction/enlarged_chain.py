@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from lupusim.calibration.targets.questions import (
     TimeBeforeMove,
     YearsIn,
 )
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 
 Ways = tuple[tuple[int, int], ...]

@@ -10,7 +10,6 @@ clock goes: time in state, study time, both from one state, ratios that change w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from lupusim.arrays import FloatArray
 from lupusim.calibration.prediction.enlarged_chain import Chain
 from lupusim.calibration.prediction.path_tree import PathTree
+from lupusim.frozen import dataclass
 from lupusim.model import Clock, Hazard, MultiStateModel, Transition
 
 N_PANELS = 12

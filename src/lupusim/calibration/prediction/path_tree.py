@@ -9,7 +9,7 @@ part by their answers, so that all possible paths are the leaves of a tree.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -22,6 +22,7 @@ from lupusim.calibration.targets.questions import (
     Question,
     is_memory,
 )
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 
 Remembered: TypeAlias = tuple[int, tuple[int, ...]]

@@ -16,13 +16,13 @@ about 1e-5 where hazards are finite at study time 0 and 5e-4 where they are not,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.calibration.prediction.enlarged_chain import Chain, chain_groups
 from lupusim.calibration.targets.questions import Question
+from lupusim.frozen import dataclass
 from lupusim.model import Clock, MultiStateModel, Transition
 from lupusim.model.hazards.base import constant_rate
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -24,6 +23,7 @@ from lupusim.calibration.targets.questions import (
     Question,
     StateSet,
 )
+from lupusim.frozen import dataclass
 
 
 class Measure(Protocol):

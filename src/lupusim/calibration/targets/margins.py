@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lupusim.calibration.targets.questions import Question
+from lupusim.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

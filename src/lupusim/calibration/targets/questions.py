@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, TypeAlias, TypeGuard
+
+from lupusim.frozen import dataclass
 
 StateSet: TypeAlias = tuple[str, ...]
 """Names of states, in any order."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 from lupusim.calibration.targets.counts import EverCount, Measure, OccupancyCounts
 from lupusim.calibration.targets.questions import states_of
 from lupusim.calibration.targets.times import SurvivalCurve
 from lupusim.errors import Problem
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.model.checks import nearest
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,7 @@ import typer
 
 from lupusim.cli.asking import Answer
 from lupusim.cli.options import Format, FormatOption
+from lupusim.frozen import dataclass
 
 if TYPE_CHECKING:
     import pandas as pd

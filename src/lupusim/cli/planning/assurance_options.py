@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +11,7 @@ import typer
 
 from lupusim.cli.asking import Answer, Partly, Question
 from lupusim.cli.writing import save_figure
+from lupusim.frozen import dataclass
 
 if TYPE_CHECKING:
     from lupusim.planning.assurance.beliefs import Gain

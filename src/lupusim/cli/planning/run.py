@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -35,6 +35,7 @@ from lupusim.cli.session import (
     workers_of,
 )
 from lupusim.cli.writing import ForceOption, if_present, save_figure, try_picture
+from lupusim.frozen import dataclass
 from lupusim.output import Folder, csv_text
 
 if TYPE_CHECKING:

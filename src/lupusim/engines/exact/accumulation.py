@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from lupusim.engines.exact.renewal import RenewalGrid
 from lupusim.engines.exact.solution import grid_for
 from lupusim.engines.exact.stays import Beginning, stay
 from lupusim.errors import NoExactSolutionError
+from lupusim.frozen import dataclass
 
 _LONGEST_STEPS = {MarchingGrid: 1024, RenewalGrid: 2**17, MarkovGrid: 32768}
 _FIRST_HORIZON = 8.0  # years; doubled until nobody is left

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,7 @@ from lupusim.engines.exact.law import Law, laws
 from lupusim.engines.exact.queries import state_numbers
 from lupusim.engines.exact.solution import DEFAULT_TOLERANCE, check_effort, solve
 from lupusim.engines.exact.stays import Beginning, median_stay, stay
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 
 if TYPE_CHECKING:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.errors import NoExactSolutionError
+from lupusim.frozen import dataclass
 
 _ROUNDING = 2e-10  # what rounding and aliasing may add
 _UNRESOLVED = 1e-3

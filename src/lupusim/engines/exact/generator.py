@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.engines.exact.markov import exponentials
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.hazards import ExponentialHazard
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
+from lupusim.frozen import dataclass
 from lupusim.model import Clock, Hazard, MultiStateModel, PiecewiseRatio, Start
 from lupusim.model.checks import nearest
 from lupusim.model.hazards.base import constant_rate, steps

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.engines.exact.kernel import shares
 from lupusim.engines.exact.law import Arc, Law
+from lupusim.frozen import dataclass
 from lupusim.model import Clock
 
 _NEAR = 6  # stays that began this few cells ago get finer panels: their hazard may be infinite

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.engines.exact.kernel import Kernel, kernel
 from lupusim.engines.exact.law import Law
+from lupusim.frozen import dataclass
 
 _ALIAS = 25.3  # exp(-25.3) = 1e-11 of a sequence wraps around; rounding grows by exp(25.3 / 2)
 _STENCIL = 6

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +13,7 @@ from lupusim.engines.exact.law import Law, laws
 from lupusim.engines.exact.marching import MarchingGrid
 from lupusim.engines.exact.markov import MarkovGrid
 from lupusim.engines.exact.renewal import RenewalGrid
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 
 DEFAULT_TOLERANCE = 1e-6

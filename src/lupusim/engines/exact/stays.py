@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.engines.exact.law import Arc, Law
+from lupusim.frozen import dataclass
 from lupusim.model import Clock
 
 _PANEL = 0.05  # width of a panel on the scale of log time

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.model.hazards.base import FAMILIES, Hazard, check_finite, check_positive
 
 _FLAT = 1e-150  # a growth so slow counts as none: dividing by it would overflow

@@ -7,11 +7,11 @@ that a worker which simulates Weibull models never loads SciPy.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.model.hazards.base import FAMILIES, Hazard, check_finite, check_positive
 
 _DEEP_TAIL = 600.0  # beyond this cumulative hazard exp(-H) nears the smallest float

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
+from lupusim.frozen import dataclass
 from lupusim.planning.assurance.beliefs import Beliefs, Gain, TrialDraws
 from lupusim.planning.assurance.effect_priors import EffectPrior, StatedEffect
 from lupusim.planning.assurance.exact import ExactDraws, exact_draws

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
+from lupusim.frozen import dataclass
 from lupusim.planning.assurance.beliefs import Beliefs
 from lupusim.planning.theory.counts.design import CountDesign, count_design
 from lupusim.trial import Trial

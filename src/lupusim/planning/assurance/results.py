@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from lupusim.frozen import dataclass
 from lupusim.output import as_json
 from lupusim.planning.assurance.known_powers import KnownPowers
 from lupusim.planning.assurance.power_distribution import PowerDistribution

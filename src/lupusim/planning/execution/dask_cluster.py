@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lupusim.errors import LupusimError
+from lupusim.frozen import dataclass
 from lupusim.planning.execution.tasks import Done, Task, work
 from lupusim.planning.execution.workers import WHAT_IS_KEPT, Spread, submit_all
 from lupusim.simulation.fingerprint import code_fingerprint, versions

@@ -15,12 +15,12 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from lupusim.frozen import dataclass
 from lupusim.planning.execution.ledger_file import (
     APPLICATION,
     LedgerError,

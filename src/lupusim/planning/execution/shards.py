@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+from lupusim.frozen import dataclass
 from lupusim.planning.execution.ledger import FILE_NAME, Asked, Existing, Ledger, LedgerError
 from lupusim.simulation.generation.generation import Block
 

@@ -6,11 +6,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 
 import numpy as np
 
+from lupusim.frozen import dataclass
 from lupusim.simulation.block import replicates_per_block, simulate_block
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.scoring import Pair, score_block

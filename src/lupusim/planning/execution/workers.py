@@ -11,11 +11,11 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 
 from lupusim.errors import LupusimError
+from lupusim.frozen import dataclass
 from lupusim.planning.execution.tasks import Done, Task, work
 
 _POOL_PAYS_AFTER = 4.0  # seconds of work left; a cold start of the pool costs about three

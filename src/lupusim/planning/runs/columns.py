@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
 
+from lupusim.frozen import dataclass
 from lupusim.simulation.quantities import quantity_of
 from lupusim.trial import Trial
 

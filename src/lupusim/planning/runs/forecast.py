@@ -8,8 +8,9 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from lupusim.frozen import dataclass
 from lupusim.planning.execution.tasks import Task, work
 from lupusim.planning.execution.workers import Cores
 from lupusim.planning.runs.grouping import jobs_of, versus_first

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from lupusim.frozen import dataclass
 from lupusim.planning.execution.tasks import Task
 from lupusim.planning.runs.series import Difference, Series
 from lupusim.simulation.fingerprint import content_hash

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from typing import Protocol
 
+from lupusim.frozen import dataclass
 from lupusim.planning.runs.results import PointResult
 from lupusim.simulation.looks.null_hypothesis import WITHIN_THE_MARGIN
 from lupusim.simulation.tally import Mean

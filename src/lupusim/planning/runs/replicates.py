@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.planning.execution.bench import Bench, Job, on_bench
 from lupusim.planning.execution.tasks import Score
 from lupusim.planning.execution.workers import Cores

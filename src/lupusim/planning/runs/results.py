@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from lupusim.frozen import dataclass
 from lupusim.output import as_json
 from lupusim.planning.runs.columns import AS_STATED, units
 from lupusim.planning.runs.long import COLUMNS, long_rows

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from lupusim.frozen import dataclass
 from lupusim.planning.execution.ledger import Existing, Ledger
 from lupusim.planning.execution.progress import Listener, Progress
 from lupusim.planning.execution.shards import Everything, Share

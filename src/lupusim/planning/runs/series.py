@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from lupusim.frozen import dataclass
 from lupusim.planning.execution.tasks import blocks_of, is_block_of
 from lupusim.simulation.fingerprint import trial_fingerprint
 from lupusim.simulation.generation.generation import Block

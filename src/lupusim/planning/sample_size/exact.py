@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import count
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
+from lupusim.frozen import dataclass
 from lupusim.planning.sample_size.events import last_look
 from lupusim.planning.sample_size.growth import Sizing
 from lupusim.planning.sample_size.probit_line import NORMAL

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
+from lupusim.frozen import dataclass
 from lupusim.trial import Arm, Trial
 from lupusim.trial.enrollment.arm_periods import OnceOnArm, OnceRandomized, arms_change
 from lupusim.trial.scenario import DesignPoint, Scenario

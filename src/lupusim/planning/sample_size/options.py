@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from lupusim.frozen import dataclass
 from lupusim.planning.execution.bench import Bench
 from lupusim.trial import Analysis
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.planning.sample_size.growth import Sizing
 from lupusim.simulation.generation.generation import Block, Generated, generate
 from lupusim.simulation.looks.cutoffs import analyze, observed

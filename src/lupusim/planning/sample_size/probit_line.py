@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 
 NORMAL = NormalDist()
 _CONFIDENCE = 1.959963984540054

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from html import escape
 from typing import TYPE_CHECKING
 
 from lupusim.errors import LupusimError
+from lupusim.frozen import dataclass
 from lupusim.planning.sample_size.growth import Sizing
 from lupusim.planning.sample_size.probit_line import Batch
 from lupusim.simulation.tally import Mean

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.output import as_json
 from lupusim.planning.execution.bench import Bench, InterruptedJobsError, Job, on_bench
 from lupusim.planning.runs.replicates import added_up, simulate_replicates

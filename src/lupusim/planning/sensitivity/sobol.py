@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
+from lupusim.frozen import dataclass
 from lupusim.planning.execution.bench import Bench, InterruptedJobsError, Job, on_bench
 from lupusim.planning.runs.replicates import added_up
 from lupusim.planning.sensitivity.one_at_a_time import Measure, Value, WhatIf

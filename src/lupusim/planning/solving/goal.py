@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from lupusim.frozen import dataclass
 from lupusim.model.checks import nearest
 from lupusim.planning.runs.replicates import simulate_replicates, tested
 from lupusim.planning.sample_size.events import ANY, event_in_words, quantity_of

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from lupusim.errors import LupusimError
+from lupusim.frozen import dataclass
 from lupusim.planning.solving.goal import Goal
 from lupusim.simulation.tally import Mean
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from lupusim.frozen import dataclass
 
 _MOST_STEPS = 60
 _MARGIN = 0.02  # of the bracket: a secant never lies nearer to an end

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from lupusim.frozen import dataclass
 from lupusim.planning.execution.bench import Bench, on_bench
 from lupusim.planning.runs.replicates import Simulator, added_up, derived_seed
 from lupusim.planning.solving.goal import TYPE_ONE_ERROR, Goal

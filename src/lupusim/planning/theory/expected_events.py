@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
+from lupusim.frozen import dataclass
 from lupusim.planning.theory.assumptions import is_plain
 from lupusim.rng import stream
 from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP

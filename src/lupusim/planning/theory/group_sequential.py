@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from lupusim.analysis.group_sequential import Bounds, exit_probabilities
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.arrays import FloatArray, read_only
 from lupusim.errors import NoExactSolutionError
+from lupusim.frozen import dataclass
 from lupusim.planning.theory.assumptions import is_plain, response_chance, without_failing
 from lupusim.planning.theory.survival import drift_at_events, expected_calendar
 from lupusim.simulation.quantities import at_look

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import TYPE_CHECKING, Any
 
 from lupusim.calibration.checking.elasticities import Elasticity
@@ -20,6 +20,7 @@ from lupusim.calibration.checking.simulation_based import RankTest
 from lupusim.calibration.estimation.comparison import ModelScore, comparison_words
 from lupusim.calibration.fit import Fit
 from lupusim.calibration.posterior.sampler_comparison import PROBABILITIES, SecondOpinion
+from lupusim.frozen import dataclass
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from lupusim.calibration.checking.posterior_checks import check_words
 from lupusim.calibration.checking.sampler_check import sampler_words
 from lupusim.calibration.fit import Fit
+from lupusim.frozen import dataclass
 from lupusim.report.calibration import answers as answering
 from lupusim.report.calibration.answers import Answers
 from lupusim.report.calibration.tables import NOTHING_ASKED, draws_in_words

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from lupusim.errors import LupusimError
+from lupusim.frozen import dataclass
 from lupusim.output import IfPresent, try_file, write
 from lupusim.report.document import html, markdown, pdf, word
 from lupusim.report.document.parts import Document

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.report.figures.samples import Calendar, LookPaths
 from lupusim.report.figures.style import (
     ARMS,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lupusim.analysis import cumulative_incidence, kaplan_meier
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.report.figures.style import (
     ARMS,
     colors_of,

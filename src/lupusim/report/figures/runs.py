@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.planning.runs.results import PointResult, RunResult
 from lupusim.report.figures.designs import bounds_figure
 from lupusim.report.figures.samples import look_paths

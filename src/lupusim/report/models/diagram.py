@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import singledispatch
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.model import FAMILIES, Clock, MultiStateModel, Transition
 from lupusim.model.cycles import CohortModel, Move
 from lupusim.output import write

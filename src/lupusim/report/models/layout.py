@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.rng import stream
 
 WIDTH, HEIGHT = 136.0, 46.0  # of a state's box

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from lupusim.errors import LupusimError, ScenarioError
+from lupusim.frozen import dataclass
 from lupusim.output import as_object
 from lupusim.planning.execution.ledger import Asked, Existing, Ledger, LedgerError
 from lupusim.planning.execution.shards import Nothing, merge

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from lupusim.frozen import dataclass
 from lupusim.planning.runs.results import RunResult
 from lupusim.trial.scenario import label, shown
 

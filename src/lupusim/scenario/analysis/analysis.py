@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, cast
 
 from lupusim.analysis.outcomes import (
@@ -14,6 +14,7 @@ from lupusim.analysis.outcomes import (
     SurvivalOutcome,
 )
 from lupusim.analysis.registry import TESTS
+from lupusim.frozen import dataclass
 from lupusim.scenario.analysis.special_tests import Around, read_particular
 from lupusim.scenario.document.content import is_text
 from lupusim.scenario.document.section import (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from lupusim.frozen import dataclass
 from lupusim.scenario.analysis.bounds import read_stopping
 from lupusim.scenario.document.section import Choice, Duration, Integer, Number, Section
 from lupusim.trial import (

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.analysis.survival.one_sample_logrank import TabulatedHazard
 from lupusim.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.checks import nearest
 from lupusim.model.hazards import ExponentialHazard

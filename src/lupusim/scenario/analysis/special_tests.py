@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -16,6 +15,7 @@ from lupusim.analysis.single_arm.designs import SimonDesigns, simon
 from lupusim.analysis.single_arm.enumeration import look_chances
 from lupusim.analysis.single_arm.tests import ExactBinomialTest, PosteriorProbabilityTest, SimonTest
 from lupusim.analysis.survival.one_sample_logrank import OneSampleLogrankTest
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.scenario.analysis.reference import read_reference
 from lupusim.scenario.document.section import Choice, Integer, ListOf, Number, Section

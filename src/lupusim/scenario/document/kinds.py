@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Protocol, TypeGuard, TypeVar
 
 from lupusim.errors import Problem
+from lupusim.frozen import dataclass
 from lupusim.model.checks import nearest
 from lupusim.scenario.document.amounts import mend_number, parse_rate, percentage
 from lupusim.scenario.document.content import is_list, is_mapping, is_nested, is_text, match

@@ -8,10 +8,11 @@ found too; objects are made from sound sections only (:meth:`Section.build`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from difflib import get_close_matches
 from typing import Any, TypeVar, cast
 
+from lupusim.frozen import dataclass
 from lupusim.model.checks import nearest
 from lupusim.scenario.document.content import is_list, is_mapping, is_text
 from lupusim.scenario.document.kinds import (

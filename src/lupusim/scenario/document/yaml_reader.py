@@ -10,11 +10,12 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from lupusim.errors import InputError, Problem
+from lupusim.frozen import dataclass
 from lupusim.scenario.document.content import is_list, is_mapping
 
 MAX_BYTES = 1_000_000

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ from lupusim.economics.corrections import CORRECTIONS
 from lupusim.economics.distributions import DISTRIBUTIONS, Distribution
 from lupusim.economics.strategies import Discount, Strategy
 from lupusim.errors import InputError, ModelError
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.model.checks import nearest
 from lupusim.model.cycles import CohortModel

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lupusim.errors import ScenarioError
+from lupusim.frozen import dataclass
 from lupusim.model.checks import nearest
 from lupusim.planning.sensitivity.one_at_a_time import Value, WhatIf
 from lupusim.planning.solving.number import Number

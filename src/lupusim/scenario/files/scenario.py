@@ -6,12 +6,13 @@ Every problem of a file is reported at once. All keys are in docs/scenario_files
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
 from lupusim.errors import Problem, ScenarioError
+from lupusim.frozen import dataclass
 from lupusim.scenario.analysis.analysis import read_analysis
 from lupusim.scenario.analysis.looks import Question, read_looks
 from lupusim.scenario.analysis.multiplicity import read_family

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from lupusim.frozen import dataclass
 from lupusim.model.checks import nearest
 
 

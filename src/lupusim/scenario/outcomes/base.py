@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol, TypeVar
 
+from lupusim.frozen import dataclass
 from lupusim.model import Effect, MultiStateModel
 from lupusim.model.checks import nearest
 from lupusim.scenario.document.content import at, is_mapping

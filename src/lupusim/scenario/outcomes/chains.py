@@ -7,10 +7,11 @@ except that a terminal event ends them all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import product
 from math import prod
 
+from lupusim.frozen import dataclass
 from lupusim.model import Clock, Edge, MultiStateModel, Start, Transition
 from lupusim.model.hazards import Hazard, PiecewiseExponentialHazard
 

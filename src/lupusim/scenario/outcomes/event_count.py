@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.endpoints import EventCount
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.scenario.document.amounts import parse_rate

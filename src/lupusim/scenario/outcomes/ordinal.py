@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.endpoints import OrdinalState
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.scenario.document.amounts import parse_share
 from lupusim.scenario.document.content import is_list, is_mapping

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from lupusim.endpoints import Responder
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.model.hazards import ExponentialHazard, Hazard, PiecewiseExponentialHazard
 from lupusim.scenario.document.amounts import parse_share

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from lupusim.endpoints import MarkerChange
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.scenario.document.content import is_mapping
 from lupusim.scenario.document.durations import format_duration

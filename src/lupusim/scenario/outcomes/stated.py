@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from difflib import get_close_matches
 
 import numpy as np
 
+from lupusim.frozen import dataclass
 from lupusim.model import Effect, MultiStateModel
 from lupusim.model.checks import nearest
 from lupusim.scenario.document.kinds import Kind, Text

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.endpoints import TimeToEvent
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.model.hazards import ExponentialHazard, Hazard, WeibullHazard
 from lupusim.scenario.document.amounts import parse_rate, parse_share

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from lupusim.analysis.registry import plain_tests
+from lupusim.frozen import dataclass
 from lupusim.scenario.document.content import at, is_mapping
 from lupusim.scenario.document.section import (
     Choice,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from lupusim.errors import ModelError
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.scenario.document.section import (
     Choice,

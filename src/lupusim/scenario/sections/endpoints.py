@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from lupusim.endpoints import ENDPOINTS, Around, Responder
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.scenario.document.content import is_text
 from lupusim.scenario.document.section import Choice, Duration, ListOf, Number, Place, Section, Text

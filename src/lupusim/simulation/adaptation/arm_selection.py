@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import ClassVar
 
@@ -17,6 +17,7 @@ from lupusim.analysis.multiplicity.combination_tests import (
 )
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.errors import Problem
+from lupusim.frozen import dataclass
 from lupusim.simulation.adaptation.base import Conducted, Followed
 from lupusim.simulation.adaptation.benefit import BEYOND, judged_benefit
 from lupusim.simulation.adaptation.early_endpoint import early_problems

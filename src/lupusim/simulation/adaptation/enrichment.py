@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from lupusim.analysis.multiplicity.combination_tests import (
 )
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.errors import Problem
+from lupusim.frozen import dataclass
 from lupusim.model.checks import nearest
 from lupusim.simulation.adaptation.base import Conducted, Followed
 from lupusim.simulation.adaptation.benefit import judged_benefit

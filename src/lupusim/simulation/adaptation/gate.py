@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
@@ -13,6 +12,7 @@ import numpy as np
 from lupusim.analysis.group_sequential.stopping import Crossing, crossing
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.errors import Problem
+from lupusim.frozen import dataclass
 from lupusim.simulation.adaptation.base import Conducted, Followed, OnceFollowed
 from lupusim.simulation.adaptation.benefit import judged_benefit
 from lupusim.simulation.adaptation.early_endpoint import early_problems

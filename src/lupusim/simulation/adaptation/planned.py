@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.simulation.adaptation.base import Conducted, Followed, OnceFollowed
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.looks.cutoffs import decision

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 import numpy as np
 
 from lupusim.errors import Problem
+from lupusim.frozen import dataclass
 from lupusim.simulation.adaptation.base import Conducted
 from lupusim.simulation.adaptation.response_course import Against, Course, Potential, potential
 from lupusim.simulation.generation.generation import Block

@@ -7,7 +7,7 @@ would have seen, however it decides, and rules can be compared on the same patie
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from lupusim.analysis.proportions.posterior_rates import (
     limited_shares,
 )
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.frozen import dataclass
 from lupusim.records import FirstEntry
 from lupusim.simulation.generation.generation import Block, Generated, generate
 from lupusim.simulation.looks.cutoffs import observed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -13,6 +13,7 @@ from lupusim.analysis.group_sequential.reestimation import blinded_size, promisi
 from lupusim.analysis.outcomes import BinaryOutcome
 from lupusim.arrays import FloatArray
 from lupusim.errors import Problem
+from lupusim.frozen import dataclass
 from lupusim.simulation.adaptation.base import Conducted, Followed, OnceFollowed
 from lupusim.simulation.adaptation.resizing import Resizing, hold_resized, most
 from lupusim.simulation.generation.generation import Block, Generated

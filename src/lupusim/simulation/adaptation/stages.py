@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from lupusim.analysis.outcomes import Outcome
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.frozen import dataclass
 from lupusim.records import Observation
 from lupusim.simulation.adaptation.two_stage import Staged
 from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP, Generated

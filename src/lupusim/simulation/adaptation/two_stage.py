@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, Self
 
 from lupusim.errors import Problem
+from lupusim.frozen import dataclass
 from lupusim.simulation.adaptation.base import OnceFollowed
 from lupusim.trial import Trial
 from lupusim.trial.adaptation import EventsOfStage, Row

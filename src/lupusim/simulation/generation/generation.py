@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from lupusim.arrays import FloatArray, IntArray, StateArray
 from lupusim.endpoints.base import Measurement
 from lupusim.endpoints.measurement import measure_trial
 from lupusim.engines import Engine, vector, vector_supply
+from lupusim.frozen import dataclass
 from lupusim.records import Recorder
 from lupusim.rng import stream
 from lupusim.simulation.generation.dropout import DropoutClock

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
+from lupusim.frozen import dataclass
 from lupusim.model import Edge, MultiStateModel
 from lupusim.trial.population.correlated import CORRELATED, thresholds_of
 from lupusim.trial.population.covariates import WEIGHT, CovariateEffect

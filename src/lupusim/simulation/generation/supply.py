@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, StateArray
+from lupusim.frozen import dataclass
 from lupusim.simulation.generation.patients import Streams
 from lupusim.simulation.quantities import of_arm
 from lupusim.trial import Arm, Trial

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.frozen import dataclass
 from lupusim.model import Edge, Effect, MultiStateModel
 from lupusim.model.courses import IndividualRatio, after_infusions, joint_ratio, shared_ratio
 from lupusim.model.effects import UNIT_RATIO

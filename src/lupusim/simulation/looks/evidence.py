@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from lupusim.analysis.group_sequential.stopping import judged
 from lupusim.analysis.outcomes import Outcome
 from lupusim.analysis.verdicts import verdict
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.frozen import dataclass
 from lupusim.records import Observation
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.concurrent_controls import adjusted_for, compared

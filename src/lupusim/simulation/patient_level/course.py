@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.frozen import dataclass
 from lupusim.records import Observation, TransitionLog
 from lupusim.simulation.adaptation import rule_of
 from lupusim.simulation.adaptation.base import Followed

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from lupusim.analysis.group_sequential import Bounds, after_stopping, repeated_p_value
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.simulation.adaptation.gate import bounds_of_looks
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.evidence import Comparison, Evidence, comparisons, gather

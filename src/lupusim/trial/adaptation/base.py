@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from lupusim.arrays import FloatArray
 from lupusim.errors import Problem
+from lupusim.frozen import dataclass
 from lupusim.registry import Registry
 from lupusim.trial.multiplicity import Hypothesis
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.frozen import dataclass
 from lupusim.trial.allocation.base import ALLOCATIONS, Unblocked, without_gaps
 
 

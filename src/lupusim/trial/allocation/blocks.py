@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from lupusim.arrays import IntArray, StateArray
+from lupusim.frozen import dataclass
 from lupusim.trial.allocation.base import ALLOCATIONS, Unblocked, without_gaps
 
 _FEW_STRATA = 64  # beyond, only those strata are dealt with in which there is somebody

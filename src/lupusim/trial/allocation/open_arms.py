@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.frozen import dataclass
 from lupusim.trial.allocation.base import Allocation
 from lupusim.trial.enrollment.arm_periods import OnceOnArm
 from lupusim.trial.treatment.arms import Arm

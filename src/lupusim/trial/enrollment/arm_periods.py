@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray
+from lupusim.frozen import dataclass
 
 if TYPE_CHECKING:
     from lupusim.trial.treatment.arms import Arm

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from lupusim.arrays import FloatArray, blocks
+from lupusim.frozen import dataclass
 
 
 class ArrivalPattern(Protocol):

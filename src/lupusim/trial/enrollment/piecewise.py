@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.trial.enrollment.arrival_pattern import RANDOM, ArrivalPattern
 from lupusim.trial.enrollment.base import ENROLLMENTS, Accrual, AtARate
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.trial.enrollment.arrival_pattern import RANDOM, ArrivalPattern
 from lupusim.trial.enrollment.base import ENROLLMENTS, Accrual, AtARate
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
 from lupusim.model import Edge
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
+from lupusim.frozen import dataclass
 from lupusim.trial.population.correlated import CorrelatedOutcomes
 from lupusim.trial.population.covariates import (
     WEIGHT,

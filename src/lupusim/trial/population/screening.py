@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
 from statistics import NormalDist
@@ -12,6 +11,7 @@ from statistics import NormalDist
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
+from lupusim.frozen import dataclass
 from lupusim.rng import stream
 from lupusim.trial.enrollment.base import ArrivalProcess
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from lupusim.frozen import dataclass
 from lupusim.model import Edge, Effect, MultiStateModel
 from lupusim.trial.enrollment.arm_periods import Closes, Joins
 

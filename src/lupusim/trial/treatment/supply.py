@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Protocol
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.frozen import dataclass
 from lupusim.trial.durations import format_duration
 
 NO_LOT = -1

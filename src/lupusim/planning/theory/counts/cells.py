@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
 from lupusim.errors import NoExactSolutionError
+from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.trial import Trial
 from lupusim.trial.population.population import Population

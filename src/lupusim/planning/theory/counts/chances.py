@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -14,6 +13,7 @@ from lupusim.engines.exact.law import Arc, Law, laws
 from lupusim.engines.exact.markov import MarkovGrid, exponentials
 from lupusim.engines.exact.solution import solve_law
 from lupusim.errors import NoExactSolutionError
+from lupusim.frozen import dataclass
 from lupusim.model import Clock, MultiStateModel, PiecewiseRatio
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.planning.theory.counts.cells import (

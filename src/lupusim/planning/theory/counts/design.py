@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from lupusim.analysis.single_arm.enumeration import LookChances
 from lupusim.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
+from lupusim.frozen import dataclass
 from lupusim.planning.theory.counts.cells import Cell, cells_of, shares_of
 from lupusim.planning.theory.counts.chances import chances_of_truths, response_chances
 from lupusim.planning.theory.counts.looks import look_chances

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from lupusim.analysis.single_arm.enumeration import LookChances
 from lupusim.errors import NoExactSolutionError
+from lupusim.frozen import dataclass
 from lupusim.planning.theory.counts.design import CountDesign, count_design
 from lupusim.trial import Trial
 

@@ -10,7 +10,6 @@ so that of a table only :math:`A`, :math:`C` and :math:`s` matter. Given :math:`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from lupusim.analysis.power import binomial_row
 from lupusim.analysis.proportions.cochran_mantel_haenszel import given_responders
 from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.frozen import dataclass
 from lupusim.planning.theory.counts.sizes import Sizes
 from lupusim.planning.theory.counts.tables import Spans
 from lupusim.trial import Better

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 
 import numpy as np
@@ -13,6 +13,7 @@ from lupusim.analysis.proportions.score_interval import intervals_left_out
 from lupusim.analysis.proportions.two_by_two import TwoByTwo
 from lupusim.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
+from lupusim.frozen import dataclass
 from lupusim.planning.theory.counts.sizes import Sizes
 from lupusim.trial import Analysis, Better, Verdict
 
