@@ -142,6 +142,11 @@ class TreatmentEffect:
         return [*steps, (end, 1.0)]
 
     @property
+    def constant_ratio(self) -> float | None:
+        """The ratio, where it acts from the infusion on and for good."""
+        return self.hazard_ratio if self.onset == 0 and math.isinf(self.lasts) else None
+
+    @property
     def course(self) -> tuple[float, Sequence[tuple[float, float]]]:
         """Years from an infusion to the onset, and (years since then, ratio from then on)."""
         return self.onset, self._since_onset()
@@ -191,6 +196,26 @@ class PiecewiseEffect:
         PiecewiseRatio(breaks=self.breaks, ratios=self.ratios)  # checks them together
         if any(time <= 0 for time in self.breaks):
             raise ValueError(f"breaks={self.breaks} must be above 0")
+
+    @property
+    def onset(self) -> float:
+        """At the infusion: the course says what happens until it acts."""
+        return 0.0
+
+    @property
+    def lasts(self) -> float:
+        """For good: the course says how it ends."""
+        return math.inf
+
+    @property
+    def half_life(self) -> None:
+        """None: the course says how it fades."""
+        return
+
+    @property
+    def constant_ratio(self) -> None:
+        """None: it changes."""
+        return
 
     @property
     def hazard_ratio(self) -> float:

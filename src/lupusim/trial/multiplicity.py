@@ -24,6 +24,11 @@ class Procedure(Protocol):
         """How many sides its p-values have, 1 or 2; None where it takes either."""
         ...
 
+    @property
+    def needs_planned_ratio(self) -> bool:
+        """Whether it counts on the arms' allocation ratio, and on controls that all share."""
+        ...
+
     def rejections(self, p_value: FloatArray, information: FloatArray, *, alpha: float) -> IntArray:
         """Return the look at which each hypothesis is rejected, counted from 1; 0 for never.
 

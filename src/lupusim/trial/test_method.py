@@ -166,6 +166,21 @@ class TestMethod(Protocol):
         return ""
 
     @property
+    def parameters(self) -> Mapping[str, float]:
+        """Its parameters, by their names in a scenario."""
+        return {name: getattr(self, name) for name in (*self.required, *self.optional)}
+
+    @property
+    def asks_at(self) -> float | None:
+        """The time since the endpoint's origin (years) that it asks about; None for none."""
+        return self.parameters[self.horizon] if self.horizon else None
+
+    @property
+    def prior_words(self) -> Mapping[str, str]:
+        """Its prior distributions in words, by their names; none, or those that know nothing."""
+        return {}
+
+    @property
     def null_rate(self) -> float | None:
         """The response rate that one arm is compared with; None where that is no rate."""
         return None

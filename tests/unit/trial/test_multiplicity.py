@@ -7,9 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lupusim.analysis.group_sequential import stopping
-from lupusim.analysis.group_sequential.stopping import GroupSequential, WithEffects, judged
+from lupusim.analysis.group_sequential import BetaSpending, EfficacyBounds, stopping
+from lupusim.analysis.group_sequential.probability_bounds import (
+    ConditionalPower,
+    PosteriorEfficacy,
+    WithFutility,
+)
+from lupusim.analysis.group_sequential.stopping import GroupSequential, WithEffects
 from lupusim.analysis.registry import TESTS
+from lupusim.analysis.single_arm.tests import TwoStages
 from lupusim.simulation.adaptation import BayesianResponse, BlindedSize, PromisingZone, Shares
 from lupusim.trial import AtCalendarTime, AtEvents, Better
 from trials import analysis, survival_trial
@@ -80,13 +86,61 @@ def test_bounds_on_the_estimate_are_added_to_those_on_z() -> None:
     estimate = np.array([[-0.6, 0.2, 0.0], [-0.4, 0.0, 0.0], [0.1, np.nan, 0.0]])
     fraction = np.tile([0.3, 0.6, 1.0], (3, 1))
     plain = rule.bounds(fraction)
-    efficacy, futility = judged(rule, fraction, estimate)
+    efficacy, futility = rule.bounds_at(fraction, estimate)
     np.testing.assert_array_equal(np.isinf(efficacy[:, 0]), [False, True, True])
     np.testing.assert_array_equal(efficacy[:, 1:], plain[0][:, 1:])
     np.testing.assert_array_equal(futility[:, 0] == np.inf, [False, False, True])
     np.testing.assert_array_equal(futility[:, 1] == np.inf, [True, False, False])
-    unchanged = judged(rule.rule, fraction, estimate)
+    unchanged = rule.rule.bounds_at(fraction, estimate)
     np.testing.assert_array_equal(unchanged[0], plain[0])
+
+
+PLAIN = GroupSequential(alpha=0.025)
+BY_POSTERIOR = PosteriorEfficacy(probability=0.99)
+SIMON = TwoStages(
+    null_rate=0.2, first_responders=3, first_patients=13, responders=12, n_patients=43
+)
+
+
+def with_levels(rule):
+    return WithFutility(rule=rule, measure=ConditionalPower(), levels={1: 0.2})
+
+
+@pytest.mark.parametrize(
+    ("rule", "gives_up", "faults"),
+    [
+        (PLAIN, False, []),
+        (replace(PLAIN, futility=BetaSpending(beta=0.1)), True, []),
+        (replace(PLAIN, futility=BetaSpending(beta=0.1, binding=True)), True, ["binding"]),
+        (replace(PLAIN, efficacy=EfficacyBounds(z=(3.0,), last=2.0)), False, ["last look's bound"]),
+        (BY_POSTERIOR, False, ["posterior probability"]),
+        (with_levels(PLAIN), True, []),
+        (with_levels(BY_POSTERIOR), True, ["posterior probability"]),
+        (WithEffects(rule=PLAIN, least={}, futile={1: 0.0}, sign=1), True, []),
+        (
+            WithEffects(rule=with_levels(BY_POSTERIOR), least={1: 0.2}, futile={}, sign=1),
+            True,
+            ["an estimate", "posterior probability"],
+        ),
+        (SIMON, True, []),
+    ],
+)
+def test_a_rule_says_whether_it_gives_up_and_what_keeps_it_from_many(rule, gives_up, faults):
+    assert rule.gives_up is gives_up
+    found = [fault for fault, _ in rule.problems_of_many()]
+    assert len(found) == len(faults)
+    assert all(words in fault for words, fault in zip(faults, found, strict=True))
+
+
+def test_a_rule_hands_on_what_is_planned_and_known_of_it() -> None:
+    strict = EfficacyBounds(z=(3.0,))
+    given = replace(PLAIN, efficacy=strict)
+    within = WithEffects(rule=with_levels(given), least={}, futile={}, sign=1)
+    assert within.efficacy_rule is given.efficacy_rule is strict
+    assert PLAIN.efficacy_rule is BY_POSTERIOR.efficacy_rule is None
+    assert given.group_sequential is given
+    assert within.group_sequential is BY_POSTERIOR.group_sequential is None
+    assert (SIMON.fixed_size, PLAIN.fixed_size) == (43, None)
 
 
 def test_an_estimate_points_the_way_of_its_test() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import field
 from typing import Protocol
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from lupusim.analysis.group_sequential import (
     DriftBelief,
+    EfficacyRule,
     z_from_conditional_power,
     z_from_predictive_power,
 )
@@ -66,7 +68,7 @@ def _checked(**probabilities: float) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PosteriorEfficacy:
+class PosteriorEfficacy(StoppingRule):
     """Success where the posterior probability of a benefit reaches a level.
 
     Nothing is spent: the type I error is what a simulation says it is.
@@ -95,6 +97,13 @@ class PosteriorEfficacy:
         looks = np.arange(1, information.shape[1] + 1)
         tested = held & (np.isin(looks, self.looks) if self.looks else True)
         return np.where(tested, z, np.inf), np.full(information.shape, -np.inf)
+
+    def problems_of_many(self) -> Iterator[tuple[str, str]]:
+        """Yield that its level is no share of alpha."""
+        yield (
+            "a posterior probability is no share of alpha, and each hypothesis has one",
+            "Give 'spending', 'z' or 'p' at the looks.",
+        )
 
 
 class Measure(Protocol):
@@ -142,7 +151,7 @@ class Posterior:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WithFutility:
+class WithFutility(StoppingRule):
     """Give up where what is still likely falls to a level; never binding for the efficacy.
 
     Parameters
@@ -182,3 +191,17 @@ class WithFutility:
                 np.maximum(futility[:, look - 1], here), efficacy[:, look - 1]
             )
         return efficacy, futility
+
+    @property
+    def gives_up(self) -> bool:
+        """It does."""
+        return True
+
+    @property
+    def efficacy_rule(self) -> EfficacyRule | None:
+        """That of its rule."""
+        return self.rule.efficacy_rule
+
+    def problems_of_many(self) -> Iterator[tuple[str, str]]:
+        """Yield what its rule says."""
+        yield from self.rule.problems_of_many()

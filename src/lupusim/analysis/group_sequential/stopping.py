@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from lupusim.analysis.group_sequential import (
     BetaSpending,
     Bounds,
+    EfficacyBounds,
     EfficacyRule,
     FutilityBounds,
     bounds,
@@ -20,7 +21,7 @@ from lupusim.trial.looks import StoppingRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupSequential:
+class GroupSequential(StoppingRule):
     """Bounds of a group-sequential design, at the information each trial really has.
 
     Parameters
@@ -57,6 +58,34 @@ class GroupSequential:
         if not usual.all():
             both[:, ~usual] = self._solved(known[~usual])
         return both[0], both[1]
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether it has a rule of futility."""
+        return self.futility is not None
+
+    @property
+    def group_sequential(self) -> GroupSequential:
+        """Itself."""
+        return self
+
+    @property
+    def efficacy_rule(self) -> EfficacyRule | None:
+        """Its efficacy rule; None for one that is given by name."""
+        return None if isinstance(self.efficacy, str) else self.efficacy
+
+    def problems_of_many(self) -> Iterator[tuple[str, str]]:
+        """Yield why its bounds cannot be those of a share of alpha."""
+        if self.futility and self.futility.binding:
+            yield (
+                "binding futility bounds and several hypotheses do not go together",
+                "Write 'binding: false' at the looks.",
+            )
+        if isinstance(self.efficacy, EfficacyBounds) and self.efficacy.last is not None:
+            yield (
+                "the last look's bound is given, and each hypothesis has a share of alpha",
+                "Remove the efficacy bound of the last look.",
+            )
 
     def held(self, information: FloatArray) -> FloatArray:
         """Return the information, NaN at looks that add none to the look before."""
@@ -165,7 +194,7 @@ def crossing(z: FloatArray, efficacy: FloatArray, futility: FloatArray, *, sided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WithEffects:
+class WithEffects(StoppingRule):
     """Bounds on the scale of the estimate beside those of a rule.
 
     The rule's alpha is held: a success needs its bound and an estimate that is good enough, and
@@ -192,15 +221,15 @@ class WithEffects:
         """Return the rule's own bounds, shape of `information`."""
         return self.rule.bounds(information)
 
-    def by_estimate(
-        self, bounds: tuple[FloatArray, FloatArray], estimate: FloatArray
+    def bounds_at(
+        self, information: FloatArray, estimate: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Return bounds that know the estimates; all arrays (n_replicates, n_looks).
 
         No z succeeds where the estimate is not good enough, and any gives up where it is futile.
         A missing estimate is neither.
         """
-        efficacy, futility = (one.copy() for one in bounds)
+        efficacy, futility = (one.copy() for one in self.bounds(information))
         for look, effect in self.least.items():
             enough = self.sign * estimate[:, look - 1] >= self.sign * effect
             efficacy[~enough, look - 1] = np.inf
@@ -209,18 +238,21 @@ class WithEffects:
             futility[bad, look - 1] = np.inf
         return efficacy, futility
 
+    @property
+    def gives_up(self) -> bool:
+        """Whether an estimate, or its rule, may stop for futility."""
+        return bool(self.futile) or self.rule.gives_up
 
-def judged(
-    rule: StoppingRule, information: FloatArray, estimate: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return the efficacy and futility bounds of trials with these estimates.
+    @property
+    def efficacy_rule(self) -> EfficacyRule | None:
+        """That of its rule."""
+        return self.rule.efficacy_rule
 
-    Parameters
-    ----------
-    rule : StoppingRule
-        With or without bounds on the estimate.
-    information, estimate : (n_replicates, n_looks) arrays
-        Fraction of the planned information, and the estimate on the test's own scale.
-    """
-    bounds_on_z = rule.bounds(information)
-    return rule.by_estimate(bounds_on_z, estimate) if isinstance(rule, WithEffects) else bounds_on_z
+    def problems_of_many(self) -> Iterator[tuple[str, str]]:
+        """Yield that a success by its estimate is of one hypothesis, and what its rule says."""
+        if self.least:
+            yield (
+                "an estimate that a success needs is known for one hypothesis only",
+                "Remove 'effect' from the efficacy bounds.",
+            )
+        yield from self.rule.problems_of_many()

@@ -72,6 +72,11 @@ class Adjusted:
             raise ValueError(f"method={self.method!r} must be one of {', '.join(PROCEDURES)}")
 
     @property
+    def needs_planned_ratio(self) -> bool:
+        """It takes p-values, wherever they are from."""
+        return False
+
+    @property
     def one_look_only(self) -> bool:
         """It knows no interim looks."""
         return True
@@ -125,6 +130,11 @@ class Dunnett:
     ratio: tuple[int, ...]
     sided: int = 1
     steps_down: bool = True
+
+    @property
+    def needs_planned_ratio(self) -> bool:
+        """It does."""
+        return True
 
     @property
     def one_look_only(self) -> bool:
@@ -254,6 +264,11 @@ class Graphical:
         rows = tuple(tuple(row) for row in graph.transitions.tolist())
         weights = tuple(graph.weights.tolist())
         return cls(weights=weights, transitions=rows, efficacy=rule, sided=sided)
+
+    @property
+    def needs_planned_ratio(self) -> bool:
+        """It takes p-values, wherever they are from."""
+        return False
 
     @property
     def one_look_only(self) -> bool:

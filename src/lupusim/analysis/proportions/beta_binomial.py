@@ -49,6 +49,25 @@ class BetaPrior:
         if abs(sum(self.weights) - 1) > 1e-9:
             raise ValueError(f"weights={self.weights!r} must add up to 1")
 
+    @property
+    def in_words(self) -> str:
+        """A sum of beta distributions, such as ``0.8 Beta(3, 9) + 0.2 Beta(1, 1)``."""
+        parts = zip(self.weights, self.alphas, self.betas, strict=True)
+        shown = [(f"{weight:.3g} " if weight < 1 else "", a, b) for weight, a, b in parts]
+        return " + ".join(f"{weight}Beta({a:.3g}, {b:.3g})" for weight, a, b in shown)
+
+
+def told_priors(**priors: BetaPrior) -> dict[str, str]:
+    """Return priors in words by their names, without those that know nothing.
+
+    Examples
+    --------
+    >>> told_priors(prior=BetaPrior(), control_prior=BetaPrior(alphas=(3.0,)))
+    {'control prior': 'Beta(3, 1)'}
+    """
+    told = {name: one.in_words for name, one in priors.items() if one != BetaPrior()}
+    return {name.replace("_", " "): words for name, words in told.items()}
+
 
 def power_prior(
     responders: float, n: float, *, discount: float, initial: tuple[float, float] = (1.0, 1.0)

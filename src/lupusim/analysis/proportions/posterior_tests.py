@@ -12,6 +12,7 @@ from lupusim.analysis.proportions.beta_binomial import (
     BetaPrior,
     posterior_effects,
     posterior_probability,
+    told_priors,
 )
 from lupusim.analysis.proportions.fourfold_tests import table_of
 from lupusim.analysis.proportions.two_by_two import TwoByTwo
@@ -82,6 +83,11 @@ class PosteriorDifferenceTest(TestMethod):
 
     def __post_init__(self) -> None:
         _check(self.threshold, self.margin)
+
+    @property
+    def prior_words(self) -> dict[str, str]:
+        """Its priors that know something."""
+        return told_priors(prior=self.prior, control_prior=self.control_prior)
 
     def null_value(self, better: Better) -> float:
         """Return the difference that is to be beaten."""

@@ -13,6 +13,7 @@ from lupusim.analysis.proportions.beta_binomial import (
     BetaPrior,
     posterior_effects,
     probability_above,
+    told_priors,
     updated,
 )
 from lupusim.analysis.proportions.proportion import proportion_of
@@ -21,6 +22,7 @@ from lupusim.analysis.verdicts import OPPOSITE
 from lupusim.arrays import FloatArray, IntArray, read_only
 from lupusim.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial.looks.stopping import TwoStageRule
 from lupusim.trial.test_method import named_test
 
 _LEVEL = 0.95
@@ -228,7 +230,7 @@ class SimonTest(TestMethod):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TwoStages:
+class TwoStages(TwoStageRule):
     """Stopping rule of Simon's design on the z scale of the exact binomial test.
 
     Parameters
@@ -254,6 +256,16 @@ class TwoStages:
         futility[:, 0] = self._between(self.first_patients, self.first_responders)
         efficacy[:, -1] = self._between(self.n_patients, self.responders)
         return efficacy, futility
+
+    @property
+    def gives_up(self) -> bool:
+        """After the first stage."""
+        return True
+
+    @property
+    def fixed_size(self) -> int:
+        """Patients in all."""
+        return self.n_patients
 
     def _between(self, n: int, responders: int) -> float:
         from scipy.special import ndtri
@@ -298,6 +310,11 @@ class PosteriorProbabilityTest(TestMethod):
         """Return the rate that is to be beaten."""
         del better
         return self.null_rate
+
+    @property
+    def prior_words(self) -> dict[str, str]:
+        """Its prior, where that knows something."""
+        return told_priors(prior=self.prior)
 
     def p_values(self, n: int, *, better: Better, sided: int) -> FloatArray:
         """Return what is left of the posterior for 0, 1, ..., `n` responders, shape (n + 1,)."""

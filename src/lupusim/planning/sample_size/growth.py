@@ -9,7 +9,7 @@ from typing import Protocol
 
 from lupusim.frozen import dataclass
 from lupusim.trial import Arm, Trial
-from lupusim.trial.enrollment.arm_periods import OnceOnArm, OnceRandomized, arms_change
+from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.scenario import DesignPoint, Scenario
 
 _LARGEST_STEP = 12  # with a larger sum of the ratio, sizes go one by one
@@ -99,7 +99,7 @@ class Patients:
     unit = "patients"
 
     def __post_init__(self) -> None:
-        fixed = getattr(self.trial.stopping, "n_patients", None)
+        fixed = self.trial.stopping.fixed_size if self.trial.stopping else None
         if fixed is not None:
             raise ValueError(
                 f"the test's own design has {fixed} patients, the smallest for its rates, level "
@@ -236,18 +236,11 @@ def _grown(trial: Trial, n_patients: int, factor: float) -> Trial:
 
 def _grown_arm(arm: Arm, factor: float) -> Arm:
     """Return an arm that joins and closes at `factor` times the patients; dates stay."""
-    joins, closes = arm.joins, arm.closes
-    if isinstance(joins, OnceRandomized):
-        joins = replace(joins, patients=_times(factor, joins.patients))
-    if isinstance(closes, OnceRandomized | OnceOnArm):
-        closes = replace(closes, patients=_times(factor, closes.patients))
+    joins = arm.joins and arm.joins.scaled(factor)
+    closes = arm.closes and arm.closes.scaled(factor)
     if (joins, closes) == (arm.joins, arm.closes):
         return arm
     return replace(arm, joins=joins, closes=closes)
-
-
-def _times(factor: float, count: int) -> int:
-    return max(1, round(count * factor))
 
 
 def _events(trial: Trial) -> int:

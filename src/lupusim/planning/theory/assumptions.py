@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from lupusim.errors import NoExactSolutionError
-from lupusim.model import MultiStateModel, TreatmentEffect
+from lupusim.model import MultiStateModel
 from lupusim.model.hazards.base import constant_rate
 from lupusim.trial import Analysis, Arm, Trial
 from lupusim.trial.endpoints import ResponseAtVisit
@@ -64,11 +64,8 @@ def is_plain(trial: Trial, analysis: Analysis) -> bool:
 
 def _is_straight(arm: Arm) -> bool:
     """Return whether all patients of an arm follow one law from the start."""
-    given = arm.infusions
-    varied = given is not None and any(
-        getattr(given, name, None) for name in ("again_on", "lots", "missed")
-    )
-    return arm.switch is None and not varied and not arm.model.covariates
+    alike = arm.infusions is None or arm.infusions.same_for_all
+    return arm.switch is None and alike and not arm.model.covariates
 
 
 def response_chance(trial: Trial, law: MultiStateModel, primary: ResponseAtVisit) -> float:
@@ -98,14 +95,11 @@ def constant_hazard_ratio(trial: Trial) -> float | None:
         return None
     if control.effects or control.model != experimental.model or len(experimental.effects) != 1:
         return None
-    effect = experimental.effects[0]
-    if len(control.model.transitions) > 1 or not isinstance(effect, TreatmentEffect):
-        return None
     given = experimental.infusions
-    from_start = effect.onset == 0 and (given is None or given.at[0] == 0)
-    for_good = math.isinf(effect.lasts) and not control.model.classes
-    is_known = from_start and for_good and effect.hazard_ratio > 0
-    return effect.hazard_ratio if is_known else None
+    from_start = given is None or given.at[0] == 0
+    if len(control.model.transitions) > 1 or control.model.classes or not from_start:
+        return None
+    return experimental.effects[0].constant_ratio or None
 
 
 def constant_hazard(trial: Trial) -> float | None:

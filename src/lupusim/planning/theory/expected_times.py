@@ -201,7 +201,7 @@ def looks_at_few(trial: Trial) -> Iterator[str]:
 def _due(trial: Trial) -> float | None:
     """Return the study time (years) that the primary analysis asks for; None for none."""
     test = None if trial.analysis is None else trial.analysis.test
-    asked = [trial.primary.due_time, getattr(test, "at", None)]
+    asked = [trial.primary.due_time, test.asks_at if test else None]
     known = [float(time) for time in asked if time is not None and math.isfinite(time)]
     return max(known, default=None)
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 
 from lupusim.analysis.group_sequential import Bounds, exit_probabilities
-from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.arrays import FloatArray, read_only
 from lupusim.errors import NoExactSolutionError
 from lupusim.frozen import dataclass
@@ -72,8 +71,9 @@ def planned_bounds(trial: Trial) -> Bounds | None:
     information is a variance, and of looks that wait for another clock than its events or
     patients.
     """
-    rule, seen = trial.stopping, _seen(trial)
-    if not isinstance(rule, GroupSequential) or seen is None or trial.family is not None:
+    rule = trial.stopping.group_sequential if trial.stopping else None
+    seen = _seen(trial)
+    if rule is None or seen is None or trial.family is not None:
         return None
     if trial.rule.changes or not trial.interims:
         return None

@@ -10,7 +10,6 @@ from functools import partial
 from rich.console import Group
 from rich.text import Text
 
-from lupusim.analysis.proportions.beta_binomial import BetaPrior
 from lupusim.planning.runs.run import PointResult, RunResult
 from lupusim.planning.theory.power import (
     EXACT,
@@ -167,22 +166,12 @@ def _without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:
 
 def words_of_test(analysis: Analysis) -> str:
     """Return the test with its strata, covariates and parameters."""
-    names = (*analysis.test.required, *analysis.test.optional)
-    said = [f"{name} {_in_words(name, getattr(analysis.test, name))}" for name in names]
-    for name in ("prior", "control_prior"):
-        prior = getattr(analysis.test, name, None)
-        if isinstance(prior, BetaPrior) and prior != BetaPrior():
-            said.append(f"{name.replace('_', ' ')} {_beta(prior)}")
+    test = analysis.test
+    said = [f"{name} {_in_words(name, value)}" for name, value in test.parameters.items()]
+    said += [f"{name} {words}" for name, words in test.prior_words.items()]
     strata = [f"strata {', '.join(analysis.stratify_by)}"] if analysis.stratify_by else []
     numbers = [f"adjusted for {', '.join(analysis.adjust_for)}"] if analysis.adjust_for else []
     return "; ".join([analysis.name, *strata, *numbers, *said])
-
-
-def _beta(prior: BetaPrior) -> str:
-    """Return a prior as a sum of beta distributions."""
-    parts = zip(prior.weights, prior.alphas, prior.betas, strict=True)
-    shown = [(f"{weight:.3g} " if weight < 1 else "", a, b) for weight, a, b in parts]
-    return " + ".join(f"{weight}Beta({a:.3g}, {b:.3g})" for weight, a, b in shown)
 
 
 def _in_words(name: str, value: float) -> str:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.analysis.group_sequential import EfficacyBounds, EfficacyRule
-from lupusim.analysis.group_sequential.probability_bounds import PosteriorEfficacy, WithFutility
-from lupusim.analysis.group_sequential.stopping import GroupSequential, WithEffects
 from lupusim.analysis.multiplicity import Graph
 from lupusim.analysis.multiplicity.procedures import (
     PROCEDURES,
@@ -50,7 +47,7 @@ def read_family(
     gives_up = section.read("gives_up", Choice({one.value: one for one in GivesUp}), GivesUp.ALL)
     if n_hypotheses < _FEWEST and section.place.is_sound:
         section.place.report("there is one hypothesis only", "Remove it, or add arms or endpoints.")
-    stopping = _bounds_of_each(section, stopping)
+    _check_bounds_of_each(section, stopping)
     sided = 2 if analysis.content.get("sided") == 2 else 1
     procedure = _Reader(section, n_hypotheses, stopping, sided=sided).procedure(
         method, tuple(arm.allocation for arm in arms), n_looks
@@ -61,43 +58,13 @@ def read_family(
     return Family(procedure=procedure, hypotheses=hypotheses, ends=ends, gives_up=gives_up)
 
 
-def _bounds_of_each(section: Section, stopping: StoppingRule | None) -> StoppingRule | None:
-    """Return the rule whose efficacy bounds each hypothesis has at its share of alpha."""
-    if section.has("gives_up") and not _may_give_up(stopping):
+def _check_bounds_of_each(section: Section, stopping: StoppingRule | None) -> None:
+    """Report bounds that cannot be those of each hypothesis at its share of alpha."""
+    if section.has("gives_up") and not (stopping and stopping.gives_up):
         fault = "no look has a futility bound that could give a hypothesis up"
         section.place.child("gives_up").report(fault, "Remove it, or give a look 'futility'.")
-    if isinstance(stopping, WithEffects):
-        if stopping.least:
-            fault = "an estimate that a success needs is known for one hypothesis only"
-            section.place.report(fault, "Remove 'effect' from the efficacy bounds.")
-        stopping = stopping.rule
-    if isinstance(stopping, WithFutility):
-        stopping = stopping.rule
-    if isinstance(stopping, PosteriorEfficacy):
-        fault = "a posterior probability is no share of alpha, and each hypothesis has one"
-        section.place.report(fault, "Give 'spending', 'z' or 'p' at the looks.")
-    if isinstance(stopping, GroupSequential):
-        _each_has_its_alpha(section, stopping)
-    return stopping
-
-
-def _each_has_its_alpha(section: Section, stopping: GroupSequential) -> None:
-    """Report bounds that cannot be those of a share of alpha."""
-    if stopping.futility and stopping.futility.binding:
-        fault = "binding futility bounds and several hypotheses do not go together"
-        section.place.report(fault, "Write 'binding: false' at the looks.")
-    if isinstance(stopping.efficacy, EfficacyBounds) and stopping.efficacy.last is not None:
-        fault = "the last look's bound is given, and each hypothesis has a share of alpha"
-        section.place.report(fault, "Remove the efficacy bound of the last look.")
-
-
-def _may_give_up(stopping: StoppingRule | None) -> bool:
-    """Return whether any look has a futility bound."""
-    if isinstance(stopping, WithEffects):
-        return bool(stopping.futile) or _may_give_up(stopping.rule)
-    return isinstance(stopping, WithFutility) or (
-        isinstance(stopping, GroupSequential) and stopping.futility is not None
-    )
+    for fault, fix in stopping.problems_of_many() if stopping else ():
+        section.place.report(fault, fix)
 
 
 def _hypothesis(section: Section, secondary: tuple[Endpoint, ...]) -> Hypothesis:
@@ -127,9 +94,7 @@ class _Reader:
         self, section: Section, n_hypotheses: int, stopping: StoppingRule | None, *, sided: int
     ) -> None:
         self.section, self.n_hypotheses, self.sided = section, n_hypotheses, sided
-        self.efficacy: EfficacyRule | None = None
-        if isinstance(stopping, GroupSequential) and not isinstance(stopping.efficacy, str):
-            self.efficacy = stopping.efficacy
+        self.efficacy = stopping.efficacy_rule if stopping else None
 
     def procedure(self, method: str, ratio: tuple[int, ...], n_looks: int) -> Procedure | None:
         """Return the procedure; None after reporting what is wrong with it."""

@@ -209,7 +209,7 @@ class Time:
             late = "".join(
                 f" from {format_duration(onset)} on"
                 for effect in value.effects
-                if (onset := getattr(effect, "onset", 0.0))
+                if (onset := effect.onset)
             )
             return f"hazard ratio of {self.name} {ratios} against the control{late}"
         levels = f" (of {next(iter(value.ratios))})" if value.factor else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from lupusim.analysis.registry import plain_tests
 from lupusim.frozen import dataclass
@@ -30,6 +31,8 @@ from lupusim.trial.population.drift import Drift
 
 _FIX = "Write a duration since the first site opened, such as '12 months', or {patients: 100}."
 _FIX_CLOSING = f"{_FIX[:-1]}, or {{patients_in_arm: 60}}."
+_OF_TRIAL, _OF_ARM = "patients", "patients_in_arm"
+M = TypeVar("M")
 
 
 def read_opening(section: Section) -> tuple[Joins | None, Closes | None]:
@@ -44,11 +47,10 @@ class _Joins:
 
     def parse(self, value: object, place: Place) -> Joins | None:
         """Return when the arm joins, or report a problem and return None."""
-        found = _moment(value, place, _FIX)
-        if isinstance(found, OnceOnArm):
-            place.child("patients_in_arm").report("an arm that is not open yet has none", _FIX)
+        if is_mapping(value) and set(value) == {_OF_ARM}:
+            place.child(_OF_ARM).report("an arm that is not open yet has none", _FIX)
             return None
-        return found
+        return _moment(value, place, {_OF_TRIAL: OnceRandomized}, _FIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +59,25 @@ class _Closes:
 
     def parse(self, value: object, place: Place) -> Closes | None:
         """Return when the arm closes, or report a problem and return None."""
-        return _moment(value, place, _FIX_CLOSING)
+        makers: dict[str, Callable[..., OnceRandomized | OnceOnArm]] = {
+            _OF_TRIAL: OnceRandomized,
+            _OF_ARM: OnceOnArm,
+        }
+        return _moment(value, place, makers, _FIX_CLOSING)
 
 
-def _moment(value: object, place: Place, fix: str) -> Closes | None:
+def _moment(
+    value: object, place: Place, makers: Mapping[str, Callable[..., M]], fix: str
+) -> OnDate | M | None:
     if not is_mapping(value):
         time = Duration(above=0).parse(value, place)
         return OnDate(time=time) if place.is_right else None
-    makers: dict[str, Callable[..., Closes]] = {
-        "patients": OnceRandomized,
-        "patients_in_arm": OnceOnArm,
-    }
     if len(value) != 1 or (name := str(next(iter(value)))) not in makers:
         place.report(f"{dict(value)!r} is no time at which the arms change", fix)
         return None
     below = place.child(name)
     patients = Integer(at_least=1).parse(value[name], below)
-    if not below.is_right:
-        return None
-    return (OnceRandomized if name == "patients" else OnceOnArm)(patients=patients)
+    return makers[name](patients=patients) if below.is_right else None
 
 
 def read_controls(section: Section, kind: TestMethod) -> Controls | None:

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from lupusim.analysis.group_sequential import EfficacyAt
-from lupusim.analysis.group_sequential.stopping import GroupSequential, crossing, judged
+from lupusim.analysis.group_sequential.stopping import GroupSequential, crossing
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.cutoffs import events_by_calendar, waited
@@ -74,7 +74,7 @@ def hold_resized(
     )
     (seen,) = gather(as_planned, generated)
     fraction = _counted(trial, generated, seen) / rule.planned
-    efficacy, futility = judged(stopping, fraction, seen.estimate)
+    efficacy, futility = stopping.bounds_at(fraction, seen.estimate)
     wanted = rule.wanted(trial, generated, seen, (fraction, efficacy))
     size = _within(trial, rule, wanted)
     cutoff = np.maximum(_reached(trial, generated, size), seen.cutoff[:, -2])

@@ -37,12 +37,13 @@ def estimates_at_stop(
     row = np.arange(stop.look.size)
     naive = seen.verdict_at(stop.look)
     found = accuracy(trial, naive)
-    if not isinstance(trial.stopping, GroupSequential):
+    rule = trial.stopping.group_sequential if trial.stopping else None
+    if rule is None:
         return found
     test, better = trial.analysis.test, trial.primary.better
     sign, at_stop = test.benefit_sign(better), seen.z[row, stop.look]
     z = test.distance(naive.estimate, naive.standard_error, at_stop, better)
-    moved = _moved(trial.stopping, _typical(fraction), stop, z)
+    moved = _moved(rule, _typical(fraction), stop, z)
     middle, low, high = (naive.estimate + sign * one * naive.standard_error for one in moved)
     truth = found["true_effect"]
     covers = (np.minimum(low, high) <= truth) & (truth <= np.maximum(low, high))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from lupusim.analysis.group_sequential import z_from_p_value
-from lupusim.analysis.group_sequential.stopping import judged
 from lupusim.analysis.outcomes import Outcome
 from lupusim.analysis.verdicts import verdict
 from lupusim.arrays import BoolArray, FloatArray, IntArray
@@ -97,7 +96,7 @@ class Evidence:
 
     def bounds(self, rule: StoppingRule, fraction: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return efficacy and futility bounds on the z scale; infinite where a look is skipped."""
-        efficacy, futility = judged(rule, fraction, self.estimate)
+        efficacy, futility = rule.bounds_at(fraction, self.estimate)
         return (
             np.where(self.skipped, np.inf, efficacy),
             np.where(self.skipped, -np.inf, futility),

@@ -97,8 +97,8 @@ def looks_reported(trial: Trial, generated: Generated, last: int) -> tuple[LookR
     fraction = seen[0].held_until / planned_information(trial, seen[0].information)[:, None]
     efficacy, futility = bounds_of_looks(trial, seen[0], fraction)
     found = list(_rows(asked[0], seen[0], HypothesisBounds(fraction, efficacy, futility), last))
-    rule = trial.stopping
-    if isinstance(rule, GroupSequential) and not trial.rule.changes:
+    rule = trial.stopping.group_sequential if trial.stopping else None
+    if rule is not None and not trial.rule.changes:
         effect = trial.analysis.test, trial.primary.better
         found = _repeated(rule, fraction[0], found, last=last, effect=effect)
     return tuple(found)

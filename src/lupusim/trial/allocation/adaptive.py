@@ -8,11 +8,12 @@ which are the first arm, so that every single patient has her arm with probabili
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.errors import Problem
 from lupusim.frozen import dataclass
 from lupusim.trial.allocation.base import ALLOCATIONS, Unblocked, without_gaps
 
@@ -27,6 +28,15 @@ def _cards(ratio: Sequence[int]) -> StateArray:
 def _check_probability(probability: float) -> None:
     if not 0 <= probability <= 1:
         raise ValueError(f"probability={probability!r} must lie from 0 to 1")
+
+
+def _worse_than_chance(probability: float, ratio: Sequence[int]) -> Iterator[Problem]:
+    if probability * sum(ratio) < 1:
+        yield Problem(
+            key="allocation.probability",
+            fault=f"{probability:g} is less than chance, and would deal for imbalance",
+            fix=f"Give at least 1/{sum(ratio)}, one over the sum of the ratio, and at most 1.",
+        )
 
 
 def _deal(
@@ -98,6 +108,10 @@ class BiasedCoin(Unblocked):
 
     def __post_init__(self) -> None:
         _check_probability(self.probability)
+
+    def problems(self, ratio: Sequence[int]) -> Iterator[Problem]:
+        """Yield that its coin favors imbalance."""
+        yield from _worse_than_chance(self.probability, ratio)
 
     def assign(
         self, ratio: Sequence[int], stratum: IntArray, *, rng: np.random.Generator
@@ -190,6 +204,10 @@ class Minimization(Unblocked):
         _check_probability(self.probability)
         if any(n < 1 for n in self.n_levels):
             raise ValueError(f"n_levels={self.n_levels} must each be at least 1")
+
+    def problems(self, ratio: Sequence[int]) -> Iterator[Problem]:
+        """Yield that its coin favors imbalance."""
+        yield from _worse_than_chance(self.probability, ratio)
 
     def assign(
         self, ratio: Sequence[int], stratum: IntArray, *, rng: np.random.Generator

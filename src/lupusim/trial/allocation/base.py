@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
 from lupusim.arrays import IntArray, StateArray
+from lupusim.errors import Problem
 from lupusim.registry import Registry
 
 
@@ -20,6 +21,10 @@ class Allocation(Protocol):
     @property
     def block_size(self) -> int | None:
         """Patients after which the arms have the ratio for certain; None without blocks."""
+        ...
+
+    def problems(self, ratio: Sequence[int]) -> Iterator[Problem]:
+        """Yield what is wrong with it among arms of this allocation ratio."""
         ...
 
     def among(self, ratio: Sequence[int], whole: Sequence[int]) -> Allocation:
@@ -99,6 +104,11 @@ class Unblocked:
     def block_size(self) -> None:
         """There are no blocks."""
         return
+
+    def problems(self, ratio: Sequence[int]) -> Iterator[Problem]:
+        """Yield nothing: it takes any ratio."""
+        del ratio
+        yield from ()
 
     def sizes(self, ratio: tuple[int, int], n_patients: int) -> Mapping[tuple[int, int], float]:
         """Return nothing: what becomes of the arms' sizes is not known."""

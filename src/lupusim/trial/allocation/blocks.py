@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from lupusim.arrays import IntArray, StateArray
+from lupusim.errors import Problem
 from lupusim.frozen import dataclass
 from lupusim.trial.allocation.base import ALLOCATIONS, Unblocked, without_gaps
 
@@ -71,6 +72,16 @@ class PermutedBlocks:
     remembers: ClassVar[bool] = False
 
     block_size: int
+
+    def problems(self, ratio: Sequence[int]) -> Iterator[Problem]:
+        """Yield that a block does not hold the ratio a whole number of times."""
+        total = sum(ratio)
+        if self.block_size < 1 or self.block_size % total:
+            yield Problem(
+                key="allocation.block_size",
+                fault=f"{self.block_size} is no multiple of {total}, the sum of the ratio",
+                fix=f"Give {total}, {2 * total}, {3 * total} ...",
+            )
 
     def among(self, ratio: Sequence[int], whole: Sequence[int]) -> PermutedBlocks:
         """Return blocks of some of the arms, each as often as in a block of all."""

@@ -9,7 +9,6 @@ import numpy as np
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.frozen import dataclass
 from lupusim.trial.allocation.base import Allocation
-from lupusim.trial.enrollment.arm_periods import OnceOnArm
 from lupusim.trial.treatment.arms import Arm
 
 _CONTROL = 1  # sets of arms are sums of powers of 2, and the control is number 0
@@ -81,9 +80,7 @@ class _Process:
         self.allocation, self.stratum = allocation, stratum
         self.ratio = [arm.allocation for arm in arms]
         self.planned = _planned(arms, enrollment_time)
-        self.most = np.array(
-            [a.closes.patients if isinstance(a.closes, OnceOnArm) else np.inf for a in arms]
-        )
+        self.most = np.array([a.closes.largest_arm if a.closes else np.inf for a in arms])
         self.arm: StateArray = np.zeros(enrollment_time.shape, dtype=np.int8)
         self.open_arms: IntArray = np.zeros(enrollment_time.shape, dtype=np.intp)
         n_replicates = len(enrollment_time)
@@ -157,7 +154,7 @@ def _planned(arms: Sequence[Arm], enrollment_time: FloatArray) -> IntArray:
         there = np.ones(enrollment_time.shape, dtype=bool)
         if arm.joins is not None:
             there &= arm.joins.passed(enrollment_time)
-        if arm.closes is not None and not isinstance(arm.closes, OnceOnArm):
+        if arm.closes is not None:
             there &= ~arm.closes.passed(enrollment_time)
         found |= there.astype(np.intp) << number
     return found

@@ -11,7 +11,7 @@ from lupusim.errors import Problem
 from lupusim.rng import stream
 from lupusim.trial.allocation.blocks import SimpleRandomization
 from lupusim.trial.allocation.open_arms import randomize
-from lupusim.trial.enrollment.arm_periods import Controls, OnceRandomized, OnDate, arms_change
+from lupusim.trial.enrollment.arm_periods import Controls, arms_change
 from lupusim.trial.enrollment.randomization import randomization_times
 
 if TYPE_CHECKING:
@@ -79,12 +79,10 @@ def _arm_problems(trial: TrialParts) -> Iterator[Problem]:
 
 
 def _closes_first(arm: Arm) -> bool:
-    joins, closes = arm.joins, arm.closes
-    if isinstance(joins, OnDate) and isinstance(closes, OnDate):
-        return closes.time <= joins.time
-    if isinstance(joins, OnceRandomized) and isinstance(closes, OnceRandomized):
-        return closes.patients <= joins.patients
-    return False
+    if arm.joins is None or arm.closes is None:
+        return False
+    (unit, opening), (other, end) = arm.joins.waits_for, arm.closes.waits_for
+    return unit == other and end <= opening
 
 
 def _rule_problems(trial: TrialParts) -> Iterator[Problem]:
@@ -103,7 +101,7 @@ def _rule_problems(trial: TrialParts) -> Iterator[Problem]:
 
 
 def _analysis_problems(trial: TrialParts) -> Iterator[Problem]:
-    if hasattr(getattr(trial.family, "procedure", None), "ratio"):
+    if trial.family is not None and trial.family.procedure.needs_planned_ratio:
         yield Problem(
             key="analysis.multiplicity.method",
             fault="Dunnett's test counts on arms that share all control patients, and on the "

@@ -77,7 +77,7 @@ def _rate_problems(trial: TrialParts, analysis: Analysis) -> Iterator[Problem]:
                 fault="how many patients are analyzed is left to chance, so is the exact level",
                 fix="Wait for the last patient's visit, or for {patients, followed} until it.",
             )
-    planned = getattr(trial.stopping, "n_patients", None)
+    planned = trial.stopping.fixed_size if trial.stopping else None
     if planned not in (None, trial.n_patients):
         yield Problem(
             key="sample_size",

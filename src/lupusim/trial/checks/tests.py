@@ -83,7 +83,7 @@ def _of_sides(place: Place, trial: TrialParts) -> Iterator[Problem]:
 def _of_horizon(place: Place, trial: TrialParts) -> Iterator[Problem]:
     """Yield a test at a time beyond the follow-up, where it is never defined."""
     key, _, test, _ = place
-    asked = float(getattr(test, test.horizon)) if test.horizon else 0.0
+    asked = test.asks_at or 0.0
     if asked > trial.follow_up + _TIME_TOLERANCE:
         yield Problem(
             key=f"{key}.{test.horizon}",

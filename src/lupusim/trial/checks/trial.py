@@ -89,21 +89,8 @@ def _patients(number: int) -> str:
 
 
 def _allocation_problems(trial: TrialParts) -> Iterator[Problem]:
-    allocation, total = trial.allocation, sum(trial.ratio)
-    in_block = allocation.block_size if allocation else None
-    if in_block is not None and (in_block < 1 or in_block % total):
-        yield Problem(
-            key="allocation.block_size",
-            fault=f"{in_block} is no multiple of {total}, the sum of the ratio",
-            fix=f"Give {total}, {2 * total}, {3 * total} ...",
-        )
-    probability = getattr(allocation, "probability", 1.0)
-    if probability * total < 1:
-        yield Problem(
-            key="allocation.probability",
-            fault=f"{probability:g} is less than chance, and would deal for imbalance",
-            fix=f"Give at least 1/{total}, one over the sum of the ratio, and at most 1.",
-        )
+    if trial.allocation is not None:
+        yield from trial.allocation.problems(trial.ratio)
     yield from _factor_problems("allocation.stratify_by", trial.stratify_by, trial)
     yield from _strata_problems("allocation.stratify_by", trial.stratify_by, trial, _MOST_STRATA)
 

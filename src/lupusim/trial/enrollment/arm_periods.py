@@ -1,10 +1,17 @@
-"""When an arm of a platform trial opens and closes, and which controls it is compared with."""
+"""When an arm of a platform trial opens and closes, and which controls it is compared with.
+
+Each such moment says what it waits for (`waits_for`: the unit and how much of it), how large an
+arm it lets grow (`largest_arm`), what it is in a trial of another size (`scaled`), and who is
+randomized from then on (`passed`), as far as that is known before the arms are drawn.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -25,6 +32,8 @@ class OnDate:
         Calendar time (years), above 0.
     """
 
+    largest_arm: ClassVar[float] = math.inf
+
     time: float
 
     def __post_init__(self) -> None:
@@ -35,6 +44,16 @@ class OnDate:
     def in_words(self) -> str:
         """When, in words."""
         return f"in month {12 * self.time:.3g}"
+
+    @property
+    def waits_for(self) -> tuple[str, float]:
+        """Years since the first site opened."""
+        return "years", self.time
+
+    def scaled(self, factor: float) -> OnDate:
+        """Return itself: a date is the same in a larger trial."""
+        del factor
+        return self
 
     def passed(self, enrollment_time: FloatArray) -> BoolArray:
         """Return who is randomized from then on, shape (n_replicates, n_patients)."""
@@ -51,6 +70,8 @@ class OnceRandomized:
         At least 1; the next one is the first who finds the change.
     """
 
+    largest_arm: ClassVar[float] = math.inf
+
     patients: int
 
     def __post_init__(self) -> None:
@@ -61,6 +82,15 @@ class OnceRandomized:
     def in_words(self) -> str:
         """When, in words."""
         return f"once {self.patients} patients have been randomized"
+
+    @property
+    def waits_for(self) -> tuple[str, float]:
+        """Patients of the trial."""
+        return "patients", self.patients
+
+    def scaled(self, factor: float) -> OnceRandomized:
+        """Return it in a trial of `factor` times the patients."""
+        return replace(self, patients=_times(factor, self.patients))
 
     def passed(self, enrollment_time: FloatArray) -> BoolArray:
         """Return who is randomized from then on, shape (n_replicates, n_patients)."""
@@ -88,6 +118,28 @@ class OnceOnArm:
     def in_words(self) -> str:
         """When, in words."""
         return f"once it has {self.patients} patients"
+
+    @property
+    def waits_for(self) -> tuple[str, float]:
+        """Patients of the arm."""
+        return "patients of the arm", self.patients
+
+    @property
+    def largest_arm(self) -> float:
+        """Patients of the arm by then."""
+        return self.patients
+
+    def scaled(self, factor: float) -> OnceOnArm:
+        """Return it in a trial of `factor` times the patients."""
+        return replace(self, patients=_times(factor, self.patients))
+
+    def passed(self, enrollment_time: FloatArray) -> BoolArray:
+        """Return nobody, shape (n_replicates, n_patients): the draw of the arms decides."""
+        return np.zeros(enrollment_time.shape, dtype=bool)
+
+
+def _times(factor: float, count: int) -> int:
+    return max(1, round(count * factor))
 
 
 Joins = OnDate | OnceRandomized

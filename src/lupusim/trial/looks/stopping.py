@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
 
+if TYPE_CHECKING:
+    from lupusim.analysis.group_sequential import EfficacyRule
+    from lupusim.analysis.group_sequential.stopping import GroupSequential
+
 
 class StoppingRule(Protocol):
-    """A rule that says at each look whether the trial stops, and why."""
+    """A rule that says at each look whether the trial stops, and why.
+
+    All but `bounds` has an answer here, for the rule that says nothing else.
+    """
+
+    __slots__ = ()
 
     def bounds(self, information: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return efficacy and futility bounds on the z scale.
@@ -27,9 +37,45 @@ class StoppingRule(Protocol):
         """
         ...
 
+    def bounds_at(
+        self, information: FloatArray, estimate: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the bounds of trials with these estimates, on the test's own scale.
+
+        All arrays are (n_replicates, n_looks). A rule on z alone does not ask for estimates.
+        """
+        del estimate
+        return self.bounds(information)
+
+    @property
+    def gives_up(self) -> bool:
+        """Whether a look may stop the trial for futility."""
+        return False
+
+    @property
+    def fixed_size(self) -> int | None:
+        """Patients of the trial, where the rule fixes their number."""
+        return None
+
+    @property
+    def group_sequential(self) -> GroupSequential | None:
+        """Itself where nothing but the information sets its bounds, which can then be planned."""
+        return None
+
+    @property
+    def efficacy_rule(self) -> EfficacyRule | None:
+        """How each of several hypotheses gets its bounds from its share of alpha."""
+        return None
+
+    def problems_of_many(self) -> Iterator[tuple[str, str]]:
+        """Yield what keeps it from judging several hypotheses, and what to do: nothing."""
+        yield from ()
+
 
 class TwoStageRule(StoppingRule, Protocol):
     """Stops one arm after its first patients where too few respond."""
+
+    __slots__ = ()
 
     @property
     def first_responders(self) -> int:

@@ -90,6 +90,11 @@ class Infusions:
         if not 0 <= self.missed <= 1:
             raise ValueError(f"missed={self.missed!r} must lie from 0 to 1")
 
+    @property
+    def same_for_all(self) -> bool:
+        """Whether all patients get the same doses, of lots that are alike, at the same times."""
+        return not (self.again_on or self.lots or self.missed)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:

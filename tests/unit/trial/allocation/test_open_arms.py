@@ -261,3 +261,9 @@ def test_events_in_an_arm_are_not_limited_by_its_share_where_arms_change():
     trial = platform_trial(primary=TimeToEvent(name="response", events=("well",)))
     look = AtEventsOf(events=90, endpoint=0, arm=1)  # more than a third of 200
     assert replace(trial, analysis=analysis(), cutoff=look).cutoff == look
+
+
+def test_a_larger_trial_waits_for_more_patients_and_for_the_same_dates() -> None:
+    assert OnDate(time=0.5).scaled(3.0) == OnDate(time=0.5)
+    assert OnceRandomized(patients=30).scaled(1.5) == OnceRandomized(patients=45)
+    assert OnceOnArm(patients=10).scaled(0.01) == OnceOnArm(patients=1)

@@ -8,7 +8,7 @@ from itertools import pairwise, product
 import numpy as np
 
 from lupusim.analysis.group_sequential import z_from_p_value
-from lupusim.analysis.group_sequential.stopping import is_futile, judged, reaches
+from lupusim.analysis.group_sequential.stopping import is_futile, reaches
 from lupusim.analysis.power import binomial_row
 from lupusim.analysis.single_arm.enumeration import LookChances
 from lupusim.arrays import BoolArray, FloatArray
@@ -131,7 +131,7 @@ def _judged(
     n_tables = verdict.p_value.size
     estimate = np.full((n_tables, fraction.size), np.nan)
     estimate[:, look] = verdict.known_estimate
-    efficacy, futility = judged(rule, np.tile(fraction, (n_tables, 1)), estimate)
+    efficacy, futility = rule.bounds_at(np.tile(fraction, (n_tables, 1)), estimate)
     z = _statistic(verdict, sided)
     wins = reaches(z, efficacy[:, look], sided=sided)
     return wins, np.asarray(is_futile(z, futility[:, look]))
