@@ -74,9 +74,8 @@ def analysis_in_words(analysis: Analysis) -> str:
     if analysis.adjust_for:
         said.append(f"adjusted for {listed(analysis.adjust_for)}")
     usual = TESTS[analysis.name]
-    for asked in (*usual.required, *usual.optional):
-        value = getattr(analysis.test, asked)
-        if asked in usual.required or value != getattr(usual, asked):
+    for asked, value in analysis.test.parameters.items():
+        if asked in usual.required or value != usual.parameters[asked]:
             shown = format_duration(value) if asked in _DURATIONS else f"{value:.4g}"
             said.append(f"{_plain(asked)} {shown}")
     return f"{name} ({', '.join(said)})"
@@ -105,13 +104,12 @@ def _course(effect: Effect) -> str:
     onset, ((_, ratio), *later) = effect.course
     begin = f", from {format_duration(onset)} on" if onset else ""
     said = f"{ratio:.4g} on {ways_in_words(effect.on)}{begin}"
-    half_life: float | None = getattr(effect, "half_life", None)
     if not later:
         return said
     (until, following), *others = later
     lasts = f", for {format_duration(until)}" if until else ""
-    if half_life is not None:
-        return f"{said}{lasts}, fading with a half-life of {format_duration(half_life)}"
+    if effect.half_life is not None:
+        return f"{said}{lasts}, fading with a half-life of {format_duration(effect.half_life)}"
     if not others and following == 1:
         return f"{said}{lasts}"
     return ", ".join([said, *(f"{r:.4g} after {format_duration(years)}" for years, r in later)])
