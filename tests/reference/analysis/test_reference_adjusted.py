@@ -31,8 +31,15 @@ MGUS = {
 MGUS |= {"time": MGUS["time"].astype(float), "stratum": np.array(EXPECTED["stratum"])}
 
 
+ALIASED = {
+    "same": np.full(DATA["veteran"]["age"].shape, 3.0),
+    "twin": 10.0 - 2.0 * DATA["veteran"]["age"],
+    "fourth": 100.0 * (DATA["veteran"]["stratum"] == 4),
+}
+
+
 def verdict_of(name, outcome, covariates=("age", "karno")):
-    d = DATA["veteran"]
+    d = DATA["veteran"] | ALIASED
     return TESTS[name](
         outcome,
         better=Better.FEWER,
@@ -89,6 +96,22 @@ def test_an_adjusted_difference_of_means_equals_lm():
     found = verdict_of("ancova", outcome)
     got = [found.estimate[0], found.standard_error[0], found.p_value[0]]
     np.testing.assert_allclose(got, EXPECTED["ancova"], rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["ancova", "cox", "fine_gray", "logistic_regression"])
+def test_columns_that_others_tell_are_left_out_as_by_r(name):
+    d = DATA["veteran"]
+    time, everybody = row(d["time"].astype(float)), row(d["time"] > 0)
+    outcome = {
+        "ancova": NumberOutcome(values=time, included=everybody, arm=row(d["arm"])),
+        "logistic_regression": BinaryOutcome(
+            response=time > 90, included=everybody, arm=row(d["arm"])
+        ),
+    }.get(name, SurvivalOutcome(time=time, event=row(d["event"] == 1), arm=row(d["arm"])))
+    found = verdict_of(name, outcome, ("age", *ALIASED, "karno"))
+    expected = EXPECTED["aliased"][name.replace("fine_gray", "cox").removesuffix("_regression")]
+    got = [found.estimate[0], found.standard_error[0]]
+    np.testing.assert_allclose(got, expected, rtol=1e-8)
 
 
 @pytest.mark.parametrize("lacking", [1, 2, 4])

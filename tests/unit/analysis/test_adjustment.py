@@ -74,10 +74,37 @@ def test_covariates_change_the_estimate_and_none_do_not(name):
     np.testing.assert_allclose(in_other_units.p_value, adjusted.p_value, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", ADJUSTABLE)
-def test_a_covariate_that_does_not_vary_makes_its_trial_undefined_and_no_other(name):
+def told_already(how):
+    """Return covariates of which the first tells nothing new in trial 2, in one of these ways."""
     covariates = columns()["covariates"]
-    covariates[2, :, 0] = 5.0
+    others = {
+        "constant": 5.0,
+        "twin": 3 - 2 * covariates[2, :, 1],
+        "strata": 100.0 * (columns()["stratum"][2] == 1),
+    }
+    covariates[2, :, 0] = others[how]
+    return covariates
+
+
+@pytest.mark.parametrize("name", ADJUSTABLE)
+@pytest.mark.parametrize("how", ["constant", "twin", "strata"])
+def test_a_covariate_that_others_tell_changes_nothing_as_in_r(name, how):
+    """R's lm, glm and coxph leave such a column out."""
+    verdict, alone = (
+        verdict_of(name, covariates)
+        for covariates in (told_already(how), columns()["covariates"][:, :, 1:])
+    )
+    assert not verdict.undefined.any()
+    for values in ("estimate", "standard_error", "p_value"):
+        found, right = getattr(verdict, values), getattr(alone, values)
+        assert found[2] == pytest.approx(right[2], rel=1e-7)
+        assert (np.abs(found - right) > 1e-7).tolist() == [True, True, False, True, True, True]
+
+
+@pytest.mark.parametrize("name", ADJUSTABLE)
+def test_where_covariates_tell_the_arm_nothing_is_compared(name):
+    covariates = columns()["covariates"]
+    covariates[2, :, 0] = columns()["arm"][2] + covariates[2, :, 1]
     verdict = verdict_of(name, covariates)
     assert verdict.undefined.tolist() == [False, False, True, False, False, False]
     assert verdict.p_value[2] == 1

@@ -10,6 +10,7 @@ import pytest
 from lupusim.analysis.multiplicity.procedures import Adjusted
 from lupusim.analysis.registry import TESTS
 from lupusim.planning.theory.power import formula_power
+from lupusim.scenario import scenario_from_mapping
 from lupusim.simulation.block import simulate_block
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.cutoffs import analyze, cut
@@ -112,3 +113,39 @@ def test_no_formula_knows_an_adjusted_test():
     assert (
         formula_power(replace(plain, analysis=analysis("cox", adjust_for=("weight_kg",)))) is None
     )
+
+
+def test_the_subgroup_is_analyzed_though_all_its_patients_have_one_level_of_the_factor():
+    """By the t test of those patients alone the power is above 0.9; it was 0."""
+    content = {
+        "schema": "lupusim/scenario/1",
+        "title": "The subgroup alone goes on",
+        "outcomes": {"score": {"kind": "score", "at": "12 weeks", "sd": 1, "correlation": 0.5}},
+        "arms": [
+            {"name": "placebo", "control": True, "outcomes": {"score": 0}},
+            {"name": "cells", "outcomes": {"score": {"difference": -1}}},
+        ],
+        "population": {
+            "strata": {"severity": {"high": 0.5, "low": 0.5}},
+            "codes": {"severity": {"high": 1, "low": 0}},
+        },
+        "enrollment": {"kind": "uniform", "duration": "12 months"},
+        "allocation": {"method": "simple"},
+        "analysis": {"test": "ancova", "adjust_for": ["severity"]},
+        "looks": [
+            {"when": {"patients": 20, "followed": "12 weeks"}},
+            {"when": {"last_patient": "12 weeks"}},
+        ],
+        "adaptation": {
+            "kind": "enrichment",
+            "factor": "severity",
+            "level": "high",
+            "everybody": 9.0,
+            "subgroup": -9.0,
+            "weights": [0.5, 0.5],
+        },
+        "sample_size": 60,
+    }
+    trial = scenario_from_mapping(content).points[0].trial
+    tally = simulate_block(trial, Block(seed=SEED, number=0, n_replicates=60))
+    assert tally.mean("reject_subgroup").value > 0.8

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.continuous.two_means import pooled_t_test
+from lupusim.analysis.numerics.aliases import told_apart, without
 from lupusim.analysis.numerics.columns import arm_masks, codes, lead_shape, three_axes, two_axes
 from lupusim.analysis.numerics.newton import is_regular
 from lupusim.analysis.numerics.strata import diagonal, stratum_columns_of
@@ -19,6 +20,8 @@ from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
+
+_ARM = 1  # its column
 
 
 def ancova(
@@ -51,8 +54,9 @@ def ancova(
     -------
     TestResult
         `estimate` is the adjusted difference, experimental minus control; `z` is the normal
-        quantile with the p-value of t. Undefined where arm and covariates can't be told
-        apart, there are no degrees of freedom, or nothing is left to vary.
+        quantile with the p-value of t. Undefined where covariates and strata tell the arm,
+        there are no degrees of freedom, or nothing is left to vary. Covariates that don't vary,
+        or that others tell, are left out.
 
     Raises
     ------
@@ -104,18 +108,26 @@ def _least_squares(
     n_columns = design.shape[2]
     squares = np.einsum("rip,riq->rpq", design, design)
     squares += diagonal(lacking, n_columns - lacking.shape[1])
-    regular = is_regular(squares)
-    inverse = np.linalg.inv(np.where(regular[:, None, None], squares, np.eye(n_columns)))
-    products = np.einsum("rip,ri->rp", design, column)
+    stays = np.ones(squares.shape[:2], dtype=bool)
+    if (irregular := ~is_regular(squares)).any():
+        stays[irregular] = told_apart(squares[irregular], _order(n_columns))
+        squares = without(squares, stays)
+    inverse = np.linalg.inv(squares)
+    products = np.einsum("rip,ri->rp", design, column) * stays
     coefficients = np.einsum("rpq,rq->rp", inverse, products)
     member = design[:, :, 0]
     residual = (column - np.einsum("rip,rp->ri", design, coefficients)) * member
-    degrees = member.sum(axis=1) - n_columns + lacking.sum(axis=1)
+    degrees = member.sum(axis=1) - stays.sum(axis=1) + lacking.sum(axis=1)
     variance = (residual**2).sum(axis=1) / np.maximum(degrees, 1)
     scale = np.maximum((column**2).sum(axis=1), 1e-300)
     variance = np.where((residual**2).sum(axis=1) > 1e-24 * scale, variance, 0.0)
-    error = np.sqrt(variance * inverse[:, 1, 1])
-    return coefficients[:, 1], np.where(regular, error, np.inf), degrees
+    error = np.sqrt(variance * inverse[:, _ARM, _ARM])
+    return coefficients[:, _ARM], np.where(stays[:, _ARM], error, np.inf), degrees
+
+
+def _order(n_columns: int) -> list[int]:
+    """Return the columns in the order in which they stay: 1, strata, covariates, the arm."""
+    return [0, *range(n_columns - 1, _ARM, -1), _ARM]
 
 
 @named_test("ancova")

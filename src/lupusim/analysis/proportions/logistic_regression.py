@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.numerics.aliases import newton_without_aliases
 from lupusim.analysis.numerics.columns import codes, everyone_or, flags, lead_shape, three_axes
-from lupusim.analysis.numerics.newton import newton
 from lupusim.analysis.numerics.strata import (
     diagonal,
     stratum_columns_of,
@@ -54,8 +54,9 @@ def logistic_regression(
     -------
     TestResult
         Arrays (n_replicates, n_covariates), or (n_covariates,) for a single trial, in the
-        order of the covariates; Wald's z and interval. Undefined where covariates can't be
-        told apart, or tell the responders without fail.
+        order of the covariates; Wald's z and interval. Undefined where they tell the responders
+        without fail. A covariate that doesn't vary, or that strata and those behind it tell, is
+        left out: undefined alone.
 
     Raises
     ------
@@ -96,7 +97,7 @@ def logistic_regression(
         information = np.einsum("rip,ri,riq->rpq", design, weight, design, optimize=True)
         return score, information + taken_out
 
-    estimate, error = newton(derivatives, shape[0], design.shape[2])
+    estimate, error = newton_without_aliases(derivatives, shape[0], design.shape[2])
     columns, asked = (*lead, values.shape[2]), slice(1, 1 + values.shape[2])
     estimate, error = estimate[:, asked].reshape(columns), error[:, asked].reshape(columns)
     return wald_result(estimate, error, level=level)

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.numerics.aliases import newton_without_aliases
 from lupusim.analysis.numerics.columns import part, three_axes
-from lupusim.analysis.numerics.newton import newton
 from lupusim.analysis.numerics.strata import strata_or_none
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, of_coefficient, ratio_or, wald_result
@@ -50,8 +50,8 @@ def cox_regression(
     -------
     TestResult
         Arrays (n_replicates, n_covariates), or (n_covariates,) for a single trial, in the
-        order of the covariates. Undefined where a covariate doesn't vary, or no finite
-        hazard ratio is the likeliest.
+        order of the covariates. Undefined where no finite hazard ratio is the likeliest. A
+        covariate that doesn't vary, or that those behind it tell, is left out: undefined alone.
 
     Raises
     ------
@@ -70,6 +70,8 @@ def cox_regression(
     -1.2271
     """
     values = three_axes(covariates)
+    unit = _unit(values)
+    values = values / unit
     nobody_treated = np.zeros(np.shape(covariates)[:-1], dtype=bool)
     columns = survival_columns(time, event, nobody_treated, stratum=stratum, included=included)
     n_replicates, n_covariates = columns.n_replicates, values.shape[-1]
@@ -78,9 +80,21 @@ def cox_regression(
     for block in blocks(n_replicates, columns.n_patients):
         keys = columns.keys(block)
         sets = _risk_sets(keys, part(values, block), columns.bits)
-        estimate[block], error[block] = newton(sets.derivatives, keys.shape[0], n_covariates)
+        estimate[block], error[block] = newton_without_aliases(
+            sets.derivatives, keys.shape[0], n_covariates
+        )
     shape = (*columns.lead, n_covariates)
+    estimate, error = (found / unit[:, 0] for found in (estimate, error))
     return wald_result(estimate.reshape(shape), error.reshape(shape), level=level)
+
+
+def _unit(values: FloatArray) -> FloatArray:
+    """Return a power of two near each covariate's spread, in which rounding is told from it.
+
+    Shape (n_replicates or 1, 1, n_covariates); dividing by it changes no bit.
+    """
+    spread = np.ptp(values, axis=1, keepdims=True) if values.shape[1] else np.ones((1, 1, 1))
+    return np.asarray(np.exp2(np.frexp(np.where(spread > 0, spread, 1.0))[1] - 1.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from lupusim.planning.runs.results import (
     RunResult,
 )
 from lupusim.planning.runs.series import Series, series_of
+from lupusim.planning.runs.truth_check import unknown_truth_notes
 from lupusim.simulation.fingerprint import versions
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.looks.null_hypothesis import error_quantity
@@ -173,7 +174,9 @@ def _results(simulation: _Simulation, n_replicates: int, precision: Precision | 
             points=points if complete else tuple(p for p in points if p.n_replicates),
             seconds=time.perf_counter() - begin,
             versions=versions(),
-            notes=(*notes, *wrong_way_notes(points)) if complete else tuple(simulation.missing()),
+            notes=(*notes, *wrong_way_notes(points), *unknown_truth_notes(points))
+            if complete
+            else tuple(simulation.missing()),
             complete=complete,
             asked=f"--replicates {n_replicates}" if precision is None else precision.option,
         )

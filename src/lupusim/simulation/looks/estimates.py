@@ -47,8 +47,9 @@ def estimates_at_stop(
     middle, low, high = (naive.estimate + sign * one * naive.standard_error for one in moved)
     truth = found["true_effect"]
     covers = (np.minimum(low, high) <= truth) & (truth <= np.maximum(low, high))
-    known = np.isfinite(found["bias"])
-    found["unbiased_estimate"] = np.where(known, middle, np.nan)
+    estimated = np.isfinite(naive.known_estimate)
+    known = estimated & np.isfinite(truth)
+    found["unbiased_estimate"] = np.where(estimated, middle, np.nan)
     found["unbiased_bias"] = np.where(known, middle - truth, np.nan)
     found["unbiased_squared_error"] = found["unbiased_bias"] ** 2
     found["unbiased_coverage"] = np.where(known, covers.astype(float), np.nan)

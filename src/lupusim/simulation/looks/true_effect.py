@@ -29,23 +29,27 @@ def accuracy(trial: Trial, verdict: Verdict, *, arm: int = 1) -> dict[str, Float
     The estimates are those of one arm, by its position, on the primary endpoint. `bias`
     (estimate minus truth), `squared_error`, `coverage` (whether the 95 % interval holds it),
     `standard_error` (the test's own), `true_effect` and `truth_error`, its own Monte Carlo
-    error, which the bias shares; NaN where there is no estimate.
+    error, which the bias shares. What compares with the truth is NaN where there is no estimate,
+    or no truth: the large simulation for it may have none.
     """
     if trial.analysis is None or trial.analysis.truth is None:
         return {}
     known_to = _truth(trial, trial.analysis, trial.analysis.truth, arm=arm)
     truth = known_to.value
-    known = np.isfinite(verdict.known_estimate)
+    estimated = np.isfinite(verdict.known_estimate)
     covers = (verdict.lower <= truth) & (truth <= verdict.upper)
-    found = {
-        "true_effect": np.full(known.shape, truth),
-        TRUTH_ERROR: np.full(known.shape, known_to.mcse),
+    compared_with_it = {
         "bias": verdict.estimate - truth,
         "squared_error": (verdict.estimate - truth) ** 2,
         "coverage": covers.astype(float),
-        "standard_error": verdict.standard_error,
     }
-    return {name: np.where(known, values, np.nan) for name, values in found.items()}
+    known = estimated & np.isfinite(truth)
+    return {
+        "true_effect": np.full(known.shape, truth),
+        TRUTH_ERROR: np.full(known.shape, known_to.mcse),
+        **{name: np.where(known, values, np.nan) for name, values in compared_with_it.items()},
+        "standard_error": np.where(estimated, verdict.standard_error, np.nan),
+    }
 
 
 def true_effect(

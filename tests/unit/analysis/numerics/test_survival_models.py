@@ -104,10 +104,12 @@ def test_a_search_that_has_not_ended_gives_no_result(module, monkeypatch):
     assert result.undefined.all()
 
 
-def test_a_covariate_without_variation_is_undefined():
+def test_a_covariate_without_variation_is_undefined_and_no_other():
     time, event, arm, _, _ = trials()
-    constant = np.stack([arm, np.ones_like(arm)], axis=1)
-    assert cox_regression(time, event, constant).undefined.all()
+    with_constant = cox_regression(time, event, np.stack([arm, np.ones_like(arm)], axis=1))
+    alone = cox_regression(time, event, np.c_[arm])
+    assert with_constant.undefined[..., 1].all()
+    np.testing.assert_allclose(with_constant.estimate[..., 0], alone.estimate[..., 0], atol=1e-9)
     assert not is_regular(np.array([[[1.0, 1.0], [1.0, 1.0]]]))
 
 

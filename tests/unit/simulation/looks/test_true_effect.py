@@ -94,6 +94,7 @@ def test_a_trial_without_events_has_no_bias_and_no_coverage():
     )
     assert tally.sums["bias"][0] == 0
     assert tally.mean("undefined").value == 1
+    assert tally.mean("true_effect").value == 0  # it is stated all the same
 
 
 def test_an_estimate_that_does_not_exist_is_not_averaged_where_the_test_does():
