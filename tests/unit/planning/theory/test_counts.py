@@ -198,6 +198,11 @@ CASES = {
         "interims": (AfterPatients(patients=20, follow_up=1.0),),
         "stopping": GroupSequential(alpha=0.2),
     },
+    "last look by the number of patients": {
+        "interims": (AfterPatients(patients=20, follow_up=1.0),),
+        "cutoff": AfterPatients(patients=40, follow_up=1.0),
+        "stopping": GroupSequential(alpha=0.2),
+    },
 }
 
 
@@ -232,6 +237,7 @@ NOT_KNOWN = {
     },
     "another test": {"analysis": analysis("logistic_regression")},
     "an earlier look": {"cutoff": AfterLastPatient(follow_up=0.5)},
+    "a look at most of them": {"cutoff": AfterPatients(patients=39, follow_up=1.0)},
     "time in state, several visits": {"arms": semi_markov(), "primary": SEVERAL},
     "visits move, several": {"primary": SEVERAL, "visit_conduct": VisitConduct(window=0.05)},
     "again on relapse": {"arms": infused(again_on=("relapse",))},

@@ -36,7 +36,6 @@ _EVEN = ((0.5, 0.5), (0.5, 0.5))
 _TWO = 2
 _FEW = 4
 _MOST_CASES = 4e8  # of strata, tables and responders of the first stratum: some seconds
-_TIME_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,9 +249,8 @@ def independent(trial: Trial) -> bool:
 
 def _sees_all(trial: Trial, endpoint: ResponseAtVisits) -> bool:
     """Return whether everybody's last visit is due at the look."""
-    followed = trial.cutoff.after_last_patient
     latest = min(endpoint.visits[-1] + trial.visit_conduct.window, trial.follow_up)
-    return followed is not None and followed >= latest - _TIME_TOLERANCE
+    return trial.cutoff.patients_known(latest, trial.n_patients) == trial.n_patients
 
 
 def _together(strata: tuple[Sizes, Sizes]) -> Sizes:
