@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lupusim.analysis.results import TestResult, ratio_or
 from lupusim.arrays import BoolArray, FloatArray
-from lupusim.trial import Better, Verdict
+from lupusim.frozen import dataclass
+from lupusim.trial import Better, TestMethod, Verdict
 
 OPPOSITE = {Better.MORE: Better.FEWER, Better.FEWER: Better.MORE}
 """For statistics that rise as events become fewer."""
@@ -116,6 +118,32 @@ def checked_ratio(margin: float) -> None:
     """Raise ValueError unless a ratio's margin is above 0."""
     if not (np.isfinite(margin) and margin > 0):
         raise ValueError(f"margin={margin!r} must be a ratio above 0, such as 0.8 or 1.25")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatioToBeat(TestMethod):
+    """What tests of a ratio share: its logarithm is estimated, against a ratio to beat.
+
+    Parameters
+    ----------
+    margin : float
+        The ratio to beat, above 0: 1 asks for superiority.
+    """
+
+    optional: ClassVar = ("margin",)
+    margin: float = 1.0
+
+    def __post_init__(self) -> None:
+        checked_ratio(self.margin)
+
+    def null_value(self, better: Better) -> float:
+        """Return the log of the ratio to beat."""
+        del better
+        return math.log(self.margin)
+
+    def judged(self, result: TestResult, better: Better, sided: int) -> Verdict:
+        """Return the verdict of a log ratio, by Wald's test against the ratio to beat."""
+        return verdict(against(result, self.null_value(better)), better, sided)
 
 
 def beside(column: NDArray[np.generic], *covariates: FloatArray | None) -> FloatArray:

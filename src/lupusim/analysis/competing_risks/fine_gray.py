@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -25,8 +24,7 @@ from lupusim.analysis.survival.cox_beside import logrank_of
 from lupusim.analysis.survival.cox_regression import hazard_ratio_of
 from lupusim.analysis.survival.sorting import survival_columns
 from lupusim.analysis.verdicts import (
-    against,
-    checked_ratio,
+    RatioToBeat,
     verdict,
 )
 from lupusim.arrays import FloatArray, IntArray, blocks
@@ -208,7 +206,7 @@ def _spread(sets: _Weighted, ratio: FloatArray) -> FloatArray:
 
 @named_test("fine_gray")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FineGrayTest(TestMethod):
+class FineGrayTest(RatioToBeat):
     """Wald's test of the subdistribution's log hazard ratio, stratified where there are strata.
 
     After a competing event a patient stays at risk until data cutoff, end of follow-up or
@@ -223,20 +221,10 @@ class FineGrayTest(TestMethod):
 
     effect: ClassVar = "log subdistribution hazard ratio"
     outcome: ClassVar = SurvivalOutcome
-    optional: ClassVar = ("margin",)
     estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
     covariates: ClassVar = True
     information_unit: ClassVar = "events"
-    margin: float = 1.0
-
-    def __post_init__(self) -> None:
-        checked_ratio(self.margin)
-
-    def null_value(self, better: Better) -> float:
-        """Return the log of the ratio to beat."""
-        del better
-        return math.log(self.margin)
 
     def __call__(
         self,
@@ -249,7 +237,7 @@ class FineGrayTest(TestMethod):
     ) -> Verdict:
         """Return the verdict on every replicate."""
         result = hazard_ratio_of(outcome.subdistribution(), stratum, covariates)
-        return verdict(against(result, self.null_value(better)), better, sided)
+        return self.judged(result, better, sided)
 
 
 @named_test("subdistribution_logrank")
@@ -272,7 +260,7 @@ class SubdistributionLogrankTest(TestMethod):
 
 @named_test("fine_gray_weighted")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FineGrayWeightedTest(TestMethod):
+class FineGrayWeightedTest(RatioToBeat):
     """Wald's test of the subdistribution's log hazard ratio, weighted for random censoring.
 
     Strata have weights of their own. It needs no time of censoring of those who had a
@@ -286,19 +274,9 @@ class FineGrayWeightedTest(TestMethod):
 
     effect: ClassVar = "log subdistribution hazard ratio"
     outcome: ClassVar = SurvivalOutcome
-    optional: ClassVar = ("margin",)
     estimated_by: ClassVar = "Fine and Gray's weighted likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "variance"
-    margin: float = 1.0
-
-    def __post_init__(self) -> None:
-        checked_ratio(self.margin)
-
-    def null_value(self, better: Better) -> float:
-        """Return the log of the ratio to beat."""
-        del better
-        return math.log(self.margin)
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -306,4 +284,4 @@ class FineGrayWeightedTest(TestMethod):
         """Return the verdict on every replicate."""
         words: Any = {"stratum": strata_or_none(stratum), "included": outcome.at_risk}
         result = fine_gray_weighted(*outcome.causes(), **words)
-        return verdict(against(result, self.null_value(better)), better, sided)
+        return self.judged(result, better, sided)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import numpy as np
@@ -12,10 +11,10 @@ from lupusim.analysis.numerics.columns import codes, everyone_or, flags, lead_sh
 from lupusim.analysis.numerics.newton import newton
 from lupusim.analysis.outcomes import CountOutcome
 from lupusim.analysis.results import TestResult, ratio_or, wald_result
-from lupusim.analysis.verdicts import against, checked_ratio, verdict
+from lupusim.analysis.verdicts import RatioToBeat
 from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
 from lupusim.frozen import dataclass
-from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial import Better, Verdict
 from lupusim.trial.test_method import named_test
 
 _ROUNDING = 1e-12
@@ -204,7 +203,7 @@ def _residuals(told: _Histories, estimate: FloatArray) -> FloatArray:
 
 @named_test("andersen_gill")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AndersenGillTest(TestMethod):
+class AndersenGillTest(RatioToBeat):
     """Ratio of the hazards of recurrent events, robust to patients who differ.
 
     Parameters
@@ -215,20 +214,10 @@ class AndersenGillTest(TestMethod):
 
     effect: ClassVar = "log hazard ratio of recurrent events"
     outcome: ClassVar = CountOutcome
-    optional: ClassVar = ("margin",)
     estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "variance"
     least_patients: ClassVar = 60
-    margin: float = 1.0
-
-    def __post_init__(self) -> None:
-        checked_ratio(self.margin)
-
-    def null_value(self, better: Better) -> float:
-        """Return the log of the ratio to beat."""
-        del better
-        return math.log(self.margin)
 
     def __call__(
         self, outcome: CountOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -243,4 +232,4 @@ class AndersenGillTest(TestMethod):
         if outcome.times is None:
             raise ValueError("andersen_gill needs the times of events")
         result = andersen_gill(outcome.times, outcome.years, outcome.arm, stratum=stratum)
-        return verdict(against(result, self.null_value(better)), better, sided)
+        return self.judged(result, better, sided)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import fields, replace
 from typing import ClassVar
 
@@ -12,10 +11,10 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.numerics.columns import codes, everyone_or, flags, lead_shape, two_axes
 from lupusim.analysis.outcomes import CountOutcome
 from lupusim.analysis.results import TestResult, ratio_or, wald_result
-from lupusim.analysis.verdicts import against, checked_ratio, verdict
+from lupusim.analysis.verdicts import RatioToBeat
 from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
 from lupusim.frozen import dataclass
-from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial import Better, Verdict
 from lupusim.trial.test_method import named_test
 
 _MOST_STEPS = 80
@@ -317,7 +316,7 @@ def _dispersion_step(
 
 @named_test("negative_binomial")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NegativeBinomialTest(TestMethod):
+class NegativeBinomialTest(RatioToBeat):
     """Ratio of events per year of patients who differ as a gamma law says; estimates its log.
 
     Parameters
@@ -328,24 +327,14 @@ class NegativeBinomialTest(TestMethod):
 
     effect: ClassVar = "log rate ratio"
     outcome: ClassVar = CountOutcome
-    optional: ClassVar = ("margin",)
     estimated_by: ClassVar = "maximum likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "variance"
     least_patients: ClassVar = 60
-    margin: float = 1.0
-
-    def __post_init__(self) -> None:
-        checked_ratio(self.margin)
-
-    def null_value(self, better: Better) -> float:
-        """Return the log of the ratio to beat."""
-        del better
-        return math.log(self.margin)
 
     def __call__(
         self, outcome: CountOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
         """Return the verdict on every replicate."""
         result = negative_binomial(outcome.count, outcome.years, outcome.arm, stratum=stratum)
-        return verdict(against(result, self.null_value(better)), better, sided)
+        return self.judged(result, better, sided)

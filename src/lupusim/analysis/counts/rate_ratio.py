@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import numpy as np
@@ -11,10 +10,10 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.numerics.columns import arm_masks, lead_shape, two_axes
 from lupusim.analysis.outcomes import CountOutcome
 from lupusim.analysis.results import TestResult, wald_result
-from lupusim.analysis.verdicts import against, checked_ratio, verdict
+from lupusim.analysis.verdicts import RatioToBeat
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.frozen import dataclass
-from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial import Better, Verdict
 from lupusim.trial.test_method import named_test
 
 
@@ -104,7 +103,7 @@ _ROUNDING = 1e-26
 
 @named_test("rate_ratio")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RateRatioTest(TestMethod):
+class RateRatioTest(RatioToBeat):
     """Ratio of events per year, robust to patients who differ; estimates its log.
 
     Parameters
@@ -115,19 +114,9 @@ class RateRatioTest(TestMethod):
 
     effect: ClassVar = "log rate ratio"
     outcome: ClassVar = CountOutcome
-    optional: ClassVar = ("margin",)
     estimated_by: ClassVar = "events per year observed"
     information_unit: ClassVar = "variance"
     least_patients: ClassVar = 60
-    margin: float = 1.0
-
-    def __post_init__(self) -> None:
-        checked_ratio(self.margin)
-
-    def null_value(self, better: Better) -> float:
-        """Return the log of the ratio to beat."""
-        del better
-        return math.log(self.margin)
 
     def __call__(
         self, outcome: CountOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -135,4 +124,4 @@ class RateRatioTest(TestMethod):
         """Return the verdict on every replicate."""
         del stratum
         result = rate_ratio(outcome.count, outcome.years, outcome.arm)
-        return verdict(against(result, self.null_value(better)), better, sided)
+        return self.judged(result, better, sided)

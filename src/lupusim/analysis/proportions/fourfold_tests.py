@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import field
 from typing import ClassVar
@@ -11,7 +10,7 @@ from lupusim.analysis.outcomes import BinaryOutcome
 from lupusim.analysis.proportions.two_by_two import TwoByTwo
 from lupusim.analysis.results import TestResult
 from lupusim.analysis.verdicts import (
-    checked_ratio,
+    RatioToBeat,
     checked_share,
     verdict,
     worst_difference,
@@ -74,7 +73,6 @@ class DifferenceTest(TestMethod):
     effect: ClassVar = "risk difference"
     outcome: ClassVar = BinaryOutcome
     formula: ClassVar = "tables"
-    optional: ClassVar = ("margin",)
     estimated_by: ClassVar = "the rates observed"
 
     compare: Callable[..., TestResult]
@@ -97,7 +95,7 @@ class DifferenceTest(TestMethod):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RatioTest(TestMethod):
+class RatioTest(RatioToBeat):
     """A test of a ratio of risks or odds.
 
     Parameters
@@ -112,20 +110,10 @@ class RatioTest(TestMethod):
 
     outcome: ClassVar = BinaryOutcome
     formula: ClassVar = "tables"
-    optional: ClassVar = ("margin",)
     estimated_by: ClassVar = "the rates observed"
 
     compare: Callable[..., TestResult]
     effect: str = field()
-    margin: float = 1.0
-
-    def __post_init__(self) -> None:
-        checked_ratio(self.margin)
-
-    def null_value(self, better: Better) -> float:
-        """Return the log of the ratio to beat."""
-        del better
-        return math.log(self.margin)
 
     def __call__(
         self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray

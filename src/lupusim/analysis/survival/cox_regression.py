@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,14 +16,12 @@ from lupusim.analysis.survival.cox import cox, tie_fractions
 from lupusim.analysis.survival.rank_sums import event_groups, row_sums
 from lupusim.analysis.survival.sorting import NOT_INCLUDED, survival_columns
 from lupusim.analysis.verdicts import (
-    against,
+    RatioToBeat,
     beside,
-    checked_ratio,
-    verdict,
 )
 from lupusim.arrays import FloatArray, IntArray, blocks
 from lupusim.frozen import dataclass
-from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial import Better, Verdict
 from lupusim.trial.test_method import named_test
 
 
@@ -232,7 +229,7 @@ def hazard_ratio_of(
 
 @named_test("cox")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CoxTest(TestMethod):
+class CoxTest(RatioToBeat):
     """Wald's test of Cox's log hazard ratio, stratified where there are strata.
 
     Parameters
@@ -244,20 +241,10 @@ class CoxTest(TestMethod):
     effect: ClassVar = "log hazard ratio"
     outcome: ClassVar = SurvivalOutcome
     formula: ClassVar = "survival"
-    optional: ClassVar = ("margin",)
     estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
     covariates: ClassVar = True
     information_unit: ClassVar = "events"
-    margin: float = 1.0
-
-    def __post_init__(self) -> None:
-        checked_ratio(self.margin)
-
-    def null_value(self, better: Better) -> float:
-        """Return the log of the ratio to beat."""
-        del better
-        return math.log(self.margin)
 
     def __call__(
         self,
@@ -270,4 +257,4 @@ class CoxTest(TestMethod):
     ) -> Verdict:
         """Return the verdict on every replicate."""
         result = hazard_ratio_of(outcome, stratum, covariates)
-        return verdict(against(result, self.null_value(better)), better, sided)
+        return self.judged(result, better, sided)

@@ -285,9 +285,40 @@ def _wilson_at_the_end(
     return np.where(survival > 0, 1 - reach, 0.0), np.where(survival > 0, 1.0, reach)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreeOfEventsTest(TestMethod):
+    """What tests share that estimate a difference in being free of the event.
+
+    Parameters
+    ----------
+    margin : float
+        How much worse the experimental arm may be, 0 or above.
+    """
+
+    outcome: ClassVar = SurvivalOutcome
+    optional: ClassVar = ("margin",)
+    estimated_by: ClassVar = "Kaplan-Meier"
+    blind_to_competing: ClassVar = True
+    information_unit: ClassVar = "variance"
+    least_patients: ClassVar = 60
+    margin: float = 0.0
+
+    def benefit_sign(self, better: Better) -> int:
+        """Return 1 where fewer events are better, as time free of them is estimated."""
+        return -int(better.value)
+
+    def null_value(self, better: Better) -> float:
+        """Return the difference that may be."""
+        return worst_difference(self.margin, OPPOSITE[better])
+
+    def judged(self, result: TestResult, better: Better, sided: int) -> Verdict:
+        """Return the verdict of a difference, by Wald's test against the one that may be."""
+        return verdict(against(result, self.null_value(better)), OPPOSITE[better], sided)
+
+
 @named_test("survival_difference")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SurvivalDifferenceTest(TestMethod):
+class SurvivalDifferenceTest(FreeOfEventsTest):
     """Difference of the shares free of the event at a time (Kaplan-Meier).
 
     Parameters
@@ -299,27 +330,12 @@ class SurvivalDifferenceTest(TestMethod):
     """
 
     effect: ClassVar = "difference free of the event"
-    outcome: ClassVar = SurvivalOutcome
     required: ClassVar = ("at",)
-    optional: ClassVar = ("margin",)
-    estimated_by: ClassVar = "Kaplan-Meier"
-    blind_to_competing: ClassVar = True
     horizon: ClassVar = "at"
-    information_unit: ClassVar = "variance"
-    least_patients: ClassVar = 60
     at: float = 1.0
-    margin: float = 0.0
 
     def __post_init__(self) -> None:
         checked_share(self.margin)
-
-    def benefit_sign(self, better: Better) -> int:
-        """Return 1 where fewer events are better, as time free of them is estimated."""
-        return -int(better.value)
-
-    def null_value(self, better: Better) -> float:
-        """Return the difference that may be."""
-        return worst_difference(self.margin, OPPOSITE[better])
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -328,4 +344,4 @@ class SurvivalDifferenceTest(TestMethod):
         del stratum
         columns = outcome.time, outcome.event, outcome.arm
         result = survival_difference(*columns, self.at, included=outcome.at_risk)
-        return verdict(against(result, self.null_value(better)), OPPOSITE[better], sided)
+        return self.judged(result, better, sided)

@@ -10,17 +10,12 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.numerics.columns import everyone_or, flags, lead_shape
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, wald_result
+from lupusim.analysis.survival.kaplan_meier import FreeOfEventsTest
 from lupusim.analysis.survival.sorting import CENSORED, FLAGS, NOT_INCLUDED, survival_columns
-from lupusim.analysis.verdicts import (
-    OPPOSITE,
-    against,
-    checked_margin,
-    verdict,
-    worst_difference,
-)
+from lupusim.analysis.verdicts import checked_margin
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.frozen import dataclass
-from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.trial import Better, Verdict
 from lupusim.trial.test_method import named_test
 
 
@@ -166,7 +161,7 @@ def _areas(keys: IntArray, until: float) -> FloatArray:
 
 @named_test("restricted_mean")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RestrictedMeanTest(TestMethod):
+class RestrictedMeanTest(FreeOfEventsTest):
     """Difference of the mean times to the event up to a horizon.
 
     Parameters
@@ -178,27 +173,12 @@ class RestrictedMeanTest(TestMethod):
     """
 
     effect: ClassVar = "difference of restricted means, years"
-    outcome: ClassVar = SurvivalOutcome
     required: ClassVar = ("until",)
-    optional: ClassVar = ("margin",)
-    estimated_by: ClassVar = "Kaplan-Meier"
-    blind_to_competing: ClassVar = True
     horizon: ClassVar = "until"
-    information_unit: ClassVar = "variance"
-    least_patients: ClassVar = 60
     until: float = 1.0
-    margin: float = 0.0
 
     def __post_init__(self) -> None:
         checked_margin(self.margin)
-
-    def benefit_sign(self, better: Better) -> int:
-        """Return 1 where fewer events are better, as time free of them is estimated."""
-        return -int(better.value)
-
-    def null_value(self, better: Better) -> float:
-        """Return the difference that may be."""
-        return worst_difference(self.margin, OPPOSITE[better])
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -207,4 +187,4 @@ class RestrictedMeanTest(TestMethod):
         del stratum
         columns = outcome.time, outcome.event, outcome.arm
         result = rmst_difference(*columns, self.until, included=outcome.at_risk)
-        return verdict(against(result, self.null_value(better)), OPPOSITE[better], sided)
+        return self.judged(result, better, sided)

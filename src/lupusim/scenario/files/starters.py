@@ -36,10 +36,16 @@ _SHARED: Mapping[str, tuple[str, str]] = {
     "enrollment": ("patients enrolled", "10 per month"),
     "dropout": ("share that leaves early", "10 % a year"),
 }
-_TWO_ARMS = """arms:  # what each arm is expected to do; the control is marked
-  - {{name: control, control: true, outcomes: {{{outcome}: {control}}}}}
-  - {{name: treated, outcomes: {{{outcome}: {treated}}}}}
-"""
+
+
+def _two_arms(outcome: str, treated: str = "{treated}") -> str:
+    """Return the lines of two arms: a value of one outcome for each."""
+    return (
+        "arms:  # what each arm is expected to do; the control is marked\n"
+        f"  - {{{{name: control, control: true, outcomes: {{{{{outcome}: {{control}}}}}}}}}}\n"
+        f"  - {{{{name: treated, outcomes: {{{{{outcome}: {treated}}}}}}}}}\n"
+    )
+
 
 STARTERS: Mapping[str, Starter] = {
     "two_rates": Starter(
@@ -49,8 +55,7 @@ STARTERS: Mapping[str, Starter] = {
             "treated": ("share of responders treated", "55 %"),
             "at": ("when they are counted", "24 weeks"),
         },
-        body="outcomes:\n  response: {{kind: response, at: {at}}}\n"
-        + _TWO_ARMS.replace("{outcome}", "response"),
+        body="outcomes:\n  response: {{kind: response, at: {at}}}\n" + _two_arms("response"),
         analysis="pooled_z",
     ),
     "time_to_event": Starter(
@@ -62,9 +67,7 @@ STARTERS: Mapping[str, Starter] = {
             "size": ("patients in all", "280"),
         },
         body="outcomes:\n  event: {{kind: time_to_event}}\n"
-        + _TWO_ARMS.replace("{outcome}", "event").replace(
-            "{treated}", "{{hazard_ratio: {treated}}}"
-        )
+        + _two_arms("event", "{{hazard_ratio: {treated}}}")
         + "looks:  # add a look before the last one, such as - {{when: {{events: 120}}, efficacy: "
         "{{spending: obrien_fleming}}}}\n  - {{when: {{events: {events}}}}}\n",
         analysis="logrank",
@@ -78,7 +81,7 @@ STARTERS: Mapping[str, Starter] = {
             "at": ("when it is measured", "24 weeks"),
         },
         body="outcomes:\n  score: {{kind: score, at: {at}, sd: {sd}, correlation: 0.5}}"
-        "  # correlation with baseline\n" + _TWO_ARMS.replace("{outcome}", "score"),
+        "  # correlation with baseline\n" + _two_arms("score"),
         analysis="ancova",
     ),
     "counts": Starter(
@@ -90,9 +93,7 @@ STARTERS: Mapping[str, Starter] = {
         },
         body="outcomes:\n  flares: {{kind: event_count, until: {at}, dispersion: 0.8}}"
         "  # variance m + 0.8 m^2\nfollow_up: {at}\n"
-        + _TWO_ARMS.replace("{outcome}", "flares").replace(
-            "{treated}", "{{rate_ratio: {treated}}}"
-        ),
+        + _two_arms("flares", "{{rate_ratio: {treated}}}"),
         analysis="negative_binomial",
     ),
     "ordinal": Starter(
@@ -103,7 +104,7 @@ STARTERS: Mapping[str, Starter] = {
             "at": ("when they are judged", "24 weeks"),
         },
         body="outcomes:\n  level: {{kind: ordinal, at: {at}, levels: [none, partial, complete]}}\n"
-        + _TWO_ARMS.replace("{outcome}", "level").replace("{treated}", "{{odds_ratio: {treated}}}"),
+        + _two_arms("level", "{{odds_ratio: {treated}}}"),
         analysis="proportional_odds",
     ),
     "dose_arms": Starter(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lupusim.errors import ModelError
 from lupusim.frozen import dataclass
-from lupusim.model import MultiStateModel
+from lupusim.model import Effect, MultiStateModel
 from lupusim.scenario.document.section import (
     Choice,
     Duration,
@@ -42,28 +42,25 @@ class Models:
     """
 
     folder: Path | None
-    _read: dict[str, MultiStateModel | ModelError] = field(default_factory=dict)
+    _read: dict[str, tuple[MultiStateModel | None, ModelError | None]] = field(default_factory=dict)
 
     def get(self, name: str, place: Place) -> MultiStateModel | None:
         """Return a model; its problems are reported at `place`, which names the file."""
         if name not in self._read:
             self._read[name] = self._load(name)
-        found = self._read[name]
-        if isinstance(found, MultiStateModel):
-            return found
-        for problem in found.problems:
+        model, error = self._read[name]
+        for problem in error.problems if error else ():
             inside = str(problem).removesuffix(f". {problem.fix}")
-            place.report(
-                f"in {found.file}, {inside}" if problem.key else problem.fault, problem.fix
-            )
-        return None
+            fault = f"in {error.file}, {inside}" if error and problem.key else problem.fault
+            place.report(fault, problem.fix)
+        return model
 
-    def _load(self, name: str) -> MultiStateModel | ModelError:
+    def _load(self, name: str) -> tuple[MultiStateModel | None, ModelError | None]:
         try:
             path = find_packaged("models", name, ModelError, beside=self.folder)
-            return untreated_model(read_document(path, ModelError), "a trial")
+            return untreated_model(read_document(path, ModelError), "a trial"), None
         except ModelError as error:
-            return error
+            return None, error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,26 +158,10 @@ def _default_model(top: Section, models: Models) -> MultiStateModel | None:
 def _read_stated(section: Section, stated: Statements) -> Arm | None:
     """Return an arm whose outcomes are stated; cells act by what they do to these alone."""
     name = section.read("name", Text())
-    allocation = section.read("allocation", Integer(at_least=1, at_most=1000), 1)
     read = stated.read_arm(section, name)
     infusions = _read_infusions(section)
-    joins, closes = read_opening(section)
-    section.finish()
-    if read is None:
-        return None
-    model, effects = read
-    if not section.place.is_sound:
-        return Arm(name=name, model=model)
-    return Arm(
-        name=name,
-        model=model,
-        allocation=allocation,
-        infusions=infusions,
-        effects=effects,
-        joins=joins,
-        closes=closes,
-        stated=stated.in_words(name),
-    )
+    model, effects = read or (None, ())
+    return _arm(section, name, model, effects=effects, infusions=infusions, stated=stated)
 
 
 def _read_arm(section: Section, default: MultiStateModel | None, models: Models) -> Arm | None:
@@ -193,7 +174,6 @@ def _read_arm(section: Section, default: MultiStateModel | None, models: Models)
         fault = "no model is given, neither here nor for the whole scenario"
         place.report(fault, "Add 'model:' with a packaged name or a file.")
     name = section.read("name", Text())
-    allocation = section.read("allocation", Integer(at_least=1, at_most=1000), 1)
     infusions = _read_infusions(section)
     dose = infusions.cells_per_kg if infusions else None
     effects = tuple(
@@ -202,8 +182,22 @@ def _read_arm(section: Section, default: MultiStateModel | None, models: Models)
         if (effect := read_effect(s, model, dose)) is not None
     )
     infusions = read_lots(section, infusions, effects=effects, model=model)
-    joins, closes = read_opening(section)
     section.has("switch")  # read once all arms are known
+    return _arm(section, name, model, effects=effects, infusions=infusions)
+
+
+def _arm(
+    section: Section,
+    name: str,
+    model: MultiStateModel | None,
+    *,
+    effects: tuple[Effect, ...],
+    infusions: Infusions | None,
+    stated: Statements | None = None,
+) -> Arm | None:
+    """Return an arm once all its keys are read; one that stands in where some are wrong."""
+    allocation = section.read("allocation", Integer(at_least=1, at_most=1000), 1)
+    joins, closes = read_opening(section)
     section.finish()
     if model is None:
         return None
@@ -217,6 +211,7 @@ def _read_arm(section: Section, default: MultiStateModel | None, models: Models)
         effects=effects,
         joins=joins,
         closes=closes,
+        stated=stated.in_words(name) if stated is not None else "",
     )
 
 
