@@ -74,6 +74,9 @@ def _state_problems(model: MultiStateModel) -> Iterator[Problem]:
         if count > 1:
             fix = "Name each state once."
             yield Problem(key="states", fault=f"{state!r} stands {count} times", fix=fix)
+        if "->" in state:
+            fault = f"{state!r} holds '->', which leads from a state to the next"
+            yield Problem(key="states", fault=fault, fix="Write it in words.")
     for state in model.absorbing or ():
         if state not in model.states:
             yield _unknown_state("absorbing", state, model)

@@ -62,6 +62,7 @@ def test_no_state_is_absorbing_unless_its_name_says_so():
     [
         ({"states": (), "transitions": ()}, "states: there is no state"),
         ({"states": (*STATES, "ill")}, "'ill' stands 2 times"),
+        ({"states": (*STATES, "ill -> x")}, "'ill -> x' holds '->'"),
         (
             {
                 "states": tuple(map(str, range(129))),

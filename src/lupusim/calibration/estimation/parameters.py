@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, fields, replace
 from enum import Enum
 
@@ -246,10 +246,17 @@ def _changed(
     return replace(hazard, **changes) if changes else hazard  # type: ignore[type-var]
 
 
+def _apart(path: str, names: Iterable[str]) -> tuple[str, str]:
+    """Return the name that a path begins with, which may hold dots, and what follows it."""
+    known = [name for name in names if path == name or path.startswith(f"{name}.")]
+    name = max(known, key=len, default=path.partition(".")[0])
+    return name, path[len(name) + 1 :]
+
+
 def _hazard_place(model: MultiStateModel, place: str) -> tuple[int, str, int | None]:
-    label, _, path = place.partition(".")
-    what, _, piece = path.partition(".")
     labels = [transition.label for transition in model.transitions]
+    label, path = _apart(place, labels)
+    what, _, piece = path.partition(".")
     if label not in labels:
         raise ValueError(f"the model has no transition {label!r}. {nearest(label, labels)}")
     k = labels.index(label)
@@ -264,8 +271,8 @@ def _hazard_place(model: MultiStateModel, place: str) -> tuple[int, str, int | N
 
 
 def _class_place(model: MultiStateModel, place: str) -> tuple[int, str]:
-    _, name, what = (*place.split(".", 2), "", "")[:3]
     names = [latent_class.name for latent_class in model.classes]
+    name, what = _apart(place.removeprefix("classes."), names)
     if name not in names:
         raise ValueError(f"the model has no class {name!r}. {nearest(name, names)}")
     if what == "probability":
@@ -280,7 +287,7 @@ def _class_place(model: MultiStateModel, place: str) -> tuple[int, str]:
 
 
 def _covariate_place(model: MultiStateModel, place: str) -> tuple[str, int]:
-    _, name, label = (*place.split(".", 2), "", "")[:3]
+    name, label = _apart(place.removeprefix("covariates."), model.covariates)
     if name not in model.covariates:
         raise ValueError(f"the model has no covariate {name!r}. {nearest(name, model.covariates)}")
     labels = [transition.label for transition in model.transitions]

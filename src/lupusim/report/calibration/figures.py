@@ -15,7 +15,7 @@ from lupusim.calibration.estimation.profiles import CRITICAL, Profile
 from lupusim.calibration.fit import Fit
 from lupusim.engines import exact
 from lupusim.report.calibration.answers import prediction_names
-from lupusim.report.figures.style import BLUE, ORANGE, SKY, colors_of
+from lupusim.report.figures.style import BLUE, ORANGE, SKY, colors_of, in_lines
 from lupusim.rng import stream
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def targets(fit: Fit) -> Figure:
     axes.errorbar(observed, place, xerr=reach, fmt="o", color="black", capsize=2, label="observed")
     axes.plot(table["expected"] / scale, place, "D", color=ORANGE, label="expected")
     words = table["study"] + ": " + table["target"] + ", " + table["cell"]
-    axes.set_yticks(place, words, fontsize=7)
+    axes.set_yticks(place, [in_lines(word, 90, most=2) for word in words], fontsize=7)
     axes.set_xlabel("share of the denominator (rates: per person-year)")
     axes.legend(frameon=False, fontsize=8)
     return figure
@@ -90,7 +90,9 @@ def profiles(fit: Fit) -> Figure:
         panel.set_ylim(-0.2, 8)
         sides = " and ".join(profile.unbounded)
         note = "" if identified else "\nnot identified"
-        panel.set_title(profile.name + (f"\nno limit {sides}" if sides else note), fontsize=8)
+        panel.set_title(
+            in_lines(profile.name, 40) + (f"\nno limit {sides}" if sides else note), fontsize=8
+        )
         panel.tick_params(labelsize=7, which="both")
     return figure
 
@@ -159,7 +161,7 @@ def tornado(found: Sequence[Elasticity], *, n_bars: int = 6) -> Figure:
         colors = [BLUE if size > 0 else ORANGE for size in sizes]
         panel.barh(place, sizes, color=colors)
         words = [f"{one.study}: {one.target}, {one.cell} ({one.observed:g})" for one in top]
-        panel.set_yticks(place, [word[:90] for word in words], fontsize=7)
+        panel.set_yticks(place, [in_lines(word, 90, most=2) for word in words], fontsize=7)
         panel.axvline(0, color="black", linewidth=0.8)
         panel.tick_params(axis="x", labelsize=7)
         panel.set_title(f"{name}: {top[0].predicted:.3g}", fontsize=8)
@@ -179,7 +181,7 @@ def posterior(fit: Fit) -> tuple[Figure, ...]:
         panel.hist(parameter.transform.natural(drawn), bins=grid.tolist(), density=True, color=SKY)
         density = _density(parameter.prior, np.array([parameter.transform.free(g) for g in grid]))
         panel.plot(grid, density / np.gradient(grid, _free(parameter, grid)), color="black")
-        panel.set_title(parameter.name, fontsize=8)
+        panel.set_title(in_lines(parameter.name, 40), fontsize=8)
         panel.set_yticks([])
         panel.tick_params(labelsize=7)
     figure.suptitle("prior (line) and posterior (bars)", fontsize=9)

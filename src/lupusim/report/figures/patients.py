@@ -14,6 +14,7 @@ from lupusim.report.figures.style import (
     ARMS,
     colors_of,
     finished_panels,
+    in_lines,
     legend_above,
     panels_of_figure,
 )
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MONTHS = 12
+_ARM = 24  # characters of an arm beside each of its patients
 _N_COUNTS = 6  # columns of numbers at risk
 
 
@@ -112,7 +114,7 @@ def curves_figure(
         What stands above.
     """
     found = curves(table)
-    order = list(arms) or [curve.arm for curve in found]
+    order = list(arms) or [in_lines(curve.arm, most=1) for curve in found]
     found.sort(key=lambda curve: order.index(curve.arm))
     below = 0.35 + 0.22 * len(found)
     ratios = {"height_ratios": [3.2, below], "sharex": True}
@@ -137,12 +139,12 @@ def _numbers_at_risk(panel: Axes, found: Sequence[Curve], at: FloatArray, name: 
         for time, n in zip(at, curve.at_risk, strict=True):
             panel.text(_MONTHS * time, -row, f"{n:.0f}", ha="center", va="center", fontsize=9)
     panel.set_ylim(-len(found) + 0.5, 0.9)
-    panel.set_yticks(-np.arange(len(found)), [curve.arm for curve in found])
+    panel.set_yticks(-np.arange(len(found)), [in_lines(curve.arm, most=1) for curve in found])
     panel.tick_params(length=0, axis="y")
     panel.set_title("patients at risk", loc="left", fontsize=9, pad=2)
     panel.set_xticks(_MONTHS * at)
     panel.spines["left"].set_visible(False)
-    panel.set_xlabel(f"months, {name}")
+    panel.set_xlabel(in_lines(f"months, {name}", 60))
 
 
 def stays(simulated: SimulatedTrial, start: Mapping[str, str]) -> pd.DataFrame:
@@ -263,7 +265,8 @@ def _ends(axes: Axes, chosen: pd.DataFrame) -> None:
 def _arm_labels(axes: Axes, chosen: pd.DataFrame) -> None:
     """Name each lane, and part the arms."""
     names = [
-        f"{arm} {patient}" for arm, patient in zip(chosen["arm"], chosen["patient"], strict=True)
+        f"{in_lines(arm, _ARM, most=1)} {patient}"
+        for arm, patient in zip(chosen["arm"], chosen["patient"], strict=True)
     ]
     axes.set_yticks(range(len(chosen)), names, fontsize=7.5)
     axes.tick_params(axis="y", length=0)

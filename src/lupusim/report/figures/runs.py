@@ -21,6 +21,7 @@ from lupusim.report.figures.style import (
     ORANGE,
     SKY,
     finished_panels,
+    in_lines,
     legend_above,
     panels_of_figure,
 )
@@ -114,14 +115,8 @@ def characteristics_figure(designs: Sequence[Named], *, title: str = "") -> Figu
             panel.margins(x=0.15, y=0.5 / len(designs) + 0.05)
             panel.locator_params(axis="x", nbins=3)
             panel.grid(axis="x", alpha=0.3)
-        panels[0].set_yticks(place, [_wrapped(name) for name, _ in designs])
+        panels[0].set_yticks(place, [in_lines(name) for name, _ in designs])
         return finished_panels(panels[0], title)
-
-
-def _wrapped(name: str) -> str:
-    from textwrap import fill
-
-    return fill(name, 26)
 
 
 def _mark_alpha(panel: Axes, designs: Sequence[Named]) -> None:
@@ -254,7 +249,7 @@ def stopping_figure(designs: Sequence[Named], *, title: str = "") -> Figure:
                     axes.plot(limits, [at, at], color="black", linewidth=1.6)
                 if stop.share >= 0.06:
                     _percent(axes, left - stop.share / 2, at, stop.share, color)
-        axes.set_yticks(place, [_wrapped(name) for name, _ in rows])
+        axes.set_yticks(place, [in_lines(name) for name, _ in rows])
         axes.set(xlabel="share of trials (black: 95 % Monte Carlo limits)", xlim=(0, 1))
         legend_above(axes, n_columns=3)
         return finished_panels(axes, title)

@@ -6,10 +6,11 @@ Figures are made without pyplot, so that nothing global changes and no window is
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from textwrap import fill
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from lupusim.errors import LupusimError
@@ -46,6 +47,7 @@ _STYLE = {
     "axes.spines.right": False,
 }
 _LINE = 72  # characters of a title that fit in the width of a figure
+_LEGEND, _KEY = 88, 7  # characters of a legend in that width, and those that a line's sample takes
 _FORMATS = (".png", ".svg")
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
@@ -135,13 +137,34 @@ def finished_panels(axes: Axes, title: str = "") -> Figure:
     figure = axes.get_figure(root=True)
     assert figure is not None  # axes of panels_of_figure stand in one
     if title:
-        figure.suptitle(fill(title, _LINE))
+        figure.suptitle(in_lines(title, _LINE, most=4))
     figure.align_ylabels()
     layout = figure.get_layout_engine()
     assert layout is not None  # as panels_of_figure lays out
-    layout.execute(figure)
+    with warnings.catch_warnings():
+        # names may be too long for any layout, or in letters that no font here has
+        warnings.simplefilter("ignore", UserWarning)
+        layout.execute(figure)
     figure.set_layout_engine("none")  # or each drawing would shift the axes a little
     return figure
+
+
+def in_lines(text: str, width: int = 26, *, most: int = 3) -> str:
+    r"""Return a name or title in lines of some letters; of what takes more, beginning and end.
+
+    Examples
+    --------
+    >>> in_lines("msc, repeated at week 12 and week 24", 20)
+    'msc, repeated at\nweek 12 and week 24'
+    >>> in_lines("mesenchymal stem cells, high dose", 20, most=1)
+    'mesenchyma…high dose'
+    """
+    lines = wrap(text, width) or [""]
+    if len(lines) <= most:
+        return "\n".join(lines)
+    half = (width - 1) // 2
+    begin = lines[most - 1][: width - 1 - half]
+    return "\n".join([*lines[: most - 1], f"{begin}…{' '.join(text.split())[-half:]}"])
 
 
 def plain_numbers(axis: Axis) -> None:
@@ -153,6 +176,7 @@ def plain_numbers(axis: Axis) -> None:
 def legend_beside(axes: Axes, *, backwards: bool = False) -> None:
     """Put the legend to the right of the axes, where it covers nothing."""
     handles, labels = axes.get_legend_handles_labels()
+    labels = [in_lines(label) for label in labels]
     step = -1 if backwards else 1
     axes.legend(
         handles[::step], labels[::step], loc="center left", bbox_to_anchor=(1, 0.5), frameon=False
@@ -163,9 +187,11 @@ def legend_above(axes: Axes, n_columns: int = 4, *, first: Sequence[str] = ()) -
     """Put the legend over the axes, in one or more rows, some labels first."""
     pairs = list(zip(*axes.get_legend_handles_labels(), strict=True))
     pairs.sort(key=lambda pair: pair[1] not in first)
+    longest = max((len(label) for _, label in pairs), default=0)
+    n_columns = max(1, min(n_columns, _LEGEND // (longest + _KEY)))
     axes.legend(
         [handle for handle, _ in pairs],
-        [label for _, label in pairs],
+        [in_lines(label, _LEGEND - _KEY, most=2) for _, label in pairs],
         loc="lower left",
         bbox_to_anchor=(0, 1.0),
         ncols=n_columns,
@@ -179,13 +205,15 @@ def legend_above(axes: Axes, n_columns: int = 4, *, first: Sequence[str] = ()) -
 def as_svg(figure: Figure) -> bytes:
     """Return a figure as SVG without date or addresses of vocabularies.
 
-    Letters are outlines, so that it looks the same where a font is missing.
+    Letters are outlines, so that it looks the same where a font is missing; text with letters
+    that our font lacks stays text, for which the reader's machine may have one.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     target = io.BytesIO()
-    with mpl.rc_context(settings() | {"svg.fonttype": "path"}):
+    kind = "path" if _has_letters(figure) else "none"
+    with _drawing(), mpl.rc_context(settings() | {"svg.fonttype": kind}):
         # SPEED: savefig would draw it a second time, to lay out what is laid out.
         print_svg: Any = FigureCanvasSVG(figure).print_svg
         print_svg(target, metadata=_NO_METADATA)
@@ -193,12 +221,30 @@ def as_svg(figure: Figure) -> bytes:
     return content[content.index(b"<svg") :]
 
 
+def _has_letters(figure: Figure) -> bool:
+    """Return whether our font has every letter of a figure."""
+    from matplotlib.font_manager import findfont, get_font
+    from matplotlib.text import Text
+
+    known = get_font(findfont("DejaVu Sans")).get_charmap()
+    texts: list[Any] = figure.findobj(Text)
+    return all(ord(letter) in known or letter == "\n" for t in texts for letter in t.get_text())
+
+
+@contextmanager
+def _drawing() -> Iterator[None]:
+    """Draw without a word about letters that no font here has."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        yield
+
+
 def as_png(figure: Figure, dpi: int = 180) -> bytes:
     """Return a figure as PNG."""
     import matplotlib as mpl
 
     target = io.BytesIO()
-    with mpl.rc_context(settings()):
+    with _drawing(), mpl.rc_context(settings()):
         figure.savefig(target, format="png", metadata={"Software": "lupusim"}, dpi=dpi)
     return target.getvalue()
 
@@ -231,6 +277,6 @@ def save(figure: Figure, file: str | Path) -> Path:
     kind = path.suffix.lower()
     metadata: dict[str, Any] = {"Date": None} if kind == ".svg" else {"Software": "lupusim"}
     drawn = io.BytesIO()
-    with mpl.rc_context(settings()):
+    with _drawing(), mpl.rc_context(settings()):
         figure.savefig(drawn, format=kind[1:], metadata=metadata, dpi=150)
     return write(path, drawn.getvalue())

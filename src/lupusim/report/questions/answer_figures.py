@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lupusim.planning.sensitivity.sobol import SobolIndices
-from lupusim.report.figures.style import BLUE, CONFIDENCE, GRAY, ORANGE, axes_of_figure, finished
+from lupusim.report.figures.style import (
+    BLUE,
+    CONFIDENCE,
+    GRAY,
+    ORANGE,
+    axes_of_figure,
+    finished,
+    in_lines,
+)
 from lupusim.report.questions.answers import design_label
 
 if TYPE_CHECKING:
@@ -45,7 +53,7 @@ def sobol_bars(result: SobolIndices, *, title: str = "") -> Figure:
                 label=label,
                 error_kw={"linewidth": 1, "capsize": 2},
             )
-        axes.set_yticks(place, list(table["path"]))
+        axes.set_yticks(place, [in_lines(path, 40) for path in table["path"]])
         axes.legend(frameon=False, loc="lower right")
         axes.set(xlabel="share of the variance over the ranges", xlim=(0, 1.05), title=title)
         return finished(axes)

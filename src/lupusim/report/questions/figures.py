@@ -17,6 +17,7 @@ from lupusim.report.figures.style import (
     ORANGE,
     axes_of_figure,
     finished,
+    in_lines,
     plain_numbers,
 )
 from lupusim.report.numbers import rounded
@@ -133,7 +134,8 @@ def tornado(result: Tornado, *, title: str = "") -> Figure:
                 error_kw={"linewidth": 1, "capsize": 2},
             )
         axes.set_yticks(
-            range(len(swings)), [f"{swing.path}\n{swing.low} to {swing.high}" for swing in swings]
+            range(len(swings)),
+            [f"{in_lines(swing.path, 40)}\n{swing.low} to {swing.high}" for swing in swings],
         )
         axes.axvline(result.base.value, color=GRAY)
         axes.legend(frameon=False, loc="lower right")

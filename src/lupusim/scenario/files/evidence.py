@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -139,9 +140,7 @@ def _target(section: Section) -> Target | None:
 
 def _groups(counts: Mapping[str, float]) -> dict[StateSet, float]:
     """Return groups of states; ``active + relapse`` counts the two together."""
-    return {
-        tuple(state.strip() for state in label.split("+")): count for label, count in counts.items()
-    }
+    return {tuple(re.split(r"\s+\+\s+", label.strip())): count for label, count in counts.items()}
 
 
 def _occupancy(section: Section) -> Callable[[], Measure]:

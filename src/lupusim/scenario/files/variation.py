@@ -68,11 +68,25 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _walk(content: Any, path: str) -> tuple[Any, str]:
-    """Return what holds the value at a path, and the last step to it."""
-    *steps, last = path.split(".")
+    """Return what holds the value at a path, and the last step to it; names may hold dots."""
+    parts = path.split(".")
+    *steps, last = _steps(content, parts) or parts
     for step in steps:
         content = _get(content, step)
     return content, last
+
+
+def _steps(content: Any, parts: list[str]) -> list[str]:
+    """Return the steps, of one part or several, that lead to something; none where none do."""
+    for n in range(1, len(parts) + 1):
+        step = ".".join(parts[:n])
+        if (there := _get(content, step)) is None:
+            continue
+        if n == len(parts):
+            return [step]
+        if further := _steps(there, parts[n:]):
+            return [step, *further]
+    return []
 
 
 def _get(holder: Any, step: str) -> Any:

@@ -25,6 +25,7 @@ from lupusim.calibration.fit import Fit, fit_studies
 from lupusim.calibration.targets.counts import EverCount, Measure
 from lupusim.calibration.targets.questions import InStates
 from lupusim.calibration.targets.times import EventRate
+from lupusim.model import MultiStateModel, Transition
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.rng import stream
 from studies_for_tests import chain_model, free_rates, study
@@ -253,6 +254,18 @@ def parameter(**places: float) -> FreeParameter:
 def test_a_place_that_the_model_lacks_is_named(place: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         FreeModel(model=MODEL, parameters=(parameter(**{place: 1.0}),))
+
+
+def test_names_in_a_place_may_hold_dots() -> None:
+    ill, cured = "grade 1.5", "grade 1.5.rate"
+    ways = tuple(
+        Transition(from_state=begin, to_state=end, hazard=ExponentialHazard(rate=1.0))
+        for begin, end in ((ill, cured), (ill, "death"))
+    )
+    free = parameter(**{f"{ill} -> {cured}.rate": 1.0}), parameter(**{f"{ill} -> death.rate": 1.0})
+    model = MultiStateModel(name="m", states=(ill, cured, "death"), transitions=ways)
+    made = FreeModel(model=model, parameters=free).model_at(np.log([2.0, 3.0]))
+    assert [t.hazard.rate for t in made.transitions] == pytest.approx([2.0, 3.0])  # type: ignore[attr-defined]
 
 
 def test_two_parameters_cannot_stand_at_one_place() -> None:

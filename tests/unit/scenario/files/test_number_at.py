@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lupusim.scenario.files.number_at import number_at
+from lupusim.scenario.files.variation import replaced, value_at
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,21 @@ def test_a_number_keeps_its_unit(path: str, value: float, unit: str, whole: bool
     assert found.parse(found.in_words("3")) == 3
     written = found.written(found.value + 1)
     assert str(written).removeprefix(found.before or "").startswith(f"{found.value + 1:.6g}"[:3])
+
+
+def test_a_name_with_dots_is_one_step_of_a_path() -> None:
+    content = {"arms": [{"name": "1.5 mg", "x.y": 3, "x": {"y": 4}}, {"name": "1", "5": 7}]}
+    assert value_at(content, "arms.1.5 mg") == content["arms"][0]
+    assert value_at(content, "arms.1.5 mg.x.y") == 4
+    assert value_at(content, "arms.0.x.y") == 4
+    assert value_at({"x.y": 3}, "x.y") == 3
+    assert value_at(content, "arms.1.5") == 7
+    assert value_at(content, "arms.2.5") is None
+    assert replaced(content, {"arms.1.5 mg.x": 2})["arms"][0] == {
+        "name": "1.5 mg",
+        "x.y": 3,
+        "x": 2,
+    }
 
 
 @pytest.mark.parametrize(
