@@ -6,7 +6,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-import typer.main
+import click
 
 from lupusim.cli import app
 
@@ -22,12 +22,13 @@ written, 2 if something given is wrong, 3 if it is incomplete (parts are missing
 
 def page() -> str:
     """Return the text of the page."""
-    group: Any = typer.main.get_command(app)
-    return _HEAD + "".join(_section(name, group.commands[name]) for name in sorted(group.commands))
+    with click.Context(app) as context:
+        commands = {name: app.get_command(context, name) for name in app.list_commands(context)}
+    return _HEAD + "".join(_section(name, commands[name]) for name in sorted(commands))
 
 
 def _section(name: str, command: Any) -> str:
-    kinds = get_type_hints(command.callback)
+    kinds = get_type_hints(command.callback.__wrapped__)
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
     usage = " ".join(
@@ -39,9 +40,13 @@ def _section(name: str, command: Any) -> str:
     ]
     if rows:
         lines += ["| argument or option | what it is | default |", "|---|---|---|"]
-        lines += [f"| `{first}` | {_cell(p.help)} | {_default(p)} |" for first, p in rows]
+        lines += [f"| `{first}` | {_cell(_help(p))} | {_default(p)} |" for first, p in rows]
         lines.append("")
     return "\n".join(lines)
+
+
+def _help(parameter: Any) -> str | None:
+    return parameter.about.help if hasattr(parameter, "about") else parameter.help
 
 
 def _in_usage(argument: Any) -> str:

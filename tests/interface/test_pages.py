@@ -8,8 +8,8 @@ import urllib.request
 from importlib import import_module
 from threading import Thread
 
+import click
 import pytest
-import typer.main
 
 import lupusim
 from lupusim import cli
@@ -27,7 +27,10 @@ from manual_pages import (
     words_of,
 )
 
-GROUP = typer.main.get_command(cli.app)
+with click.Context(cli.app) as _context:
+    COMMANDS = {
+        name: cli.app.get_command(_context, name) for name in cli.app.list_commands(_context)
+    }
 QUICK = ("README.md", "docs/teaching.md")
 EXAMPLES = [p for p in PAGES if ">>> " in p.read_text(encoding="utf-8")]
 SESSIONS = [p for p in PAGES if list(sessions(p.read_text(encoding="utf-8")))]
@@ -66,10 +69,10 @@ def wrong(line: str) -> str:
     first, *words = words_of(line) or [""]
     if first.startswith("-") or first == "COMMAND":
         return ""
-    if first not in GROUP.commands:
+    if first not in COMMANDS:
         return f"{line}: there is no command {first!r}"
     known = {"--help"}
-    for option in GROUP.commands[first].params:
+    for option in COMMANDS[first].params:
         known |= {*option.opts, *option.secondary_opts}
     unknown = [w for w in words if w.startswith("--") and w.split("=")[0] not in known]
     return f"{line}: {first} has no {', '.join(unknown)}" if unknown else ""

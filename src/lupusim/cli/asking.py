@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+import click
 
 from lupusim.cli.options import Format
+from lupusim.cli.parameters import Option
 from lupusim.cli.session import (
     Backend,
     begin_to_leave,
@@ -33,13 +34,13 @@ if TYPE_CHECKING:
     from lupusim.planning.execution.bench import Bench
     from lupusim.trial.scenario import Scenario
 
-JobsOption = Annotated[int, typer.Option(help="Processes; -1 for one per core.")]
-BackendOption = Annotated[Backend, typer.Option(help="Who does the work.")]
+JobsOption = Annotated[int, Option(help="Processes; -1 for one per core.")]
+BackendOption = Annotated[Backend, Option(help="Who does the work.")]
 SchedulerOption = Annotated[
-    str | None, typer.Option(help="Of a Dask cluster, such as tcp://10.0.0.1:8786.")
+    str | None, Option(help="Of a Dask cluster, such as tcp://10.0.0.1:8786.")
 ]
 ResumeOption = Annotated[
-    bool, typer.Option("--resume", help="Take over the finished work that the folder holds.")
+    bool, Option("--resume", help="Take over the finished work that the folder holds.")
 ]
 
 
@@ -55,9 +56,7 @@ def _ready_to_draw(file: Path | None) -> Path | None:
 
 PlotOption = Annotated[
     Path | None,
-    typer.Option(
-        "--plot", help="Also draw it: a file ending in .svg or .png.", callback=_ready_to_draw
-    ),
+    Option("--plot", help="Also draw it: a file ending in .svg or .png.", callback=_ready_to_draw),
 ]
 
 
@@ -105,7 +104,7 @@ class Place:
 
         workers = workers_of(self.backend, self.scheduler) or Cores(n_jobs=self.jobs)
         if self.resume and self.out is None:
-            raise typer.BadParameter("--resume needs --out DIR")
+            raise click.BadParameter("--resume needs --out DIR")
         notebook = None
         if self.out is not None:
             existing = Existing.RESUME if self.resume else Existing.REFUSE

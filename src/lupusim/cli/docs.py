@@ -7,17 +7,17 @@ import webbrowser
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from lupusim.cli.parameters import Option
 
 
 def docs(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for one that is free.")] = 8764,
+    port: Annotated[int, Option(min=0, max=65535, help="0 for one that is free.")] = 8764,
     show: Annotated[
-        bool, typer.Option("--show/--no-show", help="Open it in the browser at once.")
+        bool, Option("--show/--no-show", help="Open it in the browser at once.")
     ] = True,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Write the site into a new folder instead."),
+        Option("--out", metavar="DIR", help="Write the site into a new folder instead."),
     ] = None,
 ) -> None:
     """Read the manual in the browser, offline: built on this machine, served to it alone."""

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from lupusim.cli.parameters import Argument, Option
 
 INPUT_IS_WRONG = 2
 INCOMPLETE = 3
@@ -22,20 +22,20 @@ class Format(StrEnum):
 
 
 ScenarioArgument = Annotated[
-    str, typer.Argument(metavar="SCENARIO", help="A scenario file or packaged name.")
+    str, Argument(metavar="SCENARIO", help="A scenario file or packaged name.")
 ]
-FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
-SeedOption = Annotated[int | None, typer.Option(min=0, help="Default: the scenario's own.")]
+FormatOption = Annotated[Format, Option("--format", help="How to print the result.")]
+SeedOption = Annotated[int | None, Option(min=0, help="Default: the scenario's own.")]
 OutOption = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--out", help="Folder for the result, and for finished work: what is in it is never lost."
     ),
 ]
 DetailsOption = Annotated[
-    bool, typer.Option("--details", help="Show every row of the table, quantiles and all.")
+    bool, Option("--details", help="Show every row of the table, quantiles and all.")
 ]
 WidthOption = Annotated[
     int | None,
-    typer.Option(min=40, help="Characters of a line; default: the terminal's, or 80."),
+    Option(min=40, help="Characters of a line; default: the terminal's, or 80."),
 ]

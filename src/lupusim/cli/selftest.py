@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+import click
 
+from lupusim.cli.parameters import Option
 from lupusim.cli.writing import ForceOption, if_present
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ FAILED = 1
 
 def selftest(
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write the page, a file ending in .html.")
+        Path | None, Option("--out", help="Write the page, a file ending in .html.")
     ] = None,
     force: ForceOption = False,
 ) -> None:
@@ -28,7 +29,7 @@ def selftest(
 
     if out is not None:
         if out.suffix.lower() not in (".html", ".htm"):
-            raise typer.BadParameter(f"the page is written as .html, not as {out.name!r}")
+            raise click.BadParameter(f"the page is written as .html, not as {out.name!r}")
         try_file(out, if_present(force))
     began = time.perf_counter()
     groups: list[Checked] = []
@@ -54,4 +55,4 @@ def _finish(groups: list[Checked], out: Path | None, seconds: float) -> None:
         write(out, as_html(document_of(groups, seconds)))
         print(f"written: {out}")
     if not all(group.passed for group in groups):
-        raise typer.Exit(FAILED)
+        raise click.exceptions.Exit(FAILED)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-import typer
+import click
 
 from lupusim.cli.options import INTERRUPTED
 
@@ -104,7 +104,7 @@ def sigterm_as_ctrl_c() -> Iterator[None]:
 def workers_of(backend: Backend, scheduler: str | None) -> Workers | None:
     """Return the cluster that was named; None for the cores of this machine."""
     if (backend is Backend.dask) != (scheduler is not None):
-        raise typer.BadParameter("--backend dask and --scheduler ADDRESS go together")
+        raise click.BadParameter("--backend dask and --scheduler ADDRESS go together")
     if scheduler is None:
         return None
     from lupusim.planning.execution.dask_cluster import DaskCluster
@@ -147,7 +147,7 @@ def leave() -> NoReturn:
     sys.stderr.flush()
     if {"joblib", "distributed"} & set(sys.modules):
         os._exit(INTERRUPTED)  # their hooks could wait for workers that have gone
-    raise typer.Exit(INTERRUPTED)
+    raise click.exceptions.Exit(INTERRUPTED)
 
 
 def tell_event(kind: str, **content: object) -> None:

@@ -6,15 +6,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from lupusim.cli.parameters import Option
 from lupusim.output import IfPresent, try_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ForceOption = Annotated[
-    bool, typer.Option("--force", help="Replace files there that lupusim did not write.")
+    bool, Option("--force", help="Replace files there that lupusim did not write.")
 ]
 
 

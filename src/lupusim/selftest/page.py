@@ -13,7 +13,7 @@ from lupusim.report.document.parts import Document, Part, Section, Table, Words
 from lupusim.selftest.comparison import Comparison
 from lupusim.selftest.validation import Checked
 
-_PACKAGES = ("numpy", "scipy", "pandas", "simpy", "joblib", "ruamel.yaml", "typer", "rich")
+_PACKAGES = ("numpy", "scipy", "pandas", "simpy", "joblib", "ruamel.yaml", "click", "rich")
 
 
 def platform_rows() -> list[tuple[str, str]]:

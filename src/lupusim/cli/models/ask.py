@@ -7,10 +7,11 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+import click
 
 from lupusim.cli.asking import Answer
 from lupusim.cli.options import Format, FormatOption
+from lupusim.cli.parameters import Argument, Option
 from lupusim.frozen import dataclass
 
 if TYPE_CHECKING:
@@ -32,10 +33,10 @@ class QuestionName(StrEnum):
 
 
 def ask(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file or packaged name.")],
+    model: Annotated[str, Argument(metavar="MODEL", help="A model file or packaged name.")],
     question: Annotated[
         QuestionName,
-        typer.Argument(
+        Argument(
             metavar="QUESTION",
             help="probabilities: P(t), needs --at; sojourn: how long stays last; next: where they "
             "lead; visits: stays that begin; time: years in each state; first-passage: into --to, "
@@ -43,19 +44,19 @@ def ask(
         ),
     ],
     at: Annotated[
-        list[str] | None, typer.Option("--at", help='A time such as "10 years"; repeat it.')
+        list[str] | None, Option("--at", help='A time such as "10 years"; repeat it.')
     ] = None,
     start: Annotated[
-        str | None, typer.Option("--from", help="Start in this state. Default: the model's start.")
+        str | None, Option("--from", help="Start in this state. Default: the model's start.")
     ] = None,
     to: Annotated[
-        list[str] | None, typer.Option("--to", help="State to be reached; repeat it for a set.")
+        list[str] | None, Option("--to", help="State to be reached; repeat it for a set.")
     ] = None,
     until: Annotated[
-        str | None, typer.Option("--until", help='Until such as "5 years". Default: for ever.')
+        str | None, Option("--until", help='Until such as "5 years". Default: for ever.')
     ] = None,
     discount: Annotated[
-        str, typer.Option("--discount", help="Yearly rate such as 3% (of time and life).")
+        str, Option("--discount", help="Yearly rate such as 3% (of time and life).")
     ] = "0%",
     format: FormatOption = Format.table,
 ) -> None:
@@ -99,9 +100,9 @@ def _share(words: str) -> float:
     try:
         value = float(number) / (100 if words.strip().endswith("%") else 1)
     except ValueError:
-        raise typer.BadParameter(f"--discount {words!r} is no rate. Write 3% or 0.03") from None
+        raise click.BadParameter(f"--discount {words!r} is no rate. Write 3% or 0.03") from None
     if not 0 <= value < 1:
-        raise typer.BadParameter(f"--discount {words!r} is out of range. Write 3% or 0.03")
+        raise click.BadParameter(f"--discount {words!r} is out of range. Write 3% or 0.03")
     return value
 
 
@@ -111,7 +112,7 @@ def _probabilities(asked: _Asked) -> tuple[str, pd.DataFrame]:
     from lupusim.engines import exact
 
     if not asked.times:
-        raise typer.BadParameter('probabilities need --at, such as --at "1 year"')
+        raise click.BadParameter('probabilities need --at, such as --at "1 year"')
     tables = []
     for years in asked.times:
         table = exact.transition_probabilities(asked.model, years)
@@ -158,7 +159,7 @@ def _first_passage(asked: _Asked) -> tuple[str, pd.DataFrame]:
     from lupusim.engines import exact
 
     if not asked.to:
-        raise typer.BadParameter("first-passage needs --to, the state to be reached")
+        raise click.BadParameter("first-passage needs --to, the state to be reached")
     starts = [asked.start] if asked.start else list(asked.model.states)
     rows = []
     for state in starts:

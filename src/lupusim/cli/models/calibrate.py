@@ -10,9 +10,10 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-import typer
+import click
 
 from lupusim.cli.options import Format, FormatOption
+from lupusim.cli.parameters import Argument, Option
 from lupusim.cli.session import interruptible
 from lupusim.cli.writing import ForceOption, if_present
 from lupusim.output import Folder, IfPresent, csv_text, file_stems
@@ -41,52 +42,52 @@ _Question: TypeAlias = Callable[[_Told], Any]
 def calibrate(
     evidence: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="[EVIDENCE]...",
             help="Evidence files, packaged names, tables of patients (.csv); default: those the "
             "model names.",
         ),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="A model file with a calibration block, or a packaged name.")
+        str, Option(help="A model file with a calibration block, or a packaged name.")
     ] = "markov-sat0244",
-    seed: Annotated[int, typer.Option(min=0, help="Of the search and of the draws.")] = 20260101,
-    starts: Annotated[int, typer.Option(min=20, help="Starting points of the search.")] = 24,
-    draws: Annotated[int, typer.Option(min=0, help="Posterior draws; 0 for none.")] = 5000,
+    seed: Annotated[int, Option(min=0, help="Of the search and of the draws.")] = 20260101,
+    starts: Annotated[int, Option(min=20, help="Starting points of the search.")] = 24,
+    draws: Annotated[int, Option(min=0, help="Posterior draws; 0 for none.")] = 5000,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the model, its draws, and the page with plots.")
+        Path | None, Option(help="Folder for the model, its draws, and the page with plots.")
     ] = None,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Fit other shapes of the way into remission too.")
+        bool, Option("--compare", help="Fit other shapes of the way into remission too.")
     ] = False,
     sensitivity: Annotated[
-        bool, typer.Option("--sensitivity", help="Which published count moves predictions most.")
+        bool, Option("--sensitivity", help="Which published count moves predictions most.")
     ] = False,
     per_arm: Annotated[
         int | None,
-        typer.Option(min=2, help="With --sensitivity or --predict: of the power of such a trial."),
+        Option(min=2, help="With --sensitivity or --predict: of the power of such a trial."),
     ] = None,
     control: Annotated[
-        str, typer.Option(help="With --per-arm: the model of the control arm.")
+        str, Option(help="With --per-arm: the model of the control arm.")
     ] = "standard-care",
     second_opinion: Annotated[
-        bool, typer.Option("--second-opinion", help="Draw by Markov chains, too, and compare.")
+        bool, Option("--second-opinion", help="Draw by Markov chains, too, and compare.")
     ] = False,
     check_sampler: Annotated[
         int | None,
-        typer.Option(min=20, help="Rounds of simulation-based calibration; 150 for a verdict."),
+        Option(min=20, help="Rounds of simulation-based calibration; 150 for a verdict."),
     ] = None,
     study_effect: Annotated[
         list[str] | None,
-        typer.Option(help="A parameter that differs from study to study; repeat it."),
+        Option(help="A parameter that differs from study to study; repeat it."),
     ] = None,
     predict: Annotated[
         str | None,
-        typer.Option(help='Count the states of --n further patients, as in "state at 5 years".'),
+        Option(help='Count the states of --n further patients, as in "state at 5 years".'),
     ] = None,
-    n: Annotated[int | None, typer.Option("--n", min=1, help="With --predict: patients.")] = None,
+    n: Annotated[int | None, Option("--n", min=1, help="With --predict: patients.")] = None,
     time_unit: Annotated[
-        TimeUnit, typer.Option(help="Of the times in a table of patients.")
+        TimeUnit, Option(help="Of the times in a table of patients.")
     ] = TimeUnit.years,
     force: ForceOption = False,
     format: FormatOption = Format.table,
@@ -145,9 +146,9 @@ def _check_extras(*, second_opinion: bool, page: bool) -> None:
 
 def _check_options(*, needs_draws: bool, draws: int, has_plan: bool, per_arm: int | None) -> None:
     if needs_draws and draws == 0:
-        raise typer.BadParameter("--second-opinion and --study-effect need --draws above 0")
+        raise click.BadParameter("--second-opinion and --study-effect need --draws above 0")
     if per_arm is not None and not has_plan:
-        raise typer.BadParameter(
+        raise click.BadParameter(
             "--per-arm belongs to --sensitivity or --predict. Add one, or leave it out"
         )
 
@@ -156,19 +157,19 @@ def _prediction_time(predict: str | None, n: int | None, draws: int) -> float:
     """Return the study time of ``--predict``, years; 0 if it is not asked for."""
     if predict is None:
         if n is not None:
-            raise typer.BadParameter("--n belongs to --predict. Add it, or leave both out")
+            raise click.BadParameter("--n belongs to --predict. Add it, or leave both out")
         return 0.0
     if n is None or draws == 0:
-        raise typer.BadParameter("--predict needs --n patients, and --draws above 0")
+        raise click.BadParameter("--predict needs --n patients, and --draws above 0")
     from lupusim.scenario.document.durations import parse_duration
 
     words, _, time = predict.partition(" at ")
     if words.strip() != "state" or not time:
-        raise typer.BadParameter(f"--predict {predict!r}: write it as 'state at 5 years'")
+        raise click.BadParameter(f"--predict {predict!r}: write it as 'state at 5 years'")
     try:
         return parse_duration(time.strip())
     except ValueError as wrong:
-        raise typer.BadParameter(f"--predict {predict!r}: {wrong}") from None
+        raise click.BadParameter(f"--predict {predict!r}: {wrong}") from None
 
 
 @contextmanager
@@ -270,7 +271,7 @@ def _next_study(fit: Fit, varies: tuple[str, ...]) -> object:
     try:
         return predict_next_study(fit, varies)
     except ValueError as wrong:
-        raise typer.BadParameter(str(wrong)) from None
+        raise click.BadParameter(str(wrong)) from None
 
 
 def _print_fit(fit: Fit, answers: Answers, format: Format) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+import click
 
 from lupusim.cli.asking import Answer
 from lupusim.cli.options import Format, FormatOption
+from lupusim.cli.parameters import Argument, Option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,21 +16,19 @@ if TYPE_CHECKING:
     from lupusim.model.cycles import CohortModel
 
 ModelArgument = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A model file or packaged name; with cycles or not.")
+    str, Argument(metavar="MODEL", help="A model file or packaged name; with cycles or not.")
 ]
 
 
 def cohort(
     model: ModelArgument,
-    cycles: Annotated[int, typer.Option("--cycles", min=1, help="How many cycles.")],
+    cycles: Annotated[int, Option("--cycles", min=1, help="How many cycles.")],
     cycle: Annotated[
         str | None,
-        typer.Option(
-            "--cycle", help='Length such as "1 month": cuts a continuous model in cycles.'
-        ),
+        Option("--cycle", help='Length such as "1 month": cuts a continuous model in cycles.'),
     ] = None,
     patients: Annotated[
-        float | None, typer.Option("--patients", min=0, help="Print counts out of so many.")
+        float | None, Option("--patients", min=0, help="Print counts out of so many.")
     ] = None,
     format: FormatOption = Format.table,
 ) -> None:
@@ -50,10 +49,10 @@ def in_cycles_of(name: str, cycle: str | None, n_cycles: int) -> CohortModel:
 
     if moves_in_cycles(name):
         if cycle is not None:
-            raise typer.BadParameter("--cycle is for continuous models; this one has its own cycle")
+            raise click.BadParameter("--cycle is for continuous models; this one has its own cycle")
         return load_cohort_model(name)
     if cycle is None:
-        raise typer.BadParameter(
+        raise click.BadParameter(
             'a continuous model has no cycles of its own: add --cycle, such as --cycle "1 year"'
         )
     return in_cycles(load_model(name), parse_duration(cycle), n_cycles=n_cycles)
@@ -71,7 +70,7 @@ def moves_in_cycles(name: str) -> bool:
 
 def generator(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A cohort model: a file or packaged name.")
+        str, Argument(metavar="MODEL", help="A cohort model: a file or packaged name.")
     ],
     format: FormatOption = Format.table,
 ) -> None:
@@ -81,7 +80,7 @@ def generator(
 
     loaded = load_cohort_model(model)
     if loaded.n_matrices > 1:
-        raise typer.BadParameter(
+        raise click.BadParameter(
             "the matrix of this model changes over time; it has no constant hazards"
         )
     found = closest_generator(loaded.matrices(1)[0], loaded.cycle, states=loaded.states)

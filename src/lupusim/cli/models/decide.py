@@ -6,10 +6,9 @@ import math
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from lupusim.cli.asking import Answer, PlotOption
 from lupusim.cli.options import Format, FormatOption
+from lupusim.cli.parameters import Argument, Option
 from lupusim.cli.session import interruptible
 from lupusim.cli.writing import ForceOption, save_figure, try_picture
 
@@ -33,21 +32,21 @@ class MethodName(StrEnum):
 
 def decide(
     decision: Annotated[
-        str, typer.Argument(metavar="DECISION", help="A decision file or packaged name.")
+        str, Argument(metavar="DECISION", help="A decision file or packaged name.")
     ],
     method: Annotated[
         MethodName | None,
-        typer.Option(
+        Option(
             help="exact, cohort (cycles), vector or events (single patients), walks (single "
             "patients in cycles). Default: exact, or cohort for a cohort model."
         ),
     ] = None,
-    patients: Annotated[int, typer.Option("--patients", min=2, help="Single patients.")] = 10_000,
+    patients: Annotated[int, Option("--patients", min=2, help="Single patients.")] = 10_000,
     draws: Annotated[
         int | None,
-        typer.Option("--draws", min=2, help="Draw what is uncertain so often (PSA)."),
+        Option("--draws", min=2, help="Draw what is uncertain so often (PSA)."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of all that is drawn.")] = 1,
+    seed: Annotated[int, Option("--seed", min=0, help="Of all that is drawn.")] = 1,
     plot: PlotOption = None,
     force: ForceOption = False,
     format: FormatOption = Format.table,

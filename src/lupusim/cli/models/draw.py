@@ -7,8 +7,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+import click
 
+from lupusim.cli.parameters import Argument, Option
 from lupusim.cli.writing import ForceOption, if_present, save_figure, try_picture
 from lupusim.output import try_file, write
 
@@ -28,23 +29,21 @@ class PictureName(StrEnum):
 def draw(
     model: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help="A model file or packaged name; with cycles or not."),
+        Argument(metavar="MODEL", help="A model file or packaged name; with cycles or not."),
     ],
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", help="A file ending in .svg (or .png, but for diagrams)."),
+        Option("--plot", help="A file ending in .svg (or .png, but for diagrams)."),
     ] = None,
     picture: Annotated[
         PictureName,
-        typer.Option(
+        Option(
             help="diagram of states; occupancy, stacked; bars of single patients; a cohort's trace."
         ),
     ] = PictureName.diagram,
-    until: Annotated[str, typer.Option(help='Up to a time such as "5 years".')] = "10 years",
-    patients: Annotated[
-        int, typer.Option(min=1, help="Single patients, or the cohort's size.")
-    ] = 12,
-    seed: Annotated[int, typer.Option(min=0, help="Of the single patients.")] = 1,
+    until: Annotated[str, Option(help='Up to a time such as "5 years".')] = "10 years",
+    patients: Annotated[int, Option(min=1, help="Single patients, or the cohort's size.")] = 12,
+    seed: Annotated[int, Option(min=0, help="Of the single patients.")] = 1,
     force: ForceOption = False,
 ) -> None:
     """Draw a model: its states with hazards or probabilities, or what becomes of patients."""
@@ -69,7 +68,7 @@ def _diagram(name: str, file: Path, force: bool) -> None:
     from lupusim.scenario import load_cohort_model, load_model
 
     if file.suffix.lower() != ".svg":
-        raise typer.BadParameter(f"a diagram is written as .svg, not as {file.name!r}")
+        raise click.BadParameter(f"a diagram is written as .svg, not as {file.name!r}")
     try_file(file, if_present(force))
     if moves_in_cycles(name):
         text = cohort_diagram(load_cohort_model(name))
@@ -103,7 +102,7 @@ def _course(name: str, until: float, bars: int | None, seed: int) -> Figure:
     from lupusim.scenario import load_model
 
     if moves_in_cycles(name):
-        raise typer.BadParameter("a model that moves in cycles has a diagram and a trace")
+        raise click.BadParameter("a model that moves in cycles has a diagram and a trace")
     model = load_model(name)
     title = model.description or model.name
     if bars is None:

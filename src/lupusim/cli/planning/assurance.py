@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any
 
-import typer
-
 from lupusim.cli.asking import (
     Answer,
     BackendOption,
@@ -20,6 +18,7 @@ from lupusim.cli.asking import (
     values_of,
 )
 from lupusim.cli.options import Format, FormatOption, OutOption, ScenarioArgument, SeedOption
+from lupusim.cli.parameters import Option
 from lupusim.cli.planning import assurance_options as believing
 from lupusim.cli.session import Backend
 from lupusim.cli.writing import ForceOption, save_figure, try_picture
@@ -32,7 +31,7 @@ def assurance(
     scenario: ScenarioArgument,
     draws: Annotated[
         list[str] | None,
-        typer.Option(help="Calibrated model with draws, by name or file; repeat it."),
+        Option(help="Calibrated model with draws, by name or file; repeat it."),
     ] = None,
     effect_sd: believing.EffectSdOption = None,
     effect_on: believing.EffectOnOption = None,
@@ -43,7 +42,7 @@ def assurance(
     by: believing.ByOption = None,
     value: believing.ValueOption = None,
     patient_cost: believing.PatientCostOption = 0.0,
-    replicates: Annotated[int, typer.Option(min=100, help="Simulated trials per design.")] = 20_000,
+    replicates: Annotated[int, Option(min=100, help="Simulated trials per design.")] = 20_000,
     seed: SeedOption = None,
     jobs: JobsOption = -1,
     backend: BackendOption = Backend.loky,
@@ -90,14 +89,14 @@ def sensitivity(
     scenario: ScenarioArgument,
     over: Annotated[
         list[str],
-        typer.Option(help='A path and its two values, "dropout.per_year=0.1,0.3"; repeat it.'),
+        Option(help='A path and its two values, "dropout.per_year=0.1,0.3"; repeat it.'),
     ],
     sobol: Annotated[
         bool,
-        typer.Option("--sobol", help="Shares of the variance over all the ranges together."),
+        Option("--sobol", help="Shares of the variance over all the ranges together."),
     ] = False,
-    replicates: Annotated[int, typer.Option(min=100, help="Simulated trials per value.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0)] = _SEED,
+    replicates: Annotated[int, Option(min=100, help="Simulated trials per value.")] = 2000,
+    seed: Annotated[int, Option(min=0)] = _SEED,
     jobs: JobsOption = -1,
     backend: BackendOption = Backend.loky,
     scheduler: SchedulerOption = None,

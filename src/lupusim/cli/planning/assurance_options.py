@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from lupusim.cli.asking import Answer, Partly, Question
+from lupusim.cli.parameters import Option
 from lupusim.cli.writing import save_figure
 from lupusim.frozen import dataclass
 
@@ -20,43 +19,41 @@ if TYPE_CHECKING:
 
 EffectSdOption = Annotated[
     float | None,
-    typer.Option(help="Standard deviation of the log hazard ratio around the stated one."),
+    Option(help="Standard deviation of the log hazard ratio around the stated one."),
 ]
 EffectOnOption = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         help='With --effect-sd, for arms with a model of their own: "active -> relapse" gets a '
         "further hazard ratio around 1; repeat it."
     ),
 ]
 ScepticalOption = Annotated[
     float | None,
-    typer.Option(
-        help="With --effect-sd: how much the uncontrolled study behind it counts, 0 to 1."
-    ),
+    Option(help="With --effect-sd: how much the uncontrolled study behind it counts, 0 to 1."),
 ]
 WorthwhileRatioOption = Annotated[
     float | None,
-    typer.Option(help="With --sceptical: hazard ratio that a sceptic gives 5 in 100 to be beaten."),
+    Option(help="With --sceptical: hazard ratio that a sceptic gives 5 in 100 to be beaten."),
 ]
-NoEffectOption = Annotated[float, typer.Option(help="Probability that there is no effect at all.")]
+NoEffectOption = Annotated[float, Option(help="Probability that there is no effect at all.")]
 WorthwhileOption = Annotated[
     float | None,
-    typer.Option(help="Smallest true gain in the primary endpoint's probability worth having."),
+    Option(help="Smallest true gain in the primary endpoint's probability worth having."),
 ]
 ByOption = Annotated[
     str | None,
-    typer.Option(help='Study time at which events count as avoided, such as "2 years".'),
+    Option(help='Study time at which events count as avoided, such as "2 years".'),
 ]
 ValueOption = Annotated[
     float | None,
-    typer.Option(
+    Option(
         help="Value of the trial's data: future patients who would be treated. A table over sizes."
     ),
 ]
 PatientCostOption = Annotated[
     float,
-    typer.Option(help="With --value: cost of a patient in the trial, in responders (or events)."),
+    Option(help="With --value: cost of a patient in the trial, in responders (or events)."),
 ]
 
 

@@ -6,18 +6,19 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
+import click
 
 from lupusim.cli.options import INCOMPLETE, Format, FormatOption
+from lupusim.cli.parameters import Argument, Option
 from lupusim.cli.planning.run import run_folder, tell, write_run
 from lupusim.cli.writing import ForceOption
 
 
 def merge(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="DIR...", help="Folders of all parts of a run.")
+        list[Path], Argument(metavar="DIR...", help="Folders of all parts of a run.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="Folder for the whole run.")],
+    out: Annotated[Path, Option("--out", help="Folder for the whole run.")],
     force: ForceOption = False,
     format: FormatOption = Format.table,
 ) -> None:
@@ -34,4 +35,4 @@ def merge(
     tell(result, format, None)
     write_run(result, folder)
     if not result.complete:
-        raise typer.Exit(INCOMPLETE)
+        raise click.exceptions.Exit(INCOMPLETE)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import typer
+import click
 
 from lupusim.cli.asking import PlotOption
 from lupusim.cli.options import (
@@ -21,6 +21,7 @@ from lupusim.cli.options import (
     SeedOption,
     WidthOption,
 )
+from lupusim.cli.parameters import Option
 from lupusim.cli.session import (
     Backend,
     Events,
@@ -71,38 +72,36 @@ _AS_USUAL = Shown()
 
 def run(
     scenario: ScenarioArgument,
-    replicates: Annotated[
-        int | None, typer.Option(min=1, help="Simulated trials per design.")
-    ] = None,
+    replicates: Annotated[int | None, Option(min=1, help="Simulated trials per design.")] = None,
     precision: Annotated[
         Preset | None,
-        typer.Option(help="Replicates in words: 10, 100, 1000, 100 000 per design."),
+        Option(help="Replicates in words: 10, 100, 1000, 100 000 per design."),
     ] = None,
     mcse: Annotated[
         float | None,
-        typer.Option(help="Simulate until every Monte Carlo standard error is this small."),
+        Option(help="Simulate until every Monte Carlo standard error is this small."),
     ] = None,
     decide: Annotated[
         str | None,
-        typer.Option(help='Simulate until this is decided, such as "power > 0.8" (error 1 %).'),
+        Option(help='Simulate until this is decided, such as "power > 0.8" (error 1 %).'),
     ] = None,
     max_replicates: Annotated[
         int | None,
-        typer.Option(min=1, help="Most replicates of --mcse and --decide; default 100 000."),
+        Option(min=1, help="Most replicates of --mcse and --decide; default 100 000."),
     ] = None,
     seed: SeedOption = None,
-    jobs: Annotated[int, typer.Option(help="Processes; -1 for one per core.")] = -1,
-    backend: Annotated[Backend, typer.Option(help="Who does the work.")] = Backend.loky,
+    jobs: Annotated[int, Option(help="Processes; -1 for one per core.")] = -1,
+    backend: Annotated[Backend, Option(help="Who does the work.")] = Backend.loky,
     scheduler: Annotated[
-        str | None, typer.Option(help="Of a Dask cluster, such as tcp://10.0.0.1:8786.")
+        str | None, Option(help="Of a Dask cluster, such as tcp://10.0.0.1:8786.")
     ] = None,
     out: OutOption = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run that the folder holds.")
+        bool, Option("--resume", help="Go on with the run that the folder holds.")
     ] = False,
     shard: Annotated[
         str | None,
-        typer.Option(metavar="I/N", help="Only this part, for array jobs; see lupusim merge."),
+        Option(metavar="I/N", help="Only this part, for array jobs; see lupusim merge."),
     ] = None,
     force: ForceOption = False,
     format: FormatOption = Format.table,
@@ -111,7 +110,7 @@ def run(
     plot: PlotOption = None,
     events: Annotated[
         Events | None,
-        typer.Option(help="Tell progress and result line by line, for programs."),
+        Option(help="Tell progress and result line by line, for programs."),
     ] = None,
 ) -> None:
     """Simulate a scenario: power, type I error and the rest, each with its standard error."""
@@ -191,9 +190,9 @@ def _amount(
 
     mcse, decide, most = rule
     if sum(given is not None for given in (replicates, preset, mcse, decide)) > 1:
-        raise typer.BadParameter("give one of --replicates, --precision, --mcse and --decide")
+        raise click.BadParameter("give one of --replicates, --precision, --mcse and --decide")
     if most is not None and mcse is None and decide is None:
-        raise typer.BadParameter("--max-replicates goes with --mcse or --decide")
+        raise click.BadParameter("--max-replicates goes with --mcse or --decide")
     most = MOST_REPLICATES if most is None else most
     if mcse is not None:
         return None, TargetMcse(mcse=mcse, most_replicates=most)
@@ -210,7 +209,7 @@ def _options(
     from lupusim.planning.runs.run import RunOptions
 
     if out is None and (resume or shard is not None):
-        raise typer.BadParameter("--resume and --shard need --out DIR")
+        raise click.BadParameter("--resume and --shard need --out DIR")
     return RunOptions(
         folder=out,
         existing=Existing.RESUME if resume else Existing.REFUSE,

@@ -7,8 +7,6 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from lupusim.cli.asking import (
     Answer,
     BackendOption,
@@ -22,6 +20,7 @@ from lupusim.cli.asking import (
     values_of,
 )
 from lupusim.cli.options import Format, FormatOption, OutOption, ScenarioArgument, SeedOption
+from lupusim.cli.parameters import Option
 from lupusim.cli.session import Backend
 from lupusim.cli.writing import ForceOption, save_figure, try_picture
 
@@ -42,28 +41,28 @@ class Spent(StrEnum):
 
 def size(
     scenario: ScenarioArgument,
-    power: Annotated[float, typer.Option(help="Target, such as 0.9.")] = 0.9,
+    power: Annotated[float, Option(help="Target, such as 0.9.")] = 0.9,
     over: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             help='A table of designs: a path and its values, "arms.msc.allocation=1,2"; repeat it.'
         ),
     ] = None,
     frontier: Annotated[
         Spent | None,
-        typer.Option(help="The table over all designs, also those of 'vary', by cost or duration."),
+        Option(help="The table over all designs, also those of 'vary', by cost or duration."),
     ] = None,
-    max_patients: Annotated[int, typer.Option(min=4, help="Give up beyond.")] = 20_000,
+    max_patients: Annotated[int, Option(min=4, help="Give up beyond.")] = 20_000,
     precision: Annotated[
         float | None,
-        typer.Option(
+        Option(
             help="Half the width of the interval, relative to the size; default 0.01, or for "
             "several or costly designs what a minute allows."
         ),
     ] = None,
     event: Annotated[
         str,
-        typer.Option(
+        Option(
             help="Whose power, where several hypotheses are tested: any, all, or the name of one."
         ),
     ] = "any",

@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+import click
 
 from lupusim.cli.asking import (
     Answer,
@@ -20,6 +20,7 @@ from lupusim.cli.asking import (
     SchedulerOption,
 )
 from lupusim.cli.options import Format, FormatOption, OutOption, ScenarioArgument, SeedOption
+from lupusim.cli.parameters import Option
 from lupusim.cli.session import Backend
 from lupusim.cli.writing import ForceOption, save_figure, try_picture
 
@@ -35,7 +36,7 @@ def solve(
     scenario: ScenarioArgument,
     number: Annotated[
         list[str],
-        typer.Option(
+        Option(
             "--for",
             metavar="PATH",
             help='Where the number stands, such as "dropout.per_year"; repeat it for numbers that '
@@ -43,29 +44,27 @@ def solve(
         ),
     ],
     power: Annotated[
-        float | None, typer.Option(help="Power to reach; default 0.8 without --quantity.")
+        float | None, Option(help="Power to reach; default 0.8 without --quantity.")
     ] = None,
     quantity: Annotated[
         str | None,
-        typer.Option(
+        Option(
             metavar="NAME=VALUE",
             help='Another quantity to reach: "type_one_error=0.025", "duration=36 months".',
         ),
     ] = None,
     event: Annotated[
         str,
-        typer.Option(
+        Option(
             help="Whose power, where several hypotheses are tested: any, all, or the name of one."
         ),
     ] = "any",
     between: Annotated[
         str | None,
-        typer.Option(
-            metavar="LOW,HIGH", help="Where to look; default all around the file's value."
-        ),
+        Option(metavar="LOW,HIGH", help="Where to look; default all around the file's value."),
     ] = None,
     replicates: Annotated[
-        int, typer.Option(min=200, help="Simulated trials of each value near the answer.")
+        int, Option(min=200, help="Simulated trials of each value near the answer.")
     ] = 10_000,
     seed: SeedOption = None,
     jobs: JobsOption = -1,
@@ -108,10 +107,10 @@ def _goal(power: float | None, quantity: str | None, event: str) -> Goal:
     if quantity is None:
         return Goal(target=0.8 if power is None else power, event=event)
     if power is not None:
-        raise typer.BadParameter("give one of --power and --quantity")
+        raise click.BadParameter("give one of --power and --quantity")
     name, equals, value = (part.strip() for part in quantity.partition("="))
     if not equals:
-        raise typer.BadParameter(f"--quantity {quantity!r} must be such as 'duration=36 months'")
+        raise click.BadParameter(f"--quantity {quantity!r} must be such as 'duration=36 months'")
     try:
         target = float(value)
     except ValueError:
@@ -126,7 +125,7 @@ def _ends(between: str | None, asked: NumberInFile) -> tuple[float, float] | Non
     try:
         low, high = (asked.stated.parse(part) for part in between.split(","))
     except ValueError:
-        raise typer.BadParameter(
+        raise click.BadParameter(
             f"--between {between!r} must be two numbers as the file has one: "
             f"'{asked.stated.in_words('1')},{asked.stated.in_words('2')}'"
         ) from None

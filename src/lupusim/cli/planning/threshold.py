@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+import click
 
 from lupusim.cli.options import Format, FormatOption, ScenarioArgument, SeedOption
+from lupusim.cli.parameters import Option
 from lupusim.cli.session import forewarn, interruptible, warn
 
 if TYPE_CHECKING:
@@ -26,27 +27,25 @@ def threshold(
     scenario: ScenarioArgument,
     key: Annotated[
         list[str],
-        typer.Option(
+        Option(
             help='Path of a rule\'s number, such as "adaptation.success" or '
             '"looks.0.efficacy.posterior"; repeat it for numbers that are to be the same.'
         ),
     ],
-    alpha: Annotated[float, typer.Option(help="Type I error asked.")] = 0.025,
+    alpha: Annotated[float, Option(help="Type I error asked.")] = 0.025,
     between: Annotated[
         str | None,
-        typer.Option(
+        Option(
             metavar="LOW,HIGH",
             help="Where to look; default 0.5,0.9999, of a level 0.0001,0.25, of a z 0.5,5 "
             "(haybittle_peto 2.5,5).",
         ),
     ] = None,
     replicates: Annotated[
-        int, typer.Option(min=100, help="Simulated null trials, and trials of the confirmation.")
+        int, Option(min=100, help="Simulated null trials, and trials of the confirmation.")
     ] = 10_000,
     seed: SeedOption = None,
-    jobs: Annotated[
-        int, typer.Option(help="Processes of the confirmation; -1 for one per core.")
-    ] = -1,
+    jobs: Annotated[int, Option(help="Processes of the confirmation; -1 for one per core.")] = -1,
     format: FormatOption = Format.table,
 ) -> None:
     """Find the threshold of a rule that gives a type I error; confirm it on fresh replicates."""
@@ -57,7 +56,7 @@ def threshold(
     loaded = load_scenario(scenario)
     build = what_if(scenario)
     if not 0 < alpha < 1:
-        raise typer.BadParameter("--alpha must lie between 0 and 1")
+        raise click.BadParameter("--alpha must lie between 0 and 1")
     warn(loaded)
     ends = _between(between, key)
     for end in ends:
@@ -83,9 +82,9 @@ def _check(design: Callable[[float], Trial], end: float) -> None:
         design(end)
     except ScenarioError as error:
         if any("no such value" in problem.fault for problem in error.problems):
-            raise typer.BadParameter(str(error), param_hint="--key") from None
+            raise click.BadParameter(str(error), param_hint="--key") from None
         fix = f"The end {end:g} is no such number: give others."
-        raise typer.BadParameter(f"{error}\n{fix}", param_hint="--between") from None
+        raise click.BadParameter(f"{error}\n{fix}", param_hint="--between") from None
 
 
 def _between(words: str | None, keys: list[str]) -> tuple[float, float]:
@@ -97,7 +96,7 @@ def _between(words: str | None, keys: list[str]) -> tuple[float, float]:
     try:
         low, high = map(float, words.split(","))
     except ValueError:
-        raise typer.BadParameter(f"--between {words!r} must be two numbers: '0.9,0.9999'") from None
+        raise click.BadParameter(f"--between {words!r} must be two numbers: '0.9,0.9999'") from None
     return low, high
 
 

@@ -6,27 +6,28 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
+import click
 
 from lupusim.cli.asking import JobsOption
 from lupusim.cli.options import SeedOption
+from lupusim.cli.parameters import Argument, Option
 from lupusim.cli.reporting.report import ForceOption, ReplicatesOption, result_of
 
 
 def bundle(
     run: Annotated[
         str,
-        typer.Argument(
+        Argument(
             metavar="RUN",
             help="A folder written by lupusim run --out, or a scenario to run now; with --verify "
             "a bundle.",
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option(help="A file ending in .zip; default: the run's name.")
+        Path | None, Option(help="A file ending in .zip; default: the run's name.")
     ] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Run a bundle again, and compare every number.")
+        bool, Option("--verify", help="Run a bundle again, and compare every number.")
     ] = False,
     replicates: ReplicatesOption = None,
     seed: SeedOption = None,
@@ -36,7 +37,7 @@ def bundle(
     """Pack a run into one archive that others can run again, or check one bit for bit."""
     if verify:
         if out is not None or replicates is not None or seed is not None or force:
-            raise typer.BadParameter("--verify takes a bundle and --jobs, nothing else")
+            raise click.BadParameter("--verify takes a bundle and --jobs, nothing else")
         _verify(Path(run), jobs)
         return
     from lupusim.report.bundle import check_bundle_file, write_bundle
@@ -56,7 +57,7 @@ def _verify(path: Path, jobs: int) -> None:
     from lupusim.report.bundle import verify
 
     if not path.is_file():
-        raise typer.BadParameter(f"{path} is no file: --verify takes a bundle (.zip)")
+        raise click.BadParameter(f"{path} is no file: --verify takes a bundle (.zip)")
     found = verify(path, n_jobs=jobs)
     for line in found.surroundings:
         print(f"note: {line}", file=sys.stderr)
@@ -64,5 +65,5 @@ def _verify(path: Path, jobs: int) -> None:
         for line in found.differences:
             print(line, file=sys.stderr)
         print(f"{path}: NOT the same: see above", file=sys.stderr)
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
     print(f"{path}: the same, bit for bit ({found.n_numbers} numbers)")

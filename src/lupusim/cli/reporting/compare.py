@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from lupusim.cli.asking import JobsOption, PlotOption
 from lupusim.cli.options import DetailsOption, Format, FormatOption, SeedOption, WidthOption
+from lupusim.cli.parameters import Argument
 from lupusim.cli.reporting.report import ReplicatesOption, result_of
 from lupusim.cli.writing import ForceOption, save_figure, try_picture
 from lupusim.output import csv_text
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 def compare(
     runs: Annotated[
         list[str],
-        typer.Argument(
+        Argument(
             metavar="RUN...", help="Folders written by lupusim run --out, or scenarios to run now."
         ),
     ],

@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+import click
 
 from lupusim.cli.asking import JobsOption
 from lupusim.cli.options import SeedOption
+from lupusim.cli.parameters import Argument, Option
 from lupusim.cli.session import forewarn, listening, sigterm_as_ctrl_c
 
 if TYPE_CHECKING:
@@ -17,15 +18,15 @@ if TYPE_CHECKING:
 
 RunArgument = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="RUN", help="A folder written by lupusim run --out, or a scenario to run now."
     ),
 ]
 ReplicatesOption = Annotated[
-    int | None, typer.Option(min=1, help="Simulated trials per design, of a scenario run now.")
+    int | None, Option(min=1, help="Simulated trials per design, of a scenario run now.")
 ]
 ForceOption = Annotated[
-    bool, typer.Option("--force", help="Write over a file that lupusim has not written.")
+    bool, Option("--force", help="Write over a file that lupusim has not written.")
 ]
 
 
@@ -33,12 +34,12 @@ def report(
     run: RunArgument,
     out: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             help="A file ending in .html, .md, .docx or .pdf; default: report.html in the folder."
         ),
     ] = None,
     target: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Power that is wanted, to be marked.")
+        float | None, Option(min=0, max=1, help="Power that is wanted, to be marked.")
     ] = None,
     replicates: ReplicatesOption = None,
     seed: SeedOption = None,
@@ -73,7 +74,7 @@ def result_of(run: str, *, replicates: int | None, seed: int | None, jobs: int) 
     """
     if Path(run).is_dir():
         if replicates is not None or seed is not None:
-            raise typer.BadParameter("--replicates and --seed are for a scenario, not a folder")
+            raise click.BadParameter("--replicates and --seed are for a scenario, not a folder")
         from lupusim.report.run.kept import load_run
 
         return load_run(run)

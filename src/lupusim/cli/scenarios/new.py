@@ -7,21 +7,18 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
+import click
 
+from lupusim.cli.parameters import Argument, Option
 from lupusim.output import OutputError, try_file, write
 
-_LIST = typer.Option("--list", help="List the kinds, with what each may be told.")
-_FILE = typer.Option(
-    "--file", help="The file to be written; default: KIND.yaml. Never overwritten."
-)
-_SET = typer.Option(
-    "--set", metavar="NAME=VALUE", help='A number, as --set "control=30 %"; repeat.'
-)
+_LIST = Option("--list", help="List the kinds, with what each may be told.")
+_FILE = Option("--file", help="The file to be written; default: KIND.yaml. Never overwritten.")
+_SET = Option("--set", metavar="NAME=VALUE", help='A number, as --set "control=30 %"; repeat.')
 
 
 def new(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="The kind of trial.")] = "",
+    kind: Annotated[str, Argument(metavar="KIND", help="The kind of trial.")] = "",
     values: Annotated[list[str] | None, _SET] = None,
     file: Annotated[Path | None, _FILE] = None,
     list_kinds: Annotated[bool, _LIST] = False,
@@ -38,7 +35,7 @@ def new(
     asked = questions(kind)
     said = dict(map(_pair, values or ()))
     if sys.stdin.isatty() and not values:
-        said = {n: typer.prompt(question, default) for n, (question, default) in asked.items()}
+        said = {n: click.prompt(question, default) for n, (question, default) in asked.items()}
     text = starter_text(kind, said)
     path = file or Path(f"{kind}.yaml")
     _check(text, path)

@@ -7,15 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from lupusim.cli.options import WidthOption
+from lupusim.cli.parameters import Argument
 from lupusim.cli.session import warn
 from lupusim.scenario.document.content import is_list
 
 FileArgument = Annotated[
     str,
-    typer.Argument(metavar="NAME", help="A scenario, model or evidence file, or a packaged name."),
+    Argument(metavar="NAME", help="A scenario, model or evidence file, or a packaged name."),
 ]
 _USUAL_WIDTH = 100
 

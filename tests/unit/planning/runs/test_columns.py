@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from lupusim.cli import app
 from lupusim.planning.runs.columns import AS_STATED, unit_of, units

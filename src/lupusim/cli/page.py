@@ -6,19 +6,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from lupusim.cli.parameters import Argument, Option
 
 
 def app(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Whose files the page may read and write.")
+        Path, Argument(metavar="[DIR]", help="Whose files the page may read and write.")
     ] = Path(),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for one that is free.")] = 8765,
+    port: Annotated[int, Option(min=0, max=65535, help="0 for one that is free.")] = 8765,
     host: Annotated[
-        str, typer.Option(help="Another than this machine's own is guarded by a token.")
+        str, Option(help="Another than this machine's own is guarded by a token.")
     ] = "127.0.0.1",
     show: Annotated[
-        bool, typer.Option("--show/--no-show", help="Open it in the browser at once.")
+        bool, Option("--show/--no-show", help="Open it in the browser at once.")
     ] = True,
 ) -> None:
     """Plan a trial in the browser, on this machine alone: nothing is sent elsewhere."""
