@@ -40,15 +40,18 @@ def _is_none_or_all(mean: Mean) -> bool:
 def share(mean: Mean) -> str:
     """Return a share of replicates; where none or all had it, with a 95 % limit in words.
 
-    Then the estimated standard error is 0, as if it were certain: the limit is Wilson's.
+    Then the estimated standard error is 0, as if it were certain: the limit is Wilson's. Any
+    other share without an error was computed, not simulated.
 
     Examples
     --------
     >>> share(Mean(value=0.0, mcse=0.0, n=1000)), share(Mean(value=1.0, mcse=0.0, n=1000))
     ('0 (below 0.004)', '1 (above 0.996)')
-    >>> share(Mean(value=0.5, mcse=0.016, n=1000))
-    '0.50 (0.02)'
+    >>> share(Mean(value=0.5, mcse=0.016, n=1000)), share(Mean(value=0.806004, mcse=0.0))
+    ('0.50 (0.02)', '0.8060 (exact)')
     """
+    if mean.mcse == 0 and 0 < mean.value < 1:
+        return f"{mean.value:.4f} (exact)"
     if not _is_none_or_all(mean):
         return rounded(mean)
     lower, upper = limits_of_share(mean)

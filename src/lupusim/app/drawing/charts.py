@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 _GRID = {"left": 64, "right": 24, "top": 40, "bottom": 52}
 _QUIET = {"lineStyle": {"color": "#8a94a0", "opacity": 0.35}}
-_ACCENT = "#1b8a93"
-_MARK = "#c1541c"
+_ACCENT = "#1f929c"  # the accent of the page, halfway between light and dark
+_MARK = "#d0622a"
 
 
 def _axis(name: str, **more: Any) -> dict[str, Any]:
@@ -130,14 +130,14 @@ def targets(rows: Sequence[tuple[str, float, float, float, float]]) -> dict[str,
             "symbol": "none",
             "silent": True,
             "data": [[lower, row], [upper, row]],
-            "lineStyle": {"color": _ACCENT, "width": 3, "opacity": 0.55},
+            "lineStyle": {"color": _ACCENT, "width": 3},
         }
         for row, (_, _, _, lower, upper) in enumerate(rows)
     ]
     found = {
         "name": "expected by the model",
         "type": "scatter",
-        "symbolSize": 11,
+        "symbolSize": 9,
         "itemStyle": {"color": _ACCENT},
         "data": [[expected, row] for row, (_, _, expected, _, _) in enumerate(rows)],
     }
@@ -145,7 +145,7 @@ def targets(rows: Sequence[tuple[str, float, float, float, float]]) -> dict[str,
         "name": "counted",
         "type": "scatter",
         "symbol": "diamond",
-        "symbolSize": 13,
+        "symbolSize": 17,
         "itemStyle": {"color": "transparent", "borderColor": _MARK, "borderWidth": 2},
         "data": [[observed, row] for row, (_, observed, *_) in enumerate(rows)],
     }

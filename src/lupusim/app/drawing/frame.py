@@ -97,7 +97,10 @@ class Command:
 
     def __init__(self, words: str = "") -> None:
         with ui.element("div").classes("command"):
-            self._code = ui.label(words).classes("mono").style("flex: 1; white-space: pre-wrap")
+            with ui.element("div").style("flex: 1; min-width: 0"):
+                ui.label("The same by command").classes("muted small")
+                self._code = ui.label(words).classes("mono")
+            self._code.style("white-space: pre-wrap; overflow-wrap: anywhere")
             self._code.props('role="group" aria-label="Command that reproduces this page"')
             button = ui.button("Copy").props("flat dense no-caps")
             button.on(

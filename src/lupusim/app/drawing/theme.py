@@ -62,6 +62,8 @@ a:focus-visible, button:focus-visible, summary:focus-visible { outline: 3px soli
   outline-offset: 2px; border-radius: 6px; }
 .command { display: flex; align-items: center; gap: 12px; padding: 10px 12px 10px 16px;
   border: 1px solid var(--line); border-radius: 10px; background: var(--surface); }
+.slider { padding: 0 8px; }
+.slider .q-slider__marker-labels { font-size: 13px; color: var(--muted); }
 .command code, pre, .mono { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 .command code { flex: 1; white-space: pre-wrap; overflow-wrap: anywhere; color: var(--ink); }
 .counts { display: grid; gap: 12px; align-items: center;

@@ -27,8 +27,13 @@ _PAUSE = 0.3  # seconds without a key before the design is checked
 def draw(site: Site, draft: Draft) -> None:
     """Draw the page of one design."""
     lead = "Change the numbers, or the scenario file beside them: each follows the other."
-    with page("Design", draft.name.replace("_", " "), lead):
+    with page("Design", _heading(draft.name), lead):
         DesignView(site, draft).build()
+
+
+def _heading(name: str) -> str:
+    words = name.replace("_", " ")
+    return f"{words[:1].upper()}{words[1:]}"
 
 
 class DesignView:
@@ -116,6 +121,8 @@ class DesignView:
                 for field in self._shown:
                     if field.group == group:
                         self._inputs[field.label] = self._input(field)
+        if self._shown:
+            ui.label("All other numbers of the trial stand in its file.").classes("muted small")
 
     def _input(self, field: Field) -> ui.input:
         made = ui.input(label=field.label, on_change=lambda e: self._typed(field, e.value))
@@ -163,6 +170,13 @@ class DesignView:
             await self._check()
 
     async def _check(self) -> None:
+        version = self._version
+        if await self._check_text():
+            await self._say_known_power(version)
+            await self._say_time()
+
+    async def _check_text(self) -> bool:
+        """Show what is wrong, or the trial in words; False where the text has changed meanwhile."""
         version, draft = self._version, self.draft
         checked = await run.io_bound(
             check,
@@ -172,7 +186,7 @@ class DesignView:
             name=f"{draft.name}.yaml",
         )
         if checked is None or version != self._version:
-            return
+            return False
         self._checked = checked
         self._say_command()
         self._run.set_enabled(checked.scenario is not None)
@@ -184,8 +198,7 @@ class DesignView:
             said = sentences(checked.scenario) if checked.scenario else [_NOT_YET]
             for sentence in said:
                 ui.label(sentence)
-        await self._say_known_power(version)
-        await self._say_time()
+        return True
 
     async def _say_known_power(self, version: int) -> None:
         self._power.set_visibility(False)
@@ -232,7 +245,9 @@ class DesignView:
 
     async def _start(self) -> None:
         await asyncio.sleep(0)
-        if self._checked.scenario is None:
+        self._run.set_enabled(False)  # a second click would be a second run
+        sound = await self._check_text()  # what stands there now, not what stood there before
+        if not sound or self._checked.scenario is None:
             return
         try:
             name = start_run(self.site, self.draft, str(self._precision.value))

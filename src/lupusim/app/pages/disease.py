@@ -28,6 +28,7 @@ _PATIENTS = 1000
 _SEED = 20260101
 _FIRST = "illness-death"
 _OF_ALL = "every transition"
+_MARKS = "[-1, 0, 1].map(v => ({value: v, label: String(10 ** v)}))"  # of the slider, in the page
 
 
 @lru_cache(maxsize=32)
@@ -115,8 +116,8 @@ class DiseaseView:
         self._choose()
 
     def _controls(self) -> None:
-        self._which = ui.select(self._names, value=_FIRST, label="Model", with_input=True)
-        self._which.props("outlined dense").props["hint"] = "Packaged, or a file of this folder."
+        self._which = ui.select(self._names, value=_FIRST, label="Model")
+        self._which.props("outlined dense")
         self._which.on_value_change(self._choose)
         self._edge = ui.select({}, label="Transition").props("outlined dense")
         self._edge.props["hint"] = "Whose hazard the treatment multiplies."
@@ -127,6 +128,7 @@ class DiseaseView:
         self._ratio.on_value_change(self._from_number)
         self._slider = ui.slider(min=-1.0, max=1.0, step=0.02, value=0.0)
         self._slider.props('aria-label="Hazard ratio, from 0.1 to 10" throttle=50')
+        self._slider.props(f':marker-labels="{_MARKS}"').classes("slider")
         self._slider.on_value_change(self._from_slider)
         self._years = ui.number(label="Until", value=10, min=0.25, max=60, step=1)
         self._years.props("outlined dense suffix=years").props["hint"] = "Since randomization."
@@ -144,6 +146,10 @@ class DiseaseView:
         except (LupusimError, ValueError, OSError) as wrong:
             self._say_wrong(str(wrong))
             return
+        name = str(self._which.value)
+        self._which.props["display-value"] = name
+        self._which.props["hint"] = self._names[name].partition(": ")[2] or "A file of this folder."
+        self._which.update()
         names = list(edges_of(model))
         self._edge.set_options(names, value=names[0])
         coded = base64.b64encode(picture.encode()).decode()

@@ -205,7 +205,7 @@ def show_fit(found: dict[str, Any], run: PastRun | None) -> None:
         ).classes("muted small")
     with panel("Rates"):
         table(
-            ("Parameter", "Estimate", "95 % limits", "Settled by the counts?"),
+            ("Parameter", "Estimate, per year", "95 % limits", "Settled by the counts?"),
             [_estimate_row(row) for row in found["estimates"]],
         )
     with panel("What the counts do not settle"):

@@ -11,7 +11,7 @@ from lupusim.app.runs.jobs import Job, State, command_line
 from lupusim.app.runs.launch import ask
 from lupusim.app.runs.past_runs import PastRun
 from lupusim.app.site import Site
-from lupusim.report.numbers import grouped, rounded
+from lupusim.report.numbers import grouped, share
 from lupusim.simulation.tally import Mean
 
 _OFTEN = 0.3
@@ -161,7 +161,7 @@ def size_words(found: dict[str, Any]) -> str:
     """Return the answer of ``lupusim size`` in a sentence; empty for another's."""
     if "n_patients" not in found:
         return ""
-    power = rounded(Mean(value=found["power"], mcse=found["power_mcse"]))
+    power = share(Mean(value=found["power"], mcse=found["power_mcse"]))
     lower, upper = found["interval"]
     between = "" if lower == upper else f" (between {grouped(lower)} and {grouped(upper)})"
     return f"{grouped(found['n_patients'])} patients in all{between}: power {power}."
@@ -171,7 +171,7 @@ def assurance_words(found: dict[str, Any]) -> str:
     """Return the answer of ``lupusim assurance`` in sentences."""
     return "\n".join(
         f"{grouped(point['n_patients'])} patients: chance of success "
-        f"{rounded(Mean(value=point['assurance'], mcse=point['assurance_mcse']))}, against a power "
-        f"of {rounded(Mean(value=point['power'], mcse=point['power_mcse']))} if it works as stated."
+        f"{share(Mean(value=point['assurance'], mcse=point['assurance_mcse']))}, against a power "
+        f"of {share(Mean(value=point['power'], mcse=point['power_mcse']))} if it works as stated."
         for point in found.get("points", ())
     )

@@ -17,10 +17,12 @@ from lupusim.app.runs.launch import go_on
 from lupusim.app.runs.past_runs import PastRun, find_run, past_runs
 from lupusim.app.runs.results import HEADINGS, powers, rows
 from lupusim.app.site import Site
+from lupusim.report.numbers import grouped
 
 _OFTEN = 0.25
 _TOLD_BEFORE = ("note: ", "warning: ")  # how an engine begins what it says before it works
 _LONG = 600.0
+_FEW_STEPS = 4  # of a finished run: no curve worth a look
 _TOO_LONG = (
     "Cancel it and choose fewer simulated trials, or let it run: what is finished is kept, and it "
     "can go on later"
@@ -53,7 +55,7 @@ def draw_list(site: Site) -> None:
 
 def draw(site: Site, run: PastRun) -> None:
     """Draw one run."""
-    with page("Run", run.name.replace("_", " ")):
+    with page("Run", f"Run {run.name}"):
         RunView(site, run).build()
 
 
@@ -94,6 +96,9 @@ class RunView:
         with panel():
             self._draw_state()
         with panel("Power while it runs"):
+            ui.label("The band is two Monte Carlo standard errors either way.").classes(
+                "muted small"
+            )
             self._chart = ui.echart(running_power([]), renderer="svg").classes("chart")
             self._chart.style("height: 280px")
         self._curve = self._chart.parent_slot.parent if self._chart.parent_slot else self._chart
@@ -161,8 +166,9 @@ class RunView:
         self._say(self._said, said)
         left = job.seconds_left
         self._left.set_text(_progress_words(job, left))
-        long = left is not None and left > _LONG and job.done < job.total
-        told = [line for line in job.said if line.startswith(_TOLD_BEFORE)]
+        long = not job.state.is_over and left is not None and left > _LONG and job.done < job.total
+        lines = [] if job.state.is_over else job.said
+        told = [line for line in lines if line.startswith(_TOLD_BEFORE)]
         told = [line.partition(": ")[2] for line in told]
         if long and not told:
             told = [f"This would take about {duration_words(left or 0.0)} more", _TOO_LONG]
@@ -175,7 +181,8 @@ class RunView:
 
     def _draw_steps(self, job: Job) -> None:
         single = job.result is None or len(job.result["points"]) == 1
-        self._curve.set_visibility(single and len(job.steps) > 1)
+        enough = _FEW_STEPS if job.state is State.DONE else 1
+        self._curve.set_visibility(single and len(job.steps) > enough)
         steps = [(step.done, step.power, step.mcse) for step in job.steps]
         self._chart.options.clear()
         self._chart.options.update(running_power(steps))
@@ -237,7 +244,7 @@ class RunView:
 def _progress_words(job: Job, left: float | None) -> str:
     if not job.total:
         return "The engine is starting." if job.state is State.RUNNING else ""
-    words = f"{job.done:,} of {job.total:,} trials".replace(",", " ")
+    words = f"{grouped(job.done)} of {grouped(job.total)} trials, with and without effect"
     if left is not None and job.done < job.total:
         return f"{words}, about {duration_words(left)} left"
     return f"{words}, {duration_words(job.seconds)}"

@@ -18,7 +18,7 @@ from lupusim.app.runs.launch import ask
 from lupusim.app.runs.past_runs import PastRun
 from lupusim.app.site import Site
 from lupusim.errors import InputError
-from lupusim.report.numbers import rounded
+from lupusim.report.numbers import share
 from lupusim.simulation.tally import Mean
 
 PICTURE = "sensitivity.svg"
@@ -227,7 +227,7 @@ class Sensitivity:
 def swing_row(swing: Mapping[str, Any], labels: Mapping[str, str]) -> list[str]:
     """Return a row of the table: which number, between what, and the power at both."""
     powers = [
-        rounded(Mean(value=swing[f"at_{end}"], mcse=swing[f"at_{end}_mcse"]))
+        share(Mean(value=swing[f"at_{end}"], mcse=swing[f"at_{end}_mcse"]))
         for end in ("low", "high")
     ]
     path = str(swing["path"])

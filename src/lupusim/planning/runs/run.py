@@ -321,7 +321,7 @@ class _Simulation:
     def missing(self) -> Iterator[str]:
         """Yield how much of each design point is in."""
         for point, (truth, *null) in zip(self.scenario.points, self._points, strict=True):
-            twin = "".join(f", null twin {s.finished} of {s.planned}" for s in null)
+            twin = "".join(f", with arms alike {s.finished} of {s.planned}" for s in null)
             yield f"{label(point.values)}: {truth.finished} of {truth.planned} replicates{twin}"
 
     def result(self, number: int) -> PointResult:

@@ -127,8 +127,7 @@ def _power(point: PointResult, power: Mean) -> str:
 def _error(point: PointResult) -> Iterator[str]:
     """Yield what happens where nothing is better."""
     if point.type_one_error is not None:
-        exact = point.type_one_error.mcse == 0 and point.type_one_error.n == 0
-        how = f"{point.type_one_error.value:.4f}, exactly" if exact else share(point.type_one_error)
+        how = share(point.type_one_error)
         yield f"The type I error, a false claim where nothing is better, has probability {how}."
     elif point.claims_if_alike is not None and error_quantity(point.trial) is None:
         claims = share(point.claims_if_alike)

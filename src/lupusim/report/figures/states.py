@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lupusim.arrays import FloatArray
 from lupusim.model import MultiStateModel
-from lupusim.report.figures.style import WIDTH, axes_of_figure, finished
+from lupusim.report.figures.style import WIDTH, axes_of_figure, colors_of, finished, tint
 from lupusim.report.models.diagram import LINE, Drawn, drawn_model, label_sizes
 from lupusim.report.models.layout import HEIGHT, Layout, label_places, laid_out
 from lupusim.report.models.layout import WIDTH as BOX_WIDTH
@@ -111,14 +111,13 @@ def _box(axes: Axes, drawn: Drawn, state: int, center: FloatArray, scale: float)
     from matplotlib.patches import FancyBboxPatch
 
     x, y = center
-    final = all(begin != state for begin, _ in drawn.ways)
     axes.add_patch(
         FancyBboxPatch(
             (x - BOX_WIDTH / 2, y - HEIGHT / 2),
             BOX_WIDTH,
             HEIGHT,
             boxstyle="round,pad=0,rounding_size=9",
-            facecolor="#d9d9d9" if final else "#eaf3fb",
+            facecolor=tint(colors_of(drawn.states)[drawn.states[state]]),
             edgecolor="#333333",
             linewidth=2.2 if state in drawn.starts else 1.0,
             zorder=3,

@@ -98,6 +98,18 @@ def colors_of(states: tuple[str, ...]) -> dict[str, str]:
     return dict(zip(states, [*every, _LAST_STATE], strict=True))
 
 
+def tint(color: str, strength: float = 0.4) -> str:
+    """Return a color mixed with white, on which black words can be read.
+
+    Examples
+    --------
+    >>> tint("#000000"), tint("#0072b2")
+    ('#999999', '#99c7e0')
+    """
+    parts = (int(color[k : k + 2], 16) for k in (1, 3, 5))
+    return "#" + "".join(f"{round(255 - strength * (255 - part)):02x}" for part in parts)
+
+
 @contextmanager
 def axes_of_figure(height: float = 4.2) -> Iterator[Axes]:
     """Give the axes of a new figure, drawn in the same style whatever the user's settings."""

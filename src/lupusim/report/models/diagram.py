@@ -14,6 +14,7 @@ from lupusim.frozen import dataclass
 from lupusim.model import FAMILIES, Clock, MultiStateModel, Transition
 from lupusim.model.cycles import CohortModel, Move
 from lupusim.output import write
+from lupusim.report.figures.style import colors_of, tint
 from lupusim.report.models.layout import HEIGHT, WIDTH, label_places, laid_out
 
 MOST_STATES = 12
@@ -325,8 +326,8 @@ def _label(words: Sequence[str], place: FloatArray, size: tuple[float, float]) -
 
 def _box(drawn: Drawn, state: int, center: FloatArray) -> str:
     x, y = center
-    final = not any(begin == state for begin, _ in drawn.ways)
-    fill, border = ("#d9d9d9" if final else "#eaf3fb"), ("3" if state in drawn.starts else "1.3")
+    fill = tint(colors_of(drawn.states)[drawn.states[state]])
+    border = "3" if state in drawn.starts else "1.3"
     lines = _wrapped(_plain(drawn.states[state]), 17)[:2]
     words = [
         _text(line, x, y + 5 + 16 * (k - 0.5 * (len(lines) - 1)), size=_SIZE)

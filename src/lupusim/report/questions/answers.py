@@ -12,7 +12,7 @@ from lupusim.planning.assurance.results import Assurance, PointAssurance
 from lupusim.planning.sample_size.results import InterruptedSearchError, SampleSize
 from lupusim.planning.sensitivity.one_at_a_time import Tornado
 from lupusim.planning.sensitivity.sobol import SobolIndices
-from lupusim.report.numbers import grouped, in_hundred, rounded
+from lupusim.report.numbers import grouped, in_hundred, rounded, share
 from lupusim.simulation.tally import Mean
 from lupusim.trial.scenario import label
 
@@ -172,7 +172,7 @@ def _worth(point: PointAssurance) -> str:
 def tornado_table(result: Tornado) -> Table:
     """Return a row per number, the widest swing first."""
     title = (
-        f"{_quantity(result)} as it is: {rounded(result.base)}; "
+        f"{_quantity(result)} as it is: {estimate_in_words(result, result.base)}; "
         f"{grouped(result.n_replicates)} replicates of each trial, seed {result.seed}"
     )
     caption = "estimate (Monte Carlo standard error); changes are paired, replicate by replicate"
@@ -180,7 +180,8 @@ def tornado_table(result: Tornado) -> Table:
     for name in ("number", "low", "high", "at low", "at high", "low to high"):
         table.add_column(name, justify="left" if name == "number" else "right")
     for swing in result.swings:
-        cells = (rounded(mean) for mean in (swing.at_low, swing.at_high, swing.width))
+        ends = (estimate_in_words(result, mean) for mean in (swing.at_low, swing.at_high))
+        cells = (*ends, rounded(swing.width))
         table.add_row(swing.path, str(swing.low), str(swing.high), *cells)
     return table
 
@@ -196,8 +197,14 @@ def tornado_sentence(result: Tornado) -> str:
     rest = (f" No change shows for {', '.join(silent)}." if silent else "") + rest
     return (
         f"{first.path} matters most: from {first.low} to {first.high}, {name} goes from "
-        f"{rounded(first.at_low)} to {rounded(first.at_high)}.{rest}"
+        f"{estimate_in_words(result, first.at_low)} to "
+        f"{estimate_in_words(result, first.at_high)}.{rest}"
     )
+
+
+def estimate_in_words(result: Tornado, mean: Mean) -> str:
+    """Return what a tornado shows with its standard error; a power that was computed is exact."""
+    return share(mean) if result.quantity == "reject" else rounded(mean)
 
 
 def _quantity(result: Tornado) -> str:

@@ -21,6 +21,7 @@ from lupusim.report.figures.style import (
     plain_numbers,
 )
 from lupusim.report.numbers import rounded
+from lupusim.report.questions.answers import estimate_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,7 +140,7 @@ def tornado(result: Tornado, *, title: str = "") -> Figure:
         )
         axes.axvline(result.base.value, color=GRAY)
         axes.legend(frameon=False, loc="lower right")
-        axes.set(xlabel=f"{name}; as it is {rounded(result.base)}", title=title)
+        axes.set(xlabel=f"{name}; as it is {estimate_in_words(result, result.base)}", title=title)
         return finished(axes)
 
 

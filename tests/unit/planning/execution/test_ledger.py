@@ -89,7 +89,7 @@ def test_a_partial_result_says_what_is_in(tmp_path):
     assert len(partial.points) == 1
     assert math.isnan(partial.points[0].type_one_error.value)
     assert partial.to_json()["complete"] is False
-    assert f"of {N_REPLICATES} replicates, null twin 0 of {N_REPLICATES}" in partial.notes[0]
+    assert f"of {N_REPLICATES} replicates, with arms alike 0 of {N_REPLICATES}" in partial.notes[0]
 
 
 def test_an_interruption_before_the_first_block_leaves_no_point(monkeypatch):

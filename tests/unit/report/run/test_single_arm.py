@@ -39,7 +39,7 @@ def test_two_stages_are_shown_with_what_is_exact():
     text = printed(load_scenario("single_arm_simon"))
     assert "stops at stage 1 with at most │ 1 of 11" in text
     assert "fails at stage 2 with at most │ 4 of 26" in text
-    assert "type I error (exact at the null rate 0.084) │ 0.0475701" in text
+    assert "type I error (exact at the null rate 0.084) │ 0.0476 (exact)" in text
     for label in ("stops early, exact", "patients analyzed, exact", "power, exact"):
         assert label in text
     assert "claims a response rate above 0.084 in" in text
