@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.arrays import BoolArray, FloatArray
 from lupusim.calibration.checking.predictive import (
     SENSITIVE,
     PredictiveCheck,
@@ -176,7 +176,7 @@ def check_priors(fit: Fit) -> tuple[PriorCheck, ...]:
     used = draws.weights > 0
     to_prior, to_targets = np.zeros(used.size), np.zeros(used.size)
     to_prior[used] = fit.likelihood.log_prior(draws.values[used])
-    to_targets[used] = -fit.likelihood.negative_log_likelihood(draws.values[used])
+    to_targets[used] = _log_posterior(fit, used) - to_prior[used]
     by_prior = power_scaling(draws, to_prior).sensitivity
     by_targets = power_scaling(draws, to_targets).sensitivity
     posterior = model.natural(draws.quantile(_LIMITS))
@@ -192,6 +192,14 @@ def check_priors(fit: Fit) -> tuple[PriorCheck, ...]:
         )
         for k, name in enumerate(model.names)
     )
+
+
+def _log_posterior(fit: Fit, used: BoolArray) -> FloatArray:
+    """Return the log posterior at some draws, as their sampler found it."""
+    draws = _draws(fit)
+    if draws.heights is None:
+        return fit.likelihood.log_posterior(draws.values[used])
+    return draws.heights[used]
 
 
 def _draws(fit: Fit) -> Draws:

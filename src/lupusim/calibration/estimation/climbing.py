@@ -11,7 +11,9 @@ from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.frozen import dataclass
 
 _STEP = 1e-6  # of forward differences, on the log and logit scales
-_NO_GAIN = 1e-9  # of twice the log likelihood
+NO_GAIN = 1e-9
+"""Of twice the log likelihood: what a step gains on the top."""
+
 _LONGEST = 2.0  # of one step, in the same units
 
 
@@ -72,7 +74,12 @@ def gradient(parts: tuple[FloatArray, FloatArray], slopes: Slopes) -> FloatArray
 
 
 def climb_together(
-    hill: Hill, starts: FloatArray, *, n_steps: int, held: BoolArray | None = None
+    hill: Hill,
+    starts: FloatArray,
+    *,
+    n_steps: int,
+    held: BoolArray | None = None,
+    least_gain: float = NO_GAIN,
 ) -> FloatArray:
     """Return where each start has climbed to; shape of `starts`.
 
@@ -89,6 +96,8 @@ def climb_together(
         At most so many steps.
     held : (n, n_parameters) boolean array, optional
         Parameters that stay where they are.
+    least_gain : float
+        Of twice the log likelihood; a start that gains less in a step is left alone.
     """
     low, high = hill.likelihood.free_model.bounds.T
     moving = np.ones(starts.shape, dtype=bool) if held is None else ~held
@@ -111,7 +120,7 @@ def climb_together(
             known[climbing[better]] = new[better]
         slower = np.where(better, damping[climbing] / 5, damping[climbing] * 4)
         damping[climbing] = np.clip(slower, 1e-9, 1e6)
-        climbing = climbing[np.abs(gain) >= _NO_GAIN]
+        climbing = climbing[np.abs(gain) >= least_gain]
         if climbing.size == 0:
             break
     return points

@@ -17,6 +17,7 @@ from lupusim.calibration.patients.contributions import PatientLikelihood
 from lupusim.calibration.prediction.renewal import N_PANELS
 from lupusim.calibration.prediction.stays import StayFamily
 from lupusim.calibration.targets.counts import total_questions
+from lupusim.calibration.targets.questions import Question
 from lupusim.calibration.targets.studies import Study, Target, model_lacks
 from lupusim.errors import EvidenceError, Problem
 
@@ -73,6 +74,7 @@ class Likelihood:
         self.studies = tuple(studies)
         self.n_panels = n_panels
         self.patients = tuple(patients)
+        self._families: dict[tuple[tuple[Question, ...], int], StayFamily] = {}
         chosen = free_model.target_set
         names = " + ".join(study.name for study in studies)
         if problems := model_lacks(studies, free_model.model):
@@ -150,9 +152,9 @@ class Likelihood:
 
     def _expected(self, free: FloatArray, targets: Pairs) -> FloatArray:
         """Return expected counts of some targets."""
-        questions = total_questions([target.measure for _, target in targets])
-        answers = StayFamily(self.free_model, questions, n_panels=self.n_panels).answers(free)
-        index = {question: k for k, question in enumerate(questions)}
+        family = self._family(targets)
+        answers = family.answers(free)
+        index = {question: k for k, question in enumerate(family.questions)}
         cells = [
             np.maximum(
                 measure.expected(answers[:, [index[q] for q in measure.questions]]),
@@ -161,6 +163,14 @@ class Likelihood:
             for measure in (target.measure for _, target in targets)
         ]
         return np.concatenate(cells, axis=-1)
+
+    def _family(self, targets: Pairs) -> StayFamily:
+        """Return what answers the questions of some targets. SPEED: it keeps what it has sorted."""
+        asked = tuple(total_questions([target.measure for _, target in targets]))
+        if (asked, self.n_panels) not in self._families:
+            made = StayFamily(self.free_model, asked, n_panels=self.n_panels)
+            self._families[asked, self.n_panels] = made
+        return self._families[asked, self.n_panels]
 
     def residuals(self, free: FloatArray) -> FloatArray:
         """Return weighted residuals; shape (n, n_residuals).
@@ -247,13 +257,21 @@ class Likelihood:
             heights[inside] = self.log_prior(within) - self.negative_log_likelihood(within)
         return heights
 
-    def jacobian(self, free: FloatArray, *, step: float = 1e-5) -> FloatArray:
-        """Return derivatives of the residuals at one vector; shape (n_residuals, n_parameters).
+    def with_slopes(self, free: FloatArray, *, step: float = 1e-5) -> tuple[FloatArray, FloatArray]:
+        """Return the residuals at one vector and their derivatives, as :meth:`jacobian` has them.
 
-        Central differences; all vectors are answered in one stack. The scores of single
-        patients follow: their squares, too, sum to an information.
+        SPEED: in one stack, which costs little more than the residuals alone.
         """
         moves = np.eye(free.size) * step
-        points = np.concatenate([free + moves, free - moves])
+        points = np.concatenate([free[None], free + moves, free - moves])
         stacked = np.hstack([self.residuals(points), self.of_patients(points)])
-        return np.asarray((stacked[: free.size] - stacked[free.size :]).T / (2 * step))
+        here, there = stacked[0], stacked[1:]
+        return here, np.asarray((there[: free.size] - there[free.size :]).T / (2 * step))
+
+    def jacobian(self, free: FloatArray) -> FloatArray:
+        """Return derivatives of the residuals at one vector; shape (n_residuals, n_parameters).
+
+        Central differences. The scores of single patients follow: their squares, too, sum to an
+        information.
+        """
+        return self.with_slopes(free)[1]

@@ -24,6 +24,7 @@ _N_EXPANSIONS = 12
 _N_REFINEMENTS = 24
 _N_SECANTS = 6  # then every other step halves the bracket
 _N_STEPS = 10
+_LEAST_GAIN = 1e-6  # of the deviance, for the other parameters to be refitted further
 _AT_BOUND = 1e-2  # log or logit units
 _MATTERS = 0.2  # of the deviance per unit beyond a bound
 _CLOSE = 0.02  # of the deviance to its critical value
@@ -114,7 +115,9 @@ class _Walkers:
         starts[np.arange(rows.size), axes] = values
         held = np.zeros(starts.shape, dtype=bool)
         held[np.arange(rows.size), axes] = True
-        self.points[rows] = climb_together(self.hill, starts, n_steps=_N_STEPS, held=held)
+        self.points[rows] = climb_together(
+            self.hill, starts, n_steps=_N_STEPS, held=held, least_gain=_LEAST_GAIN
+        )
         heights = self.hill.likelihood.negative_log_likelihood(self.points[rows])
         deviances = np.asarray(2 * (heights - self.top))
         self.seen += list(zip(axes.tolist(), values.tolist(), deviances.tolist(), strict=True))

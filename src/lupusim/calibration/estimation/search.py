@@ -23,6 +23,8 @@ _SAME_FIT = 1e-3  # log likelihood units
 _SAME_POINT = 0.02  # on the log and logit scales
 _SAME_CLUSTER = 0.05
 _N_STEPS = 8
+_MANY = 3  # clusters that are finished together first
+_N_TOGETHER = 25
 _N_LONG = 40  # steps of a climb towards patients
 _N_NEWTON = 30
 _NEWTON_STEP = 1e-3
@@ -100,16 +102,32 @@ def climb(
         return _newton(hill, climb_together(hill, start[None], n_steps=_N_LONG)[0])
     low, high = likelihood.free_model.bounds.T
 
-    def residuals(point: FloatArray) -> FloatArray:
-        return np.asarray(hill.residuals(point[None])[0])
-
-    def slopes(point: FloatArray) -> FloatArray:
-        return np.vstack([likelihood.jacobian(point), np.diag(hill.pull)])
-
+    path = _Path(hill)
     found = least_squares(
-        residuals, start, slopes, bounds=(low, high), xtol=1e-9, ftol=1e-11, gtol=1e-9
+        path.residuals, start, path.slopes, bounds=(low, high), xtol=1e-9, ftol=1e-11, gtol=1e-9
     )
     return np.asarray(found.x), bool(found.status > 0)
+
+
+class _Path:
+    """Residuals along a climb. SPEED: slopes are had with them, and kept until they are asked."""
+
+    def __init__(self, hill: Hill) -> None:
+        self.hill = hill
+        self.point, self.slope = np.empty(0), np.empty((0, 0))
+
+    def residuals(self, point: FloatArray) -> FloatArray:
+        """Return the residuals at a point, those of the prior behind."""
+        hill = self.hill
+        found, self.slope = hill.likelihood.with_slopes(point)
+        self.point = point.copy()
+        return np.append(found, hill.pull * (point - hill.likelihood.free_model.prior_mean))
+
+    def slopes(self, point: FloatArray) -> FloatArray:
+        """Return their derivatives."""
+        if not np.array_equal(point, self.point):
+            self.residuals(point)
+        return np.vstack([self.slope, np.diag(self.hill.pull)])
 
 
 def _newton(hill: Hill, point: FloatArray) -> tuple[FloatArray, bool]:
@@ -182,6 +200,10 @@ def search(
     coarse = likelihood.coarse()
     hill = Hill(likelihood=coarse, prior_weight=_FIRST_TIE_BREAK)
     near, clusters = _gather(hill, starts)
+    if len(clusters) > _MANY and not likelihood.patients:
+        # SPEED: on a ridge they climb long, and cost little more together than one of them.
+        hill = Hill(likelihood=likelihood, prior_weight=TIE_BREAK)
+        near, clusters = _go_on(hill, near, clusters, n_steps=_N_TOGETHER)
     ends: list[tuple[float, FloatArray, bool, int]] = []
     for k, members in enumerate(clusters):
         free, converged = climb(likelihood, near[members[0]])
@@ -200,12 +222,19 @@ def _gather(hill: Hill, starts: FloatArray) -> tuple[FloatArray, list[list[int]]
     near = climb_together(hill, starts, n_steps=_N_STEPS)
     clusters = _clusters(near, hill.likelihood.negative_log_likelihood(near))
     for _ in range(_N_ROUNDS):
-        first = [members[0] for members in clusters]
-        near[first] = climb_together(hill, near[first], n_steps=_N_STEPS)
-        heights = hill.likelihood.negative_log_likelihood(near[first])
-        joined = _clusters(near[first], heights)
-        clusters = [[m for k in group for m in clusters[k]] for group in joined]
+        near, clusters = _go_on(hill, near, clusters, n_steps=_N_STEPS)
     return near, clusters
+
+
+def _go_on(
+    hill: Hill, near: FloatArray, clusters: list[list[int]], *, n_steps: int
+) -> tuple[FloatArray, list[list[int]]]:
+    """Return where one start of each cluster has climbed to, and which of them have met."""
+    first = [members[0] for members in clusters]
+    near[first] = climb_together(hill, near[first], n_steps=n_steps)
+    heights = hill.likelihood.negative_log_likelihood(near[first])
+    joined = _clusters(near[first], heights)
+    return near, [[m for k in group for m in clusters[k]] for group in joined]
 
 
 def _clusters(points: FloatArray, heights: FloatArray) -> list[list[int]]:

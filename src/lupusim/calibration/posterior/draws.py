@@ -37,6 +37,8 @@ class Draws:
         Worst rank-normalized R-hat of any parameter; ``nan`` for importance sampling.
     free_model : FreeModel or None
         The model whose free parameters they are; None for draws from any other density.
+    heights : (n_draws,) array or None
+        The log density that was sampled, at `values`, if it is kept.
 
     Raises
     ------
@@ -53,6 +55,7 @@ class Draws:
     n_density_calls: int
     r_hat: float = math.nan
     free_model: FreeModel | None = None
+    heights: FloatArray | None = None
 
     def __post_init__(self) -> None:
         values, weights = read_only(self.values), np.asarray(self.weights, dtype=float)

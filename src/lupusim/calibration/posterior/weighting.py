@@ -49,4 +49,5 @@ def weigh(
         log_evidence=float(np.logaddexp.reduce(log_weights)) - math.log(len(values)),
         method=method,
         n_density_calls=n_density_calls,
+        heights=log_target,
     )

@@ -2,6 +2,7 @@
 
 __all__ = [
     "enlarged_chain",
+    "entries",
     "family",
     "markov",
     "mesh",
@@ -10,4 +11,5 @@ __all__ = [
     "path_tree",
     "predict",
     "renewal",
+    "sojourns",
 ]

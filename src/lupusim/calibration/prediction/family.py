@@ -19,20 +19,44 @@ from lupusim.calibration.prediction.mesh import MOST_HAZARD
 from lupusim.calibration.prediction.mesh_answers import answer_on_mesh
 from lupusim.calibration.prediction.renewal import (
     N_PANELS,
+    Plan,
     answer_renewal,
     horizons,
     is_renewal,
-    lag_points,
+    plan,
 )
+from lupusim.calibration.prediction.sojourns import Lags, Sojourns, lag_points, memoryless, sojourns
 from lupusim.calibration.targets.questions import Question
+from lupusim.frozen import dataclass
 from lupusim.model import Hazard
 from lupusim.model.hazards import (
-    ExponentialHazard,
     WeibullHazard,
 )
-from lupusim.model.hazards.base import steps
+from lupusim.model.hazards.base import constant_rate, steps
 
 _STACK = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Exits:
+    """How a state is left.
+
+    Parameters
+    ----------
+    state : int
+        Which.
+    ways : list of int
+        Transitions out of it.
+    first : list of int
+        A class of each kind that leaves it in a way of its own.
+    which : list of int
+        For each class its kind.
+    """
+
+    state: int
+    ways: list[int]
+    first: list[int]
+    which: list[int]
 
 
 class Family:
@@ -109,37 +133,104 @@ class Family:
         """Whether every hazard runs on time in state, so that renewal equations hold."""
         return is_renewal(self.free_model.model)
 
+    @cached_property
+    def _plans(self) -> list[tuple[FloatArray, Plan]]:
+        """Positions of questions that share a grid, early and late ones on grids of their own."""
+        groups = horizons(np.array([question.time for question in self.questions]))
+        model = self.free_model.model
+        return [(own, plan(model, [self.questions[k] for k in own])) for own in groups]
+
     def _renewed(self, free: FloatArray) -> FloatArray:
-        """Answer by the renewal equations, early and late questions on grids of their own."""
+        """Answer by the renewal equations."""
         values = self.free_model.natural(free)
         answers = np.empty((len(free), len(self.questions)))
-        for positions in horizons(np.array([question.time for question in self.questions])):
-            asked = [self.questions[position] for position in positions]
+        for positions, asked in self._plans:
             coarse = self._on_grid(values, asked, self.n_panels)
             fine = self._on_grid(values, asked, 2 * self.n_panels)
             answers[:, positions] = fine + (fine - coarse) / 3
         return answers
 
-    def _on_grid(self, values: FloatArray, asked: Sequence[Question], n_panels: int) -> FloatArray:
+    def _on_grid(self, values: FloatArray, asked: Plan, n_panels: int) -> FloatArray:
         """Answer some questions on one grid; see :func:`answer_renewal`."""
-        panels = lag_points(max(question.time for question in asked), n_panels)
-        return answer_renewal(
-            self.free_model.model,
-            asked,
-            cumulative=self.cumulative(values, panels[0]),
-            shares=self.shares(values),
-            panels=panels,
-        )
+        lags = lag_points(asked.times[-1], n_panels)
+        kernels = self.kernels(values, lags)
+        return answer_renewal(asked, kernels, shares=self.shares(values), lags=lags)
 
-    def cumulative(self, values: FloatArray, lags: FloatArray) -> FloatArray:
-        """Return cumulative hazards at lags; (n, n_classes, n_transitions, n_lags)."""
+    def kernels(self, values: FloatArray, lags: Lags) -> Sojourns:
+        """Return how stays end for each vector and class, in one first axis, classes together.
+
+        The states of the model are followed by one that nobody leaves.
+        """
         model = self.free_model.model
-        base = np.stack([t.hazard.cumulative(lags) for t in model.transitions])
-        cumulative = np.repeat(base[None], len(values), axis=0)
-        for k in {place[0] for place in self.free_model.hazard_places}:
-            cumulative[:, k] = self._cumulative(k, values, lags)
-        fixed = np.array([t.ratio.ratios[0] for t in model.transitions])
-        return np.asarray((self.ratios(values) * fixed)[..., None] * cumulative[:, None])
+        ratios = self.ratios(values) * self._fixed_ratios
+        shape = ratios.shape[:2]
+        begun, spread = np.empty((2, *shape, len(model.transitions), lags.n_panels))
+        stay = np.ones((*shape, len(model.states) + 1, lags.n_panels))
+        still = np.ones((*shape, len(model.states) + 1, lags.n_panels + 1))
+        for exits in self._exits:
+            own = self._sojourns(exits.ways, values, ratios[:, exits.first][..., exits.ways], lags)
+            parts = (own.begun, own.spread, own.stay[:, 0], own.stay_from_start[:, 0])
+            by_class = [
+                part.reshape(len(values), len(exits.first), *part.shape[1:])[:, exits.which]
+                for part in parts
+            ]
+            begun[:, :, exits.ways], spread[:, :, exits.ways] = by_class[:2]
+            stay[:, :, exits.state], still[:, :, exits.state] = by_class[2:]
+        begun, spread, stay, still = (
+            part.reshape(-1, *part.shape[2:]) for part in (begun, spread, stay, still)
+        )
+        return Sojourns(begun=begun, spread=spread, stay=stay, stay_from_start=still)
+
+    def _sojourns(
+        self, ways: Sequence[int], values: FloatArray, ratios: FloatArray, lags: Lags
+    ) -> Sojourns:
+        """Return how stays in one state end; in one first axis vectors and distinct classes.
+
+        Parameters
+        ----------
+        ways : sequence of int
+            Its transitions.
+        values : (n, n_parameters) array
+            Natural.
+        ratios : (n, n_distinct, n_ways) array
+            What multiplies their hazards.
+        lags : Lags
+            Where.
+        """
+        transitions = self.free_model.model.transitions
+        if all(constant_rate(transitions[k].hazard) is not None for k in ways):
+            rates = np.stack([self._numbers(k, values)["rate"] for k in ways], axis=-1)
+            return memoryless((ratios * rates[:, None]).reshape(-1, len(ways)), lags)
+        grown = np.stack([self._cumulative(k, values, lags.times) for k in ways], axis=1)
+        cumulative = ratios[..., None] * grown[:, None]
+        return sojourns(cumulative.reshape(-1, *grown.shape[1:]), lags)
+
+    @cached_property
+    def _exits(self) -> tuple[_Exits, ...]:
+        """The states that can be left. SPEED: classes that leave one alike share its kernel."""
+        model = self.free_model.model
+        free = {(c, what) for c, what, *_ in self.free_model.class_places}
+        ratios: list[list[object]] = [
+            [
+                (c, t.label) if (c, t.label) in free else ratio
+                for t, ratio in zip(model.transitions, row, strict=True)
+            ]
+            for c, row in enumerate(self._class_ratios.tolist())
+        ]
+        found = []
+        for state, name in enumerate(model.states):
+            if ways := list(model.outgoing(name)):
+                rows = [tuple(row[k] for k in ways) for row in ratios]
+                kinds = list(dict.fromkeys(rows))
+                found.append(
+                    _Exits(
+                        state=state,
+                        ways=ways,
+                        first=[rows.index(kind) for kind in kinds],
+                        which=[kinds.index(row) for row in rows],
+                    )
+                )
+        return tuple(found)
 
     def _cumulative(self, transition: int, values: FloatArray, lags: FloatArray) -> FloatArray:
         """Return one transition's cumulative hazards at lags; (n, n_lags).
@@ -148,18 +239,32 @@ class Family:
         commonest families their formula stands here (the tests compare it to theirs).
         """
         hazard = self.free_model.model.transitions[transition].hazard
-        if not isinstance(hazard, ExponentialHazard | WeibullHazard):
+        if transition not in {place[0] for place in self.free_model.hazard_places}:
+            grown = np.minimum(hazard.cumulative(lags), MOST_HAZARD)
+            return np.broadcast_to(grown, (len(values), lags.size))
+        if constant_rate(hazard) is not None:
+            return np.asarray(self._numbers(transition, values)["rate"][:, None] * lags)
+        if not isinstance(hazard, WeibullHazard):
             made = self.free_model.hazards_at(transition, values)
             return np.array([np.minimum(one.cumulative(lags), MOST_HAZARD) for one in made])
-        numbers = {name: np.full(len(values), getattr(hazard, name)) for name in hazard.__slots__}
-        for k, what, _, position, factor in self.free_model.hazard_places:
-            if k == transition:
-                numbers[what] = values[:, position] * factor
-        if isinstance(hazard, ExponentialHazard):
-            return np.asarray(numbers["rate"][:, None] * lags)
+        numbers = self._numbers(transition, values)
         with np.errstate(over="ignore"):
             grown = (lags / numbers["scale"][:, None]) ** numbers["shape"][:, None]
         return np.asarray(np.minimum(grown, MOST_HAZARD))
+
+    def _numbers(self, transition: int, values: FloatArray) -> dict[str, FloatArray]:
+        """Return the parameters of one transition's hazard by name, (n,) each."""
+        hazard = self.free_model.model.transitions[transition].hazard
+        names: tuple[str, ...] = hazard.__slots__
+        numbers = {name: np.full(len(values), getattr(hazard, name)) for name in names}
+        for k, what, _, position, factor in self.free_model.hazard_places:
+            if k == transition:
+                numbers[what] = values[:, position] * factor
+        return numbers
+
+    @cached_property
+    def _fixed_ratios(self) -> FloatArray:
+        return np.array([t.ratio.ratios[0] for t in self.free_model.model.transitions])
 
     @cached_property
     def _begins(self) -> FloatArray:

@@ -6,13 +6,15 @@ from functools import cached_property
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.parameters import FreeModel
+from lupusim.calibration.prediction.entries import Route, route
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.prediction.markov import exponential, rate_breaks
 from lupusim.calibration.prediction.mesh import N_PANELS, make_kernels, march, mesh_edges
 from lupusim.calibration.prediction.path_tree import PathTree
-from lupusim.calibration.prediction.renewal import chain_at_the_end, lag_points
+from lupusim.calibration.prediction.renewal import chain_at_the_end
+from lupusim.calibration.prediction.sojourns import Lags, lag_points
 
 _N_LAGS = 12  # panels, where a study looks but once
 _CELLS = 4_000_000
@@ -76,15 +78,14 @@ class PathFamily:
             there = np.maximum(fine + (fine - there) / 3, 0.0)
         return np.asarray(there @ self.tree.masks[0].T)
 
-    def _on_grid(self, values: FloatArray, panels: tuple[FloatArray, IntArray]) -> FloatArray:
+    @cached_property
+    def _route(self) -> Route:
+        return route(self.free_model.model, self.tree.chain)
+
+    def _on_grid(self, values: FloatArray, lags: Lags) -> FloatArray:
         """Return how probable each entry of the chain is on one grid; (n, size)."""
-        return chain_at_the_end(
-            self.free_model.model,
-            self.tree.chain,
-            cumulative=self.family.cumulative(values, panels[0]),
-            shares=self.family.shares(values),
-            panels=panels,
-        )
+        kernels, shares = self.family.kernels(values, lags), self.family.shares(values)
+        return chain_at_the_end(self._route, kernels, shares=shares)
 
     def _markov(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return each class's probabilities, (n, n_classes, n_paths), by matrix exponentials."""

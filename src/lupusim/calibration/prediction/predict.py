@@ -169,7 +169,7 @@ def _counting_model(
 ) -> MultiStateModel:
     """Return the model in which each counted move ends in an absorbing state of its own."""
     renamed = {
-        (t.from_state, t.to_state): f"{_MOVED} {t.label}"
+        (t.from_state, t.to_state): f"{_MOVED} {t.from_state} to {t.to_state}"
         for t in model.transitions
         if t.from_state in question.origin and t.to_state in question.to
     }

@@ -19,8 +19,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.calibration.prediction.enlarged_chain import Chain, chain_groups
+from lupusim.arrays import FloatArray
+from lupusim.calibration.prediction.enlarged_chain import chain_groups
+from lupusim.calibration.prediction.entries import Ledger, Route, enter, route
+from lupusim.calibration.prediction.sojourns import Lags, Sojourns
 from lupusim.calibration.targets.questions import Question
 from lupusim.frozen import dataclass
 from lupusim.model import Clock, MultiStateModel, Transition
@@ -30,30 +32,26 @@ N_PANELS = 20
 """From 0 to the latest of some questions; the finer of the two grids has twice as many."""
 
 _EARLY = 0.15  # questions before this share of the horizon get a grid of their own
-_PARTS = 4  # points within a panel at which F is known
-_FIRST = np.array([1e-6, 1e-4, 1e-3, 4e-3, 0.012, 0.03, 0.06, 0.1, 0.16, 0.25])
+_TOGETHER = 60_000  # numbers in the kernels of chains that are solved in one stack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kernels:
-    """Where mass goes after it has entered a state, panel by panel.
+class Plan:
+    """What is asked of one grid, sorted by the chains that answer it.
 
     Parameters
     ----------
-    begun : (n, n_transitions, n_panels) array
-        Moves within each panel, of those who were there at time 0.
-    spread : (n, n_transitions, n_panels) array
-        Moves l panels later, of those who entered evenly over a panel.
-    stay : (n, n_states, n_panels) array
-        Share still there at the panel's end, of the latter.
-    stay_from_start : (n, n_states, n_panels + 1) array
-        Share still there at the panel ends, of those who were there at time 0.
+    times : (n_times,) array
+        Of the questions, years.
+    routes : tuple of Route
+        One for each chain.
+    asked : tuple of (position, position, position, array)
+        For each question: its own, that of its chain, that of its time, and its readout.
     """
 
-    begun: FloatArray
-    spread: FloatArray
-    stay: FloatArray
-    stay_from_start: FloatArray
+    times: FloatArray
+    routes: tuple[Route, ...]
+    asked: tuple[tuple[int, int, int, FloatArray], ...]
 
 
 def is_renewal(model: MultiStateModel) -> bool:
@@ -80,193 +78,114 @@ def horizons(times: FloatArray) -> list[FloatArray]:
     return groups
 
 
-def lag_points(horizon: float, n_panels: int) -> tuple[FloatArray, IntArray]:
-    """Return times since entry at which hazards are needed, and the positions of the panels.
+def plan(model: MultiStateModel, questions: Sequence[Question]) -> Plan:
+    """Return how some questions are answered on one grid; for all numbers of a model."""
+    times = np.unique([question.time for question in questions])
+    routes: list[Route] = []
+    asked: list[tuple[int, int, int, FloatArray]] = []
+    for chain, positions, readouts in chain_groups(model, questions):
+        for position, readout in zip(positions, readouts, strict=True):
+            at = int(np.searchsorted(times, questions[position].time))
+            asked.append((position, len(routes), at, readout))
+        routes.append(route(model, chain))
+    return Plan(times=times, routes=tuple(routes), asked=tuple(asked))
 
-    The first panel is split finely, since hazards may be infinite at 0.
-    """
-    width = horizon / n_panels
-    even = np.arange(n_panels * _PARTS + 1) / _PARTS * width
-    lags = np.unique(np.concatenate([even, _FIRST * width]))
-    return lags, np.searchsorted(lags, np.arange(n_panels + 1) * width)
 
-
-def answer_renewal(
-    model: MultiStateModel,
-    questions: Sequence[Question],
-    *,
-    cumulative: FloatArray,
-    shares: FloatArray,
-    panels: tuple[FloatArray, IntArray],
-) -> FloatArray:
+def answer_renewal(plan: Plan, kernels: Sojourns, *, shares: FloatArray, lags: Lags) -> FloatArray:
     """Return the answers of models that differ in their numbers only, on one grid.
 
     Parameters
     ----------
-    model : MultiStateModel
-        States, transitions and starts.
-    questions : sequence of Question
-        What to answer; their times are rounded to panels by linear interpolation.
-    cumulative : (n_models, n_classes, n_transitions, n_lags) array
-        Cumulative hazards at the lags.
+    plan : Plan
+        What to answer; times between panels are interpolated.
+    kernels : Sojourns
+        Of every model and class; the last state is one that nobody leaves.
     shares : (n_models, n_classes) array
         Probabilities of the classes.
-    panels : (lags, positions)
-        As :func:`lag_points` gives them.
+    lags : Lags
+        The grid.
 
     Returns
     -------
     (n_models, n_questions) array
         Probabilities, or years.
     """
-    grid = panels[0][panels[1]]
-    kernels = _kernels(model, cumulative.reshape(-1, *cumulative.shape[2:]), panels)
-    answers = np.empty((shares.shape[0], len(questions)))
-    for chain, positions, readouts in chain_groups(model, questions):
-        occupancy = _with_counter(chain, _occupancy(model, chain, kernels), grid)
-        course = occupancy.reshape(*shares.shape, *occupancy.shape[1:])
-        for position, readout in zip(positions, readouts, strict=True):
-            there = ((course @ readout) * shares[:, :, None]).sum(axis=1)
-            answers[:, position] = _at(there, grid, questions[position].time)
+    grid = lags.grid
+    has_clock = any(one.counted for one in plan.routes)
+    ledgers = [_ledger(kernels, grid, time, has_clock) for time in plan.times.tolist()]
+    answers = np.empty((shares.shape[0], len(plan.asked)))
+    for first, routes in _together(plan.routes, kernels.begun.shape):
+        entries = enter(routes, kernels.begun, kernels.spread)
+        for position, chain, at, readout in plan.asked:
+            if first <= chain < first + len(routes):
+                there = ledgers[at].read(plan.routes[chain], entries[:, chain - first], readout)
+                answers[:, position] = (there.reshape(shares.shape) * shares).sum(axis=1)
     return answers
 
 
-def chain_at_the_end(
-    model: MultiStateModel,
-    chain: Chain,
-    *,
-    cumulative: FloatArray,
-    shares: FloatArray,
-    panels: tuple[FloatArray, IntArray],
-) -> FloatArray:
+def _together(
+    routes: tuple[Route, ...], shape: tuple[int, ...]
+) -> list[tuple[int, tuple[Route, ...]]]:
+    """Return the chains in stacks, each with the position of its first.
+
+    SPEED: small stacks cost the same as one chain; large ones must stay in the cache.
+    """
+    size = shape[0] * shape[2] * max((r.n_left * len(r.entered) for r in routes), default=1)
+    n = max(1, _TOGETHER // max(size, 1))
+    return [(k, routes[k : k + n]) for k in range(0, len(routes), n)]
+
+
+def chain_at_the_end(chain: Route, kernels: Sojourns, *, shares: FloatArray) -> FloatArray:
     """Return how probable each entry of a chain is at the end of a grid; (n_models, size).
 
     The arguments are those of :func:`answer_renewal`.
     """
-    kernels = _kernels(model, cumulative.reshape(-1, *cumulative.shape[2:]), panels)
-    there = _occupancy(model, chain, kernels)[:, -1]
+    entries = enter((chain,), kernels.begun, kernels.spread)[:, 0]
+    there = np.zeros((len(entries), chain.size))
+    for entry, state, probability in chain.begins:
+        there[:, entry] = probability * kernels.stay_from_start[:, state, -1]
+    stay = kernels.stay[:, list(chain.states), ::-1]
+    there[:, list(chain.entered)] += np.einsum("npi,nip->ni", entries, stay)
     return np.asarray((there.reshape(*shares.shape, -1) * shares[..., None]).sum(axis=1))
 
 
-def _at(course: FloatArray, grid: FloatArray, time: float) -> FloatArray:
-    """Return columns of a course at a time, by cubic interpolation between panel ends."""
-    right = int(np.clip(np.searchsorted(grid, time), 2, grid.size - 2))
-    near = np.arange(right - 2, right + 2)
-    weights = np.ones(4)
-    for k in range(4):
-        for other in range(4):
-            if other != k:
-                weights[k] *= (time - grid[near[other]]) / (grid[near[k]] - grid[near[other]])
-    return np.asarray(course[:, near] @ weights)
+def _ledger(kernels: Sojourns, grid: FloatArray, time: float, has_clock: bool) -> Ledger:
+    """Return what those who entered in each panel are worth at a time.
 
-
-def _occupancy(model: MultiStateModel, chain: Chain, kernels: Kernels) -> FloatArray:
-    """Return the chain's occupancy at the panel ends; shape (n, n_panels + 1, size)."""
-    n, _, n_panels = kernels.begun.shape
-    moves = _reachable_moves(chain)
-    entered = sorted({to for _, _, to in moves})
-    left = [state for state in entered if any(state == origin for _, origin, _ in moves)]
-    begun = np.zeros((n, n_panels, len(entered)))
-    spread = np.zeros((n, n_panels, len(left), len(entered)))
-    stay = np.ones((n, n_panels, len(entered)))
-    stay_from_start = np.ones((n, n_panels + 1, chain.size))
-    for k, origin, to in moves:
-        state, column = model.index(model.transitions[k].from_state), entered.index(to)
-        begun[:, :, column] += chain.start[origin] * kernels.begun[:, k]
-        stay_from_start[:, :, origin] = kernels.stay_from_start[:, state]
-        if origin in left:
-            spread[:, :, left.index(origin), column] += kernels.spread[:, k]
-            stay[:, :, entered.index(origin)] = kernels.stay[:, state]
-    occupancy = chain.start * stay_from_start
-    if entered:
-        entries = _entries(begun, spread, [entered.index(state) for state in left])
-        for panel in range(n_panels):
-            there = np.einsum("npi,npi->ni", entries[:, : panel + 1], stay[:, panel::-1])
-            occupancy[:, panel + 1, entered] += there
-    return occupancy
-
-
-def _reachable_moves(chain: Chain) -> list[tuple[int, int, int]]:
-    """Return (transition, from, to) of every move that somebody can make."""
-    moves = [(k, origin, to) for k, pairs in enumerate(chain.moves) for origin, to in pairs]
-    reached = set(np.flatnonzero(chain.start > 0).tolist())
-    while new := {to for _, origin, to in moves if origin in reached} - reached:
-        reached |= new
-    return [move for move in moves if move[1] in reached]
-
-
-def _entries(begun: FloatArray, spread: FloatArray, left: list[int]) -> FloatArray:
-    """Return the mass that enters each state within each panel; shape of `begun`.
-
-    Parameters
-    ----------
-    begun : (n, n_panels, n_entered) array
-        Mass that comes straight from the start.
-    spread : (n, n_panels, n_left, n_entered) array
-        Moves l panels after entry, out of the states that can be left.
-    left : list of int
-        Positions of those among the entered states.
+    By cubic interpolation between panel ends.
     """
-    n, n_panels, n_entered = begun.shape
-    entries = np.zeros(begun.shape)
-    onward = np.tile(np.eye(n_entered), (n, 1, 1))
-    onward[:, left] -= spread[:, 0]
-    within = np.linalg.inv(onward)
-    # SPEED: absorbing states take no part in the sum over the past, the bulk of the work.
-    reversed_ = np.ascontiguousarray(spread[:, ::-1]).reshape(n, -1, n_entered)
-    past = np.zeros((n, 1, n_panels * len(left)))
-    for panel in range(n_panels):
-        arriving = begun[:, panel, None]
-        if panel and left:
-            kernel = reversed_[:, (n_panels - 1 - panel) * len(left) : (n_panels - 1) * len(left)]
-            arriving = arriving + past[:, :, : panel * len(left)] @ kernel
-        entries[:, panel] = (arriving @ within)[:, 0]
-        past[:, 0, panel * len(left) : (panel + 1) * len(left)] = entries[:, panel, left]
-    return entries
-
-
-def _with_counter(chain: Chain, occupancy: FloatArray, times: FloatArray) -> FloatArray:
-    """Fill the last entry with the years spent in the counted states."""
-    if chain.counted:
-        there = occupancy[..., list(chain.counted)].sum(axis=-1)
-        steps = (there[:, 1:] + there[:, :-1]) / 2 * np.diff(times)
-        occupancy[:, 1:, -1] = np.cumsum(steps, axis=1)
-        occupancy[:, 0, -1] = 0.0
-    return occupancy
-
-
-def _kernels(
-    model: MultiStateModel, cumulative: FloatArray, panels: tuple[FloatArray, IntArray]
-) -> Kernels:
-    """Return where the mass of each state goes; the same for every chain."""
-    lags, edges = panels
-    n = cumulative.shape[0]
-    origins = [model.index(t.from_state) for t in model.transitions]
-    total = np.zeros((n, len(model.states), lags.size))
-    for k, origin in enumerate(origins):
-        total[:, origin] += cumulative[:, k]
-    survival = np.exp(-total)
-    growth = np.diff(total, axis=-1)[:, origins]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        part = np.where(growth > 0, np.diff(cumulative, axis=-1) / growth, 0.0)
-    moved = np.zeros(cumulative.shape)
-    np.cumsum(-np.diff(survival, axis=-1)[:, origins] * part, axis=-1, out=moved[..., 1:])
-    return Kernels(
-        begun=np.diff(moved[..., edges], axis=-1),
-        spread=np.diff(_mean_over_entry(moved, lags, edges), axis=-1),
-        stay=_mean_over_entry(survival, lags, edges)[..., 1:],
-        stay_from_start=survival[..., edges],
+    there = np.zeros(kernels.stay.shape)
+    from_start = np.zeros(there.shape[:2])
+    for panel, weight in _near(grid, time):
+        there[..., :panel] += weight * kernels.stay[..., :panel][..., ::-1]
+        from_start += weight * kernels.stay_from_start[..., panel]
+    years, years_from_start = _years(kernels, grid, time) if has_clock else (there, from_start)
+    return Ledger(
+        there=there, years=years, from_start=from_start, years_from_start=years_from_start
     )
 
 
-def _mean_over_entry(function: FloatArray, lags: FloatArray, edges: IntArray) -> FloatArray:
-    """Return, at each panel end, the mean of a function of the lag over even entry.
+def _years(kernels: Sojourns, grid: FloatArray, time: float) -> tuple[FloatArray, FloatArray]:
+    """Return the years spent, by those who entered in each panel and from the start.
 
-    The first value is 0: nobody has entered before the panel begins.
+    By the trapezoids below the shares.
     """
-    steps = (function[..., 1:] + function[..., :-1]) / 2 * np.diff(lags)
-    integral = np.concatenate(
-        [np.zeros((*function.shape[:-1], 1)), np.cumsum(steps, axis=-1)], axis=-1
-    )[..., edges]
-    mean = np.diff(integral, axis=-1) / lags[edges[1]]
-    return np.concatenate([np.zeros((*function.shape[:-1], 1)), mean], axis=-1)
+    stay, still = kernels.stay, kernels.stay_from_start
+    spent = grid[1] * (np.cumsum(stay, axis=-1) - stay / 2)
+    years, from_start = np.zeros(stay.shape), np.zeros(stay.shape[:2])
+    for panel, weight in _near(grid, time):
+        years[..., :panel] += weight * spent[..., :panel][..., ::-1]
+        ends = (still[..., 0] + still[..., panel]) / 2
+        from_start += weight * grid[1] * (still[..., : panel + 1].sum(axis=-1) - ends)
+    return years, from_start
+
+
+def _near(grid: FloatArray, time: float) -> list[tuple[int, float]]:
+    """Return four panel ends about a time, and their weights in a cubic through them."""
+    right = int(np.clip(np.searchsorted(grid, time), 2, grid.size - 2))
+    near = range(right - 2, right + 2)
+    weights = [
+        float(np.prod([(time - grid[o]) / (grid[k] - grid[o]) for o in near if o != k]))
+        for k in near
+    ]
+    return list(zip(near, weights, strict=True))

@@ -47,15 +47,15 @@ class StayFamily:
         self.n_panels = n_panels
         if any(is_of_stays(q) for q in questions):
             check_stays(free_model.model)
+        self._plain = [k for k, q in enumerate(self.questions) if not is_of_stays(q)]
+        asked = [self.questions[k] for k in self._plain]
+        self._family = Family(free_model, asked, n_panels=n_panels)
 
     def answers(self, free: FloatArray) -> FloatArray:
         """Return answers, shape (n, n_questions), for vectors of shape (n, n_parameters)."""
         found = np.empty((len(free), len(self.questions)))
-        plain = [k for k, q in enumerate(self.questions) if not is_of_stays(q)]
-        asked = [self.questions[k] for k in plain]
-        if asked:
-            family = Family(self.free_model, asked, n_panels=self.n_panels)
-            found[:, plain] = family.answers(free)
+        if self._plain:
+            found[:, self._plain] = self._family.answers(free)
         for k, question in enumerate(self.questions):
             if is_of_stays(question):
                 found[:, k] = self._left(free, question)

@@ -20,7 +20,9 @@ from lupusim.calibration.targets.questions import (
     EverIn,
     FirstMove,
     InStates,
+    Moves,
     TimeBeforeMove,
+    YearsIn,
 )
 from lupusim.model import Clock, LatentClass, MultiStateModel, Start, Transition
 from lupusim.model.hazards import ExponentialHazard, PiecewiseExponentialHazard, WeibullHazard
@@ -166,3 +168,14 @@ def test_the_order_of_transitions_does_not_matter() -> None:
     np.testing.assert_allclose(
         answer([turned], QUESTIONS), answer([CONSTANT], QUESTIONS), atol=1e-12
     )
+
+
+def test_constant_hazards_and_a_weibulls_of_shape_one_agree_on_time_in_state() -> None:
+    """Stays that end at a constant rate are followed by a formula of their own."""
+    back = WeibullHazard(shape=1.4, scale=2.0)
+    cases = (ExponentialHazard(rate=0.8), WeibullHazard(shape=1.0, scale=1 / 0.8))
+    asked = (*QUESTIONS, YearsIn(("a", "b"), 4.0), Moves(("b",), ("c",), 4.0))
+    formula, general = (
+        Family(fixed(model(first, back)), asked).answers(np.log([[0.1], [0.2]])) for first in cases
+    )
+    np.testing.assert_allclose(formula, general, atol=1e-12)
