@@ -12,6 +12,7 @@ import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.frozen import dataclass
+from lupusim.ranges import BELOW_ONE, DURATION, SHARE, check_ranges
 
 _ROUNDING = 1e-9
 
@@ -35,15 +36,12 @@ class VisitConduct:
         missing to 1 is the true state itself. States not named are always read rightly.
     """
 
-    window: float = 0.0
-    missed: float = 0.0
+    window: float = field(default=0.0, metadata=DURATION)
+    missed: float = field(default=0.0, metadata=BELOW_ONE)
     misread: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.window) and self.window >= 0):
-            raise ValueError(f"window={self.window!r} must be a time, 0 or above")
-        if not 0 <= self.missed < 1:
-            raise ValueError(f"missed={self.missed!r} must be a probability from 0 to below 1")
+        check_ranges(self)
         for state, seen in self.misread.items():
             if min(seen.values(), default=0) < 0 or sum(seen.values()) > 1 + _ROUNDING:
                 raise ValueError(
@@ -153,7 +151,7 @@ class Marker:
     name: str
     mean: Mapping[str, float]
     sd: Mapping[str, float]
-    correlation: float
+    correlation: float = field(metadata=SHARE)
     lowest: float = -math.inf
     baseline: str = ""
     course: Mapping[str, Points] = field(default_factory=dict)
@@ -161,8 +159,7 @@ class Marker:
     baseline_correlation: float | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.correlation <= 1:
-            raise ValueError(f"correlation={self.correlation!r} must lie from 0 to 1")
+        check_ranges(self)
         if self.mean.keys() != self.sd.keys():
             raise ValueError("mean and sd must name the same states")
         if self.with_baseline**2 > self.correlation + _ROUNDING:

@@ -31,7 +31,7 @@ RULE = BayesianResponse()
         (lambda: Shares(least=0.5, most=0.5), "below most"),
         (lambda: Shares(control=1.0), "control=1"),
         (lambda: BayesianResponse(drop=0.9, success=0.5), "below success"),
-        (lambda: BayesianResponse(drop=-0.1), "must be probabilities"),
+        (lambda: BayesianResponse(drop=-0.1), "drop=-0.1 must be 0 or above, below 1"),
         (lambda: BayesianResponse(prior=(0.0, 1.0)), "two numbers above 0"),
         (lambda: PromisingZone(planned=0), "planned=0"),
         (lambda: BlindedSize(planned=0, difference=0.1), "planned=0"),

@@ -68,8 +68,11 @@ GATE = Gate(early=EARLY, measure=GateMeasure.Z, at_least=0.0)
         (lambda: SelectArms(at_least=np.nan), "finite number"),
         (lambda: SelectArms(keep=1, weights=(0.5, 0.6)), "sum to 1"),
         (lambda: SelectArms(keep=1, first_events=0), "at least 1"),
-        (lambda: SelectArms(keep=1, early_alpha=1.0), "early_alpha=1.0 must lie between 0 and 1"),
-        (lambda: replace(MARKED, early_alpha=-0.1), "early_alpha=-0.1 must lie between 0 and 1"),
+        (
+            lambda: SelectArms(keep=1, early_alpha=1.0),
+            "early_alpha=1.0 must be 0 or above, below 1",
+        ),
+        (lambda: replace(MARKED, early_alpha=-0.1), "early_alpha=-0.1 must be 0 or above, below 1"),
         (lambda: replace(BEST, intersections=Intersection.SPIESSENS_DEBOIS), "a subgroup"),
         (lambda: replace(MARKED, intersections=Intersection.DUNNETT), "compares arms"),
         (lambda: ByThresholds(everybody=np.inf, subgroup=0.0), "finite number"),

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lupusim.scenario.document.section import Choice, Flag, Integer, ListOf, Number, Section
+from lupusim.scenario.document.section import Choice, ListOf, Number, Section
 from lupusim.scenario.sections.by_field import read_fields
 from lupusim.scenario.sections.two_stage import read_enrichment, read_gate, read_selection
 from lupusim.simulation.adaptation import (
     Against,
     BayesianResponse,
-    BlindedSize,
-    PromisingZone,
     Shares,
 )
 from lupusim.trial import Endpoint
 from lupusim.trial.adaptation import ADAPTATIONS, Adaptation
-
-_SHARE = Number(at_least=0, at_most=1)
-_INSIDE = Number(above=0, below=1)
 
 
 def read_adaptation(top: Section, endpoints: Sequence[Endpoint]) -> Adaptation | None:
@@ -28,8 +23,6 @@ def read_adaptation(top: Section, endpoints: Sequence[Endpoint]) -> Adaptation |
     section = top.section("adaptation")
     readers: dict[str, Callable[[Section], Adaptation | None]] = {
         "bayesian_response": _bayesian,
-        "promising_zone": _promising,
-        "blinded_size": _blinded,
         "select_arms": lambda section: read_selection(section, endpoints),
         "enrichment": read_enrichment,
         "gate": lambda section: read_gate(section, endpoints),
@@ -49,9 +42,7 @@ def _by_field(section: Section, kind: type[Adaptation]) -> Adaptation | None:
 
 
 def _bayesian(section: Section) -> Adaptation | None:
-    success = section.read("success", Number(above=0), 0.99)
-    at_end = section.read_or_none("success_at_end", Number(above=0))
-    drop = section.read("drop", Number(at_least=0, below=1), 0.0)
+    values = read_fields(section, BayesianResponse, known=("against", "prior", "shares"))
     against = section.read("against", Choice({a.value: a for a in Against}), Against.CONTROL)
     prior = section.read("prior", ListOf(Number(above=0)), (1.0, 1.0))
     shares = _shares(section.section_or_empty("shares"))
@@ -59,41 +50,14 @@ def _bayesian(section: Section) -> Adaptation | None:
         section.place.child("prior").report(f"{len(prior)} numbers are given", "Give two.")
     first, second = (*prior, 1.0, 1.0)[:2]
     return section.build(
-        lambda: BayesianResponse(
-            success=success,
-            success_at_end=at_end,
-            drop=drop,
-            against=against,
-            prior=(first, second),
-            shares=shares,
-        )
+        lambda: BayesianResponse(against=against, prior=(first, second), shares=shares, **values)
     )
 
 
 def _shares(section: Section) -> Shares:
-    power = section.read("power", Number(at_least=0), 0.0)
-    grows = section.read("grows", Flag(), False)
-    least, most = section.read("least", _SHARE, 0.0), section.read("most", _SHARE, 1.0)
-    control = section.read_or_none("control", _INSIDE)
-    if power == 0:
+    values = read_fields(section, Shares)
+    if values["power"] == 0:
         for name in ("grows", "least", "most", "control"):
             fault = "with power 0 the arms keep the planned ratio, and no share is limited"
             section.refuse(name, fault, "Give a 'power' above 0, or remove it.")
-    made = section.build(
-        lambda: Shares(power=power, grows=grows, least=least, most=most, control=control)
-    )
-    return made or Shares()
-
-
-def _promising(section: Section) -> Adaptation | None:
-    planned = section.read("planned", Integer(at_least=1))
-    least = section.read("least", Number(at_least=0, below=1), 0.3)
-    power = section.read("power", _INSIDE, 0.9)
-    return section.build(lambda: PromisingZone(planned=planned, least=least, power=power))
-
-
-def _blinded(section: Section) -> Adaptation | None:
-    planned = section.read("planned", Integer(at_least=1))
-    difference = section.read("difference", _INSIDE)
-    power = section.read("power", _INSIDE, 0.9)
-    return section.build(lambda: BlindedSize(planned=planned, difference=difference, power=power))
+    return section.build(lambda: Shares(**values)) or Shares()

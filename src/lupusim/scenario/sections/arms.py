@@ -15,7 +15,6 @@ from lupusim.scenario.document.section import (
     Flag,
     Integer,
     ListOf,
-    Number,
     Place,
     Section,
     Text,
@@ -25,6 +24,7 @@ from lupusim.scenario.files.model import untreated_model
 from lupusim.scenario.files.packaged import find_packaged
 from lupusim.scenario.outcomes import Statements
 from lupusim.scenario.sections.arm_periods import read_opening
+from lupusim.scenario.sections.by_field import read_fields
 from lupusim.scenario.sections.effects import read_effect, read_lots
 from lupusim.trial import Arm, Infusions, Switch
 
@@ -224,15 +224,11 @@ def _read_infusions(section: Section) -> Infusions | None:
     if not section.has("infusions"):
         return None
     below = section.section("infusions")
-    cells_per_kg = below.read("cells_per_kg", Number(above=0))
+    values = read_fields(below, Infusions, known=("at", "lots"))
     at = below.read("at", ListOf(Duration(), at_least=1), (0.0,))
     at += _read_repeats(below, at)
-    again_on = below.read("again_on", ListOf(Text()), ())
-    missed = below.read("missed", Number(at_least=0, at_most=1), 0.0)
     below.has("lots")  # read once the effects are known
-    return below.build(
-        lambda: Infusions(cells_per_kg=cells_per_kg, at=at, again_on=again_on, missed=missed)
-    )
+    return below.build(lambda: Infusions(at=at, **values))
 
 
 def _read_repeats(section: Section, at: tuple[float, ...]) -> tuple[float, ...]:

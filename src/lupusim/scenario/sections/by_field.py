@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import MISSING, Field, fields
 from typing import TYPE_CHECKING, Any, cast
 
+from lupusim.ranges import Range
 from lupusim.scenario.document.section import (
     Duration,
     Flag,
@@ -20,15 +21,15 @@ from lupusim.scenario.document.section import (
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-_KINDS: dict[str, Kind[Any]] = {"int": Integer(), "bool": Flag(), "str": Text()}
+_KINDS: dict[str, Kind[Any]] = {"bool": Flag(), "str": Text()}
 
 
 def read_fields(section: Section, kind: type, *, known: Container[str] = ()) -> dict[str, Any]:
     """Return the values that a section gives the fields of a dataclass.
 
-    Fields with a default may be left out. Durations are those whose metadata has
-    ``{"duration": True}``; all else is a number, a whole number, a flag or a text by its type,
-    or a list of numbers.
+    Fields with a default may be left out. What each may be, its metadata says
+    (:mod:`lupusim.ranges`): a number in a range, or a duration; else its type: a number, a whole
+    number, a flag, a text, or a list of these.
 
     Parameters
     ----------
@@ -48,9 +49,28 @@ def read_fields(section: Section, kind: type, *, known: Container[str] = ()) -> 
     }
 
 
+def declared(kind: type, name: str) -> Kind[Any]:
+    """Return what a field of a dataclass may be in a file."""
+    every = fields(cast("type[DataclassInstance]", kind))
+    return kind_of(next(field for field in every if field.name == name))
+
+
 def kind_of(field: Field[Any]) -> Kind[Any]:
     """Return how a field is written in a file."""
-    one: Kind[Any] = Duration() if field.metadata.get("duration") else Number()
-    if "tuple" in str(field.type):
-        return ListOf(one)
-    return _KINDS.get(str(getattr(field.type, "__name__", field.type)), one)
+    written = str(field.type).removeprefix("<class '").removesuffix("'>").removesuffix(" | None")
+    several = written.startswith("tuple[")
+    item = written.removeprefix("tuple[").split(",")[0].rstrip("]") if several else written
+    one = _KINDS.get(item) or _number(item, field.metadata)
+    return ListOf(one) if several else one
+
+
+def _number(written: str, metadata: Mapping[str, Any]) -> Kind[Any]:
+    """Return a kind of number, in the range that a field declares."""
+    limits: Range = metadata.get("range", Range())
+    if metadata.get("duration"):
+        return Duration(above=limits.above)
+    if written == "int":
+        return Integer(at_least=limits.at_least, at_most=limits.at_most)
+    return Number(
+        at_least=limits.at_least, above=limits.above, at_most=limits.at_most, below=limits.below
+    )

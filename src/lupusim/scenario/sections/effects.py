@@ -12,12 +12,12 @@ from lupusim.scenario.document.content import at
 from lupusim.scenario.document.section import (
     Duration,
     Edge,
-    Integer,
     ListOf,
     Number,
     Place,
     Section,
 )
+from lupusim.scenario.sections.by_field import declared
 from lupusim.scenario.sections.population import read_edges
 from lupusim.trial import Infusions, Lots
 
@@ -149,10 +149,10 @@ def read_lots(
     section = arm.section("infusions").section("lots")
     of_the_supply = _doses_of_the_supply(section)
     if of_the_supply is None or section.has("doses"):
-        doses = section.read("doses", Integer(at_least=1))
+        doses = section.read("doses", declared(Lots, "doses"))
     else:
         doses = of_the_supply
-    sd = section.read("sd", Number(at_least=0))
+    sd = section.read("sd", declared(Lots, "sd"))
     edges = ListOf(Edge(), at_least=1)
     raises = section.read("raises", edges, ())
     lowers = section.read("lowers", edges, ())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
@@ -10,13 +9,12 @@ from typing import Any, cast
 from lupusim.scenario.document.section import (
     Choice,
     Duration,
-    Integer,
     ListOf,
     Number,
     Section,
     Text,
 )
-from lupusim.scenario.sections.by_field import read_fields
+from lupusim.scenario.sections.by_field import declared, read_fields
 from lupusim.trial import (
     Enrollment,
     PiecewiseEnrollment,
@@ -29,6 +27,7 @@ from lupusim.trial.enrollment import ARRIVALS, ENROLLMENTS
 from lupusim.trial.enrollment.arrival_pattern import RANDOM
 
 _MONTHS_PER_YEAR = 12.0
+_RATE = declared(Region, "per_site_per_year")
 
 
 def read_enrollment(top: Section) -> Enrollment:
@@ -65,12 +64,12 @@ def _read_sites(section: Section) -> tuple[int, float, float]:
     Where a rate of all sites is given they are one.
     """
     if section.has("per_month") and not section.has("sites"):
-        return 1, section.read("per_month", Number(above=0)) * _MONTHS_PER_YEAR, _ramp_up(section)
-    sites = section.read("sites", Integer(at_least=1))
+        return 1, section.read("per_month", _RATE) * _MONTHS_PER_YEAR, _ramp_up(section)
+    sites = section.read("sites", declared(Region, "sites"))
     if section.has("per_site_per_year") and not section.has("per_site_per_month"):
-        per_year = section.read("per_site_per_year", Number(above=0))
+        per_year = section.read("per_site_per_year", _RATE)
     else:
-        per_year = section.read("per_site_per_month", Number(above=0)) * _MONTHS_PER_YEAR
+        per_year = section.read("per_site_per_month", _RATE) * _MONTHS_PER_YEAR
         section.refuse(
             "per_site_per_year", "per_site_per_month is given as well", "Keep one of the two."
         )
@@ -79,7 +78,7 @@ def _read_sites(section: Section) -> tuple[int, float, float]:
 
 
 def _ramp_up(section: Section) -> float:
-    return section.read("ramp_up", Duration(), 0.0)
+    return float(section.read("ramp_up", declared(Region, "ramp_up"), 0.0))
 
 
 def _regions(section: Section, shared: dict[str, Any]) -> Callable[[], Enrollment]:
@@ -98,19 +97,11 @@ def _regions(section: Section, shared: dict[str, Any]) -> Callable[[], Enrollmen
 def _read_region(section: Section) -> Region | None:
     """Return a region; None after reporting what is wrong with it."""
     sites, per_year, ramp_up = _read_sites(section)
-    opens = section.read("opens", Duration(), 0.0)
-    closes = section.read("closes", Duration(above=0), math.inf)
+    times = read_fields(section, Region, known=("sites", "per_site_per_year", "ramp_up"))
     section.read("name", Text(), "")
     return section.build(
-        lambda: Region(
-            sites=sites, per_site_per_year=per_year, opens=opens, ramp_up=ramp_up, closes=closes
-        )
+        lambda: Region(sites=sites, per_site_per_year=per_year, ramp_up=ramp_up, **times)
     )
-
-
-def _uniform(section: Section, shared: dict[str, Any]) -> Callable[[], Enrollment]:
-    duration = section.read("duration", Duration(above=0))
-    return lambda: UniformEnrollment(duration=duration, **shared)
 
 
 def _piecewise(section: Section, shared: dict[str, Any]) -> Callable[[], Enrollment]:
@@ -126,7 +117,6 @@ def _piecewise(section: Section, shared: dict[str, Any]) -> Callable[[], Enrollm
 _ENROLLMENTS: dict[str, Callable[[Section, dict[str, Any]], Callable[[], Enrollment]]] = {
     "poisson": _poisson,
     "regions": _regions,
-    "uniform": _uniform,
     "piecewise": _piecewise,
 }
 """Readers of the kinds whose keys are not their fields."""

@@ -16,10 +16,9 @@ from lupusim.scenario.document.section import (
     Text,
 )
 from lupusim.scenario.files.model import read_hazard
-from lupusim.scenario.sections.by_field import read_fields
+from lupusim.scenario.sections.by_field import declared, read_fields
 from lupusim.trial import (
     Allocation,
-    BiasedCoin,
     Dropout,
     Minimization,
     PermutedBlocks,
@@ -73,13 +72,8 @@ def _minimization(section: Section, n_levels: tuple[int, ...]) -> Callable[[], A
             "minimization balances factors, and none is named",
             "Name strata of the population, or write 'method: biased_coin'.",
         )
-    probability = section.read("probability", Number(at_least=0, at_most=1))
+    probability = section.read("probability", declared(Minimization, "probability"))
     return lambda: Minimization(n_levels=n_levels, probability=probability)
-
-
-def _biased_coin(section: Section, _: tuple[int, ...]) -> Callable[[], Allocation]:
-    probability = section.read("probability", Number(at_least=0, at_most=1), 2 / 3)
-    return lambda: BiasedCoin(probability=probability)
 
 
 def _urn(section: Section, _: tuple[int, ...]) -> Callable[[], Allocation]:
@@ -92,7 +86,6 @@ _ALLOCATIONS: dict[str, Callable[[Section, tuple[int, ...]], Callable[[], Alloca
     "permuted_block": _permuted_blocks,
     "simple": _simple,
     "minimization": _minimization,
-    "biased_coin": _biased_coin,
     "urn": _urn,
 }
 """Readers of the ways whose keys are not their fields."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from lupusim.scenario.document.section import Choice, Duration, Integer, MappingOf, Number, Section
+from lupusim.scenario.document.section import Choice, Integer, MappingOf, Section
+from lupusim.scenario.sections.by_field import read_fields
 from lupusim.trial import Arm
 from lupusim.trial.treatment.supply import Manufacture, Supply, WhileEmpty
 
@@ -24,8 +24,7 @@ def read_supply(top: Section, arms: Sequence[Arm]) -> Supply | None:
         return None
     section = top.section("supply")
     lots = _read_lots(section.section("lots"))
-    at_start = section.read("at_start", Integer(at_least=0, at_most=10_000), 0)
-    patience = section.read("patience", Duration(), 0.0)
+    stock = read_fields(section, Supply, known=("lots", "draws", "while_empty"))
     draws = {arm.name: 1 for arm in arms if arm.infusions is not None}
     draws = section.read("arms", MappingOf(Integer(at_least=1)), draws)
     ways = Choice({one.value: one for one in WhileEmpty})
@@ -33,34 +32,11 @@ def read_supply(top: Section, arms: Sequence[Arm]) -> Supply | None:
     section.finish()
     if lots is None:
         return None
-    return section.build(
-        lambda: Supply(
-            lots=lots,
-            at_start=at_start,
-            patience=patience,
-            draws=draws,
-            while_empty=while_empty,
-        )
-    )
+    return section.build(lambda: Supply(lots=lots, draws=draws, while_empty=while_empty, **stock))
 
 
 def _read_lots(section: Section) -> Manufacture | None:
-    doses = section.read("doses", Integer(at_least=1))
-    lead_time = section.read("lead_time", Duration(), 0.0)
-    every = section.read_or_none("every", Duration(above=0))
-    number = section.read_or_none("number", Integer(at_least=1))
-    if every is None:
+    if not section.has("every"):
         section.refuse("number", "it needs 'every'", "Add 'every:', or remove it.")
-        number = None
-    fails = section.read("fails", Number(at_least=0, at_most=1), 0.0)
-    shelf_life = section.read("shelf_life", Duration(above=0), math.inf)
-    return section.build(
-        lambda: Manufacture(
-            doses=doses,
-            lead_time=lead_time,
-            every=every,
-            number=number,
-            fails=fails,
-            shelf_life=shelf_life,
-        )
-    )
+    values = read_fields(section, Manufacture)
+    return section.build(lambda: Manufacture(**values))

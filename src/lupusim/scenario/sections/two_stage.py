@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lupusim.analysis.registry import plain_tests
 from lupusim.model.checks import nearest
 from lupusim.scenario.document.section import Choice, Flag, Integer, ListOf, Number, Section, Text
+from lupusim.scenario.sections.by_field import declared
 from lupusim.simulation.adaptation import (
     ByDifference,
     ByThresholds,
@@ -27,8 +28,8 @@ _OF_SUBGROUPS = (Intersection.SIMES, Intersection.SPIESSENS_DEBOIS, Intersection
 
 def read_selection(section: Section, endpoints: Sequence[Endpoint]) -> SelectArms | None:
     """Return how arms are chosen; None after reporting what is wrong."""
-    keep = section.read_or_none("keep", Integer(at_least=1))
-    epsilon = section.read_or_none("epsilon", Number(at_least=0))
+    keep = section.read_or_none("keep", declared(SelectArms, "keep"))
+    epsilon = section.read_or_none("epsilon", declared(SelectArms, "epsilon"))
     at_least = section.read_or_none("at_least", Number())
     by = section.read("by", Choice({one.value: one for one in Judged}), Judged.Z)
     early = None
@@ -152,7 +153,7 @@ def _read_intersections(section: Section, known: Sequence[Intersection]) -> Inte
 
 def _read_stages(section: Section) -> tuple[tuple[float, float] | None, int | None]:
     """Return the squared weights of the stages, and the events of the first."""
-    first_events = section.read_or_none("first_events", Integer(at_least=1))
+    first_events = section.read_or_none("first_events", declared(SelectArms, "first_events"))
     if not section.has("weights"):
         return None, first_events
     weights = section.read("weights", ListOf(Number(above=0, below=1)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from lupusim.scenario.document.section import Choice, Duration, MappingOf, Number, Section, Text
+from lupusim.scenario.document.section import Choice, MappingOf, Number, Section, Text
+from lupusim.scenario.sections.by_field import declared, read_fields
 from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy, VisitConduct
 
 _PROBABILITY = Number(at_least=0, at_most=1)
@@ -13,10 +14,9 @@ _PROBABILITY = Number(at_least=0, at_most=1)
 def read_visit_conduct(top: Section) -> VisitConduct:
     """Return how visits go; perfect ones where the file says nothing."""
     section = top.section_or_empty("visit_conduct")
-    window = section.read("window", Duration(), 0.0)
-    missed = section.read("missed", Number(at_least=0, below=1), 0.0)
+    values = read_fields(section, VisitConduct, known=("misread",))
     misread = section.read("misread", MappingOf(MappingOf(_PROBABILITY)), {})
-    made = section.build(lambda: VisitConduct(window=window, missed=missed, misread=misread))
+    made = section.build(lambda: VisitConduct(misread=misread, **values))
     return made or VisitConduct()
 
 
@@ -54,7 +54,7 @@ def read_marker(top: Section) -> Marker | None:
     states = section.section("by_state")
     values = {state: _read_spread(states.section(state)) for state in _names(states)}
     states.finish()
-    correlation = section.read("correlation", _PROBABILITY)
+    correlation = section.read("correlation", declared(Marker, "correlation"))
     lowest = section.read("lowest", Number(), -math.inf)
     baseline = section.read("baseline", Text(), "")
     return section.build(

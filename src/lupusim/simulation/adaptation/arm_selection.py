@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import ClassVar
 
@@ -18,6 +18,7 @@ from lupusim.analysis.multiplicity.combination_tests import (
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.errors import Problem
 from lupusim.frozen import dataclass
+from lupusim.ranges import COUNT, NOT_NEGATIVE
 from lupusim.simulation.adaptation.base import Conducted, Followed
 from lupusim.simulation.adaptation.benefit import BEYOND, judged_benefit
 from lupusim.simulation.adaptation.early_endpoint import early_problems
@@ -93,8 +94,8 @@ class SelectArms(Staged):
 
     holds_error: ClassVar[bool] = True
 
-    keep: int | None = None
-    epsilon: float | None = None
+    keep: int | None = field(default=None, metadata=COUNT)
+    epsilon: float | None = field(default=None, metadata=NOT_NEGATIVE)
     at_least: float | None = None
     by: Judged = Judged.Z
     early: Hypothesis | None = None
@@ -106,10 +107,6 @@ class SelectArms(Staged):
             raise ValueError("keep and epsilon contradict each other. Give one of them")
         if self.keep is None and self.epsilon is None and self.at_least is None:
             raise ValueError("nothing says which arms go on. Give keep, epsilon or at_least")
-        if self.keep is not None and self.keep < 1:
-            raise ValueError(f"keep={self.keep!r} must be at least 1")
-        if self.epsilon is not None and not (math.isfinite(self.epsilon) and self.epsilon >= 0):
-            raise ValueError(f"epsilon={self.epsilon!r} must be 0 or above")
         if self.at_least is not None and not math.isfinite(self.at_least):
             raise ValueError(f"at_least={self.at_least!r} must be a finite number")
         if self.intersections is Intersection.SPIESSENS_DEBOIS:

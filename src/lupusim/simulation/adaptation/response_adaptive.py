@@ -11,6 +11,7 @@ import numpy as np
 
 from lupusim.errors import Problem
 from lupusim.frozen import dataclass
+from lupusim.ranges import BELOW_ONE, INSIDE, NOT_NEGATIVE, POSITIVE, SHARE, check_ranges
 from lupusim.simulation.adaptation.base import Conducted
 from lupusim.simulation.adaptation.response_course import Against, Course, Potential, potential
 from lupusim.simulation.generation.generation import Block
@@ -52,19 +53,16 @@ class Shares:
     1.0
     """
 
-    power: float = 0.0
+    power: float = field(default=0.0, metadata=NOT_NEGATIVE)
     grows: bool = False
-    least: float = 0.0
-    most: float = 1.0
-    control: float | None = None
+    least: float = field(default=0.0, metadata=SHARE)
+    most: float = field(default=1.0, metadata=SHARE)
+    control: float | None = field(default=None, metadata=INSIDE)
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.power) and self.power >= 0):
-            raise ValueError(f"power={self.power!r} must be 0 or above")
-        if not 0 <= self.least < self.most <= 1:
-            raise ValueError(f"least={self.least!r} must lie below most={self.most!r}, in [0, 1]")
-        if self.control is not None and not 0 < self.control < 1:
-            raise ValueError(f"control={self.control!r} must lie between 0 and 1")
+        check_ranges(self)
+        if not self.least < self.most:
+            raise ValueError(f"least={self.least!r} must lie below most={self.most!r}")
 
     def words(self, ratio: str) -> str:
         """Return the rule in words; `ratio` is the planned one."""
@@ -125,20 +123,17 @@ class BayesianResponse(Facts):
     picks_arms: ClassVar[bool] = True
     shares_patients: ClassVar[bool] = True
 
-    success: float = 0.99
-    success_at_end: float | None = None
-    drop: float = 0.0
+    success: float = field(default=0.99, metadata=POSITIVE)
+    success_at_end: float | None = field(default=None, metadata=POSITIVE)
+    drop: float = field(default=0.0, metadata=BELOW_ONE)
     against: Against = Against.CONTROL
     prior: tuple[float, float] = (1.0, 1.0)
     shares: Shares = field(default_factory=Shares)
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         if not self.drop < self.success:
             raise ValueError(f"drop={self.drop!r} must lie below success={self.success!r}")
-        if not (0 <= self.drop < 1 and self.success > 0 and self.at_end > 0):
-            raise ValueError(
-                f"success={self.success!r} and drop={self.drop!r} must be probabilities"
-            )
         if not (len(self.prior) == 2 and min(self.prior) > 0 and max(self.prior) < math.inf):
             raise ValueError(f"prior={self.prior!r} must be two numbers above 0")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -14,6 +14,7 @@ from lupusim.analysis.outcomes import BinaryOutcome
 from lupusim.arrays import FloatArray
 from lupusim.errors import Problem
 from lupusim.frozen import dataclass
+from lupusim.ranges import BELOW_ONE, COUNT, INSIDE, check_ranges
 from lupusim.simulation.adaptation.base import Conducted, Followed, OnceFollowed
 from lupusim.simulation.adaptation.resizing import Resizing, hold_resized, most
 from lupusim.simulation.generation.generation import Block, Generated
@@ -38,7 +39,7 @@ class Resizes(OnceFollowed):
 
     shares_patients: ClassVar[bool] = True
 
-    planned: int
+    planned: int = field(metadata=COUNT)
 
     def scaled(self, factor: float) -> Self:
         """Return the rule with the plan of a trial of `factor` times the size."""
@@ -95,14 +96,13 @@ class PromisingZone(Resizes):
     0.3
     """
 
-    least: float = 0.3
-    power: float = 0.9
+    least: float = field(default=0.3, metadata=BELOW_ONE)
+    power: float = field(default=0.9, metadata=INSIDE)
 
     def __post_init__(self) -> None:
-        if self.planned < 1:
-            raise ValueError(f"planned={self.planned!r} must be at least 1")
-        if not 0 <= self.least < self.power < 1:
-            raise ValueError(f"least={self.least!r} must lie below power={self.power!r}, in [0, 1)")
+        check_ranges(self)
+        if not self.least < self.power:
+            raise ValueError(f"least={self.least!r} must lie below power={self.power!r}")
 
     def in_words(self, trial: Trial) -> Iterator[str]:
         """Yield when the size is raised, to what, and what holds the error."""
@@ -200,16 +200,11 @@ class BlindedSize(Resizes):
     0.9
     """
 
-    difference: float
-    power: float = 0.9
+    difference: float = field(metadata=INSIDE)
+    power: float = field(default=0.9, metadata=INSIDE)
 
     def __post_init__(self) -> None:
-        if self.planned < 1:
-            raise ValueError(f"planned={self.planned!r} must be at least 1")
-        if not (0 < self.difference < 1 and 0 < self.power < 1):
-            raise ValueError(
-                f"difference={self.difference!r} and power={self.power!r} must lie between 0 and 1"
-            )
+        check_ranges(self)
 
     def in_words(self, trial: Trial) -> Iterator[str]:
         """Yield from what the size is estimated anew, and within which limits."""

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import ClassVar, Self
 
 from lupusim.errors import Problem
 from lupusim.frozen import dataclass
+from lupusim.ranges import BELOW_ONE, COUNT, check_ranges
 from lupusim.simulation.adaptation.base import OnceFollowed
 from lupusim.trial import Trial
 from lupusim.trial.adaptation import EventsOfStage, Row
@@ -53,15 +54,12 @@ class Staged(OnceFollowed):
     takes_supply: ClassVar[bool] = True  # refused in words of its own
 
     weights: tuple[float, float] | None = None
-    first_events: int | None = None
-    early_alpha: float = 0.0
+    first_events: int | None = field(default=None, metadata=COUNT)
+    early_alpha: float = field(default=0.0, metadata=BELOW_ONE)
 
     def __post_init__(self) -> None:
         _check_weights(self.weights)
-        if self.first_events is not None and self.first_events < 1:
-            raise ValueError(f"first_events={self.first_events!r} must be at least 1")
-        if not 0 <= self.early_alpha < 1:
-            raise ValueError(f"early_alpha={self.early_alpha!r} must lie between 0 and 1")
+        check_ranges(self)
 
     def generation(self, trial: Trial) -> tuple[object, ...]:
         """Return all of the rule, and the looks: more patients come than can be enrolled."""

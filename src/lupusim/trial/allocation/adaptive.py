@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import field
 
 import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.errors import Problem
 from lupusim.frozen import dataclass
+from lupusim.ranges import SHARE, check_ranges
 from lupusim.trial.allocation.base import ALLOCATIONS, Unblocked, without_gaps
 
 
@@ -23,11 +25,6 @@ def _cards(ratio: Sequence[int]) -> StateArray:
     divisor = math.gcd(*ratio)
     parts = [part // divisor for part in ratio]
     return np.repeat(np.arange(len(ratio), dtype=np.int8), parts)
-
-
-def _check_probability(probability: float) -> None:
-    if not 0 <= probability <= 1:
-        raise ValueError(f"probability={probability!r} must lie from 0 to 1")
 
 
 def _worse_than_chance(probability: float, ratio: Sequence[int]) -> Iterator[Problem]:
@@ -104,10 +101,10 @@ class BiasedCoin(Unblocked):
     0.6666666666666666
     """
 
-    probability: float = 2 / 3
+    probability: float = field(default=2 / 3, metadata=SHARE)
 
     def __post_init__(self) -> None:
-        _check_probability(self.probability)
+        check_ranges(self)
 
     def problems(self, ratio: Sequence[int]) -> Iterator[Problem]:
         """Yield that its coin favors imbalance."""
@@ -198,10 +195,10 @@ class Minimization(Unblocked):
     """
 
     n_levels: tuple[int, ...] = ()
-    probability: float = 0.8
+    probability: float = field(default=0.8, metadata=SHARE)
 
     def __post_init__(self) -> None:
-        _check_probability(self.probability)
+        check_ranges(self)
         if any(n < 1 for n in self.n_levels):
             raise ValueError(f"n_levels={self.n_levels} must each be at least 1")
 

@@ -79,8 +79,8 @@ ENROLLMENTS: Registry[type[Enrollment]] = Registry(
     "enrollment", group="lupusim.enrollments", needs=("times", "expected", "process")
 )
 """Kinds of enrollment by their name in files. A kind is a frozen dataclass; one that is not
-read by a reader of its own is read field by field, durations where the field's metadata has
-``{"duration": True}``."""
+read by a reader of its own is read field by field, in the range that its metadata
+declares (:mod:`lupusim.ranges`)."""
 
 
 class AtARate:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import field
 from itertools import pairwise
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.frozen import dataclass
+from lupusim.ranges import COUNT, DURATION, POSITIVE, check_ranges, within
 from lupusim.trial.durations import format_duration
 from lupusim.trial.enrollment.arrival_pattern import RANDOM, ArrivalPattern
 from lupusim.trial.enrollment.base import ENROLLMENTS, AtARate
@@ -37,21 +39,14 @@ class Region:
     0.5
     """
 
-    sites: int
-    per_site_per_year: float
-    opens: float = 0.0
-    ramp_up: float = 0.0
-    closes: float = math.inf
+    sites: int = field(metadata=COUNT)
+    per_site_per_year: float = field(metadata=POSITIVE)
+    opens: float = field(default=0.0, metadata=DURATION)
+    ramp_up: float = field(default=0.0, metadata=DURATION)
+    closes: float = field(default=math.inf, metadata=within(duration=True, above=0, finite=False))
 
     def __post_init__(self) -> None:
-        if self.sites < 1:
-            raise ValueError(f"sites={self.sites!r} must be at least 1")
-        if not (math.isfinite(self.per_site_per_year) and self.per_site_per_year > 0):
-            raise ValueError(f"per_site_per_year={self.per_site_per_year!r} must be above 0")
-        for name in ("opens", "ramp_up"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name}={value!r} must be 0 or above")
+        check_ranges(self)
         if not self.closes > self.opens:
             closes, opens = format_duration(self.closes), format_duration(self.opens)
             raise ValueError(f"closes={closes!r} must be after opens={opens!r}")

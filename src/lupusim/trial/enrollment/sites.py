@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import field
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.frozen import dataclass
+from lupusim.ranges import COUNT, DURATION, POSITIVE, check_ranges
 from lupusim.trial.enrollment.arrival_pattern import RANDOM, ArrivalPattern
 from lupusim.trial.enrollment.base import ENROLLMENTS, Accrual, AtARate
 
@@ -38,19 +39,14 @@ class PoissonEnrollment(AtARate):
     10
     """
 
-    sites: int
-    per_site_per_year: float
-    ramp_up: float = 0.0
+    sites: int = field(metadata=COUNT)
+    per_site_per_year: float = field(metadata=POSITIVE)
+    ramp_up: float = field(default=0.0, metadata=DURATION)
     screened_per_patient: float = 1.0
     arrivals: ArrivalPattern = RANDOM
 
     def __post_init__(self) -> None:
-        if self.sites < 1:
-            raise ValueError(f"sites={self.sites!r} must be at least 1")
-        if not (math.isfinite(self.per_site_per_year) and self.per_site_per_year > 0):
-            raise ValueError(f"per_site_per_year={self.per_site_per_year!r} must be above 0")
-        if not (math.isfinite(self.ramp_up) and self.ramp_up >= 0):
-            raise ValueError(f"ramp_up={self.ramp_up!r} must be 0 or above")
+        check_ranges(self)
 
     def expected(self, time: FloatArray) -> FloatArray:
         """Return how many are expected by calendar times (years), same shape."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import field
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.frozen import dataclass
+from lupusim.ranges import LONGER_THAN_0, check_ranges
 from lupusim.trial.enrollment.arrival_pattern import RANDOM, ArrivalPattern
 from lupusim.trial.enrollment.base import ENROLLMENTS, Accrual, ArrivalProcess, Enrollment
 from lupusim.trial.enrollment.piecewise import PiecewiseEnrollment
@@ -36,13 +37,12 @@ class UniformEnrollment:
     1.5
     """
 
-    duration: float
+    duration: float = field(metadata=LONGER_THAN_0)
     screened_per_patient: float = 1.0
     arrivals: ArrivalPattern = RANDOM
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.duration) and self.duration > 0):
-            raise ValueError(f"duration={self.duration!r} must be above 0")
+        check_ranges(self)
 
     @property
     def has_fixed_period(self) -> bool:

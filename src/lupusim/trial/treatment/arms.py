@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import field, replace
 
 from lupusim.frozen import dataclass
 from lupusim.model import Edge, Effect, MultiStateModel
+from lupusim.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, check_ranges
 from lupusim.trial.enrollment.arm_periods import Closes, Joins
 
 
@@ -36,16 +36,13 @@ class Lots:
     12
     """
 
-    doses: int
-    sd: float
+    doses: int = field(metadata=COUNT)
+    sd: float = field(metadata=NOT_NEGATIVE)
     raises: tuple[Edge, ...] = ()
     lowers: tuple[Edge, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.doses < 1:
-            raise ValueError(f"doses={self.doses!r} must be at least 1")
-        if not (math.isfinite(self.sd) and self.sd >= 0):
-            raise ValueError(f"sd={self.sd!r} must be 0 or above")
+        check_ranges(self)
         if not (self.raises or self.lowers):
             raise ValueError("lots act on no transition. Name those they raise or lower")
         if both := sorted(set(self.raises) & set(self.lowers)):
@@ -76,19 +73,16 @@ class Infusions:
     1000000.0
     """
 
-    cells_per_kg: float
+    cells_per_kg: float = field(metadata=POSITIVE)
     at: tuple[float, ...] = (0.0,)
     again_on: tuple[str, ...] = ()
-    missed: float = 0.0
+    missed: float = field(default=0.0, metadata=SHARE)
     lots: Lots | None = None
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.cells_per_kg) and self.cells_per_kg > 0):
-            raise ValueError(f"cells_per_kg={self.cells_per_kg!r} must be above 0")
+        check_ranges(self)
         if not self.at or min(self.at) < 0:
             raise ValueError(f"at={self.at} must name at least one study time, 0 or above")
-        if not 0 <= self.missed <= 1:
-            raise ValueError(f"missed={self.missed!r} must lie from 0 to 1")
 
     @property
     def same_for_all(self) -> bool:

@@ -18,6 +18,7 @@ import numpy as np
 
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.frozen import dataclass
+from lupusim.ranges import COUNT, DURATION, LONGER_THAN_0, SHARE, check_ranges, within
 from lupusim.trial.durations import format_duration
 
 NO_LOT = -1
@@ -50,24 +51,21 @@ class Manufacture:
         If a number is out of its range.
     """
 
-    doses: int
-    lead_time: float = 0.0
-    every: float | None = None
-    number: int | None = None
-    fails: float = 0.0
-    shelf_life: float = math.inf
+    doses: int = field(metadata=COUNT)
+    lead_time: float = field(default=0.0, metadata=DURATION)
+    every: float | None = field(default=None, metadata=LONGER_THAN_0)
+    number: int | None = field(default=None, metadata=COUNT)
+    fails: float = field(default=0.0, metadata=SHARE)
+    shelf_life: float = field(
+        default=math.inf, metadata=within(duration=True, above=0, finite=False)
+    )
 
     def __post_init__(self) -> None:
-        if self.doses < 1:
-            raise ValueError(f"doses={self.doses!r} must be at least 1")
-        if not (math.isfinite(self.lead_time) and self.lead_time >= 0):
-            raise ValueError(f"lead_time={self.lead_time!r} must be 0 or above")
-        if self.every is not None and not (math.isfinite(self.every) and self.every >= _DAY):
+        check_ranges(self)
+        if self.every is not None and self.every < _DAY:
             raise ValueError(f"every={self.every!r} must be at least a day, in years")
-        if self.number is not None and (self.number < 1 or self.every is None):
-            raise ValueError(f"number={self.number!r} must be at least 1, with 'every'")
-        if not 0 <= self.fails <= 1:
-            raise ValueError(f"fails={self.fails!r} must lie from 0 to 1")
+        if self.number is not None and self.every is None:
+            raise ValueError(f"number={self.number!r} goes with 'every'")
         if not self.shelf_life > self.lead_time:
             raise ValueError(
                 f"shelf_life, {format_duration(self.shelf_life)}, is not above the lead time of "
@@ -119,16 +117,13 @@ class Supply:
     """
 
     lots: Manufacture
-    at_start: int = 0
-    patience: float = 0.0
+    at_start: int = field(default=0, metadata=within(at_least=0, at_most=10_000))
+    patience: float = field(default=0.0, metadata=DURATION)
     draws: Mapping[str, int] = field(default_factory=dict)
     while_empty: WhileEmpty = WhileEmpty.WAIT
 
     def __post_init__(self) -> None:
-        if self.at_start < 0:
-            raise ValueError(f"at_start={self.at_start!r} must be 0 or above")
-        if not (math.isfinite(self.patience) and self.patience >= 0):
-            raise ValueError(f"patience={self.patience!r} must be 0 or above")
+        check_ranges(self)
         if self.lots.every is None and self.at_start == 0:
             raise ValueError(
                 "no lot is ever made. Give 'every' to the lots, or 'at_start' lots in stock"

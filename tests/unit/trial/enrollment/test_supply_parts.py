@@ -23,7 +23,8 @@ SUPPLY = Supply(lots=Manufacture(doses=4, every=0.25), draws={"cells": 1})
     [
         ({"doses": 0}, "doses=0 must be at least 1"),
         ({"lead_time": -1.0}, "lead_time=-1.0 must be 0 or above"),
-        ({"every": 0.0}, "every=0.0 must be at least a day"),
+        ({"every": 0.0}, "every=0.0 must be above 0"),
+        ({"every": 0.001}, "every=0.001 must be at least a day"),
         ({"number": 0, "every": 1.0}, "number=0 must be at least 1"),
         ({"number": 3}, "with 'every'"),
         ({"fails": 1.1}, "fails=1.1 must lie from 0 to 1"),
@@ -38,7 +39,7 @@ def test_a_manufacture_out_of_range_is_refused(values, message):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"at_start": -1}, "at_start=-1 must be 0 or above"),
+        ({"at_start": -1}, "at_start=-1 must lie from 0 to 10000"),
         ({"patience": -0.1}, "patience=-0.1 must be 0 or above"),
         ({"lots": Manufacture(doses=4)}, "no lot is ever made"),
         ({"draws": {"cells": 5}}, "takes 5 doses, and a lot gives 4"),
