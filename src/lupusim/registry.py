@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lupusim.errors import PluginError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
@@ -86,6 +88,8 @@ class Registry(Mapping[str, T]):
         """
         if self._has_looked:
             return
+        from importlib.metadata import entry_points
+
         for point in entry_points(group=self.group):
             try:
                 self.register(point.name)(self._usable(point.load()))

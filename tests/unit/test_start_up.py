@@ -6,9 +6,9 @@ import json
 import subprocess
 import sys
 
-CHECK = """
+COMMAND = """
 import json, sys
-sys.argv = ["lupusim", "check", "two_rates"]
+sys.argv = ["lupusim", *sys.argv[1:]]
 from lupusim.cli import main
 try:
     main()
@@ -35,19 +35,46 @@ NOT_FOR_A_CHECK = (
     "matplotlib",
     "nicegui",
     "pandas",
+    "pydantic",
     "rich",
     "scipy",
     "simpy",
     "sqlite3",
+    "typer",
+)
+NOT_FOR_A_RUN = (
+    "IPython",
+    "dask",
+    "emcee",
+    "lupusim.app",
+    "lupusim.calibration",
+    "lupusim.economics",
+    "matplotlib",
+    "nicegui",
+    "pandas",
+    "pydantic",
+    "scipy.optimize",
+    "scipy.stats",
+    "typer",
 )
 
 
+def _loaded(*words):
+    """Return the modules that a command has imported when it ends."""
+    command = [sys.executable, "-c", COMMAND, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def test_a_check_imports_neither_what_simulates_nor_what_draws():
-    done = subprocess.run(
-        [sys.executable, "-c", CHECK], capture_output=True, text=True, check=True, timeout=120
-    )
-    loaded = json.loads(done.stdout.splitlines()[-1])
-    named = [name for name in loaded if name.startswith(NOT_FOR_A_CHECK)]
-    assert named == []
+    loaded = _loaded("check", "two_rates")
+    assert [name for name in loaded if name.startswith(NOT_FOR_A_CHECK)] == []
     assert "lupusim.scenario.files.scenario" in loaded
-    assert len([name for name in loaded if name.startswith("lupusim")]) < 340
+    assert len([name for name in loaded if name.startswith("lupusim")]) < 310
+    assert [name for name in loaded if name.startswith("lupusim.cli.planning.")] == []
+
+
+def test_a_run_imports_no_table_of_pandas_and_no_distribution_of_scipy():
+    loaded = _loaded("run", "two_rates", "--replicates", "20", "--jobs", "1")
+    assert [name for name in loaded if name.startswith(NOT_FOR_A_RUN)] == []
+    assert "lupusim.planning.runs.run" in loaded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
 from functools import wraps
 from typing import TypeVar
@@ -16,6 +17,7 @@ from lupusim.trial import Analysis, Arm, Trial
 from lupusim.trial.endpoints import ResponseAtVisit
 
 _TOLERANCE = 1e-6
+_KEPT = 16  # trials whose theory is remembered
 
 
 Known = TypeVar("Known")
@@ -28,7 +30,8 @@ def without_failing(
     """Decorate what is known of a trial without simulation: where it fails, nothing is known.
 
     Theory stands beside a simulation that is finished, and extreme numbers (a hazard that
-    overflows) must not take that away.
+    overflows) must not take that away. What was last found of some trials is kept, since the
+    table, its sentence and the columns for programs all ask.
 
     Parameters
     ----------
@@ -37,13 +40,23 @@ def without_failing(
     """
 
     def decorate(known: Callable[[Trial], Known]) -> Callable[[Trial], Known | Unknown]:
-        @wraps(known)
-        def of_trial(trial: Trial) -> Known | Unknown:
+        def find(trial: Trial) -> Known | Unknown:
             try:
                 with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                     return known(trial)
             except (ArithmeticError, ValueError, NoExactSolutionError):
                 return unknown
+
+        kept: deque[tuple[Trial, Known | Unknown]] = deque(maxlen=_KEPT)
+
+        @wraps(known)
+        def of_trial(trial: Trial) -> Known | Unknown:
+            for seen, found in tuple(kept):
+                if seen is trial:
+                    return found
+            found = find(trial)
+            kept.append((trial, found))
+            return found
 
         return of_trial
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 
@@ -135,8 +136,6 @@ def _short(trial: Trial) -> Iterator[OutOfReach]:
 
 def _never(wait: _Wait, chances: FloatArray) -> float:
     """Return the share of trials with fewer events than asked, by the normal approximation."""
-    from scipy.special import ndtr
-
     patients = wait.patients
     if wait.most:
         patients, chances = patients.sum(), chances.max()
@@ -144,7 +143,7 @@ def _never(wait: _Wait, chances: FloatArray) -> float:
     spread = float(np.sqrt(np.sum(patients * chances * (1 - chances))))
     if spread == 0:
         return float(mean < wait.asked - _SURE_PATIENTS)
-    return float(ndtr((wait.asked - 0.5 - mean) / spread))
+    return NormalDist().cdf((wait.asked - 0.5 - mean) / spread)
 
 
 def _is_plain_event(trial: Trial, endpoint: EventTime) -> bool:

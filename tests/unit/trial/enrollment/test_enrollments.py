@@ -153,7 +153,9 @@ def test_a_name_is_given_once_and_other_packages_are_asked_for_what_is_missing(m
         def load(self):
             return str
 
-    monkeypatch.setattr("lupusim.registry.entry_points", lambda *, group: [Point()][: group == "g"])
+    monkeypatch.setattr(
+        "importlib.metadata.entry_points", lambda *, group: [Point()][: group == "g"]
+    )
     kinds: Registry[type] = Registry("kind", group="g")
     kinds.register("ours")(int)
     assert kinds["ours"] is int
