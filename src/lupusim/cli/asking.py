@@ -19,6 +19,7 @@ from lupusim.cli.session import (
     forewarn,
     leave,
     listening,
+    patience,
     say_how_to_resume,
     sigterm_as_ctrl_c,
     workers_of,
@@ -193,6 +194,7 @@ class Partly:
         return self.answer(interrupt) if isinstance(interrupt, self.kind) else None
 
 
+_MINUTE = 60.0
 NOTHING = Partly(KeyboardInterrupt, lambda _: None)
 
 
@@ -212,9 +214,10 @@ class Question:
         Where it works.
     format : Format
         How it prints.
-    n_replicates : int or None
-        Simulated for each design, to tell beforehand what takes long; None where they are not
-        known beforehand.
+    n_replicates : int
+        Simulated for each design, or many times so many: to tell beforehand what takes long.
+    simulates : callable
+        Whether the answer is simulated, and not known exactly.
     """
 
     name: str
@@ -222,7 +225,8 @@ class Question:
     seed: int
     place: Place
     format: Format
-    n_replicates: int | None = None
+    n_replicates: int
+    simulates: Callable[[], bool] = lambda: True
 
     def ask(
         self,
@@ -244,10 +248,9 @@ class Question:
         folder = self.place.folder(self.name)
         try:
             with sigterm_as_ctrl_c(), self.place.bench(self.scenario, self.seed) as bench:
-                if self.n_replicates is not None:
-                    what = f"every {self.n_replicates:,} trials of each design"
-                    forewarn(self.scenario, self.n_replicates, self.place.jobs, what=what)
-                found = find(bench)
+                self._forewarn()
+                with patience(_MINUTE, "no answer after a minute"):
+                    found = find(bench)
         except KeyboardInterrupt as interrupt:
             begin_to_leave()
             self._tell_part(partly.answer_to(interrupt))
@@ -258,6 +261,12 @@ class Question:
             folder.write("scenario.yaml", self.scenario.text)
             told.write(folder, self.name)
         return found
+
+    def _forewarn(self) -> None:
+        what = f"every {self.n_replicates:,} trials of each design"
+        forewarn(
+            self.scenario, self.n_replicates, self.place.jobs, what=what, simulates=self.simulates
+        )
 
     def _tell_part(self, part: Answer | None) -> None:
         if part is None:

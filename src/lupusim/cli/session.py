@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -48,8 +48,40 @@ def warn(scenario: Scenario) -> None:
         print(f"warning: {line}", file=sys.stderr)
 
 
+@contextmanager
+def patience(seconds: float, words: str) -> Iterator[None]:
+    """Say on standard error what this thread is at, where it is not done after some seconds.
+
+    Parameters
+    ----------
+    seconds : float
+        Of waiting without a word.
+    words : str
+        What is said before that.
+    """
+    from lupusim.planning.runs.forecast import at_work
+
+    thread = threading.get_ident()
+
+    def tell() -> None:
+        print(f"note: {words}, now at: {at_work(thread) or 'getting ready'}", file=sys.stderr)
+
+    timer = threading.Timer(seconds, tell)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def forewarn(
-    scenario: Scenario, n_replicates: int | None, n_jobs: int, *, what: str = "this"
+    scenario: Scenario,
+    n_replicates: int | None,
+    n_jobs: int,
+    *,
+    what: str = "this",
+    simulates: Callable[[], bool] = lambda: True,
 ) -> None:
     """Say on standard error what will take more than a minute or a gigabyte, and why.
 
@@ -63,23 +95,16 @@ def forewarn(
         Processes; -1 for one per core.
     what : str
         Of what the time is told.
+    simulates : callable
+        Whether anything is simulated at all: nothing is told of what is known exactly.
     """
-    from lupusim.planning.runs.forecast import at_work, forecast
+    from lupusim.planning.runs.forecast import forecast
 
-    thread = threading.get_ident()
-
-    def tell() -> None:
-        doing = at_work(thread) or "getting ready"
-        words = f"one trial of each design takes more than {_SECONDS_UNTOLD} s, now at: {doing}"
-        print(f"note: {words}; an estimate follows", file=sys.stderr)
-
-    timer = threading.Timer(_SECONDS_UNTOLD, tell)
-    timer.daemon = True
-    timer.start()
-    try:
+    words = f"an estimate of the time takes more than {_SECONDS_UNTOLD} s itself"
+    with patience(_SECONDS_UNTOLD, words):
+        if not simulates():
+            return
         words = forecast(scenario, n_replicates, n_jobs=n_jobs).words(what)
-    finally:
-        timer.cancel()
     if words:
         print(f"note: {words}", file=sys.stderr)
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from lupusim.cli import app
+from lupusim.cli.session import patience
+from lupusim.planning.runs import forecast
+from lupusim.planning.sample_size import search as growth
+from lupusim.planning.solving import search
 
 SHARE = ("two_rates", "--for", "arms.treated.outcomes.response")
 FEW = ("--replicates", "200", "--jobs", "1")
@@ -34,6 +39,32 @@ def test_the_answer_is_said_in_the_unit_of_the_file(tmp_path: Path) -> None:
     header, *rows = told(*SHARE, *FEW, "--format", "csv").splitlines()
     assert header == "value,power,power_mcse"
     assert len(rows) == 5
+
+
+def test_what_takes_long_is_said_before_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    ratio = ("time_to_event", "--for", "arms.treated.outcomes.relapse.hazard_ratio")
+    monkeypatch.setattr(forecast, "LONG", 1e-6)
+    monkeypatch.setattr(search, "find_value", stopped)
+    result = CliRunner().invoke(app, ["solve", *ratio, "--replicates", "300"])
+    assert "note: every 300 trials of each design takes about" in result.stderr
+    monkeypatch.setattr(growth, "find_size", stopped)
+    result = CliRunner().invoke(app, ["size", "survival_200_events", "--power", "0.8"])
+    assert "note: every 10,000 trials of each design takes about" in result.stderr
+    for known_exactly in (["solve", *SHARE], ["size", "two_rates", "--power", "0.8"]):
+        assert "note: every" not in CliRunner().invoke(app, known_exactly).stderr
+
+
+def test_a_question_says_where_it_is_after_a_while(capsys: pytest.CaptureFixture[str]) -> None:
+    with patience(0.0, "no answer yet"):
+        time.sleep(0.1)
+    assert capsys.readouterr().err == "note: no answer yet, now at: getting ready\n"
+    with patience(60.0, "no answer yet"):
+        pass
+    assert capsys.readouterr().err == ""
+
+
+def stopped(*_: object, **__: object) -> None:
+    raise LookupError  # enough is seen
 
 
 @pytest.mark.slow

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lupusim.trial.scenario import Scenario
 
 _FINE = 0.01
+_REPLICATES = 10_000  # of a search, of which it takes several times so many
 
 
 class Spent(StrEnum):
@@ -87,8 +88,16 @@ def size(
     place = Place(
         jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume, force=force
     )
-    question = Question(name="size", scenario=loaded, seed=seed, place=place, format=format)
     designs = _designs(scenario, loaded, over or (), power)
+    question = Question(
+        name="size",
+        scenario=loaded,
+        seed=seed,
+        place=place,
+        format=format,
+        n_replicates=_REPLICATES,
+        simulates=lambda: _is_simulated(designs),
+    )
     precision = _precision(designs, precision)
     search = Search(seed=seed, max_patients=max_patients, precision=precision, event=event)
     if over or frontier is not None or has_several_designs(designs):
@@ -182,6 +191,14 @@ def _say_left_out(designs: Scenario) -> None:
 
     for path in left_out(designs):
         print(f"the values of {path} are left out: the search decides it", file=sys.stderr)
+
+
+def _is_simulated(designs: Scenario) -> bool:
+    """Return whether the power of some design is not known exactly."""
+    from lupusim.planning.sample_size.exact import ExactPowers
+    from lupusim.planning.sample_size.growth import designs as distinct
+
+    return any(ExactPowers(sizing=s).at(s.start) is None for _, s in distinct(designs))
 
 
 def _precision(designs: Scenario, asked: float | None) -> float:

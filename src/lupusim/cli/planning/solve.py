@@ -90,9 +90,19 @@ def solve(
     place = Place(
         jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume, force=force
     )
-    question = Question(name="solve", scenario=loaded, seed=seed, place=place, format=format)
+    ends = _ends(between, asked)
+    start = asked.number(ends)
+    question = Question(
+        name="solve",
+        scenario=loaded,
+        seed=seed,
+        place=place,
+        format=format,
+        n_replicates=replicates,
+        simulates=lambda: goal.exact(start.design(start.start)) is None,
+    )
     effort = Effort(seed=seed, n_replicates=replicates)
-    answer = _ask(question, (asked, _ends(between, asked)), goal, effort)
+    answer = _ask(question, (asked, ends), goal, effort)
     if plot is not None:
         from lupusim.report.questions.figures import solved_curve
 

@@ -24,14 +24,15 @@ from lupusim.frozen import dataclass
 from lupusim.planning.execution.ledger_file import (
     APPLICATION,
     LedgerError,
-    is_whole,
     refuse_foreign,
+    refuse_programs,
     signed,
+    tally_of,
+    text_of,
 )
 from lupusim.planning.execution.tasks import Done
 from lupusim.simulation.fingerprint import code_fingerprint, trial_fingerprint, versions
 from lupusim.simulation.generation.generation import Block
-from lupusim.simulation.quantiles import Counts
 from lupusim.simulation.tally import Tally
 from lupusim.trial.scenario import Scenario
 
@@ -116,6 +117,7 @@ class Ledger:
         folder.mkdir(parents=True, exist_ok=True)
         with self._told():
             self._connection = _connect(self.path)
+            refuse_programs(self.path, self._connection)
 
     @classmethod
     def reading(cls, folder: Path) -> Ledger:
@@ -136,6 +138,7 @@ class Ledger:
         location = f"{ledger.path.resolve().as_uri()}?immutable=1"
         with ledger._told():
             ledger._connection = sqlite3.connect(location, uri=True)
+            refuse_programs(ledger.path, ledger._connection)
         return ledger
 
     def __enter__(self) -> Self:
@@ -227,18 +230,17 @@ class Ledger:
         query = f"SELECT {_BLOCK} FROM blocks WHERE trial = ? ORDER BY number"
         with self._told():
             for row in self._connection.execute(query, (trial,)):
-                if not is_whole(row):
+                if (tally := tally_of(row)) is None:
                     raise LedgerError(self._damage(row))
-                block = Block(seed=seed, number=row[1], n_replicates=row[2])
-                yield block, _tally(row[3])
+                yield Block(seed=seed, number=row[1], n_replicates=row[2]), tally
 
     def _damage(self, row: Sequence[Any]) -> str:
         """Return what is told of a block that was changed."""
         rows = self._connection.execute(f"SELECT {_BLOCK} FROM blocks")
-        whole = [is_whole(other) for other in rows]
+        whole = [tally_of(other) is not None for other in rows]
         return (
-            f"{self.path}: block {row[1]} was changed after it was written: its checksum "
-            f"differs. {sum(whole)} of {len(whole)} blocks are whole: save them with 'lupusim "
+            f"{self.path}: block {row[1]} was changed after it was written. "
+            f"{sum(whole)} of {len(whole)} blocks are whole: save them with 'lupusim "
             f"merge {self.folder} --out NEW', and go on there with --resume"
         )
 
@@ -253,7 +255,7 @@ class Ledger:
         share = done.seconds / (len(done.blocks) * len(done.by_key))
         now = time.time()
         rows = [
-            signed(key, block.number, block.n_replicates, _text(tally), share, now)
+            signed(key, block.number, block.n_replicates, text_of(tally), share, now)
             for key, tallies in done.by_key.items()
             for block, tally in zip(done.blocks, tallies, strict=True)
         ]
@@ -273,7 +275,7 @@ class Ledger:
         with self._told(), self._connection as connection:
             damaged = 0
             for row in other._rows("blocks"):
-                if not is_whole(row):
+                if tally_of(row) is None:
                     damaged += 1
                     continue
                 self._refuse_contradiction(row, other.folder)
@@ -330,25 +332,6 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.executescript("BEGIN IMMEDIATE;" + _LAYOUT + "COMMIT;")
     return connection
-
-
-def _text(tally: Tally) -> str:
-    counts = {
-        name: [sorted(found.piles.items()), sorted(found.bins.items())]
-        for name, found in tally.counts.items()
-    }
-    return json.dumps([tally.sums, counts], separators=(",", ":"))
-
-
-def _tally(text: str) -> Tally:
-    sums, counts = json.loads(text)
-    return Tally(
-        {name: tuple(three) for name, three in sums.items()},
-        {
-            name: Counts(dict(map(tuple, piles)), {number: tuple(part) for number, part in bins})
-            for name, (piles, bins) in counts.items()
-        },
-    )
 
 
 def _folder_of(scenario: Scenario) -> Path:

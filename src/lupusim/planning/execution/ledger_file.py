@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lupusim.errors import LupusimError
+from lupusim.simulation.quantiles import Counts
+from lupusim.simulation.tally import Tally
 
 APPLICATION = 0x6C757075  # "lupu"
 """Stands in the header of every ledger."""
@@ -42,9 +46,48 @@ def signed(*row: Any) -> tuple[Any, ...]:
     return (*row, _checksum(row))
 
 
-def is_whole(row: Sequence[Any]) -> bool:
-    """Return whether a row of the blocks is as it was written."""
-    return bool(row[-1] == _checksum(row))
+def refuse_programs(path: Path, connection: sqlite3.Connection) -> None:
+    """Raise LedgerError, and close it, where a database does by itself what nobody asked for."""
+    query = "SELECT name FROM sqlite_master WHERE type IN ('trigger', 'view')"
+    if found := connection.execute(query).fetchone():
+        connection.close()
+        raise LedgerError(
+            f"{path} is no ledger of lupusim's: it holds {found[0]!r}, which none does. Give "
+            "another folder"
+        )
+
+
+def text_of(tally: Tally) -> str:
+    """Return the sums of a block as the ledger keeps them."""
+    counts = {
+        name: [sorted(found.piles.items()), sorted(found.bins.items())]
+        for name, found in tally.counts.items()
+    }
+    return json.dumps([tally.sums, counts], separators=(",", ":"))
+
+
+def tally_of(row: Sequence[Any]) -> Tally | None:
+    """Return the sums of a row of the blocks; None where it is not as it was written."""
+    if row[-1] != _checksum(row):
+        return None
+    try:
+        return _read(row[3])
+    except (AttributeError, TypeError, ValueError, RecursionError):
+        return None
+
+
+def _read(text: str) -> Tally:
+    sums, counts = json.loads(text)
+    tally = Tally(
+        {name: (n + 0, total + 0.0, squares + 0.0) for name, (n, total, squares) in sums.items()},
+        {
+            name: Counts(dict(map(tuple, piles)), {number: tuple(part) for number, part in bins})
+            for name, (piles, bins) in counts.items()
+        },
+    )
+    if not tally.sums:
+        raise ValueError("no sums")
+    return tally
 
 
 def _checksum(row: Sequence[Any]) -> str:

@@ -105,8 +105,11 @@ def merge(
     Raises
     ------
     LedgerError
-        If a folder holds no run, or they are not parts of one run; nothing is merged then.
+        If a folder holds no run, they are not parts of one run, or one of them is `out`; nothing is
+        merged then.
     """
+    if out.resolve() in {folder.resolve() for folder in folders}:
+        raise LedgerError(f"{out} is itself one of the parts: give another folder for the whole")
     parts = [_identity(folder) for folder in folders]
     if (out / FILE_NAME).exists():
         parts.append(_identity(out))
@@ -146,4 +149,5 @@ def _refuse_stranger(
     if found[1].n_replicates != first[1].n_replicates:
         different.append("number of replicates")
     if different:
-        raise LedgerError(f"{folder} is a part of another run: {', '.join(different)} differ")
+        verb = "differs" if len(different) == 1 else "differ"
+        raise LedgerError(f"{folder} is a part of another run: {', '.join(different)} {verb}")
