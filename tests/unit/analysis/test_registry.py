@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -344,3 +344,9 @@ def test_every_test_that_is_named_says_by_what_it_estimates():
     assert all(kind.estimated_by for kind in TESTS.values())
     assert "one step" in TESTS["peto"].estimated_by
     assert TESTS["logrank"].estimated_by == TESTS["cox"].estimated_by
+
+
+@pytest.mark.parametrize("name", plain_tests())
+def test_every_number_of_a_test_is_a_parameter_that_files_may_give(name):
+    kind = plain_tests()[name]
+    assert {one.name for one in fields(kind) if one.type == "float"} == set(kind.parameters)

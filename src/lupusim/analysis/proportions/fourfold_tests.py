@@ -73,6 +73,7 @@ class DifferenceTest(TestMethod):
     effect: ClassVar = "risk difference"
     outcome: ClassVar = BinaryOutcome
     formula: ClassVar = "tables"
+    optional: ClassVar = ("margin",)
     estimated_by: ClassVar = "the rates observed"
 
     compare: Callable[..., TestResult]
