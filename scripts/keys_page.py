@@ -1,4 +1,4 @@
-"""Write docs/keys.md: every key that readers of files know, each with an example that is run.
+"""Write docs/keys.md: every key that readers know, what it may be, and an example that is run.
 
 The keys are those that the readers ask for while they read the packaged files and the examples in
 docs/examples; the example of a key is what one of these files has there.
@@ -25,9 +25,10 @@ _KINDS = {"ScenarioError": "scenario", "ModelError": "model", "EvidenceError": "
 _HEAD = """# Every key of a file, with an example
 
 What the readers of scenario, model and evidence files ask for, section by section; `[]` stands for
-an item of a list. Each example stands in a file that the tests run: a packaged one, or one of
-docs/examples. What the keys mean and their defaults: [the format of scenario
-files](scenario_files.md). Made by `scripts/keys_page.py`.
+an item of a list. What a key may be is what its reader checks, and what a message about it says;
+nothing stands there where further keys are below it. Each example stands in a file that the tests
+run: a packaged one, or one of docs/examples. What the keys mean and their defaults: [the format of
+scenario files](scenario_files.md). Made by `scripts/keys_page.py`.
 """
 
 ELSEWHERE: Mapping[str, set[str]] = {
@@ -40,24 +41,55 @@ ELSEWHERE: Mapping[str, set[str]] = {
 
 Keys = dict[tuple[str, str], dict[str, tuple[str, Any] | None]]
 """By kind of file and section: each key, with a file that has it and what it has there."""
+Words = dict[tuple[str, str, str], list[str]]
+"""By kind of file, section and key: what it may be."""
 
 
-def known_keys() -> Keys:
-    """Return the keys that readers ask for, with an example of each where a file has one."""
-    found: Keys = {}
-    finish = Section.finish
+class _Listener:
+    """Notes what sections are asked for while files are read."""
 
-    def listen(section: Section) -> None:
-        document = section.place.document
-        kind = _KINDS.get(document.error_class.__name__, "")
-        if kind:
-            keys = found.setdefault((kind, _general(section.place.key)), {})
-            for name in set(section.asked) - ELSEWHERE.get(_general(section.place.key), set()):
-                here = (Path(document.file).name, section.content.get(name))
+    def __init__(self) -> None:
+        self.keys: Keys = {}
+        self.words: Words = {}
+
+    def finish(self, section: Section) -> None:
+        """Note the keys of a section, with what the file has there."""
+        of = _place(section)
+        if of[0]:
+            keys = self.keys.setdefault(of, {})
+            for name in set(section.asked) - ELSEWHERE.get(of[1], set()):
+                here = (Path(section.place.document.file).name, section.content.get(name))
                 keys[name] = keys.get(name) or (here if name in section.content else None)
-        finish(section)
+        _FINISH(section)
 
-    with patch.object(Section, "finish", listen):
+    def read(self, section: Section, name: str, kind: Any, *default: Any) -> Any:
+        """Note what a key may be."""
+        said = self.words.setdefault((*_place(section), name), [])
+        if kind.words not in said:
+            said.append(kind.words)
+        return _READ(section, name, kind, *default)
+
+
+_FINISH, _READ = Section.finish, Section.read
+
+
+def _place(section: Section) -> tuple[str, str]:
+    """Return the kind of a section's file, empty for others, and its path in general."""
+    of = _KINDS.get(section.place.document.error_class.__name__, "")
+    return of, _general(section.place.key)
+
+
+def known_keys() -> tuple[Keys, Words]:
+    """Return the keys that readers ask for, with an example of each, and what each may be."""
+    found = _Listener()
+
+    def finish(section: Section) -> None:
+        found.finish(section)
+
+    def read(section: Section, *asked: Any) -> Any:
+        return found.read(section, *asked)
+
+    with patch.multiple(Section, finish=finish, read=read):
         for name in packaged_names("scenarios"):
             load_scenario(name)
         for path in sorted(EXAMPLES.glob("*.yaml")):
@@ -66,7 +98,7 @@ def known_keys() -> Keys:
             load_model(model)
         for study in (*packaged_names("evidence"), *sorted(EXAMPLES.glob("evidence/*.yaml"))):
             load_study(study)
-    return found
+    return found.keys, found.words
 
 
 def _general(key: str) -> str:
@@ -86,22 +118,24 @@ def page() -> str:
 
 def _lines() -> Iterator[str]:
     yield _HEAD
-    keys = known_keys()
+    keys, words = known_keys()
     for kind in _KINDS.values():
         yield f"## {kind.capitalize()} files\n"
         for (of, section), known in sorted(keys.items()):
             if of == kind and known:
                 yield f"### {section or 'the file itself'}\n"
-                yield "| key | example | in |\n|---|---|---|"
-                yield from (_row(name, known[name]) for name in sorted(known))
+                yield "| key | may be | example | in |\n|---|---|---|---|"
+                for name in sorted(known):
+                    yield _row(name, words.get((of, section, name), []), known[name])
                 yield ""
 
 
-def _row(name: str, example: tuple[str, Any] | None) -> str:
+def _row(name: str, words: list[str], example: tuple[str, Any] | None) -> str:
+    may_be = " or ".join(sorted(words)).replace("|", "\\|")
     if example is None:
-        return f"| `{name}` | none yet | |"
+        return f"| `{name}` | {may_be} | none yet | |"
     file, value = example
-    return f"| `{name}` | `{_flow(value)}` | {file} |"
+    return f"| `{name}` | {may_be} | `{_flow(value)}` | {file} |"
 
 
 def _flow(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lupusim.analysis.results import TestResult, ratio_or
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.frozen import dataclass
+from lupusim.ranges import POSITIVE, check_ranges
 from lupusim.trial import Better, TestMethod, Verdict
 
 OPPOSITE = {Better.MORE: Better.FEWER, Better.FEWER: Better.MORE}
@@ -99,27 +100,6 @@ def worst_difference(margin: float, better: Better) -> float:
     return -margin if better is Better.MORE else margin
 
 
-def checked_margin(margin: float) -> None:
-    """Raise ValueError unless a difference's margin is 0 or above."""
-    if not (np.isfinite(margin) and margin >= 0):
-        raise ValueError(
-            f"margin={margin!r} must be 0 or above: how much worse the experimental arm may be"
-        )
-
-
-def checked_share(margin: float) -> None:
-    """Raise ValueError unless a margin of shares is 0 or above, below 1."""
-    checked_margin(margin)
-    if margin >= 1:
-        raise ValueError(f"margin={margin!r} must be below 1, as shares differ by no more")
-
-
-def checked_ratio(margin: float) -> None:
-    """Raise ValueError unless a ratio's margin is above 0."""
-    if not (np.isfinite(margin) and margin > 0):
-        raise ValueError(f"margin={margin!r} must be a ratio above 0, such as 0.8 or 1.25")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatioToBeat(TestMethod):
     """What tests of a ratio share: its logarithm is estimated, against a ratio to beat.
@@ -131,10 +111,10 @@ class RatioToBeat(TestMethod):
     """
 
     optional: ClassVar = ("margin",)
-    margin: float = 1.0
+    margin: float = field(default=1.0, metadata=POSITIVE)
 
     def __post_init__(self) -> None:
-        checked_ratio(self.margin)
+        check_ranges(self)
 
     def null_value(self, better: Better) -> float:
         """Return the log of the ratio to beat."""

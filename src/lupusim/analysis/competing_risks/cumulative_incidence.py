@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import ClassVar
 
 import numpy as np
@@ -13,12 +14,12 @@ from lupusim.analysis.results import TestResult, normal_quantile, of_coefficient
 from lupusim.analysis.survival.sorting import ARM, CENSORED, FLAGS, survival_columns, time_key
 from lupusim.analysis.verdicts import (
     against,
-    checked_share,
     verdict,
     worst_difference,
 )
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.frozen import dataclass
+from lupusim.ranges import BELOW_ONE, LONGER_THAN_0, check_ranges
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 
@@ -333,11 +334,11 @@ class IncidenceDifferenceTest(TestMethod):
     horizon: ClassVar = "at"
     information_unit: ClassVar = "variance"
     least_patients: ClassVar = 60
-    at: float = 1.0
-    margin: float = 0.0
+    at: float = field(default=1.0, metadata=LONGER_THAN_0)
+    margin: float = field(default=0.0, metadata=BELOW_ONE)
 
     def __post_init__(self) -> None:
-        checked_share(self.margin)
+        check_ranges(self)
 
     def null_value(self, better: Better) -> float:
         """Return the difference that may be."""

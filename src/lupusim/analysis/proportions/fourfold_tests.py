@@ -11,12 +11,12 @@ from lupusim.analysis.proportions.two_by_two import TwoByTwo
 from lupusim.analysis.results import TestResult
 from lupusim.analysis.verdicts import (
     RatioToBeat,
-    checked_share,
     verdict,
     worst_difference,
 )
 from lupusim.arrays import IntArray
 from lupusim.frozen import dataclass
+from lupusim.ranges import BELOW_ONE, check_ranges
 from lupusim.trial import Better, TestMethod, Verdict
 
 
@@ -77,10 +77,10 @@ class DifferenceTest(TestMethod):
     estimated_by: ClassVar = "the rates observed"
 
     compare: Callable[..., TestResult]
-    margin: float = 0.0
+    margin: float = field(default=0.0, metadata=BELOW_ONE)
 
     def __post_init__(self) -> None:
-        checked_share(self.margin)
+        check_ranges(self)
 
     def null_value(self, better: Better) -> float:
         """Return the difference that may be."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from functools import lru_cache
 from typing import ClassVar
 
@@ -15,12 +16,12 @@ from lupusim.analysis.survival.sorting import CENSORED, FLAGS, survival_columns,
 from lupusim.analysis.verdicts import (
     OPPOSITE,
     against,
-    checked_share,
     verdict,
     worst_difference,
 )
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.frozen import dataclass
+from lupusim.ranges import BELOW_ONE, LONGER_THAN_0, NOT_NEGATIVE, check_ranges
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 
@@ -301,7 +302,10 @@ class FreeOfEventsTest(TestMethod):
     blind_to_competing: ClassVar = True
     information_unit: ClassVar = "variance"
     least_patients: ClassVar = 60
-    margin: float = 0.0
+    margin: float = field(default=0.0, metadata=NOT_NEGATIVE)
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
     def benefit_sign(self, better: Better) -> int:
         """Return 1 where fewer events are better, as time free of them is estimated."""
@@ -332,10 +336,8 @@ class SurvivalDifferenceTest(FreeOfEventsTest):
     effect: ClassVar = "difference free of the event"
     required: ClassVar = ("at",)
     horizon: ClassVar = "at"
-    at: float = 1.0
-
-    def __post_init__(self) -> None:
-        checked_share(self.margin)
+    at: float = field(default=1.0, metadata=LONGER_THAN_0)
+    margin: float = field(default=0.0, metadata=BELOW_ONE)
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray

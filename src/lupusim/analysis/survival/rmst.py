@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import ClassVar
 
 import numpy as np
@@ -12,9 +13,9 @@ from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, wald_result
 from lupusim.analysis.survival.kaplan_meier import FreeOfEventsTest
 from lupusim.analysis.survival.sorting import CENSORED, FLAGS, NOT_INCLUDED, survival_columns
-from lupusim.analysis.verdicts import checked_margin
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.frozen import dataclass
+from lupusim.ranges import LONGER_THAN_0
 from lupusim.trial import Better, Verdict
 from lupusim.trial.test_method import named_test
 
@@ -175,10 +176,7 @@ class RestrictedMeanTest(FreeOfEventsTest):
     effect: ClassVar = "difference of restricted means, years"
     required: ClassVar = ("until",)
     horizon: ClassVar = "until"
-    until: float = 1.0
-
-    def __post_init__(self) -> None:
-        checked_margin(self.margin)
+    until: float = field(default=1.0, metadata=LONGER_THAN_0)
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import field
 from typing import ClassVar
 
 import numpy as np
@@ -26,6 +27,7 @@ from lupusim.analysis.verdicts import (
 )
 from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.frozen import dataclass
+from lupusim.ranges import LONGER_THAN_0, NOT_NEGATIVE, check_ranges
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 
@@ -269,11 +271,11 @@ class FlemingHarringtonTest(TestMethod):
     estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "variance"
-    rho: float = 0.0
-    gamma: float = 1.0
+    rho: float = field(default=0.0, metadata=NOT_NEGATIVE)
+    gamma: float = field(default=1.0, metadata=NOT_NEGATIVE)
 
     def __post_init__(self) -> None:
-        FlemingHarrington(rho=self.rho, gamma=self.gamma)
+        check_ranges(self)
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -300,10 +302,10 @@ class MagirrBurmanTest(TestMethod):
     estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "variance"
-    until: float = 1.0
+    until: float = field(default=1.0, metadata=LONGER_THAN_0)
 
     def __post_init__(self) -> None:
-        MagirrBurman(until=self.until)
+        check_ranges(self)
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray

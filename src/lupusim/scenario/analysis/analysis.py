@@ -13,14 +13,14 @@ from lupusim.analysis.outcomes import (
     Outcome,
     SurvivalOutcome,
 )
-from lupusim.analysis.registry import TESTS
+from lupusim.analysis.registry import TESTS, plain_tests
 from lupusim.frozen import dataclass
 from lupusim.scenario.analysis.special_tests import Around, read_particular
 from lupusim.scenario.document.content import is_text
 from lupusim.scenario.document.section import (
     Choice,
-    Duration,
     Integer,
+    Kind,
     ListOf,
     Number,
     Place,
@@ -35,13 +35,6 @@ from lupusim.trial.design import KnownEffect, SimulatedEffect
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-_PARAMETERS: dict[str, Number | Duration] = {
-    "margin": Number(at_least=0),
-    "rho": Number(at_least=0),
-    "gamma": Number(at_least=0),
-    "until": Duration(above=0),
-    "at": Duration(above=0),
-}
 _WORDS: dict[type[Outcome], str] = {
     BinaryOutcome: "a response at a visit",
     SurvivalOutcome: "a time to an event",
@@ -100,11 +93,12 @@ def read_parameters(section: Section, kind: TestMethod) -> dict[str, float]:
     known = (*kind.required, *kind.optional)
     own = {field.name: field for field in fields(cast("DataclassInstance", kind))} if known else {}
     values = {
-        name: section.read(name, _PARAMETERS.get(name) or kind_of(own[name]))
+        name: section.read(name, kind_of(own[name]))
         for name in known
         if name in kind.required or section.has(name)
     }
-    for name in _PARAMETERS.keys() - set(known):
+    of_others = {name for other in plain_tests().values() for name in other.parameters}
+    for name in of_others - set(known):
         section.refuse(
             name, "the test has no such parameter", f"Its own: {', '.join(known) or 'none'}."
         )
@@ -145,7 +139,7 @@ def _same(kind: TestMethod, other: TestMethod) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _TrueEffect:
+class _TrueEffect(Kind[KnownEffect | SimulatedEffect | None]):
     """``simulated``, or a number on the scale of the test's estimate."""
 
     def parse(self, value: object, place: Place) -> KnownEffect | SimulatedEffect | None:

@@ -12,17 +12,15 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, Protocol, TypeGuard, TypeVar
 
-from lupusim.errors import Problem
 from lupusim.frozen import dataclass
 from lupusim.model.checks import nearest
 from lupusim.scenario.document.amounts import mend_number, parse_rate, percentage
 from lupusim.scenario.document.content import is_list, is_mapping, is_nested, is_text, match
 from lupusim.scenario.document.durations import parse_duration
-from lupusim.scenario.document.yaml_reader import Document, child_key, describe
+from lupusim.scenario.document.place import Place
+from lupusim.scenario.document.yaml_reader import describe
 
-_FEW = 6
-_PERCENT = 100
-_SHORT = 60  # characters
+_FEW, _PERCENT, _SHORT = 6, 100, 60  # the last in characters
 _LARGEST = 1e15  # squares of what is larger, and their sums, are lost or overflow
 _SMALLEST = 1e-30  # and of what is smaller they vanish
 _ALSO_CALLED: Mapping[str, str] = {
@@ -47,36 +45,21 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One key of a document; what is found wrong there is reported through it."""
-
-    document: Document
-    key: str
-    problems: list[Problem]
-
-    def report(self, fault: str, fix: str) -> None:
-        """Note a problem of this key."""
-        self.problems.append(self.document.problem(self.key, fault, fix))
-
-    def child(self, name: str | int) -> Place:
-        """Return the place of a key or an item below this one."""
-        return Place(self.document, child_key(self.key, name), self.problems)
-
-    @property
-    def is_right(self) -> bool:
-        """Whether no problem is known of this very key."""
-        return not any(p.key == self.key for p in self.problems)
-
-    @property
-    def is_sound(self) -> bool:
-        """Whether no problem is known here or below."""
-        below = f"{self.key}." if self.key else ""
-        return not any(p.key == self.key or p.key.startswith(below) for p in self.problems)
-
-
 class Kind(Protocol[T_co]):
     """What a value may be."""
+
+    __slots__ = ()
+
+    @property
+    def words(self) -> str:
+        """What it may be, for a page: unless it says otherwise, the first line of its docstring."""
+        first = (self.__doc__ or "").partition("\n")[0].rstrip(".")
+        return first[:1].lower() + first[1:]
+
+    @property
+    def fix(self) -> str:
+        """What to write where the key is missing: nothing more than the key."""
+        return ""
 
     def parse(self, value: object, place: Place) -> T_co:
         """Return the object, or report a problem and return a stand-in of its type."""
@@ -84,7 +67,7 @@ class Kind(Protocol[T_co]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Number:
+class Number(Kind[float]):
     """A finite number in a range (`above` is exclusive)."""
 
     at_least: float = -math.inf
@@ -110,11 +93,16 @@ class Number:
     @property
     def fix(self) -> str:
         """What to write instead."""
-        return f"Give a number{_range_words(self)}."
+        return f"Give {self.words}."
+
+    @property
+    def words(self) -> str:
+        """A number, in which range."""
+        return f"a number{_range_words(self)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Integer:
+class Integer(Kind[int]):
     """A whole number in a range."""
 
     at_least: float = -math.inf
@@ -123,7 +111,12 @@ class Integer:
     @property
     def fix(self) -> str:
         """What to write instead."""
-        return f"Give a whole number{_range_words(self)}."
+        return f"Give {self.words}."
+
+    @property
+    def words(self) -> str:
+        """A whole number, in which range."""
+        return f"a whole number{_range_words(self)}"
 
     def parse(self, value: object, place: Place) -> int:
         """Return the whole number."""
@@ -204,10 +197,15 @@ def _in_range(kind: Any, number: float, place: Place) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Duration:
+class Duration(Kind[float]):
     """A duration with a unit, such as ``52 weeks``; becomes years."""
 
     above: float = -math.inf
+
+    @property
+    def words(self) -> str:
+        """A duration, and whether it may be 0."""
+        return "a duration above 0" if self.above == 0 else "a duration"
 
     def parse(self, value: object, place: Place) -> float:
         """Return years."""
@@ -223,7 +221,7 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(Kind[float]):
     """A rate per year, 0 or above: a number, or words such as ``15 % a year``."""
 
     @property
@@ -244,8 +242,8 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """Words; never empty."""
+class Text(Kind[str]):
+    """Words."""
 
     fix = "Write words."
 
@@ -258,7 +256,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(Kind[bool]):
     """``true`` or ``false``."""
 
     def parse(self, value: object, place: Place) -> bool:
@@ -268,13 +266,18 @@ class Flag:
         return value is True
 
 
-class Choice:
+class Choice(Kind[Any]):
     """One of some names, each standing for an object of its own."""
 
     __slots__ = ("options",)
 
     def __init__(self, options: Mapping[str, T]) -> None:
         self.options: Mapping[str, Any] = options
+
+    @property
+    def words(self) -> str:
+        """One of the names."""
+        return f"one of {', '.join(self.options)}"
 
     def parse(self, value: object, place: Place) -> Any:
         """Return what the name stands for; None where there is nothing to choose from."""
@@ -293,7 +296,7 @@ def _all(names: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(Kind[tuple[str, str]]):
     """A transition written ``from_state -> to_state``; spaces around the arrow as you like."""
 
     def parse(self, value: object, place: Place) -> tuple[str, str]:
@@ -312,6 +315,11 @@ class ListOf(Kind[tuple[T, ...]]):
 
     kind: Kind[T]
     at_least: int = 0
+
+    @property
+    def words(self) -> str:
+        """A list, of what."""
+        return f"a list of {self.kind.words}"
 
     def parse(self, value: object, place: Place) -> tuple[T, ...]:
         """Return the items."""
@@ -338,6 +346,11 @@ class MappingOf(Kind[dict[str, T]]):
 
     kind: Kind[T]
 
+    @property
+    def words(self) -> str:
+        """Names, each with what."""
+        return f"names, each with {self.kind.words}"
+
     def parse(self, value: object, place: Place) -> dict[str, T]:
         """Return the values by name."""
         return {
@@ -352,6 +365,11 @@ class ByEdge(Kind[dict[tuple[str, str], T]]):
 
     kind: Kind[T]
 
+    @property
+    def words(self) -> str:
+        """Transitions, each with what."""
+        return f"transitions, each with {self.kind.words}"
+
     def parse(self, value: object, place: Place) -> dict[tuple[str, str], T]:
         """Return the values by transition."""
         read = [
@@ -362,7 +380,7 @@ class ByEdge(Kind[dict[tuple[str, str], T]]):
 
 
 @dataclass(frozen=True, slots=True)
-class Free:
+class Free(Kind[Any]):
     """Anything; kept as it is."""
 
     def parse(self, value: object, place: Place) -> Any:  # noqa: ARG002 - part of the protocol

@@ -27,11 +27,11 @@ from lupusim.scenario.document.kinds import (
     ListOf,
     MappingOf,
     Number,
-    Place,
     Rate,
     Text,
     as_mapping,
 )
+from lupusim.scenario.document.place import Place
 from lupusim.scenario.document.yaml_reader import Document
 
 __all__ = [
@@ -200,8 +200,7 @@ class Section:
 
 
 def _how_to_add(name: str, kind: Kind[Any]) -> str:
-    fix = getattr(kind, "fix", None)
-    return f"Add '{name}:'. {fix}" if fix else f"Add '{name}:'."
+    return f"Add '{name}:'. {kind.fix}".rstrip()
 
 
 def made(value: T | None) -> T:

@@ -13,6 +13,7 @@ from lupusim.scenario.document.section import (
     Duration,
     Edge,
     Integer,
+    Kind,
     ListOf,
     Number,
     Place,
@@ -42,7 +43,7 @@ def read_opening(section: Section) -> tuple[Joins | None, Closes | None]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Joins:
+class _Joins(Kind[Joins | None]):
     """A duration since the first site opened, or a number of patients in the trial."""
 
     def parse(self, value: object, place: Place) -> Joins | None:
@@ -54,7 +55,7 @@ class _Joins:
 
 
 @dataclass(frozen=True, slots=True)
-class _Closes:
+class _Closes(Kind[Closes | None]):
     """A duration since the first site opened, or a number of patients, in all or of the arm."""
 
     def parse(self, value: object, place: Place) -> Closes | None:

@@ -10,7 +10,16 @@ from lupusim.endpoints import ENDPOINTS, Around, Responder
 from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.scenario.document.content import is_text
-from lupusim.scenario.document.section import Choice, Duration, ListOf, Number, Place, Section, Text
+from lupusim.scenario.document.section import (
+    Choice,
+    Duration,
+    Kind,
+    ListOf,
+    Number,
+    Place,
+    Section,
+    Text,
+)
 from lupusim.scenario.outcomes import NOTHING_STATED, Statements
 from lupusim.trial import Endpoint
 
@@ -123,7 +132,7 @@ class SectionFields:
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(Kind[tuple[str, ...]]):
     """A state, or a list of states that rank alike."""
 
     def parse(self, value: object, place: Place) -> tuple[str, ...]:

@@ -118,7 +118,7 @@ def test_parameters_reach_the_test_in_years(trial: Any) -> None:
     [
         ({"test": "restricted_mean"}, "analysis.until", "missing"),
         ({"test": "cox", "until": "1 year"}, "analysis.until", "no such parameter"),
-        ({"test": "cox", "margin": 0}, "analysis", "ratio above 0"),
+        ({"test": "cox", "margin": 0}, "analysis.margin", "above 0"),
         ({"test": "cox", "margin": 1.3, "sided": 2}, "analysis.margin", "one side"),
         ({"test": "fleming_harrington", "gamma": -1}, "analysis.gamma", "out of range"),
         ({"test": "pooled_z"}, "analysis.test", "a time to an event"),
