@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 
 from lupusim.endpoints import Responder, TimeToEvent
+from lupusim.planning.runs.run import run
+from lupusim.ranges import SHARE, check_ranges
+from lupusim.scenario import scenario_from_mapping
 from lupusim.scenario.analysis.looks import _WAYS
 from lupusim.trial import (
     AfterLastPatient,
@@ -20,6 +23,8 @@ from lupusim.trial import (
 )
 from lupusim.trial.checks.looks import look_problems
 from lupusim.trial.looks import TIMINGS, AtEventsOf, Entries, Limited, LookTiming, counts_in
+from scenario_contents import content, problems, trial
+from tolerance import SEED
 from trials import analysis, survival_trial
 
 ENROLLED = np.array([[0.0, 1.0, 2.0], [0.5, 0.6, 0.7]])
@@ -263,3 +268,42 @@ def test_every_kind_knows_whether_patients_who_come_later_matter():
     assert never.never(5) == "5 patients never have 9 events"
     assert WhenAny(conditions=(AtEvents(events=9), AtEvents(events=3))).never(5) is None
     assert "never 9" in WhenAll(conditions=(AtEvents(events=3), AfterPatients(patients=9))).never(5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AfterShare(LookTiming):
+    """Cut when a share of the patients has been randomized: a clock of a user's own."""
+
+    enrolled: float = field(metadata=SHARE)
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+    def calendar_time(self, entries):
+        number = max(1, math.ceil(self.enrolled * entries.enrolled.shape[1]))
+        return entries.enrolled[:, number - 1]
+
+    def words(self, trial):
+        del trial
+        return f"{100 * self.enrolled:g} % of the patients enrolled"
+
+
+def test_a_clock_of_ones_own_is_read_by_its_fields_and_looks(monkeypatch):
+    list(TIMINGS)  # what other packages offer is loaded before
+    monkeypatch.setitem(TIMINGS._found, "enrolled", AfterShare)
+    looks = [
+        {"when": {"enrolled": 0.5}, "efficacy": {"spending": "obrien_fleming"}},
+        {"when": {"last_patient": "52 weeks"}},
+    ]
+    scenario = scenario_from_mapping(content(looks=looks))
+    made = scenario.points[0].trial
+    assert made.interims == (AfterShare(enrolled=0.5),)
+    assert made.interims[0].calendar_time(Entries(enrolled=ENROLLED)).tolist() == [1.0, 0.6]
+    (point,) = run(scenario, 20, seed=SEED).points
+    halfway = point.tally.mean("look_1_time").value
+    assert 0 < halfway < point.tally.mean("look_2_time").value
+    limited = [{"when": {"enrolled": 0.5, "latest": "1 year"}}, looks[1]]
+    assert "looks.0.when.enrolled" in problems(looks=[{"when": {"enrolled": 1.5}}, looks[1]])
+    assert trial(looks=[limited[0] | {"efficacy": looks[0]["efficacy"]}, looks[1]]).interims[
+        0
+    ].latest_dates[0] == pytest.approx(1.0)

@@ -10,6 +10,7 @@ from typing import Any
 from lupusim.frozen import dataclass
 from lupusim.scenario.analysis.bounds import read_stopping
 from lupusim.scenario.document.section import Choice, Duration, Integer, Number, Section
+from lupusim.scenario.sections.by_field import read_fields
 from lupusim.trial import (
     AfterLastPatient,
     AfterPatients,
@@ -22,7 +23,7 @@ from lupusim.trial import (
     WhenAll,
     WhenAny,
 )
-from lupusim.trial.looks import AtEventsOf, Limited
+from lupusim.trial.looks import TIMINGS, AtEventsOf, Limited
 
 _LIMITS = ("gap", "latest", "extension")
 _WAYS = ("events", "calendar_time", "last_patient", "patients", "information", "all", "any")
@@ -102,7 +103,7 @@ def _timed(look: Section, question: Question, final: Cutoff | None) -> Cutoff:
 
 def _when(when: Section, question: Question, final: Cutoff | None) -> Cutoff:
     """Return when a look happens; `final` is the last look's cutoff, None for itself."""
-    readers: dict[str, Callable[[], Cutoff]] = {
+    readers: dict[str, Callable[[], Cutoff | None]] = {
         "events": lambda: _events(when, question),
         "calendar_time": lambda: AtCalendarTime(time=_years(when, "calendar_time")),
         "last_patient": lambda: AfterLastPatient(follow_up=_years(when, "last_patient")),
@@ -112,15 +113,23 @@ def _when(when: Section, question: Question, final: Cutoff | None) -> Cutoff:
         "any": lambda: WhenAny(conditions=_conditions(when, "any", question, final)),
     }
     given = [name for name in _WAYS if when.has(name)]
+    given = given or [name for name in TIMINGS if when.has(name)]  # what no reader knows
     if len(given) == 1:
-        cutoff = readers[given[0]]()
+        read = readers.get(given[0])
+        cutoff = read() if read else _by_field(when, TIMINGS[given[0]])
         when.finish()
-        return cutoff if when.place.is_sound else _end(question)
+        return cutoff if cutoff is not None and when.place.is_sound else _end(question)
     when.finish()
     if when.place.is_sound:
-        fix = f"Give one of {', '.join(_WAYS)}."
+        fix = f"Give one of {', '.join(dict.fromkeys([*_WAYS, *TIMINGS]))}."
         when.place.report(f"{len(given)} ways are given to time the look", fix)
     return _end(question)
+
+
+def _by_field(when: Section, kind: type[Cutoff]) -> Cutoff | None:
+    """Return a clock without a reader of its own: its fields are the keys."""
+    values = read_fields(when, kind)
+    return when.build(lambda: kind(**values))
 
 
 def _events(when: Section, question: Question) -> Cutoff:

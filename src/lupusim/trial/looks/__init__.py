@@ -1,6 +1,7 @@
 """When a trial looks at its data: a calendar time for every replicate, whatever it waits for.
 
-A new kind of timing is one module, which registers it under its key of a scenario's ``when``.
+A new kind of timing is one module, which registers it under its key of a scenario's ``when``,
+and one line here.
 """
 
 from lupusim.trial.looks.calendar import AfterLastPatient, AfterPatients, AtCalendarTime

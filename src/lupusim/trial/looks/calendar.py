@@ -11,13 +11,13 @@ import numpy as np
 from lupusim.arrays import FloatArray
 from lupusim.frozen import dataclass
 from lupusim.trial.looks.timing import (
+    TIMINGS,
     Entries,
     LookTiming,
     check_above_zero,
     check_count,
     in_months,
     in_words,
-    registered,
     times,
 )
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _TIME_TOLERANCE = 1e-9
 
 
-@registered("calendar_time")
+@TIMINGS.register("calendar_time")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtCalendarTime(LookTiming):
     """Cut at a calendar time (years since the first site's opening).
@@ -73,7 +73,7 @@ class AtCalendarTime(LookTiming):
         return True
 
 
-@registered("last_patient")
+@TIMINGS.register("last_patient")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AfterLastPatient(LookTiming):
     """Cut when the patient randomized last has been followed for a time (years).
@@ -112,7 +112,7 @@ class AfterLastPatient(LookTiming):
         return n_patients if self.follow_up >= due - _TIME_TOLERANCE else None
 
 
-@registered("patients")
+@TIMINGS.register("patients")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AfterPatients(LookTiming):
     """Cut when a number of patients have been followed for a time (years, 0 or above).

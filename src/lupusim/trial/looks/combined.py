@@ -10,7 +10,7 @@ import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.frozen import dataclass
-from lupusim.trial.looks.timing import Entries, Expectations, LookTiming, registered
+from lupusim.trial.looks.timing import TIMINGS, Entries, Expectations, LookTiming
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -42,7 +42,7 @@ class _OfConditions(LookTiming, Protocol):
         return [condition.expected_time(expected) for condition in self._parts]
 
 
-@registered("all")
+@TIMINGS.register("all")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhenAll(_OfConditions):
     """Cut when the last of several conditions is met.
@@ -92,7 +92,7 @@ class WhenAll(_OfConditions):
         return float(np.max(self._expected(expected)))
 
 
-@registered("any")
+@TIMINGS.register("any")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhenAny(_OfConditions):
     """Cut when the first of several conditions is met.

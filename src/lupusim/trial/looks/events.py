@@ -11,12 +11,12 @@ import numpy as np
 from lupusim.arrays import FloatArray
 from lupusim.frozen import dataclass
 from lupusim.trial.looks.timing import (
+    TIMINGS,
     Entries,
     EventCount,
     Expectations,
     LookTiming,
     check_count,
-    registered,
     times,
 )
 
@@ -57,7 +57,7 @@ class _ForEvents(LookTiming, Protocol):
         return expected.time_of_events(self._count)
 
 
-@registered("events")
+@TIMINGS.register("events")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtEvents(_ForEvents):
     """Cut when the primary endpoint has had a number of events.
@@ -95,7 +95,6 @@ class AtEvents(_ForEvents):
         return replace(self, events=times(factor, self.events))
 
 
-@registered("events")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AtEventsOf(_ForEvents):
     """Cut at a number of events of one arm, or of another endpoint than the primary.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, Self
 
 from lupusim.arrays import FloatArray
 from lupusim.frozen import dataclass
+from lupusim.registry import Registry
 from lupusim.trial.durations import format_duration
 
 if TYPE_CHECKING:
@@ -197,9 +198,11 @@ class LookTiming(Protocol):
 
 
 Cutoff = LookTiming
-Timing = TypeVar("Timing", bound=LookTiming)
-TIMINGS: dict[str, type[LookTiming]] = {}
-"""Kinds of timing by the key of a scenario's ``when``."""
+TIMINGS: Registry[type[LookTiming]] = Registry(
+    "clock of a look", group="lupusim.looks", needs=("calendar_time", "words")
+)
+"""Kinds of timing by the key of a scenario's ``when``. A kind that no reader knows is a frozen
+dataclass with a field of that name; its fields are the keys."""
 
 
 def counts_in(timing: LookTiming) -> Iterator[EventCount]:
@@ -207,16 +210,6 @@ def counts_in(timing: LookTiming) -> Iterator[EventCount]:
     for part in timing.parts():
         if (count := part.counted) is not None:
             yield count
-
-
-def registered(*names: str) -> Callable[[type[Timing]], type[Timing]]:
-    """Return what enters a kind of timing under the keys of a scenario's ``when``."""
-
-    def enter(kind: type[Timing]) -> type[Timing]:
-        TIMINGS.update(dict.fromkeys(names, kind))
-        return kind
-
-    return enter
 
 
 def check_above_zero(**values: float) -> None:
