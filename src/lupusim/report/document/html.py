@@ -40,6 +40,9 @@ _PAGE = """<!doctype html>
 """
 
 
+_SHORT = 12  # rows of a table that no page of print divides
+
+
 class _HtmlWriter:
     """Collects the parts as HTML, and numbers tables and figures."""
 
@@ -57,13 +60,14 @@ class _HtmlWriter:
 
     def table(self, table: Table) -> None:
         self.n_tables += 1
+        short = " short" if len(table.rows) <= _SHORT else ""
         kind = "words" if table.wordy else "numbers"
         sides = ["" if table.is_words(k) else ' class="n"' for k in range(len(table.head))]
         named = zip(sides, table.head, strict=True)
         head = "".join(f'<th scope="col"{side}>{escape(name)}</th>' for side, name in named)
         rows = "".join(_row(row, sides) for row in table.rows)
         self.lines.append(
-            f'<div class="wide" tabindex="0"><table class="{kind}">'
+            f'<div class="wide{short}" tabindex="0"><table class="{kind}">'
             f"<caption><b>Table {self.n_tables}.</b> {escape(table.caption)}</caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
         )

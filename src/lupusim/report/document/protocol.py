@@ -189,6 +189,7 @@ class LookLimits:
     efficacy: FloatArray
     futility: FloatArray
     alpha_spent: FloatArray | None
+    beta_spent: FloatArray | None
     planned: bool
 
 
@@ -201,6 +202,7 @@ def limits_of(trial: Trial, paths: LookPaths) -> LookLimits:
             efficacy=paths.efficacy,
             futility=paths.futility,
             alpha_spent=None,
+            beta_spent=None,
             planned=False,
         )
     return LookLimits(
@@ -208,12 +210,13 @@ def limits_of(trial: Trial, paths: LookPaths) -> LookLimits:
         efficacy=plan.efficacy,
         futility=plan.futility,
         alpha_spent=plan.alpha_spent,
+        beta_spent=plan.beta_spent,
         planned=True,
     )
 
 
 def looks_table(point: PointResult, paths: LookPaths, *, named: str = "") -> Table:
-    """Return a row per look: when, bounds on z, p and effect, alpha spent.
+    """Return a row per look and bound: when, the bound on four scales, and what it spends.
 
     Parameters
     ----------
@@ -226,36 +229,60 @@ def looks_table(point: PointResult, paths: LookPaths, *, named: str = "") -> Tab
     """
     trial, limits = point.trial, limits_of(point.trial, paths)
     how = "as planned" if limits.planned else "medians of simulated trials, at the information seen"
-    columns = dict(_columns(limits, paths))
-    looks = [(str(k + 1), look.words(trial)) for k, look in enumerate(trial.looks)]
+    sides = "two" if paths.sided == 2 else "one"
+    effect = paths.effect.removeprefix(_LOG)
+    rows = []
+    for number, look in enumerate(trial.looks):
+        begin = (str(number + 1), look.words(trial), f"{limits.information[number]:.3f}")
+        rows += [(*begin, *cells) for cells in _bounds_of_look(limits, paths, number)]
     return Table(
-        caption=f"Looks and their bounds, {named}{paths.hypothesis} ({how}). The effect is that "
-        "at which a trial with the look's median standard error just reaches the bound.",
-        head=("look", "data cut at", *columns),
-        rows=tuple((*look, *cells) for look, *cells in zip(looks, *columns.values(), strict=True)),
+        caption=f"Looks and their bounds, {named}{paths.hypothesis} ({how}). B is the B-value of "
+        "Lan and Wittes (1988), z times the root of the information; the effect is that at which "
+        "a trial with the look's median standard error just reaches the bound; spent is what has "
+        "been spent up to then, of alpha for efficacy, of beta for futility.",
+        head=(
+            *("look", "data cut at", "information", "bound", "z"),
+            *(f"p, {sides}-sided", "B", effect, "spent"),
+        ),
+        rows=tuple(rows),
     )
 
 
-def _columns(limits: LookLimits, paths: LookPaths) -> Iterator[tuple[str, list[str]]]:
-    """Yield the heading of each column and its cells; none of what the design has not."""
-    sides = "two" if paths.sided == 2 else "one"
-    yield "information", _shown(limits.information, 3)
-    for name, bound in (("efficacy", limits.efficacy), ("futility", limits.futility)):
-        if not np.isfinite(bound).any():
-            continue
-        finite = np.where(np.isfinite(bound), bound, np.nan)
-        yield f"{name}: z", _shown(finite, 4)
-        if name == "efficacy":
-            yield f"nominal p, {sides}-sided", _shown(paths.sided * ndtr(-finite), 5)
-        yield f"{name}: {paths.effect.removeprefix(_LOG)}", _shown(_effect(paths, finite), 3)
-        if name == "efficacy" and limits.alpha_spent is not None:
-            yield "alpha spent", _shown(limits.alpha_spent, 5)
+def _bounds_of_look(
+    limits: LookLimits, paths: LookPaths, look: int
+) -> Iterator[tuple[str, str, str, str, str, str]]:
+    """Yield the bounds that a look has, each on its scales; ``none`` where it has no bound."""
+    kinds = {
+        "efficacy": (limits.efficacy, limits.alpha_spent),
+        "futility": (limits.futility, limits.beta_spent),
+    }
+    last = look == len(limits.efficacy) - 1
+    found = [n for n, (z, _) in kinds.items() if math.isfinite(z[look])]
+    if last and "efficacy" in found:
+        found = ["efficacy"]  # who does not succeed at the end has failed
+    for name in found:
+        z, spent = kinds[name]
+        yield (name, *_scales(limits, paths, z, look), _number(spent, look))
+    if not found:
+        yield ("none", "none", "none", "none", "none", "none")
+
+
+def _scales(
+    limits: LookLimits, paths: LookPaths, z: FloatArray, look: int
+) -> tuple[str, str, str, str]:
+    """Return z, nominal p, B-value and effect of a bound."""
+    bound = np.where(np.isfinite(z), z, np.nan)
+    p = paths.sided * ndtr(-bound[look])
+    b_value = bound[look] * math.sqrt(limits.information[look])
+    effect = _effect(paths, bound)[look]
+    return f"{bound[look]:.4f}", f"{p:.5f}", f"{b_value:.4f}", f"{effect:.3f}"
+
+
+def _number(spent: FloatArray | None, look: int) -> str:
+    known = spent is not None and math.isfinite(spent[look])
+    return f"{spent[look]:.5f}" if spent is not None and known else "none"
 
 
 def _effect(paths: LookPaths, bound: FloatArray) -> FloatArray:
     effect = paths.effect_at(bound)
     return np.asarray(np.exp(effect) if paths.effect.startswith(_LOG) else effect)
-
-
-def _shown(values: FloatArray, decimals: int) -> list[str]:
-    return ["none" if math.isnan(value) else f"{value:.{decimals}f}" for value in values]

@@ -215,6 +215,7 @@ def stops(tally: Tally, n_looks: int) -> list[Stop]:
     return found
 
 
+_BENEATH = 0.2  # the middle of a bar
 _GOOD = (BLUE, SKY, GREEN, "#332288", "#44aa99")
 _BAD = (ORANGE, AMBER, "#cc79a7", "#f0e442", "#999999")
 
@@ -246,7 +247,8 @@ def stopping_figure(designs: Sequence[Named], *, title: str = "") -> Figure:
                 left += stop.share
                 if 0 < stop.together.value < 1:
                     limits = [stop.together.lower, stop.together.upper]
-                    axes.plot(limits, [at, at], color="black", linewidth=1.6)
+                    beneath = at - _BENEATH  # not through the number
+                    axes.plot(limits, [beneath, beneath], color="black", linewidth=1.6)
                 if stop.share >= 0.06:
                     _percent(axes, left - stop.share / 2, at, stop.share, color)
         axes.set_yticks(place, [in_lines(name) for name, _ in rows])
@@ -259,7 +261,7 @@ def _percent(axes: Axes, x: float, y: float, share: float, color: str) -> None:
     dark = color in (BLUE, "#332288", ORANGE, GREEN)
     words = f"{100 * share:.0f} %"
     ink = "white" if dark else "black"
-    axes.text(x, y, words, ha="center", va="center", fontsize=9, color=ink)
+    axes.text(x, y + _BENEATH / 4, words, ha="center", va="center", fontsize=9, color=ink)
 
 
 def _stop_rows(name: str, point: PointResult) -> Iterator[tuple[str, list[Stop]]]:

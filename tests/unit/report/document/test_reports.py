@@ -7,10 +7,13 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
+from scipy.stats import norm
 
 import lupusim
 from lupusim.analysis.group_sequential import bounds
+from lupusim.planning.theory.group_sequential import planned_bounds
 from lupusim.report.document import content, files
 from lupusim.report.document.html import as_html
 from lupusim.report.document.markdown import as_markdown
@@ -120,18 +123,26 @@ def test_the_table_of_looks_has_the_bounds_of_the_design(looks):
     table = looks_table(point, paths)
     plan = bounds([67 / 200, 134 / 200, 1.0], alpha=0.025, spending="obrien_fleming")
     columns = dict(zip(table.head, zip(*table.rows, strict=True), strict=True))
-    assert columns["efficacy: z"] == tuple(f"{z:.4f}" for z in plan.efficacy)
-    assert columns["alpha spent"] == tuple(f"{a:.5f}" for a in plan.alpha_spent)
+    assert columns["z"] == tuple(f"{z:.4f}" for z in plan.efficacy)
+    assert columns["p, one-sided"] == tuple(f"{norm.sf(z):.5f}" for z in plan.efficacy)
+    share = plan.information_fraction
+    assert columns["B"] == tuple(f"{b:.4f}" for b in plan.efficacy * np.sqrt(share))
+    assert columns["spent"] == tuple(f"{a:.5f}" for a in plan.alpha_spent)
     assert columns["data cut at"][0] == "67 events (survival)"
-    assert not any("futility" in name for name in table.head)
+    assert columns["bound"] == ("efficacy",) * 3
 
 
-def test_futility_bounds_have_columns_of_their_own():
+def test_futility_bounds_have_rows_of_their_own():
     scenario = lupusim.load_scenario("time_to_event")
     (point,) = lupusim.run(scenario, 20, seed=SEED).points
     (paths,) = look_paths(point.trial, seed=SEED, n_trials=60)
-    columns = looks_table(point, paths).head
-    assert columns[-2:] == ("futility: z", "futility: hazard ratio")
+    table = looks_table(point, paths)
+    columns = dict(zip(table.head, zip(*table.rows, strict=True), strict=True))
+    assert columns["bound"] == ("efficacy", "futility", "efficacy")
+    assert columns["look"] == ("1", "1", "2")
+    plan = planned_bounds(point.trial)
+    assert columns["spent"][1] == f"{plan.beta_spent[0]:.5f}"
+    assert columns["z"][1] == f"{plan.futility[0]:.4f}"
     assert "non-binding" in sample_size_paragraph(point)
 
 
