@@ -11,7 +11,7 @@ import click
 
 from lupusim import __version__
 from lupusim.cli.commands import Commands
-from lupusim.cli.options import INPUT_IS_WRONG
+from lupusim.cli.options import INPUT_IS_WRONG, INTERRUPTED
 
 _FOLDER = "A folder is needed there, and it is a file: give another name."
 _ADVICE = {
@@ -44,7 +44,8 @@ def main() -> None:
     try:
         command()
     except SystemExit as end:
-        if end.code and "distributed" in sys.modules:
+        workers = {"distributed"} if end.code != INTERRUPTED else {"distributed", "joblib"}
+        if end.code and workers & set(sys.modules):
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(end.code if isinstance(end.code, int) else 1)

@@ -275,7 +275,7 @@ class Question:
             if self.format is Format.table:
                 print("PARTIAL RESULT: only what was finished counts")
             part.tell(self.format)
-        say_how_to_resume(self.place.out)
+        say_how_to_resume(self.place.out, finished=part is not None)
 
 
 def values_of(words: str) -> tuple[str, list[Any]]:

@@ -10,6 +10,7 @@ import click
 
 from lupusim.cli.options import INTERRUPTED
 from lupusim.cli.parameters import command_of
+from lupusim.cli.session import sigterm_as_ctrl_c
 
 _HOMES = {
     "run": "planning.run",
@@ -73,7 +74,8 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command that the words name; say it where it is broken off."""
         try:
-            return super().invoke(ctx)
+            with sigterm_as_ctrl_c():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             raise click.exceptions.Exit(INTERRUPTED) from None

@@ -145,10 +145,12 @@ def begin_to_leave() -> None:
     print("interrupted", file=sys.stderr)
 
 
-def say_how_to_resume(out: Path | None) -> None:
-    """Say where finished work is kept and how to go on."""
+def say_how_to_resume(out: Path | None, *, finished: bool = True) -> None:
+    """Say where finished work is kept and how to go on; `finished` if there is any of this run."""
     if out is None:
         words = "nothing is kept; with --out DIR it would be, and --resume goes on from there"
+    elif not finished:
+        words = f"what {out} holds is kept: the same command with --resume goes on"
     else:
         words = f"finished work is kept in {out}: the same command with --resume goes on"
     print(words, file=sys.stderr)

@@ -81,16 +81,29 @@ def _run(
     from emcee import EnsembleSampler
     from emcee.moves import DEMove
 
+    interrupts: list[KeyboardInterrupt] = []
+
+    def density(values: FloatArray) -> FloatArray:
+        """Return the log densities; emcee would print where it is if anything were raised."""
+        values = np.atleast_2d(values)
+        try:
+            return evaluate(log_density, values)
+        except KeyboardInterrupt as interrupt:
+            interrupts.append(interrupt)
+            return np.full(len(values), -np.inf)
+
     sampler = EnsembleSampler(
         *start.shape,
-        lambda values: evaluate(log_density, np.atleast_2d(values)),
+        density,
         moves=[(DEMove(), 1 - _BIG_JUMP), (DEMove(gamma0=1.0), _BIG_JUMP)],
         vectorize=True,
     )
     # emcee keeps a generator of the old kind; its whole state is drawn from ours.
     state = rng.integers(0, 2**32, 624, dtype=np.uint32)
     sampler.random_state = ("MT19937", state, 624, 0, 0.0)
-    sampler.run_mcmc(start, n_steps)
+    for _ in sampler.sample(start, iterations=n_steps):
+        if interrupts:
+            raise interrupts[0]
     chains: FloatArray = sampler.get_chain(discard=n_steps // 2).swapaxes(0, 1)
     return chains
 

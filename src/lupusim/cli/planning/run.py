@@ -223,11 +223,12 @@ def _leave(
 ) -> NoReturn:
     """Print what was finished, and leave at once."""
     begin_to_leave()
-    if partial is not None and partial.points:
+    finished = partial is not None and bool(partial.points)
+    if partial is not None and finished:
         tell(partial, format, events)
     else:
         print("nothing was finished", file=sys.stderr)
-    say_how_to_resume(out)
+    say_how_to_resume(out, finished=finished)
     leave()
 
 

@@ -11,10 +11,14 @@ import click
 from lupusim.cli.asking import JobsOption
 from lupusim.cli.options import SeedOption
 from lupusim.cli.parameters import Argument, Option
-from lupusim.cli.session import forewarn, listening, sigterm_as_ctrl_c
+from lupusim.cli.session import begin_to_leave, forewarn, leave, listening, sigterm_as_ctrl_c
 
 if TYPE_CHECKING:
     from lupusim.planning.runs.results import RunResult
+
+_NOTHING_KEPT = (
+    "nothing is kept; lupusim run --out DIR keeps what is finished, and DIR can be given here"
+)
 
 RunArgument = Annotated[
     str,
@@ -82,8 +86,13 @@ def result_of(run: str, *, replicates: int | None, seed: int | None, jobs: int) 
     from lupusim.scenario import load_scenario
 
     loaded = load_scenario(run)
-    with sigterm_as_ctrl_c(), listening(loaded, None) as listener:
-        forewarn(loaded, replicates, jobs)
-        result = simulate(loaded, replicates, seed=seed, n_jobs=jobs, listener=listener)
+    try:
+        with sigterm_as_ctrl_c(), listening(loaded, None) as listener:
+            forewarn(loaded, replicates, jobs)
+            result = simulate(loaded, replicates, seed=seed, n_jobs=jobs, listener=listener)
+    except KeyboardInterrupt:
+        begin_to_leave()
+        print(_NOTHING_KEPT, file=sys.stderr)
+        leave()
     print(f"{run}: {result.seconds:.1f} s", file=sys.stderr)
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +25,9 @@ _HEAD = """#set document(title: {title}, author: "lupusim", keywords: ("lupusim 
 
 #text(fill: luma(35%), {subtitle})
 """
+
+
+_LONG_WORD = re.compile(r"\S{30}(?=\S{10})")
 
 
 class _TypstWriter:
@@ -68,6 +72,7 @@ class _TypstWriter:
 def _quoted(text: str) -> str:
     """Return text as a string literal of Typst."""
     kept = "".join(letter for letter in text if letter in "\n\t" or letter.isprintable())
+    kept = _LONG_WORD.sub("\\g<0>\u200b", kept)  # or it would run over the edge of the page
     return '"' + kept.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

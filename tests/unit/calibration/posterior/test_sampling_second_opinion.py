@@ -54,3 +54,18 @@ def test_too_few_steps_or_walkers_are_refused(n_steps: int, n_walkers: int) -> N
             n_walkers=n_walkers,
             rng=stream(SEED, "refused"),
         )
+
+
+def test_an_interruption_goes_through_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    calls = 0
+
+    def interrupted(values: np.ndarray) -> np.ndarray:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+        return normal(values)
+
+    with pytest.raises(KeyboardInterrupt):
+        ensemble_sample(RowDensity(interrupted), [UNIT], n_steps=50, rng=stream(SEED, "cut"))
+    assert capfd.readouterr() == ("", "")
