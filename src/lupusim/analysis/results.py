@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.arrays import BoolArray, FloatArray, Shown
 from lupusim.frozen import dataclass
 
 
@@ -44,8 +44,8 @@ def ratio_or(
     return quotient
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ZStatistic:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ZStatistic(Shown):
     """A test statistic that is standard normal when there is no effect.
 
     Parameters
@@ -93,7 +93,7 @@ class ZStatistic:
         return np.where(self.undefined, 1.0, 2 * normal_cdf(-np.abs(self.z)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ScoreStatistic(ZStatistic):
     """A z statistic that is a score over its standard deviation.
 
@@ -106,7 +106,7 @@ class ScoreStatistic(ZStatistic):
     variance: FloatArray
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TestResult(ZStatistic):
     """A z statistic with the estimate that belongs to it.
 
@@ -134,8 +134,8 @@ class TestResult(ZStatistic):
     upper: FloatArray
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExactResult:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ExactResult(Shown):
     """P-values of an exact test.
 
     Parameters

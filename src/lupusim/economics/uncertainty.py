@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.arrays import FloatArray, Shown
 from lupusim.economics.methods import Exact, Method
 from lupusim.economics.strategies import Discount, Strategy
 from lupusim.frozen import dataclass
@@ -19,8 +19,8 @@ MakeStrategies = Callable[[Mapping[str, float]], Sequence[Strategy]]
 """Makes the strategies from one draw of the parameters."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Psa:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Psa(Shown):
     """A probabilistic sensitivity analysis.
 
     Parameters

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.arrays import FloatArray, Shown
 from lupusim.errors import Problem
 from lupusim.frozen import dataclass
 from lupusim.model.checks import nearest, probability_problems
@@ -116,8 +116,8 @@ CycleEffect = RelativeRisk | HazardRatioPerCycle
 """What a treatment does to a cohort model."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CohortModel:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CohortModel(Shown):
     """A cohort moved once in every cycle.
 
     Parameters

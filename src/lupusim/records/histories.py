@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +34,14 @@ class Histories:
         self.horizon = horizon
         self.initial = log.initial
         self._columns = log.columns()
+
+    def __repr__(self) -> str:
+        patients = f"{self.n_patients} patients over {self.horizon:g} years"
+        n_moves = self._columns["patient"].size
+        return f"Histories of {patients}: {n_moves} moves"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.transitions().head().to_html()}"
 
     @property
     def n_patients(self) -> int:

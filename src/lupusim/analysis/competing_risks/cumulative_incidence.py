@@ -17,7 +17,7 @@ from lupusim.analysis.verdicts import (
     verdict,
     worst_difference,
 )
-from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.arrays import BoolArray, FloatArray, IntArray, Shown
 from lupusim.frozen import dataclass
 from lupusim.ranges import BELOW_ONE, LONGER_THAN_0, check_ranges
 from lupusim.trial import Better, TestMethod, Verdict
@@ -26,8 +26,8 @@ from lupusim.trial.test_method import named_test
 _ROUNDING = 1e-13
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CumulativeIncidence:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CumulativeIncidence(Shown):
     """Probability of having had an event of one cause, at given times.
 
     Parameters

@@ -25,7 +25,7 @@ _BLOCK_SIZE = 10_000  # patients fitted together
 _ARM = 1  # the arm's place among what describes a patient
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class MmrmResult(TestResult):
     """A difference of means at the last visit.
 

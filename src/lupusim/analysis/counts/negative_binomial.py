@@ -23,7 +23,7 @@ _CLOSE_ENOUGH = 1e-10
 _LEAST_DISPERSION = 1e-6  # below it nothing tells the counts from Poisson's
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class NegativeBinomialResult(TestResult):
     """A log rate ratio of counts that vary more than Poisson's.
 

@@ -12,15 +12,15 @@ from lupusim.analysis.group_sequential.efficacy import EfficacyRule, efficacy_ru
 from lupusim.analysis.group_sequential.futility import FutilityRule, NoFutility
 from lupusim.analysis.group_sequential.recursion import Looks, Solution
 from lupusim.analysis.group_sequential.spending import Spending
-from lupusim.arrays import BoolArray, FloatArray, read_only
+from lupusim.arrays import BoolArray, FloatArray, Shown, read_only
 from lupusim.frozen import dataclass
 
 _CHUNK = 64  # designs integrated together; more leave the cache (benchmarks/sequential.py)
 _LEAST_STEP = 1e-4  # of the information: below, the grid would need more points than is sensible
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Bounds(Shown):
     """Bounds of a group-sequential design, z scale, large z in favor of the experimental arm.
 
     Parameters

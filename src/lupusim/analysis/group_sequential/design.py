@@ -16,12 +16,12 @@ from lupusim.analysis.group_sequential.integration import (
     upper_tail,
 )
 from lupusim.analysis.group_sequential.recursion import find_root, probit
-from lupusim.arrays import FloatArray, read_only
+from lupusim.arrays import FloatArray, Shown, read_only
 from lupusim.frozen import dataclass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExitProbabilities:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ExitProbabilities(Shown):
     """Where a design ends, under one drift or several.
 
     Parameters

@@ -10,7 +10,7 @@ import numpy as np
 from lupusim.analysis.group_sequential.bounds import Bounds
 from lupusim.analysis.group_sequential.design import drift_for_power, inflation_factor
 from lupusim.analysis.group_sequential.recursion import find_root
-from lupusim.arrays import FloatArray, read_only
+from lupusim.arrays import FloatArray, Shown, read_only
 from lupusim.frozen import dataclass
 
 
@@ -200,8 +200,8 @@ class LachinFoulkes:
         return float(fixed * inflation_factor(design, power))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SurvivalSize:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SurvivalSize(Shown):
     """Size of a group-sequential log-rank design; patients and events are not rounded.
 
     Parameters

@@ -10,14 +10,14 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.numerics.columns import arm_masks, lead_shape
 from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.results import TestResult, wald_result
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.arrays import BoolArray, FloatArray, Shown
 from lupusim.frozen import dataclass
 
 _N_SUMS = 5  # of all levels together
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WinStatistics:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class WinStatistics(Shown):
     """Comparison of all pairs of an experimental and a control patient.
 
     Parameters

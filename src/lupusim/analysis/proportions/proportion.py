@@ -7,12 +7,12 @@ from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import everyone_or, flags, lead_shape
 from lupusim.analysis.results import normal_quantile
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.arrays import BoolArray, FloatArray, Shown
 from lupusim.frozen import dataclass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proportion:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Proportion(Shown):
     """An observed proportion.
 
     Parameters

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import everyone_or, flags, lead_shape
-from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.arrays import BoolArray, FloatArray, IntArray, Shown
 from lupusim.frozen import dataclass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TwoByTwo:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class TwoByTwo(Shown):
     """A fourfold table for each replicate.
 
     Parameters

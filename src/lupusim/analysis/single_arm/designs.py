@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.numerics.binomial import binomial
 from lupusim.analysis.numerics.columns import checked_times, everyone_or, flags, lead_shape
 from lupusim.analysis.results import ExactResult, ZStatistic, ratio_or
-from lupusim.arrays import BoolArray, FloatArray, read_only
+from lupusim.arrays import BoolArray, FloatArray, Shown, read_only
 from lupusim.frozen import dataclass
 
 
@@ -110,8 +110,8 @@ class SimonDesign:
     stopping_probability: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SimonDesigns:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SimonDesigns(Shown):
     """Simon's two designs.
 
     Parameters

@@ -19,7 +19,7 @@ from lupusim.analysis.verdicts import (
     verdict,
     worst_difference,
 )
-from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.arrays import BoolArray, FloatArray, IntArray, Shown
 from lupusim.frozen import dataclass
 from lupusim.ranges import BELOW_ONE, LONGER_THAN_0, NOT_NEGATIVE, check_ranges
 from lupusim.trial import Better, TestMethod, Verdict
@@ -28,8 +28,8 @@ from lupusim.trial.test_method import named_test
 _NOBODY_LEFT = 1e300  # stands for infinity: 0 times it is still 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SurvivalCurve:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SurvivalCurve(Shown):
     """Survival at given times.
 
     Parameters

@@ -23,7 +23,7 @@ from lupusim.trial.test_method import named_test
 _NO_VARIANCE = 1e-9  # below what one single event gives in a trial of 10**8 patients
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LogrankResult(TestResult):
     """Log-rank test with Peto's one-step estimate of the log hazard ratio.
 

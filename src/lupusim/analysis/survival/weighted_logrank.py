@@ -25,7 +25,7 @@ from lupusim.analysis.survival.sorting import survival_columns
 from lupusim.analysis.verdicts import (
     verdict_with,
 )
-from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.arrays import BoolArray, FloatArray, IntArray, Shown
 from lupusim.frozen import dataclass
 from lupusim.ranges import LONGER_THAN_0, NOT_NEGATIVE, check_ranges
 from lupusim.trial import Better, TestMethod, Verdict
@@ -42,8 +42,8 @@ MAX_COMBO_WEIGHTS: tuple[RankWeight, ...] = (
 """The four weights of the cross-industry working group (Roychoudhury et al. 2023)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MaxCombo:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class MaxCombo(Shown):
     """Several weighted log-rank tests of the same trials, and the most extreme of them.
 
     Parameters

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.arrays import FloatArray, Shown
 from lupusim.engines.exact.accumulation import accumulate
 from lupusim.engines.exact.law import Law, laws
 from lupusim.engines.exact.queries import state_numbers
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FirstPassage:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class FirstPassage(Shown):
     """The first entry into a set of states.
 
     Parameters

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.arrays import BoolArray, FloatArray, Shown
 from lupusim.engines.exact.markov import exponentials
 from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel, Transition
@@ -22,8 +22,8 @@ _NO_RATE = 1e-9
 _MOST_STARTS = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Generator:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Generator(Shown):
     """The constant hazards whose matrix comes closest.
 
     Parameters

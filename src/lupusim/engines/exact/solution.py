@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lupusim.arrays import BoolArray, FloatArray, read_only
+from lupusim.arrays import BoolArray, FloatArray, Shown, read_only
 from lupusim.engines.exact.control import Grid, Level, once, refine
 from lupusim.engines.exact.law import Law, laws
 from lupusim.engines.exact.marching import MarchingGrid
@@ -25,8 +25,8 @@ CALIBRATION_STEPS = 256
 and ten years, in under 3 ms (benchmarks/exact.py)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Solution:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Solution(Shown):
     """Occupancy probabilities and how far they can be trusted.
 
     Parameters

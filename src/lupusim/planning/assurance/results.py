@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING
 
+from lupusim.arrays import Shown
 from lupusim.frozen import dataclass
 from lupusim.output import as_json
 from lupusim.planning.assurance.known_powers import KnownPowers
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PointAssurance:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PointAssurance(Shown):
     """Assurance of one design.
 
     Parameters

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING
 
+from lupusim.arrays import Shown
 from lupusim.frozen import dataclass
 from lupusim.output import as_json
 from lupusim.planning.runs.columns import AS_STATED, units
@@ -75,8 +76,8 @@ class Compared:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PointResult:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PointResult(Shown):
     """Operating characteristics of one design.
 
     Parameters

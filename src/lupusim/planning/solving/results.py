@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from html import escape
 from typing import TYPE_CHECKING
 
 from lupusim.errors import LupusimError
@@ -95,6 +96,9 @@ class Solution:
             f"Solution: {self.value:.4g} ({self.standard_error:.1g}) for {self.asked} "
             f"{self.goal.target:g}; confirmed {confirmed.value:.3g} ({confirmed.mcse:.1g})"
         )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>"
 
     def to_json(self) -> dict[str, object]:
         """Return the answer as plain data; what is not known is left out."""

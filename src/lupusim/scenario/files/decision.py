@@ -31,6 +31,7 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lupusim.arrays import Shown
 from lupusim.economics.corrections import CORRECTIONS
 from lupusim.economics.distributions import DISTRIBUTIONS, Distribution
 from lupusim.economics.strategies import Discount, Strategy
@@ -90,8 +91,8 @@ class Uncertain:
     places: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Decision(Shown):
     """What a decision file says.
 
     Parameters
