@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from lupusim.arrays import FloatArray
 from lupusim.simulation.adaptation import rule_of
@@ -39,13 +40,20 @@ def simulate(trials: Mapping[str, Trial], block: Block) -> dict[str, dict[str, F
     block : Block
         Which replicates.
     """
+    return followed(trials, block)[0]
+
+
+def followed(
+    trials: Mapping[str, Trial], block: Block
+) -> tuple[dict[str, dict[str, FloatArray]], Any]:
+    """Return the same with the patients, as the rule of the trials follows them."""
     first = next(iter(trials.values()))
     patients = rule_of(first).patients(tuple(trials.values()), block)
     found = {}
     for name, trial in trials.items():
         conducted = rule_of(trial).conduct(trial, block, patients)
         found[name] = with_cost(trial, *conducted, patients.ended)
-    return found
+    return found, patients
 
 
 def measured(trial: Trial, block: Block, generated: Generated) -> dict[str, FloatArray]:

@@ -7,10 +7,12 @@ see the same patients, so a difference is known far better than either power.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from lupusim.arrays import FloatArray
 from lupusim.frozen import dataclass
-from lupusim.simulation.block import simulate
+from lupusim.simulation.block import followed
+from lupusim.simulation.controls import Control
 from lupusim.simulation.fingerprint import content_hash
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.tally import Tally
@@ -19,6 +21,7 @@ from lupusim.trial.population.covariates import WEIGHT
 
 COMPARED = ("reject", "n_enrolled", "duration", "cost")
 """Quantities whose differences between rules are kept."""
+_NONE: Mapping[str, Control] = MappingProxyType({})
 _RULES = {"cutoff", "interims", "stopping", "analysis", "family", "adaptation", "costs"}
 
 
@@ -66,7 +69,10 @@ class Pair:
 
 
 def score_block(
-    trials: Mapping[str, Trial], pairs: Sequence[Pair], block: Block
+    trials: Mapping[str, Trial],
+    pairs: Sequence[Pair],
+    block: Block,
+    controls: Mapping[str, Control] = _NONE,
 ) -> dict[str, Tally]:
     """Generate one block; return the sums of each trial, and of the differences of each pair.
 
@@ -78,9 +84,13 @@ def score_block(
         Among them.
     block : Block
         Which replicates.
+    controls : mapping of str to Control
+        Control variates of those trials that have some.
     """
-    found = simulate(trials, block)
+    found, patients = followed(trials, block)
     tallies = {name: Tally.of(quantities) for name, quantities in found.items()}
+    for name, control in controls.items():
+        tallies[name].moments = control.moments(found[name]["reject"], patients.generated)
     for pair in pairs:
         tallies[pair.key] = Tally.of(_differences(found[pair.later], found[pair.first]))
     return tallies

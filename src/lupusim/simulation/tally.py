@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.frozen import dataclass
+from lupusim.simulation.moments import Moments
 from lupusim.simulation.quantiles import Counts, counted, quantile
 
 _Z = 1.959963984540054  # two-sided 95 %
+_ROUNDING = 1e-9
 TRUTH_ERROR = "truth_error"
 _FROM_TRUTH = ("true_effect", "unbiased_bias", "bias")  # what shares the truth's own error
 
@@ -41,7 +43,8 @@ def limits_of_share(mean: Mean) -> tuple[float, float]:
 
     They are honest also where none or all of the replicates had it, and the estimated standard
     error is 0: after :math:`n` replicates without one the upper limit is
-    :math:`z^2 / (n + z^2)`, about :math:`3.8 / n`.
+    :math:`z^2 / (n + z^2)`, about :math:`3.8 / n`. Where control variates have reduced the
+    error, :math:`n` is how many replicates without them have the same.
 
     References
     ----------
@@ -50,10 +53,17 @@ def limits_of_share(mean: Mean) -> tuple[float, float]:
     """
     if mean.n == 0:  # exact, or nothing yet
         return (mean.value, mean.value) if mean.mcse == 0 else (math.nan, math.nan)
-    n = mean.n + _Z**2
-    middle = (mean.n * mean.value + _Z**2 / 2) / n
-    reach = _Z * math.sqrt(mean.n * mean.value * (1 - mean.value) + _Z**2 / 4) / n
+    seen = mean.n / reduction(mean)
+    n = seen + _Z**2
+    middle = (seen * mean.value + _Z**2 / 2) / n
+    reach = _Z * math.sqrt(seen * mean.value * (1 - mean.value) + _Z**2 / 4) / n
     return max(middle - reach, 0.0), min(middle + reach, 1.0)
+
+
+def reduction(share: Mean) -> float:
+    """Return what is left of the variance of a counted share, 1 where nothing has reduced it."""
+    counted, left = share.value * (1 - share.value), share.mcse**2 * share.n
+    return left / counted if 0 < left < (1 - _ROUNDING) * counted else 1.0
 
 
 @dataclass(slots=True)
@@ -69,10 +79,13 @@ class Tally:
         Count, sum and sum of squares by quantity.
     counts : dict
         Of the quantities whose quantiles are shown, how many replicates had which value.
+    moments : Moments or None
+        Of claims and their control variates; None without these.
     """
 
     sums: dict[str, tuple[int, float, float]] = field(default_factory=dict)
     counts: dict[str, Counts] = field(default_factory=dict)
+    moments: Moments | None = None
 
     @classmethod
     def of(cls, quantities: Mapping[str, ArrayLike]) -> Tally:
@@ -94,10 +107,14 @@ class Tally:
             self.sums[name] = (old_n + n, old_total + total, old_squares + squares)
         for name, found in other.counts.items():
             self.counts.setdefault(name, Counts()).add(found)
+        if other.moments is not None:
+            own = self.moments
+            self.moments = other.moments if own is None else own + other.moments
 
     def copy(self) -> Tally:
         """Return a tally that can be added to without changing this one."""
-        return Tally(dict(self.sums), {name: found.copy() for name, found in self.counts.items()})
+        counts = {name: found.copy() for name, found in self.counts.items()}
+        return Tally(dict(self.sums), counts, self.moments)
 
     def mean(self, name: str) -> Mean:
         """Return the mean of a quantity; NaN where no replicate has a value.
@@ -110,6 +127,14 @@ class Tally:
             return Mean(value=math.nan, mcse=math.nan)
         spread = self.standard_deviation(name) / math.sqrt(n) if n > 1 else math.inf
         return Mean(value=total / n, mcse=math.hypot(spread, self._truth_error(name)), n=n)
+
+    def claims(self) -> Mean:
+        """Return the share of claims, by its control variates where it has some that help."""
+        plain = self.mean("reject")
+        reduced = None if self.moments is None else self.moments.share()
+        if reduced is None:
+            return plain
+        return Mean(value=reduced[0], mcse=reduced[1], n=plain.n)
 
     def _truth_error(self, name: str) -> float:
         for quantity in _FROM_TRUTH:

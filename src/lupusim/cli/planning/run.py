@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from lupusim.planning.runs.precision import Precision
     from lupusim.planning.runs.results import RunResult
     from lupusim.planning.runs.run import RunOptions
+    from lupusim.planning.runs.series import Estimates
     from lupusim.trial.scenario import Scenario
 
 
@@ -103,6 +104,9 @@ def run(
         str | None,
         Option(metavar="I/N", help="Only this part, for array jobs; see lupusim merge."),
     ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Count claims; take no chance out of them.")
+    ] = False,
     force: ForceOption = False,
     format: FormatOption = Format.table,
     details: DetailsOption = False,
@@ -117,7 +121,9 @@ def run(
     shown = Shown(details=details, width=width)
     n_replicates, rule = _amount(replicates, precision, (mcse, decide, max_replicates))
     options = _options(out, resume=resume, shard=shard, precision=rule)
-    options = replace(options, workers=workers_of(backend, scheduler))
+    options = replace(
+        options, workers=workers_of(backend, scheduler), estimates=_estimates(plain=plain)
+    )
 
     def simulate(loaded: Scenario, listener: Listener | None) -> RunResult:
         from lupusim.planning.runs.run import run as simulate
@@ -216,6 +222,12 @@ def _options(
         precision=precision,
         share=Everything() if shard is None else Shard.parse(shard),
     )
+
+
+def _estimates(*, plain: bool) -> Estimates:
+    from lupusim.planning.runs.series import Estimates
+
+    return Estimates.PLAIN if plain else Estimates.CONTROLLED
 
 
 def _leave(

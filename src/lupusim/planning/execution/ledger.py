@@ -156,8 +156,19 @@ class Ledger:
         """Close the file and let other processes use it."""
         self._connection.close()
 
-    def begin(self, scenario: Scenario, *, seed: int, n_replicates: int) -> None:
+    def begin(
+        self, scenario: Scenario, *, seed: int, n_replicates: int, estimates: str = ""
+    ) -> None:
         """Enter what is asked for, after checking that it may stand beside what is there.
+
+        Parameters
+        ----------
+        scenario : Scenario
+            What is simulated.
+        seed, n_replicates : int
+            Of the run.
+        estimates : str
+            How shares are estimated; runs that differ in it are not mixed.
 
         Raises
         ------
@@ -167,10 +178,9 @@ class Ledger:
         """
         designs = {trial_fingerprint(point.trial): point for point in scenario.points}
         with self._told(), self._connection as connection:
-            self._check(identity(seed), list(designs))
-            connection.executemany(
-                "INSERT OR IGNORE INTO about VALUES (?, ?)", identity(seed).items()
-            )
+            wanted = identity(seed) | ({"estimates": estimates} if estimates else {})
+            self._check(wanted, list(designs))
+            connection.executemany("INSERT OR IGNORE INTO about VALUES (?, ?)", wanted.items())
             connection.execute(
                 "INSERT INTO scenarios VALUES (?, ?, ?, ?, ?, ?)",
                 (

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lupusim.errors import LupusimError
+from lupusim.simulation.moments import Moments
 from lupusim.simulation.quantiles import Counts
 from lupusim.simulation.tally import Tally
 
@@ -63,7 +64,8 @@ def text_of(tally: Tally) -> str:
         name: [sorted(found.piles.items()), sorted(found.bins.items())]
         for name, found in tally.counts.items()
     }
-    return json.dumps([tally.sums, counts], separators=(",", ":"))
+    moments = [] if tally.moments is None else [tally.moments.plain()]
+    return json.dumps([tally.sums, counts, *moments], separators=(",", ":"))
 
 
 def tally_of(row: Sequence[Any]) -> Tally | None:
@@ -77,13 +79,14 @@ def tally_of(row: Sequence[Any]) -> Tally | None:
 
 
 def _read(text: str) -> Tally:
-    sums, counts = json.loads(text)
+    sums, counts, *moments = json.loads(text)
     tally = Tally(
         {name: (n + 0, total + 0.0, squares + 0.0) for name, (n, total, squares) in sums.items()},
         {
             name: Counts(dict(map(tuple, piles)), {number: tuple(part) for number, part in bins})
             for name, (piles, bins) in counts.items()
         },
+        Moments.of_plain(*moments) if moments else None,
     )
     if not tally.sums:
         raise ValueError("no sums")

@@ -13,6 +13,7 @@ import numpy as np
 
 from lupusim.frozen import dataclass
 from lupusim.simulation.block import replicates_per_block, simulate_block
+from lupusim.simulation.controls import Control
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.scoring import Pair, score_block
 from lupusim.simulation.tally import Tally
@@ -46,6 +47,8 @@ class Task:
         a run.
     pairs : tuple of Pair
         Which of all these trials to compare, replicate by replicate.
+    controls : mapping of str to Control
+        Control variates of those of the trials that have some, by content hash.
     """
 
     fingerprint: str
@@ -54,6 +57,7 @@ class Task:
     score: Score = simulate_block
     others: Mapping[str, Trial] = field(default_factory=dict)
     pairs: tuple[Pair, ...] = ()
+    controls: Mapping[str, Control] = field(default_factory=dict)
 
     def parts(self, n_blocks: int) -> Iterator[Task]:
         """Yield the same with so many blocks at a time."""
@@ -164,6 +168,7 @@ def timed_work(task: Task) -> Done:
 
 
 def _sums(task: Task, block: Block) -> dict[str, Tally]:
-    if not task.others:
+    if not (task.others or task.controls):
         return {task.fingerprint: task.score(task.trial, block)}
-    return score_block({task.fingerprint: task.trial, **task.others}, task.pairs, block)
+    trials = {task.fingerprint: task.trial, **task.others}
+    return score_block(trials, task.pairs, block, task.controls)

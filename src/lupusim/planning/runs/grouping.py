@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from lupusim.frozen import dataclass
+from lupusim.planning.controls.building import known_control
 from lupusim.planning.execution.tasks import Task
 from lupusim.planning.runs.series import Difference, Series
+from lupusim.simulation.controls import Control
 from lupusim.simulation.fingerprint import content_hash
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.scoring import Pair, generation_hash
@@ -86,15 +88,20 @@ def jobs_of(
 
 def _job(wanted: Sequence[Series], blocks: Sequence[Block]) -> Task:
     trials: dict[str, Trial] = {}
+    controls: dict[str, Control] = {}
     pairs: list[Pair] = []
     for series in wanted:
         trials |= series.trials
         pairs += series.pairs
-    (fingerprint, trial), *others = trials.items()
+        for name, trial in series.trials.items() if series.controlled else ():
+            if (control := known_control(name, trial)) is not None:
+                controls[name] = control
+    (fingerprint, one), *others = trials.items()
     return Task(
         fingerprint=fingerprint,
-        trial=trial,
+        trial=one,
         blocks=tuple(blocks),
         others=dict(others),
         pairs=tuple(pairs),
+        controls=controls,
     )

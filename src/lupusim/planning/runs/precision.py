@@ -9,7 +9,7 @@ from typing import Protocol
 from lupusim.frozen import dataclass
 from lupusim.planning.runs.results import PointResult
 from lupusim.simulation.looks.null_hypothesis import WITHIN_THE_MARGIN
-from lupusim.simulation.tally import Mean
+from lupusim.simulation.tally import Mean, reduction
 
 PRESETS = {"peek": 10, "rough": 100, "plan": 1_000, "submit": 100_000}
 """Replicates per design for plain words."""
@@ -118,10 +118,7 @@ class TargetMcse:
         """Return the largest variance between replicates of what the rule watches."""
         claims = point.claims_under_null
         if point.power is not None and claims is not None:
-            n = point.n_replicates + 4
-            shares = (point.power.value, claims.value)
-            guarded = [(share * point.n_replicates + 2) / n for share in shares]
-            return max(share * (1 - share) for share in guarded)
+            return max(_guarded(share, point.n_replicates) for share in (point.power, claims))
         watched = [name for name in point.tally.sums if name.startswith(("response_", "event_r"))]
         spreads = [point.tally.standard_deviation(name) ** 2 for name in watched]
         return max((s for s in spreads if math.isfinite(s)), default=0.0)
@@ -228,11 +225,18 @@ class Decision:
         )
 
     def _mean(self, point: PointResult) -> Mean:
-        mean = point.power if self.quantity == "power" else point.type_one_error
+        counted = point.plain  # the binomial test asks for counts
+        mean = counted.power if self.quantity == "power" else counted.type_one_error
         if mean is None:
             why = "the scenario tests nothing" if point.power is None else WITHIN_THE_MARGIN
             raise ValueError(f"{self.statement!r} cannot be decided: {why}")
         return mean
+
+
+def _guarded(share: Mean, n_replicates: int) -> float:
+    """Return the variance between replicates of a share, as of four replicates more."""
+    more = (share.value * n_replicates + 2) / (n_replicates + 4)
+    return more * (1 - more) * reduction(share)
 
 
 def _check_most(most_replicates: int) -> None:

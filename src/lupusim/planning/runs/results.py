@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from lupusim.arrays import Shown
@@ -102,8 +102,17 @@ class PointResult(Shown):
 
     @property
     def power(self) -> Mean | None:
-        """Share of replicates in which the test rejects; None where nothing is tested."""
-        return self.tally.mean("reject") if "reject" in self.tally.sums else None
+        """Share of replicates in which the test rejects; None where nothing is tested.
+
+        Where the trial has control variates, the chance that they know of is taken out.
+        """
+        return self.tally.claims() if "reject" in self.tally.sums else None
+
+    @property
+    def plain(self) -> PointResult:
+        """The same without control variates: claims as they were counted."""
+        null = None if self.null_tally is None else replace(self.null_tally, moments=None)
+        return replace(self, tally=replace(self.tally, moments=None), null_tally=null)
 
     @property
     def type_one_error(self) -> Mean | None:
@@ -117,6 +126,8 @@ class PointResult(Shown):
             return None if exact is None else Mean(value=exact, mcse=0.0)
         quantity = error_quantity(self.trial)
         known = quantity if quantity in self.null_tally.sums else "reject"  # nothing is in yet
+        if known == "reject" and quantity is not None:
+            return self.null_tally.claims()
         return None if quantity is None else self.null_tally.mean(known)
 
     @property
@@ -124,7 +135,7 @@ class PointResult(Shown):
         """Share of claims of arms that are alike within a margin, which are no errors."""
         if self.null_tally is None or error_quantity(self.trial) is not None:
             return None
-        return self.null_tally.mean("reject")
+        return self.null_tally.claims()
 
     @property
     def claims_under_null(self) -> Mean | None:

@@ -23,7 +23,7 @@ from lupusim.planning.runs.results import (
     PointResult,
     RunResult,
 )
-from lupusim.planning.runs.series import Series, series_of
+from lupusim.planning.runs.series import Estimates, Series, series_of, with_controls
 from lupusim.planning.runs.truth_check import unknown_truth_notes
 from lupusim.simulation.fingerprint import versions
 from lupusim.simulation.generation.generation import Block
@@ -42,6 +42,8 @@ __all__ = [
     "run",
 ]
 
+PLAIN = "--plain"
+"""What asks for estimates without control variates on the command line."""
 _SECONDS_PER_TASK = 0.2  # little lost when one worker has the last task; overhead below 1 %
 _NOTHING_YET = Tally({"reject": (0, 0.0, 0.0)})
 
@@ -64,6 +66,8 @@ class RunOptions:
         of this machine.
     share : Share
         Which part of the blocks is simulated here.
+    estimates : Estimates
+        With control variates where a trial has some, or plain.
     """
 
     folder: Path | None = None
@@ -71,6 +75,7 @@ class RunOptions:
     precision: Precision | None = None
     workers: Workers | None = None
     share: Share = field(default_factory=Everything)
+    estimates: Estimates = Estimates.CONTROLLED
 
     def __post_init__(self) -> None:
         if self.precision is not None and not self.share.is_whole:
@@ -130,7 +135,12 @@ def run(
     seed = scenario.seed if seed is None else seed
     with workers.ready() as spread, _ledger(options) as ledger:
         if ledger is not None:
-            ledger.begin(scenario, seed=seed, n_replicates=n_replicates)
+            ledger.begin(
+                scenario,
+                seed=seed,
+                n_replicates=n_replicates,
+                estimates=options.estimates.value,
+            )
         simulation = _Simulation(
             scenario=scenario,
             seed=seed,
@@ -138,6 +148,7 @@ def run(
             ledger=ledger,
             share=options.share,
             listener=listener,
+            estimates=options.estimates,
         )
         return _results(simulation, n_replicates, options.precision)
 
@@ -163,6 +174,7 @@ def _ledger(options: RunOptions) -> Ledger | nullcontext[None]:
 
 def _results(simulation: _Simulation, n_replicates: int, precision: Precision | None) -> RunResult:
     begin = time.perf_counter()
+    amount = f"--replicates {n_replicates}" if precision is None else precision.option
 
     def result(notes: tuple[str, ...]) -> RunResult:
         complete = simulation.is_complete
@@ -178,7 +190,7 @@ def _results(simulation: _Simulation, n_replicates: int, precision: Precision | 
             if complete
             else tuple(simulation.missing()),
             complete=complete,
-            asked=f"--replicates {n_replicates}" if precision is None else precision.option,
+            asked=f"{amount} {PLAIN}" if simulation.is_plain else amount,
         )
 
     try:
@@ -221,6 +233,7 @@ class _Simulation:
     ledger: Ledger | None
     share: Share
     listener: Listener | None
+    estimates: Estimates
     _points: list[tuple[Series, ...]] = field(default_factory=list)
     _versus: list[Versus | None] = field(default_factory=list)
     _by_key: dict[str, list[Series]] = field(default_factory=dict)
@@ -228,8 +241,15 @@ class _Simulation:
     _seconds_per_block: float | None = None
 
     def __post_init__(self) -> None:
-        self._points = [series_of(point) for point in self.scenario.points]
-        self._versus = versus_first(self._points)
+        points = [series_of(point) for point in self.scenario.points]
+        self._versus = versus_first(points)
+        # who is compared with another, trial by trial, is counted as the differences are
+        firsts = {versus.first for versus in self._versus if versus is not None}
+        compared = firsts | {k for k, versus in enumerate(self._versus) if versus is not None}
+        self._points = [
+            point if k in compared or self.is_plain else with_controls(point)
+            for k, point in enumerate(points)
+        ]
         for number in range(len(self._points)):
             for series in self._series(number):
                 self._by_key.setdefault(series.fingerprint, []).append(series)
@@ -306,6 +326,11 @@ class _Simulation:
     def _enter(self, key: str, block: Block, tally: Tally) -> None:
         for series in self._by_key[key]:
             series.enter(block, tally)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether control variates were refused."""
+        return self.estimates is Estimates.PLAIN
 
     @property
     def is_complete(self) -> bool:

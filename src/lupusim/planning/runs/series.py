@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field
+from enum import Enum
 
 from lupusim.frozen import dataclass
+from lupusim.planning.controls.building import is_controlled
 from lupusim.planning.execution.tasks import blocks_of, is_block_of
 from lupusim.simulation.fingerprint import trial_fingerprint
 from lupusim.simulation.generation.generation import Block
@@ -13,6 +15,15 @@ from lupusim.simulation.scoring import Pair
 from lupusim.simulation.tally import Mean, Tally
 from lupusim.trial import Trial
 from lupusim.trial.scenario import DesignPoint
+
+
+class Estimates(Enum):
+    """How shares of claims are estimated."""
+
+    PLAIN = "plain"
+    """As they were counted."""
+    CONTROLLED = "controlled"
+    """With control variates, where a trial has some."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,10 +39,13 @@ class Series:
         Content hash of the trial.
     trial : Trial
         What is simulated.
+    controlled : bool
+        Whether its blocks are simulated with control variates, if it has some.
     """
 
     fingerprint: str
     trial: Trial
+    controlled: bool = False
     planned: int = 0
     finished: int = 0
     _next: int = 0
@@ -88,6 +102,8 @@ class Series:
         """Share of rejections so far; None before the first block or without a test."""
         if self.trial.analysis is None or not self.finished:
             return None
+        if self.controlled:
+            return self.tally.claims()
         share = self._rejected / self.finished
         return Mean(value=share, mcse=(share * (1 - share) / self.finished) ** 0.5)
 
@@ -133,3 +149,18 @@ def series_of(point: DesignPoint) -> tuple[Series, ...]:
     trial = point.trial
     twins = (trial, trial.null_twin()) if trial.has_null_twin else (trial,)
     return tuple(Series(fingerprint=trial_fingerprint(t), trial=t) for t in twins)
+
+
+def with_controls(point: tuple[Series, ...]) -> tuple[Series, ...]:
+    """Return the series of a design with control variates, where its trials have some.
+
+    Their blocks hold more sums than others, and so have another name.
+    """
+    return tuple(_with_control(series) for series in point)
+
+
+def _with_control(series: Series) -> Series:
+    if not is_controlled(series.trial):
+        return series
+    name = f"{series.fingerprint} {Estimates.CONTROLLED.value}"
+    return Series(fingerprint=name, trial=series.trial, controlled=True)

@@ -16,7 +16,8 @@ from lupusim.planning.execution.ledger import Asked, Existing, Ledger, LedgerErr
 from lupusim.planning.execution.shards import Nothing, merge
 from lupusim.planning.runs.precision import Assessment
 from lupusim.planning.runs.results import PointResult, RunResult
-from lupusim.planning.runs.run import RunOptions, run
+from lupusim.planning.runs.run import PLAIN, RunOptions, run
+from lupusim.planning.runs.series import Estimates
 from lupusim.scenario.document.yaml_reader import parse_document
 from lupusim.scenario.files.packaged import find_packaged
 from lupusim.scenario.files.scenario import scenario_from_document
@@ -47,7 +48,9 @@ def collected(
     document = parse_document(asked.text, f"{asked.name}.yaml", ScenarioError)
     loaded = scenario_from_document(document, folder=Path(asked.folder), command=asked.command)
     n_replicates, options = same_amount(known or {})
-    options = replace(options, folder=folder, existing=Existing.RESUME)
+    with Ledger.reading(folder) as ledger:
+        estimates = Estimates(ledger.about().get("estimates", Estimates.PLAIN.value))
+    options = replace(options, folder=folder, existing=Existing.RESUME, estimates=estimates)
     if options.precision is None:
         n_replicates = n_replicates or asked.n_replicates
         options = replace(options, share=Nothing())
@@ -69,11 +72,13 @@ def same_amount(known: Mapping[str, Any]) -> tuple[int | None, RunOptions]:
     options : RunOptions
         With a rule where designs differ.
     """
+    plain = PLAIN in str(known.get("asked", "")).split()
+    estimates = Estimates.PLAIN if plain else Estimates.CONTROLLED
     points = known.get("points", ())
     counts = {_name(point["design_point"]): int(point["n_replicates"]) for point in points}
     if len(set(counts.values())) < 2:
-        return next(iter(counts.values()), None), RunOptions()
-    return None, RunOptions(precision=_AsBefore(counts))
+        return next(iter(counts.values()), None), RunOptions(estimates=estimates)
+    return None, RunOptions(precision=_AsBefore(counts), estimates=estimates)
 
 
 def folder_of_scenario(run: str | Path) -> Path:

@@ -110,19 +110,9 @@ def generate(
     listeners : sequence of Recorder
         Who is told of every transition.
     """
-    shape = (block.n_replicates, trial.n_patients)
-    enrollment_time, screened = randomization_times(trial, shape[0], streams=block.stream)
-    models = tuple(arm.model for arm in trial.arms)
-    patients = draw_patients(
-        trial.population,
-        models,
-        shape,
-        screened=screened,
-        needed=trial.numbers_needed,
-        streams=block.stream,
-    )
-    patients = replace(patients, enrollment_time=enrollment_time)
-    arm, open_arms = _allocate(trial, patients, enrollment_time, block)
+    patients, arm, open_arms = enroll(trial, block)
+    enrollment_time = patients.enrollment_time
+    assert enrollment_time is not None  # they have come
     measurements = measure_trial(trial, arm, numbers=patients.numbers, streams=block.stream)
     dropout = DropoutClock(trial, arm, rng=block.stream("dropout"))
     recorders = list(dict.fromkeys(r for m in measurements for r in m.recorders))
@@ -153,6 +143,32 @@ def generate(
         supplied=supplied,
         open_arms=open_arms,
     )
+
+
+def enroll(trial: Trial, block: Block) -> tuple[Patients, StateArray, IntArray | None]:
+    """Let the patients of a block come and be randomized, before anything happens to them.
+
+    Returns
+    -------
+    patients : Patients
+        Everybody at baseline, with the dates of randomization.
+    arm : (n_replicates, n_patients) int8 array
+        Arm of each.
+    open_arms : (n_replicates, n_patients) integer array or None
+        As in :class:`Generated`.
+    """
+    shape = (block.n_replicates, trial.n_patients)
+    enrollment_time, screened = randomization_times(trial, shape[0], streams=block.stream)
+    patients = draw_patients(
+        trial.population,
+        tuple(arm.model for arm in trial.arms),
+        shape,
+        screened=screened,
+        needed=trial.numbers_needed,
+        streams=block.stream,
+    )
+    patients = replace(patients, enrollment_time=enrollment_time)
+    return patients, *_allocate(trial, patients, enrollment_time, block)
 
 
 def _allocate(

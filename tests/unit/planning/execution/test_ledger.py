@@ -19,6 +19,7 @@ from lupusim.planning.execution.ledger import FILE_NAME, Existing, Ledger, Ledge
 from lupusim.planning.execution.shards import merge
 from lupusim.planning.execution.tasks import Done
 from lupusim.planning.runs.run import InterruptedRunError, RunOptions, run
+from lupusim.planning.runs.series import Estimates
 from lupusim.simulation.adaptation import base as blocks
 from lupusim.simulation.fingerprint import trial_fingerprint
 from lupusim.simulation.generation.generation import Block
@@ -235,7 +236,8 @@ def test_a_full_disk_is_one_message_and_keeps_what_was_done(tmp_path, monkeypatc
     assert full.value.errno == errno.ENOSPC
     monkeypatch.setattr(ledger_module, "_connect", connect)
     with Ledger.reading(tmp_path) as ledger:
-        kept = len(list(ledger.finished(trial_fingerprint(survival_trial()), seed=SEED)))
+        name = f"{trial_fingerprint(survival_trial())} {Estimates.CONTROLLED.value}"
+        kept = len(list(ledger.finished(name, seed=SEED)))
     assert kept > 0
     again = run(one, 300, seed=SEED, options=options(tmp_path))
     assert answer(again) == answer(run(one, 300, seed=SEED))

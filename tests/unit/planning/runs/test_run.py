@@ -44,7 +44,7 @@ def test_a_run_is_the_sum_of_its_blocks_whichever_was_simulated_first():
         Block(seed=3, number=1, n_replicates=size),
         Block(seed=3, number=2, n_replicates=1),
     ]
-    (point,) = run(scenario(trial), 2 * size + 1, seed=3).points
+    point = run(scenario(trial), 2 * size + 1, seed=3).points[0].plain
     for design, tally in ((trial, point.tally), (trial.null_twin(), point.null_tally)):
         backwards = {block.number: simulate_block(design, block) for block in reversed(blocks)}
         total = Tally()

@@ -1,0 +1,107 @@
+"""When a patient first enters a set of states: in closed form, or from the exact engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.errors import NoExactSolutionError
+from lupusim.model import Clock, MultiStateModel
+
+# the engine's laws are imported where they are asked for: a start-up needs none of them
+
+_TOLERANCE = 1e-7
+
+
+def is_solved(model: MultiStateModel, ends: Sequence[str]) -> bool:
+    """Return whether the law of the first entry into `ends` is known to many digits, at once.
+
+    It is where patients go there straight from where they start, or where hazards are constant.
+    """
+    try:
+        return is_direct(model, ends) or _is_constant(model, ends)
+    except NoExactSolutionError:
+        return False
+
+
+def is_direct(model: MultiStateModel, ends: Sequence[str]) -> bool:
+    """Return whether all moves out of the states in which patients start lead to `ends`."""
+    from lupusim.engines.exact.law import laws
+
+    wanted = {model.index(state) for state in ends}
+    for _, law in laws(model, None):
+        starts = {entry.state for entry in law.entries}
+        if starts & wanted or any(arc.end not in wanted for arc in law.arcs if arc.begin in starts):
+            return False
+    return True
+
+
+def _is_constant(model: MultiStateModel, ends: Sequence[str]) -> bool:
+    from lupusim.engines.exact.law import laws
+
+    wanted = {model.index(state) for state in ends}
+    kinds = [law for _, law in laws(model, None)]
+    begins = {entry.state for law in kinds for entry in law.entries}
+    return not begins & wanted and all(arc.is_constant for law in kinds for arc in law.arcs)
+
+
+def first_entries(
+    model: MultiStateModel, events: Sequence[str], others: Sequence[str], times: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the chance to have entered one of `events`, or one of `others`, first by each time.
+
+    Parameters
+    ----------
+    model : MultiStateModel
+        One that :func:`is_solved`.
+    events, others : sequence of str
+        States; those of `others` end a history.
+    times : (n_times,) array
+        Study times (years), rising from 0.
+
+    Returns
+    -------
+    by_event, by_other : (n_times,) arrays
+
+    Raises
+    ------
+    NoExactSolutionError
+        If the exact engine does not reach its tolerance.
+    """
+    if is_direct(model, (*events, *others)):
+        return _straight(model, events, times)
+    from lupusim.engines.exact import ever
+
+    by_event = ever(model, events, times, tolerance=_TOLERANCE)
+    if not others:
+        return by_event, np.zeros_like(by_event)
+    return by_event, ever(model, (*events, *others), times, tolerance=_TOLERANCE) - by_event
+
+
+def _straight(
+    model: MultiStateModel, events: Sequence[str], times: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the same of patients whose first move is into one of the ends."""
+    from lupusim.engines.exact.law import laws
+
+    wanted = {model.index(state) for state in events}
+    found = np.zeros((2, times.size))
+    for share, law in laws(model, None):
+        breaks = [b for arc in law.arcs for b in arc.ratio.breaks if 0 < b < times[-1]]
+        grid = np.unique(np.concatenate([times, breaks]))
+        middle = (grid[1:] + grid[:-1]) / 2
+        for entry in law.entries:
+            steps = np.zeros((2, grid.size - 1))  # of the cumulative hazard of either end
+            for arc in law.arcs:
+                if arc.begin == entry.state:
+                    begin = entry.time_in_state if arc.clock is Clock.RESET else 0.0
+                    hazard = np.diff(arc.cumulative(begin + grid))
+                    steps[int(arc.end not in wanted)] += hazard * arc.ratio.at(middle)
+            total = steps.sum(axis=0)
+            left = -np.diff(np.exp(-np.append(0.0, np.cumsum(total))))
+            parts = left * steps / np.where(total > 0, total, 1.0)
+            reached = np.concatenate([np.zeros((2, 1)), np.cumsum(parts, axis=1)], axis=1)
+            found += share * entry.probability * reached[:, np.searchsorted(grid, times)]
+    return found[0], found[1]

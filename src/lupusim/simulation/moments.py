@@ -1,0 +1,146 @@
+"""Sums of a yes or no and its control variates, in parts: from them a cross-fitted share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from lupusim.arrays import FloatArray
+from lupusim.frozen import dataclass
+
+FOLDS = 4
+"""Parts of the replicates: the coefficients of each are fitted to the others."""
+_FEWEST_PER_CONTROL = 20
+_FEWEST_EITHER_WAY = 10  # claims, or trials without: below, a share is left as it is
+_NEGLIGIBLE = 1e-10  # of the largest variance of the controls: beyond it they say the same
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Moments:
+    """Sums of squares and products of replicates, fold by fold.
+
+    Parameters
+    ----------
+    products : (FOLDS, n_controls + 2, n_controls + 2) array
+        Of the columns 1, y and the controls.
+    error : (n_controls,) array
+        Standard error of what is taken for the mean of each control.
+    """
+
+    products: FloatArray
+    error: FloatArray
+
+    @classmethod
+    def of(cls, claims: FloatArray, controls: FloatArray, error: FloatArray) -> Moments:
+        """Return those of some replicates.
+
+        Parameters
+        ----------
+        claims : (n_replicates,) array
+            0 or 1.
+        controls : (n_replicates, n_controls) array
+            Each with mean 0 by what is known of its law.
+        error : (n_controls,) array
+            As in the class.
+        """
+        columns = np.column_stack([np.ones(len(claims)), claims, controls])
+        parts = (columns[fold::FOLDS] for fold in range(FOLDS))
+        return cls(products=np.stack([part.T @ part for part in parts]), error=error)
+
+    def __add__(self, other: Moments) -> Moments:
+        """Return those of the replicates of both."""
+        return Moments(products=self.products + other.products, error=self.error)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both hold the same numbers, bit by bit."""
+        return type(other) is Moments and self.plain() == other.plain()
+
+    def __hash__(self) -> int:
+        """Return a number; moments that are equal have the same."""
+        return hash(self.products.tobytes())
+
+    def share(self) -> tuple[float, float] | None:
+        r"""Return the share of claims with its chance reduced, and its standard error.
+
+        Of fold :math:`f` the coefficients :math:`\beta_{-f}` are those of least squares over
+        the other folds, so that they know nothing of its replicates, and
+
+        .. math:: \hat p = \frac1n \sum_f \sum_{i \in f} (y_i - \beta_{-f}' h_i)
+
+        is unbiased, since :math:`E\,h = 0`. Where the other folds have few replicates, or few
+        claims, or few trials without, the coefficients are 0 there; None where all are.
+
+        References
+        ----------
+        Avramidis and Wilson (1993), *Operations Research* 41, 1020-1036 (splitting, section 2);
+        Chernozhukov and others (2018), *Econometrics Journal* 21, C1-C68 (cross-fitting).
+        """
+        n = self.products[:, 0, 0].sum()
+        whole = self.products.sum(axis=0)
+        fitted = [_fitted(whole - own) for own in self.products]
+        if not np.any(fitted):
+            return None
+        total = variance = 0.0
+        used = np.zeros(self.error.size)
+        for own, coefficients in zip(self.products, fitted, strict=True):
+            size, mean, spread = _residual(own, coefficients)
+            total += size * mean
+            variance += size * spread
+            used += size / n * coefficients
+        known_to = float(np.abs(used) @ self.error)  # they err together at worst
+        share = min(max(total / n, 0.0), 1.0)
+        return float(share), math.hypot(math.sqrt(variance) / n, known_to)
+
+    def plain(self) -> list[object]:
+        """Return it as nested lists, of each symmetric table one half."""
+        upper = np.triu_indices(self.products.shape[1])
+        return [[fold[upper].tolist() for fold in self.products], self.error.tolist()]
+
+    @classmethod
+    def of_plain(cls, plain: Sequence[Sequence[object]]) -> Moments:
+        """Return what was written so.
+
+        Raises
+        ------
+        ValueError
+            If it was not.
+        """
+        halves, error = (np.array(part, dtype=float) for part in plain)
+        size = error.size + 2
+        if error.ndim != 1 or halves.shape != (FOLDS, size * (size + 1) // 2):
+            raise ValueError("these are no moments")
+        products = np.zeros((len(halves), size, size))
+        rows, columns = np.triu_indices(size)
+        products[:, rows, columns] = products[:, columns, rows] = halves
+        return cls(products=products, error=error)
+
+
+def _fitted(products: FloatArray) -> FloatArray:
+    """Return the coefficients of least squares of y on the controls; 0 where little is known."""
+    n, claims, n_controls = products[0, 0], products[0, 1], len(products) - 2
+    found = np.zeros(n_controls)
+    if min(claims, n - claims) < _FEWEST_EITHER_WAY:
+        return found
+    between = products[1:, 1:] - np.outer(products[0, 1:], products[0, 1:]) / n
+    # a step that hardly any trial takes tells nothing yet, and one that does would tell too much
+    told = np.flatnonzero(np.diag(between)[1:] >= _FEWEST_EITHER_WAY)
+    if told.size == 0 or n < _FEWEST_PER_CONTROL * told.size:
+        return found
+    values, vectors = np.linalg.eigh(between[1:, 1:][np.ix_(told, told)])
+    kept = values > _NEGLIGIBLE * values[-1]
+    along = vectors[:, kept]
+    found[told] = along @ ((along.T @ between[1:, 0][told]) / values[kept])
+    return found
+
+
+def _residual(products: FloatArray, coefficients: FloatArray) -> tuple[float, float, float]:
+    """Return the size of a fold, and mean and variance of y less the controls in it."""
+    n = float(products[0, 0])
+    if n == 0:
+        return 0.0, 0.0, 0.0
+    weights = np.concatenate([[1.0], -coefficients])
+    mean = float(products[0, 1:] @ weights) / n
+    square = float(weights @ products[1:, 1:] @ weights) / n
+    return n, mean, max(square - mean**2, 0.0) * n / max(n - 1, 1.0)

@@ -1,0 +1,193 @@
+"""What is known in law of simulated trials has that law; shares without its chance are unbiased.
+
+Every kind of trial that has control variates is simulated, and the mean of each control, which
+is 0 by the exact engine and Fourier inversion, must be 0 within its Monte Carlo error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lupusim.analysis.group_sequential.stopping import GroupSequential
+from lupusim.endpoints import TimeToEvent
+from lupusim.model import LatentClass, MultiStateModel, Transition, TreatmentEffect
+from lupusim.model.hazards import WeibullHazard
+from lupusim.planning.controls.building import control_of, is_controlled
+from lupusim.simulation.block import followed, replicates_per_block
+from lupusim.simulation.controls import Control
+from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.moments import Moments
+from lupusim.trial import (
+    Arm,
+    AtCalendarTime,
+    AtEvents,
+    Better,
+    Dropout,
+    PoissonEnrollment,
+    Population,
+    Trial,
+)
+from lupusim.trial.allocation.adaptive import BiasedCoin, Minimization
+from lupusim.trial.looks import Limited, WhenAny
+from tolerance import SEED, assert_within_mcse
+from trials import DISEASE, analysis, exponential_arm, survival_trial, way
+
+pytestmark = pytest.mark.slow
+
+_BLOCKS = 12
+_RUNS = 200
+_PER_RUN = 1000
+_SITES = PoissonEnrollment(sites=6, per_site_per_year=8.0, ramp_up=0.5)
+_LOOKS = (AtEvents(events=15), AtEvents(events=25))
+
+
+def two_arms(model: MultiStateModel, *effects: TreatmentEffect) -> tuple[Arm, Arm]:
+    return Arm(name="control", model=model), Arm(name="new", model=model, effects=effects)
+
+
+def better_on(*edges: tuple[str, str], **more: float) -> TreatmentEffect:
+    return TreatmentEffect(on=edges, hazard_ratio=0.5, **more)
+
+
+WEIBULL = MultiStateModel(
+    name="fading",
+    states=("alive", "death"),
+    transitions=(
+        Transition(
+            from_state="alive", to_state="death", hazard=WeibullHazard(shape=0.6, scale=1.5)
+        ),
+    ),
+)
+MIXED = MultiStateModel(
+    name="mixed",
+    states=("alive", "death"),
+    transitions=(way("alive", "death", 1.0),),
+    classes=(
+        LatentClass(name="frail", probability=0.4),
+        LatentClass(name="others", probability=0.6, hazard_ratios={("alive", "death"): 0.2}),
+    ),
+)
+COX = analysis("cox").test
+FACTORS = Population(factors={"nephritis": {"yes": 0.3, "no": 0.7}})
+RELAPSE = TimeToEvent(name="relapse", events=("relapse",), competing=("death",))
+KINDS: dict[str, Trial] = {
+    "after the last patient": survival_trial(),
+    "at a date": survival_trial(cutoff=AtCalendarTime(time=1.5), follow_up=np.inf),
+    "at events": survival_trial(cutoff=AtEvents(events=35), follow_up=np.inf),
+    "at events of sites": survival_trial(
+        cutoff=AtEvents(events=35), follow_up=np.inf, enrollment=_SITES
+    ),
+    "at events or a date": survival_trial(
+        cutoff=WhenAny(conditions=(AtEvents(events=40), AtCalendarTime(time=2.0)))
+    ),
+    "at the latest date": survival_trial(
+        cutoff=Limited(clock=AtEvents(events=40), latest=1.8, extension=0.3)
+    ),
+    "dropout": survival_trial(dropout=Dropout(per_year=0.4)),
+    "dropout by arm": survival_trial(dropout=Dropout(per_year=0.4, by_arm={"cells": 2.0})),
+    "dropout that fades": survival_trial(
+        dropout=Dropout(hazard=WeibullHazard(shape=0.7, scale=3.0))
+    ),
+    "two to one": survival_trial(
+        arms=tuple(
+            replace(arm, allocation=1 + number) for number, arm in enumerate(survival_trial().arms)
+        )
+    ),
+    "strata": survival_trial(
+        population=FACTORS,
+        stratify_by=("nephritis",),
+        analysis=analysis(stratify_by=("nephritis",)),
+    ),
+    "minimization": survival_trial(
+        population=FACTORS, stratify_by=("nephritis",), allocation=Minimization(n_levels=(2,))
+    ),
+    "biased coin": survival_trial(allocation=BiasedCoin()),
+    "two sides": survival_trial(analysis=analysis(sided=2, alpha=0.1)),
+    "Cox with a margin": survival_trial(
+        analysis=replace(
+            analysis("cox"), test=analysis("cox").test.with_parameters({"margin": 1.4})
+        )
+    ),
+    "looks": survival_trial(
+        follow_up=np.inf,
+        interims=_LOOKS,
+        cutoff=AtEvents(events=40),
+        stopping=GroupSequential(alpha=0.025),
+    ),
+    "a hazard that falls": survival_trial(
+        arms=two_arms(WEIBULL, better_on(("alive", "death"), onset=0.3, lasts=1.0))
+    ),
+    "latent classes": survival_trial(arms=two_arms(MIXED, better_on(("alive", "death")))),
+    "several states": survival_trial(
+        arms=two_arms(DISEASE, better_on(("active", "death"), ("relapse", "death")))
+    ),
+    "a competing event": survival_trial(
+        arms=two_arms(DISEASE, better_on(("remission", "relapse"))), primary=RELAPSE
+    ),
+    "a hoped-for event": survival_trial(
+        arms=(exponential_arm("control", 0.8), exponential_arm("cells", 1.4)),
+        primary=TimeToEvent(name="good", events=("death",), better=Better.MORE),
+    ),
+}
+
+
+def simulated(trial: Trial, control: Control, n_blocks: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return claims and controls of so many blocks."""
+    size = replicates_per_block(trial.n_patients)
+
+    def blocks() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for number in range(n_blocks):
+            block = Block(seed=SEED, number=number, n_replicates=size)
+            found, patients = followed({"": trial}, block)
+            yield found[""]["reject"], control.values(patients.generated)
+
+    claims, controls = zip(*blocks(), strict=True)
+    return np.concatenate(claims), np.concatenate(controls)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("null", [False, True], ids=["truth", "null"])
+def test_what_is_known_in_law_has_that_law(kind: str, null: bool) -> None:
+    trial = KINDS[kind].null_twin() if null else KINDS[kind]
+    assert is_controlled(trial)
+    control = control_of(trial)
+    claims, values = simulated(trial, control, _BLOCKS)
+    error = np.hypot(values.std(axis=0) / np.sqrt(len(values)), control.error)
+    assert_within_mcse(values.mean(axis=0), 0.0, mcse=error)
+    share, mcse = Moments.of(claims, values, control.error).share()
+    plain = claims.std() / np.sqrt(len(claims))
+    assert_within_mcse(share, claims.mean(), mcse=plain)
+    assert mcse < 0.8 * plain
+
+
+@pytest.mark.parametrize("kind", ["after the last patient", "at events of sites", "looks"])
+@pytest.mark.parametrize("null", [False, True], ids=["truth", "null"])
+def test_shares_are_unbiased_and_their_errors_honest(kind: str, null: bool) -> None:
+    trial = KINDS[kind].null_twin() if null else KINDS[kind]
+    control = control_of(trial)
+    size = replicates_per_block(trial.n_patients)
+    claims, values = simulated(trial, control, -(-_RUNS * _PER_RUN // size))
+    whole = Moments.of(claims, values, control.error).share()
+    parts = [slice(k * _PER_RUN, (k + 1) * _PER_RUN) for k in range(_RUNS)]
+    runs = [Moments.of(claims[part], values[part], control.error).share() for part in parts]
+    shares, errors = np.array([run or (np.nan, np.nan) for run in runs]).T
+    known = np.isfinite(shares)
+    assert known.mean() > 0.9  # few claims leave a share as it is
+    off = (shares - whole[0])[known] / errors[known]
+    assert_within_mcse(off.mean(), 0.0, mcse=1 / np.sqrt(known.sum()))
+    assert_within_mcse(off.std(), 1.0, mcse=1 / np.sqrt(2 * known.sum()))
+    inside = (np.abs(off) <= 1.96).mean()
+    assert_within_mcse(inside, 0.95, mcse=np.sqrt(0.95 * 0.05 / known.sum()))
+    assert_within_mcse(claims.mean(), whole[0], mcse=claims.std() / np.sqrt(len(claims)))
+
+
+def test_a_wrong_law_is_caught() -> None:
+    wrong = control_of(survival_trial(hazard_ratio=0.52))
+    _, values = simulated(survival_trial(hazard_ratio=0.5), wrong, _BLOCKS)
+    error = values.std(axis=0) / np.sqrt(len(values))
+    with pytest.raises(AssertionError, match="standard errors apart"):
+        assert_within_mcse(values.mean(axis=0), 0.0, mcse=error)

@@ -1,0 +1,85 @@
+"""The cross-fitted share beside a fit by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from lupusim.rng import stream
+from lupusim.simulation.moments import FOLDS, Moments
+from lupusim.simulation.tally import Mean, Tally, limits_of_share
+from tolerance import SEED
+
+N = 403
+
+
+@pytest.fixture
+def replicates() -> tuple[np.ndarray, np.ndarray]:
+    """Claims, and two controls of which the second is but noise."""
+    rng = stream(SEED, "moments")
+    hidden = rng.standard_normal(N)
+    claims = (hidden + 0.3 * rng.standard_normal(N) > 0.2).astype(float)
+    return claims, np.column_stack([hidden, rng.standard_normal(N)])
+
+
+def test_each_fold_has_the_coefficients_of_the_others(replicates) -> None:
+    claims, controls = replicates
+    fold = np.arange(N) % FOLDS
+    left = np.empty(N)
+    for number in range(FOLDS):
+        others = fold != number
+        columns = np.column_stack([np.ones(others.sum()), controls[others]])
+        fitted = np.linalg.lstsq(columns, claims[others], rcond=None)[0]
+        left[~others] = claims[~others] - controls[~others] @ fitted[1:]
+    parts = [left[fold == number] for number in range(FOLDS)]
+    error = math.sqrt(sum(part.size * part.var(ddof=1) for part in parts)) / N
+    share, mcse = Moments.of(claims, controls, np.zeros(2)).share()
+    assert share == pytest.approx(left.mean(), rel=1e-12)
+    assert mcse == pytest.approx(error, rel=1e-12)
+    assert mcse < 0.7 * claims.std() / math.sqrt(N)
+
+
+def test_blocks_add_up_in_any_parts(replicates) -> None:
+    claims, controls = replicates
+    error = np.array([1e-5, 2e-5])
+    cut = 25 * FOLDS
+    whole = Moments.of(claims, controls, error)
+    parts = Moments.of(claims[:cut], controls[:cut], error)
+    parts += Moments.of(claims[cut:], controls[cut:], error)
+    np.testing.assert_allclose(parts.products, whole.products)
+    assert Moments.of_plain(whole.plain()) == whole != parts
+    assert hash(Moments.of_plain(whole.plain())) == hash(whole)
+
+
+def test_what_is_not_exact_in_a_mean_is_part_of_the_error(replicates) -> None:
+    claims, controls = replicates
+    slope = np.polyfit(controls[:, 0], claims, 1)[0]
+    _, exact = Moments.of(claims, controls, np.zeros(2)).share()
+    _, rough = Moments.of(claims, controls, np.array([0.05, 0.0])).share()
+    assert math.sqrt(rough**2 - exact**2) == pytest.approx(0.05 * slope, rel=0.02)
+
+
+@pytest.mark.parametrize("claimed", [0, 5, N - 5, N])
+def test_few_claims_or_few_without_are_counted(replicates, claimed) -> None:
+    _, controls = replicates
+    claims = (np.arange(N) < claimed).astype(float)
+    tally = Tally.of({"reject": claims})
+    counted = tally.claims()
+    tally.moments = Moments.of(claims, controls, np.zeros(2))
+    assert tally.moments.share() is None
+    assert tally.claims() == counted
+
+
+def test_controls_that_say_the_same_are_one(replicates) -> None:
+    claims, controls = replicates
+    one = Moments.of(claims, controls[:, :1], np.zeros(1)).share()
+    twice = Moments.of(claims, controls[:, [0, 0]], np.zeros(2)).share()
+    assert twice == pytest.approx(one, rel=1e-9)
+
+
+def test_limits_are_those_of_as_many_replicates_as_the_error_is_worth() -> None:
+    counted = Mean(value=0.8, mcse=math.sqrt(0.8 * 0.2 / 4000), n=4000)
+    reduced = Mean(value=0.8, mcse=counted.mcse, n=1000)
+    assert limits_of_share(reduced) == pytest.approx(limits_of_share(counted))
