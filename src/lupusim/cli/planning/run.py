@@ -105,7 +105,7 @@ def run(
         Option(metavar="I/N", help="Only this part, for array jobs; see lupusim merge."),
     ] = None,
     plain: Annotated[
-        bool, typer.Option("--plain", help="Count claims; take no chance out of them.")
+        bool, Option("--plain", help="Estimate shares by counting, without control variates.")
     ] = False,
     force: ForceOption = False,
     format: FormatOption = Format.table,

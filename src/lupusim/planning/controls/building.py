@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.analysis.group_sequential.stopping import judged
 from lupusim.arrays import FloatArray
 from lupusim.frozen import dataclass
 from lupusim.planning.controls.first_events import first_entries, is_solved
@@ -219,6 +218,8 @@ def _scores(trial: Trial, law: PatientLaw, cuts: list[CutDate], baseline: _Basel
     found = []
     for number, (test, there) in enumerate(zip(known, spread, strict=True)):
         middle = sign * bounds[number] + margin * math.sqrt(test.information) - test.mean
+        if middle.size == 0:  # nothing is decided at this look
+            continue
         last = number == len(known) - 1
         thresholds = (middle[:, None] + np.array(_OFFSETS if last else (0.0,))).ravel()
         size = math.sqrt(float((there.mean(axis=0) * variances(law, test.adds)[:, ::STRIDE]).sum()))
@@ -279,11 +280,8 @@ def _bounds(trial: Trial, information: FloatArray, estimate: FloatArray) -> list
     if trial.stopping is None or not trial.interims:
         found = [np.array([-float(ndtri(analysis.alpha / analysis.sided))])]
     else:
-        both = judged(trial.stopping, information / information[0, -1], estimate)
-        found = [
-            np.unique(np.array(pair)[:, 0][np.isfinite(np.array(pair)[:, 0])])
-            for pair in zip(*(side.T[:, :, None] for side in both), strict=True)
-        ]
+        both = trial.stopping.bounds_at(information / information[0, -1], estimate)
+        found = [np.unique(pair[np.isfinite(pair)]) for pair in np.stack(both)[:, 0, :].T]
     if analysis.sided == _ARMS:
         found = [np.unique(np.concatenate([-one, one])) for one in found]
     return found
