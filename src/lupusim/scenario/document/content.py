@@ -58,6 +58,27 @@ def items(content: object) -> Iterator[tuple[str | int, Any]]:
         yield from enumerate(content)
 
 
+def text_keys(content: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return keys with values whose keys are texts, at every depth, as a file's are.
+
+    Python's own mappings may have numbers there, such as information fractions.
+
+    Examples
+    --------
+    >>> text_keys({"spending": {0.5: 0.005, 1: 0.025}})
+    {'spending': {'0.5': 0.005, '1': 0.025}}
+    """
+    return {
+        str(key) if is_number(key) else key: _text_keys(value) for key, value in content.items()
+    }
+
+
+def _text_keys(content: object) -> Any:
+    if is_mapping(content):
+        return text_keys(content)
+    return [*map(_text_keys, content)] if is_list(content) else content
+
+
 def is_nested(content: object) -> bool:
     """Return whether a value holds others."""
     return is_mapping(content) or is_list(content)

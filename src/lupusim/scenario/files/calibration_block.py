@@ -34,6 +34,7 @@ from lupusim.calibration.estimation.parameters import (
     place_problems,
 )
 from lupusim.errors import ModelError, Problem
+from lupusim.scenario.document.content import text_keys
 from lupusim.scenario.document.section import (
     Choice,
     Free,
@@ -68,7 +69,7 @@ def load_free_model(name_or_path: str | Path) -> FreeModel:
 
 def free_model_from_mapping(content: Mapping[str, Any], *, file: str = "model") -> FreeModel:
     """Return the model and its free parameters, from what a model file would hold."""
-    document = Document(file=file, content=dict(content), error_class=ModelError)
+    document = Document(file=file, content=text_keys(content), error_class=ModelError)
     return free_model_from_document(document)
 
 

@@ -35,6 +35,7 @@ from lupusim.model.cycles import (
     cohort_problems,
 )
 from lupusim.model.multistate import Start
+from lupusim.scenario.document.content import text_keys
 from lupusim.scenario.document.section import (
     MISSING,
     Duration,
@@ -94,7 +95,7 @@ def cohort_model_from_mapping(
     >>> len(cohort_model_from_mapping(read_document(path, InputError).content).states)
     4
     """
-    document = Document(file=file, content=dict(content), error_class=ModelError)
+    document = Document(file=file, content=text_keys(content), error_class=ModelError)
     return cohort_model_from_document(document)
 
 

@@ -42,7 +42,7 @@ from lupusim.model.checks import nearest
 from lupusim.model.cycles import CohortModel
 from lupusim.model.rewards import Rewards
 from lupusim.rng import stream
-from lupusim.scenario.document.content import is_mapping, is_text
+from lupusim.scenario.document.content import is_mapping, is_text, text_keys
 from lupusim.scenario.document.section import (
     Choice,
     Duration,
@@ -191,7 +191,7 @@ def decision_from_mapping(content: Mapping[str, Any], *, file: str | Path = "dec
     >>> len(decision_from_mapping(read_document(path, InputError).content).strategies)
     2
     """
-    document = Document(file=file, content=dict(content), error_class=DecisionError)
+    document = Document(file=file, content=text_keys(content), error_class=DecisionError)
     return _decision(*_with_model(document))
 
 
@@ -268,7 +268,7 @@ def _disease(top: Section, model_file: Path) -> Disease | None:
     if not is_mapping(content):
         top.read("model", Text())
         return None
-    inner = Document(file=model_file, content=dict(content), error_class=ModelError)
+    inner = Document(file=model_file, content=text_keys(content), error_class=ModelError)
     try:
         if "cycle" in content:
             return cohort_model_from_document(inner)

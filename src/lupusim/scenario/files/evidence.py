@@ -18,6 +18,7 @@ from lupusim.calibration.targets.reconstruction import DigitizedCurve
 from lupusim.calibration.targets.studies import Role, Study, Target, study_problems
 from lupusim.calibration.targets.times import EventRate, MedianTime, SurvivalCurve
 from lupusim.errors import EvidenceError
+from lupusim.scenario.document.content import text_keys
 from lupusim.scenario.document.section import (
     Choice,
     Duration,
@@ -82,7 +83,7 @@ def study_from_mapping(content: Mapping[str, Any], *, file: str | Path = "eviden
         If anything is wrong; every problem is named.
     """
     return study_from_document(
-        Document(file=file, content=dict(content), error_class=EvidenceError)
+        Document(file=file, content=text_keys(content), error_class=EvidenceError)
     )
 
 

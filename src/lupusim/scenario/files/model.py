@@ -46,7 +46,7 @@ from lupusim.model import (
     TreatmentEffect,
 )
 from lupusim.model.checks import model_problems
-from lupusim.scenario.document.content import at, is_list, is_mapping, is_text
+from lupusim.scenario.document.content import at, is_list, is_mapping, is_text, text_keys
 from lupusim.scenario.document.section import (
     MISSING,
     ByEdge,
@@ -136,7 +136,7 @@ def model_from_mapping(
     >>> model_from_mapping(content).states
     ('well', 'ill')
     """
-    document = Document(file=file, content=dict(content), error_class=ModelError)
+    document = Document(file=file, content=text_keys(content), error_class=ModelError)
     return model_from_document(document)
 
 

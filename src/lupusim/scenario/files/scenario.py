@@ -17,7 +17,7 @@ from lupusim.scenario.analysis.analysis import read_analysis
 from lupusim.scenario.analysis.looks import Question, read_looks
 from lupusim.scenario.analysis.multiplicity import read_family
 from lupusim.scenario.analysis.special_tests import Around, in_stages, read_size
-from lupusim.scenario.document.content import is_list, is_mapping, is_text, items
+from lupusim.scenario.document.content import is_list, is_mapping, is_text, items, text_keys
 from lupusim.scenario.document.section import Duration, Integer, ListOf, Place, Section, Text
 from lupusim.scenario.document.yaml_reader import Document, child_key, describe, read_document
 from lupusim.scenario.files.model import read_schema
@@ -103,7 +103,7 @@ def scenario_from_mapping(
     >>> scenario_from_mapping(read_document(path, ScenarioError).content).title
     'Two rates, 30 % against 55 % at 24 weeks'
     """
-    document = Document(file=file, content=dict(content), error_class=ScenarioError)
+    document = Document(file=file, content=text_keys(content), error_class=ScenarioError)
     return scenario_from_document(document, folder=folder, command=str(file))
 
 

@@ -159,6 +159,10 @@ def test_every_efficacy_rule_can_be_named(efficacy: dict[str, Any], rule: object
             [{"spending": {"0.5": 0.001, "1": 0.025}}] * 3,
             BySpending(spending=UserSpending(fraction=(0.5, 1.0), share=(0.04, 1.0))),
         ),
+        (
+            [{"spending": {0.5: 0.001, 1: 0.025}}] * 3,
+            BySpending(spending=UserSpending(fraction=(0.5, 1.0), share=(0.04, 1.0))),
+        ),
     ],
 )
 def test_efficacy_bounds_can_be_given_one_by_one(
