@@ -11,6 +11,7 @@ from rich.console import Group
 from rich.text import Text
 
 from lupusim.planning.runs.run import PointResult, RunResult
+from lupusim.planning.theory.group_sequential import sequential_theory
 from lupusim.planning.theory.power import (
     EXACT,
     exact_type_one_error,
@@ -153,15 +154,23 @@ def _exactly(point: PointResult) -> Iterator[tuple[str, str]]:
 
 def _without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield what is known by closed forms that are not exact, where there are some."""
-    tally = point.tally
-    few = "events" in tally.sums and tally.mean("events").value < _FEW_EVENTS
+    doubt = _doubt(point)
     for formula in formula_powers(point.trial):
-        doubt = "; few events" if few else ""
         if not formula.is_exact:
             yield f"power, {formula.method}", f"{formula.value:.4f}{doubt}"
     if stops := why_no_exact_power(point.trial):
         yield f"power, {EXACT}", f"not worked out: {stops}"
     yield from exact_rows(point.trial)
+
+
+def _doubt(point: PointResult) -> str:
+    """Return why a formula of many events is not to be trusted; empty where it is."""
+    tally, theory = point.tally, sequential_theory(point.trial)
+    if "events" in tally.sums and tally.mean("events").value < _FEW_EVENTS:
+        return "; few events"
+    if theory is None or theory.unit != "events" or theory.seen[0] >= _FEW_EVENTS:
+        return ""
+    return "; few events at look 1"
 
 
 def words_of_test(analysis: Analysis) -> str:

@@ -90,6 +90,15 @@ def test_binding_futility_does_what_rpact_says():
     assert theory.efficacy.sum() + theory.futility.sum() == pytest.approx(1)
 
 
+def test_theory_of_a_first_look_at_few_events_says_so():
+    for events, doubt in ((19, True), (20, False)):
+        looks = (AtEvents(events=events),)
+        trial = three_looks(interims=looks, cutoff=AtEvents(events=60), n_patients=100)
+        (table,) = operating_table(run(scenario(trial), 5, seed=SEED)).renderables
+        (shown,) = table.columns
+        assert shown["power, sequential theory"].endswith("; few events at look 1") == doubt
+
+
 def test_simulated_looks_of_unequal_arms_are_those_of_theory():
     # 1:2, hazard ratio 0.65: Schoenfeld's drift gives 0.5395, far from the truth
     model = small_trials.survival(0.65, dropout=0.4, ratio=(1, 2))
