@@ -132,8 +132,9 @@ class Fit:
         Columns: `parameter`, `estimate`, `standard_error` (log or logit scale), `lower` and
         `upper` (95 %, profile likelihood), `exact_limit` (in the place of the only one of
         them where the likelihood is highest at a bound, as where nobody had an event),
-        `identified`, `verdict` (words). A parameter that is not identified has no standard
-        error and no interval.
+        `exact_lower` and `exact_upper` (further out, where few events decide), `identified`,
+        `verdict` (words). A parameter that is not identified has no standard error and no
+        interval.
         """
         import pandas as pd
 
@@ -155,8 +156,10 @@ class Fit:
                     "lower": np.nan if silent else profile.lower,
                     "upper": np.nan if silent else profile.upper,
                     "exact_limit": np.nan if silent else profile.exact_limit,
+                    "exact_lower": np.nan if silent else profile.exact_lower,
+                    "exact_upper": np.nan if silent else profile.exact_upper,
                     "identified": known,
-                    "verdict": verdict_words(verdict, profile, found[:, k].tolist()),
+                    "verdict": self.said(verdict_words(verdict, profile, found[:, k].tolist())),
                 }
             )
         return rows
@@ -193,6 +196,10 @@ class Fit:
         n = sum(patients.n_patients for patients in self.likelihood.patients)
         return (*names, f"{n} patients") if n else names
 
+    def said(self, words: str) -> str:
+        """Return words about targets as they are said of this fit: of data, if there is none."""
+        return words if self.likelihood.targets else words.replace("targets", "data")
+
     @property
     def optima_table(self) -> pd.DataFrame:
         """A row per distinct optimum: negative log likelihood, how many starts, parameters."""
@@ -222,8 +229,8 @@ class Fit:
         ]
         if known < n:
             sentences.append(
-                f"The targets determine {known} combinations of {n} parameters; least of all "
-                f"{self.identifiability.weakest} (on the log scale)."
+                self.said(f"The targets determine {known} combinations of {n} parameters; ")
+                + f"least of all {self.identifiability.weakest} (on the log scale)."
             )
         for row in self._estimate_rows():
             if not row["identified"]:

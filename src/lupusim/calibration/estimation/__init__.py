@@ -16,4 +16,5 @@ __all__ = [
     "shapes",
     "study_effects",
     "tables",
+    "tails",
 ]

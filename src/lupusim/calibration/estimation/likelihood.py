@@ -125,9 +125,9 @@ class Likelihood:
         return alone
 
     @property
-    def _alone_targets(self) -> Pairs:
-        """The targets of those cells."""
-        ends = np.cumsum([target.measure.observed.size for _, target in self.targets])
+    def alone_targets(self) -> Pairs:
+        """The targets that are independent of all others."""
+        ends = np.cumsum([target.measure.observed.size for _, target in self.targets], dtype=int)
         last = self._alone[ends - 1]
         return tuple(pair for pair, alone in zip(self.targets, last, strict=True) if alone)
 
@@ -149,6 +149,10 @@ class Likelihood:
     def expected(self, free: FloatArray) -> FloatArray:
         """Return expected counts, shape (n, n_cells), at vectors of shape (n, n_parameters)."""
         return self._expected(np.atleast_2d(free), self.targets)
+
+    def expected_alone(self, free: FloatArray) -> FloatArray:
+        """Return expected counts of the targets that stand alone; (n, n_cells of theirs)."""
+        return self._expected(free, self.alone_targets)
 
     def _expected(self, free: FloatArray, targets: Pairs) -> FloatArray:
         """Return expected counts of some targets."""
@@ -187,7 +191,7 @@ class Likelihood:
         free, alone = np.atleast_2d(free), self._alone
         fits, rests = [np.empty((len(free), 0))], [np.empty((len(free), 0))]
         if alone.any():
-            own = self._expected(free, self._alone_targets)
+            own = self.expected_alone(free)
             raw = deviance_residuals(self.observed[alone], own)
             fits.append(raw * np.sqrt(self.weights[alone]))
         for cohort in self.cohorts:

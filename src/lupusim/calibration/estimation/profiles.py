@@ -10,6 +10,7 @@ from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.calibration.estimation.climbing import Hill, climb_together, gradient
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.estimation.search import TIE_BREAK, Progress
+from lupusim.calibration.estimation.tails import Tails
 from lupusim.frozen import dataclass
 
 CRITICAL = 3.841458820694124  # 95 % point of chi-square with one degree of freedom
@@ -27,6 +28,9 @@ _N_STEPS = 10
 _LEAST_GAIN = 1e-6  # of the deviance, for the other parameters to be refitted further
 _AT_BOUND = 1e-2  # log or logit units
 _MATTERS = 0.2  # of the deviance per unit beyond a bound
+_NEAR = (2.0, 16.0)
+"""Deviances of which an exact tail is asked: below and above them it decides the same."""
+
 _CLOSE = 0.02  # of the deviance to its critical value
 _HIGHEST = 0.05  # deviance at a bound where the likelihood has its top
 
@@ -53,6 +57,9 @@ class Profile:
     exact_limit : float
         Where the likelihood is highest at a bound, as of a rate of what nobody had: the only
         limit, exact where the profile's is the chi-square's, which then misses too often.
+    exact_lower, exact_upper : float
+        Where few events stand behind a parameter: limits at which the tail of the counts has
+        probability 0.025, if they are further out than the chi-square's.
     """
 
     name: str
@@ -64,6 +71,8 @@ class Profile:
     lower_held_by: tuple[str, ...] = ()
     upper_held_by: tuple[str, ...] = ()
     exact_limit: float = float("nan")
+    exact_lower: float = float("nan")
+    exact_upper: float = float("nan")
 
     @property
     def unbounded(self) -> tuple[str, ...]:
@@ -84,24 +93,31 @@ class _Walkers:
         Its smallest negative log likelihood.
     best : (n_parameters,) array
         Where that is.
+    tails : Tails
+        Exact, of parameters that few events decide.
     inside, points : (2 n_parameters, n_parameters) arrays
         The last point of each walker below the critical value, and the present one.
-    seen : list of (int, float, float)
-        Parameter, value and deviance of every point.
+    seen, judged : list of (int, float, float)
+        Parameter, value and deviance of every point; and what limits are judged by.
     progress : callable or None
         Told how many walks are over, of two for each walker: outwards, and back to its limit.
     settled : int
         Walks that are over before those under way.
+    is_exact : bool
+        Whether exact tails judge them, where they are nearer to the estimate's.
     """
 
     hill: Hill
     top: float
     best: FloatArray
+    tails: Tails
     inside: FloatArray
     points: FloatArray
     seen: list[tuple[int, float, float]]
+    judged: list[tuple[int, float, float]]
     progress: Progress | None = None
     settled: int = 0
+    is_exact: bool = False
 
     @property
     def axes(self) -> IntArray:
@@ -109,7 +125,10 @@ class _Walkers:
         return np.arange(len(self.points)) // 2
 
     def refit(self, rows: IntArray, values: FloatArray) -> FloatArray:
-        """Put the walkers of some rows at values, refit the rest, return their deviances."""
+        """Put the walkers of some rows at values, refit the rest, return what judges them.
+
+        Their deviances; or the chi-square of an exact tail, if it is asked for and less.
+        """
         starts = self.inside[rows].copy()
         axes = self.axes[rows]
         starts[np.arange(rows.size), axes] = values
@@ -121,6 +140,12 @@ class _Walkers:
         heights = self.hill.likelihood.negative_log_likelihood(self.points[rows])
         deviances = np.asarray(2 * (heights - self.top))
         self.seen += list(zip(axes.tolist(), values.tolist(), deviances.tolist(), strict=True))
+        for k, row in enumerate(rows.tolist()):
+            if self.is_exact and _NEAR[0] < deviances[k] < _NEAR[1]:
+                point, is_upper = self.points[row], bool(row % 2)
+                exact = self.tails.deviance(point, int(axes[k]), is_upper=is_upper)
+                deviances[k] = min(deviances[k], exact)
+        self.judged += list(zip(axes.tolist(), values.tolist(), deviances.tolist(), strict=True))
         if self.progress is not None:
             n = len(self.points)
             self.progress(self.settled + n - rows.size, 2 * n)
@@ -153,6 +178,7 @@ def profile_all(
         Told how many walks to limits are over, of four for each parameter.
     """
     coarse = likelihood.coarse()
+    tails = Tails(coarse, standard_errors)
     hill = Hill(likelihood=coarse, prior_weight=TIE_BREAK)
     top = climb_together(hill, best[None], n_steps=_N_STEPS)
     height = float(coarse.negative_log_likelihood(top)[0])
@@ -161,9 +187,11 @@ def profile_all(
         hill=hill,
         top=height,
         best=top[0],
+        tails=tails,
         inside=twice,
         points=twice.copy(),
         seen=[],
+        judged=[],
         progress=progress,
     )
     guesses = np.where(np.isfinite(standard_errors), standard_errors, 1.0)
@@ -181,10 +209,16 @@ def profile_all(
         for k in range(best.size)
     ]
     exact = _exact_limits(walkers, limits)
+    further = _tail_limits(walkers, limits).reshape(-1, 2)
     if progress is not None:
         progress(2 * len(walkers.points), 2 * len(walkers.points))
     return tuple(
-        replace(profile, exact_limit=float(parameter.transform.natural(exact[k])))
+        replace(
+            profile,
+            exact_limit=float(parameter.transform.natural(exact[k])),
+            exact_lower=float(parameter.transform.natural(further[k, 0])),
+            exact_upper=float(parameter.transform.natural(further[k, 1])),
+        )
         for k, (profile, parameter) in enumerate(
             zip(profiles, likelihood.free_model.parameters, strict=True)
         )
@@ -209,6 +243,21 @@ def _exact_limits(walkers: _Walkers, limits: FloatArray) -> FloatArray:
         further = _close_in(walkers, low, high, found & rows, critical=BOUNDARY)
         exact[walkers.axes[rows]] = further[rows]
     return exact
+
+
+def _tail_limits(walkers: _Walkers, limits: FloatArray) -> FloatArray:
+    """Return limits by exact tails of parameters that few events decide; ``nan`` for others."""
+    bounds = walkers.hill.likelihood.free_model.bounds
+    inside = (np.abs(bounds - walkers.best[:, None]) > _AT_BOUND).all(axis=1)
+    rows = np.isfinite(limits) & (walkers.tails.few & inside)[walkers.axes]
+    if not rows.any():
+        return np.full(limits.shape, np.nan)
+    walkers.is_exact = True
+    steps = 1.2 * np.abs(limits - walkers.best[walkers.axes])
+    low, high, found = _bracket(walkers, steps, walking=rows)
+    further = _close_in(walkers, low, high, found & rows)
+    walkers.is_exact = False
+    return further
 
 
 def _held_by(walkers: _Walkers, found: BoolArray) -> list[tuple[str, ...]]:
@@ -267,7 +316,7 @@ def _close_in(
 ) -> FloatArray:
     """Return where the deviance is critical, ``nan`` for walkers that never got out."""
     limits = np.where(found, high, np.nan)
-    roots = {(axis, value): _root(deviance) for axis, value, deviance in walkers.seen}
+    roots = {(axis, value): _root(deviance) for axis, value, deviance in walkers.judged}
     wanted = np.sqrt(critical)
     rows = np.flatnonzero(found)
     for step in range(_N_REFINEMENTS):

@@ -188,7 +188,7 @@ def estimate_table(fit: Fit, answers: Answers) -> pd.DataFrame:
     table = fit.estimates
     if answers.priors:
         pairs = zip(table["verdict"], answers.priors, strict=True)
-        table["verdict"] = [joint_verdict(by_profile, check) for by_profile, check in pairs]
+        table["verdict"] = [fit.said(joint_verdict(verdict, check)) for verdict, check in pairs]
     return table
 
 

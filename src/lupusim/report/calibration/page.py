@@ -11,7 +11,7 @@ from lupusim.calibration.fit import Fit
 from lupusim.frozen import dataclass
 from lupusim.report.calibration import answers as answering
 from lupusim.report.calibration.answers import Answers
-from lupusim.report.calibration.tables import NOTHING_ASKED, draws_in_words
+from lupusim.report.calibration.tables import NOTHING_ASKED, draws_in_words, likelihood_in_words
 from lupusim.report.numbers import cell
 
 if TYPE_CHECKING:
@@ -65,8 +65,10 @@ def _parameters(fit: Fit, answers: Answers) -> Section:
     from lupusim.report.calibration import figures
 
     words = (
-        "Limits are 95 % profile likelihood limits. A parameter that the targets do not "
-        "determine has none, and the verdict says so.",
+        fit.said(
+            "Limits are 95 % profile likelihood limits. A parameter that the targets do not "
+            "determine has none, and the verdict says so."
+        ),
         f"Least determined (on the log scale): {fit.identifiability.weakest}.",
     )
     tables: list[Captioned] = [("", answering.estimate_table(fit, answers))]
@@ -95,27 +97,38 @@ def _targets(fit: Fit) -> Section:
             "puts them."
         )
         tables.append((caption, fit.occupancy))
-    return Section(
-        title="2. Which targets they were fitted to",
-        words=(
+    words = [_PATIENTS.format(n=one.n_patients) for one in fit.likelihood.patients]
+    if fit.likelihood.targets:
+        words.append(
             "Counts with their own denominators; soft targets count with a weight below 1, "
-            "a weight of 0 was held out.",
-        ),
+            "a weight of 0 was held out."
+        )
+    return Section(
+        title=fit.said("2. Which targets they were fitted to"),
+        words=tuple(words),
         tables=tuple(tables),
         figures=(figures.targets(fit),) if fit.likelihood.targets else (),
     )
 
 
 def _agreement(fit: Fit, answers: Answers) -> Section:
-    words = (
-        "One multinomial over paths for all counts of the same patients, summed over the tables "
-        "that have them; binomial and Poisson otherwise. Negative log likelihood "
-        f"{fit.negative_log_likelihood:.5f}, {fit.misfit:.5f} more than if every count were what "
-        "the model expects.",
-    )
+    likelihood = likelihood_in_words(fit)
+    words = [f"{likelihood[0].upper()}{likelihood[1:]}."]
+    if fit.likelihood.patients:
+        words.insert(
+            0,
+            "The likelihood of every single patient's course: of stays whose ends are known their "
+            "density, between visits the probability of being seen where the patient was.",
+        )
+    if fit.likelihood.targets:
+        words.insert(
+            0,
+            "One multinomial over paths for all counts of the same patients, summed over the "
+            "tables that have them; binomial and Poisson otherwise.",
+        )
     title = "3. How agreement was measured"
     if not answers.scores:
-        return Section(title=title, words=words)
+        return Section(title=title, words=tuple(words))
     caption = (
         "Other shapes of the way into remission, fitted to the same targets. Deviance counts soft "
         "targets at their weight; 'left out' sums the deviance of each study as predicted by the "
@@ -219,6 +232,7 @@ def _used(fit: Fit, answers: Answers) -> Section:
     )
 
 
+_PATIENTS = "{n} single patients, none of whom a published count has in it."
 _N_COUNTS = 3  # for each prediction
 
 _PAGE = """<!doctype html>

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
@@ -25,8 +26,7 @@ _TOOK_NO_PART = 0.0  # weight of a target that was held out
 def calibration_report(fit: Fit, answers: Answers = NOTHING_ASKED) -> Group:
     """Return what ``lupusim calibrate`` prints."""
     found = (
-        f"negative log likelihood {fit.negative_log_likelihood:.5f}, {fit.misfit:.5f} more than if "
-        f"every count were what the model expects; {fit.best.n_starts} of {fit.n_starts} starting "
+        f"{likelihood_in_words(fit)}; {fit.best.n_starts} of {fit.n_starts} starting "
         f"points led here; {fit.seconds:.1f} s"
     )
     parts: list[Table | Text] = [_estimates(fit, answers)]
@@ -44,6 +44,14 @@ def calibration_report(fit: Fit, answers: Answers = NOTHING_ASKED) -> Group:
     told = (sentence for sentence in fit.statements if not sentence.startswith(names))
     sentences = (*told, *answers.words)
     return Group(*parts, *_answer_tables(answers), *(Text(f"- {one}") for one in sentences))
+
+
+def likelihood_in_words(fit: Fit) -> str:
+    """Return how well a fit agrees; how far it is from every count, if there are counts."""
+    found = f"negative log likelihood {fit.negative_log_likelihood:.5f}"
+    if not fit.likelihood.targets:
+        return found
+    return f"{found}, {fit.misfit:.5f} more than if every count were what the model expects"
 
 
 def _answer_tables(answers: Answers) -> list[Table]:
@@ -85,14 +93,33 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _estimates(fit: Fit, answers: Answers) -> Table:
+    rows = _rows(answering.estimate_table(fit, answers))
+    exact = [_exact_limits(row) for row in rows]
     table = Table(title=f"{fit.model.name}, calibrated to {', '.join(fit.sources)}")
-    for name in ("parameter", "estimate", "lower", "upper", "verdict"):
+    numbers = ("estimate", "lower", "upper")
+    for name in ("parameter", *numbers, *(["exact limits"] if any(exact) else []), "verdict"):
         table.add_column(name, justify="left" if name in ("parameter", "verdict") else "right")
-    for row in _rows(answering.estimate_table(fit, answers)):
-        numbers = (cell(row[name]) for name in ("estimate", "lower", "upper"))
-        table.add_row(row["parameter"], *numbers, row["verdict"])
-    table.caption = "limits: 95 %, profile likelihood; none where the targets set none"
+    for row, limits in zip(rows, exact, strict=True):
+        shown = [cell(row[name]) for name in numbers] + ([limits] if any(exact) else [])
+        table.add_row(row["parameter"], *shown, row["verdict"])
+    few = "; exact where few events decide" if any(exact) else ""
+    caption = f"limits: 95 %, profile likelihood; none where the targets set none{few}"
+    table.caption = fit.said(caption)
     return table
+
+
+def _exact_limits(row: dict[str, Any]) -> str:
+    """Return the exact limits of a parameter that few events decide; else nothing."""
+    low, high = float(row["exact_lower"]), float(row["exact_upper"])
+    match math.isnan(low), math.isnan(high):
+        case True, True:
+            return ""
+        case True, False:
+            return f"below {high:.3g}"
+        case False, True:
+            return f"above {low:.3g}"
+        case _:
+            return f"{low:.3g} to {high:.3g}"
 
 
 def _targets(fit: Fit) -> Table:
