@@ -197,6 +197,17 @@ def test_a_trial_from_the_first_click_to_its_power(tab):
         picture(page, "run_finished")
 
 
+def test_clicks_before_the_design_is_checked_are_one_run_of_what_stands_there(tab, folder):
+    with tab() as page:
+        page.goto("/design/new?scenario=score_change")
+        page.get_by_label("Patients in all").fill("30")
+        page.get_by_role("button", name="Run the trial").dblclick()
+        page.wait_for_url("**/run/score_change-1")
+        page.get_by_text("What it found").wait_for()
+        assert page.get_by_role("cell", name="30", exact=True).is_visible()
+        assert not (folder / "runs" / "score_change-2").exists()
+
+
 def test_a_run_is_found_again_compared_and_taken_away(tab, kept):
     """Also one that the command has made, not the page."""
     with tab() as page:
@@ -231,6 +242,8 @@ def test_the_file_changes_the_form_and_two_tabs_are_two(tab):
         one.keyboard.type("5")
         one.wait_for_function("() => document.body.innerText.includes('2805 patients, ')")
         assert one.get_by_label("Patients in all").input_value() == "2805"
+        one.keyboard.press("Tab")  # goes on, and indents nothing
+        assert not one.evaluate("() => !!document.activeElement.closest('.cm-content')")
         one.reload()
         one.get_by_label("Hazard ratio").wait_for()
         assert one.get_by_label("Hazard ratio").input_value() == "0.7"

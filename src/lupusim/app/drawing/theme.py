@@ -60,6 +60,9 @@ body .q-field__native, body .q-field__input { color: var(--ink); }
 a.plain { color: var(--accent); text-decoration: underline; text-underline-offset: 3px; }
 a:focus-visible, button:focus-visible, summary:focus-visible { outline: 3px solid var(--accent);
   outline-offset: 2px; border-radius: 6px; }
+.q-btn.q-btn:focus-visible { box-shadow: 0 0 0 2px var(--surface), 0 0 0 5px var(--accent); }
+.q-slider__track-container:focus-visible { outline: 3px solid var(--accent) !important;
+  outline-offset: 2px; border-radius: 6px; }
 .command { display: flex; align-items: center; gap: 12px; padding: 10px 12px 10px 16px;
   border: 1px solid var(--line); border-radius: 10px; background: var(--surface); }
 .slider { padding: 0 8px; }
@@ -114,6 +117,9 @@ function lupusimNames() {
     e => e.setAttribute('aria-label', 'The scenario file'));
   document.querySelectorAll('.cm-scroller').forEach(e => e.setAttribute('tabindex', '0'));
 }
+document.addEventListener('keydown', e => {  // Tab goes on, as everywhere; it indents nothing
+  if (e.key === 'Tab' && e.target.closest('.cm-content')) e.stopImmediatePropagation();
+}, true);
 window.addEventListener('load', () => {
   new MutationObserver(lupusimNames).observe(document.body, {childList: true, subtree: true});
   setTimeout(lupusimTheme, 0);

@@ -21,6 +21,7 @@ from lupusim.report.numbers import grouped
 from lupusim.report.words.trials import sentences
 
 _NOT_YET = "It cannot be run yet: what is wrong stands beside the button."
+_LEAST_SHOWN = 0.005  # of a share, and of what it lacks to 1
 _PAUSE = 0.3  # seconds without a key before the design is checked
 
 
@@ -29,6 +30,13 @@ def draw(site: Site, draft: Draft) -> None:
     lead = "Change the numbers, or the scenario file beside them: each follows the other."
     with page("Design", _heading(draft.name), lead):
         DesignView(site, draft).build()
+
+
+def _share_words(share: float) -> str:
+    """Return a power with two decimals; neither 0 nor 1, as none is certain."""
+    if share > 1 - _LEAST_SHOWN:
+        return "above 0.99"
+    return "below 0.01" if share < _LEAST_SHOWN else f"{share:.2f}"
 
 
 def _heading(name: str) -> str:
@@ -149,7 +157,7 @@ class DesignView:
     def _complain(self, words: str) -> None:
         self._complaint.set_text(words)
         self._complaint.set_visibility(bool(words))
-        self._run.set_enabled(not words)
+        self._run.set_enabled(not words and self._checked.scenario is not None)
 
     def _edited(self, change: events.ValueChangeEventArguments[str]) -> None:
         if change.value != self.draft.text:
@@ -207,7 +215,7 @@ class DesignView:
         found = await run.io_bound(known_power, self._checked.scenario)
         if not found or version != self._version:
             return
-        parts = [f"{power:.2f} with {grouped(n)} patients" for n, power, _ in found]
+        parts = [f"{_share_words(power)} with {grouped(n)} patients" for n, power, _ in found]
         self._power.set_text(f"Power before any simulation, {found[0][2]}: {', '.join(parts)}.")
         self._power.set_visibility(True)
 

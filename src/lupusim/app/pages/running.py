@@ -102,6 +102,7 @@ class RunView:
             self._chart = ui.echart(running_power([]), renderer="svg").classes("chart")
             self._chart.style("height: 280px")
         self._curve = self._chart.parent_slot.parent if self._chart.parent_slot else self._chart
+        self._curve.set_visibility(False)
         self._result = ui.element("div").classes("stack").style("gap: 24px")
         self._questions = Questions(self.site, self.run)
         self._questions.build()
