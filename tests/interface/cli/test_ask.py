@@ -6,27 +6,16 @@ import csv
 import io
 import json
 import math
-import sys
+from functools import partial
 
 import pytest
 
 import lupusim as library
-from lupusim import cli
 
 
 @pytest.fixture
-def ask(monkeypatch, capsys):
-    def call(*arguments: str):
-        monkeypatch.setattr(sys, "argv", ["lupusim", "ask", *arguments])
-        try:
-            cli.command()
-            code = 0
-        except SystemExit as exit_:
-            code = exit_.code or 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return call
+def ask(lupusim):
+    return partial(lupusim, "ask")
 
 
 def rows(ask, *arguments: str):
@@ -98,23 +87,8 @@ def test_what_is_missing_or_wrong_is_said(ask, arguments, message) -> None:
     assert message in " ".join(err.replace("│", " ").split())
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def call(*arguments: str):
-        monkeypatch.setattr(sys, "argv", ["lupusim", *arguments])
-        try:
-            cli.command()
-            code = 0
-        except SystemExit as exit_:
-            code = exit_.code or 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return call
-
-
-def test_a_trace_of_either_kind_of_model(run) -> None:
-    _, out, _ = run("cohort", "sick-sicker-yearly", "--cycles", "5", "--format", "json")
+def test_a_trace_of_either_kind_of_model(lupusim) -> None:
+    _, out, _ = lupusim("cohort", "sick-sicker-yearly", "--cycles", "5", "--format", "json")
     last = json.loads(out)["rows"][-1]
     assert [round(last[s], 3) for s in ("healthy", "sick", "sicker", "dead")] == [
         0.707,
@@ -122,18 +96,18 @@ def test_a_trace_of_either_kind_of_model(run) -> None:
         0.072,
         0.015,
     ]
-    _, out, _ = run("cohort", "sick-sicker", "--cycles", "12", "--cycle", "1 month")
+    _, out, _ = lupusim("cohort", "sick-sicker", "--cycles", "12", "--cycle", "1 month")
     assert "0.886958" in out
-    code, _, err = run("cohort", "sick-sicker", "--cycles", "12")
+    code, _, err = lupusim("cohort", "sick-sicker", "--cycles", "12")
     assert (code, "add --cycle" in " ".join(err.replace("│", " ").split())) == (2, True)
-    code, _, err = run("cohort", "hiv-chancellor", "--cycles", "2", "--cycle", "1 month")
+    code, _, err = lupusim("cohort", "hiv-chancellor", "--cycles", "2", "--cycle", "1 month")
     assert code == 2
     assert "has its own cycle" in " ".join(err.replace("│", " ").split())
 
 
-def test_no_generator_is_said_in_words(run) -> None:
-    code, out, _ = run("generator", "sick-sicker-yearly")
+def test_no_generator_is_said_in_words(lupusim) -> None:
+    code, out, _ = lupusim("generator", "sick-sicker-yearly")
     assert code == 0
     assert "No continuous-time model" in out
-    _, out, _ = run("generator", "hiv-chancellor", "--format", "json")
+    _, out, _ = lupusim("generator", "hiv-chancellor", "--format", "json")
     assert json.loads(out)["exists"] is False

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from lupusim import cli
-
 MODEL = """\
 schema: lupusim/model/1
 name: small
@@ -52,24 +50,6 @@ def scenario(tmp_path):
     path = tmp_path / "trial.yaml"
     path.write_text(SCENARIO)
     return str(path)
-
-
-@pytest.fixture
-def lupusim(monkeypatch, capsys):
-    """Run the command in this process; return exit code, standard output, standard error."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["lupusim", *map(str, arguments)])
-        code = 0
-        try:
-            cli.command()
-        except SystemExit as left:
-            code = left.code or 0
-        out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
-        return code, out, err
-
-    return call
 
 
 def test_run_prints_json(lupusim, scenario):

@@ -3,26 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
-
-from lupusim import cli
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    def call(*arguments: str):
-        monkeypatch.setattr(sys, "argv", ["lupusim", *arguments])
-        try:
-            cli.command()
-            code = 0
-        except SystemExit as exit_:
-            code = exit_.code or 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return call
 
 
 @pytest.mark.parametrize(
@@ -33,30 +15,30 @@ def run(monkeypatch, capsys):
         ("sick-sicker", ["147,743", "355,059", "62,785"]),
     ],
 )
-def test_a_decision_prints_its_table(run, name, numbers) -> None:
-    code, out, err = run("decide", name)
+def test_a_decision_prints_its_table(lupusim, name, numbers) -> None:
+    code, out, err = lupusim("decide", name)
     assert code == 0, err
     assert [n for n in numbers if n not in out] == []
 
 
-def test_draws_and_pictures(run, tmp_path) -> None:
+def test_draws_and_pictures(lupusim, tmp_path) -> None:
     plot = tmp_path / "curve.svg"
-    code, out, err = run(
+    code, out, err = lupusim(
         "decide", "sick-sicker", "--draws", "10", "--plot", str(plot), "--format", "json"
     )
     assert code == 0, err
     content = json.loads(out)
     assert {"acceptability", "evpi", "net_benefit", "strategies"} <= set(content)
     assert plot.read_text().startswith("<?xml")
-    _, out, _ = run("decide", "sick-sicker", "--draws", "10")
+    _, out, _ = lupusim("decide", "sick-sicker", "--draws", "10")
     assert "value of perfect information" in out
 
 
-def test_single_patients_come_with_their_errors(run) -> None:
+def test_single_patients_come_with_their_errors(lupusim) -> None:
     for method, name in (("vector", "sick-sicker"), ("walks", "sick-sicker-yearly")):
-        _, out, _ = run("decide", name, "--method", method, "--patients", "200")
+        _, out, _ = lupusim("decide", name, "--method", method, "--patients", "200")
         assert "MCSE" in out
-    code, _, err = run("decide", "hiv", "--method", "exact")
+    code, _, err = lupusim("decide", "hiv", "--method", "exact")
     assert code == 2
     assert "moves in cycles" in err
 
@@ -72,17 +54,17 @@ def test_single_patients_come_with_their_errors(run) -> None:
         ["hiv-chancellor", "--picture", "trace", "--patients", "1000", "--plot", "x.png"],
     ],
 )
-def test_models_are_drawn(run, tmp_path, monkeypatch, arguments) -> None:
+def test_models_are_drawn(lupusim, tmp_path, monkeypatch, arguments) -> None:
     monkeypatch.chdir(tmp_path)
-    code, _, err = run("draw", *arguments)
+    code, _, err = lupusim("draw", *arguments)
     assert code == 0, err
     assert (tmp_path / arguments[-1]).stat().st_size > 1000
 
 
-def test_what_cannot_be_drawn_is_said(run, tmp_path) -> None:
-    code, _, err = run("draw", "survival", "--plot", str(tmp_path / "x.png"))
+def test_what_cannot_be_drawn_is_said(lupusim, tmp_path) -> None:
+    code, _, err = lupusim("draw", "survival", "--plot", str(tmp_path / "x.png"))
     assert (code, "written as .svg" in " ".join(err.replace("│", " ").split())) == (2, True)
-    code, _, err = run(
+    code, _, err = lupusim(
         "draw", "hiv-chancellor", "--picture", "patients", "--plot", str(tmp_path / "x.svg")
     )
     assert code == 2

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import re
-import sys
 
 import pytest
 
-from lupusim import cli
 from lupusim.errors import ScenarioError
 from lupusim.report.words import scenario_in_words, what_it_means
 from lupusim.scenario import load_scenario, packaged_names
 from lupusim.scenario.document.yaml_reader import parse_document
 from lupusim.scenario.files.scenario import scenario_from_document
 from lupusim.scenario.files.starters import STARTERS, starter_text
-
-
-@pytest.fixture
-def lupusim(monkeypatch, capsys):
-    """Run the command in this process; return exit code, standard output, standard error."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["lupusim", *map(str, arguments)])
-        code = 0
-        try:
-            cli.command()
-        except SystemExit as left:
-            code = left.code or 0
-        return code, *capsys.readouterr()
-
-    return call
 
 
 @pytest.mark.parametrize("kind", STARTERS)

@@ -18,18 +18,8 @@ from tolerance import SEED
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
-    def run(*arguments: str):
-        monkeypatch.setattr(sys, "argv", ["lupusim", *map(str, arguments)])
-        try:
-            cli.command()
-            code = 0
-        except SystemExit as exit_:
-            code = exit_.code or 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
+def call(lupusim):
+    return lupusim
 
 
 def commanded(*words):
