@@ -93,7 +93,7 @@ class Listener:
 
 def listen() -> Listener:
     """Run the suites and return what was heard."""
-    sys.path.insert(0, str(TOP / "tests"))
+    sys.path.insert(0, str(TOP / "tests" / "support"))
     import tolerance
 
     listener = Listener()
