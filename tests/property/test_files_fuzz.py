@@ -1,8 +1,8 @@
 """Whatever stands in a file, reading it gives an object or one of our refusals, never more.
 
 Packaged files are changed at random, by lines, by words and by bytes. LUPUSIM_FUZZ_SECONDS
-lengthens the long test (600 for ten minutes); what once failed stays here, as the number of its
-examples (KEPT), and is tried again by the quick test.
+lengthens the long test (600 for ten minutes), LUPUSIM_FUZZ_FROM gives it other examples; what once
+failed stays here, as the number of its examples (KEPT), and is tried again by the quick test.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWar
 
 DATA = Path(__file__).parents[2] / "src/lupusim/data"
 QUICK, MANY = 4, 20  # examples of one number
-SECONDS = float(os.environ.get("LUPUSIM_FUZZ_SECONDS", "60"))
+SECONDS = float(os.environ.get("LUPUSIM_FUZZ_SECONDS", "40"))
+FIRST = int(os.environ.get("LUPUSIM_FUZZ_FROM", "0"))
 ODD_WORDS = (
     "", "0", "-1", "1e300", "1e-300", ".nan", ".inf", "10 %", "yes", "null", "~", "[]", "{}",
     "[x, x]", "{x: 1}", "3 months", "1e9 years", "2020-01-01", "!!python/none", "&a [*a]", "- -",
@@ -201,7 +202,7 @@ def test_what_is_neither_read_nor_refused_is_seen(
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_changed_files_are_read_or_refused(kinds: Kinds, kind: str) -> None:
     end = time.monotonic() + SECONDS / len(KINDS)
-    for number in count():
+    for number in count(FIRST):
         tried(kinds, kind, number, MANY)
         if time.monotonic() > end:
             break

@@ -121,6 +121,30 @@ def test_an_interrupted_run_stops_soon_with_its_table_and_no_process_left(
     wait_until(lambda: not family(process), 3.0)
 
 
+HELD_BACK = """
+import signal
+from pathlib import Path
+from lupusim.planning.execution import workers
+if __name__ == "__main__":
+    pool = workers._pool(2)
+    for number in pool._processes:
+        text = Path(f"/proc/{number}/status").read_text()
+        blocked = int(text.partition("SigBlk:")[2].split()[0], 16)
+        print(bool(blocked & 1 << (signal.SIGINT - 1)))
+    pool.shutdown(kill_workers=True)
+"""
+
+
+@pytest.mark.slow
+def test_workers_see_no_ctrl_c_while_they_start(tmp_path) -> None:
+    """A terminal sends it to them too, and they would print where they are."""
+    (tmp_path / "held.py").write_text(HELD_BACK)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "held.py"], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["True", "True"], done.stderr
+
+
 RATIO = "arms.experimental.effects.0.hazard_ratio"
 RANGES = ("--over", f"{RATIO}=0.6,0.8", "--over", "sample_size=260,340")
 QUESTIONS = {
