@@ -27,6 +27,7 @@ from lupusim.calibration.estimation.search import N_STARTS, Optimum, Progress, s
 from lupusim.calibration.estimation.tables import conflicts, rows_as_columns, target_rows
 from lupusim.calibration.patients.aalen_johansen import comparison_rows
 from lupusim.calibration.patients.contributions import PatientLikelihood
+from lupusim.calibration.patients.prevalence import prevalence_rows
 from lupusim.calibration.posterior.draws import Draws
 from lupusim.calibration.targets.studies import Study, overlap_warnings
 from lupusim.frozen import dataclass
@@ -178,15 +179,20 @@ class Fit:
 
     @property
     def occupancy(self) -> pd.DataFrame:
-        """Where single patients with exact times were, and where the model puts them.
+        """Where single patients were, and where the model puts them.
 
-        A row per time and state: Aalen-Johansen estimate with its 95 % band, and the model's
-        share. Empty where no such patients were fitted.
+        A row per time and state. Of patients with exact times the Aalen-Johansen estimate with
+        its 95 % band, of a panel the share by the last visit (`observed`) with exact limits,
+        of `n` patients; and the model's share. Empty where no patients were fitted.
         """
         import pandas as pd
 
-        seen = [patients.stays for patients in self.likelihood.patients]
-        rows = [row for one in seen if one is not None for row in comparison_rows(self.model, one)]
+        rows: list[dict[str, object]] = []
+        for patients in self.likelihood.patients:
+            if patients.stays is not None:
+                rows += comparison_rows(self.model, patients.stays)
+            if patients.panel is not None:
+                rows += prevalence_rows(self.model, patients.panel)
         return pd.DataFrame(rows)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
@@ -32,6 +33,9 @@ from lupusim.scenario.files.model_writer import model_to_mapping, write_model
 from lupusim.scenario.files.patients import load_patients
 
 Evidence = str | Path | Study
+_TRIED = 250
+"""Sets of values that are tried, over the squared number of parameters."""
+
 COMMENTS = (
     "Made by lupusim.calibrate from the evidence named below.",
     "To change a number, change the evidence or the priors, and calibrate again.",
@@ -104,6 +108,27 @@ def calibrate(  # noqa: PLR0913 - as the command has them
     )
     fit = replace(fit, writer=write_fit)
     return fit.sampled(n_draws) if n_draws else fit
+
+
+def seconds_of_fit(
+    evidence: Sequence[Evidence], model: str | Path | FreeModel, *, time_unit: str = "years"
+) -> float:
+    """Return about how long a fit to tables of patients will take, seconds; 0 for counts alone.
+
+    From a few sets of values tried, and how many a search and its profiles try.
+    """
+    free_model = model if isinstance(model, FreeModel) else load_free_model(model)
+    tables = [item for item in evidence if _is_table(item)]
+    p = len(free_model.parameters)
+    points = np.repeat(free_model.prior_mean[None], p + 1, axis=0)
+    seconds = 0.0
+    for table in tables:
+        patients = _patients(free_model, table, time_unit).coarse()
+        patients.contributions(points[:1])  # what is made once
+        begun = time.process_time()
+        patients.contributions(points)
+        seconds += (time.process_time() - begun) / len(points)
+    return seconds * _TRIED * p**2
 
 
 def _is_table(item: Evidence) -> bool:

@@ -20,3 +20,4 @@ write.csv(with(cav, data.frame(id = PTNUM, time = years, state = state)), "cav.c
 Q <- rbind(c(0, .25, 0, .25), c(.166, 0, .166, .166), c(0, .25, 0, .25), c(0, 0, 0, 0))
 m <- msm(state ~ years, subject = PTNUM, data = cav, qmatrix = Q, deathexact = 4)
 print(m$minus2loglik, digits = 12); print(m$Qmatrices$baseline, digits = 9)
+v <- prevalence.msm(m, times = c(1.5, 4, 8)); print(v$Observed); print(v$Expected, digits = 8)

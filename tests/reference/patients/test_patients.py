@@ -13,7 +13,9 @@ from lupusim.calibration.fit import fit_studies
 from lupusim.calibration.patients.aalen_johansen import aalen_johansen
 from lupusim.calibration.patients.contributions import PanelLikelihood, StayLikelihood
 from lupusim.calibration.patients.histories import Panel, Stays
+from lupusim.calibration.patients.prevalence import prevalence_rows
 from lupusim.calibration.patients.semi_markov_panels import SemiMarkovPanelLikelihood
+from lupusim.scenario.calibrate import seconds_of_fit
 from lupusim.scenario.files.calibration_block import free_model_from_mapping
 from lupusim.scenario.files.patients import load_patients
 from tolerance import SEED
@@ -144,12 +146,44 @@ def test_the_likelihood_of_a_panel_with_exact_deaths_is_that_of_msm() -> None:
     assert -2 * patients.contributions(at).sum() == pytest.approx(3968.79789305, abs=1e-6)
 
 
+def test_how_long_a_fit_will_take_is_told_of_panels_without_a_formula() -> None:
+    markov = transplants().free_model
+    weibull = free_model(
+        list(markov.model.states),
+        {
+            t.label: {"family": "weibull", "shape": 1.0, "scale": 1 / rate}
+            for t, rate in zip(markov.model.transitions, RATES.values(), strict=True)
+        },
+    )
+    table = HERE / "cav.csv"
+    assert seconds_of_fit(["SAT0244"], "markov-sat0244") == 0
+    assert seconds_of_fit([table], weibull) > 10 * seconds_of_fit([table], markov)
+
+
 def test_constant_hazards_are_a_special_case_of_semi_markov_panels() -> None:
     patients = transplants()
     at = np.log([list(RATES.values())])
     ours = SemiMarkovPanelLikelihood(patients.free_model, patients.panel).contributions(at)[0]
     np.testing.assert_allclose(ours, patients.contributions(at)[0], atol=2e-4)
     assert -2 * ours.sum() == pytest.approx(3968.79789305, abs=2e-3)
+
+
+def test_prevalence_in_a_panel_is_that_of_msm() -> None:
+    """msm's prevalence.msm(m, times = c(1.5, 4, 8)): observed counts, expected ones."""
+    patients = transplants()
+    rows = prevalence_rows(patients.free_model.model, patients.panel, [1.5, 4.0, 8.0])
+    observed = [[560, 4, 2, 47], [330, 37, 24, 90], [117, 44, 21, 161]]
+    expected = [
+        [487.42226, 68.503813, 16.826226, 40.247704],
+        [279.76841, 68.573900, 38.827214, 93.830479],
+        [129.81041, 39.313864, 32.908542, 140.967185],
+    ]
+    n = np.array([row["n"] for row in rows], dtype=float)
+    seen = np.array([row["observed"] for row in rows], dtype=float)
+    model = np.array([row["model"] for row in rows], dtype=float)
+    np.testing.assert_allclose(n * seen, np.ravel(observed), atol=1e-9)
+    np.testing.assert_allclose(model, np.ravel(expected) / n, atol=3e-5)
+    assert all(row["lower"] < row["observed"] < row["upper"] for row in rows)  # type: ignore[operator]
 
 
 @pytest.mark.slow

@@ -137,8 +137,8 @@ class _Walkers:
         self.points[rows] = climb_together(
             self.hill, starts, n_steps=_N_STEPS, held=held, least_gain=_LEAST_GAIN
         )
-        heights = self.hill.likelihood.negative_log_likelihood(self.points[rows])
-        deviances = np.asarray(2 * (heights - self.top))
+        found = self.hill.likelihood.negative_log_likelihood(self.points[rows])
+        deviances = np.asarray(2 * (found - self.top))
         self.seen += list(zip(axes.tolist(), values.tolist(), deviances.tolist(), strict=True))
         for k, row in enumerate(rows.tolist()):
             if self.is_exact and _NEAR[0] < deviances[k] < _NEAR[1]:

@@ -4,4 +4,5 @@ __all__ = [
     "aalen_johansen",
     "contributions",
     "histories",
+    "prevalence",
 ]

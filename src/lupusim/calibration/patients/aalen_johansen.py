@@ -12,12 +12,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
-from lupusim.calibration.patients.histories import CENSORED, Stays
+from lupusim.calibration.patients.histories import CENSORED, Panel, Stays
 from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 
 _NORMAL = 1.959963984540054
-_SHARES = np.array([0.1, 0.25, 0.5, 0.75, 0.9])  # of the moves: times of the table
+SHARES = np.array([0.1, 0.25, 0.5, 0.75, 0.9])
+"""Of the moves, or visits: times of a table."""
+
 _MOST_PATTERNS = 40
 
 
@@ -90,10 +92,10 @@ def table_times(stays: Stays) -> FloatArray:
     ends = stays.end[stays.to != CENSORED]
     if ends.size == 0:
         return np.array([stays.end.max()])
-    return np.unique(np.quantile(ends, _SHARES))
+    return np.unique(np.quantile(ends, SHARES))
 
 
-def model_shares(model: MultiStateModel, stays: Stays, times: FloatArray) -> FloatArray:
+def model_shares(model: MultiStateModel, stays: Stays | Panel, times: FloatArray) -> FloatArray:
     """Return where the model puts patients with these covariates; (n_times, n_states)."""
     from lupusim.engines.exact import solve
 
@@ -105,7 +107,7 @@ def model_shares(model: MultiStateModel, stays: Stays, times: FloatArray) -> Flo
     return np.asarray(np.sum(shares, axis=0))
 
 
-def _patterns(stays: Stays) -> tuple[list[Mapping[str, float]], FloatArray]:
+def _patterns(stays: Stays | Panel) -> tuple[list[Mapping[str, float]], FloatArray]:
     """Return covariates of patients when first seen, and how frequent each pattern is.
 
     Of many different patterns evenly spaced ones stand for all.

@@ -43,6 +43,11 @@ class PatientLikelihood(Protocol):
         """Stays with exact ends, if that is what was seen."""
         ...
 
+    @property
+    def panel(self) -> Panel | None:
+        """States at some times, if that is what was seen."""
+        ...
+
     def coarse(self) -> PatientLikelihood:
         """Return the likelihood to begin a search with, which may be less exact."""
         ...
@@ -123,6 +128,11 @@ class StayLikelihood:
     def stays(self) -> Stays | None:
         """What was seen."""
         return self._stays
+
+    @property
+    def panel(self) -> Panel | None:
+        """None: the stays themselves were seen."""
+        return None
 
     def coarse(self) -> StayLikelihood:
         """Return itself: the likelihood is a formula."""

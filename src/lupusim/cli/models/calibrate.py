@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -35,6 +35,7 @@ class TimeUnit(Enum):
 
 
 _Told: TypeAlias = Callable[[int, int], None] | None
+_LONG = 45.0  # seconds of a fit
 _PAGE, _FACTS = "calibration.html", "calibration.json"
 _Question: TypeAlias = Callable[[_Told], Any]
 
@@ -104,6 +105,7 @@ def calibrate(
     time = _prediction_time(predict, n, draws)
     _check_extras(second_opinion=second_opinion, page=out is not None)
     folder = None if out is None else _folder(out, model, has_draws=draws > 0, force=force)
+    _forecast(evidence or (), model, time_unit.value)
     with interruptible(), _progress("search, then profiles") as told:
         fit = fit_model(
             evidence or (),
@@ -132,6 +134,21 @@ def calibrate(
     _print_fit(fit, answers, format)
     if folder is not None:
         _write_fit(fit, answers, folder)
+
+
+def _forecast(evidence: Sequence[str], model: str, time_unit: str) -> None:
+    """Say on standard error that a fit to patients will take long, if it will."""
+    from lupusim.scenario.calibrate import seconds_of_fit
+
+    with interruptible():
+        seconds = seconds_of_fit(evidence, model, time_unit=time_unit)
+    if seconds > _LONG:
+        print(
+            f"the fit takes about {max(1, round(seconds / 60))} min: between visits all that may "
+            "have happened is summed over for every set of values (hazards that are constant "
+            "have a formula, and take seconds)",
+            file=sys.stderr,
+        )
 
 
 def _check_extras(*, second_opinion: bool, page: bool) -> None:

@@ -11,7 +11,12 @@ from lupusim.calibration.fit import Fit
 from lupusim.frozen import dataclass
 from lupusim.report.calibration import answers as answering
 from lupusim.report.calibration.answers import Answers
-from lupusim.report.calibration.tables import NOTHING_ASKED, draws_in_words, likelihood_in_words
+from lupusim.report.calibration.tables import (
+    NOTHING_ASKED,
+    draws_in_words,
+    likelihood_in_words,
+    occupancy_in_words,
+)
 from lupusim.report.numbers import cell
 
 if TYPE_CHECKING:
@@ -92,11 +97,7 @@ def _targets(fit: Fit) -> Section:
 
     tables: list[Captioned] = [("", fit.targets)] if fit.likelihood.targets else []
     if fit.likelihood.patients and not fit.occupancy.empty:
-        caption = (
-            "Where single patients were (Aalen-Johansen with its 95 % band), and where the model "
-            "puts them."
-        )
-        tables.append((caption, fit.occupancy))
+        tables.append((f"{occupancy_in_words(fit)}.", fit.occupancy))
     words = [_PATIENTS.format(n=one.n_patients) for one in fit.likelihood.patients]
     if fit.likelihood.targets:
         words.append(

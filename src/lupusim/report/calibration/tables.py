@@ -33,8 +33,7 @@ def calibration_report(fit: Fit, answers: Answers = NOTHING_ASKED) -> Group:
     if fit.likelihood.targets:
         parts.append(_targets(fit))
     if fit.likelihood.patients and not fit.occupancy.empty:
-        title = "Where patients were (Aalen-Johansen, 95 % band), and where the model puts them"
-        parts.append(_plain_table(title, fit.occupancy))
+        parts.append(_plain_table(occupancy_in_words(fit), fit.occupancy))
     parts.append(Text(found))
     if len(fit.optima) > 1:
         parts.append(_optima(fit))
@@ -52,6 +51,18 @@ def likelihood_in_words(fit: Fit) -> str:
     if not fit.likelihood.targets:
         return found
     return f"{found}, {fit.misfit:.5f} more than if every count were what the model expects"
+
+
+def occupancy_in_words(fit: Fit) -> str:
+    """Return what the table of single patients shows."""
+    ways = {
+        "Aalen-Johansen, 95 % band": any(p.stays is not None for p in fit.likelihood.patients),
+        "by the last visit, exact 95 % limits": any(
+            p.panel is not None for p in fit.likelihood.patients
+        ),
+    }
+    seen = "; ".join(words for words, is_so in ways.items() if is_so)
+    return f"Where patients were ({seen}), and where the model puts them"
 
 
 def _answer_tables(answers: Answers) -> list[Table]:
