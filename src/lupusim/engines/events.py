@@ -135,20 +135,20 @@ class Disease:
 
 @dataclass(slots=True, kw_only=True)
 class Patient:
-    """A patient, in the state where she is now.
+    """A patient, in the present state.
 
     Parameters
     ----------
     row : int
-        Her position in the recorders' arrays.
+        Position in the recorders' arrays.
     state : int
-        Position of her state in the model.
+        Position of the present state in the model.
     spent : float
-        Years she had spent there before study time 0.
+        Years spent there before study time 0.
     disease : Disease
-        What awaits her.
+        What may happen next.
     restart : float
-        Study time (years) from which the effect of her treatment runs.
+        Study time (years) from which the effect of the treatment runs.
     """
 
     row: int

@@ -111,7 +111,7 @@ class Infusion:
 
 @dataclass(slots=True, kw_only=True)
 class Patient:
-    """One patient who comes while there are doses, and the infusions she wants then."""
+    """One patient who comes while there are doses, and the infusions then due."""
 
     comes: float
     infusions: list[Infusion]

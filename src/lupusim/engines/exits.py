@@ -25,8 +25,8 @@ class Exit:
     ratio : float
         What multiplies the hazard of these patients, above 0.
     threshold : float or None
-        The cumulative hazard since study time 0 at which it comes to a patient, whenever she
-        comes into the state; None where every stay draws anew.
+        The cumulative hazard since study time 0 at which it comes to a patient, whenever
+        the state is entered; None where every stay draws anew.
     """
 
     transition: Transition

@@ -13,7 +13,7 @@ def dispense(stock: Stock, demands: Demands) -> Deliveries:
 
     A demand books the first lot that can serve it; as all wait equally long, the first in the
     line has the first choice, and nobody need ever be asked again. Who could only be served
-    after the end of her patience books nothing.
+    after the end of that patient's wait books nothing.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class _Door:
         return row, patient * self.each + self.order[row, patient, turn], soonest[row]
 
     def open(self, shelf: _Shelf, *, busy: IntArray) -> None:
-        """Let the next patient of each replicate that is not busy in, or put her off."""
+        """Let the next patient of each replicate that is not busy in, or put that patient off."""
         there = np.isfinite(self.comes)
         there[busy] = False
         opens = shelf.opens(self.comes, self.doses, there)

@@ -1,4 +1,4 @@
-"""Hazard ratios over study time that every patient has of her own."""
+"""Hazard ratios over study time that each patient has."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class IndividualRatio:
         return IndividualRatio(breaks=self.breaks[:, who], ratios=self.ratios[:, who])
 
     def of_patient(self, position: int) -> PiecewiseRatio:
-        """Return one patient's ratio, without the pieces that she never sees."""
+        """Return one patient's ratio, without the pieces that never apply."""
         steps: dict[float, float] = {}
         for begin, ratio in zip(
             self.breaks[:, position].tolist(), self.ratios[1:, position].tolist(), strict=True

@@ -169,8 +169,8 @@ def calibrate_threshold(
     """Return the threshold of a rule at which the null twin is rejected as often as asked.
 
     All thresholds see the same patients, so the error never rises as the rule gets stricter,
-    and bisection finds it. Patients are simulated once where the rule doesn't decide who comes,
-    and not at all where the test sees counts of responders alone: there the error is exact.
+    and bisection finds it. Patients are simulated once where the rule doesn't decide who is
+    enrolled, and not at all where the test sees counts of responders alone: there the error is exact.
 
     Parameters
     ----------
@@ -258,7 +258,7 @@ class _Judge:
     ) -> None:
         if not all(trial.has_null_twin for trial in trials):
             raise ValueError(
-                "the trial has no null twin, in which the arms are alike: a threshold is found "
+                "the trial has no null twin, in which the arms are identical: a threshold is found "
                 "where a test or a rule compares arms, or tests the rate of one"
             )
         quantity = error_quantity(trials[0])

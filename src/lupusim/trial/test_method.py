@@ -252,7 +252,7 @@ class TestMethod(Protocol):
         return self.null_value(Better.MORE) != 0
 
     def alike_is_enough(self, better: Better) -> bool:
-        """Return whether arms that are alike are what it wants to show, as within a margin."""
+        """Return whether identical arms are what it wants to show, as within a margin."""
         beyond = self.benefit_sign(better) * self.null_value(better)
         return self.n_arms > 1 and beyond < 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,10 @@ from lupusim.arrays import BoolArray, FloatArray, StateArray, first_columns, one
 def mean_or_none(total: FloatArray, n: FloatArray) -> FloatArray:
     """Return the mean, NaN (no value) where there is nobody."""
     return ratio_or(total, n, np.nan)
+
+
+if TYPE_CHECKING:
+    from lupusim.analysis.outcomes.survival import SurvivalOutcome
 
 
 class Outcome(Protocol):
@@ -40,6 +44,11 @@ class Outcome(Protocol):
     def information(self) -> FloatArray:
         """Patients or events in the analysis, shape (n_replicates,)."""
         ...
+
+    @property
+    def as_times(self) -> SurvivalOutcome | None:
+        """Itself where it holds times to an event; None for another outcome."""
+        return None
 
     def columns(self) -> tuple[NDArray[Any], ...]:
         """Return what a function of the user's own is given of each patient, the arm last."""

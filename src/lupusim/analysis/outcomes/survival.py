@@ -50,6 +50,11 @@ class SurvivalOutcome(Outcome):
         """Events in the analysis, shape (n_replicates,)."""
         return np.asarray(np.count_nonzero(self.event, axis=1), dtype=float)
 
+    @property
+    def as_times(self) -> SurvivalOutcome:
+        """Itself."""
+        return self
+
     def counts(self, arm: int) -> tuple[FloatArray, FloatArray]:
         """Return events and years at risk of an arm, shape (n_replicates,) each."""
         members = self.arm == arm

@@ -49,7 +49,7 @@ COLUMNS: dict[str, Column] = {
     "power_formula": Column(PROBABILITY, "power by a formula"),
     "type_one_error": Column(PROBABILITY, "share of claims where all arms fare as the control"),
     "type_one_error_exact": Column(PROBABILITY, "type I error without simulation, exact"),
-    "claims_if_alike": Column(PROBABILITY, "claims of arms that are alike within the margin"),
+    "claims_if_alike": Column(PROBABILITY, "claims of identical arms within the margin"),
     "reject": Column(PROBABILITY, "share of trials that claim an effect, of one hypothesis"),
     "reject_all": Column(PROBABILITY, "share of trials that claim all hypotheses"),
     "reject_full": Column(PROBABILITY, "claims for the whole population"),
@@ -98,7 +98,9 @@ COLUMNS: dict[str, Column] = {
     "screened_expected": Column(COUNT, "candidates by the stated rate in that time"),
     "screening_time": Column(YEARS, "from first test to randomization"),
     "turned_away": Column(COUNT, "patients turned away for not being of the subgroup"),
-    "nobody_in_stage_2": Column(PROBABILITY, "nobody is left to be enrolled after the interim"),
+    "nobody_in_stage_2": Column(
+        PROBABILITY, "nobody is left to be enrolled after the interim look"
+    ),
     "goes_on_full": Column(PROBABILITY, "goes on with the whole population"),
     "goes_on_subgroup": Column(PROBABILITY, "goes on with the subgroup alone"),
     "patients": Column(COUNT, "patients of an arm"),
@@ -106,7 +108,7 @@ COLUMNS: dict[str, Column] = {
     "controls": Column(COUNT, "control patients an arm is compared with"),
     "responders": Column(COUNT, "responders in all"),
     "picked": Column(PROBABILITY, "an arm is picked as the best"),
-    "kept": Column(PROBABILITY, "an arm is kept at the interim"),
+    "kept": Column(PROBABILITY, "an arm is kept at the interim look"),
     "dropped": Column(PROBABILITY, "an arm is dropped"),
     "infusions_wanted": Column(COUNT, "infusions that were due"),
     "infusions_on_time": Column(COUNT, "infusions given when due"),

@@ -10,7 +10,7 @@ from lupusim.trial import Better, Trial
 from lupusim.trial.scenario import label
 
 _SURE = 4.0  # Monte Carlo standard errors
-_CLEAR = 0.5  # standard deviations of the estimate: beyond what bias does to arms that are alike
+_CLEAR = 0.5  # standard deviations of the estimate: beyond what bias does to identical arms
 _PAIR = 2  # arms
 _FOR, _AGAINST = 1, -1
 _OTHER = {Better.MORE: Better.FEWER, Better.FEWER: Better.MORE}

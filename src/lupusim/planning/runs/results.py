@@ -118,7 +118,7 @@ class PointResult(Shown):
     def type_one_error(self) -> Mean | None:
         """Share of the null twin's replicates with a false claim; exact for a single arm's rate.
 
-        None where the twin's arms, which are alike, are what the test wants to show: then see
+        None where the twin's arms, which are identical, are what the test wants to show: then see
         `claims_if_alike`. Where a margin is that of some hypotheses, claims of the others count.
         """
         if self.null_tally is None:
@@ -132,7 +132,7 @@ class PointResult(Shown):
 
     @property
     def claims_if_alike(self) -> Mean | None:
-        """Share of claims of arms that are alike within a margin, which are no errors."""
+        """Share of claims of identical arms within a margin, which are no errors."""
         if self.null_tally is None or error_quantity(self.trial) is not None:
             return None
         return self.null_tally.claims()
@@ -165,7 +165,7 @@ class PointResult(Shown):
     def never_reached(self, number: int) -> Mean:
         """Return the share of trials whose clock for a look (from 1) never comes.
 
-        Where an interim look picks who comes, trials that stop at it have no second look to
+        Where an interim look picks who is enrolled, trials that stop at it have no second look to
         miss.
         """
         staged = self.trial.rule.picks_patients and number > 1

@@ -12,7 +12,7 @@ from lupusim.planning.sample_size.growth import Sizing
 from lupusim.simulation.generation.generation import Block, Generated, generate
 from lupusim.simulation.looks.cutoffs import analyze, observed
 from lupusim.simulation.tally import Tally
-from lupusim.trial import BiasedCoin, Minimization, PermutedBlocks, SimpleRandomization, Trial, Urn
+from lupusim.trial import Trial
 from lupusim.trial.looks import Entries
 
 if TYPE_CHECKING:
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
 
     Seen = TypeVar("Seen", bound=DataclassInstance)
 
-_RANDOMIZE_IN_ORDER = (
-    PermutedBlocks,
-    SimpleRandomization,
-    BiasedCoin,
-    Urn,
-    Minimization,
-)
 _KEPT_BY_PREFIX = {
     "arms",
     "n_patients",
@@ -74,7 +67,7 @@ def _obstacles(trial: Trial) -> Iterator[str]:
         yield "screening decides when patients come"
     if trial.population.drift and trial.enrollment.has_fixed_period:
         yield "prognosis drifts over a period that is as long for any size"
-    if trial.allocation is not None and not isinstance(trial.allocation, _RANDOMIZE_IN_ORDER):
+    if trial.allocation is not None and not trial.allocation.in_order:
         yield "the allocation may depend on the size"
     if not trial.cutoff.needs_first_only():
         yield "the data cutoff may depend on patients who come later"

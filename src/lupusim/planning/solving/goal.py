@@ -73,7 +73,7 @@ class Goal:
             return trial, quantity_of(trial, self.event)
         if self.quantity == TYPE_ONE_ERROR:
             if not trial.has_null_twin:
-                raise ValueError("the trial compares no arms, so no twin has arms that are alike")
+                raise ValueError("the trial compares no arms, so no twin has identical arms")
             if (quantity := error_quantity(trial)) is None:
                 raise ValueError(WITHIN_THE_MARGIN)
             return trial.null_twin(), quantity

@@ -46,7 +46,7 @@ class OutOfReach:
     until : str
         What that time is, in words.
     at_most : bool
-        Whether fewer may be expected, since an interim look picks who comes.
+        Whether fewer may be expected, since an interim look picks who is enrolled.
     share : float
         Of trials that never have so many.
     """

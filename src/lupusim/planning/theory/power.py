@@ -119,6 +119,6 @@ def _not_failing(trial: Trial) -> Known:
 
 
 def exact_type_one_error(trial: Trial) -> float | None:
-    """Return the exact probability of a false claim where arms are alike; None if not known."""
+    """Return the exact probability of a false claim where arms are identical; None if not known."""
     found = _not_failing(trial).found
     return None if found is None or error_quantity(trial) is None else found.power_if_alike

@@ -170,7 +170,7 @@ def _diagrams(trial: Trial) -> Iterator[Picture]:
 
 
 def _arms(trial: Trial) -> Iterator[tuple[str, str]]:
-    """Yield what is simulated of each arm, of arms that are alike together; then their models."""
+    """Yield what is simulated of each arm, of identical arms together; then their models."""
     yield from ((f"arms: {who}", words) for who, words in arms_in_words(trial))
     yield from doses_in_words(trial)
     for model in {arm.model.name: arm.model for arm in trial.arms if not arm.stated}.values():

@@ -60,7 +60,7 @@ def characteristics_tables(designs: Sequence[Named]) -> Iterator[Table]:
         )
         yield Table(
             caption=f"Operating characteristics{part}: estimate (Monte Carlo standard error). "
-            "Power is under what the scenario states, type I error where all arms are alike.",
+            "Power is under what the scenario states, type I error where all arms are identical.",
             head=("", *(designs[k][0] for k in block)),
             rows=tuple((row, *(columns[k].get(row, "") for k in block)) for row in rows),
         )

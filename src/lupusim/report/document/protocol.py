@@ -131,7 +131,7 @@ def _error(point: PointResult) -> Iterator[str]:
         yield f"The type I error, a false claim where nothing is better, has probability {how}."
     elif point.claims_if_alike is not None and error_quantity(point.trial) is None:
         claims = share(point.claims_if_alike)
-        yield f"If all arms are alike, it shows so within the margin with probability {claims}."
+        yield f"If all arms are identical, it shows so within the margin with probability {claims}."
 
 
 def _looks(trial: Trial) -> str:

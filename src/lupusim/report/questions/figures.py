@@ -85,7 +85,7 @@ def solved_curve(answer: Solution, *, name: str, title: str = "") -> Figure:
 
 
 def assurance_distribution(point: PointAssurance, *, title: str = "") -> Figure:
-    """Return the distribution of power over what is believed, with assurance and power.
+    """Return the distribution of power over the prior, with assurance and power.
 
     Parameters
     ----------

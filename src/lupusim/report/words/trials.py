@@ -75,7 +75,7 @@ def scenario_in_words(scenario: Scenario) -> str:
 
 
 def arms_in_words(trial: Trial) -> Iterator[tuple[str, str]]:
-    """Yield names of arms and how their patients fare, arms that are alike together."""
+    """Yield names of arms and how their patients fare, identical arms together."""
     laws: dict[str, list[str]] = {}
     for arm in trial.arms:
         laws.setdefault(_law(arm, trial), []).append(arm.name)

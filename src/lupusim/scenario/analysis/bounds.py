@@ -130,15 +130,16 @@ class _Reader:
         efficacy = self._efficacy()
         by_power = read_levels({k: self.looks[k - 1] for k in futility}, self.last)
         given = None if by_power else self._futility(futility)
-        if isinstance(efficacy, GroupSequential):
-            efficacy = replace(efficacy, futility=given)
+        spends = efficacy.group_sequential
+        if spends is not None:
+            efficacy = spends = replace(spends, futility=given)
             if isinstance(given, FutilityBounds):
-                self._do_not_cross(efficacy, given)
+                self._do_not_cross(spends, given)
         elif given is not None:
             fault = "bounds by posterior probability go with futility by probability or power"
             fix = "Give 'posterior', 'conditional_power' or 'predictive_power'."
             self.looks[next(iter(futility)) - 1].place.report(fault, fix)
-        one_way = by_power or given or isinstance(efficacy, PosteriorEfficacy)
+        one_way = by_power or given or spends is None
         if self.sided == 2 and one_way:
             fault = "a two-sided test cannot stop by what is likely in one direction"
             self.looks[0].place.report(fault, "Give 'sided: 1' and half of alpha.")

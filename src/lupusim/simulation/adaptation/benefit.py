@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lupusim.analysis.group_sequential import z_from_p_value
-from lupusim.analysis.outcomes import Outcome, SurvivalOutcome
+from lupusim.analysis.outcomes import Outcome
 from lupusim.analysis.survival.logrank_test import LogrankTest
 from lupusim.arrays import FloatArray
 from lupusim.trial import Better, Verdict
@@ -40,11 +40,12 @@ def judged_benefit(
     z = np.where(verdict.undefined, -np.inf, z_from_p_value(verdict.p_value))
     benefit = np.where(verdict.undefined, -np.inf, np.copysign(np.abs(verdict.estimate), z))
     unknown = np.isnan(verdict.known_estimate)
-    if not (isinstance(outcome, SurvivalOutcome) and unknown.any()):
+    times = outcome.as_times
+    if times is None or not unknown.any():
         return z, benefit
-    one_sided = (outcome.counts(0)[0] > 0) != (outcome.counts(1)[0] > 0)
-    stratum = np.zeros(outcome.time.shape, dtype=np.intp)
-    score = LogrankTest()(outcome, better=better, sided=1, stratum=stratum)
+    one_sided = (times.counts(0)[0] > 0) != (times.counts(1)[0] > 0)
+    stratum = np.zeros(times.time.shape, dtype=np.intp)
+    score = LogrankTest()(times, better=better, sided=1, stratum=stratum)
     found = unknown & one_sided & ~score.undefined
     score_z = z_from_p_value(score.p_value)
     benefit = np.where(found, np.copysign(BEYOND, score_z), benefit)

@@ -223,7 +223,7 @@ class BayesianResponse(Facts):
         against = "to beat the control" if self.against is Against.CONTROL else "to be best"
         words = f"success of any arm (posterior probability {against} {self.success:g})"
         yield Row(words=words, quantity="reject")
-        yield Row(words="the same where all arms are alike", quantity="reject", no_effect=True)
+        yield Row(words="the same where all arms are identical", quantity="reject", no_effect=True)
         for number, arm in enumerate(trial.arms):
             words = f"patients randomized, {arm.name}"
             yield Row(words=words, quantity=of_arm("patients", arm.name), is_share=False)

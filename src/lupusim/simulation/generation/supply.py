@@ -153,7 +153,7 @@ def supply_trial(
     """Let a block of trials have its supply; None for a trial whose doses are always there.
 
     Doses are dealt out before anybody's disease is known: a patient who dies, or whose dropout
-    depends on her state, has her dose set aside all the same. Who is known to have dropped out
+    depends on the state, has a dose set aside all the same. Who is known to have dropped out
     wants none, and leaves the line.
     """
     supply = trial.supply

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lupusim.analysis.outcomes import Outcome, SurvivalOutcome
+from lupusim.analysis.outcomes import Outcome
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.records import Observation
 from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP, Generated
@@ -148,11 +148,11 @@ def left_at(trial: Trial, observation: Observation, outcomes: Sequence[Outcome])
     waits = [count.endpoint for count in counts_in(trial.cutoff) if not count.of_primary]
     at_risk = np.zeros(followed.shape)
     for position in waits or [0]:
-        outcome, timed = outcomes[position], trial.endpoints[position].time_of_event
+        times, timed = outcomes[position].as_times, trial.endpoints[position].time_of_event
         until = followed
-        if isinstance(outcome, SurvivalOutcome) and timed is not None and not timed.origin:
-            out = outcome.event if outcome.competing is None else outcome.event | outcome.competing
-            until = np.where(out, outcome.time, followed)
+        if times is not None and timed is not None and not timed.origin:
+            out = times.event if times.competing is None else times.event | times.competing
+            until = np.where(out, times.time, followed)
         at_risk = np.maximum(at_risk, until)
     return observation.enrollment_time + at_risk
 

@@ -1,4 +1,4 @@
-"""Whether arms that are alike lie in the null hypothesis: what a claim of them is.
+"""Whether identical arms lie in the null hypothesis: what a claim of them is.
 
 They do not where a test allows the experimental arm to be worse by a margin: arms that are
 alike are then what it wants to show, and who claims so makes no type I error.
@@ -20,7 +20,7 @@ def fares_as_control(trial: Trial, arm: int) -> bool:
 
 
 def true_nulls(trial: Trial) -> tuple[bool, ...]:
-    """Return of each endpoint's test whether its null hypothesis holds if arms are alike.
+    """Return of each endpoint's test whether its null hypothesis holds if arms are identical.
 
     The primary endpoint's first, then those of the trial's family; empty without a test.
     """
@@ -39,7 +39,7 @@ def _tests(trial: Trial) -> Iterator[tuple[TestMethod, Better]]:
 def error_quantity(trial: Trial) -> str | None:
     """Return what of the null twin's replicates is a type I error; None for nothing.
 
-    Any claim (``reject``), unless the arms, which are alike, lie within the margin of a test:
+    Any claim (``reject``), unless the arms, which are identical, lie within the margin of a test:
     then what is claimed by the other tests (``false_rejection``), and nothing without others.
     """
     nulls = true_nulls(trial)
@@ -49,7 +49,7 @@ def error_quantity(trial: Trial) -> str | None:
 
 
 WITHIN_THE_MARGIN = (
-    "arms that are alike lie within the margin, and to claim so is no type I error: give effects "
+    "identical arms lie within the margin, and to claim so is no type I error: give effects "
     "that put the arms the margin apart, and read the power"
 )
 """Why such a trial's null twin has no type I error."""

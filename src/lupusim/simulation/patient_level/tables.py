@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.arrays import FloatArray
 from lupusim.endpoints.measurement import marker_of, strikes_of, visits_of
 from lupusim.endpoints.setting import MarkerValues
@@ -393,8 +392,8 @@ class _Clinic:
         table = pd.DataFrame({"patient": np.arange(self.arm.size), "arm": self.arm})
         for name, column in outcome.table().items():
             table[name] = column[0]
-        if isinstance(outcome, SurvivalOutcome):
+        if (times := outcome.as_times) is not None:
             started = endpoint.time_of_event is not None and bool(endpoint.time_of_event.origin)
-            table["in_analysis"] = self.enrolled & ((outcome.time[0] > 0) | (not started))
+            table["in_analysis"] = self.enrolled & ((times.time[0] > 0) | (not started))
         came: pd.DataFrame = table.loc[self.enrolled]
         return came.reset_index(drop=True)

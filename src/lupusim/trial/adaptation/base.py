@@ -31,7 +31,7 @@ class Row:
     is_share : bool
         Whether it is a share, else a number.
     no_effect : bool
-        Whether it is of the trial in which all arms are alike.
+        Whether it is of the trial in which all arms are identical.
     if_any : bool
         Whether it is left out where it is 0.
 

@@ -1,7 +1,7 @@
 """Randomization that looks at who has which arm so far: biased coin, urn, minimization.
 
 Any ratio: with a ratio of 2 to 1 patients are randomized evenly between three cards, two of
-which are the first arm, so that every single patient has her arm with probability 2/3 and 1/3
+which are the first arm, so that every single patient has an arm with probability 2/3 and 1/3
 (Kuznetsova and Tymofyeyev 2012, Statistics in Medicine 31, 701-723).
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field
+from typing import ClassVar
 
 import numpy as np
 
@@ -101,6 +102,8 @@ class BiasedCoin(Unblocked):
     0.6666666666666666
     """
 
+    in_order: ClassVar[bool] = True
+
     probability: float = field(default=2 / 3, metadata=SHARE)
 
     def __post_init__(self) -> None:
@@ -145,6 +148,8 @@ class Urn(Unblocked):
     1.0
     """
 
+    in_order: ClassVar[bool] = True
+
     start: float = 0.0
     added: float = 1.0
 
@@ -174,7 +179,7 @@ class Minimization(Unblocked):
     """Pocock and Simon's minimization over the margins of the stratification factors.
 
     For each card the imbalance after dealing it to the next patient is the sum, over the
-    factors, of the range of its counts among patients of her level.
+    factors, of the range of its counts among patients of the same level.
 
     Parameters
     ----------
@@ -193,6 +198,8 @@ class Minimization(Unblocked):
     >>> Minimization().probability
     0.8
     """
+
+    in_order: ClassVar[bool] = True
 
     n_levels: tuple[int, ...] = ()
     probability: float = field(default=0.8, metadata=SHARE)

@@ -17,6 +17,8 @@ class Allocation(Protocol):
 
     remembers: ClassVar[bool]
     """Whether an arm depends on whom others who came before have got."""
+    in_order: ClassVar[bool]
+    """Whether whoever comes later, or how many will, changes nobody's arm."""
 
     @property
     def block_size(self) -> int | None:
@@ -99,6 +101,7 @@ class Unblocked:
     __slots__ = ()
 
     remembers: ClassVar[bool] = True
+    in_order: ClassVar[bool] = False  # unless a way of randomizing says it
 
     @property
     def block_size(self) -> None:

@@ -29,6 +29,7 @@ class SimpleRandomization(Unblocked):
     """
 
     remembers: ClassVar[bool] = False
+    in_order: ClassVar[bool] = True
 
     def sizes(self, ratio: tuple[int, int], n_patients: int) -> Mapping[tuple[int, int], float]:
         """Return the chance of each pair of arm sizes: binomial."""
@@ -70,6 +71,7 @@ class PermutedBlocks:
     """
 
     remembers: ClassVar[bool] = False
+    in_order: ClassVar[bool] = True
 
     block_size: int
 

@@ -197,7 +197,7 @@ class Arrivals:
     doses: int
 
     def since(self, wanted: FloatArray) -> FloatArray:
-        """Return how long after each patient's arrival her demands are due, same shape."""
+        """Return how long after each patient's arrival the demands are due, same shape."""
         behind = wanted.reshape(*self.times.shape, -1) - self.times[..., None]
         return behind.reshape(wanted.shape)
 
