@@ -170,7 +170,8 @@ def calibrate_threshold(
 
     All thresholds see the same patients, so the error never rises as the rule gets stricter,
     and bisection finds it. Patients are simulated once where the rule doesn't decide who is
-    enrolled, and not at all where the test sees counts of responders alone: there the error is exact.
+    enrolled, and not at all where the test sees counts of responders alone: there the error is
+    exact.
 
     Parameters
     ----------
