@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
@@ -35,10 +34,6 @@ class LogrankLaw:
     events: float
     mean: float
     spread: float
-
-    def of_events(self, events: float) -> LogrankLaw:
-        """Return the law at another number of events, spread over time in the same way."""
-        return replace(self, events=events, mean=self.mean * math.sqrt(events / self.events))
 
     def power(self, *, alpha: float, sided: int) -> float:
         """Return the probability of a claim of either kind, for `sided` 1 of fewer events.

@@ -16,6 +16,7 @@ from lupusim.planning.theory.formula_power import FormulaPower
 from lupusim.planning.theory.logrank_law import Comparison, LogrankLaw, logrank_law
 from lupusim.trial import Analysis, Trial
 from lupusim.trial.enrollment.base import Accrual
+from lupusim.trial.enrollment.randomization import accrual_of
 from lupusim.trial.looks import Cutoff
 
 _HALVINGS = 60
@@ -124,7 +125,7 @@ def _comparisons(trial: Trial) -> tuple[Callable[[float], Comparison], float] | 
 
     None where the hazards are not proportional, or dropout depends on more than study time.
     """
-    ratio, accrual = constant_hazard_ratio(trial), trial.enrollment.accrual(trial.n_patients)
+    ratio, accrual = constant_hazard_ratio(trial), accrual_of(trial)
     if ratio is None or accrual is None or not trial.dropout.is_alike:
         return None
 
@@ -233,7 +234,7 @@ def _constant(trial: Trial) -> tuple[float, Accrual] | None:
     """Return the control's hazard and the enrollment; None where either has no formula."""
     hazard, accrual, dropout = (
         constant_hazard(trial),
-        trial.enrollment.accrual(trial.n_patients),
+        accrual_of(trial),
         trial.dropout,
     )
     if hazard is None or accrual is None or not dropout.is_alike or dropout.hazard is not None:

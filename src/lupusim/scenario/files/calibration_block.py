@@ -22,7 +22,6 @@ multiplied with the factor written there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +133,3 @@ def _parameter_mapping(parameter: FreeParameter) -> dict[str, Any]:
         "prior": {"family": "normal", "mean": parameter.prior.mean, "sd": parameter.prior.sd},
         **bounds,
     }
-
-
-def with_evidence(free_model: FreeModel, evidence: tuple[str, ...]) -> FreeModel:
-    """Return the free model with other studies named as its evidence."""
-    return replace(free_model, evidence=evidence)
