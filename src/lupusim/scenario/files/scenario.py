@@ -5,7 +5,8 @@ Every problem of a file is reported at once. All keys are in docs/scenario_files
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -261,23 +262,55 @@ def _in_the_file(problem: Problem, read: ReadArms) -> Problem:
     return replace(problem, key=".".join(steps))
 
 
-_RESTS_ON: Mapping[str, frozenset[str]] = {
-    "looks": frozenset({"sample_size", "endpoints", "outcomes", "follow_up", "enrollment", "arms"}),
-    "follow_up": frozenset({"looks", "endpoints", "outcomes"}),
-    "adaptation": frozenset({"looks", "endpoints", "outcomes", "sample_size", "arms"}),
-    "analysis": frozenset({"outcomes", "population"}),
-    "allocation": frozenset({"population"}),
-    "endpoints": frozenset({"outcomes", "model"}),
-}
-"""What must be read before anything can be said against a part of a trial as a whole."""
+_RESTS_ON: Sequence[tuple[str, Sequence[str]]] = (
+    ("looks.*", ("sample_size", "endpoints", "outcomes", "follow_up", "enrollment", "arms")),
+    ("looks.*", ("looks.#.when",)),
+    ("follow_up", ("looks", "endpoints", "outcomes")),
+    ("adaptation.*", ("looks", "endpoints", "outcomes", "sample_size", "arms")),
+    ("analysis.*", ("outcomes", "population", "=arms")),
+    ("analysis.test", ("endpoints.primary",)),
+    ("allocation.*", ("population", "=arms")),
+    ("endpoints.*", ("outcomes", "model")),
+    (r"endpoints\.(primary|secondary\.\d+).*", ("endpoints.{0}",)),
+    (r".*\.kind", ("marker",)),
+    ("marker.baseline", ("population",)),
+    (r"visits|.*\.at", ("visits", "follow_up")),
+    (r".*\.(?:joins|closes)", ("sample_size", "enrollment")),
+    # what the trial adapts may make them unneeded
+    (r"analysis|analysis\.multiplicity|looks", ("adaptation",)),
+)
+"""Keys (regular expressions), and what must be read before anything can be said against them.
+
+In what is needed ``#`` is any number, ``{0}`` what the key's group is, and behind a ``=`` stands
+what is in the way only as a whole.
+"""
 
 
 def _follows(key: str, known: list[str]) -> bool:
     """Return whether a problem of the trial only follows from one that is known already."""
-    related = any(
-        k == key or k.startswith(f"{key}.") or key.startswith(f"{k}.") for k in known if k
+    rests_on = [
+        need.format(*of.groups())
+        for keys, needs in _RESTS_ON
+        if (of := re.fullmatch(keys, key))
+        for need in needs
+    ]
+    return _misspelled(key, known) or any(
+        _is_along(k, key) or any(_stands_in_the_way(k, need) for need in rests_on)
+        for k in known
+        if k
     )
-    return related or _misspelled(key, known) or _rests(key, known) or _part_unknown(key, known)
+
+
+def _is_along(one: str, other: str) -> bool:
+    """Return whether two keys are the same, or one lies below the other."""
+    return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
+
+
+def _stands_in_the_way(known: str, need: str) -> bool:
+    """Return whether a problem's key spoils what is needed: it is that, below it or above."""
+    if need.startswith("="):
+        return known == need[1:]
+    return _is_along(known, need) or _is_along(re.sub(r"\.\d+", ".#", known), need)
 
 
 def _misspelled(key: str, known: list[str]) -> bool:
@@ -285,45 +318,6 @@ def _misspelled(key: str, known: list[str]) -> bool:
     parent, _, name = key.rpartition(".")
     siblings = [k.rpartition(".")[2] for k in known if k.rpartition(".")[0] == parent]
     return bool(get_close_matches(name, siblings, n=1, cutoff=0.8))
-
-
-def _rests(key: str, known: list[str]) -> bool:
-    """Return whether a problem is about what rests on another section that is wrong."""
-    part = key.split(".", maxsplit=1)[0]
-    roots = {k.split(".", maxsplit=1)[0] for k in known}
-    needs_times = key == "visits" or key.endswith(".at")
-    times_unknown = any(k.startswith(("visits", "follow_up")) for k in known)
-    arms_unknown = key.startswith(("allocation", "analysis")) and "arms" in known
-    timing_unknown = any(k.startswith("looks.") and ".when" in k for k in known)
-    size_unknown = key.endswith((".joins", ".closes")) and {"sample_size", "enrollment"} & roots
-    unneeded = key in ("analysis", "analysis.multiplicity", "looks")  # by what the trial adapts
-    return (
-        bool(_RESTS_ON.get(part, frozenset()) & roots)
-        or (needs_times and times_unknown)
-        or arms_unknown
-        or (part == "looks" and timing_unknown)
-        or bool(size_unknown)
-        or (unneeded and "adaptation" in roots)
-    )
-
-
-def _part_unknown(key: str, known: list[str]) -> bool:
-    """Return whether a problem is about a part of the trial that could not be read."""
-    steps = key.split(".")
-    endpoint = ".".join(steps[: 3 if steps[1:2] == ["secondary"] else 2])
-    needed = {"endpoints": [endpoint]}.get(steps[0], [])
-    if key == "analysis.test":
-        needed = ["endpoints.primary"]
-    if key.endswith(".kind"):
-        needed = [*needed, "marker"]
-    if key.startswith(("analysis.adjust_for", "analysis.stratify_by", "marker.baseline")):
-        needed = ["population"]
-    return any(
-        k == part or k.startswith(f"{part}.") or part.startswith(f"{k}.")
-        for part in needed
-        for k in known
-        if k
-    )
 
 
 def _point(
