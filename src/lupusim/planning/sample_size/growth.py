@@ -131,11 +131,8 @@ class Patients:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EventsInProportion:
-    """Events grow, and the patients with them, in the proportion the trial was given.
-
-    The power of an event-driven trial depends on its events; the patients decide how long
-    it takes to see them. Growing both keeps about the same duration of follow-up.
+class _Events:
+    """What sizes in events share.
 
     Parameters
     ----------
@@ -150,7 +147,6 @@ class EventsInProportion:
 
     trial: Trial
 
-    keys = ("sample_size", "looks.0.when.events")
     unit = "events"
     step = 1
 
@@ -166,6 +162,17 @@ class EventsInProportion:
     def smallest(self) -> int:
         """As many as there are arms."""
         return len(self.trial.arms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsInProportion(_Events):
+    """Events grow, and the patients with them, in the proportion the trial was given.
+
+    The power of an event-driven trial depends on its events; the patients decide how long
+    it takes to see them. Growing both keeps about the same duration of follow-up.
+    """
+
+    keys = ("sample_size", "looks.0.when.events")
 
     def largest(self, max_patients: int) -> int:
         """Return the largest number of events with at most so many patients."""
@@ -180,38 +187,10 @@ class EventsInProportion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EventsOnly:
-    """Events grow, the patients stay: a larger number is only a later data cutoff.
-
-    Parameters
-    ----------
-    trial : Trial
-        The trial as it was given; its cutoff is at a number of events.
-
-    Raises
-    ------
-    ValueError
-        If the cutoff is another.
-    """
-
-    trial: Trial
+class EventsOnly(_Events):
+    """Events grow, the patients stay: a larger number is only a later data cutoff."""
 
     keys = ("looks.0.when.events",)
-    unit = "events"
-    step = 1
-
-    def __post_init__(self) -> None:
-        _events(self.trial)
-
-    @property
-    def start(self) -> int:
-        """Events of the trial as it was given."""
-        return _events(self.trial)
-
-    @property
-    def smallest(self) -> int:
-        """As many as there are arms."""
-        return len(self.trial.arms)
 
     def largest(self, max_patients: int) -> int:
         """Return the number of patients: each has the event at most once."""
