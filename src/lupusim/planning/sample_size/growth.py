@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
+import numpy as np
+
 from lupusim.frozen import dataclass
 from lupusim.trial import Arm, Trial
 from lupusim.trial.enrollment.arm_periods import arms_change
+from lupusim.trial.enrollment.randomization import candidates_of, share_enrolled
 from lupusim.trial.scenario import DesignPoint, Scenario
 
 _LARGEST_STEP = 12  # with a larger sum of the ratio, sizes go one by one
@@ -17,6 +20,7 @@ _FINE = 0.01  # relative precision of the size of one plain design
 _COARSE = 0.05
 _COSTLY = 4
 _PLAIN_PATIENTS = 300
+_SURELY = 6.0  # standard deviations of the number of arrivals: more never come
 
 
 class Sizing(Protocol):
@@ -123,7 +127,8 @@ class Patients:
 
     def largest(self, max_patients: int) -> int:
         """Return the largest size with at most so many patients."""
-        return max_patients // self.step * self.step
+        most = int(min(max_patients, most_enrolled(self.trial)))
+        return most // self.step * self.step
 
     def at(self, size: int) -> Trial:
         """Return the trial with so many patients."""
@@ -176,7 +181,8 @@ class EventsInProportion(_Events):
 
     def largest(self, max_patients: int) -> int:
         """Return the largest number of events with at most so many patients."""
-        return int(max_patients * self.start / self.trial.n_patients)
+        most = min(max_patients, most_enrolled(self.trial))
+        return int(most * self.start / self.trial.n_patients)
 
     def at(self, size: int) -> Trial:
         """Return the trial with so many events and patients in proportion."""
@@ -199,6 +205,31 @@ class EventsOnly(_Events):
     def at(self, size: int) -> Trial:
         """Return the trial with so many events."""
         return _grown(self.trial, self.trial.n_patients, size / self.start)
+
+
+def most_enrolled(trial: Trial) -> float:
+    """Return how many patients may be enrolled by the date on which a trial ends at the latest.
+
+    Further ones would come too late to be analyzed, however many are planned. Infinite where the
+    trial has no such date, or where its enrollment takes as long for any number of patients.
+    """
+    end = trial.cutoff.end
+    if math.isinf(end) or trial.enrollment.has_fixed_period:
+        return math.inf
+    candidates = float(candidates_of(trial).expected(np.array(end)))
+    expected = candidates * share_enrolled(trial)
+    return expected + _SURELY * math.sqrt(expected) + 1
+
+
+def what_may_help(trial: Trial, max_patients: int) -> str:
+    """Return what to change where the largest trial has too little power."""
+    if most_enrolled(trial) > max_patients:
+        return "Allow more patients, or look for a larger effect"
+    month = f"{12 * trial.cutoff.end:.4g}"
+    return (
+        f"More patients would come too late: the last look is held by month {month}. Let that be "
+        "later, enroll faster, or look for a larger effect"
+    )
 
 
 def _grown(trial: Trial, n_patients: int, factor: float) -> Trial:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lupusim.errors import LupusimError
 from lupusim.frozen import dataclass
-from lupusim.planning.sample_size.growth import Sizing
+from lupusim.planning.sample_size.growth import Sizing, what_may_help
 from lupusim.planning.sample_size.probit_line import Batch
 from lupusim.simulation.tally import Mean
 
@@ -198,3 +198,16 @@ def curve_of(sizing: Sizing, powers: Mapping[int, Mean]) -> pd.DataFrame:
 def holds(confirmed: Mean, target: float) -> bool:
     """Return whether a power does not speak against a target (2 standard errors)."""
     return confirmed.value >= target - 2 * confirmed.mcse
+
+
+def need(power: Mean, target: float, sizing: Sizing, max_patients: int) -> None:
+    """Raise PowerNotReachedError where the power of the largest trial is too little."""
+    if holds(power, target):
+        return
+    size = sizing.largest(max_patients)
+    raise PowerNotReachedError(
+        f"power {target:g} is not reached: with {size} {sizing.unit} it is {power.value:.3f} "
+        f"(MCSE {power.mcse:.3f}). {what_may_help(sizing.trial, max_patients)}",
+        size=size,
+        power=power,
+    )

@@ -11,16 +11,16 @@ from lupusim.planning.execution.bench import InterruptedJobsError, on_bench
 from lupusim.planning.runs.replicates import Simulator, added_up, derived_seed, tested
 from lupusim.planning.sample_size.events import event_in_words, last_look, quantity_of
 from lupusim.planning.sample_size.exact import Checked, ExactPowers
-from lupusim.planning.sample_size.growth import Sizing, only_design
+from lupusim.planning.sample_size.growth import Sizing, most_enrolled, only_design
 from lupusim.planning.sample_size.options import FIRST_ROUND, Search, check_target
 from lupusim.planning.sample_size.prefixes import Prefixes, why_not_nested
 from lupusim.planning.sample_size.probit_line import NORMAL, Batch, PowerLine, fit_line, offsets
 from lupusim.planning.sample_size.results import (
     InterruptedSearchError,
-    PowerNotReachedError,
     SampleSize,
     curve_of,
     holds,
+    need,
     seen,
 )
 from lupusim.simulation.tally import Mean, Tally, limits_of_share
@@ -252,6 +252,9 @@ class _Hunt:
 
     def bracket(self) -> float:
         """Return a size whose power is near the target."""
+        if most_enrolled(self.sizing.trial) < self.search.max_patients:
+            self.simulate(self.largest, self._peek(self.largest))
+            self._check_limit()  # there the power grows no more, and may stay below the target
         low, high = 0.0, math.inf  # sizes with too little and with enough power
         size = self.start()
         for _ in range(_MOST_PEEKS):
@@ -287,19 +290,12 @@ class _Hunt:
 
     def _check_limit(self) -> None:
         """Refuse where even the largest trial has too little power."""
-        size, unit = self.largest, self.sizing.unit
+        size = self.largest
         power = self._power_at(size)
         if limits_of_share(power)[1] >= self.power - _CLEARLY:
             self.simulate(size, 4 * self._peek(size))
             power = self._power_at(size)
-        if holds(power, self.power):
-            return
-        raise PowerNotReachedError(
-            f"power {self.power:g} is not reached: with {size} {unit} it is {power.value:.3f} "
-            f"(MCSE {power.mcse:.3f}). Allow more patients, or look for a larger effect",
-            size=size,
-            power=power,
-        )
+        need(power, self.power, self.sizing, self.search.max_patients)
 
     def _power_at(self, size: int) -> Mean:
         here = [batch for batch in self.batches if batch.size == size]
@@ -368,8 +364,10 @@ class _Hunt:
         for _ in range(_MOST_CONFIRMATIONS):
             (tally,) = self._tallies(fresh, [size], n_replicates)
             confirmed = tally.mean(self.quantity)
-            if holds(confirmed, self.power) or size == self.largest:
+            if holds(confirmed, self.power):
                 break
+            if size == self.largest:
+                need(confirmed, self.power, self.sizing, self.search.max_patients)
             missing = max(self.probit - NORMAL.inv_cdf(max(confirmed.value, 1e-6)), 0.0)
             ahead = line.size_at(self.probit + missing) - line.size_at(self.probit)
             size = self.snapped(size + max(self.sizing.step, ahead))

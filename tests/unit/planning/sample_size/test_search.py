@@ -28,6 +28,7 @@ from lupusim.planning.sample_size.growth import (
     affordable_precision,
     has_several_designs,
     left_out,
+    most_enrolled,
     sizing_of,
 )
 from lupusim.planning.sample_size.options import Search
@@ -37,9 +38,16 @@ from lupusim.planning.sample_size.search import find_size, sample_size
 from lupusim.planning.theory.group_sequential import sequential_theory
 from lupusim.scenario import load_scenario
 from lupusim.simulation.adaptation import BayesianResponse, PromisingZone
-from lupusim.trial import AtEvents, Dropout, PermutedBlocks, SimpleRandomization
+from lupusim.trial import (
+    AtCalendarTime,
+    AtEvents,
+    Dropout,
+    PermutedBlocks,
+    PoissonEnrollment,
+    SimpleRandomization,
+)
 from lupusim.trial.enrollment.arm_periods import OnceOnArm, OnceRandomized, OnDate
-from lupusim.trial.looks import AfterPatients, WhenAll
+from lupusim.trial.looks import AfterPatients, WhenAll, WhenAny
 from lupusim.trial.multiplicity import Family
 from lupusim.trial.scenario import DesignPoint, Scenario
 from tolerance import SEED, assert_within_mcse
@@ -421,3 +429,32 @@ def test_the_frontier_keeps_designs_that_nothing_beats():
         sizes(
             small_trials.scenario(small_trials.rates((0.2, 0.5)), untested), 0.8, search=search
         )  # and simulates nothing
+
+
+def _until_a_date(years):
+    """Return a trial that enrolls 100 a year on average and is cut at a date, whoever is there."""
+    trial = small_trials.rates((0.3, 0.6), n_patients=60)
+    return replace(
+        trial,
+        primary=replace(trial.primary, at=0.1),
+        visits=(0.1,),
+        enrollment=PoissonEnrollment(sites=1, per_site_per_year=100.0),
+        cutoff=AtCalendarTime(time=years),
+    )
+
+
+def test_patients_who_would_come_after_the_last_date_are_not_tried():
+    """By 0.6 years 60 come on average; in one trial of a billion more than 60 + 6 sqrt 60."""
+    most = 60 + 6 * math.sqrt(60) + 1
+    assert most_enrolled(_until_a_date(0.6)) == pytest.approx(most)
+    assert Patients(trial=_until_a_date(0.6)).largest(20_000) == 106  # two at a time
+    assert Patients(trial=_until_a_date(0.6)).largest(50) == 50
+    assert math.isinf(most_enrolled(small_trials.rates((0.3, 0.6))))
+    whichever = WhenAny(conditions=(AtEvents(events=30), AtCalendarTime(time=0.6)))
+    assert most_enrolled(replace(_until_a_date(0.6), cutoff=whichever)) == pytest.approx(most)
+
+
+def test_a_power_that_no_number_of_patients_reaches_by_the_last_date_is_refused():
+    words = r"come too late: the last look is held by month 7\.2"
+    with pytest.raises(PowerNotReachedError, match=words):
+        find_size(Patients(trial=_until_a_date(0.6)), 0.95, search=QUICK)
