@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from lupusim.planning.execution.bench import Bench
+    from lupusim.trial import Trial
     from lupusim.trial.scenario import Scenario
 
 JobsOption = Annotated[int, Option(help="Processes; -1 for one per core.")]
@@ -131,29 +133,31 @@ class Answer:
         The table for people, or several.
     sentence : str
         What it means.
+    units : mapping of str to str
+        Of numbers that are another thing, or none, in a run.
     """
 
     content: Any
     table: pd.DataFrame
     shown: RenderableType
     sentence: str
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_table(cls, title: str, table: pd.DataFrame, form: str, **told: Any) -> Answer:
         """Return a table with numbers in one form; `told` is `content` and `sentence`."""
-        from rich.table import Table
-
         from lupusim.report.numbers import cell
+        from lupusim.report.questions.tables import AnswerTable
 
-        shown = Table(title=title, min_width=len(title) + 2)
+        shown = AnswerTable(title)
         for name, kind in table.dtypes.items():
             shown.add_column(str(name), justify="right" if kind.kind in "fi" else "left")
         for row in table.itertuples(index=False):
             shown.add_row(*(cell(value, form) for value in row))
         return cls(table=table, shown=shown, **told)
 
-    def tell(self, format: Format) -> None:
-        """Print it."""
+    def tell(self, format: Format, width: int | None = None) -> None:
+        """Print it, a table in lines of so many characters; None for those of the terminal."""
         if format is Format.json:
             print(self._json())
         elif format is Format.csv:
@@ -161,8 +165,15 @@ class Answer:
         else:
             from rich.console import Console
 
-            console = Console(width=None if sys.stdout.isatty() else 140, markup=False)
+            console = Console(width=width, markup=False, highlight=False)
             console.print(self.shown, self.sentence, sep="\n")
+
+    def with_units(self, trial: Trial) -> Answer:
+        """Return the answer with the unit of each of its numbers beside its plain data."""
+        from lupusim.report.questions.units import units_of
+
+        units = units_of(self.content, trial, self.units)
+        return replace(self, content={"units": units, **self.content})
 
     def _json(self) -> str:
         return json.dumps(as_json(self.content), indent=2, allow_nan=False)
@@ -216,6 +227,8 @@ class Question:
         How it prints.
     n_replicates : int
         Simulated for each design, or many times so many: to tell beforehand what takes long.
+    width : int or None
+        Characters of a printed line; None for the terminal's, or 80.
     simulates : callable
         Whether the answer is simulated, and not known exactly.
     """
@@ -226,7 +239,22 @@ class Question:
     place: Place
     format: Format
     n_replicates: int
+    width: int | None = None
     simulates: Callable[[], bool] = lambda: True
+
+    @classmethod
+    def opened(
+        cls, name: str, scenario: str, place: Place, *, seed: int | None, **asked: Any
+    ) -> Question:
+        """Return a command's question about a scenario file; without a seed by the file's own.
+
+        `asked` is `format`, `width` and `n_replicates`.
+        """
+        from lupusim.scenario import load_scenario
+
+        loaded = load_scenario(scenario)
+        seed = loaded.seed if seed is None else seed
+        return cls(name=name, scenario=loaded, seed=seed, place=place, **asked)
 
     def ask(
         self,
@@ -255,8 +283,8 @@ class Question:
             begin_to_leave()
             self._tell_part(partly.answer_to(interrupt))
             leave()
-        told = answer(found)
-        told.tell(self.format)
+        told = answer(found).with_units(self.scenario.points[0].trial)
+        told.tell(self.format, self.width)
         if folder is not None:
             folder.write("scenario.yaml", self.scenario.text)
             told.write(folder, self.name)
@@ -274,7 +302,7 @@ class Question:
         else:
             if self.format is Format.table:
                 print("PARTIAL RESULT: only what was finished counts")
-            part.tell(self.format)
+            part.tell(self.format, self.width)
         say_how_to_resume(self.place.out, finished=part is not None)
 
 

@@ -11,9 +11,11 @@ from click.testing import CliRunner
 
 from lupusim.cli import app
 from lupusim.cli.session import patience
+from lupusim.errors import ScenarioError
 from lupusim.planning.runs import forecast
 from lupusim.planning.sample_size import search as growth
 from lupusim.planning.solving import search
+from lupusim.scenario.files.packaged import find_packaged
 
 SHARE = ("two_rates", "--for", "arms.treated.outcomes.response")
 FEW = ("--replicates", "200", "--jobs", "1")
@@ -92,3 +94,27 @@ def test_what_cannot_be_asked_is_refused_in_words(options: tuple[str, ...], word
     assert result.exit_code != 0
     said = f"{result.output} {result.exception}".replace("│", " ")
     assert words in " ".join(said.split())
+
+
+def test_patients_and_sites_are_found_for_a_number_of_months(tmp_path: Path) -> None:
+    """Ten sites with 0.5 a month enroll n in n / 5 months; the last is followed for 24 weeks."""
+    known = tmp_path / "two_rates.yaml"
+    packaged = find_packaged("scenarios", "two_rates", ScenarioError).read_text(encoding="utf-8")
+    sites = "{sites: 10, per_site_per_month: 0.5}"
+    known.write_text(packaged.replace("10 per month", sites).replace("vary: {sample_size", "# {"))
+    asked = ("--quantity", "duration=36 months", *FEW)
+    enrolling = 36 - 12 * 24 / 52.1775
+    words = " ".join(told(str(known), "--for", "sample_size", *asked).split())
+    assert "duration (years) is 3 at sample_size = " in words
+    patients = float(words.split("at sample_size = ")[1].split()[0])
+    assert abs(patients - 5 * enrolling) <= 6  # the last of them comes by chance
+    found = json.loads(told(str(known), "--for", "enrollment.sites", *asked, "--format", "json"))
+    assert found["value"] == 8  # 7.9, and no longer than asked
+    assert found["units"]["target"] == found["units"]["duration_mcse"] == "years"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_no_line_is_wider_than_asked(width: int) -> None:
+    lines = told(*SHARE, *FEW, "--width", str(width)).splitlines()
+    assert max(map(len, map(str.rstrip, lines))) <= width
+    assert any("54.8093" in line for line in lines)

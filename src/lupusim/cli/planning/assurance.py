@@ -17,7 +17,14 @@ from lupusim.cli.asking import (
     SchedulerOption,
     values_of,
 )
-from lupusim.cli.options import Format, FormatOption, OutOption, ScenarioArgument, SeedOption
+from lupusim.cli.options import (
+    Format,
+    FormatOption,
+    OutOption,
+    ScenarioArgument,
+    SeedOption,
+    WidthOption,
+)
 from lupusim.cli.parameters import Option
 from lupusim.cli.planning import assurance_options as believing
 from lupusim.cli.session import Backend
@@ -52,24 +59,15 @@ def assurance(
     plot: PlotOption = None,
     force: ForceOption = False,
     format: FormatOption = Format.table,
+    width: WidthOption = None,
 ) -> None:
     """Average the power over what is not known: calibration draws, and the effect itself."""
-    from lupusim.scenario import load_scenario
-
     try_picture(plot, force)
-    loaded = load_scenario(scenario)
-    seed = loaded.seed if seed is None else seed
     place = Place(
         jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume, force=force
     )
-    question = Question(
-        name="assurance",
-        scenario=loaded,
-        seed=seed,
-        place=place,
-        format=format,
-        n_replicates=replicates,
-    )
+    printed: dict[str, Any] = {"format": format, "width": width, "n_replicates": replicates}
+    question = Question.opened("assurance", scenario, place, seed=seed, **printed)
     stake = believing.Stake(worthwhile=worthwhile, by=by, value=value, patient_cost=patient_cost)
     doubt = believing.Doubt(
         draws=tuple(draws or ()),
@@ -105,13 +103,12 @@ def sensitivity(
     plot: PlotOption = None,
     force: ForceOption = False,
     format: FormatOption = Format.table,
+    width: WidthOption = None,
 ) -> None:
     """Show what each number of a scenario does to its power, one at a time or together."""
     from lupusim.planning.sensitivity.one_at_a_time import Measure
-    from lupusim.scenario import load_scenario
 
     try_picture(plot, force)
-    loaded = load_scenario(scenario)
     ranges = dict(values_of(words) for words in over)
     for path, values in ranges.items():
         if len(values) != 2:
@@ -119,14 +116,8 @@ def sensitivity(
     place = Place(
         jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume, force=force
     )
-    question = Question(
-        name="sensitivity",
-        scenario=loaded,
-        seed=seed,
-        place=place,
-        format=format,
-        n_replicates=replicates,
-    )
+    printed: dict[str, Any] = {"format": format, "width": width, "n_replicates": replicates}
+    question = Question.opened("sensitivity", scenario, place, seed=seed, **printed)
     measure = Measure(n_replicates=replicates, seed=seed)
     ask = _sobol if sobol else _tornado
     figure = ask(question, scenario, ranges, measure)
@@ -135,6 +126,7 @@ def sensitivity(
 
 
 def _tornado(question: Question, scenario: str, ranges: dict[str, list[Any]], measure: Any) -> Any:
+    from lupusim.planning.runs.columns import unit_of
     from lupusim.planning.sensitivity.one_at_a_time import InterruptedTornadoError, Tornado
     from lupusim.planning.sensitivity.one_at_a_time import sensitivity as swing
     from lupusim.report.questions.answers import tornado_sentence, tornado_table
@@ -146,12 +138,16 @@ def _tornado(question: Question, scenario: str, ranges: dict[str, list[Any]], me
             table=found.table,
             shown=tornado_table(found),
             sentence=tornado_sentence(found),
+            units=dict.fromkeys(
+                ("base", "at_low", "at_high", "low_change", "high_change", "width"), of_quantity
+            ),
         )
 
     def partly(interrupt: InterruptedTornadoError) -> Answer | None:
         return answer(interrupt.partial) if interrupt.partial.swings else None
 
     build = what_if(scenario)
+    of_quantity = unit_of(measure.quantity, question.scenario.points[0].trial)
     found = question.ask(
         lambda bench: swing(build, ranges, measure=measure, bench=bench),
         answer,
@@ -167,6 +163,7 @@ def _tornado(question: Question, scenario: str, ranges: dict[str, list[Any]], me
 
 
 def _sobol(question: Question, scenario: str, ranges: dict[str, list[Any]], measure: Any) -> Any:
+    from lupusim.planning.runs.columns import PROBABILITY
     from lupusim.planning.sensitivity.sobol import InterruptedSobolError, SobolIndices, sobol
     from lupusim.report.questions.answers import (
         designs_table,
@@ -187,6 +184,7 @@ def _sobol(question: Question, scenario: str, ranges: dict[str, list[Any]], meas
             table=found.table,
             shown=sobol_table(found),
             sentence=sobol_sentence(found),
+            units=dict.fromkeys(("mean", "standard_deviation"), PROBABILITY),
         )
 
     def partly(interrupt: InterruptedSobolError) -> Answer | None:

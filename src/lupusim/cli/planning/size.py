@@ -19,7 +19,14 @@ from lupusim.cli.asking import (
     SchedulerOption,
     values_of,
 )
-from lupusim.cli.options import Format, FormatOption, OutOption, ScenarioArgument, SeedOption
+from lupusim.cli.options import (
+    Format,
+    FormatOption,
+    OutOption,
+    ScenarioArgument,
+    SeedOption,
+    WidthOption,
+)
 from lupusim.cli.parameters import Option
 from lupusim.cli.session import Backend
 from lupusim.cli.writing import ForceOption, save_figure, try_picture
@@ -76,28 +83,21 @@ def size(
     plot: PlotOption = None,
     force: ForceOption = False,
     format: FormatOption = Format.table,
+    width: WidthOption = None,
 ) -> None:
     """Find the smallest trial that reaches a power, and confirm it on fresh replicates."""
     from lupusim.planning.sample_size.growth import has_several_designs
     from lupusim.planning.sample_size.options import Search
-    from lupusim.scenario import load_scenario
 
     try_picture(plot, force)
-    loaded = load_scenario(scenario)
-    seed = loaded.seed if seed is None else seed
     place = Place(
         jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume, force=force
     )
+    asked: dict[str, Any] = {"format": format, "width": width, "n_replicates": _REPLICATES}
+    question = Question.opened("size", scenario, place, seed=seed, **asked)
+    loaded, seed = question.scenario, question.seed
     designs = _designs(scenario, loaded, over or (), power)
-    question = Question(
-        name="size",
-        scenario=loaded,
-        seed=seed,
-        place=place,
-        format=format,
-        n_replicates=_REPLICATES,
-        simulates=lambda: _is_simulated(designs),
-    )
+    question = replace(question, simulates=lambda: _is_simulated(designs))
     precision = _precision(designs, precision)
     search = Search(seed=seed, max_patients=max_patients, precision=precision, event=event)
     if over or frontier is not None or has_several_designs(designs):
@@ -117,6 +117,7 @@ def size(
 
 
 def _size(question: Question, power: float, search: Search) -> Any:
+    from lupusim.planning.runs.columns import COUNT
     from lupusim.planning.sample_size.growth import only_design
     from lupusim.planning.sample_size.results import InterruptedSearchError, SampleSize
     from lupusim.planning.sample_size.search import find_size
@@ -135,6 +136,7 @@ def _size(question: Question, power: float, search: Search) -> Any:
             table=found.curve,
             shown=size_table(found),
             sentence=size_sentence(found),
+            units={"interval": COUNT},
         )
 
     def partly(interrupt: InterruptedSearchError) -> Answer | None:
@@ -222,6 +224,7 @@ def _frontier(question: Question, power: float, search: Search, by: Spent | None
 
     Designs that a scenario varies are not compared: they may differ in what is true.
     """
+    from lupusim.planning.runs.columns import PROBABILITY
     from lupusim.planning.sample_size.frontier import InterruptedFrontierError, sizes
     from lupusim.report.questions.answers import (
         frontier_sentence,
@@ -246,6 +249,7 @@ def _frontier(question: Question, power: float, search: Search, by: Spent | None
             sentence=sentence(ordered, target=power)
             if complete
             else "Only these designs are finished.",
+            units={"target": PROBABILITY},
         )
 
     def partly(interrupt: InterruptedFrontierError) -> Answer | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 
@@ -19,7 +19,14 @@ from lupusim.cli.asking import (
     ResumeOption,
     SchedulerOption,
 )
-from lupusim.cli.options import Format, FormatOption, OutOption, ScenarioArgument, SeedOption
+from lupusim.cli.options import (
+    Format,
+    FormatOption,
+    OutOption,
+    ScenarioArgument,
+    SeedOption,
+    WidthOption,
+)
 from lupusim.cli.parameters import Option
 from lupusim.cli.session import Backend
 from lupusim.cli.writing import ForceOption, save_figure, try_picture
@@ -75,38 +82,32 @@ def solve(
     plot: PlotOption = None,
     force: ForceOption = False,
     format: FormatOption = Format.table,
+    width: WidthOption = None,
 ) -> None:
     """Find the value of any number of a scenario at which power, say, is what you ask for."""
     from lupusim.planning.solving.search import Effort
-    from lupusim.scenario import load_scenario
     from lupusim.scenario.files.number_at import number_at
 
     goal = _goal(power, quantity, event)
     try_picture(plot, force)
-    loaded = load_scenario(scenario)
-    asked = number_at(scenario, number)
-    _say_left_out(loaded)
-    seed = loaded.seed if seed is None else seed
     place = Place(
         jobs=jobs, backend=backend, scheduler=scheduler, out=out, resume=resume, force=force
     )
+    printed: dict[str, Any] = {"format": format, "width": width, "n_replicates": replicates}
+    question = Question.opened("solve", scenario, place, seed=seed, **printed)
+    asked = number_at(scenario, number)
+    _say_left_out(question.scenario)
     ends = _ends(between, asked)
     start = asked.number(ends)
-    question = Question(
-        name="solve",
-        scenario=loaded,
-        seed=seed,
-        place=place,
-        format=format,
-        n_replicates=replicates,
-        simulates=lambda: goal.exact(start.design(start.start)) is None,
-    )
-    effort = Effort(seed=seed, n_replicates=replicates)
+    question = replace(question, simulates=lambda: goal.exact(start.design(start.start)) is None)
+    effort = Effort(seed=question.seed, n_replicates=replicates)
     answer = _ask(question, (asked, ends), goal, effort)
     if plot is not None:
         from lupusim.report.questions.figures import solved_curve
 
-        save_figure(solved_curve(answer, name=" = ".join(number), title=loaded.title), plot)
+        save_figure(
+            solved_curve(answer, name=" = ".join(number), title=question.scenario.title), plot
+        )
 
 
 def _goal(power: float | None, quantity: str | None, event: str) -> Goal:
@@ -161,6 +162,7 @@ def _ask(
     goal: Goal,
     effort: Effort,
 ) -> Solution:
+    from lupusim.planning.runs.columns import AS_STATED, unit_of
     from lupusim.planning.solving.results import InterruptedSolvingError
     from lupusim.planning.solving.search import find_value
     from lupusim.report.questions.solved import seen_values, solved_sentence, solved_table
@@ -175,6 +177,8 @@ def _ask(
             table=found.curve,
             shown=solved_table(found, in_file),
             sentence=solved_sentence(found, in_file),
+            units=dict.fromkeys(("value", "interval", "stated"), in_file.stated.unit or AS_STATED)
+            | {"target": unit_of(goal.quantity, question.scenario.points[0].trial)},
         )
 
     def partly(interrupt: InterruptedSolvingError) -> Answer | None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import click
 
-from lupusim.cli.options import Format, FormatOption, ScenarioArgument, SeedOption
+from lupusim.cli.options import Format, FormatOption, ScenarioArgument, SeedOption, WidthOption
 from lupusim.cli.parameters import Option
 from lupusim.cli.session import forewarn, interruptible, warn
 
@@ -47,6 +46,7 @@ def threshold(
     seed: SeedOption = None,
     jobs: Annotated[int, Option(help="Processes of the confirmation; -1 for one per core.")] = -1,
     format: FormatOption = Format.table,
+    width: WidthOption = None,
 ) -> None:
     """Find the threshold of a rule that gives a type I error; confirm it on fresh replicates."""
     from lupusim.planning.thresholds import confirmed_threshold
@@ -71,7 +71,10 @@ def threshold(
             seed=loaded.seed if seed is None else seed,
             n_jobs=jobs,
         )
-    _tell(answer, key, format)
+    if format is Format.json:
+        _tell_json(answer, key, loaded.points[0].trial)
+    else:
+        _tell(answer, key, format, width)
 
 
 def _check(design: Callable[[float], Trial], end: float) -> None:
@@ -100,11 +103,16 @@ def _between(words: str | None, keys: list[str]) -> tuple[float, float]:
     return low, high
 
 
-def _tell(answer: ConfirmedThreshold, keys: list[str], format: Format) -> None:
+def _tell_json(answer: ConfirmedThreshold, keys: list[str], trial: Trial) -> None:
+    from lupusim.report.questions.units import units_of
+
+    units = units_of(answer.row(), trial)
+    print(json.dumps({"units": units, "keys": keys, **answer.row()}, indent=2))
+
+
+def _tell(answer: ConfirmedThreshold, keys: list[str], format: Format, width: int | None) -> None:
     """Print the answer."""
-    if format is Format.json:
-        print(json.dumps({"keys": keys, **answer.row()}, indent=2))
-    elif format is Format.csv:
+    if format is Format.csv:
         import pandas as pd
 
         from lupusim.output import csv_text
@@ -115,5 +123,5 @@ def _tell(answer: ConfirmedThreshold, keys: list[str], format: Format) -> None:
 
         from lupusim.report.questions.thresholds import threshold_sentence, threshold_table
 
-        console = Console(width=None if sys.stdout.isatty() else 120, markup=False)
+        console = Console(width=width, markup=False, highlight=False)
         console.print(threshold_table(answer, keys), threshold_sentence(answer, keys), sep="\n")

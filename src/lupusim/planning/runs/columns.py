@@ -124,6 +124,7 @@ COLUMNS: dict[str, Column] = {
 }
 """Every column by its name without endpoint, look, arm and suffix."""
 
+NOT_STATED = "not stated"
 AS_STATED = "as in the scenario"
 """Unit of what distinguishes a design: the column is called by its path."""
 
@@ -153,7 +154,7 @@ def unit_of(name: str, trial: Trial, *, of: Container[str] = ()) -> str:
         return AS_STATED
     column = COLUMNS.get(name) or COLUMNS.get(_base(name, trial))
     if column is None:
-        return "not stated"
+        return NOT_STATED
     effect = trial.analysis.effect if trial.analysis else EFFECT
     return column.unit.replace(EFFECT, effect)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from lupusim.frozen import dataclass
 from lupusim.model.checks import nearest
+from lupusim.planning.runs.columns import COUNT, NOT_STATED, PROBABILITY, unit_of
 from lupusim.planning.runs.replicates import simulate_replicates, tested
 from lupusim.planning.sample_size.events import ANY, event_in_words, quantity_of
 from lupusim.planning.theory.power import formula_powers
@@ -17,6 +18,8 @@ POWER = "power"
 TYPE_ONE_ERROR = "type_one_error"
 _EXACT = "exact"
 _SHARES = (POWER, TYPE_ONE_ERROR)
+_SPENT = (TYPE_ONE_ERROR, "duration", "cost")
+_PLAIN = (PROBABILITY, COUNT, NOT_STATED)  # units that say nothing beside their quantity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,11 @@ class Goal:
         return self.quantity == POWER
 
     @property
+    def at_most(self) -> bool:
+        """Whether less of it is better, and the target a limit not to be passed."""
+        return self.quantity in _SPENT
+
+    @property
     def reach(self) -> float:
         """How far from the target the quantity is shown around the answer."""
         if self.quantity in _SHARES:
@@ -85,10 +93,13 @@ class Goal:
         return trial, self.quantity
 
     def in_words(self, trial: Trial) -> str:
-        """Return what is asked for in words, such as ``power for all hypotheses``."""
+        """Return what is asked for: ``power for all hypotheses``, say, or ``duration (years)``."""
         words = self.quantity.replace("_", " ").replace("type one", "type I")
         event = event_in_words(quantity_of(trial, self.event), trial) if self.is_power else ""
-        return f"{words} for {event}" if event else words
+        unit = unit_of(self.quantity, trial)
+        if unit in _PLAIN:
+            return f"{words} for {event}" if event else words
+        return f"{words} ({unit})"
 
     def known(self, trial: Trial) -> Mapping[str, float]:
         """Return the quantity by every formula that there is: by method, exact ones as such."""

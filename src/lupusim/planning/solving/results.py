@@ -43,7 +43,7 @@ class Solution:
         The same in words.
     value : float
         In the unit of the scenario file; of whole numbers the nearest that has at least as much
-        (of a type I error at most as much).
+        (of a type I error, a duration or a cost at most as much).
     standard_error : float
         What the number of replicates leaves open of it; 0 where the quantity is known exactly.
     stated : float

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from lupusim.frozen import dataclass
 from lupusim.planning.execution.bench import Bench, on_bench
 from lupusim.planning.runs.replicates import Simulator, added_up, derived_seed
-from lupusim.planning.solving.goal import TYPE_ONE_ERROR, Goal
+from lupusim.planning.solving.goal import Goal
 from lupusim.planning.solving.number import Number
 from lupusim.planning.solving.results import InterruptedSolvingError, NotReachedError, Solution
 from lupusim.planning.solving.roots import Seen, narrowed
@@ -261,7 +261,7 @@ class _Hunt:
         """Return the value itself; of whole ones the nearest on the side that is asked for."""
         if not self.number.whole:
             return about
-        at_most = self.goal.quantity == TYPE_ONE_ERROR
+        at_most = self.goal.at_most
         near = [x for x in (about, about - 1, about + 1) if self.number.possible(x)]
         gaps = dict(zip(near, self.at(near, self.effort.n_replicates), strict=True))
         target = self.goal.target

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from lupusim.output import as_json
 from lupusim.planning.assurance.results import Assurance, PointAssurance
 from lupusim.planning.sample_size.results import InterruptedSearchError, SampleSize
 from lupusim.planning.sensitivity.one_at_a_time import Tornado
 from lupusim.planning.sensitivity.sobol import SobolIndices
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
+from lupusim.report.questions.tables import AnswerTable
 from lupusim.simulation.tally import Mean
 from lupusim.trial.scenario import label
 
@@ -49,10 +48,12 @@ _ASSURANCE_ROWS = {
 }
 
 
-def size_table(size: SampleSize) -> Table:
+def size_table(size: SampleSize) -> AnswerTable:
     """Return the power at sizes around the answer."""
     title = f"Power by size; {grouped(size.n_replicates)} replicates in all, seed {size.seed}"
-    table = Table(title=title, caption="power (Monte Carlo standard error); > marks the answer")
+    table = AnswerTable(
+        title=title, caption="power (Monte Carlo standard error); > marks the answer"
+    )
     columns = ["n_patients", *(["n_events"] if size.n_events is not None else [])]
     for name in ("", *(column.removeprefix("n_") for column in columns), "power"):
         table.add_column(name, justify="right")
@@ -64,10 +65,10 @@ def size_table(size: SampleSize) -> Table:
     return table
 
 
-def seen_table(powers: pd.DataFrame, *, of: str = "") -> Table:
+def seen_table(powers: pd.DataFrame, *, of: str = "") -> AnswerTable:
     """Return the powers that a search (of a design) had seen when it was interrupted."""
     title = "Power by size, as far as the search went"
-    table = Table(title=f"{title}: {of}" if of else title)
+    table = AnswerTable(title=f"{title}: {of}" if of else title)
     for name in ("patients", "replicates", "power"):
         table.add_column(name, justify="right")
     for row in powers.to_dict("records"):
@@ -126,7 +127,7 @@ def _in_months(years: Mean) -> Mean:
     return Mean(value=_MONTHS * years.value, mcse=_MONTHS * years.mcse)
 
 
-def assurance_table(result: Assurance) -> Table:
+def assurance_table(result: Assurance) -> AnswerTable:
     """Return a row per estimate and a column per design point."""
     replicates = f"{grouped(result.n_replicates)} replicates, {result.per_draw} for each draw"
     noise = "freed from the noise of few replicates"
@@ -138,7 +139,7 @@ def assurance_table(result: Assurance) -> Table:
         "estimate (Monte Carlo standard error); quantiles of the power are those of the truth, "
         f"{noise}"
     )
-    table = Table(title=title, caption=caption)
+    table = AnswerTable(title=title, caption=caption)
     table.add_column("")
     for point in result.points:
         named = label(point.values, between="\n") if point.values else ""
@@ -169,14 +170,14 @@ def _worth(point: PointAssurance) -> str:
     return f"; the true effect is worthwhile in {in_hundred(point.worthwhile)} of 100 cases{then}"
 
 
-def tornado_table(result: Tornado) -> Table:
+def tornado_table(result: Tornado) -> AnswerTable:
     """Return a row per number, the widest swing first."""
     title = (
         f"{_quantity(result)} as it is: {estimate_in_words(result, result.base)}; "
         f"{grouped(result.n_replicates)} replicates of each trial, seed {result.seed}"
     )
     caption = "estimate (Monte Carlo standard error); changes are paired, replicate by replicate"
-    table = Table(title=title, caption=caption)
+    table = AnswerTable(title=title, caption=caption)
     for name in ("number", "low", "high", "at low", "at high", "low to high"):
         table.add_column(name, justify="left" if name == "number" else "right")
     for swing in result.swings:
@@ -211,11 +212,11 @@ def _quantity(result: Tornado) -> str:
     return "power" if result.quantity == "reject" else result.quantity
 
 
-def sobol_table(result: SobolIndices) -> Table:
+def sobol_table(result: SobolIndices) -> AnswerTable:
     """Return a row per number, the largest total share first."""
     title = f"Shares of the variance over the ranges; {result.n_trials} designs simulated"
     caption = f"the fitted surface explains {100 * result.explained:.0f} % of new designs"
-    table = Table(title=title, caption=caption)
+    table = AnswerTable(title=title, caption=caption)
     for name in ("number", "alone", "with interactions"):
         table.add_column(name, justify="left" if name == "number" else "right")
     for row in result.table.to_dict("records"):
@@ -225,9 +226,11 @@ def sobol_table(result: SobolIndices) -> Table:
     return table
 
 
-def designs_table(designs: pd.DataFrame) -> Table:
+def designs_table(designs: pd.DataFrame) -> AnswerTable:
     """Return what was finished of the designs behind Sobol indices."""
-    table = Table(title="Designs that were begun", caption="power (Monte Carlo standard error)")
+    table = AnswerTable(
+        title="Designs that were begun", caption="power (Monte Carlo standard error)"
+    )
     paths = [name for name in designs if name not in ("n_replicates", "mean", "mean_mcse")]
     for name in (*paths, "replicates", "power"):
         table.add_column(str(name), justify="right")
@@ -254,12 +257,14 @@ def design_label(row: pd.Series) -> str:
     return ", ".join(named) or "design"
 
 
-def frontier_table(table: pd.DataFrame, *, target: float) -> Table:
+def frontier_table(table: pd.DataFrame, *, target: float) -> AnswerTable:
     """Return a row per design at the size that reaches the power; marked if on the frontier."""
     caption = "estimate (Monte Carlo standard error)"
     if "on_frontier" in table:
         caption += "; > no other is both cheaper and shorter"
-    rows = Table(title=f"Each design at its smallest size with power {target:g}", caption=caption)
+    rows = AnswerTable(
+        title=f"Each design at its smallest size with power {target:g}", caption=caption
+    )
     for name in ("", "design", "patients", "95 % limits", "power", "months", "cost"):
         rows.add_column(name, justify="left" if name == "design" else "right")
     for _, row in table.iterrows():
@@ -325,10 +330,10 @@ _VALUE_ROWS = {
 }
 
 
-def value_table(table: pd.DataFrame, *, seed: int) -> Table:
+def value_table(table: pd.DataFrame, *, seed: int) -> AnswerTable:
     """Return what the data of each design are worth."""
     n_draws = int(table["n_draws"].min())
-    rows = Table(
+    rows = AnswerTable(
         title=f"Expected value of the data; {grouped(n_draws)} draws of the truth, seed {seed}",
         caption="in responders or events avoided, over deciding now; (Monte Carlo standard error)",
     )

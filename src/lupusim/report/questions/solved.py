@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from lupusim.planning.solving.goal import Goal
 from lupusim.planning.solving.results import Solution
 from lupusim.report.numbers import grouped, rounded
+from lupusim.report.questions.tables import AnswerTable
 from lupusim.scenario.files.number_at import NumberInFile
 from lupusim.simulation.tally import Mean
 
@@ -20,7 +19,7 @@ _DIGITS = 6  # of what is known exactly
 _DISAGREES = "That is not the value asked, beyond chance: take more --replicates."
 
 
-def solved_table(answer: Solution, asked: NumberInFile) -> Table:
+def solved_table(answer: Solution, asked: NumberInFile) -> AnswerTable:
     """Return the quantity at values of the number around the answer."""
     name, paths = answer.goal.quantity, " = ".join(asked.paths)
     title = (
@@ -28,21 +27,21 @@ def solved_table(answer: Solution, asked: NumberInFile) -> Table:
         f"seed {answer.seed}"
     )
     caption = "estimate (Monte Carlo standard error); > marks the answer, on fresh replicates"
-    table = Table(title=title, caption=caption)
+    table = AnswerTable(title=title, caption=caption)
     for column in ("", paths, answer.asked):
         table.add_column(column, justify="right")
     for row in answer.curve.to_dict("records"):
         mark = ">" if row["value"] == answer.value else ""
         mean = Mean(value=row[name], mcse=row[f"{name}_mcse"])
-        words = asked.stated.in_words(_to_the_digit(row["value"], answer))
+        words = asked.stated.in_words(_to_the_digit(row["value"], answer, asked))
         table.add_row(mark, words, f"{mean.value:.4f}" if mean.mcse == 0 else rounded(mean))
     return table
 
 
-def seen_values(curve: pd.DataFrame, goal: Goal, asked: NumberInFile) -> Table:
+def seen_values(curve: pd.DataFrame, goal: Goal, asked: NumberInFile) -> AnswerTable:
     """Return the values that a search had tried when it was interrupted."""
     paths = " = ".join(asked.paths)
-    table = Table(title=f"{goal.quantity} by {paths}, as far as the search went")
+    table = AnswerTable(title=f"{goal.quantity} by {paths}, as far as the search went")
     for column in (paths, goal.quantity):
         table.add_column(column, justify="right")
     for row in curve.to_dict("records"):
@@ -57,9 +56,10 @@ def solved_sentence(answer: Solution, asked: NumberInFile) -> str:
     error = answer.standard_error
     how = f"standard error {error:.2g}" if error else f"by exact {answer.goal.quantity}"
     known = "" if answer.exact is None else f"exactly {answer.exact:.4f}; "
+    found = words(_to_the_digit(answer.value, answer, asked))
     sentence = (
         f"{answer.asked} is {answer.goal.target:g} at {paths} = "
-        f"{words(_to_the_digit(answer.value, answer))} ({how}): {known}a fresh run there gives "
+        f"{found} ({how}): {known}a fresh run there gives "
         f"{rounded(answer.confirmed)}. The file has {words(f'{answer.stated:g}')}."
     )
     for method, value in answer.theory.items():
@@ -68,9 +68,11 @@ def solved_sentence(answer: Solution, asked: NumberInFile) -> str:
     return sentence if answer.agrees else f"{sentence} {_DISAGREES}"
 
 
-def _to_the_digit(value: float, answer: Solution) -> str:
-    """Return a value with the digits that its error leaves."""
+def _to_the_digit(value: float, answer: Solution, asked: NumberInFile) -> str:
+    """Return a value with the digits that its error leaves, a whole number with none."""
     error = answer.standard_error
+    if asked.stated.whole:
+        return f"{value:.0f}"
     if not error or not math.isfinite(error):
         return f"{value:.{_DIGITS}g}"
     decimals = max(-math.floor(math.log10(error)) + 1, 0)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.table import Table
-
 from lupusim.planning.thresholds import ConfirmedThreshold
 from lupusim.report.numbers import grouped, in_hundred, share
+from lupusim.report.questions.tables import AnswerTable
 from lupusim.simulation.tally import limits_of_share
 
 
-def threshold_table(answer: ConfirmedThreshold, keys: Sequence[str]) -> Table:
+def threshold_table(answer: ConfirmedThreshold, keys: Sequence[str]) -> AnswerTable:
     """Return the threshold, and what it gives."""
     found = answer.found
     replicates = f"{grouped(answer.n_replicates)} replicates"
@@ -19,7 +18,7 @@ def threshold_table(answer: ConfirmedThreshold, keys: Sequence[str]) -> Table:
     if answer.is_exact:
         how = f"the type I error is exact; {replicates} of the confirmation"
     title = f"{' = '.join(keys)} for a type I error of {answer.alpha:g}\n{how}, seed {answer.seed}"
-    table = Table(title=title, caption="estimate (Monte Carlo standard error)")
+    table = AnswerTable(title=title, caption="estimate (Monte Carlo standard error)")
     table.add_column("")
     table.add_column("", justify="right")
     table.add_row("threshold", f"{found.threshold:.6g}")

@@ -1,0 +1,85 @@
+"""Tables of answers that fit the width they are printed at, whatever that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+_FRAME = 3  # of each column: its line and two spaces
+_EDGE = 1
+
+
+class AnswerTable:
+    """Rows of an answer: as a table where that fits, else one below the other.
+
+    Built as a table of rich is, by :meth:`add_column` and :meth:`add_row`. Title and caption are
+    lines of their own, as wide as what it is printed at; no number is ever cut or broken.
+
+    Parameters
+    ----------
+    title : str
+        Stands above.
+    caption : str
+        Stands below.
+    """
+
+    def __init__(self, title: str, caption: str = "") -> None:
+        self.title, self.caption = title, caption
+        self._columns: list[tuple[str, bool]] = []
+        self._rows: list[tuple[str, ...]] = []
+
+    def add_column(self, name: str, *, justify: str = "left") -> None:
+        """Add a column; numbers are justified ``right``, and stand in one line."""
+        self._columns.append((name, justify == "right"))
+
+    def add_row(self, *cells: str) -> None:
+        """Add a row: a cell for each column."""
+        self._rows.append(cells)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the title, the rows in the form that fits, and the caption."""
+        del console
+        yield Text(self.title)
+        widths = [self._narrowest(position) for position in range(len(self._columns))]
+        if sum(widths) + _FRAME * len(widths) + _EDGE <= options.max_width:
+            yield self._table(widths)
+        else:
+            yield from map(Text, self._lines())
+        if self.caption:
+            yield Text(self.caption)
+
+    def _narrowest(self, position: int) -> int:
+        """Return the characters that a column needs: of words the longest, of numbers all."""
+        name, in_one_line = self._columns[position]
+        cells = [row[position] for row in self._rows]
+        parts = cells if in_one_line else [word for cell in cells for word in cell.split()]
+        return max(map(len, [*name.split(), *parts]), default=0)
+
+    def _table(self, widths: list[int]) -> Table:
+        table = Table()
+        for (name, is_number), width in zip(self._columns, widths, strict=True):
+            table.add_column(
+                Text(name),
+                justify="right" if is_number else "left",
+                min_width=width,
+                overflow="fold",
+            )
+        for row in self._rows:
+            table.add_row(*map(Text, row))
+        return table
+
+    def _lines(self) -> Iterator[str]:
+        """Yield a line for each cell that is not empty, and one between rows."""
+        names = [name for name, _ in self._columns]
+        for row in self._rows:
+            yield ""
+            for name, cell in zip(names, row, strict=True):
+                if cell:
+                    yield f"{name}: {cell}" if name else cell
+        yield ""
