@@ -9,7 +9,7 @@ import os
 import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,12 +70,18 @@ def write(path: str | Path, content: str | bytes) -> Path:
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
-        draft.unlink(missing_ok=True)
+        _drop(draft)
     return path
 
 
 def _draft(path: Path) -> Path:
     return path.with_name(f".lupusim-{os.getpid()}-{_digest(path.name.encode())[:12]}")
+
+
+def _drop(draft: Path) -> None:
+    """Remove a draft; where that cannot be done, what was wrong before is what is told."""
+    with suppress(OSError):
+        draft.unlink(missing_ok=True)
 
 
 def _refuse_special(path: Path) -> None:
@@ -110,7 +116,7 @@ def _try_folder(folder: Path) -> None:
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(folder)) from error
     finally:
-        draft.unlink(missing_ok=True)
+        _drop(draft)
 
 
 @contextmanager

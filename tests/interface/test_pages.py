@@ -165,7 +165,9 @@ def test_the_site_has_every_page_and_loads_nothing_from_elsewhere(site) -> None:
     assert "<math" in reference
     loads = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*?(?:src|href)=["'](https?:[^"']+)""")
     for page in site.rglob("*.html"):
-        assert loads.findall(page.read_text(encoding="utf-8")) == [], page.name
+        text = page.read_text(encoding="utf-8")
+        assert loads.findall(text) == [], page.name
+        assert "Content-Security-Policy\" content=\"default-src 'none'; script-src 'self'" in text
     assert (site / "searchindex.js").stat().st_size > 10_000
 
 

@@ -70,6 +70,20 @@ def test_a_full_disk_leaves_the_old_file_and_no_draft(tmp_path, monkeypatch) -> 
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_file_system_that_is_read_only_is_told_by_the_name_that_was_given(
+    tmp_path, monkeypatch
+) -> None:
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    for name in ("open", "write_bytes", "unlink"):
+        monkeypatch.setattr(Path, name, refuse)
+    for attempt in (lambda: write(tmp_path / "a", "1"), lambda: try_file(tmp_path / "a")):
+        with pytest.raises(OSError, match="Read-only") as told:
+            attempt()
+        assert told.value.filename in (str(tmp_path), str(tmp_path / "a"))
+
+
 def test_what_is_no_ordinary_file_is_left_as_it_is(tmp_path) -> None:
     mine = tmp_path / "mine"
     mine.write_text("mine")

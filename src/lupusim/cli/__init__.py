@@ -64,7 +64,8 @@ def command() -> None:
     except (LupusimError, ValueError) as error:
         _end(str(error), INPUT_IS_WRONG)
     except OSError as error:
-        _end(f"{error.filename or 'file'}: {_explained(error)}", 1)
+        where = f"{error.filename}: " if error.filename else ""
+        _end(f"{where}{_explained(error)}", 1)
 
 
 def _end(words: str, code: int) -> NoReturn:
@@ -77,5 +78,7 @@ def _explained(error: OSError) -> str:
     """Return what the system says, with what to do where that is known."""
     said = error.strerror or str(error)
     number = error.errno or 0
+    if "temporary directory" in said:  # of Python's tempfile
+        return f"{said}. Let TMPDIR name a folder that you may write to"
     known = number in _ADVICE and said == os.strerror(number)
     return f"{said}. {_ADVICE[number]}" if known else said

@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from lupusim import cli
+from lupusim.planning.execution.ledger import Ledger
 
 RUN = ("run", "phase2_remission_52w", "--replicates", "10", "--jobs", "1", "--out")
 
@@ -107,6 +109,16 @@ def test_a_folder_that_may_not_be_written(monkeypatch, capsys, tmp_path, number,
     said = told(monkeypatch, capsys, *RUN, str(tmp_path / "run"))
     assert said.startswith(f"{tmp_path / 'run'}: {os.strerror(number)}")
     assert said.endswith(f"{advice}\n")
+
+
+def test_where_there_is_no_temporary_folder(monkeypatch, capsys, tmp_path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "none")])
+    with Ledger(tmp_path):
+        pass
+    said = told(monkeypatch, capsys, "report", str(tmp_path))
+    assert said.startswith("No usable temporary directory found")
+    assert said.endswith("Let TMPDIR name a folder that you may write to\n")
 
 
 def test_whoever_calls_the_command_goes_on_beside_a_cluster(tmp_path, monkeypatch, capsys) -> None:
