@@ -150,6 +150,8 @@ SHOWN = {
     "trial": lambda folder: lupusim.simulate_trial(hostile_run(folder).scenario),
     "model": lambda folder: hostile_fit(folder).model,
     "fit": hostile_fit,
+    "cycles": lambda folder: lupusim.in_cycles(hostile_fit(folder).model, 0.5),
+    "histories": lambda folder: lupusim.simulate(hostile_fit(folder).model, 9, 5.0, seed=SEED),
 }
 
 
@@ -185,11 +187,11 @@ def test_markup_is_seen() -> None:  # negative control
 def test_every_writer_of_html_is_asked_here() -> None:
     """A new file with markup in it belongs in a list above; the browser app has its own tests."""
     known = {
-        "calibration/fit.py", "manual/policy.py", "model/multistate.py",
+        "arrays.py", "calibration/fit.py", "manual/policy.py", "model/multistate.py",
         "planning/assurance/results.py", "planning/runs/results.py",
-        "planning/sample_size/results.py", "report/calibration/page.py",
-        "report/document/html.py", "simulation/patient_level/tables.py",
-        "trial/design.py", "trial/scenario.py",
+        "planning/sample_size/results.py", "planning/solving/results.py",
+        "records/histories.py", "report/calibration/page.py", "report/document/html.py",
+        "simulation/patient_level/tables.py", "trial/design.py", "trial/scenario.py",
     }  # fmt: skip
     source = DATA.parent
     makes = re.compile(r"to_html\(|<(?:p|td|html|head|table|div)\b")
