@@ -9,7 +9,7 @@ of the three it is, because within a binomial or multinomial the expected counts
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -196,6 +196,17 @@ class OccupancyCounts:
     def counted_moves(self) -> tuple[StateSet, StateSet] | None:
         """None: no single move is counted."""
         return None
+
+
+def seen_in_one_state(measure: Measure) -> Iterator[tuple[float, str, float, float]]:
+    """Yield the time (years), state, count and patients of what is counted of a single state.
+
+    Nothing of groups of states, nor where patients of some states are not counted at all.
+    """
+    match measure:
+        case OccupancyCounts(time=time, counts=counts, n=n, outside=()):
+            alone = ((states[0], count) for states, count in counts.items() if len(states) == 1)
+            yield from ((time, state, count, n) for state, count in alone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

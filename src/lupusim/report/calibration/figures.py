@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +12,22 @@ from lupusim.calibration.checking.elasticities import Elasticity
 from lupusim.calibration.checking.simulation_based import RankTest
 from lupusim.calibration.estimation.parameters import FreeParameter, NormalPrior
 from lupusim.calibration.estimation.profiles import CRITICAL, Profile
+from lupusim.calibration.estimation.tables import exact_limits
 from lupusim.calibration.fit import Fit
+from lupusim.calibration.targets.counts import seen_in_one_state
+from lupusim.calibration.targets.studies import Study, Target
 from lupusim.engines import exact
 from lupusim.report.calibration.answers import prediction_names
-from lupusim.report.figures.style import BLUE, ORANGE, SKY, colors_of, in_lines
+from lupusim.report.figures.style import (
+    BLUE,
+    ORANGE,
+    SKY,
+    colors_of,
+    finished_panels,
+    in_lines,
+    legend_above,
+    panels_of_figure,
+)
 from lupusim.rng import stream
 
 if TYPE_CHECKING:
@@ -24,6 +36,7 @@ if TYPE_CHECKING:
 
 _YEARS = np.linspace(0.0, 5.0, 41)
 _BAND_DRAWS = 100
+_APART = 0.06  # years between counts of one time
 _BAND_TOLERANCE = 1e-4
 
 
@@ -203,34 +216,79 @@ def _density(prior: NormalPrior, free: np.ndarray) -> np.ndarray:
 
 
 def occupancy(fit: Fit) -> Figure:
-    """Return exact occupancy over five years, with a 95 % band where there are draws."""
-    from matplotlib.figure import Figure
+    """Return exact occupancy, stacked, and state by state beside what was counted.
 
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    axes = figure.subplots()
-    best = exact.solve(fit.model, _YEARS).probabilities
-    band = _band(fit)
-    colors = colors_of(fit.model.states)
-    for k, state in enumerate(fit.model.states):
-        axes.plot(_YEARS, best[:, k], color=colors[state], label=state.replace("_", " "))
-        if band is not None:
-            axes.fill_between(_YEARS, band[0][:, k], band[1][:, k], color=colors[state], alpha=0.2)
-    axes.set(xlabel="years", ylabel="share of patients", xlim=(0, 5), ylim=(0, 1))
-    axes.legend(frameon=False, fontsize=8)
-    return figure
+    With draws, a 95 % band about each border and about each state; counts have exact limits.
+    """
+    seen = [one for _, t in _targets(fit) for one in seen_in_one_state(t.measure)]
+    latest = max([_YEARS[-1], *(time for time, *_ in seen)])
+    years = np.linspace(0.0, latest, _YEARS.size)
+    margin = _APART * len(fit.model.states)  # where counts of the end stand beside each other
+    best = exact.solve(fit.model, years).probabilities
+    drawn = _drawn(fit, years)
+    states = fit.model.states
+    with panels_of_figure(2, 1, height=7.4, sharex=True) as (stacked, apart):
+        _stack(stacked, states, years, best)
+        if drawn is not None:
+            for low, high in zip(*_band(drawn.cumsum(axis=2)[..., :-1]), strict=True):
+                stacked.fill_between(years, low, high, color="black", alpha=0.22, linewidth=0)
+        for state, color, share in zip(states, colors_of(states).values(), best.T, strict=True):
+            apart.plot(years, share, color=color, label=_words(state))
+        for color, low, high in zip(colors_of(states).values(), *_band(drawn), strict=False):
+            apart.fill_between(years, low, high, color=color, alpha=0.2, linewidth=0)
+        _counted(apart, states, seen)
+        for panel in (stacked, apart):
+            panel.set(ylabel="share of patients", xlim=(0, latest + margin), ylim=(0, 1))
+        apart.set_xlabel("years")
+        legend_above(stacked)
+        return finished_panels(stacked)
 
 
-def _band(fit: Fit) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the 2.5 % and 97.5 % quantiles of occupancy over posterior draws."""
+def _words(state: str) -> str:
+    return state.replace("_", " ")
+
+
+def _targets(fit: Fit) -> Iterator[tuple[Study, Target]]:
+    """Yield what was fitted, and what was held out."""
+    yield from fit.likelihood.targets
+    yield from fit.likelihood.checks
+
+
+def _stack(panel: Axes, states: tuple[str, ...], years: np.ndarray, best: np.ndarray) -> None:
+    names, colors = [_words(state) for state in states], list(colors_of(states).values())
+    panel.stackplot(years, best.T, labels=names, colors=colors, alpha=0.85)
+
+
+def _counted(
+    panel: Axes, states: tuple[str, ...], seen: Sequence[tuple[float, str, float, float]]
+) -> None:
+    """Draw shares that were counted with their exact limits, beside each other at one time."""
+    colors = colors_of(states)
+    for time, state, count, n in seen:
+        low, high = exact_limits(count, n, is_poisson=False)
+        shares = np.array([low, count, high]) / n
+        at = time + _APART * (states.index(state) - (len(states) - 1) / 2)
+        reach = [[shares[1] - shares[0]], [shares[2] - shares[1]]]
+        panel.errorbar(
+            at, shares[1], yerr=reach, fmt="o", color=colors[state], capsize=2, markersize=5
+        )
+
+
+def _drawn(fit: Fit, years: np.ndarray) -> np.ndarray | None:
+    """Return occupancy by posterior draws; (n_draws, n_times, n_states), None without draws."""
     if fit.draws is None:
         return None
     free_model = fit.likelihood.free_model
-    drawn = fit.draws.resample(_BAND_DRAWS, rng=stream(fit.seed, "band"))
-    solved = np.stack(
-        [
-            exact.solve(free_model.model_at(free), _YEARS, tolerance=_BAND_TOLERANCE).probabilities
-            for free in drawn
-        ]
+    rows = fit.draws.resample(_BAND_DRAWS, rng=stream(fit.seed, "band"))
+    models = (free_model.model_at(free) for free in rows)
+    return np.stack(
+        [exact.solve(one, years, tolerance=_BAND_TOLERANCE).probabilities for one in models]
     )
-    low, high = np.quantile(solved, [0.025, 0.975], axis=0)
-    return low, high
+
+
+def _band(drawn: np.ndarray | None) -> tuple[Sequence[np.ndarray], Sequence[np.ndarray]]:
+    """Return the 2.5 % and 97.5 % quantiles over draws, column by column; empty without draws."""
+    if drawn is None:
+        return (), ()
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    return list(low.T), list(high.T)

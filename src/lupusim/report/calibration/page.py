@@ -204,7 +204,8 @@ def _used(fit: Fit, answers: Answers) -> Section:
 
     words = [
         "The model file carries the optimum; the draws beside it carry the uncertainty into "
-        "assurance. What the model predicts over five years is in the figure."
+        "assurance. The figure has where patients are expected to be, with a 95 % band where "
+        "there are draws, and what was counted in single states with its exact limits."
     ]
     tables: list[Captioned] = []
     drawn = [figures.occupancy(fit)]

@@ -28,6 +28,7 @@ from lupusim.calibration.targets.counts import EverCount, OccupancyCounts
 from lupusim.calibration.targets.studies import Role, Study, Target
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.report.calibration.answers import Answers, largest, shapes_in_words
+from lupusim.report.calibration.figures import occupancy
 from lupusim.report.calibration.page import page
 from lupusim.report.calibration.tables import calibration_report
 from studies_for_tests import chain_model, free_rates
@@ -55,6 +56,21 @@ def one_study(name: str, well: float, held_out: float = 40) -> Study:
 def fitted() -> Fit:
     studies = [one_study("first", 110), one_study("second", 114, held_out=120)]
     return fit_studies(studies, FREE, seed=SEED, n_starts=4).sampled(2000)
+
+
+def test_occupancy_is_drawn_stacked_and_beside_what_was_counted():
+    fit = fitted()
+    stacked, apart = occupancy(fit).axes
+    n_states = len(fit.model.states)
+    assert len(stacked.collections) == n_states + n_states - 1  # areas, a band about each border
+    tops = [area.get_paths()[0].vertices[:, 1].max() for area in stacked.collections[:n_states]]
+    np.testing.assert_allclose(tops, 1, atol=1e-9)  # all start well; whoever is there is counted
+    well = next(line for line in apart.lines if line.get_label() == "well")
+    rate = sum(t.hazard.rate for t in fit.model.transitions if t.from_state == "well")
+    years = np.asarray(well.get_xdata(), dtype=float)
+    np.testing.assert_allclose(well.get_ydata(), np.exp(-rate * years), atol=1e-6)
+    counted = sorted(float(points.lines[0].get_ydata()[0]) for points in apart.containers)
+    assert counted == [0.3, 0.3, 0.55, 0.57]  # 60, 60, 110 and 114 of 200
 
 
 def score(name: str, akaike: float, left_out: float) -> ModelScore:
