@@ -3,20 +3,51 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
 import pytest
 
 from format_keys import asked_of, with_value
+from lupusim.analysis.group_sequential.spending import SPENDINGS
+from lupusim.analysis.multiplicity.procedures import PROCEDURES
+from lupusim.endpoints.base import ENDPOINTS
+from lupusim.model.hazards.base import FAMILIES
 from lupusim.scenario import scenario_from_mapping
 from lupusim.simulation.tally import Mean
-from scenario_values import OF_ITS_OWN, VALUES, asked, carriers, changes, document, given
+from lupusim.trial.adaptation.base import ADAPTATIONS
+from lupusim.trial.allocation.base import ALLOCATIONS
+from lupusim.trial.enrollment.base import ENROLLMENTS
+from lupusim.trial.looks.timing import TIMINGS
+from lupusim.trial.test_method import TESTS
+from scenario_values import (
+    OF_ITS_OWN,
+    RARE_VALUES,
+    VALUES,
+    asked,
+    carriers,
+    changes,
+    document,
+    given,
+)
 from tolerance import SEED
 from whole_runs import flaw, is_refused, level_flaw
 
 N_REPLICATES = 50
 PAIRS = [(a, b) for a, b in combinations(VALUES, 2) if a[0] != b[0]]
+RARE_PAIRS = [(a, b) for b in RARE_VALUES for a in VALUES]
+REGISTRIES = (
+    ADAPTATIONS,
+    ALLOCATIONS,
+    ENDPOINTS,
+    ENROLLMENTS,
+    FAMILIES,
+    PROCEDURES,
+    SPENDINGS,
+    TESTS,
+    TIMINGS,
+)
 
 
 def flaws(pairs: list[tuple[tuple[str, str], tuple[str, str]]]) -> dict[str, str]:
@@ -61,6 +92,31 @@ def test_a_key_that_nobody_tries_is_missed() -> None:
     assert {"cuts", "screening"} <= names - set(given(content))  # negative control
 
 
+def texts(content: Any) -> Iterator[str]:
+    """Yield all keys and values of a document as texts."""
+    if isinstance(content, dict | list):
+        for value in [*content, *content.values()] if isinstance(content, dict) else content:
+            yield from texts(value)
+    else:
+        yield str(content)
+
+
+def outside(names: set[str]) -> set[str]:
+    """Return the names that no document has which the reader accepts, a key changed or none."""
+    left = names.difference(*map(texts, carriers().values()))
+    for carrier, content in carriers().items():
+        for path, value in changes(carrier):
+            tried = isinstance(value, str) and value in left
+            if tried and not is_refused(with_value(content, path, value)):
+                left.discard(value)
+    return left
+
+
+def test_every_name_of_every_registry_enters() -> None:
+    names = {name for registry in REGISTRIES for name in registry}
+    assert outside({*names, "a name of none"}) == {"a name of none"}
+
+
 def test_two_changed_keys_run_through() -> None:
     assert flaws_of_changes("quick", 25) == {}
 
@@ -71,9 +127,18 @@ def test_many_changed_keys_run_through(part: int) -> None:
     assert flaws_of_changes(f"long {part}", 100) == {}
 
 
-@pytest.mark.parametrize("value", VALUES, ids=" ".join)
+@pytest.mark.parametrize("value", VALUES + RARE_VALUES, ids=" ".join)
 def test_each_value_alone_is_accepted(value: tuple[str, str]) -> None:
     assert not is_refused(document(value))
+
+
+def test_rare_values_run_through_beside_others() -> None:
+    assert flaws(random.Random(SEED).sample(RARE_PAIRS, 15)) == {}
+
+
+@pytest.mark.slow
+def test_many_rare_values_run_through_beside_others() -> None:
+    assert flaws(random.Random(SEED + 1).sample(RARE_PAIRS, 250)) == {}
 
 
 def test_many_pairs_of_values_run_through() -> None:

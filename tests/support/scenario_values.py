@@ -216,18 +216,79 @@ ALTERNATIVES: dict[str, dict[str, dict[str, Any]]] = {
     "vary": {"ratio": {"vary": {"arms.1.effects.0.hazard_ratio": [0.5, 1.0]}},
              "size": {"vary": {"sample_size": [40, 60]}}},
 }  # fmt: skip
+ONE_ARM = {"arms": [CELLS], "endpoints.primary": RESPONDER | {"better": "more"}}
+RANKS = {"kind": "ordinal_state", "ranking": ["death", "ill", "healthy"], "at": "52 weeks"}
+SCORE = {
+    "name": "score",
+    "correlation": 0.5,
+    "by_state": {
+        state: {"mean": mean, "sd": 2}
+        for state, mean in (("healthy", 4), ("ill", 8), ("death", 12))
+    },
+}
+LAWS: dict[str, dict[str, Any]] = {
+    "exponential": {"rate": 0.3},
+    "gamma": {"shape": 0.8, "rate": 0.3},
+    "generalized_gamma": {"mu": 1, "sigma": 1.2, "q": 0.5},
+    "gompertz": {"shape": 0.2, "rate": 0.3},
+    "loglogistic": {"shape": 1.2, "scale": 3},
+    "lognormal": {"meanlog": 1, "sdlog": 1},
+    "piecewise_exponential": {"breaks": [0.5], "rates": [0.4, 0.1]},
+}
+# Values that need others beside them: each is a carrier, and stands beside some others only.
+RARE: dict[str, dict[str, dict[str, Any]]] = {
+    "one arm": {
+        "exact_binomial": ONE_ARM | {"analysis": {"test": "exact_binomial", "null_rate": 0.3}},
+        "posterior_probability": ONE_ARM | {"analysis": {
+            "test": "posterior_probability", "null_rate": 0.3, "threshold": 0.975}},
+        "one_sample_logrank": {"arms": [CELLS], "analysis": {
+            "test": "one_sample_logrank", "against": {"hazard_per_year": 1}}},
+    },
+    "test": {
+        "magirr_burman": {"analysis": {"test": "magirr_burman", "until": "30 weeks"}},
+        "restricted_mean": {"analysis": {"test": "restricted_mean", "until": "52 weeks"}},
+        "posterior_difference": {"endpoints.primary": RESPONDER, "analysis": {
+            "test": "posterior_difference", "threshold": 0.975, "borrowing": {
+                "method": "robust_mixture", "responders": 33, "patients": 40, "weight": 0.3,
+                "vague": [1, 1]}}},
+        "posterior_rank": {"endpoints.primary": RANKS, "analysis": {
+            "test": "posterior_rank", "threshold": 0.975}},
+    },
+    "score": {
+        "ordinal_state": {"endpoints.primary": RANKS, "analysis.test": "proportional_odds"},
+        "marker_responder": {"marker": SCORE, "analysis.test": "pooled_z", "endpoints.primary": {
+            "kind": "marker_responder", "at": "52 weeks", "fall": 2}},
+    },
+    "spending": {
+        name: {"looks": [{"when": {"events": events}, "efficacy": {"spending": name, **more}}
+                         for events in (10, 25)]}
+        for name, more in (("hwang_shih_decani", {"gamma": -4}), ("kim_demets", {"rho": 2}),
+                           ("pocock", {}))
+    },
+    "law of dropout": {
+        family: {"dropout": {"hazard": {"family": family, **law}}} for family, law in LAWS.items()
+    },
+    "gate": {
+        "at " + of: {
+            "adaptation": {"kind": "gate", "endpoint": "early", "test": "pooled_z", of: least},
+            "endpoints.secondary": [RESPONDER | {"name": "early", "at": "26 weeks"}],
+            "looks": [{"when": {"patients": 30, "followed": "26 weeks"}, "efficacy": SPENDING},
+                      {"when": {"last_patient": "52 weeks"}}]}
+        for of, least in (("z", 0.0), ("estimate", 0.05))},
+}  # fmt: skip
 POPULATION = {
     "strata": {"nephritis": {"yes": 0.5, "no": 0.5}},
     "covariates": {"age": {"mean": 35, "sd": 10}},
 }
 VALUES = [(key, name) for key, names in ALTERNATIVES.items() for name in names]
+RARE_VALUES = [(key, name) for key, names in RARE.items() for name in names]
 
 
 def document(*values: tuple[str, str]) -> dict[str, Any]:
     """Return the base scenario with some values of its keys; nothing else is changed."""
     content = copy.deepcopy(BASE) | {"population": copy.deepcopy(POPULATION)}
     for key, name in values:
-        for path, value in ALTERNATIVES[key][name].items():
+        for path, value in (ALTERNATIVES | RARE)[key][name].items():
             holder = content
             *steps, last = path.split(".")
             for step in steps:
@@ -250,7 +311,7 @@ def read(text: str) -> dict[str, Any]:
 @cache
 def carriers() -> dict[str, dict[str, Any]]:
     """Return documents that hold the keys of the format: one a value, and what is packaged."""
-    found = {" ".join(value): document(value) for value in VALUES}
+    found = {" ".join(value): document(value) for value in VALUES + RARE_VALUES}
     for name in packaged_names("scenarios"):
         found[name] = read(load_scenario(name).text)
     return found | {f"new {kind}": read(starter_text(kind, {})) for kind in STARTERS}
