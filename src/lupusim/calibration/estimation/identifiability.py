@@ -171,9 +171,9 @@ def _verdict(is_flat: bool, has_several: bool, profile: Profile) -> Verdict:
     rules = (
         (len(sides) == 2 or is_flat, Verdict.FLAT),
         (has_several, Verdict.SEVERAL),
+        (bool(profile.lower_held_by or profile.upper_held_by), Verdict.BORROWED),
         (sides == ("below",), Verdict.UNBOUNDED_BELOW),
         (sides == ("above",), Verdict.UNBOUNDED_ABOVE),
-        (bool(profile.lower_held_by or profile.upper_held_by), Verdict.BORROWED),
     )
     return next((verdict for holds, verdict in rules if holds), Verdict.IDENTIFIED)
 
@@ -229,4 +229,8 @@ def _borrowed_words(profile: Profile) -> str:
         for side, limit, names in sides
         if names
     )
-    return f"not identified: {said}"
+    lacking = "".join(
+        f"; the targets give no {'lower' if side == 'below' else 'upper'} limit"
+        for side in profile.unbounded
+    )
+    return f"not identified: {said}{lacking}"

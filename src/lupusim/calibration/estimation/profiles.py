@@ -264,16 +264,23 @@ def _held_by(walkers: _Walkers, found: BoolArray) -> list[tuple[str, ...]]:
     """Return, for each walker's limit, the other parameters whose bounds decide it."""
     model = walkers.hill.likelihood.free_model
     points = walkers.points
-    parts = walkers.hill.parts(points)
-    pull = 2 * gradient(parts, walkers.hill.slopes(points, parts))  # of the deviance per log unit
+    pull = _pull(walkers.hill, points)
     low, high = (np.abs(points - bound) < _AT_BOUND for bound in model.bounds.T)
     stuck = (low & (pull > _MATTERS)) | (high & (pull < -_MATTERS))
-    stuck &= ~(np.abs(model.bounds - walkers.best[:, None]) < _AT_BOUND).any(axis=1)
+    # A bound that decides the estimate, too, is taken for what is known.
+    begun = np.abs(_pull(walkers.hill, walkers.best[None])[0]) > _MATTERS
+    stuck &= ~begun
     stuck[np.arange(len(points)), walkers.axes] = False
     return [
         tuple(name for name, is_stuck in zip(model.names, row, strict=True) if is_stuck and out)
         for row, out in zip(stuck.tolist(), found.tolist(), strict=True)
     ]
+
+
+def _pull(hill: Hill, points: FloatArray) -> FloatArray:
+    """Return the slopes of the deviance per log or logit unit; shape of `points`."""
+    parts = hill.parts(points)
+    return 2 * gradient(parts, hill.slopes(points, parts))
 
 
 def _bracket(
