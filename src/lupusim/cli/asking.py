@@ -277,7 +277,9 @@ class Question:
         try:
             with sigterm_as_ctrl_c(), self.place.bench(self.scenario, self.seed) as bench:
                 self._forewarn()
-                with patience(_MINUTE, "no answer after a minute"):
+                with patience(
+                    _MINUTE, "no answer after a minute", "simulation, by other processes"
+                ):
                     found = find(bench)
         except KeyboardInterrupt as interrupt:
             begin_to_leave()

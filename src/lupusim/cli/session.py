@@ -49,7 +49,7 @@ def warn(scenario: Scenario) -> None:
 
 
 @contextmanager
-def patience(seconds: float, words: str) -> Iterator[None]:
+def patience(seconds: float, words: str, doing: str = "getting ready") -> Iterator[None]:
     """Say on standard error what this thread is at, where it is not done after some seconds.
 
     Parameters
@@ -58,13 +58,15 @@ def patience(seconds: float, words: str) -> Iterator[None]:
         Of waiting without a word.
     words : str
         What is said before that.
+    doing : str
+        What it is at where it is none of the parts of a simulation.
     """
     from lupusim.planning.runs.forecast import at_work
 
     thread = threading.get_ident()
 
     def tell() -> None:
-        print(f"note: {words}, now at: {at_work(thread) or 'getting ready'}", file=sys.stderr)
+        print(f"note: {words}, now at: {at_work(thread) or doing}", file=sys.stderr)
 
     timer = threading.Timer(seconds, tell)
     timer.daemon = True

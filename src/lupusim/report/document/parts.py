@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +14,23 @@ if TYPE_CHECKING:
 
 
 _WORD = re.compile(r"(?!none|below|above)[^\W\d_]{3,}")  # not what stands beside a number
+
+
+def without_controls(text: str) -> str:
+    r"""Return text without what no file can hold as text: control characters, halves of letters.
+
+    Spaces and joiners of any script stay, which are part of a name.
+
+    Examples
+    --------
+    >>> without_controls("a\x00b\u200cc\td")
+    'ab\u200cc\td'
+    """
+    return "".join(letter for letter in text if letter in "\n\t" or _is_text(letter))
+
+
+def _is_text(letter: str) -> bool:
+    return unicodedata.category(letter) not in ("Cc", "Cs") and letter not in "\ufffe\uffff"
 
 
 class Writer(Protocol):

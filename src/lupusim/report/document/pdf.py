@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lupusim.report.document.parts import Document, Picture, Table
+from lupusim.report.document.parts import Document, Picture, Table, without_controls
 from lupusim.report.figures.style import as_svg
 
 _HEAD = """#set document(title: {title}, author: "lupusim", keywords: ("lupusim report",))
@@ -71,7 +71,7 @@ class _TypstWriter:
 
 def _quoted(text: str) -> str:
     """Return text as a string literal of Typst."""
-    kept = "".join(letter for letter in text if letter in "\n\t" or letter.isprintable())
+    kept = without_controls(text)
     kept = _LONG_WORD.sub("\\g<0>\u200b", kept)  # or it would run over the edge of the page
     return '"' + kept.replace("\\", "\\\\").replace('"', '\\"') + '"'
 

@@ -6,13 +6,14 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from lupusim.report.document.parts import Document, Picture, Table
+from lupusim.report.document.parts import Document, Picture, Table, without_controls
 from lupusim.report.document.seal import digest
 from lupusim.report.figures.style import as_png
 
 _WIDTH = 6.3  # inches between the margins
 _SMALL = 8  # points, in tables
 _MARGIN = 0.98  # inches
+_LONGEST_TITLE = 255  # letters, in the properties of a file
 
 
 class _WordWriter:
@@ -22,11 +23,11 @@ class _WordWriter:
         self.target = target
 
     def words(self, text: str, *, loud: bool) -> None:
-        self.target.add_paragraph(_clean(text), style="Intense Quote" if loud else None)
+        self.target.add_paragraph(without_controls(text), style="Intense Quote" if loud else None)
 
     def items(self, texts: Sequence[str]) -> None:
         for text in texts:
-            self.target.add_paragraph(_clean(text), style="List Bullet")
+            self.target.add_paragraph(without_controls(text), style="List Bullet")
 
     def table(self, table: Table) -> None:
         self._caption("Table", table.caption, before=True)
@@ -50,7 +51,7 @@ class _WordWriter:
     def listing(self, text: str) -> None:
         from docx.shared import Pt
 
-        run = self.target.add_paragraph().add_run(_clean(text))
+        run = self.target.add_paragraph().add_run(without_controls(text))
         run.font.name, run.font.size = "Courier New", Pt(_SMALL)
 
     def _caption(self, kind: str, text: str, *, before: bool = False) -> None:
@@ -58,12 +59,7 @@ class _WordWriter:
         paragraph = self.target.add_paragraph(f"{kind} ", style="Caption")
         paragraph.paragraph_format.keep_with_next = before
         _sequence_number(paragraph, kind)
-        paragraph.add_run(f". {_clean(text)}")
-
-
-def _clean(text: str) -> str:
-    """Return text without the control characters that XML cannot hold."""
-    return "".join(letter for letter in text if letter in "\n\t" or letter.isprintable())
+        paragraph.add_run(f". {without_controls(text)}")
 
 
 def _fill(
@@ -74,7 +70,7 @@ def _fill(
 
     for number, (cell, text) in enumerate(zip(cells, texts, strict=True)):
         paragraph = cell.paragraphs[0]
-        run = paragraph.add_run(_clean(text))
+        run = paragraph.add_run(without_controls(text))
         run.font.size, run.bold = Pt(_SMALL), bold
         paragraph.paragraph_format.space_after = Pt(1)
         if number < len(right) and right[number]:
@@ -116,14 +112,14 @@ def as_docx(document: Document) -> bytes:
     for side in ("left_margin", "right_margin"):
         setattr(target.sections[0], side, Inches(_MARGIN))
     about = target.core_properties
-    about.title, about.author = _clean(document.title), "lupusim"
+    about.title, about.author = without_controls(document.title)[:_LONGEST_TITLE], "lupusim"
     writer = _WordWriter(target)
-    target.add_heading(_clean(document.title), level=0)
-    target.add_paragraph(_clean(document.subtitle), style="Subtitle")
+    target.add_heading(without_controls(document.title), level=0)
+    target.add_paragraph(without_controls(document.subtitle), style="Subtitle")
     for text in document.answer:
         writer.words(text, loud=False)
     for number, section in enumerate(document.sections, start=1):
-        target.add_heading(f"{number}. {_clean(section.title)}", level=1)
+        target.add_heading(f"{number}. {without_controls(section.title)}", level=1)
         if section.items:
             target.add_paragraph().add_run(f"ICH E20 draft: {section.items}").italic = True
         for part in section.parts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import re
 from dataclasses import replace
@@ -221,6 +222,20 @@ def test_hostile_text_is_text_in_word(hostile):
     captions = [p.text for p in target.paragraphs if p.style.name == "Caption"]
     assert len(captions) == 1
     assert HOSTILE in captions[0]
+
+
+def test_a_name_keeps_its_joiners_and_a_title_its_length_in_word():
+    docx = pytest.importorskip("docx")
+    name = "\u0645\u06cc\u200c\u062e \u00a0 e\u0301 \U0001f469\u200d\U0001f52c"
+    table = Table(caption=name, head=(name, "n"), rows=((f"{name}\x00\ud800\uffff", "1"),))
+    section = Section(title=name, parts=(table,), items=name)
+    whole = Document(title="t" * 300, subtitle=name, answer=(), sections=(section,))
+    target = docx.Document(io.BytesIO(files.word.as_docx(whole)))
+    assert target.tables[0].cell(1, 0).text == name
+    assert target.paragraphs[0].text == "t" * 300
+    assert target.core_properties.title == "t" * 255
+    if importlib.util.find_spec("typst"):
+        assert files.pdf.as_pdf(whole).startswith(b"%PDF")
 
 
 def test_hostile_text_is_set_in_pdf(hostile):
