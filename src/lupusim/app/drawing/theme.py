@@ -102,7 +102,13 @@ table.plain .number { text-align: right; padding-right: 20px; white-space: nowra
   .three { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .sheet { padding: 24px; } .bar { padding: 0 20px; gap: 4px 12px; }
   .bar nav a { padding: 16px 6px 13px; } }
-@media (max-width: 560px) { .three { grid-template-columns: minmax(0, 1fr); } }
+@media (max-width: 560px) { .three { grid-template-columns: minmax(0, 1fr); }
+  .sheet { padding: 16px; } .bar { padding: 8px 16px 0; justify-content: space-between; }
+  .bar nav { order: 3; flex: 1 0 100%; } .bar nav a { padding: 6px 6px 5px; }
+  .counts { grid-template-columns: repeat(2, minmax(0, 1fr)); padding-bottom: 12px;
+    border-bottom: 1px solid var(--line); }
+  .counts > :nth-child(6n+3), .counts > :nth-child(6n+4) { grid-column: 1 / -1; }
+  .q-field { max-width: 100%; min-width: 0 !important; } }
 """
 
 REMEMBER_THEME = """
