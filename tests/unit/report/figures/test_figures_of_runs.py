@@ -96,7 +96,7 @@ def test_stops_add_up_to_one_and_their_limits_hold_the_sum(looks):
     found = runs.stops(point.tally, 3)
     assert sum(stop.share for stop in found) == pytest.approx(1)
     successes = sum(s.share for s in found if s.name.endswith(("efficacy", "success")))
-    assert successes == pytest.approx(point.power.value)
+    assert successes == pytest.approx(point.plain.power.value)
     for stop, so_far in zip(found, np.cumsum([s.share for s in found]), strict=True):
         assert stop.together.lower - 1e-12 <= so_far <= stop.together.upper + 1e-12
 
