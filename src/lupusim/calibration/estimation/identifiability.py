@@ -195,8 +195,8 @@ def verdict_words(verdict: Verdict, profile: Profile, values: Sequence[float]) -
     match verdict:
         case Verdict.FLAT:
             return (
-                f"not identified: the targets are met as well by other values (from {low} to "
-                f"{high} with the rest refitted); {profile.estimate:.3g} is what the prior prefers"
+                f"not identified: the targets are met as well by other values (at least from {low} "
+                f"to {high}, the rest refitted); {profile.estimate:.3g} is what the prior prefers"
             )
         case Verdict.UNBOUNDED_BELOW:
             return f"at most {profile.upper:.3g}{_exact(profile)}; the targets give no lower limit"

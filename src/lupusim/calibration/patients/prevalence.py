@@ -3,8 +3,9 @@ r"""Where patients of a panel were seen, beside where a fitted model puts them.
 What happened between visits is not known, so there is no estimate without a model. As Gentleman,
 Lawless, Lindsey and Yan (1994, Statistics in Medicine 13:805-821) do, and R's
 ``msm::prevalence.msm`` by default, a patient counts at any time as where the last visit before it
-found him; those whose visits have ended are no longer counted, the dead are. Moves that the next
-visit would have found come too late in it: the longer visits are apart, the more.
+found him; those whose visits have ended are no longer counted, the dead are. So moves come too
+late in it, the longer visits are apart the more, and death is seen too often where many leave
+early.
 """
 
 from __future__ import annotations
