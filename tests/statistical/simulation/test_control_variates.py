@@ -17,6 +17,8 @@ from lupusim.endpoints import TimeToEvent
 from lupusim.model import LatentClass, MultiStateModel, Transition, TreatmentEffect
 from lupusim.model.hazards import WeibullHazard
 from lupusim.planning.controls.building import control_of, is_controlled
+from lupusim.planning.runs.run import run
+from lupusim.scenario import load_scenario
 from lupusim.simulation.block import followed, replicates_per_block
 from lupusim.simulation.controls import Control
 from lupusim.simulation.generation.generation import Block
@@ -191,3 +193,20 @@ def test_a_wrong_law_is_caught() -> None:
     error = values.std(axis=0) / np.sqrt(len(values))
     with pytest.raises(AssertionError, match="standard errors apart"):
         assert_within_mcse(values.mean(axis=0), 0.0, mcse=error)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["survival_200_events", "survival_three_looks", "time_to_event", "reinfusion_withdrawal"],
+)
+def test_packaged_trials_have_the_power_that_is_counted(name: str) -> None:
+    point = run(load_scenario(name), 16_000, seed=SEED).points[0]
+    counted = point.plain
+    for known, plain in (
+        (point.power, counted.power),
+        (point.type_one_error, counted.type_one_error),
+    ):
+        assert known.mcse < 0.62 * plain.mcse
+        # what was taken out is all that sets them apart
+        apart = np.sqrt(plain.mcse**2 - known.mcse**2)
+        assert_within_mcse(known.value, plain.value, mcse=apart)

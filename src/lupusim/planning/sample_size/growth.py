@@ -65,6 +65,16 @@ class Sizing(Protocol):
         ...
 
 
+def only_decided(trial: Trial) -> Trial:
+    """Return the same trial without a true effect: no search asks how near estimates come to it.
+
+    A true effect that is simulated takes more patients than a search does, at every size anew.
+    """
+    if trial.analysis is None or trial.analysis.truth is None:
+        return trial
+    return replace(trial, analysis=replace(trial.analysis, truth=None))
+
+
 def _step(trial: Trial) -> int:
     """Return in which steps the number of patients grows: whole turns of the ratio."""
     if trial.allocation is None or trial.allocation.block_size is None:

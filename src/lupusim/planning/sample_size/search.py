@@ -11,7 +11,7 @@ from lupusim.planning.execution.bench import InterruptedJobsError, on_bench
 from lupusim.planning.runs.replicates import Simulator, added_up, derived_seed, tested
 from lupusim.planning.sample_size.events import event_in_words, last_look, quantity_of
 from lupusim.planning.sample_size.exact import Checked, ExactPowers
-from lupusim.planning.sample_size.growth import Sizing, most_enrolled, only_design
+from lupusim.planning.sample_size.growth import Sizing, most_enrolled, only_decided, only_design
 from lupusim.planning.sample_size.options import FIRST_ROUND, Search, check_target
 from lupusim.planning.sample_size.prefixes import Prefixes, why_not_nested
 from lupusim.planning.sample_size.probit_line import NORMAL, Batch, PowerLine, fit_line, offsets
@@ -189,7 +189,7 @@ class _Hunt:
         self, simulator: Simulator, sizes: Sequence[int], n_replicates: int
     ) -> list[Tally]:
         """Return the sums over fresh replicates; what an interruption leaves is remembered too."""
-        jobs = [simulator.job(self.sizing.at(size), n_replicates) for size in sizes]
+        jobs = [simulator.job(only_decided(self.sizing.at(n)), n_replicates) for n in sizes]
         try:
             with on_bench(simulator.bench, simulator.n_jobs) as bench:
                 finished = bench.tallies(jobs)
@@ -229,9 +229,8 @@ class _Hunt:
             score = Prefixes(sizing=self.sizing, sizes=tuple(sizes))
             tally = simulator.tally(largest, n_replicates, score=score)
             return [tally.mean(f"reject {size}") for size in sizes]
-        jobs = [
-            Simulator(seed=simulator.seed).job(self.sizing.at(size), n_replicates) for size in sizes
-        ]
+        trials = [only_decided(self.sizing.at(size)) for size in sizes]
+        jobs = [Simulator(seed=simulator.seed).job(trial, n_replicates) for trial in trials]
         with on_bench(simulator.bench, simulator.n_jobs) as bench:
             return [added_up(tallies).mean(self.quantity) for tallies in bench.tallies(jobs)]
 
