@@ -11,6 +11,7 @@ from lupusim import load_scenario
 from lupusim.analysis import group_sequential
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.planning.runs.run import RunResult, run
+from lupusim.trial.looks import StoppingRule
 from lupusim.trial.scenario import DesignPoint, Scenario
 from tolerance import SEED, assert_within_mcse
 
@@ -58,7 +59,7 @@ def test_binding_futility_stops_as_often_as_the_design_says_under_the_null() -> 
 
 def test_testing_three_times_at_1_96_is_caught() -> None:
     @dataclass(frozen=True)
-    class Naive:
+    class Naive(StoppingRule):
         def bounds(self, information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             return np.full(information.shape, 1.96), np.full(information.shape, -np.inf)
 

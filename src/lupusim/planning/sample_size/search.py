@@ -168,7 +168,7 @@ class _Hunt:
         analysis = tested(sizing.trial)
         self.probit = NORMAL.inv_cdf(power)
         self.level = analysis.alpha / analysis.sided
-        self.quantity = quantity_of(sizing.trial, search.event)
+        self.quantity = quantity_of(only_decided(sizing.trial), search.event)
         self.simulator = Simulator(seed=search.seed, bench=search.bench)
         self.is_nested = not why_not_nested(sizing.trial)
         self.batches: list[Batch] = []

@@ -38,6 +38,7 @@ from lupusim.planning.sample_size.search import find_size, sample_size
 from lupusim.planning.theory.group_sequential import sequential_theory
 from lupusim.scenario import load_scenario
 from lupusim.simulation.adaptation import BayesianResponse, PromisingZone
+from lupusim.simulation.looks import true_effect
 from lupusim.trial import (
     AtCalendarTime,
     AtEvents,
@@ -46,6 +47,7 @@ from lupusim.trial import (
     PoissonEnrollment,
     SimpleRandomization,
 )
+from lupusim.trial.design import SimulatedEffect
 from lupusim.trial.enrollment.arm_periods import OnceOnArm, OnceRandomized, OnDate
 from lupusim.trial.looks import AfterPatients, WhenAll, WhenAny
 from lupusim.trial.multiplicity import Family
@@ -458,3 +460,17 @@ def test_a_power_that_no_number_of_patients_reaches_by_the_last_date_is_refused(
     words = r"come too late: the last look is held by month 7\.2"
     with pytest.raises(PowerNotReachedError, match=words):
         find_size(Patients(trial=_until_a_date(0.6)), 0.95, search=QUICK)
+
+
+def test_a_search_works_out_no_true_effect_and_finds_the_same(monkeypatch) -> None:
+    plain = small_trials.rates((0.3, 0.6), n_patients=80)
+    told = replace(plain, analysis=replace(plain.analysis, truth=SimulatedEffect()))
+    seen = []
+    monkeypatch.setattr(true_effect, "_truth", lambda *_, **__: seen.append(1))
+    found = [
+        find_size(Patients(trial=trial), 0.8, search=replace(QUICK, precision=0.2))
+        for trial in (plain, told)
+    ]
+    assert not seen
+    assert found[0].n_patients == found[1].n_patients
+    assert found[0].power == found[1].power
