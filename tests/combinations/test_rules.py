@@ -23,7 +23,7 @@ from lupusim.errors import ScenarioError
 from lupusim.planning.runs.run import PointResult, run
 from lupusim.scenario import scenario_from_mapping
 from lupusim.simulation.adaptation import ADAPTATIONS, PromisingZone
-from lupusim.simulation.looks import evidence
+from lupusim.simulation.looks import look_statistics
 from lupusim.trial.observation import Strategy
 from lupusim.trial.scenario import Scenario
 from tolerance import SEED
@@ -251,7 +251,7 @@ def test_negative_control_p_values_of_a_twentieth_are_caught(
 ) -> None:
     scenario = next(platforms("responder", Strategy.TREATMENT_POLICY, 1))
 
-    whole = evidence.gather
+    whole = look_statistics.gather
 
     def unlike(trial: Any, generated: Any) -> Any:
         return [
@@ -259,7 +259,7 @@ def test_negative_control_p_values_of_a_twentieth_are_caught(
             for one in whole(trial, generated)
         ]
 
-    monkeypatch.setattr(evidence, "gather", unlike)
+    monkeypatch.setattr(look_statistics, "gather", unlike)
     (point,) = run(scenario, REPLICATES).points
     with pytest.raises(AssertionError):
         assert_sound(point, REPLICATES)

@@ -14,7 +14,7 @@ from lupusim.scenario import scenario_from_mapping
 from lupusim.simulation.block import simulate_block
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.cutoffs import analyze, cut
-from lupusim.simulation.looks.evidence import comparisons
+from lupusim.simulation.looks.look_statistics import comparisons
 from lupusim.simulation.looks.true_effect import true_effect
 from lupusim.simulation.patient_level.tables import simulate_trial
 from lupusim.simulation.scoring import generation_hash

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lupusim.planning.runs.results import PointResult
-from lupusim.simulation.looks.evidence import Comparison, comparisons
+from lupusim.simulation.looks.look_statistics import Comparison, comparisons
 from lupusim.trial import Better, Trial
 from lupusim.trial.scenario import label
 

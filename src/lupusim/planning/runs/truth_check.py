@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from lupusim.planning.runs.results import PointResult
-from lupusim.simulation.looks.evidence import comparisons
+from lupusim.simulation.looks.look_statistics import comparisons
 from lupusim.trial.scenario import label
 
 

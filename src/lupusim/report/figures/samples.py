@@ -14,8 +14,14 @@ from lupusim.planning.runs.replicates import derived_seed
 from lupusim.simulation.adaptation.gate import bounds_of_looks
 from lupusim.simulation.generation.generation import Block, Generated, generate
 from lupusim.simulation.looks.cutoffs import events_by_calendar
-from lupusim.simulation.looks.evidence import Comparison, Evidence, comparisons, gather, look_times
 from lupusim.simulation.looks.group_sequential import planned_information
+from lupusim.simulation.looks.look_statistics import (
+    Comparison,
+    LookStatistics,
+    comparisons,
+    gather,
+    look_times,
+)
 from lupusim.simulation.looks.multiplicity import bounds_of_hypotheses
 from lupusim.trial import Trial
 
@@ -100,7 +106,7 @@ def look_paths(trial: Trial, *, seed: int, n_trials: int = 200) -> tuple[LookPat
 def _paths(
     trial: Trial,
     one: Comparison,
-    seen: Evidence,
+    seen: LookStatistics,
     bounds: tuple[FloatArray, FloatArray, FloatArray],
 ) -> LookPaths:
     fraction, efficacy, futility = bounds
@@ -127,7 +133,7 @@ def _paths(
 def _last(
     trial: Trial,
     one: Comparison,
-    seen: Evidence,
+    seen: LookStatistics,
     bounds: tuple[FloatArray, FloatArray, FloatArray],
 ) -> IntArray:
     """Return the look (from 1) at which each trial stops; of several hypotheses the last."""

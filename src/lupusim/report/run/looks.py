@@ -9,7 +9,7 @@ from lupusim.analysis.group_sequential import Bounds
 from lupusim.planning.runs.results import PointResult, ratio_of
 from lupusim.planning.theory.group_sequential import planned_bounds, sequential_theory
 from lupusim.report.numbers import root, rounded, share, where_defined
-from lupusim.simulation.looks.evidence import Comparison, comparisons
+from lupusim.simulation.looks.look_statistics import Comparison, comparisons
 from lupusim.simulation.tally import Mean, Tally
 from lupusim.trial import Cutoff, Trial
 from lupusim.trial.looks import counts_in

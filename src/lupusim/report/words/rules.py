@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lupusim.simulation.looks.evidence import Comparison, comparisons
+from lupusim.simulation.looks.look_statistics import Comparison, comparisons
 from lupusim.trial import Arm, Trial
 from lupusim.trial.enrollment.arm_periods import Controls, arms_change
 from lupusim.trial.multiplicity import Ends

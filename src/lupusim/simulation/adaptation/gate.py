@@ -18,8 +18,8 @@ from lupusim.simulation.adaptation.benefit import judged_benefit
 from lupusim.simulation.adaptation.early_endpoint import early_problems
 from lupusim.simulation.generation.generation import Block, Generated
 from lupusim.simulation.looks.cutoffs import observed
-from lupusim.simulation.looks.evidence import Evidence, described_at, gather
 from lupusim.simulation.looks.group_sequential import estimates_at, of_look, planned_information
+from lupusim.simulation.looks.look_statistics import LookStatistics, described_at, gather
 from lupusim.simulation.totals import with_totals
 from lupusim.trial import Trial, Verdict
 from lupusim.trial.adaptation import ADAPTATIONS, Row
@@ -194,7 +194,7 @@ def _at_the_gate(
 
 
 def bounds_of_looks(
-    trial: Trial, seen: Evidence, fraction: FloatArray
+    trial: Trial, seen: LookStatistics, fraction: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return the bounds of the looks; without any, the level's quantile at the last look."""
     if trial.stopping is not None:

@@ -15,8 +15,8 @@ from lupusim.analysis.group_sequential.stopping import GroupSequential, crossing
 from lupusim.arrays import FloatArray, IntArray
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.cutoffs import events_by_calendar, waited
-from lupusim.simulation.looks.evidence import Evidence, at_cutoff, described_at, gather
 from lupusim.simulation.looks.group_sequential import estimates_at, of_look
+from lupusim.simulation.looks.look_statistics import LookStatistics, at_cutoff, described_at, gather
 from lupusim.trial import AfterPatients, Analysis, AtEvents, Trial
 from lupusim.trial.adaptation import Adaptation
 
@@ -35,7 +35,7 @@ class Resizing(Adaptation, Protocol):
         self,
         trial: Trial,
         generated: Generated,
-        seen: Evidence,
+        seen: LookStatistics,
         planned: tuple[FloatArray, FloatArray],
     ) -> FloatArray:
         """Return the size that the last interim look asks for, (n_replicates,); NaN for any.
@@ -46,14 +46,16 @@ class Resizing(Adaptation, Protocol):
             Its limits and test.
         generated : Generated
             The patients.
-        seen : Evidence
+        seen : LookStatistics
             Of all looks, as planned.
         planned : (fraction, efficacy)
             Information fractions and efficacy bounds, (n_replicates, n_looks).
         """
         ...
 
-    def last_z(self, seen: Evidence, final: Evidence, fraction: FloatArray) -> FloatArray:
+    def last_z(
+        self, seen: LookStatistics, final: LookStatistics, fraction: FloatArray
+    ) -> FloatArray:
         """Return the statistic of the last look, (n_replicates,)."""
         ...
 
@@ -103,7 +105,7 @@ def hold_resized(
     return came, found
 
 
-def _counted(trial: Trial, generated: Generated, seen: Evidence) -> FloatArray:
+def _counted(trial: Trial, generated: Generated, seen: LookStatistics) -> FloatArray:
     """Return how many patients, or events, looks have: what sizes are planned in.
 
     That is what the test says it counts, unless it knows its information by an estimate alone.
@@ -128,7 +130,7 @@ def _last_z(
     trial: Trial,
     rule: Resizing,
     generated: Generated,
-    held: tuple[Evidence, Evidence],
+    held: tuple[LookStatistics, LookStatistics],
     fraction: FloatArray,
 ) -> FloatArray:
     """Return the statistic of the last look, (n_replicates,).
@@ -162,13 +164,13 @@ def enrolled_alone(trial: Trial, generated: Generated, size: IntArray) -> Genera
     return replace(generated, enrollment_time=np.where(beyond, np.inf, generated.enrollment_time))
 
 
-def _with_last(seen: Evidence, final: Evidence) -> Evidence:
+def _with_last(seen: LookStatistics, final: LookStatistics) -> LookStatistics:
     """Return the looks with the one that was really the last."""
     columns = {
         field.name: np.column_stack([getattr(seen, field.name)[:, :-1], getattr(final, field.name)])
-        for field in fields(Evidence)
+        for field in fields(LookStatistics)
     }
-    return Evidence(**columns)
+    return LookStatistics(**columns)
 
 
 def _cutoff(trial: Trial, size: int) -> AfterPatients | AtEvents:

@@ -19,7 +19,7 @@ from lupusim.simulation.adaptation.base import Conducted, Followed, OnceFollowed
 from lupusim.simulation.adaptation.resizing import Resizing, hold_resized, most
 from lupusim.simulation.generation.generation import Block, Generated
 from lupusim.simulation.looks.cutoffs import observed
-from lupusim.simulation.looks.evidence import Evidence
+from lupusim.simulation.looks.look_statistics import LookStatistics
 from lupusim.simulation.totals import with_totals
 from lupusim.trial import Cutoff, Trial
 from lupusim.trial.adaptation import ADAPTATIONS, Row
@@ -141,7 +141,7 @@ class PromisingZone(Resizes):
         self,
         trial: Trial,
         generated: Generated,
-        seen: Evidence,
+        seen: LookStatistics,
         planned: tuple[FloatArray, FloatArray],
     ) -> FloatArray:
         """Return the size that brings a promising trial to its power, (n_replicates,)."""
@@ -151,7 +151,9 @@ class PromisingZone(Resizes):
             seen.z[:, -2], fraction[:, -2], efficacy[:, -1], least=self.least, power=self.power
         )
 
-    def last_z(self, seen: Evidence, final: Evidence, fraction: FloatArray) -> FloatArray:
+    def last_z(
+        self, seen: LookStatistics, final: LookStatistics, fraction: FloatArray
+    ) -> FloatArray:
         """Return z of the last look: the stages weighed as planned.
 
         A first stage without a finite z (no response yet, or nothing known) never enlarges the
@@ -230,7 +232,7 @@ class BlindedSize(Resizes):
         self,
         trial: Trial,
         generated: Generated,
-        seen: Evidence,
+        seen: LookStatistics,
         planned: tuple[FloatArray, FloatArray],
     ) -> FloatArray:
         """Return the size that finds the difference at the rate of all arms, (n_replicates,)."""
@@ -248,7 +250,9 @@ class BlindedSize(Resizes):
             ratio=(trial.ratio[0], trial.ratio[1]),
         )
 
-    def last_z(self, seen: Evidence, final: Evidence, fraction: FloatArray) -> FloatArray:
+    def last_z(
+        self, seen: LookStatistics, final: LookStatistics, fraction: FloatArray
+    ) -> FloatArray:
         """Return z of the last look, of all patients alike."""
         del seen, fraction
         return np.asarray(final.z[:, -1])

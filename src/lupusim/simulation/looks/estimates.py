@@ -7,7 +7,7 @@ import numpy as np
 from lupusim.analysis.group_sequential import after_stopping
 from lupusim.analysis.group_sequential.stopping import Crossing, GroupSequential
 from lupusim.arrays import FloatArray
-from lupusim.simulation.looks.evidence import Evidence
+from lupusim.simulation.looks.look_statistics import LookStatistics
 from lupusim.simulation.looks.true_effect import accuracy
 from lupusim.trial import Trial
 
@@ -19,7 +19,7 @@ _known: dict[tuple[str, bytes], FloatArray] = {}
 
 
 def estimates_at_stop(
-    trial: Trial, seen: Evidence, stop: Crossing, fraction: FloatArray
+    trial: Trial, seen: LookStatistics, stop: Crossing, fraction: FloatArray
 ) -> dict[str, FloatArray]:
     """Return how near the truth the estimates are; nothing where no truth is asked for.
 

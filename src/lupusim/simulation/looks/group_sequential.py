@@ -15,7 +15,7 @@ from lupusim.arrays import FloatArray, IntArray
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.cutoffs import waited
 from lupusim.simulation.looks.estimates import estimates_at_stop
-from lupusim.simulation.looks.evidence import Evidence, Held, Looks
+from lupusim.simulation.looks.look_statistics import Held, Looks, LookStatistics
 from lupusim.simulation.quantities import Quantity, at_look
 from lupusim.trial import Trial
 
@@ -43,7 +43,7 @@ def hold_looks(
     assert trial.analysis is not None  # the trial's own checks see to both
     assert trial.stopping is not None
     held = Held(trial, generated) if looks is None else looks
-    (seen,) = held.evidence
+    (seen,) = held.statistics
     fraction = seen.held_until / planned_information(trial, seen.information)[:, None]
     efficacy, futility = seen.bounds(trial.stopping, fraction)
     z = seen.z
@@ -98,7 +98,7 @@ def of_look(
 
 
 def estimates_at(
-    number: int, seen: Evidence, last: IntArray, *, prefix: str = "", arm: str = ""
+    number: int, seen: LookStatistics, last: IntArray, *, prefix: str = "", arm: str = ""
 ) -> dict[str, FloatArray]:
     """Return the estimates of one look: of all trials that reach it, and of those that end there.
 
@@ -106,7 +106,7 @@ def estimates_at(
     ----------
     number : int
         The look, from 0.
-    seen : Evidence
+    seen : LookStatistics
         What the looks show.
     last : (n_replicates,) integer array
         Position of the last look of the comparison, from 0.

@@ -15,8 +15,14 @@ from lupusim.records import Observation
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.concurrent_controls import sizes
 from lupusim.simulation.looks.cutoffs import conduct, observed, waited
-from lupusim.simulation.looks.evidence import Comparison, Evidence, Looks, comparisons, gather
 from lupusim.simulation.looks.group_sequential import estimates_at
+from lupusim.simulation.looks.look_statistics import (
+    Comparison,
+    Looks,
+    LookStatistics,
+    comparisons,
+    gather,
+)
 from lupusim.simulation.looks.null_hypothesis import fares_as_control
 from lupusim.simulation.looks.true_effect import accuracy
 from lupusim.simulation.quantities import at_look
@@ -39,7 +45,7 @@ def hold_family(
     """
     assert trial.family is not None
     asked = comparisons(trial)
-    seen = gather(trial, generated) if looks is None else looks.evidence
+    seen = gather(trial, generated) if looks is None else looks.statistics
     ending = _ending(trial, trial.family, asked, seen)
     observation = _observation(generated, asked, seen[0], ending)
     outcomes = [measurement.outcome(observation) for measurement in generated.measurements]
@@ -80,7 +86,7 @@ class HypothesisBounds(NamedTuple):
 
 
 def bounds_of_hypotheses(
-    trial: Trial, asked: tuple[Comparison, ...], seen: tuple[Evidence, ...]
+    trial: Trial, asked: tuple[Comparison, ...], seen: tuple[LookStatistics, ...]
 ) -> list[HypothesisBounds]:
     """Return the bounds of each hypothesis at the share of alpha it has at a look in the end."""
     assert trial.family is not None
@@ -119,7 +125,7 @@ class _Ending:
 
 
 def _ending(
-    trial: Trial, family: Family, asked: tuple[Comparison, ...], seen: tuple[Evidence, ...]
+    trial: Trial, family: Family, asked: tuple[Comparison, ...], seen: tuple[LookStatistics, ...]
 ) -> _Ending:
     assert trial.analysis is not None
     p_value = np.stack([one.decisive for one in seen], axis=1)
@@ -143,7 +149,7 @@ def _ending(
     return _Ending(rejected=rejected, closed=closed, stop=stop, fraction=fraction)
 
 
-def _fraction(trial: Trial, one: Comparison, shown: Evidence) -> FloatArray:
+def _fraction(trial: Trial, one: Comparison, shown: LookStatistics) -> FloatArray:
     """Return the information of the looks over what is planned for the comparison.
 
     Where arms join or leave, or the test counts neither patients nor events that are planned,
@@ -164,7 +170,9 @@ def _fraction(trial: Trial, one: Comparison, shown: Evidence) -> FloatArray:
 
 
 def _given_up(
-    trial: Trial, shown: tuple[tuple[Comparison, ...], tuple[Evidence, ...]], fraction: FloatArray
+    trial: Trial,
+    shown: tuple[tuple[Comparison, ...], tuple[LookStatistics, ...]],
+    fraction: FloatArray,
 ) -> IntArray:
     """Return the look at which each hypothesis is given up; one beyond the last for never."""
     n_looks = fraction.shape[2]
@@ -175,7 +183,9 @@ def _given_up(
 
 
 def _futility(
-    trial: Trial, shown: tuple[tuple[Comparison, ...], tuple[Evidence, ...]], fraction: FloatArray
+    trial: Trial,
+    shown: tuple[tuple[Comparison, ...], tuple[LookStatistics, ...]],
+    fraction: FloatArray,
 ) -> FloatArray:
     """Return the futility bounds of each hypothesis; -inf where it is not judged by any."""
     assert trial.family is not None
@@ -198,7 +208,7 @@ def _out_of_reach(family: Family, look: IntArray, given_up: IntArray) -> IntArra
 
 
 def _observation(
-    generated: Generated, asked: tuple[Comparison, ...], shown: Evidence, ending: _Ending
+    generated: Generated, asked: tuple[Comparison, ...], shown: LookStatistics, ending: _Ending
 ) -> Observation:
     """Return what is seen when each trial stops, without those who were not randomized."""
     row = np.arange(len(ending.stop))
@@ -218,7 +228,7 @@ def _observation(
 
 
 def _by_hypothesis(
-    asked: tuple[Comparison, ...], seen: tuple[Evidence, ...], ending: _Ending
+    asked: tuple[Comparison, ...], seen: tuple[LookStatistics, ...], ending: _Ending
 ) -> dict[str, FloatArray]:
     row = np.arange(len(ending.stop))
     found = {}
@@ -231,7 +241,7 @@ def _by_hypothesis(
 
 
 def _accuracy(
-    trial: Trial, asked: tuple[Comparison, ...], shown: tuple[tuple[Evidence, ...], _Ending]
+    trial: Trial, asked: tuple[Comparison, ...], shown: tuple[tuple[LookStatistics, ...], _Ending]
 ) -> dict[str, FloatArray]:
     """Return how near the truth the primary endpoint's estimates are, where that is asked."""
     found: dict[str, FloatArray] = {}
@@ -245,7 +255,7 @@ def _accuracy(
 def _sizes(
     trial: Trial,
     asked: tuple[Comparison, ...],
-    shown: tuple[tuple[Evidence, ...], _Ending],
+    shown: tuple[tuple[LookStatistics, ...], _Ending],
     observation: Observation,
 ) -> dict[str, FloatArray]:
     """Return the patients of each arm and its controls, where arms join or leave."""
@@ -259,7 +269,7 @@ def _sizes(
 
 
 def _picked(
-    asked: tuple[Comparison, ...], seen: tuple[Evidence, ...], ending: _Ending
+    asked: tuple[Comparison, ...], seen: tuple[LookStatistics, ...], ending: _Ending
 ) -> dict[str, FloatArray]:
     own = [number for number, one in enumerate(asked) if one.endpoint == 0]
     if len(own) == 1:
@@ -289,7 +299,7 @@ def _false_rejections(
 
 
 def _estimates_at_looks(
-    asked: tuple[Comparison, ...], seen: tuple[Evidence, ...], ending: _Ending
+    asked: tuple[Comparison, ...], seen: tuple[LookStatistics, ...], ending: _Ending
 ) -> dict[str, FloatArray]:
     found: dict[str, FloatArray] = {}
     for hypothesis, (one, shown) in enumerate(zip(asked, seen, strict=True)):
@@ -299,7 +309,7 @@ def _estimates_at_looks(
     return found
 
 
-def _looks(trial: Trial, shown: Evidence, ending: _Ending) -> dict[str, FloatArray]:
+def _looks(trial: Trial, shown: LookStatistics, ending: _Ending) -> dict[str, FloatArray]:
     any_rejected = ending.rejected.any(axis=1)
     found: dict[str, FloatArray] = {}
     for number, look in enumerate(trial.looks, start=1):

@@ -8,7 +8,7 @@ from lupusim.arrays import FloatArray
 from lupusim.simulation.fingerprint import content_hash
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.cutoffs import analyze, conduct, cut
-from lupusim.simulation.looks.evidence import Held, Looks, Remembered
+from lupusim.simulation.looks.look_statistics import Held, Looks, Remembered
 from lupusim.trial import Trial, Verdict
 
 _ANY_LEVEL = 0.5

@@ -13,8 +13,8 @@ from lupusim.arrays import FloatArray
 from lupusim.frozen import dataclass
 from lupusim.simulation.adaptation.gate import bounds_of_looks
 from lupusim.simulation.generation.generation import Generated
-from lupusim.simulation.looks.evidence import Comparison, Evidence, comparisons, gather
 from lupusim.simulation.looks.group_sequential import planned_information
+from lupusim.simulation.looks.look_statistics import Comparison, LookStatistics, comparisons, gather
 from lupusim.simulation.looks.multiplicity import HypothesisBounds, bounds_of_hypotheses
 from lupusim.trial import Better, TestMethod, Trial
 
@@ -105,7 +105,7 @@ def looks_reported(trial: Trial, generated: Generated, last: int) -> tuple[LookR
 
 
 def _rows(
-    one: Comparison, seen: Evidence, bounds: HypothesisBounds, last: int
+    one: Comparison, seen: LookStatistics, bounds: HypothesisBounds, last: int
 ) -> Iterator[LookReported]:
     for look in range(last):
         if seen.skipped[0, look] or not seen.information[0, look] > 0:

@@ -13,7 +13,7 @@ from lupusim.errors import Problem
 from lupusim.simulation.adaptation.sample_size import Resizes, size_problems
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.cutoffs import observed
-from lupusim.simulation.looks.evidence import Evidence
+from lupusim.simulation.looks.look_statistics import LookStatistics
 from lupusim.trial import Trial
 
 
@@ -34,7 +34,7 @@ class DoubleIfRare(Resizes):
         self,
         trial: Trial,
         generated: Generated,
-        seen: Evidence,
+        seen: LookStatistics,
         planned: tuple[FloatArray, FloatArray],
     ) -> FloatArray:
         """Return the size, (n_replicates,)."""
@@ -44,7 +44,9 @@ class DoubleIfRare(Resizes):
         rate = (outcome.response & outcome.included).sum(axis=1) / known
         return np.where(rate < self.rate, 2.0 * self.planned, 1.0 * self.planned)
 
-    def last_z(self, seen: Evidence, final: Evidence, fraction: FloatArray) -> FloatArray:
+    def last_z(
+        self, seen: LookStatistics, final: LookStatistics, fraction: FloatArray
+    ) -> FloatArray:
         """Return z of the last look, of all patients alike: the size knew of no arm."""
         del seen, fraction
         return np.asarray(final.z[:, -1])

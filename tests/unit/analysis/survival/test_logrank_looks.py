@@ -13,8 +13,8 @@ from lupusim.analysis.survival.logrank_looks import Exits, logrank_looks
 from lupusim.endpoints import TimeToEvent
 from lupusim.rng import stream
 from lupusim.simulation.generation.generation import Block, generate
-from lupusim.simulation.looks.evidence import Evidence, Held, at_cutoff, gather
 from lupusim.simulation.looks.group_sequential import hold_looks
+from lupusim.simulation.looks.look_statistics import Held, LookStatistics, at_cutoff, gather
 from lupusim.trial import AtCalendarTime, AtEvents, Dropout, Trial
 from lupusim.trial.observation import IntercurrentEvent, Strategy
 from tolerance import SEED
@@ -44,7 +44,7 @@ def test_all_looks_at_once_show_what_each_shows_alone(changes: dict[str, object]
     (together,) = gather(trial, generated)
     for look in range(len(trial.looks)):
         alone = at_cutoff(trial, generated, together.cutoff[:, look])
-        for name in Evidence.__slots__:
+        for name in LookStatistics.__slots__:
             np.testing.assert_array_equal(
                 getattr(together, name)[:, [look]], getattr(alone, name), err_msg=name
             )
@@ -53,7 +53,7 @@ def test_all_looks_at_once_show_what_each_shows_alone(changes: dict[str, object]
 def test_decisions_are_those_of_looks_held_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     generated = generate(SURVIVAL, BLOCK)
     together = hold_looks(SURVIVAL, generated)
-    monkeypatch.setattr("lupusim.simulation.looks.evidence._at_once", lambda *_: None)
+    monkeypatch.setattr("lupusim.simulation.looks.look_statistics._at_once", lambda *_: None)
     alone = hold_looks(SURVIVAL, generated, Held(SURVIVAL, generated))
     assert together.keys() == alone.keys()
     for name, values in alone.items():

@@ -7,7 +7,7 @@ import pytest
 
 from lupusim.simulation.adaptation import PromisingZone
 from lupusim.simulation.adaptation.sample_size import Resizes
-from lupusim.simulation.looks.evidence import Evidence
+from lupusim.simulation.looks.look_statistics import LookStatistics
 
 ZONE = PromisingZone(planned=100)
 
@@ -15,8 +15,8 @@ ZONE = PromisingZone(planned=100)
 def evidence(z, information):
     """What looks show of one trial with these statistics and information."""
     z, information = np.array([z], dtype=float), np.array([information], dtype=float)
-    fields = {name: np.zeros_like(z) for name in Evidence.__dataclass_fields__}
-    return Evidence(**{**fields, "z": z, "information": information})
+    fields = {name: np.zeros_like(z) for name in LookStatistics.__dataclass_fields__}
+    return LookStatistics(**{**fields, "z": z, "information": information})
 
 
 @pytest.mark.parametrize("unit", [1.0, 0.003, 400.0])

@@ -16,7 +16,7 @@ from lupusim.simulation.block import measured, simulate
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.concurrent_controls import adjusted_for, compared, sizes
 from lupusim.simulation.looks.cutoffs import observed
-from lupusim.simulation.looks.evidence import comparisons, gather
+from lupusim.simulation.looks.look_statistics import comparisons, gather
 from lupusim.simulation.looks.true_effect import true_effect
 from lupusim.trial import AfterPatients, PoissonEnrollment, UniformEnrollment
 from lupusim.trial.design import SimulatedEffect

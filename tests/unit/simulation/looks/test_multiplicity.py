@@ -17,7 +17,7 @@ from lupusim.endpoints import Responder, TimeToEvent
 from lupusim.model import TreatmentEffect
 from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block, generate
-from lupusim.simulation.looks.evidence import gather
+from lupusim.simulation.looks.look_statistics import gather
 from lupusim.simulation.looks.multiplicity import hold_family
 from lupusim.trial import AtCalendarTime, AtEvents, Trial, UniformEnrollment
 from lupusim.trial.design import KnownEffect, SimulatedEffect

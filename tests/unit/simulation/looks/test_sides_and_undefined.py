@@ -20,7 +20,7 @@ from lupusim.simulation.adaptation import Gate, GateMeasure
 from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.cutoffs import observed
-from lupusim.simulation.looks.evidence import gather
+from lupusim.simulation.looks.look_statistics import gather
 from lupusim.trial import AfterLastPatient, Trial, Verdict
 from lupusim.trial.multiplicity import Family, Hypothesis
 from tolerance import SEED

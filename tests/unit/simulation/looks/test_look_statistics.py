@@ -16,8 +16,8 @@ from lupusim.simulation.adaptation import BlindedSize, PromisingZone
 from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.cutoffs import analyze, cut, time_of, waited
-from lupusim.simulation.looks.evidence import Remembered, gather, look_times
 from lupusim.simulation.looks.group_sequential import hold_looks
+from lupusim.simulation.looks.look_statistics import Remembered, gather, look_times
 from lupusim.simulation.looks.multiplicity import hold_family
 from lupusim.simulation.tally import Tally
 from lupusim.trial import AfterPatients, AtCalendarTime, AtEvents, Endpoint, Trial

@@ -28,7 +28,7 @@ Table = TypeVar("Table", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class LookStatistics:
     """What every look shows of every replicate; all arrays are (n_replicates, n_looks).
 
     Parameters
@@ -151,7 +151,7 @@ def comparisons(trial: Trial) -> tuple[Comparison, ...]:
     )
 
 
-def gather(trial: Trial, generated: Generated) -> tuple[Evidence, ...]:
+def gather(trial: Trial, generated: Generated) -> tuple[LookStatistics, ...]:
     """Hold all looks of a block of trials; return what each shows of each comparison."""
     cutoffs = look_times(trial, generated)
     asked = comparisons(trial)
@@ -159,18 +159,18 @@ def gather(trial: Trial, generated: Generated) -> tuple[Evidence, ...]:
     if looks is None:
         looks = [_look(trial, generated, asked, cutoff) for cutoff in cutoffs]
     return tuple(
-        _evidence(cutoffs, [look[number] for look in looks]) for number in range(len(asked))
+        _statistics(cutoffs, [look[number] for look in looks]) for number in range(len(asked))
     )
 
 
-def at_cutoff(trial: Trial, generated: Generated, cutoff: FloatArray) -> Evidence:
+def at_cutoff(trial: Trial, generated: Generated, cutoff: FloatArray) -> LookStatistics:
     """Hold one look at a cutoff of its own in each replicate; of the first comparison."""
     (shown, *_) = _look(trial, generated, comparisons(trial), cutoff)
-    return _evidence([cutoff], [shown])
+    return _statistics([cutoff], [shown])
 
 
-def _evidence(cutoffs: Sequence[FloatArray], looks: Sequence[_Look]) -> Evidence:
-    return Evidence(
+def _statistics(cutoffs: Sequence[FloatArray], looks: Sequence[_Look]) -> LookStatistics:
+    return LookStatistics(
         cutoff=np.stack(cutoffs, axis=1),
         p_value=np.stack([look.verdict.p_better for look in looks], axis=1),
         p_worse=np.stack([look.verdict.p_worse for look in looks], axis=1),
@@ -231,7 +231,7 @@ class Looks(Protocol):
     """All looks of a block of trials."""
 
     @property
-    def evidence(self) -> tuple[Evidence, ...]:
+    def statistics(self) -> tuple[LookStatistics, ...]:
         """What they show of each comparison."""
         ...
 
@@ -245,11 +245,11 @@ class Held:
 
     def __init__(self, trial: Trial, generated: Generated) -> None:
         self.trial, self.generated = trial, generated
-        self.evidence = gather(trial, generated)
+        self.statistics = gather(trial, generated)
 
     def described(self, look: IntArray) -> dict[str, FloatArray]:
         """Return what each arm showed at one look (from 0) of each replicate."""
-        cutoff = self.evidence[0].cutoff[np.arange(look.size), look]
+        cutoff = self.statistics[0].cutoff[np.arange(look.size), look]
         return described_at(self.trial, self.generated, cutoff)
 
 
@@ -257,8 +257,8 @@ class Remembered:
     """Looks that several rules judge: each described once, for all of them."""
 
     def __init__(self, trial: Trial, generated: Generated) -> None:
-        self.evidence = gather(trial, generated)
-        columns = self.evidence[0].cutoff.T
+        self.statistics = gather(trial, generated)
+        columns = self.statistics[0].cutoff.T
         shown = [described_at(trial, generated, cutoff) for cutoff in columns]
         self._shown = {name: np.stack([look[name] for look in shown]) for name in shown[0]}
 
