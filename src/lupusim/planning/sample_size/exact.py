@@ -110,7 +110,7 @@ class ExactPowers:
         """
         try:
             begin = self._at(start)
-            if begin < power and self._is_alike():
+            if begin < power and self._shows_nothing():
                 raise _not_reached(power, start, begin, alike=True)
             return self._down_teeth(power, self._crossing(power, start, largest))
         except _UnknownError:
@@ -154,10 +154,14 @@ class ExactPowers:
             **last_look(tally, len(sizing.trial.looks)),
         )
 
-    def _is_alike(self) -> bool:
-        """Return whether patients of both arms have the same chances."""
-        chances = self._chances
-        return chances is not None and bool(np.ptp(chances, axis=0).max() < _NO_DIFFERENCE)
+    def _shows_nothing(self) -> bool:
+        """Return whether both arms have the same chances, and the test wants more than that."""
+        chances, trial = self._chances, self.sizing.trial
+        analysis = trial.analysis
+        if chances is None or analysis is None:
+            return False
+        within_margin = analysis.test.alike_is_enough(trial.primary.better)
+        return not within_margin and bool(np.ptp(chances, axis=0).max() < _NO_DIFFERENCE)
 
     def _crossing(self, power: float, start: int, largest: int) -> int:
         """Return a size that reaches the target, while one step less does not."""

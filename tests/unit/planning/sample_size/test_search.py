@@ -12,6 +12,7 @@ from scipy import stats
 
 import small_trials
 from lupusim.analysis.multiplicity.procedures import Adjusted
+from lupusim.analysis.registry import TESTS
 from lupusim.planning.runs.replicates import Simulator, derived_seed
 from lupusim.planning.sample_size.events import (
     event_in_words,
@@ -206,6 +207,23 @@ def test_the_start_hardly_matters_for_the_answer(found):
         trial = small_trials.rates((0.2, 0.5), n_patients=n_patients)
         other = find_size(Patients(trial=trial), 0.8, search=QUICK)
         assert abs(other.n_patients / found.n_patients - 1) < 0.2
+
+
+def test_arms_that_are_alike_within_a_margin_have_a_size():
+    """All tables of the unpooled z test against a margin of 0.2, by two binomials."""
+    test = TESTS["unpooled_z"].with_parameters({"margin": 0.2})
+    trial = small_trials.rates((0.6, 0.6))
+    trial = replace(trial, analysis=replace(trial.analysis, name="unpooled_z", test=test))
+    size = ExactPowers(Patients(trial=trial)).smallest(0.7, 60, 20_000)
+
+    def power(n):
+        x, y = np.meshgrid(np.arange(n + 1) / n, np.arange(n + 1) / n, indexing="ij")
+        spread = np.sqrt((x * (1 - x) + y * (1 - y)) / n)
+        claims = (x - y + 0.2) / np.where(spread > 0, spread, np.inf) >= stats.norm.isf(0.025)
+        chance = stats.binom(n, 0.6).pmf(np.arange(n + 1))
+        return chance @ claims @ chance
+
+    assert power(size // 2) >= 0.7 > power(size // 2 - 1)
 
 
 def test_more_power_asks_for_more_patients(found):
