@@ -44,7 +44,7 @@ from lupusim.trial import Better
 
 N_REPLICATES = 100_000
 REPLICATES = {
-    **dict.fromkeys(("net_benefit", "win_odds", "win_ratio"), 20_000),
+    **dict.fromkeys(("net_benefit", "win_odds"), 20_000),
     **dict.fromkeys(("andersen_gill", "mmrm", "negative_binomial", "rate_ratio"), 10_000),
 }
 """Of tests that take half a millisecond a trial or more."""
