@@ -34,7 +34,7 @@ from lupusim.model.hazards import (
 )
 from lupusim.model.hazards.base import constant_rate, steps
 
-_STACK = 32
+_STACK = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ N_PANELS = 20
 """From 0 to the latest of some questions; the finer of the two grids has twice as many."""
 
 _EARLY = 0.15  # questions before this share of the horizon get a grid of their own
-_TOGETHER = 60_000  # numbers in the kernels of chains that are solved in one stack
+_TOGETHER = 30_000  # numbers in the kernels of chains that are solved in one stack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
