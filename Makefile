@@ -60,10 +60,11 @@ $(VENV)/installed-dev: pyproject.toml constraints.txt
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.*
 
-# The core tests with the oldest allowed version of each dependency
+# The unit tests with the oldest allowed version of each dependency
 oldest:
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints-oldest.txt --editable . hypothesis pytest pytest-xdist
-	.venv-oldest/bin/pytest -n auto -m "not slow" $(patsubst %,tests/unit/%,model trial simulation engines analysis)
+	  --constraint constraints-oldest.txt --editable ".[pdf,calibration,cluster]" hypothesis pytest pytest-xdist
+	.venv-oldest/bin/pytest -n auto -m "not slow" \
+	  $(patsubst %,tests/unit/%,model trial simulation engines analysis report calibration)
 	.venv-oldest/bin/python scripts/same_bits.py
