@@ -147,7 +147,7 @@ class Answer:
     def of_table(cls, title: str, table: pd.DataFrame, form: str, **told: Any) -> Answer:
         """Return a table with numbers in one form; `told` is `content` and `sentence`."""
         from lupusim.report.numbers import cell
-        from lupusim.report.questions.tables import AnswerTable
+        from lupusim.report.tables import AnswerTable
 
         shown = AnswerTable(title)
         for name, kind in table.dtypes.items():

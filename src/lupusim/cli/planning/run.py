@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import click
@@ -278,7 +279,7 @@ def _print_table(result: RunResult, shown: Shown) -> None:
         print(how_to_repeat(result))
     elif result.points:
         console.print(operating_table(result, rows))
-    _say_notes(result)
+    _say_notes(result, console.width)
 
 
 def _say_partial(result: RunResult) -> None:
@@ -286,9 +287,9 @@ def _say_partial(result: RunResult) -> None:
         print("PARTIAL RESULT: only the replicates that are finished count; how many, see below")
 
 
-def _say_notes(result: RunResult) -> None:
+def _say_notes(result: RunResult, width: int) -> None:
     for note in result.notes:
-        print(f"  {note}")
+        print(fill(note, width, initial_indent="  ", subsequent_indent="  "))
 
 
 def run_folder(out: Path, *, force: bool) -> Folder:

@@ -11,7 +11,7 @@ from lupusim.planning.sample_size.results import InterruptedSearchError, SampleS
 from lupusim.planning.sensitivity.one_at_a_time import Tornado
 from lupusim.planning.sensitivity.sobol import SobolIndices
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
-from lupusim.report.questions.tables import AnswerTable
+from lupusim.report.tables import AnswerTable
 from lupusim.simulation.tally import Mean
 from lupusim.trial.scenario import label
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lupusim.planning.solving.goal import Goal
 from lupusim.planning.solving.results import Solution
 from lupusim.report.numbers import grouped, rounded
-from lupusim.report.questions.tables import AnswerTable
+from lupusim.report.tables import AnswerTable
 from lupusim.scenario.files.number_at import NumberInFile
 from lupusim.simulation.tally import Mean
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lupusim.planning.thresholds import ConfirmedThreshold
 from lupusim.report.numbers import grouped, in_hundred, share
-from lupusim.report.questions.tables import AnswerTable
+from lupusim.report.tables import AnswerTable
 from lupusim.simulation.tally import limits_of_share
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from rich.table import Table
-
 from lupusim.planning.runs.results import Compared, RunResult
 from lupusim.report.numbers import rounded, share
 from lupusim.report.run.looks import months
+from lupusim.report.tables import AnswerTable
 from lupusim.simulation.tally import Mean
 from lupusim.trial.scenario import label
 
@@ -21,7 +20,7 @@ _COLUMNS: dict[str, tuple[str, Callable[[Mean], str]]] = {
 }
 
 
-def compared_table(result: RunResult, names: Sequence[str]) -> Iterator[Table]:
+def compared_table(result: RunResult, names: Sequence[str]) -> Iterator[AnswerTable]:
     """Yield a table with a row per design point that is compared with another; or nothing.
 
     Parameters
@@ -34,7 +33,7 @@ def compared_table(result: RunResult, names: Sequence[str]) -> Iterator[Table]:
     rows = list(_rows(result, names))
     if not rows:
         return
-    table = Table(
+    table = AnswerTable(
         title="Differences between designs that judge the same patients",
         caption="difference (Monte Carlo standard error, paired trial by trial)",
     )

@@ -14,6 +14,7 @@ from lupusim.trial.scenario import label, shown
 
 _WIDEST_LABEL = 48
 _NARROWEST_LABEL = 22
+_NARROWEST_DESIGN = 6
 _WIDEST_HEADING = 30
 _FRAME = 3  # characters around the text of a column
 _EDGE = 1
@@ -114,7 +115,7 @@ class FittedTable:
         """Yield one table, or several where one would not fit."""
         del console
         blocks = list(self._blocks(options.max_width))
-        if len(blocks) > 1 and self.overview:
+        if len(blocks) > 1 and self.overview and self._rows_width() <= options.max_width:
             yield self._rows()
             return
         for number, block in enumerate(blocks):
@@ -122,6 +123,12 @@ class FittedTable:
             table.title = Text(self.title) if number == 0 else None
             table.caption = Text(self.caption) if number == len(blocks) - 1 else None
             yield table
+
+    def _rows_width(self) -> int:
+        """Return the characters that a row for each design needs at least."""
+        names = dict.fromkeys(name for row in self.overview for name in row)
+        widths = [max(len(name), *(len(r.get(name, "")) for r in self.overview)) for name in names]
+        return sum(widths) + _NARROWEST_DESIGN + _FRAME * (len(widths) + 1) + _EDGE
 
     def _rows(self) -> Table:
         """Return a row for each design."""
