@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,15 @@ MOST_IN_A_DAY = 1e7  # moves: faster ones are lost in the rounding of an engine
 _MOST_STATES = 128  # arrays of states hold one byte for each patient
 
 
+_MEANT = {
+    "date": "calendar_time",
+    "hr": "hazard_ratio",
+    "n": "sample_size",
+    "size": "sample_size",
+}
+"""What people call a name of ours that looks otherwise."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a sentence that helps: the nearest valid name, or all of them.
 
@@ -33,14 +42,24 @@ def nearest(name: str, known: Iterable[str]) -> str:
     "Did you mean 'cochran_mantel_haenszel'?"
     """
     names = list(known)
-    plain = {_plain(other): other for other in names}
-    match = get_close_matches(name, names, n=1) or [
-        plain[other] for other in get_close_matches(_plain(name), plain, n=1)
-    ]
-    initials = [n for n in names if "_" in n and _initials(n) == name.lower()]
-    if found := match or initials:
+    if found := near(name, names):
         return f"Did you mean {found[0]!r}?"
     return f"Valid: {', '.join(names) or 'none'}."
+
+
+def near(name: str, names: Sequence[str]) -> list[str]:
+    """Return the valid name that is meant by another, as far as one can tell.
+
+    Examples
+    --------
+    >>> near("samplesize", ["sample_size", "arms"]), near("n", ["sample_size"]), near("x", ["arms"])
+    (['sample_size'], ['sample_size'], [])
+    """
+    plain = {_plain(other): other for other in names}
+    called = [n for n in names if n == _MEANT.get(name.lower())]
+    match = called or get_close_matches(name, names, n=1)
+    match = match or [plain[other] for other in get_close_matches(_plain(name), plain, n=1)]
+    return match or [n for n in names if "_" in n and _initials(n) == name.lower()][:1]
 
 
 def _plain(name: str) -> str:

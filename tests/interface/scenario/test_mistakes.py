@@ -100,3 +100,54 @@ def test_dropout_in_words_may_stand_below_its_key_and_enrollment_of_all_sites_to
     mine, packaged = load_scenario(path), load_scenario("time_to_event")
     assert mine.points[0].trial.dropout == packaged.points[0].trial.dropout
     assert mine.points[0].trial.enrollment == packaged.points[0].trial.enrollment
+
+
+_TRIAL = """schema: lupusim/scenario/1
+title: Relapse
+outcomes:
+  relapse: {kind: time_to_event}
+arms:
+  - {name: control, control: true, outcomes: {relapse: 14 months}}
+  - {name: treated, outcomes: {relapse: {hazard_ratio: 0.65}}}
+allocation: 1:1
+enrollment: 12 per month
+analysis: {test: logrank, alpha: 0.025, sided: 1}
+looks:
+  - {when: {events: 120}, efficacy: {spending: obrien_fleming}}
+  - {when: {events: 180}}
+sample_size: 280
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("outcomes:\n", "outcome:\n", "Did you mean 'outcomes'?"),
+        ("sample_size:", "samplesize:", "Did you mean 'sample_size'?"),
+        ("sample_size:", "n:", "Did you mean 'sample_size'?"),
+        ("sample_size: 280", "sample_size: '280'", "Write 280, without quotes."),
+        ("analysis:", "analyses:", "Did you mean 'analysis'?"),
+        ("kind: time_to_event", "kind: survival", "Did you mean 'time_to_event'?"),
+        ("14 months", "14,5 months", "Write a point: 14.5 months."),
+        ("hazard_ratio: 0.65", "hazard_ratio: 0,65", "Write a point: 0.65."),
+        ("alpha: 0.025", "alpha: 0,025", "Write a point: 0.025."),
+        ("title: Relapse", "title: Relapse: a trial", "title: 'Relapse: a trial'."),
+        ("{events: 180}", "{date: 36 months}", "Did you mean 'calendar_time'?"),
+        ("{events: 120}", "{events: 66 %}", "Give a whole number, 1 or above."),
+        ("relapse: 14 months", "relapse: {survival: 60 %}", "at: the key is missing. Add 'at:'."),
+    ],
+)
+def test_one_slip_has_one_message_with_what_to_write(tmp_path, right, wrong, told):
+    assert right in _TRIAL
+    file = tmp_path / "trial.yaml"
+    file.write_text(_TRIAL.replace(right, wrong, 1), encoding="utf-8")
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(file)
+    (problem,) = caught.value.problems
+    assert str(problem).splitlines()[0].endswith(told)
+
+
+def test_a_rate_of_patients_is_a_rate(tmp_path):
+    file = tmp_path / "trial.yaml"
+    file.write_text(_TRIAL.replace("12 per", "12 patients per"), encoding="utf-8")
+    assert load_scenario(file).points[0].trial.enrollment.per_site_per_year == 144.0

@@ -16,7 +16,8 @@ _FASTEST = 1e15  # a year
 _NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 _PERCENT = re.compile(rf"\s*{_NUMBER}\s*(?:%|percent|per cent)\s*", re.IGNORECASE)
 _PER_TIME = re.compile(
-    rf"\s*{_NUMBER}\s*(%|percent|per cent)?\s*(?:per|a|an|each|every|/)\s*([a-z]+)\s*",
+    rf"\s*{_NUMBER}\s*(%|percent|per cent)?\s*(?:(?:patients|events)\s+)?"
+    r"(?:per|a|an|each|every|/)\s*([a-z]+)\s*",
     re.IGNORECASE,
 )
 _COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*(%?.*)")
@@ -165,6 +166,19 @@ def mend_number(value: object) -> str:
         thousand = 1000 if found[2].lower() == "k" else 1
         return f"Write {float(found[1]) * thousand:.12g}."
     return mend(value)
+
+
+def mend_whole(value: object) -> str:
+    """Return what to write where nothing but a whole number can stand.
+
+    Examples
+    --------
+    >>> mend_whole("280"), mend_whole("66 %"), mend_whole("120 patients")
+    ('Write 280, without quotes.', '', 'Write 120.')
+    """
+    if is_text(value) and value.strip().isdecimal():
+        return f"Write {int(value)}, without quotes."
+    return "" if percentage(value) is not None else mend_number(value)
 
 
 def _mend_thousands(value: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeGuard, TypeVar
 
 from lupusim.frozen import dataclass
 from lupusim.model.checks import nearest
-from lupusim.scenario.document.amounts import mend_number, parse_rate, percentage
+from lupusim.scenario.document.amounts import mend_number, mend_whole, parse_rate, percentage
 from lupusim.scenario.document.content import is_list, is_mapping, is_nested, is_text, match
 from lupusim.scenario.document.durations import parse_duration
 from lupusim.scenario.document.place import Place
@@ -121,7 +121,7 @@ class Integer(Kind[int]):
     def parse(self, value: object, place: Place) -> int:
         """Return the whole number."""
         if not _is_whole(value):
-            fix = _instead(value, place, mend_number(value) or self.fix)
+            fix = _instead(value, place, mend_whole(value) or self.fix)
             place.report(f"{describe(value)} is not a whole number", fix)
             return 1
         number = int(value)

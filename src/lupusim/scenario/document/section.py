@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import field
-from difflib import get_close_matches
 from typing import Any, TypeVar, cast
 
 from lupusim.frozen import dataclass
-from lupusim.model.checks import nearest
+from lupusim.model.checks import near, nearest
 from lupusim.scenario.document.content import is_list, is_mapping, is_text
 from lupusim.scenario.document.kinds import (
     ByEdge,
@@ -167,7 +166,7 @@ class Section:
     def finish(self) -> None:
         """Report every key that nobody asked for; a missing key that was misspelled, once."""
         for name in self.unknown():
-            for meant in get_close_matches(name, self.asked, n=1):
+            for meant in near(name, self.asked):
                 self._forget_missing(meant)
             self.place.child(name).report("no such key here", nearest(name, self.asked))
 

@@ -32,6 +32,8 @@ Position = tuple[int, int]
 
 # YAML 1.2, core schema, section 10.3.2: `no` is text, 1e4 is a number, 12:30 is text.
 _INTEGER = re.compile(r"[-+]?[0-9]+")
+_DECIMALS = re.compile(r"\d+( \D.*)?")  # of a number with a decimal comma
+_COLON_IN_TEXT = re.compile(r"\s*(?P<key>\w+): (?P<text>[\w ,.;%()-]+: [\w ,.;%()-]+)$")
 _NUMBER = re.compile(
     r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
 )
@@ -242,6 +244,9 @@ class _Builder:
         caret = f"\n      {row[begin : begin + 80]}\n      {' ' * (column - begin)}^"
         fault = f"this is not YAML: {reason or 'unreadable'}"
         fix = f"Often a bracket, a quote, a colon or the indentation is at fault:{caret}"
+        if (reason or "").startswith("mapping values") and (text := _COLON_IN_TEXT.match(row)):
+            fault = "a colon with a space stands in this text, as behind a key"
+            fix = f"Put quotes around it: {text['key']}: {text['text']!r}."
         if "\t" in row[: column + 1]:
             fault = "this is not YAML: a tab stands here"
             fix = f"Use spaces:{caret}".replace("\t", "  ")
@@ -295,8 +300,19 @@ class _Builder:
                 self._report_twice(name, _position(event))
             self.positions.setdefault(value_key, _position(event))
             value = self._node(next(events), events, value_key, depth + 1)
-            content.setdefault(event.value, value)
+            if value is not None or not self._is_decimal(content, event, key):
+                content.setdefault(event.value, value)
         return content
+
+    def _is_decimal(self, content: Mapping[str, object], event: Any, key: str) -> bool:
+        """Return whether a key is what stands behind a decimal comma, which is reported."""
+        name, begun = list(content.items())[-1] if content else ("", None)
+        if not (_DECIMALS.fullmatch(event.value) and _INTEGER.fullmatch(str(begun))):
+            return False
+        fault = f"'{begun},{event.value}' has a comma, and between braces a comma ends the value"
+        fix = f"Write a point: {begun}.{event.value}."
+        self._report(child_key(key, name), fault, fix, _position(event))
+        return True
 
     def _report_twice(self, name: str, position: Position) -> None:
         first = self.positions[name][0]

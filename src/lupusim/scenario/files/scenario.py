@@ -14,12 +14,21 @@ from typing import Any, cast
 
 from lupusim.errors import Problem, ScenarioError
 from lupusim.frozen import dataclass
+from lupusim.model.checks import near
 from lupusim.scenario.analysis.analysis import read_analysis
 from lupusim.scenario.analysis.looks import Question, read_looks
 from lupusim.scenario.analysis.multiplicity import read_family
 from lupusim.scenario.analysis.special_tests import Around, in_stages, read_size
 from lupusim.scenario.document.content import is_list, is_mapping, is_text, items, text_keys
-from lupusim.scenario.document.section import Duration, Integer, ListOf, Place, Section, Text
+from lupusim.scenario.document.section import (
+    MISSING,
+    Duration,
+    Integer,
+    ListOf,
+    Place,
+    Section,
+    Text,
+)
 from lupusim.scenario.document.yaml_reader import Document, child_key, describe, read_document
 from lupusim.scenario.files.model import read_schema
 from lupusim.scenario.files.packaged import find_packaged
@@ -124,6 +133,7 @@ def scenario_from_document(
     _forget_varied(top.place.problems)
     varied = Place(written, "", top.place.problems)
     points = [_point(varied, models, values, trial) for values in variation]
+    _forget_echoes(top)
     top.raise_problems()
     return Scenario(
         name=Path(document.file).stem,
@@ -318,6 +328,36 @@ def _misspelled(key: str, known: list[str]) -> bool:
     parent, _, name = key.rpartition(".")
     siblings = [k.rpartition(".")[2] for k in known if k.rpartition(".")[0] == parent]
     return bool(get_close_matches(name, siblings, n=1, cutoff=0.8))
+
+
+_ECHOES: Sequence[tuple[str, str, Sequence[str]]] = (
+    ("endpoints", MISSING, ("outcomes",)),
+    (r"arms\.\d+\.model", "no model is given", ("outcomes",)),
+    (r"arms\.\d+\.outcomes", "no such key", ("outcomes",)),
+    ("sample_size", "1 patient is fewer", ("sample_size",)),
+    (r"looks\.\d+\.when", "this look can never happen", ("sample_size",)),
+    (r"analysis\.test", ".* does not test", ("outcomes", "endpoints")),
+    ("looks", "there are interim looks, but no analysis", ("analysis",)),
+)
+"""Keys and faults (regular expressions) that say nothing where another key is at fault."""
+
+
+def _forget_echoes(top: Section) -> None:
+    """Forget problems that would not be there but for a key that is misspelled or unreadable."""
+    problems = top.place.problems
+    meant = [m for name in top.unknown() for m in near(name, top.asked)]
+    spoiled = [problem.key for problem in (*problems, *top.place.document.problems)]
+
+    def is_echo(problem: Problem) -> bool:
+        faulty = [*meant, *(key for key in spoiled if key != problem.key)]
+        return any(
+            re.fullmatch(key, problem.key)
+            and re.match(fault, problem.fault)
+            and any(_is_along(need, one) for need in needs for one in faulty)
+            for key, fault, needs in _ECHOES
+        )
+
+    problems[:] = [problem for problem in problems if not is_echo(problem)]
 
 
 def _point(

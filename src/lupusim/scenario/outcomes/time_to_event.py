@@ -96,7 +96,7 @@ class Time:
     def _free_of_it(self, share: float, at: float, place: Place) -> Hazard:
         """Return the hazard with which a share has had no event at a time."""
         if not (0 < share < 1 and at > 0 and math.isfinite(at)):
-            if place.is_sound:
+            if place.is_sound and at > 0:  # else that is told
                 place.report("no rate follows from that", "State a share above 0 and below 100 %.")
             return self._stand_in
         scale = at / (-math.log(share)) ** (1 / self.shape)
