@@ -154,10 +154,12 @@ def _exactly(point: PointResult) -> Iterator[tuple[str, str]]:
 
 def _without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield what is known by closed forms that are not exact, where there are some."""
-    doubt = _doubt(point)
-    for formula in formula_powers(point.trial):
+    doubt, formulas = _doubt(point), formula_powers(point.trial)
+    for formula in formulas:
         if not formula.is_exact:
             yield f"power, {formula.method}", f"{formula.value:.4f}{doubt}"
+    if point.trial.population.correlated and point.trial.analysis and not formulas:
+        yield "power by a formula", "none where outcomes are correlated"
     if stops := why_no_exact_power(point.trial):
         yield f"power, {EXACT}", f"not worked out: {stops}"
     yield from exact_rows(point.trial)

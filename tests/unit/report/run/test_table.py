@@ -16,17 +16,21 @@ from lupusim.analysis.proportions.beta_binomial import BetaPrior
 from lupusim.analysis.proportions.posterior_tests import PosteriorDifferenceTest
 from lupusim.analysis.registry import TESTS
 from lupusim.endpoints import Hierarchy, Responder, TimeToEvent
+from lupusim.errors import ScenarioError
 from lupusim.planning.runs.run import run
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
 from lupusim.report.run.single_arm import nothing_better
 from lupusim.report.run.table import (
     _sizes,
+    all_rows,
     how_to_repeat,
     main_rows,
     meaning,
     run_report,
     words_of_test,
 )
+from lupusim.scenario.document.yaml_reader import parse_document
+from lupusim.scenario.files.scenario import scenario_from_document
 from lupusim.simulation.adaptation import SelectArms
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Analysis, Dropout
@@ -289,3 +293,26 @@ def test_the_numbers_of_patients_by_arm_add_up(n_patients: int, ratio: tuple[int
     assert total == sum(parts) == n_patients
     assert ("about" in shown) == (n_patients % sum(ratio) > 0)
     assert np.abs(np.array(parts) - n_patients * np.array(ratio) / sum(ratio)).max() < 1
+
+
+def test_a_run_says_that_no_formula_knows_correlated_outcomes():
+    text = """schema: lupusim/scenario/1
+title: Two outcomes
+outcomes: {response: {kind: response, at: 24 weeks}, relapse: {kind: time_to_event}}
+correlation: 0.5
+arms:
+  - {name: control, control: true, outcomes: {response: 30 %, relapse: 14 months}}
+  - {name: treated, outcomes: {response: 55 %, relapse: 20 months}}
+enrollment: 12 per month
+follow_up: 52 weeks
+analysis: {test: pooled_z, alpha: 0.025, sided: 1}
+sample_size: 40
+"""
+    told = {}
+    for written in (text, text.replace("correlation: 0.5\n", "")):
+        document = parse_document(written, "two.yaml", ScenarioError)
+        result = run(scenario_from_document(document), 20, seed=1)
+        told[written] = dict(all_rows(result.points[0]))
+    correlated, alone = told.values()
+    assert correlated["power by a formula"] == "none where outcomes are correlated"
+    assert "power by a formula" not in alone
