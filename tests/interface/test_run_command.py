@@ -93,7 +93,7 @@ def test_precision_in_numbers_and_the_maximum(lupusim):
     assert told["points"][0]["power_mcse"] <= 0.02
     code, out, _ = lupusim("run", SCENARIO, "--mcse", 0.001, "--max-replicates", 300)
     assert code == 0
-    assert "is what the maximum of 300 replicates gives" in out
+    assert "is what the maximum of 300 replicates gives" in " ".join(out.split())
     told = json.loads(lupusim("run", SCENARIO, "--decide", "power > 0.5", "--format", "json")[1])
     assert told["notes"] == ["design: power > 0.5: yes (error at most 0.01)"]
 

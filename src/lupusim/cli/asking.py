@@ -166,7 +166,7 @@ class Answer:
             from rich.console import Console
 
             console = Console(width=width, markup=False, highlight=False)
-            console.print(self.shown, self.sentence, sep="\n")
+            console.print(self.sentence, self.shown, sep="\n")
 
     def with_units(self, trial: Trial) -> Answer:
         """Return the answer with the unit of each of its numbers beside its plain data."""

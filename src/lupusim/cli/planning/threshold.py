@@ -124,4 +124,4 @@ def _tell(answer: ConfirmedThreshold, keys: list[str], format: Format, width: in
         from lupusim.report.questions.thresholds import threshold_sentence, threshold_table
 
         console = Console(width=width, markup=False, highlight=False)
-        console.print(threshold_table(answer, keys), threshold_sentence(answer, keys), sep="\n")
+        console.print(threshold_sentence(answer, keys), threshold_table(answer, keys), sep="\n")

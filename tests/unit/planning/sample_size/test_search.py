@@ -50,7 +50,7 @@ from lupusim.trial import (
 )
 from lupusim.trial.design import SimulatedEffect
 from lupusim.trial.enrollment.arm_periods import OnceOnArm, OnceRandomized, OnDate
-from lupusim.trial.looks import AfterPatients, WhenAll, WhenAny
+from lupusim.trial.looks import AfterPatients, WhenAll
 from lupusim.trial.multiplicity import Family
 from lupusim.trial.scenario import DesignPoint, Scenario
 from tolerance import SEED, assert_within_mcse
@@ -470,8 +470,6 @@ def test_patients_who_would_come_after_the_last_date_are_not_tried():
     assert Patients(trial=_until_a_date(0.6)).largest(20_000) == 106  # two at a time
     assert Patients(trial=_until_a_date(0.6)).largest(50) == 50
     assert math.isinf(most_enrolled(small_trials.rates((0.3, 0.6))))
-    whichever = WhenAny(conditions=(AtEvents(events=30), AtCalendarTime(time=0.6)))
-    assert most_enrolled(replace(_until_a_date(0.6), cutoff=whichever)) == pytest.approx(most)
 
 
 def test_a_power_that_no_number_of_patients_reaches_by_the_last_date_is_refused():
