@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import hypothesis.strategies as st
 import numpy as np
@@ -115,4 +116,5 @@ def test_any_trial_runs_and_says_what_json_can_hold(
     assert 0 <= events <= n_patients
     if isinstance(cutoff, AtEvents):
         assert events <= cutoff.events + 1e-9
-    assert tally == simulate_block(trial, Block(seed=SEED, number=0, n_replicates=6))
+    plain = simulate_block(trial, Block(seed=SEED, number=0, n_replicates=6))
+    assert replace(tally, moments=None) == plain

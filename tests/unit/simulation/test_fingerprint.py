@@ -25,7 +25,9 @@ def test_equal_trials_have_equal_hashes_in_every_process():
         "print(trial_fingerprint(disease_trial()), code_fingerprint())"
     )
     command = [sys.executable, "-c", code]
-    path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join(
+        [str(Path(__file__).parents[2] / "support"), os.environ.get("PYTHONPATH", "")]
+    )
     env = {**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "7"}
     told = subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
     assert told.split() == [trial_fingerprint(disease_trial()), code_fingerprint()]
