@@ -152,8 +152,8 @@ def test_who_relapses_may_be_adjusted_for_the_score_at_entry() -> None:
                 "analysis": {"test": "andersen_gill", "margin": 0},
                 "endpoints": {"primary": RELAPSES},
             },
-            "analysis",
-            "ratio above 0",
+            "analysis.margin",
+            "above 0",
         ),
     ],
 )
