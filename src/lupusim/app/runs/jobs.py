@@ -22,7 +22,7 @@ from typing import Any
 from lupusim.frozen import dataclass
 from lupusim.output import as_object
 
-_SECONDS_TO_LEAVE = 1.5  # after these an engine that was asked to stop is ended
+_SECONDS_TO_LEAVE = 1.0  # after these an engine that was asked to stop is ended
 _LONGEST_LINE = 2**26
 _LINES_KEPT = 40
 
@@ -188,7 +188,7 @@ class Job:
         self.state = State.DONE if worked else State.FAILED
 
     async def cancel(self) -> None:
-        """Stop it, and wait until its process has gone: at most two seconds."""
+        """Stop it, and wait until its process has gone: at most a second, then it is ended."""
         if self.state.is_over:
             return
         self.state = State.CANCELLED
