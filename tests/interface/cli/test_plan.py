@@ -36,7 +36,7 @@ def test_size_answers_with_an_interval_and_a_confirmation(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_assurance_integrates_over_packaged_draws() -> None:
     words = ["assurance", "phase2_remission_52w", "--draws", "msc-central", "--replicates", "400"]
-    text = called(*words, "--jobs", "1")
+    text = called(*words, "--jobs", "1", "--width", "140")
     assert "assurance" in text
     assert "power, if all is as stated" in text
 
