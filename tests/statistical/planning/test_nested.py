@@ -94,6 +94,8 @@ def test_stretched_times_are_uniform() -> None:
 class Unknown:
     """A part of a trial of which nobody has said that prefixes keep it."""
 
+    in_order = False
+
     def needs_first_only(self) -> bool:
         return False
 
