@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from lupusim.model import PiecewiseRatio, TreatmentEffect
+from lupusim.model.effects import PiecewiseEffect
 
 ON = (("a", "b"),)
 
@@ -152,3 +153,12 @@ def test_without_an_infusion_there_is_no_effect():
 def test_a_number_out_of_range_is_refused_by_name(name, values):
     with pytest.raises(ValueError, match=f"^{name}="):
         effect(**values)
+
+
+def test_the_course_of_an_effect_in_pieces_tells_how_it_begins_and_ends():
+    late = PiecewiseEffect(on=ON, breaks=(0.25,), ratios=(1.0, 0.6))
+    assert (late.onset, late.lasts, late.half_life) == (0.0, math.inf, None)
+    assert late.constant_ratio is None
+    assert late.hazard_ratio == 0.6
+    assert effect(hazard_ratio=0.6).constant_ratio == 0.6
+    assert effect(hazard_ratio=0.6, lasts=1.0).constant_ratio is None
