@@ -62,7 +62,7 @@ class DesignView:
         self._version = 0
         self._checked = Checked()
         self._setting = False
-        self._timing = self._time_is_old = False
+        self._timing = self._time_is_old = self._starting = False
 
     def build(self) -> None:
         """Draw everything, and check the design for the first time."""
@@ -100,6 +100,7 @@ class DesignView:
         self._problems = ui.element("div").classes("stack").props('aria-live="polite"')
         with box("line"):
             self._run = action("Run the trial", main=True).on_click(self._start)
+        self._run.set_enabled(False)  # until the design is known to be sound
 
     def _draw_form(self) -> None:
         try:
@@ -252,14 +253,25 @@ class DesignView:
         self._command.say(words)
 
     async def _start(self) -> None:
-        await asyncio.sleep(0)
-        self._run.set_enabled(False)  # a second click would be a second run
-        sound = await self._check_text()  # what stands there now, not what stood there before
-        if not sound or self._checked.scenario is None:
+        """Start one run of what stands there, however often the button is pressed meanwhile."""
+        if self._starting:
             return
+        self._starting = True
+        await asyncio.sleep(0)
+        self._run.set_enabled(False)
+        self._starting = await self._start_what_stands()  # then the page is left
+
+    async def _start_what_stands(self) -> bool:
+        version = -1
+        while version != self._version:  # until nobody has typed during a check
+            version = self._version
+            sound = await self._check_text()
+        if not sound or self._checked.scenario is None:
+            return False
         try:
             name = start_run(self.site, self.draft, str(self._precision.value))
         except (ValueError, OSError) as wrong:
             self._complain(str(wrong))
-            return
+            return False
         ui.navigate.to(f"/run/{name}")
+        return True
