@@ -148,7 +148,9 @@ def _pair_sums(pairs: Iterable[tuple[BoolArray, BoolArray]]) -> list[float]:
     for axis in (0, 1):
         n, n_other = won.shape[axis], won.shape[1 - axis]
         one = np.ones(n_other, dtype=np.float32)
-        counts = [kind @ one if axis == 0 else one @ kind for kind in kinds]
+        # some kernels of BLAS look at what lies behind an array, and warn of it
+        with np.errstate(invalid="ignore"):
+            counts = [kind @ one if axis == 0 else one @ kind for kind in kinds]
         share = np.array(counts, dtype=float) / n_other
         mean = share.mean(axis=1)
         centered = share - mean[:, np.newaxis]
