@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from nicegui import ui
@@ -19,6 +20,7 @@ from lupusim.app.runs.past_runs import PastRun
 from lupusim.app.site import Site
 from lupusim.errors import InputError
 from lupusim.report.numbers import share
+from lupusim.report.words.paths import Naming, path_in_words
 from lupusim.simulation.tally import Mean
 
 PICTURE = "sensitivity.svg"
@@ -211,7 +213,8 @@ class Sensitivity:
             ui.label("Simulating. This takes from seconds to some minutes.").classes("note")
         if job.state is not State.DONE or job.result is None:
             return
-        labels = {".".join(map(str, field.path)): field.label for field, *_ in self._rows}
+        text = self._text()
+        called = partial(path_in_words, content=parsed(text).content if text else {})
         try:
             picture = (self.run.folder / PICTURE).read_bytes()
             show_svg(picture[picture.index(b"<svg") :], "Bars of the power at both values")
@@ -219,16 +222,15 @@ class Sensitivity:
             pass
         table(
             ("Number", "From", "To", "Power at the first", "Power at the second"),
-            [swing_row(swing, labels) for swing in job.result.get("swings", ())],
+            [swing_row(swing, called) for swing in job.result.get("swings", ())],
             words=3,
         )
 
 
-def swing_row(swing: Mapping[str, Any], labels: Mapping[str, str]) -> list[str]:
+def swing_row(swing: Mapping[str, Any], called: Naming) -> list[str]:
     """Return a row of the table: which number, between what, and the power at both."""
     powers = [
         share(Mean(value=swing[f"at_{end}"], mcse=swing[f"at_{end}_mcse"]))
         for end in ("low", "high")
     ]
-    path = str(swing["path"])
-    return [labels.get(path, path), str(swing["low"]), str(swing["high"]), *powers]
+    return [called(str(swing["path"])), str(swing["low"]), str(swing["high"]), *powers]

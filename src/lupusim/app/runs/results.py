@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lupusim.report.numbers import grouped, rounded, share
+from lupusim.report.words.paths import path_in_words
 from lupusim.scenario.document.content import is_number
 from lupusim.simulation.tally import Mean
 from lupusim.trial.scenario import label
@@ -16,7 +17,7 @@ HEADINGS = ("Design", "Patients", "Power", "Type I error", "Months", "Trials sim
 def point_name(point: Mapping[str, Any], run: str = "") -> str:
     """Return what a design is called: what varies, or the run it is of."""
     values = point.get("design_point", {})
-    words = label(values).replace("_", " ") if values else ""
+    words = label({path_in_words(path): value for path, value in values.items()}) if values else ""
     return " · ".join(part for part in (run, words) if part) or "the design"
 
 

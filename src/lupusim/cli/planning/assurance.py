@@ -130,14 +130,17 @@ def _tornado(question: Question, scenario: str, ranges: dict[str, list[Any]], me
     from lupusim.planning.sensitivity.one_at_a_time import InterruptedTornadoError, Tornado
     from lupusim.planning.sensitivity.one_at_a_time import sensitivity as swing
     from lupusim.report.questions.answers import tornado_sentence, tornado_table
+    from lupusim.report.words.paths import naming
     from lupusim.scenario.files.what_if import what_if
+
+    called = naming(question.scenario)
 
     def answer(found: Tornado) -> Answer:
         return Answer(
             content=found.to_json(),
             table=found.table,
-            shown=tornado_table(found),
-            sentence=tornado_sentence(found),
+            shown=tornado_table(found, called),
+            sentence=tornado_sentence(found, called),
             units=dict.fromkeys(
                 ("base", "at_low", "at_high", "low_change", "high_change", "width"), of_quantity
             ),
@@ -157,7 +160,7 @@ def _tornado(question: Question, scenario: str, ranges: dict[str, list[Any]], me
     def figure() -> Any:
         from lupusim.report.questions.figures import tornado
 
-        return tornado(found, title=question.scenario.title)
+        return tornado(found, title=question.scenario.title, called=called)
 
     return figure
 
@@ -171,6 +174,7 @@ def _sobol(question: Question, scenario: str, ranges: dict[str, list[Any]], meas
         sobol_sentence,
         sobol_table,
     )
+    from lupusim.report.words.paths import naming
     from lupusim.scenario.files.what_if import what_if
 
     for path, values in ranges.items():
@@ -178,12 +182,14 @@ def _sobol(question: Question, scenario: str, ranges: dict[str, list[Any]], meas
             raise ValueError(f"--over {path}: --sobol takes plain numbers, not {values}")
     bounds = {path: (float(low), float(high)) for path, (low, high) in ranges.items()}
 
+    called = naming(question.scenario)
+
     def answer(found: SobolIndices) -> Answer:
         return Answer(
             content=found.to_json(),
             table=found.table,
-            shown=sobol_table(found),
-            sentence=sobol_sentence(found),
+            shown=sobol_table(found, called),
+            sentence=sobol_sentence(found, called),
             units=dict.fromkeys(("mean", "standard_deviation"), PROBABILITY),
         )
 
@@ -211,6 +217,6 @@ def _sobol(question: Question, scenario: str, ranges: dict[str, list[Any]], meas
     def figure() -> Any:
         from lupusim.report.questions.answer_figures import sobol_bars
 
-        return sobol_bars(found, title=question.scenario.title)
+        return sobol_bars(found, title=question.scenario.title, called=called)
 
     return figure

@@ -120,6 +120,38 @@ class Table:
         wordy = sum(bool(_WORD.search(row[column])) for row in self.rows)
         return 2 * wordy > len(self.rows)
 
+    def natural_widths(self) -> list[int]:
+        """Return how many letters the longest text of each column has."""
+        return [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
+
+    def widths(self, room: int, *, padding: int = 0) -> list[int]:
+        """Return letters for each column that do not exceed a room together.
+
+        Columns of short texts have what they need; the rest is shared by the others, in lines,
+        and no word is divided that has room. What is left goes to the last column of words.
+
+        Examples
+        --------
+        >>> Table(caption="", head=("a", "b"), rows=(("c", "d " * 45),)).widths(40)
+        [1, 39]
+        >>> Table(caption="", head=("a " * 25, "b", "c " * 25), rows=()).widths(41)
+        [20, 1, 20]
+        >>> Table(caption="", head=("a", "b"), rows=(), wordy=True).widths(40)
+        [1, 39]
+        """
+        columns = [*zip(self.head, *self.rows, strict=True)]
+        words = [max(len(w) for text in column for w in text.split() or "") for column in columns]
+        wanted = [width + padding for width in self.natural_widths()]
+        given, left = dict[int, int](), room
+        for number, column in enumerate(sorted(range(len(wanted)), key=wanted.__getitem__)):
+            fair = max(left // (len(wanted) - number), words[column] + padding)
+            given[column] = max(1, min(wanted[column], fair))
+            left -= given[column]
+        if self.wordy:
+            given[len(wanted) - 1] += max(left, 0)
+        over = max(1.0, sum(given.values()) / room)
+        return [int(given[column] / over) or 1 for column in range(len(wanted))]
+
     def write(self, writer: Writer) -> None:
         """Have itself written."""
         writer.table(self)

@@ -20,6 +20,8 @@ _HEAD = """#set document(title: {title}, author: "lupusim", keywords: ("lupusim 
 #show figure.where(kind: table): set block(breakable: true)
 #show figure.caption: set text(size: 9pt)
 #show figure.caption: set align(left)
+#show figure.caption.where(kind: table): it => block(sticky: true, it)
+#set table.cell(breakable: false)
 #show raw: set text(size: 8pt)
 #text(size: 17pt, weight: "bold", {title})
 
@@ -27,6 +29,9 @@ _HEAD = """#set document(title: {title}, author: "lupusim", keywords: ("lupusim 
 """
 
 
+_LETTERS = 125  # of small text that fit beside each other between the margins
+_PADDING = 4  # letters, beside each text of a table
+_SHORT = 12  # rows that stay on one page
 _LONG_WORD = re.compile(r"\S{30}(?=\S{10})")
 
 
@@ -51,11 +56,14 @@ class _TypstWriter:
         head = ", ".join(f"strong({_quoted(name)})" for name in table.head)
         rows = "".join(f"{', '.join(map(_quoted, row))},\n" for row in table.rows)
         columns = "(auto, 1fr)" if table.wordy and n == 2 else str(n)
+        if sum(table.natural_widths()) + _PADDING * n > _LETTERS:
+            columns = f"({', '.join(f'{k}fr' for k in table.widths(_LETTERS, padding=_PADDING))},)"
+        whole = "false" if len(table.rows) < _SHORT else "true"
         self.lines += [
-            f"#figure(caption: {_quoted(table.caption)}, kind: table, "
+            f"#block(breakable: {whole}, figure(caption: {_quoted(table.caption)}, kind: table, "
             f"text(size: 8pt, table(columns: {columns}, stroke: (x: none, y: 0.4pt + luma(75%)), "
             f"align: ({sides},), "
-            f"table.header({head}),\n{rows})))",
+            f"table.header({head}),\n{rows}))))",
             "",
         ]
 
@@ -96,7 +104,8 @@ def as_pdf(document: Document) -> bytes:
         writer.lines += [f"#heading(level: 1, {heading})", ""]
         if section.items:
             items = _quoted(f"ICH E20 draft: {section.items}")
-            writer.lines += [f'#text(fill: luma(35%), style: "italic", {items})', ""]
+            said = f'text(fill: luma(35%), style: "italic", {items})'
+            writer.lines += [f"#block(sticky: true, {said})", ""]
         for part in section.parts:
             part.write(writer)
     with TemporaryDirectory() as scratch:

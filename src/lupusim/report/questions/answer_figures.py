@@ -17,6 +17,7 @@ from lupusim.report.figures.style import (
     in_lines,
 )
 from lupusim.report.questions.answers import design_label
+from lupusim.report.words.paths import Naming, path_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,7 @@ _BAR = 0.36
 _LINE = 0.2  # inches of a line of the legend
 
 
-def sobol_bars(result: SobolIndices, *, title: str = "") -> Figure:
+def sobol_bars(result: SobolIndices, *, title: str = "", called: Naming = path_in_words) -> Figure:
     """Return each number's share of the variance, alone and with others, the largest on top.
 
     Parameters
@@ -36,6 +37,8 @@ def sobol_bars(result: SobolIndices, *, title: str = "") -> Figure:
         From :func:`lupusim.planning.sensitivity.sobol.sobol`.
     title : str
         What stands above.
+    called : callable
+        What calls the numbers, from :func:`lupusim.report.words.paths.naming`.
     """
     table = result.table.iloc[::-1]
     place = np.arange(len(table))
@@ -53,7 +56,7 @@ def sobol_bars(result: SobolIndices, *, title: str = "") -> Figure:
                 label=label,
                 error_kw={"linewidth": 1, "capsize": 2},
             )
-        axes.set_yticks(place, [in_lines(path, 40) for path in table["path"]])
+        axes.set_yticks(place, [in_lines(called(path), 40) for path in table["path"]])
         axes.legend(frameon=False, loc="lower right")
         axes.set(xlabel="share of the variance over the ranges", xlim=(0, 1.05), title=title)
         return finished(axes)

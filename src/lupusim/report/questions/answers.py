@@ -12,6 +12,7 @@ from lupusim.planning.sensitivity.one_at_a_time import Tornado
 from lupusim.planning.sensitivity.sobol import SobolIndices
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
 from lupusim.report.tables import AnswerTable
+from lupusim.report.words.paths import Naming, path_in_words
 from lupusim.simulation.tally import Mean
 from lupusim.trial.scenario import label
 
@@ -170,34 +171,37 @@ def _worth(point: PointAssurance) -> str:
     return f"; the true effect is worthwhile in {in_hundred(point.worthwhile)} of 100 cases{then}"
 
 
-def tornado_table(result: Tornado) -> AnswerTable:
+def tornado_table(result: Tornado, called: Naming = path_in_words) -> AnswerTable:
     """Return a row per number, the widest swing first."""
-    title = (
-        f"{_quantity(result)} as it is: {estimate_in_words(result, result.base)}; "
-        f"{grouped(result.n_replicates)} replicates of each trial, seed {result.seed}"
-    )
-    caption = "estimate (Monte Carlo standard error); changes are paired, replicate by replicate"
+    exact = result.base.mcse == 0 and result.base.n == 0
+    title = f"{_quantity(result)} as it is: {estimate_in_words(result, result.base)}"
+    caption = "computed, not simulated"
+    if not exact:
+        title += f"; {grouped(result.n_replicates)} replicates of each trial, seed {result.seed}"
+        caption = (
+            "estimate (Monte Carlo standard error); changes are paired, replicate by replicate"
+        )
     table = AnswerTable(title=title, caption=caption)
     for name in ("number", "low", "high", "at low", "at high", "low to high"):
         table.add_column(name, justify="left" if name == "number" else "right")
     for swing in result.swings:
         ends = (estimate_in_words(result, mean) for mean in (swing.at_low, swing.at_high))
-        cells = (*ends, rounded(swing.width))
-        table.add_row(swing.path, str(swing.low), str(swing.high), *cells)
+        change = f"{swing.width.value:+.4f}" if exact else rounded(swing.width)
+        table.add_row(called(swing.path), str(swing.low), str(swing.high), *ends, change)
     return table
 
 
-def tornado_sentence(result: Tornado) -> str:
+def tornado_sentence(result: Tornado, called: Naming = path_in_words) -> str:
     """Return which number matters most, and which do not show."""
     first, name = result.swings[0], _quantity(result)
     silent = [s.path for s in result.swings if abs(s.width.value) <= 2 * s.width.mcse]
-    absent = ", ".join(result.missing)
+    absent = ", ".join(map(called, result.missing))
     rest = f" Nothing is finished for {absent}." if absent else ""
     if first.path in silent:
         return f"None of these numbers changes {name} more than chance would.{rest}"
-    rest = (f" No change shows for {', '.join(silent)}." if silent else "") + rest
+    rest = (f" No change shows for {'; '.join(map(called, silent))}." if silent else "") + rest
     return (
-        f"{first.path} matters most: from {first.low} to {first.high}, {name} goes from "
+        f"{called(first.path)} matters most: from {first.low} to {first.high}, {name} goes from "
         f"{estimate_in_words(result, first.at_low)} to "
         f"{estimate_in_words(result, first.at_high)}.{rest}"
     )
@@ -212,7 +216,7 @@ def _quantity(result: Tornado) -> str:
     return "power" if result.quantity == "reject" else result.quantity
 
 
-def sobol_table(result: SobolIndices) -> AnswerTable:
+def sobol_table(result: SobolIndices, called: Naming = path_in_words) -> AnswerTable:
     """Return a row per number, the largest total share first."""
     title = f"Shares of the variance over the ranges; {result.n_trials} designs simulated"
     caption = f"the fitted surface explains {100 * result.explained:.0f} % of new designs"
@@ -222,7 +226,7 @@ def sobol_table(result: SobolIndices) -> AnswerTable:
     for row in result.table.to_dict("records"):
         alone = Mean(value=row["first_order"], mcse=row["first_order_mcse"])
         total = Mean(value=row["total"], mcse=row["total_mcse"])
-        table.add_row(str(row["path"]), rounded(alone), rounded(total))
+        table.add_row(called(str(row["path"])), rounded(alone), rounded(total))
     return table
 
 
@@ -241,19 +245,22 @@ def designs_table(designs: pd.DataFrame) -> AnswerTable:
     return table
 
 
-def sobol_sentence(result: SobolIndices) -> str:
+def sobol_sentence(result: SobolIndices, called: Naming = path_in_words) -> str:
     """Return which number has most of the variance."""
     first = result.table.iloc[0]
+    share_of_it = f"{100 * float(first['total']):.0f} %"
     return (
-        f"{first['path']} has {100 * float(first['total']):.0f} % of the variance over these "
-        f"ranges, alone and with others; the quantity varies by "
+        f"{called(str(first['path']))} has {share_of_it} of the variance over "
+        f"these ranges, alone and with others; the quantity varies by "
         f"{result.standard_deviation:.2g} around {result.mean:.2g}."
     )
 
 
 def design_label(row: pd.Series) -> str:
-    """Return what distinguishes a design of a frontier, such as ``enrollment.sites = 6``."""
-    named = (f"{name} = {value}" for name, value in row.items() if name not in _SIZED)
+    """Return what distinguishes a design of a frontier, such as ``enrollment sites = 6``."""
+    named = (
+        f"{path_in_words(str(name))} = {value}" for name, value in row.items() if name not in _SIZED
+    )
     return ", ".join(named) or "design"
 
 

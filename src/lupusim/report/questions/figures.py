@@ -22,6 +22,7 @@ from lupusim.report.figures.style import (
 )
 from lupusim.report.numbers import rounded
 from lupusim.report.questions.answers import estimate_in_words
+from lupusim.report.words.paths import Naming, path_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +109,7 @@ def assurance_distribution(point: PointAssurance, *, title: str = "") -> Figure:
         return finished(axes)
 
 
-def tornado(result: Tornado, *, title: str = "") -> Figure:
+def tornado(result: Tornado, *, title: str = "", called: Naming = path_in_words) -> Figure:
     """Return what each number does between its two values, the widest on top.
 
     Parameters
@@ -117,6 +118,8 @@ def tornado(result: Tornado, *, title: str = "") -> Figure:
         From :func:`lupusim.planning.sensitivity.one_at_a_time.sensitivity`.
     title : str
         What stands above.
+    called : callable
+        What calls the numbers, from :func:`lupusim.report.words.paths.naming`.
     """
     swings = result.swings[::-1]
     name = "power" if result.quantity == "reject" else result.quantity
@@ -124,7 +127,7 @@ def tornado(result: Tornado, *, title: str = "") -> Figure:
         for what, color in (("low", ORANGE), ("high", BLUE)):
             changes = [getattr(swing, f"{what}_change") for swing in swings]
             axes.barh(
-                [swing.path for swing in swings],
+                range(len(swings)),
                 [change.value for change in changes],
                 left=result.base.value,
                 xerr=[CONFIDENCE * change.mcse for change in changes],
@@ -136,11 +139,12 @@ def tornado(result: Tornado, *, title: str = "") -> Figure:
             )
         axes.set_yticks(
             range(len(swings)),
-            [f"{in_lines(swing.path, 40)}\n{swing.low} to {swing.high}" for swing in swings],
+            [f"{in_lines(called(s.path), 40)}\n{s.low} to {s.high}" for s in swings],
         )
         axes.axvline(result.base.value, color=GRAY)
-        axes.legend(frameon=False, loc="lower right")
+        axes.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
         axes.set(xlabel=f"{name}; as it is {estimate_in_words(result, result.base)}", title=title)
+        axes.set_title(title, pad=30 if title else None)
         return finished(axes)
 
 

@@ -67,10 +67,21 @@ def _same(one: Any, other: Any) -> bool:
     return is_number(one) == is_number(other) and bool(one == other)
 
 
+def steps_of(content: Any, path: str) -> list[str]:
+    """Return the steps of a path, one name or place after the other; names may hold dots.
+
+    Examples
+    --------
+    >>> steps_of({"arms": [{"name": "dose 1.5"}]}, "arms.dose 1.5.name")
+    ['arms', 'dose 1.5', 'name']
+    """
+    parts = path.split(".")
+    return _steps(content, parts) or parts
+
+
 def _walk(content: Any, path: str) -> tuple[Any, str]:
     """Return what holds the value at a path, and the last step to it; names may hold dots."""
-    parts = path.split(".")
-    *steps, last = _steps(content, parts) or parts
+    *steps, last = steps_of(content, path)
     for step in steps:
         content = _get(content, step)
     return content, last

@@ -238,6 +238,28 @@ def test_a_name_keeps_its_joiners_and_a_title_its_length_in_word():
         assert files.pdf.as_pdf(whole).startswith(b"%PDF")
 
 
+def test_word_tables_lie_within_the_page_and_hold_together():
+    docx = pytest.importorskip("docx")
+    long = Table(
+        caption="c", head=("what", "why"), rows=(("key", "words and more " * 30),), wordy=True
+    )
+    wide = Table(caption="c", head=("a longer heading",) * 12, rows=(("1",) * 12,))
+    short = Table(caption="c", head=("design", "n"), rows=(("one", "1"), ("two", "2")))
+    section = Section(title="s", parts=(long, wide, short), items="i")
+    whole = Document(title="t", subtitle="s", answer=(), sections=(section,))
+    target = docx.Document(io.BytesIO(files.word.as_docx(whole)))
+    page = target.sections[0]
+    room = page.page_width - page.left_margin - page.right_margin
+    for table in target.tables:
+        widths = [cell.width for cell in table.rows[1].cells]
+        assert sum(widths) <= room
+        assert all(row.cells[0].width == widths[0] for row in table.rows)
+    key, words = (cell.width for cell in target.tables[0].rows[0].cells)
+    assert words > 5 * key  # not half and half
+    held = [row.cells[0].paragraphs[0].paragraph_format.keep_with_next for row in table.rows]
+    assert held == [True, True, None]
+
+
 def test_hostile_text_is_set_in_pdf(hostile):
     pytest.importorskip("typst")
     found = files.pdf.as_pdf(hostile)

@@ -1,0 +1,103 @@
+"""What a number of a scenario is called by those who plan, not where it stands in the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, TypeAlias
+
+from lupusim.errors import ScenarioError
+from lupusim.report.words.effects import ways_in_words
+from lupusim.scenario.document.content import at, is_list, is_mapping, is_text
+from lupusim.scenario.document.yaml_reader import parse_document
+from lupusim.scenario.files.variation import steps_of, value_at
+from lupusim.trial.scenario import Scenario
+
+Naming: TypeAlias = Callable[[str], str]
+"""From the path of a number to what it is called."""
+
+_STATED = {  # what an arm states of an outcome, by the outcome's kind
+    "response": "responders",
+    "time_to_event": "median time",
+    "score": "mean change",
+    "event_count": "events",
+}
+_WORDS = {
+    "sample_size": "patients in all",
+    "sd": "standard deviation",
+    "per_site_per_month": "per site and month",
+}
+_SILENT = {"arms", "when", "analysis", "effects", "looks", "outcomes"}  # what they hold says it
+_TIME = re.compile(r"\d\S* [a-z]+")
+_WAY = re.compile(r"(.+?)\s*->\s*(.+)")
+
+
+def naming(scenario: Scenario) -> Naming:
+    """Return what calls the numbers of a scenario by the names of its arms, outcomes, effects."""
+    if not scenario.text:
+        return path_in_words
+    read = parse_document(scenario.text, scenario.name, ScenarioError)
+    return partial(path_in_words, content=read.content)
+
+
+def path_in_words(path: str, content: Any = None) -> str:
+    """Return what a number of a scenario is called.
+
+    Parameters
+    ----------
+    path : str
+        Where it stands, such as ``dropout.per_year``.
+    content : mapping, optional
+        What the file holds: then arms and effects are called by name, not by number.
+
+    Examples
+    --------
+    >>> path_in_words("dropout.per_year"), path_in_words("looks.0.when.events")
+    ('dropout per year', 'events, look 1')
+    >>> path_in_words("arms.msc.effects.0.hazard_ratio")
+    'hazard ratio, effect 1, msc'
+    """
+    *outer, last = _phrases(path, content)
+    said = [last, *reversed(outer)]
+    return "".join(f"{'' if words.startswith('on ') else ','} {words}" for words in said)[2:]
+
+
+def _phrases(path: str, content: Any) -> Iterator[str]:
+    """Yield phrases from the outermost to the number itself; keys below keys are one phrase."""
+    steps, keys = steps_of(content, path), list[str]()
+    for number, step in enumerate(steps):
+        place = ".".join(steps[: number + 1])
+        before = steps[number - 1] if number else ""
+        last = number == len(steps) - 1
+        if before == "arms" or step.isdecimal():
+            yield from filter(None, [" ".join(keys)])
+            keys = []
+            yield _item(before, step, value_at(content, place))
+        elif before == "outcomes" and "arms" in steps:
+            kind = str(at(content, "outcomes", step, "kind"))
+            keys.append(_STATED.get(kind, _plain(step)) if last or _is_time(steps[-1]) else "")
+        elif step not in _SILENT or last:
+            keys.append(f"at {step}" if _is_time(step) else _WORDS.get(step, _plain(step)))
+    yield from filter(None, [" ".join(filter(None, keys))])
+
+
+def _is_time(step: str) -> bool:
+    return bool(_TIME.fullmatch(step))
+
+
+def _item(holder: str, step: str, item: Any) -> str:
+    """Return what a part of a list is called: by its name, by what it acts on, or its number."""
+    if is_mapping(item) and "name" in item:
+        return str(item["name"])
+    on = at(item, "on")
+    ways = [_WAY.fullmatch(way.strip()) for way in (on if is_list(on) else [on]) if is_text(way)]
+    if ways and all(ways):
+        return f"on {ways_in_words([(found[1], found[2]) for found in ways if found])}"
+    if not step.isdecimal():
+        return step
+    return f"{_plain(holder).removesuffix('s')} {int(step) + 1}"
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
