@@ -46,16 +46,24 @@ class Hill:
         """Return residuals, and log likelihoods of single patients; (n, ...) each."""
         return self.residuals(points), self.likelihood.of_patients(points)
 
-    def slopes(self, points: FloatArray, parts: tuple[FloatArray, FloatArray]) -> Slopes:
-        """Return forward differences; shapes (n, n_residuals, p) and (n, n_patients, p)."""
+    def slopes(
+        self,
+        points: FloatArray,
+        parts: tuple[FloatArray, FloatArray],
+        moving: BoolArray | None = None,
+    ) -> Slopes:
+        """Return forward differences; shapes (n, n_residuals, p) and (n, n_patients, p).
+
+        Those of parameters that are not `moving`, (n, p), are 0.
+        """
         n, p = points.shape
-        moved = points[:, None, :] + np.eye(p) * _STEP
-        there = self.parts(moved.reshape(-1, p))
-        first, second = (
-            ((far.reshape(n, p, -1) - near[:, None, :]) / _STEP).transpose(0, 2, 1)
-            for far, near in zip(there, parts, strict=True)
-        )
-        return first, second
+        rows, columns = np.nonzero(np.ones((n, p)) if moving is None else moving)
+        first, second = (np.zeros((n, p, near.shape[1])) for near in parts)
+        moved = points[rows] + np.eye(p)[columns] * _STEP
+        there = self.parts(moved) if rows.size else (first[rows, columns], second[rows, columns])
+        for slope, far, near in zip((first, second), there, parts, strict=True):
+            slope[rows, columns] = (far - near[rows]) / _STEP
+        return first.transpose(0, 2, 1), second.transpose(0, 2, 1)
 
 
 Slopes: TypeAlias = tuple[FloatArray, FloatArray]
@@ -107,9 +115,7 @@ def climb_together(
     # SPEED: a hundred starts cost little more than one (benchmarks/calibration.py).
     for _ in range(n_steps):
         now, base = points[climbing], (parts[0][climbing], parts[1][climbing])
-        free = moving[climbing, None, :]
-        slopes = hill.slopes(now, base)
-        slopes = slopes[0] * free, slopes[1] * free
+        slopes = hill.slopes(now, base, moving[climbing])
         trial = np.clip(now + _steps(slopes, base, damping[climbing]), low, high)
         trial = np.where(moving[climbing], trial, now)
         tried = hill.parts(trial)

@@ -97,17 +97,24 @@ class Cohort:
         Positions of their cells among all of the likelihood.
     terms : tuple of Term
         One, unless the targets differ in softness or are too many for one tree of paths.
+    parts : tuple, a term each, of (n_paths of the last, n_paths of the term) arrays or None
+        Which paths of the last term make up a term's; None where they don't, and for the last.
     """
 
     study: Study
     cells: IntArray
     terms: tuple[Term, ...]
+    parts: tuple[FloatArray | None, ...]
 
     def residuals(self, free: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return residuals that measure a misfit, and those that don't; (n, ...) each."""
         fits, rests = [], []
-        for term in self.terms:
-            paths = term.family.probabilities(free)
+        finest = self.terms[-1].family.probabilities(free)
+        for term, part in zip(self.terms, self.parts, strict=True):
+            if part is not None:
+                paths = finest @ part
+            else:
+                paths = finest if term is self.terms[-1] else term.family.probabilities(free)
             found = np.sqrt(term.weight) * term.counts.residuals(paths)
             n_fits = found.shape[1] - term.counts.n_rest
             fits.append(found[:, :n_fits])
@@ -207,7 +214,26 @@ def make_cohort(
             cells=[cells[k] for k in whole],
             free_model=free_model,
         )
-    return Cohort(study=study, cells=np.concatenate(cells), terms=tuple(terms))
+    return Cohort(
+        study=study,
+        cells=np.concatenate(cells),
+        terms=tuple(terms),
+        parts=(*(_part_of(term, terms[-1]) for term in terms[:-1]), None),
+    )
+
+
+def _part_of(term: Term, finest: Term) -> FloatArray | None:
+    """Return which paths of the finest term make up each path of a term; None where it can't say.
+
+    SPEED: targets of two kinds of softness need the paths once, not twice.
+    """
+    tree, whole = term.family.tree, finest.family.tree
+    asked = [margin.question for margin in finest.margins]
+    own = [margin.question for margin in term.margins]
+    if not np.array_equal(tree.times, whole.times) or any(q not in asked for q in own):
+        return None
+    answers = whole.answers[:, [asked.index(question) for question in own]]
+    return np.asarray((answers[:, None] == tree.answers).all(axis=2), dtype=float)
 
 
 def _all_terms(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.calibration.prediction.enlarged_chain import Chain
+from lupusim.calibration.prediction.parties import Party
 from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 
@@ -25,8 +26,8 @@ class Route:
     n_left : int
         How many these are.
     states : tuple of int
-        For each entered one the state whose hazards lead out of it; the number of states
-        where nobody leaves.
+        For each entered one the state whose hazards lead out of it, among those that the
+        party leaves; their number where nobody leaves.
     begins : tuple of (int, int, float)
         Entries with mass at time 0, the same of them, and how much.
     straight : tuple of (column, transition, probability)
@@ -47,15 +48,18 @@ class Route:
     counted: tuple[int, ...]
 
 
-def route(model: MultiStateModel, chain: Chain) -> Route:
-    """Return how mass moves through a chain."""
-    moves = _reachable_moves(chain)
-    state = {origin: model.index(model.transitions[k].from_state) for k, origin, _ in moves}
+def route(model: MultiStateModel, chain: Chain, party: Party) -> Route:
+    """Return how the mass of a party moves through a chain."""
+    moves = _reachable_moves(chain, party.closed)
+    numbers = {state: k for k, state in enumerate(party.left)}
+    state = {
+        origin: numbers[model.index(model.transitions[k].from_state)] for k, origin, _ in moves
+    }
     targets = sorted({to for _, _, to in moves})
     left = [entry for entry in targets if entry in state]
     entered = left + [entry for entry in targets if entry not in state]
     column = {entry: k for k, entry in enumerate(entered)}
-    nobody = len(model.states)
+    nobody = len(party.left)
     begun = np.flatnonzero(chain.start).tolist()
     return Route(
         size=chain.size,
@@ -73,9 +77,14 @@ def route(model: MultiStateModel, chain: Chain) -> Route:
     )
 
 
-def _reachable_moves(chain: Chain) -> list[tuple[int, int, int]]:
+def _reachable_moves(chain: Chain, closed: Collection[int]) -> list[tuple[int, int, int]]:
     """Return (transition, from, to) of every move that somebody can make."""
-    moves = [(k, origin, to) for k, pairs in enumerate(chain.moves) for origin, to in pairs]
+    moves = [
+        (k, origin, to)
+        for k, pairs in enumerate(chain.moves)
+        for origin, to in pairs
+        if k not in closed
+    ]
     reached = set(np.flatnonzero(chain.start > 0).tolist())
     while new := {to for _, origin, to in moves if origin in reached} - reached:
         reached |= new

@@ -17,6 +17,7 @@ from lupusim.calibration.prediction.markov import (
 )
 from lupusim.calibration.prediction.mesh import MOST_HAZARD
 from lupusim.calibration.prediction.mesh_answers import answer_on_mesh
+from lupusim.calibration.prediction.parties import Party, parties
 from lupusim.calibration.prediction.renewal import (
     N_PANELS,
     Plan,
@@ -27,36 +28,13 @@ from lupusim.calibration.prediction.renewal import (
 )
 from lupusim.calibration.prediction.sojourns import Lags, Sojourns, lag_points, memoryless, sojourns
 from lupusim.calibration.targets.questions import Question
-from lupusim.frozen import dataclass
 from lupusim.model import Hazard
 from lupusim.model.hazards import (
     WeibullHazard,
 )
 from lupusim.model.hazards.base import constant_rate, steps
 
-_STACK = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Exits:
-    """How a state is left.
-
-    Parameters
-    ----------
-    state : int
-        Which.
-    ways : list of int
-        Transitions out of it.
-    first : list of int
-        A class of each kind that leaves it in a way of its own.
-    which : list of int
-        For each class its kind.
-    """
-
-    state: int
-    ways: list[int]
-    first: list[int]
-    which: list[int]
+_ROWS = 128  # vectors times classes
 
 
 class Family:
@@ -93,11 +71,17 @@ class Family:
             model = self.free_model.model
             return answer_markov(model, self.questions, rates=rates, shares=shares)
         if self.renews:
-            # SPEED: stacks that stay in the cache; 5000 vectors at once would fill a gigabyte.
-            parts = [self._renewed(free[k : k + _STACK]) for k in range(0, len(free), _STACK)]
-            return np.concatenate(parts)
-        parts = [self._on_mesh(free[k : k + _STACK]) for k in range(0, len(free), _STACK)]
+            return np.concatenate([self._renewed(part) for part in self.stacks(free)])
+        parts = [self._on_mesh(part) for part in self.stacks(free)]
         return np.concatenate(parts) if parts else np.empty((0, len(self.questions)))
+
+    def stacks(self, free: FloatArray) -> list[FloatArray]:
+        """Return vectors in stacks.
+
+        SPEED: of a size that stays in the cache; 5000 vectors at once would fill a gigabyte.
+        """
+        size = max(1, _ROWS // max(len(party.classes) for party in self.parties))
+        return [free[k : k + size] for k in range(0, len(free), size)]
 
     def answers_by_class(self, free: FloatArray) -> FloatArray:
         """Return answers of each latent class of patients; (n, n_classes, n_questions)."""
@@ -134,11 +118,24 @@ class Family:
         return is_renewal(self.free_model.model)
 
     @cached_property
-    def _plans(self) -> list[tuple[FloatArray, Plan]]:
-        """Positions of questions that share a grid, early and late ones on grids of their own."""
+    def parties(self) -> tuple[Party, ...]:
+        """The classes, by which transitions are closed to them."""
+        n_classes = len(self._class_shares)
+        among = range(n_classes) if self.only is None else [self.only]
+        return parties(self.free_model, self._class_ratios * self._fixed_ratios, among)
+
+    @cached_property
+    def _plans(self) -> list[tuple[FloatArray, list[Plan]]]:
+        """Positions of questions that share a grid, early and late ones on grids of their own.
+
+        With a plan for each party.
+        """
         groups = horizons(np.array([question.time for question in self.questions]))
         model = self.free_model.model
-        return [(own, plan(model, [self.questions[k] for k in own])) for own in groups]
+        return [
+            (own, [plan(model, [self.questions[k] for k in own], party) for party in self.parties])
+            for own in groups
+        ]
 
     def _renewed(self, free: FloatArray) -> FloatArray:
         """Answer by the renewal equations."""
@@ -150,87 +147,40 @@ class Family:
             answers[:, positions] = fine + (fine - coarse) / 3
         return answers
 
-    def _on_grid(self, values: FloatArray, asked: Plan, n_panels: int) -> FloatArray:
+    def _on_grid(self, values: FloatArray, asked: Sequence[Plan], n_panels: int) -> FloatArray:
         """Answer some questions on one grid; see :func:`answer_renewal`."""
-        lags = lag_points(asked.times[-1], n_panels)
-        kernels = self.kernels(values, lags)
-        return answer_renewal(asked, kernels, shares=self.shares(values), lags=lags)
-
-    def kernels(self, values: FloatArray, lags: Lags) -> Sojourns:
-        """Return how stays end for each vector and class, in one first axis, classes together.
-
-        The states of the model are followed by one that nobody leaves.
-        """
-        model = self.free_model.model
-        ratios = self.ratios(values) * self._fixed_ratios
-        shape = ratios.shape[:2]
-        begun, spread = np.empty((2, *shape, len(model.transitions), lags.n_panels))
-        stay = np.ones((*shape, len(model.states) + 1, lags.n_panels))
-        still = np.ones((*shape, len(model.states) + 1, lags.n_panels + 1))
-        for exits in self._exits:
-            own = self._sojourns(exits.ways, values, ratios[:, exits.first][..., exits.ways], lags)
-            parts = (own.begun, own.spread, own.stay[:, 0], own.stay_from_start[:, 0])
-            by_class = [
-                part.reshape(len(values), len(exits.first), *part.shape[1:])[:, exits.which]
-                for part in parts
-            ]
-            begun[:, :, exits.ways], spread[:, :, exits.ways] = by_class[:2]
-            stay[:, :, exits.state], still[:, :, exits.state] = by_class[2:]
-        begun, spread, stay, still = (
-            part.reshape(-1, *part.shape[2:]) for part in (begun, spread, stay, still)
-        )
-        return Sojourns(begun=begun, spread=spread, stay=stay, stay_from_start=still)
-
-    def _sojourns(
-        self, ways: Sequence[int], values: FloatArray, ratios: FloatArray, lags: Lags
-    ) -> Sojourns:
-        """Return how stays in one state end; in one first axis vectors and distinct classes.
-
-        Parameters
-        ----------
-        ways : sequence of int
-            Its transitions.
-        values : (n, n_parameters) array
-            Natural.
-        ratios : (n, n_distinct, n_ways) array
-            What multiplies their hazards.
-        lags : Lags
-            Where.
-        """
-        transitions = self.free_model.model.transitions
-        if all(constant_rate(transitions[k].hazard) is not None for k in ways):
-            rates = np.stack([self._numbers(k, values)["rate"] for k in ways], axis=-1)
-            return memoryless((ratios * rates[:, None]).reshape(-1, len(ways)), lags)
-        grown = np.stack([self._cumulative(k, values, lags.times) for k in ways], axis=1)
-        cumulative = ratios[..., None] * grown[:, None]
-        return sojourns(cumulative.reshape(-1, *grown.shape[1:]), lags)
-
-    @cached_property
-    def _exits(self) -> tuple[_Exits, ...]:
-        """The states that can be left. SPEED: classes that leave one alike share its kernel."""
-        model = self.free_model.model
-        free = {(c, what) for c, what, *_ in self.free_model.class_places}
-        ratios: list[list[object]] = [
-            [
-                (c, t.label) if (c, t.label) in free else ratio
-                for t, ratio in zip(model.transitions, row, strict=True)
-            ]
-            for c, row in enumerate(self._class_ratios.tolist())
+        lags = lag_points(float(asked[0].times[-1]), n_panels)
+        shares = self.shares(values)
+        parts = [
+            answer_renewal(
+                plan,
+                self.kernels(values, lags, party),
+                shares=shares[:, party.classes],
+                lags=lags,
+            )
+            for party, plan in zip(self.parties, asked, strict=True)
         ]
-        found = []
-        for state, name in enumerate(model.states):
-            if ways := list(model.outgoing(name)):
-                rows = [tuple(row[k] for k in ways) for row in ratios]
-                kinds = list(dict.fromkeys(rows))
-                found.append(
-                    _Exits(
-                        state=state,
-                        ways=ways,
-                        first=[rows.index(kind) for kind in kinds],
-                        which=[kinds.index(row) for row in rows],
-                    )
-                )
-        return tuple(found)
+        return np.asarray(sum(parts))
+
+    def kernels(self, values: FloatArray, lags: Lags, party: Party) -> Sojourns:
+        """Return how stays end for each vector and class of a party, in one first axis.
+
+        A vector's classes are together. The states that the party leaves are followed by one
+        that nobody leaves.
+        """
+        ratios = self.ratios(values) * self._fixed_ratios
+        steady, aging = party.steady, party.aging
+        parts = []
+        if steady.n_states:
+            rates = np.stack([self._numbers(k, values)["rate"] for k in steady.ways.tolist()], 1)
+            rates = ratios[:, steady.classes, steady.ways] * rates
+            parts.append(memoryless(steady, rates, lags))
+        if aging.n_states:
+            kinds = {k: self._cumulative(k, values, lags.times) for k in set(aging.ways.tolist())}
+            grown = np.stack([kinds[k] for k in aging.ways.tolist()], axis=1)
+            grown *= ratios[:, aging.classes, aging.ways, None]
+            parts.append(sojourns(aging, grown, lags))
+        return _of_classes(party, parts, n=len(values), n_panels=lags.n_panels)
 
     def _cumulative(self, transition: int, values: FloatArray, lags: FloatArray) -> FloatArray:
         """Return one transition's cumulative hazards at lags; (n, n_lags).
@@ -255,12 +205,14 @@ class Family:
     def _numbers(self, transition: int, values: FloatArray) -> dict[str, FloatArray]:
         """Return the parameters of one transition's hazard by name, (n,) each."""
         hazard = self.free_model.model.transitions[transition].hazard
+        numbers = {
+            what: values[:, position] * factor
+            for k, what, _, position, factor in self.free_model.hazard_places
+            if k == transition
+        }
         names: tuple[str, ...] = hazard.__slots__
-        numbers = {name: np.full(len(values), getattr(hazard, name)) for name in names}
-        for k, what, _, position, factor in self.free_model.hazard_places:
-            if k == transition:
-                numbers[what] = values[:, position] * factor
-        return numbers
+        fixed = [name for name in names if name not in numbers]
+        return numbers | {name: np.full(len(values), getattr(hazard, name)) for name in fixed}
 
     @cached_property
     def _fixed_ratios(self) -> FloatArray:
@@ -327,3 +279,30 @@ class Family:
         rest = fixed[others].sum()
         shares[:, others] = left[:, None] * (fixed[others] / rest if rest > 0 else 0.0)
         return shares
+
+
+def _of_classes(party: Party, parts: Sequence[Sojourns], *, n: int, n_panels: int) -> Sojourns:
+    """Return how stays of each class end, in one first axis, from lists of ways out and states."""
+    n_classes = len(party.classes)
+    stay = np.ones((n, n_classes, len(party.left) + 1, n_panels))
+    still = np.ones((n, n_classes, len(party.left) + 1, n_panels + 1))
+    if not parts:
+        nothing = np.zeros((n * n_classes, party.way_of.shape[1], n_panels))
+        return Sojourns(
+            begun=nothing, spread=nothing, stay=_flat(stay), stay_from_start=_flat(still)
+        )
+    begun = np.concatenate([part.begun for part in parts], axis=1)
+    spread = np.concatenate([part.spread for part in parts], axis=1)
+    stay[:, :, :-1] = np.concatenate([p.stay for p in parts], axis=1)[:, party.state_of]
+    still[:, :, :-1] = np.concatenate([p.stay_from_start for p in parts], axis=1)[:, party.state_of]
+    return Sojourns(
+        begun=_flat(begun[:, party.way_of]),
+        spread=_flat(spread[:, party.way_of]),
+        stay=_flat(stay),
+        stay_from_start=_flat(still),
+    )
+
+
+def _flat(of_classes: FloatArray) -> FloatArray:
+    """Return an array with its first two axes in one."""
+    return of_classes.reshape(-1, *of_classes.shape[2:])

@@ -79,13 +79,21 @@ class PathFamily:
         return np.asarray(there @ self.tree.masks[0].T)
 
     @cached_property
-    def _route(self) -> Route:
-        return route(self.free_model.model, self.tree.chain)
+    def _routes(self) -> list[Route]:
+        """How each party moves through the chain."""
+        model, chain = self.free_model.model, self.tree.chain
+        return [route(model, chain, party) for party in self.family.parties]
 
     def _on_grid(self, values: FloatArray, lags: Lags) -> FloatArray:
         """Return how probable each entry of the chain is on one grid; (n, size)."""
-        kernels, shares = self.family.kernels(values, lags), self.family.shares(values)
-        return chain_at_the_end(self._route, kernels, shares=shares)
+        shares = self.family.shares(values)
+        parts = [
+            chain_at_the_end(
+                own, self.family.kernels(values, lags, party), shares=shares[:, party.classes]
+            )
+            for own, party in zip(self._routes, self.family.parties, strict=True)
+        ]
+        return np.asarray(sum(parts))
 
     def _markov(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return each class's probabilities, (n, n_classes, n_paths), by matrix exponentials."""

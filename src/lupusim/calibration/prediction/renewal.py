@@ -16,12 +16,14 @@ about 1e-5 where hazards are finite at study time 0 and 5e-4 where they are not,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.calibration.prediction.enlarged_chain import chain_groups
 from lupusim.calibration.prediction.entries import Ledger, Route, enter, route
+from lupusim.calibration.prediction.parties import Party
 from lupusim.calibration.prediction.sojourns import Lags, Sojourns
 from lupusim.calibration.targets.questions import Question
 from lupusim.frozen import dataclass
@@ -32,6 +34,7 @@ N_PANELS = 20
 """From 0 to the latest of some questions; the finer of the two grids has twice as many."""
 
 _EARLY = 0.15  # questions before this share of the horizon get a grid of their own
+_NOTHING = 1e-12  # weight of a panel's end that rounding leaves
 _TOGETHER = 30_000  # numbers in the kernels of chains that are solved in one stack
 
 
@@ -78,7 +81,7 @@ def horizons(times: FloatArray) -> list[FloatArray]:
     return groups
 
 
-def plan(model: MultiStateModel, questions: Sequence[Question]) -> Plan:
+def plan(model: MultiStateModel, questions: Sequence[Question], party: Party) -> Plan:
     """Return how some questions are answered on one grid; for all numbers of a model."""
     times = np.unique([question.time for question in questions])
     routes: list[Route] = []
@@ -87,7 +90,7 @@ def plan(model: MultiStateModel, questions: Sequence[Question]) -> Plan:
         for position, readout in zip(positions, readouts, strict=True):
             at = int(np.searchsorted(times, questions[position].time))
             asked.append((position, len(routes), at, readout))
-        routes.append(route(model, chain))
+        routes.append(route(model, chain, party))
     return Plan(times=times, routes=tuple(routes), asked=tuple(asked))
 
 
@@ -99,9 +102,9 @@ def answer_renewal(plan: Plan, kernels: Sojourns, *, shares: FloatArray, lags: L
     plan : Plan
         What to answer; times between panels are interpolated.
     kernels : Sojourns
-        Of every model and class; the last state is one that nobody leaves.
+        Of every model and class of a party; the last state is one that nobody leaves.
     shares : (n_models, n_classes) array
-        Probabilities of the classes.
+        Probabilities of the party's classes.
     lags : Lags
         The grid.
 
@@ -110,9 +113,8 @@ def answer_renewal(plan: Plan, kernels: Sojourns, *, shares: FloatArray, lags: L
     (n_models, n_questions) array
         Probabilities, or years.
     """
-    grid = lags.grid
     has_clock = any(one.counted for one in plan.routes)
-    ledgers = [_ledger(kernels, grid, time, has_clock) for time in plan.times.tolist()]
+    ledgers = [_ledger(kernels, lags, time, has_clock) for time in plan.times.tolist()]
     answers = np.empty((shares.shape[0], len(plan.asked)))
     for first, routes in _together(plan.routes, kernels.begun.shape):
         entries = enter(routes, kernels.begun, kernels.spread)
@@ -149,43 +151,48 @@ def chain_at_the_end(chain: Route, kernels: Sojourns, *, shares: FloatArray) -> 
     return np.asarray((there.reshape(*shares.shape, -1) * shares[..., None]).sum(axis=1))
 
 
-def _ledger(kernels: Sojourns, grid: FloatArray, time: float, has_clock: bool) -> Ledger:
+def _ledger(kernels: Sojourns, lags: Lags, time: float, has_clock: bool) -> Ledger:
     """Return what those who entered in each panel are worth at a time.
 
     By cubic interpolation between panel ends.
     """
     there = np.zeros(kernels.stay.shape)
     from_start = np.zeros(there.shape[:2])
-    for panel, weight in _near(grid, time):
+    for panel, weight in _near(lags, time):
         there[..., :panel] += weight * kernels.stay[..., :panel][..., ::-1]
         from_start += weight * kernels.stay_from_start[..., panel]
-    years, years_from_start = _years(kernels, grid, time) if has_clock else (there, from_start)
+    years, years_from_start = _years(kernels, lags, time) if has_clock else (there, from_start)
     return Ledger(
         there=there, years=years, from_start=from_start, years_from_start=years_from_start
     )
 
 
-def _years(kernels: Sojourns, grid: FloatArray, time: float) -> tuple[FloatArray, FloatArray]:
+def _years(kernels: Sojourns, lags: Lags, time: float) -> tuple[FloatArray, FloatArray]:
     """Return the years spent, by those who entered in each panel and from the start.
 
     By the trapezoids below the shares.
     """
-    stay, still = kernels.stay, kernels.stay_from_start
+    stay, still, grid = kernels.stay, kernels.stay_from_start, lags.grid
     spent = grid[1] * (np.cumsum(stay, axis=-1) - stay / 2)
     years, from_start = np.zeros(stay.shape), np.zeros(stay.shape[:2])
-    for panel, weight in _near(grid, time):
+    for panel, weight in _near(lags, time):
         years[..., :panel] += weight * spent[..., :panel][..., ::-1]
         ends = (still[..., 0] + still[..., panel]) / 2
         from_start += weight * grid[1] * (still[..., : panel + 1].sum(axis=-1) - ends)
     return years, from_start
 
 
-def _near(grid: FloatArray, time: float) -> list[tuple[int, float]]:
-    """Return four panel ends about a time, and their weights in a cubic through them."""
+@lru_cache(maxsize=1024)
+def _near(lags: Lags, time: float) -> list[tuple[int, float]]:
+    """Return four panel ends about a time, and their weights in a cubic through them.
+
+    Only the one that it falls on, if it falls on one.
+    """
+    grid = lags.grid
     right = int(np.clip(np.searchsorted(grid, time), 2, grid.size - 2))
     near = range(right - 2, right + 2)
     weights = [
         float(np.prod([(time - grid[o]) / (grid[k] - grid[o]) for o in near if o != k]))
         for k in near
     ]
-    return list(zip(near, weights, strict=True))
+    return [(k, w) for k, w in zip(near, weights, strict=True) if abs(w) > _NOTHING]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property, lru_cache
+
 import numpy as np
 
 from lupusim.arrays import FloatArray, IntArray
@@ -11,7 +13,7 @@ _PARTS = 4  # points within a panel at which hazards are known
 _FIRST = np.array([1e-6, 1e-4, 1e-3, 4e-3, 0.012, 0.03, 0.06, 0.1, 0.16, 0.25])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Lags:
     """Times since entry at which hazards are needed.
 
@@ -36,16 +38,29 @@ class Lags:
         """How many panels there are."""
         return self.ends.size - 1
 
-    @property
+    @cached_property
     def grid(self) -> FloatArray:
         """The panels' ends, years; (n_panels + 1,)."""
         return self.times[self.ends]
 
-    def first(self, n_panels: int) -> Lags:
-        """Return the lags of the first panels alone."""
-        return Lags(times=self.times[: self.ends[n_panels] + 1], ends=self.ends[: n_panels + 1])
+    @cached_property
+    def halves(self) -> FloatArray:
+        """Half the distance of each lag from the one before, in panels; (n_lags - 1,)."""
+        return np.asarray(np.diff(self.times) / (2 * self.width))
+
+    @cached_property
+    def late(self) -> FloatArray:
+        """How late in their panels the middles between lags are, in panels; (n_lags - 1,)."""
+        middles = (self.times[1:] + self.times[:-1]) / (2 * self.width)
+        return np.asarray(middles - np.repeat(np.arange(self.n_panels), np.diff(self.ends)))
+
+    @cached_property
+    def first_two(self) -> Lags:
+        """The lags of the first two panels alone."""
+        return Lags(times=self.times[: self.ends[2] + 1], ends=self.ends[:3])
 
 
+@lru_cache(maxsize=256)
 def lag_points(horizon: float, n_panels: int) -> Lags:
     """Return lags from 0 to a horizon, years.
 
@@ -58,14 +73,41 @@ def lag_points(horizon: float, n_panels: int) -> Lags:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exits:
+    """How some states are left, in one list of ways out.
+
+    Parameters
+    ----------
+    classes, ways : (n_ways,) integer arrays
+        Latent class and transition of each; those out of one state beside each other.
+    states : (n_ways,) integer array
+        Position among the states of each.
+    """
+
+    classes: IntArray
+    ways: IntArray
+    states: IntArray
+
+    @property
+    def n_states(self) -> int:
+        """How many states are left, alike classes counted once."""
+        return int(self.states[-1]) + 1 if self.states.size else 0
+
+    def total(self, of_ways: FloatArray) -> FloatArray:
+        """Return sums over the ways out of each state; the second axis is that of ways."""
+        begins = np.searchsorted(self.states, np.arange(self.n_states))
+        return np.asarray(np.add.reduceat(of_ways, begins, axis=1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sojourns:
     """Where mass goes after it has entered a state, panel by panel.
 
     Parameters
     ----------
-    begun : (n, n_transitions, n_panels) array
+    begun : (n, n_ways, n_panels) array
         Moves within each panel, of those who were there at time 0.
-    spread : (n, n_transitions, n_panels) array
+    spread : (n, n_ways, n_panels) array
         Moves l panels later, of those who entered evenly over a panel.
     stay : (n, n_states, n_panels) array
         Share still there at the panel's end, of the latter.
@@ -79,55 +121,61 @@ class Sojourns:
     stay_from_start: FloatArray
 
 
-def sojourns(cumulative: FloatArray, lags: Lags) -> Sojourns:
-    """Return how stays in one state end.
+def sojourns(exits: Exits, cumulative: FloatArray, lags: Lags) -> Sojourns:
+    """Return how stays end.
 
     Parameters
     ----------
+    exits : Exits
+        The ways out.
     cumulative : (n, n_ways, n_lags) array
-        Cumulative hazards of the ways out.
+        Their cumulative hazards.
     lags : Lags
         Where.
     """
-    begun, later, stay = _by_panel(cumulative, lags)
-    survival = np.exp(-cumulative[..., lags.ends].sum(axis=1, keepdims=True))
-    return _sojourns(begun, later, stay, survival)
+    total = exits.total(cumulative)
+    survival = np.exp(-total)
+    parts = _by_panel(exits, cumulative, total, survival, lags)
+    return _sojourns(*parts, survival[..., lags.ends])
 
 
-def memoryless(rates: FloatArray, lags: Lags) -> Sojourns:
+def memoryless(exits: Exits, rates: FloatArray, lags: Lags) -> Sojourns:
     """Return how stays end whose ways out have constant hazards, (n, n_ways) per year.
 
     SPEED: a panel is like the one before, but for those who have left.
     """
-    two = lags.first(2)
-    parts = _by_panel(rates[..., None] * two.times, two)
-    left = np.exp(-rates.sum(axis=1)[:, None, None] * lags.width * np.arange(lags.n_panels + 1))
-    begun, later, stay = (
-        np.concatenate([part[..., :1], part[..., 1:] * left[..., :-2]], axis=-1) for part in parts
+    two, rate = lags.first_two, exits.total(rates)[..., None]
+    total = rate * two.times
+    begun, later, stay = _by_panel(exits, rates[..., None] * two.times, total, np.exp(-total), two)
+    left = np.exp(-rate * (lags.width * np.arange(lags.n_panels + 1)))
+    by_way = left[:, exits.states, :-2]
+    return _sojourns(
+        np.concatenate([begun[..., :1], begun[..., 1:] * by_way], axis=-1),
+        np.concatenate([later[..., :1], later[..., 1:] * by_way], axis=-1),
+        np.concatenate([stay[..., :1], stay[..., 1:] * left[..., :-2]], axis=-1),
+        left,
     )
-    return _sojourns(begun, later, stay, left)
 
 
-def _by_panel(cumulative: FloatArray, lags: Lags) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _by_panel(
+    exits: Exits, cumulative: FloatArray, total: FloatArray, survival: FloatArray, lags: Lags
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return moves by panel, those of them that are a panel later, and who stays.
 
     Of those who entered evenly over a panel, who moves at a lag does so in the panel of the
     lag or in the next, as early as the entry was.
     """
-    times, begins = lags.times, lags.ends[:-1]
-    total = cumulative.sum(axis=1)
-    survival = np.exp(-total)
-    growth = total[:, 1:] - total[:, :-1]
+    begins = lags.ends[:-1]
+    growth = total[..., 1:] - total[..., :-1]
     per_hazard = np.zeros(growth.shape)
-    np.divide(survival[:, :-1] - survival[:, 1:], growth, out=per_hazard, where=growth > 0)
-    moved = (cumulative[..., 1:] - cumulative[..., :-1]) * per_hazard[:, None]
-    late = (times[1:] + times[:-1]) / (2 * lags.width)
-    late -= np.repeat(np.arange(lags.n_panels), np.diff(lags.ends))
-    area = (survival[:, 1:] + survival[:, :-1]) * (np.diff(times) / (2 * lags.width))
+    np.divide(survival[..., :-1] - survival[..., 1:], growth, out=per_hazard, where=growth > 0)
+    moved = cumulative[..., 1:] - cumulative[..., :-1]
+    moved *= per_hazard[:, exits.states]
+    area = (survival[..., 1:] + survival[..., :-1]) * lags.halves
     return (
         np.add.reduceat(moved, begins, axis=-1),
-        np.add.reduceat(moved * late, begins, axis=-1),
-        np.add.reduceat(area, begins, axis=-1)[:, None],
+        np.add.reduceat(moved * lags.late, begins, axis=-1),
+        np.add.reduceat(area, begins, axis=-1),
     )
 
 

@@ -108,6 +108,17 @@ def test_targets_of_different_softness_share_the_likelihood_by_the_chain_rule() 
     assert ours == pytest.approx(first + 0.25 * (height(*measures) - first))
 
 
+def test_softer_targets_at_the_same_time_take_their_paths_from_all_of_them() -> None:
+    whole = study(well(5.0, 3), alive(5.0, 4), n_patients=6, cohort="one cohort")
+    soft = replace(whole, targets=(whole.targets[0], replace(whole.targets[1], soft=0.25)))
+    (cohort,) = Likelihood(FREE, [soft]).cohorts
+    assert cohort.parts[0] is not None
+    alone = replace(cohort, parts=(None, None))
+    points = TRUTH + np.array([[0.0, 0.0], [0.3, -0.2]])
+    for ours, own in zip(cohort.residuals(points), alone.residuals(points), strict=True):
+        np.testing.assert_allclose(ours, own, atol=1e-10)
+
+
 def two_rates() -> MultiStateModel:
     edges = (("active", "remission", 5.0), ("remission", "relapse", 0.1))
     deaths = tuple((origin, "death", 0.02) for origin in ("active", "remission", "relapse"))

@@ -107,6 +107,14 @@ def test_renewal_equations_agree_with_the_exact_engine() -> None:
     np.testing.assert_allclose(ours, exact, atol=6e-4)
 
 
+def test_classes_are_parted_by_what_is_closed_to_them() -> None:
+    family = Family(fixed(WEIBULL), QUESTIONS)
+    assert [(party.classes, set(party.closed)) for party in family.parties] == [
+        ([0], set()),
+        ([1], {2}),
+    ]
+
+
 def test_renewal_equations_agree_where_hazards_are_finite_at_the_start() -> None:
     later = model(ExponentialHazard(rate=2.0), WeibullHazard(shape=0.3, scale=50.0))
     exact = answer_any(later, QUESTIONS, 1e-7)
