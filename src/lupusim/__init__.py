@@ -7,8 +7,9 @@ repeats that many times and says how good the design is.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from lupusim.lazy import attributes
 
 if TYPE_CHECKING:
     from lupusim.api.averages import assurance
@@ -87,12 +88,7 @@ _HOMES = {
     "transition_probabilities": "lupusim.api.models",
     "visits": "lupusim.api.models",
 }
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'lupusim' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = attributes(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

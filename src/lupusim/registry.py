@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lupusim.errors import PluginError
@@ -43,7 +44,21 @@ class Registry(Mapping[str, T]):
         self.kind, self.group, self.needs = kind, group, needs
         self.made, self.in_alphabet = made, in_alphabet
         self._found: dict[str, T] = {}
+        self._homes: dict[str, str] = {}
         self._has_looked = False
+
+    def offer(self, package: str, homes: Mapping[str, str]) -> None:
+        """Say which modules register which names; one is imported when a name of it is asked for.
+
+        Parameters
+        ----------
+        package : str
+            In which the modules are.
+        homes : mapping
+            Of each module, the names, with spaces between.
+        """
+        for module, names in homes.items():
+            self._homes |= dict.fromkeys(names.split(), f"{package}.{module}")
 
     def register(self, name: str) -> Callable[[T], T]:
         """Return a decorator that gives a thing its name.
@@ -64,19 +79,26 @@ class Registry(Mapping[str, T]):
 
     def __getitem__(self, name: str) -> T:
         """Return the thing of this name."""
+        self._import(name)
         if name not in self._found:
             self._look()
         return self._found[name]
 
+    def _import(self, name: object) -> None:
+        """Import the module that registers a name, where one is known to."""
+        if name not in self._found and name in self._homes:
+            import_module(self._homes[str(name)])
+
     def __iter__(self) -> Iterator[str]:
         """Yield all names."""
         self._look()
-        return iter(sorted(self._found) if self.in_alphabet else self._found)
+        names = self._homes | dict.fromkeys(self._found, "")
+        return iter(sorted(names) if self.in_alphabet else names)
 
     def __len__(self) -> int:
         """Return how many there are."""
         self._look()
-        return len(self._found)
+        return len(self._homes.keys() | self._found.keys())
 
     def _look(self) -> None:
         """Load what other packages offer, once.
@@ -91,6 +113,7 @@ class Registry(Mapping[str, T]):
         from importlib.metadata import entry_points
 
         for point in entry_points(group=self.group):
+            self._import(point.name)
             try:
                 self.register(point.name)(self._usable(point.load()))
             except Exception as error:  # whatever a package of others raises

@@ -25,6 +25,13 @@ NOT_FOR_A_CHECK = (
     "lupusim.app",
     "lupusim.calibration",
     "lupusim.economics",
+    "lupusim.analysis.competing_risks",
+    "lupusim.analysis.continuous",
+    "lupusim.analysis.counts",
+    "lupusim.analysis.multiplicity",
+    "lupusim.analysis.ordinal",
+    "lupusim.analysis.single_arm",
+    "lupusim.endpoints.hierarchy",
     "lupusim.engines.exact.solution",
     "lupusim.planning.assurance",
     "lupusim.planning.execution",
@@ -32,6 +39,11 @@ NOT_FOR_A_CHECK = (
     "lupusim.planning.sample_size",
     "lupusim.report.figures",
     "lupusim.report.run",
+    "lupusim.scenario.analysis.bounds",
+    "lupusim.scenario.analysis.multiplicity",
+    "lupusim.scenario.analysis.special_tests",
+    "lupusim.scenario.sections.rules",
+    "lupusim.simulation.adaptation",
     "matplotlib",
     "nicegui",
     "pandas",
@@ -70,7 +82,7 @@ def test_a_check_imports_neither_what_simulates_nor_what_draws():
     loaded = _loaded("check", "two_rates")
     assert [name for name in loaded if name.startswith(NOT_FOR_A_CHECK)] == []
     assert "lupusim.scenario.files.scenario" in loaded
-    assert len([name for name in loaded if name.startswith("lupusim")]) < 310
+    assert len([name for name in loaded if name.startswith("lupusim")]) < 220
     assert [name for name in loaded if name.startswith("lupusim.cli.planning.")] == []
 
 
@@ -78,3 +90,26 @@ def test_a_run_imports_no_table_of_pandas_and_no_distribution_of_scipy():
     loaded = _loaded("run", "two_rates", "--replicates", "20", "--jobs", "1")
     assert [name for name in loaded if name.startswith(NOT_FOR_A_RUN)] == []
     assert "lupusim.planning.runs.run" in loaded
+
+
+EVERY_NAME = """
+import importlib, json, pkgutil
+from lupusim.analysis.registry import TESTS
+from lupusim.endpoints import ENDPOINTS
+from lupusim.simulation.adaptation import ADAPTATIONS
+import lupusim.analysis, lupusim.endpoints, lupusim.simulation
+registries = (TESTS, ENDPOINTS, ADAPTATIONS)
+offered = [sorted(one) for one in registries]
+for package in (lupusim.analysis, lupusim.endpoints, lupusim.simulation):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        importlib.import_module(module.name)
+print(json.dumps([offered, [sorted(one) for one in registries]]))
+"""
+
+
+def test_every_name_that_a_module_registers_is_known_before_it_is_imported():
+    command = [sys.executable, "-c", EVERY_NAME]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    offered, registered = json.loads(done.stdout)
+    assert offered == registered
+    assert [len(names) for names in offered] == [42, 9, 6]

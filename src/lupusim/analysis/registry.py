@@ -1,42 +1,47 @@
 """The tests a scenario can name: an outcome goes in, a verdict for every replicate comes out.
 
-A test is a class in the file of its estimator that registers itself in :data:`TESTS`, and one line
-here.
+A test is a class in the file of its estimator that registers itself in :data:`TESTS`, and its name
+in a line here, by which that file is found when somebody asks for it.
 """
 
-# ruff: noqa: F401 - each module registers its tests
 from __future__ import annotations
 
-import lupusim.analysis.competing_risks.cumulative_incidence
-import lupusim.analysis.competing_risks.fine_gray
-import lupusim.analysis.competing_risks.gray
-import lupusim.analysis.continuous.ancova
-import lupusim.analysis.continuous.mmrm
-import lupusim.analysis.continuous.two_means
-import lupusim.analysis.counts.andersen_gill
-import lupusim.analysis.counts.negative_binomial
-import lupusim.analysis.counts.rate_ratio
-import lupusim.analysis.ordinal.proportional_odds
-import lupusim.analysis.ordinal.wilcoxon
-import lupusim.analysis.ordinal.win_ratio
-import lupusim.analysis.proportions.cochran_mantel_haenszel
-import lupusim.analysis.proportions.fisher_exact
-import lupusim.analysis.proportions.logistic_regression
-import lupusim.analysis.proportions.posterior_tests
-import lupusim.analysis.proportions.risk_difference
-import lupusim.analysis.proportions.risk_ratio
-import lupusim.analysis.proportions.unconditional_exact
-import lupusim.analysis.single_arm.tests
-import lupusim.analysis.survival.cox_regression
-import lupusim.analysis.survival.kaplan_meier
-import lupusim.analysis.survival.logrank
-import lupusim.analysis.survival.logrank_test
-import lupusim.analysis.survival.one_sample_logrank
-import lupusim.analysis.survival.rmst
-import lupusim.analysis.survival.weighted_logrank
 from lupusim.trial.test_method import TESTS, TestMethod
 
 __all__ = ["TESTS", "plain_tests"]
+
+TESTS.offer(
+    "lupusim.analysis",
+    {
+        "competing_risks.cumulative_incidence": "incidence_difference",
+        "competing_risks.fine_gray": "fine_gray subdistribution_logrank fine_gray_weighted",
+        "competing_risks.gray": "gray",
+        "continuous.ancova": "ancova",
+        "continuous.mmrm": "mmrm",
+        "continuous.two_means": "t_test welch",
+        "counts.andersen_gill": "andersen_gill",
+        "counts.negative_binomial": "negative_binomial",
+        "counts.rate_ratio": "rate_ratio",
+        "ordinal.proportional_odds": "proportional_odds",
+        "ordinal.wilcoxon": "wilcoxon",
+        "ordinal.win_ratio": "win_ratio win_odds net_benefit",
+        "proportions.cochran_mantel_haenszel": "cochran_mantel_haenszel",
+        "proportions.fisher_exact": "fisher_exact",
+        "proportions.logistic_regression": "logistic_regression",
+        "proportions.posterior_tests": "posterior_difference posterior_rank",
+        "proportions.risk_difference": "pooled_z unpooled_z miettinen_nurminen",
+        "proportions.risk_ratio": "risk_ratio risk_ratio_score odds_ratio",
+        "proportions.unconditional_exact": "boschloo barnard",
+        "single_arm.tests": "exact_binomial simon posterior_probability",
+        "survival.cox_regression": "cox",
+        "survival.kaplan_meier": "survival_difference",
+        "survival.logrank": "peto",
+        "survival.logrank_test": "logrank",
+        "survival.one_sample_logrank": "one_sample_logrank",
+        "survival.rmst": "restricted_mean",
+        "survival.weighted_logrank": "fleming_harrington magirr_burman max_combo",
+    },
+)
 
 
 def plain_tests() -> dict[str, TestMethod]:

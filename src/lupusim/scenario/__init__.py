@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from lupusim.lazy import attributes
 
 if TYPE_CHECKING:
     from lupusim.scenario.document.durations import format_duration, parse_duration
@@ -33,24 +34,19 @@ __all__ = [
 
 # Imported when first used: who reads a scenario needs no decisions, and their economics.
 _HOMES = {
-    "cohort_model_from_mapping": "files.cohort_model",
-    "decision_from_mapping": "files.decision",
-    "format_duration": "document.durations",
-    "load_cohort_model": "files.cohort_model",
-    "load_decision": "files.decision",
-    "load_model": "files.model",
-    "load_model_document": "files.model",
-    "load_scenario": "files.scenario",
-    "model_from_mapping": "files.model",
-    "model_to_mapping": "files.model_writer",
-    "packaged_names": "files.packaged",
-    "parse_duration": "document.durations",
-    "scenario_from_mapping": "files.scenario",
-    "write_model": "files.model_writer",
+    "cohort_model_from_mapping": ".files.cohort_model",
+    "decision_from_mapping": ".files.decision",
+    "format_duration": ".document.durations",
+    "load_cohort_model": ".files.cohort_model",
+    "load_decision": ".files.decision",
+    "load_model": ".files.model",
+    "load_model_document": ".files.model",
+    "load_scenario": ".files.scenario",
+    "model_from_mapping": ".files.model",
+    "model_to_mapping": ".files.model_writer",
+    "packaged_names": ".files.packaged",
+    "parse_duration": ".document.durations",
+    "scenario_from_mapping": ".files.scenario",
+    "write_model": ".files.model_writer",
 }
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = attributes(__name__, _HOMES)

@@ -15,7 +15,7 @@ from lupusim.analysis.outcomes import (
 )
 from lupusim.analysis.registry import TESTS, plain_tests
 from lupusim.frozen import dataclass
-from lupusim.scenario.analysis.special_tests import Around, read_particular
+from lupusim.scenario.analysis.around import Around
 from lupusim.scenario.document.content import is_text
 from lupusim.scenario.document.section import (
     Choice,
@@ -42,6 +42,10 @@ _WORDS: dict[type[Outcome], str] = {
     CountOutcome: "a number of events",
     HierarchicalOutcome: "a hierarchy of outcomes",
 }
+_OF_ANY_TEST = frozenset(
+    {"adjust_for", "alpha", "controls", "endpoint", "multiplicity", "sided", "stratify_by"}
+    | {"test", "true_effect"}
+)
 
 
 def read_analysis(
@@ -64,8 +68,11 @@ def read_analysis(
     section.has("multiplicity")  # read where the arms are known
     truth = section.read("true_effect", _TrueEffect(), None)
     name = str(section.content.get("test"))
-    if (particular := read_particular(section, name, around)) is not None:
-        return particular.analysis(section, kind, name=name, truth=truth)
+    if kind.has_design:
+        from lupusim.scenario.analysis.special_tests import read_particular
+
+        if (particular := read_particular(section, name, around)) is not None:
+            return particular.analysis(section, kind, name=name, truth=truth)
     alpha = section.read("alpha", Number(above=0, below=1), 0.025)
     sided = section.read("sided", Integer(at_least=1, at_most=2), 1)
     values = read_parameters(section, kind)
@@ -97,6 +104,8 @@ def read_parameters(section: Section, kind: TestMethod) -> dict[str, float]:
         for name in known
         if name in kind.required or section.has(name)
     }
+    if section.content.keys() <= {*known, *_OF_ANY_TEST}:
+        return values  # and no other test is looked at, nor imported
     of_others = {name for other in plain_tests().values() for name in other.parameters}
     for name in of_others - set(known):
         section.refuse(

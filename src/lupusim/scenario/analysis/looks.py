@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Any
 
 from lupusim.frozen import dataclass
-from lupusim.scenario.analysis.bounds import read_stopping
 from lupusim.scenario.document.section import Choice, Duration, Integer, Number, Section
 from lupusim.scenario.sections.by_field import read_fields
 from lupusim.trial import (
@@ -48,6 +47,8 @@ def read_looks(top: Section, question: Question) -> dict[str, Any]:
     sections = top.sections("looks")
     if not sections:
         return {"cutoff": _end(question), "interims": (), "stopping": None}
+    from lupusim.scenario.analysis.bounds import read_stopping
+
     final = _timed(sections[-1], question, None)
     if not sections[-1].place.is_sound:  # the others are read as if it were a number of events
         final = AtEvents(events=_MANY_EVENTS)

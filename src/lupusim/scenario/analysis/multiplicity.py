@@ -25,19 +25,14 @@ _FEWEST = 2  # hypotheses
 
 
 def read_family(
-    top: Section,
+    analysis: Section,
     arms: tuple[Arm, ...],
     secondary: tuple[Endpoint, ...],
     *,
     stopping: StoppingRule | None,
     n_looks: int,
-) -> Family | None:
-    """Return the hypotheses and their procedure; None where the file says nothing of them."""
-    if not top.has("analysis"):
-        return None
-    analysis = top.section("analysis")
-    if not analysis.has("multiplicity"):
-        return None
+) -> Family:
+    """Return the hypotheses of an analysis with `multiplicity`, and their procedure."""
     section = analysis.section("multiplicity")
     hypotheses = tuple(_hypothesis(one, secondary) for one in section.sections("endpoints"))
     n_hypotheses = max(len(arms) - 1, 1) * (1 + len(hypotheses))

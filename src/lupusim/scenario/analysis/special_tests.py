@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,10 +17,10 @@ from lupusim.analysis.single_arm.tests import ExactBinomialTest, PosteriorProbab
 from lupusim.analysis.survival.one_sample_logrank import OneSampleLogrankTest
 from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
+from lupusim.scenario.analysis.around import Around
 from lupusim.scenario.analysis.reference import read_reference
 from lupusim.scenario.document.section import Choice, Integer, ListOf, Number, Section
-from lupusim.scenario.sections.arms import Models
-from lupusim.trial import AfterPatients, Analysis, Arm, Better, Endpoint, TestMethod
+from lupusim.trial import Analysis, Better, TestMethod
 from lupusim.trial.design import KnownEffect, SimulatedEffect
 
 T = TypeVar("T")
@@ -28,16 +28,6 @@ _RATE = Number(above=0, below=1)
 _MOST_PATIENTS = 120  # of a two-stage design that is looked for
 _HOPELESS = 1.3 * _MOST_PATIENTS
 _ALPHA, _SIMON_ALPHA, _SIMON_POWER = 0.025, 0.05, 0.8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Around:
-    """The parts of a scenario that such a test depends on."""
-
-    primary: Endpoint
-    arms: tuple[Arm, ...]
-    models: Models
-    follow_up: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,25 +303,3 @@ _READERS: dict[str, Callable[[Section, Around], Particular]] = {
     "posterior_difference": _read_posterior_difference,
     "posterior_rank": _read_posterior_rank,
 }
-
-
-def read_size(top: Section, analysis: Analysis | None) -> int:
-    """Return the number of patients, which a two-stage design says by itself."""
-    size = Integer(at_least=1, at_most=1_000_000)
-    stages = None if analysis is None else analysis.test.two_stages
-    if stages is not None:
-        return top.read("sample_size", size, stages.n_patients)
-    return top.read("sample_size", size)
-
-
-def in_stages(top: Section, analysis: Analysis | None, primary: Endpoint) -> dict[str, Any]:
-    """Return `interims` and `stopping` of a two-stage design; nothing for another analysis."""
-    stages = None if analysis is None else analysis.test.two_stages
-    if stages is None:
-        return {}
-    top.refuse("looks", "the two stages of 'simon' are its looks", "Remove them.")
-    if not top.place.child("analysis").is_sound:
-        return {}  # the design of another question
-    due = primary.due_time or 1.0
-    first = AfterPatients(patients=stages.first_patients, follow_up=due)
-    return {"interims": (first,), "stopping": stages}

@@ -16,9 +16,8 @@ from lupusim.errors import Problem, ScenarioError
 from lupusim.frozen import dataclass
 from lupusim.model.checks import near
 from lupusim.scenario.analysis.analysis import read_analysis
+from lupusim.scenario.analysis.around import Around, in_stages, read_size
 from lupusim.scenario.analysis.looks import Question, read_looks
-from lupusim.scenario.analysis.multiplicity import read_family
-from lupusim.scenario.analysis.special_tests import Around, in_stages, read_size
 from lupusim.scenario.document.content import is_list, is_mapping, is_text, items, text_keys
 from lupusim.scenario.document.section import (
     MISSING,
@@ -51,9 +50,10 @@ from lupusim.scenario.sections.visits import (
     read_marker,
     read_visit_conduct,
 )
-from lupusim.trial import Trial
+from lupusim.trial import Arm, Endpoint, Trial
 from lupusim.trial.checks.trial import trial_problems
 from lupusim.trial.design import TrialParts
+from lupusim.trial.multiplicity import Family
 from lupusim.trial.scenario import MOST_REPLICATES, DesignPoint, Scenario
 
 SCHEMA = "lupusim/scenario/1"
@@ -253,15 +253,24 @@ def _read_design(top: Section, models: Models) -> _Design:
         "analysis": analysis,
         **(looks := read_looks(top, question) | in_stages(top, analysis, primary)),
         "adaptation": read_adaptation(top, (primary, *secondary)),
-        "family": read_family(
-            top,
-            read.arms,
-            secondary,
-            stopping=looks["stopping"],
-            n_looks=1 + len(looks["interims"]),
-        ),
+        "family": _read_family(top, read.arms, secondary, looks),
     }
     return _Design(arms=read, parts=parts)
+
+
+def _read_family(
+    top: Section,
+    arms: tuple[Arm, ...],
+    secondary: tuple[Endpoint, ...],
+    looks: Mapping[str, Any],
+) -> Family | None:
+    """Return the hypotheses and their procedure; None where the file says nothing of them."""
+    if not top.has("analysis") or not (analysis := top.section("analysis")).has("multiplicity"):
+        return None
+    from lupusim.scenario.analysis.multiplicity import read_family
+
+    n_looks = 1 + len(looks["interims"])
+    return read_family(analysis, arms, secondary, stopping=looks["stopping"], n_looks=n_looks)
 
 
 def _in_the_file(problem: Problem, read: ReadArms) -> Problem:

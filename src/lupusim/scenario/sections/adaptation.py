@@ -2,62 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from lupusim.scenario.document.section import Choice, ListOf, Number, Section
-from lupusim.scenario.sections.by_field import read_fields
-from lupusim.scenario.sections.two_stage import read_enrichment, read_gate, read_selection
-from lupusim.simulation.adaptation import (
-    Against,
-    BayesianResponse,
-    Shares,
-)
+from lupusim.scenario.document.section import Section
 from lupusim.trial import Endpoint
-from lupusim.trial.adaptation import ADAPTATIONS, Adaptation
+from lupusim.trial.adaptation import Adaptation
 
 
 def read_adaptation(top: Section, endpoints: Sequence[Endpoint]) -> Adaptation | None:
     """Return what the trial changes; None where the file says nothing of it."""
     if not top.has("adaptation"):
         return None
-    section = top.section("adaptation")
-    readers: dict[str, Callable[[Section], Adaptation | None]] = {
-        "bayesian_response": _bayesian,
-        "select_arms": lambda section: read_selection(section, endpoints),
-        "enrichment": read_enrichment,
-        "gate": lambda section: read_gate(section, endpoints),
-    }
-    kinds = Choice({name: name for name in ADAPTATIONS})
-    kind = section.read("kind", kinds)
-    if not section.place.is_right or not section.place.child("kind").is_right:
-        return None
-    read = readers.get(kind)
-    return read(section) if read else _by_field(section, ADAPTATIONS[kind])
+    from lupusim.scenario.sections.rules import read_rule
 
-
-def _by_field(section: Section, kind: type[Adaptation]) -> Adaptation | None:
-    """Return a rule without a reader of its own: its fields are the keys."""
-    values = read_fields(section, kind)
-    return section.build(lambda: kind(**values))
-
-
-def _bayesian(section: Section) -> Adaptation | None:
-    values = read_fields(section, BayesianResponse, known=("against", "prior", "shares"))
-    against = section.read("against", Choice({a.value: a for a in Against}), Against.CONTROL)
-    prior = section.read("prior", ListOf(Number(above=0)), (1.0, 1.0))
-    shares = _shares(section.section_or_empty("shares"))
-    if len(prior) != 2 and section.place.is_sound:
-        section.place.child("prior").report(f"{len(prior)} numbers are given", "Give two.")
-    first, second = (*prior, 1.0, 1.0)[:2]
-    return section.build(
-        lambda: BayesianResponse(against=against, prior=(first, second), shares=shares, **values)
-    )
-
-
-def _shares(section: Section) -> Shares:
-    values = read_fields(section, Shares)
-    if values["power"] == 0:
-        for name in ("grows", "least", "most", "control"):
-            fault = "with power 0 the arms keep the planned ratio, and no share is limited"
-            section.refuse(name, fault, "Give a 'power' above 0, or remove it.")
-    return section.build(lambda: Shares(**values)) or Shares()
+    return read_rule(top.section("adaptation"), endpoints)
