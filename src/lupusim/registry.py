@@ -60,6 +60,11 @@ class Registry(Mapping[str, T]):
         for module, names in homes.items():
             self._homes |= dict.fromkeys(names.split(), f"{package}.{module}")
 
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The names by themselves: to ask for one loads nothing of other packages."""
+        return _Names(self)
+
     def register(self, name: str) -> Callable[[T], T]:
         """Return a decorator that gives a thing its name.
 
@@ -136,3 +141,23 @@ class Registry(Mapping[str, T]):
             f"{package} offers the {self.kind} {point.name!r} ({point.value}), which cannot be "
             f"used: {type(error).__name__}: {error}. Mend the package, or uninstall it"
         )
+
+
+class _Names(Mapping[str, str]):
+    """The names of a registry; each stands for itself."""
+
+    def __init__(self, registry: Registry[Any]) -> None:
+        self.registry = registry
+
+    def __getitem__(self, name: str) -> str:
+        """Return the name, if there is a thing of it."""
+        self.registry[name]
+        return name
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield all names."""
+        return iter(self.registry)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.registry)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+LONGEST_FOLLOW_UP = 100.0
+"""Years: of those whom nothing else stops."""
+
 DAYS_PER_YEAR = 365.2425  # mean Gregorian year
 PER_YEAR = {
     "year": 1.0,

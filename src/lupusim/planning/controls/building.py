@@ -22,8 +22,9 @@ from lupusim.planning.controls.patients import (
 from lupusim.planning.controls.sums import MANY_NODES, NODES, frequencies, step_means
 from lupusim.planning.theory.assumptions import is_plain, without_failing
 from lupusim.simulation.controls import Control, CutDate, Score
-from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP, Block, enroll
+from lupusim.simulation.generation.generation import Block, enroll
 from lupusim.trial import Analysis, Cutoff, Trial
+from lupusim.trial.durations import LONGEST_FOLLOW_UP
 from lupusim.trial.endpoints import EventTime
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.looks import Entries, EventCount

@@ -14,8 +14,8 @@ from lupusim.errors import NoExactSolutionError
 from lupusim.frozen import dataclass
 from lupusim.planning.theory.assumptions import is_plain
 from lupusim.rng import stream
-from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP
 from lupusim.trial import Cutoff, Trial
+from lupusim.trial.durations import LONGEST_FOLLOW_UP
 from lupusim.trial.endpoints import EventTime
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.enrollment.randomization import randomization_times, share_enrolled

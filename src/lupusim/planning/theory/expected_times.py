@@ -18,8 +18,8 @@ from lupusim.planning.theory.expected_events import (
 )
 from lupusim.planning.theory.extremes import extremes, high_level
 from lupusim.rng import stream
-from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP
 from lupusim.trial import Trial
+from lupusim.trial.durations import LONGEST_FOLLOW_UP
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.enrollment.randomization import randomization_times, share_enrolled
 from lupusim.trial.looks import Entries, EventCount, LookTiming, may_succeed_early

@@ -7,11 +7,14 @@ the same.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from lupusim.simulation.looks.look_statistics import Comparison, comparisons
 from lupusim.trial import Arm, Trial
 from lupusim.trial.enrollment.arm_periods import Controls, arms_change
 from lupusim.trial.multiplicity import Ends
+
+if TYPE_CHECKING:
+    from lupusim.simulation.looks.look_statistics import Comparison
 
 _CONTROLS = {
     Controls.CONCURRENT: "the controls randomized while it was open",
@@ -55,6 +58,8 @@ def _period(arm: Arm) -> Iterator[str]:
 def _family(trial: Trial) -> Iterator[str]:
     if trial.family is None or trial.analysis is None:
         return
+    from lupusim.simulation.looks.look_statistics import comparisons
+
     names = [hypothesis_name(one, trial) for one in comparisons(trial)]
     yield trial.family.procedure.in_words(names)
     if trial.interims and trial.family.ends is Ends.FIRST:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from lupusim.planning.theory.expected_times import expected_enrollment
-from lupusim.planning.theory.group_sequential import planned_bounds
 from lupusim.report.words.effects import analysis_in_words, effect_in_words, listed
 from lupusim.report.words.rules import rules_of_trial
 from lupusim.scenario.document.durations import format_duration
@@ -166,7 +165,11 @@ def _endpoints(trial: Trial) -> str:
 
 def _looks(trial: Trial) -> Iterator[str]:
     """Yield a sentence for each look, with its bounds where they are known before the trial."""
-    plan = planned_bounds(trial)
+    plan = None
+    if trial.interims:
+        from lupusim.planning.theory.group_sequential import planned_bounds
+
+        plan = planned_bounds(trial)
     for number, look in enumerate(trial.looks, 1):
         bounds = ""
         if plan is not None:

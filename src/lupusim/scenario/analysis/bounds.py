@@ -312,7 +312,7 @@ def _spending(section: Section, error: float, name: str) -> Spending:
     """Return a spending function; O'Brien and Fleming's stands in for what cannot be read."""
     if section.is_mapping("spending"):
         return _user_spending(section, error, name)
-    family = section.read("spending", Choice(dict(SPENDINGS)))
+    family = section.read("spending", Choice(SPENDINGS))
     names = [field.name for field in fields(cast(Any, family))]
     values = {name: section.read(name, Number()) for name in names}
     return section.build(lambda: family(**values)) or LanDeMetsOBrienFleming()

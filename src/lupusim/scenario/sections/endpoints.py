@@ -66,7 +66,8 @@ def _read_endpoint(section: Section, around: _Around, *, but: tuple[str, ...] = 
         return stand_in
     if around.stated and section.has("outcome"):
         return around.stated.endpoint(section, stand_in)
-    kind = section.read("kind", Choice({name: name for name in ENDPOINTS if name not in but}))
+    names = {name: name for name in ENDPOINTS if name not in but} if but else ENDPOINTS.names
+    kind = section.read("kind", Choice(names))
     if not section.place.child("kind").is_right:
         return stand_in
     fields = SectionFields(section=section, around=around)

@@ -33,7 +33,7 @@ _RATE = declared(Region, "per_site_per_year")
 def read_enrollment(top: Section) -> Enrollment:
     """Return when patients come; a stand-in where that cannot be read."""
     section = top.section("enrollment", like="10 per month")
-    kind = section.read("kind", Choice({name: name for name in ENROLLMENTS}), "poisson")
+    kind = section.read("kind", Choice(ENROLLMENTS.names), "poisson")
     failure = section.read("screen_failure", Number(at_least=0, below=1), 0.0)
     shared: dict[str, Any] = {
         "screened_per_patient": 1 / (1 - failure) if failure < 1 else 1.0,

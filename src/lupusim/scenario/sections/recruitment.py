@@ -34,7 +34,7 @@ def read_allocation(
 ) -> tuple[Allocation | None, tuple[str, ...]]:
     """Return how patients are randomized (None for the default) and the factors stratified by."""
     section = top.section_or_empty("allocation")
-    kind = section.read("method", Choice({name: name for name in ALLOCATIONS}), "permuted_block")
+    kind = section.read("method", Choice(ALLOCATIONS.names), "permuted_block")
     read = _ALLOCATIONS.get(kind) or partial(_by_field, ALLOCATIONS[kind])
     stratify_by: tuple[str, ...] = ()
     if read is _simple:

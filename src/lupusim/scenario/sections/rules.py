@@ -24,7 +24,7 @@ def read_rule(section: Section, endpoints: Sequence[Endpoint]) -> Adaptation | N
         "enrichment": read_enrichment,
         "gate": lambda section: read_gate(section, endpoints),
     }
-    kinds = Choice({name: name for name in ADAPTATIONS})
+    kinds = Choice(ADAPTATIONS.names)
     kind = section.read("kind", kinds)
     if not section.place.is_right or not section.place.child("kind").is_right:
         return None

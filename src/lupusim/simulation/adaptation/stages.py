@@ -17,7 +17,7 @@ from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.frozen import dataclass
 from lupusim.records import Observation
 from lupusim.simulation.adaptation.two_stage import Staged
-from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP, Generated
+from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.cutoffs import (
     analyze,
     conduct,
@@ -27,6 +27,7 @@ from lupusim.simulation.looks.cutoffs import (
     waited,
 )
 from lupusim.trial import AtEvents, Trial, Verdict
+from lupusim.trial.durations import LONGEST_FOLLOW_UP
 from lupusim.trial.looks import Entries
 
 _MARGIN = 6.0  # standard deviations: too few come once in a thousand million trials

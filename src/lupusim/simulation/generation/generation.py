@@ -20,11 +20,10 @@ from lupusim.simulation.generation.supply import Presence, Supplied, supply_tria
 from lupusim.simulation.generation.treatment import Treating
 from lupusim.trial import Trial
 from lupusim.trial.allocation.open_arms import randomize
+from lupusim.trial.durations import LONGEST_FOLLOW_UP
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.enrollment.randomization import randomization_times
 from lupusim.trial.treatment.supply import Dispense
-
-LONGEST_FOLLOW_UP = 100.0  # years: of those whom nothing else stops
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

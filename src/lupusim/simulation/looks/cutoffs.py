@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from lupusim.analysis.outcomes import Outcome
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.records import Observation
-from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP, Generated
+from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.quantities import at_look, of_arm
 from lupusim.trial import Analysis, Cutoff, Trial, Verdict
 from lupusim.trial.allocation.base import without_gaps
+from lupusim.trial.durations import LONGEST_FOLLOW_UP
 from lupusim.trial.looks import (
     Entries,
     EventsOf,

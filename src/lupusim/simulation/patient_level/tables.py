@@ -20,7 +20,7 @@ from lupusim.records import FirstEntry, Observation, Recorder, TransitionLog
 from lupusim.records.histories import Histories
 from lupusim.simulation.adaptation import rule_of
 from lupusim.simulation.adaptation.response_course import potential
-from lupusim.simulation.generation.generation import LONGEST_FOLLOW_UP, Block, Generated, generate
+from lupusim.simulation.generation.generation import Block, Generated, generate
 from lupusim.simulation.generation.supply import Supplied, infusions_given
 from lupusim.simulation.generation.treatment import course
 from lupusim.simulation.looks.cutoffs import observed
@@ -31,6 +31,7 @@ from lupusim.simulation.patient_level.files import endpoint_tables, write_tables
 from lupusim.simulation.patient_level.looks import LookReported
 from lupusim.simulation.patient_level.supply import infusion_table, lot_table
 from lupusim.trial import Trial
+from lupusim.trial.durations import LONGEST_FOLLOW_UP
 from lupusim.trial.scenario import Scenario
 
 if TYPE_CHECKING:
