@@ -112,7 +112,10 @@ def test_a_package_that_is_installed_is_known_to_every_registry(site, offered):
 )
 def test_a_broken_package_is_named_in_one_message(tmp_path, offered, group, value, fault):
     broken = offered | {group: offered.get(group, {}) | {"odd": value}}
-    told = lupusim_command(install(tmp_path / "site", broken), "check", HERE / "scenario.yaml")
+    text = (HERE / "scenario.yaml").read_text().replace("model.yaml", str(HERE / "model.yaml"))
+    asking = tmp_path / "asking.yaml"  # for an enrollment that lupusim does not have
+    asking.write_text(text.replace("kind: uniform", "kind: odd") if "enroll" in group else text)
+    told = lupusim_command(install(tmp_path / "site", broken), "check", asking)
     assert told.returncode == 2
     assert "Traceback" not in told.stderr + told.stdout
     assert "the package 'lupusim-example' offers the" in told.stderr
