@@ -44,7 +44,7 @@ def test_assurance_integrates_over_packaged_draws() -> None:
 def test_sensitivity_shows_both_ends_of_each_range() -> None:
     words = ["sensitivity", "survival_200_events", "--over", "sample_size=240,360"]
     text = called(*words, "--over", "arms.experimental.effects.0.hazard_ratio=0.6,0.8")
-    assert text.index("hazard_ratio") < text.index("sample_size")
+    assert text.index("│ hazard ratio") < text.index("│ patients in all")
 
 
 OVER = ["--over", "dropout.per_year=0.05:0.3", "--over", "sample_size=60:150"]
