@@ -97,6 +97,9 @@ class TestMethod(Protocol):
         of a fourfold table, and all are enumerated), ``strata`` (of the responders of the
         experimental arm in excess, given all responders of each stratum: Cochran's statistic),
         ``survival`` (of proportional hazards), or none.
+    nearly : str
+        Which sum over independent patients its statistic nearly is: of weighted ``ranks``, of what
+        they take from an arm's survival ``curve``, of ``values`` less their mean, or none known.
     costly : bool
         Whether it takes more time than the patients of a trial do.
     n_arms : int
@@ -138,6 +141,7 @@ class TestMethod(Protocol):
     optional: ClassVar[tuple[str, ...]] = ()
     has_design: ClassVar[bool] = False
     formula: ClassVar[Literal["", "tables", "strata", "survival"]] = ""
+    nearly: ClassVar[Literal["", "ranks", "curve", "values"]] = ""
     costly: ClassVar[bool] = False
     n_arms: ClassVar[int] = 2
     strata: ClassVar[Literal["none", "used", "needed"]] = "none"
@@ -174,6 +178,22 @@ class TestMethod(Protocol):
     def asks_at(self) -> float | None:
         """The time since the endpoint's origin (years) that it asks about; None for none."""
         return self.parameters[self.horizon] if self.horizon else None
+
+    def counts_at(self, times: FloatArray, survival: FloatArray) -> FloatArray:
+        """Return how much what it compares depends on an event at each time.
+
+        Of ranks that is the weight of an event, of a curve what is lost of it per event and
+        patient at risk.
+
+        Parameters
+        ----------
+        times : (n_times,) array
+            Time since the endpoint's origin, years.
+        survival : (..., n_times) array
+            Expected share without the event then: of both arms together, or of each.
+        """
+        del times
+        return np.ones_like(survival)
 
     @property
     def prior_words(self) -> Mapping[str, str]:

@@ -124,6 +124,25 @@ KINDS: dict[str, Trial] = {
         arms=two_arms(WEIBULL, better_on(("alive", "death"), onset=0.3, lasts=1.0))
     ),
     "latent classes": survival_trial(arms=two_arms(MIXED, better_on(("alive", "death")))),
+    "late differences": survival_trial(analysis=analysis("fleming_harrington")),
+    "late differences at events": survival_trial(
+        cutoff=AtEvents(events=35), follow_up=np.inf, analysis=analysis("fleming_harrington")
+    ),
+    "modest weights": survival_trial(analysis=analysis("magirr_burman")),
+    "restricted means": survival_trial(analysis=analysis("restricted_mean")),
+    "survival at a time": survival_trial(analysis=analysis("survival_difference")),
+    "survival with a margin": survival_trial(
+        analysis=replace(
+            analysis("survival_difference"),
+            test=analysis("survival_difference").test.with_parameters({"at": 0.8, "margin": 0.1}),
+        )
+    ),
+    "curves with dropout": survival_trial(
+        dropout=Dropout(per_year=0.4),
+        n_patients=200,
+        hazard_ratio=0.7,
+        analysis=analysis("restricted_mean"),
+    ),
     "several states": survival_trial(
         arms=two_arms(DISEASE, better_on(("active", "death"), ("relapse", "death")))
     ),
@@ -166,7 +185,16 @@ def test_what_is_known_in_law_has_that_law(kind: str, null: bool) -> None:
     assert mcse < 0.8 * plain
 
 
-@pytest.mark.parametrize("kind", ["after the last patient", "at events of sites", "looks"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "after the last patient",
+        "at events of sites",
+        "looks",
+        "late differences",
+        "curves with dropout",
+    ],
+)
 @pytest.mark.parametrize("null", [False, True], ids=["truth", "null"])
 def test_shares_are_unbiased_and_their_errors_honest(kind: str, null: bool) -> None:
     trial = KINDS[kind].null_twin() if null else KINDS[kind]
@@ -187,9 +215,11 @@ def test_shares_are_unbiased_and_their_errors_honest(kind: str, null: bool) -> N
     assert_within_mcse(claims.mean(), whole[0], mcse=claims.std() / np.sqrt(len(claims)))
 
 
-def test_a_wrong_law_is_caught() -> None:
-    wrong = control_of(survival_trial(hazard_ratio=0.52))
-    _, values = simulated(survival_trial(hazard_ratio=0.5), wrong, _BLOCKS)
+@pytest.mark.parametrize("test", ["logrank", "fleming_harrington", "restricted_mean"])
+def test_a_wrong_law_is_caught(test: str) -> None:
+    judged = analysis(test)
+    wrong = control_of(survival_trial(hazard_ratio=0.52, analysis=judged))
+    _, values = simulated(survival_trial(hazard_ratio=0.5, analysis=judged), wrong, _BLOCKS)
     error = values.std(axis=0) / np.sqrt(len(values))
     with pytest.raises(AssertionError, match="standard errors apart"):
         assert_within_mcse(values.mean(axis=0), 0.0, mcse=error)
@@ -197,7 +227,12 @@ def test_a_wrong_law_is_caught() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["survival_200_events", "survival_three_looks", "time_to_event", "reinfusion_withdrawal"],
+    [
+        "survival_200_events",
+        "survival_three_looks",
+        "time_to_event",
+        "reinfusion_withdrawal",
+    ],
 )
 def test_packaged_trials_have_the_power_that_is_counted(name: str) -> None:
     point = run(load_scenario(name), 16_000, seed=SEED).points[0]

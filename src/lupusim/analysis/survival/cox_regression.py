@@ -241,6 +241,7 @@ class CoxTest(RatioToBeat):
     effect: ClassVar = "log hazard ratio"
     outcome: ClassVar = SurvivalOutcome
     formula: ClassVar = "survival"
+    nearly: ClassVar = "ranks"
     estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
     covariates: ClassVar = True

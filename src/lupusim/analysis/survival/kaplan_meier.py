@@ -299,6 +299,7 @@ class FreeOfEventsTest(TestMethod):
     outcome: ClassVar = SurvivalOutcome
     optional: ClassVar = ("margin",)
     estimated_by: ClassVar = "Kaplan-Meier"
+    nearly: ClassVar = "curve"
     blind_to_competing: ClassVar = True
     information_unit: ClassVar = "variance"
     least_patients: ClassVar = 60
@@ -347,3 +348,9 @@ class SurvivalDifferenceTest(FreeOfEventsTest):
         columns = outcome.time, outcome.event, outcome.arm
         result = survival_difference(*columns, self.at, included=outcome.at_risk)
         return self.judged(result, better, sided)
+
+    def counts_at(self, times: FloatArray, survival: FloatArray) -> FloatArray:
+        """Return the survival at its horizon, of which an event before it takes its share."""
+        last = np.searchsorted(times, self.at)
+        reached = survival[..., min(int(last), times.size - 1)][..., np.newaxis]
+        return np.asarray(np.where(times < self.at, reached, 0.0))

@@ -22,6 +22,7 @@ class LogrankTest(TestMethod):
     effect: ClassVar = "log hazard ratio"
     outcome: ClassVar = SurvivalOutcome
     formula: ClassVar = "survival"
+    nearly: ClassVar = "ranks"
     estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "events"

@@ -186,3 +186,10 @@ class RestrictedMeanTest(FreeOfEventsTest):
         columns = outcome.time, outcome.event, outcome.arm
         result = rmst_difference(*columns, self.until, included=outcome.at_risk)
         return self.judged(result, better, sided)
+
+    def counts_at(self, times: FloatArray, survival: FloatArray) -> FloatArray:
+        """Return the area that is left up to the horizon, of which an event takes its share."""
+        cells = np.clip(self.until - times[:-1], 0.0, np.diff(times))
+        pieces = np.zeros_like(survival)
+        pieces[..., :-1] = (survival[..., 1:] + survival[..., :-1]) / 2 * cells
+        return np.asarray(pieces[..., ::-1].cumsum(axis=-1)[..., ::-1])

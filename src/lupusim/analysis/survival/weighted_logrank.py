@@ -270,6 +270,7 @@ class FlemingHarringtonTest(TestMethod):
     optional: ClassVar = ("rho", "gamma")
     estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
+    nearly: ClassVar = "ranks"
     information_unit: ClassVar = "variance"
     rho: float = field(default=0.0, metadata=NOT_NEGATIVE)
     gamma: float = field(default=1.0, metadata=NOT_NEGATIVE)
@@ -283,6 +284,11 @@ class FlemingHarringtonTest(TestMethod):
         """Return the verdict on every replicate."""
         weight = FlemingHarrington(rho=self.rho, gamma=self.gamma)
         return _weighted(outcome, weight, better=better, sided=sided, stratum=stratum)
+
+    def counts_at(self, times: FloatArray, survival: FloatArray) -> FloatArray:
+        """Return the weight of an event at each time."""
+        del times
+        return np.asarray(survival**self.rho * (1 - survival) ** self.gamma)
 
 
 @named_test("magirr_burman")
@@ -301,6 +307,7 @@ class MagirrBurmanTest(TestMethod):
     required: ClassVar = ("until",)
     estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
+    nearly: ClassVar = "ranks"
     information_unit: ClassVar = "variance"
     until: float = field(default=1.0, metadata=LONGER_THAN_0)
 
@@ -313,6 +320,11 @@ class MagirrBurmanTest(TestMethod):
         """Return the verdict on every replicate."""
         weight = MagirrBurman(until=self.until)
         return _weighted(outcome, weight, better=better, sided=sided, stratum=stratum)
+
+    def counts_at(self, times: FloatArray, survival: FloatArray) -> FloatArray:
+        """Return the weight of an event at each time."""
+        floor = survival[np.minimum(np.searchsorted(times, self.until), times.size - 1)]
+        return np.asarray(1 / np.maximum(np.maximum(survival, floor), np.finfo(float).tiny))
 
 
 @named_test("max_combo")

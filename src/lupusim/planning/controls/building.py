@@ -10,7 +10,7 @@ import numpy as np
 from lupusim.arrays import FloatArray
 from lupusim.frozen import dataclass
 from lupusim.planning.controls.first_events import first_entries, is_solved
-from lupusim.planning.controls.influence import logrank_influence
+from lupusim.planning.controls.influence import influence
 from lupusim.planning.controls.patients import (
     CELLS,
     STRIDE,
@@ -70,7 +70,8 @@ def is_controlled(trial: Trial) -> bool:
     """Return whether a trial is of a kind that has control variates.
 
     That is a trial of two arms whose patients are independent and differ by nothing but their
-    arm, compared by a log-rank or Cox test of a time to an event, at one look or several.
+    arm, compared by a log-rank test, weighted or not, a Cox test, or a difference of survival at
+    a time or of restricted means, at one look or several.
 
     Parameters
     ----------
@@ -116,7 +117,11 @@ def _is_known(trial: Trial, analysis: Analysis, endpoint: EventTime) -> bool:
     """Return whether the exact engine has the law of a patient, and the test is such a sum."""
     if len(trial.arms) != _ARMS or trial.rule.changes or trial.family is not None:
         return False
-    if analysis.test.formula != "survival" or analysis.adjust_for or arms_change(trial.arms):
+    if (
+        analysis.test.nearly not in ("ranks", "curve")
+        or analysis.adjust_for
+        or arms_change(trial.arms)
+    ):
         return False
     ends = set(trial.arms[0].model.absorbing or ())
     if endpoint.origin or endpoint.visits or set(endpoint.competing) - ends:
@@ -204,34 +209,37 @@ def _scores(trial: Trial, law: PatientLaw, cuts: list[CutDate], baseline: _Basel
     """Return the sums of all looks, with the steps where their bounds are to be expected."""
     spread = [_spread(law, cut, baseline) for cut in cuts]
     watched = [_watched(there.mean(axis=0)) for there in spread]
+    assert trial.analysis is not None  # only trials that test something come here
+    test = trial.analysis.test
+    sign = test.benefit_sign(trial.primary.better)
+    null = test.null_value(trial.primary.better)
+    # the statistic of ranks is that of no effect, whatever margin it is moved by
+    margin = null if test.nearly == "ranks" else 0.0
     tests = [
-        logrank_influence(law, w, at_events=look.counted is not None)
+        influence(test, law, w, at_events=look.counted is not None, null=null)
         for w, look in zip(watched, trial.looks, strict=True)
     ]
-    assert trial.analysis is not None  # only trials that test something come here
-    sign = trial.analysis.test.benefit_sign(trial.primary.better)
-    margin = trial.analysis.test.null_value(trial.primary.better)
-    known = [test for test in tests if test is not None]
+    known = [one for one in tests if one is not None]
     if len(known) < len(tests):
         return []
-    shown = np.array([[(test.mean / math.sqrt(test.information)) for test in known]])
-    bounds = _bounds(trial, np.array([[test.information for test in known]]), shown)
+    shown = np.array([[(one.mean / math.sqrt(one.information)) for one in known]])
+    bounds = _bounds(trial, np.array([[one.information for one in known]]), shown)
     found = []
-    for number, (test, there) in enumerate(zip(known, spread, strict=True)):
-        middle = sign * bounds[number] + margin * math.sqrt(test.information) - test.mean
+    for number, (one, there) in enumerate(zip(known, spread, strict=True)):
+        middle = sign * bounds[number] + margin * math.sqrt(one.information) - one.mean
         if middle.size == 0:  # nothing is decided at this look
             continue
         last = number == len(known) - 1
         thresholds = (middle[:, None] + np.array(_OFFSETS if last else (0.0,))).ravel()
-        size = math.sqrt(float((there.mean(axis=0) * variances(law, test.adds)[:, ::STRIDE]).sum()))
+        size = math.sqrt(float((there.mean(axis=0) * variances(law, one.adds)[:, ::STRIDE]).sum()))
         nodes = frequencies(size, NODES if trial.n_patients >= _MANY else MANY_NODES)
-        log_law = log_characteristic(law, test.adds, nodes)
+        log_law = log_characteristic(law, one.adds, nodes)
         sums = np.tensordot(there, log_law, axes=([1, 2], [0, 1]))
         steps = step_means(sums, nodes, thresholds, _SCALE)
         found.append(
             Score(
                 cut=cuts[number],
-                table=centered(law, test.adds),
+                table=centered(law, one.adds),
                 thresholds=thresholds,
                 scale=_SCALE,
                 expected=steps.mean(axis=0),

@@ -16,11 +16,11 @@ from lupusim.planning.runs.run import RunOptions, run
 from lupusim.planning.runs.series import Estimates
 from lupusim.simulation.block import followed
 from lupusim.simulation.generation.generation import Block
-from lupusim.trial import Arm, AtEvents, Dropout, Population
+from lupusim.trial import Arm, AtCalendarTime, AtEvents, Dropout, Population
 from lupusim.trial.population.covariates import GammaFrailty
 from lupusim.trial.scenario import DesignPoint, Scenario
 from tolerance import SEED, assert_within_mcse
-from trials import DISEASE, disease_trial, survival_trial
+from trials import DISEASE, analysis, disease_trial, survival_trial
 
 PLAIN = RunOptions(estimates=Estimates.PLAIN)
 FRAIL = Population(frailties=(GammaFrailty(variance=0.4, on=(("alive", "death"),)),))
@@ -61,10 +61,14 @@ def test_a_number_of_events_that_never_comes_has_no_date() -> None:
     assert point.tally.moments is None
 
 
-def test_means_are_zero_in_a_block() -> None:
-    trial = survival_trial()
-    control = known_control("mean", trial)
-    assert known_control("mean", trial) is control
+@pytest.mark.parametrize(
+    "test",
+    ["logrank", "fleming_harrington", "magirr_burman", "restricted_mean", "survival_difference"],
+)
+def test_means_are_zero_in_a_block(test: str) -> None:
+    trial = survival_trial(analysis=analysis(test))
+    control = known_control(test, trial)
+    assert known_control(test, trial) is control
     block = Block(seed=SEED, number=0, n_replicates=4000)
     values = control.values(followed({"": trial}, block)[1].generated)
     assert_within_mcse(values.mean(axis=0), 0.0, mcse=values.std(axis=0) / np.sqrt(4000))
@@ -80,6 +84,16 @@ def test_shares_are_nearer_and_all_else_is_the_same() -> None:
     others = {k: v for k, v in known.row().items() if not k.startswith(("power", "type_one"))}
     assert others == {k: v for k, v in plain.row().items() if k in others}
     assert run(asked, options=PLAIN).asked == "--replicates 400 --plain"
+
+
+def test_curves_that_are_followed_by_nobody_have_no_law() -> None:
+    later = analysis("restricted_mean").test.with_parameters({"until": 2.5})
+    trial = survival_trial(
+        cutoff=AtCalendarTime(time=1.5),
+        follow_up=np.inf,
+        analysis=replace(analysis("restricted_mean"), test=later),
+    )
+    assert control_of(trial) is None
 
 
 def test_designs_that_are_compared_trial_by_trial_are_counted() -> None:
