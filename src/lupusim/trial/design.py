@@ -232,6 +232,16 @@ class TrialParts:
         return tuple(arm.allocation for arm in self.arms)
 
     @property
+    def external(self) -> tuple[str, ...]:
+        """Names of the arms to which nobody is randomized."""
+        return tuple(arm.name for arm in self.arms if arm.external)
+
+    @property
+    def is_randomized(self) -> bool:
+        """Whether patients are randomized between its arms."""
+        return len(self.arms) - len(self.external) > 1
+
+    @property
     def rule(self) -> Adaptation | Facts:
         """What is known of its adaptation before the trial, also where it has none."""
         return self.adaptation or NOTHING

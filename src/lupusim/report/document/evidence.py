@@ -135,7 +135,7 @@ def _example(result: RunResult, trial: Trial, simulated: SimulatedTrial) -> Iter
                 ),
             )
     yield Picture(
-        caption=f"The first patients of each arm, from randomization on ({_LANES} lanes).",
+        caption=f"The first patients of each arm, from entry on ({_LANES} lanes).",
         alternative="A bar per patient, colored by the states passed",
         figure=swim_lanes(
             simulated, states=trial.states, start=start_states(trial), n_patients=_LANES
@@ -165,7 +165,7 @@ def _statistics(looks: pd.DataFrame, number: int) -> str:
 def _patients(simulated: SimulatedTrial) -> Table:
     """Return the first patients, a row each: baseline, and how it ended."""
     patients = simulated.patients.head(_PATIENTS)
-    months = {"enrollment_time": "randomized, month", "seen_until": "followed, months"}
+    months = {"enrollment_time": "enrolled, month", "seen_until": "followed, months"}
     hidden = {"end_time", "weight_kg"}
     kept = [name for name in patients if name not in hidden]
     return Table(

@@ -82,7 +82,20 @@ def _sizes(trial: Trial) -> str:
     told = [f"{size} to {_plain(name)}" for name, size in zip(who, sizes, strict=False)]
     within = f", stratified by {listed(trial.stratify_by)}" if trial.stratify_by else ""
     details = ", ".join(told) or listed(who)
-    return f"A total of {n} patients will be randomized {ratio} ({details}){within}."
+    if not trial.is_randomized:
+        outside = listed(map(_plain, trial.external))
+        return (
+            f"A total of {n} patients will be compared, {ratio} ({details}). Nobody is randomized: "
+            f"the patients of {outside} come from outside the trial."
+        )
+    return (
+        f"A total of {n} patients will be randomized {ratio} ({details}){within}.{_outside(trial)}"
+    )
+
+
+def _outside(trial: Trial) -> str:
+    names = listed(map(_plain, trial.external)) if trial.external else ""
+    return f" Nobody is randomized to {names}: these patients come from outside." if names else ""
 
 
 def _course(trial: Trial) -> Iterator[str]:

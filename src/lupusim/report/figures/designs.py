@@ -201,7 +201,7 @@ def calendar_figure(calendar: Calendar, *, title: str = "") -> Figure:
     """
     n_panels = 2 if calendar.events else 1
     with panels_of_figure(n_panels, 1, height=1.4 + 2.2 * n_panels, sharex=True) as panels:
-        _band(panels[0], calendar.time, calendar.enrolled, BLUE, "randomized")
+        _band(panels[0], calendar.time, calendar.enrolled, BLUE, "enrolled")
         panels[0].set_ylabel("patients")
         for number, (arm, counts) in enumerate(calendar.events.items()):
             _band(panels[1], calendar.time, counts, ARMS[number % len(ARMS)], arm)

@@ -191,7 +191,7 @@ def swim_lanes(
     n_patients: int = 24,
     title: str = "",
 ) -> Figure:
-    """Return a lane per patient from randomization on, in the colors of the states passed.
+    """Return a lane per patient from entry on, in the colors of the states passed.
 
     Parameters
     ----------
@@ -226,7 +226,7 @@ def swim_lanes(
             )
         _ends(axes, chosen)
         _arm_labels(axes, chosen)
-        axes.set_xlabel("months since randomization")
+        axes.set_xlabel("months since entry into the trial")
         axes.set_xlim(left=0)
         axes.grid(axis="x", alpha=0.3)
         axes.set_ylim(len(chosen) - 0.4, -0.6)

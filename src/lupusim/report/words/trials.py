@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from lupusim.planning.theory.expected_times import expected_enrollment
 from lupusim.report.words.effects import analysis_in_words, effect_in_words, listed
+from lupusim.report.words.paths import naming
 from lupusim.report.words.rules import rules_of_trial
 from lupusim.scenario.document.durations import format_duration
 from lupusim.simulation.looks.null_hypothesis import error_quantity
@@ -86,7 +87,7 @@ def doses_in_words(trial: Trial) -> Iterator[tuple[str, str]]:
     doses: dict[str, list[str]] = {}
     for arm in trial.arms:
         if arm.infusions is not None:
-            doses.setdefault(_doses(arm.infusions), []).append(arm.name)
+            doses.setdefault(_doses(arm.infusions, _entry(trial)), []).append(arm.name)
     if doses:
         given = (f"{dose} ({listed(names)})" for dose, names in doses.items())
         yield "Cells per kg", "; ".join(given)
@@ -105,18 +106,22 @@ def _law(arm: Arm, trial: Trial) -> str:
     return "; ".join(said)
 
 
-def _doses(infusions: Infusions) -> str:
+def _entry(trial: Trial) -> str:
+    return "randomization" if trial.is_randomized else "entry"
+
+
+def _doses(infusions: Infusions, entry: str) -> str:
     n, at = infusions.cells_per_kg, infusions.at
     number = f"{n / _MILLION:g} million" if n >= _MILLION else f"{n:.3g}"
     steps = {round(b - a, 6) for a, b in pairwise(at)}
     if len(at) > _FEW_TIMES and len(steps) == 1:
-        every = f"every {format_duration(at[1] - at[0])} from {_time(at[0])} on"
+        every = f"every {format_duration(at[1] - at[0])} from {_time(at[0], entry)} on"
         return f"{number} {every}, {len(at)} times"
-    return f"{number} at {listed([_time(time) for time in at])}"
+    return f"{number} at {listed([_time(time, entry) for time in at])}"
 
 
-def _time(years: float) -> str:
-    return format_duration(years) if years else "randomization"
+def _time(years: float, entry: str) -> str:
+    return format_duration(years) if years else entry
 
 
 def _patients(trial: Trial) -> str:
@@ -124,7 +129,8 @@ def _patients(trial: Trial) -> str:
     names = " : ".join(arm.name for arm in trial.arms)
     shares = f", {ratio} ({names})" if len(trial.arms) > 1 else ""
     strata = f", stratified by {', '.join(trial.stratify_by)}" if trial.stratify_by else ""
-    return f"{trial.n_patients} patients{shares}{strata}, enrolled{over_months(trial)}."
+    outside = f"; nobody is randomized to {listed(trial.external)}" if trial.external else ""
+    return f"{trial.n_patients} patients{shares}{strata}, enrolled{over_months(trial)}{outside}."
 
 
 def over_months(trial: Trial) -> str:
@@ -202,11 +208,11 @@ def _success(trial: Trial) -> str:
 
 def _varies(scenario: Scenario) -> Iterator[str]:
     """Yield what varies between the designs, if there are several."""
-    values: dict[str, dict[str, None]] = {}
+    values, called = dict[str, dict[str, None]](), naming(scenario)
     for point in scenario.points:
         for path, value in point.values.items():
             values.setdefault(path, {})[str(shown(value))] = None
-    tried = "; ".join(f"{path} {', '.join(found)}" for path, found in values.items())
+    tried = "; ".join(f"{called(path)} {', '.join(found)}" for path, found in values.items())
     if tried:
         yield f"{len(scenario.points)} designs are compared, of which this is the first: {tried}."
 

@@ -198,6 +198,7 @@ def _arm(
     """Return an arm once all its keys are read; one that stands in where some are wrong."""
     allocation = section.read("allocation", Integer(at_least=1, at_most=1000), 1)
     joins, closes = read_opening(section)
+    external = section.read("external", Flag(), False)
     section.finish()
     if model is None:
         return None
@@ -211,6 +212,7 @@ def _arm(
         effects=effects,
         joins=joins,
         closes=closes,
+        external=external,
         stated=stated.in_words(name) if stated is not None else "",
     )
 

@@ -23,7 +23,8 @@ _REPLICATES = 50  # of enrollment, to see how many may be expected
 
 
 def platform_problems(trial: TrialParts) -> Iterator[Problem]:
-    """Yield what is wrong with arms that join or leave, and with drifts of prognosis."""
+    """Yield what is wrong with arms from outside, that join or leave, and with drifts."""
+    yield from _external_problems(trial)
     yield from _drift_problems(trial)
     if not arms_change(trial.arms):
         if trial.analysis is not None and trial.analysis.controls is not None:
@@ -37,6 +38,21 @@ def platform_problems(trial: TrialParts) -> Iterator[Problem]:
     yield from found
     if not found:
         yield from _number_problems(trial)
+
+
+def _external_problems(trial: TrialParts) -> Iterator[Problem]:
+    """Yield what goes by randomization, beside an arm to which nobody is randomized."""
+    if not trial.external:
+        return
+    key = f"arms.{next(k for k, arm in enumerate(trial.arms) if arm.external)}.external"
+    faults = {
+        "no other arm is compared with it": len(trial.external) == len(trial.arms),
+        "nobody is randomized to it, and the adaptation changes who is": trial.rule.changes,
+        "nobody is randomized to it, and arms join or leave": arms_change(trial.arms),
+        "nobody is randomized to it, and randomization is stratified": bool(trial.stratify_by),
+    }
+    for fault in (words for words, is_so in faults.items() if is_so):
+        yield Problem(key=key, fault=fault, fix="Remove 'external: true', or the other.")
 
 
 def _drift_problems(trial: TrialParts) -> Iterator[Problem]:

@@ -112,6 +112,9 @@ class Arm:
         From when on, and until when, patients are randomized to it; None for the whole trial.
     stated : str
         What a protocol states of its outcomes, in words: told, never computed with.
+    external : bool
+        Whether its patients come from outside the trial, such as a registry, and nobody is
+        randomized to it: told, never computed with.
 
     Examples
     --------
@@ -130,6 +133,7 @@ class Arm:
     joins: Joins | None = None
     closes: Closes | None = None
     stated: str = field(default="", compare=False)
+    external: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.allocation < 1:
