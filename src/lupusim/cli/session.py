@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from multiprocessing import util
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -176,6 +175,8 @@ def leave() -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     if {"joblib", "distributed"} & set(sys.modules):
+        from multiprocessing import util
+
         # locks of workers are given back, of which a tracker would warn otherwise
         util._run_finalizers(0)  # type: ignore[attr-defined]
         os._exit(INTERRUPTED)  # their hooks could wait for workers that have gone

@@ -32,7 +32,7 @@ MISTAKES = [
     ("two_rates", "at: 24 weeks", "at: 2027-03-01", "outcomes.response.at", "is a date. Write the time"),
     ("two_rates", "10 per month", "ten per month", "enrollment", "Write such as 10 per month."),
     ("two_rates", "enrollment: 10 per month\n", "", "enrollment", "such as 'enrollment: 10 per month'"),
-    ("two_rates", "replicates: 10000", "replicates: 10k", "simulation.replicates", "Write 10000."),
+    ("two_rates", "replicates: 4000", "replicates: 4k", "simulation.replicates", "Write 4000."),
     ("two_rates", "allocation: 1:1", "\tallocation: 1:1", "", "Use spaces:"),
     ("two_rates", "schema: lupusim/scenario/1\n", "", "schema", "Add 'schema: lupusim/scenario/1' as"),
     ("two_rates", "lupusim/scenario/1", "lupusim/model/1", "schema", "under 'model:' in a scenario"),
