@@ -190,7 +190,7 @@ def test_every_writer_of_html_is_asked_here() -> None:
         "arrays.py", "calibration/fit.py", "manual/policy.py", "model/multistate.py",
         "planning/assurance/results.py", "planning/runs/results.py",
         "planning/sample_size/results.py", "planning/solving/results.py",
-        "records/histories.py", "report/calibration/page.py", "report/document/html.py",
+        "records/histories.py", "report/document/html.py",
         "simulation/patient_level/tables.py", "trial/design.py", "trial/scenario.py",
     }  # fmt: skip
     source = DATA.parent

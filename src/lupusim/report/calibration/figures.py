@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -38,19 +37,6 @@ _YEARS = np.linspace(0.0, 5.0, 41)
 _BAND_DRAWS = 100
 _APART = 0.06  # years between counts of one time
 _BAND_TOLERANCE = 1e-4
-
-
-def as_svg(figure: Figure) -> str:
-    """Return a figure as SVG text without a date, so that it never changes by itself."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    target = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "lupusim", "text.parse_math": False}):
-        print_svg: Any = FigureCanvasSVG(figure).print_svg  # SPEED: savefig draws it twice
-        print_svg(target, metadata={"Date": None})
-    text = target.getvalue()
-    return text[text.index("<svg") :]
 
 
 def _grid(

@@ -1,4 +1,4 @@
-"""The page of a calibration: seven headings, tables and plots, nothing loaded from elsewhere."""
+"""The page of a calibration, in the form of lupusim's reports: seven questions answered."""
 
 from __future__ import annotations
 
@@ -16,40 +16,68 @@ from lupusim.report.calibration.tables import (
     draws_in_words,
     likelihood_in_words,
     occupancy_in_words,
+    statements_of_all,
 )
+from lupusim.report.document.html import as_html
+from lupusim.report.document.parts import Document, Picture, Section, Table, Words
 from lupusim.report.numbers import cell
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 Captioned: TypeAlias = "tuple[str, pd.DataFrame]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class Question:
     """One of the seven questions that Vanni et al. (2011) put to a calibration.
 
     Parameters
     ----------
     title : str
-        The heading.
+        The question.
     words : tuple of str
         Paragraphs.
     tables : tuple of (str, DataFrame)
         Shown below the words, each with its caption.
-    figures : tuple of Figure
+    pictures : tuple of Picture
         Shown below the tables.
     """
 
     title: str
     words: tuple[str, ...]
     tables: tuple[Captioned, ...] = ()
-    figures: tuple[Figure, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+
+    @property
+    def section(self) -> Section:
+        """It as a section of a report."""
+        words = (Words(text=text) for text in self.words)
+        tables = (_table(caption, frame) for caption, frame in self.tables)
+        return Section(title=self.title, parts=(*words, *tables, *self.pictures))
 
 
-def sections(fit: Fit, answers: Answers = NOTHING_ASKED) -> Sequence[Section]:
-    """Return the seven sections of the page.
+def _table(caption: str, frame: pd.DataFrame) -> Table:
+    """Return a frame as a table, without columns that hold nothing; a count is told in one."""
+    if set(_COUNT) <= set(frame.columns):
+        told = frame["study"] + ": " + frame["target"] + ", " + frame["cell"]
+        frame = frame.drop(columns=_COUNT)
+        frame.insert(0, "count", told)
+    kept = frame.loc[:, [bool(frame[name].map(_cell).any()) for name in frame]]
+    return Table(
+        caption=caption,
+        head=tuple(str(name).replace("_", " ") for name in kept.columns),
+        rows=tuple(tuple(map(_cell, row)) for row in kept.itertuples(index=False)),
+        wordy=list(kept.columns) == _VERDICTS,
+    )
+
+
+def _cell(value: object) -> str:
+    return {"True": "yes", "False": "no"}.get(words := cell(value), words)
+
+
+def questions(fit: Fit, answers: Answers = NOTHING_ASKED) -> Sequence[Question]:
+    """Return the seven questions of the page with their answers.
 
     References
     ----------
@@ -66,7 +94,7 @@ def sections(fit: Fit, answers: Answers = NOTHING_ASKED) -> Sequence[Section]:
     )
 
 
-def _parameters(fit: Fit, answers: Answers) -> Section:
+def _parameters(fit: Fit, answers: Answers) -> Question:
     from lupusim.report.calibration import figures
 
     words = (
@@ -76,7 +104,11 @@ def _parameters(fit: Fit, answers: Answers) -> Section:
         ),
         f"Least determined (on the log scale): {fit.identifiability.weakest}.",
     )
-    tables: list[Captioned] = [("", answering.estimate_table(fit, answers))]
+    found = answering.estimate_table(fit, answers)
+    tables: list[Captioned] = [
+        ("Estimates and their limits.", found.drop(columns="verdict")),
+        ("What the targets say of each.", found[_VERDICTS]),
+    ]
     if answers.priors:
         caption = (
             "Prior beside posterior: median and 95 % interval. Contraction is 1 - posterior "
@@ -84,18 +116,37 @@ def _parameters(fit: Fit, answers: Answers) -> Section:
             "al. 2024), above 0.05 they matter."
         )
         tables.append((caption, answering.prior_table(answers.priors)))
-    return Section(
-        title="1. Which parameters were varied",
+    return Question(
+        title="Which parameters were varied",
         words=words,
         tables=tuple(tables),
-        figures=(figures.profiles(fit), *figures.posterior(fit)),
+        pictures=(
+            Picture(
+                caption="Profiles: how the deviance rises as one parameter moves and the others "
+                "are refitted. Orange, the estimate; dotted, the 95 % limit.",
+                alternative="A curve per parameter, lowest at its estimate",
+                figure=figures.profiles(fit),
+            ),
+            *(
+                Picture(
+                    caption="The posterior of each parameter (bars) beside its prior (line).",
+                    alternative="Histograms of draws by parameter",
+                    figure=figure,
+                )
+                for figure in figures.posterior(fit)
+            ),
+        ),
     )
 
 
-def _targets(fit: Fit) -> Section:
+def _targets(fit: Fit) -> Question:
     from lupusim.report.calibration import figures
 
-    tables: list[Captioned] = [("", fit.targets)] if fit.likelihood.targets else []
+    tables: list[Captioned] = (
+        [("Each count beside what the fitted model expects.", _counts(fit))]
+        if fit.likelihood.targets
+        else []
+    )
     if fit.likelihood.patients and not fit.occupancy.empty:
         tables.append((f"{occupancy_in_words(fit)}.", fit.occupancy))
     words = [_PATIENTS.format(n=one.n_patients) for one in fit.likelihood.patients]
@@ -104,15 +155,25 @@ def _targets(fit: Fit) -> Section:
             "Counts with their own denominators; soft targets count with a weight below 1, "
             "a weight of 0 was held out."
         )
-    return Section(
-        title=fit.said("2. Which targets they were fitted to"),
+    pictures: tuple[Picture, ...] = ()
+    if fit.likelihood.targets:
+        caption = "Observed shares with exact 95 % limits, and what the fitted model expects."
+        alternative = "A dot with limits and a diamond for each count"
+        drawn = figures.targets(fit)
+        pictures = (Picture(caption=caption, alternative=alternative, figure=drawn),)
+    return Question(
+        title=fit.said("Which targets they were fitted to"),
         words=tuple(words),
         tables=tuple(tables),
-        figures=(figures.targets(fit),) if fit.likelihood.targets else (),
+        pictures=pictures,
     )
 
 
-def _agreement(fit: Fit, answers: Answers) -> Section:
+def _counts(fit: Fit) -> pd.DataFrame:
+    return fit.targets.assign(z=fit.targets["z"].round(2) + 0.0)  # no -1e-09, and no -0
+
+
+def _agreement(fit: Fit, answers: Answers) -> Question:
     likelihood = likelihood_in_words(fit)
     words = [f"{likelihood[0].upper()}{likelihood[1:]}."]
     if fit.likelihood.patients:
@@ -127,54 +188,65 @@ def _agreement(fit: Fit, answers: Answers) -> Section:
             "One multinomial over paths for all counts of the same patients, summed over the "
             "tables that have them; binomial and Poisson otherwise.",
         )
-    title = "3. How agreement was measured"
+    title = "How agreement was measured"
     if not answers.scores:
-        return Section(title=title, words=tuple(words))
+        return Question(title=title, words=tuple(words))
     caption = (
         "Other shapes of the way into remission, fitted to the same targets. Deviance counts soft "
         "targets at their weight; 'left out' sums the deviance of each study as predicted by the "
         "others."
     )
-    return Section(
+    return Question(
         title=title,
         words=(*words, answering.shapes_in_words(answers.scores)),
         tables=((caption, answering.shape_table(answers.scores)),),
     )
 
 
-def _search(fit: Fit) -> Section:
-    return Section(
-        title="4. How the best values were searched",
+def _search(fit: Fit) -> Question:
+    return Question(
+        title="How the best values were searched",
         words=(
             f"{fit.n_starts} Sobol starting points (seed {fit.seed}), each climbed to an "
             "optimum; these are distinct:",
         ),
-        tables=(("", fit.optima_table),),
+        tables=(("Distinct optima, the best first.", _optima(fit.optima_table)),),
     )
 
 
-def _accepted(fit: Fit, answers: Answers) -> Section:
+def _optima(table: pd.DataFrame) -> pd.DataFrame:
+    """Return optima with a row for each parameter, where they are few."""
+    if len(table) > _FEW_OPTIMA:
+        return table
+    turned = table.map(_cell).T.reset_index()
+    names = ["parameter", *(f"optimum {k + 1}" for k in range(len(table)))]
+    turned = turned.set_axis(names, axis="columns")
+    turned["parameter"] = [str(name).replace("_", " ") for name in turned["parameter"]]
+    return turned
+
+
+def _accepted(fit: Fit, answers: Answers) -> Question:
     words = (
         "The optimum, and with draws every parameter vector in proportion to its posterior "
         "density.",
-        *fit.statements,
+        *statements_of_all(fit),
     )
-    title = "5. What was accepted"
+    title = "What was accepted"
     if not answers.targets:
-        return Section(title=title, words=words)
+        return Question(title=title, words=words)
     caption = (
         "Posterior predictive check: every study done once more with as many patients, for each "
         "draw. Median and 95 % interval; the mid p-value is small where the model can hardly have "
         "made the observation."
     )
-    return Section(
+    return Question(
         title=title,
         words=(*words, *check_words(answers.targets)),
         tables=((caption, answering.target_table(answers.targets)),),
     )
 
 
-def _stopped(fit: Fit, answers: Answers) -> Section:
+def _stopped(fit: Fit, answers: Answers) -> Question:
     from lupusim.report.calibration import figures
 
     words = [
@@ -182,7 +254,7 @@ def _stopped(fit: Fit, answers: Answers) -> Section:
         f"{'reached' if fit.converged else 'NOT reached, the last numbers are kept'}."
     ]
     tables: list[Captioned] = []
-    drawn: tuple[Figure, ...] = ()
+    drawn: tuple[Picture, ...] = ()
     if fit.draws is not None:
         words.append(draws_in_words(fit))
     if answers.opinion is not None:
@@ -193,13 +265,15 @@ def _stopped(fit: Fit, answers: Answers) -> Section:
         words.append(sampler_words(answers.ranks))
         caption = "Ranks of known parameters among the draws that their own counts give."
         tables.append((caption, answering.rank_table(answers.ranks, answers.names)))
-        drawn = (figures.ranks(answers.ranks, answers.names),)
-    return Section(
-        title="6. When the search stopped", words=tuple(words), tables=tuple(tables), figures=drawn
+        alternative = "Ranks of the truth by parameter, flat where the sampler is right"
+        figure = figures.ranks(answers.ranks, answers.names)
+        drawn = (Picture(caption=caption, alternative=alternative, figure=figure),)
+    return Question(
+        title="When the search stopped", words=tuple(words), tables=tuple(tables), pictures=drawn
     )
 
 
-def _used(fit: Fit, answers: Answers) -> Section:
+def _used(fit: Fit, answers: Answers) -> Question:
     from lupusim.report.calibration import figures
 
     words = [
@@ -208,10 +282,16 @@ def _used(fit: Fit, answers: Answers) -> Section:
         "there are draws, and what was counted in single states with its exact limits."
     ]
     tables: list[Captioned] = []
-    drawn = [figures.occupancy(fit)]
+    drawn = [
+        Picture(
+            caption="Where patients are expected to be over time, and what was counted there.",
+            alternative="Stacked shares of the states over years, and a panel for each state",
+            figure=figures.occupancy(fit),
+        )
+    ]
     if answers.next_study is not None:
         words.append(answers.next_study.words)
-        tables.append(("", answering.next_study_table(answers.next_study)))
+        tables.append(("The next patients.", answering.next_study_table(answers.next_study)))
     if answers.counts:
         caption = "The next patients: predictive counts, median and 95 % interval."
         tables.append((caption, answering.count_table(answers.counts)))
@@ -225,75 +305,37 @@ def _used(fit: Fit, answers: Answers) -> Section:
         )
         largest = answering.largest(answers.elasticities, _N_COUNTS)
         tables.append((caption, answering.elasticity_table(largest)))
-        drawn.append(figures.tornado(answers.elasticities))
-    return Section(
-        title="7. How the results are used",
+        drawn.append(
+            Picture(
+                caption="The counts that move each prediction most.",
+                alternative="Bars of elasticities by count",
+                figure=figures.tornado(answers.elasticities),
+            )
+        )
+    return Question(
+        title="How the results are used",
         words=tuple(words),
         tables=tuple(tables),
-        figures=tuple(drawn),
+        pictures=tuple(drawn),
     )
 
 
 _PATIENTS = "{n} single patients, none of whom a published count has in it."
+_COUNT = ["study", "target", "cell"]
+_FEW_OPTIMA = 5  # fit beside each other
+_VERDICTS = ["parameter", "verdict"]
 _N_COUNTS = 3  # for each prediction
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy"
-      content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>{{ title }}</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
-       color: #1b1b1b; background: #fff; }
-h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
-table { border-collapse: collapse; font-size: .85rem; display: block; overflow-x: auto; }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; vertical-align: top; }
-.n { text-align: right; } .w { text-align: left; }
-p.caption { color: #555; font-size: .9rem; margin-bottom: .3rem; }
-svg { max-width: 100%; height: auto; }
-</style></head><body>
-<h1>{{ title }}</h1>
-{% for section in sections %}<h2>{{ section.title }}</h2>
-{% for paragraph in section.words %}<p>{{ paragraph }}</p>
-{% endfor %}{% for caption, frame in section.tables %}
-{% if caption %}<p class="caption">{{ caption }}</p>{% endif %}{{ frame | table }}
-{% endfor %}{% for figure in section.figures %}{{ figure | svg }}
-{% endfor %}{% endfor %}</body></html>
-"""
-
-
-def _as_html(frame: pd.DataFrame) -> str:
-    """Return a table as HTML: numbers to the right, words to the left."""
-    from markupsafe import escape
-
-    classes = ["n" if kind.kind in "fi" else "w" for kind in frame.dtypes]
-    names = [str(name).replace("_", " ") for name in frame.columns]
-    head = "".join(f'<th class="{c}">{escape(n)}</th>' for c, n in zip(classes, names, strict=True))
-    rows = [
-        "".join(
-            f'<td class="{c}">{escape(_cell(v))}</td>' for c, v in zip(classes, row, strict=True)
-        )
-        for row in frame.itertuples(index=False)
-    ]
-    body = "".join(f"<tr>{row}</tr>\n" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>\n"
-
-
-def _cell(value: object) -> str:
-    return {"True": "yes", "False": "no"}.get(words := cell(value), words)
 
 
 def page(fit: Fit, answers: Answers = NOTHING_ASKED) -> str:
     """Return the page: one file, plots inside, nothing loaded from elsewhere."""
-    from jinja2 import Environment
-    from markupsafe import Markup
-
-    from lupusim.report.calibration.figures import as_svg
-
-    environment = Environment(autoescape=True)
-    environment.filters |= {
-        "table": lambda frame: Markup(_as_html(frame)),
-        "svg": lambda figure: Markup(as_svg(figure)),
-    }
-    title = f"{fit.model.name}, calibrated to {', '.join(fit.sources)}"
-    return environment.from_string(_PAGE).render(title=title, sections=sections(fit, answers))
+    likelihood = likelihood_in_words(fit)
+    return as_html(
+        Document(
+            title=f"{fit.model.name}, calibrated to {', '.join(fit.sources)}",
+            subtitle="Calibration by lupusim. Organized after the seven questions of Vanni et al. "
+            "(2011), PharmacoEconomics 29, 35-49.",
+            answer=(f"{likelihood[0].upper()}{likelihood[1:]}.", *statements_of_all(fit)),
+            sections=tuple(one.section for one in questions(fit, answers)),
+        )
+    )

@@ -39,10 +39,14 @@ def calibration_report(fit: Fit, answers: Answers = NOTHING_ASKED) -> Group:
         parts.append(_optima(fit))
     if fit.draws is not None:
         parts.append(Text(draws_in_words(fit)))
-    names = tuple(f"{name}: " for name in fit.identifiability.names)
-    told = (sentence for sentence in fit.statements if not sentence.startswith(names))
-    sentences = (*told, *answers.words)
+    sentences = (*statements_of_all(fit), *answers.words)
     return Group(*parts, *_answer_tables(answers), *(Text(f"- {one}") for one in sentences))
+
+
+def statements_of_all(fit: Fit) -> tuple[str, ...]:
+    """Return what a fit says of all its parameters; what it says of one stands in its row."""
+    names = tuple(f"{name}: " for name in fit.identifiability.names)
+    return tuple(sentence for sentence in fit.statements if not sentence.startswith(names))
 
 
 def likelihood_in_words(fit: Fit) -> str:

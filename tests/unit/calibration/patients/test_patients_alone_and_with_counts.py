@@ -14,7 +14,7 @@ from lupusim.calibration.targets.times import EventRate
 from lupusim.errors import EvidenceError
 from lupusim.model import Clock, LatentClass, MultiStateModel, Transition
 from lupusim.model.hazards import ExponentialHazard, PiecewiseExponentialHazard, WeibullHazard
-from lupusim.report.calibration.page import sections
+from lupusim.report.calibration.page import questions
 from lupusim.report.calibration.tables import likelihood_in_words
 from lupusim.scenario.files.patients import load_patients
 from studies_for_tests import chain_model, free_rates, study
@@ -169,7 +169,7 @@ def test_rows_of_mstate_and_of_changing_covariates_are_one_stay(tmp_path: Path) 
 def test_where_patients_alone_are_fitted_nothing_is_said_of_targets_or_counts() -> None:
     seen = stays((0, 0, 1, 0.0, 0.0, 2.0), (1, 0, CENSORED, 0.0, 0.0, 8.0))
     fit = fit_studies([], FREE, seed=SEED, n_starts=2, patients=[StayLikelihood(FREE, seen)])
-    said = [word for one in sections(fit)[:3] for word in (one.title, *one.words)]
+    said = [word for one in questions(fit)[:3] for word in (one.title, *one.words)]
     said += [*fit.statements, *fit.estimates["verdict"], likelihood_in_words(fit)]
     text = " ".join(said)
     assert "2 single patients" in text
