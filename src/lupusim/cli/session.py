@@ -177,7 +177,7 @@ def leave() -> NoReturn:
     if {"joblib", "distributed"} & set(sys.modules):
         from multiprocessing import util
 
-        # locks of workers are given back, of which a tracker would warn otherwise
+        # what an exit at once leaves out: locks of workers are given back, or a tracker warns
         util._run_finalizers(0)  # type: ignore[attr-defined]
         os._exit(INTERRUPTED)  # their hooks could wait for workers that have gone
     raise click.exceptions.Exit(INTERRUPTED)

@@ -114,7 +114,8 @@ def test_an_interrupted_run_stops_soon_with_its_table_and_no_process_left(
     assert out.startswith("PARTIAL RESULT")
     assert re.search(r"power \(logrank.*0\.7\d+ \(0\.0\d+\)", out)
     assert re.search(r"design: \d+ of 500000 replicates", out)
-    assert err.splitlines() == [
+    foretold = ("note: this takes about",)  # where this machine is slow
+    assert [line for line in err.splitlines() if not line.startswith(foretold)] == [
         "interrupted",
         f"finished work is kept in {tmp_path / 'a'}: the same command with --resume goes on",
     ]

@@ -183,8 +183,29 @@ def _kill(pool: Executor) -> None:
     """Kill the pool's processes; never from a signal handler, where loky hangs."""
     options: dict[str, Any] = {"wait": True, "kill_workers": True}
     stopper = threading.Thread(target=pool.shutdown, kwargs=options, daemon=True)
-    stopper.start()
-    stopper.join(_SECONDS_TO_STOP)
+    with _unheard(KeyError, "ExecutorManagerThread"):
+        stopper.start()
+        stopper.join(_SECONDS_TO_STOP)
+
+
+@contextmanager
+def _unheard(error: type[BaseException], thread: str) -> Iterator[None]:
+    """Let a thread of that name die of that error without a traceback.
+
+    loky's own does, once its processes are killed, where it finds a task in its queue that it has
+    given up already (joblib 1.6).
+    """
+    before = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if args.exc_type is not error or args.thread is None or args.thread.name != thread:
+            before(args)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def submit_all(
