@@ -1,6 +1,22 @@
-"""Names of parametrized tests that are the same in every process."""
+"""What holds for all tests: their names, and how much of the machine collecting them takes."""
 
 from __future__ import annotations
+
+import gc
+from collections.abc import Generator
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no waste among the tests: they stay, and there are thousands."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

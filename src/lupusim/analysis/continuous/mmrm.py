@@ -185,13 +185,16 @@ def _contrasts(values: FloatArray, design: FloatArray, seen: BoolArray) -> Float
     return found
 
 
-_NO_VARIATION = 1e-20  # of residuals, where the values vary by 1
+_NO_VARIATION = 1e-12  # of residuals, where the values vary by 1: rounding leaves 1e-16
 _ALIASED = 1e-8  # share of the arm's coefficient that nobody's values can tell
 
 
 def _determined(patterns: Patterns) -> IntArray:
     """Return the replicates in which the arms, variances and covariances can be estimated."""
-    enough = patterns.at_both().min(axis=(1, 2), initial=np.inf) > patterns.n_means.max(axis=1)
+    together = patterns.at_both()
+    seen = np.diagonal(together, axis1=1, axis2=2).min(axis=1, initial=np.inf)
+    enough = together.min(axis=(1, 2), initial=np.inf) > patterns.n_means.max(axis=1)
+    enough &= seen > patterns.n_covariates
     compared = patterns.idle[:, -1, _ARM, _ARM] < _ALIASED
     return np.flatnonzero(compared & enough)
 

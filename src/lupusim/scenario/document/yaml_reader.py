@@ -11,12 +11,13 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
 from lupusim.errors import InputError, Problem
 from lupusim.frozen import dataclass
-from lupusim.scenario.document.content import is_list, is_mapping
+from lupusim.scenario.document.content import is_list, is_mapping, text_keys
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 30
@@ -123,19 +124,29 @@ def read_document(path: str | Path, error_class: type[InputError]) -> Document:
 
 def parse_document(text: str, file: str | Path, error_class: type[InputError]) -> Document:
     """Parse YAML text; `file` is what messages call it. Raises as :func:`read_document`."""
-    builder = _Builder(text=text, file=file, error_class=error_class)
+    try:
+        content, positions, problems = _parsed(text)
+    except _StoppedError as stopped:
+        raise error_class(file, stopped.problems) from None
+    return Document(
+        file=file,
+        content=text_keys(content),
+        error_class=error_class,
+        positions=dict(positions),
+        problems=problems,
+        text=text,
+    )
+
+
+# One command reads the same packaged models many times, and the parser is slow.
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> tuple[dict[str, Any], dict[str, Position], tuple[Problem, ...]]:
+    builder = _Builder(text=text)
     content = builder.document()
     if not isinstance(content, dict):
         fault = f"the file holds {describe(content)}, not keys and values"
         builder.stop(fault, "Write lines such as 'title: my trial'.", (1, 1))
-    return Document(
-        file=file,
-        content=content,
-        error_class=error_class,
-        positions=builder.positions,
-        problems=tuple(builder.problems),
-        text=text,
-    )
+    return content, builder.positions, tuple(builder.problems)
 
 
 def describe(value: object) -> str:
@@ -186,13 +197,19 @@ def _unreadable(path: Path) -> tuple[str, str] | None:
     return None
 
 
+class _StoppedError(Exception):
+    """What follows in the text cannot be trusted."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+
 @dataclass(slots=True, kw_only=True)
 class _Builder:
     """Turns the parser's events into plain objects."""
 
     text: str
-    file: str | Path
-    error_class: type[InputError]
     positions: dict[str, Position] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     n_nodes: int = 0
@@ -201,7 +218,7 @@ class _Builder:
         """Raise at once: what follows in the file cannot be trusted."""
         line, column = position or (None, None)
         found = Problem(key=key, fault=fault, fix=fix, line=line, column=column)
-        raise self.error_class(self.file, [*self.problems, found])
+        raise _StoppedError([*self.problems, found])
 
     def document(self) -> object:
         """Return the content of the one document."""

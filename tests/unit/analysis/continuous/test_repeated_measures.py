@@ -242,3 +242,18 @@ def test_what_has_not_converged_is_undefined(monkeypatch):
     result = mmrm(*columns)
     assert result.undefined.all()
     assert np.isinf(result.standard_error).all()
+
+
+def test_as_many_patients_as_coefficients_tell_nothing_though_one_is_told_twice():
+    values = np.array([[0.3, 0.1], [1.2, 2.0], [-0.4, 0.7], [0.9, 1.1], [0.2, 0.8]])
+    once = np.array([[0.2], [1.0], [0.7], [-0.5], [0.1]])
+    thrice = np.hstack([once, once, once])
+    assert mmrm(values, [0, 1, 0, 1, 0], thrice).undefined
+    assert mmrm(values, [0, 1, 0, 1, 0], np.hstack([once, once])).degrees > 0
+
+
+def test_values_that_arms_explain_wholly_are_undefined_in_any_order_of_patients():
+    values = np.array([[1, -1, 1], [0, 1, 0], [-1, 2, 1], [0, 1, 1], [1, -1, 1], [1, 1, np.nan]])
+    arm, baseline = np.array([0, 1, 0, 0, 0, 0]), np.array([[1.0], [2], [3], [2], [1], [2]])
+    for order in (np.random.default_rng(seed).permutation(6) for seed in range(20)):
+        assert mmrm(values[order], arm[order], baseline[order]).undefined

@@ -28,6 +28,17 @@ def test_values_follow_yaml_1_2_not_1_1() -> None:
     }
 
 
+def test_a_text_read_again_is_not_parsed_again_and_a_change_of_its_content_stays_there() -> None:
+    text = "a: [{b: 1}]\na: 2\n"
+    known = yaml_file._parsed.cache_info().hits
+    first, again = parse(text), parse(text)
+    assert yaml_file._parsed.cache_info().hits == known + 1
+    assert again == first
+    first.content["a"][0]["b"] = 5
+    assert parse(text).content == again.content == {"a": [{"b": 1}]}
+    assert len(again.problems) == 1
+
+
 def test_every_key_knows_its_line_and_column() -> None:
     document = parse('a: 1\nb:\n  - {c: 2,\n     d: 3}\n"x->y": 0\n')
     assert document.position("a") == (1, 1)
