@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 
-from lupusim.analysis.outcomes import SurvivalOutcome
+from lupusim.analysis.outcomes import NumberOutcome, Outcome, SurvivalOutcome
 from lupusim.analysis.survival.logrank_looks import Exits
 from lupusim.arrays import FloatArray, blocks
 from lupusim.frozen import dataclass
+from lupusim.records import Observation
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.cutoffs import observed
 from lupusim.simulation.moments import Moments
@@ -68,39 +69,113 @@ class CutDate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """A sum over patients at a date of its own, and smoothed steps of it.
+class Baseline:
+    """What is taken from a value for the value at randomization.
 
     Parameters
     ----------
+    slope : float
+        For each unit of it.
+    mean : float
+        That nothing is taken for.
+    """
+
+    slope: float
+    mean: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quadratic:
+    """What a patient of whom a value is seen adds to a sum, by arm; who has none adds nothing.
+
+    Parameters
+    ----------
+    constant, center, linear, square : (n_arms,) arrays
+        It is constant + linear y + square y^2, with y the value less the center.
+    mean : (n_arms,) array
+        Its mean over all patients.
+    baseline : Baseline or None
+        What is taken from the values before.
+    """
+
+    constant: FloatArray
+    center: FloatArray
+    linear: FloatArray
+    square: FloatArray
+    mean: FloatArray
+    baseline: Baseline | None = None
+
+
+class Whole:
+    """What is known of a block of trials if their data are never cut.
+
+    Parameters
+    ----------
+    generated : Generated
+        The patients.
+    """
+
+    def __init__(self, generated: Generated) -> None:
+        self.generated = generated
+        self._outcomes: dict[int, Outcome] = {}
+        self._exits: dict[int, Exits] = {}
+
+    def outcome(self, number: int) -> Outcome:
+        """Return the outcome of an endpoint, by its position in the trial."""
+        if number not in self._outcomes:
+            measurement = self.generated.measurements[number]
+            self._outcomes[number] = measurement.outcome(self._seen())
+        return self._outcomes[number]
+
+    def exits(self, number: int) -> Exits:
+        """Return when patients would leave the risk set of an endpoint."""
+        if number not in self._exits:
+            found = self.generated.measurements[number].exits(self._seen())
+            self._exits[number] = self._of_outcome(number) if found is None else found
+        return self._exits[number]
+
+    def _seen(self) -> Observation:
+        return observed(self.generated, np.full(len(self.generated.arm), np.inf))
+
+    def _of_outcome(self, number: int) -> Exits:
+        outcome = cast(SurvivalOutcome, self.outcome(number))
+        return Exits(
+            time=outcome.time,
+            event=outcome.event,
+            arm=self.generated.arm,
+            enrollment_time=self.generated.enrollment_time,
+        )
+
+
+class Sum(Protocol):
+    """What each patient adds to a sum over all of them."""
+
+    def sums(self, whole: Whole) -> FloatArray:
+        """Return the sum of each replicate, (n_replicates,)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimesToCut:
+    """A sum over what becomes of patients until a date of its own.
+
+    Parameters
+    ----------
+    endpoint : int
+        Position of the endpoint.
     cut : CutDate
         When the data are cut for it.
     table : Table
         What each patient adds.
-    thresholds : (n_steps,) array
-        Where the steps are.
-    scale : float
-        How smooth they are.
-    expected, error : (n_steps,) arrays
-        Exact mean of each step, and the standard error of what is not exact in it: the average
-        over enrollments.
     """
 
+    endpoint: int
     cut: CutDate
     table: Table
-    thresholds: FloatArray
-    scale: float
-    expected: FloatArray
-    error: FloatArray
 
-    def sums(self, exits: Exits) -> FloatArray:
-        """Return the sum of each replicate, (n_replicates,).
-
-        Parameters
-        ----------
-        exits : Exits
-            Of all patients, were the data never cut.
-        """
+    def sums(self, whole: Whole) -> FloatArray:
+        """Return the sum of each replicate, (n_replicates,)."""
+        exits = whole.exits(self.endpoint)
         date = self.cut.of(exits.enrollment_time)
         found = np.empty(date.size)
         for part in blocks(*exits.time.shape):
@@ -128,6 +203,58 @@ class Score:
         added -= self.table.mean.ravel().take(of_arm)
         return np.asarray(added.sum(axis=1))
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """A sum over values that patients have when all is known.
+
+    Parameters
+    ----------
+    endpoint : int
+        Position of the endpoint.
+    adds : Quadratic
+        What each patient adds.
+    """
+
+    endpoint: int
+    adds: Quadratic
+
+    def sums(self, whole: Whole) -> FloatArray:
+        """Return the sum of each replicate, (n_replicates,)."""
+        outcome, adds = whole.outcome(self.endpoint), self.adds
+        value, arm = outcome.columns()
+        y = value - adds.center[arm]
+        if adds.baseline is not None:
+            known = cast(NumberOutcome, outcome).baseline
+            assert known is not None  # of changes there is one
+            y -= adds.baseline.slope * (known - adds.baseline.mean)
+        added = adds.constant[arm] + (adds.linear[arm] + adds.square[arm] * y) * y
+        return np.asarray((np.where(outcome.analyzed, added, 0.0) - adds.mean[arm]).sum(axis=1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """A sum over patients, and smoothed steps of it.
+
+    Parameters
+    ----------
+    sum : Sum
+        Over the patients of a replicate.
+    thresholds : (n_steps,) array
+        Where the steps are.
+    scale : float
+        How smooth they are.
+    expected, error : (n_steps,) arrays
+        Exact mean of each step, and the standard error of what is not exact in it: the average
+        over enrollments.
+    """
+
+    sum: Sum
+    thresholds: FloatArray
+    scale: float
+    expected: FloatArray
+    error: FloatArray
+
     def steps(self, sums: FloatArray) -> FloatArray:
         """Return the steps less their expectations, (n_replicates, n_steps)."""
         with np.errstate(over="ignore"):  # far above the threshold: 0, as infinity says
@@ -153,26 +280,10 @@ class Control:
 
     def values(self, generated: Generated) -> FloatArray:
         """Return what has mean 0 in every replicate, (n_replicates, n_controls)."""
-        exits = _exits(generated)
-        return np.concatenate([score.steps(score.sums(exits)) for score in self.scores], axis=1)
+        whole = Whole(generated)
+        return np.concatenate([one.steps(one.sum.sums(whole)) for one in self.scores], axis=1)
 
     @property
     def error(self) -> FloatArray:
         """Standard error of each control's mean, (n_controls,)."""
         return np.concatenate([score.error for score in self.scores])
-
-
-def _exits(generated: Generated) -> Exits:
-    """Return when patients would leave the risk set if the data were never cut."""
-    never = np.full(len(generated.arm), np.inf)
-    whole, measurement = observed(generated, never), generated.measurements[0]
-    exits = measurement.exits(whole)
-    if exits is not None:
-        return exits
-    outcome = cast(SurvivalOutcome, measurement.outcome(whole))
-    return Exits(
-        time=outcome.time,
-        event=outcome.event,
-        arm=generated.arm,
-        enrollment_time=generated.enrollment_time,
-    )

@@ -37,6 +37,7 @@ from lupusim.trial.allocation.adaptive import BiasedCoin, Minimization
 from lupusim.trial.looks import Limited, WhenAny
 from tolerance import SEED, assert_within_mcse
 from trials import DISEASE, analysis, exponential_arm, survival_trial, way
+from trials_of_values import value_trial
 
 pytestmark = pytest.mark.slow
 
@@ -153,6 +154,14 @@ KINDS: dict[str, Trial] = {
         arms=(exponential_arm("control", 0.8), exponential_arm("cells", 1.4)),
         primary=TimeToEvent(name="good", events=("death",), better=Better.MORE),
     ),
+    "a score, adjusted": value_trial("ancova"),
+    "a score, unadjusted": value_trial("t_test"),
+    "a score, two to one": value_trial("welch", allocation="1:2"),
+    "a score, unchanged where missing": value_trial("ancova", missing="no_change"),
+    "a score of few patients": value_trial("t_test", sample_size=36),
+    "a mixed model": value_trial("mmrm"),
+    "odds of a response": value_trial("logistic_regression", "response"),
+    "a response and a score": value_trial("pooled_z", "response", second="ancova"),
 }
 
 
@@ -193,6 +202,8 @@ def test_what_is_known_in_law_has_that_law(kind: str, null: bool) -> None:
         "looks",
         "late differences",
         "curves with dropout",
+        "a score, adjusted",
+        "a response and a score",
     ],
 )
 @pytest.mark.parametrize("null", [False, True], ids=["truth", "null"])
@@ -232,8 +243,17 @@ def test_a_wrong_law_is_caught(test: str) -> None:
         "survival_three_looks",
         "time_to_event",
         "reinfusion_withdrawal",
+        "score_change",
     ],
 )
+def test_a_wrong_law_of_values_is_caught() -> None:
+    wrong = control_of(value_trial("ancova", dropout="40 % a year"))
+    _, values = simulated(value_trial("ancova"), wrong, 2 * _BLOCKS)
+    error = values.std(axis=0) / np.sqrt(len(values))
+    with pytest.raises(AssertionError, match="standard errors apart"):
+        assert_within_mcse(values.mean(axis=0), 0.0, mcse=error)
+
+
 def test_packaged_trials_have_the_power_that_is_counted(name: str) -> None:
     point = run(load_scenario(name), 16_000, seed=SEED).points[0]
     counted = point.plain

@@ -137,6 +137,7 @@ class AncovaTest(TestMethod):
 
     effect: ClassVar = "difference of means"
     outcome: ClassVar = NumberOutcome
+    nearly: ClassVar = "values"
     estimated_by: ClassVar = "least squares"
     strata: ClassVar = "used"
     covariates: ClassVar = True

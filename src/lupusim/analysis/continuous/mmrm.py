@@ -219,6 +219,7 @@ class MmrmTest(TestMethod):
 
     effect: ClassVar = "difference of means"
     outcome: ClassVar = NumberOutcome
+    nearly: ClassVar = "values"
     costly: ClassVar = True
     estimated_by: ClassVar = "restricted maximum likelihood"
     strata: ClassVar = "used"

@@ -151,6 +151,7 @@ class MeansTest(TestMethod):
 
     effect: ClassVar = "difference of means"
     outcome: ClassVar = NumberOutcome
+    nearly: ClassVar = "values"
     estimated_by: ClassVar = "the values observed"
 
     compare: Callable[..., TestResult]

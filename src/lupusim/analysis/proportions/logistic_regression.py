@@ -118,6 +118,7 @@ class LogisticRegressionTest(TestMethod):
 
     effect: ClassVar = "log odds ratio"
     outcome: ClassVar = BinaryOutcome
+    nearly: ClassVar = "values"
     estimated_by: ClassVar = "maximum likelihood"
     strata: ClassVar = "used"
     covariates: ClassVar = True

@@ -20,10 +20,14 @@ from lupusim.planning.controls.patients import (
     variances,
 )
 from lupusim.planning.controls.sums import MANY_NODES, NODES, frequencies, step_means
+from lupusim.planning.controls.values import is_valued, quadratic, value_law
+from lupusim.planning.controls.values import log_characteristic as log_characteristic_of_values
+from lupusim.planning.controls.values import variances as variances_of_values
 from lupusim.planning.theory.assumptions import is_plain, without_failing
-from lupusim.simulation.controls import Control, CutDate, Score
+from lupusim.simulation.controls import Control, CutDate, Score, Sum, TimesToCut, Values
 from lupusim.simulation.generation.generation import Block, enroll
-from lupusim.trial import Analysis, Cutoff, Trial
+from lupusim.simulation.looks.look_statistics import Comparison, comparisons
+from lupusim.trial import Cutoff, Trial
 from lupusim.trial.durations import LONGEST_FOLLOW_UP
 from lupusim.trial.endpoints import EventTime
 from lupusim.trial.enrollment.arm_periods import arms_change
@@ -71,15 +75,20 @@ def is_controlled(trial: Trial) -> bool:
 
     That is a trial of two arms whose patients are independent and differ by nothing but their
     arm, compared by a log-rank test, weighted or not, a Cox test, or a difference of survival at
-    a time or of restricted means, at one look or several.
+    a time or of restricted means, at one look or several; or at one look by a difference of
+    means of a marker, or of shares where all tables are not enumerated. Of several hypotheses
+    it is enough that one is of such a kind.
 
     Parameters
     ----------
     trial : Trial
         The trial, or its null twin.
     """
-    analysis, endpoint = trial.analysis, trial.primary.time_of_event
-    return analysis is not None and endpoint is not None and _is_known(trial, analysis, endpoint)
+    if trial.analysis is None or len(trial.arms) != _ARMS or trial.rule.changes:
+        return False
+    if arms_change(trial.arms) or (trial.family is not None and trial.interims):
+        return False
+    return any(_is_timed(trial, one) or _is_valued(trial, one) for one in comparisons(trial))
 
 
 def known_control(name: str, trial: Trial) -> Control | None:
@@ -100,28 +109,20 @@ def control_of(trial: Trial) -> Control | None:
     trial : Trial
         One that :func:`is_controlled`.
     """
-    endpoint = trial.primary.time_of_event
-    assert endpoint is not None  # only trials of times come here
     baseline = _Baseline.of(trial)
-    dates = [_date(trial, look, baseline) for look in trial.looks]
-    if not all(map(math.isfinite, dates)):
-        return None
-    cuts = [_cut(look, d, baseline) for look, d in zip(trial.looks, dates, strict=True)]
-    longest = min(trial.follow_up, LONGEST_FOLLOW_UP, max(cut.bounds[1] for cut in cuts))
-    law = _law(trial, endpoint, np.linspace(0.0, longest, CELLS + 1))
-    scores = _scores(trial, law, cuts, baseline)
+    scores: list[Score] = []
+    for one in comparisons(trial):
+        if _is_timed(trial, one):
+            scores += _timed(trial, one, baseline)
+        elif _is_valued(trial, one):
+            scores += _valued(trial, one, baseline)
     return Control(scores=scores) if scores else None
 
 
-def _is_known(trial: Trial, analysis: Analysis, endpoint: EventTime) -> bool:
-    """Return whether the exact engine has the law of a patient, and the test is such a sum."""
-    if len(trial.arms) != _ARMS or trial.rule.changes or trial.family is not None:
-        return False
-    if (
-        analysis.test.nearly not in ("ranks", "curve")
-        or analysis.adjust_for
-        or arms_change(trial.arms)
-    ):
+def _is_timed(trial: Trial, asked: Comparison) -> bool:
+    """Return whether the exact engine has the law of a patient's time, and the test is its sum."""
+    analysis, endpoint = asked.analysis, trial.endpoints[asked.endpoint].time_of_event
+    if endpoint is None or analysis.test.nearly not in ("ranks", "curve") or analysis.adjust_for:
         return False
     ends = set(trial.arms[0].model.absorbing or ())
     if endpoint.origin or endpoint.visits or set(endpoint.competing) - ends:
@@ -130,6 +131,60 @@ def _is_known(trial: Trial, analysis: Analysis, endpoint: EventTime) -> bool:
         return False
     seen = (*endpoint.events, *endpoint.competing)
     return all(is_solved(arm.law, seen) for arm in trial.arms)
+
+
+def _is_valued(trial: Trial, asked: Comparison) -> bool:
+    analysis = asked.analysis
+    if trial.interims or not is_plain(trial, replace(analysis, stratify_by=())):
+        return False
+    return is_valued(trial, trial.endpoints[asked.endpoint], analysis.test)
+
+
+def _timed(trial: Trial, asked: Comparison, baseline: _Baseline) -> list[Score]:
+    """Return the sums of a test of times, look by look."""
+    endpoint = trial.endpoints[asked.endpoint].time_of_event
+    assert endpoint is not None  # only times come here
+    dates = [_date(trial, look, baseline) for look in trial.looks]
+    if not all(map(math.isfinite, dates)):
+        return []
+    cuts = [_cut(look, d, baseline) for look, d in zip(trial.looks, dates, strict=True)]
+    longest = min(trial.follow_up, LONGEST_FOLLOW_UP, max(cut.bounds[1] for cut in cuts))
+    law = _law(trial, endpoint, np.linspace(0.0, longest, CELLS + 1))
+    return _scores(trial, asked, law, cuts, baseline)
+
+
+def _valued(trial: Trial, asked: Comparison, baseline: _Baseline) -> list[Score]:
+    """Return the sum of a test of means or shares."""
+    from scipy.special import ndtr, stdtrit
+
+    endpoint, test = trial.endpoints[asked.endpoint], asked.analysis.test
+    law = value_law(trial, endpoint, test)
+    on_new = baseline.arm.sum(axis=1, dtype=float)
+    sizes = np.stack([baseline.arm.shape[1] - on_new, on_new], axis=1)
+    null = test.null_value(endpoint.better)
+    expected = sizes.mean(axis=0)
+    mean, adds = quadratic(law, expected, null)
+    (bounds,) = _levels(trial, asked)
+    if endpoint.change_of_marker is not None:
+        bounds = stdtrit(float(expected @ law.known) - _ARMS, ndtr(bounds))
+    middle = test.benefit_sign(endpoint.better) * bounds - mean
+    thresholds = (middle[:, None] + np.array(_OFFSETS)).ravel()
+    size = math.sqrt(float(expected @ variances_of_values(law, adds)))
+    nodes = frequencies(size, NODES if trial.n_patients >= _MANY else MANY_NODES)
+    log_law = log_characteristic_of_values(law, adds, nodes)
+    steps = step_means(sizes @ log_law, nodes, thresholds, _SCALE)
+    return [_score(Values(endpoint=asked.endpoint, adds=adds), thresholds, steps)]
+
+
+def _score(parts: Sum, thresholds: FloatArray, steps: FloatArray) -> Score:
+    """Return a sum with its steps, whose means are known enrollment by enrollment."""
+    return Score(
+        sum=parts,
+        thresholds=thresholds,
+        scale=_SCALE,
+        expected=steps.mean(axis=0),
+        error=steps.std(axis=0, ddof=1) / math.sqrt(len(steps)),
+    )
 
 
 class _Expected:
@@ -205,14 +260,14 @@ def _middle(at_edges: FloatArray) -> FloatArray:
     return np.asarray((at_edges[1:] + at_edges[:-1]) / 2)
 
 
-def _scores(trial: Trial, law: PatientLaw, cuts: list[CutDate], baseline: _Baseline) -> list[Score]:
+def _scores(
+    trial: Trial, asked: Comparison, law: PatientLaw, cuts: list[CutDate], baseline: _Baseline
+) -> list[Score]:
     """Return the sums of all looks, with the steps where their bounds are to be expected."""
     spread = [_spread(law, cut, baseline) for cut in cuts]
     watched = [_watched(there.mean(axis=0)) for there in spread]
-    assert trial.analysis is not None  # only trials that test something come here
-    test = trial.analysis.test
-    sign = test.benefit_sign(trial.primary.better)
-    null = test.null_value(trial.primary.better)
+    test, better = asked.analysis.test, trial.endpoints[asked.endpoint].better
+    sign, null = test.benefit_sign(better), test.null_value(better)
     # the statistic of ranks is that of no effect, whatever margin it is moved by
     margin = null if test.nearly == "ranks" else 0.0
     tests = [
@@ -223,7 +278,7 @@ def _scores(trial: Trial, law: PatientLaw, cuts: list[CutDate], baseline: _Basel
     if len(known) < len(tests):
         return []
     shown = np.array([[(one.mean / math.sqrt(one.information)) for one in known]])
-    bounds = _bounds(trial, np.array([[one.information for one in known]]), shown)
+    bounds = _bounds(trial, asked, np.array([[one.information for one in known]]), shown)
     found = []
     for number, (one, there) in enumerate(zip(known, spread, strict=True)):
         middle = sign * bounds[number] + margin * math.sqrt(one.information) - one.mean
@@ -236,16 +291,8 @@ def _scores(trial: Trial, law: PatientLaw, cuts: list[CutDate], baseline: _Basel
         log_law = log_characteristic(law, one.adds, nodes)
         sums = np.tensordot(there, log_law, axes=([1, 2], [0, 1]))
         steps = step_means(sums, nodes, thresholds, _SCALE)
-        found.append(
-            Score(
-                cut=cuts[number],
-                table=centered(law, one.adds),
-                thresholds=thresholds,
-                scale=_SCALE,
-                expected=steps.mean(axis=0),
-                error=steps.std(axis=0, ddof=1) / math.sqrt(len(steps)),
-            )
-        )
+        parts = TimesToCut(endpoint=asked.endpoint, cut=cuts[number], table=centered(law, one.adds))
+        found.append(_score(parts, thresholds, steps))
     return found
 
 
@@ -280,17 +327,28 @@ def _watched(there: FloatArray) -> FloatArray:
     return np.array([np.interp(fine, coarse, row) for row in half])
 
 
-def _bounds(trial: Trial, information: FloatArray, estimate: FloatArray) -> list[FloatArray]:
+def _bounds(
+    trial: Trial, asked: Comparison, information: FloatArray, estimate: FloatArray
+) -> list[FloatArray]:
     """Return where each look decides, in favor of the experimental arm."""
+    if trial.stopping is None or not trial.interims:
+        return _levels(trial, asked)
+    both = trial.stopping.bounds_at(information / information[0, -1], estimate)
+    found = [np.unique(pair[np.isfinite(pair)]) for pair in np.stack(both)[:, 0, :].T]
+    return _on_sides(found, asked.analysis.sided)
+
+
+def _levels(trial: Trial, asked: Comparison) -> list[FloatArray]:
+    """Return where the only look decides: of several hypotheses with all of alpha, or its part."""
     from scipy.special import ndtri
 
-    analysis = trial.analysis
-    assert analysis is not None  # only trials that test something come here
-    if trial.stopping is None or not trial.interims:
-        found = [np.array([-float(ndtri(analysis.alpha / analysis.sided))])]
-    else:
-        both = trial.stopping.bounds_at(information / information[0, -1], estimate)
-        found = [np.unique(pair[np.isfinite(pair)]) for pair in np.stack(both)[:, 0, :].T]
-    if analysis.sided == _ARMS:
-        found = [np.unique(np.concatenate([-one, one])) for one in found]
-    return found
+    analysis = asked.analysis
+    shares = {1, len(comparisons(trial))}
+    levels = [-float(ndtri(analysis.alpha / analysis.sided / share)) for share in sorted(shares)]
+    return _on_sides([np.array(levels)], analysis.sided)
+
+
+def _on_sides(bounds: list[FloatArray], sided: int) -> list[FloatArray]:
+    if sided == 1:
+        return bounds
+    return [np.unique(np.concatenate([-one, one])) for one in bounds]
