@@ -20,34 +20,22 @@ _NORMAL = NormalDist()
 class EventTimes:
     """Exponential event times of one arm, seen through enrollment, dropout and a cutoff.
 
-    Parameters
-    ----------
-    hazard : float
-        Of the event, per year, above 0.
-    dropout : float
-        Hazard of being lost, per year, 0 or above.
-    accrual_breaks : tuple of float
-        Calendar times (years) at which the accrual rate changes, from 0 to the end of
-        accrual, rising.
-    accrual_rates : tuple of float
-        Relative rate of each piece, 0 or above, not all 0.
-    cutoff : float
-        Calendar time (years) of the analysis, not before the end of accrual.
-    follow_up : float
-        Years after which a patient's own follow-up ends; ``inf`` for the cutoff.
-
     Raises
     ------
     ValueError
         If a number is out of its range.
     """
 
-    hazard: float
-    cutoff: float
-    dropout: float = 0.0
+    hazard: float  # of the event, per year, above 0
+    cutoff: float  # calendar time (years) of the analysis, not before the end of accrual
+    dropout: float = 0.0  # hazard of being lost, per year, 0 or above
     accrual_breaks: tuple[float, ...] = field(default=(0.0, 1.0))
+    """Calendar times (years) at which the accrual rate changes, from 0 to the end of accrual,
+    rising."""
     accrual_rates: tuple[float, ...] = field(default=(1.0,))
+    """Relative rate of each piece, 0 or above, not all 0."""
     follow_up: float = inf
+    """Years after which a patient's own follow-up ends; ``inf`` for the cutoff."""
 
     def __post_init__(self) -> None:
         breaks, rates = self.accrual_breaks, self.accrual_rates

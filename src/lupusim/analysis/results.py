@@ -95,15 +95,10 @@ class ZStatistic(Shown):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ScoreStatistic(ZStatistic):
-    """A z statistic that is a score over its standard deviation.
-
-    Parameters
-    ----------
-    variance : (n_replicates,) array
-        Of the score, when there is no effect; 0 where undefined.
-    """
+    """A z statistic that is a score over its standard deviation."""
 
     variance: FloatArray
+    """Of the score, when there is no effect; 0 where undefined; (n_replicates,)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

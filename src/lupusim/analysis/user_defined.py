@@ -19,16 +19,6 @@ from lupusim.trial import Better, TestMethod, Verdict
 class FromZ(TestMethod):
     """A test whose plain function returns z.
 
-    Parameters
-    ----------
-    function : callable
-        Takes the arrays of one trial's analyzed patients, shape (n_patients,), in this
-        order: ``response, arm`` of a response; ``time, event, arm`` of a time to an event
-        (years); ``values, arm`` of a number; ``count, years, arm`` of a count; arm 1 is the
-        experimental one. Returns z, standard normal where there is no effect and positive
-        where the experimental arm has more (responses, events, of the number); NaN where
-        the data say nothing, which counts as not significant.
-
     Examples
     --------
     >>> import numpy as np
@@ -43,6 +33,12 @@ class FromZ(TestMethod):
     """
 
     function: Callable[..., float]
+    """Takes the arrays of one trial's analyzed patients, shape (n_patients,), in this order:
+    ``response, arm`` of a response; ``time, event, arm`` of a time to an event (years); ``values,
+    arm`` of a number; ``count, years, arm`` of a count; arm 1 is the experimental one. Returns z,
+    standard normal where there is no effect and positive where the experimental arm has more
+    (responses, events, of the number); NaN where the data say nothing, which counts as not
+    significant."""
 
     def __call__(
         self, outcome: Outcome, *, better: Better, sided: int, stratum: IntArray
@@ -59,13 +55,6 @@ class FromZ(TestMethod):
 class FromP(TestMethod):
     """A test whose plain function returns the p-value.
 
-    Parameters
-    ----------
-    function : callable
-        Takes the same arrays as that of `FromZ`; returns p from 0 to 1, small in favor of
-        the experimental arm (or two-sided, where the analysis is); NaN where the data say
-        nothing. The analysis's number of sides changes nothing here.
-
     Raises
     ------
     ValueError
@@ -73,6 +62,9 @@ class FromP(TestMethod):
     """
 
     function: Callable[..., float]
+    """Takes the same arrays as that of `FromZ`; returns p from 0 to 1, small in favor of the
+    experimental arm (or two-sided, where the analysis is); NaN where the data say nothing. The
+    analysis's number of sides changes nothing here."""
 
     def __call__(
         self, outcome: Outcome, *, better: Better, sided: int, stratum: IntArray

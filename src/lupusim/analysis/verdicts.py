@@ -102,16 +102,11 @@ def worst_difference(margin: float, better: Better) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatioToBeat(TestMethod):
-    """What tests of a ratio share: its logarithm is estimated, against a ratio to beat.
-
-    Parameters
-    ----------
-    margin : float
-        The ratio to beat, above 0: 1 asks for superiority.
-    """
+    """What tests of a ratio share: its logarithm is estimated, against a ratio to beat."""
 
     optional: ClassVar = ("margin",)
     margin: float = field(default=1.0, metadata=POSITIVE)
+    """The ratio to beat, above 0: 1 asks for superiority."""
 
     def __post_init__(self) -> None:
         check_ranges(self)

@@ -15,21 +15,11 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
-    """Cycles, and what a later one counts.
-
-    Parameters
-    ----------
-    n_cycles : int
-        How many.
-    cycle : float
-        Length of a cycle, years.
-    discount : float
-        Yearly rate.
-    """
+    """Cycles, and what a later one counts."""
 
     n_cycles: int
-    cycle: float
-    discount: float
+    cycle: float  # length of a cycle, years
+    discount: float  # yearly rate
 
     @property
     def times(self) -> FloatArray:

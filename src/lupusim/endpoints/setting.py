@@ -19,18 +19,11 @@ Streams = Callable[[str], np.random.Generator]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misreading:
-    """Which state is seen where the true one is another.
+    """Which state is seen where the true one is another."""
 
-    Parameters
-    ----------
-    luck : (n_visits, n_patients) array
-        Uniform draws.
-    edges : (n_states, n_states - 1) array
-        Cumulative probabilities of the seen states, by true state.
-    """
-
-    luck: FloatArray
+    luck: FloatArray  # uniform draws; (n_visits, n_patients)
     edges: FloatArray
+    """Cumulative probabilities of the seen states, by true state; (n_states, n_states - 1)."""
 
     def seen(self, number: int, true: StateArray) -> StateArray:
         """Return what a visit shows of each patient, shape (n_patients,)."""
@@ -135,30 +128,16 @@ def imperfect_visits(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What the measurements of one block of trials share.
+    """What the measurements of one block of trials share."""
 
-    Parameters
-    ----------
-    states : sequence of str
-        Names of the model's states.
-    shape : (n_replicates, n_patients)
-        Of the block.
-    absorbing : tuple of str
-        States that end a history; their dates are always known.
-    visits : Visits or None
-        All visits, where they are imperfect; None where each endpoint may watch its own.
-    strikes : tuple of (Strategy, HazardAlong)
-        When intercurrent events strike.
-    marker : MarkerValues or None
-        The marker's values at the visits, which must then be given.
-    """
-
-    states: Sequence[str]
-    shape: tuple[int, int]
-    absorbing: tuple[str, ...] = ()
+    states: Sequence[str]  # names of the model's states
+    shape: tuple[int, int]  # of the block; (n_replicates, n_patients)
+    absorbing: tuple[str, ...] = ()  # states that end a history; their dates are always known
     visits: Visits | None = None
-    strikes: tuple[tuple[Strategy, HazardAlong], ...] = ()
+    """All visits, where they are imperfect; None where each endpoint may watch its own."""
+    strikes: tuple[tuple[Strategy, HazardAlong], ...] = ()  # when intercurrent events strike
     marker: MarkerValues | None = None
+    """The marker's values at the visits, which must then be given."""
 
     @property
     def n_patients(self) -> int:

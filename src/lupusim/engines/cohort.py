@@ -16,18 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """Where a cohort is after each cycle, and who moved in it.
-
-    Parameters
-    ----------
-    occupancy : (n_cycles + 1, n_states) array
-        Share of the cohort in each state, at the start and after each cycle.
-    moves : (n_cycles, n_states, n_states) array
-        Share of the cohort that is in one state before each cycle and in another after it.
-    """
+    """Where a cohort is after each cycle, and who moved in it."""
 
     occupancy: FloatArray
+    """Share of the cohort in each state, at the start and after each cycle; (n_cycles + 1,
+    n_states)."""
     moves: FloatArray
+    """Share of the cohort that is in one state before each cycle and in another after it;
+    (n_cycles, n_states, n_states)."""
 
 
 def course(model: CohortModel, n_cycles: int) -> Course:

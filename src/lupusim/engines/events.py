@@ -135,27 +135,13 @@ class Disease:
 
 @dataclass(slots=True, kw_only=True)
 class Patient:
-    """A patient, in the present state.
+    """A patient, in the present state."""
 
-    Parameters
-    ----------
-    row : int
-        Position in the recorders' arrays.
-    state : int
-        Position of the present state in the model.
-    spent : float
-        Years spent there before study time 0.
-    disease : Disease
-        What may happen next.
-    restart : float
-        Study time (years) from which the effect of the treatment runs.
-    """
-
-    row: int
-    state: int
-    spent: float
-    disease: Disease
-    restart: float = 0.0
+    row: int  # position in the recorders' arrays
+    state: int  # position of the present state in the model
+    spent: float  # years spent there before study time 0
+    disease: Disease  # what may happen next
+    restart: float = 0.0  # study time (years) from which the effect of the treatment runs
 
     def live(
         self, env: simpy.Environment, horizon: float, chart: Chart

@@ -14,25 +14,14 @@ from lupusim.model import Clock, Transition
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exit:
-    """A way out of a state, as it stands open to one kind of patient.
+    """A way out of a state, as it stands open to one kind of patient."""
 
-    Parameters
-    ----------
-    transition : Transition
-        Hazard, clock and treatment effect.
-    to_state : int
-        Position of the state it leads to.
-    ratio : float
-        What multiplies the hazard of these patients, above 0.
-    threshold : float or None
-        The cumulative hazard since study time 0 at which it comes to a patient, whenever
-        the state is entered; None where every stay draws anew.
-    """
-
-    transition: Transition
-    to_state: int
-    ratio: float
+    transition: Transition  # hazard, clock and treatment effect
+    to_state: int  # position of the state it leads to
+    ratio: float  # what multiplies the hazard of these patients, above 0
     threshold: float | None = None
+    """The cumulative hazard since study time 0 at which it comes to a patient, whenever the state
+    is entered; None where every stay draws anew."""
 
     @property
     def due(self) -> float:

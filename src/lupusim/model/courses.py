@@ -15,14 +15,6 @@ from lupusim.model.effects import Effect, PiecewiseRatio
 class IndividualRatio:
     """Hazard ratios that are constant between breaks, which differ between patients.
 
-    Parameters
-    ----------
-    breaks : (n_breaks, n_patients) array
-        Study times (years) at which the ratios change, never falling along the first axis;
-        ``inf`` for a change that never comes.
-    ratios : (n_breaks + 1, n_patients) array
-        Ratios before the first break, between breaks, and after the last; each 0 or above.
-
     Examples
     --------
     >>> late = IndividualRatio(breaks=np.array([[0.0, 0.5]]), ratios=np.array([[1, 1], [2, 2.0]]))
@@ -31,7 +23,11 @@ class IndividualRatio:
     """
 
     breaks: FloatArray
+    """Study times (years) at which the ratios change, never falling along the first axis; ``inf``
+    for a change that never comes; (n_breaks, n_patients)."""
     ratios: FloatArray
+    """Ratios before the first break, between breaks, and after the last; each 0 or above; (n_breaks
+    + 1, n_patients)."""
 
     def __post_init__(self) -> None:
         if self.ratios.shape[0] != self.breaks.shape[0] + 1:

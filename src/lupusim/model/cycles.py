@@ -50,21 +50,12 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelativeRisk:
-    """What multiplies probabilities of moving within a cycle, for a time.
+    """What multiplies probabilities of moving within a cycle, for a time."""
 
-    Parameters
-    ----------
-    on : tuple of (str, str)
-        Moves (from_state, to_state).
-    relative_risk : float
-        0 or above; it multiplies the probability, where a hazard ratio multiplies its hazard.
-    lasts : float
-        Years from the start, ``inf`` for good.
-    """
-
-    on: tuple[Edge, ...]
+    on: tuple[Edge, ...]  # moves (from_state, to_state)
     relative_risk: float
-    lasts: float = math.inf
+    """0 or above; it multiplies the probability, where a hazard ratio multiplies its hazard."""
+    lasts: float = math.inf  # years from the start, ``inf`` for good
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.relative_risk) and self.relative_risk >= 0):
@@ -85,15 +76,9 @@ class RelativeRisk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HazardRatioPerCycle:
-    """A hazard ratio on probabilities: ``1 - (1 - p) ** ratio``, as it is when a cycle begins.
+    """A hazard ratio on probabilities: ``1 - (1 - p) ** ratio``, as it is when a cycle begins."""
 
-    Parameters
-    ----------
-    effect : TreatmentEffect
-        From study time 0.
-    """
-
-    effect: TreatmentEffect
+    effect: TreatmentEffect  # from study time 0
 
     @property
     def on(self) -> tuple[Edge, ...]:

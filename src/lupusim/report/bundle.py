@@ -266,21 +266,11 @@ def _read(path: Path, archive: zipfile.ZipFile, name: str, most_bytes: int) -> b
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """What came of running an archive again.
+    """What came of running an archive again."""
 
-    Parameters
-    ----------
-    n_numbers : int
-        How many numbers were compared, bit for bit.
-    differences : tuple of str
-        In words: which numbers differ; none if all are the same.
-    surroundings : tuple of str
-        Which versions or code are not those of the archive.
-    """
-
-    n_numbers: int
-    differences: tuple[str, ...]
-    surroundings: tuple[str, ...]
+    n_numbers: int  # how many numbers were compared, bit for bit
+    differences: tuple[str, ...]  # in words: which numbers differ; none if all are the same
+    surroundings: tuple[str, ...]  # which versions or code are not those of the archive
 
 
 def verify(path: Path, *, n_jobs: int = 1) -> Verified:

@@ -35,18 +35,11 @@ _BELOW_ZERO = 10_000_000  # no bin of a number above 0 is as far from 0
 
 @dataclass(slots=True)
 class Counts:
-    """How many replicates had which value.
-
-    Parameters
-    ----------
-    piles : dict
-        Replicates by value, where several share it: whole numbers, a date on which trials end.
-    bins : dict
-        The others by the number of their bin.
-    """
+    """How many replicates had which value."""
 
     piles: dict[float, int] = field(default_factory=dict)
-    bins: dict[int, Bin] = field(default_factory=dict)
+    """Replicates by value, where several share it: whole numbers, a date on which trials end."""
+    bins: dict[int, Bin] = field(default_factory=dict)  # the others by the number of their bin
 
     def add(self, other: Counts) -> None:
         """Add further replicates."""

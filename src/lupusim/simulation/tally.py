@@ -21,21 +21,12 @@ _FROM_TRUTH = ("true_effect", "unbiased_bias", "bias")  # what shares the truth'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mean:
-    """A Monte Carlo estimate.
+    """A Monte Carlo estimate."""
 
-    Parameters
-    ----------
-    value : float
-        Mean over the replicates for which the quantity exists.
-    mcse : float
-        Its Monte Carlo standard error.
-    n : int
-        Replicates behind it; 0 where it is no mean over replicates.
-    """
-
-    value: float
-    mcse: float
+    value: float  # mean over the replicates for which the quantity exists
+    mcse: float  # its Monte Carlo standard error
     n: int = field(default=0, compare=False)
+    """Replicates behind it; 0 where it is no mean over replicates."""
 
 
 def limits_of_share(mean: Mean) -> tuple[float, float]:
@@ -72,20 +63,13 @@ class Tally:
 
     Tallies of blocks are added in the order of the blocks, so that the last bit does not
     depend on which block was finished first.
-
-    Parameters
-    ----------
-    sums : dict
-        Count, sum and sum of squares by quantity.
-    counts : dict
-        Of the quantities whose quantiles are shown, how many replicates had which value.
-    moments : Moments or None
-        Of claims and their control variates; None without these.
     """
 
     sums: dict[str, tuple[int, float, float]] = field(default_factory=dict)
+    """Count, sum and sum of squares by quantity."""
     counts: dict[str, Counts] = field(default_factory=dict)
-    moments: Moments | None = None
+    """Of the quantities whose quantiles are shown, how many replicates had which value."""
+    moments: Moments | None = None  # of claims and their control variates; None without these
 
     @classmethod
     def of(cls, quantities: Mapping[str, ArrayLike]) -> Tally:

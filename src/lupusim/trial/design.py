@@ -56,14 +56,9 @@ class SimulatedEffect:
     Nobody drops out there, no visit is missed and no state misread, so that a bias which
     imperfect observation brings is seen as such. Nor does what the endpoint's strategy treats as
     if it had not happened (ICH E9(R1): hypothetical).
-
-    Parameters
-    ----------
-    n_patients : int
-        How many, at least 1000.
     """
 
-    n_patients: int = 200_000
+    n_patients: int = 200_000  # how many, at least 1000
 
     def __post_init__(self) -> None:
         if self.n_patients < _FEWEST_FOR_A_TRUTH:
@@ -147,79 +142,36 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialParts:
-    """All that makes a trial, before its parts are checked together.
+    """All that makes a trial, before its parts are checked together."""
 
-    Parameters
-    ----------
-    arms : tuple of Arm
-        Control first.
-    n_patients : int
-        Patients randomized in all.
-    enrollment : Enrollment
-        When they come.
-    cutoff : Cutoff
-        When the data are cut for the final analysis.
-    interims : tuple of Cutoff
-        When they are cut before, in the order of time.
-    stopping : StoppingRule or None
-        The bounds at all looks, the final one included; needed where there are interims.
-    primary : Endpoint
-        What the analysis tests.
-    secondary : tuple of Endpoint
-        What else is described.
-    analysis : Analysis or None
-        The test; None for a trial that only estimates (single arm).
-    family : Family or None
-        What else is tested and how the family-wise error is held; needed where there is more
-        than one experimental arm.
-    adaptation : Adaptation or None
-        What the trial changes while it runs.
-    allocation : Allocation
-        How patients are randomized; blocks of twice the ratio's sum by default.
-    stratify_by : tuple of str
-        Factors that the allocation is stratified by.
-    population : Population
-        Who they are.
-    dropout : Dropout
-        Who leaves early.
-    follow_up : float
-        Study time (years) at which a patient's follow-up ends; ``inf`` for the cutoff.
-    visits : tuple of float
-        Study times (years) of the visits.
-    visit_conduct : VisitConduct
-        How the visits really go.
-    intercurrent_events : tuple of IntercurrentEvent
-        What may strike between, such as rescue medication, and what endpoints do about it.
-    marker : Marker or None
-        A score measured at randomization and at every visit.
-    costs : Costs or None
-        What it costs to hold it.
-    supply : Supply or None
-        Where the cells come from; None where a dose is always there.
-    """
-
-    arms: tuple[Arm, ...]
-    n_patients: int
-    enrollment: Enrollment
-    cutoff: Cutoff
-    primary: Endpoint
-    secondary: tuple[Endpoint, ...] = ()
-    interims: tuple[Cutoff, ...] = ()
+    arms: tuple[Arm, ...]  # control first
+    n_patients: int  # patients randomized in all
+    enrollment: Enrollment  # when they come
+    cutoff: Cutoff  # when the data are cut for the final analysis
+    primary: Endpoint  # what the analysis tests
+    secondary: tuple[Endpoint, ...] = ()  # what else is described
+    interims: tuple[Cutoff, ...] = ()  # when they are cut before, in the order of time
     stopping: StoppingRule | None = None
-    analysis: Analysis | None = None
+    """The bounds at all looks, the final one included; needed where there are interims."""
+    analysis: Analysis | None = None  # the test; None for a trial that only estimates (single arm)
     family: Family | None = None
-    adaptation: Adaptation | None = None
+    """What else is tested and how the family-wise error is held; needed where there is more than
+    one experimental arm."""
+    adaptation: Adaptation | None = None  # what the trial changes while it runs
     allocation: Allocation | None = None
-    stratify_by: tuple[str, ...] = ()
-    population: Population = field(default_factory=Population)
-    dropout: Dropout = field(default_factory=Dropout)
+    """How patients are randomized; blocks of twice the ratio's sum by default."""
+    stratify_by: tuple[str, ...] = ()  # factors that the allocation is stratified by
+    population: Population = field(default_factory=Population)  # who they are
+    dropout: Dropout = field(default_factory=Dropout)  # who leaves early
     follow_up: float = math.inf
-    visits: tuple[float, ...] = ()
-    visit_conduct: VisitConduct = field(default_factory=VisitConduct)
+    """Study time (years) at which a patient's follow-up ends; ``inf`` for the cutoff."""
+    visits: tuple[float, ...] = ()  # study times (years) of the visits
+    visit_conduct: VisitConduct = field(default_factory=VisitConduct)  # how the visits really go
     intercurrent_events: tuple[IntercurrentEvent, ...] = ()
-    marker: Marker | None = None
-    costs: Costs | None = None
-    supply: Supply | None = None
+    """What may strike between, such as rescue medication, and what endpoints do about it."""
+    marker: Marker | None = None  # a score measured at randomization and at every visit
+    costs: Costs | None = None  # what it costs to hold it
+    supply: Supply | None = None  # where the cells come from; None where a dose is always there
 
     @property
     def states(self) -> tuple[str, ...]:

@@ -62,17 +62,10 @@ def label(values: Mapping[str, object], *, between: str = ", ") -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesignPoint:
-    """One fully specified trial of a scenario.
-
-    Parameters
-    ----------
-    values : mapping of str to object
-        What varies between the points, such as ``{"sample_size": 120}``; empty for one point.
-    trial : Trial
-        The trial.
-    """
+    """One fully specified trial of a scenario."""
 
     values: Mapping[str, object]
+    """What varies between the points, such as ``{"sample_size": 120}``; empty for one point."""
     trial: Trial
 
 

@@ -316,15 +316,7 @@ def cumulative_incidence_by_arm(
 @named_test("incidence_difference")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidenceDifferenceTest(TestMethod):
-    """Difference of cumulative incidences at a time (Aalen-Johansen).
-
-    Parameters
-    ----------
-    at : float
-        Years since the endpoint's origin, above 0.
-    margin : float
-        How much worse the experimental arm may be, 0 or above.
-    """
+    """Difference of cumulative incidences at a time (Aalen-Johansen)."""
 
     effect: ClassVar = "difference of cumulative incidences"
     outcome: ClassVar = SurvivalOutcome
@@ -335,7 +327,9 @@ class IncidenceDifferenceTest(TestMethod):
     information_unit: ClassVar = "variance"
     least_patients: ClassVar = 60
     at: float = field(default=1.0, metadata=LONGER_THAN_0)
+    """Years since the endpoint's origin, above 0."""
     margin: float = field(default=0.0, metadata=BELOW_ONE)
+    """How much worse the experimental arm may be, 0 or above."""
 
     def __post_init__(self) -> None:
         check_ranges(self)

@@ -100,27 +100,19 @@ def fine_gray_weighted(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Weighted:
-    """Risk sets of the subdistribution at the distinct times of each trial, in one stratum.
+    """Risk sets of the subdistribution at the distinct times of each trial, in one stratum."""
 
-    Parameters
-    ----------
-    counts : (n_replicates, 2 arms, 3 kinds, n_times) array
-        How many end then, and how.
-    at_risk : (n_replicates, n_times) array
-        Patients under observation just before.
-    uncensored : (n_replicates, n_times) array
-        Probability not to be censored before, of both arms together (Kaplan-Meier).
-    gone : (n_replicates, 2, n_times) array
-        Competing events before, each over the probability not to be censored before it.
-    exposed : (n_replicates, 2, n_times) array
-        Patients at risk, and those with a competing event by their weights.
-    """
-
-    counts: FloatArray
-    at_risk: FloatArray
+    counts: FloatArray  # how many end then, and how; (n_replicates, 2 arms, 3 kinds, n_times)
+    at_risk: FloatArray  # patients under observation just before; (n_replicates, n_times)
     uncensored: FloatArray
+    """Probability not to be censored before, of both arms together (Kaplan-Meier); (n_replicates,
+    n_times)."""
     gone: FloatArray
+    """Competing events before, each over the probability not to be censored before it;
+    (n_replicates, 2, n_times)."""
     exposed: FloatArray
+    """Patients at risk, and those with a competing event by their weights; (n_replicates, 2,
+    n_times)."""
 
     @property
     def events(self) -> FloatArray:

@@ -17,28 +17,20 @@ from lupusim.frozen import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patterns:
-    r"""Sums of products of the patients who were seen at the same visits.
+    r"""Sums of products of the patients who were seen at the same visits."""
 
-    Parameters
-    ----------
-    seen : (n_replicates, n_patterns, n_visits) boolean array
-        The visits of each pattern.
-    z_z : (n_replicates, n_patterns, n_covariates, n_covariates) array
-        :math:`\sum z_i z_i'` of what describes the patients, 1 first.
-    z_y : (n_replicates, n_patterns, n_covariates, n_visits) array
-        :math:`\sum z_i y_i'`; 0 at visits that were not seen.
-    y_y : (n_replicates, n_patterns, n_visits, n_visits) array
-        :math:`\sum y_i y_i'`.
-    idle : (n_replicates, n_visits, n_covariates, n_covariates) array
-        Projection onto what nobody seen at a visit can tell, such as the mean of a stratum
-        without anybody there; mostly 0. Those coefficients are held at 0.
-    """
-
-    seen: BoolArray
+    seen: BoolArray  # the visits of each pattern; (n_replicates, n_patterns, n_visits)
     z_z: FloatArray
+    r""":math:`\sum z_i z_i'` of what describes the patients, 1 first; (n_replicates, n_patterns,
+    n_covariates, n_covariates)."""
     z_y: FloatArray
-    y_y: FloatArray
+    r""":math:`\sum z_i y_i'`; 0 at visits that were not seen; (n_replicates, n_patterns,
+    n_covariates, n_visits)."""
+    y_y: FloatArray  # :math:`\sum y_i y_i'`; (n_replicates, n_patterns, n_visits, n_visits)
     idle: FloatArray
+    """Projection onto what nobody seen at a visit can tell, such as the mean of a stratum without
+    anybody there; mostly 0. Those coefficients are held at 0; (n_replicates, n_visits,
+    n_covariates, n_covariates)."""
 
     @property
     def n_visits(self) -> int:

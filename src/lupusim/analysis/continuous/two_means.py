@@ -141,20 +141,14 @@ def _result(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeansTest(TestMethod):
-    """A test of two means; strata play no role.
-
-    Parameters
-    ----------
-    compare : callable
-        Takes values, arm and `included`.
-    """
+    """A test of two means; strata play no role."""
 
     effect: ClassVar = "difference of means"
     outcome: ClassVar = NumberOutcome
     nearly: ClassVar = "values"
     estimated_by: ClassVar = "the values observed"
 
-    compare: Callable[..., TestResult]
+    compare: Callable[..., TestResult]  # takes values, arm and `included`
 
     def __call__(
         self, outcome: NumberOutcome, *, better: Better, sided: int, stratum: IntArray

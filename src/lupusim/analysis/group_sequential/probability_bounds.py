@@ -72,20 +72,12 @@ class PosteriorEfficacy(StoppingRule):
     """Success where the posterior probability of a benefit reaches a level.
 
     Nothing is spent: the type I error is what a simulation says it is.
-
-    Parameters
-    ----------
-    probability : float
-        Level.
-    looks : tuple of int
-        Looks that may succeed, counted from 1; empty for all.
-    belief : DriftBelief
-        On the expected z at the planned information.
     """
 
     probability: float
-    looks: tuple[int, ...] = ()
+    looks: tuple[int, ...] = ()  # looks that may succeed, counted from 1; empty for all
     belief: DriftBelief = field(default_factory=DriftBelief)
+    """On the expected z at the planned information."""
 
     def __post_init__(self) -> None:
         _checked(probability=self.probability)
@@ -154,24 +146,15 @@ class Posterior:
 class WithFutility(StoppingRule):
     """Give up where what is still likely falls to a level; never binding for the efficacy.
 
-    Parameters
-    ----------
-    rule : StoppingRule
-        Gives the efficacy bounds.
-    measure : Measure
-        What the levels are levels of.
-    levels : mapping of int to float
-        Level at looks, counted from 1; the last look has none.
-
     Raises
     ------
     ValueError
         If a level does not lie between 0 and 1.
     """
 
-    rule: StoppingRule
-    measure: Measure
-    levels: dict[int, float]
+    rule: StoppingRule  # gives the efficacy bounds
+    measure: Measure  # what the levels are levels of
+    levels: dict[int, float]  # level at looks, counted from 1; the last look has none
 
     def __post_init__(self) -> None:
         for level in self.levels.values():

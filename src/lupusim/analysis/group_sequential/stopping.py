@@ -145,18 +145,12 @@ _LEAST_GAIN = 1e-3  # of the planned information: below, a look brings nothing n
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crossing:
-    """Where each replicate stops.
-
-    Parameters
-    ----------
-    look : (n_replicates,) integer array
-        Position of the look at which it stops, from 0.
-    reject : (n_replicates,) boolean array
-        Whether it stops because the efficacy bound was reached.
-    """
+    """Where each replicate stops."""
 
     look: np.ndarray[tuple[int], np.dtype[np.intp]]
+    """Position of the look at which it stops, from 0; (n_replicates,)."""
     reject: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    """Whether it stops because the efficacy bound was reached; (n_replicates,)."""
 
 
 def is_futile(z: FloatArray, futility: FloatArray | float) -> BoolArray:
@@ -199,23 +193,13 @@ class WithEffects(StoppingRule):
 
     The rule's alpha is held: a success needs its bound and an estimate that is good enough, and
     giving up is never counted on.
-
-    Parameters
-    ----------
-    rule : StoppingRule
-        Gives the bounds on the z scale.
-    least : mapping of int to float
-        Look, counted from 1, and the least good estimate with which it may succeed.
-    futile : mapping of int to float
-        Look, and the best estimate at which it gives up.
-    sign : int
-        1 where larger estimates are better, -1 where smaller ones are.
     """
 
-    rule: StoppingRule
+    rule: StoppingRule  # gives the bounds on the z scale
     least: Mapping[int, float]
-    futile: Mapping[int, float]
-    sign: int
+    """Look, counted from 1, and the least good estimate with which it may succeed."""
+    futile: Mapping[int, float]  # look, and the best estimate at which it gives up
+    sign: int  # 1 where larger estimates are better, -1 where smaller ones are
 
     def bounds(self, information: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the rule's own bounds, shape of `information`."""

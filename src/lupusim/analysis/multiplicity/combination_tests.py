@@ -44,18 +44,10 @@ class Intersections(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmsAgainstControl:
-    """Intersections of comparisons of several arms with one control.
+    """Intersections of comparisons of several arms with one control."""
 
-    Parameters
-    ----------
-    method : Intersection
-        Dunnett, Simes or Bonferroni.
-    ratio : tuple of int
-        Allocation ratio, the control first.
-    """
-
-    method: Intersection
-    ratio: tuple[int, ...]
+    method: Intersection  # Dunnett, Simes or Bonferroni
+    ratio: tuple[int, ...]  # allocation ratio, the control first
 
     def p_value(
         self, p_value: FloatArray, members: tuple[int, ...], *, stage: int, rows: IntArray
@@ -73,18 +65,10 @@ class ArmsAgainstControl:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FullAndSubgroup:
-    """The intersection of a full population (hypothesis 0) and its subgroup (hypothesis 1).
+    """The intersection of a full population (hypothesis 0) and its subgroup (hypothesis 1)."""
 
-    Parameters
-    ----------
-    method : Intersection
-        Spiessens and Debois, Simes or Bonferroni.
-    share : (n_replicates, 2) array
-        Share of the subgroup in the information of each stage.
-    """
-
-    method: Intersection
-    share: FloatArray
+    method: Intersection  # Spiessens and Debois, Simes or Bonferroni
+    share: FloatArray  # share of the subgroup in the information of each stage; (n_replicates, 2)
 
     def p_value(
         self, p_value: FloatArray, members: tuple[int, ...], *, stage: int, rows: IntArray

@@ -54,18 +54,13 @@ for _name, _adjust in {
 class Adjusted:
     """Adjust the p-values of the last look; for trials without interim looks.
 
-    Parameters
-    ----------
-    method : str
-        One of `PROCEDURES`. ``none`` holds the error of each hypothesis alone.
-
     Raises
     ------
     ValueError
         If there is no such method.
     """
 
-    method: str
+    method: str  # one of `PROCEDURES`. ``none`` holds the error of each hypothesis alone
 
     def __post_init__(self) -> None:
         if self.method not in PROCEDURES:
@@ -112,24 +107,15 @@ class Dunnett:
     It steps down: once the best arm is rejected, the others are compared as if it had not been
     there (closed testing with Dunnett's test of each set of arms).
 
-    Parameters
-    ----------
-    ratio : tuple of int
-        Allocation ratio, the control first.
-    sided : int
-        1 or 2, as the p-values.
-    steps_down : bool
-        False for the single-step test, in which all arms are always compared.
-
     References
     ----------
     Dunnett (1955), *Journal of the American Statistical Association* 50:1096; Dunnett and
     Tamhane (1991), *Statistics in Medicine* 10:939.
     """
 
-    ratio: tuple[int, ...]
-    sided: int = 1
-    steps_down: bool = True
+    ratio: tuple[int, ...]  # allocation ratio, the control first
+    sided: int = 1  # 1 or 2, as the p-values
+    steps_down: bool = True  # False for the single-step test, in which all arms are always compared
 
     @property
     def needs_planned_ratio(self) -> bool:
@@ -232,27 +218,16 @@ class Graphical:
     At every look a hypothesis of weight w is tested with the efficacy bound that w * alpha
     buys at the information it really has; what an earlier look showed is not used again.
 
-    Parameters
-    ----------
-    weights : tuple of float
-        Share of alpha of each hypothesis at the start.
-    transitions : tuple of tuples of float
-        Where the weight of each goes on rejection.
-    efficacy : EfficacyRule
-        How each hypothesis spends its alpha over the looks.
-    sided : int
-        1 or 2, as the p-values.
-
     References
     ----------
     Bretz, Maurer, Brannath and Posch (2009), *Statistics in Medicine* 28:586.
     Maurer and Bretz (2013), *Statistics in Biopharmaceutical Research* 5:311, Algorithm 1.
     """
 
-    weights: tuple[float, ...]
-    transitions: tuple[tuple[float, ...], ...]
-    efficacy: EfficacyRule = _OBRIEN_FLEMING
-    sided: int = 1
+    weights: tuple[float, ...]  # share of alpha of each hypothesis at the start
+    transitions: tuple[tuple[float, ...], ...]  # where the weight of each goes on rejection
+    efficacy: EfficacyRule = _OBRIEN_FLEMING  # how each hypothesis spends its alpha over the looks
+    sided: int = 1  # 1 or 2, as the p-values
 
     def __post_init__(self) -> None:
         self.graph()

@@ -94,22 +94,14 @@ def net_benefit_of(found: WinStatistics) -> TestResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WinTest(TestMethod):
-    """A comparison of all pairs of patients, outcome after outcome.
-
-    Parameters
-    ----------
-    measure : callable
-        Which of the win statistics is tested.
-    effect : str
-        What that estimates.
-    """
+    """A comparison of all pairs of patients, outcome after outcome."""
 
     outcome: ClassVar = HierarchicalOutcome
     estimated_by: ClassVar = "all pairs"
     information_unit: ClassVar = "variance"
     independent_increments: ClassVar = False  # what decides an open pair hangs on who is in it
-    measure: Callable[[WinStatistics], TestResult]
-    effect: str = field()
+    measure: Callable[[WinStatistics], TestResult]  # which of the win statistics is tested
+    effect: str = field()  # what that estimates
 
     def information(self, outcome: HierarchicalOutcome, verdict: Verdict) -> FloatArray:
         r"""Return the variance of the score, :math:`m^2 Var(\hat\theta)`, shape (n_replicates,).

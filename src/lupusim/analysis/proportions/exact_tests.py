@@ -20,23 +20,16 @@ from lupusim.trial import Better, TestMethod, Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExactTest(TestMethod):
-    """An exact test of two proportions; the risk difference is estimated beside it.
-
-    Parameters
-    ----------
-    exact : callable
-        From a fourfold table to exact p-values.
-    needs_all_tables : bool
-        Whether a p-value is worked out from all tables of two arm sizes together.
-    """
+    """An exact test of two proportions; the risk difference is estimated beside it."""
 
     effect: ClassVar = "risk difference"
     outcome: ClassVar = BinaryOutcome
     formula: ClassVar = "tables"
     estimated_by: ClassVar = "the rates observed"
 
-    exact: Callable[[TwoByTwo], ExactResult]
+    exact: Callable[[TwoByTwo], ExactResult]  # from a fourfold table to exact p-values
     needs_all_tables: bool = False
+    """Whether a p-value is worked out from all tables of two arm sizes together."""
 
     @property
     def estimator(self) -> ProportionTest:

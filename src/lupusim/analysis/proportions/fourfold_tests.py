@@ -34,20 +34,14 @@ def table_of(outcome: BinaryOutcome) -> TwoByTwo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProportionTest(TestMethod):
-    """A test of two proportions; strata play no role.
-
-    Parameters
-    ----------
-    compare : callable
-        From a fourfold table to a result.
-    """
+    """A test of two proportions; strata play no role."""
 
     effect: ClassVar = "risk difference"
     outcome: ClassVar = BinaryOutcome
     formula: ClassVar = "tables"
     estimated_by: ClassVar = "the rates observed"
 
-    compare: Callable[[TwoByTwo], TestResult]
+    compare: Callable[[TwoByTwo], TestResult]  # from a fourfold table to a result
 
     def __call__(
         self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -59,16 +53,7 @@ class ProportionTest(TestMethod):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DifferenceTest(TestMethod):
-    """A test of the difference of two proportions against a margin.
-
-    Parameters
-    ----------
-    compare : callable
-        From a fourfold table and the null value `margin` to a result.
-    margin : float
-        How much worse the experimental arm may be, 0 or above: 0 asks for superiority,
-        more for non-inferiority.
-    """
+    """A test of the difference of two proportions against a margin."""
 
     effect: ClassVar = "risk difference"
     outcome: ClassVar = BinaryOutcome
@@ -77,7 +62,10 @@ class DifferenceTest(TestMethod):
     estimated_by: ClassVar = "the rates observed"
 
     compare: Callable[..., TestResult]
+    """From a fourfold table and the null value `margin` to a result."""
     margin: float = field(default=0.0, metadata=BELOW_ONE)
+    """How much worse the experimental arm may be, 0 or above: 0 asks for superiority, more for
+    non-inferiority."""
 
     def __post_init__(self) -> None:
         check_ranges(self)

@@ -147,15 +147,6 @@ class PosteriorRankTest(TestMethod):
     with both (error below 0.003 with 15 patients an arm, below 0.001 with 30: see the tests).
     The p-value is the posterior probability of the contrary; the estimate is the posterior
     mean of :math:`\theta - 1/2`.
-
-    Parameters
-    ----------
-    threshold : float
-        Posterior probability that is a success, strictly between 0 and 1.
-    n_ranks : int
-        How many ranks there are, at least 2.
-    prior : float
-        Prior patients at each rank, above 0.
     """
 
     effect: ClassVar = "chance to rank better (ties half) minus one half"
@@ -165,9 +156,9 @@ class PosteriorRankTest(TestMethod):
     estimated_by: ClassVar = "posterior mean"
     needs_ranks: ClassVar = True
     one_look_only: ClassVar = True
-    threshold: float = 0.95
-    n_ranks: int = 2
-    prior: float = 1.0
+    threshold: float = 0.95  # posterior probability that is a success, strictly between 0 and 1
+    n_ranks: int = 2  # how many ranks there are, at least 2
+    prior: float = 1.0  # prior patients at each rank, above 0
 
     def __post_init__(self) -> None:
         _check(self.threshold, 0.0)

@@ -92,13 +92,7 @@ def _check_inside(**values: float) -> None:
 @named_test("exact_binomial")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExactBinomialTest(TestMethod):
-    """Exact test of one arm's response rate; estimates the rate.
-
-    Parameters
-    ----------
-    null_rate : float
-        The rate that is to be beaten, strictly between 0 and 1.
-    """
+    """Exact test of one arm's response rate; estimates the rate."""
 
     effect: ClassVar = "response rate"
     outcome: ClassVar = BinaryOutcome
@@ -106,7 +100,7 @@ class ExactBinomialTest(TestMethod):
     has_design: ClassVar = True
     estimated_by: ClassVar = "the rate observed"
     n_arms: ClassVar = 1
-    null_rate: float = 0.5
+    null_rate: float = 0.5  # the rate that is to be beaten, strictly between 0 and 1
 
     def __post_init__(self) -> None:
         _check_inside(null_rate=self.null_rate)
@@ -281,15 +275,6 @@ class PosteriorProbabilityTest(TestMethod):
 
     The p-value is the posterior probability of the contrary, so the analysis is at the level
     1 - `threshold`. The interval is the mean with 1.96 standard deviations of the posterior.
-
-    Parameters
-    ----------
-    null_rate : float
-        The rate that is to be beaten, strictly between 0 and 1.
-    threshold : float
-        Posterior probability of beating it that is a success, strictly between 0 and 1.
-    prior : BetaPrior
-        Of the response rate, with what is borrowed.
     """
 
     effect: ClassVar = "response rate"
@@ -299,9 +284,11 @@ class PosteriorProbabilityTest(TestMethod):
     estimated_by: ClassVar = "posterior mean"
     one_look_only: ClassVar = True
     n_arms: ClassVar = 1
-    null_rate: float = 0.5
+    null_rate: float = 0.5  # the rate that is to be beaten, strictly between 0 and 1
     threshold: float = 0.95
+    """Posterior probability of beating it that is a success, strictly between 0 and 1."""
     prior: BetaPrior = field(default_factory=BetaPrior)
+    """Of the response rate, with what is borrowed."""
 
     def __post_init__(self) -> None:
         _check_inside(null_rate=self.null_rate, threshold=self.threshold)

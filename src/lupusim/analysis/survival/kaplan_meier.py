@@ -288,13 +288,7 @@ def _wilson_at_the_end(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreeOfEventsTest(TestMethod):
-    """What tests share that estimate a difference in being free of the event.
-
-    Parameters
-    ----------
-    margin : float
-        How much worse the experimental arm may be, 0 or above.
-    """
+    """What tests share that estimate a difference in being free of the event."""
 
     outcome: ClassVar = SurvivalOutcome
     optional: ClassVar = ("margin",)
@@ -304,6 +298,7 @@ class FreeOfEventsTest(TestMethod):
     information_unit: ClassVar = "variance"
     least_patients: ClassVar = 60
     margin: float = field(default=0.0, metadata=NOT_NEGATIVE)
+    """How much worse the experimental arm may be, 0 or above."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
@@ -324,21 +319,15 @@ class FreeOfEventsTest(TestMethod):
 @named_test("survival_difference")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurvivalDifferenceTest(FreeOfEventsTest):
-    """Difference of the shares free of the event at a time (Kaplan-Meier).
-
-    Parameters
-    ----------
-    at : float
-        Years since the endpoint's origin, above 0.
-    margin : float
-        How much worse the experimental arm may be, 0 or above.
-    """
+    """Difference of the shares free of the event at a time (Kaplan-Meier)."""
 
     effect: ClassVar = "difference free of the event"
     required: ClassVar = ("at",)
     horizon: ClassVar = "at"
     at: float = field(default=1.0, metadata=LONGER_THAN_0)
+    """Years since the endpoint's origin, above 0."""
     margin: float = field(default=0.0, metadata=BELOW_ONE)
+    """How much worse the experimental arm may be, 0 or above."""
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray

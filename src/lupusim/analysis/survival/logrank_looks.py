@@ -15,24 +15,15 @@ from lupusim.frozen import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exits:
-    """When patients would leave the risk set if the data were never cut.
-
-    Parameters
-    ----------
-    time : (n_replicates, n_patients) array
-        Years since randomization: the event, dropout or the end of follow-up.
-    event : (n_replicates, n_patients) boolean array
-        Whether it is the event.
-    arm : (n_replicates, n_patients) int8 array
-        0 for the control, 1 for the experimental arm.
-    enrollment_time : (n_replicates, n_patients) array
-        Calendar time of randomization, rising along each row.
-    """
+    """When patients would leave the risk set if the data were never cut."""
 
     time: FloatArray
-    event: BoolArray
-    arm: StateArray
+    """Years since randomization: the event, dropout or the end of follow-up; (n_replicates,
+    n_patients)."""
+    event: BoolArray  # whether it is the event; (n_replicates, n_patients)
+    arm: StateArray  # 0 for the control, 1 for the experimental arm; (n_replicates, n_patients)
     enrollment_time: FloatArray
+    """Calendar time of randomization, rising along each row; (n_replicates, n_patients)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

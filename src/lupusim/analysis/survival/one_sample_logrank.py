@@ -24,21 +24,14 @@ _LEVEL = 0.95
 class TabulatedHazard:
     """A cumulative hazard, linear between tabulated times and beyond the last.
 
-    Parameters
-    ----------
-    times : tuple of float
-        Years, from 0, rising; at least two.
-    cumulative : tuple of float
-        From 0, never falling.
-
     Raises
     ------
     ValueError
         If the numbers don't fit.
     """
 
-    times: tuple[float, ...] = (0.0, 1.0)
-    cumulative: tuple[float, ...] = (0.0, 1.0)
+    times: tuple[float, ...] = (0.0, 1.0)  # years, from 0, rising; at least two
+    cumulative: tuple[float, ...] = (0.0, 1.0)  # from 0, never falling
 
     def __post_init__(self) -> None:
         if not len(self.times) == len(self.cumulative) > 1:
@@ -64,13 +57,7 @@ class TabulatedHazard:
 @named_test("one_sample_logrank")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneSampleLogrankTest(TestMethod):
-    """Events against those that a known hazard lets expect; estimates the log of their ratio.
-
-    Parameters
-    ----------
-    against : TabulatedHazard
-        The reference.
-    """
+    """Events against those that a known hazard lets expect; estimates the log of their ratio."""
 
     effect: ClassVar = "log ratio of observed and expected events"
     outcome: ClassVar = SurvivalOutcome
@@ -78,7 +65,7 @@ class OneSampleLogrankTest(TestMethod):
     estimated_by: ClassVar = "events observed over expected"
     n_arms: ClassVar = 1
     information_unit: ClassVar = "events"
-    against: TabulatedHazard = field(default_factory=TabulatedHazard)
+    against: TabulatedHazard = field(default_factory=TabulatedHazard)  # the reference
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray

@@ -294,13 +294,7 @@ class FlemingHarringtonTest(TestMethod):
 @named_test("magirr_burman")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MagirrBurmanTest(TestMethod):
-    """Modestly weighted log-rank test, within strata; estimates as `LogrankTest`.
-
-    Parameters
-    ----------
-    until : float
-        Years over which the weights grow, above 0.
-    """
+    """Modestly weighted log-rank test, within strata; estimates as `LogrankTest`."""
 
     effect: ClassVar = "log hazard ratio"
     outcome: ClassVar = SurvivalOutcome
@@ -310,6 +304,7 @@ class MagirrBurmanTest(TestMethod):
     nearly: ClassVar = "ranks"
     information_unit: ClassVar = "variance"
     until: float = field(default=1.0, metadata=LONGER_THAN_0)
+    """Years over which the weights grow, above 0."""
 
     def __post_init__(self) -> None:
         check_ranges(self)

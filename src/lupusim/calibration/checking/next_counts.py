@@ -47,27 +47,13 @@ class NextCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FurtherNumber:
-    """What knowing one more count would take from the spread of a prediction.
+    """What knowing one more count would take from the spread of a prediction."""
 
-    Parameters
-    ----------
-    what : str
-        The count: of whom, by when.
-    n : int
-        Patients it would be out of.
-    prediction : str
-        What is predicted.
-    spread : float
-        Its standard deviation now.
-    reduction : float
-        Expected share of its variance that the count takes away.
-    """
-
-    what: str
-    n: int
+    what: str  # the count: of whom, by when
+    n: int  # patients it would be out of
     prediction: str
-    spread: float
-    reduction: float
+    spread: float  # its standard deviation now
+    reduction: float  # expected share of its variance that the count takes away
 
 
 def next_counts(fit: Fit, time: float, n: int) -> tuple[NextCount, ...]:

@@ -65,21 +65,11 @@ def find_elasticities(fit: Fit) -> tuple[Elasticity, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedTrial:
-    """Two arms that compare shares in remission at week 52.
+    """Two arms that compare shares in remission at week 52."""
 
-    Parameters
-    ----------
-    n_per_arm : int
-        Patients of each arm.
-    control : float
-        Share in remission without the treatment, held fixed.
-    alpha : float
-        One-sided level.
-    """
-
-    n_per_arm: int
-    control: float
-    alpha: float = 0.025
+    n_per_arm: int  # patients of each arm
+    control: float  # share in remission without the treatment, held fixed
+    alpha: float = 0.025  # one-sided level
 
     @property
     def name(self) -> str:

@@ -148,22 +148,16 @@ def contraction(prior_variance: FloatArray, draws: Draws) -> FloatArray:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerScaling:
-    """What becomes of the posterior when one component is made weaker or stronger.
-
-    Parameters
-    ----------
-    sensitivity : (n_parameters,) array
-        Distance moved for each doubling of the component's power; above 0.05 it matters.
-    mean_shift : (n_parameters,) array
-        Change of the mean from the weaker to the stronger component, in posterior
-        standard deviations.
-    pareto_k : float
-        Worse k-hat of the two reweightings; above 0.7 the numbers are only indicative.
-    """
+    """What becomes of the posterior when one component is made weaker or stronger."""
 
     sensitivity: FloatArray
+    """Distance moved for each doubling of the component's power; above 0.05 it matters;
+    (n_parameters,)."""
     mean_shift: FloatArray
+    """Change of the mean from the weaker to the stronger component, in posterior standard
+    deviations; (n_parameters,)."""
     pareto_k: float
+    """Worse k-hat of the two reweightings; above 0.7 the numbers are only indicative."""
 
 
 def power_scaling(draws: Draws, log_component: FloatArray) -> PowerScaling:

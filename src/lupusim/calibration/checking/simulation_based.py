@@ -22,19 +22,14 @@ Posterior: TypeAlias = Callable[[Counts, np.random.Generator], Draws]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankTest:
-    """Ranks of the true parameters among their posterior draws, with tests of uniformity.
-
-    Parameters
-    ----------
-    ranks : (n_rounds, n_parameters) integer array
-        0 to ``N_RANKS - 1``: how many of the posterior draws lie below the truth.
-    n_unconverged : int
-        Rounds whose draws had not converged. They are kept: dropping them would hide
-        where the sampler fails.
-    """
+    """Ranks of the true parameters among their posterior draws, with tests of uniformity."""
 
     ranks: IntArray
+    """0 to ``N_RANKS - 1``: how many of the posterior draws lie below the truth; (n_rounds,
+    n_parameters)."""
     n_unconverged: int
+    """Rounds whose draws had not converged. They are kept: dropping them would hide where the
+    sampler fails."""
 
     def histogram(self, n_bins: int = 20) -> IntArray:
         """Return how often the ranks fall in each of `n_bins`, shape ``(n_bins, n_parameters)``.

@@ -41,33 +41,17 @@ _CELLS = 2_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mesh:
-    """Panels of time of some patients, all with as many; the last may have no length.
+    """Panels of time of some patients, all with as many; the last may have no length."""
 
-    Parameters
-    ----------
-    patients : (n,) integer array
-        Who they are.
-    edges : (n, n_panels + 1) array
-        Study times of the panels' ends, years.
-    interval : (n, n_panels) integer array
-        The interval between visits in which each panel lies.
-    keep : (n, n_panels, n_states) array
-        0 for states in which a patient was not seen at the panel's end, else 1.
-    is_visit : (n_panels,) boolean array
-        Whether anybody was seen at the panel's end.
-    start : (n,) integer array
-        Position of the state first seen.
-    last : (n,) integer array
-        Position of the state last seen.
-    """
-
-    patients: IntArray
-    edges: FloatArray
-    interval: IntArray
+    patients: IntArray  # who they are; (n,)
+    edges: FloatArray  # study times of the panels' ends, years; (n, n_panels + 1)
+    interval: IntArray  # the interval between visits in which each panel lies; (n, n_panels)
     keep: FloatArray
-    is_visit: BoolArray
-    start: IntArray
-    last: IntArray
+    """0 for states in which a patient was not seen at the panel's end, else 1; (n, n_panels,
+    n_states)."""
+    is_visit: BoolArray  # whether anybody was seen at the panel's end; (n_panels,)
+    start: IntArray  # position of the state first seen; (n,)
+    last: IntArray  # position of the state last seen; (n,)
 
 
 def panel_likelihood(free_model: FreeModel, panel: Panel) -> PatientLikelihood:

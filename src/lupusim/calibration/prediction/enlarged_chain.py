@@ -32,24 +32,13 @@ Ways = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """An enlarged chain.
+    """An enlarged chain."""
 
-    Parameters
-    ----------
-    moves : tuple of Ways
-        For each of the model's transitions.
-    start : (size,) array
-        Where patients are at study time 0.
-    counted : tuple of int
-        States of which the last entry of the chain counts the years; none if empty.
-    ghost : int or None
-        An entry that counts moves: who moves there stays where he is, too.
-    """
-
-    moves: tuple[Ways, ...]
-    start: FloatArray
+    moves: tuple[Ways, ...]  # for each of the model's transitions
+    start: FloatArray  # where patients are at study time 0
     counted: tuple[int, ...] = ()
-    ghost: int | None = None
+    """States of which the last entry of the chain counts the years; none if empty."""
+    ghost: int | None = None  # an entry that counts moves: who moves there stays where he is, too
 
     @property
     def size(self) -> int:

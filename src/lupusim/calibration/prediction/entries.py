@@ -15,37 +15,21 @@ from lupusim.model import MultiStateModel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """How mass moves through a chain, whatever the numbers of its model.
+    """How mass moves through a chain, whatever the numbers of its model."""
 
-    Parameters
-    ----------
-    size : int
-        Entries of the chain.
-    entered : tuple of int
-        Entries that somebody can enter; first those that somebody can leave, too.
-    n_left : int
-        How many these are.
-    states : tuple of int
-        For each entered one the state whose hazards lead out of it, among those that the
-        party leaves; their number where nobody leaves.
-    begins : tuple of (int, int, float)
-        Entries with mass at time 0, the same of them, and how much.
-    straight : tuple of (column, transition, probability)
-        Moves of that mass, into columns among those entered.
-    onward : tuple of (row, column, transition)
-        Moves between entered ones.
-    counted : tuple of int
-        Entries whose years the last one counts.
-    """
-
-    size: int
+    size: int  # entries of the chain
     entered: tuple[int, ...]
-    n_left: int
+    """Entries that somebody can enter; first those that somebody can leave, too."""
+    n_left: int  # how many these are
     states: tuple[int, ...]
+    """For each entered one the state whose hazards lead out of it, among those that the party
+    leaves; their number where nobody leaves."""
     begins: tuple[tuple[int, int, float], ...]
+    """Entries with mass at time 0, the same of them, and how much."""
     straight: tuple[tuple[int, int, float], ...]
-    onward: tuple[tuple[int, int, int], ...]
-    counted: tuple[int, ...]
+    """Moves of that mass, into columns among those entered."""
+    onward: tuple[tuple[int, int, int], ...]  # moves between entered ones
+    counted: tuple[int, ...]  # entries whose years the last one counts
 
 
 def route(model: MultiStateModel, chain: Chain, party: Party) -> Route:

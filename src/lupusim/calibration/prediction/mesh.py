@@ -38,18 +38,14 @@ ENTRY_SHARES = _WEIGHTS * (_ROOTS + 1) / 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernels:
-    """Where those go who entered in each panel, or were there at time 0.
-
-    Parameters
-    ----------
-    moved : (n, n_transitions, n_entries, n_panels) array
-        Share of an entry that makes a transition within a panel.
-    stayed : (n, n_states, n_entries, n_panels) array
-        Share still there at the panel's end. Entries are the model's starts, then the panels.
-    """
+    """Where those go who entered in each panel, or were there at time 0."""
 
     moved: FloatArray
+    """Share of an entry that makes a transition within a panel; (n, n_transitions, n_entries,
+    n_panels)."""
     stayed: FloatArray
+    """Share still there at the panel's end. Entries are the model's starts, then the panels; (n,
+    n_states, n_entries, n_panels)."""
 
 
 def mesh_edges(model: MultiStateModel, times: FloatArray, n_panels: int) -> FloatArray:

@@ -38,30 +38,17 @@ class TooManyPathsError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathTree:
-    """Every path that a model allows, as far as some questions tell paths apart.
+    """Every path that a model allows, as far as some questions tell paths apart."""
 
-    Parameters
-    ----------
-    chain : Chain
-        The model's states with what is remembered of the past.
-    start_states : tuple of int
-        Entry of the chain for each of the model's starts.
-    times : (n_times,) array
-        Of the questions, study time in years, increasing, above 0.
-    parents : tuple of (n_nodes,) integer arrays
-        For each time the node before, for each of the nodes there.
-    masks : tuple of (n_nodes, size) boolean arrays
-        For each time the entries of the chain that belong to each node.
-    answers : (n_paths, n_questions) boolean array
-        The answers of each path, a path for each node of the last time.
-    """
-
-    chain: Chain
-    start_states: tuple[int, ...]
-    times: FloatArray
+    chain: Chain  # the model's states with what is remembered of the past
+    start_states: tuple[int, ...]  # entry of the chain for each of the model's starts
+    times: FloatArray  # of the questions, study time in years, increasing, above 0; (n_times,)
     parents: tuple[FloatArray, ...]
+    """For each time the node before, for each of the nodes there; (n_nodes,)."""
     masks: tuple[BoolArray, ...]
+    """For each time the entries of the chain that belong to each node; (n_nodes, size)."""
     answers: BoolArray
+    """The answers of each path, a path for each node of the last time; (n_paths, n_questions)."""
 
 
 def path_tree(model: MultiStateModel, questions: Sequence[Question]) -> PathTree:

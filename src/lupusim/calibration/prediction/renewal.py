@@ -40,21 +40,12 @@ _TOGETHER = 30_000  # numbers in the kernels of chains that are solved in one st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is asked of one grid, sorted by the chains that answer it.
+    """What is asked of one grid, sorted by the chains that answer it."""
 
-    Parameters
-    ----------
-    times : (n_times,) array
-        Of the questions, years.
-    routes : tuple of Route
-        One for each chain.
-    asked : tuple of (position, position, position, array)
-        For each question: its own, that of its chain, that of its time, and its readout.
-    """
-
-    times: FloatArray
-    routes: tuple[Route, ...]
+    times: FloatArray  # of the questions, years; (n_times,)
+    routes: tuple[Route, ...]  # one for each chain
     asked: tuple[tuple[int, int, int, FloatArray], ...]
+    """For each question: its own, that of its chain, that of its time, and its readout."""
 
 
 def is_renewal(model: MultiStateModel) -> bool:

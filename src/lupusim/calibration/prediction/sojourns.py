@@ -15,18 +15,10 @@ _FIRST = np.array([1e-6, 1e-4, 1e-3, 4e-3, 0.012, 0.03, 0.06, 0.1, 0.16, 0.25])
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lags:
-    """Times since entry at which hazards are needed.
+    """Times since entry at which hazards are needed."""
 
-    Parameters
-    ----------
-    times : (n_lags,) array
-        Years since entry, from 0.
-    ends : (n_panels + 1,) integer array
-        Positions among them of the panels' ends, which lie evenly.
-    """
-
-    times: FloatArray
-    ends: IntArray
+    times: FloatArray  # years since entry, from 0; (n_lags,)
+    ends: IntArray  # positions among them of the panels' ends, which lie evenly; (n_panels + 1,)
 
     @property
     def width(self) -> float:
@@ -101,24 +93,16 @@ class Exits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sojourns:
-    """Where mass goes after it has entered a state, panel by panel.
-
-    Parameters
-    ----------
-    begun : (n, n_ways, n_panels) array
-        Moves within each panel, of those who were there at time 0.
-    spread : (n, n_ways, n_panels) array
-        Moves l panels later, of those who entered evenly over a panel.
-    stay : (n, n_states, n_panels) array
-        Share still there at the panel's end, of the latter.
-    stay_from_start : (n, n_states, n_panels + 1) array
-        Share still there at the panel ends, of those who were there at time 0.
-    """
+    """Where mass goes after it has entered a state, panel by panel."""
 
     begun: FloatArray
+    """Moves within each panel, of those who were there at time 0; (n, n_ways, n_panels)."""
     spread: FloatArray
-    stay: FloatArray
+    """Moves l panels later, of those who entered evenly over a panel; (n, n_ways, n_panels)."""
+    stay: FloatArray  # share still there at the panel's end, of the latter; (n, n_states, n_panels)
     stay_from_start: FloatArray
+    """Share still there at the panel ends, of those who were there at time 0; (n, n_states,
+    n_panels + 1)."""
 
 
 def sojourns(exits: Exits, cumulative: FloatArray, lags: Lags) -> Sojourns:

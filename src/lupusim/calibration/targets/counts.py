@@ -99,25 +99,15 @@ def words_of(states: StateSet) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OccupancyCounts:
-    """How many patients are in each group of states at a time; multinomial.
+    """How many patients are in each group of states at a time; multinomial."""
 
-    Parameters
-    ----------
-    time : float
-        Study time, years.
-    counts : mapping of tuple of str to float
-        Patients in each group of states. What is left of `n` is everywhere else.
-    n : float
-        All patients of the cohort, the dead among them.
-    outside : tuple of str
-        States whose patients are not in `n`, such as ``("death",)`` where a study counts
-        survivors only and says so.
-    """
-
-    time: float
+    time: float  # study time, years
     counts: Mapping[StateSet, float]
-    n: float
+    """Patients in each group of states. What is left of `n` is everywhere else."""
+    n: float  # all patients of the cohort, the dead among them
     outside: StateSet = ()
+    """States whose patients are not in `n`, such as ``("death",)`` where a study counts survivors
+    only and says so."""
 
     def __post_init__(self) -> None:
         check_time(self.time)

@@ -8,30 +8,17 @@ from lupusim.frozen import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Margin:
-    """How many of some patients answer a yes-or-no question with yes.
+    """How many of some patients answer a yes-or-no question with yes."""
 
-    Parameters
-    ----------
-    question : Question
-        One that each patient's course answers.
-    count : float
-        Who say yes.
-    n : float or None
-        Patients asked: the smaller groups of a study are parts of the larger. None for the
-        whole study.
-    is_condition : bool
-        Whether it is but the denominator of another count. Where nothing else of the study
-        says it, the likelihood is conditional on it.
-    says_no : bool
-        Whether the count is of those who answer no.
-    may_be_more : bool
-        Whether in truth more may have given this answer, because not all were followed. Of a
-        count, no more than of its denominator, which is the next such margin.
-    """
-
-    question: Question
-    count: float
+    question: Question  # one that each patient's course answers
+    count: float  # who say yes
     n: float | None = None
+    """Patients asked: the smaller groups of a study are parts of the larger. None for the whole
+    study."""
     is_condition: bool = False
-    says_no: bool = False
+    """Whether it is but the denominator of another count. Where nothing else of the study says it,
+    the likelihood is conditional on it."""
+    says_no: bool = False  # whether the count is of those who answer no
     may_be_more: bool = False
+    """Whether in truth more may have given this answer, because not all were followed. Of a count,
+    no more than of its denominator, which is the next such margin."""

@@ -14,17 +14,6 @@ from lupusim.frozen import dataclass
 class DigitizedCurve:
     """Points read off a Kaplan-Meier plot, with the numbers at risk below it.
 
-    Parameters
-    ----------
-    times : (n_points,) array
-        Time since the curve's origin, 0 or above, in any order; the same unit throughout.
-    survival : (n_points,) array
-        Read at each time, between 0 and 1. Reading errors may make it rise a little.
-    risk_times : (n_intervals,) array
-        Times of the table of numbers at risk, starting at 0 and rising.
-    numbers_at_risk : (n_intervals,) integer array
-        Patients still followed just before each of these times.
-
     Raises
     ------
     ValueError
@@ -33,9 +22,14 @@ class DigitizedCurve:
     """
 
     times: FloatArray
+    """Time since the curve's origin, 0 or above, in any order; the same unit throughout;
+    (n_points,)."""
     survival: FloatArray
+    """Read at each time, between 0 and 1. Reading errors may make it rise a little; (n_points,)."""
     risk_times: FloatArray
+    """Times of the table of numbers at risk, starting at 0 and rising; (n_intervals,)."""
     numbers_at_risk: IntArray
+    """Patients still followed just before each of these times; (n_intervals,)."""
 
     def __post_init__(self) -> None:
         for name in ("times", "survival", "risk_times"):
@@ -75,18 +69,11 @@ class DigitizedCurve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconstructedPatients:
-    """Follow-up of each patient behind a curve, sorted by time.
+    """Follow-up of each patient behind a curve, sorted by time."""
 
-    Parameters
-    ----------
-    times : (n_patients,) array
-        Time of the event or of censoring, in the curve's unit.
-    events : (n_patients,) boolean array
-        Whether the event happened; otherwise the patient was censored.
-    """
-
-    times: FloatArray
+    times: FloatArray  # time of the event or of censoring, in the curve's unit; (n_patients,)
     events: BoolArray
+    """Whether the event happened; otherwise the patient was censored; (n_patients,)."""
 
 
 def reconstruct(curve: DigitizedCurve, *, total_events: int | None = None) -> ReconstructedPatients:

@@ -218,27 +218,15 @@ class EventRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MedianTime:
-    """By when half of the patients have been in a set of states; the sign test's binomial.
-
-    Parameters
-    ----------
-    states : tuple of str
-        The set.
-    median : float
-        Study time, years.
-    n : float
-        Patients.
-    by : float or None
-        Study time, years, if the median is of those alone who were there by then.
-    is_stay : bool
-        Whether `median` is the duration of a stay in `states`, of those who entered by `by`.
-    """
+    """By when half of the patients have been in a set of states; the sign test's binomial."""
 
     states: StateSet
-    median: float
-    n: float
+    median: float  # study time, years
+    n: float  # patients
     by: float | None = None
+    """Study time, years, if the median is of those alone who were there by then."""
     is_stay: bool = False
+    """Whether `median` is the duration of a stay in `states`, of those who entered by `by`."""
 
     def __post_init__(self) -> None:
         check_time(self.median)

@@ -27,18 +27,10 @@ _DISCOUNTED_AWAY = 36.0  # exp(-36) = 2e-16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accumulated:
-    """What adds up along the way.
+    """What adds up along the way."""
 
-    Parameters
-    ----------
-    time : (n_states,) array
-        Expected discounted years in each state.
-    moves : (n_arcs,) array
-        Expected discounted number of moves along each arc of the law.
-    """
-
-    time: FloatArray
-    moves: FloatArray
+    time: FloatArray  # expected discounted years in each state; (n_states,)
+    moves: FloatArray  # expected discounted number of moves along each arc of the law; (n_arcs,)
 
     def minus(self, other: Accumulated) -> Accumulated:
         """Return what adds up later than the other."""

@@ -53,21 +53,11 @@ class Grid(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """Extrapolated probabilities, what they may be off by, and the steps they took.
+    """Extrapolated probabilities, what they may be off by, and the steps they took."""
 
-    Parameters
-    ----------
-    probabilities : (n_times, n_states) array
-        Extrapolated to step 0.
-    bound : (n_times,) array
-        Largest absolute error over the states.
-    n_steps : int
-        Steps up to the last time.
-    """
-
-    probabilities: FloatArray
-    bound: FloatArray
-    n_steps: int
+    probabilities: FloatArray  # extrapolated to step 0; (n_times, n_states)
+    bound: FloatArray  # largest absolute error over the states; (n_times,)
+    n_steps: int  # steps up to the last time
 
 
 def once(grid: Grid, n_steps: int) -> Level:

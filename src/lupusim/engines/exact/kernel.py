@@ -92,18 +92,10 @@ class Moments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernel:
-    """How stays end.
+    """How stays end."""
 
-    Parameters
-    ----------
-    ends : Moments
-        For each arc, the probability that the stay ends by it in a cell.
-    survival : Moments
-        For each state, the time (in cells) spent in it during a cell.
-    """
-
-    ends: Moments
-    survival: Moments
+    ends: Moments  # for each arc, the probability that the stay ends by it in a cell
+    survival: Moments  # for each state, the time (in cells) spent in it during a cell
 
     def coarser(self) -> Kernel:
         """Return the kernel on cells twice as wide."""

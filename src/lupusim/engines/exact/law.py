@@ -63,40 +63,21 @@ class Arc:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """Where a share of the patients is at study time 0.
+    """Where a share of the patients is at study time 0."""
 
-    Parameters
-    ----------
-    state : int
-        Position of the state.
-    probability : float
-        Share of patients.
-    time_in_state : float
-        Years already spent in it.
-    """
-
-    state: int
-    probability: float
-    time_in_state: float
+    state: int  # position of the state
+    probability: float  # share of patients
+    time_in_state: float  # years already spent in it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Law:
-    """States, arcs and starts of one kind of patient.
-
-    Parameters
-    ----------
-    n_states : int
-        Number of states.
-    arcs : tuple of Arc
-        Sorted by their states, so that the order of a model's transitions cannot matter.
-    entries : tuple of Entry
-        Shares at study time 0.
-    """
+    """States, arcs and starts of one kind of patient."""
 
     n_states: int
     arcs: tuple[Arc, ...]
-    entries: tuple[Entry, ...]
+    """Sorted by their states, so that the order of a model's transitions cannot matter."""
+    entries: tuple[Entry, ...]  # shares at study time 0
 
     @property
     def start(self) -> FloatArray:

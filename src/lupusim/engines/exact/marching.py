@@ -77,21 +77,12 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ends:
-    """How stays end in a cell.
+    """How stays end in a cell."""
 
-    Parameters
-    ----------
-    mass : (n_arcs, n_stays) array
-        Probability of ending by each arc in the cell.
-    late : (n_arcs, n_stays) array
-        The part of it that goes to the cell's end when its mean time is kept.
-    survival : (n_states, n_stays) array
-        Probability of not ending.
-    """
-
-    mass: FloatArray
+    mass: FloatArray  # probability of ending by each arc in the cell; (n_arcs, n_stays)
     late: FloatArray
-    survival: FloatArray
+    """The part of it that goes to the cell's end when its mean time is kept; (n_arcs, n_stays)."""
+    survival: FloatArray  # probability of not ending; (n_states, n_stays)
 
 
 def _clock(arc: Arc, lags: FloatArray, cell: Cell) -> tuple[FloatArray, float]:
@@ -155,20 +146,13 @@ class MarchingGrid:
     ends of their cell so that the mean time is kept; stays are followed from there. Errors
     are of the second order in the step, the cost grows with its square.
 
-    Parameters
-    ----------
-    law : Law
-        Any clocks and ratios.
-    times : (n_times,) array
-        Study times (years), increasing, above 0.
-
     References
     ----------
     Janssen and Manca (2006), Applied Semi-Markov Processes, chapter 4.
     """
 
-    law: Law
-    times: FloatArray
+    law: Law  # any clocks and ratios
+    times: FloatArray  # study times (years), increasing, above 0; (n_times,)
 
     order = 2
     method = "nonhomogeneous renewal equations"

@@ -52,20 +52,13 @@ class MarkovGrid:
     end at each break of a ratio or a hazard; where hazards are constant there, one cell is
     exact.
 
-    Parameters
-    ----------
-    law : Law
-        All of its hazards must depend on study time alone.
-    times : (n_times,) array
-        Study times (years), increasing, above 0.
-
     References
     ----------
     Blanes, Casas, Oteo and Ros (2009), Physics Reports 470, 151-238, section 5.
     """
 
-    law: Law
-    times: FloatArray
+    law: Law  # all of its hazards must depend on study time alone
+    times: FloatArray  # study times (years), increasing, above 0; (n_times,)
 
     order = 4
     first_steps = 32

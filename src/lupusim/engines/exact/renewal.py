@@ -63,21 +63,14 @@ class RenewalGrid:
     process that results is solved exactly through its generating function on a circle of
     radius below 1. Errors are of the second order in the step, and the first stays exact.
 
-    Parameters
-    ----------
-    law : Law
-        Constant ratios; hazards on the reset clock or constant.
-    times : (n_times,) array
-        Study times (years), increasing, above 0.
-
     References
     ----------
     Janssen and Manca (2006), Applied Semi-Markov Processes, chapter 3; for the inversion
     Abate and Whitt (1992), Operations Research Letters 12, 245-251.
     """
 
-    law: Law
-    times: FloatArray
+    law: Law  # constant ratios; hazards on the reset clock or constant
+    times: FloatArray  # study times (years), increasing, above 0; (n_times,)
 
     order = 2
     method = "Markov renewal equations"

@@ -22,35 +22,20 @@ _FAT_TAIL = 1e-9  # a share of the mean that still comes from the longest stays
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stay:
-    """What becomes of a stay.
+    """What becomes of a stay."""
 
-    Parameters
-    ----------
-    time : float
-        Its expected length (years), discounted; ``inf`` where that does not exist.
-    ends : (n_arcs,) array
-        Expected discounted value of 1 at the end by each arc of the law; the probability of
-        each end where nothing is discounted.
-    """
-
-    time: float
+    time: float  # its expected length (years), discounted; ``inf`` where that does not exist
     ends: FloatArray
+    """Expected discounted value of 1 at the end by each arc of the law; the probability of each end
+    where nothing is discounted; (n_arcs,)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beginning:
-    """When a stay begins.
+    """When a stay begins."""
 
-    Parameters
-    ----------
-    study_time : float
-        Years since randomization.
-    time_in_state : float
-        Years already spent in the state.
-    """
-
-    study_time: float = 0.0
-    time_in_state: float = 0.0
+    study_time: float = 0.0  # years since randomization
+    time_in_state: float = 0.0  # years already spent in the state
 
     def clock(self, arc: Arc) -> float:
         """Return what an arc's clock shows (years)."""

@@ -38,18 +38,10 @@ _DRAW = "draw "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worthwhile:
-    """When the treatment's true effect is worth having.
+    """When the treatment's true effect is worth having."""
 
-    Parameters
-    ----------
-    gain : callable
-        True gain of a trial's treatment, such as :class:`ResponseGain`.
-    at_least : float
-        The smallest gain that is worthwhile.
-    """
-
-    gain: Gain
-    at_least: float
+    gain: Gain  # true gain of a trial's treatment, such as :class:`ResponseGain`
+    at_least: float  # the smallest gain that is worthwhile
 
     def __call__(self, trial: Trial) -> bool:
         """Return whether the experimental arm's true gain is worthwhile."""
@@ -60,19 +52,6 @@ class Worthwhile:
 class Nesting:
     """How replicates are spread over draws, and what else is asked of every draw.
 
-    Parameters
-    ----------
-    per_draw : int
-        Replicates of each draw. One is the most precise for the assurance where every
-        replicate costs the same; but a draw costs some milliseconds of its own, as much as a
-        hundred replicates, and two at least are needed to tell parameters from sampling.
-    worthwhile : Worthwhile or None
-        Asks every draw whether its true effect is worth having.
-    n_jobs : int
-        Processes; -1 for one per core. The same bits for any number.
-    bench : Bench or None
-        Who works, instead of `n_jobs` processes.
-
     Raises
     ------
     ValueError
@@ -80,9 +59,13 @@ class Nesting:
     """
 
     per_draw: int = 10
-    worthwhile: Worthwhile | None = None
+    """Replicates of each draw. One is the most precise for the assurance where every replicate
+    costs the same; but a draw costs some milliseconds of its own, as much as a hundred replicates,
+    and two at least are needed to tell parameters from sampling."""
+    worthwhile: Worthwhile | None = None  # asks every draw whether its true effect is worth having
     n_jobs: int = 1
-    bench: Bench | None = None
+    """Processes; -1 for one per core. The same bits for any number."""
+    bench: Bench | None = None  # who works, instead of `n_jobs` processes
 
     def __post_init__(self) -> None:
         if not 1 <= self.per_draw <= 1000:
@@ -285,24 +268,12 @@ def _numbers(tallies: Sequence[Tally]) -> IntArray:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverDraws:
-    """Simulates 50 draws of the truth as a block, and keeps each by itself.
+    """Simulates 50 draws of the truth as a block, and keeps each by itself."""
 
-    Parameters
-    ----------
-    beliefs : Beliefs
-        What is drawn.
-    per_draw : int
-        Replicates of each draw.
-    worthwhile : Worthwhile or None
-        Asks every draw whether its true effect is worth having.
-    n_draws : int
-        Draws of all blocks together.
-    """
-
-    beliefs: Beliefs
-    per_draw: int
-    worthwhile: Worthwhile | None
-    n_draws: int
+    beliefs: Beliefs  # what is drawn
+    per_draw: int  # replicates of each draw
+    worthwhile: Worthwhile | None  # asks every draw whether its true effect is worth having
+    n_draws: int  # draws of all blocks together
 
     def draws(self, number: int) -> range:
         """Return the numbers of the draws in a block."""

@@ -39,24 +39,15 @@ class TrialDraws(Protocol):
 class ModelDraws:
     """Equally likely models for the arms that follow one model, as from a posterior.
 
-    Parameters
-    ----------
-    name : str
-        Name of the model that they stand for, as the arms of the trial name it.
-    models : sequence of MultiStateModel
-        Draws; after the last the first is used again.
-    first : int
-        Number of the first draw.
-
     Raises
     ------
     ValueError
         If there is no draw, or no arm follows the model.
     """
 
-    name: str
-    models: Sequence[MultiStateModel]
-    first: int = 0
+    name: str  # name of the model that they stand for, as the arms of the trial name it
+    models: Sequence[MultiStateModel]  # draws; after the last the first is used again
+    first: int = 0  # number of the first draw
 
     def __post_init__(self) -> None:
         if not self.models:
@@ -131,18 +122,12 @@ class FurtherRatio:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beliefs:
-    """All that one is unsure of; a number and a seed make one truth of it.
-
-    Parameters
-    ----------
-    draws : tuple of TrialDraws
-        Applied one after the other; empty where the models are taken as certain.
-    effect : EffectPrior
-        Default: the stated effect, for certain.
-    """
+    """All that one is unsure of; a number and a seed make one truth of it."""
 
     draws: tuple[TrialDraws, ...] = ()
+    """Applied one after the other; empty where the models are taken as certain."""
     effect: EffectPrior = field(default_factory=StatedEffect)
+    """Default: the stated effect, for certain."""
 
     def only(self, numbers: range) -> Beliefs:
         """Return what makes the truths of these numbers, and no more."""
@@ -185,15 +170,9 @@ class ResponseGain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventsAvoided:
-    """Gain in the true probability of the primary event by a study time, exactly.
+    """Gain in the true probability of the primary event by a study time, exactly."""
 
-    Parameters
-    ----------
-    by : float
-        Study time, years.
-    """
-
-    by: float
+    by: float  # study time, years
 
     def __call__(self, trial: Trial) -> float:
         """Return control minus the best experimental arm, or the reverse if more are better."""

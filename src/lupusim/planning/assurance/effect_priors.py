@@ -92,21 +92,15 @@ class NormalEffect:
 class OrNoEffect:
     """No effect at all with some probability, else another prior.
 
-    Parameters
-    ----------
-    probability : float
-        Of no effect: the experimental arm fares as the control.
-    otherwise : EffectPrior
-        Default: the effect that the trial states.
-
     Raises
     ------
     ValueError
         If the probability is not from 0 to 1.
     """
 
-    probability: float
+    probability: float  # of no effect: the experimental arm fares as the control
     otherwise: EffectPrior = field(default_factory=StatedEffect)
+    """Default: the effect that the trial states."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.probability <= 1:

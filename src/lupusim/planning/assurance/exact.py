@@ -16,21 +16,11 @@ from lupusim.trial import Trial
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExactDraws:
-    """What is known exactly of a design: under the stated truth, and under every draw.
+    """What is known exactly of a design: under the stated truth, and under every draw."""
 
-    Parameters
-    ----------
-    stated : float
-        Power under the stated truth.
-    powers : (n_draws,) array
-        Power of each draw.
-    truths : tuple of Trial
-        The trial under each draw.
-    """
-
-    stated: float
-    powers: FloatArray
-    truths: tuple[Trial, ...]
+    stated: float  # power under the stated truth
+    powers: FloatArray  # power of each draw; (n_draws,)
+    truths: tuple[Trial, ...]  # the trial under each draw
 
 
 def exact_draws(

@@ -17,21 +17,11 @@ _RESAMPLES = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownPowers:
-    """The exact power of each draw; all that is left to chance is which draws there are.
+    """The exact power of each draw; all that is left to chance is which draws there are."""
 
-    Parameters
-    ----------
-    powers : (n_draws,) array
-        From 0 to 1.
-    per_draw : int
-        Replicates that a simulation would have spent on each draw.
-    seed : int
-        Of the bootstrap behind the standard errors.
-    """
-
-    powers: FloatArray
-    per_draw: int
-    seed: int = 0
+    powers: FloatArray  # from 0 to 1; (n_draws,)
+    per_draw: int  # replicates that a simulation would have spent on each draw
+    seed: int = 0  # of the bootstrap behind the standard errors
 
     @property
     def n_replicates(self) -> int:

@@ -31,26 +31,15 @@ class PowerDistribution:
     point of the distribution. Where the strength of the effect is all that differs, the power
     is a smooth function of it, fitted to all replicates. Elsewhere the distribution is the
     binomial mixture that explains the counts best.
-
-    Parameters
-    ----------
-    n_rejected : (n_draws,) integer array
-        Significant trials of each draw.
-    per_draw : int
-        Replicates of each draw, at least 1.
-    seed : int
-        Of the bootstrap behind the Monte Carlo standard errors.
-    strengths : (n_draws,) array or None
-        Of the effect in each draw, 0 for none; None where nothing is known of the draws.
-    models_are_certain : bool
-        Whether nothing but the strength differs between draws.
     """
 
-    n_rejected: IntArray
-    per_draw: int
-    seed: int = 0
+    n_rejected: IntArray  # significant trials of each draw; (n_draws,)
+    per_draw: int  # replicates of each draw, at least 1
+    seed: int = 0  # of the bootstrap behind the Monte Carlo standard errors
     strengths: FloatArray | None = None
-    models_are_certain: bool = False
+    """Of the effect in each draw, 0 for none; None where nothing is known of the draws; (n_draws,).
+    """
+    models_are_certain: bool = False  # whether nothing but the strength differs between draws
 
     @property
     def n_replicates(self) -> int:

@@ -26,19 +26,12 @@ _DRAWS_PER_BLOCK = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What is at stake when the trial is over: to adopt the treatment or not.
-
-    Parameters
-    ----------
-    gain : callable
-        True gain of adopting it, given the truth (a trial), against not adopting: below 0
-        where adopting would be the mistake. So the loss of a wrong decision is its size.
-    cost : callable
-        Cost of holding a trial, on the scale of the gain.
-    """
+    """What is at stake when the trial is over: to adopt the treatment or not."""
 
     gain: Gain
-    cost: Callable[[Trial], float]
+    """True gain of adopting it, given the truth (a trial), against not adopting: below 0 where
+    adopting would be the mistake. So the loss of a wrong decision is its size."""
+    cost: Callable[[Trial], float]  # cost of holding a trial, on the scale of the gain
 
 
 class InterruptedValueError(KeyboardInterrupt):
@@ -160,21 +153,11 @@ def _table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneTrialEach:
-    """Holds one trial for each of 50 draws of the truth, and keeps each by itself.
+    """Holds one trial for each of 50 draws of the truth, and keeps each by itself."""
 
-    Parameters
-    ----------
-    beliefs : Beliefs
-        What is drawn.
-    gain : callable
-        True gain under a truth.
-    n_draws : int
-        Draws of all blocks together.
-    """
-
-    beliefs: Beliefs
-    gain: Gain
-    n_draws: int
+    beliefs: Beliefs  # what is drawn
+    gain: Gain  # true gain under a truth
+    n_draws: int  # draws of all blocks together
 
     def draws(self, number: int) -> range:
         """Return the numbers of the draws in a block."""

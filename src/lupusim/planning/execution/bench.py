@@ -26,21 +26,11 @@ _MOST_PARTS = 20  # of a job that goes side by side with others
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Some blocks of one trial, and what to make of each.
+    """Some blocks of one trial, and what to make of each."""
 
-    Parameters
-    ----------
-    trial : Trial
-        What to simulate.
-    blocks : tuple of Block
-        Which replicates; every number once.
-    score : callable
-        Makes the sums of a block; default those of a run.
-    """
-
-    trial: Trial
-    blocks: tuple[Block, ...]
-    score: Score = simulate_block
+    trial: Trial  # what to simulate
+    blocks: tuple[Block, ...]  # which replicates; every number once
+    score: Score = simulate_block  # makes the sums of a block; default those of a run
 
     def content(self, seed: int) -> str:
         """Return the name of the blocks in the ledger of a seed: that of the trial in a run."""
@@ -67,24 +57,12 @@ class InterruptedJobsError(KeyboardInterrupt):
 
 @dataclass(slots=True, kw_only=True)
 class Bench:
-    """Simulates jobs; the same bits for any workers, in any order, also after a resume.
+    """Simulates jobs; the same bits for any workers, in any order, also after a resume."""
 
-    Parameters
-    ----------
-    spread : Spread
-        Of workers that are ready.
-    seed : int
-        Of the ledger.
-    ledger : Ledger or None
-        Keeps finished blocks, and gives them back.
-    listener : callable or None
-        Told of the progress.
-    """
-
-    spread: Spread
-    seed: int = 0
-    ledger: Ledger | None = None
-    listener: Listener | None = None
+    spread: Spread  # of workers that are ready
+    seed: int = 0  # of the ledger
+    ledger: Ledger | None = None  # keeps finished blocks, and gives them back
+    listener: Listener | None = None  # told of the progress
     _done: int = field(init=False, default=0)
     _total: int = field(init=False, default=0)
     _seconds_per_patient: float | None = field(init=False, default=None)
@@ -220,21 +198,11 @@ def _tasks(number: int, job: Job, blocks: Sequence[Block], seconds: float) -> It
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notebook:
-    """Where a command keeps finished work, and what was asked.
+    """Where a command keeps finished work, and what was asked."""
 
-    Parameters
-    ----------
-    folder : Path
-        Made if need be.
-    existing : Existing
-        What to do where it holds a run already.
-    scenario : Scenario
-        Whose designs the folder is for.
-    """
-
-    folder: Path
-    existing: Existing
-    scenario: Scenario
+    folder: Path  # made if need be
+    existing: Existing  # what to do where it holds a run already
+    scenario: Scenario  # whose designs the folder is for
 
 
 @contextmanager

@@ -145,18 +145,10 @@ def answered(ask: Callable[[], T], words: str) -> T:
 
 @dataclass(slots=True, kw_only=True)
 class _Watch:
-    """Sees that the scheduler answers, and has workers.
+    """Sees that the scheduler answers, and has workers."""
 
-    Parameters
-    ----------
-    client : Client
-        Connected to it.
-    address : str
-        As it was named.
-    """
-
-    client: Client
-    address: str
+    client: Client  # connected to it
+    address: str  # as it was named
     _alone_since: float | None = None
 
     def __call__(self) -> None:
@@ -179,18 +171,13 @@ class _Watch:
 class CheckedWork:
     """Works off a task on a machine that has the same software; one that came late as well.
 
-    Parameters
-    ----------
-    wanted : mapping of str to str
-        Versions, and the fingerprint of the code.
-
     Raises
     ------
     ClusterError
         When called where anything differs.
     """
 
-    wanted: Mapping[str, str]
+    wanted: Mapping[str, str]  # versions, and the fingerprint of the code
 
     def __call__(self, task: Task) -> Done:
         """Return the finished task."""

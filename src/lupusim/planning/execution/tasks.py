@@ -30,34 +30,18 @@ Score = Callable[[Trial, Block], Tally]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """Consecutive blocks of one trial.
+    """Consecutive blocks of one trial."""
 
-    Parameters
-    ----------
-    fingerprint : str
-        Content hash of the trial.
-    trial : Trial
-        What to simulate.
-    blocks : tuple of Block
-        Which of its replicates.
-    score : callable
-        Makes the sums of a block.
-    others : mapping of str to Trial
-        Trials that share the patients, by content hash: judged in the same go, by the sums of
-        a run.
-    pairs : tuple of Pair
-        Which of all these trials to compare, replicate by replicate.
-    controls : mapping of str to Control
-        Control variates of those of the trials that have some, by content hash.
-    """
-
-    fingerprint: str
-    trial: Trial
-    blocks: tuple[Block, ...]
-    score: Score = simulate_block
+    fingerprint: str  # content hash of the trial
+    trial: Trial  # what to simulate
+    blocks: tuple[Block, ...]  # which of its replicates
+    score: Score = simulate_block  # makes the sums of a block
     others: Mapping[str, Trial] = field(default_factory=dict)
-    pairs: tuple[Pair, ...] = ()
+    """Trials that share the patients, by content hash: judged in the same go, by the sums of a run.
+    """
+    pairs: tuple[Pair, ...] = ()  # which of all these trials to compare, replicate by replicate
     controls: Mapping[str, Control] = field(default_factory=dict)
+    """Control variates of those of the trials that have some, by content hash."""
 
     def parts(self, n_blocks: int) -> Iterator[Task]:
         """Yield the same with so many blocks at a time."""
@@ -72,27 +56,14 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """A finished task.
+    """A finished task."""
 
-    Parameters
-    ----------
-    fingerprint : str
-        Content hash of the trial.
-    blocks : tuple of Block
-        Which of its replicates.
-    tallies : tuple of Tally
-        Their sums, block by block.
-    seconds : float
-        Wall time in the worker.
-    others : mapping of str to tuple of Tally
-        Sums of the other trials by content hash, and of the pairs by their key.
-    """
-
-    fingerprint: str
-    blocks: tuple[Block, ...]
-    tallies: tuple[Tally, ...]
-    seconds: float = 0.0
+    fingerprint: str  # content hash of the trial
+    blocks: tuple[Block, ...]  # which of its replicates
+    tallies: tuple[Tally, ...]  # their sums, block by block
+    seconds: float = 0.0  # wall time in the worker
     others: Mapping[str, tuple[Tally, ...]] = field(default_factory=dict)
+    """Sums of the other trials by content hash, and of the pairs by their key."""
 
     @property
     def by_key(self) -> dict[str, tuple[Tally, ...]]:

@@ -50,15 +50,9 @@ class Workers(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cores:
-    """The cores of this machine; a short run stays in this process.
+    """The cores of this machine; a short run stays in this process."""
 
-    Parameters
-    ----------
-    n_jobs : int
-        Processes; -1 for one per core.
-    """
-
-    n_jobs: int = 1
+    n_jobs: int = 1  # processes; -1 for one per core
 
     def __post_init__(self) -> None:
         if self.n_jobs == 0 or self.n_jobs < -1:

@@ -42,27 +42,13 @@ _PARTS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """How long a run would take, and how much memory.
+    """How long a run would take, and how much memory."""
 
-    Parameters
-    ----------
-    seconds : float
-        Wall time of the whole run on `cores` processes.
-    bytes : float
-        Memory of one process at work.
-    cores : int
-        Processes.
-    n_timed : int
-        Trials of each timed design from which this is known.
-    parts : tuple of str
-        What most of the time is for.
-    """
-
-    seconds: float
-    bytes: float
-    cores: int
-    n_timed: int
-    parts: tuple[str, ...] = ()
+    seconds: float  # wall time of the whole run on `cores` processes
+    bytes: float  # memory of one process at work
+    cores: int  # processes
+    n_timed: int  # trials of each timed design from which this is known
+    parts: tuple[str, ...] = ()  # what most of the time is for
 
     def words(self, what: str = "this") -> str:
         """Return what is to be told before such a run; empty where it is short and small."""

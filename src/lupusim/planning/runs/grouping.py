@@ -17,18 +17,10 @@ from lupusim.trial import Trial
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Versus:
-    """The differences between a design point and the first that shares its patients.
+    """The differences between a design point and the first that shares its patients."""
 
-    Parameters
-    ----------
-    first : int
-        Position of the other design point.
-    series : tuple of Difference
-        Of the trial and, where something is tested, of its null twin.
-    """
-
-    first: int
-    series: tuple[Difference, ...]
+    first: int  # position of the other design point
+    series: tuple[Difference, ...]  # of the trial and, where something is tested, of its null twin
 
 
 def versus_first(points: Sequence[tuple[Series, ...]]) -> list[Versus | None]:

@@ -19,18 +19,10 @@ MOST_REPLICATES = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessment:
-    """What a rule says of a design after a stage.
+    """What a rule says of a design after a stage."""
 
-    Parameters
-    ----------
-    wanted : int
-        Replicates the design should have in all after the next stage.
-    words : str
-        What was found, if the rule is done with the design; empty if it wants more.
-    """
-
-    wanted: int
-    words: str = ""
+    wanted: int  # replicates the design should have in all after the next stage
+    words: str = ""  # what was found, if the rule is done with the design; empty if it wants more
 
 
 class Precision(Protocol):
@@ -73,17 +65,10 @@ class TargetMcse:
     standard error of a share is computed from two more successes and two more failures than
     were seen (Agresti and Coull, 1998, The American Statistician 52, 119-126), so that a share
     of 0 or 1 after few replicates does not look certain.
-
-    Parameters
-    ----------
-    mcse : float
-        Standard error to reach, above 0.
-    most_replicates : int
-        Never more than this many per design.
     """
 
-    mcse: float
-    most_replicates: int = MOST_REPLICATES
+    mcse: float  # standard error to reach, above 0
+    most_replicates: int = MOST_REPLICATES  # never more than this many per design
     first: int = 1000
 
     def __post_init__(self) -> None:
@@ -134,26 +119,13 @@ class Decision:
     of ever deciding wrongly is at most :math:`\epsilon`, whatever the truth and the maximum
     (Bonferroni's inequality; the alpha-spending of Darling and Robbins, 1967, PNAS 57,
     1188-1192). Where the truth is very near the threshold it stays undecided, and says so.
-
-    Parameters
-    ----------
-    quantity : str
-        ``power`` or ``type_one_error``.
-    above : bool
-        Whether the statement is that it lies above the threshold; else below.
-    threshold : float
-        Between 0 and 1.
-    error : float
-        Largest probability of deciding wrongly, for each design by itself.
-    most_replicates : int
-        Never more than this many per design.
     """
 
-    quantity: str
-    above: bool
-    threshold: float
-    error: float = 0.01
-    most_replicates: int = MOST_REPLICATES
+    quantity: str  # ``power`` or ``type_one_error``
+    above: bool  # whether the statement is that it lies above the threshold; else below
+    threshold: float  # between 0 and 1
+    error: float = 0.01  # largest probability of deciding wrongly, for each design by itself
+    most_replicates: int = MOST_REPLICATES  # never more than this many per design
     first: int = 500
 
     def __post_init__(self) -> None:

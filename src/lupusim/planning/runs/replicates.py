@@ -21,24 +21,16 @@ from lupusim.trial import Analysis, Trial
 class Simulator:
     """Hands out fresh replicates, block after block; the same bits for any workers.
 
-    Parameters
-    ----------
-    seed : int
-        Every block takes its streams from it.
-    n_jobs : int
-        Processes; -1 for one per core. Short work stays in one process.
-    bench : Bench or None
-        Who works, instead of `n_jobs` processes.
-
     Raises
     ------
     ValueError
         If `n_jobs` is 0 or below -1.
     """
 
-    seed: int
+    seed: int  # every block takes its streams from it
     n_jobs: int = 1
-    bench: Bench | None = None
+    """Processes; -1 for one per core. Short work stays in one process."""
+    bench: Bench | None = None  # who works, instead of `n_jobs` processes
     n_blocks: int = field(init=False, default=0)
     n_replicates: int = field(init=False, default=0)
 

@@ -49,21 +49,13 @@ def ratio_of(mean: Mean, effect: str) -> Mean | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """How a design differs from the first that shares its patients, replicate by replicate.
+    """How a design differs from the first that shares its patients, replicate by replicate."""
 
-    Parameters
-    ----------
-    values : mapping
-        What distinguishes the design it is compared with.
-    tally : Tally
-        Sums of the differences, this design minus the other, under the truth of the scenario.
-    null_tally : Tally
-        The same where every arm follows the control's law; empty where nothing is tested.
-    """
-
-    values: Mapping[str, object]
+    values: Mapping[str, object]  # what distinguishes the design it is compared with
     tally: Tally
+    """Sums of the differences, this design minus the other, under the truth of the scenario."""
     null_tally: Tally
+    """The same where every arm follows the control's law; empty where nothing is tested."""
 
     def differences(self) -> dict[str, Mean]:
         """Return each difference with its paired Monte Carlo standard error."""

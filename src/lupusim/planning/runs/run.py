@@ -50,32 +50,17 @@ _NOTHING_YET = Tally({"reject": (0, 0.0, 0.0)})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What a run can be told beside what to simulate.
+    """What a run can be told beside what to simulate."""
 
-    Parameters
-    ----------
-    folder : Path or None
-        Where the ledger is kept; None keeps nothing.
-    existing : Existing
-        What to do where the folder holds a run already.
-    precision : Precision or None
-        A rule that decides how many replicates each design gets.
-    workers : Workers or None
-        Who does the work, such as a
-        :class:`~lupusim.planning.execution.dask_cluster.DaskCluster`; None for `n_jobs` processes
-        of this machine.
-    share : Share
-        Which part of the blocks is simulated here.
-    estimates : Estimates
-        With control variates where a trial has some, or plain.
-    """
-
-    folder: Path | None = None
-    existing: Existing = Existing.REFUSE
-    precision: Precision | None = None
+    folder: Path | None = None  # where the ledger is kept; None keeps nothing
+    existing: Existing = Existing.REFUSE  # what to do where the folder holds a run already
+    precision: Precision | None = None  # a rule that decides how many replicates each design gets
     workers: Workers | None = None
-    share: Share = field(default_factory=Everything)
+    """Who does the work, such as a :class:`~lupusim.planning.execution.dask_cluster.DaskCluster`;
+    None for `n_jobs` processes of this machine."""
+    share: Share = field(default_factory=Everything)  # which part of the blocks is simulated here
     estimates: Estimates = Estimates.CONTROLLED
+    """With control variates where a trial has some, or plain."""
 
     def __post_init__(self) -> None:
         if self.precision is not None and not self.share.is_whole:

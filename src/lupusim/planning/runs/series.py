@@ -32,20 +32,12 @@ class Series:
 
     Floating-point sums depend on their order, so a block that is finished early waits until
     all before it are in. Memory does not grow with the number of blocks.
-
-    Parameters
-    ----------
-    fingerprint : str
-        Content hash of the trial.
-    trial : Trial
-        What is simulated.
-    controlled : bool
-        Whether its blocks are simulated with control variates, if it has some.
     """
 
-    fingerprint: str
-    trial: Trial
+    fingerprint: str  # content hash of the trial
+    trial: Trial  # what is simulated
     controlled: bool = False
+    """Whether its blocks are simulated with control variates, if it has some."""
     planned: int = 0
     finished: int = 0
     _next: int = 0

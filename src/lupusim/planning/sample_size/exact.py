@@ -54,13 +54,7 @@ class Checked:
 
 @dataclass(slots=True)
 class ExactPowers:
-    """Exact powers of a family of trials, each worked out once.
-
-    Parameters
-    ----------
-    sizing : Sizing
-        The trials.
-    """
+    """Exact powers of a family of trials, each worked out once."""
 
     sizing: Sizing
     known: dict[int, float | None] = field(default_factory=dict)

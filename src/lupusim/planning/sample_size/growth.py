@@ -149,18 +149,13 @@ class Patients:
 class _Events:
     """What sizes in events share.
 
-    Parameters
-    ----------
-    trial : Trial
-        The trial as it was given; its cutoff is at a number of events.
-
     Raises
     ------
     ValueError
         If the cutoff is another.
     """
 
-    trial: Trial
+    trial: Trial  # the trial as it was given; its cutoff is at a number of events
 
     unit = "events"
     step = 1

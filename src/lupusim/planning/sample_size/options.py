@@ -14,38 +14,25 @@ FIRST_ROUND = 2_000
 class Search:
     """How far and how precisely to look for a size.
 
-    Parameters
-    ----------
-    seed : int
-        Seed of the search; the confirmation has streams of its own.
-    n_jobs : int
-        Processes; -1 for one per core. The same bits for any number.
-    max_patients : int
-        The largest trial to consider.
-    precision : float
-        Half the width of the 95 % interval, relative to the size; the search stops there,
-        or where the interval is one step of the allocation wide.
-    max_replicates : int
-        The most replicates that the search may spend; the interval says what they bought.
-    bench : Bench or None
-        Who works, instead of `n_jobs` processes.
-    event : str
-        What the power is of, where several hypotheses are tested: ``any`` of them, ``all``, or
-        one by its name.
-
     Raises
     ------
     ValueError
         If a number is out of its range.
     """
 
-    seed: int
+    seed: int  # seed of the search; the confirmation has streams of its own
     n_jobs: int = 1
-    max_patients: int = 20_000
+    """Processes; -1 for one per core. The same bits for any number."""
+    max_patients: int = 20_000  # the largest trial to consider
     precision: float = 0.01
+    """Half the width of the 95 % interval, relative to the size; the search stops there, or where
+    the interval is one step of the allocation wide."""
     max_replicates: int = 400_000
-    bench: Bench | None = None
+    """The most replicates that the search may spend; the interval says what they bought."""
+    bench: Bench | None = None  # who works, instead of `n_jobs` processes
     event: str = "any"
+    """What the power is of, where several hypotheses are tested: ``any`` of them, ``all``, or one
+    by its name."""
 
     def __post_init__(self) -> None:
         if self.max_patients < 4:

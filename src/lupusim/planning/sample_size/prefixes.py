@@ -82,18 +82,10 @@ def _unknown_parts(trial: Trial) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prefixes:
-    """Judges the trials of several sizes by the first patients of the largest.
+    """Judges the trials of several sizes by the first patients of the largest."""
 
-    Parameters
-    ----------
-    sizing : Sizing
-        The trials to choose from; :func:`why_not_nested` of them is empty.
-    sizes : tuple of int
-        Which; the largest is the trial that is simulated.
-    """
-
-    sizing: Sizing
-    sizes: tuple[int, ...]
+    sizing: Sizing  # the trials to choose from; :func:`why_not_nested` of them is empty
+    sizes: tuple[int, ...]  # which; the largest is the trial that is simulated
 
     def __call__(self, trial: Trial, block: Block) -> Tally:
         """Return how often the test of each size rejects, as ``reject 120`` and so on."""

@@ -39,22 +39,13 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerLine:
-    r"""Power near the target: :math:`\Phi(a + b(\sqrt n - c))`.
+    r"""Power near the target: :math:`\Phi(a + b(\sqrt n - c))`."""
 
-    Parameters
-    ----------
-    center : float
-        c, the root of a size near the target.
-    coefficients : (2,) array
-        a and b.
-    covariance : (2, 2) array
-        Of a and b, enlarged where the sizes scatter more than replicates do: the power of
-        discrete tests goes up and down like a saw.
-    """
-
-    center: float
-    coefficients: FloatArray
+    center: float  # c, the root of a size near the target
+    coefficients: FloatArray  # a and b
     covariance: FloatArray
+    """Of a and b, enlarged where the sizes scatter more than replicates do: the power of discrete
+    tests goes up and down like a saw."""
 
     def size_at(self, probit: float) -> float:
         """Return where the line crosses a probit of power."""

@@ -26,15 +26,6 @@ _PLAIN = (PROBABILITY, COUNT, NOT_STATED)  # units that say nothing beside their
 class Goal:
     """A quantity of a run, and the value that it is to have.
 
-    Parameters
-    ----------
-    quantity : str
-        ``power``, ``type_one_error``, or another column of a run such as ``duration`` (years).
-    target : float
-        Its value.
-    event : str
-        Whose power, where several hypotheses are tested: ``any``, ``all``, or one by its name.
-
     Raises
     ------
     ValueError
@@ -42,8 +33,10 @@ class Goal:
     """
 
     quantity: str = POWER
-    target: float = 0.8
+    """``power``, ``type_one_error``, or another column of a run such as ``duration`` (years)."""
+    target: float = 0.8  # its value
     event: str = ANY
+    """Whose power, where several hypotheses are tested: ``any``, ``all``, or one by its name."""
 
     def __post_init__(self) -> None:
         if self.quantity in _SHARES and not 0 < self.target < 1:

@@ -17,19 +17,6 @@ _RUNGS = 9  # between two ends that are given
 class Number:
     """A number of a trial that may have other values.
 
-    Parameters
-    ----------
-    design : callable
-        Returns the trial with another value; raises ValueError for one that is not possible.
-    stated : float
-        Its value as it is.
-    whole : bool
-        Whether it counts something.
-    name : str
-        What messages call it.
-    between : (float, float) or None
-        Where to look; None for all around the value as it is.
-
     Raises
     ------
     ValueError
@@ -37,10 +24,12 @@ class Number:
     """
 
     design: Callable[[float], Trial]
-    stated: float
-    whole: bool = False
+    """Returns the trial with another value; raises ValueError for one that is not possible."""
+    stated: float  # its value as it is
+    whole: bool = False  # whether it counts something
     name: str = "the number"
     between: tuple[float, float] | None = None
+    """Where to look; None for all around the value as it is."""
 
     def __post_init__(self) -> None:
         if self.between is not None and not self.between[0] < self.between[1]:

@@ -39,24 +39,13 @@ _CURVE_SHARE = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How precisely to search.
+    """How precisely to search."""
 
-    Parameters
-    ----------
-    seed : int
-        Of the search; the confirmation has streams of its own.
-    n_replicates : int
-        Of each value near the answer, at least 200.
-    n_jobs : int
-        Processes; -1 for one per core. The same bits for any number.
-    bench : Bench or None
-        Who works, instead of `n_jobs` processes.
-    """
-
-    seed: int
-    n_replicates: int = 10_000
+    seed: int  # of the search; the confirmation has streams of its own
+    n_replicates: int = 10_000  # of each value near the answer, at least 200
     n_jobs: int = 1
-    bench: Bench | None = None
+    """Processes; -1 for one per core. The same bits for any number."""
+    bench: Bench | None = None  # who works, instead of `n_jobs` processes
 
     def __post_init__(self) -> None:
         if self.n_replicates < 2 * _FEWEST_PEEK:

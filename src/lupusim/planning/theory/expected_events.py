@@ -31,33 +31,16 @@ _ALMOST_ALL = 0.995
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutOfReach:
-    """A look that waits for more events than are to be expected.
+    """A look that waits for more events than are to be expected."""
 
-    Parameters
-    ----------
-    look : int
-        Counted from 1.
-    clock : str
-        What stays short, in words.
-    asked : int
-        Events it waits for.
-    expected : float
-        Events to be expected by the time the trial, or the wait, is over.
-    until : str
-        What that time is, in words.
-    at_most : bool
-        Whether fewer may be expected, since an interim look picks who is enrolled.
-    share : float
-        Of trials that never have so many.
-    """
-
-    look: int
-    clock: str
-    asked: int
-    expected: float
-    until: str
+    look: int  # counted from 1
+    clock: str  # what stays short, in words
+    asked: int  # events it waits for
+    expected: float  # events to be expected by the time the trial, or the wait, is over
+    until: str  # what that time is, in words
     at_most: bool = False
-    share: float = 1.0
+    """Whether fewer may be expected, since an interim look picks who is enrolled."""
+    share: float = 1.0  # of trials that never have so many
 
     def __str__(self) -> str:
         bound = "at most " if self.at_most else ""

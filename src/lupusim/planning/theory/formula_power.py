@@ -7,21 +7,11 @@ from lupusim.frozen import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormulaPower:
-    """The power of a design without simulation.
-
-    Parameters
-    ----------
-    value : float
-        The power.
-    method : str
-        How it is known, such as ``exact, all tables``.
-    key : str
-        The same in one word, for columns.
-    """
+    """The power of a design without simulation."""
 
     value: float
-    method: str
-    key: str = "exact"
+    method: str  # how it is known, such as ``exact, all tables``
+    key: str = "exact"  # the same in one word, for columns
 
     @property
     def is_exact(self) -> bool:

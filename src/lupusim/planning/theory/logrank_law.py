@@ -19,21 +19,11 @@ _CELLS = 800
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogrankLaw:
-    """The law of a log-rank statistic, nearly normal.
+    """The law of a log-rank statistic, nearly normal."""
 
-    Parameters
-    ----------
-    events : float
-        To be expected.
-    mean : float
-        Of the statistic; below 0 where events are fewer on the experimental arm.
-    spread : float
-        Its standard deviation; 1 without a difference.
-    """
-
-    events: float
-    mean: float
-    spread: float
+    events: float  # to be expected
+    mean: float  # of the statistic; below 0 where events are fewer on the experimental arm
+    spread: float  # its standard deviation; 1 without a difference
 
     def power(self, *, alpha: float, sided: int) -> float:
         """Return the probability of a claim of either kind, for `sided` 1 of fewer events.

@@ -28,39 +28,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """Answers to further questions about a fit; what was not asked is empty.
+    """Answers to further questions about a fit; what was not asked is empty."""
 
-    Parameters
-    ----------
-    targets : tuple of TargetCheck
-        Posterior predictive checks.
-    priors : tuple of PriorCheck
-        Prior beside posterior.
-    scores : tuple of ModelScore
-        Shapes of the way into remission, best first.
-    elasticities : tuple of Elasticity
-        What predictions, and power, owe to each count.
-    opinion : SecondOpinion or None
-        Another sampler on the same posterior.
-    ranks : RankTest or None
-        Simulation-based calibration.
-    next_study : NextStudy or None
-        With a random study effect.
-    counts : tuple of NextCount
-        What a study of a new size would count.
-    further : tuple of FurtherNumber
-        Which further published number would narrow the first prediction most.
-    """
-
-    targets: tuple[TargetCheck, ...] = ()
-    priors: tuple[PriorCheck, ...] = ()
-    scores: tuple[ModelScore, ...] = ()
-    elasticities: tuple[Elasticity, ...] = ()
-    opinion: SecondOpinion | None = None
-    ranks: RankTest | None = None
-    next_study: NextStudy | None = None
-    counts: tuple[NextCount, ...] = ()
+    targets: tuple[TargetCheck, ...] = ()  # posterior predictive checks
+    priors: tuple[PriorCheck, ...] = ()  # prior beside posterior
+    scores: tuple[ModelScore, ...] = ()  # shapes of the way into remission, best first
+    elasticities: tuple[Elasticity, ...] = ()  # what predictions, and power, owe to each count
+    opinion: SecondOpinion | None = None  # another sampler on the same posterior
+    ranks: RankTest | None = None  # simulation-based calibration
+    next_study: NextStudy | None = None  # with a random study effect
+    counts: tuple[NextCount, ...] = ()  # what a study of a new size would count
     further: tuple[FurtherNumber, ...] = ()
+    """Which further published number would narrow the first prediction most."""
     names: tuple[str, ...] = field(default=())
 
     @property

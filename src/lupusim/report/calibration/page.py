@@ -30,24 +30,12 @@ Captioned: TypeAlias = "tuple[str, pd.DataFrame]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One of the seven questions that Vanni et al. (2011) put to a calibration.
+    """One of the seven questions that Vanni et al. (2011) put to a calibration."""
 
-    Parameters
-    ----------
-    title : str
-        The question.
-    words : tuple of str
-        Paragraphs.
-    tables : tuple of (str, DataFrame)
-        Shown below the words, each with its caption.
-    pictures : tuple of Picture
-        Shown below the tables.
-    """
-
-    title: str
-    words: tuple[str, ...]
-    tables: tuple[Captioned, ...] = ()
-    pictures: tuple[Picture, ...] = ()
+    title: str  # the question
+    words: tuple[str, ...]  # paragraphs
+    tables: tuple[Captioned, ...] = ()  # shown below the words, each with its caption
+    pictures: tuple[Picture, ...] = ()  # shown below the tables
 
     @property
     def section(self) -> Section:

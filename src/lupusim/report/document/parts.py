@@ -90,24 +90,12 @@ class Items:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows of text under headings; the first column names the row.
+    """Rows of text under headings; the first column names the row."""
 
-    Parameters
-    ----------
-    caption : str
-        What it shows.
-    head : tuple of str
-        Headings of the columns.
-    rows : tuple of tuple of str
-        As wide as the head.
-    wordy : bool
-        Whether all columns hold words, not numbers.
-    """
-
-    caption: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    wordy: bool = False
+    caption: str  # what it shows
+    head: tuple[str, ...]  # headings of the columns
+    rows: tuple[tuple[str, ...], ...]  # as wide as the head
+    wordy: bool = False  # whether all columns hold words, not numbers
 
     def __post_init__(self) -> None:
         if any(len(row) != len(self.head) for row in self.rows):
@@ -183,21 +171,11 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A heading with what stands below it.
-
-    Parameters
-    ----------
-    title : str
-        The heading.
-    items : str
-        Which items of the ICH E20 draft are answered there; empty for none.
-    parts : tuple of Part
-        In their order.
-    """
+    """A heading with what stands below it."""
 
     title: str
-    parts: tuple[Part, ...]
-    items: str = ""
+    parts: tuple[Part, ...]  # in their order
+    items: str = ""  # which items of the ICH E20 draft are answered there; empty for none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -181,21 +181,11 @@ def power_figure(result: RunResult, *, target: float | None = None, title: str =
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """How often trials end in one way, with limits of that and of the ways before together.
+    """How often trials end in one way, with limits of that and of the ways before together."""
 
-    Parameters
-    ----------
-    name : str
-        Such as ``look 1, efficacy``.
-    share : float
-        Of the trials.
-    together : Dot
-        This way and those before it.
-    """
-
-    name: str
-    share: float
-    together: Dot
+    name: str  # such as ``look 1, efficacy``
+    share: float  # of the trials
+    together: Dot  # this way and those before it
 
 
 def stops(tally: Tally, n_looks: int) -> list[Stop]:

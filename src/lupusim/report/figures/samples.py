@@ -159,27 +159,15 @@ def _block(trial: Trial, seed: int, n_trials: int) -> Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
-    """How trials grow over calendar time, years; as planned, whatever a look would decide.
+    """How trials grow over calendar time, years; as planned, whatever a look would decide."""
 
-    Parameters
-    ----------
-    time : (n_times,) array
-        Since the first site opened.
-    enrolled : (n_trials, n_times) array
-        Patients randomized by then.
-    events : mapping of str to (n_trials, n_times) array
-        Events of the primary endpoint by then, for each arm; empty where it is no time.
-    looks : (n_trials, n_looks) array
-        When the data are cut; NaN for never.
-    endpoint : str
-        Name of the primary endpoint.
-    """
-
-    time: FloatArray
-    enrolled: FloatArray
+    time: FloatArray  # since the first site opened; (n_times,)
+    enrolled: FloatArray  # patients randomized by then; (n_trials, n_times)
     events: dict[str, FloatArray]
-    looks: FloatArray
-    endpoint: str
+    """Events of the primary endpoint by then, for each arm; empty where it is no time; (n_trials,
+    n_times)."""
+    looks: FloatArray  # when the data are cut; NaN for never; (n_trials, n_looks)
+    endpoint: str  # name of the primary endpoint
 
 
 def calendar_of(trial: Trial, *, seed: int, n_trials: int = 200, n_times: int = 121) -> Calendar:

@@ -25,41 +25,19 @@ _MARGIN = 48.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """What a diagram shows.
+    """What a diagram shows."""
 
-    Parameters
-    ----------
-    title : str
-        Above it.
-    states : tuple of str
-        The boxes.
-    starts : tuple of int
-        Boxes with a thick border.
-    ways : tuple of (int, int)
-        The arrows.
-    labels : tuple of tuple of str
-        Lines of words on each arrow.
-    notes : tuple of str
-        Lines below.
-    """
-
-    title: str
-    states: tuple[str, ...]
-    starts: tuple[int, ...]
-    ways: tuple[tuple[int, int], ...]
-    labels: tuple[tuple[str, ...], ...]
-    notes: tuple[str, ...]
+    title: str  # above it
+    states: tuple[str, ...]  # the boxes
+    starts: tuple[int, ...]  # boxes with a thick border
+    ways: tuple[tuple[int, int], ...]  # the arrows
+    labels: tuple[tuple[str, ...], ...]  # lines of words on each arrow
+    notes: tuple[str, ...]  # lines below
 
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """A picture that a notebook shows and a file can keep.
-
-    Parameters
-    ----------
-    svg : str
-        The picture.
-    """
+    """A picture that a notebook shows and a file can keep."""
 
     svg: str
 

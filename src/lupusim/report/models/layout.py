@@ -25,18 +25,10 @@ Way = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Boxes and arrows.
+    """Boxes and arrows."""
 
-    Parameters
-    ----------
-    centers : (n_states, 2) array
-        Middle of each box, pixels, y downwards.
-    curves : tuple of (n_points, 2) arrays
-        Of each way, from box to box.
-    """
-
-    centers: FloatArray
-    curves: tuple[FloatArray, ...]
+    centers: FloatArray  # middle of each box, pixels, y downwards; (n_states, 2)
+    curves: tuple[FloatArray, ...]  # of each way, from box to box; (n_points, 2)
 
 
 def laid_out(

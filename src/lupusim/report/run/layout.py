@@ -22,25 +22,14 @@ _EDGE = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headings:
-    """What the designs of a run are called in its tables.
-
-    Parameters
-    ----------
-    names : tuple of str
-        Of each design: what varies, each path by its last step where that is enough, or a
-        number where that would be too long.
-    key : tuple of str
-        What the short names mean; empty where they say it all.
-    corner : str
-        What stands above the labels of rows: what varies, one to a line.
-    tops : tuple of str
-        What stands above each design's column: its values, one to a line.
-    """
+    """What the designs of a run are called in its tables."""
 
     names: tuple[str, ...]
-    key: tuple[str, ...]
-    corner: str
-    tops: tuple[str, ...]
+    """Of each design: what varies, each path by its last step where that is enough, or a number
+    where that would be too long."""
+    key: tuple[str, ...]  # what the short names mean; empty where they say it all
+    corner: str  # what stands above the labels of rows: what varies, one to a line
+    tops: tuple[str, ...]  # what stands above each design's column: its values, one to a line
 
 
 def headings(result: RunResult) -> Headings:
@@ -88,28 +77,16 @@ def short_label(values: Mapping[str, object], *, between: str = ", ") -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedTable:
-    """Rows of quantities and columns of designs, as many beside each other as fit.
+    """Rows of quantities and columns of designs, as many beside each other as fit."""
 
-    Parameters
-    ----------
-    title : str
-        Stands above the first block.
-    caption : str
-        Stands below the last.
-    headings : Headings
-        What the designs are called.
-    columns : sequence of mapping of str to str
-        For each design the text of each row; a row that a design lacks is empty.
-    overview : sequence of mapping of str to str
-        For each design what stands in its row, where they would not fit beside each other; none
-        for blocks of columns.
-    """
-
-    title: str
-    caption: str
-    headings: Headings
+    title: str  # stands above the first block
+    caption: str  # stands below the last
+    headings: Headings  # what the designs are called
     columns: Sequence[Mapping[str, str]]
+    """For each design the text of each row; a row that a design lacks is empty."""
     overview: Sequence[Mapping[str, str]] = ()
+    """For each design what stands in its row, where they would not fit beside each other; none for
+    blocks of columns."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield one table, or several where one would not fit."""

@@ -60,30 +60,17 @@ def child_key(parent: str, name: str | int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A file's content as plain objects, and where each key stands.
+    """A file's content as plain objects, and where each key stands."""
 
-    Parameters
-    ----------
-    file : Path or str
-        What to call it in messages.
-    content : dict
-        Made of dict (text keys), list, str, int, float, bool and None; numbers are finite.
-    error_class : type of InputError
-        What to raise for its problems.
-    positions : mapping of str to (int, int)
-        Line and column, from 1, of each dotted key.
-    problems : tuple of Problem
-        What is wrong whatever the schema: keys given twice, numbers that are none.
-    text : str
-        The file as it was read.
-    """
-
-    file: Path | str
+    file: Path | str  # what to call it in messages
     content: dict[str, Any]
-    error_class: type[InputError]
+    """Made of dict (text keys), list, str, int, float, bool and None; numbers are finite."""
+    error_class: type[InputError]  # what to raise for its problems
     positions: Mapping[str, Position] = field(default_factory=dict)
+    """Line and column, from 1, of each dotted key."""
     problems: tuple[Problem, ...] = ()
-    text: str = ""
+    """What is wrong whatever the schema: keys given twice, numbers that are none."""
+    text: str = ""  # the file as it was read
 
     def position(self, key: str) -> Position | None:
         """Return line and column of a dotted key, or of the nearest key that holds it."""

@@ -74,21 +74,11 @@ class DecisionError(InputError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uncertain:
-    """A parameter that is not known, and where it stands in the file.
-
-    Parameters
-    ----------
-    name : str
-        What to call it.
-    distribution : Distribution
-        What is known of it.
-    places : tuple of str
-        Paths in the file.
-    """
+    """A parameter that is not known, and where it stands in the file."""
 
     name: str
-    distribution: Distribution
-    places: tuple[str, ...]
+    distribution: Distribution  # what is known of it
+    places: tuple[str, ...]  # paths in the file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

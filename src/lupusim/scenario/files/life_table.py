@@ -15,18 +15,10 @@ from lupusim.scenario.document.section import Number, Place, Section, Text
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifeTable:
-    """Rates per year by age.
+    """Rates per year by age."""
 
-    Parameters
-    ----------
-    ages : (n_ages,) array
-        Years, increasing; each row holds from its age to the next.
-    rates : (n_ages,) array
-        Per year.
-    """
-
-    ages: FloatArray
-    rates: FloatArray
+    ages: FloatArray  # years, increasing; each row holds from its age to the next; (n_ages,)
+    rates: FloatArray  # per year; (n_ages,)
 
     def at(self, age: FloatArray) -> FloatArray:
         """Return the rate at each age: of the row that it falls in, of the last one beyond."""

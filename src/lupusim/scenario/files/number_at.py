@@ -71,21 +71,11 @@ class StatedNumber:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberInFile:
-    """A number of a scenario file, and the trials that it makes.
+    """A number of a scenario file, and the trials that it makes."""
 
-    Parameters
-    ----------
-    paths : tuple of str
-        Where it stands; several places have the same value.
-    stated : StatedNumber
-        As the file has it at the first.
-    build : callable
-        Returns the trial with other values at some paths.
-    """
-
-    paths: tuple[str, ...]
-    stated: StatedNumber
-    build: WhatIf
+    paths: tuple[str, ...]  # where it stands; several places have the same value
+    stated: StatedNumber  # as the file has it at the first
+    build: WhatIf  # returns the trial with other values at some paths
 
     def number(self, between: tuple[float, float] | None) -> Number:
         """Return it for a search, between two values of its unit or all around."""

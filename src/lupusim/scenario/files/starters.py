@@ -10,23 +10,12 @@ from lupusim.model.checks import nearest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Starter:
-    """A kind of trial that a new scenario can be.
+    """A kind of trial that a new scenario can be."""
 
-    Parameters
-    ----------
-    words : str
-        What it is, in a line.
-    asked : mapping of str to (str, str)
-        What one may say: by the name of the option, the question and the default.
-    body : str
-        Lines of the file between title and enrollment, with the names asked in braces.
-    analysis : str
-        The test.
-    """
-
-    words: str
+    words: str  # what it is, in a line
     asked: Mapping[str, tuple[str, str]]
-    body: str
+    """What one may say: by the name of the option, the question and the default."""
+    body: str  # lines of the file between title and enrollment, with the names asked in braces
     analysis: str
 
 

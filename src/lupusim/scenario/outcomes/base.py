@@ -20,49 +20,25 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmOutcome:
-    """One outcome of one arm.
+    """One outcome of one arm."""
 
-    Parameters
-    ----------
-    chain : Chain
-        The outcome as states.
-    effects : tuple of Effect
-        On moves of the chain, in time since randomization.
-    factor : str
-        The stratum that the outcome is stated by; empty for none.
-    ratios : mapping of str to float
-        Hazard ratio of each level of the factor against its first one.
-    course : tuple of (float, float)
-        Study times (years) and mean changes of a score.
-    of_model : bool
-        Whether a model says it, so that only what is worked out from it is known.
-    """
-
-    chain: Chain
-    effects: tuple[Effect, ...] = ()
-    factor: str = ""
+    chain: Chain  # the outcome as states
+    effects: tuple[Effect, ...] = ()  # on moves of the chain, in time since randomization
+    factor: str = ""  # the stratum that the outcome is stated by; empty for none
     ratios: Mapping[str, float] = field(default_factory=dict)
-    course: Points = ()
+    """Hazard ratio of each level of the factor against its first one."""
+    course: Points = ()  # study times (years) and mean changes of a score
     of_model: bool = False
+    """Whether a model says it, so that only what is worked out from it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """The outcomes of a trial, seen from one of them.
-
-    Parameters
-    ----------
-    outcomes : mapping of str to StatedOutcome
-        All of them.
-    combined : Combined
-        Their common states.
-    position : int
-        Of this one.
-    """
+    """The outcomes of a trial, seen from one of them."""
 
     outcomes: Mapping[str, StatedOutcome]
-    combined: Combined
-    position: int
+    combined: Combined  # their common states
+    position: int  # of this one
 
     def states(self, *own: str) -> tuple[str, ...]:
         """Return the common states in which this outcome is in some of its own.
@@ -82,43 +58,27 @@ class Beside:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
-    """What a trial must know of an outcome.
+    """What a trial must know of an outcome."""
 
-    Parameters
-    ----------
-    times : sequence of float
-        Study times (years) at which it is looked at.
-    overdispersion : float
-        Variance of the gamma distributed factors of patients on its hazards.
-    marker : callable or None
-        From the states, and the mean course by arm, to the score that it is.
-    competing : tuple of str
-        Names of the outcomes that make it impossible.
-    terminal : bool
-        Whether its event ends a patient's history.
-    counts_moves : bool
-        Whether every move counts, so that none may be made by another outcome beside it.
-    held : tuple of str
-        States of the models of other arms that have this outcome, the first for arms that state it.
-    held_key : str
-        What files call these states; empty where an outcome can stand beside no model.
-    lateness : int
-        1 where a later event or a higher score is better for the patient, -1 where a sooner or
-        lower one is; 0 for what cannot be correlated with other outcomes.
-    shared : float
-        Correlation of a score's value with what all its values after randomization share.
-    """
-
-    times: Sequence[float] = ()
+    times: Sequence[float] = ()  # study times (years) at which it is looked at
     overdispersion: float = 0.0
+    """Variance of the gamma distributed factors of patients on its hazards."""
     marker: Callable[[Sequence[str], Mapping[str, Points]], Marker] | None = None
-    competing: tuple[str, ...] = ()
-    terminal: bool = False
+    """From the states, and the mean course by arm, to the score that it is."""
+    competing: tuple[str, ...] = ()  # names of the outcomes that make it impossible
+    terminal: bool = False  # whether its event ends a patient's history
     counts_moves: bool = False
+    """Whether every move counts, so that none may be made by another outcome beside it."""
     held: tuple[str, ...] = ()
+    """States of the models of other arms that have this outcome, the first for arms that state it.
+    """
     held_key: str = ""
+    """What files call these states; empty where an outcome can stand beside no model."""
     lateness: int = 0
+    """1 where a later event or a higher score is better for the patient, -1 where a sooner or lower
+    one is; 0 for what cannot be correlated with other outcomes."""
     shared: float = 1.0
+    """Correlation of a score's value with what all its values after randomization share."""
 
 
 class StatedOutcome(Protocol):

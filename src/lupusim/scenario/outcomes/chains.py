@@ -21,24 +21,13 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """One outcome of one arm as states.
+    """One outcome of one arm as states."""
 
-    Parameters
-    ----------
-    states : tuple of str
-        The same in every arm.
-    hazards : mapping of (from_state, to_state) to Hazard
-        On study time (years).
-    starts : mapping of str to float
-        Share of patients who start in each state; empty for all in the first.
-    terminal : tuple of str
-        States that end the patient's history.
-    """
-
-    states: tuple[str, ...]
-    hazards: Mapping[Edge, Hazard] = field(default_factory=dict)
+    states: tuple[str, ...]  # the same in every arm
+    hazards: Mapping[Edge, Hazard] = field(default_factory=dict)  # on study time (years)
     starts: Mapping[str, float] = field(default_factory=dict)
-    terminal: tuple[str, ...] = ()
+    """Share of patients who start in each state; empty for all in the first."""
+    terminal: tuple[str, ...] = ()  # states that end the patient's history
 
     @property
     def start_shares(self) -> Mapping[str, float]:
@@ -49,38 +38,22 @@ class Chain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Within:
-    """The states of a model that stated outcomes stand beside.
+    """The states of a model that stated outcomes stand beside."""
 
-    Parameters
-    ----------
-    states : tuple of str
-        All of them, in the model's order.
-    start : str
-        Where all patients are before any outcome.
-    absorbing : tuple of str
-        States that end a history.
-    """
-
-    states: tuple[str, ...]
-    start: str
-    absorbing: tuple[str, ...]
+    states: tuple[str, ...]  # all of them, in the model's order
+    start: str  # where all patients are before any outcome
+    absorbing: tuple[str, ...]  # states that end a history
 
 
 @dataclass(frozen=True, slots=True)
 class Combined:
-    """The states of patients who have several outcomes.
-
-    Parameters
-    ----------
-    chains : sequence of Chain
-        One for each outcome; only their states and terminal states matter here.
-    within : Within or None
-        The states of a model, of which the chains then name theirs: the last outcome that has
-        come is where a patient is. None for combinations of the chains' own.
-    """
+    """The states of patients who have several outcomes."""
 
     chains: Sequence[Chain]
+    """One for each outcome; only their states and terminal states matter here."""
     within: Within | None = None
+    """The states of a model, of which the chains then name theirs: the last outcome that has come
+    is where a patient is. None for combinations of the chains' own."""
 
     @property
     def states(self) -> tuple[str, ...]:

@@ -35,26 +35,15 @@ class Count:
 
     With dispersion k the count in a time t has mean m = rate t and variance m + k m².
 
-    Parameters
-    ----------
-    name : str
-        What the events are called.
-    until : float
-        Study time (years) up to which they count.
-    dispersion : float
-        Of the negative binomial distribution; 0 for Poisson.
-    better : Better
-        Whether more of them are good.
-
     References
     ----------
     Keene, Jones, Lane and Anderson (2007), Pharm Stat 6, 89-97.
     """
 
-    name: str
-    until: float = math.inf
-    dispersion: float = 0.0
-    better: Better = Better.FEWER
+    name: str  # what the events are called
+    until: float = math.inf  # study time (years) up to which they count
+    dispersion: float = 0.0  # of the negative binomial distribution; 0 for Poisson
+    better: Better = Better.FEWER  # whether more of them are good
 
     @classmethod
     def read(cls, section: Section, name: str) -> Count:

@@ -23,21 +23,11 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ordinal:
-    """Ordered categories, with the shares that hold at a visit.
+    """Ordered categories, with the shares that hold at a visit."""
 
-    Parameters
-    ----------
-    name : str
-        What is ordered.
-    at : float
-        Study time (years) of the visit.
-    levels : tuple of str
-        From the worst to the best.
-    """
-
-    name: str
-    at: float
-    levels: tuple[str, ...]
+    name: str  # what is ordered
+    at: float  # study time (years) of the visit
+    levels: tuple[str, ...]  # from the worst to the best
 
     @classmethod
     def read(cls, section: Section, name: str) -> Ordinal:

@@ -38,23 +38,13 @@ class Response:
     r"""A response that lasts, so that a share :math:`p` has it at a visit.
 
     Responses come at the constant rate :math:`-\log(1 - p) / t` until the visit at :math:`t`.
-
-    Parameters
-    ----------
-    name : str
-        What a response is called.
-    at : float
-        Study time (years) of the visit.
-    better : Better
-        Whether more of them are good.
-    states : tuple of str
-        Where responders are in the models of other arms; empty where no arm has a model.
     """
 
-    name: str
-    at: float
-    better: Better = Better.MORE
+    name: str  # what a response is called
+    at: float  # study time (years) of the visit
+    better: Better = Better.MORE  # whether more of them are good
     states: tuple[str, ...] = ()
+    """Where responders are in the models of other arms; empty where no arm has a model."""
 
     @classmethod
     def read(cls, section: Section, name: str) -> Response:

@@ -35,30 +35,15 @@ _FEW_YEARS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Time:
-    r"""Time to an event with cumulative hazard :math:`(t / scale)^{shape}`.
+    r"""Time to an event with cumulative hazard :math:`(t / scale)^{shape}`."""
 
-    Parameters
-    ----------
-    name : str
-        What the event is called.
-    shape : float
-        1 for a constant hazard, below 1 for one that falls.
-    terminal : bool
-        Whether the event ends a patient's history, as death does.
-    competing : tuple of str
-        Outcomes whose event makes this one impossible.
-    better : Better
-        Whether it should come sooner or later.
-    events : tuple of str
-        States of the models of other arms whose entry it is; empty where no arm has a model.
-    """
-
-    name: str
-    shape: float = 1.0
-    terminal: bool = False
-    competing: tuple[str, ...] = ()
-    better: Better = Better.FEWER
+    name: str  # what the event is called
+    shape: float = 1.0  # 1 for a constant hazard, below 1 for one that falls
+    terminal: bool = False  # whether the event ends a patient's history, as death does
+    competing: tuple[str, ...] = ()  # outcomes whose event makes this one impossible
+    better: Better = Better.FEWER  # whether it should come sooner or later
     events: tuple[str, ...] = ()
+    """States of the models of other arms whose entry it is; empty where no arm has a model."""
 
     @classmethod
     def read(cls, section: Section, name: str) -> Time:

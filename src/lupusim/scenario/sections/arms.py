@@ -33,15 +33,9 @@ _LIKE = "[{name: placebo, control: true, ...}, {name: treated, ...}]"
 
 @dataclass(slots=True)
 class Models:
-    """Models by name or path, each file read once.
+    """Models by name or path, each file read once."""
 
-    Parameters
-    ----------
-    folder : Path or None
-        Where relative paths start: the folder of the scenario file.
-    """
-
-    folder: Path | None
+    folder: Path | None  # where relative paths start: the folder of the scenario file
     _read: dict[str, tuple[MultiStateModel | None, ModelError | None]] = field(default_factory=dict)
 
     def get(self, name: str, place: Place) -> MultiStateModel | None:
@@ -65,18 +59,11 @@ class Models:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadArms:
-    """Arms, control first, and where each stands in the file.
-
-    Parameters
-    ----------
-    arms : tuple of Arm
-        Empty where a model could not be read: nothing more can be said of the trial then.
-    order : tuple of int
-        Place of each arm in the file's list.
-    """
+    """Arms, control first, and where each stands in the file."""
 
     arms: tuple[Arm, ...]
-    order: tuple[int, ...]
+    """Empty where a model could not be read: nothing more can be said of the trial then."""
+    order: tuple[int, ...]  # place of each arm in the file's list
 
 
 def read_arms(top: Section, models: Models, stated: Statements) -> ReadArms:

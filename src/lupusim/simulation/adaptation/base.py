@@ -17,21 +17,11 @@ from lupusim.trial.adaptation.base import Facts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
-    """The patients of a block of trials, whom one or several rules judge.
-
-    Parameters
-    ----------
-    generated : Generated
-        The patients.
-    shown : Alone
-        What the looks show.
-    ended : tuple of FirstEntry
-        When their histories end, where a price asks for it.
-    """
+    """The patients of a block of trials, whom one or several rules judge."""
 
     generated: Generated
-    shown: Alone
-    ended: tuple[FirstEntry, ...] = ()
+    shown: Alone  # what the looks show
+    ended: tuple[FirstEntry, ...] = ()  # when their histories end, where a price asks for it
 
     @classmethod
     def of(cls, generated: Generated) -> Followed:

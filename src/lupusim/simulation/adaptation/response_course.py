@@ -48,15 +48,9 @@ class Against(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Everybody(Unblocked):
-    """Put all patients on one arm.
+    """Put all patients on one arm."""
 
-    Parameters
-    ----------
-    arm : int
-        Its position.
-    """
-
-    arm: int
+    arm: int  # its position
 
     def assign(
         self, ratio: Sequence[int], stratum: IntArray, *, rng: np.random.Generator

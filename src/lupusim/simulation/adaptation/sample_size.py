@@ -29,17 +29,11 @@ _LEAST_GAIN = 0.01  # of the information: a smaller gain is noise of its estimat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resizes(OnceFollowed):
-    """What is the same for all rules that choose a size.
-
-    Parameters
-    ----------
-    planned : int
-        Patients, or events, of the trial without a change.
-    """
+    """What is the same for all rules that choose a size."""
 
     shares_patients: ClassVar[bool] = True
 
-    planned: int = field(metadata=COUNT)
+    planned: int = field(metadata=COUNT)  # patients, or events, of the trial without a change
 
     def scaled(self, factor: float) -> Self:
         """Return the rule with the plan of a trial of `factor` times the size."""

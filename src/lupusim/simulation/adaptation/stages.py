@@ -46,18 +46,10 @@ def longer(trial: Trial, *, share: float) -> Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interim:
-    """The interim look, and who belongs to stage 1.
+    """The interim look, and who belongs to stage 1."""
 
-    Parameters
-    ----------
-    time : (n_replicates,) array
-        Calendar time (years); ``inf`` where it is never held.
-    first : (n_replicates, n_patients) boolean array
-        Who is randomized by then.
-    """
-
-    time: FloatArray
-    first: BoolArray
+    time: FloatArray  # calendar time (years); ``inf`` where it is never held; (n_replicates,)
+    first: BoolArray  # who is randomized by then; (n_replicates, n_patients)
 
     @classmethod
     def of(cls, trial: Trial, generated: Generated) -> Interim:
@@ -91,33 +83,20 @@ class Interim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stages:
-    """Both stages, as they went after the decision.
+    """Both stages, as they went after the decision."""
 
-    Parameters
-    ----------
-    generated : Generated
-        Everybody; who is not enrolled has an infinite enrollment time.
-    members : (BoolArray, BoolArray)
-        Who belongs to each stage, (n_replicates, n_patients) each.
-    cutoffs : (FloatArray, FloatArray)
-        When each stage is analyzed, calendar time (years); ``inf`` where its events never
-        come.
-    end : (n_replicates,) array
-        When the last look is held, or the interim look where the trial does not go on; ``inf``
-        where it never is.
-    closes : (n_replicates,) array
-        When the trial ends: then, or when nobody is left whose event could come where a stage
-        never has its events; NaN for never.
-    goes_on : (n_replicates,) boolean array
-        Whether it does.
-    """
-
-    generated: Generated
+    generated: Generated  # everybody; who is not enrolled has an infinite enrollment time
     members: tuple[BoolArray, BoolArray]
+    """Who belongs to each stage, (n_replicates, n_patients) each."""
     cutoffs: tuple[FloatArray, FloatArray]
+    """When each stage is analyzed, calendar time (years); ``inf`` where its events never come."""
     end: FloatArray
+    """When the last look is held, or the interim look where the trial does not go on; ``inf`` where
+    it never is; (n_replicates,)."""
     closes: FloatArray
-    goes_on: BoolArray
+    """When the trial ends: then, or when nobody is left whose event could come where a stage never
+    has its events; NaN for never; (n_replicates,)."""
+    goes_on: BoolArray  # whether it does; (n_replicates,)
 
     @classmethod
     def of(
@@ -235,24 +214,12 @@ def _cutoffs(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What some of the patients show at a cutoff.
-
-    Parameters
-    ----------
-    trial : Trial
-        Its analysis.
-    observation : Observation
-        At the cutoff.
-    outcome : Outcome
-        Of the primary endpoint.
-    member : (n_replicates, n_patients) boolean array
-        Whom it is about.
-    """
+    """What some of the patients show at a cutoff."""
 
     trial: Trial
-    observation: Observation
-    outcome: Outcome
-    member: BoolArray
+    observation: Observation  # at the cutoff
+    outcome: Outcome  # of the primary endpoint
+    member: BoolArray  # whom it is about; (n_replicates, n_patients)
 
     @classmethod
     def at(cls, trial: Trial, generated: Generated, cutoff: FloatArray, member: BoolArray) -> Seen:

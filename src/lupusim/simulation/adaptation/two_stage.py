@@ -30,20 +30,6 @@ _TOLERANCE = 1e-9
 class Staged(OnceFollowed):
     """What is the same for all rules that say at an interim look who is enrolled further.
 
-    Parameters
-    ----------
-    weights : (float, float) or None
-        Squared weights of the stages; None for their planned shares of the information, where
-        these are known: of the events, or where the look counts patients as they come.
-    first_events : int or None
-        Events at which the patients of stage 1 are analyzed, where the last look waits for
-        events; those of stage 2 are when they have the rest.
-    early_alpha : float
-        Level of a closed test at the interim look, of what it shows of the primary endpoint;
-        the trial stops where it proves anything. The last look has what is left of the level:
-        so the error holds however much stage 1 still changes after the interim look, which no
-        correlation between the looks that is fixed before would tell. 0 for none.
-
     Raises
     ------
     ValueError
@@ -54,8 +40,16 @@ class Staged(OnceFollowed):
     takes_supply: ClassVar[bool] = True  # refused in words of its own
 
     weights: tuple[float, float] | None = None
+    """Squared weights of the stages; None for their planned shares of the information, where these
+    are known: of the events, or where the look counts patients as they come."""
     first_events: int | None = field(default=None, metadata=COUNT)
+    """Events at which the patients of stage 1 are analyzed, where the last look waits for events;
+    those of stage 2 are when they have the rest."""
     early_alpha: float = field(default=0.0, metadata=BELOW_ONE)
+    """Level of a closed test at the interim look, of what it shows of the primary endpoint; the
+    trial stops where it proves anything. The last look has what is left of the level: so the error
+    holds however much stage 1 still changes after the interim look, which no correlation between
+    the looks that is fixed before would tell. 0 for none."""
 
     def __post_init__(self) -> None:
         _check_weights(self.weights)

@@ -28,21 +28,11 @@ from lupusim.trial.treatment.supply import Dispense
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """Some replicates of one trial, named so that they are the same wherever they run.
+    """Some replicates of one trial, named so that they are the same wherever they run."""
 
-    Parameters
-    ----------
-    seed : int
-        Seed of the run.
-    number : int
-        Number of the block, from 0.
-    n_replicates : int
-        How many replicates it has.
-    """
-
-    seed: int
-    number: int
-    n_replicates: int
+    seed: int  # seed of the run
+    number: int  # number of the block, from 0
+    n_replicates: int  # how many replicates it has
 
     def stream(self, purpose: str) -> np.random.Generator:
         """Return the stream for one purpose; designs share it (common random numbers)."""
@@ -51,34 +41,19 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generated:
-    """A block of trials as they really went, before anybody cuts the data.
+    """A block of trials as they really went, before anybody cuts the data."""
 
-    Parameters
-    ----------
-    arm : (n_replicates, n_patients) int8 array
-        Arm of each patient.
-    enrollment_time : (n_replicates, n_patients) array
-        Calendar times (years) of randomization.
-    watched_until : (n_replicates, n_patients) array
-        Study time (years) of dropout or of the end of follow-up.
-    patients : Patients
-        Everybody at baseline.
-    measurements : tuple of Measurement
-        What was recorded for each endpoint, the primary first.
-    supplied : Supplied or None
-        Who got which doses; None where they are always there.
-    open_arms : (n_replicates, n_patients) integer array or None
-        Set of arms each patient was randomized among, as a sum of 2 to the power of their
-        positions; None where no arm joins later or leaves.
-    """
-
-    arm: StateArray
+    arm: StateArray  # arm of each patient; (n_replicates, n_patients)
     enrollment_time: FloatArray
+    """Calendar times (years) of randomization; (n_replicates, n_patients)."""
     watched_until: FloatArray
-    patients: Patients
-    measurements: tuple[Measurement, ...]
-    supplied: Supplied | None = None
+    """Study time (years) of dropout or of the end of follow-up; (n_replicates, n_patients)."""
+    patients: Patients  # everybody at baseline
+    measurements: tuple[Measurement, ...]  # what was recorded for each endpoint, the primary first
+    supplied: Supplied | None = None  # who got which doses; None where they are always there
     open_arms: IntArray | None = None
+    """Set of arms each patient was randomized among, as a sum of 2 to the power of their positions;
+    None where no arm joins later or leaves; (n_replicates, n_patients)."""
 
     @property
     def levels(self) -> Mapping[str, IntArray]:

@@ -20,32 +20,19 @@ class Supplied:
 
     Arrays of infusions have the shape (n_replicates, n_patients, n_infusions); the last axis
     counts the infusions of the arm's course, in the order of its `at`.
-
-    Parameters
-    ----------
-    supply : Supply
-        What was planned.
-    stock : Stock
-        The lots of all replicates.
-    demands : Demands
-        What infusions asked for.
-    deliveries : Deliveries
-        What they got.
-    members : mapping of str to (n_replicates, n_patients) boolean array
-        Who is on each arm that draws on it.
-    enrollment_time : (n_replicates, n_patients) array
-        Calendar times (years) of randomization, pauses included.
-    late : (n_replicates, n_patients) array or None
-        Years by which pauses put each patient's randomization off; None without pauses.
     """
 
-    supply: Supply
-    stock: Stock
-    demands: Demands
-    deliveries: Deliveries
+    supply: Supply  # what was planned
+    stock: Stock  # the lots of all replicates
+    demands: Demands  # what infusions asked for
+    deliveries: Deliveries  # what they got
     members: Mapping[str, BoolArray]
+    """Who is on each arm that draws on it; (n_replicates, n_patients)."""
     enrollment_time: FloatArray
+    """Calendar times (years) of randomization, pauses included; (n_replicates, n_patients)."""
     late: FloatArray | None = None
+    """Years by which pauses put each patient's randomization off; None without pauses;
+    (n_replicates, n_patients)."""
 
     @property
     def wait(self) -> FloatArray:
@@ -130,21 +117,13 @@ class Supplied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presence:
-    """Who is on which arm, from when to when.
+    """Who is on which arm, from when to when."""
 
-    Parameters
-    ----------
-    arm : (n_replicates, n_patients) int8 array
-        Arm of each patient.
-    enrollment_time : (n_replicates, n_patients) array
-        Calendar times (years) of randomization.
-    leaves : (n_replicates, n_patients) array
-        Study times (years) after which no infusion is wanted.
-    """
-
-    arm: StateArray
+    arm: StateArray  # arm of each patient; (n_replicates, n_patients)
     enrollment_time: FloatArray
+    """Calendar times (years) of randomization; (n_replicates, n_patients)."""
     leaves: FloatArray
+    """Study times (years) after which no infusion is wanted; (n_replicates, n_patients)."""
 
 
 def supply_trial(

@@ -105,23 +105,14 @@ def bounds_of_hypotheses(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ending:
-    """How trials end; looks are counted from 1.
+    """How trials end; looks are counted from 1."""
 
-    Parameters
-    ----------
-    rejected : (n_replicates, n_hypotheses) boolean array
-    closed : (n_replicates, n_hypotheses) integer array
-        Look at which each hypothesis is rejected, given up or out of reach, or else the last.
-    stop : (n_replicates,) integer array
-        Look at which the trial stops.
-    fraction : (n_replicates, n_hypotheses, n_looks) array
-        Information fraction.
-    """
-
-    rejected: BoolArray
+    rejected: BoolArray  # (n_replicates, n_hypotheses)
     closed: IntArray
-    stop: IntArray
-    fraction: FloatArray
+    """Look at which each hypothesis is rejected, given up or out of reach, or else the last;
+    (n_replicates, n_hypotheses)."""
+    stop: IntArray  # look at which the trial stops; (n_replicates,)
+    fraction: FloatArray  # information fraction; (n_replicates, n_hypotheses, n_looks)
 
 
 def _ending(

@@ -27,40 +27,21 @@ _Found = Mapping[str, FloatArray]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What a look of one trial decided.
+    """What a look of one trial decided."""
 
-    Parameters
-    ----------
-    look : int
-        Counted from 1.
-    calendar_time : float
-        When it was held, years.
-    words : str
-        Whether the trial goes on, and with whom; or why it stops.
-    """
-
-    look: int
-    calendar_time: float
-    words: str
+    look: int  # counted from 1
+    calendar_time: float  # when it was held, years
+    words: str  # whether the trial goes on, and with whom; or why it stops
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialCourse:
-    """How one trial really went.
-
-    Parameters
-    ----------
-    observation : Observation
-        What it saw at its end; who was not enrolled has an infinite enrollment time.
-    decisions : tuple of Decision
-        Of its looks, in their order.
-    reported : tuple of LookReported
-        What they show of each hypothesis.
-    """
+    """How one trial really went."""
 
     observation: Observation
-    decisions: tuple[Decision, ...]
-    reported: tuple[LookReported, ...] = ()
+    """What it saw at its end; who was not enrolled has an infinite enrollment time."""
+    decisions: tuple[Decision, ...]  # of its looks, in their order
+    reported: tuple[LookReported, ...] = ()  # what they show of each hypothesis
 
 
 def course_of(trial: Trial, block: Block, generated: Generated) -> TrialCourse:

@@ -16,18 +16,12 @@ _CONTROL = 1  # sets of arms are sums of powers of 2, and the control is number 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Randomized:
-    """Who was randomized to which arm, and among which.
+    """Who was randomized to which arm, and among which."""
 
-    Parameters
-    ----------
-    arm : (n_replicates, n_patients) int8 array
-        Arm of each patient.
-    open_arms : (n_replicates, n_patients) integer array
-        Set of arms that were open, as a sum of 2 to the power of their positions.
-    """
-
-    arm: StateArray
+    arm: StateArray  # arm of each patient; (n_replicates, n_patients)
     open_arms: IntArray
+    """Set of arms that were open, as a sum of 2 to the power of their positions; (n_replicates,
+    n_patients)."""
 
 
 def is_open(open_arms: IntArray, arm: int) -> BoolArray:

@@ -24,17 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnDate:
-    """A date.
-
-    Parameters
-    ----------
-    time : float
-        Calendar time (years), above 0.
-    """
+    """A date."""
 
     largest_arm: ClassVar[float] = math.inf
 
-    time: float
+    time: float  # calendar time (years), above 0
 
     def __post_init__(self) -> None:
         if not self.time > 0:
@@ -62,17 +56,11 @@ class OnDate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnceRandomized:
-    """When so many patients have been randomized in the trial.
-
-    Parameters
-    ----------
-    patients : int
-        At least 1; the next one is the first who finds the change.
-    """
+    """When so many patients have been randomized in the trial."""
 
     largest_arm: ClassVar[float] = math.inf
 
-    patients: int
+    patients: int  # at least 1; the next one is the first who finds the change
 
     def __post_init__(self) -> None:
         if self.patients < 1:
@@ -100,15 +88,9 @@ class OnceRandomized:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnceOnArm:
-    """When so many patients have been randomized to the arm itself.
+    """When so many patients have been randomized to the arm itself."""
 
-    Parameters
-    ----------
-    patients : int
-        At least 1.
-    """
-
-    patients: int
+    patients: int  # at least 1
 
     def __post_init__(self) -> None:
         if self.patients < 1:

@@ -77,15 +77,7 @@ class UniformEnrollment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatedPeriods:
-    """Enrollment that goes on at its pace for longer than was planned.
-
-    Parameters
-    ----------
-    planned : UniformEnrollment
-        As planned.
-    n_patients : int
-        For how many.
-    """
+    """Enrollment that goes on at its pace for longer than was planned."""
 
     planned: UniformEnrollment
     n_patients: int

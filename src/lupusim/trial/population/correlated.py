@@ -22,15 +22,6 @@ class CorrelatedOutcomes:
     distribution that the hazard says, whatever the others do, and is the later the larger
     :math:`z` is. A score's deviate is what all its later values of a patient share.
 
-    Parameters
-    ----------
-    on : tuple of tuple of (from_state, to_state)
-        The transitions that are the event of each outcome; none for the marker.
-    correlation : tuple of tuple of float
-        Of the deviates; symmetric, with ones on the diagonal.
-    words : str
-        What a protocol states of it: told, never computed with.
-
     Raises
     ------
     ValueError
@@ -42,8 +33,10 @@ class CorrelatedOutcomes:
     """
 
     on: tuple[tuple[Edge, ...], ...]
+    """The transitions that are the event of each outcome; none for the marker."""
     correlation: tuple[tuple[float, ...], ...]
-    words: str = ""
+    """Of the deviates; symmetric, with ones on the diagonal."""
+    words: str = ""  # what a protocol states of it: told, never computed with
 
     def __post_init__(self) -> None:
         if np.linalg.eigvalsh(np.array(self.correlation)).min() < -_ROUNDING:

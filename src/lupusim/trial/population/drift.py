@@ -11,19 +11,12 @@ from lupusim.model import Edge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """A hazard ratio that goes with the date of randomization, on all arms alike.
+    """A hazard ratio that goes with the date of randomization, on all arms alike."""
 
-    Parameters
-    ----------
-    on : tuple of (from_state, to_state)
-        Transitions whose hazard drifts.
-    hazard_ratio_per_year : float
-        Of patients randomized a year later; above 0. It is 1 for who comes when the first
-        site opens, and log-linear in between.
-    """
-
-    on: tuple[Edge, ...]
+    on: tuple[Edge, ...]  # transitions whose hazard drifts
     hazard_ratio_per_year: float
+    """Of patients randomized a year later; above 0. It is 1 for who comes when the first site
+    opens, and log-linear in between."""
 
     def __post_init__(self) -> None:
         ratio = self.hazard_ratio_per_year

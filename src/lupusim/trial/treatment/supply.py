@@ -182,19 +182,12 @@ class Stock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrivals:
-    """Patients who come while there are doses.
-
-    Parameters
-    ----------
-    times : (n_replicates, n_patients) array
-        Calendar times (years) of randomization if enrollment never paused, increasing, and not
-        behind what each patient wants.
-    doses : int
-        Doses that a lot in stock must have for anybody to be randomized.
-    """
+    """Patients who come while there are doses."""
 
     times: FloatArray
-    doses: int
+    """Calendar times (years) of randomization if enrollment never paused, increasing, and not
+    behind what each patient wants; (n_replicates, n_patients)."""
+    doses: int  # doses that a lot in stock must have for anybody to be randomized
 
     def since(self, wanted: FloatArray) -> FloatArray:
         """Return how long after each patient's arrival the demands are due, same shape."""
@@ -204,25 +197,16 @@ class Arrivals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demands:
-    """What infusions ask for.
+    """What infusions ask for."""
 
-    Parameters
-    ----------
-    wanted : (n_replicates, n_demands) array
-        Calendar times (years); ``inf`` for no demand.
-    until : (n_replicates, n_demands) array
-        Calendar times (years) up to which each waits, not before `wanted`.
-    doses : (n_replicates, n_demands) integer array
-        Doses that each takes, all of one lot.
-    arrivals : Arrivals or None
-        Where enrollment pauses: `wanted` and `until` are then as if it never did, and each
-        patient has as many demands, behind each other.
-    """
-
-    wanted: FloatArray
+    wanted: FloatArray  # calendar times (years); ``inf`` for no demand; (n_replicates, n_demands)
     until: FloatArray
-    doses: IntArray
+    """Calendar times (years) up to which each waits, not before `wanted`; (n_replicates,
+    n_demands)."""
+    doses: IntArray  # doses that each takes, all of one lot; (n_replicates, n_demands)
     arrivals: Arrivals | None = None
+    """Where enrollment pauses: `wanted` and `until` are then as if it never did, and each patient
+    has as many demands, behind each other."""
 
     @property
     def patience(self) -> FloatArray:
@@ -234,22 +218,17 @@ class Demands:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliveries:
-    """What became of demands.
-
-    Parameters
-    ----------
-    given : (n_replicates, n_demands) array
-        Calendar times (years) of the infusions; ``inf`` where none was given.
-    lot : (n_replicates, n_demands) integer array
-        Position of the lot that each was of; ``NO_LOT`` where none was given.
-    came : (n_replicates, n_patients) array or None
-        Calendar times (years) of randomization, pauses included; ``inf`` for whom the lots end
-        before. None where enrollment does not pause.
-    """
+    """What became of demands."""
 
     given: FloatArray
+    """Calendar times (years) of the infusions; ``inf`` where none was given; (n_replicates,
+    n_demands)."""
     lot: IntArray
+    """Position of the lot that each was of; ``NO_LOT`` where none was given; (n_replicates,
+    n_demands)."""
     came: FloatArray | None = None
+    """Calendar times (years) of randomization, pauses included; ``inf`` for whom the lots end
+    before. None where enrollment does not pause; (n_replicates, n_patients)."""
 
 
 class Dispense(Protocol):

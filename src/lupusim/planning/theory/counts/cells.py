@@ -19,40 +19,20 @@ _NODES = {1: (24, 16), 2: (24, 16)}  # of each of so many random numbers: fine, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """Patients who are alike in all factors that matter.
+    """Patients who are alike in all factors that matter."""
 
-    Parameters
-    ----------
-    share : float
-        Of the population.
-    levels : mapping of str to str
-        By factor.
-    """
-
-    share: float
-    levels: Mapping[str, str]
+    share: float  # of the population
+    levels: Mapping[str, str]  # by factor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """One of the kinds of patients that stand for a cell.
+    """One of the kinds of patients that stand for a cell."""
 
-    Parameters
-    ----------
-    weight : float
-        Share of the cell that it stands for.
-    levels : mapping of str to str
-        Of the cell.
-    numbers : mapping of str to float
-        Covariates that act on hazards.
-    frailties : tuple of float
-        What multiplies hazards, one for each of the population's.
-    """
-
-    weight: float
-    levels: Mapping[str, str]
-    numbers: Mapping[str, float]
-    frailties: tuple[float, ...]
+    weight: float  # share of the cell that it stands for
+    levels: Mapping[str, str]  # of the cell
+    numbers: Mapping[str, float]  # covariates that act on hazards
+    frailties: tuple[float, ...]  # what multiplies hazards, one for each of the population's
 
     def hazard_ratios(
         self, model: MultiStateModel, population: Population, arm: str

@@ -41,21 +41,13 @@ _LEFT, _STRUCK, _N_ENDS = 0, 1, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """When patients are seen, and what counts as a response.
+    """When patients are seen, and what counts as a response."""
 
-    Parameters
-    ----------
-    times : (n_times,) array
-        Study times (years).
-    weights : (n_times,) array or None
-        Of one visit that takes place at any of them; None where all of them are visits.
-    counts : (n_states + 2,) array
-        Chance that a visit shows a response, by the true state.
-    """
-
-    times: FloatArray
+    times: FloatArray  # study times (years); (n_times,)
     weights: FloatArray | None
-    counts: FloatArray
+    """Of one visit that takes place at any of them; None where all of them are visits; (n_times,).
+    """
+    counts: FloatArray  # chance that a visit shows a response, by the true state; (n_states + 2,)
 
 
 def response_chances(trial: Trial, endpoint: ResponseAtVisits, cells: Sequence[Cell]) -> FloatArray:

@@ -40,24 +40,12 @@ _MOST_CASES = 4e8  # of strata, tables and responders of the first stratum: some
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountDesign:
-    """A trial of two arms whose test sees counts of responders alone.
-
-    Parameters
-    ----------
-    trial : Trial
-        The trial.
-    analysis : Analysis
-        Its test.
-    endpoint : ResponseAtVisits
-        Its primary endpoint.
-    cells : tuple of Cell
-        Kinds of its patients.
-    """
+    """A trial of two arms whose test sees counts of responders alone."""
 
     trial: Trial
     analysis: Analysis
-    endpoint: ResponseAtVisits
-    cells: tuple[Cell, ...]
+    endpoint: ResponseAtVisits  # its primary endpoint
+    cells: tuple[Cell, ...]  # kinds of its patients
 
     def chances(self, trial: Trial | None = None) -> FloatArray:
         """Return the chance of a response by arm and cell, of it or of another truth of it."""

@@ -18,37 +18,19 @@ _MOST_REMEMBERED = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountPower:
-    """What is known exactly of a trial that is counts.
+    """What is known exactly of a trial that is counts."""
 
-    Parameters
-    ----------
-    power : float
-        Probability to reject.
-    power_if_alike : float
-        The same where all arms follow the control's law.
-    looks : LookChances or None
-        Where it ends; None for a trial of one look.
-    """
-
-    power: float
-    power_if_alike: float
-    looks: LookChances | None = None
+    power: float  # probability to reject
+    power_if_alike: float  # the same where all arms follow the control's law
+    looks: LookChances | None = None  # where it ends; None for a trial of one look
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known exactly of a trial, or why nothing is.
+    """What is known exactly of a trial, or why nothing is."""
 
-    Parameters
-    ----------
-    found : CountPower or None
-        None where it is not known.
-    why_not : str
-        Why a trial that is counts cannot be enumerated; empty for another trial.
-    """
-
-    found: CountPower | None = None
-    why_not: str = ""
+    found: CountPower | None = None  # None where it is not known
+    why_not: str = ""  # why a trial that is counts cannot be enumerated; empty for another trial
 
 
 @dataclass(slots=True)

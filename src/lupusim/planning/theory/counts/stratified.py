@@ -29,21 +29,11 @@ _FAR = 6.0  # standard deviations, beyond which lies less than 1e-8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """When a statistic that is normal without a difference rejects.
-
-    Parameters
-    ----------
-    alpha : float
-        Level.
-    sided : int
-        1 or 2.
-    better : Better
-        Direction of benefit.
-    """
+    """When a statistic that is normal without a difference rejects."""
 
     alpha: float
-    sided: int
-    better: Better
+    sided: int  # 1 or 2
+    better: Better  # direction of benefit
 
     def limits(self, expected: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return up to how many, and from how many responders on it rejects."""

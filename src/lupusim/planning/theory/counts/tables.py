@@ -29,13 +29,7 @@ Spans = tuple[Span, Span]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """Stands for an outcome that has each of some tables once.
-
-    Parameters
-    ----------
-    table : TwoByTwo
-        The tables.
-    """
+    """Stands for an outcome that has each of some tables once."""
 
     table: TwoByTwo
 
@@ -116,15 +110,9 @@ def rows_of(n: int, chances: FloatArray, span: Span) -> FloatArray:
 
 @dataclass(slots=True)
 class ArmSums:
-    """Laws of an arm's responders in two strata together.
+    """Laws of an arm's responders in two strata together."""
 
-    Parameters
-    ----------
-    truth : (2, 2) array
-        Chance of a response by arm, control first, and stratum.
-    """
-
-    truth: FloatArray
+    truth: FloatArray  # chance of a response by arm, control first, and stratum
     _rows: dict[tuple[int, int, int], tuple[int, FloatArray]] = field(default_factory=dict)
 
     def spans(self, sizes: Sizes) -> Spans:
