@@ -29,7 +29,7 @@ from lupusim.frozen import dataclass
 from lupusim.records import FirstEntry, Observation, Recorder
 from lupusim.trial.checks.endpoints import beyond_problems, state_problems
 from lupusim.trial.endpoints import Better
-from lupusim.trial.observation import Strategy
+from lupusim.trial.observation import Consequence
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -110,7 +110,7 @@ class EventCountMeasurement:
     def event_time(self, watched_until: FloatArray) -> FloatArray:
         """Return the study time (years) of each patient's first event if seen, else ``inf``."""
         first: FloatArray = self.entries.times[0].reshape(self.setting.shape)
-        strike = self.setting.strike(watched_until, Strategy.COMPOSITE)
+        strike = self.setting.strike(watched_until, Consequence.FAILURE)
         time = with_failures(first, strike, self.better)
         end = np.minimum(until_strike(self.setting, watched_until), self.until)
         return np.where(time <= end, time, np.inf)
@@ -126,7 +126,7 @@ class EventCountMeasurement:
         """
         end = np.minimum(until_strike(self.setting, observation.seen_until), self.until)
         times = self.entries.times.T.reshape(*end.shape, len(self.entries.times))
-        strike = self.setting.strike(observation.watched_until, Strategy.COMPOSITE)
+        strike = self.setting.strike(observation.watched_until, Consequence.FAILURE)
         if strike is not None and self.better is Better.FEWER:
             times = np.concatenate([times, strike[:, :, None]], axis=2)
         elif strike is not None:

@@ -7,14 +7,12 @@ import numpy as np
 from lupusim.arrays import FloatArray
 from lupusim.endpoints.setting import Setting
 from lupusim.trial.endpoints import Better
-from lupusim.trial.observation import Strategy
-
-_ENDS_OBSERVATION = (Strategy.HYPOTHETICAL, Strategy.WHILE_ON_TREATMENT)
+from lupusim.trial.observation import Consequence
 
 
 def until_strike(setting: Setting, seen_until: FloatArray) -> FloatArray:
     """Return how long each patient counts, where events end the observation."""
-    strike = setting.strike(seen_until, *_ENDS_OBSERVATION)
+    strike = setting.strike(seen_until, Consequence.CENSORING)
     return seen_until if strike is None else np.minimum(seen_until, strike)
 
 

@@ -29,7 +29,7 @@ from lupusim.frozen import dataclass
 from lupusim.records import Observation
 from lupusim.trial.checks.endpoints import marker_problems, visit_problems
 from lupusim.trial.endpoints import Better, MissingChange
-from lupusim.trial.observation import Strategy
+from lupusim.trial.observation import Consequence
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -139,7 +139,7 @@ class MarkerChangeMeasurement(MarkerMeasurement):
         that is treated as if it had not happened, and of those whose last visit is not due.
         """
         due = self.due(observation)
-        spared = self.setting.strike(observation.watched_until, Strategy.HYPOTHETICAL)
+        spared = self.setting.strike(observation.watched_until, Consequence.EXCLUSION)
         changes = []
         for number in self.all_numbers:
             _, change, known = self.change_at(number, observation)

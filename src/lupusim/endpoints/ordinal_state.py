@@ -26,7 +26,7 @@ from lupusim.frozen import dataclass
 from lupusim.records import FirstEntry, Observation
 from lupusim.trial.checks.endpoints import state_problems, visit_problems
 from lupusim.trial.endpoints import Better
-from lupusim.trial.observation import Strategy
+from lupusim.trial.observation import Consequence
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -147,7 +147,7 @@ class OrdinalMeasurement(VisitMeasurement):
         state, present = self.states(number, watched_until)
         true = self.visits.true(number)
         died = self.dead[true] & (self.death.time <= watched_until.ravel())
-        stopped = self.setting.strike(watched_until, Strategy.WHILE_ON_TREATMENT)
+        stopped = self.setting.strike(watched_until, Consequence.LAST_VALUE)
         if stopped is not None:
             died &= np.isinf(stopped).ravel() | (stopped.ravel() > self.visits.times[number])
         rank = np.where(present, self.rank[state], self.rank_missing)

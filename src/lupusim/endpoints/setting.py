@@ -10,7 +10,13 @@ import numpy as np
 from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.frozen import dataclass
 from lupusim.records import HazardAlong, Recorder, StateAt
-from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy, VisitConduct
+from lupusim.trial.observation import (
+    Consequence,
+    IntercurrentEvent,
+    Marker,
+    Strategy,
+    VisitConduct,
+)
 
 TIME_TOLERANCE = 1e-9  # years: what is due at the very cutoff counts
 
@@ -170,30 +176,30 @@ class Setting:
         planned = self.visits.planned
         return [float(t) for t in planned if 0 <= t <= time + TIME_TOLERANCE]
 
-    def strike(self, watched_until: FloatArray, *strategies: Strategy) -> FloatArray | None:
-        """Return when (study time, years) the first event with such a strategy is seen to strike.
+    def strike(self, watched_until: FloatArray, consequences: Consequence) -> FloatArray | None:
+        """Return when (study time, years) the first event that brings such is seen to strike.
 
         Parameters
         ----------
         watched_until : (n_replicates, n_patients) array
             Study time (years) at which each patient leaves: what strikes later is not known of.
-        strategies : Strategy
-            Which events are meant.
+        consequences : Consequence
+            Any of which the events that are meant bring.
 
         Returns
         -------
         (n_replicates, n_patients) array or None
             ``inf`` for never while the patient is watched; None where there is no such event.
         """
-        times = [clock.time for strategy, clock in self.strikes if strategy in strategies]
+        times = [clock.time for strategy, clock in self.strikes if strategy.brings(consequences)]
         if not times:
             return None
         earliest: FloatArray = np.min(times, axis=0).reshape(self.shape)
         return np.where(earliest <= watched_until, earliest, np.inf)
 
-    def has(self, strategy: Strategy) -> bool:
-        """Return whether an event has this strategy."""
-        return any(strategy is one for one, _ in self.strikes)
+    def has(self, consequences: Consequence) -> bool:
+        """Return whether an event brings any of these."""
+        return any(strategy.brings(consequences) for strategy, _ in self.strikes)
 
 
 def clocks(

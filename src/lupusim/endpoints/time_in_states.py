@@ -30,7 +30,7 @@ from lupusim.frozen import dataclass
 from lupusim.records import FirstEntry, Observation, Recorder
 from lupusim.trial.checks.endpoints import beyond_problems, state_problems
 from lupusim.trial.endpoints import Better
-from lupusim.trial.observation import Strategy
+from lupusim.trial.observation import Consequence
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -146,7 +146,7 @@ class TimeInStatesMeasurement(NoEvents):
         """Return years; what follows a dropout counts as the endpoint says."""
         due = observation.enrollment_time + self.until
         included = due <= observation.cutoff[:, None] + TIME_TOLERANCE
-        spared = self.setting.strike(observation.watched_until, Strategy.HYPOTHETICAL)
+        spared = self.setting.strike(observation.watched_until, Consequence.EXCLUSION)
         if spared is not None:
             included &= spared > self.until
         values, lost = self._known(observation.watched_until)
@@ -164,13 +164,13 @@ class TimeInStatesMeasurement(NoEvents):
         """
         dead = self.death.time.reshape(watched_until.shape) <= watched_until
         end = np.where(dead, self.until, np.minimum(watched_until, self.until))
-        stop = self.setting.strike(end, Strategy.COMPOSITE, Strategy.WHILE_ON_TREATMENT)
+        stop = self.setting.strike(end, Consequence.FAILURE | Consequence.LAST_VALUE)
         lost = self.until - end
         if stop is not None:
             lost = np.where(np.isfinite(stop), 0.0, lost)
             end = np.minimum(end, stop)
         values = self.stays.time(end.ravel()).reshape(end.shape)
-        failed = self.setting.strike(end, Strategy.COMPOSITE)
+        failed = self.setting.strike(end, Consequence.FAILURE)
         if failed is not None and self.better is Better.FEWER:
             values += np.where(np.isfinite(failed), self.until - end, 0.0)
         return values, lost
@@ -183,7 +183,7 @@ class TimeInStatesMeasurement(NoEvents):
         """
         shape = observation.arm.shape
         times, weights = self.stays.crossings()
-        failed = self.setting.strike(observation.watched_until, Strategy.COMPOSITE)
+        failed = self.setting.strike(observation.watched_until, Consequence.FAILURE)
         if failed is not None:
             before = times <= failed.reshape(-1, 1)
             inside = np.where(before, weights, 0.0).sum(axis=1, keepdims=True)

@@ -29,7 +29,7 @@ from lupusim.frozen import dataclass
 from lupusim.records import FirstEntry, Observation, Recorder
 from lupusim.trial.checks.endpoints import state_problems, visit_problems
 from lupusim.trial.endpoints import Better, EventTime
-from lupusim.trial.observation import Strategy
+from lupusim.trial.observation import Consequence
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -182,7 +182,7 @@ class TimeToEventMeasurement:
     def _event(self, watched_until: FloatArray) -> FloatArray:
         """Return the study time of the event; a strike after the origin may be one too."""
         time: FloatArray = self.event.time.reshape(self.shape)
-        strike = self.setting.strike(watched_until, Strategy.COMPOSITE)
+        strike = self.setting.strike(watched_until, Consequence.FAILURE)
         if strike is not None and self.origin is not None:
             late = strike >= self.origin.time.reshape(self.shape)
             strike = np.where(late, strike, np.inf)
@@ -308,7 +308,7 @@ class VisitedTimeToEventMeasurement:
             return np.where((time <= until) & (time >= seen.origin), time, np.inf)
 
         event = np.minimum(seen.event, known(self.death.time))
-        strike = self.setting.strike(until.reshape(self.shape), Strategy.COMPOSITE)
+        strike = self.setting.strike(until.reshape(self.shape), Consequence.FAILURE)
         if strike is not None:
             event = with_failures(event, known(strike.ravel()), self.better)
         rival_death = np.where(self.rival_death.time <= until, self.rival_death.time, np.inf)

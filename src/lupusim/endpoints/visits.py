@@ -18,7 +18,7 @@ from lupusim.endpoints.base import NoEvents
 from lupusim.endpoints.setting import TIME_TOLERANCE, Setting, last_visit
 from lupusim.records import Observation, Recorder
 from lupusim.trial.endpoints import Better
-from lupusim.trial.observation import Strategy
+from lupusim.trial.observation import Consequence
 
 
 class VisitMeasurement(NoEvents):
@@ -40,7 +40,7 @@ class VisitMeasurement(NoEvents):
         self.at = times[-1]
         self.visits, self.numbers = setting.visits_at(times)
         self.before: list[int] = []
-        if setting.has(Strategy.WHILE_ON_TREATMENT):
+        if setting.has(Consequence.LAST_VALUE):
             self.before = setting.visits_at(setting.visits_until(self.at))[1]
         self.recorders: Sequence[Recorder] = (self.visits.recorder, *setting.recorders)
 
@@ -57,7 +57,7 @@ class VisitMeasurement(NoEvents):
     def included(self, observation: Observation) -> BoolArray:
         """Return who is in the analysis, shape (n_replicates, n_patients)."""
         member = self.due(observation)
-        spared = self.setting.strike(observation.watched_until, Strategy.HYPOTHETICAL)
+        spared = self.setting.strike(observation.watched_until, Consequence.EXCLUSION)
         return member if spared is None else member & (spared > self.visit_time(self.numbers[-1]))
 
     def judged(self, response: BoolArray, observation: Observation, better: Better) -> BoolArray:
@@ -73,7 +73,7 @@ class VisitMeasurement(NoEvents):
 
         Shape (n_replicates, n_patients), or (1, 1) where there is no such event.
         """
-        strike = self.setting.strike(observation.watched_until, Strategy.COMPOSITE)
+        strike = self.setting.strike(observation.watched_until, Consequence.FAILURE)
         if strike is None:
             return np.zeros((1, 1), dtype=bool)
         return np.asarray(strike <= self.visit_time(self.numbers[-1]))
@@ -88,10 +88,10 @@ class VisitMeasurement(NoEvents):
         which: IntArray = np.asarray(number, dtype=np.intp)
         present = self.visits.took_place(number, watched_until)
         time = self.visits.times[number]
-        failed = self.setting.strike(watched_until, Strategy.COMPOSITE)
+        failed = self.setting.strike(watched_until, Consequence.FAILURE)
         if failed is not None:
             present = present & (failed.ravel() > time)
-        stopped = self.setting.strike(watched_until, Strategy.WHILE_ON_TREATMENT)
+        stopped = self.setting.strike(watched_until, Consequence.LAST_VALUE)
         if stopped is not None:
             up_to_now = [n for n in self.before if n <= number]
             earlier = last_visit(self.visits, up_to_now, np.minimum(stopped, watched_until))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
-from enum import Enum
+from enum import Enum, Flag, auto
 from itertools import pairwise
 
 import numpy as np
@@ -65,17 +65,54 @@ class VisitConduct:
         return np.clip(matrix, 0.0, 1.0)
 
 
-class Strategy(Enum):
-    """What an endpoint does about an intercurrent event (ICH E9(R1))."""
+class Consequence(Flag):
+    """What an intercurrent event does to what is known of the patient whom it strikes."""
 
-    TREATMENT_POLICY = "treatment_policy"
-    """Nothing: what happens afterwards counts all the same."""
-    COMPOSITE = "composite"
+    NONE = 0
+    """What happens afterwards counts all the same."""
+    FAILURE = auto()
     """It is itself a failure: no response, or an event."""
-    HYPOTHETICAL = "hypothetical"
-    """As if it had not happened: times are censored there, other patients left out."""
-    WHILE_ON_TREATMENT = "while_on_treatment"
+    CENSORING = auto()
+    """Times and counts end there."""
+    EXCLUSION = auto()
+    """Who is struck by a visit is not in its analysis; in the true effect it does not happen."""
+    LAST_VALUE = auto()
+    """At visits after it, what was seen last before it counts."""
+
+
+class Strategy(Enum):
+    """What an endpoint does about an intercurrent event (ICH E9(R1)): a name, and what it brings.
+
+    Endpoints, checks, exact power and the true effect ask for nothing but the consequences.
+    """
+
+    _value_: str
+    consequences: Consequence
+
+    def __new__(cls, name: str, consequences: Consequence) -> Strategy:
+        """Make one whose value is its name in files."""
+        made = object.__new__(cls)
+        made._value_, made.consequences = name, consequences
+        return made
+
+    TREATMENT_POLICY = "treatment_policy", Consequence.NONE
+    """Nothing."""
+    COMPOSITE = "composite", Consequence.FAILURE
+    """The event is part of the endpoint."""
+    HYPOTHETICAL = "hypothetical", Consequence.CENSORING | Consequence.EXCLUSION
+    """As if it had not happened."""
+    WHILE_ON_TREATMENT = "while_on_treatment", Consequence.CENSORING | Consequence.LAST_VALUE
     """What was seen before it counts."""
+
+    def brings(self, consequences: Consequence) -> bool:
+        """Return whether it brings any of these."""
+        return bool(self.consequences & consequences)
+
+    @classmethod
+    def without(cls, consequences: Consequence) -> str:
+        """Return the names of those that bring none of these, for messages."""
+        *others, last = (one.value for one in cls if not one.brings(consequences))
+        return f"{', '.join(others)} or {last}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from lupusim.simulation.tally import TRUTH_ERROR, Mean
 from lupusim.trial import Analysis, Dropout, Trial, Verdict
 from lupusim.trial.design import KnownEffect, SimulatedEffect
 from lupusim.trial.enrollment.arm_periods import Controls
-from lupusim.trial.observation import Strategy, VisitConduct
+from lupusim.trial.observation import Consequence, VisitConduct
 
 _SEED = 2**61 - 1  # of no run: truths share nothing with what is compared
 _POOL = 4_000  # patients analyzed together: far more than a trial, few enough for all pairs
@@ -92,7 +92,7 @@ def fully_observed(trial: Trial) -> Trial:
     happen = tuple(
         event
         for event in trial.intercurrent_events
-        if event.strategy_of(trial.primary.name) is not Strategy.HYPOTHETICAL
+        if not event.strategy_of(trial.primary.name).brings(Consequence.EXCLUSION)
     )
     return replace(
         trial,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
-from lupusim.trial.observation import Strategy
+from lupusim.trial.observation import Consequence, Strategy
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Analysis, TrialParts
@@ -50,20 +50,21 @@ def _one_arm_problems(trial: TrialParts, analysis: Analysis) -> Iterator[Problem
             fault="a test of one arm stands alone",
             fix="Remove it.",
         )
-    strategies = [e.strategy_of(trial.primary.name) for e in trial.intercurrent_events]
+    about = [event.strategy_of(trial.primary.name) for event in trial.intercurrent_events]
     if analysis.test.null_rate is not None:
         yield from _rate_problems(trial, analysis)
-        if Strategy.HYPOTHETICAL in strategies:
+        if any(strategy.brings(Consequence.EXCLUSION) for strategy in about):
+            others = Strategy.without(Consequence.EXCLUSION)
             yield Problem(
                 key="intercurrent_events",
                 fault="with patients left out nobody knows beforehand how many are analyzed",
-                fix="Use another strategy than hypothetical: composite counts as no response.",
+                fix=f"Use {others}: composite counts as no response.",
             )
-    elif Strategy.COMPOSITE in strategies:
+    elif any(strategy.brings(Consequence.FAILURE) for strategy in about):
         yield Problem(
             key="intercurrent_events",
             fault="the reference's hazard knows nothing of events that count as the endpoint's",
-            fix="Use another strategy than composite.",
+            fix=f"Use {Strategy.without(Consequence.FAILURE)}.",
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lupusim.errors import Problem
 from lupusim.trial.checks.endpoints import beyond_follow_up
 from lupusim.trial.endpoints import Endpoint, MissingChange
-from lupusim.trial.observation import Strategy
+from lupusim.trial.observation import Consequence, Strategy
 from lupusim.trial.test_method import TestMethod
 
 if TYPE_CHECKING:
@@ -109,11 +109,11 @@ def _of_visits(place: Place, trial: TrialParts) -> Iterator[Problem]:
             fix="Say 'missing: left_out' at the endpoint, or use ancova.",
         )
     for event in trial.intercurrent_events:
-        if event.strategy_of(endpoint.name) is Strategy.COMPOSITE:
+        if event.strategy_of(endpoint.name).brings(Consequence.FAILURE):
             yield Problem(
                 key=f"intercurrent_events.{event.name}.strategy",
                 fault=f"{name!r} has no value for a failure",
-                fix="Use hypothetical, treatment_policy or while_on_treatment.",
+                fix=f"Use {Strategy.without(Consequence.FAILURE)}.",
             )
 
 

@@ -85,13 +85,15 @@ def test_a_single_arm_may_have_a_test(changes):
         ({"cutoff": AfterLastPatient(follow_up=0.5)}, "left to chance"),
         ({"cutoff": AfterPatients(patients=20, follow_up=1.5)}, "left to chance"),
         ({"cutoff": AfterPatients(patients=30, follow_up=0.5)}, "left to chance"),
-        ({"intercurrent_events": strike(Strategy.HYPOTHETICAL)}, "left out"),
+        ({"intercurrent_events": strike(Strategy.HYPOTHETICAL)},
+         "left out.*Use treatment_policy, composite or while_on_treatment"),
         ({"interims": (EARLY,), "stopping": BOUNDS,
           "analysis": particular("exact_binomial", sided=2)}, "one side"),
         ({"interims": (EARLY,), "stopping": SIMON.two_stages}, "not the 29"),
         ({"interims": (EARLY,), "stopping": BOUNDS,
           "analysis": particular("posterior_probability")}, "decides at one look"),
-        ({**SURVIVAL, "intercurrent_events": strike(Strategy.COMPOSITE)}, "knows nothing"),
+        ({**SURVIVAL, "intercurrent_events": strike(Strategy.COMPOSITE)},
+         "knows nothing.*Use treatment_policy, hypothetical or while_on_treatment"),
     ],
 )  # fmt: skip
 def test_what_a_test_of_one_arm_cannot_be_told_is_refused(changes, words):

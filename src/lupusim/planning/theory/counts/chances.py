@@ -25,7 +25,7 @@ from lupusim.planning.theory.counts.cells import (
 )
 from lupusim.trial import Arm, Better, Trial
 from lupusim.trial.endpoints import ResponseAtVisits
-from lupusim.trial.observation import Strategy
+from lupusim.trial.observation import Consequence
 
 _TOLERANCE = 1e-7
 _QUADRATURE = 1e-5  # what two quadratures may differ by: the finer one is far nearer
@@ -34,7 +34,6 @@ _MOST_BREAKS = 40
 _ROUNDING = 1e-9
 _MOST_MISSED = 6  # infusions that may each be missed
 _WINDOW_NODES = 12
-_UNKNOWN = (Strategy.HYPOTHETICAL, Strategy.WHILE_ON_TREATMENT)
 _LEFT, _STRUCK, _N_ENDS = 0, 1, 2
 """Further states, after those of the model: left the trial; struck by what is a failure."""
 
@@ -152,9 +151,9 @@ def _failures(trial: Trial, endpoint: ResponseAtVisits) -> Iterator[FloatArray]:
     alive = np.array([state not in (trial.arms[0].model.absorbing or ()) for state in trial.states])
     for event in trial.intercurrent_events:
         strategy = event.strategy_of(endpoint.name)
-        if strategy in _UNKNOWN:
+        if strategy.brings(~Consequence.FAILURE):
             raise NoExactSolutionError(f"{event.name} is treated as {strategy.value}")
-        if strategy is Strategy.COMPOSITE:
+        if strategy.brings(Consequence.FAILURE):
             yield event.rates(trial.states) * alive
 
 
