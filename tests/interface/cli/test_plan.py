@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from scipy import stats
 
 from lupusim.cli import app
 from lupusim.errors import ModelError
@@ -45,6 +48,20 @@ def test_sensitivity_shows_both_ends_of_each_range() -> None:
     words = ["sensitivity", "survival_200_events", "--over", "sample_size=240,360"]
     text = called(*words, "--over", "arms.experimental.effects.0.hazard_ratio=0.6,0.8")
     assert text.index("│ hazard ratio") < text.index("│ patients in all")
+
+
+def test_dropout_is_asked_from_nobody_where_the_file_says_nothing_of_it() -> None:
+    """By 24 weeks exp(-0.2 t) are left; who has gone has not responded."""
+    words = ["sensitivity", "two_rates", "--over", "dropout.per_year=0,0.2", "--format", "json"]
+    (swing,) = json.loads(called(*words))["swings"]
+    left = math.exp(-0.2 * 24 / 52.1775)
+    x, y = np.meshgrid(np.arange(61), np.arange(61), indexing="ij")
+    with np.errstate(invalid="ignore"):
+        z = (y - x) / np.sqrt((x + y) * (1 - (x + y) / 120))
+    for end, stays in (("at_low", 1.0), ("at_high", left)):
+        chance = stats.binom.pmf(x, 60, 0.3 * stays) * stats.binom.pmf(y, 60, 0.55 * stays)
+        by_hand = chance[np.nan_to_num(z) >= stats.norm.isf(0.025)].sum()
+        assert swing[end] == pytest.approx(by_hand, abs=1e-6)
 
 
 OVER = ["--over", "dropout.per_year=0.05:0.3", "--over", "sample_size=60:150"]

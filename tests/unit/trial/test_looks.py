@@ -79,6 +79,20 @@ def test_what_a_cutoff_waits_for_can_be_asked():
     assert not Limited(clock=AfterPatients(patients=3), gap=2.0).ends_by_itself
 
 
+def test_the_first_of_several_conditions_bounds_a_look_and_the_last_one_does_not():
+    never, early, late = (
+        AfterPatients(patients=3),
+        AtCalendarTime(time=1.0),
+        AtCalendarTime(time=2.0),
+    )
+    either, both = WhenAny(conditions=(never, early)), WhenAll(conditions=(never, early))
+    assert (either.end, both.end) == (1.0, math.inf)
+    assert (either.ends_by_itself, both.ends_by_itself) == (True, False)
+    dates = (late, early)
+    assert (WhenAny(conditions=dates).end, WhenAll(conditions=dates).end) == (1.0, 2.0)
+    assert WhenAll(conditions=dates).ends_by_itself
+
+
 def test_what_can_never_happen_is_known():
     assert AtEventsOf(events=60).never(60) is None
     assert "60 patients never have 61" in AtEventsOf(events=61).never(60)

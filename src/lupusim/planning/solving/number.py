@@ -50,6 +50,10 @@ class Number:
         """Return the value itself, or the nearest whole one."""
         return float(round(value)) if self.whole else value
 
+    def shown(self, value: float) -> str:
+        """Return a value in four digits, a whole number with all of them."""
+        return f"{value:.0f}" if self.whole else f"{value:.4g}"
+
     @property
     def start(self) -> float:
         """Where to begin: the value as it is, or the end nearest to it."""

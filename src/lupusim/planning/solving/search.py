@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING
 from lupusim.frozen import dataclass
 from lupusim.planning.execution.bench import Bench, on_bench
 from lupusim.planning.runs.replicates import Simulator, added_up, derived_seed
+from lupusim.planning.sample_size.growth import most_enrolled, what_may_help
 from lupusim.planning.solving.goal import Goal
 from lupusim.planning.solving.number import Number
 from lupusim.planning.solving.results import InterruptedSolvingError, NotReachedError, Solution
 from lupusim.planning.solving.roots import Seen, narrowed
 from lupusim.simulation.tally import Mean
+from lupusim.trial import Trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -212,13 +214,24 @@ class _Hunt:
         found = dict(zip(values, self.at(values, n_replicates), strict=True))
         low, high = min(values), max(values)
         best = min(found, key=lambda x: abs(found[x].value - self.goal.target))
-        words = self.goal.quantity.replace("_", " ")
-        said = [f"{found[x].value:.3g} at {x:.4g}" for x in dict.fromkeys((low, best, high))]
+        trial = self.number.design(self.number.start)
+        words, shown = self.goal.in_words(trial), self.number.shown
+        said = [f"{found[x].value:.3g} at {shown(x)}" for x in dict.fromkeys((low, best, high))]
         return (
             f"{words} {self.goal.target:g} is not reached for any {self.number.name} from "
-            f"{low:.4g} to {high:.4g}: it is {', '.join(said)}. Ask for another {words}, or look "
-            "elsewhere (--between)"
+            f"{shown(low)} to {shown(high)}: it is {', '.join(said)}. "
+            f"{self._what_may_help(trial, int(high))}, or look elsewhere (--between)"
         )
+
+    def _what_may_help(self, trial: Trial, most: int) -> str:
+        """Return what to ask instead, such as for events where a number of them ends the trial."""
+        if self.number.name == "sample_size" and self.goal.is_power:
+            if (events := trial.cutoff.primary_events) is not None:
+                path = f"looks.{len(trial.interims)}.when.events"
+                return f"The last look waits for {events} events, whoever has them: --for {path}"
+            if most_enrolled(trial) < most:
+                return what_may_help(trial, most)
+        return f"Ask for another {self.goal.quantity.replace('_', ' ')}"
 
     def answer(self, found: tuple[float, float]) -> Solution:
         """Confirm the answer on fresh replicates, and look at the values around it."""

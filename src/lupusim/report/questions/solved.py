@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DIGITS = 6  # of what is known exactly
+_ALL_DIGITS = 100.0  # of a standard error
+_HARDLY_KNOWN = 0.5
 _DISAGREES = "That is not the value asked, beyond chance: take more --replicates."
 
 
@@ -54,7 +56,8 @@ def solved_sentence(answer: Solution, asked: NumberInFile) -> str:
     """Return the answer in one sentence; what theory says, and a disagreement, in another."""
     paths, words = " = ".join(asked.paths), asked.stated.in_words
     error = answer.standard_error
-    how = f"standard error {error:.2g}" if error else f"by exact {answer.goal.quantity}"
+    digits = f"{error:.0f}" if error >= _ALL_DIGITS else f"{error:.2g}"
+    how = f"standard error {digits}" if error else f"by exact {answer.goal.quantity}"
     known = "" if answer.exact is None else f"exactly {answer.exact:.4f}; "
     found = words(_to_the_digit(answer.value, answer, asked))
     sentence = (
@@ -65,6 +68,11 @@ def solved_sentence(answer: Solution, asked: NumberInFile) -> str:
     for method, value in answer.theory.items():
         shown = words(f"{value:.4g}")
         sentence += f" By {method} it would be {shown}."
+    if error > _HARDLY_KNOWN * abs(answer.value):
+        sentence += (
+            f" So far it is hardly known, since the {answer.goal.quantity.replace('_', ' ')} "
+            "changes little with it: give more --replicates, or --between."
+        )
     return sentence if answer.agrees else f"{sentence} {_DISAGREES}"
 
 

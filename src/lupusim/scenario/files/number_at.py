@@ -15,7 +15,7 @@ from lupusim.planning.solving.number import Number
 from lupusim.scenario.document.content import is_number, is_text
 from lupusim.scenario.document.yaml_reader import read_document
 from lupusim.scenario.files.packaged import find_packaged
-from lupusim.scenario.files.shorthand import spelled_out
+from lupusim.scenario.files.shorthand import reaching
 from lupusim.scenario.files.variation import scalar_paths, value_at
 from lupusim.scenario.files.what_if import what_if_of
 
@@ -111,11 +111,8 @@ def number_at(name_or_path: str | Path, paths: Sequence[str]) -> NumberInFile:
         If there is no single number at a path.
     """
     path = find_packaged("scenarios", name_or_path, ScenarioError)
-    document = read_document(path, ScenarioError)
+    document = reaching(read_document(path, ScenarioError), paths)
     build = what_if_of(document, folder=path.parent)
-    if any(value_at(document.content, name) is None for name in paths):
-        document = spelled_out(document)
-        build = what_if_of(document, folder=path.parent)
     stated = [_number(document.content, name) for name in paths]
     found = NumberInFile(paths=tuple(paths), stated=stated[0], build=build)
     if stated[0].before is None and _is_whole(found):

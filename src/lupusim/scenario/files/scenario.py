@@ -31,7 +31,7 @@ from lupusim.scenario.document.section import (
 from lupusim.scenario.document.yaml_reader import Document, child_key, describe, read_document
 from lupusim.scenario.files.model import read_schema
 from lupusim.scenario.files.packaged import find_packaged
-from lupusim.scenario.files.shorthand import spelled_out
+from lupusim.scenario.files.shorthand import reaching, spelled_out
 from lupusim.scenario.files.variation import read_variation, replaced
 from lupusim.scenario.outcomes import read_outcomes
 from lupusim.scenario.sections.adaptation import read_adaptation
@@ -121,7 +121,9 @@ def scenario_from_document(
     document: Document, *, folder: Path | None = None, command: str = ""
 ) -> Scenario:
     """Return the scenario of a document; raises ScenarioError with all its problems."""
-    written, document = document, spelled_out(document)
+    vary = document.content.get("vary")
+    written = reaching(document, filter(is_text, vary) if is_mapping(vary) else ())
+    document = spelled_out(written)
     top = Section.top(document, COMMON_KEYS)
     models = Models(folder)
     about = _read_about(top)

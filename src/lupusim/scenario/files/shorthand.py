@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from lupusim.scenario.document.amounts import parse_rate, parse_ratio
 from lupusim.scenario.document.content import is_list, is_mapping, is_nested
 from lupusim.scenario.document.yaml_reader import Document
+from lupusim.scenario.files.variation import value_at
 
 _MONTHS_PER_YEAR = 12.0
 
@@ -33,6 +34,20 @@ def spelled_out(document: Document) -> Document:
                 problems.append(document.problem(key, fault, f"{fix}."))
                 content.pop(key)
     return replace(document, content=content, problems=tuple(problems))
+
+
+def reaching(document: Document, paths: Iterable[str]) -> Document:
+    """Return the document in which a number stands at each path, as far as one can be told.
+
+    Spelled out where it is in a few words; without dropout a rate of 0 stands there.
+    """
+    asked = list(paths)
+    if all(value_at(document.content, path) is not None for path in asked):
+        return document
+    document = spelled_out(document)
+    if "dropout.per_year" in asked and document.content.get("dropout") is None:
+        return replace(document, content={**document.content, "dropout": {"per_year": 0.0}})
+    return document
 
 
 def _allocation(content: dict[str, Any]) -> None:

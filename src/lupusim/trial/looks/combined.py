@@ -66,6 +66,16 @@ class WhenAll(_OfConditions):
         """Return the latest of the conditions' times."""
         return np.asarray(np.max(self._times_of(entries), axis=0))
 
+    @property
+    def end(self) -> float:
+        """Calendar time (years) by which all conditions are met for certain."""
+        return max(condition.end for condition in self.conditions)
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """Whether no condition needs an end of everybody's follow-up."""
+        return all(condition.ends_by_itself for condition in self.conditions)
+
     def words(self, trial: Trial) -> str:
         """Return all that it waits for."""
         return " and ".join(condition.words(trial) for condition in self.conditions)
@@ -115,6 +125,16 @@ class WhenAny(_OfConditions):
     def calendar_time(self, entries: Entries) -> FloatArray:
         """Return the earliest of the conditions' times."""
         return np.asarray(np.min(self._times_of(entries), axis=0))
+
+    @property
+    def end(self) -> float:
+        """Calendar time (years) by which the first condition is met for certain."""
+        return min(condition.end for condition in self.conditions)
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """Whether some condition needs no end of everybody's follow-up."""
+        return any(condition.ends_by_itself for condition in self.conditions)
 
     def words(self, trial: Trial) -> str:
         """Return what it waits for, one or the other."""

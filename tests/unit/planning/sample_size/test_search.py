@@ -50,7 +50,7 @@ from lupusim.trial import (
 )
 from lupusim.trial.design import SimulatedEffect
 from lupusim.trial.enrollment.arm_periods import OnceOnArm, OnceRandomized, OnDate
-from lupusim.trial.looks import AfterPatients, WhenAll
+from lupusim.trial.looks import AfterPatients, WhenAll, WhenAny
 from lupusim.trial.multiplicity import Family
 from lupusim.trial.scenario import DesignPoint, Scenario
 from tolerance import SEED, assert_within_mcse
@@ -470,6 +470,9 @@ def test_patients_who_would_come_after_the_last_date_are_not_tried():
     assert Patients(trial=_until_a_date(0.6)).largest(20_000) == 106  # two at a time
     assert Patients(trial=_until_a_date(0.6)).largest(50) == 50
     assert math.isinf(most_enrolled(small_trials.rates((0.3, 0.6))))
+    dated = _until_a_date(0.6)
+    either = WhenAny(conditions=(AfterPatients(patients=400), dated.cutoff))
+    assert most_enrolled(replace(dated, cutoff=either)) == pytest.approx(most)
 
 
 def test_a_power_that_no_number_of_patients_reaches_by_the_last_date_is_refused():

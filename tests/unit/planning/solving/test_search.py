@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from lupusim import solve
 from lupusim.planning.solving.goal import Goal
 from lupusim.planning.solving.results import NotReachedError
 from lupusim.planning.solving.search import Effort, find_value
+from lupusim.report.questions.solved import solved_sentence
 from lupusim.scenario.files.number_at import number_at
 from tolerance import assert_within_mcse
 
@@ -90,6 +92,34 @@ def test_what_is_not_reached_is_told_with_what_was_seen() -> None:
     words = r"power 0.8 is not reached for any dropout.per_year from 1 to 5: it is 0.\d+ at 1, "
     with pytest.raises(NotReachedError, match=words):
         solve("time_to_event", "dropout.per_year", 0.8, between=(1, 5), n_replicates=200)
+
+
+def test_a_trial_that_waits_for_events_is_told_to_ask_for_those() -> None:
+    words = (
+        r"from 250 to 400: .*waits for 180 events, whoever has them: --for looks\.1\.when\.events"
+    )
+    with pytest.raises(NotReachedError, match=words):
+        solve("time_to_event", "sample_size", 0.99, between=(250, 400), n_replicates=200)
+
+
+def test_a_trial_that_ends_at_a_date_is_told_that_patients_would_come_too_late(
+    tmp_path: Path,
+) -> None:
+    """12 a month for 10 months and one visit at 24 weeks: those of the first month or five."""
+    looks = [{"when": {"any": [{"patients": 3000}, {"calendar_time": "10 months"}]}}]
+    file = tmp_path / "until.yaml"
+    file.write_text(json.dumps(SCORE | {"looks": looks}))
+    with pytest.raises(NotReachedError, match=r"come too late: the last look is held by month 10"):
+        solve(file, "sample_size", 0.99, between=(400, 2000), n_replicates=200)
+
+
+def test_an_answer_that_its_error_leaves_open_says_so(score: Path) -> None:
+    found = solve(score, TREATED, 0.9, n_replicates=200)
+    asked = number_at(score, [TREATED])
+    assert "hardly known" not in solved_sentence(found, asked)
+    unsure = replace(found, standard_error=540.0)
+    assert "(standard error 540)" in solved_sentence(unsure, asked)
+    assert "it is hardly known, since the power changes little" in solved_sentence(unsure, asked)
 
 
 def test_of_whole_numbers_the_nearest_that_has_enough_is_found() -> None:

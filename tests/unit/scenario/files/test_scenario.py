@@ -276,7 +276,7 @@ def test_an_arm_to_vary_is_found_by_its_name_or_by_its_place() -> None:
         ("arms", [1], "the file has a list there, and a value to try is none"),
         ("analysis", ["logrank"], "the file has a mapping there"),
         ("title", ["x"], "no such value"),
-        ("dropout.per_year", [0.1], "no such value"),
+        ("dropout.by_arm.placebo", [0.1], "no such value"),
         ("arms.99999999999.name", ["x"], "no such value"),
         ("sample_size", [[1, 2]], "is not a whole number"),
         ("sample_size", [None], "a value to try is empty"),
