@@ -1,4 +1,4 @@
-"""Numerics shared by the tests: columns, strata, Newton steps, normal orthants."""
+"""Numerics shared by the tests: columns, strata, Newton steps, normal orthants; rehearsals."""
 
 __all__ = [
     "binomial",
@@ -6,6 +6,7 @@ __all__ = [
     "labels",
     "newton",
     "normal_orthant",
+    "rehearsal",
     "strata",
     "student_t",
     "win_levels",

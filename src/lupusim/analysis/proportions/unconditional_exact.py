@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.numerics.rehearsal import Once, rehearsal
 from lupusim.analysis.proportions.exact_tests import ExactTest
 from lupusim.analysis.proportions.fisher_exact import fisher_p_values, log_factorials
 from lupusim.analysis.proportions.risk_difference import risk_difference_of
@@ -17,6 +20,9 @@ from lupusim.arrays import FloatArray, IntArray
 from lupusim.trial.test_method import TESTS
 
 _N_GRID = 1000  # values of the common response probability; a parabola refines between them
+_FEW_TABLES = 10_000  # worked out in a rehearsal, too: 0.1 s
+_TIMED_ARM, _N_TIMED = 500, 16  # patients, and for how many probabilities
+_BYTES = 220  # of a table, at work
 
 Extremeness = Callable[[IntArray], FloatArray]
 """Tables (4, n_tables) in, numbers out: the smaller, the stronger against the null."""
@@ -144,7 +150,6 @@ def _one_sided(table: TwoByTwo, *orders: Extremeness) -> FloatArray:
     return per_distinct_table(table, p_values)
 
 
-@lru_cache(maxsize=512)
 def p_value_table(n: int, control_n: int, order: Extremeness) -> FloatArray:
     """Return the unconditional p-value of every table of two arm sizes.
 
@@ -158,22 +163,57 @@ def p_value_table(n: int, control_n: int, order: Extremeness) -> FloatArray:
     Returns
     -------
     (n + 1, control_n + 1) array
-        Read-only; by responders on the experimental and on the control arm.
+        Read-only; by responders on the experimental and on the control arm. In a rehearsal,
+        where the arms are large, all are 1: how long they would take is taken down.
     """
-    x, x0 = (grid.reshape(-1) for grid in np.mgrid[0 : n + 1, 0 : control_n + 1])
-    counts = np.stack([x, np.full_like(x, n), x0, np.full_like(x, control_n)])
-    _, rank = np.unique(np.round(order(counts), 11), return_inverse=True)
-    sequence = np.argsort(rank, kind="stable")
-    last_of_equals = np.cumsum(np.bincount(rank)) - 1
-    largest = np.zeros(last_of_equals.size)
-    before = previous = largest
-    for likelihood in _likelihoods(n, control_n):
-        current = np.cumsum(likelihood[sequence])[last_of_equals]
-        np.maximum(largest, _peak(before, previous, current), out=largest)
-        before, previous = previous, current
-    table = np.minimum(largest[rank], 1.0).reshape(n + 1, control_n + 1)
+    rehearsed, n_tables = rehearsal(), (n + 1) * (control_n + 1)
+    if rehearsed is None or n_tables <= _FEW_TABLES:
+        return _p_value_table(n, control_n, order)
+    needs = Once(seconds=n_tables * _seconds_per_table(order), bytes=_BYTES * n_tables)
+    rehearsed.noted[n, control_n, order] = needs
+    return np.broadcast_to(1.0, (n + 1, control_n + 1))
+
+
+@lru_cache(maxsize=512)
+def _p_value_table(n: int, control_n: int, order: Extremeness) -> FloatArray:
+    ordered = _Ordered(n, control_n, order)
+    largest = ordered.largest(_likelihoods(n, control_n))
+    table = np.minimum(largest[ordered.rank], 1.0).reshape(n + 1, control_n + 1)
     table.setflags(write=False)
     return table
+
+
+class _Ordered:
+    """All tables of two arm sizes, from the strongest against the null to the weakest."""
+
+    def __init__(self, n: int, control_n: int, order: Extremeness) -> None:
+        x, x0 = (grid.reshape(-1) for grid in np.mgrid[0 : n + 1, 0 : control_n + 1])
+        counts = np.stack([x, np.full_like(x, n), x0, np.full_like(x, control_n)])
+        _, self.rank = np.unique(np.round(order(counts), 11), return_inverse=True)
+        self.sequence = np.argsort(self.rank, kind="stable")
+        self.last_of_equals = np.cumsum(np.bincount(self.rank)) - 1
+
+    def largest(self, likelihoods: Iterable[FloatArray]) -> FloatArray:
+        """Return for each rank the largest probability of tables up to it."""
+        largest = np.zeros(self.last_of_equals.size)
+        before = previous = largest
+        for likelihood in likelihoods:
+            current = np.cumsum(likelihood[self.sequence])[self.last_of_equals]
+            np.maximum(largest, _peak(before, previous, current), out=largest)
+            before, previous = previous, current
+        return largest
+
+
+@lru_cache
+def _seconds_per_table(order: Extremeness) -> float:
+    """Return how long one table takes among many, judged by arms of 500."""
+    begin = time.perf_counter()
+    ordered = _Ordered(_TIMED_ARM, _TIMED_ARM, order)
+    some = [*islice(_likelihoods(_TIMED_ARM, _TIMED_ARM), _N_TIMED)]
+    ready = time.perf_counter()
+    ordered.largest(some)
+    each = (time.perf_counter() - ready) / _N_TIMED
+    return (ready - begin + (_N_GRID + 2) * each) / (_TIMED_ARM + 1) ** 2
 
 
 def _likelihoods(n: int, control_n: int) -> Iterator[FloatArray]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from lupusim.analysis.numerics.rehearsal import Once, rehearsing
 from lupusim.frozen import dataclass
 from lupusim.planning.execution.tasks import Task, work
 from lupusim.planning.execution.workers import Cores
@@ -25,6 +26,8 @@ LARGE = 1e9  # bytes of one process
 _PATIENCE = 0.5  # seconds of some trials that are enough to judge by
 _MOST_DESIGNS = 6  # that are timed; the others are taken to be like them
 _HEAVY = 0.25  # seconds of one block of trials; a gigabyte cannot be written in less
+_REHEARSED = 16  # trials, to see whether they need the same
+_NOTHING = Once(seconds=0.0, bytes=0.0)
 _STEP = 8  # times as many trials, while the estimate is long because of what is done once
 _SECONDS_BETWEEN_GLANCES = 0.02
 _OFTEN = 0.25  # share of the time at which a part is named
@@ -105,7 +108,7 @@ def forecast(scenario: Scenario, n_replicates: int | None = None, *, n_jobs: int
     most = min(asked, *(replicates_per_block(task.trial.n_patients) for task in tasks))
     n, was_slow = 1, False
     while True:
-        with _glances(threading.get_ident()) as seen:
+        with _glances(threading.get_ident()) as seen, rehearsing() as rehearsed:
             timed = sum(work(_of(task, n)).seconds for task in tasks)
         seconds = timed / n * asked * each_stands_for / cores
         if seconds <= LONG or n == most or (was_slow and timed > _PATIENCE):
@@ -113,13 +116,35 @@ def forecast(scenario: Scenario, n_replicates: int | None = None, *, n_jobs: int
         # what is worked out once and kept (exact bounds) is not paid for again
         was_slow = timed > _PATIENCE
         n = n if was_slow else min(_STEP * n, most)
+    once = _once(tasks, asked=asked, cores=cores) if rehearsed.noted else _NOTHING
+    total = seconds + each_stands_for * once.seconds
+    parts = _named(Counter(seen), tasks) if seconds > once.seconds else [_test_of(tasks)]
     return Forecast(
-        seconds=seconds,
-        bytes=_memory(tasks, n, most) if timed / n * most > _HEAVY else 0.0,
+        seconds=total,
+        bytes=once.bytes + (_memory(tasks, n, most) if timed / n * most > _HEAVY else 0.0),
         cores=cores,
         n_timed=n,
-        parts=tuple(_named(Counter(seen), tasks)) if seconds > LONG else (),
+        parts=tuple(parts) if total > LONG else (),
     )
+
+
+def _once(tasks: Sequence[Task], *, asked: int, cores: int) -> Once:
+    """Return what is worked out once for all trials that need the same, such as equal arms.
+
+    Where hardly two trials need the same, each works out its own; else each process does all.
+    """
+    n = min(_REHEARSED, asked)
+    with rehearsing() as first:
+        for task in tasks:
+            work(_of(task, 1))
+    with rehearsing() as rehearsed:
+        for task in tasks:
+            work(_of(task, n))
+    needed = rehearsed.noted.values()
+    seconds = sum(one.seconds for one in needed)
+    if 2 * len(needed) > n * len(first.noted) > len(first.noted):
+        seconds *= asked / n / cores
+    return Once(seconds=seconds, bytes=max(one.bytes for one in first.noted.values()))
 
 
 def _some_tasks(scenario: Scenario) -> tuple[list[Task], float]:
@@ -155,7 +180,8 @@ def _peak(task: Task) -> float:
         return 0.0
     tracemalloc.start()
     try:
-        work(task)
+        with rehearsing():
+            work(task)
         return float(tracemalloc.get_traced_memory()[1])
     finally:
         tracemalloc.stop()
@@ -200,11 +226,20 @@ def at_work(thread: int) -> str:
 
 def _named(glances: Counter[str], tasks: Sequence[Task]) -> Iterator[str]:
     """Yield the parts in which most of the time goes, with what makes them long."""
-    largest = max((task.trial for task in tasks), key=lambda trial: trial.n_patients)
+    largest = _largest(tasks)
     total = sum(glances.values())
     for part, n in glances.most_common(2):
         if part and n > _OFTEN * total:
             yield f"{part}{_what(part, largest)}"
+
+
+def _test_of(tasks: Sequence[Task]) -> str:
+    """Return the test, where what is worked out for it takes most of the time."""
+    return f"the test{_what('the test', _largest(tasks))}"
+
+
+def _largest(tasks: Sequence[Task]) -> Trial:
+    return max((task.trial for task in tasks), key=lambda trial: trial.n_patients)
 
 
 def _what(part: str, trial: Trial) -> str:

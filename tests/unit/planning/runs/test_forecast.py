@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from lupusim.analysis.proportions import unconditional_exact
 from lupusim.planning.execution.tasks import Done, Task
 from lupusim.planning.runs import forecast as module
 from lupusim.planning.runs.forecast import Forecast, at_work, forecast
@@ -95,3 +96,43 @@ def test_memory_grows_with_the_trials_of_a_block() -> None:
 def test_processes_of_no_number_are_refused() -> None:
     with pytest.raises(ValueError, match="n_jobs=0"):
         forecast(load_scenario("two_rates"), 10, n_jobs=0)
+
+
+BARNARD = """schema: lupusim/scenario/1
+title: Barnard's test of many patients
+outcomes: {response: {kind: response, at: 24 weeks}}
+arms:
+  - {name: control, control: true, outcomes: {response: 30 %}}
+  - {name: treated, outcomes: {response: 36 %}}
+ALLOCATION
+enrollment: 100 per month
+analysis: {test: barnard, alpha: 0.025, sided: 1}
+sample_size: 2000
+simulation: {replicates: 1000, seed: 1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("allocation", "least", "most"),
+    [("1:1", 1, 1), ("{method: simple}", 900 / 2, 1000 / 2)],  # pairs of arm sizes, by process
+)
+def test_all_tables_of_large_arms_are_told_before_they_are_worked_out(
+    allocation, least, most, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(unconditional_exact, "_seconds_per_table", lambda _: 1e-4)
+    monkeypatch.setattr(unconditional_exact, "_Ordered", None)  # or it would be worked out
+    file = tmp_path / "barnard.yaml"
+    file.write_text(BARNARD.replace("ALLOCATION", f"allocation: {allocation}"))
+    found = forecast(load_scenario(file), n_jobs=2)
+    each = 3 * 1001**2 * 1e-4  # better, worse, and both ways
+    assert 0.95 * least * each < found.seconds < 1.1 * most * each + 30
+    assert found.parts == ("the test (barnard, 2,000 patients a trial)",)
+    assert 1e8 < found.bytes < 1e9
+
+
+def test_how_long_a_table_takes_is_known_from_few_of_its_probabilities() -> None:
+    order = unconditional_exact._z_less
+    begin = time.perf_counter()
+    unconditional_exact._p_value_table.__wrapped__(250, 251, order)
+    took = (time.perf_counter() - begin) / (251 * 252)
+    assert 0.1 < unconditional_exact._seconds_per_table(order) / took < 10
