@@ -96,12 +96,13 @@ def _parts(group: Checked) -> tuple[Part, ...]:
     for one in group.failed:
         parts.append(Words(text=f"Does not hold: {one.name}", loud=True))
     if group.comparisons:
-        head = ("comparison", "found", "expected", "distance", "tolerance", "holds", "source")
+        head = ("comparison", "found", "expected", "holds: distance", "source")
         rows = tuple(map(_row, group.comparisons))
         parts.append(Table(caption=f"{group.title}.", head=head, rows=rows))
     return tuple(parts)
 
 
 def _row(one: Comparison) -> tuple[str, ...]:
-    numbers = (f"{one.found:.10g}", f"{one.expected:.10g}", f"{one.distance:.2g}")
-    return (one.name, *numbers, f"{one.tolerance:.2g}", "yes" if one.held else "NO", one.source)
+    held = "yes" if one.held else "NO"
+    distance = f"{held}: {one.distance:.2g}, at most {one.tolerance:.2g}"
+    return (one.name, f"{one.found:.10g}", f"{one.expected:.10g}", distance, one.source)

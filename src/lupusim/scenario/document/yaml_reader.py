@@ -47,7 +47,8 @@ _WORDS: Mapping[str, bool | None] = {
 
 def edge_label(text: str) -> str:
     """Return `text` with exactly one space on either side of an arrow."""
-    return re.sub(r"\s*->\s*", " -> ", text.strip())
+    text = text.strip()
+    return re.sub(r"\s*->\s*", " -> ", text) if "->" in text else text
 
 
 def child_key(parent: str, name: str | int) -> str:
