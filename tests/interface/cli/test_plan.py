@@ -28,7 +28,7 @@ def called(*words: str) -> str:
 
 def test_size_answers_with_an_interval_and_a_confirmation(tmp_path: Path) -> None:
     plot = tmp_path / "power.svg"
-    words = ["size", "phase2_remission_52w", "--power", "0.8", "--precision", "0.03"]
+    words = ["size", "phase2_remission_52w", "--power", "0.8", "--precision", "0.06"]
     answer = json.loads(called(*words, "--jobs", "1", "--format", "json", "--plot", str(plot)))
     assert {"n_patients", "interval", "power", "power_mcse"} <= set(answer)
     assert answer["interval"][0] <= answer["n_patients"] <= answer["interval"][1]
