@@ -372,7 +372,11 @@ def fit_studies(
     best = optima[0].free
     information = observed_information(likelihood, best)
     profiles = profile_all(
-        likelihood, best, standard_errors=standard_errors(information), progress=progress
+        likelihood,
+        best,
+        standard_errors=standard_errors(information),
+        information=information,
+        progress=progress,
     )
     verdicts = judge(likelihood, optima, information=information, profiles=profiles)
     return Fit(

@@ -33,7 +33,7 @@ from lupusim.scenario.files.model_writer import model_to_mapping, write_model
 from lupusim.scenario.files.patients import load_patients
 
 Evidence = str | Path | Study
-_TRIED = 250
+_TRIED = 60
 """Sets of values that are tried, over the squared number of parameters."""
 
 COMMENTS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
@@ -79,6 +80,37 @@ def gradient(parts: tuple[FloatArray, FloatArray], slopes: Slopes) -> FloatArray
     """Return half the gradient of :func:`heights`; shape (n, n_parameters)."""
     pulled = np.einsum("nrp,nr->np", slopes[0], parts[0])
     return np.asarray(pulled - slopes[1].sum(axis=1))
+
+
+def curvature(
+    height: Callable[[FloatArray], FloatArray], point: FloatArray, step: float
+) -> FloatArray:
+    """Return second derivatives of a function at one point; (n_parameters, n_parameters).
+
+    Central differences, all points in one stack: for a pair its sum moved both ways together,
+    less what each moves alone.
+
+    Parameters
+    ----------
+    height : callable
+        From (n, n_parameters) to (n,).
+    point : (n_parameters,) array
+        Where.
+    step : float
+        Of the differences.
+    """
+    p = point.size
+    moves = np.eye(p) * step
+    first, second = np.triu_indices(p, 1)
+    pairs = moves[first] + moves[second]
+    found = height(
+        np.concatenate([point[None], point + moves, point - moves, point + pairs, point - pairs])
+    )
+    alone = found[1 : p + 1] + found[p + 1 : 2 * p + 1] - 2 * found[0]
+    together = found[2 * p + 1 :].reshape(2, -1).sum(axis=0) - 2 * found[0]
+    bend = np.diag(alone)
+    bend[first, second] = bend[second, first] = (together - alone[first] - alone[second]) / 2
+    return np.asarray(bend / step**2)
 
 
 def climb_together(

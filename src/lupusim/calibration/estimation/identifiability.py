@@ -8,6 +8,7 @@ from enum import Enum
 import numpy as np
 
 from lupusim.arrays import FloatArray
+from lupusim.calibration.estimation.climbing import curvature
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.estimation.profiles import Profile
 from lupusim.calibration.estimation.search import Optimum
@@ -40,16 +41,7 @@ def observed_information(likelihood: Likelihood, free: FloatArray) -> FloatArray
 
     Central differences on the log and logit scales, all points in one stack.
     """
-    n = free.size
-    moves = np.eye(n) * _STEP
-    pairs = [(i, j) for i in range(n) for j in range(i + 1)]
-    signs = ((1, 1), (1, -1), (-1, 1), (-1, -1))
-    points = [free + a * moves[i] + b * moves[j] for i, j in pairs for a, b in signs]
-    heights = likelihood.negative_log_likelihood(np.array(points)).reshape(-1, 4)
-    information = np.empty((n, n))
-    for (i, j), (pp, pm, mp, mm) in zip(pairs, heights, strict=True):
-        information[i, j] = information[j, i] = (pp - pm - mp + mm) / (4 * _STEP**2)
-    return information
+    return curvature(likelihood.bent().negative_log_likelihood, free, _STEP)
 
 
 def collinearity(slopes: FloatArray) -> float:
@@ -161,7 +153,7 @@ def judge(
         names=likelihood.free_model.names,
         eigenvalues=eigenvalues,
         directions=directions,
-        collinearity=collinearity(likelihood.jacobian(best.free)),
+        collinearity=collinearity(likelihood.bent().jacobian(best.free)),
         verdicts=verdicts,
     )
 

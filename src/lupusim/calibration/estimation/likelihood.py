@@ -139,6 +139,21 @@ class Likelihood:
         coarse.patients = tuple(patients.coarse() for patients in self.patients)
         return coarse
 
+    def few(self) -> Likelihood | None:
+        """Return the coarse likelihood with some of the patients; None where all cost little."""
+        parts = [patients.few() for patients in self.patients]
+        if all(part is None for part in parts):
+            return None
+        few = self.coarse()
+        few.patients = tuple(p or q for p, q in zip(parts, few.patients, strict=True))
+        return few
+
+    def bent(self) -> Likelihood:
+        """Return the likelihood that is bent alike: its single patients are those of the coarse."""
+        bent = copy.copy(self)
+        bent.patients = tuple(patients.coarse() for patients in self.patients)
+        return bent
+
     def with_counts(self, observed: FloatArray) -> Likelihood:
         """Return the likelihood of other counts, (n_cells,), in the place of those published."""
         other = copy.copy(self)

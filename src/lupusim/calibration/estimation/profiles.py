@@ -26,6 +26,7 @@ _N_REFINEMENTS = 24
 _N_SECANTS = 6  # then every other step halves the bracket
 _N_STEPS = 10
 _LEAST_GAIN = 1e-6  # of the deviance, for the other parameters to be refitted further
+_GAIN_OF_PATIENTS = 1e-3  # the same, of single patients
 _AT_BOUND = 1e-2  # log or logit units
 _MATTERS = 0.2  # of the deviance per unit beyond a bound
 _NEAR = (2.0, 16.0)
@@ -99,6 +100,10 @@ class _Walkers:
         The last point of each walker below the critical value, and the present one.
     seen, judged : list of (int, float, float)
         Parameter, value and deviance of every point; and what limits are judged by.
+    leads : (n_parameters, n_parameters) array
+        How all parameters move with one, a row for each: where refits begin.
+    least_gain : float
+        Of twice the log likelihood: a refit that gains less in a step is over.
     progress : callable or None
         Told how many walks are over, of two for each walker: outwards, and back to its limit.
     settled : int
@@ -115,6 +120,8 @@ class _Walkers:
     points: FloatArray
     seen: list[tuple[int, float, float]]
     judged: list[tuple[int, float, float]]
+    leads: FloatArray
+    least_gain: float
     progress: Progress | None = None
     settled: int = 0
     is_exact: bool = False
@@ -129,13 +136,15 @@ class _Walkers:
 
         Their deviances; or the chi-square of an exact tail, if it is asked for and less.
         """
-        starts = self.inside[rows].copy()
-        axes = self.axes[rows]
-        starts[np.arange(rows.size), axes] = values
+        axes, each = self.axes[rows], np.arange(rows.size)
+        low, high = self.hill.likelihood.free_model.bounds.T
+        moved = values - self.inside[rows, axes]
+        starts = np.clip(self.inside[rows] + moved[:, None] * self.leads[axes], low, high)
+        starts[each, axes] = values
         held = np.zeros(starts.shape, dtype=bool)
-        held[np.arange(rows.size), axes] = True
+        held[each, axes] = True
         self.points[rows] = climb_together(
-            self.hill, starts, n_steps=_N_STEPS, held=held, least_gain=_LEAST_GAIN
+            self.hill, starts, n_steps=_N_STEPS, held=held, least_gain=self.least_gain
         )
         found = self.hill.likelihood.negative_log_likelihood(self.points[rows])
         deviances = np.asarray(2 * (found - self.top))
@@ -157,6 +166,7 @@ def profile_all(
     best: FloatArray,
     *,
     standard_errors: FloatArray,
+    information: FloatArray | None = None,
     progress: Progress | None = None,
 ) -> tuple[Profile, ...]:
     """Return the profile of every parameter, with 95 % limits.
@@ -174,10 +184,14 @@ def profile_all(
         Where.
     standard_errors : (n_parameters,) array
         First guesses of the steps; ``inf`` or ``nan`` where there is none.
+    information : (n_parameters, n_parameters) array, optional
+        Says how the others move with one parameter: where single patients make refits dear,
+        they begin there.
     progress : callable, optional
         Told how many walks to limits are over, of four for each parameter.
     """
     coarse = likelihood.coarse()
+    is_cheap = not likelihood.patients or information is None
     tails = Tails(coarse, standard_errors)
     hill = Hill(likelihood=coarse, prior_weight=TIE_BREAK)
     top = climb_together(hill, best[None], n_steps=_N_STEPS)
@@ -192,10 +206,13 @@ def profile_all(
         points=twice.copy(),
         seen=[],
         judged=[],
+        leads=np.eye(best.size) if information is None or is_cheap else _leads(information),
+        least_gain=_LEAST_GAIN if is_cheap else _GAIN_OF_PATIENTS,
         progress=progress,
     )
     guesses = np.where(np.isfinite(standard_errors), standard_errors, 1.0)
-    low, high, found = _bracket(walkers, np.repeat(np.clip(1.5 * guesses, 0.1, 1.5), 2))
+    steps = np.clip(1.5 * guesses, 0.1, 1.5) if is_cheap else np.clip(2 * guesses, 0.02, 1.5)
+    low, high, found = _bracket(walkers, np.repeat(steps, 2))
     walkers.settled = len(walkers.points)
     limits = _close_in(walkers, low, high, found)
     walkers.progress = None
@@ -223,6 +240,17 @@ def profile_all(
             zip(profiles, likelihood.free_model.parameters, strict=True)
         )
     )
+
+
+def _leads(information: FloatArray) -> FloatArray:
+    """Return how the best values of all parameters move with one, a row for each."""
+    p = len(information)
+    leads = np.eye(p)
+    for axis in range(p):
+        rest = np.arange(p) != axis
+        own = np.linalg.pinv(information[np.ix_(rest, rest)], rcond=1e-9, hermitian=True)
+        leads[axis, rest] = -own @ information[rest, axis]
+    return leads
 
 
 def _exact_limits(walkers: _Walkers, limits: FloatArray) -> FloatArray:

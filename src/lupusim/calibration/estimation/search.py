@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lupusim.arrays import FloatArray
-from lupusim.calibration.estimation.climbing import Hill, climb_together, heights
+from lupusim.calibration.estimation.climbing import Hill, climb_together, curvature, heights
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.frozen import dataclass
 from lupusim.rng import stream
@@ -25,11 +25,13 @@ _SAME_CLUSTER = 0.05
 _N_STEPS = 8
 _MANY = 3  # clusters that are finished together first
 _N_TOGETHER = 25
+_N_FEW = 6  # steps with a part of the patients
 _N_LONG = 40  # steps of a climb towards patients
 _N_NEWTON = 30
 _NEWTON_STEP = 1e-3
 _FLAT = 1e-6  # curvature of a plateau, from which no step leads anywhere
 _SMALLEST_GAIN = 1e-7  # of twice the log likelihood
+_BENDS = 1e-2  # of twice the log likelihood: a step that gains more meets another curvature
 _N_ROUNDS = 2  # of as many steps again, for one start of each cluster
 _SPREAD = 2.0  # starting points cover this many prior standard deviations either way
 
@@ -99,7 +101,8 @@ def climb(
 
     hill = Hill(likelihood=likelihood, prior_weight=prior_weight)
     if likelihood.patients:
-        return _newton(hill, climb_together(hill, start[None], n_steps=_N_LONG)[0])
+        rough = replace(hill, likelihood=likelihood.coarse())
+        return _newton(hill, rough, climb_together(rough, start[None], n_steps=_N_LONG)[0])
     low, high = likelihood.free_model.bounds.T
 
     path = _Path(hill)
@@ -130,25 +133,37 @@ class _Path:
         return np.vstack([self.slope, np.diag(self.hill.pull)])
 
 
-def _newton(hill: Hill, point: FloatArray) -> tuple[FloatArray, bool]:
-    """Return the optimum near a point by Newton's steps, and whether nothing improved any more."""
+def _newton(hill: Hill, rough: Hill, point: FloatArray) -> tuple[FloatArray, bool]:
+    """Return the optimum near a point by Newton's steps, and whether nothing improved any more.
+
+    SPEED: the curvature is that of the rougher hill, and kept while steps gain little.
+    """
     low, high = hill.likelihood.free_model.bounds.T
-    rough = replace(hill, likelihood=hill.likelihood.coarse())
+    height = float(heights(hill.parts(point[None]))[0])
+    gain = np.inf
     for _ in range(_N_NEWTON):
         slope = _slope(hill, point)
-        curvature = _curvature(rough, point)
-        eigenvalues, directions = np.linalg.eigh(curvature)
+        if gain > _BENDS:
+            eigenvalues, directions = np.linalg.eigh(
+                curvature(lambda points: heights(rough.parts(points)), point, _NEWTON_STEP)
+            )
         largest = max(float(np.abs(eigenvalues).max()), _FLAT)
         scale = np.maximum(np.abs(eigenvalues), 1e-6 * largest)
         step = -directions @ (directions.T @ slope / scale)
+        hoped = -float(slope @ step) / 2
         step *= np.minimum(1.0, 1.0 / max(float(np.abs(step).max()), 1e-300))
-        tried = np.clip(point + step * 0.5 ** np.arange(12)[:, None], low, high)
-        found = heights(hill.parts(tried))
-        best = int(found.argmin())
-        gain = float(heights(hill.parts(point[None]))[0] - found[best])
+        if hoped < _SMALLEST_GAIN:
+            return point, True
+        for shares in (np.ones(1), 0.5 ** np.arange(1, 12)):
+            tried = np.clip(point + step * shares[:, None], low, high)
+            found = heights(hill.parts(tried))
+            best = int(found.argmin())
+            gain = height - float(found[best])
+            if gain > hoped / 4:
+                break
         if gain < _SMALLEST_GAIN:
             return point, True
-        point = tried[best]
+        point, height = tried[best], float(found[best])
     return point, False
 
 
@@ -157,20 +172,6 @@ def _slope(hill: Hill, point: FloatArray) -> FloatArray:
     moves = np.eye(point.size) * _NEWTON_STEP
     up, down = heights(hill.parts(np.concatenate([point + moves, point - moves]))).reshape(2, -1)
     return np.asarray((up - down) / (2 * _NEWTON_STEP))
-
-
-def _curvature(hill: Hill, point: FloatArray) -> FloatArray:
-    """Return the second derivatives of twice the negative log posterior."""
-    p = point.size
-    moves = np.eye(p) * _NEWTON_STEP
-    pairs = [(i, j) for i in range(p) for j in range(i + 1)]
-    signs = ((1, 1), (1, -1), (-1, 1), (-1, -1))
-    points = [point + a * moves[i] + b * moves[j] for i, j in pairs for a, b in signs]
-    crossed = heights(hill.parts(np.array(points))).reshape(-1, 4)
-    curvature = np.empty((p, p))
-    for (i, j), (pp, pm, mp, mm) in zip(pairs, crossed, strict=True):
-        curvature[i, j] = curvature[j, i] = (pp - pm - mp + mm) / (4 * _NEWTON_STEP**2)
-    return curvature
 
 
 def search(
@@ -197,9 +198,7 @@ def search(
         Told after every cluster that is finished.
     """
     starts = starting_points(likelihood, n_starts=n_starts, seed=seed)
-    coarse = likelihood.coarse()
-    hill = Hill(likelihood=coarse, prior_weight=_FIRST_TIE_BREAK)
-    near, clusters = _gather(hill, starts)
+    near, clusters = _near_tops(likelihood, starts)
     if len(clusters) > _MANY and not likelihood.patients:
         # SPEED: on a ridge they climb long, and cost little more together than one of them.
         hill = Hill(likelihood=likelihood, prior_weight=TIE_BREAK)
@@ -212,6 +211,20 @@ def search(
         if progress is not None:
             progress(k + 1, len(clusters))
     return _distinct(ends)
+
+
+def _near_tops(likelihood: Likelihood, starts: FloatArray) -> tuple[FloatArray, list[list[int]]]:
+    """Return where the starts have climbed to on a coarse grid, and which of them have met.
+
+    SPEED: where all patients cost much, a part of them says which few starts go on with all.
+    """
+    few = likelihood.few()
+    if few is None:
+        return _gather(Hill(likelihood=likelihood.coarse(), prior_weight=_FIRST_TIE_BREAK), starts)
+    hill = Hill(likelihood=few, prior_weight=_FIRST_TIE_BREAK)
+    near, clusters = _go_on(hill, starts.copy(), [[k] for k in range(len(starts))], n_steps=_N_FEW)
+    hill = Hill(likelihood=likelihood.coarse(), prior_weight=TIE_BREAK)
+    return _go_on(hill, near, clusters[:_MANY], n_steps=_N_STEPS)
 
 
 def _gather(hill: Hill, starts: FloatArray) -> tuple[FloatArray, list[list[int]]]:

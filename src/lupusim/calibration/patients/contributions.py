@@ -52,6 +52,13 @@ class PatientLikelihood(Protocol):
         """Return the likelihood to begin a search with, which may be less exact."""
         ...
 
+    def few(self) -> PatientLikelihood | None:
+        """Return the likelihood of some patients, to say which starts are worth a climb with all.
+
+        None where all patients cost little.
+        """
+        ...
+
     def numerical_error(self, free: FloatArray, /) -> float:
         """Return how far the log likelihood at one vector, (n_parameters,), may be wrong."""
         ...
@@ -137,6 +144,9 @@ class StayLikelihood:
     def coarse(self) -> StayLikelihood:
         """Return itself: the likelihood is a formula."""
         return self
+
+    def few(self) -> None:
+        """Return None: all patients cost little."""
 
     def numerical_error(self, _: FloatArray) -> float:
         """Return 0."""
@@ -234,6 +244,9 @@ class PanelLikelihood:
     def coarse(self) -> PanelLikelihood:
         """Return itself: the likelihood is a product of matrix exponentials."""
         return self
+
+    def few(self) -> None:
+        """Return None: all patients cost little."""
 
     def numerical_error(self, _: FloatArray) -> float:
         """Return 0."""

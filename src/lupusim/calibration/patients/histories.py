@@ -90,3 +90,15 @@ class Panel:
     def n_patients(self) -> int:
         """How many patients."""
         return int(self.patient.max(initial=-1)) + 1
+
+    def every(self, step: int) -> Panel:
+        """Return the panel of every `step`-th patient alone."""
+        rows = self.patient % step == 0
+        return Panel(
+            patient=self.patient[rows] // step,
+            state=self.state[rows],
+            next_state=self.next_state[rows],
+            begin=self.begin[rows],
+            end=self.end[rows],
+            covariates={name: values[rows] for name, values in self.covariates.items()},
+        )

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from lupusim.calibration.estimation.climbing import curvature
 from lupusim.calibration.estimation.likelihood import Likelihood, deviance_residuals
 from lupusim.calibration.targets.counts import EverAfterCount, EverCount, OccupancyCounts
 from lupusim.calibration.targets.times import EventRate, MedianTime, SurvivalCurve
@@ -154,3 +155,14 @@ def test_a_posterior_is_zero_beyond_the_bounds() -> None:
 def test_impossible_numbers_are_refused_with_their_value(make: object, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make()  # type: ignore[operator]
+
+
+def test_second_derivatives_are_those_of_a_cubic() -> None:
+    bend = np.array([[2.0, 0.5, -1.0], [0.5, 3.0, 0.2], [-1.0, 0.2, 1.0]])
+
+    def height(points: np.ndarray) -> np.ndarray:
+        return np.einsum("ni,ij,nj->n", points, bend, points) / 2 + points[:, 0] ** 3
+
+    point = np.array([0.3, -1.0, 2.0])
+    expected = bend + np.diag([6 * 0.3, 0.0, 0.0])
+    np.testing.assert_allclose(curvature(height, point, 1e-3), expected, atol=1e-7)

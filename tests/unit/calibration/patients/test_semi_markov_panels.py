@@ -170,6 +170,15 @@ def test_time_in_state_before_the_first_visit_counts() -> None:
     assert ours == pytest.approx(by_hand, abs=1e-9)
 
 
+def test_a_search_begins_with_every_few_of_many_patients() -> None:
+    histories = [[(0.0, 0), (1.0 + k / 100, k % 3)] for k in range(150)]
+    likelihood = SemiMarkovPanelLikelihood(free_rates(model()), panel(*histories))
+    few = likelihood.few()
+    assert (few.n_patients, few.is_coarse) == (50, True)
+    whole = likelihood.coarse().contributions(RATE)[0]
+    np.testing.assert_allclose(few.contributions(RATE)[0], whole[::3], atol=1e-12)
+
+
 def test_effects_that_change_with_study_time_are_refused() -> None:
     fading = PiecewiseRatio(ratios=(0.5, 1.0), breaks=(1.0,))
     plain = model(*WAYS[1:], way("well", "ill", WeibullHazard(shape=2.0, scale=3.0), ratio=fading))
