@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, Shown
+from lupusim.arrays import BoolArray, FloatArray
 from lupusim.frozen import dataclass
+from lupusim.shown import Shown
 
 
 def normal_quantile(level: float) -> float:

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, Shown
+from lupusim.arrays import FloatArray
 from lupusim.errors import Problem
 from lupusim.frozen import dataclass
 from lupusim.model.checks import nearest, probability_problems
 from lupusim.model.effects import TreatmentEffect
 from lupusim.model.multistate import Edge, Start
+from lupusim.shown import Shown
 
 _ROUNDING = 1e-9
 

@@ -11,16 +11,13 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.numerics.columns import arm_masks, flags, lead_shape, two_axes
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, normal_quantile, of_coefficient, wald_result
+from lupusim.analysis.survival.kaplan_meier import CurvesTest
 from lupusim.analysis.survival.sorting import ARM, CENSORED, FLAGS, survival_columns, time_key
-from lupusim.analysis.verdicts import (
-    against,
-    verdict,
-    worst_difference,
-)
-from lupusim.arrays import BoolArray, FloatArray, IntArray, Shown
+from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.frozen import dataclass
-from lupusim.ranges import BELOW_ONE, LONGER_THAN_0, check_ranges
-from lupusim.trial import Better, TestMethod, Verdict
+from lupusim.ranges import BELOW_ONE, LONGER_THAN_0
+from lupusim.shown import Shown
+from lupusim.trial import Better, Verdict
 from lupusim.trial.test_method import named_test
 
 _ROUNDING = 1e-13
@@ -315,28 +312,18 @@ def cumulative_incidence_by_arm(
 
 @named_test("incidence_difference")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IncidenceDifferenceTest(TestMethod):
+class IncidenceDifferenceTest(CurvesTest):
     """Difference of cumulative incidences at a time (Aalen-Johansen)."""
 
     effect: ClassVar = "difference of cumulative incidences"
-    outcome: ClassVar = SurvivalOutcome
     required: ClassVar = ("at",)
-    optional: ClassVar = ("margin",)
     estimated_by: ClassVar = "Aalen-Johansen"
     horizon: ClassVar = "at"
-    information_unit: ClassVar = "variance"
-    least_patients: ClassVar = 60
+    rises_with_events: ClassVar = True
     at: float = field(default=1.0, metadata=LONGER_THAN_0)
     """Years since the endpoint's origin, above 0."""
     margin: float = field(default=0.0, metadata=BELOW_ONE)
     """How much worse the experimental arm may be, 0 or above."""
-
-    def __post_init__(self) -> None:
-        check_ranges(self)
-
-    def null_value(self, better: Better) -> float:
-        """Return the difference that may be."""
-        return worst_difference(self.margin, better)
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray
@@ -344,4 +331,4 @@ class IncidenceDifferenceTest(TestMethod):
         """Return the verdict on every replicate."""
         del stratum
         result = cumulative_incidence_by_arm(*outcome.causes(), self.at, included=outcome.at_risk)
-        return verdict(against(result, self.null_value(better)), better, sided)
+        return self.judged(result, better, sided)

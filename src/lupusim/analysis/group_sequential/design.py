@@ -16,8 +16,9 @@ from lupusim.analysis.group_sequential.integration import (
     upper_tail,
 )
 from lupusim.analysis.group_sequential.recursion import find_root, probit
-from lupusim.arrays import FloatArray, Shown, read_only
+from lupusim.arrays import FloatArray, read_only
 from lupusim.frozen import dataclass
+from lupusim.shown import Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

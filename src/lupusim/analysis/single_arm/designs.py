@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.numerics.binomial import binomial
 from lupusim.analysis.numerics.columns import checked_times, everyone_or, flags, lead_shape
 from lupusim.analysis.results import ExactResult, ZStatistic, ratio_or
-from lupusim.arrays import BoolArray, FloatArray, Shown, read_only
+from lupusim.arrays import BoolArray, FloatArray, read_only
 from lupusim.frozen import dataclass
+from lupusim.shown import Shown
 
 
 def exact_binomial(

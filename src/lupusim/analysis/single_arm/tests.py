@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from functools import lru_cache
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 
@@ -28,43 +28,52 @@ from lupusim.trial.test_method import named_test
 _LEVEL = 0.95
 
 
-class RateTest(Protocol):
-    """A test of one arm's response rate: all that it can say of a number of patients."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateTest(TestMethod):
+    """A test of one arm's response rate: it knows what to say of any number of responders."""
 
-    @property
-    def null_rate(self) -> float:
-        """The response rate that is to be beaten."""
-        ...
+    effect: ClassVar = "response rate"
+    outcome: ClassVar = BinaryOutcome
+    has_design: ClassVar = True
+    n_arms: ClassVar = 1
+    null_rate: float  # the rate that is to be beaten, strictly between 0 and 1
+
+    def null_value(self, better: Better) -> float:
+        """Return the rate that is to be beaten."""
+        del better
+        return self.null_rate
 
     def p_values(self, n: int, *, better: Better, sided: int) -> FloatArray:
-        """Return the p-value of 0, 1, ..., `n` responders, shape (n + 1,)."""
-        ...
+        """Return the p-value of 0, 1, ..., `n` responders, shape (n + 1,); exact, binomial."""
+        return _exact_p_values(self.null_rate, n, better, sided)
 
     def effects(self, n: int) -> FloatArray:
         """Return estimate, standard error, lower and upper end for each, shape (4, n + 1)."""
-        ...
+        return _observed_rates(n)
 
-
-def _verdict(test: RateTest, outcome: BinaryOutcome, better: Better, sided: int) -> Verdict:
-    """Look every replicate up among all that can happen with its number of patients."""
-    responders, n = (counts.astype(np.intp) for counts in outcome.counts(0))
-    asked = ((better, sided), (better, 1), (OPPOSITE[better], 1), (better, 2))
-    p_values, effects = np.ones((4, *n.shape)), np.empty((4, *n.shape))
-    for size in np.unique(n).tolist():
-        here = n == size
-        found = [test.p_values(size, better=good, sided=sides) for good, sides in asked]
-        p_values[:, here] = np.array(found)[:, responders[here]]
-        effects[:, here] = test.effects(size)[:, responders[here]]
-    names = ("p_value", "p_better", "p_worse", "p_two_sided")
-    estimate, standard_error, lower, upper = effects
-    return Verdict(
-        **dict(zip(names, np.where(n == 0, 1.0, p_values), strict=True)),
-        estimate=estimate,
-        standard_error=standard_error,
-        lower=lower,
-        upper=upper,
-        undefined=n == 0,
-    )
+    def __call__(
+        self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
+    ) -> Verdict:
+        """Look every replicate up among all that can happen with its number of patients."""
+        del stratum
+        responders, n = (counts.astype(np.intp) for counts in outcome.counts(0))
+        asked = ((better, sided), (better, 1), (OPPOSITE[better], 1), (better, 2))
+        p_values, effects = np.ones((4, *n.shape)), np.empty((4, *n.shape))
+        for size in np.unique(n).tolist():
+            here = n == size
+            found = [self.p_values(size, better=good, sided=sides) for good, sides in asked]
+            p_values[:, here] = np.array(found)[:, responders[here]]
+            effects[:, here] = self.effects(size)[:, responders[here]]
+        names = ("p_value", "p_better", "p_worse", "p_two_sided")
+        estimate, standard_error, lower, upper = effects
+        return Verdict(
+            **dict(zip(names, np.where(n == 0, 1.0, p_values), strict=True)),
+            estimate=estimate,
+            standard_error=standard_error,
+            lower=lower,
+            upper=upper,
+            undefined=n == 0,
+        )
 
 
 def _exact_p_values(null_rate: float, n: int, better: Better, sided: int) -> FloatArray:
@@ -91,44 +100,20 @@ def _check_inside(**values: float) -> None:
 
 @named_test("exact_binomial")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExactBinomialTest(TestMethod):
+class ExactBinomialTest(RateTest):
     """Exact test of one arm's response rate; estimates the rate."""
 
-    effect: ClassVar = "response rate"
-    outcome: ClassVar = BinaryOutcome
     required: ClassVar = ("null_rate",)
-    has_design: ClassVar = True
     estimated_by: ClassVar = "the rate observed"
-    n_arms: ClassVar = 1
     null_rate: float = 0.5  # the rate that is to be beaten, strictly between 0 and 1
 
     def __post_init__(self) -> None:
         _check_inside(null_rate=self.null_rate)
 
-    def null_value(self, better: Better) -> float:
-        """Return the rate that is to be beaten."""
-        del better
-        return self.null_rate
-
-    def p_values(self, n: int, *, better: Better, sided: int) -> FloatArray:
-        """Return the p-value of 0, 1, ..., `n` responders, shape (n + 1,)."""
-        return _exact_p_values(self.null_rate, n, better, sided)
-
-    def effects(self, n: int) -> FloatArray:
-        """Return estimate, standard error, lower and upper end for each, shape (4, n + 1)."""
-        return _observed_rates(n)
-
-    def __call__(
-        self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
-    ) -> Verdict:
-        """Return the verdict on every replicate."""
-        del stratum
-        return _verdict(self, outcome, better, sided)
-
 
 @named_test("simon")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SimonTest(TestMethod):
+class SimonTest(RateTest):
     """Simon's two stages: few responders in the first stop the trial; estimates the rate.
 
     The decision is by the bounds of :class:`TwoStages` alone. The p-value is that of the exact
@@ -144,12 +129,8 @@ class SimonTest(TestMethod):
         Give up if at most so many of all patients respond.
     """
 
-    effect: ClassVar = "response rate"
-    outcome: ClassVar = BinaryOutcome
     required: ClassVar = ("null_rate", "alternative_rate")
-    has_design: ClassVar = True
     estimated_by: ClassVar = "the rate observed"
-    n_arms: ClassVar = 1
     null_rate: float = 0.1
     alternative_rate: float = 0.3
     first_responders: int = 1
@@ -202,26 +183,6 @@ class SimonTest(TestMethod):
             n_patients=self.patients,
         )
 
-    def null_value(self, better: Better) -> float:
-        """Return the rate that is to be beaten."""
-        del better
-        return self.null_rate
-
-    def p_values(self, n: int, *, better: Better, sided: int) -> FloatArray:
-        """Return the p-value of 0, 1, ..., `n` responders, shape (n + 1,)."""
-        return _exact_p_values(self.null_rate, n, better, sided)
-
-    def effects(self, n: int) -> FloatArray:
-        """Return estimate, standard error, lower and upper end for each, shape (4, n + 1)."""
-        return _observed_rates(n)
-
-    def __call__(
-        self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
-    ) -> Verdict:
-        """Return the verdict on every replicate."""
-        del stratum
-        return _verdict(self, outcome, better, sided)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwoStages(TwoStageRule):
@@ -270,20 +231,16 @@ class TwoStages(TwoStageRule):
 
 @named_test("posterior_probability")
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PosteriorProbabilityTest(TestMethod):
+class PosteriorProbabilityTest(RateTest):
     """Success where the rate probably beats a fixed one; estimates the posterior mean.
 
     The p-value is the posterior probability of the contrary, so the analysis is at the level
     1 - `threshold`. The interval is the mean with 1.96 standard deviations of the posterior.
     """
 
-    effect: ClassVar = "response rate"
-    outcome: ClassVar = BinaryOutcome
     required: ClassVar = ("null_rate", "threshold")
-    has_design: ClassVar = True
     estimated_by: ClassVar = "posterior mean"
     one_look_only: ClassVar = True
-    n_arms: ClassVar = 1
     null_rate: float = 0.5  # the rate that is to be beaten, strictly between 0 and 1
     threshold: float = 0.95
     """Posterior probability of beating it that is a success, strictly between 0 and 1."""
@@ -292,11 +249,6 @@ class PosteriorProbabilityTest(TestMethod):
 
     def __post_init__(self) -> None:
         _check_inside(null_rate=self.null_rate, threshold=self.threshold)
-
-    def null_value(self, better: Better) -> float:
-        """Return the rate that is to be beaten."""
-        del better
-        return self.null_rate
 
     @property
     def prior_words(self) -> dict[str, str]:
@@ -312,13 +264,6 @@ class PosteriorProbabilityTest(TestMethod):
     def effects(self, n: int) -> FloatArray:
         """Return mean, standard deviation, lower and upper end for each, shape (4, n + 1)."""
         return posterior_effects(self.prior, n)
-
-    def __call__(
-        self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
-    ) -> Verdict:
-        """Return the verdict on every replicate."""
-        del stratum
-        return _verdict(self, outcome, better, sided)
 
 
 @lru_cache(maxsize=256)

@@ -13,15 +13,11 @@ from lupusim.analysis.numerics.columns import everyone_or, flags, lead_shape
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
 from lupusim.analysis.survival.sorting import CENSORED, FLAGS, survival_columns, time_key
-from lupusim.analysis.verdicts import (
-    OPPOSITE,
-    against,
-    verdict,
-    worst_difference,
-)
-from lupusim.arrays import BoolArray, FloatArray, IntArray, Shown
+from lupusim.analysis.verdicts import OPPOSITE, against, verdict
+from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.frozen import dataclass
 from lupusim.ranges import BELOW_ONE, LONGER_THAN_0, NOT_NEGATIVE, check_ranges
+from lupusim.shown import Shown
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 
@@ -287,14 +283,12 @@ def _wilson_at_the_end(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FreeOfEventsTest(TestMethod):
-    """What tests share that estimate a difference in being free of the event."""
+class CurvesTest(TestMethod):
+    """What tests share that estimate how far two curves are apart."""
 
     outcome: ClassVar = SurvivalOutcome
     optional: ClassVar = ("margin",)
-    estimated_by: ClassVar = "Kaplan-Meier"
-    nearly: ClassVar = "curve"
-    blind_to_competing: ClassVar = True
+    rises_with_events: ClassVar = False
     information_unit: ClassVar = "variance"
     least_patients: ClassVar = 60
     margin: float = field(default=0.0, metadata=NOT_NEGATIVE)
@@ -304,16 +298,26 @@ class FreeOfEventsTest(TestMethod):
         check_ranges(self)
 
     def benefit_sign(self, better: Better) -> int:
-        """Return 1 where fewer events are better, as time free of them is estimated."""
-        return -int(better.value)
+        """Return 1 where a higher curve is better."""
+        return int(better.value) if self.rises_with_events else -int(better.value)
 
     def null_value(self, better: Better) -> float:
         """Return the difference that may be."""
-        return worst_difference(self.margin, OPPOSITE[better])
+        return -self.margin * self.benefit_sign(better)
 
     def judged(self, result: TestResult, better: Better, sided: int) -> Verdict:
         """Return the verdict of a difference, by Wald's test against the one that may be."""
-        return verdict(against(result, self.null_value(better)), OPPOSITE[better], sided)
+        higher = better if self.rises_with_events else OPPOSITE[better]
+        return verdict(against(result, self.null_value(better)), higher, sided)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreeOfEventsTest(CurvesTest):
+    """What tests share that estimate a difference in being free of the event."""
+
+    estimated_by: ClassVar = "Kaplan-Meier"
+    nearly: ClassVar = "curve"
+    blind_to_competing: ClassVar = True
 
 
 @named_test("survival_difference")

@@ -215,7 +215,7 @@ def _sobol(question: Question, scenario: str, ranges: dict[str, list[Any]], meas
     )
 
     def figure() -> Any:
-        from lupusim.report.questions.answer_figures import sobol_bars
+        from lupusim.report.questions.figures import sobol_bars
 
         return sobol_bars(found, title=question.scenario.title, called=called)
 

@@ -288,6 +288,6 @@ def ask_value(
         Partly(InterruptedValueError, partly),
     )
     if plot is not None:
-        from lupusim.report.questions.answer_figures import value_by_size
+        from lupusim.report.questions.figures import value_by_size
 
         save_figure(value_by_size(found, title=question.scenario.title), plot)

@@ -105,7 +105,7 @@ def size(
         question = replace(question, name=name, scenario=designs)
         table = _frontier(question, power, search, frontier)
         if plot is not None:
-            from lupusim.report.questions.answer_figures import frontier as draw
+            from lupusim.report.questions.figures import frontier as draw
 
             save_figure(draw(table, title=loaded.title), plot)
         return

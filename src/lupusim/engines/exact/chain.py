@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, Shown
+from lupusim.arrays import FloatArray
 from lupusim.engines.exact.accumulation import accumulate
 from lupusim.engines.exact.law import Law, laws
 from lupusim.engines.exact.queries import state_numbers
@@ -16,6 +16,7 @@ from lupusim.engines.exact.solution import DEFAULT_TOLERANCE, check_effort, solv
 from lupusim.engines.exact.stays import Beginning, median_stay, stay
 from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
+from lupusim.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd

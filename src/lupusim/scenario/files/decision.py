@@ -31,7 +31,6 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lupusim.arrays import Shown
 from lupusim.economics.corrections import CORRECTIONS
 from lupusim.economics.distributions import DISTRIBUTIONS, Distribution
 from lupusim.economics.strategies import Discount, Strategy
@@ -58,6 +57,7 @@ from lupusim.scenario.files.packaged import find_packaged, packaged_names
 from lupusim.scenario.files.variation import path_exists, replaced, scalar_paths
 from lupusim.scenario.sections.effects import read_effect
 from lupusim.scenario.sections.rewards import in_place, read_costs, read_rewards
+from lupusim.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
