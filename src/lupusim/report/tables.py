@@ -47,8 +47,9 @@ class AnswerTable:
         del console
         yield Text(self.title)
         widths = [self._narrowest(position) for position in range(len(self._columns))]
-        if sum(widths) + _FRAME * len(widths) + _EDGE <= options.max_width:
-            yield self._table(widths)
+        room = options.max_width - sum(widths) - _FRAME * len(widths) - _EDGE
+        if room >= 0:
+            yield self._table(self._widened(widths, room))
         else:
             yield from map(Text, self._lines())
         if self.caption:
@@ -58,8 +59,19 @@ class AnswerTable:
         """Return the characters that a column needs: of words the longest, of numbers all."""
         name, in_one_line = self._columns[position]
         cells = [row[position] for row in self._rows]
-        parts = cells if in_one_line else [word for cell in cells for word in cell.split()]
+        split = str.splitlines if in_one_line else str.split
+        parts = [part for cell in cells for part in split(cell)]
         return max(map(len, [*name.split(), *parts]), default=0)
+
+    def _widened(self, widths: list[int], room: int) -> list[int]:
+        """Return widths with so many more characters, to heads of numbers first, then to words."""
+        made = list(widths)
+        for position in sorted(range(len(made)), key=lambda k: not self._columns[k][1]):
+            cells = [self._columns[position][0], *(row[position] for row in self._rows)]
+            longest = max(len(line) for cell in cells for line in cell.splitlines() or [""])
+            more = min(max(longest - made[position], 0), room)
+            made[position], room = made[position] + more, room - more
+        return made
 
     def _table(self, widths: list[int]) -> Table:
         table = Table()
@@ -67,7 +79,7 @@ class AnswerTable:
             table.add_column(
                 Text(name),
                 justify="right" if is_number else "left",
-                min_width=width,
+                width=width,
                 overflow="fold",
             )
         for row in self._rows:
@@ -81,5 +93,6 @@ class AnswerTable:
             yield ""
             for name, cell in zip(names, row, strict=True):
                 if cell:
-                    yield f"{name}: {cell}" if name else cell
+                    told = " ".join(cell.splitlines())
+                    yield f"{name}: {told}" if name else told
         yield ""

@@ -37,7 +37,11 @@ def test_draws_and_pictures(lupusim, tmp_path) -> None:
 def test_single_patients_come_with_their_errors(lupusim) -> None:
     for method, name in (("vector", "sick-sicker"), ("walks", "sick-sicker-yearly")):
         _, out, _ = lupusim("decide", name, "--method", method, "--patients", "200")
-        assert "MCSE" in out
+        assert "below each estimate its Monte Carlo standard error" in out
+        rows = [line.split("│") for line in out.splitlines() if line.startswith("│")]
+        first, error = rows[0], rows[1]
+        assert float(first[2].replace(",", "")) > 1000
+        assert error[2].strip()[0] + error[2].strip()[-1] == "()"
     code, _, err = lupusim("decide", "hiv", "--method", "exact")
     assert code == 2
     assert "moves in cycles" in err

@@ -18,6 +18,10 @@ def _printed(width: int) -> list[str]:
     table.add_column("power (Monte Carlo)", justify="right")
     table.add_row(">", "enrollment.sites = 6, low dose", "1234", "0.8012 (0.0041)")
     table.add_row("", "enrollment.sites = 12, high dose", "987", "0.7998 (0.0040)")
+    return _lines(table, width)
+
+
+def _lines(table: AnswerTable, width: int) -> list[str]:
     stream = io.StringIO()
     Console(file=stream, width=width).print(table)
     return [line.rstrip() for line in stream.getvalue().splitlines()]
@@ -35,3 +39,17 @@ def test_rows_stand_below_each_other_where_a_table_does_not_fit():
     assert "design: enrollment.sites = 12," in _printed(30)
     assert "patients: 987" in _printed(30)
     assert any(line.startswith("┃") for line in _printed(80))
+
+
+@pytest.mark.parametrize("width", [60, 70, 78, 84, 100])
+def test_heads_of_several_words_make_no_table_wider_than_asked(width):
+    table = AnswerTable(title="")
+    table.add_column("")
+    for size in (60, 120, 180, 240):
+        table.add_column(f"sample_size =\n{size}", justify="right")
+    table.add_row("power, if all is as stated", *["0.2650 (exact)"] * 4)
+    table.add_row("with its error", *["0.2650\n(0.0012)"] * 4)
+    told = _lines(table, width)
+    assert max(map(len, told)) <= width
+    assert "\n".join(told).count("0.2650 (exact)") == 4
+    assert "\n".join(told).count("(0.0012)") == 4

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 from lupusim.cli.asking import Answer, PlotOption
-from lupusim.cli.options import Format, FormatOption
+from lupusim.cli.options import Format, FormatOption, WidthOption
 from lupusim.cli.parameters import Argument, Option
 from lupusim.cli.session import interruptible
 from lupusim.cli.writing import ForceOption, save_figure, try_picture
@@ -50,6 +50,7 @@ def decide(
     plot: PlotOption = None,
     force: ForceOption = False,
     format: FormatOption = Format.table,
+    width: WidthOption = None,
 ) -> None:
     """Compare strategies: cost, effect, dominance, ICER, net benefit; --draws for uncertainty."""
     from lupusim.economics import evaluate, incremental_analysis, psa
@@ -70,7 +71,7 @@ def decide(
                 discount=loaded.discount,
             )
     frontier = incremental_analysis(table if analysis is None else analysis.means())
-    _answer(loaded, table, frontier, analysis).tell(format)
+    _answer(loaded, table, frontier, analysis).tell(format, width)
     if plot is not None:
         from lupusim.report.economics import decision_figure
 
@@ -96,11 +97,14 @@ def _answer(
     decision: Decision, table: pd.DataFrame, frontier: pd.DataFrame, analysis: Psa | None
 ) -> Answer:
     from rich.console import Group
-    from rich.table import Table
+
+    from lupusim.report.tables import AnswerTable
 
     errors = table if analysis is None else analysis.means()
     rows = frontier.merge(errors[["strategy", "cost_mcse", "effect_mcse"]], on="strategy")
-    shown = Table(title=decision.title)
+    simulated = bool((rows["cost_mcse"] > 0).any())
+    caption = "below each estimate its Monte Carlo standard error" if simulated else ""
+    shown = AnswerTable(title=decision.title, caption=caption)
     for column in ("strategy", "cost", "effect", "+ cost", "+ effect", "ICER", ""):
         shown.add_column(column, justify="left" if column in {"strategy", ""} else "right")
     records: list[dict[Any, Any]] = rows.to_dict("records")
@@ -125,11 +129,10 @@ def _answer(
 
 
 def _benefits(table: pd.DataFrame, prices: list[float], content: dict[str, Any]) -> Any:
-    from rich.table import Table
-
     from lupusim.economics import net_benefit
+    from lupusim.report.tables import AnswerTable
 
-    shown = Table(title="net benefit")
+    shown = AnswerTable(title="net benefit", caption="* the largest")
     shown.add_column("strategy")
     found = {price: net_benefit(table, price).set_index("strategy") for price in prices}
     for price in prices:
@@ -143,27 +146,25 @@ def _benefits(table: pd.DataFrame, prices: list[float], content: dict[str, Any])
     content["net_benefit"] = [
         {"willingness_to_pay": price, **found[price]["net_benefit"].to_dict()} for price in prices
     ]
-    shown.caption = "* the largest"
     return shown
 
 
 def _uncertainty(analysis: Psa, prices: list[float], content: dict[str, Any]) -> Any:
-    from rich.table import Table
+    from lupusim.report.tables import AnswerTable
 
     curve, value = analysis.acceptability(prices), analysis.evpi(prices)
     content["acceptability"] = curve.to_dict("records")
     content["evpi"] = value.to_dict("records")
-    shown = Table(title=f"uncertainty, {len(analysis.costs)} draws")
+    caption = "below the value of information its standard error"
+    shown = AnswerTable(title=f"uncertainty, {len(analysis.costs)} draws", caption=caption)
     shown.add_column("probability of being the best")
     for price in prices:
         shown.add_column(f"at {price:,.0f}", justify="right")
     wide = curve.pivot(index="strategy", columns="willingness_to_pay", values="probability")
     for name in analysis.strategies:
         shown.add_row(name, *(f"{wide[price][name]:.3f}" for price in prices))
-    worth = [
-        f"{e:,.0f} (MCSE {m:,.0f})" for e, m in zip(value["evpi"], value["evpi_mcse"], strict=True)
-    ]
-    shown.add_row("value of perfect information, per person", *worth, end_section=True)
+    worth = [_with_error(e, m, 0) for e, m in zip(value["evpi"], value["evpi_mcse"], strict=True)]
+    shown.add_row("value of perfect information, per person", *worth)
     return shown
 
 
@@ -173,4 +174,4 @@ def _shown(value: float, digits: int) -> str:
 
 def _with_error(value: float, error: float, digits: int) -> str:
     shown = f"{value:,.{digits}f}"
-    return f"{shown} (MCSE {error:,.{digits}f})" if error > 0 else shown
+    return f"{shown}\n({error:,.{digits}f})" if error > 0 else shown

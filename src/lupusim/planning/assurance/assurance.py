@@ -221,6 +221,7 @@ def _result(
         n_replicates=min((point.distribution.n_replicates for point in points), default=0),
         per_draw=plan.nesting.per_draw,
         seed=plan.seed,
+        certain=plan.beliefs.are_certain,
     )
 
 

@@ -129,6 +129,11 @@ class Beliefs:
     effect: EffectPrior = field(default_factory=StatedEffect)
     """Default: the stated effect, for certain."""
 
+    @property
+    def are_certain(self) -> bool:
+        """Whether nothing is unsure: all is as stated in every draw."""
+        return not self.draws and self.effect == StatedEffect()
+
     def only(self, numbers: range) -> Beliefs:
         """Return what makes the truths of these numbers, and no more."""
         kept = (d.only(numbers) if isinstance(d, ModelDraws) else d for d in self.draws)

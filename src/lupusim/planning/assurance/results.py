@@ -83,6 +83,8 @@ class Assurance:
         the seed.
     complete : bool
         Whether every draw asked for is in.
+    certain : bool
+        Whether nothing is unsure, neither a model nor the effect: then no draw differs.
     """
 
     scenario: Scenario = field(repr=False)
@@ -91,6 +93,7 @@ class Assurance:
     per_draw: int
     seed: int
     complete: bool = True
+    certain: bool = False
 
     def __repr__(self) -> str:
         shown = [
@@ -131,6 +134,7 @@ class Assurance:
             "n_replicates": self.n_replicates,
             "replicates_per_draw": self.per_draw,
             "complete": self.complete,
+            "certain": self.certain,
             "points": points,
         }
 

@@ -47,6 +47,11 @@ _ASSURANCE_ROWS = {
     "parameter_share": "share of the uncertainty due to what is not known",
     "sampling_share": "share of the uncertainty due to chance in the trial",
 }
+_OF_WHAT_IS_STATED = ("power", "worthwhile", "significant_if_worthwhile")
+_UNSURE = (
+    "Say what is not known: --no-effect 0.2 (a probability), --effect-sd 0.2 around a stated "
+    "hazard ratio, or --draws with a calibrated model that has some."
+)
 
 
 def size_table(size: SampleSize) -> AnswerTable:
@@ -136,10 +141,9 @@ def assurance_table(result: Assurance) -> AnswerTable:
         replicates = f"{grouped(result.n_replicates // result.per_draw)} draws, power exact in each"
         noise = "and the draws alone are left to chance"
     title = f"{result.scenario.title}\n{replicates}, seed {result.seed}"
-    caption = (
-        "estimate (Monte Carlo standard error); quantiles of the power are those of the truth, "
-        f"{noise}"
-    )
+    caption = "estimate (Monte Carlo standard error)"
+    if not result.certain:
+        caption += f"; quantiles of the power are those of the truth, {noise}"
     table = AnswerTable(title=title, caption=caption)
     table.add_column("")
     for point in result.points:
@@ -147,8 +151,10 @@ def assurance_table(result: Assurance) -> AnswerTable:
         table.add_column(named or f"{point.trial.n_patients} patients", justify="right")
     estimates = [point.estimates() for point in result.points]
     for name, words in _ASSURANCE_ROWS.items():
-        if any(name in known for known in estimates):
-            cells = (rounded(known[name]) if name in known else "" for known in estimates)
+        told = name in _OF_WHAT_IS_STATED or not result.certain
+        if told and any(name in known for known in estimates):
+            say = share if name == "power" else rounded
+            cells = (say(known[name]) if name in known else "" for known in estimates)
             table.add_row(words, *cells)
     return table
 
@@ -156,6 +162,11 @@ def assurance_table(result: Assurance) -> AnswerTable:
 def assurance_sentence(result: Assurance) -> str:
     """Return what assurance says beside power, for the largest design."""
     point = max(result.points, key=lambda p: p.trial.n_patients)
+    if result.certain:
+        return (
+            f"Nothing varies: all is as stated, and with {point.trial.n_patients} patients the "
+            f"trial succeeds in {in_hundred(point.power)} of 100 tries{_worth(point)}. {_UNSURE}"
+        )
     return (
         f"With {point.trial.n_patients} patients the trial succeeds in {in_hundred(point.power)} "
         f"of 100 tries if all is as stated, and in {in_hundred(point.assurance)} of 100 over "

@@ -11,7 +11,7 @@ from rich.console import Console
 
 import small_trials
 from lupusim.planning.assurance.assurance import Nesting, Worthwhile, assurance
-from lupusim.planning.assurance.beliefs import ResponseGain
+from lupusim.planning.assurance.beliefs import Beliefs, ResponseGain
 from lupusim.planning.assurance.effect_priors import OrNoEffect
 from lupusim.planning.sample_size.growth import EventsInProportion
 from lupusim.planning.sample_size.options import Search
@@ -130,6 +130,22 @@ def test_assurance_is_told_beside_power(believed):
     sentence = answers.assurance_sentence(believed)
     assert sentence.startswith("With 100 patients the trial succeeds in")
     assert "the true effect is worthwhile in 70 of 100 cases" in sentence
+
+
+def test_where_nothing_is_unsure_assurance_says_so_and_shows_the_power_alone(believed):
+    certain = replace(believed, certain=True)
+    sentence, table = answers.assurance_sentence(certain), printed(answers.assurance_table(certain))
+    assert sentence.startswith("Nothing varies: all is as stated, and with 100 patients the trial")
+    assert "--draws" in sentence
+    assert "quantile" not in table
+    assert "quantile" in printed(answers.assurance_table(believed))
+
+
+def test_beliefs_know_whether_anything_is_unsure(believed):
+    assert Beliefs().are_certain
+    assert not Beliefs(effect=OrNoEffect(probability=0.3)).are_certain
+    assert assurance(small_trials.scenario(RATES), n_replicates=20, seed=SEED).certain
+    assert not believed.certain
 
 
 def test_the_tornado_is_told_with_what_does_not_show(swings):
