@@ -204,7 +204,10 @@ def verdict_words(verdict: Verdict, profile: Profile, values: Sequence[float]) -
 
 
 def _exact(profile: Profile) -> str:
-    """Return the exact limit, where the likelihood is highest at the other bound."""
+    """Return the exact limit, where the likelihood is highest at the other bound.
+
+    There is but one limit then, and it is exact as far as it holds at all.
+    """
     if np.isnan(profile.exact_limit):
         return ""
     return f" (exact, as of nothing seen: {profile.exact_limit:.3g})"
@@ -217,7 +220,8 @@ def _borrowed_words(profile: Profile) -> str:
         ("upper", profile.upper, profile.upper_held_by),
     )
     said = " and ".join(
-        f"the {side} limit {limit:.3g} holds only as far as {', '.join(names)} is searched"
+        f"the {side} limit {limit:.3g}{_exact(profile)} holds only as far as "
+        f"{', '.join(names)} is searched"
         for side, limit, names in sides
         if names
     )

@@ -65,6 +65,9 @@ def test_a_limit_from_another_parameters_bound_says_so_whichever_side_is_open(
     assert fit.identifiability.verdicts[1] is Verdict.BORROWED
     words = fit.estimates["verdict"][1]
     assert words.startswith("not identified: the upper limit")
+    limit = fit.estimates["exact_limit"][1]
+    assert limit > fit.estimates["upper"][1]
+    assert f"(exact, as of nothing seen: {limit:.3g}) holds only as far as" in words
     assert "death is searched; the targets give no lower limit" in words
 
 
