@@ -96,6 +96,23 @@ def score_block(
     return tallies
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controlled:
+    """Makes the sums of a block of one trial, with those of its control variates.
+
+    Parameters
+    ----------
+    control : Control
+        Of the trial.
+    """
+
+    control: Control
+
+    def __call__(self, trial: Trial, block: Block) -> Tally:
+        """Return the sums over one block of simulated trials."""
+        return score_block({"": trial}, (), block, {"": self.control})[""]
+
+
 def _differences(
     later: Mapping[str, FloatArray], first: Mapping[str, FloatArray]
 ) -> dict[str, FloatArray]:

@@ -7,14 +7,19 @@ from dataclasses import field
 
 from lupusim.arrays import FloatArray
 from lupusim.frozen import dataclass
+from lupusim.planning.controls.building import control_of, is_controlled
 from lupusim.planning.execution.bench import Bench, Job, on_bench
 from lupusim.planning.execution.tasks import Score
 from lupusim.planning.execution.workers import Cores
 from lupusim.rng import stream
 from lupusim.simulation.block import replicates_per_block, simulate, simulate_block
 from lupusim.simulation.generation.generation import Block
-from lupusim.simulation.tally import Tally
+from lupusim.simulation.scoring import Controlled
+from lupusim.simulation.tally import Mean, Tally
 from lupusim.trial import Analysis, Trial
+
+_CLAIMS = "reject"
+_WORTH_IT = 500_000  # patients: fewer are simulated sooner than their law is known
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +57,10 @@ class Simulator:
         self.n_replicates += n_replicates
         return Job(trial=trial, blocks=blocks, score=score)
 
+    def job_on(self, quantity: str, trial: Trial, n_replicates: int) -> Job:
+        """Return the same for the mean of one quantity, with control variates where it has some."""
+        return self.job(trial, n_replicates, score=score_of(trial, quantity, n_replicates))
+
     def tally(self, trial: Trial, n_replicates: int, *, score: Score = simulate_block) -> Tally:
         """Return the sums over replicates that nobody has seen before."""
         job = self.job(trial, n_replicates, score=score)
@@ -65,6 +74,24 @@ def added_up(tallies: Iterable[Tally]) -> Tally:
     for tally in tallies:
         total.add(tally)
     return total
+
+
+def score_of(trial: Trial, quantity: str, n_replicates: int) -> Score:
+    """Return what makes the sums of a trial's blocks, for the mean of one quantity.
+
+    That is with control variates, where the quantity is whether an effect is claimed, the trial
+    has some, and the replicates are many enough to be worth their preparation.
+    """
+    many = n_replicates * trial.n_patients >= _WORTH_IT
+    if quantity != _CLAIMS or not many or not is_controlled(trial):
+        return simulate_block
+    control = control_of(trial)
+    return simulate_block if control is None else Controlled(control=control)
+
+
+def mean_of(tally: Tally, quantity: str) -> Mean:
+    """Return the mean of a quantity, without the chance that is known in law."""
+    return tally.claims() if quantity == _CLAIMS else tally.mean(quantity)
 
 
 def derived_seed(seed: int, *purpose: int | str) -> int:

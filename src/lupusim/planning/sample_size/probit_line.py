@@ -10,6 +10,7 @@ import numpy as np
 
 from lupusim.arrays import FloatArray
 from lupusim.frozen import dataclass
+from lupusim.simulation.tally import Mean
 
 NORMAL = NormalDist()
 _CONFIDENCE = 1.959963984540054
@@ -23,13 +24,28 @@ class Batch:
 
     Parameters
     ----------
-    size, n_replicates, n_rejected : int
-        Size, trials, and trials with a significant test.
+    size, n_replicates : int
+        Size and trials.
+    n_rejected : float
+        Trials with a significant test; no whole number where chance is taken out.
+    worth : float
+        How many trials that are counted tell as much as one of these.
     """
 
     size: int
     n_replicates: int
-    n_rejected: int
+    n_rejected: float
+    worth: float = 1.0
+
+    @classmethod
+    def of(cls, size: int, power: Mean) -> Batch:
+        """Return what a power that was seen at a size tells."""
+        n, share = power.n, power.value
+        plain = share * (1 - share) / n
+        worth = plain / power.mcse**2 if plain > 0 and power.mcse > 0 else 1.0
+        if math.isclose(worth, 1.0):  # they were counted
+            return cls(size=size, n_replicates=n, n_rejected=round(share * n))
+        return cls(size=size, n_replicates=n, n_rejected=share * n, worth=worth)
 
     @property
     def probit(self) -> float:
@@ -88,7 +104,8 @@ def fit_line(batches: Sequence[Batch], *, near: float, probit: float, alpha: flo
     alpha : float
         Power at size 0, if the line were straight from there.
     """
-    size, n, rejected = np.array([(b.size, b.n_replicates, b.n_rejected) for b in batches]).T
+    told = [(b.size, b.n_replicates * b.worth, b.n_rejected * b.worth) for b in batches]
+    size, n, rejected = np.array(told).T
     center = math.sqrt(near)
     regressors = np.stack([np.ones(size.size), np.sqrt(size) - center])
     expected_slope = (probit - NORMAL.inv_cdf(alpha)) / center

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lupusim.planning.execution.bench import InterruptedJobsError, on_bench
-from lupusim.planning.runs.replicates import Simulator, added_up, derived_seed, tested
+from lupusim.planning.runs.replicates import Simulator, added_up, derived_seed, mean_of, tested
 from lupusim.planning.sample_size.events import event_in_words, last_look, quantity_of
 from lupusim.planning.sample_size.exact import Checked, ExactPowers
 from lupusim.planning.sample_size.growth import Sizing, most_enrolled, only_decided, only_design
@@ -189,7 +189,8 @@ class _Hunt:
         self, simulator: Simulator, sizes: Sequence[int], n_replicates: int
     ) -> list[Tally]:
         """Return the sums over fresh replicates; what an interruption leaves is remembered too."""
-        jobs = [simulator.job(only_decided(self.sizing.at(n)), n_replicates) for n in sizes]
+        trials = [only_decided(self.sizing.at(size)) for size in sizes]
+        jobs = [simulator.job_on(self.quantity, trial, n_replicates) for trial in trials]
         try:
             with on_bench(simulator.bench, simulator.n_jobs) as bench:
                 finished = bench.tallies(jobs)
@@ -201,9 +202,8 @@ class _Hunt:
     def _remember(self, sizes: Sequence[int], finished: Sequence[Sequence[Tally]]) -> list[Tally]:
         totals = [added_up(tallies) for tallies in finished]
         for size, total in zip(sizes, totals, strict=True):
-            n, rejected, _ = total.sums.get(self.quantity, (0, 0.0, 0.0))
-            if n:
-                self.batches.append(Batch(size=size, n_replicates=n, n_rejected=round(rejected)))
+            if total.sums.get(self.quantity, (0,))[0]:
+                self.batches.append(Batch.of(size, mean_of(total, self.quantity)))
         return totals
 
     def near(self) -> tuple[int, int, int] | None:
@@ -362,7 +362,7 @@ class _Hunt:
         fresh = self._fresh()
         for _ in range(_MOST_CONFIRMATIONS):
             (tally,) = self._tallies(fresh, [size], n_replicates)
-            confirmed = tally.mean(self.quantity)
+            confirmed = mean_of(tally, self.quantity)
             if holds(confirmed, self.power):
                 break
             if size == self.largest:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from lupusim.frozen import dataclass
 from lupusim.planning.execution.bench import Bench, on_bench
-from lupusim.planning.runs.replicates import Simulator, added_up, derived_seed
+from lupusim.planning.runs.replicates import Simulator, added_up, derived_seed, mean_of
 from lupusim.planning.sample_size.growth import most_enrolled, what_may_help
 from lupusim.planning.solving.goal import Goal
 from lupusim.planning.solving.number import Number
@@ -105,11 +105,12 @@ class _Hunt:
         jobs, quantities = [], []
         for value in values:
             trial, quantity = self.goal.asked_of(self.number.design(value))
-            jobs.append(Simulator(seed=seed, bench=self.bench).job(trial, n_replicates))
+            simulator = Simulator(seed=seed, bench=self.bench)
+            jobs.append(simulator.job_on(quantity, trial, n_replicates))
             quantities.append(quantity)
         self.spent += len(jobs) * n_replicates
         tallies = self.bench.tallies(jobs)
-        return [added_up(t).mean(q) for t, q in zip(tallies, quantities, strict=True)]
+        return [mean_of(added_up(t), q) for t, q in zip(tallies, quantities, strict=True)]
 
     def at(self, values: Sequence[float], n_replicates: int) -> list[Mean]:
         """Return the quantity at some values: exactly where it is known, else simulated."""

@@ -13,7 +13,7 @@ from scipy import stats
 import small_trials
 from lupusim.analysis.multiplicity.procedures import Adjusted
 from lupusim.analysis.registry import TESTS
-from lupusim.planning.runs.replicates import Simulator, derived_seed
+from lupusim.planning.runs.replicates import Simulator, derived_seed, mean_of, score_of
 from lupusim.planning.sample_size.events import (
     event_in_words,
     hypotheses,
@@ -39,6 +39,8 @@ from lupusim.planning.sample_size.search import find_size, sample_size
 from lupusim.planning.theory.group_sequential import sequential_theory
 from lupusim.scenario import load_scenario
 from lupusim.simulation.adaptation import BayesianResponse, PromisingZone
+from lupusim.simulation.block import simulate_block
+from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.looks import true_effect
 from lupusim.trial import (
     AtCalendarTime,
@@ -54,6 +56,7 @@ from lupusim.trial.looks import AfterPatients, WhenAll, WhenAny
 from lupusim.trial.multiplicity import Family
 from lupusim.trial.scenario import DesignPoint, Scenario
 from tolerance import SEED, assert_within_mcse
+from trials import survival_trial
 from trials_adaptive import adaptive_trial
 from trials_platform import platform_trial
 
@@ -493,3 +496,23 @@ def test_a_search_works_out_no_true_effect_and_finds_the_same(monkeypatch) -> No
     assert not seen
     assert found[0].n_patients == found[1].n_patients
     assert found[0].power == found[1].power
+
+
+def test_a_power_without_known_chance_is_worth_more_trials() -> None:
+    trial = survival_trial(n_patients=60)
+    score = score_of(trial, "reject", 10_000)
+    assert score_of(trial, "reject", 100) is simulate_block
+    assert score_of(trial, "duration", 10_000) is simulate_block
+    tally = score(trial, Block(seed=SEED, number=0, n_replicates=2000))
+    counted, known = tally.mean("reject"), mean_of(tally, "reject")
+    batch = Batch.of(60, known)
+    assert batch.worth == pytest.approx(known.value * (1 - known.value) / 2000 / known.mcse**2)
+    assert batch.worth > 4
+    assert Batch.of(60, counted) == Batch(
+        size=60, n_replicates=2000, n_rejected=round(2000 * counted.value)
+    )
+    wide, near = (
+        fit_line([one], near=60, probit=0.0, alpha=0.025).covariance[0, 0]
+        for one in (Batch.of(60, counted), batch)
+    )
+    assert near == pytest.approx(wide / batch.worth, rel=0.1)
