@@ -6,8 +6,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from lupusim.analysis.competing_risks.cumulative_incidence import cumulative_incidence
 from lupusim.analysis.multiplicity.procedures import Dunnett, dunnett_level
-from lupusim.analysis.outcomes import CountOutcome
+from lupusim.analysis.outcomes import CountOutcome, SurvivalOutcome
+from lupusim.analysis.proportions.beta_binomial import BetaPrior, power_prior
 from lupusim.analysis.verdicts import p_value
 from lupusim.trial import Better
 from lupusim.trial.scenario import shown
@@ -50,3 +52,24 @@ def test_a_test_method_says_nothing_of_itself_unless_it_does():
     assert hash(silent) == hash(silent)
     assert silent.effect == ""
     assert TestMethod.__call__(silent) is None
+
+
+def test_who_is_not_in_a_part_has_no_competing_event_there():
+    some = SurvivalOutcome(
+        time=np.array([[1.0, 2.0]]),
+        event=np.array([[True, False]]),
+        arm=np.array([[0, 1]], dtype=np.int8),
+        competing=np.array([[False, True]]),
+    ).restricted_to(np.array([[True, False]]))
+    np.testing.assert_array_equal(some.competing, [[False, False]])
+    np.testing.assert_array_equal(some.time, [[1.0, 0.0]])
+
+
+def test_a_power_prior_may_take_nothing_or_all_of_the_past():
+    assert power_prior(6, 20, discount=0.0) == BetaPrior(alphas=(1.0,), betas=(1.0,))
+    assert power_prior(6, 20, discount=1.0) == BetaPrior(alphas=(7.0,), betas=(15.0,))
+
+
+def test_an_incidence_is_known_up_to_the_very_time_of_the_last_patient():
+    found = cumulative_incidence([1.0, 2.0, 3.0], [1, 0, 0], [1, 0, 0], [3.0, 3.01])
+    assert found.undefined.tolist() == [False, True]

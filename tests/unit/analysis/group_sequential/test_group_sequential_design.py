@@ -33,6 +33,12 @@ PLAN = bounds([67, 134, 200])
 BINDING = bounds([1, 2, 3], futility=BetaSpending(beta=0.1, binding=True))
 
 
+def test_expected_information_weights_each_look_by_its_chance_to_be_the_last() -> None:
+    first, second = np.diff([0.0, *PLAN.alpha_spent[:2]])
+    expected = 67 * first + 134 * second + 200 * (1 - first - second)
+    assert exit_probabilities(PLAN, 0.0).expected_information == pytest.approx(expected, abs=1e-9)
+
+
 def test_without_effect_the_exit_probabilities_are_the_alpha_spent():
     ended = exit_probabilities(PLAN, 0.0)
     np.testing.assert_allclose(np.cumsum(ended.efficacy), PLAN.alpha_spent, atol=1e-13)
