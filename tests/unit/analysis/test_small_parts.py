@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
+import lupusim
 from lupusim.analysis.competing_risks.cumulative_incidence import cumulative_incidence
 from lupusim.analysis.multiplicity.procedures import Dunnett, dunnett_level
-from lupusim.analysis.outcomes import CountOutcome, SurvivalOutcome
+from lupusim.analysis.numerics.win_levels import larger_is_better
+from lupusim.analysis.outcomes import CountOutcome, HierarchicalOutcome, SurvivalOutcome
 from lupusim.analysis.proportions.beta_binomial import BetaPrior, power_prior
 from lupusim.analysis.verdicts import p_value
+from lupusim.model import MultiStateModel, Transition
+from lupusim.model.hazards import ExponentialHazard
 from lupusim.trial import Better
+from lupusim.trial.checks.population import _correlated_problems
+from lupusim.trial.enrollment import PoissonEnrollment
 from lupusim.trial.scenario import shown
 from lupusim.trial.test_method import TestMethod
+
+MODEL = MultiStateModel(
+    name="two states",
+    states=("well", "ill"),
+    transitions=(
+        Transition(from_state="well", to_state="ill", hazard=ExponentialHazard(rate=1.0)),
+    ),
+)
 
 
 def test_dunnett_has_no_level_for_a_replicate_without_an_arm_left():
@@ -73,3 +89,59 @@ def test_a_power_prior_may_take_nothing_or_all_of_the_past():
 def test_an_incidence_is_known_up_to_the_very_time_of_the_last_patient():
     found = cumulative_incidence([1.0, 2.0, 3.0], [1, 0, 0], [1, 0, 0], [3.0, 3.01])
     assert found.undefined.tolist() == [False, True]
+
+
+def test_outcomes_say_who_is_in_them_and_how_much_they_know():
+    arm = np.array([[0, 1, 1]], dtype=np.int8)
+    counted = CountOutcome(count=np.array([[2.0, 0.0, 3.0]]), years=np.ones((1, 3)), arm=arm)
+    np.testing.assert_array_equal(counted.information, [5.0])
+    levels = [larger_is_better(np.array([[1.0, 2.0, 3.0]]))]
+    ranked = HierarchicalOutcome(levels=levels, included=np.array([[True, False, True]]), arm=arm)
+    np.testing.assert_array_equal(ranked.information, [2.0])
+    np.testing.assert_array_equal(ranked.analyzed, [[True, False, True]])
+    with pytest.raises(ValueError, match="cannot be given to a plain function"):
+        ranked.columns()
+    (level,) = ranked.restricted_to(np.array([[False, True, True]])).levels
+    known = ranked.restricted_to(np.array([[False, True, True]])).included
+    np.testing.assert_array_equal(known, [[False, False, True]])
+    assert level.columns.keys() == levels[0].columns.keys()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"restarts": ("il",)}, "Did you mean 'ill'"),
+        ({"afterwards": MODEL}, "there are no restarts"),
+        (
+            {"restarts": ("ill",), "afterwards": replace(MODEL, states=("ill", "well"))},
+            "has not the states, transitions and classes",
+        ),
+    ],
+)
+def test_laws_after_a_restart_that_do_not_fit_are_refused(changes, words):
+    with pytest.raises(ValueError, match=words):
+        replace(MODEL, **changes)
+
+
+def test_those_who_came_first_came_when_they_came_where_a_rate_brings_them():
+    times = np.array([[0.1, 0.5, 0.9]])
+    sites = PoissonEnrollment(sites=2, per_site_per_year=6.0)
+    assert sites.of_first(times, 2) is times
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"points": ()}, "at least one design"), ({"n_replicates": 0}, "must be at least 1")],
+)
+def test_a_scenario_has_designs_and_trials(changes, words):
+    with pytest.raises(ValueError, match=words):
+        replace(lupusim.load_scenario("two_rates"), **changes)
+
+
+def test_correlated_outcomes_stand_beside_no_supply_and_no_infusion_again():
+    again = SimpleNamespace(infusions=SimpleNamespace(again_on=("ill",)))
+    trial = SimpleNamespace(arms=(again,), supply=None)
+    (problem,) = _correlated_problems(trial)
+    assert "infusions again" in problem.fault
+    (problem,) = _correlated_problems(SimpleNamespace(arms=(), supply=object()))
+    assert "a supply" in problem.fault
