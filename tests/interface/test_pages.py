@@ -37,6 +37,9 @@ SESSIONS = [p for p in PAGES if list(sessions(p.read_text(encoding="utf-8")))]
 ALIKE = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
+TESTS_NAMED = re.compile(r"`(?:\w+ )?((?:tests/[\w/]+/)?test_\w+\.py)`")
+
+
 def marked(pages, quick=()):
     return [
         pytest.param(p, id=name_of(p), marks=[] if name_of(p) in quick else [pytest.mark.slow])
@@ -224,3 +227,11 @@ def test_the_manual_is_written_into_a_new_folder_only(tmp_path, monkeypatch, cap
     assert end.value.code == 1
     assert "give another name" in capsys.readouterr().err
     assert import_module("os").listdir(tmp_path) == ["mine.txt"]
+
+
+def test_every_file_of_tests_that_a_page_names_is_there():
+    files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py")}
+    known = files | {name.rpartition("/")[2] for name in files}
+    named = {name for page in PAGES for name in TESTS_NAMED.findall(page.read_text("utf-8"))}
+    assert len(named) > 20
+    assert named - known == set()

@@ -21,15 +21,9 @@ _PROSE = frozenset({"title", "question", "source", "estimand", "description", "n
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartFolder:
-    """Files below one folder.
+    """Files below one folder."""
 
-    Parameters
-    ----------
-    path : Path
-        The folder, absolute, links followed.
-    """
-
-    path: Path
+    path: Path  # the folder, absolute, links followed
 
     def inside(self, name: str | Path) -> Path:
         """Return the path of a file below the folder.

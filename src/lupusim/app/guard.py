@@ -56,18 +56,10 @@ def is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why a request is not answered.
+    """Why a request is not answered."""
 
-    Parameters
-    ----------
-    status : int
-        Of HTTP.
-    words : str
-        What the browser shows.
-    """
-
-    status: int
-    words: str
+    status: int  # of HTTP
+    words: str  # what the browser shows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,18 +124,10 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Lets through what the gate lets through, and says which sources a page may use.
+    """Lets through what the gate lets through, and says which sources a page may use."""
 
-    Parameters
-    ----------
-    app : ASGI application
-        What is guarded.
-    gate : Gate
-        Which requests are answered.
-    """
-
-    app: Application
-    gate: Gate
+    app: Application  # what is guarded
+    gate: Gate  # which requests are answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""

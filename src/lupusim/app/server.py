@@ -32,24 +32,13 @@ from lupusim.frozen import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How the page is served.
+    """How the page is served."""
 
-    Parameters
-    ----------
-    folder : Path
-        Whose files it may read and write.
-    host : str
-        Address to listen on; another than this machine's own is guarded by a token.
-    port : int
-        0 for one that is free.
-    open_browser : bool
-        Whether to show it at once.
-    """
-
-    folder: Path
+    folder: Path  # whose files it may read and write
     host: str = "127.0.0.1"
-    port: int = 0
-    open_browser: bool = True
+    """Address to listen on; another than this machine's own is guarded by a token."""
+    port: int = 0  # 0 for one that is free
+    open_browser: bool = True  # whether to show it at once
 
 
 def serve(options: Options) -> None:

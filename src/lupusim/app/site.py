@@ -12,18 +12,8 @@ from lupusim.frozen import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """One running page and what it works with.
+    """One running page and what it works with."""
 
-    Parameters
-    ----------
-    folder : StartFolder
-        Where it was started.
-    drafts : Drafts
-        Designs that are open.
-    jobs : Jobs
-        What works, or did.
-    """
-
-    folder: StartFolder
-    drafts: Drafts = field(default_factory=Drafts)
-    jobs: Jobs = field(default_factory=Jobs)
+    folder: StartFolder  # where it was started
+    drafts: Drafts = field(default_factory=Drafts)  # designs that are open
+    jobs: Jobs = field(default_factory=Jobs)  # what works, or did

@@ -65,30 +65,14 @@ PlotOption = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a command works, as its options say.
+    """Where a command works, as its options say."""
 
-    Parameters
-    ----------
-    jobs : int
-        Processes of this machine.
-    backend : Backend
-        Who does the work.
-    scheduler : str or None
-        Of a Dask cluster.
-    out : Path or None
-        Where finished work and the answer are kept.
-    resume : bool
-        Whether the folder may hold finished work already.
-    force : bool
-        Whether files there that lupusim did not write are replaced.
-    """
-
-    jobs: int
-    backend: Backend
-    scheduler: str | None
-    out: Path | None
-    resume: bool
-    force: bool = False
+    jobs: int  # processes of this machine
+    backend: Backend  # who does the work
+    scheduler: str | None  # of a Dask cluster
+    out: Path | None  # where finished work and the answer are kept
+    resume: bool  # whether the folder may hold finished work already
+    force: bool = False  # whether files there that lupusim did not write are replaced
 
     def folder(self, name: str) -> Folder | None:
         """Return the folder of an answer, once the names of its files are free; None for none."""
@@ -121,27 +105,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a command found, in every form it can be printed in.
+    """What a command found, in every form it can be printed in."""
 
-    Parameters
-    ----------
-    content : object
-        Plain data.
-    table : pandas.DataFrame
-        Rows for programs.
-    shown : RenderableType
-        The table for people, or several.
-    sentence : str
-        What it means.
-    units : mapping of str to str
-        Of numbers that are another thing, or none, in a run.
-    """
-
-    content: Any
-    table: pd.DataFrame
-    shown: RenderableType
-    sentence: str
+    content: Any  # plain data
+    table: pd.DataFrame  # rows for programs
+    shown: RenderableType  # the table for people, or several
+    sentence: str  # what it means
     units: Mapping[str, str] = field(default_factory=dict)
+    """Of numbers that are another thing, or none, in a run."""
 
     @classmethod
     def of_table(cls, title: str, table: pd.DataFrame, form: str, **told: Any) -> Answer:
@@ -187,18 +158,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Partly:
-    """How a question answers with what was finished before its own kind of interruption.
+    """How a question answers with what was finished before its own kind of interruption."""
 
-    Parameters
-    ----------
-    kind : type
-        What the question raises when it is interrupted.
-    answer : callable
-        Makes the answer of it; None where nothing was finished.
-    """
-
-    kind: type[KeyboardInterrupt]
+    kind: type[KeyboardInterrupt]  # what the question raises when it is interrupted
     answer: Callable[[Any], Answer | None]
+    """Makes the answer of it; None where nothing was finished."""
 
     def answer_to(self, interrupt: KeyboardInterrupt) -> Answer | None:
         """Return the answer; None where the interruption came before the question's work."""
@@ -211,36 +175,18 @@ NOTHING = Partly(KeyboardInterrupt, lambda _: None)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a command asks about a scenario, and how it answers.
+    """What a command asks about a scenario, and how it answers."""
 
-    Parameters
-    ----------
-    name : str
-        Of the command; its files in the folder are called so.
-    scenario : Scenario
-        What it is about.
-    seed : int
-        Of the simulation.
-    place : Place
-        Where it works.
-    format : Format
-        How it prints.
-    n_replicates : int
-        Simulated for each design, or many times so many: to tell beforehand what takes long.
-    width : int or None
-        Characters of a printed line; None for the terminal's, or 80.
-    simulates : callable
-        Whether the answer is simulated, and not known exactly.
-    """
-
-    name: str
-    scenario: Scenario
-    seed: int
-    place: Place
-    format: Format
+    name: str  # of the command; its files in the folder are called so
+    scenario: Scenario  # what it is about
+    seed: int  # of the simulation
+    place: Place  # where it works
+    format: Format  # how it prints
     n_replicates: int
-    width: int | None = None
+    """Simulated for each design, or many times so many: to tell beforehand what takes long."""
+    width: int | None = None  # characters of a printed line; None for the terminal's, or 80
     simulates: Callable[[], bool] = lambda: True
+    """Whether the answer is simulated, and not known exactly."""
 
     @classmethod
     def opened(

@@ -98,15 +98,9 @@ def score_block(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Controlled:
-    """Makes the sums of a block of one trial, with those of its control variates.
+    """Makes the sums of a block of one trial, with those of its control variates."""
 
-    Parameters
-    ----------
-    control : Control
-        Of the trial.
-    """
-
-    control: Control
+    control: Control  # of the trial
 
     def __call__(self, trial: Trial, block: Block) -> Tally:
         """Return the sums over one block of simulated trials."""

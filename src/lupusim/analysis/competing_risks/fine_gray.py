@@ -204,11 +204,6 @@ class FineGrayTest(RatioToBeat):
     After a competing event a patient stays at risk until data cutoff, end of follow-up or
     the dropout that would have come: an analysis of real data, which does not know the
     last, weights instead and expects the same.
-
-    Parameters
-    ----------
-    margin : float
-        The ratio to beat, above 0: 1 asks for superiority.
     """
 
     effect: ClassVar = "log subdistribution hazard ratio"
@@ -257,11 +252,6 @@ class FineGrayWeightedTest(RatioToBeat):
 
     Strata have weights of their own. It needs no time of censoring of those who had a
     competing event, which `FineGrayTest` takes from the simulation.
-
-    Parameters
-    ----------
-    margin : float
-        The ratio to beat, above 0: 1 asks for superiority.
     """
 
     effect: ClassVar = "log subdistribution hazard ratio"

@@ -204,13 +204,7 @@ def _residuals(told: _Histories, estimate: FloatArray) -> FloatArray:
 @named_test("andersen_gill")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AndersenGillTest(RatioToBeat):
-    """Ratio of the hazards of recurrent events, robust to patients who differ.
-
-    Parameters
-    ----------
-    margin : float
-        The ratio to beat, above 0: 1 asks for superiority.
-    """
+    """Ratio of the hazards of recurrent events, robust to patients who differ."""
 
     effect: ClassVar = "log hazard ratio of recurrent events"
     outcome: ClassVar = CountOutcome

@@ -317,13 +317,7 @@ def _dispersion_step(
 @named_test("negative_binomial")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NegativeBinomialTest(RatioToBeat):
-    """Ratio of events per year of patients who differ as a gamma law says; estimates its log.
-
-    Parameters
-    ----------
-    margin : float
-        The ratio to beat, above 0: 1 asks for superiority.
-    """
+    """Ratio of events per year of patients who differ as a gamma law says; estimates its log."""
 
     effect: ClassVar = "log rate ratio"
     outcome: ClassVar = CountOutcome

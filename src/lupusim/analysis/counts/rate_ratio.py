@@ -104,13 +104,7 @@ _ROUNDING = 1e-26
 @named_test("rate_ratio")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateRatioTest(RatioToBeat):
-    """Ratio of events per year, robust to patients who differ; estimates its log.
-
-    Parameters
-    ----------
-    margin : float
-        The ratio to beat, above 0: 1 asks for superiority.
-    """
+    """Ratio of events per year, robust to patients who differ; estimates its log."""
 
     effect: ClassVar = "log rate ratio"
     outcome: ClassVar = CountOutcome

@@ -12,31 +12,18 @@ from lupusim.frozen import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Once:
-    """What some work needs that is done once and kept.
+    """What some work needs that is done once and kept."""
 
-    Parameters
-    ----------
-    seconds : float
-        How long it would take.
-    bytes : float
-        Memory at work.
-    """
-
-    seconds: float
-    bytes: float
+    seconds: float  # how long it would take
+    bytes: float  # memory at work
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What was to be worked out while it lasted.
-
-    Parameters
-    ----------
-    noted : dict
-        For each piece of work what it needs.
-    """
+    """What was to be worked out while it lasted."""
 
     noted: dict[Hashable, Once] = field(default_factory=dict)
+    """For each piece of work what it needs."""
 
 
 _NOW: ContextVar[Rehearsal | None] = ContextVar("rehearsal", default=None)

@@ -20,30 +20,15 @@ _MOST_DRAFTS = 200
 
 @dataclass(slots=True, kw_only=True)
 class Draft:
-    """A design that is being written.
+    """A design that is being written."""
 
-    Parameters
-    ----------
-    id : str
-        In its address.
-    name : str
-        Of its file, without ending.
-    text : str
-        The scenario file as it stands.
-    file : str
-        The file it was opened from or saved to; empty for none.
-    saved : str
-        What that file holds.
-    packaged : str
-        The packaged scenario it was made from, while it is the same; empty for none.
-    """
-
-    id: str
-    name: str
-    text: str
-    file: str = ""
-    saved: str = ""
+    id: str  # in its address
+    name: str  # of its file, without ending
+    text: str  # the scenario file as it stands
+    file: str = ""  # the file it was opened from or saved to; empty for none
+    saved: str = ""  # what that file holds
     packaged: str = ""
+    """The packaged scenario it was made from, while it is the same; empty for none."""
     original: str = ""
 
     @property

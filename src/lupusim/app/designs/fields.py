@@ -13,20 +13,14 @@ from lupusim.scenario.document.content import at, is_list, is_mapping, is_number
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """How a field writes a value: what stands in the file, and what the planner types.
-
-    Parameters
-    ----------
-    show : callable
-        Takes what the file holds; returns what the field shows, or None where the file says it
-        in another way than the field can.
-    read : callable
-        Takes what was typed; returns what the file shall hold. Raises ValueError with a
-        sentence that says what to type.
-    """
+    """How a field writes a value: what stands in the file, and what the planner types."""
 
     show: Callable[[Any], str | None]
+    """Takes what the file holds; returns what the field shows, or None where the file says it in
+    another way than the field can."""
     read: Callable[[str], Any]
+    """Takes what was typed; returns what the file shall hold. Raises ValueError with a sentence
+    that says what to type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

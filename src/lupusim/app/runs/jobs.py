@@ -61,24 +61,13 @@ class Step:
 
 @dataclass(slots=True, kw_only=True)
 class Job:
-    """A command that works in a process of its own.
+    """A command that works in a process of its own."""
 
-    Parameters
-    ----------
-    arguments : tuple of str
-        Of ``lupusim``, without what only programs need.
-    folder : Path
-        Where it starts.
-    for_programs : tuple of str
-        Further arguments, by which it answers in JSON.
-    streams : bool
-        Whether it tells its progress line by line.
-    """
-
-    arguments: tuple[str, ...]
-    folder: Path
+    arguments: tuple[str, ...]  # of ``lupusim``, without what only programs need
+    folder: Path  # where it starts
     for_programs: tuple[str, ...] = ("--format", "json")
-    streams: bool = False
+    """Further arguments, by which it answers in JSON."""
+    streams: bool = False  # whether it tells its progress line by line
     state: State = State.WAITING
     done: int = 0
     total: int = 0

@@ -17,30 +17,14 @@ _MOST_BYTES = 50_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastRun:
-    """A run as its folder tells it.
+    """A run as its folder tells it."""
 
-    Parameters
-    ----------
-    name : str
-        Of the folder.
-    folder : Path
-        Where it is.
-    design : str
-        The scenario file, as the command names it.
-    arguments : tuple of str
-        Of the command that made it.
-    draft : str
-        The design that was open in the page; empty for none.
-    result : dict or None
-        What was found; None while it is not complete.
-    """
-
-    name: str
-    folder: Path
-    design: str
-    arguments: tuple[str, ...]
-    draft: str
-    result: dict[str, Any] | None
+    name: str  # of the folder
+    folder: Path  # where it is
+    design: str  # the scenario file, as the command names it
+    arguments: tuple[str, ...]  # of the command that made it
+    draft: str  # the design that was open in the page; empty for none
+    result: dict[str, Any] | None  # what was found; None while it is not complete
 
     @property
     def can_go_on(self) -> bool:

@@ -20,18 +20,10 @@ _LONGEST = 2.0  # of one step, in the same units
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hill:
-    """A likelihood with some of its prior.
+    """A likelihood with some of its prior."""
 
-    Parameters
-    ----------
-    likelihood : Likelihood
-        What to maximize.
-    prior_weight : float
-        What the log prior is multiplied with; 1 for the posterior.
-    """
-
-    likelihood: Likelihood
-    prior_weight: float
+    likelihood: Likelihood  # what to maximize
+    prior_weight: float  # what the log prior is multiplied with; 1 for the posterior
 
     @property
     def pull(self) -> FloatArray:

@@ -29,27 +29,13 @@ _FEWEST = 2  # targets that make a cohort: one alone has a likelihood of its own
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """Some counts of a cohort, and what their log likelihood is multiplied with.
+    """Some counts of a cohort, and what their log likelihood is multiplied with."""
 
-    Parameters
-    ----------
-    margins : tuple of Margin
-        What the study says.
-    n_patients : float
-        The whole study.
-    counts : JointCounts
-        What they amount to over the paths of `family`.
-    family : PathFamily
-        The paths.
-    weight : float
-        Above 0.
-    """
-
-    margins: tuple[Margin, ...]
-    n_patients: float
-    counts: JointCounts
-    family: PathFamily
-    weight: float
+    margins: tuple[Margin, ...]  # what the study says
+    n_patients: float  # the whole study
+    counts: JointCounts  # what they amount to over the paths of `family`
+    family: PathFamily  # the paths
+    weight: float  # above 0
 
     def redrawn(self, free: FloatArray, *, is_whole: bool, rng: np.random.Generator) -> Term:
         """Return the term of patients drawn at one vector, (n_parameters,).

@@ -43,30 +43,14 @@ class ContradictionError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JointCounts:
-    """The published counts of some patients, and the tables that may stand behind them.
+    """The published counts of some patients, and the tables that may stand behind them."""
 
-    Parameters
-    ----------
-    margins : Margins
-        Over the columns that may hold anybody.
-    rows : integer array
-        Margins that are independent of each other.
-    tables : Listed
-        All that have the margins; nothing where they are too many.
-    members : (n_columns, n_paths) array
-        1 where a path belongs to a column.
-    asked : (n_layers, n_paths) array
-        1 where a path may belong to a layer at all.
-    rounding : float
-        Patients by which the counts had to be moved so that they fit together.
-    """
-
-    margins: Margins
-    rows: IntArray
-    tables: Listed
-    members: FloatArray
-    asked: FloatArray
-    rounding: float = 0.0
+    margins: Margins  # over the columns that may hold anybody
+    rows: IntArray  # margins that are independent of each other
+    tables: Listed  # all that have the margins; nothing where they are too many
+    members: FloatArray  # 1 where a path belongs to a column; (n_columns, n_paths)
+    asked: FloatArray  # 1 where a path may belong to a layer at all; (n_layers, n_paths)
+    rounding: float = 0.0  # patients by which the counts had to be moved so that they fit together
 
     @property
     def is_determined(self) -> bool:

@@ -42,24 +42,13 @@ _AT_ONCE = 2_000_000  # products of tables and models
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Margins:
-    """Sums over the columns of a table of patients.
+    """Sums over the columns of a table of patients."""
 
-    Parameters
-    ----------
-    sums : (n_margins, n_columns) array
-        1 where a margin counts a column.
-    counts : (n_margins,) array
-        What was published.
-    layer : (n_columns,) integer array
-        Layer of each column; a margin's columns may be of several layers.
-    sizes : (n_layers,) array
-        Patients in each layer.
-    """
-
-    sums: FloatArray
-    counts: FloatArray
+    sums: FloatArray  # 1 where a margin counts a column; (n_margins, n_columns)
+    counts: FloatArray  # what was published; (n_margins,)
     layer: IntArray
-    sizes: FloatArray
+    """Layer of each column; a margin's columns may be of several layers; (n_columns,)."""
+    sizes: FloatArray  # patients in each layer; (n_layers,)
 
     @property
     def all_sums(self) -> FloatArray:
@@ -242,18 +231,11 @@ def _closing_order(sums: FloatArray, counts: FloatArray) -> IntArray:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tilted:
-    """The probabilities nearest to a model's own that expect the published margins.
+    """The probabilities nearest to a model's own that expect the published margins."""
 
-    Parameters
-    ----------
-    table : (n, n_columns) array
-        Patients that they put into each column.
-    spread : (n,) array
-        Minus the log of the product over the margins' variances, each given those before.
-    """
-
-    table: FloatArray
+    table: FloatArray  # patients that they put into each column; (n, n_columns)
     spread: FloatArray
+    """Minus the log of the product over the margins' variances, each given those before; (n,)."""
 
 
 def tilt(margins: Margins, rows: IntArray, probabilities: FloatArray) -> Tilted:

@@ -41,24 +41,13 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimum:
-    """A point where the search ended.
+    """A point where the search ended."""
 
-    Parameters
-    ----------
-    free : (n_parameters,) array
-        On the unbounded scale.
-    negative_log_likelihood : float
-        Its kernel there.
-    n_starts : int
-        How many starting points led there.
-    converged : bool
-        Whether the search stopped because nothing improved, not because it ran out of steps.
-    """
-
-    free: FloatArray
-    negative_log_likelihood: float
-    n_starts: int
+    free: FloatArray  # on the unbounded scale; (n_parameters,)
+    negative_log_likelihood: float  # its kernel there
+    n_starts: int  # how many starting points led there
     converged: bool
+    """Whether the search stopped because nothing improved, not because it ran out of steps."""
 
 
 def starting_points(likelihood: Likelihood, *, n_starts: int, seed: int) -> FloatArray:

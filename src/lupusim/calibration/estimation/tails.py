@@ -41,25 +41,14 @@ Score: TypeAlias = tuple[float, FloatArray, FloatArray]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Counts:
-    """Independent counts: a multinomial over kinds of patients, or Poisson counts.
+    """Independent counts: a multinomial over kinds of patients, or Poisson counts."""
 
-    Parameters
-    ----------
-    n : float
-        Patients; 0 for Poisson counts.
-    means : (2 n_parameters + 1, n_kinds) array
-        Expected patients of each kind: at a point, then a step up and a step down from it in
-        each parameter.
-    says : (n_kinds, n_counts) array
-        What of it is published.
-    observed : (n_counts,) array
-        What was.
-    """
-
-    n: float
+    n: float  # patients; 0 for Poisson counts
     means: FloatArray
-    says: FloatArray
-    observed: FloatArray
+    """Expected patients of each kind: at a point, then a step up and a step down from it in each
+    parameter; (2 n_parameters + 1, n_kinds)."""
+    says: FloatArray  # what of it is published; (n_kinds, n_counts)
+    observed: FloatArray  # what was; (n_counts,)
 
     @property
     def weights(self) -> tuple[FloatArray, FloatArray]:

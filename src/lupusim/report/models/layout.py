@@ -81,16 +81,7 @@ Key = tuple[int, int, float]
 class _Board:
     """The places that states may have, and what is known of the curves between them.
 
-    Parameters
-    ----------
-    n_states : int
-        How many states.
-    ways : sequence of (int, int)
-        From which to which.
-    starts : sequence of int
-        States to stand on the left.
-    widest_label : float
-        Pixels that must fit between two boxes.
+    It takes what `laid_out` does.
     """
 
     def __init__(
