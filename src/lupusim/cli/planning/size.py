@@ -210,10 +210,11 @@ def _precision(designs: Scenario, asked: float | None) -> float:
     if asked is not None:
         return asked
     chosen = affordable_precision(designs)
-    if chosen > _FINE:
+    times = round((chosen / _FINE) ** 2)
+    if times > 1:
         print(
             f"sizes are searched to {100 * chosen:.2g} %, for what these designs cost: "
-            f"--precision {_FINE} takes {(chosen / _FINE) ** 2:.0f} times as long",
+            f"--precision {_FINE} takes {times} times as long",
             file=sys.stderr,
         )
     return chosen

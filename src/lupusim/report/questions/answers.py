@@ -57,9 +57,9 @@ _UNSURE = (
 def size_table(size: SampleSize) -> AnswerTable:
     """Return the power at sizes around the answer."""
     title = f"Power by size; {grouped(size.n_replicates)} replicates in all, seed {size.seed}"
-    table = AnswerTable(
-        title=title, caption="power (Monte Carlo standard error); > marks the answer"
-    )
+    exact = bool((size.curve["power_mcse"] == 0).all())
+    how = "power by sums over all tables" if exact else "power (Monte Carlo standard error)"
+    table = AnswerTable(title=title, caption=f"{how}; > marks the answer")
     columns = ["n_patients", *(["n_events"] if size.n_events is not None else [])]
     for name in ("", *(column.removeprefix("n_") for column in columns), "power"):
         table.add_column(name, justify="right")

@@ -14,7 +14,6 @@ from lupusim.trial.scenario import label, shown
 
 _WIDEST_LABEL = 48
 _NARROWEST_LABEL = 22
-_NARROWEST_DESIGN = 6
 _WIDEST_HEADING = 30
 _FRAME = 3  # characters around the text of a column
 _EDGE = 1
@@ -92,8 +91,9 @@ class FittedTable:
         """Yield one table, or several where one would not fit."""
         del console
         blocks = list(self._blocks(options.max_width))
-        if len(blocks) > 1 and self.overview and self._rows_width() <= options.max_width:
-            yield self._rows()
+        names = self._names_that_fit(options.max_width) if len(blocks) > 1 else []
+        if names:
+            yield self._rows(names)
             return
         for number, block in enumerate(blocks):
             table = self._table(block, options.max_width)
@@ -101,23 +101,50 @@ class FittedTable:
             table.caption = Text(self.caption) if number == len(blocks) - 1 else None
             yield table
 
-    def _rows_width(self) -> int:
-        """Return the characters that a row for each design needs at least."""
-        names = dict.fromkeys(name for row in self.overview for name in row)
-        widths = [max(len(name), *(len(r.get(name, "")) for r in self.overview)) for name in names]
-        return sum(widths) + _NARROWEST_DESIGN + _FRAME * (len(widths) + 1) + _EDGE
+    def _names_that_fit(self, width: int) -> list[str]:
+        """Return the columns of a table with a row for each design; none where it is too wide.
 
-    def _rows(self) -> Table:
+        Where they do not all fit, some that are the same in every design stand below instead.
+        """
+        names = list(dict.fromkeys(name for row in self.overview for name in row))
+        if self.headings.corner == "sample_size" and "patients" in names:
+            names.remove("patients")  # it stands in the first column
+        for name in self._same_in_all() if names else ():
+            if name in names and self._rows_width(names) > width:
+                names.remove(name)
+        return names if names and self._rows_width(names) <= width else []
+
+    def _same_in_all(self) -> dict[str, str]:
+        """Return what is the same in every design."""
+        first, *others = self.overview
+        return {n: cell for n, cell in first.items() if all(r.get(n) == cell for r in others)}
+
+    def _rows_width(self, names: Sequence[str]) -> int:
+        """Return the characters that a row for each design needs."""
+        called = zip(*self._called(), strict=True)
+        widths = [max(map(len, column)) for column in called]
+        widths += [max(len(name), *(len(r.get(name, "")) for r in self.overview)) for name in names]
+        return sum(widths) + _FRAME * len(widths) + _EDGE
+
+    def _called(self) -> list[list[str]]:
+        """Return what varies, and the values of each design, a column for each that varies."""
+        return [words.split("\n") for words in (self.headings.corner, *self.headings.tops)]
+
+    def _rows(self, names: Sequence[str]) -> Table:
         """Return a row for each design."""
-        table = Table(title=Text(self.title), caption=Text(f"{self.caption}; --details: all rows"))
-        names = dict.fromkeys(name for row in self.overview for name in row)
+        left = {n: cell for n, cell in self._same_in_all().items() if n not in names}
         if self.headings.corner == "sample_size":
-            names.pop("patients", None)  # it stands in the first column
-        table.add_column(Text(self.headings.corner), overflow="fold")
+            left.pop("patients", None)
+        same = "".join(f"; {name} in each: {cell}" for name, cell in left.items())
+        caption = Text(f"{self.caption}{same}; --details: all rows")
+        table = Table(title=Text(self.title), caption=caption)
+        varied, *values = self._called()
+        for name in varied:
+            table.add_column(Text(name), no_wrap=True)
         for name in names:
             table.add_column(Text(name), justify="right", no_wrap=True)
-        for top, row in zip(self.headings.tops, self.overview, strict=True):
-            table.add_row(Text(top), *(Text(row.get(name, "")) for name in names))
+        for own, row in zip(values, self.overview, strict=True):
+            table.add_row(*map(Text, own), *(Text(row.get(name, "")) for name in names))
         return table
 
     def _width(self, position: int) -> int:
@@ -145,7 +172,7 @@ class FittedTable:
         yield block
 
     def _table(self, block: Sequence[int], width: int) -> Table:
-        table = Table()
+        table = Table(show_header=bool(self.headings.corner or any(self.headings.tops)))
         label_width = self._label_width(block, width)
         table.add_column(Text(self.headings.corner), min_width=label_width, overflow="fold")
         for position in block:

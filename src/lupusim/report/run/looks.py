@@ -77,8 +77,11 @@ def look_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     for number in range(1, n_looks + 1):
         yield from _of_look(point, number, plan)
         if theory is not None:
-            ends = theory.efficacy[number - 1], theory.futility[number - 1]
-            yield f"look {number}, the same two by theory", "{:.4f}, {:.4f}".format(*ends)
+            ends = f"{theory.efficacy[number - 1]:.4f}", f"{theory.futility[number - 1]:.4f}"
+            if _may_fail(point, number, plan):
+                yield f"look {number}, the same two by theory", ", ".join(ends)
+            else:
+                yield f"look {number}, the same by theory", ends[0]
         yield from _estimates(point, number)
     yield from _after_stopping(point)
     if "flip_flop" in tally.sums:
@@ -97,11 +100,16 @@ def _of_look(point: PointResult, number: int, plan: Bounds | None) -> Iterator[t
         yield f"look {number}, bounds on z as planned", _bounds_in_words(plan, number)
     success = "succeeds" if at_last else "stops for efficacy"
     yield f"look {number}, {success}", share(tally.mean(f"{name}_efficacy"))
-    never = plan is not None and plan.futility[number - 1] == -math.inf
-    if never and not at_last:
-        return  # nothing is stated at which it would stop
+    if not _may_fail(point, number, plan):
+        return
     failure = "fails" if at_last else "stops for futility"
     yield f"look {number}, {failure}", share(tally.mean(f"{name}_futility"))
+
+
+def _may_fail(point: PointResult, number: int, plan: Bounds | None) -> bool:
+    """Return whether something is stated at which the trial would stop for futility, or fails."""
+    at_last = number == len(point.trial.looks)
+    return at_last or plan is None or plan.futility[number - 1] != -math.inf
 
 
 def _estimates(point: PointResult, number: int) -> Iterator[tuple[str, str]]:

@@ -39,7 +39,8 @@ from lupusim.trial.enrollment.arm_periods import arms_change
 _FEW_EVENTS = 20  # too few for formulas of many
 
 
-_CAPTION = "estimate (Monte Carlo standard error); sd: spread from trial to trial"
+_CAPTION = "estimate (Monte Carlo standard error)"
+_SPREAD = "; sd: spread from trial to trial"
 
 Rows = Callable[[PointResult], Iterator[tuple[str, str]]]
 """From a design to the label and text of each row."""
@@ -63,11 +64,14 @@ def operating_table(result: RunResult, rows: Rows | None = None) -> Group:
     """
     called, each = headings(result), rows or partial(all_rows, seed=result.seed)
     replicates = f"{grouped(result.n_replicates)} replicates, seed {result.seed}"
+    columns = [dict(each(point)) for point in result.points]
+    told = (words for column in columns for row in column.items() for words in row)
+    has_spread = any(words.startswith("sd of ") or ", sd " in words for words in told)
     table = FittedTable(
         title=f"{result.scenario.title}\n{replicates}",
-        caption=_CAPTION,
+        caption=_CAPTION + _SPREAD * has_spread,
         headings=called,
-        columns=[dict(each(point)) for point in result.points],
+        columns=columns,
         overview=[dict(overview_rows(p)) for p in result.points] if rows is main_rows else (),
     )
     return Group(*map(Text, called.key), *([table] if result.points else []))

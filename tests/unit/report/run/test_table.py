@@ -19,6 +19,7 @@ from lupusim.endpoints import Hierarchy, Responder, TimeToEvent
 from lupusim.errors import ScenarioError
 from lupusim.planning.runs.run import run
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
+from lupusim.report.run.layout import FittedTable, Headings
 from lupusim.report.run.single_arm import nothing_better
 from lupusim.report.run.table import (
     _sizes,
@@ -202,6 +203,31 @@ def test_designs_become_rows_where_their_columns_do_not_fit_and_not_everything_i
     assert "--details: all rows" in text
     for point in result.points:
         assert f"│ {share(point.power)} │" in text
+
+
+@pytest.mark.parametrize(
+    ("width", "below"), [(76, "exact power in each: 0.2048"), (90, "patients in each: 60")]
+)
+def test_a_row_for_each_design_breaks_no_name_and_tells_below_what_is_the_same(width, below):
+    names = ("nephritis-control", "nephritis-relapsed-control")
+    row = {
+        "patients": "60",
+        "exact power": "0.2048",
+        "power": "0.18 (0.03)",
+        "months": "50.9 (0.2)",
+    }
+    values = [f"{name}\n{ratio}" for name in names for ratio in (1.32, 1.73)]
+    called = Headings(names=(), key=(), corner="model\nhazard_ratio", tops=tuple(values))
+    overview = [row | {"power": f"0.1{k} (0.03)"} for k in range(4)]
+    columns = [{f"a row of {width} characters" * 2: "x" * 20}] * 4
+    table = FittedTable(title="T", caption="C", headings=called, columns=columns, overview=overview)
+    stream = io.StringIO()
+    Console(file=stream, width=width).print(table)
+    text = stream.getvalue()
+    assert max(map(len, text.splitlines())) <= width
+    assert text.count("nephritis-relapsed-control ") == 2
+    assert [f"0.1{k} (0.03)" in text for k in range(4)] == [True] * 4
+    assert below in " ".join(text.split())
 
 
 def test_designs_with_long_names_have_numbers_and_a_key():
