@@ -146,8 +146,11 @@ class Patients:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Events:
-    """What sizes in events share.
+class EventsInProportion:
+    """Events grow, and the patients with them, in the proportion the trial was given.
+
+    The power of an event-driven trial depends on its events; the patients decide how long
+    it takes to see them. Growing both keeps about the same duration of follow-up.
 
     Raises
     ------
@@ -159,6 +162,7 @@ class _Events:
 
     unit = "events"
     step = 1
+    keys = ("sample_size", "looks.0.when.events")
 
     def __post_init__(self) -> None:
         _events(self.trial)
@@ -173,17 +177,6 @@ class _Events:
         """As many as there are arms."""
         return len(self.trial.arms)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventsInProportion(_Events):
-    """Events grow, and the patients with them, in the proportion the trial was given.
-
-    The power of an event-driven trial depends on its events; the patients decide how long
-    it takes to see them. Growing both keeps about the same duration of follow-up.
-    """
-
-    keys = ("sample_size", "looks.0.when.events")
-
     def largest(self, max_patients: int) -> int:
         """Return the largest number of events with at most so many patients."""
         most = min(max_patients, most_enrolled(self.trial))
@@ -195,21 +188,6 @@ class EventsInProportion(_Events):
         in_proportion = size * self.trial.n_patients / self.start
         n_patients = max(math.ceil(in_proportion / step) * step, _fewest_patients(self.trial))
         return _grown(self.trial, n_patients, size / self.start)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventsOnly(_Events):
-    """Events grow, the patients stay: a larger number is only a later data cutoff."""
-
-    keys = ("looks.0.when.events",)
-
-    def largest(self, max_patients: int) -> int:
-        """Return the number of patients: each has the event at most once."""
-        return min(max_patients, self.trial.n_patients)
-
-    def at(self, size: int) -> Trial:
-        """Return the trial with so many events."""
-        return _grown(self.trial, self.trial.n_patients, size / self.start)
 
 
 def most_enrolled(trial: Trial) -> float:

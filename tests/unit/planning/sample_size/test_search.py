@@ -24,7 +24,6 @@ from lupusim.planning.sample_size.exact import ExactPowers
 from lupusim.planning.sample_size.frontier import cheapest_first, frontier, sizes
 from lupusim.planning.sample_size.growth import (
     EventsInProportion,
-    EventsOnly,
     Patients,
     affordable_precision,
     has_several_designs,
@@ -304,19 +303,12 @@ def test_an_event_driven_trial_grows_in_events_and_patients():
     grown = sizing.at(101)
     assert grown.cutoff == AtEvents(events=101)
     assert grown.n_patients == 152
-    assert sizing.largest(900) == 600
+    assert (sizing.smallest, sizing.largest(900)) == (2, 600)
+    with pytest.raises(ValueError, match="not cut at a number of events"):
+        EventsInProportion(trial=small_trials.rates((0.2, 0.5)))
     found = find_size(sizing, 0.8, search=QUICK)
     assert found.to_json()["n_events"] == found.size == found.n_events
     assert "n_events" in found.curve
-
-
-def test_events_alone_can_grow_up_to_the_patients():
-    sizing = EventsOnly(trial=small_trials.survival(0.6))
-    assert sizing.at(50).n_patients == 450
-    assert sizing.largest(10_000) == 450
-    assert sizing.smallest == 2
-    with pytest.raises(ValueError, match="not cut at a number of events"):
-        EventsOnly(trial=small_trials.rates((0.2, 0.5)))
 
 
 def test_looks_that_count_patients_or_events_grow_with_the_trial():
