@@ -373,7 +373,7 @@ def fit_studies(
     information = observed_information(likelihood, best)
     profiles = profile_all(
         likelihood,
-        best,
+        np.array([optimum.free for optimum in optima]),
         standard_errors=standard_errors(information),
         information=information,
         progress=progress,

@@ -92,7 +92,7 @@ def joint_verdict(by_profile: str, check: PriorCheck) -> str:
     check : PriorCheck
         What the prior has to do with the posterior.
     """
-    if by_profile == "identified" and check.words == "the prior decides":
+    if by_profile.startswith("identified") and check.words == "the prior decides":
         return "limits on both sides, but so wide that in the posterior the prior decides"
     return f"{by_profile}; in the posterior {check.words}"
 

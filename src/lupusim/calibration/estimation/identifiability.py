@@ -182,6 +182,7 @@ def verdict_words(verdict: Verdict, profile: Profile, values: Sequence[float]) -
     values : sequence of float
         Its value at each equally good optimum.
     """
+    beyond = _valleys(profile)
     low = "any smaller value" if np.isnan(profile.lower) else f"{profile.lower:.3g}"
     high = "any larger value" if np.isnan(profile.upper) else f"{profile.upper:.3g}"
     match verdict:
@@ -191,16 +192,26 @@ def verdict_words(verdict: Verdict, profile: Profile, values: Sequence[float]) -
                 f"to {high}, the rest refitted); {profile.estimate:.3g} is what the prior prefers"
             )
         case Verdict.UNBOUNDED_BELOW:
-            return f"at most {profile.upper:.3g}{_exact(profile)}; the targets give no lower limit"
+            limit = f"{profile.upper:.3g}{_exact(profile)}"
+            return f"at most {limit}; the targets give no lower limit{beyond}"
         case Verdict.UNBOUNDED_ABOVE:
-            return f"at least {profile.lower:.3g}{_exact(profile)}; the targets give no upper limit"
+            limit = f"{profile.lower:.3g}{_exact(profile)}"
+            return f"at least {limit}; the targets give no upper limit{beyond}"
         case Verdict.SEVERAL:
             shown = ", ".join(f"{value:.3g}" for value in sorted(values))
             return f"not identified: {shown} fit equally well"
         case Verdict.BORROWED:
-            return _borrowed_words(profile)
+            return f"{_borrowed_words(profile)}{beyond}"
         case Verdict.IDENTIFIED:
-            return "identified"
+            return f"identified{beyond}"
+
+
+def _valleys(profile: Profile) -> str:
+    """Return other values that the targets leave open, beyond some that they exclude."""
+    if not profile.valleys:
+        return ""
+    values = ", ".join(f"{value:.3g}" for value in profile.valleys)
+    return f", but about {values} the targets are met nearly as well (not everywhere between)"
 
 
 def _exact(profile: Profile) -> str:

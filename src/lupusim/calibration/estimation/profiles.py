@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.arrays import BoolArray, FloatArray
 from lupusim.calibration.estimation.climbing import Hill, climb_together, gradient
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.estimation.search import TIE_BREAK, Progress
 from lupusim.calibration.estimation.tails import Tails
+from lupusim.calibration.estimation.walkers import (
+    GAIN_OF_PATIENTS,
+    LEAST_GAIN,
+    N_STEPS,
+    Walkers,
+    leads,
+)
 from lupusim.frozen import dataclass
 
 CRITICAL = 3.841458820694124  # 95 % point of chi-square with one degree of freedom
@@ -24,14 +32,8 @@ data, a likelihood ratio against the bound this small is had with probability 0.
 _N_EXPANSIONS = 12
 _N_REFINEMENTS = 24
 _N_SECANTS = 6  # then every other step halves the bracket
-_N_STEPS = 10
-_LEAST_GAIN = 1e-6  # of the deviance, for the other parameters to be refitted further
-_GAIN_OF_PATIENTS = 1e-3  # the same, of single patients
 _AT_BOUND = 1e-2  # log or logit units
 _MATTERS = 0.2  # of the deviance per unit beyond a bound
-_NEAR = (2.0, 16.0)
-"""Deviances of which an exact tail is asked: below and above them it decides the same."""
-
 _CLOSE = 0.02  # of the deviance to its critical value
 _HIGHEST = 0.05  # deviance at a bound where the likelihood has its top
 
@@ -61,6 +63,9 @@ class Profile:
     exact_lower, exact_upper : float
         Where few events stand behind a parameter: limits at which the tail of the counts has
         probability 0.025, if they are further out than the chi-square's.
+    valleys : tuple of float
+        Other values about which the targets are met nearly as well, beyond values that they
+        exclude: the limits lie beyond them.
     """
 
     name: str
@@ -74,6 +79,7 @@ class Profile:
     exact_limit: float = float("nan")
     exact_lower: float = float("nan")
     exact_upper: float = float("nan")
+    valleys: tuple[float, ...] = ()
 
     @property
     def unbounded(self) -> tuple[str, ...]:
@@ -82,88 +88,9 @@ class Profile:
         return tuple(side for side, limit in sides if np.isnan(limit))
 
 
-@dataclass(slots=True, kw_only=True)
-class _Walkers:
-    """One walker for each parameter and side, all refitted in one stack.
-
-    Parameters
-    ----------
-    hill : Hill
-        The likelihood.
-    top : float
-        Its smallest negative log likelihood.
-    best : (n_parameters,) array
-        Where that is.
-    tails : Tails
-        Exact, of parameters that few events decide.
-    inside, points : (2 n_parameters, n_parameters) arrays
-        The last point of each walker below the critical value, and the present one.
-    seen, judged : list of (int, float, float)
-        Parameter, value and deviance of every point; and what limits are judged by.
-    leads : (n_parameters, n_parameters) array
-        How all parameters move with one, a row for each: where refits begin.
-    least_gain : float
-        Of twice the log likelihood: a refit that gains less in a step is over.
-    progress : callable or None
-        Told how many walks are over, of two for each walker: outwards, and back to its limit.
-    settled : int
-        Walks that are over before those under way.
-    is_exact : bool
-        Whether exact tails judge them, where they are nearer to the estimate's.
-    """
-
-    hill: Hill
-    top: float
-    best: FloatArray
-    tails: Tails
-    inside: FloatArray
-    points: FloatArray
-    seen: list[tuple[int, float, float]]
-    judged: list[tuple[int, float, float]]
-    leads: FloatArray
-    least_gain: float
-    progress: Progress | None = None
-    settled: int = 0
-    is_exact: bool = False
-
-    @property
-    def axes(self) -> IntArray:
-        """Which parameter each walker profiles; (n_walkers,)."""
-        return np.arange(len(self.points)) // 2
-
-    def refit(self, rows: IntArray, values: FloatArray) -> FloatArray:
-        """Put the walkers of some rows at values, refit the rest, return what judges them.
-
-        Their deviances; or the chi-square of an exact tail, if it is asked for and less.
-        """
-        axes, each = self.axes[rows], np.arange(rows.size)
-        low, high = self.hill.likelihood.free_model.bounds.T
-        moved = values - self.inside[rows, axes]
-        starts = np.clip(self.inside[rows] + moved[:, None] * self.leads[axes], low, high)
-        starts[each, axes] = values
-        held = np.zeros(starts.shape, dtype=bool)
-        held[each, axes] = True
-        self.points[rows] = climb_together(
-            self.hill, starts, n_steps=_N_STEPS, held=held, least_gain=self.least_gain
-        )
-        found = self.hill.likelihood.negative_log_likelihood(self.points[rows])
-        deviances = np.asarray(2 * (found - self.top))
-        self.seen += list(zip(axes.tolist(), values.tolist(), deviances.tolist(), strict=True))
-        for k, row in enumerate(rows.tolist()):
-            if self.is_exact and _NEAR[0] < deviances[k] < _NEAR[1]:
-                point, is_upper = self.points[row], bool(row % 2)
-                exact = self.tails.deviance(point, int(axes[k]), is_upper=is_upper)
-                deviances[k] = min(deviances[k], exact)
-        self.judged += list(zip(axes.tolist(), values.tolist(), deviances.tolist(), strict=True))
-        if self.progress is not None:
-            n = len(self.points)
-            self.progress(self.settled + n - rows.size, 2 * n)
-        return deviances
-
-
 def profile_all(
     likelihood: Likelihood,
-    best: FloatArray,
+    tops: FloatArray,
     *,
     standard_errors: FloatArray,
     information: FloatArray | None = None,
@@ -180,8 +107,9 @@ def profile_all(
     ----------
     likelihood : Likelihood
         What was maximized.
-    best : (n_parameters,) array
-        Where.
+    tops : (n_parameters,) or (n_tops, n_parameters) array
+        Where; behind it other tops that a search found. Those that the data don't exclude are
+        gone on from: so a limit lies beyond every valley of its profile that is known.
     standard_errors : (n_parameters,) array
         First guesses of the steps; ``inf`` or ``nan`` where there is none.
     information : (n_parameters, n_parameters) array, optional
@@ -190,14 +118,15 @@ def profile_all(
     progress : callable, optional
         Told how many walks to limits are over, of four for each parameter.
     """
+    best, *others = np.atleast_2d(tops)
     coarse = likelihood.coarse()
     is_cheap = not likelihood.patients or information is None
     tails = Tails(coarse, standard_errors)
     hill = Hill(likelihood=coarse, prior_weight=TIE_BREAK)
-    top = climb_together(hill, best[None], n_steps=_N_STEPS)
+    top = climb_together(hill, best[None], n_steps=N_STEPS)
     height = float(coarse.negative_log_likelihood(top)[0])
     twice = np.repeat(top, 2 * best.size, axis=0)
-    walkers = _Walkers(
+    walkers = Walkers(
         hill=hill,
         top=height,
         best=top[0],
@@ -206,8 +135,8 @@ def profile_all(
         points=twice.copy(),
         seen=[],
         judged=[],
-        leads=np.eye(best.size) if information is None or is_cheap else _leads(information),
-        least_gain=_LEAST_GAIN if is_cheap else _GAIN_OF_PATIENTS,
+        leads=np.eye(best.size) if information is None or is_cheap else leads(information),
+        least_gain=LEAST_GAIN if is_cheap else GAIN_OF_PATIENTS,
         progress=progress,
     )
     guesses = np.where(np.isfinite(standard_errors), standard_errors, 1.0)
@@ -215,6 +144,7 @@ def profile_all(
     low, high, found = _bracket(walkers, np.repeat(steps, 2))
     walkers.settled = len(walkers.points)
     limits = _close_in(walkers, low, high, found)
+    valleys = _beyond_valleys(walkers, others, limits, found)
     walkers.progress = None
     held = _held_by(walkers, found)
     profiles = [
@@ -235,6 +165,9 @@ def profile_all(
             exact_limit=float(parameter.transform.natural(exact[k])),
             exact_lower=float(parameter.transform.natural(further[k, 0])),
             exact_upper=float(parameter.transform.natural(further[k, 1])),
+            valleys=tuple(
+                parameter.transform.natural(np.array([v for a, v in valleys if a == k])).tolist()
+            ),
         )
         for k, (profile, parameter) in enumerate(
             zip(profiles, likelihood.free_model.parameters, strict=True)
@@ -242,18 +175,33 @@ def profile_all(
     )
 
 
-def _leads(information: FloatArray) -> FloatArray:
-    """Return how the best values of all parameters move with one, a row for each."""
-    p = len(information)
-    leads = np.eye(p)
-    for axis in range(p):
-        rest = np.arange(p) != axis
-        own = np.linalg.pinv(information[np.ix_(rest, rest)], rcond=1e-9, hermitian=True)
-        leads[axis, rest] = -own @ information[rest, axis]
-    return leads
+def _beyond_valleys(
+    walkers: Walkers, others: Sequence[FloatArray], limits: FloatArray, found: BoolArray
+) -> list[tuple[int, float]]:
+    """Move limits beyond other tops that the data don't exclude; return these, (axis, value)."""
+    likelihood = walkers.hill.likelihood
+    begun, valleys = np.zeros(limits.size), list[tuple[int, float]]()
+    for top in others:
+        deviance = 2 * float(likelihood.negative_log_likelihood(top[None])[0] - walkers.top)
+        gaps = np.repeat(top - walkers.best, 2) * np.tile([-1.0, 1.0], top.size)
+        further = found & (gaps > np.abs(limits - walkers.best[walkers.axes])) & (gaps > begun)
+        if deviance < CRITICAL and further.any():
+            begun[further], walkers.inside[further] = gaps[further], top
+            axes = walkers.axes[further].tolist()
+            seen = [(axis, float(top[axis]), deviance) for axis in axes]
+            walkers.seen += seen
+            walkers.judged += seen
+            valleys += [(axis, value) for axis, value, _ in seen]
+    rows = begun > 0
+    if rows.any():
+        steps = np.where(rows, np.abs(limits - walkers.best[walkers.axes]) / 2, 0.0)
+        low, high, out = _bracket(walkers, steps, walking=rows, begun=begun)
+        limits[rows] = _close_in(walkers, low, high, out & rows)[rows]
+        found[rows] = out[rows]
+    return valleys
 
 
-def _exact_limits(walkers: _Walkers, limits: FloatArray) -> FloatArray:
+def _exact_limits(walkers: Walkers, limits: FloatArray) -> FloatArray:
     """Return limits of parameters whose likelihood is highest at a bound; ``nan`` for others."""
     sides = limits.reshape(-1, 2)
     exact = np.full(len(sides), np.nan)
@@ -273,7 +221,7 @@ def _exact_limits(walkers: _Walkers, limits: FloatArray) -> FloatArray:
     return exact
 
 
-def _tail_limits(walkers: _Walkers, limits: FloatArray) -> FloatArray:
+def _tail_limits(walkers: Walkers, limits: FloatArray) -> FloatArray:
     """Return limits by exact tails of parameters that few events decide; ``nan`` for others."""
     bounds = walkers.hill.likelihood.free_model.bounds
     inside = (np.abs(bounds - walkers.best[:, None]) > _AT_BOUND).all(axis=1)
@@ -288,7 +236,7 @@ def _tail_limits(walkers: _Walkers, limits: FloatArray) -> FloatArray:
     return further
 
 
-def _held_by(walkers: _Walkers, found: BoolArray) -> list[tuple[str, ...]]:
+def _held_by(walkers: Walkers, found: BoolArray) -> list[tuple[str, ...]]:
     """Return, for each walker's limit, the other parameters whose bounds decide it."""
     model = walkers.hill.likelihood.free_model
     points = walkers.points
@@ -312,19 +260,24 @@ def _pull(hill: Hill, points: FloatArray) -> FloatArray:
 
 
 def _bracket(
-    walkers: _Walkers,
+    walkers: Walkers,
     steps: FloatArray,
     *,
     critical: float = CRITICAL,
     walking: BoolArray | None = None,
+    begun: FloatArray | float = 0.0,
 ) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """Return, for each walker, its last step inside, its first outside, and whether it got out."""
+    """Return, for each walker, its last step inside, its first outside, and whether it got out.
+
+    Walkers set out from the top, or so far from it as they have `begun`.
+    """
     n = steps.size
     directions = np.where(np.arange(n) % 2 == 0, -1.0, 1.0)
     bounds = walkers.hill.likelihood.free_model.bounds[walkers.axes]
     start = walkers.best[walkers.axes]
     room = np.abs(np.where(directions < 0, bounds[:, 0], bounds[:, 1]) - start)
-    inside, outside = np.zeros(n), np.minimum(steps, room)
+    inside = np.broadcast_to(begun, n).copy()
+    outside = np.minimum(inside + steps, room)
     walking = np.ones(n, dtype=bool) if walking is None else walking.copy()
     found = np.zeros(n, dtype=bool)
     for _ in range(_N_EXPANSIONS):
@@ -342,7 +295,7 @@ def _bracket(
 
 
 def _close_in(
-    walkers: _Walkers,
+    walkers: Walkers,
     low: FloatArray,
     high: FloatArray,
     found: BoolArray,
@@ -379,7 +332,7 @@ def _root(deviance: float) -> float:
     return float(np.sqrt(max(deviance, 0.0)))
 
 
-def _profile(likelihood: Likelihood, walkers: _Walkers, axis: int, limits: FloatArray) -> Profile:
+def _profile(likelihood: Likelihood, walkers: Walkers, axis: int, limits: FloatArray) -> Profile:
     """Return one parameter's profile on its natural scale."""
     parameter = likelihood.free_model.parameters[axis]
     points = {value: deviance for a, value, deviance in walkers.seen if a == axis}

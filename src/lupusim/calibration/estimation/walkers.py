@@ -1,0 +1,113 @@
+"""Walkers from the top of a likelihood to the limits of each parameter, in one stack."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lupusim.arrays import FloatArray, IntArray
+from lupusim.calibration.estimation.climbing import Hill, climb_together
+from lupusim.calibration.estimation.search import Progress
+from lupusim.calibration.estimation.tails import Tails
+from lupusim.frozen import dataclass
+
+N_STEPS = 10
+"""Of a refit, at most."""
+
+LEAST_GAIN = 1e-6
+"""Of the deviance, for the other parameters to be refitted further."""
+
+GAIN_OF_PATIENTS = 1e-3
+"""The same, of single patients."""
+
+_NEAR = (2.0, 16.0)
+"""Deviances of which an exact tail is asked: below and above them it decides the same."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Walkers:
+    """One walker for each parameter and side, all refitted in one stack.
+
+    Parameters
+    ----------
+    hill : Hill
+        The likelihood.
+    top : float
+        Its smallest negative log likelihood.
+    best : (n_parameters,) array
+        Where that is.
+    tails : Tails
+        Exact, of parameters that few events decide.
+    inside, points : (2 n_parameters, n_parameters) arrays
+        The last point of each walker below the critical value, and the present one.
+    seen, judged : list of (int, float, float)
+        Parameter, value and deviance of every point; and what limits are judged by.
+    leads : (n_parameters, n_parameters) array
+        How all parameters move with one, a row for each: where refits begin.
+    least_gain : float
+        Of twice the log likelihood: a refit that gains less in a step is over.
+    progress : callable or None
+        Told how many walks are over, of two for each walker: outwards, and back to its limit.
+    settled : int
+        Walks that are over before those under way.
+    is_exact : bool
+        Whether exact tails judge them, where they are nearer to the estimate's.
+    """
+
+    hill: Hill
+    top: float
+    best: FloatArray
+    tails: Tails
+    inside: FloatArray
+    points: FloatArray
+    seen: list[tuple[int, float, float]]
+    judged: list[tuple[int, float, float]]
+    leads: FloatArray
+    least_gain: float
+    progress: Progress | None = None
+    settled: int = 0
+    is_exact: bool = False
+
+    @property
+    def axes(self) -> IntArray:
+        """Which parameter each walker profiles; (n_walkers,)."""
+        return np.arange(len(self.points)) // 2
+
+    def refit(self, rows: IntArray, values: FloatArray) -> FloatArray:
+        """Put the walkers of some rows at values, refit the rest, return what judges them.
+
+        Their deviances; or the chi-square of an exact tail, if it is asked for and less.
+        """
+        axes, each = self.axes[rows], np.arange(rows.size)
+        low, high = self.hill.likelihood.free_model.bounds.T
+        moved = values - self.inside[rows, axes]
+        starts = np.clip(self.inside[rows] + moved[:, None] * self.leads[axes], low, high)
+        starts[each, axes] = values
+        held = np.zeros(starts.shape, dtype=bool)
+        held[each, axes] = True
+        self.points[rows] = climb_together(
+            self.hill, starts, n_steps=N_STEPS, held=held, least_gain=self.least_gain
+        )
+        found = self.hill.likelihood.negative_log_likelihood(self.points[rows])
+        deviances = np.asarray(2 * (found - self.top))
+        self.seen += list(zip(axes.tolist(), values.tolist(), deviances.tolist(), strict=True))
+        for k, row in enumerate(rows.tolist()):
+            if self.is_exact and _NEAR[0] < deviances[k] < _NEAR[1]:
+                point, is_upper = self.points[row], bool(row % 2)
+                exact = self.tails.deviance(point, int(axes[k]), is_upper=is_upper)
+                deviances[k] = min(deviances[k], exact)
+        self.judged += list(zip(axes.tolist(), values.tolist(), deviances.tolist(), strict=True))
+        if self.progress is not None:
+            n = len(self.points)
+            self.progress(self.settled + n - rows.size, 2 * n)
+        return deviances
+
+
+def leads(information: FloatArray) -> FloatArray:
+    """Return how the best values of all parameters move with one, a row for each."""
+    p = len(information)
+    leads = np.eye(p)
+    for axis in range(p):
+        rest = np.arange(p) != axis
+        own = np.linalg.pinv(information[np.ix_(rest, rest)], rcond=1e-9, hermitian=True)
+        leads[axis, rest] = -own @ information[rest, axis]
+    return leads
