@@ -11,10 +11,10 @@ __all__ = [
     "margin_sums",
     "parameters",
     "profiles",
-    "residuals",
     "search",
     "shapes",
     "study_effects",
     "tables",
     "tails",
+    "walkers",
 ]

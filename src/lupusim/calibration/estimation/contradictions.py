@@ -87,6 +87,18 @@ def _size(study: Study, targets: Sequence[Target], model: MultiStateModel) -> fl
     return 0.0
 
 
+def _never(target: Target, model: MultiStateModel) -> float:
+    """Return how many patients are counted as no patient of a model can be: one is no rounding."""
+    margins = _margins([target])
+    try:
+        answers = path_tree(model, [margin.question for margin in margins]).answers
+    except TooManyPathsError:
+        return 0.0
+    says = answers ^ np.array([margin.says_no for margin in margins], dtype=bool)
+    counts = np.array([margin.count for margin in margins])
+    return float(counts[~says.any(axis=0)].max(initial=0.0))
+
+
 def _any_model(study: Study) -> MultiStateModel:
     """Return a model in which everything may follow upon everything, but nothing upon death."""
     named = [s for t in study.targets for q in t.measure.questions for s in states_of(q)]
@@ -131,7 +143,7 @@ def _fault(study: Study, target: Target, model: MultiStateModel) -> str:
             check_stays(model)
         except ValueError as wrong:
             return str(wrong).partition(". ")[0]
-    size = _size(study, [target], model) if _margins([target]) else 0.0
+    size = (_size(study, [target], model) or _never(target, model)) if _margins([target]) else 0.0
     if size == 0:
         return ""
     named = {s for q in target.measure.questions for s in states_of(q)}

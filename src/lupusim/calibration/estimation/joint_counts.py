@@ -18,7 +18,6 @@ from lupusim.calibration.estimation.margin_sums import (
     possible_columns,
     tilt,
 )
-from lupusim.calibration.estimation.residuals import deviance_residuals
 from lupusim.calibration.targets.margins import Margin
 from lupusim.frozen import dataclass
 
@@ -250,3 +249,19 @@ def _given(sums: Margins, conditions: BoolArray, members: FloatArray) -> tuple[M
     layer = layer.ravel()
     own = np.array([members[layer == k].sum(axis=0) for k in range(len(groups))])
     return replace(sums, layer=layer, sizes=sizes), own
+
+
+def deviance_residuals(observed: FloatArray, expected: FloatArray) -> FloatArray:
+    r"""Return signed roots of :math:`2 (n \log(n / \mu) - n + \mu)`; shape of `expected`.
+
+    Near :math:`\mu = n` the root is taken of a series, because the difference of the two
+    sides would lose half of the digits just where the search ends.
+    """
+    n = np.broadcast_to(observed, expected.shape)
+    safe = np.where(n > 0, n, 1.0)
+    gap = (expected - n) / safe
+    with np.errstate(divide="ignore", invalid="ignore"):
+        exact = np.sqrt(np.maximum(2 * safe * (gap - np.log1p(gap)), 0.0))
+    series = np.sqrt(safe) * np.abs(gap) * np.sqrt(1 - gap * 2 / 3 + gap**2 / 2)
+    some = np.where(np.abs(gap) < 1e-3, series, exact) * np.sign(gap)
+    return np.asarray(np.where(n > 0, some, np.sqrt(2 * np.maximum(expected, 0.0))))

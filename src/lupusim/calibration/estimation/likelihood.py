@@ -11,8 +11,8 @@ import numpy as np
 from lupusim.arrays import BoolArray, FloatArray
 from lupusim.calibration.estimation.cohorts import Cohort, joint_positions, make_cohort
 from lupusim.calibration.estimation.contradictions import counted_twice, impossible_targets
+from lupusim.calibration.estimation.joint_counts import deviance_residuals
 from lupusim.calibration.estimation.parameters import FreeModel
-from lupusim.calibration.estimation.residuals import deviance_residuals
 from lupusim.calibration.patients.contributions import PatientLikelihood
 from lupusim.calibration.prediction.renewal import N_PANELS
 from lupusim.calibration.prediction.stays import StayFamily

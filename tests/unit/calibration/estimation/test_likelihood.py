@@ -157,6 +157,14 @@ def test_impossible_numbers_are_refused_with_their_value(make: object, words: st
         make()  # type: ignore[operator]
 
 
+def test_one_patient_counted_as_nobody_can_be_is_no_rounding() -> None:
+    back = EverAfterCount(time=5.0, first=("death",), then=("ill",), count=1, n=3)
+    with pytest.raises(EvidenceError, match="no patient of the model 'chain' can be counted so"):
+        Likelihood(FREE, [study(back)])
+    nobody = EverAfterCount(time=5.0, first=("death",), then=("ill",), count=0, n=3)
+    assert Likelihood(FREE, [study(nobody)]).expected(TRUTH)[0, 0] < 1e-9
+
+
 def test_second_derivatives_are_those_of_a_cubic() -> None:
     bend = np.array([[2.0, 0.5, -1.0], [0.5, 3.0, 0.2], [-1.0, 0.2, 1.0]])
 
