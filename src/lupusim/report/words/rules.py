@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lupusim.trial import Arm, Trial
 from lupusim.trial.enrollment.arm_periods import Controls, arms_change
-from lupusim.trial.multiplicity import Ends
+from lupusim.trial.multiplicity import Ends, GivesUp
 
 if TYPE_CHECKING:
     from lupusim.simulation.looks.look_statistics import Comparison
@@ -20,6 +20,13 @@ _CONTROLS = {
     Controls.CONCURRENT: "the controls randomized while it was open",
     Controls.ALL: "all controls, as if they had come at the same time",
     Controls.ADJUSTED: "all controls, with the set of open arms as a stratum",
+}
+
+_GIVEN_UP = {
+    GivesUp.ALL: "A hypothesis is given up where its statistic is not above a look's futility "
+    "bound, and the trial stops when none is left.",
+    GivesUp.PRIMARY: "A hypothesis of the primary endpoint is given up where its statistic is "
+    "not above a look's futility bound; the others go on as long as they can be reached.",
 }
 
 
@@ -62,6 +69,8 @@ def _family(trial: Trial) -> Iterator[str]:
 
     names = [hypothesis_name(one, trial) for one in comparisons(trial)]
     yield trial.family.procedure.in_words(names)
+    if trial.stopping is not None and trial.stopping.gives_up:
+        yield _GIVEN_UP[trial.family.gives_up]
     if trial.interims and trial.family.ends is Ends.FIRST:
         yield "The trial stops as soon as one is shown."
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 import lupusim
+from lupusim.analysis.group_sequential import FutilityBounds
 from lupusim.analysis.multiplicity.procedures import (
     PROCEDURES,
     Adjusted,
@@ -29,6 +30,7 @@ from lupusim.simulation.adaptation import (
     Shares,
 )
 from lupusim.trial.adaptation.base import Facts
+from lupusim.trial.multiplicity import GivesUp
 from tolerance import SEED
 
 NAMES = ("remission", "flares", "steroids")
@@ -173,3 +175,14 @@ def test_another_graph_tells_its_shares_and_where_they_go():
 def test_dunnett_steps_down_or_not():
     assert "stepping down" in Dunnett(ratio=(1, 1, 1, 1)).in_words(NAMES)
     assert "stepping down" not in Dunnett(ratio=(1, 1, 1, 1), steps_down=False).in_words(NAMES)
+
+
+@pytest.mark.parametrize("whose", list(GivesUp))
+def test_a_family_says_which_hypotheses_its_futility_bounds_give_up(whose):
+    trial = lupusim.load_scenario("phase3_bicla_52w").points[0].trial
+    assert "given up" not in " ".join(rules_of_trial(trial))
+    futile = replace(trial.stopping, futility=FutilityBounds(z=[0.0]))
+    family = replace(trial.family, gives_up=whose)
+    told = " ".join(rules_of_trial(replace(trial, stopping=futile, family=family)))
+    assert "is given up where its statistic is not above a look's futility bound" in told
+    assert ("of the primary endpoint is given up" in told) == (whose is GivesUp.PRIMARY)
