@@ -31,7 +31,7 @@ ROOMS = ("model", "engines", "endpoints", "analysis", "simulation")
 TESTS = tuple(
     f"tests/{kind}"
     for kind in ("unit", "reference", "property", "combinations", "agreement", "statistical")
-)
+) + tuple(f"src/lupusim/{room}" for room in ROOMS)
 MOST_TESTS = 120
 FEWEST_TESTS = 20
 SECONDS = 120

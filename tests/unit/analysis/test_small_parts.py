@@ -7,15 +7,20 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 import lupusim
 from lupusim.analysis.competing_risks.cumulative_incidence import cumulative_incidence
+from lupusim.analysis.group_sequential import UserSpending
 from lupusim.analysis.multiplicity.procedures import Dunnett, dunnett_level
 from lupusim.analysis.numerics.win_levels import larger_is_better
 from lupusim.analysis.outcomes import CountOutcome, HierarchicalOutcome, SurvivalOutcome
+from lupusim.analysis.power import one_look_patients
 from lupusim.analysis.proportions.beta_binomial import BetaPrior, power_prior
+from lupusim.analysis.proportions.two_by_two import all_tables, per_distinct_table
 from lupusim.analysis.verdicts import p_value
 from lupusim.model import MultiStateModel, Transition
+from lupusim.model.courses import IndividualRatio, joint_ratio
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.trial import Better
 from lupusim.trial.checks.population import _correlated_problems
@@ -145,3 +150,35 @@ def test_correlated_outcomes_stand_beside_no_supply_and_no_infusion_again():
     assert "infusions again" in problem.fault
     (problem,) = _correlated_problems(SimpleNamespace(arms=(), supply=object()))
     assert "a supply" in problem.fault
+
+
+def test_equal_tables_share_an_answer_and_others_never_do():
+    tables = all_tables(3, 4)
+    found = per_distinct_table(tables, lambda counts: counts.astype(float))
+    np.testing.assert_array_equal(found, tables.counts())
+
+
+@pytest.mark.parametrize("fraction", [(0.0, 0.5, 1.0), (0.5, 0.5, 1.0), (0.5, 0.7, 0.9)])
+def test_errors_are_spent_at_fractions_that_rise_from_above_0_to_1(fraction):
+    with pytest.raises(ValueError, match="must rise from above 0 to 1"):
+        UserSpending(fraction=fraction, share=(0.2, 0.3, 1.0))
+
+
+def test_patients_for_one_look_have_the_power_asked_for():
+    n = one_look_patients(0.35, 0.2, alpha=0.025, power=0.9)
+    bound = 0.2 + norm.isf(0.025) * np.sqrt(0.2 * 0.8 / n)
+    assert norm.sf((bound - 0.35) / np.sqrt(0.35 * 0.65 / n)) == pytest.approx(0.9)
+
+
+def test_ratios_of_two_courses_are_multiplied_piece_by_piece():
+    one = IndividualRatio(breaks=np.array([[1.0]]), ratios=np.array([[0.5], [2.0]]))
+    other = IndividualRatio(breaks=np.array([[2.0]]), ratios=np.array([[3.0], [5.0]]))
+    both = joint_ratio([one, other])
+    np.testing.assert_array_equal(both.breaks, [[1.0], [2.0]])
+    np.testing.assert_array_equal(both.ratios, [[1.5], [6.0], [10.0]])
+
+
+def test_a_patient_s_end_is_told_on_the_calendar():
+    patients = lupusim.simulate_trial("two_rates", seed=1).patients
+    told = patients["end_time"] - patients["enrollment_time"]
+    np.testing.assert_allclose(told, patients["seen_until"], atol=1e-12)

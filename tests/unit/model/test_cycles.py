@@ -98,7 +98,7 @@ def test_starts_may_be_several() -> None:
         ({"moves": (move("well", "ill", 0.1), move("well", "ill", 0.2))}, "given twice"),
         ({"moves": (move("well", "ill", 4.62),)}, "may be meant as 'rate:'"),
         ({"moves": (move("well", "ill"),)}, "no probability"),
-        ({"moves": (move("well", "ill", 0.6), move("well", "dead", 0.5))}, r"sum to 1\.1"),
+        ({"moves": (move("well", "ill", 0.6), move("well", "dead", 0.5))}, r"'well' sum to 1\.1"),
     ],
 )
 def test_what_is_wrong_is_named(changed: dict[str, object], message: str) -> None:
