@@ -150,6 +150,10 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         if path.exists():
             path.rmdir()
         draft.replace(path)
+    except OSError as error:
+        if error.filename is not None and Path(error.filename) == draft:
+            error.filename = str(path)  # as it was asked for
+        raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -42,6 +45,7 @@ _OPTIONS: dict[str, Any] = {
     "html_theme_options": {"top_of_page_buttons": []},
     "smartquotes": False,  # of commands' options they make dashes
 }
+_FULL = re.compile(rf"(?:Errno |OSError\(){errno.ENOSPC}\b")
 _FLAGS = ("--builder", "html", "--fail-on-warning", "--keep-going", "--quiet", "--no-color")
 
 
@@ -80,6 +84,8 @@ def build(folder: Path, *, root: Path | None = None) -> Path:
     ------
     SiteError
         If the generator warns of anything; it says of what.
+    OSError
+        If there is no room for it.
     ValueError
         If the generator is not installed.
     """
@@ -97,7 +103,10 @@ def build(folder: Path, *, root: Path | None = None) -> Path:
             capture_output=True,
             text=True,
             check=False,
+            env={**os.environ, "TMPDIR": scratch},
         )
+    if done.returncode and _FULL.search(done.stderr):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
     if done.returncode:
         raise SiteError(f"the pages of the manual have faults:\n{_faults(done.stderr, pages)}")
     guard_pages(folder)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+import zipfile
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from lupusim.cli import command
 from lupusim.errors import ScenarioError
 from lupusim.scenario import load_scenario
 from lupusim.scenario.files.packaged import find_packaged
@@ -60,3 +64,52 @@ def test_control_characters_in_names_are_refused_with_their_line(tmp_path, wrong
 def test_prose_may_have_lines(tmp_path) -> None:
     path = changed(tmp_path, ("title: Phase 2, ", 'title: "Phase 2,\\n" #'))
     assert replace(load_scenario(path)).title.startswith("Phase 2")
+
+
+NAMES = ("β", "msc [high dose]", "1e6/kg", "=cmd()", "<script>")
+ODD = """schema: lupusim/scenario/1
+title: names
+outcomes: {"CR/PR": {kind: response, at: 52 weeks}}
+arms:
+  - {name: "β", control: true, outcomes: {"CR/PR": 30 %}}
+  - {name: "msc [high dose]", outcomes: {"CR/PR": 55 %}}
+  - {name: "1e6/kg", outcomes: {"CR/PR": 50 %}}
+  - {name: "=cmd()", outcomes: {"CR/PR": 45 %}}
+  - {name: "<script>", outcomes: {"CR/PR": 40 %}}
+enrollment: 10 per month
+analysis: {test: pooled_z, alpha: 0.025, sided: 1, multiplicity: {method: holm}}
+sample_size: 200
+simulation: {replicates: 20, seed: 1}
+"""
+
+
+def lupusim_says(*words: str) -> None:
+    sys.argv = ["lupusim", *words]
+    with pytest.raises(SystemExit) as done:
+        command()
+    assert not done.value.code, words
+
+
+def test_names_come_whole_out_of_report_bundle_and_comparison(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    Path("names.yaml").write_text(ODD)
+    lupusim_says("run", "names.yaml", "--replicates", "20", "--jobs", "1", "--out", "kept")
+    lupusim_says("bundle", "kept", "--out", "kept.zip")
+    lupusim_says("bundle", "--verify", "kept.zip")
+    lupusim_says("report", "kept", "--out", "report.html")
+    capsys.readouterr()
+    lupusim_says("compare", "kept", "kept", "--format", "csv")
+    compared, page = capsys.readouterr().out, Path("report.html").read_text()
+    with zipfile.ZipFile("kept.zip") as whole:
+        scenario = whole.read(next(n for n in whole.namelist() if n.endswith(".yaml"))).decode()
+    for name in NAMES:
+        assert f"response_{name}" in compared
+        assert escape(name) in page
+        assert name in scenario
+    assert "<script>" not in page
+    made = {p.name for p in tmp_path.rglob("*")}
+    assert made == {
+        ".lupusim-files.json", "names.yaml", "kept", "kept.zip", "report.html", "ledger.sqlite", "result.json",
+        "scenario.yaml", "summary.csv", "summary_units.csv",
+    }  # fmt: skip
