@@ -110,6 +110,6 @@ def test_names_come_whole_out_of_report_bundle_and_comparison(tmp_path, monkeypa
     assert "<script>" not in page
     made = {p.name for p in tmp_path.rglob("*")}
     assert made == {
-        ".lupusim-files.json", "names.yaml", "kept", "kept.zip", "report.html", "ledger.sqlite", "result.json",
-        "scenario.yaml", "summary.csv", "summary_units.csv",
+        ".lupusim-files.json", "names.yaml", "kept", "kept.zip", "report.html", "ledger.sqlite",
+        "result.json", "scenario.yaml", "summary.csv", "summary_units.csv",
     }  # fmt: skip
