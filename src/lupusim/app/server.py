@@ -166,7 +166,9 @@ def _add_runs(site: Site) -> None:
     def _run(name: str) -> None:
         found = find_run(site.folder, name)
         if found is None:
-            _missing("Run", f"There is no run {name!r} in this folder.", "/run", "See all runs")
+            _missing(
+                "Run", f"There is no run {name[:60]!r} in this folder.", "/run", "See all runs"
+            )
         else:
             running.draw(site, found)
 

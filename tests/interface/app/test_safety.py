@@ -10,6 +10,7 @@ from lupusim.app.designs.drafts import Drafts
 from lupusim.app.designs.texts import parsed
 from lupusim.app.folder import StartFolder, plain_name
 from lupusim.app.guard import MOST_BYTES, Gate, Guard, is_loopback
+from lupusim.app.runs.jobs import Job, State
 from lupusim.app.runs.past_runs import find_run, new_run, past_runs, remember
 
 
@@ -124,6 +125,25 @@ def test_a_file_outside_the_folder_is_neither_read_nor_opened(folder, tmp_path, 
 @pytest.mark.parametrize(
     "name", ["../a.yaml", "/tmp/a.yaml", "a.py", ".hidden.yaml", "a\n.yaml", ""]
 )
+@pytest.mark.parametrize("kind", ["path", "relative", "long"])
+def test_no_path_is_a_ready_made_trial(tmp_path, kind, monkeypatch):
+    file = tmp_path / "secret.yaml"
+    file.write_text(Drafts().open_packaged("two_rates").text)
+    monkeypatch.chdir(tmp_path)
+    name = {"path": str(file), "relative": "secret.yaml", "long": "y" * 2000}[kind]
+    with pytest.raises(ValueError, match="comes with lupusim"):
+        Drafts().open_packaged(name)
+    assert Drafts().open_packaged("two_rates").name == "two_rates"
+
+
+def test_an_engine_that_was_killed_is_told_in_a_sentence(folder):
+    job = Job(arguments=("run", "two_rates"), folder=folder.path)
+    job.said = ["UserWarning: resource_tracker: There appear to be 8 leaked semlock objects"]
+    job._close(-9)
+    assert job.state is State.FAILED
+    assert job.said == ["The engine was ended from outside (signal 9). What was finished is kept."]
+
+
 def test_a_name_that_is_none_is_not_written(folder, name):
     with pytest.raises(ValueError, match=r"is no name for a file"):
         folder.save(name, "x")
@@ -158,6 +178,8 @@ def test_runs_are_found_again_and_nothing_beside_them(folder):
     assert found.arguments == ("run", "two_rates")
     assert [run.name for run in past_runs(folder)] == [name]
     assert find_run(folder, "..") is None
+    assert find_run(folder, "x" * 300) is None
+    assert find_run(folder, "\0") is None
     assert find_run(folder, "../..") is None
 
 

@@ -13,9 +13,10 @@ from lupusim.app.designs.texts import with_value
 from lupusim.app.folder import StartFolder, plain_name
 from lupusim.errors import ScenarioError
 from lupusim.frozen import dataclass
-from lupusim.scenario.files.packaged import find_packaged
+from lupusim.scenario.files.packaged import find_packaged, packaged_descriptions
 
 _MOST_DRAFTS = 200
+_LONGEST_SHOWN = 60  # of a name that is none
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,9 +82,11 @@ class Drafts:
 
         Raises
         ------
-        InputError
-            If there is none of the name.
+        ValueError
+            If there is none of the name; a path is none.
         """
+        if name not in packaged_descriptions("scenarios"):
+            raise ValueError(f"No trial of the name {name[:_LONGEST_SHOWN]!r} comes with lupusim.")
         path = find_packaged("scenarios", name, ScenarioError)
         text = path.read_text(encoding="utf-8")
         changed = with_value(text, ("vary",), None) if one_size and "\nvary:" in text else text

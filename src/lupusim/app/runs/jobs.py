@@ -25,6 +25,7 @@ from lupusim.output import as_object
 _SECONDS_TO_LEAVE = 1.0  # after these an engine that was asked to stop is ended
 _LONGEST_LINE = 2**26
 _LINES_KEPT = 40
+_ENDED = "The engine was ended from outside"
 
 
 class State(Enum):
@@ -173,6 +174,8 @@ class Job:
     def _close(self, code: int) -> None:
         if self.state is State.CANCELLED:
             return
+        if code < 0:  # and what others said when it went does not matter
+            self.said = [f"{_ENDED} (signal {-code}). What was finished is kept."]
         worked = code == 0 and self.result is not None
         self.state = State.DONE if worked else State.FAILED
 

@@ -58,9 +58,9 @@ def find_run(folder: StartFolder, name: str) -> PastRun | None:
     """Return a run by the name of its folder; None where there is none."""
     try:
         path = folder.inside(f"{RUNS}/{name}")
-    except ValueError:
-        return None
-    if path.parent != folder.path / RUNS or not path.is_dir():
+        if path.parent != folder.path / RUNS or not path.is_dir():
+            return None
+    except (ValueError, OSError):  # no name that a folder can have
         return None
     asked = _loaded(path / NOTE) or {}
     return PastRun(
