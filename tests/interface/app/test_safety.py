@@ -125,6 +125,12 @@ def test_a_file_outside_the_folder_is_neither_read_nor_opened(folder, tmp_path, 
 @pytest.mark.parametrize(
     "name", ["../a.yaml", "/tmp/a.yaml", "a.py", ".hidden.yaml", "a\n.yaml", ""]
 )
+def test_a_name_that_is_none_is_not_written(folder, name):
+    with pytest.raises(ValueError, match=r"is no name for a file"):
+        folder.save(name, "x")
+    assert list(folder.path.iterdir()) == []
+
+
 @pytest.mark.parametrize("kind", ["path", "relative", "long"])
 def test_no_path_is_a_ready_made_trial(tmp_path, kind, monkeypatch):
     file = tmp_path / "secret.yaml"
@@ -142,12 +148,6 @@ def test_an_engine_that_was_killed_is_told_in_a_sentence(folder):
     job._close(-9)
     assert job.state is State.FAILED
     assert job.said == ["The engine was ended from outside (signal 9). What was finished is kept."]
-
-
-def test_a_name_that_is_none_is_not_written(folder, name):
-    with pytest.raises(ValueError, match=r"is no name for a file"):
-        folder.save(name, "x")
-    assert list(folder.path.iterdir()) == []
 
 
 def test_a_file_is_replaced_only_as_it_was_opened(folder):

@@ -39,7 +39,8 @@ body .q-field__native, body .q-field__input { color: var(--ink); }
   margin: 0 auto; padding: 32px; box-sizing: border-box; }
 .lead { color: var(--muted); margin-top: 6px; max-width: 68ch; }
 .panel { background: var(--surface); border: 1px solid var(--line); border-radius: 10px;
-  padding: 20px; display: flex; flex-direction: column; gap: 16px; min-width: 0; }
+  padding: 20px; display: flex; flex-direction: column; gap: 16px; min-width: 0;
+  overflow-wrap: anywhere; }
 .two { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 24px;
   align-items: start; }
 .wide-left { grid-template-columns: minmax(0, 2fr) minmax(0, 1fr); }
