@@ -193,9 +193,10 @@ class FreeModel:
     def model_at(self, free: FloatArray) -> MultiStateModel:
         """Return the model at a parameter vector on the unbounded scale, (n_parameters,)."""
         values = np.atleast_2d(self.natural(free))
+        free_ones = {place[0] for place in self.hazard_places}
         transitions = tuple(
-            replace(transition, hazard=self.hazards_at(k, values)[0])
-            for k, transition in enumerate(self.model.transitions)
+            replace(one, hazard=self.hazards_at(k, values)[0]) if k in free_ones else one
+            for k, one in enumerate(self.model.transitions)
         )
         classes = self._classes(values[0].tolist())
         covariates = {name: dict(ratios) for name, ratios in self.model.covariates.items()}

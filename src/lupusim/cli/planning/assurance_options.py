@@ -198,6 +198,7 @@ def ask_assurance(
     """Answer with the assurance of every design."""
     from lupusim.planning.assurance.assurance import Nesting, Worthwhile
     from lupusim.planning.assurance.assurance import assurance as average
+    from lupusim.planning.assurance.exact import is_simulated
     from lupusim.planning.assurance.results import Assurance, InterruptedAssuranceError
     from lupusim.report.questions.answers import assurance_sentence, assurance_table
 
@@ -230,6 +231,8 @@ def ask_assurance(
             nesting=replace(nesting, bench=bench),
         )
 
+    trials = [point.trial for point in loaded.points]
+    question = replace(question, simulates=lambda: any(map(is_simulated, trials)))
     found = question.ask(find, answer, Partly(InterruptedAssuranceError, partly))
     if plot is not None:
         from lupusim.report.questions.figures import assurance_distribution
