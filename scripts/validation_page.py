@@ -40,6 +40,11 @@ in Monte Carlo standard errors, of which 4 are allowed. "long" tests belong to t
 Beside these stand tests that need no other program: of every kind beside every other it may meet
 (`tests/combinations`), of any valid input (`tests/property`), and of whole simulated trials against
 exact sums, closed forms and second simulations in plain NumPy (`tests/statistical`).
+
+How well tests bite: of 348 operators changed at random in `model`, `engines`, `endpoints`,
+`analysis` and `simulation` (`scripts/mutants.py`), the unit tests of these packages and the tests
+of analyses against R noticed 249: 72 % (95 % limits 67 and 76); no other suite was asked. Of the 99
+others 37 only exchange `<` and `<=`, most of them where equality has no probability.
 """
 
 
