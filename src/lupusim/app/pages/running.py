@@ -162,7 +162,8 @@ class RunView:
         self._state.set_text("Stopping" if stops else _IN_WORDS[job.state])
         self._bar.set_value(job.done / job.total if job.total else 0)
         self._cancel.set_visibility(not job.state.is_over)
-        self._more.set_visibility(job.state is State.CANCELLED and not stops)
+        ended = job.state is State.FAILED and self.run.can_go_on  # from outside
+        self._more.set_visibility(ended or (job.state is State.CANCELLED and not stops))
         said = "\n".join(job.said) if job.state is State.FAILED else ""
         self._say(self._said, said)
         left = job.seconds_left
