@@ -204,7 +204,7 @@ def test_clicks_before_the_design_is_checked_are_one_run_of_what_stands_there(ta
         page.get_by_role("button", name="Run the trial").dblclick()
         page.wait_for_url("**/run/score_change-1")
         page.get_by_text("What it found").wait_for()
-        assert page.get_by_role("cell", name="30", exact=True).is_visible()
+        page.get_by_role("cell", name="30", exact=True).wait_for()
         assert not (folder / "runs" / "score_change-2").exists()
 
 
