@@ -22,6 +22,8 @@ from lupusim.analysis.verdicts import p_value
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.courses import IndividualRatio, joint_ratio
 from lupusim.model.hazards import ExponentialHazard
+from lupusim.simulation.adaptation import SelectArms
+from lupusim.simulation.adaptation.response_adaptive import Shares
 from lupusim.trial import Better
 from lupusim.trial.checks.population import _correlated_problems
 from lupusim.trial.enrollment import PoissonEnrollment
@@ -182,3 +184,14 @@ def test_a_patient_s_end_is_told_on_the_calendar():
     patients = lupusim.simulate_trial("two_rates", seed=1).patients
     told = patients["end_time"] - patients["enrollment_time"]
     np.testing.assert_allclose(told, patients["seen_until"], atol=1e-12)
+
+
+def test_shares_need_room_between_the_least_and_the_most():
+    with pytest.raises(ValueError, match="must lie below"):
+        Shares(power=0.5, least=0.4, most=0.4)
+
+
+@pytest.mark.parametrize("weights", [(0.0, 1.0), (1.0, 0.0), (0.5, 0.6), (1.0,)])
+def test_both_stages_have_a_weight(weights):
+    with pytest.raises(ValueError, match="two numbers above 0 that sum to 1"):
+        SelectArms(keep=1, weights=weights)
