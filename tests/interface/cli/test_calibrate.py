@@ -44,9 +44,9 @@ def test_the_folder_holds_model_draws_and_a_page_that_loads_nothing(tmp_path: Pa
     expected = {"calibration.html", "calibration.json", "msc-durable.yaml"}
     assert expected | {"msc-durable.draws.npz"} <= names
     page = (tmp_path / "calibration.html").read_text(encoding="utf-8")
-    assert page.count("<h2>") == 7
-    assert page.count("<svg") == 4
-    assert "src=" not in page
+    assert page.count("<h2 id=") == 7
+    assert page.count("<figure>") == 4
+    assert page.count("src=") == page.count('src="data:image/svg+xml;base64,') == 4
     assert "<link" not in page
 
 
@@ -79,8 +79,8 @@ def test_every_further_question_is_answered_on_the_page_and_in_json(tmp_path: Pa
     for said in ("Shapes:", "the two samplers agree", "20 rounds", "in the next one"):
         assert said in words
     page = (tmp_path / "calibration.html").read_text(encoding="utf-8")
-    assert page.count("<h2>") == 7
-    assert page.count("<svg") == 6
+    assert page.count("<h2 id=") == 7
+    assert page.count("<figure>") == 6
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_sobol_indices_share_out_the_variance(tmp_path: Path) -> None:
     found = json.loads(called(*words, "--jobs", "1", "--format", "json", "--plot", str(plot)))
     assert [row["path"] for row in found["indices"]] == ["sample_size", "dropout.per_year"]
     assert found["indices"][0]["total"] > 0.5
-    assert "sample_size" in plot.read_text(encoding="utf-8")
+    assert "patients in all" in plot.read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
