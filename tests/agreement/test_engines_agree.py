@@ -47,11 +47,15 @@ any_engine = pytest.mark.parametrize("engine", list(ENGINES))
 
 
 def assert_all_engines_agree(
-    model: MultiStateModel, times: tuple[float, ...], patients: dict[str, int]
+    model: MultiStateModel,
+    times: tuple[float, ...],
+    patients: dict[str, int],
+    *,
+    purpose: str = "agreement",
 ) -> None:
     """Compare both engines with the exact answer; with each other where there is none."""
     counts = {
-        engine: occupancy_counts(engine, model, times, n_patients=n)
+        engine: occupancy_counts(engine, model, times, n_patients=n, purpose=purpose)
         for engine, n in patients.items()
     }
     tolerance = 0.02 / max(patients.values()) ** 0.5  # a 25th of the largest standard error
@@ -88,7 +92,14 @@ def test_the_engines_agree_on_any_model(model: MultiStateModel) -> None:
 @given(model=models())
 @settings(ALWAYS_THE_SAME, max_examples=100)
 def test_the_engines_agree_on_very_many_models(model: MultiStateModel) -> None:
-    assert_all_engines_agree(model, (0.4, 1.2, HORIZON), {"vector": 100_000, "events": 4_000})
+    times, patients = (0.4, 1.2, HORIZON), {"vector": 100_000, "events": 4_000}
+    try:
+        assert_all_engines_agree(model, times, patients)
+    except AssertionError:
+        # Of these 1,800 comparisons one fails by chance alone in one of nine sets of examples, and
+        # Hypothesis makes another set for other modules. What is wrong is so among more patients.
+        more = {engine: 16 * n for engine, n in patients.items()}
+        assert_all_engines_agree(model, times, more, purpose="agreement, fresh patients")
 
 
 @any_engine

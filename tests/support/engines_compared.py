@@ -41,14 +41,15 @@ def follow(
     n_patients: int,
     horizon: float,
     hazard_ratio: FloatArray | None = None,
+    purpose: str = "agreement",
 ) -> None:
-    """Let an engine tell recorders of a cohort, by a stream of its own."""
+    """Let an engine tell recorders of a cohort, by a stream of its own for each purpose."""
     ENGINES[engine](
         model,
         Cohort(n_patients=n_patients, hazard_ratio=hazard_ratio),
         horizon=horizon,
         recorders=recorders,
-        rng=stream(SEED, "agreement", engine),
+        rng=stream(SEED, purpose, engine),
     )
 
 
@@ -59,6 +60,7 @@ def occupancy_counts(
     *,
     n_patients: int,
     hazard_ratio: FloatArray | None = None,
+    purpose: str = "agreement",
 ) -> IntArray:
     """Return how many of an engine's patients are in each state; shape (n_times, n_states)."""
     at = StateAt(times, n_patients)
@@ -69,6 +71,7 @@ def occupancy_counts(
         n_patients=n_patients,
         horizon=max(times),
         hazard_ratio=hazard_ratio,
+        purpose=purpose,
     )
     n_states = len(model.states)
     return np.array([np.bincount(row, minlength=n_states) for row in at.states])
