@@ -71,13 +71,16 @@ $(VENV)/installed-dev: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.*
+	rm -rf $(VENV) .venv-oldest .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.*
 
 # The unit tests with the oldest allowed version of each dependency
-oldest:
-	$(PYTHON) -m venv .venv-oldest
-	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints-oldest.txt --editable ".[pdf,calibration,cluster]" hypothesis pytest pytest-xdist
+oldest: .venv-oldest/installed
 	.venv-oldest/bin/pytest -n auto -m "not slow" \
 	  $(patsubst %,tests/unit/%,model trial simulation engines analysis report calibration)
 	.venv-oldest/bin/python scripts/same_bits.py
+
+.venv-oldest/installed: pyproject.toml constraints-oldest.txt
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints-oldest.txt --editable ".[pdf,calibration,cluster]" hypothesis pytest pytest-xdist
+	touch $@
