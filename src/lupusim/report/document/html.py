@@ -41,6 +41,7 @@ _PAGE = """<!doctype html>
 
 
 _SHORT = 12  # rows of a table that no page of print divides
+_NAME = 16  # letters beyond which what stands first in a row is a name that needs room
 
 
 class _HtmlWriter:
@@ -61,10 +62,11 @@ class _HtmlWriter:
     def table(self, table: Table) -> None:
         self.n_tables += 1
         short = " short" if len(table.rows) <= _SHORT else ""
-        kind = "words" if table.wordy else "numbers"
+        named = any(len(row[0]) > _NAME for row in table.rows)
+        kind = "words" if table.wordy else "numbers named" if named else "numbers"
         sides = ["" if table.is_words(k) else ' class="n"' for k in range(len(table.head))]
-        named = zip(sides, table.head, strict=True)
-        head = "".join(f'<th scope="col"{side}>{escape(name)}</th>' for side, name in named)
+        heads = zip(sides, table.head, strict=True)
+        head = "".join(f'<th scope="col"{side}>{escape(name)}</th>' for side, name in heads)
         rows = "".join(_row(row, sides) for row in table.rows)
         self.lines.append(
             f'<div class="wide{short}" tabindex="0"><table class="{kind}">'
