@@ -36,6 +36,15 @@ def test_every_kind_is_a_short_commented_scenario_without_a_warning(
     assert err == f"{kind}.yaml exists already; name another by --file\n"
 
 
+def test_numbers_that_were_not_said_are_told(lupusim, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, out, _ = lupusim("new", "two_rates", "--set", "control=20 %", "--set", "size=300")
+    told = out.splitlines()[0]
+    assert told.startswith("Not said, so taken: allocation 1:1, enrollment 10 per month, dropout")
+    assert "control" not in told
+    assert "size" not in told
+
+
 def test_a_kind_takes_the_numbers_it_is_told() -> None:
     said = {"control": "20 %", "treated": "35 %", "size": "300", "allocation": "1:2"}
     text = starter_text("two_rates", said)

@@ -44,6 +44,8 @@ def new(
     try_file(path)
     write(path, text)
     name = shlex.quote(str(path))
+    if untold := [f"{one} {default}" for one, (_, default) in asked.items() if one not in said]:
+        print(f"Not said, so taken: {', '.join(untold)}.")
     print(f"{path} is written. Now: lupusim check {name}, then lupusim run {name}")
 
 

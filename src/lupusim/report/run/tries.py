@@ -46,13 +46,24 @@ def tries_in_words(points: Sequence[PointResult]) -> str:
     if len(named) <= _MOST_NAMED:
         counts = ", ".join(in_hundred(power) for _, power in named)
         names = _listed([point.values for point in points if point.power is not None])
-        verdict = f"the first to reach 80 is {enough[0]}" if enough else "none reach 80"
-        return f"in {counts} of 100 tries ({names}): {verdict}"
+        return f"in {counts} of 100 tries ({names}): {_verdict(enough, points)}"
     (worst, least), *_, (best, most) = sorted(named, key=lambda pair: pair[1].value)
     return (
         f"in {in_hundred(least)} (the worst: {worst}) to {in_hundred(most)} (the best: {best}) "
         f"of 100 tries; {len(enough) or 'none'} of {len(named)} designs reach 80"
     )
+
+
+def _verdict(enough: Sequence[str], points: Sequence[PointResult]) -> str:
+    """Return which designs reach 80; the first of them only where they stand in an order."""
+    if not enough:
+        return "none reach 80"
+    values = [value for point in points for value in point.values.values()]
+    if all(isinstance(value, int | float) for value in values):
+        return f"the first to reach 80 is {enough[0]}"
+    if len(enough) == len(points):
+        return "all reach 80"
+    return f"{', '.join(enough)} alone {'reaches' if len(enough) == 1 else 'reach'} 80"
 
 
 def _listed(designs: Sequence[Mapping[str, object]]) -> str:

@@ -66,7 +66,7 @@ STARTERS: Mapping[str, Starter] = {
         asked={
             "control": ("mean change in the control", "-3"),
             "treated": ("mean change of those treated", "-7"),
-            "sd": ("standard deviation between patients", "8"),
+            "sd": ("standard deviation of the score, not of its change", "8"),
             "at": ("when it is measured", "24 weeks"),
         },
         body="outcomes:\n  score: {{kind: score, at: {at}, sd: {sd}, correlation: 0.5}}"

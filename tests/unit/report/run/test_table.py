@@ -249,6 +249,17 @@ def test_designs_with_long_names_have_numbers_and_a_key():
     assert "of 5 designs reach 80" in five
 
 
+def test_only_of_numbers_one_is_the_first_to_reach_a_power():
+    assert "alpha 0.45 alone reaches 80" in meaning(rules(0.001, 0.45))
+    assert "all reach 80" in meaning(rules(0.4, 0.45))
+    sizes = [
+        DesignPoint(values={"sample_size": n}, trial=survival_trial(n_patients=n))
+        for n in (20, 300, 400)
+    ]
+    stated = meaning(run(replace(scenario(survival_trial()), points=tuple(sizes)), 40))
+    assert "the first to reach 80 is sample_size = 300" in stated
+
+
 def test_a_share_of_none_or_all_says_what_it_may_be_instead_of_an_error_of_zero():
     assert share(Mean(value=0.0, mcse=0.0, n=1000)) == "0 (below 0.004)"
     assert share(Mean(value=1.0, mcse=0.0, n=50)) == "1 (above 0.92)"
