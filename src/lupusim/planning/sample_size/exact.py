@@ -12,7 +12,7 @@ from lupusim.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
 from lupusim.frozen import dataclass
 from lupusim.planning.sample_size.events import last_look
-from lupusim.planning.sample_size.growth import Sizing
+from lupusim.planning.sample_size.growth import Sizing, what_helps
 from lupusim.planning.sample_size.probit_line import NORMAL
 from lupusim.planning.sample_size.results import PowerNotReachedError, SampleSize, curve_of
 from lupusim.planning.theory.counts.design import count_design
@@ -201,13 +201,9 @@ def _root_guess(size: float, found: float, power: float) -> float:
 def _not_reached(
     power: float, size: int, found: float, *, alike: bool = False
 ) -> PowerNotReachedError:
+    advice = "Both arms respond alike: look for an effect" if alike else what_helps(found)
     return PowerNotReachedError(
-        f"power {power:g} is not reached: with {size} patients it is exactly {found:.4f}. "
-        + (
-            "Both arms respond alike: look for an effect"
-            if alike
-            else "Allow more patients, or look for a larger effect"
-        ),
+        f"power {power:g} is not reached: with {size} patients it is exactly {found:.4f}. {advice}",
         size=size,
         power=Mean(value=found, mcse=0.0),
     )

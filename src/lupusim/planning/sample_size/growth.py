@@ -20,6 +20,7 @@ _FINE = 0.01  # relative precision of the size of one plain design
 _COARSE = 0.05
 _COSTLY = 4
 _PLAIN_PATIENTS = 300
+_LESS_THAN_CHANCE = 0.002  # a power far below every level in use
 _SURELY = 6.0  # standard deviations of the number of arrivals: more never come
 
 
@@ -204,15 +205,22 @@ def most_enrolled(trial: Trial) -> float:
     return expected + _SURELY * math.sqrt(expected) + 1
 
 
-def what_may_help(trial: Trial, max_patients: int) -> str:
-    """Return what to change where the largest trial has too little power."""
+def what_may_help(trial: Trial, max_patients: int, found: float = math.inf) -> str:
+    """Return what to change where the largest trial has too little power, that was found."""
     if most_enrolled(trial) > max_patients:
-        return "Allow more patients, or look for a larger effect"
+        return what_helps(found)
     month = f"{12 * trial.cutoff.end:.4g}"
     return (
         f"More patients would come too late: the last look is held by month {month}. Let that be "
         "later, enroll faster, or look for a larger effect"
     )
+
+
+def what_helps(found: float) -> str:
+    """Return what to change where more patients may be enrolled, by the power that was found."""
+    if found < _LESS_THAN_CHANCE:
+        return "The effect goes the wrong way: look at 'better' of the endpoint, and at the effects"
+    return "Allow more patients, or look for a larger effect"
 
 
 def _grown(trial: Trial, n_patients: int, factor: float) -> Trial:

@@ -207,7 +207,7 @@ def need(power: Mean, target: float, sizing: Sizing, max_patients: int) -> None:
     size = sizing.largest(max_patients)
     raise PowerNotReachedError(
         f"power {target:g} is not reached: with {size} {sizing.unit} it is {power.value:.3f} "
-        f"(MCSE {power.mcse:.3f}). {what_may_help(sizing.trial, max_patients)}",
+        f"(MCSE {power.mcse:.3f}). {what_may_help(sizing.trial, max_patients, power.value)}",
         size=size,
         power=power,
     )

@@ -44,6 +44,7 @@ from lupusim.simulation.looks import true_effect
 from lupusim.trial import (
     AtCalendarTime,
     AtEvents,
+    Better,
     Dropout,
     PermutedBlocks,
     PoissonEnrollment,
@@ -134,6 +135,10 @@ def test_a_size_that_no_exact_power_reaches_is_refused_and_others_are_left_to_th
     with pytest.raises(PowerNotReachedError, match="Both arms respond alike"):
         alike.smallest(0.8, 40, 20_000)
     assert list(alike.known) == [40]
+    fewer = small_trials.rates((0.6, 0.3))
+    worse = replace(fewer, primary=replace(fewer.primary, better=Better.MORE))
+    with pytest.raises(PowerNotReachedError, match="The effect goes the wrong way: look at 'bett"):
+        ExactPowers(Patients(trial=worse)).smallest(0.8, 40, 200)
     survival = ExactPowers(Patients(trial=small_trials.survival(0.7)))
     assert survival.smallest(0.8, 400, 900) is None
 
