@@ -235,20 +235,23 @@ def submit_all(
     """
     executor, restarts = start(), 0
     flying: dict[Future[Done], Task] = {}
+    due: list[Task] = []
     try:
         while True:
-            for task in islice(tasks, ahead - len(flying)):
-                flying[executor.submit(do, task)] = task
-            if not flying:
-                return
+            due += islice(tasks, ahead - len(flying) - len(due))
             try:
+                while due:  # a pool that is found broken here takes none
+                    flying[executor.submit(do, due[0])] = due[0]
+                    del due[0]
+                if not flying:
+                    return
                 yield from _landed(flying, call)
             except BrokenProcessPool:
                 restarts += 1
                 if restarts > _MOST_RESTARTS:
                     raise
                 executor = start()
-                flying = {executor.submit(do, task): task for task in flying.values()}
+                due, flying = [*flying.values(), *due], {}
     except BaseException:
         stop(executor)
         raise
