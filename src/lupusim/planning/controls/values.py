@@ -125,7 +125,7 @@ def _law_of_changes(trial: Trial, endpoint: Endpoint, *, adjusted: bool) -> Valu
     assert at is not None  # of changes both are there
     first = trial.arms[0].model.starts[0].state
     start = marker.mean[first], marker.sd[first]
-    parts = np.array([_parts(trial, number, at, start) for number in range(len(trial.arms))])
+    parts = np.array([_parts(trial, marker, k, at, start) for k in range(len(trial.arms))])
     weight, mean, variance, covariance = parts.transpose(1, 0, 2)
     if endpoint.change_of_marker is MissingChange.NO_CHANGE:
         weight[:, -1] = 1 - weight[:, :-1].sum(axis=1)
@@ -141,7 +141,9 @@ def _law_of_changes(trial: Trial, endpoint: Endpoint, *, adjusted: bool) -> Valu
     )
 
 
-def _parts(trial: Trial, number: int, at: float, start: tuple[float, float]) -> FloatArray:
+def _parts(
+    trial: Trial, marker: Marker, number: int, at: float, start: tuple[float, float]
+) -> FloatArray:
     """Return chance, mean, variance and covariance with the baseline by state, and of no change.
 
     Returns
@@ -151,8 +153,7 @@ def _parts(trial: Trial, number: int, at: float, start: tuple[float, float]) -> 
     """
     from lupusim.engines.exact import solve
 
-    marker, arm = trial.marker, trial.arms[number]
-    assert isinstance(marker, Marker)
+    arm = trial.arms[number]
     (shares,) = solve(arm.law, [at], tolerance=_TOLERANCE).probabilities
     multiplier = trial.dropout.in_arms([one.name for one in trial.arms])[number]
     present = math.exp(-multiplier * float(trial.dropout.cumulative(np.array(at))))

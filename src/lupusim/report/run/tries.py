@@ -8,6 +8,7 @@ from lupusim.planning.runs.run import PointResult
 from lupusim.planning.theory.power import exact_power, exact_type_one_error
 from lupusim.report.numbers import in_hundred
 from lupusim.report.run.layout import short_label
+from lupusim.scenario.document.content import is_number
 from lupusim.simulation.tally import Mean
 
 _WORTH_RUNNING = 0.8
@@ -59,7 +60,7 @@ def _verdict(enough: Sequence[str], points: Sequence[PointResult]) -> str:
     if not enough:
         return "none reach 80"
     values = [value for point in points for value in point.values.values()]
-    if all(isinstance(value, int | float) for value in values):
+    if all(map(is_number, values)):
         return f"the first to reach 80 is {enough[0]}"
     if len(enough) == len(points):
         return "all reach 80"
