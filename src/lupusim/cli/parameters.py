@@ -79,6 +79,8 @@ class Option:
         What its value is called in the usage; None for the kind of value.
     min, max : float or None
         Where numbers end.
+    share : bool
+        Whether it is a share or probability, which may be written as a percentage.
     callback : callable or None
         Takes the value and returns the one to be used, before the command begins.
     """
@@ -90,11 +92,12 @@ class Option:
         metavar: str | None = None,
         min: float | None = None,
         max: float | None = None,
+        share: bool = False,
         callback: Callable[[Any], Any] | None = None,
     ) -> None:
         self.names, self.help, self.metavar = names, help, metavar
         self.min, self.max = min, max
-        self.callback = callback
+        self.share, self.callback = share, callback
 
     def parameter(self, name: str, value: _Value) -> click.Parameter:
         """Return the parameter of click."""
@@ -104,10 +107,10 @@ class Option:
         return click.Option(
             spelled,
             help=self.help,
-            metavar=self.metavar or _WORDS.get(value.kind),
+            metavar=self.metavar or ("SHARE" if self.share else _WORDS.get(value.kind)),
             multiple=value.several,
             show_default=value.told.get("default") is not None,
-            type=_type(value.kind, self.min, self.max),
+            type=_share if self.share else _type(value.kind, self.min, self.max),
             callback=_used(value, self.callback),
             **value.told,
         )
@@ -199,3 +202,13 @@ def _type(kind: Any, low: Any, high: Any) -> Any:
     if low is None and high is None:
         return kind
     return click.IntRange(low, high) if kind is int else click.FloatRange(low, high)
+
+
+def _share(value: object) -> float:
+    """Return a share or probability, such as ``0.9`` or ``90 %``, as a number from 0 to 1."""
+    from lupusim.scenario.document.amounts import typed_share
+
+    try:
+        return typed_share(str(value))  # a default is no text
+    except ValueError as error:
+        raise click.BadParameter(f"{str(error).removesuffix('.')}.") from None

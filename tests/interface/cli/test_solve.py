@@ -79,7 +79,7 @@ def test_what_theory_says_stands_beside() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--power", "80"), "must lie between 0 and 1"),
+        (("--power", "100"), "must lie between 0 and 1"),
         (("--power", "0.8", "--quantity", "duration=1 year"), "give one of --power and --quantity"),
         (("--quantity", "duration"), "must be such as 'duration=36 months'"),
         (("--quantity", "durration=2 years"), "Did you mean 'duration'"),

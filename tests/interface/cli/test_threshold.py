@@ -59,7 +59,7 @@ def test_one_z_of_two_looks_is_found_by_default(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--alpha", "1.5"), "must lie between 0 and 1"),
+        (("--alpha", "100"), "must lie between 0 and 1"),
         (("--between", "0.1"), "must be two numbers"),
         (("--between", "0.2,x"), "must be two numbers"),
         (("--between", "0.1,7"), "--between: "),

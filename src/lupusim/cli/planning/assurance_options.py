@@ -30,16 +30,23 @@ EffectOnOption = Annotated[
 ]
 ScepticalOption = Annotated[
     float | None,
-    Option(help="With --effect-sd: how much the uncontrolled study behind it counts, 0 to 1."),
+    Option(
+        share=True,
+        help="With --effect-sd: how much the uncontrolled study behind it counts, 0 to 1.",
+    ),
 ]
 WorthwhileRatioOption = Annotated[
     float | None,
     Option(help="With --sceptical: hazard ratio that a sceptic gives 5 in 100 to be beaten."),
 ]
-NoEffectOption = Annotated[float, Option(help="Probability that there is no effect at all.")]
+NoEffectOption = Annotated[
+    float, Option(share=True, help="Probability that there is no effect at all.")
+]
 WorthwhileOption = Annotated[
     float | None,
-    Option(help="Smallest true gain in the primary endpoint's probability worth having."),
+    Option(
+        share=True, help="Smallest true gain in the primary endpoint's probability worth having."
+    ),
 ]
 ByOption = Annotated[
     str | None,

@@ -81,7 +81,7 @@ def run(
     ] = None,
     mcse: Annotated[
         float | None,
-        Option(help="Simulate until every Monte Carlo standard error is this small."),
+        Option(share=True, help="Simulate until every Monte Carlo standard error is this small."),
     ] = None,
     decide: Annotated[
         str | None,
@@ -194,6 +194,7 @@ def _amount(
 ) -> tuple[int | None, Precision | None]:
     """Return how long to simulate: a number of replicates, or a rule."""
     from lupusim.planning.runs.precision import MOST_REPLICATES, PRESETS, Decision, TargetMcse
+    from lupusim.scenario.document.amounts import shares_as_numbers
 
     mcse, decide, most = rule
     if sum(given is not None for given in (replicates, preset, mcse, decide)) > 1:
@@ -204,7 +205,7 @@ def _amount(
     if mcse is not None:
         return None, TargetMcse(mcse=mcse, most_replicates=most)
     if decide is not None:
-        return None, Decision.parse(decide, most_replicates=most)
+        return None, Decision.parse(shares_as_numbers(decide), most_replicates=most)
     return (replicates if preset is None else PRESETS[preset.value]), None
 
 

@@ -49,7 +49,7 @@ class Spent(StrEnum):
 
 def size(
     scenario: ScenarioArgument,
-    power: Annotated[float, Option(help="Target, such as 0.9.")] = 0.9,
+    power: Annotated[float, Option(share=True, help="Target, such as 0.9 or 90 %.")] = 0.9,
     over: Annotated[
         list[str] | None,
         Option(
@@ -64,8 +64,9 @@ def size(
     precision: Annotated[
         float | None,
         Option(
+            share=True,
             help="Half the width of the interval, relative to the size; default 0.01, or for "
-            "several or costly designs what a minute allows."
+            "several or costly designs what a minute allows.",
         ),
     ] = None,
     event: Annotated[

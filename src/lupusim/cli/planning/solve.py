@@ -51,7 +51,8 @@ def solve(
         ),
     ],
     power: Annotated[
-        float | None, Option(help="Power to reach; default 0.8 without --quantity.")
+        float | None,
+        Option(share=True, help="Power to reach; default 0.8 (80 %) without --quantity."),
     ] = None,
     quantity: Annotated[
         str | None,
@@ -112,7 +113,8 @@ def solve(
 
 def _goal(power: float | None, quantity: str | None, event: str) -> Goal:
     """Return what is asked for, as the options say."""
-    from lupusim.planning.solving.goal import Goal
+    from lupusim.planning.solving.goal import SHARES, Goal
+    from lupusim.scenario.document.amounts import shares_as_numbers, typed_share
     from lupusim.scenario.document.durations import parse_duration
 
     if quantity is None:
@@ -123,7 +125,7 @@ def _goal(power: float | None, quantity: str | None, event: str) -> Goal:
     if not equals:
         raise click.BadParameter(f"--quantity {quantity!r} must be such as 'duration=36 months'")
     try:
-        target = float(value)
+        target = typed_share(value) if name in SHARES else float(shares_as_numbers(value))
     except ValueError:
         target = parse_duration(value)
     return Goal(quantity=name, target=target, event=event)

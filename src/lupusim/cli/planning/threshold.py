@@ -31,7 +31,7 @@ def threshold(
             '"looks.0.efficacy.posterior"; repeat it for numbers that are to be the same.'
         ),
     ],
-    alpha: Annotated[float, Option(help="Type I error asked.")] = 0.025,
+    alpha: Annotated[float, Option(share=True, help="Type I error asked.")] = 0.025,
     between: Annotated[
         str | None,
         Option(
@@ -92,12 +92,14 @@ def _check(design: Callable[[float], Trial], end: float) -> None:
 
 def _between(words: str | None, keys: list[str]) -> tuple[float, float]:
     """Return where to look: as asked, or as usual for a level, a z or a probability."""
+    from lupusim.scenario.document.amounts import shares_as_numbers
+
     if words is None:
         names = {key.rpartition(".")[2] for key in keys}
         usual = {"alpha": _LEVELS, "z": _BOUNDS, "haybittle_peto": _CONSTANTS}
         return usual.get(names.pop(), _PROBABILITIES) if len(names) == 1 else _PROBABILITIES
     try:
-        low, high = map(float, words.split(","))
+        low, high = map(float, shares_as_numbers(words).split(","))
     except ValueError:
         raise click.BadParameter(f"--between {words!r} must be two numbers: '0.9,0.9999'") from None
     return low, high

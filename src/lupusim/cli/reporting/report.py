@@ -43,7 +43,7 @@ def report(
         ),
     ] = None,
     target: Annotated[
-        float | None, Option(min=0, max=1, help="Power that is wanted, to be marked.")
+        float | None, Option(share=True, help="Power that is wanted, to be marked.")
     ] = None,
     replicates: ReplicatesOption = None,
     seed: SeedOption = None,

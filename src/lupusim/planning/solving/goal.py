@@ -17,7 +17,7 @@ from lupusim.trial import Trial
 POWER = "power"
 TYPE_ONE_ERROR = "type_one_error"
 _EXACT = "exact"
-_SHARES = (POWER, TYPE_ONE_ERROR)
+SHARES = (POWER, TYPE_ONE_ERROR)  # quantities from 0 to 1
 _SPENT = (TYPE_ONE_ERROR, "duration", "cost")
 _PLAIN = (PROBABILITY, COUNT, NOT_STATED)  # units that say nothing beside their quantity
 
@@ -39,7 +39,7 @@ class Goal:
     """Whose power, where several hypotheses are tested: ``any``, ``all``, or one by its name."""
 
     def __post_init__(self) -> None:
-        if self.quantity in _SHARES and not 0 < self.target < 1:
+        if self.quantity in SHARES and not 0 < self.target < 1:
             raise ValueError(f"{self.quantity} {self.target!r} must lie between 0 and 1")
         if self.event != ANY and self.quantity != POWER:
             raise ValueError(f"event {self.event!r} goes with power, not with {self.quantity!r}")
@@ -57,7 +57,7 @@ class Goal:
     @property
     def reach(self) -> float:
         """How far from the target the quantity is shown around the answer."""
-        if self.quantity in _SHARES:
+        if self.quantity in SHARES:
             return min(0.05, 0.25 * self.target, 0.5 * (1 - self.target))
         return 0.05 * abs(self.target) or 0.05
 
@@ -80,7 +80,7 @@ class Goal:
             return trial.null_twin(), quantity
         known = simulate_replicates(trial, Block(seed=0, number=0, n_replicates=1))
         if self.quantity not in known:
-            names = [*_SHARES, *known]
+            names = [*SHARES, *known]
             words = f"a run of this trial has no quantity {self.quantity!r}"
             raise ValueError(f"{words}. {nearest(self.quantity, names)}")
         return trial, self.quantity

@@ -14,6 +14,7 @@ from lupusim.trial.durations import PER_YEAR
 
 _FASTEST = 1e15  # a year
 _NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
+_PLAIN = re.compile(rf"\s*{_NUMBER}\s*")
 _PERCENT = re.compile(rf"\s*{_NUMBER}\s*(?:%|percent|per cent)\s*", re.IGNORECASE)
 _PER_TIME = re.compile(
     rf"\s*{_NUMBER}\s*(%|percent|per cent)?\s*(?:(?:patients|events)\s+)?"
@@ -56,6 +57,36 @@ def parse_share(value: object) -> float:
     return share
 
 
+def typed_share(words: str) -> float:
+    """Return a share as it is typed for an option: ``90 %``, ``90%``, ``90`` or ``0.9``.
+
+    Raises
+    ------
+    ValueError
+        If it is none from 0 to 100 %; the message says what to write.
+
+    Examples
+    --------
+    >>> typed_share("90 %"), typed_share("90"), typed_share("0.9")
+    (0.9, 0.9, 0.9)
+    """
+    if not _PLAIN.fullmatch(words):
+        return parse_share(words)
+    number = float(words)
+    return parse_share(f"{words} %" if number > 1 else number)
+
+
+def shares_as_numbers(words: str) -> str:
+    """Return words in which a number stands for each percentage.
+
+    Examples
+    --------
+    >>> shares_as_numbers("power > 80 %")
+    'power > 0.8'
+    """
+    return _PERCENT.sub(lambda found: f" {float(found[1]) / 100:.12g} ", words).strip()
+
+
 def percentage(value: object) -> float | None:
     """Return the share that a percentage such as ``30 %`` is; None for anything else."""
     found = match(_PERCENT, value)
@@ -90,6 +121,8 @@ def parse_rate(value: object, *, like: str = "0.2 per year or 15 % a year") -> f
     found = match(_PER_TIME, value)
     if found is None:
         share = percentage(value)
+        if share == 0:
+            return 0.0  # whatever the time
         fix = how_to_write(value, like) if share is None else f"Write {str(value).strip()} a year"
         raise ValueError(f"{value!r} is not a rate. {fix}")
     number, percent, unit = found.groups()

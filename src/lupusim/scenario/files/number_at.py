@@ -12,6 +12,7 @@ from lupusim.frozen import dataclass
 from lupusim.model.checks import nearest
 from lupusim.planning.sensitivity.one_at_a_time import Value, WhatIf
 from lupusim.planning.solving.number import Number
+from lupusim.scenario.document.amounts import percentage
 from lupusim.scenario.document.content import is_number, is_text
 from lupusim.scenario.document.yaml_reader import read_document
 from lupusim.scenario.files.packaged import find_packaged
@@ -65,6 +66,8 @@ class StatedNumber:
         ValueError
             If they are no number.
         """
+        if self.before is None and (share := percentage(words)) is not None:
+            return share
         plain = words.strip().removesuffix((self.after or "").strip()).strip()
         return float(plain)
 

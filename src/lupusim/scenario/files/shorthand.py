@@ -78,8 +78,9 @@ def _enrollment(content: dict[str, Any]) -> None:
 
 
 def _dropout(content: dict[str, Any]) -> None:
-    """Read ``15 % a year`` (the share that leaves within a year), or a rate per year."""
-    content["dropout"] = {"per_year": parse_rate(content["dropout"])}
+    """Read ``15 % a year`` (the share that leaves within a year), a rate per year, or ``none``."""
+    stated = content["dropout"]
+    content["dropout"] = {"per_year": 0.0 if stated == "none" else parse_rate(stated)}
 
 
 _SPELLED: Mapping[str, Callable[[dict[str, Any]], None]] = {
