@@ -12,7 +12,7 @@ from time import process_time
 import numpy as np
 
 from lupusim import analysis
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 
 N_REPLICATES, N_PATIENTS, REPEATS = 1000, 300, 7
 

@@ -13,7 +13,7 @@ import time
 import by_hand
 
 from lupusim import load_scenario, run
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 
 N_TRIALS = 10_000
 REPEATS = 7

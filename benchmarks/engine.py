@@ -16,10 +16,10 @@ import by_hand
 import numpy as np
 from models import CONSTANT, FIVE_STATES, constant_rates
 
+from lupusim.common.rng import stream
 from lupusim.engines import vector
 from lupusim.model import MultiStateModel
 from lupusim.records import Cohort, Recorder, StateAt, TransitionLog
-from lupusim.rng import stream
 
 N_PATIENTS = 300_000
 BLOCK = 60_000

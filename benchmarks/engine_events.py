@@ -11,9 +11,9 @@ from time import process_time
 
 from models import FIVE_STATES
 
+from lupusim.common.rng import stream
 from lupusim.engines import events
 from lupusim.records import Cohort, TransitionLog
-from lupusim.rng import stream
 
 
 def seconds(n_patients: int) -> tuple[float, float]:

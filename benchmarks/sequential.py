@@ -18,7 +18,7 @@ from lupusim.analysis.group_sequential import (
     exit_probabilities,
 )
 from lupusim.analysis.multiplicity import Graph, SequentialGraph, dunnett, hommel
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 
 GRAPH = Graph(
     weights=(0.5, 0.5, 0, 0),

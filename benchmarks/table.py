@@ -22,6 +22,7 @@ import by_hand
 import peers
 
 from lupusim import load_scenario, run
+from lupusim.common.rng import stream
 from lupusim.planning.assurance.assurance import Assurance, Nesting, assurance
 from lupusim.planning.controls import building
 from lupusim.planning.runs.results import RunResult
@@ -31,7 +32,6 @@ from lupusim.planning.sample_size.growth import designs
 from lupusim.planning.sample_size.options import Search
 from lupusim.planning.sample_size.results import PowerNotReachedError
 from lupusim.planning.sample_size.search import find_size
-from lupusim.rng import stream
 from lupusim.scenario.files.draws import load_model_draws
 from lupusim.simulation.tally import reduction
 from lupusim.trial.scenario import Scenario

@@ -27,7 +27,7 @@ from lupusim.analysis.outcomes import (
     SurvivalOutcome,
 )
 from lupusim.analysis.registry import TESTS
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from lupusim.trial import Better, Verdict
 
 PAGE = Path(__file__).parents[1] / "docs" / "levels_of_tests.md"

@@ -6,7 +6,7 @@ import inspect
 from importlib import import_module
 from pathlib import Path
 
-from lupusim.manual.python import PACKAGES
+from lupusim.report.manual.python import PACKAGES
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "python.md"
 _HEAD = """# Python

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lupusim.lazy import attributes
+from lupusim.common.lazy import attributes
 
 if TYPE_CHECKING:
     from lupusim.api.averages import assurance

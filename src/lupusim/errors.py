@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-from lupusim.frozen import dataclass
 
 
 class LupusimError(Exception):

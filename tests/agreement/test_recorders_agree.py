@@ -18,12 +18,12 @@ from engines_compared import (
     generator,
     lupus,
 )
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.rng import stream
 from lupusim.engines import exact
 from lupusim.model import MultiStateModel
 from lupusim.records import FirstEntry, HazardAlong, StateAt, TimeIn, TransitionLog
 from lupusim.records.histories import Histories
-from lupusim.rng import stream
 from strategies import models, renewal_models
 from tolerance import SEED, assert_within_mcse
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lupusim.common.rng import stream
 from lupusim.engines import events_supply, named_dispense, vector_supply
-from lupusim.rng import stream
 from lupusim.simulation.patient_level.tables import simulate_trial
 from lupusim.trial.treatment.supply import (
     NO_LOT,

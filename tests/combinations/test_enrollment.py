@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.scenario import scenario_from_mapping
 from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block, generate

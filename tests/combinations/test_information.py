@@ -15,7 +15,7 @@ from lupusim.analysis.outcomes import (
     SurvivalOutcome,
 )
 from lupusim.analysis.registry import TESTS
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from lupusim.trial import Better
 from tolerance import assert_within_mcse
 

@@ -17,7 +17,7 @@ from lupusim.analysis.outcomes import (
     SurvivalOutcome,
 )
 from lupusim.analysis.registry import TESTS, plain_tests
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.endpoints import (
     EventCount,
     Hierarchy,

@@ -17,7 +17,7 @@ from lupusim.analysis.outcomes import (
 )
 from lupusim.analysis.registry import TESTS
 from lupusim.analysis.user_defined import FromZ
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from lupusim.trial import Better
 
 N_REPLICATES, N_PATIENTS = 3, 150

@@ -14,7 +14,7 @@ import pytest
 import lupusim
 from lupusim import cli
 from lupusim.analysis.registry import TESTS
-from lupusim.manual import SiteError, build, need_sphinx, root_of_pages, serve, sources
+from lupusim.report.manual import SiteError, build, need_sphinx, root_of_pages, serve, sources
 from manual_pages import (
     LINKED,
     PAGES,
@@ -205,7 +205,7 @@ def test_a_fault_in_a_page_is_an_error(tmp_path) -> None:
 
 
 def test_what_builds_the_manual_is_named_where_it_is_missing(monkeypatch) -> None:
-    monkeypatch.setattr("lupusim.manual.site.find_spec", lambda _: None)
+    monkeypatch.setattr("lupusim.report.manual.site.find_spec", lambda _: None)
     with pytest.raises(ValueError, match=r"pip install lupusim\[docs\]"):
         need_sphinx()
 

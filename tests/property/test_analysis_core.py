@@ -20,7 +20,7 @@ from lupusim.analysis import (
     risk_ratio_score,
     survival_difference,
 )
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 
 SIZES = st.one_of(st.integers(2, 40), st.sampled_from([150, 299, 300, 1000, 4999, 5000]))
 SEEDS = st.integers(0, 10**6)

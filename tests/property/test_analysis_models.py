@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lupusim import analysis
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 
 SIZES = st.one_of(st.integers(2, 40), st.sampled_from([151, 300, 999]))
 SEEDS = st.integers(0, 10**6)

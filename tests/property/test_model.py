@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from lupusim.common.rng import stream
 from lupusim.engines import vector
 from lupusim.model import Clock, PiecewiseRatio, Transition, TreatmentEffect
 from lupusim.records import Cohort, TransitionLog
-from lupusim.rng import stream
 from strategies import HORIZON, hazards, models, ratios
 from tolerance import SEED
 

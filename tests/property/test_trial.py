@@ -9,8 +9,8 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import HealthCheck, assume, example, given, settings
 
+from lupusim.common.rng import stream
 from lupusim.planning.runs.run import run
-from lupusim.rng import stream
 from lupusim.simulation.block import simulate_block
 from lupusim.simulation.generation.generation import Block
 from lupusim.trial import (

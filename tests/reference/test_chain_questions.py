@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from scipy.linalg import expm
 
 import lupusim
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.engines.exact import solve
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import Clock, LatentClass, MultiStateModel, PiecewiseRatio, Start, Transition

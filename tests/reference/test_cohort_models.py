@@ -7,11 +7,11 @@ import pytest
 from scipy.linalg import expm
 
 import lupusim
+from lupusim.common.rng import stream
 from lupusim.engines.cohort import course, walks
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import Clock, MultiStateModel, Transition
 from lupusim.model.hazards import ExponentialHazard, GompertzHazard, WeibullHazard
-from lupusim.rng import stream
 from tolerance import assert_within_mcse
 
 

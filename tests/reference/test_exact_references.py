@@ -10,7 +10,7 @@ import pytest
 from scipy.integrate import quad, solve_ivp
 from scipy.linalg import expm
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.engines.exact import ever, ever_after, solve, time_in_state
 from lupusim.model import Clock, MultiStateModel, PiecewiseRatio, Start, Transition
 from lupusim.model.hazards import (

@@ -21,7 +21,7 @@ from lupusim.calibration.targets.reconstruction import (
     ReconstructedPatients,
     reconstruct,
 )
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 CURVES = Path(__file__).parent / "curves"

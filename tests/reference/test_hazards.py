@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from lupusim.common.rng import stream
 from lupusim.model import Hazard
 from lupusim.model.hazards import (
     ExponentialHazard,
@@ -19,7 +20,6 @@ from lupusim.model.hazards import (
     PiecewiseExponentialHazard,
     WeibullHazard,
 )
-from lupusim.rng import stream
 from tolerance import SEED
 
 TIMES = np.array([1e-6, 0.01, 0.5, 2, 30, 2000])

@@ -16,7 +16,7 @@ from lupusim.analysis.multiplicity import (
     hommel,
     rejected,
 )
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 # Bretz et al. (2009), *Statistics in Medicine* 28:586: two doses, each with a primary (H1, H2) and

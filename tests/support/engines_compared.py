@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import HealthCheck, Phase, settings
 
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.rng import stream
 from lupusim.engines import events, vector
 from lupusim.model import Clock, Hazard, MultiStateModel, Transition
 from lupusim.model.hazards import ExponentialHazard, GammaHazard, LognormalHazard, WeibullHazard
 from lupusim.records import Cohort, Recorder, StateAt
-from lupusim.rng import stream
 from tolerance import SEED, assert_within_mcse
 
 ALWAYS_THE_SAME = settings(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from lupusim.common.rng import stream
 from lupusim.records import (
     Cohort,
     FirstEntry,
@@ -19,7 +20,6 @@ from lupusim.records import (
     Transitions,
 )
 from lupusim.records.histories import Histories
-from lupusim.rng import stream
 from tolerance import SEED
 
 N_STATES = 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from lupusim.lazy import attributes
+from lupusim.common.lazy import attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ import numpy as np
 
 from lupusim.analysis.numerics.binomial import binomial
 from lupusim.analysis.proportions.fisher_exact import log_factorials
-from lupusim.arrays import BoolArray, FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.frozen import dataclass
 
 _NORMAL = NormalDist()
 

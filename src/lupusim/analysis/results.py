@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
-from lupusim.frozen import dataclass
-from lupusim.shown import Shown
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.shown import Shown
 
 
 def normal_quantile(level: float) -> float:

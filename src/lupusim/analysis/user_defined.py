@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from lupusim.analysis.outcomes import Outcome
 from lupusim.analysis.results import ZStatistic
 from lupusim.analysis.verdicts import p_values
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 
 

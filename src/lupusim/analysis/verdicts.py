@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lupusim.analysis.results import TestResult, ratio_or
-from lupusim.arrays import BoolArray, FloatArray
-from lupusim.frozen import dataclass
-from lupusim.ranges import POSITIVE, check_ranges
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import POSITIVE, check_ranges
 from lupusim.trial import Better, TestMethod, Verdict
 
 OPPOSITE = {Better.MORE: Better.FEWER, Better.FEWER: Better.MORE}

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lupusim.common.frozen import dataclass
+from lupusim.common.output import write
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
-from lupusim.output import write
 from lupusim.scenario.document.content import is_text, items
 from lupusim.scenario.document.yaml_reader import MAX_BYTES, child_key
 

@@ -26,8 +26,8 @@ from lupusim.app.pages import (
 )
 from lupusim.app.runs.past_runs import find_run
 from lupusim.app.site import Site
+from lupusim.common.frozen import dataclass
 from lupusim.errors import LupusimError
-from lupusim.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import field
 from lupusim.app.designs.drafts import Drafts
 from lupusim.app.folder import StartFolder
 from lupusim.app.runs.jobs import Jobs
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

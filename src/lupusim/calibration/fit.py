@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.identifiability import (
     Identifiability,
     Verdict,
@@ -30,9 +29,10 @@ from lupusim.calibration.patients.contributions import PatientLikelihood
 from lupusim.calibration.patients.prevalence import prevalence_rows
 from lupusim.calibration.posterior.draws import Draws
 from lupusim.calibration.targets.studies import Study, overlap_warnings
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.output import IfPresent
 from lupusim.model import MultiStateModel
-from lupusim.output import IfPresent
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -54,8 +54,8 @@ def main() -> None:
 
 def command() -> None:
     """Run the command; exit 2 where the user's input is wrong, 130 when interrupted."""
+    from lupusim.common.output import OutputError
     from lupusim.errors import LupusimError
-    from lupusim.output import OutputError
 
     try:
         app()

@@ -26,8 +26,8 @@ from lupusim.cli.session import (
     workers_of,
 )
 from lupusim.cli.writing import if_present
-from lupusim.frozen import dataclass
-from lupusim.output import Folder, as_json, csv_text
+from lupusim.common.frozen import dataclass
+from lupusim.common.output import Folder, as_json, csv_text
 
 if TYPE_CHECKING:
     import pandas as pd

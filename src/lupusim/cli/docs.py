@@ -21,7 +21,7 @@ def docs(
     ] = None,
 ) -> None:
     """Read the manual in the browser, offline: built on this machine, served to it alone."""
-    from lupusim.manual import need_sphinx
+    from lupusim.report.manual import need_sphinx
 
     need_sphinx()
     if out is not None:
@@ -32,8 +32,8 @@ def docs(
 
 
 def _write(folder: Path) -> None:
-    from lupusim.manual import build
-    from lupusim.output import new_folder
+    from lupusim.common.output import new_folder
+    from lupusim.report.manual import build
 
     with new_folder(folder) as draft:
         build(draft)
@@ -41,7 +41,7 @@ def _write(folder: Path) -> None:
 
 
 def _serve(folder: Path, port: int, show: bool) -> None:
-    from lupusim.manual import build, serve
+    from lupusim.report.manual import build, serve
 
     with serve(folder, port) as server:
         build(folder)

@@ -12,7 +12,7 @@ from lupusim.cli.parameters import Option
 from lupusim.cli.writing import ForceOption, if_present
 
 if TYPE_CHECKING:
-    from lupusim.selftest import Checked
+    from lupusim.report.selftest import Checked
 
 FAILED = 1
 
@@ -24,8 +24,8 @@ def selftest(
     force: ForceOption = False,
 ) -> None:
     """Check this installation: versions, engines, tests and bounds against known numbers."""
-    from lupusim.output import try_file
-    from lupusim.selftest import validate
+    from lupusim.common.output import try_file
+    from lupusim.report.selftest import validate
 
     if out is not None:
         if out.suffix.lower() not in (".html", ".htm"):
@@ -45,11 +45,11 @@ def selftest(
 
 
 def _finish(groups: list[Checked], out: Path | None, seconds: float) -> None:
-    from lupusim.selftest.page import document_of, verdict
+    from lupusim.report.selftest.page import document_of, verdict
 
     print(verdict(groups))
     if out is not None:
-        from lupusim.output import write
+        from lupusim.common.output import write
         from lupusim.report.document.html import as_html
 
         write(out, as_html(document_of(groups, seconds)))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from lupusim.cli.parameters import Option
-from lupusim.output import IfPresent, try_file
+from lupusim.common.output import IfPresent, try_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.model.rewards import Rewards
 
 _ROUNDING = 1e-9

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 
 
 class Distribution(Protocol):

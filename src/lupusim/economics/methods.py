@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
 from lupusim.economics.corrections import CORRECTIONS, Calendar
 from lupusim.economics.strategies import Discount, Strategy
 from lupusim.engines import simulate
@@ -18,12 +20,10 @@ from lupusim.engines.exact.cycles import in_cycles
 from lupusim.engines.exact.law import Law, laws
 from lupusim.engines.exact.solution import DEFAULT_TOLERANCE
 from lupusim.errors import LupusimError
-from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.model.checks import nearest
 from lupusim.model.cycles import CohortModel
 from lupusim.model.rewards import Rewards
-from lupusim.rng import stream
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.model.cycles import CohortModel
 from lupusim.model.rewards import Rewards

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.shown import Shown
 from lupusim.economics.methods import Exact, Method
 from lupusim.economics.strategies import Discount, Strategy
-from lupusim.frozen import dataclass
-from lupusim.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lupusim.common.lazy import attributes
 from lupusim.endpoints.base import ENDPOINTS, Around, Fields, Kind, Measurement
-from lupusim.lazy import attributes
 
 if TYPE_CHECKING:
     from lupusim.endpoints.event_count import EventCount

@@ -11,11 +11,11 @@ import numpy as np
 from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.outcomes import Outcome
 from lupusim.analysis.survival.logrank_looks import Exits
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.registry import Registry
 from lupusim.model import MultiStateModel
 from lupusim.records import Observation, Recorder
-from lupusim.registry import Registry
 from lupusim.trial.durations import format_duration
 from lupusim.trial.endpoints import (
     Better,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.records import Rows, Transitions
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from lupusim.analysis.numerics.win_levels import FollowUpLevel, Level
 from lupusim.analysis.outcomes import CountOutcome
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.endpoints.base import (
     BETTER,
     ENDPOINTS,
@@ -25,7 +26,6 @@ from lupusim.endpoints.crossings import Entries
 from lupusim.endpoints.intercurrent_events import until_strike, with_failures
 from lupusim.endpoints.setting import Setting
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
 from lupusim.records import FirstEntry, Observation, Recorder
 from lupusim.trial.checks.endpoints import beyond_problems, state_problems
 from lupusim.trial.endpoints import Better

@@ -10,10 +10,10 @@ import numpy as np
 
 from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.outcomes import HierarchicalOutcome
+from lupusim.common.frozen import dataclass
 from lupusim.endpoints.base import ENDPOINTS, Around, Fields, Make, Measurement, NoEvents
 from lupusim.endpoints.setting import TIME_TOLERANCE, Setting
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
 from lupusim.records import Observation, Recorder
 from lupusim.trial.endpoints import Better, Endpoint
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.endpoints.setting import Setting
 from lupusim.trial.endpoints import Better
 from lupusim.trial.observation import Consequence

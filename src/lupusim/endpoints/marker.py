@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.endpoints.setting import Setting
 from lupusim.endpoints.visits import VisitMeasurement
 from lupusim.records import Observation, Recorder, StateAt

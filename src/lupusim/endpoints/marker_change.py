@@ -9,7 +9,8 @@ import numpy as np
 
 from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.outcomes import NumberOutcome
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.endpoints.base import (
     BETTER,
     ENDPOINTS,
@@ -25,7 +26,6 @@ from lupusim.endpoints.marker import MarkerMeasurement
 from lupusim.endpoints.setting import Setting
 from lupusim.endpoints.visits import level_of_numbers
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
 from lupusim.records import Observation
 from lupusim.trial.checks.endpoints import marker_problems, visit_problems
 from lupusim.trial.endpoints import Better, MissingChange

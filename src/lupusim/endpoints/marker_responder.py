@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.outcomes import BinaryOutcome
+from lupusim.common.frozen import dataclass
 from lupusim.endpoints.base import (
     BETTER,
     ENDPOINTS,
@@ -23,7 +24,6 @@ from lupusim.endpoints.marker import MarkerMeasurement
 from lupusim.endpoints.setting import Setting
 from lupusim.endpoints.visits import level_of_responses
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
 from lupusim.records import Observation
 from lupusim.trial.checks.endpoints import marker_problems, visit_problems
 from lupusim.trial.endpoints import Better

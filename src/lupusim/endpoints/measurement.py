@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from lupusim.arrays import FloatArray, StateArray
+from lupusim.common.arrays import FloatArray, StateArray
 from lupusim.endpoints.base import Measurement
 from lupusim.endpoints.setting import (
     Course,

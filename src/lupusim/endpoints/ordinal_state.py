@@ -9,6 +9,7 @@ import numpy as np
 
 from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.outcomes import NumberOutcome
+from lupusim.common.frozen import dataclass
 from lupusim.endpoints.base import (
     ENDPOINTS,
     Around,
@@ -22,7 +23,6 @@ from lupusim.endpoints.base import (
 from lupusim.endpoints.setting import Setting
 from lupusim.endpoints.visits import VisitMeasurement, level_of_numbers
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
 from lupusim.records import FirstEntry, Observation
 from lupusim.trial.checks.endpoints import state_problems, visit_problems
 from lupusim.trial.endpoints import Better

@@ -10,7 +10,8 @@ import numpy as np
 
 from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.outcomes import BinaryOutcome
-from lupusim.arrays import BoolArray
+from lupusim.common.arrays import BoolArray
+from lupusim.common.frozen import dataclass
 from lupusim.endpoints.base import (
     BETTER,
     ENDPOINTS,
@@ -25,7 +26,6 @@ from lupusim.endpoints.base import (
 from lupusim.endpoints.setting import TIME_TOLERANCE, Setting
 from lupusim.endpoints.visits import VisitMeasurement, level_of_responses
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
 from lupusim.records import Observation
 from lupusim.trial.checks.endpoints import state_problems, visit_problems
 from lupusim.trial.endpoints import Better, ResponseAtVisit, ResponseAtVisits

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.common.frozen import dataclass
 from lupusim.records import HazardAlong, Recorder, StateAt
 from lupusim.trial.observation import (
     Consequence,

@@ -11,7 +11,8 @@ import numpy as np
 
 from lupusim.analysis.numerics.win_levels import FollowUpLevel, Level
 from lupusim.analysis.outcomes import NumberOutcome
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.endpoints.base import (
     BETTER,
     ENDPOINTS,
@@ -26,7 +27,6 @@ from lupusim.endpoints.crossings import Stays
 from lupusim.endpoints.intercurrent_events import until_strike
 from lupusim.endpoints.setting import TIME_TOLERANCE, Setting
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
 from lupusim.records import FirstEntry, Observation, Recorder
 from lupusim.trial.checks.endpoints import beyond_problems, state_problems
 from lupusim.trial.endpoints import Better

@@ -10,7 +10,8 @@ import numpy as np
 from lupusim.analysis.numerics.win_levels import Level, later_is_better, sooner_is_better
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.survival.logrank_looks import Exits
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.endpoints.base import (
     BETTER,
     ENDPOINTS,
@@ -25,7 +26,6 @@ from lupusim.endpoints.base import (
 from lupusim.endpoints.intercurrent_events import until_strike, with_failures
 from lupusim.endpoints.setting import Setting
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
 from lupusim.records import FirstEntry, Observation, Recorder
 from lupusim.trial.checks.endpoints import state_problems, visit_problems
 from lupusim.trial.endpoints import Better, EventTime

@@ -13,7 +13,7 @@ from lupusim.analysis.numerics.win_levels import (
     smaller_is_better,
 )
 from lupusim.analysis.outcomes import BinaryOutcome, NumberOutcome
-from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.endpoints.base import NoEvents
 from lupusim.endpoints.setting import TIME_TOLERANCE, Setting, last_visit
 from lupusim.records import Observation, Recorder

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from lupusim.common.rng import stream
 from lupusim.model import MultiStateModel
 from lupusim.model.checks import nearest
 from lupusim.records import Cohort, Recorder, TransitionLog
 from lupusim.records.histories import Histories
-from lupusim.rng import stream
 from lupusim.trial.treatment.supply import Dispense
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, StateArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, StateArray
+from lupusim.common.frozen import dataclass
 from lupusim.model.cycles import CohortModel
 
 if TYPE_CHECKING:

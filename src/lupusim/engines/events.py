@@ -16,10 +16,10 @@ from itertools import count, repeat
 import numpy as np
 import simpy
 
-from lupusim.arrays import IntArray
+from lupusim.common.arrays import IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.engines.exits import Exit
 from lupusim.engines.transition_buffer import Chart
-from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.records import Cohort, Recorder, Rows
 
@@ -194,7 +194,7 @@ def simulate(
     >>> from lupusim.model import Transition
     >>> from lupusim.model.hazards import ExponentialHazard
     >>> from lupusim.records import FirstEntry
-    >>> from lupusim.rng import stream
+    >>> from lupusim.common.rng import stream
     >>> way = Transition(from_state="ill", to_state="well", hazard=ExponentialHazard(rate=2.0))
     >>> model = MultiStateModel(name="cold", states=("ill", "well"), transitions=(way,))
     >>> well = FirstEntry([1], 1000)

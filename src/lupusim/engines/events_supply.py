@@ -9,7 +9,7 @@ from dataclasses import field
 import numpy as np
 import simpy
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.trial.treatment.supply import NO_LOT, Arrivals, Deliveries, Demands, Stock
 
 _Process = Generator[simpy.Event, object, None]

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray, StateArray, blocks
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray, StateArray, blocks
+from lupusim.common.frozen import dataclass
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.hazards.base import constant_rate
 from lupusim.records import Cohort, Recorder, Rows, Transitions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.trial.treatment.supply import NO_LOT, Arrivals, Deliveries, Demands, Stock
 
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.shown import Shown
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
 from lupusim.model.checks import nearest, probability_problems
 from lupusim.model.effects import TreatmentEffect
 from lupusim.model.multistate import Edge, Start
-from lupusim.shown import Shown
 
 _ROUNDING = 1e-9
 

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 
 _LARGEST_RATIO = 1e15
 _STEPS_PER_HALF_LIFE = 4

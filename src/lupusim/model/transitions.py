@@ -7,8 +7,8 @@ from enum import Enum
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.model.courses import IndividualRatio
 from lupusim.model.effects import UNIT_RATIO, PiecewiseRatio
 from lupusim.model.hazards import Hazard

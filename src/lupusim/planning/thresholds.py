@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.planning.execution.tasks import blocks_of
 from lupusim.planning.runs.replicates import derived_seed
 from lupusim.planning.runs.run import run

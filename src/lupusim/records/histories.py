@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.model.rewards import Rewards, discounted_years
 from lupusim.records.recorders import TransitionLog
 

@@ -12,8 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray, first_columns
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray, first_columns
+from lupusim.common.frozen import dataclass
 from lupusim.model.courses import IndividualRatio
 
 _ROUNDING = 1e-9  # years, a thirtieth of a second

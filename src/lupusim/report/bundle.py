@@ -20,9 +20,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from lupusim.common.frozen import dataclass
+from lupusim.common.output import IfPresent, as_object, csv_text, try_file, write
 from lupusim.errors import LupusimError, ScenarioError
-from lupusim.frozen import dataclass
-from lupusim.output import IfPresent, as_object, csv_text, try_file, write
 from lupusim.planning.runs.results import RunResult
 from lupusim.planning.runs.run import run
 from lupusim.report.document.content import document_of

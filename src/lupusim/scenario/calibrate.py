@@ -21,9 +21,9 @@ from lupusim.calibration.patients.contributions import (
 from lupusim.calibration.patients.histories import Stays
 from lupusim.calibration.patients.semi_markov_panels import panel_likelihood
 from lupusim.calibration.targets.studies import Study
+from lupusim.common.output import IfPresent, OutputError, try_file, write
 from lupusim.errors import EvidenceError, Problem
 from lupusim.model import MultiStateModel
-from lupusim.output import IfPresent, OutputError, try_file, write
 from lupusim.scenario.document.content import changed
 from lupusim.scenario.files.calibration_block import calibration_block, load_free_model
 from lupusim.scenario.files.draws import SUFFIX
@@ -216,7 +216,7 @@ def _rounded(value: Any) -> Any:
 
 def write_draws(fit: Fit, path: Path, *, n_draws: int = 2000) -> None:
     """Write equally weighted draws on their natural scales, in single precision."""
-    from lupusim.rng import stream
+    from lupusim.common.rng import stream
 
     if fit.draws is None:
         raise ValueError("there are no draws to write. Calibrate with n_draws above 0")

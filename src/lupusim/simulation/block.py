@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.simulation.adaptation import rule_of
 from lupusim.simulation.adaptation.base import Followed
 from lupusim.simulation.costs import with_cost

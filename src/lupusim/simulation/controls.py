@@ -9,8 +9,8 @@ import numpy as np
 
 from lupusim.analysis.outcomes import NumberOutcome, Outcome, SurvivalOutcome
 from lupusim.analysis.survival.logrank_looks import Exits
-from lupusim.arrays import FloatArray, blocks
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, blocks
+from lupusim.common.frozen import dataclass
 from lupusim.records import Observation
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.cutoffs import observed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.records import FirstEntry
 from lupusim.simulation.generation.generation import Generated
 from lupusim.trial import Trial

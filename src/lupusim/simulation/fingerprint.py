@@ -20,13 +20,13 @@ _LETTERS = 24
 # What decides a simulated number; the rest of the package only reads, shows or stores it.
 _ENGINE_ROOM = (
     "analysis",
-    "arrays.py",
+    "common/arrays.py",
+    "common/rng.py",
     "endpoints",
     "engines",
     "model",
     "planning",
     "records",
-    "rng.py",
     "simulation",
     "trial",
 )

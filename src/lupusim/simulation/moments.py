@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 
 FOLDS = 4
 """Parts of the replicates: the coefficients of each are fitted to the others."""

@@ -10,8 +10,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 
 Bin = tuple[int, float, float]
 """Replicates in a bin, their smallest and their largest value."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Trial
 
 OF_ARMS = {

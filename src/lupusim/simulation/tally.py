@@ -9,7 +9,7 @@ from dataclasses import field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.simulation.moments import Moments
 from lupusim.simulation.quantiles import Counts, counted, quantile
 

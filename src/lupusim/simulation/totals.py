@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lupusim.analysis.numerics.columns import n_enrolled
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.quantities import of_arm
 from lupusim.trial import Trial

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import field, replace
 from html import escape
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.trial.adaptation import NOTHING, Adaptation, Facts
 from lupusim.trial.allocation.base import Allocation

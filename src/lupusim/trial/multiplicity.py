@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Protocol
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial.test_method import TestMethod
 
 

@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
-from lupusim.ranges import BELOW_ONE, DURATION, SHARE, check_ranges
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import BELOW_ONE, DURATION, SHARE, check_ranges
 
 _ROUNDING = 1e-9
 

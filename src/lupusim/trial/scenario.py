@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from html import escape
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Trial
 from lupusim.trial.summary import summary
 

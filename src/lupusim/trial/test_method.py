@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
-from lupusim.frozen import dataclass
-from lupusim.registry import Registry
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.registry import Registry
 from lupusim.trial.endpoints import Better
 from lupusim.trial.looks.stopping import TwoStageRule
 

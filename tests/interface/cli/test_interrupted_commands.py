@@ -38,7 +38,7 @@ SIMULATED = ("lupusim.planning.runs.run", "run")
 REPORT = (*SIMULATED, ["report", "two_rates", "--jobs", "1"], [NOTHING_KEPT])
 OTHERS = [
     (*REPORT, "SIGINT"),
-    ("lupusim.selftest", "validate", ["selftest"], [], "SIGTERM"),
+    ("lupusim.report.selftest", "validate", ["selftest"], [], "SIGTERM"),
     *(
         pytest.param(*case, marks=pytest.mark.slow)
         for case in (

@@ -13,9 +13,9 @@ import time
 import psutil
 import pytest
 
+from lupusim.common.rng import stream
 from lupusim.planning.execution.dask_cluster import ClusterError, DaskCluster, preflight
 from lupusim.planning.runs.run import RunOptions, run
-from lupusim.rng import stream
 from lupusim.scenario import load_scenario
 from tolerance import SEED
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.parameters import (
     FreeModel,
     FreeParameter,
@@ -23,6 +22,7 @@ from lupusim.calibration.fit import fit_studies
 from lupusim.calibration.patients.aalen_johansen import aalen_johansen
 from lupusim.calibration.patients.contributions import StayLikelihood
 from lupusim.calibration.patients.histories import CENSORED, Stays
+from lupusim.common.arrays import FloatArray
 from lupusim.model import Clock, MultiStateModel, Transition
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.model.hazards.base import FAMILIES

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lupusim import analysis
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED, assert_within_mcse
 
 ALPHA, N_PATIENTS = 0.025, 200

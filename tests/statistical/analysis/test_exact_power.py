@@ -18,8 +18,8 @@ from scipy import integrate, stats
 
 from lupusim.analysis.outcomes import NumberOutcome, SurvivalOutcome
 from lupusim.analysis.registry import TESTS
+from lupusim.common.rng import stream
 from lupusim.planning.runs.replicates import Simulator
-from lupusim.rng import stream
 from lupusim.scenario import scenario_from_mapping
 from lupusim.trial import Analysis, AtEvents, Better, PermutedBlocks
 from small_trials import rates

@@ -20,7 +20,7 @@ from lupusim.analysis.group_sequential import (
     p_value_from_z,
 )
 from lupusim.analysis.multiplicity import Graph, SequentialGraph
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED, assert_within_mcse
 
 N_REPLICATES = 100_000

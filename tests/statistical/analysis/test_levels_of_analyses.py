@@ -12,7 +12,7 @@ from lupusim.analysis.proportions.risk_difference import (
     risk_difference_of,
     risk_difference_score_of,
 )
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED, assert_within_mcse
 
 ALPHA, N_REPLICATES = 0.025, 100_000

@@ -9,7 +9,6 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import binom
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.climbing import Hill, climb_together
 from lupusim.calibration.estimation.identifiability import observed_information, standard_errors
 from lupusim.calibration.estimation.likelihood import Likelihood
@@ -24,9 +23,10 @@ from lupusim.calibration.estimation.search import TIE_BREAK, climb
 from lupusim.calibration.estimation.tails import Tails
 from lupusim.calibration.targets.counts import OccupancyCounts
 from lupusim.calibration.targets.times import SurvivalCurve
+from lupusim.common.arrays import FloatArray
+from lupusim.common.rng import stream
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.hazards import ExponentialHazard
-from lupusim.rng import stream
 from studies_for_tests import chain_model, free_rates, study
 from tolerance import SEED, assert_within_mcse
 

@@ -9,7 +9,7 @@ from lupusim.calibration.checking.simulation_based import RankTest, simulation_b
 from lupusim.calibration.posterior.draws import Draws
 from lupusim.calibration.posterior.importance_sampling import sample_posterior
 from lupusim.calibration.posterior.proposals import Mode, RowDensity
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED, assert_within_mcse
 
 # Conjugate: a standard normal prior, one observation with standard deviation 0.5, hence a

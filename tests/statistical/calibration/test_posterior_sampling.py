@@ -14,7 +14,7 @@ from lupusim.calibration.posterior.draws import Draws
 from lupusim.calibration.posterior.imis import imis
 from lupusim.calibration.posterior.importance_sampling import importance_sample, sample_posterior
 from lupusim.calibration.posterior.proposals import Mode, RowDensity, StudentMixture
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED, assert_within_mcse
 
 N_PARAMETERS = 8

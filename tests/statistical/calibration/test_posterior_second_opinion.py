@@ -8,7 +8,7 @@ import pytest
 from lupusim.calibration.posterior.emcee_sampler import ensemble_sample
 from lupusim.calibration.posterior.importance_sampling import importance_sample
 from lupusim.calibration.posterior.proposals import Mode, RowDensity
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED, assert_within_mcse
 
 pytest.importorskip("emcee")

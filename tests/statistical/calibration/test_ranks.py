@@ -19,8 +19,8 @@ from lupusim.calibration.targets.counts import EverCount, OccupancyCounts
 from lupusim.calibration.targets.replication import replicate, replicate_measure
 from lupusim.calibration.targets.studies import Study, Target
 from lupusim.calibration.targets.times import EventRate, SurvivalCurve
+from lupusim.common.rng import stream
 from lupusim.model.hazards import ExponentialHazard
-from lupusim.rng import stream
 from lupusim.scenario.files.calibration_block import load_free_model
 from lupusim.scenario.files.evidence import load_study
 from studies_for_tests import chain_model, free_rates

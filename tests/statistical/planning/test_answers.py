@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import binom, norm
 
 import small_trials
+from lupusim.common.rng import stream
 from lupusim.planning.assurance.assurance import Nesting, assurance
 from lupusim.planning.assurance.effect_priors import NormalEffect, OrNoEffect
 from lupusim.planning.sample_size.exact import ExactPowers
@@ -18,7 +19,6 @@ from lupusim.planning.sample_size.options import Search
 from lupusim.planning.sample_size.probit_line import NORMAL, Batch, fit_line
 from lupusim.planning.sample_size.search import find_size
 from lupusim.planning.sensitivity.one_at_a_time import Measure, sensitivity
-from lupusim.rng import stream
 from lupusim.trial import BiasedCoin, Dropout
 from tolerance import SEED, assert_within_mcse
 

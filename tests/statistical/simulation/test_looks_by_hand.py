@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lupusim.common.rng import stream
 from lupusim.planning.runs.run import PointResult, run
-from lupusim.rng import stream
 from lupusim.scenario import load_scenario
 from tolerance import SEED, assert_within_mcse
 

@@ -361,7 +361,7 @@ def test_no_benefit_is_the_same_on_every_scale_of_a_gate(measure, at_least) -> N
 
 
 def test_enrollment_goes_on_at_its_pace_beyond_what_was_planned() -> None:
-    from lupusim.rng import stream
+    from lupusim.common.rng import stream
     from lupusim.trial import PoissonEnrollment
 
     planned = UniformEnrollment(duration=1.0, screened_per_patient=1.5)

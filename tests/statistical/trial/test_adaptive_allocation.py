@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from lupusim.trial import BiasedCoin, Minimization, SimpleRandomization, Urn
 from tolerance import SEED, assert_within_mcse
 

@@ -9,7 +9,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from lupusim.simulation.block import simulate_block
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.trial import (

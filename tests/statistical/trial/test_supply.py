@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lupusim.common.rng import stream
 from lupusim.engines import named_engine
 from lupusim.engines.exact import solve
 from lupusim.model import TreatmentEffect
 from lupusim.model.courses import after_infusions
 from lupusim.records import Cohort, StateAt
-from lupusim.rng import stream
 from lupusim.simulation.block import simulate_block
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.trial import Infusions, Lots

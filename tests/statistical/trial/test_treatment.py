@@ -166,9 +166,9 @@ def test_patients_who_switch_have_the_other_arms_law_from_then_on(engine):
     # A control relapses untreated and is then treated once, from that relapse on; before it
     # the effect on the way out of relapse cannot matter, so the first relapse is all there is.
     follow = StateAt([1.0], 60_000)
+    from lupusim.common.rng import stream
     from lupusim.engines import vector
     from lupusim.records import Cohort
-    from lupusim.rng import stream
 
     once = replace(DISEASE.treated((effect,)), restarts=())
     first = replace(law, afterwards=once)

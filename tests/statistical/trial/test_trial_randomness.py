@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from lupusim.trial import (
     PermutedBlocks,
     PiecewiseEnrollment,

@@ -18,7 +18,7 @@ from lupusim.analysis import (
 from lupusim.analysis.outcomes import BinaryOutcome, NumberOutcome, SurvivalOutcome
 from lupusim.analysis.registry import TESTS, plain_tests
 from lupusim.analysis.survival.rank_weights import MagirrBurman
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from lupusim.trial import Better
 from tolerance import SEED
 

@@ -31,7 +31,7 @@ from lupusim.analysis.power import (
     schoenfeld_power,
 )
 from lupusim.analysis.single_arm.designs import binomial
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 ARM = np.array([0, 1] * 10)

@@ -20,7 +20,7 @@ from lupusim.analysis import (
     two_by_two,
 )
 from lupusim.analysis.results import wald_result
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 Z_TESTS = [

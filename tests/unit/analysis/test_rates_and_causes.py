@@ -18,7 +18,7 @@ from lupusim.analysis import (
     two_by_two,
     updated,
 )
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 

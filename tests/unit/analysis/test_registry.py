@@ -19,7 +19,7 @@ from lupusim.analysis.registry import TESTS, plain_tests
 from lupusim.analysis.survival.cox import cox
 from lupusim.analysis.survival.logrank import logrank
 from lupusim.analysis.user_defined import FromP, FromZ
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from lupusim.trial import Better
 from tolerance import SEED
 

@@ -11,10 +11,10 @@ import pytest
 from lupusim.analysis.continuous.mmrm import mmrm
 from lupusim.analysis.outcomes import NumberOutcome
 from lupusim.analysis.registry import TESTS
+from lupusim.common.rng import stream
 from lupusim.endpoints import EventCount, MarkerChange
 from lupusim.endpoints.setting import MarkerValues, Setting, Visits, clocks, imperfect_visits
 from lupusim.records import Observation
-from lupusim.rng import stream
 from lupusim.trial import Better
 from lupusim.trial.endpoints import MissingChange
 from lupusim.trial.observation import IntercurrentEvent, Marker, Strategy, VisitConduct

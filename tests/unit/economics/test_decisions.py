@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import lupusim
+from lupusim.common.rng import stream
 from lupusim.economics import (
     Cycles,
     Discount,
@@ -28,7 +29,6 @@ from lupusim.economics.corrections import CORRECTIONS, Calendar
 from lupusim.errors import LupusimError
 from lupusim.model import MultiStateModel, PiecewiseRatio, Transition
 from lupusim.model.hazards import ExponentialHazard, WeibullHazard
-from lupusim.rng import stream
 from lupusim.scenario.files.draws import load_model_draws
 from tolerance import assert_within_mcse
 

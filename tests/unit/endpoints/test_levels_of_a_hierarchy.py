@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from lupusim.analysis import FollowUpLevel, win_statistics
+from lupusim.common.rng import stream
 from lupusim.endpoints import EventCount, TimeInStates
 from lupusim.endpoints.setting import Setting, Visits, clocks
 from lupusim.records import Observation
-from lupusim.rng import stream
 from lupusim.trial.endpoints import Better
 from lupusim.trial.observation import IntercurrentEvent, Strategy
 from paths import SHAPE, STATES, N, first, make_path, patients, tell

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from lupusim.analysis.outcomes import BinaryOutcome, SurvivalOutcome
+from lupusim.common.rng import stream
 from lupusim.endpoints import Responder, TimeToEvent
 from lupusim.endpoints.measurement import measure
 from lupusim.records import Observation
-from lupusim.rng import stream
 from paths import SHAPE, STATES, N, first, make_path, patients, tell
 from tolerance import SEED
 

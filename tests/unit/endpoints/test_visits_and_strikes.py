@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lupusim.common.rng import stream
 from lupusim.endpoints import (
     EventCount,
     Hierarchy,
@@ -30,7 +31,6 @@ from lupusim.endpoints.setting import (
     imperfect_visits,
 )
 from lupusim.records import Observation
-from lupusim.rng import stream
 from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block
 from lupusim.trial.endpoints import Better, MissingChange

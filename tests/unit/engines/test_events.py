@@ -12,7 +12,8 @@ import simpy
 from scipy.integrate import quad
 from scipy.linalg import expm
 
-from lupusim.arrays import FloatArray, StateArray
+from lupusim.common.arrays import FloatArray, StateArray
+from lupusim.common.rng import stream
 from lupusim.engines import events
 from lupusim.engines.events import Chart, Disease, Exit, Patient, simulate
 from lupusim.model import (
@@ -35,7 +36,6 @@ from lupusim.model.hazards import (
     WeibullHazard,
 )
 from lupusim.records import Cohort, Rows, StateAt, TransitionLog, Transitions
-from lupusim.rng import stream
 from tolerance import SEED, assert_within_mcse
 
 HAZARDS: list[Hazard] = [

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from lupusim.common.rng import stream
 from lupusim.engines import PATIENTS_PER_BLOCK, named_engine, simulate, vector
 from lupusim.model import (
     Clock,
@@ -18,7 +19,6 @@ from lupusim.model import (
 )
 from lupusim.model.hazards import ExponentialHazard, GammaHazard, WeibullHazard
 from lupusim.records import Cohort, StateAt, TransitionLog
-from lupusim.rng import stream
 from tolerance import SEED, assert_within_mcse
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from lupusim.simulation.moments import FOLDS, Moments
 from lupusim.simulation.tally import Mean, Tally, limits_of_share
 from tolerance import SEED

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from lupusim.common.rng import stream
 from lupusim.report.numbers import rounded, share
-from lupusim.rng import stream
 from lupusim.simulation.tally import Tally
 from tolerance import SEED
 

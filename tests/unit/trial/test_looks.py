@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
+from lupusim.common.ranges import SHARE, check_ranges
 from lupusim.endpoints import Responder, TimeToEvent
 from lupusim.planning.runs.run import run
-from lupusim.ranges import SHARE, check_ranges
 from lupusim.scenario import scenario_from_mapping
 from lupusim.scenario.analysis.looks import _WAYS
 from lupusim.trial import (

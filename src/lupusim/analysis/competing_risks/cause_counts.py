@@ -8,7 +8,7 @@ import numpy as np
 
 from lupusim.analysis.numerics.columns import part
 from lupusim.analysis.survival.sorting import NOT_INCLUDED, SurvivalColumns
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray
 
 CENSORED, OF_CAUSE, OF_ANOTHER = 0, 1, 2
 """How a time ends: places on the third axis of the counts."""

@@ -13,10 +13,10 @@ from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, normal_quantile, of_coefficient, wald_result
 from lupusim.analysis.survival.kaplan_meier import CurvesTest
 from lupusim.analysis.survival.sorting import ARM, CENSORED, FLAGS, survival_columns, time_key
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
-from lupusim.ranges import BELOW_ONE, LONGER_THAN_0
-from lupusim.shown import Shown
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import BELOW_ONE, LONGER_THAN_0
+from lupusim.common.shown import Shown
 from lupusim.trial import Better, Verdict
 from lupusim.trial.test_method import named_test
 

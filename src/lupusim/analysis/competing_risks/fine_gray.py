@@ -27,8 +27,8 @@ from lupusim.analysis.verdicts import (
     RatioToBeat,
     verdict,
 )
-from lupusim.arrays import FloatArray, IntArray, blocks
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray, blocks
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 

@@ -17,8 +17,8 @@ from lupusim.analysis.survival.sorting import SurvivalColumns, survival_columns
 from lupusim.analysis.verdicts import (
     verdict_with,
 )
-from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, blocks
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from lupusim.analysis.continuous.mmrm_likelihood import Likelihood, Patterns, likelihood
 from lupusim.analysis.numerics.newton import is_regular
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 
 _MOST_STEPS = 100
 _CLOSE_ENOUGH = 1e-7  # in standard errors of the covariance

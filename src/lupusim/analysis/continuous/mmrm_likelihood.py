@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from lupusim.analysis.numerics.newton import is_regular
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ from lupusim.analysis.numerics.student_t import student_result
 from lupusim.analysis.outcomes import NumberOutcome
 from lupusim.analysis.results import TestResult
 from lupusim.analysis.verdicts import verdict
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import TESTS
 

@@ -12,8 +12,8 @@ from lupusim.analysis.numerics.columns import codes, everyone_or, flags, lead_sh
 from lupusim.analysis.outcomes import CountOutcome
 from lupusim.analysis.results import TestResult, ratio_or, wald_result
 from lupusim.analysis.verdicts import RatioToBeat
-from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, blocks
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Better, Verdict
 from lupusim.trial.test_method import named_test
 

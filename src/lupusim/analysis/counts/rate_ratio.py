@@ -11,8 +11,8 @@ from lupusim.analysis.numerics.columns import arm_masks, lead_shape, two_axes
 from lupusim.analysis.outcomes import CountOutcome
 from lupusim.analysis.results import TestResult, wald_result
 from lupusim.analysis.verdicts import RatioToBeat
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Better, Verdict
 from lupusim.trial.test_method import named_test
 

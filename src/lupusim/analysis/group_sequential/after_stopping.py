@@ -11,9 +11,9 @@ from lupusim.analysis.group_sequential.bounds import Bounds, bounds
 from lupusim.analysis.group_sequential.design import continuations, stopping_bounds
 from lupusim.analysis.group_sequential.integration import Continuation, lower_tail, upper_tail
 from lupusim.analysis.group_sequential.recursion import find_root, probit
-from lupusim.arrays import BoolArray, FloatArray, IntArray, read_only
-from lupusim.frozen import dataclass
-from lupusim.shown import Shown
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, read_only
+from lupusim.common.frozen import dataclass
+from lupusim.common.shown import Shown
 
 _CHUNK = 512
 _Tail = Callable[[Continuation, FloatArray, FloatArray, FloatArray], FloatArray]

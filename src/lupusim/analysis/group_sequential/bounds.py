@@ -12,9 +12,9 @@ from lupusim.analysis.group_sequential.efficacy import EfficacyRule, efficacy_ru
 from lupusim.analysis.group_sequential.futility import FutilityRule, NoFutility
 from lupusim.analysis.group_sequential.recursion import Looks, Solution
 from lupusim.analysis.group_sequential.spending import Spending
-from lupusim.arrays import BoolArray, FloatArray, read_only
-from lupusim.frozen import dataclass
-from lupusim.shown import Shown
+from lupusim.common.arrays import BoolArray, FloatArray, read_only
+from lupusim.common.frozen import dataclass
+from lupusim.common.shown import Shown
 
 _CHUNK = 64  # designs integrated together; more leave the cache (benchmarks/sequential.py)
 _LEAST_STEP = 1e-4  # of the information: below, the grid would need more points than is sensible

@@ -16,9 +16,9 @@ from lupusim.analysis.group_sequential.integration import (
     upper_tail,
 )
 from lupusim.analysis.group_sequential.recursion import find_root, probit
-from lupusim.arrays import FloatArray, read_only
-from lupusim.frozen import dataclass
-from lupusim.shown import Shown
+from lupusim.common.arrays import FloatArray, read_only
+from lupusim.common.frozen import dataclass
+from lupusim.common.shown import Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

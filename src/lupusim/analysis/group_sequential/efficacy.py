@@ -16,8 +16,8 @@ from lupusim.analysis.group_sequential.recursion import (
     solve_bounds,
 )
 from lupusim.analysis.group_sequential.spending import Spending, named_spending
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 
 _ROUNDING = 1e-9
 

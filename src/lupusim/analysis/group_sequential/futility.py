@@ -11,8 +11,8 @@ import numpy as np
 from lupusim.analysis.group_sequential.efficacy import held_looks
 from lupusim.analysis.group_sequential.recursion import Looks, Solution, find_root, probit
 from lupusim.analysis.group_sequential.spending import Spending, named_spending
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 
 Solver = Callable[[Looks], Solution]
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 
 _REACH = 8.0  # standard deviations beyond which 6e-16 of a normal distribution lies
 _PANEL = 4.0  # width of a panel in standard deviations of the narrowest step

@@ -14,8 +14,8 @@ from lupusim.analysis.group_sequential import (
     z_from_conditional_power,
     z_from_predictive_power,
 )
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial.looks import StoppingRule
 
 _EDGE = 1e-6  # of the information fraction: before it, nothing is known

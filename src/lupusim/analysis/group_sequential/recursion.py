@@ -15,8 +15,8 @@ from lupusim.analysis.group_sequential.integration import (
     upper_bound,
     upper_tail,
 )
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 
 _MAX_TURNS = 200
 

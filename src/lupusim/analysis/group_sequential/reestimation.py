@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 
 
 def promising_information(

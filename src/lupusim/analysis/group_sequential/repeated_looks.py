@@ -19,7 +19,7 @@ from lupusim.analysis.group_sequential.efficacy import (
     EfficacyRule,
 )
 from lupusim.analysis.group_sequential.futility import BetaSpending, FutilityBounds, FutilityRule
-from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 
 Planner = Callable[[FloatArray], Bounds]
 """Return the design of looks with this information, NaN where one is not held."""

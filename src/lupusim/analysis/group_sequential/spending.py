@@ -8,9 +8,9 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
-from lupusim.registry import Registry
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.registry import Registry
 
 
 @runtime_checkable

@@ -15,8 +15,8 @@ from lupusim.analysis.group_sequential import (
     bounds,
 )
 from lupusim.analysis.group_sequential.repeated_looks import repeats, with_repeats
-from lupusim.arrays import BoolArray, FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial.looks import StoppingRule
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from lupusim.analysis.group_sequential.bounds import Bounds
 from lupusim.analysis.group_sequential.design import drift_for_power, inflation_factor
 from lupusim.analysis.group_sequential.recursion import find_root
-from lupusim.arrays import FloatArray, read_only
-from lupusim.frozen import dataclass
-from lupusim.shown import Shown
+from lupusim.common.arrays import FloatArray, read_only
+from lupusim.common.frozen import dataclass
+from lupusim.common.shown import Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 
 from lupusim.analysis.group_sequential import InverseNormal, p_value_from_z, z_from_p_value
 from lupusim.analysis.multiplicity import dunnett
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial.adaptation import Intersection
 
 _LEAST_P = 1e-16

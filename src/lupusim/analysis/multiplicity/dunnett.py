@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 
 
 def dunnett(

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.multiplicity.p_values import checked_p_values, checked_weights
-from lupusim.arrays import BoolArray, FloatArray, read_only
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, read_only
+from lupusim.common.frozen import dataclass
 
 _LARGEST_DENOMINATOR = 1_000_000
 _ROUNDING = 2e-16

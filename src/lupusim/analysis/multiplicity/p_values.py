@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 
 _ROUNDING = 1e-12  # relative: p-values that sums of weights put a hair above alpha are rejected
 

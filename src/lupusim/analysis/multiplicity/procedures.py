@@ -22,9 +22,9 @@ from lupusim.analysis.multiplicity import (
     hommel,
 )
 from lupusim.analysis.multiplicity.words import OVER_LOOKS, adjustment_in_words, graph_in_words
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
-from lupusim.registry import Registry
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.registry import Registry
 
 _ROUNDING = 1e-12
 _OBRIEN_FLEMING = BySpending(spending=LanDeMetsOBrienFleming())

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.group_sequential.bounds import bounds
 from lupusim.analysis.group_sequential.spending import Spending, named_spending
 from lupusim.analysis.multiplicity.graph import Graph, GraphState
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 
 _ROUNDING = 1e-12
 

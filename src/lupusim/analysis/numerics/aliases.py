@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lupusim.analysis.numerics.newton import Derivatives, newton
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray
 
 _NOTHING = 1e-12  # squares of a column that are but rounding
 _ALIASED = 1e-8  # share of a column's own squares that the others leave

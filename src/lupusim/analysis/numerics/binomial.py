@@ -6,7 +6,7 @@ from math import comb
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 
 
 def binomial(n: int, proportion: float) -> FloatArray:

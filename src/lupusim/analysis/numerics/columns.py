@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 
 _Number = TypeVar("_Number", bound=np.generic)
 

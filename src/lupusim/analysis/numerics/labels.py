@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lupusim.arrays import BoolArray
+from lupusim.common.arrays import BoolArray
 
 P = ParamSpec("P")
 Result_co = TypeVar("Result_co", covariant=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray
 
 Derivatives = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 """Parameters (n_replicates, n_parameters) in; score of that shape and information

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lupusim.analysis.results import normal_cdf
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray
 
 _CHUNK = 256  # rows at once: their nodes stay in cache
 _ALIKE = 1e-12  # correlations closer to 1 are 1

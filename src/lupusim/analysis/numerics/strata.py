@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 
 
 def stratum_counts(stratum: IntArray, member: BoolArray) -> FloatArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 
 
 def student_result(

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lupusim.analysis.numerics.columns import checked_times, flags, two_axes
-from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, blocks
+from lupusim.common.frozen import dataclass
 
 _Number = TypeVar("_Number", bound=np.generic)
 _ROUNDING = 1e-9  # sums of years that differ by less are the same

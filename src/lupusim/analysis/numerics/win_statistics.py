@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.numerics.columns import arm_masks, lead_shape
 from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.results import TestResult, wald_result
-from lupusim.arrays import BoolArray, FloatArray
-from lupusim.frozen import dataclass
-from lupusim.shown import Shown
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.shown import Shown
 
 _N_SUMS = 5  # of all levels together
 

@@ -12,8 +12,8 @@ from lupusim.analysis.numerics.newton import newton
 from lupusim.analysis.outcomes import NumberOutcome
 from lupusim.analysis.results import TestResult, wald_result
 from lupusim.analysis.verdicts import verdict
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 

@@ -11,8 +11,8 @@ from lupusim.analysis.numerics.columns import arm_masks, lead_shape, part, two_a
 from lupusim.analysis.outcomes import NumberOutcome
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
 from lupusim.analysis.verdicts import verdict
-from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, blocks
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 

@@ -14,8 +14,8 @@ from lupusim.analysis.numerics.win_statistics import WinStatistics, win_statisti
 from lupusim.analysis.outcomes import HierarchicalOutcome
 from lupusim.analysis.results import TestResult, ratio_or
 from lupusim.analysis.verdicts import verdict
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import TESTS
 

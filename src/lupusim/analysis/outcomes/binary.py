@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lupusim.analysis.outcomes.outcome import Outcome, mean_or_none
-from lupusim.arrays import BoolArray, FloatArray, StateArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, StateArray
+from lupusim.common.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

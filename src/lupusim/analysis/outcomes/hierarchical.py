@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.numerics.win_statistics import WinStatistics, win_statistics
 from lupusim.analysis.outcomes.outcome import Outcome
-from lupusim.arrays import BoolArray, FloatArray, StateArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, StateArray
+from lupusim.common.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lupusim.analysis.results import ratio_or
-from lupusim.arrays import BoolArray, FloatArray, StateArray, first_columns, one_row
+from lupusim.common.arrays import BoolArray, FloatArray, StateArray, first_columns, one_row
 
 
 def mean_or_none(total: FloatArray, n: FloatArray) -> FloatArray:

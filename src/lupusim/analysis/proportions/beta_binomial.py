@@ -9,8 +9,8 @@ import numpy as np
 
 from lupusim.analysis.proportions.two_by_two import TwoByTwo, per_distinct_table
 from lupusim.analysis.results import normal_quantile
-from lupusim.arrays import FloatArray, IntArray, read_only
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray, read_only
+from lupusim.common.frozen import dataclass
 
 _PANELS, _PER_PANEL = 32, 32
 

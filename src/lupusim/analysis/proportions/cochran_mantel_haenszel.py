@@ -17,8 +17,8 @@ from lupusim.analysis.results import (
 from lupusim.analysis.verdicts import (
     verdict,
 )
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 

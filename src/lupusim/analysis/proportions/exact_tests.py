@@ -13,8 +13,8 @@ from lupusim.analysis.results import ExactResult
 from lupusim.analysis.verdicts import (
     verdict_with,
 )
-from lupusim.arrays import IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.proportions.exact_tests import ExactTest
 from lupusim.analysis.proportions.two_by_two import TwoByTwo, per_distinct_table, two_by_two
 from lupusim.analysis.results import ExactResult
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.trial.test_method import TESTS
 
 _SHARED_BY = 16  # tables for each margin, from which on sorting is faster

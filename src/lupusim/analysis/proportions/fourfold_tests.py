@@ -14,9 +14,9 @@ from lupusim.analysis.verdicts import (
     verdict,
     worst_difference,
 )
-from lupusim.arrays import IntArray
-from lupusim.frozen import dataclass
-from lupusim.ranges import BELOW_ONE, check_ranges
+from lupusim.common.arrays import IntArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import BELOW_ONE, check_ranges
 from lupusim.trial import Better, TestMethod, Verdict
 
 

@@ -20,8 +20,8 @@ from lupusim.analysis.verdicts import (
     beside,
     verdict,
 )
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 

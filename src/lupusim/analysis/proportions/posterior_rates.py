@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray
 
 _POINTS = 200
 

@@ -17,8 +17,8 @@ from lupusim.analysis.proportions.beta_binomial import (
 from lupusim.analysis.proportions.fourfold_tests import table_of
 from lupusim.analysis.proportions.two_by_two import TwoByTwo
 from lupusim.analysis.results import normal_quantile
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 

@@ -7,9 +7,9 @@ from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import everyone_or, flags, lead_shape
 from lupusim.analysis.results import normal_quantile
-from lupusim.arrays import BoolArray, FloatArray
-from lupusim.frozen import dataclass
-from lupusim.shown import Shown
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.shown import Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -11,8 +11,8 @@ from lupusim.analysis.proportions.fourfold_tests import DifferenceTest, Proporti
 from lupusim.analysis.proportions.score_interval import score_interval
 from lupusim.analysis.proportions.two_by_two import TwoByTwo, two_by_two
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
-from lupusim.arrays import BoolArray, FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial.test_method import TESTS
 
 

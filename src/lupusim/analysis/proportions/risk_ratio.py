@@ -9,7 +9,7 @@ from lupusim.analysis.proportions.fourfold_tests import RatioTest
 from lupusim.analysis.proportions.score_interval import score_interval
 from lupusim.analysis.proportions.two_by_two import TwoByTwo, two_by_two
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.trial.test_method import TESTS
 
 _WIDEST = 50.0  # log of the largest ratio looked at

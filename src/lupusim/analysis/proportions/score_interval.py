@@ -8,7 +8,7 @@ from contextvars import ContextVar
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 
 _HALVINGS = 60
 _left_out: ContextVar[bool] = ContextVar("intervals left out", default=False)

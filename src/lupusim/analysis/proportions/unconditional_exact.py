@@ -16,7 +16,7 @@ from lupusim.analysis.proportions.fisher_exact import fisher_p_values, log_facto
 from lupusim.analysis.proportions.risk_difference import risk_difference_of
 from lupusim.analysis.proportions.two_by_two import TwoByTwo, per_distinct_table, two_by_two
 from lupusim.analysis.results import ExactResult
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.trial.test_method import TESTS
 
 _N_GRID = 1000  # values of the common response probability; a parabola refines between them

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.numerics.binomial import binomial
 from lupusim.analysis.numerics.columns import checked_times, everyone_or, flags, lead_shape
 from lupusim.analysis.results import ExactResult, ZStatistic, ratio_or
-from lupusim.arrays import BoolArray, FloatArray, read_only
-from lupusim.frozen import dataclass
-from lupusim.shown import Shown
+from lupusim.common.arrays import BoolArray, FloatArray, read_only
+from lupusim.common.frozen import dataclass
+from lupusim.common.shown import Shown
 
 
 def exact_binomial(

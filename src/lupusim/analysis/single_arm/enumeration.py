@@ -8,8 +8,8 @@ import numpy as np
 
 from lupusim.analysis.group_sequential.stopping import is_futile
 from lupusim.analysis.power import binomial_row
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,8 @@ from lupusim.analysis.proportions.beta_binomial import (
 from lupusim.analysis.proportions.proportion import proportion_of
 from lupusim.analysis.single_arm.designs import SimonDesign, binomial_p_values
 from lupusim.analysis.verdicts import OPPOSITE
-from lupusim.arrays import FloatArray, IntArray, read_only
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray, read_only
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.looks.stopping import TwoStageRule
 from lupusim.trial.test_method import named_test

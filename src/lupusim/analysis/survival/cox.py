@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.results import TestResult, wald_result
 from lupusim.analysis.survival.rank_sums import EventGroups, event_groups, row_sums
 from lupusim.analysis.survival.sorting import SurvivalColumns, survival_columns
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 
 _MOST_STEPS = 30
 _LONGEST_STEP = 2.0  # on the log hazard ratio

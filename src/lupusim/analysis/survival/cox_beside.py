@@ -21,7 +21,7 @@ from lupusim.analysis.survival.rank_sums import (
     sums_of_groups,
 )
 from lupusim.analysis.survival.sorting import survival_columns
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.common.arrays import FloatArray, IntArray
 
 _LEVEL = 0.95
 _STEPS = 2  # SPEED: nearly always enough (benchmarks/cases.py)

@@ -19,8 +19,8 @@ from lupusim.analysis.verdicts import (
     RatioToBeat,
     beside,
 )
-from lupusim.arrays import FloatArray, IntArray, blocks
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray, blocks
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Better, Verdict
 from lupusim.trial.test_method import named_test
 

@@ -14,10 +14,10 @@ from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
 from lupusim.analysis.survival.sorting import CENSORED, FLAGS, survival_columns, time_key
 from lupusim.analysis.verdicts import OPPOSITE, against, verdict
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
-from lupusim.ranges import BELOW_ONE, LONGER_THAN_0, NOT_NEGATIVE, check_ranges
-from lupusim.shown import Shown
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import BELOW_ONE, LONGER_THAN_0, NOT_NEGATIVE, check_ranges
+from lupusim.common.shown import Shown
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 

@@ -9,8 +9,8 @@ from lupusim.analysis.survival.cox_beside import cox_beside, with_estimate
 from lupusim.analysis.survival.logrank import LogrankResult
 from lupusim.analysis.survival.rank_sums import Room, backwards, plain_sums
 from lupusim.analysis.survival.sorting import CENSORED, FLAGS, sort_keys
-from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray, blocks
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray, blocks
+from lupusim.common.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.survival.cox_beside import logrank_of
 from lupusim.analysis.survival.logrank_looks import Exits, LookTests, logrank_looks
 from lupusim.analysis.verdicts import verdict
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 

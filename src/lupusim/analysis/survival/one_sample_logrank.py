@@ -12,8 +12,8 @@ from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import normal_quantile
 from lupusim.analysis.single_arm.designs import one_sample_logrank
 from lupusim.analysis.verdicts import p_values
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from lupusim.analysis.survival.sorting import ARM, CENSORED, tied_rows
-from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.common.frozen import dataclass
 
 
 class RankSums(NamedTuple):

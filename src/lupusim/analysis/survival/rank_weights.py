@@ -8,8 +8,8 @@ import numpy as np
 
 from lupusim.analysis.survival.rank_sums import EventGroups
 from lupusim.analysis.survival.sorting import FLAGS
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 
 _NOT_THE_SIGN = np.int64(2**63 - 1)
 

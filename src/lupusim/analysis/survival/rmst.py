@@ -13,9 +13,9 @@ from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, wald_result
 from lupusim.analysis.survival.kaplan_meier import FreeOfEventsTest
 from lupusim.analysis.survival.sorting import CENSORED, FLAGS, NOT_INCLUDED, survival_columns
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
-from lupusim.ranges import LONGER_THAN_0
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import LONGER_THAN_0
 from lupusim.trial import Better, Verdict
 from lupusim.trial.test_method import named_test
 

@@ -24,8 +24,8 @@ from lupusim.analysis.numerics.columns import (
     lead_shape,
     part,
 )
-from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, blocks
+from lupusim.common.frozen import dataclass
 
 ARM, CENSORED, FLAGS = 1, 2, 3
 NOT_INCLUDED = -1

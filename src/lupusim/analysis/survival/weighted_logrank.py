@@ -25,10 +25,10 @@ from lupusim.analysis.survival.sorting import survival_columns
 from lupusim.analysis.verdicts import (
     verdict_with,
 )
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
-from lupusim.ranges import LONGER_THAN_0, NOT_NEGATIVE, check_ranges
-from lupusim.shown import Shown
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import LONGER_THAN_0, NOT_NEGATIVE, check_ranges
+from lupusim.common.shown import Shown
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 

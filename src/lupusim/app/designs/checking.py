@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from lupusim.app.designs.texts import parsed
 from lupusim.app.folder import StartFolder
+from lupusim.common.frozen import dataclass
 from lupusim.errors import InputError, Problem
-from lupusim.frozen import dataclass
 from lupusim.scenario.document.content import is_number
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 
 _SCHEMA = "lupusim/evidence/1"
 

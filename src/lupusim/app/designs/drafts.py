@@ -11,8 +11,8 @@ from pathlib import Path
 
 from lupusim.app.designs.texts import with_value
 from lupusim.app.folder import StartFolder, plain_name
+from lupusim.common.frozen import dataclass
 from lupusim.errors import ScenarioError
-from lupusim.frozen import dataclass
 from lupusim.scenario.files.packaged import find_packaged, packaged_descriptions
 
 _MOST_DRAFTS = 200

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lupusim.app.designs.texts import Path, value_at
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.scenario.document.content import at, is_list, is_mapping, is_number, match
 
 

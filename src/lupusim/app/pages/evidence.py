@@ -16,8 +16,8 @@ from lupusim.app.runs.jobs import Job, State, command_line
 from lupusim.app.runs.launch import ask
 from lupusim.app.runs.past_runs import PastRun, new_run, remember
 from lupusim.app.site import Site
+from lupusim.common.output import read_object, write
 from lupusim.errors import InputError
-from lupusim.output import read_object, write
 from lupusim.scenario.document.yaml_writer import block
 
 _MODELS = {

@@ -19,8 +19,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from lupusim.frozen import dataclass
-from lupusim.output import as_object
+from lupusim.common.frozen import dataclass
+from lupusim.common.output import as_object
 
 _SECONDS_TO_LEAVE = 1.0  # after these an engine that was asked to stop is ended
 _LONGEST_LINE = 2**26

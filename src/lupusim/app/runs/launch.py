@@ -11,7 +11,7 @@ from lupusim.app.folder import RUNS
 from lupusim.app.runs.jobs import Job
 from lupusim.app.runs.past_runs import PastRun, new_run, remember
 from lupusim.app.site import Site
-from lupusim.output import write
+from lupusim.common.output import write
 
 STREAM = ("--events", "jsonl")
 PRESETS = {

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lupusim.app.folder import RUNS, StartFolder, plain_name
-from lupusim.frozen import dataclass
-from lupusim.output import read_object, write
+from lupusim.common.frozen import dataclass
+from lupusim.common.output import read_object, write
 
 NOTE = "asked.json"
 _MOST_BYTES = 50_000_000

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.estimation.search import climb
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.targets.questions import Question
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 
 _SHARE = 0.01  # of a count, by which it is moved
 

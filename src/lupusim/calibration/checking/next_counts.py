@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.checking.outlook import PlannedTrial, predictions, remission_edges
 from lupusim.calibration.fit import Fit
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.targets.questions import EverAfter, EverIn, InStates, Question
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
 from lupusim.model import MultiStateModel
-from lupusim.rng import stream
 
 _N_DRAWS = 4000
 _LIMITS = (0.025, 0.5, 0.975)

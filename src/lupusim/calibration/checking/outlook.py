@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.checking.elasticities import Elasticity, elasticities
 from lupusim.calibration.estimation.study_effects import StudyEffects, fit_study_effects
 from lupusim.calibration.fit import Fit
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.prediction.predict import answer
 from lupusim.calibration.targets.questions import InStates, Question
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
 from lupusim.model import Edge, MultiStateModel
-from lupusim.rng import stream
 
 WEEK_52 = 52 / 52.1775  # years
 FIVE_YEARS = 5.0

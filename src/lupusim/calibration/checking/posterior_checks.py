@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
 from lupusim.calibration.checking.predictive import (
     SENSITIVE,
     PredictiveCheck,
@@ -18,8 +17,9 @@ from lupusim.calibration.prediction.renewal import N_PANELS
 from lupusim.calibration.prediction.stays import StayFamily
 from lupusim.calibration.targets.counts import total_questions
 from lupusim.calibration.targets.replication import replicate_measure, whole_rows
-from lupusim.frozen import dataclass
-from lupusim.rng import stream
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
 
 _DECIDED = 0.1  # contraction below which the targets have hardly spoken
 _SURPRISING = 0.05

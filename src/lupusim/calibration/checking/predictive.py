@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.posterior.draws import Draws
 from lupusim.calibration.posterior.pareto import smooth_weights
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 
 SENSITIVE = 0.05
 """Power-scaling sensitivity from which a component matters (Kallioinen et al. 2024)."""

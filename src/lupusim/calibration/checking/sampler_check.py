@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.checking.simulation_based import RankTest, simulation_based_calibration
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.estimation.search import Optimum, Progress
@@ -15,7 +14,8 @@ from lupusim.calibration.posterior.importance_sampling import sample_posterior
 from lupusim.calibration.posterior.model_posterior import modes
 from lupusim.calibration.posterior.proposals import RowDensity
 from lupusim.calibration.targets.replication import replicate
-from lupusim.rng import stream
+from lupusim.common.arrays import FloatArray
+from lupusim.common.rng import stream
 
 N_DRAWS = 1000
 """Draws of each posterior."""

@@ -7,9 +7,9 @@ from typing import TypeAlias, TypeVar
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
 from lupusim.calibration.posterior.draws import Draws
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 
 N_RANKS = 100
 """Ranks that are told apart: 99 draws of each posterior, divisible into 2, 4, 5, 10 or 20 bins."""

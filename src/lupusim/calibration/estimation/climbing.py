@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
 from lupusim.calibration.estimation.likelihood import Likelihood
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.frozen import dataclass
 
 _STEP = 1e-6  # of forward differences, on the log and logit scales
 NO_GAIN = 1e-9

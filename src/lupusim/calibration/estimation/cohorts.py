@@ -14,15 +14,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
 from lupusim.calibration.estimation.joint_counts import ContradictionError, JointCounts, join
 from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.prediction.path_family import PathFamily
 from lupusim.calibration.prediction.path_tree import TooManyPathsError, path_tree
 from lupusim.calibration.targets.margins import Margin
 from lupusim.calibration.targets.studies import Study, Target
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.errors import EvidenceError, Problem
-from lupusim.frozen import dataclass
 
 _FEWEST = 2  # targets that make a cohort: one alone has a likelihood of its own
 

@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.identifiability import FLAT, observed_information
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.estimation.search import N_STARTS, climb, search
 from lupusim.calibration.estimation.tables import chi_square_tail, conflicts, degrees_of_freedom
 from lupusim.calibration.targets.studies import Study
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 
 _TELLS_APART = 2.0  # AIC units; less is no evidence (Burnham and Anderson 2002, chapter 2.6)
 

@@ -7,12 +7,12 @@ from enum import Enum
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.climbing import curvature
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.estimation.profiles import Profile
 from lupusim.calibration.estimation.search import Optimum
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 
 FLAT = 1e-3
 """An eigenvalue of the information below this says that the data know nothing of a

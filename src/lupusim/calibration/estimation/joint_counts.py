@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.calibration.estimation.margin_sums import (
     Listed,
     Margins,
@@ -19,7 +18,8 @@ from lupusim.calibration.estimation.margin_sums import (
     tilt,
 )
 from lupusim.calibration.targets.margins import Margin
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 
 SHIFT = 50.0
 """Added to what is no sum of squares, so that its root exists and bends little."""

@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
 from lupusim.calibration.estimation.cohorts import Cohort, joint_positions, make_cohort
 from lupusim.calibration.estimation.contradictions import counted_twice, impossible_targets
 from lupusim.calibration.estimation.joint_counts import deviance_residuals
@@ -19,6 +18,7 @@ from lupusim.calibration.prediction.stays import StayFamily
 from lupusim.calibration.targets.counts import total_questions
 from lupusim.calibration.targets.questions import Question
 from lupusim.calibration.targets.studies import Study, Target, model_lacks
+from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.errors import EvidenceError, Problem
 
 _COARSE = 12  # panels

@@ -27,8 +27,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 
 MOST_TABLES = 20_000
 """More are not listed."""

@@ -9,9 +9,9 @@ from enum import Enum
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
 from lupusim.model import Hazard, LatentClass, MultiStateModel
 from lupusim.model.checks import nearest
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
 from lupusim.calibration.estimation.climbing import Hill, climb_together, gradient
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.estimation.search import TIE_BREAK, Progress
@@ -19,7 +18,8 @@ from lupusim.calibration.estimation.walkers import (
     Walkers,
     leads,
 )
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.frozen import dataclass
 
 CRITICAL = 3.841458820694124  # 95 % point of chi-square with one degree of freedom
 BOUNDARY = 7.3777589082278725

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.climbing import Hill, climb_together, curvature, heights
 from lupusim.calibration.estimation.likelihood import Likelihood
-from lupusim.frozen import dataclass
-from lupusim.rng import stream
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
 
 N_STARTS = 24
 TIE_BREAK = 1e-6

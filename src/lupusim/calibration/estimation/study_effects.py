@@ -17,13 +17,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.estimation.profiles import CRITICAL
 from lupusim.calibration.estimation.search import TIE_BREAK
 from lupusim.calibration.targets.studies import Study
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.model.checks import nearest
 
 GRID = (0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5)

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.joint_counts import deviance_residuals
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.prediction.stays import answer_all
 from lupusim.calibration.targets.counts import Measure
 from lupusim.calibration.targets.studies import Study, Target
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.model import MultiStateModel
 
 _TAIL = 0.025

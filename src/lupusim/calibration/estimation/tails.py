@@ -20,12 +20,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
 from lupusim.calibration.estimation.cohorts import Cohort
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.prediction.path_family import PathFamily
 from lupusim.calibration.targets.replication import cell_groups
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.frozen import dataclass
 
 _FEW = 0.3  # standard error on the log scale above which events are few: some ten of them
 _MANY = 5.0  # above which a parameter is not determined at all

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
 from lupusim.calibration.estimation.climbing import Hill, climb_together
 from lupusim.calibration.estimation.search import Progress
 from lupusim.calibration.estimation.tails import Tails
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 
 N_STEPS = 10
 """Of a refit, at most."""

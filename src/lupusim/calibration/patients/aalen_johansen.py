@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
 from lupusim.calibration.patients.histories import CENSORED, Panel, Stays
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.model import MultiStateModel
 
 _NORMAL = 1.959963984540054

@@ -19,12 +19,12 @@ from typing import Protocol
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
 from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.patients.histories import CENSORED, Panel, Stays
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.prediction.markov import exponential, rate_breaks
 from lupusim.calibration.prediction.mesh import MOST_HAZARD
+from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.model import Clock, Hazard
 
 SMALLEST = 1e-300

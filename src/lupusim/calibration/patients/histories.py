@@ -7,8 +7,8 @@ from dataclasses import field
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 
 CENSORED = -1
 """Where a stay leads that was not seen to end."""

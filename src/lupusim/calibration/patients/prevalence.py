@@ -15,10 +15,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.calibration.estimation.tables import exact_limits
 from lupusim.calibration.patients.aalen_johansen import SHARES, model_shares
 from lupusim.calibration.patients.histories import Panel
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.model import Clock, MultiStateModel, Start, Transition
 from lupusim.model.hazards.base import constant_rate
 

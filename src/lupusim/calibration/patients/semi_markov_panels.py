@@ -18,7 +18,6 @@ from functools import cached_property
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray
 from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.patients.contributions import (
     SMALLEST,
@@ -29,7 +28,8 @@ from lupusim.calibration.patients.contributions import (
 from lupusim.calibration.patients.histories import Panel, Stays
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.prediction.mesh import ENTRY_LAGS, ENTRY_SHARES, MOST_HAZARD
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.model import Clock, Hazard, MultiStateModel
 from lupusim.model.hazards.base import constant_rate
 

@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, read_only
 from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.posterior.mixing import R_HAT_LIMIT, SMALLEST_SAMPLE
 from lupusim.calibration.posterior.pareto import K_LIMIT
+from lupusim.common.arrays import FloatArray, read_only
+from lupusim.common.frozen import dataclass
 from lupusim.errors import LupusimError
-from lupusim.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

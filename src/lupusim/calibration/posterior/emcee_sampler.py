@@ -12,11 +12,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.posterior.draws import Draws
 from lupusim.calibration.posterior.importance_sampling import laplace_shares
 from lupusim.calibration.posterior.mixing import bulk_sample_size, r_hat, tail_sample_size
 from lupusim.calibration.posterior.proposals import LogDensity, Mode, StudentMixture, evaluate
+from lupusim.common.arrays import FloatArray
 
 _BIG_JUMP = 0.1  # share of steps of full length, which carry walkers from mode to mode
 

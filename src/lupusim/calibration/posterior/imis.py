@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.posterior.draws import Draws
 from lupusim.calibration.posterior.pareto import K_LIMIT, smooth_weights
 from lupusim.calibration.posterior.proposals import (
@@ -19,6 +18,7 @@ from lupusim.calibration.posterior.proposals import (
     student_log_density,
 )
 from lupusim.calibration.posterior.weighting import weigh
+from lupusim.common.arrays import FloatArray
 
 MOST_STAGES = 6
 """Fresh samples that may fail before IMIS gives up."""

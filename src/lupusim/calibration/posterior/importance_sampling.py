@@ -63,7 +63,7 @@ def importance_sample(
 
     Examples
     --------
-    >>> from lupusim.rng import stream
+    >>> from lupusim.common.rng import stream
     >>> mode = Mode(location=np.zeros(2), covariance=np.eye(2))
     >>> draws = importance_sample(
     ...     lambda x: -0.5 * float(x @ x), mode, n_draws=1000, rng=stream(1, "doctest")

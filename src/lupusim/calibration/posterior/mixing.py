@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 
 R_HAT_LIMIT = 1.01
 """Chains with a larger R-hat have not mixed (Vehtari et al. 2021, section 4.2)."""

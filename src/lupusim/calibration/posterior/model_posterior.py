@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.identifiability import observed_information
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.estimation.search import Optimum, climb
 from lupusim.calibration.posterior.draws import Draws
 from lupusim.calibration.posterior.importance_sampling import sample_posterior
 from lupusim.calibration.posterior.proposals import Mode, RowDensity
-from lupusim.rng import stream
+from lupusim.common.arrays import FloatArray
+from lupusim.common.rng import stream
 
 _SAME = 0.05  # log or logit units within which two modes are one
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 
 K_LIMIT = 0.7
 """Above this k-hat, weighted averages are not to be relied on (Vehtari et al. 2024, section 3)."""

@@ -8,8 +8,8 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, read_only
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, read_only
+from lupusim.common.frozen import dataclass
 
 ScalarDensity: TypeAlias = Callable[[FloatArray], float]
 """Log density, up to a constant, at one vector of shape ``(n_parameters,)``."""

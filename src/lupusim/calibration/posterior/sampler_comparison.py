@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.fit import Fit
 from lupusim.calibration.posterior.draws import Draws
 from lupusim.calibration.posterior.emcee_sampler import ensemble_sample
 from lupusim.calibration.posterior.model_posterior import modes
 from lupusim.calibration.posterior.proposals import RowDensity
-from lupusim.frozen import dataclass
-from lupusim.rng import stream
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
 
 N_STEPS = 1500
 """Of each walker; half of them are thrown away."""

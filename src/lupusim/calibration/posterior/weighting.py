@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.posterior.draws import Draws
 from lupusim.calibration.posterior.pareto import effective_sample_size, smooth_weights
+from lupusim.common.arrays import FloatArray
 
 
 def weigh(

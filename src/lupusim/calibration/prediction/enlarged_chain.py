@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.targets.questions import (
     EverAfter,
     EverIn,
@@ -23,7 +22,8 @@ from lupusim.calibration.targets.questions import (
     TimeBeforeMove,
     YearsIn,
 )
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.model import MultiStateModel
 
 Ways = tuple[tuple[int, int], ...]

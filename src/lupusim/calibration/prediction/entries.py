@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.prediction.enlarged_chain import Chain
 from lupusim.calibration.prediction.parties import Party
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.model import MultiStateModel
 
 

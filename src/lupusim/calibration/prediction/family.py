@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.prediction.markov import (
     answer_markov,
@@ -28,6 +27,7 @@ from lupusim.calibration.prediction.renewal import (
 )
 from lupusim.calibration.prediction.sojourns import Lags, Sojourns, lag_points, memoryless, sojourns
 from lupusim.calibration.targets.questions import Question
+from lupusim.common.arrays import FloatArray
 from lupusim.model import Hazard
 from lupusim.model.hazards import (
     WeibullHazard,

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.prediction.enlarged_chain import Chain, chain_groups
 from lupusim.calibration.targets.questions import Question
+from lupusim.common.arrays import FloatArray
 from lupusim.model import Clock, MultiStateModel, Transition
 from lupusim.model.hazards.base import constant_rate, steps
 

@@ -14,10 +14,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.prediction.enlarged_chain import Chain
 from lupusim.calibration.prediction.path_tree import PathTree
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.model import Clock, Hazard, MultiStateModel, Transition
 
 N_PANELS = 12

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.prediction.enlarged_chain import Chain, chain_groups
 from lupusim.calibration.prediction.mesh import N_PANELS, course, make_kernels, mesh_edges
 from lupusim.calibration.targets.questions import Question
+from lupusim.common.arrays import FloatArray
 from lupusim.model import Hazard, MultiStateModel
 
 

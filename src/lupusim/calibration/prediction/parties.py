@@ -6,10 +6,10 @@ from collections.abc import Collection
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
 from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.prediction.sojourns import Exits
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.model.hazards.base import constant_rate
 

@@ -6,7 +6,6 @@ from functools import cached_property
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.prediction.entries import Route, route
 from lupusim.calibration.prediction.family import Family
@@ -15,6 +14,7 @@ from lupusim.calibration.prediction.mesh import N_PANELS, make_kernels, march, m
 from lupusim.calibration.prediction.path_tree import PathTree
 from lupusim.calibration.prediction.renewal import chain_at_the_end
 from lupusim.calibration.prediction.sojourns import Lags, lag_points
+from lupusim.common.arrays import FloatArray
 
 _N_LAGS = 12  # panels, where a study looks but once
 _CELLS = 4_000_000

@@ -14,7 +14,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
 from lupusim.calibration.prediction.enlarged_chain import Chain, Ways
 from lupusim.calibration.targets.questions import (
     InStates,
@@ -22,7 +21,8 @@ from lupusim.calibration.targets.questions import (
     Question,
     is_memory,
 )
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.model import MultiStateModel
 
 Remembered: TypeAlias = tuple[int, tuple[int, ...]]

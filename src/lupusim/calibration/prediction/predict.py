@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
 from lupusim.calibration.prediction.markov import (
     answer_markov,
     is_piecewise_constant,
@@ -26,6 +25,7 @@ from lupusim.calibration.targets.questions import (
     TimeBeforeMove,
     YearsIn,
 )
+from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.model import Edge, MultiStateModel, Transition
 
 _MOVED = "(moved)"

@@ -20,13 +20,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.prediction.enlarged_chain import chain_groups
 from lupusim.calibration.prediction.entries import Ledger, Route, enter, route
 from lupusim.calibration.prediction.parties import Party
 from lupusim.calibration.prediction.sojourns import Lags, Sojourns
 from lupusim.calibration.targets.questions import Question
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.model import Clock, MultiStateModel, Transition
 from lupusim.model.hazards.base import constant_rate
 

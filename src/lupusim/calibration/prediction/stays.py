@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.prediction.predict import answer
 from lupusim.calibration.prediction.renewal import N_PANELS, is_renewal
 from lupusim.calibration.targets.questions import EverIn, FirstIn, LeftWithin, Question, is_of_stays
+from lupusim.common.arrays import FloatArray
 from lupusim.model import MultiStateModel, Start
 
 _NOBODY = 1e-12

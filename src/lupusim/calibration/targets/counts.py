@@ -14,7 +14,6 @@ from typing import Protocol
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.targets.margins import Margin
 from lupusim.calibration.targets.questions import (
     EverAfter,
@@ -23,7 +22,8 @@ from lupusim.calibration.targets.questions import (
     Question,
     StateSet,
 )
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 
 
 class Measure(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lupusim.calibration.targets.questions import Question
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, TypeAlias, TypeGuard
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 
 StateSet: TypeAlias = tuple[str, ...]
 """Names of states, in any order."""

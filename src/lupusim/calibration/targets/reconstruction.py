@@ -6,8 +6,8 @@ from bisect import bisect_left
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray, read_only
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, read_only
+from lupusim.common.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

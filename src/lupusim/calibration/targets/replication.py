@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.targets.counts import Measure
+from lupusim.common.arrays import FloatArray, IntArray
 
 
 def cell_groups(measure: Measure) -> list[IntArray]:

@@ -9,8 +9,8 @@ from enum import Enum
 from lupusim.calibration.targets.counts import EverCount, Measure, OccupancyCounts
 from lupusim.calibration.targets.questions import states_of
 from lupusim.calibration.targets.times import SurvivalCurve
+from lupusim.common.frozen import dataclass
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.model.checks import nearest
 

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.targets.counts import check_count, check_time, two_cells, words_of
 from lupusim.calibration.targets.margins import Margin
 from lupusim.calibration.targets.questions import (
@@ -19,7 +18,8 @@ from lupusim.calibration.targets.questions import (
     TimeBeforeMove,
     YearsIn,
 )
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import click
 from lupusim.cli.asking import Answer
 from lupusim.cli.options import Format, FormatOption
 from lupusim.cli.parameters import Argument, Option
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 
 if TYPE_CHECKING:
     import pandas as pd

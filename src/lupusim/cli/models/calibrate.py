@@ -16,7 +16,7 @@ from lupusim.cli.options import Format, FormatOption
 from lupusim.cli.parameters import Argument, Option
 from lupusim.cli.session import interruptible
 from lupusim.cli.writing import ForceOption, if_present
-from lupusim.output import Folder, IfPresent, csv_text, file_stems
+from lupusim.common.output import Folder, IfPresent, csv_text, file_stems
 
 if TYPE_CHECKING:
     from lupusim.calibration.checking.elasticities import Elasticity

@@ -11,7 +11,7 @@ import click
 
 from lupusim.cli.parameters import Argument, Option
 from lupusim.cli.writing import ForceOption, if_present, save_figure, try_picture
-from lupusim.output import try_file, write
+from lupusim.common.output import try_file, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -29,7 +29,7 @@ def occupancy(
         shares = {state: table[state].tolist() for state in table.columns}
         print(json.dumps({"model": loaded.name, "times": times, "occupancy": shares}, indent=2))
     elif format is Format.csv:
-        from lupusim.output import csv_text
+        from lupusim.common.output import csv_text
 
         print(csv_text(table, index=True), end="")
     else:

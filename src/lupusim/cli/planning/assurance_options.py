@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from lupusim.cli.asking import Answer, Partly, Question
 from lupusim.cli.parameters import Option
 from lupusim.cli.writing import save_figure
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 
 if TYPE_CHECKING:
     from lupusim.planning.assurance.beliefs import Gain

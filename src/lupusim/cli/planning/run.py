@@ -37,8 +37,8 @@ from lupusim.cli.session import (
     workers_of,
 )
 from lupusim.cli.writing import ForceOption, if_present, save_figure, try_picture
-from lupusim.frozen import dataclass
-from lupusim.output import Folder, csv_text
+from lupusim.common.frozen import dataclass
+from lupusim.common.output import Folder, csv_text
 
 if TYPE_CHECKING:
     from lupusim.planning.execution.progress import Listener

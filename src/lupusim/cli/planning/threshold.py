@@ -117,7 +117,7 @@ def _tell(answer: ConfirmedThreshold, keys: list[str], format: Format, width: in
     if format is Format.csv:
         import pandas as pd
 
-        from lupusim.output import csv_text
+        from lupusim.common.output import csv_text
 
         print(csv_text(pd.DataFrame([answer.row()])), end="")
     else:

@@ -10,7 +10,7 @@ from typing import Annotated
 from lupusim.cli.options import ScenarioArgument, SeedOption
 from lupusim.cli.parameters import Option
 from lupusim.cli.writing import ForceOption, if_present
-from lupusim.output import Folder
+from lupusim.common.output import Folder
 
 
 class EngineName(StrEnum):

@@ -11,7 +11,7 @@ from lupusim.cli.options import DetailsOption, Format, FormatOption, SeedOption,
 from lupusim.cli.parameters import Argument
 from lupusim.cli.reporting.report import ReplicatesOption, result_of
 from lupusim.cli.writing import ForceOption, save_figure, try_picture
-from lupusim.output import csv_text
+from lupusim.common.output import csv_text
 
 if TYPE_CHECKING:
     from lupusim.planning.runs.results import RunResult

@@ -10,7 +10,7 @@ from typing import Annotated
 import click
 
 from lupusim.cli.parameters import Argument, Option
-from lupusim.output import OutputError, try_file, write
+from lupusim.common.output import OutputError, try_file, write
 
 _LIST = Option("--list", help="List the kinds, with what each may be told.")
 _FILE = Option("--file", help="The file to be written; default: KIND.yaml. Never overwritten.")

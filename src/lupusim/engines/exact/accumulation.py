@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.engines.exact.control import Grid
 from lupusim.engines.exact.law import Law
 from lupusim.engines.exact.marching import March, MarchingGrid
@@ -16,7 +17,6 @@ from lupusim.engines.exact.renewal import RenewalGrid
 from lupusim.engines.exact.solution import grid_for
 from lupusim.engines.exact.stays import Beginning, stay
 from lupusim.errors import NoExactSolutionError
-from lupusim.frozen import dataclass
 
 _LONGEST_STEPS = {MarchingGrid: 1024, RenewalGrid: 2**17, MarkovGrid: 32768}
 _FIRST_HORIZON = 8.0  # years; doubled until nobody is left

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.shown import Shown
 from lupusim.engines.exact.accumulation import accumulate
 from lupusim.engines.exact.law import Law, laws
 from lupusim.engines.exact.queries import state_numbers
 from lupusim.engines.exact.solution import DEFAULT_TOLERANCE, check_effort, solve
 from lupusim.engines.exact.stays import Beginning, median_stay, stay
-from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
-from lupusim.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd

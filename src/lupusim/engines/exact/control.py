@@ -6,9 +6,9 @@ from typing import Protocol
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
-from lupusim.frozen import dataclass
 
 _ROUNDING = 2e-10  # what rounding and aliasing may add
 _UNRESOLVED = 1e-3

@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.engines.exact.law import Arc, Law, laws
 from lupusim.engines.exact.markov import MarkovGrid
 from lupusim.engines.exact.solution import DEFAULT_TOLERANCE

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.shown import Shown
 from lupusim.engines.exact.markov import exponentials
-from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.hazards import ExponentialHazard
-from lupusim.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd

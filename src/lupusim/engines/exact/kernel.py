@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.engines.exact.law import Arc
-from lupusim.frozen import dataclass
 
 _REFINED_CELLS = 16  # cells next to time 0, where a hazard may be infinite, get finer panels
 _FIRST_CELL_PANELS = 40

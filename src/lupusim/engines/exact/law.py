@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
-from lupusim.frozen import dataclass
 from lupusim.model import Clock, Hazard, MultiStateModel, PiecewiseRatio, Start
 from lupusim.model.checks import nearest
 from lupusim.model.hazards.base import constant_rate, steps

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.engines.exact.kernel import shares
 from lupusim.engines.exact.law import Arc, Law
-from lupusim.frozen import dataclass
 from lupusim.model import Clock
 
 _NEAR = 6  # stays that began this few cells ago get finer panels: their hazard may be infinite

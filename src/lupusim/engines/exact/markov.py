@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.engines.exact.law import Arc, Law
-from lupusim.frozen import dataclass
 
 _GRADING = 3  # cells shrink towards study time 0, where a hazard may be infinite
 _LARGEST_NORM = 1e6  # nobody stays in a state through such a cell

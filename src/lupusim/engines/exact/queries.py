@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.engines.exact.law import known_state, laws
 from lupusim.engines.exact.solution import (
     DEFAULT_TOLERANCE,

@@ -9,10 +9,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.engines.exact.kernel import Kernel, kernel
 from lupusim.engines.exact.law import Law
-from lupusim.frozen import dataclass
 
 _ALIAS = 25.3  # exp(-25.3) = 1e-11 of a sequence wraps around; rounding grows by exp(25.3 / 2)
 _STENCIL = 6

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lupusim.arrays import BoolArray, FloatArray, read_only
+from lupusim.common.arrays import BoolArray, FloatArray, read_only
+from lupusim.common.frozen import dataclass
+from lupusim.common.shown import Shown
 from lupusim.engines.exact.control import Grid, Level, once, refine
 from lupusim.engines.exact.law import Law, laws
 from lupusim.engines.exact.marching import MarchingGrid
 from lupusim.engines.exact.markov import MarkovGrid
 from lupusim.engines.exact.renewal import RenewalGrid
-from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
-from lupusim.shown import Shown
 
 DEFAULT_TOLERANCE = 1e-6
 SMALLEST_TOLERANCE = 1e-9

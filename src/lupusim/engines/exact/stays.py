@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.engines.exact.law import Arc, Law
-from lupusim.frozen import dataclass
 from lupusim.model import Clock
 
 _PANEL = 0.05  # width of a panel on the scale of log time

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
-from lupusim.arrays import FloatArray
-from lupusim.registry import Registry
+from lupusim.common.arrays import FloatArray
+from lupusim.common.registry import Registry
 
 
 class Hazard(Protocol):

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.model.hazards.base import FAMILIES, Hazard, check_finite, check_positive
 
 _FLAT = 1e-150  # a growth so slow counts as none: dividing by it would overflow

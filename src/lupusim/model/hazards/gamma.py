@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.model.hazards.base import FAMILIES, Hazard, check_finite, check_positive
 
 _DEEP_TAIL = 600.0  # beyond this cumulative hazard exp(-H) nears the smallest float

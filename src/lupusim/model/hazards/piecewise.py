@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.model.hazards.base import FAMILIES, Hazard
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.planning.assurance.beliefs import Beliefs, Gain, TrialDraws
 from lupusim.planning.assurance.effect_priors import EffectPrior, StatedEffect
 from lupusim.planning.assurance.exact import ExactDraws, exact_draws

@@ -9,8 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
 from lupusim.model import Edge, MultiStateModel, TreatmentEffect
 from lupusim.planning.assurance.effect_priors import (
     EffectPrior,
@@ -20,7 +21,6 @@ from lupusim.planning.assurance.effect_priors import (
     with_strength,
 )
 from lupusim.planning.runs.replicates import derived_seed, tested
-from lupusim.rng import stream
 from lupusim.trial import Trial
 
 Gain = Callable[[Trial], float]

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Arm, Trial
 
 STATED = 1.0

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
-from lupusim.frozen import dataclass
 from lupusim.planning.assurance.beliefs import Beliefs
 from lupusim.planning.theory.counts.design import CountDesign, count_design
 from lupusim.trial import Trial

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 
 _KNOTS = (0.01, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 0.99)  # quantiles of the strengths
 _STEPS = 30

@@ -9,10 +9,10 @@ from typing import Literal
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
 from lupusim.planning.assurance.power_by_strength import fitted_power, spline_basis
-from lupusim.rng import stream
 from lupusim.simulation.tally import Mean
 
 GRID: FloatArray = np.linspace(0.0, 1.0, 101)

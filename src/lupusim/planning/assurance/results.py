@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING
 
-from lupusim.frozen import dataclass
-from lupusim.output import as_json
+from lupusim.common.frozen import dataclass
+from lupusim.common.output import as_json
+from lupusim.common.shown import Shown
 from lupusim.planning.assurance.known_powers import KnownPowers
 from lupusim.planning.assurance.power_distribution import PowerDistribution
-from lupusim.shown import Shown
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
 from lupusim.trial.scenario import Scenario

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.planning.controls.first_events import first_entries, is_solved
 from lupusim.planning.controls.influence import influence
 from lupusim.planning.controls.patients import (

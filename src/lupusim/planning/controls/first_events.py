@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import Clock, MultiStateModel
 

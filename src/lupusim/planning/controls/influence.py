@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.planning.controls.patients import Contributions, PatientLaw
 from lupusim.trial import TestMethod
 

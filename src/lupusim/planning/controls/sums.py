@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 
 ComplexArray = NDArray[np.complex128]
 

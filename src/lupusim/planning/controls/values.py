@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.planning.controls.sums import ComplexArray
 from lupusim.simulation.controls import Baseline, Quadratic
 from lupusim.trial import Endpoint, TestMethod, Trial

@@ -8,7 +8,7 @@ from dataclasses import field, replace
 from itertools import chain
 from pathlib import Path
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.planning.execution.ledger import Existing, Ledger
 from lupusim.planning.execution.progress import Listener, Progress
 from lupusim.planning.execution.tasks import Done, Score, Task, timed_work

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lupusim.common.frozen import dataclass
 from lupusim.errors import LupusimError
-from lupusim.frozen import dataclass
 from lupusim.planning.execution.tasks import Done, Task, work
 from lupusim.planning.execution.workers import WHAT_IS_KEPT, Spread, submit_all
 from lupusim.simulation.fingerprint import code_fingerprint, versions

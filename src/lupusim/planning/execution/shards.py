@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.planning.execution.ledger import FILE_NAME, Asked, Existing, Ledger, LedgerError
 from lupusim.simulation.generation.generation import Block
 

@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.simulation.block import replicates_per_block, simulate_block
 from lupusim.simulation.controls import Control
 from lupusim.simulation.generation.generation import Block

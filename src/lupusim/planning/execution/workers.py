@@ -14,8 +14,8 @@ from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from typing import Any, Protocol
 
+from lupusim.common.frozen import dataclass
 from lupusim.errors import LupusimError
-from lupusim.frozen import dataclass
 from lupusim.planning.execution.tasks import Done, Task, work
 
 _POOL_PAYS_AFTER = 4.0  # seconds of work left; a cold start of the pool costs about three

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.simulation.quantities import quantity_of
 from lupusim.trial import Trial
 

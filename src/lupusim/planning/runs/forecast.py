@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from lupusim.analysis.numerics.rehearsal import Once, rehearsing
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.planning.execution.tasks import Task, work
 from lupusim.planning.execution.workers import Cores
 from lupusim.planning.runs.grouping import jobs_of, versus_first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.planning.controls.building import known_control
 from lupusim.planning.execution.tasks import Task
 from lupusim.planning.runs.series import Difference, Series

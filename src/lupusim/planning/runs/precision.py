@@ -6,7 +6,7 @@ import math
 import re
 from typing import Protocol
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.planning.runs.results import PointResult
 from lupusim.simulation.looks.null_hypothesis import WITHIN_THE_MARGIN
 from lupusim.simulation.tally import Mean, reduction

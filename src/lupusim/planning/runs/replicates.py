@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import field
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
 from lupusim.planning.controls.building import control_of, is_controlled
 from lupusim.planning.execution.bench import Bench, Job, on_bench
 from lupusim.planning.execution.tasks import Score
 from lupusim.planning.execution.workers import Cores
-from lupusim.rng import stream
 from lupusim.simulation.block import replicates_per_block, simulate, simulate_block
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.scoring import Controlled

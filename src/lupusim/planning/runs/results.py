@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
-from lupusim.frozen import dataclass
-from lupusim.output import as_json
+from lupusim.common.frozen import dataclass
+from lupusim.common.output import as_json
+from lupusim.common.shown import Shown
 from lupusim.planning.runs.columns import AS_STATED, units
 from lupusim.planning.runs.long import COLUMNS, long_rows
 from lupusim.planning.theory.power import formula_columns
 from lupusim.planning.theory.single_arm import exact_level
-from lupusim.shown import Shown
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.quantiles import QUANTILES
 from lupusim.simulation.quantities import at_look

@@ -8,7 +8,7 @@ from contextlib import closing, nullcontext
 from dataclasses import field
 from pathlib import Path
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.planning.execution.ledger import Existing, Ledger
 from lupusim.planning.execution.progress import Listener, Progress
 from lupusim.planning.execution.shards import Everything, Share

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import field
 from enum import Enum
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.planning.controls.building import is_controlled
 from lupusim.planning.execution.tasks import blocks_of, is_block_of
 from lupusim.simulation.fingerprint import trial_fingerprint

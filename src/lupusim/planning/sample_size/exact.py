@@ -8,9 +8,9 @@ from itertools import count
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
-from lupusim.frozen import dataclass
 from lupusim.planning.sample_size.events import last_look
 from lupusim.planning.sample_size.growth import Sizing, what_helps
 from lupusim.planning.sample_size.probit_line import NORMAL

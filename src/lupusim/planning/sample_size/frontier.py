@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.planning.execution.bench import on_bench
 from lupusim.planning.runs.replicates import tested
 from lupusim.planning.sample_size.growth import Sizing, designs

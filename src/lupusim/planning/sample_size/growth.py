@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Arm, Trial
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.enrollment.randomization import candidates_of, share_enrolled

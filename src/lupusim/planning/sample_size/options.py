@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.planning.execution.bench import Bench
 from lupusim.trial import Analysis
 

@@ -8,8 +8,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.simulation.tally import Mean
 
 NORMAL = NormalDist()

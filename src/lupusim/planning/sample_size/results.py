@@ -7,8 +7,8 @@ from dataclasses import field
 from html import escape
 from typing import TYPE_CHECKING
 
+from lupusim.common.frozen import dataclass
 from lupusim.errors import LupusimError
-from lupusim.frozen import dataclass
 from lupusim.planning.sample_size.growth import Sizing, what_may_help
 from lupusim.planning.sample_size.probit_line import Batch
 from lupusim.simulation.tally import Mean

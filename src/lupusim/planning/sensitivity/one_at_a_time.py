@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
-from lupusim.output import as_json
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.output import as_json
 from lupusim.planning.execution.bench import Bench, InterruptedJobsError, Job, on_bench
 from lupusim.planning.runs.replicates import added_up, simulate_replicates
 from lupusim.planning.theory.power import exact_power

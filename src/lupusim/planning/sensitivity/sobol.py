@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
 from lupusim.planning.execution.bench import Bench, InterruptedJobsError, Job, on_bench
 from lupusim.planning.runs.replicates import added_up
 from lupusim.planning.sensitivity.one_at_a_time import Measure, Value, WhatIf
-from lupusim.rng import stream
 from lupusim.simulation.tally import Mean, Tally
 
 if TYPE_CHECKING:

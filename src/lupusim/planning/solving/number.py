@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.trial import Trial
 
 _FACTORS = (1.25, 1.6, 2.0, 3.0, 5.0, 8.0, 16.0, 32.0, 64.0)

@@ -7,8 +7,8 @@ from dataclasses import field
 from html import escape
 from typing import TYPE_CHECKING
 
+from lupusim.common.frozen import dataclass
 from lupusim.errors import LupusimError
-from lupusim.frozen import dataclass
 from lupusim.planning.solving.goal import Goal
 from lupusim.simulation.tally import Mean
 

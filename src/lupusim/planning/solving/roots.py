@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 
 _MOST_STEPS = 60
 _MARGIN = 0.02  # of the bracket: a secant never lies nearer to an end

@@ -14,7 +14,7 @@ from dataclasses import field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.planning.execution.bench import Bench, on_bench
 from lupusim.planning.runs.replicates import Simulator, added_up, derived_seed, mean_of
 from lupusim.planning.sample_size.growth import most_enrolled, what_may_help

@@ -9,11 +9,11 @@ from statistics import NormalDist
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
 from lupusim.errors import NoExactSolutionError
-from lupusim.frozen import dataclass
 from lupusim.planning.theory.assumptions import is_plain
-from lupusim.rng import stream
 from lupusim.trial import Cutoff, Trial
 from lupusim.trial.durations import LONGEST_FOLLOW_UP
 from lupusim.trial.endpoints import EventTime

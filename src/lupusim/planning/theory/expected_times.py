@@ -8,16 +8,16 @@ from statistics import NormalDist
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
 from lupusim.errors import NoExactSolutionError
-from lupusim.frozen import dataclass
 from lupusim.planning.theory.expected_events import (
     expects_events,
     looks_out_of_reach,
     seen_events,
 )
 from lupusim.planning.theory.extremes import extremes, high_level
-from lupusim.rng import stream
 from lupusim.trial import Trial
 from lupusim.trial.durations import LONGEST_FOLLOW_UP
 from lupusim.trial.enrollment.arm_periods import arms_change

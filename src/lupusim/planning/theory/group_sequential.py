@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from lupusim.analysis.group_sequential import Bounds, exit_probabilities
-from lupusim.arrays import FloatArray, read_only
+from lupusim.common.arrays import FloatArray, read_only
+from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
-from lupusim.frozen import dataclass
 from lupusim.planning.theory.assumptions import is_plain, response_chance, without_failing
 from lupusim.planning.theory.survival import drift_at_events, expected_calendar
 from lupusim.simulation.quantities import at_look

@@ -8,7 +8,7 @@ import numpy as np
 
 from lupusim.analysis.single_arm.enumeration import LookChances, look_chances
 from lupusim.analysis.single_arm.tests import RateTest
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.trial import Analysis, Trial
 
 

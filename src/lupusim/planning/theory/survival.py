@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from lupusim.analysis.power import EventTimes, lachin_foulkes_power, schoenfeld_power
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.planning.theory.assumptions import constant_hazard, constant_hazard_ratio
 from lupusim.planning.theory.formula_power import FormulaPower
 from lupusim.planning.theory.logrank_law import Comparison, LogrankLaw, logrank_law

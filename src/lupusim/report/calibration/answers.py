@@ -20,7 +20,7 @@ from lupusim.calibration.checking.simulation_based import RankTest
 from lupusim.calibration.estimation.comparison import ModelScore, comparison_words
 from lupusim.calibration.fit import Fit
 from lupusim.calibration.posterior.sampler_comparison import PROBABILITIES, SecondOpinion
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,6 +15,7 @@ from lupusim.calibration.estimation.tables import exact_limits
 from lupusim.calibration.fit import Fit
 from lupusim.calibration.targets.counts import seen_in_one_state
 from lupusim.calibration.targets.studies import Study, Target
+from lupusim.common.rng import stream
 from lupusim.engines import exact
 from lupusim.report.calibration.answers import prediction_names
 from lupusim.report.figures.style import (
@@ -27,7 +28,6 @@ from lupusim.report.figures.style import (
     legend_above,
     panels_of_figure,
 )
-from lupusim.rng import stream
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from lupusim.calibration.checking.posterior_checks import check_words
 from lupusim.calibration.checking.sampler_check import sampler_words
 from lupusim.calibration.fit import Fit
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.report.calibration import answers as answering
 from lupusim.report.calibration.answers import Answers
 from lupusim.report.calibration.tables import (

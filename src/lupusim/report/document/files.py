@@ -6,9 +6,9 @@ import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from lupusim.common.frozen import dataclass
+from lupusim.common.output import IfPresent, try_file, write
 from lupusim.errors import LupusimError
-from lupusim.frozen import dataclass
-from lupusim.output import IfPresent, try_file, write
 from lupusim.report.document import html, markdown, pdf, word
 from lupusim.report.document.parts import Document
 from lupusim.report.document.seal import digest, is_sealed, sealed
@@ -156,7 +156,7 @@ def write_report(document: Document, path: Path, *, force: bool = False) -> Path
     ValueError, MissingExtraError, StrangersFileError
         See :func:`check_file`.
     OutputError, OSError
-        See :func:`lupusim.output.write`.
+        See :func:`lupusim.common.output.write`.
     """
     kind = check_file(path, force=force)
     for target, content in kind.contents(document, path).items():

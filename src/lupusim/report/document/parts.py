@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,8 +10,8 @@ import numpy as np
 from scipy.special import ndtr
 
 from lupusim.analysis.group_sequential import Bounds
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.planning.runs.results import PointResult
 from lupusim.planning.theory.group_sequential import planned_bounds
 from lupusim.planning.theory.power import formula_powers

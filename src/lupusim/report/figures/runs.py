@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.planning.runs.results import PointResult, RunResult
 from lupusim.report.figures.designs import bounds_figure
 from lupusim.report.figures.samples import look_paths

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lupusim.analysis.group_sequential.stopping import crossing
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.planning.runs.replicates import derived_seed
 from lupusim.simulation.adaptation.gate import bounds_of_looks
 from lupusim.simulation.generation.generation import Block, Generated, generate

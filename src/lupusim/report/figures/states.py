@@ -9,7 +9,7 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.model import MultiStateModel
 from lupusim.report.figures.style import WIDTH, axes_of_figure, colors_of, finished, tint
 from lupusim.report.models.diagram import LINE, Drawn, drawn_model, label_sizes

@@ -13,8 +13,8 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from lupusim.common.output import write
 from lupusim.errors import LupusimError
-from lupusim.output import write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,11 +9,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.output import write
 from lupusim.model import FAMILIES, Clock, MultiStateModel, Transition
 from lupusim.model.cycles import CohortModel, Move
-from lupusim.output import write
 from lupusim.report.figures.style import colors_of, tint
 from lupusim.report.models.layout import HEIGHT, WIDTH, label_places, laid_out
 

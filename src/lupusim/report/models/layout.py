@@ -7,9 +7,9 @@ from itertools import combinations
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
-from lupusim.rng import stream
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
 
 WIDTH, HEIGHT = 136.0, 46.0  # of a state's box
 _GAP, _ROW = 94.0, 150.0  # between boxes of a row; between rows

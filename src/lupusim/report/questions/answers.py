@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from lupusim.output import as_json
+from lupusim.common.output import as_json
 from lupusim.planning.assurance.results import Assurance, PointAssurance
 from lupusim.planning.sample_size.results import InterruptedSearchError, SampleSize
 from lupusim.planning.sensitivity.one_at_a_time import Tornado

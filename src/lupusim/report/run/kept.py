@@ -9,9 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from lupusim.common.frozen import dataclass
+from lupusim.common.output import as_object
 from lupusim.errors import LupusimError, ScenarioError
-from lupusim.frozen import dataclass
-from lupusim.output import as_object
 from lupusim.planning.execution.ledger import Asked, Existing, Ledger, LedgerError
 from lupusim.planning.execution.shards import Nothing, merge
 from lupusim.planning.runs.precision import Assessment

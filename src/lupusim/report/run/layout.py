@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.planning.runs.results import RunResult
 from lupusim.trial.scenario import label, shown
 

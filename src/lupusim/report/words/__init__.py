@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lupusim.lazy import attributes
+from lupusim.common.lazy import attributes
 
 if TYPE_CHECKING:
     from lupusim.report.words.evidence import evidence_in_words

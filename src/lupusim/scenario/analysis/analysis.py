@@ -14,7 +14,7 @@ from lupusim.analysis.outcomes import (
     SurvivalOutcome,
 )
 from lupusim.analysis.registry import TESTS, plain_tests
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.scenario.analysis.around import Around
 from lupusim.scenario.document.content import is_text
 from lupusim.scenario.document.section import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.scenario.document.section import Integer, Section
 from lupusim.scenario.sections.arms import Models
 from lupusim.trial import AfterPatients, Analysis, Arm, Endpoint

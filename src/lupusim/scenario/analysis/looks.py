@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.scenario.document.section import Choice, Duration, Integer, Number, Section
 from lupusim.scenario.sections.by_field import read_fields
 from lupusim.trial import (

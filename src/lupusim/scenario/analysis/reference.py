@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from lupusim.analysis.survival.one_sample_logrank import TabulatedHazard
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
-from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.checks import nearest
 from lupusim.model.hazards import ExponentialHazard

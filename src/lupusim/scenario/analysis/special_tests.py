@@ -15,7 +15,7 @@ from lupusim.analysis.single_arm.designs import SimonDesigns, simon
 from lupusim.analysis.single_arm.enumeration import look_chances
 from lupusim.analysis.single_arm.tests import ExactBinomialTest, PosteriorProbabilityTest, SimonTest
 from lupusim.analysis.survival.one_sample_logrank import OneSampleLogrankTest
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.scenario.analysis.around import Around
 from lupusim.scenario.analysis.reference import read_reference

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, Protocol, TypeGuard, TypeVar
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.model.checks import nearest
 from lupusim.scenario.document.amounts import mend_number, mend_whole, parse_rate, percentage
 from lupusim.scenario.document.content import is_list, is_mapping, is_nested, is_text, match

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from lupusim.common.frozen import dataclass
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
 from lupusim.scenario.document.yaml_reader import Document, child_key
 
 

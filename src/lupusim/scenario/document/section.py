@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Any, TypeVar, cast
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.model.checks import near, nearest
 from lupusim.scenario.document.content import is_list, is_mapping, is_text
 from lupusim.scenario.document.kinds import (

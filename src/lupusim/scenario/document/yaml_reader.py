@@ -15,8 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
+from lupusim.common.frozen import dataclass
 from lupusim.errors import InputError, Problem
-from lupusim.frozen import dataclass
 from lupusim.scenario.document.content import is_list, is_mapping, text_keys
 
 MAX_BYTES = 1_000_000

@@ -31,16 +31,17 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
+from lupusim.common.shown import Shown
 from lupusim.economics.corrections import CORRECTIONS
 from lupusim.economics.distributions import DISTRIBUTIONS, Distribution
 from lupusim.economics.strategies import Discount, Strategy
 from lupusim.errors import InputError, ModelError
-from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.model.checks import nearest
 from lupusim.model.cycles import CohortModel
 from lupusim.model.rewards import Rewards
-from lupusim.rng import stream
 from lupusim.scenario.document.content import is_mapping, is_text, text_keys
 from lupusim.scenario.document.section import (
     Choice,
@@ -57,7 +58,6 @@ from lupusim.scenario.files.packaged import find_packaged, packaged_names
 from lupusim.scenario.files.variation import path_exists, replaced, scalar_paths
 from lupusim.scenario.sections.effects import read_effect
 from lupusim.scenario.sections.rewards import in_place, read_costs, read_rewards
-from lupusim.shown import Shown
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.lib.format import read_array_header_1_0, read_array_header_2_0, read_magic
 from numpy.typing import NDArray
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.parameters import FreeModel
+from lupusim.common.arrays import FloatArray
 from lupusim.errors import ModelError, Problem
 from lupusim.model import MultiStateModel
 from lupusim.planning.assurance.beliefs import ModelDraws

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.model.checks import nearest
 from lupusim.scenario.document.section import Number, Place, Section, Text
 

@@ -7,9 +7,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from lupusim.common.output import IfPresent, try_file, write
 from lupusim.model import FAMILIES, Clock, Hazard, MultiStateModel, Start, Transition
 from lupusim.model.effects import UNIT_RATIO
-from lupusim.output import IfPresent, try_file, write
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.yaml_writer import block
 from lupusim.scenario.files.model import SCHEMA

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lupusim.common.frozen import dataclass
 from lupusim.errors import ScenarioError
-from lupusim.frozen import dataclass
 from lupusim.model.checks import nearest
 from lupusim.planning.sensitivity.one_at_a_time import Value, WhatIf
 from lupusim.planning.solving.number import Number

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
+from lupusim.common.output import Folder, IfPresent, OutputError
 from lupusim.errors import InputError, Problem
 from lupusim.model.checks import nearest
-from lupusim.output import Folder, IfPresent, OutputError
 from lupusim.scenario.document.yaml_reader import read_document
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
 from lupusim.calibration.patients.histories import CENSORED, Panel, Stays
+from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.errors import EvidenceError, Problem
 from lupusim.model import MultiStateModel
 from lupusim.model.checks import nearest

@@ -12,8 +12,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
+from lupusim.common.frozen import dataclass
 from lupusim.errors import Problem, ScenarioError
-from lupusim.frozen import dataclass
 from lupusim.model.checks import near
 from lupusim.scenario.analysis.analysis import read_analysis
 from lupusim.scenario.analysis.around import Around, in_stages, read_size

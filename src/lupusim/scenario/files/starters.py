@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.model.checks import nearest
 
 

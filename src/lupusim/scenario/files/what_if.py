@@ -8,10 +8,10 @@ from pathlib import Path
 
 from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.posterior.draws import Draws
+from lupusim.common.rng import stream
 from lupusim.errors import Problem, ScenarioError
 from lupusim.planning.assurance.beliefs import ModelDraws
 from lupusim.planning.sensitivity.one_at_a_time import Value, WhatIf
-from lupusim.rng import stream
 from lupusim.scenario.document.yaml_reader import Document, read_document
 from lupusim.scenario.files.packaged import find_packaged
 from lupusim.scenario.files.scenario import scenario_from_document

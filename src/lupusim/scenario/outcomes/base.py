@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Protocol, TypeVar
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.model import Effect, MultiStateModel
 from lupusim.model.checks import nearest
 from lupusim.scenario.document.content import at, is_mapping

@@ -11,7 +11,7 @@ from dataclasses import field
 from itertools import product
 from math import prod
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.model import Clock, Edge, MultiStateModel, Start, Transition
 from lupusim.model.hazards import Hazard, PiecewiseExponentialHazard
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from lupusim.common.frozen import dataclass
 from lupusim.endpoints import EventCount
-from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.scenario.document.amounts import parse_rate

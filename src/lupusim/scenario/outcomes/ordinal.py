@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from lupusim.common.frozen import dataclass
 from lupusim.endpoints import OrdinalState
-from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.scenario.document.amounts import parse_share
 from lupusim.scenario.document.content import is_list, is_mapping

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from lupusim.common.frozen import dataclass
 from lupusim.endpoints import Responder
-from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.model.hazards import ExponentialHazard, Hazard, PiecewiseExponentialHazard
 from lupusim.scenario.document.amounts import parse_share

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+from lupusim.common.frozen import dataclass
 from lupusim.endpoints import MarkerChange
-from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.scenario.document.content import is_mapping
 from lupusim.scenario.document.durations import format_duration

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 import numpy as np
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.model import Effect, MultiStateModel
 from lupusim.model.checks import nearest
 from lupusim.scenario.document.kinds import Kind, Text

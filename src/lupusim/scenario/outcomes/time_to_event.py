@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from lupusim.common.frozen import dataclass
 from lupusim.endpoints import TimeToEvent
-from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.model.hazards import ExponentialHazard, Hazard, WeibullHazard
 from lupusim.scenario.document.amounts import parse_rate, parse_share

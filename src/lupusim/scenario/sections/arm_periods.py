@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from lupusim.analysis.registry import plain_tests
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 from lupusim.scenario.document.content import at, is_mapping
 from lupusim.scenario.document.section import (
     Choice,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 from pathlib import Path
 
+from lupusim.common.frozen import dataclass
 from lupusim.errors import ModelError
-from lupusim.frozen import dataclass
 from lupusim.model import Effect, MultiStateModel
 from lupusim.scenario.document.section import (
     Choice,

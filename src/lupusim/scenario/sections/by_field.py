@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 from dataclasses import MISSING, Field, fields
 from typing import TYPE_CHECKING, Any, cast
 
-from lupusim.ranges import Range
+from lupusim.common.ranges import Range
 from lupusim.scenario.document.section import (
     Duration,
     Flag,
@@ -28,8 +28,8 @@ def read_fields(section: Section, kind: type, *, known: Container[str] = ()) -> 
     """Return the values that a section gives the fields of a dataclass.
 
     Fields with a default may be left out. What each may be, its metadata says
-    (:mod:`lupusim.ranges`): a number in a range, or a duration; else its type: a number, a whole
-    number, a flag, a text, or a list of these.
+    (:mod:`lupusim.common.ranges`): a number in a range, or a duration; else its type: a number, a
+    whole number, a flag, a text, or a list of these.
 
     Parameters
     ----------

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TypeVar
 
+from lupusim.common.frozen import dataclass
 from lupusim.endpoints import ENDPOINTS, Around, Responder
-from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.scenario.document.content import is_text
 from lupusim.scenario.document.section import (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lupusim.lazy import attributes
+from lupusim.common.lazy import attributes
 from lupusim.trial.adaptation import ADAPTATIONS, Intersection
 
 if TYPE_CHECKING:

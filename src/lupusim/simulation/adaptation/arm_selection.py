@@ -15,10 +15,10 @@ from lupusim.analysis.multiplicity.combination_tests import (
     closed_at_once,
     closed_rejections,
 )
-from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import COUNT, NOT_NEGATIVE
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
-from lupusim.ranges import COUNT, NOT_NEGATIVE
 from lupusim.simulation.adaptation.base import Conducted, Followed
 from lupusim.simulation.adaptation.benefit import BEYOND, judged_benefit
 from lupusim.simulation.adaptation.early_endpoint import early_problems

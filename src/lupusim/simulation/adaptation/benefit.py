@@ -7,7 +7,7 @@ import numpy as np
 from lupusim.analysis.group_sequential import z_from_p_value
 from lupusim.analysis.outcomes import Outcome
 from lupusim.analysis.survival.logrank_test import LogrankTest
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.trial import Better, Verdict
 
 BEYOND = float(np.finfo(float).max)

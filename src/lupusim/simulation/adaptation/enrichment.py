@@ -12,9 +12,9 @@ from lupusim.analysis.multiplicity.combination_tests import (
     closed_at_once,
     closed_rejections,
 )
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
 from lupusim.model.checks import nearest
 from lupusim.simulation.adaptation.base import Conducted, Followed
 from lupusim.simulation.adaptation.benefit import judged_benefit

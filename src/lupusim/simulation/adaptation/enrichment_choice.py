@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from enum import Enum
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 
 
 class Measure(Enum):

@@ -10,9 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from lupusim.analysis.group_sequential.stopping import Crossing, crossing
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
 from lupusim.simulation.adaptation.base import Conducted, Followed, OnceFollowed
 from lupusim.simulation.adaptation.benefit import judged_benefit
 from lupusim.simulation.adaptation.early_endpoint import early_problems

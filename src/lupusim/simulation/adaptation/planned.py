@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.simulation.adaptation.base import Conducted, Followed, OnceFollowed
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.looks.cutoffs import decision

@@ -12,7 +12,7 @@ import numpy as np
 
 from lupusim.analysis.group_sequential import EfficacyAt
 from lupusim.analysis.group_sequential.stopping import GroupSequential, crossing
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.cutoffs import events_by_calendar, waited
 from lupusim.simulation.looks.group_sequential import estimates_at, of_look

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import BELOW_ONE, INSIDE, NOT_NEGATIVE, POSITIVE, SHARE, check_ranges
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
-from lupusim.ranges import BELOW_ONE, INSIDE, NOT_NEGATIVE, POSITIVE, SHARE, check_ranges
 from lupusim.simulation.adaptation.base import Conducted
 from lupusim.simulation.adaptation.response_course import Against, Course, Potential, potential
 from lupusim.simulation.generation.generation import Block

@@ -19,8 +19,8 @@ from lupusim.analysis.proportions.posterior_rates import (
     better_probability,
     limited_shares,
 )
-from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.common.frozen import dataclass
 from lupusim.records import FirstEntry
 from lupusim.simulation.generation.generation import Block, Generated, generate
 from lupusim.simulation.looks.cutoffs import observed

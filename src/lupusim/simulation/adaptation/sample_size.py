@@ -11,10 +11,10 @@ import numpy as np
 from lupusim.analysis.group_sequential import stage_z
 from lupusim.analysis.group_sequential.reestimation import blinded_size, promising_information
 from lupusim.analysis.outcomes import BinaryOutcome
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import BELOW_ONE, COUNT, INSIDE, check_ranges
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
-from lupusim.ranges import BELOW_ONE, COUNT, INSIDE, check_ranges
 from lupusim.simulation.adaptation.base import Conducted, Followed, OnceFollowed
 from lupusim.simulation.adaptation.resizing import Resizing, hold_resized, most
 from lupusim.simulation.generation.generation import Block, Generated

@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from lupusim.analysis.outcomes import Outcome
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.records import Observation
 from lupusim.simulation.adaptation.two_stage import Staged
 from lupusim.simulation.generation.generation import Generated

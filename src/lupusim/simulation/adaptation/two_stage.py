@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import field, replace
 from typing import ClassVar, Self
 
+from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import BELOW_ONE, COUNT, check_ranges
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
-from lupusim.ranges import BELOW_ONE, COUNT, check_ranges
 from lupusim.simulation.adaptation.base import OnceFollowed
 from lupusim.trial import Trial
 from lupusim.trial.adaptation import EventsOfStage, Row

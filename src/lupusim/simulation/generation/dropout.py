@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, StateArray, blocks
+from lupusim.common.arrays import FloatArray, StateArray, blocks
 from lupusim.records import HazardAlong, Recorder, Rows, Transitions
 from lupusim.trial import Dropout, Trial
 

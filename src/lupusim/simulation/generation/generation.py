@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray, StateArray
+from lupusim.common.arrays import FloatArray, IntArray, StateArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
 from lupusim.endpoints.base import Measurement
 from lupusim.endpoints.measurement import measure_trial
 from lupusim.engines import Engine, vector, vector_supply
-from lupusim.frozen import dataclass
 from lupusim.records import Recorder
-from lupusim.rng import stream
 from lupusim.simulation.generation.dropout import DropoutClock
 from lupusim.simulation.generation.patients import Patients, draw_patients
 from lupusim.simulation.generation.supply import Presence, Supplied, supply_trial

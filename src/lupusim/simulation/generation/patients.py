@@ -8,8 +8,8 @@ from dataclasses import field
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.model import Edge, MultiStateModel
 from lupusim.trial.population.correlated import CORRELATED, thresholds_of
 from lupusim.trial.population.covariates import WEIGHT, CovariateEffect

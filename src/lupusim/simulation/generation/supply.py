@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, StateArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, StateArray
+from lupusim.common.frozen import dataclass
 from lupusim.simulation.generation.patients import Streams
 from lupusim.simulation.quantities import of_arm
 from lupusim.trial import Arm, Trial

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.model import Edge, Effect, MultiStateModel
 from lupusim.model.courses import IndividualRatio, after_infusions, joint_ratio, shared_ratio
 from lupusim.model.effects import UNIT_RATIO

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.records import Observation
 from lupusim.simulation.looks.cutoffs import adjustment
 from lupusim.simulation.quantities import of_arm

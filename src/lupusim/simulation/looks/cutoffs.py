@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lupusim.analysis.outcomes import Outcome
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.records import Observation
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.quantities import at_look, of_arm

@@ -6,7 +6,7 @@ import numpy as np
 
 from lupusim.analysis.group_sequential import after_stopping
 from lupusim.analysis.group_sequential.stopping import Crossing, GroupSequential
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.simulation.looks.look_statistics import LookStatistics
 from lupusim.simulation.looks.true_effect import accuracy
 from lupusim.trial import Trial

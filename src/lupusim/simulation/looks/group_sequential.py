@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lupusim.analysis.group_sequential.stopping import Crossing, crossing, reaches
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.cutoffs import waited
 from lupusim.simulation.looks.estimates import estimates_at_stop

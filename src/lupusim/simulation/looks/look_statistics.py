@@ -11,8 +11,8 @@ import numpy as np
 from lupusim.analysis.group_sequential import z_from_p_value
 from lupusim.analysis.outcomes import Outcome
 from lupusim.analysis.verdicts import verdict
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.records import Observation
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.concurrent_controls import adjusted_for, compared

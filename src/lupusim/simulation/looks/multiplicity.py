@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from lupusim.analysis.group_sequential.stopping import is_futile
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.records import Observation
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.concurrent_controls import sizes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.simulation.fingerprint import content_hash
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.cutoffs import analyze, conduct, cut

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, one_row
+from lupusim.common.arrays import FloatArray, one_row
 from lupusim.simulation.fingerprint import trial_fingerprint
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.concurrent_controls import adjusted_for, compared

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from lupusim.output import apart
+from lupusim.common.output import apart
 
 if TYPE_CHECKING:
     import pandas as pd

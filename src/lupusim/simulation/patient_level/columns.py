@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lupusim.output import apart
+from lupusim.common.output import apart
 
 _FIXED = (
     "patient",

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.common.frozen import dataclass
 from lupusim.records import Observation, TransitionLog
 from lupusim.simulation.adaptation import rule_of
 from lupusim.simulation.adaptation.base import Followed

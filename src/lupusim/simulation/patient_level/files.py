@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lupusim.output import Folder, csv_text, file_stems
+from lupusim.common.output import Folder, csv_text, file_stems
 from lupusim.trial import Trial
 
 if TYPE_CHECKING:

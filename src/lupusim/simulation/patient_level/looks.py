@@ -9,8 +9,8 @@ import numpy as np
 
 from lupusim.analysis.group_sequential import Bounds, after_stopping, repeated_p_value
 from lupusim.analysis.group_sequential.stopping import GroupSequential
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.simulation.adaptation.gate import bounds_of_looks
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.group_sequential import planned_information

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.simulation.generation.supply import Supplied, times_of
 from lupusim.trial import Arm
 from lupusim.trial.treatment.supply import NO_LOT

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.output import Folder, apart
 from lupusim.endpoints.measurement import marker_of, strikes_of, visits_of
 from lupusim.endpoints.setting import MarkerValues
 from lupusim.engines import named_dispense, named_engine
-from lupusim.output import Folder, apart
 from lupusim.records import FirstEntry, Observation, Recorder, TransitionLog
 from lupusim.records.histories import Histories
 from lupusim.simulation.adaptation import rule_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.registry import Registry
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
-from lupusim.registry import Registry
 from lupusim.trial.multiplicity import Hypothesis
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import SHARE, check_ranges
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
-from lupusim.ranges import SHARE, check_ranges
 from lupusim.trial.allocation.base import ALLOCATIONS, Unblocked, without_gaps
 
 

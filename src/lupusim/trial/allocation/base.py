@@ -7,9 +7,9 @@ from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
-from lupusim.arrays import IntArray, StateArray
+from lupusim.common.arrays import IntArray, StateArray
+from lupusim.common.registry import Registry
 from lupusim.errors import Problem
-from lupusim.registry import Registry
 
 
 class Allocation(Protocol):

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from lupusim.arrays import IntArray, StateArray
+from lupusim.common.arrays import IntArray, StateArray
+from lupusim.common.frozen import dataclass
 from lupusim.errors import Problem
-from lupusim.frozen import dataclass
 from lupusim.trial.allocation.base import ALLOCATIONS, Unblocked, without_gaps
 
 _FEW_STRATA = 64  # beyond, only those strata are dealt with in which there is somebody

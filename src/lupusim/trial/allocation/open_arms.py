@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray, StateArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial.allocation.base import Allocation
 from lupusim.trial.treatment.arms import Arm
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from lupusim.common.rng import stream
 from lupusim.errors import Problem
-from lupusim.rng import stream
 from lupusim.trial.allocation.blocks import SimpleRandomization
 from lupusim.trial.allocation.open_arms import randomize
 from lupusim.trial.enrollment.arm_periods import Controls, arms_change

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.frozen import dataclass
 
 if TYPE_CHECKING:
     from lupusim.trial.treatment.arms import Arm

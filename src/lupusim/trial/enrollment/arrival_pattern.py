@@ -6,8 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, blocks
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, blocks
+from lupusim.common.frozen import dataclass
 
 
 class ArrivalPattern(Protocol):

@@ -6,8 +6,8 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.registry import Registry
+from lupusim.common.arrays import FloatArray
+from lupusim.common.registry import Registry
 from lupusim.trial.enrollment.arrival_pattern import ArrivalPattern
 
 Accrual: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
@@ -80,7 +80,7 @@ ENROLLMENTS: Registry[type[Enrollment]] = Registry(
 )
 """Kinds of enrollment by their name in files. A kind is a frozen dataclass; one that is not
 read by a reader of its own is read field by field, in the range that its metadata
-declares (:mod:`lupusim.ranges`)."""
+declares (:mod:`lupusim.common.ranges`)."""
 
 
 class AtARate:

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial.enrollment.arrival_pattern import RANDOM, ArrivalPattern
 from lupusim.trial.enrollment.base import ENROLLMENTS, Accrual, AtARate
 

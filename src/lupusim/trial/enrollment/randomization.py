@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.trial.enrollment.base import Accrual, ArrivalProcess
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
-from lupusim.ranges import COUNT, DURATION, POSITIVE, check_ranges, within
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import COUNT, DURATION, POSITIVE, check_ranges, within
 from lupusim.trial.durations import format_duration
 from lupusim.trial.enrollment.arrival_pattern import RANDOM, ArrivalPattern
 from lupusim.trial.enrollment.base import ENROLLMENTS, AtARate

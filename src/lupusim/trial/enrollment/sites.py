@@ -6,9 +6,9 @@ from dataclasses import field
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
-from lupusim.ranges import COUNT, DURATION, POSITIVE, check_ranges
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import COUNT, DURATION, POSITIVE, check_ranges
 from lupusim.trial.enrollment.arrival_pattern import RANDOM, ArrivalPattern
 from lupusim.trial.enrollment.base import ENROLLMENTS, Accrual, AtARate
 

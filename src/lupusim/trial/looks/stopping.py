@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 
 if TYPE_CHECKING:
     from lupusim.analysis.group_sequential import EfficacyRule

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, Self
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
-from lupusim.registry import Registry
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.registry import Registry
 from lupusim.trial.durations import format_duration
 
 if TYPE_CHECKING:

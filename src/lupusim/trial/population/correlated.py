@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.model import Edge
 
 CORRELATED = "correlated outcomes"

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.model import Edge
 
 _FARTHEST = 9.0  # standard deviations: beyond lies less than rounding

@@ -7,8 +7,8 @@ from dataclasses import field, replace
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.trial.population.correlated import CorrelatedOutcomes
 from lupusim.trial.population.covariates import (
     WEIGHT,

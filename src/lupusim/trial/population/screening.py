@@ -10,9 +10,9 @@ from statistics import NormalDist
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray, blocks
-from lupusim.frozen import dataclass
-from lupusim.rng import stream
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, blocks
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
 from lupusim.trial.enrollment.base import ArrivalProcess
 
 SCORES = ("sledai", "bilag_a", "bilag_b")

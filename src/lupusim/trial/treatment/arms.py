@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import field, replace
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, check_ranges
 from lupusim.model import Edge, Effect, MultiStateModel
-from lupusim.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SHARE, check_ranges
 from lupusim.trial.enrollment.arm_periods import Closes, Joins
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import fields
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,9 @@ from typing import Protocol
 
 import numpy as np
 
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
-from lupusim.ranges import COUNT, DURATION, LONGER_THAN_0, SHARE, check_ranges, within
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import COUNT, DURATION, LONGER_THAN_0, SHARE, check_ranges, within
 from lupusim.trial.durations import format_duration
 
 NO_LOT = -1

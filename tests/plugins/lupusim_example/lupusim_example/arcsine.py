@@ -10,7 +10,7 @@ import numpy as np
 from lupusim.analysis.outcomes import BinaryOutcome
 from lupusim.analysis.results import wald_result
 from lupusim.analysis.verdicts import verdict
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.trial import Better, TestMethod, Verdict
 
 

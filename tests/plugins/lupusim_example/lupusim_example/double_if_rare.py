@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lupusim.analysis.outcomes import BinaryOutcome
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.errors import Problem
 from lupusim.simulation.adaptation.sample_size import Resizes, size_problems
 from lupusim.simulation.generation.generation import Generated

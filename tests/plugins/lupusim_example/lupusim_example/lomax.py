@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.model import Hazard
 from lupusim.model.hazards.base import check_positive
 

@@ -23,7 +23,7 @@ from lupusim.analysis.counts.rate_ratio import rate_ratio
 from lupusim.analysis.proportions.beta_binomial import BetaPrior, posterior_probability
 from lupusim.analysis.proportions.two_by_two import TwoByTwo
 from lupusim.analysis.survival.cox import cox_breslow
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 EXPECTED = json.loads((Path(__file__).parent / "competing.json").read_text())

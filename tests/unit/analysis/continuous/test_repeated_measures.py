@@ -9,7 +9,7 @@ import pytest
 
 from lupusim import analysis
 from lupusim.analysis.continuous.mmrm import mmrm
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 

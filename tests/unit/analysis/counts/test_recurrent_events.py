@@ -11,7 +11,7 @@ import pytest
 from lupusim.analysis.counts.andersen_gill import andersen_gill
 from lupusim.analysis.counts.negative_binomial import negative_binomial
 from lupusim.analysis.counts.rate_ratio import rate_ratio
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 SHAPE = (8, 60)

@@ -17,7 +17,7 @@ from lupusim.analysis.multiplicity import (
     hommel,
     rejected,
 )
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 P_VALUES = stream(SEED, "multiplicity").random((300, 4)) ** 3

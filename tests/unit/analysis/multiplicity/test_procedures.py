@@ -21,7 +21,7 @@ from lupusim.analysis.multiplicity.procedures import (
     dunnett_level,
     sequential_graph,
 )
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from lupusim.trial.multiplicity import Procedure
 from tolerance import SEED
 

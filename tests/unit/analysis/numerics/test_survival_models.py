@@ -22,7 +22,7 @@ from lupusim.analysis import (
 )
 from lupusim.analysis.numerics.newton import is_regular
 from lupusim.analysis.survival.weighted_logrank import MAX_COMBO_WEIGHTS
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 # `lupusim.analysis.survival.cox` is the function; the module of that name is reached by its path.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lupusim.analysis import odds_ratio, proportional_odds
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 

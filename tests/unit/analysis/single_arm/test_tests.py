@@ -233,7 +233,7 @@ def ranks(experimental, control):
 
 
 def drawn_theta(experimental, control, n=400_000):
-    from lupusim.rng import stream
+    from lupusim.common.rng import stream
 
     rng = stream(SEED, "theta")
     first, second = (rng.dirichlet(np.array(counts) + 1.0, n) for counts in (experimental, control))

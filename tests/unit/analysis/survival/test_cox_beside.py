@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 from lupusim.analysis.survival.cox import cox
 from lupusim.analysis.survival.cox_beside import logrank_with_cox
 from lupusim.analysis.survival.logrank import logrank
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 
 SHAPE = (12, 90)
 

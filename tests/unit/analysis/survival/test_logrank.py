@@ -7,7 +7,7 @@ import pytest
 
 from lupusim.analysis import logrank
 from lupusim.analysis.survival.sorting import sorted_keys, stratum_bits, tied_rows, time_key
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 

@@ -10,8 +10,8 @@ import pytest
 from lupusim import load_scenario
 from lupusim.analysis.survival.logrank import logrank
 from lupusim.analysis.survival.logrank_looks import Exits, logrank_looks
+from lupusim.common.rng import stream
 from lupusim.endpoints import TimeToEvent
-from lupusim.rng import stream
 from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.looks.group_sequential import hold_looks
 from lupusim.simulation.looks.look_statistics import Held, LookStatistics, at_cutoff, gather

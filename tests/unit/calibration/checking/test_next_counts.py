@@ -12,8 +12,8 @@ from lupusim.calibration.checking.outlook import PlannedTrial
 from lupusim.calibration.fit import Fit, fit_studies
 from lupusim.calibration.posterior.draws import Draws
 from lupusim.calibration.targets.times import EventRate
+from lupusim.common.rng import stream
 from lupusim.model.hazards import ExponentialHazard
-from lupusim.rng import stream
 from studies_for_tests import chain_model, free_rates, study
 from tolerance import SEED, assert_within_mcse
 

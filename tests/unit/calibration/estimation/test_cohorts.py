@@ -16,10 +16,10 @@ from lupusim.calibration.fit import fit_studies
 from lupusim.calibration.targets.counts import EverAfterCount, EverCount, OccupancyCounts
 from lupusim.calibration.targets.replication import replicate
 from lupusim.calibration.targets.times import EventRate, MedianTime, SurvivalCurve
+from lupusim.common.rng import stream
 from lupusim.errors import EvidenceError
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.hazards import ExponentialHazard
-from lupusim.rng import stream
 from studies_for_tests import chain_model, free_rates, study
 from tolerance import SEED
 

@@ -25,9 +25,9 @@ from lupusim.calibration.fit import Fit, fit_studies
 from lupusim.calibration.targets.counts import EverCount, Measure
 from lupusim.calibration.targets.questions import InStates
 from lupusim.calibration.targets.times import EventRate
+from lupusim.common.rng import stream
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.hazards import ExponentialHazard
-from lupusim.rng import stream
 from studies_for_tests import chain_model, free_rates, study
 from tolerance import SEED
 

@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pytest
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.margin_sums import (
     Margins,
     independent_rows,
@@ -18,7 +17,8 @@ from lupusim.calibration.estimation.margin_sums import (
     possible_columns,
     tilt,
 )
-from lupusim.rng import stream
+from lupusim.common.arrays import FloatArray
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 # Four paths: yes or no at two times.

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lupusim.arrays import FloatArray
 from lupusim.calibration.estimation.parameters import (
     FreeModel,
     FreeParameter,
@@ -23,6 +22,7 @@ from lupusim.calibration.patients.semi_markov_panels import (
     SemiMarkovPanelLikelihood,
     panel_likelihood,
 )
+from lupusim.common.arrays import FloatArray
 from lupusim.model import Clock, LatentClass, MultiStateModel, Start, Transition
 from lupusim.model.effects import PiecewiseRatio
 from lupusim.model.hazards import ExponentialHazard, Hazard, WeibullHazard

@@ -11,7 +11,7 @@ from lupusim.calibration.posterior.importance_sampling import (
     sample_posterior,
 )
 from lupusim.calibration.posterior.proposals import Mode, RowDensity, StudentMixture
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED, assert_within_mcse
 
 UNIT = Mode(location=np.zeros(2), covariance=np.eye(2))

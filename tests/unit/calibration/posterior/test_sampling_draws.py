@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lupusim.calibration.posterior.draws import Draws, NotConvergedError, weighted_quantile
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 

@@ -8,7 +8,7 @@ import pytest
 from lupusim.calibration.posterior import imis as module
 from lupusim.calibration.posterior.imis import imis
 from lupusim.calibration.posterior.proposals import Mode, RowDensity, StudentMixture
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED, assert_within_mcse
 
 WIDE = StudentMixture(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lupusim.calibration.posterior.mixing import bulk_sample_size, r_hat, tail_sample_size
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 

@@ -10,7 +10,7 @@ from lupusim.calibration.posterior.pareto import (
     generalized_pareto_fit,
     smooth_weights,
 )
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 

@@ -13,7 +13,7 @@ from lupusim.calibration.checking.predictive import (
     predictive_checks,
 )
 from lupusim.calibration.posterior.draws import Draws
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 

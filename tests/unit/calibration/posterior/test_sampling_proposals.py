@@ -13,7 +13,7 @@ from lupusim.calibration.posterior.proposals import (
     evaluate,
     student_log_density,
 )
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED, assert_within_mcse
 
 COVARIANCE = np.array([[2.0, 0.6], [0.6, 0.5]])

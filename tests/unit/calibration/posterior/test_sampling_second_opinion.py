@@ -7,7 +7,7 @@ import pytest
 
 from lupusim.calibration.posterior.emcee_sampler import ensemble_sample
 from lupusim.calibration.posterior.proposals import Mode, RowDensity
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 pytest.importorskip("emcee")

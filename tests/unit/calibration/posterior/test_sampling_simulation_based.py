@@ -6,7 +6,7 @@ from scipy import stats
 
 from lupusim.calibration.checking.simulation_based import RankTest, simulation_based_calibration
 from lupusim.calibration.posterior.draws import Draws
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 

@@ -24,9 +24,9 @@ from lupusim.calibration.targets.questions import (
     TimeBeforeMove,
     YearsIn,
 )
+from lupusim.common.rng import stream
 from lupusim.model import Clock, LatentClass, MultiStateModel, Start, Transition
 from lupusim.model.hazards import ExponentialHazard, PiecewiseExponentialHazard, WeibullHazard
-from lupusim.rng import stream
 from tolerance import SEED
 
 STATES = ("a", "b", "c", "death")

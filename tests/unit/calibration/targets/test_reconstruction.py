@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lupusim.calibration.targets.reconstruction import DigitizedCurve, monotone, reconstruct
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from tolerance import SEED
 
 

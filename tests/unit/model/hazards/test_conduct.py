@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from lupusim.common.rng import stream
 from lupusim.model.hazards import ExponentialHazard, PiecewiseExponentialHazard
-from lupusim.rng import stream
 from lupusim.trial import (
     AfterLastPatient,
     AfterPatients,

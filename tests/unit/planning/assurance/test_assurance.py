@@ -17,6 +17,7 @@ from lupusim.calibration.estimation.parameters import (
     Transform,
 )
 from lupusim.calibration.posterior.draws import Draws, NotConvergedError
+from lupusim.common.rng import stream
 from lupusim.model import TreatmentEffect
 from lupusim.planning.assurance.assurance import Nesting, Worthwhile, assurance
 from lupusim.planning.assurance.beliefs import (
@@ -39,7 +40,6 @@ from lupusim.planning.assurance.value_of_information import Decision, informatio
 from lupusim.planning.runs.replicates import Simulator, derived_seed
 from lupusim.planning.sample_size.growth import Patients
 from lupusim.planning.theory.power import formula_power
-from lupusim.rng import stream
 from lupusim.scenario.files.what_if import model_draws
 from tolerance import SEED, assert_within_mcse
 

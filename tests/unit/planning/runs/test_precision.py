@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lupusim.common.rng import stream
 from lupusim.planning.execution.shards import Shard
 from lupusim.planning.runs.precision import MOST_REPLICATES, PRESETS, Decision, TargetMcse
 from lupusim.planning.runs.results import PointResult
 from lupusim.planning.runs.run import RunOptions, run
-from lupusim.rng import stream
 from lupusim.scenario import load_scenario
 from lupusim.simulation.tally import Tally
 from tolerance import SEED, assert_within_mcse

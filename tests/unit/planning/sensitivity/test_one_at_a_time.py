@@ -10,10 +10,10 @@ import pytest
 from scipy import stats
 
 import small_trials
+from lupusim.common.rng import stream
 from lupusim.errors import ScenarioError
 from lupusim.planning.sensitivity.one_at_a_time import Measure, sensitivity
 from lupusim.planning.sensitivity.sobol import _indices, sobol
-from lupusim.rng import stream
 from lupusim.scenario.files.what_if import what_if
 from lupusim.trial import BiasedCoin, Dropout
 from tolerance import SEED

@@ -10,9 +10,9 @@ import pytest
 
 import small_trials
 from lupusim.analysis.power import schoenfeld_power
+from lupusim.common.rng import stream
 from lupusim.planning.theory.power import formula_powers
 from lupusim.planning.theory.survival import law_at_cutoff, law_at_events
-from lupusim.rng import stream
 from lupusim.trial import AfterLastPatient, AtCalendarTime, AtEvents, Dropout, UniformEnrollment
 from lupusim.trial.enrollment import PiecewiseEnrollment, PoissonEnrollment
 from tolerance import SEED, assert_within_mcse

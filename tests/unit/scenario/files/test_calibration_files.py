@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lupusim.common.output import IfPresent, OutputError
 from lupusim.errors import EvidenceError, ModelError
-from lupusim.output import IfPresent, OutputError
 from lupusim.scenario.calibrate import calibrate
 from lupusim.scenario.files.calibration_block import free_model_from_mapping, load_free_model
 from lupusim.scenario.files.evidence import load_study

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import lupusim
+from lupusim.common.rng import stream
 from lupusim.economics import Cycles, evaluate
 from lupusim.economics.distributions import DISTRIBUTIONS
-from lupusim.rng import stream
 from lupusim.scenario import packaged_names
 from lupusim.scenario.files.decision import DecisionError, decision_from_mapping, load_decision
 from tolerance import assert_within_mcse

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lupusim.common.output import IfPresent, OutputError
 from lupusim.errors import ModelError
 from lupusim.model import (
     FAMILIES,
@@ -13,7 +14,6 @@ from lupusim.model import (
     Transition,
     TreatmentEffect,
 )
-from lupusim.output import IfPresent, OutputError
 from lupusim.scenario import (
     load_model,
     load_model_document,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from lupusim.trial import EvenArrivals, PoissonEnrollment, RandomArrivals
 from lupusim.trial.enrollment import ENROLLMENTS, ArrivalPattern
 from lupusim.trial.enrollment.arrival_pattern import RANDOM

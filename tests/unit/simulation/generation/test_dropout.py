@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
+from lupusim.common.rng import stream
 from lupusim.model.hazards import PiecewiseExponentialHazard, WeibullHazard
-from lupusim.rng import stream
 from lupusim.simulation.generation.dropout import DropoutClock
 from lupusim.trial import Dropout
 from paths import SHAPE, STATES, make_path, tell

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.planning.runs.run import run
 from lupusim.report.run.looks import look_rows
 from lupusim.simulation.adaptation import SelectArms

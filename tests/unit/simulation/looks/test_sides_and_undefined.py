@@ -14,7 +14,7 @@ from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.analysis.multiplicity.procedures import Adjusted, Graphical, sequential_graph
 from lupusim.analysis.outcomes import BinaryOutcome, SurvivalOutcome
 from lupusim.analysis.registry import TESTS, plain_tests
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
 from lupusim.endpoints import Responder, TimeToEvent
 from lupusim.simulation.adaptation import Gate, GateMeasure
 from lupusim.simulation.block import simulate

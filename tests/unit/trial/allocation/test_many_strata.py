@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from lupusim.simulation.block import simulate_block
 from lupusim.simulation.generation.generation import Block
 from lupusim.trial.allocation.adaptive import BiasedCoin, Urn

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lupusim.analysis.multiplicity.procedures import Dunnett
+from lupusim.common.rng import stream
 from lupusim.endpoints import TimeToEvent
-from lupusim.rng import stream
 from lupusim.simulation.adaptation import BlindedSize, SelectArms
 from lupusim.trial import AtEvents, PermutedBlocks, SimpleRandomization, UniformEnrollment, Urn
 from lupusim.trial.allocation.open_arms import is_open, randomize

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from lupusim.registry import Registry
-from lupusim.rng import stream
+from lupusim.common.registry import Registry
+from lupusim.common.rng import stream
 from lupusim.trial import (
     EvenArrivals,
     PiecewiseEnrollment,

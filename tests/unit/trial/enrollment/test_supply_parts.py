@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from lupusim.rng import stream
+from lupusim.common.rng import stream
 from lupusim.trial import Infusions, Lots, Switch, Trial
 from lupusim.trial.adaptation import Facts
 from lupusim.trial.checks.supply import supply_problems

@@ -8,8 +8,8 @@ from itertools import product
 
 import numpy as np
 
+from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
-from lupusim.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.trial import Trial
 from lupusim.trial.population.population import Population

@@ -8,12 +8,12 @@ from itertools import product
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.engines.exact.law import Arc, Law, laws
 from lupusim.engines.exact.markov import MarkovGrid, exponentials
 from lupusim.engines.exact.solution import solve_law
 from lupusim.errors import NoExactSolutionError
-from lupusim.frozen import dataclass
 from lupusim.model import Clock, MultiStateModel, PiecewiseRatio
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.planning.theory.counts.cells import (

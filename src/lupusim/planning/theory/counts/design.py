@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from lupusim.analysis.single_arm.enumeration import LookChances
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
-from lupusim.frozen import dataclass
 from lupusim.planning.theory.counts.cells import Cell, cells_of, shares_of
 from lupusim.planning.theory.counts.chances import chances_of_truths, response_chances
 from lupusim.planning.theory.counts.looks import look_chances

@@ -11,7 +11,7 @@ from lupusim.analysis.group_sequential import z_from_p_value
 from lupusim.analysis.group_sequential.stopping import is_futile, reaches
 from lupusim.analysis.power import binomial_row
 from lupusim.analysis.single_arm.enumeration import LookChances
-from lupusim.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.counts.sizes import Sizes, sizes_in
 from lupusim.planning.theory.counts.tables import check_sizes, tables_of, verdict_on

@@ -8,8 +8,8 @@ from dataclasses import field
 import numpy as np
 
 from lupusim.analysis.single_arm.enumeration import LookChances
+from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
-from lupusim.frozen import dataclass
 from lupusim.planning.theory.counts.design import CountDesign, count_design
 from lupusim.trial import Trial
 

@@ -16,8 +16,8 @@ import numpy as np
 
 from lupusim.analysis.power import binomial_row
 from lupusim.analysis.proportions.cochran_mantel_haenszel import given_responders
-from lupusim.arrays import BoolArray, FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.planning.theory.counts.sizes import Sizes
 from lupusim.planning.theory.counts.tables import Spans
 from lupusim.trial import Better

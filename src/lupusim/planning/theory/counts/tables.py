@@ -11,9 +11,9 @@ import numpy as np
 from lupusim.analysis.power import binomial_row
 from lupusim.analysis.proportions.score_interval import intervals_left_out
 from lupusim.analysis.proportions.two_by_two import TwoByTwo
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
-from lupusim.frozen import dataclass
 from lupusim.planning.theory.counts.sizes import Sizes
 from lupusim.trial import Analysis, Better, Verdict
 

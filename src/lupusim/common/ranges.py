@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from lupusim.manual import site
-from lupusim.output import new_folder
+from lupusim.common.output import new_folder
+from lupusim.report.manual import site
 
 FULL = "WARNING: error writing file x.html: [Errno 28] No space left on device\nTraceback\n"
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.rng import stream
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.hazards import (
     ExponentialHazard,
@@ -20,8 +21,7 @@ from lupusim.model.hazards import (
     PiecewiseExponentialHazard,
     WeibullHazard,
 )
-from lupusim.rng import stream
-from lupusim.selftest.comparison import Comparison, within_errors
+from lupusim.report.selftest.comparison import Comparison, within_errors
 
 TIMES = [0.5, 2.0, 5.0]
 SIMULATED = ("illness-death", "standard-care", "msc-central")

@@ -22,10 +22,10 @@ from lupusim.analysis import (
     two_by_two,
     win_statistics,
 )
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
+from lupusim.common.shown import Shown
 from lupusim.engines.exact import first_passage, solve
-from lupusim.frozen import dataclass
-from lupusim.rng import stream
-from lupusim.shown import Shown
 from tolerance import SEED
 
 MANY = (40, 60)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lupusim.manual.serving import serve
-from lupusim.manual.site import SiteError, build, need_sphinx
-from lupusim.manual.sources import root_of_pages
+from lupusim.report.manual.serving import serve
+from lupusim.report.manual.site import SiteError, build, need_sphinx
+from lupusim.report.manual.sources import root_of_pages
 
 __all__ = ["SiteError", "build", "need_sphinx", "root_of_pages", "serve"]

@@ -14,8 +14,8 @@ from typing import Any
 
 from lupusim import __version__
 from lupusim.errors import LupusimError
-from lupusim.manual.policy import guard_pages
-from lupusim.manual.sources import gather, root_of_pages
+from lupusim.report.manual.policy import guard_pages
+from lupusim.report.manual.sources import gather, root_of_pages
 
 _OPTIONS: dict[str, Any] = {
     "project": "lupusim",
@@ -27,7 +27,7 @@ _OPTIONS: dict[str, Any] = {
         "myst_parser",
         "sphinx.ext.autodoc",
         "sphinx.ext.napoleon",
-        "lupusim.manual.formulas",
+        "lupusim.report.manual.formulas",
     ],
     "napoleon_google_docstring": False,
     "autodoc_typehints": "none",

@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from lupusim import __version__
 from lupusim.report.document.parts import Document, Part, Section, Table, Words
-from lupusim.selftest.comparison import Comparison
-from lupusim.selftest.validation import Checked
+from lupusim.report.selftest.comparison import Comparison
+from lupusim.report.selftest.validation import Checked
 
 _PACKAGES = ("numpy", "scipy", "pandas", "simpy", "joblib", "ruamel.yaml", "click", "rich")
 
@@ -40,7 +40,7 @@ def document_of(groups: Sequence[Checked], seconds: float) -> Document:
     Parameters
     ----------
     groups : sequence of Checked
-        From :func:`~lupusim.selftest.validation.validate`.
+        From :func:`~lupusim.report.selftest.validation.validate`.
     seconds : float
         How long that took.
     """

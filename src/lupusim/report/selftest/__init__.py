@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lupusim.selftest.comparison import Comparison
-from lupusim.selftest.page import document_of, platform_rows
-from lupusim.selftest.validation import GROUPS, Checked, validate
+from lupusim.report.selftest.comparison import Comparison
+from lupusim.report.selftest.page import document_of, platform_rows
+from lupusim.report.selftest.validation import GROUPS, Checked, validate
 
 __all__ = ["GROUPS", "Checked", "Comparison", "document_of", "platform_rows", "validate"]

@@ -9,7 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from lupusim.arrays import read_only
+from lupusim.common.arrays import read_only
+from lupusim.common.rng import stream
 from lupusim.errors import (
     EvidenceError,
     InputError,
@@ -18,7 +19,6 @@ from lupusim.errors import (
     Problem,
     ScenarioError,
 )
-from lupusim.rng import stream
 
 
 def test_a_name_always_gives_the_same_numbers():

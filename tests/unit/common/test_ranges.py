@@ -7,8 +7,8 @@ from dataclasses import field
 
 import pytest
 
-from lupusim.frozen import dataclass
-from lupusim.ranges import COUNT, DURATION, INSIDE, SHARE, Range, check_ranges, within
+from lupusim.common.frozen import dataclass
+from lupusim.common.ranges import COUNT, DURATION, INSIDE, SHARE, Range, check_ranges, within
 from lupusim.scenario.document.section import Duration, Integer, ListOf, Number, Text
 from lupusim.scenario.sections.by_field import declared
 from lupusim.trial import BiasedCoin, PoissonEnrollment

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from lupusim.frozen import dataclass
-from lupusim.selftest import analyses, engines
-from lupusim.selftest.comparison import Comparison
+from lupusim.common.frozen import dataclass
+from lupusim.report.selftest import analyses, engines
+from lupusim.report.selftest.comparison import Comparison
 
 Group = Callable[[], Iterator[Comparison]]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lupusim.output import (
+from lupusim.common.output import (
     Folder,
     IfPresent,
     OutputError,

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import pytest
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 
 
 def _fields_of(decorate):

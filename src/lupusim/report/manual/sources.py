@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lupusim.manual.python import write_reference
+from lupusim.report.manual.python import write_reference
 
 _PACKAGED = Path(__file__).parent / "pages"
-_CHECKOUT = Path(__file__).parents[3]
+_CHECKOUT = Path(__file__).parents[4]
 _TO_NOTEBOOK = re.compile(r"\]\((?:\.\./)?notebooks/(\w+)\.ipynb\)")
 _TO_TOP = re.compile(r"\]\(\.\./(CHANGELOG|CONTRIBUTING)\.md")
 

@@ -10,7 +10,7 @@ import pytest
 
 from lupusim import cli
 from lupusim.report.document.html import as_html
-from lupusim.selftest import (
+from lupusim.report.selftest import (
     GROUPS,
     Comparison,
     analyses,
@@ -19,7 +19,7 @@ from lupusim.selftest import (
     platform_rows,
     validate,
 )
-from lupusim.selftest.page import verdict
+from lupusim.report.selftest.page import verdict
 
 
 def one(found: float, expected: float = 1.0, tolerance: float = 0.1) -> Comparison:
@@ -131,12 +131,12 @@ def test_the_command_ends_with_0_or_1_and_writes_its_page(monkeypatch, capsys, t
     held = {"sums": lambda: iter([one(1.0)])}
     missed = {"sums": lambda: iter([one(1.0), one(2.0)])}
     file = tmp_path / "page.html"
-    monkeypatch.setattr("lupusim.selftest.validate", lambda: validate(held))
+    monkeypatch.setattr("lupusim.report.selftest.validate", lambda: validate(held))
     code, out, _ = lupusim(monkeypatch, capsys, "--out", file)
     assert code == 0
     assert "PASSED" in out
     assert file.read_text().startswith("<!doctype html>")
-    monkeypatch.setattr("lupusim.selftest.validate", lambda: validate(missed))
+    monkeypatch.setattr("lupusim.report.selftest.validate", lambda: validate(missed))
     code, out, _ = lupusim(monkeypatch, capsys)
     assert code == 1
     assert "FAILED: 1 of 2 comparisons hold" in out

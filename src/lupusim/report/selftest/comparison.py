@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from lupusim.frozen import dataclass
+from lupusim.common.frozen import dataclass
 
 MOST_ERRORS = 4.0
 """Monte Carlo standard errors that a simulated number may be away: one false alarm in 16,000."""

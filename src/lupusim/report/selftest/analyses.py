@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lupusim.selftest.comparison import Comparison, within_errors
+from lupusim.report.selftest.comparison import Comparison, within_errors
 
 # Freireich et al. (1963), Blood 21:699: weeks of remission of 21 pairs of patients with leukemia.
 _PLACEBO = (1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23)
