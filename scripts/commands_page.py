@@ -1,4 +1,4 @@
-"""Write docs/commands.md: every command of lupusim with its arguments and options."""
+"""Write docs/reference/commands.md: every command of lupusim with its arguments and options."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from lupusim.cli import app
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "commands.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs/reference/commands.md"
 _WORDS = {str: "TEXT", int: "N", float: "NUMBER", Path: "PATH"}
 _HEAD = """# Commands
 

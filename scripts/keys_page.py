@@ -1,4 +1,4 @@
-"""Write docs/keys.md: every key that readers know, what it may be, and an example that is run.
+"""Write docs/reference/keys.md: every key of a file, what it may be, an example that is run.
 
 The keys are those that the readers ask for while they read the packaged files and the examples in
 docs/examples; the example of a key is what one of these files has there.
@@ -19,7 +19,7 @@ from lupusim.scenario.files.evidence import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "docs" / "examples"
-PAGE = ROOT / "docs" / "keys.md"
+PAGE = ROOT / "docs/reference/keys.md"
 _LONGEST = 90
 _KINDS = {"ScenarioError": "scenario", "ModelError": "model", "EvidenceError": "evidence"}
 _HEAD = """# Every key of a file, with an example
@@ -28,7 +28,7 @@ What the readers of scenario, model and evidence files ask for, section by secti
 an item of a list. What a key may be is what its reader checks, and what a message about it says;
 nothing stands there where further keys are below it. Each example stands in a file that the tests
 run: a packaged one, or one of docs/examples. What the keys mean and their defaults: [the format of
-scenario files](scenario_files.md). Made by `scripts/keys_page.py`.
+scenario files](../scenario_files.md). Made by `scripts/keys_page.py`.
 """
 
 ELSEWHERE: Mapping[str, set[str]] = {

@@ -1,7 +1,8 @@
 """Measure the level of every test at two and at four looks, and write it down for planners.
 
-Run ``python scripts/levels_at_looks.py`` to write the section of ``docs/levels_of_tests.md`` anew;
-with names of tests it measures those alone and keeps the other rows as they stand.
+Run ``python scripts/levels_at_looks.py`` to write its section of
+``docs/reference/levels_of_tests.md`` anew; with names of tests it measures those alone and keeps
+the other rows as they stand.
 """
 
 from __future__ import annotations

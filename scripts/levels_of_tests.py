@@ -1,7 +1,7 @@
 """Measure the real one-sided level of every test, and write it down for planners.
 
-Run ``python scripts/levels_of_tests.py`` to write ``docs/levels_of_tests.md`` anew; the slow
-tests measure again, on other random numbers, and compare.
+Run ``python scripts/levels_of_tests.py`` to write ``docs/reference/levels_of_tests.md`` anew; the
+slow tests measure again, on other random numbers, and compare.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from lupusim.analysis.registry import TESTS
 from lupusim.common.rng import stream
 from lupusim.trial import Better, Verdict
 
-PAGE = Path(__file__).parents[1] / "docs" / "levels_of_tests.md"
+PAGE = Path(__file__).parents[1] / "docs/reference/levels_of_tests.md"
 SEED = 20260101
 ALPHA, N_REPLICATES = 0.025, 100_000
 REPEATED_WITH = {"mmrm": 40_000, "andersen_gill": 40_000}  # by the long tests, to save time

@@ -1,4 +1,4 @@
-"""Write docs/methods_of_tests.md: of every test its formula, its assumptions, source and checks.
+"""Write docs/reference/methods_of_tests.md: each test's formula, assumptions, source and checks.
 
 Formulas stand here; what a test estimates and takes, and its sources, come from the code, and
 where it is compared with other programs from the tests. A test without a formula is an error.
@@ -15,7 +15,7 @@ from lupusim import analysis
 from lupusim.analysis.registry import TESTS
 
 TOP = Path(__file__).resolve().parents[1]
-PAGE = TOP / "docs" / "methods_of_tests.md"
+PAGE = TOP / "docs/reference/methods_of_tests.md"
 
 
 @dataclass(frozen=True)
@@ -286,7 +286,7 @@ patients, $d$ events and $Y$ patients at risk at an event time; one-sided p-valu
 A statistic that does not exist (nobody at risk, no event) shows nothing: p = 1. The real level of
 each is in [the table of levels](levels_of_tests.md); each runs at every size from 2 to 5,000
 patients on any outcome in `tests/property/test_every_test.py`, and beside every other feature in
-`tests/combinations`. Parameters are in [scenario files](scenario_files.md).
+`tests/combinations`. Parameters are in [scenario files](../scenario_files.md).
 
 Made by `scripts/methods_of_tests.py` from the registry of tests, their docstrings and the tests.
 """

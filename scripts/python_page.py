@@ -1,4 +1,4 @@
-"""Write docs/python.md: all that the packages of lupusim name in their ``__all__``."""
+"""Write docs/reference/python.md: all that the packages of lupusim name in their ``__all__``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lupusim.report.manual.python import PACKAGES
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "python.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs/reference/python.md"
 _HEAD = """# Python
 
 All names that the packages offer; `help(name)` says the rest, as do the pages that `lupusim docs`

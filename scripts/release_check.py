@@ -56,8 +56,8 @@ def versions(top: Path) -> dict[str, str]:
 
 
 def untold(top: Path) -> list[str]:
-    """Return the tests against other programs and between engines that docs/validation.md lacks."""
-    text = (top / "docs" / "validation.md").read_text(encoding="utf-8")
+    """Return the tests against other programs and between engines that the page of them lacks."""
+    text = (top / "docs/reference/validation.md").read_text(encoding="utf-8")
     folders = (top / "tests" / "reference", top / "tests" / "agreement")
     files = [path for folder in folders for path in sorted(folder.rglob("test_*.py"))]
     names = [path.relative_to(top).as_posix() for path in files]

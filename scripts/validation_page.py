@@ -1,4 +1,4 @@
-"""Write docs/validation.md: what the tests compare with what, and how close it came.
+"""Write docs/reference/validation.md: what the tests compare with what, and how close it came.
 
 The tests against other programs, published numbers and closed forms, and those between engines, are
 run while every comparison that they make is listened to: `numpy.testing.assert_allclose`,
@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 TOP = Path(__file__).resolve().parents[1]
-PAGE = TOP / "docs" / "validation.md"
+PAGE = TOP / "docs/reference/validation.md"
 SUITES = ("tests/reference", "tests/agreement")
 _HEAD = """# Validation
 
@@ -33,9 +33,9 @@ in Monte Carlo standard errors, of which 4 are allowed. "long" tests belong to t
 |---|---|
 | type I error of every test, in small, unequal and stratified arms | [levels](levels_of_tests.md) |
 | type I error of every trial as planned | beside each power: the null twin |
-| formula, assumption, source | [methods](methods.md), [of the tests](methods_of_tests.md) |
+| formula, assumption, source | [methods](../methods.md), [of the tests](methods_of_tests.md) |
 | on your own machine | `lupusim selftest` |
-| speed, and where lupusim is slower | [beside other programs](comparison.md#speed) |
+| speed, and where lupusim is slower | [beside other programs](../comparison.md#speed) |
 
 Beside these stand tests that need no other program: of every kind beside every other it may meet
 (`tests/combinations`), of any valid input (`tests/property`), and of whole simulated trials against

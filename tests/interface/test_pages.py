@@ -31,7 +31,7 @@ with click.Context(cli.app) as _context:
     COMMANDS = {
         name: cli.app.get_command(_context, name) for name in cli.app.list_commands(_context)
     }
-QUICK = ("README.md", "docs/teaching.md")
+QUICK = ("README.md", "docs/guides/teaching.md")
 EXAMPLES = [p for p in PAGES if ">>> " in p.read_text(encoding="utf-8")]
 SESSIONS = [p for p in PAGES if list(sessions(p.read_text(encoding="utf-8")))]
 ALIKE = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
@@ -137,7 +137,7 @@ def test_a_page_that_a_script_writes_is_current(name) -> None:
 
 
 def test_every_registered_test_has_its_method() -> None:
-    text = (ROOT / "docs" / "methods_of_tests.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/reference/methods_of_tests.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^## `(\w+)`$", text, flags=re.MULTILINE)) == set(TESTS)
     for part in ("formula", "assumes", "source", "checked in"):
         assert text.count(f"- {part}: ") == len(TESTS)
@@ -145,7 +145,7 @@ def test_every_registered_test_has_its_method() -> None:
 
 def test_validation_tells_of_tests_that_are_there() -> None:
     """That none is missing is asked before a release: writing the page takes minutes."""
-    text = (ROOT / "docs" / "validation.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/reference/validation.md").read_text(encoding="utf-8")
     named = re.findall(r"^`(tests/\S+\.py)`$", text, flags=re.MULTILINE)
     assert len(named) > 20
     assert [name for name in named if not (ROOT / name).is_file()] == []

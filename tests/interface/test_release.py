@@ -37,9 +37,9 @@ def test_licenses_are_found_with_their_texts() -> None:
 
 
 def test_a_comparison_that_the_page_on_validation_lacks_is_seen(tmp_path) -> None:
-    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/reference").mkdir(parents=True)
     (tmp_path / "tests" / "reference").mkdir(parents=True)
-    (tmp_path / "docs" / "validation.md").write_text("`tests/reference/test_old.py`\n")
+    (tmp_path / "docs/reference/validation.md").write_text("`tests/reference/test_old.py`\n")
     for name in ("old", "new"):
         (tmp_path / "tests" / "reference" / f"test_{name}.py").write_text("")
     assert CHECK.untold(tmp_path) == ["tests/reference/test_new.py"]

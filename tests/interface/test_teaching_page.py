@@ -17,7 +17,7 @@ from lupusim.scenario import (
 )
 from lupusim.scenario.document.yaml_reader import read_document
 
-PAGE = Path(__file__).parents[2] / "docs" / "teaching.md"
+PAGE = Path(__file__).parents[2] / "docs/guides/teaching.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 FILES = re.findall(r"```yaml\n(.*?)```", TEXT, flags=re.DOTALL)
 

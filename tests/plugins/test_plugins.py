@@ -78,7 +78,7 @@ def answer(site: Path, scenario: Path) -> dict[str, float]:
 
 
 def test_the_docs_show_the_package_as_it_is():
-    page = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
+    page = (Path(__file__).parents[2] / "docs/guides/plugins.md").read_text()
     for path in (HERE / "pyproject.toml", HERE / "scenario.yaml", *HERE.glob("*/[a-z]*.py")):
         assert path.read_text().strip() in page, path.name
 

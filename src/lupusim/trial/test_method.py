@@ -127,7 +127,8 @@ class TestMethod(Protocol):
         ``variance`` (that of the score, or one over that of the estimate), which it can't.
     least_patients : int
         In fewer patients of two arms that it analyzes it finds an effect too often
-        (``docs/levels_of_tests.md``); 0 for a test that keeps its level, or finds too few.
+        (``docs/reference/levels_of_tests.md``); 0 for a test that keeps its level, or finds too
+        few.
     independent_increments : bool
         Whether the statistics of several looks are those of sums of independent parts, as
         bounds by spending functions and their kin take for granted.

@@ -194,7 +194,8 @@ def looks_at_few(trial: Trial) -> Iterator[str]:
             yield (
                 f"look {number} is to be expected when {analysis.name} sees about "
                 f"{share * pair:.0f} patients, and in fewer than {least} it finds an effect too "
-                "often (docs/levels_of_tests.md): let it wait, or spend less of alpha there"
+                "often (docs/reference/levels_of_tests.md): let it wait, or spend less of "
+                "alpha there"
             )
 
 

@@ -13,8 +13,9 @@ from lupusim.report.manual.python import write_reference
 
 _PACKAGED = Path(__file__).parent / "pages"
 _CHECKOUT = Path(__file__).parents[4]
-_TO_NOTEBOOK = re.compile(r"\]\((?:\.\./)?notebooks/(\w+)\.ipynb\)")
-_TO_TOP = re.compile(r"\]\(\.\./(CHANGELOG|CONTRIBUTING)\.md")
+# A page's link to what stands beside docs: in the site that is one folder less away.
+_TO_NOTEBOOK = re.compile(r"\]\(\.\./((?:\.\./)*)notebooks/(\w+)\.ipynb\)")
+_TO_TOP = re.compile(r"\]\(\.\./((?:\.\./)*)(CHANGELOG|CONTRIBUTING)\.md")
 
 
 def root_of_pages() -> Path:
@@ -61,7 +62,7 @@ def gather(root: Path, folder: Path) -> None:
 
 def _inside(text: str) -> str:
     """Return a page whose links to notebooks and to the checkout's top lead into the site."""
-    return _TO_TOP.sub(r"](\1.md", _TO_NOTEBOOK.sub(r"](notebooks/\1.md)", text))
+    return _TO_TOP.sub(r"](\1\2.md", _TO_NOTEBOOK.sub(r"](\1notebooks/\2.md)", text))
 
 
 def _cells(notebook: dict[str, Any]) -> Iterator[str]:

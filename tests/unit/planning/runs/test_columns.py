@@ -72,7 +72,7 @@ def test_units_stand_in_json_and_beside_csv(tmp_path: Path) -> None:
 
 
 def test_the_page_of_columns_is_made_of_the_code() -> None:
-    assert (ROOT / "docs" / "columns.md").read_text() == page(), "run scripts/columns_page.py"
+    assert (ROOT / "docs/reference/columns.md").read_text() == page(), "run scripts/columns_page.py"
 
 
 @pytest.mark.parametrize(
