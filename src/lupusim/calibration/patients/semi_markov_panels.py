@@ -26,12 +26,11 @@ from lupusim.calibration.patients.contributions import (
     log_ratios,
 )
 from lupusim.calibration.patients.histories import Panel, Stays
+from lupusim.calibration.patients.panel_walks import Mesh, is_forgetful, march
 from lupusim.calibration.prediction.family import Family
-from lupusim.calibration.prediction.mesh import ENTRY_LAGS, ENTRY_SHARES, MOST_HAZARD
-from lupusim.common.arrays import BoolArray, FloatArray, IntArray
-from lupusim.common.frozen import dataclass
-from lupusim.model import Clock, Hazard, MultiStateModel
-from lupusim.model.hazards.base import constant_rate
+from lupusim.calibration.prediction.mesh import ENTRY_LAGS
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.model import MultiStateModel
 
 _PER_INTERVAL = 2  # panels in an interval of the median length, on the coarser mesh
 _MOST = 12  # panels in an interval
@@ -39,21 +38,6 @@ _ALIKE = 1.3  # panels of the longest history of a group over those of the short
 _FEW = 60  # patients
 _CELLS = 2_000_000
 """Numbers in the largest array: patients are taken in groups so that it stays below."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mesh:
-    """Panels of time of some patients, all with as many; the last may have no length."""
-
-    patients: IntArray  # who they are; (n,)
-    edges: FloatArray  # study times of the panels' ends, years; (n, n_panels + 1)
-    interval: IntArray  # the interval between visits in which each panel lies; (n, n_panels)
-    keep: FloatArray
-    """0 for states in which a patient was not seen at the panel's end, else 1; (n, n_panels,
-    n_states)."""
-    is_visit: BoolArray  # whether anybody was seen at the panel's end; (n_panels,)
-    start: IntArray  # position of the state first seen; (n,)
-    last: IntArray  # position of the state last seen; (n,)
 
 
 def panel_likelihood(free_model: FreeModel, panel: Panel) -> PatientLikelihood:
@@ -152,17 +136,30 @@ class SemiMarkovPanelLikelihood:
 
     def _on_mesh(self, values: FloatArray, groups: tuple[Mesh, ...]) -> FloatArray:
         """Return how probable patients are, (n, n_patients), at natural values (n, p)."""
-        model = self.free_model.model
+        model, (first, _) = self.free_model.model, self._histories
         hazards, ratios = self._family.hazards(values), self._family.ratios(values)
-        shares, covariates = self._family.shares(values), dict(self.panel.covariates)
+        shares = self._family.shares(values)
         ratios = ratios * [t.ratio.ratios[0] for t in model.transitions]
-        logs = log_ratios(self.free_model, covariates, values, self.panel.begin.size)
-        by_class = np.zeros((*shares.shape, self.n_patients))
+        by_class = np.empty((*shares.shape, first.size))
         for mesh in groups:
-            own = np.exp(logs)[:, mesh.interval].transpose(3, 0, 1, 2)
-            factors = ratios.transpose(2, 0, 1)[..., None, None] * own[:, :, None]
-            by_class[..., mesh.patients] = march(model, mesh, hazards, factors=factors)
-        return np.asarray(np.einsum("nc,ncp->np", shares, by_class))
+            factors = ratios.transpose(2, 0, 1)[..., None] * self._own(values, mesh)
+            by_class[..., mesh.histories] = march(model, mesh, hazards, factors=factors)
+        starts = np.searchsorted(self.panel.patient[first], np.arange(self.n_patients))
+        of_patients = np.multiply.reduceat(by_class, starts, axis=-1)
+        return np.asarray(np.einsum("nc,ncp->np", shares, of_patients))
+
+    def _own(self, values: FloatArray, mesh: Mesh) -> FloatArray:
+        """Return hazard ratios by covariates; (n_panels, n_transitions, n_models, 1, n) or ones."""
+        shape = (len(mesh.interval), len(self.free_model.model.transitions), 1, 1, 1)
+        covariates = dict(self.panel.covariates)
+        if not covariates:
+            return np.ones((*shape[:-1], mesh.histories.size))
+        logs = log_ratios(self.free_model, covariates, values, self.panel.begin.size)
+        return np.exp(logs.transpose(2, 0, 1))[:, :, None, mesh.interval].transpose(3, 0, 1, 2, 4)
+
+    @cached_property
+    def _histories(self) -> tuple[IntArray, IntArray]:
+        return histories(self.free_model.model, self.panel)
 
     @cached_property
     def _coarser(self) -> tuple[Mesh, ...]:
@@ -173,209 +170,76 @@ class SemiMarkovPanelLikelihood:
         return meshes(self.free_model.model, self.panel, finer=2)
 
 
+def histories(model: MultiStateModel, panel: Panel) -> tuple[IntArray, IntArray]:
+    """Return the first interval of each history, and the first of the next.
+
+    A patient's visits are cut into histories where a state is seen in which no hazard asks
+    since when: what was before says nothing of what comes.
+    """
+    asks = [
+        not all(is_forgetful(model.transitions[k]) for k in model.outgoing(state))
+        for state in model.states
+    ]
+    begins = np.ones(panel.patient.size, dtype=bool)
+    begins[1:] = (np.diff(panel.patient) > 0) | ~np.array(asks)[panel.state[1:]]
+    first = np.flatnonzero(begins)
+    return first, np.append(first[1:], panel.patient.size)
+
+
 def meshes(model: MultiStateModel, panel: Panel, *, finer: int) -> tuple[Mesh, ...]:
-    """Return the panels of time of all patients, in groups of those with about as many."""
+    """Return the panels of time of all histories, in groups of those with about as many."""
     lengths = panel.end - panel.begin
     wanted = np.ceil(_PER_INTERVAL * lengths / np.median(lengths))
     numbers = finer * np.clip(wanted, _PER_INTERVAL, _MOST).astype(int)
-    rows = np.split(np.arange(lengths.size), np.flatnonzero(np.diff(panel.patient)) + 1)
-    totals = np.array([numbers[own].sum() for own in rows])
+    first, end = histories(model, panel)
+    totals = np.add.reduceat(numbers, first)
     groups, waiting = [], np.argsort(totals, kind="stable").tolist()
     per_point = len(model.states) * len(model.latent_classes) * ENTRY_LAGS.size
     while waiting:
         longest = int(totals[waiting[-1]])
         near = int(np.searchsorted(totals[waiting], longest / _ALIKE))
         near = max(near, len(waiting) - max(1, _CELLS // (per_point * longest)))
-        groups.append([rows[k] for k in waiting[near:]])
+        groups.append(waiting[near:])
         waiting = waiting[:near]
-    return tuple(_mesh(model, panel, own, numbers) for own in groups)
+    return tuple(
+        _mesh(model, panel, np.array(own), [np.arange(first[k], end[k]) for k in own], numbers)
+        for own in groups
+    )
 
 
 def _mesh(
-    model: MultiStateModel, panel: Panel, rows: Sequence[IntArray], numbers: IntArray
+    model: MultiStateModel,
+    panel: Panel,
+    which: IntArray,
+    rows: Sequence[IntArray],
+    numbers: IntArray,
 ) -> Mesh:
-    """Return the panels of some patients, whose intervals are `rows`."""
+    """Return the panels of some histories, whose intervals are `rows`."""
     n_panels = max(int(numbers[own].sum()) for own in rows)
-    shape = len(rows), n_panels
-    edges, interval = np.empty((shape[0], n_panels + 1)), np.empty(shape, dtype=int)
-    keep = np.ones((*shape, len(model.states)))
+    edges, interval = np.empty((n_panels + 1, len(rows))), np.empty((n_panels, len(rows)), int)
+    keep = np.ones((n_panels, len(model.states), len(rows)))
     for k, own in enumerate(rows):
         parts = [
             panel.begin[i] + (panel.end[i] - panel.begin[i]) * np.arange(1, n + 1) / n
             for i, n in zip(own.tolist(), numbers[own].tolist(), strict=True)
         ]
         ends = np.concatenate([panel.begin[own[:1]], *parts])
-        edges[k, : ends.size], edges[k, ends.size :] = ends, ends[-1]
-        interval[k] = own[-1]
-        interval[k, : ends.size - 1] = np.repeat(own, numbers[own])
+        edges[: ends.size, k], edges[ends.size :, k] = ends, ends[-1]
+        interval[:, k] = own[-1]
+        interval[: ends.size - 1, k] = np.repeat(own, numbers[own])
         visits = np.cumsum(numbers[own])[:-1] - 1
-        keep[k, visits] = np.eye(len(model.states))[panel.next_state[own[:-1]]]
-    first, last = ([own[at] for own in rows] for at in (0, -1))
+        keep[visits, :, k] = np.eye(len(model.states))[panel.next_state[own[:-1]]]
+    first, last = (np.array([own[at] for own in rows]) for at in (0, -1))
+    begun = {model.index(s.state): s.time_in_state for s in model.starts}
+    waited = np.array([begun.get(state, 0.0) for state in panel.state[first].tolist()])
+    is_begin = np.append(True, np.diff(panel.patient) > 0)[first]
     return Mesh(
-        patients=panel.patient[first],
+        histories=which,
         edges=edges,
         interval=interval,
         keep=keep,
-        is_visit=np.asarray((keep < 1).any(axis=(0, 2))),
+        is_visit=np.asarray((keep < 1).any(axis=(1, 2))),
         start=panel.state[first],
+        waited=np.where(is_begin, waited, 0.0),
         last=panel.next_state[last],
     )
-
-
-def march(
-    model: MultiStateModel,
-    mesh: Mesh,
-    hazards: Sequence[Sequence[Hazard]],
-    *,
-    factors: FloatArray,
-) -> FloatArray:
-    """Return how probable patients are, in each latent class; shape (n_models, n_classes, n).
-
-    Parameters
-    ----------
-    model : MultiStateModel
-        States, transitions, starts.
-    mesh : Mesh
-        What was seen of them, and the panels of time between.
-    hazards : sequence, a transition each, of sequences of Hazard
-        One for each model, or one for all.
-    factors : (n_transitions, n_models, n_classes, n, n_panels) array
-        What multiplies them in each panel.
-    """
-    walk = _Walk(model, mesh, hazards, factors)
-    for panel in range(mesh.interval.shape[1]):
-        walk.go_on(panel)
-    return walk.seen_last()
-
-
-class _Walk:
-    """Masses of patients by when they entered, and how many of them are still there.
-
-    Points of entry are the start, then three for each panel. All arrays have the states or
-    transitions first, then (n_points, n_models, n_classes, n_patients).
-    """
-
-    def __init__(
-        self,
-        model: MultiStateModel,
-        mesh: Mesh,
-        hazards: Sequence[Sequence[Hazard]],
-        factors: FloatArray,
-    ) -> None:
-        self.mesh, self.hazards, self.factors = mesh, hazards, factors
-        self.is_forward = [t.clock is Clock.FORWARD for t in model.transitions]
-        self.ways = [
-            (model.index(t.from_state), model.index(t.to_state)) for t in model.transitions
-        ]
-        ends = mesh.edges[:, 1:, None] - np.diff(mesh.edges)[:, :, None] * ENTRY_LAGS
-        self.entered = np.hstack([mesh.edges[:, :1], ends.reshape(len(ends), -1)]).T
-        begun = {model.index(s.state): s.time_in_state for s in model.starts}
-        self.waited = np.array([begun.get(state, 0.0) for state in mesh.start.tolist()])
-        shape = (len(self.entered), *factors.shape[1:-1])
-        self.mass = np.zeros((len(model.states), *shape))
-        self.mass[mesh.start, 0, :, :, np.arange(len(ends))] = 1.0
-        self.left = sorted({origin for origin, _ in self.ways})
-        self.stayed = np.ones((len(self.left), *shape))
-        self.rates = [_rates(some) for some in hazards]
-        self.before = [
-            self._cumulative(k, self._clock(k, self.entered)) if rates is None else np.empty(0)
-            for k, rates in enumerate(self.rates)
-        ]
-
-    def _since_entry(self, times: FloatArray) -> FloatArray:
-        """Return time in state at study times (n_points, n), for the first points."""
-        clock = np.maximum(times - self.entered[: len(times)], 0.0)
-        clock[0] += self.waited
-        return clock
-
-    def _clock(self, k: int, times: FloatArray) -> FloatArray:
-        """Return what a transition's clock shows."""
-        return times if self.is_forward[k] else self._since_entry(times)
-
-    def _cumulative(self, k: int, clock: FloatArray) -> FloatArray:
-        """Return a transition's cumulative hazards, (n_points, n_models or 1, 1, n)."""
-        with np.errstate(over="ignore"):
-            grown = np.stack([hazard.cumulative(clock) for hazard in self.hazards[k]], axis=1)
-        return np.minimum(grown, MOST_HAZARD)[:, :, None]
-
-    def go_on(self, panel: int) -> None:
-        """Go to a panel's end; fill in who enters within it, and keep those who were seen."""
-        n_before = 1 + ENTRY_LAGS.size * panel
-        n_points = n_before + ENTRY_LAGS.size
-        moved = self._moved(panel, n_points)
-        n_states, _, *rest = self.mass.shape
-        arriving = np.zeros((*rest, n_states, 1))
-        on = np.zeros((*rest, n_states, n_states))
-        for share, (origin, target) in zip(moved, self.ways, strict=True):
-            coming = self.mass[origin, :n_before] * share[:n_before]
-            arriving[..., target, 0] += coming.sum(axis=0)
-            # Who enters within the panel may go on within it.
-            on[..., target, origin] += sum(
-                weight * own for weight, own in zip(ENTRY_SHARES, share[n_before:], strict=True)
-            )
-        entering = np.moveaxis(np.linalg.solve(np.eye(n_states) - on, arriving)[..., 0], -1, 0)
-        self.mass[:, n_before:n_points] = np.multiply.outer(entering, ENTRY_SHARES).transpose(
-            0, 4, 1, 2, 3
-        )
-        if self.mesh.is_visit[panel]:
-            self.mass[:, :n_points] *= self.mesh.keep[:, panel].T[:, None, None, None]
-
-    def _moved(self, panel: int, n_points: int) -> list[FloatArray]:
-        """Return shares of those who entered that move within a panel, for each transition."""
-        growth: list[FloatArray] = []
-        stayed = self.stayed[:, :n_points]
-        total = np.zeros_like(stayed)
-        ends = self.mesh.edges[:, panel + 1]
-        times = np.broadcast_to(ends, (n_points, ends.size))
-        clock = self._since_entry(times)
-        here = np.maximum(self.entered[:n_points], self.mesh.edges[:, panel])
-        spent = (ends - here)[:, None, None]
-        for k, (origin, _) in enumerate(self.ways):
-            rates = self.rates[k]
-            if rates is not None:
-                grown = rates[:, None, None] * spent
-            else:
-                grown = self._growth(k, times if self.is_forward[k] else clock)
-            growth.append(grown * self.factors[k, ..., panel])
-            total[self.left.index(origin)] += growth[-1]
-        after = stayed * np.exp(-total)
-        per_hazard = np.zeros_like(total)
-        np.divide(stayed - after, total, out=per_hazard, where=total > 0)
-        self.stayed[:, :n_points] = after
-        return [
-            g * per_hazard[self.left.index(origin)]
-            for g, (origin, _) in zip(growth, self.ways, strict=True)
-        ]
-
-    def _growth(self, k: int, clock: FloatArray) -> FloatArray:
-        """Return how a transition's cumulative hazard has grown since it was last asked."""
-        now, n_points = self._cumulative(k, clock), len(clock)
-        grown = now - self.before[k][:n_points]
-        self.before[k][:n_points] = now
-        return grown
-
-    def seen_last(self) -> FloatArray:
-        """Return the probability of the state last seen, or its density where it absorbs."""
-        there = self.mass.copy()
-        there[self.left] *= self.stayed
-        absorbs = ~np.isin(np.arange(len(there)), self.left)
-        alive = there.sum(axis=1)[self.mesh.last, :, :, np.arange(self.mesh.last.size)]
-        return np.where(absorbs[self.mesh.last], self._density(there), alive.transpose(1, 2, 0))
-
-    def _density(self, there: FloatArray) -> FloatArray:
-        """Return the density of entering the state last seen; (n_models, n_classes, n)."""
-        times = np.broadcast_to(self.mesh.edges[:, -1], self.entered.shape)
-        found = np.zeros(there.shape[2:])
-        for k, (origin, target) in enumerate(self.ways):
-            clock = self._clock(k, times)
-            with np.errstate(divide="ignore", over="ignore"):
-                rates = np.stack([hazard.hazard(clock) for hazard in self.hazards[k]], axis=1)
-            into = np.minimum(rates, MOST_HAZARD) * (self.mesh.last == target)
-            found += (there[origin] * into[:, :, None]).sum(axis=0) * self.factors[k, ..., -1]
-        return found
-
-
-def _rates(hazards: Sequence[Hazard]) -> FloatArray | None:
-    """Return hazards that are constant, (n_models or 1,); None where one of them is not."""
-    rates = [constant_rate(hazard) for hazard in hazards]
-    return None if None in rates else np.array(rates, dtype=float)

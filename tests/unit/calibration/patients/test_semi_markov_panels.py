@@ -63,7 +63,11 @@ def panel(*histories: list[tuple[float, int]]) -> Panel:
     return Panel(patient=patient, state=state, next_state=following, begin=begin, end=end)
 
 
-def by_ages(history: list[tuple[float, int]], step: float) -> float:
+FORGETFUL = (WAYS[0], way("ill", "well", ExponentialHazard(rate=0.6)), *WAYS[2:])
+"""No hazard of the ill asks since when they are: histories are cut where a patient is ill."""
+
+
+def by_ages(ways: tuple[Transition, ...], history: list[tuple[float, int]], step: float) -> float:
     """Follow a patient by time in state, step by step; a death is a density."""
     n = round(history[-1][0] / step)
     mass = np.zeros((2, n + 1))
@@ -71,11 +75,11 @@ def by_ages(history: list[tuple[float, int]], step: float) -> float:
     seen = {round(time / step): state for time, state in history[1:]}
     ages = np.arange(n + 1) * step
     there = [
-        WAYS[k].hazard.cumulative(ages + step) - WAYS[k].hazard.cumulative(ages) for k in (0, 1)
+        ways[k].hazard.cumulative(ages + step) - ways[k].hazard.cumulative(ages) for k in (0, 1)
     ]
     for now in range(1, n + 1):
         late = np.array([now - 1, now]) * step
-        deaths = np.array([0.05 * step, np.diff(WAYS[3].hazard.cumulative(late))[0]])[:, None]
+        deaths = np.array([0.05 * step, np.diff(ways[3].hazard.cumulative(late))[0]])[:, None]
         total = np.array(there) + deaths
         gone = mass * (1 - np.exp(-total))
         moved = (gone * np.array(there) / total).sum(axis=1)
@@ -99,15 +103,21 @@ HISTORIES: list[list[tuple[float, int]]] = [
 ]
 
 
-def test_panels_with_hidden_moves_are_those_of_a_calculation_by_ages() -> None:
-    likelihood = panel_likelihood(free_rates(model()), panel(*HISTORIES))
+@pytest.mark.parametrize("ways", [WAYS, FORGETFUL], ids=["all", "cut where a patient is ill"])
+def test_panels_with_hidden_moves_are_those_of_a_calculation_by_ages(
+    ways: tuple[Transition, ...],
+) -> None:
+    at = RATE if ways is WAYS else np.log([[0.6, 0.05]])
+    likelihood = panel_likelihood(free_rates(model(*ways)), panel(*HISTORIES))
     assert isinstance(likelihood, SemiMarkovPanelLikelihood)
-    ours = np.exp(likelihood.contributions(RATE)[0])
-    coarse, fine = (np.array([by_ages(h, step) for h in HISTORIES]) for step in (1 / 80, 1 / 160))
+    ours = np.exp(likelihood.contributions(at)[0])
+    coarse, fine = (
+        np.array([by_ages(ways, h, step) for h in HISTORIES]) for step in (1 / 80, 1 / 160)
+    )
     np.testing.assert_allclose(ours, 2 * fine - coarse, rtol=5e-4)
     exact = 2 * fine - coarse
-    assert abs(np.log(exact / ours).sum()) < likelihood.numerical_error(RATE[0])
-    rough = np.exp(likelihood.coarse().contributions(RATE)[0])
+    assert abs(np.log(exact / ours).sum()) < likelihood.numerical_error(at[0])
+    rough = np.exp(likelihood.coarse().contributions(at)[0])
     assert np.abs(rough / exact - 1).max() > 5e-4  # what the second mesh is for
 
 
