@@ -86,6 +86,11 @@ DURATION = within(duration=True, at_least=0)
 LONGER_THAN_0 = within(duration=True, above=0)
 
 
+def durations_of(made: Any) -> frozenset[str]:
+    """Return the names of the fields that files write with a unit of time."""
+    return frozenset(one.name for one in fields(made) if one.metadata.get("duration"))
+
+
 def check_ranges(made: Any) -> None:
     """Refuse an object of a dataclass of which a field lies outside its range.
 

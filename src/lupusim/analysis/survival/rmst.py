@@ -15,7 +15,7 @@ from lupusim.analysis.survival.kaplan_meier import FreeOfEventsTest
 from lupusim.analysis.survival.sorting import CENSORED, FLAGS, NOT_INCLUDED, survival_columns
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.common.frozen import dataclass
-from lupusim.common.ranges import LONGER_THAN_0
+from lupusim.common.ranges import DURATION, LONGER_THAN_0, check_ranges
 from lupusim.trial import Better, Verdict
 from lupusim.trial.test_method import named_test
 
@@ -170,13 +170,25 @@ class RestrictedMeanTest(FreeOfEventsTest):
     until : float
         The horizon, years, above 0.
     margin : float
-        How many years worse the experimental arm may be, 0 or above.
+        How much worse the experimental arm may be, years, from 0 to below the horizon: means
+        cannot lie farther apart.
+
+    Raises
+    ------
+    ValueError
+        If one is out of range.
     """
 
     effect: ClassVar = "difference of restricted means, years"
     required: ClassVar = ("until",)
     horizon: ClassVar = "until"
     until: float = field(default=1.0, metadata=LONGER_THAN_0)
+    margin: float = field(default=0.0, metadata=DURATION)
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        if self.margin >= self.until:
+            raise ValueError(f"margin={self.margin:g} must be below until={self.until:g} years")
 
     def __call__(
         self, outcome: SurvivalOutcome, *, better: Better, sided: int, stratum: IntArray

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from lupusim.common.ranges import durations_of
 from lupusim.model import Effect
 from lupusim.scenario.document.durations import format_duration
 from lupusim.trial import Analysis
@@ -51,7 +52,6 @@ _TESTS = {
     "win_odds": "the win odds",
     "win_ratio": "the win ratio",
 }
-_DURATIONS = ("at", "until")
 
 
 def analysis_in_words(analysis: Analysis) -> str:
@@ -76,7 +76,8 @@ def analysis_in_words(analysis: Analysis) -> str:
     usual = TESTS[analysis.name]
     for asked, value in analysis.test.parameters.items():
         if asked in usual.required or value != usual.parameters[asked]:
-            shown = format_duration(value) if asked in _DURATIONS else f"{value:.4g}"
+            timed = asked in durations_of(analysis.test)
+            shown = format_duration(value) if timed else f"{value:.4g}"
             said.append(f"{_plain(asked)} {shown}")
     return f"{name} ({', '.join(said)})"
 

@@ -56,6 +56,8 @@ def test_an_effect_is_told_with_its_course(effect, words):
 def test_what_a_test_is_told_stands_beside_its_name():
     said = analysis_in_words(told("survival_difference", at=2.0, margin=0.1))
     assert said == "the difference of survival (one-sided alpha 0.025, at 2 years, margin 0.1)"
+    said = analysis_in_words(told("restricted_mean", until=2.0, margin=0.25))
+    assert said.endswith("restricted means (one-sided alpha 0.025, until 2 years, margin 3 months)")
     assert analysis_in_words(analysis()) == "the log-rank test (one-sided alpha 0.025)"
 
 

@@ -105,10 +105,10 @@ def test_strata_for_a_test_that_takes_none_are_refused(problems: Any) -> None:
 def test_parameters_reach_the_test_in_years(trial: Any) -> None:
     found = trial(
         endpoints=SURVIVAL,
-        analysis={"test": "restricted_mean", "until": "52 weeks", "margin": 0.1},
+        analysis={"test": "restricted_mean", "until": "52 weeks", "margin": "2 months"},
     ).analysis.test
     assert found.until == pytest.approx(parse_duration("52 weeks"))
-    assert found.margin == 0.1
+    assert found.margin == pytest.approx(2 / 12)
     weights = trial(endpoints=SURVIVAL, analysis={"test": "fleming_harrington", "rho": 1})
     assert (weights.analysis.test.rho, weights.analysis.test.gamma) == (1, 1)
 
@@ -117,6 +117,16 @@ def test_parameters_reach_the_test_in_years(trial: Any) -> None:
     ("analysis", "key", "words"),
     [
         ({"test": "restricted_mean"}, "analysis.until", "missing"),
+        (
+            {"test": "restricted_mean", "until": "1 year", "margin": 0.1},
+            "analysis.margin",
+            "0.1 has no unit",
+        ),
+        (
+            {"test": "restricted_mean", "until": "1 year", "margin": "1 year"},
+            "analysis",
+            "margin=1 must be below until=1 years",
+        ),
         ({"test": "cox", "until": "1 year"}, "analysis.until", "no such parameter"),
         ({"test": "cox", "margin": 0}, "analysis.margin", "above 0"),
         ({"test": "cox", "margin": 1.3, "sided": 2}, "analysis.margin", "one side"),
