@@ -11,7 +11,7 @@ from format_keys import Asked, Path, asked_of, can_hold, values_of
 from lupusim.errors import ScenarioError
 from lupusim.scenario import load_scenario, packaged_names
 from lupusim.scenario.document.yaml_reader import parse_document
-from lupusim.scenario.files.starters import STARTERS, starter_text
+from lupusim.scenario.starters import STARTERS, starter_text
 
 EFFECT = {"on": ["healthy -> ill"], "hazard_ratio": 0.5}
 CONTROL = {"name": "placebo", "control": True}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 
+import click
 import pytest
 
+from lupusim.cli.scenarios import new as command
 from lupusim.errors import ScenarioError
 from lupusim.report.words import scenario_in_words, what_it_means
 from lupusim.scenario import load_scenario, packaged_names
 from lupusim.scenario.document.yaml_reader import parse_document
 from lupusim.scenario.files.scenario import scenario_from_document
-from lupusim.scenario.files.starters import STARTERS, starter_text
+from lupusim.scenario.starters import STARTERS, starter_text
 
 
 @pytest.mark.parametrize("kind", STARTERS)
@@ -63,7 +65,36 @@ def test_a_kind_takes_the_numbers_it_is_told() -> None:
         (("two_rate",), "Did you mean 'two_rates'?"),
         (("two_rates", "--set", "sd=8"), "takes no 'sd'. It takes size, allocation"),
         (("two_rates", "--set", "control"), "is not NAME=VALUE"),
-        (("two_rates", "--set", "control=30"), "30 is not a share. Write '30 %' or 0.3"),
+        (
+            ("two_rates", "--set", "control=30"),
+            "control=30: 30 is not a share. Write '30 %' or 0.3.\nnothing was written",
+        ),
+        (("score", "--set", "sd=-1"), "sd=-1: -1 is out of range. Give a number, above 0."),
+        (("score", "--set", "better=up"), "better=up: 'up' is not one of the choices. Valid: low"),
+        (("two_rates", "--set", "test=fischer"), "test=fischer: 'fischer' is not one of the ch"),
+        (("two_rates", "--set", "control=[30"), "control=[30: it cannot be read"),
+        (("two_rates", "--set", "control=30 % # x"), "control=30 % # x: it cannot be read"),
+        (("two_rates", "--set", "allocation=1:2:3"), "allocation=1:2:3: '1:2:3' is for 3 arms"),
+        (("two_rates", "--set", "looks=75 %, 50 %"), "looks=75 %, 50 %: these are no times"),
+        (("two_rates", "--set", "looks=0,5"), "looks=0,5: these are no times of interim looks"),
+        (("two_rates", "--set", "looks=soon"), "looks=soon: 'soon' is not a share"),
+        (("two_rates", "--set", "futility=0"), "futility=0: there is no interim look. Say when"),
+        (("two_rates", "--set", "second=20 %"), "second=20 %: '20 %' is not two values. Write"),
+        (("two_rates", "--set", "second=20 %, 140 %"), "second=20 %, 140 %: '140 %' is not from 0"),
+        (("time_to_event", "--set", "events=900"), "events=900: "),
+        (("counts", "--set", "size=many", "--set", "looks=1"), "size=many: 'many' is not a whole"),
+        (("dose_arms", "--set", "low=45"), "low=45: 45 is not a share"),
+        (("platform", "--set", "joins=6"), "joins=6: 6 has no unit"),
+        (("score", "--set", "control=a: b"), "control=a: b: it cannot be read"),
+        (
+            ("two_rates", "--set", "looks=1", "--set", "futility=low"),
+            "futility=low: 'low' is not a",
+        ),
+        (
+            ("time_to_event", "--set", "test=survival_difference"),
+            "Write such as 'test=survival_difference, at: VALUE'.",
+        ),
+        (("model", "--set", "treated=msc-centrall"), "msc-central"),
     ],
 )
 def test_what_no_kind_takes_is_told_and_nothing_is_written(
@@ -78,6 +109,87 @@ def test_what_no_kind_takes_is_told_and_nothing_is_written(
     assert (code, out) == (2, "")
     assert words in err
     assert not list(tmp_path.iterdir())
+
+
+ALL_SAID = {
+    "two_rates": ["test=fisher_exact", "better=more", "second=20 %, 40 %"],
+    "time_to_event": ["test=cox", "better=later", "second=30 months, 0.8", "onset=3 months"],
+    "score": ["test=t_test", "better=lower", "second=20 %, 40 %", "correlation=0.7"],
+    "counts": ["test=rate_ratio", "better=fewer", "dispersion=0.3"],
+    "ordinal": ["test=wilcoxon", "second=20 %, 40 %", "levels=[bad, fair, good]"],
+    "dose_arms": ["test=fisher_exact", "better=more", "method=fixed_sequence"],
+    "platform": ["test=fisher_exact", "better=more", "method=holm", "controls=all"],
+    "model": ["test=fisher_exact", "better=more", "second=complete_remission"],
+}
+SAID_OF_ALL = ["alpha=1 %", "sided=1", "looks=50 %, 75 %", "efficacy=pocock", "futility=0"]
+
+
+@pytest.mark.parametrize("kind", STARTERS)
+def test_a_kind_takes_test_direction_looks_and_a_second_hypothesis(kind: str) -> None:
+    said = dict(word.split("=", 1) for word in [*ALL_SAID[kind], *SAID_OF_ALL])
+    assert set(STARTERS[kind].further) - set(said) <= {"margin"}
+    text = starter_text(kind, said)
+    assert len(text.splitlines()) < 30
+    scenario = scenario_from_document(parse_document(text, "mine.yaml", ScenarioError))
+    trial = scenario.points[0].trial
+    assert trial.analysis is not None
+    assert (trial.analysis.name, trial.analysis.alpha) == (said["test"], 0.01)
+    assert len(trial.looks) == 3
+    assert trial.stopping is not None
+    assert trial.stopping.gives_up or trial.family is None
+    several = "second" in said or len(trial.arms) > 2
+    assert (trial.family is not None) == several
+
+
+def test_one_mistake_has_one_message(lupusim, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    _, _, err = lupusim("new", "platform", "--set", "joins=never")
+    assert err.splitlines()[0].startswith("joins=never: 'never' is not a duration.")
+    assert err.splitlines()[1:] == ["nothing was written"]
+
+
+def test_what_is_not_said_is_not_in_the_file() -> None:
+    for kind in STARTERS:
+        text = starter_text(kind, {})
+        assert "better" not in text.replace("not better", "")
+        assert "margin" not in text
+        assert not re.search(r"^looks:\n  - .*\n  - ", text, re.MULTILINE)
+
+
+def test_equal_steps_give_looks_after_equal_numbers_of_patients() -> None:
+    text = starter_text("score", {"looks": "2"})
+    scenario = scenario_from_document(parse_document(text, "mine.yaml", ScenarioError))
+    words = what_it_means(scenario)
+    assert "Look 1: 40 patients followed for 24 weeks. Look 2: 80 patients" in words
+
+
+def test_a_margin_goes_to_the_test() -> None:
+    text = starter_text("two_rates", {"test": "unpooled_z", "margin": "0.1", "treated": "30 %"})
+    scenario = scenario_from_document(parse_document(text, "mine.yaml", ScenarioError))
+    assert "being not worse by the margin" in what_it_means(scenario)
+
+
+def test_a_terminal_is_asked_again_for_what_was_wrong(lupusim, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = []
+    answers = {"share of responders in the control": iter(["30", "30 %"])}
+
+    def prompt(words: str, default: str) -> str:
+        asked.append(words)
+        return next(answers.get(words, iter([default])))
+
+    monkeypatch.setattr(command, "_on_terminal", lambda: True)
+    monkeypatch.setattr(click, "prompt", prompt)
+    monkeypatch.setattr(click, "confirm", lambda *_, **__: True)
+    code, out, err = lupusim("new")
+    assert code == 0
+    assert "two_rates.yaml is written" in out
+    assert "Not said" not in out
+    assert "control=30: 30 is not a share" in err
+    assert (asked[0], asked[-1]) == ("kind of trial", "share of responders in the control")
+    assert asked.count("patients in all") == 1
+    assert any(words.startswith("test, such as fisher_exact") for words in asked)
+    assert "looks" not in (tmp_path / "two_rates.yaml").read_text()
 
 
 def test_the_kinds_are_listed_with_what_each_may_be_told(lupusim):

@@ -11,7 +11,7 @@ from lupusim.cli import app
 from lupusim.scenario import load_scenario
 from lupusim.scenario.document.amounts import typed_share
 from lupusim.scenario.files.number_at import StatedNumber
-from lupusim.scenario.files.starters import starter_text
+from lupusim.scenario.starters import starter_text
 
 
 @pytest.mark.parametrize("words", ["90 %", "90%", "90", "0.9", " 90 percent "])

@@ -63,7 +63,7 @@ def test_one_z_of_two_looks_is_found_by_default(tmp_path: Path) -> None:
         (("--between", "0.1"), "must be two numbers"),
         (("--between", "0.2,x"), "must be two numbers"),
         (("--between", "0.1,7"), "--between: "),
-        (("--between", "0.1,7"), "analysis.alpha: 7.0 is out of range"),
+        (("--between", "0.1,7"), "analysis.alpha: 7 is out of range"),
         (("--key", "analysis.alfa"), "--key: "),
         (("--key", "analysis.alfa"), "Did you mean 'analysis.alpha'"),
         (("--between", "0.2,0.3", "--replicates", "100"), "Look elsewhere (--between)"),

@@ -98,7 +98,7 @@ def test_the_files_are_whole_before_they_are_broken(tmp_path: Path) -> None:
         ("scenario", "onset: 4 weeks", "onset: 4", (9, "arms.1.effects.0.onset"), "4 has no unit. Write '4 weeks' or '4 months'"),
         ("scenario", "follow_up: 52 weeks", "folow_up: 52 weeks", (11, "folow_up"), "no such key here. Did you mean 'follow_up'?"),
         ("scenario", '"well -> ill"', '"well -> il"', (9, "arms.1.effects.0.on.0"), "Did you mean 'well -> ill'?"),
-        ("scenario", "hazard_ratio: 0.5", "hazard_ratio: -1", (9, "arms.1.effects.0.hazard_ratio"), "-1.0 is out of range. Give a number, 0 or above"),
+        ("scenario", "hazard_ratio: 0.5", "hazard_ratio: -1", (9, "arms.1.effects.0.hazard_ratio"), "-1 is out of range. Give a number, 0 or above"),
         ("scenario", "sites: 9", "sites: null", (10, "enrollment.sites"), "an empty value is not a whole number"),
         ("scenario", "sample_size: 120", "sample_size: 1e300", (15, "sample_size"), "is not a whole number"),
         ("scenario", "sample_size: 120", "sample_size: .inf", (15, "sample_size"), "is not a finite number"),

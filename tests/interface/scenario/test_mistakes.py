@@ -12,6 +12,7 @@ from lupusim.errors import ScenarioError
 from lupusim.planning.theory.expected_times import warnings_of
 from lupusim.scenario import load_scenario
 from lupusim.scenario.files.packaged import find_packaged
+from lupusim.scenario.starters import starter_text
 
 ENDPOINT_MISSING = "endpoints: {primary: {kind: responder, states: [remission], at: 52 weeks}}"
 MISTAKES = [
@@ -151,3 +152,15 @@ def test_a_rate_of_patients_is_a_rate(tmp_path):
     file = tmp_path / "trial.yaml"
     file.write_text(_TRIAL.replace("12 per", "12 patients per"), encoding="utf-8")
     assert load_scenario(file).points[0].trial.enrollment.per_site_per_year == 144.0
+
+
+@pytest.mark.parametrize("bound", ["{z: low}", "{spending: pocock, beta: low}", "{p: low}"])
+def test_a_bound_for_giving_up_that_is_no_number_is_told_with_its_line(bound, tmp_path) -> None:
+    text = starter_text("two_rates", {"looks": "1", "futility": "0"})
+    file = tmp_path / "mine.yaml"
+    file.write_text(text.replace("{z: 0}", bound), encoding="utf-8")
+    with pytest.raises(ScenarioError) as told:
+        load_scenario(file)
+    (problem,) = told.value.problems
+    assert problem.fault == "'low' is not a number"
+    assert problem.line == 9

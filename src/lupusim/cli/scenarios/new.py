@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import click
 
 from lupusim.cli.parameters import Argument, Option
 from lupusim.common.output import OutputError, try_file, write
 
+if TYPE_CHECKING:
+    from lupusim.scenario.starters import Ask
+
 _LIST = Option("--list", help="List the kinds, with what each may be told.")
 _FILE = Option("--file", help="The file to be written; default: KIND.yaml. Never overwritten.")
 _SET = Option("--set", metavar="NAME=VALUE", help='A number, as --set "control=30 %"; repeat.')
+_NOTHING = "none"
 
 
 def new(
@@ -24,28 +29,84 @@ def new(
     list_kinds: Annotated[bool, _LIST] = False,
 ) -> None:
     """Write a commented scenario of a kind of trial; asks for its numbers on a terminal."""
-    from lupusim.scenario.files.starters import STARTERS, questions, starter_text
+    from lupusim.scenario.starters import STARTERS, problems_of, questions, starter_text
 
-    if list_kinds or not kind:
-        for name, starter in STARTERS.items():
-            print(f"{name:14} {starter.words}")
-            for one, (question, default) in questions(name).items():
-                print(f"    {one:12} {question} (default {default})")
+    asks = _on_terminal() and not values
+    if list_kinds or not (kind or asks):
+        _tell_kinds()
         return
+    if not kind:
+        for name, starter in STARTERS.items():
+            print(f"  {name:14} {starter.words}")
+        kind = click.prompt("kind of trial", next(iter(STARTERS)))
     asked = questions(kind)
-    said = dict(map(_pair, values or ()))
-    if sys.stdin.isatty() and not values:
-        said = {n: click.prompt(question, default) for n, (question, default) in asked.items()}
-    text = starter_text(kind, said)
     path = file or Path(f"{kind}.yaml")
-    _check(text, path)
     if path.exists():
         raise OutputError(f"{path} exists already; name another by --file")
+    said = _asked(kind) if asks else dict(map(_pair, values or ()))
+    while wrong := problems_of(kind, said, path.parent):
+        _tell_wrong(wrong)
+        again = [name for name in asked if any(one.option == name for one in wrong)]
+        if not (asks and again):
+            raise click.exceptions.Exit(2)
+        said |= {name: _prompt(asked[name]) for name in again}
     try_file(path)
-    write(path, text)
+    write(path, starter_text(kind, said))
+    _tell_written(path, _taken(asked, said))
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _tell_kinds() -> None:
+    """Print each kind, and what it may be told."""
+    from lupusim.scenario.starters import STARTERS, questions
+
+    for name, starter in STARTERS.items():
+        print(f"{name:14} {starter.words}")
+        for one, ask in questions(name).items():
+            usual = f" (default {ask.default})" if ask.default else ""
+            print(f"    {one:12} {ask.words}{usual}")
+
+
+def _asked(kind: str) -> dict[str, str]:
+    """Return what is answered to the questions of a kind; to those of few trials if wanted."""
+    from lupusim.scenario.starters import STARTERS
+
+    starter = STARTERS[kind]
+    said = {name: _prompt(ask) for name, ask in starter.asked.items()}
+    words = f"Say more: {', '.join(starter.further)}?"
+    if click.confirm(words, default=False):
+        said |= {name: _prompt(ask) for name, ask in starter.further.items()}
+    return said
+
+
+def _prompt(ask: Ask) -> str:
+    answer: str = click.prompt(ask.words, ask.default or _NOTHING)
+    return answer.strip()
+
+
+def _tell_wrong(wrong: Iterable[object]) -> None:
+    for one in wrong:
+        print(one, file=sys.stderr)
+    print("nothing was written", file=sys.stderr)
+
+
+def _taken(asked: Mapping[str, Ask], said: Mapping[str, str]) -> list[str]:
+    """Return what was not said, so that the file has the usual; the bounds of looks if any."""
+    return [
+        f"{name} {ask.default}"
+        for name, ask in asked.items()
+        if ask.default and name not in said and (name != "efficacy" or "looks" in said)
+    ]
+
+
+def _tell_written(path: Path, taken: list[str]) -> None:
+    """Say what is in the file, and what may be wrong with it."""
     name = shlex.quote(str(path))
-    if untold := [f"{one} {default}" for one, (_, default) in asked.items() if one not in said]:
-        print(f"Not said, so taken: {', '.join(untold)}.")
+    if taken:
+        print(f"Not said, so taken: {', '.join(taken)}.")
     print(f"{path} is written. Now: lupusim check {name}, then lupusim run {name}")
 
 
@@ -54,12 +115,3 @@ def _pair(text: str) -> tuple[str, str]:
     if not (equals and name.strip() and value.strip()):
         raise ValueError(f"{text!r} is not NAME=VALUE. Write such as --set 'control=30 %'")
     return name.strip(), value.strip()
-
-
-def _check(text: str, path: Path) -> None:
-    """Read the scenario before it is written, so that what was typed wrong is told."""
-    from lupusim.errors import ScenarioError
-    from lupusim.scenario.document.yaml_reader import parse_document
-    from lupusim.scenario.files.scenario import scenario_from_document
-
-    scenario_from_document(parse_document(text, path, ScenarioError), folder=path.parent)

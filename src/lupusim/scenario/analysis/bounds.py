@@ -185,7 +185,7 @@ class _Reader:
     def _leaves_alpha(self, z: float) -> None:
         """Report a constant whose interim looks alone spend alpha, and name the least that do."""
         interim = [k for k in self.efficacy if k < self.last]
-        if not interim or not all(s.place.is_sound for s in self.efficacy.values()):
+        if not (interim and _are_sound(self.efficacy)):
             return
         if (spent := self._spent_before_the_last(z)) < self.alpha:
             return
@@ -218,7 +218,7 @@ class _Reader:
             z[k - 1] = self._z(section, self.sided)
             section.finish()
         first = next(iter(self.efficacy.values()))
-        if not all(section.place.is_sound for section in self.efficacy.values()):
+        if not _are_sound(self.efficacy):
             return _DEFAULT_RULE
         last = z[-1] if self.last in self.efficacy else None
         rule = first.build(lambda: EfficacyBounds(z=tuple(z[:-1]), last=last))
@@ -280,17 +280,21 @@ class _Reader:
             for k, section in sections.items():
                 z[k - 1] = self._z(section, 1)
                 section.finish()
+            if not _are_sound(sections):
+                return None
             return FutilityBounds(z=tuple(z[:-1]), binding=any(binding))
         return self._spent(sections, any(binding))
 
-    def _spent(self, sections: dict[int, Section], binding: Any) -> BetaSpending:
+    def _spent(self, sections: dict[int, Section], binding: Any) -> BetaSpending | None:
         betas = [s.read("beta", Number(above=0, below=1), _DEFAULT_BETA) for s in sections.values()]
         pairs = list(zip(sections.values(), betas, strict=True))
         spendings = [_spending(section, beta, "beta") for section, beta in pairs]
+        if not _are_sound(sections):
+            return None
         if any(b != betas[0] for b in betas) or any(s != spendings[0] for s in spendings):
             self._differ(sections)
         for section, beta in pairs:
-            if section.place.is_sound and beta >= 1 - self.alpha:
+            if beta >= 1 - self.alpha:
                 fault = f"{beta:g} leaves power {1 - beta:g}, no more than alpha {self.alpha:g}"
                 section.place.child("beta").report(fault, "Give less, such as 0.1.")
         return BetaSpending(
@@ -306,6 +310,10 @@ class _Reader:
     def _last_does_not_give_up(self, section: Section) -> None:
         fault = "the last look rejects or not: it has no futility bound of its own"
         section.place.report(fault, "Remove it.")
+
+
+def _are_sound(sections: Mapping[int, Section]) -> bool:
+    return all(section.place.is_sound for section in sections.values())
 
 
 def _spending(section: Section, error: float, name: str) -> Spending:

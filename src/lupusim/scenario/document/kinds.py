@@ -192,7 +192,7 @@ def _in_range(kind: Any, number: float, place: Place) -> float:
     )
     if not inside:
         fix = f"{kind.fix}{_percent_meant(kind, number)}"
-        place.report(f"{describe(number)} is out of range", fix)
+        place.report(f"{number:.12g} is out of range", fix)
     return number if math.isfinite(number) else math.nan
 
 

@@ -290,6 +290,7 @@ _RESTS_ON: Sequence[tuple[str, Sequence[str]]] = (
     ("adaptation.*", ("looks", "endpoints", "outcomes", "sample_size", "arms")),
     ("analysis.*", ("outcomes", "population", "=arms")),
     ("analysis.test", ("endpoints.primary",)),
+    ("analysis.controls", ("arms.#.joins", "arms.#.closes")),
     ("allocation.*", ("population", "=arms")),
     ("endpoints.*", ("outcomes", "model")),
     (r"endpoints\.(primary|secondary\.\d+).*", ("endpoints.{0}",)),

@@ -17,7 +17,9 @@ from lupusim.trial import Better, Endpoint
 from lupusim.trial.endpoints import MissingChange
 from lupusim.trial.observation import Marker, Points
 
-_BETTER = Choice({"more": Better.MORE, "fewer": Better.FEWER})
+_BETTER = Choice(
+    {"lower": Better.FEWER, "higher": Better.MORE, "fewer": Better.FEWER, "more": Better.MORE}
+)
 _MISSING = Choice({missing.value: missing for missing in MissingChange})
 _AT_START = "randomization"
 

@@ -1,0 +1,7 @@
+"""Scenarios to start from: a commented file for each kind of trial, with one's own numbers."""
+
+from lupusim.scenario.starters.answers import problems_of
+from lupusim.scenario.starters.kinds import STARTERS, Ask, Starter
+from lupusim.scenario.starters.text import questions, starter_text
+
+__all__ = ["STARTERS", "Ask", "Starter", "problems_of", "questions", "starter_text"]
