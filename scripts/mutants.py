@@ -1,10 +1,12 @@
-"""Change one operator at random, many times, and see whether the tests notice.
+"""Change one place of the code at random, many times, and see whether the quick tests notice.
 
 A first run of the tests notes which of them reach each line; then every mutant is tried by
-those alone, each in a process of its own. What survives is listed, to be judged by hand: a
-change that changes nothing, or a test that is missing. Run it with nothing else to do:
+those alone, own tests first, each in a process of its own. What survives is listed, to be judged
+by reading: a change that changes nothing (`scripts/mutants_page.py` keeps the reasons), or a test
+that is missing. `--again` tries the survivors of an earlier answer once more.
 
-    nice python scripts/mutants.py --sample 150 --seed 1
+    python scripts/mutants.py --seed 1 --n 200 > build/mutants1.txt
+    python scripts/mutants.py --again build/mutants1.txt
 """
 
 from __future__ import annotations
@@ -13,13 +15,20 @@ import argparse
 import ast
 import copy
 import gc
+import importlib
+import json
+import mmap
 import os
+import pkgutil
 import random
+import re
+import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -30,12 +39,25 @@ TOP = Path(__file__).resolve().parents[1]
 ROOMS = ("model", "engines", "endpoints", "analysis", "simulation")
 TESTS = tuple(
     f"tests/{kind}"
-    for kind in ("unit", "reference", "property", "combinations", "agreement", "statistical")
+    for kind in (
+        "unit",
+        "reference",
+        "property",
+        "combinations",
+        "agreement",
+        "statistical",
+        "plugins",
+        "interface/cli",
+        "interface/scenario",
+    )
 ) + tuple(f"src/lupusim/{room}" for room in ROOMS)
-MOST_TESTS = 120
-FEWEST_TESTS = 20
-SECONDS = 120
+REACH = TOP / "build" / "mutants.coverage"
+MOST_SECONDS = 60.0  # of tests for one mutant, by what each took when it was traced
+FEWEST_TESTS = 30
+PATIENCE = 20  # seconds of processor time for one test, beside five times what it took
+MOST_WAITING = 600  # seconds
 NOT_TRIED = 77
+_QUICK = "not slow and not browser"
 _SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
@@ -47,6 +69,10 @@ _SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.GtE: ast.Gt,
     ast.Eq: ast.NotEq,
     ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
     ast.And: ast.Or,
     ast.Or: ast.And,
     ast.BitAnd: ast.BitOr,
@@ -56,56 +82,127 @@ _SWAPS: dict[type[ast.AST], type[ast.AST]] = {
 
 @dataclass(frozen=True)
 class Place:
-    """An operator in a file: the how many-th of those that can be changed, and where."""
+    """A place in a file: the how many-th of those that can be changed, and where."""
 
     path: Path
     number: int
     line: int
     change: str
 
+    def __str__(self) -> str:
+        return f"{self.path.relative_to(TOP)}:{self.line} {self.change}"
+
 
 def main() -> None:
     """Draw the sample, try it, and say what survived."""
-    parser = argparse.ArgumentParser(description="Change one operator, many times.")
-    parser.add_argument("--sample", type=int, default=150)
+    parser = argparse.ArgumentParser(description="Change one place, many times.")
+    parser.add_argument("--n", type=int, default=150)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--coverage", type=Path, default=TOP / "build" / "mutants.coverage")
+    parser.add_argument("--again", type=Path, help="an earlier answer, whose survivors are tried")
+    parser.add_argument("--reach", type=Path, default=REACH)
+    parser.add_argument("--tests", nargs="+", default=TESTS, help="other tests than the default")
     asked = parser.parse_args()
-    chosen = ["-q", "-n", "0", "-m", "not slow", "-s", "-p", "no:cov"]
-    chosen += [str(TOP / one) for one in TESTS]
-    if not asked.coverage.exists():
-        note_reach(asked.coverage)
-        sys.exit(f"{asked.coverage} is written: run this again")
-    pytest.main(chosen, plugins=[Trial(asked.sample, asked.seed, asked.coverage)])
+    if not asked.reach.exists():
+        note_reach(asked.reach, asked.tests)
+        sys.exit(f"{asked.reach} is written: run this again")
+    lines = asked.again.read_text(encoding="utf-8").splitlines() if asked.again else None
+    chosen = ["-q", "-n", "0", "-m", _QUICK, "-s", "-p", "no:cov"]
+    chosen += [str(TOP / one) for one in asked.tests]
+    pytest.main(chosen, plugins=[Trial(asked.n, asked.seed, Reach.of(asked.reach), lines)])
 
 
-def note_reach(file: Path) -> None:
-    """Run the tests and write which of them reach each line."""
+def note_reach(file: Path, tests: Sequence[str]) -> None:
+    """Run the tests, write which of them reach each line, and how long each takes."""
     file.parent.mkdir(parents=True, exist_ok=True)
     os.environ["COVERAGE_FILE"] = str(file)
-    rooms = [f"--cov=lupusim.{room}" for room in ROOMS]
-    rest = ["-q", "-n", "0", "-m", "not slow", "--cov-context=test", "--cov-report="]
-    pytest.main([*rest, *rooms, *(str(TOP / one) for one in TESTS)])
+    settings = file.with_suffix(".ini")
+    rooms = "\n".join(f"    lupusim.{room}" for room in ROOMS)
+    settings.write_text(f"[run]\nbranch = false\nsource =\n{rooms}\n", encoding="utf-8")
+    traced = ["--cov", f"--cov-config={settings}", "--cov-context=test", "--cov-report="]
+    noted = Seconds()
+    where = [str(TOP / one) for one in tests]
+    pytest.main(["-q", "-n", "2", "-m", _QUICK, *traced, *where], plugins=[noted])
+    passed = {name: spent for name, spent in noted.spent.items() if name not in noted.failed}
+    file.with_suffix(".json").write_text(json.dumps(passed), encoding="utf-8")
 
 
-def reached_lines(file: Path) -> dict[Path, dict[int, list[str]]]:
-    """Return, for every file and line, the tests that reach it; from a run made before."""
-    from coverage import CoverageData
+class Seconds:
+    """A plug-in that notes how long each test takes, and which fail unchanged."""
 
-    found = CoverageData(basename=str(file))
-    found.read()
-    return {
-        Path(path): {
-            line: sorted({one.partition("|")[0] for one in tests if one})
-            for line, tests in found.contexts_by_lineno(path).items()
-            if any(tests)
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = defaultdict(float)
+        self.failed: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note one phase of a test."""
+        self.spent[report.nodeid] += report.duration
+        if not report.passed:
+            self.failed.add(report.nodeid)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Which tests reach each line of each file, and how many seconds each takes."""
+
+    lines: dict[Path, dict[int, list[str]]]
+    seconds: dict[str, float]
+
+    @classmethod
+    def of(cls, file: Path) -> Reach:
+        """Read what a run has noted; a test that failed unchanged is not there."""
+        from coverage import CoverageData
+
+        found = CoverageData(basename=str(file))
+        found.read()
+        seconds = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        lines = {
+            Path(path): {
+                line: sorted({one.partition("|")[0] for one in tests}.intersection(seconds))
+                for line, tests in found.contexts_by_lineno(path).items()
+            }
+            for path in found.measured_files()
         }
-        for path in found.measured_files()
-    }
+        return cls(lines, seconds)
+
+    def tests_of(self, place: Place, known: dict[str, pytest.Item]) -> list[pytest.Item]:
+        """Return the tests to try: each function's first case first, short modules first."""
+        names = [name for name in self.lines[place.path].get(place.line, ()) if name in known]
+        # A function whose answers are kept is reached by the first that asks: others notice.
+        near = {name for tests in self.lines[place.path].values() for name in tests}
+        names += sorted(near.difference(names) & known.keys())[: max(0, FEWEST_TESTS - len(names))]
+        chosen = self._within_time(place, names)
+        cost: dict[str, float] = defaultdict(float)
+        for name in chosen:
+            cost[_module(name)] += self.seconds[name]
+        chosen.sort(key=lambda name: (not _is_own(place, name), cost[_module(name)], _module(name)))
+        return [known[name] for name in chosen]
+
+    def _within_time(self, place: Place, names: list[str]) -> list[str]:
+        cases: dict[str, int] = defaultdict(int)
+        keys = {}
+        for name in sorted(names, key=lambda name: self.seconds[name]):
+            function = name.partition("[")[0]
+            keys[name] = (not _is_own(place, name), cases[function], self.seconds[name])
+            cases[function] += 1
+        spent = 0.0
+        chosen: list[str] = []
+        for name in sorted(names, key=lambda name: keys[name]):
+            spent += self.seconds[name]
+            if not chosen or spent < MOST_SECONDS:
+                chosen.append(name)
+        return chosen
+
+
+def _module(name: str) -> str:
+    return name.partition("::")[0]
+
+
+def _is_own(place: Place, name: str) -> bool:
+    return place.path.stem in _module(name)
 
 
 def places_in(path: Path) -> list[Place]:
-    """Return the operators of a file that can be changed."""
+    """Return the places of a file that can be changed."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return [
         Place(path, number, node.lineno, change)
@@ -113,41 +210,61 @@ def places_in(path: Path) -> list[Place]:
     ]
 
 
-def _changes(tree: ast.AST) -> Iterator[tuple[Any, ast.AST, str]]:
-    """Yield each node that can be changed, what it becomes, and in words."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in _SWAPS:
-            other: Any = copy.copy(node)
-            other.op = _SWAPS[type(node.op)]()
-            yield node, other, _in_words(node, other)
-        elif isinstance(node, ast.Compare) and type(node.ops[0]) in _SWAPS:
+def _changes(tree: ast.AST) -> Iterator[tuple[Any, dict[str, Any], str]]:
+    """Yield each node that can be changed, the attributes that it gets, and the change in words."""
+    for node in _asked_nodes(tree):
+        for changed in _new_attributes(node):
             other = copy.copy(node)
-            other.ops = [_SWAPS[type(node.ops[0])](), *node.ops[1:]]
-            yield node, other, _in_words(node, other)
+            other.__dict__.update(changed)
+            yield node, changed, f"`{_shown(node)}` -> `{_shown(other)}`"
 
 
-def _in_words(node: ast.AST, other: ast.AST) -> str:
-    return f"`{ast.unparse(node)[:70]}` -> `{ast.unparse(other)[:70]}`"
+def _asked_nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """Walk through what is computed: no annotation, and nothing of what an error says."""
+    for child in ast.iter_child_nodes(tree):
+        hidden = {getattr(tree, name, None) for name in ("annotation", "returns")}
+        if child not in hidden and not isinstance(child, ast.Raise):
+            yield child
+            yield from _asked_nodes(child)
+
+
+def _new_attributes(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, ast.BinOp | ast.BoolOp | ast.AugAssign) and type(node.op) in _SWAPS:
+        yield {"op": _SWAPS[type(node.op)]()}
+    elif isinstance(node, ast.Compare) and type(node.ops[0]) in _SWAPS:
+        yield {"ops": [_SWAPS[type(node.ops[0])](), *node.ops[1:]]}
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        yield {"op": ast.UAdd()}
+    elif isinstance(node, ast.If | ast.IfExp):
+        yield {"test": ast.UnaryOp(ast.Not(), node.test)}
+
+
+def _shown(node: ast.AST) -> str:
+    """Return the code of a node, in one line."""
+    shown = ast.unparse(node).splitlines()[0]
+    return shown if len(shown) < 90 else f"{shown[:87]}..."
 
 
 def mutated(place: Place) -> ast.Module:
-    """Return the syntax tree of a file with one operator changed, its lines as they were."""
+    """Return the syntax tree of a file with one place changed, its lines as they were."""
     tree = ast.parse(place.path.read_text(encoding="utf-8"))
-    node, other, _ = list(_changes(tree))[place.number]
-    node.__dict__.update(other.__dict__)
-    return tree
+    node, changed, _ = list(_changes(tree))[place.number]
+    node.__dict__.update(changed)
+    return ast.fix_missing_locations(tree)
 
 
 class Trial:
     """A plug-in that collects the tests once, and tries every mutant on those that reach it.
 
     A mutant lives in a process of its own, forked when all is loaded: there the changed function
-    gets its new code, whoever has imported it.
+    gets its new code, whoever has imported it. A test that fails without a change, too, kills none.
     """
 
-    def __init__(self, sample: int, seed: int, file: Path) -> None:
-        self.sample, self.seed, self.file = sample, seed, file
+    def __init__(self, n: int, seed: int, reach: Reach, again: list[str] | None) -> None:
+        self.n, self.seed, self.reach, self.again = n, seed, reach, again
         self.failed = False
+        self.sound: set[str] = set()
+        self.begun = mmap.mmap(-1, 4)  # shared with what is forked
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note that a test fails."""
@@ -156,73 +273,106 @@ class Trial:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Try the mutants in place of the tests."""
         gc.unfreeze()  # the tests' own configuration hides what is loaded from `gc`
-        items = {item.nodeid: item for item in session.items}
-        reached = reached_lines(self.file)
-        every = [one for path in reached for one in places_in(path) if one.line in reached[path]]
-        inside = [one for one in every if function_of(one) is not None]
-        drawn = random.Random(self.seed).sample(inside, min(self.sample, len(inside)))
+        import_all()
+        known = {item.nodeid: item for item in session.items if item.nodeid in self.reach.seconds}
+        drawn, n_places = self.drawn()
+        gc.freeze()
         n_killed = n_tried = 0
         for number, place in enumerate(drawn, 1):
-            names = [name for name in reached[place.path][place.line] if name in items]
-            # A function whose answers are kept is reached by the first that asks: others notice.
-            near = {
-                name for tests in reached[place.path].values() for name in tests if name in items
-            }
-            few = chosen_tests(place, names, random.Random(number))
-            few = [*few, *sorted(near.difference(few))][: max(len(few), FEWEST_TESTS)]
-            killed = self.is_killed(place, [items[name] for name in few])
-            n_killed += killed is True
-            n_tried += killed is not None
-            said = f"{place.path.relative_to(TOP)}:{place.line} {place.change}"
-            result = {True: "killed", False: "SURVIVED", None: "not tried"}[killed]
-            print(f"{number}/{len(drawn)} {result} {said} ({len(few)} tests)", flush=True)
-        print(f"{n_killed} of {n_tried} killed; {len(inside)} places")
+            items = self.reach.tests_of(place, known)
+            killer = self.killer_of(place, items)
+            n_killed += bool(killer)
+            n_tried += killer is not None
+            result = "not tried" if killer is None else "killed" if killer else "SURVIVED"
+            by = f" by {killer}" if killer else ""
+            print(f"{number}/{len(drawn)} {result} {place} ({len(items)} tests){by}", flush=True)
+        print(f"{n_killed} of {n_tried} killed; {n_places} places")
         return True
 
-    def is_killed(self, place: Place, items: list[pytest.Item]) -> bool | None:
-        """Return whether one of the tests fails, or they don't end in time; None if not tried."""
-        child = os.fork()
-        if child == 0:
-            try:
-                os._exit(self.try_it(place, items))
-            except LookupError as error:
-                print(error, flush=True)
-                os._exit(NOT_TRIED)
-        began = time.monotonic()
-        while time.monotonic() - began < SECONDS:
-            ended, status = os.waitpid(child, os.WNOHANG)
-            if ended:
-                code = os.waitstatus_to_exitcode(status)
-                return None if code == NOT_TRIED else code != 0
-            time.sleep(0.02)
-        os.kill(child, 9)
-        os.waitpid(child, 0)
-        return True
+    def drawn(self) -> tuple[list[Place], int]:
+        """Return the places to try, and how many there are."""
+        reached = self.reach.lines
+        every = [one for path in sorted(reached) for one in places_in(path)]
+        inside = [one for one in every if function_of(one) is not None]
+        if self.again is None:
+            return random.Random(self.seed).sample(inside, min(self.n, len(inside))), len(inside)
+        asked = {found for line in self.again if (found := survivor_in(line))}
+        return [one for one in inside if f"{one.path.relative_to(TOP)} {one.change}" in asked], len(
+            inside
+        )
+
+    def killer_of(self, place: Place, items: list[pytest.Item]) -> str | None:
+        """Return the test that fails, or whose time ends; "" if none does, None if not tried."""
+        while items:
+            code = forked(partial(self.try_it, place, items))
+            if code in (0, NOT_TRIED):
+                return "" if code == 0 else None
+            last = items[int.from_bytes(self.begun[:4])]
+            if last.nodeid not in self.sound and forked(partial(self.run_tests, [last])) == 0:
+                self.sound.add(last.nodeid)
+            if last.nodeid in self.sound:
+                return last.nodeid
+            items = [one for one in items if one is not last]
+        return ""
 
     def try_it(self, place: Place, items: list[pytest.Item]) -> int:
         """Change the function and run tests until one fails; return whether one has."""
         function = function_of(place)
         assert function is not None
-        function.__code__ = code_of(mutated(place), place, function.__code__)
+        try:
+            function.__code__ = code_of(mutated(place), place, function.__code__)
+        except LookupError:
+            return NOT_TRIED
+        return self.run_tests(items)
+
+    def run_tests(self, items: list[pytest.Item]) -> int:
+        """Run tests until one fails, writing down which begins; return whether one has."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
-        for item, following in zip(items, [*items[1:], None], strict=True):
+        for number, item in enumerate(items):
+            self.begun[:4] = number.to_bytes(4)
+            allowed = time.process_time() + PATIENCE + 5 * self.reach.seconds[item.nodeid]
+            resource.setrlimit(resource.RLIMIT_CPU, (int(allowed), resource.RLIM_INFINITY))
+            following = items[number + 1] if number + 1 < len(items) else None
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if self.failed:
                 return 1
         return 0
 
 
-def chosen_tests(place: Place, names: list[str], rng: random.Random) -> list[str]:
-    """Return the tests to try: those named after the file first, then others at random."""
-    own = [name for name in names if place.path.stem in name.partition("::")[0]]
-    rest = [name for name in names if name not in set(own)]
-    return [*rng.sample(own, len(own)), *rng.sample(rest, len(rest))][:MOST_TESTS]
+def import_all() -> None:
+    """Import every module of the packages that are asked."""
+    for room in ROOMS:
+        package = importlib.import_module(f"lupusim.{room}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+
+
+def forked(work: Callable[[], int]) -> int:
+    """Return what some work returns in a process of its own, or that it did not end."""
+    child = os.fork()
+    if child == 0:
+        os._exit(work())
+    began = time.monotonic()
+    while time.monotonic() - began < MOST_WAITING:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    return -9
+
+
+def survivor_in(line: str) -> str | None:
+    """Return the file and the change that a line of an answer tells of; None if it was killed."""
+    found = re.search(r"SURVIVED (\S+?):\d+ (`.*`) \(\d+ tests\)", line)
+    return f"{found[1]} {found[2]}" if found else None
 
 
 def function_of(place: Place) -> FunctionType | None:
-    """Return the loaded function that holds an operator; None where it stands outside of one."""
+    """Return the loaded function that holds a place; None where it stands outside of one."""
     found = None
     for function in _functions(str(place.path)):
         lines = [line for _, _, line in function.__code__.co_lines() if line is not None]

@@ -132,6 +132,8 @@ def test_every_test_answers_for_every_replicate(named):
     ):
         assert np.shape(part) == (SHAPE[0],)
     assert np.all((verdict.p_value >= 0) & (verdict.p_value <= 1))
+    inside = (verdict.lower <= verdict.estimate) & (verdict.estimate <= verdict.upper)
+    assert np.all(inside | np.isnan(verdict.lower) | verdict.undefined)
     assert kind.effect
 
 

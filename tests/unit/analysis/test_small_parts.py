@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +18,8 @@ from lupusim.analysis.numerics.win_levels import larger_is_better
 from lupusim.analysis.outcomes import CountOutcome, HierarchicalOutcome, SurvivalOutcome
 from lupusim.analysis.power import one_look_patients
 from lupusim.analysis.proportions.beta_binomial import BetaPrior, power_prior
-from lupusim.analysis.proportions.two_by_two import all_tables, per_distinct_table
+from lupusim.analysis.proportions.two_by_two import TwoByTwo, all_tables, per_distinct_table
+from lupusim.analysis.proportions.unconditional_exact import _peak
 from lupusim.analysis.verdicts import p_value
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.courses import IndividualRatio, joint_ratio
@@ -37,6 +39,8 @@ MODEL = MultiStateModel(
         Transition(from_state="well", to_state="ill", hazard=ExponentialHazard(rate=1.0)),
     ),
 )
+
+COUNTS = ("responders", "n", "control_responders", "control_n")
 
 
 def test_dunnett_has_no_level_for_a_replicate_without_an_arm_left():
@@ -158,6 +162,18 @@ def test_equal_tables_share_an_answer_and_others_never_do():
     tables = all_tables(3, 4)
     found = per_distinct_table(tables, lambda counts: counts.astype(float))
     np.testing.assert_array_equal(found, tables.counts())
+    counts = zip(COUNTS, np.array([*product(range(4), repeat=4)], dtype=float).T, strict=True)
+    tables = TwoByTwo(**dict(counts))
+    found = per_distinct_table(tables, lambda counts: counts.astype(float))
+    np.testing.assert_array_equal(found, tables.counts())
+
+
+def test_the_top_between_three_points_of_a_parabola_is_found():
+    place = np.array([[-1.3], [-0.3], [0.7]])
+    before, previous, current = 5.0 - 2.0 * place**2
+    assert _peak(before, previous, current) == pytest.approx([5.0], rel=1e-14)
+    rising = [np.array([one]) for one in (1.0, 2.0, 2.5)]
+    assert _peak(*rising) == [2.5]
 
 
 @pytest.mark.parametrize("fraction", [(0.0, 0.5, 1.0), (0.5, 0.5, 1.0), (0.5, 0.7, 0.9)])

@@ -213,6 +213,7 @@ def find_root(
             f"no root between {low.min():g} and {high.max():g}: there is no such design"
         )
     width = np.abs(right - left)
+    near = 1e-3 * np.minimum(np.abs(at_left), np.abs(at_right))  # a step may stand still at an end
     for turn in range(_MAX_TURNS):
         with np.errstate(invalid="ignore", divide="ignore"):
             middle = right - at_right * (right - left) / (at_right - at_left)
@@ -223,7 +224,8 @@ def find_root(
         crossed = value * at_right <= 0
         left, at_left = np.where(crossed, right, left), np.where(crossed, at_right, 0.5 * at_left)
         right, at_right = middle, value
-        settled = (np.abs(value) < 1e-13) | (np.abs(right - left) < 1e-11) | (step < 1e-12)
+        settled = (np.abs(value) < 1e-13) | (np.abs(right - left) < 1e-11)
+        settled |= (step < 1e-12) & (np.abs(value) < near)
         if settled.all():
             return np.asarray(right)
     raise ArithmeticError(f"no root found in {_MAX_TURNS} turns; the last were {right[:5]!r}")

@@ -75,6 +75,28 @@ def test_lachin_and_foulkes_without_censoring_is_the_comparison_of_two_means():
     assert needed == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("allocation", [1.0, 2.0])
+def test_lachin_and_foulkes_with_censoring_is_their_formula_with_integrated_chances(allocation):
+    # Enrolled evenly over a year, followed to year 3; the arms differ in dropout, too.
+    columns = {"cutoff": 3.0, "accrual_breaks": (0.0, 1.0)}
+    control = EventTimes(hazard=0.3, dropout=0.05, **columns)
+    experimental = EventTimes(hazard=0.2, dropout=0.15, **columns)
+
+    def variance(hazard, dropout):
+        def seen(entry):
+            return stats.expon.cdf((3 - entry) * (hazard + dropout)) * hazard / (hazard + dropout)
+
+        return hazard**2 / integrate.quad(seen, 0, 1)[0]
+
+    one, other = allocation / (1 + allocation), 1 / (1 + allocation)
+    null = variance(one * 0.2 + other * 0.3, one * 0.15 + other * 0.05) / (one * other)
+    under_effect = variance(0.2, 0.15) / one + variance(0.3, 0.05) / other
+    za, zb = stats.norm.ppf([0.975, 0.8])
+    expected = (za * np.sqrt(null) + zb * np.sqrt(under_effect)) ** 2 / 0.01
+    found = lachin_foulkes_patients(control, experimental, power=0.8, allocation=allocation)
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
 def test_exact_power_is_the_sum_over_all_tables():
     rejects = np.add.outer(np.arange(6), -np.arange(5)) >= 3
     expected = sum(

@@ -92,6 +92,20 @@ def test_a_stratum_without_events_changes_nothing():
     np.testing.assert_allclose(result.z, negative_binomial(count, years, arm).z, rtol=1e-8)
 
 
+def test_who_was_never_observed_changes_nothing():
+    count, years, arm, _ = columns_of(negative_binomial)
+    alone = negative_binomial(count, years, arm)
+    more = [np.concatenate([part, part[:, :9]], axis=1) for part in (count, years, arm)]
+    more[0][:, SHAPE[1] :], more[1][:, SHAPE[1] :] = 7, 0.0
+    np.testing.assert_allclose(negative_binomial(*more).z, alone.z, rtol=1e-8)
+    # a stratum in which nobody of one arm was observed compares nothing
+    rest = [np.concatenate([part, part[:, :9]], axis=1) for part in (count, years, arm)]
+    rest[1][:, SHAPE[1] :] *= rest[2][:, SHAPE[1] :] == 1
+    stratum = np.repeat([0, 1], [SHAPE[1], 9])
+    treated = negative_binomial(*rest, stratum=stratum, included=rest[1] > 0)
+    np.testing.assert_allclose(negative_binomial(*rest, stratum=stratum).z, treated.z, rtol=1e-8)
+
+
 def test_a_ratio_that_runs_away_is_undefined():
     # the stratum with both arms has events on one arm only, the other one control patients alone
     arm, stratum = [1, 1, 0, 0, 0, 0], [0, 0, 0, 0, 1, 1]

@@ -31,6 +31,10 @@ def test_any_unit_of_information_gives_the_same_bounds():
     np.testing.assert_allclose(
         bounds([67, 134, 200]).efficacy, bounds([0.335, 0.67, 1]).efficacy, rtol=1e-13
     )
+    for unit in (1e-7, 1e7):
+        np.testing.assert_allclose(
+            bounds([unit, 3 * unit]).efficacy, bounds([1, 3]).efficacy, rtol=1e-13
+        )
 
 
 def test_stage_p_values_and_fractions_belong_to_the_bounds():
@@ -254,6 +258,24 @@ def test_roots_of_many_functions_are_found_together():
     target = np.array([0.1, 2.0, 7.0])
     root = find_root(lambda x: np.exp(x) - target, np.full(3, -9.0), np.full(3, 9.0))
     np.testing.assert_allclose(root, np.log(target), atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("function", "root", "most"),
+    [
+        (lambda x: x**9 - 1e-3, 1e-3 ** (1 / 9), 26),
+        (lambda x: np.sign(x - 0.3) * np.abs(x - 0.3) ** 0.1, 0.3, 40),
+        (lambda x: np.arctan(50 * (x - 2)), 2.0, 18),
+        (lambda x: np.expm1(40 * x), 0.0, 14),  # a step stands still at the far end
+        (lambda x: np.expm1(-40 * (x + 0.5)), -0.5, 50),
+    ],
+    ids=["flat", "steep", "bent", "steep above", "steep below"],
+)
+def test_a_root_is_found_in_few_steps_however_bent_the_function(function, root, most):
+    asked = []
+    found = find_root(lambda x: asked.append(x) or function(x), np.array([-1.0]), np.array([3.0]))
+    assert found == pytest.approx(root, abs=1e-10)
+    assert len(asked) <= most
 
 
 def test_a_root_search_that_does_not_settle_says_so(monkeypatch):

@@ -115,6 +115,12 @@ def test_a_hypothesis_without_information_is_never_rejected() -> None:
     assert found.tolist() == [[0, 1], [0, 1]]
 
 
+def test_a_hypothesis_without_weight_is_never_rejected_not_even_at_p_0() -> None:
+    alone = Graphical(weights=(1.0, 0.0), transitions=((0.0, 0.0), (1.0, 0.0)))
+    p_value = np.zeros((1, 2, 2))
+    assert alone.rejections(p_value, full(p_value.shape), alpha=0.025).tolist() == [[1, 0]]
+
+
 def test_dunnetts_level_is_that_of_his_table() -> None:
     # Dunnett (1955), table 1a: one-sided 5 %, infinite degrees of freedom: 1.92 for two
     # treatments, 2.06 for three
