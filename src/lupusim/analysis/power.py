@@ -286,6 +286,27 @@ def binomial_row(n: int, proportion: float) -> FloatArray:
     return np.asarray(np.arange(n + 1) == (n if proportion else 0), dtype=float)
 
 
+def binomial_rows(n: int, proportions: FloatArray, span: tuple[int, int]) -> FloatArray:
+    """Return the same for several proportions and some numbers, (n_proportions, n_numbers).
+
+    Parameters
+    ----------
+    n : int
+        Patients.
+    proportions : (n_proportions,) array
+        From 0 to 1.
+    span : (int, int)
+        Numbers of responders from, and up to but without.
+    """
+    x = np.arange(*span)
+    inside = (proportions > 0) & (proportions < 1)
+    found = np.array(x == np.where(proportions > 0, n, 0)[:, None], dtype=float)
+    logs, chance = log_factorials(n), proportions[inside, None]
+    weight = logs[n] - logs[x] - logs[n - x]
+    found[inside] = np.exp(weight + x * np.log(chance) + (n - x) * np.log1p(-chance))
+    return found
+
+
 def one_sample_power(
     n: int, null_proportion: float, proportion: float, *, alpha: float = 0.025
 ) -> tuple[int, float]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lupusim.model.transitions import Transition
 
 _SUM_TOLERANCE = 1e-9
+_DAYS = 365.2425  # of a year
 MOST_IN_A_DAY = 1e7  # moves: faster ones are lost in the rounding of an engine
 _MOST_STATES = 128  # arrays of states hold one byte for each patient
 
@@ -152,8 +153,11 @@ def _transition_problems(model: MultiStateModel) -> Iterator[Problem]:
 
 def in_a_day(transition: Transition) -> float:
     """Return the cumulative hazard of the first day."""
+    rate = constant_rate(transition.hazard)
+    if rate is not None:  # SPEED: asked of every draw of a model (benchmarks/table.py)
+        return rate / _DAYS
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(transition.hazard.cumulative(np.array(1 / 365.2425)))
+        return float(transition.hazard.cumulative(np.array(1 / _DAYS)))
 
 
 def _edge_problems(

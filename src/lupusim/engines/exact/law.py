@@ -57,8 +57,13 @@ class Arc:
 
     def cumulative(self, time: FloatArray) -> FloatArray:
         """Return the cumulative hazard before the ratio, finite everywhere."""
-        with np.errstate(over="ignore"):
-            return np.minimum(self.hazard.cumulative(time), _NO_SURVIVOR)
+        return bounded_cumulative(self.hazard, time)
+
+
+def bounded_cumulative(hazard: Hazard, time: FloatArray) -> FloatArray:
+    """Return a cumulative hazard that is finite everywhere."""
+    with np.errstate(over="ignore"):
+        return np.minimum(hazard.cumulative(time), _NO_SURVIVOR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

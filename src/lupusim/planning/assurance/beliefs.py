@@ -58,7 +58,9 @@ class ModelDraws:
         if all(arm.model.name != self.name for arm in base.arms):
             names = " and ".join(arm.model.name for arm in base.arms)
             raise ValueError(f"the draws are of {self.name!r}, but the arms follow {names}")
-        model = replace(self._model(number), name=self.name)
+        model = self._model(number)
+        if model.name != self.name:
+            model = replace(model, name=self.name)
         arms = tuple(
             replace(arm, model=model) if arm.model.name == self.name else arm for arm in base.arms
         )

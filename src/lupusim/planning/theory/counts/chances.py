@@ -11,11 +11,10 @@ import numpy as np
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.engines.exact.law import Arc, Law, laws
-from lupusim.engines.exact.markov import MarkovGrid, exponentials
-from lupusim.engines.exact.solution import solve_law
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import Clock, MultiStateModel, PiecewiseRatio
 from lupusim.model.hazards import ExponentialHazard
+from lupusim.planning.theory.counts.alike import AlikeArms, alike_arms
 from lupusim.planning.theory.counts.cells import (
     Cell,
     Person,
@@ -23,15 +22,12 @@ from lupusim.planning.theory.counts.cells import (
     kinds_of,
     people,
 )
+from lupusim.planning.theory.counts.shares import Kin, shares_at
 from lupusim.trial import Arm, Better, Trial
 from lupusim.trial.endpoints import ResponseAtVisits
 from lupusim.trial.observation import Consequence
 
-_TOLERANCE = 1e-7
 _QUADRATURE = 1e-5  # what two quadratures may differ by: the finer one is far nearer
-_STEPS = 512
-_MOST_BREAKS = 40
-_ROUNDING = 1e-9
 _MOST_MISSED = 6  # infusions that may each be missed
 _WINDOW_NODES = 12
 _LEFT, _STRUCK, _N_ENDS = 0, 1, 2
@@ -90,34 +86,37 @@ def chances_of_truths(
 def _of_cells(
     truths: Sequence[Trial], endpoint: ResponseAtVisits, cells: Sequence[Cell]
 ) -> FloatArray:
-    found = _chances(truths, endpoint, cells, fine=True)
-    if any(is_quadrature(trial) for trial in truths):
-        coarse = _chances(truths, endpoint, cells, fine=False)
+    alike = list(alike_arms(truths))
+    found = _chances(alike, endpoint, cells, fine=True)
+    if any(is_quadrature(arms.trial) for arms in alike):
+        coarse = _chances(alike, endpoint, cells, fine=False)
         if (apart := float(np.abs(found - coarse).max())) > _QUADRATURE:
             raise NoExactSolutionError(f"two quadratures over patients differ by {apart:.1g}")
     return found
 
 
 def _chances(
-    truths: Sequence[Trial], endpoint: ResponseAtVisits, cells: Sequence[Cell], *, fine: bool
+    alike: Sequence[AlikeArms], endpoint: ResponseAtVisits, cells: Sequence[Cell], *, fine: bool
 ) -> FloatArray:
-    watch = _watch(truths[0], endpoint)
-    found = np.zeros((len(truths), len(truths[0].arms), len(cells)))
-    places: list[tuple[int, int, int]] = []
-    shares: list[float] = []
-    followed: list[Law] = []
-    for truth, trial in enumerate(truths):
-        present = _present(trial, endpoint, watch)
-        for number, arm in enumerate(trial.arms):
-            exits = list(_exits(trial, endpoint, arm))
-            for position, cell in enumerate(cells):
-                for person in people(trial, cell, fine=fine):
-                    for share, law in _laws_of(trial, arm, person):
-                        places.append((truth, number, position))
-                        shares.append(person.weight * share * present[number])
-                        followed.append(law.beside(exits, _N_ENDS))
+    watch = _watch(alike[0].trial, endpoint)
+    parts: list[tuple[AlikeArms, int, FloatArray]] = []
+    followed: list[Kin] = []
+    for arms in alike:
+        present = _present(arms.trial, endpoint, watch)[arms.number]
+        exits = list(_exits(arms.trial, endpoint, arms.arm))
+        for position, cell in enumerate(cells):
+            for person in people(arms.trial, cell, fine=fine):
+                for share, law, classes in _laws_of(arms, person):
+                    parts.append((arms, position, person.weight * (share * classes) * present))
+                    followed.append(arms.followed(law.beside(exits, _N_ENDS)))
     chances = _responses(watch, shares_at(followed, watch.times, _keep(watch)))
-    np.add.at(found, tuple(np.array(places).T), np.array(shares) * chances)
+    n_truths = max(int(arms.truths.max()) for arms in alike) + 1
+    found = np.zeros((n_truths, len(alike[0].trial.arms), len(cells)))
+    begin = 0
+    for arms, position, shares in parts:
+        end = begin + shares.size
+        found[arms.truths, arms.number, position] += (shares * chances[begin:end])[arms.place]
+        begin = end
     return np.clip(found, 0.0, 1.0)
 
 
@@ -192,12 +191,15 @@ def _within(window: float, at: float, follow_up: float) -> dict[str, FloatArray]
     return {"times": times[order], "weights": masses[order]}
 
 
-def _laws_of(trial: Trial, arm: Arm, person: Person) -> Iterator[tuple[float, Law]]:
-    """Yield the laws that such patients of an arm follow, and their shares."""
-    for share, model, name in _treated(arm):
-        factors = person.hazard_ratios(model, trial.population, name)
-        for part, law in laws(model, None):
-            yield share * part, law.times(factors)
+def _laws_of(arms: AlikeArms, person: Person) -> Iterator[tuple[float, Law, FloatArray]]:
+    """Yield the laws that such patients follow: share by infusions missed, law, and class's share.
+
+    The last is (n_arms,).
+    """
+    for share, model, name in _treated(arms.arm):
+        factors = person.hazard_ratios(model, arms.trial.population, name)
+        for (_, law), classes in zip(laws(model, None), arms.class_shares.T, strict=True):
+            yield share, law.times(factors), classes
 
 
 def _treated(arm: Arm) -> Iterator[tuple[float, MultiStateModel, str]]:
@@ -242,108 +244,3 @@ def _exits(trial: Trial, endpoint: ResponseAtVisits, arm: Arm) -> Iterator[Arc]:
                 clock=Clock.FORWARD,
                 ratio=PiecewiseRatio(),
             )
-
-
-def shares_at(some: Sequence[Law], times: FloatArray, keep: FloatArray | None) -> FloatArray:
-    """Return the shares in each state at each time, (n_laws, n_times, n_states).
-
-    Parameters
-    ----------
-    some : sequence of Law
-        All have the same states.
-    times : (n_times,) array
-        Study times (years), increasing.
-    keep : (n_states,) array or None
-        At each time only these parts of those in each state go on; None for all.
-    """
-    found = np.empty((len(some), times.size, some[0].n_states))
-    alike = [k for k, law in enumerate(some) if _is_stepwise(law, float(times[-1]))]
-    if alike:
-        found[alike] = _in_steps([some[k] for k in alike], times, keep)
-    for k in sorted(set(range(len(some))) - set(alike)):
-        if keep is None or times.size == 1:
-            found[k] = solve_law(some[k], times, tolerance=_TOLERANCE).probabilities
-            found[k] *= 1.0 if keep is None else keep
-        else:
-            found[k] = _at_all(some[k], times, keep)
-    return found
-
-
-def _is_stepwise(law: Law, until: float) -> bool:
-    """Return whether hazards are constant between some study times, up to one."""
-    fresh = all(entry.time_in_state == 0 for entry in law.entries)
-    return len(_breaks(law, until)) <= _MOST_BREAKS and all(
-        arc.is_constant
-        or (bool(arc.kinks) and (arc.is_markov or (fresh and min(arc.kinks) >= until - _ROUNDING)))
-        for arc in law.arcs
-    )
-
-
-def _breaks(law: Law, until: float) -> set[float]:
-    """Return the study times at which hazards jump."""
-    marks = {time for arc in law.arcs for time in arc.ratio.breaks}
-    marks |= {time for arc in law.arcs if arc.is_markov for time in arc.kinks}
-    return {time for time in marks if 0 < time < until}
-
-
-def _in_steps(some: Sequence[Law], times: FloatArray, keep: FloatArray | None) -> FloatArray:
-    """Return the shares where hazards are constant between some times, for all laws together."""
-    # SPEED: few matrix exponentials for thousands of laws (benchmarks/exact.py)
-    until = float(times[-1])
-    marks = set(times.tolist()).union(*(_breaks(law, until) for law in some))
-    shares = np.array([law.start for law in some])[:, None, :]
-    found = np.empty((len(some), times.size, some[0].n_states))
-    begin, number = 0.0, 0
-    for end in sorted(marks):
-        if end > begin:
-            shares = shares @ exponentials(_growth(some, begin, end))
-        if end == times[number]:
-            if keep is not None:
-                shares = shares * keep
-            found[:, number] = shares[:, 0]
-            number += 1
-        begin = end
-    return found
-
-
-def _growth(some: Sequence[Law], begin: float, end: float) -> FloatArray:
-    """Return the integral of each law's generator over a step, (n_laws, n_states, n_states)."""
-    n, middle, edges = some[0].n_states, np.array((begin + end) / 2), np.array([begin, end])
-    found = np.zeros((len(some), n, n))
-    for k, law in enumerate(some):
-        for arc in law.arcs:
-            rate = arc.hazard.constant_rate
-            if rate is not None:
-                grown = rate * (end - begin)
-            else:  # before its first jump also on a clock of its own
-                grown = float(np.diff(arc.cumulative(edges))[0])
-            ratio = arc.ratio.ratios[0] if arc.ratio.is_constant else float(arc.ratio.at(middle))
-            found[k, arc.begin, arc.end] += grown * ratio
-    diagonal = np.arange(n)
-    found[:, diagonal, diagonal] = -found.sum(axis=2)
-    return found
-
-
-def _at_all(law: Law, times: FloatArray, keep: FloatArray) -> FloatArray:
-    """Return the shares at several times where only some go on at each.
-
-    Raises
-    ------
-    NoExactSolutionError
-        If hazards depend on the time in a state, of which a visit tells nothing.
-    """
-    if not all(arc.is_markov for arc in law.arcs):
-        raise NoExactSolutionError("the time in a state matters, and several visits decide")
-    grid = MarkovGrid(law=law, times=times)
-    coarse, fine = (_kept(law, grid.matrices(steps), keep) for steps in (_STEPS, 2 * _STEPS))
-    if (apart := float(np.abs(fine - coarse).max())) > _TOLERANCE:
-        raise NoExactSolutionError(f"two grids of time differ by {apart:.1g}")
-    return fine
-
-
-def _kept(law: Law, matrices: FloatArray, keep: FloatArray) -> FloatArray:
-    shares, found = law.start, []
-    for matrix in matrices:
-        shares = (shares @ matrix) * keep
-        found.append(shares)
-    return np.array(found)

@@ -12,6 +12,7 @@ from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.counts.cells import Cell, cells_of, shares_of
 from lupusim.planning.theory.counts.chances import chances_of_truths, response_chances
+from lupusim.planning.theory.counts.even_strata import even_strata
 from lupusim.planning.theory.counts.looks import look_chances
 from lupusim.planning.theory.counts.sizes import (
     Sizes,
@@ -32,7 +33,6 @@ from lupusim.trial import Analysis, Trial
 from lupusim.trial.endpoints import ResponseAtVisits
 
 _ALIKE = 1e-12
-_EVEN = ((0.5, 0.5), (0.5, 0.5))
 _TWO = 2
 _FEW = 4
 _MOST_CASES = 4e8  # of strata, tables and responders of the first stratum: some seconds
@@ -167,21 +167,18 @@ class CountDesign:
         self, laws: Sequence[tuple[float, tuple[Sizes, Sizes]]], chances: FloatArray
     ) -> FloatArray:
         """Return the powers where each arm has one chance: tables are gone through once for all."""
-        accepted: dict[Sizes, FloatArray] = {}
-        distinct: dict[tuple[Sizes, Sizes], float] = {}
+        by_sizes: dict[Sizes, dict[tuple[Sizes, Sizes], float]] = {}
         for weight, strata in laws:  # which stratum is the first makes no difference here
             first, second = sorted(strata)
-            distinct[first, second] = distinct.get((first, second), 0.0) + weight
-        for strata, weight in distinct.items():
-            both = _together(strata)
+            alike = by_sizes.setdefault(_together(strata), {})
+            alike[first, second] = alike.get((first, second), 0.0) + weight
+        total = np.zeros(len(chances))
+        for both, weights in by_sizes.items():
             spans = _spans(both, chances)
-            _check_cost(len(laws), strata, spans)
-            found = weight * two_strata(self._rule, strata, spans, _EVEN)
-            accepted[both] = accepted.get(both, 0.0) + found
-        parts = (
-            _mean(table, both, _spans(both, chances), chances) for both, table in accepted.items()
-        )
-        return np.asarray(sum(parts))
+            _check_cost(len(laws), max(weights), spans)
+            table = even_strata(self._rule, weights, spans)
+            total += _mean(table, both, spans, chances)
+        return total
 
     def looks(self, chances: FloatArray) -> LookChances:
         """Return what becomes of the trial at its looks; `chances` is (2, n_cells).

@@ -24,7 +24,6 @@ from lupusim.trial import Better
 
 _NEVER = np.inf
 _NEGLIGIBLE = 1e-13
-_FAR = 6.0  # standard deviations, beyond which lies less than 1e-8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,16 +34,29 @@ class Rule:
     sided: int  # 1 or 2
     better: Better  # direction of benefit
 
-    def limits(self, expected: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return up to how many, and from how many responders on it rejects."""
+    @property
+    def reach(self) -> float:
+        """How many standard deviations it must be beyond what is expected."""
         from scipy.special import ndtri
 
-        reach = -ndtri(self.alpha / self.sided) * np.sqrt(variance)
+        return float(-ndtri(self.alpha / self.sided))
+
+    @property
+    def below(self) -> bool:
+        """Whether few responders reject."""
+        return self.sided == 2 or self.better is Better.FEWER
+
+    @property
+    def above(self) -> bool:
+        """Whether many responders reject."""
+        return self.sided == 2 or self.better is Better.MORE
+
+    def limits(self, expected: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return up to how many, and from how many responders on it rejects."""
+        reach = self.reach * np.sqrt(variance)
         known = variance > 0
-        below = self.sided == 2 or self.better is Better.FEWER
-        above = self.sided == 2 or self.better is Better.MORE
-        low = np.where(known & below, expected - reach, -_NEVER)
-        return low, np.where(known & above, expected + reach, _NEVER)
+        low = np.where(known & self.below, expected - reach, -_NEVER)
+        return low, np.where(known & self.above, expected + reach, _NEVER)
 
 
 def one_stratum(rule: Rule, sizes: Sizes, spans: Spans) -> FloatArray:
@@ -76,7 +88,7 @@ def two_strata(
     """
     control, new = _grid(spans)
     responders = (new + control).astype(np.intp)
-    first, inside = _firsts(strata, int(responders.max(initial=0)), narrow=chances[0][0] == 0.5)
+    first, inside = _firsts(strata, int(responders.max(initial=0)))
     low, high = _limits(rule, strata, first)
     found = _certain(responders, new, (low, high), inside)
     rows, columns = np.nonzero(np.isnan(found))
@@ -96,20 +108,14 @@ def _grid(spans: Spans) -> tuple[FloatArray, FloatArray]:
     return grids[1], grids[0]
 
 
-def _firsts(strata: tuple[Sizes, Sizes], most: int, *, narrow: bool) -> tuple[IntArray, BoolArray]:
+def _firsts(strata: tuple[Sizes, Sizes], most: int) -> tuple[IntArray, BoolArray]:
     """Return the responders that the first stratum may have, by those of both, and whether.
 
-    Shape (most + 1, n_numbers); with `narrow`, where chances are alike, without those that are
-    farther than six standard deviations from the mean.
+    Shape (most + 1, n_numbers).
     """
     n, other = sum(strata[0]), sum(strata[1])
     total = np.arange(most + 1)
     low, high = np.maximum(total - other, 0), np.minimum(total, n)
-    if narrow:
-        share = n / (n + other)
-        reach = _FAR * np.sqrt(total * share * (1 - share)) + 1
-        low = np.maximum(low, np.floor(total * share - reach).astype(np.intp))
-        high = np.minimum(high, np.ceil(total * share + reach).astype(np.intp))
     numbers = low[:, None] + np.arange(int((high - low).max(initial=0)) + 1)
     inside = numbers <= high[:, None]
     return np.where(inside, numbers, low[:, None]), np.asarray(inside)

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from lupusim.analysis.power import binomial_row
+from lupusim.analysis.power import binomial_row, binomial_rows
 from lupusim.analysis.proportions.score_interval import intervals_left_out
 from lupusim.analysis.proportions.two_by_two import TwoByTwo
 from lupusim.common.arrays import FloatArray
@@ -104,8 +104,7 @@ def check_sizes(analysis: Analysis, sizes: Sizes) -> None:
 def rows_of(n: int, chances: FloatArray, span: Span) -> FloatArray:
     """Return the probabilities of the numbers of responders in a span, (n_truths, n_numbers)."""
     distinct, place = np.unique(chances, return_inverse=True)
-    rows = np.array([binomial_row(n, float(chance))[span[0] : span[1]] for chance in distinct])
-    return np.asarray(rows[place])
+    return np.asarray(binomial_rows(n, distinct, span)[place])
 
 
 @dataclass(slots=True)

@@ -1,0 +1,212 @@
+r"""Cochran's statistic over two strata whose patients have the same chances.
+
+With :math:`T` responders, :math:`s` of them in the first stratum, the test rejects where :math:`A`
+of the new arm reach :math:`E(s) + z \sqrt{V(s)}`, a concave function of :math:`s`: not in an
+interval of :math:`s` between the roots of a square. Given an arm's responders, those in the first
+stratum are hypergeometric whatever the chance is: tables are gone through once for all truths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from lupusim.analysis.proportions.fisher_exact import log_factorials
+from lupusim.arrays import FloatArray, IntArray
+from lupusim.frozen import dataclass
+from lupusim.planning.theory.counts.sizes import Sizes
+from lupusim.planning.theory.counts.stratified import Rule
+from lupusim.planning.theory.counts.tables import Spans
+
+_FAR = 8.0  # standard deviations, beyond which lies less than 1e-14
+_NEARLY = 1e-9  # a root so near to a number is that number: nothing differs there
+
+
+def even_strata(
+    rule: Rule, weights: Mapping[tuple[Sizes, Sizes], float], spans: Spans
+) -> FloatArray:
+    """Return the chance to reject, given the responders of the new arm (rows) and of control.
+
+    Parameters
+    ----------
+    rule : Rule
+        When the statistic rejects.
+    weights : mapping of (sizes, sizes) to float
+        Chances of the arm sizes within the first stratum and the second, the same in both together.
+    spans : (span, span)
+        Responders of each arm in both strata together.
+    """
+    # SPEED: hundreds of arm sizes in few arrays (benchmarks/table.py)
+    sizes, chances = np.array(list(weights), dtype=float), np.array(list(weights.values()))
+    of_control, of_new = spans
+    found = np.zeros((of_new[1] - of_new[0], of_control[1] - of_control[0]))
+    if rule.above:
+        found += _Strata.of(sizes).rejected(rule.reach, chances, of_new, of_control)
+    if rule.below:  # more on control than is likely
+        swapped = _Strata.of(sizes[:, :, ::-1])
+        found += swapped.rejected(rule.reach, chances, of_control, of_new).T
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Strata:
+    """Arm sizes within two strata, and what the statistic's mean and variance are made of."""
+
+    new: FloatArray  # patients of the arm that should respond more; (2, n_sizes, 1)
+    other: FloatArray  # of the other; (2, n_sizes, 1)
+
+    @classmethod
+    def of(cls, sizes: FloatArray) -> _Strata:
+        """Return them from (n_sizes, 2 strata, 2 arms) patients."""
+        other, new = sizes.transpose(2, 1, 0)[..., None]
+        return cls(new=new, other=other)
+
+    def at(self, which: IntArray) -> _Strata:
+        """Return some of them, a row for each."""
+        return _Strata(new=self.new[:, which, 0], other=self.other[:, which, 0])
+
+    @property
+    def total(self) -> FloatArray:
+        """Patients of each stratum."""
+        return self.new + self.other
+
+    @property
+    def shares(self) -> FloatArray:
+        """What part of each stratum's responders is expected on the new arm."""
+        return np.asarray(self.new / np.maximum(self.total, 1))
+
+    @property
+    def spreads(self) -> FloatArray:
+        """What the variance is, divided by responders times others of the stratum."""
+        n = self.total
+        return np.asarray(self.new * self.other / np.maximum(n**2 * (n - 1), 1))
+
+    def mean(self, first: FloatArray, total: FloatArray) -> FloatArray:
+        """Return the expected responders of the new arm."""
+        one, two = self.shares
+        return np.asarray(one * first + two * (total - first))
+
+    def variance(self, first: FloatArray, total: FloatArray) -> FloatArray:
+        """Return their variance without a difference."""
+        (one, two), (n, m), second = self.spreads, self.total, total - first
+        return np.asarray(one * first * (n - first) + two * second * (m - second))
+
+    def rejected(
+        self, reach: float, chances: FloatArray, of_new: tuple[int, int], of_other: tuple[int, int]
+    ) -> FloatArray:
+        """Return the chance to reject by responders of the new arm and of the other."""
+        n_total = of_new[1] + of_other[1] - 1
+        least, most = self._limits(reach, np.arange(n_total, dtype=float))
+        low, high = (np.ceil(np.clip(one, 0, of_new[1])).astype(np.intp) for one in (least, most))
+        total, width = np.arange(n_total), of_new[1] + 1
+        falls = np.bincount(
+            (total * width + high).ravel(),
+            weights=np.broadcast_to(chances[:, None], high.shape).ravel(),
+            minlength=n_total * width,
+        )
+        by_total = falls.reshape(n_total, width).cumsum(axis=1)
+        # Numbers between the limits reject or not, by where the responders are.
+        low = np.maximum(np.maximum(low, of_new[0]), total - of_other[1] + 1)
+        high = np.minimum(high, np.maximum(total - of_other[0] + 1, 0))
+        n_unsure = np.maximum(high - low, 0).ravel()
+        which, totals = (np.repeat(one.ravel(), n_unsure) for one in np.indices(high.shape))
+        new = np.arange(n_unsure.sum()) - np.repeat(
+            n_unsure.cumsum() - n_unsure - low.ravel(), n_unsure
+        )
+        chance = self.at(which).chance(reach, new, totals - new)
+        np.add.at(by_total, (totals, new), chances[which] * chance)
+        grid_new, grid_other = np.ogrid[slice(*of_new), slice(*of_other)]
+        return np.asarray(by_total[grid_new + grid_other, grid_new])
+
+    def _limits(self, reach: float, total: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return below how many nothing rejects, and from how many on all do; (n_sizes, n_totals).
+
+        Whatever numbers are in the first stratum.
+        """
+        (n, m), (one, two) = self.total, self.spreads
+        lowest, highest = self._likely(total)
+        first = np.maximum(np.maximum(total - m, 0), lowest)
+        last = np.maximum(np.minimum(np.minimum(total, n), highest), first)
+        at_ends = [(self.mean(end, total), self.variance(end, total)) for end in (first, last)]
+        top = (one * n - two * m + 2 * two * total) / np.maximum(2 * (one + two), 1e-300)
+        widest = self.variance(np.clip(top, first, last), total)
+        least = np.minimum(*(mean + reach * np.sqrt(np.maximum(v, 0.0)) for mean, v in at_ends))
+        most = np.maximum(*(mean for mean, _ in at_ends)) + reach * np.sqrt(np.maximum(widest, 0.0))
+        some_never = np.minimum(*(v for _, v in at_ends)) <= 0
+        return np.where(widest > 0, least, np.inf), np.where(some_never, np.inf, most)
+
+    def _likely(self, total: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return between which numbers those in the first stratum lie, whoever responds."""
+        parts = [arm[0] / np.maximum(arm.sum(axis=0), 1) for arm in (self.new, self.other)]
+        low, high = np.minimum(*parts), np.maximum(*parts)
+        far = _FAR * np.sqrt(total * np.maximum(low * (1 - low), high * (1 - high))) + 1
+        return np.floor(total * low - far), np.ceil(total * high + far)
+
+    def chance(self, reach: float, new: IntArray, other: IntArray) -> FloatArray:
+        """Return the chance to reject given responders; a row of patients for each, (n_cases,)."""
+        begin, law = _hypergeometric(self.new, new)
+        other_begin, other_law = _hypergeometric(self.other, other)
+        low, high = self._accepting(reach, new, new + other)
+        up_to = np.pad(other_law.cumsum(axis=1), ((0, 0), (1, 0)))
+        firsts = begin[:, None] + np.arange(law.shape[1])
+        below, above = (
+            np.take_along_axis(
+                up_to,
+                np.clip(end[:, None] - firsts - other_begin[:, None], 0, other_law.shape[1]),
+                axis=1,
+            )
+            for end in (low, high + 1)
+        )
+        return np.asarray(1 - (law * (above - below)).sum(axis=1))
+
+    def _accepting(self, reach: float, new: IntArray, total: IntArray) -> tuple[IntArray, IntArray]:
+        """Return the least and the largest number in the first stratum that does not reject."""
+        (n, m), (one, two), (share, other_share) = self.total, self.spreads, self.shares
+        # new - mean = a - b s, variance = v0 + v1 s + v2 s^2
+        a, b = new - other_share * total, share - other_share
+        v0, v1, v2 = two * total * (m - total), one * n - two * m + 2 * two * total, -(one + two)
+        square, line, rest = b**2 - reach**2 * v2, -2 * a * b - reach**2 * v1, a**2 - reach**2 * v0
+        with np.errstate(invalid="ignore", divide="ignore"):
+            half = np.sqrt(line**2 - 4 * square * rest) / (2 * square)
+            middle, turn = -line / (2 * square), a / b
+        low, high = np.ceil(middle - half - _NEARLY), np.floor(middle + half + _NEARLY)
+        # Where `new` is below the mean nothing rejects either, on one side of the turn.
+        inside = np.abs(turn - middle) <= half + _NEARLY
+        below = ~inside & (a < b * np.maximum(total - m, 0))
+        low = np.where(below | (inside & (b < 0)), -1, np.where(half >= 0, low, 1))
+        high = np.where(below | (inside & (b > 0)), n + 1, np.where(half >= 0, high, 0))
+        return low.astype(np.intp), high.astype(np.intp)
+
+
+def _hypergeometric(patients: FloatArray, responders: IntArray) -> tuple[IntArray, FloatArray]:
+    """Return from which number on an arm's responders may be in the first stratum, and chances.
+
+    Parameters
+    ----------
+    patients : (2, n_cases) array
+        Of the arm, in each stratum.
+    responders : (n_cases,) array
+        In both.
+    """
+    cases = np.array([*patients.astype(np.intp), responders])
+    top = int(cases.max(initial=0)) + 1
+    _, first, place = np.unique(
+        (cases[0] * top + cases[1]) * top + cases[2], return_index=True, return_inverse=True
+    )
+    n, other, both = cases[:, first]
+    total = n + other
+    mean = both * n / np.maximum(total, 1)
+    left = other / np.maximum(total, 1) * (total - both) / np.maximum(total - 1, 1)
+    far = _FAR * np.sqrt(mean * left) + 1
+    low = np.maximum(np.maximum(both - other, 0), np.floor(mean - far).astype(np.intp))
+    high = np.minimum(np.minimum(both, n), np.ceil(mean + far).astype(np.intp))
+    numbers = low[:, None] + np.arange(int((high - low).max(initial=0)) + 1)
+    inside = numbers <= high[:, None]
+    numbers = np.where(inside, numbers, low[:, None])
+    logs = log_factorials(int(total.max(initial=0)))
+    rest = both[:, None] - numbers
+    ways = logs[n] + logs[other] - logs[total] + logs[both] + logs[total - both]
+    taken = logs[numbers] + logs[n[:, None] - numbers] + logs[rest] + logs[other[:, None] - rest]
+    chances = np.where(inside, np.exp(ways[:, None] - taken), 0.0)
+    return low[place], chances[place]

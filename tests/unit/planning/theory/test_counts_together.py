@@ -1,0 +1,145 @@
+"""Many truths and many arm sizes gone through together, beside each by itself."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.linalg import expm
+
+from lupusim.endpoints import Responder
+from lupusim.model import LatentClass
+from lupusim.model.hazards import ExponentialHazard, PiecewiseExponentialHazard, WeibullHazard
+from lupusim.planning.theory.counts.alike import alike_arms
+from lupusim.planning.theory.counts.design import count_design
+from lupusim.planning.theory.counts.even_strata import even_strata
+from lupusim.planning.theory.counts.stratified import Rule
+from lupusim.trial import Better, Dropout
+from tolerance import SEED
+from trials import DISEASE, analysis, disease_trial
+
+ONSET = ("active", "remission")
+
+
+def chance_of_rejecting(strata, counts, *, alpha, sides):
+    """Sum over where the responders of both arms are; `sides` are +1 for many, -1 for few."""
+    (c1, t1), (c2, t2) = strata
+    new, control = counts
+    total = 0.0
+    for a in range(new + 1):
+        for c in range(control + 1):
+            chance = stats.hypergeom.pmf(a, t1 + t2, t1, new)
+            chance *= stats.hypergeom.pmf(c, c1 + c2, c1, control)
+            excess, variance = float(new), 0.0
+            for n0, n1, s in ((c1, t1, a + c), (c2, t2, new + control - a - c)):
+                n = n0 + n1
+                if n:
+                    excess -= n1 * s / n
+                if n > 1:
+                    variance += n0 * n1 * s * (n - s) / (n**2 * (n - 1))
+            if variance > 1e-12:
+                z = excess / math.sqrt(variance)
+                total += chance * any(side * z >= stats.norm.isf(alpha) for side in sides)
+    return total
+
+
+@pytest.mark.parametrize(
+    ("sided", "better", "sides"),
+    [(1, Better.MORE, (1,)), (1, Better.FEWER, (-1,)), (2, Better.MORE, (1, -1))],
+)
+@pytest.mark.parametrize(
+    "strata",
+    [((2, 5), (3, 2)), ((0, 4), (4, 3)), ((1, 0), (3, 6)), ((4, 1), (0, 5))],
+    ids=["uneven", "no control", "no new", "apart"],
+)
+def test_even_strata_reject_as_often_as_all_tables_do(strata, sided, better, sides):
+    control, new = (sum(stratum[arm] for stratum in strata) for arm in (0, 1))
+    spans = ((0, control + 1), (1, new + 1))
+    other = tuple(reversed(strata))
+    rule = Rule(alpha=0.1 * sided, sided=sided, better=better)
+    found = even_strata(rule, {strata: 0.75, other: 0.5}, spans)
+    for row, responders in enumerate(range(1, new + 1)):
+        for control_responders in range(control + 1):
+            counts = responders, control_responders
+            chance = chance_of_rejecting(strata, counts, alpha=0.1, sides=sides)
+            assert found[row, control_responders] == pytest.approx(1.25 * chance, abs=1e-9)
+
+
+def test_in_large_strata_what_is_far_from_the_mean_is_left_out_and_nothing_is_lost():
+    strata, rng = ((70, 80), (90, 70)), np.random.default_rng(SEED)
+    rule = Rule(alpha=0.025, sided=1, better=Better.MORE)
+    found = even_strata(rule, {strata: 1.0}, ((0, 161), (0, 151)))
+    n = np.array([stratum[1] for stratum in strata]), np.array([stratum[0] for stratum in strata])
+    new, control = (
+        rng.multivariate_hypergeometric(of_arm, 60 + 12 * arm, size=50_000)
+        for arm, of_arm in ((1, n[0]), (0, n[1]))
+    )
+    totals, both = n[0] + n[1], new + control
+    excess = 72 - (n[0] * both / totals).sum(axis=1)
+    spread = n[0] * n[1] * both * (totals - both) / (totals**2 * (totals - 1))
+    wins = excess >= stats.norm.isf(0.025) * np.sqrt(spread.sum(axis=1))
+    assert 0.01 < wins.mean() < 0.99
+    assert found[72, 60] == pytest.approx(wins.mean(), abs=4 * wins.std() / math.sqrt(wins.size))
+
+
+def drawn(model, *, rate, later, share):
+    """Return a model with other numbers: an onset, relapses by study time, a hidden class."""
+    hazards = {
+        ONSET: ExponentialHazard(rate=rate),
+        ("remission", "relapse"): PiecewiseExponentialHazard(breaks=(1.0,), rates=(later, 0.1)),
+    }
+    transitions = tuple(
+        replace(t, hazard=hazards.get((t.from_state, t.to_state), t.hazard))
+        for t in model.transitions
+    )
+    classes = (
+        LatentClass(name="responder", probability=share),
+        LatentClass(name="other", probability=1 - share, hazard_ratios={ONSET: 0.0}),
+    )
+    return replace(model, transitions=transitions, classes=classes)
+
+
+def counted(**changes):
+    primary = Responder(name="remission", states=("remission",), at=1.0)
+    values = {"primary": primary, "secondary": (), "stratify_by": ()}
+    more = {"analysis": analysis("pooled_z", alpha=0.2), "dropout": Dropout(by_state={"active": 2})}
+    return disease_trial(**values, **more, **changes)
+
+
+def truths_of(trial, models):
+    placebo, cells = trial.arms
+    return [replace(trial, arms=(placebo, replace(cells, model=model))) for model in models]
+
+
+def test_draws_of_a_model_have_the_chances_of_each_by_itself():
+    base = counted()
+    numbers = [(1.5, 0.8, 0.5), (0.7, 1.9, 0.9), (3.0, 0.2, 1.0), (0.01, 0.4, 0.6)]
+    models = [drawn(DISEASE, rate=r, later=w, share=s) for r, w, s in numbers]
+    slow = replace(
+        DISEASE.transitions[0], hazard=WeibullHazard(shape=1.5, scale=0.8)
+    )  # of another form, which is solved on a grid
+    models.append(replace(DISEASE, transitions=(slow, *DISEASE.transitions[1:])))
+    truths = truths_of(base, models)
+    together = count_design(base).chances_of(truths)
+    alone = np.array([count_design(truth).chances() for truth in truths])
+    assert together == pytest.approx(alone, abs=1e-13)
+    assert together[2, 1, 0] - together[3, 1, 0] > 0.2
+    forms = [(arms.number, arms.truths.size, len(arms.class_shares)) for arms in alike_arms(truths)]
+    assert (0, 5, 1) in forms
+    assert max(n for number, n, _ in forms if number == 1) == 2
+
+
+def test_chance_of_each_draw_is_the_matrix_exponential():
+    base = counted(dropout=Dropout())
+    plain = replace(base, arms=(base.arms[0], replace(base.arms[1], effects=(), infusions=None)))
+    numbers = [(1.5, 0.8, 0.5), (0.7, 1.9, 0.9), (3.0, 0.2, 0.3)]
+    models = [drawn(DISEASE, rate=r, later=w, share=s) for r, w, s in numbers]
+    found = count_design(plain).chances_of(truths_of(plain, models))[:, 1, 0]
+    for (rate, later, share), chance in zip(numbers, found, strict=True):
+        generator = np.zeros((4, 4))
+        generator[0, [1, 3]], generator[1, 2], generator[2, [1, 3]] = (rate, 0.3), later, (0.5, 0.4)
+        np.fill_diagonal(generator, -generator.sum(axis=1))
+        assert chance == pytest.approx(share * expm(generator)[0, 1], abs=1e-9)
