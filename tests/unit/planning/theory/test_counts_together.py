@@ -106,7 +106,7 @@ def counted(**changes):
     primary = Responder(name="remission", states=("remission",), at=1.0)
     values = {"primary": primary, "secondary": (), "stratify_by": ()}
     more = {"analysis": analysis("pooled_z", alpha=0.2), "dropout": Dropout(by_state={"active": 2})}
-    return disease_trial(**values, **more, **changes)
+    return disease_trial(**{**values, **more, **changes})
 
 
 def truths_of(trial, models):

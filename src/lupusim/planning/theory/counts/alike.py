@@ -6,9 +6,9 @@ from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 
-from lupusim.arrays import FloatArray, IntArray
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.engines.exact.law import Law
-from lupusim.frozen import dataclass
 from lupusim.model import Transition
 from lupusim.model.hazards.base import constant_rate, steps
 from lupusim.planning.theory.counts.shares import DrawnHazard, Kin

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from lupusim.analysis.proportions.fisher_exact import log_factorials
-from lupusim.arrays import FloatArray, IntArray
-from lupusim.frozen import dataclass
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.planning.theory.counts.sizes import Sizes
 from lupusim.planning.theory.counts.stratified import Rule
 from lupusim.planning.theory.counts.tables import Spans

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.arrays import FloatArray
+from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.engines.exact.law import Law, bounded_cumulative
 from lupusim.engines.exact.markov import MarkovGrid, exponentials
 from lupusim.engines.exact.solution import solve_law
 from lupusim.errors import NoExactSolutionError
-from lupusim.frozen import dataclass
 from lupusim.model import Hazard
 from lupusim.model.hazards.base import constant_rate
 
