@@ -244,22 +244,20 @@ class Score:
         Where the steps are.
     scale : float
         How smooth they are.
-    expected, error : (n_steps,) arrays
-        Exact mean of each step, and the standard error of what is not exact in it: the average
-        over enrollments.
+    means : (n_draws, n_steps) array
+        Exact mean of each step in each of some enrollments.
     """
 
     sum: Sum
     thresholds: FloatArray
     scale: float
-    expected: FloatArray
-    error: FloatArray
+    means: FloatArray
 
     def steps(self, sums: FloatArray) -> FloatArray:
         """Return the steps less their expectations, (n_replicates, n_steps)."""
         with np.errstate(over="ignore"):  # far above the threshold: 0, as infinity says
             high = np.exp((sums[:, None] - self.thresholds) / self.scale)
-        return 1.0 / (1.0 + high) - self.expected
+        return np.asarray(1.0 / (1.0 + high) - self.means.mean(axis=0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,7 +274,7 @@ class Control:
 
     def moments(self, claims: FloatArray, generated: Generated) -> Moments:
         """Return the sums of a block of replicates, of whom some claim an effect."""
-        return Moments.of(claims, self.values(generated), self.error)
+        return Moments.of(claims, self.values(generated), self.known_to)
 
     def values(self, generated: Generated) -> FloatArray:
         """Return what has mean 0 in every replicate, (n_replicates, n_controls)."""
@@ -284,6 +282,7 @@ class Control:
         return np.concatenate([one.steps(one.sum.sums(whole)) for one in self.scores], axis=1)
 
     @property
-    def error(self) -> FloatArray:
-        """Standard error of each control's mean, (n_controls,)."""
-        return np.concatenate([score.error for score in self.scores])
+    def known_to(self) -> FloatArray:
+        """Covariance of the controls' means, which are averages over enrollments."""
+        means = np.concatenate([score.means for score in self.scores], axis=1)
+        return np.atleast_2d(np.cov(means, rowvar=False)) / len(means)

@@ -25,15 +25,15 @@ class Moments:
     ----------
     products : (FOLDS, n_controls + 2, n_controls + 2) array
         Of the columns 1, y and the controls.
-    error : (n_controls,) array
-        Standard error of what is taken for the mean of each control.
+    known_to : (n_controls, n_controls) array
+        Covariance of the errors of what is taken for the means of the controls.
     """
 
     products: FloatArray
-    error: FloatArray
+    known_to: FloatArray
 
     @classmethod
-    def of(cls, claims: FloatArray, controls: FloatArray, error: FloatArray) -> Moments:
+    def of(cls, claims: FloatArray, controls: FloatArray, known_to: FloatArray) -> Moments:
         """Return those of some replicates.
 
         Parameters
@@ -42,16 +42,16 @@ class Moments:
             0 or 1.
         controls : (n_replicates, n_controls) array
             Each with mean 0 by what is known of its law.
-        error : (n_controls,) array
+        known_to : (n_controls, n_controls) array
             As in the class.
         """
         columns = np.column_stack([np.ones(len(claims)), claims, controls])
         parts = (columns[fold::FOLDS] for fold in range(FOLDS))
-        return cls(products=np.stack([part.T @ part for part in parts]), error=error)
+        return cls(products=np.stack([part.T @ part for part in parts]), known_to=known_to)
 
     def __add__(self, other: Moments) -> Moments:
         """Return those of the replicates of both."""
-        return Moments(products=self.products + other.products, error=self.error)
+        return Moments(products=self.products + other.products, known_to=self.known_to)
 
     def __eq__(self, other: object) -> bool:
         """Return whether both hold the same numbers, bit by bit."""
@@ -83,20 +83,21 @@ class Moments:
         if not np.any(fitted):
             return None
         total = variance = 0.0
-        used = np.zeros(self.error.size)
+        used = np.zeros(len(self.known_to))
         for own, coefficients in zip(self.products, fitted, strict=True):
             size, mean, spread = _residual(own, coefficients)
             total += size * mean
             variance += size * spread
             used += size / n * coefficients
-        known_to = float(np.abs(used) @ self.error)  # they err together at worst
+        # steps beside each other err alike, and their coefficients have unlike signs
+        of_means = max(float(used @ self.known_to @ used), 0.0)
         share = min(max(total / n, 0.0), 1.0)
-        return float(share), math.hypot(math.sqrt(variance) / n, known_to)
+        return float(share), math.sqrt(variance / n**2 + of_means)
 
     def plain(self) -> list[object]:
         """Return it as nested lists, of each symmetric table one half."""
-        upper = np.triu_indices(self.products.shape[1])
-        return [[fold[upper].tolist() for fold in self.products], self.error.tolist()]
+        halves = [_half(fold).tolist() for fold in self.products]
+        return [halves, _half(self.known_to).tolist()]
 
     @classmethod
     def of_plain(cls, plain: Sequence[Sequence[object]]) -> Moments:
@@ -107,14 +108,28 @@ class Moments:
         ValueError
             If it was not.
         """
-        halves, error = (np.array(part, dtype=float) for part in plain)
-        size = error.size + 2
-        if error.ndim != 1 or halves.shape != (FOLDS, size * (size + 1) // 2):
+        halves, known_to = (np.array(part, dtype=float) for part in plain)
+        n_controls = math.isqrt(2 * known_to.size)
+        shapes = (FOLDS, _n_half(n_controls + 2)), (_n_half(n_controls),)
+        if (halves.shape, known_to.shape) != shapes:
             raise ValueError("these are no moments")
-        products = np.zeros((len(halves), size, size))
-        rows, columns = np.triu_indices(size)
-        products[:, rows, columns] = products[:, columns, rows] = halves
-        return cls(products=products, error=error)
+        products = np.stack([_whole(half, n_controls + 2) for half in halves])
+        return cls(products=products, known_to=_whole(known_to, n_controls))
+
+
+def _n_half(size: int) -> int:
+    return size * (size + 1) // 2
+
+
+def _half(table: FloatArray) -> FloatArray:
+    return np.asarray(table[np.triu_indices(len(table))])
+
+
+def _whole(half: FloatArray, size: int) -> FloatArray:
+    table = np.zeros((size, size))
+    rows, columns = np.triu_indices(size)
+    table[rows, columns] = table[columns, rows] = half
+    return table
 
 
 def _fitted(products: FloatArray) -> FloatArray:

@@ -186,9 +186,9 @@ def test_what_is_known_in_law_has_that_law(kind: str, null: bool) -> None:
     assert is_controlled(trial)
     control = control_of(trial)
     claims, values = simulated(trial, control, 1 if trial.analysis.test.costly else _BLOCKS)
-    error = np.hypot(values.std(axis=0) / np.sqrt(len(values)), control.error)
+    error = np.sqrt(values.var(axis=0) / len(values) + np.diag(control.known_to))
     assert_within_mcse(values.mean(axis=0), 0.0, mcse=error)
-    share, mcse = Moments.of(claims, values, control.error).share()
+    share, mcse = Moments.of(claims, values, control.known_to).share()
     plain = claims.std() / np.sqrt(len(claims))
     assert_within_mcse(share, claims.mean(), mcse=plain)
     assert mcse < 0.8 * plain
@@ -212,9 +212,9 @@ def test_shares_are_unbiased_and_their_errors_honest(kind: str, null: bool) -> N
     control = control_of(trial)
     size = replicates_per_block(trial.n_patients)
     claims, values = simulated(trial, control, -(-_RUNS * _PER_RUN // size))
-    whole = Moments.of(claims, values, control.error).share()
+    whole = Moments.of(claims, values, control.known_to).share()
     parts = [slice(k * _PER_RUN, (k + 1) * _PER_RUN) for k in range(_RUNS)]
-    runs = [Moments.of(claims[part], values[part], control.error).share() for part in parts]
+    runs = [Moments.of(claims[part], values[part], control.known_to).share() for part in parts]
     shares, errors = np.array([run or (np.nan, np.nan) for run in runs]).T
     known = np.isfinite(shares)
     assert known.mean() > 0.9  # few claims leave a share as it is

@@ -35,7 +35,7 @@ def test_each_fold_has_the_coefficients_of_the_others(replicates) -> None:
         left[~others] = claims[~others] - controls[~others] @ fitted[1:]
     parts = [left[fold == number] for number in range(FOLDS)]
     error = math.sqrt(sum(part.size * part.var(ddof=1) for part in parts)) / N
-    share, mcse = Moments.of(claims, controls, np.zeros(2)).share()
+    share, mcse = Moments.of(claims, controls, np.zeros((2, 2))).share()
     assert share == pytest.approx(left.mean(), rel=1e-12)
     assert mcse == pytest.approx(error, rel=1e-12)
     assert mcse < 0.7 * claims.std() / math.sqrt(N)
@@ -43,22 +43,44 @@ def test_each_fold_has_the_coefficients_of_the_others(replicates) -> None:
 
 def test_blocks_add_up_in_any_parts(replicates) -> None:
     claims, controls = replicates
-    error = np.array([1e-5, 2e-5])
+    known_to = np.array([[1e-10, 1e-11], [1e-11, 4e-10]])
     cut = 25 * FOLDS
-    whole = Moments.of(claims, controls, error)
-    parts = Moments.of(claims[:cut], controls[:cut], error)
-    parts += Moments.of(claims[cut:], controls[cut:], error)
+    whole = Moments.of(claims, controls, known_to)
+    parts = Moments.of(claims[:cut], controls[:cut], known_to)
+    parts += Moments.of(claims[cut:], controls[cut:], known_to)
     np.testing.assert_allclose(parts.products, whole.products)
     assert Moments.of_plain(whole.plain()) == whole != parts
     assert hash(Moments.of_plain(whole.plain())) == hash(whole)
 
 
+@pytest.mark.parametrize("short_by", [1, 2])
+def test_what_is_cut_off_is_no_moments(replicates, short_by) -> None:
+    claims, controls = replicates
+    products, known_to = Moments.of(claims, controls, np.eye(2)).plain()
+    with pytest.raises(ValueError, match="no moments"):
+        Moments.of_plain([products, known_to[:-short_by]])
+
+
 def test_what_is_not_exact_in_a_mean_is_part_of_the_error(replicates) -> None:
     claims, controls = replicates
     slope = np.polyfit(controls[:, 0], claims, 1)[0]
-    _, exact = Moments.of(claims, controls, np.zeros(2)).share()
-    _, rough = Moments.of(claims, controls, np.array([0.05, 0.0])).share()
+    _, exact = Moments.of(claims, controls, np.zeros((2, 2))).share()
+    _, rough = Moments.of(claims, controls, np.diag([0.05**2, 0.0])).share()
     assert math.sqrt(rough**2 - exact**2) == pytest.approx(0.05 * slope, rel=0.02)
+
+
+def test_means_that_err_alike_take_that_from_each_other(replicates) -> None:
+    """Of steps beside each other the differences are known far better than the steps."""
+    claims, controls = replicates
+    steps = controls[:, [0]] + 0.1 * controls  # coefficients of unlike signs
+    alike = 0.05**2 * np.array([[1.0, 0.999], [0.999, 1.0]])
+    apart = np.diag(np.diag(alike))
+    fitted = np.linalg.lstsq(steps - steps.mean(axis=0), claims - claims.mean(), rcond=None)[0]
+    _, exact = Moments.of(claims, steps, np.zeros((2, 2))).share()
+    for known_to in (alike, apart):
+        _, rough = Moments.of(claims, steps, known_to).share()
+        more = math.sqrt(fitted @ known_to @ fitted)
+        assert math.sqrt(rough**2 - exact**2) == pytest.approx(more, rel=0.1)
 
 
 @pytest.mark.parametrize("claimed", [0, 5, N - 5, N])
@@ -67,15 +89,15 @@ def test_few_claims_or_few_without_are_counted(replicates, claimed) -> None:
     claims = (np.arange(N) < claimed).astype(float)
     tally = Tally.of({"reject": claims})
     counted = tally.claims()
-    tally.moments = Moments.of(claims, controls, np.zeros(2))
+    tally.moments = Moments.of(claims, controls, np.zeros((2, 2)))
     assert tally.moments.share() is None
     assert tally.claims() == counted
 
 
 def test_controls_that_say_the_same_are_one(replicates) -> None:
     claims, controls = replicates
-    one = Moments.of(claims, controls[:, :1], np.zeros(1)).share()
-    twice = Moments.of(claims, controls[:, [0, 0]], np.zeros(2)).share()
+    one = Moments.of(claims, controls[:, :1], np.zeros((1, 1))).share()
+    twice = Moments.of(claims, controls[:, [0, 0]], np.zeros((2, 2))).share()
     assert twice == pytest.approx(one, rel=1e-9)
 
 

@@ -24,7 +24,7 @@ from lupusim.planning.controls.values import is_valued, quadratic, value_law
 from lupusim.planning.controls.values import log_characteristic as log_characteristic_of_values
 from lupusim.planning.controls.values import variances as variances_of_values
 from lupusim.planning.theory.assumptions import is_plain, without_failing
-from lupusim.simulation.controls import Control, CutDate, Score, Sum, TimesToCut, Values
+from lupusim.simulation.controls import Control, CutDate, Score, TimesToCut, Values
 from lupusim.simulation.generation.generation import Block, enroll
 from lupusim.simulation.looks.look_statistics import Comparison, comparisons
 from lupusim.trial import Cutoff, Trial
@@ -173,18 +173,8 @@ def _valued(trial: Trial, asked: Comparison, baseline: _Baseline) -> list[Score]
     nodes = frequencies(size, NODES if trial.n_patients >= _MANY else MANY_NODES)
     log_law = log_characteristic_of_values(law, adds, nodes)
     steps = step_means(sizes @ log_law, nodes, thresholds, _SCALE)
-    return [_score(Values(endpoint=asked.endpoint, adds=adds), thresholds, steps)]
-
-
-def _score(parts: Sum, thresholds: FloatArray, steps: FloatArray) -> Score:
-    """Return a sum with its steps, whose means are known enrollment by enrollment."""
-    return Score(
-        sum=parts,
-        thresholds=thresholds,
-        scale=_SCALE,
-        expected=steps.mean(axis=0),
-        error=steps.std(axis=0, ddof=1) / math.sqrt(len(steps)),
-    )
+    parts = Values(endpoint=asked.endpoint, adds=adds)
+    return [Score(sum=parts, thresholds=thresholds, scale=_SCALE, means=steps)]
 
 
 class _Expected:
@@ -292,7 +282,7 @@ def _scores(
         sums = np.tensordot(there, log_law, axes=([1, 2], [0, 1]))
         steps = step_means(sums, nodes, thresholds, _SCALE)
         parts = TimesToCut(endpoint=asked.endpoint, cut=cuts[number], table=centered(law, one.adds))
-        found.append(_score(parts, thresholds, steps))
+        found.append(Score(sum=parts, thresholds=thresholds, scale=_SCALE, means=steps))
     return found
 
 

@@ -88,7 +88,7 @@ def test_means_are_zero_in_a_block_and_shares_are_nearer(trial) -> None:
     found, patients = followed({"": trial}, Block(seed=SEED, number=0, n_replicates=2000))
     values, claims = control.values(patients.generated), found[""]["reject"]
     assert_within_mcse(values.mean(axis=0), 0.0, mcse=values.std(axis=0) / np.sqrt(2000))
-    share, mcse = Moments.of(claims, values, control.error).share()
+    share, mcse = Moments.of(claims, values, control.known_to).share()
     plain = claims.std() / np.sqrt(2000)
     assert mcse < 0.7 * plain
     assert_within_mcse(share, claims.mean(), mcse=plain)

@@ -90,10 +90,10 @@ def test_tests_of_further_endpoints_have_their_own_parameters() -> None:
         again = {"endpoint": "again", "test": "restricted_mean", **test}
         return {**COX, "multiplicity": {"method": "holm", "endpoints": [again]}}
 
-    made = trial(family(until="6 months", margin=0.1), endpoints=endpoints).family
+    made = trial(family(until="6 months", margin="1 month"), endpoints=endpoints).family
     assert made is not None
     assert made.hypotheses[0].test.until == pytest.approx(0.5)
     found = problems(family(), endpoints=endpoints)
     assert "missing" in found["analysis.multiplicity.endpoints.0.until"]
-    wrong = problems(family(until="1 year", margin=-1), endpoints=endpoints)
-    assert "out of range" in wrong["analysis.multiplicity.endpoints.0.margin"]
+    wrong = problems(family(until="1 year", margin="-1 month"), endpoints=endpoints)
+    assert "not a duration from 0" in wrong["analysis.multiplicity.endpoints.0.margin"]
