@@ -63,17 +63,19 @@ class Range:
         return f"be {', '.join(said for end, said in ends if math.isfinite(end)) or 'finite'}"
 
 
-def within(*, duration: bool = False, **ends: Any) -> Mapping[str, Any]:
+def within(*, duration: bool = False, or_years: bool = False, **ends: Any) -> Mapping[str, Any]:
     """Return the metadata of a field: its range, and whether a file writes it with a unit of time.
 
     Parameters
     ----------
     duration : bool
         Whether it is a time in years, which files write as a duration.
+    or_years : bool
+        Whether files may write it as a number of years, too.
     **ends
         As of `Range`.
     """
-    return {"range": Range(**ends), "duration": duration}
+    return {"range": Range(**ends), "duration": duration, "or_years": or_years}
 
 
 POSITIVE = within(above=0)
@@ -83,6 +85,7 @@ SHARE = within(at_least=0, at_most=1)
 INSIDE = within(above=0, below=1)
 BELOW_ONE = within(at_least=0, below=1)
 DURATION = within(duration=True, at_least=0)
+DURATION_OR_YEARS = within(duration=True, or_years=True, at_least=0)
 LONGER_THAN_0 = within(duration=True, above=0)
 
 

@@ -15,7 +15,7 @@ from lupusim.analysis.survival.kaplan_meier import FreeOfEventsTest
 from lupusim.analysis.survival.sorting import CENSORED, FLAGS, NOT_INCLUDED, survival_columns
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.common.frozen import dataclass
-from lupusim.common.ranges import DURATION, LONGER_THAN_0, check_ranges
+from lupusim.common.ranges import DURATION_OR_YEARS, LONGER_THAN_0, check_ranges
 from lupusim.trial import Better, Verdict
 from lupusim.trial.test_method import named_test
 
@@ -183,7 +183,7 @@ class RestrictedMeanTest(FreeOfEventsTest):
     required: ClassVar = ("until",)
     horizon: ClassVar = "until"
     until: float = field(default=1.0, metadata=LONGER_THAN_0)
-    margin: float = field(default=0.0, metadata=DURATION)
+    margin: float = field(default=0.0, metadata=DURATION_OR_YEARS)
 
     def __post_init__(self) -> None:
         check_ranges(self)

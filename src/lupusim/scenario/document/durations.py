@@ -66,6 +66,11 @@ def parse_duration(text: object) -> float:
     return years
 
 
+def in_years(value: object) -> object:
+    """Return a number as a duration of so many years, and anything else as it is."""
+    return f"{value} years" if is_number(value) else value
+
+
 def is_date(text: str) -> bool:
     """Return whether a text is a date of the calendar, such as 2027-12-31."""
     return _DATE.fullmatch(text) is not None

@@ -16,7 +16,7 @@ from lupusim.common.frozen import dataclass
 from lupusim.model.checks import nearest
 from lupusim.scenario.document.amounts import mend_number, mend_whole, parse_rate, percentage
 from lupusim.scenario.document.content import is_list, is_mapping, is_nested, is_text, match
-from lupusim.scenario.document.durations import parse_duration
+from lupusim.scenario.document.durations import in_years, parse_duration
 from lupusim.scenario.document.place import Place
 from lupusim.scenario.document.yaml_reader import describe
 
@@ -198,19 +198,20 @@ def _in_range(kind: Any, number: float, place: Place) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duration(Kind[float]):
-    """A duration with a unit, such as ``52 weeks``; becomes years."""
+    """A duration, such as ``52 weeks``, or a number if it may be one of years; becomes years."""
 
     above: float = -math.inf
+    or_years: bool = False
 
     @property
     def words(self) -> str:
         """A duration, and whether it may be 0."""
-        return "a duration above 0" if self.above == 0 else "a duration"
+        return f"a duration{' above 0' * (not self.above)}{', or years' * self.or_years}"
 
     def parse(self, value: object, place: Place) -> float:
         """Return years."""
         try:
-            years = parse_duration(value)
+            years = parse_duration(in_years(value) if self.or_years else value)
         except ValueError as error:
             fault, _, fix = str(error).rstrip(".").partition(". ")
             place.report(fault, _instead(value, place, f"{fix}."))
@@ -238,7 +239,7 @@ class Rate(Kind[float]):
         except ValueError as error:
             fault, _, fix = str(error).rstrip(".").partition(". ")
             place.report(fault, f"{fix}.")
-            return math.nan
+        return math.nan
 
 
 @dataclass(frozen=True, slots=True)

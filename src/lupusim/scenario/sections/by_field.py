@@ -68,7 +68,7 @@ def _number(written: str, metadata: Mapping[str, Any]) -> Kind[Any]:
     """Return a kind of number, in the range that a field declares."""
     limits: Range = metadata.get("range", Range())
     if metadata.get("duration"):
-        return Duration(above=limits.above)
+        return Duration(above=limits.above, or_years=bool(metadata.get("or_years")))
     if written == "int":
         return Integer(at_least=limits.at_least, at_most=limits.at_most)
     return Number(

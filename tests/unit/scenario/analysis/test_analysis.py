@@ -109,6 +109,8 @@ def test_parameters_reach_the_test_in_years(trial: Any) -> None:
     ).analysis.test
     assert found.until == pytest.approx(parse_duration("52 weeks"))
     assert found.margin == pytest.approx(2 / 12)
+    numbered = {"test": "restricted_mean", "until": "52 weeks", "margin": 0.1}
+    assert trial(endpoints=SURVIVAL, analysis=numbered).analysis.test.margin == 0.1
     weights = trial(endpoints=SURVIVAL, analysis={"test": "fleming_harrington", "rho": 1})
     assert (weights.analysis.test.rho, weights.analysis.test.gamma) == (1, 1)
 
@@ -118,9 +120,14 @@ def test_parameters_reach_the_test_in_years(trial: Any) -> None:
     [
         ({"test": "restricted_mean"}, "analysis.until", "missing"),
         (
-            {"test": "restricted_mean", "until": "1 year", "margin": 0.1},
+            {"test": "restricted_mean", "until": "1 year", "margin": "0.1"},
             "analysis.margin",
-            "0.1 has no unit",
+            "0.1",
+        ),
+        (
+            {"test": "restricted_mean", "until": "1 year", "margin": -0.1},
+            "analysis.margin",
+            "0",
         ),
         (
             {"test": "restricted_mean", "until": "1 year", "margin": "1 year"},
