@@ -192,10 +192,15 @@ def mend_number(value: object) -> str:
     --------
     >>> mend_number("120 patients"), mend_number("10k"), mend_number(120.0)
     ('Write 120.', 'Write 10000.', 'Write 120.')
+    >>> mend_number("3 months")
+    'Write a number without a unit; what is a time counts in years: 0.25.'
     """
     if is_number(value) and float(value).is_integer():
         return f"Write {int(value)}."
     if found := match(_WITH_WORDS, value):
+        if (unit := found[2].lower().removesuffix("s")) in PER_YEAR:
+            years = float(found[1]) / PER_YEAR[unit]
+            return f"Write a number without a unit; what is a time counts in years: {years:.4g}."
         thousand = 1000 if found[2].lower() == "k" else 1
         return f"Write {float(found[1]) * thousand:.12g}."
     return mend(value)
