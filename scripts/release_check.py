@@ -65,7 +65,7 @@ def untold(top: Path) -> list[str]:
 
 
 def _write_licenses() -> None:
-    names = sorted(needed("lupusim", ("all",)) - {"lupusim"})
+    names = sorted(needed("lupusim", ("all", "fast")) - {"lupusim"})
     LICENSES.parent.mkdir(exist_ok=True)
     LICENSES.write_text("\n\n".join(map(license_text, names)), encoding="utf-8")
     if unknown := [name for name in names if not license_of(distribution(name))]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Generator
 
 import pytest
+
+os.environ.setdefault("LUPUSIM_BACKEND", "numpy")  # what compiled forms are tested against
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,7 +1,8 @@
-"""What every room uses: array types, dataclasses, ranges, registries, random streams, files."""
+"""What every room uses: array types, dataclasses, ranges, registries, streams, compiled forms."""
 
 __all__ = [
     "arrays",
+    "compiled",
     "frozen",
     "lazy",
     "output",

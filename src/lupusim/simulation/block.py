@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lupusim.common.arrays import FloatArray
+from lupusim.common.compiled.choice import work_ahead
 from lupusim.simulation.adaptation import rule_of
 from lupusim.simulation.adaptation.base import Followed
 from lupusim.simulation.costs import with_cost
@@ -48,6 +49,7 @@ def followed(
 ) -> tuple[dict[str, dict[str, FloatArray]], Any]:
     """Return the same with the patients, as the rule of the trials follows them."""
     first = next(iter(trials.values()))
+    work_ahead(block.n_replicates * first.n_patients)
     patients = rule_of(first).patients(tuple(trials.values()), block)
     found = {}
     for name, trial in trials.items():

@@ -10,6 +10,7 @@ import numpy as np
 from lupusim.analysis.outcomes import NumberOutcome, Outcome, SurvivalOutcome
 from lupusim.analysis.survival.logrank_looks import Exits
 from lupusim.common.arrays import FloatArray, blocks
+from lupusim.common.compiled.choice import with_compiled
 from lupusim.common.frozen import dataclass
 from lupusim.records import Observation
 from lupusim.simulation.generation.generation import Generated
@@ -176,20 +177,20 @@ class TimesToCut:
     def sums(self, whole: Whole) -> FloatArray:
         """Return the sum of each replicate, (n_replicates,)."""
         exits = whole.exits(self.endpoint)
-        date = self.cut.of(exits.enrollment_time)
-        found = np.empty(date.size)
-        for part in blocks(*exits.time.shape):
-            found[part] = self._summed(exits, date[part], part)
-        return found
+        return added_until(self.cut.of(exits.enrollment_time), exits, self.table)
 
-    def _summed(self, exits: Exits, date: FloatArray, part: slice) -> FloatArray:
+
+@with_compiled("sums")
+def added_until(date: FloatArray, exits: Exits, table: Table) -> FloatArray:
+    """Return the sum of what patients add until a date of each replicate, (n_replicates,)."""
+    found, n_cells = np.empty(date.size), table.mean.shape[1]
+    for part in blocks(*exits.time.shape):
         # SPEED: cells are found by rounding up, and looked up in flat tables, while they are in
         # cache (benchmarks/cases.py)
-        n_cells = self.table.mean.shape[1]
-        there = date[:, None] - exits.enrollment_time[part]
-        there *= 1.0 / self.table.width
+        there = date[part, None] - exits.enrollment_time[part]
+        there *= 1.0 / table.width
         np.clip(there, 0.0, n_cells - 1, out=there)
-        time = exits.time[part] * (1.0 / self.table.width)
+        time = exits.time[part] * (1.0 / table.width)
         seen = exits.event[part] & (time <= there)
         np.minimum(time, there, out=time)
         np.ceil(time, out=time)
@@ -197,11 +198,12 @@ class TimesToCut:
         of_arm = exits.arm[part] * np.int32(n_cells)
         cell += 2 * of_arm
         cell += seen * np.int32(n_cells)
-        added = self.table.adds.ravel().take(cell)
+        added = table.adds.ravel().take(cell)
         np.ceil(there, out=there)
         of_arm += there.astype(np.int32)
-        added -= self.table.mean.ravel().take(of_arm)
-        return np.asarray(added.sum(axis=1))
+        added -= table.mean.ravel().take(of_arm)
+        found[part] = added.sum(axis=1)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

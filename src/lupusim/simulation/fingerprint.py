@@ -21,6 +21,7 @@ _LETTERS = 24
 _ENGINE_ROOM = (
     "analysis",
     "common/arrays.py",
+    "common/compiled",
     "common/rng.py",
     "endpoints",
     "engines",

@@ -9,6 +9,7 @@ from lupusim.analysis.results import TestResult, wald_result
 from lupusim.analysis.survival.rank_sums import EventGroups, event_groups, row_sums
 from lupusim.analysis.survival.sorting import SurvivalColumns, survival_columns
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.compiled.choice import with_compiled
 from lupusim.common.frozen import dataclass
 
 _MOST_STEPS = 30
@@ -187,15 +188,33 @@ def maximized(sets: RiskSets) -> tuple[FloatArray, FloatArray]:
     estimate, information = np.zeros(n_replicates), np.zeros(n_replicates)
     step = np.full(n_replicates, np.inf)
     for _ in range(_MOST_STEPS):
-        weight = np.exp(estimate)[sets.row] * sets.experimental
-        share = weight / (sets.control + weight)
-        score = sets.observed - row_sums(sets.row, share, n_replicates)
-        information = row_sums(sets.row, share * (1 - share), n_replicates)
+        expected, information = share_sums(
+            sets.row, sets.control, sets.experimental, np.exp(estimate)
+        )
+        score = sets.observed - expected
         step = score / np.where(finite, information, np.inf)
         estimate = estimate + np.clip(step, -_LONGEST_STEP, _LONGEST_STEP)
         if (np.abs(step) < _CLOSE_ENOUGH).all():
             break
     return estimate, np.where(finite & (np.abs(step) < _CLOSE_ENOUGH), information, 0.0)
+
+
+@with_compiled("ranks")
+def share_sums(
+    row: IntArray, control: FloatArray, experimental: FloatArray, ratio: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the expected events on the experimental arm and their variance, (n_replicates,) each.
+
+    Parameters
+    ----------
+    row, control, experimental
+        See `RiskSets`.
+    ratio : (n_replicates,) array
+        Of the hazards.
+    """
+    weight = ratio[row] * experimental
+    share = weight / (control + weight)
+    return row_sums(row, share, ratio.size), row_sums(row, share * (1 - share), ratio.size)
 
 
 def _has_finite_maximum(sets: RiskSets) -> BoolArray:

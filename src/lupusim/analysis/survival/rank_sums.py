@@ -9,6 +9,7 @@ import numpy as np
 
 from lupusim.analysis.survival.sorting import ARM, CENSORED, tied_rows
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.common.compiled.choice import with_compiled
 from lupusim.common.frozen import dataclass
 
 
@@ -158,6 +159,22 @@ def event_groups(keys: IntArray, bits: int = 0) -> EventGroups:
     bits : int
         Top bits of a key that number the stratum.
     """
+    row, position, events, arm_events, at_risk, arm_at_risk = group_columns(keys, bits)
+    return EventGroups(
+        row=row,
+        position=position,
+        events=events,
+        arm_events=arm_events,
+        at_risk=at_risk,
+        arm_at_risk=arm_at_risk,
+    )
+
+
+@with_compiled("ranks")
+def group_columns(
+    keys: IntArray, bits: int
+) -> tuple[IntArray, IntArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return the columns of `EventGroups` in their order."""
     n_patients = keys.shape[1]
     small = keys.astype(np.int8)
     event = (small & CENSORED) == 0
@@ -172,15 +189,8 @@ def event_groups(keys: IntArray, bits: int = 0) -> EventGroups:
     start = place[edge[:-1]]
     row = np.repeat(np.arange(keys.shape[0]), np.diff(np.searchsorted(edge, first_of_row)))
     position = start - row * n_patients
-    at_risk, arm_at_risk = _at_risk(keys, bits, row, position)
-    return EventGroups(
-        row=row,
-        position=position,
-        events=np.diff(edge).astype(float),
-        arm_events=np.diff(arm_events[edge]).astype(float),
-        at_risk=at_risk,
-        arm_at_risk=arm_at_risk,
-    )
+    events = np.diff(edge).astype(float), np.diff(arm_events[edge]).astype(float)
+    return row, position, *events, *_at_risk(keys, bits, row, position)
 
 
 def _at_risk(

@@ -15,6 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.common.compiled.choice import with_compiled
 from lupusim.common.frozen import dataclass
 from lupusim.common.ranges import SHARE, check_ranges
 from lupusim.errors import Problem
@@ -44,33 +45,45 @@ def _deal(
     *,
     rng: np.random.Generator,
 ) -> StateArray:
+    """Deal cards as `_dealt`, and return their arms; `cards`: the arm of each card."""
+    uniform = rng.random(margins[0].shape[::-1])
+    return np.asarray(cards[_dealt(cards.size, margins, weights, uniform)])
+
+
+def _dealt(
+    n_cards: int,
+    margins: Sequence[IntArray],
+    weights: Callable[[IntArray], FloatArray],
+    uniform: FloatArray,
+) -> StateArray:
     """Deal a card to patient after patient, in all replicates at once.
 
     Parameters
     ----------
-    cards : (n_cards,) array
-        Arm of each card.
+    n_cards : int
+        How many cards there are.
     margins : sequence of (n_replicates, n_patients) integer arrays
         For each factor, everybody's level.
     weights : callable
         Takes the cards dealt so far among patients like the next one, by factor, shape
         (n_replicates, n_factors, n_cards), and returns weights (n_replicates, n_cards).
+    uniform : (n_patients, n_replicates) array
+        A random number for each.
     """
     n_replicates, n_patients = margins[0].shape
     n_levels = max(int(margin.max(initial=0)) + 1 for margin in margins)
-    dealt = np.zeros((n_replicates, len(margins), n_levels, cards.size), dtype=np.intp)
+    dealt = np.zeros((n_replicates, len(margins), n_levels, n_cards), dtype=np.intp)
     level = np.stack(margins)
     replicate, factor = np.arange(n_replicates)[:, None], np.arange(len(margins))[None, :]
-    arm = np.empty((n_replicates, n_patients), dtype=np.int8)
-    uniform = rng.random((n_patients, n_replicates))
+    cards = np.empty((n_replicates, n_patients), dtype=np.int8)
     for patient in range(n_patients):
         own = level[:, :, patient].T
         cumulative = np.cumsum(weights(dealt[replicate, factor, own]), axis=1)
         drawn = (uniform[patient, :, None] * cumulative[:, -1:] >= cumulative).sum(axis=1)
-        card = np.minimum(drawn, cards.size - 1)
+        card = np.minimum(drawn, n_cards - 1)
         dealt[replicate, factor, own, card[:, None]] += 1
-        arm[:, patient] = cards[card]
-    return arm
+        cards[:, patient] = card
+    return cards
 
 
 def _favor(best: BoolArray, probability: float) -> FloatArray:
@@ -227,11 +240,30 @@ class Minimization(Unblocked):
             raise ValueError(f"stratum {stratum.max()} is none of levels {self.n_levels}")
         margins = np.unravel_index(stratum, self.n_levels) if self.n_levels else (stratum,)
         cards = _cards(ratio)
-        one_more = np.eye(cards.size, dtype=np.intp)
+        uniform = rng.random(stratum.shape[::-1])
+        return np.asarray(cards[minimized(cards.size, list(margins), uniform, self.probability)])
 
-        def weights(dealt: IntArray) -> FloatArray:
-            after = dealt[:, :, None, :] + one_more
-            imbalance = np.ptp(after, axis=3).sum(axis=1)
-            return _favor(imbalance == imbalance.min(axis=1, keepdims=True), self.probability)
 
-        return _deal(cards, list(margins), weights, rng=rng)
+@with_compiled("deals")
+def minimized(
+    n_cards: int, margins: list[IntArray], uniform: FloatArray, probability: float
+) -> StateArray:
+    """Return the card of each patient by minimization, (n_replicates, n_patients).
+
+    Parameters
+    ----------
+    n_cards : int
+        How many cards there are.
+    margins, uniform
+        See `_dealt`.
+    probability : float
+        See `Minimization`.
+    """
+    one_more = np.eye(n_cards, dtype=np.intp)
+
+    def weights(dealt: IntArray) -> FloatArray:
+        after = dealt[:, :, None, :] + one_more
+        imbalance = np.ptp(after, axis=3).sum(axis=1)
+        return _favor(imbalance == imbalance.min(axis=1, keepdims=True), probability)
+
+    return _dealt(n_cards, margins, weights, uniform)

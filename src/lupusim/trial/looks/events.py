@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 import numpy as np
 
 from lupusim.common.arrays import FloatArray
+from lupusim.common.compiled.choice import with_compiled
 from lupusim.common.frozen import dataclass
 from lupusim.trial.looks.timing import (
     TIMINGS,
@@ -140,8 +141,22 @@ def _time_of(number: int, event_time: FloatArray) -> FloatArray:
     """Return when each replicate has its n-th event; ``inf`` for never."""
     if number > event_time.shape[1]:
         return np.full(len(event_time), np.inf)
+    return nth_smallest(event_time, number)
+
+
+@with_compiled("sums")
+def nth_smallest(values: FloatArray, n: int) -> FloatArray:
+    """Return the n-th smallest number of each row, counted from 1.
+
+    Parameters
+    ----------
+    values : (n_replicates, n_patients) array
+        0 or above, or ``inf``.
+    n : int
+        At most the number of patients.
+    """
     # SPEED: a partition finds the n-th event at half the cost of a sort.
-    return np.partition(event_time, number - 1, axis=1)[:, number - 1]
+    return np.partition(values, n - 1, axis=1)[:, n - 1]
 
 
 def _too_many_events(events: int, most: int, whose: str) -> str | None:

@@ -1,0 +1,102 @@
+"""Compiled forms return the same bits as those in NumPy, whatever they are given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lupusim.analysis.survival.cox import share_sums
+from lupusim.analysis.survival.logrank_looks import Exits
+from lupusim.analysis.survival.rank_sums import group_columns
+from lupusim.analysis.survival.sorting import sort_keys, stratum_bits
+from lupusim.common.compiled.choice import compiled_form
+from lupusim.common.rng import stream
+from lupusim.simulation.controls import Table, added_until
+from lupusim.trial.allocation.adaptive import minimized
+from lupusim.trial.looks.events import nth_smallest
+
+pytest.importorskip("numba")
+
+SIZES = (1, 2, 7, 8, 9, 60, 128, 129, 301, 1000)  # of trials; NumPy adds up in eights and 128s
+
+
+def assert_same_bits(form, *given):
+    compiled = compiled_form(form.home, form.plain.__name__)
+    assert compiled is not None
+    found, wanted = compiled(*given), form.plain(*given)
+    one = isinstance(wanted, np.ndarray)
+    for mine, his in zip(*(([a] if one else a) for a in (found, wanted)), strict=True):
+        assert mine.dtype == his.dtype
+        assert mine.tobytes() == np.ascontiguousarray(his).tobytes()
+
+
+def times(kind, shape, rng):
+    return {
+        "continuous": lambda: rng.standard_exponential(shape),
+        "visits": lambda: rng.integers(1, 5, shape) / 4.0,
+        "zeros": lambda: np.maximum(rng.standard_exponential(shape) - 0.7, 0.0),
+        "end of follow-up": lambda: np.minimum(rng.standard_exponential(shape), 0.5),
+        "tails": lambda: rng.standard_exponential(shape) ** 9,
+        "never": lambda: np.where(rng.random(shape) < 0.6, np.inf, rng.random(shape)),
+        "nobody": lambda: np.full(shape, np.inf),
+        "at once": lambda: np.zeros(shape),
+    }[kind]()
+
+
+KINDS = ("continuous", "visits", "zeros", "end of follow-up", "tails", "never", "nobody", "at once")
+
+
+@pytest.mark.parametrize("n_patients", SIZES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_nth_event(kind, n_patients):
+    values = times(kind, (40, n_patients), stream(1, kind, str(n_patients)))
+    for n in {1, (n_patients + 1) // 2, n_patients}:
+        assert_same_bits(nth_smallest, values, n)
+    assert_same_bits(nth_smallest, np.asfortranarray(values), 1)
+
+
+@pytest.mark.parametrize("n_strata", [1, 2, 5])
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_is_at_risk_and_the_sums_of_a_cox_model(kind, n_strata):
+    for n_patients in SIZES:
+        rng = stream(2, kind, str(n_patients))
+        shape = (12, n_patients)
+        bits = stratum_bits(n_strata)
+        keys = sort_keys(
+            times(kind, shape, rng),
+            rng.random(shape) < rng.random((12, 1)),  # from no event to nearly all
+            rng.random(shape) < rng.random((12, 1)),  # from one arm to the other
+            included=rng.random(shape) < 0.9,
+            strata=(rng.integers(0, n_strata, shape), bits) if bits else None,
+        )
+        keys.sort(axis=1)
+        assert_same_bits(group_columns, keys, bits)
+        row, _, _, _, at_risk, treated = group_columns.plain(keys, bits)
+        for ratio in (np.ones(12), rng.standard_exponential(12) * 1e3):
+            assert_same_bits(share_sums, row, at_risk - treated, treated, ratio)
+
+
+@pytest.mark.parametrize("n_patients", SIZES)
+def test_the_sums_of_control_variates(n_patients):
+    rng, shape = stream(3, str(n_patients)), (30, n_patients)
+    cells = rng.normal(size=(2, 2, 401))
+    table = Table(width=0.01, adds=cells, mean=np.ascontiguousarray(cells[:, 0]))
+    for kind in KINDS:
+        exits = Exits(
+            time=times(kind, shape, rng),
+            event=rng.random(shape) < 0.7,
+            arm=rng.integers(0, 2, shape).astype(np.int8),
+            enrollment_time=np.sort(rng.random(shape), axis=1),
+        )
+        assert_same_bits(added_until, rng.random(30) * 6, exits, table)
+
+
+@pytest.mark.parametrize("n_cards", [1, 2, 3, 5])
+@pytest.mark.parametrize("probability", [0.5, 0.8, 1.0])
+def test_minimization(n_cards, probability):
+    rng = stream(4, str(n_cards))
+    for n_patients in (1, 2, 50):
+        margins = [rng.integers(0, levels, (20, n_patients)) for levels in (1, 2, 4)]
+        uniform = rng.random((n_patients, 20))
+        assert_same_bits(minimized, n_cards, margins, uniform, probability)
+        assert_same_bits(minimized, n_cards, margins[2:], uniform, probability)
