@@ -1,4 +1,4 @@
-"""A package that adds a hazard family, an endpoint, a test and an adaptation, really installed."""
+"""A package that adds one of several kinds, really installed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
 from scipy.stats import norm
 
 import lupusim
@@ -85,19 +86,66 @@ def test_the_docs_show_the_package_as_it_is():
 
 def test_every_file_of_the_package_is_short():
     lengths = {path.name: len(path.read_text().splitlines()) for path in HERE.glob("*/*.py")}
-    assert len(lengths) == 5
+    assert len(lengths) == 6
     assert max(lengths.values()) <= 60, lengths
 
 
 def test_a_package_that_is_installed_is_known_to_every_registry(site, offered):
     code = (
         "from lupusim.analysis.registry import TESTS\nfrom lupusim.endpoints import ENDPOINTS\n"
-        "from lupusim.model import FAMILIES\n"
+        "from lupusim.model import CLOCKS, FAMILIES\n"
         "from lupusim.simulation.adaptation import ADAPTATIONS\n"
-        "print([n for r in (FAMILIES, ENDPOINTS, TESTS, ADAPTATIONS) for n in r])"
+        "print([n for r in (FAMILIES, CLOCKS, ENDPOINTS, TESTS, ADAPTATIONS) for n in r])"
     )
     told = python(site, "-c", code)
     assert all(repr(name) in told.stdout for points in offered.values() for name in points)
+
+
+ON_ITS_CLOCK = """
+schema: lupusim/model/1
+name: on a clock of its own
+states: [well, ill, dead]
+transitions:
+  - {from: well, to: ill, hazard: {family: exponential, rate: 0.8}}
+  - {from: ill, to: dead, clock: half_reset, hazard: {family: weibull, shape: 2.2, scale: 1.5}}
+"""
+ASKED = """
+import sys
+import numpy as np
+import lupusim
+from lupusim.calibration.estimation.parameters import FreeModel
+from lupusim.calibration.prediction.family import Family
+from lupusim.calibration.targets.questions import InStates
+from lupusim.scenario.files.model_writer import model_to_mapping
+model = lupusim.load_model(sys.argv[1])
+assert model_to_mapping(model)["transitions"][1]["clock"] == "half_reset"
+print(lupusim.occupancy(model, [1.0, 2.5], tolerance=1e-4)["dead"].tolist())
+fixed = FreeModel(model=model, parameters=())
+asked = [InStates(states=("dead",), time=time) for time in (1.0, 2.5)]
+print(Family(fixed, asked).answers(np.zeros((1, 0)))[0].tolist())
+for engine in ("vector", "events"):
+    found = lupusim.simulate(model, n_patients=4000, horizon=2.5, engine=engine, seed=1)
+    print(found.occupancy([1.0, 2.5])["dead"].tolist())
+"""
+
+
+def test_a_hazard_on_a_clock_of_its_own_is_the_same_to_every_engine(site, tmp_path):
+    """Entered at e, dead by t: one minus exp of H(e / 2) - H(t - e / 2), here by quadrature."""
+    path = tmp_path / "model.yaml"
+    path.write_text(ON_ITS_CLOCK)
+    told = python(site, "-c", ASKED, path)
+    assert told.returncode == 0, told.stderr
+    exact, fitted, *simulated = map(json.loads, told.stdout.splitlines())
+
+    def dead(t: float) -> float:
+        gone = lambda e: -np.expm1((e / 2 / 1.5) ** 2.2 - ((t - e / 2) / 1.5) ** 2.2)  # noqa: E731
+        return float(quad(lambda e: 0.8 * math.exp(-0.8 * e) * gone(e), 0.0, t)[0])
+
+    right = np.array([dead(1.0), dead(2.5)])
+    assert exact == pytest.approx(right, abs=1e-4)
+    assert fitted == pytest.approx(right, abs=2e-5)  # what a calibration answers with
+    for shares in simulated:
+        assert_within_mcse(np.array(shares), right, mcse=np.sqrt(right * (1 - right) / 4000))
 
 
 @pytest.mark.parametrize(

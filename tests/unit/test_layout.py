@@ -12,7 +12,7 @@ import lupusim
 from lupusim.analysis.group_sequential.spending import SPENDINGS
 from lupusim.analysis.registry import TESTS
 from lupusim.endpoints import ENDPOINTS
-from lupusim.model import FAMILIES
+from lupusim.model import CLOCKS, FAMILIES
 from lupusim.simulation.adaptation import ADAPTATIONS
 from lupusim.trial.allocation import ALLOCATIONS
 from lupusim.trial.enrollment import ENROLLMENTS
@@ -27,6 +27,7 @@ MOST_TYPE_CHECKS = 122  # an object is asked what it can, not what it is
 REGISTRIES = {
     "adaptations": ADAPTATIONS.values(),
     "allocations": ALLOCATIONS.values(),
+    "clocks": {type(clock) for clock in CLOCKS.values()},
     "endpoints": ENDPOINTS.values(),
     "enrollments": ENROLLMENTS.values(),
     "hazards": FAMILIES.values(),

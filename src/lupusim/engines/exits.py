@@ -9,7 +9,7 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
-from lupusim.model import Clock, Transition
+from lupusim.model import Transition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Exit:
     @property
     def starts_afresh(self) -> bool:
         """Whether every new stay sees the same hazard, whenever it begins."""
-        return self.transition.clock is Clock.RESET and self.transition.ratio.is_constant
+        return self.transition.clock.is_time_in_state and self.transition.ratio.is_constant
 
     def fresh_times(self, n: int, rng: np.random.Generator) -> FloatArray:
         """Draw how long `n` new stays would last were this exit the only one; years."""
@@ -86,7 +86,7 @@ class Exit:
         """
         hazard, effect = self.transition.hazard, self.transition.ratio
         highest = max(effect.ratios)
-        begin = entry_time if self.transition.clock is Clock.FORWARD else spent
+        begin = self.transition.clock.reading(entry_time, spent)
         level = float(hazard.cumulative(np.asarray(begin)))
         while True:
             level += rng.standard_exponential() / (self.ratio * highest)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from lupusim.model.clocks import CLOCKS, Clock
 from lupusim.model.effects import Effect, PiecewiseEffect, PiecewiseRatio, TreatmentEffect
 from lupusim.model.hazards import FAMILIES, Hazard
 from lupusim.model.multistate import Edge, LatentClass, MultiStateModel, Start
-from lupusim.model.transitions import Clock, Transition
+from lupusim.model.transitions import Transition
 
 __all__ = [
+    "CLOCKS",
     "FAMILIES",
     "Clock",
     "Edge",

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum
 
 import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
+from lupusim.model.clocks import Clock
 from lupusim.model.courses import IndividualRatio
 from lupusim.model.effects import UNIT_RATIO, PiecewiseRatio
 from lupusim.model.hazards import Hazard
-
-
-class Clock(Enum):
-    """The time that a hazard runs on."""
-
-    RESET = "reset"
-    """Time in the present state (semi-Markov)."""
-    FORWARD = "forward"
-    """Study time (Markov)."""
+from lupusim.model.hazards.base import constant_rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +29,7 @@ class Transition:
     hazard : Hazard
         Per year, as a function of years on the clock.
     clock : Clock
-        Reset (time in the present state) or forward (study time).
+        What the hazard runs on.
     ratio : PiecewiseRatio
         Treatment effect over study time, or over time since the latest restart.
 
@@ -46,7 +38,7 @@ class Transition:
     >>> from lupusim.model.hazards import ExponentialHazard
     >>> hazard = ExponentialHazard(rate=0.5)
     >>> Transition(from_state="well", to_state="ill", hazard=hazard).clock
-    <Clock.RESET: 'reset'>
+    ResetClock()
     """
 
     from_state: str
@@ -56,15 +48,24 @@ class Transition:
     ratio: PiecewiseRatio = UNIT_RATIO
 
     @property
+    def is_markov(self) -> bool:
+        """Whether the hazard depends on study time alone."""
+        return constant_rate(self.hazard) is not None or self.clock.is_study_time
+
+    @property
+    def is_semi_markov(self) -> bool:
+        """Whether the hazard without the ratio depends on time in the state alone."""
+        return constant_rate(self.hazard) is not None or self.clock.is_time_in_state
+
+    @property
     def label(self) -> str:
         """The transition as files write it, such as ``active -> death``."""
         return f"{self.from_state} -> {self.to_state}"
 
     def clock_start(self, entry_time: FloatArray, time_in_state: FloatArray | float) -> FloatArray:
         """Return the clock's reading (years) at study time `entry_time`."""
-        if self.clock is Clock.FORWARD:
-            return entry_time
-        return np.broadcast_to(np.asarray(time_in_state, dtype=float), entry_time.shape)
+        spent = np.broadcast_to(np.asarray(time_in_state, dtype=float), entry_time.shape)
+        return self.clock.reading(entry_time, spent)
 
     def sojourn_time(
         self,
@@ -103,7 +104,8 @@ class Transition:
         ratio = self.ratio.ratios[0]
         with np.errstate(divide="ignore", invalid="ignore"):
             scaled = threshold if ratio == 1 else threshold / ratio
-        if self.clock is Clock.RESET and isinstance(time_in_state, float) and time_in_state == 0:
+        new = isinstance(time_in_state, float) and time_in_state == 0
+        if new and self.clock.is_time_in_state:
             return self.hazard.inverse_cumulative(scaled)
         start = self.clock_start(entry_time, time_in_state)
         return self.hazard.inverse_cumulative(self.hazard.cumulative(start) + scaled) - start

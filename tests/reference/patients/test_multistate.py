@@ -23,7 +23,7 @@ from lupusim.calibration.patients.aalen_johansen import aalen_johansen
 from lupusim.calibration.patients.contributions import StayLikelihood
 from lupusim.calibration.patients.histories import CENSORED, Stays
 from lupusim.common.arrays import FloatArray
-from lupusim.model import Clock, MultiStateModel, Transition
+from lupusim.model import CLOCKS, MultiStateModel, Transition
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.model.hazards.base import FAMILIES
 from lupusim.scenario.files.patients import load_patients
@@ -94,7 +94,7 @@ def one_way(row: dict[str, str]) -> tuple[FreeModel, StayLikelihood, FloatArray]
                 from_state=origin,
                 to_state=target,
                 hazard=family(**at),
-                clock=Clock(row["clock"]),
+                clock=CLOCKS[row["clock"]],
             ),
         ),
     )

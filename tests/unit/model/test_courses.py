@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lupusim.model import Clock, PiecewiseEffect, PiecewiseRatio, Transition, TreatmentEffect
+from lupusim.model import CLOCKS, PiecewiseEffect, PiecewiseRatio, Transition, TreatmentEffect
 from lupusim.model.courses import IndividualRatio, after_infusions, joint_ratio, shared_ratio
 from lupusim.model.hazards import WeibullHazard
 
@@ -40,7 +40,7 @@ def test_ratios_multiply(patient):
     np.testing.assert_allclose(product.at(at), expected.at(at), rtol=1e-12)
 
 
-@pytest.mark.parametrize("clock", Clock)
+@pytest.mark.parametrize("clock", CLOCKS.values())
 def test_a_patient_stays_as_long_as_under_a_law_with_her_ratio(clock):
     hazard = WeibullHazard(shape=1.4, scale=1.0)
     entry_time, threshold = np.linspace(0.0, 0.6, 5), np.linspace(0.1, 2.0, 5)

@@ -25,7 +25,7 @@ from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.prediction.markov import exponential, rate_breaks
 from lupusim.calibration.prediction.mesh import MOST_HAZARD
 from lupusim.common.arrays import FloatArray, IntArray
-from lupusim.model import Clock, Hazard
+from lupusim.model import Hazard
 
 SMALLEST = 1e-300
 
@@ -169,8 +169,10 @@ class StayLikelihood:
         hazards = self._family.hazards(values)
         for k, transition in enumerate(model.transitions):
             rows = self._rows[k]
-            origin = 0.0 if transition.clock is Clock.FORWARD else stays.entered[rows]
-            begin, end = stays.begin[rows] - origin, stays.end[rows] - origin
+            begin, end = (
+                transition.clock.reading(times[rows], times[rows] - stays.entered[rows])
+                for times in (stays.begin, stays.end)
+            )
             fixed = transition.ratio.ratios[0]
             grown = np.stack([_grown(hazard, begin, end) for hazard in hazards[k]]) * fixed
             moved = stays.to[rows] == model.index(transition.to_state)

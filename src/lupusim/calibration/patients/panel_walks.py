@@ -9,7 +9,7 @@ import numpy as np
 from lupusim.calibration.prediction.mesh import ENTRY_LAGS, ENTRY_SHARES, MOST_HAZARD
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.common.frozen import dataclass
-from lupusim.model import Clock, Hazard, MultiStateModel, Transition
+from lupusim.model import Hazard, MultiStateModel, Transition
 from lupusim.model.hazards.base import constant_rate
 
 _N_LAGS = ENTRY_LAGS.size
@@ -30,11 +30,6 @@ class Mesh:
     start: IntArray  # position of the state first seen; (n,)
     waited: FloatArray  # time that was spent in it before, years; (n,)
     last: IntArray  # position of the state last seen; (n,)
-
-
-def is_forgetful(transition: Transition) -> bool:
-    """Return whether a hazard does not ask since when a patient is in the state."""
-    return transition.clock is Clock.FORWARD or constant_rate(transition.hazard) is not None
 
 
 def march(
@@ -135,10 +130,15 @@ class _Exit:
         self, number: int, transition: Transition, hazards: Sequence[Hazard], target: int
     ) -> None:
         self.number, self.target, self.hazards = number, target, hazards
-        self.is_forward = transition.clock is Clock.FORWARD
+        self.runs_on = transition.clock
         rates = [constant_rate(hazard) for hazard in hazards]
         self.rates = None if None in rates else np.array(rates, dtype=float)[:, None, None]
         self.before = np.empty(0)
+
+    @property
+    def is_forgetful(self) -> bool:
+        """Whether no hazard asks since when a patient is in the state."""
+        return self.rates is not None or self.runs_on.is_study_time
 
     def begin(self, entered: FloatArray, times: FloatArray, most: int) -> None:
         """Make room for `most` rows, of which those who `entered`, (1, n), are the first."""
@@ -148,9 +148,8 @@ class _Exit:
 
     def clock(self, entered: FloatArray, times: FloatArray) -> FloatArray:
         """Return what the clock shows at study times, (n,), to those who entered, (n_rows, n)."""
-        if self.is_forward:
-            return np.broadcast_to(times, entered.shape)
-        return np.asarray(np.maximum(times - entered, 0.0))
+        since = np.maximum(times - entered, 0.0)
+        return np.asarray(self.runs_on.reading(np.broadcast_to(times, since.shape), since))
 
     def growth(
         self, entered: FloatArray, end: FloatArray, spent: FloatArray, *, n_before: int
@@ -171,9 +170,7 @@ class _Exit:
         if self.rates is not None:
             return np.asarray(self.rates * spent)
         rows, new = len(entered), entered[n_before:]
-        self.before[n_before:rows] = self._cumulative(
-            new if self.is_forward else np.zeros_like(new)
-        )
+        self.before[n_before:rows] = self._cumulative(self.runs_on.reading(new, np.zeros_like(new)))
         now = self._cumulative(self.clock(entered, end))
         grown = now - self.before[:rows]
         self.before[:rows] = now
@@ -203,7 +200,7 @@ class _Room:
         self, exits: Sequence[_Exit], mesh: Mesh, state: int, *, shape: tuple[int, ...]
     ) -> None:
         self.exits = exits
-        self.is_pooled = all(way.is_forward or way.rates is not None for way in exits)
+        self.is_pooled = all(way.is_forgetful for way in exits)
         n_panels, n = mesh.interval.shape
         most = 1 + (_N_LAGS if self.is_pooled else _N_LAGS * n_panels)
         self.entered = np.empty((most, n))

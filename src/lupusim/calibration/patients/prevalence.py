@@ -19,8 +19,7 @@ from lupusim.calibration.estimation.tables import exact_limits
 from lupusim.calibration.patients.aalen_johansen import SHARES, model_shares
 from lupusim.calibration.patients.histories import Panel
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray
-from lupusim.model import Clock, MultiStateModel, Start, Transition
-from lupusim.model.hazards.base import constant_rate
+from lupusim.model import MultiStateModel, Start
 
 _NOBODY = 1e-12
 
@@ -47,7 +46,7 @@ def prevalence_rows(
     """
     first = _first_rows(panel)
     since = panel.begin[first]
-    if np.ptp(since) > 0 and not all(map(_is_timeless, model.transitions)):
+    if np.ptp(since) > 0 and not all(way.is_semi_markov for way in model.transitions):
         return []
     begun = np.repeat(since, np.diff(np.append(first, panel.begin.size)))
     asked = np.quantile(panel.end - begun, SHARES) if times is None else np.asarray(times)
@@ -55,10 +54,6 @@ def prevalence_rows(
     for time in np.unique(asked).tolist():
         rows += _rows(model, panel, begun, time)
     return rows
-
-
-def _is_timeless(transition: Transition) -> bool:
-    return transition.clock is Clock.RESET or constant_rate(transition.hazard) is not None
 
 
 def _first_rows(panel: Panel) -> IntArray:

@@ -26,7 +26,7 @@ from lupusim.calibration.patients.contributions import (
     log_ratios,
 )
 from lupusim.calibration.patients.histories import Panel, Stays
-from lupusim.calibration.patients.panel_walks import Mesh, is_forgetful, march
+from lupusim.calibration.patients.panel_walks import Mesh, march
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.prediction.mesh import ENTRY_LAGS
 from lupusim.common.arrays import FloatArray, IntArray
@@ -55,7 +55,7 @@ def panel_likelihood(free_model: FreeModel, panel: Panel) -> PatientLikelihood:
 
 
 class SemiMarkovPanelLikelihood:
-    """The likelihood of a panel for any hazards, each on either clock.
+    """The likelihood of a panel for any hazards, each on any clock.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def histories(model: MultiStateModel, panel: Panel) -> tuple[IntArray, IntArray]
     since when: what was before says nothing of what comes.
     """
     asks = [
-        not all(is_forgetful(model.transitions[k]) for k in model.outgoing(state))
+        not all(model.transitions[k].is_markov for k in model.outgoing(state))
         for state in model.states
     ]
     begins = np.ones(panel.patient.size, dtype=bool)

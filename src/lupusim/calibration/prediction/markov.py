@@ -18,7 +18,7 @@ import numpy as np
 from lupusim.calibration.prediction.enlarged_chain import Chain, chain_groups
 from lupusim.calibration.targets.questions import Question
 from lupusim.common.arrays import FloatArray
-from lupusim.model import Clock, MultiStateModel, Transition
+from lupusim.model import MultiStateModel, Transition
 from lupusim.model.hazards.base import constant_rate, steps
 
 _TAYLOR_ORDER = 14  # with a norm of 1/2 the remainder is below 1e-16
@@ -27,9 +27,8 @@ _TAYLOR_ORDER = 14  # with a norm of 1/2 the remainder is below 1e-16
 def is_piecewise_constant(transition: Transition) -> bool:
     """Return whether the hazard depends on study time alone, and in steps."""
     hazard = transition.hazard
-    if constant_rate(hazard) is not None:
-        return True
-    return steps(hazard) is not None and transition.clock is Clock.FORWARD
+    in_steps = constant_rate(hazard) is not None or steps(hazard) is not None
+    return in_steps and transition.is_markov
 
 
 def answer_markov(

@@ -18,7 +18,7 @@ from lupusim.calibration.prediction.enlarged_chain import Chain
 from lupusim.calibration.prediction.path_tree import PathTree
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
-from lupusim.model import Clock, Hazard, MultiStateModel, Transition
+from lupusim.model import Hazard, MultiStateModel, Transition
 
 N_PANELS = 12
 """From 0 to the latest time; the finer of the two meshes has twice as many."""
@@ -124,10 +124,8 @@ def _growth(
     edges: FloatArray,
 ) -> FloatArray:
     """Return how the cumulative hazard grows in each panel; shape (n_entries, n_panels)."""
-    if transition.clock is Clock.FORWARD:
-        clock = np.maximum(edges, entered[:, None])
-    else:
-        clock = np.maximum(edges - entered[:, None], 0.0) + waited[:, None]
+    since = np.maximum(edges - entered[:, None], 0.0) + waited[:, None]
+    clock = transition.clock.reading(np.maximum(edges, entered[:, None]), since)
     with np.errstate(over="ignore"):
         grown = np.diff(np.minimum(hazard.cumulative(clock), MOST_HAZARD), axis=-1)
     return np.asarray(grown * transition.ratio.at(edges[:-1]))

@@ -27,8 +27,7 @@ from lupusim.calibration.prediction.sojourns import Lags, Sojourns
 from lupusim.calibration.targets.questions import Question
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
-from lupusim.model import Clock, MultiStateModel, Transition
-from lupusim.model.hazards.base import constant_rate
+from lupusim.model import MultiStateModel
 
 N_PANELS = 20
 """From 0 to the latest of some questions; the finer of the two grids has twice as many."""
@@ -51,12 +50,7 @@ class Plan:
 def is_renewal(model: MultiStateModel) -> bool:
     """Return whether every hazard runs on time in state, from time 0, without study time."""
     fresh = all(start.time_in_state == 0 for start in model.starts)
-    return fresh and all(_resets(t) for t in model.transitions)
-
-
-def _resets(transition: Transition) -> bool:
-    timeless = transition.clock is Clock.RESET or constant_rate(transition.hazard) is not None
-    return timeless and transition.ratio.is_constant
+    return fresh and all(t.is_semi_markov and t.ratio.is_constant for t in model.transitions)
 
 
 def horizons(times: FloatArray) -> list[FloatArray]:

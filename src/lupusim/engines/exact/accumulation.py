@@ -153,7 +153,7 @@ def _markov_sums(grid: MarkovGrid, until: float, discount: float, n_steps: int) 
 
 
 def _for_ever(law: Law, discount: float, tolerance: float) -> Accumulated:
-    if all(arc.ratio.is_constant and (arc.is_constant or not arc.is_markov) for arc in law.arcs):
+    if all(arc.renews for arc in law.arcs):
         return _renewed_for_ever(law, discount)
     try:
         return _doubled(law, discount, tolerance)

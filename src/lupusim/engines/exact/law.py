@@ -29,7 +29,7 @@ class Arc:
     hazard : Hazard
         Per year, on its clock.
     clock : Clock
-        Reset or forward.
+        What the hazard runs on.
     ratio : PiecewiseRatio
         Multiplier over study time from 0 on: treatment, latent class and covariates.
     """
@@ -48,7 +48,12 @@ class Arc:
     @property
     def is_markov(self) -> bool:
         """Whether the hazard depends on study time alone."""
-        return self.is_constant or self.clock is Clock.FORWARD
+        return self.is_constant or self.clock.is_study_time
+
+    @property
+    def renews(self) -> bool:
+        """Whether every new stay sees the same hazard, whenever it begins."""
+        return self.ratio.is_constant and (self.is_constant or self.clock.is_time_in_state)
 
     @property
     def kinks(self) -> tuple[float, ...]:

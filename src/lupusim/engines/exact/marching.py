@@ -10,7 +10,6 @@ from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.engines.exact.kernel import shares
 from lupusim.engines.exact.law import Arc, Law
-from lupusim.model import Clock
 
 _NEAR = 6  # stays that began this few cells ago get finer panels: their hazard may be infinite
 _PANELS = 12
@@ -47,13 +46,15 @@ def grown(arc: Arc, entered: FloatArray, begin: FloatArray, end: float) -> Float
     -------
     (n_stays,) array
     """
-    shift = entered if arc.clock is Clock.RESET else np.zeros_like(entered)
     total = np.zeros_like(entered)
     low = begin
     for stop, ratio in zip((*arc.ratio.breaks, np.inf), arc.ratio.ratios, strict=True):
         high = np.clip(stop, low, end)
         if ratio > 0:
-            total += ratio * (arc.cumulative(high - shift) - arc.cumulative(low - shift))
+            total += ratio * (
+                arc.cumulative(arc.clock.reading(high, high - entered))
+                - arc.cumulative(arc.clock.reading(low, low - entered))
+            )
         low = high
     return np.minimum(total, _DEEP)
 
@@ -87,7 +88,7 @@ class Ends:
 
 def _clock(arc: Arc, lags: FloatArray, cell: Cell) -> tuple[FloatArray, float]:
     """Return where an arc's clock stands when stays reach a cell, and the arc's ratio there."""
-    clock = lags if arc.clock is Clock.RESET else np.full_like(lags, cell.begin)
+    clock = arc.clock.reading(np.full_like(lags, cell.begin), lags)
     middle = np.array(cell.begin + 0.5 * cell.width)
     if cell.continued:
         middle = np.array(cell.begin - 0.5 * cell.width)
@@ -169,7 +170,7 @@ class MarchingGrid:
         """Return the ends of at least `n_steps` cells, each halved `level` times."""
         marks = {0.0, *self.times.tolist()}
         for arc in self.law.arcs:
-            kinks = arc.kinks if arc.is_markov else self._kinks_of_first_stays(arc)
+            kinks = self._kinks_of_first_stays(arc)
             marks |= {b for b in (*arc.ratio.breaks, *kinks) if 0 < b < self.times[-1]}
         edges = np.array(sorted(marks))
         cells = np.ceil(np.diff(edges) / edges[-1] * n_steps - 1e-9).astype(int)
@@ -177,7 +178,8 @@ class MarchingGrid:
 
     def _kinks_of_first_stays(self, arc: Arc) -> Iterator[float]:
         for entry in self.law.entries:
-            yield from (kink - entry.time_in_state for kink in arc.kinks)
+            shown = arc.clock.reading(0.0, entry.time_in_state)
+            yield from (kink - shown for kink in arc.kinks)
 
     @staticmethod
     def _grid(edges: FloatArray, cells: IntArray) -> FloatArray:

@@ -189,6 +189,6 @@ def grid_for(law: Law, times: FloatArray) -> Grid:
     """Return the method that fits the law's hazards."""
     if all(arc.is_markov for arc in law.arcs):
         return MarkovGrid(law=law, times=times)
-    if all(arc.ratio.is_constant and (arc.is_constant or not arc.is_markov) for arc in law.arcs):
+    if all(arc.renews for arc in law.arcs):
         return RenewalGrid(law=law, times=times)
     return MarchingGrid(law=law, times=times)

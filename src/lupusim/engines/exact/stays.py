@@ -10,7 +10,6 @@ import numpy as np
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.engines.exact.law import Arc, Law
-from lupusim.model import Clock
 
 _PANEL = 0.05  # width of a panel on the scale of log time
 _NODES = 8
@@ -39,7 +38,7 @@ class Beginning:
 
     def clock(self, arc: Arc) -> float:
         """Return what an arc's clock shows (years)."""
-        return self.time_in_state if arc.clock is Clock.RESET else self.study_time
+        return arc.clock.reading(self.study_time, self.time_in_state)
 
     def kinks(self, arc: Arc) -> list[float]:
         """Return the years since the beginning at which an arc's hazard jumps."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
-from lupusim.model import Clock, MultiStateModel
+from lupusim.model import MultiStateModel
 
 # the engine's laws are imported where they are asked for: a start-up needs none of them
 
@@ -96,7 +96,7 @@ def _straight(
             steps = np.zeros((2, grid.size - 1))  # of the cumulative hazard of either end
             for arc in law.arcs:
                 if arc.begin == entry.state:
-                    begin = entry.time_in_state if arc.clock is Clock.RESET else 0.0
+                    begin = arc.clock.reading(0.0, entry.time_in_state)
                     hazard = np.diff(arc.cumulative(begin + grid))
                     steps[int(arc.end not in wanted)] += hazard * arc.ratio.at(middle)
             total = steps.sum(axis=0)

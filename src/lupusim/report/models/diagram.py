@@ -12,7 +12,7 @@ from typing import Any
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.common.output import write
-from lupusim.model import FAMILIES, Clock, MultiStateModel, Transition
+from lupusim.model import CLOCKS, FAMILIES, MultiStateModel, Transition
 from lupusim.model.cycles import CohortModel, Move
 from lupusim.report.figures.style import colors_of, tint
 from lupusim.report.models.layout import HEIGHT, WIDTH, label_places, laid_out
@@ -114,8 +114,10 @@ def drawn_model(model: MultiStateModel) -> Drawn:
     for start in model.starts:
         shares[start.state] += start.probability
     notes = ["hazards per year; time in years", *_start_note(shares), *_class_notes(model)]
-    if any(t.clock is Clock.FORWARD and t.hazard.mean() != 0 and _changes(t) for t in kept):
-        notes.append("* on study time; other hazards that change run on time in the state")
+    seen = {t.clock for t in kept if t.clock.mark and t.hazard.mean() != 0 and _changes(t)}
+    if marked := [f"{one.mark} on {one.words}" for one in CLOCKS.values() if one in seen]:
+        others = "other hazards that change run on time in the state"
+        notes.append("; ".join([*marked, others]))
     return Drawn(
         title=model.description or model.name,
         states=model.states,
@@ -163,7 +165,7 @@ def _probability_words(move: Move) -> tuple[str, ...]:
 def hazard_words(transition: Transition) -> tuple[str, ...]:
     """Return the family and the parameters of a hazard; the rate alone where it is constant."""
     hazard: Any = transition.hazard
-    star = "*" if transition.clock is Clock.FORWARD and _changes(transition) else ""
+    star = transition.clock.mark if _changes(transition) else ""
     values = {f.name: getattr(hazard, f.name) for f in fields(hazard)}
     if set(values) == {"rate"}:
         words = [f"{hazard.rate:.3g}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lupusim.model import Clock, MultiStateModel
+from lupusim.model import MultiStateModel
 from lupusim.report.models.diagram import hazard_words
 
 
@@ -24,7 +24,7 @@ def model_in_words(model: MultiStateModel, *, description: str = "", source: str
     lines.append("Moves, hazards per year:")
     width = max(len(_move(t.from_state, t.to_state)) for t in model.transitions)
     for one in model.transitions:
-        clock = "since randomization" if one.clock is Clock.FORWARD else ""
+        clock = f"on {one.clock.words}" if one.clock.mark else ""
         said = ", ".join(filter(None, [*hazard_words(one), clock]))
         lines.append(f"  {_move(one.from_state, one.to_state):{width}}  {said}")
     lines += _classes(model)

@@ -36,6 +36,7 @@ from typing import Any, cast
 
 from lupusim.errors import ModelError, Problem
 from lupusim.model import (
+    CLOCKS,
     FAMILIES,
     Clock,
     Hazard,
@@ -68,7 +69,7 @@ from lupusim.trial.durations import PER_YEAR
 
 SCHEMA = "lupusim/model/1"
 _TIME_UNIT = Choice({f"{unit}s": per_year for unit, per_year in PER_YEAR.items()})
-_CLOCK = Choice({clock.value: clock for clock in Clock})
+_CLOCK = Choice(CLOCKS)
 _PROBABILITY = Number(at_least=0, at_most=1)
 
 

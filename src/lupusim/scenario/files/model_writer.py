@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lupusim.common.output import IfPresent, try_file, write
-from lupusim.model import FAMILIES, Clock, Hazard, MultiStateModel, Start, Transition
+from lupusim.model import CLOCKS, FAMILIES, Clock, Hazard, MultiStateModel, Start, Transition
 from lupusim.model.effects import UNIT_RATIO
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.yaml_writer import block
@@ -74,8 +74,8 @@ def model_to_mapping(model: MultiStateModel) -> dict[str, Any]:
     treated = [t.label for t in model.transitions if t.ratio != UNIT_RATIO]
     if treated:
         raise ValueError(f"{treated} carry a treatment effect, which a model file cannot hold")
-    forward = [t.clock is Clock.FORWARD for t in model.transitions]
-    clock = Clock.FORWARD if all(forward) else Clock.RESET
+    clocks = {t.clock for t in model.transitions}
+    clock = clocks.pop() if len(clocks) == 1 else Clock.RESET
     content: dict[str, Any] = {
         "schema": SCHEMA,
         "name": model.name,
@@ -83,7 +83,7 @@ def model_to_mapping(model: MultiStateModel) -> dict[str, Any]:
         "source": list(model.source),
         "states": list(model.states),
         "start": _start(model.starts),
-        "clock": clock.value,
+        "clock": _name(CLOCKS, clock),
         "transitions": [_transition(t, clock) for t in model.transitions],
         "classes": [
             {
@@ -125,13 +125,18 @@ def _transition(transition: Transition, default: Clock) -> dict[str, Any]:
         "to": transition.to_state,
         "hazard": hazard_to_mapping(transition.hazard),
     }
-    own_clock = {} if transition.clock is default else {"clock": transition.clock.value}
+    clock = transition.clock
+    own_clock = {} if clock == default else {"clock": _name(CLOCKS, clock)}
     return {**written, **own_clock}
+
+
+def _name(kinds: Mapping[str, Any], kind: object) -> str:
+    return next(name for name, one in kinds.items() if one == kind)
 
 
 def hazard_to_mapping(hazard: Hazard) -> dict[str, Any]:
     """Return a hazard as a file writes it: its family and its parameters."""
-    family = next(name for name, kind in FAMILIES.items() if type(hazard) is kind)
+    family = _name(FAMILIES, type(hazard))
     values = {f.name: getattr(hazard, f.name) for f in fields(hazard)}  # type: ignore[arg-type]  # every family is a dataclass, the protocol cannot say so
     plain = {n: list(v) if isinstance(v, tuple) else float(v) for n, v in values.items()}
     return {"family": family, **plain}

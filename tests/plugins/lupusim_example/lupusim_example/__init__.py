@@ -1,1 +1,1 @@
-"""A hazard family, an endpoint, a test and an adaptation that lupusim does not have."""
+"""A hazard family, a clock, an endpoint, a test and an adaptation that lupusim does not have."""

@@ -15,8 +15,8 @@ from lupusim.analysis.registry import TESTS
 from lupusim.endpoints import Responder
 from lupusim.endpoints.responder import SustainedResponder
 from lupusim.model import LatentClass, MultiStateModel, Transition, TreatmentEffect
+from lupusim.model.clocks import Clock
 from lupusim.model.hazards import WeibullHazard
-from lupusim.model.transitions import Clock
 from lupusim.planning.runs.replicates import Simulator
 from lupusim.planning.theory.counts.design import count_design
 from lupusim.planning.theory.counts.power import count_power

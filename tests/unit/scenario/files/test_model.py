@@ -256,7 +256,7 @@ def test_each_wrong_value_is_answered_with_what_is_allowed() -> None:
     for schema in ("lupusim/model/2", "lupus"):
         assert "Write 'schema: lupusim/model/1'" in problems(schema=schema)["schema"]
     assert problems(clock="rset")["clock"].endswith("Did you mean 'reset'?")
-    assert problems(clock=3)["clock"].endswith("Valid: reset, forward.")
+    assert problems(clock=3)["clock"].endswith("Valid: forward, reset.")
     assert "is not a start" in problems(start=3)["start"]
     assert "has 0 items" in problems(states=[])["states"]
     assert (

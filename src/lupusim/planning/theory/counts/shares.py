@@ -9,7 +9,7 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
-from lupusim.engines.exact.law import Law, bounded_cumulative
+from lupusim.engines.exact.law import Arc, Law, bounded_cumulative
 from lupusim.engines.exact.markov import MarkovGrid, exponentials
 from lupusim.engines.exact.solution import solve_law
 from lupusim.errors import NoExactSolutionError
@@ -125,11 +125,14 @@ def _of_law(law: Law, times: FloatArray, keep: FloatArray | None) -> FloatArray:
 def _is_stepwise(law: Law, until: float) -> bool:
     """Return whether hazards are constant between some study times, up to one."""
     fresh = all(entry.time_in_state == 0 for entry in law.entries)
-    return len(_breaks(law, until)) <= _MOST_BREAKS and all(
-        arc.is_constant
-        or (bool(arc.kinks) and (arc.is_markov or (fresh and min(arc.kinks) >= until - _ROUNDING)))
-        for arc in law.arcs
-    )
+
+    def known(arc: Arc) -> bool:
+        if arc.is_constant or not arc.kinks:
+            return arc.is_constant
+        before_any = fresh and arc.clock.is_time_in_state and min(arc.kinks) >= until - _ROUNDING
+        return arc.is_markov or before_any
+
+    return len(_breaks(law, until)) <= _MOST_BREAKS and all(map(known, law.arcs))
 
 
 def _breaks(law: Law, until: float) -> set[float]:
