@@ -13,8 +13,8 @@ from lupusim.common.frozen import dataclass
 N_STEPS = 10
 """Of a refit, at most."""
 
-LEAST_GAIN = 1e-6
-"""Of the deviance, for the other parameters to be refitted further."""
+LEAST_GAIN = 1e-4
+"""Of the deviance, for the other parameters to be refitted further; a limit is one to 0.02."""
 
 GAIN_OF_PATIENTS = 1e-3
 """The same, of single patients."""

@@ -6,7 +6,7 @@ import zlib
 from io import BytesIO
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
@@ -17,10 +17,12 @@ from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.common.arrays import FloatArray
 from lupusim.errors import ModelError, Problem
 from lupusim.model import MultiStateModel
-from lupusim.planning.assurance.beliefs import ModelDraws
 from lupusim.scenario.document.yaml_reader import describe
 from lupusim.scenario.files.calibration_block import load_free_model
 from lupusim.scenario.files.packaged import find_packaged
+
+if TYPE_CHECKING:
+    from lupusim.planning.assurance.beliefs import ModelDraws
 
 SUFFIX = ".draws.npz"
 _MOST_BYTES = 100_000_000
@@ -41,6 +43,8 @@ def load_model_draws(name_or_path: str | Path) -> ModelDraws:
     ModelError
         If there is no such model, no draws beside it, or they are of another model.
     """
+    from lupusim.planning.assurance.beliefs import ModelDraws
+
     text = str(name_or_path)
     model = text.removesuffix(SUFFIX) + ".yaml" if text.endswith(SUFFIX) else text
     path = find_packaged("models", model, ModelError)
