@@ -58,6 +58,7 @@ def test_with_an_empty_arm_nothing_is_significant(test):
     assert result.undefined
     assert result.p_two_sided == 1
     assert np.isinf(getattr(result, "standard_error", np.inf))
+    assert getattr(result, "lower", 0) <= 0 <= getattr(result, "upper", 0)
 
 
 @pytest.mark.parametrize("test", Z_TESTS + EXACT_TESTS)

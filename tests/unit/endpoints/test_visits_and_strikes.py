@@ -625,6 +625,8 @@ def test_a_stated_course_moves_the_mean_of_an_arm_and_the_spread_between_its_poi
             mean = found[arm == position].mean()
             mcse = factor * 3.7 / math.sqrt(n)
             assert_within_mcse(mean, 11.5 + expected[position], mcse=mcse)
+            spread = found[arm == position].std()
+            assert_within_mcse(spread, factor * 3.7, mcse=mcse / math.sqrt(2))
     first, *later = (found[arm == 2] for found in seen)
     for one, other, rho in ((first, later[0], 0.3), (first, later[1], 0.3), (*later, 0.6)):
         found = np.corrcoef(one, other)[0, 1]

@@ -152,6 +152,13 @@ def test_effects_after_stopping_are_in_the_unit_of_the_information():
     assert in_events.estimate * np.sqrt(200) == pytest.approx(float(in_fractions.estimate))
 
 
+@pytest.mark.parametrize(("alpha", "sided"), [(0.05, 2), (0.025, 1)])
+def test_after_a_single_look_the_limits_are_those_of_the_fixed_test(alpha, sided):
+    found = after_stopping(bounds([4.0], alpha, sided=sided), 1, 2.5)
+    limits = (np.array([2.5, 2.5 - 1.959963984540054, 2.5 + 1.959963984540054])) / 2
+    np.testing.assert_allclose([found.estimate, found.lower, found.upper], limits, atol=1e-9)
+
+
 @pytest.mark.parametrize(("look", "z"), [(4, 1.0), (0, 1.0), (1, np.nan)])
 def test_stopping_where_there_is_no_look_is_refused(look, z):
     with pytest.raises(ValueError, match="looks from 1 to 3"):

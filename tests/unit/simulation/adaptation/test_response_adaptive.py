@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import beta, binom
 
 from lupusim.simulation.adaptation import BayesianResponse
-from lupusim.simulation.adaptation.response_course import potential
+from lupusim.simulation.adaptation.response_adaptive import Against
+from lupusim.simulation.adaptation.response_course import Course, potential
 from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block
 from lupusim.trial import AfterPatients, Dropout
@@ -99,3 +100,44 @@ def test_a_strategy_of_another_endpoint_changes_nothing():
     expected = found(replace(alone, intercurrent_events=(as_primary,)))["response_dose 1"]
     np.testing.assert_array_equal(found(both)["response_dose 1"], expected)
     assert expected.mean() != found(alone)["response_dose 1"].mean()  # strategies differ at all
+
+
+@pytest.mark.parametrize("against", list(Against))
+def test_each_arm_is_judged_against_the_control_or_against_all(against):
+    rule = replace(DROPS, against=against)
+    trial = adaptive_trial(rule, 0.3, 0.5, n_looks=2, n_patients=60)
+    course = Course(trial, rule, potential(trial, BLOCK))
+    course.responders[:] = responders = [4, 6, 9]
+    course.n_known[:] = 12
+    course.open[1] = [True, True, False]
+    rate = (np.arange(20_000) + 0.5) / 20_000
+    laws = [beta(1 + count, 13 - count) for count in responders]
+    density = [law.pdf(rate) / 20_000 for law in laws]
+    below = [law.cdf(rate) for law in laws]
+    if against is Against.CONTROL:
+        expected = [[density[arm] @ below[0] for arm in (1, 2)]] * 2
+    else:
+        expected = [
+            [density[1] @ (below[0] * below[2]), density[2] @ (below[0] * below[1])],
+            [density[1] @ below[0], 0.0],
+        ]
+    found = course._probability(np.arange(N) < 2)
+    np.testing.assert_allclose(found[:, 1:], expected, atol=1e-4)
+
+
+def test_without_adaptive_shares_who_is_left_shares_as_planned():
+    rule = replace(DROPS, drop=0.5)
+    trial = adaptive_trial(rule, 0.3, 0.5, n_looks=2, n_patients=60)
+    weights = zip(trial.arms, (1, 2, 4), strict=True)
+    arms = tuple(replace(arm, allocation=weight) for arm, weight in weights)
+    trial = replace(trial, arms=arms, allocation=None)
+    course = Course(trial, rule, potential(trial, BLOCK))
+    course.enroll(0)
+    course.judge(0)
+    due = course.patients.due <= course.patients.look_time[:, :1]
+    assert course.n_known.sum() == due.sum() == N * 30  # each once, nobody too early
+    planned = course.open * np.array([1.0, 2.0, 4.0])
+    assert len(np.unique(course.open, axis=0)) > 2
+    going = course.going
+    expected = planned / planned.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(course.share[going], expected[going])
