@@ -25,7 +25,7 @@ import re
 import resource
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -165,16 +165,18 @@ class Reach:
         return cls(lines, seconds)
 
     def tests_of(self, place: Place, known: dict[str, pytest.Item]) -> list[pytest.Item]:
-        """Return the tests to try: each function's first case first, short modules first."""
+        """Return the tests to try: the unit tests of the package, then one case of each other."""
         names = [name for name in self.lines[place.path].get(place.line, ()) if name in known]
         # A function whose answers are kept is reached by the first that asks: others notice.
-        near = {name for tests in self.lines[place.path].values() for name in tests}
-        names += sorted(near.difference(names) & known.keys())[: max(0, FEWEST_TESTS - len(names))]
+        near = Counter(name for tests in self.lines[place.path].values() for name in tests)
+        left = known.keys() - set(names)
+        others = [name for name, _ in near.most_common() if name in left]
+        names += others[: max(0, FEWEST_TESTS - len(names))]
         chosen = self._within_time(place, names)
         cost: dict[str, float] = defaultdict(float)
         for name in chosen:
             cost[_module(name)] += self.seconds[name]
-        chosen.sort(key=lambda name: (not _is_own(place, name), cost[_module(name)], _module(name)))
+        chosen.sort(key=lambda name: (_distance(place, name), cost[_module(name)], _module(name)))
         return [known[name] for name in chosen]
 
     def _within_time(self, place: Place, names: list[str]) -> list[str]:
@@ -182,7 +184,8 @@ class Reach:
         keys = {}
         for name in sorted(names, key=lambda name: self.seconds[name]):
             function = name.partition("[")[0]
-            keys[name] = (not _is_own(place, name), cases[function], self.seconds[name])
+            far = _distance(place, name)
+            keys[name] = (far, cases[function] if far == _MOST_FAR else 0, self.seconds[name])
             cases[function] += 1
         spent = 0.0
         chosen: list[str] = []
@@ -197,8 +200,15 @@ def _module(name: str) -> str:
     return name.partition("::")[0]
 
 
-def _is_own(place: Place, name: str) -> bool:
-    return place.path.stem in _module(name)
+_MOST_FAR = 2
+
+
+def _distance(place: Place, name: str) -> int:
+    """Return 0 for tests named after the file, 1 for unit tests of its package, 2 for others."""
+    room = place.path.relative_to(TOP / "src" / "lupusim").parts[0]
+    if place.path.stem in _module(name):
+        return 0
+    return 1 if name.startswith((f"tests/unit/{room}/", f"src/lupusim/{room}/")) else _MOST_FAR
 
 
 def places_in(path: Path) -> list[Place]:

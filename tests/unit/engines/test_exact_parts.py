@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.integrate import quad
+from scipy.integrate import quad, solve_ivp
+from scipy.linalg import expm
 from scipy.special import gammainc
 
-from lupusim.engines.exact import ever_after
+from lupusim.engines.exact import ever_after, occupancy
+from lupusim.engines.exact.cycles import in_cycles
 from lupusim.engines.exact.kernel import _first_moment, shares
 from lupusim.engines.exact.law import Arc, Entry, Law
 from lupusim.engines.exact.renewal import interpolate
 from lupusim.engines.exact.stays import Beginning, stay
-from lupusim.model import Clock, MultiStateModel, PiecewiseRatio, Transition
+from lupusim.model import Clock, MultiStateModel, PiecewiseRatio, Start, Transition
 from lupusim.model.hazards import ExponentialHazard, PiecewiseExponentialHazard, WeibullHazard
 
 
@@ -51,9 +53,7 @@ def test_a_stay_that_begins_later_meets_what_the_calendar_and_its_own_clock_then
             ratio=PiecewiseRatio(ratios=(1.0,)),
         ),
     )
-    law = Law(
-        n_states=3, arcs=arcs, entries=(Entry(state=0, probability=1.0, time_in_state=0.3),)
-    )
+    law = Law(n_states=3, arcs=arcs, entries=(Entry(state=0, probability=1.0, time_in_state=0.3),))
 
     def hazards(years):
         calendar, own = study_time + years, 0.3 + years
@@ -98,3 +98,52 @@ def test_between_grid_points_a_smooth_curve_is_met_closely_beside_every_break():
 
     found = interpolate(curve(np.arange(41.0))[:, None], places, np.array([20.0]))[:, 0]
     assert np.all(np.abs(found - curve(places)) < allowed)
+
+
+def test_ways_through_every_loop_of_many_states_are_those_of_the_matrix_exponential():
+    # hazards that a clock of its own runs for, each with the same rate at any time
+    rate = np.arange(1.0, 26.0).reshape(5, 5) / 20
+    np.fill_diagonal(rate, 0.0)
+    names = tuple("abcde")
+    model = MultiStateModel(
+        name="loops",
+        states=names,
+        transitions=tuple(
+            Transition(
+                from_state=names[i],
+                to_state=names[j],
+                hazard=PiecewiseExponentialHazard(breaks=(2.0,), rates=(rate[i, j], rate[i, j])),
+            )
+            for i in range(5)
+            for j in range(5)
+            if i != j
+        ),
+        starts=(Start(state="a", probability=0.7), Start(state="d", probability=0.3)),
+    )
+    found = occupancy(model, [0.5, 1.3], covariates={})
+    generator = rate - np.diag(rate.sum(axis=1))
+    expected = [np.array([0.7, 0, 0, 0.3, 0]) @ expm(time * generator) for time in (0.5, 1.3)]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_matrices_of_cycles_are_solutions_of_the_forward_equation():
+    hazards = [WeibullHazard(shape=1.7, scale=2.0), WeibullHazard(shape=0.8, scale=1.0)]
+    model = MultiStateModel(
+        name="chain",
+        states=("one", "two", "three"),
+        transitions=tuple(
+            Transition(from_state=begin, to_state=end, hazard=hazard, clock=Clock.FORWARD)
+            for begin, end, hazard in zip(("one", "two"), ("two", "three"), hazards, strict=True)
+        ),
+    )
+    found = in_cycles(model, 0.7, n_cycles=3).matrices(3)
+
+    def growing(time, row):
+        first, second = (float(hazard.hazard(np.array(time))) for hazard in hazards)
+        return [-first * row[0], first * row[0] - second * row[1], second * row[1]]
+
+    for cycle in (1, 2):
+        span = (0.7 * cycle, 0.7 * (cycle + 1))
+        for state in range(3):
+            solved = solve_ivp(growing, span, np.eye(3)[state], rtol=1e-11, atol=1e-13)
+            np.testing.assert_allclose(found[cycle, state], solved.y[:, -1], atol=2e-8)

@@ -56,6 +56,18 @@ def test_effects_act_while_they_last() -> None:
     assert RelativeRisk(on=edges, relative_risk=0.5).last_change == 0
 
 
+def test_an_effect_lasts_its_years_however_short_the_cycles() -> None:
+    never = RelativeRisk(on=(("well", "ill"),), relative_risk=0.0, lasts=1.5)
+    quarterly = model(move("well", "ill", 0.2), cycle=0.25).treated([never])
+    expected = [0.0] * 6 + [0.2] * 4
+    assert quarterly.matrices(10)[:, 0, 1].tolist() == pytest.approx(expected)
+
+
+def test_ways_out_may_be_certain_together() -> None:
+    certain = model(move("well", "ill", 0.3), move("well", "dead", 0.7), move("ill", "dead", 0.8))
+    assert certain.matrices(1)[0, 0].tolist() == pytest.approx([0.0, 0.3, 0.7])
+
+
 def test_an_effect_on_a_move_that_is_not_there_is_refused() -> None:
     effect = RelativeRisk(on=(("well", "il"),), relative_risk=0.5)
     with pytest.raises(ValueError, match="Did you mean 'well -> ill'"):

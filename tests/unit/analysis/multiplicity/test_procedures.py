@@ -121,6 +121,13 @@ def test_a_hypothesis_without_weight_is_never_rejected_not_even_at_p_0() -> None
     assert alone.rejections(p_value, full(p_value.shape), alpha=0.025).tolist() == [[1, 0]]
 
 
+def test_a_graph_says_who_starts_with_how_much_and_where_it_goes() -> None:
+    graph = Graphical(weights=(0.8, 0.2), transitions=((0.0, 1.0), (0.25, 0.0)))
+    said = graph.in_words(["first", "second"])
+    assert "first starts with 80 %; second starts with 20 %." in said
+    assert "25 %" in said
+
+
 def test_dunnetts_level_is_that_of_his_table() -> None:
     # Dunnett (1955), table 1a: one-sided 5 %, infinite degrees of freedom: 1.92 for two
     # treatments, 2.06 for three
