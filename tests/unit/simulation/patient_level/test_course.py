@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,7 @@ def test_a_trial_of_a_seed_is_the_first_replicate_of_a_run(name: str) -> None:
         claims = last.startswith(("succeeds", "stops for efficacy"))
         assert claims == (found["reject"] > 0)
         assert all(words.startswith("goes on") for words in before)
+        assert not last.startswith("goes on")
         assert one.decisions["calendar_time"].iloc[-1] == pytest.approx(found["duration"])
         sizes = one.patients["arm"].value_counts()
         for arm, n in sizes.items():
@@ -112,6 +114,20 @@ def test_the_looks_say_who_is_enrolled_further_and_why_a_trial_stops() -> None:
     adaptive = [words for trial in words_of("adaptive") for words in trial]
     assert any("dropped dose 2" in words for words in adaptive)
     assert any("succeeds: proven dose 1" in words for words in adaptive)
+
+
+def test_each_hypothesis_is_told_once_at_the_look_that_closed_it() -> None:
+    early = 0
+    for seed in SEEDS:
+        words = list(held("family", seed).decisions["decision"])
+        assert sorted(re.findall(r"dose \d", " ".join(words))) == ["dose 1", "dose 2"]
+        shown = " ".join(re.findall(r"rejected ([^;]*)", " ".join(words)))
+        block = Block(seed=seed, number=0, n_replicates=1)
+        found = simulate({"": TRIALS["family"]}, block)[""]
+        for name in ("dose 1", "dose 2"):
+            assert (name in shown) == (found[f"reject_{name}"][0] > 0)
+        early += len(words) == 2 and "dose" in words[0]
+    assert early
 
 
 def test_any_engine_follows_the_patients_of_a_rule() -> None:
