@@ -50,9 +50,8 @@ def test_steps_are_smooth_on_their_scale():
         sum=None,
         thresholds=np.array([1.0, 3.0]),
         scale=2.0,
-        expected=np.array([0.4, 0.6]),
-        error=np.zeros(2),
+        means=np.array([[0.3, 0.5], [0.5, 0.7]]),
     )
     sums = np.array([-1.0, 2.0, 9.0])
-    expected = expit((score.thresholds - sums[:, None]) / 2) - score.expected
+    expected = expit((score.thresholds - sums[:, None]) / 2) - [0.4, 0.6]
     np.testing.assert_allclose(score.steps(sums), expected)

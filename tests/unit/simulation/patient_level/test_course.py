@@ -121,7 +121,7 @@ def test_each_hypothesis_is_told_once_at_the_look_that_closed_it() -> None:
     for seed in SEEDS:
         words = list(held("family", seed).decisions["decision"])
         assert sorted(re.findall(r"dose \d", " ".join(words))) == ["dose 1", "dose 2"]
-        shown = " ".join(re.findall(r"rejected ([^;]*)", " ".join(words)))
+        shown = " ".join(re.findall(r"rejected ([^;]*)", "; ".join(words)))
         block = Block(seed=seed, number=0, n_replicates=1)
         found = simulate({"": TRIALS["family"]}, block)[""]
         for name in ("dose 1", "dose 2"):
