@@ -18,6 +18,7 @@ from lupusim.model import MultiStateModel
 from lupusim.records import Observation, Recorder
 from lupusim.trial.durations import format_duration
 from lupusim.trial.endpoints import (
+    MORE_OR_FEWER,
     Better,
     Endpoint,
     EventTime,
@@ -30,7 +31,7 @@ T = TypeVar("T")
 Make = Callable[[], Endpoint]
 """Makes an endpoint once all its keys are read and sound."""
 
-BETTER: Mapping[str, Better] = {"more": Better.MORE, "fewer": Better.FEWER}
+BETTER: Mapping[str, Better] = MORE_OR_FEWER
 _REMISSION = "remission"  # how the names of such states end
 
 

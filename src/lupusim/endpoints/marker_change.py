@@ -28,7 +28,7 @@ from lupusim.endpoints.visits import level_of_numbers
 from lupusim.errors import Problem
 from lupusim.records import Observation
 from lupusim.trial.checks.endpoints import marker_problems, visit_problems
-from lupusim.trial.endpoints import Better, MissingChange
+from lupusim.trial.endpoints import LOWER_OR_HIGHER, Better, MissingChange
 from lupusim.trial.observation import Consequence
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class MarkerChange(Simple):
         ways = {missing.value: missing for missing in MissingChange}
         missing = fields.choice("missing", ways, MissingChange.NO_CHANGE)
         name = fields.text("name", f"change of the marker at {shown(at)}")
-        better = fields.choice("better", BETTER, Better.FEWER)
+        better = fields.choice("better", {**LOWER_OR_HIGHER, **BETTER}, Better.FEWER)
         return lambda: MarkerChange(name=name, at=at, missing=missing, better=better)
 
 

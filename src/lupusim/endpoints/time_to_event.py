@@ -28,7 +28,7 @@ from lupusim.endpoints.setting import Setting
 from lupusim.errors import Problem
 from lupusim.records import FirstEntry, Observation, Recorder
 from lupusim.trial.checks.endpoints import state_problems, visit_problems
-from lupusim.trial.endpoints import Better, EventTime
+from lupusim.trial.endpoints import LATER_OR_SOONER, Better, EventTime
 from lupusim.trial.observation import Consequence
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class TimeToEvent(Simple):
         if fields.is_said("observed", "at_visits") and not around.visits:
             fields.report("observed", "the trial has no visits", "Name them at the top.")
         name = fields.text("name", f"time to {' or '.join(events)}")
-        better = fields.choice("better", BETTER, usually_better(events))
+        better = fields.choice("better", {**LATER_OR_SOONER, **BETTER}, usually_better(events))
         return lambda: TimeToEvent(
             name=name,
             events=events,

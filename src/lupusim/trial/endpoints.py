@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,6 +22,12 @@ class Better(Enum):
     """More responders; or events that one hopes for, such as remission."""
     FEWER = -1
     """Fewer or later events, such as relapse or death."""
+
+
+MORE_OR_FEWER: Mapping[str, Better] = {"more": Better.MORE, "fewer": Better.FEWER}
+LATER_OR_SOONER: Mapping[str, Better] = {"later": Better.FEWER, "sooner": Better.MORE}
+LOWER_OR_HIGHER: Mapping[str, Better] = {"lower": Better.FEWER, "higher": Better.MORE}
+"""What files call the directions: of shares and counts, of times to an event, of scores."""
 
 
 class MissingChange(Enum):
@@ -182,3 +188,24 @@ class Endpoint(Protocol):
     def measurement(self, setting: Setting) -> Measurement:
         """Return what listens to a block of histories."""
         ...
+
+
+def directions(endpoint: Endpoint) -> Mapping[str, Better]:
+    """Return the directions that can be good for the patient, as files say them."""
+    if endpoint.time_of_event is not None:
+        return LATER_OR_SOONER
+    return MORE_OR_FEWER if endpoint.change_of_marker is None else LOWER_OR_HIGHER
+
+
+def good_direction(endpoint: Endpoint) -> str:
+    """Return which direction is good for the patient, as files say it.
+
+    Examples
+    --------
+    >>> from lupusim.endpoints import Responder, TimeToEvent
+    >>> good_direction(TimeToEvent(name="survival", events=("death",)))
+    'later'
+    >>> good_direction(Responder(name="remission", states=("remission",), at=1.0))
+    'more'
+    """
+    return next(word for word, one in directions(endpoint).items() if one is endpoint.better)

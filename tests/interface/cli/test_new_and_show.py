@@ -160,7 +160,8 @@ def test_equal_steps_give_looks_after_equal_numbers_of_patients() -> None:
     text = starter_text("score", {"looks": "2"})
     scenario = scenario_from_document(parse_document(text, "mine.yaml", ScenarioError))
     words = what_it_means(scenario)
-    assert "Look 1: 40 patients followed for 24 weeks. Look 2: 80 patients" in words
+    assert "Look 1: 40 patients followed for 24 weeks, to be" in words
+    assert "Look 2: 80 patients" in words
 
 
 def test_a_margin_goes_to_the_test() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -74,11 +75,14 @@ def _scenario_words(name: str) -> str:
 
 
 def _scenario_checked(name: str) -> str:
+    from lupusim.planning.runs.direction_check import wrong_way_beforehand
     from lupusim.report.words import what_it_means
     from lupusim.scenario import load_scenario
 
     loaded = load_scenario(name)
     warn(loaded)
+    for line in wrong_way_beforehand(loaded):
+        print(line, file=sys.stderr)
     designs = "design" if len(loaded.points) == 1 else "designs"
     found = f"{name}: no problem found; {len(loaded.points)} {designs} to simulate"
     return f"{found}\n{what_it_means(loaded)}"

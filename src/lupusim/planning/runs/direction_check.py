@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import accumulate, takewhile
 
 from lupusim.planning.runs.results import PointResult
 from lupusim.simulation.looks.look_statistics import Comparison, comparisons
-from lupusim.trial import Better, Trial
-from lupusim.trial.scenario import label
+from lupusim.trial import Trial
+from lupusim.trial.endpoints import directions, good_direction
+from lupusim.trial.scenario import Scenario, label
 
 _SURE = 4.0  # Monte Carlo standard errors
 _CLEAR = 0.5  # standard deviations of the estimate: beyond what bias does to identical arms
 _PAIR = 2  # arms
+_FEW_TRIALS = 40  # enough to see a mean that is half a standard deviation from 0
+_FEW_PATIENTS = 20_000  # in one trial of each design
 _FOR, _AGAINST = 1, -1
-_OTHER = {Better.MORE: Better.FEWER, Better.FEWER: Better.MORE}
 
 
 def wrong_way_notes(points: Sequence[PointResult]) -> list[str]:
@@ -38,6 +42,20 @@ def wrong_way_notes(points: Sequence[PointResult]) -> list[str]:
         for name, (words, *others) in against.items()
         if name not in right
     ]
+
+
+def wrong_way_beforehand(scenario: Scenario) -> list[str]:
+    """Return the warnings of a run without it: from a few trials of the designs that are small."""
+    from lupusim.planning.runs.run import run  # which gives the warnings above
+
+    patients = accumulate(point.trial.n_patients for point in scenario.points)
+    few = takewhile(
+        lambda pair: pair[1] <= _FEW_PATIENTS, zip(scenario.points, patients, strict=True)
+    )
+    points = tuple(point for point, _ in few)
+    if not points:
+        return []
+    return wrong_way_notes(run(replace(scenario, points=points), _FEW_TRIALS).points)
 
 
 def _benefits(point: PointResult) -> Iterator[tuple[Comparison, int]]:
@@ -82,7 +100,8 @@ def _words(point: PointResult, one: Comparison) -> str:
     favors = f"the mean estimate{whose}, {estimate:.3g}, favors {control}"
     if endpoint.levels:
         return f"{favors}. Look at 'better' of each level, and at the effects"
-    way, other = endpoint.better.name.lower(), _OTHER[endpoint.better].name.lower()
+    way = good_direction(endpoint)
+    other = next(word for word in directions(endpoint) if word != way)
     return (
         f"{favors}, as {endpoint.name!r} has 'better: {way}' (said, or by default). "
         f"If {other} is good, write 'better: {other}'; otherwise look at the effects"

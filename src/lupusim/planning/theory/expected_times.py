@@ -238,6 +238,27 @@ def expected_enrollment(trial: Trial) -> float:
     return float(_Times(trial).enrolled[:, -1].mean())
 
 
+def enrolled_by_looks(trial: Trial) -> list[tuple[float, float]]:
+    """Return when each interim look is to be expected, and which share has been enrolled by then.
+
+    Parameters
+    ----------
+    trial : Trial
+        With interim looks.
+
+    Returns
+    -------
+    list of (float, float)
+        Calendar time (years), NaN where nobody knows it or the trial itself changes who comes,
+        and the expected share from 0 to 1 of all patients.
+    """
+    if arms_change(trial.arms) or trial.rule.changes:
+        return [(math.nan, math.nan) for _ in trial.interims]
+    times = _Times(trial)
+    expected = [look.expected_time(times) for look in trial.interims]
+    return [(time, float((times.enrolled <= time).mean())) for time in expected]
+
+
 def expected_end(trial: Trial) -> float:
     """Return when the last look is to be expected, were it always held.
 

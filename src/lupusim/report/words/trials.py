@@ -6,18 +6,20 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 
-from lupusim.planning.theory.expected_times import expected_enrollment
+from lupusim.planning.theory.expected_times import enrolled_by_looks, expected_enrollment
 from lupusim.report.words.effects import analysis_in_words, effect_in_words, listed
 from lupusim.report.words.paths import naming
 from lupusim.report.words.rules import rules_of_trial
 from lupusim.scenario.document.durations import format_duration
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.trial import Arm, Infusions, Trial
+from lupusim.trial.endpoints import good_direction
 from lupusim.trial.looks import Cutoff
 from lupusim.trial.scenario import Scenario, shown
 
 _MONTHS = 12
 _MILLION = 1e6
+_ALL, _NEARLY_ALL = 0.995, 0.9  # of patients
 _FEW_TIMES = 3  # of infusions that are told one by one
 
 
@@ -163,8 +165,7 @@ def _dropout(trial: Trial) -> str:
 
 
 def _endpoints(trial: Trial) -> str:
-    better = trial.primary.better.name.lower()
-    said = f"Primary endpoint: {trial.primary.name} ({better} is better)"
+    said = f"Primary endpoint: {trial.primary.name} ({good_direction(trial.primary)} is better)"
     others = ", ".join(endpoint.name for endpoint in trial.secondary)
     return f"{said}; also {others}." if others else f"{said}."
 
@@ -176,6 +177,7 @@ def _looks(trial: Trial) -> Iterator[str]:
         from lupusim.planning.theory.group_sequential import planned_bounds
 
         plan = planned_bounds(trial)
+    come = enrolled_by_looks(trial) if trial.interims else []
     for number, look in enumerate(trial.looks, 1):
         bounds = ""
         if plan is not None:
@@ -186,7 +188,20 @@ def _looks(trial: Trial) -> Iterator[str]:
                 words: z[number - 1] for words, z in at.items() if math.isfinite(z[number - 1])
             }
             bounds = "".join(f", {words} z = {z:.3f}" for words, z in known.items())
-        yield f"{_name(look, number, trial)}: {look.words(trial)}{bounds}."
+        when = _by_then(*come[number - 1]) if look is not trial.cutoff else ""
+        yield f"{_name(look, number, trial)}: {look.words(trial)}{bounds}{when}."
+    late = [number for number, (_, share) in enumerate(come, 1) if share >= _NEARLY_ALL]
+    if late and trial.stopping is not None:
+        which = f"look{'s' if len(late) > 1 else ''} {listed(map(str, late))}"
+        yield f"By {which} nearly all patients have come: stopping there spares few of them."
+
+
+def _by_then(time: float, share: float) -> str:
+    """Return when a look is to be expected, and who has come by then; nothing where unknown."""
+    if not math.isfinite(time):
+        return ""
+    who = "all" if share >= _ALL else f"{100 * share:.0f} % of the"
+    return f", to be expected in month {_MONTHS * time:.1f} with {who} patients enrolled"
 
 
 def _name(look: Cutoff, number: int, trial: Trial) -> str:

@@ -118,6 +118,11 @@ class StatedOutcome(Protocol):
         """Return what is stated of an arm in words."""
         ...
 
+    @property
+    def about(self) -> str:
+        """What is stated of all arms, in words; empty where that is nothing more."""
+        ...
+
 
 def beside_no_model(name: str) -> ArmOutcome:
     """Return what stands for an outcome that no model knows; its problem is told elsewhere."""

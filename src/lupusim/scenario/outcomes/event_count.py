@@ -13,6 +13,7 @@ from lupusim.model import MultiStateModel
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.scenario.document.amounts import parse_rate
 from lupusim.scenario.document.content import is_mapping
+from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.section import Choice, Duration, Number, Place, Section, Text
 from lupusim.scenario.outcomes.base import (
     ArmOutcome,
@@ -24,9 +25,10 @@ from lupusim.scenario.outcomes.base import (
 )
 from lupusim.scenario.outcomes.chains import Chain
 from lupusim.trial import Better, Endpoint
+from lupusim.trial.endpoints import MORE_OR_FEWER
 
 _MOST_PER_YEAR = 10_000
-_BETTER = Choice({"more": Better.MORE, "fewer": Better.FEWER})
+_BETTER = Choice(MORE_OR_FEWER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,15 @@ class Count:
             return f"{self.rate(value):.4g} {self.name} a year"
         rates = (f"{r * self.rate(value):.4g} of {level}" for level, r in value.ratios.items())
         return f"{', '.join(rates)} {self.name} a year"
+
+    @property
+    def about(self) -> str:
+        """Until when events count, and how patients vary."""
+        until = "" if math.isinf(self.until) else f"counted for {format_duration(self.until)}"
+        k, spread = f"{self.dispersion:.4g}", "counts vary as Poisson's law has it"
+        if self.dispersion:
+            spread = f"dispersion {k}: the variance of a count is m + {k} m^2"
+        return "; ".join(filter(None, (until, spread)))
 
 
 def _rate(value: object, place: Place) -> float:

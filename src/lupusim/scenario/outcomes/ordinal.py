@@ -104,6 +104,11 @@ class Ordinal:
         listed = ", ".join(f"{100 * share:.4g} % {level}" for share, level in shares)
         return f"{listed} at {format_duration(self.at)}"
 
+    @property
+    def about(self) -> str:
+        """Nothing: the shares say it all."""
+        return ""
+
 
 def proportional_odds(shares: Sequence[float], odds_ratio: float) -> tuple[float, ...]:
     """Return the shares whose odds to be above any level are larger by a ratio.

@@ -28,8 +28,9 @@ from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits, parsed, s
 from lupusim.scenario.outcomes.beside_model import share_in
 from lupusim.scenario.outcomes.chains import Chain
 from lupusim.trial import Better, Endpoint
+from lupusim.trial.endpoints import MORE_OR_FEWER
 
-_BETTER = Choice({"more": Better.MORE, "fewer": Better.FEWER})
+_BETTER = Choice(MORE_OR_FEWER)
 _RELATIVE = ("odds_ratio", "difference", "ratio")
 
 
@@ -132,6 +133,11 @@ class Response:
             for level, ratio in value.ratios.items()
         )
         return f"{', '.join(shares)} have {self.name} at {format_duration(self.at)}"
+
+    @property
+    def about(self) -> str:
+        """Nothing: the share says it all."""
+        return ""
 
 
 def _rate(share: float, at: float) -> float:

@@ -14,12 +14,10 @@ from lupusim.scenario.document.section import Choice, Duration, Number, Place, S
 from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits, beside_no_model
 from lupusim.scenario.outcomes.chains import Chain
 from lupusim.trial import Better, Endpoint
-from lupusim.trial.endpoints import MissingChange
+from lupusim.trial.endpoints import LOWER_OR_HIGHER, MORE_OR_FEWER, MissingChange
 from lupusim.trial.observation import Marker, Points
 
-_BETTER = Choice(
-    {"lower": Better.FEWER, "higher": Better.MORE, "fewer": Better.FEWER, "more": Better.MORE}
-)
+_BETTER = Choice({**LOWER_OR_HIGHER, **MORE_OR_FEWER})
 _MISSING = Choice({missing.value: missing for missing in MissingChange})
 _AT_START = "randomization"
 
@@ -144,6 +142,28 @@ class Score:
         """Return the mean changes in words."""
         listed = ", ".join(f"{change:+.4g} at {format_duration(t)}" for t, change in value.course)
         return f"mean change of {self.name} {listed or 'none'}"
+
+    @property
+    def about(self) -> str:
+        """Its spread and correlations, its mean at randomization where that is not 0, its end."""
+        later = "".join(
+            f", {self.sd * times:.4g} at {format_duration(t)}" for t, times in self.spread
+        )
+        said = [
+            f"mean {self.baseline:.4g} at randomization" if self.baseline else "",
+            f"SD {self.sd:.4g}{f' at randomization{later}' if later else ''}",
+            self._correlations,
+            f"never below {self.lowest:.4g}" if math.isfinite(self.lowest) else "",
+            "an unknown change counts as none" if self.missing is MissingChange.NO_CHANGE else "",
+        ]
+        return ", ".join(filter(None, said))
+
+    @property
+    def _correlations(self) -> str:
+        with_baseline, between = f"{self.with_baseline:.4g}", f"{self.correlation:.4g}"
+        if with_baseline == between:
+            return f"correlation {between} with baseline and between visits"
+        return f"correlation {with_baseline} with baseline and {between} between visits"
 
 
 def _points(value: Mapping[str, object], place: Place) -> Points:

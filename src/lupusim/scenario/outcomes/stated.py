@@ -140,9 +140,13 @@ class Statements:
         return control  # as in the control
 
     def in_words(self, arm: str) -> str:
-        """Return what is stated of an arm that was read."""
-        stated = zip(self.outcomes.values(), self.by_arm[arm], strict=True)
-        return "; ".join(outcome.words(found) for outcome, found in stated)
+        """Return what is stated of an arm that was read; with the first what holds for all."""
+        is_first = arm == next(name for name, found in self.by_arm.items() if _is_stated(found))
+        said = []
+        for outcome, found in zip(self.outcomes.values(), self.by_arm[arm], strict=True):
+            more = f" ({outcome.about})" if is_first and outcome.about else ""
+            said.append(f"{outcome.words(found)}{more}")
+        return "; ".join(said)
 
     def population(self, population: Population) -> Population:
         """Return the patients with what differs between strata, and between patients."""
@@ -312,6 +316,10 @@ def _check_together(section: Section, outcomes: Mapping[str, StatedOutcome]) -> 
                 f"a count beside {moving[0]!r} is not supported",
                 "State the count with a score, or with terminal events alone.",
             )
+
+
+def _is_stated(found: list[ArmOutcome]) -> bool:
+    return not any(outcome.of_model for outcome in found)
 
 
 def _differing(stated: ArmOutcome, control: ArmOutcome | None) -> Iterator[tuple[str, str, float]]:

@@ -27,8 +27,9 @@ from lupusim.scenario.document.section import (
 from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits, parsed, stated_by
 from lupusim.scenario.outcomes.chains import Chain
 from lupusim.trial import Better, Endpoint
+from lupusim.trial.endpoints import LATER_OR_SOONER, MORE_OR_FEWER
 
-_BETTER = Choice({"sooner": Better.MORE, "later": Better.FEWER})
+_BETTER = Choice({**LATER_OR_SOONER, **MORE_OR_FEWER})
 _HALF = 0.5
 _FEW_YEARS = 5
 
@@ -197,8 +198,24 @@ class Time:
                 if (onset := effect.onset)
             )
             return f"hazard ratio of {self.name} {ratios} against the control{late}"
-        levels = f" (of {next(iter(value.ratios))})" if value.factor else ""
-        return f"median time to {self.name} {median}{levels}"
+        return f"median time to {self.name} {median}{self._of_levels(value)}"
+
+    @staticmethod
+    def _of_levels(value: ArmOutcome) -> str:
+        """Return the level whose time it is, and the hazard ratios of the others to it."""
+        if not value.factor:
+            return ""
+        first, *others = value.ratios
+        ratios = (f"{value.ratios[level]:.4g} of {level}" for level in others)
+        return f" of {first} (hazard ratio {', '.join(ratios)})"
+
+    @property
+    def about(self) -> str:
+        """The shape of its hazard, and what it ends."""
+        shape = "" if self.shape == 1 else f"Weibull with shape {self.shape:.4g}"
+        ends = "it ends a patient's history" if self.terminal else ""
+        never = f"impossible after {' or '.join(self.competing)}" if self.competing else ""
+        return "; ".join(filter(None, (shape, ends, never)))
 
 
 def _median(hazard: Hazard) -> float:

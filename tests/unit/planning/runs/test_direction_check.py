@@ -42,8 +42,8 @@ def notes(**changes: Any) -> list[str]:
 
 def test_a_declared_direction_against_the_estimate_is_told() -> None:
     (note,) = notes(primary=WRONG)
-    assert "favors control, as 'survival' has 'better: more'" in note
-    assert "write 'better: fewer'" in note
+    assert "favors control, as 'survival' has 'better: sooner'" in note
+    assert "write 'better: later'" in note
 
 
 def test_of_a_hierarchy_the_levels_are_to_be_looked_at() -> None:
