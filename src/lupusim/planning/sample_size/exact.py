@@ -120,12 +120,12 @@ class ExactPowers:
         power : float
             Target.
         shown : sequence of int
-            Further sizes of the curve.
+            Further sizes of the curve; with none there is no curve.
         checked : Checked
             What replicates of the answer say.
         """
         step, sizing = self.sizing.step, self.sizing
-        near = (size + k * step for k in range(-_NEIGHBORS, _NEIGHBORS + 1))
+        near = [size + k * step for k in range(-_NEIGHBORS, _NEIGHBORS + 1)] if shown else [size]
         sizes = {*shown, *(one for one in near if one >= sizing.smallest)}
         powers = {one: self.at(one) for one in sizes}
         n_patients = sizing.at(size).n_patients

@@ -104,7 +104,7 @@ def sizes(
     rows: list[dict[str, object]] = []
     check_designs(scenario, power)
     with on_bench(search.bench, search.n_jobs) as bench:
-        working = replace(search, bench=bench)
+        working = replace(search, bench=bench, curve_at=())  # a design's row shows no curve
         for values, sizing in designs(scenario):
             try:
                 rows.append({**values, **_sized(sizing, power, cost, working)})

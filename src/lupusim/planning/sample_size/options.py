@@ -34,6 +34,9 @@ class Search:
     """What the power is of, where several hypotheses are tested: ``any`` of them, ``all``, or one
     by its name."""
 
+    curve_at: tuple[float, ...] = (0.4, 0.55, 0.7, 0.85, 1.15, 1.35, 1.6)
+    """Sizes whose power is shown beside the answer's, as shares of that."""
+
     def __post_init__(self) -> None:
         if self.max_patients < 4:
             raise ValueError(f"max_patients={self.max_patients!r} must be at least 4")

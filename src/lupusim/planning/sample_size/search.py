@@ -40,12 +40,15 @@ _CLOSE = 0.35  # probits from the target: near enough to start the fit
 _SPREAD = 0.12  # sizes of the fit lie within this share of the estimate
 _WINDOW = 0.30  # and earlier ones beyond this share are forgotten
 _SIZES_PER_ROUND = 4
+_FURTHER_ROUND = 1_000  # replicates that a round after the first has at least
 _GROWTH = 4
-_FEWEST_TO_CONFIRM = 4_000
-_FINELY_CONFIRMED = 100.0  # replicates times precision: 10,000 where that is 0.01
+_FEWEST_TO_CONFIRM = 2_000
+_FINELY_CONFIRMED = 100.0  # counted replicates times precision: 10,000 where that is 0.01
 _MOST_TO_CONFIRM = 50_000
 _MOST_CONFIRMATIONS = 6
-_CURVE = (0.4, 0.55, 0.7, 0.85, 1.0, 1.15, 1.35, 1.6)
+_CHECKS = 4_000  # replicates beside an exact power,
+_CHECKED_PATIENTS = 2_000_000  # fewer where they have more patients than this,
+_FEWEST_CHECKS = 1_000  # and never less than these
 _CURVE_SHARE = 20  # a point of the curve has a twentieth of the replicates of the confirmation
 
 
@@ -333,7 +336,8 @@ class _Hunt:
         if left < FIRST_ROUND or (half_width <= tolerance and rounds_seen):
             return 0
         needed = spent * ((half_width / tolerance) ** 2 - 1) if math.isfinite(half_width) else spent
-        return int(min(max(needed, FIRST_ROUND), _GROWTH * spent, left))
+        fewest = _FURTHER_ROUND if rounds_seen else FIRST_ROUND
+        return int(min(max(needed, fewest), _GROWTH * spent, left))
 
     def exact_answer(self) -> SampleSize | None:
         """Return the answer by exact power, checked by fresh replicates; None if not known."""
@@ -342,8 +346,10 @@ class _Hunt:
         if size is None:
             return None
         fresh = self._fresh()
-        (tally,) = self._tallies(fresh, [size], _FEWEST_TO_CONFIRM)
-        shown = [self.snapped(share * size) for share in _CURVE]
+        patients = self.sizing.at(size).n_patients
+        checks = min(max(_CHECKED_PATIENTS // patients, _FEWEST_CHECKS), _CHECKS)
+        (tally,) = self._tallies(fresh, [size], checks)
+        shown = [self.snapped(share * size) for share in self.search.curve_at]
         n, seed = fresh.n_replicates, self.search.seed
         checked = Checked(tally=tally, quantity=self.quantity, n_replicates=n, seed=seed)
         return exact.answer(size, self.power, shown, checked)
@@ -356,9 +362,7 @@ class _Hunt:
         """Confirm the answer on fresh replicates, and simulate the curve around it."""
         size = self.snapped(line.size_at(self.probit))
         low, high = (self.snapped(limit) for limit in line.interval(self.probit))
-        asked = round(_FINELY_CONFIRMED / self.search.precision)
-        enough = max(self.simulator.n_replicates, asked, _FEWEST_TO_CONFIRM)
-        n_replicates = min(enough, _MOST_TO_CONFIRM)
+        n_replicates = self._to_confirm()
         fresh = self._fresh()
         for _ in range(_MOST_CONFIRMATIONS):
             (tally,) = self._tallies(fresh, [size], n_replicates)
@@ -388,10 +392,18 @@ class _Hunt:
             **last_look(tally, len(self.sizing.trial.looks)),
         )
 
+    def _to_confirm(self) -> int:
+        """Return how many fresh replicates show the power as precisely as the size is asked for."""
+        n = sum(batch.n_replicates for batch in self.batches)
+        worth = sum(batch.n_replicates * batch.worth for batch in self.batches) / n
+        enough = _FINELY_CONFIRMED / self.search.precision / max(worth, 1.0)
+        return round(min(max(enough, _FEWEST_TO_CONFIRM), _MOST_TO_CONFIRM))
+
     def _curve(self, answer: int, confirmed: Mean, n_replicates: int) -> pd.DataFrame:
         """Return the power of sizes around the answer, on common random numbers."""
         simulator = Simulator(seed=derived_seed(self.search.seed, "curve"), bench=self.search.bench)
-        sizes = sorted({self.snapped(share * answer) for share in _CURVE} - {answer})
-        powers = dict(zip(sizes, self.powers(simulator, sizes, n_replicates), strict=True))
+        sizes = sorted({self.snapped(share * answer) for share in self.search.curve_at} - {answer})
+        found = self.powers(simulator, sizes, n_replicates) if sizes else []
+        powers = dict(zip(sizes, found, strict=True))
         powers[answer] = confirmed
         return curve_of(self.sizing, powers)

@@ -154,6 +154,20 @@ def test_an_exact_size_costs_few_replicates_and_shows_the_teeth_of_its_power(fou
     assert_within_mcse(found.power, found.exact_power, mcse=mcse)
 
 
+def test_a_confirmation_is_as_precise_as_the_size_and_no_curve_is_simulated_unasked():
+    sizing = Patients(trial=_three_arms())
+    coarse, finer = (
+        find_size(sizing, 0.8, search=replace(QUICK, precision=precision, curve_at=()))
+        for precision in (0.1, 0.04)
+    )
+    assert (coarse.confirmed.n, finer.confirmed.n) == (2_000, 2_500)
+    assert coarse.curve["n_patients"].tolist() == [coarse.n_patients]
+    exact = find_size(
+        Patients(trial=small_trials.rates((0.3, 0.5))), 0.8, search=replace(QUICK, curve_at=())
+    )
+    assert exact.curve["n_patients"].tolist() == [exact.n_patients]
+
+
 def test_power_can_be_asked_of_any_all_or_one_hypothesis():
     trial = _three_arms()
     names = hypotheses(trial)

@@ -82,9 +82,12 @@ def rejections(
 
 def likely_span(n: int, lowest: float, highest: float) -> Span:
     """Return the numbers of responders that `n` patients may have at chances within a range."""
-    low, high = (binomial_row(n, chance) for chance in (lowest, highest))
+    return _without_tails(*(binomial_row(n, chance) for chance in (lowest, highest)))
+
+
+def _without_tails(low: FloatArray, high: FloatArray) -> Span:
     begin = int(np.argmax(low.cumsum() > _NEGLIGIBLE / 2))
-    return begin, n + 1 - int(np.argmax(high[::-1].cumsum() > _NEGLIGIBLE / 2))
+    return begin, high.size - int(np.argmax(high[::-1].cumsum() > _NEGLIGIBLE / 2))
 
 
 def too_large(analysis: Analysis, sizes: Sizes) -> str:
@@ -113,6 +116,7 @@ class ArmSums:
 
     truth: FloatArray  # chance of a response by arm, control first, and stratum
     _rows: dict[tuple[int, int, int], tuple[int, FloatArray]] = field(default_factory=dict)
+    _laws: dict[tuple[int, int, int, Span], FloatArray] = field(default_factory=dict)
 
     def spans(self, sizes: Sizes) -> Spans:
         """Return the responders that the arms may have."""
@@ -124,8 +128,15 @@ class ArmSums:
 
     def law(self, arm: int, strata: tuple[Sizes, Sizes], span: Span) -> FloatArray:
         """Return the chance of each number of responders in a span."""
+        first, second = (sizes[arm] for sizes in strata)
+        key = arm, first, second, span
+        if key not in self._laws:  # SPEED: few sizes of one arm have many of the other
+            self._laws[key] = self._law(arm, (first, second), span)
+        return self._laws[key]
+
+    def _law(self, arm: int, sizes: tuple[int, int], span: Span) -> FloatArray:
         (first, one), (second, other) = (
-            self._row(arm, stratum, sizes[arm]) for stratum, sizes in enumerate(strata)
+            self._row(arm, stratum, n) for stratum, n in enumerate(sizes)
         )
         both = np.convolve(one, other)
         found = np.zeros(span[1] - span[0])
@@ -138,6 +149,7 @@ class ArmSums:
         key = arm, stratum, n
         if key not in self._rows:
             chance = float(self.truth[arm, stratum])
-            begin, end = likely_span(n, chance, chance)
-            self._rows[key] = begin, binomial_row(n, chance)[begin:end]
+            row = binomial_row(n, chance)
+            begin, end = _without_tails(row, row)
+            self._rows[key] = begin, row[begin:end]
         return self._rows[key]
