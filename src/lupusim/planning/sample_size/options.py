@@ -9,6 +9,11 @@ from lupusim.trial import Analysis
 FIRST_ROUND = 2_000
 """Replicates of the first round of a fit."""
 
+_FINELY_CONFIRMED = 100.0  # counted replicates times precision: 10,000 where that is 0.01
+_FEWEST_TO_CONFIRM, _MOST_TO_CONFIRM = 2_000, 50_000
+_CHECKED_PATIENTS = 2_000_000
+_FEWEST_CHECKS, _MOST_CHECKS = 1_000, 4_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
@@ -44,6 +49,19 @@ class Search:
             raise ValueError(f"precision={self.precision!r} must lie between 0 and 1")
         if self.max_replicates < FIRST_ROUND:
             raise ValueError(f"max_replicates={self.max_replicates!r} must be {FIRST_ROUND} up")
+
+    def to_confirm(self, worth: float) -> int:
+        """Return how many replicates show the power as precisely as the size is asked for.
+
+        Each is worth so many that are counted.
+        """
+        enough = _FINELY_CONFIRMED / self.precision / max(worth, 1.0)
+        return round(min(max(enough, _FEWEST_TO_CONFIRM), _MOST_TO_CONFIRM))
+
+
+def checks_of(n_patients: int) -> int:
+    """Return how many replicates of a trial check its exact power: fewer of a large one."""
+    return min(max(_CHECKED_PATIENTS // n_patients, _FEWEST_CHECKS), _MOST_CHECKS)
 
 
 def check_target(analysis: Analysis, power: float) -> None:

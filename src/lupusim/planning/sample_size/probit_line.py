@@ -53,6 +53,12 @@ class Batch:
         return NORMAL.inv_cdf((self.n_rejected + 0.5) / (self.n_replicates + 1))
 
 
+def mean_worth(batches: Sequence[Batch]) -> float:
+    """Return how many trials that are counted tell as much as one of some batches."""
+    n = sum(batch.n_replicates for batch in batches)
+    return sum(batch.n_replicates * batch.worth for batch in batches) / n
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerLine:
     r"""Power near the target: :math:`\Phi(a + b(\sqrt n - c))`."""

@@ -12,9 +12,16 @@ from lupusim.planning.runs.replicates import Simulator, added_up, derived_seed, 
 from lupusim.planning.sample_size.events import event_in_words, last_look, quantity_of
 from lupusim.planning.sample_size.exact import Checked, ExactPowers
 from lupusim.planning.sample_size.growth import Sizing, most_enrolled, only_decided, only_design
-from lupusim.planning.sample_size.options import FIRST_ROUND, Search, check_target
+from lupusim.planning.sample_size.options import FIRST_ROUND, Search, check_target, checks_of
 from lupusim.planning.sample_size.prefixes import Prefixes, why_not_nested
-from lupusim.planning.sample_size.probit_line import NORMAL, Batch, PowerLine, fit_line, offsets
+from lupusim.planning.sample_size.probit_line import (
+    NORMAL,
+    Batch,
+    PowerLine,
+    fit_line,
+    mean_worth,
+    offsets,
+)
 from lupusim.planning.sample_size.results import (
     InterruptedSearchError,
     SampleSize,
@@ -42,13 +49,7 @@ _WINDOW = 0.30  # and earlier ones beyond this share are forgotten
 _SIZES_PER_ROUND = 4
 _FURTHER_ROUND = 1_000  # replicates that a round after the first has at least
 _GROWTH = 4
-_FEWEST_TO_CONFIRM = 2_000
-_FINELY_CONFIRMED = 100.0  # counted replicates times precision: 10,000 where that is 0.01
-_MOST_TO_CONFIRM = 50_000
 _MOST_CONFIRMATIONS = 6
-_CHECKS = 4_000  # replicates beside an exact power,
-_CHECKED_PATIENTS = 2_000_000  # fewer where they have more patients than this,
-_FEWEST_CHECKS = 1_000  # and never less than these
 _CURVE_SHARE = 20  # a point of the curve has a twentieth of the replicates of the confirmation
 
 
@@ -346,9 +347,7 @@ class _Hunt:
         if size is None:
             return None
         fresh = self._fresh()
-        patients = self.sizing.at(size).n_patients
-        checks = min(max(_CHECKED_PATIENTS // patients, _FEWEST_CHECKS), _CHECKS)
-        (tally,) = self._tallies(fresh, [size], checks)
+        (tally,) = self._tallies(fresh, [size], checks_of(self.sizing.at(size).n_patients))
         shown = [self.snapped(share * size) for share in self.search.curve_at]
         n, seed = fresh.n_replicates, self.search.seed
         checked = Checked(tally=tally, quantity=self.quantity, n_replicates=n, seed=seed)
@@ -362,7 +361,7 @@ class _Hunt:
         """Confirm the answer on fresh replicates, and simulate the curve around it."""
         size = self.snapped(line.size_at(self.probit))
         low, high = (self.snapped(limit) for limit in line.interval(self.probit))
-        n_replicates = self._to_confirm()
+        n_replicates = self.search.to_confirm(mean_worth(self.batches))
         fresh = self._fresh()
         for _ in range(_MOST_CONFIRMATIONS):
             (tally,) = self._tallies(fresh, [size], n_replicates)
@@ -391,13 +390,6 @@ class _Hunt:
             event=event_in_words(self.quantity, self.sizing.trial),
             **last_look(tally, len(self.sizing.trial.looks)),
         )
-
-    def _to_confirm(self) -> int:
-        """Return how many fresh replicates show the power as precisely as the size is asked for."""
-        n = sum(batch.n_replicates for batch in self.batches)
-        worth = sum(batch.n_replicates * batch.worth for batch in self.batches) / n
-        enough = _FINELY_CONFIRMED / self.search.precision / max(worth, 1.0)
-        return round(min(max(enough, _FEWEST_TO_CONFIRM), _MOST_TO_CONFIRM))
 
     def _curve(self, answer: int, confirmed: Mean, n_replicates: int) -> pd.DataFrame:
         """Return the power of sizes around the answer, on common random numbers."""

@@ -31,8 +31,8 @@ from lupusim.planning.sample_size.growth import (
     most_enrolled,
     sizing_of,
 )
-from lupusim.planning.sample_size.options import Search
-from lupusim.planning.sample_size.probit_line import NORMAL, Batch, fit_line
+from lupusim.planning.sample_size.options import Search, checks_of
+from lupusim.planning.sample_size.probit_line import NORMAL, Batch, fit_line, mean_worth
 from lupusim.planning.sample_size.results import PowerNotReachedError
 from lupusim.planning.sample_size.search import find_size, sample_size
 from lupusim.planning.theory.group_sequential import sequential_theory
@@ -166,6 +166,21 @@ def test_a_confirmation_is_as_precise_as_the_size_and_no_curve_is_simulated_unas
         Patients(trial=small_trials.rates((0.3, 0.5))), 0.8, search=replace(QUICK, curve_at=())
     )
     assert exact.curve["n_patients"].tolist() == [exact.n_patients]
+
+
+def test_replicates_that_are_worth_more_confirm_in_fewer_and_large_trials_check_in_fewer():
+    fine = Search(seed=SEED, precision=0.005)
+    assert [fine.to_confirm(worth) for worth in (0.5, 1.0, 5.0, 80.0)] == [
+        20_000,
+        20_000,
+        4_000,
+        2_000,
+    ]
+    assert Search(seed=SEED, precision=0.001).to_confirm(1.0) == 50_000
+    assert [checks_of(n) for n in (100, 1_000, 9_000)] == [4_000, 2_000, 1_000]
+    few = Batch(size=10, n_replicates=100, n_rejected=50, worth=4.0)
+    many = Batch(size=10, n_replicates=300, n_rejected=150)
+    assert mean_worth([few, many]) == pytest.approx(1.75)
 
 
 def test_power_can_be_asked_of_any_all_or_one_hypothesis():
