@@ -361,8 +361,7 @@ class _Hunt:
         """Confirm the answer on fresh replicates, and simulate the curve around it."""
         size = self.snapped(line.size_at(self.probit))
         low, high = (self.snapped(limit) for limit in line.interval(self.probit))
-        n_replicates = self.search.to_confirm(mean_worth(self.batches))
-        fresh = self._fresh()
+        n_replicates, fresh = self.search.to_confirm(mean_worth(self.batches)), self._fresh()
         for _ in range(_MOST_CONFIRMATIONS):
             (tally,) = self._tallies(fresh, [size], n_replicates)
             confirmed = mean_of(tally, self.quantity)
