@@ -31,9 +31,7 @@ _SMALLEST_SHARE = 0.2  # of the fresh draws that must be effective
 _SHARE_ROUNDS = 50
 _N_RESAMPLED = 2000
 _OLD_SHARE = 0.2
-DEGREES_OF_FREEDOM = 5.0
-"""Of the components, heavier than the paper's normal ones: they reach further."""
-
+_DEGREES_OF_FREEDOM = 5.0  # heavier than the paper's normal components: they reach further
 _RIDGE = 1e-6  # of the start's variance: keeps a component from collapsing onto one point
 
 
@@ -42,8 +40,8 @@ def imis(
     start: Proposal,
     *,
     modes: Sequence[Mode] = (),
-    known: Draws | None = None,
     n_draws: int,
+    batch_size: int | None = None,
     rng: np.random.Generator,
 ) -> Draws:
     """Draw from a density by a proposal that grows where the weights are largest.
@@ -68,12 +66,11 @@ def imis(
         The prior, or anything at least as wide as the posterior.
     modes : sequence of Mode
         Optima already known (the "IMIS-opt" of the paper); may be empty.
-    known : Draws or None
-        What was drawn before from the component of the only mode, with its heights: it need
-        not be drawn again, and a quarter of `n_draws` are taken from the start.
     n_draws : int
-        Draws returned; half as many are taken from the start, a tenth of these from each
-        component, as in the paper.
+        Draws returned; half as many are taken from the start.
+    batch_size : int or None
+        Draws from each component; a tenth of those from the start if not given, as in the
+        paper.
     rng : numpy.random.Generator
 
     Returns
@@ -93,17 +90,13 @@ def imis(
     """
     if n_draws < 25:
         raise ValueError(f"n_draws={n_draws!r} must be at least 25")
-    n_wanted = max(n_draws // 2, 25)
-    size = max(n_wanted // 10, 25)
-    n_start = n_wanted if known is None else max(n_wanted // 2, 25)
+    n_start = max(n_draws // 2, 25)
+    size = batch_size if batch_size is not None else max(n_start // 10, 25)
     mixture = _Mixture(log_density, start, n_start, rng)
     for mode in modes:
-        if known is None or known.heights is None:
-            mixture.add(mode, size, rng)
-        else:
-            mixture.join(mode, known.values, known.heights)
+        mixture.add(mode, size, rng)
     for _ in range(MOST_STAGES):
-        mixture.grow(size, n_wanted, rng)
+        mixture.grow(size, n_start, rng)
         draws = mixture.fresh(n_draws, rng)
         if draws.converged and draws.effective_sample_size >= _SMALLEST_SHARE * n_draws:
             break
@@ -133,21 +126,16 @@ class _Mixture:
             self.add(self._next_component(size), size, rng)
 
     def add(self, component: Mode, size: int, rng: np.random.Generator) -> None:
-        """Draw from a new component."""
-        values = _around(component).sample(size, rng=rng)
-        self.join(component, values, evaluate(self.log_density, values))
-
-    def join(self, component: Mode, values: FloatArray, heights: FloatArray) -> None:
-        """Take over what was drawn from a new component; bring the sum of densities up to date."""
-        size = len(values)
-        here = math.log(size) + student_log_density(self.values, component, DEGREES_OF_FREEDOM)
+        """Draw from a new component and bring the sum of densities up to date."""
+        here = math.log(size) + student_log_density(self.values, component, _DEGREES_OF_FREEDOM)
         self.log_drawn = np.logaddexp(self.log_drawn, here)
         self.components.append(component)
         self.counts.append(float(size))
-        self._keep(values, heights)
+        self._keep(_around(component).sample(size, rng=rng))
 
     def fresh(self, n_draws: int, rng: np.random.Generator) -> Draws:
         """Return a new sample from the mixture, its shares improved, and keep its points."""
+        n_before = len(self.values)
         by_source = self._log_densities(self.values)
         planned = n_draws * self._best_shares(by_source, rng)
         edges = np.rint(np.cumsum([0.0, *planned])).astype(int)
@@ -162,11 +150,10 @@ class _Mixture:
         log_planned = np.log(planned)[:, np.newaxis]
         self.log_drawn = np.logaddexp(self.log_drawn, np.logaddexp.reduce(by_source + log_planned))
         self.counts = [count + more for count, more in zip(self.counts, planned, strict=True)]
-        heights = evaluate(self.log_density, values)
-        self._keep(values, heights)
+        self._keep(values)
         return weigh(
             values,
-            heights,
+            self.heights[n_before:],
             log_proposal=np.logaddexp.reduce(self._log_densities(values) + log_planned)
             - math.log(n_draws),
             method=f"IMIS, {len(self.components)} components",
@@ -194,14 +181,14 @@ class _Mixture:
     def _log_densities(self, values: FloatArray) -> FloatArray:
         """Return the log density of the start and of each component, a row for each."""
         rows = [self.start.log_density(values)]
-        rows += [student_log_density(values, c, DEGREES_OF_FREEDOM) for c in self.components]
+        rows += [student_log_density(values, c, _DEGREES_OF_FREEDOM) for c in self.components]
         return np.stack(rows)
 
-    def _keep(self, values: FloatArray, heights: FloatArray) -> None:
+    def _keep(self, values: FloatArray) -> None:
         """Append points, drawn from sources that are already counted."""
         terms = self._log_densities(values) + np.log(self.counts)[:, np.newaxis]
         self.values = np.concatenate([self.values, values])
-        self.heights = np.concatenate([self.heights, heights])
+        self.heights = np.concatenate([self.heights, evaluate(self.log_density, values)])
         self.log_drawn = np.concatenate([self.log_drawn, np.logaddexp.reduce(terms)])
 
     def _good_enough(self, n_draws: int) -> bool:
@@ -227,4 +214,4 @@ class _Mixture:
 
 
 def _around(component: Mode) -> StudentMixture:
-    return StudentMixture(modes=[component], shares=[1.0], degrees_of_freedom=DEGREES_OF_FREEDOM)
+    return StudentMixture(modes=[component], shares=[1.0], degrees_of_freedom=_DEGREES_OF_FREEDOM)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lupusim.calibration.posterior.draws import Draws
-from lupusim.calibration.posterior.imis import DEGREES_OF_FREEDOM, imis
+from lupusim.calibration.posterior.imis import imis
 from lupusim.calibration.posterior.proposals import (
     LogDensity,
     Mode,
@@ -26,7 +26,7 @@ def importance_sample(
     modes: Mode | Sequence[Mode],
     *,
     n_draws: int,
-    degrees_of_freedom: float = DEGREES_OF_FREEDOM,
+    degrees_of_freedom: float = 5.0,
     rng: np.random.Generator,
 ) -> Draws:
     """Draw from a density by weighting draws from a multivariate t around its optima.
@@ -160,13 +160,12 @@ def sample_posterior(
     ValueError
         As `importance_sample`.
     """
-    known = None
     if len(modes) == 1:
-        known = importance_sample(log_density, modes, n_draws=n_draws, rng=rng)
-        if known.converged:
-            return known
+        draws = importance_sample(log_density, modes, n_draws=n_draws, rng=rng)
+        if draws.converged:
+            return draws
     start = prior if prior is not None else _wide_start(log_density, modes)
-    return imis(log_density, start, modes=modes, known=known, n_draws=n_draws, rng=rng)
+    return imis(log_density, start, modes=modes, n_draws=n_draws, rng=rng)
 
 
 def _wide_start(log_density: LogDensity, modes: Sequence[Mode]) -> StudentMixture:

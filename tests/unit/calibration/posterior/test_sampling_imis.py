@@ -7,9 +7,7 @@ import pytest
 
 from lupusim.calibration.posterior import imis as module
 from lupusim.calibration.posterior.imis import imis
-from lupusim.calibration.posterior.importance_sampling import importance_sample
 from lupusim.calibration.posterior.proposals import Mode, RowDensity, StudentMixture
-from lupusim.common.arrays import FloatArray
 from lupusim.common.rng import stream
 from tolerance import SEED, assert_within_mcse
 
@@ -39,10 +37,14 @@ def test_a_posterior_far_from_the_prior_is_found_without_its_mode() -> None:
 
 def test_a_known_mode_is_found_however_narrow() -> None:
     mode = Mode(location=np.full(2, 3.0), covariance=1e-10 * np.eye(2))
-    density = RowDensity(lambda values: -0.5 * np.square((values - 3) / 1e-5).sum(axis=1))
-    rng = stream(SEED, "told")
-    known = importance_sample(density, mode, n_draws=500, rng=rng)
-    draws = imis(density, WIDE, modes=[mode], known=known, n_draws=500, rng=rng)
+    draws = imis(
+        RowDensity(lambda values: -0.5 * np.square((values - 3) / 1e-5).sum(axis=1)),
+        WIDE,
+        modes=[mode],
+        n_draws=500,
+        batch_size=500,
+        rng=stream(SEED, "told"),
+    )
     assert draws.converged
     assert draws.n_density_calls <= 4000
     assert_within_mcse(
@@ -50,29 +52,6 @@ def test_a_known_mode_is_found_however_narrow() -> None:
         math.log(2 * math.pi * 1e-10),
         mcse=1 / math.sqrt(draws.effective_sample_size),
     )
-
-
-def test_draws_that_are_known_are_not_asked_again() -> None:
-    asked: list[int] = []
-
-    def log_density(values: FloatArray) -> FloatArray:
-        asked.append(len(values))
-        return np.asarray(-0.5 * np.square(values).sum(axis=1))
-
-    mode = Mode(location=np.zeros(2), covariance=np.eye(2))
-    known = importance_sample(RowDensity(log_density), mode, n_draws=400, rng=stream(SEED, "known"))
-    asked.clear()
-    draws = imis(
-        RowDensity(log_density),
-        WIDE,
-        modes=[mode],
-        known=known,
-        n_draws=400,
-        rng=stream(SEED, "further"),
-    )
-    assert draws.n_density_calls == sum(asked) + 400
-    assert_within_mcse(draws.log_evidence, math.log(2 * math.pi), mcse=0.05)
-    assert_within_mcse(draws.mean(), 0.0, mcse=draws.mcse())
 
 
 def test_giving_up_keeps_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
