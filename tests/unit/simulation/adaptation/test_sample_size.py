@@ -1,13 +1,17 @@
 """The statistic of a trial that chose its size, by hand."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from lupusim.simulation.adaptation import PromisingZone
+from lupusim.analysis.group_sequential.stopping import GroupSequential
+from lupusim.simulation.adaptation import PromisingZone, resizing
 from lupusim.simulation.adaptation.sample_size import Resizes
 from lupusim.simulation.looks.look_statistics import LookStatistics
+from lupusim.trial import AtEvents
+from trials import analysis, survival_trial
 
 ZONE = PromisingZone(planned=100)
 
@@ -39,3 +43,35 @@ def test_a_look_that_knew_nothing_or_no_less_leaves_all_patients_alike(known):
 def test_a_plan_grows_with_the_trial():
     assert ZONE.scaled(1.5) == replace(ZONE, planned=150)
     assert isinstance(ZONE, Resizes)
+
+
+def test_times_to_events_may_wait_for_more_events_where_increments_are_independent():
+    values = {
+        "n_patients": 200,
+        "interims": (AtEvents(events=60),),
+        "cutoff": AtEvents(events=150),
+        "follow_up": np.inf,
+        "adaptation": PromisingZone(planned=100),
+        "stopping": GroupSequential(alpha=0.025),
+    }
+    assert survival_trial(**values).adaptation.planned == 100
+    with pytest.raises(ValueError, match="is not independent of"):
+        survival_trial(**values, analysis=analysis("max_combo"))
+
+
+@pytest.mark.parametrize(
+    ("unit", "due", "by_time"),
+    [("patients", 0.5, False), ("events", 0.5, True), ("", 0.5, True)],
+)
+def test_a_size_is_counted_by_the_test_or_by_who_is_complete(unit, due, by_time):
+    came = np.array([[0.0, 0.3, 0.9, 1.4]])
+    test = SimpleNamespace(information_unit=unit)
+    trial = SimpleNamespace(
+        analysis=SimpleNamespace(test=test), primary=SimpleNamespace(due_time=due)
+    )
+    seen = SimpleNamespace(cutoff=np.array([[0.8, 1.5]]), information=np.array([[7.0, 9.0]]))
+    generated = SimpleNamespace(enrollment_time=came)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(resizing, "events_by_calendar", lambda _: None)
+        found = resizing._counted(trial, generated, seen)
+    assert found.tolist() == ([[2.0, 3.0]] if by_time else [[7.0, 9.0]])

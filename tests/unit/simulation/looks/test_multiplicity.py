@@ -21,7 +21,7 @@ from lupusim.simulation.looks.look_statistics import gather
 from lupusim.simulation.looks.multiplicity import hold_family
 from lupusim.trial import AtCalendarTime, AtEvents, Trial, UniformEnrollment
 from lupusim.trial.design import KnownEffect, SimulatedEffect
-from lupusim.trial.multiplicity import Family, Hypothesis
+from lupusim.trial.multiplicity import Family, GivesUp, Hypothesis
 from tolerance import SEED
 from trials import analysis, exponential_arm, survival_trial
 
@@ -81,6 +81,39 @@ def test_a_look_without_any_event_gives_no_hypothesis_up(futility: FutilityBound
     found = hold_family(trial, generate(trial, BLOCK))
     assert not found["look_1_futility"].any()
     assert found["reject_low"].any()
+
+
+@pytest.mark.parametrize("gives_up", list(GivesUp))
+def test_futility_of_the_primary_endpoint_may_leave_the_others_going(gives_up: GivesUp) -> None:
+    test = analysis("logrank")
+    other = Hypothesis(endpoint="again", name="logrank", test=test.test, effect=test.effect)
+    procedure = Graphical.of(sequential_graph("bonferroni", 2, None))
+    trial = survival_trial(
+        n_patients=120,
+        follow_up=math.inf,
+        interims=(AtEvents(events=30),),
+        cutoff=AtEvents(events=70),
+        secondary=(TimeToEvent(name="again", events=("death",)),),
+        family=Family(procedure=procedure, hypotheses=(other,), gives_up=gives_up),
+        stopping=GroupSequential(alpha=0.025, futility=FutilityBounds(z=(9.0,))),
+    )
+    found = hold_family(trial, generate(trial, BLOCK))
+    late = found["again: reject_cells"].sum() - found["reject_cells"].sum()
+    given_up = found["look_1_futility"].sum()
+    assert (late > 10, given_up > 30) == (
+        (True, False) if gives_up is GivesUp.PRIMARY else (False, True)
+    )
+    assert not any("picked" in name for name in found)  # there is one arm to pick
+
+
+def test_one_of_the_proven_arms_is_picked() -> None:
+    trial = three_arms(None)
+    found = hold_family(trial, generate(trial, BLOCK))
+    low, high = (found[f"reject_{name}"] > 0 for name in ("low", "high"))
+    np.testing.assert_array_equal(found["picked_low"] + found["picked_high"], low | high)
+    assert np.all(found["picked_low"][low & ~high] == 1)
+    assert np.all(found["picked_high"][high & ~low] == 1)
+    assert low.any()
 
 
 def test_a_hypothesis_whose_data_are_complete_stays_testable_at_every_later_look() -> None:
