@@ -9,6 +9,7 @@ from scipy.linalg import expm
 from scipy.special import gammainc
 
 from lupusim.engines.exact import ever_after, occupancy
+from lupusim.engines.exact.accumulation import _recurrent, _visits
 from lupusim.engines.exact.cycles import in_cycles
 from lupusim.engines.exact.kernel import _first_moment, shares
 from lupusim.engines.exact.law import Arc, Entry, Law
@@ -147,3 +148,13 @@ def test_matrices_of_cycles_are_solutions_of_the_forward_equation():
         for state in range(3):
             solved = solve_ivp(growing, span, np.eye(3)[state], rtol=1e-11, atol=1e-13)
             np.testing.assert_allclose(found[cycle, state], solved.y[:, -1], atol=2e-8)
+
+
+def test_states_that_are_come_back_to_for_ever_are_visited_without_end_however_far_off():
+    onward = np.zeros((5, 5))
+    onward[0, 1] = 0.5  # from the first, half of it through a second, into a loop of two
+    onward[1, 2] = onward[2, 3] = onward[3, 2] = 1.0
+    entered = np.array([2.0, 0.0, 0.0, 0.0, 0.0])
+    endless = _recurrent(onward)
+    assert endless.tolist() == [False, False, True, True, False]
+    assert _visits(onward, entered, endless).tolist() == [2.0, 1.0, np.inf, np.inf, 0.0]

@@ -98,6 +98,10 @@ def test_who_was_never_observed_changes_nothing():
     more = [np.concatenate([part, part[:, :9]], axis=1) for part in (count, years, arm)]
     more[0][:, SHAPE[1] :], more[1][:, SHAPE[1] :] = 7, 0.0
     np.testing.assert_allclose(negative_binomial(*more).z, alone.z, rtol=1e-8)
+    times, _, _, _ = recurrent()
+    alone = andersen_gill(times, years, arm)
+    more[0] = np.concatenate([times, np.zeros_like(times[:, :9])], axis=1)  # events at the start
+    np.testing.assert_allclose(andersen_gill(*more).z, alone.z, rtol=1e-8)
     # a stratum in which nobody of one arm was observed compares nothing
     rest = [np.concatenate([part, part[:, :9]], axis=1) for part in (count, years, arm)]
     rest[1][:, SHAPE[1] :] *= rest[2][:, SHAPE[1] :] == 1

@@ -141,3 +141,17 @@ def test_without_adaptive_shares_who_is_left_shares_as_planned():
     going = course.going
     expected = planned / planned.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(course.share[going], expected[going])
+
+
+def test_success_needs_one_probability_at_interim_looks_and_another_at_the_end():
+    rule = BayesianResponse(success=0.999, success_at_end=0.9)
+    trial = adaptive_trial(rule, 0.5, n_looks=2, n_patients=60)
+    course = Course(trial, rule, potential(trial, BLOCK))
+    claimed = np.zeros(N, dtype=bool)
+    for number, needed in enumerate((0.999, 0.9)):
+        course.enroll(number)
+        course.judge(number)
+        claims = ~claimed & (course.probability[:, 1] >= needed)
+        np.testing.assert_array_equal(course.succeeds[:, 1], claimed | claims)
+        assert claims.any()
+        claimed |= claims
