@@ -9,6 +9,7 @@ import pytest
 
 from lupusim.model import PiecewiseRatio, TreatmentEffect
 from lupusim.model.effects import PiecewiseEffect
+from lupusim.model.rewards import Rewards
 
 ON = (("a", "b"),)
 
@@ -162,3 +163,9 @@ def test_the_course_of_an_effect_in_pieces_tells_how_it_begins_and_ends():
     assert late.hazard_ratio == 0.6
     assert effect(hazard_ratio=0.6).constant_ratio == 0.6
     assert effect(hazard_ratio=0.6, lasts=1.0).constant_ratio is None
+
+
+def test_a_move_is_worth_what_it_costs_and_what_its_end_costs():
+    worth = Rewards(per_transition={("well", "ill"): 3.0}, per_entry={"ill": 0.5, "dead": 7.0})
+    found = worth.of_moves(("well", "ill", "dead"))
+    assert found.tolist() == [[0.0, 3.5, 7.0], [0.0, 0.0, 7.0], [0.0, 0.5, 0.0]]

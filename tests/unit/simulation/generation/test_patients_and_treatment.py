@@ -8,7 +8,7 @@ import pytest
 from lupusim.model import MultiStateModel, TreatmentEffect
 from lupusim.scenario import scenario_from_mapping
 from lupusim.simulation.generation.generation import Block, generate
-from lupusim.simulation.generation.treatment import course
+from lupusim.simulation.generation.treatment import _Course, course
 from lupusim.trial import (
     Arm,
     CovariateEffect,
@@ -119,3 +119,15 @@ def test_three_arms_share_patients_by_any_ratio():
     arm = generate(trial, Block(seed=SEED, number=0, n_replicates=50)).arm
     counts = np.stack([(arm == number).sum(axis=1) for number in range(3)])
     assert (counts.T == [20, 20, 40]).all()
+
+
+def test_a_better_lot_raises_some_hazards_and_lowers_others_until_the_next_infusion():
+    lots = Lots(doses=4, sd=1.0, raises=(("ill", "well"),), lowers=(("well", "ill"),))
+    some = _Course(
+        effects=(), lots=lots, times=np.array([[0.0], [0.5]]), potency=np.array([[0.3], [-0.2]])
+    )
+    for edge, sign in ((("ill", "well"), 1.0), (("well", "ill"), -1.0)):
+        (ratio,) = some.on(edge)
+        np.testing.assert_array_equal(ratio.breaks, [[0.0], [0.5]])
+        np.testing.assert_allclose(ratio.ratios[:, 0], [1.0, *np.exp(sign * np.array([0.3, -0.2]))])
+    assert some.on(("well", "dead")) == []
