@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 
-__all__ = ["attributes"]
+__all__ = ["declared"]
+
+_IMPORT = re.compile(r"^from (\S+) import \(?\s*(\w+) as \2\b", flags=re.MULTILINE)
 
 
-def attributes(
-    package: str,
-    homes: Mapping[str, str],
-    *,
-    made: Callable[[str, object], object] = lambda _name, found: found,
-) -> Callable[[str], object]:
-    """Return the ``__getattr__`` of a package: it finds each name in the module that has it.
+def declared(package: str, file: str) -> tuple[Callable[[str], object], list[str]]:
+    """Return the ``__getattr__`` and the ``__all__`` of a package.
+
+    A name is declared once, in the file of types beside the package's ``__init__.py``, which type
+    checkers read as well: ``from home import name as name``.
 
     Parameters
     ----------
-    package : str
-        Its ``__name__``.
-    homes : mapping
-        The module of each name; one that starts with a dot is the package's own.
-    made : callable
-        Takes a name and what the module has by it, and returns what the package shows.
+    package, file : str
+        Its ``__name__`` and ``__file__``.
     """
+    stub = Path(file).with_suffix(".pyi").read_text(encoding="utf-8")
+    homes = {name: home for home, name in _IMPORT.findall(stub)}
 
     def found(name: str) -> object:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = made(name, getattr(import_module(homes[name], package), name))
+        value = getattr(import_module(homes[name]), name)
         setattr(sys.modules[package], name, value)
         return value
 
-    return found
+    return found, sorted(homes)

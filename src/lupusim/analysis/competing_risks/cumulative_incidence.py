@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import arm_masks, flags, lead_shape, two_axes
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, normal_quantile, of_coefficient, wald_result
 from lupusim.analysis.survival.kaplan_meier import CurvesTest
@@ -262,6 +263,7 @@ def subdistribution_times(
     )
 
 
+@takes_labels
 def cumulative_incidence_by_arm(
     time: ArrayLike,
     event: ArrayLike,

@@ -16,6 +16,7 @@ from lupusim.analysis.competing_risks.cause_counts import (
     just_before,
 )
 from lupusim.analysis.numerics.columns import flags
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.numerics.strata import strata_or_none
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, ratio_or, wald_result
@@ -35,6 +36,7 @@ from lupusim.trial.test_method import named_test
 _ROUNDING = 1e-12
 
 
+@takes_labels
 def fine_gray_weighted(
     time: ArrayLike,
     event: ArrayLike,

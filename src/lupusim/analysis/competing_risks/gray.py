@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.competing_risks.cause_counts import ends, just_before
 from lupusim.analysis.competing_risks.fine_gray import fine_gray_weighted
 from lupusim.analysis.numerics.columns import flags
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.numerics.strata import strata_or_none
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import ScoreStatistic, ratio_or
@@ -25,6 +26,7 @@ from lupusim.trial.test_method import named_test
 _NO_VARIANCE = 1e-12
 
 
+@takes_labels
 def gray(
     time: ArrayLike,
     event: ArrayLike,

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.continuous.two_means import pooled_t_test
 from lupusim.analysis.numerics.aliases import told_apart, without
 from lupusim.analysis.numerics.columns import arm_masks, codes, lead_shape, three_axes, two_axes
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.numerics.newton import is_regular
 from lupusim.analysis.numerics.strata import diagonal, stratum_columns_of
 from lupusim.analysis.numerics.student_t import student_result
@@ -24,6 +25,7 @@ from lupusim.trial.test_method import named_test
 _ARM = 1  # its column
 
 
+@takes_labels
 def ancova(
     values: ArrayLike,
     arm: ArrayLike,

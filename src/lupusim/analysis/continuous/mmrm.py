@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.continuous.mmrm_fit import fitted, last_contrast
 from lupusim.analysis.continuous.mmrm_likelihood import Patterns, likelihood, patterns_of
 from lupusim.analysis.numerics.columns import arm_masks, codes, three_axes
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.numerics.strata import stratum_columns_of
 from lupusim.analysis.numerics.student_t import student_result
 from lupusim.analysis.outcomes import NumberOutcome
@@ -44,6 +45,7 @@ class MmrmResult(TestResult):
     degrees: FloatArray
 
 
+@takes_labels
 def mmrm(
     values: ArrayLike,
     arm: ArrayLike,

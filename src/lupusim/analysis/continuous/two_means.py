@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import arm_masks, lead_shape, two_axes
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.numerics.student_t import student_result
 from lupusim.analysis.outcomes import NumberOutcome
 from lupusim.analysis.results import TestResult
@@ -21,6 +22,7 @@ from lupusim.trial.test_method import TESTS
 _ROUNDING = 1e-26
 
 
+@takes_labels
 def welch_test(
     values: ArrayLike, arm: ArrayLike, *, included: ArrayLike | None = None, level: float = 0.95
 ) -> TestResult:
@@ -67,6 +69,7 @@ def welch_test(
     return _result(n, mean, (error, degrees), lead, level)
 
 
+@takes_labels
 def pooled_t_test(
     values: ArrayLike, arm: ArrayLike, *, included: ArrayLike | None = None, level: float = 0.95
 ) -> TestResult:

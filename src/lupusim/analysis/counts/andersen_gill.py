@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import codes, everyone_or, flags, lead_shape, two_axes
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.numerics.newton import newton
 from lupusim.analysis.outcomes import CountOutcome
 from lupusim.analysis.results import TestResult, ratio_or, wald_result
@@ -20,6 +21,7 @@ from lupusim.trial.test_method import named_test
 _ROUNDING = 1e-12
 
 
+@takes_labels
 def andersen_gill(
     times: ArrayLike,
     exposure: ArrayLike,

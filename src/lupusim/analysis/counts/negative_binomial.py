@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import codes, everyone_or, flags, lead_shape, two_axes
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.outcomes import CountOutcome
 from lupusim.analysis.results import TestResult, ratio_or, wald_result
 from lupusim.analysis.verdicts import RatioToBeat
@@ -42,6 +43,7 @@ class NegativeBinomialResult(TestResult):
     dispersion: FloatArray
 
 
+@takes_labels
 def negative_binomial(
     count: ArrayLike,
     exposure: ArrayLike,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import arm_masks, lead_shape, two_axes
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.outcomes import CountOutcome
 from lupusim.analysis.results import TestResult, wald_result
 from lupusim.analysis.verdicts import RatioToBeat
@@ -17,6 +18,7 @@ from lupusim.trial import Better, Verdict
 from lupusim.trial.test_method import named_test
 
 
+@takes_labels
 def rate_ratio(
     count: ArrayLike,
     exposure: ArrayLike,

@@ -30,8 +30,8 @@ class TakesLabels(Protocol[P, Result_co]):
     def __call__(self, *args: Any, control: object, **kwargs: Any) -> Result_co: ...
 
 
-def by_label(test: Callable[P, Result_co]) -> TakesLabels[P, Result_co]:
-    """Return a test that takes the labels of two arms too, with `control=` one of them.
+def takes_labels(test: Callable[P, Result_co]) -> TakesLabels[P, Result_co]:
+    """Let a test take arms by their labels too: ``arm=["placebo", "cells"], control="placebo"``.
 
     Parameters
     ----------

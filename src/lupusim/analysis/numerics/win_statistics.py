@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import arm_masks, lead_shape
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.results import TestResult, wald_result
 from lupusim.common.arrays import BoolArray, FloatArray
@@ -55,6 +56,7 @@ class WinStatistics(Shown):
     log_win_odds: TestResult
 
 
+@takes_labels
 def win_statistics(
     levels: Sequence[Level],
     arm: ArrayLike,

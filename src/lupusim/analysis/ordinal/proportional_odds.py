@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import arm_masks, lead_shape
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.numerics.newton import newton
 from lupusim.analysis.outcomes import NumberOutcome
 from lupusim.analysis.results import TestResult, wald_result
@@ -18,6 +19,7 @@ from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 
 
+@takes_labels
 def proportional_odds(
     category: ArrayLike, arm: ArrayLike, *, included: ArrayLike | None = None, level: float = 0.95
 ) -> TestResult:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import arm_masks, lead_shape, part, two_axes
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.outcomes import NumberOutcome
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
 from lupusim.analysis.verdicts import verdict
@@ -17,6 +18,7 @@ from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
 
 
+@takes_labels
 def wilcoxon(
     values: ArrayLike, arm: ArrayLike, *, included: ArrayLike | None = None, level: float = 0.95
 ) -> TestResult:

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.numerics.win_statistics import WinStatistics, win_statistics
 from lupusim.analysis.outcomes import HierarchicalOutcome
@@ -20,6 +21,7 @@ from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import TESTS
 
 
+@takes_labels
 def win_ratio(
     levels: Sequence[Level],
     arm: ArrayLike,
@@ -39,6 +41,7 @@ def win_ratio(
     return win_statistics(levels, arm, included=included, level=level).log_win_ratio
 
 
+@takes_labels
 def win_odds(
     levels: Sequence[Level],
     arm: ArrayLike,
@@ -58,6 +61,7 @@ def win_odds(
     return win_statistics(levels, arm, included=included, level=level).log_win_odds
 
 
+@takes_labels
 def net_benefit(
     levels: Sequence[Level],
     arm: ArrayLike,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import codes, everyone_or, flags, lead_shape
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.outcomes import BinaryOutcome
 from lupusim.analysis.results import (
     TestResult,
@@ -72,6 +73,7 @@ def stratified_tables(
     )
 
 
+@takes_labels
 def cochran_mantel_haenszel(
     response: ArrayLike,
     arm: ArrayLike,

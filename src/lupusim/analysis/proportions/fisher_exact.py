@@ -8,6 +8,7 @@ from math import lgamma
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.proportions.exact_tests import ExactTest
 from lupusim.analysis.proportions.two_by_two import TwoByTwo, per_distinct_table, two_by_two
 from lupusim.analysis.results import ExactResult
@@ -19,6 +20,7 @@ _AS_LIKELY = 1 + 1e-7  # as R's fisher.test: tables this much likelier still cou
 _CELLS = 1_000_000  # table entries held in memory at once
 
 
+@takes_labels
 def fisher_exact(
     response: ArrayLike, arm: ArrayLike, *, included: ArrayLike | None = None
 ) -> ExactResult:

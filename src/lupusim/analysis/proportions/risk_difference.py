@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.proportions.fourfold_tests import DifferenceTest, ProportionTest
 from lupusim.analysis.proportions.score_interval import score_interval
 from lupusim.analysis.proportions.two_by_two import TwoByTwo, two_by_two
@@ -16,6 +17,7 @@ from lupusim.common.frozen import dataclass
 from lupusim.trial.test_method import TESTS
 
 
+@takes_labels
 def risk_difference(
     response: ArrayLike,
     arm: ArrayLike,
@@ -81,6 +83,7 @@ def risk_difference_of(table: TwoByTwo, *, level: float = 0.95) -> TestResult:
     )
 
 
+@takes_labels
 def risk_difference_wald(
     response: ArrayLike,
     arm: ArrayLike,
@@ -141,6 +144,7 @@ def risk_difference_wald_of(
     )
 
 
+@takes_labels
 def risk_difference_score(
     response: ArrayLike,
     arm: ArrayLike,

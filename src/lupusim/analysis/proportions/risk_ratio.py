@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.proportions.fourfold_tests import RatioTest
 from lupusim.analysis.proportions.score_interval import score_interval
 from lupusim.analysis.proportions.two_by_two import TwoByTwo, two_by_two
@@ -15,6 +16,7 @@ from lupusim.trial.test_method import TESTS
 _WIDEST = 50.0  # log of the largest ratio looked at
 
 
+@takes_labels
 def risk_ratio(
     response: ArrayLike,
     arm: ArrayLike,
@@ -75,6 +77,7 @@ def risk_ratio_of(table: TwoByTwo, *, margin: float = 1.0, level: float = 0.95) 
     return _log_result(np.log(x * n0 / (x0 * n)), variance, undefined, margin, level)
 
 
+@takes_labels
 def odds_ratio(
     response: ArrayLike,
     arm: ArrayLike,
@@ -133,6 +136,7 @@ def odds_ratio_of(table: TwoByTwo, *, margin: float = 1.0, level: float = 0.95) 
     return _log_result(log_ratio, (1 / cells).sum(axis=0), undefined, margin, level)
 
 
+@takes_labels
 def risk_ratio_score(
     response: ArrayLike,
     arm: ArrayLike,

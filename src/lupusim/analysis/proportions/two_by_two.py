@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import everyone_or, flags, lead_shape
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.common.shown import Shown
@@ -64,6 +65,7 @@ class TwoByTwo(Shown):
         return np.stack([np.atleast_1d(np.asarray(field)).astype(np.intp) for field in fields])
 
 
+@takes_labels
 def two_by_two(
     response: ArrayLike, arm: ArrayLike, *, included: ArrayLike | None = None
 ) -> TwoByTwo:

@@ -10,6 +10,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.numerics.rehearsal import Once, rehearsal
 from lupusim.analysis.proportions.exact_tests import ExactTest
 from lupusim.analysis.proportions.fisher_exact import fisher_p_values, log_factorials
@@ -28,6 +29,7 @@ Extremeness = Callable[[IntArray], FloatArray]
 """Tables (4, n_tables) in, numbers out: the smaller, the stronger against the null."""
 
 
+@takes_labels
 def boschloo(
     response: ArrayLike, arm: ArrayLike, *, included: ArrayLike | None = None
 ) -> ExactResult:
@@ -82,6 +84,7 @@ def boschloo_of(table: TwoByTwo) -> ExactResult:
     return _result(table, p_less, p_greater, np.minimum(1.0, 2 * np.minimum(p_less, p_greater)))
 
 
+@takes_labels
 def barnard(
     response: ArrayLike, arm: ArrayLike, *, included: ArrayLike | None = None
 ) -> ExactResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.results import TestResult, wald_result
 from lupusim.analysis.survival.rank_sums import EventGroups, event_groups, row_sums
 from lupusim.analysis.survival.sorting import SurvivalColumns, survival_columns
@@ -17,6 +18,7 @@ _LONGEST_STEP = 2.0  # on the log hazard ratio
 _CLOSE_ENOUGH = 1e-10
 
 
+@takes_labels
 def cox(
     time: ArrayLike,
     event: ArrayLike,
@@ -77,6 +79,7 @@ def cox(
     return _fit(columns, 1.0, level)
 
 
+@takes_labels
 def cox_breslow(
     time: ArrayLike,
     event: ArrayLike,

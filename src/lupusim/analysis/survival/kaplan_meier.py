@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import everyone_or, flags, lead_shape
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
 from lupusim.analysis.survival.sorting import CENSORED, FLAGS, survival_columns, time_key
@@ -130,6 +131,7 @@ def _own_steps(time: ArrayLike, event: ArrayLike, included: ArrayLike | None) ->
     return np.unique(np.append(0.0, np.asarray(time, dtype=float)[counts]))
 
 
+@takes_labels
 def survival_difference(
     time: ArrayLike,
     event: ArrayLike,

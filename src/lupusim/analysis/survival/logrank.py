@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.numerics.strata import strata_or_none
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
@@ -45,6 +46,7 @@ class LogrankResult(TestResult):
     variance: FloatArray
 
 
+@takes_labels
 def logrank(
     time: ArrayLike,
     event: ArrayLike,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import everyone_or, flags, lead_shape
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, wald_result
 from lupusim.analysis.survival.kaplan_meier import FreeOfEventsTest
@@ -74,6 +75,7 @@ def rmst(
     return wald_result(mean.reshape(lead), error.reshape(lead), level=level)
 
 
+@takes_labels
 def rmst_difference(
     time: ArrayLike,
     event: ArrayLike,

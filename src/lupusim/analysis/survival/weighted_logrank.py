@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.numerics.normal_orthant import any_below
 from lupusim.analysis.numerics.strata import strata_or_none
 from lupusim.analysis.outcomes import SurvivalOutcome
@@ -106,6 +107,7 @@ class MaxCombo(Shown):
         return p_value.reshape(np.shape(self.undefined))
 
 
+@takes_labels
 def weighted_logrank(
     time: ArrayLike,
     event: ArrayLike,
@@ -152,6 +154,7 @@ def weighted_logrank(
     return ScoreStatistic(z=result.z[..., 0], undefined=result.undefined, variance=variance)
 
 
+@takes_labels
 def max_combo(
     time: ArrayLike,
     event: ArrayLike,

@@ -1,0 +1,15 @@
+from lupusim.endpoints.base import ENDPOINTS as ENDPOINTS
+from lupusim.endpoints.base import Around as Around
+from lupusim.endpoints.base import Fields as Fields
+from lupusim.endpoints.base import Kind as Kind
+from lupusim.endpoints.base import Measurement as Measurement
+from lupusim.endpoints.event_count import EventCount as EventCount
+from lupusim.endpoints.hierarchy import Hierarchy as Hierarchy
+from lupusim.endpoints.marker_change import MarkerChange as MarkerChange
+from lupusim.endpoints.marker_responder import MarkerResponder as MarkerResponder
+from lupusim.endpoints.ordinal_state import OrdinalState as OrdinalState
+from lupusim.endpoints.responder import Responder as Responder
+from lupusim.endpoints.responder import SustainedResponder as SustainedResponder
+from lupusim.endpoints.time_in_states import MissingTime as MissingTime
+from lupusim.endpoints.time_in_states import TimeInStates as TimeInStates
+from lupusim.endpoints.time_to_event import TimeToEvent as TimeToEvent

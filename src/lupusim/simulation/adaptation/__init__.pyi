@@ -1,0 +1,17 @@
+from lupusim.simulation.adaptation.arm_selection import Judged as Judged
+from lupusim.simulation.adaptation.arm_selection import SelectArms as SelectArms
+from lupusim.simulation.adaptation.enrichment import Enrichment as Enrichment
+from lupusim.simulation.adaptation.enrichment_choice import ByDifference as ByDifference
+from lupusim.simulation.adaptation.enrichment_choice import ByThresholds as ByThresholds
+from lupusim.simulation.adaptation.enrichment_choice import Measure as Measure
+from lupusim.simulation.adaptation.gate import Gate as Gate
+from lupusim.simulation.adaptation.gate import GateMeasure as GateMeasure
+from lupusim.simulation.adaptation.planned import Planned as Planned
+from lupusim.simulation.adaptation.planned import rule_of as rule_of
+from lupusim.simulation.adaptation.response_adaptive import BayesianResponse as BayesianResponse
+from lupusim.simulation.adaptation.response_adaptive import Shares as Shares
+from lupusim.simulation.adaptation.response_course import Against as Against
+from lupusim.simulation.adaptation.sample_size import BlindedSize as BlindedSize
+from lupusim.simulation.adaptation.sample_size import PromisingZone as PromisingZone
+from lupusim.trial.adaptation import ADAPTATIONS as ADAPTATIONS
+from lupusim.trial.adaptation import Intersection as Intersection
