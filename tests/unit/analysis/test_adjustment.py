@@ -269,3 +269,23 @@ def test_without_events_or_an_arm_grays_test_is_undefined(event, is_cause, arm):
 def test_grays_test_names_what_it_cannot_use():
     with pytest.raises(ValueError, match="is_cause"):
         gray([1.0, 2.0], [1, 1], [2, 1], [0, 1])
+
+
+@pytest.mark.parametrize("strata", [1, 3])
+def test_cells_of_factors_give_the_odds_ratios_of_their_patients(strata):
+    rng = stream(SEED, "cells")
+    values = (rng.random((40, 120, 2)) < 0.4).astype(float)
+    values[:5, :, 1] = values[:5, :, 0]  # a covariate that the arm tells
+    stratum = rng.integers(strata, size=(40, 120))
+    response = rng.random((40, 120)) < 1 / (1 + np.exp(0.5 - values[..., 0]))
+    response[5] = False
+    response[6:9] &= stratum[6:9] > 0
+    included = rng.random((40, 120)) < 0.9
+    more = {"stratum": stratum, "included": included}
+    cells = logistic_regression(response, values, **more)
+    patients = logistic_regression(response, values + 1, **more)  # no flags: not put into cells
+    np.testing.assert_allclose(cells.estimate, patients.estimate, atol=1e-12)
+    np.testing.assert_allclose(cells.z, patients.z, atol=1e-12)
+    assert (cells.undefined == patients.undefined).all()
+    assert cells.undefined[5].all()
+    assert not cells.undefined[9:].any()

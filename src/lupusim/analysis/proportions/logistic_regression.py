@@ -20,10 +20,12 @@ from lupusim.analysis.verdicts import (
     beside,
     verdict,
 )
-from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
+
+_FEWEST_PER_CELL = 4  # patients of a cell, so that cells are worth it
 
 
 def logistic_regression(
@@ -82,18 +84,19 @@ def logistic_regression(
     code = codes(stratum)[0]
     if stratum is not None:
         inside = varied_strata(code, inside, responds)
-    strata, lacking = stratum_columns_of(code, inside)
-    member = inside.astype(float)
-    everyone = np.broadcast_to(values, (*shape, values.shape[2]))
+    rows = _cells(values, code, inside, responds) or _patients(values, code, inside, responds)
+    member, happened = rows.member, rows.happened
+    strata, lacking = stratum_columns_of(rows.stratum, member > 0)
+    everyone = np.broadcast_to(rows.values, (*member.shape, values.shape[2]))
     design = _design(np.concatenate([everyone, strata], axis=2), member)
     taken_out = diagonal(lacking, design.shape[2] - lacking.shape[1])
-    happened = responds * member
 
     def derivatives(estimate: FloatArray) -> tuple[FloatArray, FloatArray]:
         linear = np.einsum("rip,rp->ri", design, estimate)
-        chance = member / (1 + np.exp(-np.clip(linear, -500, 500)))
-        score = np.einsum("rip,ri->rp", design, happened - chance)
-        weight = chance * (1 - chance)
+        chance = 1 / (1 + np.exp(-np.clip(linear, -500, 500)))
+        expected = member * chance
+        score = np.einsum("rip,ri->rp", design, happened - expected)
+        weight = expected * (1 - chance)
         information = np.einsum("rip,ri,riq->rpq", design, weight, design, optimize=True)
         return score, information + taken_out
 
@@ -103,12 +106,54 @@ def logistic_regression(
     return wald_result(estimate, error, level=level)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Rows:
+    """Patients, or cells of patients who are alike."""
+
+    values: FloatArray  # covariates; (n_replicates or 1, n_rows, n_covariates)
+    stratum: IntArray  # numbers from 0; (n_replicates or 1, n_rows)
+    member: FloatArray  # how many of each are in the analysis; (n_replicates, n_rows)
+    happened: FloatArray  # and respond; (n_replicates, n_rows)
+
+
+def _patients(values: FloatArray, code: IntArray, inside: BoolArray, responds: BoolArray) -> _Rows:
+    member = inside.astype(float)
+    return _Rows(values=values, stratum=code, member=member, happened=responds * member)
+
+
+def _cells(
+    values: FloatArray, code: IntArray, inside: BoolArray, responds: BoolArray
+) -> _Rows | None:
+    """Return patients by their covariates, all 0 or 1, and strata; None where cells are many."""
+    # SPEED: Newton's steps go through a few cells, not all patients (benchmarks/analyses.py)
+    n_replicates, n_patients = inside.shape
+    n_ways = 1 << min(values.shape[2], n_patients.bit_length())
+    n_cells = (int(code.max(initial=0)) + 1) * n_ways
+    if _FEWEST_PER_CELL * n_cells > n_patients or not np.all((values == 0) | (values == 1)):
+        return None
+    bits = np.arange(values.shape[2])
+    cell = code * n_ways + (values @ (1 << bits)).astype(np.intp)
+    place = cell + n_cells * np.arange(n_replicates)[:, np.newaxis]
+    counts = (
+        np.bincount(place[who], minlength=n_replicates * n_cells).reshape(n_replicates, -1)
+        for who in (inside, inside & responds)
+    )
+    member, happened = (number.astype(float) for number in counts)
+    numbers = np.arange(n_cells)
+    return _Rows(
+        values=((numbers[:, np.newaxis] >> bits) & 1).astype(float)[np.newaxis],
+        stratum=(numbers // n_ways)[np.newaxis],
+        member=member,
+        happened=happened,
+    )
+
+
 def _design(values: FloatArray, member: FloatArray) -> FloatArray:
     """Return the columns 1 and covariates around their means; 0 for who is not included."""
     n = np.maximum(member.sum(axis=1), 1)[:, np.newaxis, np.newaxis]
-    inside = values * member[:, :, np.newaxis]
-    centered = (inside - inside.sum(axis=1, keepdims=True) / n) * member[:, :, np.newaxis]
-    return np.concatenate([member[:, :, np.newaxis], centered], axis=2)
+    mean = (values * member[:, :, np.newaxis]).sum(axis=1, keepdims=True) / n
+    seen = (member > 0).astype(float)[:, :, np.newaxis]
+    return np.concatenate([seen, (values - mean) * seen], axis=2)
 
 
 @named_test("logistic_regression")
