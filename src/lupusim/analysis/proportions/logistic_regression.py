@@ -92,8 +92,7 @@ def logistic_regression(
     taken_out = diagonal(lacking, design.shape[2] - lacking.shape[1])
 
     def derivatives(estimate: FloatArray) -> tuple[FloatArray, FloatArray]:
-        linear = np.einsum("rip,rp->ri", design, estimate)
-        chance = 1 / (1 + np.exp(-np.clip(linear, -500, 500)))
+        chance = _expit(np.einsum("rip,rp->ri", design, estimate))
         expected = member * chance
         score = np.einsum("rip,ri->rp", design, happened - expected)
         weight = expected * (1 - chance)
@@ -146,6 +145,10 @@ def _cells(
         member=member,
         happened=happened,
     )
+
+
+def _expit(linear: FloatArray) -> FloatArray:
+    return np.asarray(1 / (1 + np.exp(-np.clip(linear, -500, 500))))
 
 
 def _design(values: FloatArray, member: FloatArray) -> FloatArray:
