@@ -8,8 +8,8 @@ from lupusim.common.arrays import FloatArray
 from lupusim.records import FirstEntry
 from lupusim.simulation.generation.generation import Generated
 from lupusim.trial import Trial
+from lupusim.trial.durations import MONTHS_PER_YEAR
 
-_MONTHS = 12
 _ROUNDING = 1e-9  # years: the last visit of the last patient is on the day of the cutoff
 
 
@@ -57,7 +57,7 @@ def with_cost(
     screened = found.get("screened", came * trial.enrollment.screened_per_patient)
     cost = costs.fixed + costs.per_patient * n_enrolled + costs.per_screened * screened
     if costs.per_month:  # a trial that never ends has no cost in months
-        cost += costs.per_month * _MONTHS * found["duration"]
+        cost += costs.per_month * MONTHS_PER_YEAR * found["duration"]
     if generated is not None and ended:
         until = _until(generated, found, ended[0]) + _ROUNDING
         if costs.per_visit:

@@ -15,6 +15,8 @@ PER_YEAR = {
     "week": DAYS_PER_YEAR / 7,  # 52.1775
     "day": DAYS_PER_YEAR,
 }
+MONTHS_PER_YEAR = PER_YEAR["month"]
+"""A month is a twelfth of a year everywhere: 30.44 days, 4.35 weeks."""
 _WHOLE, _TENTHS = 1, 10
 
 

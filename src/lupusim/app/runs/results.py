@@ -9,6 +9,7 @@ from lupusim.report.numbers import grouped, rounded, share
 from lupusim.report.words.paths import path_in_words
 from lupusim.scenario.document.content import is_number
 from lupusim.simulation.tally import Mean
+from lupusim.trial.durations import MONTHS_PER_YEAR
 from lupusim.trial.scenario import label
 
 HEADINGS = ("Design", "Patients", "Power", "Type I error", "Months", "Trials simulated")
@@ -57,4 +58,6 @@ def _months(point: Mapping[str, Any]) -> str:
     value = point.get("duration")
     if value is None:
         return "none"
-    return rounded(Mean(value=12 * value, mcse=12 * point["duration_mcse"]))
+    return rounded(
+        Mean(value=MONTHS_PER_YEAR * value, mcse=MONTHS_PER_YEAR * point["duration_mcse"])
+    )

@@ -11,6 +11,7 @@ from lupusim.cli.options import ScenarioArgument, SeedOption
 from lupusim.cli.parameters import Option
 from lupusim.cli.writing import ForceOption, if_present
 from lupusim.common.output import Folder
+from lupusim.trial.durations import MONTHS_PER_YEAR
 
 
 class EngineName(StrEnum):
@@ -39,4 +40,4 @@ def trial(
     for path in [*simulated.to_csv(folder), *simulated.to_adam(folder, "adam/")]:
         print(path)
     for look, years, words in simulated.decisions.itertuples(index=False):
-        print(f"look {look}, month {12 * years:.1f}: {words}", file=sys.stderr)
+        print(f"look {look}, month {MONTHS_PER_YEAR * years:.1f}: {words}", file=sys.stderr)

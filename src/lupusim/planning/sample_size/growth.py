@@ -11,6 +11,7 @@ import numpy as np
 
 from lupusim.common.frozen import dataclass
 from lupusim.trial import Arm, Trial
+from lupusim.trial.durations import MONTHS_PER_YEAR
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.enrollment.randomization import candidates_of, share_enrolled
 from lupusim.trial.scenario import DesignPoint, Scenario
@@ -209,7 +210,7 @@ def what_may_help(trial: Trial, max_patients: int, found: float = math.inf) -> s
     """Return what to change where the largest trial has too little power, that was found."""
     if most_enrolled(trial) > max_patients:
         return what_helps(found)
-    month = f"{12 * trial.cutoff.end:.4g}"
+    month = f"{MONTHS_PER_YEAR * trial.cutoff.end:.4g}"
     return (
         f"More patients would come too late: the last look is held by month {month}. Let that be "
         "later, enroll faster, or look for a larger effect"

@@ -19,7 +19,7 @@ from lupusim.planning.theory.expected_events import (
 )
 from lupusim.planning.theory.extremes import extremes, high_level
 from lupusim.trial import Trial
-from lupusim.trial.durations import LONGEST_FOLLOW_UP
+from lupusim.trial.durations import LONGEST_FOLLOW_UP, MONTHS_PER_YEAR
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.enrollment.randomization import randomization_times, share_enrolled
 from lupusim.trial.looks import Entries, EventCount, LookTiming, may_succeed_early
@@ -33,7 +33,6 @@ _OFTEN = 0.1  # of trials: what happens as often is warned of
 _SMALL = 1e-6  # probability of times that are left out on either side
 _LEAST_VARIANCE = 1e-9
 _NORMAL = NormalDist()
-_MONTHS = 12
 _FEW_ARE_DUE = 0.1
 _SAME_TIME = 1e-6  # years
 _HIGH_BOUND = 3.0  # z: a level of 0.00135
@@ -62,8 +61,8 @@ class NotBeforeTheLast:
     def __str__(self) -> str:
         return (
             f"look {self.look} waits for {self.clock}, to be expected in month "
-            f"{_MONTHS * self.time:.1f}, and the last look for {self.last_clock}, in month "
-            f"{_MONTHS * self.last_time:.1f}: it is skipped where it does not come first"
+            f"{MONTHS_PER_YEAR * self.time:.1f}, and the last look for {self.last_clock}, in month "
+            f"{MONTHS_PER_YEAR * self.last_time:.1f}: it is skipped where it does not come first"
         )
 
 
@@ -88,10 +87,11 @@ class NobodyLeft:
 
     def __str__(self) -> str:
         return (
-            f"look 1 waits for {self.clock}, to be expected in month {_MONTHS * self.time:.1f}, "
-            f"and the last patient comes in month {_MONTHS * self.last_enrolled:.1f}: in "
-            f"{100 * self.share:.0f} % of trials nobody is left for stage 2, and nothing can be "
-            "proven. Look earlier, enroll more slowly, or enroll more patients"
+            f"look 1 waits for {self.clock}, to be expected in month "
+            f"{MONTHS_PER_YEAR * self.time:.1f}, and the last patient comes in month "
+            f"{MONTHS_PER_YEAR * self.last_enrolled:.1f}: in {100 * self.share:.0f} % of trials "
+            "nobody is left for stage 2, and nothing can be proven. Look earlier, enroll more "
+            "slowly, or enroll more patients"
         )
 
 
@@ -165,8 +165,8 @@ def looks_before_anybody_is_due(trial: Trial) -> Iterator[str]:
         if share == 0 or (is_last and share < _FEW_ARE_DUE):
             who = "nobody has" if share == 0 else f"only {100 * share:.1f} of 100 patients have"
             yield (
-                f"look {number} is to be expected in month {_MONTHS * time:.1f}, when {who} been "
-                f"followed for the {_MONTHS * due:.4g} months that the "
+                f"look {number} is to be expected in month {MONTHS_PER_YEAR * time:.1f}, "
+                f"when {who} been followed for the {MONTHS_PER_YEAR * due:.4g} months that the "
                 f"{'analysis' if is_last else 'look'} needs"
             )
 

@@ -15,9 +15,9 @@ from lupusim.planning.theory.assumptions import is_plain, response_chance, witho
 from lupusim.planning.theory.survival import drift_at_events, expected_calendar
 from lupusim.simulation.quantities import at_look
 from lupusim.trial import Analysis, Trial
+from lupusim.trial.durations import MONTHS_PER_YEAR
 
 _TIME_TOLERANCE = 1e-9
-_MONTHS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class SequentialTheory:
         if self.n_enrolled is not None:
             found["patients"] = float(stops @ self.n_enrolled)
         if self.time is not None:
-            found["months"] = float(stops @ self.time) * _MONTHS
+            found["months"] = float(stops @ self.time) * MONTHS_PER_YEAR
         return found
 
 

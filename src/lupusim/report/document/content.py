@@ -44,7 +44,6 @@ from lupusim.scenario.document.yaml_reader import parse_document
 from lupusim.trial import Trial
 from lupusim.trial.scenario import shown
 
-_MONTHS = 12
 _ATTRIBUTES = ("population", "treatment", "variable", "intercurrent events", "summary measure")
 
 

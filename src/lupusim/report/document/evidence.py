@@ -22,11 +22,11 @@ from lupusim.report.numbers import cell
 from lupusim.report.run.table import main_rows
 from lupusim.simulation.patient_level.tables import SimulatedTrial, simulate_trial
 from lupusim.trial import Trial
+from lupusim.trial.durations import MONTHS_PER_YEAR
 
 _DESIGNS_BESIDE = 4  # that fit the width of a page
 _LANES = 24
 _PATIENTS = 24
-_MONTHS = 12
 
 
 def performance(result: RunResult, target: float | None = None) -> Section:
@@ -117,7 +117,7 @@ def example_trial(result: RunResult) -> Section:
 def _example(result: RunResult, trial: Trial, simulated: SimulatedTrial) -> Iterator[Part]:
     name = named(result)[0][0]
     which = f" of the first design ({name})" if len(result.points) > 1 else ""
-    cutoff = _MONTHS * simulated.calendar_cutoff
+    cutoff = MONTHS_PER_YEAR * simulated.calendar_cutoff
     yield Words(
         text=f"One trial{which}, simulated with seed {result.seed}; it is an example and proves "
         f"nothing. It ended in month {cutoff:.1f}. All of its patients: lupusim trial "
@@ -146,7 +146,7 @@ def _example(result: RunResult, trial: Trial, simulated: SimulatedTrial) -> Iter
 
 def _decisions(simulated: SimulatedTrial) -> Table:
     rows: list[tuple[str, ...]] = [
-        (str(look), f"{_MONTHS * years:.1f}", words)
+        (str(look), f"{MONTHS_PER_YEAR * years:.1f}", words)
         for look, years, words in simulated.decisions.itertuples(index=False)
     ]
     head: tuple[str, ...] = ("look", "month", "decision")
@@ -173,7 +173,7 @@ def _patients(simulated: SimulatedTrial) -> Table:
         head=tuple(months.get(str(name), str(name).replace("_", " ")) for name in kept),
         rows=tuple(
             tuple(
-                f"{_MONTHS * value:.1f}" if name in months else cell(value, "{:.3g}")
+                f"{MONTHS_PER_YEAR * value:.1f}" if name in months else cell(value, "{:.3g}")
                 for name, value in zip(kept, row, strict=True)
             )
             for row in patients[kept].itertuples(index=False)

@@ -22,12 +22,12 @@ from lupusim.report.figures.style import (
     panels_of_figure,
     plain_numbers,
 )
+from lupusim.trial.durations import MONTHS_PER_YEAR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MONTHS = 12
 _N_PATHS = 30
 _LEAST_P = 1e-6  # below, a path would only stretch the axis
 _LOG = "log "
@@ -211,7 +211,7 @@ def calendar_figure(calendar: Calendar, *, title: str = "") -> Figure:
         for panel in panels:
             _looks(panel, calendar.looks, named=panel is panels[0])
             panel.set_ylim(bottom=0)
-            panel.set_xlim(0, _MONTHS * calendar.time[-1])
+            panel.set_xlim(0, MONTHS_PER_YEAR * calendar.time[-1])
             panel.grid(alpha=0.3)
         panels[-1].set_xlabel("months since the first site opened")
         return finished_panels(panels[0], title)
@@ -224,7 +224,7 @@ def band_of(counts: FloatArray) -> FloatArray:
 
 def _band(panel: Axes, time: FloatArray, counts: FloatArray, color: str, name: str) -> None:
     low, middle, high = band_of(counts)
-    months = _MONTHS * time
+    months = MONTHS_PER_YEAR * time
     panel.fill_between(months, low, high, color=color, alpha=0.25, linewidth=0)
     panel.plot(months, middle, color=color, label=name)
 
@@ -235,7 +235,7 @@ def _looks(panel: Axes, looks: FloatArray, *, named: bool) -> None:
         held = looks[:, number][np.isfinite(looks[:, number])]
         if held.size == 0:
             continue
-        low, middle, high = _MONTHS * np.quantile(held, [0.1, 0.5, 0.9])
+        low, middle, high = MONTHS_PER_YEAR * np.quantile(held, [0.1, 0.5, 0.9])
         panel.axvspan(low, high, color=ORANGE, alpha=0.15, linewidth=0)
         panel.axvline(middle, color=ORANGE, linestyle="--", linewidth=1.2)
         if named:

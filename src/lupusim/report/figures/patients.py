@@ -19,13 +19,13 @@ from lupusim.report.figures.style import (
     panels_of_figure,
 )
 from lupusim.simulation.patient_level.tables import SimulatedTrial
+from lupusim.trial.durations import MONTHS_PER_YEAR
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MONTHS = 12
 _ARM = 24  # characters of an arm beside each of its patients
 _N_COUNTS = 6  # columns of numbers at risk
 
@@ -54,10 +54,10 @@ class Curve:
 
 def counted_at(table: pd.DataFrame) -> FloatArray:
     """Return the times (years) at which numbers at risk are told: round months."""
-    longest = _MONTHS * float(table["time"].max())
+    longest = MONTHS_PER_YEAR * float(table["time"].max())
     steps = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
     step = next((s for s in steps if longest / s <= _N_COUNTS), 600)
-    return np.arange(0.0, longest + 1e-9, step) / _MONTHS
+    return np.arange(0.0, longest + 1e-9, step) / MONTHS_PER_YEAR
 
 
 def curves(table: pd.DataFrame) -> list[Curve]:
@@ -121,7 +121,7 @@ def curves_figure(
     with panels_of_figure(2, 1, height=4.1 + below, **ratios) as (axes, counts):
         for curve in found:
             color = ARMS[order.index(curve.arm) % len(ARMS)]
-            months = _MONTHS * curve.time
+            months = MONTHS_PER_YEAR * curve.time
             axes.step(months, curve.value, where="post", color=color, label=curve.arm)
             band: dict[str, Any] = {"step": "post", "color": color, "alpha": 0.18, "linewidth": 0}
             axes.fill_between(months, curve.lower, curve.upper, **band)
@@ -137,12 +137,14 @@ def curves_figure(
 def _numbers_at_risk(panel: Axes, found: Sequence[Curve], at: FloatArray, name: str) -> None:
     for row, curve in enumerate(found):
         for time, n in zip(at, curve.at_risk, strict=True):
-            panel.text(_MONTHS * time, -row, f"{n:.0f}", ha="center", va="center", fontsize=9)
+            panel.text(
+                MONTHS_PER_YEAR * time, -row, f"{n:.0f}", ha="center", va="center", fontsize=9
+            )
     panel.set_ylim(-len(found) + 0.5, 0.9)
     panel.set_yticks(-np.arange(len(found)), [in_lines(curve.arm, most=1) for curve in found])
     panel.tick_params(length=0, axis="y")
     panel.set_title("patients at risk", loc="left", fontsize=9, pad=2)
-    panel.set_xticks(_MONTHS * at)
+    panel.set_xticks(MONTHS_PER_YEAR * at)
     panel.spines["left"].set_visible(False)
     panel.set_xlabel(in_lines(f"months, {name}", 60))
 
@@ -218,8 +220,8 @@ def swim_lanes(
                 continue
             axes.barh(
                 [place[int(p)] for p in those["patient"]],
-                _MONTHS * (those["end"] - those["begin"]),
-                left=_MONTHS * those["begin"],
+                MONTHS_PER_YEAR * (those["end"] - those["begin"]),
+                left=MONTHS_PER_YEAR * those["begin"],
                 color=colors[state],
                 height=0.72,
                 label=state.replace("_", " "),
@@ -249,7 +251,7 @@ def _ends(axes: Axes, chosen: pd.DataFrame) -> None:
     for left, those in chosen.groupby("left", sort=True):
         marker, words = _ENDS.get(str(left), (_DEATH[0], str(left).replace("_", " ")))
         axes.plot(
-            _MONTHS * those["seen_until"],
+            MONTHS_PER_YEAR * those["seen_until"],
             those.index,
             linestyle="none",
             marker=marker,

@@ -28,12 +28,12 @@ from lupusim.report.figures.style import (
 from lupusim.report.run.layout import headings
 from lupusim.scenario.document.content import is_number
 from lupusim.simulation.tally import Mean, Tally, limits_of_share
+from lupusim.trial.durations import MONTHS_PER_YEAR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MONTHS = 12
 Named = tuple[str, PointResult]
 """A design, and what it is called."""
 
@@ -75,7 +75,7 @@ QUANTITIES: dict[str, Callable[[PointResult], Dot]] = {
     "power": lambda point: Dot.of_share(point.power),
     "type I error": lambda point: Dot.of_share(point.type_one_error),
     "patients": _enrolled,
-    "months": lambda point: Dot.of_mean(point.tally.mean("duration"), _MONTHS),
+    "months": lambda point: Dot.of_mean(point.tally.mean("duration"), MONTHS_PER_YEAR),
 }
 """What is shown of each design, by its name on the axis."""
 

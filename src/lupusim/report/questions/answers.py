@@ -14,12 +14,12 @@ from lupusim.report.numbers import grouped, in_hundred, rounded, share
 from lupusim.report.tables import AnswerTable
 from lupusim.report.words.paths import Naming, path_in_words
 from lupusim.simulation.tally import Mean
+from lupusim.trial.durations import MONTHS_PER_YEAR
 from lupusim.trial.scenario import label
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_MONTHS = 12
 _SIZED = {
     "n_patients",
     "n_patients_low",
@@ -130,7 +130,7 @@ def _when_it_ends(size: SampleSize) -> str:
 
 
 def _in_months(years: Mean) -> Mean:
-    return Mean(value=_MONTHS * years.value, mcse=_MONTHS * years.mcse)
+    return Mean(value=MONTHS_PER_YEAR * years.value, mcse=MONTHS_PER_YEAR * years.mcse)
 
 
 def assurance_table(result: Assurance) -> AnswerTable:
@@ -291,7 +291,8 @@ def frontier_table(table: pd.DataFrame, *, target: float) -> AnswerTable:
         if math.isfinite(row["cost"]):
             limits = f"{row['n_patients_low']:.0f} to {row['n_patients_high']:.0f}"
             months = Mean(
-                value=_MONTHS * row["duration"], mcse=_MONTHS * float(row["duration_mcse"])
+                value=MONTHS_PER_YEAR * row["duration"],
+                mcse=MONTHS_PER_YEAR * float(row["duration_mcse"]),
             )
             cells = [limits, rounded(months), _cost(row)]
         mark = ">" if row.get("on_frontier", False) else ""
@@ -317,13 +318,14 @@ def frontier_sentence(table: pd.DataFrame, *, target: float) -> str:
     words = (
         f"{design_label(cheapest)} is the cheapest with power {target:g}: "
         f"{cheapest['n_patients']} patients, cost {_cost(cheapest)}, "
-        f"{_MONTHS * cheapest['duration']:.1f} months"
+        f"{MONTHS_PER_YEAR * cheapest['duration']:.1f} months"
     )
     if cheapest.name == shortest.name:
         return f"{words}; none is shorter."
     return (
-        f"{words}. {design_label(shortest)} is the shortest: {_MONTHS * shortest['duration']:.1f} "
-        f"months with {shortest['n_patients']} patients, cost {_cost(shortest)}."
+        f"{words}. {design_label(shortest)} is the shortest: "
+        f"{MONTHS_PER_YEAR * shortest['duration']:.1f} months with "
+        f"{shortest['n_patients']} patients, cost {_cost(shortest)}."
     )
 
 

@@ -24,13 +24,13 @@ from lupusim.report.figures.style import (
 from lupusim.report.numbers import rounded
 from lupusim.report.questions.answers import design_label, estimate_in_words
 from lupusim.report.words.paths import Naming, path_in_words
+from lupusim.trial.durations import MONTHS_PER_YEAR
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 _BARS = 20  # of the distribution of power
-_MONTHS = 12
 _BAR = 0.36
 _LINE = 0.2  # inches of a line of the legend
 
@@ -226,12 +226,12 @@ def frontier(table: pd.DataFrame, *, title: str = "") -> Figure:
     able = table[table["cost"].notna()]
     best = able[able["on_frontier"]].sort_values("duration")
     with axes_of_figure(height=4.2 + _LINE * len(able)) as axes:
-        months = _MONTHS * best["duration"].to_numpy(dtype=float)
+        months = MONTHS_PER_YEAR * best["duration"].to_numpy(dtype=float)
         cost = best["cost"].to_numpy(dtype=float)
         axes.step(months, cost, where="post", color=BLUE, alpha=0.5, zorder=1)
         for number, (_, row) in enumerate(able.iterrows(), start=1):
             color = BLUE if row["on_frontier"] else GRAY
-            at = (_MONTHS * row["duration"], row["cost"])
+            at = (MONTHS_PER_YEAR * row["duration"], row["cost"])
             label = f"{number}   {design_label(row)}: {row['n_patients']} patients"
             axes.plot(*at, "o", color=color, label=label)
             axes.annotate(str(number), at, (6, 4), textcoords="offset points", color=color)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from lupusim.analysis.group_sequential import Bounds
 from lupusim.planning.runs.results import PointResult, ratio_of
 from lupusim.planning.theory.group_sequential import planned_bounds, sequential_theory
@@ -12,14 +14,13 @@ from lupusim.report.numbers import root, rounded, share, where_defined
 from lupusim.simulation.looks.look_statistics import Comparison, comparisons
 from lupusim.simulation.tally import Mean, Tally
 from lupusim.trial import Cutoff, Trial
+from lupusim.trial.durations import MONTHS_PER_YEAR
 from lupusim.trial.looks import counts_in
-
-_MONTHS = 12
 
 
 def months(years: Mean) -> str:
     """Return a number of years in months."""
-    return rounded(Mean(value=years.value * _MONTHS, mcse=years.mcse * _MONTHS))
+    return rounded(Mean(value=years.value * MONTHS_PER_YEAR, mcse=years.mcse * MONTHS_PER_YEAR))
 
 
 def family_rows(point: PointResult) -> Iterator[tuple[str, str]]:
@@ -77,11 +78,16 @@ def look_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     for number in range(1, n_looks + 1):
         yield from _of_look(point, number, plan)
         if theory is not None:
-            ends = f"{theory.efficacy[number - 1]:.4f}", f"{theory.futility[number - 1]:.4f}"
-            if _may_fail(point, number, plan):
-                yield f"look {number}, the same two by theory", ", ".join(ends)
-            else:
-                yield f"look {number}, the same by theory", ends[0]
+            ends = [
+                f"{share[number - 1]:.4f}"
+                for share, may in (
+                    (theory.efficacy, _may_succeed(point, number)),
+                    (theory.futility, _may_fail(point, number, plan)),
+                )
+                if may
+            ]
+            both = "the same two" if len(ends) > 1 else "the same"
+            yield from ((f"look {number}, {both} by theory", ", ".join(ends)) for _ in ends[:1])
         yield from _estimates(point, number)
     yield from _after_stopping(point)
     if "flip_flop" in tally.sums:
@@ -98,18 +104,32 @@ def _of_look(point: PointResult, number: int, plan: Bounds | None) -> Iterator[t
     yield f"look {number}, information fraction", rounded(tally.mean(f"{name}_information"))
     if plan is not None:
         yield f"look {number}, bounds on z as planned", _bounds_in_words(plan, number)
-    success = "succeeds" if at_last else "stops for efficacy"
-    yield f"look {number}, {success}", share(tally.mean(f"{name}_efficacy"))
-    if not _may_fail(point, number, plan):
-        return
-    failure = "fails" if at_last else "stops for futility"
-    yield f"look {number}, {failure}", share(tally.mean(f"{name}_futility"))
+    if _may_succeed(point, number):
+        success = "succeeds" if at_last else "stops for efficacy"
+        yield f"look {number}, {success}", share(tally.mean(f"{name}_efficacy"))
+    if _may_fail(point, number, plan):
+        failure = "fails" if at_last else "stops for futility"
+        yield f"look {number}, {failure}", share(tally.mean(f"{name}_futility"))
+
+
+def _may_succeed(point: PointResult, number: int) -> bool:
+    """Return whether something is stated at which the trial would succeed at a look, or it has."""
+    trial, n_looks = point.trial, len(point.trial.looks)
+    if number == n_looks or point.tally.mean(f"look_{number}_efficacy").value > 0:
+        return True
+    if trial.stopping is None:
+        return False
+    efficacy, _ = trial.stopping.bounds(np.arange(1, n_looks + 1)[None, :] / n_looks)
+    return bool(np.isfinite(efficacy[0, number - 1]))
 
 
 def _may_fail(point: PointResult, number: int, plan: Bounds | None) -> bool:
-    """Return whether something is stated at which the trial would stop for futility, or fails."""
-    at_last = number == len(point.trial.looks)
-    return at_last or plan is None or plan.futility[number - 1] != -math.inf
+    """Return whether something is stated at which the trial would stop for futility, or it has."""
+    if number == len(point.trial.looks) or point.tally.mean(f"look_{number}_futility").value > 0:
+        return True
+    if plan is not None:
+        return bool(plan.futility[number - 1] != -math.inf)
+    return point.trial.stopping is not None and point.trial.stopping.gives_up
 
 
 def _estimates(point: PointResult, number: int) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from lupusim.planning.runs.results import PointResult
 from lupusim.report.numbers import rounded, share
 from lupusim.simulation.tally import Mean
+from lupusim.trial.durations import MONTHS_PER_YEAR
 
 _WEEKS_PER_YEAR = 365.2425 / 7
 _COUNTED = {
@@ -39,7 +40,7 @@ def supply_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     yield "trials in which an infusion was missed", share(tally.mean("ran_out"))
     if point.trial.supply.pauses:
         paused = tally.mean("enrollment_paused")
-        in_months = Mean(value=12 * paused.value, mcse=12 * paused.mcse)
+        in_months = Mean(value=MONTHS_PER_YEAR * paused.value, mcse=MONTHS_PER_YEAR * paused.mcse)
         yield "enrollment paused for want of doses, months", rounded(in_months)
     for name, words in _LOTS.items():
         yield words, rounded(tally.mean(name))

@@ -27,7 +27,12 @@ from lupusim.report.run.quantiles import quantile_rows
 from lupusim.report.run.single_arm import exact_rows, level_of, nothing_better, one_arm_meaning
 from lupusim.report.run.smallest import smallest_rows
 from lupusim.report.run.supply import supply_rows
-from lupusim.report.run.tries import claims_if_nothing_works, tries_in_words
+from lupusim.report.run.tries import (
+    claim_in_words,
+    claims_if_nothing_works,
+    of_all,
+    tries_in_words,
+)
 from lupusim.report.run.wins import win_rows
 from lupusim.report.words.effects import listed
 from lupusim.scenario.document.durations import format_duration
@@ -304,8 +309,8 @@ def meaning(result: RunResult) -> str:
     if len(first.arms) == 1:
         return one_arm_meaning(result.points, truth=_patients(first.arms[0], first))
     within = error_quantity(first) is None
-    claim = "that the experimental arm is not worse by the margin" if within else "the difference"
-    shows = f"The trial shows {claim} {tries_in_words(result.points)}."
+    shown = f"{claim_in_words(first)} {tries_in_words(result.points)}{of_all(result.points)}"
+    shows = f"The trial shows {shown}."
     if not errors:
         return shows
     worst = max(errors, key=lambda mean: mean.value)

@@ -9,10 +9,13 @@ from lupusim.planning.theory.power import exact_power, exact_type_one_error
 from lupusim.report.numbers import in_hundred
 from lupusim.report.run.layout import short_label
 from lupusim.scenario.document.content import is_number
+from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.tally import Mean
+from lupusim.trial import Trial
 
 _WORTH_RUNNING = 0.8
 _MOST_NAMED = 4
+_PAIR = 2  # arms
 
 
 def power_of(point: PointResult) -> Mean | None:
@@ -29,6 +32,27 @@ def _exact(known: float | None, simulated: Mean | None) -> Mean | None:
     if known is None or simulated is None:
         return simulated
     return Mean(value=known, mcse=0.0, n=simulated.n)
+
+
+def claim_in_words(trial: Trial) -> str:
+    """Return what a success shows: of several hypotheses one at least."""
+    several_arms, family = len(trial.arms) > _PAIR, trial.family
+    which = "arm" if several_arms else "endpoint"
+    if several_arms and family and family.hypotheses:
+        which = "arm on at least one endpoint"
+    if error_quantity(trial) is None:
+        who = f"at least one {which}" if family and several_arms else "the experimental arm"
+        return f"that {who} is not worse by the margin"
+    if family is None:
+        return "the difference"
+    return f"a difference {'of' if several_arms else 'in'} at least one {which}"
+
+
+def of_all(points: Sequence[PointResult]) -> str:
+    """Return how often all hypotheses are shown; nothing where there is one, or several designs."""
+    if len(points) > 1 or points[0].trial.family is None:
+        return ""
+    return f" (of all in {in_hundred(points[0].tally.mean('reject_all'))})"
 
 
 def tries_in_words(points: Sequence[PointResult]) -> str:

@@ -13,11 +13,11 @@ from lupusim.report.words.rules import rules_of_trial
 from lupusim.scenario.document.durations import format_duration
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.trial import Arm, Infusions, Trial
+from lupusim.trial.durations import MONTHS_PER_YEAR
 from lupusim.trial.endpoints import good_direction
 from lupusim.trial.looks import Cutoff
 from lupusim.trial.scenario import Scenario, shown
 
-_MONTHS = 12
 _MILLION = 1e6
 _ALL, _NEARLY_ALL = 0.995, 0.9  # of patients
 _FEW_TIMES = 3  # of infusions that are told one by one
@@ -137,7 +137,7 @@ def _patients(trial: Trial) -> str:
 
 def over_months(trial: Trial) -> str:
     """Return over how many months enrollment is expected to go; nothing where it may not end."""
-    months = _MONTHS * expected_enrollment(trial)
+    months = MONTHS_PER_YEAR * expected_enrollment(trial)
     return f" over about {months:.0f} months" if months < math.inf else ""
 
 
@@ -201,7 +201,7 @@ def _by_then(time: float, share: float) -> str:
     if not math.isfinite(time):
         return ""
     who = "all" if share >= _ALL else f"{100 * share:.0f} % of the"
-    return f", to be expected in month {_MONTHS * time:.1f} with {who} patients enrolled"
+    return f", to be expected in month {MONTHS_PER_YEAR * time:.1f} with {who} patients enrolled"
 
 
 def _name(look: Cutoff, number: int, trial: Trial) -> str:

@@ -14,8 +14,7 @@ from lupusim.scenario.document.amounts import parse_rate, parse_ratio
 from lupusim.scenario.document.content import is_list, is_mapping, is_nested
 from lupusim.scenario.document.yaml_reader import Document
 from lupusim.scenario.files.variation import value_at
-
-_MONTHS_PER_YEAR = 12.0
+from lupusim.trial.durations import MONTHS_PER_YEAR
 
 
 def spelled_out(document: Document) -> Document:
@@ -73,7 +72,7 @@ def _enrollment(content: dict[str, Any]) -> None:
     content["enrollment"] = {
         "kind": "poisson",
         "sites": 1,
-        "per_site_per_month": rate / _MONTHS_PER_YEAR,
+        "per_site_per_month": rate / MONTHS_PER_YEAR,
     }
 
 

@@ -27,6 +27,7 @@ from lupusim.scenario.document.section import (
 from lupusim.scenario.outcomes.base import ArmOutcome, Beside, Traits, parsed, stated_by
 from lupusim.scenario.outcomes.chains import Chain
 from lupusim.trial import Better, Endpoint
+from lupusim.trial.durations import MONTHS_PER_YEAR
 from lupusim.trial.endpoints import LATER_OR_SOONER, MORE_OR_FEWER
 
 _BETTER = Choice({**LATER_OR_SOONER, **MORE_OR_FEWER})
@@ -189,7 +190,9 @@ class Time:
         """Return the median in words, and what multiplies the hazard."""
         (hazard,) = value.chain.hazards.values()
         years = _median(hazard)
-        median = f"{12 * years:.4g} months" if years < _FEW_YEARS else f"{years:.4g} years"
+        median = (
+            f"{MONTHS_PER_YEAR * years:.4g} months" if years < _FEW_YEARS else f"{years:.4g} years"
+        )
         if value.effects:
             ratios = ", ".join(f"{effect.hazard_ratio:.4g}" for effect in value.effects)
             late = "".join(

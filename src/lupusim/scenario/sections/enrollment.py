@@ -23,10 +23,10 @@ from lupusim.trial import (
     RegionalEnrollment,
     UniformEnrollment,
 )
+from lupusim.trial.durations import MONTHS_PER_YEAR
 from lupusim.trial.enrollment import ARRIVALS, ENROLLMENTS
 from lupusim.trial.enrollment.arrival_pattern import RANDOM
 
-_MONTHS_PER_YEAR = 12.0
 _RATE = declared(Region, "per_site_per_year")
 
 
@@ -64,12 +64,12 @@ def _read_sites(section: Section) -> tuple[int, float, float]:
     Where a rate of all sites is given they are one.
     """
     if section.has("per_month") and not section.has("sites"):
-        return 1, section.read("per_month", _RATE) * _MONTHS_PER_YEAR, _ramp_up(section)
+        return 1, section.read("per_month", _RATE) * MONTHS_PER_YEAR, _ramp_up(section)
     sites = section.read("sites", declared(Region, "sites"))
     if section.has("per_site_per_year") and not section.has("per_site_per_month"):
         per_year = section.read("per_site_per_year", _RATE)
     else:
-        per_year = section.read("per_site_per_month", _RATE) * _MONTHS_PER_YEAR
+        per_year = section.read("per_site_per_month", _RATE) * MONTHS_PER_YEAR
         section.refuse(
             "per_site_per_year", "per_site_per_month is given as well", "Keep one of the two."
         )
@@ -109,7 +109,7 @@ def _piecewise(section: Section, shared: dict[str, Any]) -> Callable[[], Enrollm
     per_month = section.read("per_month", ListOf(Number(at_least=0), at_least=1))
     return lambda: PiecewiseEnrollment(
         breaks=breaks,
-        rates_per_year=tuple(_MONTHS_PER_YEAR * rate for rate in per_month),
+        rates_per_year=tuple(MONTHS_PER_YEAR * rate for rate in per_month),
         **shared,
     )
 

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lupusim.errors import Problem
+from lupusim.trial.durations import MONTHS_PER_YEAR
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.looks import (
     Cutoff,
@@ -17,7 +18,6 @@ from lupusim.trial.looks import (
 if TYPE_CHECKING:
     from lupusim.trial.design import TrialParts
 
-_MONTHS = 12
 _TOLERANCE = 1e-9  # years
 
 
@@ -82,8 +82,9 @@ def _visit_problems(trial: TrialParts) -> Iterator[Problem]:
         if is_tested and due is not None and end < due - _TOLERANCE:
             yield Problem(
                 key=f"looks.{last}.when",
-                fault=f"the last look is held by month {_MONTHS * end:.4g}, and nobody has "
-                f"{endpoint.name!r} by then: it is due at a patient's month {_MONTHS * due:.4g}",
+                fault=f"the last look is held by month {MONTHS_PER_YEAR * end:.4g}, and nobody has "
+                f"{endpoint.name!r} by then: it is due at a patient's month "
+                f"{MONTHS_PER_YEAR * due:.4g}",
                 fix="Let the last look be later, or the visit sooner.",
             )
 

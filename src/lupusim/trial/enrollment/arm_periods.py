@@ -17,6 +17,7 @@ import numpy as np
 
 from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.common.frozen import dataclass
+from lupusim.trial.durations import MONTHS_PER_YEAR
 
 if TYPE_CHECKING:
     from lupusim.trial.treatment.arms import Arm
@@ -37,7 +38,7 @@ class OnDate:
     @property
     def in_words(self) -> str:
         """When, in words."""
-        return f"in month {12 * self.time:.3g}"
+        return f"in month {MONTHS_PER_YEAR * self.time:.3g}"
 
     @property
     def waits_for(self) -> tuple[str, float]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
+from lupusim.trial.durations import format_duration
 from lupusim.trial.looks.timing import (
     TIMINGS,
     Entries,
@@ -17,7 +18,6 @@ from lupusim.trial.looks.timing import (
     check_above_zero,
     check_count,
     in_months,
-    in_words,
     times,
 )
 
@@ -100,7 +100,7 @@ class AfterLastPatient(LookTiming):
     def words(self, trial: Trial) -> str:
         """Return the follow-up of the last patient."""
         del trial
-        return f"the last patient followed for {in_words(self.follow_up)}"
+        return f"the last patient followed for {format_duration(self.follow_up)}"
 
     @property
     def after_last_patient(self) -> float:
@@ -147,7 +147,7 @@ class AfterPatients(LookTiming):
         """Return how many patients, and how long each is followed."""
         del trial
         who = f"{self.patients} patients"
-        return f"{who} followed for {in_words(self.follow_up)}" if self.follow_up else who
+        return f"{who} followed for {format_duration(self.follow_up)}" if self.follow_up else who
 
     @property
     def after_patients(self) -> tuple[int, float]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, Self
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.common.registry import Registry
-from lupusim.trial.durations import format_duration
+from lupusim.trial.durations import MONTHS_PER_YEAR
 
 if TYPE_CHECKING:
     from lupusim.trial.design import Trial
@@ -233,16 +233,4 @@ def times(factor: float, count: int) -> int:
 
 def in_months(years: float) -> str:
     """Return a time (years) in months, for messages."""
-    return f"{12 * years:.4g}"
-
-
-def in_words(years: float) -> str:
-    """Return a time (years) in whole months, else in the unit that makes it whole.
-
-    Examples
-    --------
-    >>> in_words(1.5), in_words(52 / 52.1775)
-    ('18 months', '52 weeks')
-    """
-    months = 12 * years
-    return f"{months:.4g} months" if abs(months - round(months)) < 1e-6 else format_duration(years)
+    return f"{MONTHS_PER_YEAR * years:.4g}"

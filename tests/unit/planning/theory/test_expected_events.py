@@ -183,12 +183,12 @@ LATE = AfterPatients(patients=100, follow_up=3.0)
 @pytest.mark.parametrize(
     ("look", "words"),
     [
-        (LATE, "100 patients followed for 36 months"),
+        (LATE, "100 patients followed for 3 years"),
         (AtCalendarTime(time=4.0), "month 48"),
-        (AfterLastPatient(follow_up=2.0), "the last patient followed for 24 months"),
-        (WhenAll(conditions=(LATE, AtEvents(events=10))), "36 months and 10 events (survival)"),
-        (WhenAny(conditions=(LATE, AtCalendarTime(time=5.0))), "36 months or month 60"),
-        (Limited(clock=LATE, latest=3.5), "36 months (at most until month 42)"),
+        (AfterLastPatient(follow_up=2.0), "the last patient followed for 2 years"),
+        (WhenAll(conditions=(LATE, AtEvents(events=10))), "3 years and 10 events (survival)"),
+        (WhenAny(conditions=(LATE, AtCalendarTime(time=5.0))), "3 years or month 60"),
+        (Limited(clock=LATE, latest=3.5), "3 years (at most until month 42)"),
         (AtEventsOf(events=75, arm=0), "75 events (survival, control)"),
     ],
 )
@@ -307,5 +307,5 @@ def test_the_row_of_a_look_that_is_never_reached_names_its_own_clock() -> None:
     trial = waiting(**EARLY, interims=(LATE,))
     (row,) = (name for name, _ in look_rows(run(scenario(trial), 20).points[0]) if "never" in name)
     assert row == (
-        "look 1, never reached before the last look (waits for 100 patients followed for 36 months)"
+        "look 1, never reached before the last look (waits for 100 patients followed for 3 years)"
     )
