@@ -121,6 +121,17 @@ def test_what_is_no_whole_run_is_said_in_words(call, tmp_path, kept):
     assert "part of a run" in err
 
 
+@pytest.mark.parametrize("command", ["report", "bundle", "compare"])
+def test_the_answer_of_another_command_is_no_part_of_a_run(call, tmp_path, command):
+    asked = ["--over", "dropout.per_year=0.1,0.2", "--replicates", "100", "--jobs", "1"]
+    code, _, err = call("sensitivity", "two_rates", *asked, "--out", tmp_path / "answer")
+    assert code == 0, err
+    code, _, err = call(command, tmp_path / "answer")
+    assert code == 2
+    assert "the answer of lupusim sensitivity" in err
+    assert "--resume" not in err
+
+
 def test_somebody_elses_file_is_left_alone(call, kept_once, tmp_path):
     file = tmp_path / "theirs.html"
     file.write_text("their work")
@@ -282,7 +293,7 @@ def test_runs_stand_beside_each_other(call, kept_once, tmp_path):
 
 def test_run_draws_what_it_found(call, tmp_path):
     file = tmp_path / "power.svg"
-    code, _, err = call("run", "two_rates", "--replicates", "20", "--jobs", "1", "--plot", file)
+    code, _, err = call("run", "two_rates", "--replicates", "100", "--jobs", "1", "--plot", file)
     assert code == 0, err
     assert file.is_file()
     code, out, err = call("run", "two_rates", "--plot", tmp_path / "power.pdf")

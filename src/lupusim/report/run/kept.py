@@ -157,12 +157,24 @@ def load_run(folder: str | Path) -> RunResult:
                 _explained(folder, str(error).replace(str(whole), str(folder)))
             ) from error
     if not result.complete:
-        missing = "; ".join(result.notes)
-        raise KeptRunError(
-            f"{folder} holds a part of a run ({missing}). Finish it: the command that began it, "
-            "with --resume"
-        )
+        raise KeptRunError(_what_there_is(folder, "; ".join(result.notes)))
     return _as_it_was(result, known)
+
+
+def _what_there_is(folder: Path, missing: str) -> str:
+    """Return what a folder holds that is no whole run: the answer of another command, or a part."""
+    written = sorted(table.stem for table in folder.glob("*.csv"))
+    answers = [name for name in written if (folder / f"{name}.json").is_file()]
+    if answers:
+        return (
+            f"{folder} holds no run: it is the answer of lupusim {answers[0]}, which stands in "
+            f"{answers[0]}.json and .csv. Give its {folder / 'scenario.yaml'} with the numbers "
+            "found, or a folder written by lupusim run --out DIR"
+        )
+    return (
+        f"{folder} holds a part of a run ({missing}). Finish it: the command that began it, "
+        "with --resume"
+    )
 
 
 def known_result(path: Path) -> Mapping[str, Any]:
