@@ -1,88 +1,134 @@
-"""The table of docs/benchmarks.md: by hand, lupusim and peers in turns of one run.
+"""The tables of docs/benchmarks.md, measured and written there.
 
-Run: ``python benchmarks/table.py [TRIALS] [TURNS]``. One core; process CPU seconds. Of every turn
-the ratio of lupusim to the code by hand is taken, so that a busy machine slows both; medians and
-ranges are of those turns. lupusim's trials are from scenario files, those of the null twin counted.
-Plain runs count claims; others are with control variates, which each turn makes anew, and their
-trials are told as what they are worth: p (1 - p) / MCSE**2 of power and of type I error together.
+Run: ``python benchmarks/table.py [--trials 10000] [--turns 7] [--part cases questions growth]``.
+How it is measured is said on the page. Parts that are not asked for stay as they are.
 """
 
 from __future__ import annotations
 
+import argparse
+import datetime
 import os
 import platform
-import statistics
+import re
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 import by_hand
+import engine
+import engine_events
+import growth
 import peers
+from models import CONSTANT, constant_rates
+from turns import in_turns, ratios, seconds_of, told
 
-from lupusim import load_scenario, run
+from lupusim import load_scenario
 from lupusim.common.rng import stream
-from lupusim.planning.assurance.assurance import Assurance, Nesting, assurance
-from lupusim.planning.controls import building
-from lupusim.planning.runs.results import RunResult
-from lupusim.planning.runs.run import RunOptions
-from lupusim.planning.runs.series import Estimates
+from lupusim.planning.assurance.assurance import Nesting, assurance
 from lupusim.planning.sample_size.growth import designs
 from lupusim.planning.sample_size.options import Search
 from lupusim.planning.sample_size.results import PowerNotReachedError
 from lupusim.planning.sample_size.search import find_size
+from lupusim.records import StateAt
 from lupusim.scenario.files.draws import load_model_draws
-from lupusim.simulation.tally import reduction
-from lupusim.trial.scenario import Scenario
 
-PLAIN = RunOptions(estimates=Estimates.PLAIN)
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 HERE = Path(__file__).parent / "scenarios"
+SIMULATED = ("plain", "default", "fast")
 CASES = {
-    "A, log-rank at 200 events": ("survival_200_events", by_hand.fixed_design),
-    "B, the same with three looks": ("survival_three_looks", by_hand.three_looks),
-    "D, two rates, 120 patients": (HERE / "two_rates.yaml", by_hand.two_rates),
+    "A, log-rank at 200 events of 300 patients": ("survival_200_events", by_hand.fixed_design),
+    "B, the same with looks at 67, 134 and 200": ("survival_three_looks", by_hand.three_looks),
+    "C, two log-ranks of 300 patients, illness-death": (
+        HERE / "two_endpoints.yaml",
+        by_hand.two_endpoints,
+    ),
 }
-SIZES = ("phase2_sri4_24w", "ln_addon_crr_76w", "phase2_remission_52w")
+SIZES = (
+    "phase2_sri4_24w",
+    "ln_addon_crr_76w",
+    "phase2_remission_52w",
+    "survival_200_events",
+    "survival_three_looks",
+    "time_to_event",
+)
 
 
-def worth(result: RunResult) -> float:
-    """Return as how many counted trials the shares of a run are known."""
-    (point,) = result.points
-    shares = [share for share in (point.power, point.type_one_error) if share is not None]
-    return sum(share.n / reduction(share) for share in shares)
+def cases(n: int, turns: int) -> Iterator[str]:
+    """Yield the table of trials a second."""
+    theirs = [peers.peers() for _ in range(3)]
+    yield "| case | peers | by hand | lupusim `--plain` | lupusim | with `fast` |"
+    yield "|---|---|---|---|---|---|"
+    for case, (source, written) in CASES.items():
+        found = in_turns(load_scenario(source), written, n, turns, SIMULATED)
+        cells = [f"{told(found[w], ',.0f')}; **{ratios(found, w)}**" for w in SIMULATED]
+        beside = _peers(theirs, case[0]), told(found["hand"], ",.0f")
+        yield f"| {' | '.join([case, *beside, *cells])} |"
+    case = "D, two rates, 120 patients"
+    found = in_turns(
+        load_scenario(HERE / "two_rates.yaml"), by_hand.two_rates, n, turns, ("plain",)
+    )
+    yield (
+        f"| {case} | {_peers(theirs, 'D')} | {told(found['hand'], ',.0f')} "
+        f"| {told(found['plain'], ',.0f')}; **{ratios(found, 'plain')}** | exact | exact |"
+    )
+    yield _vector(turns)
+    yield _events(turns)
 
 
-def in_turns(
-    scenario: Scenario, written: Callable[..., float], n: int, turns: int
-) -> tuple[list[float], list[float], list[float]]:
-    """Return trials a second of each turn, by hand, by lupusim plain, and at equal error."""
-    hand, plain, ours = [], [], []
-    for turn in range(turns + 1):  # the first imports and warms up
-        begin = time.process_time()
-        written(n, stream(turn, "by hand"))
-        middle = time.process_time()
-        counted = run(scenario, n, seed=turn, options=PLAIN)
-        later = time.process_time()
-        building._known.clear()
-        known = run(scenario, n, seed=turn)
-        end = time.process_time()
-        hand.append(n / (middle - begin))
-        plain.append(worth(counted) / (later - middle))
-        ours.append(worth(known) / (end - later))
-    return hand[1:], plain[1:], ours[1:]
+def _peers(theirs: list[dict[str, list[tuple[str, float, str]]]], case: str) -> str:
+    """Return the speed of each peer that R has."""
+    by_name: dict[str, list[float]] = {}
+    for found in theirs:
+        for name, speed, _ in found.get(case, []):
+            by_name.setdefault(name, []).append(speed)
+    return "; ".join(f"{name} {told(v, ',.0f')}" for name, v in by_name.items()) or "none here"
 
 
-def told(values: Sequence[float], form: str) -> str:
-    """Return the median and the range."""
-    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+def _vector(turns: int) -> str:
+    """Return the row of patients a second through a model of constant hazards."""
+    rates, n = constant_rates(), engine.N_PATIENTS
+    hand, ours = [], []
+    for turn in range(turns + 1):
+        rng = stream(turn, "hand")
+        hand.append(n / seconds_of(lambda: by_hand.five_states(n, rates, 5.0, rng)))  # noqa: B023
+        final = lambda: StateAt([5.0], engine.BLOCK)  # noqa: E731
+        ours.append(n / seconds_of(lambda: engine.follow(CONSTANT, 5.0, final, turn)))  # noqa: B023
+    speeds = {"hand": hand[1:], "ours": ours[1:]}
+    cell = f"{told(speeds['ours'], ',.0f')}; **{ratios(speeds, 'ours')}**"
+    return (
+        "| E, patients a second, five states, constant hazards, 6.9 moves | none here "
+        f"| {told(speeds['hand'], ',.0f')} | {cell} | the same | the same |"
+    )
 
 
-def seconds_of(call: Callable[[], object]) -> float:
-    """Return the processor seconds of a call."""
-    begin = time.process_time()
+def _events(turns: int) -> str:
+    """Return the row of patients a second in the event engine."""
+    n = 5_000
+    taken = [n / engine_events.seconds(n)[0] for _ in range(turns + 1)][1:]
+    return (
+        "| events: patients a second in the event engine, Weibull hazards, 5.9 moves | none here | "
+        f"| {told(taken, ',.0f')} | the same | the same |"
+    )
+
+
+def questions(turns: int) -> Iterator[str]:
+    """Yield the table of what planning questions take."""
+    yield "| question | processor seconds |"
+    yield "|---|---|"
+    for name in SIZES:
+        taken = _taken(lambda name=name: sizes(name), turns)
+        yield f"| `size --power 0.8`, all designs of `{name}` | {taken} |"
+    yield (
+        "| `assurance` of the four sizes of `phase2_remission_52w` over 2,000 draws of two models "
+        f"| {_taken(averaged, turns)} |"
+    )
+
+
+def _taken(call: Callable[[], object], turns: int) -> str:
     call()
-    return time.process_time() - begin
+    return told([seconds_of(call) for _ in range(turns)], ".1f")
 
 
 def sizes(name: str) -> None:
@@ -94,7 +140,7 @@ def sizes(name: str) -> None:
             continue
 
 
-def averaged() -> Assurance:
+def averaged() -> object:
     """Average phase2_remission_52w over 2,000 draws of its two models."""
     scenario = load_scenario("phase2_remission_52w")
     names = {arm.model.name for point in scenario.points for arm in point.trial.arms}
@@ -102,29 +148,54 @@ def averaged() -> Assurance:
     return assurance(scenario, draws, n_replicates=20_000, nesting=Nesting(per_draw=10))
 
 
-def main(n_trials: int = 10_000, turns: int = 7) -> None:
-    """Print the table."""
-    names = ("lupusim", "numpy", "scipy")
-    print(", ".join(f"{name} {version(name)}" for name in names), end="; ")
-    print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores\n")
-    theirs = peers.peers()
-    print("| case | by hand, trials/s | lupusim --plain | ratio | lupusim | ratio | peers |")
-    print("|---|---|---|---|---|---|---|")
-    for case, (source, written) in CASES.items():
-        hand, *both = in_turns(load_scenario(source), written, n_trials, turns)
-        print(f"| {case} | {told(hand, ',.0f')} ", end="")
-        for ours in both:
-            ratios = [mine / other for mine, other in zip(ours, hand, strict=True)]
-            print(f"| {told(ours, ',.0f')} | {told(ratios, '.2f')} ", end="")
-        beside = "; ".join(f"{who} {speed:,.0f}" for who, speed, _ in theirs.get(case[0], []))
-        print(f"| {beside or 'none installed'} |", flush=True)
-    print("\n| question | processor seconds |\n|---|---|")
-    for name in SIZES:
-        taken = [seconds_of(lambda name=name: sizes(name)) for _ in range(3)]
-        print(f"| size for power 0.8, all designs of {name} | {told(taken, '.1f')} |", flush=True)
-    taken = [seconds_of(averaged) for _ in range(3)]
-    print(f"| assurance of phase2_remission_52w, 2,000 draws | {told(taken, '.1f')} |")
+def machine(trials: int, turns: int) -> str:
+    """Return where, with what and how often it was measured."""
+    names = ("lupusim", "numpy", "scipy", "numba")
+    versions = ", ".join(f"{name} {version(name)}" for name in names)
+    model = re.search(r"model name\s*: (.*)", _read("/proc/cpuinfo"))
+    kind = model[1] if model else platform.processor()
+    return (
+        f"{datetime.date.today():%B %Y}; {versions}, Python {platform.python_version()}; {kind}, "
+        f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.0f} at the end; "
+        f"{trials:,} trials a turn, {turns} turns."
+    )
+
+
+def _read(path: str) -> str:
+    return Path(path).read_text() if Path(path).exists() else ""
+
+
+def written(page: str, part: str, lines: list[str]) -> str:
+    """Return the page with one part replaced."""
+    begin, end = f"<!-- {part} -->\n", f"<!-- end of {part} -->"
+    before, _, rest = page.partition(begin)
+    if not rest:
+        sys.exit(f"{PAGE} has no part {part!r}")
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n" + "\n".join(lines).strip() + f"\n\n{end}{after}"
+
+
+def main() -> None:
+    """Measure, and write."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--trials", type=int, default=10_000, help="of a turn")
+    parser.add_argument("--turns", type=int, default=7)
+    parts = ("cases", "questions", "growth")
+    parser.add_argument("--part", nargs="*", choices=parts, default=parts)
+    asked = parser.parse_args()
+    measure: dict[str, Callable[[], Iterator[str]]] = {
+        "cases": lambda: cases(asked.trials, asked.turns),
+        "questions": lambda: questions(3),
+        "growth": lambda: growth.lines(asked.trials),
+    }
+    for part in asked.part:
+        lines = []
+        for line in measure[part]():
+            print(line, flush=True)
+            lines.append(line)
+        lines += ["", machine(asked.trials, asked.turns if part == "cases" else 3)]
+        PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), part, lines), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()
