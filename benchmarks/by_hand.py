@@ -71,7 +71,7 @@ def three_looks(n_trials: int, rng: np.random.Generator, *, chunk: int = 500) ->
 
 
 def two_endpoints(n_trials: int, rng: np.random.Generator, *, chunk: int = 500) -> float:
-    """Case C: illness-death, log-ranks of both endpoints at 180 events of the first; its power."""
+    """Case C: illness-death, log-ranks of both endpoints at 180 events of the first; either wins."""
     rejected = 0
     arm = np.repeat([0, 1], 150)
     ill = np.where(arm == 1, 0.04, 0.06)
@@ -94,7 +94,7 @@ def two_endpoints(n_trials: int, rng: np.random.Generator, *, chunk: int = 500) 
             share = np.cumsum(experimental[:, ::-1], axis=1)[:, ::-1] / at_risk
             excess = (event * (experimental - share)).sum(axis=1)
             z.append(excess / np.sqrt((event * share * (1 - share)).sum(axis=1)))
-        rejected += int((z[0] <= -BOUND).sum())
+        rejected += int((np.minimum(*z) <= -BOUND).sum())
     return rejected / n_trials
 
 
