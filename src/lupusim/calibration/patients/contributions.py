@@ -28,6 +28,8 @@ from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.model import Hazard
 
 SMALLEST = 1e-300
+_FURTHEST = 200.0
+"""Of a log hazard ratio from 0: a search tries extreme numbers."""
 
 
 class PatientLikelihood(Protocol):
@@ -86,7 +88,7 @@ def log_ratios(
                 position, factor = given[name, k]
                 beta = values[:, position] * factor
             found[:, :, k] += beta[:, None] * measured
-    return found
+    return np.clip(found, -_FURTHEST, _FURTHEST)
 
 
 def mixed(by_class: FloatArray, shares: FloatArray) -> FloatArray:
@@ -177,7 +179,7 @@ class StayLikelihood:
             grown = np.stack([_grown(hazard, begin, end) for hazard in hazards[k]]) * fixed
             moved = stays.to[rows] == model.index(transition.to_state)
             rate = np.stack([_cut(h.hazard(end[moved])) for h in hazards[k]]) * fixed
-            risk = grown * np.exp(logs[:, rows, k])
+            risk = _cut(grown * np.exp(logs[:, rows, k]))
             event = np.log(np.maximum(rate, SMALLEST)) + logs[:, rows[moved], k]
             for c in range(shares.shape[1]):
                 own = ratios[:, c, k, None]

@@ -10,21 +10,29 @@ names of the model's covariates are read, all others are left alone.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lupusim.calibration.patients.histories import CENSORED, Panel, Stays
-from lupusim.common.arrays import FloatArray, IntArray
-from lupusim.errors import EvidenceError, Problem
+from lupusim.common.arrays import FloatArray
+from lupusim.errors import EvidenceError
 from lupusim.model import MultiStateModel
-from lupusim.model.checks import nearest
+from lupusim.scenario.files.patient_rows import (
+    check_columns,
+    check_moves,
+    check_stays,
+    check_visits,
+    positions,
+    refusal,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _STAYS = ("id", "from", "to", "entry", "exit", "status")
 _PANEL = ("id", "time", "state")
+_MISSING = ("", "NA", "NaN", "nan")
 UNITS = {"years": 1.0, "months": 1 / 12, "weeks": 1 / 52.1775, "days": 1 / 365.2425}
 """What a time of the table is multiplied with."""
 
@@ -52,71 +60,40 @@ def load_patients(
     table = _read(file)
     for columns, make in ((_STAYS, _stays), (_PANEL, _panel)):
         if set(columns) <= set(table.columns):
-            _check_columns(file, table, columns, model)
+            check_columns(file, table, columns, model)
             try:
                 return make(file, table, model, UNITS[unit])
             except EvidenceError:
                 raise
             except ValueError as wrong:
-                raise _refusal(file, str(wrong), "Correct the table.") from None
+                raise refusal(file, str(wrong), "Correct the table.") from None
     have = ", ".join(map(str, table.columns))
     fault = f"its columns are {have}"
-    raise _refusal(file, fault, f"Give {', '.join(_STAYS)}; or, for a panel, {', '.join(_PANEL)}.")
-
-
-def _refusal(file: Path, fault: str, fix: str, row: int | None = None) -> EvidenceError:
-    return EvidenceError(file, [Problem(key="", fault=fault, fix=fix, line=row)])
+    fix = f"Give {', '.join(_STAYS)}; or, for a panel, {', '.join(_PANEL)}."
+    if len(table.columns) == 1 and any(mark in have for mark in ";\t|"):
+        fix = f"Separate columns by commas, and write decimals with points. {fix}"
+    raise refusal(file, fault, fix)
 
 
 def _read(file: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        table = pd.read_csv(file)
+        # '001' and '1' are two patients, and a state may be called 'None'.
+        table = pd.read_csv(
+            file,
+            dtype={"id": str},
+            keep_default_na=False,
+            na_values=_MISSING,
+            skipinitialspace=True,
+        )
     except FileNotFoundError:
-        raise _refusal(file, "there is no such file", "Check the path.") from None
+        raise refusal(file, "there is no such file", "Check the path.") from None
     except (OSError, ValueError) as wrong:
-        raise _refusal(file, f"this is no table ({wrong})", "Give a CSV file.") from None
+        raise refusal(file, f"this is no table ({wrong})", "Give a CSV file.") from None
     if table.empty:
-        raise _refusal(file, "the table has no rows", "Give a patient a row or more.")
+        raise refusal(file, "the table has no rows", "Give a patient a row or more.")
     return table
-
-
-def _check_columns(
-    file: Path, table: pd.DataFrame, columns: tuple[str, ...], model: MultiStateModel
-) -> None:
-    """Refuse missing values and what is no number, with the first row that has one."""
-    import pandas as pd
-
-    numeric = [c for c in ("entry", "exit", "time", "status", *model.covariates) if c in table]
-    for name in dict.fromkeys([*columns, *numeric]):
-        column = table[name]
-        if name == "to":
-            continue
-        known = pd.to_numeric(column, errors="coerce") if name in numeric else column
-        if bad := np.flatnonzero(known.isna()).tolist():
-            value = column.iloc[bad[0]]
-            fix = "Give a number." if name in numeric else "Fill it, or leave the row out."
-            raise _refusal(file, f"{name} is {value!r}", fix, bad[0] + 2)
-    for name in model.covariates:
-        if name not in table:
-            fault = f"there is no column {name!r}, a covariate of the model"
-            raise _refusal(file, fault, nearest(name, [str(c) for c in table.columns]))
-
-
-def _positions(file: Path, column: Any, model: MultiStateModel) -> IntArray:
-    """Return the positions of states given by name or by number."""
-    found = []
-    for row, value in enumerate(column.tolist()):
-        text = str(value).removesuffix(".0")
-        if text in model.states:
-            found.append(model.index(text))
-        elif text.isdigit() and 1 <= int(text) <= len(model.states):
-            found.append(int(text) - 1)
-        else:
-            fault = f"the model {model.name!r} has no state {text!r}"
-            raise _refusal(file, fault, nearest(text, model.states), row + 2)
-    return np.array(found)
 
 
 def _covariates(table: pd.DataFrame, model: MultiStateModel) -> dict[str, FloatArray]:
@@ -124,9 +101,8 @@ def _covariates(table: pd.DataFrame, model: MultiStateModel) -> dict[str, FloatA
 
 
 def _stays(file: Path, table: pd.DataFrame, model: MultiStateModel, scale: float) -> Stays:
+    check_stays(file, table)
     status = table["status"].to_numpy(dtype=float)
-    if bad := np.flatnonzero(~np.isin(status, (0.0, 1.0))).tolist():
-        raise _refusal(file, f"status is {status[bad[0]]:g}", "Give 0 or 1.", bad[0] + 2)
     # The row that happened stands for the others of the same stay.
     table = table.assign(_order=-status).sort_values(
         ["id", "entry", "exit", "_order"], kind="stable"
@@ -134,38 +110,34 @@ def _stays(file: Path, table: pd.DataFrame, model: MultiStateModel, scale: float
     table = table.drop_duplicates(["id", "from", "entry", "exit"])
     happened = table["status"].to_numpy(dtype=float) == 1
     to = np.full(len(table), CENSORED)
-    to[happened] = _positions(file, table["to"][happened], model)
-    state = _positions(file, table["from"], model)
+    to[happened] = positions(file, table["to"][happened], model)
+    state = positions(file, table["from"], model)
+    check_moves(file, table, model, state=state, to=to)
     begin = table["entry"].to_numpy(dtype=float) * scale
-    end = table["exit"].to_numpy(dtype=float) * scale
-    patient = np.unique(table["id"].astype(str).to_numpy(), return_inverse=True)[1]
-    entered = begin.copy()
-    for k in range(1, len(table)):
-        goes_on = patient[k] == patient[k - 1] and state[k] == state[k - 1] and not happened[k - 1]
-        if goes_on and begin[k] == end[k - 1]:
-            entered[k] = entered[k - 1]
+    patient = np.unique(table["id"].to_numpy(), return_inverse=True)[1]
+    goes_on = (patient[1:] == patient[:-1]) & ~happened[:-1]
+    first = np.maximum.accumulate(np.where(np.append(True, ~goes_on), np.arange(len(table)), 0))
     return Stays(
         patient=patient,
         state=state,
         to=to,
-        entered=entered,
+        entered=begin[first],
         begin=begin,
-        end=end,
+        end=table["exit"].to_numpy(dtype=float) * scale,
         covariates=_covariates(table, model),
     )
 
 
 def _panel(file: Path, table: pd.DataFrame, model: MultiStateModel, scale: float) -> Panel:
     table = table.sort_values(["id", "time"], kind="stable")
-    patient = np.unique(table["id"].astype(str).to_numpy(), return_inverse=True)[1]
-    order = np.argsort(patient, kind="stable")
-    table, patient = table.iloc[order], patient[order]
-    state = _positions(file, table["state"], model)
+    patient = np.unique(table["id"].to_numpy(), return_inverse=True)[1]
+    state = positions(file, table["state"], model)
+    check_visits(file, table, model, state)
     time = table["time"].to_numpy(dtype=float) * scale
     left = np.array([bool(model.outgoing(name)) for name in model.states])
     kept = (patient[1:] == patient[:-1]) & left[state[:-1]]
     if not kept.any():
-        raise _refusal(file, "no patient is seen twice", "Give each two times or more.")
+        raise refusal(file, "no patient is seen twice", "Give each two times or more.")
     return Panel(
         patient=np.unique(patient[:-1][kept], return_inverse=True)[1],
         state=state[:-1][kept],

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,23 @@ TABLES = {
     "id,from,to,entry,exit,status\n1,well,ill,0,2,7\n": r"status is 7",
     "id,from,to,entry,exit,status\n1,well,ill,0,x,1\n": r"line 2.*exit is 'x'",
     "id,from,to,entry,exit,status\n1,well,ill,2,2,1\n": "Its end must be later",
+    "id,from,to,entry,exit,status\n1,well,ill,3,2,1\n": "line 2: exit is 2, and entry 3",
+    "id,from,to,entry,exit,status\n1,well,,0,,0\n": "line 2: exit is empty",
+    "id,from,to,entry,exit,status\n1,well,,0,inf,0\n": "line 2: exit is 'inf'. Give a number",
+    "id,from,to,entry,exit,status\n1,well,,-1,2,0\n": "line 2: entry is -1. Count times from 0",
+    "id,from,to,entry,exit,status\n1,well,ill,2020-01-01,2021-01-01,1\n": "not a date",
+    "id,from,to,entry,exit,status\n1,well,,0,2,1\n": "line 2: to is empty. Name a state",
+    "id,from,to,entry,exit,status\n1,well,ill,0,2,1\n1,well,ill,0,2,1\n": "line 3.*there twice",
+    "id,from,to,entry,exit,status\n1,well,ill,0,2,1\n1,well,death,0,2,1\n": "line 3.*ends twice",
+    "id,from,to,entry,exit,status\n1,well,ill,0,2,1\n1,ill,,1,3,0\n": "line 3.*before.*ends at 2",
+    "id,from,to,entry,exit,status\n1,well,ill,0,2,1\n1,ill,,2.5,3,0\n": "line 3.*begins at 2.5",
+    "id,from,to,entry,exit,status\n1,well,ill,0,2,1\n1,well,,2,3,0\n": "line 3.*leaves them in",
+    "id,from,to,entry,exit,status\n1,ill,well,0,2,1\n": "line 2: patients moved ill -> well",
+    "id;from;to;entry;exit;status\n1;well;ill;0;2;1\n": "Separate columns by commas",
+    "id,time,state\n1,0,well\n1,1,ill\n1,1,well\n": "line 4: patient 1 is seen at 1 in line 3, too",
+    "id,time,state\n1,0,ill\n1,1,well\n": r"line 3.*'well' after 'ill' \(line 2\)",
+    "id,time,state\n1,0,well\n1,1,death\n1,2,well\n": "line 4.*no way there",
+    "id,time,state\n1,0,well\n1,1,\n": "line 3: state is empty",
     "id,time,state\n1,0,well\n2,0,well\n": "no patient is seen twice",
     "id,time\n1,0\n": "Give id, from, to, entry, exit, status; or, for a panel, id, time, state",
     "id,time,state\n": "no rows",
@@ -151,6 +169,32 @@ def test_a_table_is_read_or_refused_with_its_line(
         return
     with pytest.raises(EvidenceError, match=words):
         load_patients(path, MODEL)
+
+
+COVARIATES = {
+    "": "line 3: age is empty",
+    "old": "line 3: age is 'old'. Give a number: 0 and 1 for two groups",
+    "0.51": "age runs from 0.5 to 0.51 only. Count it in smaller units",
+    "1957": "line 3: age is 1957, and the model's hazards are those at 0. Subtract its mean",
+}
+
+
+@pytest.mark.parametrize(("value", "words"), COVARIATES.items())
+def test_a_covariate_that_is_no_number_near_zero_is_refused(
+    value: str, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "patients.csv"
+    head = "id,from,to,entry,exit,status,age\n1,well,ill,0,2,1,0.5\n"
+    path.write_text(f"{head}2,well,,0,3,0,{value}\n", encoding="utf-8")
+    with pytest.raises(EvidenceError, match=words):
+        load_patients(path, replace(MODEL, covariates={"age": {("well", "ill"): 0.0}}))
+
+
+def test_patients_are_told_apart_by_the_letters_of_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "patients.csv"
+    path.write_text("id,time,state\n001,0,well\n001,1,ill\n1,0,well\n1,1,well\n", encoding="utf-8")
+    seen = load_patients(path, MODEL)
+    assert seen.n_patients == 2
 
 
 def test_rows_of_mstate_and_of_changing_covariates_are_one_stay(tmp_path: Path) -> None:
