@@ -85,6 +85,14 @@ def test_a_kind_takes_the_numbers_it_is_told() -> None:
         (("counts", "--set", "size=many", "--set", "looks=1"), "size=many: 'many' is not a whole"),
         (("dose_arms", "--set", "low=45"), "low=45: 45 is not a share"),
         (("platform", "--set", "joins=6"), "joins=6: 6 has no unit"),
+        (
+            ("time_to_event", "--set", "hazard_ratio=0.7", "--set", "treated=0.8"),
+            "treated=0.8: 'treated' is said already. Keep one of them",
+        ),
+        (
+            ("time_to_event", "--set", "treated=20 months", "--set", "onset=3 months"),
+            "onset=3 months: it goes with a hazard_ratio. Say that ratio in place of '20 months'",
+        ),
         (("score", "--set", "control=a: b"), "control=a: b: it cannot be read"),
         (
             ("two_rates", "--set", "looks=1", "--set", "futility=low"),
@@ -139,6 +147,31 @@ def test_a_kind_takes_test_direction_looks_and_a_second_hypothesis(kind: str) ->
     assert trial.stopping.gives_up or trial.family is None
     several = "second" in said or len(trial.arms) > 2
     assert (trial.family is not None) == several
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "written"),
+    [
+        ("time_to_event", "hazard_ratio=0.7", "{event: {hazard_ratio: 0.7}}"),
+        ("time_to_event", "treated=0.7", "{event: {hazard_ratio: 0.7}}"),
+        ("time_to_event", "treated=20 months", "{event: 20 months}"),
+        ("time_to_event", "median=10 months", "{event: 10 months}"),
+        ("counts", "rate_ratio=0.5", "{flares: {rate_ratio: 0.5}}"),
+        ("counts", "treated=0.9 per year", "{flares: 0.9 per year}"),
+        ("ordinal", "odds_ratio=3", "{level: {odds_ratio: 3}}"),
+        ("ordinal", "treated=[20 %, 30 %, 50 %]", "{level: [20 %, 30 %, 50 %]}"),
+        ("dose_arms", "high=60 %", "{response: 60 %}"),
+        ("two_rates", "sample_size=90", "sample_size: 90"),
+        ("two_rates", "treated={odds_ratio: 2}", "{response: {odds_ratio: 2}}"),
+    ],
+)
+def test_a_number_may_be_called_as_in_the_file_and_be_what_a_file_may_say(
+    kind: str, said: str, written: str, lupusim, tmp_path
+) -> None:
+    file = tmp_path / "mine.yaml"
+    code, _, err = lupusim("new", kind, "--set", said, "--file", file)
+    assert (code, err) == (0, "")
+    assert written in file.read_text()
 
 
 def test_one_mistake_has_one_message(lupusim, tmp_path, monkeypatch) -> None:

@@ -29,7 +29,7 @@ def new(
     list_kinds: Annotated[bool, _LIST] = False,
 ) -> None:
     """Write a commented scenario of a kind of trial; asks for its numbers on a terminal."""
-    from lupusim.scenario.starters import STARTERS, problems_of, questions, starter_text
+    from lupusim.scenario.starters import STARTERS, by_name, problems_of, questions, starter_text
 
     asks = _on_terminal() and not values
     if list_kinds or not (kind or asks):
@@ -43,7 +43,7 @@ def new(
     path = file or Path(f"{kind}.yaml")
     if path.exists():
         raise OutputError(f"{path} exists already; name another by --file")
-    said = _asked(kind) if asks else dict(map(_pair, values or ()))
+    said = _asked(kind) if asks else by_name(kind, dict(map(_pair, values or ())))
     while wrong := problems_of(kind, said, path.parent):
         _tell_wrong(wrong)
         again = [name for name in asked if any(one.option == name for one in wrong)]

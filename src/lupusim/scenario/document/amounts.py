@@ -70,10 +70,15 @@ def typed_share(words: str) -> float:
     >>> typed_share("90 %"), typed_share("90"), typed_share("0.9")
     (0.9, 0.9, 0.9)
     """
-    if not _PLAIN.fullmatch(words):
+    if not is_plain_number(words):
         return parse_share(words)
     number = float(words)
     return parse_share(f"{words} %" if number > 1 else number)
+
+
+def is_plain_number(words: str) -> bool:
+    """Return whether words are a number without a unit."""
+    return _PLAIN.fullmatch(words) is not None
 
 
 def shares_as_numbers(words: str) -> str:

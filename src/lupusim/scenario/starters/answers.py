@@ -10,7 +10,7 @@ from lupusim.errors import InputError, Problem, ScenarioError
 from lupusim.scenario.document.content import is_mapping, is_nested
 from lupusim.scenario.document.yaml_reader import parse_document
 from lupusim.scenario.files.scenario import scenario_from_document
-from lupusim.scenario.starters.text import questions, starter_text, with_defaults
+from lupusim.scenario.starters.text import by_name, questions, starter_text, with_defaults
 
 _MARK = "whatisaskedfor"
 
@@ -43,7 +43,7 @@ def problems_of(kind: str, values: Mapping[str, str], folder: Path) -> list[Wron
     ValueError
         If there is no such kind, or it asks for no such value.
     """
-    said = with_defaults(kind, values)
+    said, values = with_defaults(kind, values), by_name(kind, values)
     if unreadable := [name for name in values if not _is_read(kind, name, said[name])]:
         return [
             WrongAnswer(option=name, words=f"{name}={said[name]}: it cannot be read. {_like(kind)}")

@@ -15,6 +15,8 @@ class Ask:
     words: str  # the question
     default: str = ""  # what is taken where nothing is said; empty: the file says nothing of it
     written: str = "$value"  # how the file says it
+    ratio: str = ""  # what a plain number is called in the file, where others stand as they are
+    also: tuple[str, ...] = ()  # further names of the option, such as those in the file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +39,15 @@ class Starter:
     of it, ``$first`` and ``$other`` its two halves."""
 
 
-def _ask(words: str, default: str = "", written: str = "$value") -> Ask:
-    return Ask(words=words, default=default, written=written)
+def _ask(
+    words: str, default: str = "", written: str = "$value", *, ratio: str = "", also: str = ""
+) -> Ask:
+    names = tuple(filter(None, (ratio, *also.split())))
+    return Ask(words=words, default=default, written=written, ratio=ratio, also=names)
 
 
 _SHARED: Mapping[str, Ask] = {
-    "size": _ask("patients in all", "120"),
+    "size": _ask("patients in all", "120", also="sample_size patients"),
     "allocation": _ask("allocation, such as 1:2", "1:1"),
     "enrollment": _ask("patients enrolled", "10 per month"),
     "dropout": _ask("share that leaves early, or none", "10 % a year"),
@@ -66,15 +71,15 @@ def _further(test: str, like: str, better: str = "") -> dict[str, Ask]:
 
 def _method(usual: str) -> dict[str, Ask]:
     words = "what holds the level over several hypotheses, such as holm, dunnett, fixed_sequence"
-    return {"method": _ask(f"{words} or none", usual)}
+    return {"method": _ask(f"{words} or none", usual, also="multiplicity")}
 
 
-def _two_arms(outcome: str, treated: str = "$treated") -> str:
+def _two_arms(outcome: str) -> str:
     """Return the lines of two arms: a value of one outcome for each, and of a second one."""
     return (
         "arms:  # what each arm is expected to do; the control is marked\n"
         f"  - {{name: control, control: true, outcomes: {{{outcome}: $control$second_control}}}}\n"
-        f"  - {{name: treated, outcomes: {{{outcome}: {treated}$second_treated}}}}\n"
+        f"  - {{name: treated, outcomes: {{{outcome}: $treated$second_treated}}}}\n"
         "$endpoints"
     )
 
@@ -124,20 +129,21 @@ STARTERS: Mapping[str, Starter] = {
         words="times to an event, until so many have had it",
         asked={
             **_SHARED,
-            "size": _ask("patients in all", "280"),
-            "control": _ask("median time to the event in the control", "14 months"),
-            "treated": _ask("hazard ratio of those treated", "0.65"),
+            "size": _ask("patients in all", "280", also="sample_size patients"),
+            "control": _ask("median time to the event in the control", "14 months", also="median"),
+            "treated": _ask(
+                "hazard ratio, or median, of those treated", "0.65", ratio="hazard_ratio"
+            ),
             "events": _ask("events at the last look", "180"),
         },
         further=_further("logrank", "cox, max_combo", "later (usual) or sooner")
         | {
-            "onset": _ask("when the effect begins, such as 3 months", "", ", onset: $value"),
+            "onset": _ask("when the effect begins, such as 3 months", "", also="delay"),
             "second": _ask(
                 f"{_LATER} median in the control and hazard ratio, such as 30 months, 0.8"
             ),
         },
-        body="outcomes:\n  event: {kind: time_to_event$better}\n${second}"
-        + _two_arms("event", "{hazard_ratio: $treated$onset}"),
+        body="outcomes:\n  event: {kind: time_to_event$better}\n${second}" + _two_arms("event"),
         last="{events: $events}",
         unsaid="looks:  # an earlier look would be - {when: {information: 0.5}, "
         "efficacy: {spending: obrien_fleming}}\n  - {when: {events: $events}}\n",
@@ -164,7 +170,7 @@ STARTERS: Mapping[str, Starter] = {
         asked={
             **_SHARED,
             "control": _ask("events per year in the control", "1.5 per year"),
-            "treated": _ask("rate ratio of those treated", "0.6"),
+            "treated": _ask("rate ratio, or events per year, treated", "0.6", ratio="rate_ratio"),
             "dispersion": _ask("dispersion k: the variance of counts is m + k m^2", "0.8"),
             "at": _ask("how long they are counted", "52 weeks"),
         },
@@ -172,7 +178,7 @@ STARTERS: Mapping[str, Starter] = {
             "negative_binomial", "rate_ratio, andersen_gill", "fewer (usual) or more events"
         ),
         body="outcomes:\n  flares: {kind: event_count, until: $at, dispersion: $dispersion$better}"
-        "\nfollow_up: $at\n" + _two_arms("flares", "{rate_ratio: $treated}"),
+        "\nfollow_up: $at\n" + _two_arms("flares"),
         look="{patients: $patients, followed: $at}",
     ),
     "ordinal": Starter(
@@ -182,13 +188,15 @@ STARTERS: Mapping[str, Starter] = {
             "control": _ask(
                 "shares of the levels in the control, worst first", "[50 %, 30 %, 20 %]"
             ),
-            "treated": _ask("odds ratio of better levels", "2"),
+            "treated": _ask(
+                "odds ratio of better levels, or shares, treated", "2", ratio="odds_ratio"
+            ),
             "levels": _ask("the levels, worst first", "[none, partial, complete]"),
             "at": _ask("when they are judged", "24 weeks"),
         },
         further=_further("proportional_odds", "wilcoxon, win_odds") | _SECOND_SHARES,
         body="outcomes:\n  level: {kind: ordinal, at: $at, levels: $levels}\n${second}"
-        + _two_arms("level", "{odds_ratio: $treated}"),
+        + _two_arms("level"),
         second=_second("level"),
     ),
     "dose_arms": Starter(
@@ -197,7 +205,7 @@ STARTERS: Mapping[str, Starter] = {
             **_SHARED,
             **_THREE,
             "control": _ask("share of responders in the control", "30 %"),
-            "treated": _ask("share of responders at the high dose", "55 %"),
+            "treated": _ask("share of responders at the high dose", "55 %", also="high"),
             "low": _ask("share of responders at the low dose", "45 %"),
             "at": _ask("when they are counted", "24 weeks"),
         },
@@ -216,9 +224,9 @@ STARTERS: Mapping[str, Starter] = {
         asked={
             **_SHARED,
             **_THREE,
-            "size": _ask("patients in all", "300"),
+            "size": _ask("patients in all", "300", also="sample_size patients"),
             "control": _ask("share of responders in the control", "30 %"),
-            "treated": _ask("share of responders of the first arm", "55 %"),
+            "treated": _ask("share of responders of the first arm", "55 %", also="first"),
             "second": _ask("share of responders of the arm that joins", "50 %"),
             "joins": _ask("when it joins", "6 months"),
             "at": _ask("when they are counted", "24 weeks"),

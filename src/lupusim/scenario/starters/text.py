@@ -8,7 +8,7 @@ from itertools import pairwise
 from string import Template
 
 from lupusim.model.checks import nearest
-from lupusim.scenario.document.amounts import typed_share
+from lupusim.scenario.document.amounts import is_plain_number, typed_share
 from lupusim.scenario.starters.kinds import STARTERS, Ask, Starter
 
 _MOST_LOOKS = 9  # a larger number is a percentage
@@ -29,6 +29,28 @@ def questions(kind: str) -> dict[str, Ask]:
     return {**STARTERS[kind].asked, **STARTERS[kind].further}
 
 
+def by_name(kind: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Return what was said by the names of the options, of which some have several.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind, it asks for no such value, or one is said twice.
+    """
+    asked = questions(kind)
+    names = {other: name for name, ask in asked.items() for other in (*ask.also, name)}
+    found: dict[str, str] = {}
+    for name, value in values.items():
+        if name not in names:
+            raise ValueError(
+                f"a scenario of kind {kind!r} takes no {name!r}. It takes {', '.join(asked)}"
+            )
+        if names[name] in found:
+            raise ValueError(f"{name}={value}: {names[name]!r} is said already. Keep one of them")
+        found[names[name]] = value
+    return found
+
+
 def with_defaults(kind: str, values: Mapping[str, str]) -> dict[str, str]:
     """Return what holds of each option: what was said, the default, or nothing.
 
@@ -37,12 +59,7 @@ def with_defaults(kind: str, values: Mapping[str, str]) -> dict[str, str]:
     ValueError
         If there is no such kind, or it asks for no such value.
     """
-    asked = questions(kind)
-    for name in values:
-        if name not in asked:
-            raise ValueError(
-                f"a scenario of kind {kind!r} takes no {name!r}. It takes {', '.join(asked)}"
-            )
+    asked, values = questions(kind), by_name(kind, values)
     said = {name: values.get(name, ask.default) for name, ask in asked.items()}
     return {n: "" if _is_nothing(value, asked[n]) else value for n, value in said.items()}
 
@@ -93,11 +110,19 @@ def _is_nothing(value: str, ask: Ask) -> bool:
 def _parts(starter: Starter, said: Mapping[str, str]) -> dict[str, str]:
     """Return what stands for each name in the texts of a kind."""
     asked = {**starter.asked, **starter.further}
-    plain = {
-        name: Template(asked[name].written).substitute(value=value) if value else ""
-        for name, value in said.items()
-    }
+    plain = {name: _written(asked[name], value, said) for name, value in said.items()}
     return plain | _second(starter, said) | {"looks": "".join(_looks(starter, said))}
+
+
+def _written(ask: Ask, value: str, said: Mapping[str, str]) -> str:
+    """Return how the file says a value; nothing where nothing was said."""
+    onset = said.get("onset", "")
+    if ask.ratio and is_plain_number(value):
+        return f"{{{ask.ratio}: {value}{onset and f', onset: {onset}'}}}"
+    if ask.ratio and onset:
+        fix = "Say that ratio in place of"
+        raise ValueError(f"onset={onset}: it goes with a {ask.ratio}. {fix} {value!r}")
+    return Template(ask.written).substitute(value=value) if value else ""
 
 
 def _second(starter: Starter, said: Mapping[str, str]) -> dict[str, str]:
