@@ -64,19 +64,12 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """Which requests are answered.
+    """Which requests are answered."""
 
-    Parameters
-    ----------
-    port : int
-        That the server listens on.
-    token : str
-        A secret that the browser must have brought once; empty on a machine of one's own, where
-        only the names of this machine are answered.
-    """
-
-    port: int
+    port: int  # that the server listens on
     token: str = ""
+    """A secret that the browser must have brought once; empty on a machine of one's own, where only
+    the names of this machine are answered."""
 
     @property
     def cookie(self) -> str:

@@ -31,20 +31,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Expected discounted sums of one strategy.
-
-    Parameters
-    ----------
-    cost, effect : float
-        Their expectations.
-    cost_mcse, effect_mcse : float
-        Monte Carlo standard errors; 0 where nothing is simulated.
-    """
+    """Expected discounted sums of one strategy."""
 
     cost: float
     effect: float
+    """`cost` and `effect`: their expectations."""
     cost_mcse: float = 0.0
     effect_mcse: float = 0.0
+    """`cost_mcse` and `effect_mcse`: monte Carlo standard errors; 0 where nothing is simulated."""
 
 
 class Method(Protocol):

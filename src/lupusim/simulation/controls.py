@@ -20,21 +20,12 @@ from lupusim.simulation.moments import Moments
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What a patient adds to a sum, by arm, event and cell of study time.
+    """What a patient adds to a sum, by arm, event and cell of study time."""
 
-    Parameters
-    ----------
-    width : float
-        Of a cell, years; cell 0 is the time 0 itself.
-    adds : (n_arms, 2, n_cells + 1) array
-        Without and with an event that is seen.
-    mean : (n_arms, n_cells + 1) array
-        Its mean given the time from randomization until the data are cut.
-    """
-
-    width: float
-    adds: FloatArray
+    width: float  # of a cell, years; cell 0 is the time 0 itself
+    adds: FloatArray  # without and with an event that is seen; (n_arms, 2, n_cells + 1)
     mean: FloatArray
+    """Its mean given the time from randomization until the data are cut; (n_arms, n_cells + 1)."""
 
     @property
     def longest(self) -> float:
@@ -44,24 +35,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutDate:
-    """A date at which the data are cut for a sum: it depends on the enrollment alone.
+    """A date at which the data are cut for a sum: it depends on the enrollment alone."""
 
-    Parameters
-    ----------
-    date : float
-        Calendar time (years) for an average enrollment.
-    first : int
-        Of so many patients, who come first, the mean date of randomization moves it.
-    mean : float
-        That mean in an average enrollment (years).
-    bounds : (float, float)
-        Earliest and latest.
-    """
-
-    date: float
-    first: int
-    mean: float
-    bounds: tuple[float, float]
+    date: float  # calendar time (years) for an average enrollment
+    first: int  # of so many patients, who come first, the mean date of randomization moves it
+    mean: float  # that mean in an average enrollment (years)
+    bounds: tuple[float, float]  # earliest and latest
 
     def of(self, enrolled: FloatArray) -> FloatArray:
         """Return the date of each replicate, (n_replicates,)."""
@@ -71,40 +50,24 @@ class CutDate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """What is taken from a value for the value at randomization.
+    """What is taken from a value for the value at randomization."""
 
-    Parameters
-    ----------
-    slope : float
-        For each unit of it.
-    mean : float
-        That nothing is taken for.
-    """
-
-    slope: float
-    mean: float
+    slope: float  # for each unit of it
+    mean: float  # that nothing is taken for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quadratic:
-    """What a patient of whom a value is seen adds to a sum, by arm; who has none adds nothing.
-
-    Parameters
-    ----------
-    constant, center, linear, square : (n_arms,) arrays
-        It is constant + linear y + square y^2, with y the value less the center.
-    mean : (n_arms,) array
-        Its mean over all patients.
-    baseline : Baseline or None
-        What is taken from the values before.
-    """
+    """What a patient of whom a value is seen adds to a sum, by arm; who has none adds nothing."""
 
     constant: FloatArray
     center: FloatArray
     linear: FloatArray
     square: FloatArray
-    mean: FloatArray
-    baseline: Baseline | None = None
+    """`constant`, `center`, `linear` and `square`: it is constant + linear y + square y^2, with y
+    the value less the center; (n_arms,)."""
+    mean: FloatArray  # its mean over all patients; (n_arms,)
+    baseline: Baseline | None = None  # what is taken from the values before
 
 
 class Whole:
@@ -158,21 +121,11 @@ class Sum(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimesToCut:
-    """A sum over what becomes of patients until a date of its own.
+    """A sum over what becomes of patients until a date of its own."""
 
-    Parameters
-    ----------
-    endpoint : int
-        Position of the endpoint.
-    cut : CutDate
-        When the data are cut for it.
-    table : Table
-        What each patient adds.
-    """
-
-    endpoint: int
-    cut: CutDate
-    table: Table
+    endpoint: int  # position of the endpoint
+    cut: CutDate  # when the data are cut for it
+    table: Table  # what each patient adds
 
     def sums(self, whole: Whole) -> FloatArray:
         """Return the sum of each replicate, (n_replicates,)."""
@@ -208,18 +161,10 @@ def added_until(date: FloatArray, exits: Exits, table: Table) -> FloatArray:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values:
-    """A sum over values that patients have when all is known.
+    """A sum over values that patients have when all is known."""
 
-    Parameters
-    ----------
-    endpoint : int
-        Position of the endpoint.
-    adds : Quadratic
-        What each patient adds.
-    """
-
-    endpoint: int
-    adds: Quadratic
+    endpoint: int  # position of the endpoint
+    adds: Quadratic  # what each patient adds
 
     def sums(self, whole: Whole) -> FloatArray:
         """Return the sum of each replicate, (n_replicates,)."""
@@ -236,24 +181,12 @@ class Values:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """A sum over patients, and smoothed steps of it.
+    """A sum over patients, and smoothed steps of it."""
 
-    Parameters
-    ----------
-    sum : Sum
-        Over the patients of a replicate.
-    thresholds : (n_steps,) array
-        Where the steps are.
-    scale : float
-        How smooth they are.
-    means : (n_draws, n_steps) array
-        Exact mean of each step in each of some enrollments.
-    """
-
-    sum: Sum
-    thresholds: FloatArray
-    scale: float
-    means: FloatArray
+    sum: Sum  # over the patients of a replicate
+    thresholds: FloatArray  # where the steps are; (n_steps,)
+    scale: float  # how smooth they are
+    means: FloatArray  # exact mean of each step in each of some enrollments; (n_draws, n_steps)
 
     def steps(self, sums: FloatArray) -> FloatArray:
         """Return the steps less their expectations, (n_replicates, n_steps)."""
@@ -264,15 +197,9 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """All that is known in law of a trial's replicates.
+    """All that is known in law of a trial's replicates."""
 
-    Parameters
-    ----------
-    scores : sequence of Score
-        Sums over its patients.
-    """
-
-    scores: Sequence[Score]
+    scores: Sequence[Score]  # sums over its patients
 
     def moments(self, claims: FloatArray, generated: Generated) -> Moments:
         """Return the sums of a block of replicates, of whom some claim an effect."""

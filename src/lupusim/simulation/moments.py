@@ -19,18 +19,13 @@ _NEGLIGIBLE = 1e-10  # of the largest variance of the controls: beyond it they s
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Moments:
-    """Sums of squares and products of replicates, fold by fold.
-
-    Parameters
-    ----------
-    products : (FOLDS, n_controls + 2, n_controls + 2) array
-        Of the columns 1, y and the controls.
-    known_to : (n_controls, n_controls) array
-        Covariance of the errors of what is taken for the means of the controls.
-    """
+    """Sums of squares and products of replicates, fold by fold."""
 
     products: FloatArray
+    """Of the columns 1, y and the controls; (FOLDS, n_controls + 2, n_controls + 2)."""
     known_to: FloatArray
+    """Covariance of the errors of what is taken for the means of the controls; (n_controls,
+    n_controls)."""
 
     @classmethod
     def of(cls, claims: FloatArray, controls: FloatArray, known_to: FloatArray) -> Moments:

@@ -37,22 +37,14 @@ _SUMMARY = re.compile(r"(?:_(?:sd|q\d+))?")  # of the distribution over replicat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
-    """What a number of a trial is.
+    """What a number of a trial is."""
 
-    Parameters
-    ----------
-    name : str
-        Such as ``events`` or ``power``.
-    endpoint, arm : str or None
-        Which it is of; None where it is of the trial, or of its primary comparison.
-    look : int or None
-        Counted from 1.
-    """
-
-    name: str
+    name: str  # such as ``events`` or ``power``
     endpoint: str | None = None
     arm: str | None = None
-    look: int | None = None
+    """`endpoint` and `arm`: which it is of; None where it is of the trial, or of its primary
+    comparison."""
+    look: int | None = None  # counted from 1
 
     @property
     def column(self) -> str:

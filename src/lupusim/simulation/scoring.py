@@ -51,16 +51,11 @@ def grouped(trials: Sequence[Trial]) -> list[list[int]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Two trials that share their patients, compared replicate by replicate.
-
-    Parameters
-    ----------
-    later, first : str
-        Fingerprints of the trials; differences are later minus first.
-    """
+    """Two trials that share their patients, compared replicate by replicate."""
 
     later: str
     first: str
+    """`later` and `first`: fingerprints of the trials; differences are later minus first."""
 
     @property
     def key(self) -> str:

@@ -106,24 +106,17 @@ def _sums(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Arm:
-    """One arm at the distinct times of each trial: arrays (n_replicates, n_times).
-
-    Parameters
-    ----------
-    events, rivals, at_risk : arrays
-        Events of the cause and of others, patients under observation just before.
-    before, after : arrays
-        Free of any event just before, and behind (Kaplan-Meier).
-    free : array
-        Free of the cause just before: 1 less its cumulative incidence.
-    """
+    """One arm at the distinct times of each trial: arrays (n_replicates, n_times)."""
 
     events: FloatArray
     rivals: FloatArray
     at_risk: FloatArray
+    """`events`, `rivals` and `at_risk`: events of the cause and of others, patients under
+    observation just before."""
     before: FloatArray
     after: FloatArray
-    free: FloatArray
+    """`before` and `after`: free of any event just before, and behind (Kaplan-Meier)."""
+    free: FloatArray  # free of the cause just before: 1 less its cumulative incidence
 
     @property
     def expanded(self) -> FloatArray:

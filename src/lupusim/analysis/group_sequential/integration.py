@@ -24,19 +24,13 @@ _MAX_NEWTON = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Continuation:
-    """What has not been stopped by a look: mass at points of the score scale, without drift.
+    """What has not been stopped by a look: mass at points of the score scale, without drift."""
 
-    Parameters
-    ----------
-    information : (n_designs, 1) array
-        Information of the look; 0 before the first.
-    score, mass : (n_designs, n_points) array
-        Quadrature points, and density times quadrature weight there.
-    """
-
-    information: FloatArray
+    information: FloatArray  # information of the look; 0 before the first; (n_designs, 1)
     score: FloatArray
     mass: FloatArray
+    """`score` and `mass`: quadrature points, and density times quadrature weight there; (n_designs,
+    n_points)."""
 
     def reflected(self) -> Continuation:
         """Return the same with the sign of the score turned, so lower tails become upper ones."""

@@ -23,44 +23,26 @@ _MAX_TURNS = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looks:
-    """What is asked of the recursion, for designs that hold the same number of looks.
-
-    Parameters
-    ----------
-    information, fraction : (n_designs, n_looks) array
-        Information, and the fraction of the planned maximum at which errors are spent.
-    alpha : (n_designs,) array
-        Error of each tail that can be rejected in.
-    sided : int
-        1, or 2 for bounds that lie symmetrically about 0.
-    efficacy : (n_designs, n_looks) array
-        z bounds that are fixed already; NaN where one has to be found.
-    tested : (n_looks,) boolean array
-        Looks at which efficacy may be declared.
-    futility, beta_spent : (n_designs, n_looks) array
-        z bounds for futility, NaN where one has to be found so that beta is spent as said.
-    drift : (n_designs,) array
-        Drift per unit of information under which beta is spent.
-    binding : bool
-        Whether efficacy bounds may count on the trial stopping for futility.
-    number : (n_looks,) integer array
-        Which of the planned looks these are, counted from 1: some may not have been held.
-    planned : int
-        How many looks were planned.
-    """
+    """What is asked of the recursion, for designs that hold the same number of looks."""
 
     information: FloatArray
     fraction: FloatArray
-    alpha: FloatArray
-    sided: int
+    """`information` and `fraction`: information, and the fraction of the planned maximum at which
+    errors are spent; (n_designs, n_looks)."""
+    alpha: FloatArray  # error of each tail that can be rejected in; (n_designs,)
+    sided: int  # 1, or 2 for bounds that lie symmetrically about 0
     efficacy: FloatArray
-    tested: BoolArray
+    """z bounds that are fixed already; NaN where one has to be found; (n_designs, n_looks)."""
+    tested: BoolArray  # looks at which efficacy may be declared
     futility: FloatArray
     beta_spent: FloatArray
-    drift: FloatArray
-    binding: bool
+    """`futility` and `beta_spent`: z bounds for futility, NaN where one has to be found so that
+    beta is spent as said; (n_designs, n_looks)."""
+    drift: FloatArray  # drift per unit of information under which beta is spent; (n_designs,)
+    binding: bool  # whether efficacy bounds may count on the trial stopping for futility
     number: IntArray
-    planned: int
+    """Which of the planned looks these are, counted from 1: some may not have been held."""
+    planned: int  # how many looks were planned
 
     @property
     def last(self) -> int:

@@ -22,25 +22,15 @@ from lupusim.trial.looks import StoppingRule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupSequential(StoppingRule):
-    """Bounds of a group-sequential design, at the information each trial really has.
+    """Bounds of a group-sequential design, at the information each trial really has."""
 
-    Parameters
-    ----------
-    alpha : float
-        Error spent over all looks; of both tails together where `sided` is 2.
-    sided : int
-        1 or 2.
-    efficacy : str or rule
-        See :func:`lupusim.analysis.group_sequential.bounds`.
-    futility : BetaSpending, FutilityBounds or None
-        None never stops for futility. The trial stops at a non-binding bound too; its
-        efficacy bounds don't count on that.
-    """
-
-    alpha: float
-    sided: int = 1
+    alpha: float  # error spent over all looks; of both tails together where `sided` is 2
+    sided: int = 1  # 1 or 2
     efficacy: str | EfficacyRule = "obrien_fleming"
+    """See :func:`lupusim.analysis.group_sequential.bounds`."""
     futility: BetaSpending | FutilityBounds | None = None
+    """None never stops for futility. The trial stops at a non-binding bound too; its efficacy
+    bounds don't count on that."""
 
     def bounds(self, information: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return efficacy and futility bounds on the z scale, shape of `information`.

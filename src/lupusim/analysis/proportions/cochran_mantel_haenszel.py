@@ -26,20 +26,14 @@ from lupusim.trial.test_method import named_test
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StratifiedTables:
-    """A fourfold table for each replicate and stratum, arrays (n_replicates, n_strata).
-
-    Parameters
-    ----------
-    responders, n, control_responders, control_n : (n_replicates, n_strata) arrays
-    lead : tuple of int
-        Shape of a result: () for a single trial, else (n_replicates,).
-    """
+    """A fourfold table for each replicate and stratum, arrays (n_replicates, n_strata)."""
 
     responders: FloatArray
     n: FloatArray
     control_responders: FloatArray
     control_n: FloatArray
-    lead: tuple[int, ...]
+    """`responders`, `n`, `control_responders` and `control_n`: (n_replicates, n_strata)."""
+    lead: tuple[int, ...]  # shape of a result: () for a single trial, else (n_replicates,)
 
 
 def stratified_tables(

@@ -14,19 +14,13 @@ from lupusim.common.frozen import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookChances:
-    """What becomes of a trial of one arm, exactly.
-
-    Parameters
-    ----------
-    success, failure : (n_looks,) arrays
-        Probability of stopping at each look with success, and without.
-    patients : (n_looks,) array
-        In the analysis of each look.
-    """
+    """What becomes of a trial of one arm, exactly."""
 
     success: FloatArray
     failure: FloatArray
-    patients: FloatArray
+    """`success` and `failure`: probability of stopping at each look with success, and without;
+    (n_looks,)."""
+    patients: FloatArray  # in the analysis of each look; (n_looks,)
 
     @property
     def power(self) -> float:

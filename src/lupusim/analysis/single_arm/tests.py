@@ -186,23 +186,14 @@ class SimonTest(RateTest):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwoStages(TwoStageRule):
-    """Stopping rule of Simon's design on the z scale of the exact binomial test.
+    """Stopping rule of Simon's design on the z scale of the exact binomial test."""
 
-    Parameters
-    ----------
-    null_rate : float
-        Response rate under the null hypothesis.
-    first_responders, first_patients, responders : int
-        See :class:`SimonTest`.
-    n_patients : int
-        Patients in all; the trial must enroll as many.
-    """
-
-    null_rate: float
+    null_rate: float  # response rate under the null hypothesis
     first_responders: int
     first_patients: int
     responders: int
-    n_patients: int
+    """`first_responders`, `first_patients` and `responders`: see :class:`SimonTest`."""
+    n_patients: int  # patients in all; the trial must enroll as many
 
     def bounds(self, information: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return efficacy and futility bounds on the z scale: half-way between two counts."""

@@ -96,36 +96,23 @@ def _unit(values: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _RiskSets:
-    """Events and the patients whom each compares, in patients sorted by time.
-
-    Parameters
-    ----------
-    values : (n_covariates, n_replicates, n_patients) array
-        Covariates around their means, 0 for who is not included.
-    member : (n_replicates, n_patients) array
-        1 for who is included, else 0.
-    row, group : (n_events,) integer arrays
-        Replicate of each event; number of the event time it belongs to.
-    place : (n_events,) integer array
-        Of the event, in its row.
-    start, ties_end, end : (n_events,) integer arrays
-        Places where its risk set and its ties begin, where the ties and the set end.
-    fraction : (n_events,) array
-        The part of the ties that Efron takes away.
-    before : (n_replicates, n_patients) integer array or None
-        Where each patient's stratum begins; None for a single stratum.
-    """
+    """Events and the patients whom each compares, in patients sorted by time."""
 
     values: FloatArray
-    member: FloatArray
+    """Covariates around their means, 0 for who is not included; (n_covariates, n_replicates,
+    n_patients)."""
+    member: FloatArray  # 1 for who is included, else 0; (n_replicates, n_patients)
     row: IntArray
     group: IntArray
-    place: IntArray
+    """`row` and `group`: replicate of each event; number of the event time it belongs to."""
+    place: IntArray  # of the event, in its row
     start: IntArray
     ties_end: IntArray
     end: IntArray
-    fraction: FloatArray
-    before: IntArray | None
+    """`start`, `ties_end` and `end`: places where its risk set and its ties begin, where the ties
+    and the set end."""
+    fraction: FloatArray  # the part of the ties that Efron takes away; (n_events,)
+    before: IntArray | None  # where each patient's stratum begins; None for a single stratum
 
     def derivatives(self, estimate: FloatArray) -> tuple[FloatArray, FloatArray]:
         r"""Return score (n_replicates, n_covariates) and information at an estimate.

@@ -28,19 +28,12 @@ class Exits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookTests:
-    """The log-rank tests of some looks.
+    """The log-rank tests of some looks."""
 
-    Parameters
-    ----------
-    results : tuple of LogrankResult
-        One for each look.
-    events, enrolled : (n_looks, n_replicates) integer arrays
-        Events seen, and patients randomized by then.
-    """
-
-    results: tuple[LogrankResult, ...]
+    results: tuple[LogrankResult, ...]  # one for each look
     events: IntArray
     enrolled: IntArray
+    """`events` and `enrolled`: events seen, and patients randomized by then."""
 
 
 def logrank_looks(exits: Exits, cutoffs: FloatArray, *, seen_by: FloatArray) -> LookTests:

@@ -23,26 +23,18 @@ class RankSums(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventGroups:
-    """The distinct event times of many trials, one after the other.
+    """The distinct event times of many trials, one after the other."""
 
-    Parameters
-    ----------
-    row : (n_groups,) integer array
-        Replicate to which the event time belongs, rising.
-    position : (n_groups,) integer array
-        Place of the group's first event in its sorted row.
-    events, arm_events : (n_groups,) arrays
-        How many events happen then, on both arms and on the experimental one.
-    at_risk, arm_at_risk : (n_groups,) arrays
-        Patients of the same stratum who are under observation just before.
-    """
-
-    row: IntArray
-    position: IntArray
+    row: IntArray  # replicate to which the event time belongs, rising
+    position: IntArray  # place of the group's first event in its sorted row
     events: FloatArray
     arm_events: FloatArray
+    """`events` and `arm_events`: how many events happen then, on both arms and on the experimental
+    one; (n_groups,)."""
     at_risk: FloatArray
     arm_at_risk: FloatArray
+    """`at_risk` and `arm_at_risk`: patients of the same stratum who are under observation just
+    before; (n_groups,)."""
 
 
 @lru_cache(maxsize=64)

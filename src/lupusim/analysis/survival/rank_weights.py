@@ -19,21 +19,14 @@ class PooledCurve:
     """Survival of both arms together at the distinct event times, trial by trial.
 
     In a trial with strata each stratum has a curve of its own.
-
-    Parameters
-    ----------
-    curve : (n_groups,) integer array
-        Number of the curve that each event time belongs to, from 0, rising.
-    time : (n_groups,) array
-        The event times, in the unit of the analysis.
-    before, log_step : (n_groups,) arrays
-        Survival just before, and what the events add to its log (0 for the last patient).
     """
 
-    curve: IntArray
-    time: FloatArray
+    curve: IntArray  # number of the curve that each event time belongs to, from 0, rising
+    time: FloatArray  # the event times, in the unit of the analysis; (n_groups,)
     before: FloatArray
     log_step: FloatArray
+    """`before` and `log_step`: survival just before, and what the events add to its log (0 for the
+    last patient); (n_groups,)."""
 
 
 class RankWeight(Protocol):

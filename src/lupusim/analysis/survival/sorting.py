@@ -119,27 +119,15 @@ def tied_rows(keys: IntArray, *, out: IntArray | None = None) -> IntArray:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurvivalColumns:
-    """Checked columns of many trials with a time to event.
+    """Checked columns of many trials with a time to event."""
 
-    Parameters
-    ----------
-    lead : tuple of int
-        Shape of a result: () for a single trial, else (n_replicates,).
-    time : (n_replicates or 1, n_patients) array
-    event, arm : boolean arrays, likewise
-    included : boolean array, likewise, or None for everybody
-    stratum : integer array, likewise, or (1, 1)
-    bits : int
-        Top bits of a key that number the stratum.
-    """
-
-    lead: tuple[int, ...]
-    time: FloatArray
+    lead: tuple[int, ...]  # shape of a result: () for a single trial, else (n_replicates,)
+    time: FloatArray  # (n_replicates or 1, n_patients)
     event: BoolArray
     arm: BoolArray
     included: BoolArray | None
     stratum: IntArray
-    bits: int
+    bits: int  # top bits of a key that number the stratum
 
     @property
     def n_replicates(self) -> int:

@@ -18,21 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What a text is found to be.
+    """What a text is found to be."""
 
-    Parameters
-    ----------
-    scenario : Scenario or None
-        The trial; None where something is wrong.
-    content : dict or None
-        The text as plain data; None where it is no YAML.
-    problems : tuple of Problem
-        What is wrong.
-    """
-
-    scenario: Scenario | None = None
-    content: dict[str, object] | None = None
-    problems: tuple[Problem, ...] = field(default=())
+    scenario: Scenario | None = None  # the trial; None where something is wrong
+    content: dict[str, object] | None = None  # the text as plain data; None where it is no YAML
+    problems: tuple[Problem, ...] = field(default=())  # what is wrong
 
 
 def check(text: str, *, folder: StartFolder, beside: Path, name: str) -> Checked:

@@ -12,25 +12,14 @@ _SCHEMA = "lupusim/evidence/1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
-    """How many of a number of patients were seen in a state.
+    """How many of a number of patients were seen in a state."""
 
-    Parameters
-    ----------
-    kind : str
-        ``in``: at a time; ``ever``: at any time up to it.
-    state : str
-        Of the model.
-    years : float
-        Study time.
-    count, n : int
-        How many, of how many.
-    """
-
-    kind: str
-    state: str
-    years: float
+    kind: str  # ``in``: at a time; ``ever``: at any time up to it
+    state: str  # of the model
+    years: float  # study time
     count: int
     n: int
+    """`count` and `n`: how many, of how many."""
 
     @classmethod
     def typed(cls, row: Mapping[str, Any]) -> Count:

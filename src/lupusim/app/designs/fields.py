@@ -25,29 +25,16 @@ class Way:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One number or word of a trial that the form asks for.
-
-    Parameters
-    ----------
-    label, unit, help : str
-        What it is, in what it is measured, and one sentence more.
-    group : str
-        Under which heading it stands.
-    path : tuple
-        Where it stands in the file.
-    way : Way
-        How it is written.
-    optional : bool
-        Whether it may stay empty, which removes it from the file.
-    """
+    """One number or word of a trial that the form asks for."""
 
     label: str
     unit: str
     help: str
-    group: str
-    path: Path
-    way: Way
-    optional: bool = False
+    """`label`, `unit` and `help`: what it is, in what it is measured, and one sentence more."""
+    group: str  # under which heading it stands
+    path: Path  # where it stands in the file
+    way: Way  # how it is written
+    optional: bool = False  # whether it may stay empty, which removes it from the file
 
     def shown(self, content: Any) -> str | None:
         """Return what the field shows of a file; None where the file says it differently."""

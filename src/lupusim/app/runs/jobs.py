@@ -45,19 +45,12 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The running power at one moment.
+    """The running power at one moment."""
 
-    Parameters
-    ----------
-    done : int
-        Simulated trials finished.
-    power, mcse : float
-        Of the design being simulated, and its Monte Carlo standard error.
-    """
-
-    done: int
+    done: int  # simulated trials finished
     power: float
     mcse: float
+    """`power` and `mcse`: of the design being simulated, and its Monte Carlo standard error."""
 
 
 @dataclass(slots=True, kw_only=True)

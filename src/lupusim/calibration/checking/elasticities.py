@@ -18,33 +18,19 @@ _SHARE = 0.01  # of a count, by which it is moved
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elasticity:
-    """What a prediction owes to one published count.
-
-    Parameters
-    ----------
-    study, target, cell : str
-        The count.
-    observed : float
-        Its value.
-    prediction : str
-        What is predicted.
-    predicted : float
-        Its value at the fit.
-    elasticity : float
-        Per cent that the prediction rises when the count rises by one per cent, all else
-        refitted.
-    per_patient : float
-        By how much the prediction rises when the count rises by one.
-    """
+    """What a prediction owes to one published count."""
 
     study: str
     target: str
     cell: str
-    observed: float
-    prediction: str
-    predicted: float
+    """`study`, `target` and `cell`: the count."""
+    observed: float  # its value
+    prediction: str  # what is predicted
+    predicted: float  # its value at the fit
     elasticity: float
-    per_patient: float
+    """Per cent that the prediction rises when the count rises by one per cent, all else
+    refitted."""
+    per_patient: float  # by how much the prediction rises when the count rises by one
 
 
 def elasticities(

@@ -23,26 +23,16 @@ _TIMES = (0.5, 1.0, 2.0, 5.0)  # years at which a paper may say something
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextCount:
-    """How many of the next patients would be in a state, or have been.
+    """How many of the next patients would be in a state, or have been."""
 
-    Parameters
-    ----------
-    what : str
-        The state and the time.
-    n : int
-        Patients.
-    lower, median, upper : float
-        Of the predictive distribution, in which parameters and chance vary; 95 %.
-    share : float
-        Mean share.
-    """
-
-    what: str
-    n: int
+    what: str  # the state and the time
+    n: int  # patients
     lower: float
     median: float
     upper: float
-    share: float
+    """`lower`, `median` and `upper`: of the predictive distribution, in which parameters and chance
+    vary; 95 %."""
+    share: float  # mean share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

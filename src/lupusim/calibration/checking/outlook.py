@@ -118,29 +118,18 @@ class PlannedTrial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextStudy:
-    """What the next study would see, with and without a random study effect.
+    """What the next study would see, with and without a random study effect."""
 
-    Parameters
-    ----------
-    effects : StudyEffects
-        Standard deviation between studies, and the effect of each.
-    varies : tuple of str
-        Parameters that shift together from study to study.
-    prediction : str
-        What is predicted.
-    average, following : (float, float, float)
-        2.5 %, 50 % and 97.5 % quantiles for the average study and for the next one.
-    widest : (float, float, float) or None
-        For the next one with the largest standard deviation that the studies do not object to;
-        None where there is no such limit.
-    """
-
-    effects: StudyEffects
-    varies: tuple[str, ...]
-    prediction: str
+    effects: StudyEffects  # standard deviation between studies, and the effect of each
+    varies: tuple[str, ...]  # parameters that shift together from study to study
+    prediction: str  # what is predicted
     average: tuple[float, float, float]
     following: tuple[float, float, float]
+    """`average` and `following`: 2.5 %, 50 % and 97.5 % quantiles for the average study and for the
+    next one."""
     widest: tuple[float, float, float] | None
+    """For the next one with the largest standard deviation that the studies do not object to; None
+    where there is no such limit."""
 
     @property
     def words(self) -> str:

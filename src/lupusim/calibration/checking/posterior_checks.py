@@ -30,47 +30,29 @@ _LIMITS = np.array([0.025, 0.5, 0.975])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetCheck:
-    """A published number beside what the posterior predicts that such a study would publish.
-
-    Parameters
-    ----------
-    study, target, cell : str
-        Which.
-    is_held_out : bool
-        Whether the target took no part in the fit.
-    check : PredictiveCheck
-        Observed, predicted median and 95 % interval, mid p-value, z.
-    """
+    """A published number beside what the posterior predicts that such a study would publish."""
 
     study: str
     target: str
     cell: str
-    is_held_out: bool
-    check: PredictiveCheck
+    """`study`, `target` and `cell`: which."""
+    is_held_out: bool  # whether the target took no part in the fit
+    check: PredictiveCheck  # observed, predicted median and 95 % interval, mid p-value, z
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriorCheck:
-    """One parameter before and after the targets were seen.
+    """One parameter before and after the targets were seen."""
 
-    Parameters
-    ----------
-    parameter : str
-        Its name.
-    prior, posterior : (float, float, float)
-        2.5 %, 50 % and 97.5 % quantiles on the natural scale.
-    contraction : float
-        1 - posterior variance / prior variance, on the log or logit scale.
-    to_prior, to_targets : float
-        Power-scaling sensitivities (Kallioinen et al. 2024); above 0.05 they matter.
-    """
-
-    parameter: str
+    parameter: str  # its name
     prior: tuple[float, float, float]
     posterior: tuple[float, float, float]
-    contraction: float
+    """`prior` and `posterior`: 2.5 %, 50 % and 97.5 % quantiles on the natural scale."""
+    contraction: float  # 1 - posterior variance / prior variance, on the log or logit scale
     to_prior: float
     to_targets: float
+    """`to_prior` and `to_targets`: power-scaling sensitivities (Kallioinen et al. 2024); above 0.05
+    they matter."""
 
     @property
     def words(self) -> str:

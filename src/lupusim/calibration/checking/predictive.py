@@ -20,30 +20,20 @@ _WEAKER, _STRONGER = 0.8, 1.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictiveCheck:
-    """One observed number beside what the fitted model predicts for it.
-
-    Parameters
-    ----------
-    target : str
-    observed : float
-        In the target's own unit: a count for counts.
-    median, lower, upper : float
-        Of the predictive distribution.
-    mid_p_value : float
-        Two-sided: twice the smaller tail, with half the probability of the observed
-        number itself. Small where the model cannot have made the observation.
-    z : float
-        (observed - predictive mean) / predictive standard deviation; ``nan`` where the
-        prediction does not vary.
-    """
+    """One observed number beside what the fitted model predicts for it."""
 
     target: str
-    observed: float
+    observed: float  # in the target's own unit: a count for counts
     median: float
     lower: float
     upper: float
+    """`median`, `lower` and `upper`: of the predictive distribution."""
     mid_p_value: float
+    """Two-sided: twice the smaller tail, with half the probability of the observed number itself.
+    Small where the model cannot have made the observation."""
     z: float
+    """(observed - predictive mean) / predictive standard deviation; ``nan`` where the prediction
+    does not vary."""
 
 
 def predictive_checks(

@@ -73,24 +73,14 @@ def _part(n: float, share: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cohort:
-    """The joint likelihood of one study's counts.
+    """The joint likelihood of one study's counts."""
 
-    Parameters
-    ----------
-    study : Study
-        Whose patients they are.
-    cells : integer array
-        Positions of their cells among all of the likelihood.
-    terms : tuple of Term
-        One, unless the targets differ in softness or are too many for one tree of paths.
-    parts : tuple, a term each, of (n_paths of the last, n_paths of the term) arrays or None
-        Which paths of the last term make up a term's; None where they don't, and for the last.
-    """
-
-    study: Study
-    cells: IntArray
+    study: Study  # whose patients they are
+    cells: IntArray  # positions of their cells among all of the likelihood
     terms: tuple[Term, ...]
+    """One, unless the targets differ in softness or are too many for one tree of paths."""
     parts: tuple[FloatArray | None, ...]
+    """Which paths of the last term make up a term's; None where they don't, and for the last."""
 
     def residuals(self, free: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return residuals that measure a misfit, and those that don't; (n, ...) each."""

@@ -20,36 +20,23 @@ _TELLS_APART = 2.0  # AIC units; less is no evidence (Burnham and Anderson 2002,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelScore:
-    """How one model does.
+    """How one model does."""
 
-    Parameters
-    ----------
-    name : str
-        Of the model.
-    n_parameters, n_identified : int
-        Free parameters, and combinations of them that the targets determine.
-    deviance : float
-        Twice the misfit: 0 where every count is expected; soft targets at their weight.
-    p_value : float
-        Of the deviance, were all targets hard and independent.
-    akaike : float
-        Twice minus the log likelihood plus twice the identified parameters, up to a constant
-        that depends on the counts alone; smaller is better. With soft targets a pseudo-AIC:
-        good for ranking, not for p-values.
-    left_out : dict of str to float
-        For each study, the deviance of its targets as predicted without it.
-    missed : tuple of str
-        Targets that the model does not meet.
-    """
-
-    name: str
+    name: str  # of the model
     n_parameters: int
     n_identified: int
+    """`n_parameters` and `n_identified`: free parameters, and combinations of them that the targets
+    determine."""
     deviance: float
-    p_value: float
+    """Twice the misfit: 0 where every count is expected; soft targets at their weight."""
+    p_value: float  # of the deviance, were all targets hard and independent
     akaike: float
+    """Twice minus the log likelihood plus twice the identified parameters, up to a constant that
+    depends on the counts alone; smaller is better. With soft targets a pseudo-AIC: good for
+    ranking, not for p-values."""
     left_out: dict[str, float]
-    missed: tuple[str, ...]
+    """For each study, the deviance of its targets as predicted without it."""
+    missed: tuple[str, ...]  # targets that the model does not meet
 
     @property
     def prediction(self) -> float:

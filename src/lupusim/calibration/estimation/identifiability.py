@@ -79,27 +79,15 @@ def standard_errors(information: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identifiability:
-    """What the targets determine.
+    """What the targets determine."""
 
-    Parameters
-    ----------
-    names : tuple of str
-        Of the parameters.
-    eigenvalues : (n_parameters,) array
-        Of the information, smallest first.
-    directions : (n_parameters, n_parameters) array
-        Columns: the combinations of log or logit parameters that belong to them.
-    collinearity : float
-        Index of all parameters together.
-    verdicts : tuple of Verdict
-        For each parameter.
-    """
-
-    names: tuple[str, ...]
-    eigenvalues: FloatArray
+    names: tuple[str, ...]  # of the parameters
+    eigenvalues: FloatArray  # of the information, smallest first; (n_parameters,)
     directions: FloatArray
-    collinearity: float
-    verdicts: tuple[Verdict, ...]
+    """Columns: the combinations of log or logit parameters that belong to them; (n_parameters,
+    n_parameters)."""
+    collinearity: float  # index of all parameters together
+    verdicts: tuple[Verdict, ...]  # for each parameter
 
     @property
     def rank(self) -> int:

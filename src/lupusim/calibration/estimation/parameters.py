@@ -47,16 +47,11 @@ class Transform(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NormalPrior:
-    """A normal prior on the unbounded scale.
-
-    Parameters
-    ----------
-    mean, sd : float
-        In log or logit units.
-    """
+    """A normal prior on the unbounded scale."""
 
     mean: float
     sd: float
+    """`mean` and `sd`: in log or logit units."""
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.mean):
@@ -67,32 +62,21 @@ class NormalPrior:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreeParameter:
-    """One number that calibration may change, at one place of the model or at several.
+    """One number that calibration may change, at one place of the model or at several."""
 
-    Parameters
-    ----------
-    name : str
-        In words, as tables print it.
-    places : mapping of str to float
-        Where it stands, and what it is multiplied with there: ``"active -> death.rate"``,
-        ``"active -> death.rates.1"`` (second piece), ``"classes.responder.probability"``
-        (the other classes share the rest),
-        ``"classes.responder.hazard_ratios.active -> death"`` or, where patients are fitted,
-        ``"covariates.age.active -> death"``, a log hazard ratio per unit.
-    transform : Transform
-        Log for what is above 0, logit for probabilities, none for log hazard ratios.
-    prior : NormalPrior
-        What is held before the targets are seen. Used by the posterior, and by the search
-        only to choose among points that the targets cannot tell apart.
-    bounds : (float, float) or None
-        Natural limits of the search; default those of the transform.
-    """
-
-    name: str
+    name: str  # in words, as tables print it
     places: Mapping[str, float]
+    """Where it stands, and what it is multiplied with there: ``"active -> death.rate"``, ``"active
+    -> death.rates.1"`` (second piece), ``"classes.responder.probability"`` (the other classes share
+    the rest), ``"classes.responder.hazard_ratios.active -> death"`` or, where patients are fitted,
+    ``"covariates.age.active -> death"``, a log hazard ratio per unit."""
     transform: Transform
+    """Log for what is above 0, logit for probabilities, none for log hazard ratios."""
     prior: NormalPrior
+    """What is held before the targets are seen. Used by the posterior, and by the search only to
+    choose among points that the targets cannot tell apart."""
     bounds: tuple[float, float] | None = None
+    """Natural limits of the search; default those of the transform."""
 
     def __post_init__(self) -> None:
         if not self.places:
@@ -115,27 +99,16 @@ class FreeParameter:
 class FreeModel:
     """A model, and which of its numbers are free.
 
-    Parameters
-    ----------
-    model : MultiStateModel
-        With the numbers it has at present.
-    parameters : tuple of FreeParameter
-        In the order of every parameter vector.
-    target_set : str
-        Which targets of the evidence it is to be fitted to, such as ``durable``.
-    evidence : tuple of str
-        Names of the studies it is usually fitted to.
-
     Raises
     ------
     ValueError
         If a place does not exist in the model; every problem is named.
     """
 
-    model: MultiStateModel
-    parameters: tuple[FreeParameter, ...]
-    target_set: str = ""
-    evidence: tuple[str, ...] = ()
+    model: MultiStateModel  # with the numbers it has at present
+    parameters: tuple[FreeParameter, ...]  # in the order of every parameter vector
+    target_set: str = ""  # which targets of the evidence it is to be fitted to, such as ``durable``
+    evidence: tuple[str, ...] = ()  # names of the studies it is usually fitted to
     hazard_places: tuple[tuple[int, str, int | None, int, float], ...] = field(
         init=False, repr=False, default=()
     )

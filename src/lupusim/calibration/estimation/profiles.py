@@ -40,46 +40,32 @@ _HIGHEST = 0.05  # deviance at a bound where the likelihood has its top
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """The profile likelihood of one parameter.
+    """The profile likelihood of one parameter."""
 
-    Parameters
-    ----------
-    name : str
-        Of the parameter.
-    estimate : float
-        Natural scale.
-    values, deviances : (n_points,) arrays
-        Natural values in increasing order, and by how much twice the log likelihood falls
-        below its maximum there, all other parameters refitted.
-    lower, upper : float
-        Natural values at which that is 3.84; ``nan`` where the parameter reaches the bound
-        of the search before: the interval is unbounded on that side.
-    lower_held_by, upper_held_by : tuple of str
-        Other parameters that stand at the bound of their own search at this limit, and would
-        move it if they could go on.
-    exact_limit : float
-        Where the likelihood is highest at a bound, as of a rate of what nobody had: the only
-        limit, exact where the profile's is the chi-square's, which then misses too often.
-    exact_lower, exact_upper : float
-        Where few events stand behind a parameter: limits at which the tail of the counts has
-        probability 0.025, if they are further out than the chi-square's.
-    valleys : tuple of float
-        Other values about which the targets are met nearly as well, beyond values that they
-        exclude: the limits lie beyond them.
-    """
-
-    name: str
-    estimate: float
+    name: str  # of the parameter
+    estimate: float  # natural scale
     values: FloatArray
     deviances: FloatArray
+    """`values` and `deviances`: natural values in increasing order, and by how much twice the log
+    likelihood falls below its maximum there, all other parameters refitted; (n_points,)."""
     lower: float
     upper: float
+    """`lower` and `upper`: natural values at which that is 3.84; ``nan`` where the parameter
+    reaches the bound of the search before: the interval is unbounded on that side."""
     lower_held_by: tuple[str, ...] = ()
     upper_held_by: tuple[str, ...] = ()
+    """`lower_held_by` and `upper_held_by`: other parameters that stand at the bound of their own
+    search at this limit, and would move it if they could go on."""
     exact_limit: float = float("nan")
+    """Where the likelihood is highest at a bound, as of a rate of what nobody had: the only limit,
+    exact where the profile's is the chi-square's, which then misses too often."""
     exact_lower: float = float("nan")
     exact_upper: float = float("nan")
+    """`exact_lower` and `exact_upper`: where few events stand behind a parameter: limits at which
+    the tail of the counts has probability 0.025, if they are further out than the chi-square's."""
     valleys: tuple[float, ...] = ()
+    """Other values about which the targets are met nearly as well, beyond values that they exclude:
+    the limits lie beyond them."""
 
     @property
     def unbounded(self) -> tuple[str, ...]:

@@ -32,29 +32,17 @@ GRID = (0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyEffects:
-    """A fit with a random study effect.
+    """A fit with a random study effect."""
 
-    Parameters
-    ----------
-    free : (n_parameters,) array
-        The average study, on the log and logit scales.
-    direction : (n_parameters,) array
-        1 for parameters that vary between studies, 0 for the others.
-    sd : float
-        Of the effect.
-    lower, upper : float
-        95 % limits of the standard deviation by its profile likelihood, ``nan`` where given
-        and at the ends of the grid, where there is no limit.
-    effects : dict of str to float
-        Most probable effect of each study.
-    """
-
-    free: FloatArray
+    free: FloatArray  # the average study, on the log and logit scales; (n_parameters,)
     direction: FloatArray
-    sd: float
+    """1 for parameters that vary between studies, 0 for the others; (n_parameters,)."""
+    sd: float  # of the effect
     lower: float
     upper: float
-    effects: dict[str, float]
+    """`lower` and `upper`: 95 % limits of the standard deviation by its profile likelihood, ``nan``
+    where given and at the ends of the grid, where there is no limit."""
+    effects: dict[str, float]  # most probable effect of each study
 
     @property
     def n_studies(self) -> int:

@@ -21,38 +21,23 @@ _CONFLICT = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRow:
-    """One published number beside what the fitted model expects.
-
-    Parameters
-    ----------
-    study, target, cell : str
-        Which study, which target of it, which of its groups.
-    observed, expected : float
-        Counts.
-    denominator : float
-        Patients, or person-years.
-    lower, upper : float
-        Exact 95 % limits of what a study that observed this count would expect
-        (Clopper and Pearson 1934; Garwood 1936 for events per person-time), as counts.
-    z : float
-        Signed root of the deviance of this cell, all cells that are the rest included.
-    soft : float
-        Weight of the target's log likelihood; 0 where it was held out.
-    how_known : str
-        As its evidence file says.
-    """
+    """One published number beside what the fitted model expects."""
 
     study: str
     target: str
     cell: str
+    """`study`, `target` and `cell`: which study, which target of it, which of its groups."""
     observed: float
     expected: float
-    denominator: float
+    """`observed` and `expected`: counts."""
+    denominator: float  # patients, or person-years
     lower: float
     upper: float
-    z: float
-    soft: float
-    how_known: str
+    """`lower` and `upper`: exact 95 % limits of what a study that observed this count would expect
+    (Clopper and Pearson 1934; Garwood 1936 for events per person-time), as counts."""
+    z: float  # signed root of the deviance of this cell, all cells that are the rest included
+    soft: float  # weight of the target's log likelihood; 0 where it was held out
+    how_known: str  # as its evidence file says
 
     @property
     def agrees(self) -> bool:
@@ -62,24 +47,17 @@ class TargetRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """A target that the fitted model misses by more than chance allows.
-
-    Parameters
-    ----------
-    study, target : str
-        Which.
-    deviance, degrees_of_freedom, p_value : float
-        Of the whole target at full weight, whether it is soft or not.
-    words : str
-        The numbers that disagree.
-    """
+    """A target that the fitted model misses by more than chance allows."""
 
     study: str
     target: str
+    """`study` and `target`: which."""
     deviance: float
     degrees_of_freedom: int
     p_value: float
-    words: str
+    """`deviance`, `degrees_of_freedom` and `p_value`: of the whole target at full weight, whether
+    it is soft or not."""
+    words: str  # the numbers that disagree
 
     def __str__(self) -> str:
         return (

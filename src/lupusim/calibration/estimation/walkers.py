@@ -25,47 +25,29 @@ _NEAR = (2.0, 16.0)
 
 @dataclass(slots=True, kw_only=True)
 class Walkers:
-    """One walker for each parameter and side, all refitted in one stack.
+    """One walker for each parameter and side, all refitted in one stack."""
 
-    Parameters
-    ----------
-    hill : Hill
-        The likelihood.
-    top : float
-        Its smallest negative log likelihood.
-    best : (n_parameters,) array
-        Where that is.
-    tails : Tails
-        Exact, of parameters that few events decide.
-    inside, points : (2 n_parameters, n_parameters) arrays
-        The last point of each walker below the critical value, and the present one.
-    seen, judged : list of (int, float, float)
-        Parameter, value and deviance of every point; and what limits are judged by.
-    leads : (n_parameters, n_parameters) array
-        How all parameters move with one, a row for each: where refits begin.
-    least_gain : float
-        Of twice the log likelihood: a refit that gains less in a step is over.
-    progress : callable or None
-        Told how many walks are over, of two for each walker: outwards, and back to its limit.
-    settled : int
-        Walks that are over before those under way.
-    is_exact : bool
-        Whether exact tails judge them, where they are nearer to the estimate's.
-    """
-
-    hill: Hill
-    top: float
-    best: FloatArray
-    tails: Tails
+    hill: Hill  # the likelihood
+    top: float  # its smallest negative log likelihood
+    best: FloatArray  # where that is; (n_parameters,)
+    tails: Tails  # exact, of parameters that few events decide
     inside: FloatArray
     points: FloatArray
+    """`inside` and `points`: the last point of each walker below the critical value, and the
+    present one; (2 n_parameters, n_parameters)."""
     seen: list[tuple[int, float, float]]
     judged: list[tuple[int, float, float]]
+    """`seen` and `judged`: parameter, value and deviance of every point; and what limits are judged
+    by."""
     leads: FloatArray
-    least_gain: float
+    """How all parameters move with one, a row for each: where refits begin; (n_parameters,
+    n_parameters)."""
+    least_gain: float  # of twice the log likelihood: a refit that gains less in a step is over
     progress: Progress | None = None
-    settled: int = 0
+    """Told how many walks are over, of two for each walker: outwards, and back to its limit."""
+    settled: int = 0  # walks that are over before those under way
     is_exact: bool = False
+    """Whether exact tails judge them, where they are nearer to the estimate's."""
 
     @property
     def axes(self) -> IntArray:

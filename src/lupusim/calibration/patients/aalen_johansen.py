@@ -25,19 +25,12 @@ _MOST_PATTERNS = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occupancy:
-    """Shares of patients in each state.
+    """Shares of patients in each state."""
 
-    Parameters
-    ----------
-    times : (n_times,) array
-        Study time, years.
-    shares, errors : (n_times, n_states) arrays
-        Estimates and their standard errors.
-    """
-
-    times: FloatArray
+    times: FloatArray  # study time, years; (n_times,)
     shares: FloatArray
     errors: FloatArray
+    """`shares` and `errors`: estimates and their standard errors; (n_times, n_states)."""
 
 
 def aalen_johansen(stays: Stays, n_states: int, times: FloatArray) -> Occupancy:

@@ -16,30 +16,20 @@ CENSORED = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stays:
-    """Stays in states, whose beginning and end are known to the day.
+    """Stays in states, whose beginning and end are known to the day."""
 
-    Parameters
-    ----------
-    patient : (n_stays,) integer array
-        0 to n_patients - 1.
-    state, to : (n_stays,) integer arrays
-        Position of the state, and of the one that followed; :data:`CENSORED` where none did.
-    entered : (n_stays,) array
-        Study time of entry into the state, years.
-    begin, end : (n_stays,) arrays
-        From when to when the stay was watched; begin is later than entry where a patient came
-        under observation while there.
-    covariates : mapping of str to (n_stays,) array
-        Values of the model's covariates.
-    """
-
-    patient: IntArray
+    patient: IntArray  # 0 to n_patients - 1
     state: IntArray
     to: IntArray
-    entered: FloatArray
+    """`state` and `to`: position of the state, and of the one that followed; :data:`CENSORED` where
+    none did."""
+    entered: FloatArray  # study time of entry into the state, years; (n_stays,)
     begin: FloatArray
     end: FloatArray
+    """`begin` and `end`: from when to when the stay was watched; begin is later than entry where a
+    patient came under observation while there; (n_stays,)."""
     covariates: Mapping[str, FloatArray] = field(default_factory=dict)
+    """Values of the model's covariates."""
 
     def __post_init__(self) -> None:
         if bad := np.flatnonzero(~(self.end > self.begin)).tolist():
@@ -57,26 +47,17 @@ class Stays:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """States at some times; what happens between is not seen, entries of absorbing states are.
+    """States at some times; what happens between is not seen, entries of absorbing states are."""
 
-    Parameters
-    ----------
-    patient : (n_intervals,) integer array
-        0 to n_patients - 1.
-    state, next_state : (n_intervals,) integer arrays
-        Positions of the states at the beginning and at the end.
-    begin, end : (n_intervals,) arrays
-        Study times, years.
-    covariates : mapping of str to (n_intervals,) array
-        Values of the model's covariates, taken as constant until the end.
-    """
-
-    patient: IntArray
+    patient: IntArray  # 0 to n_patients - 1
     state: IntArray
     next_state: IntArray
+    """`state` and `next_state`: positions of the states at the beginning and at the end."""
     begin: FloatArray
     end: FloatArray
+    """`begin` and `end`: study times, years; (n_intervals,)."""
     covariates: Mapping[str, FloatArray] = field(default_factory=dict)
+    """Values of the model's covariates, taken as constant until the end."""
 
     def __post_init__(self) -> None:
         if bad := np.flatnonzero(~(self.end > self.begin)).tolist():

@@ -17,15 +17,10 @@ ScalarDensity: TypeAlias = Callable[[FloatArray], float]
 
 @dataclass(frozen=True, slots=True)
 class RowDensity:
-    """A log density that is evaluated at many points in one call.
-
-    Parameters
-    ----------
-    evaluate : callable
-        From ``(n_points, n_parameters)`` to ``(n_points,)``.
-    """
+    """A log density that is evaluated at many points in one call."""
 
     evaluate: Callable[[FloatArray], FloatArray]
+    """From ``(n_points, n_parameters)`` to ``(n_points,)``."""
 
 
 LogDensity: TypeAlias = ScalarDensity | RowDensity
@@ -83,20 +78,16 @@ def evaluate(log_density: LogDensity, values: FloatArray) -> FloatArray:
 class Mode:
     """An optimum of a log density, with the normal approximation around it.
 
-    Parameters
-    ----------
-    location : (n_parameters,) array
-    covariance : (n_parameters, n_parameters) array
-        Positive definite; the inverse of the information, see `from_information`.
-
     Raises
     ------
     ValueError
         If the shapes do not agree or `covariance` is not positive definite.
     """
 
-    location: FloatArray
+    location: FloatArray  # (n_parameters,)
     covariance: FloatArray
+    """Positive definite; the inverse of the information, see `from_information`; (n_parameters,
+    n_parameters)."""
 
     def __post_init__(self) -> None:
         location, covariance = read_only(self.location), read_only(self.covariance)
@@ -161,15 +152,6 @@ class Mode:
 class StudentMixture:
     """A mixture of multivariate t distributions, one around each mode.
 
-    Parameters
-    ----------
-    modes : sequence of Mode
-        At least one.
-    shares : sequence of float
-        Share of each component; they must sum to 1.
-    degrees_of_freedom : float
-        Above 0; ``inf`` gives the normal distribution.
-
     Raises
     ------
     ValueError
@@ -180,9 +162,9 @@ class StudentMixture:
     Kotz and Nadarajah (2004), *Multivariate t Distributions and Their Applications*, eq. 1.1.
     """
 
-    modes: Sequence[Mode]
-    shares: Sequence[float]
-    degrees_of_freedom: float
+    modes: Sequence[Mode]  # at least one
+    shares: Sequence[float]  # share of each component; they must sum to 1
+    degrees_of_freedom: float  # above 0; ``inf`` gives the normal distribution
 
     def __post_init__(self) -> None:
         if len(self.shares) != len(self.modes) or not math.isclose(sum(self.shares), 1.0):

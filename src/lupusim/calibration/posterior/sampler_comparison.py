@@ -25,33 +25,21 @@ _AGREE = 4.0  # standard errors: one false alarm in 16 000 for each quantile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecondOpinion:
-    """Quantiles of the fit's draws and of Markov chains on the same posterior.
+    """Quantiles of the fit's draws and of Markov chains on the same posterior."""
 
-    Parameters
-    ----------
-    draws : Draws
-        The chains.
-    names : tuple of str
-        Parameters.
-    first, second : (n_probabilities, n_parameters) arrays of nested tuples
-        Quantiles on the natural scale, of the fit's own draws and of the chains.
-    gap : float
-        Largest difference of any of these quantiles, on the log or logit scale, in posterior
-        standard deviations.
-    z : float
-        Largest difference of the share of the fit's draws below a quantile of the chains from
-        that quantile's probability, in Monte Carlo standard errors.
-    n_walkers : int
-        Chains.
-    """
-
-    draws: Draws
-    names: tuple[str, ...]
+    draws: Draws  # the chains
+    names: tuple[str, ...]  # parameters
     first: tuple[tuple[float, ...], ...]
     second: tuple[tuple[float, ...], ...]
+    """`first` and `second`: quantiles on the natural scale, of the fit's own draws and of the
+    chains; (n_probabilities, n_parameters)."""
     gap: float
+    """Largest difference of any of these quantiles, on the log or logit scale, in posterior
+    standard deviations."""
     z: float
-    n_walkers: int
+    """Largest difference of the share of the fit's draws below a quantile of the chains from that
+    quantile's probability, in Monte Carlo standard errors."""
+    n_walkers: int  # chains
 
     @property
     def chance_r_hat(self) -> float:

@@ -135,20 +135,16 @@ def _go_on(straight: FloatArray, kernel: FloatArray, n_left: int, *, out: FloatA
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """What those who entered a state in each panel are worth at one time.
-
-    Parameters
-    ----------
-    there, years : (n, n_states + 1, n_panels) arrays
-        Their share still there, and the years they have spent there.
-    from_start, years_from_start : (n, n_states + 1) arrays
-        The same of those who were there at time 0.
-    """
+    """What those who entered a state in each panel are worth at one time."""
 
     there: FloatArray
     years: FloatArray
+    """`there` and `years`: their share still there, and the years they have spent there; (n,
+    n_states + 1, n_panels)."""
     from_start: FloatArray
     years_from_start: FloatArray
+    """`from_start` and `years_from_start`: the same of those who were there at time 0; (n, n_states
+    + 1)."""
 
     def read(self, chain: Route, entries: FloatArray, readout: FloatArray) -> FloatArray:
         """Return the sum of a chain's occupancy over a readout; shape (n,).

@@ -20,30 +20,18 @@ class Party:
 
     SPEED: who never enters a remission needs no equations for relapses, which are half of
     the work where one class of two responds (benchmarks/calibration.py).
-
-    Parameters
-    ----------
-    classes : list of int
-        Which.
-    closed : frozenset of int
-        Transitions that they never make.
-    left : list of int
-        States that they can come to and leave.
-    steady, aging : Exits
-        How: with constant hazards, and with others. Classes that leave a state alike do so once.
-    way_of : (n_classes, n_transitions) integer array
-        Position of each class's way among those of `steady`, then `aging`; 0 where there is none.
-    state_of : (n_classes, n_left) integer array
-        The same of states.
     """
 
-    classes: list[int]
-    closed: frozenset[int]
-    left: list[int]
+    classes: list[int]  # which
+    closed: frozenset[int]  # transitions that they never make
+    left: list[int]  # states that they can come to and leave
     steady: Exits
     aging: Exits
+    """`steady` and `aging`: how: with constant hazards, and with others. Classes that leave a state
+    alike do so once."""
     way_of: IntArray
-    state_of: IntArray
+    """Position of each class's way among those of `steady`, then `aging`; 0 where there is none."""
+    state_of: IntArray  # the same of states
 
 
 def parties(free_model: FreeModel, ratios: FloatArray, among: Collection[int]) -> tuple[Party, ...]:

@@ -66,19 +66,13 @@ def lag_points(horizon: float, n_panels: int) -> Lags:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exits:
-    """How some states are left, in one list of ways out.
-
-    Parameters
-    ----------
-    classes, ways : (n_ways,) integer arrays
-        Latent class and transition of each; those out of one state beside each other.
-    states : (n_ways,) integer array
-        Position among the states of each.
-    """
+    """How some states are left, in one list of ways out."""
 
     classes: IntArray
     ways: IntArray
-    states: IntArray
+    """`classes` and `ways`: latent class and transition of each; those out of one state beside each
+    other."""
+    states: IntArray  # position among the states of each
 
     @property
     def n_states(self) -> int:

@@ -178,21 +178,11 @@ class Stake:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetGain:
-    """Gain of all future patients, less what would make it worthless.
+    """Gain of all future patients, less what would make it worthless."""
 
-    Parameters
-    ----------
-    gain : callable
-        Of one patient.
-    at_least : float
-        What a patient must gain for the treatment to be worth having.
-    n_future : float
-        Future patients.
-    """
-
-    gain: Gain
-    at_least: float
-    n_future: float
+    gain: Gain  # of one patient
+    at_least: float  # what a patient must gain for the treatment to be worth having
+    n_future: float  # future patients
 
     def __call__(self, trial: Trial) -> float:
         """Return the gain of adopting, in responders or events avoided."""

@@ -20,22 +20,14 @@ _DEEP = 800.0  # a cumulative hazard beyond which exp(-H) is 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panels:
-    """Integration panels: pieces of the grid's cells, each with a middle node.
+    """Integration panels: pieces of the grid's cells, each with a middle node."""
 
-    Parameters
-    ----------
-    nodes : (2 * n_panels + 1,) array
-        Ends and middles of the panels, in cells from time 0.
-    width, offset : (n_panels,) arrays
-        Width of each panel, and its distance from its cell's start, in cells.
-    first : (n_cells,) integer array
-        The first panel of each cell.
-    """
-
-    nodes: FloatArray
+    nodes: FloatArray  # ends and middles of the panels, in cells from time 0; (2 * n_panels + 1,)
     width: FloatArray
     offset: FloatArray
-    first: IntArray
+    """`width` and `offset`: width of each panel, and its distance from its cell's start, in cells;
+    (n_panels,)."""
+    first: IntArray  # the first panel of each cell
 
 
 @lru_cache(maxsize=64)
@@ -62,16 +54,11 @@ def panels(n_cells: int, kinks: tuple[float, ...]) -> Panels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moments:
-    """Mass in each cell, and mass times position in it (from 0 to 1).
-
-    Parameters
-    ----------
-    mass, moment : (n_rows, n_cells) arrays
-        One row per arc or state.
-    """
+    """Mass in each cell, and mass times position in it (from 0 to 1)."""
 
     mass: FloatArray
     moment: FloatArray
+    """`mass` and `moment`: one row per arc or state; (n_rows, n_cells)."""
 
     def lumps(self) -> FloatArray:
         """Return the masses (n_rows, n_cells) shared out to the grid points.

@@ -20,25 +20,15 @@ _NO_SURVIVOR = 1e12  # a cumulative hazard at which nobody is left; keeps differ
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arc:
-    """A transition between numbered states, with everything that multiplies its hazard.
-
-    Parameters
-    ----------
-    begin, end : int
-        Positions of its states.
-    hazard : Hazard
-        Per year, on its clock.
-    clock : Clock
-        What the hazard runs on.
-    ratio : PiecewiseRatio
-        Multiplier over study time from 0 on: treatment, latent class and covariates.
-    """
+    """A transition between numbered states, with everything that multiplies its hazard."""
 
     begin: int
     end: int
-    hazard: Hazard
-    clock: Clock
+    """`begin` and `end`: positions of its states."""
+    hazard: Hazard  # per year, on its clock
+    clock: Clock  # what the hazard runs on
     ratio: PiecewiseRatio
+    """Multiplier over study time from 0 on: treatment, latent class and covariates."""
 
     @property
     def is_constant(self) -> bool:

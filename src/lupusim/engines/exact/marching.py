@@ -61,19 +61,13 @@ def grown(arc: Arc, entered: FloatArray, begin: FloatArray, end: float) -> Float
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """A cell of the grid.
-
-    Parameters
-    ----------
-    begin, width : float
-        Study time (years) of its beginning, and its width.
-    continued : bool
-        Whether ratios and piecewise constant hazards go on as in the cell before it.
-    """
+    """A cell of the grid."""
 
     begin: float
     width: float
+    """`begin` and `width`: study time (years) of its beginning, and its width."""
     continued: bool = False
+    """Whether ratios and piecewise constant hazards go on as in the cell before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

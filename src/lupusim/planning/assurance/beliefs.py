@@ -82,14 +82,6 @@ class FurtherRatio:
     For arms that follow a model of their own, whose effect is no hazard ratio: the ratio is
     put on top of the model and of what the arm states.
 
-    Parameters
-    ----------
-    on : tuple of (from_state, to_state)
-        Transitions whose hazard is multiplied.
-    mean, sd : float
-        Of the log hazard ratio; a mean of 0 leaves the stated truth in the middle.
-    seed : int
-        Of the draws.
 
     Raises
     ------
@@ -97,10 +89,12 @@ class FurtherRatio:
         If a number is out of its range, or an experimental arm has no such transition.
     """
 
-    on: tuple[Edge, ...]
+    on: tuple[Edge, ...]  # transitions whose hazard is multiplied
     mean: float = 0.0
     sd: float
-    seed: int
+    """`mean` and `sd`: of the log hazard ratio; a mean of 0 leaves the stated truth in the
+    middle."""
+    seed: int  # of the draws
 
     def __post_init__(self) -> None:
         NormalEffect(mean=self.mean, sd=self.sd)  # checks the numbers

@@ -52,11 +52,6 @@ class StatedEffect:
 class NormalEffect:
     """A normal prior for the log hazard ratio of the trial's first effect.
 
-    Parameters
-    ----------
-    mean, sd : float
-        Of the log hazard ratio.
-
     Raises
     ------
     ValueError
@@ -69,6 +64,7 @@ class NormalEffect:
 
     mean: float
     sd: float
+    """`mean` and `sd`: of the log hazard ratio."""
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.mean):

@@ -165,18 +165,12 @@ class PowerDistribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Law:
-    """A distribution of power: points, and cells around the grid in which it is even.
-
-    Parameters
-    ----------
-    powers, masses : (n_points,) arrays
-    cells : (101,) array
-        Probability of each cell.
-    """
+    """A distribution of power: points, and cells around the grid in which it is even."""
 
     powers: FloatArray
     masses: FloatArray
-    cells: FloatArray
+    """`powers` and `masses`: (n_points,)."""
+    cells: FloatArray  # probability of each cell; (101,)
 
     def below(self, power: FloatArray) -> FloatArray:
         """Return the probability of less power than each value."""

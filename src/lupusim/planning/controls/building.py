@@ -49,18 +49,10 @@ _known: dict[str, Control | None] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Baseline:
-    """Enrollments and allocations of some trials, before anything happens.
+    """Enrollments and allocations of some trials, before anything happens."""
 
-    Parameters
-    ----------
-    enrolled : (n_draws, n_patients) array
-        Calendar times (years).
-    arm : (n_draws, n_patients) array
-        Arm of each patient.
-    """
-
-    enrolled: FloatArray
-    arm: np.ndarray
+    enrolled: FloatArray  # calendar times (years); (n_draws, n_patients)
+    arm: np.ndarray  # arm of each patient; (n_draws, n_patients)
 
     @classmethod
     def of(cls, trial: Trial) -> _Baseline:

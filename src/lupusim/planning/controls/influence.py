@@ -16,38 +16,21 @@ _SIGNS = np.array([[-1.0], [1.0]])  # of the arms in a difference
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Influence:
-    """The statistic of a trial as its mean and what each patient adds to it.
+    """The statistic of a trial as its mean and what each patient adds to it."""
 
-    Parameters
-    ----------
-    mean : float
-        Of the statistic of arm 1 against arm 0.
-    information : float
-        Variance of its score, or one over that of the estimate.
-    adds : Contributions
-        Of a patient of each arm.
-    """
-
-    mean: float
-    information: float
-    adds: Contributions
+    mean: float  # of the statistic of arm 1 against arm 0
+    information: float  # variance of its score, or one over that of the estimate
+    adds: Contributions  # of a patient of each arm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Expected:
-    """What is to be expected in each cell of study time.
+    """What is to be expected in each cell of study time."""
 
-    Parameters
-    ----------
-    times : (n_cells,) array
-        Where cells begin (years).
-    at_risk, events : (2, n_cells) arrays
-        Patients of each arm.
-    """
-
-    times: FloatArray
+    times: FloatArray  # where cells begin (years); (n_cells,)
     at_risk: FloatArray
     events: FloatArray
+    """`at_risk` and `events`: patients of each arm; (2, n_cells)."""
 
     @classmethod
     def of(cls, law: PatientLaw, watched: FloatArray) -> _Expected:

@@ -17,19 +17,13 @@ STRIDE = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientLaw:
-    """When a patient of each arm has the event, or leaves without one, if nobody cut the data.
+    """When a patient of each arm has the event, or leaves without one, if nobody cut the data."""
 
-    Parameters
-    ----------
-    width : float
-        Of a cell of study time, years.
-    event, exit : (n_arms, n_cells) arrays
-        Chance of the event, and of leaving without it, in each cell.
-    """
-
-    width: float
+    width: float  # of a cell of study time, years
     event: FloatArray
     exit: FloatArray
+    """`event` and `exit`: chance of the event, and of leaving without it, in each cell; (n_arms,
+    n_cells)."""
 
     @property
     def stays(self) -> FloatArray:
@@ -45,19 +39,13 @@ class PatientLaw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contributions:
-    """What a patient adds to a sum, on the grid of a law.
-
-    Parameters
-    ----------
-    on_event, on_exit : (n_arms, n_cells) arrays
-        With an event, or without one, in each cell.
-    at_cut : (n_arms, n_cells + 1) array
-        Who is still there when the data are cut, at the cells' edges.
-    """
+    """What a patient adds to a sum, on the grid of a law."""
 
     on_event: FloatArray
     on_exit: FloatArray
+    """`on_event` and `on_exit`: with an event, or without one, in each cell; (n_arms, n_cells)."""
     at_cut: FloatArray
+    """Who is still there when the data are cut, at the cells' edges; (n_arms, n_cells + 1)."""
 
     @property
     def parts(self) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -21,21 +21,16 @@ _TOLERANCE = 1e-7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueLaw:
-    """What is seen of a patient of each arm: one of several normal values, or nothing.
-
-    Parameters
-    ----------
-    weight, mean, sd : (n_arms, n_parts) arrays
-        Chance of each part, and mean and standard deviation of the value there; 0 for a value
-        that is certain. Weights below 1 in all leave patients of whom nothing is seen.
-    baseline : Baseline or None
-        What is taken from a value for each unit of the value at randomization; None for nothing.
-    """
+    """What is seen of a patient of each arm: one of several normal values, or nothing."""
 
     weight: FloatArray
     mean: FloatArray
     sd: FloatArray
+    """`weight`, `mean` and `sd`: chance of each part, and mean and standard deviation of the value
+    there; 0 for a value that is certain. Weights below 1 in all leave patients of whom nothing is
+    seen; (n_arms, n_parts)."""
     baseline: Baseline | None = None
+    """What is taken from a value for each unit of the value at randomization; None for nothing."""
 
     @property
     def known(self) -> FloatArray:

@@ -37,11 +37,6 @@ class ClusterError(LupusimError):
 class DaskCluster:
     """A running Dask cluster.
 
-    Parameters
-    ----------
-    address : str
-        Of the scheduler, such as ``tcp://10.0.0.1:8786``.
-
     Raises
     ------
     ClusterError
@@ -50,7 +45,7 @@ class DaskCluster:
         the scheduler is gone, all workers are, or one that came later has other software.
     """
 
-    address: str
+    address: str  # of the scheduler, such as ``tcp://10.0.0.1:8786``
 
     @contextmanager
     def ready(self) -> Iterator[Spread]:

@@ -68,24 +68,16 @@ class Existing(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a run was asked for, as its ledger remembers it.
+    """What a run was asked for, as its ledger remembers it."""
 
-    Parameters
-    ----------
-    started : float
-        Seconds since 1970.
-    name, command, folder, text : str
-        Name of the scenario, how it was named, the folder of its file, and the file as read.
-    n_replicates : int
-        Replicates per design point.
-    """
-
-    started: float
+    started: float  # seconds since 1970
     name: str
     command: str
     folder: str
-    n_replicates: int
+    n_replicates: int  # replicates per design point
     text: str
+    """`name`, `command`, `folder` and `text`: name of the scenario, how it was named, the folder of
+    its file, and the file as read."""
 
 
 class Ledger:

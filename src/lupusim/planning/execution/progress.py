@@ -10,19 +10,13 @@ from lupusim.simulation.tally import Mean
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run has come.
-
-    Parameters
-    ----------
-    done, total : int
-        Replicates simulated and asked for, over all points and their null twins.
-    power : Mean or None
-        Running power of the point in work; None where there is no test.
-    """
+    """How far a run has come."""
 
     done: int
     total: int
-    power: Mean | None
+    """`done` and `total`: replicates simulated and asked for, over all points and their null
+    twins."""
+    power: Mean | None  # running power of the point in work; None where there is no test
 
 
 Listener = Callable[[Progress], None]

@@ -48,16 +48,11 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
-    """One of several equal parts: every `count`-th block of each design.
-
-    Parameters
-    ----------
-    number, count : int
-        Number of the part, from 1, and how many there are.
-    """
+    """One of several equal parts: every `count`-th block of each design."""
 
     number: int
     count: int
+    """`number` and `count`: number of the part, from 1, and how many there are."""
     is_whole: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

@@ -34,22 +34,13 @@ class _UnknownError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What fresh replicates say of an answer.
+    """What fresh replicates say of an answer."""
 
-    Parameters
-    ----------
-    tally : Tally
-        Their sums.
-    quantity : str
-        Which of them is the power.
-    n_replicates, seed : int
-        How many, and the seed of the search.
-    """
-
-    tally: Tally
-    quantity: str
+    tally: Tally  # their sums
+    quantity: str  # which of them is the power
     n_replicates: int
     seed: int
+    """`n_replicates` and `seed`: how many, and the seed of the search."""
 
 
 @dataclass(slots=True)

@@ -98,10 +98,6 @@ class Patients:
     What waits for a number of patients or events waits for proportionally more: looks, the
     first stage and planned size of an adaptation, arms that join or close. Dates stay.
 
-    Parameters
-    ----------
-    trial : Trial
-        The trial as it was given.
 
     Raises
     ------
@@ -109,7 +105,7 @@ class Patients:
         If its test fixes the number of patients.
     """
 
-    trial: Trial
+    trial: Trial  # the trial as it was given
 
     keys = ("sample_size",)
     unit = "patients"

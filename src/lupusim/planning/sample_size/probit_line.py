@@ -20,22 +20,13 @@ _PRIOR_SD = 0.5  # of the slope, relative to that of a test whose z grows with t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Simulated trials of one size.
-
-    Parameters
-    ----------
-    size, n_replicates : int
-        Size and trials.
-    n_rejected : float
-        Trials with a significant test; no whole number where chance is taken out.
-    worth : float
-        How many trials that are counted tell as much as one of these.
-    """
+    """Simulated trials of one size."""
 
     size: int
     n_replicates: int
-    n_rejected: float
-    worth: float = 1.0
+    """`size` and `n_replicates`: size and trials."""
+    n_rejected: float  # trials with a significant test; no whole number where chance is taken out
+    worth: float = 1.0  # how many trials that are counted tell as much as one of these
 
     @classmethod
     def of(cls, size: int, power: Mean) -> Batch:

@@ -40,23 +40,15 @@ _HIGH_BOUND = 3.0  # z: a level of 0.00135
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotBeforeTheLast:
-    """An interim look that is not to be expected before the last one, which makes it idle.
+    """An interim look that is not to be expected before the last one, which makes it idle."""
 
-    Parameters
-    ----------
-    look : int
-        Counted from 1.
-    clock, last_clock : str
-        What it waits for, and what the last look waits for.
-    time, last_time : float
-        When they are to be expected: calendar time (years).
-    """
-
-    look: int
+    look: int  # counted from 1
     clock: str
     last_clock: str
+    """`clock` and `last_clock`: what it waits for, and what the last look waits for."""
     time: float
     last_time: float
+    """`time` and `last_time`: when they are to be expected: calendar time (years)."""
 
     def __str__(self) -> str:
         return (
@@ -68,22 +60,14 @@ class NotBeforeTheLast:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NobodyLeft:
-    """An interim look that picks who is enrolled further, when everybody has come.
+    """An interim look that picks who is enrolled further, when everybody has come."""
 
-    Parameters
-    ----------
-    share : float
-        Of trials in which it is so.
-    clock : str
-        What the look waits for.
-    time, last_enrolled : float
-        When the look is to be expected, and the last patient: calendar time (years).
-    """
-
-    share: float
-    clock: str
+    share: float  # of trials in which it is so
+    clock: str  # what the look waits for
     time: float
     last_enrolled: float
+    """`time` and `last_enrolled`: when the look is to be expected, and the last patient: calendar
+    time (years)."""
 
     def __str__(self) -> str:
         return (

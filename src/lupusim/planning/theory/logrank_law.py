@@ -45,28 +45,16 @@ class LogrankLaw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two arms with proportional hazards, and for how long their patients are watched.
-
-    Parameters
-    ----------
-    cumulative_hazard : callable
-        Of a control patient, by study time (years).
-    hazard_ratio : float
-        Above 0.
-    share : float
-        Of the patients on the experimental arm.
-    watched : callable
-        Share of all patients who would be watched at a study time, had nobody an event: those
-        enrolled early enough, less those who dropped out.
-    longest : float
-        Study time (years) at which nobody is watched any more.
-    """
+    """Two arms with proportional hazards, and for how long their patients are watched."""
 
     cumulative_hazard: Callable[[FloatArray], FloatArray]
-    hazard_ratio: float
-    share: float
+    """Of a control patient, by study time (years)."""
+    hazard_ratio: float  # above 0
+    share: float  # of the patients on the experimental arm
     watched: Callable[[FloatArray], FloatArray]
-    longest: float
+    """Share of all patients who would be watched at a study time, had nobody an event: those
+    enrolled early enough, less those who dropped out."""
+    longest: float  # study time (years) at which nobody is watched any more
 
 
 def logrank_law(comparison: Comparison, *, mean_per_event: float = 0.0) -> LogrankLaw:

@@ -21,25 +21,17 @@ class StrangersFileError(LupusimError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of file that a report can be written as.
-
-    Parameters
-    ----------
-    extra, modules : str, tuple of str
-        What must be installed, and the extra that does it.
-    is_ours : callable
-        Whether a file that is there is a report of ours that nobody has changed.
-    contents : callable
-        From the report and the path to the content of each file.
-    beside : callable
-        The files that are there and may be written again beside the report.
-    """
+    """A kind of file that a report can be written as."""
 
     extra: str
     modules: tuple[str, ...]
+    """`extra` and `modules`: what must be installed, and the extra that does it."""
     is_ours: Callable[[Path], bool]
+    """Whether a file that is there is a report of ours that nobody has changed."""
     contents: Callable[[Document, Path], dict[Path, bytes]]
+    """From the report and the path to the content of each file."""
     beside: Callable[[Path], Iterable[Path]] = lambda _: ()
+    """The files that are there and may be written again beside the report."""
 
 
 def _is_sealed(path: Path) -> bool:

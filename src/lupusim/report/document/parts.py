@@ -180,19 +180,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A report.
-
-    Parameters
-    ----------
-    title, subtitle : str
-        Of the whole.
-    answer : tuple of str
-        What it says, in a few sentences.
-    sections : tuple of Section
-        In their order.
-    """
+    """A report."""
 
     title: str
     subtitle: str
-    answer: tuple[str, ...]
-    sections: tuple[Section, ...]
+    """`title` and `subtitle`: of the whole."""
+    answer: tuple[str, ...]  # what it says, in a few sentences
+    sections: tuple[Section, ...]  # in their order

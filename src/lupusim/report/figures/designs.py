@@ -43,25 +43,15 @@ class Scale(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundsShown:
-    """Bounds and paths on one scale: what a figure of bounds draws.
+    """Bounds and paths on one scale: what a figure of bounds draws."""
 
-    Parameters
-    ----------
-    label : str
-        Of the axis.
-    information : (n_looks,) array
-        Fraction of the planned information.
-    lines : mapping of str to sequence of (n_looks,) array
-        Bounds by what happens there; NaN where a look has none.
-    fraction, paths : (n_trials, n_looks) arrays
-        Information and statistic of each trial.
-    """
-
-    label: str
-    information: FloatArray
+    label: str  # of the axis
+    information: FloatArray  # fraction of the planned information; (n_looks,)
     lines: Mapping[str, Sequence[FloatArray]]
+    """Bounds by what happens there; NaN where a look has none."""
     fraction: FloatArray
     paths: FloatArray
+    """`fraction` and `paths`: information and statistic of each trial; (n_trials, n_looks)."""
 
 
 def bounds_shown(paths: LookPaths, scale: Scale) -> BoundsShown:

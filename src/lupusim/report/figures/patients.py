@@ -32,24 +32,15 @@ _N_COUNTS = 6  # columns of numbers at risk
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """A curve of one arm with its pointwise 95 % interval, and who is at risk.
+    """A curve of one arm with its pointwise 95 % interval, and who is at risk."""
 
-    Parameters
-    ----------
-    arm : str
-        Whose.
-    time, value, lower, upper : (n_times,) arrays
-        Steps, years.
-    at_risk : (n_counts,) array
-        Patients at risk at the times of `counted_at`.
-    """
-
-    arm: str
+    arm: str  # whose
     time: FloatArray
     value: FloatArray
     lower: FloatArray
     upper: FloatArray
-    at_risk: FloatArray
+    """`time`, `value`, `lower` and `upper`: steps, years; (n_times,)."""
+    at_risk: FloatArray  # patients at risk at the times of `counted_at`; (n_counts,)
 
 
 def counted_at(table: pd.DataFrame) -> FloatArray:

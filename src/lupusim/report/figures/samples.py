@@ -31,40 +31,27 @@ _LEAST_TRIALS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookPaths:
-    """What the looks of some simulated trials show of one hypothesis.
+    """What the looks of some simulated trials show of one hypothesis."""
 
-    Parameters
-    ----------
-    hypothesis : str
-        The arm, with the endpoint in front beyond the primary.
-    effect : str
-        What is estimated, such as ``log hazard ratio``.
-    sided : int
-        1 or 2.
-    sign, null_value : int, float
-        Direction of benefit of the estimate, and the effect that is tested against.
-    information : (n_looks,) array
-        Median fraction of the planned information; NaN for a look that no trial holds.
-    efficacy, futility : (n_looks,) arrays
-        Median bounds on z; infinite for none.
-    standard_error : (n_looks,) array
-        Median, of the estimate.
-    fraction, z, estimate : (n_trials, n_looks) arrays
-        Of each trial; NaN after it has stopped, and at looks it does not hold.
-    """
-
-    hypothesis: str
-    effect: str
-    sided: int
+    hypothesis: str  # the arm, with the endpoint in front beyond the primary
+    effect: str  # what is estimated, such as ``log hazard ratio``
+    sided: int  # 1 or 2
     sign: int
     null_value: float
+    """`sign` and `null_value`: direction of benefit of the estimate, and the effect that is tested
+    against."""
     information: FloatArray
+    """Median fraction of the planned information; NaN for a look that no trial holds;
+    (n_looks,)."""
     efficacy: FloatArray
     futility: FloatArray
-    standard_error: FloatArray
+    """`efficacy` and `futility`: median bounds on z; infinite for none; (n_looks,)."""
+    standard_error: FloatArray  # median, of the estimate; (n_looks,)
     fraction: FloatArray
     z: FloatArray
     estimate: FloatArray
+    """`fraction`, `z` and `estimate`: of each trial; NaN after it has stopped, and at looks it does
+    not hold; (n_trials, n_looks)."""
 
     def effect_at(self, bound: FloatArray) -> FloatArray:
         """Return the estimate at which each look would just reach a bound on z; NaN for none.

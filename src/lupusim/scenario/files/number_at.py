@@ -26,22 +26,13 @@ _HALF = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatedNumber:
-    """A number as a file writes it, such as ``15 % a year``.
+    """A number as a file writes it, such as ``15 % a year``."""
 
-    Parameters
-    ----------
-    value : float
-        The number alone.
-    before, after : str or None
-        What stands around it; None where the file has a plain number.
-    whole : bool
-        Whether it is a whole number that can have no fraction.
-    """
-
-    value: float
+    value: float  # the number alone
     before: str | None = None
     after: str | None = None
-    whole: bool = False
+    """`before` and `after`: what stands around it; None where the file has a plain number."""
+    whole: bool = False  # whether it is a whole number that can have no fraction
 
     def written(self, value: float) -> Value:
         """Return another value as the file would say it."""

@@ -24,38 +24,22 @@ _AT_START = "randomization"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """A normally distributed score.
+    """A normally distributed score."""
 
-    Parameters
-    ----------
-    name : str
-        What it is called.
-    at : float
-        Study time (years) of the visit that is analyzed.
-    baseline, sd : float
-        Mean and standard deviation at randomization.
-    spread : tuple of (float, float)
-        Study times (years) and the standard deviation there as a multiple of `sd`.
-    correlation, with_baseline : float
-        Of the values at two later visits, and of a later one with that at randomization.
-    lowest : float
-        Lower values are set to it.
-    missing : MissingChange
-        What a change counts as that is not known.
-    better : Better
-        Whether a rise is good.
-    """
-
-    name: str
-    at: float
+    name: str  # what it is called
+    at: float  # study time (years) of the visit that is analyzed
     baseline: float
     sd: float
+    """`baseline` and `sd`: mean and standard deviation at randomization."""
     correlation: float
     with_baseline: float
+    """`correlation` and `with_baseline`: of the values at two later visits, and of a later one with
+    that at randomization."""
     spread: Points = ()
-    lowest: float = -math.inf
-    missing: MissingChange = MissingChange.LEFT_OUT
-    better: Better = Better.FEWER
+    """Study times (years) and the standard deviation there as a multiple of `sd`."""
+    lowest: float = -math.inf  # lower values are set to it
+    missing: MissingChange = MissingChange.LEFT_OUT  # what a change counts as that is not known
+    better: Better = Better.FEWER  # whether a rise is good
 
     @classmethod
     def read(cls, section: Section, name: str) -> Score:

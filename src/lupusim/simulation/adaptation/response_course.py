@@ -62,35 +62,20 @@ class _Everybody(Unblocked):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Potential:
-    """Patients as they would fare on each arm.
-
-    Parameters
-    ----------
-    response, included : (n_arms, n_replicates, n_patients) boolean arrays
-        Whether each responds, and whether anything is known of it: of whom an intercurrent
-        event leaves out nothing is. Who drops out does not respond.
-    enrollment_time : (n_replicates, n_patients) array
-        Calendar times (years), increasing along each row.
-    due : (n_replicates, n_patients) array
-        Calendar times at which the responses are known.
-    look_time : (n_replicates, n_looks) array
-        Calendar times of the looks, never falling.
-    first_arm : (n_replicates, n_patients) array
-        Arm of each patient by the planned ratio.
-    uniform : (n_replicates, n_patients) array
-        What decides the arm of those who come after the first look.
-    screened : Screened or None
-        What screening found; None without it.
-    """
+    """Patients as they would fare on each arm."""
 
     response: BoolArray
     included: BoolArray
+    """`response` and `included`: whether each responds, and whether anything is known of it: of
+    whom an intercurrent event leaves out nothing is. Who drops out does not respond."""
     enrollment_time: FloatArray
-    due: FloatArray
-    look_time: FloatArray
-    first_arm: StateArray
+    """Calendar times (years), increasing along each row; (n_replicates, n_patients)."""
+    due: FloatArray  # calendar times at which the responses are known; (n_replicates, n_patients)
+    look_time: FloatArray  # calendar times of the looks, never falling; (n_replicates, n_looks)
+    first_arm: StateArray  # arm of each patient by the planned ratio; (n_replicates, n_patients)
     uniform: FloatArray
-    screened: Screened | None = None
+    """What decides the arm of those who come after the first look; (n_replicates, n_patients)."""
+    screened: Screened | None = None  # what screening found; None without it
 
     @property
     def ended(self) -> tuple[FirstEntry, ...]:

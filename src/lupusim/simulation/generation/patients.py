@@ -22,33 +22,21 @@ Streams = Callable[[str], np.random.Generator]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patients:
-    """Everybody in a block of trials, at baseline.
+    """Everybody in a block of trials, at baseline."""
 
-    Parameters
-    ----------
-    population : Population
-        What they were drawn from.
-    levels : mapping of str to (n_replicates, n_patients) integer array
-        Level of each stratification factor.
-    numbers : mapping of str to (n_replicates, n_patients) array
-        Covariates, coded factors and, where it is asked for, weight.
-    frailties : tuple of (n_replicates * n_patients,) arrays
-        For each frailty of the population, everybody's factor.
-    thresholds : (n_outcomes, n_replicates * n_patients) array or None
-        Cumulative hazards at which correlated events come; None where none are.
-    screened : Screened or None
-        What screening found; None without it.
-    enrollment_time : (n_replicates, n_patients) array or None
-        Calendar times (years) of randomization; needed where prognosis drifts.
-    """
-
-    population: Population
+    population: Population  # what they were drawn from
     levels: Mapping[str, IntArray] = field(default_factory=dict)
+    """Level of each stratification factor."""
     numbers: Mapping[str, FloatArray] = field(default_factory=dict)
-    frailties: tuple[FloatArray, ...] = ()
+    """Covariates, coded factors and, where it is asked for, weight."""
+    frailties: tuple[FloatArray, ...] = ()  # for each frailty of the population, everybody's factor
     thresholds: FloatArray | None = None
-    screened: Screened | None = None
+    """Cumulative hazards at which correlated events come; None where none are; (n_outcomes,
+    n_replicates * n_patients)."""
+    screened: Screened | None = None  # what screening found; None without it
     enrollment_time: FloatArray | None = None
+    """Calendar times (years) of randomization; needed where prognosis drifts; (n_replicates,
+    n_patients)."""
 
     def hazard_ratio(
         self, model: MultiStateModel, members: IntArray, *, arm: str = ""

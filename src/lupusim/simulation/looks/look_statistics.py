@@ -29,45 +29,28 @@ Table = TypeVar("Table", bound="DataclassInstance")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookStatistics:
-    """What every look shows of every replicate; all arrays are (n_replicates, n_looks).
-
-    Parameters
-    ----------
-    cutoff : array
-        Calendar times (years) of the looks, never falling; ``inf`` where one is not reached.
-    p_value : array
-        One-sided, small where the experimental arm is better; 1 where undefined.
-    p_worse, p_two_sided : array
-        One-sided, small where it is worse; and the test's own of both directions.
-    decisive : array
-        P-value of as many sides as the trial's test has: of an exact test its own.
-    z : array
-        Its statistic, large in favor of the experimental arm; NaN where undefined.
-    estimate : array
-        Effect on the test's own scale; NaN where undefined.
-    standard_error, lower, upper : array
-        Of the estimate, and its two-sided 95 % interval that ignores the other looks.
-    undefined : boolean array
-        Where the statistic does not exist.
-    information : array
-        Patients or events in the analysis, or what else the test's information is.
-    n_enrolled : array
-        Patients randomized by then.
-    """
+    """What every look shows of every replicate; all arrays are (n_replicates, n_looks)."""
 
     cutoff: FloatArray
-    p_value: FloatArray
+    """Calendar times (years) of the looks, never falling; ``inf`` where one is not reached."""
+    p_value: FloatArray  # one-sided, small where the experimental arm is better; 1 where undefined
     p_worse: FloatArray
     p_two_sided: FloatArray
+    """`p_worse` and `p_two_sided`: one-sided, small where it is worse; and the test's own of both
+    directions."""
     decisive: FloatArray
-    z: FloatArray
-    estimate: FloatArray
+    """P-value of as many sides as the trial's test has: of an exact test its own."""
+    z: FloatArray  # its statistic, large in favor of the experimental arm; NaN where undefined
+    estimate: FloatArray  # effect on the test's own scale; NaN where undefined
     standard_error: FloatArray
     lower: FloatArray
     upper: FloatArray
-    undefined: BoolArray
+    """`standard_error`, `lower` and `upper`: of the estimate, and its two-sided 95 % interval that
+    ignores the other looks."""
+    undefined: BoolArray  # where the statistic does not exist
     information: FloatArray
-    n_enrolled: FloatArray
+    """Patients or events in the analysis, or what else the test's information is."""
+    n_enrolled: FloatArray  # patients randomized by then
 
     def verdict_at(self, look: IntArray) -> Verdict:
         """Return the verdict at one look (from 0) of each replicate."""
@@ -105,26 +88,15 @@ class LookStatistics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """One experimental arm against the control on one endpoint.
-
-    Parameters
-    ----------
-    prefix, arm_name : str
-        How quantities of it are marked, such as ``survival: `` (nothing for the primary
-        endpoint) and ``msc``.
-    arm : int
-        Position of the arm.
-    endpoint : int
-        Position of the endpoint; 0 is the primary.
-    analysis : Analysis
-        The test.
-    """
+    """One experimental arm against the control on one endpoint."""
 
     prefix: str
     arm_name: str
-    arm: int
-    endpoint: int
-    analysis: Analysis
+    """`prefix` and `arm_name`: how quantities of it are marked, such as ``survival: `` (nothing for
+    the primary endpoint) and ``msc``."""
+    arm: int  # position of the arm
+    endpoint: int  # position of the endpoint; 0 is the primary
+    analysis: Analysis  # the test
 
     def quantity(self, name: str) -> str:
         """Return the full name of a quantity of this comparison."""

@@ -23,53 +23,40 @@ from lupusim.trial import Better, TestMethod, Trial
 class LookReported:
     """What a look shows of a hypothesis; NaN where it shows nothing.
 
-    Parameters
-    ----------
-    look : int
-        Counted from 1.
-    hypothesis : str
-        The arm, with the endpoint in front beyond the primary.
-    information : float
-        Fraction of what was planned for the last look.
-    z, p_value : float
-        Statistic, large in favor of the experimental arm, and p-value of as many sides as the
-        test.
-    efficacy_bound, futility_bound : float
-        Bounds on z; infinite for none. Of one of several hypotheses at its share of alpha once
-        the others are tested; NaN where it is judged together with the others (Dunnett, Hommel).
-    estimate, standard_error : float
-        On the test's own scale.
-    repeated_lower, repeated_upper : float
-        Interval that may be quoted at any look, stopped or not; infinite where the look has no
-        bound. It and what follows are known for group-sequential bounds on one hypothesis.
-    repeated_p_value : float
-        Smallest alpha at which the look would have rejected, of as many sides as the test.
-    stagewise_p_value : float
-        One-sided, of the look at which the trial stops, by the stage-wise ordering.
-    median_unbiased, stagewise_lower, stagewise_upper : float
-        Estimate and interval by the same ordering, on the test's own scale.
-
     References
     ----------
     Jennison and Turnbull (2000), *Group Sequential Methods*, chapters 8 and 9.
     """
 
-    look: int
-    hypothesis: str
-    information: float
+    look: int  # counted from 1
+    hypothesis: str  # the arm, with the endpoint in front beyond the primary
+    information: float  # fraction of what was planned for the last look
     z: float
     p_value: float
+    """`z` and `p_value`: statistic, large in favor of the experimental arm, and p-value of as many
+    sides as the test."""
     efficacy_bound: float
     futility_bound: float
+    """`efficacy_bound` and `futility_bound`: bounds on z; infinite for none. Of one of several
+    hypotheses at its share of alpha once the others are tested; NaN where it is judged together
+    with the others (Dunnett, Hommel)."""
     estimate: float
     standard_error: float
+    """`estimate` and `standard_error`: on the test's own scale."""
     repeated_lower: float = np.nan
     repeated_upper: float = np.nan
+    """`repeated_lower` and `repeated_upper`: interval that may be quoted at any look, stopped or
+    not; infinite where the look has no bound. It and what follows are known for group-sequential
+    bounds on one hypothesis."""
     repeated_p_value: float = np.nan
+    """Smallest alpha at which the look would have rejected, of as many sides as the test."""
     stagewise_p_value: float = np.nan
+    """One-sided, of the look at which the trial stops, by the stage-wise ordering."""
     median_unbiased: float = np.nan
     stagewise_lower: float = np.nan
     stagewise_upper: float = np.nan
+    """`median_unbiased`, `stagewise_lower` and `stagewise_upper`: estimate and interval by the same
+    ordering, on the test's own scale."""
 
 
 def looks_reported(trial: Trial, generated: Generated, last: int) -> tuple[LookReported, ...]:
