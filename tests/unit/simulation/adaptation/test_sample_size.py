@@ -9,9 +9,14 @@ import pytest
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.simulation.adaptation import PromisingZone, resizing
 from lupusim.simulation.adaptation.sample_size import Resizes
+from lupusim.simulation.block import simulate
+from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.looks.look_statistics import LookStatistics
-from lupusim.trial import AtEvents
+from lupusim.trial import AfterPatients, AtEvents
+from tolerance import SEED
 from trials import analysis, survival_trial
+from trials_adaptive import AT
+from trials_staged import gate_trial
 
 ZONE = PromisingZone(planned=100)
 
@@ -75,3 +80,14 @@ def test_a_size_is_counted_by_the_test_or_by_who_is_complete(unit, due, by_time)
         patched.setattr(resizing, "events_by_calendar", lambda _: None)
         found = resizing._counted(trial, generated, seen)
     assert found.tolist() == ([[2.0, 3.0]] if by_time else [[7.0, 9.0]])
+
+
+def test_a_size_that_cannot_be_raised_leaves_a_trial_of_three_looks_as_planned():
+    looks = tuple(AfterPatients(patients=n, follow_up=AT) for n in (100, 180))
+    planned = gate_trial(None, 0.45, interims=looks, stopping=GroupSequential(alpha=0.025))
+    zone = replace(planned, adaptation=PromisingZone(planned=planned.n_patients))
+    block = Block(seed=SEED, number=0, n_replicates=60)
+    found = simulate({"zone": zone, "planned": planned}, block)
+    for name in ("reject", "n_enrolled", "look_1_efficacy", "look_2_efficacy", "look_3_efficacy"):
+        np.testing.assert_array_equal(found["zone"][name], found["planned"][name])
+    assert 0 < found["zone"]["look_3_efficacy"].sum() < found["zone"]["reject"].sum()
