@@ -89,8 +89,10 @@ class Place:
     line: int
     change: str
 
-    def __str__(self) -> str:
-        return f"{self.path.relative_to(TOP)}:{self.line} {self.change}"
+    @property
+    def at(self) -> str:
+        """File and line."""
+        return f"{self.path.relative_to(TOP)}:{self.line}"
 
 
 def main() -> None:
@@ -295,7 +297,8 @@ class Trial:
             n_tried += killer is not None
             result = "not tried" if killer is None else "killed" if killer else "SURVIVED"
             by = f" by {killer}" if killer else ""
-            print(f"{number}/{len(drawn)} {result} {place} ({len(items)} tests){by}", flush=True)
+            said = f"{result} {place.at} {place.change} ({len(items)} tests){by}"
+            print(f"{number}/{len(drawn)} {said}", flush=True)
         print(f"{n_killed} of {n_tried} killed; {n_places} places")
         return True
 
@@ -306,10 +309,12 @@ class Trial:
         inside = [one for one in every if function_of(one) is not None]
         if self.again is None:
             return random.Random(self.seed).sample(inside, min(self.n, len(inside))), len(inside)
-        asked = {found for line in self.again if (found := survivor_in(line))}
-        return [one for one in inside if f"{one.path.relative_to(TOP)} {one.change}" in asked], len(
-            inside
-        )
+        asked = {(found[1], found[2]) for line in self.again if (found := _SURVIVOR.search(line))}
+        exact = [one for one in inside if (one.at, one.change) in asked]
+        moved = asked.difference((one.at, one.change) for one in exact)
+        files = {(at.partition(":")[0], change) for at, change in moved}
+        near = [one for one in inside if (one.at.partition(":")[0], one.change) in files]
+        return [*exact, *near], len(inside)
 
     def killer_of(self, place: Place, items: list[pytest.Item]) -> str | None:
         """Return the test that fails, or whose time ends; "" if none does, None if not tried."""
@@ -375,10 +380,7 @@ def forked(work: Callable[[], int]) -> int:
     return -9
 
 
-def survivor_in(line: str) -> str | None:
-    """Return the file and the change that a line of an answer tells of; None if it was killed."""
-    found = re.search(r"SURVIVED (\S+?):\d+ (`.*`) \(\d+ tests\)", line)
-    return f"{found[1]} {found[2]}" if found else None
+_SURVIVOR = re.compile(r"SURVIVED (\S+?:\d+) (`.*`) \(\d+ tests\)")
 
 
 def function_of(place: Place) -> FunctionType | None:

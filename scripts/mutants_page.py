@@ -1,24 +1,25 @@
-"""Write docs/mutants.md: how many mutants the tests noticed, and what was judged of the others.
+"""Write docs/reference/mutants.md: how many mutants the tests noticed, and what of the others.
 
-Reads answers of ``scripts/mutants.py`` and the judgments in ``scripts/survivors.tsv`` (file,
-change, reason: what cannot be noticed, and why):
+Reads answers of ``scripts/mutants.py`` and what was judged of survivors, in
+``scripts/survivors.tsv``: file, change, and why it cannot be noticed, or "asked now by" a test:
 
-    python scripts/mutants_page.py build/mutants1.txt ...
+    python scripts/mutants_page.py build/mutants1.txt ... [--again build/again1.txt ...]
 """
 
 from __future__ import annotations
 
+import argparse
 import math
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[1]
-PAGE = TOP / "docs" / "mutants.md"
+PAGE = TOP / "docs" / "reference" / "mutants.md"
 JUDGED = TOP / "scripts" / "survivors.tsv"
 _LINE = re.compile(r"\d+/\d+ (killed|SURVIVED) src/lupusim/(\w+)/(\S+?):(\d+) (`.*`) \(\d+ tests\)")
+_ASKED = "asked now by"
 _HEAD = """# How well the tests bite
 
 `scripts/mutants.py` changes one place of `model`, `engines`, `endpoints`, `analysis` or
@@ -32,13 +33,15 @@ still be noticed by others. Anyone can draw again:
     python scripts/mutants.py --seed 1 --n 200 > build/mutants1.txt
     python scripts/mutants_page.py build/mutants1.txt
 
-(the first call of the first line notes which tests reach what, in minutes, and says so).
+(the first call of the first line notes which tests reach what, in minutes, and says so). Last
+drawn: {n} of {n_places} places. In brackets 95 % limits.
 
 """
 _JUDGED = """
-Every survivor was read. Some changes change nothing that can be asked for, such as `<` for `<=`
-where equality has no probability, or a step in a search that ends at the same root. They stand
-below with the reason. The others are holes in the tests.
+Every survivor was read. Some change nothing that can be asked for, such as `<` for `<=` where
+equality has no probability, or another step of a search that ends at the same root: they stand
+below with the reason, and count in the fourth column as not killed, in the last one not at all.
+The others were holes in the quick tests when the sample was drawn.
 """
 
 Row = tuple[bool, str, str, str, str]
@@ -46,13 +49,22 @@ Row = tuple[bool, str, str, str, str]
 
 def main() -> None:
     """Write the page."""
-    texts = [Path(name).read_text(encoding="utf-8") for name in sys.argv[1:]]
-    if not texts:
-        sys.exit("Name answers of scripts/mutants.py: see the head of this file.")
-    rows = [row for text in texts for row in _rows(text)]
+    parser = argparse.ArgumentParser(description="Write the page of mutants.")
+    parser.add_argument("answers", nargs="+", type=Path)
+    parser.add_argument("--again", nargs="*", type=Path, default=[], help="survivors, tried again")
+    asked = parser.parse_args()
+    answers, again = (_text(files) for files in (asked.answers, asked.again))
+    later = {row[1:] for row in _rows(again) if row[0]}
+    rows = [(row[0] or row[1:] in later, *row[1:]) for row in _rows(answers)]
     reasons = dict(_judgments())
-    PAGE.write_text(_HEAD + "\n".join(_page(rows, reasons)) + "\n", encoding="utf-8")
+    n_places = max(int(one) for one in re.findall(r"killed; (\d+) places", answers))
+    head = _HEAD.format(n=len(rows), n_places=n_places)
+    PAGE.write_text(head + "\n".join(_page(rows, reasons)) + "\n", encoding="utf-8")
     print(f"{PAGE} is written")
+
+
+def _text(files: list[Path]) -> str:
+    return "".join(file.read_text(encoding="utf-8") for file in files)
 
 
 def _rows(text: str) -> Iterator[Row]:
@@ -68,37 +80,35 @@ def _judgments() -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def _page(rows: list[Row], reasons: dict[tuple[str, str], str]) -> Iterator[str]:
-    tried = Counter(room for _, room, *_ in rows)
-    killed = Counter(room for yes, room, *_ in rows if yes)
     lived = sorted(
-        {(f"{room}/{file}", int(line), change) for yes, room, file, line, change in rows if not yes}
+        (f"{room}/{file}", int(line), change, reasons.get((f"{room}/{file}", change), ""))
+        for killed, room, file, line, change in rows
+        if not killed
     )
-    idle = Counter(
-        room
-        for yes, room, file, _, change in rows
-        if not yes and (f"{room}/{file}", change) in reasons
-    )
-    yield "| package | tried | killed | of these | changes nothing | of what could be noticed |"
+    idle = [one for one in lived if one[3] and not one[3].startswith(_ASKED)]
+    tried = Counter(row[1] for row in rows)
+    killed = Counter(row[1] for row in rows if row[0])
+    nothing = Counter(one[0].partition("/")[0] for one in idle)
+    yield "| package | tried | killed | of all | change nothing | of the others |"
     yield "|---|---|---|---|---|---|"
-    for room in (*sorted(tried), "all"):
-        n, k, e = (
-            sum(one.values()) if room == "all" else one[room] for one in (tried, killed, idle)
-        )
-        yield f"| {room} | {n} | {k} | {_share(k, n)} | {e} | {_share(k, n - e)} |"
+    for room in sorted(tried):
+        yield _row(room, tried[room], killed[room], nothing[room])
+    yield _row("all", tried.total(), killed.total(), nothing.total())
     yield _JUDGED
-    for title, known in (("What changes nothing", True), ("What no quick test noticed", False)):
-        some = [one for one in lived if ((one[0], one[2]) in reasons) is known]
-        if some:
-            yield from (
-                f"## {title}",
-                "",
-                "| where | change | why |" if known else "| where | change |",
-            )
-            yield "|---|---|---|" if known else "|---|---|"
-        for file, line, change in some:
-            said = f" {reasons[file, change]} |" if known else ""
-            yield f"| {file}:{line} | {_cell(change)} |{said}"
-        yield ""
+    yield from _listed("What changes nothing", idle)
+    yield from _listed("What no quick test noticed", [one for one in lived if one not in idle])
+
+
+def _row(room: str, tried: int, killed: int, nothing: int) -> str:
+    shares = f"{_share(killed, tried)} | {nothing} | {_share(killed, tried - nothing)}"
+    return f"| {room} | {tried} | {killed} | {shares} |"
+
+
+def _listed(title: str, some: list[tuple[str, int, str, str]]) -> Iterator[str]:
+    yield from (f"## {title}", "", "| where | change | judged |", "|---|---|---|")
+    for file, line, change, reason in some:
+        yield f"| {file}:{line} | {change.replace('|', chr(92) + '|')} | {reason} |"
+    yield ""
 
 
 def _share(k: int, n: int) -> str:
@@ -111,10 +121,6 @@ def _share(k: int, n: int) -> str:
         z * math.sqrt(k * (n - k) / n + z**2 / 4) / (n + z**2),
     )
     return f"{100 * k / n:.0f} % ({100 * (middle - reach):.0f} to {100 * (middle + reach):.0f})"
-
-
-def _cell(change: str) -> str:
-    return change.replace("|", "\\|")
 
 
 if __name__ == "__main__":
