@@ -66,7 +66,7 @@ def test_times_to_events_may_wait_for_more_events_where_increments_are_independe
 
 @pytest.mark.parametrize(
     ("unit", "due", "by_time"),
-    [("patients", 0.5, False), ("events", 0.5, True), ("", 0.5, True)],
+    [("patients", 0.5, False), ("events", None, False), ("", 0.5, True), ("", None, True)],
 )
 def test_a_size_is_counted_by_the_test_or_by_who_is_complete(unit, due, by_time):
     came = np.array([[0.0, 0.3, 0.9, 1.4]])
@@ -77,7 +77,7 @@ def test_a_size_is_counted_by_the_test_or_by_who_is_complete(unit, due, by_time)
     seen = SimpleNamespace(cutoff=np.array([[0.8, 1.5]]), information=np.array([[7.0, 9.0]]))
     generated = SimpleNamespace(enrollment_time=came)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(resizing, "events_by_calendar", lambda _: None)
+        patched.setattr(resizing, "events_by_calendar", lambda _: lambda *_: came + 0.5)
         found = resizing._counted(trial, generated, seen)
     assert found.tolist() == ([[2.0, 3.0]] if by_time else [[7.0, 9.0]])
 
