@@ -224,8 +224,8 @@ def _visits(onward: FloatArray, entered: FloatArray, endless: BoolArray) -> Floa
     inner = onward[np.ix_(passing, passing)]
     visits = np.zeros(len(onward))
     visits[passing] = np.linalg.solve((np.eye(len(inner)) - inner).T, entered[passing])
-    into = (entered + visits @ onward > 0).astype(float)
-    visits[endless & (into @ _reach(onward) > 0)] = math.inf
+    reached = (entered > 0).astype(float) @ _reach(onward) > 0
+    visits[endless & reached] = math.inf
     return visits
 
 

@@ -80,6 +80,10 @@ def test_futility_acts_at_looks_that_bring_nothing_new() -> None:
     efficacy, futility = bounds(only, [1.0, 1.0], [0.0, 1.0], futility=FutilityBounds(z=(0.3,)))
     np.testing.assert_allclose(efficacy, [[np.inf, ONE_LOOK]] * 2)
     np.testing.assert_allclose(futility[:, 0], [0.3, -np.inf])
+    given = FutilityBounds(z=(0.3, 0.4))
+    _, futility = bounds("obrien_fleming", [0.5, 0.5, 1.0], [0.0, 0.0, 1.0], futility=given)
+    np.testing.assert_allclose(futility[0, :2], [0.3, 0.4])
+    np.testing.assert_allclose(futility[1, :2], -np.inf)
     spent = bounds("obrien_fleming", [1.0, 1.0], futility=BetaSpending(beta=0.1))
     np.testing.assert_allclose(spent, ONE_LOOK)  # nothing else comes: fail now or at the end
     alone = bounds("obrien_fleming", [0.5, 1.0], futility=BetaSpending(beta=0.1, looks=(1,)))

@@ -1,14 +1,16 @@
 """What patients and treatments refuse, and how a course of infusions runs."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from lupusim.common.rng import stream
 from lupusim.model import MultiStateModel, TreatmentEffect
 from lupusim.scenario import scenario_from_mapping
 from lupusim.simulation.generation.generation import Block, generate
-from lupusim.simulation.generation.treatment import _Course, course
+from lupusim.simulation.generation.treatment import Treating, _Course, course
 from lupusim.trial import (
     Arm,
     CovariateEffect,
@@ -22,7 +24,7 @@ from lupusim.trial import (
     Switch,
 )
 from tolerance import SEED
-from trials import DISEASE, survival_trial, way
+from trials import DISEASE, exponential_arm, survival_trial, way
 
 EDGE = (("alive", "death"),)
 ALL = np.ones(3, dtype=bool)
@@ -131,3 +133,22 @@ def test_a_better_lot_raises_some_hazards_and_lowers_others_until_the_next_infus
         np.testing.assert_array_equal(ratio.breaks, [[0.0], [0.5]])
         np.testing.assert_allclose(ratio.ratios[:, 0], [1.0, *np.exp(sign * np.array([0.3, -0.2]))])
     assert some.on(("well", "dead")) == []
+
+
+def test_every_patient_has_the_hazards_that_the_lot_s_potency_gives():
+    lots = Lots(doses=1, sd=0.5, raises=EDGE)  # a lot for each patient
+    arm = exponential_arm("cells", 1.0, infusions=Infusions(cells_per_kg=1e6, lots=lots))
+    nobody_differs = SimpleNamespace(
+        hazard_ratio=lambda *_, **__: None, own_thresholds=lambda *_: None
+    )
+    treating = Treating(
+        arm,
+        np.ones((2, 4), dtype=bool),
+        patients=nobody_differs,
+        supplied=None,
+        streams=lambda purpose: stream(SEED, purpose),
+    )
+    ((law, cohort),) = treating.groups()
+    potency = 0.5 * stream(SEED, "lots cells").standard_normal((2, 4))
+    assert len(law.transitions) == 1
+    np.testing.assert_allclose(cohort.hazard_ratio, np.exp(potency).reshape(1, 8))
