@@ -10,4 +10,5 @@ __all__ = [
     "registry",
     "rng",
     "shown",
+    "spelling",
 ]

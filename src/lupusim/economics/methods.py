@@ -11,6 +11,7 @@ import numpy as np
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.common.rng import stream
+from lupusim.common.spelling import nearest
 from lupusim.economics.corrections import CORRECTIONS, Calendar
 from lupusim.economics.strategies import Discount, Strategy
 from lupusim.engines import simulate
@@ -21,7 +22,6 @@ from lupusim.engines.exact.law import Law, laws
 from lupusim.engines.exact.solution import DEFAULT_TOLERANCE
 from lupusim.errors import LupusimError
 from lupusim.model import MultiStateModel
-from lupusim.model.checks import nearest
 from lupusim.model.cycles import CohortModel
 from lupusim.model.rewards import Rewards
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from lupusim.common.rng import stream
+from lupusim.common.spelling import nearest
 from lupusim.model import MultiStateModel
-from lupusim.model.checks import nearest
 from lupusim.records import Cohort, Recorder, TransitionLog
 from lupusim.records.histories import Histories
 from lupusim.trial.treatment.supply import Dispense

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lupusim.common.spelling import nearest
 from lupusim.errors import Problem
 from lupusim.model.hazards.base import constant_rate
 
@@ -21,54 +21,6 @@ _SUM_TOLERANCE = 1e-9
 _DAYS = 365.2425  # of a year
 MOST_IN_A_DAY = 1e7  # moves: faster ones are lost in the rounding of an engine
 _MOST_STATES = 128  # arrays of states hold one byte for each patient
-
-
-_MEANT = {
-    "date": "calendar_time",
-    "hr": "hazard_ratio",
-    "n": "sample_size",
-    "size": "sample_size",
-}
-"""What people call a name of ours that looks otherwise."""
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return a sentence that helps: the nearest valid name, or all of them.
-
-    Near is also what differs in case, hyphens and spaces alone, or has the initials only.
-
-    Examples
-    --------
-    >>> nearest("CMH", ["logrank", "cochran_mantel_haenszel"])
-    "Did you mean 'cochran_mantel_haenszel'?"
-    """
-    names = list(known)
-    if found := near(name, names):
-        return f"Did you mean {found[0]!r}?"
-    return f"Valid: {', '.join(names) or 'none'}."
-
-
-def near(name: str, names: Sequence[str]) -> list[str]:
-    """Return the valid name that is meant by another, as far as one can tell.
-
-    Examples
-    --------
-    >>> near("samplesize", ["sample_size", "arms"]), near("n", ["sample_size"]), near("x", ["arms"])
-    (['sample_size'], ['sample_size'], [])
-    """
-    plain = {_plain(other): other for other in names}
-    called = [n for n in names if n == _MEANT.get(name.lower())]
-    match = called or get_close_matches(name, names, n=1)
-    match = match or [plain[other] for other in get_close_matches(_plain(name), plain, n=1)]
-    return match or [n for n in names if "_" in n and _initials(n) == name.lower()][:1]
-
-
-def _plain(name: str) -> str:
-    return "".join(letter for letter in name.lower() if letter.isalnum())
-
-
-def _initials(name: str) -> str:
-    return "".join(word[:1] for word in name.split("_"))
 
 
 def model_problems(model: MultiStateModel) -> list[Problem]:

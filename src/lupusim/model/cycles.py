@@ -11,8 +11,9 @@ import numpy as np
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.common.shown import Shown
+from lupusim.common.spelling import nearest
 from lupusim.errors import Problem
-from lupusim.model.checks import nearest, probability_problems
+from lupusim.model.checks import probability_problems
 from lupusim.model.effects import TreatmentEffect
 from lupusim.model.multistate import Edge, Start
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
-from lupusim.model.checks import nearest
+from lupusim.common.spelling import nearest
 from lupusim.model.multistate import Edge
 
 

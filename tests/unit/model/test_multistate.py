@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from lupusim.common.spelling import nearest
 from lupusim.model import (
     LatentClass,
     MultiStateModel,
@@ -14,7 +15,6 @@ from lupusim.model import (
     Transition,
     TreatmentEffect,
 )
-from lupusim.model.checks import nearest
 from lupusim.model.hazards import ExponentialHazard
 
 STATES = ("well", "ill", "death")

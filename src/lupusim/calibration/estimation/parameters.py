@@ -11,9 +11,9 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
+from lupusim.common.spelling import nearest
 from lupusim.errors import Problem
 from lupusim.model import Hazard, LatentClass, MultiStateModel
-from lupusim.model.checks import nearest
 
 
 class Transform(Enum):

@@ -24,7 +24,7 @@ from lupusim.calibration.estimation.search import TIE_BREAK
 from lupusim.calibration.targets.studies import Study
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
-from lupusim.model.checks import nearest
+from lupusim.common.spelling import nearest
 
 GRID = (0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5)
 """Standard deviations tried, on the log scale; 0.05 is as good as none."""

@@ -10,9 +10,9 @@ from lupusim.calibration.targets.counts import EverCount, Measure, OccupancyCoun
 from lupusim.calibration.targets.questions import states_of
 from lupusim.calibration.targets.times import SurvivalCurve
 from lupusim.common.frozen import dataclass
+from lupusim.common.spelling import nearest
 from lupusim.errors import Problem
 from lupusim.model import MultiStateModel
-from lupusim.model.checks import nearest
 
 DEATH = ("death", "dead")
 """Names of the state that nobody leaves, as evidence files write it."""

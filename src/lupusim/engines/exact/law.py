@@ -10,9 +10,9 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
+from lupusim.common.spelling import nearest
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import Clock, Hazard, MultiStateModel, PiecewiseRatio, Start
-from lupusim.model.checks import nearest
 from lupusim.model.hazards.base import constant_rate, steps
 
 _NO_SURVIVOR = 1e12  # a cumulative hazard at which nobody is left; keeps differences finite

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TypedDict
 
-from lupusim.model.checks import nearest
+from lupusim.common.spelling import nearest
 from lupusim.planning.runs.replicates import simulate_replicates
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.quantities import at_look

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lupusim.common.frozen import dataclass
-from lupusim.model.checks import nearest
+from lupusim.common.spelling import nearest
 from lupusim.planning.runs.columns import COUNT, NOT_STATED, PROBABILITY, unit_of
 from lupusim.planning.runs.replicates import simulate_replicates, tested
 from lupusim.planning.sample_size.events import ANY, event_in_words, quantity_of

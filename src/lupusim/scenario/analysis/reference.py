@@ -9,9 +9,9 @@ import numpy as np
 from lupusim.analysis.survival.one_sample_logrank import TabulatedHazard
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
+from lupusim.common.spelling import nearest
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import MultiStateModel, Transition
-from lupusim.model.checks import nearest
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.scenario.document.section import Duration, Number, Section, Text
 from lupusim.scenario.sections.arms import Models

@@ -13,7 +13,7 @@ from numbers import Integral, Real
 from typing import Any, Protocol, TypeGuard, TypeVar
 
 from lupusim.common.frozen import dataclass
-from lupusim.model.checks import nearest
+from lupusim.common.spelling import nearest
 from lupusim.scenario.document.amounts import mend_number, mend_whole, parse_rate, percentage
 from lupusim.scenario.document.content import is_list, is_mapping, is_nested, is_text, match
 from lupusim.scenario.document.durations import in_years, parse_duration

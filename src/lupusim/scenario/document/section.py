@@ -12,7 +12,7 @@ from dataclasses import field
 from typing import Any, TypeVar, cast
 
 from lupusim.common.frozen import dataclass
-from lupusim.model.checks import near, nearest
+from lupusim.common.spelling import near, nearest
 from lupusim.scenario.document.content import is_list, is_mapping, is_text
 from lupusim.scenario.document.kinds import (
     ByEdge,

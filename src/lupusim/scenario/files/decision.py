@@ -34,12 +34,12 @@ from typing import TYPE_CHECKING, Any
 from lupusim.common.frozen import dataclass
 from lupusim.common.rng import stream
 from lupusim.common.shown import Shown
+from lupusim.common.spelling import nearest
 from lupusim.economics.corrections import CORRECTIONS
 from lupusim.economics.distributions import DISTRIBUTIONS, Distribution
 from lupusim.economics.strategies import Discount, Strategy
 from lupusim.errors import InputError, ModelError
 from lupusim.model import MultiStateModel
-from lupusim.model.checks import nearest
 from lupusim.model.cycles import CohortModel
 from lupusim.model.rewards import Rewards
 from lupusim.scenario.document.content import is_mapping, is_text, text_keys

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lupusim.common.frozen import dataclass
+from lupusim.common.spelling import nearest
 from lupusim.errors import ScenarioError
-from lupusim.model.checks import nearest
 from lupusim.planning.sensitivity.one_at_a_time import Value, WhatIf
 from lupusim.planning.solving.number import Number
 from lupusim.scenario.document.amounts import percentage

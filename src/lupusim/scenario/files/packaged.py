@@ -7,8 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from lupusim.common.output import Folder, IfPresent, OutputError
+from lupusim.common.spelling import nearest
 from lupusim.errors import InputError, Problem
-from lupusim.model.checks import nearest
 from lupusim.scenario.document.yaml_reader import read_document
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from lupusim.calibration.patients.histories import CENSORED
 from lupusim.common.arrays import IntArray
+from lupusim.common.spelling import nearest
 from lupusim.errors import EvidenceError, Problem
 from lupusim.model import MultiStateModel
-from lupusim.model.checks import nearest
 
 if TYPE_CHECKING:
     import pandas as pd

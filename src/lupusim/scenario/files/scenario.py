@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from lupusim.common.frozen import dataclass
+from lupusim.common.spelling import near
 from lupusim.errors import Problem, ScenarioError
-from lupusim.model.checks import near
 from lupusim.scenario.analysis.analysis import read_analysis
 from lupusim.scenario.analysis.around import Around, in_stages, read_size
 from lupusim.scenario.analysis.looks import Question, read_looks

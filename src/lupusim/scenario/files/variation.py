@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from lupusim.model.checks import nearest
+from lupusim.common.spelling import nearest
 from lupusim.scenario.document.content import is_list, is_mapping, is_nested, is_number, items
 from lupusim.scenario.document.section import Free, ListOf, MappingOf, Place, Section
 from lupusim.scenario.document.yaml_reader import describe

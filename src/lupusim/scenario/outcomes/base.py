@@ -7,8 +7,8 @@ from dataclasses import field
 from typing import Protocol, TypeVar
 
 from lupusim.common.frozen import dataclass
+from lupusim.common.spelling import nearest
 from lupusim.model import Effect, MultiStateModel
-from lupusim.model.checks import nearest
 from lupusim.scenario.document.content import at, is_mapping
 from lupusim.scenario.document.section import Place, Section, Text
 from lupusim.scenario.outcomes.chains import Chain, Combined

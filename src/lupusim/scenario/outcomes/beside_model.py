@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import chain
 
+from lupusim.common.spelling import nearest
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import MultiStateModel
-from lupusim.model.checks import nearest
 from lupusim.scenario.document.section import Place, Section
 from lupusim.scenario.outcomes.base import StatedOutcome
 from lupusim.scenario.outcomes.chains import Within

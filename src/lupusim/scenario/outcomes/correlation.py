@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from itertools import combinations
 
-from lupusim.model.checks import nearest
+from lupusim.common.spelling import nearest
 from lupusim.scenario.document.section import ListOf, Number, Place, Section, Text
 from lupusim.scenario.outcomes.base import StatedOutcome
 

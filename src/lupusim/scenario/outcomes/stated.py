@@ -10,8 +10,8 @@ from difflib import get_close_matches
 import numpy as np
 
 from lupusim.common.frozen import dataclass
+from lupusim.common.spelling import nearest
 from lupusim.model import Effect, MultiStateModel
-from lupusim.model.checks import nearest
 from lupusim.scenario.document.kinds import Kind, Text
 from lupusim.scenario.document.section import Choice, Section
 from lupusim.scenario.outcomes.base import ArmOutcome, Beside, StatedOutcome

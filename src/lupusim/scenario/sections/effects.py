@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from lupusim.common.spelling import nearest
 from lupusim.model import Effect, MultiStateModel, PiecewiseEffect, TreatmentEffect
-from lupusim.model.checks import nearest
 from lupusim.scenario.document.content import at
 from lupusim.scenario.document.section import (
     Duration,

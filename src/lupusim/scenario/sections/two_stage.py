@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lupusim.analysis.registry import plain_tests
-from lupusim.model.checks import nearest
+from lupusim.common.spelling import nearest
 from lupusim.scenario.document.section import Choice, Flag, Integer, ListOf, Number, Section, Text
 from lupusim.scenario.sections.by_field import declared
 from lupusim.simulation.adaptation import (

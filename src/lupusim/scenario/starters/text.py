@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from string import Template
 
-from lupusim.model.checks import nearest
+from lupusim.common.spelling import nearest
 from lupusim.scenario.document.amounts import is_plain_number, typed_share
 from lupusim.scenario.starters.kinds import STARTERS, Ask, Starter
 

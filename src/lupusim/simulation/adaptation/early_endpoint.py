@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from lupusim.common.spelling import nearest
 from lupusim.errors import Problem
-from lupusim.model.checks import nearest
 from lupusim.trial import Trial
 from lupusim.trial.durations import format_duration
 from lupusim.trial.looks import Cutoff

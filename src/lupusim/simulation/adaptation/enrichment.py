@@ -14,8 +14,8 @@ from lupusim.analysis.multiplicity.combination_tests import (
 )
 from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.common.frozen import dataclass
+from lupusim.common.spelling import nearest
 from lupusim.errors import Problem
-from lupusim.model.checks import nearest
 from lupusim.simulation.adaptation.base import Conducted, Followed
 from lupusim.simulation.adaptation.benefit import judged_benefit
 from lupusim.simulation.adaptation.enrichment_choice import ByDifference, ByThresholds, Measure

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from lupusim.common.spelling import nearest
 from lupusim.errors import Problem
-from lupusim.model.checks import nearest
 from lupusim.trial.durations import format_duration, format_times
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from lupusim.common.spelling import nearest
 from lupusim.errors import Problem
-from lupusim.model.checks import nearest
 from lupusim.trial.looks import may_succeed_early
 
 if TYPE_CHECKING:

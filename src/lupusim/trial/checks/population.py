@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from lupusim.common.spelling import nearest
 from lupusim.errors import Problem
 from lupusim.model import Edge
-from lupusim.model.checks import nearest
 from lupusim.trial.population.covariates import WEIGHT, CovariateEffect
 from lupusim.trial.population.population import Population
 from lupusim.trial.population.screening import Screening

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from lupusim.common.spelling import nearest
 from lupusim.errors import Problem
-from lupusim.model.checks import nearest
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.treatment.arms import Infusions
 from lupusim.trial.treatment.supply import Supply

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from lupusim.common.spelling import nearest
 from lupusim.errors import Problem
-from lupusim.model.checks import MOST_IN_A_DAY, in_a_day, nearest
+from lupusim.model.checks import MOST_IN_A_DAY, in_a_day
 from lupusim.trial.treatment.arms import Arm, Infusions
 
 if TYPE_CHECKING:

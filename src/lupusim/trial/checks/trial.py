@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
+from lupusim.common.spelling import nearest
 from lupusim.errors import Problem
-from lupusim.model.checks import nearest
 from lupusim.trial.checks.arm_periods import platform_problems
 from lupusim.trial.checks.costs import cost_problems
 from lupusim.trial.checks.endpoints import observation_problems
