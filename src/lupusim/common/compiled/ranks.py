@@ -7,6 +7,7 @@ import numpy as np
 from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.compiled.loops import loop
 
+_NONE = np.int64(-(2**62))  # no stratum and no time
 Columns = tuple[IntArray, IntArray, FloatArray, FloatArray, FloatArray, FloatArray]
 
 
@@ -35,7 +36,7 @@ def share_sums(
 def _count_groups(keys: IntArray, first: IntArray) -> None:
     """Count the distinct event times before each row."""
     for row in range(len(keys)):
-        n, before = 0, np.int64(-1)
+        n, before = 0, _NONE
         for k in range(keys.shape[1]):
             key = keys[row, k]
             if not key & 2:
@@ -56,7 +57,7 @@ def _fill_groups(
     row_of, position = places
     for row in range(len(keys)):
         at_risk = treated = 0
-        stratum, moment = np.int64(-2), np.int64(-1)
+        stratum, moment = _NONE, _NONE
         group = first[row + 1]
         for k in range(keys.shape[1] - 1, -1, -1):
             key = keys[row, k]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lupusim.analysis.survival.logrank_looks import Exits
     from lupusim.simulation.controls import Table
 
+_LEAST = 1e-300  # what is smaller cannot be divided by
 _Cells = NDArray[np.int32]
 
 
@@ -90,18 +91,21 @@ def _added(
     added = np.empty(n)
     for row in range(date.size):
         for k in range(n):
+            # whatever is not a number is 0: a place outside of the table would be read
             there = (date[row] - came[row, k]) * cells_a_year
-            there = min(max(there, 0.0), last)
+            there = there if there > 0.0 else 0.0
+            there = there if there < last else last
             time = exit_time[row, k] * cells_a_year
             seen = np.int64(event[row, k] and time <= there)
-            cell = np.int64(np.ceil(min(time, there)))
+            time = time if time < there else there
+            cell = np.int64(np.ceil(time if time > 0.0 else 0.0))
             added[k] = adds[arm[row, k], seen, cell] - mean[arm[row, k], np.int64(np.ceil(there))]
         found[row] = 0.0 + _pairwise_sum(added, 0, n)
 
 
 @loop("b1(f8[::1], i4[::1], i4[::1])")
 def _into_cells(values: FloatArray, cell: _Cells, count: _Cells) -> bool:
-    """Count numbers by cells of equal width, infinite ones in the last; False if none is above 0.
+    """Count numbers by cells of equal width, infinite ones in the last; False if all are 0.
 
     Parameters
     ----------
@@ -115,11 +119,13 @@ def _into_cells(values: FloatArray, cell: _Cells, count: _Cells) -> bool:
         here = values[k]
         highest = here if highest < here < np.inf else highest
     count[:] = 0
-    if highest == 0.0:
+    if highest < _LEAST:
         return False
-    scale = (count.size - 2) / highest
+    last, scale = count.size - 1.0, (count.size - 2) / highest
     for k in range(values.size):
-        cell[k] = np.int32(min(max(values[k] * scale, 0.0), count.size - 1.0))
+        here = values[k] * scale
+        here = here if here < last else last  # and what is not a number
+        cell[k] = np.int32(here if here > 0.0 else 0.0)
     for k in range(values.size):
         count[cell[k]] += 1
     return True

@@ -40,10 +40,12 @@ def times(kind, shape, rng):
         "never": lambda: np.where(rng.random(shape) < 0.6, np.inf, rng.random(shape)),
         "nobody": lambda: np.full(shape, np.inf),
         "at once": lambda: np.zeros(shape),
+        "hardly later": lambda: rng.integers(0, 3, shape) * 5e-324,
     }[kind]()
 
 
-KINDS = ("continuous", "visits", "zeros", "end of follow-up", "tails", "never", "nobody", "at once")
+KINDS = ("continuous", "visits", "zeros", "end of follow-up", "tails", "never", "nobody")
+KINDS += ("at once", "hardly later")
 
 
 @pytest.mark.parametrize("n_patients", SIZES)
