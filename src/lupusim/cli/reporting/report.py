@@ -45,6 +45,12 @@ def report(
     target: Annotated[
         float | None, Option(share=True, help="Power that is wanted, to be marked.")
     ] = None,
+    protocol: Annotated[
+        bool,
+        Option(
+            "--protocol", help="Only what the statistics section of a protocol needs: two pages."
+        ),
+    ] = False,
     replicates: ReplicatesOption = None,
     seed: SeedOption = None,
     jobs: JobsOption = -1,
@@ -53,19 +59,22 @@ def report(
     """Write a report of a run: one file to send, laid out for planners and reviewers."""
     from lupusim.report.document.files import check_file
 
-    file = _file(run) if out is None else out
+    file = _file(run, "protocol" if protocol else "report") if out is None else out
     check_file(file, force=force)
     result = result_of(run, replicates=replicates, seed=seed, jobs=jobs)
 
-    from lupusim.report.document.content import document_of
     from lupusim.report.document.files import write_report
 
+    if protocol:
+        from lupusim.report.document.for_protocol import protocol_of as document_of
+    else:
+        from lupusim.report.document.content import document_of
     print(f"written: {write_report(document_of(result, target=target), file, force=force)}")
 
 
-def _file(run: str) -> Path:
+def _file(run: str, what: str) -> Path:
     folder = Path(run)
-    return folder / "report.html" if folder.is_dir() else Path(f"{folder.stem}-report.html")
+    return folder / f"{what}.html" if folder.is_dir() else Path(f"{folder.stem}-{what}.html")
 
 
 def result_of(run: str, *, replicates: int | None, seed: int | None, jobs: int) -> RunResult:

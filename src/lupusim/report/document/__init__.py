@@ -6,8 +6,10 @@
 
 __all__ = [
     "content",
+    "estimand",
     "evidence",
     "files",
+    "for_protocol",
     "html",
     "markdown",
     "parts",

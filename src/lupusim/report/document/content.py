@@ -18,6 +18,7 @@ import numpy as np
 from lupusim.errors import ScenarioError
 from lupusim.planning.runs.results import PointResult, RunResult
 from lupusim.planning.theory.expected_times import warnings_of
+from lupusim.report.document.estimand import estimand_section
 from lupusim.report.document.evidence import example_trial, performance
 from lupusim.report.document.parts import (
     Document,
@@ -37,14 +38,13 @@ from lupusim.report.figures.states import states_figure
 from lupusim.report.models.diagram import MOST_STATES
 from lupusim.report.numbers import grouped
 from lupusim.report.run.table import condition, meaning
+from lupusim.report.words.sources import source_in_words
 from lupusim.report.words.trials import arms_in_words, doses_in_words
 from lupusim.scenario.document.content import is_list, is_mapping
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.yaml_reader import parse_document
 from lupusim.trial import Trial
-from lupusim.trial.scenario import shown
-
-_ATTRIBUTES = ("population", "treatment", "variable", "intercurrent events", "summary measure")
+from lupusim.trial.scenario import Scenario, shown
 
 
 def document_of(result: RunResult, *, target: float | None = None) -> Document:
@@ -71,7 +71,7 @@ def document_of(result: RunResult, *, target: float | None = None) -> Document:
         "White and Crowther 2019) and the items of the ICH E20 draft.",
         answer=tuple(filter(None, (meaning(result), condition(result), *result.notes))),
         sections=(
-            _estimand(result),
+            estimand_section(result.scenario),
             _aims(result),
             mechanism(result),
             _estimands(result),
@@ -82,26 +82,6 @@ def document_of(result: RunResult, *, target: float | None = None) -> Document:
             _implementation(result),
         ),
     )
-
-
-def _estimand(result: RunResult) -> Section:
-    stated = result.scenario.estimand
-    rows = [(name, str(stated.get(name, "not stated"))) for name in _ATTRIBUTES]
-    rows += [(str(name), str(words)) for name, words in stated.items() if name not in _ATTRIBUTES]
-    trial = result.points[0].trial
-    for event in trial.intercurrent_events:
-        strategy = event.strategy_of(trial.primary.name).value.replace("_", " ")
-        rows.append((f"simulated: {event.name}", f"{strategy} strategy"))
-    missing = [name for name in _ATTRIBUTES if name not in stated]
-    parts: list[Part] = []
-    if missing:
-        fault = f"The scenario does not state its {', '.join(missing)}: add 'estimand:' to it."
-        parts.append(Words(text=fault, loud=True))
-    caption = "The estimand in the five attributes of ICH E9(R1)."
-    parts.append(
-        Table(caption=caption, head=("attribute", "in this trial"), rows=tuple(rows), wordy=True)
-    )
-    return Section(title="Estimand of the trial", parts=tuple(parts))
 
 
 def _aims(result: RunResult) -> Section:
@@ -183,16 +163,18 @@ _HOW = ("allocation", "endpoints", "analysis", "looks", "adaptation", "family", 
 
 def as_stated(result: RunResult, keys: Sequence[str], what: str) -> Iterator[Table]:
     """Yield what a scenario file states under some keys, without sources; nothing where none."""
-    if not result.scenario.text:
-        return
-    document = parse_document(result.scenario.text, result.scenario.name, ScenarioError)
-    stated = {
-        key: _without_sources(document.content[key]) for key in keys if key in document.content
-    }
-    if stated:
+    if stated := stated_values(result.scenario, keys):
         rows = tuple((key.replace("_", " "), str(shown(value))) for key, value in stated.items())
         caption = f"{what}, as the scenario states it."
         yield Table(caption=caption, head=("key", "stated"), rows=rows, wordy=True)
+
+
+def stated_values(scenario: Scenario, keys: Sequence[str]) -> dict[str, object]:
+    """Return what a scenario file states under some keys, without sources; nothing of no file."""
+    if not scenario.text:
+        return {}
+    content = parse_document(scenario.text, scenario.name, ScenarioError).content
+    return {key: _without_sources(content[key]) for key in keys if key in content}
 
 
 def _without_sources(content: object) -> object:
@@ -211,7 +193,7 @@ def _sources(result: RunResult) -> Iterator[Part]:
             loud=True,
         )
         return
-    rows = tuple((place, " ".join(words.split())) for place, words in sources.items())
+    rows = tuple((place, source_in_words(words)) for place, words in sources.items())
     caption = "Assumptions and their sources, by the key of the scenario file they stand under."
     yield Table(caption=caption, head=("key", "source"), rows=rows, wordy=True)
     guesses = sum("assumption" in words for words in sources.values())

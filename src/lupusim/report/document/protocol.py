@@ -53,7 +53,29 @@ def sample_size_paragraph(point: PointResult) -> str:
     return " ".join(_sentences(point))
 
 
+def sizing_paragraph(point: PointResult) -> str:
+    """Return how many patients a design has, and why: assumptions, power, type I error, months."""
+    return " ".join([*_sizing(point), _how_long(point)])
+
+
+def analysis_paragraph(point: PointResult) -> str:
+    """Return what a design tests, by which test, at which looks, with which hypotheses."""
+    trial = point.trial
+    said = [f"The primary endpoint is {trial.primary.name}."]
+    if trial.secondary:
+        said.append(f"Secondary endpoints: {listed(one.name for one in trial.secondary)}.")
+    if trial.analysis is not None:
+        said.append(f"It is tested by {analysis_in_words(trial.analysis)}.")
+    return " ".join([*said, *_conduct(trial)])
+
+
 def _sentences(point: PointResult) -> Iterator[str]:
+    yield from _sizing(point)
+    yield from _conduct(point.trial)
+    yield _how_long(point)
+
+
+def _sizing(point: PointResult) -> Iterator[str]:
     trial = point.trial
     yield _sizes(trial)
     yield from _course(trial)
@@ -65,12 +87,15 @@ def _sentences(point: PointResult) -> Iterator[str]:
     if point.power is not None:
         yield _power(point, point.power)
     yield from _error(point)
+
+
+def _conduct(trial: Trial) -> Iterator[str]:
+    """Yield when it is analyzed, and by which rules it changes or stops."""
     if trial.interims:
         yield _looks(trial)
     else:
         yield f"There is one analysis, with data cut at: {trial.cutoff.words(trial)}."
     yield from rules_of_trial(trial)
-    yield _how_long(point)
 
 
 def _sizes(trial: Trial) -> str:

@@ -10,6 +10,7 @@ from lupusim.planning.theory.expected_times import enrolled_by_looks, expected_e
 from lupusim.report.words.effects import analysis_in_words, effect_in_words, listed
 from lupusim.report.words.paths import naming
 from lupusim.report.words.rules import rules_of_trial
+from lupusim.report.words.sources import source_in_words
 from lupusim.scenario.document.durations import format_duration
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.trial import Arm, Infusions, Trial
@@ -72,7 +73,7 @@ def scenario_in_words(scenario: Scenario) -> str:
         lines += [f"  {name}: {words}" for name, words in scenario.estimand.items()]
     if scenario.sources:
         lines += ["", "Where its numbers come from:"]
-        lines += [f"  {key}: {words}" for key, words in scenario.sources.items()]
+        lines += [f"  {key}: {source_in_words(words)}" for key, words in scenario.sources.items()]
     return "\n".join(lines)
 
 
@@ -149,10 +150,11 @@ def follow_up_in_words(trial: Trial) -> str:
         until = "All are followed until the last look"
     number = len(trial.visits)
     visits = f", with {number} visit{'s' if number > 1 else ''}" if number else ""
-    return f"{until}{visits}; {_dropout(trial)}."
+    return f"{until}{visits}; {dropout_in_words(trial)}."
 
 
-def _dropout(trial: Trial) -> str:
+def dropout_in_words(trial: Trial) -> str:
+    """Return how many leave early."""
     dropout = trial.dropout
     if dropout.hazard is not None:
         return "patients leave at a hazard of its own"

@@ -98,7 +98,7 @@ def starter_text(kind: str, values: Mapping[str, str]) -> str:
         + filled("sample_size: $size  # in all arms together; 'lupusim size' finds it\n")
         + "# vary: {sample_size: [100, 150]}  # any number of this file may be varied\n"
         "simulation: {replicates: 1000, seed: 20260101}\n"
-        'source: "say here where your numbers come from: assumption"\n'
+        "source: assumption  # say here where your numbers come from\n"
     )
 
 

@@ -1,0 +1,106 @@
+"""The short report: what the statistics section of a protocol needs, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from lupusim.planning.runs.results import PointResult, RunResult
+from lupusim.report.document.content import stated_values
+from lupusim.report.document.estimand import estimand_section
+from lupusim.report.document.parts import Document, Part, Section, Table, Words
+from lupusim.report.document.protocol import analysis_paragraph, looks_table, sizing_paragraph
+from lupusim.report.figures.runs import named
+from lupusim.report.figures.samples import look_paths
+from lupusim.report.numbers import grouped
+from lupusim.report.words.sources import source_of
+from lupusim.report.words.trials import arms_in_words, dropout_in_words
+from lupusim.trial.scenario import Scenario, shown
+
+_ENOUGH = 0.8  # power
+_MOST_HYPOTHESES = 2  # whose looks are shown: it is to be a short document
+
+
+def protocol_of(result: RunResult, *, target: float | None = None) -> Document:
+    """Return the statistics section of a protocol: about two pages.
+
+    Of several designs it is about one: the first that reaches the power that is wanted, or the
+    one with most power where none does.
+
+    Parameters
+    ----------
+    result : RunResult
+        What a run found; all of it, not a part.
+    target : float or None
+        Power that is wanted; default 0.8.
+
+    Raises
+    ------
+    ValueError
+        If the run is not complete.
+    """
+    if not result.complete:
+        raise ValueError("the run is not complete: finish it with --resume, then report on it")
+    name, point = _chosen(result, _ENOUGH if target is None else target)
+    which = (
+        "" if len(result.points) == 1 else f" Of {len(result.points)} designs, that with {name}."
+    )
+    return Document(
+        title=result.scenario.title or result.scenario.name,
+        subtitle=f"For the statistics section of a protocol; in brackets Monte Carlo standard "
+        f"errors.{which}",
+        answer=(),
+        sections=(
+            estimand_section(result.scenario),
+            Section(title="Sample size", parts=(Words(text=sizing_paragraph(point)),)),
+            Section(title="Analysis", parts=tuple(_analysis(point, result.seed))),
+            Section(title="Assumptions", parts=(_assumptions(result.scenario, point),)),
+            Section(title="Software", parts=(Words(text=_software(result)),)),
+        ),
+    )
+
+
+def _chosen(result: RunResult, target: float) -> tuple[str, PointResult]:
+    """Return the design that the section is about, with its name."""
+    designs = named(result)
+    powers = [0.0 if p.power is None else p.power.value for _, p in designs]
+    enough = [number for number, power in enumerate(powers) if power >= target]
+    return designs[enough[0] if enough else powers.index(max(powers))]
+
+
+def _analysis(point: PointResult, seed: int) -> Iterator[Part]:
+    yield Words(text=analysis_paragraph(point))
+    if point.trial.interims:
+        found = look_paths(point.trial, seed=seed)
+        bounded = [one for one in found if np.isfinite([*one.efficacy, *one.futility]).any()]
+        yield from (looks_table(point, paths) for paths in bounded[:_MOST_HYPOTHESES])
+
+
+def _assumptions(scenario: Scenario, point: PointResult) -> Table:
+    """Return what is assumed, with where it comes from."""
+    trial, sources = point.trial, scenario.sources
+    positions = {arm.name: number for number, arm in enumerate(trial.arms)}
+    rows = []
+    for who, words in arms_in_words(trial):
+        first = next((positions[name] for name in positions if who.startswith(name)), 0)
+        source = source_of(sources, f"arms.{first}", "outcomes", "arms", "model")
+        rows.append((who.replace("_", " "), words, source))
+    rows.append(("dropout", dropout_in_words(trial), source_of(sources, "dropout")))
+    for key, value in stated_values(scenario, ("enrollment", "population", "supply")).items():
+        rows.append((key, str(shown(value)), source_of(sources, key)))
+    return Table(
+        caption="What is assumed, and where it comes from.",
+        head=("assumption", "value", "source"),
+        rows=tuple(rows),
+        wordy=True,
+    )
+
+
+def _software(result: RunResult) -> str:
+    versions = ", ".join(f"{name} {found}" for name, found in result.versions.items())
+    n = grouped(result.n_replicates)
+    return (
+        f"Simulated with {versions}; {n} trials of the design, seed {result.seed}. The same file, "
+        "seed and versions give the same numbers."
+    )
