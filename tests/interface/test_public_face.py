@@ -102,6 +102,13 @@ def test_looks_and_arms_stand_in_columns_of_the_long_table():
     assert len(events) == 2 * long["design"].nunique()
 
 
+@pytest.mark.parametrize("name", ["two_rates", "survival_three_looks", "regimen_selection"])
+def test_columns_of_the_long_table_are_alike_in_every_trial(name):
+    long = lupusim.run(name, 20, seed=1).long
+    kinds = {"endpoint": "string", "arm": "string", "look": "Int64", "value": "float64"}
+    assert {column: str(long.dtypes[column]) for column in kinds} == kinds
+
+
 def test_results_of_tests_have_scipy_s_names_too():
     found = analysis.logrank([1.0, 2.0, 3.0, 4.0], [1, 1, 1, 0], [0, 1, 0, 1])
     assert found.statistic == found.z

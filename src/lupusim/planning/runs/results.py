@@ -270,7 +270,11 @@ class RunResult:
 
     @property
     def long(self) -> pd.DataFrame:
-        """A row per number: design, quantity, endpoint, arm, look, value, mcse."""
+        """A row per number: design (from 1), quantity, endpoint, arm, look, value, mcse.
+
+        What is not of an endpoint, arm or look is missing there (``pandas.NA``); an `mcse` is where
+        the value is simulated.
+        """
         import pandas as pd
 
         rows = [
@@ -278,7 +282,8 @@ class RunResult:
             for number, point in enumerate(self.points, 1)
             for row in long_rows(point.row(), point.trial, of=point.values)
         ]
-        return pd.DataFrame(rows, columns=["design", *COLUMNS])
+        table = pd.DataFrame(rows, columns=["design", *COLUMNS])
+        return table.astype({"endpoint": "string", "arm": "string", "look": "Int64"})
 
     @property
     def operating_characteristics(self) -> pd.DataFrame:

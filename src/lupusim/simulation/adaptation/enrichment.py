@@ -92,6 +92,10 @@ class Enrichment(Staged):
             yield Problem(
                 key="adaptation", fault=fault, fix="Keep one experimental arm and the control."
             )
+        for k, arm in enumerate(trial.arms):
+            if arm.name in ("full", "subgroup"):
+                fault = f"columns that end with {arm.name!r} are those of the population"
+                yield Problem(key=f"arms.{k}.name", fault=fault, fix="Call the arm otherwise.")
         if self.factor not in levels:
             fault = f"the population has no factor {self.factor!r}"
             yield Problem(key="adaptation.factor", fault=fault, fix=nearest(self.factor, levels))

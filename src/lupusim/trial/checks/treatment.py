@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lupusim.common.spelling import nearest
@@ -14,13 +14,20 @@ from lupusim.trial.treatment.arms import Arm, Infusions
 if TYPE_CHECKING:
     from lupusim.trial.design import TrialParts
 
+COLUMN_ENDS = {
+    *("all", "analyzed_exact", "difference", "lower", "mcse", "q10", "q50", "q90"),
+    *("ratio", "sd", "stops", "theory", "upper"),
+}
+"""What columns of results end with behind the name of a quantity, as they do with an arm's name."""
 _MOST_MISSABLE = 8  # every pattern of missed infusions is a law of its own
 
 
 def treatment_problems(trial: TrialParts) -> Iterator[Problem]:
     """Yield what is wrong with the infusions and switches of a trial's arms."""
+    names = [arm.name for arm in trial.arms]
     for k, arm in enumerate(trial.arms):
         key = f"arms.{k}"
+        yield from _name_problems(f"{key}.name", arm.name, names)
         yield from _speed_problems(f"{key}.effects", arm)
         if arm.infusions is not None:
             yield from _infusion_problems(f"{key}.infusions", arm, arm.infusions)
@@ -29,6 +36,14 @@ def treatment_problems(trial: TrialParts) -> Iterator[Problem]:
         if arm.switch is not None:
             yield from _state_problems(f"{key}.switch.on", arm.switch.on, arm)
             yield from _switch_problems(f"{key}.switch", arm, arm.switch.arm)
+
+
+def _name_problems(key: str, name: str, names: Sequence[str]) -> Iterator[Problem]:
+    """Yield that the numbers of an arm could not be told from those of the trial or another arm."""
+    read_as = {f"{other}_{end}" for other in names for end in COLUMN_ENDS} | COLUMN_ENDS
+    if name in read_as:
+        fault = f"a column of results that ends with {name!r} is not that of an arm"
+        yield Problem(key=key, fault=fault, fix="Call the arm otherwise.")
 
 
 def _speed_problems(key: str, arm: Arm) -> Iterator[Problem]:
