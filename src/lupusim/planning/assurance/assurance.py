@@ -10,6 +10,7 @@ import numpy as np
 from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.assurance.beliefs import Beliefs, Gain, TrialDraws
+from lupusim.planning.assurance.benefit import benefits
 from lupusim.planning.assurance.effect_priors import EffectPrior, StatedEffect
 from lupusim.planning.assurance.exact import ExactDraws, exact_draws
 from lupusim.planning.assurance.known_powers import KnownPowers
@@ -282,7 +283,7 @@ class OverDraws:
         return range(begin, min(begin + _DRAWS_PER_BLOCK, self.n_draws))
 
     def __call__(self, trial: Trial, block: Block) -> Tally:
-        """Return for each draw its replicates, the significant ones, and its worth."""
+        """Return for each draw its replicates, those that show a benefit, and its worth."""
         numbers = self.draws(block.number)
         strengths = self.beliefs.strengths(trial, self.n_draws, seed=block.seed)
         strengths = strengths[numbers.start : numbers.stop]
@@ -292,8 +293,8 @@ class OverDraws:
             truth = self.beliefs.truth(trial, number, float(strengths[alike[0]]))
             n_replicates = alike.size * self.per_draw
             together = Block(seed=block.seed, number=number, n_replicates=n_replicates)
-            rejected = simulate_replicates(truth, together)["reject"]
-            found[0, alike] = rejected.reshape(alike.size, -1).sum(axis=1)
+            succeeds = benefits(truth, simulate_replicates(truth, together))
+            found[0, alike] = succeeds.reshape(alike.size, -1).sum(axis=1)
             if self.worthwhile is not None:
                 found[1, alike] = self.worthwhile(truth)
         return Tally(

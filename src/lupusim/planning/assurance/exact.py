@@ -10,6 +10,7 @@ from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.assurance.beliefs import Beliefs
+from lupusim.planning.assurance.benefit import claims_harm
 from lupusim.planning.theory.counts.design import CountDesign, count_design
 from lupusim.trial import Trial
 
@@ -45,7 +46,7 @@ def exact_draws(
     before: _Drawn | None = None
     for trial in trials:
         try:
-            design = count_design(trial)
+            design = _design(trial)
             if before is None or not _patients_alike(before.trial, trial):
                 before = _Drawn.of(design, beliefs, n_draws, seed=seed)
             # SPEED: tables are gone through once for the draws and the stated truth
@@ -60,10 +61,23 @@ def exact_draws(
 def is_simulated(trial: Trial) -> bool:
     """Return whether a trial is none whose outcomes are counted, so that draws are simulated."""
     try:
-        count_design(trial)
+        _design(trial)
     except (NoExactSolutionError, ArithmeticError):
         return True
     return False
+
+
+def _design(trial: Trial) -> CountDesign:
+    """Return a trial as counts, if all its claims are of a benefit.
+
+    Raises
+    ------
+    NoExactSolutionError
+        If not.
+    """
+    if claims_harm(trial):
+        raise NoExactSolutionError("the sums of a test with two sides count claims of harm")
+    return count_design(trial)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import numpy as np
 from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.assurance.beliefs import Beliefs, Gain
+from lupusim.planning.assurance.benefit import benefits
 from lupusim.planning.execution.bench import Bench, InterruptedJobsError, Job, on_bench
 from lupusim.planning.runs.replicates import simulate_replicates, tested
 from lupusim.simulation.generation.generation import Block
@@ -165,14 +166,14 @@ class OneTrialEach:
         return range(begin, min(begin + _DRAWS_PER_BLOCK, self.n_draws))
 
     def __call__(self, trial: Trial, block: Block) -> Tally:
-        """Return for each draw whether its trial is significant, its estimate and its gain."""
+        """Return for each draw whether its trial shows a benefit, its estimate and its gain."""
         strengths = self.beliefs.strengths(trial, self.n_draws, seed=block.seed)
         found = {}
         for number in self.draws(block.number):
             truth = self.beliefs.truth(trial, number, float(strengths[number]))
             one = Block(seed=block.seed, number=number, n_replicates=1)
             shown = simulate_replicates(truth, one)
-            rejected, estimate = int(shown["reject"][0]), float(shown["estimate"][0])
+            rejected, estimate = int(benefits(truth, shown)[0]), float(shown["estimate"][0])
             found[f"draw {number}"] = (rejected, estimate, float(self.gain(truth)))
         return Tally(found)
 
