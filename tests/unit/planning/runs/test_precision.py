@@ -201,7 +201,7 @@ def test_impossible_rules_are_refused(kind, values, message):
 
 
 def test_a_scenario_without_a_test_has_no_power_to_decide():
-    trial = survival_trial(arms=(exponential_arm("all", 0.8),), analysis=None)
+    trial = survival_trial(arms=(exponential_arm("everybody", 0.8),), analysis=None)
     rule = Decision.parse("power > 0.8")
     with pytest.raises(ValueError, match="the scenario tests nothing"):
         run(scenario(trial), seed=SEED, options=RunOptions(precision=rule))
