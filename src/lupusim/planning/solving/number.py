@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from lupusim.common.frozen import dataclass
+from lupusim.planning.sample_size.growth import most_enrolled
 from lupusim.trial import Trial
 
 _FACTORS = (1.25, 1.6, 2.0, 3.0, 5.0, 8.0, 16.0, 32.0, 64.0)
@@ -46,6 +47,15 @@ class Number:
             return False
         return True
 
+    def in_time(self, value: float) -> bool:
+        """Return whether the patients that a value adds can be enrolled before the trial ends.
+
+        Further ones would change nothing, however many: a trial that ends at a date has only those
+        who have come by then.
+        """
+        trial, as_it_is = self.design(value), self.design(self.start)
+        return trial.n_patients <= max(as_it_is.n_patients, most_enrolled(trial))
+
     def snapped(self, value: float) -> float:
         """Return the value itself, or the nearest whole one."""
         return float(round(value)) if self.whole else value
@@ -66,11 +76,16 @@ class Number:
             low, high = self.between
             steps = [low + (high - low) * k / (_RUNGS - 1) for k in range(_RUNGS)]
             above = [self.snapped(x) for x in steps if x > self.start]
+            in_time = next((k for k, x in enumerate(above) if not self.in_time(x)), len(above))
+            above = above[: in_time + 1]
             below = [self.snapped(x) for x in reversed(steps) if x < self.start]
             return above, below
         above = list(self._until_edge([self.stated * f for f in _FACTORS]))
         below = list(self._until_edge([*(self.stated / f for f in _FACTORS), 0.0]))
         return above, below
+
+    def _is_useful(self, value: float) -> bool:
+        return self.possible(value) and self.in_time(value)
 
     def _until_edge(self, values: Sequence[float]) -> Iterator[float]:
         """Yield values as far as they are possible, and some close to where that ends."""
@@ -78,13 +93,13 @@ class Number:
         for value in map(self.snapped, values):
             if value == last:
                 continue
-            if self.possible(value):
+            if self._is_useful(value):
                 yield value
                 last = value
                 continue
             for _ in range(_EDGE):
                 value = self.snapped((value + last) / 2)  # noqa: PLW2901 - half way back
-                if value != last and self.possible(value):
+                if value != last and self._is_useful(value):
                     yield value
                     last = value
             return

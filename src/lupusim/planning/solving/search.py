@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PEEK = 1_000  # replicates while the target is still being bracketed,
+_TWICE = 2
 _PEEK_PATIENTS = 1_000_000  # fewer where they have more patients than this,
 _FEWEST_PEEK = 100  # and never less than these
 _ENOUGH = 0.1  # standard errors from the target: no further replicates would tell
@@ -230,8 +231,8 @@ class _Hunt:
             if (events := trial.cutoff.primary_events) is not None:
                 path = f"looks.{len(trial.interims)}.when.events"
                 return f"The last look waits for {events} events, whoever has them: --for {path}"
-            if most_enrolled(trial) < most:
-                return what_may_help(trial, most)
+            if not self.number.in_time(_TWICE * most):
+                return what_may_help(trial, math.ceil(most_enrolled(trial)))
         return f"Ask for another {self.goal.quantity.replace('_', ' ')}"
 
     def answer(self, found: tuple[float, float]) -> Solution:
