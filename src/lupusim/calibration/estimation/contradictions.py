@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
@@ -27,9 +28,10 @@ def contradictions(study: Study) -> list[Problem]:
     Whatever the model: the dead stay dead, who has been somewhere has been there ever after,
     nobody is in two states at a time. Targets of different target sets may disagree.
     """
-    if study.cohort == _SEPARATE:
-        return []
     fitted = [(k, t) for k, t in enumerate(study.targets) if t.role is Role.FIT]
+    rates = list(_impossible_rates(study, fitted))
+    if rates or study.cohort == _SEPARATE:
+        return rates
     counted = [(k, t) for k, t in fitted if _margins([t])]
     pairs = [pair for pair in combinations(counted, 2) if _share_a_set([t for _, t in pair])]
     found = list(_clashes(study, pairs))
@@ -74,9 +76,20 @@ def _clashes(study: Study, groups: Sequence[Sequence[tuple[int, Target]]]) -> It
         )
 
 
-def _size(study: Study, targets: Sequence[Target], model: MultiStateModel) -> float:
-    """Return by how many patients targets contradict each other, 0 if they don't."""
+def _size(
+    study: Study,
+    targets: Sequence[Target],
+    model: MultiStateModel,
+    *,
+    moved: tuple[FirstMove, int] | None = None,
+) -> float:
+    """Return by how many patients targets contradict each other, 0 if they don't.
+
+    And that as many have `moved`.
+    """
     margins = _margins(targets)
+    if moved is not None:
+        margins.append(Margin(question=moved[0], count=float(moved[1])))
     try:
         tree = path_tree(model, [margin.question for margin in margins])
         join(margins, tree.answers, study.n_patients)
@@ -116,6 +129,52 @@ def _any_model(study: Study) -> MultiStateModel:
         starts=tuple(Start(state=state, probability=1 / len(alive)) for state in alive),
         absorbing=tuple(state for state in states if state in DEATH),
     )
+
+
+def _impossible_rates(study: Study, fitted: Sequence[tuple[int, Target]]) -> Iterator[Problem]:
+    """Find rates whose person-years, or whose events, so few patients can't have."""
+    n = study.n_patients
+    for k, target in fitted:
+        moves = target.measure.counted_moves
+        if moves is None:
+            continue
+        until, events = target.measure.questions[0].time, float(target.measure.observed[0])
+        years = float(target.measure.denominators[0])
+        fault = ""
+        if years > (n + 1) * until:
+            fault = f"{years:g} person-years are more than {n} patients have in {until:.3g} years"
+        elif _is_once(target, until) and (most := _most_movers(study, target, fitted)) < events:
+            fault = f"{events:g} patients made the move, but of the study's at most {most} can"
+        if fault:
+            fix = "Correct the numbers, or those of the other targets that count these patients."
+            yield Problem(key=f"targets.{k}", fault=fault, fix=fix)
+
+
+def _is_once(target: Target, until: float) -> bool:
+    """Return whether a patient is counted by a rate once at most."""
+    origin, to = target.measure.counted_moves or ((), ())
+    first = FirstMove(origin, to, until)
+    return target.measure.questions[0] == first or set(to) <= set(DEATH)
+
+
+def _most_movers(study: Study, rate: Target, fitted: Sequence[tuple[int, Target]]) -> int:
+    """Return how many patients can have made a rate's move, by each other target of the study.
+
+    The study's patients need not all have been followed to the end: so the events are as many as
+    these, or fewer. A disagreement of one patient is taken for rounding.
+    """
+    n, events = study.n_patients, math.ceil(float(rate.measure.observed[0]))
+    moves = FirstMove(*(rate.measure.counted_moves or ((), ())), rate.measure.questions[0].time)
+    others = [t for _, t in fitted if _margins([t]) and _share_a_set([t, rate])]
+    if study.cohort == _SEPARATE or events > n:
+        return n
+    for other in others:
+        counts = range(events, n + 1)
+        if all(_size(study, [other], _any_model(study), moved=(moves, m)) for m in counts):
+            lower = range(events - 1, 0, -1)
+            sizes = (_size(study, [other], _any_model(study), moved=(moves, m)) for m in lower)
+            return next((m for m, size in zip(lower, sizes, strict=True) if size == 0), 0)
+    return n
 
 
 def impossible_targets(

@@ -177,7 +177,7 @@ def verdict_words(verdict: Verdict, profile: Profile, values: Sequence[float]) -
         case Verdict.FLAT:
             return (
                 f"not identified: the targets are met as well by other values (at least from {low} "
-                f"to {high}, the rest refitted); {profile.estimate:.3g} is what the prior prefers"
+                f"to {high}, the rest refitted); {profile.estimate:.3g} is one of them"
             )
         case Verdict.UNBOUNDED_BELOW:
             limit = f"{profile.upper:.3g}{_exact(profile)}"
