@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -60,6 +60,8 @@ class EventCount(Simple):
     <Better.FEWER: -1>
     """
 
+    outcome: ClassVar[type[CountOutcome]] = CountOutcome  # what a test takes
+
     name: str
     events: tuple[str, ...]
     until: float = math.inf
@@ -70,11 +72,6 @@ class EventCount(Simple):
             raise ValueError("events is empty: name the states whose entry is the event")
         if not self.until > 0:
             raise ValueError(f"until={self.until!r} must be a time above 0")
-
-    @property
-    def outcome(self) -> type[CountOutcome]:
-        """What a test takes."""
-        return CountOutcome
 
     def measurement(self, setting: Setting) -> Measurement:
         """Return what listens to a block of histories."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
@@ -48,6 +48,11 @@ class Hierarchy:
     2
     """
 
+    is_response: ClassVar[bool] = False  # it is none
+    ranks: ClassVar[tuple[()]] = ()  # no states are ranked
+    why_no_level: ClassVar[str] = "a hierarchy cannot hold another one"  # why no other may hold it
+    outcome: ClassVar[type[HierarchicalOutcome]] = HierarchicalOutcome  # what a test takes
+
     name: str
     levels: tuple[Endpoint, ...]
 
@@ -69,11 +74,6 @@ class Hierarchy:
         return
 
     @property
-    def is_response(self) -> bool:
-        """It is none."""
-        return False
-
-    @property
     def response_at_visit(self) -> None:
         """None: no state at one visit decides."""
         return
@@ -92,21 +92,6 @@ class Hierarchy:
     def change_of_marker(self) -> None:
         """None: it is no change of the marker."""
         return
-
-    @property
-    def ranks(self) -> tuple[()]:
-        """No states are ranked."""
-        return ()
-
-    @property
-    def why_no_level(self) -> str:
-        """Why no other may hold it."""
-        return "a hierarchy cannot hold another one"
-
-    @property
-    def outcome(self) -> type[HierarchicalOutcome]:
-        """What a test takes."""
-        return HierarchicalOutcome
 
     def measurement(self, setting: Setting) -> Measurement:
         """Return what listens to a block of histories."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -57,6 +57,8 @@ class MarkerChange(Simple):
     <MissingChange.NO_CHANGE: 'no_change'>
     """
 
+    outcome: ClassVar[type[NumberOutcome]] = NumberOutcome  # what a test takes
+
     name: str
     at: float
     missing: MissingChange = MissingChange.NO_CHANGE
@@ -64,11 +66,6 @@ class MarkerChange(Simple):
 
     def __post_init__(self) -> None:
         check_visits((self.at,))
-
-    @property
-    def outcome(self) -> type[NumberOutcome]:
-        """What a test takes."""
-        return NumberOutcome
 
     @property
     def due_time(self) -> float:

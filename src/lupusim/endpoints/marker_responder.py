@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.outcomes import BinaryOutcome
@@ -56,6 +56,9 @@ class MarkerResponder(Simple):
     <Better.MORE: 1>
     """
 
+    outcome: ClassVar[type[BinaryOutcome]] = BinaryOutcome  # what a test takes
+    is_response: ClassVar[bool] = True  # it is one
+
     name: str
     at: float
     fall: float
@@ -67,19 +70,9 @@ class MarkerResponder(Simple):
             raise ValueError(f"fall={self.fall!r} must be a number above 0")
 
     @property
-    def outcome(self) -> type[BinaryOutcome]:
-        """What a test takes."""
-        return BinaryOutcome
-
-    @property
     def due_time(self) -> float:
         """Study time (years) of the visit."""
         return self.at
-
-    @property
-    def is_response(self) -> bool:
-        """It is one."""
-        return True
 
     def measurement(self, setting: Setting) -> Measurement:
         """Return what listens to a block of histories."""

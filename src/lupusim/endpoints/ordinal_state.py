@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -62,6 +62,8 @@ class OrdinalState(Simple):
     1.0
     """
 
+    outcome: ClassVar[type[NumberOutcome]] = NumberOutcome  # what a test takes
+
     name: str
     ranking: tuple[tuple[str, ...], ...]
     at: float
@@ -80,11 +82,6 @@ class OrdinalState(Simple):
     def states(self) -> tuple[str, ...]:
         """All states of the ranking."""
         return tuple(state for group in self.ranking for state in group)
-
-    @property
-    def outcome(self) -> type[NumberOutcome]:
-        """What a test takes."""
-        return NumberOutcome
 
     @property
     def due_time(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -59,6 +59,9 @@ class Responder(Simple):
     <Better.MORE: 1>
     """
 
+    outcome: ClassVar[type[BinaryOutcome]] = BinaryOutcome  # what a test takes
+    is_response: ClassVar[bool] = True  # it is one
+
     name: str
     states: tuple[str, ...]
     at: float
@@ -71,19 +74,9 @@ class Responder(Simple):
             raise ValueError(f"at={self.at!r} must be a time above 0")
 
     @property
-    def outcome(self) -> type[BinaryOutcome]:
-        """What a test takes."""
-        return BinaryOutcome
-
-    @property
     def due_time(self) -> float:
         """Study time (years) of the visit."""
         return self.at
-
-    @property
-    def is_response(self) -> bool:
-        """It is one."""
-        return True
 
     @property
     def response_at_visit(self) -> ResponseAtVisit:
@@ -152,6 +145,9 @@ class SustainedResponder(Simple):
     (0.5, 1.0)
     """
 
+    outcome: ClassVar[type[BinaryOutcome]] = BinaryOutcome  # what a test takes
+    is_response: ClassVar[bool] = True  # it is one
+
     name: str
     states: tuple[str, ...]
     visits: tuple[float, ...]
@@ -168,19 +164,9 @@ class SustainedResponder(Simple):
         return self.visits[-1]
 
     @property
-    def outcome(self) -> type[BinaryOutcome]:
-        """What a test takes."""
-        return BinaryOutcome
-
-    @property
     def due_time(self) -> float:
         """Study time (years) of the visit."""
         return self.at
-
-    @property
-    def is_response(self) -> bool:
-        """It is one."""
-        return True
 
     @property
     def response_at_visits(self) -> ResponseAtVisits:

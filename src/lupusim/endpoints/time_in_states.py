@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -76,6 +76,8 @@ class TimeInStates(Simple):
     <MissingTime.ELSEWHERE: 'elsewhere'>
     """
 
+    outcome: ClassVar[type[NumberOutcome]] = NumberOutcome  # what a test takes
+
     name: str
     states: tuple[str, ...]
     until: float
@@ -87,11 +89,6 @@ class TimeInStates(Simple):
             raise ValueError("states is empty: name the states in which time counts")
         if not (math.isfinite(self.until) and self.until > 0):
             raise ValueError(f"until={self.until!r} must be a time above 0")
-
-    @property
-    def outcome(self) -> type[NumberOutcome]:
-        """What a test takes."""
-        return NumberOutcome
 
     @property
     def due_time(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -65,6 +65,8 @@ class TimeToEvent(Simple):
     <Better.FEWER: -1>
     """
 
+    outcome: ClassVar[type[SurvivalOutcome]] = SurvivalOutcome  # what a test takes
+
     name: str
     events: tuple[str, ...]
     origin: tuple[str, ...] = ()
@@ -77,11 +79,6 @@ class TimeToEvent(Simple):
             raise ValueError("events is empty: name the states whose entry is the event")
         if both := set(self.events) & set(self.competing):
             raise ValueError(f"{sorted(both)} cannot be both an event and competing")
-
-    @property
-    def outcome(self) -> type[SurvivalOutcome]:
-        """What a test takes."""
-        return SurvivalOutcome
 
     @property
     def time_of_event(self) -> EventTime:

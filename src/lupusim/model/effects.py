@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 
@@ -188,6 +189,8 @@ class PiecewiseEffect:
     (1.0, 0.6)
     """
 
+    onset: ClassVar[float] = 0.0  # at the infusion: the course says what happens until it acts
+
     on: tuple[tuple[str, str], ...]
     breaks: tuple[float, ...]
     ratios: tuple[float, ...]
@@ -196,11 +199,6 @@ class PiecewiseEffect:
         PiecewiseRatio(breaks=self.breaks, ratios=self.ratios)  # checks them together
         if any(time <= 0 for time in self.breaks):
             raise ValueError(f"breaks={self.breaks} must be above 0")
-
-    @property
-    def onset(self) -> float:
-        """At the infusion: the course says what happens until it acts."""
-        return 0.0
 
     @property
     def lasts(self) -> float:

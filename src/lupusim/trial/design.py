@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import field, replace
 from html import escape
+from typing import ClassVar
 
 from lupusim.common.frozen import dataclass
 from lupusim.model import MultiStateModel
@@ -58,16 +59,13 @@ class SimulatedEffect:
     if it had not happened (ICH E9(R1): hypothetical).
     """
 
+    given: ClassVar[float | None] = None  # no value was given
+
     n_patients: int = 200_000  # how many, at least 1000
 
     def __post_init__(self) -> None:
         if self.n_patients < _FEWEST_FOR_A_TRUTH:
             raise ValueError(f"n_patients={self.n_patients!r} must be at least 1000")
-
-    @property
-    def given(self) -> float | None:
-        """No value was given."""
-        return None
 
     @property
     def words(self) -> str:

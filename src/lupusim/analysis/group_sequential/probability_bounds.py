@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -152,6 +152,8 @@ class WithFutility(StoppingRule):
         If a level does not lie between 0 and 1.
     """
 
+    gives_up: ClassVar[bool] = True  # it does
+
     rule: StoppingRule  # gives the efficacy bounds
     measure: Measure  # what the levels are levels of
     levels: dict[int, float]  # level at looks, counted from 1; the last look has none
@@ -174,11 +176,6 @@ class WithFutility(StoppingRule):
                 np.maximum(futility[:, look - 1], here), efficacy[:, look - 1]
             )
         return efficacy, futility
-
-    @property
-    def gives_up(self) -> bool:
-        """It does."""
-        return True
 
     @property
     def efficacy_rule(self) -> EfficacyRule | None:

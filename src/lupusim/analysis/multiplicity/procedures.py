@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 
@@ -60,21 +61,14 @@ class Adjusted:
         If there is no such method.
     """
 
+    needs_planned_ratio: ClassVar[bool] = False  # it takes p-values, wherever they are from
+    one_look_only: ClassVar[bool] = True  # it knows no interim looks
+
     method: str  # one of `PROCEDURES`. ``none`` holds the error of each hypothesis alone
 
     def __post_init__(self) -> None:
         if self.method not in PROCEDURES:
             raise ValueError(f"method={self.method!r} must be one of {', '.join(PROCEDURES)}")
-
-    @property
-    def needs_planned_ratio(self) -> bool:
-        """It takes p-values, wherever they are from."""
-        return False
-
-    @property
-    def one_look_only(self) -> bool:
-        """It knows no interim looks."""
-        return True
 
     @property
     def sided(self) -> None:
@@ -113,19 +107,12 @@ class Dunnett:
     Tamhane (1991), *Statistics in Medicine* 10:939.
     """
 
+    needs_planned_ratio: ClassVar[bool] = True  # it does
+    one_look_only: ClassVar[bool] = True  # it knows no interim looks
+
     ratio: tuple[int, ...]  # allocation ratio, the control first
     sided: int = 1  # 1 or 2, as the p-values
     steps_down: bool = True  # False for the single-step test, in which all arms are always compared
-
-    @property
-    def needs_planned_ratio(self) -> bool:
-        """It does."""
-        return True
-
-    @property
-    def one_look_only(self) -> bool:
-        """It knows no interim looks."""
-        return True
 
     def in_words(self, names: Sequence[str]) -> str:
         """Return which arms are compared, and what becomes of the best."""
@@ -224,6 +211,9 @@ class Graphical:
     Maurer and Bretz (2013), *Statistics in Biopharmaceutical Research* 5:311, Algorithm 1.
     """
 
+    needs_planned_ratio: ClassVar[bool] = False  # it takes p-values, wherever they are from
+    one_look_only: ClassVar[bool] = False  # it knows interim looks
+
     weights: tuple[float, ...]  # share of alpha of each hypothesis at the start
     transitions: tuple[tuple[float, ...], ...]  # where the weight of each goes on rejection
     efficacy: EfficacyRule = _OBRIEN_FLEMING  # how each hypothesis spends its alpha over the looks
@@ -239,16 +229,6 @@ class Graphical:
         rows = tuple(tuple(row) for row in graph.transitions.tolist())
         weights = tuple(graph.weights.tolist())
         return cls(weights=weights, transitions=rows, efficacy=rule, sided=sided)
-
-    @property
-    def needs_planned_ratio(self) -> bool:
-        """It takes p-values, wherever they are from."""
-        return False
-
-    @property
-    def one_look_only(self) -> bool:
-        """It knows interim looks."""
-        return False
 
     def in_words(self, names: Sequence[str]) -> str:
         """Return who starts with how much of the level, and where it goes."""

@@ -188,6 +188,8 @@ class SimonTest(RateTest):
 class TwoStages(TwoStageRule):
     """Stopping rule of Simon's design on the z scale of the exact binomial test."""
 
+    gives_up: ClassVar[bool] = True  # after the first stage
+
     null_rate: float  # response rate under the null hypothesis
     first_responders: int
     first_patients: int
@@ -202,11 +204,6 @@ class TwoStages(TwoStageRule):
         futility[:, 0] = self._between(self.first_patients, self.first_responders)
         efficacy[:, -1] = self._between(self.n_patients, self.responders)
         return efficacy, futility
-
-    @property
-    def gives_up(self) -> bool:
-        """After the first stage."""
-        return True
 
     @property
     def fixed_size(self) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -101,6 +101,10 @@ def words_of(states: StateSet) -> str:
 class OccupancyCounts:
     """How many patients are in each group of states at a time; multinomial."""
 
+    is_poisson: ClassVar[bool] = False  # the counts sum to the patients
+    counted_moves: ClassVar[tuple[StateSet, StateSet] | None] = None
+    """None: no single move is counted."""
+
     time: float  # study time, years
     counts: Mapping[StateSet, float]
     """Patients in each group of states. What is left of `n` is everywhere else."""
@@ -146,11 +150,6 @@ class OccupancyCounts:
         """The cohort."""
         return np.full(len(self.counts) + 1, self.n)
 
-    @property
-    def is_poisson(self) -> bool:
-        """The counts sum to the patients."""
-        return False
-
     def expected(self, answers: FloatArray) -> FloatArray:
         """Return expected patients in each group, and the rest."""
         groups = answers[..., : len(self.counts)]
@@ -181,11 +180,6 @@ class OccupancyCounts:
             may_be_more=True,
         )
         return (*groups, left)
-
-    @property
-    def counted_moves(self) -> tuple[StateSet, StateSet] | None:
-        """None: no single move is counted."""
-        return None
 
 
 def seen_in_one_state(measure: Measure) -> Iterator[tuple[float, str, float, float]]:
@@ -218,6 +212,10 @@ class EverCount:
         occupancy target of the same cohort. The likelihood is then conditional on that
         target: it asks, of those no longer there, how many had been there.
     """
+
+    is_poisson: ClassVar[bool] = False  # the counts sum to the patients
+    counted_moves: ClassVar[tuple[StateSet, StateSet] | None] = None
+    """None: no single move is counted."""
 
     time: float
     states: StateSet
@@ -265,11 +263,6 @@ class EverCount:
         """Patients asked about."""
         return np.full(2, self.observed.sum())
 
-    @property
-    def is_poisson(self) -> bool:
-        """The counts sum to the patients."""
-        return False
-
     def expected(self, answers: FloatArray) -> FloatArray:
         """Return expected patients ever there, and not."""
         ever = answers[..., 0]
@@ -304,11 +297,6 @@ class EverCount:
             ]
         return tuple(found)
 
-    @property
-    def counted_moves(self) -> tuple[StateSet, StateSet] | None:
-        """None: no single move is counted."""
-        return None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EverAfterCount:
@@ -323,6 +311,10 @@ class EverAfterCount:
     count, n : float
         Patients with both, and patients with the first.
     """
+
+    is_poisson: ClassVar[bool] = False  # the counts sum to the patients
+    counted_moves: ClassVar[tuple[StateSet, StateSet] | None] = None
+    """None: no single move is counted."""
 
     time: float
     first: StateSet
@@ -356,11 +348,6 @@ class EverAfterCount:
         """Patients with the first."""
         return np.full(2, self.n)
 
-    @property
-    def is_poisson(self) -> bool:
-        """The counts sum to the patients."""
-        return False
-
     def expected(self, answers: FloatArray) -> FloatArray:
         """Return expected patients with both, and with the first alone."""
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -374,11 +361,6 @@ class EverAfterCount:
             Margin(question=both, count=float(observed[0]), may_be_more=True),
             Margin(question=first, count=self.n, is_condition=True, may_be_more=True),
         )
-
-    @property
-    def counted_moves(self) -> tuple[StateSet, StateSet] | None:
-        """None: no single move is counted."""
-        return None
 
 
 def total_questions(measures: Sequence[Measure]) -> tuple[Question, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 
@@ -45,6 +46,10 @@ class SurvivalCurve:
         Where `times` are durations of a stay: years since a patient entered `states`, which
         happened by this study time; survival is staying in them.
     """
+
+    is_poisson: ClassVar[bool] = False  # the counts sum to the patients
+    counted_moves: ClassVar[tuple[StateSet, StateSet] | None] = None
+    """None: no single move is counted."""
 
     states: StateSet
     times: tuple[float, ...]
@@ -95,11 +100,6 @@ class SurvivalCurve:
         """Patients at risk of each interval."""
         return np.repeat(np.array(self.at_risk, dtype=float), 2)
 
-    @property
-    def is_poisson(self) -> bool:
-        """The counts sum to the patients."""
-        return False
-
     def expected(self, answers: FloatArray) -> FloatArray:
         """Return expected events of each interval, and those without."""
         outside = 1 - answers
@@ -125,11 +125,6 @@ class SurvivalCurve:
             for question, count in zip(self.questions, entered, strict=True)
         )
 
-    @property
-    def counted_moves(self) -> tuple[StateSet, StateSet] | None:
-        """None: no single move is counted."""
-        return None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRate:
@@ -152,6 +147,8 @@ class EventRate:
     counts : {"all", "first"}
         Every move of a patient, or the first alone.
     """
+
+    is_poisson: ClassVar[bool] = True  # person-time has no fixed number of events
 
     origin: StateSet
     to: StateSet
@@ -192,11 +189,6 @@ class EventRate:
         """Person-years."""
         return np.array([float(self.person_years)])
 
-    @property
-    def is_poisson(self) -> bool:
-        """Person-time has no fixed number of events."""
-        return True
-
     def expected(self, answers: FloatArray) -> FloatArray:
         """Return expected events."""
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -219,6 +211,10 @@ class EventRate:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MedianTime:
     """By when half of the patients have been in a set of states; the sign test's binomial."""
+
+    is_poisson: ClassVar[bool] = False  # the counts sum to the patients
+    counted_moves: ClassVar[tuple[StateSet, StateSet] | None] = None
+    """None: no single move is counted."""
 
     states: StateSet
     median: float  # study time, years
@@ -263,11 +259,6 @@ class MedianTime:
         """Patients."""
         return np.full(2, self.n)
 
-    @property
-    def is_poisson(self) -> bool:
-        """The counts sum to the patients."""
-        return False
-
     def expected(self, answers: FloatArray) -> FloatArray:
         """Return expected patients there by the median, and not."""
         if self.by is None or self.is_stay:
@@ -287,8 +278,3 @@ class MedianTime:
             Margin(question=early, count=float(observed[0]), may_be_more=True),
             Margin(question=late[0], count=self.n, is_condition=True, may_be_more=True),
         )
-
-    @property
-    def counted_moves(self) -> tuple[StateSet, StateSet] | None:
-        """None: no single move is counted."""
-        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,6 +30,8 @@ class ExponentialHazard(Hazard):
     2.0
     """
 
+    steps: ClassVar[tuple[float, ...]] = ()  # it never jumps
+
     rate: float
 
     def __post_init__(self) -> None:
@@ -39,11 +42,6 @@ class ExponentialHazard(Hazard):
     def constant_rate(self) -> float:
         """Events per year."""
         return self.rate
-
-    @property
-    def steps(self) -> tuple[float, ...]:
-        """It never jumps."""
-        return ()
 
     def hazard(self, time: FloatArray) -> FloatArray:
         """Return the hazard, per year."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -24,6 +25,8 @@ _ROUNDING = 1e-6
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ordinal:
     """Ordered categories, with the shares that hold at a visit."""
+
+    about: ClassVar[str] = ""  # nothing: the shares say it all
 
     name: str  # what is ordered
     at: float  # study time (years) of the visit
@@ -103,11 +106,6 @@ class Ordinal:
         shares = zip(self.shares(value), self.levels, strict=True)
         listed = ", ".join(f"{100 * share:.4g} % {level}" for share, level in shares)
         return f"{listed} at {format_duration(self.at)}"
-
-    @property
-    def about(self) -> str:
-        """Nothing: the shares say it all."""
-        return ""
 
 
 def proportional_odds(shares: Sequence[float], odds_ratio: float) -> tuple[float, ...]:

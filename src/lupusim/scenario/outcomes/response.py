@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -40,6 +41,8 @@ class Response:
 
     Responses come at the constant rate :math:`-\log(1 - p) / t` until the visit at :math:`t`.
     """
+
+    about: ClassVar[str] = ""  # nothing: the share says it all
 
     name: str  # what a response is called
     at: float  # study time (years) of the visit
@@ -133,11 +136,6 @@ class Response:
             for level, ratio in value.ratios.items()
         )
         return f"{', '.join(shares)} have {self.name} at {format_duration(self.at)}"
-
-    @property
-    def about(self) -> str:
-        """Nothing: the share says it all."""
-        return ""
 
 
 def _rate(share: float, at: float) -> float:

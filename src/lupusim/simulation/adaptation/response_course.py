@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -64,6 +64,9 @@ class _Everybody(Unblocked):
 class Potential:
     """Patients as they would fare on each arm."""
 
+    ended: ClassVar[tuple[FirstEntry, ...]] = ()
+    """Nobody's history: each patient has one on every arm."""
+
     response: BoolArray
     included: BoolArray
     """`response` and `included`: whether each responds, and whether anything is known of it: of
@@ -76,11 +79,6 @@ class Potential:
     uniform: FloatArray
     """What decides the arm of those who come after the first look; (n_replicates, n_patients)."""
     screened: Screened | None = None  # what screening found; None without it
-
-    @property
-    def ended(self) -> tuple[FirstEntry, ...]:
-        """Nobody's history: each patient has one on every arm."""
-        return ()
 
 
 def potential(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias
 
 import numpy as np
 
@@ -86,12 +86,9 @@ declares (:mod:`lupusim.common.ranges`)."""
 class AtARate:
     """What is the same for all whose rate does not depend on how many will come."""
 
-    __slots__ = ()
+    has_fixed_period: ClassVar[bool] = False  # it lasts until all have come
 
-    @property
-    def has_fixed_period(self) -> bool:
-        """It lasts until all have come."""
-        return False
+    __slots__ = ()
 
     def times(
         self: ArrivalProcess, n_replicates: int, n_patients: int, *, rng: np.random.Generator

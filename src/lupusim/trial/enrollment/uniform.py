@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
+from typing import ClassVar
 
 import numpy as np
 
@@ -37,17 +38,14 @@ class UniformEnrollment:
     1.5
     """
 
+    has_fixed_period: ClassVar[bool] = True  # it lasts as long for any number of patients
+
     duration: float = field(metadata=LONGER_THAN_0)
     screened_per_patient: float = 1.0
     arrivals: ArrivalPattern = RANDOM
 
     def __post_init__(self) -> None:
         check_ranges(self)
-
-    @property
-    def has_fixed_period(self) -> bool:
-        """It lasts as long for any number of patients."""
-        return True
 
     def times(self, n_replicates: int, n_patients: int, *, rng: np.random.Generator) -> FloatArray:
         """Return calendar times (years), shape (n_replicates, n_patients), sorted by row."""
@@ -79,6 +77,8 @@ class UniformEnrollment:
 class RepeatedPeriods:
     """Enrollment that goes on at its pace for longer than was planned."""
 
+    has_fixed_period: ClassVar[bool] = False  # it lasts until all have come
+
     planned: UniformEnrollment
     n_patients: int
 
@@ -86,11 +86,6 @@ class RepeatedPeriods:
     def screened_per_patient(self) -> float:
         """Patients screened for each one randomized, on average."""
         return self.planned.screened_per_patient
-
-    @property
-    def has_fixed_period(self) -> bool:
-        """It lasts until all have come."""
-        return False
 
     def times(self, n_replicates: int, n_patients: int, *, rng: np.random.Generator) -> FloatArray:
         """Return calendar times (years), shape (n_replicates, n_patients), sorted by row."""

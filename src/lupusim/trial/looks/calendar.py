@@ -38,6 +38,8 @@ class AtCalendarTime(LookTiming):
     2.0
     """
 
+    ends_by_itself: ClassVar[bool] = True  # it does
+
     time: float
     may_decide_enrollment: ClassVar[bool] = True
 
@@ -66,11 +68,6 @@ class AtCalendarTime(LookTiming):
     def end(self) -> float:
         """The time."""
         return self.time
-
-    @property
-    def ends_by_itself(self) -> bool:
-        """It does."""
-        return True
 
 
 @TIMINGS.register("last_patient")
