@@ -16,7 +16,8 @@ from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.endpoints import TimeToEvent
 from lupusim.model import LatentClass, MultiStateModel, Transition, TreatmentEffect
 from lupusim.model.hazards import WeibullHazard
-from lupusim.planning.controls.building import control_of, is_controlled
+from lupusim.planning.controls.building import control_of
+from lupusim.planning.controls.kinds import is_controlled
 from lupusim.planning.runs.run import run
 from lupusim.scenario import load_scenario
 from lupusim.simulation.block import followed, replicates_per_block

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
-from lupusim.planning.controls.first_events import first_entries, is_solved
+from lupusim.planning.controls.first_events import first_entries
 from lupusim.planning.controls.influence import influence
+from lupusim.planning.controls.kinds import is_sum_of_values, is_timed
 from lupusim.planning.controls.patients import (
     CELLS,
     STRIDE,
@@ -20,17 +20,16 @@ from lupusim.planning.controls.patients import (
     variances,
 )
 from lupusim.planning.controls.sums import MANY_NODES, NODES, frequencies, step_means
-from lupusim.planning.controls.values import is_valued, quadratic, value_law
 from lupusim.planning.controls.values import log_characteristic as log_characteristic_of_values
+from lupusim.planning.controls.values import quadratic, value_law
 from lupusim.planning.controls.values import variances as variances_of_values
-from lupusim.planning.theory.assumptions import is_plain, without_failing
+from lupusim.planning.theory.assumptions import without_failing
 from lupusim.simulation.controls import Control, CutDate, Score, TimesToCut, Values
 from lupusim.simulation.generation.generation import Block, enroll
 from lupusim.simulation.looks.look_statistics import Comparison, comparisons
 from lupusim.trial import Cutoff, Trial
 from lupusim.trial.durations import LONGEST_FOLLOW_UP
 from lupusim.trial.endpoints import EventTime
-from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.looks import Entries, EventCount
 
 _SEED = 2**61 - 3  # of no run: what is averaged over enrollments shares nothing with a run
@@ -62,27 +61,6 @@ class _Baseline:
         return cls(enrolled=patients.enrollment_time, arm=arm)
 
 
-def is_controlled(trial: Trial) -> bool:
-    """Return whether a trial is of a kind that has control variates.
-
-    That is a trial of two arms whose patients are independent and differ by nothing but their
-    arm, compared by a log-rank test, weighted or not, a Cox test, or a difference of survival at
-    a time or of restricted means, at one look or several; or at one look by a difference of
-    means of a marker, or of shares where all tables are not enumerated. Of several hypotheses
-    it is enough that one is of such a kind.
-
-    Parameters
-    ----------
-    trial : Trial
-        The trial, or its null twin.
-    """
-    if trial.analysis is None or len(trial.arms) != _ARMS or trial.rule.changes:
-        return False
-    if arms_change(trial.arms) or (trial.family is not None and trial.interims):
-        return False
-    return any(_is_timed(trial, one) or _is_valued(trial, one) for one in comparisons(trial))
-
-
 def known_control(name: str, trial: Trial) -> Control | None:
     """Return the same as :func:`control_of`, remembered by the name of the trial."""
     if name not in _known:
@@ -99,37 +77,16 @@ def control_of(trial: Trial) -> Control | None:
     Parameters
     ----------
     trial : Trial
-        One that :func:`is_controlled`.
+        One that has some, by :func:`~lupusim.planning.controls.kinds.is_controlled`.
     """
     baseline = _Baseline.of(trial)
     scores: list[Score] = []
     for one in comparisons(trial):
-        if _is_timed(trial, one):
+        if is_timed(trial, one):
             scores += _timed(trial, one, baseline)
-        elif _is_valued(trial, one):
+        elif is_sum_of_values(trial, one):
             scores += _valued(trial, one, baseline)
     return Control(scores=scores) if scores else None
-
-
-def _is_timed(trial: Trial, asked: Comparison) -> bool:
-    """Return whether the exact engine has the law of a patient's time, and the test is its sum."""
-    analysis, endpoint = asked.analysis, trial.endpoints[asked.endpoint].time_of_event
-    if endpoint is None or analysis.test.nearly not in ("ranks", "curve") or analysis.adjust_for:
-        return False
-    ends = set(trial.arms[0].model.absorbing or ())
-    if endpoint.origin or endpoint.visits or set(endpoint.competing) - ends:
-        return False
-    if trial.dropout.by_state or not is_plain(trial, replace(analysis, stratify_by=())):
-        return False
-    seen = (*endpoint.events, *endpoint.competing)
-    return all(is_solved(arm.law, seen) for arm in trial.arms)
-
-
-def _is_valued(trial: Trial, asked: Comparison) -> bool:
-    analysis = asked.analysis
-    if trial.interims or not is_plain(trial, replace(analysis, stratify_by=())):
-        return False
-    return is_valued(trial, trial.endpoints[asked.endpoint], analysis.test)
 
 
 def _timed(trial: Trial, asked: Comparison, baseline: _Baseline) -> list[Score]:

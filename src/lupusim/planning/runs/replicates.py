@@ -8,7 +8,8 @@ from dataclasses import field
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.common.rng import stream
-from lupusim.planning.controls.building import control_of, is_controlled
+from lupusim.planning.controls.building import control_of
+from lupusim.planning.controls.kinds import is_controlled
 from lupusim.planning.execution.bench import Bench, Job, on_bench
 from lupusim.planning.execution.tasks import Score
 from lupusim.planning.execution.workers import Cores

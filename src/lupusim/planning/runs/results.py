@@ -12,6 +12,7 @@ from lupusim.common.output import as_json
 from lupusim.common.shown import Shown
 from lupusim.planning.runs.columns import AS_STATED, units
 from lupusim.planning.runs.long import COLUMNS, long_rows
+from lupusim.planning.runs.taken_out import taken_out
 from lupusim.planning.theory.power import formula_columns
 from lupusim.planning.theory.single_arm import exact_level
 from lupusim.simulation.looks.null_hypothesis import error_quantity
@@ -307,6 +308,7 @@ class RunResult:
             row = as_json({k: v for k, v in point.row().items() if k not in point.values})
             if point.compared is not None:
                 row["compared_with"] = dict(point.compared.values)
+            row["known_chance"] = {name: one.to_json() for name, one in taken_out(point).items()}
             points.append({"design_point": dict(point.values), **row})
         return {
             "scenario": self.scenario.name,

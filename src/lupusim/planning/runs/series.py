@@ -7,7 +7,7 @@ from dataclasses import field
 from enum import Enum
 
 from lupusim.common.frozen import dataclass
-from lupusim.planning.controls.building import is_controlled
+from lupusim.planning.controls.kinds import is_controlled
 from lupusim.planning.execution.tasks import blocks_of, is_block_of
 from lupusim.simulation.fingerprint import trial_fingerprint
 from lupusim.simulation.generation.generation import Block

@@ -65,14 +65,24 @@ def without_failing(
 
 def is_plain(trial: Trial, analysis: Analysis) -> bool:
     """Return whether nothing makes patients differ that no formula knows."""
+    return not why_not_plain(trial, analysis)
+
+
+def why_not_plain(trial: Trial, analysis: Analysis) -> str:
+    """Return what makes patients differ that no formula knows; empty if nothing does."""
     population = trial.population
     # what a screening finds makes nobody differ by itself: effects and covariates would
-    alike = not (population.effects or population.frailties)
-    alike = alike and not population.drift and population.correlated is None
-    straight = all(_is_straight(arm) for arm in trial.arms)
-    watched = trial.visit_conduct.is_perfect and not trial.intercurrent_events
-    adjusted = analysis.stratify_by or analysis.adjust_for
-    return bool(alike and straight and watched and trial.supply is None and not adjusted)
+    reasons = {
+        "hazards differ by covariates or frailties": population.effects or population.frailties,
+        "prognosis drifts": population.drift,
+        "outcomes are correlated": population.correlated is not None,
+        "patients of an arm are not treated alike": not all(map(_is_straight, trial.arms)),
+        "visits are missed, late or misread": not trial.visit_conduct.is_perfect,
+        "there are intercurrent events": trial.intercurrent_events,
+        "treatment hangs on supply": trial.supply is not None,
+        "the test is adjusted or stratified": analysis.stratify_by or analysis.adjust_for,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
 
 
 def _is_straight(arm: Arm) -> bool:

@@ -6,6 +6,7 @@ import math
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 
 from rich.console import Group
 from rich.text import Text
@@ -21,6 +22,7 @@ from lupusim.planning.theory.power import (
 from lupusim.report.numbers import grouped, in_hundred, root, rounded, share, where_defined
 from lupusim.report.run.arm_periods import platform_rows
 from lupusim.report.run.differences import compared_table
+from lupusim.report.run.known_chance import known_chance_rows
 from lupusim.report.run.layout import FittedTable, headings
 from lupusim.report.run.looks import adaptation_rows, family_rows, look_rows, months
 from lupusim.report.run.quantiles import quantile_rows
@@ -84,7 +86,7 @@ def operating_table(result: RunResult, rows: Rows | None = None) -> Group:
 
 def all_rows(point: PointResult, *, seed: int | None = None) -> Iterator[tuple[str, str]]:
     """Yield everything that is known of a design; with a seed also what a few trials show."""
-    yield from _rows(point, details=quantile_rows)
+    yield from _rows(point, details=lambda one: chain(quantile_rows(one), known_chance_rows(one)))
     if seed is not None:
         yield from smallest_rows(point, seed=seed)
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from lupusim.endpoints import TimeToEvent
-from lupusim.planning.controls.building import control_of, is_controlled, known_control
+from lupusim.planning.controls.building import control_of, known_control
+from lupusim.planning.controls.kinds import is_controlled
 from lupusim.planning.execution.ledger import Existing, Ledger, LedgerError
 from lupusim.planning.runs.precision import TargetMcse
 from lupusim.planning.runs.run import RunOptions, run

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lupusim.planning.controls.building import control_of, is_controlled
+from lupusim.planning.controls.building import control_of
+from lupusim.planning.controls.kinds import is_controlled
 from lupusim.planning.controls.values import (
     ValueLaw,
     log_characteristic,
