@@ -6,8 +6,15 @@ from collections.abc import Iterator
 
 from lupusim.planning.runs.results import PointResult
 from lupusim.planning.runs.taken_out import taken_out
+from lupusim.report.run.quantiles import quantile_rows
 
 _CALLED = {"type_one_error": "type I error", "claims_if_alike": "claims if alike"}
+
+
+def detail_rows(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield what only those ask who want all rows."""
+    yield from quantile_rows(point)
+    yield from known_chance_rows(point)
 
 
 def known_chance_rows(point: PointResult) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,6 @@ import math
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import chain
 
 from rich.console import Group
 from rich.text import Text
@@ -22,10 +21,9 @@ from lupusim.planning.theory.power import (
 from lupusim.report.numbers import grouped, in_hundred, root, rounded, share, where_defined
 from lupusim.report.run.arm_periods import platform_rows
 from lupusim.report.run.differences import compared_table
-from lupusim.report.run.known_chance import known_chance_rows
+from lupusim.report.run.known_chance import detail_rows
 from lupusim.report.run.layout import FittedTable, headings
 from lupusim.report.run.looks import adaptation_rows, family_rows, look_rows, months
-from lupusim.report.run.quantiles import quantile_rows
 from lupusim.report.run.single_arm import exact_rows, level_of, nothing_better, one_arm_meaning
 from lupusim.report.run.smallest import smallest_rows
 from lupusim.report.run.supply import supply_rows
@@ -86,7 +84,7 @@ def operating_table(result: RunResult, rows: Rows | None = None) -> Group:
 
 def all_rows(point: PointResult, *, seed: int | None = None) -> Iterator[tuple[str, str]]:
     """Yield everything that is known of a design; with a seed also what a few trials show."""
-    yield from _rows(point, details=lambda one: chain(quantile_rows(one), known_chance_rows(one)))
+    yield from _rows(point, details=detail_rows)
     if seed is not None:
         yield from smallest_rows(point, seed=seed)
 
