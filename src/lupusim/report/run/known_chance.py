@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import fill
 
 from lupusim.planning.runs.results import PointResult
 from lupusim.planning.runs.taken_out import taken_out
 from lupusim.report.run.quantiles import quantile_rows
 
+_WIDTH = 24  # characters, so that designs still stand beside each other
 _CALLED = {"type_one_error": "type I error", "claims_if_alike": "claims if alike"}
 
 
@@ -20,8 +22,8 @@ def detail_rows(point: PointResult) -> Iterator[tuple[str, str]]:
 def known_chance_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield for each share of claims how much smaller its variance is, or why it is counted."""
     for name, one in taken_out(point).items():
-        called = f"known chance taken out of {_CALLED.get(name, name)}"
+        called = f"variance of {_CALLED.get(name, name)} with known chance taken out"
         if one.variance_ratio is not None:
-            yield called, f"variance {one.variance_ratio:.3g} times smaller than counted"
+            yield called, f"{one.variance_ratio:.3g} times smaller"
         else:
-            yield called, f"none: {one.counted_because}"
+            yield called, fill(f"counted: {one.counted_because}", _WIDTH)
