@@ -308,7 +308,6 @@ class RunResult:
             row = as_json({k: v for k, v in point.row().items() if k not in point.values})
             if point.compared is not None:
                 row["compared_with"] = dict(point.compared.values)
-            row["known_chance"] = {name: one.to_json() for name, one in taken_out(point).items()}
             points.append({"design_point": dict(point.values), **row})
         return {
             "scenario": self.scenario.name,
@@ -319,6 +318,10 @@ class RunResult:
             "notes": list(self.notes),
             "versions": dict(self.versions),
             "seconds": self.seconds,
+            "known_chance": [
+                {name: one.to_json() for name, one in taken_out(point).items()}
+                for point in self.points
+            ],
             "units": {k: u for k, u in self.units.items() if u != AS_STATED},
             "points": points,
         }

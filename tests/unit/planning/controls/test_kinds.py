@@ -76,9 +76,9 @@ def test_a_ratio_of_variances_is_that_of_counting_to_what_is_left_by_least_squar
 def test_what_is_counted_says_why_in_rows_and_json():
     rates = small_trials.rates((0.3, 0.5))
     result = run(scenario(rates, 200))
-    (plain,) = result.to_json()["points"]
+    (plain,) = result.to_json()["known_chance"]
     reason = {"counted_because": "all tables give its exact power"}
-    assert plain["known_chance"] == {"power": reason, "type_one_error": reason}
+    assert plain == {"power": reason, "type_one_error": reason}
     row = dict(all_rows(result.points[0]))["variance of type I error with known chance taken out"]
     assert " ".join(row.split()) == "counted: all tables give its exact power"
     few = run(scenario(survival_trial(), 20)).points[0]
