@@ -68,12 +68,14 @@ def _benefits(point: PointResult) -> Iterator[tuple[Comparison, int]]:
     for one in comparisons(trial):
         better = trial.endpoints[one.endpoint].better
         is_known = tally.sums.get(_quantity(trial, one, "estimate"), (0,))[0] > 0
-        if is_known and one.analysis.sided == 1 and not one.analysis.test.alike_is_enough(better):
+        if is_known and not one.analysis.test.alike_is_enough(better):
             yield one, _benefit(point, one) * one.analysis.test.benefit_sign(better)
 
 
 def _is_rare(point: PointResult, one: Comparison) -> bool:
-    """Return whether success is rarer than by chance; of crossing hazards it need not be."""
+    """Return whether a benefit is rarer than by chance; of crossing hazards it need not be."""
+    if one.analysis.sided > 1:  # what is claimed is harm
+        return True
     share = point.tally.mean(_quantity(point.trial, one, "reject")).value
     return share < one.analysis.alpha
 
@@ -97,7 +99,8 @@ def _words(point: PointResult, one: Comparison) -> str:
     estimate = point.tally.mean(_quantity(trial, one, "estimate")).value
     endpoint, control = trial.endpoints[one.endpoint], trial.arms[0].name
     whose = f" of {one.arm_name}" if len(trial.arms) > _PAIR else ""
-    favors = f"the mean estimate{whose}, {estimate:.3g}, favors {control}"
+    counted = ", and with two sides claims of that count as power" * (one.analysis.sided > 1)
+    favors = f"the mean estimate{whose}, {estimate:.3g}, favors {control}{counted}"
     if endpoint.levels:
         return f"{favors}. Look at 'better' of each level, and at the effects"
     way = good_direction(endpoint)

@@ -46,6 +46,12 @@ def test_a_declared_direction_against_the_estimate_is_told() -> None:
     assert "write 'better: later'" in note
 
 
+def test_harm_that_a_test_with_two_sides_shows_is_told() -> None:
+    (note,) = notes(primary=WRONG, analysis=analysis(sided=2))
+    assert "favors control, and with two sides claims of that count as power" in note
+    assert notes(analysis=analysis(sided=2)) == []
+
+
 def test_of_a_hierarchy_the_levels_are_to_be_looked_at() -> None:
     turned = Hierarchy(name="worst", levels=LEVELS)
     (note,) = notes(primary=turned, analysis=analysis("win_ratio"), visits=(1.0,))
@@ -82,12 +88,11 @@ def test_nothing_is_told_of_an_arm_that_was_picked() -> None:
     [
         {},
         {"hazard_ratio": 1.0, "primary": WRONG},
-        {"primary": WRONG, "analysis": analysis(sided=2)},
         {"primary": WRONG, "analysis": analysis("max_combo"), "n_patients": 4, "follow_up": 1e-9},
         {"arms": (exponential_arm("cells", 0.8),), "analysis": None},
         {"primary": WRONG, "analysis": replace(analysis("cox"), test=WITHIN)},
     ],
-    ids=["right", "alike", "two-sided", "undefined", "one arm", "margin"],
+    ids=["right", "alike", "undefined", "one arm", "margin"],
 )
 def test_nothing_is_told_where_nothing_is_wrong(changes: dict[str, Any]) -> None:
     assert notes(**changes) == []
