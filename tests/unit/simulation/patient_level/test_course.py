@@ -59,6 +59,7 @@ TRIALS: dict[str, Trial] = {
         interims=(AfterPatients(patients=200, follow_up=AT),),
     ),
     "adaptive": adaptive_trial(ADAPTIVE, 0.5, 0.3),
+    "unproven": adaptive_trial(BayesianResponse(success=1.1), 0.3, n_looks=3),
 }  # fmt: skip
 SEEDS = range(1, 7)
 
@@ -114,6 +115,7 @@ def test_the_looks_say_who_is_enrolled_further_and_why_a_trial_stops() -> None:
     adaptive = [words for trial in words_of("adaptive") for words in trial]
     assert any("dropped dose 2" in words for words in adaptive)
     assert any("succeeds: proven dose 1" in words for words in adaptive)
+    assert words_of("unproven") == [["goes on", "goes on", "fails"]] * len(SEEDS)
 
 
 def test_each_hypothesis_is_told_once_at_the_look_that_closed_it() -> None:
