@@ -34,7 +34,7 @@ still be noticed by others. Anyone can draw again:
     python scripts/mutants_page.py build/mutants1.txt
 
 (the first call of the first line notes which tests reach what, in minutes, and says so). Last
-drawn: {n} of {n_places} places. In brackets 95 % limits.
+drawn: {n} of {n_places} places; in brackets 95 % limits. {note}
 
 """
 _JUDGED = """
@@ -52,13 +52,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write the page of mutants.")
     parser.add_argument("answers", nargs="+", type=Path)
     parser.add_argument("--again", nargs="*", type=Path, default=[], help="survivors, tried again")
+    parser.add_argument("--note", default="", help="a sentence about this sample")
     asked = parser.parse_args()
     answers, again = (_text(files) for files in (asked.answers, asked.again))
     later = {row[1:] for row in _rows(again) if row[0]}
     rows = [(row[0] or row[1:] in later, *row[1:]) for row in _rows(answers)]
     reasons = dict(_judgments())
     n_places = max(int(one) for one in re.findall(r"killed; (\d+) places", answers))
-    head = _HEAD.format(n=len(rows), n_places=n_places)
+    head = _HEAD.format(n=len(rows), n_places=n_places, note=asked.note)
     PAGE.write_text(head + "\n".join(_page(rows, reasons)) + "\n", encoding="utf-8")
     print(f"{PAGE} is written")
 
