@@ -74,6 +74,19 @@ def test_a_folder_has_no_more_entries_than_one_can_take_in(folder):
     assert len(modules) <= MOST_ENTRIES + 2 * (folder == SOURCE), modules
 
 
+def test_neither_pages_nor_tests_stand_in_folders_that_one_cannot_take_in():
+    """Data (scenarios, models, evidence, examples) are known by name and stand side by side."""
+    top = Path(__file__).parents[2]
+    folders = [top / "docs", *(p.parent for p in (top / "tests").rglob("test_*.py"))]
+    sizes = {
+        folder.relative_to(top).as_posix(): sum(
+            not p.name.startswith("__") for p in folder.iterdir()
+        )
+        for folder in (*folders, top / "docs/guides", top / "docs/reference", top / "scripts")
+    }
+    assert {name: n for name, n in sizes.items() if n > MOST_ENTRIES + 2} == {}
+
+
 @pytest.mark.parametrize("folder", PACKAGES, ids=lambda p: p.relative_to(SOURCE).as_posix())
 def test_a_package_says_in_a_sentence_what_it_is(folder):
     said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))

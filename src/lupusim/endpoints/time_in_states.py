@@ -24,8 +24,8 @@ from lupusim.endpoints.base import (
     Simple,
 )
 from lupusim.endpoints.crossings import Stays
-from lupusim.endpoints.intercurrent_events import until_strike
 from lupusim.endpoints.setting import TIME_TOLERANCE, Setting
+from lupusim.endpoints.strikes import until_strike
 from lupusim.errors import Problem
 from lupusim.records import FirstEntry, Observation, Recorder
 from lupusim.trial.checks.endpoints import beyond_problems, state_problems

@@ -23,8 +23,8 @@ from lupusim.endpoints.base import (
     first_remission,
     usually_better,
 )
-from lupusim.endpoints.intercurrent_events import until_strike, with_failures
 from lupusim.endpoints.setting import Setting
+from lupusim.endpoints.strikes import until_strike, with_failures
 from lupusim.errors import Problem
 from lupusim.records import FirstEntry, Observation, Recorder
 from lupusim.trial.checks.endpoints import state_problems, visit_problems

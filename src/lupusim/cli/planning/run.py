@@ -1,4 +1,4 @@
-"""The command ``lupusim run``."""
+"""The command ``lupusim run``, and its options."""
 
 from __future__ import annotations
 
