@@ -24,6 +24,7 @@ from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.estimation.profiles import Profile, profile_all
 from lupusim.calibration.estimation.search import N_STARTS, Optimum, Progress, search
 from lupusim.calibration.estimation.tables import conflicts, rows_as_columns, target_rows
+from lupusim.calibration.estimation.tails import Tails
 from lupusim.calibration.patients.aalen_johansen import comparison_rows
 from lupusim.calibration.patients.contributions import PatientLikelihood
 from lupusim.calibration.patients.prevalence import prevalence_rows
@@ -241,6 +242,9 @@ class Fit:
         for row in self._estimate_rows():
             if not row["identified"]:
                 sentences.append(f"{row['parameter']}: {row['verdict']}.")
+        bounded = np.array([len(profile.unbounded) < 2 for profile in self.profiles])
+        tails = Tails(self.likelihood, standard_errors(self.information))
+        sentences += [words for words in [tails.without(bounded)] if words]
         sentences += [
             f"{study.name}, {target.name}: the other targets count the same events already; "
             "checked, not fitted again."

@@ -78,12 +78,40 @@ class Tails:
         self.likelihood = likelihood
         self._pairs = likelihood.alone_targets
         self._kinds = [_kinds(cohort) for cohort in likelihood.cohorts]
-        whole = all(target.soft == 1 for _, target in likelihood.targets)
-        known = whole and None not in self._kinds and not likelihood.patients
         errors = np.asarray(standard_errors, dtype=float)
         with np.errstate(invalid="ignore"):
-            few = (errors > _FEW) & (errors < _MANY)
-        self.few: BoolArray = few & known
+            self.few_events: BoolArray = (errors > _FEW) & (errors < _MANY)
+        self.few: BoolArray = self.few_events & (not self.unknown)
+
+    @property
+    def unknown(self) -> str:
+        """Why no tail of the counts is known, in words; empty where it is."""
+        if self.likelihood.patients:
+            return "the data are single patients, not counts alone"
+        if any(target.soft != 1 for _, target in self.likelihood.targets):
+            return "some targets are not at full weight"
+        pairs = zip(self.likelihood.cohorts, self._kinds, strict=True)
+        names = [cohort.study.name for cohort, kinds in pairs if kinds is None]
+        return f"not all counts are of all patients of {', '.join(names)}" if names else ""
+
+    def without(self, has_limits: BoolArray) -> str:
+        """Return a sentence on the parameters without exact limits where few events decide.
+
+        Parameters
+        ----------
+        has_limits : (n_parameters,) boolean array
+            Which have limits of the profile, which are those of the chi-square distribution.
+        """
+        lacking = self.few_events & has_limits
+        if not (self.unknown and lacking.any()):
+            return ""
+        names = [
+            n for n, is_one in zip(self.likelihood.free_model.names, lacking, strict=True) if is_one
+        ]
+        return (
+            f"Few events decide on {', '.join(names)}, and there are no exact limits "
+            f"({self.unknown}): those of the profile may miss in more than 5 of 100 studies."
+        )
 
     def deviance(self, point: FloatArray, axis: int, *, is_upper: bool) -> float:
         """Return the chi-square that is as improbable as the tail of the counts at a point.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -83,3 +84,20 @@ def test_many_events_need_no_exact_limits() -> None:
     seen = OccupancyCounts(time=1.0, counts={("death",): 60}, n=200)
     counts = Likelihood(free, [study(seen, n_patients=200)])
     assert not Tails(counts, np.array([60**-0.5])).few.any()
+
+
+def test_why_exact_limits_are_missing_is_said() -> None:
+    free = free_rates(chain_model(ExponentialHazard(rate=0.1), states=("alive", "death")))
+    seen = OccupancyCounts(time=1.0, counts={("death",): 3}, n=26)
+    errors = np.array([3**-0.5])
+    whole = study(seen, n_patients=26)
+    assert Tails(Likelihood(free, [whole]), errors).without(np.array([True])) == ""
+    (target,) = whole.targets
+    half = replace(whole, targets=(replace(target, soft=0.5),))
+    lacking = Tails(Likelihood(free, [half]), errors)
+    said = lacking.without(np.array([True]))
+    assert "some targets are not at full weight" in said
+    assert f"Few events decide on {free.names[0]}," in said
+    assert lacking.without(np.array([False])) == ""
+    many = Tails(Likelihood(free, [half]), np.array([0.1]))
+    assert many.without(np.array([True])) == ""
