@@ -1,0 +1,91 @@
+"""Power by control variates beside trials that a few lines of NumPy simulate and judge."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import chi2, norm
+
+from lupusim.planning.runs.run import run
+from lupusim.scenario.files.scenario import scenario_from_mapping
+from tolerance import SEED, assert_within_mcse
+
+pytestmark = pytest.mark.slow
+N, ON_NEW, ALPHA, MEDIAN, RATIO = 120, 80, 0.05, 12.0, 0.6  # patients, months
+WEEKS_24 = 24 * 12 / 52.1775
+_BY_HAND, _RUNS, _PER_RUN = 20_000, 24, 1000
+SCENARIO: dict[str, Any] = {
+    "schema": "lupusim/scenario/1",
+    "title": "a time and a response",
+    "outcomes": {
+        "death": {"kind": "time_to_event", "terminal": True},
+        "r": {"kind": "response", "at": "24 weeks"},
+    },
+    "arms": [
+        {"name": "control", "control": True, "outcomes": {"death": "12 months", "r": "30 %"}},
+        {"name": "new", "outcomes": {"death": {"hazard_ratio": RATIO}, "r": "50 %"}},
+    ],
+    "allocation": "1:2",
+    "enrollment": {"kind": "uniform", "duration": "12 months"},
+    "dropout": "10 % a year",
+    "endpoints": {
+        "primary": {"outcome": "death", "name": "death"},
+        "secondary": [{"outcome": "r", "name": "response"}],
+    },
+    "looks": [{"when": {"calendar_time": "24 months"}}],
+    "sample_size": N,
+}
+
+
+def p_values(n: int, *, effect: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the p-values of the log-rank and the pooled z test of `n` trials."""
+    rng = np.random.default_rng(SEED)
+    cards = rng.permuted(np.tile([0, 0, 1, 1, 1, 1], (n * N // 6, 1)), axis=1)
+    new = cards.reshape(n, N).astype(bool)
+    acts = new & effect
+    death = rng.exponential(MEDIAN / math.log(2), (n, N)) / np.where(acts, RATIO, 1.0)
+    left = np.minimum(rng.exponential(-12 / math.log(0.9), (n, N)), 24 - rng.uniform(0, 12, (n, N)))
+    response = rng.random((n, N)) < np.where(acts, 0.5, 0.3)
+    seen = response & (np.minimum(death, left) > WEEKS_24)
+    order = np.argsort(np.minimum(death, left), axis=1)
+    event, arm = (np.take_along_axis(x, order, 1) for x in (death <= left, new))
+    share = arm[:, ::-1].cumsum(axis=1)[:, ::-1] / np.arange(N, 0, -1)
+    score = (event * (share - arm)).sum(axis=1)
+    z = score / np.sqrt((event * share * (1 - share)).sum(axis=1))
+    had, others = (seen & new).sum(axis=1), (seen & ~new).sum(axis=1)
+    pooled = (had + others) / N
+    spread = np.sqrt(pooled * (1 - pooled) * (1 / ON_NEW + 1 / (N - ON_NEW)))
+    return norm.sf(z), norm.sf((had / ON_NEW - others / (N - ON_NEW)) / spread)
+
+
+def claims(method: str, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return which trials claim anything."""
+    if method == "fixed_sequence":
+        return first <= ALPHA
+    both = np.maximum(first, second) <= ALPHA if method == "hochberg" else False
+    return (np.minimum(first, second) <= ALPHA / 2) | both
+
+
+@pytest.mark.parametrize("method", ["fixed_sequence", "holm", "hochberg"])
+def test_a_family_claims_as_often_and_its_error_is_its_spread(method: str) -> None:
+    family = {"method": method, "endpoints": [{"endpoint": "response", "test": "pooled_z"}]}
+    analysis = {"test": "logrank", "alpha": ALPHA, "multiplicity": family}
+    scenario = scenario_from_mapping({**SCENARIO, "analysis": analysis})
+    runs = [
+        run(scenario, _PER_RUN, seed=SEED + number).operating_characteristics.iloc[0]
+        for number in range(_RUNS)
+    ]
+    for name, effect in (("power", True), ("type_one_error", False)):
+        found = np.array([row[name] for row in runs])
+        errors = np.array([row[f"{name}_mcse"] for row in runs])
+        by_hand = claims(method, *p_values(_BY_HAND, effect=effect))
+        own = by_hand.std() / math.sqrt(_BY_HAND)
+        mcse = math.hypot(own, math.sqrt((errors**2).mean() / _RUNS))
+        assert_within_mcse(found.mean(), by_hand.mean(), mcse=mcse)
+        ratio = found.var(ddof=1) / (errors**2).mean() * (_RUNS - 1)
+        assert 1e-3 < chi2.sf(ratio, _RUNS - 1) < 1 - 1e-3
+        counted = math.sqrt(found.mean() * (1 - found.mean()) / _PER_RUN)
+        assert errors.max() < counted  # taking chance out never adds to it
