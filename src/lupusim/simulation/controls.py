@@ -27,11 +27,6 @@ class Table:
     mean: FloatArray
     """Its mean given the time from randomization until the data are cut; (n_arms, n_cells + 1)."""
 
-    @property
-    def longest(self) -> float:
-        """Study time (years) that the table ends at."""
-        return float(self.width * (self.mean.shape[1] - 1))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutDate:

@@ -65,6 +65,7 @@ def test_where_all_had_the_event_there_is_no_error_and_nothing_to_compare(n):
     curve = cumulative_incidence(time, one, one, [n + 1.0])
     assert (curve.incidence[0], curve.standard_error[0]) == (1, 0)
     assert (curve.lower[0], curve.upper[0]) == (0, 1)
+    assert not curve.undefined[0]  # nobody is left of whom anything could still be seen
     times, both = np.tile(time, 2), np.repeat([0, 1], n)
     assert cumulative_incidence_by_arm(times, both >= 0, both >= 0, both, n + 1.0).undefined
 

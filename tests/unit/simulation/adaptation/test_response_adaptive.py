@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import beta, binom
 
-from lupusim.simulation.adaptation import BayesianResponse
+from lupusim.simulation.adaptation import BayesianResponse, Shares
 from lupusim.simulation.adaptation.response_adaptive import Against
 from lupusim.simulation.adaptation.response_course import Course, potential
 from lupusim.simulation.block import simulate
@@ -155,3 +155,17 @@ def test_success_needs_one_probability_at_interim_looks_and_another_at_the_end()
         np.testing.assert_array_equal(course.succeeds[:, 1], claimed | claims)
         assert claims.any()
         claimed |= claims
+
+
+def test_limits_of_shares_hold_beside_a_share_that_the_control_keeps():
+    rule = BayesianResponse(
+        success=1.1, shares=Shares(power=9.0, control=0.4, least=0.1, most=0.45)
+    )
+    trial = adaptive_trial(rule, 0.2, 0.8, n_looks=2, n_patients=90)
+    course = Course(trial, rule, potential(trial, BLOCK))
+    course.enroll(0)
+    course.judge(0)
+    np.testing.assert_allclose(course.share[:, 0], 0.4)
+    better = np.sort(course.share[:, 1:], axis=1)
+    np.testing.assert_allclose(better.mean(axis=0), [0.15, 0.45], atol=0.01)  # at its limit
+    assert better.max() < 0.45 + 1e-9
