@@ -163,7 +163,16 @@ def dropout_in_words(trial: Trial) -> str:
     leave = -100 * math.expm1(-dropout.per_year)
     places = {**dropout.by_state, **dropout.by_arm}
     unequal = f" ({', '.join(f'{r:g} times as many in {_plain(p)}' for p, r in places.items())})"
-    return f"{leave:.3g} of 100 leave within a year{unequal if places else ''}"
+    return f"{leave:.3g} of 100 leave within a year{unequal if places else _by_the_end(trial)}"
+
+
+def _by_the_end(trial: Trial) -> str:
+    """Return how many leave within follow-up, where that is one time and not a year."""
+    years = trial.follow_up
+    if not math.isfinite(years) or math.isclose(years, 1.0):
+        return ""
+    leave = -100 * math.expm1(-trial.dropout.per_year * years)
+    return f", {leave:.3g} within {format_duration(years)}"
 
 
 def _endpoints(trial: Trial) -> str:

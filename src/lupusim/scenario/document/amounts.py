@@ -1,4 +1,4 @@
-"""Numbers as people write them: ``30 %``, ``15 % a year``, ``10 per month``, ``1:2``.
+"""Numbers as people write them: ``30 %``, ``15 % a year``, ``10 % in 24 weeks``, ``1:2``.
 
 Each function returns a number in years and shares, or raises ValueError with what to write.
 """
@@ -9,7 +9,7 @@ import math
 import re
 
 from lupusim.scenario.document.content import is_number, is_text, match
-from lupusim.scenario.document.durations import is_date
+from lupusim.scenario.document.durations import is_date, parse_duration
 from lupusim.trial.durations import PER_YEAR
 
 _FASTEST = 1e15  # a year
@@ -19,6 +19,16 @@ _PERCENT = re.compile(rf"\s*{_NUMBER}\s*(?:%|percent|per cent)\s*", re.IGNORECAS
 _PER_TIME = re.compile(
     rf"\s*{_NUMBER}\s*(%|percent|per cent)?\s*(?:(?:patients|events)\s+)?"
     r"(?:per|a|an|each|every|/)\s*([a-z]+)\s*",
+    re.IGNORECASE,
+)
+_WITHIN = re.compile(
+    rf"\s*{_NUMBER}\s*(?:%|percent|per cent)\s*(?:in|by|within|over|after|at|per|every|each)\s+"
+    r"(?:the\s+)?(?:first\s+)?(?:(?:a|an|one)\s+(?=[a-z])|(?=\d))(.+)",
+    re.IGNORECASE,
+)
+_SHARE_OF_ALL = re.compile(
+    rf"\s*({_NUMBER}\s*(?:%|percent|per cent))\s*(?:(?:in|over) (?:total|all)|overall|in the trial|"
+    r"over the trial)?\s*",
     re.IGNORECASE,
 )
 _COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*(%?.*)")
@@ -107,7 +117,8 @@ def parse_rate(value: object, *, like: str = "0.2 per year or 15 % a year") -> f
     Parameters
     ----------
     value : str or number
-        Such as ``15 % a year``, ``1.2 per year`` or ``10 per month``; a number is per year.
+        Such as ``15 % a year``, ``10 % in 24 weeks``, ``1.2 per year`` or ``10 per month``; a
+        number is per year.
     like : str
         An example for those who wrote something else.
 
@@ -123,23 +134,47 @@ def parse_rate(value: object, *, like: str = "0.2 per year or 15 % a year") -> f
     """
     if is_number(value):
         return _not_negative(float(value), value)
+    if within := match(_WITHIN, value):
+        return _rate_of_share(float(within[1]) / 100, _time_named(within[2], value), value)
     found = match(_PER_TIME, value)
     if found is None:
         share = percentage(value)
         if share == 0:
             return 0.0  # whatever the time
-        fix = how_to_write(value, like) if share is None else f"Write {str(value).strip()} a year"
-        raise ValueError(f"{value!r} is not a rate. {fix}")
+        if begun := match(_SHARE_OF_ALL, value):
+            words = begun[1]
+            fix = f"Write {words} a year, or such as {words} in 24 weeks"
+            raise ValueError(f"{value!r} does not say within what time. {fix}")
+        raise ValueError(f"{value!r} is not a rate. {how_to_write(value, like)}")
     number, percent, unit = found.groups()
     singular = unit.lower().removesuffix("s")
     if singular not in PER_YEAR:
         raise ValueError(f"{unit!r} is not a unit of time. Write day, week, month or year")
     if not percent:
         return _not_negative(float(number) * PER_YEAR[singular], value)
-    share = float(number) / 100
+    return _rate_of_share(float(number) / 100, 1 / PER_YEAR[singular], value)
+
+
+def starting_share(value: object) -> re.Match[str] | None:
+    """Return the match whose first group is the percentage of such as ``10 % in 24 weeks``."""
+    return match(_WITHIN, value)
+
+
+def _time_named(words: str, value: object) -> float:
+    """Return the years of ``24 weeks``, or of ``year`` alone."""
+    try:
+        return parse_duration(words if words[0].isdigit() else f"1 {words}")
+    except ValueError as error:
+        raise ValueError(f"{value!r}: {error}") from None
+
+
+def _rate_of_share(share: float, years: float, value: object) -> float:
+    """Return the constant hazard under which a share has left, or had the event, by a time."""
     if not 0 <= share < 1:
         raise ValueError(f"{value!r} is not a share below 100 %. Write such as 15 % a year")
-    return -math.log1p(-share) * PER_YEAR[singular]
+    if not years > 0:
+        raise ValueError(f"{value!r} names no time. Write such as 10 % in 24 weeks")
+    return _not_negative(-math.log1p(-share) / years, value)
 
 
 def _not_negative(rate: float, value: object) -> float:

@@ -12,7 +12,7 @@ from lupusim.common.spelling import nearest
 from lupusim.errors import ScenarioError
 from lupusim.planning.sensitivity.one_at_a_time import Value, WhatIf
 from lupusim.planning.solving.number import Number
-from lupusim.scenario.document.amounts import percentage
+from lupusim.scenario.document.amounts import percentage, starting_share
 from lupusim.scenario.document.content import is_number, is_text
 from lupusim.scenario.document.yaml_reader import read_document
 from lupusim.scenario.files.packaged import find_packaged
@@ -119,7 +119,7 @@ def _number(content: Mapping[str, Any], path: str) -> StatedNumber:
     value = value_at(content, path)
     if is_number(value):
         return StatedNumber(value=float(value))
-    found = list(_NUMBER.finditer(value)) if is_text(value) else []
+    found = _numbers(value)
     if len(found) == 1:
         (match,) = found
         before, after = match.string[: match.start()], match.string[match.end() :]
@@ -133,7 +133,13 @@ def _number(content: Mapping[str, Any], path: str) -> StatedNumber:
 
 
 def _is_number(value: object) -> bool:
-    return is_number(value) or (is_text(value) and len(_NUMBER.findall(value)) == 1)
+    return is_number(value) or len(_numbers(value)) == 1
+
+
+def _numbers(value: object) -> list[re.Match[str]]:
+    """Return the numbers in words; of ``10 % in 24 weeks`` the share alone, which may vary."""
+    found = list(_NUMBER.finditer(value)) if is_text(value) else []
+    return found[:1] if starting_share(value) else found
 
 
 def _is_whole(found: NumberInFile) -> bool:

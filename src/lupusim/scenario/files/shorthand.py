@@ -77,7 +77,7 @@ def _enrollment(content: dict[str, Any]) -> None:
 
 
 def _dropout(content: dict[str, Any]) -> None:
-    """Read ``15 % a year`` (the share that leaves within a year), a rate per year, or ``none``."""
+    """Read ``15 % a year`` or ``10 % in 24 weeks`` (who leave by then), a rate, or ``none``."""
     stated = content["dropout"]
     content["dropout"] = {"per_year": 0.0 if stated == "none" else parse_rate(stated)}
 

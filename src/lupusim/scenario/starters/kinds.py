@@ -50,7 +50,7 @@ _SHARED: Mapping[str, Ask] = {
     "size": _ask("patients in all", "120", also="sample_size patients"),
     "allocation": _ask("allocation, such as 1:2", "1:1"),
     "enrollment": _ask("patients enrolled", "10 per month"),
-    "dropout": _ask("share that leaves early, or none", "10 % a year"),
+    "dropout": _ask("who leaves early, such as 10 % in 24 weeks, or none", "10 % a year"),
 }
 _THREE = {"allocation": _ask("allocation, such as 1:1:1", "1:1:1")}
 _LEVEL: Mapping[str, Ask] = {

@@ -45,7 +45,7 @@ def test_what_stands_in_for_a_source_is_told_as_an_assumption() -> None:
     assert "say here" not in text
     stated = ("dropout: 10 % a year", 'dropout: {per_year: 10 % a year, source: "Smith 2020"}')
     text = text_of("two_rates", {}, stated)
-    assert "| dropout | 10 of 100 leave within a year | Smith 2020 |" in text
+    assert "| dropout | 10 of 100 leave within a year, 4.73 within 24 weeks | Smith 2020 |" in text
     assert text.count(NO_SOURCE) == 3
 
 
