@@ -41,6 +41,9 @@ def app() -> None:
 
 def main() -> None:
     """Run the command as the program that it is; nobody is waited for who may never answer."""
+    from lupusim.cli.start_up import load_later
+
+    load_later()
     try:
         command()
     except SystemExit as end:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 
 from lupusim.analysis.numerics.rehearsal import Once, rehearsing
 from lupusim.common.frozen import dataclass
@@ -105,6 +106,7 @@ def forecast(scenario: Scenario, n_replicates: int | None = None, *, n_jobs: int
     asked = scenario.n_replicates if n_replicates is None else n_replicates
     cores = Cores(n_jobs=n_jobs).number
     tasks, each_stands_for = _some_tasks(scenario)
+    import_module("scipy.special")  # or the first trial takes as long as 200
     most = min(asked, *(replicates_per_block(task.trial.n_patients) for task in tasks))
     n, was_slow = 1, False
     while True:
