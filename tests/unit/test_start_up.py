@@ -17,7 +17,7 @@ except SystemExit:
 print()
 print(json.dumps(sorted(sys.modules)))
 """
-NOT_FOR_A_CHECK = (
+NOT_FOR_SHOWING = (
     "IPython",
     "dask",
     "emcee",
@@ -83,11 +83,18 @@ def _loaded(*words):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_a_check_imports_neither_what_simulates_nor_what_draws():
+def test_a_check_simulates_a_few_trials_and_imports_no_more_than_that():
     loaded = _loaded("check", "two_rates")
-    assert [name for name in loaded if name.startswith(NOT_FOR_A_CHECK)] == []
+    assert [name for name in loaded if name.startswith(NOT_FOR_A_RUN)] == []
+    assert "lupusim.planning.runs.direction_check" in loaded
+    assert [name for name in loaded if name.startswith(("lupusim.report.run", "rich"))] == []
+
+
+def test_a_scenario_is_shown_without_what_simulates_and_what_draws():
+    loaded = _loaded("show", "two_rates")
+    assert [name for name in loaded if name.startswith(NOT_FOR_SHOWING)] == []
     assert "lupusim.scenario.files.scenario" in loaded
-    assert len([name for name in loaded if name.startswith("lupusim")]) < 200
+    assert len([name for name in loaded if name.startswith("lupusim")]) < 205
     assert [name for name in loaded if name.startswith("lupusim.cli.planning.")] == []
 
 
