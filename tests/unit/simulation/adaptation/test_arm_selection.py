@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lupusim.simulation.adaptation import SelectArms
+from lupusim.simulation.adaptation.stages import weights_of
 from lupusim.simulation.block import simulate
 from lupusim.simulation.generation.generation import Block
 from lupusim.trial import AfterPatients
@@ -53,3 +54,10 @@ def test_stages_of_times_to_events_wait_for_their_own_events() -> None:
     assert rule.stage_events(events_selection(rule, 0.5, 1.0, interims=followed)) == (second,)
     plain = SelectArms(keep=1)
     assert plain.stage_events(selection_trial(plain, 0.3, 0.3)) == ()
+
+
+def test_stages_weigh_what_they_are_planned_to_know() -> None:
+    rule = SelectArms(keep=1)
+    assert weights_of(selection_trial(rule, 0.3, 0.3), rule) == (0.5, 0.5)
+    rule = SelectArms(keep=1, first_events=30)
+    assert weights_of(events_selection(rule, 0.5, 1.0), rule) == (0.25, 0.75)

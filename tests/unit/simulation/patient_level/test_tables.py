@@ -136,7 +136,7 @@ def test_the_reason_why_observation_ended_fits_its_time(case):
         elif row.left == "end of follow-up":
             assert row.seen_until == pytest.approx(trial.follow_up, abs=1e-8)
         elif row.left == "dropout":
-            assert row.seen_until < min(cutoff + 1e-8, trial.follow_up)
+            assert row.seen_until < min(cutoff - 1e-8, trial.follow_up)
         else:
             assert row.left == "death"
             last = one.events[one.events["patient"] == row.patient].iloc[-1]
