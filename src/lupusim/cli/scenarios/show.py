@@ -90,9 +90,12 @@ def _scenario_checked(name: str) -> str:
 
 def _model_words(name: str) -> str:
     from lupusim.report.words import model_in_words
+    from lupusim.scenario.files.calibration_block import free_model_from_document
     from lupusim.scenario.files.model import load_model_document, model_from_document
 
     document = load_model_document(name)
+    if document.content.get("calibration") is not None:
+        free_model_from_document(document)  # what calibrate would refuse is told here
     about: dict[str, Any] = {
         key: _one_line(document.content.get(key)) for key in ("description", "source")
     }

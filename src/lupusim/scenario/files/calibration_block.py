@@ -116,8 +116,9 @@ def _parameter(section: Section) -> FreeParameter | None:
 
 def calibration_block(free_model: FreeModel, result: Mapping[str, Any]) -> dict[str, Any]:
     """Return the block as plain data, with what the fit found under ``result``."""
+    chosen = {"target_set": free_model.target_set} if free_model.target_set else {}
     return {
-        "target_set": free_model.target_set,
+        **chosen,
         "evidence": list(free_model.evidence),
         "parameters": [_parameter_mapping(p) for p in free_model.parameters],
         "result": dict(result),

@@ -11,7 +11,11 @@ import pytest
 from lupusim.common.output import IfPresent, OutputError
 from lupusim.errors import EvidenceError, ModelError
 from lupusim.scenario.calibrate import calibrate
-from lupusim.scenario.files.calibration_block import free_model_from_mapping, load_free_model
+from lupusim.scenario.files.calibration_block import (
+    calibration_block,
+    free_model_from_mapping,
+    load_free_model,
+)
 from lupusim.scenario.files.evidence import load_study
 from lupusim.scenario.files.model import load_model
 from tolerance import SEED
@@ -114,3 +118,11 @@ def test_a_fit_is_written_and_read_back(tmp_path: Path) -> None:
     assert not (tmp_path / "mine.yaml").exists()
     fit.save(tmp_path / "mine.yaml", IfPresent.REPLACE)
     assert (tmp_path / "mine.yaml").read_bytes() == before
+
+
+def test_a_fit_to_no_set_of_targets_is_read_back() -> None:
+    content = copy.deepcopy(MODEL)
+    del content["calibration"]["target_set"]
+    free_model = free_model_from_mapping(content)
+    content["calibration"] = calibration_block(free_model, {"seed": SEED})
+    assert free_model_from_mapping(content) == free_model
