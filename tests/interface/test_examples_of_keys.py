@@ -10,6 +10,8 @@ import pytest
 
 from lupusim.planning.runs.run import run
 from lupusim.scenario import load_model, load_scenario
+from lupusim.scenario.calibrate import calibrate
+from lupusim.scenario.files.calibration_block import load_free_model
 from lupusim.scenario.files.evidence import load_study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,3 +41,15 @@ def test_an_example_runs(file: Path) -> None:
 def test_examples_of_models_and_evidence_are_read() -> None:
     assert load_model(EXAMPLES / "models" / "covariates.yaml").covariates
     assert len(load_study(EXAMPLES / "evidence" / "durations.yaml").targets) == 4
+
+
+def test_the_example_of_a_series_of_ones_own_is_fitted() -> None:
+    fit = calibrate(
+        EXAMPLES / "evidence" / "my_series.yaml",
+        model=load_free_model(EXAMPLES / "models" / "two_states.yaml"),
+        seed=1,
+        n_draws=0,
+    )
+    # of two rates a and b, 12 and 8 of 20 at two times know little but that half are away
+    rates = [parameter.estimate for parameter in fit.profiles]
+    assert rates[0] / sum(rates) == pytest.approx(0.5, abs=0.01)
