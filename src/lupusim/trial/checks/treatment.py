@@ -41,6 +41,8 @@ def treatment_problems(trial: TrialParts) -> Iterator[Problem]:
 def _name_problems(key: str, name: str, names: Sequence[str]) -> Iterator[Problem]:
     """Yield that the numbers of an arm could not be told from those of the trial or another arm."""
     read_as = {f"{other}_{end}" for other in names for end in COLUMN_ENDS} | COLUMN_ENDS
+    if len(names) == 1:
+        read_as -= {"all"}  # of several hypotheses, which one arm has none of
     if name in read_as:
         fault = f"a column of results that ends with {name!r} is not that of an arm"
         yield Problem(key=key, fault=fault, fix="Call the arm otherwise.")

@@ -54,3 +54,9 @@ def test_an_arm_is_not_called_like_a_part_of_an_enriched_population(name):
     trial = enrichment_trial(RULE)
     assert list(RULE.problems(trial)) == []
     assert [problem.key for problem in RULE.problems(parts(trial, name))] == ["arms.0.name"]
+
+
+def test_a_single_arm_may_be_that_of_all():
+    alone = parts(survival_trial(), "all")
+    alone = replace(alone, arms=alone.arms[:1])
+    assert list(treatment_problems(alone)) == []
