@@ -86,6 +86,19 @@ def test_a_kind_takes_the_numbers_it_is_told() -> None:
         (("dose_arms", "--set", "low=45"), "low=45: 45 is not a share"),
         (("platform", "--set", "joins=6"), "joins=6: 6 has no unit"),
         (
+            ("time_to_event", "--set", "enrollment=20"),
+            "enrollment=20: 20 has no unit. Write 20 per month.\nnothing was written",
+        ),
+        (
+            ("score", "--set", "dropout=0.1"),
+            "dropout=0.1: 0.1 has no unit. Write 10 % a year, such as 10 % in 24 weeks, or 0.1 per",
+        ),
+        (("model", "--set", "dropout=10"), "Write 10 % a year, such as 10 % in 24 weeks, or 10"),
+        (
+            ("counts", "--set", "control=1.2", "--set", "treated=0.8"),
+            "control=1.2: 1.2 has no unit. Write 1.2 per year.",
+        ),
+        (
             ("time_to_event", "--set", "hazard_ratio=0.7", "--set", "treated=0.8"),
             "treated=0.8: 'treated' is said already. Keep one of them",
         ),
@@ -172,6 +185,14 @@ def test_a_number_may_be_called_as_in_the_file_and_be_what_a_file_may_say(
     code, _, err = lupusim("new", kind, "--set", said, "--file", file)
     assert (code, err) == (0, "")
     assert written in file.read_text()
+
+
+def test_a_plain_number_that_is_taken_for_a_ratio_is_told(lupusim, tmp_path) -> None:
+    said = ("--set", "control=1.2 per year", "--set")
+    out = lupusim("new", "counts", *said, "treated=0.8", "--file", tmp_path / "a.yaml")[1]
+    assert "treated=0.8 is taken for the rate ratio to the control" in out
+    out = lupusim("new", "counts", *said, "treated=0.8 per year", "--file", tmp_path / "b.yaml")[1]
+    assert "rate ratio" not in out
 
 
 def test_one_mistake_has_one_message(lupusim, tmp_path, monkeypatch) -> None:

@@ -12,7 +12,7 @@ from lupusim.endpoints import EventCount
 from lupusim.model import MultiStateModel
 from lupusim.model.hazards import ExponentialHazard
 from lupusim.scenario.document.amounts import parse_rate
-from lupusim.scenario.document.content import is_mapping
+from lupusim.scenario.document.content import is_mapping, is_text
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.section import Choice, Duration, Number, Place, Section, Text
 from lupusim.scenario.outcomes.base import (
@@ -93,7 +93,11 @@ class Count:
             ratios = {level: rate / first for level, rate in rates.items()}
             return ArmOutcome(chain=self._chain(first), factor=factor, ratios=ratios)
         if section.has("rate_ratio"):
-            ratio = section.read("rate_ratio", Number(above=0))
+            ratio = (
+                section.read("rate_ratio", Number(above=0))
+                if self._is_ratio(section, control)
+                else 1.0
+            )
             section.finish()
             if control is None:
                 place.child("rate_ratio").report(
@@ -106,6 +110,22 @@ class Count:
         rate = _rate(section.content.get("per_year"), place.child("per_year"))
         section.finish()
         return ArmOutcome(chain=self._chain(rate))
+
+    def _is_ratio(self, section: Section, control: ArmOutcome | None) -> bool:
+        """Report a rate such as ``0.8 per year`` where its ratio is to stand, with both forms."""
+        stated = section.content["rate_ratio"]
+        try:
+            rate = parse_rate(stated) if is_text(stated) else 0.0
+        except ValueError:
+            return True  # another mistake, which is told as that of a number
+        if not rate or control is None:
+            return True
+        fix = (
+            f"Write '{self.name}: {stated}' without rate_ratio, "
+            f"or the ratio, {rate / self.rate(control):.3g}."
+        )
+        section.place.child("rate_ratio").report(f"{stated!r} is a rate, not a ratio of two", fix)
+        return False
 
     def of_law(self, law: MultiStateModel) -> ArmOutcome:
         """Return what stands for it: it can stand beside no model."""

@@ -158,6 +158,11 @@ class Time:
         """Return the control's times under a hazard ratio, which may start late or change."""
         from lupusim.scenario.sections.effects import read_effect
 
+        if _is_time_or_rate(stated := value.get("hazard_ratio")):
+            fix = f"Write '{self.name}: {stated}' without hazard_ratio, or the ratio, such as 0.7."
+            fault = f"{stated!r} is no ratio of two hazards"
+            place.child("hazard_ratio").report(fault, fix)
+            value = {**value, "hazard_ratio": 1.0}
         edge = f"no {self.name} -> {next(iter(self.events), self.name)}"
         effect = read_effect(Section(place, {**value, "on": edge}), None, None)
         if control is not None and control.of_model:
@@ -223,6 +228,16 @@ class Time:
 
 def _median(hazard: Hazard) -> float:
     return float(hazard.inverse_cumulative(np.array(math.log(2.0))))
+
+
+def _is_time_or_rate(value: object) -> bool:
+    """Return whether words are a median or a rate, which an arm may have by itself."""
+    for parse in (parse_duration, parse_rate):
+        try:
+            return is_text(value) and parse(value) > 0
+        except ValueError:
+            continue
+    return False
 
 
 def _rate_or_median(value: object) -> float:

@@ -17,6 +17,7 @@ class Ask:
     written: str = "$value"  # how the file says it
     ratio: str = ""  # what a plain number is called in the file, where others stand as they are
     also: tuple[str, ...] = ()  # further names of the option, such as those in the file
+    unit: str = ""  # how to write a plain number, which could be in several units; empty: as it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +41,27 @@ class Starter:
 
 
 def _ask(
-    words: str, default: str = "", written: str = "$value", *, ratio: str = "", also: str = ""
+    words: str,
+    default: str = "",
+    written: str = "$value",
+    *,
+    ratio: str = "",
+    also: str = "",
+    unit: str = "",
 ) -> Ask:
     names = tuple(filter(None, (ratio, *also.split())))
-    return Ask(words=words, default=default, written=written, ratio=ratio, also=names)
+    return Ask(words=words, default=default, written=written, ratio=ratio, also=names, unit=unit)
 
 
 _SHARED: Mapping[str, Ask] = {
     "size": _ask("patients in all", "120", also="sample_size patients"),
     "allocation": _ask("allocation, such as 1:2", "1:1"),
-    "enrollment": _ask("patients enrolled", "10 per month"),
-    "dropout": _ask("who leaves early, such as 10 % in 24 weeks, or none", "10 % a year"),
+    "enrollment": _ask("patients enrolled", "10 per month", unit="$value per month"),
+    "dropout": _ask(
+        "who leaves early, such as 10 % in 24 weeks, or none",
+        "10 % a year",
+        unit="$percent % a year, such as $percent % in 24 weeks, or $value per year for a hazard",
+    ),
 }
 _THREE = {"allocation": _ask("allocation, such as 1:1:1", "1:1:1")}
 _LEVEL: Mapping[str, Ask] = {
@@ -169,7 +180,9 @@ STARTERS: Mapping[str, Starter] = {
         words="events that come again, such as flares, per year",
         asked={
             **_SHARED,
-            "control": _ask("events per year in the control", "1.5 per year"),
+            "control": _ask(
+                "events per year in the control", "1.5 per year", unit="$value per year"
+            ),
             "treated": _ask("rate ratio, or events per year, treated", "0.6", ratio="rate_ratio"),
             "dispersion": _ask("dispersion k: the variance of counts is m + k m^2", "0.8"),
             "at": _ask("how long they are counted", "52 weeks"),

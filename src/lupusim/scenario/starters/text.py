@@ -77,10 +77,11 @@ def starter_text(kind: str, values: Mapping[str, str]) -> str:
     Raises
     ------
     ValueError
-        If there is no such kind, it asks for no such value, or looks or a second endpoint cannot
-        be made of what was said of them.
+        If there is no such kind, it asks for no such value, a number has no unit that needs one,
+        or looks or a second endpoint cannot be made of what was said of them.
     """
     said, starter = with_defaults(kind, values), STARTERS[kind]
+    _check_units(questions(kind), by_name(kind, values))
     parts = _parts(starter, said)
 
     def filled(text: str) -> str:
@@ -100,6 +101,28 @@ def starter_text(kind: str, values: Mapping[str, str]) -> str:
         "simulation: {replicates: 1000, seed: 20260101}\n"
         "source: assumption  # say here where your numbers come from\n"
     )
+
+
+def ratios_of(kind: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Return what the plain numbers are called that are taken for ratios to the control, by option.
+
+    Examples
+    --------
+    >>> ratios_of("counts", {"control": "1.2 per year", "treated": "0.8"})
+    {'treated': 'rate_ratio'}
+    """
+    said, asked = by_name(kind, values), questions(kind)
+    return {n: asked[n].ratio for n in said if asked[n].ratio and is_plain_number(said[n])}
+
+
+def _check_units(asked: Mapping[str, Ask], said: Mapping[str, str]) -> None:
+    """Raise ValueError where a plain number could be in several units."""
+    for name, value in said.items():
+        if not (asked[name].unit and is_plain_number(value)) or float(value) == 0:
+            continue
+        percent = f"{float(value) * (100 if float(value) < 1 else 1):g}"
+        fix = Template(asked[name].unit).substitute(value=value, percent=percent)
+        raise ValueError(f"{name}={value}: {value} has no unit. Write {fix}")
 
 
 def _is_nothing(value: str, ask: Ask) -> bool:

@@ -436,3 +436,30 @@ def test_stated_outcomes_without_arms_are_refused_once():
     whole |= {"outcomes": {"death": {"kind": "time_to_event"}}, "sample_size": 20}
     with pytest.raises(ScenarioError, match="arms"):
         scenario_from_mapping(whole)
+
+
+COUNTED = ({"flares": {"kind": "event_count"}}, "1.2 per year")
+TIMED = ({"event": {"kind": "time_to_event"}}, "14 months")
+
+
+@pytest.mark.parametrize(
+    ("of", "said", "told"),
+    [
+        (COUNTED, {"rate_ratio": "0.8 per year"}, ["'0.8 per year' is a rate", "ratio, 0.667."]),
+        (COUNTED, {"rate_ratio": "many"}, ["'many' is not a number"]),
+        (TIMED, {"hazard_ratio": "20 months"}, ["Write 'event: 20 months' without"]),
+        (TIMED, {"hazard_ratio": "20 % a year"}, ["Write 'event: 20 % a year' without"]),
+        (TIMED, {"hazard_ratio": "low"}, ["'low' is not a number"]),
+    ],
+)
+def test_what_is_no_ratio_is_told_how_to_be_stated(of, said, told) -> None:
+    outcomes, control = of
+    (name,) = outcomes
+    ((_, fault, fix),) = problems(
+        outcomes=outcomes,
+        control={name: control},
+        treated={name: said},
+        follow_up="1 year",
+        analysis={"test": "rate_ratio" if name == "flares" else "logrank"},
+    )
+    assert all(words in f"{fault}. {fix}" for words in told)
