@@ -93,6 +93,7 @@ def test_a_kind_takes_the_numbers_it_is_told() -> None:
             ("score", "--set", "dropout=0.1"),
             "dropout=0.1: 0.1 has no unit. Write 10 % a year, such as 10 % in 24 weeks, or 0.1 per",
         ),
+        (("two_rates", "--set", "control=30,5 %"), "'30,5 %' has a comma. Write a point: 30.5 %."),
         (("model", "--set", "dropout=10"), "Write 10 % a year, such as 10 % in 24 weeks, or 10"),
         (
             ("counts", "--set", "control=1.2", "--set", "treated=0.8"),
@@ -193,6 +194,14 @@ def test_a_plain_number_that_is_taken_for_a_ratio_is_told(lupusim, tmp_path) -> 
     assert "treated=0.8 is taken for the rate ratio to the control" in out
     out = lupusim("new", "counts", *said, "treated=0.8 per year", "--file", tmp_path / "b.yaml")[1]
     assert "rate ratio" not in out
+
+
+def test_interim_looks_are_told_beside_the_last(lupusim, tmp_path) -> None:
+    for said, told in (("2", "looks=2 makes 2 interim looks and the last."), ("none", "")):
+        file = tmp_path / f"{said}.yaml"
+        out = lupusim("new", "two_rates", "--set", f"looks={said}", "--file", file)[1]
+        assert told in out
+        assert ("and the last" in out) == bool(told)
 
 
 def test_one_mistake_has_one_message(lupusim, tmp_path, monkeypatch) -> None:

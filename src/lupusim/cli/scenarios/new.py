@@ -52,7 +52,7 @@ def new(
         said |= {name: _prompt(asked[name]) for name in again}
     try_file(path)
     write(path, starter_text(kind, said))
-    _tell_written(path, _taken(asked, said), _as_ratios(kind, said))
+    _tell_written(path, _taken(asked, said), _understood(kind, said))
 
 
 def _on_terminal() -> bool:
@@ -102,25 +102,28 @@ def _taken(asked: Mapping[str, Ask], said: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _as_ratios(kind: str, said: Mapping[str, str]) -> str:
-    """Return which plain numbers were taken for ratios; empty for none."""
-    from lupusim.scenario.starters import ratios_of
+def _understood(kind: str, said: Mapping[str, str]) -> str:
+    """Return how plain numbers were taken: looks besides the last, ratios; empty for none."""
+    from lupusim.scenario.starters import look_times, ratios_of
 
-    taken = (
+    looks = said.get("looks", _NOTHING)
+    n = 0 if looks == _NOTHING else len(look_times(looks))
+    before = f"looks={looks} makes {n} interim look{'s' * (n > 1)} and the last." if n else ""
+    ratios = (
         f"{name}={said[name]} is taken for the {ratio.replace('_', ' ')} to the control; "
         "its own value would have a unit."
         for name, ratio in ratios_of(kind, said).items()
     )
-    return " ".join(taken)
+    return " ".join(filter(None, (before, *ratios)))
 
 
-def _tell_written(path: Path, taken: list[str], ratios: str) -> None:
+def _tell_written(path: Path, taken: list[str], understood: str) -> None:
     """Say what is in the file, and what may be wrong with it."""
     name = shlex.quote(str(path))
     if taken:
         print(f"Not said, so taken: {', '.join(taken)}.")
-    if ratios:
-        print(ratios)
+    if understood:
+        print(understood)
     print(f"{path} is written. Now: lupusim check {name}, then lupusim run {name}")
 
 

@@ -68,5 +68,6 @@ def check_target(analysis: Analysis, power: float) -> None:
     """Raise ValueError where a test cannot be asked for a power."""
     if not analysis.alpha < power < 1:
         raise ValueError(
-            f"power={power!r} must lie between the test's level, {analysis.alpha:g}, and 1"
+            f"power={power!r}, which is {100 * power:.12g} %, must lie between the test's level, "
+            f"{analysis.alpha:g}, and 1. Give such as 0.9 or 90 %"
         )

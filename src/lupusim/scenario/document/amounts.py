@@ -144,7 +144,7 @@ def parse_rate(value: object, *, like: str = "0.2 per year or 15 % a year") -> f
         if begun := match(_SHARE_OF_ALL, value):
             words = begun[1]
             fix = f"Write {words} a year, or such as {words} in 24 weeks"
-            raise ValueError(f"{value!r} does not say within what time. {fix}")
+            raise ValueError(f"{value!r} is not a rate: it does not say within what time. {fix}")
         raise ValueError(f"{value!r} is not a rate. {how_to_write(value, like)}")
     number, percent, unit = found.groups()
     singular = unit.lower().removesuffix("s")

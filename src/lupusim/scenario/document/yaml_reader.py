@@ -33,6 +33,8 @@ Position = tuple[int, int]
 
 # YAML 1.2, core schema, section 10.3.2: `no` is text, 1e4 is a number, 12:30 is text.
 _INTEGER = re.compile(r"[-+]?[0-9]+")
+ENDS_VALUE = ", and between braces a comma ends the value"
+"""Why a decimal comma cannot be read in a file; of no use to who wrote no braces."""
 _DECIMALS = re.compile(r"\d+( \D.*)?")  # of a number with a decimal comma
 _COLON_IN_TEXT = re.compile(r"\s*(?P<key>\w+): (?P<text>[\w ,.;%()-]+: [\w ,.;%()-]+)$")
 _NUMBER = re.compile(
@@ -314,7 +316,7 @@ class _Builder:
         name, begun = list(content.items())[-1] if content else ("", None)
         if not (_DECIMALS.fullmatch(event.value) and _INTEGER.fullmatch(str(begun))):
             return False
-        fault = f"'{begun},{event.value}' has a comma, and between braces a comma ends the value"
+        fault = f"'{begun},{event.value}' has a comma{ENDS_VALUE}"
         fix = f"Write a point: {begun}.{event.value}."
         self._report(child_key(key, name), fault, fix, _position(event))
         return True

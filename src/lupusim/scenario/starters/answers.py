@@ -8,7 +8,7 @@ from pathlib import Path
 from lupusim.common.frozen import dataclass
 from lupusim.errors import InputError, Problem, ScenarioError
 from lupusim.scenario.document.content import is_mapping, is_nested
-from lupusim.scenario.document.yaml_reader import parse_document
+from lupusim.scenario.document.yaml_reader import ENDS_VALUE, parse_document
 from lupusim.scenario.files.scenario import scenario_from_document
 from lupusim.scenario.starters.text import by_name, questions, starter_text, with_defaults
 
@@ -87,7 +87,9 @@ def _told(problem: Problem, homes: Mapping[str, str], said: Mapping[str, str]) -
         return WrongAnswer(option="test", words=words)
     option = _option(problem.key, homes, said)
     what = f"{option}={said[option]}" if option else problem.key or "together"
-    return WrongAnswer(option=option, words=f"{what}: {problem.fault}. {problem.fix}")
+    return WrongAnswer(
+        option=option, words=f"{what}: {problem.fault.removesuffix(ENDS_VALUE)}. {problem.fix}"
+    )
 
 
 def _option(key: str, homes: Mapping[str, str], said: Mapping[str, str]) -> str:

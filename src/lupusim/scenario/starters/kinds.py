@@ -68,7 +68,9 @@ _LEVEL: Mapping[str, Ask] = {
     "alpha": _ask("level of the test", "0.025"),
     "sided": _ask("sides of the test, 1 or 2", "1"),
     "margin": _ask("margin of non-inferiority, on the scale of the test", "", ", margin: $value"),
-    "looks": _ask("interim looks: how many, or when, such as 50 %, 75 % of the information"),
+    "looks": _ask(
+        "interim looks before the last: how many, or when, such as 50 %, 75 % of the information"
+    ),
     "efficacy": _ask("bound for success there: obrien_fleming, pocock or none", "obrien_fleming"),
     "futility": _ask("z there at which the trial gives up, such as 0"),
 }

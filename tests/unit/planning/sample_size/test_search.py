@@ -283,6 +283,13 @@ def test_a_power_outside_of_level_and_one_is_refused(power):
         sample_size(small_trials.scenario(small_trials.rates((0.2, 0.5))), power)
 
 
+def test_a_power_that_was_taken_for_a_percentage_is_told_as_one():
+    with pytest.raises(
+        ValueError, match=r"power=0\.015, which is 1\.5 %, must lie .* 0\.9 or 90 %"
+    ):
+        sample_size(small_trials.scenario(small_trials.rates((0.2, 0.5))), 0.015)
+
+
 def test_a_trial_without_a_test_has_no_size():
     trial = small_trials.rates((0.2, 0.5))
     estimating = replace(trial, arms=trial.arms[:1], analysis=None)

@@ -36,7 +36,10 @@ def test_a_percentage_by_a_time_is_the_constant_hazard_that_reaches_it(words, sh
     ("words", "told"),
     [
         ("10 %", "does not say within what time. Write 10 % a year, or such as 10 % in 24 weeks"),
-        ("10 % in total", "'10 % in total' does not say within what time. Write 10 % a year, or"),
+        (
+            "10 % in total",
+            "'10 % in total' is not a rate: it does not say within what time. Write 10 %",
+        ),
         ("10 % in 24 parsecs", "'parsecs' is not a unit of time"),
         ("10 % in 0 weeks", "names no time"),
         ("100 % in 24 weeks", "is not a share below 100 %"),
