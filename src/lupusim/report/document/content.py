@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from lupusim.errors import ScenarioError
 from lupusim.planning.runs.results import PointResult, RunResult
 from lupusim.planning.theory.expected_times import warnings_of
@@ -239,7 +237,7 @@ def methods(result: RunResult) -> Section:
 def _looks(point: PointResult, seed: int, begin: str, *, drawn: bool) -> Iterator[Part]:
     """Yield tables of looks, hypothesis by hypothesis, with pictures where they are asked."""
     found = look_paths(point.trial, seed=seed)
-    bounded = [p for p in found if np.isfinite([*p.efficacy, *p.futility]).any()]
+    bounded = [p for p in found if p.has_bounds]
     ends = "Each path ends where its trial stops."
     if point.trial.family is not None:
         ends = "All looks are shown, also of trials that stop."

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from lupusim.planning.runs.results import PointResult, RunResult
 from lupusim.report.document.content import stated_values
 from lupusim.report.document.estimand import estimand_section
@@ -73,7 +71,7 @@ def _analysis(point: PointResult, seed: int) -> Iterator[Part]:
     yield Words(text=analysis_paragraph(point))
     if point.trial.interims:
         found = look_paths(point.trial, seed=seed)
-        bounded = [one for one in found if np.isfinite([*one.efficacy, *one.futility]).any()]
+        bounded = [one for one in found if one.has_bounds]
         yield from (looks_table(point, paths) for paths in bounded[:_MOST_HYPOTHESES])
 
 

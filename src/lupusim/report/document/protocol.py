@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.special import ndtr
 
-from lupusim.analysis.group_sequential import Bounds
+from lupusim.analysis.group_sequential import Bounds, FutilityRule
+from lupusim.analysis.group_sequential.efficacy import efficacy_rule
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.runs.results import PointResult
@@ -38,6 +39,7 @@ _RULES = {
     "LanDeMetsPocock": "Lan and DeMets' Pocock-type spending",
 }
 _WRAPPERS = {"BySpending", "BetaSpending"}
+_GIVEN = "Futility-Bounds"
 
 
 def sample_size_paragraph(point: PointResult) -> str:
@@ -178,7 +180,26 @@ def _looks(trial: Trial) -> str:
     first = count.get(len(when) - 1, f"{len(when) - 1} interim looks are")
     said = f"{first} held, with data cut at: {'; '.join(when[:-1])}. The last analysis is at: "
     plan = planned_bounds(trial)
-    return f"{said}{when[-1]}." + ("" if plan is None else f" {rules_in_words(plan)}")
+    if plan is not None:
+        return f"{said}{when[-1]}. {rules_in_words(plan)}"
+    return " ".join([f"{said}{when[-1]}.", *_rules_without_values(trial)])
+
+
+def _rules_without_values(trial: Trial) -> Iterator[str]:
+    """Yield the rules of a trial whose bounds differ by hypothesis, or by the information seen."""
+    rule = trial.stopping.group_sequential if trial.stopping else None
+    if rule is None:
+        return
+    whose = " of its share of the level for each hypothesis" if trial.family is not None else ""
+    name = _rule(efficacy_rule(rule.efficacy))
+    yield f"Efficacy bounds follow {name}{whose}, at the information seen."
+    if rule.futility is None:
+        yield "There is no bound for futility."
+        return
+    times = np.arange(1, len(trial.looks) + 1) / len(trial.looks)
+    futility = rule.bounds(np.stack([times, times**2]))[1][:, :-1]
+    same = np.array_equal(futility[0], futility[1])  # whatever the information will be
+    yield _futility(rule.futility, _values_of_z(futility[0]) if same else "")
 
 
 def rules_in_words(plan: Bounds) -> str:
@@ -186,9 +207,21 @@ def rules_in_words(plan: Bounds) -> str:
     said = f"Efficacy bounds follow {_rule(plan.rule)}: {_values_of_z(plan.efficacy)}."
     if not np.isfinite(plan.futility[:-1]).any():
         return f"{said} There is no bound for futility."
-    binding = "binding" if plan.futility_rule.binding else "non-binding"
-    rule, values = _rule(plan.futility_rule), _values_of_z(plan.futility[:-1])
-    return f"{said} Futility bounds follow {rule}: {values}; they are {binding}."
+    return f"{said} {_futility(plan.futility_rule, _values_of_z(plan.futility[:-1]))}"
+
+
+_BINDING = {
+    True: "binding: the efficacy bounds count on them, and a trial must stop there",
+    False: "non-binding: the efficacy bounds hold the level though a trial goes on beyond them",
+}
+
+
+def _futility(rule: FutilityRule, values: str) -> str:
+    """Return by which rule a trial gives up, at which z where `values` says it, and if it must."""
+    name = _rule(rule)
+    how = "are given" if name == _GIVEN else f"follow {name}"
+    at = f": {values}" if values else ", at the information seen"
+    return f"Futility bounds {how}{at}; they are {_BINDING[rule.binding]}."
 
 
 def _values_of_z(bound: FloatArray) -> str:
@@ -226,9 +259,16 @@ class LookLimits:
     information: FloatArray
     efficacy: FloatArray
     futility: FloatArray
+    later: FloatArray | None
     alpha_spent: FloatArray | None
     beta_spent: FloatArray | None
     planned: bool
+
+    @property
+    def spends(self) -> bool:
+        """Whether it is known what they spend."""
+        known = [s for s in (self.alpha_spent, self.beta_spent) if s is not None]
+        return bool(np.isfinite(known).any())
 
 
 def limits_of(trial: Trial, paths: LookPaths) -> LookLimits:
@@ -239,6 +279,7 @@ def limits_of(trial: Trial, paths: LookPaths) -> LookLimits:
             information=paths.information,
             efficacy=paths.efficacy,
             futility=paths.futility,
+            later=paths.later,
             alpha_spent=None,
             beta_spent=None,
             planned=False,
@@ -247,6 +288,7 @@ def limits_of(trial: Trial, paths: LookPaths) -> LookLimits:
         information=plan.information_fraction,
         efficacy=plan.efficacy,
         futility=plan.futility,
+        later=None,
         alpha_spent=plan.alpha_spent,
         beta_spent=plan.beta_spent,
         planned=True,
@@ -269,18 +311,24 @@ def looks_table(point: PointResult, paths: LookPaths, *, named: str = "") -> Tab
     how = "as planned" if limits.planned else "medians of simulated trials, at the information seen"
     sides = "two" if paths.sided == 2 else "one"
     effect = paths.effect.removeprefix(_LOG)
-    rows = []
+    rows, spends = [], int(limits.spends)
     for number, look in enumerate(trial.looks):
         begin = (str(number + 1), look.words(trial), f"{limits.information[number]:.3f}")
-        rows += [(*begin, *cells) for cells in _bounds_of_look(limits, paths, number)]
+        cells = _bounds_of_look(limits, paths, number)
+        rows += [(*begin, *one[: 5 + spends]) for one in cells]
+    spent = "; spent is what has been spent up to then, of alpha for efficacy, of beta for futility"
+    either = (
+        " At first is with the share of the level that it has before anything is shown; later, "
+        "once all the other hypotheses are shown."
+    )
     return Table(
         caption=f"Looks and their bounds, {named}{paths.hypothesis} ({how}). B is the B-value of "
         "Lan and Wittes (1988), z times the root of the information; the effect is that at which "
-        "a trial with the look's median standard error just reaches the bound; spent is what has "
-        "been spent up to then, of alpha for efficacy, of beta for futility.",
+        f"a trial with the look's median standard error just reaches the bound{spent * spends}."
+        f"{either * (limits.later is not None)}",
         head=(
             *("look", "data cut at", "information", "bound", "z"),
-            *(f"p, {sides}-sided", "B", effect, "spent"),
+            *(f"p, {sides}-sided", "B", effect, "spent")[: 3 + spends],
         ),
         rows=tuple(rows),
     )
@@ -290,14 +338,14 @@ def _bounds_of_look(
     limits: LookLimits, paths: LookPaths, look: int
 ) -> Iterator[tuple[str, str, str, str, str, str]]:
     """Yield the bounds that a look has, each on its scales; ``none`` where it has no bound."""
-    kinds = {
-        "efficacy": (limits.efficacy, limits.alpha_spent),
-        "futility": (limits.futility, limits.beta_spent),
-    }
-    last = look == len(limits.efficacy) - 1
+    if limits.later is None:
+        kinds = {"efficacy": (limits.efficacy, limits.alpha_spent)}
+    else:
+        kinds = {"efficacy at first": (limits.efficacy, None)}
+        kinds["efficacy later"] = (limits.later, None)
+    if look < len(limits.efficacy) - 1:  # who does not succeed at the end has failed
+        kinds["futility"] = (limits.futility, limits.beta_spent)
     found = [n for n, (z, _) in kinds.items() if math.isfinite(z[look])]
-    if last and "efficacy" in found:
-        found = ["efficacy"]  # who does not succeed at the end has failed
     for name in found:
         z, spent = kinds[name]
         yield (name, *_scales(limits, paths, z, look), _number(spent, look))

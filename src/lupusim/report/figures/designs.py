@@ -73,6 +73,10 @@ def bounds_shown(paths: LookPaths, scale: Scale) -> BoundsShown:
         efficacy = efficacy[:1]
     label, on_scale, shown = _converter(paths, scale)
     lines = {"efficacy": [on_scale(b) for b in efficacy]}
+    if paths.later is not None:
+        later = np.where(np.isfinite(paths.later), paths.later, np.nan)
+        both = [later, -later] if len(efficacy) > 1 else [later]
+        lines["later"] = [on_scale(b) for b in both]
     if futility:
         lines["futility"] = [on_scale(b) for b in futility]
     return BoundsShown(
@@ -146,9 +150,13 @@ def _bounds_panel(panel: Axes, shown: BoundsShown) -> None:
             markersize=2.5,
             label="simulated trials" if number == 0 else None,
         )
-    looks = {"efficacy": (BLUE, "^"), "futility": (ORANGE, "v")}
+    looks = {
+        "efficacy": (BLUE, "^", "-", "efficacy bound" + (" at first" * ("later" in shown.lines))),
+        "later": (BLUE, "^", "--", "once all others are shown"),
+        "futility": (ORANGE, "v", "-", "futility bound"),
+    }
     for name, bounds in shown.lines.items():
-        color, marker = looks[name]
+        color, marker, style, label = looks[name]
         for number, bound in enumerate(bounds):
             known = np.isfinite(bound)
             panel.plot(
@@ -158,7 +166,8 @@ def _bounds_panel(panel: Axes, shown: BoundsShown) -> None:
                 marker=marker,
                 markersize=6,
                 linewidth=2,
-                label=f"{name} bound" if number == 0 else None,
+                linestyle=style,
+                label=label if number == 0 else None,
             )
     panel.set_ylabel(shown.label)
     panel.grid(alpha=0.3)

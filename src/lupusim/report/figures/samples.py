@@ -22,7 +22,7 @@ from lupusim.simulation.looks.look_statistics import (
     gather,
     look_times,
 )
-from lupusim.simulation.looks.multiplicity import bounds_of_hypotheses
+from lupusim.simulation.looks.multiplicity import bounds_by_what_is_shown, bounds_of_hypotheses
 from lupusim.trial import Trial
 
 _MOST_PATIENTS = 400_000  # simulated for a picture
@@ -45,13 +45,22 @@ class LookPaths:
     (n_looks,)."""
     efficacy: FloatArray
     futility: FloatArray
-    """`efficacy` and `futility`: median bounds on z; infinite for none; (n_looks,)."""
+    """`efficacy` and `futility`: median bounds on z; infinite for none; (n_looks,). Of several
+    hypotheses the efficacy bound is that of the share of alpha it has at first."""
     standard_error: FloatArray  # median, of the estimate; (n_looks,)
     fraction: FloatArray
     z: FloatArray
     estimate: FloatArray
     """`fraction`, `z` and `estimate`: of each trial; NaN after it has stopped, and at looks it does
     not hold; (n_trials, n_looks)."""
+    later: FloatArray | None = None
+    """Efficacy bounds once all other hypotheses are rejected; None where none is different;
+    (n_looks,)."""
+
+    @property
+    def has_bounds(self) -> bool:
+        """Whether any look has one before other hypotheses are shown."""
+        return bool(np.isfinite([*self.efficacy, *self.futility]).any())
 
     def effect_at(self, bound: FloatArray) -> FloatArray:
         """Return the estimate at which each look would just reach a bound on z; NaN for none.
@@ -81,9 +90,11 @@ def look_paths(trial: Trial, *, seed: int, n_trials: int = 200) -> tuple[LookPat
     asked, seen = comparisons(trial), gather(trial, generated)
     if trial.family is not None:
         judged = bounds_of_hypotheses(trial, asked, seen)
-        found = ((b.fraction, b.efficacy, b.futility) for b in judged)
-        each = zip(asked, seen, found, strict=True)
-        return tuple(_paths(trial, one, shown, bounds) for one, shown, bounds in each)
+        fraction = np.stack([b.fraction for b in judged], axis=1)
+        first, later = (np.moveaxis(b, 1, 0) for b in bounds_by_what_is_shown(trial, fraction))
+        found = ((b.fraction, z, b.futility) for b, z in zip(judged, first, strict=True))
+        each = zip(asked, seen, found, later, strict=True)
+        return tuple(_paths(trial, *one) for one in each)
     planned = planned_information(trial, seen[0].information)[:, None]
     fraction = seen[0].held_until / planned
     bounds = bounds_of_looks(trial, seen[0], fraction)
@@ -95,12 +106,19 @@ def _paths(
     one: Comparison,
     seen: LookStatistics,
     bounds: tuple[FloatArray, FloatArray, FloatArray],
+    later: FloatArray | None = None,
 ) -> LookPaths:
     fraction, efficacy, futility = bounds
     held = ~seen.skipped & (seen.information > 0)
     shown = held & (np.arange(held.shape[1]) < _last(trial, one, seen, bounds)[:, None])
     test = one.analysis.test
     better = trial.endpoints[one.endpoint].better
+    given_up = _median(futility, held)
+    given_up[-1] = -np.inf  # who does not succeed at the end has failed
+    passed_on = None if later is None else _median(later, held)
+    first = _median(efficacy, held)
+    if passed_on is not None and np.allclose(first, passed_on, equal_nan=True):
+        passed_on = None
     return LookPaths(
         hypothesis=f"{one.prefix}{one.arm_name}",
         effect=one.analysis.effect,
@@ -108,12 +126,13 @@ def _paths(
         sign=test.benefit_sign(better),
         null_value=test.null_value(better),
         information=_median(fraction, held),
-        efficacy=_median(efficacy, held),
-        futility=_median(futility, held),
+        efficacy=first,
+        futility=given_up,
         standard_error=_median(seen.standard_error, held & np.isfinite(seen.standard_error)),
         fraction=np.where(shown, fraction, np.nan),
         z=np.where(shown, seen.z, np.nan),
         estimate=np.where(shown, seen.estimate, np.nan),
+        later=passed_on,
     )
 
 

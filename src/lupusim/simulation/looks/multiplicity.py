@@ -103,6 +103,29 @@ def bounds_of_hypotheses(
     return [HypothesisBounds(*one) for one in each]
 
 
+def bounds_by_what_is_shown(trial: Trial, fraction: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the efficacy bounds of hypotheses at first, and once all the others are rejected.
+
+    Parameters
+    ----------
+    trial : Trial
+        One with several hypotheses.
+    fraction : (n_replicates, n_hypotheses, n_looks) array
+        Information of the looks.
+
+    Returns
+    -------
+    first, later : (n_replicates, n_hypotheses, n_looks) arrays
+        On z; infinite for none, NaN where hypotheses are judged together.
+    """
+    assert trial.family is not None
+    assert trial.analysis is not None
+    procedure, alpha = trial.family.procedure, trial.analysis.alpha
+    none = np.zeros(fraction.shape[:2], dtype=bool)
+    first, later = (procedure.bounds(r, fraction, alpha=alpha) for r in (none, ~none))
+    return first, later
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ending:
     """How trials end; looks are counted from 1."""
