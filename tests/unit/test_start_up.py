@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 COMMAND = """
 import json, sys
 sys.argv = ["lupusim", *sys.argv[1:]]
@@ -83,19 +85,20 @@ def _loaded(*words):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_a_check_simulates_a_few_trials_and_imports_no_more_than_that():
-    loaded = _loaded("check", "two_rates")
-    assert [name for name in loaded if name.startswith(NOT_FOR_A_RUN)] == []
-    assert "lupusim.planning.runs.direction_check" in loaded
-    assert [name for name in loaded if name.startswith(("lupusim.report.run", "rich"))] == []
-
-
-def test_a_scenario_is_shown_without_what_simulates_and_what_draws():
-    loaded = _loaded("show", "two_rates")
+@pytest.mark.parametrize("command", ["check", "show"])
+def test_two_rates_are_checked_and_shown_without_what_simulates_and_what_draws(command):
+    loaded = _loaded(command, "two_rates")
     assert [name for name in loaded if name.startswith(NOT_FOR_SHOWING)] == []
     assert "lupusim.scenario.files.scenario" in loaded
     assert len([name for name in loaded if name.startswith("lupusim")]) < 205
     assert [name for name in loaded if name.startswith("lupusim.cli.planning.")] == []
+
+
+def test_a_check_that_simulates_a_few_trials_imports_no_more_than_that():
+    loaded = _loaded("check", "score_change")
+    assert [name for name in loaded if name.startswith(NOT_FOR_A_RUN)] == []
+    assert "lupusim.planning.runs.direction_check" in loaded
+    assert [name for name in loaded if name.startswith(("lupusim.report.run", "rich"))] == []
 
 
 def test_a_run_imports_no_table_of_pandas_and_no_distribution_of_scipy():

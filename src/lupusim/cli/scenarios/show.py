@@ -6,12 +6,15 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from lupusim.cli.options import WidthOption
 from lupusim.cli.parameters import Argument
 from lupusim.cli.session import warn
 from lupusim.scenario.document.content import is_list
+
+if TYPE_CHECKING:
+    from lupusim.trial.scenario import Scenario
 
 FileArgument = Annotated[
     str,
@@ -75,17 +78,27 @@ def _scenario_words(name: str) -> str:
 
 
 def _scenario_checked(name: str) -> str:
-    from lupusim.planning.runs.direction_check import wrong_way_beforehand
     from lupusim.report.words import what_it_means
     from lupusim.scenario import load_scenario
 
     loaded = load_scenario(name)
     warn(loaded)
-    for line in wrong_way_beforehand(loaded):
+    for line in _wrong_way(loaded):
         print(line, file=sys.stderr)
     designs = "design" if len(loaded.points) == 1 else "designs"
     found = f"{name}: no problem found; {len(loaded.points)} {designs} to simulate"
     return f"{found}\n{what_it_means(loaded)}"
+
+
+def _wrong_way(loaded: Scenario) -> list[str]:
+    """Return the warnings of arms that fare worse, from a few trials where it isn't plain."""
+    from lupusim.trial.checks.direction import is_plainly_right
+
+    if all(is_plainly_right(point.trial) for point in loaded.points):
+        return []
+    from lupusim.planning.runs.direction_check import wrong_way_beforehand
+
+    return wrong_way_beforehand(loaded)
 
 
 def _model_words(name: str) -> str:

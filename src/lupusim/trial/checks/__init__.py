@@ -3,6 +3,7 @@
 __all__ = [
     "arm_periods",
     "costs",
+    "direction",
     "endpoints",
     "looks",
     "multiplicity",

@@ -1,0 +1,26 @@
+"""Trials that plainly favor their experimental arms, and those of which nothing is said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from lupusim.scenario import load_scenario
+from lupusim.trial import Better
+from lupusim.trial.checks.direction import is_plainly_right
+
+
+@pytest.mark.parametrize("name", ["two_rates", "survival_200_events"])
+def test_a_trial_with_one_way_to_go_is_plainly_right_or_not(name: str) -> None:
+    trial = load_scenario(name).points[0].trial
+    assert is_plainly_right(trial)
+    other = Better.FEWER if trial.primary.better is Better.MORE else Better.MORE
+    assert not is_plainly_right(replace(trial, primary=replace(trial.primary, better=other)))
+
+
+@pytest.mark.parametrize(
+    "name", ["score_change", "event_rate", "phase2_remission_52w", "cohort_5y", "platform_regimens"]
+)
+def test_of_other_trials_nothing_is_said(name: str) -> None:
+    assert not is_plainly_right(load_scenario(name).points[0].trial)
