@@ -13,9 +13,11 @@ from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.assumptions import is_plain, response_chance, without_failing
 from lupusim.planning.theory.survival import drift_at_events, expected_calendar
+from lupusim.simulation.looks.multiplicity import bounds_by_what_is_shown
 from lupusim.simulation.quantities import at_look
 from lupusim.trial import Analysis, Trial
 from lupusim.trial.durations import MONTHS_PER_YEAR
+from lupusim.trial.enrollment.arm_periods import arms_change
 
 _TIME_TOLERANCE = 1e-9
 
@@ -78,6 +80,48 @@ def planned_bounds(trial: Trial) -> Bounds | None:
     if trial.rule.changes or not trial.interims:
         return None
     return rule.plan(seen / seen[-1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundsOfMany:
+    """Bounds of several hypotheses of one endpoint on z, at the information that was planned.
+
+    Parameters
+    ----------
+    first, later : (n_hypotheses, n_looks) arrays
+        Efficacy bounds at the share of the level that each has before anything is shown, and once
+        all the others are; infinite for none.
+    futility : (n_looks,) array
+        -inf for none.
+    """
+
+    first: FloatArray
+    later: FloatArray
+    futility: FloatArray
+
+    def __post_init__(self) -> None:
+        for name in ("first", "later", "futility"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+
+
+@without_failing(None)
+def planned_bounds_of_many(trial: Trial) -> BoundsOfMany | None:
+    """Return the bounds of several hypotheses where their information is known before the trial.
+
+    None for hypotheses of several endpoints, and where arms join or leave, too.
+    """
+    family, seen = trial.family, _seen(trial)
+    rule = trial.stopping.group_sequential if trial.stopping else None
+    if rule is None or seen is None or family is None or family.hypotheses:
+        return None
+    if trial.rule.changes or not trial.interims or arms_change(trial.arms):
+        return None
+    times = seen / seen[-1]
+    each = np.broadcast_to(times, (1, len(trial.arms) - 1, times.size))
+    first, later = (bounds[0] for bounds in bounds_by_what_is_shown(trial, each))
+    if np.isnan(first).any():
+        return None
+    return BoundsOfMany(first=first, later=later, futility=rule.bounds(times[None, :])[1][0])
 
 
 @without_failing(None)

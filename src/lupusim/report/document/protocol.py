@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 
 import numpy as np
 from scipy.special import ndtr
 
-from lupusim.analysis.group_sequential import Bounds, FutilityRule
-from lupusim.analysis.group_sequential.efficacy import efficacy_rule
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.runs.results import PointResult
@@ -21,6 +18,7 @@ from lupusim.report.figures.samples import LookPaths
 from lupusim.report.numbers import grouped, rounded, share
 from lupusim.report.run.looks import months
 from lupusim.report.run.table import arms_and_sizes
+from lupusim.report.words.bounds import rules_in_words, rules_without_values
 from lupusim.report.words.effects import analysis_in_words, listed
 from lupusim.report.words.rules import rules_of_trial
 from lupusim.report.words.trials import (
@@ -34,12 +32,6 @@ from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
 
 _LOG = "log "
-_RULES = {
-    "LanDeMetsOBrienFleming": "Lan and DeMets' O'Brien-Fleming-type spending",
-    "LanDeMetsPocock": "Lan and DeMets' Pocock-type spending",
-}
-_WRAPPERS = {"BySpending", "BetaSpending"}
-_GIVEN = "Futility-Bounds"
 
 
 def sample_size_paragraph(point: PointResult) -> str:
@@ -182,60 +174,7 @@ def _looks(trial: Trial) -> str:
     plan = planned_bounds(trial)
     if plan is not None:
         return f"{said}{when[-1]}. {rules_in_words(plan)}"
-    return " ".join([f"{said}{when[-1]}.", *_rules_without_values(trial)])
-
-
-def _rules_without_values(trial: Trial) -> Iterator[str]:
-    """Yield the rules of a trial whose bounds differ by hypothesis, or by the information seen."""
-    rule = trial.stopping.group_sequential if trial.stopping else None
-    if rule is None:
-        return
-    whose = " of its share of the level for each hypothesis" if trial.family is not None else ""
-    name = _rule(efficacy_rule(rule.efficacy))
-    yield f"Efficacy bounds follow {name}{whose}, at the information seen."
-    if rule.futility is None:
-        yield "There is no bound for futility."
-        return
-    times = np.arange(1, len(trial.looks) + 1) / len(trial.looks)
-    futility = rule.bounds(np.stack([times, times**2]))[1][:, :-1]
-    same = np.array_equal(futility[0], futility[1])  # whatever the information will be
-    yield _futility(rule.futility, _values_of_z(futility[0]) if same else "")
-
-
-def rules_in_words(plan: Bounds) -> str:
-    """Return by which rules a design stops, and at which z."""
-    said = f"Efficacy bounds follow {_rule(plan.rule)}: {_values_of_z(plan.efficacy)}."
-    if not np.isfinite(plan.futility[:-1]).any():
-        return f"{said} There is no bound for futility."
-    return f"{said} {_futility(plan.futility_rule, _values_of_z(plan.futility[:-1]))}"
-
-
-_BINDING = {
-    True: "binding: the efficacy bounds count on them, and a trial must stop there",
-    False: "non-binding: the efficacy bounds hold the level though a trial goes on beyond them",
-}
-
-
-def _futility(rule: FutilityRule, values: str) -> str:
-    """Return by which rule a trial gives up, at which z where `values` says it, and if it must."""
-    name = _rule(rule)
-    how = "are given" if name == _GIVEN else f"follow {name}"
-    at = f": {values}" if values else ", at the information seen"
-    return f"Futility bounds {how}{at}; they are {_BINDING[rule.binding]}."
-
-
-def _values_of_z(bound: FloatArray) -> str:
-    return f"z {', '.join(f'{z:.3f}' if np.isfinite(z) else 'none' for z in bound)}"
-
-
-def _rule(rule: object) -> str:
-    """Return a rule in words: what it is called, with its parameters."""
-    names = [name for name in re.findall(r"\b[A-Z]\w+", repr(rule)) if name not in _WRAPPERS]
-    name = names[0] if names else type(rule).__name__
-    numbers = re.findall(r"\b(gamma|rho|delta|shape|beta|power|z)=(-?[\d.]+)", repr(rule))
-    shown = ", ".join(f"{what} {float(value):g}" for what, value in numbers)
-    words = _RULES.get(name) or re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name)
-    return f"{words} ({shown})" if shown else words
+    return " ".join([f"{said}{when[-1]}.", *rules_without_values(trial)])
 
 
 def _how_long(point: PointResult) -> str:

@@ -183,24 +183,17 @@ def _endpoints(trial: Trial) -> str:
 
 def _looks(trial: Trial) -> Iterator[str]:
     """Yield a sentence for each look, with its bounds where they are known before the trial."""
-    plan = None
+    bounds = [""]
     if trial.interims:
-        from lupusim.planning.theory.group_sequential import planned_bounds
+        from lupusim.report.words.bounds import bounds_of_looks, giving_up_in_words
 
-        plan = planned_bounds(trial)
+        bounds = bounds_of_looks(trial)
     come = enrolled_by_looks(trial) if trial.interims else []
     for number, look in enumerate(trial.looks, 1):
-        bounds = ""
-        if plan is not None:
-            at = {"success above": plan.efficacy, "failure below": plan.futility}
-            if look is trial.cutoff:
-                del at["failure below"]  # it is what the success leaves
-            known = {
-                words: z[number - 1] for words, z in at.items() if math.isfinite(z[number - 1])
-            }
-            bounds = "".join(f", {words} z = {z:.3f}" for words, z in known.items())
         when = _by_then(*come[number - 1]) if look is not trial.cutoff else ""
-        yield f"{_name(look, number, trial)}: {look.words(trial)}{bounds}{when}."
+        yield f"{_name(look, number, trial)}: {look.words(trial)}{bounds[number - 1]}{when}."
+    if trial.interims:
+        yield from giving_up_in_words(trial)
     late = [number for number, (_, share) in enumerate(come, 1) if share >= _NEARLY_ALL]
     if late and trial.stopping is not None:
         which = f"look{'s' if len(late) > 1 else ''} {listed(map(str, late))}"

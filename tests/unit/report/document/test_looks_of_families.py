@@ -5,9 +5,11 @@ import pytest
 from scipy.stats import multivariate_normal, norm
 
 import lupusim
+from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.report.document.protocol import looks_table, sample_size_paragraph
 from lupusim.report.figures.designs import Scale, bounds_figure, bounds_shown
 from lupusim.report.figures.samples import look_paths
+from lupusim.report.words.trials import what_it_means
 
 SEED = 20260101
 TWO_DOSES = """
@@ -90,3 +92,23 @@ def test_the_protocol_names_spending_futility_and_whether_it_binds(tmp_path):
     said = sample_size_paragraph(point_of(tmp_path))
     assert "follow Lan and DeMets' Pocock-type spending of its share of the level" in said
     assert "Futility bounds are given: z 0.000; they are non-binding" in said
+
+
+def test_check_says_the_bounds_of_several_hypotheses_and_whether_they_bind(tmp_path):
+    file = tmp_path / "two.yaml"
+    file.write_text(TWO_DOSES.replace("METHOD", "holm"))
+    said = what_it_means(lupusim.load_scenario(file))
+    first, later = (
+        GroupSequential(alpha=alpha, efficacy="pocock").bounds(np.array([[0.5, 1.0]]))[0][0]
+        for alpha in (0.0125, 0.025)
+    )
+    for one, two in zip(first, later, strict=True):
+        at = f"success above z = {one:.3f} at first and z = {two:.3f} once the others are shown"
+        assert at in said
+    assert said.count("failure below z = 0.000") == 1
+    assert "The bounds for failure are non-binding" in said
+    assert "Simulated trials obey them, also those of the type I error." in said
+    file.write_text(TWO_DOSES.replace("METHOD", "fixed_sequence").replace("futility: {z: 0}, ", ""))
+    said = what_it_means(lupusim.load_scenario(file))
+    assert f"z = {later[1]:.3f} (response at 24 weeks, low); z = {later[1]:.3f} once" in said
+    assert "obey" not in said
