@@ -18,8 +18,24 @@ def called(*words: str) -> str:
     return result.stdout
 
 
+@pytest.mark.parametrize("width", [72, 80, 140])
+def test_tables_fit_their_width_and_lose_no_letter(width: int) -> None:
+    args = (
+        "--model",
+        "markov-sat0244",
+        "--draws",
+        "0",
+        *(() if width == 80 else ("--width", width)),
+    )
+    text = called("SAT0244", *map(str, args))
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    assert "22 of 81" in text
+    assert text.count("held out") == 7
+
+
 def test_the_abstract_alone_does_not_identify_relapse_by_origin_and_death_by_state() -> None:
-    text = called("SAT0244", "--model", "markov-sat0244", "--draws", "0")
+    text = called("SAT0244", "--model", "markov-sat0244", "--draws", "0", "--width", "140")
     assert "117.62392" in text
     for name in ("partial remission to relapse", "active to death", "relapse to death"):
         line = next(line for line in text.splitlines() if name in line)

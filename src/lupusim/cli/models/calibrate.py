@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import click
 
-from lupusim.cli.options import Format, FormatOption
+from lupusim.cli.options import Format, FormatOption, WidthOption
 from lupusim.cli.parameters import Argument, Option
 from lupusim.cli.session import interruptible
 from lupusim.cli.writing import ForceOption, if_present
@@ -92,6 +92,7 @@ def calibrate(
     ] = TimeUnit.years,
     force: ForceOption = False,
     format: FormatOption = Format.table,
+    width: WidthOption = None,
 ) -> None:
     """Fit a model to published counts: estimates, what is identified, targets, draws."""
     from lupusim.scenario.calibrate import calibrate as fit_model
@@ -131,7 +132,7 @@ def calibrate(
     questions = {name: answer for name, (is_asked, answer) in wanted.items() if is_asked}
     with interruptible():
         answers = _ask(fit, questions)
-    _print_fit(fit, answers, format)
+    _print_fit(fit, answers, format, width)
     if folder is not None:
         _write_fit(fit, answers, folder)
 
@@ -291,7 +292,7 @@ def _next_study(fit: Fit, varies: tuple[str, ...]) -> object:
         raise click.BadParameter(str(wrong)) from None
 
 
-def _print_fit(fit: Fit, answers: Answers, format: Format) -> None:
+def _print_fit(fit: Fit, answers: Answers, format: Format, width: int | None) -> None:
     if format is Format.json:
         print(json.dumps(_facts(fit, answers), indent=2))
     elif format is Format.csv:
@@ -301,8 +302,7 @@ def _print_fit(fit: Fit, answers: Answers, format: Format) -> None:
 
         from lupusim.report.calibration.tables import calibration_report
 
-        width = None if sys.stdout.isatty() else 140
-        Console(width=width, markup=False).print(calibration_report(fit, answers))
+        Console(width=width, markup=False, highlight=False).print(calibration_report(fit, answers))
 
 
 def _facts(fit: Fit, answers: Answers) -> dict[str, Any]:

@@ -97,7 +97,9 @@ def _answer_tables(answers: Answers) -> list[Table]:
 def _plain_table(title: str, frame: pd.DataFrame) -> Table:
     table = Table(title=title)
     for name, kind in frame.dtypes.items():
-        table.add_column(str(name), justify="right" if kind.kind in "fi" else "left")
+        table.add_column(
+            str(name), justify="right" if kind.kind in "fi" else "left", overflow="fold"
+        )
     for row in _rows(frame):
         table.add_row(*map(cell, row.values()))
     return table
@@ -113,7 +115,9 @@ def _estimates(fit: Fit, answers: Answers) -> Table:
     table = Table(title=f"{fit.model.name}, calibrated to {', '.join(fit.sources)}")
     numbers = ("estimate", "lower", "upper")
     for name in ("parameter", *numbers, *(["exact limits"] if any(exact) else []), "verdict"):
-        table.add_column(name, justify="left" if name in ("parameter", "verdict") else "right")
+        table.add_column(
+            name, justify="left" if name in ("parameter", "verdict") else "right", overflow="fold"
+        )
     for row, limits in zip(rows, exact, strict=True):
         shown = [cell(row[name]) for name in numbers] + ([limits] if any(exact) else [])
         table.add_row(row["parameter"], *shown, row["verdict"])
@@ -138,20 +142,24 @@ def _exact_limits(row: dict[str, Any]) -> str:
 
 
 def _targets(fit: Fit) -> Table:
+    """Return a row for each count; what it is one of is named where another one begins."""
     table = Table(title="Targets")
-    for name in ("study", "target", "cell", "observed", "expected", "limits", "of", ""):
-        table.add_column(name, justify="left" if name in ("study", "target", "cell") else "right")
+    for name in ("target", "cell", "observed", "expected", "limits", ""):
+        table.add_column(
+            name, justify="left" if name in ("target", "cell") else "right", overflow="fold"
+        )
+    before = ""
     for row in _rows(fit.targets):
+        target = f"{row['study']}: {row['target']}"
         table.add_row(
-            row["study"],
-            row["target"],
+            "" if target == before else target,
             row["cell"],
-            f"{row['observed']:g}",
+            f"{row['observed']:g} of {row['denominator']:g}",
             f"{row['expected']:.1f}",
             f"{row['lower']:.1f} to {row['upper']:.1f}",
-            f"{row['denominator']:g}",
             _remark(row),
         )
+        before = target
     return table
 
 
@@ -165,7 +173,7 @@ def _optima(fit: Fit) -> Table:
     columns = fit.optima_table
     table = Table(title="Distinct optima, best first")
     for name in columns.columns:
-        table.add_column(str(name), justify="right")
+        table.add_column(str(name), justify="right", overflow="fold")
     for _, row in columns.head(8).iterrows():
         table.add_row(*map(cell, row))
     return table
