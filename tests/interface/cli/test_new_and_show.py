@@ -93,6 +93,10 @@ def test_a_kind_takes_the_numbers_it_is_told() -> None:
             ("score", "--set", "dropout=0.1"),
             "dropout=0.1: 0.1 has no unit. Write 10 % a year, such as 10 % in 24 weeks, or 0.1 per",
         ),
+        (("survival",), "Did you mean 'time_to_event'?"),
+        (("two_rates", "--set", "test=chi2"), "Did you mean 'pooled_z'?"),
+        (("score", "--set", "difference=4"), "State 'control' and 'treated', whose difference it"),
+        (("counts", "--set", "overdispersion=0.8"), "Did you mean 'dispersion'?"),
         (("two_rates", "--set", "control=30,5 %"), "'30,5 %' has a comma. Write a point: 30.5 %."),
         (("model", "--set", "dropout=10"), "Write 10 % a year, such as 10 % in 24 weeks, or 10"),
         (
@@ -204,6 +208,19 @@ def test_interim_looks_are_told_beside_the_last(lupusim, tmp_path) -> None:
         assert ("and the last" in out) == bool(told)
 
 
+def test_events_that_do_not_follow_the_patients_are_told(lupusim, tmp_path) -> None:
+    for said, told in (((), True), (("--set", "events=170"), False)):
+        arguments = (
+            "time_to_event",
+            "--set",
+            "size=300",
+            *said,
+            "--file",
+            tmp_path / f"{told}.yaml",
+        )
+        assert ("leaves the 180 events" in lupusim("new", *arguments)[1]) == told
+
+
 def test_one_mistake_has_one_message(lupusim, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     _, _, err = lupusim("new", "platform", "--set", "joins=never")
@@ -260,6 +277,10 @@ def test_the_kinds_are_listed_with_what_each_may_be_told(lupusim):
     out = lupusim("new", "--list")[1]
     assert all(kind in out for kind in STARTERS)
     assert "share of responders in the control (default 30 %)" in out
+    one = lupusim("new", "counts", "--list")[1]
+    assert "dispersion" in one
+    assert "two_rates" not in one
+    assert "Did you mean 'counts'?" in lupusim("new", "count", "--list")[2]
 
 
 def test_a_paragraph_says_what_a_sequential_trial_is() -> None:

@@ -16,7 +16,7 @@ from lupusim.common.output import OutputError, try_file, write
 if TYPE_CHECKING:
     from lupusim.scenario.starters import Ask
 
-_LIST = Option("--list", help="List the kinds, with what each may be told.")
+_LIST = Option("--list", help="List the kinds, or KIND alone, with what each may be told.")
 _FILE = Option("--file", help="The file to be written; default: KIND.yaml. Never overwritten.")
 _SET = Option("--set", metavar="NAME=VALUE", help='A number, as --set "control=30 %"; repeat.')
 _NOTHING = "none"
@@ -33,7 +33,7 @@ def new(
 
     asks = _on_terminal() and not values
     if list_kinds or not (kind or asks):
-        _tell_kinds()
+        _tell_kinds(kind)
         return
     if not kind:
         for name, starter in STARTERS.items():
@@ -59,11 +59,15 @@ def _on_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _tell_kinds() -> None:
-    """Print each kind, and what it may be told."""
+def _tell_kinds(kind: str) -> None:
+    """Print each kind, or the one that is named, and what it may be told."""
     from lupusim.scenario.starters import STARTERS, questions
 
+    if kind:
+        questions(kind)  # says so where there is none
     for name, starter in STARTERS.items():
+        if kind not in {"", name}:
+            continue
         print(f"{name:14} {starter.words}")
         for one, ask in questions(name).items():
             usual = f" (default {ask.default})" if ask.default else ""
@@ -114,7 +118,19 @@ def _understood(kind: str, said: Mapping[str, str]) -> str:
         "its own value would have a unit."
         for name, ratio in ratios_of(kind, said).items()
     )
-    return " ".join(filter(None, (before, *ratios)))
+    return " ".join(filter(None, (before, *ratios, _events_kept(kind, said))))
+
+
+def _events_kept(kind: str, said: Mapping[str, str]) -> str:
+    """Return that the events of the last look do not follow the patients; empty where said."""
+    from lupusim.scenario.starters import questions
+
+    events = questions(kind).get("events")
+    if events is None or "size" not in said or "events" in said:
+        return ""
+    return (
+        f"size={said['size']} leaves the {events.default} events of the last look: say events too."
+    )
 
 
 def _tell_written(path: Path, taken: list[str], understood: str) -> None:

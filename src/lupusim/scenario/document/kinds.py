@@ -26,6 +26,9 @@ _SMALLEST = 1e-30  # and of what is smaller they vanish
 _ALSO_CALLED: Mapping[str, str] = {
     "chi_square": "pooled_z",
     "chi_squared": "pooled_z",
+    "chi2": "pooled_z",
+    "chisq": "pooled_z",
+    "chi_square_test": "pooled_z",
     "mantel_haenszel": "cochran_mantel_haenszel",
     "mann_whitney": "wilcoxon",
     "wilcoxon_mann_whitney": "wilcoxon",

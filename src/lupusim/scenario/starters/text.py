@@ -7,12 +7,29 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from string import Template
 
-from lupusim.common.spelling import nearest
+from lupusim.common.spelling import near, nearest
 from lupusim.scenario.document.amounts import is_plain_number, typed_share
 from lupusim.scenario.starters.kinds import STARTERS, Ask, Starter
 
 _MOST_LOOKS = 9  # a larger number is a percentage
 _HALVES = 2
+_CALLED: Mapping[str, str] = {
+    "survival": "time_to_event",
+    "tte": "time_to_event",
+    "binary": "two_rates",
+    "responder": "two_rates",
+    "response": "two_rates",
+    "proportions": "two_rates",
+    "continuous": "score",
+    "means": "score",
+    "recurrent": "counts",
+    "event_count": "counts",
+    "categories": "ordinal",
+    "doses": "dose_arms",
+}
+"""What planners call the kinds."""
+_OF_TWO = ("difference", "effect", "delta", "effect_size")
+_CLOSER = {"overdispersion": "dispersion", "n": "size"}
 _FINE = 10_000  # parts in which the information of equal steps is written
 
 
@@ -25,7 +42,8 @@ def questions(kind: str) -> dict[str, Ask]:
         If there is no such kind; the message names those there are.
     """
     if kind not in STARTERS:
-        raise ValueError(f"{kind!r} is no kind of trial to start from. {nearest(kind, STARTERS)}")
+        meant = nearest(_CALLED.get(kind.lower(), kind), STARTERS)
+        raise ValueError(f"{kind!r} is no kind of trial to start from. {meant}")
     return {**STARTERS[kind].asked, **STARTERS[kind].further}
 
 
@@ -42,13 +60,20 @@ def by_name(kind: str, values: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in values.items():
         if name not in names:
-            raise ValueError(
-                f"a scenario of kind {kind!r} takes no {name!r}. It takes {', '.join(asked)}"
-            )
+            fix = _nearest_of(_CLOSER.get(name, name), names, asked)
+            if name in _OF_TWO and "treated" in asked:
+                fix = f"State 'control' and 'treated', whose {name} it is"
+            raise ValueError(f"a scenario of kind {kind!r} takes no {name!r}. {fix}")
         if names[name] in found:
             raise ValueError(f"{name}={value}: {names[name]!r} is said already. Keep one of them")
         found[names[name]] = value
     return found
+
+
+def _nearest_of(name: str, names: Mapping[str, str], asked: Mapping[str, Ask]) -> str:
+    """Return which option is meant; else all, by one name each."""
+    found = near(name, list(names))
+    return f"Did you mean {found[0]!r}?" if found else f"It takes {', '.join(asked)}"
 
 
 def with_defaults(kind: str, values: Mapping[str, str]) -> dict[str, str]:
