@@ -24,11 +24,7 @@ _FEW, _PERCENT, _SHORT = 6, 100, 60  # the last in characters
 _LARGEST = 1e15  # squares of what is larger, and their sums, are lost or overflow
 _SMALLEST = 1e-30  # and of what is smaller they vanish
 _ALSO_CALLED: Mapping[str, str] = {
-    "chi_square": "pooled_z",
-    "chi_squared": "pooled_z",
-    "chi2": "pooled_z",
-    "chisq": "pooled_z",
-    "chi_square_test": "pooled_z",
+    **dict.fromkeys(("chi_square", "chi_squared", "chi2", "chisq"), "pooled_z"),
     "mantel_haenszel": "cochran_mantel_haenszel",
     "mann_whitney": "wilcoxon",
     "wilcoxon_mann_whitney": "wilcoxon",
