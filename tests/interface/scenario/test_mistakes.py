@@ -40,7 +40,7 @@ MISTAKES = [
     ("two_rates", "title: ", "# ", "title", "Add 'title:'"),
     ("two_rates", "analysis: ", "# ", "analysis", "analysis: {test: logrank, alpha: 0.025, sided: 1}"),
     ("two_rates", "arms:\n", "arm:\n", "arm", "Did you mean 'arms'?"),
-    ("time_to_event", "15 % a year", "15 %", "dropout", "Write 15 % a year."),
+    ("time_to_event", "15 % a year", "15 %", "dropout", "Write 15 % a year, or such as 15 % in 24"),
     ("time_to_event", "hazard_ratio: ", "hr: ", "arms.1.outcomes.relapse.hr", "Did you mean 'hazard_ratio'?"),
     ("time_to_event", "hazard_ratio: ", "hazard ratio: ", "arms.1.outcomes.relapse.hazard ratio", "'hazard_ratio'?"),
     ("time_to_event", "{events: 120}", "120 events", "looks.0.when", "Write {events: 120}."),
