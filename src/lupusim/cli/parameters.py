@@ -17,6 +17,9 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import click
 
 _MISSING = inspect.Parameter.empty
+_CALLED = {"--target": "--power", "--power": "--target", "--output": "--out", "--n": "--replicates"}
+"""Of options that some commands have what others call it."""
+_SET_IT = "Say it by --set, such as --set '{name}=VALUE'."
 _WORDS: dict[Any, str] = {str: "TEXT", int: "N", float: "NUMBER", Path: "PATH"}
 """What a value is called in the usage, by its kind."""
 
@@ -156,7 +159,43 @@ def _parameter(name: str, annotated: Any, default: Any) -> click.Parameter:
 
 
 class _Command(click.Command):
-    """A command whose help tells its arguments as well as its options."""
+    """A command whose help tells its arguments, and that says what a wrong option is meant for."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words of the command line."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if hint := self._meant_by(error.option_name):
+                raise click.UsageError(
+                    f"No such option {error.option_name!r}. {hint}", ctx
+                ) from None
+            raise
+        except click.UsageError as error:
+            if "extra argument" in error.message and (hint := self._for_extra(error.message)):
+                raise click.UsageError(f"{error.message}. {hint}", ctx) from None
+            raise
+
+    @property
+    def _spelled(self) -> set[str]:
+        return {name for one in self.params for name in one.opts}
+
+    def _meant_by(self, option: str) -> str:
+        """Return what to say in place of an option that another command has; empty if unclear."""
+        other = _CALLED.get(option, "")
+        if other in self._spelled:
+            return f"Did you mean {other!r}?"
+        if option == "--set":
+            return (
+                "Numbers stand in the scenario file: change it there, try several under 'vary:' "
+                "in it, or see what each does by 'lupusim sensitivity'."
+            )
+        return _SET_IT.format(name=option.lstrip("-")) if "--set" in self._spelled else ""
+
+    def _for_extra(self, message: str) -> str:
+        """Return how to say a value that stands alone, where the command takes any."""
+        name, equals, _ = message.rpartition("(")[2].partition("=")
+        return _SET_IT.format(name=name.split()[-1]) if equals and "--set" in self._spelled else ""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what stands in its place, then what is given by a name."""
@@ -199,9 +238,27 @@ def _type(kind: Any, low: Any, high: Any) -> Any:
         return click.Choice([choice.value for choice in kind])
     if kind is Path:
         return click.Path(path_type=Path)
-    if low is None and high is None:
-        return kind
-    return click.IntRange(low, high) if kind is int else click.FloatRange(low, high)
+    if kind is int:
+        return _Whole(low, high)
+    return kind if low is None and high is None else click.FloatRange(low, high)
+
+
+class _Whole(click.IntRange):
+    """A whole number, perhaps in a range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number."""
+        from lupusim.scenario.document.amounts import mend_whole
+
+        try:
+            int(value)
+        except ValueError:
+            fix = (
+                mend_whole(value).replace(", without quotes", "") or "Write a number such as 1000."
+            )
+            self.fail(f"{value!r} is not a whole number. {fix}", param, ctx)
+        number: int = super().convert(value, param, ctx)
+        return number
 
 
 def _share(value: object) -> float:

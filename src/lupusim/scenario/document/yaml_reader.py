@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lupusim.common.frozen import dataclass
+from lupusim.common.spelling import near
 from lupusim.errors import InputError, Problem
 from lupusim.scenario.document.content import is_list, is_mapping, text_keys
 
@@ -179,12 +180,22 @@ def _unreadable(path: Path) -> tuple[str, str] | None:
     if path.is_dir():
         return "this is a folder, not a file", "Name a file in it."
     if not path.exists():
-        return "there is no such file", "Check the path."
+        return "there is no such file", _file_meant(path)
     if not path.is_file():
         return "this is not an ordinary file", "Name a text file."
     if (size := path.stat().st_size) > MAX_BYTES:
         return f"the file has {size / 1e6:.1f} MB", "A file of this kind has at most 1 MB."
     return None
+
+
+def _file_meant(path: Path) -> str:
+    """Return which file beside a missing one is meant, or to check the path."""
+    try:
+        names = [other.name for other in path.parent.iterdir() if other.suffix == path.suffix]
+    except OSError:
+        names = []
+    found = near(path.name, names)
+    return f"Did you mean {str(path.with_name(found[0]))!r}?" if found else "Check the path."
 
 
 class _StoppedError(Exception):
