@@ -196,6 +196,8 @@ def test_a_plain_number_that_is_taken_for_a_ratio_is_told(lupusim, tmp_path) -> 
     said = ("--set", "control=1.2 per year", "--set")
     out = lupusim("new", "counts", *said, "treated=0.8", "--file", tmp_path / "a.yaml")[1]
     assert "treated=0.8 is taken for the rate ratio to the control" in out
+    out = lupusim("new", "counts", *said, "rate_ratio=0.8", "--file", tmp_path / "c.yaml")[1]
+    assert "rate ratio" not in out
     out = lupusim("new", "counts", *said, "treated=0.8 per year", "--file", tmp_path / "b.yaml")[1]
     assert "rate ratio" not in out
 

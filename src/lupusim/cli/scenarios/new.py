@@ -52,7 +52,7 @@ def new(
         said |= {name: _prompt(asked[name]) for name in again}
     try_file(path)
     write(path, starter_text(kind, said))
-    _tell_written(path, _taken(asked, said), _understood(kind, said))
+    _tell_written(path, _taken(asked, said), _understood(kind, said, " ".join(values or ())))
 
 
 def _on_terminal() -> bool:
@@ -106,8 +106,8 @@ def _taken(asked: Mapping[str, Ask], said: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _understood(kind: str, said: Mapping[str, str]) -> str:
-    """Return how plain numbers were taken: looks besides the last, ratios; empty for none."""
+def _understood(kind: str, said: Mapping[str, str], typed: str) -> str:
+    """Return how plain numbers were taken: looks besides the last, ratios not typed as such."""
     from lupusim.scenario.starters import look_times, ratios_of
 
     looks = said.get("looks", _NOTHING)
@@ -117,6 +117,7 @@ def _understood(kind: str, said: Mapping[str, str]) -> str:
         f"{name}={said[name]} is taken for the {ratio.replace('_', ' ')} to the control; "
         "its own value would have a unit."
         for name, ratio in ratios_of(kind, said).items()
+        if f"{ratio}=" not in typed
     )
     return " ".join(filter(None, (before, *ratios, _events_kept(kind, said))))
 
