@@ -128,15 +128,18 @@ def _size(question: Question, power: float, search: Search) -> Any:
         size_sentence,
         size_table,
     )
+    from lupusim.report.words.trials import fewer_than_stated
 
     sizing = only_design(question.scenario)
+
+    fewer = fewer_than_stated(question.scenario.points[0].trial)
 
     def answer(found: SampleSize) -> Answer:
         return Answer(
             content=found.to_json(),
             table=found.curve,
             shown=size_table(found),
-            sentence=size_sentence(found),
+            sentence=size_sentence(found) + fewer,
             units={"interval": COUNT},
         )
 

@@ -26,6 +26,7 @@ from lupusim.report.words.trials import (
     doses_in_words,
     follow_up_in_words,
     over_months,
+    who_left_in_words,
 )
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.tally import Mean
@@ -122,6 +123,8 @@ def _course(trial: Trial) -> Iterator[str]:
     if over := over_months(trial):
         yield f"They are expected to be enrolled{over}."
     yield follow_up_in_words(trial)
+    if who := who_left_in_words(trial):
+        yield f"{who}."
 
 
 _SHOWN = {

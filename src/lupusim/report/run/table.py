@@ -35,6 +35,7 @@ from lupusim.report.run.tries import (
 )
 from lupusim.report.run.wins import win_rows
 from lupusim.report.words.effects import listed
+from lupusim.report.words.trials import fewer_than_stated
 from lupusim.scenario.document.durations import format_duration
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.tally import Mean
@@ -301,8 +302,7 @@ def _warnings(point: PointResult) -> Iterator[tuple[str, str]]:
 def meaning(result: RunResult) -> str:
     """Return what the run means for the planner, in one or two sentences."""
     powers = [point.power for point in result.points if point.power is not None]
-    claims = map(claims_if_nothing_works, result.points)
-    errors = [mean for mean in claims if mean is not None]
+    errors = [mean for mean in map(claims_if_nothing_works, result.points) if mean is not None]
     if not powers:
         return _what_to_expect(result.points[0])
     first = result.points[0].trial
@@ -324,7 +324,8 @@ def meaning(result: RunResult) -> str:
 def condition(result: RunResult) -> str:
     """Return what the answer is conditional on, in a sentence; empty for a single arm."""
     trials = [point.trial for point in result.points]
-    return "" if len(trials[0].arms) == 1 else f"That holds if {condition_of(trials)}."
+    fewer = fewer_than_stated(trials[0])
+    return "" if len(trials[0].arms) == 1 else f"That holds if {condition_of(trials)}.{fewer}"
 
 
 def condition_of(trials: Sequence[Trial]) -> str:

@@ -166,6 +166,20 @@ def dropout_in_words(trial: Trial) -> str:
     return f"{leave:.3g} of 100 leave within a year{unequal if places else _by_the_end(trial)}"
 
 
+def who_left_in_words(trial: Trial) -> str:
+    """Return what the response of those counts as who have left; empty where it is no question."""
+    nobody = trial.dropout.hazard is None and trial.dropout.per_year == 0
+    if nobody or not trial.primary.is_response:
+        return ""
+    return "Who has left before the response is seen counts as a non-responder"
+
+
+def fewer_than_stated(trial: Trial) -> str:
+    """Return a sentence, after a blank, where fewer respond than the stated share."""
+    who = who_left_in_words(trial) if all(arm.stated for arm in trial.arms) else ""
+    return f" {who}: fewer respond than stated." if who else ""
+
+
 def _by_the_end(trial: Trial) -> str:
     """Return how many leave within follow-up, where that is one time and not a year."""
     years = trial.follow_up
@@ -178,7 +192,8 @@ def _by_the_end(trial: Trial) -> str:
 def _endpoints(trial: Trial) -> str:
     said = f"Primary endpoint: {trial.primary.name} ({good_direction(trial.primary)} is better)"
     others = ", ".join(endpoint.name for endpoint in trial.secondary)
-    return f"{said}; also {others}." if others else f"{said}."
+    left = f" {who}." if (who := who_left_in_words(trial)) else ""
+    return f"{said}; also {others}.{left}" if others else f"{said}.{left}"
 
 
 def _looks(trial: Trial) -> Iterator[str]:
