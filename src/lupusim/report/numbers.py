@@ -7,6 +7,7 @@ import math
 from lupusim.simulation.tally import Mean, limits_of_share
 
 _MOST_DECIMALS = 6
+_SMALL = 0.1  # of a share
 _NEARLY_ALL = 0.99
 _ROUNDING = 1e-7  # sums of squares leave a spread of this size where every value is the same
 
@@ -94,6 +95,20 @@ def where_defined(mean: Mean, n_replicates: int) -> str:
     if mean.n >= _NEARLY_ALL * n_replicates:
         return ""
     return f"; {100 * mean.n / n_replicates:.0f} % defined"
+
+
+def error_in_hundred(mean: Mean) -> str:
+    """Return :func:`in_hundred` of an error, with its standard error where that is not small.
+
+    Examples
+    --------
+    >>> error_in_hundred(Mean(value=0.033, mcse=0.0056))
+    '3.3 (standard error 0.6)'
+    >>> error_in_hundred(Mean(value=0.022, mcse=0.0015))
+    '2.2'
+    """
+    of = f" (standard error {100 * mean.mcse:.1f})" if mean.mcse > _SMALL * mean.value else ""
+    return f"{in_hundred(mean)}{of}"
 
 
 def in_hundred(mean: Mean) -> str:

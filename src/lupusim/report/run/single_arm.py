@@ -9,7 +9,7 @@ from lupusim.analysis.single_arm.tests import RateTest
 from lupusim.planning.runs.run import PointResult
 from lupusim.planning.theory.power import exact_looks
 from lupusim.planning.theory.single_arm import exact_chances, rate_is_tested
-from lupusim.report.numbers import in_hundred
+from lupusim.report.numbers import error_in_hundred
 from lupusim.report.run.tries import claims_if_nothing_works, tries_in_words
 from lupusim.trial import Analysis, Better, Trial
 
@@ -82,5 +82,5 @@ def one_arm_meaning(points: tuple[PointResult, ...], *, truth: str) -> str:
     if errors:
         worst = max(errors, key=lambda mean: mean.value)
         most = " at most" if len(points) > 1 else ""
-        shows += f" {otherwise}, {in_hundred(worst)} of 100 would claim it{most}."
+        shows += f" {otherwise}, {error_in_hundred(worst)} of 100 would claim it{most}."
     return f"{shows} One arm: whether the treatment made the difference is not tested."

@@ -18,7 +18,7 @@ from lupusim.planning.theory.power import (
     formula_powers,
     why_no_exact_power,
 )
-from lupusim.report.numbers import grouped, in_hundred, root, rounded, share, where_defined
+from lupusim.report.numbers import error_in_hundred, grouped, root, rounded, share, where_defined
 from lupusim.report.run.arm_periods import platform_rows
 from lupusim.report.run.differences import compared_table
 from lupusim.report.run.known_chance import detail_rows
@@ -318,7 +318,7 @@ def meaning(result: RunResult) -> str:
     what = "show the same" if within else "claim one"
     but = " but in dropout" if any(point.trial.dropout.by_arm for point in result.points) else ""
     alike = f"If there were no difference{but}"
-    return f"{shows} {alike}, {in_hundred(worst)} of 100 would {what}{most}."
+    return f"{shows} {alike}, {error_in_hundred(worst)} of 100 would {what}{most}."
 
 
 def condition(result: RunResult) -> str:
