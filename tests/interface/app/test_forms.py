@@ -42,6 +42,8 @@ def test_what_a_field_shows_it_writes_back(name):
     ("name", "label", "typed", "path", "stands"),
     [
         ("two_rates", "Responders, treated", "60", ("arms", 1, "outcomes", "response"), "60 %"),
+        ("two_rates", "Level", "5 %", ("analysis", "alpha"), 0.05),
+        ("time_to_event", "Hazard ratio", "70%", (*RELAPSE, "hazard_ratio"), 0.7),
         ("two_rates", "Dropout", "12.5", ("dropout",), "12.5 % a year"),
         ("time_to_event", "Hazard ratio", "0.7", (*RELAPSE, "hazard_ratio"), 0.7),
         ("time_to_event", "Events in all", "200", ("looks", 1, "when", "events"), 200),
@@ -70,6 +72,12 @@ def test_an_empty_optional_field_leaves_the_file():
     text = Drafts().open_packaged("event_rate").text
     field = field_of(parsed(text).content, "Dropout")
     assert "dropout" not in parsed(with_value(text, field.path, field.read(""))).content
+
+
+def test_what_is_wrong_is_told_with_its_field():
+    content = parsed(Drafts().open_packaged("two_rates").text).content
+    with pytest.raises(ValueError, match=r"^Sides: 'two' is not understood\. Write 1 or 2$"):
+        field_of(content, "Sides").read("two")
 
 
 @pytest.mark.parametrize("typed", ["", "many", "nan", "1e99"])

@@ -50,7 +50,10 @@ class Field:
             return None
         if not typed:
             raise ValueError(f"{self.label}: {self.help}")
-        return self.way.read(typed)
+        try:
+            return self.way.read(typed)
+        except ValueError as error:
+            raise ValueError(f"{self.label}: {error}") from None
 
 
 def _number(value: float) -> str:
@@ -68,12 +71,16 @@ def _read_number(typed: str, example: str) -> int | float:
 
 
 def number(example: str) -> Way:
-    """Return the way of a plain number."""
+    """Return the way of a plain number; ``5 %`` is 0.05."""
 
     def show(value: Any) -> str | None:
         return _number(value) if is_number(value) else None
 
-    return Way(show=show, read=lambda typed: _read_number(typed, example))
+    def read(typed: str) -> int | float:
+        value = _read_number(typed, example)
+        return round(value / 100, 12) if typed.endswith("%") else value
+
+    return Way(show=show, read=read)
 
 
 def words(pattern: str, written: str, example: str) -> Way:
@@ -106,7 +113,7 @@ def text(pattern: str, example: str) -> Way:
 
     def read(typed: str) -> str:
         if not known.fullmatch(typed):
-            raise ValueError(f"{typed!r} is not understood. Write it as in {example}")
+            raise ValueError(f"{typed!r} is not understood. Write {example}")
         return typed
 
     return Way(show=show, read=read)
@@ -131,8 +138,8 @@ _DURATION = rf"{_N} (?:day|week|month|year)s?"
 _SIZES = Way(show=_show_sizes, read=_read_sizes)
 _PERCENT = words(rf"{_N} ?%", "{} %", "30")
 _A_YEAR = words(rf"{_N} ?% a year", "{} % a year", "15")
-_LENGTH = text(_DURATION, "24 weeks")
-_SIDED = text("[12]", "1")
+_LENGTH = text(_DURATION, "a time such as 24 weeks")
+_SIDED = text("[12]", "1 or 2")
 _ONE_OR_TWO = Way(
     show=lambda value: str(value) if value in (1, 2) else None,
     read=lambda typed: int(_SIDED.read(typed)),
@@ -153,7 +160,7 @@ _COMMON = (
     Field(
         label="Allocation", unit="control : treated", group=PATIENTS, path=("allocation",),
         help="How many come to each arm, such as 1:1 or 1:2.",
-        way=text(r"[1-9][0-9]?(?::[1-9][0-9]?)+", "1:2"),
+        way=text(r"[1-9][0-9]?(?::[1-9][0-9]?)+", "a ratio such as 1:2"),
     ),
     Field(
         label="Enrollment", unit="per month", group=PATIENTS, path=("enrollment",),
