@@ -197,6 +197,19 @@ def test_a_trial_from_the_first_click_to_its_power(tab):
         picture(page, "run_finished")
 
 
+def test_a_field_that_is_not_understood_is_marked_and_no_power_stands_beside_it(tab):
+    with tab() as page:
+        page.goto("/design/new?scenario=two_rates")
+        known = page.get_by_text("Power before any simulation")
+        known.wait_for()
+        page.get_by_label("Sides").fill("two")
+        page.locator(".q-field--error").get_by_text("Sides: 'two' is not understood").wait_for()
+        known.wait_for(state="hidden")
+        page.get_by_label("Sides").fill("1")
+        known.wait_for()
+        assert page.locator(".q-field--error").count() == 0
+
+
 def test_clicks_before_the_design_is_checked_are_one_run_of_what_stands_there(tab, folder):
     with tab() as page:
         page.goto("/design/new?scenario=score_change")

@@ -135,6 +135,7 @@ class DesignView:
 
     def _input(self, field: Field) -> ui.input:
         made = ui.input(label=field.label, on_change=lambda e: self._typed(field, e.value))
+        made.without_auto_validation()  # which would take back what `_typed` says
         made.props("outlined dense stack-label debounce=250")
         made.props["suffix"] = field.unit
         made.props["hint"] = field.help
@@ -147,23 +148,35 @@ class DesignView:
             value = field.read(typed or "")
             text = with_value(self.draft.text, field.path, value)
         except ValueError as wrong:
+            self._inputs[field.label].error = str(wrong)
             self._complain(str(wrong))
             return
-        self._complain("")
+        self._sound(self._inputs[field.label])
         if text != self.draft.text:
             self.draft.text = text
             self._editor.set_value(text)
             self._later()
 
+    def _sound(self, *mended: ui.input) -> None:
+        """Take back what was said of some fields; where none is left, the power stands again."""
+        for made in mended:
+            made.error = None
+        left = next((made.error for made in self._inputs.values() if made.error), "")
+        if self._complaint.visible and not left:
+            self._power.set_visibility(bool(self._power.text))
+        self._complain(left)
+
     def _complain(self, words: str) -> None:
         self._complaint.set_text(words)
         self._complaint.set_visibility(bool(words))
+        if words:
+            self._power.set_visibility(False)  # it is of what stood there before
         self._run.set_enabled(not words and self._checked.scenario is not None)
 
     def _edited(self, change: events.ValueChangeEventArguments[str]) -> None:
         if change.value != self.draft.text:
             self.draft.text = change.value
-            self._complain("")
+            self._sound(*self._inputs.values())
             self._draw_form()
             self._later()
 

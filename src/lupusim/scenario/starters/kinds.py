@@ -256,7 +256,7 @@ STARTERS: Mapping[str, Starter] = {
         analysis=", controls: $controls, multiplicity: {method: $method}",
     ),
     "model": Starter(
-        words="a disease model, such as one calibrated to a published cohort, in each arm",
+        words="a disease model in each arm",
         asked={
             **_SHARED,
             "control": _ask("model of the control (see 'lupusim list')", "standard-care"),
