@@ -170,7 +170,7 @@ def assurance_sentence(result: Assurance) -> str:
     return (
         f"With {point.trial.n_patients} patients the trial succeeds in {in_hundred(point.power)} "
         f"of 100 tries if all is as stated, and in {in_hundred(point.assurance)} of 100 over "
-        f"the prior{_worth(point)}."
+        f"all that the prior or the posterior draws allow{_worth(point)}."
     )
 
 

@@ -130,6 +130,7 @@ def test_assurance_is_told_beside_power(believed):
     sentence = answers.assurance_sentence(believed)
     assert sentence.startswith("With 100 patients the trial succeeds in")
     assert "the true effect is worthwhile in 70 of 100 cases" in sentence
+    assert "of 100 over all that the prior or the posterior draws allow" in sentence
 
 
 def test_where_nothing_is_unsure_assurance_says_so_and_shows_the_power_alone(believed):
