@@ -24,3 +24,9 @@ def test_a_trial_with_one_way_to_go_is_plainly_right_or_not(name: str) -> None:
 )
 def test_of_other_trials_nothing_is_said(name: str) -> None:
     assert not is_plainly_right(load_scenario(name).points[0].trial)
+
+
+def test_of_an_endpoint_that_counts_who_stays_nothing_is_said() -> None:
+    trial = load_scenario("two_rates").points[0].trial
+    staying = replace(trial.primary, states=("no response",), better=Better.FEWER)  # type: ignore[call-arg]
+    assert not is_plainly_right(replace(trial, primary=staying))
