@@ -49,7 +49,7 @@ def comparison_table(
 ) -> FittedTable:
     """Return a column per design and a row per quantity, as many beside each other as fit.
 
-    What all designs share comes first, under the same names whatever their tests.
+    Where their tests differ, what all designs share comes first, under the same names.
 
     Parameters
     ----------
@@ -63,11 +63,15 @@ def comparison_table(
     seeds = {result.seed for _, result in runs}
     replicates = {grouped(result.n_replicates) for _, result in runs}
     rows = all_rows if details else main_rows
+    columns = [dict(rows(point)) for _, point in designs]
+    if any(column.keys() != columns[0].keys() for column in columns):
+        overview = (dict(overview_rows(point)) for _, point in designs)
+        columns = [first | column for first, column in zip(overview, columns, strict=True)]
     alike = len(seeds) == 1
     shared = "the same seed" if alike else f"seeds {', '.join(map(str, sorted(seeds)))}"
     return FittedTable(
         title=f"{len(runs)} runs, {' / '.join(sorted(replicates))} replicates, {shared}",
         caption=_CAPTION,
         headings=Headings(names=names, key=(), corner="", tops=names),
-        columns=[dict(overview_rows(point)) | dict(rows(point)) for _, point in designs],
+        columns=columns,
     )

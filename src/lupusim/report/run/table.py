@@ -34,9 +34,8 @@ from lupusim.report.run.tries import (
     tries_in_words,
 )
 from lupusim.report.run.wins import win_rows
-from lupusim.report.words.effects import listed
+from lupusim.report.words.effects import listed, told_of_test
 from lupusim.report.words.trials import fewer_than_stated
-from lupusim.scenario.document.durations import format_duration
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Analysis, Arm, Trial
@@ -188,15 +187,11 @@ def _doubt(point: PointResult) -> str:
 def words_of_test(analysis: Analysis) -> str:
     """Return the test with its strata, covariates and parameters."""
     test = analysis.test
-    said = [f"{name} {_in_words(name, value)}" for name, value in test.parameters.items()]
+    said = [f"{name} {value}" for name, value in told_of_test(analysis)]
     said += [f"{name} {words}" for name, words in test.prior_words.items()]
     strata = [f"strata {', '.join(analysis.stratify_by)}"] if analysis.stratify_by else []
     numbers = [f"adjusted for {', '.join(analysis.adjust_for)}"] if analysis.adjust_for else []
     return "; ".join([analysis.name, *strata, *numbers, *said])
-
-
-def _in_words(name: str, value: float) -> str:
-    return format_duration(value) if name in ("at", "until") else f"{value:.4g}"
 
 
 def _estimates(point: PointResult, analysis: Analysis) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from lupusim.common.ranges import durations_of
 from lupusim.model import Effect
@@ -73,13 +73,16 @@ def analysis_in_words(analysis: Analysis) -> str:
         said.append(f"stratified by {listed(analysis.stratify_by)}")
     if analysis.adjust_for:
         said.append(f"adjusted for {listed(analysis.adjust_for)}")
-    usual = TESTS[analysis.name]
+    said += [f"{_plain(asked)} {value}" for asked, value in told_of_test(analysis)]
+    return f"{name} ({', '.join(said)})"
+
+
+def told_of_test(analysis: Analysis) -> Iterator[tuple[str, str]]:
+    """Yield the parameters that a test must be told, or that are not what they usually are."""
+    usual, durations = TESTS[analysis.name], durations_of(analysis.test)
     for asked, value in analysis.test.parameters.items():
         if asked in usual.required or value != usual.parameters[asked]:
-            timed = asked in durations_of(analysis.test)
-            shown = format_duration(value) if timed else f"{value:.4g}"
-            said.append(f"{_plain(asked)} {shown}")
-    return f"{name} ({', '.join(said)})"
+            yield asked, format_duration(value) if asked in durations else f"{value:.4g}"
 
 
 def effect_in_words(effect: Effect) -> str:

@@ -302,7 +302,7 @@ def test_what_is_borrowed_stands_beside_the_power(prior, words):
 def test_a_time_of_a_test_is_shown_with_its_unit():
     test = TESTS["survival_difference"].with_parameters({"at": 0.5})
     shown = words_of_test(Analysis(name="survival_difference", test=test, effect="difference"))
-    assert shown == "survival_difference; at 6 months; margin 0"
+    assert shown == "survival_difference; at 6 months"
 
 
 def test_arms_that_lose_patients_differently_are_not_wholly_alike():

@@ -141,7 +141,7 @@ def test_the_table_says_how_the_truth_is_known():
     assert "root mean squared error" in labels
     assert "true effect (given)" in labels
     assert "coverage of the 95 % interval" in labels
-    assert any("cox; margin 1" in label for label in labels)
+    assert any("power (cox, alpha" in label for label in labels)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])

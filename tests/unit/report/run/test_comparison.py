@@ -1,0 +1,24 @@
+"""Designs of several runs beside each other."""
+
+from __future__ import annotations
+
+import lupusim
+from lupusim.report.run.comparison import comparison_table
+
+
+def test_what_is_tested_alike_is_shown_once() -> None:
+    result = lupusim.run("event_rate", n_replicates=20, seed=1)
+    table = comparison_table([("a", result), ("b", result)])
+    keys = [list(column) for column in table.columns]
+    assert keys[0] == keys[1]
+    assert len([key for key in keys[0] if key.startswith("power")]) == 1
+    assert "power (negative_binomial, alpha 0.025, 1-sided)" in keys[0]
+
+
+def test_what_is_tested_otherwise_has_the_same_names_first() -> None:
+    runs = [
+        (name, lupusim.run(name, n_replicates=20, seed=1)) for name in ("event_rate", "two_rates")
+    ]
+    for column in comparison_table(runs).columns:
+        assert next(iter(column)) == "patients"
+        assert {"power", "type I error", "months"} <= column.keys()
