@@ -29,10 +29,7 @@ from lupusim.calibration.prediction.sojourns import Lags, Sojourns, lag_points, 
 from lupusim.calibration.targets.questions import Question
 from lupusim.common.arrays import FloatArray
 from lupusim.model import Hazard
-from lupusim.model.hazards import (
-    WeibullHazard,
-)
-from lupusim.model.hazards.base import constant_rate, steps
+from lupusim.model.hazards.base import constant_rate, formula_of_many, steps
 
 _ROWS = 128  # vectors times classes
 
@@ -185,8 +182,8 @@ class Family:
     def _cumulative(self, transition: int, values: FloatArray, lags: FloatArray) -> FloatArray:
         """Return one transition's cumulative hazards at lags; (n, n_lags).
 
-        SPEED: a hazard object for each vector would cost more than all the rest; for the
-        commonest families their formula stands here (the tests compare it to theirs).
+        SPEED: a hazard object for each vector would cost more than all the rest, where a family
+        need not be asked one by one.
         """
         hazard = self.free_model.model.transitions[transition].hazard
         if transition not in {place[0] for place in self.free_model.hazard_places}:
@@ -194,12 +191,11 @@ class Family:
             return np.broadcast_to(grown, (len(values), lags.size))
         if constant_rate(hazard) is not None:
             return np.asarray(self._numbers(transition, values)["rate"][:, None] * lags)
-        if not isinstance(hazard, WeibullHazard):
+        if (formula := formula_of_many(type(hazard))) is not None:
+            grown = formula(self._numbers(transition, values), lags)
+        else:
             made = self.free_model.hazards_at(transition, values)
-            return np.array([np.minimum(one.cumulative(lags), MOST_HAZARD) for one in made])
-        numbers = self._numbers(transition, values)
-        with np.errstate(over="ignore"):
-            grown = (lags / numbers["scale"][:, None]) ** numbers["shape"][:, None]
+            grown = np.array([one.cumulative(lags) for one in made])
         return np.asarray(np.minimum(grown, MOST_HAZARD))
 
     def _numbers(self, transition: int, values: FloatArray) -> dict[str, FloatArray]:

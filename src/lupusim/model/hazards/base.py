@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from lupusim.common.arrays import FloatArray
@@ -66,6 +67,19 @@ def steps(hazard: Hazard) -> tuple[float, ...] | None:
     """Return when a hazard jumps that is constant in between (years); None for any other."""
     times: tuple[float, ...] | None = getattr(hazard, "steps", None)
     return times
+
+
+def formula_of_many(
+    family: type[Hazard],
+) -> Callable[[Mapping[str, FloatArray], FloatArray], FloatArray] | None:
+    """Return the cumulative hazards of many of a family as one function; None if it has none.
+
+    SPEED: a family says it by a class method ``cumulative_of_many``, which takes its fields, of
+    shape (n,) each, and times, shape (n_times,), and returns shape (n, n_times).
+    """
+    formula: Callable[[Mapping[str, FloatArray], FloatArray], FloatArray] | None
+    formula = getattr(family, "cumulative_of_many", None)
+    return formula
 
 
 def check_positive(**values: float) -> None:

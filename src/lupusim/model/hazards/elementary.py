@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -108,6 +109,14 @@ class WeibullHazard(Hazard):
     def cumulative(self, time: FloatArray) -> FloatArray:
         """Return the cumulative hazard."""
         return np.asarray((time / self.scale) ** self.shape)
+
+    @classmethod
+    def cumulative_of_many(
+        cls, parameters: Mapping[str, FloatArray], time: FloatArray
+    ) -> FloatArray:
+        """Return the cumulative hazards of many, (n, n_times), of (n,) shapes and scales."""
+        with np.errstate(over="ignore"):
+            return np.asarray((time / parameters["scale"][:, None]) ** parameters["shape"][:, None])
 
     def inverse_cumulative(self, cumulative: FloatArray) -> FloatArray:
         """Return the time at which the cumulative hazard reaches `cumulative`."""
