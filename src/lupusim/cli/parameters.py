@@ -17,7 +17,14 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import click
 
 _MISSING = inspect.Parameter.empty
-_CALLED = {"--target": "--power", "--power": "--target", "--output": "--out", "--n": "--replicates"}
+_CALLED = {
+    "--file": ("--out",),
+    "--n": ("--replicates",),
+    "--out": ("--file",),
+    "--output": ("--out", "--file"),
+    "--power": ("--target",),
+    "--target": ("--power",),
+}
 """Of options that some commands have what others call it."""
 _SET_IT = "Say it by --set, such as --set '{name}=VALUE'."
 _WORDS: dict[Any, str] = {str: "TEXT", int: "N", float: "NUMBER", Path: "PATH"}
@@ -182,9 +189,9 @@ class _Command(click.Command):
 
     def _meant_by(self, option: str) -> str:
         """Return what to say in place of an option that another command has; empty if unclear."""
-        other = _CALLED.get(option, "")
-        if other in self._spelled:
-            return f"Did you mean {other!r}?"
+        for other in _CALLED.get(option, ()):
+            if other in self._spelled:
+                return f"Did you mean {other!r}?"
         if option == "--set":
             return (
                 "Numbers stand in the scenario file: change it there, try several under 'vary:' "

@@ -14,6 +14,8 @@ import pytest
         (("run", "two_rates", "--replicates", "-1"), "-1 is not in the range"),
         (("run", "two_rates", "--set", "dropout=20 %"), "by 'lupusim sensitivity'"),
         (("size", "two_rates", "--target", "0.9"), "Did you mean '--power'?"),
+        (("new", "two_rates", "--out", "mine.yaml"), "Did you mean '--file'?"),
+        (("run", "two_rates", "--output", "mine"), "Did you mean '--out'?"),
         (
             ("new", "two_rates", "--control", "30 %"),
             "Say it by --set, such as --set 'control=VALUE'",
