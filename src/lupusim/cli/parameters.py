@@ -246,25 +246,34 @@ def _type(kind: Any, low: Any, high: Any) -> Any:
     if kind is Path:
         return click.Path(path_type=Path)
     if kind is int:
-        return _Whole(low, high)
+        return _Whole() if low is None and high is None else _WholeInRange(low, high)
     return kind if low is None and high is None else click.FloatRange(low, high)
 
 
-class _Whole(click.IntRange):
-    """A whole number, perhaps in a range."""
+class _Whole(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions alone
+    """A whole number."""
+
+    name = "integer"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the number."""
         from lupusim.scenario.document.amounts import mend_whole
 
         try:
-            int(value)
+            return int(value)
         except ValueError:
             fix = (
                 mend_whole(value).replace(", without quotes", "") or "Write a number such as 1000."
             )
             self.fail(f"{value!r} is not a whole number. {fix}", param, ctx)
-        number: int = super().convert(value, param, ctx)
+
+
+class _WholeInRange(_Whole, click.IntRange):
+    """A whole number in a range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number."""
+        number: int = click.IntRange.convert(self, super().convert(value, param, ctx), param, ctx)
         return number
 
 

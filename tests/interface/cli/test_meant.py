@@ -39,3 +39,9 @@ def test_a_missing_file_is_told_with_the_one_beside_it(lupusim, tmp_path) -> Non
     assert f"Did you mean '{tmp_path / 'mine.yaml'}'?" in err
     err = "".join(lupusim("check", tmp_path / "nowhere" / "other.yaml")[1:])
     assert "Check the path." in err
+
+
+def test_help_tells_no_range_where_there_is_none(lupusim) -> None:
+    said = lupusim("run", "--help")[1]
+    assert "--jobs" in said
+    assert "None" not in said
