@@ -41,9 +41,10 @@ def app() -> None:
 
 def main() -> None:
     """Run the command as the program that it is; nobody is waited for who may never answer."""
-    from lupusim.cli.start_up import load_later
+    from lupusim.cli.start_up import load_later, take_one_thread
 
     load_later()
+    take_one_thread()
     try:
         command()
     except SystemExit as end:

@@ -1,12 +1,15 @@
-"""What other packages import of NumPy and hardly use is loaded when somebody does use it."""
+"""What a process that is ours does first: of NumPy it takes what it needs, and one thread."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import LazyLoader
 from types import ModuleType
+
+from lupusim.common.threads import ONE_THREAD
 
 _SELDOM_USED = frozenset({"numpy.f2py", "numpy.testing"})
 """SciPy asks NumPy for all its names, of which these take a fifth of a second to load."""
@@ -32,3 +35,9 @@ def load_later() -> None:
     """Let the modules that are seldom used be loaded late, in a process that is ours."""
     if _Later not in sys.meta_path:
         sys.meta_path.insert(0, _Later)
+
+
+def take_one_thread() -> None:
+    """Let linear algebra take one thread, unless the environment says how many."""
+    if not ONE_THREAD.keys() & os.environ.keys():
+        os.environ.update(ONE_THREAD)

@@ -11,4 +11,5 @@ __all__ = [
     "rng",
     "shown",
     "spelling",
+    "threads",
 ]

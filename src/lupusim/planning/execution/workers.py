@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from lupusim.common.frozen import dataclass
+from lupusim.common.threads import ONE_THREAD
 from lupusim.errors import LupusimError
 from lupusim.planning.execution.tasks import Done, Task, work
 
@@ -23,7 +24,6 @@ _WARM_POOL_PAYS_AFTER = 0.2
 _IDLE_SECONDS = 300  # after which idle workers go away by themselves
 _SECONDS_TO_STOP = 1.0
 _MOST_RESTARTS = 3  # of a pool in which a worker was killed, say for want of memory
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _one_pool_at_a_time = threading.Lock()
 _warm_pools: set[int] = set()  # numbers of cores for which a pool has been started
 
@@ -133,7 +133,7 @@ def _started(cores: int) -> Executor:
         timeout=_IDLE_SECONDS,
         initializer=settle_in,
         initargs=(os.getpid(),),
-        env=_ONE_THREAD,
+        env=ONE_THREAD,
     )
     with _ctrl_c_held_back():
         pool.submit(os.getpid)  # starts the workers
