@@ -60,8 +60,7 @@ def document_of(result: RunResult, *, target: float | None = None) -> Document:
     ValueError
         If the run is not complete.
     """
-    if not result.complete:
-        raise ValueError("the run is not complete: finish it with --resume, then report on it")
+    check_complete(result)
     replicates = f"{grouped(result.n_replicates)} simulated trials per design, seed {result.seed}"
     return Document(
         title=result.scenario.title or result.scenario.name,
@@ -80,6 +79,12 @@ def document_of(result: RunResult, *, target: float | None = None) -> Document:
             _implementation(result),
         ),
     )
+
+
+def check_complete(result: RunResult) -> None:
+    """Raise ValueError unless all of a run is there to be reported."""
+    if not result.complete:
+        raise ValueError("the run is not complete: finish it with --resume, then report on it")
 
 
 def _aims(result: RunResult) -> Section:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lupusim.planning.runs.results import PointResult, RunResult
-from lupusim.report.document.content import stated_values
+from lupusim.report.document.content import check_complete, stated_values
 from lupusim.report.document.estimand import estimand_section
 from lupusim.report.document.parts import Document, Part, Section, Table, Words
 from lupusim.report.document.protocol import analysis_paragraph, looks_table, sizing_paragraph
@@ -38,8 +38,7 @@ def protocol_of(result: RunResult, *, target: float | None = None) -> Document:
     ValueError
         If the run is not complete.
     """
-    if not result.complete:
-        raise ValueError("the run is not complete: finish it with --resume, then report on it")
+    check_complete(result)
     name, point = _chosen(result, _ENOUGH if target is None else target)
     which = (
         "" if len(result.points) == 1 else f" Of {len(result.points)} designs, that with {name}."
