@@ -23,7 +23,7 @@ def is_plainly_right(trial: Trial) -> bool:
     laws = [arm.law for arm in trial.arms]
     if trial.family is not None or len(laws) == 1 or not all(map(_has_one_way, laws)):
         return False
-    if _counted(trial.primary) != (laws[0].transitions[0].to_state,):
+    if {_counted(trial.primary)} != {(law.transitions[0].to_state,) for law in laws}:
         return False
     until = min(trial.follow_up, LONGEST_FOLLOW_UP)
     grown = [_cumulative(law, until) for law in laws]
@@ -32,7 +32,8 @@ def is_plainly_right(trial: Trial) -> bool:
 
 def _has_one_way(law: MultiStateModel) -> bool:
     (first, *more) = law.transitions or (None,)
-    return first is not None and not (more or law.restarts) and first.ratio.is_constant
+    more_to_it = more or law.restarts or law.classes
+    return first is not None and not more_to_it and first.ratio.is_constant
 
 
 def _counted(endpoint: Endpoint) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from lupusim.model import LatentClass
 from lupusim.scenario import load_scenario
 from lupusim.trial import Better
 from lupusim.trial.checks.direction import is_plainly_right
@@ -30,3 +31,16 @@ def test_of_an_endpoint_that_counts_who_stays_nothing_is_said() -> None:
     trial = load_scenario("two_rates").points[0].trial
     staying = replace(trial.primary, states=("no response",), better=Better.FEWER)  # type: ignore[call-arg]
     assert not is_plainly_right(replace(trial, primary=staying))
+
+
+def test_of_classes_that_fare_otherwise_nothing_is_said() -> None:
+    trial = load_scenario("two_rates").points[0].trial
+    control, treated = trial.arms
+    way = ("no response", "response")
+    classes = (
+        LatentClass(name="few", probability=0.1),
+        LatentClass(name="most", probability=0.9, hazard_ratios={way: 0.01}),
+    )
+    # a higher hazard, of which nine in ten patients have a hundredth: fewer respond than control
+    mixed = replace(treated, model=replace(treated.model, classes=classes))
+    assert not is_plainly_right(replace(trial, arms=(control, mixed)))
