@@ -23,6 +23,7 @@ from lupusim.trial import (
 )
 from lupusim.trial.checks.looks import look_problems
 from lupusim.trial.looks import TIMINGS, AtEventsOf, Entries, Limited, LookTiming, counts_in
+from lupusim.trial.looks.events import nth_smallest
 from scenario_contents import content, problems, trial
 from tolerance import SEED
 from trials import analysis, survival_trial
@@ -321,3 +322,18 @@ def test_a_clock_of_ones_own_is_read_by_its_fields_and_looks(monkeypatch):
     assert trial(looks=[limited[0] | {"efficacy": looks[0]["efficacy"]}, looks[1]]).interims[
         0
     ].latest_dates[0] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("kind", ["apart", "alike", "never", "far"])
+def test_the_dates_of_some_events_are_those_of_all_in_order(kind):
+    rng = np.random.default_rng(3)
+    drawn = rng.exponential(1.0, (30, 50))
+    values = {
+        "apart": drawn,
+        "alike": 1.0 + rng.integers(0, 20, drawn.shape) * 2.0**-50,
+        "never": np.where(drawn > 1, np.inf, drawn),
+        "far": drawn * 1e300,
+    }[kind]
+    for numbers in ((1,), (25,), (50,), (3, 20, 50)):
+        in_order = np.sort(values, axis=1)[:, np.array(numbers) - 1]
+        np.testing.assert_array_equal(nth_smallest(values, numbers).T, in_order)

@@ -134,9 +134,9 @@ def n_enrolled(enrollment_time: FloatArray, cutoff: FloatArray) -> IntArray:
     return enrolled
 
 
-def part(column: NDArray[_Number], block: slice) -> NDArray[_Number]:
-    """Return the rows of a block; a column that all replicates share is its own part."""
-    return column if column.shape[0] == 1 else column[block]
+def part(column: NDArray[_Number], rows: slice | IntArray) -> NDArray[_Number]:
+    """Return some rows; a column that all replicates share is its own part."""
+    return column if column.shape[0] == 1 else column[rows]
 
 
 def arm_masks(

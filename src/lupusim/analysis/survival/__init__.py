@@ -9,6 +9,7 @@ __all__ = [
     "logrank_looks",
     "logrank_test",
     "one_sample_logrank",
+    "ordering",
     "rank_sums",
     "rank_weights",
     "rmst",

@@ -12,10 +12,9 @@ from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import wald_result
 from lupusim.analysis.survival.cox import fit_of_groups, fit_of_keys
 from lupusim.analysis.survival.logrank import LogrankResult, result_of_sums
+from lupusim.analysis.survival.ordering import Order, Room, orders
 from lupusim.analysis.survival.rank_sums import (
     RankSums,
-    Room,
-    backwards,
     event_groups,
     plain_sums,
     sums_of_groups,
@@ -47,16 +46,15 @@ def logrank_with_cox(
     columns = survival_columns(time, event, arm, stratum=stratum, included=included)
     totals = np.zeros((3, columns.n_replicates))
     fit = np.zeros((2, columns.n_replicates))
-    room = Room((0, 0))
-    for block, keys in columns.blocks():
-        if columns.bits:
+    if columns.bits:
+        for block, keys in columns.blocks():
             groups = event_groups(keys, columns.bits)
             totals[:, block] = sums_of_groups(groups, len(keys))
             fit[:, block] = fit_of_groups(groups, len(keys))
-        else:
-            room = Room(keys.shape) if block.start == 0 else room
-            sums = plain_sums(keys, backwards(keys), room)
-            totals[:, block], fit[:, block] = sums, cox_beside(keys, sums, room)
+    else:
+        for block, order, room in orders(columns):
+            sums = plain_sums(order, room)
+            totals[:, block], fit[:, block] = sums, cox_beside(order, sums, room)
     lead = columns.lead
     return with_estimate(totals.reshape(3, *lead), fit.reshape(2, *lead))
 
@@ -84,7 +82,7 @@ def with_estimate(totals: FloatArray, fit: FloatArray) -> LogrankResult:
     )
 
 
-def cox_beside(keys: IntArray, sums: RankSums, room: Room) -> tuple[FloatArray, FloatArray]:
+def cox_beside(order: Order, sums: RankSums, room: Room) -> tuple[FloatArray, FloatArray]:
     """Return Cox's log hazard ratio and its information, of trials without strata.
 
     The very maximum of the partial likelihood (Efron's ties): Newton's steps from the one-step
@@ -92,10 +90,10 @@ def cox_beside(keys: IntArray, sums: RankSums, room: Room) -> tuple[FloatArray, 
 
     Parameters
     ----------
-    keys : (n_replicates, n_patients) integer array
-        From `lupusim.analysis.survival.sorting.sorted_keys`.
+    order : Order
+        In which the patients leave.
     sums : RankSums
-        What `plain_sums` said of them.
+        What `plain_sums` said of it.
     room : Room
         In which it worked.
 
@@ -104,22 +102,22 @@ def cox_beside(keys: IntArray, sums: RankSums, room: Room) -> tuple[FloatArray, 
     estimate, information : (n_replicates,) arrays
         Both 0 where the likelihood has no finite maximum.
     """
-    n_replicates = keys.shape[0]
+    n_replicates = len(order.arm)
     share, work = room.at_event[:n_replicates], room.share[:n_replicates]
     known = np.where(sums.variance > 0, sums.variance, np.inf)
     start = (sums.observed - sums.expected) / known
     estimate, information, step = _steps(share, sums.observed, start, work)
     unsettled = ~(np.abs(step) < _CLOSE_ENOUGH)
-    unsettled[room.tied] = False
+    unsettled[order.tied] = False
     rows = np.flatnonzero(unsettled)
     if rows.size:
         again = _steps(share[rows], sums.observed[rows], estimate[rows], work[: rows.size])
         estimate[rows], information[rows], step[rows] = again
         unsettled = ~(np.abs(step) < _CLOSE_ENOUGH)
-    unsettled[room.tied] = True
+    unsettled[order.tied] = True
     rows = np.flatnonzero(unsettled)
     if rows.size:
-        estimate[rows], information[rows] = fit_of_keys(keys[rows], 0)
+        estimate[rows], information[rows] = fit_of_keys(order.keys(rows), 0)
     return estimate, information
 
 

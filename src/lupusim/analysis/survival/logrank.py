@@ -11,7 +11,8 @@ from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.numerics.strata import strata_or_none
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
-from lupusim.analysis.survival.rank_sums import RankSums, Room, backwards, grouped_sums, plain_sums
+from lupusim.analysis.survival.ordering import orders
+from lupusim.analysis.survival.rank_sums import RankSums, grouped_sums, plain_sums
 from lupusim.analysis.survival.sorting import SurvivalColumns, survival_columns
 from lupusim.analysis.verdicts import (
     verdict,
@@ -139,13 +140,12 @@ def rank_sums(columns: SurvivalColumns) -> RankSums:
     Works block by block, so that memory does not grow with the replicates.
     """
     totals = np.zeros((3, columns.n_replicates))
-    room = Room((0, 0))
-    for block, keys in columns.blocks():
-        if columns.bits:
+    if columns.bits:
+        for block, keys in columns.blocks():
             totals[:, block] = grouped_sums(keys, columns.bits)
-        else:
-            room = Room(keys.shape) if block.start == 0 else room
-            totals[:, block] = plain_sums(keys, backwards(keys), room)
+    else:
+        for block, order, room in orders(columns):
+            totals[:, block] = plain_sums(order, room)
     return RankSums(*totals)
 
 

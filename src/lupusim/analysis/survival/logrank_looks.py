@@ -7,8 +7,9 @@ import numpy as np
 from lupusim.analysis.numerics.columns import n_enrolled
 from lupusim.analysis.survival.cox_beside import cox_beside, with_estimate
 from lupusim.analysis.survival.logrank import LogrankResult
-from lupusim.analysis.survival.rank_sums import Room, backwards, plain_sums
-from lupusim.analysis.survival.sorting import CENSORED, FLAGS, sort_keys
+from lupusim.analysis.survival.ordering import Order, Room, ordered
+from lupusim.analysis.survival.rank_sums import plain_sums
+from lupusim.analysis.survival.sorting import joined_flags, keys_of
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray, blocks
 from lupusim.common.frozen import dataclass
 
@@ -56,32 +57,30 @@ def logrank_looks(exits: Exits, cutoffs: FloatArray, *, seen_by: FloatArray) -> 
     events = np.zeros((n_looks, n_replicates), dtype=np.intp)
     rooms: list[Room] = []
     for block in blocks(n_replicates, exits.time.shape[1]):
+        # SPEED: all looks at patients who are in cache (benchmarks/cases.py)
         rooms = rooms or [Room((block.stop, width)) for width in most]
-        # SPEED: what the looks share is worked out once, while it is in cache (benchmarks/cases.py)
-        keys, came = np.empty(exits.time[block].shape, dtype=np.int64), exits.enrollment_time[block]
-        sort_keys(exits.time[block], exits.event[block], exits.arm[block].astype(bool), out=keys)
-        flags = np.bitwise_or(exits.arm[block], CENSORED, dtype=np.int64)
-        cut_keys = np.empty_like(keys).reshape(-1)
-        for look, width in enumerate(most):
-            cut = cut_keys[: len(keys) * width].reshape(len(keys), width)
-            _cut_keys(came[:, :width], seen_by[look, block], flags[:, :width], out=cut)
-            np.minimum(cut, keys[:, :width], out=cut)
-            cut.sort(axis=1)
-            patients = backwards(cut)
-            found = plain_sums(cut, patients, rooms[look])
-            sums[look][:, block], fits[look][:, block] = found, cox_beside(cut, found, rooms[look])
-            events[look, block] = patients.event.sum(axis=1, dtype=np.int32)
+        for look, (width, room) in enumerate(zip(most, rooms, strict=True)):
+            order = _order(exits, block, width, seen_by[look], room)
+            found = plain_sums(order, room)
+            sums[look][:, block], fits[look][:, block] = found, cox_beside(order, found, room)
+            events[look, block] = order.event.sum(axis=1, dtype=np.int32)
     results = tuple(with_estimate(*one) for one in zip(sums, fits, strict=True))
     return LookTests(results=results, events=events, enrolled=enrolled)
 
 
-def _cut_keys(
-    enrollment_time: FloatArray, seen_by: FloatArray, flags: IntArray, *, out: IntArray
-) -> None:
-    """Write the keys of patients whom only the cutoff censors.
+def _order(exits: Exits, block: slice, width: int, seen_by: FloatArray, room: Room) -> Order:
+    """Return the order in which those who came first leave, before the data are cut or then."""
 
-    Who comes later has a negative time: its key is below all others, as is that of time 0.
-    """
-    np.subtract(seen_by[:, None], enrollment_time, out=out.view(np.float64))
-    out &= ~FLAGS
-    out |= flags
+    def cut(rows: slice | IntArray, out: FloatArray | None = None) -> tuple[FloatArray, StateArray]:
+        time = np.subtract(seen_by[rows, None], exits.enrollment_time[rows, :width], out=out)
+        leaves = exits.time[rows, :width]
+        event = exits.event[rows, :width] & (leaves <= time)
+        np.minimum(time, leaves, out=time)
+        np.maximum(time, 0.0, out=time)  # of who comes later
+        return time, joined_flags(event, exits.arm[rows, :width])
+
+    def keys(rows: IntArray) -> IntArray:
+        time, flags = cut(rows + block.start)
+        return np.sort(keys_of(time, flags), axis=1)
+
+    return ordered(*cut(block, room.at_event[: block.stop - block.start]), keys, room)

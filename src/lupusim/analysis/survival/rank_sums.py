@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lupusim.analysis.survival.sorting import ARM, CENSORED, tied_rows
-from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.analysis.survival.ordering import Order, Room
+from lupusim.analysis.survival.sorting import ARM, CENSORED
+from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.compiled.choice import with_compiled
 from lupusim.common.frozen import dataclass
 
@@ -45,58 +46,23 @@ def _inverse_at_risk(n_patients: int) -> FloatArray:
     return inverse
 
 
-class Room:
-    """Memory in which one block after the other is worked on.
-
-    Parameters
-    ----------
-    shape : (n_replicates, n_patients)
-        Of the largest block.
-    """
-
-    def __init__(self, shape: tuple[int, int]) -> None:
-        # SPEED: new memory for each block costs more than the sort (benchmarks/analyses.py)
-        self.treated = np.empty(shape, dtype=np.int32)
-        self.share = np.empty(shape)
-        self.at_event = np.empty(shape)
-        self.tied = np.empty(0, dtype=np.intp)
-
-
-class Backwards(NamedTuple):
-    """Patients of sorted trials, the last to leave first: (n_replicates, n_patients) each."""
-
-    arm: StateArray
-    event: BoolArray
-
-
-def backwards(keys: IntArray) -> Backwards:
-    """Return arm and event of the patients behind sorted keys, backwards in time."""
-    # SPEED: flags as bytes are eight times less to read than the keys, and in the order in which
-    # they are read four times faster (benchmarks/analyses.py).
-    small = np.ascontiguousarray(keys.astype(np.int8)[:, ::-1])
-    return Backwards(small & ARM, (small & CENSORED) == 0)
-
-
-def plain_sums(keys: IntArray, patients: Backwards, room: Room) -> RankSums:
+def plain_sums(order: Order, room: Room) -> RankSums:
     """Return the sums of trials without strata; exact where events are tied, too.
 
     Parameters
     ----------
-    keys : (n_replicates, n_patients) integer array
-        From `lupusim.analysis.survival.sorting.sorted_keys`.
-    patients : Backwards
-        Of these keys.
+    order : Order
+        In which the patients leave.
     room : Room
         For at least as many replicates.
     """
-    n_replicates = keys.shape[0]
-    treated, share = room.treated[:n_replicates], room.share[:n_replicates]
+    arm, event = order.arm, order.event
+    n_replicates, n_patients = arm.shape
+    treated, share = room.counts[:n_replicates], room.share[:n_replicates]
     at_event = room.at_event[:n_replicates]
-    tied = room.tied = tied_rows(keys, out=share.view(np.int64))
-    arm, event = patients
     # backwards in time the number at risk is the position
     np.cumsum(arm, axis=1, dtype=np.int32, out=treated)
-    np.multiply(treated, _inverse_at_risk(keys.shape[1]), out=share)
+    np.multiply(treated, _inverse_at_risk(n_patients), out=share)
     np.multiply(share, event, out=at_event)
     expected = at_event.sum(axis=1)
     totals = RankSums(
@@ -105,9 +71,10 @@ def plain_sums(keys: IntArray, patients: Backwards, room: Room) -> RankSums:
         # not vecdot: BLAS adds up long rows in another order when it has more threads
         expected - np.einsum("ij,ij->i", at_event, share),
     )
-    if tied.size:
-        for total, exact in zip(totals, grouped_sums(keys[tied], 0), strict=True):
-            total[tied] = exact
+    if order.tied.size:
+        exact = grouped_sums(order.keys(order.tied), 0)
+        for total, of_tied in zip(totals, exact, strict=True):
+            total[order.tied] = of_tied
     return totals
 
 

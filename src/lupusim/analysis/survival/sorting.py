@@ -24,7 +24,7 @@ from lupusim.analysis.numerics.columns import (
     lead_shape,
     part,
 )
-from lupusim.common.arrays import BoolArray, FloatArray, IntArray, blocks
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray, blocks
 from lupusim.common.frozen import dataclass
 
 ARM, CENSORED, FLAGS = 1, 2, 3
@@ -75,18 +75,32 @@ def sort_keys(
     -------
     (n_replicates, n_patients) integer array
     """
-    keys = np.empty(time.shape, dtype=np.int64) if out is None else out
-    np.add(time, 0.0, out=keys.view(np.float64))  # adding 0 turns -0.0 into 0.0
-    if strata is not None:
-        keys >>= strata[1]
-    keys &= ~FLAGS
     # SPEED: flags are joined as bytes before they meet the eight-byte keys (benchmarks/analyses.py)
-    keys |= np.left_shift((~event).view(np.int8), 1) | arm.view(np.int8)
+    keys = keys_of(time, joined_flags(event, arm), bits=strata[1] if strata else 0, out=out)
     if strata is not None:
         keys |= strata[0].astype(np.int64) << (63 - strata[1])
     if included is not None:
         keys |= included.view(np.int8) - np.int8(1)  # -1: all bits set
     return keys
+
+
+def keys_of(
+    time: FloatArray, flags: StateArray, *, bits: int = 0, out: IntArray | None = None
+) -> IntArray:
+    """Return keys of times, 0 or above, and flags, with room for so many bits on top."""
+    keys = np.empty(time.shape, dtype=np.int64) if out is None else out
+    np.add(time, 0.0, out=keys.view(np.float64))  # adding 0 turns -0.0 into 0.0
+    if bits:
+        keys >>= bits
+    keys &= ~FLAGS
+    keys |= flags
+    return keys
+
+
+def joined_flags(event: BoolArray, arm: BoolArray | StateArray) -> StateArray:
+    """Return `ARM` and `CENSORED` of each patient; `arm` is 0 or 1, or boolean."""
+    flags: StateArray = np.left_shift((~event).view(np.int8), 1)
+    return flags | arm.view(np.int8)
 
 
 def sorted_keys(time: FloatArray, event: BoolArray, arm: BoolArray) -> IntArray:
@@ -139,14 +153,27 @@ class SurvivalColumns:
         """How many patients a trial has, included or not."""
         return int(self.time.shape[1])
 
-    def keys(self, block: slice, *, out: IntArray | None = None) -> IntArray:
-        """Return the keys of a block of replicates, in the order of the patients."""
+    def times(self, rows: slice) -> FloatArray:
+        """Return the times of some replicates; 0 of who is not included."""
+        time = part(self.time, rows)
+        return time if self.included is None else np.where(part(self.included, rows), time, 0.0)
+
+    def flags(self, rows: slice) -> StateArray:
+        """Return the flags of some replicates; who is not included is censored."""
+        event = part(self.event, rows)
+        if self.included is not None:
+            event = event & part(self.included, rows)
+        return joined_flags(event, part(self.arm, rows))
+
+    def keys(self, rows: slice | IntArray, *, out: IntArray | None = None) -> IntArray:
+        """Return the keys of some replicates, in the order of the patients."""
+        n = rows.stop - rows.start if isinstance(rows, slice) else rows.size
         return sort_keys(
-            np.broadcast_to(part(self.time, block), (block.stop - block.start, self.n_patients)),
-            part(self.event, block),
-            part(self.arm, block),
-            included=None if self.included is None else part(self.included, block),
-            strata=(part(self.stratum, block), self.bits) if self.bits else None,
+            np.broadcast_to(part(self.time, rows), (n, self.n_patients)),
+            part(self.event, rows),
+            part(self.arm, rows),
+            included=None if self.included is None else part(self.included, rows),
+            strata=(part(self.stratum, rows), self.bits) if self.bits else None,
             out=out,
         )
 

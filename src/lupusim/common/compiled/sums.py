@@ -1,11 +1,10 @@
-"""Loops over patients: the sums of control variates, and the date of the n-th event."""
+"""Loops over patients: the sums of control variates."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lupusim.common.arrays import BoolArray, FloatArray, StateArray
 from lupusim.common.compiled.loops import loop
@@ -13,9 +12,6 @@ from lupusim.common.compiled.loops import loop
 if TYPE_CHECKING:
     from lupusim.analysis.survival.logrank_looks import Exits
     from lupusim.simulation.controls import Table
-
-_LEAST = 1e-300  # what is smaller cannot be divided by
-_Cells = NDArray[np.int32]
 
 
 def added_until(date: FloatArray, exits: Exits, table: Table) -> FloatArray:
@@ -25,16 +21,6 @@ def added_until(date: FloatArray, exits: Exits, table: Table) -> FloatArray:
     kinds = np.ascontiguousarray(exits.event), np.ascontiguousarray(exits.arm)
     tables = np.array(table.adds), np.array(table.mean)
     _added(times, kinds, tables, date, 1.0 / table.width, found)
-    return found
-
-
-def nth_smallest(values: FloatArray, n: int) -> FloatArray:
-    """Do what `lupusim.trial.looks.events.nth_smallest` does."""
-    found, left = np.empty(len(values)), np.empty(len(values), dtype=bool)
-    _nth(np.ascontiguousarray(values), n, found, left)
-    rows = np.flatnonzero(left)
-    if rows.size:
-        found[rows] = np.partition(values[rows], n - 1, axis=1)[:, n - 1]
     return found
 
 
@@ -101,67 +87,3 @@ def _added(
             cell = np.int64(np.ceil(time if time > 0.0 else 0.0))
             added[k] = adds[arm[row, k], seen, cell] - mean[arm[row, k], np.int64(np.ceil(there))]
         found[row] = 0.0 + _pairwise_sum(added, 0, n)
-
-
-@loop("b1(f8[::1], i4[::1], i4[::1])")
-def _into_cells(values: FloatArray, cell: _Cells, count: _Cells) -> bool:
-    """Count numbers by cells of equal width, infinite ones in the last; False if all are 0.
-
-    Parameters
-    ----------
-    values : (n,) array
-        To count.
-    cell, count : (n,) and (n_cells,) 32-bit integer arrays
-        Where to write the cell of each, and how many each cell has.
-    """
-    highest = 0.0
-    for k in range(values.size):
-        here = values[k]
-        highest = here if highest < here < np.inf else highest
-    count[:] = 0
-    if highest < _LEAST:
-        return False
-    last, scale = count.size - 1.0, (count.size - 2) / highest
-    for k in range(values.size):
-        here = values[k] * scale
-        here = here if here < last else last  # and what is not a number
-        cell[k] = np.int32(here if here > 0.0 else 0.0)
-    for k in range(values.size):
-        count[cell[k]] += 1
-    return True
-
-
-@loop("f8[::1](f8[::1], i4[::1], i8, f8[::1])")
-def _of_cell(values: FloatArray, cell: _Cells, here: int, inside: FloatArray) -> FloatArray:
-    """Return the numbers of a cell in their order, in room for as many."""
-    m = 0
-    for k in range(values.size):
-        if cell[k] == here:
-            place = m
-            while place > 0 and inside[place - 1] > values[k]:
-                inside[place] = inside[place - 1]
-                place -= 1
-            inside[place] = values[k]
-            m += 1
-    return inside
-
-
-@loop("void(f8[:, ::1], i8, f8[::1], b1[::1])")
-def _nth(values: FloatArray, n: int, found: FloatArray, left: BoolArray) -> None:
-    """Find the n-th smallest of each row by cells of equal width; `left`: where that fails."""
-    cell, count = np.empty(values.shape[1], np.int32), np.empty(512, np.int32)
-    inside = np.empty(64)
-    for row in range(len(values)):
-        left[row] = not _into_cells(values[row], cell, count)
-        if left[row]:
-            continue
-        here, before = 0, 0
-        while before + count[here] < n:
-            before += count[here]
-            here += 1
-        if here == count.size - 1:
-            found[row] = np.inf
-        elif count[here] > inside.size:
-            left[row] = True
-        else:
-            found[row] = _of_cell(values[row], cell, here, inside)[n - 1 - before]

@@ -20,6 +20,7 @@ from lupusim.simulation.looks.cutoffs import conduct, events_by_calendar, observ
 from lupusim.simulation.quantities import of_arm
 from lupusim.trial import Analysis, Cutoff, StoppingRule, Trial, Verdict
 from lupusim.trial.looks import Entries
+from lupusim.trial.looks.events import nth_smallest
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -163,23 +164,28 @@ def look_times(trial: Trial, generated: Generated) -> list[FloatArray]:
     """Return the calendar time of each look, (n_replicates,) each; in their order."""
     events_of = events_by_calendar(generated)
     event_time = events_of(0, None)
-    counts = [look.counted for look in trial.looks]
-    at_events = [count.events if count and count.of_primary else None for count in counts]
-    once = len(at_events) - at_events.count(None) > 1
-    if once:
-        # SPEED: sorted once for all looks; no cutoff asks whose event is whose
-        event_time.sort(axis=1)
     entries = Entries(
         enrolled=generated.enrollment_time, event_time=event_time, events_of=events_of
     )
-    clocks: list[FloatArray] = []
-    for look, events in zip(trial.looks, at_events, strict=True):
-        if once and events is not None and events <= event_time.shape[1]:
-            time = event_time[:, events - 1].copy()
-        else:
-            time = look.calendar_time(entries)
-        clocks.append(np.maximum(time, 0.0))
+    dates = _dates_of_events(trial, event_time)
+    clocks = [
+        np.maximum(look.calendar_time(entries) if date is None else date, 0.0)
+        for look, date in zip(trial.looks, dates, strict=True)
+    ]
     return _in_order(trial.looks, clocks)
+
+
+def _dates_of_events(trial: Trial, event_time: FloatArray) -> list[FloatArray | None]:
+    """Return when looks are due that wait for events alone; None for other looks.
+
+    SPEED: all of these are looked up together.
+    """
+    counts = [look.counted for look in trial.looks]
+    most = event_time.shape[1]
+    waits = [one is not None and one.of_primary and one.events <= most for one in counts]
+    numbers = [one.events for one, due in zip(counts, waits, strict=True) if one and due]
+    dates = iter(nth_smallest(event_time, numbers))
+    return [next(dates) if due else None for due in waits]
 
 
 def _in_order(looks: Sequence[Cutoff], clocks: Sequence[FloatArray]) -> list[FloatArray]:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import lupusim
+from lupusim.analysis.survival.rank_sums import group_columns
 from lupusim.common.compiled import choice
 from lupusim.common.compiled.choice import BackendError, Form, wanted, work_ahead
 from lupusim.planning.runs.run import RunOptions
 from lupusim.planning.runs.series import Estimates
-from lupusim.trial.looks.events import nth_smallest
 
 PLAIN = RunOptions(estimates=Estimates.PLAIN)
 
@@ -73,14 +73,14 @@ def test_a_backend_that_is_none_is_refused_in_words(monkeypatch):
 def test_where_nothing_can_be_compiled_numpy_does_it_or_it_is_said(monkeypatch):
     monkeypatch.setenv("LUPUSIM_BACKEND", "auto")
     monkeypatch.setattr(choice._Work, "compiled", True)
-    monkeypatch.setitem(sys.modules, "lupusim.common.compiled.sums", None)  # importing it fails
-    values = np.array([[3.0, 1.0, 2.0]])
-    assert nth_smallest(values, 2).tolist() == [2.0]
+    monkeypatch.setitem(sys.modules, "lupusim.common.compiled.ranks", None)  # importing it fails
+    keys = np.array([[4, 9, 14]])
+    assert group_columns(keys, 0)[1].tolist() == [0, 1]
     monkeypatch.setattr(choice, "_forms", {})
     monkeypatch.setenv("LUPUSIM_BACKEND", "numba")
     assert wanted() == "numba"
     with pytest.raises(BackendError, match=r"nothing can be compiled here .*NUMBA_CACHE_DIR"):
-        nth_smallest(values, 2)
+        group_columns(keys, 0)
 
 
 def test_a_cache_that_cannot_be_written_is_no_trouble(monkeypatch):
@@ -88,9 +88,9 @@ def test_a_cache_that_cannot_be_written_is_no_trouble(monkeypatch):
     monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])  # no folder can be written
     monkeypatch.setenv("LUPUSIM_BACKEND", "auto")
     monkeypatch.setattr(choice._Work, "compiled", True)
-    for name in ("lupusim.common.compiled.sums", "lupusim.common.compiled.loops"):
+    for name in ("lupusim.common.compiled.ranks", "lupusim.common.compiled.loops"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    assert nth_smallest(np.array([[3.0, 1.0, 2.0]]), 2).tolist() == [2.0]
+    assert group_columns(np.array([[4, 9, 14]]), 0)[1].tolist() == [0, 1]
     assert set(choice._forms.values()) == {None}
 
 

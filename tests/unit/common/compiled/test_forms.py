@@ -13,7 +13,6 @@ from lupusim.common.compiled.choice import compiled_form
 from lupusim.common.rng import stream
 from lupusim.simulation.controls import Table, added_until
 from lupusim.trial.allocation.adaptive import minimized
-from lupusim.trial.looks.events import nth_smallest
 
 pytest.importorskip("numba")
 
@@ -46,15 +45,6 @@ def times(kind, shape, rng):
 
 KINDS = ("continuous", "visits", "zeros", "end of follow-up", "tails", "never", "nobody")
 KINDS += ("at once", "hardly later")
-
-
-@pytest.mark.parametrize("n_patients", SIZES)
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_nth_event(kind, n_patients):
-    values = times(kind, (40, n_patients), stream(1, kind, str(n_patients)))
-    for n in {1, (n_patients + 1) // 2, n_patients}:
-        assert_same_bits(nth_smallest, values, n)
-    assert_same_bits(nth_smallest, np.asfortranarray(values), 1)
 
 
 @pytest.mark.parametrize("n_strata", [1, 2, 5])
