@@ -15,8 +15,10 @@ from lupusim.app.designs.drafts import Drafts
 from lupusim.app.designs.fields import fields_of
 from lupusim.app.designs.texts import parsed, with_value
 from lupusim.app.folder import StartFolder
+from lupusim.app.pages.questions import size_words
 from lupusim.app.runs.jobs import Job, Jobs, State
 from lupusim.app.runs.launch import STREAM
+from lupusim.app.runs.results import powers, table_of
 from lupusim.scenario import load_scenario, packaged_names
 
 RELAPSE = ("arms", 1, "outcomes", "relapse")
@@ -45,6 +47,8 @@ def test_what_a_field_shows_it_writes_back(name):
         ("two_rates", "Level", "5 %", ("analysis", "alpha"), 0.05),
         ("time_to_event", "Hazard ratio", "70%", (*RELAPSE, "hazard_ratio"), 0.7),
         ("two_rates", "Dropout", "12.5", ("dropout",), "12.5 % a year"),
+        ("two_rates", "Dropout", "10 % in 24 weeks", ("dropout",), "10 % in 24 weeks"),
+        ("event_rate", "Dropout", "8 % in 1 year", ("dropout",), "8 % in 1 year"),
         ("time_to_event", "Hazard ratio", "0.7", (*RELAPSE, "hazard_ratio"), 0.7),
         ("time_to_event", "Events in all", "200", ("looks", 1, "when", "events"), 200),
         ("score_change", "Mean change, treated", "-8", (*SCORE, "24 weeks"), -8),
@@ -66,6 +70,63 @@ def test_a_typed_value_changes_its_line_alone(name, label, typed, path, stands):
     assert len(differing) + abs(len(after) - len(before)) == 1
     folder = StartFolder(path=Path.cwd())
     assert check(changed, folder=folder, beside=folder.path, name="a.yaml").scenario is not None
+
+
+def test_a_dropout_within_a_time_is_in_the_form_with_its_own_unit():
+    content = {"outcomes": {}, "arms": [], "dropout": "10 % in 24 weeks"}
+    dropout = field_of(content, "Dropout")
+    assert dropout.shown(content) == "10 % in 24 weeks"
+    assert [dropout.unit_beside(shown) for shown in ("10 % in 24 weeks", "15")] == ["", "% a year"]
+    with pytest.raises(ValueError, match=r"^Dropout: '10 in a year' is not understood"):
+        dropout.read("10 in a year")
+
+
+def changed(name, *typed):
+    """Return what a packaged design says after the form's fields were filled in, one by one."""
+    draft = Drafts().open_packaged(name)
+    for label, value in typed:
+        field = field_of(parsed(draft.text).content, label)
+        draft.write(field, field.read(value))
+    return parsed(draft.text).content
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "title"),
+    [
+        ("two_rates", [("Responders, treated", "60")], "Two rates"),
+        ("score_change", [("Standard deviation", "9")], "Score change"),
+        ("time_to_event", [("Hazard ratio", "0.7")], "Time to relapse, two looks"),
+        ("two_rates", [("Patients in all", "140")], "Two rates, 30 % against 55 % at 24 weeks"),
+        ("phase3_bicla_52w", [("Patients in all", "400")], "Phase 3, group sequential, BICLA at "
+         "week 52"),
+        ("phase3_bicla_52w", [("Patients in all", "400"), ("Sides", "2")], "Phase 3, group "
+         "sequential"),
+    ],
+)  # fmt: skip
+def test_a_title_does_not_tell_the_numbers_that_stood_there_before(name, typed, title):
+    assert changed(name, *typed)["title"] == title
+
+
+def test_a_question_and_an_estimand_of_other_numbers_are_not_told():
+    before = parsed(Drafts().open_packaged("two_rates").text).content
+    after = changed("two_rates", ("Measured at", "52 weeks"))
+    assert "question" not in after
+    assert set(before["estimand"]) - set(after["estimand"]) == {"variable"}
+    after = changed("two_rates", ("Responders, control", "35"))
+    assert "question" not in after
+    assert after["estimand"] == before["estimand"]
+    after = changed("two_rates", ("Enrollment", "12"))
+    assert after["question"] == before["question"]
+
+
+def test_words_that_somebody_wrote_stay():
+    draft = Drafts().open_packaged("two_rates")
+    draft.text = with_value(draft.text, ("title",), "Mine, 30 % against 55 %")
+    field = field_of(parsed(draft.text).content, "Responders, control")
+    assert draft.write(field, field.read("35"))
+    assert not draft.write(field, field.read("35"))
+    assert parsed(draft.text).content["title"] == "Mine, 30 % against 55 %"
+    assert "question" not in parsed(draft.text).content
 
 
 def test_an_empty_optional_field_leaves_the_file():
@@ -93,6 +154,15 @@ def test_a_text_that_cannot_be_changed_in_place_is_laid_out_anew():
     assert parsed(changed).content == {"analysis": {"test": "pooled_z"}, "sample_size": 5}
 
 
+def test_a_text_of_several_lines_is_replaced_or_removed_and_the_rest_stays():
+    text = "a: 1  # one\nwhy: >\n  so\n\n  it is\nin:\n  b: [1,\n    2]\n  c: x, y\nd: 2\n"
+    assert with_value(text, ("in", "b"), None) == text.replace("  b: [1,\n    2]\n", "")
+    assert with_value(text, ("why",), None) == text.replace("why: >\n  so\n\n  it is\n", "")
+    assert with_value(text, ("in", "c"), "z, w") == text.replace("x, y", '"z, w"')
+    assert with_value("why: >\n  so\n  be\nd: 2 # two\n", ("why",), None) == "d: 2 # two\n"
+    assert with_value("why: >\n  so\nd: 2 # two\n", ("why",), "b") == "why: b\nd: 2 # two\n"
+
+
 def test_problems_of_a_text_carry_their_line(tmp_path):
     folder = StartFolder(path=tmp_path.resolve())
     text = Drafts().open_packaged("two_rates").text.replace("pooled_z", "poled_z")
@@ -110,6 +180,29 @@ def test_power_is_known_before_any_simulation_where_a_formula_is():
         (160, "exact"),
     ]
     assert known_power(load_scenario("score_change")) == []
+
+
+def found(**columns):
+    point = {"n_patients": 1200, "n_replicates": 1000, "power": 0.8, "power_mcse": 0.0126}
+    return point | {"type_one_error": None, "duration": None} | columns
+
+
+def test_what_is_known_exactly_stands_before_what_was_simulated():
+    heads, rows = table_of([("", found(power_exact=0.80604)), ("b", found(power_theory=0.79))])
+    known = ["Patients", "Exact power", "Power", "By formula"]
+    assert heads == ["Design", *known, "Type I error", "Months", "Trials simulated"]
+    assert rows[0][2:5] == ["0.8060", "0.80 (0.01)", ""]
+    assert rows[1][:5] == ["b", "1 200", "", "0.80 (0.01)", "0.7900"]
+    assert table_of([("", found())])[0][1:3] == ["Patients", "Power"]
+    exact, simulated = powers({"points": [found(power_exact=0.8160), found(), found(power=None)]})
+    assert (exact.in_words, simulated.in_words) == ("exact power 0.82", "power 0.80")
+
+
+def test_the_answer_of_a_size_tells_the_exact_power_first():
+    answer = {"n_patients": 120, "interval": [120, 120], "power": 0.81, "power_mcse": 0.006}
+    assert size_words(answer) == "120 patients in all: power 0.810 (0.006)."
+    known = size_words(answer | {"power_exact": 0.806004})
+    assert known == "120 patients in all: exact power 0.8060, simulated as a check 0.810 (0.006)."
 
 
 def counts(*rows):

@@ -9,7 +9,10 @@ import secrets
 from dataclasses import field
 from pathlib import Path
 
-from lupusim.app.designs.texts import with_value
+from lupusim.app.designs.fields import Field
+from lupusim.app.designs.texts import Path as Place
+from lupusim.app.designs.texts import parsed, with_value
+from lupusim.app.designs.wording import without_old_numbers, words_with_numbers
 from lupusim.app.folder import StartFolder, plain_name
 from lupusim.common.frozen import dataclass
 from lupusim.errors import ScenarioError
@@ -31,6 +34,31 @@ class Draft:
     packaged: str = ""
     """The packaged scenario it was made from, while it is the same; empty for none."""
     original: str = ""
+    told: dict[Place, str] = field(default_factory=dict)
+    """Words of the packaged scenario that hold its numbers, and where they stand."""
+
+    def write(self, changed: Field, value: object) -> bool:
+        """Write what a field shall hold, and take back words it made wrong; False where it does.
+
+        Raises
+        ------
+        ValueError
+            If the text cannot hold it.
+        """
+        text = with_value(self.text, changed.path, value)
+        if text == self.text:
+            return False
+        before = changed.shown(parsed(self.text).content) or ""
+        self.text = without_old_numbers(
+            text, self.told, field=changed, before=before, kind=self.heading
+        )
+        return True
+
+    @property
+    def heading(self) -> str:
+        """Its name as words."""
+        words = self.name.replace("_", " ")
+        return f"{words[:1].upper()}{words[1:]}"
 
     @property
     def is_saved(self) -> bool:
@@ -90,7 +118,9 @@ class Drafts:
         path = find_packaged("scenarios", name, ScenarioError)
         text = path.read_text(encoding="utf-8")
         changed = with_value(text, ("vary",), None) if one_size and "\nvary:" in text else text
-        return self.add(name=name, text=changed, packaged=name if changed == text else "")
+        draft = self.add(name=name, text=changed, packaged=name if changed == text else "")
+        draft.told = words_with_numbers(parsed(text).content)
+        return draft
 
     def open_file(self, folder: StartFolder, name: str) -> Draft:
         """Open a scenario file of the folder.

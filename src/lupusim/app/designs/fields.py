@@ -43,6 +43,10 @@ class Field:
             return "" if self.optional else None
         return self.way.show(value)
 
+    def unit_beside(self, shown: str) -> str:
+        """Return the unit, or nothing where what is shown says its own."""
+        return "" if "%" in shown and self.unit.startswith("%") else self.unit
+
     def read(self, typed: str) -> Any:
         """Return what the file shall hold; None to remove it. Raises ValueError."""
         typed = typed.strip()
@@ -138,7 +142,12 @@ _DURATION = rf"{_N} (?:day|week|month|year)s?"
 _SIZES = Way(show=_show_sizes, read=_read_sizes)
 _PERCENT = words(rf"{_N} ?%", "{} %", "30")
 _A_YEAR = words(rf"{_N} ?% a year", "{} % a year", "15")
+_IN_A_TIME = text(rf"{_N} ?% in {_DURATION}", "a share and a time such as 10 % in 24 weeks")
 _LENGTH = text(_DURATION, "a time such as 24 weeks")
+_DROPOUT = Way(
+    show=lambda value: _A_YEAR.show(value) or _IN_A_TIME.show(value),
+    read=lambda typed: (_IN_A_TIME if " in" in typed else _A_YEAR).read(typed),
+)
 _SIDED = text("[12]", "1 or 2")
 _ONE_OR_TWO = Way(
     show=lambda value: str(value) if value in (1, 2) else None,
@@ -169,8 +178,9 @@ _COMMON = (
     ),
     Field(
         label="Dropout", unit="% a year", group=PATIENTS, path=("dropout",), optional=True,
-        help="How many in 100 leave the trial within a year; may stay empty for none.",
-        way=_A_YEAR,
+        help="How many in 100 leave within a year, such as 15; or in another time, as in 10 % in "
+        "24 weeks; empty for none.",
+        way=_DROPOUT,
     ),
     Field(
         label="Level", unit="alpha", group=TEST, path=("analysis", "alpha"),

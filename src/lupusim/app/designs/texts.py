@@ -41,7 +41,7 @@ def value_at(content: Any, path: Path) -> Any:
 
 
 def with_value(text: str, path: Path, value: object) -> str:
-    """Return a text with one value replaced, added at its top, or (None) removed from there.
+    """Return a text with one value replaced, added at its top, or (None) removed.
 
     Comments and layout stay, where the old value stands on one line; else the whole text is laid
     out anew.
@@ -53,7 +53,7 @@ def with_value(text: str, path: Path, value: object) -> str:
     path : tuple of str or int
         Keys, and positions in lists.
     value : object
-        Made of dict, list, str, int, float and bool; None removes a key of the top.
+        Made of dict, list, str, int, float and bool; None removes the key.
 
     Examples
     --------
@@ -81,17 +81,31 @@ def _attempts(document: Document, path: Path, value: object) -> list[str]:
         joined = text if text.endswith("\n") else f"{text}\n"
         return [f"{joined}{block({str(path[0]): value})}"] if len(path) == 1 else []
     row, column = place[0] - 1, place[1] - 1
+    above, below = "".join(lines[:row]), "".join(lines[_end_of(lines, row, column) :])
     if value is None:
-        return ["".join(lines[:row] + lines[row + 1 :])]
+        return [f"{above}{below}"]
     name = str(path[-1])
     rest = lines[row][column:]
+    whole = [f"{above}{lines[row][:column]}{flow(name)}: {flow(value)}\n{below}"]
     for key in (name, flow(name), f"'{name}'"):
         found = _VALUE.match(rest, len(key)) if rest.startswith(key) else None
         if found:
             before, after = f"{lines[row][:column]}{key}{found['colon']}", rest[found.end() :]
-            above, below = "".join(lines[:row]), "".join(lines[row + 1 :])
-            return [f"{above}{before}{way}{after}{below}" for way in _ways_to_write(value)]
-    return []
+            below = "".join(lines[row + 1 :])
+            ways = _ways_to_write(value)
+            return [*(f"{above}{before}{way}{after}{below}" for way in ways), *whole]
+    return whole
+
+
+def _end_of(lines: Sequence[str], row: int, column: int) -> int:
+    """Return the line after the value whose key stands at a row and column: it is indented more."""
+    end = row + 1
+    for number, line in enumerate(lines[row + 1 :], start=row + 2):
+        if line.startswith(" " * (column + 1)) and line.strip():
+            end = number
+        elif line.strip():
+            break
+    return end
 
 
 def _ways_to_write(value: object) -> list[str]:

@@ -69,7 +69,9 @@ def box(classes: str) -> Iterator[None]:
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, words: int = 1) -> None:
     """Draw a table whose first columns are words and the others numbers."""
-    with ui.element("div").classes("scroll"), ui.element("table").classes("plain"):
+    shown = ui.element("div").classes("scroll").props('tabindex="0" role="region"')
+    shown.props["aria-label"] = f"Table: {', '.join(headings)}"
+    with shown, ui.element("table").classes("plain"):
         with ui.element("thead"), ui.element("tr"):
             for position, heading in enumerate(headings):
                 with ui.element("th").classes(_column(position, words)).props('scope="col"'):

@@ -26,6 +26,7 @@ body .q-field__messages { line-height: 1.35; }
 body .q-field--with-bottom { padding-bottom: 0; }
 body .q-field__suffix { white-space: nowrap; }
 .muted, body .q-field__bottom, body .q-field__suffix, body .q-field__label { color: var(--muted); }
+body .q-field--error .q-field__bottom { color: var(--bad); }
 body .q-field__native, body .q-field__input { color: var(--ink); }
 .bar { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 24px; min-height: 56px;
   padding: 0 32px; background: var(--surface); border-bottom: 1px solid var(--line); }
@@ -78,6 +79,8 @@ table.plain { width: 100%; border-collapse: collapse; font-variant-numeric: tabu
 table.plain th { text-align: left; font-weight: 600; font-size: 13px; color: var(--muted); }
 table.plain th, table.plain td { padding: 8px 12px 8px 0; border-bottom: 1px solid var(--line);
   vertical-align: top; }
+table.plain { overflow-wrap: break-word; }
+table.plain td:first-child { min-width: 8em; }
 table.plain .number { text-align: right; padding-right: 20px; white-space: nowrap; }
 .scroll { overflow-x: auto; }
 .problem { border-left: 4px solid var(--bad); background: var(--bad-soft); padding: 8px 12px;

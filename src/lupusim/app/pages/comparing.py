@@ -9,7 +9,7 @@ from lupusim.app.drawing.pictures import picture_of_runs, show_later
 from lupusim.app.folder import RUNS
 from lupusim.app.runs.jobs import command_line
 from lupusim.app.runs.past_runs import PastRun, past_runs
-from lupusim.app.runs.results import HEADINGS, rows
+from lupusim.app.runs.results import table_of
 from lupusim.app.site import Site
 
 _CHOSEN_AT_FIRST = 3
@@ -60,7 +60,8 @@ class _Comparison:
                     ui.label("Choose at least one run above.")
                 return
             with panel("Operating characteristics"):
-                table(HEADINGS, [row for run in chosen for row in rows(run.result or {}, run.name)])
+                found = [(run.name, p) for run in chosen for p in (run.result or {})["points"]]
+                table(*table_of(found))
                 ui.label("In brackets: the Monte Carlo standard error.").classes("muted small")
             folders = {run.name: run.folder for run in chosen}
             with panel("Side by side"):

@@ -10,7 +10,7 @@ from nicegui import events, run, ui
 from lupusim.app.designs.checking import Checked, check, known_power, time_needed
 from lupusim.app.designs.drafts import Draft
 from lupusim.app.designs.fields import Field, fields_of
-from lupusim.app.designs.texts import parsed, with_value
+from lupusim.app.designs.texts import parsed
 from lupusim.app.drawing.frame import Command, action, box, page, panel, problems, title
 from lupusim.app.pages.opening import opening
 from lupusim.app.runs.jobs import command_line
@@ -22,13 +22,14 @@ from lupusim.report.words.trials import sentences
 
 _NOT_YET = "It cannot be run yet: what is wrong stands beside the button."
 _LEAST_SHOWN = 0.005  # of a share, and of what it lacks to 1
+_MEND_FIRST = "The field marked in red must be mended first."
 _PAUSE = 0.3  # seconds without a key before the design is checked
 
 
 def draw(site: Site, draft: Draft) -> None:
     """Draw the page of one design."""
     lead = "Change the numbers, or the scenario file beside them: each follows the other."
-    with page("Design", _heading(draft.name), lead):
+    with page("Design", draft.heading, lead):
         DesignView(site, draft).build()
 
 
@@ -37,11 +38,6 @@ def _share_words(share: float) -> str:
     if share > 1 - _LEAST_SHOWN:
         return "above 0.99"
     return "below 0.01" if share < _LEAST_SHOWN else f"{share:.2f}"
-
-
-def _heading(name: str) -> str:
-    words = name.replace("_", " ")
-    return f"{words[:1].upper()}{words[1:]}"
 
 
 class DesignView:
@@ -69,8 +65,6 @@ class DesignView:
         with box("two"):
             with panel("The trial"):
                 self._form = ui.element("div").classes("stack")
-                self._complaint = ui.label("").classes("problem")
-                self._complaint.set_visibility(False)
             with box("column-of-panels"):
                 with panel("Run it"):
                     self._run_panel()
@@ -100,6 +94,8 @@ class DesignView:
         self._problems = ui.element("div").classes("stack").props('aria-live="polite"')
         with box("line"):
             self._run = action("Run the trial", main=True).on_click(self._start)
+            self._mend_first = ui.label(_MEND_FIRST).classes("muted").props('aria-live="polite"')
+            self._mend_first.set_visibility(False)
         self._run.set_enabled(False)  # until the design is known to be sound
 
     def _draw_form(self) -> None:
@@ -117,6 +113,7 @@ class DesignView:
         self._setting = True
         for field in self._shown:
             shown = field.shown(content) or ""
+            self._say_unit(field, shown)
             if self._inputs[field.label].value != shown:
                 self._inputs[field.label].set_value(shown)
         self._setting = False
@@ -141,37 +138,39 @@ class DesignView:
         made.props["hint"] = field.help
         return made
 
+    def _say_unit(self, field: Field, shown: str) -> None:
+        made, unit = self._inputs[field.label], field.unit_beside(shown)
+        if made.props.get("suffix") != unit:
+            made.props["suffix"] = unit
+            made.update()
+
     def _typed(self, field: Field, typed: str | None) -> None:
         if self._setting:
             return
         try:
-            value = field.read(typed or "")
-            text = with_value(self.draft.text, field.path, value)
+            changed = self.draft.write(field, field.read(typed or ""))
         except ValueError as wrong:
             self._inputs[field.label].error = str(wrong)
-            self._complain(str(wrong))
+            self._allow()
             return
         self._sound(self._inputs[field.label])
-        if text != self.draft.text:
-            self.draft.text = text
-            self._editor.set_value(text)
+        self._say_unit(field, typed or "")
+        if changed:
+            self._editor.set_value(self.draft.text)
             self._later()
 
     def _sound(self, *mended: ui.input) -> None:
-        """Take back what was said of some fields; where none is left, the power stands again."""
+        """Take back what was said of some fields."""
         for made in mended:
             made.error = None
-        left = next((made.error for made in self._inputs.values() if made.error), "")
-        if self._complaint.visible and not left:
-            self._power.set_visibility(bool(self._power.text))
-        self._complain(left)
+        self._allow()
 
-    def _complain(self, words: str) -> None:
-        self._complaint.set_text(words)
-        self._complaint.set_visibility(bool(words))
-        if words:
-            self._power.set_visibility(False)  # it is of what stood there before
-        self._run.set_enabled(not words and self._checked.scenario is not None)
+    def _allow(self) -> None:
+        """Let the trial be run where it is sound; a power is of what every field shows."""
+        marked = any(made.error for made in self._inputs.values())
+        self._mend_first.set_visibility(marked)
+        self._power.set_visibility(bool(self._power.text) and not marked)
+        self._run.set_enabled(not marked and self._checked.scenario is not None)
 
     def _edited(self, change: events.ValueChangeEventArguments[str]) -> None:
         if change.value != self.draft.text:
@@ -211,7 +210,7 @@ class DesignView:
             return False
         self._checked = checked
         self._say_command()
-        self._run.set_enabled(checked.scenario is not None)
+        self._allow()
         self._problems.clear()
         with self._problems:
             problems(checked.problems)
@@ -223,7 +222,8 @@ class DesignView:
         return True
 
     async def _say_known_power(self, version: int) -> None:
-        self._power.set_visibility(False)
+        self._power.set_text("")
+        self._allow()
         if self._checked.scenario is None:
             return
         found = await run.io_bound(known_power, self._checked.scenario)
@@ -231,7 +231,7 @@ class DesignView:
             return
         parts = [f"{_share_words(power)} with {grouped(n)} patients" for n, power, _ in found]
         self._power.set_text(f"Power before any simulation, {found[0][2]}: {', '.join(parts)}.")
-        self._power.set_visibility(True)
+        self._allow()
 
     async def _choose_precision(self) -> None:
         self._say_command()
@@ -284,7 +284,8 @@ class DesignView:
         try:
             name = start_run(self.site, self.draft, str(self._precision.value))
         except (ValueError, OSError) as wrong:
-            self._complain(str(wrong))
+            with self._problems:
+                ui.label(str(wrong)).classes("problem")
             return False
         ui.navigate.to(f"/run/{name}")
         return True

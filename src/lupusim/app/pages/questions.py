@@ -161,10 +161,13 @@ def size_words(found: dict[str, Any]) -> str:
     """Return the answer of ``lupusim size`` in a sentence; empty for another's."""
     if "n_patients" not in found:
         return ""
-    power = share(Mean(value=found["power"], mcse=found["power_mcse"]))
+    simulated = share(Mean(value=found["power"], mcse=found["power_mcse"]))
+    power = f"power {simulated}"
+    if found.get("power_exact") is not None:
+        power = f"exact power {found['power_exact']:.4f}, simulated as a check {simulated}"
     lower, upper = found["interval"]
     between = "" if lower == upper else f" (between {grouped(lower)} and {grouped(upper)})"
-    return f"{grouped(found['n_patients'])} patients in all{between}: power {power}."
+    return f"{grouped(found['n_patients'])} patients in all{between}: {power}."
 
 
 def assurance_words(found: dict[str, Any]) -> str:

@@ -15,9 +15,9 @@ from lupusim.app.pages.sensitivity import Sensitivity
 from lupusim.app.runs.jobs import Job, State, command_line
 from lupusim.app.runs.launch import go_on
 from lupusim.app.runs.past_runs import PastRun, find_run, past_runs
-from lupusim.app.runs.results import HEADINGS, powers, rows
+from lupusim.app.runs.results import KnownPower, powers, table_of
 from lupusim.app.site import Site
-from lupusim.report.numbers import grouped
+from lupusim.report.numbers import grouped, share
 
 _OFTEN = 0.25
 _TOLD_BEFORE = ("note: ", "warning: ")  # how an engine begins what it says before it works
@@ -27,6 +27,7 @@ _TOO_LONG = (
     "Cancel it and choose fewer simulated trials, or let it run: what is finished is kept, and it "
     "can go on later"
 )
+_CHECKED = " The exact power is a sum over all that may happen; the simulated one checks it."
 _IN_WORDS = {
     State.WAITING: "Waiting for the run before it",
     State.RUNNING: "Simulating",
@@ -48,7 +49,7 @@ def draw_list(site: Site) -> None:
                 with box("line"):
                     ui.link(run.name, f"/run/{run.name}").classes("plain")
                     known = powers(run.result) if run.result else []
-                    words = f"power {known[0][1]:.2f}" if known else "not finished"
+                    words = known[0].in_words if known else "not finished"
                     ui.label(words).classes("muted small")
         Command("lupusim run two_rates --precision plan --out runs/two_rates-1")
 
@@ -119,6 +120,8 @@ class RunView:
             with ui.element("div"):
                 self._whose = ui.label("Power").classes("muted small")
                 self._power = ui.label("").classes("big")
+                self._check = ui.label("").classes("muted small")
+                self._check.set_visibility(False)
             with ui.element("div"):
                 self._state = ui.label("").props('aria-live="polite"')
                 self._left = ui.label("").classes("muted small")
@@ -214,21 +217,30 @@ class RunView:
             return
         known = powers(result)
         if known:
-            self._power.set_text(f"{known[0][1]:.2f}")
-            self._whose.set_text(f"Power, {known[0][0]}" if len(known) > 1 else "Power")
+            self._show_power(known[0], several=len(known) > 1)
         with self._result, panel("What it found"):
             if not result["complete"]:
                 ui.label("Only the trials that were finished count.").classes("note")
-            table(HEADINGS, rows(result))
+            table(*table_of([("", point) for point in result["points"]]))
+            exact = any(one.exact is not None for one in known)
             ui.label(
                 "In brackets: the Monte Carlo standard error. Power is the share of simulated "
                 "trials that succeed if the treatment works as stated; the type I error is that "
-                "share if it does nothing."
+                f"share if it does nothing.{_CHECKED if exact else ''}"
             ).classes("muted small")
             for note in result.get("notes", ()):
                 ui.label(note).classes("note")
             if result["complete"]:
                 show_later(lambda: picture_of_run(self.run.folder), "What the run found, drawn")
+
+    def _show_power(self, known: KnownPower, *, several: bool) -> None:
+        """Show the exact power large where there is one, and what simulation says beside it."""
+        exact = known.exact is not None
+        value = known.simulated.value if known.exact is None else known.exact
+        self._power.set_text(f"{value:.4f}" if exact else f"{value:.2f}")
+        words = ["Power", *(["exact"] if exact else []), *([known.design] if several else [])]
+        self._whose.set_text(", ".join(words))
+        self._say(self._check, f"simulated, as a check: {share(known.simulated)}" if exact else "")
 
     async def _stop(self) -> None:
         job = self._job

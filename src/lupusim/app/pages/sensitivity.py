@@ -132,13 +132,14 @@ class Sensitivity:
         content: Any = parsed(text).content if text else {}
         with self._ranges_box:
             for field in assumptions(text) if text else []:
-                low, high = spread(field.shown(content) or "")
+                shown = field.shown(content) or ""
+                (low, high), unit = spread(shown), field.unit_beside(shown)
                 pair = []
                 for word, value in (("low", low), ("high", high)):
                     made = ui.input(
                         label=f"{field.label}, {word}", value=value, on_change=self._say_command
                     )
-                    made.props("outlined dense hide-bottom-space").props["suffix"] = field.unit
+                    made.props("outlined dense hide-bottom-space").props["suffix"] = unit
                     pair.append(made)
                 self._rows.append((field, pair[0], pair[1]))
 

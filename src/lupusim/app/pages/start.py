@@ -66,5 +66,5 @@ def _runs(site: Site) -> None:
                 with box("line"):
                     ui.link(run.name, f"/run/{run.name}").classes("plain")
                     known = powers(run.result) if run.result else []
-                    words = f"power {known[0][1]:.2f}" if known else "not finished"
+                    words = known[0].in_words if known else "not finished"
                     ui.label(words).classes("muted small")

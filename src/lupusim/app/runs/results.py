@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from lupusim.common.frozen import dataclass
 from lupusim.report.numbers import grouped, rounded, share
 from lupusim.report.words.paths import path_in_words
 from lupusim.scenario.document.content import is_number
@@ -12,49 +13,88 @@ from lupusim.simulation.tally import Mean
 from lupusim.trial.durations import MONTHS_PER_YEAR
 from lupusim.trial.scenario import label
 
-HEADINGS = ("Design", "Patients", "Power", "Type I error", "Months", "Trials simulated")
+Point = Mapping[str, Any]
+_FORMULAS = ("power_theory", "power_schoenfeld", "power_lachin_foulkes")
 
 
-def point_name(point: Mapping[str, Any], run: str = "") -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPower:
+    """The power of a design: exact where that is known, and the simulated one that checks it."""
+
+    design: str  # what the design is called
+    exact: float | None  # without simulation; None where only simulation tells
+    simulated: Mean
+
+    @property
+    def in_words(self) -> str:
+        """The best that is known, in a few words."""
+        value = self.simulated.value if self.exact is None else self.exact
+        return f"{'' if self.exact is None else 'exact '}power {value:.2f}"
+
+
+def point_name(point: Point, run: str = "") -> str:
     """Return what a design is called: what varies, or the run it is of."""
     values = point.get("design_point", {})
     words = label({path_in_words(path): value for path, value in values.items()}) if values else ""
     return " · ".join(part for part in (run, words) if part) or "the design"
 
 
-def rows(result: Mapping[str, Any], run: str = "") -> list[list[str]]:
-    """Return a row for each design of a result."""
-    return [
-        [
-            point_name(point, run),
-            grouped(int(point["n_patients"])),
-            _share(point, "power"),
-            _share(point, "type_one_error"),
-            _months(point),
-            grouped(int(point["n_replicates"])),
-        ]
-        for point in result["points"]
-    ]
+def table_of(points: Sequence[tuple[str, Point]]) -> tuple[list[str], list[list[str]]]:
+    """Return headings, and a row for each design; ``lupusim run`` has the same order.
+
+    Parameters
+    ----------
+    points : sequence of (str, mapping)
+        The name of the run, or nothing, and what it found of a design.
+    """
+    columns: dict[str, Callable[[Point], str]] = {
+        "Patients": lambda point: grouped(int(point["n_patients"])),
+        "Exact power": _exact,
+        "Power": lambda point: _share(point, "power"),
+        "By formula": _by_formula,
+        "Type I error": lambda point: _share(point, "type_one_error"),
+        "Months": _months,
+        "Trials simulated": lambda point: grouped(int(point["n_replicates"])),
+    }
+    told = {name: [write(point) for _, point in points] for name, write in columns.items()}
+    kept = {name: cells for name, cells in told.items() if any(cells)}
+    names = [point_name(point, run) for run, point in points]
+    rows = zip(names, *kept.values(), strict=True)
+    return ["Design", *kept], [list(row) for row in rows]
 
 
-def powers(result: Mapping[str, Any], run: str = "") -> list[tuple[str, float, float, float]]:
-    """Return name, power and its 95 % limits of each design that has one."""
+def powers(result: Mapping[str, Any]) -> list[KnownPower]:
+    """Return the power of each design that has one."""
     return [
-        (point_name(point, run), point["power"], point["power_lower"], point["power_upper"])
+        KnownPower(
+            design=point_name(point),
+            exact=point.get("power_exact"),
+            simulated=_mean(point, "power"),
+        )
         for point in result["points"]
         if is_number(point.get("power"))
     ]
 
 
-def _share(point: Mapping[str, Any], name: str) -> str:
-    value = point.get(name)
-    if value is None:
-        return "none"
-    n = int(point["n_replicates"])
-    return share(Mean(value=value, mcse=point[f"{name}_mcse"], n=n))
+def _exact(point: Point) -> str:
+    value = point.get("power_exact")
+    return "" if value is None else f"{value:.4f}"
 
 
-def _months(point: Mapping[str, Any]) -> str:
+def _by_formula(point: Point) -> str:
+    known = (point[name] for name in _FORMULAS if point.get(name) is not None)
+    return "" if _exact(point) else next((f"{value:.4f}" for value in known), "")
+
+
+def _mean(point: Point, name: str) -> Mean:
+    return Mean(value=point[name], mcse=point[f"{name}_mcse"], n=int(point["n_replicates"]))
+
+
+def _share(point: Point, name: str) -> str:
+    return "none" if point.get(name) is None else share(_mean(point, name))
+
+
+def _months(point: Point) -> str:
     value = point.get("duration")
     if value is None:
         return "none"

@@ -1,0 +1,70 @@
+"""Words of a packaged design that stop being true once its numbers are changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from lupusim.app.designs.fields import PATIENTS, TRUTH, Field
+from lupusim.app.designs.texts import Path, parsed, value_at, with_value
+from lupusim.scenario.document.content import is_mapping, is_text
+
+_NUMBER = re.compile(r"(?<![\w.-])(?<!phase )\d+(?:\.\d+)?", re.IGNORECASE)  # not of SRI-4, phase 2
+_TITLE: Path = ("title",)
+_OF_RESULTS: tuple[Path, ...] = (_TITLE, ("question",))  # and of differences, sizes, powers
+
+
+def words_with_numbers(content: Any) -> dict[Path, str]:
+    """Return where title, question and estimand of a scenario hold numbers, and what they say."""
+    estimand = value_at(content, ("estimand",))
+    attributes = [("estimand", name) for name in estimand] if is_mapping(estimand) else []
+    told = {place: value_at(content, place) for place in (*_OF_RESULTS, *attributes)}
+    return {place: one for place, one in told.items() if is_text(one) and _NUMBER.search(one)}
+
+
+def without_old_numbers(
+    text: str, told: dict[Path, str], *, field: Field, before: str, kind: str
+) -> str:
+    """Return a design in which a field was changed, without words that this may have made wrong.
+
+    Wrong is what tells the number that stood there; what tells results of the design (its title,
+    its question) may be wrong in any number, unless only patients, or the seed, were changed; the
+    estimand only in what is expected. A title keeps its other parts, or becomes `kind`; a question
+    goes, and an attribute of the estimand (reports then say what follows from the trial). What
+    somebody has written meanwhile stays.
+
+    Parameters
+    ----------
+    text : str
+        A scenario file, after the change.
+    told : dict of path to str
+        From :func:`words_with_numbers` of the design that was opened; follows the title.
+    field : Field
+        What was changed.
+    before : str
+        What it showed.
+    kind : str
+        What the trial is, in words without numbers.
+    """
+    content, old = parsed(text).content, set(_NUMBER.findall(before))
+    places = [place for place in told if place in _OF_RESULTS or field.group == TRUTH]
+    decides = field.group != PATIENTS and field.path[0] != "simulation"
+    for place in places:
+        words, any_number = told[place], decides and place in _OF_RESULTS
+        if value_at(content, place) != words or not _tells(words, old, any_number=any_number):
+            continue
+        parts = [one for one in words.split(", ") if not _tells(one, old, any_number=any_number)]
+        told[place] = _title(parts, kind)
+        text = with_value(text, place, told[place] if place == _TITLE else None)
+    return text
+
+
+def _tells(words: str, numbers: set[str], *, any_number: bool) -> bool:
+    found = _NUMBER.findall(words)
+    return bool(found) if any_number else not numbers.isdisjoint(found)
+
+
+def _title(parts: Sequence[str], kind: str) -> str:
+    words = ", ".join(parts) or kind
+    return f"{words[:1].upper()}{words[1:]}"
