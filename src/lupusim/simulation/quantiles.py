@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import field
-from itertools import pairwise
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lupusim.common.arrays import FloatArray, IntArray
-from lupusim.common.frozen import dataclass
 
 Bin = tuple[int, float, float]
 """Replicates in a bin, their smallest and their largest value."""
-
-_Piece = tuple[float, float, float]  # from, to, replicates
 
 QUANTILES = (0.1, 0.5, 0.9)
 _WHOLE = {"n_enrolled", "events"}  # counted by their exact value
@@ -30,29 +28,131 @@ _PILE = 0.01  # of a block's replicates, and at least two, make a value one that
 _FEW = 10  # replicates below which a quantile may be anything between the smallest and the largest
 _ROUNDING = 1e-9  # of a rank: p n of a whole number is that number
 _LOWEST = 2.0**-40  # what is smaller is in the bin of 0
+_MOST_LISTS = 64  # of groups that wait to be joined
+_NONE: Mapping[Any, Any] = MappingProxyType({})
 _BELOW_ZERO = 10_000_000  # no bin of a number above 0 is as far from 0
 
 
-@dataclass(slots=True)
-class Counts:
-    """How many replicates had which value."""
+class _Groups(NamedTuple):
+    """Replicates in groups; all arrays are (n_groups,)."""
 
-    piles: dict[float, int] = field(default_factory=dict)
-    """Replicates by value, where several share it: whole numbers, a date on which trials end."""
-    bins: dict[int, Bin] = field(default_factory=dict)  # the others by the number of their bin
+    keys: NDArray[Any]  # value or number of the bin that those of a group share
+    n: IntArray  # how many they are
+    low: FloatArray
+    high: FloatArray
+    """`low` and `high`: the smallest and the largest value of a group."""
+
+    @classmethod
+    def of(cls, keys: NDArray[Any], rows: Collection[Bin]) -> _Groups:
+        """Return groups written row by row."""
+        n, low, high = np.array(list(rows), dtype=float).reshape(-1, 3).T
+        return cls(keys, n.astype(np.intp), low, high)
+
+    def rows(self) -> dict[Any, Bin]:
+        """Return the groups by their keys."""
+        columns = (column.tolist() for column in self)
+        return {key: (n, low, high) for key, n, low, high in zip(*columns, strict=True)}
+
+
+@final
+class Counts:
+    """How many replicates had which value.
+
+    Parameters
+    ----------
+    piles : mapping of float to int
+        Replicates by value, where several share it: whole numbers, a date on which trials end.
+    bins : mapping of int to (int, float, float)
+        The others by the number of their bin.
+    """
+
+    __slots__ = ("_bins", "_piles")
+
+    def __init__(self, piles: Mapping[float, int] = _NONE, bins: Mapping[int, Bin] = _NONE) -> None:
+        rows = [(n, value, value) for value, n in piles.items()]
+        self._piles = [_Groups.of(np.array(list(piles), dtype=float), rows)]
+        self._bins = [_Groups.of(np.array(list(bins), dtype=np.intp), list(bins.values()))]
+
+    @classmethod
+    def of(cls, piles: Iterable[_Groups] = (), bins: Iterable[_Groups] = ()) -> Counts:
+        """Return those of some groups, which several lists may name."""
+        made = cls()
+        made._piles, made._bins = [*piles], [*bins]
+        return made
+
+    @property
+    def piles(self) -> dict[float, int]:
+        """Replicates by value, where several share it."""
+        self._piles = _joined(self._piles)
+        return {value: n for one in self._piles for value, (n, _, _) in one.rows().items()}
+
+    @property
+    def bins(self) -> dict[int, Bin]:
+        """The others by the number of their bin."""
+        self._bins = _joined(self._bins)
+        return {number: row for one in self._bins for number, row in one.rows().items()}
 
     def add(self, other: Counts) -> None:
         """Add further replicates."""
-        for value, n in other.piles.items():
-            self.piles[value] = self.piles.get(value, 0) + n
-        for number, (n, low, high) in other.bins.items():
-            mine, lowest, highest = self.bins.get(number, (0, low, high))
-            lowest, highest = low if low < lowest else lowest, high if high > highest else highest
-            self.bins[number] = (mine + n, lowest, highest)  # SPEED: no calls of min and max
+        # SPEED: groups of many blocks are joined together (benchmarks/cases.py)
+        self._piles, self._bins = [*self._piles, *other._piles], [*self._bins, *other._bins]
+        if len(self._piles) > _MOST_LISTS:
+            self._piles, self._bins = _joined(self._piles), _joined(self._bins)
 
     def copy(self) -> Counts:
         """Return counts that can be added to without changing these."""
-        return Counts(dict(self.piles), dict(self.bins))
+        return Counts.of(self._piles, self._bins)
+
+    def pieces(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return from where to where how many replicates are, in rising order; (n_pieces,) each.
+
+        Bins are cut where a pile lies inside them.
+        """
+        heaps = np.array(list(self.piles), dtype=float)
+        heaps.sort()
+        columns = [(one.low, one.high, one.n.astype(float)) for one in self._piles]
+        self._bins = _joined(self._bins)
+        for one in self._bins:
+            cut = np.searchsorted(heaps, one.low, "right") < np.searchsorted(heaps, one.high)
+            columns.append((one.low[~cut], one.high[~cut], one.n[~cut].astype(float)))
+            parts = zip(one.low[cut], one.high[cut], one.n[cut], strict=True)
+            columns += [_cut_up(low, high, n, heaps) for low, high, n in parts]
+        if not columns:
+            return np.empty(0), np.empty(0), np.empty(0)
+        begin, end, n = (np.concatenate(column) for column in zip(*columns, strict=True))
+        order = np.lexsort((n, end, begin))
+        return begin[order], end[order], n[order]
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both hold the same numbers."""
+        return type(other) is Counts and (self.piles, self.bins) == (other.piles, other.bins)
+
+    def __hash__(self) -> int:
+        """Return a number; counts that are equal have the same."""
+        return hash(tuple(sorted(self.piles.items())))
+
+
+def _joined(parts: list[_Groups]) -> list[_Groups]:
+    """Return a single list of groups, their keys rising; none for no lists."""
+    if len(parts) < 2:
+        return parts
+    keys, n, low, high = (np.concatenate(column) for column in zip(*parts, strict=True))
+    if not keys.size:
+        return []
+    order = np.argsort(keys)
+    keys = keys[order]
+    first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
+    n, low, high = n[order], low[order], high[order]
+    low, high = np.minimum.reduceat(low, first), np.maximum.reduceat(high, first)
+    return [_Groups(keys[first], np.add.reduceat(n, first), low, high)]
+
+
+def _cut_up(
+    low: float, high: float, n: int, heaps: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the pieces of a bin in which some piles lie."""
+    edges = np.concatenate([[low], heaps[(low < heaps) & (heaps < high)], [high]])
+    return edges[:-1], edges[1:], n * (np.diff(edges) / (high - low))
 
 
 def counted(name: str, values: FloatArray) -> Counts | None:
@@ -67,10 +167,10 @@ def counted(name: str, values: FloatArray) -> Counts | None:
     """
     if name in _CONTINUOUS or _AT_A_LOOK.match(name.rpartition(": ")[2]):
         return _piles_and_bins(values)
-    return Counts(piles=_whole(values)) if name in _WHOLE else None
+    return Counts.of(piles=[_whole(values)]) if name in _WHOLE else None
 
 
-def _whole(values: FloatArray) -> dict[float, int]:
+def _whole(values: FloatArray) -> _Groups:
     keys = values.astype(np.intp)
     lowest, highest = int(keys.min(initial=0)), int(keys.max(initial=0))
     if highest - lowest > _MOST_BINS:
@@ -79,21 +179,23 @@ def _whole(values: FloatArray) -> dict[float, int]:
         n = np.bincount(keys - lowest)
         found = np.flatnonzero(n)
         n, found = n[found], found + lowest
-    return dict(zip(found.astype(float).tolist(), n.tolist(), strict=True))
+    whole = found.astype(float)
+    return _Groups(whole, n, whole, whole)
 
 
 def _piles_and_bins(values: FloatArray) -> Counts:
     found, n = np.unique(values, return_counts=True)
     is_pile = n >= max(2.0, _PILE * values.size)
-    piles = dict(zip(found[is_pile].tolist(), n[is_pile].tolist(), strict=True))
+    alike = found[is_pile]
+    piles = [_Groups(alike, n[is_pile], alike, alike)]
     found, n = found[~is_pile], n[~is_pile]
-    numbers, first = np.unique(_bins(found), return_index=True)  # found rises, and so do bins
-    if not numbers.size:
-        return Counts(piles=piles)
+    if not found.size:
+        return Counts.of(piles)
+    bins = _bins(found)  # found rises, and so do bins
+    first = np.flatnonzero(np.append(True, bins[1:] != bins[:-1]))
     last = np.append(first[1:], found.size) - 1
     inside = np.add.reduceat(n, first)
-    parts = zip(inside.tolist(), found[first].tolist(), found[last].tolist(), strict=True)
-    return Counts(piles=piles, bins=dict(zip(numbers.tolist(), parts, strict=True)))
+    return Counts.of(piles, [_Groups(bins[first], inside, found[first], found[last])])
 
 
 def _bins(values: FloatArray) -> IntArray:
@@ -125,33 +227,16 @@ def quantile(counts: Counts, probability: float) -> tuple[float, float]:
     ----------
     David and Nagaraja (2003), *Order Statistics*, 3rd ed., section 7.1.
     """
-    pieces = sorted(_pieces(counts))
-    if not pieces:
+    begin, end, inside = counts.pieces()
+    if not begin.size:
         return math.nan, math.nan
-    reached = np.cumsum([n for _, _, n in pieces])
+    reached = np.cumsum(inside)
     n = float(reached[-1])
     apart = math.sqrt(probability * (1 - probability) / n) if n >= _FEW else 1.0
-    low, middle, high = (
-        _value_at(pieces, reached, min(max(p, 0.0), 1.0) * n)
-        for p in (probability - apart, probability, probability + apart)
-    )
+    sought = (probability - apart, probability, probability + apart)
+    rank = np.clip(sought, 0.0, 1.0) * n
+    place = np.minimum(np.searchsorted(reached, rank - _ROUNDING), begin.size - 1)
+    share = (rank - reached[place] + inside[place]) / inside[place]
+    width = end[place] - begin[place]
+    low, middle, high = (begin[place] + np.clip(share, 0.0, 1.0) * width).tolist()
     return middle, (high - low) / 2 if n > 1 else math.inf
-
-
-def _pieces(counts: Counts) -> Iterator[_Piece]:
-    """Yield piles, and bins cut where a pile lies inside them."""
-    yield from ((value, value, float(n)) for value, n in counts.piles.items())
-    heaps = np.sort(np.array(list(counts.piles), dtype=float))
-    for n, low, high in counts.bins.values():
-        inside = heaps[(low < heaps) & (heaps < high)].tolist()
-        edges = [low, *inside, high]
-        for begin, end in pairwise(edges):
-            share = (end - begin) / (high - low) if high > low else 1.0
-            yield begin, end, n * share
-
-
-def _value_at(pieces: Sequence[_Piece], reached: FloatArray, rank: float) -> float:
-    place = min(int(np.searchsorted(reached, rank - _ROUNDING)), len(pieces) - 1)
-    low, high, n = pieces[place]
-    share = (rank - float(reached[place]) + n) / n
-    return low + min(max(share, 0.0), 1.0) * (high - low)
