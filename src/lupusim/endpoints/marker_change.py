@@ -133,14 +133,14 @@ class MarkerChangeMeasurement(MarkerMeasurement):
         """Return the change at every visit after randomization, up to that of the endpoint.
 
         Shape (n_replicates, n_patients, n_visits); NaN where it is not known, after an event
-        that is treated as if it had not happened, and of those whose last visit is not due.
+        that is treated as if it had not happened, and where the visit is not due at the cutoff:
+        who is still followed is in it with the visits so far.
         """
-        due = self.due(observation)
         spared = self.setting.strike(observation.watched_until, Consequence.EXCLUSION)
         changes = []
         for number in self.all_numbers:
             _, change, known = self.change_at(number, observation)
             if spared is not None:
                 known &= spared > self.visit_time(number)
-            changes.append(np.where(due & known, change, np.nan))
+            changes.append(np.where(self.due_at(number, observation) & known, change, np.nan))
         return np.stack(changes, axis=2)

@@ -51,7 +51,11 @@ class VisitMeasurement(NoEvents):
 
     def due(self, observation: Observation) -> BoolArray:
         """Return whose last visit is due at the cutoff, shape (n_replicates, n_patients)."""
-        due = observation.enrollment_time + self.visit_time(self.numbers[-1])
+        return self.due_at(self.numbers[-1], observation)
+
+    def due_at(self, number: int, observation: Observation) -> BoolArray:
+        """Return of whom a visit is due at the cutoff, shape (n_replicates, n_patients)."""
+        due = observation.enrollment_time + self.visit_time(number)
         return np.asarray(due <= observation.cutoff[:, None] + TIME_TOLERANCE)
 
     def included(self, observation: Observation) -> BoolArray:

@@ -114,12 +114,11 @@ def test_a_trajectory_holds_what_every_visit_after_the_first_shows(
     found = outcome(CHANGE, where, paths, observation)
     assert found.trajectory.shape == (*SHAPE, 3)
     struck = where.strikes[0][1].time if where.strikes else np.full(N, np.inf)
-    last_time = np.broadcast_to(where.visits.times, (len(VISITS), N))[3]
+    times = np.broadcast_to(where.visits.times, (len(VISITS), N))
     for k, (path, enrolled, watched, cutoff) in enumerate(patients(paths, observation)):
-        due = enrolled + last_time[k] <= cutoff
         expected = [
             expected_change(where, path, k, number, watched=watched, struck=struck[k])
-            if due
+            if enrolled + times[number, k] <= cutoff
             else np.nan
             for number in (1, 2, 3)
         ]
