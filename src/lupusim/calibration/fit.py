@@ -32,6 +32,7 @@ from lupusim.calibration.posterior.draws import Draws
 from lupusim.calibration.targets.studies import Study, overlap_warnings
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
+from lupusim.common.memory import keep_freed_memory
 from lupusim.common.output import IfPresent
 from lupusim.model import MultiStateModel
 
@@ -370,6 +371,7 @@ def fit_studies(
     EvidenceError
         If a target is about a state that the model lacks, or if there is no target.
     """
+    keep_freed_memory()
     begun = time.perf_counter()
     likelihood = Likelihood(free_model, studies, patients=patients)
     optima = search(likelihood, seed=seed, n_starts=n_starts, progress=progress)

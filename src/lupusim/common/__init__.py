@@ -5,6 +5,7 @@ __all__ = [
     "compiled",
     "frozen",
     "lazy",
+    "memory",
     "output",
     "ranges",
     "registry",

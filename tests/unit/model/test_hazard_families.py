@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from lupusim.model.hazards import (
     PiecewiseExponentialHazard,
     WeibullHazard,
 )
+from lupusim.model.hazards.base import formula_of_many
 
 HAZARDS: list[Hazard] = [
     ExponentialHazard(rate=0.7),
@@ -257,6 +259,22 @@ def test_a_free_parameter_is_any_number_and_a_scale_is_above_0(family, good, fre
     for wrong in (bad, 0.0, -1.0):
         with pytest.raises(ValueError, match=f"^{positive}="):
             FAMILIES[family](**{**good, positive: wrong})
+
+
+@pytest.mark.parametrize("hazard", [h for h in HAZARDS if formula_of_many(type(h))], ids=repr)
+def test_a_formula_of_many_hazards_gives_what_each_of_them_gives(hazard):
+    formula = formula_of_many(type(hazard))
+    time = np.array([0.0, 1e-6, 0.3, 0.5, 1.5, 1.7, 20.0])
+    names = [field.name for field in fields(hazard)]
+    scaled = [
+        replace(
+            hazard, **{n: type(v)(np.asarray(v) * f) for n in names for v in [getattr(hazard, n)]}
+        )
+        for f in (1.0, 0.8, 1.3)
+    ]
+    many = {name: np.array([getattr(one, name) for one in scaled]) for name in names}
+    expected = [one.cumulative(time) for one in scaled]
+    np.testing.assert_allclose(formula(many, time), expected, rtol=1e-15)
 
 
 @pytest.mark.parametrize(

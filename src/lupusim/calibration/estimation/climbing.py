@@ -8,13 +8,14 @@ from typing import TypeAlias
 import numpy as np
 
 from lupusim.calibration.estimation.likelihood import Likelihood
-from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 
 _STEP = 1e-6  # of forward differences, on the log and logit scales
 NO_GAIN = 1e-9
 """Of twice the log likelihood: what a step gains on the top."""
 
+_SMALL = 96  # numbers in a stack of points: slopes are had with the points themselves
 _LONGEST = 2.0  # of one step, in the same units
 
 
@@ -51,12 +52,35 @@ class Hill:
         """
         n, p = points.shape
         rows, columns = np.nonzero(np.ones((n, p)) if moving is None else moving)
-        first, second = (np.zeros((n, p, near.shape[1])) for near in parts)
         moved = points[rows] + np.eye(p)[columns] * _STEP
-        there = self.parts(moved) if rows.size else (first[rows, columns], second[rows, columns])
-        for slope, far, near in zip((first, second), there, parts, strict=True):
-            slope[rows, columns] = (far - near[rows]) / _STEP
-        return first.transpose(0, 2, 1), second.transpose(0, 2, 1)
+        there = self.parts(moved) if rows.size else parts
+        return _differences(parts, there, (rows, columns), p)
+
+    def around(self, points: FloatArray, moving: BoolArray) -> tuple[FloatArray, ...]:
+        """Return the parts, and behind them the slopes.
+
+        SPEED: in one stack, which costs little more than the parts alone where points are few.
+        """
+        n, p = points.shape
+        rows, columns = np.nonzero(moving)
+        moved = points[rows] + np.eye(p)[columns] * _STEP
+        first, second = self.parts(np.concatenate([points, moved]))
+        near, far = (first[:n], second[:n]), (first[n:], second[n:])
+        return (*near, *_differences(near, far, (rows, columns), p))
+
+
+def _differences(
+    near: tuple[FloatArray, FloatArray],
+    far: tuple[FloatArray, FloatArray],
+    moves: tuple[IntArray, IntArray],
+    n_parameters: int,
+) -> Slopes:
+    """Return slopes from the parts of points, and of some that were moved along a parameter."""
+    rows, columns = moves
+    first, second = (np.zeros((len(one), n_parameters, one.shape[1])) for one in near)
+    for slope, there, here in zip((first, second), far, near, strict=True):
+        slope[rows, columns] = (there[: rows.size] - here[rows]) / _STEP
+    return first.transpose(0, 2, 1), second.transpose(0, 2, 1)
 
 
 Slopes: TypeAlias = tuple[FloatArray, FloatArray]
@@ -134,20 +158,22 @@ def climb_together(
     low, high = hill.likelihood.free_model.bounds.T
     moving = np.ones(starts.shape, dtype=bool) if held is None else ~held
     points, damping = starts.copy(), np.full(len(starts), 1e-2)
-    parts = hill.parts(points)
+    is_small = held is not None and starts.size <= _SMALL and not hill.likelihood.patients
+    known = hill.around(points, moving) if is_small else hill.parts(points)
     climbing = np.arange(len(starts))
     # SPEED: a hundred starts cost little more than one (benchmarks/calibration.py).
     for _ in range(n_steps):
-        now, base = points[climbing], (parts[0][climbing], parts[1][climbing])
-        slopes = hill.slopes(now, base, moving[climbing])
-        trial = np.clip(now + _steps(slopes, base, damping[climbing]), low, high)
+        now, base = points[climbing], [one[climbing] for one in known]
+        parts = base[0], base[1]
+        slopes = (base[2], base[3]) if is_small else hill.slopes(now, parts, moving[climbing])
+        trial = np.clip(now + _steps(slopes, parts, damping[climbing]), low, high)
         trial = np.where(moving[climbing], trial, now)
-        tried = hill.parts(trial)
-        gain = heights(base) - heights(tried)
+        tried = hill.around(trial, moving[climbing]) if is_small else hill.parts(trial)
+        gain = heights(parts) - heights((tried[0], tried[1]))
         better = gain > 0
         points[climbing[better]] = trial[better]
-        for known, new in zip(parts, tried, strict=True):
-            known[climbing[better]] = new[better]
+        for one, new in zip(known, tried, strict=True):
+            one[climbing[better]] = new[better]
         slower = np.where(better, damping[climbing] / 5, damping[climbing] * 4)
         damping[climbing] = np.clip(slower, 1e-9, 1e6)
         climbing = climbing[np.abs(gain) >= least_gain]

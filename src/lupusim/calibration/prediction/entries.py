@@ -61,6 +61,15 @@ def route(model: MultiStateModel, chain: Chain, party: Party) -> Route:
     )
 
 
+def idle_transitions(model: MultiStateModel, chains: Sequence[Chain]) -> frozenset[int]:
+    """Return the transitions out of states that nobody leaves in any of some chains.
+
+    SPEED: how stays in such states last need not be known.
+    """
+    left = {model.transitions[k].from_state for c in chains for k, *_ in _reachable_moves(c, ())}
+    return frozenset(k for k, t in enumerate(model.transitions) if t.from_state not in left)
+
+
 def _reachable_moves(chain: Chain, closed: Collection[int]) -> list[tuple[int, int, int]]:
     """Return (transition, from, to) of every move that somebody can make."""
     moves = [

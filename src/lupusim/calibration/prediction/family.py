@@ -8,6 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from lupusim.calibration.estimation.parameters import FreeModel
+from lupusim.calibration.prediction.enlarged_chain import Chain, chain_groups
+from lupusim.calibration.prediction.entries import idle_transitions
 from lupusim.calibration.prediction.markov import (
     answer_markov,
     is_piecewise_constant,
@@ -31,7 +33,7 @@ from lupusim.common.arrays import FloatArray
 from lupusim.model import Hazard
 from lupusim.model.hazards.base import constant_rate, formula_of_many, steps
 
-_ROWS = 128  # vectors times classes
+_ROWS = 256  # vectors times classes
 
 
 class Family:
@@ -117,22 +119,31 @@ class Family:
     @cached_property
     def parties(self) -> tuple[Party, ...]:
         """The classes, by which transitions are closed to them."""
+        return self._parties()
+
+    def parties_in(self, chains: Sequence[Chain]) -> tuple[Party, ...]:
+        """Return the same, as far as they leave states in some chains."""
+        return self._parties(idle_transitions(self.free_model.model, chains))
+
+    def _parties(self, idle: frozenset[int] = frozenset()) -> tuple[Party, ...]:
         n_classes = len(self._class_shares)
         among = range(n_classes) if self.only is None else [self.only]
-        return parties(self.free_model, self._class_ratios * self._fixed_ratios, among)
+        ratios = self._class_ratios * self._fixed_ratios
+        return parties(self.free_model, ratios, among, idle)
 
     @cached_property
-    def _plans(self) -> list[tuple[FloatArray, list[Plan]]]:
+    def _plans(self) -> list[tuple[FloatArray, list[tuple[Party, Plan]]]]:
         """Positions of questions that share a grid, early and late ones on grids of their own.
 
-        With a plan for each party.
+        With the parties, and a plan for each.
         """
         groups = horizons(np.array([question.time for question in self.questions]))
+        return [(own, self._planned([self.questions[k] for k in own])) for own in groups]
+
+    def _planned(self, asked: Sequence[Question]) -> list[tuple[Party, Plan]]:
         model = self.free_model.model
-        return [
-            (own, [plan(model, [self.questions[k] for k in own], party) for party in self.parties])
-            for own in groups
-        ]
+        among = self.parties_in([chain for chain, *_ in chain_groups(model, asked)])
+        return [(party, plan(model, asked, party)) for party in among]
 
     def _renewed(self, free: FloatArray) -> FloatArray:
         """Answer by the renewal equations."""
@@ -144,9 +155,11 @@ class Family:
             answers[:, positions] = fine + (fine - coarse) / 3
         return answers
 
-    def _on_grid(self, values: FloatArray, asked: Sequence[Plan], n_panels: int) -> FloatArray:
+    def _on_grid(
+        self, values: FloatArray, asked: Sequence[tuple[Party, Plan]], n_panels: int
+    ) -> FloatArray:
         """Answer some questions on one grid; see :func:`answer_renewal`."""
-        lags = lag_points(float(asked[0].times[-1]), n_panels)
+        lags = lag_points(float(asked[0][1].times[-1]), n_panels)
         shares = self.shares(values)
         parts = [
             answer_renewal(
@@ -155,7 +168,7 @@ class Family:
                 shares=shares[:, party.classes],
                 lags=lags,
             )
-            for party, plan in zip(self.parties, asked, strict=True)
+            for party, plan in asked
         ]
         return np.asarray(sum(parts))
 
@@ -199,16 +212,19 @@ class Family:
         return np.asarray(np.minimum(grown, MOST_HAZARD))
 
     def _numbers(self, transition: int, values: FloatArray) -> dict[str, FloatArray]:
-        """Return the parameters of one transition's hazard by name, (n,) each."""
+        """Return the parameters of one transition's hazard by name, (n,) or (n, n_pieces) each."""
         hazard = self.free_model.model.transitions[transition].hazard
-        numbers = {
-            what: values[:, position] * factor
-            for k, what, _, position, factor in self.free_model.hazard_places
-            if k == transition
-        }
         names: tuple[str, ...] = hazard.__slots__
-        fixed = [name for name in names if name not in numbers]
-        return numbers | {name: np.full(len(values), getattr(hazard, name)) for name in fixed}
+        numbers = {}
+        for name in names:
+            fixed = np.asarray(getattr(hazard, name), dtype=float)
+            numbers[name] = np.empty((len(values), *fixed.shape))
+            numbers[name][:] = fixed
+        for k, what, piece, position, factor in self.free_model.hazard_places:
+            if k == transition:
+                here = slice(None) if piece is None else (slice(None), piece)
+                numbers[what][here] = values[:, position] * factor
+        return numbers
 
     @cached_property
     def _fixed_ratios(self) -> FloatArray:

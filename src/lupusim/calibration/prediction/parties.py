@@ -34,7 +34,12 @@ class Party:
     state_of: IntArray  # the same of states
 
 
-def parties(free_model: FreeModel, ratios: FloatArray, among: Collection[int]) -> tuple[Party, ...]:
+def parties(
+    free_model: FreeModel,
+    ratios: FloatArray,
+    among: Collection[int],
+    idle: frozenset[int] = frozenset(),
+) -> tuple[Party, ...]:
     """Return the parties of some classes.
 
     Parameters
@@ -45,6 +50,8 @@ def parties(free_model: FreeModel, ratios: FloatArray, among: Collection[int]) -
         What multiplies the hazards of each class, as the model's file has it.
     among : collection of int
         Which classes are asked for.
+    idle : frozenset of int
+        Transitions out of states that nobody leaves as far as is asked: closed to all.
     """
     model = free_model.model
     free = {(c, what) for c, what, *_ in free_model.class_places}
@@ -58,7 +65,7 @@ def parties(free_model: FreeModel, ratios: FloatArray, among: Collection[int]) -
     closed = [frozenset(k for k, ratio in enumerate(row) if ratio == 0) for row in table]
     kinds = dict.fromkeys(closed[c] for c in sorted(among))
     return tuple(
-        _party(model, table, [c for c in sorted(among) if closed[c] == kind], kind)
+        _party(model, table, [c for c in sorted(among) if closed[c] == kind], kind | idle)
         for kind in kinds
     )
 

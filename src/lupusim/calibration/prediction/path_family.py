@@ -11,13 +11,14 @@ from lupusim.calibration.prediction.entries import Route, route
 from lupusim.calibration.prediction.family import Family
 from lupusim.calibration.prediction.markov import exponential, rate_breaks
 from lupusim.calibration.prediction.mesh import N_PANELS, make_kernels, march, mesh_edges
+from lupusim.calibration.prediction.parties import Party
 from lupusim.calibration.prediction.path_tree import PathTree
 from lupusim.calibration.prediction.renewal import chain_at_the_end
 from lupusim.calibration.prediction.sojourns import Lags, lag_points
 from lupusim.common.arrays import FloatArray
 
 _N_LAGS = 12  # panels, where a study looks but once
-_CELLS = 4_000_000
+_CELLS = 8_000_000
 """Numbers in the largest array: stacks of vectors are cut so that it stays below."""
 
 
@@ -79,10 +80,10 @@ class PathFamily:
         return np.asarray(there @ self.tree.masks[0].T)
 
     @cached_property
-    def _routes(self) -> list[Route]:
+    def _routes(self) -> list[tuple[Party, Route]]:
         """How each party moves through the chain."""
         model, chain = self.free_model.model, self.tree.chain
-        return [route(model, chain, party) for party in self.family.parties]
+        return [(party, route(model, chain, party)) for party in self.family.parties_in([chain])]
 
     def _on_grid(self, values: FloatArray, lags: Lags) -> FloatArray:
         """Return how probable each entry of the chain is on one grid; (n, size)."""
@@ -91,7 +92,7 @@ class PathFamily:
             chain_at_the_end(
                 own, self.family.kernels(values, lags, party), shares=shares[:, party.classes]
             )
-            for own, party in zip(self._routes, self.family.parties, strict=True)
+            for party, own in self._routes
         ]
         return np.asarray(sum(parts))
 

@@ -75,7 +75,8 @@ def formula_of_many(
     """Return the cumulative hazards of many of a family as one function; None if it has none.
 
     SPEED: a family says it by a class method ``cumulative_of_many``, which takes its fields, of
-    shape (n,) each, and times, shape (n_times,), and returns shape (n, n_times).
+    shape (n,) each, or (n, n_pieces) where one is a sequence, and finite times, shape (n_times,),
+    and returns shape (n, n_times).
     """
     formula: Callable[[Mapping[str, FloatArray], FloatArray], FloatArray] | None
     formula = getattr(family, "cumulative_of_many", None)

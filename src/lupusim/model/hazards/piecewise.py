@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -72,6 +72,21 @@ class PiecewiseExponentialHazard(Hazard):
         with np.errstate(invalid="ignore"):
             grown = rates[piece] * (time - edges[piece])
         return np.asarray(heights[piece] + np.where(rates[piece] > 0, grown, 0.0))
+
+    @classmethod
+    def cumulative_of_many(
+        cls, parameters: Mapping[str, FloatArray], time: FloatArray
+    ) -> FloatArray:
+        """Return the cumulative hazards of many, (n, n_times)."""
+        rates = parameters["rates"]
+        edges = np.pad(parameters["breaks"], ((0, 0), (1, 0)))
+        grown = np.cumsum(np.diff(edges) * rates[:, :-1], axis=1)
+        heights = np.pad(grown, ((0, 0), (1, 0)))
+        piece = (edges[:, :, None] <= time).sum(axis=1) - 1
+        begin, rate, height = (
+            np.take_along_axis(one, piece, axis=1) for one in (edges, rates, heights)
+        )
+        return np.asarray(height + rate * (time - begin))
 
     def inverse_cumulative(self, cumulative: FloatArray) -> FloatArray:
         """Return the time at which the cumulative hazard reaches `cumulative`, or ``inf``."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, replace
-from functools import cache
-
-import numpy as np
 
 from lupusim.common.frozen import dataclass
+from lupusim.common.memory import keep_freed_memory
 from lupusim.simulation.block import replicates_per_block, simulate_block
 from lupusim.simulation.controls import Control
 from lupusim.simulation.generation.generation import Block
@@ -19,10 +16,7 @@ from lupusim.simulation.scoring import Pair, score_block
 from lupusim.simulation.tally import Tally
 from lupusim.trial import Trial
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # parameters of mallopt in <malloc.h>
 _LONG = 0.02  # seconds of a block
-_LARGEST_KEPT = 31 * 2**20  # bytes; glibc takes no more than 32 MB
-_MOST_KEPT = 128 * 2**20
 
 Score = Callable[[Trial, Block], Tally]
 """Simulates a block and returns its sums; a function of a module, or an object with a call."""
@@ -93,26 +87,9 @@ def whole_blocks(trial: Trial, n_replicates: int) -> int:
     return -(-n_replicates // size) * size
 
 
-@cache
-def _keep_freed_memory() -> None:
-    """Make the C library keep the memory of freed arrays in the process.
-
-    SPEED: it hands arrays above a limit back to the system and has to fetch them again,
-    page by page (benchmarks/cases.py: a third more trials a second). The limits are those
-    of mallopt(3); Dask sets the second one so low that its workers take twice as long. Where
-    there is no such function, freeing one large array lifts the first limit as well.
-    """
-    import ctypes
-
-    np.empty(_LARGEST_KEPT, dtype=np.uint8)
-    if os.name == "posix" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
-        mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
-        mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT)
-
-
 def work(task: Task) -> Done:
     """Simulate the blocks of a task."""
-    _keep_freed_memory()
+    keep_freed_memory()
     begin = time.perf_counter()
     found = [_sums(task, block) for block in task.blocks]
     tallies = {key: tuple(sums[key] for sums in found) for key in found[0]}

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 from lupusim.calibration.estimation.margin_sums import (
     Margins,
@@ -135,6 +136,23 @@ def test_columns_that_the_counts_leave_empty_are_found() -> None:
     assert possible_columns(margins(4, 5)).all()
     with pytest.raises(ValueError, match="no table"):
         possible_columns(margins(10, 4))
+
+
+def test_possible_columns_are_those_that_a_linear_program_can_fill() -> None:
+    rng = stream(SEED, "columns")
+    for _ in range(20):
+        sums = rng.integers(0, 2, size=(3, 6)).astype(float)
+        table = rng.integers(0, 3, size=6) * rng.integers(0, 2, size=6)
+        some = Margins(
+            sums=sums,
+            counts=sums @ table,
+            layer=np.zeros(6, dtype=int),
+            sizes=np.array([float(table.sum())]),
+        )
+        most = [
+            -linprog(-np.eye(6)[k], A_eq=some.all_sums, b_eq=some.all_counts).fun for k in range(6)
+        ]
+        assert possible_columns(some).tolist() == [bool(m > 1e-9) for m in most]
 
 
 def test_a_margin_that_follows_from_others_is_no_row_of_its_own() -> None:

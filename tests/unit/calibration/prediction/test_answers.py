@@ -115,6 +115,16 @@ def test_classes_are_parted_by_what_is_closed_to_them() -> None:
     ]
 
 
+def test_stays_that_no_question_needs_are_not_followed() -> None:
+    # Nobody leaves b once it counts as reached, and nobody comes to c.
+    family = Family(fixed(WEIBULL), [EverIn(("b",), 3.0)])
+    (among, _), *_ = family._plans[0][1]
+    assert among.left == [0]
+    together = Family(fixed(WEIBULL), [EverIn(("b",), 3.0), InStates(("c",), 3.0)])
+    alone = family.answers(np.log([[0.1]]))[0, 0]
+    assert alone == pytest.approx(together.answers(np.log([[0.1]]))[0, 0], rel=1e-13)
+
+
 def test_renewal_equations_agree_where_hazards_are_finite_at_the_start() -> None:
     later = model(ExponentialHazard(rate=2.0), WeibullHazard(shape=0.3, scale=50.0))
     exact = answer_any(later, QUESTIONS, 1e-7)
