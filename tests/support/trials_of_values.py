@@ -1,4 +1,4 @@
-"""Trials of two arms whose endpoints are scores and responses, as a scenario states them."""
+"""Trials of two arms with scores, responses and counts, as a scenario states them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _CHANGE = "change of score at 24 weeks"
 
 
 def value_trial(test: str, outcome: str = "score", second: str = "", **changes: object) -> Trial:
-    """Return a trial of a score or a response, or of both with Holm's procedure.
+    """Return a trial of a score, a response or flares, or of a response and a score by Holm.
 
     Parameters
     ----------
     test : str
         Of the primary endpoint.
     outcome : str
-        Its kind, ``score`` or ``response``.
+        Its kind, ``score``, ``response`` or ``flares``.
     second : str
         Test of the score beside a response; empty for none.
     """
@@ -34,6 +34,11 @@ def value_trial(test: str, outcome: str = "score", second: str = "", **changes: 
         outcomes["response"] = {"kind": "response", "at": "24 weeks"}
         for arm, share in zip(arms, ("30 %", "50 %"), strict=True):
             arm["outcomes"]["response"] = share
+    if outcome == "flares":
+        dispersion = changes.get("dispersion", 0.8)
+        outcomes["flares"] = {"kind": "event_count", "until": "1 year", "dispersion": dispersion}
+        for arm, rate in zip(arms, ("1.5 per year", "0.7 per year"), strict=True):
+            arm["outcomes"]["flares"] = rate
     if outcome == "score" or second:
         outcomes["score"] = deepcopy(_SCORE) | of_score
         for arm, change in zip(arms, (-3, -6.5), strict=True):
@@ -54,5 +59,6 @@ def value_trial(test: str, outcome: str = "score", second: str = "", **changes: 
         "simulation": {"replicates": 400, "seed": 20260101},
         "source": "assumption",
     }
-    others = {k: v for k, v in changes.items() if k not in ("missing", "lowest")}
+    told = ("missing", "lowest", "dispersion")
+    others = {k: v for k, v in changes.items() if k not in told}
     return scenario_from_mapping(words | others).points[0].trial

@@ -21,6 +21,7 @@ from lupusim.trial.endpoints import (
     MORE_OR_FEWER,
     Better,
     Endpoint,
+    EventsCounted,
     EventTime,
     MissingChange,
     ResponseAtVisit,
@@ -187,6 +188,11 @@ class Simple:
     @property
     def time_of_event(self) -> EventTime | None:
         """None: it is no time to an event."""
+        return None
+
+    @property
+    def events_counted(self) -> EventsCounted | None:
+        """None: it is no number of events."""
         return None
 
     @property

@@ -28,7 +28,7 @@ from lupusim.endpoints.strikes import until_strike, with_failures
 from lupusim.errors import Problem
 from lupusim.records import FirstEntry, Observation, Recorder
 from lupusim.trial.checks.endpoints import beyond_problems, state_problems
-from lupusim.trial.endpoints import Better
+from lupusim.trial.endpoints import Better, EventsCounted
 from lupusim.trial.observation import Consequence
 
 if TYPE_CHECKING:
@@ -72,6 +72,11 @@ class EventCount(Simple):
             raise ValueError("events is empty: name the states whose entry is the event")
         if not self.until > 0:
             raise ValueError(f"until={self.until!r} must be a time above 0")
+
+    @property
+    def events_counted(self) -> EventsCounted:
+        """It is one."""
+        return self
 
     def measurement(self, setting: Setting) -> Measurement:
         """Return what listens to a block of histories."""

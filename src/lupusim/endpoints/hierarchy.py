@@ -89,6 +89,11 @@ class Hierarchy:
         return
 
     @property
+    def events_counted(self) -> None:
+        """None: it is no number of events."""
+        return
+
+    @property
     def change_of_marker(self) -> None:
         """None: it is no change of the marker."""
         return

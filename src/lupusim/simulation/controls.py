@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from lupusim.analysis.outcomes import NumberOutcome, Outcome, SurvivalOutcome
+from lupusim.analysis.outcomes import CountOutcome, NumberOutcome, Outcome, SurvivalOutcome
 from lupusim.analysis.survival.logrank_looks import Exits
 from lupusim.common.arrays import FloatArray, blocks
 from lupusim.common.compiled.choice import with_compiled
@@ -44,7 +44,7 @@ class CutDate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Baseline:
+class TakenFromValue:
     """What is taken from a value for the value at randomization."""
 
     slope: float  # for each unit of it
@@ -62,7 +62,7 @@ class Quadratic:
     """`constant`, `center`, `linear` and `square`: it is constant + linear y + square y^2, with y
     the value less the center; (n_arms,)."""
     mean: FloatArray  # its mean over all patients; (n_arms,)
-    baseline: Baseline | None = None  # what is taken from the values before
+    baseline: TakenFromValue | None = None  # what is taken from the values before
 
 
 class Whole:
@@ -160,10 +160,11 @@ class Values:
 
     endpoint: int  # position of the endpoint
     adds: Quadratic  # what each patient adds
+    first: int  # of how many patients, in the order of their enrollment
 
     def sums(self, whole: Whole) -> FloatArray:
         """Return the sum of each replicate, (n_replicates,)."""
-        outcome, adds = whole.outcome(self.endpoint), self.adds
+        outcome, adds = whole.outcome(self.endpoint).first(self.first), self.adds
         value, arm = outcome.columns()
         y = value - adds.center[arm]
         if adds.baseline is not None:
@@ -172,6 +173,52 @@ class Values:
             y -= adds.baseline.slope * (known - adds.baseline.mean)
         added = adds.constant[arm] + (adds.linear[arm] + adds.square[arm] * y) * y
         return np.asarray((np.where(outcome.analyzed, added, 0.0) - adds.mean[arm]).sum(axis=1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountTable:
+    """What a patient adds to a sum, by arm, years watched and number of events."""
+
+    width: float  # between the edges of cells of years watched
+    adds: FloatArray
+    """At the edges, straight between them; more events add as the last; (n_arms, n_edges,
+    n_counts)."""
+    mean: FloatArray
+    """Its mean given the time from randomization until the data are cut; (n_arms, n_edges)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountsToCut:
+    """A sum over how many events patients have until a date of its own, or until their last."""
+
+    endpoint: int  # position of the endpoint
+    cut: CutDate | None  # when the data are cut for it; None where they never are
+    table: CountTable  # what each patient adds
+
+    def sums(self, whole: Whole) -> FloatArray:
+        """Return the sum of each replicate, (n_replicates,)."""
+        outcome, table = cast(CountOutcome, whole.outcome(self.endpoint)), self.table
+        longest, most = table.width * (table.adds.shape[1] - 1), table.adds.shape[2] - 1
+        arm, years, count = outcome.arm, outcome.years, outcome.count
+        there = np.full(years.shape, longest)
+        if self.cut is not None:
+            enrolled = whole.generated.enrollment_time
+            there = np.clip(self.cut.of(enrolled)[:, None] - enrolled, 0.0, longest)
+            years = np.minimum(years, there)
+            assert outcome.times is not None  # of events that are counted the dates are known
+            count = np.count_nonzero(outcome.times <= years[:, :, None], axis=2)
+        number = np.minimum(count, most).astype(np.intp)
+        of_number = np.moveaxis(table.adds, 1, 2)  # each number of events has a line over years
+        found = _between(of_number, (arm, number), years / table.width)
+        found -= _between(table.mean, (arm,), there / table.width)
+        return np.asarray(found.sum(axis=1))
+
+
+def _between(lines: FloatArray, which: tuple[np.ndarray, ...], place: FloatArray) -> FloatArray:
+    """Return the value of a line at a place in cells, straight between their edges."""
+    below = np.minimum(place.astype(np.intp), lines.shape[-1] - 2)
+    part = place - below
+    return np.asarray(lines[(*which, below)] * (1 - part) + lines[(*which, below + 1)] * part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

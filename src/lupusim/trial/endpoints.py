@@ -114,6 +114,20 @@ class EventTime(Protocol):
         ...
 
 
+class EventsCounted(Protocol):
+    """How often each patient enters a set of states, while in the trial."""
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """States whose every entry is an event."""
+        ...
+
+    @property
+    def until(self) -> float:
+        """Study time (years) up to which events count; ``inf`` for no end."""
+        ...
+
+
 class Endpoint(Protocol):
     """What a trial measures of each patient; :mod:`lupusim.endpoints` has the kinds there are."""
 
@@ -159,6 +173,11 @@ class Endpoint(Protocol):
     @property
     def time_of_event(self) -> EventTime | None:
         """Itself where it is a time to an event; None otherwise."""
+        ...
+
+    @property
+    def events_counted(self) -> EventsCounted | None:
+        """Itself where it is a number of events; None otherwise."""
         ...
 
     @property

@@ -99,7 +99,9 @@ class TestMethod(Protocol):
         ``survival`` (of proportional hazards), or none.
     nearly : str
         Which sum over independent patients its statistic nearly is: of weighted ``ranks``, of what
-        they take from an arm's survival ``curve``, of ``values`` less their mean, or none known.
+        they take from an arm's survival ``curve``, of ``values`` less their mean, of numbers of
+        events less what their ``rates`` let expect, or of ``counts`` less that, by how much a
+        negative binomial law lets them vary; or none known.
     costly : bool
         Whether it takes more time than the patients of a trial do.
     n_arms : int
@@ -142,7 +144,7 @@ class TestMethod(Protocol):
     optional: ClassVar[tuple[str, ...]] = ()
     has_design: ClassVar[bool] = False
     formula: ClassVar[Literal["", "tables", "strata", "survival"]] = ""
-    nearly: ClassVar[Literal["", "ranks", "curve", "values"]] = ""
+    nearly: ClassVar[Literal["", "ranks", "curve", "values", "rates", "counts"]] = ""
     costly: ClassVar[bool] = False
     n_arms: ClassVar[int] = 2
     strata: ClassVar[Literal["none", "used", "needed"]] = "none"

@@ -210,6 +210,7 @@ class AndersenGillTest(RatioToBeat):
 
     effect: ClassVar = "log hazard ratio of recurrent events"
     outcome: ClassVar = CountOutcome
+    nearly: ClassVar = "rates"
     estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "variance"

@@ -323,6 +323,7 @@ class NegativeBinomialTest(RatioToBeat):
 
     effect: ClassVar = "log rate ratio"
     outcome: ClassVar = CountOutcome
+    nearly: ClassVar = "counts"
     estimated_by: ClassVar = "maximum likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "variance"

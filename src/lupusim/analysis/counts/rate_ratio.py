@@ -110,6 +110,7 @@ class RateRatioTest(RatioToBeat):
 
     effect: ClassVar = "log rate ratio"
     outcome: ClassVar = CountOutcome
+    nearly: ClassVar = "rates"
     estimated_by: ClassVar = "events per year observed"
     information_unit: ClassVar = "variance"
     least_patients: ClassVar = 60

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lupusim.errors import NoExactSolutionError
+from lupusim.planning.controls.counts import is_solved_count
 from lupusim.planning.controls.first_events import is_solved
-from lupusim.planning.controls.values import is_valued
+from lupusim.planning.controls.values import is_share, is_valued, known_at_looks
 from lupusim.planning.theory.assumptions import why_not_plain
+from lupusim.planning.theory.counts.cells import acting_factors
+from lupusim.planning.theory.counts.design import is_enumerated
 from lupusim.simulation.looks.look_statistics import Comparison, comparisons
 from lupusim.trial import Trial
 from lupusim.trial.enrollment.arm_periods import arms_change
@@ -17,11 +21,12 @@ _ARMS = 2
 def is_controlled(trial: Trial) -> bool:
     """Return whether a trial is of a kind that has control variates.
 
-    That is a trial of two arms whose patients are independent and differ by nothing but their
-    arm, compared by a log-rank test, weighted or not, a Cox test, or a difference of survival at
-    a time or of restricted means, at one look or several; or at one look by a difference of
-    means of a marker, or of shares where all tables are not enumerated. Of several hypotheses
-    it is enough that one is of such a kind.
+    That is a trial of two arms whose patients are independent given enrollment and allocation,
+    at one look or several, compared by a log-rank test, weighted or not, a Cox test, or a
+    difference of survival at a time or of restricted means; by a difference of means of a
+    marker, or of shares where all tables are not enumerated, where each look has a number of
+    patients whose values are known; or by a ratio of rates. Of several hypotheses it is enough
+    that one is of such a kind.
 
     Parameters
     ----------
@@ -47,23 +52,61 @@ def why_counted(trial: Trial) -> str:
         return "the trial adapts to what it sees"
     if arms_change(trial.arms):
         return "arms join or close on the way"
-    if trial.family is not None and trial.interims:
-        return "several hypotheses are looked at several times"
     reasons = [_why_not(trial, one) for one in comparisons(trial)]
     return "" if "" in reasons else reasons[0]
 
 
 def _why_not(trial: Trial, asked: Comparison) -> str:
-    if is_timed(trial, asked) or is_sum_of_values(trial, asked):
+    if is_timed(trial, asked) or is_sum_of_values(trial, asked) or is_counted(trial, asked):
         return ""
-    analysis = asked.analysis
-    if reason := why_not_plain(trial, replace(analysis, stratify_by=())):
+    analysis, endpoint = asked.analysis, trial.endpoints[asked.endpoint]
+    if is_enumerated(trial):
+        return "all tables give its exact power"
+    of_states = endpoint.response_at_visits is not None or analysis.test.nearly == "counts"
+    if reason := why_unlike(trial) if of_states else _why_not_plain(trial, asked):
         return reason
-    if analysis.test.formula in ("tables", "strata"):
-        return "shares at several looks" if trial.interims else "all tables give its exact power"
+    if is_share(endpoint, analysis.test):
+        return "how many patients a look sees is left to chance"
     if trial.dropout.by_state:
         return "dropout depends on the state"
     return f"no sum of known law stands for {analysis.name} of this endpoint"
+
+
+def _why_not_plain(trial: Trial, asked: Comparison) -> str:
+    return why_not_plain(trial, replace(asked.analysis, stratify_by=()))
+
+
+def why_unlike(trial: Trial) -> str:
+    """Return why patients of an arm are not draws of one law, given allocation; empty if they are.
+
+    Parameters
+    ----------
+    trial : Trial
+        Whose endpoint is a matter of states, and seen as the exact engine knows them to be seen.
+    """
+    population, arms = trial.population, trial.arms
+    lots = [arm.infusions.lots for arm in arms if arm.infusions and arm.infusions.lots]
+    treated = bool(lots) or any(arm.effects for arm in arms)
+    acting = bool(population.effects) or any(arm.model.covariates for arm in arms)
+    reasons = {
+        "prognosis drifts": bool(population.drift),
+        "outcomes are correlated": population.correlated is not None,
+        "patients go over to another arm's treatment": any(arm.switch for arm in arms),
+        "treatment hangs on supply": trial.supply is not None and treated,
+        "patients of one lot share their luck": any(one.sd > 0 for one in lots),
+        "a further course begins its effect anew": any(arm.law.restarts_matter for arm in arms),
+        "what acts on hazards may steer the allocation": acting and not _is_apart(trial),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+def _is_apart(trial: Trial) -> bool:
+    """Return whether the allocation knows nothing that acts on hazards."""
+    names = set(trial.stratify_by)
+    try:
+        return names <= set(trial.population.factors) - set(acting_factors(trial))
+    except NoExactSolutionError:
+        return not names
 
 
 def is_timed(trial: Trial, asked: Comparison) -> bool:
@@ -74,7 +117,7 @@ def is_timed(trial: Trial, asked: Comparison) -> bool:
     ends = set(trial.arms[0].model.absorbing or ())
     if endpoint.origin or endpoint.visits or set(endpoint.competing) - ends:
         return False
-    if trial.dropout.by_state or why_not_plain(trial, replace(analysis, stratify_by=())):
+    if trial.dropout.by_state or _why_not_plain(trial, asked):
         return False
     seen = (*endpoint.events, *endpoint.competing)
     return all(is_solved(arm.law, seen) for arm in trial.arms)
@@ -82,6 +125,18 @@ def is_timed(trial: Trial, asked: Comparison) -> bool:
 
 def is_sum_of_values(trial: Trial, asked: Comparison) -> bool:
     """Return whether the test is a difference of means or shares, whose law is known."""
-    if trial.interims or why_not_plain(trial, replace(asked.analysis, stratify_by=())):
+    endpoint, test = trial.endpoints[asked.endpoint], asked.analysis.test
+    if None in known_at_looks(trial, endpoint) or asked.analysis.adjust_for:
         return False
-    return is_valued(trial, trial.endpoints[asked.endpoint], asked.analysis.test)
+    if endpoint.response_at_visits is not None:
+        # all tables give an exact power, which needs no simulation
+        return is_share(endpoint, test) and not (why_unlike(trial) or is_enumerated(trial))
+    return not _why_not_plain(trial, asked) and is_valued(trial, endpoint, test)
+
+
+def is_counted(trial: Trial, asked: Comparison) -> bool:
+    """Return whether the test is of rates of events whose numbers have a known law."""
+    endpoint, analysis = trial.endpoints[asked.endpoint], asked.analysis
+    if analysis.test.nearly not in ("rates", "counts") or trial.intercurrent_events:
+        return False
+    return not why_unlike(trial) and is_solved_count(trial, endpoint)

@@ -8,8 +8,10 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
+from lupusim.planning.controls.parts import Baseline, LookSum
 from lupusim.planning.controls.sums import ComplexArray
-from lupusim.simulation.controls import Baseline, Quadratic
+from lupusim.simulation.controls import Quadratic, TakenFromValue, Values
+from lupusim.simulation.looks.look_statistics import Comparison
 from lupusim.trial import Endpoint, TestMethod, Trial
 from lupusim.trial.endpoints import MissingChange, ResponseAtVisits
 from lupusim.trial.observation import Marker
@@ -17,6 +19,7 @@ from lupusim.trial.observation import Marker
 # the exact engine is imported where it is asked for: a start-up needs none of it
 
 _TOLERANCE = 1e-7
+_ARMS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +32,7 @@ class ValueLaw:
     """`weight`, `mean` and `sd`: chance of each part, and mean and standard deviation of the value
     there; 0 for a value that is certain. Weights below 1 in all leave patients of whom nothing is
     seen; (n_arms, n_parts)."""
-    baseline: Baseline | None = None
+    baseline: TakenFromValue | None = None
     """What is taken from a value for each unit of the value at randomization; None for nothing."""
 
     @property
@@ -44,30 +47,96 @@ class ValueLaw:
         return mean, (self.weight * (self.sd**2 + off**2)).sum(axis=1) / self.known
 
 
+def sums_of_values(trial: Trial, asked: Comparison, baseline: Baseline) -> list[LookSum]:
+    """Return the sums of a test of means or shares, look by look.
+
+    Raises
+    ------
+    NoExactSolutionError
+        If the exact engine does not know the law of a value.
+    """
+    endpoint, test = trial.endpoints[asked.endpoint], asked.analysis.test
+    law = value_law(trial, endpoint, test)
+    null = test.null_value(endpoint.better)
+    found = []
+    for first in known_at_looks(trial, endpoint):
+        assert first is not None  # else nobody asks
+        sizes = baseline.sizes(first)
+        expected = sizes.mean(axis=0)
+        mean, adds = quadratic(law, expected, null)
+        error = 1 / (adds.linear[1] * float(expected[1] * law.known[1]))
+        by_patients = test.information_unit == "patients"
+        parts = Values(endpoint=asked.endpoint, adds=adds, first=first)
+        found.append(
+            LookSum(
+                mean=mean,
+                estimate=mean * error,
+                information=float(first) if by_patients else error**-2,
+                spread=math.sqrt(float(expected @ variances(law, adds))),
+                law=_OfSizes(law, adds, sizes),
+                sum=parts,
+                degrees=_degrees(endpoint, expected @ law.known),
+            )
+        )
+    return found
+
+
+class _OfSizes:
+    """The law of the sum over so many patients of each arm, in each of some enrollments."""
+
+    def __init__(self, law: ValueLaw, adds: Quadratic, sizes: FloatArray) -> None:
+        self.law, self.adds, self.sizes = law, adds, sizes
+
+    def __call__(self, nodes: FloatArray) -> ComplexArray:
+        return np.asarray(self.sizes @ log_characteristic(self.law, self.adds, nodes))
+
+
+def _degrees(endpoint: Endpoint, n_values: float) -> float:
+    return math.inf if endpoint.change_of_marker is None else float(n_values) - _ARMS
+
+
+def known_at_looks(trial: Trial, endpoint: Endpoint) -> list[int | None]:
+    """Return of how many patients, in their order, the value is known at each look.
+
+    None where that is left to chance, or the endpoint has no values.
+    """
+    if (due := _due(trial, endpoint)) is None:
+        return [None for _ in trial.looks]
+    return [look.patients_known(due, trial.n_patients) for look in trial.looks]
+
+
+def is_share(endpoint: Endpoint, test: TestMethod) -> bool:
+    """Return whether a test is of shares of a response: of the tables, or nearly their difference.
+
+    Parameters
+    ----------
+    endpoint : Endpoint
+        What is tested.
+    test : TestMethod
+        By what.
+    """
+    counts = test.formula in ("tables", "strata") or test.nearly == "values"
+    return endpoint.response_at_visits is not None and counts
+
+
 def is_valued(trial: Trial, endpoint: Endpoint, test: TestMethod) -> bool:
-    """Return whether the law of a value is known of patients who are independent and alike.
+    """Return whether the law of a marker's change is known, and the test is of its means.
 
     Parameters
     ----------
     trial : Trial
-        Of two arms.
+        Of two arms of independent patients who are alike.
     endpoint : Endpoint
-        The change of a marker at a visit, or a response.
+        What is tested.
     test : TestMethod
-        Of its means or shares.
+        By what.
     """
-    due = _due(trial, endpoint)
-    if due is None or trial.cutoff.patients_known(due, trial.n_patients) != trial.n_patients:
-        return False
-    if endpoint.response_at_visits is not None:
-        # a single test of counts has an exact power, which needs no simulation
-        counts = test.formula in ("tables", "strata")
-        return test.nearly == "values" or (counts and trial.family is not None)
-    if test.nearly != "values":
-        return False
     marker = trial.marker
     return (
-        marker is not None
+        endpoint.change_of_marker is not None
+        and test.nearly == "values"
+        and not trial.interims
+        and marker is not None
         and marker.lowest == -math.inf
         and not (marker.baseline or trial.dropout.by_state)
         and all(len(arm.model.starts) == 1 for arm in trial.arms)
@@ -76,8 +145,9 @@ def is_valued(trial: Trial, endpoint: Endpoint, test: TestMethod) -> bool:
 
 def _due(trial: Trial, endpoint: Endpoint) -> float | None:
     """Return when a patient's value is due, study time (years); None where there is none."""
+    late = trial.visit_conduct.window
     if (responses := endpoint.response_at_visits) is not None:
-        return min(responses.visits[-1], trial.follow_up)
+        return min(responses.visits[-1] + late, trial.follow_up)
     return endpoint.due_time if endpoint.change_of_marker is not None else None
 
 
@@ -132,7 +202,7 @@ def _law_of_changes(trial: Trial, endpoint: Endpoint, *, adjusted: bool) -> Valu
         weight=weight,
         mean=mean,
         sd=np.sqrt(np.maximum(variance, 0.0)),
-        baseline=Baseline(slope=slope, mean=start[0]) if slope else None,
+        baseline=TakenFromValue(slope=slope, mean=start[0]) if slope else None,
     )
 
 

@@ -16,16 +16,23 @@ from lupusim.report.run.table import all_rows, main_rows
 from lupusim.scenario import load_scenario
 from lupusim.simulation.block import followed
 from lupusim.simulation.generation.generation import Block
-from lupusim.trial import Dropout
+from lupusim.trial import Dropout, Population
+from lupusim.trial.population.covariates import CovariateEffect
 from lupusim.trial.scenario import DesignPoint, Scenario
 from tolerance import SEED
 from trials import disease_trial, survival_trial
+from trials_of_values import value_trial
 
 REASONS = {
     "regimen_selection": "4 arms are compared",
     "ln_enrichment": "the trial adapts to what it sees",
     "cohort_5y": "nothing is tested",
     "phase2_sledai_24w": "visits are missed, late or misread",
+    "lots_and_reinfusion": "a further course begins its effect anew",
+    "supply_stress": "treatment hangs on supply",
+    "null_and_drift": "all tables give its exact power",
+    "event_rate": "",
+    "phase3_bicla_52w": "",
     "two_rates": "all tables give its exact power",
     "time_to_event": "",
     "score_change": "",
@@ -45,6 +52,38 @@ def test_dropout_by_state_and_unlike_patients_are_reasons():
     by_state = replace(survival, dropout=Dropout(per_year=0.2, by_state={"alive": 2.0}))
     assert why_counted(by_state) == "dropout depends on the state"
     assert why_counted(disease_trial()) != ""
+
+
+def test_a_null_twin_whom_no_treatment_changes_is_known_though_doses_are_not():
+    points = load_scenario("lots_and_reinfusion").points
+    alike, unequal = (points[k].trial.null_twin() for k in (0, 1))
+    assert why_counted(alike) == ""
+    assert why_counted(unequal) == "patients of one lot share their luck"
+    assert why_counted(load_scenario("supply_stress").points[0].trial.null_twin()) == ""
+
+
+def test_a_look_that_leaves_its_patients_to_chance_is_a_reason():
+    early = {"when": {"calendar_time": "8 months"}, "efficacy": {"spending": "obrien_fleming"}}
+    last = {"when": {"last_patient": "24 weeks"}}
+    trial = value_trial("pooled_z", "response", looks=[early, last])
+    assert why_counted(trial) == "how many patients a look sees is left to chance"
+    fixed = early | {"when": {"patients": 60, "followed": "24 weeks"}}
+    counted = value_trial("pooled_z", "response", looks=[fixed, last])
+    assert why_counted(counted) == "all tables give its exact power"
+    strata = {"population": {"strata": {f: {"a": 0.5, "b": 0.5} for f in ("one", "two")}}}
+    split = strata | {"allocation": {"block_size": 4, "stratify_by": ["one", "two"]}}
+    assert why_counted(value_trial("pooled_z", "response", looks=[fixed, last], **split)) == ""
+
+
+def test_what_acts_on_hazards_must_not_steer_the_allocation():
+    trial = value_trial("negative_binomial", "flares")
+    edges = (("even number of flares", "odd number of flares"),)
+    effect = CovariateEffect(covariate="nephritis", level="yes", on=edges, hazard_ratio=2.0)
+    population = Population(factors={"nephritis": {"yes": 0.3, "no": 0.7}}, effects=(effect,))
+    trial = replace(trial, population=population)
+    assert why_counted(trial) == ""
+    steered = replace(trial, stratify_by=("nephritis",))
+    assert why_counted(steered) == "what acts on hazards may steer the allocation"
 
 
 def scenario(trial, n_replicates):

@@ -81,7 +81,7 @@ def cells_of(trial: Trial, strata: Sequence[str]) -> list[Cell]:
         If a factor is made of a number.
     """
     population = trial.population
-    names = dict.fromkeys([*strata, *_acting_factors(trial)])
+    names = dict.fromkeys([*strata, *acting_factors(trial)])
     for name in names:
         if name not in population.factors:
             raise NoExactSolutionError(f"factor {name!r} is made of a number")
@@ -96,7 +96,7 @@ def cells_of(trial: Trial, strata: Sequence[str]) -> list[Cell]:
 
 def kinds_of(trial: Trial, cells: Sequence[Cell]) -> list[int]:
     """Return a number for each cell, the same where no factor that acts tells cells apart."""
-    names = list(dict.fromkeys(_acting_factors(trial)))
+    names = list(dict.fromkeys(acting_factors(trial)))
     keys = [tuple(cell.levels[name] for name in names) for cell in cells]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return [numbers[key] for key in keys]
@@ -145,7 +145,14 @@ def is_quadrature(trial: Trial) -> bool:
     return bool(spread or population.frailties)
 
 
-def _acting_factors(trial: Trial) -> Iterator[str]:
+def acting_factors(trial: Trial) -> Iterator[str]:
+    """Yield the factors that act on hazards, some of them more than once.
+
+    Raises
+    ------
+    NoExactSolutionError
+        If a screening decides a number that acts on hazards.
+    """
     population = trial.population
     yield from (effect.covariate for effect in population.effects if effect.level is not None)
     yield from (name for name in _acting_numbers(trial) if name in population.codes)

@@ -106,7 +106,7 @@ def _chances(
         exits = list(_exits(arms.trial, endpoint, arms.arm))
         for position, cell in enumerate(cells):
             for person in people(arms.trial, cell, fine=fine):
-                for share, law, classes in _laws_of(arms, person):
+                for share, law, classes in laws_of(arms, person):
                     parts.append((arms, position, person.weight * (share * classes) * present))
                     followed.append(arms.followed(law.beside(exits, _N_ENDS)))
     chances = _responses(watch, shares_at(followed, watch.times, _keep(watch)))
@@ -191,10 +191,15 @@ def _within(window: float, at: float, follow_up: float) -> dict[str, FloatArray]
     return {"times": times[order], "weights": masses[order]}
 
 
-def _laws_of(arms: AlikeArms, person: Person) -> Iterator[tuple[float, Law, FloatArray]]:
+def laws_of(arms: AlikeArms, person: Person) -> Iterator[tuple[float, Law, FloatArray]]:
     """Yield the laws that such patients follow: share by infusions missed, law, and class's share.
 
     The last is (n_arms,).
+
+    Raises
+    ------
+    NoExactSolutionError
+        If patients of one lot share their luck, or too many infusions may be missed.
     """
     for share, model, name in _treated(arms.arm):
         factors = person.hazard_ratios(model, arms.trial.population, name)

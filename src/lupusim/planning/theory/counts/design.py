@@ -10,12 +10,13 @@ from lupusim.analysis.single_arm.enumeration import LookChances
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
-from lupusim.planning.theory.counts.cells import Cell, cells_of, shares_of
+from lupusim.planning.theory.counts.cells import Cell, cells_of, kinds_of, shares_of
 from lupusim.planning.theory.counts.chances import chances_of_truths, response_chances
 from lupusim.planning.theory.counts.even_strata import even_strata
 from lupusim.planning.theory.counts.looks import look_chances
 from lupusim.planning.theory.counts.sizes import (
     Sizes,
+    sizes_in,
     sizes_in_all,
     sizes_of_two,
     sizes_split,
@@ -83,6 +84,20 @@ class CountDesign:
         if len(strata) > _TWO:
             raise NoExactSolutionError(f"chances differ between {len(strata)} strata")
         return self._of_two_allocated(strata[0][0], by_stratum)
+
+    @property
+    def is_enumerated(self) -> bool:
+        """Whether all tables are gone through, if they are not too many."""
+        allocated = shares_of(self.cells, self.trial.stratify_by)
+        if self.trial.interims:
+            due, n = self.endpoint.visits[-1], self.trial.n_patients
+            known = all(look.patients_known(due, n) is not None for look in self.trial.looks)
+            return known and len(allocated) == 1 and self.analysis.test.formula == "tables"
+        if (n_tested := len(shares_of(self.cells, self._test_strata))) > 1:
+            both = set(self.trial.stratify_by) in (set(), set(self._test_strata))
+            return n_tested == _TWO and both
+        kinds = kinds_of(self.trial, self.cells)
+        return len(allocated) <= _TWO or len(set(kinds)) == 1
 
     @property
     def _test_strata(self) -> tuple[str, ...]:
@@ -224,6 +239,22 @@ def count_design(trial: Trial) -> CountDesign:
         raise NoExactSolutionError("patients depend on the date or on each other")
     cells = cells_of(trial, (*analysis.stratify_by, *trial.stratify_by))
     return CountDesign(trial=trial, analysis=analysis, endpoint=endpoint, cells=tuple(cells))
+
+
+def is_enumerated(trial: Trial) -> bool:
+    """Return whether all that may happen to a trial that is counts is gone through.
+
+    Parameters
+    ----------
+    trial : Trial
+        Any; cost is not asked for: of very many patients in two strata not all tables are.
+    """
+    try:
+        design = count_design(trial)
+        sizes_in(trial, trial.n_patients)
+    except NoExactSolutionError:
+        return False
+    return design.is_enumerated
 
 
 def independent(trial: Trial) -> bool:
