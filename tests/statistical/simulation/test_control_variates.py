@@ -91,6 +91,7 @@ STRATA: dict[str, object] = {
     "population": {"strata": {name: {"a": 0.5, "b": 0.5} for name in ("one", "two")}},
     "allocation": {"block_size": 4, "stratify_by": ["one", "two"]},
 }
+SLEDAI = load_scenario("phase2_sledai_24w").points[1].trial
 KINDS: dict[str, Trial] = {
     "after the last patient": survival_trial(),
     "at a date": survival_trial(cutoff=AtCalendarTime(time=1.5), follow_up=np.inf),
@@ -173,6 +174,8 @@ KINDS: dict[str, Trial] = {
     "a score, two to one": value_trial("welch", allocation="1:2"),
     "a score, unchanged where missing": value_trial("ancova", missing="no_change"),
     "a score of few patients": value_trial("t_test", sample_size=36),
+    "a score with a lowest one": value_trial("ancova", lowest=16),
+    "a score of who is let in": SLEDAI,
     "a mixed model": value_trial("mmrm"),
     "odds of a response": value_trial("logistic_regression", "response"),
     "counts of patients who differ": value_trial("negative_binomial", "flares"),
@@ -209,7 +212,8 @@ def n_blocks(trial: Trial) -> int:
     test = trial.analysis.test
     if test.costly or trial.analysis.name == "andersen_gill":
         return 1
-    return 3 if test.nearly in ("rates", "counts") else _BLOCKS
+    slow = test.nearly in ("rates", "counts") or trial.population.screening is not None
+    return 3 if slow else _BLOCKS
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -274,9 +278,16 @@ def test_a_wrong_law_is_caught(test: str) -> None:
         assert_within_mcse(values.mean(axis=0), 0.0, mcse=error)
 
 
-def test_a_wrong_law_of_values_is_caught() -> None:
-    wrong = control_of(value_trial("ancova", dropout="40 % a year"))
-    _, values = simulated(value_trial("ancova"), wrong, 2 * _BLOCKS)
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        (value_trial("ancova", dropout="40 % a year"), value_trial("ancova")),
+        (replace(SLEDAI, marker=replace(SLEDAI.marker, correlation=0.1)), SLEDAI),
+    ],
+    ids=["a score", "a score of who is let in"],
+)
+def test_a_wrong_law_of_values_is_caught(wrong: Trial, right: Trial) -> None:
+    _, values = simulated(right, control_of(wrong), 2 * n_blocks(right))
     error = values.std(axis=0) / np.sqrt(len(values))
     with pytest.raises(AssertionError, match="standard errors apart"):
         assert_within_mcse(values.mean(axis=0), 0.0, mcse=error)
@@ -304,6 +315,7 @@ def test_a_wrong_law_of_counts_or_shares_is_caught(kind: str, others: Trial) -> 
     ("name", "n_replicates"),
     [
         ("event_rate", 4_000),
+        ("phase2_sledai_24w", 1_000),
         ("phase3_bicla_52w", 4_000),
         ("survival_200_events", 16_000),
         ("survival_three_looks", 16_000),

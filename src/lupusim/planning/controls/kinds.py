@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lupusim.errors import NoExactSolutionError
+from lupusim.planning.controls.changes import is_change_known
 from lupusim.planning.controls.counts import is_solved_count
 from lupusim.planning.controls.first_events import is_solved
-from lupusim.planning.controls.values import is_share, is_valued, known_at_looks
+from lupusim.planning.controls.values import is_share, known_at_looks
 from lupusim.planning.theory.assumptions import why_not_plain
 from lupusim.planning.theory.counts.cells import acting_factors
 from lupusim.planning.theory.counts.design import is_enumerated
@@ -62,10 +63,10 @@ def _why_not(trial: Trial, asked: Comparison) -> str:
     analysis, endpoint = asked.analysis, trial.endpoints[asked.endpoint]
     if is_enumerated(trial):
         return "all tables give its exact power"
-    of_states = endpoint.response_at_visits is not None or analysis.test.nearly == "counts"
-    if reason := why_unlike(trial) if of_states else _why_not_plain(trial, asked):
+    of_time = endpoint.time_of_event is not None
+    if reason := _why_not_plain(trial, asked) if of_time else why_unlike(trial):
         return reason
-    if is_share(endpoint, analysis.test):
+    if endpoint.due_time is not None and None in known_at_looks(trial, endpoint):
         return "how many patients a look sees is left to chance"
     if trial.dropout.by_state:
         return "dropout depends on the state"
@@ -131,7 +132,7 @@ def is_sum_of_values(trial: Trial, asked: Comparison) -> bool:
     if endpoint.response_at_visits is not None:
         # all tables give an exact power, which needs no simulation
         return is_share(endpoint, test) and not (why_unlike(trial) or is_enumerated(trial))
-    return not _why_not_plain(trial, asked) and is_valued(trial, endpoint, test)
+    return test.nearly == "values" and not why_unlike(trial) and is_change_known(trial)
 
 
 def is_counted(trial: Trial, asked: Comparison) -> bool:

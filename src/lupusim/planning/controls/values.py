@@ -8,30 +8,27 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
+from lupusim.planning.controls.changes import change_law
 from lupusim.planning.controls.parts import Baseline, LookSum
 from lupusim.planning.controls.sums import ComplexArray
+from lupusim.planning.theory.counts.cells import cells_of
+from lupusim.planning.theory.counts.chances import response_chances
 from lupusim.simulation.controls import Quadratic, TakenFromValue, Values
 from lupusim.simulation.looks.look_statistics import Comparison
 from lupusim.trial import Endpoint, TestMethod, Trial
-from lupusim.trial.endpoints import MissingChange, ResponseAtVisits
-from lupusim.trial.observation import Marker
+from lupusim.trial.endpoints import ResponseAtVisits
 
-# the exact engine is imported where it is asked for: a start-up needs none of it
-
-_TOLERANCE = 1e-7
 _ARMS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueLaw:
-    """What is seen of a patient of each arm: one of several normal values, or nothing."""
+    """What is seen of a patient of each arm: one of several values, or nothing."""
 
     weight: FloatArray
-    mean: FloatArray
-    sd: FloatArray
-    """`weight`, `mean` and `sd`: chance of each part, and mean and standard deviation of the value
-    there; 0 for a value that is certain. Weights below 1 in all leave patients of whom nothing is
-    seen; (n_arms, n_parts)."""
+    """Chance of each value; below 1 in all where patients may be seen without one; (n_arms,
+    n_values)."""
+    value: FloatArray  # (n_arms, n_values)
     baseline: TakenFromValue | None = None
     """What is taken from a value for each unit of the value at randomization; None for nothing."""
 
@@ -42,9 +39,9 @@ class ValueLaw:
 
     def moments(self) -> tuple[FloatArray, FloatArray]:
         """Return mean and variance of the values that there are, (n_arms,) each."""
-        mean = (self.weight * self.mean).sum(axis=1) / self.known
-        off = self.mean - mean[:, None]
-        return mean, (self.weight * (self.sd**2 + off**2)).sum(axis=1) / self.known
+        mean = (self.weight * self.value).sum(axis=1) / self.known
+        off = self.value - mean[:, None]
+        return mean, (self.weight * off**2).sum(axis=1) / self.known
 
 
 def sums_of_values(trial: Trial, asked: Comparison, baseline: Baseline) -> list[LookSum]:
@@ -119,30 +116,6 @@ def is_share(endpoint: Endpoint, test: TestMethod) -> bool:
     return endpoint.response_at_visits is not None and counts
 
 
-def is_valued(trial: Trial, endpoint: Endpoint, test: TestMethod) -> bool:
-    """Return whether the law of a marker's change is known, and the test is of its means.
-
-    Parameters
-    ----------
-    trial : Trial
-        Of two arms of independent patients who are alike.
-    endpoint : Endpoint
-        What is tested.
-    test : TestMethod
-        By what.
-    """
-    marker = trial.marker
-    return (
-        endpoint.change_of_marker is not None
-        and test.nearly == "values"
-        and not trial.interims
-        and marker is not None
-        and marker.lowest == -math.inf
-        and not (marker.baseline or trial.dropout.by_state)
-        and all(len(arm.model.starts) == 1 for arm in trial.arms)
-    )
-
-
 def _due(trial: Trial, endpoint: Endpoint) -> float | None:
     """Return when a patient's value is due, study time (years); None where there is none."""
     late = trial.visit_conduct.window
@@ -152,7 +125,7 @@ def _due(trial: Trial, endpoint: Endpoint) -> float | None:
 
 
 def value_law(trial: Trial, endpoint: Endpoint, test: TestMethod) -> ValueLaw:
-    """Return the law of the values of an endpoint that :func:`is_valued`.
+    """Return the law of the values of an endpoint, a response or a change of a marker.
 
     Raises
     ------
@@ -165,76 +138,32 @@ def value_law(trial: Trial, endpoint: Endpoint, test: TestMethod) -> ValueLaw:
 
 
 def _law_of_responses(trial: Trial, endpoint: ResponseAtVisits) -> ValueLaw:
-    from lupusim.planning.theory.counts.cells import cells_of
-    from lupusim.planning.theory.counts.chances import response_chances
-
     cells = cells_of(trial, ())
     shares = [cell.share for cell in cells]
     chance = response_chances(trial, endpoint, cells) @ shares
     weight = np.column_stack([1 - chance, chance])
-    return ValueLaw(
-        weight=weight,
-        mean=np.broadcast_to([0.0, 1.0], weight.shape),
-        sd=np.zeros_like(weight),
-    )
+    return ValueLaw(weight=weight, value=np.broadcast_to([0.0, 1.0], weight.shape))
 
 
 def _law_of_changes(trial: Trial, endpoint: Endpoint, *, adjusted: bool) -> ValueLaw:
     r"""Return the law of changes of a marker, less :math:`\gamma (b - \mu_b)` where adjusted.
 
-    Baselines :math:`b` know nothing of states, so that within a state both are normal, and
-    :math:`\gamma` is the mean over what may be seen of their covariance by the variance of b.
+    :math:`\gamma` is the slope of changes on values at randomization within the arms, of
+    what may be seen.
     """
-    marker, at = trial.marker, endpoint.due_time
-    assert marker is not None
-    assert at is not None  # of changes both are there
-    first = trial.arms[0].model.starts[0].state
-    start = marker.mean[first], marker.sd[first]
-    parts = np.array([_parts(trial, marker, k, at, start) for k in range(len(trial.arms))])
-    weight, mean, variance, covariance = parts.transpose(1, 0, 2)
-    if endpoint.change_of_marker is MissingChange.NO_CHANGE:
-        weight[:, -1] = 1 - weight[:, :-1].sum(axis=1)
-    slope = 0.0
-    if adjusted and start[1] > 0:
-        slope = float((weight * covariance).sum() / weight.sum()) / start[1] ** 2
-    variance = variance - 2 * slope * covariance + (slope * start[1]) ** 2
+    law = change_law(trial, endpoint)
+    if not adjusted:
+        return ValueLaw(weight=law.weight, value=law.change)
+    known = law.weight.sum(axis=1, keepdims=True)
+    off = law.baseline - (law.weight * law.baseline).sum(axis=1, keepdims=True) / known
+    spread = float((law.weight * off**2).sum())
+    slope = float((law.weight * off * law.change).sum()) / spread if spread > 0 else 0.0
+    middle = float((law.weight * law.baseline).sum() / known.sum())
     return ValueLaw(
-        weight=weight,
-        mean=mean,
-        sd=np.sqrt(np.maximum(variance, 0.0)),
-        baseline=TakenFromValue(slope=slope, mean=start[0]) if slope else None,
+        weight=law.weight,
+        value=law.change - slope * (law.baseline - middle),
+        baseline=TakenFromValue(slope=slope, mean=middle),
     )
-
-
-def _parts(
-    trial: Trial, marker: Marker, number: int, at: float, start: tuple[float, float]
-) -> FloatArray:
-    """Return chance, mean, variance and covariance with the baseline by state, and of no change.
-
-    Returns
-    -------
-    (4, n_states + 1) array
-        The last part, a change of 0, has the chance 0 here.
-    """
-    from lupusim.engines.exact import solve
-
-    arm = trial.arms[number]
-    (shares,) = solve(arm.law, [at], tolerance=_TOLERANCE).probabilities
-    multiplier = trial.dropout.in_arms([one.name for one in trial.arms])[number]
-    present = math.exp(-multiplier * float(trial.dropout.cumulative(np.array(at))))
-    ended = set(trial.arms[0].model.absorbing or ())
-    found = np.zeros((4, shares.size + 1))
-    for state, share in enumerate(shares):
-        name = arm.law.states[state]
-        sd = marker.sd.get(name, 0.0) * marker.widening(at)
-        together = marker.with_baseline * sd * start[1]
-        found[:, state] = (
-            0.0 if name in ended else share * present,
-            marker.mean.get(name, 0.0) + marker.change(arm.name, at) - start[0],
-            sd**2 + start[1] ** 2 - 2 * together,
-            together - start[1] ** 2,
-        )
-    return found
 
 
 def quadratic(law: ValueLaw, sizes: FloatArray, null: float) -> tuple[float, Quadratic]:
@@ -273,31 +202,23 @@ def quadratic(law: ValueLaw, sizes: FloatArray, null: float) -> tuple[float, Qua
 
 
 def log_characteristic(law: ValueLaw, adds: Quadratic, nodes: FloatArray) -> ComplexArray:
-    r"""Return the logarithm of the characteristic function of what a patient adds, less its mean.
-
-    Of a normal :math:`y` with mean :math:`m` and variance :math:`s^2` it is in closed form
-
-    .. math:: E\,e^{it(ly + qy^2)} = \frac{1}{\sqrt{1 - 2itqs^2}} \exp\left(
-        \frac{it(lm + qm^2) - t^2 l^2 s^2 / 2}{1 - 2itqs^2}\right).
+    """Return the logarithm of the characteristic function of what a patient adds, less its mean.
 
     Returns
     -------
     (n_arms, n_nodes) complex array
     """
-    t = 1j * nodes[:, None, None]
-    m, variance = law.mean - adds.center[:, None], law.sd**2
-    linear, square = adds.linear[:, None], adds.square[:, None]
-    width = 1 - 2 * t * square * variance
-    power = (t * (linear * m + square * m**2) + (t * linear) ** 2 * variance / 2) / width
-    parts = np.exp(power + t * adds.constant[:, None]) / np.sqrt(width)
-    whole = (law.weight * parts).sum(axis=2) + (1 - law.known)
-    return np.asarray(np.log(whole) - t[:, :, 0] * adds.mean).T
+    waves = np.exp(1j * nodes[:, None, None] * _added(law, adds))
+    whole = (law.weight * waves).sum(axis=2) + (1 - law.known)
+    return np.asarray(np.log(whole) - 1j * nodes[:, None] * adds.mean).T
 
 
 def variances(law: ValueLaw, adds: Quadratic) -> FloatArray:
     """Return the variance of what a patient adds, (n_arms,)."""
-    m, variance = law.mean - adds.center[:, None], law.sd**2
-    linear, square = adds.linear[:, None], adds.square[:, None]
-    mean = adds.constant[:, None] + linear * m + square * (m**2 + variance)
-    spread = (linear + 2 * square * m) ** 2 * variance + 2 * (square * variance) ** 2
-    return np.asarray((law.weight * (mean**2 + spread)).sum(axis=1) - adds.mean**2)
+    return np.asarray((law.weight * _added(law, adds) ** 2).sum(axis=1) - adds.mean**2)
+
+
+def _added(law: ValueLaw, adds: Quadratic) -> FloatArray:
+    """Return what a patient with each value adds, (n_arms, n_values)."""
+    y = law.value - adds.center[:, None]
+    return adds.constant[:, None] + (adds.linear[:, None] + adds.square[:, None] * y) * y

@@ -27,7 +27,7 @@ REASONS = {
     "regimen_selection": "4 arms are compared",
     "ln_enrichment": "the trial adapts to what it sees",
     "cohort_5y": "nothing is tested",
-    "phase2_sledai_24w": "visits are missed, late or misread",
+    "phase2_sledai_24w": "",
     "lots_and_reinfusion": "a further course begins its effect anew",
     "supply_stress": "treatment hangs on supply",
     "null_and_drift": "all tables give its exact power",

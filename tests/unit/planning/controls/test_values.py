@@ -24,18 +24,16 @@ from tolerance import SEED, assert_within_mcse
 from trials_of_values import value_trial
 
 LAW = ValueLaw(
-    weight=np.array([[0.5, 0.3], [0.9, 0.0]]),
-    mean=np.array([[0.0, 2.0], [1.5, 0.0]]),
-    sd=np.array([[1.0, 0.0], [1.3, 0.0]]),
+    weight=np.array([[0.3, 0.2, 0.3], [0.5, 0.3, 0.1]]),
+    value=np.array([[0.0, 0.7, 2.0], [1.5, 0.4, 3.1]]),
 )
 
 
 def drawn(shape: tuple[int, int], arm: int) -> np.ndarray:
     """Return values of an arm of LAW, NaN where there is none."""
     rng = np.random.default_rng([SEED, arm])
-    part = rng.choice(3, size=shape, p=[*LAW.weight[arm], 1 - LAW.weight[arm].sum()])
-    mean, sd = (np.append(row, np.nan)[part] for row in (LAW.mean[arm], LAW.sd[arm]))
-    return mean + sd * rng.standard_normal(shape)
+    part = rng.choice(4, size=shape, p=[*LAW.weight[arm], 1 - LAW.weight[arm].sum()])
+    return np.append(LAW.value[arm], np.nan)[part]
 
 
 def added(values: np.ndarray, arm: int, n: int) -> np.ndarray:
@@ -79,10 +77,11 @@ def test_the_law_of_what_is_added(arm: int) -> None:
     [
         value_trial("ancova"),
         value_trial("t_test", missing="no_change"),
+        value_trial("ancova", lowest=18),
         value_trial("logistic_regression", "response"),
         value_trial("pooled_z", "response", second="ancova"),
     ],
-    ids=["adjusted", "unchanged where missing", "odds", "two hypotheses"],
+    ids=["adjusted", "unchanged where missing", "with a lowest score", "odds", "two hypotheses"],
 )
 def test_means_are_zero_in_a_block_and_shares_are_nearer(trial) -> None:
     control = control_of(trial)
@@ -96,25 +95,32 @@ def test_means_are_zero_in_a_block_and_shares_are_nearer(trial) -> None:
 
 
 def test_the_law_of_a_change_is_that_of_two_normal_scores() -> None:
+    trial = value_trial("ancova")
+    law = value_law(trial, trial.primary, trial.analysis.test)
+    stays = np.exp(-trial.dropout.cumulative(np.array(trial.primary.at)))
+    assert law.known == pytest.approx([stays, stays])
+    assert (law.baseline.slope, law.baseline.mean) == pytest.approx((0.6 - 1, 20))
+    mean, variance = law.moments()
+    assert mean == pytest.approx([-3, -6.5])
+    assert variance == pytest.approx([8**2 * (1 - 0.6**2)] * 2)
+
+
+def test_who_has_no_change_known_may_count_as_unchanged() -> None:
     trial = value_trial("ancova", missing="no_change")
     law = value_law(trial, trial.primary, trial.analysis.test)
     stays = np.exp(-trial.dropout.cumulative(np.array(trial.primary.at)))
-    assert law.baseline.slope == pytest.approx((0.6 - 1) * stays)
-    assert law.weight.sum(axis=1) == pytest.approx([1, 1])
-    there = law.weight[:, 0] > 0
-    assert there.all()
-    assert law.weight[:, 0] == pytest.approx([stays, stays])
-    assert law.mean[:, 0] == pytest.approx([-3, -6.5])
-    slope = law.baseline.slope
-    variance = 8**2 * (1 - 2 * 0.6 * (1 + slope) + (1 + slope) ** 2)
-    assert law.sd[:, 0] ** 2 == pytest.approx([variance, variance])
-    assert law.sd[:, -1] == pytest.approx([8 * abs(slope)] * 2)
+    slope = (0.6 - 1) * stays
+    assert law.known == pytest.approx([1, 1])
+    assert law.baseline.slope == pytest.approx(slope)
+    mean, variance = law.moments()
+    assert mean == pytest.approx([-3 * stays, -6.5 * stays])
+    own = 8**2 * (1 - 2 * 0.6 * (1 + slope) + (1 + slope) ** 2)
+    between = stays * (1 - stays) * np.array([3, 6.5]) ** 2
+    assert variance == pytest.approx(stays * own + (1 - stays) * (8 * slope) ** 2 + between)
 
 
-def test_what_has_no_known_law_is_counted() -> None:
-    assert not is_controlled(value_trial("ancova", lowest=0))
-    # not everybody's score is due
-    early = value_trial("ancova")
-    assert not is_controlled(replace(early, cutoff=AtCalendarTime(time=1.0)))
+def test_looks_that_leave_to_chance_whose_score_is_known_are_counted() -> None:
+    early = replace(value_trial("ancova"), cutoff=AtCalendarTime(time=1.0))
+    assert not is_controlled(early)
     # every table is enumerated
     assert not is_controlled(value_trial("pooled_z", "response"))
