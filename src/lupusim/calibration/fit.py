@@ -141,9 +141,10 @@ class Fit:
         """
         import pandas as pd
 
-        return pd.DataFrame(self._estimate_rows())
+        return pd.DataFrame(self.estimate_rows())
 
-    def _estimate_rows(self) -> list[dict[str, Any]]:
+    def estimate_rows(self) -> list[dict[str, Any]]:
+        """Return :attr:`estimates` as rows."""
         errors = standard_errors(self.information)
         found = self.likelihood.free_model.natural(np.array([o.free for o in self._equal_optima]))
         rows = []
@@ -189,13 +190,15 @@ class Fit:
         """
         import pandas as pd
 
-        rows: list[dict[str, object]] = []
-        for patients in self.likelihood.patients:
-            if patients.stays is not None:
-                rows += comparison_rows(self.model, patients.stays)
-            if patients.panel is not None:
-                rows += prevalence_rows(self.model, patients.panel)
-        return pd.DataFrame(rows)
+        return pd.DataFrame(self.occupancy_rows())
+
+    def occupancy_rows(self) -> list[dict[str, Any]]:
+        """Return :attr:`occupancy` as rows."""
+        rows: list[dict[str, Any]] = []
+        for one in self.likelihood.patients:
+            rows += [] if one.stays is None else comparison_rows(self.model, one.stays)
+            rows += [] if one.panel is None else prevalence_rows(self.model, one.panel)
+        return rows
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -240,7 +243,7 @@ class Fit:
                 self.said(f"The targets determine {known} combinations of {n} parameters; ")
                 + f"least of all {self.identifiability.weakest} (on the log scale)."
             )
-        for row in self._estimate_rows():
+        for row in self.estimate_rows():
             if not row["identified"]:
                 sentences.append(f"{row['parameter']}: {row['verdict']}.")
         bounded = np.array([len(profile.unbounded) < 2 for profile in self.profiles])
@@ -280,7 +283,7 @@ class Fit:
             "seed": self.seed,
             "n_starts": self.n_starts,
             "seconds": self.seconds,
-            "estimates": [{k: _plain(v) for k, v in r.items()} for r in self._estimate_rows()],
+            "estimates": [{k: plain(v) for k, v in r.items()} for r in self.estimate_rows()],
             "targets": [
                 {
                     "target": f"{row.study}: {row.target}: {row.cell}",
@@ -293,7 +296,7 @@ class Fit:
                 }
                 for row in rows
             ],
-            "occupancy": self.occupancy.to_dict("records"),
+            "occupancy": self.occupancy_rows(),
             "statements": list(self.statements),
         }
 
@@ -329,7 +332,7 @@ class Fit:
         self.writer(self, Path(path), if_present)
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Return None for what is not a number, since JSON has none."""
     return None if isinstance(value, float) and np.isnan(value) else value
 

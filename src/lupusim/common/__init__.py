@@ -11,6 +11,7 @@ __all__ = [
     "registry",
     "rng",
     "shown",
+    "sobol",
     "spelling",
     "threads",
 ]

@@ -12,6 +12,7 @@ from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.common.rng import stream
+from lupusim.common.sobol import sobol_points
 
 N_STARTS = 24
 TIE_BREAK = 1e-6
@@ -54,15 +55,13 @@ def starting_points(likelihood: Likelihood, *, n_starts: int, seed: int) -> Floa
     """Return the present values and scrambled Sobol points; shape (n_starts, n_parameters).
 
     Sobol points fill the box of two prior standard deviations around the prior mean, cut to
-    the bounds (Sobol 1967; scrambling after Owen 1998, as scipy does it).
+    the bounds.
     """
-    from scipy.stats import qmc
-
     model = likelihood.free_model
     n_parameters = len(model.parameters)
-    # The sampler's own generator would be unnamed; ours is a stream of this seed.
-    sampler = qmc.Sobol(n_parameters, rng=stream(seed, "calibration", "starts"))
-    unit = sampler.random_base2(int(np.ceil(np.log2(max(n_starts, 2)))))[: n_starts - 1]
+    n_doublings = int(np.ceil(np.log2(max(n_starts, 2))))
+    rng = stream(seed, "calibration", "starts")
+    unit = sobol_points(n_parameters, n_doublings, rng=rng)[: n_starts - 1]
     points = model.prior_mean + _SPREAD * model.prior_sd * (2 * unit - 1)
     low, high = model.bounds.T
     gap = 1e-3 * (high - low)

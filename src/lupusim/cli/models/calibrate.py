@@ -310,9 +310,8 @@ def _facts(fit: Fit, answers: Answers) -> dict[str, Any]:
     from lupusim.report.calibration.answers import estimate_table
 
     facts = fit.summary() | answers.summary()
-    verdicts = estimate_table(fit, answers)["verdict"]
-    for row, verdict in zip(facts["estimates"], verdicts, strict=True):
-        row["verdict"] = verdict
+    for row, shown in zip(facts["estimates"], estimate_table(fit, answers), strict=True):
+        row["verdict"] = shown["verdict"]
     return facts
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.common.rng import stream
+from lupusim.common.sobol import sobol_points
 from lupusim.planning.execution.bench import Bench, InterruptedJobsError, Job, on_bench
 from lupusim.planning.runs.replicates import added_up
 from lupusim.planning.sensitivity.one_at_a_time import Measure, Value, WhatIf
@@ -180,12 +181,10 @@ def _designs(
     what_if: WhatIf, ranges: Mapping[str, tuple[float, float]], n_trials: int, seed: int
 ) -> list[dict[str, Value]]:
     """Return the numbers of designs that are spread over the ranges."""
-    from scipy.stats import qmc
-
     bounds = _bounds(ranges)
-    sequence = qmc.Sobol(len(bounds), rng=stream(seed, "Sobol designs"))
     # A Sobol sequence is balanced at powers of 2; the first points of it are still spread well.
-    points = sequence.random_base2(int(n_trials - 1).bit_length())[:n_trials]
+    n_doublings = int(n_trials - 1).bit_length()
+    points = sobol_points(len(bounds), n_doublings, rng=stream(seed, "Sobol designs"))[:n_trials]
     values = bounds[:, 0] + points * (bounds[:, 1] - bounds[:, 0])
     whole = {p for p, (low, high) in ranges.items() if _takes_whole_numbers(what_if, p, low, high)}
     return [

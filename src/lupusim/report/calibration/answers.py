@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from lupusim.calibration.checking.elasticities import Elasticity
 from lupusim.calibration.checking.next_counts import FurtherNumber, NextCount
@@ -18,12 +18,12 @@ from lupusim.calibration.checking.posterior_checks import (
 from lupusim.calibration.checking.sampler_check import sampler_words
 from lupusim.calibration.checking.simulation_based import RankTest
 from lupusim.calibration.estimation.comparison import ModelScore, comparison_words
-from lupusim.calibration.fit import Fit
+from lupusim.calibration.fit import Fit, plain
 from lupusim.calibration.posterior.sampler_comparison import PROBABILITIES, SecondOpinion
 from lupusim.common.frozen import dataclass
 
-if TYPE_CHECKING:
-    import pandas as pd
+Rows: TypeAlias = list[dict[str, Any]]
+"""Of a table, all with the same keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class Answers:
 
     def summary(self) -> dict[str, Any]:
         """Return all that was asked, as plain data."""
-        tables: dict[str, Callable[[], pd.DataFrame]] = {
+        tables: dict[str, Callable[[], Rows]] = {
             "predictive_checks": lambda: target_table(self.targets),
             "priors": lambda: prior_table(self.priors),
             "shapes": lambda: shape_table(self.scores),
@@ -82,9 +82,9 @@ class Answers:
         return {**found, "answers": list(self.words)} if found or self.words else {}
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = table.astype(object).where(table.notna(), None).to_dict("records")
-    return [{str(key): value for key, value in row.items()} for row in rows]
+def _records(rows: Rows) -> Rows:
+    """Return rows with None for what is not a number, since JSON has none."""
+    return [{name: plain(value) for name, value in row.items()} for row in rows]
 
 
 def shapes_in_words(scores: Sequence[ModelScore]) -> str:
@@ -98,77 +98,65 @@ def shapes_in_words(scores: Sequence[ModelScore]) -> str:
     return "Shapes: " + " ".join(comparison_words(scores)) + left_out
 
 
-def _frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(list(rows))
-
-
-def target_table(checks: Sequence[TargetCheck]) -> pd.DataFrame:
+def target_table(checks: Sequence[TargetCheck]) -> Rows:
     """Return a row per published number: observed, predicted median and interval, p-value."""
-    return _frame(
-        [
-            {
-                "study": one.study,
-                "target": one.target,
-                "cell": one.cell,
-                "observed": one.check.observed,
-                "predicted": one.check.median,
-                "lower": one.check.lower,
-                "upper": one.check.upper,
-                "mid_p_value": one.check.mid_p_value,
-                "role": "held out" if one.is_held_out else "fitted",
-            }
-            for one in checks
-        ]
-    )
+    return [
+        {
+            "study": one.study,
+            "target": one.target,
+            "cell": one.cell,
+            "observed": one.check.observed,
+            "predicted": one.check.median,
+            "lower": one.check.lower,
+            "upper": one.check.upper,
+            "mid_p_value": one.check.mid_p_value,
+            "role": "held out" if one.is_held_out else "fitted",
+        }
+        for one in checks
+    ]
 
 
-def prior_table(checks: Sequence[PriorCheck]) -> pd.DataFrame:
+def prior_table(checks: Sequence[PriorCheck]) -> Rows:
     """Return a row per parameter: prior, posterior, contraction, power-scaling sensitivity."""
-    return _frame(
-        [
-            {
-                "parameter": one.parameter,
-                "prior": _three(one.prior),
-                "posterior": _three(one.posterior),
-                "contraction": one.contraction,
-                "sensitivity to prior": one.to_prior,
-                "to targets": one.to_targets,
-            }
-            for one in checks
-        ]
-    )
+    return [
+        {
+            "parameter": one.parameter,
+            "prior": _three(one.prior),
+            "posterior": _three(one.posterior),
+            "contraction": one.contraction,
+            "sensitivity to prior": one.to_prior,
+            "to targets": one.to_targets,
+        }
+        for one in checks
+    ]
 
 
-def count_table(counts: Sequence[NextCount]) -> pd.DataFrame:
+def count_table(counts: Sequence[NextCount]) -> Rows:
     """Return a row per state: predictive count of a study of a new size."""
-    return _frame([asdict(one) for one in counts])
+    return [asdict(one) for one in counts]
 
 
-def further_table(found: Sequence[FurtherNumber], n: int | None = None) -> pd.DataFrame:
+def further_table(found: Sequence[FurtherNumber], n: int | None = None) -> Rows:
     """Return a row per number that could be looked up, the most helpful first."""
-    return _frame(
-        [
-            {
-                "further number": one.what,
-                "of": one.n,
-                "prediction": one.prediction,
-                "standard deviation now": one.spread,
-                "expected reduction of variance": one.reduction,
-            }
-            for one in found[:n]
-        ]
-    )
+    return [
+        {
+            "further number": one.what,
+            "of": one.n,
+            "prediction": one.prediction,
+            "standard deviation now": one.spread,
+            "expected reduction of variance": one.reduction,
+        }
+        for one in found[:n]
+    ]
 
 
-def estimate_table(fit: Fit, answers: Answers) -> pd.DataFrame:
+def estimate_table(fit: Fit, answers: Answers) -> Rows:
     """Return a row per parameter with one verdict, from profile and posterior together."""
-    table = fit.estimates
+    rows = fit.estimate_rows()
     if answers.priors:
-        pairs = zip(table["verdict"], answers.priors, strict=True)
-        table["verdict"] = [fit.said(joint_verdict(verdict, check)) for verdict, check in pairs]
-    return table
+        for row, check in zip(rows, answers.priors, strict=True):
+            row["verdict"] = fit.said(joint_verdict(row["verdict"], check))
+    return rows
 
 
 def _three(quantiles: tuple[float, float, float]) -> str:
@@ -176,62 +164,56 @@ def _three(quantiles: tuple[float, float, float]) -> str:
     return f"{middle:.3g} ({low:.3g} to {high:.3g})"
 
 
-def shape_table(scores: Sequence[ModelScore]) -> pd.DataFrame:
+def shape_table(scores: Sequence[ModelScore]) -> Rows:
     """Return a row per shape: fit, parsimony, prediction of studies left out."""
     best = scores[0].akaike
-    return _frame(
-        [
-            {
-                "shape": score.name,
-                "parameters": score.n_parameters,
-                "determined": score.n_identified,
-                "deviance": score.deviance,
-                "p_value": score.p_value,
-                "AIC above best": score.akaike - best,
-                "deviance of studies left out": score.prediction if score.left_out else None,
-                "targets missed": len(score.missed),
-            }
-            for score in scores
-        ]
-    )
+    return [
+        {
+            "shape": score.name,
+            "parameters": score.n_parameters,
+            "determined": score.n_identified,
+            "deviance": score.deviance,
+            "p_value": score.p_value,
+            "AIC above best": score.akaike - best,
+            "deviance of studies left out": score.prediction if score.left_out else None,
+            "targets missed": len(score.missed),
+        }
+        for score in scores
+    ]
 
 
-def elasticity_table(found: Sequence[Elasticity]) -> pd.DataFrame:
+def elasticity_table(found: Sequence[Elasticity]) -> Rows:
     """Return a row per count and prediction, largest elasticity first."""
-    return _frame(
-        [
-            {
-                "prediction": one.prediction,
-                "predicted": one.predicted,
-                "study": one.study,
-                "target": one.target,
-                "cell": one.cell,
-                "observed": one.observed,
-                "elasticity": one.elasticity,
-                "per_patient": one.per_patient,
-            }
-            for one in found
-        ]
-    )
+    return [
+        {
+            "prediction": one.prediction,
+            "predicted": one.predicted,
+            "study": one.study,
+            "target": one.target,
+            "cell": one.cell,
+            "observed": one.observed,
+            "elasticity": one.elasticity,
+            "per_patient": one.per_patient,
+        }
+        for one in found
+    ]
 
 
-def opinion_table(opinion: SecondOpinion) -> pd.DataFrame:
+def opinion_table(opinion: SecondOpinion) -> Rows:
     """Return a row per parameter and sampler, with its quantiles."""
     samplers = (("importance sampling", opinion.first), ("Markov chains", opinion.second))
-    return _frame(
-        [
-            {
-                "parameter": name,
-                "sampler": sampler,
-                **{f"{p:.1%}": row[k] for p, row in zip(PROBABILITIES, quantiles, strict=True)},
-            }
-            for k, name in enumerate(opinion.names)
-            for sampler, quantiles in samplers
-        ]
-    )
+    return [
+        {
+            "parameter": name,
+            "sampler": sampler,
+            **{f"{p:.1%}": row[k] for p, row in zip(PROBABILITIES, quantiles, strict=True)},
+        }
+        for k, name in enumerate(opinion.names)
+        for sampler, quantiles in samplers
+    ]
 
 
-def rank_table(ranks: RankTest, names: Sequence[str]) -> pd.DataFrame:
+def rank_table(ranks: RankTest, names: Sequence[str]) -> Rows:
     """Return a row per parameter: are its ranks even in mean, spread and histogram."""
     tests = zip(
         names,
@@ -240,12 +222,10 @@ def rank_table(ranks: RankTest, names: Sequence[str]) -> pd.DataFrame:
         ranks.p_values().tolist(),
         strict=True,
     )
-    return _frame(
-        [
-            {"parameter": name, "z of the mean": mean, "z of the spread": spread, "chi-square p": p}
-            for name, mean, spread, p in tests
-        ]
-    )
+    return [
+        {"parameter": name, "z of the mean": mean, "z of the spread": spread, "chi-square p": p}
+        for name, mean, spread, p in tests
+    ]
 
 
 def prediction_names(found: Sequence[Elasticity]) -> list[str]:
@@ -263,8 +243,8 @@ def largest(found: Sequence[Elasticity], n: int) -> tuple[Elasticity, ...]:
     )
 
 
-def next_study_table(found: NextStudy) -> pd.DataFrame:
+def next_study_table(found: NextStudy) -> Rows:
     """Return a row per study: its effect on the parameters that vary."""
     effects = found.effects.effects
     name = f"effect on {', '.join(found.varies)} (log or logit)"
-    return _frame([{"study": study, name: effect} for study, effect in effects.items()])
+    return [{"study": study, name: effect} for study, effect in effects.items()]

@@ -10,7 +10,7 @@ from lupusim.calibration.checking.sampler_check import sampler_words
 from lupusim.calibration.fit import Fit
 from lupusim.common.frozen import dataclass
 from lupusim.report.calibration import answers as answering
-from lupusim.report.calibration.answers import Answers
+from lupusim.report.calibration.answers import Answers, Rows
 from lupusim.report.calibration.tables import (
     NOTHING_ASKED,
     draws_in_words,
@@ -60,6 +60,12 @@ def _table(caption: str, frame: pd.DataFrame) -> Table:
     )
 
 
+def _frame(rows: Rows) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(rows)
+
+
 def _cell(value: object) -> str:
     return {"True": "yes", "False": "no"}.get(words := cell(value), words)
 
@@ -92,7 +98,7 @@ def _parameters(fit: Fit, answers: Answers) -> Question:
         ),
         f"Least determined (on the log scale): {fit.identifiability.weakest}.",
     )
-    found = answering.estimate_table(fit, answers)
+    found = _frame(answering.estimate_table(fit, answers))
     tables: list[Captioned] = [
         ("Estimates and their limits.", found.drop(columns="verdict")),
         ("What the targets say of each.", found[_VERDICTS]),
@@ -103,7 +109,7 @@ def _parameters(fit: Fit, answers: Answers) -> Question:
             "variance / prior variance; sensitivities are those of power scaling (Kallioinen et "
             "al. 2024), above 0.05 they matter."
         )
-        tables.append((caption, answering.prior_table(answers.priors)))
+        tables.append((caption, _frame(answering.prior_table(answers.priors))))
     return Question(
         title="Which parameters were varied",
         words=words,
@@ -187,7 +193,7 @@ def _agreement(fit: Fit, answers: Answers) -> Question:
     return Question(
         title=title,
         words=(*words, answering.shapes_in_words(answers.scores)),
-        tables=((caption, answering.shape_table(answers.scores)),),
+        tables=((caption, _frame(answering.shape_table(answers.scores))),),
     )
 
 
@@ -230,7 +236,7 @@ def _accepted(fit: Fit, answers: Answers) -> Question:
     return Question(
         title=title,
         words=(*words, *check_words(answers.targets)),
-        tables=((caption, answering.target_table(answers.targets)),),
+        tables=((caption, _frame(answering.target_table(answers.targets))),),
     )
 
 
@@ -248,11 +254,11 @@ def _stopped(fit: Fit, answers: Answers) -> Question:
     if answers.opinion is not None:
         words.append(answers.opinion.words)
         caption = "Quantiles by two samplers that share nothing but the posterior density."
-        tables.append((caption, answering.opinion_table(answers.opinion)))
+        tables.append((caption, _frame(answering.opinion_table(answers.opinion))))
     if answers.ranks is not None:
         words.append(sampler_words(answers.ranks))
         caption = "Ranks of known parameters among the draws that their own counts give."
-        tables.append((caption, answering.rank_table(answers.ranks, answers.names)))
+        tables.append((caption, _frame(answering.rank_table(answers.ranks, answers.names))))
         alternative = "Ranks of the truth by parameter, flat where the sampler is right"
         figure = figures.ranks(answers.ranks, answers.names)
         drawn = (Picture(caption=caption, alternative=alternative, figure=figure),)
@@ -279,12 +285,14 @@ def _used(fit: Fit, answers: Answers) -> Question:
     ]
     if answers.next_study is not None:
         words.append(answers.next_study.words)
-        tables.append(("The next patients.", answering.next_study_table(answers.next_study)))
+        tables.append(
+            ("The next patients.", _frame(answering.next_study_table(answers.next_study)))
+        )
     if answers.counts:
         caption = "The next patients: predictive counts, median and 95 % interval."
-        tables.append((caption, answering.count_table(answers.counts)))
+        tables.append((caption, _frame(answering.count_table(answers.counts))))
         caption = "Which further published number would narrow the prediction most."
-        tables.append((caption, answering.further_table(answers.further)))
+        tables.append((caption, _frame(answering.further_table(answers.further))))
     if answers.elasticities:
         caption = (
             "What each published count moves: per cent that the prediction rises when the count "
@@ -292,7 +300,7 @@ def _used(fit: Fit, answers: Answers) -> Question:
             "refitted. The three largest for each prediction:"
         )
         largest = answering.largest(answers.elasticities, _N_COUNTS)
-        tables.append((caption, answering.elasticity_table(largest)))
+        tables.append((caption, _frame(answering.elasticity_table(largest))))
         drawn.append(
             Picture(
                 caption="The counts that move each prediction most.",

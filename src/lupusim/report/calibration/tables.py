@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rich.console import Group
+import numpy as np
+from rich.console import Group, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
+from lupusim.calibration.estimation.tables import TargetRow, target_rows
 from lupusim.calibration.fit import Fit
 from lupusim.report.calibration import answers as answering
-from lupusim.report.calibration.answers import Answers
+from lupusim.report.calibration.answers import Answers, Rows
 from lupusim.report.numbers import cell
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NOTHING_ASKED = Answers()
 _N_COUNTS = 2  # for each prediction, on a terminal
@@ -32,8 +31,8 @@ def calibration_report(fit: Fit, answers: Answers = NOTHING_ASKED) -> Group:
     parts: list[Table | Text] = [_estimates(fit, answers)]
     if fit.likelihood.targets:
         parts.append(_targets(fit))
-    if fit.likelihood.patients and not fit.occupancy.empty:
-        parts.append(_plain_table(occupancy_in_words(fit), fit.occupancy))
+    if rows := fit.occupancy_rows():
+        parts.append(_plain_table(occupancy_in_words(fit), rows))
     parts.append(Text(found))
     if len(fit.optima) > 1:
         parts.append(_optima(fit))
@@ -71,7 +70,7 @@ def occupancy_in_words(fit: Fit) -> str:
 
 def _answer_tables(answers: Answers) -> list[Table]:
     """Return the answers that are short enough for a terminal."""
-    shown: list[tuple[str, pd.DataFrame]] = []
+    shown: list[tuple[str, Rows]] = []
     if answers.priors:
         shown.append(("Prior beside posterior", answering.prior_table(answers.priors)))
     if answers.scores:
@@ -91,26 +90,22 @@ def _answer_tables(answers: Answers) -> list[Table]:
     if answers.ranks is not None:
         ranks = answering.rank_table(answers.ranks, answers.names)
         shown.append(("Ranks of known parameters", ranks))
-    return [_plain_table(title, frame) for title, frame in shown]
+    return [_plain_table(title, rows) for title, rows in shown]
 
 
-def _plain_table(title: str, frame: pd.DataFrame) -> Table:
+def _plain_table(title: str, rows: Rows) -> Table:
     table = Table(title=title)
-    for name, kind in frame.dtypes.items():
-        table.add_column(
-            str(name), justify="right" if kind.kind in "fi" else "left", overflow="fold"
-        )
-    for row in _rows(frame):
-        table.add_row(*map(cell, row.values()))
+    for name in rows[0]:
+        column = np.array([math.nan if row[name] is None else row[name] for row in rows])
+        justify: JustifyMethod = "right" if column.dtype.kind in "fi" else "left"
+        table.add_column(name, justify=justify, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else cell(value) for value in row.values()))
     return table
 
 
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
 def _estimates(fit: Fit, answers: Answers) -> Table:
-    rows = _rows(answering.estimate_table(fit, answers))
+    rows = answering.estimate_table(fit, answers)
     exact = [_exact_limits(row) for row in rows]
     table = Table(title=f"{fit.model.name}, calibrated to {', '.join(fit.sources)}")
     numbers = ("estimate", "lower", "upper")
@@ -149,24 +144,24 @@ def _targets(fit: Fit) -> Table:
             name, justify="left" if name in ("target", "cell") else "right", overflow="fold"
         )
     before = ""
-    for row in _rows(fit.targets):
-        target = f"{row['study']}: {row['target']}"
+    for row in target_rows(fit.likelihood, fit.model):
+        target = f"{row.study}: {row.target}"
         table.add_row(
             "" if target == before else target,
-            row["cell"],
-            f"{row['observed']:g} of {row['denominator']:g}",
-            f"{row['expected']:.1f}",
-            f"{row['lower']:.1f} to {row['upper']:.1f}",
+            row.cell,
+            f"{row.observed:g} of {row.denominator:g}",
+            f"{row.expected:.1f}",
+            f"{row.lower:.1f} to {row.upper:.1f}",
             _remark(row),
         )
         before = target
     return table
 
 
-def _remark(row: dict[str, Any]) -> str:
-    if row["soft"] == _TOOK_NO_PART:
+def _remark(row: TargetRow) -> str:
+    if row.soft == _TOOK_NO_PART:
         return "held out"
-    return "" if row["lower"] <= row["expected"] <= row["upper"] else "outside"
+    return "" if row.lower <= row.expected <= row.upper else "outside"
 
 
 def _optima(fit: Fit) -> Table:
