@@ -10,7 +10,7 @@ import numpy as np
 from lupusim.analysis.numerics.win_levels import Level, later_is_better, sooner_is_better
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.survival.logrank_looks import Exits
-from lupusim.common.arrays import FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.endpoints.base import (
     BETTER,
@@ -156,6 +156,15 @@ def _death_problems(key: str, endpoint: TimeToEvent, trial: Trial) -> Iterator[P
             )
 
 
+class _Leaving(NamedTuple):
+    """When patients leave the risk set, (n_replicates, n_patients) each."""
+
+    watched_until: FloatArray  # for which this was asked
+    time: FloatArray
+    event: BoolArray  # whether it is with the event
+    is_at_once: bool  # whether somebody leaves at time 0
+
+
 class TimeToEventMeasurement:
     """When each patient has the event, counted from the endpoint's origin."""
 
@@ -172,6 +181,8 @@ class TimeToEventMeasurement:
             if endpoint.competing
             else None
         )
+        self._plain = self.origin is None and self.competing is None
+        self._known: _Leaving | None = None
         listeners = (self.origin, self.event, self.competing)
         heard = tuple(r for r in listeners if r is not None)
         self.recorders: Sequence[Recorder] = (*heard, *setting.recorders)
@@ -188,7 +199,10 @@ class TimeToEventMeasurement:
     def event_time(self, watched_until: FloatArray) -> FloatArray:
         """Return the study time (years) of each patient's event if seen by then, else ``inf``."""
         time = self._event(watched_until)
-        seen = time <= until_strike(self.setting, watched_until)
+        if self._plain:
+            seen = self._leaving(watched_until).event
+        else:
+            seen = time <= until_strike(self.setting, watched_until)
         if self.competing is not None:
             seen &= time < self.competing.time.reshape(self.shape)
         # SPEED: what is not seen is divided by 0, four times faster than a choice for each
@@ -198,21 +212,32 @@ class TimeToEventMeasurement:
 
     def exits(self, observation: Observation) -> Exits | None:
         """Return when patients leave the risk set for good; None where a cutoff changes more."""
-        if self.origin is not None or self.competing is not None:
+        if not self._plain:
             return None
-        until = until_strike(self.setting, observation.watched_until)
-        end = self._event(observation.watched_until)
-        if not end.all():  # who is not yet enrolled at a look would be at risk at time 0
+        leaving = self._leaving(observation.watched_until)
+        if leaving.is_at_once:  # who is not yet enrolled at a look would be at risk at time 0
             return None
         return Exits(
-            time=np.minimum(end, until),
-            event=end <= until,
+            time=leaving.time,
+            event=leaving.event,
             arm=observation.arm,
             enrollment_time=observation.enrollment_time,
         )
 
+    def _leaving(self, watched_until: FloatArray) -> _Leaving:
+        """Return when patients leave the risk set if the data are never cut."""
+        # SPEED: looks, controls and dates of events ask for the same (benchmarks/cases.py)
+        if self._known is None or self._known.watched_until is not watched_until:
+            end, until = self._event(watched_until), until_strike(self.setting, watched_until)
+            time = np.minimum(end, until)
+            at_once = not time.all()
+            self._known = _Leaving(watched_until, time, end <= until, at_once)
+        return self._known
+
     def outcome(self, observation: Observation) -> SurvivalOutcome:
         """Return times and events; those not enrolled or without origin have time 0."""
+        if self._plain and not self.setting.strikes:
+            return self._cut(observation)
         seen_until = until_strike(self.setting, observation.seen_until)
         end = self._event(observation.watched_until)
         event = end <= seen_until
@@ -238,6 +263,15 @@ class TimeToEventMeasurement:
             competing=competed,
             possible=possible,
         )
+
+    def _cut(self, observation: Observation) -> SurvivalOutcome:
+        """Return the same where a cutoff does nothing but to censor."""
+        leaving, time = self._leaving(observation.watched_until), observation.reached
+        event = leaving.time <= time
+        event &= leaving.event
+        np.minimum(time, leaving.time, out=time)
+        np.maximum(time, 0.0, out=time)
+        return SurvivalOutcome(time=time, event=event, arm=observation.arm)
 
     def level(self, observation: Observation) -> Level:
         """Return the times."""

@@ -108,11 +108,17 @@ class Observation:
     @property
     def seen_until(self) -> FloatArray:
         """Study time (years) up to which each patient is seen; below 0 if not yet enrolled."""
+        reached = self.reached
+        return np.minimum(self.watched_until, reached, out=reached)
+
+    @property
+    def reached(self) -> FloatArray:
+        """Study time (years) that each patient has reached by then, whoever has left before."""
         with np.errstate(invalid="ignore"):
             reached = self.seen_by[:, None] - self.enrollment_time
         if np.isinf(self.cutoff).any():
             reached[np.isinf(self.enrollment_time)] = -np.inf  # never randomized
-        return np.minimum(self.watched_until, reached, out=reached)
+        return reached
 
     @property
     def enrolled(self) -> BoolArray:

@@ -76,7 +76,7 @@ class Counts:
     @classmethod
     def of(cls, piles: Iterable[_Groups] = (), bins: Iterable[_Groups] = ()) -> Counts:
         """Return those of some groups, which several lists may name."""
-        made = cls()
+        made = cls.__new__(cls)
         made._piles, made._bins = [*piles], [*bins]
         return made
 
