@@ -10,7 +10,7 @@ import numpy as np
 from lupusim.analysis.numerics.win_levels import Level, later_is_better, sooner_is_better
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.survival.logrank_looks import Exits
-from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray, blocks
 from lupusim.common.frozen import dataclass
 from lupusim.endpoints.base import (
     BETTER,
@@ -229,9 +229,11 @@ class TimeToEventMeasurement:
         # SPEED: looks, controls and dates of events ask for the same (benchmarks/cases.py)
         if self._known is None or self._known.watched_until is not watched_until:
             end, until = self._event(watched_until), until_strike(self.setting, watched_until)
-            time = np.minimum(end, until)
-            at_once = not time.all()
-            self._known = _Leaving(watched_until, time, end <= until, at_once)
+            time, event = np.empty(self.shape), np.empty(self.shape, dtype=bool)
+            for part in blocks(*self.shape):
+                np.minimum(end[part], until[part], out=time[part])
+                np.less_equal(end[part], until[part], out=event[part])
+            self._known = _Leaving(watched_until, time, event, not time.all())
         return self._known
 
     def outcome(self, observation: Observation) -> SurvivalOutcome:
@@ -267,10 +269,12 @@ class TimeToEventMeasurement:
     def _cut(self, observation: Observation) -> SurvivalOutcome:
         """Return the same where a cutoff does nothing but to censor."""
         leaving, time = self._leaving(observation.watched_until), observation.reached
-        event = leaving.time <= time
-        event &= leaving.event
-        np.minimum(time, leaving.time, out=time)
-        np.maximum(time, 0.0, out=time)
+        event = np.empty(self.shape, dtype=bool)
+        for part in blocks(*self.shape):
+            np.less_equal(leaving.time[part], time[part], out=event[part])
+            event[part] &= leaving.event[part]
+            np.minimum(time[part], leaving.time[part], out=time[part])
+            np.maximum(time[part], 0.0, out=time[part])
         return SurvivalOutcome(time=time, event=event, arm=observation.arm)
 
     def level(self, observation: Observation) -> Level:

@@ -7,7 +7,7 @@ Nobody waits for anybody else: a round is the n-th stay of each patient, not a t
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -65,6 +65,7 @@ class _Waiting:
 
 
 _Front = dict[_Group, list[_Waiting]]
+_known: deque[tuple[MultiStateModel, list[list[_Exits]]]] = deque(maxlen=16)
 
 
 def simulate(
@@ -101,7 +102,7 @@ def simulate(
             f"horizon={horizon!r} would never be reached in {model.name!r}: "
             "some states lead to no end. Give a number of years"
         )
-    ways = _ways_out(model)
+    ways = _known_ways(model)
     front = _enroll(model, cohort, recorders, rng)
     while front:
         following: _Front = defaultdict(list)
@@ -112,6 +113,16 @@ def simulate(
                 step = _Step(group, exits, cohort, members)
                 step.take(following, horizon, recorders, rng)
         front = following
+
+
+def _known_ways(model: MultiStateModel) -> list[list[_Exits]]:
+    """Return the ways out of a model; those of the last few are remembered."""
+    # SPEED: the blocks of a run follow few models, and a model's hash takes longer than its ways
+    for known, ways in _known:
+        if known is model:
+            return ways
+    _known.appendleft((model, ways := _ways_out(model)))
+    return ways
 
 
 def _ways_out(model: MultiStateModel) -> list[list[_Exits]]:
@@ -259,10 +270,11 @@ class _Step:
             rng.standard_exponential(out=sojourn[part])
             sojourn[part] *= 1 / rates.sum()
         winner: StateArray = np.zeros(n, dtype=np.int8)
-        if rates.size > 1:
-            which = rng.random(n)
-            for edge in np.cumsum(rates)[:-1] / rates.sum():
-                winner += which >= edge
+        edges = np.cumsum(rates)[:-1] / rates.sum()
+        for part in blocks(n, 1) if rates.size > 1 else ():
+            which = rng.random(sojourn[part].size)
+            for edge in edges:
+                winner[part] += which >= edge
         return sojourn, winner
 
     def _race(self, rng: np.random.Generator) -> tuple[FloatArray, StateArray]:

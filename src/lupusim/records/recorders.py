@@ -227,6 +227,8 @@ class FirstEntry:
 
     def record(self, batch: Transitions) -> None:
         """Take note of first entries."""
+        if self.after is None and batch.from_state in self.states:
+            return  # all have entered before
         entered = _among(batch.to_state, self.states)
         if self.after is not None:
             entered &= self.after.time[batch.rows] <= batch.entry_time

@@ -128,8 +128,9 @@ def _doubtful_rows(keys: _ShortKeys, room: FloatArray) -> IntArray:
     # SPEED: most often no two leave together, and nobody asks who is censored
     if not distance.size or distance.min() > FLAGS:
         return np.empty(0, dtype=np.intp)
-    differ |= (flat[:-1] & CENSORED) << 1  # of two at one time the event stands first
-    return np.unique(np.flatnonzero(distance <= FLAGS) // keys.shape[1])
+    place = np.flatnonzero(distance <= FLAGS)
+    place = place[(flat[place] & CENSORED) == 0]  # of two at one time the event stands first
+    return np.unique(place // keys.shape[1])
 
 
 def _of_long_keys(keys: IntArray, of_rows: LongKeys) -> Order:

@@ -128,12 +128,11 @@ def gather(trial: Trial, generated: Generated) -> tuple[LookStatistics, ...]:
     """Hold all looks of a block of trials; return what each shows of each comparison."""
     cutoffs = look_times(trial, generated)
     asked = comparisons(trial)
-    looks = _at_once(trial, generated, asked, cutoffs)
-    if looks is None:
-        looks = [_look(trial, generated, asked, cutoff) for cutoff in cutoffs]
-    return tuple(
-        _statistics(cutoffs, [look[number] for look in looks]) for number in range(len(asked))
-    )
+    at_once = [_at_once(trial, generated, one, cutoffs) for one in asked]
+    others = [one for one, looks in zip(asked, at_once, strict=True) if looks is None]
+    one_by_one = [_look(trial, generated, others, cutoff) for cutoff in cutoffs if others]
+    following = zip(*one_by_one, strict=True)
+    return tuple(_statistics(cutoffs, looks or next(following)) for looks in at_once)
 
 
 def at_cutoff(trial: Trial, generated: Generated, cutoff: FloatArray) -> LookStatistics:
@@ -278,32 +277,27 @@ class _Look(NamedTuple):
 
 
 def _at_once(
-    trial: Trial,
-    generated: Generated,
-    asked: Sequence[Comparison],
-    cutoffs: Sequence[FloatArray],
-) -> list[list[_Look]] | None:
+    trial: Trial, generated: Generated, one: Comparison, cutoffs: Sequence[FloatArray]
+) -> list[_Look] | None:
     """Return all looks of a plain log-rank test of two arms; None for any other.
 
     SPEED: what one look shares with the next is not worked out again (benchmarks/cases.py).
     """
-    (first, *others), measurement = asked, generated.measurements[0]
-    if others or first.analysis.stratify_by:
+    if len(trial.arms) > 2 or one.analysis.stratify_by:
         return None
     ends = np.stack(cutoffs)
     observation = observed(generated, ends)
-    exits = measurement.exits(observation)
+    exits = generated.measurements[one.endpoint].exits(observation)
     if exits is None:
         return None
-    tests = first.analysis.test.at_looks(exits, ends, observation.seen_by)
+    tests = one.analysis.test.at_looks(exits, ends, observation.seen_by)
     if tests is None:
         return None
-    better, sided = trial.primary.better, first.analysis.sided
+    better, sided = trial.endpoints[one.endpoint].better, one.analysis.sided
+    columns = zip(tests.results, tests.events, tests.enrolled, strict=True)
     return [
-        [_Look(verdict(result, better, sided), events.astype(float), enrolled, sided)]
-        for result, events, enrolled in zip(
-            tests.results, tests.events, tests.enrolled, strict=True
-        )
+        _Look(verdict(result, better, sided), events.astype(float), enrolled, sided)
+        for result, events, enrolled in columns
     ]
 
 
