@@ -7,21 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lupusim.planning.controls.kinds import is_controlled
 from lupusim.planning.execution.bench import InterruptedJobsError, on_bench
 from lupusim.planning.runs.replicates import Simulator, added_up, derived_seed, mean_of, tested
 from lupusim.planning.sample_size.events import event_in_words, last_look, quantity_of
 from lupusim.planning.sample_size.exact import Checked, ExactPowers
 from lupusim.planning.sample_size.growth import Sizing, most_enrolled, only_decided, only_design
-from lupusim.planning.sample_size.options import FIRST_ROUND, Search, check_target, checks_of
+from lupusim.planning.sample_size.options import Search, check_target, checks_of
 from lupusim.planning.sample_size.prefixes import Prefixes, why_not_nested
-from lupusim.planning.sample_size.probit_line import (
-    NORMAL,
-    Batch,
-    PowerLine,
-    fit_line,
-    mean_worth,
-    offsets,
-)
+from lupusim.planning.sample_size.probit_line import NORMAL, Batch, PowerLine, mean_worth
 from lupusim.planning.sample_size.results import (
     InterruptedSearchError,
     SampleSize,
@@ -30,6 +24,7 @@ from lupusim.planning.sample_size.results import (
     need,
     seen,
 )
+from lupusim.planning.sample_size.rounds import Rounds
 from lupusim.simulation.tally import Mean, Tally, limits_of_share
 from lupusim.trial.scenario import Scenario
 
@@ -44,12 +39,8 @@ _MOST_PEEKS = 40
 _RUNGS = 7  # from the first size down to an eighth of it
 _FARTHEST = 6.0  # the largest change of size from one peek to the next
 _CLOSE = 0.35  # probits from the target: near enough to start the fit
-_SPREAD = 0.12  # sizes of the fit lie within this share of the estimate
-_WINDOW = 0.30  # and earlier ones beyond this share are forgotten
-_SIZES_PER_ROUND = 4
-_FURTHER_ROUND = 1_000  # replicates that a round after the first has at least
-_GROWTH = 4
 _MOST_CONFIRMATIONS = 6
+_SIZES, _SIZES_WITHOUT_CHANCE = 4, 2  # of a round; chance is known by size, and at a price
 _CURVE_SHARE = 20  # a point of the curve has a twentieth of the replicates of the confirmation
 
 
@@ -295,7 +286,10 @@ class _Hunt:
         """Refuse where even the largest trial has too little power."""
         size = self.largest
         power = self._power_at(size)
-        if limits_of_share(power)[1] >= self.power - _CLEARLY:
+        low, high = limits_of_share(power)
+        if low >= self.power:
+            return  # reached, whatever its last digits
+        if high >= self.power - _CLEARLY:
             self.simulate(size, 4 * self._peek(size))
             power = self._power_at(size)
         need(power, self.power, self.sizing, self.search.max_patients)
@@ -308,37 +302,23 @@ class _Hunt:
 
     def fit(self, near: float) -> PowerLine:
         """Return a line through powers near the target, precise where it crosses it."""
-        spread = offsets()
+        rounds = Rounds(
+            search=self.search,
+            power=self.power,
+            level=self.level,
+            smallest=self.sizing.smallest,
+            step=self.sizing.step,
+            n_sizes=_SIZES_WITHOUT_CHANCE if is_controlled(self.sizing.trial) else _SIZES,
+        )
         while True:
-            line, near = self._line(near)
+            line, near = rounds.line(self.batches, near)
             self.line = line
-            n_replicates = self._wanted(line, near) // _SIZES_PER_ROUND
-            if n_replicates == 0:
+            left = self.search.max_replicates - self.simulator.n_replicates
+            n = rounds.wanted(self.batches, line, near, left)
+            if n < rounds.n_sizes:
                 return line
-            around = (next(spread) for _ in range(_SIZES_PER_ROUND))
-            sizes = [self.snapped(near * (1 + _SPREAD * offset)) for offset in around]
-            self._tallies(self.simulator, sizes, n_replicates)
-
-    def _line(self, near: float) -> tuple[PowerLine, float]:
-        """Return the line through the batches near a size, and the size where it crosses."""
-        close = [b for b in self.batches if abs(b.size / near - 1) <= _WINDOW] or self.batches
-        line = fit_line(close, near=near, probit=self.probit, alpha=self.level)
-        crossing = line.size_at(self.probit)
-        return line, float(min(max(crossing, near / 2, self.sizing.smallest), 2 * near))
-
-    def _wanted(self, line: PowerLine, near: float) -> int:
-        """Return how many replicates the next round needs; 0 to stop."""
-        low, high = line.interval(self.probit)
-        tolerance = max(self.search.precision * near, self.sizing.step / 2)
-        half_width = (high - low) / 2
-        spent = self.simulator.n_replicates
-        left = self.search.max_replicates - spent
-        rounds_seen = len(self.batches) > _SIZES_PER_ROUND and spent > FIRST_ROUND
-        if left < FIRST_ROUND or (half_width <= tolerance and rounds_seen):
-            return 0
-        needed = spent * ((half_width / tolerance) ** 2 - 1) if math.isfinite(half_width) else spent
-        fewest = _FURTHER_ROUND if rounds_seen else FIRST_ROUND
-        return int(min(max(needed, fewest), _GROWTH * spent, left))
+            sizes = [self.snapped(size) for size in rounds.sizes(near)]
+            self._tallies(self.simulator, sizes, -(-n // rounds.n_sizes))
 
     def exact_answer(self) -> SampleSize | None:
         """Return the answer by exact power, checked by fresh replicates; None if not known."""
