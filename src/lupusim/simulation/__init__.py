@@ -9,6 +9,7 @@ __all__ = [
     "looks",
     "patient_level",
     "quantiles",
+    "relabeling",
     "scoring",
     "tally",
     "totals",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol, cast
 
 import numpy as np
 
 from lupusim.analysis.outcomes import CountOutcome, NumberOutcome, Outcome, SurvivalOutcome
 from lupusim.analysis.survival.logrank_looks import Exits
-from lupusim.common.arrays import FloatArray, blocks
+from lupusim.common.arrays import FloatArray, StateArray, blocks
 from lupusim.common.compiled.choice import with_compiled
 from lupusim.common.frozen import dataclass
 from lupusim.records import Observation
@@ -113,6 +114,22 @@ class Sum(Protocol):
         """Return the sum of each replicate, (n_replicates,)."""
         ...
 
+    def added(self, whole: Whole, arm: StateArray) -> FloatArray:
+        """Return what each patient would add on an arm; of those who came first, if of these alone.
+
+        Parameters
+        ----------
+        whole : Whole
+            The patients, who fare alike on all arms.
+        arm : (n_replicates, n_patients) array
+            The arm of each, or what broadcasts to it.
+
+        Returns
+        -------
+        (n_replicates, n_patients or fewer) array
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimesToCut:
@@ -127,31 +144,53 @@ class TimesToCut:
         exits = whole.exits(self.endpoint)
         return added_until(self.cut.of(exits.enrollment_time), exits, self.table)
 
+    def added(self, whole: Whole, arm: StateArray) -> FloatArray:
+        """Return what each patient would add on an arm, (n_replicates, n_patients)."""
+        exits = whole.exits(self.endpoint)
+        date = self.cut.of(exits.enrollment_time)[:, None]
+        arm = np.broadcast_to(arm, exits.time.shape)
+        return _added_until(date, replace(exits, arm=arm), self.table)
+
 
 @with_compiled("sums")
 def added_until(date: FloatArray, exits: Exits, table: Table) -> FloatArray:
     """Return the sum of what patients add until a date of each replicate, (n_replicates,)."""
-    found, n_cells = np.empty(date.size), table.mean.shape[1]
+    found = np.empty(date.size)
+    # SPEED: while they are in cache (benchmarks/cases.py)
     for part in blocks(*exits.time.shape):
-        # SPEED: cells are found by rounding up, and looked up in flat tables, while they are in
-        # cache (benchmarks/cases.py)
-        there = date[part, None] - exits.enrollment_time[part]
-        there *= 1.0 / table.width
-        np.clip(there, 0.0, n_cells - 1, out=there)
-        time = exits.time[part] * (1.0 / table.width)
-        seen = exits.event[part] & (time <= there)
-        np.minimum(time, there, out=time)
-        np.ceil(time, out=time)
-        cell = time.astype(np.int32)
-        of_arm = exits.arm[part] * np.int32(n_cells)
-        cell += 2 * of_arm
-        cell += seen * np.int32(n_cells)
-        added = table.adds.ravel().take(cell)
-        np.ceil(there, out=there)
-        of_arm += there.astype(np.int32)
-        added -= table.mean.ravel().take(of_arm)
-        found[part] = added.sum(axis=1)
+        found[part] = _added_until(date[part, None], _rows(exits, part), table).sum(axis=1)
     return found
+
+
+def _rows(exits: Exits, part: slice) -> Exits:
+    return Exits(
+        time=exits.time[part],
+        event=exits.event[part],
+        arm=exits.arm[part],
+        enrollment_time=exits.enrollment_time[part],
+    )
+
+
+def _added_until(date: FloatArray, exits: Exits, table: Table) -> FloatArray:
+    """Return what each patient adds until a date, (n_replicates, 1)."""
+    n_cells = table.mean.shape[1]
+    # SPEED: cells are found by rounding up, and looked up in flat tables (benchmarks/cases.py)
+    there = date - exits.enrollment_time
+    there *= 1.0 / table.width
+    np.clip(there, 0.0, n_cells - 1, out=there)
+    time = exits.time * (1.0 / table.width)
+    seen = exits.event & (time <= there)
+    np.minimum(time, there, out=time)
+    np.ceil(time, out=time)
+    cell = time.astype(np.int32)
+    of_arm = exits.arm * np.int32(n_cells)
+    cell += 2 * of_arm
+    cell += seen * np.int32(n_cells)
+    added = table.adds.ravel().take(cell)
+    np.ceil(there, out=there)
+    of_arm += there.astype(np.int32)
+    added -= table.mean.ravel().take(of_arm)
+    return added
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,15 +203,20 @@ class Values:
 
     def sums(self, whole: Whole) -> FloatArray:
         """Return the sum of each replicate, (n_replicates,)."""
+        _, arm = whole.outcome(self.endpoint).first(self.first).columns()
+        return np.asarray(self.added(whole, arm).sum(axis=1))
+
+    def added(self, whole: Whole, arm: StateArray) -> FloatArray:
+        """Return what each patient would add on an arm, (n_replicates, n_patients)."""
         outcome, adds = whole.outcome(self.endpoint).first(self.first), self.adds
-        value, arm = outcome.columns()
+        value, _ = outcome.columns()
         y = value - adds.center[arm]
         if adds.baseline is not None:
             known = cast(NumberOutcome, outcome).baseline
             assert known is not None  # of changes there is one
             y -= adds.baseline.slope * (known - adds.baseline.mean)
         added = adds.constant[arm] + (adds.linear[arm] + adds.square[arm] * y) * y
-        return np.asarray((np.where(outcome.analyzed, added, 0.0) - adds.mean[arm]).sum(axis=1))
+        return np.asarray(np.where(outcome.analyzed, added, 0.0) - adds.mean[arm])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,9 +241,14 @@ class CountsToCut:
 
     def sums(self, whole: Whole) -> FloatArray:
         """Return the sum of each replicate, (n_replicates,)."""
+        arm = cast(CountOutcome, whole.outcome(self.endpoint)).arm
+        return np.asarray(self.added(whole, arm).sum(axis=1))
+
+    def added(self, whole: Whole, arm: StateArray) -> FloatArray:
+        """Return what each patient would add on an arm, (n_replicates, n_patients)."""
         outcome, table = cast(CountOutcome, whole.outcome(self.endpoint)), self.table
         longest, most = table.width * (table.adds.shape[1] - 1), table.adds.shape[2] - 1
-        arm, years, count = outcome.arm, outcome.years, outcome.count
+        years, count = outcome.years, outcome.count
         there = np.full(years.shape, longest)
         if self.cut is not None:
             enrolled = whole.generated.enrollment_time
@@ -210,8 +259,7 @@ class CountsToCut:
         number = np.minimum(count, most).astype(np.intp)
         of_number = np.moveaxis(table.adds, 1, 2)  # each number of events has a line over years
         found = _between(of_number, (arm, number), years / table.width)
-        found -= _between(table.mean, (arm,), there / table.width)
-        return np.asarray(found.sum(axis=1))
+        return found - _between(table.mean, (arm,), there / table.width)
 
 
 def _between(lines: FloatArray, which: tuple[np.ndarray, ...], place: FloatArray) -> FloatArray:
@@ -252,8 +300,43 @@ class Control:
         whole = Whole(generated)
         return np.concatenate([one.steps(one.sum.sums(whole)) for one in self.scores], axis=1)
 
+    def relabeled(self, generated: Generated, labels: StateArray) -> FloatArray:
+        """Return the same of patients who fare alike, under one randomization after the other.
+
+        Parameters
+        ----------
+        generated : Generated
+            The patients.
+        labels : (n_labelings, n_sets, n_patients) array
+            Arm of each patient, 0 or 1, under each randomization.
+
+        Returns
+        -------
+        (n_labelings, n_sets, n_controls) array
+        """
+        whole = Whole(generated)
+        found = []
+        for one in self.scores:
+            sums = _relabeled(one.sum, whole, labels)
+            found.append(one.steps(sums.ravel()).reshape(*sums.shape, -1))
+        return np.concatenate(found, axis=2)
+
     @property
     def known_to(self) -> FloatArray:
         """Covariance of the controls' means, which are averages over enrollments."""
         means = np.concatenate([score.means for score in self.scores], axis=1)
         return np.atleast_2d(np.cov(means, rowvar=False)) / len(means)
+
+
+def _relabeled(one: Sum, whole: Whole, labels: StateArray) -> FloatArray:
+    """Return a sum of each set of patients under each randomization, (n_labelings, n_sets)."""
+    control, *others = (
+        one.added(whole, np.full((1, 1), arm, dtype=np.int8)) for arm in range(labels.max() + 1)
+    )
+    found = np.tile(control.sum(axis=1), (len(labels), 1))
+    for arm, added in enumerate(others, start=1):
+        more, seen = added - control, control.shape[1]
+        for number, label in enumerate(labels):
+            # not matmul: BLAS adds up long rows in another order when it has more threads
+            found[number] += np.einsum("ij,ij->i", (label[:, :seen] == arm).astype(float), more)
+    return found

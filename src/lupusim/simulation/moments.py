@@ -23,6 +23,9 @@ class Moments:
 
     products: FloatArray
     """Of the columns 1, y and the controls; (FOLDS, n_controls + 2, n_controls + 2)."""
+    n_sets: FloatArray
+    """Rows that are independent: replicates, or sets of patients of which each serves several;
+    (FOLDS,)."""
     known_to: FloatArray
     """Covariance of the errors of what is taken for the means of the controls; (n_controls,
     n_controls)."""
@@ -40,13 +43,44 @@ class Moments:
         known_to : (n_controls, n_controls) array
             As in the class.
         """
-        columns = np.column_stack([np.ones(len(claims)), claims, controls])
-        parts = (columns[fold::FOLDS] for fold in range(FOLDS))
-        return cls(products=np.stack([part.T @ part for part in parts]), known_to=known_to)
+        return cls._of(np.column_stack([np.ones(len(claims)), claims, controls]), known_to)
+
+    @classmethod
+    def of_sets(
+        cls, served: FloatArray, claims: FloatArray, controls: FloatArray, known_to: FloatArray
+    ) -> Moments:
+        """Return those of sets of patients of which each serves several replicates.
+
+        Parameters
+        ----------
+        served : (n_sets,) array
+            Replicates of each.
+        claims : (n_sets,) array
+            Their sum over the replicates of a set.
+        controls : (n_sets, n_controls) array
+            Their sums.
+        known_to : (n_controls, n_controls) array
+            As in the class.
+        """
+        columns = np.column_stack([served, claims, controls])
+        return cls._of(columns / np.sqrt(served)[:, None], known_to)
+
+    @classmethod
+    def _of(cls, columns: FloatArray, known_to: FloatArray) -> Moments:
+        parts = [columns[fold::FOLDS] for fold in range(FOLDS)]
+        return cls(
+            products=np.stack([part.T @ part for part in parts]),
+            n_sets=np.array([float(len(part)) for part in parts]),
+            known_to=known_to,
+        )
 
     def __add__(self, other: Moments) -> Moments:
         """Return those of the replicates of both."""
-        return Moments(products=self.products + other.products, known_to=self.known_to)
+        return Moments(
+            products=self.products + other.products,
+            n_sets=self.n_sets + other.n_sets,
+            known_to=self.known_to,
+        )
 
     def __eq__(self, other: object) -> bool:
         """Return whether both hold the same numbers, bit by bit."""
@@ -64,8 +98,10 @@ class Moments:
 
         .. math:: \hat p = \frac1n \sum_f \sum_{i \in f} (y_i - \beta_{-f}' h_i)
 
-        is unbiased, since :math:`E\,h = 0`. Where the other folds have few replicates, or few
-        claims, or few trials without, the coefficients are 0 there; None where all are.
+        is unbiased, since :math:`E\,h = 0`. Where a set of patients serves several replicates, a
+        row is their mean, its weight their number, and its error that of means between sets.
+        Where the other folds have few replicates, or few claims, or few trials without, the
+        coefficients are 0 there; None where all are.
 
         References
         ----------
@@ -73,14 +109,17 @@ class Moments:
         Chernozhukov and others (2018), *Econometrics Journal* 21, C1-C68 (cross-fitting).
         """
         n = self.products[:, 0, 0].sum()
-        whole = self.products.sum(axis=0)
-        fitted = [_fitted(whole - own) for own in self.products]
+        whole, sets = self.products.sum(axis=0), self.n_sets.sum()
+        fitted = [
+            _fitted(whole - own, sets - n_own)
+            for own, n_own in zip(self.products, self.n_sets, strict=True)
+        ]
         if not np.any(fitted):
             return None
         total = variance = 0.0
         used = np.zeros(len(self.known_to))
-        for own, coefficients in zip(self.products, fitted, strict=True):
-            size, mean, spread = _residual(own, coefficients)
+        for own, n_own, coefficients in zip(self.products, self.n_sets, fitted, strict=True):
+            size, mean, spread = _residual(own, n_own, coefficients)
             total += size * mean
             variance += size * spread
             used += size / n * coefficients
@@ -92,7 +131,7 @@ class Moments:
     def plain(self) -> list[object]:
         """Return it as nested lists, of each symmetric table one half."""
         halves = [_half(fold).tolist() for fold in self.products]
-        return [halves, _half(self.known_to).tolist()]
+        return [halves, self.n_sets.tolist(), _half(self.known_to).tolist()]
 
     @classmethod
     def of_plain(cls, plain: Sequence[Sequence[object]]) -> Moments:
@@ -103,13 +142,13 @@ class Moments:
         ValueError
             If it was not.
         """
-        halves, known_to = (np.array(part, dtype=float) for part in plain)
+        halves, n_sets, known_to = (np.array(part, dtype=float) for part in plain)
         n_controls = math.isqrt(2 * known_to.size)
-        shapes = (FOLDS, _n_half(n_controls + 2)), (_n_half(n_controls),)
-        if (halves.shape, known_to.shape) != shapes:
+        shapes = (FOLDS, _n_half(n_controls + 2)), (FOLDS,), (_n_half(n_controls),)
+        if (halves.shape, n_sets.shape, known_to.shape) != shapes:
             raise ValueError("these are no moments")
         products = np.stack([_whole(half, n_controls + 2) for half in halves])
-        return cls(products=products, known_to=_whole(known_to, n_controls))
+        return cls(products=products, n_sets=n_sets, known_to=_whole(known_to, n_controls))
 
 
 def _n_half(size: int) -> int:
@@ -127,7 +166,7 @@ def _whole(half: FloatArray, size: int) -> FloatArray:
     return table
 
 
-def _fitted(products: FloatArray) -> FloatArray:
+def _fitted(products: FloatArray, n_sets: float) -> FloatArray:
     """Return the coefficients of least squares of y on the controls; 0 where little is known."""
     n, claims, n_controls = products[0, 0], products[0, 1], len(products) - 2
     found = np.zeros(n_controls)
@@ -136,7 +175,7 @@ def _fitted(products: FloatArray) -> FloatArray:
     between = products[1:, 1:] - np.outer(products[0, 1:], products[0, 1:]) / n
     # a step that hardly any trial takes tells nothing yet, and one that does would tell too much
     told = np.flatnonzero(np.diag(between)[1:] >= _FEWEST_EITHER_WAY)
-    if told.size == 0 or n < _FEWEST_PER_CONTROL * told.size:
+    if told.size == 0 or n_sets < _FEWEST_PER_CONTROL * told.size:
         return found
     values, vectors = np.linalg.eigh(between[1:, 1:][np.ix_(told, told)])
     kept = values > _NEGLIGIBLE * values[-1]
@@ -145,7 +184,9 @@ def _fitted(products: FloatArray) -> FloatArray:
     return found
 
 
-def _residual(products: FloatArray, coefficients: FloatArray) -> tuple[float, float, float]:
+def _residual(
+    products: FloatArray, n_sets: float, coefficients: FloatArray
+) -> tuple[float, float, float]:
     """Return the size of a fold, and mean and variance of y less the controls in it."""
     n = float(products[0, 0])
     if n == 0:
@@ -153,4 +194,4 @@ def _residual(products: FloatArray, coefficients: FloatArray) -> tuple[float, fl
     weights = np.concatenate([[1.0], -coefficients])
     mean = float(products[0, 1:] @ weights) / n
     square = float(weights @ products[1:, 1:] @ weights) / n
-    return n, mean, max(square - mean**2, 0.0) * n / max(n - 1, 1.0)
+    return n, mean, max(square - mean**2, 0.0) * n / max(n_sets - 1, 1.0)

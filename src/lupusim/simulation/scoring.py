@@ -87,7 +87,7 @@ def score_block(
     for name, control in controls.items():
         tallies[name].moments = control.moments(found[name]["reject"], patients.generated)
     for pair in pairs:
-        tallies[pair.key] = Tally.of(_differences(found[pair.later], found[pair.first]))
+        tallies[pair.key] = Tally.of(differences(found[pair.later], found[pair.first]))
     return tallies
 
 
@@ -102,9 +102,10 @@ class Controlled:
         return score_block({"": trial}, (), block, {"": self.control})[""]
 
 
-def _differences(
+def differences(
     later: Mapping[str, FloatArray], first: Mapping[str, FloatArray]
 ) -> dict[str, FloatArray]:
+    """Return the differences between the replicates of two trials, of what is compared."""
     return {
         f"{name}_difference": later[name] - first[name]
         for name in COMPARED

@@ -9,6 +9,7 @@ from dataclasses import field
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.simulation.moments import Moments
 from lupusim.simulation.quantiles import Counts, counted, quantile
@@ -52,9 +53,13 @@ def limits_of_share(mean: Mean) -> tuple[float, float]:
 
 
 def reduction(share: Mean) -> float:
-    """Return what is left of the variance of a counted share, 1 where nothing has reduced it."""
+    """Return what is left of the variance of a counted share, 1 where nothing has changed it.
+
+    It may be more than 1 where replicates share their patients.
+    """
     counted, left = share.value * (1 - share.value), share.mcse**2 * share.n
-    return left / counted if 0 < left < (1 - _ROUNDING) * counted else 1.0
+    changed = left > 0 < counted and abs(left - counted) > _ROUNDING * counted
+    return left / counted if changed else 1.0
 
 
 @dataclass(slots=True)
@@ -70,6 +75,9 @@ class Tally:
     counts: dict[str, Counts] = field(default_factory=dict)
     """Of the quantities whose quantiles are shown, how many replicates had which value."""
     moments: Moments | None = None  # of claims and their control variates; None without these
+    n_sets: int = 0
+    """Sets of patients of which each serves several replicates, the squares of whose sums over its
+    replicates are divided by their number; 0 where every replicate has its own patients."""
 
     @classmethod
     def of(cls, quantities: Mapping[str, ArrayLike]) -> Tally:
@@ -90,8 +98,27 @@ class Tally:
                 counts[name] = found
         return cls(sums, counts)
 
+    @classmethod
+    def of_sets(cls, quantities: Mapping[str, FloatArray], served: BoolArray) -> Tally:
+        """Return the tally of replicates that share their patients, set by set.
+
+        Parameters
+        ----------
+        quantities : mapping of str to (n_labelings, n_sets) array
+            What each replicate has; none is missing.
+        served : (n_labelings, n_sets) boolean array
+            Which replicates there are.
+        """
+        each = served.sum(axis=0)
+        sums = {}
+        for name, values in quantities.items():
+            of_set = np.where(served, values, 0.0).sum(axis=0)
+            sums[name] = (int(each.sum()), float(of_set.sum()), float((of_set**2 / each).sum()))
+        return cls(sums, n_sets=each.size)
+
     def add(self, other: Tally) -> None:
         """Add the sums of further replicates."""
+        self.n_sets += other.n_sets
         for name, (n, total, squares) in other.sums.items():
             old_n, old_total, old_squares = self.sums.get(name, (0, 0.0, 0.0))
             self.sums[name] = (old_n + n, old_total + total, old_squares + squares)
@@ -104,7 +131,7 @@ class Tally:
     def copy(self) -> Tally:
         """Return a tally that can be added to without changing this one."""
         counts = {name: found.copy() for name, found in self.counts.items()}
-        return Tally(dict(self.sums), counts, self.moments)
+        return Tally(dict(self.sums), counts, self.moments, self.n_sets)
 
     def mean(self, name: str) -> Mean:
         """Return the mean of a quantity; NaN where no replicate has a value.
@@ -134,8 +161,14 @@ class Tally:
         return 0.0
 
     def standard_deviation(self, name: str) -> float:
-        """Return the standard deviation of a quantity between replicates."""
+        """Return the standard deviation of a quantity between replicates.
+
+        Where these share patients, that of means over a set's replicates, times the root of their
+        number: the same where they are independent, and larger where they are alike.
+        """
         n, total, squares = self.sums[name]
+        if self.n_sets > 1:
+            return math.sqrt(max(squares - total**2 / n, 0.0) / (self.n_sets - 1))
         return math.sqrt(max(squares / n - (total / n) ** 2, 0.0)) if n else math.nan
 
     def quantile(self, name: str, probability: float) -> Mean:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 
-from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray, StateArray
 from lupusim.common.frozen import dataclass
 from lupusim.common.registry import Registry
 from lupusim.trial.endpoints import Better
@@ -244,6 +244,20 @@ class TestMethod(Protocol):
 
     def at_looks(self, exits: Any, ends: FloatArray, seen_by: FloatArray) -> Any:  # noqa: ARG002
         """Return the results of all looks at once; None where each look is worked out alone."""
+        return None
+
+    def relabeled(
+        self,
+        exits: Any,  # noqa: ARG002
+        labels: StateArray,  # noqa: ARG002
+        ends: FloatArray,  # noqa: ARG002
+        seen_by: FloatArray,  # noqa: ARG002
+    ) -> Any:
+        """Return the results of all looks under one randomization after the other, if it can.
+
+        None where each randomization is worked out alone. `labels` is (n_labelings, n_sets,
+        n_patients), the results are of n_labelings * n_sets trials, without estimates.
+        """
         return None
 
     def information(self, outcome: Any, verdict: Verdict) -> FloatArray:

@@ -56,9 +56,9 @@ def test_blocks_add_up_in_any_parts(replicates) -> None:
 @pytest.mark.parametrize("short_by", [1, 2])
 def test_what_is_cut_off_is_no_moments(replicates, short_by) -> None:
     claims, controls = replicates
-    products, known_to = Moments.of(claims, controls, np.eye(2)).plain()
+    products, n_sets, known_to = Moments.of(claims, controls, np.eye(2)).plain()
     with pytest.raises(ValueError, match="no moments"):
-        Moments.of_plain([products, known_to[:-short_by]])
+        Moments.of_plain([products, n_sets, known_to[:-short_by]])
 
 
 def test_what_is_not_exact_in_a_mean_is_part_of_the_error(replicates) -> None:

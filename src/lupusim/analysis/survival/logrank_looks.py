@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from lupusim.analysis.numerics.columns import n_enrolled
 from lupusim.analysis.survival.cox_beside import cox_beside, with_estimate
 from lupusim.analysis.survival.logrank import LogrankResult
 from lupusim.analysis.survival.ordering import Order, Room, ordered
-from lupusim.analysis.survival.rank_sums import plain_sums
-from lupusim.analysis.survival.sorting import joined_flags, keys_of
+from lupusim.analysis.survival.rank_sums import plain_sums, relabeled_sums
+from lupusim.analysis.survival.sorting import CENSORED, joined_flags, keys_of
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray, blocks
 from lupusim.common.frozen import dataclass
 
@@ -68,19 +70,73 @@ def logrank_looks(exits: Exits, cutoffs: FloatArray, *, seen_by: FloatArray) -> 
     return LookTests(results=results, events=events, enrolled=enrolled)
 
 
+def relabeled_looks(
+    exits: Exits, labels: StateArray, cutoffs: FloatArray, *, seen_by: FloatArray
+) -> LookTests:
+    """Return what `logrank_looks` says of the patients under one randomization after the other.
+
+    The tests alone, without Cox's estimates.
+
+    Parameters
+    ----------
+    exits : Exits
+        The patients; their arm is not asked for.
+    labels : (n_labelings, n_sets, n_patients) array
+        Arm of each patient, 0 or 1, under each randomization.
+    cutoffs : (n_looks, n_sets) array
+        Calendar times of the looks; ``inf`` where one is not reached.
+    seen_by : (n_looks, n_sets) array
+        The same, with what is added for rounding.
+
+    Returns
+    -------
+    LookTests
+        Of n_labelings * n_sets trials, labeling by labeling.
+    """
+    n_looks, n_sets = cutoffs.shape
+    n_labelings, _, n_patients = labels.shape
+    enrolled = np.stack([n_enrolled(exits.enrollment_time, cutoff) for cutoff in cutoffs])
+    most = enrolled.max(axis=1)
+    sums = np.empty((n_looks, 3, n_labelings, n_sets))
+    events = np.empty((n_looks, n_sets), dtype=np.intp)
+    alike = replace(exits, arm=np.zeros((1, n_patients), dtype=np.int8))
+    for block in blocks(n_sets, n_patients):
+        for look, width in enumerate(most):
+            keys = keys_of(*_cut(alike, block, width, seen_by[look]))
+            order = keys.argsort(axis=1)
+            keys = np.take_along_axis(keys, order, axis=1)
+            sums[look][:, :, block] = relabeled_sums(keys, order, labels[:, block])
+            events[look, block] = ((keys & CENSORED) == 0).sum(axis=1)
+    no_fit = np.zeros((2, n_labelings * n_sets))
+    return LookTests(
+        results=tuple(with_estimate(one.reshape(3, -1), no_fit) for one in sums),
+        events=np.tile(events, n_labelings),
+        enrolled=np.tile(enrolled, n_labelings),
+    )
+
+
 def _order(exits: Exits, block: slice, width: int, seen_by: FloatArray, room: Room) -> Order:
     """Return the order in which those who came first leave, before the data are cut or then."""
 
-    def cut(rows: slice | IntArray, out: FloatArray | None = None) -> tuple[FloatArray, StateArray]:
-        time = np.subtract(seen_by[rows, None], exits.enrollment_time[rows, :width], out=out)
-        leaves = exits.time[rows, :width]
-        event = exits.event[rows, :width] & (leaves <= time)
-        np.minimum(time, leaves, out=time)
-        np.maximum(time, 0.0, out=time)  # of who comes later
-        return time, joined_flags(event, exits.arm[rows, :width])
-
     def keys(rows: IntArray) -> IntArray:
-        time, flags = cut(rows + block.start)
-        return np.sort(keys_of(time, flags), axis=1)
+        return np.sort(keys_of(*_cut(exits, rows + block.start, width, seen_by)), axis=1)
 
-    return ordered(*cut(block, room.at_event[: block.stop - block.start]), keys, room)
+    time, flags = _cut(exits, block, width, seen_by, room.at_event[: block.stop - block.start])
+    return ordered(time, flags, keys, room)
+
+
+def _cut(
+    exits: Exits,
+    rows: slice | IntArray,
+    width: int,
+    seen_by: FloatArray,
+    out: FloatArray | None = None,
+) -> tuple[FloatArray, StateArray]:
+    """Return times and flags of those who came first, as the data show them at a look."""
+    time = np.subtract(seen_by[rows, None], exits.enrollment_time[rows, :width], out=out)
+    leaves = exits.time[rows, :width]
+    event = exits.event[rows, :width] & (leaves <= time)
+    np.minimum(time, leaves, out=time)
+    np.maximum(time, 0.0, out=time)  # of who comes later
+    arm = exits.arm if len(exits.arm) == 1 else exits.arm[rows]
+    return time, joined_flags(event, arm[:, :width])

@@ -6,9 +6,14 @@ from typing import ClassVar
 
 from lupusim.analysis.outcomes import SurvivalOutcome
 from lupusim.analysis.survival.cox_beside import logrank_of
-from lupusim.analysis.survival.logrank_looks import Exits, LookTests, logrank_looks
+from lupusim.analysis.survival.logrank_looks import (
+    Exits,
+    LookTests,
+    logrank_looks,
+    relabeled_looks,
+)
 from lupusim.analysis.verdicts import verdict
-from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.arrays import FloatArray, IntArray, StateArray
 from lupusim.common.frozen import dataclass
 from lupusim.trial import Better, TestMethod, Verdict
 from lupusim.trial.test_method import named_test
@@ -36,3 +41,9 @@ class LogrankTest(TestMethod):
     def at_looks(self, exits: Exits, ends: FloatArray, seen_by: FloatArray) -> LookTests:
         """Return the results of all looks at once."""
         return logrank_looks(exits, ends, seen_by=seen_by)
+
+    def relabeled(
+        self, exits: Exits, labels: StateArray, ends: FloatArray, seen_by: FloatArray
+    ) -> LookTests:
+        """Return the results of all looks under one randomization after the other."""
+        return relabeled_looks(exits, labels, ends, seen_by=seen_by)

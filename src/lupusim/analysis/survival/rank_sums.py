@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from lupusim.analysis.survival.ordering import Order, Room
-from lupusim.analysis.survival.sorting import ARM, CENSORED
-from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.analysis.survival.sorting import ARM, CENSORED, tied_rows
+from lupusim.common.arrays import FloatArray, IntArray, StateArray
 from lupusim.common.compiled.choice import with_compiled
 from lupusim.common.frozen import dataclass
 
@@ -76,6 +76,46 @@ def plain_sums(order: Order, room: Room) -> RankSums:
         for total, of_tied in zip(totals, exact, strict=True):
             total[order.tied] = of_tied
     return totals
+
+
+def relabeled_sums(keys: IntArray, order: IntArray, labels: StateArray) -> FloatArray:
+    """Return `plain_sums` of the same patients under one randomization after the other.
+
+    Parameters
+    ----------
+    keys : (n_sets, n_patients) integer array
+        Sorted, as if all were on arm 0.
+    order : (n_sets, n_patients) integer array
+        Who of the set stands where.
+    labels : (n_labelings, n_sets, n_known) array
+        Arm of each patient of the set, 0 or 1, under each randomization; n_known may be larger.
+
+    Returns
+    -------
+    (3, n_labelings, n_sets) array
+        Observed, expected, variance.
+    """
+    n_sets, n_patients = keys.shape
+    found = np.empty((3, len(labels), n_sets))
+    tied = tied_rows(keys)
+    event = np.ascontiguousarray((keys & CENSORED)[:, ::-1] == 0)
+    at_event = event * _inverse_at_risk(n_patients)  # backwards in time
+    place = order[:, ::-1] + np.arange(n_sets)[:, None] * labels.shape[2]
+    arm, share = np.empty(keys.shape, dtype=np.int8), np.empty(keys.shape)
+    treated = np.empty(keys.shape, dtype=np.int32)
+    for number, label in enumerate(labels):
+        label.reshape(-1).take(place, out=arm, mode="clip")
+        np.cumsum(arm, axis=1, dtype=np.int32, out=treated)
+        np.multiply(treated, at_event, out=share)
+        expected = share.sum(axis=1)
+        found[1, number] = expected
+        found[2, number] = expected - np.einsum("ij,ij->i", share, share)
+        arm &= event
+        found[0, number] = arm.sum(axis=1, dtype=np.int32)
+        if tied.size:
+            relabeled = keys[tied] | np.take_along_axis(label[tied], order[tied], axis=1)
+            found[:, number, tied] = grouped_sums(relabeled, 0)
+    return found
 
 
 def grouped_sums(keys: IntArray, bits: int) -> RankSums:

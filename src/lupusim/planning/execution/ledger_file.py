@@ -64,8 +64,9 @@ def text_of(tally: Tally) -> str:
         name: [sorted(found.piles.items()), sorted(found.bins.items())]
         for name, found in tally.counts.items()
     }
-    moments = [] if tally.moments is None else [tally.moments.plain()]
-    return json.dumps([tally.sums, counts, *moments], separators=(",", ":"))
+    moments = None if tally.moments is None else tally.moments.plain()
+    content = [tally.sums, counts, moments, tally.n_sets]
+    return json.dumps(content, separators=(",", ":"))
 
 
 def tally_of(row: Sequence[Any]) -> Tally | None:
@@ -79,14 +80,15 @@ def tally_of(row: Sequence[Any]) -> Tally | None:
 
 
 def _read(text: str) -> Tally:
-    sums, counts, *moments = json.loads(text)
+    sums, counts, moments, n_sets = json.loads(text)
     tally = Tally(
         {name: (n + 0, total + 0.0, squares + 0.0) for name, (n, total, squares) in sums.items()},
         {
             name: Counts(dict(map(tuple, piles)), {number: tuple(part) for number, part in bins})
             for name, (piles, bins) in counts.items()
         },
-        Moments.of_plain(*moments) if moments else None,
+        None if moments is None else Moments.of_plain(moments),
+        n_sets + 0,
     )
     if not tally.sums:
         raise ValueError("no sums")

@@ -12,6 +12,7 @@ from lupusim.common.memory import keep_freed_memory
 from lupusim.simulation.block import replicates_per_block, simulate_block
 from lupusim.simulation.controls import Control
 from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.relabeling import score_relabeled
 from lupusim.simulation.scoring import Pair, score_block
 from lupusim.simulation.tally import Tally
 from lupusim.trial import Trial
@@ -36,6 +37,7 @@ class Task:
     pairs: tuple[Pair, ...] = ()  # which of all these trials to compare, replicate by replicate
     controls: Mapping[str, Control] = field(default_factory=dict)
     """Control variates of those of the trials that have some, by content hash."""
+    relabeled: bool = False  # whether replicates share their patients, some at a time
 
     def parts(self, n_blocks: int) -> Iterator[Task]:
         """Yield the same with so many blocks at a time."""
@@ -116,7 +118,9 @@ def timed_work(task: Task) -> Done:
 
 
 def _sums(task: Task, block: Block) -> dict[str, Tally]:
+    trials = {task.fingerprint: task.trial, **task.others}
+    if task.relabeled:
+        return score_relabeled(trials, task.pairs, block, task.controls)
     if not (task.others or task.controls):
         return {task.fingerprint: task.score(task.trial, block)}
-    trials = {task.fingerprint: task.trial, **task.others}
     return score_block(trials, task.pairs, block, task.controls)

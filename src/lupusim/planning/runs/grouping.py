@@ -50,6 +50,12 @@ def _versus_first(points: Sequence[tuple[Series, ...]]) -> Iterator[Versus | Non
         yield Versus(first=first, series=tuple(Difference.between(*pair) for pair in pairs))
 
 
+def compared_points(points: Sequence[tuple[Series, ...]]) -> set[int]:
+    """Return the positions of the design points that another is compared with, or that are it."""
+    versus = enumerate(versus_first(points))
+    return {n for k, one in versus if one is not None for n in (k, one.first)}
+
+
 def jobs_of(
     missing: Mapping[str, Sequence[Block]], known: Mapping[str, Sequence[Series]]
 ) -> list[Task]:
@@ -69,13 +75,18 @@ def jobs_of(
     needs: dict[tuple[str, Block], list[Series]] = {}
     for key, blocks in missing.items():
         series = known[key][0]
-        group = generation_hash(series.trial) if blocks else ""
+        group = _group(series) if blocks else ""
         for block in blocks:
             needs.setdefault((group, block), []).append(series)
     jobs: dict[tuple[str, ...], list[Block]] = {}
     for (group, block), wanted in needs.items():
         jobs.setdefault((group, *(one.fingerprint for one in wanted)), []).append(block)
     return [_job([known[key][0] for key in keys], blocks) for (_, *keys), blocks in jobs.items()]
+
+
+def _group(series: Series) -> str:
+    """Return what names the patients of a trial, and how they are generated."""
+    return f"{generation_hash(series.trial)}{' relabeled' if series.relabeled else ''}"
 
 
 def _job(wanted: Sequence[Series], blocks: Sequence[Block]) -> Task:
@@ -96,4 +107,5 @@ def _job(wanted: Sequence[Series], blocks: Sequence[Block]) -> Task:
         others=dict(others),
         pairs=tuple(pairs),
         controls=controls,
+        relabeled=wanted[0].relabeled,  # as all of the group are
     )

@@ -15,7 +15,7 @@ from lupusim.planning.execution.shards import Everything, Share
 from lupusim.planning.execution.tasks import Done, timed_work, whole_blocks
 from lupusim.planning.execution.workers import Cores, Spread, Workers
 from lupusim.planning.runs.direction_check import wrong_way_notes
-from lupusim.planning.runs.grouping import Versus, jobs_of, versus_first
+from lupusim.planning.runs.grouping import Versus, compared_points, jobs_of, versus_first
 from lupusim.planning.runs.precision import Precision
 from lupusim.planning.runs.results import (
     Compared,
@@ -23,7 +23,7 @@ from lupusim.planning.runs.results import (
     PointResult,
     RunResult,
 )
-from lupusim.planning.runs.series import Estimates, Series, series_of, with_controls
+from lupusim.planning.runs.series import Estimates, Series, more_precise, series_of
 from lupusim.planning.runs.truth_check import unknown_truth_notes
 from lupusim.simulation.fingerprint import versions
 from lupusim.simulation.generation.generation import Block
@@ -226,15 +226,14 @@ class _Simulation:
     _seconds_per_block: float | None = None
 
     def __post_init__(self) -> None:
-        points = [series_of(point) for point in self.scenario.points]
-        self._versus = versus_first(points)
-        # who is compared with another, trial by trial, is counted as the differences are
-        firsts = {versus.first for versus in self._versus if versus is not None}
-        compared = firsts | {k for k, versus in enumerate(self._versus) if versus is not None}
-        self._points = [
-            point if k in compared or self.is_plain else with_controls(point)
-            for k, point in enumerate(points)
-        ]
+        self._points = [series_of(point) for point in self.scenario.points]
+        if not self.is_plain:
+            # who is compared with another, trial by trial, is counted as the differences are
+            compared = compared_points(self._points)
+            self._points = [
+                more_precise(point, compared=k in compared) for k, point in enumerate(self._points)
+            ]
+        self._versus = versus_first(self._points)
         for number in range(len(self._points)):
             for series in self._series(number):
                 self._by_key.setdefault(series.fingerprint, []).append(series)

@@ -11,6 +11,7 @@ from lupusim.planning.controls.kinds import is_controlled
 from lupusim.planning.execution.tasks import blocks_of, is_block_of
 from lupusim.simulation.fingerprint import trial_fingerprint
 from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.relabeling import is_exchangeable
 from lupusim.simulation.scoring import Pair
 from lupusim.simulation.tally import Mean, Tally
 from lupusim.trial import Trial
@@ -38,6 +39,8 @@ class Series:
     trial: Trial  # what is simulated
     controlled: bool = False
     """Whether its blocks are simulated with control variates, if it has some."""
+    relabeled: bool = False
+    """Whether its replicates share their patients, some at a time: those of alike arms may."""
     planned: int = 0
     finished: int = 0
     _next: int = 0
@@ -123,7 +126,13 @@ class Difference(Series):
     def between(cls, later: Series, first: Series) -> Difference:
         """Return the differences of one trial from another."""
         pair = Pair(later=later.fingerprint, first=first.fingerprint)
-        return cls(fingerprint=pair.key, trial=later.trial, first=first.trial, pair=pair)
+        return cls(
+            fingerprint=pair.key,
+            trial=later.trial,
+            first=first.trial,
+            pair=pair,
+            relabeled=later.relabeled,
+        )
 
     @property
     def trials(self) -> dict[str, Trial]:
@@ -143,16 +152,37 @@ def series_of(point: DesignPoint) -> tuple[Series, ...]:
     return tuple(Series(fingerprint=trial_fingerprint(t), trial=t) for t in twins)
 
 
-def with_controls(point: tuple[Series, ...]) -> tuple[Series, ...]:
-    """Return the series of a design with control variates, where its trials have some.
+def more_precise(point: tuple[Series, ...], *, compared: bool) -> tuple[Series, ...]:
+    """Return the series of a design that know more of the same work.
 
-    Their blocks hold more sums than others, and so have another name.
+    Its null twin's replicates share their patients where its arms are alike; and of trials that
+    are not compared with others, one by one, what control variates know is taken out. Such blocks
+    hold other sums, and so have another name.
+
+    Parameters
+    ----------
+    point : tuple of Series
+        The trial of a design and, where something is tested, its null twin.
+    compared : bool
+        Whether another design is compared with it, trial by trial.
     """
-    return tuple(_with_control(series) for series in point)
+    return tuple(
+        _named(
+            series,
+            controlled=not compared and is_controlled(series.trial),
+            relabeled=number > 0 and is_exchangeable(series.trial),
+        )
+        for number, series in enumerate(point)
+    )
 
 
-def _with_control(series: Series) -> Series:
-    if not is_controlled(series.trial):
-        return series
-    name = f"{series.fingerprint} {Estimates.CONTROLLED.value}"
-    return Series(fingerprint=name, trial=series.trial, controlled=True)
+def _named(series: Series, *, controlled: bool, relabeled: bool) -> Series:
+    words = [series.fingerprint]
+    words += [Estimates.CONTROLLED.value] if controlled else []
+    words += ["relabeled"] if relabeled else []
+    return Series(
+        fingerprint=" ".join(words),
+        trial=series.trial,
+        controlled=controlled,
+        relabeled=relabeled,
+    )

@@ -8,6 +8,7 @@ __all__ = [
     "look_statistics",
     "multiplicity",
     "null_hypothesis",
+    "relabeled",
     "shared",
     "true_effect",
 ]

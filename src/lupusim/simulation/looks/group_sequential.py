@@ -6,8 +6,6 @@ and an early success can be compared with what the end would have shown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from lupusim.analysis.group_sequential.stopping import Crossing, crossing, reaches
@@ -44,11 +42,8 @@ def hold_looks(
     assert trial.stopping is not None
     held = Held(trial, generated) if looks is None else looks
     (seen,) = held.statistics
-    fraction = seen.held_until / planned_information(trial, seen.information)[:, None]
-    efficacy, futility = seen.bounds(trial.stopping, fraction)
-    z = seen.z
-    sided = trial.analysis.sided
-    stop = crossing(z, efficacy, futility, sided=sided)
+    fraction, efficacy, stop = _judged(trial, seen)
+    z, sided = seen.z, trial.analysis.sided
     row = np.arange(len(z))
     found = held.described(stop.look)
     found["reject"] = stop.reject.astype(float)
@@ -65,6 +60,34 @@ def hold_looks(
         found |= estimates_at(number, seen, stop.look)
         found |= waited(number + 1, cutoff, np.where(stop.look >= number, time, np.nan))
     return found
+
+
+def looks_claims(trial: Trial, seen: LookStatistics) -> dict[str, FloatArray]:
+    """Return what trials with several looks claim, and where they stop, (n_replicates,) each.
+
+    `reject`, `undefined`, `missed_cutoff`, `look_K_efficacy` and `look_K_futility` of
+    :func:`hold_looks`.
+    """
+    _, _, stop = _judged(trial, seen)
+    row = np.arange(len(stop.look))
+    found = {
+        "reject": stop.reject.astype(float),
+        "undefined": seen.undefined[row, stop.look].astype(float),
+        "missed_cutoff": np.isinf(seen.cutoff[row, stop.look]).astype(float),
+    }
+    for number in range(len(trial.looks)):
+        found |= _stops(number, stop)
+    return found
+
+
+def _judged(trial: Trial, seen: LookStatistics) -> tuple[FloatArray, FloatArray, Crossing]:
+    """Return the information fractions of the looks, their efficacy bounds, and who stops where."""
+    assert trial.analysis is not None  # the trial's own checks see to both
+    assert trial.stopping is not None
+    fraction = seen.held_until / planned_information(trial, seen.information)[:, None]
+    efficacy, futility = seen.bounds(trial.stopping, fraction)
+    stop = crossing(seen.z, efficacy, futility, sided=trial.analysis.sided)
+    return fraction, efficacy, stop
 
 
 def planned_information(trial: Trial, information: FloatArray) -> FloatArray:
@@ -87,14 +110,20 @@ def of_look(
     number: int, cutoff: FloatArray, fraction: FloatArray, stop: Crossing
 ) -> dict[str, FloatArray]:
     """Return what is recorded of one look, (n_replicates,) each."""
+    held = {
+        at_look("time", number + 1): np.where(np.isfinite(cutoff), cutoff, np.nan),
+        at_look("information", number + 1): fraction,
+    }
+    return held | _stops(number, stop)
+
+
+def _stops(number: int, stop: Crossing) -> dict[str, FloatArray]:
+    """Return which trials stop at a look (from 0), with a claim and without."""
     here = stop.look == number
-    held: Sequence[tuple[str, FloatArray]] = (
-        ("time", np.where(np.isfinite(cutoff), cutoff, np.nan)),
-        ("information", fraction),
-        ("efficacy", (here & stop.reject).astype(float)),
-        ("futility", (here & ~stop.reject).astype(float)),
-    )
-    return {at_look(name, number + 1): values for name, values in held}
+    return {
+        at_look("efficacy", number + 1): (here & stop.reject).astype(float),
+        at_look("futility", number + 1): (here & ~stop.reject).astype(float),
+    }
 
 
 def estimates_at(

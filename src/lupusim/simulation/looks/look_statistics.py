@@ -10,6 +10,7 @@ import numpy as np
 
 from lupusim.analysis.group_sequential import z_from_p_value
 from lupusim.analysis.outcomes import Outcome
+from lupusim.analysis.survival.logrank_looks import LookTests
 from lupusim.analysis.verdicts import verdict
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.common.frozen import dataclass
@@ -132,16 +133,28 @@ def gather(trial: Trial, generated: Generated) -> tuple[LookStatistics, ...]:
     others = [one for one, looks in zip(asked, at_once, strict=True) if looks is None]
     one_by_one = [_look(trial, generated, others, cutoff) for cutoff in cutoffs if others]
     following = zip(*one_by_one, strict=True)
-    return tuple(_statistics(cutoffs, looks or next(following)) for looks in at_once)
+    return tuple(statistics_of(cutoffs, looks or next(following)) for looks in at_once)
 
 
 def at_cutoff(trial: Trial, generated: Generated, cutoff: FloatArray) -> LookStatistics:
     """Hold one look at a cutoff of its own in each replicate; of the first comparison."""
     (shown, *_) = _look(trial, generated, comparisons(trial), cutoff)
-    return _statistics([cutoff], [shown])
+    return statistics_of([cutoff], [shown])
 
 
-def _statistics(cutoffs: Sequence[FloatArray], looks: Sequence[_Look]) -> LookStatistics:
+def looks_of_tests(trial: Trial, one: Comparison, tests: LookTests) -> list[Look]:
+    """Return what tests worked out at once show of a comparison, look by look."""
+    better, sided = trial.endpoints[one.endpoint].better, one.analysis.sided
+    return [
+        Look(verdict(result, better, sided), events.astype(float), enrolled, sided)
+        for result, events, enrolled in zip(
+            tests.results, tests.events, tests.enrolled, strict=True
+        )
+    ]
+
+
+def statistics_of(cutoffs: Sequence[FloatArray], looks: Sequence[Look]) -> LookStatistics:
+    """Return what looks at these calendar times (years) show of one comparison."""
     return LookStatistics(
         cutoff=np.stack(cutoffs, axis=1),
         p_value=np.stack([look.verdict.p_better for look in looks], axis=1),
@@ -252,7 +265,7 @@ def described_at(trial: Trial, generated: Generated, cutoff: FloatArray) -> dict
     return conduct(trial, observation, outcomes)
 
 
-class _Look(NamedTuple):
+class Look(NamedTuple):
     """What one look shows, (n_replicates,) each."""
 
     verdict: Verdict
@@ -273,12 +286,13 @@ class _Look(NamedTuple):
 
     @property
     def estimate(self) -> FloatArray:
+        """The estimated effect; NaN where there is none."""
         return self.verdict.known_estimate
 
 
 def _at_once(
     trial: Trial, generated: Generated, one: Comparison, cutoffs: Sequence[FloatArray]
-) -> list[_Look] | None:
+) -> list[Look] | None:
     """Return all looks of a plain log-rank test of two arms; None for any other.
 
     SPEED: what one look shares with the next is not worked out again (benchmarks/cases.py).
@@ -293,17 +307,12 @@ def _at_once(
     tests = one.analysis.test.at_looks(exits, ends, observation.seen_by)
     if tests is None:
         return None
-    better, sided = trial.endpoints[one.endpoint].better, one.analysis.sided
-    columns = zip(tests.results, tests.events, tests.enrolled, strict=True)
-    return [
-        _Look(verdict(result, better, sided), events.astype(float), enrolled, sided)
-        for result, events, enrolled in columns
-    ]
+    return looks_of_tests(trial, one, tests)
 
 
 def _look(
     trial: Trial, generated: Generated, asked: Sequence[Comparison], cutoff: FloatArray
-) -> list[_Look]:
+) -> list[Look]:
     observation = observed(generated, cutoff)
     n_enrolled = _enrolled(observation)
     most = int(n_enrolled.max())
@@ -319,7 +328,7 @@ def _look(
             outcome = outcome.against_control(one.arm, compared(one.analysis, few, one.arm))
         verdict = _verdict(trial, one, few, outcome)
         known = one.analysis.test.information(outcome, verdict)
-        looks.append(_Look(verdict, known, n_enrolled, one.analysis.sided))
+        looks.append(Look(verdict, known, n_enrolled, one.analysis.sided))
     return looks
 
 

@@ -61,6 +61,37 @@ def hold_family(
     return found
 
 
+def family_claims(trial: Trial, seen: tuple[LookStatistics, ...]) -> dict[str, FloatArray]:
+    """Return what trials with several hypotheses claim, and where they stop, (n_replicates,) each.
+
+    `reject`, `reject_all`, `reject_ARM`, `false_rejection`, `undefined`, `missed_cutoff`,
+    `look_K_efficacy` and `look_K_futility` of :func:`hold_family`.
+
+    Parameters
+    ----------
+    trial : Trial
+        Its hypotheses.
+    seen : tuple of LookStatistics
+        What the looks show of each.
+    """
+    assert trial.family is not None
+    asked = comparisons(trial)
+    ending = _ending(trial, trial.family, asked, seen)
+    row = np.arange(len(ending.stop))
+    found = {
+        "reject": ending.rejected.any(axis=1).astype(float),
+        "reject_all": ending.rejected.all(axis=1).astype(float),
+        "undefined": _undefined(seen, ending),
+        "missed_cutoff": np.isinf(seen[0].cutoff[row, ending.stop - 1]).astype(float),
+    }
+    columns = zip(asked, ending.rejected.T, strict=True)
+    found |= {one.quantity("reject"): rejected.astype(float) for one, rejected in columns}
+    found |= _false_rejections(trial, asked, ending)
+    for number in range(1, 1 + len(trial.looks) if trial.interims else 1):
+        found |= _stops(number, ending)
+    return found
+
+
 def closings(
     trial: Trial, generated: Generated
 ) -> tuple[Observation, Mapping[str, tuple[IntArray, BoolArray]]]:
@@ -249,9 +280,23 @@ def _by_hypothesis(
     for number, (one, shown) in enumerate(zip(asked, seen, strict=True)):
         found[one.quantity("reject")] = ending.rejected[:, number].astype(float)
         found[one.quantity("estimate")] = shown.estimate[row, ending.closed[:, number] - 1]
-    at_stop = [shown.undefined[row, ending.stop - 1] for shown in seen]
-    found["undefined"] = np.any(at_stop, axis=0).astype(float)
+    found["undefined"] = _undefined(seen, ending)
     return found
+
+
+def _undefined(seen: tuple[LookStatistics, ...], ending: _Ending) -> FloatArray:
+    row = np.arange(len(ending.stop))
+    at_stop = [one.undefined[row, ending.stop - 1] for one in seen]
+    return np.asarray(np.any(at_stop, axis=0), dtype=float)
+
+
+def _stops(number: int, ending: _Ending) -> dict[str, FloatArray]:
+    """Return which trials stop at a look (from 1), with a claim and without."""
+    here, any_rejected = ending.stop == number, ending.rejected.any(axis=1)
+    return {
+        at_look("efficacy", number): (here & any_rejected).astype(float),
+        at_look("futility", number): (here & ~any_rejected).astype(float),
+    }
 
 
 def _accuracy(
@@ -324,16 +369,14 @@ def _estimates_at_looks(
 
 
 def _looks(trial: Trial, shown: LookStatistics, ending: _Ending) -> dict[str, FloatArray]:
-    any_rejected = ending.rejected.any(axis=1)
     found: dict[str, FloatArray] = {}
     for number, look in enumerate(trial.looks, start=1):
-        here, cutoff = ending.stop == number, shown.look_time[:, number - 1]
+        cutoff = shown.look_time[:, number - 1]
         found |= waited(number, look, np.where(ending.stop >= number, cutoff, np.nan))
         found[at_look("time", number)] = cutoff
         held = ~shown.skipped[:, number - 1]
         found[at_look("information", number)] = np.where(
             held, ending.fraction[:, 0, number - 1], np.nan
         )
-        found[at_look("efficacy", number)] = (here & any_rejected).astype(float)
-        found[at_look("futility", number)] = (here & ~any_rejected).astype(float)
+        found |= _stops(number, ending)
     return found

@@ -48,6 +48,11 @@ class StoppingRule(Protocol):
         return self.bounds(information)
 
     @property
+    def asks_estimates(self) -> bool:
+        """Whether its bounds depend on what is estimated."""
+        return type(self).bounds_at is not StoppingRule.bounds_at
+
+    @property
     def gives_up(self) -> bool:
         """Whether a look may stop the trial for futility."""
         return False

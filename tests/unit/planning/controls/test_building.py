@@ -78,7 +78,7 @@ def test_means_are_zero_in_a_block(test: str) -> None:
 def test_shares_are_nearer_and_all_else_is_the_same() -> None:
     asked = scenario(survival_trial())
     known, plain = run(asked).points[0], run(asked, options=PLAIN).points[0]
-    assert known.plain == plain
+    assert known.plain.tally == plain.tally
     assert known.power.mcse < 0.6 * plain.power.mcse
     assert known.type_one_error.mcse < plain.type_one_error.mcse
     assert_within_mcse(known.power.value, plain.power.value, mcse=plain.power.mcse)
