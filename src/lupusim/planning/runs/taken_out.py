@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lupusim.common.frozen import dataclass
@@ -22,12 +23,14 @@ class TakenOut:
 
     variance_ratio: float | None = None  # of counting alone to what is shown; None where counted
     counted_because: str = ""  # why it is counted; empty where it is not
+    patient_sets: int = 0  # sets of patients of which each serves several trials; 0 where none does
 
     def to_json(self) -> dict[str, object]:
         """Return what there is of it."""
+        shared = {"patient_sets": self.patient_sets} if self.patient_sets else {}
         if self.variance_ratio is None:
-            return {"counted_because": self.counted_because}
-        return {"variance_ratio": self.variance_ratio}
+            return {"counted_because": self.counted_because} | shared
+        return {"variance_ratio": self.variance_ratio} | shared
 
 
 def taken_out(point: PointResult) -> dict[str, TakenOut]:
@@ -39,9 +42,10 @@ def taken_out(point: PointResult) -> dict[str, TakenOut]:
         quantity = error_quantity(point.trial)
         name = "claims_if_alike" if quantity is None else "type_one_error"
         if quantity in (None, _CLAIMS) or quantity not in point.null_tally.sums:
-            found[name] = _of(point.trial.null_twin(), point.null_tally)
+            known = _of(point.trial.null_twin(), point.null_tally)
         else:
-            found[name] = TakenOut(counted_because="only claims without a margin are errors")
+            known = TakenOut(counted_because="only claims without a margin are errors")
+        found[name] = replace(known, patient_sets=point.null_tally.n_sets)
     return found
 
 

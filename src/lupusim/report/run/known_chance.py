@@ -27,3 +27,8 @@ def known_chance_rows(point: PointResult) -> Iterator[tuple[str, str]]:
             yield called, f"{one.variance_ratio:.3g} times smaller"
         else:
             yield called, fill(f"counted: {one.counted_because}", _WIDTH)
+        if one.patient_sets:
+            yield (
+                f"sets of patients that its trials share, {_CALLED[name]}",
+                f"{one.patient_sets:,}",
+            )
