@@ -117,7 +117,10 @@ def test_what_is_counted_says_why_in_rows_and_json():
     result = run(scenario(rates, 200))
     (plain,) = result.to_json()["known_chance"]
     reason = {"counted_because": "all tables give its exact power"}
-    assert plain == {"power": reason, "type_one_error": reason}
+    shared = {"patient_sets": result.points[0].null_tally.n_sets}
+    assert plain == {"power": reason, "type_one_error": reason | shared}
+    words = "sets of patients that its trials share, type I error"
+    assert dict(all_rows(result.points[0]))[words] == str(shared["patient_sets"])
     row = dict(all_rows(result.points[0]))["variance of type I error with known chance taken out"]
     assert " ".join(row.split()) == "counted: all tables give its exact power"
     few = run(scenario(survival_trial(), 20)).points[0]
