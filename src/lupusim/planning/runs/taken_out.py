@@ -27,10 +27,12 @@ class TakenOut:
 
     def to_json(self) -> dict[str, object]:
         """Return what there is of it."""
-        shared = {"patient_sets": self.patient_sets} if self.patient_sets else {}
+        found: dict[str, object] = {"variance_ratio": self.variance_ratio}
         if self.variance_ratio is None:
-            return {"counted_because": self.counted_because} | shared
-        return {"variance_ratio": self.variance_ratio} | shared
+            found = {"counted_because": self.counted_because}
+        if self.patient_sets:
+            found["patient_sets"] = self.patient_sets
+        return found
 
 
 def taken_out(point: PointResult) -> dict[str, TakenOut]:
