@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
+from collections.abc import Mapping, Sequence
 
 from lupusim.scenario.files.scenario import scenario_from_mapping
 from lupusim.trial import Trial
@@ -14,6 +14,8 @@ _CHANGE = "change of score at 24 weeks"
 def value_trial(test: str, outcome: str = "score", second: str = "", **changes: object) -> Trial:
     """Return a trial of a score, a response or flares, or of a response and a score by Holm.
 
+    With `doses`, the name of a procedure, there is a third arm, of a lower dose.
+
     Parameters
     ----------
     test : str
@@ -23,29 +25,21 @@ def value_trial(test: str, outcome: str = "score", second: str = "", **changes: 
     second : str
         Test of the score beside a response; empty for none.
     """
-    of_score = {k: v for k, v in changes.items() if k in ("missing", "lowest")}
-    outcomes: dict[str, object] = {}
-    arms: list[dict[str, object]] = [
-        {"name": "control", "control": True, "outcomes": {}},
-        {"name": "treated", "outcomes": {}},
+    doses = str(changes.get("doses", ""))
+    names = ("control", "treated", "low dose")[: 3 if doses else 2]
+    of_kinds = _outcomes(outcome, second, changes)
+    outcomes = {name: said for name, (said, _) in of_kinds.items()}
+    arms = [
+        {"name": name, "outcomes": {one: values[k] for one, (_, values) in of_kinds.items()}}
+        for k, name in enumerate(names)
     ]
+    arms[0]["control"] = True
     analysis: dict[str, object] = {"test": test, "alpha": 0.025, "sided": 1}
-    if outcome == "response":
-        outcomes["response"] = {"kind": "response", "at": "24 weeks"}
-        for arm, share in zip(arms, ("30 %", "50 %"), strict=True):
-            arm["outcomes"]["response"] = share
-    if outcome == "flares":
-        dispersion = changes.get("dispersion", 0.8)
-        outcomes["flares"] = {"kind": "event_count", "until": "1 year", "dispersion": dispersion}
-        for arm, rate in zip(arms, ("1.5 per year", "0.7 per year"), strict=True):
-            arm["outcomes"]["flares"] = rate
-    if outcome == "score" or second:
-        outcomes["score"] = deepcopy(_SCORE) | of_score
-        for arm, change in zip(arms, (-3, -6.5), strict=True):
-            arm["outcomes"]["score"] = {"24 weeks": change}
     if second:
         also = [{"endpoint": _CHANGE, "test": second}]
         analysis["multiplicity"] = {"method": "holm", "endpoints": also}
+    if doses:
+        analysis["multiplicity"] = {"method": doses}
     words = {
         "schema": "lupusim/scenario/1",
         "title": "Values",
@@ -59,6 +53,24 @@ def value_trial(test: str, outcome: str = "score", second: str = "", **changes: 
         "simulation": {"replicates": 400, "seed": 20260101},
         "source": "assumption",
     }
-    told = ("missing", "lowest", "dispersion")
+    told = ("missing", "lowest", "dispersion", "doses")
     others = {k: v for k, v in changes.items() if k not in told}
     return scenario_from_mapping(words | others).points[0].trial
+
+
+def _outcomes(
+    outcome: str, second: str, changes: Mapping[str, object]
+) -> dict[str, tuple[object, Sequence[object]]]:
+    """Return what is said of each outcome, and its values in the arms."""
+    found: dict[str, tuple[object, Sequence[object]]] = {}
+    if outcome == "response":
+        shares = ("30 %", "50 %", "45 %")
+        found["response"] = {"kind": "response", "at": "24 weeks"}, shares
+    if outcome == "flares":
+        dispersion = changes.get("dispersion", 0.8)
+        said = {"kind": "event_count", "until": "1 year", "dispersion": dispersion}
+        found["flares"] = said, ("1.5 per year", "0.7 per year", "0.8 per year")
+    if outcome == "score" or second:
+        of_score = {k: v for k, v in changes.items() if k in ("missing", "lowest")}
+        found["score"] = _SCORE | of_score, [{"24 weeks": change} for change in (-3, -6.5, -6)]
+    return found

@@ -12,7 +12,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lupusim.analysis.group_sequential.efficacy import BySpending
+from lupusim.analysis.group_sequential.spending import LanDeMetsOBrienFleming
 from lupusim.analysis.group_sequential.stopping import GroupSequential
+from lupusim.analysis.multiplicity.procedures import Dunnett, Graphical
 from lupusim.endpoints import TimeToEvent
 from lupusim.model import LatentClass, MultiStateModel, Transition, TreatmentEffect
 from lupusim.model.hazards import WeibullHazard
@@ -36,6 +39,7 @@ from lupusim.trial import (
 )
 from lupusim.trial.allocation.adaptive import BiasedCoin, Minimization
 from lupusim.trial.looks import Limited, WhenAny
+from lupusim.trial.multiplicity import Family
 from tolerance import SEED, assert_within_mcse
 from trials import DISEASE, analysis, exponential_arm, survival_trial, way
 from trials_of_values import value_trial
@@ -91,6 +95,15 @@ STRATA: dict[str, object] = {
     "population": {"strata": {name: {"a": 0.5, "b": 0.5} for name in ("one", "two")}},
     "allocation": {"block_size": 4, "stratify_by": ["one", "two"]},
 }
+SPENDING = BySpending(spending=LanDeMetsOBrienFleming())
+HOLM = Graphical(
+    weights=(0.5, 0.5), transitions=((0.0, 1.0), (1.0, 0.0)), efficacy=SPENDING, sided=1
+)
+DOSES = (
+    exponential_arm("control", 0.8),
+    exponential_arm("high", 0.8, effects=(better_on(("alive", "death")),)),
+    exponential_arm("low", 0.8, effects=(better_on(("alive", "death")),)),
+)
 SLEDAI = load_scenario("phase2_sledai_24w").points[1].trial
 KINDS: dict[str, Trial] = {
     "after the last patient": survival_trial(),
@@ -176,6 +189,21 @@ KINDS: dict[str, Trial] = {
     "a score of few patients": value_trial("t_test", sample_size=36),
     "a score with a lowest one": value_trial("ancova", lowest=16),
     "a score of who is let in": SLEDAI,
+    "two doses, a response": value_trial("pooled_z", "response", doses="dunnett", sample_size=150),
+    "two doses, a score": value_trial("ancova", doses="holm"),
+    "two doses, rates": value_trial("rate_ratio", "flares", doses="dunnett", sample_size=150),
+    "two doses, survival": survival_trial(
+        arms=DOSES, n_patients=90, family=Family(procedure=Dunnett(ratio=(1, 1, 1)))
+    ),
+    "two doses, survival at looks": survival_trial(
+        arms=DOSES,
+        n_patients=90,
+        family=Family(procedure=HOLM),
+        follow_up=np.inf,
+        interims=(AtEvents(events=25),),
+        cutoff=AtEvents(events=50),
+        stopping=GroupSequential(alpha=0.025, efficacy=SPENDING),
+    ),
     "a mixed model": value_trial("mmrm"),
     "odds of a response": value_trial("logistic_regression", "response"),
     "counts of patients who differ": value_trial("negative_binomial", "flares"),
@@ -242,6 +270,7 @@ HONEST = [
         "a score, adjusted",
         "a response and a score",
         "shares at two looks",
+        "two doses, a response",
     )
     for null in (False, True)
 ]

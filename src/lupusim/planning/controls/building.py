@@ -72,7 +72,7 @@ def _scores(trial: Trial, asked: Comparison, sums: list[LookSum]) -> list[Score]
         last = number == len(sums) - 1
         thresholds = (middle[:, None] + np.array(_OFFSETS if last else (0.0,))).ravel()
         nodes = frequencies(one.spread, NODES if trial.n_patients >= _MANY else MANY_NODES)
-        steps = step_means(one.law(nodes), nodes, thresholds, _SCALE)
+        steps = step_means(one.law(nodes).sum(axis=1), nodes, thresholds, _SCALE)
         found.append(Score(sum=one.sum, thresholds=thresholds, scale=_SCALE, means=steps))
     return found
 
@@ -89,20 +89,21 @@ def _bounds(
 ) -> list[FloatArray]:
     """Return where each look decides, in favor of the experimental arm."""
     if trial.stopping is None or not trial.interims:
-        return _levels(trial, asked)
+        return [_levels(trial, asked) for _ in trial.looks]
     both = trial.stopping.bounds_at(information / information[0, -1], estimate)
     found = [np.unique(pair[np.isfinite(pair)]) for pair in np.stack(both)[:, 0, :].T]
     return _on_sides(found, asked.analysis.sided)
 
 
-def _levels(trial: Trial, asked: Comparison) -> list[FloatArray]:
-    """Return where the only look decides: of several hypotheses with all of alpha, or its part."""
+def _levels(trial: Trial, asked: Comparison) -> FloatArray:
+    """Return where a look decides: of several hypotheses with all of alpha, or its part."""
     from scipy.special import ndtri
 
     analysis = asked.analysis
     shares = {1, len(comparisons(trial))}
     levels = [-float(ndtri(analysis.alpha / analysis.sided / share)) for share in sorted(shares)]
-    return _on_sides([np.array(levels)], analysis.sided)
+    (found,) = _on_sides([np.array(levels)], analysis.sided)
+    return found
 
 
 def _on_sides(bounds: list[FloatArray], sided: int) -> list[FloatArray]:

@@ -10,7 +10,7 @@ import numpy as np
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.controls.event_law import EventLaw, event_law, is_of_study_time
-from lupusim.planning.controls.parts import Baseline, LookSum
+from lupusim.planning.controls.parts import Baseline, LookSum, in_arms, summed
 from lupusim.planning.controls.sums import ComplexArray
 from lupusim.planning.controls.times import cut_dates
 from lupusim.simulation.controls import CountsToCut, CountTable, CutDate
@@ -86,16 +86,17 @@ def sums_of_counts(trial: Trial, asked: Comparison, baseline: Baseline) -> list[
     if trial.interims or trial.cutoff.patients_known(longest, trial.n_patients) is None:
         cuts = list(cut_dates(trial, baseline))
         longest = min([longest, *(cut.bounds[1] for cut in cuts if cut is not None)])
-    law = event_law(trial, counted, longest)
+    law = event_law(trial, counted, longest).of_arms([0, asked.arm])
+    pair = baseline.pair(asked.arm)
     null = asked.analysis.test.null_value(endpoint.better)
     found = []
     for cut in cuts:
-        there = _there(law, cut, baseline)
+        there = _there(law, cut, pair)
         expected = _Expected(law=law, there=there.mean(axis=0))
         statistic = _STATISTICS[asked.analysis.test.nearly](expected, null)
         if statistic is None:
             return []
-        found.append(_look_sum(asked.endpoint, cut, law, there, statistic))
+        found.append(_look_sum(asked, cut, law, there, (statistic, len(trial.arms))))
     return found
 
 
@@ -110,29 +111,37 @@ def _there(law: EventLaw, cut: CutDate | None, baseline: Baseline) -> FloatArray
 
 
 def _look_sum(
-    endpoint: int, cut: CutDate | None, law: EventLaw, there: FloatArray, found: _Statistic
+    asked: Comparison,
+    cut: CutDate | None,
+    law: EventLaw,
+    there: FloatArray,
+    about: tuple[_Statistic, int],
 ) -> LookSum:
+    found, n_arms = about
     adds = found.adds
     middle = (adds[:, 1:] + adds[:, :-1]) / 2
     mean = law.until(middle, adds)
     variance = law.until(middle**2, adds**2) - mean**2
 
-    def of_sums(nodes: FloatArray) -> ComplexArray:
+    def of_arms(nodes: FloatArray) -> ComplexArray:
         log_law = np.empty((*mean.shape, nodes.size), dtype=complex)
         for number, node in enumerate(nodes):
             each = law.until(np.exp(1j * node * middle), np.exp(1j * node * adds))
             log_law[:, :, number] = np.log(each) - 1j * node * mean
-        return np.asarray(np.tensordot(there, log_law, axes=([1, 2], [0, 1])))
+        return summed(there, log_law)
 
+    table = CountTable(
+        width=law.width,
+        adds=in_arms(adds, asked.arm, n_arms),
+        mean=in_arms(mean, asked.arm, n_arms),
+    )
     return LookSum(
         mean=found.estimate / math.sqrt(found.variance),
         estimate=found.estimate,
         information=1 / found.variance,
-        spread=math.sqrt(float((there.mean(axis=0) * variance).sum())),
-        law=of_sums,
-        sum=CountsToCut(
-            endpoint=endpoint, cut=cut, table=CountTable(width=law.width, adds=adds, mean=mean)
-        ),
+        variances=(there.mean(axis=0) * variance).sum(axis=1),
+        law=of_arms,
+        sum=CountsToCut(endpoint=asked.endpoint, cut=cut, table=table),
     )
 
 

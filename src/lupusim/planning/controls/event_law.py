@@ -39,6 +39,11 @@ class EventLaw:
     stays: FloatArray
     """Chance to be there at the cells' edges with so many; (n_arms, n_cells + 1, n_counts)."""
 
+    def of_arms(self, arms: Sequence[int]) -> EventLaw:
+        """Return the law of some arms."""
+        chosen = list(arms)
+        return EventLaw(width=self.width, leaves=self.leaves[chosen], stays=self.stays[chosen])
+
     @property
     def exposure(self) -> FloatArray:
         """Years watched at the cells' edges, (n_cells + 1,)."""

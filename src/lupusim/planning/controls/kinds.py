@@ -16,18 +16,16 @@ from lupusim.simulation.looks.look_statistics import Comparison, comparisons
 from lupusim.trial import Trial
 from lupusim.trial.enrollment.arm_periods import arms_change
 
-_ARMS = 2
-
 
 def is_controlled(trial: Trial) -> bool:
     """Return whether a trial is of a kind that has control variates.
 
-    That is a trial of two arms whose patients are independent given enrollment and allocation,
-    at one look or several, compared by a log-rank test, weighted or not, a Cox test, or a
-    difference of survival at a time or of restricted means; by a difference of means of a
-    marker, or of shares where all tables are not enumerated, where each look has a number of
-    patients whose values are known; or by a ratio of rates. Of several hypotheses it is enough
-    that one is of such a kind.
+    That is a trial of arms and a control whose patients are independent given enrollment and
+    allocation, at one look or several, compared by a log-rank test, weighted or not, a Cox
+    test, or a difference of survival at a time or of restricted means; by a difference of means
+    of a marker, or of shares where all tables are not enumerated, where each look has a number
+    of patients whose values are known; or by a ratio of rates. Of several hypotheses it is
+    enough that one is of such a kind.
 
     Parameters
     ----------
@@ -47,8 +45,8 @@ def why_counted(trial: Trial) -> str:
     """
     if trial.analysis is None:
         return "nothing is tested"
-    if len(trial.arms) != _ARMS:
-        return f"{len(trial.arms)} arms are compared" if len(trial.arms) > 1 else "one arm alone"
+    if len(trial.arms) == 1:
+        return "one arm alone"
     if trial.rule.changes:
         return "the trial adapts to what it sees"
     if arms_change(trial.arms):

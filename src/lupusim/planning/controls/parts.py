@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from lupusim.trial import Trial
 _SEED = 2**61 - 3  # of no run: what is averaged over enrollments shares nothing with a run
 _ENROLLED = 120_000  # patients whose enrollment is drawn
 _FEWEST_DRAWS = 100
-_ARMS = 2
+_PAIR = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +36,18 @@ class Baseline:
         assert patients.enrollment_time is not None  # they have come
         return cls(enrolled=patients.enrollment_time, arm=arm)
 
+    def pair(self, arm: int) -> Baseline:
+        """Return the same with the control as 0, one arm as 1 and others as -1."""
+        others = np.where(self.arm == arm, 1, -1)
+        return replace(self, arm=np.where(self.arm == 0, 0, others))
+
     def sizes(self, first: int) -> FloatArray:
-        """Return how many of those who come first are on each of two arms, (n_draws, 2)."""
-        on_new = self.arm[:, :first].sum(axis=1, dtype=float)
-        return np.stack([first - on_new, on_new], axis=1)
+        """Return how many of those who come first are on each of a pair's arms, (n_draws, 2)."""
+        there = self.arm[:, :first]
+        return np.stack([(there == arm).sum(axis=1, dtype=float) for arm in range(_PAIR)], axis=1)
 
     def there(self, cut: CutDate, width: float, n_times: int) -> FloatArray:
-        """Return how many patients of each of two arms have how much time before a cut.
+        """Return how many patients of each of a pair's arms have how much time before a cut.
 
         Parameters
         ----------
@@ -60,12 +67,33 @@ class Baseline:
         there = cut.of(self.enrolled)[:, None] - self.enrolled
         place = np.clip(there / width, 0.0, n_times - 1)
         below = np.minimum(place.astype(np.intp), n_times - 2)
-        part = place - below
-        row = (np.arange(n_draws)[:, None] * _ARMS + self.arm) * n_times + below
-        size = n_draws * _ARMS * n_times
-        counts = np.bincount(row.ravel(), (1 - part).ravel(), size)
-        counts += np.bincount(row.ravel() + 1, part.ravel(), size)
-        return np.asarray(counts.reshape(n_draws, _ARMS, n_times))
+        part, of_pair = place - below, self.arm >= 0
+        row = (np.arange(n_draws)[:, None] * _PAIR + np.maximum(self.arm, 0)) * n_times + below
+        size = n_draws * _PAIR * n_times
+        counts = np.bincount(row.ravel(), ((1 - part) * of_pair).ravel(), size)
+        counts += np.bincount(row.ravel() + 1, (part * of_pair).ravel(), size)
+        return np.asarray(counts.reshape(n_draws, _PAIR, n_times))
+
+
+def in_arms(of_pair: FloatArray, arm: int, n_arms: int) -> FloatArray:
+    """Return what patients of the control and of one arm add, as that of all arms: 0 elsewhere.
+
+    Parameters
+    ----------
+    of_pair : (2, ...) array
+        Of the control and of the arm.
+    arm : int
+        Its position.
+    n_arms : int
+        How many there are.
+
+    Returns
+    -------
+    (n_arms, ...) array
+    """
+    found = np.zeros((n_arms, *of_pair.shape[1:]))
+    found[[0, arm]] = of_pair
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +103,32 @@ class LookSum:
     mean: float  # of the statistic of arm 1 against arm 0
     estimate: float  # of the effect that the mean stands for
     information: float  # of it, in units that are the same at all looks
-    spread: float  # standard deviation of the sum
+    variances: FloatArray  # of what patients of the control add, and those of the arm; (2,)
     law: Callable[[FloatArray], ComplexArray]
-    """Returns the logarithm of the sum's characteristic function at (n_nodes,) frequencies, in each
-    of some enrollments; (n_draws, n_nodes)."""
+    """Returns the logarithms of the characteristic functions of both parts at (n_nodes,)
+    frequencies, in each of some enrollments; (n_draws, 2, n_nodes)."""
     sum: Sum  # the same sum in simulated trials
     degrees: float = np.inf  # of freedom of the test's law, in which bounds on the z scale are read
     margin: float = 0.0  # what is to be taken from the mean of a statistic of no effect
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the sum."""
+        return math.sqrt(float(self.variances.sum()))
+
+
+def summed(there: FloatArray, log_law: ComplexArray) -> ComplexArray:
+    """Return the logarithms of characteristic functions of sums over all patients of an arm.
+
+    Parameters
+    ----------
+    there : (n_draws, 2, n_times) array
+        How many patients there are of each kind.
+    log_law : (2, n_times, n_nodes) complex array
+        Of one patient of that kind.
+
+    Returns
+    -------
+    (n_draws, 2, n_nodes) complex array
+    """
+    return np.stack([there[:, arm] @ log_law[arm] for arm in range(_PAIR)], axis=1)

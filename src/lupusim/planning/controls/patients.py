@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from lupusim.common.arrays import FloatArray
@@ -24,6 +26,11 @@ class PatientLaw:
     exit: FloatArray
     """`event` and `exit`: chance of the event, and of leaving without it, in each cell; (n_arms,
     n_cells)."""
+
+    def of_arms(self, arms: Sequence[int]) -> PatientLaw:
+        """Return the law of some arms."""
+        chosen = list(arms)
+        return PatientLaw(width=self.width, event=self.event[chosen], exit=self.exit[chosen])
 
     @property
     def stays(self) -> FloatArray:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.planning.controls.first_events import first_entries
 from lupusim.planning.controls.influence import Influence, influence
-from lupusim.planning.controls.parts import Baseline, LookSum
+from lupusim.planning.controls.parts import Baseline, LookSum, in_arms, summed
 from lupusim.planning.controls.patients import (
     CELLS,
     STRIDE,
@@ -29,7 +30,6 @@ from lupusim.trial.looks import Entries, EventCount
 _HALVINGS = 40
 _COARSE = 400  # cells by which a date is to be expected
 _SLACK = 2.0  # how much more a date may move than among the enrollments drawn
-_ARMS = 2
 
 
 def sums_of_times(trial: Trial, asked: Comparison, baseline: Baseline) -> list[LookSum]:
@@ -46,19 +46,26 @@ def sums_of_times(trial: Trial, asked: Comparison, baseline: Baseline) -> list[L
     if not cuts:
         return []
     longest = min(trial.follow_up, LONGEST_FOLLOW_UP, max(cut.bounds[1] for cut in cuts))
-    law = _law(trial, endpoint, np.linspace(0.0, longest, CELLS + 1))
+    law = _law(trial, endpoint, np.linspace(0.0, longest, CELLS + 1)).of_arms([0, asked.arm])
+    pair, n_arms = baseline.pair(asked.arm), len(trial.arms)
     test, better = asked.analysis.test, trial.endpoints[asked.endpoint].better
     null = test.null_value(better)
     # the statistic of ranks is that of no effect, whatever margin it is moved by
     margin = null if test.nearly == "ranks" else 0.0
     found = []
     for look, cut in zip(trial.looks, cuts, strict=True):
-        there = baseline.there(cut, STRIDE * law.width, CELLS // STRIDE + 1)
+        there = pair.there(cut, STRIDE * law.width, CELLS // STRIDE + 1)
         watched = _watched(there.mean(axis=0))
         one = influence(test, law, watched, at_events=look.counted is not None, null=null)
         if one is None:
             return []
-        parts = TimesToCut(endpoint=asked.endpoint, cut=cut, table=centered(law, one.adds))
+        of_pair = centered(law, one.adds)
+        table = replace(
+            of_pair,
+            adds=in_arms(of_pair.adds, asked.arm, n_arms),
+            mean=in_arms(of_pair.mean, asked.arm, n_arms),
+        )
+        parts = TimesToCut(endpoint=asked.endpoint, cut=cut, table=table)
         found.append(_look_sum(one, law, there, parts, margin))
     return found
 
@@ -66,17 +73,15 @@ def sums_of_times(trial: Trial, asked: Comparison, baseline: Baseline) -> list[L
 def _look_sum(
     one: Influence, law: PatientLaw, there: FloatArray, parts: TimesToCut, margin: float
 ) -> LookSum:
-    def of_sums(nodes: FloatArray) -> ComplexArray:
-        log_law = log_characteristic(law, one.adds, nodes)
-        return np.asarray(np.tensordot(there, log_law, axes=([1, 2], [0, 1])))
+    def of_arms(nodes: FloatArray) -> ComplexArray:
+        return summed(there, log_characteristic(law, one.adds, nodes))
 
-    variance = (there.mean(axis=0) * variances(law, one.adds)[:, ::STRIDE]).sum()
     return LookSum(
         mean=one.mean,
         estimate=one.mean / math.sqrt(one.information),
         information=one.information,
-        spread=math.sqrt(float(variance)),
-        law=of_sums,
+        variances=(there.mean(axis=0) * variances(law, one.adds)[:, ::STRIDE]).sum(axis=1),
+        law=of_arms,
         sum=parts,
         margin=margin * math.sqrt(one.information),
     )
@@ -149,7 +154,7 @@ def _law(trial: Trial, endpoint: EventTime, edges: FloatArray) -> PatientLaw:
         If the exact engine does not reach its tolerance.
     """
     multipliers = trial.dropout.in_arms([arm.name for arm in trial.arms])
-    event, left = np.zeros((2, _ARMS, edges.size - 1))
+    event, left = np.zeros((2, len(trial.arms), edges.size - 1))
     for number, arm in enumerate(trial.arms):
         stays = np.exp(-multipliers[number] * trial.dropout.cumulative(edges))
         had, other = first_entries(arm.law, endpoint.events, endpoint.competing, edges)

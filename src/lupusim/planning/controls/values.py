@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.controls.changes import change_law
-from lupusim.planning.controls.parts import Baseline, LookSum
+from lupusim.planning.controls.parts import Baseline, LookSum, in_arms
 from lupusim.planning.controls.sums import ComplexArray
 from lupusim.planning.theory.counts.cells import cells_of
 from lupusim.planning.theory.counts.chances import response_chances
@@ -32,6 +34,11 @@ class ValueLaw:
     baseline: TakenFromValue | None = None
     """What is taken from a value for each unit of the value at randomization; None for nothing."""
 
+    def of_arms(self, arms: Sequence[int]) -> ValueLaw:
+        """Return the law of some arms."""
+        chosen = list(arms)
+        return replace(self, weight=self.weight[chosen], value=self.value[chosen])
+
     @property
     def known(self) -> FloatArray:
         """Chance that there is a value, (n_arms,)."""
@@ -53,23 +60,24 @@ def sums_of_values(trial: Trial, asked: Comparison, baseline: Baseline) -> list[
         If the exact engine does not know the law of a value.
     """
     endpoint, test = trial.endpoints[asked.endpoint], asked.analysis.test
-    law = value_law(trial, endpoint, test)
+    law = value_law(trial, endpoint, test).of_arms([0, asked.arm])
+    pair, n_arms = baseline.pair(asked.arm), len(trial.arms)
     null = test.null_value(endpoint.better)
     found = []
     for first in known_at_looks(trial, endpoint):
         assert first is not None  # else nobody asks
-        sizes = baseline.sizes(first)
+        sizes = pair.sizes(first)
         expected = sizes.mean(axis=0)
         mean, adds = quadratic(law, expected, null)
         error = 1 / (adds.linear[1] * float(expected[1] * law.known[1]))
         by_patients = test.information_unit == "patients"
-        parts = Values(endpoint=asked.endpoint, adds=adds, first=first)
+        parts = Values(endpoint=asked.endpoint, adds=_of_all(adds, asked.arm, n_arms), first=first)
         found.append(
             LookSum(
                 mean=mean,
                 estimate=mean * error,
                 information=float(first) if by_patients else error**-2,
-                spread=math.sqrt(float(expected @ variances(law, adds))),
+                variances=expected * variances(law, adds),
                 law=_OfSizes(law, adds, sizes),
                 sum=parts,
                 degrees=_degrees(endpoint, expected @ law.known),
@@ -85,7 +93,24 @@ class _OfSizes:
         self.law, self.adds, self.sizes = law, adds, sizes
 
     def __call__(self, nodes: FloatArray) -> ComplexArray:
-        return np.asarray(self.sizes @ log_characteristic(self.law, self.adds, nodes))
+        one = log_characteristic(self.law, self.adds, nodes)
+        return np.asarray(self.sizes[:, :, None] * one)
+
+
+def _of_all(adds: Quadratic, arm: int, n_arms: int) -> Quadratic:
+    """Return what patients of all arms add, where those of two arms add something."""
+
+    def spread(of_pair: FloatArray) -> FloatArray:
+        return in_arms(of_pair, arm, n_arms)
+
+    return replace(
+        adds,
+        constant=spread(adds.constant),
+        center=spread(adds.center),
+        linear=spread(adds.linear),
+        square=spread(adds.square),
+        mean=spread(adds.mean),
+    )
 
 
 def _degrees(endpoint: Endpoint, n_values: float) -> float:

@@ -24,7 +24,10 @@ from trials import disease_trial, survival_trial
 from trials_of_values import value_trial
 
 REASONS = {
-    "regimen_selection": "4 arms are compared",
+    "regimen_selection": "the trial adapts to what it sees",
+    "platform_regimens": "arms join or close on the way",
+    "smart_msc_then_cart": "patients go over to another arm's treatment",
+    "single_arm_simon": "one arm alone",
     "ln_enrichment": "the trial adapts to what it sees",
     "cohort_5y": "nothing is tested",
     "phase2_sledai_24w": "",

@@ -80,8 +80,16 @@ def test_the_law_of_what_is_added(arm: int) -> None:
         value_trial("ancova", lowest=18),
         value_trial("logistic_regression", "response"),
         value_trial("pooled_z", "response", second="ancova"),
+        value_trial("pooled_z", "response", doses="dunnett", sample_size=150),
     ],
-    ids=["adjusted", "unchanged where missing", "with a lowest score", "odds", "two hypotheses"],
+    ids=[
+        "adjusted",
+        "unchanged where missing",
+        "with a lowest score",
+        "odds",
+        "two hypotheses",
+        "two doses",
+    ],
 )
 def test_means_are_zero_in_a_block_and_shares_are_nearer(trial) -> None:
     control = control_of(trial)
