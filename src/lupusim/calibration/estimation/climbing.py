@@ -137,7 +137,19 @@ def climb_together(
     held: BoolArray | None = None,
     least_gain: float = NO_GAIN,
 ) -> FloatArray:
-    """Return where each start has climbed to; shape of `starts`.
+    """Return where each start has climbed to, shape of `starts`; see :func:`climb_and_look`."""
+    return climb_and_look(hill, starts, n_steps=n_steps, held=held, least_gain=least_gain)[0]
+
+
+def climb_and_look(
+    hill: Hill,
+    starts: FloatArray,
+    *,
+    n_steps: int,
+    held: BoolArray | None = None,
+    least_gain: float = NO_GAIN,
+) -> tuple[FloatArray, FloatArray]:
+    """Return where each start has climbed to, and minus the log likelihood there, (n,).
 
     Levenberg-Marquardt (Marquardt 1963) for all starts in one stack, with points cut to the
     bounds. A start that gains no more is left where it is.
@@ -179,7 +191,8 @@ def climb_together(
         climbing = climbing[np.abs(gain) >= least_gain]
         if climbing.size == 0:
             break
-    return points
+    residuals = known[0][:, : -points.shape[1]]  # those of the prior are behind
+    return points, hill.likelihood.height(residuals, known[1])
 
 
 def _steps(slopes: Slopes, parts: tuple[FloatArray, FloatArray], damping: FloatArray) -> FloatArray:

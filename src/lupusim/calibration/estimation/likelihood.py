@@ -245,9 +245,13 @@ class Likelihood:
 
         Of counts that stand alone the kernel, of cohorts with all constants.
         """
+        return self.height(self.residuals(free), self.of_patients(free))
+
+    def height(self, residuals: FloatArray, of_patients: FloatArray) -> FloatArray:
+        """Return minus the log likelihood where it has such parts, (n, ...) each; shape (n,)."""
         constant = self.saturated_alone + sum(cohort.constant for cohort in self.cohorts)
-        published = constant + 0.5 * (self.residuals(free) ** 2).sum(axis=-1)
-        return np.asarray(published - self.of_patients(free).sum(axis=-1))
+        published = constant + 0.5 * (residuals**2).sum(axis=-1)
+        return np.asarray(published - of_patients.sum(axis=-1))
 
     def of_patients(self, free: FloatArray) -> FloatArray:
         """Return the log likelihood of each single patient; shape (n, n_patients)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.calibration.estimation.climbing import Hill, climb_together
+from lupusim.calibration.estimation.climbing import Hill, climb_and_look
 from lupusim.calibration.estimation.search import Progress
 from lupusim.calibration.estimation.tails import Tails
 from lupusim.common.arrays import FloatArray, IntArray
@@ -66,10 +66,9 @@ class Walkers:
         starts[each, axes] = values
         held = np.zeros(starts.shape, dtype=bool)
         held[each, axes] = True
-        self.points[rows] = climb_together(
+        self.points[rows], found = climb_and_look(
             self.hill, starts, n_steps=N_STEPS, held=held, least_gain=self.least_gain
         )
-        found = self.hill.likelihood.negative_log_likelihood(self.points[rows])
         deviances = np.asarray(2 * (found - self.top))
         self.seen += list(zip(axes.tolist(), values.tolist(), deviances.tolist(), strict=True))
         for k, row in enumerate(rows.tolist()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -33,7 +34,8 @@ from lupusim.common.arrays import FloatArray
 from lupusim.model import Hazard
 from lupusim.model.hazards.base import constant_rate, formula_of_many, steps
 
-_ROWS = 256  # vectors times classes
+_ROWS = 128  # vectors times classes
+_AT_ONCE = 2  # full stacks; what is left over has a stack of its own, whatever was full
 
 
 class Family:
@@ -80,7 +82,9 @@ class Family:
         SPEED: of a size that stays in the cache; 5000 vectors at once would fill a gigabyte.
         """
         size = max(1, _ROWS // max(len(party.classes) for party in self.parties))
-        return [free[k : k + size] for k in range(0, len(free), size)]
+        n_full = len(free) // size * size
+        begins = [*range(0, n_full, _AT_ONCE * size), *([n_full] if n_full < len(free) else [])]
+        return [free[a:b] for a, b in pairwise([*begins, len(free)])]
 
     def answers_by_class(self, free: FloatArray) -> FloatArray:
         """Return answers of each latent class of patients; (n, n_classes, n_questions)."""

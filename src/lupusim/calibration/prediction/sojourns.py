@@ -135,11 +135,16 @@ def memoryless(exits: Exits, rates: FloatArray, lags: Lags) -> Sojourns:
     left = np.exp(-rate * (lags.width * np.arange(lags.n_panels + 1)))
     by_way = left[:, exits.states, :-2]
     return _sojourns(
-        np.concatenate([begun[..., :1], begun[..., 1:] * by_way], axis=-1),
-        np.concatenate([later[..., :1], later[..., 1:] * by_way], axis=-1),
-        np.concatenate([stay[..., :1], stay[..., 1:] * left[..., :-2]], axis=-1),
-        left,
+        _gone_on(begun, by_way), _gone_on(later, by_way), _gone_on(stay, left[..., :-2]), left
     )
+
+
+def _gone_on(two: FloatArray, left: FloatArray) -> FloatArray:
+    """Return what happens in the first panel, and what in the second to those who are left."""
+    panels = np.empty((*left.shape[:-1], left.shape[-1] + 1))
+    panels[..., :1] = two[..., :1]
+    np.multiply(two[..., 1:], left, out=panels[..., 1:])
+    return panels
 
 
 def _by_panel(
