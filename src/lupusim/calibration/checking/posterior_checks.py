@@ -96,7 +96,10 @@ def check_targets(fit: Fit) -> tuple[TargetCheck, ...]:
     free = draws.resample(_N_DRAWS, rng=rng)
     questions = total_questions([target.measure for _, target in pairs])
     index = {question: k for k, question in enumerate(questions)}
-    answers = StayFamily(likelihood.free_model, questions, n_panels=N_PANELS).answers(free)
+    family = StayFamily(likelihood.free_model, questions, n_panels=N_PANELS)
+    # SPEED: of weighted draws many come up again.
+    once, which = np.unique(free, axis=0, return_inverse=True)
+    answers = family.answers(once)[which]
     found: list[TargetCheck] = []
     for k, (study, target) in enumerate(pairs):
         measure = target.measure

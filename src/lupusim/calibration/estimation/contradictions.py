@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from lupusim.calibration.estimation.joint_counts import ContradictionError, join
+from lupusim.calibration.estimation.joint_counts import ContradictionError, check_joint
 from lupusim.calibration.prediction.path_tree import TooManyPathsError, path_tree
 from lupusim.calibration.prediction.stays import check_stays
 from lupusim.calibration.targets.margins import Margin
@@ -92,7 +92,7 @@ def _size(
         margins.append(Margin(question=moved[0], count=float(moved[1])))
     try:
         tree = path_tree(model, [margin.question for margin in margins])
-        join(margins, tree.answers, study.n_patients)
+        check_joint(margins, tree.answers, study.n_patients)
     except TooManyPathsError:
         return 0.0
     except ContradictionError as wrong:
@@ -258,7 +258,7 @@ def _is_counted(
     if np.linalg.matrix_rank(everything) > np.linalg.matrix_rank(known):
         return False
     try:
-        join([*margins, moved], tree.answers, study.n_patients)
+        check_joint([*margins, moved], tree.answers, study.n_patients)
     except ContradictionError as wrong:
         fault = (
             f"its {events:g} events are those that the other targets count, too, but the numbers "

@@ -157,6 +157,11 @@ def join(margins: Sequence[Margin], answers: BoolArray, n_patients: float) -> Jo
     )
 
 
+def check_joint(margins: Sequence[Margin], answers: BoolArray, n_patients: float) -> None:
+    """Raise ContradictionError where :func:`join` does."""
+    _rounded(_layered(margins, answers, n_patients)[0], _denominators(margins))
+
+
 def _denominators(margins: Sequence[Margin]) -> IntArray:
     """Return for each count the position of its denominator of those followed; -1 for none."""
     found, whole = np.full(len(margins), -1), -1

@@ -9,7 +9,7 @@ import numpy as np
 from lupusim.calibration.estimation.joint_counts import deviance_residuals
 from lupusim.calibration.estimation.likelihood import Likelihood
 from lupusim.calibration.prediction.stays import answer_all
-from lupusim.calibration.targets.counts import Measure
+from lupusim.calibration.targets.counts import Measure, total_questions
 from lupusim.calibration.targets.studies import Study, Target
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
@@ -68,17 +68,22 @@ class Conflict:
 
 def target_rows(likelihood: Likelihood, model: MultiStateModel) -> tuple[TargetRow, ...]:
     """Return a row for every published number, the held-out ones last."""
-    fitted = [row for pair in likelihood.targets for row in _rows(*pair, model, weighs=1.0)]
-    checked = [row for pair in likelihood.checks for row in _rows(*pair, model, weighs=0.0)]
-    return (*fitted, *checked)
+    weights = [1.0] * len(likelihood.targets) + [0.0] * len(likelihood.checks)
+    pairs = (*likelihood.targets, *likelihood.checks)
+    expected = expected_counts(model, [target.measure for _, target in pairs])
+    return tuple(
+        row
+        for (study, target), counts, weighs in zip(pairs, expected, weights, strict=True)
+        for row in _rows(study, target, counts, weighs=weighs)
+    )
 
 
 def conflicts(likelihood: Likelihood, model: MultiStateModel) -> tuple[Conflict, ...]:
     """Return the fitted targets that the model misses, with the size of the misfit."""
     found = []
-    for study, target in likelihood.targets:
+    counts = expected_counts(model, [target.measure for _, target in likelihood.targets])
+    for (study, target), expected in zip(likelihood.targets, counts, strict=True):
         measure = target.measure
-        expected = expected_counts(model, measure)
         residuals = deviance_residuals(measure.observed, expected)
         deviance = float((residuals**2).sum())
         freedom = degrees_of_freedom(measure)
@@ -116,17 +121,24 @@ def chi_square_tail(deviance: float, freedom: int) -> float:
     return float(chdtrc(freedom, deviance))
 
 
-def expected_counts(model: MultiStateModel, measure: Measure) -> FloatArray:
-    """Return what a model expects of a measure; shape (n_cells,)."""
-    counts = measure.expected(answer_all(model, measure.questions))[0]
-    return np.asarray(np.maximum(counts, 1e-12 * measure.denominators))
+def expected_counts(model: MultiStateModel, measures: Sequence[Measure]) -> list[FloatArray]:
+    """Return what a model expects of some measures, (n_cells,) each.
+
+    SPEED: the exact engine answers questions of one kind with one solution.
+    """
+    questions = total_questions(measures)
+    answers = dict(zip(questions, answer_all(model, questions)[0].tolist(), strict=True))
+    counts = [m.expected(np.array([[answers[q] for q in m.questions]]))[0] for m in measures]
+    return [
+        np.asarray(np.maximum(n, 1e-12 * m.denominators))
+        for n, m in zip(counts, measures, strict=True)
+    ]
 
 
 def _rows(
-    study: Study, target: Target, model: MultiStateModel, *, weighs: float
+    study: Study, target: Target, expected: FloatArray, *, weighs: float
 ) -> Iterator[TargetRow]:
     measure = target.measure
-    expected = expected_counts(model, measure)
     for k, label in enumerate(measure.labels):
         if label.startswith("not"):
             continue

@@ -98,14 +98,13 @@ def left_within(model: MultiStateModel, question: LeftWithin) -> float:
 
 def answer_all(model: MultiStateModel, questions: Sequence[Question]) -> FloatArray:
     """Return one model's answers, (1, n_questions), those about stays among them."""
-    return np.array(
-        [
-            [
-                left_within(model, q) if is_of_stays(q) else answer([model], [q])[0, 0]
-                for q in questions
-            ]
-        ]
-    )
+    of_stays = np.array([is_of_stays(q) for q in questions], dtype=bool)
+    found = np.empty((1, of_stays.size))
+    if not of_stays.all():
+        plain = [q for q, is_stay in zip(questions, of_stays, strict=True) if not is_stay]
+        found[:, ~of_stays] = answer([model], plain)
+    found[0, of_stays] = [left_within(model, q) for q in questions if is_of_stays(q)]
+    return found
 
 
 def check_stays(model: MultiStateModel) -> None:
