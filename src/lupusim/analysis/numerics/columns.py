@@ -6,7 +6,7 @@ every replicate or if there is one trial alone.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 
 _Number = TypeVar("_Number", bound=np.generic)
+_SMALL_NUMBERS = 1024
 
 
 def lead_shape(**columns: ArrayLike | None) -> tuple[int, ...]:
@@ -94,9 +95,23 @@ def codes(stratum: ArrayLike | None) -> tuple[IntArray, int]:
     if stratum is None:
         return np.zeros((1, 1), dtype=np.intp), 1
     values = np.asarray(stratum)
+    code, n_levels = _numbered(values)
+    return (code if code.ndim == 2 else code[np.newaxis]), max(n_levels, 1)
+
+
+def _numbered(values: NDArray[Any]) -> tuple[IntArray, int]:
+    """Return the rank of each value among those that occur, and how many occur.
+
+    SPEED: strata that are small numbers already are counted, not sorted, which took a seventh of
+    a trial with a stratified test (benchmarks/cases.py).
+    """
+    whole = values.dtype.kind in "iu" and values.size > 0
+    if whole and values.min() >= 0 and values.max() < _SMALL_NUMBERS:
+        code: IntArray = values.astype(np.intp)
+        occurs = np.bincount(code.reshape(-1)) > 0
+        return (code if occurs.all() else np.cumsum(occurs)[code] - 1), int(occurs.sum())
     levels, code = np.unique(values, return_inverse=True)
-    code = code.reshape(values.shape).astype(np.intp)
-    return (code if code.ndim == 2 else code[np.newaxis]), max(levels.size, 1)
+    return code.reshape(values.shape).astype(np.intp), levels.size
 
 
 def checked_times(time: ArrayLike, included: BoolArray | None) -> FloatArray:
