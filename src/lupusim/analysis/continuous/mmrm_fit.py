@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 
@@ -115,13 +116,19 @@ def _by_parameter(pairs: FloatArray) -> FloatArray:
     return np.asarray(basis.T @ pairs @ basis)
 
 
+@cache
 def _basis(n_visits: int) -> FloatArray:
-    """Return symmetric matrices with one element each, as columns (n_visits ** 2, n_elements)."""
+    """Return symmetric matrices with one element each, as columns (n_visits ** 2, n_elements).
+
+    SPEED: kept, since making them anew took a tenth of a fit (benchmarks/analyses.py).
+    """
     first, second = np.triu_indices(n_visits)
     basis = np.zeros((n_visits, n_visits, first.size))
     number = np.arange(first.size)
     basis[first, second, number] = basis[second, first, number] = 1.0
-    return basis.reshape(n_visits**2, -1)
+    columns = basis.reshape(n_visits**2, -1)
+    columns.setflags(write=False)
+    return columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
