@@ -135,17 +135,18 @@ def _steps(
     work : (n_replicates, n_patients) array
         Is overwritten.
     """
-    for _ in range(_STEPS):
-        ratio = np.exp(np.clip(estimate, -_LARGEST, _LARGEST))
-        np.multiply(share, (ratio - 1)[:, None], out=work)
-        work += 1
-        np.divide(share, work, out=work)
-        expected = work.sum(axis=1) * ratio
-        # not vecdot: BLAS adds up long rows in another order when it has more threads
-        information = expected - np.einsum("ij,ij->i", work, work) * ratio**2
-        with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for _ in range(_STEPS):
+            # SPEED: of few numbers np.clip takes four times as long
+            ratio = np.exp(np.minimum(np.maximum(estimate, -_LARGEST), _LARGEST))
+            np.multiply(share, (ratio - 1)[:, None], out=work)
+            work += 1
+            np.divide(share, work, out=work)
+            expected = work.sum(axis=1) * ratio
+            # not vecdot: BLAS adds up long rows in another order when it has more threads
+            information = expected - np.einsum("ij,ij->i", work, work) * ratio**2
             step = (observed - expected) / information
-        estimate = estimate + step
+            estimate = estimate + step
     return estimate, information, step
 
 

@@ -68,7 +68,7 @@ def ordered(time: FloatArray, flags: StateArray, keys: LongKeys, room: Room) -> 
     Parameters
     ----------
     time : (n_replicates, n_patients) array
-        0 or above, in any unit.
+        In any unit; below 0 for who is not there and censored.
     flags : (n_replicates, n_patients) int8 array
         `ARM` and `CENSORED`, joined.
     keys : callable
@@ -109,7 +109,7 @@ def orders(columns: SurvivalColumns) -> Iterator[tuple[slice, Order, Room]]:
 
 def _short_keys(time: FloatArray, flags: StateArray, out: _ShortKeys) -> _ShortKeys | None:
     """Write keys that fall as times rise; None where times don't fit."""
-    longest = float(time.max(initial=0.0))
+    longest = max(float(time.max(initial=0.0)), -float(time.min(initial=0.0)))
     if not _SHORTEST < longest < math.inf or time.shape[1] > _MOST_PATIENTS:
         return None
     scale = 2.0 ** (_BITS - math.frexp(longest)[1])
@@ -128,9 +128,9 @@ def _doubtful_rows(keys: _ShortKeys, room: FloatArray) -> IntArray:
     # SPEED: most often no two leave together, and nobody asks who is censored
     if not distance.size or distance.min() > FLAGS:
         return np.empty(0, dtype=np.intp)
-    place = np.flatnonzero(distance <= FLAGS)
+    (place,) = (distance <= FLAGS).nonzero()
     place = place[(flat[place] & CENSORED) == 0]  # of two at one time the event stands first
-    return np.unique(place // keys.shape[1])
+    return np.unique(place // keys.shape[1]) if place.size else place
 
 
 def _of_long_keys(keys: IntArray, of_rows: LongKeys) -> Order:
