@@ -22,6 +22,7 @@ _CONTROLS = {
     Controls.ADJUSTED: "all controls, with the set of open arms as a stratum",
 }
 
+_PAIR = 2  # arms
 _GIVEN_UP = {
     GivesUp.ALL: "A hypothesis is given up where its statistic is not above a look's futility "
     "bound, and the trial stops when none is left.",
@@ -71,6 +72,8 @@ def _family(trial: Trial) -> Iterator[str]:
     yield trial.family.procedure.in_words(names)
     if trial.stopping is not None and trial.stopping.gives_up:
         yield _GIVEN_UP[trial.family.gives_up]
+    if trial.interims and len(trial.arms) > _PAIR:
+        yield "An arm of which nothing is left to be shown randomizes nobody from that look on."
     if trial.interims and trial.family.ends is Ends.FIRST:
         yield "The trial stops as soon as one is shown."
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from lupusim.planning.theory.expected_times import enrolled_by_looks, expected_enrollment
+from lupusim.report.words.coming import supply_in_words, who_comes_in_words
 from lupusim.report.words.effects import analysis_in_words, effect_in_words, listed
 from lupusim.report.words.paths import naming
 from lupusim.report.words.rules import rules_of_trial
@@ -46,9 +47,11 @@ def sentences(scenario: Scenario) -> list[str]:
     trial = scenario.points[0].trial
     return [
         _patients(trial),
+        *who_comes_in_words(trial),
         follow_up_in_words(trial),
         *(f"{who}: {words}." for who, words in arms_in_words(trial)),
         *(f"{what}: {words}." for what, words in doses_in_words(trial)),
+        *supply_in_words(trial),
         *_correlated(trial),
         _endpoints(trial),
         *_looks(trial),

@@ -89,7 +89,8 @@ class WhileEmpty(Enum):
     WAIT = "wait"
     """Nothing: patients are randomized, and their infusions wait."""
     PAUSE_ENROLLMENT = "pause_enrollment"
-    """Nobody is randomized; whoever would come later comes later by as much."""
+    """Nobody is randomized: who would come meanwhile comes when it ends, and all who come after
+    her come later by as long as she waited."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

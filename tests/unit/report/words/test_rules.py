@@ -16,6 +16,7 @@ from lupusim.analysis.multiplicity.procedures import (
 from lupusim.report.document.protocol import sample_size_paragraph
 from lupusim.report.words import what_it_means
 from lupusim.report.words.rules import rules_of_trial
+from lupusim.scenario.files.scenario import scenario_from_mapping
 from lupusim.simulation.adaptation import (
     ADAPTATIONS,
     BayesianResponse,
@@ -186,3 +187,26 @@ def test_a_family_says_which_hypotheses_its_futility_bounds_give_up(whose):
     told = " ".join(rules_of_trial(replace(trial, stopping=futile, family=family)))
     assert "is given up where its statistic is not above a look's futility bound" in told
     assert ("of the primary endpoint is given up" in told) == (whose is GivesUp.PRIMARY)
+
+
+def test_several_arms_say_when_one_of_them_randomizes_nobody_any_more():
+    shares = (("control", 0.3), ("low", 0.45), ("high", 0.5))
+    content = {
+        "schema": "lupusim/scenario/1",
+        "title": "two doses, two looks",
+        "outcomes": {"response": {"kind": "response", "at": "24 weeks"}},
+        "arms": [
+            {"name": name, "control": name == "control", "outcomes": {"response": share}}
+            for name, share in shares
+        ],
+        "enrollment": "10 per month",
+        "analysis": {"test": "pooled_z", "multiplicity": {"method": "holm"}},
+        "looks": [
+            {"when": {"patients": 60, "followed": "24 weeks"}, "futility": {"z": 0}},
+            {"when": {"last_patient": "24 weeks"}},
+        ],
+        "sample_size": 120,
+    }
+    nobody = "An arm of which nothing is left to be shown randomizes nobody from that look on."
+    assert nobody in what_it_means(scenario_from_mapping(content))
+    assert nobody not in what_it_means(lupusim.load_scenario("phase3_bicla_52w"))
