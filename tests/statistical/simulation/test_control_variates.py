@@ -38,11 +38,14 @@ from lupusim.trial import (
     Trial,
 )
 from lupusim.trial.allocation.adaptive import BiasedCoin, Minimization
+from lupusim.trial.enrollment.arm_periods import Controls
 from lupusim.trial.looks import Limited, WhenAny
 from lupusim.trial.multiplicity import Family
+from lupusim.trial.population.covariates import CovariateEffect
 from tolerance import SEED, assert_within_mcse
 from trials import DISEASE, analysis, exponential_arm, survival_trial, way
 from trials_of_values import value_trial
+from trials_platform import ANY, drifting, platform_trial
 
 pytestmark = pytest.mark.slow
 
@@ -95,6 +98,9 @@ STRATA: dict[str, object] = {
     "population": {"strata": {name: {"a": 0.5, "b": 0.5} for name in ("one", "two")}},
     "allocation": {"block_size": 4, "stratify_by": ["one", "two"]},
 }
+BY_FACTOR = CovariateEffect(
+    covariate="nephritis", level="yes", on=(("ill", "well"),), hazard_ratio=2.0
+)
 SPENDING = BySpending(spending=LanDeMetsOBrienFleming())
 HOLM = Graphical(
     weights=(0.5, 0.5), transitions=((0.0, 1.0), (1.0, 0.0)), efficacy=SPENDING, sided=1
@@ -204,6 +210,21 @@ KINDS: dict[str, Trial] = {
         cutoff=AtEvents(events=50),
         stopping=GroupSequential(alpha=0.025, efficacy=SPENDING),
     ),
+    "an arm that joins later": platform_trial(0.5, 0.5, population=drifting(1.5)),
+    "all controls while prognosis drifts": platform_trial(
+        0.5,
+        0.5,
+        population=drifting(1.5),
+        analysis=replace(ANY["analysis"], controls=Controls.ALL),
+    ),
+    "strata that differ": platform_trial(
+        0.5,
+        0.5,
+        joins=(None, None),
+        population=Population(factors=FACTORS.factors, effects=(BY_FACTOR,)),
+        stratify_by=("nephritis",),
+    ),
+    "stages": load_scenario("regimen_selection").points[0].trial,
     "a mixed model": value_trial("mmrm"),
     "odds of a response": value_trial("logistic_regression", "response"),
     "counts of patients who differ": value_trial("negative_binomial", "flares"),
@@ -241,7 +262,7 @@ def n_blocks(trial: Trial) -> int:
     if test.costly or trial.analysis.name == "andersen_gill":
         return 1
     slow = test.nearly in ("rates", "counts") or trial.population.screening is not None
-    return 3 if slow else _BLOCKS
+    return 3 if slow or trial.rule.changes else _BLOCKS
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -274,7 +295,10 @@ HONEST = [
     )
     for null in (False, True)
 ]
-HONEST += [("rates at two looks", False, 200)]  # they take their time
+HONEST += [  # they take their time
+    ("rates at two looks", False, 200),
+    ("an arm that joins later", False, 300),
+]
 
 
 @pytest.mark.parametrize(("kind", "null", "per_run"), HONEST)
@@ -330,6 +354,7 @@ def test_a_wrong_law_of_values_is_caught(wrong: Trial, right: Trial) -> None:
             "shares at two looks",
             value_trial("pooled_z", "response", looks=RESPONSES, dropout="30 % a year", **STRATA),
         ),
+        ("an arm that joins later", platform_trial(0.5, 0.5, population=drifting(1.2))),
     ],
 )
 def test_a_wrong_law_of_counts_or_shares_is_caught(kind: str, others: Trial) -> None:
@@ -345,6 +370,7 @@ def test_a_wrong_law_of_counts_or_shares_is_caught(kind: str, others: Trial) -> 
     [
         ("event_rate", 4_000),
         ("phase2_sledai_24w", 1_000),
+        ("platform_regimens", 1_000),
         ("phase3_bicla_52w", 4_000),
         ("survival_200_events", 16_000),
         ("survival_three_looks", 16_000),

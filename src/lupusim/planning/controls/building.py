@@ -6,8 +6,9 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.planning.controls.counts import sums_of_counts
-from lupusim.planning.controls.kinds import is_counted, is_sum_of_values, is_timed
+from lupusim.planning.controls.kinds import is_counted, is_sum_of_shares, is_sum_of_values, is_timed
 from lupusim.planning.controls.parts import Baseline, LookSum
+from lupusim.planning.controls.shares import sums_of_shares
 from lupusim.planning.controls.sums import MANY_NODES, NODES, frequencies, step_means
 from lupusim.planning.controls.times import sums_of_times
 from lupusim.planning.controls.values import sums_of_values
@@ -53,6 +54,8 @@ def _sums(trial: Trial, asked: Comparison, baseline: Baseline) -> list[LookSum]:
     """Return the sums of a test, look by look; none where no law of them is known."""
     if is_timed(trial, asked):
         return sums_of_times(trial, asked, baseline)
+    if is_sum_of_shares(trial, asked):
+        return sums_of_shares(trial, asked, baseline)
     if is_sum_of_values(trial, asked):
         return sums_of_values(trial, asked, baseline)
     return sums_of_counts(trial, asked, baseline) if is_counted(trial, asked) else []
@@ -89,7 +92,7 @@ def _bounds(
 ) -> list[FloatArray]:
     """Return where each look decides, in favor of the experimental arm."""
     if trial.stopping is None or not trial.interims:
-        return [_levels(trial, asked) for _ in trial.looks]
+        return [_levels(trial, asked) for _ in range(information.shape[1])]
     both = trial.stopping.bounds_at(information / information[0, -1], estimate)
     found = [np.unique(pair[np.isfinite(pair)]) for pair in np.stack(both)[:, 0, :].T]
     return _on_sides(found, asked.analysis.sided)

@@ -8,6 +8,7 @@ from lupusim.errors import NoExactSolutionError
 from lupusim.planning.controls.changes import is_change_known
 from lupusim.planning.controls.counts import is_solved_count
 from lupusim.planning.controls.first_events import is_solved
+from lupusim.planning.controls.shares import is_of_classes, staged
 from lupusim.planning.controls.values import is_share, known_at_looks
 from lupusim.planning.theory.assumptions import why_not_plain
 from lupusim.planning.theory.counts.cells import acting_factors
@@ -47,56 +48,65 @@ def why_counted(trial: Trial) -> str:
         return "nothing is tested"
     if len(trial.arms) == 1:
         return "one arm alone"
-    if trial.rule.changes:
+    if trial.rule.changes and trial.rule.known_stages(trial) is None:
         return "the trial adapts to what it sees"
-    if arms_change(trial.arms):
-        return "arms join or close on the way"
     reasons = [_why_not(trial, one) for one in comparisons(trial)]
     return "" if "" in reasons else reasons[0]
 
 
 def _why_not(trial: Trial, asked: Comparison) -> str:
-    if is_timed(trial, asked) or is_sum_of_values(trial, asked) or is_counted(trial, asked):
+    kinds = (is_timed, is_sum_of_shares, is_sum_of_values, is_counted)
+    if any(kind(trial, asked) for kind in kinds):
         return ""
-    analysis, endpoint = asked.analysis, trial.endpoints[asked.endpoint]
-    if is_enumerated(trial):
-        return "all tables give its exact power"
+    endpoint = trial.endpoints[asked.endpoint]
     of_time = endpoint.time_of_event is not None
-    if reason := _why_not_plain(trial, asked) if of_time else why_unlike(trial):
-        return reason
-    if endpoint.due_time is not None and None in known_at_looks(trial, endpoint):
-        return "how many patients a look sees is left to chance"
-    if trial.dropout.by_state:
-        return "dropout depends on the state"
-    return f"no sum of known law stands for {analysis.name} of this endpoint"
+    in_time = endpoint.due_time is None or None not in known_at_looks(trial, endpoint)
+    reasons = {
+        "the trial adapts to what it sees": trial.rule.changes,
+        "arms join or close on the way": arms_change(trial.arms),
+        "all tables give its exact power": is_enumerated(trial),
+        _why_not_plain(trial, asked) if of_time else why_unlike(trial): True,
+        "how many patients a look sees is left to chance": not in_time,
+        "dropout depends on the state": trial.dropout.by_state,
+        f"no sum of known law stands for {asked.analysis.name} of this endpoint": True,
+    }
+    return next(reason for reason, holds in reasons.items() if holds and reason)
 
 
 def _why_not_plain(trial: Trial, asked: Comparison) -> str:
     return why_not_plain(trial, replace(asked.analysis, stratify_by=()))
 
 
-def why_unlike(trial: Trial) -> str:
+def why_unlike(trial: Trial, *, dated: bool = False) -> str:
     """Return why patients of an arm are not draws of one law, given allocation; empty if they are.
 
     Parameters
     ----------
     trial : Trial
         Whose endpoint is a matter of states, and seen as the exact engine knows them to be seen.
+    dated : bool
+        Whether the law may differ by the date of randomization and the factors that are known.
     """
     population, arms = trial.population, trial.arms
     lots = [arm.infusions.lots for arm in arms if arm.infusions and arm.infusions.lots]
     treated = bool(lots) or any(arm.effects for arm in arms)
     acting = bool(population.effects) or any(arm.model.covariates for arm in arms)
+    known = _is_told(trial) if dated else _is_apart(trial)
     reasons = {
-        "prognosis drifts": bool(population.drift),
+        "prognosis drifts": bool(population.drift) and not dated,
         "outcomes are correlated": population.correlated is not None,
         "patients go over to another arm's treatment": any(arm.switch for arm in arms),
         "treatment hangs on supply": trial.supply is not None and treated,
         "patients of one lot share their luck": any(one.sd > 0 for one in lots),
         "a further course begins its effect anew": any(arm.law.restarts_matter for arm in arms),
-        "what acts on hazards may steer the allocation": acting and not _is_apart(trial),
+        "what acts on hazards may steer the allocation": acting and not known,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+def _is_told(trial: Trial) -> bool:
+    """Return whether the allocation knows factors alone that are drawn, and no number."""
+    return set(trial.stratify_by) <= set(trial.population.factors)
 
 
 def _is_apart(trial: Trial) -> bool:
@@ -108,10 +118,17 @@ def _is_apart(trial: Trial) -> bool:
         return not names
 
 
+def _is_kept(trial: Trial) -> bool:
+    """Return whether the trial goes as planned, with the same arms from first to last."""
+    return not trial.rule.changes and not arms_change(trial.arms)
+
+
 def is_timed(trial: Trial, asked: Comparison) -> bool:
     """Return whether the exact engine has the law of a patient's time, and the test is its sum."""
     analysis, endpoint = asked.analysis, trial.endpoints[asked.endpoint].time_of_event
     if endpoint is None or analysis.test.nearly not in ("ranks", "curve") or analysis.adjust_for:
+        return False
+    if not _is_kept(trial):
         return False
     ends = set(trial.arms[0].model.absorbing or ())
     if endpoint.origin or endpoint.visits or set(endpoint.competing) - ends:
@@ -122,10 +139,24 @@ def is_timed(trial: Trial, asked: Comparison) -> bool:
     return all(is_solved(arm.law, seen) for arm in trial.arms)
 
 
+def is_sum_of_shares(trial: Trial, asked: Comparison) -> bool:
+    """Return whether the test is of shares that differ by factor or date, or come in stages."""
+    endpoint = trial.endpoints[asked.endpoint]
+    if not is_share(endpoint, asked.analysis.test) or asked.analysis.adjust_for:
+        return False
+    if trial.cutoff.patients_known(endpoint.due_time or 0.0, trial.n_patients) is None:
+        return False
+    if trial.interims and not staged(trial):
+        return False
+    return not is_enumerated(trial) and not why_unlike(trial, dated=True) and is_of_classes(trial)
+
+
 def is_sum_of_values(trial: Trial, asked: Comparison) -> bool:
     """Return whether the test is a difference of means or shares, whose law is known."""
     endpoint, test = trial.endpoints[asked.endpoint], asked.analysis.test
     if None in known_at_looks(trial, endpoint) or asked.analysis.adjust_for:
+        return False
+    if not _is_kept(trial):
         return False
     if endpoint.response_at_visits is not None:
         # all tables give an exact power, which needs no simulation
@@ -137,5 +168,7 @@ def is_counted(trial: Trial, asked: Comparison) -> bool:
     """Return whether the test is of rates of events whose numbers have a known law."""
     endpoint, analysis = trial.endpoints[asked.endpoint], asked.analysis
     if analysis.test.nearly not in ("rates", "counts") or trial.intercurrent_events:
+        return False
+    if not _is_kept(trial):
         return False
     return not why_unlike(trial) and is_solved_count(trial, endpoint)

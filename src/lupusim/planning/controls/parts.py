@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from lupusim.common.arrays import FloatArray
+from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.controls.sums import ComplexArray
+from lupusim.simulation.adaptation import rule_of
 from lupusim.simulation.controls import CutDate, Sum
 from lupusim.simulation.generation.generation import Block, enroll
 from lupusim.trial import Trial
@@ -27,14 +28,28 @@ class Baseline:
 
     enrolled: FloatArray  # calendar times (years); (n_draws, n_patients)
     arm: np.ndarray  # arm of each patient; (n_draws, n_patients)
+    open_arms: IntArray | None
+    """Sets of arms they were randomized among; None where all were open; (n_draws, n_patients)."""
+    levels: Mapping[str, IntArray]  # level of each for each factor; (n_draws, n_patients)
 
     @classmethod
     def of(cls, trial: Trial) -> Baseline:
         """Return those of a trial, the same whenever it is asked for them."""
         n_draws = max(_FEWEST_DRAWS, _ENROLLED // trial.n_patients)
-        patients, arm, _ = enroll(trial, Block(seed=_SEED, number=0, n_replicates=n_draws))
+        block = Block(seed=_SEED, number=0, n_replicates=n_draws)
+        patients, arm, open_arms = enroll(rule_of(trial).followed(trial, block), block)
         assert patients.enrollment_time is not None  # they have come
-        return cls(enrolled=patients.enrollment_time, arm=arm)
+        return cls(
+            enrolled=patients.enrollment_time,
+            arm=arm,
+            open_arms=open_arms,
+            levels=patients.levels,
+        )
+
+    @property
+    def enrollment_time(self) -> FloatArray:
+        """Calendar times (years) of randomization, as patients of trials have them."""
+        return self.enrolled
 
     def pair(self, arm: int) -> Baseline:
         """Return the same with the control as 0, one arm as 1 and others as -1."""

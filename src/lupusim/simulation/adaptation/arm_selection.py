@@ -36,7 +36,7 @@ from lupusim.simulation.looks.cutoffs import observed
 from lupusim.simulation.looks.null_hypothesis import fares_as_control
 from lupusim.simulation.quantities import of_arm
 from lupusim.trial import Trial, Verdict
-from lupusim.trial.adaptation import ADAPTATIONS, Intersection, Row
+from lupusim.trial.adaptation import ADAPTATIONS, Intersection, KnownStages, Row
 from lupusim.trial.multiplicity import Hypothesis
 
 _MOST_ARMS = 6
@@ -112,6 +112,19 @@ class SelectArms(Staged):
         if self.intersections is Intersection.SPIESSENS_DEBOIS:
             raise ValueError("spiessens_debois tests a subgroup. Use dunnett, simes or bonferroni")
         Staged.__post_init__(self)
+
+    def known_stages(self, trial: Trial) -> KnownStages | None:
+        """Return its stages, where the interim look waits for patients and all places are taken.
+
+        Arms with several parts of the ratio count as one of the mean of them.
+        """
+        counted = trial.interims[0].after_patients is not None
+        if self.weights is None or self.keep is None or not (self.reallocate and counted):
+            return None
+        control, *others = trial.ratio
+        mean = sum(others) / len(others)
+        whole = control + self.keep * mean
+        return KnownStages(weights=self.weights, shares=(control / whole, mean / whole))
 
     def early_tests(self) -> tuple[tuple[str, Hypothesis], ...]:
         """Return the test of the endpoint that arms are chosen by, where it is another."""

@@ -6,6 +6,7 @@ from lupusim.trial.adaptation.base import (
     Adaptation,
     EventsOfStage,
     Facts,
+    KnownStages,
     Patients,
     Row,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "EventsOfStage",
     "Facts",
     "Intersection",
+    "KnownStages",
     "Patients",
     "Row",
 ]

@@ -75,6 +75,27 @@ class EventsOfStage:
     at_most: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownStages:
+    """Two stages of a trial; who is in which depends on enrollment alone, for arms that go on.
+
+    Parameters
+    ----------
+    weights : (float, float)
+        Squared weights of the stages in the last analysis.
+    shares : (float, float)
+        Of the places of stage 2, on the control and on an arm that goes on.
+
+    Examples
+    --------
+    >>> KnownStages(weights=(0.5, 0.5), shares=(0.5, 0.5)).weights
+    (0.5, 0.5)
+    """
+
+    weights: tuple[float, float]
+    shares: tuple[float, float]
+
+
 class Facts:
     """What is known of a rule before the trial; as here where a rule does not say otherwise.
 
@@ -106,6 +127,10 @@ class Facts:
     def generation(self, trial: Trial) -> tuple[object, ...]:  # noqa: ARG002 - of the protocol
         """Return what of the rule and the looks the patients depend on: all, or nothing."""
         return () if self.shares_patients else (self,)
+
+    def known_stages(self, trial: Trial) -> KnownStages | None:  # noqa: ARG002 - of the protocol
+        """Return the two stages, where enrollment alone tells who is in which: None."""
+        return None
 
     def scaled(self, factor: float) -> Self:  # noqa: ARG002 - of the protocol
         """Return the rule of a trial of `factor` times the patients and events: the same."""
@@ -167,6 +192,10 @@ class Adaptation(Protocol):
 
         Trials of which all else is the same, and this as well, are judged together.
         """
+        ...
+
+    def known_stages(self, trial: Trial) -> KnownStages | None:
+        """Return the two stages, where enrollment alone tells who is in which; None otherwise."""
         ...
 
     def scaled(self, factor: float) -> Self:

@@ -24,8 +24,8 @@ from trials import disease_trial, survival_trial
 from trials_of_values import value_trial
 
 REASONS = {
-    "regimen_selection": "the trial adapts to what it sees",
-    "platform_regimens": "arms join or close on the way",
+    "regimen_selection": "",
+    "platform_regimens": "",
     "smart_msc_then_cart": "patients go over to another arm's treatment",
     "single_arm_simon": "one arm alone",
     "ln_enrichment": "the trial adapts to what it sees",
