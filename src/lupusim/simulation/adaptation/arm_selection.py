@@ -114,17 +114,9 @@ class SelectArms(Staged):
         Staged.__post_init__(self)
 
     def known_stages(self, trial: Trial) -> KnownStages | None:
-        """Return its stages, where the interim look waits for patients and all places are taken.
-
-        Arms with several parts of the ratio count as one of the mean of them.
-        """
-        counted = trial.interims[0].after_patients is not None
-        if self.weights is None or self.keep is None or not (self.reallocate and counted):
-            return None
-        control, *others = trial.ratio
-        mean = sum(others) / len(others)
-        whole = control + self.keep * mean
-        return KnownStages(weights=self.weights, shares=(control / whole, mean / whole))
+        """Return its stages, where the look waits for patients and all places are taken."""
+        counted = trial.interims[0].after_patients is not None and self.reallocate
+        return KnownStages.of(trial.ratio, self.weights, self.keep) if counted else None
 
     def early_tests(self) -> tuple[tuple[str, Hypothesis], ...]:
         """Return the test of the endpoint that arms are chosen by, where it is another."""
@@ -198,8 +190,7 @@ class SelectArms(Staged):
         for what, words in _OF_ARM.items():
             for name in names[1:]:
                 yield Row(words=f"{words}, {name}", quantity=of_arm(what, name))
-        words = "claims for an arm that fares as the control"
-        yield Row(words=words, quantity="false_rejection")
+        yield Row(words="claims for an arm that fares as the control", quantity="false_rejection")
         yield self.nobody_left()
 
 

@@ -95,6 +95,30 @@ class KnownStages:
     weights: tuple[float, float]
     shares: tuple[float, float]
 
+    @classmethod
+    def of(
+        cls, ratio: Sequence[int], weights: tuple[float, float] | None, keep: int | None
+    ) -> Self | None:
+        """Return stages of which the second goes to some arms; None where either is not fixed.
+
+        Arms with several parts of the ratio count as one of the mean of them.
+
+        Parameters
+        ----------
+        ratio : sequence of int
+            Of the allocation, control first.
+        weights : (float, float) or None
+            Squared weights of the stages.
+        keep : int or None
+            How many arms go on beside the control.
+        """
+        if weights is None or keep is None:
+            return None
+        control, *others = ratio
+        mean = sum(others) / len(others)
+        whole = control + keep * mean
+        return cls(weights=weights, shares=(control / whole, mean / whole))
+
 
 class Facts:
     """What is known of a rule before the trial; as here where a rule does not say otherwise.

@@ -78,3 +78,5 @@ def test_a_choice_that_leaves_places_empty_is_counted() -> None:
     trial = load_scenario("regimen_selection").points[0].trial
     rule = replace(trial.adaptation, reallocate=False)
     assert why_counted(replace(trial, adaptation=rule)) == "the trial adapts to what it sees"
+    rule = replace(trial.adaptation, keep=None, epsilon=0.5)
+    assert why_counted(replace(trial, adaptation=rule)) == "the trial adapts to what it sees"
