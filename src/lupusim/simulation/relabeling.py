@@ -18,7 +18,7 @@ from lupusim.simulation.looks.group_sequential import looks_claims
 from lupusim.simulation.looks.look_statistics import LookStatistics
 from lupusim.simulation.looks.multiplicity import family_claims
 from lupusim.simulation.looks.null_hypothesis import fares_as_control
-from lupusim.simulation.looks.relabeled import gather_relabeled
+from lupusim.simulation.looks.relabeled import gather_relabeled, is_at_once
 from lupusim.simulation.moments import Moments
 from lupusim.simulation.scoring import Pair, differences
 from lupusim.simulation.tally import Tally
@@ -28,6 +28,9 @@ from lupusim.trial.enrollment.arm_periods import arms_change
 MOST_LABELINGS = 16
 """Randomizations that a set of patients serves: with more, its own share of the work is small
 already (benchmarks/cases.py)."""
+AT_ONCE = 4
+"""Trials for each replicate, where randomizations are worked out together: one costs a sixth of a
+trial with patients of its own (benchmarks/cases.py), and the error of a small share is halved."""
 FEWEST_SETS = 32  # of a block, so that the error between sets is known
 
 
@@ -67,8 +70,9 @@ def score_relabeled(
 ) -> dict[str, Tally]:
     """Return the sums over the claims of a block of trials whose arms are alike.
 
-    As :func:`~lupusim.simulation.scoring.score_block` does. Replicates share their patients, some
-    at a time; they are not independent, and the errors of the sums are those between sets.
+    As :func:`~lupusim.simulation.scoring.score_block` does. Trials share their patients, some
+    at a time; they are not independent, and the errors of the sums are those between sets. Where
+    they cost little there are `AT_ONCE` for each replicate.
 
     Parameters
     ----------
@@ -82,14 +86,17 @@ def score_relabeled(
         Control variates of those trials that have some.
     """
     first = next(iter(trials.values()))
-    n_labelings = max(1, min(MOST_LABELINGS, block.n_replicates // FEWEST_SETS))
-    n_sets = -(-block.n_replicates // n_labelings)
+    n_trials = block.n_replicates
+    if all(map(is_at_once, trials.values())):
+        n_trials *= AT_ONCE
+    n_labelings = max(1, min(MOST_LABELINGS, n_trials // FEWEST_SETS))
+    n_sets = -(-n_trials // n_labelings)
     work_ahead(n_sets * first.n_patients)
     sets = replace(block, n_replicates=n_sets)
     generated = cast(Followed, rule_of(first).patients(tuple(trials.values()), sets)).generated
     labels = _randomizations(first, generated, n_labelings, rng=block.stream("labels"))
     shape = n_labelings, n_sets
-    served = np.arange(n_labelings * n_sets).reshape(shape) < block.n_replicates
+    served = np.arange(n_labelings * n_sets).reshape(shape) < n_trials
     found = {}
     for name, trial in trials.items():
         claims = _claims(trial, gather_relabeled(trial, generated, labels))

@@ -246,6 +246,11 @@ class TestMethod(Protocol):
         """Return the results of all looks at once; None where each look is worked out alone."""
         return None
 
+    @property
+    def relabels(self) -> bool:
+        """Whether it works out randomizations of the same patients together."""
+        return type(self).relabeled is not TestMethod.relabeled
+
     def relabeled(
         self,
         exits: Any,  # noqa: ARG002

@@ -11,6 +11,7 @@ from lupusim.common.arrays import StateArray
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.cutoffs import observed
 from lupusim.simulation.looks.look_statistics import (
+    Comparison,
     LookStatistics,
     comparisons,
     gather,
@@ -51,6 +52,26 @@ def gather_relabeled(
     return tuple(_one_below_the_other(of_one) for of_one in zip(*each, strict=True))
 
 
+def is_at_once(trial: Trial) -> bool:
+    """Return whether randomizations of the same patients are worked out together, at little cost.
+
+    They are for plain log-rank tests of two arms, at looks that all patients decide, of times that
+    a data cutoff does nothing but end.
+    """
+    estimates = trial.stopping is not None and trial.stopping.asks_estimates
+    of_arms = any(count.arm is not None for look in trial.looks for count in counts_in(look))
+    if len(trial.arms) > _PAIR or estimates or of_arms or trial.intercurrent_events:
+        return False
+    return all(_is_plain(trial, one) for one in comparisons(trial))
+
+
+def _is_plain(trial: Trial, one: Comparison) -> bool:
+    timed = trial.endpoints[one.endpoint].time_of_event
+    if timed is None or timed.origin or timed.visits:
+        return False
+    return one.analysis.test.relabels and not one.analysis.stratify_by
+
+
 def _one_below_the_other(parts: Sequence[LookStatistics]) -> LookStatistics:
     columns = {
         one.name: np.concatenate([getattr(part, one.name) for part in parts])
@@ -66,12 +87,9 @@ def _relabeled_at_once(
 
     SPEED: the patients are cut and sorted once for all randomizations (benchmarks/cases.py).
     """
-    asked = comparisons(trial)
-    estimates = trial.stopping is not None and trial.stopping.asks_estimates
-    of_arms = any(count.arm is not None for look in trial.looks for count in counts_in(look))
-    strata = any(one.analysis.stratify_by for one in asked)
-    if len(trial.arms) > _PAIR or estimates or of_arms or strata:
+    if not is_at_once(trial):
         return None
+    asked = comparisons(trial)
     cutoffs = look_times(trial, generated)
     ends = np.stack(cutoffs)
     observation = observed(generated, ends)
