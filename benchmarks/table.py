@@ -22,7 +22,7 @@ import engine_events
 import growth
 import peers
 from models import CONSTANT, constant_rates
-from turns import in_turns, ratios, seconds_of, told
+from turns import POWER, in_turns, ratios, seconds_of, told
 
 from lupusim import load_scenario
 from lupusim.common.rng import stream
@@ -62,7 +62,11 @@ def cases(n: int, turns: int) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     for case, (source, written) in CASES.items():
         found = in_turns(load_scenario(source), written, n, turns, SIMULATED)
-        cells = [f"{told(found[w], ',.0f')}; **{ratios(found, w)}**" for w in SIMULATED]
+        alone = {way: ratios(found, POWER.format(way)) for way in SIMULATED}
+        cells = [
+            f"{told(found[way], ',.0f')}; **{ratios(found, way)}**; power {alone[way]}"
+            for way in SIMULATED
+        ]
         beside = _peers(theirs, case[0]), told(found["hand"], ",.0f")
         yield f"| {' | '.join([case, *beside, *cells])} |"
     case = "D, two rates, 120 patients"

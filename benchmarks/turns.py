@@ -21,8 +21,10 @@ from lupusim.simulation.tally import reduction
 from lupusim.trial.scenario import Scenario
 
 PLAIN = RunOptions(estimates=Estimates.PLAIN)
+POWER = "{}, power alone"
 Speeds = Mapping[str, Sequence[float]]
-"""Trials a second of each turn, by who did them: hand, plain, default, fast."""
+"""Trials a second of each turn, by who did them: hand, plain, default, fast; and what of them is
+worth power."""
 
 
 @contextmanager
@@ -38,11 +40,13 @@ def backend(name: str) -> Iterator[None]:
             os.environ["LUPUSIM_BACKEND"] = before
 
 
-def worth(result: RunResult) -> float:
-    """Return as how many counted trials the shares of a run are known."""
+def worth(result: RunResult) -> tuple[float, float]:
+    """Return as how many counted trials power and type I error of a run are known."""
     (point,) = result.points
-    shares = [share for share in (point.power, point.type_one_error) if share is not None]
-    return sum(share.n / reduction(share) for share in shares)
+    power, error = point.power, point.type_one_error
+    assert power is not None
+    assert error is not None
+    return power.n / reduction(power), error.n / reduction(error)
 
 
 def seconds_of(call: Callable[[], object]) -> float:
@@ -56,7 +60,8 @@ def in_turns(
     scenario: Scenario, by_hand: Callable[..., float], n: int, turns: int, ways: Sequence[str]
 ) -> Speeds:
     """Return the speeds of each turn; the first one imports, compiles and warms up."""
-    found: dict[str, list[float]] = {way: [] for way in ("hand", *ways)}
+    both = [name for way in ways for name in (way, POWER.format(way))]
+    found: dict[str, list[float]] = {way: [] for way in ("hand", *both)}
     options = {"plain": PLAIN, "default": RunOptions(), "fast": RunOptions()}
     for turn in range(turns + 1):
         by_way = {"hand": n / seconds_of(lambda: by_hand(n, stream(turn, "by hand")))}  # noqa: B023
@@ -65,7 +70,10 @@ def in_turns(
             with backend("numba" if way == "fast" else "numpy"):
                 begin = time.process_time()
                 result = run(scenario, n, seed=turn, options=options[way], n_jobs=1)
-                by_way[way] = worth(result) / (time.process_time() - begin)
+                seconds = time.process_time() - begin
+                power, error = worth(result)
+                by_way[way] = (power + error) / seconds
+                by_way[POWER.format(way)] = power / seconds
         for way, speed in by_way.items():
             found[way] += [speed] if turn else []
     return found
