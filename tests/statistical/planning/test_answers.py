@@ -81,27 +81,71 @@ def test_the_interval_of_a_line_holds_the_truth_in_95_of_100_searches():
     assert_within_mcse(held / n_searches, 0.95, mcse=math.sqrt(0.95 * 0.05 / n_searches))
 
 
+N_SEARCHES, PRECISION = 200, 0.04
+
+
+@pytest.fixture(scope="module")
+def searched():
+    """Searches that take the power of their sizes for unknown, each from a seed of its own."""
+    sizing = Patients(trial=small_trials.rates(SHARES, n_patients=80))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ExactPowers, "smallest", lambda *_: None)
+        return [
+            find_size(sizing, 0.8, search=Search(seed=SEED + k, precision=PRECISION, curve_at=()))
+            for k in range(N_SEARCHES)
+        ]
+
+
+def smallest(power: float) -> int:
+    return next(n for n in range(60, 200, 2) if exact_power(n, SHARES) >= power)
+
+
 @pytest.mark.slow
-def test_the_interval_of_a_search_holds_the_exact_size_in_95_of_100_searches(monkeypatch):
-    # as if the power of its sizes were not known exactly
-    monkeypatch.setattr(ExactPowers, "smallest", lambda *_: None)
-
-    def smallest(power: float) -> int:
-        return next(n for n in range(60, 200, 2) if exact_power(n, SHARES) >= power)
-
-    n_searches, sizing = 40, Patients(trial=small_trials.rates(SHARES, n_patients=80))
-    intervals = [
-        find_size(sizing, 0.8, search=Search(seed=SEED + k, precision=0.05)).interval
-        for k in range(n_searches)
-    ]
-
+def test_the_interval_of_a_search_holds_the_exact_size_in_95_of_100_searches(searched):
     def share_that_holds(size: int) -> float:
-        return sum(low <= size <= high for low, high in intervals) / n_searches
+        return sum(low <= size <= high for low, high in (one.interval for one in searched)) / len(
+            searched
+        )
 
-    mcse = math.sqrt(0.95 * 0.05 / n_searches)
+    mcse = math.sqrt(0.95 * 0.05 / N_SEARCHES)
     assert_within_mcse(share_that_holds(smallest(0.8)), 0.95, mcse=mcse)
     with pytest.raises(AssertionError):  # negative control: the size for another power
         assert_within_mcse(share_that_holds(smallest(0.85)), 0.95, mcse=mcse)
+
+
+@pytest.mark.slow
+def test_the_power_printed_of_a_size_is_no_better_than_its_exact_power(searched):
+    """Fresh replicates confirm; only where they fall short is a size raised and confirmed anew.
+
+    Of 300 searches each, 96 % (this design) and 98 % (log-rank) of the intervals held the power,
+    and 3 and 1 % fell short of it by more than 1 %.
+    """
+
+    def held(shares: tuple[float, float]) -> float:
+        exact = {n: exact_power(n, shares) for n in {one.n_patients for one in searched}}
+        # as above, arms may differ by a pair
+        limits = [1.959964 * math.hypot(one.power_mcse, 0.0005) for one in searched]
+        misses = [abs(one.power - exact[one.n_patients]) for one in searched]
+        return float(np.mean(np.array(misses) <= limits))
+
+    mcse = math.sqrt(0.95 * 0.05 / N_SEARCHES)
+    assert_within_mcse(held(SHARES), 0.95, mcse=mcse)
+    with pytest.raises(AssertionError):  # negative control: the power for another share
+        assert_within_mcse(held((0.3, 0.53)), 0.95, mcse=mcse)
+    excess = [
+        (one.power - exact_power(one.n_patients, SHARES)) / one.power_mcse for one in searched
+    ]
+    assert_within_mcse(float(np.mean(excess)), 0.0, mcse=1 / math.sqrt(N_SEARCHES))
+
+
+@pytest.mark.slow
+def test_no_more_than_2_5_of_100_sizes_are_too_small_by_more_than_the_precision(searched):
+    """Limits of the search have half the width of the precision; teeth are 0.005 high."""
+    larger = [math.ceil(one.n_patients * (1 + PRECISION) / 2) * 2 for one in searched]
+    short = np.mean([exact_power(size, SHARES) < 0.8 - 0.005 for size in larger])
+    assert short <= 0.025 + 4 * math.sqrt(0.025 * 0.975 / N_SEARCHES)
+    smaller = [round(size * 0.9 / 2) * 2 for size in larger]  # negative control
+    assert np.mean([exact_power(size, SHARES) < 0.8 - 0.005 for size in smaller]) > 0.5
 
 
 @pytest.mark.slow
