@@ -66,32 +66,36 @@ def _dealt(
         For each factor, everybody's level.
     weights : callable
         Takes the cards dealt so far among patients like the next one, by factor, shape
-        (n_replicates, n_factors, n_cards), and returns weights (n_replicates, n_cards).
+        (n_cards, n_factors, n_replicates), and returns weights (n_cards, n_replicates).
     uniform : (n_patients, n_replicates) array
         A random number for each.
     """
+    # SPEED: replicates lie last, so that each operation on a few cards and factors runs over
+    # them all (benchmarks/cases.py: minimization takes half as long)
     n_replicates, n_patients = margins[0].shape
     n_levels = max(int(margin.max(initial=0)) + 1 for margin in margins)
-    dealt = np.zeros((n_replicates, len(margins), n_levels, n_cards), dtype=np.intp)
-    level = np.stack(margins)
-    replicate, factor = np.arange(n_replicates)[:, None], np.arange(len(margins))[None, :]
-    cards = np.empty((n_replicates, n_patients), dtype=np.int8)
-    for patient in range(n_patients):
-        own = level[:, :, patient].T
-        cumulative = np.cumsum(weights(dealt[replicate, factor, own]), axis=1)
-        drawn = (uniform[patient, :, None] * cumulative[:, -1:] >= cumulative).sum(axis=1)
-        card = np.minimum(drawn, n_cards - 1)
-        dealt[replicate, factor, own, card[:, None]] += 1
-        cards[:, patient] = card
-    return cards
+    places = len(margins) * n_levels * n_replicates
+    dealt = np.zeros((n_cards, places), dtype=np.int32)
+    anybody = dealt.reshape(-1)
+    factor = np.arange(len(margins))[None, :, None] * n_levels
+    level = np.stack([margin.T for margin in margins], axis=1) + factor
+    place = level * n_replicates + np.arange(n_replicates)
+    cards = np.empty((n_patients, n_replicates), dtype=np.int8)
+    for own, number, card in zip(place, uniform, cards, strict=True):
+        cumulative = np.cumsum(weights(dealt.take(own, axis=1)), axis=0)
+        drawn = (number * cumulative[-1] >= cumulative).sum(axis=0)
+        np.minimum(drawn, n_cards - 1, out=card, casting="unsafe")
+        anybody[own + card * np.intp(places)] += 1
+    return np.ascontiguousarray(cards.T)
 
 
 def _favor(best: BoolArray, probability: float) -> FloatArray:
     """Return weights: `probability` shared by the best cards, the rest by the others."""
-    n_best = best.sum(axis=1, keepdims=True)
-    n_others = np.maximum(best.shape[1] - n_best, 1)
+    n_cards = len(best)
+    n_best = best.sum(axis=0)
+    n_others = np.maximum(n_cards - n_best, 1)
     uneven = np.where(best, probability / n_best, (1 - probability) / n_others)
-    return np.where(n_best == best.shape[1], 1.0, uneven)
+    return np.where(n_best == n_cards, 1.0, uneven)
 
 
 @ALLOCATIONS.register("biased_coin")
@@ -132,8 +136,7 @@ class BiasedCoin(Unblocked):
         """Return the arm of each patient, shape (n_replicates, n_patients)."""
 
         def weights(dealt: IntArray) -> FloatArray:
-            fewest = dealt[:, 0] == dealt[:, 0].min(axis=1, keepdims=True)
-            return _favor(fewest, self.probability)
+            return _favor(dealt[:, 0] == dealt[:, 0].min(axis=0), self.probability)
 
         return _deal(_cards(ratio), [without_gaps(stratum)], weights, rng=rng)
 
@@ -178,9 +181,9 @@ class Urn(Unblocked):
         """Return the arm of each patient, shape (n_replicates, n_patients)."""
 
         def weights(dealt: IntArray) -> FloatArray:
-            others = dealt[:, 0].sum(axis=1, keepdims=True) - dealt[:, 0]
+            others = dealt[:, 0].sum(axis=0) - dealt[:, 0]
             balls = self.start + self.added * others
-            empty = balls.sum(axis=1, keepdims=True) == 0
+            empty = balls.sum(axis=0) == 0
             return np.asarray(np.where(empty, 1.0, balls), dtype=float)
 
         return _deal(_cards(ratio), [without_gaps(stratum)], weights, rng=rng)
@@ -259,11 +262,11 @@ def minimized(
     probability : float
         See `Minimization`.
     """
-    one_more = np.eye(n_cards, dtype=np.intp)
+    one_more = np.eye(n_cards, dtype=np.int32)[:, :, None, None]
 
     def weights(dealt: IntArray) -> FloatArray:
-        after = dealt[:, :, None, :] + one_more
-        imbalance = np.ptp(after, axis=3).sum(axis=1)
-        return _favor(imbalance == imbalance.min(axis=1, keepdims=True), probability)
+        after = dealt + one_more
+        imbalance = (after.max(axis=1) - after.min(axis=1)).sum(axis=1)
+        return _favor(imbalance == imbalance.min(axis=0), probability)
 
     return _dealt(n_cards, margins, weights, uniform)
