@@ -11,7 +11,7 @@ from pathlib import Path
 from lupusim.common.frozen import dataclass
 from lupusim.planning.execution.ledger import Existing, Ledger
 from lupusim.planning.execution.progress import Listener, Progress
-from lupusim.planning.execution.tasks import Done, Score, Task, timed_work
+from lupusim.planning.execution.tasks import Done, Score, Task, in_goes, timed_work
 from lupusim.planning.execution.workers import Cores, Spread, Workers
 from lupusim.simulation.block import simulate_block
 from lupusim.simulation.fingerprint import content_hash, trial_fingerprint
@@ -20,7 +20,6 @@ from lupusim.simulation.tally import Tally
 from lupusim.trial import Trial
 from lupusim.trial.scenario import Scenario
 
-_SECONDS_PER_TASK = 0.2  # little lost when one worker has the last task; overhead below 1 %
 _MOST_PARTS = 20  # of a job that goes side by side with others
 
 
@@ -133,21 +132,18 @@ class Bench:
         if self._seconds_per_patient is None:  # later rounds are begun by all workers together
             block = missing[first].pop(0)
             job = round_.jobs[first]
-            done = timed_work(_task(first, job, [block]))
+            done, seconds = timed_work(_task(first, job, [block]))
             self._store(done, round_)
             simulated = block.n_replicates * job.trial.n_patients
-            self._seconds_per_patient = done.seconds / simulated
+            self._seconds_per_patient = seconds / simulated
         per_patient = self._seconds_per_patient
-        seconds = [
-            per_patient * job.trial.n_patients * sum(block.n_replicates for block in blocks)
-            for job, blocks in zip(round_.jobs, missing, strict=True)
-        ]
-        tasks = (
-            task
-            for number, blocks in enumerate(missing)
-            for task in _tasks(number, round_.jobs[number], blocks, seconds[number])
-        )
-        with closing(self.spread(tasks, sum(seconds))) as finished:
+        waiting, left = [], 0.0
+        for number, (job, blocks) in enumerate(zip(round_.jobs, missing, strict=True)):
+            patients = job.trial.n_patients * sum(block.n_replicates for block in blocks)
+            left += per_patient * patients
+            if blocks:
+                waiting.append((_task(number, job, blocks), per_patient * patients / len(blocks)))
+        with closing(self.spread(in_goes(waiting), left)) as finished:
             for done in finished:
                 self._store(done, round_)
 
@@ -187,13 +183,6 @@ class _Round:
 
 def _task(number: int, job: Job, blocks: Sequence[Block]) -> Task:
     return Task(fingerprint=str(number), trial=job.trial, blocks=tuple(blocks), score=job.score)
-
-
-def _tasks(number: int, job: Job, blocks: Sequence[Block], seconds: float) -> Iterator[Task]:
-    """Yield the blocks of a job in tasks of a fifth of a second."""
-    per_task = max(1, int(_SECONDS_PER_TASK * len(blocks) / max(seconds, 1e-6)))
-    for begin in range(0, len(blocks), per_task):
-        yield _task(number, job, blocks[begin : begin + per_task])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 
 from lupusim.common.frozen import dataclass
@@ -18,6 +18,8 @@ from lupusim.simulation.tally import Tally
 from lupusim.trial import Trial
 
 _LONG = 0.02  # seconds of a block
+_SECONDS_PER_TASK = 0.2  # what a task costs beside its work is below 1 %
+_AT_THE_END = 8  # tasks that the rest is in, or more: one worker has little left after the others
 
 Score = Callable[[Trial, Block], Tally]
 """Simulates a block and returns its sums; a function of a module, or an object with a call."""
@@ -38,11 +40,6 @@ class Task:
     controls: Mapping[str, Control] = field(default_factory=dict)
     """Control variates of those of the trials that have some, by content hash."""
     relabeled: bool = False  # whether replicates share their patients, some at a time
-
-    def parts(self, n_blocks: int) -> Iterator[Task]:
-        """Yield the same with so many blocks at a time."""
-        for begin in range(0, len(self.blocks), n_blocks):
-            yield replace(self, blocks=self.blocks[begin : begin + n_blocks])
 
     def split(self, n_blocks: int) -> tuple[Task, Task]:
         """Return the same with so many blocks, and with the others, which may be none."""
@@ -104,17 +101,39 @@ def work(task: Task) -> Done:
     )
 
 
-def timed_work(task: Task) -> Done:
-    """Simulate the blocks of a task; its time is without that of imports.
+def timed_work(task: Task) -> tuple[Done, float]:
+    """Simulate the blocks of a task, and say how many seconds of a processor they take.
 
-    What is first needed in it is imported in it, and takes longer than a small block: then it is
-    done again, for the time alone.
+    They are without those of imports: what is first needed in it is imported in it, and takes
+    longer than a small block. Then it is done again, for the time alone. Others on a busy machine
+    don't count, either: tasks would be too small.
     """
-    known = len(sys.modules)
+    known, begin = len(sys.modules), time.thread_time()
     done = work(task)
-    if len(sys.modules) > known and done.seconds > _LONG:
-        done = replace(done, seconds=work(task).seconds)
-    return done
+    seconds = time.thread_time() - begin
+    if len(sys.modules) > known and seconds > _LONG:
+        begin = time.thread_time()
+        work(task)
+        seconds = time.thread_time() - begin
+    return done, seconds
+
+
+def in_goes(tasks: Sequence[tuple[Task, float]]) -> Iterator[Task]:
+    """Yield tasks in goes of a fifth of a second, and in shorter ones towards the end.
+
+    Parameters
+    ----------
+    tasks : sequence of (Task, float)
+        With the seconds that each block of it takes.
+    """
+    left = sum(seconds * len(task.blocks) for task, seconds in tasks)
+    for task, seconds in tasks:
+        begin = 0
+        while begin < len(task.blocks):
+            at_once = min(_SECONDS_PER_TASK, left / _AT_THE_END)
+            n = max(1, int(at_once / max(seconds, 1e-6)))
+            yield replace(task, blocks=task.blocks[begin : begin + n])
+            begin, left = begin + n, left - n * seconds
 
 
 def _sums(task: Task, block: Block) -> dict[str, Tally]:

@@ -12,7 +12,7 @@ from lupusim.common.frozen import dataclass
 from lupusim.planning.execution.ledger import Existing, Ledger
 from lupusim.planning.execution.progress import Listener, Progress
 from lupusim.planning.execution.shards import Everything, Share
-from lupusim.planning.execution.tasks import Done, timed_work, whole_blocks
+from lupusim.planning.execution.tasks import Done, in_goes, timed_work, whole_blocks
 from lupusim.planning.execution.workers import Cores, Spread, Workers
 from lupusim.planning.runs.direction_check import wrong_way_notes
 from lupusim.planning.runs.grouping import Versus, compared_points, jobs_of, versus_first
@@ -44,7 +44,6 @@ __all__ = [
 
 PLAIN = "--plain"
 """What asks for estimates without control variates on the command line."""
-_SECONDS_PER_TASK = 0.2  # little lost when one worker has the last task; overhead below 1 %
 _NOTHING_YET = Tally({"reject": (0, 0.0, 0.0)})
 
 
@@ -281,13 +280,11 @@ class _Simulation:
             return
         if self._seconds_per_block is None:
             first, jobs[0] = jobs[0].split(1)
-            done = timed_work(first)
+            done, self._seconds_per_block = timed_work(first)
             self._store(done)
-            self._seconds_per_block = done.seconds
         seconds = self._seconds_per_block
         left = seconds * sum(len(job.blocks) for job in jobs)
-        per_task = max(1, int(_SECONDS_PER_TASK / max(seconds, 1e-6)))
-        tasks = (task for job in jobs for task in job.parts(per_task))
+        tasks = in_goes([(job, seconds) for job in jobs])
         with closing(self.spread(tasks, left)) as finished:
             for done in finished:
                 self._store(done)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from lupusim.endpoints import Responder, TimeToEvent
+from lupusim.planning.execution import tasks as tasks_module
 from lupusim.planning.execution import workers as parallel
-from lupusim.planning.runs import run as run_module
 from lupusim.planning.runs.replicates import simulate_replicates
 from lupusim.planning.runs.run import run
 from lupusim.simulation.block import PATIENTS_PER_BLOCK, replicates_per_block, simulate_block
@@ -70,7 +70,7 @@ def test_another_seed_gives_other_bits():
 @pytest.mark.slow
 def test_two_processes_give_the_same_bits_as_one(monkeypatch):
     monkeypatch.setattr(parallel, "_POOL_PAYS_AFTER", 0.0)
-    monkeypatch.setattr(run_module, "_SECONDS_PER_TASK", 0.0)
+    monkeypatch.setattr(tasks_module, "_SECONDS_PER_TASK", 0.0)
     asked = small()
     assert sums(run(asked, n_jobs=2)) == sums(run(asked, n_jobs=1))
 

@@ -1,0 +1,58 @@
+"""How work is cut into tasks: every block once, little left for one worker after the others."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from dataclasses import replace
+
+import pytest
+
+import small_trials
+from lupusim.planning.execution.tasks import Task, blocks_of, in_goes, timed_work
+from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.tally import Tally
+from lupusim.trial import Trial
+
+TRIAL = small_trials.rates((0.2, 0.5), n_patients=100)
+
+
+def task(n_blocks: int, name: str = "one") -> Task:
+    (first,) = blocks_of(TRIAL, 100, seed=1)
+    numbers = range(n_blocks)
+    blocks = tuple(type(first)(seed=1, number=k, n_replicates=100) for k in numbers)
+    return Task(fingerprint=name, trial=TRIAL, blocks=blocks)
+
+
+def test_every_block_is_in_one_go_in_its_order() -> None:
+    jobs = [(task(103, "one"), 0.01), (task(7, "other"), 0.5), (task(3, "quick"), 0.0)]
+    goes = list(in_goes(jobs))
+    for job, _ in jobs:
+        mine = [block for go in goes if go.fingerprint == job.fingerprint for block in go.blocks]
+        assert tuple(mine) == job.blocks
+    assert all(len(go.blocks) == 1 for go in goes if go.fingerprint == "other")
+
+
+@pytest.mark.parametrize("n_workers", [2, 4])
+@pytest.mark.parametrize("seconds", [0.02, 0.03])
+def test_workers_end_nearly_together(n_workers: int, seconds: float) -> None:
+    ends = [0.0] * n_workers
+    n_blocks = round(4.0 / seconds)
+    longest = 0
+    for go in in_goes([(task(n_blocks), seconds)]):
+        longest = max(longest, len(go.blocks))
+        heapq.heappush(ends, heapq.heappop(ends) + seconds * len(go.blocks))
+    assert longest == int(0.2 / seconds)
+    assert max(ends) - min(ends) <= 2 * seconds
+
+
+def asleep(trial: Trial, block: Block) -> Tally:
+    del trial, block
+    time.sleep(0.1)
+    return Tally()
+
+
+def test_time_spent_waiting_makes_no_task_smaller() -> None:
+    done, seconds = timed_work(replace(task(1), score=asleep))
+    assert done.seconds > 0.09
+    assert seconds < 0.05
