@@ -73,6 +73,15 @@ WEIBULL = MultiStateModel(
         ),
     ),
 )
+RELAPSING = MultiStateModel(
+    name="relapsing",
+    states=("well", "ill", "death"),
+    transitions=(
+        way("well", "ill", 3.0),
+        way("well", "death", 0.2),
+        Transition(from_state="ill", to_state="death", hazard=WeibullHazard(shape=0.6, scale=0.8)),
+    ),
+)
 MIXED = MultiStateModel(
     name="mixed",
     states=("alive", "death"),
@@ -180,6 +189,9 @@ KINDS: dict[str, Trial] = {
     ),
     "several states": survival_trial(
         arms=two_arms(DISEASE, better_on(("active", "death"), ("relapse", "death")))
+    ),
+    "hazards of the time in a state": survival_trial(
+        arms=two_arms(RELAPSING, better_on(("ill", "death")))
     ),
     "a competing event": survival_trial(
         arms=two_arms(DISEASE, better_on(("remission", "relapse"))), primary=RELAPSE

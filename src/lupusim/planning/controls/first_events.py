@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,41 +11,56 @@ from lupusim.common.arrays import FloatArray
 from lupusim.errors import NoExactSolutionError
 from lupusim.model import MultiStateModel
 
+if TYPE_CHECKING:
+    from lupusim.engines.exact.law import Law
+
 # the engine's laws are imported where they are asked for: a start-up needs none of them
 
 _TOLERANCE = 1e-7
+_RENEWAL = 1e-6  # where hazards depend on the time in a state
+_EVERY = 4  # of the times asked about, one is worked out there
 
 
 def is_solved(model: MultiStateModel, ends: Sequence[str]) -> bool:
     """Return whether the law of the first entry into `ends` is known to many digits, at once.
 
-    It is where patients go there straight from where they start, or where hazards are constant.
+    It is where patients go there straight from where they start, or where hazards are constant
+    or depend on the time in a state alone.
     """
     try:
-        return is_direct(model, ends) or _is_constant(model, ends)
+        return is_direct(model, ends) or _renews(model, ends)
     except NoExactSolutionError:
         return False
 
 
 def is_direct(model: MultiStateModel, ends: Sequence[str]) -> bool:
     """Return whether all moves out of the states in which patients start lead to `ends`."""
-    from lupusim.engines.exact.law import laws
-
     wanted = {model.index(state) for state in ends}
-    for _, law in laws(model, None):
+    for _, law in _laws(model):
         starts = {entry.state for entry in law.entries}
         if starts & wanted or any(arc.end not in wanted for arc in law.arcs if arc.begin in starts):
             return False
     return True
 
 
-def _is_constant(model: MultiStateModel, ends: Sequence[str]) -> bool:
+def _renews(model: MultiStateModel, ends: Sequence[str]) -> bool:
+    kinds = [law for _, law in _laws(model)]
+    wanted = {model.index(state) for state in ends}
+    begins = {entry.state for law in kinds for entry in law.entries}
+    arcs = [arc for law in kinds for arc in law.arcs]
+    return not begins & wanted and (
+        all(arc.is_constant for arc in arcs) or all(arc.renews for arc in arcs)
+    )
+
+
+def _is_constant(model: MultiStateModel) -> bool:
+    return all(arc.is_constant for _, law in _laws(model) for arc in law.arcs)
+
+
+def _laws(model: MultiStateModel) -> list[tuple[float, Law]]:
     from lupusim.engines.exact.law import laws
 
-    wanted = {model.index(state) for state in ends}
-    kinds = [law for _, law in laws(model, None)]
-    begins = {entry.state for law in kinds for entry in law.entries}
-    return not begins & wanted and all(arc.is_constant for law in kinds for arc in law.arcs)
+    return list(laws(model, None))
 
 
 def first_entries(
@@ -72,23 +88,31 @@ def first_entries(
     """
     if is_direct(model, (*events, *others)):
         return _straight(model, events, times)
-    from lupusim.engines.exact import ever
-
-    by_event = ever(model, events, times, tolerance=_TOLERANCE)
+    by_event = _ever(model, events, times)
     if not others:
         return by_event, np.zeros_like(by_event)
-    return by_event, ever(model, (*events, *others), times, tolerance=_TOLERANCE) - by_event
+    return by_event, _ever(model, (*events, *others), times) - by_event
+
+
+def _ever(model: MultiStateModel, events: Sequence[str], times: FloatArray) -> FloatArray:
+    """Return the chance to have entered one of `events` by each time."""
+    from lupusim.engines.exact import ever
+
+    if _is_constant(model):
+        return ever(model, events, times, tolerance=_TOLERANCE)
+    # SPEED: renewal equations take their time; a hazard is nearly straight between their dates
+    some = np.unique(np.append(times[::_EVERY], times[-1]))
+    free = 1 - ever(model, events, some, tolerance=_RENEWAL)
+    return np.asarray(1 - np.exp(np.interp(times, some, np.log(free))))
 
 
 def _straight(
     model: MultiStateModel, events: Sequence[str], times: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return the same of patients whose first move is into one of the ends."""
-    from lupusim.engines.exact.law import laws
-
     wanted = {model.index(state) for state in events}
     found = np.zeros((2, times.size))
-    for share, law in laws(model, None):
+    for share, law in _laws(model):
         breaks = [b for arc in law.arcs for b in arc.ratio.breaks if 0 < b < times[-1]]
         grid = np.unique(np.concatenate([times, breaks]))
         middle = (grid[1:] + grid[:-1]) / 2

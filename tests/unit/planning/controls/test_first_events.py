@@ -78,3 +78,26 @@ def test_a_hazard_that_changes_behind_a_state_between_is_not_solved_at_once() ->
     assert is_solved(later, ("ill", "dead"))
     assert not is_solved(later, ("dead",))
     assert not is_solved(later, ("well",))
+
+
+def test_a_hazard_of_the_time_in_a_state_is_that_of_a_convolution() -> None:
+    model = MultiStateModel(
+        name="fading",
+        states=("well", "ill", "dead"),
+        transitions=(
+            way("well", "ill", 1.5),
+            Transition(
+                from_state="ill", to_state="dead", hazard=WeibullHazard(shape=0.7, scale=1.2)
+            ),
+        ),
+    )
+    assert is_solved(model, ("dead",))
+    times = np.linspace(0.0, 3.0, 2049)
+    found = first_entries(model, ("dead",), (), times)[0]
+    # ill since s, dead within t - s; s so spaced that its chance is the same between each two
+    for t in (0.4, 1.7, 3.0):
+        chance = (np.arange(200_000) + 0.5) / 200_000 * (1 - np.exp(-1.5 * t))
+        ill = -np.log1p(-chance) / 1.5
+        dead = 1 - np.exp(-(((t - ill) / 1.2) ** 0.7))
+        expected = dead.mean() * (1 - np.exp(-1.5 * t))
+        assert np.interp(t, times, found) == pytest.approx(expected, abs=3e-5)

@@ -27,6 +27,7 @@ REASONS = {
     "regimen_selection": "",
     "platform_regimens": "",
     "smart_msc_then_cart": "patients go over to another arm's treatment",
+    "single_arm_external_control": "",
     "single_arm_simon": "one arm alone",
     "ln_enrichment": "the trial adapts to what it sees",
     "cohort_5y": "nothing is tested",
