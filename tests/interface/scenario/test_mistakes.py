@@ -164,3 +164,18 @@ def test_a_bound_for_giving_up_that_is_no_number_is_told_with_its_line(bound, tm
     (problem,) = told.value.problems
     assert problem.fault == "'low' is not a number"
     assert problem.line == 9
+
+
+@pytest.mark.parametrize("method", ["hochberg", "hommel", "dunnett", "holm"])
+def test_two_sides_that_give_up_are_refused_with_their_line(method, tmp_path):
+    file = tmp_path / "two_doses.yaml"
+    text = find_packaged("scenarios", "two_rates", ScenarioError).read_text(encoding="utf-8")
+    analysis = (
+        f"analysis: {{test: pooled_z, alpha: 0.05, sided: 2, multiplicity: {{method: {method}}}}}"
+    )
+    text = text.replace("analysis: {test: pooled_z, alpha: 0.025, sided: 1}", analysis)
+    text = text.replace("allocation: 1:1", "  - {name: more, outcomes: {response: 60 %}}")
+    text += "looks: [{when: {patients: 60, followed: 24 weeks}, futility: {z: 0}}, {when: {last_patient: 24 weeks}}]\n"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ScenarioError, match=r"line \d+, looks\.0: a two-sided test cannot stop"):
+        load_scenario(file)

@@ -132,7 +132,8 @@ class _Reader:
         given = None if by_power else self._futility(futility)
         spends = efficacy.group_sequential
         if spends is not None:
-            efficacy = spends = replace(spends, futility=given)
+            futile = given if self.sided == 1 else None  # reported below
+            efficacy = spends = replace(spends, futility=futile)
             if isinstance(given, FutilityBounds):
                 self._do_not_cross(spends, given)
         elif given is not None:
