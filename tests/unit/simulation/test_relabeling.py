@@ -56,6 +56,10 @@ def test_each_randomization_has_the_log_rank_test_that_it_has_alone(labels, unit
             np.testing.assert_array_equal(together.undefined[here], one.undefined)
 
 
+ALIKE = (exponential_arm("control", 0.8), exponential_arm("new", 0.8))
+THREE = survival_trial(
+    arms=(*ALIKE, replace(ALIKE[1], name="more")), family=Family(procedure=Adjusted(method="none"))
+)
 LOOKS = {
     "follow_up": np.inf,
     "interims": (AtEvents(events=15), AtEvents(events=25)),
@@ -73,14 +77,16 @@ LOOKS = {
         survival_trial(analysis=analysis("fleming_harrington")),
         value_trial("ancova"),
         value_trial("pooled_z", "response", second="ancova"),
+        value_trial("rate_ratio", "flares"),
+        THREE,
     ],
-    ids=["log-rank", "looks", "two sides", "weights", "score", "family"],
+    ids=["log-rank", "looks", "two sides", "weights", "score", "family", "rates", "three arms"],
 )
 def test_each_randomization_shows_and_adds_what_it_would_alone(trial: Trial) -> None:
     twin = trial.null_twin()
     generated = generate(twin, Block(seed=SEED, number=0, n_replicates=N_SETS))
     shape = N_LABELINGS, N_SETS, twin.n_patients
-    labels = stream(SEED, "labels").integers(0, 2, shape).astype(np.int8)
+    labels = stream(SEED, "labels").integers(0, len(twin.arms), shape).astype(np.int8)
     control = control_of(twin)
     values = control.relabeled(generated, labels)
     together = gather_relabeled(twin, generated, labels)
@@ -94,12 +100,8 @@ def test_each_randomization_shows_and_adds_what_it_would_alone(trial: Trial) -> 
                 np.testing.assert_allclose(found, getattr(alone, name), rtol=1e-12)
 
 
-ALIKE = (exponential_arm("control", 0.8), exponential_arm("new", 0.8))
 LOTS = Infusions(cells_per_kg=1e6, lots=Lots(sd=0.5, doses=10, raises=(("alive", "death"),)))
 WORSE = TreatmentEffect(on=(("alive", "death"),), hazard_ratio=0.9)
-THREE = survival_trial(
-    arms=(*ALIKE, replace(ALIKE[1], name="more")), family=Family(procedure=Adjusted(method="none"))
-)
 
 
 @pytest.mark.parametrize(
