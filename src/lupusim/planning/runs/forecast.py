@@ -16,7 +16,7 @@ from lupusim.common.frozen import dataclass
 from lupusim.planning.execution.tasks import Task, work
 from lupusim.planning.execution.workers import Cores
 from lupusim.planning.runs.grouping import jobs_of, versus_first
-from lupusim.planning.runs.series import Series, series_of
+from lupusim.planning.runs.series import Series, more_precise, series_of
 from lupusim.simulation.block import replicates_per_block
 from lupusim.simulation.generation.generation import Block
 from lupusim.trial import Trial
@@ -152,7 +152,8 @@ def _once(tasks: Sequence[Task], *, asked: int, cores: int) -> Once:
 def _some_tasks(scenario: Scenario) -> tuple[list[Task], float]:
     """Return the work on one trial of some of the designs, and how many each stands for."""
     step = -(-len(scenario.points) // _MOST_DESIGNS)
-    points = [series_of(point) for point in scenario.points[::step]]
+    # null twins as a run has them; to know control variates takes longer than they cost
+    points = [more_precise(series_of(p), compared=True) for p in scenario.points[::step]]
     known: dict[str, list[Series]] = {}
     missing: dict[str, list[Block]] = {}
     for point, versus in zip(points, versus_first(points), strict=True):
