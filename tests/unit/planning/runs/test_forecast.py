@@ -114,7 +114,8 @@ simulation: {replicates: 1000, seed: 1}
 
 @pytest.mark.parametrize(
     ("allocation", "least", "most"),
-    [("1:1", 1, 1), ("{method: simple}", 900 / 2, 1000 / 2)],  # pairs of arm sizes, by process
+    [("1:1", 1, 1), ("{method: simple}", 1600 / 2, 2000 / 2)],
+    # pairs of arm sizes of a trial and of its null twin, by process
 )
 def test_all_tables_of_large_arms_are_told_before_they_are_worked_out(
     allocation, least, most, tmp_path, monkeypatch
