@@ -1,10 +1,13 @@
-"""The only place that makes random generators: one named stream per purpose."""
+"""The only place that makes random generators: one named stream per purpose, and its numbers."""
 
 from __future__ import annotations
 
 from zlib import crc32
 
 import numpy as np
+
+from lupusim.common.arrays import FloatArray
+from lupusim.common.compiled.choice import with_compiled
 
 
 def stream(seed: int, *name: int | str) -> np.random.Generator:
@@ -37,3 +40,16 @@ def stream(seed: int, *name: int | str) -> np.random.Generator:
     key = [part if isinstance(part, int) else crc32(part.encode()) for part in name]
     # SPEED: SFC64 draws exponentials 15 to 30 % faster than PCG64 (benchmarks/engine.py).
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=key)))
+
+
+@with_compiled("draws")
+def fill_exponential(out: FloatArray, *, rng: np.random.Generator) -> None:
+    """Fill an array with unit-exponential numbers."""
+    rng.standard_exponential(out=out)
+
+
+@with_compiled("draws")
+def fill_sorted(out: FloatArray, *, rng: np.random.Generator) -> None:
+    """Fill each row of an (n_replicates, n) array with sorted uniform numbers from 0 to 1."""
+    rng.random(out=out)
+    out.sort(axis=1)

@@ -14,6 +14,7 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray, IntArray, StateArray, blocks
 from lupusim.common.frozen import dataclass
+from lupusim.common.rng import fill_exponential
 from lupusim.model import MultiStateModel, Transition
 from lupusim.model.hazards.base import constant_rate
 from lupusim.records import Cohort, Recorder, Rows, Transitions
@@ -267,7 +268,7 @@ class _Step:
         n = self.entry_time.size
         sojourn = np.empty(n)
         for part in blocks(n, 1):
-            rng.standard_exponential(out=sojourn[part])
+            fill_exponential(sojourn[part], rng=rng)
             sojourn[part] *= 1 / rates.sum()
         winner: StateArray = np.zeros(n, dtype=np.int8)
         edges = np.cumsum(rates)[:-1] / rates.sum()

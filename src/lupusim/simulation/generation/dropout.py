@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lupusim.common.arrays import FloatArray, StateArray, blocks
+from lupusim.common.rng import fill_exponential
 from lupusim.records import HazardAlong, Recorder, Rows, Transitions
 from lupusim.trial import Dropout, Trial
 
@@ -66,7 +67,7 @@ def _at_constant_hazard(
     # SPEED: drawn and divided while it is in cache (benchmarks/cases.py)
     with np.errstate(over="ignore"):  # a hazard of 1e-300 is never, as infinity says
         for block in blocks(*shape):
-            rng.standard_exponential(out=time[block])
+            fill_exponential(time[block], rng=rng)
             time[block] /= per_year
     return time
 

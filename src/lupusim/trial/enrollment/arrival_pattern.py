@@ -61,11 +61,12 @@ class RandomArrivals:
 
     def within(self, n_replicates: int, n: int, *, rng: np.random.Generator) -> FloatArray:
         """Return sorted uniform numbers, shape (n_replicates, n)."""
+        from lupusim.common.rng import fill_sorted  # a check draws nothing
+
         times = np.empty((n_replicates, n))
         # SPEED: drawn and sorted while it is in cache (benchmarks/cases.py)
         for block in blocks(n_replicates, n):
-            rng.random(out=times[block])
-            times[block].sort(axis=1)
+            fill_sorted(times[block], rng=rng)
         return times
 
     def shortened(self, times: FloatArray, n: int) -> FloatArray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from lupusim.analysis.survival.logrank_looks import Exits
 from lupusim.analysis.survival.rank_sums import group_columns
 from lupusim.analysis.survival.sorting import sort_keys, stratum_bits
 from lupusim.common.compiled.choice import compiled_form
-from lupusim.common.rng import stream
+from lupusim.common.rng import fill_exponential, fill_sorted, stream
 from lupusim.simulation.controls import Table, added_until
 from lupusim.trial.allocation.adaptive import minimized
 
@@ -92,3 +94,23 @@ def test_minimization(n_cards, probability):
         uniform = rng.random((n_patients, 20))
         assert_same_bits(minimized, n_cards, margins, uniform, probability)
         assert_same_bits(minimized, n_cards, margins[2:], uniform, probability)
+
+
+@pytest.mark.parametrize("kind", [np.random.SFC64, np.random.PCG64])
+def test_random_numbers_and_those_that_follow_them(kind):
+    for fill in (fill_exponential, fill_sorted):
+        mine, his = (np.random.Generator(kind(7)) for _ in range(2))
+        for shape in ((1, 1), (3, 0), (0, 3), (40, 7), (500, 300)):
+            compiled, plain = np.empty(shape), np.empty(shape)
+            compiled_form(fill.home, fill.plain.__name__)(compiled, rng=mine)
+            fill.plain(plain, rng=his)
+            assert compiled.tobytes() == plain.tobytes()
+        assert mine.random() == his.random()
+        assert mine.integers(10, dtype=np.int32) == his.integers(10, dtype=np.int32)
+
+
+def test_where_numpy_draws_otherwise_it_draws(monkeypatch):
+    draws = importlib.import_module("lupusim.common.compiled.draws")
+    monkeypatch.setattr(draws, "fill_exponential", lambda out, *, rng: out.fill(rng.random()))
+    with pytest.raises(ImportError, match="draws exponential numbers otherwise"):
+        draws._refuse_other_draws()
