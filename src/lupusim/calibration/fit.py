@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lupusim.calibration.checking.remarks import remarks
 from lupusim.calibration.estimation.identifiability import (
     Identifiability,
     Verdict,
@@ -29,7 +30,7 @@ from lupusim.calibration.patients.aalen_johansen import comparison_rows
 from lupusim.calibration.patients.contributions import PatientLikelihood
 from lupusim.calibration.patients.prevalence import prevalence_rows
 from lupusim.calibration.posterior.draws import Draws
-from lupusim.calibration.targets.studies import Study, overlap_warnings
+from lupusim.calibration.targets.studies import Study
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.common.memory import keep_freed_memory
@@ -234,10 +235,7 @@ class Fit:
     def statements(self) -> tuple[str, ...]:
         """What a reader must know before using the numbers, one sentence each."""
         known, n = self.identifiability.rank, len(self.profiles)
-        fitted = {study.name: study for study, _ in self.likelihood.targets}
-        sentences = [
-            *overlap_warnings(list(fitted.values()), self.likelihood.free_model.target_set)
-        ]
+        sentences = [*remarks(self.likelihood)]
         if known < n:
             sentences.append(
                 self.said(f"The targets determine {known} combinations of {n} parameters; ")

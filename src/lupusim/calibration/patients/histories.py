@@ -30,6 +30,7 @@ class Stays:
     patient came under observation while there; (n_stays,)."""
     covariates: Mapping[str, FloatArray] = field(default_factory=dict)
     """Values of the model's covariates."""
+    unread: tuple[str, ...] = ()  # names of further columns of the table
 
     def __post_init__(self) -> None:
         if bad := np.flatnonzero(~(self.end > self.begin)).tolist():
@@ -58,6 +59,7 @@ class Panel:
     """`begin` and `end`: study times, years; (n_intervals,)."""
     covariates: Mapping[str, FloatArray] = field(default_factory=dict)
     """Values of the model's covariates, taken as constant until the end."""
+    unread: tuple[str, ...] = ()  # names of further columns of the table
 
     def __post_init__(self) -> None:
         if bad := np.flatnonzero(~(self.end > self.begin)).tolist():

@@ -58,6 +58,11 @@ class Measure(Protocol):
         """Whether the counts have no fixed sum."""
         ...
 
+    @property
+    def counts_patients(self) -> bool:
+        """Whether patients were counted, so that a count that is not whole is an estimate of it."""
+        ...
+
     def margins(self, observed: FloatArray) -> tuple[Margin, ...] | None:
         """Return what counts like these (n_cells,) say of single patients.
 
@@ -102,6 +107,7 @@ class OccupancyCounts:
     """How many patients are in each group of states at a time; multinomial."""
 
     is_poisson: ClassVar[bool] = False  # the counts sum to the patients
+    counts_patients: ClassVar[bool] = True  # one by one, as they were published
     counted_moves: ClassVar[tuple[StateSet, StateSet] | None] = None
     """None: no single move is counted."""
 
@@ -214,6 +220,7 @@ class EverCount:
     """
 
     is_poisson: ClassVar[bool] = False  # the counts sum to the patients
+    counts_patients: ClassVar[bool] = True  # one by one, as they were published
     counted_moves: ClassVar[tuple[StateSet, StateSet] | None] = None
     """None: no single move is counted."""
 
@@ -313,6 +320,7 @@ class EverAfterCount:
     """
 
     is_poisson: ClassVar[bool] = False  # the counts sum to the patients
+    counts_patients: ClassVar[bool] = True  # one by one, as they were published
     counted_moves: ClassVar[tuple[StateSet, StateSet] | None] = None
     """None: no single move is counted."""
 

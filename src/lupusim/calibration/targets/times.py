@@ -48,6 +48,7 @@ class SurvivalCurve:
     """
 
     is_poisson: ClassVar[bool] = False  # the counts sum to the patients
+    counts_patients: ClassVar[bool] = False  # they follow from shares
     counted_moves: ClassVar[tuple[StateSet, StateSet] | None] = None
     """None: no single move is counted."""
 
@@ -149,6 +150,7 @@ class EventRate:
     """
 
     is_poisson: ClassVar[bool] = True  # person-time has no fixed number of events
+    counts_patients: ClassVar[bool] = False  # but events, or a rate times years
 
     origin: StateSet
     to: StateSet
@@ -213,6 +215,7 @@ class MedianTime:
     """By when half of the patients have been in a set of states; the sign test's binomial."""
 
     is_poisson: ClassVar[bool] = False  # the counts sum to the patients
+    counts_patients: ClassVar[bool] = False  # they follow from shares
     counted_moves: ClassVar[tuple[StateSet, StateSet] | None] = None
     """None: no single move is counted."""
 

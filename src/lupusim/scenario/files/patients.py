@@ -100,6 +100,14 @@ def _covariates(table: pd.DataFrame, model: MultiStateModel) -> dict[str, FloatA
     return {name: table[name].to_numpy(dtype=float) for name in model.covariates}
 
 
+def _unread(
+    table: pd.DataFrame, columns: tuple[str, ...], model: MultiStateModel
+) -> tuple[str, ...]:
+    """Return the names of columns that say nothing to the model; `_order` is our own."""
+    known = {*columns, *model.covariates, "_order"}
+    return tuple(str(name) for name in table.columns if name not in known)
+
+
 def _stays(file: Path, table: pd.DataFrame, model: MultiStateModel, scale: float) -> Stays:
     check_stays(file, table)
     status = table["status"].to_numpy(dtype=float)
@@ -125,6 +133,7 @@ def _stays(file: Path, table: pd.DataFrame, model: MultiStateModel, scale: float
         begin=begin,
         end=table["exit"].to_numpy(dtype=float) * scale,
         covariates=_covariates(table, model),
+        unread=_unread(table, _STAYS, model),
     )
 
 
@@ -145,4 +154,5 @@ def _panel(file: Path, table: pd.DataFrame, model: MultiStateModel, scale: float
         begin=time[:-1][kept],
         end=time[1:][kept],
         covariates={k: v[:-1][kept] for k, v in _covariates(table, model).items()},
+        unread=_unread(table, _PANEL, model),
     )
