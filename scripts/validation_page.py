@@ -134,10 +134,12 @@ def files() -> list[Path]:
 
 def tests_of(path: Path) -> Iterator[tuple[str, bool]]:
     """Yield the tests of a file, and whether each belongs to the long suite."""
-    for one in ast.parse(path.read_text(encoding="utf-8")).body:
+    text = path.read_text(encoding="utf-8")
+    all_long = "\npytestmark = pytest.mark.slow\n" in text
+    for one in ast.parse(text).body:
         if isinstance(one, ast.FunctionDef) and one.name.startswith("test_"):
             marks = " ".join(ast.unparse(mark) for mark in one.decorator_list)
-            yield one.name, "mark.slow" in marks
+            yield one.name, all_long or "mark.slow" in marks
 
 
 def page(heard: dict[str, Heard]) -> str:

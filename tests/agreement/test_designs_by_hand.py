@@ -1,7 +1,7 @@
 """Whole trials beside programs that were written from the words of the documentation alone.
 
-Screening, drift, sequences of treatments and gates, each in a design that is not the plainest: more
-than two arms, two sides, unequal dropout, strata, looks. The model has two states; patients begin
+Screening, drift and gates, each in a design that is not the plainest: more than two arms, two
+sides, unequal dropout, strata, looks. The model has two states; patients begin
 active, and go to remission and back.
 """
 

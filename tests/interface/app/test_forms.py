@@ -20,6 +20,7 @@ from lupusim.app.runs.jobs import Job, Jobs, State
 from lupusim.app.runs.launch import STREAM
 from lupusim.app.runs.results import powers, table_of
 from lupusim.scenario import load_scenario, packaged_names
+from lupusim.scenario.document.yaml_writer import block
 
 RELAPSE = ("arms", 1, "outcomes", "relapse")
 SCORE = ("arms", 1, "outcomes", "score")
@@ -117,6 +118,15 @@ def test_a_question_and_an_estimand_of_other_numbers_are_not_told():
     assert after["estimand"] == before["estimand"]
     after = changed("two_rates", ("Enrollment", "12"))
     assert after["question"] == before["question"]
+
+
+def test_a_packaged_design_is_known_by_its_title_where_a_file_holds_it():
+    text = Drafts().open_packaged("two_rates").text
+    draft = Drafts().add(name="mine", text=block(parsed(text).content), file="mine.yaml")
+    assert draft.write(field_of(parsed(draft.text).content, "Responders, control"), "35 %")
+    assert parsed(draft.text).content["title"] == "Two rates"
+    assert Drafts().add(name="mine", text="a: [").told == {}
+    assert Drafts().add(name="mine", text="title: Mine, 30 %").told == {}
 
 
 def test_words_that_somebody_wrote_stay():

@@ -12,7 +12,7 @@ from pathlib import Path
 from lupusim.app.designs.fields import Field
 from lupusim.app.designs.texts import Path as Place
 from lupusim.app.designs.texts import parsed, with_value
-from lupusim.app.designs.wording import without_old_numbers, words_with_numbers
+from lupusim.app.designs.wording import without_old_numbers, words_of_packaged
 from lupusim.app.folder import StartFolder, plain_name
 from lupusim.common.frozen import dataclass
 from lupusim.errors import ScenarioError
@@ -35,7 +35,7 @@ class Draft:
     """The packaged scenario it was made from, while it is the same; empty for none."""
     original: str = ""
     told: dict[Place, str] = field(default_factory=dict)
-    """Words of the packaged scenario that hold its numbers, and where they stand."""
+    """Words of a packaged scenario that hold its numbers, and where they stand."""
 
     def write(self, changed: Field, value: object) -> bool:
         """Write what a field shall hold, and take back words it made wrong; False where it does.
@@ -99,6 +99,7 @@ class Drafts:
             saved=text if file else "",
             packaged=packaged,
             original=text,
+            told=words_of_packaged(text),
         )
         self._drafts[draft.id] = draft
         while len(self._drafts) > _MOST_DRAFTS:
@@ -118,9 +119,7 @@ class Drafts:
         path = find_packaged("scenarios", name, ScenarioError)
         text = path.read_text(encoding="utf-8")
         changed = with_value(text, ("vary",), None) if one_size and "\nvary:" in text else text
-        draft = self.add(name=name, text=changed, packaged=name if changed == text else "")
-        draft.told = words_with_numbers(parsed(text).content)
-        return draft
+        return self.add(name=name, text=changed, packaged=name if changed == text else "")
 
     def open_file(self, folder: StartFolder, name: str) -> Draft:
         """Open a scenario file of the folder.

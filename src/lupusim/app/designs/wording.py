@@ -8,7 +8,9 @@ from typing import Any
 
 from lupusim.app.designs.fields import PATIENTS, TRUTH, Field
 from lupusim.app.designs.texts import Path, parsed, value_at, with_value
+from lupusim.errors import InputError, ScenarioError
 from lupusim.scenario.document.content import is_mapping, is_text
+from lupusim.scenario.files.packaged import find_packaged, packaged_names
 
 _NUMBER = re.compile(r"(?<![\w.-])(?<!phase )\d+(?:\.\d+)?", re.IGNORECASE)  # not of SRI-4, phase 2
 _TITLE: Path = ("title",)
@@ -21,6 +23,25 @@ def words_with_numbers(content: Any) -> dict[Path, str]:
     attributes = [("estimand", name) for name in estimand] if is_mapping(estimand) else []
     told = {place: value_at(content, place) for place in (*_OF_RESULTS, *attributes)}
     return {place: one for place, one in told.items() if is_text(one) and _NUMBER.search(one)}
+
+
+def words_of_packaged(text: str) -> dict[Path, str]:
+    """Return what a design tells with numbers in the words of the packaged scenario it was made of.
+
+    Empty where its title is no packaged scenario's, or the text is no YAML.
+    """
+    try:
+        content = parsed(text).content
+    except InputError:
+        return {}
+    line = f"\ntitle: {value_at(content, _TITLE)}\n"
+    for name in packaged_names("scenarios"):
+        packaged = find_packaged("scenarios", name, ScenarioError).read_text(encoding="utf-8")
+        if line in packaged:
+            theirs = words_with_numbers(parsed(packaged).content)
+            ours = words_with_numbers(content)
+            return {place: words for place, words in ours.items() if theirs.get(place) == words}
+    return {}
 
 
 def without_old_numbers(
@@ -39,7 +60,7 @@ def without_old_numbers(
     text : str
         A scenario file, after the change.
     told : dict of path to str
-        From :func:`words_with_numbers` of the design that was opened; follows the title.
+        From :func:`words_of_packaged` of the design that was opened; follows the title.
     field : Field
         What was changed.
     before : str
