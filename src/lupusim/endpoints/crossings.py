@@ -8,6 +8,7 @@ import numpy as np
 
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.records import Rows, Transitions
+from lupusim.records.recorders import chosen_rows
 
 
 class Entries:
@@ -38,12 +39,18 @@ class Entries:
 
     def record(self, batch: Transitions) -> None:
         """Add the entries of a batch."""
-        entered = self.member[batch.to_state]
-        rows = np.arange(self.count.size)[batch.rows][entered]
+        rows, chosen = chosen_rows(batch.rows, self.member.take(batch.to_state))
         number = self.count[rows]
-        if number.max(initial=-1) >= len(self.times):
+        if not number.size:
+            return
+        least, most = int(number.min()), int(number.max())
+        if most >= len(self.times):
             self.times = np.concatenate([self.times, np.full_like(self.times, np.inf)])
-        self.times[number, rows] = batch.time[entered]
+        # SPEED: most often all enter for the same time, as the first (benchmarks/engine.py)
+        if least == most:
+            self.times[most][rows] = batch.time[chosen]
+        else:
+            self.times[number, np.arange(self.count.size)[rows]] = batch.time[chosen]
         self.count[rows] = number + 1
 
 

@@ -141,7 +141,7 @@ class Recorder(Protocol):
         ...
 
 
-def _chosen(rows: Rows, mask: BoolArray) -> tuple[Rows, Rows]:
+def chosen_rows(rows: Rows, mask: BoolArray) -> tuple[Rows, Rows]:
     """Return the rows where `mask` holds, and the positions in the batch they come from."""
     # SPEED: most often everybody is meant, and then nothing is copied (benchmarks/engine.py).
     if mask.all():
@@ -187,7 +187,7 @@ class StateAt:
         """Overwrite the state at every later time."""
         for states, time in zip(self.states, self.times, strict=True):
             due = time[batch.rows] if time.ndim else time
-            rows, chosen = _chosen(batch.rows, batch.time <= due)
+            rows, chosen = chosen_rows(batch.rows, batch.time <= due)
             states[rows] = batch.to_state[chosen]
 
 
@@ -232,7 +232,7 @@ class FirstEntry:
         entered = _among(batch.to_state, self.states)
         if self.after is not None:
             entered &= self.after.time[batch.rows] <= batch.entry_time
-        rows, chosen = _chosen(batch.rows, entered)
+        rows, chosen = chosen_rows(batch.rows, entered)
         time = batch.time[chosen]
         # SPEED: where all who have just started move at once, nobody has entered before.
         self.time[rows] = time if rows is self._fresh else np.minimum(self.time[rows], time)

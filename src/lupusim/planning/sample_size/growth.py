@@ -14,6 +14,7 @@ from lupusim.trial import Arm, Trial
 from lupusim.trial.durations import MONTHS_PER_YEAR
 from lupusim.trial.enrollment.arm_periods import arms_change
 from lupusim.trial.enrollment.randomization import candidates_of, share_enrolled
+from lupusim.trial.looks import counts_in
 from lupusim.trial.scenario import DesignPoint, Scenario
 
 _LARGEST_STEP = 12  # with a larger sum of the ratio, sizes go one by one
@@ -68,13 +69,24 @@ class Sizing(Protocol):
 
 
 def only_decided(trial: Trial) -> Trial:
-    """Return the same trial without a true effect: no search asks how near estimates come to it.
+    """Return the same trial without what decides nothing: true effects, endpoints never tested.
 
-    A true effect that is simulated takes more patients than a search does, at every size anew.
+    No search asks how near estimates come to a true effect, and one that is simulated takes more
+    patients than a search does, at every size anew. Secondary endpoints are told as they are
+    where a rule, a look or a hypothesis asks for one of them.
     """
-    if trial.analysis is None or trial.analysis.truth is None:
+    analysis = trial.analysis
+    if analysis is not None and analysis.truth is not None:
+        trial = replace(trial, analysis=replace(analysis, truth=None))
+    if not trial.secondary or trial.rule.changes or _asks_for_secondary(trial):
         return trial
-    return replace(trial, analysis=replace(trial.analysis, truth=None))
+    return replace(trial, secondary=())
+
+
+def _asks_for_secondary(trial: Trial) -> bool:
+    looks = (*trial.interims, trial.cutoff)
+    counted = any(count.endpoint for look in looks for count in counts_in(look))
+    return counted or (trial.family is not None and bool(trial.family.hypotheses))
 
 
 def _step(trial: Trial) -> int:

@@ -29,6 +29,7 @@ from lupusim.planning.sample_size.growth import (
     has_several_designs,
     left_out,
     most_enrolled,
+    only_decided,
     sizing_of,
 )
 from lupusim.planning.sample_size.options import Search, checks_of
@@ -52,7 +53,7 @@ from lupusim.trial import (
 )
 from lupusim.trial.design import SimulatedEffect
 from lupusim.trial.enrollment.arm_periods import OnceOnArm, OnceRandomized, OnDate
-from lupusim.trial.looks import AfterPatients, WhenAll, WhenAny
+from lupusim.trial.looks import AfterPatients, AtEventsOf, WhenAll, WhenAny
 from lupusim.trial.multiplicity import Family
 from lupusim.trial.scenario import DesignPoint, Scenario
 from tolerance import SEED, assert_within_mcse
@@ -529,6 +530,29 @@ def test_a_search_works_out_no_true_effect_and_finds_the_same(monkeypatch) -> No
     assert not seen
     assert found[0].n_patients == found[1].n_patients
     assert found[0].power == found[1].power
+
+
+@pytest.mark.parametrize("name", ["smart_msc_then_cart", "reinfusion_withdrawal"])
+def test_a_search_leaves_out_endpoints_that_nobody_tests_and_sees_the_same_trials(name) -> None:
+    trial = load_scenario(name).points[0].trial
+    whole = replace(trial, analysis=replace(trial.analysis, truth=None))
+    decided = only_decided(whole)
+    assert whole.secondary
+    assert not decided.secondary
+    told, seen = (Simulator(seed=SEED).tally(one, 60) for one in (whole, decided))
+    assert seen.sums.keys() < told.sums.keys()
+    assert all(seen.sums[quantity] == told.sums[quantity] for quantity in seen.sums)
+
+
+def test_a_search_keeps_endpoints_that_are_tested_counted_or_judged_at_a_look() -> None:
+    for name in ("phase3_bicla_52w", "regimen_selection"):
+        trial = load_scenario(name).points[0].trial
+        assert only_decided(trial).secondary == trial.secondary
+    events = small_trials.survival(0.7)
+    other = replace(events.primary, name="another event")
+    counted = replace(events, secondary=(other,), cutoff=AtEventsOf(events=30, endpoint=1))
+    assert only_decided(counted) == counted
+    assert not only_decided(replace(counted, cutoff=AtEvents(events=30))).secondary
 
 
 def test_a_power_without_known_chance_is_worth_more_trials() -> None:
