@@ -6,6 +6,7 @@ __all__ = [
     "outlook",
     "posterior_checks",
     "predictive",
+    "remarks",
     "sampler_check",
     "simulation_based",
 ]

@@ -111,8 +111,8 @@ def further_numbers(
     """
     draws = _draws(fit)
     name, wanted = next(iter(predictions(fit.model).items()))
-    candidates = _candidates(fit.model)
-    family = Family(fit.likelihood.free_model, [wanted, *candidates.values()])
+    asked = candidates(fit.model)
+    family = Family(fit.likelihood.free_model, [wanted, *asked.values()])
     answers = family.answers(draws)
     target, rng = answers[:, 0], stream(fit.seed, "calibration", "further numbers")
     if trial is not None:
@@ -127,7 +127,7 @@ def further_numbers(
             spread=spread,
             reduction=_reduction(target, rng.binomial(n, np.clip(answers[:, k + 1], 0.0, 1.0))),
         )
-        for k, what in enumerate(candidates)
+        for k, what in enumerate(asked)
     ]
     return tuple(sorted(found, key=lambda one: -one.reduction))
 
@@ -147,7 +147,7 @@ def _reduction(target: FloatArray, counts: NDArray[np.int64]) -> float:
     return float(np.clip(1 - within / whole, 0.0, 1.0))
 
 
-def _candidates(model: MultiStateModel) -> dict[str, Question]:
+def candidates(model: MultiStateModel) -> dict[str, Question]:
     """Return what papers say: who is where, who has been where, and who left again, by when."""
     starts = {start.state for start in model.starts}
     reached = tuple(state for state in model.states if state not in starts)

@@ -5,12 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, spearmanr
 
-from lupusim.calibration.checking.next_counts import further_numbers, next_counts
-from lupusim.calibration.checking.outlook import PlannedTrial
+from lupusim.calibration.checking.next_counts import candidates, further_numbers, next_counts
+from lupusim.calibration.checking.outlook import PlannedTrial, predictions
+from lupusim.calibration.estimation.identifiability import observed_information
+from lupusim.calibration.estimation.likelihood import Likelihood
+from lupusim.calibration.estimation.search import climb
 from lupusim.calibration.fit import Fit, fit_studies
 from lupusim.calibration.posterior.draws import Draws
+from lupusim.calibration.prediction.family import Family
+from lupusim.calibration.targets.counts import EverCount, Measure, OccupancyCounts
+from lupusim.calibration.targets.questions import EverIn, InStates, Question
 from lupusim.calibration.targets.times import EventRate
 from lupusim.common.rng import stream
 from lupusim.model.hazards import ExponentialHazard
@@ -63,6 +69,40 @@ def test_the_count_that_is_the_prediction_itself_helps_most_and_as_much_as_it_sh
     ours = {one.what: one for one in found}["in ill at 1 years"]
     assert ours.reduction == pytest.approx(by_hand, abs=0.05)
     assert ours.spread == pytest.approx(ill.std(), rel=0.05)
+
+
+def test_numbers_help_in_the_order_and_as_much_as_when_each_is_added_and_refitted() -> None:
+    """Each candidate at its expected count among the targets: by how much the curvature narrows."""
+    rate = EventRate(origin=("well",), to=("ill",), events=9, person_years=30, until=3.0)
+    given = fit_studies([study(rate)], FREE, seed=SEED, n_starts=2).sampled(8000)
+    wanted = next(iter(predictions(given.model).values()))
+    prior = np.diag(FREE.prior_sd**-2.0)
+
+    def variance(*more: Measure) -> float:
+        likelihood = Likelihood(FREE, [study(one) for one in (rate, *more)])
+        top, _ = climb(likelihood, given.best.free, prior_weight=1.0)
+        covariance = np.linalg.inv(observed_information(likelihood, top) + prior)
+        moves = 1e-4 * np.eye(2)
+        up, down = (Family(FREE, [wanted]).answers(top + d * moves)[:, 0] for d in (1, -1))
+        slope = (up - down) / 2e-4
+        return float(slope @ covariance @ slope)
+
+    def refitted(question: Question, n: float) -> float:
+        count = n * float(Family(FREE, [question]).answers(given.draws.mean()[None])[0, 0])
+        match question:
+            case InStates(states, time):
+                added: Measure = OccupancyCounts(time=time, counts={states: count}, n=n)
+            case EverIn(states, time):
+                added = EverCount(time=time, states=states, count=count, n=n)
+        return 1 - variance(added) / variance()
+
+    ours = {one.what: one.reduction for one in further_numbers(given, 200)}
+    by_hand = {what: refitted(q, 200.0) for what, q in candidates(given.model).items()}
+    assert len(by_hand) == 12
+    ranks = spearmanr([ours[what] for what in by_hand], list(by_hand.values())).statistic
+    assert ranks > 0.95
+    for what, reduction in by_hand.items():
+        assert ours[what] == pytest.approx(reduction, abs=0.06), what
 
 
 def test_what_narrows_a_power_is_told_of_the_power(fit: Fit) -> None:
