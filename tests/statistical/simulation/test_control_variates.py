@@ -16,6 +16,7 @@ from lupusim.analysis.group_sequential.efficacy import BySpending
 from lupusim.analysis.group_sequential.spending import LanDeMetsOBrienFleming
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.analysis.multiplicity.procedures import Dunnett, Graphical
+from lupusim.common.rng import stream
 from lupusim.endpoints import TimeToEvent
 from lupusim.model import LatentClass, MultiStateModel, Transition, TreatmentEffect
 from lupusim.model.hazards import WeibullHazard
@@ -25,8 +26,9 @@ from lupusim.planning.runs.run import run
 from lupusim.scenario import load_scenario
 from lupusim.simulation.block import followed, replicates_per_block
 from lupusim.simulation.controls import Control
-from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.generation.generation import Block, generate
 from lupusim.simulation.moments import Moments
+from lupusim.simulation.relabeling import is_exchangeable
 from lupusim.trial import (
     Arm,
     AtCalendarTime,
@@ -331,6 +333,20 @@ def test_shares_are_unbiased_and_their_errors_honest(kind: str, null: bool, per_
     inside = (np.abs(off) <= 1.96).mean()
     assert_within_mcse(inside, 0.95, mcse=np.sqrt(0.95 * 0.05 / known.sum()))
     assert_within_mcse(claims.mean(), whole[0], mcse=claims.std() / np.sqrt(len(claims)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_randomization_adds_what_it_would_alone(kind: str) -> None:
+    twin = KINDS[kind].null_twin()
+    if not is_exchangeable(twin):
+        return  # each trial has patients of its own
+    control = control_of(twin)
+    generated = generate(twin, Block(seed=SEED, number=0, n_replicates=12))
+    shape = 2, *generated.arm.shape
+    labels = stream(SEED, "labels").integers(0, len(twin.arms), shape).astype(np.int8)
+    for values, arm in zip(control.relabeled(generated, labels), labels, strict=True):
+        alone = control.values(replace(generated, arm=arm))
+        np.testing.assert_allclose(values, alone, atol=1e-12)
 
 
 @pytest.mark.parametrize("test", ["logrank", "fleming_harrington", "restricted_mean"])
