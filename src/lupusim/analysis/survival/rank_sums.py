@@ -9,7 +9,7 @@ import numpy as np
 
 from lupusim.analysis.survival.ordering import Order, Room
 from lupusim.analysis.survival.sorting import ARM, CENSORED, tied_rows
-from lupusim.common.arrays import FloatArray, IntArray, StateArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.common.compiled.choice import with_compiled
 from lupusim.common.frozen import dataclass
 
@@ -95,26 +95,42 @@ def relabeled_sums(keys: IntArray, order: IntArray, labels: StateArray) -> Float
     (3, n_labelings, n_sets) array
         Observed, expected, variance.
     """
-    n_sets, n_patients = keys.shape
-    found = np.empty((3, len(labels), n_sets))
-    tied = tied_rows(keys)
     event = np.ascontiguousarray((keys & CENSORED)[:, ::-1] == 0)
-    at_event = event * _inverse_at_risk(n_patients)  # backwards in time
-    place = order[:, ::-1] + np.arange(n_sets)[:, None] * labels.shape[2]
-    arm, share = np.empty(keys.shape, dtype=np.int8), np.empty(keys.shape)
-    treated = np.empty(keys.shape, dtype=np.int32)
+    found = labeled_sums(event, np.ascontiguousarray(order[:, ::-1]), labels)
+    tied = tied_rows(keys)
+    for number, label in enumerate(labels if tied.size else ()):
+        relabeled = keys[tied] | np.take_along_axis(label[tied], order[tied], axis=1)
+        found[:, number, tied] = grouped_sums(relabeled, 0)
+    return found
+
+
+@with_compiled("sums")
+def labeled_sums(event: BoolArray, order: IntArray, labels: StateArray) -> FloatArray:
+    """Return the same where no events are tied, of patients from the last to leave on.
+
+    Parameters
+    ----------
+    event, order : (n_sets, n_patients) arrays
+        Whether each leaves with the event, and who of the set it is.
+    labels : (n_labelings, n_sets, n_known) array
+        As in `relabeled_sums`.
+    """
+    n_sets, n_patients = event.shape
+    found = np.empty((3, len(labels), n_sets))
+    at_event = event * _inverse_at_risk(n_patients)
+    place = order + np.arange(n_sets)[:, None] * labels.shape[2]
+    arm, share = np.empty(event.shape, dtype=np.int8), np.empty(event.shape)
+    treated = np.empty(event.shape, dtype=np.int32)
     for number, label in enumerate(labels):
         label.reshape(-1).take(place, out=arm, mode="clip")
         np.cumsum(arm, axis=1, dtype=np.int32, out=treated)
         np.multiply(treated, at_event, out=share)
         expected = share.sum(axis=1)
         found[1, number] = expected
-        found[2, number] = expected - np.einsum("ij,ij->i", share, share)
+        # not einsum: processors add up otherwise in it, and no compiled loop does as all of them
+        found[2, number] = expected - np.square(share, out=share).sum(axis=1)
         arm &= event
         found[0, number] = arm.sum(axis=1, dtype=np.int32)
-        if tied.size:
-            relabeled = keys[tied] | np.take_along_axis(label[tied], order[tied], axis=1)
-            found[:, number, tied] = grouped_sums(relabeled, 0)
     return found
 
 

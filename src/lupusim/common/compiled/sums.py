@@ -1,4 +1,4 @@
-"""Loops over patients: the sums of control variates."""
+"""Loops over patients: the sums of control variates, and of relabeled log-rank tests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lupusim.common.arrays import BoolArray, FloatArray, StateArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.common.compiled.loops import loop
 
 if TYPE_CHECKING:
@@ -21,6 +21,13 @@ def added_until(date: FloatArray, exits: Exits, table: Table) -> FloatArray:
     kinds = np.ascontiguousarray(exits.event), np.ascontiguousarray(exits.arm)
     tables = np.array(table.adds), np.array(table.mean)
     _added(times, kinds, tables, date, 1.0 / table.width, found)
+    return found
+
+
+def labeled_sums(event: BoolArray, order: IntArray, labels: StateArray) -> FloatArray:
+    """Do what `lupusim.analysis.survival.rank_sums.labeled_sums` does."""
+    found = np.empty((3, len(labels), len(event)))
+    _labeled(event, order, np.ascontiguousarray(labels), found)
     return found
 
 
@@ -87,3 +94,23 @@ def _added(
             cell = np.int64(np.ceil(time if time > 0.0 else 0.0))
             added[k] = adds[arm[row, k], seen, cell] - mean[arm[row, k], np.int64(np.ceil(there))]
         found[row] = 0.0 + _pairwise_sum(added, 0, n)
+
+
+@loop("void(b1[:, ::1], i8[:, ::1], i1[:, :, ::1], f8[:, :, ::1])")
+def _labeled(event: BoolArray, order: IntArray, labels: StateArray, found: FloatArray) -> None:
+    n = event.shape[1]
+    inverse, share = 1.0 / np.arange(1, n + 1), np.empty(n)
+    for row in range(len(event)):
+        for number in range(len(labels)):
+            treated = observed = np.int64(0)
+            for k in range(n):
+                arm = np.int64(labels[number, row, order[row, k]])
+                treated += arm
+                observed += arm * event[row, k]
+                share[k] = treated * (event[row, k] * inverse[k])
+            expected = 0.0 + _pairwise_sum(share, 0, n)
+            for k in range(n):
+                share[k] *= share[k]
+            found[0, number, row] = observed
+            found[1, number, row] = expected
+            found[2, number, row] = expected - (0.0 + _pairwise_sum(share, 0, n))

@@ -9,7 +9,7 @@ import pytest
 
 from lupusim.analysis.survival.cox import share_sums
 from lupusim.analysis.survival.logrank_looks import Exits
-from lupusim.analysis.survival.rank_sums import group_columns
+from lupusim.analysis.survival.rank_sums import group_columns, labeled_sums
 from lupusim.analysis.survival.sorting import sort_keys, stratum_bits
 from lupusim.common.compiled.choice import compiled_form
 from lupusim.common.rng import fill_exponential, fill_sorted, stream
@@ -94,6 +94,17 @@ def test_minimization(n_cards, probability):
         uniform = rng.random((n_patients, 20))
         assert_same_bits(minimized, n_cards, margins, uniform, probability)
         assert_same_bits(minimized, n_cards, margins[2:], uniform, probability)
+
+
+@pytest.mark.parametrize("n_patients", SIZES)
+def test_log_rank_sums_of_relabeled_patients(n_patients):
+    rng = stream(5, str(n_patients))
+    order = rng.permuted(np.tile(np.arange(n_patients), (9, 1)), axis=1)
+    labels = rng.integers(0, 2, (4, 9, n_patients + 3), dtype=np.int8)
+    for share in (0.0, 0.6, 1.0):
+        event = rng.random((9, n_patients)) < share
+        assert_same_bits(labeled_sums, event, order, labels)
+        assert_same_bits(labeled_sums, event[:4], order[:4], labels[:, 2:6])
 
 
 @pytest.mark.parametrize("kind", [np.random.SFC64, np.random.PCG64])
