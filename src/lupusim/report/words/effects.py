@@ -74,6 +74,7 @@ def analysis_in_words(analysis: Analysis) -> str:
     if analysis.adjust_for:
         said.append(f"adjusted for {listed(analysis.adjust_for)}")
     said += [f"{_plain(asked)} {value}" for asked, value in told_of_test(analysis)]
+    said += [f"{whose} {prior}" for whose, prior in analysis.test.prior_words.items()]
     return f"{name} ({', '.join(said)})"
 
 

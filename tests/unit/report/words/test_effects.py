@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 import lupusim
+from lupusim.analysis.proportions.beta_binomial import BetaPrior
 from lupusim.analysis.registry import TESTS
 from lupusim.model.effects import PiecewiseEffect, TreatmentEffect
 from lupusim.report.document.protocol import sample_size_paragraph
@@ -59,6 +60,14 @@ def test_what_a_test_is_told_stands_beside_its_name():
     said = analysis_in_words(told("restricted_mean", until=2.0, margin=0.25))
     assert said.endswith("restricted means (one-sided alpha 0.025, until 2 years, margin 3 months)")
     assert analysis_in_words(analysis()) == "the log-rank test (one-sided alpha 0.025)"
+
+
+def test_what_a_bayesian_test_borrows_is_told():
+    asked = told("posterior_difference", threshold=0.97, margin=0.0)
+    borrowed = BetaPrior(weights=(0.6, 0.4), alphas=(25.0, 1.0), betas=(57.0, 1.0))
+    said = analysis_in_words(replace(asked, test=replace(asked.test, control_prior=borrowed)))
+    assert said.endswith(", control prior 0.6 Beta(25, 57) + 0.4 Beta(1, 1))")
+    assert "prior" not in analysis_in_words(asked)
 
 
 @pytest.fixture(scope="module")
