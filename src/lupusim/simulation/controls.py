@@ -284,12 +284,70 @@ class Score:
             high = np.exp((sums[:, None] - self.thresholds) / self.scale)
         return np.asarray(1.0 / (1.0 + high) - self.means.mean(axis=0))
 
+    def values(self, whole: Whole) -> FloatArray:
+        """Return what has mean 0 in every replicate, (n_replicates, n_steps)."""
+        return self.steps(self.sum.sums(whole))
+
+    def relabeled(self, whole: Whole, labels: StateArray) -> FloatArray:
+        """Return the same under each randomization, (n_labelings, n_sets, n_steps)."""
+        sums = _relabeled(self.sum, whole, labels)
+        return self.steps(sums.ravel()).reshape(*sums.shape, -1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """Steps of several arms' sums, multiplied: whether none of them claims an effect."""
+
+    sums: Sequence[Sum]  # over control and arm, of each comparison
+    arms: Sequence[int]  # positions of the arms
+    slopes: FloatArray  # of what controls add to each sum in what they add to the first; (n_arms,)
+    thresholds: FloatArray  # where the steps are; (n_arms, n_steps)
+    scale: float  # how smooth they are
+    below: bool  # whether small sums claim an effect
+    means: FloatArray  # exact mean of each product in some enrollments; (n_draws, n_steps)
+
+    def steps(self, control: FloatArray, own: FloatArray) -> FloatArray:
+        """Return the products less their expectations, (n_replicates, n_steps).
+
+        Parameters
+        ----------
+        control : (n_replicates,) array
+            What controls add to the first sum.
+        own : (n_arms, n_replicates) array
+            What the patients of each arm add to its sum.
+        """
+        found = np.ones((control.size, self.means.shape[1]))
+        for slope, sums, at in zip(self.slopes, own, self.thresholds, strict=True):
+            away = ((slope * control + sums)[:, None] - at) / self.scale
+            with np.errstate(over="ignore"):  # far from the threshold: 0, as infinity says
+                found /= 1.0 + np.exp(-away if self.below else away)
+        return np.asarray(found - self.means.mean(axis=0))
+
+    def values(self, whole: Whole) -> FloatArray:
+        """Return what has mean 0 in every replicate, (n_replicates, n_steps)."""
+        return self.of_arms(whole, whole.generated.arm)
+
+    def of_arms(self, whole: Whole, arm: StateArray) -> FloatArray:
+        """Return the same of patients on arms of their own, (n_replicates, n_patients)."""
+        own = []
+        for one, number in zip(self.sums, self.arms, strict=True):
+            added = one.added(whole, arm)
+            there = arm[:, : added.shape[1]]
+            own.append((added * (there == number)).sum(axis=1))
+        first = self.sums[0].added(whole, arm)
+        control = (first * (arm[:, : first.shape[1]] == 0)).sum(axis=1)
+        return self.steps(control, np.stack(own))
+
+    def relabeled(self, whole: Whole, labels: StateArray) -> FloatArray:
+        """Return the same under each randomization, (n_labelings, n_sets, n_steps)."""
+        return np.stack([self.of_arms(whole, label) for label in labels])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
     """All that is known in law of a trial's replicates."""
 
-    scores: Sequence[Score]  # sums over its patients
+    scores: Sequence[Score | Together]  # sums over its patients
 
     def moments(self, claims: FloatArray, generated: Generated) -> Moments:
         """Return the sums of a block of replicates, of whom some claim an effect."""
@@ -298,7 +356,7 @@ class Control:
     def values(self, generated: Generated) -> FloatArray:
         """Return what has mean 0 in every replicate, (n_replicates, n_controls)."""
         whole = Whole(generated)
-        return np.concatenate([one.steps(one.sum.sums(whole)) for one in self.scores], axis=1)
+        return np.concatenate([one.values(whole) for one in self.scores], axis=1)
 
     def relabeled(self, generated: Generated, labels: StateArray) -> FloatArray:
         """Return the same of patients who fare alike, under one randomization after the other.
@@ -315,11 +373,7 @@ class Control:
         (n_labelings, n_sets, n_controls) array
         """
         whole = Whole(generated)
-        found = []
-        for one in self.scores:
-            sums = _relabeled(one.sum, whole, labels)
-            found.append(one.steps(sums.ravel()).reshape(*sums.shape, -1))
-        return np.concatenate(found, axis=2)
+        return np.concatenate([one.relabeled(whole, labels) for one in self.scores], axis=2)
 
     @property
     def known_to(self) -> FloatArray:

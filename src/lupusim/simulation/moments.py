@@ -14,6 +14,7 @@ FOLDS = 4
 """Parts of the replicates: the coefficients of each are fitted to the others."""
 _FEWEST_PER_CONTROL = 20
 _FEWEST_EITHER_WAY = 10  # claims, or trials without: below, a share is left as it is
+_FEWEST_PER_DIRECTION = 4  # claims, or trials without, for each direction of controls that is used
 _NEGLIGIBLE = 1e-10  # of the largest variance of the controls: beyond it they say the same
 
 
@@ -179,6 +180,8 @@ def _fitted(products: FloatArray, n_sets: float) -> FloatArray:
         return found
     values, vectors = np.linalg.eigh(between[1:, 1:][np.ix_(told, told)])
     kept = values > _NEGLIGIBLE * values[-1]
+    # few claims would fit the directions in which controls hardly differ by chance alone
+    kept[: -int(min(claims, n - claims) // _FEWEST_PER_DIRECTION)] = False
     along = vectors[:, kept]
     found[told] = along @ ((along.T @ between[1:, 0][told]) / values[kept])
     return found

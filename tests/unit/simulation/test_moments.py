@@ -105,3 +105,13 @@ def test_limits_are_those_of_as_many_replicates_as_the_error_is_worth() -> None:
     counted = Mean(value=0.8, mcse=math.sqrt(0.8 * 0.2 / 4000), n=4000)
     reduced = Mean(value=0.8, mcse=counted.mcse, n=1000)
     assert limits_of_share(reduced) == pytest.approx(limits_of_share(counted))
+
+
+def test_few_claims_fit_few_directions() -> None:
+    rng = np.random.default_rng(SEED)
+    few = np.zeros(4000)
+    few[rng.choice(4000, 20, replace=False)] = 1.0
+    noise = rng.standard_normal((4000, 12)) * np.linspace(1.0, 2.0, 12)
+    honest = Moments.of(few, noise, np.zeros((12, 12))).share()
+    # 15 claims of the others fit 3 directions, not 12: hardly anything is taken out of noise
+    assert honest[1] == pytest.approx(few.std() / np.sqrt(4000), rel=0.01)

@@ -9,17 +9,16 @@ from lupusim.planning.controls.counts import sums_of_counts
 from lupusim.planning.controls.kinds import is_counted, is_sum_of_shares, is_sum_of_values, is_timed
 from lupusim.planning.controls.parts import Baseline, LookSum
 from lupusim.planning.controls.shares import sums_of_shares
-from lupusim.planning.controls.sums import MANY_NODES, NODES, frequencies, step_means
+from lupusim.planning.controls.sums import SCALE, frequencies, n_nodes, step_means
 from lupusim.planning.controls.times import sums_of_times
+from lupusim.planning.controls.together import is_together, together
 from lupusim.planning.controls.values import sums_of_values
 from lupusim.planning.theory.assumptions import without_failing
-from lupusim.simulation.controls import Control, Score
+from lupusim.simulation.controls import Control, Score, Together
 from lupusim.simulation.looks.look_statistics import Comparison, comparisons
 from lupusim.trial import Trial
 
-_SCALE = 0.15  # of a logistic law with the spread of a log-rank statistic given its sum
 _OFFSETS = (-0.3, 0.0, 0.3)  # steps besides the expected place, which theory knows nearly
-_MANY = 60  # patients whose sum is nearly normal
 _KEPT = 64  # trials remembered by a process
 _known: dict[str, Control | None] = {}
 
@@ -43,10 +42,15 @@ def control_of(trial: Trial) -> Control | None:
         One that has some, by :func:`~lupusim.planning.controls.kinds.is_controlled`.
     """
     baseline = Baseline.of(trial)
-    scores: list[Score] = []
+    scores: list[Score | Together] = []
+    last: list[tuple[Comparison, LookSum]] = []
     for one in comparisons(trial):
         if sums := _sums(trial, one, baseline):
             scores += _scores(trial, one, sums)
+            last.append((one, sums[-1]))
+    if is_together(trial, last):
+        product = together(trial, last, [_steps_of(trial, *one) for one in last])
+        scores += [product] if product is not None else []
     return Control(scores=scores) if scores else None
 
 
@@ -63,21 +67,32 @@ def _sums(trial: Trial, asked: Comparison, baseline: Baseline) -> list[LookSum]:
 
 def _scores(trial: Trial, asked: Comparison, sums: list[LookSum]) -> list[Score]:
     """Return the sums of all looks, with the steps where their bounds are to be expected."""
-    sign = asked.analysis.test.benefit_sign(trial.endpoints[asked.endpoint].better)
     information = np.array([[one.information for one in sums]])
     shown = np.array([[one.estimate for one in sums]])
     bounds = _bounds(trial, asked, information, shown)
     found = []
     for number, (one, at) in enumerate(zip(sums, bounds, strict=True)):
-        middle = sign * _in_units(at, one) + one.margin - one.mean
+        middle = _middle(trial, asked, one, at)
         if middle.size == 0:  # nothing is decided at this look
             continue
         last = number == len(sums) - 1
         thresholds = (middle[:, None] + np.array(_OFFSETS if last else (0.0,))).ravel()
-        nodes = frequencies(one.spread, NODES if trial.n_patients >= _MANY else MANY_NODES)
-        steps = step_means(one.law(nodes).sum(axis=1), nodes, thresholds, _SCALE)
-        found.append(Score(sum=one.sum, thresholds=thresholds, scale=_SCALE, means=steps))
+        nodes = frequencies(one.spread, n_nodes(trial.n_patients))
+        steps = step_means(one.law(nodes).sum(axis=1), nodes, thresholds, SCALE)
+        found.append(Score(sum=one.sum, thresholds=thresholds, scale=SCALE, means=steps))
     return found
+
+
+def _steps_of(trial: Trial, asked: Comparison, one: LookSum) -> FloatArray:
+    """Return where the steps of the only look are."""
+    middle = _middle(trial, asked, one, _levels(trial, asked))
+    return np.asarray((middle[:, None] + np.array(_OFFSETS)).ravel())
+
+
+def _middle(trial: Trial, asked: Comparison, one: LookSum, bounds: FloatArray) -> FloatArray:
+    """Return where bounds are to be expected for a sum."""
+    sign = asked.analysis.test.benefit_sign(trial.endpoints[asked.endpoint].better)
+    return np.asarray(sign * _in_units(bounds, one) + one.margin - one.mean)
 
 
 def _in_units(bounds: FloatArray, one: LookSum) -> FloatArray:

@@ -15,8 +15,17 @@ NODES = 40
 """Enough for a sum of many parts, which is nearly normal: what is left out is below 1e-12."""
 MANY_NODES = 160
 """Enough for a sum of any parts behind a step of scale 0.15 standard deviations, to 1e-6."""
+SCALE = 0.15
+"""Of the logistic law behind smoothed steps, with the spread of a log-rank statistic given its sum.
+"""
+_MANY = 60  # patients whose sum is nearly normal
 _STEP = 0.1875  # of a unit spread; the sum comes back at 2 pi / step, 33 standard deviations off
 _LARGEST = 300.0  # argument beyond which sinh would overflow: the factor is 0 there
+
+
+def n_nodes(n_patients: int) -> int:
+    """Return at how many frequencies the sum over so many patients must be known."""
+    return NODES if n_patients >= _MANY else MANY_NODES
 
 
 def frequencies(spread: float, n_nodes: int = NODES) -> FloatArray:

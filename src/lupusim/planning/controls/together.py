@@ -1,0 +1,85 @@
+"""Whether no arm of several claims an effect: a product of steps of sums that share the control."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from lupusim.common.arrays import FloatArray
+from lupusim.planning.controls.parts import LookSum
+from lupusim.planning.controls.sums import NODES, SCALE, frequencies, n_nodes, step_means
+from lupusim.simulation.controls import Together
+from lupusim.simulation.looks.look_statistics import Comparison
+from lupusim.trial import Trial
+from lupusim.trial.enrollment.arm_periods import arms_change
+
+_REACH, _PARTS = 6.5, 53  # standard deviations of what controls add, and points within them
+_FADED = 1e-4  # of the law of what controls add, at the highest frequency: beyond it nothing is
+
+
+def is_together(trial: Trial, sums: Sequence[tuple[Comparison, LookSum]]) -> bool:
+    """Return whether several arms of many patients are compared once, on one side.
+
+    Parameters
+    ----------
+    trial : Trial
+        Whose sums they are.
+    sums : sequence of (Comparison, LookSum)
+        Of the comparisons whose law is known.
+    """
+    arms = [one.arm for one, _ in sums]
+    alone = len({one.endpoint for one, _ in sums}) == 1 and len(set(arms)) == len(arms) > 1
+    one_sided = trial.analysis is not None and trial.analysis.sided == 1
+    kept = not (trial.interims or trial.rule.changes or arms_change(trial.arms))
+    return alone and one_sided and kept and n_nodes(trial.n_patients) == NODES
+
+
+def together(
+    trial: Trial, sums: Sequence[tuple[Comparison, LookSum]], at: Sequence[FloatArray]
+) -> Together | None:
+    r"""Return the product of the steps of several arms, and its mean; None where that is rough.
+
+    What controls add to the sum of one arm is nearly a multiple of what they add to another's,
+    so that given :math:`c`, what they add to the first, arms are independent, and
+
+    .. math:: E \prod_k h(s_k - a_k) = \int f(c) \prod_k E\,h(b_k c + r_k - a_k)\,dc
+
+    with :math:`r_k` from the patients of the arm, and :math:`f` by Fourier inversion.
+
+    Parameters
+    ----------
+    trial : Trial
+        Whose sums they are.
+    sums : sequence of (Comparison, LookSum)
+        Of each arm.
+    at : sequence of (n_steps,) arrays
+        Where the steps of each are.
+    """
+    (asked, first), *_ = sums
+    sign = asked.analysis.test.benefit_sign(trial.endpoints[asked.endpoint].better)
+    size = math.sqrt(float(first.variances[0]))
+    slopes = np.sqrt([one.variances[0] / first.variances[0] for _, one in sums])
+    nodes = frequencies(size)
+    control = size * np.linspace(-_REACH, _REACH, _PARTS)
+    law = np.exp(first.law(nodes)[:, 0])
+    if np.abs(law[:, -1]).max() > _FADED:
+        return None
+    waves = np.exp(-1j * nodes[:, None] * control)
+    weight = (law @ waves).real * ((nodes[1] - nodes[0]) / math.pi * (control[1] - control[0]))
+    product = np.ones((*weight.shape, len(at[0])))
+    for (_, one), slope, thresholds in zip(sums, slopes, at, strict=True):
+        nodes = frequencies(math.sqrt(float(one.variances[1])))
+        moved = (thresholds[None] - slope * control[:, None]).ravel()
+        below = step_means(one.law(nodes)[:, 1], nodes, moved, SCALE).reshape(product.shape)
+        product *= below if sign > 0 else 1 - below
+    return Together(
+        sums=[one.sum for _, one in sums],
+        arms=[one.arm for one, _ in sums],
+        slopes=slopes,
+        thresholds=np.stack(at),
+        scale=SCALE,
+        below=sign < 0,
+        means=np.einsum("dj,djs->ds", weight, product),
+    )
