@@ -109,9 +109,20 @@ def test_limits_are_those_of_as_many_replicates_as_the_error_is_worth() -> None:
 
 def test_few_claims_fit_few_directions() -> None:
     rng = np.random.default_rng(SEED)
-    few = np.zeros(4000)
-    few[rng.choice(4000, 20, replace=False)] = 1.0
-    noise = rng.standard_normal((4000, 12)) * np.linspace(1.0, 2.0, 12)
-    honest = Moments.of(few, noise, np.zeros((12, 12))).share()
-    # 15 claims of the others fit 3 directions, not 12: hardly anything is taken out of noise
-    assert honest[1] == pytest.approx(few.std() / np.sqrt(4000), rel=0.01)
+    n, claims = 800, np.zeros(800)
+    claims[rng.choice(n, 20, replace=False)] = 1.0
+    controls = rng.standard_normal((n, 12)) * np.linspace(1.0, 2.0, 12)
+    share, mcse = Moments.of(claims, controls, np.zeros((12, 12))).share()
+    left, most = np.zeros(n), []
+    for fold in range(FOLDS):
+        own = np.arange(n) % FOLDS == fold
+        y, x = claims[~own], controls[~own]
+        _, _, directions = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+        few = directions[: int(y.sum()) // 4].T  # those along which the controls vary most
+        slopes, *_ = np.linalg.lstsq((x - x.mean(axis=0)) @ few, y - y.mean(), rcond=None)
+        left[own] = claims[own] - controls[own] @ few @ slopes
+        most.append(few.shape[1])
+    assert max(most) <= 4
+    assert share == pytest.approx(left.mean())
+    spread = sum((left[fold::FOLDS].var(ddof=1)) * n / FOLDS for fold in range(FOLDS))
+    assert mcse == pytest.approx(math.sqrt(spread) / n)
