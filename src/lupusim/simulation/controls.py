@@ -147,9 +147,10 @@ class TimesToCut:
     def added(self, whole: Whole, arm: StateArray) -> FloatArray:
         """Return what each patient would add on an arm, (n_replicates, n_patients)."""
         exits = whole.exits(self.endpoint)
-        date = self.cut.of(exits.enrollment_time)[:, None]
         arm = np.broadcast_to(arm, exits.time.shape)
-        return _added_until(date, replace(exits, arm=arm), self.table)
+        return added_by_each(
+            self.cut.of(exits.enrollment_time), replace(exits, arm=arm), self.table
+        )
 
 
 @with_compiled("sums")
@@ -160,6 +161,15 @@ def added_until(date: FloatArray, exits: Exits, table: Table) -> FloatArray:
     for part in blocks(*exits.time.shape):
         found[part] = _added_until(date[part, None], _rows(exits, part), table).sum(axis=1)
     return found
+
+
+@with_compiled("sums")
+def added_by_each(date: FloatArray, exits: Exits, table: Table) -> FloatArray:
+    """Return what each patient adds until a date of each replicate, (n_replicates, n_patients)."""
+    added = np.empty(exits.time.shape)
+    for part in blocks(*exits.time.shape):
+        added[part] = _added_until(date[part, None], _rows(exits, part), table)
+    return added
 
 
 def _rows(exits: Exits, part: slice) -> Exits:
@@ -389,8 +399,30 @@ def _relabeled(one: Sum, whole: Whole, labels: StateArray) -> FloatArray:
     )
     found = np.tile(control.sum(axis=1), (len(labels), 1))
     for arm, added in enumerate(others, start=1):
-        more, seen = added - control, control.shape[1]
-        for number, label in enumerate(labels):
-            # not matmul: BLAS adds up long rows in another order when it has more threads
-            found[number] += np.einsum("ij,ij->i", (label[:, :seen] == arm).astype(float), more)
+        found += sums_on_arm(added - control, labels, arm)
+    return found
+
+
+@with_compiled("sums")
+def sums_on_arm(values: FloatArray, labels: StateArray, arm: int) -> FloatArray:
+    """Return the sum over those of each set whom each randomization puts on an arm.
+
+    Parameters
+    ----------
+    values : (n_sets, n_seen) array
+        Of the patients who come first.
+    labels : (n_labelings, n_sets, n_patients) array
+        Arm of each, n_seen of them or more.
+    arm : int
+        Which.
+
+    Returns
+    -------
+    (n_labelings, n_sets) array
+    """
+    found, here = np.empty((len(labels), len(values))), np.empty(values.shape)
+    for number, label in enumerate(labels):
+        # neither matmul nor einsum: these add up in another order on other processors
+        np.multiply(label[:, : values.shape[1]] == arm, values, out=here)
+        found[number] = here.sum(axis=1)
     return found

@@ -13,14 +13,34 @@ if TYPE_CHECKING:
     from lupusim.analysis.survival.logrank_looks import Exits
     from lupusim.simulation.controls import Table
 
+_Pair = tuple[FloatArray, FloatArray]
+_Columns = tuple[_Pair, tuple[BoolArray, StateArray], _Pair]
+
 
 def added_until(date: FloatArray, exits: Exits, table: Table) -> FloatArray:
     """Do what `lupusim.simulation.controls.added_until` does."""
     found = np.empty(date.size)
+    _added(*_columns(exits, table), date, 1.0 / table.width, found)
+    return found
+
+
+def added_by_each(date: FloatArray, exits: Exits, table: Table) -> FloatArray:
+    """Do what `lupusim.simulation.controls.added_by_each` does."""
+    added = np.empty(exits.time.shape)
+    _added_by_each(*_columns(exits, table), date, 1.0 / table.width, added)
+    return added
+
+
+def _columns(exits: Exits, table: Table) -> _Columns:
     times = np.ascontiguousarray(exits.time), np.ascontiguousarray(exits.enrollment_time)
     kinds = np.ascontiguousarray(exits.event), np.ascontiguousarray(exits.arm)
-    tables = np.array(table.adds), np.array(table.mean)
-    _added(times, kinds, tables, date, 1.0 / table.width, found)
+    return times, kinds, (np.array(table.adds), np.array(table.mean))
+
+
+def sums_on_arm(values: FloatArray, labels: StateArray, arm: int) -> FloatArray:
+    """Do what `lupusim.simulation.controls.sums_on_arm` does."""
+    found = np.empty((len(labels), len(values)))
+    _summed(np.ascontiguousarray(values), np.ascontiguousarray(labels), arm, found)
     return found
 
 
@@ -68,6 +88,32 @@ def _pairwise_sum(values: FloatArray, begin: int, n: int) -> float:
 
 
 @loop(
+    "void(UniTuple(f8[::1], 2), Tuple((b1[::1], i1[::1])), Tuple((f8[:, :, ::1], f8[:, ::1])), "
+    "f8, f8, f8[::1])"
+)
+def _added_in_row(
+    times: tuple[FloatArray, FloatArray],
+    kinds: tuple[BoolArray, StateArray],
+    tables: tuple[FloatArray, FloatArray],
+    date: float,
+    cells_a_year: float,
+    added: FloatArray,
+) -> None:
+    (exit_time, came), (event, arm), (adds, mean) = times, kinds, tables
+    last = mean.shape[1] - 1.0
+    for k in range(added.size):
+        # whatever is not a number is 0: a place outside of the table would be read
+        there = (date - came[k]) * cells_a_year
+        there = there if there > 0.0 else 0.0
+        there = there if there < last else last
+        time = exit_time[k] * cells_a_year
+        seen = np.int64(event[k] and time <= there)
+        time = time if time < there else there
+        cell = np.int64(np.ceil(time if time > 0.0 else 0.0))
+        added[k] = adds[arm[k], seen, cell] - mean[arm[k], np.int64(np.ceil(there))]
+
+
+@loop(
     "void(UniTuple(f8[:, ::1], 2), Tuple((b1[:, ::1], i1[:, ::1])), "
     "Tuple((f8[:, :, ::1], f8[:, ::1])), f8[::1], f8, f8[::1])"
 )
@@ -79,21 +125,40 @@ def _added(
     cells_a_year: float,
     found: FloatArray,
 ) -> None:
-    (exit_time, came), (event, arm), (adds, mean) = times, kinds, tables
-    n, last = exit_time.shape[1], mean.shape[1] - 1.0
+    n = times[0].shape[1]
     added = np.empty(n)
     for row in range(date.size):
-        for k in range(n):
-            # whatever is not a number is 0: a place outside of the table would be read
-            there = (date[row] - came[row, k]) * cells_a_year
-            there = there if there > 0.0 else 0.0
-            there = there if there < last else last
-            time = exit_time[row, k] * cells_a_year
-            seen = np.int64(event[row, k] and time <= there)
-            time = time if time < there else there
-            cell = np.int64(np.ceil(time if time > 0.0 else 0.0))
-            added[k] = adds[arm[row, k], seen, cell] - mean[arm[row, k], np.int64(np.ceil(there))]
+        in_row = (times[0][row], times[1][row]), (kinds[0][row], kinds[1][row])
+        _added_in_row(in_row[0], in_row[1], tables, date[row], cells_a_year, added)
         found[row] = 0.0 + _pairwise_sum(added, 0, n)
+
+
+@loop(
+    "void(UniTuple(f8[:, ::1], 2), Tuple((b1[:, ::1], i1[:, ::1])), "
+    "Tuple((f8[:, :, ::1], f8[:, ::1])), f8[::1], f8, f8[:, ::1])"
+)
+def _added_by_each(
+    times: tuple[FloatArray, FloatArray],
+    kinds: tuple[BoolArray, StateArray],
+    tables: tuple[FloatArray, FloatArray],
+    date: FloatArray,
+    cells_a_year: float,
+    added: FloatArray,
+) -> None:
+    for row in range(date.size):
+        in_row = (times[0][row], times[1][row]), (kinds[0][row], kinds[1][row])
+        _added_in_row(in_row[0], in_row[1], tables, date[row], cells_a_year, added[row])
+
+
+@loop("void(f8[:, ::1], i1[:, :, ::1], i8, f8[:, ::1])")
+def _summed(values: FloatArray, labels: StateArray, arm: int, found: FloatArray) -> None:
+    n = values.shape[1]
+    here = np.empty(n)
+    for row in range(len(values)):
+        for number in range(len(labels)):
+            for k in range(n):
+                here[k] = (labels[number, row, k] == arm) * values[row, k]
+            found[number, row] = 0.0 + _pairwise_sum(here, 0, n)
 
 
 @loop("void(b1[:, ::1], i8[:, ::1], i1[:, :, ::1], f8[:, :, ::1])")

@@ -13,7 +13,7 @@ from lupusim.analysis.survival.rank_sums import group_columns, labeled_sums
 from lupusim.analysis.survival.sorting import sort_keys, stratum_bits
 from lupusim.common.compiled.choice import compiled_form
 from lupusim.common.rng import fill_exponential, fill_sorted, stream
-from lupusim.simulation.controls import Table, added_until
+from lupusim.simulation.controls import Table, added_by_each, added_until, sums_on_arm
 from lupusim.trial.allocation.adaptive import minimized
 
 pytest.importorskip("numba")
@@ -82,7 +82,9 @@ def test_the_sums_of_control_variates(n_patients):
             arm=rng.integers(0, 2, shape).astype(np.int8),
             enrollment_time=np.sort(rng.random(shape), axis=1),
         )
-        assert_same_bits(added_until, rng.random(30) * 6, exits, table)
+        date = rng.random(30) * 6
+        assert_same_bits(added_until, date, exits, table)
+        assert_same_bits(added_by_each, date, exits, table)
 
 
 @pytest.mark.parametrize("n_cards", [1, 2, 3, 5])
@@ -105,6 +107,9 @@ def test_log_rank_sums_of_relabeled_patients(n_patients):
         event = rng.random((9, n_patients)) < share
         assert_same_bits(labeled_sums, event, order, labels)
         assert_same_bits(labeled_sums, event[:4], order[:4], labels[:, 2:6])
+    values = rng.normal(size=(9, n_patients))
+    assert_same_bits(sums_on_arm, values, labels, 1)
+    assert_same_bits(sums_on_arm, values[::2, : n_patients // 2], labels[:, ::2], 0)
 
 
 @pytest.mark.parametrize("kind", [np.random.SFC64, np.random.PCG64])
