@@ -4,6 +4,7 @@ __all__ = [
     "cox",
     "cox_beside",
     "cox_regression",
+    "exit_sums",
     "kaplan_meier",
     "logrank",
     "logrank_looks",

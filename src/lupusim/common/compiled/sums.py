@@ -10,22 +10,22 @@ from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.common.compiled.loops import loop
 
 if TYPE_CHECKING:
+    from lupusim.analysis.survival.exit_sums import Table
     from lupusim.analysis.survival.logrank_looks import Exits
-    from lupusim.simulation.controls import Table
 
 _Pair = tuple[FloatArray, FloatArray]
 _Columns = tuple[_Pair, tuple[BoolArray, StateArray], _Pair]
 
 
 def added_until(date: FloatArray, exits: Exits, table: Table) -> FloatArray:
-    """Do what `lupusim.simulation.controls.added_until` does."""
+    """Do what `lupusim.analysis.survival.exit_sums.added_until` does."""
     found = np.empty(date.size)
     _added(*_columns(exits, table), date, 1.0 / table.width, found)
     return found
 
 
 def added_by_each(date: FloatArray, exits: Exits, table: Table) -> FloatArray:
-    """Do what `lupusim.simulation.controls.added_by_each` does."""
+    """Do what `lupusim.analysis.survival.exit_sums.added_by_each` does."""
     added = np.empty(exits.time.shape)
     _added_by_each(*_columns(exits, table), date, 1.0 / table.width, added)
     return added
@@ -38,7 +38,7 @@ def _columns(exits: Exits, table: Table) -> _Columns:
 
 
 def sums_on_arm(values: FloatArray, labels: StateArray, arm: int) -> FloatArray:
-    """Do what `lupusim.simulation.controls.sums_on_arm` does."""
+    """Do what `lupusim.analysis.survival.exit_sums.sums_on_arm` does."""
     found = np.empty((len(labels), len(values)))
     _summed(np.ascontiguousarray(values), np.ascontiguousarray(labels), arm, found)
     return found

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lupusim.analysis.survival.exit_sums import Table
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.controls.sums import ComplexArray
-from lupusim.simulation.controls import Table
 
 CELLS = 2048
 """Cells of study time; what is at stake between them is below 1e-6 of a standard deviation."""

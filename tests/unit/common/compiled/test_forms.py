@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from lupusim.analysis.survival.cox import share_sums
+from lupusim.analysis.survival.exit_sums import Table, added_by_each, added_until, sums_on_arm
 from lupusim.analysis.survival.logrank_looks import Exits
 from lupusim.analysis.survival.rank_sums import group_columns, labeled_sums
 from lupusim.analysis.survival.sorting import sort_keys, stratum_bits
 from lupusim.common.compiled.choice import compiled_form
 from lupusim.common.rng import fill_exponential, fill_sorted, stream
-from lupusim.simulation.controls import Table, added_by_each, added_until, sums_on_arm
 from lupusim.trial.allocation.adaptive import minimized
 
 pytest.importorskip("numba")
