@@ -193,6 +193,22 @@ def test_a_folder_and_a_missing_file_are_told_apart(kind: str, tmp_path: Path) -
         load("nothing")
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "command"),
+    [
+        ("scenario", "msc-fading", "calibrate --model msc-fading"),
+        ("model", "two_rates", "lupusim run two_rates"),
+        ("scenario", "SAT0244", "lupusim calibrate SAT0244"),
+    ],
+)
+def test_a_packaged_name_of_another_kind_is_sent_where_it_is_read(
+    kind: str, name: str, command: str
+) -> None:
+    load, _, error_class = LOADERS[kind]
+    with pytest.raises(error_class, match=f"'{name}' is .*{command}"):
+        load(name)
+
+
 def test_every_problem_of_a_model_is_told_where_the_scenario_names_it(tmp_path: Path) -> None:
     bad = MODEL.replace("shape: 1.2", "shape: 0").replace("name: small\n", "")
     tmp_path.joinpath("bad.yaml").write_text(bad, "utf-8")

@@ -11,6 +11,15 @@ from lupusim.common.spelling import nearest
 from lupusim.errors import InputError, Problem
 from lupusim.scenario.document.yaml_reader import read_document
 
+_ASKED_FOR = {
+    "models": ("a packaged model", "'calibrate --model {0}', 'occupancy {0}', 'show {0}'"),
+    "evidence": ("packaged evidence", "'lupusim calibrate {0}'"),
+    "scenarios": ("a packaged scenario", "'lupusim run {0}'"),
+    "cohorts": ("a packaged cohort model", "'lupusim cohort {0}'"),
+    "decisions": ("a packaged decision", "'lupusim decide {0}'"),
+}
+"""What each kind is called, and which commands read it."""
+
 
 def packaged_names(folder: str) -> tuple[str, ...]:
     """Return the names of the packaged files of a kind, sorted.
@@ -63,6 +72,9 @@ def find_packaged(
         return path
     fault = f"nothing packaged is called {text!r}, and there is no such file"
     fix = nearest(text, packaged_names(folder))
+    for kind, (what, where) in _ASKED_FOR.items():
+        if text in packaged_names(kind):
+            fault, fix = f"{text!r} is {what}", f"Name it where one is read: {where.format(text)}."
     raise error_class(text, [Problem(key="", fault=fault, fix=fix)])
 
 
