@@ -11,6 +11,7 @@ from lupusim.planning.controls.kinds import is_controlled
 from lupusim.planning.execution.tasks import blocks_of, is_block_of
 from lupusim.simulation.fingerprint import trial_fingerprint
 from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.relabeling import is_exchangeable
 from lupusim.simulation.scoring import Pair
 from lupusim.simulation.tally import Mean, Tally
@@ -155,9 +156,10 @@ def series_of(point: DesignPoint) -> tuple[Series, ...]:
 def more_precise(point: tuple[Series, ...], *, compared: bool) -> tuple[Series, ...]:
     """Return the series of a design that know more of the same work.
 
-    Its null twin's replicates share their patients where its arms are alike; and of trials that
-    are not compared with others, one by one, what control variates know is taken out. Such blocks
-    hold other sums, and so have another name.
+    Its null twin's replicates share their patients where its arms are alike and claims of them are
+    errors: within a margin a claim is mostly the patients', whatever arm they are on. And of trials
+    that are not compared with others, one by one, what control variates know is taken out. Such
+    blocks hold other sums, and so have another name.
 
     Parameters
     ----------
@@ -170,7 +172,9 @@ def more_precise(point: tuple[Series, ...], *, compared: bool) -> tuple[Series, 
         _named(
             series,
             controlled=not compared and is_controlled(series.trial),
-            relabeled=number > 0 and is_exchangeable(series.trial),
+            relabeled=number > 0
+            and is_exchangeable(series.trial)
+            and error_quantity(series.trial) is not None,
         )
         for number, series in enumerate(point)
     )

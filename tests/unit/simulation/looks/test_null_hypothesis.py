@@ -12,6 +12,7 @@ from lupusim.analysis.registry import TESTS
 from lupusim.endpoints import TimeToEvent
 from lupusim.planning.runs.precision import Decision, TargetMcse
 from lupusim.planning.runs.run import RunOptions, run
+from lupusim.planning.runs.series import Estimates
 from lupusim.planning.thresholds import calibrate_threshold
 from lupusim.report.run.table import all_rows, meaning
 from lupusim.simulation.looks.null_hypothesis import error_quantity
@@ -68,6 +69,16 @@ def test_claims_of_arms_that_are_alike_are_no_errors_within_the_margin():
     rows = dict(all_rows(result.points[0]))
     assert "claims, both arms alike (no error: within the margin)" in rows
     assert not any(name.startswith("type I error") for name in rows)
+
+
+def test_trials_whose_claims_are_no_errors_have_patients_of_their_own():
+    within = scenario(with_margin("cox", 1.3, Better.FEWER))
+    plain = run(within, 80, options=RunOptions(estimates=Estimates.PLAIN)).points[0]
+    point = run(within, 80).points[0]
+    assert point.claims_if_alike == plain.claims_if_alike
+    assert point.null_tally.n_sets == 0
+    beaten = scenario(with_margin("cox", 0.9, Better.FEWER))  # alike is not enough: an error
+    assert run(beaten, 80).points[0].null_tally.n_sets > 0
 
 
 def test_claims_within_the_margin_are_errors_nowhere():
