@@ -108,14 +108,18 @@ def timed_work(task: Task) -> tuple[Done, float]:
     longer than a small block. Then it is done again, for the time alone. Others on a busy machine
     don't count, either: tasks would be too small.
     """
-    known, begin = len(sys.modules), time.thread_time()
-    done = work(task)
-    seconds = time.thread_time() - begin
+    known = len(sys.modules)
+    done, seconds = _timed(task)
     if len(sys.modules) > known and seconds > _LONG:
-        begin = time.thread_time()
-        work(task)
-        seconds = time.thread_time() - begin
+        _, seconds = _timed(task)
     return done, seconds
+
+
+def _timed(task: Task) -> tuple[Done, float]:
+    begin = time.thread_time()
+    done = work(task)
+    # On some systems this clock ticks 64 times a second, and a small block takes no tick.
+    return done, (time.thread_time() - begin) or done.seconds
 
 
 def in_goes(tasks: Sequence[tuple[Task, float]]) -> Iterator[Task]:

@@ -56,3 +56,11 @@ def test_time_spent_waiting_makes_no_task_smaller() -> None:
     done, seconds = timed_work(replace(task(1), score=asleep))
     assert done.seconds > 0.09
     assert seconds < 0.05
+
+
+def test_where_the_clock_of_the_processor_has_not_ticked_that_on_the_wall_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time, "thread_time", lambda: 5.0)
+    done, seconds = timed_work(task(1))
+    assert seconds == done.seconds > 0
