@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from lupusim.analysis import logrank
-from lupusim.analysis.survival.sorting import sorted_keys, stratum_bits, tied_rows, time_key
+from lupusim.analysis.survival.rank_sums import relabeled_sums
+from lupusim.analysis.survival.sorting import (
+    sort_keys,
+    sorted_keys,
+    stratum_bits,
+    tied_rows,
+    time_key,
+)
 from lupusim.common.rng import stream
 from tolerance import SEED
 
@@ -127,3 +134,18 @@ def test_the_key_of_a_time_stands_behind_every_patient_of_that_time():
     keys = sorted_keys(np.array([[1.5, 1.5]]), flags, flags)
     assert (keys <= time_key(1.5)).all()
     assert (keys > time_key(1.4999)).all()
+
+
+@pytest.mark.parametrize("ticks", [0, 3])
+def test_sums_of_relabeled_patients_are_those_of_the_test_with_their_arms(ticks):
+    rng = stream(SEED, "relabeled", ticks)
+    time, event = rng.exponential(1.0, (6, 40)), rng.random((6, 40)) < 0.7
+    time = np.ceil(time * ticks) / ticks if ticks else time
+    labels = rng.integers(0, 2, (3, 6, 40), dtype=np.int8)
+    keys = sort_keys(time, event, np.zeros((1, 40), dtype=bool))
+    order = keys.argsort(axis=1)
+    found = relabeled_sums(np.take_along_axis(keys, order, axis=1), order, labels)
+    for sums, label in zip(np.moveaxis(found, 1, 0), labels, strict=True):
+        test = logrank(time, event, label)
+        np.testing.assert_array_equal(sums[0], test.observed)
+        np.testing.assert_allclose(sums[1:], [test.expected, test.variance], rtol=1e-12)
