@@ -90,7 +90,7 @@ def test_two_rates_are_checked_and_shown_without_what_simulates_and_what_draws(c
     loaded = _loaded(command, "two_rates")
     assert [name for name in loaded if name.startswith(NOT_FOR_SHOWING)] == []
     assert "lupusim.scenario.files.scenario" in loaded
-    assert len([name for name in loaded if name.startswith("lupusim")]) < 205
+    assert len([name for name in loaded if name.startswith("lupusim")]) < 206
     assert [name for name in loaded if name.startswith("lupusim.cli.planning.")] == []
 
 

@@ -13,6 +13,7 @@ from lupusim.common.frozen import dataclass
 FOLDS = 4
 """Parts of the replicates: the coefficients of each are fitted to the others."""
 _FEWEST_PER_CONTROL = 20
+_FEWEST_SETS_PER_CONTROL = 8  # where a set of patients serves several replicates
 _FEWEST_EITHER_WAY = 10  # claims, or trials without: below, a share is left as it is
 _FEWEST_PER_DIRECTION = 4  # claims, or trials without, for each direction of controls that is used
 _NEGLIGIBLE = 1e-10  # of the largest variance of the controls: beyond it they say the same
@@ -176,7 +177,8 @@ def _fitted(products: FloatArray, n_sets: float) -> FloatArray:
     between = products[1:, 1:] - np.outer(products[0, 1:], products[0, 1:]) / n
     # a step that hardly any trial takes tells nothing yet, and one that does would tell too much
     told = np.flatnonzero(np.diag(between)[1:] >= _FEWEST_EITHER_WAY)
-    if told.size == 0 or n_sets < _FEWEST_PER_CONTROL * told.size:
+    fewest = max(_FEWEST_PER_CONTROL, _FEWEST_SETS_PER_CONTROL * n / n_sets) if n_sets else np.inf
+    if told.size == 0 or n < fewest * told.size:
         return found
     values, vectors = np.linalg.eigh(between[1:, 1:][np.ix_(told, told)])
     kept = values > _NEGLIGIBLE * values[-1]

@@ -31,7 +31,7 @@ already (benchmarks/cases.py)."""
 AT_ONCE = 4
 """Trials for each replicate, where randomizations are worked out together: one costs a sixth of a
 trial with patients of its own (benchmarks/cases.py), and the error of a small share is halved."""
-FEWEST_SETS = 32  # of a block, so that the error between sets is known
+FEWEST_SETS = 100  # of a block, so that the error between sets is known
 
 
 def is_exchangeable(trial: Trial) -> bool:
