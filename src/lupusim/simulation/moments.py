@@ -15,8 +15,9 @@ FOLDS = 4
 _FEWEST_PER_CONTROL = 20
 _FEWEST_SETS_PER_CONTROL = 8  # where a set of patients serves several replicates
 _FEWEST_EITHER_WAY = 10  # claims, or trials without: below, a share is left as it is
+_FEWEST_OF_SETS = 20  # of the same, where a set of patients serves several replicates
 _FEWEST_PER_DIRECTION = 4  # claims, or trials without, for each direction of controls that is used
-_NEGLIGIBLE = 1e-10  # of the largest variance of the controls: beyond it they say the same
+_NEGLIGIBLE = 1e-4  # of the largest variance of the controls: beyond it they say the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -172,13 +173,15 @@ def _fitted(products: FloatArray, n_sets: float) -> FloatArray:
     """Return the coefficients of least squares of y on the controls; 0 where little is known."""
     n, claims, n_controls = products[0, 0], products[0, 1], len(products) - 2
     found = np.zeros(n_controls)
-    if min(claims, n - claims) < _FEWEST_EITHER_WAY:
+    per_set = n / n_sets if n_sets else 1.0
+    fewest = _FEWEST_EITHER_WAY if per_set == 1 else _FEWEST_OF_SETS
+    if min(claims, n - claims) < fewest:
         return found
     between = products[1:, 1:] - np.outer(products[0, 1:], products[0, 1:]) / n
     # a step that hardly any trial takes tells nothing yet, and one that does would tell too much
-    told = np.flatnonzero(np.diag(between)[1:] >= _FEWEST_EITHER_WAY)
-    fewest = max(_FEWEST_PER_CONTROL, _FEWEST_SETS_PER_CONTROL * n / n_sets) if n_sets else np.inf
-    if told.size == 0 or n < fewest * told.size:
+    told = np.flatnonzero(np.diag(between)[1:] * per_set >= _FEWEST_EITHER_WAY)
+    each = max(_FEWEST_PER_CONTROL, _FEWEST_SETS_PER_CONTROL * per_set)
+    if told.size == 0 or n < each * told.size:
         return found
     values, vectors = np.linalg.eigh(between[1:, 1:][np.ix_(told, told)])
     kept = values > _NEGLIGIBLE * values[-1]

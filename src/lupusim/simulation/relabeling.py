@@ -25,9 +25,9 @@ from lupusim.simulation.tally import Tally
 from lupusim.trial import Trial
 from lupusim.trial.enrollment.arm_periods import arms_change
 
-MOST_LABELINGS = 16
-"""Randomizations that a set of patients serves: with more, its own share of the work is small
-already (benchmarks/cases.py)."""
+PER_SET = 4
+"""Replicates that a set of patients serves: with more, its own share of the work is small already
+(benchmarks/cases.py), and the error between sets is less known."""
 AT_ONCE = 4
 """Trials for each replicate, where randomizations are worked out together: one costs a sixth of a
 trial with patients of its own (benchmarks/cases.py), and the error of a small share is halved."""
@@ -86,10 +86,9 @@ def score_relabeled(
         Control variates of those trials that have some.
     """
     first = next(iter(trials.values()))
-    n_trials = block.n_replicates
-    if all(map(is_at_once, trials.values())):
-        n_trials *= AT_ONCE
-    n_labelings = max(1, min(MOST_LABELINGS, n_trials // FEWEST_SETS))
+    each = AT_ONCE if all(map(is_at_once, trials.values())) else 1
+    n_trials = each * block.n_replicates
+    n_labelings = max(1, min(each * PER_SET, n_trials // FEWEST_SETS))
     n_sets = -(-n_trials // n_labelings)
     work_ahead(n_sets * first.n_patients)
     sets = replace(block, n_replicates=n_sets)

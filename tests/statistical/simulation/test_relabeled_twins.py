@@ -79,7 +79,7 @@ def test_type_one_errors_are_those_of_trials_with_patients_of_their_own(kind: st
     assert is_exchangeable(twin)
     control = control_of(twin) if is_controlled(twin) else None
     controls = {} if control is None else {"": control}
-    shared = [score_relabeled({"": twin}, (), block, controls)[""] for block in blocks(120, 800)]
+    shared = [score_relabeled({"": twin}, (), block, controls)[""] for block in blocks(80, 1600)]
     own = total(simulate_block(twin, block) for block in blocks(50, 800, first=1000)).mean("reject")
     whole = total(iter(shared))
     for said in (whole.mean("reject"), whole.claims()):
