@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.common.compiled.loops import loop
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from lupusim.analysis.survival.exit_sums import Table
     from lupusim.analysis.survival.logrank_looks import Exits
 
+_Number = TypeVar("_Number", bound=np.generic)
 _Pair = tuple[FloatArray, FloatArray]
 _Columns = tuple[_Pair, tuple[BoolArray, StateArray], _Pair]
 
@@ -32,22 +34,27 @@ def added_by_each(date: FloatArray, exits: Exits, table: Table) -> FloatArray:
 
 
 def _columns(exits: Exits, table: Table) -> _Columns:
-    times = np.ascontiguousarray(exits.time), np.ascontiguousarray(exits.enrollment_time)
-    kinds = np.ascontiguousarray(exits.event), np.ascontiguousarray(exits.arm)
+    times = _ready(exits.time), _ready(exits.enrollment_time)
+    kinds = _ready(exits.event), _ready(exits.arm)
     return times, kinds, (np.array(table.adds), np.array(table.mean))
+
+
+def _ready(array: NDArray[_Number]) -> NDArray[_Number]:
+    """Return an array as a loop takes it: row by row, and not read-only."""
+    return np.require(array, requirements=("C", "W"))
 
 
 def sums_on_arm(values: FloatArray, labels: StateArray, arm: int) -> FloatArray:
     """Do what `lupusim.analysis.survival.exit_sums.sums_on_arm` does."""
     found = np.empty((len(labels), len(values)))
-    _summed(np.ascontiguousarray(values), np.ascontiguousarray(labels), arm, found)
+    _summed(_ready(values), _ready(labels), arm, found)
     return found
 
 
 def labeled_sums(event: BoolArray, order: IntArray, labels: StateArray) -> FloatArray:
     """Do what `lupusim.analysis.survival.rank_sums.labeled_sums` does."""
     found = np.empty((3, len(labels), len(event)))
-    _labeled(event, order, np.ascontiguousarray(labels), found)
+    _labeled(_ready(event), _ready(order), _ready(labels), found)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,6 +86,8 @@ def test_the_sums_of_control_variates(n_patients):
         date = rng.random(30) * 6
         assert_same_bits(added_until, date, exits, table)
         assert_same_bits(added_by_each, date, exits, table)
+        nobodys = replace(exits, arm=np.broadcast_to(exits.arm, shape))  # not to be written to
+        assert_same_bits(added_by_each, date, nobodys, table)
 
 
 @pytest.mark.parametrize("n_cards", [1, 2, 3, 5])
