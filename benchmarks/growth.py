@@ -98,5 +98,5 @@ def lines(n: int = 10_000) -> Iterator[str]:
     arms = (2, 3, 4, 6)
     taken = [seconds(trial(n=150 * k, arms=k), n // 4) for k in arms]
     yield from table(f"arms of 150 patients, {n // 4:,} replicates", arms, taken)
-    taken = [cores(trial(), 10 * n, k) for k in (1, 2)]
-    yield from table(f"cores, {10 * n:,} replicates, by the clock", (1, 2), taken)
+    taken = [cores(trial(), 100 * n, k) for k in (1, 2)]
+    yield from table(f"cores, {100 * n:,} replicates, by the clock", (1, 2), taken)
