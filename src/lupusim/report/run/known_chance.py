@@ -7,6 +7,7 @@ from textwrap import fill
 
 from lupusim.planning.runs.results import PointResult
 from lupusim.planning.runs.taken_out import taken_out
+from lupusim.report.numbers import grouped
 from lupusim.report.run.quantiles import quantile_rows
 
 _WIDTH = 24  # characters, so that designs still stand beside each other
@@ -27,8 +28,6 @@ def known_chance_rows(point: PointResult) -> Iterator[tuple[str, str]]:
             yield called, f"{one.variance_ratio:.3g} times smaller"
         else:
             yield called, fill(f"counted: {one.counted_because}", _WIDTH)
-        if one.patient_sets:
-            yield (
-                f"sets of patients that its trials share, {_CALLED[name]}",
-                f"{one.patient_sets:,}",
-            )
+        if one.patient_sets and point.null_tally is not None:
+            sets, trials = grouped(one.patient_sets), grouped(point.null_tally.sums["reject"][0])
+            yield f"sets of patients behind the {_CALLED[name]}", f"{sets} for {trials} trials"

@@ -123,8 +123,8 @@ def test_what_is_counted_says_why_in_rows_and_json():
     reason = {"counted_because": "all tables give its exact power"}
     shared = {"patient_sets": result.points[0].null_tally.n_sets}
     assert plain == {"power": reason, "type_one_error": reason | shared}
-    words = "sets of patients that its trials share, type I error"
-    assert dict(all_rows(result.points[0]))[words] == str(shared["patient_sets"])
+    words = "sets of patients behind the type I error"
+    assert dict(all_rows(result.points[0]))[words] == f"{shared['patient_sets']} for 200 trials"
     row = dict(all_rows(result.points[0]))["variance of type I error with known chance taken out"]
     assert " ".join(row.split()) == "counted: all tables give its exact power"
     few = run(scenario(survival_trial(), 20)).points[0]
