@@ -100,6 +100,13 @@ def test_each_randomization_shows_and_adds_what_it_would_alone(trial: Trial) -> 
                 np.testing.assert_allclose(found, getattr(alone, name), rtol=1e-12)
 
 
+def test_tests_that_work_out_no_randomizations_together_say_so() -> None:
+    test = analysis("peto").test
+    assert not test.relabels
+    assert test.relabeled(None, None, None, None) is None
+    assert analysis().test.relabels
+
+
 LOTS = Infusions(cells_per_kg=1e6, lots=Lots(sd=0.5, doses=10, raises=(("alive", "death"),)))
 WORSE = TreatmentEffect(on=(("alive", "death"),), hazard_ratio=0.9)
 
