@@ -279,14 +279,13 @@ class Together:
 
     def of_arms(self, whole: Whole, arm: StateArray) -> FloatArray:
         """Return the same of patients on arms of their own, (n_replicates, n_patients)."""
-        own = []
-        for one, number in zip(self.sums, self.arms, strict=True):
-            added = one.added(whole, arm)
-            there = arm[:, : added.shape[1]]
-            own.append((added * (there == number)).sum(axis=1))
-        first = self.sums[0].added(whole, arm)
-        control = (first * (arm[:, : first.shape[1]] == 0)).sum(axis=1)
-        return self.steps(control, np.stack(own))
+        added = [one.added(whole, arm) for one in self.sums]
+
+        def of(part: FloatArray, number: int) -> FloatArray:
+            return np.asarray((part * (arm[:, : part.shape[1]] == number)).sum(axis=1))
+
+        own = [of(part, number) for part, number in zip(added, self.arms, strict=True)]
+        return self.steps(of(added[0], 0), np.stack(own))
 
     def relabeled(self, whole: Whole, labels: StateArray) -> FloatArray:
         """Return the same under each randomization, (n_labelings, n_sets, n_steps)."""
