@@ -167,7 +167,7 @@ class SurvivalColumns:
 
     def keys(self, rows: slice | IntArray, *, out: IntArray | None = None) -> IntArray:
         """Return the keys of some replicates, in the order of the patients."""
-        n = rows.stop - rows.start if isinstance(rows, slice) else rows.size
+        n = np.arange(self.n_replicates)[rows].size
         return sort_keys(
             np.broadcast_to(part(self.time, rows), (n, self.n_patients)),
             part(self.event, rows),
