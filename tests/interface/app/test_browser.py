@@ -161,6 +161,28 @@ def test_every_page_opens_names_its_fields_and_fits(tab):
                 page.wait_for_function(fits)  # charts follow a moment later
 
 
+def test_the_editor_is_named_before_the_page_is_loaded(tab):
+    holds_loading = """addEventListener('DOMContentLoaded', () => {
+        document.body.appendChild(new Image()).src = '/late.png';
+    })"""
+    late = []
+
+    def hold(route):
+        late.append(route)
+
+    with tab() as page:
+        page.route("**/late.png", hold)
+        page.add_init_script(holds_loading)
+        page.goto(NEW, wait_until="commit")
+        editor = page.locator(".cm-content")
+        editor.wait_for()
+        assert page.evaluate("document.readyState") == "interactive"
+        assert editor.get_attribute("aria-label") == "The scenario file"
+        assert page.locator(".cm-scroller").get_attribute("tabindex") == "0"
+        for route in late:
+            route.fulfill(status=200, content_type="image/svg+xml", body="<svg/>")
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("kept")
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -127,11 +127,12 @@ function lupusimNames() {
     e => e.setAttribute('aria-label', 'The scenario file'));
   document.querySelectorAll('.cm-scroller').forEach(e => e.setAttribute('tabindex', '0'));
 }
+new MutationObserver(lupusimNames)  // an editor may be drawn before the page is loaded
+  .observe(document.documentElement, {childList: true, subtree: true});
 document.addEventListener('keydown', e => {  // Tab goes on, as everywhere; it indents nothing
   if (e.key === 'Tab' && e.target.closest('.cm-content')) e.stopImmediatePropagation();
 }, true);
 window.addEventListener('load', () => {
-  new MutationObserver(lupusimNames).observe(document.body, {childList: true, subtree: true});
   setTimeout(lupusimTheme, 0);
   setTimeout(() => window.dispatchEvent(new Event('resize')), 400);
 });
