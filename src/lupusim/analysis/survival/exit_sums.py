@@ -70,7 +70,7 @@ def _added_until(date: FloatArray, exits: Exits, table: Table) -> FloatArray:
     return added
 
 
-@with_compiled("sums")
+@with_compiled("labelings")
 def sums_on_arm(values: FloatArray, labels: StateArray, arm: int) -> FloatArray:
     """Return the sum over those of each set whom each randomization puts on an arm.
 

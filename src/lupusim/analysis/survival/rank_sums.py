@@ -104,7 +104,7 @@ def relabeled_sums(keys: IntArray, order: IntArray, labels: StateArray) -> Float
     return found
 
 
-@with_compiled("sums")
+@with_compiled("labelings")
 def labeled_sums(event: BoolArray, order: IntArray, labels: StateArray) -> FloatArray:
     """Return the same where no events are tied, of patients from the last to leave on.
 

@@ -1,20 +1,18 @@
-"""Loops over patients: the sums of control variates, and of relabeled log-rank tests."""
+"""Loops over patients: the sums of control variates."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
-from lupusim.common.compiled.loops import loop
+from lupusim.common.arrays import BoolArray, FloatArray, StateArray
+from lupusim.common.compiled.loops import loop, ready
 
 if TYPE_CHECKING:
     from lupusim.analysis.survival.exit_sums import Table
     from lupusim.analysis.survival.logrank_looks import Exits
 
-_Number = TypeVar("_Number", bound=np.generic)
 _Pair = tuple[FloatArray, FloatArray]
 _Columns = tuple[_Pair, tuple[BoolArray, StateArray], _Pair]
 
@@ -34,28 +32,9 @@ def added_by_each(date: FloatArray, exits: Exits, table: Table) -> FloatArray:
 
 
 def _columns(exits: Exits, table: Table) -> _Columns:
-    times = _ready(exits.time), _ready(exits.enrollment_time)
-    kinds = _ready(exits.event), _ready(exits.arm)
+    times = ready(exits.time), ready(exits.enrollment_time)
+    kinds = ready(exits.event), ready(exits.arm)
     return times, kinds, (np.array(table.adds), np.array(table.mean))
-
-
-def _ready(array: NDArray[_Number]) -> NDArray[_Number]:
-    """Return an array as a loop takes it: row by row, and not read-only."""
-    return np.require(array, requirements=("C", "W"))
-
-
-def sums_on_arm(values: FloatArray, labels: StateArray, arm: int) -> FloatArray:
-    """Do what `lupusim.analysis.survival.exit_sums.sums_on_arm` does."""
-    found = np.empty((len(labels), len(values)))
-    _summed(_ready(values), _ready(labels), arm, found)
-    return found
-
-
-def labeled_sums(event: BoolArray, order: IntArray, labels: StateArray) -> FloatArray:
-    """Do what `lupusim.analysis.survival.rank_sums.labeled_sums` does."""
-    found = np.empty((3, len(labels), len(event)))
-    _labeled(_ready(event), _ready(order), _ready(labels), found)
-    return found
 
 
 @loop("f8(f8[::1], i8, i8)")
@@ -155,34 +134,3 @@ def _added_by_each(
     for row in range(date.size):
         in_row = (times[0][row], times[1][row]), (kinds[0][row], kinds[1][row])
         _added_in_row(in_row[0], in_row[1], tables, date[row], cells_a_year, added[row])
-
-
-@loop("void(f8[:, ::1], i1[:, :, ::1], i8, f8[:, ::1])")
-def _summed(values: FloatArray, labels: StateArray, arm: int, found: FloatArray) -> None:
-    n = values.shape[1]
-    here = np.empty(n)
-    for row in range(len(values)):
-        for number in range(len(labels)):
-            for k in range(n):
-                here[k] = (labels[number, row, k] == arm) * values[row, k]
-            found[number, row] = 0.0 + _pairwise_sum(here, 0, n)
-
-
-@loop("void(b1[:, ::1], i8[:, ::1], i1[:, :, ::1], f8[:, :, ::1])")
-def _labeled(event: BoolArray, order: IntArray, labels: StateArray, found: FloatArray) -> None:
-    n = event.shape[1]
-    inverse, share = 1.0 / np.arange(1, n + 1), np.empty(n)
-    for row in range(len(event)):
-        for number in range(len(labels)):
-            treated = observed = np.int64(0)
-            for k in range(n):
-                arm = np.int64(labels[number, row, order[row, k]])
-                treated += arm
-                observed += arm * event[row, k]
-                share[k] = treated * (event[row, k] * inverse[k])
-            expected = 0.0 + _pairwise_sum(share, 0, n)
-            for k in range(n):
-                share[k] *= share[k]
-            found[0, number, row] = observed
-            found[1, number, row] = expected
-            found[2, number, row] = expected - (0.0 + _pairwise_sum(share, 0, n))

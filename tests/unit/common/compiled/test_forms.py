@@ -105,14 +105,16 @@ def test_minimization(n_cards, probability):
 def test_log_rank_sums_of_relabeled_patients(n_patients):
     rng = stream(5, str(n_patients))
     order = rng.permuted(np.tile(np.arange(n_patients), (9, 1)), axis=1)
-    labels = rng.integers(0, 2, (4, 9, n_patients + 3), dtype=np.int8)
-    for share in (0.0, 0.6, 1.0):
-        event = rng.random((9, n_patients)) < share
-        assert_same_bits(labeled_sums, event, order, labels)
-        assert_same_bits(labeled_sums, event[:4], order[:4], labels[:, 2:6])
-    values = rng.normal(size=(9, n_patients))
-    assert_same_bits(sums_on_arm, values, labels, 1)
-    assert_same_bits(sums_on_arm, values[::2, : n_patients // 2], labels[:, ::2], 0)
+    for n_labelings in (1, 4, 16, 37):  # sixteen at a time
+        labels = rng.integers(0, 2, (n_labelings, 9, n_patients + 3), dtype=np.int8)
+        for share in (0.0, 0.6, 1.0):
+            event = rng.random((9, n_patients)) < share
+            assert_same_bits(labeled_sums, event, order, labels)
+            assert_same_bits(labeled_sums, event[:4], order[:4], labels[:, 2:6])
+        arms = labels + labels[:, ::-1]  # three
+        values = rng.normal(size=(9, n_patients))
+        assert_same_bits(sums_on_arm, values, arms, 1)
+        assert_same_bits(sums_on_arm, -values[::2, : n_patients // 2], arms[:, ::2], 2)
 
 
 @pytest.mark.parametrize("kind", [np.random.SFC64, np.random.PCG64])
