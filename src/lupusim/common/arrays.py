@@ -14,6 +14,7 @@ IntArray: TypeAlias = NDArray[np.intp]
 StateArray: TypeAlias = NDArray[np.int8]
 BoolArray: TypeAlias = NDArray[np.bool_]
 _Table = TypeVar("_Table")
+_Number = TypeVar("_Number", bound=np.generic)
 
 BLOCK_SIZE = 48_000
 """Patients per block: its arrays stay in cache, and the calls that each block costs weigh little
@@ -25,6 +26,17 @@ def blocks(n_replicates: int, n_patients: int) -> Iterator[slice]:
     size = max(1, BLOCK_SIZE // max(n_patients, 1))
     for start in range(0, n_replicates, size):
         yield slice(start, min(start + size, n_replicates))
+
+
+def without_repeats(column: NDArray[_Number]) -> NDArray[_Number]:
+    """Return the part of an array that broadcasting has repeated along its axes, to be read once.
+
+    Examples
+    --------
+    >>> without_repeats(np.broadcast_to(np.intp(7), (800, 300))).tolist()
+    [[7]]
+    """
+    return column[tuple(slice(None) if step else slice(1) for step in column.strides)]
 
 
 def read_only(array: FloatArray) -> FloatArray:

@@ -125,7 +125,8 @@ def _randomizations(
     assert trial.allocation is not None  # a trial of several arms has one
     n_sets, n_patients = generated.arm.shape
     stratum = trial.population.stratum(generated.levels, trial.stratify_by, (n_sets, n_patients))
-    again = np.tile(stratum, (n_labelings, 1))
+    # SPEED: one stratum is one number, and is not copied for each patient (benchmarks/cases.py)
+    again = np.broadcast_to(stratum, (n_labelings, *stratum.shape)).reshape(-1, n_patients)
     labels = trial.allocation.assign(trial.ratio, again, rng=rng)
     return labels.reshape(n_labelings, n_sets, n_patients)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, without_repeats
 
 
 def stratum_counts(stratum: IntArray, member: BoolArray) -> FloatArray:
@@ -78,4 +78,4 @@ def diagonal(lacking: FloatArray, n_before: int) -> FloatArray:
 
 def strata_or_none(stratum: IntArray) -> IntArray | None:
     """Return the strata; None where all patients are in the one of number 0."""
-    return stratum if np.any(stratum) else None
+    return stratum if np.any(without_repeats(stratum)) else None

@@ -21,6 +21,7 @@ from lupusim.analysis.survival.rank_sums import (
 )
 from lupusim.analysis.survival.sorting import survival_columns
 from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.compiled.choice import with_compiled
 
 _LEVEL = 0.95
 _STEPS = 2  # SPEED: nearly always enough (benchmarks/cases.py)
@@ -139,15 +140,37 @@ def _steps(
         for _ in range(_STEPS):
             # SPEED: of few numbers np.clip takes four times as long
             ratio = np.exp(np.minimum(np.maximum(estimate, -_LARGEST), _LARGEST))
-            np.multiply(share, (ratio - 1)[:, None], out=work)
-            work += 1
-            np.divide(share, work, out=work)
-            expected = work.sum(axis=1) * ratio
-            # not vecdot: BLAS adds up long rows in another order when it has more threads
-            information = expected - np.einsum("ij,ij->i", work, work) * ratio**2
+            total, squares = sums_at_ratio(share, ratio, work)
+            expected = total * ratio
+            information = expected - squares * ratio**2
             step = (observed - expected) / information
             estimate = estimate + step
     return estimate, information, step
+
+
+@with_compiled("sums")
+def sums_at_ratio(share: FloatArray, ratio: FloatArray, work: FloatArray) -> FloatArray:
+    """Return sums of shares and of their squares under a hazard ratio, over the ratio.
+
+    Parameters
+    ----------
+    share, work : (n_replicates, n_patients) arrays
+        As for `_steps`.
+    ratio : (n_replicates,) array
+        By which those of the experimental arm weigh more.
+
+    Returns
+    -------
+    (2, n_replicates) array
+    """
+    found = np.empty((2, len(share)))
+    np.multiply(share, (ratio - 1)[:, None], out=work)
+    work += 1
+    np.divide(share, work, out=work)
+    found[0] = work.sum(axis=1)
+    # not vecdot: BLAS adds up long rows in another order when it has more threads
+    found[1] = np.einsum("ij,ij->i", work, work)
+    return found
 
 
 def logrank_of(outcome: SurvivalOutcome, stratum: IntArray) -> LogrankResult:

@@ -9,9 +9,9 @@ import numpy as np
 from lupusim.analysis.numerics.columns import n_enrolled
 from lupusim.analysis.survival.cox_beside import cox_beside, with_estimate
 from lupusim.analysis.survival.logrank import LogrankResult
-from lupusim.analysis.survival.ordering import Order, Room, ordered
+from lupusim.analysis.survival.ordering import Order, Room, ordered, places
 from lupusim.analysis.survival.rank_sums import plain_sums, relabeled_sums
-from lupusim.analysis.survival.sorting import CENSORED, joined_flags, keys_of
+from lupusim.analysis.survival.sorting import joined_flags, keys_of
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray, blocks
 from lupusim.common.frozen import dataclass
 
@@ -103,10 +103,9 @@ def relabeled_looks(
     for block in blocks(n_sets, n_patients):
         for look, width in enumerate(most):
             keys = keys_of(*_cut(alike, block, width, seen_by[look]))
-            order = keys.argsort(axis=1)
-            keys = np.take_along_axis(keys, order, axis=1)
-            sums[look][:, :, block] = relabeled_sums(keys, order, labels[:, block])
-            events[look, block] = ((keys & CENSORED) == 0).sum(axis=1)
+            placed = places(keys)
+            sums[look][:, :, block] = relabeled_sums(keys, placed, labels[:, block])
+            events[look, block] = placed.event.sum(axis=1, dtype=np.int32)
     no_fit = np.zeros((2, n_labelings * n_sets))
     return LookTests(
         results=tuple(with_estimate(one.reshape(3, -1), no_fit) for one in sums),

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lupusim.analysis.survival.ordering import Order, Room
-from lupusim.analysis.survival.sorting import ARM, CENSORED, tied_rows
+from lupusim.analysis.survival.ordering import Order, Places, Room
+from lupusim.analysis.survival.sorting import ARM, CENSORED
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.common.compiled.choice import with_compiled
 from lupusim.common.frozen import dataclass
@@ -56,21 +56,8 @@ def plain_sums(order: Order, room: Room) -> RankSums:
     room : Room
         For at least as many replicates.
     """
-    arm, event = order.arm, order.event
-    n_replicates, n_patients = arm.shape
-    treated, share = room.counts[:n_replicates], room.share[:n_replicates]
-    at_event = room.at_event[:n_replicates]
-    # backwards in time the number at risk is the position
-    np.cumsum(arm, axis=1, dtype=np.int32, out=treated)
-    np.multiply(treated, _inverse_at_risk(n_patients), out=share)
-    np.multiply(share, event, out=at_event)
-    expected = at_event.sum(axis=1)
-    totals = RankSums(
-        (arm & event).sum(axis=1, dtype=np.int32).astype(float),
-        expected,
-        # not vecdot: BLAS adds up long rows in another order when it has more threads
-        expected - np.einsum("ij,ij->i", at_event, share),
-    )
+    observed, expected, squares = share_sums(order.arm, order.event, room)
+    totals = RankSums(observed, expected, expected - squares)
     if order.tied.size:
         exact = grouped_sums(order.keys(order.tied), 0)
         for total, of_tied in zip(totals, exact, strict=True):
@@ -78,15 +65,44 @@ def plain_sums(order: Order, room: Room) -> RankSums:
     return totals
 
 
-def relabeled_sums(keys: IntArray, order: IntArray, labels: StateArray) -> FloatArray:
+@with_compiled("sums")
+def share_sums(arm: StateArray, event: BoolArray, room: Room) -> FloatArray:
+    """Return events on the experimental arm, and sums of its shares at events and their squares.
+
+    Parameters
+    ----------
+    arm, event : (n_replicates, n_patients) arrays
+        From the last to leave on.
+    room : Room
+        Its `at_event` is then the share of the arm among those at risk at each event, else 0.
+
+    Returns
+    -------
+    (3, n_replicates) array
+    """
+    n_replicates, n_patients = arm.shape
+    treated, at_event = room.counts[:n_replicates], room.at_event[:n_replicates]
+    # backwards in time the number at risk is the position
+    np.cumsum(arm, axis=1, dtype=np.int32, out=treated)
+    np.multiply(treated, _inverse_at_risk(n_patients), out=at_event)
+    at_event *= event
+    found = np.empty((3, n_replicates))
+    found[0] = (arm & event).sum(axis=1, dtype=np.int32)
+    found[1] = at_event.sum(axis=1)
+    # not vecdot: BLAS adds up long rows in another order when it has more threads
+    found[2] = np.einsum("ij,ij->i", at_event, at_event)
+    return found
+
+
+def relabeled_sums(keys: IntArray, placed: Places, labels: StateArray) -> FloatArray:
     """Return `plain_sums` of the same patients under one randomization after the other.
 
     Parameters
     ----------
     keys : (n_sets, n_patients) integer array
-        Sorted, as if all were on arm 0.
-    order : (n_sets, n_patients) integer array
-        Who of the set stands where.
+        In the order of the patients, as if all were on arm 0.
+    placed : Places
+        Where they stand.
     labels : (n_labelings, n_sets, n_known) array
         Arm of each patient of the set, 0 or 1, under each randomization; n_known may be larger.
 
@@ -95,11 +111,9 @@ def relabeled_sums(keys: IntArray, order: IntArray, labels: StateArray) -> Float
     (3, n_labelings, n_sets) array
         Observed, expected, variance.
     """
-    event = np.ascontiguousarray((keys & CENSORED)[:, ::-1] == 0)
-    found = labeled_sums(event, np.ascontiguousarray(order[:, ::-1]), labels)
-    tied = tied_rows(keys)
+    found, tied = labeled_sums(placed.event, placed.patient, labels), placed.tied
     for number, label in enumerate(labels if tied.size else ()):
-        relabeled = keys[tied] | np.take_along_axis(label[tied], order[tied], axis=1)
+        relabeled = np.sort(keys[tied] | label[tied, : keys.shape[1]], axis=1)
         found[:, number, tied] = grouped_sums(relabeled, 0)
     return found
 

@@ -1,4 +1,4 @@
-"""Loops over patients: the sums of control variates."""
+"""Loops over patients: the sums of control variates, of log-rank tests and of Cox models."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from lupusim.common.compiled.loops import loop, ready
 if TYPE_CHECKING:
     from lupusim.analysis.survival.exit_sums import Table
     from lupusim.analysis.survival.logrank_looks import Exits
+    from lupusim.analysis.survival.ordering import Room
 
 _Pair = tuple[FloatArray, FloatArray]
 _Columns = tuple[_Pair, tuple[BoolArray, StateArray], _Pair]
@@ -29,6 +30,29 @@ def added_by_each(date: FloatArray, exits: Exits, table: Table) -> FloatArray:
     added = np.empty(exits.time.shape)
     _added_by_each(*_columns(exits, table), date, 1.0 / table.width, added)
     return added
+
+
+def share_sums(arm: StateArray, event: BoolArray, room: Room) -> FloatArray:
+    """Do what `lupusim.analysis.survival.rank_sums.share_sums` does."""
+    found, at_event = np.empty((3, len(arm))), room.at_event[: len(arm)]
+    _share_sums(ready(arm), ready(event), at_event, found)
+    _add_squares(at_event, found[2])
+    return found
+
+
+def sums_at_ratio(share: FloatArray, ratio: FloatArray, work: FloatArray) -> FloatArray:
+    """Do what `lupusim.analysis.survival.cox_beside.sums_at_ratio` does."""
+    found = np.empty((2, len(share)))
+    _sums_at_ratio(ready(share), ready(ratio), work, found)
+    _add_squares(work, found[1])
+    return found
+
+
+def _add_squares(values: FloatArray, found: FloatArray) -> None:
+    if _ADDS_PAIRS:
+        _square_sums(values, found)
+    else:
+        found[:] = np.einsum("ij,ij->i", values, values)
 
 
 def _columns(exits: Exits, table: Table) -> _Columns:
@@ -134,3 +158,80 @@ def _added_by_each(
     for row in range(date.size):
         in_row = (times[0][row], times[1][row]), (kinds[0][row], kinds[1][row])
         _added_in_row(in_row[0], in_row[1], tables, date[row], cells_a_year, added[row])
+
+
+@loop("f8(f8[::1], i8, f8, f8)")
+def _with_rest(values: FloatArray, begin: int, even: float, odd: float) -> float:
+    """Return a sum of squares with those from `begin` on."""
+    for k in range(begin, values.size, 2):
+        even += values[k] * values[k]
+        odd += values[k + 1] * values[k + 1] if k + 1 < values.size else 0.0
+    return even + odd
+
+
+@loop("void(f8[:, ::1], f8[::1])")
+def _square_sums(values: FloatArray, found: FloatArray) -> None:
+    """Write sums of squares as `numpy.einsum` adds them up: in pairs, the last of eight first.
+
+    Four rows at a time, so that no addition waits for the one before it.
+    """
+    last, rest = len(values) - 1, values.shape[1] - values.shape[1] % 8
+    for row in range(0, len(values), 4):
+        one, two, three = min(row + 1, last), min(row + 2, last), min(row + 3, last)
+        a = b = c = d = e = f = g = h = 0.0
+        for begin in range(0, rest, 8):
+            for k in range(begin + 6, begin - 1, -2):
+                a += values[row, k] * values[row, k]
+                b += values[row, k + 1] * values[row, k + 1]
+                c += values[one, k] * values[one, k]
+                d += values[one, k + 1] * values[one, k + 1]
+                e += values[two, k] * values[two, k]
+                f += values[two, k + 1] * values[two, k + 1]
+                g += values[three, k] * values[three, k]
+                h += values[three, k + 1] * values[three, k + 1]
+        found[row] = _with_rest(values[row], rest, a, b)
+        found[one] = _with_rest(values[one], rest, c, d)
+        found[two] = _with_rest(values[two], rest, e, f)
+        found[three] = _with_rest(values[three], rest, g, h)
+
+
+@loop("void(i1[:, ::1], b1[:, ::1], f8[:, ::1], f8[:, ::1])")
+def _share_sums(arm: StateArray, event: BoolArray, share: FloatArray, found: FloatArray) -> None:
+    n = arm.shape[1]
+    treated, inverse = np.empty(n, np.int32), 1.0 / np.arange(1, n + 1)
+    for row in range(len(arm)):
+        at_risk, observed, here = np.int32(0), np.int32(0), share[row]
+        for k in range(n):
+            at_risk += arm[row, k]
+            treated[k] = at_risk
+            observed += arm[row, k] & event[row, k]
+        for k in range(n):
+            here[k] = (treated[k] * inverse[k]) * event[row, k]
+        found[0, row] = observed
+        found[1, row] = 0.0 + _pairwise_sum(here, 0, n)
+
+
+@loop("void(f8[:, ::1], f8[::1], f8[:, ::1], f8[:, ::1])")
+def _sums_at_ratio(
+    share: FloatArray, ratio: FloatArray, work: FloatArray, found: FloatArray
+) -> None:
+    n = share.shape[1]
+    for row in range(len(share)):
+        here, excess = work[row], ratio[row] - 1.0
+        for k in range(n):
+            here[k] = share[row, k] / (share[row, k] * excess + 1.0)
+        found[0, row] = 0.0 + _pairwise_sum(here, 0, n)
+
+
+def _adds_pairs() -> bool:
+    """Return whether this NumPy adds up so: others have wider vectors, or round less often."""
+    values = 1.0 / np.arange(1.0, 1596.0).reshape(5, -1)
+    for n in (*range(1, 40), 319):
+        each, found = values[:, :n].copy(), np.empty(5)
+        _square_sums(each, found)
+        if not np.array_equal(found, np.einsum("ij,ij->i", each, each)):
+            return False
+    return True
+
+
+_ADDS_PAIRS = _adds_pairs()

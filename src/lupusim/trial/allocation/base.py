@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol, Self
 
 import numpy as np
 
-from lupusim.common.arrays import IntArray, StateArray
+from lupusim.common.arrays import IntArray, StateArray, without_repeats
 from lupusim.common.registry import Registry
 from lupusim.errors import Problem
 
@@ -85,7 +85,7 @@ def without_gaps(stratum: IntArray) -> IntArray:
     >>> without_gaps(np.array([[2**40, 7, 2**40], [0, 5, 2**50]])).tolist()
     [[1, 0, 1], [0, 1, 2]]
     """
-    if stratum.max(initial=0) < stratum.shape[1]:
+    if without_repeats(stratum).max(initial=0) < stratum.shape[1]:
         return stratum
     order = np.argsort(stratum, axis=1, kind="stable")
     ascending = np.take_along_axis(stratum, order, axis=1)

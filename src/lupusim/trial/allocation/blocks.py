@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from lupusim.common.arrays import IntArray, StateArray
+from lupusim.common.arrays import IntArray, StateArray, without_repeats
 from lupusim.common.frozen import dataclass
 from lupusim.errors import Problem
 from lupusim.trial.allocation.base import ALLOCATIONS, Unblocked, without_gaps
@@ -126,7 +126,7 @@ class PermutedBlocks:
                 "the sum of the allocation ratio"
             )
         block = np.repeat(np.arange(len(ratio), dtype=np.int8), np.multiply(ratio, repeats))
-        n_strata = int(stratum.max(initial=0)) + 1
+        n_strata = int(without_repeats(stratum).max(initial=0)) + 1
         if n_strata == 1:
             return self._sequence(block, stratum.shape, rng)
         if n_strata > _FEW_STRATA:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lupusim.analysis.survival.ordering import Room, ordered, orders
+from lupusim.analysis.survival.ordering import Room, ordered, orders, places
 from lupusim.analysis.survival.sorting import (
     ARM,
     CENSORED,
@@ -65,6 +65,25 @@ def test_patients_leave_in_the_order_of_the_long_keys(kind, share):
     moments = [(key >> 2)[(key & CENSORED) == 0] for key in long]
     tied = [row for row, one in enumerate(moments) if np.unique(one).size < one.size]
     assert found.tied.tolist() == tied
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("kind", KINDS)
+def test_places_are_those_of_sorted_long_keys(kind, share):
+    rng = stream(SEED, "places", kind)
+    event = rng.random(SHAPE) < share
+    keys = keys_of(times(kind), joined_flags(event, np.zeros((1, SHAPE[1]), dtype=bool)))
+    found = places(keys)
+    for row, (key, patient) in enumerate(zip(keys, found.patient, strict=True)):
+        assert sorted(patient) == list(range(SHAPE[1]))
+        order = np.argsort(-key, kind="stable")
+        np.testing.assert_array_equal(found.event[row], event[row, order])
+        np.testing.assert_array_equal(found.event[row], event[row, patient])
+        moments = key[event[row]]
+        assert (row in found.tied) == (np.unique(moments).size < moments.size)
+        if row not in found.tied:
+            happens = event[row, order]
+            np.testing.assert_array_equal(patient[happens], order[happens])
 
 
 def test_with_very_many_patients_the_long_keys_are_sorted():

@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lupusim.analysis.survival.cox import share_sums
+from lupusim.analysis.survival.cox import share_sums as share_sums_of_groups
+from lupusim.analysis.survival.cox_beside import sums_at_ratio
 from lupusim.analysis.survival.exit_sums import Table, added_by_each, added_until, sums_on_arm
 from lupusim.analysis.survival.logrank_looks import Exits
-from lupusim.analysis.survival.rank_sums import group_columns, labeled_sums
+from lupusim.analysis.survival.ordering import Room
+from lupusim.analysis.survival.rank_sums import group_columns, labeled_sums, share_sums
 from lupusim.analysis.survival.sorting import sort_keys, stratum_bits
 from lupusim.common.compiled.choice import compiled_form
 from lupusim.common.rng import fill_exponential, fill_sorted, stream
@@ -68,7 +70,7 @@ def test_who_is_at_risk_and_the_sums_of_a_cox_model(kind, n_strata):
         assert_same_bits(group_columns, keys, bits)
         row, _, _, _, at_risk, treated = group_columns.plain(keys, bits)
         for ratio in (np.ones(12), rng.standard_exponential(12) * 1e3):
-            assert_same_bits(share_sums, row, at_risk - treated, treated, ratio)
+            assert_same_bits(share_sums_of_groups, row, at_risk - treated, treated, ratio)
 
 
 @pytest.mark.parametrize("n_patients", SIZES)
@@ -88,6 +90,25 @@ def test_the_sums_of_control_variates(n_patients):
         assert_same_bits(added_by_each, date, exits, table)
         nobodys = replace(exits, arm=np.broadcast_to(exits.arm, shape))  # not to be written to
         assert_same_bits(added_by_each, date, nobodys, table)
+
+
+@pytest.mark.parametrize("n_patients", SIZES)
+def test_the_sums_of_a_log_rank_test_and_of_a_cox_model_beside_it(n_patients, monkeypatch):
+    shape = (40, n_patients)
+    rng = stream(6, str(n_patients))
+    sums = importlib.import_module("lupusim.common.compiled.sums")
+    for adds_pairs in (sums._ADDS_PAIRS, False):  # where it doesn't, NumPy adds up squares
+        monkeypatch.setattr(sums, "_ADDS_PAIRS", adds_pairs)
+        for share in (0.0, 0.3, 1.0):
+            arm = (rng.random(shape) < rng.random((40, 1))).astype(np.int8)
+            event = rng.random(shape) < share
+            mine, his = Room(shape), Room((50, n_patients))
+            found = compiled_form(share_sums.home, "share_sums")(arm, event, mine)
+            assert found.tobytes() == share_sums.plain(arm, event, his).tobytes()
+            assert mine.at_event.tobytes() == his.at_event[:40].tobytes()
+            for ratio in (np.ones(40), rng.standard_exponential(40), np.exp(np.full(40, 20.0))):
+                assert_same_bits(sums_at_ratio, mine.at_event, ratio, mine.share)
+                assert_same_bits(sums_at_ratio, mine.at_event[::2], ratio[::2], mine.share[:20])
 
 
 @pytest.mark.parametrize("n_cards", [1, 2, 3, 5])
