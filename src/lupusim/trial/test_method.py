@@ -214,6 +214,15 @@ class TestMethod(Protocol):
         return False
 
     @property
+    def is_convex(self) -> bool:
+        """Whether, on one side, more responders of one arm alone never speak for less of it.
+
+        So tables with the same responders of control turn to reject once (Barnard 1947,
+        *Biometrika* 34, 123-138, condition C).
+        """
+        return False
+
+    @property
     def two_stages(self) -> TwoStageRule | None:
         """How its design of two stages stops; None where it has none."""
         return None

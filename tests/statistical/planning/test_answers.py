@@ -14,11 +14,12 @@ from lupusim.common.rng import stream
 from lupusim.planning.assurance.assurance import Nesting, assurance
 from lupusim.planning.assurance.effect_priors import NormalEffect, OrNoEffect
 from lupusim.planning.sample_size.exact import ExactPowers
-from lupusim.planning.sample_size.growth import Patients
+from lupusim.planning.sample_size.growth import Patients, designs
 from lupusim.planning.sample_size.options import Search
 from lupusim.planning.sample_size.probit_line import NORMAL, Batch, fit_line
 from lupusim.planning.sample_size.search import find_size
 from lupusim.planning.sensitivity.one_at_a_time import Measure, sensitivity
+from lupusim.scenario import load_scenario
 from lupusim.trial import BiasedCoin, Dropout
 from tolerance import SEED, assert_within_mcse
 
@@ -146,6 +147,39 @@ def test_no_more_than_2_5_of_100_sizes_are_too_small_by_more_than_the_precision(
     assert short <= 0.025 + 4 * math.sqrt(0.025 * 0.975 / N_SEARCHES)
     smaller = [round(size * 0.9 / 2) * 2 for size in larger]  # negative control
     assert np.mean([exact_power(size, SHARES) < 0.8 - 0.005 for size in smaller]) > 0.5
+
+
+@pytest.mark.slow
+def test_the_interval_of_a_search_that_takes_known_chance_out_holds_the_size():
+    """A log-rank test, each replicate of which tells as much as five that are counted.
+
+    The size is that of all searches together, which is known eight times as well.
+    """
+    (_, sizing), *_ = designs(load_scenario("survival_200_events"))
+    n_searches = 60
+    found = [
+        find_size(sizing, 0.8, search=Search(seed=SEED + k, precision=0.03, curve_at=()))
+        for k in range(n_searches)
+    ]
+    sizes = np.array([one.size for one in found])
+    events = round(sizes.mean() * 1.001)
+    limits = [one.interval for one in found]
+    patients = sizing.at(events).n_patients
+    mcse = math.sqrt(0.95 * 0.05 / n_searches)
+    held = np.mean([low <= patients <= high for low, high in limits])
+    assert_within_mcse(float(held), 0.95, mcse=mcse)
+    more = sizing.at(round(1.06 * events)).n_patients  # negative control: 6 % more events
+    others = np.mean([low <= more <= high for low, high in limits])
+    with pytest.raises(AssertionError):
+        assert_within_mcse(float(others), 0.95, mcse=mcse)
+    # the power printed lies about the line of power by size as far off as its error says
+    power, error = (
+        np.array([getattr(one, name) for one in found]) for name in ("power", "power_mcse")
+    )
+    z = 0.8416 + (np.sqrt(sizes / events) - 1) * (0.8416 + 1.96)
+    off = (power - norm.cdf(z)) / error
+    assert_within_mcse(float(off.std(ddof=1)), 1.0, mcse=1 / math.sqrt(2 * n_searches))
+    assert np.mean([one.n_replicates for one in found]) < 4_000
 
 
 @pytest.mark.slow

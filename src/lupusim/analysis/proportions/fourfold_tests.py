@@ -43,6 +43,11 @@ class ProportionTest(TestMethod):
 
     compare: Callable[[TwoByTwo], TestResult]  # from a fourfold table to a result
 
+    @property
+    def is_convex(self) -> bool:
+        """The square of its z grows with the distance of the rates, one of which is held."""
+        return True
+
     def __call__(
         self, outcome: BinaryOutcome, *, better: Better, sided: int, stratum: IntArray
     ) -> Verdict:
@@ -66,9 +71,16 @@ class DifferenceTest(TestMethod):
     margin: float = field(default=0.0, metadata=BELOW_ONE)
     """How much worse the experimental arm may be, 0 or above: 0 asks for superiority, more for
     non-inferiority."""
+    pools: bool = False
+    """Whether without a margin its variance is that of the pooled rate."""
 
     def __post_init__(self) -> None:
         check_ranges(self)
+
+    @property
+    def is_convex(self) -> bool:
+        """As a pooled test's square of z, which grows with the distance of the rates."""
+        return self.pools and self.margin == 0
 
     def null_value(self, better: Better) -> float:
         """Return the difference that may be."""

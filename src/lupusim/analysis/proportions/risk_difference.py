@@ -277,4 +277,4 @@ class _UnpooledTest(DifferenceTest):
 
 TESTS.register("pooled_z")(ProportionTest(compare=risk_difference_of))
 TESTS.register("unpooled_z")(_UnpooledTest(compare=risk_difference_wald_of))
-TESTS.register("miettinen_nurminen")(DifferenceTest(compare=risk_difference_score_of))
+TESTS.register("miettinen_nurminen")(DifferenceTest(compare=risk_difference_score_of, pools=True))

@@ -62,7 +62,7 @@ def sums_of_shares(trial: Trial, asked: Comparison, baseline: Baseline) -> list[
     endpoint = trial.endpoints[asked.endpoint]
     responses = endpoint.response_at_visits
     assert responses is not None  # only shares come here
-    known = chances(trial, responses, float(baseline.enrolled.max()))
+    known = _known_chances(trial, responses, float(baseline.enrolled.max()))
     classes = _classes(trial, asked)
     there = _there(classes, known.dates, baseline)
     null = asked.analysis.test.null_value(endpoint.better)
@@ -222,6 +222,25 @@ def chances(trial: Trial, endpoint: ResponseAtVisits, latest: float) -> Chances:
         there = _randomized_at(trial, float(date)) if drifts else trial
         found[:, places, number] = response_chances(there, endpoint, cells)
     return Chances(dates=dates, chance=found)
+
+
+class _AskedLast:
+    """Remembers the chances of the trial asked last: all its comparisons ask for the same."""
+
+    def __init__(self) -> None:
+        self._trial: Trial | None = None
+        self._known: dict[tuple[ResponseAtVisits, float], Chances] = {}
+
+    def __call__(self, trial: Trial, endpoint: ResponseAtVisits, latest: float) -> Chances:
+        if self._trial is not trial:
+            self._trial, self._known = trial, {}
+        asked = endpoint, latest
+        if asked not in self._known:
+            self._known[asked] = chances(trial, endpoint, latest)
+        return self._known[asked]
+
+
+_known_chances = _AskedLast()
 
 
 def _randomized_at(trial: Trial, date: float) -> Trial:

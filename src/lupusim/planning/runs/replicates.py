@@ -20,7 +20,8 @@ from lupusim.simulation.tally import Mean, Tally
 from lupusim.trial import Analysis, Trial
 
 _CLAIMS = "reject"
-_WORTH_IT = 500_000  # patients: fewer are simulated sooner than their law is known
+_WORTH_IT = 50_000  # patients: fewer are simulated sooner than their law is known,
+_FEWEST = 250  # and of fewer trials nobody can tell how far what is known goes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,7 +84,7 @@ def score_of(trial: Trial, quantity: str, n_replicates: int) -> Score:
     That is with control variates, where the quantity is whether an effect is claimed, the trial
     has some, and the replicates are many enough to be worth their preparation.
     """
-    many = n_replicates * trial.n_patients >= _WORTH_IT
+    many = n_replicates >= _FEWEST and n_replicates * trial.n_patients >= _WORTH_IT
     if quantity != _CLAIMS or not many or not is_controlled(trial):
         return simulate_block
     control = control_of(trial)

@@ -89,10 +89,10 @@ def sizes(
     -------
     pandas.DataFrame
         A row per design, in their order: what varies, `n_patients`, `n_patients_low` and
-        `n_patients_high` (95 %), `power`, `duration` (years to the data cutoff), each with
-        its ``_mcse``, `cost` with its own, and `on_frontier`: no other design is both cheaper and
-        shorter. A design that does not reach the power has no cost, no duration, and the
-        power at the limit.
+        `n_patients_high` (95 %), `power` (exact where it is known), `duration` (years to the data
+        cutoff), each with its ``_mcse``, `cost` with its own, and `on_frontier`: no other design
+        is both cheaper and shorter. A design that does not reach the power has no cost, no
+        duration, and the power at the limit.
 
     Raises
     ------
@@ -135,8 +135,8 @@ def _sized(sizing: Sizing, power: float, cost: Cost | None, search: Search) -> d
         "n_patients": found.n_patients,
         "n_patients_low": found.interval[0],
         "n_patients_high": found.interval[1],
-        "power": found.power,
-        "power_mcse": found.power_mcse,
+        "power": found.best_known_power.value,
+        "power_mcse": found.best_known_power.mcse,
         "duration": found.duration.value,
         "duration_mcse": found.duration.mcse,
         "cost": spent.value,

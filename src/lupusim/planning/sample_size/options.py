@@ -11,8 +11,9 @@ FIRST_ROUND = 2_000
 
 _FINELY_CONFIRMED = 100.0  # counted replicates times precision: 10,000 where that is 0.01
 _FEWEST_TO_CONFIRM, _MOST_TO_CONFIRM = 2_000, 50_000
-_CHECKED_PATIENTS = 2_000_000
-_FEWEST_CHECKS, _MOST_CHECKS = 1_000, 4_000
+_FEWEST_SIMULATED = 500  # however much each is worth
+_CHECKED_PATIENTS = 500_000
+_FEWEST_CHECKS, _MOST_CHECKS = 250, 4_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +56,8 @@ class Search:
 
         Each is worth so many that are counted.
         """
-        enough = _FINELY_CONFIRMED / self.precision / max(worth, 1.0)
-        return round(min(max(enough, _FEWEST_TO_CONFIRM), _MOST_TO_CONFIRM))
+        enough = max(_FINELY_CONFIRMED / self.precision, _FEWEST_TO_CONFIRM) / max(worth, 1.0)
+        return round(min(max(enough, _FEWEST_SIMULATED), _MOST_TO_CONFIRM))
 
 
 def checks_of(n_patients: int) -> int:

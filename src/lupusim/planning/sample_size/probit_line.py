@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
@@ -44,10 +45,34 @@ class Batch:
         return NORMAL.inv_cdf((self.n_rejected + 0.5) / (self.n_replicates + 1))
 
 
-def mean_worth(batches: Sequence[Batch]) -> float:
-    """Return how many trials that are counted tell as much as one of some batches."""
-    n = sum(batch.n_replicates for batch in batches)
-    return sum(batch.n_replicates * batch.worth for batch in batches) / n
+def known_worth(batches: Iterable[Batch]) -> float:
+    """Return how many trials that are counted tell as much as one whose chance is known in law.
+
+    That is by the mean of their errors, as one batch shows its own roughly; 1 where all are
+    counted.
+    """
+    known = [batch for batch in batches if batch.worth != 1.0]
+    left = sum(batch.n_replicates / batch.worth for batch in known)
+    return sum(batch.n_replicates for batch in known) / left if known else 1.0
+
+
+def fewest_known(batches: Iterable[Batch]) -> int:
+    """Return the fewest trials of a batch that were not counted alone; 0 where all were."""
+    return min((batch.n_replicates for batch in batches if batch.worth != 1.0), default=0)
+
+
+def n_counted(batches: Iterable[Batch]) -> float:
+    """Return how many trials that are counted tell as much as all of some batches."""
+    return sum(batch.n_replicates * batch.worth for batch in batches)
+
+
+def evenly_worth(batches: Sequence[Batch]) -> list[Batch]:
+    """Return batches near each other, of which those that are not counted are worth the same.
+
+    One that errs less by chance alone, or seems to, would weigh more than it knows.
+    """
+    worth = known_worth(batches)
+    return [batch if batch.worth == 1.0 else replace(batch, worth=worth) for batch in batches]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

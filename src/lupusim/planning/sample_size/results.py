@@ -155,6 +155,12 @@ class SampleSize:
         return self.confirmed.mcse
 
     @property
+    def best_known_power(self) -> Mean:
+        """Power at the answer: exact where it is known, else from the confirmation."""
+        known = self.exact_power
+        return self.confirmed if known is None else Mean(value=known, mcse=0.0)
+
+    @property
     def n_events(self) -> int | None:
         """Events at which the data are cut; None where the cutoff is another."""
         return self.size if self.sizing.unit == "events" else None

@@ -11,16 +11,21 @@ from lupusim.planning.sample_size.probit_line import (
     NORMAL,
     Batch,
     PowerLine,
+    evenly_worth,
     fit_line,
+    known_worth,
+    n_counted,
     needed_counts,
     offsets,
 )
 
+_SIZES, _SIZES_WITHOUT_CHANCE = 4, 2  # of a round
 _SPREAD = 5.0  # sizes lie within this many tolerances of the estimate: the slope is known to 0.2,
 _NARROWEST, _WIDEST = 0.1, 0.2  # but within these shares of it: power may bend, and have teeth
 _WINDOW = 1.5  # earlier sizes beyond this many spreads are forgotten
 _FEW = 500  # replicates that the first round has at least,
 _FIRST_SHARE = 0.6  # and this share of what is likely to be needed,
+_FEW_WITHOUT_CHANCE = 500  # of a size: fewer do not tell how far what is known in law goes
 _FURTHER_SHARE = 0.1  # replicates that a further round has at least, of those already seen,
 _MOST_FURTHER = 1.0  # and at most: how wide the interval is, is itself known roughly only
 
@@ -39,14 +44,19 @@ class Rounds:
     smallest: int
     step: int
     """`smallest` and `step`: of the sizes."""
-    n_sizes: int  # of a round
+    is_controlled: bool  # whether chance is known in law, by size, and at a price
     _offsets: Iterator[float] = field(init=False, default_factory=offsets)
+
+    @property
+    def n_sizes(self) -> int:
+        """Sizes of a round."""
+        return _SIZES_WITHOUT_CHANCE if self.is_controlled else _SIZES
 
     def line(self, batches: Sequence[Batch], near: float) -> tuple[PowerLine, float]:
         """Return the line through the batches near a size, and the size where it crosses."""
         probit = NORMAL.inv_cdf(self.power)
         close = self._close(batches, near) or batches
-        line = fit_line(close, near=near, probit=probit, alpha=self.level)
+        line = fit_line(evenly_worth(close), near=near, probit=probit, alpha=self.level)
         crossing = line.size_at(probit)
         return line, float(min(max(crossing, near / 2, self.smallest), 2 * near))
 
@@ -70,15 +80,21 @@ class Rounds:
             Replicates that the search may still spend.
         """
         close = self._close(batches, near)
+        worth = known_worth(close)
         if len(close) <= self.n_sizes:  # no round yet
-            likely = needed_counts(self.power, self.level, self._tolerance(near))
-            return int(min(max(_FIRST_SHARE * likely, _FEW), FIRST_ROUND, left))
+            likely = needed_counts(self.power, self.level, self._tolerance(near)) / worth
+            return int(min(max(_FIRST_SHARE * likely, self._fewest), FIRST_ROUND, left))
         low, high = line.interval(NORMAL.inv_cdf(self.power))
         too_wide = (high - low) / 2 / near / self._tolerance(near)
         if left < _FEW or too_wide <= 1:
             return 0
-        seen = sum(batch.n_replicates for batch in close)
-        return int(min(max(too_wide**2 - 1, _FURTHER_SHARE) * seen, _MOST_FURTHER * seen, left))
+        seen = n_counted(close) / worth
+        further = min(max(too_wide**2 - 1, _FURTHER_SHARE), _MOST_FURTHER) * seen
+        return int(min(max(further, self._fewest if self.is_controlled else 0), left))
+
+    @property
+    def _fewest(self) -> int:
+        return _FEW_WITHOUT_CHANCE * self.n_sizes if self.is_controlled else _FEW
 
     def _tolerance(self, near: float) -> float:
         """Return half the width that the interval may have, relative to the estimate."""

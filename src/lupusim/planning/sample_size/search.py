@@ -15,7 +15,13 @@ from lupusim.planning.sample_size.exact import Checked, ExactPowers
 from lupusim.planning.sample_size.growth import Sizing, most_enrolled, only_decided, only_design
 from lupusim.planning.sample_size.options import Search, check_target, checks_of
 from lupusim.planning.sample_size.prefixes import Prefixes, why_not_nested
-from lupusim.planning.sample_size.probit_line import NORMAL, Batch, PowerLine, mean_worth
+from lupusim.planning.sample_size.probit_line import (
+    NORMAL,
+    Batch,
+    PowerLine,
+    fewest_known,
+    known_worth,
+)
 from lupusim.planning.sample_size.results import (
     InterruptedSearchError,
     SampleSize,
@@ -40,7 +46,6 @@ _RUNGS = 7  # from the first size down to an eighth of it
 _FARTHEST = 6.0  # the largest change of size from one peek to the next
 _CLOSE = 0.35  # probits from the target: near enough to start the fit
 _MOST_CONFIRMATIONS = 6
-_SIZES, _SIZES_WITHOUT_CHANCE = 4, 2  # of a round; chance is known by size, and at a price
 _CURVE_SHARE = 20  # a point of the curve has a twentieth of the replicates of the confirmation
 
 
@@ -308,7 +313,7 @@ class _Hunt:
             level=self.level,
             smallest=self.sizing.smallest,
             step=self.sizing.step,
-            n_sizes=_SIZES_WITHOUT_CHANCE if is_controlled(self.sizing.trial) else _SIZES,
+            is_controlled=self.quantity == "reject" and is_controlled(self.sizing.trial),
         )
         while True:
             line, near = rounds.line(self.batches, near)
@@ -337,11 +342,16 @@ class _Hunt:
         seed = derived_seed(self.search.seed, "confirmation")
         return Simulator(seed=seed, bench=self.search.bench)
 
+    def _to_confirm(self) -> int:
+        """Return how many replicates a confirmation takes: as many as have shown their worth."""
+        enough = self.search.to_confirm(known_worth(self.batches))
+        return max(enough, fewest_known(self.batches))
+
     def answer(self, line: PowerLine) -> SampleSize:
         """Confirm the answer on fresh replicates, and simulate the curve around it."""
         size = self.snapped(line.size_at(self.probit))
         low, high = (self.snapped(limit) for limit in line.interval(self.probit))
-        n_replicates, fresh = self.search.to_confirm(mean_worth(self.batches)), self._fresh()
+        n_replicates, fresh = self._to_confirm(), self._fresh()
         for _ in range(_MOST_CONFIRMATIONS):
             (tally,) = self._tallies(fresh, [size], n_replicates)
             confirmed = mean_of(tally, self.quantity)

@@ -19,7 +19,7 @@ TRUTH = 600
 
 def _rounds(precision: float, step: int = 1) -> Rounds:
     search = Search(seed=SEED, precision=precision)
-    return Rounds(search=search, power=0.8, level=0.025, smallest=4, step=step, n_sizes=4)
+    return Rounds(search=search, power=0.8, level=0.025, smallest=4, step=step, is_controlled=False)
 
 
 def _power(size: float, bend: float = 1.0) -> float:

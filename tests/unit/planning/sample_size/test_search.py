@@ -33,7 +33,15 @@ from lupusim.planning.sample_size.growth import (
     sizing_of,
 )
 from lupusim.planning.sample_size.options import Search, checks_of
-from lupusim.planning.sample_size.probit_line import NORMAL, Batch, fit_line, mean_worth
+from lupusim.planning.sample_size.probit_line import (
+    NORMAL,
+    Batch,
+    evenly_worth,
+    fewest_known,
+    fit_line,
+    known_worth,
+    n_counted,
+)
 from lupusim.planning.sample_size.results import PowerNotReachedError
 from lupusim.planning.sample_size.search import find_size, sample_size
 from lupusim.planning.theory.group_sequential import sequential_theory
@@ -157,11 +165,18 @@ def test_an_exact_size_costs_few_replicates_and_shows_the_teeth_of_its_power(fou
 
 def test_a_confirmation_is_as_precise_as_the_size_and_no_curve_is_simulated_unasked():
     sizing = Patients(trial=_three_arms())
-    coarse, finer = (
-        find_size(sizing, 0.8, search=replace(QUICK, precision=precision, curve_at=()))
+    (coarse, known), (finer, _) = (
+        [
+            find_size(
+                sizing, 0.6, search=replace(QUICK, precision=precision, curve_at=(), event=event)
+            )
+            for event in ("all", "any")
+        ]
         for precision in (0.1, 0.04)
     )
     assert (coarse.confirmed.n, finer.confirmed.n) == (2_000, 2_500)
+    assert known.confirmed.n == 500  # whose chance is known in law, so that each tells more
+    assert known.power_mcse < math.sqrt(0.6 * 0.4 / 2_000)
     assert coarse.curve["n_patients"].tolist() == [coarse.n_patients]
     exact = find_size(
         Patients(trial=small_trials.rates((0.3, 0.5))), 0.8, search=replace(QUICK, curve_at=())
@@ -175,13 +190,26 @@ def test_replicates_that_are_worth_more_confirm_in_fewer_and_large_trials_check_
         20_000,
         20_000,
         4_000,
-        2_000,
+        500,
     ]
     assert Search(seed=SEED, precision=0.001).to_confirm(1.0) == 50_000
-    assert [checks_of(n) for n in (100, 1_000, 9_000)] == [4_000, 2_000, 1_000]
-    few = Batch(size=10, n_replicates=100, n_rejected=50, worth=4.0)
-    many = Batch(size=10, n_replicates=300, n_rejected=150)
-    assert mean_worth([few, many]) == pytest.approx(1.75)
+    assert Search(seed=SEED, precision=0.2).to_confirm(2.0) == 1_000
+    assert [checks_of(n) for n in (100, 1_000, 9_000)] == [4_000, 500, 250]
+
+
+def test_batches_whose_chance_is_known_in_law_weigh_by_what_they_show_together():
+    counted = Batch(size=10, n_replicates=300, n_rejected=150)
+    one, other = (
+        Batch(size=size, n_replicates=n, n_rejected=n / 2, worth=worth)
+        for size, n, worth in ((10, 100, 2.0), (11, 300, 6.0))
+    )
+    # errors are those of 50 and 50 trials more: 400 tell as much as 1,600 / 4
+    assert known_worth([counted, one, other]) == pytest.approx(400 / (50 + 50))
+    assert known_worth([counted]) == 1.0
+    assert n_counted([counted, one, other]) == pytest.approx(300 + 200 + 1_800)
+    assert [batch.worth for batch in evenly_worth([counted, one, other])] == [1.0, 4.0, 4.0]
+    assert fewest_known([counted, one, other]) == 100
+    assert fewest_known([counted]) == 0
 
 
 def test_power_can_be_asked_of_any_all_or_one_hypothesis():

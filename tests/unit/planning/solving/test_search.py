@@ -75,7 +75,7 @@ def test_a_simulated_answer_lies_within_its_standard_errors_of_the_noncentral_t(
     found = solve(score, TREATED, 0.8, n_replicates=2000)
     detectable = optimize.brentq(lambda d: _t_power(d) - 0.8, 1, 9)
     assert_within_mcse(found.value, -3 - detectable, mcse=found.standard_error)
-    assert 0.02 < found.standard_error < 0.08
+    assert 0.005 < found.standard_error < 0.04  # control variates stand for most of the chance
     assert_within_mcse(found.confirmed.value, 0.8, mcse=found.confirmed.mcse * 2**0.5)
     low, high = found.interval
     assert low < found.value < high

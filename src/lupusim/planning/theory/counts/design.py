@@ -23,12 +23,13 @@ from lupusim.planning.theory.counts.sizes import (
 )
 from lupusim.planning.theory.counts.stratified import Rule, one_stratum, two_strata
 from lupusim.planning.theory.counts.tables import (
-    ArmSums,
     Spans,
     check_sizes,
+    laws_in_two,
     likely_span,
     rejections,
     rows_of,
+    turning_points,
 )
 from lupusim.trial import Analysis, Trial
 from lupusim.trial.endpoints import ResponseAtVisits
@@ -110,13 +111,18 @@ class CountDesign:
         means = [chances[:, :, who] @ weights[who] / weights[who].sum() for who in groups]
         return np.stack(means, axis=2)
 
-    def _accepts(self, sizes: Sizes, spans: Spans) -> FloatArray:
-        """Return 1 where counts reject, else 0; for a test that sees no strata."""
+    def _rejects(self, new: FloatArray, sizes: Sizes, spans: Spans) -> FloatArray:
+        """Return the chance that a test which sees no strata rejects, by responders of control.
+
+        `new` is the chance of the responders of the experimental arm, (n_laws, n_numbers).
+        """
         analysis, better = self.analysis, self.endpoint.better
         check_sizes(analysis, sizes)
         if analysis.test.formula == "strata":
-            return one_stratum(self._rule, sizes, spans)
-        return rejections(analysis.test, better, analysis.sided, analysis.alpha, sizes, spans)
+            return np.asarray(new @ one_stratum(self._rule, sizes, spans))
+        asked = (analysis.test, better, analysis.sided, analysis.alpha, sizes, spans)
+        turns = turning_points(*asked)
+        return np.asarray(new @ rejections(*asked)) if turns is None else turns.rejects(new)
 
     @property
     def _rule(self) -> Rule:
@@ -133,32 +139,36 @@ class CountDesign:
         total = np.zeros(len(chances))
         for both, share in sizes.items():
             spans = _spans(both, chances)
-            total += share * _mean(self._accepts(both, spans), both, spans, chances)
+            control, new = _rows(both, spans, chances)
+            total += share * (self._rejects(new, both, spans) * control).sum(axis=1)
         return total
 
     def _of_two_allocated(self, share: float, chances: FloatArray) -> FloatArray:
         """Return the powers where chances differ by the two strata of the allocation."""
-        by_sizes: dict[Sizes, list[tuple[float, tuple[Sizes, Sizes]]]] = {}
+        by_sizes: dict[Sizes, list[tuple[float, Sizes]]] = {}
         for weight, strata in sizes_of_two(self.trial, share):
-            by_sizes.setdefault(_together(strata), []).append((weight, strata))
+            by_sizes.setdefault(_together(strata), []).append((weight, strata[0]))
         return np.array([self._of_truth(by_sizes, truth) for truth in chances])
 
     def _of_truth(
-        self,
-        by_sizes: Mapping[Sizes, Sequence[tuple[float, tuple[Sizes, Sizes]]]],
-        truth: FloatArray,
+        self, by_sizes: Mapping[Sizes, Sequence[tuple[float, Sizes]]], truth: FloatArray
     ) -> float:
-        """Return the power where chances by arm and stratum are (2, 2)."""
-        sums, total = ArmSums(truth), 0.0
+        """Return the power where chances by arm and stratum are (2, 2).
+
+        The sizes have their chances, and with them the sizes within the first stratum.
+        """
+        total = 0.0
         for both, laws in by_sizes.items():
-            spans = sums.spans(both)
-            control, new = (
-                np.array([sums.law(arm, strata, spans[arm]) for _, strata in laws])
+            spans = _spans(both, truth.T)
+            # SPEED: few sizes of one arm have many of the other (benchmarks/table.py)
+            (control, of_control), (new, of_new) = (
+                np.unique([first[arm] for _, first in laws], return_inverse=True)
                 for arm in range(_TWO)
             )
-            weights = np.array([weight for weight, _ in laws])
-            means = ((new @ self._accepts(both, spans)) * control).sum(axis=1)
-            total += float(weights @ means)
+            at_control = laws_in_two(control, both[0], truth[0], spans[0])
+            rejects = self._rejects(laws_in_two(new, both[1], truth[1], spans[1]), both, spans)
+            means = (rejects[of_new] * at_control[of_control]).sum(axis=1)
+            total += float(np.array([weight for weight, _ in laws]) @ means)
         return total
 
     def _of_two_tested(self, share: float, chances: FloatArray) -> FloatArray:
@@ -169,9 +179,12 @@ class CountDesign:
         total = np.zeros(len(chances))
         for weight, strata in laws:
             for number, truth in enumerate(chances):
-                sums = ArmSums(truth)
-                spans = sums.spans(_together(strata))
-                control, new = (sums.law(arm, strata, spans[arm]) for arm in range(_TWO))
+                both, first = _together(strata), np.array(strata[0])
+                spans = _spans(both, truth.T)
+                (control,), (new,) = (
+                    laws_in_two(first[[arm]], both[arm], truth[arm], spans[arm])
+                    for arm in range(_TWO)
+                )
                 _check_cost(len(laws) * len(chances), strata, spans)
                 (c1, c2), (t1, t2) = truth.tolist()
                 found = two_strata(self._rule, strata, spans, ((c1, c2), (t1, t2)))
@@ -285,8 +298,14 @@ def _spans(sizes: Sizes, chances: FloatArray) -> Spans:
 
 def _mean(table: FloatArray, sizes: Sizes, spans: Spans, chances: FloatArray) -> FloatArray:
     """Return the mean of a table over responders at each truth, (n_truths,)."""
-    control, new = (rows_of(sizes[k], chances[:, k], spans[k]) for k in range(_TWO))
+    control, new = _rows(sizes, spans, chances)
     return np.asarray(((new @ table) * control).sum(axis=1))
+
+
+def _rows(sizes: Sizes, spans: Spans, chances: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the chances of the responders of control and of the other arm at each truth."""
+    control, new = (rows_of(sizes[k], chances[:, k], spans[k]) for k in range(_TWO))
+    return control, new
 
 
 def _check_cost(n_laws: int, strata: tuple[Sizes, Sizes], spans: Spans) -> None:

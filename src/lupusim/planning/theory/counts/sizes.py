@@ -99,8 +99,9 @@ def sizes_of_two(trial: Trial, share: float) -> Iterator[tuple[float, tuple[Size
     """
     n = trial.n_patients
     for m, chance in _tails_cut(binomial_row(n, share)):
+        of_second = sizes_in(trial, n - m).items()
         for first, one in sizes_in(trial, m).items():
-            for second, other in sizes_in(trial, n - m).items():
+            for second, other in of_second:
                 yield chance * one * other, (first, second)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lupusim.analysis.power import binomial_row, binomial_rows
 from lupusim.analysis.proportions.score_interval import intervals_left_out
 from lupusim.analysis.proportions.two_by_two import TwoByTwo
-from lupusim.common.arrays import FloatArray
+from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.counts.sizes import Sizes
@@ -20,6 +21,8 @@ from lupusim.trial import Analysis, Better, Verdict
 MOST_PER_ARM = 20_000
 MOST_TABLES = 40_000  # that are worked out together: a second for two arms of 199
 _NEGLIGIBLE = 1e-10  # of the chance of an arm's responders, in both tails together
+_NEXT_TO_NOTHING = 1e-300  # in place of a 0 whose logarithm is multiplied by a 0
+_UNHEARD = -45.0  # logarithm of what rounding hides
 
 Span = tuple[int, int]
 """Numbers of responders from, and up to but without."""
@@ -46,12 +49,17 @@ def tables_of(sizes: Sizes, spans: Spans) -> Tables:
     responders, control_responders = (
         grid.ravel() for grid in np.meshgrid(new, control, indexing="ij")
     )
+    return _tables(responders, control_responders, sizes)
+
+
+def _tables(responders: ArrayLike, control_responders: ArrayLike, sizes: Sizes) -> Tables:
+    new, control = np.asarray(responders, float), np.asarray(control_responders, float)
     return Tables(
         table=TwoByTwo(
-            responders=responders,
-            n=np.full(responders.size, float(sizes[1])),
-            control_responders=control_responders,
-            control_n=np.full(responders.size, float(sizes[0])),
+            responders=new,
+            n=np.full(new.size, float(sizes[1])),
+            control_responders=control,
+            control_n=np.full(new.size, float(sizes[0])),
         )
     )
 
@@ -110,46 +118,76 @@ def rows_of(n: int, chances: FloatArray, span: Span) -> FloatArray:
     return np.asarray(binomial_rows(n, distinct, span)[place])
 
 
-@dataclass(slots=True)
-class ArmSums:
-    """Laws of an arm's responders in two strata together."""
+def laws_in_two(first: IntArray, n: int, chances: FloatArray, span: Span) -> FloatArray:
+    """Return the chances of an arm's numbers of responders in two strata together.
 
-    truth: FloatArray  # chance of a response by arm, control first, and stratum
-    _rows: dict[tuple[int, int, int], tuple[int, FloatArray]] = field(default_factory=dict)
-    _laws: dict[tuple[int, int, int, Span], FloatArray] = field(default_factory=dict)
+    They come back from the characteristic function at as many frequencies as a span has numbers,
+    as negligible as what lies outside of it: so often is that added to a number within.
 
-    def spans(self, sizes: Sizes) -> Spans:
-        """Return the responders that the arms may have."""
-        low, high = self.truth.min(axis=1), self.truth.max(axis=1)
-        of_control, of_new = (
-            likely_span(n, float(low[arm]), float(high[arm])) for arm, n in enumerate(sizes)
-        )
-        return of_control, of_new
+    Parameters
+    ----------
+    first : (n_laws,) array
+        Patients of the arm in the first stratum; all others are in the second.
+    n : int
+        Patients of the arm.
+    chances : (2,) array
+        Of a response, by stratum.
+    span : (int, int)
+        The numbers that are asked for.
 
-    def law(self, arm: int, strata: tuple[Sizes, Sizes], span: Span) -> FloatArray:
-        """Return the chance of each number of responders in a span."""
-        first, second = (sizes[arm] for sizes in strata)
-        key = arm, first, second, span
-        if key not in self._laws:  # SPEED: few sizes of one arm have many of the other
-            self._laws[key] = self._law(arm, (first, second), span)
-        return self._laws[key]
+    Returns
+    -------
+    (n_laws, n_numbers) array
+    """
+    n_numbers = span[1] - span[0]
+    size = 1 << (n_numbers - 1).bit_length()
+    turn = 2j * np.pi * np.arange(size // 2 + 1) / size
+    each = 1 + chances[:, None] * np.expm1(turn)
+    logs = np.log(np.where(each == 0, _NEXT_TO_NOTHING, each))
+    # SPEED: a sum of many has no high frequencies (benchmarks/table.py)
+    heard = int(np.count_nonzero(n * logs.real.max(axis=0) > _UNHEARD))
+    one, other = logs[:, :heard]
+    law = np.multiply.outer(first, one - other) + (n * other - span[0] * turn[:heard])
+    return np.maximum(np.fft.irfft(np.exp(law).conj(), size, axis=1)[:, :n_numbers], 0.0)
 
-    def _law(self, arm: int, sizes: tuple[int, int], span: Span) -> FloatArray:
-        (first, one), (second, other) = (
-            self._row(arm, stratum, n) for stratum, n in enumerate(sizes)
-        )
-        both = np.convolve(one, other)
-        found = np.zeros(span[1] - span[0])
-        begin = first + second - span[0]
-        inside = slice(max(begin, 0), max(begin + both.size, 0))
-        found[inside] = both[max(-begin, 0) :][: found[inside].size]
-        return found
 
-    def _row(self, arm: int, stratum: int, n: int) -> tuple[int, FloatArray]:
-        key = arm, stratum, n
-        if key not in self._rows:
-            chance = float(self.truth[arm, stratum])
-            row = binomial_row(n, chance)
-            begin, end = _without_tails(row, row)
-            self._rows[key] = begin, row[begin:end]
-        return self._rows[key]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turns:
+    """From which responders of the new arm on tables reject, or up to which they do."""
+
+    place: IntArray  # how many of the numbers in a span lie below, by responders of control
+    above: bool  # whether tables above reject, else those below
+
+    def rejects(self, new: FloatArray) -> FloatArray:
+        """Return the chance to reject by responders of control, (n_laws, n_numbers).
+
+        Parameters
+        ----------
+        new : (n_laws, n_numbers) array
+            Chances of the new arm's responders.
+        """
+        below = np.zeros((new.shape[0], new.shape[1] + 1))
+        np.cumsum(new, axis=1, out=below[:, 1:])
+        found = below[:, self.place]
+        return np.asarray(below[:, -1:] - found if self.above else found)
+
+
+@lru_cache(maxsize=256)
+def turning_points(
+    test: Any, better: Better, sided: int, alpha: float, sizes: Sizes, spans: Spans
+) -> Turns | None:
+    """Return where tables turn to reject; None where they may turn more than once."""
+    if sided != 1 or not test.is_convex:
+        return None
+    # SPEED: so few tables are worked out, not all within the spans (benchmarks/table.py)
+    control, new = (np.arange(*span) for span in spans)
+    above = test.benefit_sign(better) > 0
+    low, high = np.zeros(control.size, dtype=np.intp), np.full(control.size, new.size)
+    while np.any(open_still := low < high):
+        middle = (low + high) // 2
+        asked = _tables(new[np.minimum(middle, new.size - 1)], control, sizes)
+        rejected = verdict_on(test, asked, better=better, sided=sided).p_value <= alpha
+        ends = rejected == above
+        high = np.where(open_still & ends, middle, high)
+        low = np.where(open_still & ~ends, middle + 1, low)
+    return Turns(place=low, above=above)

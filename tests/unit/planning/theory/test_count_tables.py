@@ -1,0 +1,66 @@
+"""Laws of an arm's responders in two strata, and where tables turn to reject."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lupusim.analysis.registry import TESTS
+from lupusim.planning.theory.counts.tables import laws_in_two, rejections, turning_points
+from lupusim.trial import Better
+
+CONVEX = ("pooled_z", "miettinen_nurminen")
+
+
+@pytest.mark.parametrize("chances", [(0.3, 0.5), (0.05, 0.98), (0.0, 1.0), (0.5, 0.5), (1.0, 1.0)])
+def test_the_law_of_responders_in_two_strata_is_the_convolution_of_two_binomials(chances):
+    n, first = 41, np.array([0, 1, 17, 40, 41])
+    found = laws_in_two(first, n, np.array(chances), (0, n + 1))
+    for law, m in zip(found, first, strict=True):
+        one, other = (
+            stats.binom(size, chance).pmf(np.arange(size + 1))
+            for size, chance in zip((m, n - m), chances, strict=True)
+        )
+        np.testing.assert_allclose(law, np.convolve(one, other), atol=1e-14)
+
+
+def test_the_law_within_a_span_is_that_part_of_the_whole():
+    n, chances = 1800, np.array([0.42, 0.31])
+    whole = laws_in_two(np.array([870, 930]), n, chances, (0, n + 1))
+    part = laws_in_two(np.array([870, 930]), n, chances, (500, 820))
+    assert whole.sum(axis=1) == pytest.approx(1.0, abs=1e-12)
+    outside = 1 - whole[:, 500:820].sum(axis=1)
+    np.testing.assert_allclose(part, whole[:, 500:820], atol=2 * outside.max() + 1e-14)
+
+
+@pytest.mark.parametrize(("name", "better"), list(product(CONVEX, Better)))
+def test_where_tables_turn_to_reject_is_what_all_tables_say(name, better):
+    test = TESTS[name]
+    for sizes, alpha in product([(1, 1), (7, 12), (30, 15), (24, 41)], (0.025, 0.2)):
+        spans = ((0, sizes[0] + 1), (0, sizes[1] + 1))
+        asked = (test, better, 1, alpha, sizes, spans)
+        turns = turning_points(*asked)
+        # a law that is one number is the row of that number
+        np.testing.assert_array_equal(turns.rejects(np.eye(sizes[1] + 1)), rejections(*asked))
+
+
+def test_within_narrow_spans_tables_may_all_reject_or_none():
+    test = TESTS["miettinen_nurminen"]
+    for new in ((2, 5), (30, 40), (55, 61)):
+        asked = (test, Better.MORE, 1, 0.025, (60, 60), ((20, 24), new))
+        law = np.full((1, new[1] - new[0]), 1.0)
+        found = turning_points(*asked).rejects(law)
+        np.testing.assert_array_equal(found, law @ rejections(*asked))
+
+
+@pytest.mark.parametrize("name", CONVEX)
+def test_two_sided_tests_and_those_with_a_margin_go_through_all_tables(name):
+    asked = (Better.MORE, 2, 0.05, (10, 10), ((0, 11), (0, 11)))
+    assert turning_points(TESTS[name], *asked) is None
+    within = TESTS["miettinen_nurminen"].with_parameters({"margin": 0.1})
+    assert not within.is_convex
+    assert not TESTS["unpooled_z"].is_convex
+    assert not TESTS["fisher_exact"].is_convex
