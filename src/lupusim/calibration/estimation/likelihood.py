@@ -15,8 +15,7 @@ from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.patients.contributions import PatientLikelihood
 from lupusim.calibration.prediction.renewal import N_PANELS
 from lupusim.calibration.prediction.stays import StayFamily
-from lupusim.calibration.targets.counts import total_questions
-from lupusim.calibration.targets.questions import Question
+from lupusim.calibration.targets.counts import Measure, total_questions
 from lupusim.calibration.targets.studies import Study, Target, model_lacks
 from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.errors import EvidenceError, Problem
@@ -38,6 +37,27 @@ def _fitted(studies: Sequence[Study], free_model: FreeModel) -> tuple[Pairs, Pai
         fitted += [(study, target) for target in chosen if target not in twice]
         repeated += [(study, target) for target in twice]
     return tuple(fitted), tuple(repeated)
+
+
+class _Asked:
+    """What some measures ask of a model, sorted once for all parameter vectors."""
+
+    def __init__(self, free_model: FreeModel, measures: Sequence[Measure], n_panels: int) -> None:
+        questions = total_questions(measures)
+        at = {question: k for k, question in enumerate(questions)}
+        self.family = StayFamily(free_model, questions, n_panels=n_panels)
+        self.measures = [
+            (one, [at[q] for q in one.questions], _SMALLEST * one.denominators) for one in measures
+        ]
+
+    def expected(self, free: FloatArray) -> FloatArray:
+        """Return expected counts, (n, n_cells), at vectors of shape (n, n_parameters)."""
+        answers = self.family.answers(free)
+        cells = [
+            np.maximum(measure.expected(answers[:, columns]), least)
+            for measure, columns, least in self.measures
+        ]
+        return np.concatenate(cells, axis=-1)
 
 
 class Likelihood:
@@ -74,7 +94,7 @@ class Likelihood:
         self.studies = tuple(studies)
         self.n_panels = n_panels
         self.patients = tuple(patients)
-        self._families: dict[tuple[tuple[Question, ...], int], StayFamily] = {}
+        self._asked: dict[tuple[tuple[int, ...], int], _Asked] = {}
         chosen = free_model.target_set
         names = " + ".join(study.name for study in studies)
         if problems := model_lacks(studies, free_model.model):
@@ -98,7 +118,8 @@ class Likelihood:
         self.is_poisson = np.concatenate(
             [np.empty(0, bool), *(np.full(m.observed.size, m.is_poisson) for m in measures)]
         )
-        self.cohorts = self._joined()
+        self.cohorts: tuple[Cohort, ...] = self._joined()
+        self._alone, self._alone_ones = self._standing_alone()
 
     def _joined(self) -> tuple[Cohort, ...]:
         """Return the joint likelihoods of targets that count the same patients."""
@@ -116,20 +137,18 @@ class Likelihood:
         )
         return tuple(cohort for cohort in made if cohort is not None)
 
-    @property
-    def _alone(self) -> BoolArray:
-        """Which cells are independent of all others; (n_cells,)."""
+    def _standing_alone(self) -> tuple[BoolArray, tuple[int, ...]]:
+        """Return which cells are independent of all others, (n_cells,), and which targets."""
         alone = np.ones(self.observed.size, dtype=bool)
         for cohort in self.cohorts:
             alone[cohort.cells] = False
-        return alone
+        ends = np.cumsum([target.measure.observed.size for _, target in self.targets], dtype=int)
+        return alone, tuple(np.flatnonzero(alone[ends - 1]).tolist())
 
     @property
     def alone_targets(self) -> Pairs:
         """The targets that are independent of all others."""
-        ends = np.cumsum([target.measure.observed.size for _, target in self.targets], dtype=int)
-        last = self._alone[ends - 1]
-        return tuple(pair for pair, alone in zip(self.targets, last, strict=True) if alone)
+        return tuple(self.targets[k] for k in self._alone_ones)
 
     def coarse(self) -> Likelihood:
         """Return the same likelihood on the coarsest grid: probabilities wrong by up to 1e-3."""
@@ -159,37 +178,23 @@ class Likelihood:
         other = copy.copy(self)
         other.observed = observed
         other.cohorts = other._joined()
+        other._alone, other._alone_ones = other._standing_alone()
         return other
 
     def expected(self, free: FloatArray) -> FloatArray:
         """Return expected counts, shape (n, n_cells), at vectors of shape (n, n_parameters)."""
-        return self._expected(np.atleast_2d(free), self.targets)
+        return self._expected(np.atleast_2d(free), tuple(range(len(self.targets))))
 
     def expected_alone(self, free: FloatArray) -> FloatArray:
         """Return expected counts of the targets that stand alone; (n, n_cells of theirs)."""
-        return self._expected(free, self.alone_targets)
+        return self._expected(free, self._alone_ones)
 
-    def _expected(self, free: FloatArray, targets: Pairs) -> FloatArray:
-        """Return expected counts of some targets."""
-        family = self._family(targets)
-        answers = family.answers(free)
-        index = {question: k for k, question in enumerate(family.questions)}
-        cells = [
-            np.maximum(
-                measure.expected(answers[:, [index[q] for q in measure.questions]]),
-                _SMALLEST * measure.denominators,
-            )
-            for measure in (target.measure for _, target in targets)
-        ]
-        return np.concatenate(cells, axis=-1)
-
-    def _family(self, targets: Pairs) -> StayFamily:
-        """Return what answers the questions of some targets. SPEED: it keeps what it has sorted."""
-        asked = tuple(total_questions([target.measure for _, target in targets]))
-        if (asked, self.n_panels) not in self._families:
-            made = StayFamily(self.free_model, asked, n_panels=self.n_panels)
-            self._families[asked, self.n_panels] = made
-        return self._families[asked, self.n_panels]
+    def _expected(self, free: FloatArray, ones: tuple[int, ...]) -> FloatArray:
+        """Return expected counts of some targets, by position. SPEED: what they ask is kept."""
+        if (ones, self.n_panels) not in self._asked:
+            measures = [self.targets[k][1].measure for k in ones]
+            self._asked[ones, self.n_panels] = _Asked(self.free_model, measures, self.n_panels)
+        return self._asked[ones, self.n_panels].expected(free)
 
     def residuals(self, free: FloatArray) -> FloatArray:
         """Return weighted residuals; shape (n, n_residuals).

@@ -12,6 +12,8 @@ from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.model import MultiStateModel
 
+_NOBODY = -1  # leaves: position of that state behind those that are left
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
@@ -23,13 +25,18 @@ class Route:
     n_left: int  # how many these are
     states: tuple[int, ...]
     """For each entered one the state whose hazards lead out of it, among those that the party
-    leaves; their number where nobody leaves."""
+    leaves; -1 where nobody leaves."""
     begins: tuple[tuple[int, int, float], ...]
     """Entries with mass at time 0, the same of them, and how much."""
     straight: tuple[tuple[int, int, float], ...]
     """Moves of that mass, into columns among those entered."""
     onward: tuple[tuple[int, int, int], ...]  # moves between entered ones
     counted: tuple[int, ...]  # entries whose years the last one counts
+
+    @property
+    def flow(self) -> tuple[object, ...]:
+        """All that decides who enters when; chains that share it are solved once."""
+        return len(self.entered), self.n_left, self.straight, self.onward
 
 
 def route(model: MultiStateModel, chain: Chain, party: Party) -> Route:
@@ -43,14 +50,13 @@ def route(model: MultiStateModel, chain: Chain, party: Party) -> Route:
     left = [entry for entry in targets if entry in state]
     entered = left + [entry for entry in targets if entry not in state]
     column = {entry: k for k, entry in enumerate(entered)}
-    nobody = len(party.left)
     begun = np.flatnonzero(chain.start).tolist()
     return Route(
         size=chain.size,
         entered=tuple(entered),
         n_left=len(left),
-        states=tuple(state.get(entry, nobody) for entry in entered),
-        begins=tuple((e, state.get(e, nobody), float(chain.start[e])) for e in begun),
+        states=tuple(state.get(entry, _NOBODY) for entry in entered),
+        begins=tuple((e, state.get(e, _NOBODY), float(chain.start[e])) for e in begun),
         straight=tuple(
             (column[to], k, float(chain.start[origin]))
             for k, origin, to in moves
@@ -143,41 +149,70 @@ def _go_on(straight: FloatArray, kernel: FloatArray, n_left: int, *, out: FloatA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one question counts of a chain: weights of shares still there, or of years there."""
+
+    begun: tuple[tuple[bool, int, float], ...]  # of those there at time 0: years?, state, weight
+    entered: tuple[tuple[bool, int, int, float], ...]
+    """Of those who entered later: years?, column among the entered, state, weight."""
+
+
+def reading(chain: Route, readout: FloatArray) -> Reading:
+    """Return what a readout counts of a chain.
+
+    Parameters
+    ----------
+    chain : Route
+        The chain.
+    readout : (size,) array
+        What each entry of the chain counts; the last one years, if there are counted ones.
+    """
+    counts, years = readout.tolist(), dict.fromkeys(chain.counted, float(readout[-1]))
+    if chain.counted:
+        counts[-1] = 0.0
+    of = [((False, count), (True, years.get(entry, 0.0))) for entry, count in enumerate(counts)]
+    return Reading(
+        begun=tuple(
+            (is_years, state, worth * probability)
+            for entry, state, probability in chain.begins
+            for is_years, worth in of[entry]
+            if worth
+        ),
+        entered=tuple(
+            (is_years, column, state, worth)
+            for column, (entry, state) in enumerate(zip(chain.entered, chain.states, strict=True))
+            for is_years, worth in of[entry]
+            if worth
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """What those who entered a state in each panel are worth at one time."""
+    """What those who entered a state in each panel are worth at one time.
 
-    there: FloatArray
-    years: FloatArray
-    """`there` and `years`: their share still there, and the years they have spent there; (n,
-    n_states + 1, n_panels)."""
-    from_start: FloatArray
-    years_from_start: FloatArray
-    """`from_start` and `years_from_start`: the same of those who were there at time 0; (n, n_states
-    + 1)."""
+    Each a pair: their share still there, and the years they have spent there.
+    """
 
-    def read(self, chain: Route, entries: FloatArray, readout: FloatArray) -> FloatArray:
-        """Return the sum of a chain's occupancy over a readout; shape (n,).
+    entered: tuple[FloatArray, FloatArray]
+    """Of those who entered each panel, by state; (n, n_later + 1, n_panels) each."""
+    begun: tuple[FloatArray, FloatArray]
+    """Of those who were there at time 0; (n, n_states + 1) each."""
+
+    def read(self, asked: Reading, entries: FloatArray) -> FloatArray:
+        """Return what a question counts of a chain; shape (n,).
 
         Parameters
         ----------
-        chain : Route
-            The chain.
+        asked : Reading
+            What is counted.
         entries : (n, n_panels, n_entered) array
             As :func:`enter` gives them.
-        readout : (size,) array
-            What each entry of the chain counts; the last one years, if there are counted ones.
         """
         found = np.zeros(len(entries))
-        clock = {}
-        if chain.counted:
-            clock = dict.fromkeys(chain.counted, float(readout[-1]))
-            readout = np.append(readout[:-1], 0.0)
-        for entry, state, probability in chain.begins:
-            found += readout[entry] * probability * self.from_start[:, state]
-            found += clock.get(entry, 0.0) * probability * self.years_from_start[:, state]
-        for column, (entry, state) in enumerate(zip(chain.entered, chain.states, strict=True)):
-            for share, worth in ((readout[entry], self.there), (clock.get(entry), self.years)):
-                if share:
-                    mass = np.einsum("np,np->n", entries[:, :, column], worth[:, state])
-                    found += share * mass
+        for is_years, state, weight in asked.begun:
+            found += weight * self.begun[is_years][:, state]
+        for is_years, column, state, weight in asked.entered:
+            worth = self.entered[is_years][:, state]
+            found += weight * np.einsum("np,np->n", entries[:, :, column], worth)
         return found

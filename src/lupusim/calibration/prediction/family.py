@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import field
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 
@@ -31,11 +31,22 @@ from lupusim.calibration.prediction.renewal import (
 from lupusim.calibration.prediction.sojourns import Lags, Sojourns, lag_points, memoryless, sojourns
 from lupusim.calibration.targets.questions import Question
 from lupusim.common.arrays import FloatArray
+from lupusim.common.frozen import dataclass
 from lupusim.model import Hazard
 from lupusim.model.hazards.base import constant_rate, formula_of_many, steps
 
-_ROWS = 128  # vectors times classes
-_AT_ONCE = 2  # full stacks; what is left over has a stack of its own, whatever was full
+_ROWS = 256  # vectors times classes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vectors:
+    """What some parameter vectors make of a model, whatever is asked of it and on which grid."""
+
+    values: FloatArray  # on the natural scales; (n, n_parameters)
+    ratios: FloatArray  # of each class and transition; (n, n_classes, n_transitions)
+    shares: FloatArray  # of each class; (n, n_classes)
+    numbers: dict[int, dict[str, FloatArray]] = field(default_factory=dict)
+    """Parameters by name of the transitions' hazards that were asked for."""
 
 
 class Family:
@@ -82,9 +93,7 @@ class Family:
         SPEED: of a size that stays in the cache; 5000 vectors at once would fill a gigabyte.
         """
         size = max(1, _ROWS // max(len(party.classes) for party in self.parties))
-        n_full = len(free) // size * size
-        begins = [*range(0, n_full, _AT_ONCE * size), *([n_full] if n_full < len(free) else [])]
-        return [free[a:b] for a, b in pairwise([*begins, len(free)])]
+        return [free[k : k + size] for k in range(0, len(free), size)]
 
     def answers_by_class(self, free: FloatArray) -> FloatArray:
         """Return answers of each latent class of patients; (n, n_classes, n_questions)."""
@@ -109,11 +118,16 @@ class Family:
 
     def hazards(self, values: FloatArray) -> list[list[Hazard]]:
         """Return each transition's hazards: one for each vector, or one for all if none is free."""
-        free = {place[0] for place in self.free_model.hazard_places}
+        free = self._free_transitions
         return [
             self.free_model.hazards_at(k, values) if k in free else [t.hazard]
             for k, t in enumerate(self.free_model.model.transitions)
         ]
+
+    @cached_property
+    def _free_transitions(self) -> frozenset[int]:
+        """The transitions whose hazards have a free number."""
+        return frozenset(place[0] for place in self.free_model.hazard_places)
 
     @cached_property
     def renews(self) -> bool:
@@ -151,72 +165,81 @@ class Family:
 
     def _renewed(self, free: FloatArray) -> FloatArray:
         """Answer by the renewal equations."""
-        values = self.free_model.natural(free)
+        vectors = self.vectors(self.free_model.natural(free))
         answers = np.empty((len(free), len(self.questions)))
         for positions, asked in self._plans:
-            coarse = self._on_grid(values, asked, self.n_panels)
-            fine = self._on_grid(values, asked, 2 * self.n_panels)
+            coarse = self._on_grid(vectors, asked, self.n_panels)
+            fine = self._on_grid(vectors, asked, 2 * self.n_panels)
             answers[:, positions] = fine + (fine - coarse) / 3
         return answers
 
     def _on_grid(
-        self, values: FloatArray, asked: Sequence[tuple[Party, Plan]], n_panels: int
+        self, vectors: Vectors, asked: Sequence[tuple[Party, Plan]], n_panels: int
     ) -> FloatArray:
         """Answer some questions on one grid; see :func:`answer_renewal`."""
         lags = lag_points(float(asked[0][1].times[-1]), n_panels)
-        shares = self.shares(values)
         parts = [
             answer_renewal(
                 plan,
-                self.kernels(values, lags, party),
-                shares=shares[:, party.classes],
+                self.kernels(vectors, lags, party),
+                shares=vectors.shares[:, party.classes],
                 lags=lags,
             )
             for party, plan in asked
         ]
         return np.asarray(sum(parts))
 
-    def kernels(self, values: FloatArray, lags: Lags, party: Party) -> Sojourns:
+    def vectors(self, values: FloatArray) -> Vectors:
+        """Return what natural values, (n, n_parameters), make of the model."""
+        ratios = self.ratios(values) * self._fixed_ratios
+        return Vectors(values=values, ratios=ratios, shares=self.shares(values))
+
+    def kernels(self, vectors: Vectors, lags: Lags, party: Party) -> Sojourns:
         """Return how stays end for each vector and class of a party, in one first axis.
 
-        A vector's classes are together. The states that the party leaves are followed by one
-        that nobody leaves.
+        A vector's classes are together. The states that the party leaves, or of them those that
+        somebody enters, are followed by one that nobody leaves.
         """
-        ratios = self.ratios(values) * self._fixed_ratios
-        steady, aging = party.steady, party.aging
+        ratios, steady, aging = vectors.ratios, party.steady, party.aging
         parts = []
         if steady.n_states:
-            rates = np.stack([self._numbers(k, values)["rate"] for k in steady.ways.tolist()], 1)
-            rates = ratios[:, steady.classes, steady.ways] * rates
+            rates = ratios[:, steady.classes, steady.ways]
+            for column, k in enumerate(steady.ways.tolist()):
+                rates[:, column] *= self._numbers(k, vectors)["rate"]
             parts.append(memoryless(steady, rates, lags))
         if aging.n_states:
-            kinds = {k: self._cumulative(k, values, lags.times) for k in set(aging.ways.tolist())}
+            kinds = {k: self._cumulative(k, vectors, lags.times) for k in set(aging.ways.tolist())}
             grown = np.stack([kinds[k] for k in aging.ways.tolist()], axis=1)
             grown *= ratios[:, aging.classes, aging.ways, None]
             parts.append(sojourns(aging, grown, lags))
-        return _of_classes(party, parts, n=len(values), n_panels=lags.n_panels)
+        return _of_classes(party, parts, n=len(ratios), n_panels=lags.n_panels)
 
-    def _cumulative(self, transition: int, values: FloatArray, lags: FloatArray) -> FloatArray:
+    def _cumulative(self, transition: int, vectors: Vectors, lags: FloatArray) -> FloatArray:
         """Return one transition's cumulative hazards at lags; (n, n_lags).
 
         SPEED: a hazard object for each vector would cost more than all the rest, where a family
         need not be asked one by one.
         """
         hazard = self.free_model.model.transitions[transition].hazard
-        if transition not in {place[0] for place in self.free_model.hazard_places}:
+        if transition not in self._free_transitions:
             grown = np.minimum(hazard.cumulative(lags), MOST_HAZARD)
-            return np.broadcast_to(grown, (len(values), lags.size))
+            return np.broadcast_to(grown, (len(vectors.values), lags.size))
         if constant_rate(hazard) is not None:
-            return np.asarray(self._numbers(transition, values)["rate"][:, None] * lags)
+            return np.asarray(self._numbers(transition, vectors)["rate"][:, None] * lags)
         if (formula := formula_of_many(type(hazard))) is not None:
-            grown = formula(self._numbers(transition, values), lags)
+            grown = formula(self._numbers(transition, vectors), lags)
         else:
-            made = self.free_model.hazards_at(transition, values)
+            made = self.free_model.hazards_at(transition, vectors.values)
             grown = np.array([one.cumulative(lags) for one in made])
         return np.asarray(np.minimum(grown, MOST_HAZARD))
 
-    def _numbers(self, transition: int, values: FloatArray) -> dict[str, FloatArray]:
+    def _numbers(self, transition: int, vectors: Vectors) -> dict[str, FloatArray]:
         """Return the parameters of one transition's hazard by name, (n,) or (n, n_pieces) each."""
+        if transition not in vectors.numbers:
+            vectors.numbers[transition] = self._made_numbers(transition, vectors.values)
+        return vectors.numbers[transition]
+
+    def _made_numbers(self, transition: int, values: FloatArray) -> dict[str, FloatArray]:
         hazard = self.free_model.model.transitions[transition].hazard
         names: tuple[str, ...] = hazard.__slots__
         numbers = {}
@@ -299,24 +322,26 @@ class Family:
 
 def _of_classes(party: Party, parts: Sequence[Sojourns], *, n: int, n_panels: int) -> Sojourns:
     """Return how stays of each class end, in one first axis, from lists of ways out and states."""
-    n_classes = len(party.classes)
-    stay = np.ones((n, n_classes, len(party.left) + 1, n_panels))
-    still = np.ones((n, n_classes, len(party.left) + 1, n_panels + 1))
-    if not parts:
-        nothing = np.zeros((n * n_classes, party.way_of.shape[1], n_panels))
-        return Sojourns(
-            begun=nothing, spread=nothing, stay=_flat(stay), stay_from_start=_flat(still)
-        )
-    begun = np.concatenate([part.begun for part in parts], axis=1)
-    spread = np.concatenate([part.spread for part in parts], axis=1)
-    stay[:, :, :-1] = np.concatenate([p.stay for p in parts], axis=1)[:, party.state_of]
-    still[:, :, :-1] = np.concatenate([p.stay_from_start for p in parts], axis=1)[:, party.state_of]
+    n_classes, n_later = party.later_state_of.shape
+    stay = np.empty((n, n_classes, n_later + 1, n_panels))
+    still = np.empty((n, n_classes, len(party.left) + 1, n_panels + 1))
+    stay[:, :, -1], still[:, :, -1] = 1.0, 1.0
+    begun = spread = np.zeros((n, n_classes, party.way_of.shape[1], n_panels))
+    if parts:
+        still[:, :, :-1] = _joined([part.stay_from_start for part in parts])[:, party.state_of]
+        begun = _joined([part.begun for part in parts])[:, party.way_of]
+    if n_later:
+        later = [part for part in parts if part.stay.shape[1]]
+        stay[:, :, :-1] = _joined([part.stay for part in later])[:, party.later_state_of]
+        spread = _joined([part.spread for part in later])[:, party.later_way_of]
     return Sojourns(
-        begun=_flat(begun[:, party.way_of]),
-        spread=_flat(spread[:, party.way_of]),
-        stay=_flat(stay),
-        stay_from_start=_flat(still),
+        begun=_flat(begun), spread=_flat(spread), stay=_flat(stay), stay_from_start=_flat(still)
     )
+
+
+def _joined(parts: Sequence[FloatArray]) -> FloatArray:
+    """Return arrays beside each other along their second axis."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def _flat(of_classes: FloatArray) -> FloatArray:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.prediction.sojourns import Exits
-from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.model import MultiStateModel
 from lupusim.model.hazards.base import constant_rate
@@ -24,7 +24,8 @@ class Party:
 
     classes: list[int]  # which
     closed: frozenset[int]  # transitions that they never make
-    left: list[int]  # states that they can come to and leave
+    left: list[int]
+    """States that they can come to and leave; those where some only start are behind."""
     steady: Exits
     aging: Exits
     """`steady` and `aging`: how: with constant hazards, and with others. Classes that leave a state
@@ -32,6 +33,9 @@ class Party:
     way_of: IntArray
     """Position of each class's way among those of `steady`, then `aging`; 0 where there is none."""
     state_of: IntArray  # the same of states
+    later_way_of: IntArray
+    later_state_of: IntArray
+    """The same two among ways and states of those alone who entered after the start."""
 
 
 def parties(
@@ -81,40 +85,63 @@ def _party(
     ]
     while new := {to for _, origin, to in ways if origin in reached} - reached:
         reached |= new
-    left = sorted({origin for _, origin, _ in ways if origin in reached})
+    entered = {to for _, origin, to in ways if origin in reached}
+    left = sorted({o for _, o, _ in ways if o in reached}, key=lambda s: (s not in entered, s))
     own = {state: [k for k, origin, _ in ways if origin == state] for state in left}
-    is_steady = {
-        state: all(constant_rate(model.transitions[k].hazard) is not None for k in own[state])
-        for state in left
-    }
-    way_of = np.zeros((len(classes), len(model.transitions)), dtype=int)
-    state_of = np.zeros((len(classes), len(left)), dtype=int)
-    lists: dict[bool, list[tuple[int, int, int]]] = {True: [], False: []}
-    n_ways = n_states = 0
-    for kind in (True, False):
-        first_state = n_states
-        for state in (state for state in left if is_steady[state] is kind):
-            known: dict[tuple[object, ...], tuple[int, int]] = {}
-            for position, c in enumerate(classes):
-                row = tuple(table[c][k] for k in own[state])
-                if row not in known:
-                    known[row] = n_ways, n_states
-                    lists[kind] += [(c, k, n_states - first_state) for k in own[state]]
-                    n_ways, n_states = n_ways + len(row), n_states + 1
-                begin, number = known[row]
-                way_of[position, own[state]] = begin + np.arange(len(row))
-                state_of[position, left.index(state)] = number
+    kinds: dict[bool, list[int]] = {True: [], False: []}
+    for state in left:
+        is_steady = all(constant_rate(model.transitions[k].hazard) is not None for k in own[state])
+        kinds[is_steady].append(state)
+    tables = [_exits(table, classes, kinds[kind], own, entered) for kind in (True, False)]
+    numbers = np.zeros((2, len(classes), len(model.transitions)), dtype=int)
+    states = np.zeros((2, len(classes), len(left)), dtype=int)
+    n_ways, n_states = np.zeros(2, dtype=int), np.zeros(2, dtype=int)
+    for exits, begins in tables:
+        for (position, state), (way, number) in begins.items():
+            n_own, at = len(own[state]), left.index(state)
+            numbers[:, position, own[state]] = (n_ways + way)[:, None] + np.arange(n_own)
+            states[:, position, at] = n_states + number
+        n_ways += [exits.ways.size, exits.n_later_ways]
+        n_states += [exits.n_states, exits.n_later]
+    is_later = [state in entered for state in left]
     return Party(
         classes=classes,
         closed=closed,
         left=left,
-        steady=_exits(lists[True]),
-        aging=_exits(lists[False]),
-        way_of=way_of,
-        state_of=state_of,
+        steady=tables[0][0],
+        aging=tables[1][0],
+        way_of=numbers[0],
+        state_of=states[0],
+        later_way_of=np.where(_of_states(own, entered, numbers[1].shape[1]), numbers[1], 0),
+        later_state_of=states[1][:, is_later],
     )
 
 
-def _exits(rows: list[tuple[int, int, int]]) -> Exits:
-    classes, ways, states = np.array(rows, dtype=int).reshape(-1, 3).T
-    return Exits(classes=classes, ways=ways, states=states)
+def _of_states(own: dict[int, list[int]], states: Collection[int], n: int) -> BoolArray:
+    """Return which of n transitions lead out of some states."""
+    mine = [k for state, ways in own.items() if state in states for k in ways]
+    return np.asarray(np.isin(np.arange(n), mine))
+
+
+def _exits(
+    table: Sequence[Sequence[object]],
+    classes: list[int],
+    states: list[int],
+    own: dict[int, list[int]],
+    entered: Collection[int],
+) -> tuple[Exits, dict[tuple[int, int], tuple[int, int]]]:
+    """Return how states are left, and for each class and state its first way and its number."""
+    rows: list[tuple[int, int, int]] = []
+    begins: dict[tuple[int, int], tuple[int, int]] = {}
+    n_states = n_later = 0
+    for state in states:
+        known: dict[tuple[object, ...], tuple[int, int]] = {}
+        for position, c in enumerate(classes):
+            row = tuple(table[c][k] for k in own[state])
+            if row not in known:
+                known[row] = len(rows), n_states
+                rows += [(c, k, n_states) for k in own[state]]
+                n_states, n_later = n_states + 1, n_later + (state in entered)
+            begins[position, state] = known[row]
+    of, ways, numbers = np.array(rows, dtype=int).reshape(-1, 3).T
+    return Exits(classes=of, ways=ways, states=numbers, n_later=n_later), begins

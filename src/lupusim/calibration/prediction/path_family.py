@@ -8,7 +8,7 @@ import numpy as np
 
 from lupusim.calibration.estimation.parameters import FreeModel
 from lupusim.calibration.prediction.entries import Route, route
-from lupusim.calibration.prediction.family import Family
+from lupusim.calibration.prediction.family import Family, Vectors
 from lupusim.calibration.prediction.markov import exponential, rate_breaks
 from lupusim.calibration.prediction.mesh import N_PANELS, make_kernels, march, mesh_edges
 from lupusim.calibration.prediction.parties import Party
@@ -55,11 +55,18 @@ class PathFamily:
             size = max(size, len(self.free_model.model.transitions) * n_entries * 2 * N_PANELS)
         return max(1, _CELLS // (size * len(self.free_model.model.latent_classes)))
 
+    @cached_property
+    def _has_no_past(self) -> bool:
+        """Whether renewal equations up to the study's only look say it all."""
+        times = self.tree.times
+        renews = self.family.renews and not self.family.is_markov
+        return renews and times.size == 1 and bool(times[0] > 0)
+
     def _some(self, free: FloatArray) -> FloatArray:
         values = self.free_model.natural(free)
         if self.family.is_markov:
             by_class, shares = self._markov(values)
-        elif self.family.renews and self.tree.times.size == 1 and self.tree.times[0] > 0:
+        elif self._has_no_past:
             return self._at_one_time(values)
         else:
             shares = self.family.shares(values)
@@ -73,9 +80,10 @@ class PathFamily:
     def _at_one_time(self, values: FloatArray) -> FloatArray:
         """Return probabilities, (n, n_paths), where nobody's past has to be carried on."""
         time = float(self.tree.times[0])
-        there = self._on_grid(values, lag_points(time, _N_LAGS))
+        vectors = self.family.vectors(values)
+        there = self._on_grid(vectors, lag_points(time, _N_LAGS))
         if not self.is_coarse:
-            fine = self._on_grid(values, lag_points(time, 2 * _N_LAGS))
+            fine = self._on_grid(vectors, lag_points(time, 2 * _N_LAGS))
             there = np.maximum(fine + (fine - there) / 3, 0.0)
         return np.asarray(there @ self.tree.masks[0].T)
 
@@ -85,12 +93,13 @@ class PathFamily:
         model, chain = self.free_model.model, self.tree.chain
         return [(party, route(model, chain, party)) for party in self.family.parties_in([chain])]
 
-    def _on_grid(self, values: FloatArray, lags: Lags) -> FloatArray:
+    def _on_grid(self, vectors: Vectors, lags: Lags) -> FloatArray:
         """Return how probable each entry of the chain is on one grid; (n, size)."""
-        shares = self.family.shares(values)
         parts = [
             chain_at_the_end(
-                own, self.family.kernels(values, lags, party), shares=shares[:, party.classes]
+                own,
+                self.family.kernels(vectors, lags, party),
+                shares=vectors.shares[:, party.classes],
             )
             for party, own in self._routes
         ]

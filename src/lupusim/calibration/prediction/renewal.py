@@ -21,7 +21,7 @@ from functools import lru_cache
 import numpy as np
 
 from lupusim.calibration.prediction.enlarged_chain import chain_groups
-from lupusim.calibration.prediction.entries import Ledger, Route, enter, route
+from lupusim.calibration.prediction.entries import Ledger, Reading, Route, enter, reading, route
 from lupusim.calibration.prediction.parties import Party
 from lupusim.calibration.prediction.sojourns import Lags, Sojourns
 from lupusim.calibration.targets.questions import Question
@@ -42,9 +42,11 @@ class Plan:
     """What is asked of one grid, sorted by the chains that answer it."""
 
     times: FloatArray  # of the questions, years; (n_times,)
-    routes: tuple[Route, ...]  # one for each chain
-    asked: tuple[tuple[int, int, int, FloatArray], ...]
-    """For each question: its own, that of its chain, that of its time, and its readout."""
+    routes: tuple[Route, ...]  # one for all chains that mass moves through alike
+    has_clock: bool  # whether years are counted
+    asked: tuple[tuple[int, int, int, Reading], ...]
+    """For each question: its own position, that of its route, that of its time, and what it
+    counts."""
 
 
 def is_renewal(model: MultiStateModel) -> bool:
@@ -69,14 +71,17 @@ def horizons(times: FloatArray) -> list[FloatArray]:
 def plan(model: MultiStateModel, questions: Sequence[Question], party: Party) -> Plan:
     """Return how some questions are answered on one grid; for all numbers of a model."""
     times = np.unique([question.time for question in questions])
-    routes: list[Route] = []
-    asked: list[tuple[int, int, int, FloatArray]] = []
+    routes: dict[tuple[object, ...], Route] = {}
+    asked: list[tuple[int, int, int, Reading]] = []
+    has_clock = False
     for chain, positions, readouts in chain_groups(model, questions):
+        own = route(model, chain, party)
+        routes.setdefault(own.flow, own)
+        has_clock = has_clock or bool(own.counted)
         for position, readout in zip(positions, readouts, strict=True):
             at = int(np.searchsorted(times, questions[position].time))
-            asked.append((position, len(routes), at, readout))
-        routes.append(route(model, chain, party))
-    return Plan(times=times, routes=tuple(routes), asked=tuple(asked))
+            asked.append((position, list(routes).index(own.flow), at, reading(own, readout)))
+    return Plan(times=times, routes=tuple(routes.values()), has_clock=has_clock, asked=tuple(asked))
 
 
 def answer_renewal(plan: Plan, kernels: Sojourns, *, shares: FloatArray, lags: Lags) -> FloatArray:
@@ -98,14 +103,13 @@ def answer_renewal(plan: Plan, kernels: Sojourns, *, shares: FloatArray, lags: L
     (n_models, n_questions) array
         Probabilities, or years.
     """
-    has_clock = any(one.counted for one in plan.routes)
-    ledgers = [_ledger(kernels, lags, time, has_clock) for time in plan.times.tolist()]
+    ledgers = [_ledger(kernels, lags, time, plan.has_clock) for time in plan.times.tolist()]
     answers = np.empty((shares.shape[0], len(plan.asked)))
     for first, routes in _together(plan.routes, kernels.begun.shape):
         entries = enter(routes, kernels.begun, kernels.spread)
-        for position, chain, at, readout in plan.asked:
+        for position, chain, at, counted in plan.asked:
             if first <= chain < first + len(routes):
-                there = ledgers[at].read(plan.routes[chain], entries[:, chain - first], readout)
+                there = ledgers[at].read(counted, entries[:, chain - first])
                 answers[:, position] = (there.reshape(shares.shape) * shares).sum(axis=1)
     return answers
 
@@ -142,14 +146,12 @@ def _ledger(kernels: Sojourns, lags: Lags, time: float, has_clock: bool) -> Ledg
     By cubic interpolation between panel ends.
     """
     there = np.zeros(kernels.stay.shape)
-    from_start = np.zeros(there.shape[:2])
+    from_start = np.zeros(kernels.stay_from_start.shape[:2])
     for panel, weight in _near(lags, time):
         there[..., :panel] += weight * kernels.stay[..., :panel][..., ::-1]
         from_start += weight * kernels.stay_from_start[..., panel]
     years, years_from_start = _years(kernels, lags, time) if has_clock else (there, from_start)
-    return Ledger(
-        there=there, years=years, from_start=from_start, years_from_start=years_from_start
-    )
+    return Ledger(entered=(there, years), begun=(from_start, years_from_start))
 
 
 def _years(kernels: Sojourns, lags: Lags, time: float) -> tuple[FloatArray, FloatArray]:
@@ -159,7 +161,7 @@ def _years(kernels: Sojourns, lags: Lags, time: float) -> tuple[FloatArray, Floa
     """
     stay, still, grid = kernels.stay, kernels.stay_from_start, lags.grid
     spent = grid[1] * (np.cumsum(stay, axis=-1) - stay / 2)
-    years, from_start = np.zeros(stay.shape), np.zeros(stay.shape[:2])
+    years, from_start = np.zeros(stay.shape), np.zeros(still.shape[:2])
     for panel, weight in _near(lags, time):
         years[..., :panel] += weight * spent[..., :panel][..., ::-1]
         ends = (still[..., 0] + still[..., panel]) / 2

@@ -65,7 +65,7 @@ def lag_points(horizon: float, n_panels: int) -> Lags:
     return Lags(times=times, ends=np.searchsorted(times, np.arange(n_panels + 1) * width))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Exits:
     """How some states are left, in one list of ways out."""
 
@@ -74,22 +74,45 @@ class Exits:
     """`classes` and `ways`: latent class and transition of each; those out of one state beside each
     other."""
     states: IntArray  # position among the states of each
+    n_later: int  # how many of the states, the first, somebody enters after the start
 
     @property
     def n_states(self) -> int:
         """How many states are left, alike classes counted once."""
         return int(self.states[-1]) + 1 if self.states.size else 0
 
+    @cached_property
+    def n_later_ways(self) -> int:
+        """How many of the ways, the first, lead out of these."""
+        return int(np.searchsorted(self.states, self.n_later))
+
+    @cached_property
+    def spans(self) -> list[tuple[int, int]]:
+        """Of each state the position of its first way out, and of the first that is not its."""
+        begins = np.searchsorted(self.states, np.arange(self.n_states + 1)).tolist()
+        return list(pairwise(begins))
+
     def total(self, of_ways: FloatArray) -> FloatArray:
         """Return sums over the ways out of each state; the second axis is that of ways.
 
         SPEED: NumPy's sums by state cost twenty times as much, along this axis.
         """
-        begins = np.searchsorted(self.states, np.arange(self.n_states + 1)).tolist()
         totals = np.empty((len(of_ways), self.n_states, *of_ways.shape[2:]))
-        for state, (begin, end) in enumerate(pairwise(begins)):
-            np.add(of_ways[:, begin], of_ways[:, begin + 1 : end].sum(axis=1), out=totals[:, state])
+        for state, (begin, end) in enumerate(self.spans):
+            if end - begin == 2:
+                np.add(of_ways[:, begin], of_ways[:, begin + 1], out=totals[:, state])
+            else:
+                rest = of_ways[:, begin + 1 : end].sum(axis=1)
+                np.add(of_ways[:, begin], rest, out=totals[:, state])
         return totals
+
+    def scale(self, of_ways: FloatArray, by_state: FloatArray) -> None:
+        """Multiply what is known of each way, in place, with what is known of its state.
+
+        SPEED: a copy of the states' numbers for each way costs as much as the products.
+        """
+        for state, (begin, end) in enumerate(self.spans):
+            of_ways[:, begin:end] *= by_state[:, state, None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +122,9 @@ class Sojourns:
     begun: FloatArray
     """Moves within each panel, of those who were there at time 0; (n, n_ways, n_panels)."""
     spread: FloatArray
-    """Moves l panels later, of those who entered evenly over a panel; (n, n_ways, n_panels)."""
-    stay: FloatArray  # share still there at the panel's end, of the latter; (n, n_states, n_panels)
+    """Moves l panels later, of those who entered evenly over a panel; (n, n_later_ways,
+    n_panels)."""
+    stay: FloatArray  # share still there at the panel's end, of the latter; (n, n_later, n_panels)
     stay_from_start: FloatArray
     """Share still there at the panel ends, of those who were there at time 0; (n, n_states,
     n_panels + 1)."""
@@ -135,12 +159,17 @@ def memoryless(exits: Exits, rates: FloatArray, lags: Lags) -> Sojourns:
     left = np.exp(-rate * (lags.width * np.arange(lags.n_panels + 1)))
     by_way = left[:, exits.states, :-2]
     return _sojourns(
-        _gone_on(begun, by_way), _gone_on(later, by_way), _gone_on(stay, left[..., :-2]), left
+        _gone_on(begun, by_way),
+        _gone_on(later, by_way[:, : exits.n_later_ways]),
+        _gone_on(stay, left[:, : exits.n_later, :-2]),
+        left,
     )
 
 
 def _gone_on(two: FloatArray, left: FloatArray) -> FloatArray:
     """Return what happens in the first panel, and what in the second to those who are left."""
+    if not two.size:
+        return two
     panels = np.empty((*left.shape[:-1], left.shape[-1] + 1))
     panels[..., :1] = two[..., :1]
     np.multiply(two[..., 1:], left, out=panels[..., 1:])
@@ -160,13 +189,16 @@ def _by_panel(
     per_hazard = survival[..., :-1] - survival[..., 1:]
     np.divide(per_hazard, growth, out=per_hazard, where=True if grows.all() else grows)
     moved = cumulative[..., 1:] - cumulative[..., :-1]
-    moved *= per_hazard[:, exits.states]
-    area = (survival[..., 1:] + survival[..., :-1]) * lags.halves
-    return (
-        _summed(moved, lags),
-        _summed(moved * lags.late, lags),
-        _summed(area, lags),
-    )
+    exits.scale(moved, per_hazard)
+    begun = _summed(moved, lags)
+    # SPEED: where patients only start, what becomes of those who enter is not asked.
+    moved, survival = moved[:, : exits.n_later_ways], survival[:, : exits.n_later]
+    if not exits.n_later:
+        return begun, moved, survival
+    moved *= lags.late
+    area = survival[..., 1:] + survival[..., :-1]
+    area *= lags.halves
+    return begun, _summed(moved, lags), _summed(area, lags)
 
 
 def _summed(between: FloatArray, lags: Lags) -> FloatArray:
@@ -179,13 +211,17 @@ def _summed(between: FloatArray, lags: Lags) -> FloatArray:
     a, b, c, d = (between[..., k::_PARTS] for k in range(n_first, n_first + _PARTS))
     sums = np.empty((*between.shape[:-1], lags.n_panels))
     np.add.reduceat(between[..., :n_first], [0], axis=-1, out=sums[..., :1])
-    np.add(a, (b + c) + d, out=sums[..., 1:])
+    rest = b + c
+    rest += d
+    np.add(a, rest, out=sums[..., 1:])
     return sums
 
 
 def _sojourns(
     begun: FloatArray, later: FloatArray, stay: FloatArray, survival: FloatArray
 ) -> Sojourns:
-    spread = begun - later
-    spread[..., 1:] += later[..., :-1]
+    spread = begun[:, : later.shape[1]]
+    if later.size:
+        spread = spread - later
+        spread[..., 1:] += later[..., :-1]
     return Sojourns(begun=begun, spread=spread, stay=stay, stay_from_start=survival)
