@@ -13,6 +13,7 @@ FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.intp]
 StateArray: TypeAlias = NDArray[np.int8]
 BoolArray: TypeAlias = NDArray[np.bool_]
+_FEW_PATIENTS, _LARGEST_BYTE = 1000, 255
 _Table = TypeVar("_Table")
 _Number = TypeVar("_Number", bound=np.generic)
 
@@ -37,6 +38,23 @@ def without_repeats(column: NDArray[_Number]) -> NDArray[_Number]:
     [[7]]
     """
     return column[tuple(slice(None) if step else slice(1) for step in column.strides)]
+
+
+def count_rows(mask: BoolArray) -> NDArray[Any]:
+    """Return how many of each row of an (n_replicates, n_patients) array are true.
+
+    Examples
+    --------
+    >>> count_rows(np.array([[True, False, True], [False, False, False]])).tolist()
+    [2, 0]
+    """
+    if mask.shape[1] > _FEW_PATIENTS:
+        return np.asarray(mask.sum(axis=1, dtype=np.int32), dtype=np.intp)
+    # SPEED: bytes are added up four times as fast as numbers of eight bytes (benchmarks/cases.py)
+    found, small = np.zeros(len(mask), dtype=np.intp), mask.view(np.uint8)
+    for start in range(0, mask.shape[1], _LARGEST_BYTE):
+        found += np.einsum("ij->i", small[:, start : start + _LARGEST_BYTE])
+    return found
 
 
 def read_only(array: FloatArray) -> FloatArray:

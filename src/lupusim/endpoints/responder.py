@@ -27,6 +27,7 @@ from lupusim.endpoints.setting import TIME_TOLERANCE, Setting
 from lupusim.endpoints.visits import VisitMeasurement, level_of_responses
 from lupusim.errors import Problem
 from lupusim.records import Observation
+from lupusim.records.recorders import among
 from lupusim.trial.checks.endpoints import state_problems, visit_problems
 from lupusim.trial.endpoints import Better, ResponseAtVisit, ResponseAtVisits
 
@@ -198,7 +199,7 @@ class ResponderMeasurement(VisitMeasurement):
         self, endpoint: Responder | SustainedResponder, visits: Sequence[float], setting: Setting
     ) -> None:
         super().__init__(visits, setting)
-        self.member = setting.members(endpoint.states)
+        self.positions = tuple(setting.positions(endpoint.states))
         self.better = endpoint.better
 
     def outcome(self, observation: Observation) -> BinaryOutcome:
@@ -206,7 +207,8 @@ class ResponderMeasurement(VisitMeasurement):
         response: BoolArray = np.ones(self.setting.n_patients, dtype=bool)
         for number in self.numbers:
             state, present = self.states(number, observation.watched_until)
-            response &= self.member[state] & present
+            response &= among(state, self.positions)
+            response &= present
         return BinaryOutcome(
             response=self.judged(response, observation, self.better),
             included=self.included(observation),

@@ -7,7 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.common.arrays import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    StateArray,
+    without_repeats,
+)
 from lupusim.common.frozen import dataclass
 from lupusim.records import HazardAlong, Recorder, StateAt
 from lupusim.trial.observation import (
@@ -91,8 +97,11 @@ class Visits:
 
     def took_place(self, number: int, seen_until: FloatArray) -> BoolArray:
         """Return whose visit took place, given how long each was seen; (n_patients,)."""
-        on_time = self.times[number] <= seen_until.ravel() + TIME_TOLERANCE
-        return np.asarray(on_time & self.attended[number])
+        until, attended = without_repeats(seen_until).reshape(-1), self.attended[number]
+        on_time = np.less_equal(self.times[number], until + TIME_TOLERANCE)
+        if not attended.all():
+            on_time = on_time & attended
+        return np.broadcast_to(on_time, (self.n_patients,))
 
 
 def imperfect_visits(
@@ -161,7 +170,9 @@ class Setting:
 
     def members(self, names: Sequence[str]) -> BoolArray:
         """Return for each state whether it is one of those named, shape (n_states,)."""
-        return np.isin(np.arange(len(self.states)), self.positions(names))
+        found: BoolArray = np.zeros(len(self.states), dtype=bool)
+        found[self.positions(names)] = True
+        return found
 
     def visits_at(self, times: Sequence[float]) -> tuple[Visits, list[int]]:
         """Return visits that hold those at some study times (years), and their numbers."""

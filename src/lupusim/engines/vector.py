@@ -274,7 +274,8 @@ class _Step:
         edges = np.cumsum(rates)[:-1] / rates.sum()
         for part in blocks(n, 1) if rates.size > 1 else ():
             which = rng.random(sojourn[part].size)
-            for edge in edges:
+            np.greater_equal(which, edges[0], out=winner[part].view(bool))
+            for edge in edges[1:]:
                 winner[part] += which >= edge
         return sojourn, winner
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, count_rows
 
 _Number = TypeVar("_Number", bound=np.generic)
 _SMALL_NUMBERS = 1024
@@ -145,7 +145,7 @@ def n_enrolled(enrollment_time: FloatArray, cutoff: FloatArray) -> IntArray:
     enrolled = np.full(cutoff.shape, enrollment_time.shape[1])
     # SPEED: at late looks nearly all trials have everybody
     short = np.flatnonzero(enrollment_time[:, -1] > cutoff)
-    enrolled[short] = (enrollment_time[short] <= cutoff[short, None]).sum(axis=1, dtype=np.int32)
+    enrolled[short] = count_rows(enrollment_time[short] <= cutoff[short, None])
     return enrolled
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lupusim.analysis.outcomes.outcome import Outcome, mean_or_none
-from lupusim.common.arrays import BoolArray, FloatArray, StateArray
+from lupusim.common.arrays import BoolArray, FloatArray, StateArray, count_rows
 from lupusim.common.frozen import dataclass
 
 
@@ -44,7 +44,7 @@ class BinaryOutcome(Outcome):
     def counts(self, arm: int) -> tuple[FloatArray, FloatArray]:
         """Return responders and patients of an arm, shape (n_replicates,) each."""
         members = self.included & (self.arm == arm)
-        return (self.response & members).sum(axis=1), members.sum(axis=1)
+        return count_rows(self.response & members), count_rows(members)
 
     def columns(self) -> tuple[NDArray[Any], ...]:
         """Return response and arm."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lupusim.analysis.outcomes.outcome import Outcome, mean_or_none
-from lupusim.common.arrays import BoolArray, FloatArray, StateArray
+from lupusim.common.arrays import BoolArray, FloatArray, StateArray, count_rows
 from lupusim.common.frozen import dataclass
 
 
@@ -59,7 +59,7 @@ class SurvivalOutcome(Outcome):
         """Return events and years at risk of an arm, shape (n_replicates,) each."""
         members = self.arm == arm
         years = np.einsum("ij,ij->i", self.time, members)
-        return (self.event & members).sum(axis=1, dtype=np.int32).astype(float), years
+        return count_rows(self.event & members).astype(float), years
 
     def columns(self) -> tuple[NDArray[Any], ...]:
         """Return time, event and arm."""

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import everyone_or, flags, lead_shape
 from lupusim.analysis.numerics.labels import takes_labels
-from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, count_rows
 from lupusim.common.frozen import dataclass
 from lupusim.common.shown import Shown
 
@@ -108,7 +108,7 @@ def two_by_two(
 
 def _totals(cell: BoolArray, n_patients: int, lead: tuple[int, ...]) -> FloatArray:
     members = np.broadcast_to(cell, (cell.shape[0], n_patients))
-    total = members.sum(axis=1, dtype=np.int32).astype(float)
+    total = count_rows(members).astype(float)
     return np.broadcast_to(total, lead or (1,)).reshape(lead)
 
 

@@ -12,7 +12,7 @@ from lupusim.analysis.survival.logrank import LogrankResult
 from lupusim.analysis.survival.ordering import Order, Room, ordered, places
 from lupusim.analysis.survival.rank_sums import plain_sums, relabeled_sums
 from lupusim.analysis.survival.sorting import joined_flags, keys_of
-from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray, blocks
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray, blocks, count_rows
 from lupusim.common.frozen import dataclass
 
 
@@ -65,7 +65,7 @@ def logrank_looks(exits: Exits, cutoffs: FloatArray, *, seen_by: FloatArray) -> 
             order = _order(exits, block, width, seen_by[look], room)
             found = plain_sums(order, room)
             sums[look][:, block], fits[look][:, block] = found, cox_beside(order, found, room)
-            events[look, block] = order.event.sum(axis=1, dtype=np.int32)
+            events[look, block] = count_rows(order.event)
     results = tuple(with_estimate(*one) for one in zip(sums, fits, strict=True))
     return LookTests(results=results, events=events, enrolled=enrolled)
 
@@ -105,7 +105,7 @@ def relabeled_looks(
             keys = keys_of(*_cut(alike, block, width, seen_by[look]))
             placed = places(keys)
             sums[look][:, :, block] = relabeled_sums(keys, placed, labels[:, block])
-            events[look, block] = placed.event.sum(axis=1, dtype=np.int32)
+            events[look, block] = count_rows(placed.event)
     no_fit = np.zeros((2, n_labelings * n_sets))
     return LookTests(
         results=tuple(with_estimate(one.reshape(3, -1), no_fit) for one in sums),

@@ -9,7 +9,7 @@ import numpy as np
 
 from lupusim.analysis.survival.ordering import Order, Places, Room
 from lupusim.analysis.survival.sorting import ARM, CENSORED
-from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray, count_rows
 from lupusim.common.compiled.choice import with_compiled
 from lupusim.common.frozen import dataclass
 
@@ -87,7 +87,7 @@ def share_sums(arm: StateArray, event: BoolArray, room: Room) -> FloatArray:
     np.multiply(treated, _inverse_at_risk(n_patients), out=at_event)
     at_event *= event
     found = np.empty((3, n_replicates))
-    found[0] = (arm & event).sum(axis=1, dtype=np.int32)
+    found[0] = count_rows(event & arm.view(bool))
     found[1] = at_event.sum(axis=1)
     # not vecdot: BLAS adds up long rows in another order when it has more threads
     found[2] = np.einsum("ij,ij->i", at_event, at_event)
@@ -143,8 +143,7 @@ def labeled_sums(event: BoolArray, order: IntArray, labels: StateArray) -> Float
         found[1, number] = expected
         # not einsum: processors add up otherwise in it, and no compiled loop does as all of them
         found[2, number] = expected - np.square(share, out=share).sum(axis=1)
-        arm &= event
-        found[0, number] = arm.sum(axis=1, dtype=np.int32)
+        found[0, number] = count_rows(event & arm.view(bool))
     return found
 
 

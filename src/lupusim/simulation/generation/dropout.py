@@ -31,7 +31,7 @@ class DropoutClock:
         self.shape = arm.shape
         self.recorders: tuple[Recorder, ...] = ()
         if dropout.is_never:
-            self._time = np.full(arm.shape, math.inf)
+            self._time = np.broadcast_to(math.inf, arm.shape)
             return
         if dropout.hazard is None and dropout.is_alike:
             self._time = _at_constant_hazard(dropout.per_year, arm.shape, rng)
@@ -49,7 +49,7 @@ class DropoutClock:
     @property
     def known(self) -> FloatArray:
         """What is known of it before anybody's disease is: ``inf`` where it depends on states."""
-        return np.full(self.shape, math.inf) if self.recorders else self._time
+        return np.broadcast_to(math.inf, self.shape) if self.recorders else self._time
 
     @property
     def time(self) -> FloatArray:

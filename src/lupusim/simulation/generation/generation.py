@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lupusim.common.arrays import FloatArray, IntArray, StateArray
+from lupusim.common.arrays import FloatArray, IntArray, StateArray, without_repeats
 from lupusim.common.frozen import dataclass
 from lupusim.common.rng import stream
 from lupusim.endpoints.base import Measurement
@@ -91,7 +91,7 @@ def generate(
     dropout = DropoutClock(trial, arm, rng=block.stream("dropout"))
     recorders = list(dict.fromkeys(r for m in measurements for r in m.recorders))
     recorders += [*dropout.recorders, *listeners]
-    leaves = np.minimum(dropout.known, _horizon(trial))
+    leaves = _not_after(_horizon(trial), dropout.known)
     presence = Presence(arm=arm, enrollment_time=enrollment_time, leaves=leaves)
     supplied = supply_trial(trial, presence, dispense=dispense, streams=block.stream)
     if supplied is not None:
@@ -111,7 +111,7 @@ def generate(
     return Generated(
         arm=arm,
         enrollment_time=enrollment_time,
-        watched_until=np.minimum(dropout.time, _horizon(trial)) if dropout.recorders else leaves,
+        watched_until=_not_after(_horizon(trial), dropout.time) if dropout.recorders else leaves,
         patients=patients,
         measurements=measurements,
         supplied=supplied,
@@ -161,6 +161,12 @@ def _allocate(
         trial.arms, trial.allocation, enrollment_time=enrollment_time, stratum=stratum, rng=rng
     )
     return found.arm, found.open_arms
+
+
+def _not_after(horizon: float, leaves: FloatArray) -> FloatArray:
+    """Return when patients leave, at the latest at the horizon."""
+    # SPEED: where nobody drops out it is one number, read once (benchmarks/cases.py)
+    return np.broadcast_to(np.minimum(without_repeats(leaves), horizon), leaves.shape)
 
 
 def _horizon(trial: Trial) -> float:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lupusim.analysis.group_sequential.stopping import is_futile
-from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, count_rows
 from lupusim.common.frozen import dataclass
 from lupusim.records import Observation
 from lupusim.simulation.generation.generation import Generated
@@ -54,7 +54,7 @@ def hold_family(
     found["reject_all"] = ending.rejected.all(axis=1).astype(float)
     found |= _by_hypothesis(asked, seen, ending) | _picked(asked, seen, ending)
     found |= _accuracy(trial, asked, (seen, ending)) | _false_rejections(trial, asked, ending)
-    found["n_enrolled"] = observation.enrolled.sum(axis=1).astype(float)
+    found["n_enrolled"] = count_rows(observation.enrolled).astype(float)
     found |= _sizes(trial, asked, (seen, ending), observation)
     if trial.interims:
         found |= _looks(trial, seen[0], ending) | _estimates_at_looks(asked, seen, ending)
