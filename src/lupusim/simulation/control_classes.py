@@ -1,4 +1,4 @@
-"""Sums over responders by class of patient: arm, factors, and the stage they belong to."""
+"""Sums by class of patient: arm, factors and stage of who responds, or cells of an outcome."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Protocol
 
 import numpy as np
 
+from lupusim.analysis.outcomes import Outcome
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.simulation.controls import Whole
 from lupusim.trial.allocation.open_arms import is_open
+
+_BESIDE = ("in_analysis", "baseline")  # columns of a table by which nobody is compared
 
 
 class Randomized(Protocol):
@@ -123,3 +126,73 @@ class ClassedShares:
         classes = self.classes.of(whole.generated, arm)
         added = self.adds[classes, np.asarray(response, dtype=np.intp)]
         return np.where(classes >= 0, added, 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cells:
+    """Cells of an outcome: each of its columns is cut at some edges.
+
+    The columns come as the outcome has them, so that of a hierarchy those that matter most come
+    first. A combination that is no cell belongs to the next cell in their order.
+    """
+
+    edges: dict[str, FloatArray]  # of each column, rising
+    codes: IntArray  # combinations that are cells, rising; (n_cells,)
+
+    @classmethod
+    def of_some(cls, outcome: Outcome, most: int) -> Cells:
+        """Return those in which some patients are, each column in at most so many parts."""
+        edges = {name: _edges(column, most) for name, column in _columns(outcome).items()}
+        whole = cls(edges=edges, codes=np.empty(0, dtype=np.int64))
+        return cls(edges=edges, codes=np.unique(whole._codes(outcome)))
+
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        return self.codes.size
+
+    def of(self, outcome: Outcome) -> IntArray:
+        """Return the cell of each patient, `number` for who is not in the analysis."""
+        place = np.searchsorted(self.codes, self._codes(outcome))
+        return np.where(outcome.analyzed, np.minimum(place, self.number - 1), self.number)
+
+    def _codes(self, outcome: Outcome) -> IntArray:
+        code: IntArray = np.zeros(outcome.analyzed.shape, dtype=np.int64)
+        for name, column in _columns(outcome).items():
+            edges = self.edges[name]
+            code = code * (edges.size + 1) + np.searchsorted(edges, column, side="right")
+        return code
+
+
+def _columns(outcome: Outcome) -> dict[str, FloatArray]:
+    table = outcome.table().items()
+    return {name: np.asarray(column, dtype=float) for name, column in table if name not in _BESIDE}
+
+
+def _edges(column: FloatArray, most: int) -> FloatArray:
+    """Return where a column is cut: between all values, or by quantiles where they are many."""
+    values = np.unique(column)
+    if values.size <= most:
+        return values[1:]
+    cuts = np.quantile(column, np.arange(1, most) / most, method="higher")
+    return np.setdiff1d(cuts, values[:1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CellSum:
+    """A sum over what cells add in which patients are."""
+
+    endpoint: int  # position of the endpoint
+    first: int  # of how many patients, in the order of their enrollment
+    cells: Cells
+    adds: FloatArray  # of a patient in each cell, and of one who is in none; (n_arms, n_cells + 1)
+
+    def sums(self, whole: Whole) -> FloatArray:
+        """Return the sum of each replicate, (n_replicates,)."""
+        return np.asarray(self.added(whole, whole.generated.arm).sum(axis=1))
+
+    def added(self, whole: Whole, arm: np.ndarray) -> FloatArray:
+        """Return what each patient would add on an arm, (n_replicates, n_patients or fewer)."""
+        cell = whole.cells(self.endpoint, self.cells)
+        on = np.broadcast_to(arm, cell.shape)
+        return np.asarray(self.adds[on[:, : self.first], cell[:, : self.first]])

@@ -11,7 +11,7 @@ import numpy as np
 from lupusim.analysis.outcomes import CountOutcome, NumberOutcome, Outcome, SurvivalOutcome
 from lupusim.analysis.survival.exit_sums import Table, added_by_each, added_until, sums_on_arm
 from lupusim.analysis.survival.logrank_looks import Exits
-from lupusim.common.arrays import FloatArray, StateArray
+from lupusim.common.arrays import FloatArray, IntArray, StateArray
 from lupusim.common.frozen import dataclass
 from lupusim.records import Observation
 from lupusim.simulation.generation.generation import Generated
@@ -56,6 +56,14 @@ class Quadratic:
     baseline: TakenFromValue | None = None  # what is taken from the values before
 
 
+class InCells(Protocol):
+    """Tells which of some cells an outcome is in."""
+
+    def of(self, outcome: Outcome) -> IntArray:
+        """Return the cell of each patient, (n_replicates, n_patients)."""
+        ...
+
+
 class Whole:
     """What is known of a block of trials if their data are never cut.
 
@@ -69,6 +77,7 @@ class Whole:
         self.generated = generated
         self._outcomes: dict[int, Outcome] = {}
         self._exits: dict[int, Exits] = {}
+        self._cells: dict[tuple[int, int], IntArray] = {}
 
     def outcome(self, number: int) -> Outcome:
         """Return the outcome of an endpoint, by its position in the trial."""
@@ -76,6 +85,13 @@ class Whole:
             measurement = self.generated.measurements[number]
             self._outcomes[number] = measurement.outcome(self._seen())
         return self._outcomes[number]
+
+    def cells(self, number: int, cells: InCells) -> IntArray:
+        """Return the cell of each patient's outcome of an endpoint, (n_replicates, n_patients)."""
+        key = number, id(cells)
+        if key not in self._cells:
+            self._cells[key] = cells.of(self.outcome(number))
+        return self._cells[key]
 
     def exits(self, number: int) -> Exits:
         """Return when patients would leave the risk set of an endpoint."""
@@ -297,6 +313,9 @@ class Control:
     """All that is known in law of a trial's replicates."""
 
     scores: Sequence[Score | Together]  # sums over its patients
+    sampled: FloatArray | None = None
+    """Covariance of the controls' means, as far as they come from a sample of patients; None where
+    all are exact; (n_controls, n_controls)."""
 
     def moments(self, claims: FloatArray, generated: Generated) -> Moments:
         """Return the sums of a block of replicates, of whom some claim an effect."""
@@ -326,9 +345,10 @@ class Control:
 
     @property
     def known_to(self) -> FloatArray:
-        """Covariance of the controls' means, which are averages over enrollments."""
+        """Covariance of the controls' means, which are averages over enrollments and patients."""
         means = np.concatenate([score.means for score in self.scores], axis=1)
-        return np.atleast_2d(np.cov(means, rowvar=False)) / len(means)
+        known = np.atleast_2d(np.cov(means, rowvar=False)) / len(means)
+        return known if self.sampled is None else known + self.sampled
 
 
 def _relabeled(one: Sum, whole: Whole, labels: StateArray) -> FloatArray:

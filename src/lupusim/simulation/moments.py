@@ -17,6 +17,7 @@ _FEWEST_SETS_PER_CONTROL = 8  # where a set of patients serves several replicate
 _FEWEST_EITHER_WAY = 10  # claims, or trials without: below, a share is left as it is
 _FEWEST_OF_SETS = 20  # of the same, where a set of patients serves several replicates
 _FEWEST_PER_DIRECTION = 4  # claims, or trials without, for each direction of controls that is used
+_KNOWN = 0.01  # of the error of a control's mean over the trials: less of its expectation is none
 _NEGLIGIBLE = 1e-4  # of the largest variance of the controls: beyond it they say the same
 
 
@@ -103,6 +104,8 @@ class Moments:
 
         is unbiased, since :math:`E\,h = 0`. Where a set of patients serves several replicates, a
         row is their mean, its weight their number, and its error that of means between sets.
+        Where the means of the controls are not known much better than the replicates tell them,
+        the coefficients are those that make both errors together least.
         Where the other folds have few replicates, or few claims, or few trials without, the
         coefficients are 0 there; None where all are.
 
@@ -114,7 +117,7 @@ class Moments:
         n = self.products[:, 0, 0].sum()
         whole, sets = self.products.sum(axis=0), self.n_sets.sum()
         fitted = [
-            _fitted(whole - own, sets - n_own)
+            _fitted(whole - own, sets - n_own, _unknown(self.known_to, whole, sets))
             for own, n_own in zip(self.products, self.n_sets, strict=True)
         ]
         if not np.any(fitted):
@@ -169,7 +172,19 @@ def _whole(half: FloatArray, size: int) -> FloatArray:
     return table
 
 
-def _fitted(products: FloatArray, n_sets: float) -> FloatArray:
+def _unknown(known_to: FloatArray, products: FloatArray, n_sets: float) -> FloatArray | None:
+    """Return what errors of the controls' means add to the variance of a row; None for little."""
+    added, own = n_sets * known_to, _between(products)[1:, 1:] / max(products[0, 0], 1.0)
+    return added if np.any(np.diag(added) > _KNOWN * np.diag(own)) else None
+
+
+def _between(products: FloatArray) -> FloatArray:
+    """Return the sums of squares and products about the means, of y and the controls."""
+    n = products[0, 0]
+    return np.asarray(products[1:, 1:] - np.outer(products[0, 1:], products[0, 1:]) / n)
+
+
+def _fitted(products: FloatArray, n_sets: float, unknown: FloatArray | None) -> FloatArray:
     """Return the coefficients of least squares of y on the controls; 0 where little is known."""
     n, claims, n_controls = products[0, 0], products[0, 1], len(products) - 2
     found = np.zeros(n_controls)
@@ -177,7 +192,7 @@ def _fitted(products: FloatArray, n_sets: float) -> FloatArray:
     fewest = _FEWEST_EITHER_WAY if per_set == 1 else _FEWEST_OF_SETS
     if min(claims, n - claims) < fewest:
         return found
-    between = products[1:, 1:] - np.outer(products[0, 1:], products[0, 1:]) / n
+    between = _between(products)
     # a step that hardly any trial takes tells nothing yet, and one that does would tell too much
     told = np.flatnonzero(np.diag(between)[1:] * per_set >= _FEWEST_EITHER_WAY)
     each = max(_FEWEST_PER_CONTROL, _FEWEST_SETS_PER_CONTROL * per_set)
@@ -188,7 +203,12 @@ def _fitted(products: FloatArray, n_sets: float) -> FloatArray:
     # few claims would fit the directions in which controls hardly differ by chance alone
     kept[: -int(min(claims, n - claims) // _FEWEST_PER_DIRECTION)] = False
     along = vectors[:, kept]
-    found[told] = along @ ((along.T @ between[1:, 0][told]) / values[kept])
+    aims = along.T @ between[1:, 0][told]
+    if unknown is None:
+        found[told] = along @ (aims / values[kept])
+    else:
+        both = np.diag(values[kept]) + n * along.T @ unknown[np.ix_(told, told)] @ along
+        found[told] = along @ np.linalg.solve(both, aims)
     return found
 
 

@@ -100,8 +100,9 @@ class TestMethod(Protocol):
     nearly : str
         Which sum over independent patients its statistic nearly is: of weighted ``ranks``, of what
         they take from an arm's survival ``curve``, of ``values`` less their mean, of numbers of
-        events less what their ``rates`` let expect, or of ``counts`` less that, by how much a
-        negative binomial law lets them vary; or none known.
+        events less what their ``rates`` let expect, of ``counts`` less that, by how much a
+        negative binomial law lets them vary, or of the ``pairs`` that each patient would win and
+        lose; or none known.
     costly : bool
         Whether it takes more time than the patients of a trial do.
     n_arms : int
@@ -144,7 +145,7 @@ class TestMethod(Protocol):
     optional: ClassVar[tuple[str, ...]] = ()
     has_design: ClassVar[bool] = False
     formula: ClassVar[Literal["", "tables", "strata", "survival"]] = ""
-    nearly: ClassVar[Literal["", "ranks", "curve", "values", "rates", "counts"]] = ""
+    nearly: ClassVar[Literal["", "ranks", "curve", "values", "rates", "counts", "pairs"]] = ""
     costly: ClassVar[bool] = False
     n_arms: ClassVar[int] = 2
     strata: ClassVar[Literal["none", "used", "needed"]] = "none"
@@ -181,6 +182,10 @@ class TestMethod(Protocol):
     def asks_at(self) -> float | None:
         """The time since the endpoint's origin (years) that it asks about; None for none."""
         return self.parameters[self.horizon] if self.horizon else None
+
+    def of_pairs(self, won: float, lost: float) -> float:
+        """Return what it estimates if such shares of all pairs are won and lost, or near it."""
+        return won - lost
 
     def counts_at(self, times: FloatArray, survival: FloatArray) -> FloatArray:
         """Return how much what it compares depends on an event at each time.

@@ -17,7 +17,7 @@ from lupusim.analysis.group_sequential.spending import LanDeMetsOBrienFleming
 from lupusim.analysis.group_sequential.stopping import GroupSequential
 from lupusim.analysis.multiplicity.procedures import Dunnett, Graphical
 from lupusim.common.rng import stream
-from lupusim.endpoints import TimeToEvent
+from lupusim.endpoints import EventCount, Hierarchy, TimeInStates, TimeToEvent
 from lupusim.model import LatentClass, MultiStateModel, Transition, TreatmentEffect
 from lupusim.model.hazards import WeibullHazard
 from lupusim.planning.controls.building import control_of
@@ -35,18 +35,21 @@ from lupusim.trial import (
     AtEvents,
     Better,
     Dropout,
+    Infusions,
     PoissonEnrollment,
     Population,
     Trial,
 )
 from lupusim.trial.allocation.adaptive import BiasedCoin, Minimization
 from lupusim.trial.enrollment.arm_periods import Controls
-from lupusim.trial.looks import Limited, WhenAny
+from lupusim.trial.looks import AfterPatients, Limited, WhenAny
 from lupusim.trial.multiplicity import Family
-from lupusim.trial.population.covariates import CovariateEffect
+from lupusim.trial.observation import VisitConduct
+from lupusim.trial.population.covariates import CovariateEffect, GammaFrailty
 from tolerance import SEED, assert_within_mcse
 from trials import DISEASE, analysis, exponential_arm, survival_trial, way
 from trials_of_values import value_trial
+from trials_of_wins import DEATH, RANKS, win_trial
 from trials_platform import ANY, drifting, platform_trial
 
 pytestmark = pytest.mark.slow
@@ -95,6 +98,12 @@ MIXED = MultiStateModel(
 )
 COX = analysis("cox").test
 FACTORS = Population(factors={"nephritis": {"yes": 0.3, "no": 0.7}})
+FRAILTY = GammaFrailty(on=(("remission", "relapse"),), variance=0.5)
+REMISSION = TimeToEvent(
+    name="first remission", events=("remission",), competing=("death",), better=Better.MORE
+)
+YEARS = TimeInStates(name="years", states=("remission",), until=1.0)
+ILLNESSES = EventCount(name="illnesses", events=("ill",))
 RELAPSE = TimeToEvent(name="relapse", events=("relapse",), competing=("death",))
 EARLY = {"efficacy": {"spending": "obrien_fleming"}}
 RATES = [
@@ -253,6 +262,44 @@ KINDS: dict[str, Trial] = {
         "cochran_mantel_haenszel", "response", visit_conduct={"missed": 0.1}, **STRATA
     ),
     "a response and a score": value_trial("pooled_z", "response", second="ancova"),
+    "wins": win_trial(),
+    "wins by their ratio, dropout by state": win_trial(
+        "win_ratio", dropout=Dropout(per_year=0.3, by_state={"relapse": 2.0})
+    ),
+    "wins, two to one, missed infusions": win_trial(
+        "net_benefit",
+        arms=(
+            win_trial().arms[0],
+            replace(
+                win_trial().arms[1],
+                allocation=2,
+                infusions=Infusions(cells_per_kg=1e6, at=(0.0, 0.5), missed=0.3),
+            ),
+        ),
+    ),
+    "wins of dates and years": win_trial(
+        "win_ratio",
+        primary=Hierarchy(name="both", levels=(DEATH, REMISSION, YEARS)),
+        population=Population(frailties=(FRAILTY,)),
+    ),
+    "wins at two looks": win_trial(
+        interims=(AfterPatients(patients=40, follow_up=1.0),),
+        stopping=GroupSequential(alpha=0.025),
+    ),
+    "wins of a hazard of the time in a state": win_trial(
+        arms=two_arms(RELAPSING, better_on(("well", "ill"), ("ill", "death"))),
+        primary=Hierarchy(name="both", levels=(DEATH, ILLNESSES)),
+    ),
+    "two doses, wins": win_trial(
+        arms=(*win_trial().arms, replace(win_trial().arms[1], name="low")),
+        n_patients=120,
+        family=Family(procedure=HOLM),
+    ),
+    "ranks of states": win_trial("wilcoxon", primary=RANKS),
+    "ranks of states, missed visits": win_trial(
+        "wilcoxon", primary=RANKS, visit_conduct=VisitConduct(missed=0.1)
+    ),
+    "odds of a higher rank": win_trial("proportional_odds", primary=RANKS),
 }
 
 
@@ -274,6 +321,8 @@ def n_blocks(trial: Trial) -> int:
     """Return how many blocks are worth their time."""
     test = trial.analysis.test
     if test.costly or trial.analysis.name == "andersen_gill":
+        return 1
+    if test.nearly == "pairs":
         return 1
     slow = test.nearly in ("rates", "counts") or trial.population.screening is not None
     return 3 if slow or trial.rule.changes else _BLOCKS

@@ -65,15 +65,29 @@ def test_what_is_not_exact_in_a_mean_is_part_of_the_error(replicates) -> None:
     claims, controls = replicates
     slope = np.polyfit(controls[:, 0], claims, 1)[0]
     _, exact = Moments.of(claims, controls, np.zeros((2, 2))).share()
-    _, rough = Moments.of(claims, controls, np.diag([0.05**2, 0.0])).share()
-    assert math.sqrt(rough**2 - exact**2) == pytest.approx(0.05 * slope, rel=0.02)
+    _, rough = Moments.of(claims, controls, np.diag([0.004**2, 0.0])).share()
+    assert math.sqrt(rough**2 - exact**2) == pytest.approx(0.004 * slope, rel=0.02)
+
+
+def test_a_mean_that_is_known_no_better_than_the_trials_tell_it_is_used_the_less(
+    replicates,
+) -> None:
+    claims, controls = replicates
+    one, plain = controls[:, :1], claims.std() / math.sqrt(N)
+    _, exact = Moments.of(claims, one, np.zeros((1, 1))).share()
+    errors = [Moments.of(claims, one, np.eye(1) * k / N).share()[1] for k in (0.5, 2.0, 1e6)]
+    taken = plain**2 - exact**2  # of which an error as large as the trials' own leaves a half
+    spread = one.var() * N / (N - 1)
+    for error, k in zip(errors, (0.5, 2.0, 1e6), strict=True):
+        left = exact**2 + taken * k / (k + spread)
+        assert error == pytest.approx(math.sqrt(left), rel=0.03)
 
 
 def test_means_that_err_alike_take_that_from_each_other(replicates) -> None:
     """Of steps beside each other the differences are known far better than the steps."""
     claims, controls = replicates
     steps = controls[:, [0]] + 0.1 * controls  # coefficients of unlike signs
-    alike = 0.05**2 * np.array([[1.0, 0.999], [0.999, 1.0]])
+    alike = 0.004**2 * np.array([[1.0, 0.999], [0.999, 1.0]])
     apart = np.diag(np.diag(alike))
     fitted = np.linalg.lstsq(steps - steps.mean(axis=0), claims - claims.mean(), rcond=None)[0]
     _, exact = Moments.of(claims, steps, np.zeros((2, 2))).share()

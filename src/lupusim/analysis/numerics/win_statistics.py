@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +12,7 @@ from lupusim.analysis.numerics.columns import arm_masks, lead_shape
 from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.results import TestResult, wald_result
-from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.common.shown import Shown
 
@@ -132,18 +133,47 @@ def _lead(levels: Sequence[Level], arm: ArrayLike, included: ArrayLike | None) -
     return lead_shape(arm=arm, included=included, **columns)
 
 
+def pair_shares(
+    levels: Sequence[Level], patients: IntArray, others: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return of each patient of a trial the shares of some others that lose, and that win.
+
+    Parameters
+    ----------
+    levels : sequence of Level
+        Of one trial, from the most important to the least.
+    patients, others : (n,) integer arrays
+        Their positions.
+
+    Returns
+    -------
+    won, lost : (n_patients,) arrays
+    """
+    won, lost = deque(_decided(of.pairs()(0, patients, others) for of in levels), maxlen=1).pop()
+    return won.mean(axis=1), lost.mean(axis=1)
+
+
+def _decided(
+    pairs: Iterable[tuple[BoolArray, BoolArray]],
+) -> Iterator[tuple[BoolArray, BoolArray]]:
+    """Yield which pairs are won and lost by the first level, by the first two ..."""
+    levels = iter(pairs)
+    won, lost = next(levels)
+    yield won, lost
+    for wins, losses in levels:
+        open_pair = ~(won | lost)
+        won |= wins & open_pair
+        lost |= losses & open_pair
+        yield won, lost
+
+
 def _pair_sums(pairs: Iterable[tuple[BoolArray, BoolArray]]) -> list[float]:
     """Return the shares of wins and losses, and their covariance matrix.
 
     Then the shares of pairs won, lost and tied by the first level, by the first two ...
     """
-    levels = iter(pairs)
-    won, lost = next(levels)
-    by_level = [(np.count_nonzero(won), np.count_nonzero(lost))]
-    for wins, losses in levels:
-        open_pair = ~(won | lost)
-        won |= wins & open_pair
-        lost |= losses & open_pair
+    by_level = []
+    for won, lost in _decided(pairs):
         by_level.append((np.count_nonzero(won), np.count_nonzero(lost)))
     covariance = np.zeros((2, 2))
     # SPEED: sums of bytes as products with ones; whole numbers, so exact (benchmarks/analyses.py)

@@ -149,6 +149,7 @@ class ProportionalOddsTest(TestMethod):
     effect: ClassVar = "log common odds ratio of a higher rank"
     outcome: ClassVar = NumberOutcome
     estimated_by: ClassVar = "maximum likelihood"
+    nearly: ClassVar = "pairs"
     needs_ranks: ClassVar = True
 
     def __call__(

@@ -151,6 +151,11 @@ class WilcoxonTest(TestMethod):
     effect: ClassVar = "chance of more (ties half) minus one half"
     outcome: ClassVar = NumberOutcome
     estimated_by: ClassVar = "the values observed"
+    nearly: ClassVar = "pairs"
+
+    def of_pairs(self, won: float, lost: float) -> float:
+        """Return the chance of more, less one half, if such shares of pairs are won and lost."""
+        return (won - lost) / 2
 
     def __call__(
         self, outcome: NumberOutcome, *, better: Better, sided: int, stratum: IntArray

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import field
 from typing import ClassVar
@@ -103,9 +104,15 @@ class WinTest(TestMethod):
     outcome: ClassVar = HierarchicalOutcome
     estimated_by: ClassVar = "all pairs"
     information_unit: ClassVar = "variance"
+    nearly: ClassVar = "pairs"
     independent_increments: ClassVar = False  # what decides an open pair hangs on who is in it
     measure: Callable[[WinStatistics], TestResult]  # which of the win statistics is tested
     effect: str = field()  # what that estimates
+    of_shares: Callable[[float, float], float]  # the same of shares of pairs won and lost
+
+    def of_pairs(self, won: float, lost: float) -> float:
+        """Return what it estimates if such shares of all pairs are won and lost."""
+        return self.of_shares(won, lost)
 
     def information(self, outcome: HierarchicalOutcome, verdict: Verdict) -> FloatArray:
         r"""Return the variance of the score, :math:`m^2 Var(\hat\theta)`, shape (n_replicates,).
@@ -129,6 +136,22 @@ class WinTest(TestMethod):
         return verdict(self.measure(outcome.wins()), better, sided)
 
 
-TESTS.register("win_ratio")(WinTest(measure=win_ratio_of, effect="log win ratio"))
-TESTS.register("win_odds")(WinTest(measure=win_odds_of, effect="log win odds"))
-TESTS.register("net_benefit")(WinTest(measure=net_benefit_of, effect="net benefit"))
+def _ratio(won: float, lost: float) -> float:
+    return math.log(won / lost)
+
+
+def _odds(won: float, lost: float) -> float:
+    return math.log((1 + won - lost) / (1 - won + lost))
+
+
+def _benefit(won: float, lost: float) -> float:
+    return won - lost
+
+
+_TESTED = {
+    "win_ratio": (win_ratio_of, "log win ratio", _ratio),
+    "win_odds": (win_odds_of, "log win odds", _odds),
+    "net_benefit": (net_benefit_of, "net benefit", _benefit),
+}
+for _name, (_measure, _effect, _of_shares) in _TESTED.items():
+    TESTS.register(_name)(WinTest(measure=_measure, effect=_effect, of_shares=_of_shares))

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lupusim.analysis.numerics.win_levels import Level
-from lupusim.analysis.numerics.win_statistics import WinStatistics, win_statistics
+from lupusim.analysis.numerics.win_statistics import WinStatistics, pair_shares, win_statistics
 from lupusim.analysis.outcomes.outcome import Outcome
-from lupusim.common.arrays import BoolArray, FloatArray, StateArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.common.frozen import dataclass
 
 
@@ -73,6 +73,10 @@ class HierarchicalOutcome(Outcome):
             there = self.included & ((self.arm == arm) | (self.arm == 0))
             known[arm] = win_statistics(self.levels, self.arm == arm, included=there)
         return known[arm]
+
+    def against(self, patients: IntArray, others: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return of each of some patients of one trial the shares of others that lose, and win."""
+        return pair_shares(self.levels, patients, others)
 
     def shown(self, arm: int) -> dict[str, FloatArray]:
         """Return which shares of its pairs with controls an arm wins, loses and ties.

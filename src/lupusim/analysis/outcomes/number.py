@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lupusim.analysis.outcomes.outcome import Outcome, mean_or_none
-from lupusim.common.arrays import BoolArray, FloatArray, StateArray
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray, StateArray
 from lupusim.common.frozen import dataclass
 
 
@@ -63,6 +63,11 @@ class NumberOutcome(Outcome):
         """Return what is known of each patient, by the names of a table's columns."""
         started = {} if self.baseline is None else {"baseline": self.baseline}
         return {**started, "value": self.values, "in_analysis": self.included}
+
+    def against(self, patients: IntArray, others: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return of each of some patients of one trial the shares of others below, and above."""
+        own, theirs = self.values[0, patients, None], self.values[0, others]
+        return (own > theirs).mean(axis=1), (own < theirs).mean(axis=1)
 
     def shown(self, arm: int) -> dict[str, FloatArray]:
         """Return the mean of an arm; NaN where nobody is in the analysis."""

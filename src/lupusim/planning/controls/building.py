@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.planning.controls.counts import sums_of_counts
-from lupusim.planning.controls.kinds import is_counted, is_sum_of_shares, is_sum_of_values, is_timed
+from lupusim.planning.controls.kinds import (
+    is_counted,
+    is_paired,
+    is_sum_of_shares,
+    is_sum_of_values,
+    is_timed,
+)
 from lupusim.planning.controls.parts import Baseline, LookSum
+from lupusim.planning.controls.sampled.pairs import PairLaws, sums_of_pairs
+from lupusim.planning.controls.sampled.samples import Drawn, covariance
 from lupusim.planning.controls.shares import sums_of_shares
 from lupusim.planning.controls.sums import SCALE, frequencies, n_nodes, step_means
 from lupusim.planning.controls.times import sums_of_times
@@ -20,42 +32,60 @@ from lupusim.trial import Trial
 
 _OFFSETS = (-0.3, 0.0, 0.3)  # steps besides the expected place, which theory knows nearly
 _KEPT = 64  # trials remembered by a process
-_known: dict[str, Control | None] = {}
+_of_seed: dict[int, Callable[[Trial], Control | None]] = {}
+_known: dict[tuple[str, int], Control | None] = {}
 
 
-def known_control(name: str, trial: Trial) -> Control | None:
-    """Return the same as :func:`control_of`, remembered by the name of the trial."""
-    if name not in _known:
+def known_control(name: str, trial: Trial, *, seed: int) -> Control | None:
+    """Return the same as :func:`control_of`, remembered by the name of the trial and the seed."""
+    key = name, seed
+    if key not in _known:
         if len(_known) >= _KEPT:
             _known.clear()
-        _known[name] = control_of(trial)
-    return _known[name]
+        _known[key] = control_of(trial, seed=seed)
+    return _known[key]
 
 
-@without_failing(None)
-def control_of(trial: Trial) -> Control | None:
+def control_of(trial: Trial, *, seed: int = 0) -> Control | None:
     """Return what of a trial's replicates is known in law; None where nothing is.
 
     Parameters
     ----------
     trial : Trial
         One that has some, by :func:`~lupusim.planning.controls.kinds.is_controlled`.
+    seed : int
+        Of the run: where the exact engine knows no law, patients are drawn for it, who share
+        nothing with those of the run.
     """
-    baseline = Baseline.of(trial)
+    if seed not in _of_seed:
+        _of_seed.clear()
+        _of_seed[seed] = without_failing(None)(partial(_control_of, seed=seed))
+    return _of_seed[seed](trial)
+
+
+def _control_of(trial: Trial, *, seed: int) -> Control | None:
+    baseline, laws = Baseline.of(trial), PairLaws(trial, seed=seed)
     scores: list[Score | Together] = []
+    drawn: list[Drawn] = []
     last: list[tuple[Comparison, LookSum]] = []
     for one in comparisons(trial):
-        if sums := _sums(trial, one, baseline):
-            scores += _scores(trial, one, sums)
+        if sums := _sums(trial, one, baseline, laws):
+            for score, means in _scores(trial, one, sums):
+                scores.append(score)
+                drawn.append(means)
             last.append((one, sums[-1]))
     if is_together(trial, last):
         product = together(trial, last, [_steps_of(trial, *one) for one in last])
-        scores += [product] if product is not None else []
-    return Control(scores=scores) if scores else None
+        if product is not None:
+            scores.append(product)
+            drawn.append(Drawn(n_steps=product.means.shape[1]))
+    return Control(scores=scores, sampled=covariance(drawn)) if scores else None
 
 
-def _sums(trial: Trial, asked: Comparison, baseline: Baseline) -> list[LookSum]:
+def _sums(trial: Trial, asked: Comparison, baseline: Baseline, laws: PairLaws) -> list[LookSum]:
     """Return the sums of a test, look by look; none where no law of them is known."""
+    if is_paired(trial, asked):
+        return sums_of_pairs(trial, asked, baseline, laws.of(asked.endpoint))
     if is_timed(trial, asked):
         return sums_of_times(trial, asked, baseline)
     if is_sum_of_shares(trial, asked):
@@ -65,12 +95,14 @@ def _sums(trial: Trial, asked: Comparison, baseline: Baseline) -> list[LookSum]:
     return sums_of_counts(trial, asked, baseline) if is_counted(trial, asked) else []
 
 
-def _scores(trial: Trial, asked: Comparison, sums: list[LookSum]) -> list[Score]:
-    """Return the sums of all looks, with the steps where their bounds are to be expected."""
+def _scores(trial: Trial, asked: Comparison, sums: list[LookSum]) -> Iterator[tuple[Score, Drawn]]:
+    """Yield the sums of all looks, with the steps where their bounds are to be expected.
+
+    And what the means of these steps owe to a sample.
+    """
     information = np.array([[one.information for one in sums]])
     shown = np.array([[one.estimate for one in sums]])
     bounds = _bounds(trial, asked, information, shown)
-    found = []
     for number, (one, at) in enumerate(zip(sums, bounds, strict=True)):
         middle = _middle(trial, asked, one, at)
         if middle.size == 0:  # nothing is decided at this look
@@ -79,8 +111,11 @@ def _scores(trial: Trial, asked: Comparison, sums: list[LookSum]) -> list[Score]
         thresholds = (middle[:, None] + np.array(_OFFSETS if last else (0.0,))).ravel()
         nodes = frequencies(one.spread, n_nodes(trial.n_patients))
         steps = step_means(one.law(nodes).sum(axis=1), nodes, thresholds, SCALE)
-        found.append(Score(sum=one.sum, thresholds=thresholds, scale=SCALE, means=steps))
-    return found
+        drawn = Drawn(n_steps=thresholds.size)
+        if one.slopes is not None:
+            slopes = one.slopes.slopes(nodes, thresholds, SCALE)
+            drawn = replace(drawn, sample=one.slopes.sample, slopes=slopes)
+        yield Score(sum=one.sum, thresholds=thresholds, scale=SCALE, means=steps), drawn
 
 
 def _steps_of(trial: Trial, asked: Comparison, one: LookSum) -> FloatArray:

@@ -130,7 +130,7 @@ def _mixed(
     wanted = {trial.states.index(state) for state in endpoint.events}
     names = [arm.name for arm in trial.arms]
     ends = {*map(trial.states.index, trial.arms[0].model.absorbing or ()), len(trial.states)}
-    ways = {arm.name: list(_ways_out(trial, arm)) for arm in trial.arms}
+    ways = {arm.name: list(ways_out(trial, arm)) for arm in trial.arms}
     alike: dict[tuple[object, ...], list[tuple[float, Law]]] = {}
     for arm, share, one in _laws(trial, fine=fine):
         law = one.beside(ways[arm.name], 1)
@@ -144,8 +144,8 @@ def _mixed(
     return found
 
 
-def _ways_out(trial: Trial, arm: Arm) -> Iterator[Arc]:
-    """Yield the ways out of the trial."""
+def ways_out(trial: Trial, arm: Arm) -> Iterator[Arc]:
+    """Yield the ways out of the trial, into a state behind the last."""
     dropout = trial.dropout
     leaves = dropout.in_states(trial.states) * dropout.by_arm.get(arm.name, 1.0)
     hazard = dropout.hazard or ExponentialHazard(rate=dropout.per_year)

@@ -8,6 +8,7 @@ from lupusim.errors import NoExactSolutionError
 from lupusim.planning.controls.changes import is_change_known
 from lupusim.planning.controls.counts import is_solved_count
 from lupusim.planning.controls.first_events import is_solved
+from lupusim.planning.controls.sampled.pairs import due_at_looks, is_worth_it
 from lupusim.planning.controls.shares import is_of_classes, staged
 from lupusim.planning.controls.values import is_share, known_at_looks
 from lupusim.planning.theory.assumptions import why_not_plain
@@ -25,7 +26,8 @@ def is_controlled(trial: Trial) -> bool:
     allocation, at one look or several, compared by a log-rank test, weighted or not, a Cox
     test, or a difference of survival at a time or of restricted means; by a difference of means
     of a marker, or of shares where all tables are not enumerated, where each look has a number
-    of patients whose values are known; or by a ratio of rates. Of several hypotheses it is
+    of patients whose values are known; by a ratio of rates; or, of a hierarchy or ranks of states,
+    by comparing all pairs of patients. Of several hypotheses it is
     enough that one is of such a kind.
 
     Parameters
@@ -55,19 +57,22 @@ def why_counted(trial: Trial) -> str:
 
 
 def _why_not(trial: Trial, asked: Comparison) -> str:
-    kinds = (is_timed, is_sum_of_shares, is_sum_of_values, is_counted)
+    kinds = (is_timed, is_sum_of_shares, is_sum_of_values, is_counted, is_paired)
     if any(kind(trial, asked) for kind in kinds):
         return ""
     endpoint = trial.endpoints[asked.endpoint]
     of_time = endpoint.time_of_event is not None
-    in_time = endpoint.due_time is None or None not in known_at_looks(trial, endpoint)
+    pairs = asked.analysis.test.nearly == "pairs"
+    at_looks = due_at_looks if pairs else known_at_looks
+    in_time = not (endpoint.due_time is not None or pairs) or None not in at_looks(trial, endpoint)
     reasons = {
         "the trial adapts to what it sees": trial.rule.changes,
         "arms join or close on the way": arms_change(trial.arms),
         "all tables give its exact power": is_enumerated(trial),
         _why_not_plain(trial, asked) if of_time else why_unlike(trial): True,
         "how many patients a look sees is left to chance": not in_time,
-        "dropout depends on the state": trial.dropout.by_state,
+        "dropout depends on the state": trial.dropout.by_state and not pairs,
+        "to draw patients for the law of its values would cost more than it brings": pairs,
         f"no sum of known law stands for {asked.analysis.name} of this endpoint": True,
     }
     return next(reason for reason, holds in reasons.items() if holds and reason)
@@ -172,3 +177,12 @@ def is_counted(trial: Trial, asked: Comparison) -> bool:
     if not _is_kept(trial):
         return False
     return not why_unlike(trial) and is_solved_count(trial, endpoint)
+
+
+def is_paired(trial: Trial, asked: Comparison) -> bool:
+    """Return whether the test compares all pairs of patients, of whom all is known at looks."""
+    endpoint, analysis = trial.endpoints[asked.endpoint], asked.analysis
+    if analysis.test.nearly != "pairs" or not is_worth_it(endpoint):
+        return False
+    known = None not in due_at_looks(trial, endpoint)
+    return known and _is_kept(trial) and not why_unlike(trial)

@@ -10,6 +10,7 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
+from lupusim.planning.controls.sampled.samples import StepSlopes
 from lupusim.planning.controls.sums import ComplexArray
 from lupusim.simulation.adaptation import rule_of
 from lupusim.simulation.controls import CutDate, Sum
@@ -125,6 +126,7 @@ class LookSum:
     sum: Sum  # the same sum in simulated trials
     degrees: float = np.inf  # of freedom of the test's law, in which bounds on the z scale are read
     margin: float = 0.0  # what is to be taken from the mean of a statistic of no effect
+    slopes: StepSlopes | None = None  # where the law comes from a sample of patients
 
     @property
     def spread(self) -> float:

@@ -85,8 +85,31 @@ def step_means(
     >>> step_means(normal, nodes, np.array([0.0, 1.0]), 1e-3).round(4).tolist()
     [[0.5, 0.8413]]
     """
+    return np.asarray(0.5 - (np.exp(log_law) @ _turned(nodes, thresholds, scale)).imag)
+
+
+def step_slopes(
+    slopes: ComplexArray, nodes: FloatArray, thresholds: FloatArray, scale: float
+) -> FloatArray:
+    """Return by how much the mean of steps moves where a characteristic function does.
+
+    Parameters
+    ----------
+    slopes : (..., n_nodes) complex array
+        Of the characteristic function of the sum, in anything.
+    nodes, thresholds, scale
+        As for :func:`step_means`.
+
+    Returns
+    -------
+    (..., n_steps) array
+    """
+    return np.asarray(-(slopes @ _turned(nodes, thresholds, scale)).imag)
+
+
+def _turned(nodes: FloatArray, thresholds: FloatArray, scale: float) -> ComplexArray:
+    """Return what a characteristic function is to be multiplied by, (n_nodes, n_steps)."""
     width = nodes[1] - nodes[0]
     smooth = np.minimum(math.pi * scale * nodes, _LARGEST)
     weight = width / (math.pi * nodes) * smooth / np.sinh(smooth)
-    turned = np.exp(-1j * nodes[:, None] * thresholds) * weight[:, None]
-    return np.asarray(0.5 - (np.exp(log_law) @ turned).imag)
+    return np.asarray(np.exp(-1j * nodes[:, None] * thresholds) * weight[:, None])

@@ -27,12 +27,13 @@ def is_together(trial: Trial, sums: Sequence[tuple[Comparison, LookSum]]) -> boo
     trial : Trial
         Whose sums they are.
     sums : sequence of (Comparison, LookSum)
-        Of the comparisons whose law is known.
+        Of the comparisons whose law is known; a product of sampled ones is left out.
     """
     arms = [one.arm for one, _ in sums]
     alone = len({one.endpoint for one, _ in sums}) == 1 and len(set(arms)) == len(arms) > 1
     one_sided = trial.analysis is not None and trial.analysis.sided == 1
-    kept = not (trial.interims or trial.rule.changes or arms_change(trial.arms))
+    exact = all(one.slopes is None for _, one in sums)
+    kept = exact and not (trial.interims or trial.rule.changes or arms_change(trial.arms))
     return alone and one_sided and kept and n_nodes(trial.n_patients) == NODES
 
 

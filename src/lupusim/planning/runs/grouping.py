@@ -97,7 +97,7 @@ def _job(wanted: Sequence[Series], blocks: Sequence[Block]) -> Task:
         trials |= series.trials
         pairs += series.pairs
         for name, trial in series.trials.items() if series.controlled else ():
-            if (control := known_control(name, trial)) is not None:
+            if (control := known_control(name, trial, seed=blocks[0].seed)) is not None:
                 controls[name] = control
     (fingerprint, one), *others = trials.items()
     return Task(

@@ -61,7 +61,9 @@ class Simulator:
 
     def job_on(self, quantity: str, trial: Trial, n_replicates: int) -> Job:
         """Return the same for the mean of one quantity, with control variates where it has some."""
-        return self.job(trial, n_replicates, score=score_of(trial, quantity, n_replicates))
+        return self.job(
+            trial, n_replicates, score=score_of(trial, quantity, n_replicates, seed=self.seed)
+        )
 
     def tally(self, trial: Trial, n_replicates: int, *, score: Score = simulate_block) -> Tally:
         """Return the sums over replicates that nobody has seen before."""
@@ -78,8 +80,10 @@ def added_up(tallies: Iterable[Tally]) -> Tally:
     return total
 
 
-def score_of(trial: Trial, quantity: str, n_replicates: int) -> Score:
+def score_of(trial: Trial, quantity: str, n_replicates: int, *, seed: int = 0) -> Score:
     """Return what makes the sums of a trial's blocks, for the mean of one quantity.
+
+    `seed` is that of the run.
 
     That is with control variates, where the quantity is whether an effect is claimed, the trial
     has some, and the replicates are many enough to be worth their preparation.
@@ -87,7 +91,7 @@ def score_of(trial: Trial, quantity: str, n_replicates: int) -> Score:
     many = n_replicates >= _FEWEST and n_replicates * trial.n_patients >= _WORTH_IT
     if quantity != _CLAIMS or not many or not is_controlled(trial):
         return simulate_block
-    control = control_of(trial)
+    control = control_of(trial, seed=seed)
     return simulate_block if control is None else Controlled(control=control)
 
 

@@ -1,0 +1,240 @@
+"""The law of patients' outcomes by cells, from a large sample of patients of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from lupusim.analysis.outcomes import Outcome
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
+from lupusim.endpoints.base import Measurement
+from lupusim.planning.controls.sampled.facts import Facts, shares_of_facts
+from lupusim.simulation.block import replicates_per_block
+from lupusim.simulation.control_classes import Cells
+from lupusim.simulation.generation.generation import Block, Generated, generate
+from lupusim.simulation.looks.cutoffs import observed
+from lupusim.simulation.relabeling import is_exchangeable
+from lupusim.trial import Trial
+
+_PATIENTS = 480_000  # of the sample; what the exact engine knows makes them worth many times more
+_LEAST = 1e-9  # of the largest variance of what is known: beyond it, it is known twice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SampledLaw:
+    """Chances of cells from a sample of patients, which err as is known."""
+
+    chance: FloatArray  # of each cell, and of being in none; (n_arms, n_cells + 1)
+    n_patients: FloatArray  # of the sample, on each arm; (n_arms,)
+    alike: bool  # whether all arms have the same patients, of whom all are then in each
+    beside: FloatArray
+    """Covariance of being in a cell with what the exact engine knows of patients, whose own is the
+    identity; (n_arms, n_cells + 1, n_known)."""
+
+    def covariance(self, slopes: FloatArray) -> FloatArray:
+        """Return the covariance of errors of quantities that move with the chances by `slopes`.
+
+        Parameters
+        ----------
+        slopes : (n_arms, n_cells + 1, n_quantities) array
+
+        Returns
+        -------
+        (n_quantities, n_quantities) array
+        """
+        if self.alike:
+            slopes = slopes.sum(axis=0, keepdims=True)
+        found = np.zeros((slopes.shape[2],) * 2)
+        for arm, slope in enumerate(slopes):
+            mean = self.chance[arm] @ slope
+            known = self.beside[arm].T @ slope
+            spread = (self.chance[arm][:, None] * slope).T @ slope - np.outer(mean, mean)
+            found += (spread - known.T @ known) / self.n_patients[arm]
+        # of what is known wholly, rounding is left
+        values, vectors = np.linalg.eigh(found)
+        return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T)
+
+
+class StepSlopes(Protocol):
+    """How the means of steps of a sum hang on a sampled law."""
+
+    @property
+    def sample(self) -> SampledLaw:
+        """The law."""
+        ...
+
+    def slopes(self, nodes: FloatArray, thresholds: FloatArray, scale: float) -> FloatArray:
+        """Return by how much the means move with the chance of each cell.
+
+        Returns
+        -------
+        (n_arms, n_cells + 1, n_steps) array
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Drawn:
+    """The means of some steps, as they hang on a sampled law."""
+
+    n_steps: int  # how many
+    sample: SampledLaw | None = None  # None where their law is exact
+    slopes: FloatArray | None = None  # (n_arms, n_cells + 1, n_steps)
+
+
+def covariance(drawn: Sequence[Drawn]) -> FloatArray | None:
+    """Return the covariance of the errors of what is taken for the means of steps.
+
+    Parameters
+    ----------
+    drawn : sequence of Drawn
+        The steps, in their order; those of one sample err together.
+
+    Returns
+    -------
+    (n_steps, n_steps) array or None
+        None where no law comes from a sample.
+    """
+    ends = np.cumsum([one.n_steps for one in drawn])
+    samples = {id(one.sample): one.sample for one in drawn if one.sample is not None}
+    found = np.zeros((ends[-1], ends[-1]))
+    for sample in samples.values():
+        slopes = np.zeros((*sample.chance.shape, ends[-1]))
+        for one, end in zip(drawn, ends, strict=True):
+            if one.sample is sample and one.slopes is not None:
+                slopes[:, :, end - one.n_steps : end] = one.slopes
+        found += sample.covariance(slopes)
+    return found if samples else None
+
+
+def sampled_law(
+    trial: Trial, number: int, cells: Cells, times: FloatArray, *, seed: int
+) -> SampledLaw:
+    """Return the chances of cells of an endpoint, if nobody cut the data.
+
+    They are shares of a sample of patients of the trial, which shares no stream with any run;
+    moved, by a regression on the states of patients, to the shares in the states that the exact
+    engine knows, where it knows them.
+
+    Parameters
+    ----------
+    trial : Trial
+        Its patients must be independent, given allocation, and those of an arm alike.
+    number : int
+        Position of the endpoint.
+    cells : Cells
+        Of its outcome.
+    times : (n_times,) array
+        Study times (years), rising, at which the exact engine is asked for the states.
+    seed : int
+        Of the run.
+    """
+    alike, n_arms = is_exchangeable(trial), len(trial.arms)
+    # where all arms are alike, what is not known of patients is so in all of them
+    known = None if alike else shares_of_facts(trial, times)
+    n_facts = 0 if known is None else known.shape[1]
+    sums = [_Sums(cells.number + 1, n_facts) for _ in range(n_arms)]
+    for generated, kind, facts in _patients(trial, times, heard=n_facts > 0, seed=seed):
+        cell = cells.of(_outcome(generated, number)).ravel()
+        arm = np.zeros_like(cell) if alike else generated.arm.ravel()
+        for position, one in enumerate(sums[:1] if alike else sums):
+            mine = arm == position
+            one.add(cell[mine], kind[mine], facts)
+    if alike:
+        sums = sums[:1] * n_arms
+    found = [one.law(None if known is None else known[k]) for k, one in enumerate(sums)]
+    return SampledLaw(
+        chance=np.stack([chance for chance, _ in found]),
+        n_patients=np.array([one.n for one in sums]),
+        alike=alike,
+        beside=np.stack([beside for _, beside in found]),
+    )
+
+
+def some_patients(trial: Trial, number: int, n_patients: int, *, seed: int) -> Outcome:
+    """Return the outcome of so many patients, or some more, as of one trial.
+
+    They share no stream with any run, nor with the sample of :func:`sampled_law`.
+    """
+    n_replicates = -(-n_patients // trial.n_patients)
+    block = Block(seed=_seed(trial, seed, "few"), number=0, n_replicates=n_replicates)
+    return _outcome(generate(trial, block), number).pooled()
+
+
+def _seed(trial: Trial, seed: int, purpose: str) -> int:
+    """Return the seed of a sample, which shares nothing with that of a run or another size."""
+    rng = stream(seed, "patients whose law is sampled", purpose, trial.n_patients)
+    return int(rng.integers(2**62))
+
+
+def _outcome(generated: Generated, number: int) -> Outcome:
+    measurement: Measurement = generated.measurements[number]
+    return measurement.outcome(observed(generated, np.full(len(generated.arm), np.inf)))
+
+
+def _patients(
+    trial: Trial, times: FloatArray, *, heard: bool, seed: int
+) -> Iterator[tuple[Generated, IntArray, BoolArray]]:
+    """Yield the patients of the sample, their kinds, and which facts hold of these, if heard."""
+    size = min(replicates_per_block(trial.n_patients), -(-_PATIENTS // trial.n_patients))
+    n_patients, seed = size * trial.n_patients, _seed(trial, seed, "many")
+    for number in range(-(-_PATIENTS // n_patients)):
+        block = Block(seed=seed, number=number, n_replicates=size)
+        if heard:
+            facts = Facts(trial, times, n_patients)
+            generated = generate(trial, block, listeners=facts.recorders)
+            yield generated, *facts.of(generated)
+        else:
+            all_alike = np.zeros(n_patients, dtype=np.intp), np.zeros((0, 1), dtype=bool)
+            yield generate(trial, block), *all_alike
+
+
+class _Sums:
+    """Sums over the patients of an arm.
+
+    Parameters
+    ----------
+    n_cells : int
+        In which they may be.
+    n_facts : int
+        That may hold of them.
+    """
+
+    def __init__(self, n_cells: int, n_facts: int) -> None:
+        self.n = 0.0
+        self.in_cells = np.zeros(n_cells)
+        self.both = np.zeros((n_cells, n_facts))  # in a cell and with a fact
+        self.facts = np.zeros((n_facts, n_facts))  # with a fact and another
+
+    def add(self, cell: IntArray, kind: IntArray, facts: BoolArray) -> None:
+        """Add patients, their cells and kinds (n_patients,), and the facts of all kinds."""
+        n_cells, n_kinds = self.in_cells.size, facts.shape[1]
+        counts = np.bincount(cell * n_kinds + kind, minlength=n_cells * n_kinds)
+        counts = counts.reshape(n_cells, n_kinds).astype(float)
+        holds = facts.astype(float)
+        self.n += cell.size
+        self.in_cells += counts.sum(axis=1)
+        self.both += counts @ holds.T
+        self.facts += (holds * counts.sum(axis=0)) @ holds.T
+
+    def law(self, known: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+        """Return the chances of cells, and what they have in common with what is known.
+
+        Parameters
+        ----------
+        known : (n_facts,) array or None
+            The true shares of the facts.
+        """
+        chance = self.in_cells / self.n
+        if known is None:
+            return chance, np.zeros((chance.size, 0))
+        share = np.diag(self.facts) / self.n
+        values, vectors = np.linalg.eigh(self.facts / self.n - np.outer(share, share))
+        kept = values > _LEAST * max(float(values[-1]), _LEAST)
+        scaled = vectors * np.where(kept, 1 / np.sqrt(np.where(kept, values, 1.0)), 0.0)
+        beside = (self.both / self.n - np.outer(chance, share)) @ scaled
+        return chance + beside @ (scaled.T @ (known - share)), beside
