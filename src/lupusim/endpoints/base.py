@@ -24,6 +24,7 @@ from lupusim.trial.endpoints import (
     EventsCounted,
     EventTime,
     MissingChange,
+    RankAtVisit,
     ResponseAtVisit,
     ResponseAtVisits,
 )
@@ -183,6 +184,11 @@ class Simple:
     @property
     def response_at_visits(self) -> ResponseAtVisits | None:
         """None: no states at visits decide."""
+        return None
+
+    @property
+    def rank_at_visit(self) -> RankAtVisit | None:
+        """None: no rank of a state decides."""
         return None
 
     @property

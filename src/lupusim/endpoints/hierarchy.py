@@ -84,6 +84,11 @@ class Hierarchy:
         return
 
     @property
+    def rank_at_visit(self) -> None:
+        """None: no rank of a state decides."""
+        return
+
+    @property
     def time_of_event(self) -> None:
         """None: it is no time to an event."""
         return

@@ -25,7 +25,7 @@ from lupusim.endpoints.visits import VisitMeasurement, level_of_numbers
 from lupusim.errors import Problem
 from lupusim.records import FirstEntry, Observation
 from lupusim.trial.checks.endpoints import state_problems, visit_problems
-from lupusim.trial.endpoints import Better
+from lupusim.trial.endpoints import Better, RankAtVisit
 from lupusim.trial.observation import Consequence
 
 if TYPE_CHECKING:
@@ -93,6 +93,17 @@ class OrdinalState(Simple):
         """Its ranking."""
         return self.ranking
 
+    @property
+    def rank_at_visit(self) -> RankAtVisit:
+        """It is the rank of the state at the visit."""
+        return self
+
+    @property
+    def rank_missing(self) -> int:
+        """The rank of who left or missed the visit."""
+        ranks = (rank for rank, group in enumerate(self.ranking) if self.missing in group)
+        return next(ranks, 0)
+
     def measurement(self, setting: Setting) -> Measurement:
         """Return what listens to a block of histories."""
         return OrdinalMeasurement(self, setting)
@@ -128,8 +139,7 @@ class OrdinalMeasurement(VisitMeasurement):
         for rank, group in enumerate(endpoint.ranking):
             self.rank[setting.positions(group)] = rank
         self.better = endpoint.better
-        missing = endpoint.missing or endpoint.ranking[0][0]
-        self.rank_missing = float(self.rank[setting.states.index(missing)])
+        self.rank_missing = float(endpoint.rank_missing)
         self.dead = setting.members(setting.absorbing)
         self.death = FirstEntry(setting.positions(setting.absorbing), setting.n_patients)
         self.recorders = (*self.recorders, self.death)

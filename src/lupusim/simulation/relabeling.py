@@ -8,15 +8,13 @@ from typing import cast
 
 import numpy as np
 
-from lupusim.common.arrays import FloatArray, StateArray
+from lupusim.common.arrays import StateArray
 from lupusim.common.compiled.choice import work_ahead
 from lupusim.simulation.adaptation import rule_of
 from lupusim.simulation.adaptation.base import Followed
 from lupusim.simulation.controls import Control
 from lupusim.simulation.generation.generation import Block, Generated
-from lupusim.simulation.looks.group_sequential import looks_claims
-from lupusim.simulation.looks.look_statistics import LookStatistics
-from lupusim.simulation.looks.multiplicity import family_claims
+from lupusim.simulation.looks.claims import claims
 from lupusim.simulation.looks.null_hypothesis import fares_as_control
 from lupusim.simulation.looks.relabeled import gather_relabeled, is_at_once
 from lupusim.simulation.moments import Moments
@@ -98,8 +96,8 @@ def score_relabeled(
     served = np.arange(n_labelings * n_sets).reshape(shape) < n_trials
     found = {}
     for name, trial in trials.items():
-        claims = _claims(trial, gather_relabeled(trial, generated, labels))
-        found[name] = {quantity: of_all.reshape(shape) for quantity, of_all in claims.items()}
+        claimed = claims(trial, gather_relabeled(trial, generated, labels))
+        found[name] = {quantity: of_all.reshape(shape) for quantity, of_all in claimed.items()}
     tallies = {name: Tally.of_sets(quantities, served) for name, quantities in found.items()}
     for name, control in controls.items():
         tallies[name].moments = Moments.of_sets(
@@ -129,18 +127,3 @@ def _randomizations(
     again = np.broadcast_to(stratum, (n_labelings, *stratum.shape)).reshape(-1, n_patients)
     labels = trial.allocation.assign(trial.ratio, again, rng=rng)
     return labels.reshape(n_labelings, n_sets, n_patients)
-
-
-def _claims(trial: Trial, seen: tuple[LookStatistics, ...]) -> dict[str, FloatArray]:
-    """Return what trials claim by what their looks show, and where they stop."""
-    if trial.family is not None:
-        return family_claims(trial, seen)
-    (one,) = seen
-    if trial.interims:
-        return looks_claims(trial, one)
-    assert trial.analysis is not None
-    return {
-        "reject": (one.decisive[:, 0] <= trial.analysis.alpha).astype(float),
-        "undefined": one.undefined[:, 0].astype(float),
-        "missed_cutoff": np.isinf(one.cutoff[:, 0]).astype(float),
-    }

@@ -80,6 +80,30 @@ class ResponseAtVisits(Protocol):
         ...
 
 
+class RankAtVisit(Protocol):
+    """The rank of the state at one visit."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def ranks(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of states from the worst to the best."""
+        ...
+
+    @property
+    def at(self) -> float:
+        """Study time (years) of the visit."""
+        ...
+
+    @property
+    def rank_missing(self) -> int:
+        """The rank, from 0, of who left or missed the visit."""
+        ...
+
+
 class EventTime(Protocol):
     """Time from an origin to the first entry into a set of states."""
 
@@ -168,6 +192,11 @@ class Endpoint(Protocol):
     @property
     def response_at_visits(self) -> ResponseAtVisits | None:
         """Itself where the states at one or several visits decide; None otherwise."""
+        ...
+
+    @property
+    def rank_at_visit(self) -> RankAtVisit | None:
+        """Itself where it is the rank of the state at a visit; None otherwise."""
         ...
 
     @property

@@ -105,6 +105,8 @@ class TestMethod(Protocol):
         lose; or none known.
     costly : bool
         Whether it takes more time than the patients of a trial do.
+    fitted : bool
+        Whether it looks for its estimate step by step, in each table of numbers anew.
     n_arms : int
         1 where it compares one arm with something known, else 2.
     strata : str
@@ -147,6 +149,7 @@ class TestMethod(Protocol):
     formula: ClassVar[Literal["", "tables", "strata", "survival"]] = ""
     nearly: ClassVar[Literal["", "ranks", "curve", "values", "rates", "counts", "pairs"]] = ""
     costly: ClassVar[bool] = False
+    fitted: ClassVar[bool] = False
     n_arms: ClassVar[int] = 2
     strata: ClassVar[Literal["none", "used", "needed"]] = "none"
     covariates: ClassVar[bool] = False
@@ -278,6 +281,30 @@ class TestMethod(Protocol):
         n_patients), the results are of n_labelings * n_sets trials, without estimates.
         """
         return None
+
+    @property
+    def sees_counts(self) -> bool:
+        """Whether numbers of patients by arm, stratum and value are all that it sees."""
+        return self.formula == "tables" or type(self).of_counts is not TestMethod.of_counts
+
+    def of_counts(self, counted: Any, *, better: Better, sided: int) -> Verdict:
+        """Return the verdict on numbers of patients, the same as on the patients themselves.
+
+        Parameters
+        ----------
+        counted : CountedOutcome
+            How many patients of each arm and stratum have each value.
+        better, sided : Better, int
+            As when it is called.
+
+        Raises
+        ------
+        NotImplementedError
+            If it sees more than numbers.
+        """
+        if self.formula != "tables":
+            raise NotImplementedError("this test sees more than numbers of patients")
+        return self(counted, better=better, sided=sided, stratum=np.zeros((1, 1), dtype=np.intp))
 
     def information(self, outcome: Any, verdict: Verdict) -> FloatArray:
         """Return what the test knows of the effect, (n_replicates,), 0 where nothing.

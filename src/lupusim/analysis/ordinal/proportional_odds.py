@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from lupusim.analysis.numerics.columns import arm_masks, lead_shape
 from lupusim.analysis.numerics.labels import takes_labels
 from lupusim.analysis.numerics.newton import newton
-from lupusim.analysis.outcomes import NumberOutcome
+from lupusim.analysis.outcomes import CountedOutcome, NumberOutcome
 from lupusim.analysis.results import TestResult, wald_result
 from lupusim.analysis.verdicts import verdict
 from lupusim.common.arrays import FloatArray, IntArray
@@ -67,6 +67,14 @@ def proportional_odds(
     """
     lead = lead_shape(category=category, arm=arm, included=included)
     counts = _counts(category, arm, included, (lead or (1,))[0])
+    return _of_counts(counts, lead=lead, level=level)
+
+
+def _of_counts(counts: FloatArray, *, lead: tuple[int, ...], level: float = 0.95) -> TestResult:
+    """Return the estimate from the patients of each arm and category.
+
+    `counts` is (n_replicates, 2, n_categories), `lead` a result's shape.
+    """
     estimate, error = np.zeros(counts.shape[0]), np.full(counts.shape[0], np.inf)
     occurs = counts.sum(axis=1) > 0
     # Thresholds around an empty category can't be told apart: leave such categories out.
@@ -150,6 +158,7 @@ class ProportionalOddsTest(TestMethod):
     outcome: ClassVar = NumberOutcome
     estimated_by: ClassVar = "maximum likelihood"
     nearly: ClassVar = "pairs"
+    fitted: ClassVar = True
     needs_ranks: ClassVar = True
 
     def __call__(
@@ -159,3 +168,8 @@ class ProportionalOddsTest(TestMethod):
         del stratum
         result = proportional_odds(outcome.values, outcome.arm, included=outcome.included)
         return verdict(result, better, sided)
+
+    def of_counts(self, counted: CountedOutcome, *, better: Better, sided: int) -> Verdict:
+        """Return the verdict on numbers of patients of each rank."""
+        by_rank = counted.by_value
+        return verdict(_of_counts(by_rank, lead=(len(by_rank),)), better, sided)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import arm_masks, lead_shape, part, two_axes
 from lupusim.analysis.numerics.labels import takes_labels
-from lupusim.analysis.outcomes import NumberOutcome
+from lupusim.analysis.outcomes import CountedOutcome, NumberOutcome
 from lupusim.analysis.results import TestResult, normal_quantile, ratio_or
 from lupusim.analysis.verdicts import verdict
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray, blocks
@@ -122,6 +122,20 @@ def _rank_sums(values: FloatArray, control: BoolArray, experimental: BoolArray) 
     return np.stack([n, n0, wins.sum(axis=1), tie_sum, np.sqrt(variance)])
 
 
+def _sums_of_ranks(patients: FloatArray) -> FloatArray:
+    """Return the same from the patients of each arm and rank, (n_replicates, 2, n_ranks)."""
+    n0, n = patients.sum(axis=2).T
+    control, experimental = patients[:, 0], patients[:, 1]
+    below, other_below = (
+        arm.cumsum(axis=1) - arm / 2 for arm in (control, experimental)
+    )  # patients of an arm whom one of this rank beats, ties half
+    size = control + experimental
+    tie_sum = ((size**2 - 1) * size).sum(axis=1)
+    variance = _spread(below, experimental, n, n0) + _spread(other_below, control, n0, n)
+    half_pairs = (below * experimental).sum(axis=1)
+    return np.stack([n, n0, half_pairs, tie_sum, np.sqrt(variance)])
+
+
 def _tie_ends(ordered: FloatArray) -> tuple[IntArray, IntArray]:
     """Return for each place of sorted rows where its ties begin, and where they end."""
     n_replicates, n_patients = ordered.shape
@@ -134,11 +148,14 @@ def _tie_ends(ordered: FloatArray) -> tuple[IntArray, IntArray]:
 
 
 def _spread(
-    placement: FloatArray, mask: BoolArray, n: FloatArray, n_other: FloatArray
+    placement: FloatArray, mask: BoolArray | FloatArray, n: FloatArray, n_other: FloatArray
 ) -> FloatArray:
-    """Return the variance of the mean share of the other arm that a patient beats."""
+    """Return the variance of the mean share of the other arm that a patient beats.
+
+    `mask` is how many patients each place has.
+    """
     share = placement / np.maximum(n_other, 1)[:, np.newaxis]
-    mean = share.sum(axis=1) / np.maximum(n, 1)
+    mean = (share * mask).sum(axis=1) / np.maximum(n, 1)
     squares = ((share - mean[:, np.newaxis]) ** 2 * mask).sum(axis=1)
     return np.asarray(squares / np.maximum(n * (n - 1), 1))
 
@@ -164,3 +181,7 @@ class WilcoxonTest(TestMethod):
         del stratum
         result = wilcoxon(outcome.values, outcome.arm, included=outcome.included)
         return verdict(result, better, sided)
+
+    def of_counts(self, counted: CountedOutcome, *, better: Better, sided: int) -> Verdict:
+        """Return the verdict on numbers of patients of each rank."""
+        return verdict(_result(_sums_of_ranks(counted.by_value), 0.95), better, sided)

@@ -4,12 +4,13 @@ from lupusim.analysis.outcomes.binary import BinaryOutcome
 from lupusim.analysis.outcomes.count import CountOutcome
 from lupusim.analysis.outcomes.hierarchical import HierarchicalOutcome
 from lupusim.analysis.outcomes.number import NumberOutcome
-from lupusim.analysis.outcomes.outcome import Outcome
+from lupusim.analysis.outcomes.outcome import CountedOutcome, Outcome
 from lupusim.analysis.outcomes.survival import SurvivalOutcome
 
 __all__ = [
     "BinaryOutcome",
     "CountOutcome",
+    "CountedOutcome",
     "HierarchicalOutcome",
     "NumberOutcome",
     "Outcome",

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lupusim.analysis.results import ratio_or
 from lupusim.common.arrays import BoolArray, FloatArray, StateArray, first_columns, one_row
+from lupusim.common.frozen import dataclass
 
 
 def mean_or_none(total: FloatArray, n: FloatArray) -> FloatArray:
@@ -95,3 +96,41 @@ class Outcome(Protocol):
         restricted: Any = self.restricted_to(member)
         pair: Self = replace(restricted, arm=(self.arm == arm).astype(np.int8))
         return pair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedOutcome:
+    """How many patients of two arms have each value, many replicates at once.
+
+    Parameters
+    ----------
+    numbers : (n_replicates, 2, n_strata, n_values) array
+        Patients in the analysis: control first; of a response no and yes, of ranks from the
+        worst to the best.
+
+    Examples
+    --------
+    >>> trial = CountedOutcome(numbers=np.array([[[[6, 4]], [[3, 7]]]]))
+    >>> [count.tolist() for count in trial.counts(1)]
+    [[7], [10]]
+    """
+
+    numbers: FloatArray
+
+    @property
+    def information(self) -> FloatArray:
+        """Patients in the analysis, shape (n_replicates,)."""
+        return np.asarray(self.numbers.sum(axis=(1, 2, 3)), dtype=float)
+
+    @property
+    def by_value(self) -> FloatArray:
+        """Patients of both arms by their value, whatever their stratum.
+
+        Shape (n_replicates, 2, n_values).
+        """
+        return np.asarray(self.numbers.sum(axis=2), dtype=float)
+
+    def counts(self, arm: int) -> tuple[FloatArray, FloatArray]:
+        """Return responders and patients of an arm, shape (n_replicates,) each."""
+        by_value = self.by_value[:, arm]
+        return by_value[:, 1], by_value.sum(axis=1)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from lupusim.analysis.numerics.columns import codes, everyone_or, flags, lead_shape
 from lupusim.analysis.numerics.labels import takes_labels
-from lupusim.analysis.outcomes import BinaryOutcome
+from lupusim.analysis.outcomes import BinaryOutcome, CountedOutcome
 from lupusim.analysis.results import (
     TestResult,
     normal_quantile,
@@ -122,7 +122,11 @@ def cochran_mantel_haenszel(
     >>> float(found.z.round(4))
     1.4142
     """
-    tables = stratified_tables(response, arm, stratum, included)
+    return _of_tables(stratified_tables(response, arm, stratum, included), level)
+
+
+def _of_tables(tables: StratifiedTables, level: float = 0.95) -> TestResult:
+    """Return the test of fourfold tables, and an interval of this level."""
     total = np.maximum(tables.n + tables.control_n, 1)
     responders = tables.responders + tables.control_responders
     expected, variances = given_responders(responders, tables.n, tables.control_n)
@@ -197,3 +201,15 @@ class CochranMantelHaenszelTest(TestMethod):
             outcome.response, outcome.arm, stratum, included=outcome.included
         )
         return verdict(result, better, sided)
+
+    def of_counts(self, counted: CountedOutcome, *, better: Better, sided: int) -> Verdict:
+        """Return the verdict on numbers of patients."""
+        (no0, yes0), (no, yes) = np.moveaxis(counted.numbers.astype(float), (1, 3), (0, 1))
+        tables = StratifiedTables(
+            responders=yes,
+            n=yes + no,
+            control_responders=yes0,
+            control_n=yes0 + no0,
+            lead=(len(yes),),
+        )
+        return verdict(_of_tables(tables), better, sided)

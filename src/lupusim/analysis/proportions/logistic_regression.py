@@ -14,7 +14,7 @@ from lupusim.analysis.numerics.strata import (
     stratum_columns_of,
     varied_strata,
 )
-from lupusim.analysis.outcomes import BinaryOutcome
+from lupusim.analysis.outcomes import BinaryOutcome, CountedOutcome
 from lupusim.analysis.results import TestResult, of_coefficient, wald_result
 from lupusim.analysis.verdicts import (
     beside,
@@ -85,9 +85,14 @@ def logistic_regression(
     if stratum is not None:
         inside = varied_strata(code, inside, responds)
     rows = _cells(values, code, inside, responds) or _patients(values, code, inside, responds)
+    return _of_rows(rows, lead=lead, level=level)
+
+
+def _of_rows(rows: _Rows, *, lead: tuple[int, ...], level: float = 0.95) -> TestResult:
+    """Return the regression, and intervals of this level; `lead` is a result's shape in front."""
     member, happened = rows.member, rows.happened
     strata, lacking = stratum_columns_of(rows.stratum, member > 0)
-    everyone = np.broadcast_to(rows.values, (*member.shape, values.shape[2]))
+    everyone = np.broadcast_to(rows.values, (*member.shape, rows.values.shape[2]))
     design = _design(np.concatenate([everyone, strata], axis=2), member)
     taken_out = diagonal(lacking, design.shape[2] - lacking.shape[1])
 
@@ -99,8 +104,9 @@ def logistic_regression(
         information = np.einsum("rip,ri,riq->rpq", design, weight, design, optimize=True)
         return score, information + taken_out
 
-    estimate, error = newton_without_aliases(derivatives, shape[0], design.shape[2])
-    columns, asked = (*lead, values.shape[2]), slice(1, 1 + values.shape[2])
+    estimate, error = newton_without_aliases(derivatives, len(member), design.shape[2])
+    n_covariates = rows.values.shape[2]
+    columns, asked = (*lead, n_covariates), slice(1, 1 + n_covariates)
     estimate, error = estimate[:, asked].reshape(columns), error[:, asked].reshape(columns)
     return wald_result(estimate, error, level=level)
 
@@ -168,6 +174,7 @@ class LogisticRegressionTest(TestMethod):
     outcome: ClassVar = BinaryOutcome
     nearly: ClassVar = "values"
     estimated_by: ClassVar = "maximum likelihood"
+    fitted: ClassVar = True
     strata: ClassVar = "used"
     covariates: ClassVar = True
 
@@ -186,4 +193,22 @@ class LogisticRegressionTest(TestMethod):
         result = logistic_regression(
             outcome.response, columns, stratum=strata, included=outcome.included
         )
+        return verdict(of_coefficient(result, 0), better, sided)
+
+    def of_counts(self, counted: CountedOutcome, *, better: Better, sided: int) -> Verdict:
+        """Return the verdict on numbers of patients; each arm of each stratum is a row."""
+        numbers = counted.numbers.astype(float)
+        n_replicates, n_arms, n_strata, _ = numbers.shape
+        if n_strata > 1:  # a stratum in which all or none respond says nothing of the arm
+            varied = (numbers.sum(axis=1) > 0).all(axis=2)
+            numbers = numbers * varied[:, None, :, None]
+        shape = n_replicates, n_arms * n_strata
+        arm, stratum = np.divmod(np.arange(shape[1]), n_strata)
+        rows = _Rows(
+            values=arm.astype(float)[None, :, None],
+            stratum=stratum[None],
+            member=numbers.sum(axis=3).reshape(shape),
+            happened=numbers[:, :, :, 1].reshape(shape),
+        )
+        result = _of_rows(rows, lead=(n_replicates,))
         return verdict(of_coefficient(result, 0), better, sided)

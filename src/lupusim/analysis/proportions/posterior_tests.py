@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from lupusim.analysis.outcomes import BinaryOutcome, NumberOutcome
+from lupusim.analysis.outcomes import BinaryOutcome, CountedOutcome, NumberOutcome
 from lupusim.analysis.proportions.beta_binomial import (
     BetaPrior,
     posterior_effects,
@@ -172,14 +172,24 @@ class PosteriorRankTest(TestMethod):
     ) -> Verdict:
         """Return the verdict on every replicate."""
         del sided, stratum
+        control, experimental = (self._counts(outcome, arm) for arm in (0, 1))
+        return self._of(control, experimental, better)
+
+    def of_counts(self, counted: CountedOutcome, *, better: Better, sided: int) -> Verdict:
+        """Return the verdict on numbers of patients of each rank."""
+        del sided
+        control, experimental = np.moveaxis(counted.by_value, 1, 0)
+        return self._of(control, experimental, better)
+
+    def _of(self, control: FloatArray, experimental: FloatArray, better: Better) -> Verdict:
+        """Return the verdict on the patients at each rank, (n_replicates, n_ranks) of each arm."""
         from scipy.special import betainc
 
-        control, experimental = (self._counts(outcome, arm) for arm in (0, 1))
         mean, variance = better_rank(experimental + self.prior, control + self.prior)
         both = mean * (1 - mean) / variance - 1
         at_most_half = betainc(mean * both, (1 - mean) * both, 0.5)
         p_value = at_most_half if better is Better.MORE else 1 - at_most_half
-        empty = np.asarray(outcome.information == 0)
+        empty = np.asarray((control + experimental).sum(axis=1) == 0)
         return _verdict(np.asarray(p_value), mean - 0.5, np.sqrt(variance), empty)
 
     def _counts(self, outcome: NumberOutcome, arm: int) -> FloatArray:

@@ -10,7 +10,6 @@ from lupusim.app.designs.texts import parsed
 from lupusim.app.folder import StartFolder
 from lupusim.common.frozen import dataclass
 from lupusim.errors import InputError, Problem
-from lupusim.scenario.document.content import is_number
 
 if TYPE_CHECKING:
     from lupusim.trial.scenario import Scenario
@@ -56,16 +55,14 @@ def check(text: str, *, folder: StartFolder, beside: Path, name: str) -> Checked
 
 def known_power(scenario: Scenario) -> list[tuple[int, float, str]]:
     """Return the power of each design that a formula knows: patients, power, how it is known."""
-    from lupusim.planning.theory.power import formula_columns
+    from lupusim.planning.theory.power import undrawn_powers
 
+    words = {"exact": "exact", "theory": "by formula"}
     found = []
     for point in scenario.points:
-        columns = formula_columns(point.trial)
-        for name, words in (("power_exact", "exact"), ("power_theory", "by formula")):
-            power = columns.get(name)
-            if is_number(power):
-                found.append((point.trial.n_patients, power, words))
-                break
+        known = [one for one in undrawn_powers(point.trial) if one.key in words]
+        for one in known[:1]:
+            found.append((point.trial.n_patients, one.value, words[one.key]))
     return found
 
 

@@ -101,6 +101,7 @@ class Goal:
         return {
             (_EXACT if found.key == _EXACT else found.method): found.value
             for found in formula_powers(trial)
+            if not found.is_drawn  # an error of its own would pass for none
         }
 
     def exact(self, trial: Trial) -> float | None:

@@ -12,8 +12,15 @@ class FormulaPower:
     value: float
     method: str  # how it is known, such as ``exact, all tables``
     key: str = "exact"  # the same in one word, for columns
+    mcse: float = 0.0  # standard error, where it is from drawn tables
+    n_drawn: int = 0  # how many these are
 
     @property
     def is_exact(self) -> bool:
         """Whether it is a sum over all that may happen, and no approximation."""
         return self.key == "exact"
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it is a share of tables that are drawn from their law, and has an error."""
+        return self.n_drawn > 0

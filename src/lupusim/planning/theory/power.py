@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from lupusim.analysis.single_arm.enumeration import LookChances
 from lupusim.planning.theory.assumptions import is_plain, without_failing
 from lupusim.planning.theory.counts.cells import cells_of
 from lupusim.planning.theory.counts.chances import response_chances
+from lupusim.planning.theory.counts.claims import is_of_counts
 from lupusim.planning.theory.counts.design import independent
-from lupusim.planning.theory.counts.power import Known, count_power
+from lupusim.planning.theory.counts.power import CountPower, Known, count_power, exact_counts
 from lupusim.planning.theory.formula_power import FormulaPower
 from lupusim.planning.theory.group_sequential import sequential_theory, theory_columns
 from lupusim.planning.theory.single_arm import exact_chances, rate_is_tested
 from lupusim.planning.theory.survival import survival_powers
 from lupusim.simulation.looks.null_hypothesis import error_quantity
+from lupusim.simulation.tally import Mean
 from lupusim.trial import Analysis, Trial
 
 __all__ = [
@@ -27,6 +29,9 @@ __all__ = [
     "formula_columns",
     "formula_power",
     "formula_powers",
+    "known_power",
+    "known_type_one_error",
+    "undrawn_powers",
     "why_no_exact_power",
 ]
 
@@ -45,16 +50,32 @@ def formula_powers(trial: Trial) -> tuple[FormulaPower, ...]:
 
     *Exact* is the power of a test of two proportions, whose decision depends on counts of
     responders (:mod:`~lupusim.planning.theory.counts`): the chance of each patient comes from the
-    exact engine, and all tables are enumerated. For the rate of one arm it is the sum over all
-    numbers of responders at all looks. *Schoenfeld* and *Lachin and Foulkes* are those of a
-    log-rank or Cox test where the only event has proportional hazards; both are asymptotic.
+    exact engine, and all tables are enumerated. *Drawn* is the same where tables are too many:
+    some are drawn from their law, and their share has an error. For the rate of one arm it is
+    the sum over all numbers of responders at all looks. *Schoenfeld* and *Lachin and Foulkes* are
+    those of a log-rank or Cox test where the only event has proportional hazards; both are
+    asymptotic.
     *Sequential theory* is that of looks at planned numbers of events or patients.
     """
+    return _powers(trial, count_power)
+
+
+@without_failing(_NONE)
+def undrawn_powers(trial: Trial) -> tuple[FormulaPower, ...]:
+    """Return the same but for what drawn tables say: at once."""
+    return _powers(trial, exact_counts)
+
+
+def _powers(trial: Trial, counted: Callable[[Trial], Known]) -> tuple[FormulaPower, ...]:
     analysis = trial.analysis
-    if analysis is None or trial.family is not None or trial.rule.changes:
+    if analysis is None or trial.rule.changes:
         return ()
-    if (counts := count_power(trial).found) is not None:
-        return (FormulaPower(value=counts.power, method=EXACT),)
+    if (counts := counted(trial).found) is not None:
+        return (_of_counts(counts),)
+    return () if trial.family is not None else _of_one_test(trial, analysis)
+
+
+def _of_one_test(trial: Trial, analysis: Analysis) -> tuple[FormulaPower, ...]:
     if (chances := exact_rate_looks(trial)) is not None:
         return (FormulaPower(value=chances.power, method="exact, all numbers of responders"),)
     if (theory := sequential_theory(trial)) is not None:
@@ -62,6 +83,19 @@ def formula_powers(trial: Trial) -> tuple[FormulaPower, ...]:
     if len(trial.arms) != 2 or trial.interims or not is_plain(trial, analysis):
         return ()
     return tuple(_of_two_arms(trial, analysis))
+
+
+def _of_counts(counts: CountPower) -> FormulaPower:
+    if counts.is_exact:
+        return FormulaPower(value=counts.power, method=EXACT)
+    drawn = f"from {counts.n_drawn:,} drawn tables".replace(",", " ")
+    return FormulaPower(
+        value=counts.power,
+        method=drawn,
+        key="drawn",
+        mcse=counts.power_mcse,
+        n_drawn=counts.n_drawn,
+    )
 
 
 def _of_two_arms(trial: Trial, analysis: Analysis) -> Iterator[FormulaPower]:
@@ -76,11 +110,31 @@ def exact_power(trial: Trial) -> float | None:
     return found.value if found is not None and found.is_exact else None
 
 
+def known_power(trial: Trial) -> Mean | None:
+    """Return the power of a trial that is exact, or from drawn tables; None where it is neither."""
+    found = formula_power(trial)
+    if found is None or not (found.is_exact or found.is_drawn):
+        return None
+    return Mean(value=found.value, mcse=found.mcse, n=found.n_drawn)
+
+
+def known_type_one_error(trial: Trial) -> Mean | None:
+    """Return the probability of a false claim, exact or from drawn tables; None where neither."""
+    found = _not_failing(trial).found
+    if found is None or error_quantity(trial) is None:
+        return None
+    return Mean(value=found.power_if_alike, mcse=found.alike_mcse, n=found.n_drawn)
+
+
 def formula_columns(trial: Trial) -> dict[str, object]:
     """Return what is known without simulation by the names of a table's columns."""
-    found: dict[str, object] = {f"power_{f.key}": f.value for f in formula_powers(trial)}
+    formulas = formula_powers(trial)
+    found: dict[str, object] = {f"power_{f.key}": f.value for f in formulas}
+    found |= {f"power_{f.key}_mcse": f.mcse for f in formulas if f.is_drawn}
     if (error := exact_type_one_error(trial)) is not None:
         found["type_one_error_exact"] = error
+    elif (drawn := known_type_one_error(trial)) is not None:
+        found |= {"type_one_error_drawn": drawn.value, "type_one_error_drawn_mcse": drawn.mcse}
     chances = exact_looks(trial)
     if chances is not None and trial.interims:
         found["stops_early_exact"] = chances.stops_early
@@ -109,8 +163,8 @@ def exact_rate_looks(trial: Trial) -> LookChances | None:
 
 
 def why_no_exact_power(trial: Trial) -> str:
-    """Return why a trial that is counts cannot be enumerated; empty where it can, or is none."""
-    return _not_failing(trial).why_not
+    """Return why a trial that is counts has no power by them; empty where it has, or is none."""
+    return _not_failing(trial).why_not if is_of_counts(trial) else ""
 
 
 @without_failing(Known())
@@ -121,4 +175,6 @@ def _not_failing(trial: Trial) -> Known:
 def exact_type_one_error(trial: Trial) -> float | None:
     """Return the exact probability of a false claim where arms are identical; None if not known."""
     found = _not_failing(trial).found
-    return None if found is None or error_quantity(trial) is None else found.power_if_alike
+    if found is None or not found.is_exact or error_quantity(trial) is None:
+        return None
+    return found.power_if_alike

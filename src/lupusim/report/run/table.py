@@ -11,20 +11,15 @@ from rich.console import Group
 from rich.text import Text
 
 from lupusim.planning.runs.run import PointResult, RunResult
-from lupusim.planning.theory.group_sequential import sequential_theory
-from lupusim.planning.theory.power import (
-    EXACT,
-    exact_type_one_error,
-    formula_powers,
-    why_no_exact_power,
-)
+from lupusim.planning.theory.power import formula_powers
 from lupusim.report.numbers import error_in_hundred, grouped, root, rounded, share, where_defined
 from lupusim.report.run.arm_periods import platform_rows
 from lupusim.report.run.differences import compared_table
+from lupusim.report.run.known import exactly_known, known_error, with_error, without_simulation
 from lupusim.report.run.known_chance import detail_rows
 from lupusim.report.run.layout import FittedTable, headings
 from lupusim.report.run.looks import adaptation_rows, family_rows, look_rows, months
-from lupusim.report.run.single_arm import exact_rows, level_of, nothing_better, one_arm_meaning
+from lupusim.report.run.single_arm import level_of, nothing_better, one_arm_meaning
 from lupusim.report.run.smallest import smallest_rows
 from lupusim.report.run.supply import supply_rows
 from lupusim.report.run.tries import (
@@ -40,9 +35,6 @@ from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Analysis, Arm, Trial
 from lupusim.trial.enrollment.arm_periods import arms_change
-
-_FEW_EVENTS = 20  # too few for formulas of many
-
 
 _CAPTION = "estimate (Monte Carlo standard error)"
 _SPREAD = "; sd: spread from trial to trial"
@@ -100,8 +92,10 @@ def overview_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     if point.power is not None:
         formulas = formula_powers(point.trial)[:1]
         yield from (("exact power", f"{one.value:.4f}") for one in formulas if one.is_exact)
+        yield from (("drawn tables", with_error(one)) for one in formulas if one.is_drawn)
         yield "power", share(point.power)
-        yield from (("theory", f"{one.value:.4f}") for one in formulas if not one.is_exact)
+        others = (one for one in formulas if not (one.is_exact or one.is_drawn))
+        yield from (("theory", f"{one.value:.4f}") for one in others)
     if (claims := point.claims_under_null) is not None:
         within = error_quantity(point.trial) is None
         yield "claims if alike" if within else "type I error", share(claims)
@@ -135,12 +129,11 @@ def _test_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     if point.power is None or claims is None or trial.analysis is None:
         return
     which = "power" if trial.family is None else "power for any hypothesis"
-    yield from _exactly(point)
+    yield from exactly_known(point)
     tested = f"{words_of_test(trial.analysis)}{level_of(trial.analysis)}"
     yield f"{which} ({tested})", share(point.power)
-    yield from _without_simulation(point)
-    if (error := exact_type_one_error(trial)) is not None:
-        yield f"type I error, {EXACT}", f"{error:.4f}"
+    yield from without_simulation(point)
+    yield from known_error(trial)
     yield _name_of_null_claims(trial), share(claims)
     if trial.family is None:
         yield from _estimates(point, trial.analysis)
@@ -152,36 +145,6 @@ def _name_of_null_claims(trial: Trial) -> str:
     if error_quantity(trial) is None:
         return f"claims, {nothing_better(trial)} (no error: within the margin)"
     return f"type I error ({nothing_better(trial)})"
-
-
-def _exactly(point: PointResult) -> Iterator[tuple[str, str]]:
-    """Yield the power that is known exactly; the simulated one beside it checks it."""
-    for formula in formula_powers(point.trial):
-        if formula.is_exact:
-            yield f"power, {formula.method}", f"{formula.value:.4f}"
-
-
-def _without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:
-    """Yield what is known by closed forms that are not exact, where there are some."""
-    doubt, formulas = _doubt(point), formula_powers(point.trial)
-    for formula in formulas:
-        if not formula.is_exact:
-            yield f"power, {formula.method}", f"{formula.value:.4f}{doubt}"
-    if point.trial.population.correlated and point.trial.analysis and not formulas:
-        yield "power by a formula", "none where outcomes are correlated"
-    if stops := why_no_exact_power(point.trial):
-        yield f"power, {EXACT}", f"not worked out: {stops}"
-    yield from exact_rows(point.trial)
-
-
-def _doubt(point: PointResult) -> str:
-    """Return why a formula of many events is not to be trusted; empty where it is."""
-    tally, theory = point.tally, sequential_theory(point.trial)
-    if "events" in tally.sums and tally.mean("events").value < _FEW_EVENTS:
-        return "; few events"
-    if theory is None or theory.unit != "events" or theory.seen[0] >= _FEW_EVENTS:
-        return ""
-    return "; few events at look 1"
 
 
 def words_of_test(analysis: Analysis) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from lupusim.planning.runs.run import PointResult
-from lupusim.planning.theory.power import exact_power, exact_type_one_error
+from lupusim.planning.theory.power import known_power, known_type_one_error
 from lupusim.report.numbers import in_hundred
 from lupusim.report.run.layout import short_label
 from lupusim.scenario.document.content import is_number
@@ -19,19 +20,19 @@ _PAIR = 2  # arms
 
 
 def power_of(point: PointResult) -> Mean | None:
-    """Return the power of a design, exact where that is known; None without an analysis."""
-    return _exact(exact_power(point.trial), point.power)
+    """Return the power of a design, by its counts where these are known; None without a test."""
+    return _known(known_power(point.trial), point.power)
 
 
 def claims_if_nothing_works(point: PointResult) -> Mean | None:
-    """Return how often a design claims what is not there, exact where that is known."""
-    return _exact(exact_type_one_error(point.trial), point.claims_under_null)
+    """Return how often a design claims what is not there, by its counts where these are known."""
+    return _known(known_type_one_error(point.trial), point.claims_under_null)
 
 
-def _exact(known: float | None, simulated: Mean | None) -> Mean | None:
+def _known(known: Mean | None, simulated: Mean | None) -> Mean | None:
     if known is None or simulated is None:
         return simulated
-    return Mean(value=known, mcse=0.0, n=simulated.n)
+    return replace(known, n=max(known.n, simulated.n))
 
 
 def claim_in_words(trial: Trial) -> str:

@@ -1,6 +1,7 @@
 """Looks of a trial: when, on which data, with which statistic, what they decide."""
 
 __all__ = [
+    "claims",
     "concurrent_controls",
     "cutoffs",
     "estimates",

@@ -53,6 +53,26 @@ class Allocation(Protocol):
         """
         ...
 
+    def numbers(
+        self, ratio: Sequence[int], n_patients: IntArray, *, rng: np.random.Generator
+    ) -> IntArray | None:
+        """Return how many of the first patients of a stratum are on each arm, drawn.
+
+        None where that depends on more than how many they are.
+
+        Parameters
+        ----------
+        ratio : sequence of int
+            Allocation ratio of the arms.
+        n_patients : (n_replicates, n_looks) integer array
+            Of one stratum, up to each look.
+
+        Returns
+        -------
+        (n_replicates, n_looks, n_arms) integer array, or None
+        """
+        ...
+
     def assign(
         self,
         ratio: Sequence[int],
@@ -117,6 +137,13 @@ class Unblocked:
         """Return nothing: what becomes of the arms' sizes is not known."""
         del ratio, n_patients
         return {}
+
+    def numbers(
+        self, ratio: Sequence[int], n_patients: IntArray, *, rng: np.random.Generator
+    ) -> IntArray | None:
+        """Return None: what becomes of the arms' sizes is not known."""
+        del ratio, n_patients, rng
+        return None
 
     def among(self, ratio: Sequence[int], whole: Sequence[int]) -> Self:
         """Return itself: it asks for the ratio each time."""

@@ -42,6 +42,14 @@ class SimpleRandomization(Unblocked):
             for k, log in enumerate(logs)
         }
 
+    def numbers(
+        self, ratio: Sequence[int], n_patients: IntArray, *, rng: np.random.Generator
+    ) -> IntArray | None:
+        """Return how many of the first patients of a stratum are on each arm, drawn."""
+        shares = np.array(ratio) / sum(ratio)
+        further = rng.multinomial(np.diff(n_patients, axis=1, prepend=0), shares)
+        return np.asarray(further.cumsum(axis=1))
+
     def assign(
         self,
         ratio: Sequence[int],
@@ -104,6 +112,25 @@ class PermutedBlocks:
             / ways
             for k in range(max(0, rest - places[0]), min(rest, places[1]) + 1)
         }
+
+    def numbers(
+        self, ratio: Sequence[int], n_patients: IntArray, *, rng: np.random.Generator
+    ) -> IntArray | None:
+        """Return how many of the first patients of a stratum are on each arm, drawn.
+
+        What a look sees of an unfilled block the next look sees too.
+        """
+        places = np.array(ratio) * (self.block_size // sum(ratio))
+        blocks, rest = np.divmod(n_patients, self.block_size)
+        opened = np.zeros((len(n_patients), places.size), dtype=np.intp)
+        found = []
+        for look in range(n_patients.shape[1]):
+            if look:
+                opened *= (blocks[:, look] == blocks[:, look - 1])[:, None]
+            further = rest[:, look] - opened.sum(axis=1)
+            opened += _drawn_from(places - opened, further, rng=rng)
+            found.append(blocks[:, look, None] * places + opened)
+        return np.stack(found, axis=1)
 
     def assign(
         self,
@@ -177,6 +204,24 @@ class PermutedBlocks:
             table = _distinct_permutations(block, counts)
             return table.take(rng.integers(len(table), size=size), axis=0)
         return np.asarray(block[np.argsort(rng.random((*size, block.size)), axis=-1)])
+
+
+def _drawn_from(left: IntArray, n_drawn: IntArray, *, rng: np.random.Generator) -> IntArray:
+    """Return how many places of each arm are drawn of those left, without replacement.
+
+    Parameters
+    ----------
+    left : (n_replicates, n_arms) array
+        Places of each arm.
+    n_drawn : (n_replicates,) array
+        How many are drawn.
+    """
+    found, others = np.empty_like(left), left.sum(axis=1)
+    for arm in range(left.shape[1]):
+        others = others - left[:, arm]
+        found[:, arm] = rng.hypergeometric(left[:, arm], others, n_drawn)
+        n_drawn = n_drawn - found[:, arm]
+    return found
 
 
 def _distinct_permutations(block: StateArray, counts: IntArray) -> StateArray:

@@ -33,6 +33,7 @@ from lupusim.trial import (
     Population,
     SimpleRandomization,
 )
+from lupusim.trial.allocation.adaptive import Urn
 from lupusim.trial.observation import IntercurrentEvent, Strategy, VisitConduct
 from lupusim.trial.population.covariates import (
     CovariateEffect,
@@ -235,9 +236,9 @@ NOT_KNOWN = {
     "rescue left out": {
         "intercurrent_events": (IntercurrentEvent(strategy=Strategy.HYPOTHETICAL, **RESCUE),)
     },
-    "another test": {"analysis": analysis("logistic_regression")},
+    "fitted in strata": {"analysis": analysis("logistic_regression", stratify_by=("nephritis",))},
     "an earlier look": {"cutoff": AfterLastPatient(follow_up=0.5)},
-    "a look at most of them": {"cutoff": AfterPatients(patients=39, follow_up=1.0)},
+    "a look at most of them": {"cutoff": AfterPatients(patients=39, follow_up=0.9)},
     "time in state, several visits": {"arms": semi_markov(), "primary": SEVERAL},
     "visits move, several": {"primary": SEVERAL, "visit_conduct": VisitConduct(window=0.05)},
     "again on relapse": {"arms": infused(again_on=("relapse",))},
@@ -250,15 +251,9 @@ def test_where_patients_are_not_counts_nothing_is_said(name):
     assert known.found is None
 
 
-def test_why_counts_are_too_many_is_said():
-    factors = {"site": {"a": 0.4, "b": 0.3, "c": 0.3}}
-    by_site = analysis("cochran_mantel_haenszel", stratify_by=("site",))
-    trial = counted(analysis=by_site, stratify_by=("site",), population=Population(factors=factors))
-    assert count_power(trial).why_not == "the test has 3 strata"
-    effect = CovariateEffect(covariate="site", level="a", on=ONSET, hazard_ratio=0.3)
-    apart = Population(factors=factors, effects=(effect,))
-    trial = counted(stratify_by=("site",), population=apart)
-    assert count_power(trial).why_not == "chances differ between 3 strata"
+def test_why_counts_are_not_known_is_said():
+    trial = counted(analysis=BY_NEPHRITIS, allocation=Urn(), stratify_by=("nephritis",))
+    assert count_power(trial).why_not == "the arms' sizes depend on who came before"
 
 
 def test_chance_of_a_response_is_the_matrix_exponential_of_disease_and_dropout():

@@ -14,9 +14,11 @@ from lupusim.planning.runs.replicates import Simulator
 from lupusim.planning.runs.run import run
 from lupusim.planning.theory import power as power_module
 from lupusim.planning.theory.assumptions import response_chance
+from lupusim.planning.theory.counts import claims as drawing
 from lupusim.planning.theory.power import formula_power, formula_powers, why_no_exact_power
 from lupusim.report.run.table import operating_table
 from lupusim.trial import AfterLastPatient, AtEvents, Dropout, PermutedBlocks
+from lupusim.trial.allocation.adaptive import Urn
 from tolerance import SEED, assert_within_mcse
 from trials import analysis, disease_trial, scenario, survival_trial
 
@@ -56,7 +58,6 @@ def test_negative_control_without_dropout_the_exact_power_is_another_one():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"n_patients": 60_006},
         {"n_patients": 600, "analysis": analysis("boschloo")},
         {"cutoff": AfterLastPatient(follow_up=0.5)},
         {"primary": disease_trial().primary, "analysis": analysis()},
@@ -67,12 +68,22 @@ def test_where_no_formula_holds_none_is_given(changes):
 
 
 @pytest.mark.parametrize(
+    "changes", [{"n_patients": 60_006}, {"stratify_by": ("nephritis",), "n_patients": 6_006}]
+)
+def test_where_tables_are_too_many_some_are_drawn(changes, monkeypatch):
+    monkeypatch.setattr(drawing, "_WORK", 1_000_000)
+    power = formula_power(binary_trial(**changes))
+    assert power.is_drawn
+    assert power.method == f"from {power.n_drawn:,} drawn tables".replace(",", " ")
+
+
+@pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"n_patients": 60_006}, "up to 20000 patients on an arm"),
+        ({"n_patients": 60_006}, ""),
         ({"n_patients": 600, "analysis": analysis("boschloo")}, "up to 40000 tables for boschloo"),
         ({"n_patients": 600}, ""),
-        ({"stratify_by": ("nephritis",), "n_patients": 6_006}, "2 strata of 6006 patients"),
+        ({"allocation": Urn()}, "the arms' sizes depend on who came before"),
         ({"primary": disease_trial().primary, "analysis": analysis()}, ""),
         ({"analysis": None, "arms": disease_trial().arms[:1]}, ""),
     ],

@@ -3,6 +3,7 @@
 __all__ = [
     "cells",
     "chances",
+    "claims",
     "design",
     "looks",
     "power",

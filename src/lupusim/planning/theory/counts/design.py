@@ -10,6 +10,7 @@ from lupusim.analysis.single_arm.enumeration import LookChances
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
+from lupusim.planning.theory.counts.asked import AllRespond
 from lupusim.planning.theory.counts.cells import Cell, cells_of, kinds_of, shares_of
 from lupusim.planning.theory.counts.chances import chances_of_truths, response_chances
 from lupusim.planning.theory.counts.even_strata import even_strata
@@ -55,7 +56,7 @@ class CountDesign:
 
     def chances_of(self, truths: Sequence[Trial]) -> FloatArray:
         """Return the same for several truths at once, (n_truths, 2, n_cells)."""
-        return chances_of_truths(truths, self.endpoint, self.cells)
+        return chances_of_truths(truths, AllRespond(endpoints=(self.endpoint,)), self.cells)
 
     def powers(self, chances: FloatArray) -> FloatArray:
         """Return the power at each truth, (n_truths,).

@@ -10,7 +10,10 @@ import numpy as np
 from lupusim.analysis.single_arm.enumeration import LookChances
 from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
+from lupusim.planning.theory.counts.claims import Claims, claims_of_all, claims_of_drawn
 from lupusim.planning.theory.counts.design import CountDesign, count_design
+from lupusim.simulation.fingerprint import content_hash
+from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.trial import Trial
 
 _MOST_REMEMBERED = 128
@@ -18,19 +21,28 @@ _MOST_REMEMBERED = 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountPower:
-    """What is known exactly of a trial that is counts."""
+    """What is known of a trial that is counts."""
 
     power: float  # probability to reject
-    power_if_alike: float  # the same where all arms follow the control's law
-    looks: LookChances | None = None  # where it ends; None for a trial of one look
+    power_if_alike: float  # that of a false claim where all arms follow the control's law
+    looks: LookChances | None = None  # where it ends; None where that is not known exactly
+    n_drawn: int = 0  # tables that were drawn for the power; 0 where all are gone through
+    power_mcse: float = 0.0
+    alike_mcse: float = 0.0
+    """`power_mcse` and `alike_mcse`: standard errors of both; 0 where they are exact."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether all tables are gone through, and none is drawn."""
+        return self.power_mcse == self.alike_mcse == 0 and not self.n_drawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known exactly of a trial, or why nothing is."""
+    """What is known of a trial by its counts, or why nothing is."""
 
     found: CountPower | None = None  # None where it is not known
-    why_not: str = ""  # why a trial that is counts cannot be enumerated; empty for another trial
+    why_not: str = ""  # why nothing is known; empty where something is
 
 
 @dataclass(slots=True)
@@ -48,15 +60,53 @@ class _Memory:
         return self.known[id(trial)][1]
 
 
-def _known(trial: Trial) -> Known:
+def _exactly(trial: Trial) -> Known:
     try:
-        design = count_design(trial)
-    except NoExactSolutionError:
-        return Known()
+        return Known(found=_found(count_design(trial)))
+    except (NoExactSolutionError, ArithmeticError):
+        return _by_claims(trial, claims_of_all)
+
+
+def _exactly_or_drawn(trial: Trial) -> Known:
+    exact = exact_counts(trial)
+    return _by_claims(trial, claims_of_drawn) if exact.found is None else exact
+
+
+def _by_claims(trial: Trial, answer: Callable[[Trial], Claims]) -> Known:
+    """Return what numbers of patients say, all of them or many that are drawn."""
     try:
-        return Known(found=_found(design))
-    except (NoExactSolutionError, ArithmeticError) as error:
+        stated, alike = (_remembered(answer, one) for one in (trial, trial.null_twin()))
+    except (NoExactSolutionError, ArithmeticError, ValueError) as error:
         return Known(why_not=str(error))
+    power = stated.shares["reject"]
+    false = alike.shares.get(error_quantity(trial) or "reject")
+    if false is None:
+        return Known(why_not="a false claim hangs on more than counts")
+    return Known(
+        found=CountPower(
+            power=power.value,
+            power_if_alike=false.value,
+            n_drawn=max(stated.n_drawn, alike.n_drawn),
+            power_mcse=power.mcse,
+            alike_mcse=false.mcse,
+        )
+    )
+
+
+_CLAIMS: dict[str, Claims] = {}
+
+
+def _remembered(answer: Callable[[Trial], Claims], trial: Trial) -> Claims:
+    """Return the claims of a trial; of designs with the same null twin that is drawn once."""
+    try:
+        key = f"{answer.__name__} {content_hash(trial)}"
+    except TypeError:  # a plug-in whose content cannot be told
+        return answer(trial)
+    if key not in _CLAIMS:
+        if len(_CLAIMS) >= _MOST_REMEMBERED:
+            _CLAIMS.clear()
+        _CLAIMS[key] = answer(trial)
+    return _CLAIMS[key]
 
 
 def _found(design: CountDesign) -> CountPower:
@@ -66,5 +116,7 @@ def _found(design: CountDesign) -> CountPower:
     return CountPower(power=float(powers[0]), power_if_alike=float(powers[1]), looks=looks)
 
 
-count_power = _Memory(_known)
-"""Returns what is known exactly of a trial (:class:`Known`); asked again, at once."""
+exact_counts = _Memory(_exactly)
+"""Returns what all tables say of a trial (:class:`Known`); asked again, at once."""
+count_power = _Memory(_exactly_or_drawn)
+"""Returns what is known of a trial (:class:`Known`); asked again, at once."""

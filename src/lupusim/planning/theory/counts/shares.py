@@ -98,9 +98,11 @@ def shares_at(some: Sequence[Kin], times: FloatArray, keep: FloatArray | None) -
         All have the same states.
     times : (n_times,) array
         Study times (years), increasing.
-    keep : (n_states,) array or None
+    keep : (n_states,) or (n_times, n_states) array or None
         At each time only these parts of those in each state go on; None for all.
     """
+    if keep is not None:
+        keep = np.broadcast_to(keep, (times.size, some[0].law.n_states))
     ends = np.cumsum([kin.n_laws for kin in some])
     found = np.empty((int(ends[-1]), times.size, some[0].law.n_states))
     alike = [k for k, kin in enumerate(some) if _is_stepwise(kin.law, float(times[-1]))]
@@ -157,7 +159,7 @@ def _in_steps(some: Sequence[Kin], times: FloatArray, keep: FloatArray | None) -
         at = times == end
         if at.any():
             if keep is not None:
-                shares = shares * keep
+                shares = shares * keep[at]
             found[:, at] = shares[:, None]
     return found
 
@@ -199,7 +201,7 @@ def _at_all(law: Law, times: FloatArray, keep: FloatArray) -> FloatArray:
 
 def _kept(law: Law, matrices: FloatArray, keep: FloatArray) -> FloatArray:
     shares, found = law.start, []
-    for matrix in matrices:
-        shares = (shares @ matrix) * keep
+    for matrix, kept in zip(matrices, keep, strict=True):
+        shares = (shares @ matrix) * kept
         found.append(shares)
     return np.array(found)

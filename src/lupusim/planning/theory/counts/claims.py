@@ -1,0 +1,312 @@
+"""What trials claim by their numbers of patients: all tables, or many that are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, replace
+
+import numpy as np
+
+from lupusim.analysis.outcomes import CountedOutcome
+from lupusim.analysis.proportions.score_interval import intervals_left_out
+from lupusim.common.arrays import BoolArray, FloatArray, IntArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
+from lupusim.errors import NoExactSolutionError
+from lupusim.planning.theory.counts.cells import cells_of
+from lupusim.planning.theory.counts.design import independent
+from lupusim.planning.theory.counts.joint import is_counted, outcomes_of
+from lupusim.planning.theory.counts.numbers import Counted, Numbers, codes_of
+from lupusim.planning.theory.counts.tables import check_sizes
+from lupusim.simulation.looks.claims import claims
+from lupusim.simulation.looks.look_statistics import (
+    Comparison,
+    Look,
+    LookStatistics,
+    comparisons,
+    statistics_of,
+)
+from lupusim.simulation.tally import Mean
+from lupusim.trial import Trial, Verdict
+from lupusim.trial.enrollment.arm_periods import arms_change
+
+_SEED = 20_260_101
+"""Of the stream that tables are drawn from, the same in all commands and runs."""
+_WORK = 8_000_000  # numbers that could be drawn in all: less than a second
+_PILOT = 500  # trials that show whether tests suffice
+_OF_TABLE, _OF_FIT, _OF_FAMILY, _OF_LOOKS = 15, 800, 4, 20
+"""Numbers that could be drawn while a table is judged by a test, by one that is fitted, and by the
+rule for a hypothesis among several, with one look or with more."""
+_FEWEST, _MOST = 25_000, 1_000_000  # trials
+_AT_ONCE = 4_000_000  # numbers that are held together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """How probably a trial claims something."""
+
+    shares: dict[str, Mean]  # by quantity; the error is 0 where all tables were gone through
+    n_drawn: int  # tables that were drawn; 0 where all were gone through
+
+
+def claims_of(trial: Trial) -> Claims:
+    """Return how probably a trial claims what it tests: by all tables, or by many that are drawn.
+
+    Raises
+    ------
+    NoExactSolutionError
+        If it is more than numbers of patients; why is said.
+    """
+    try:
+        return claims_of_all(trial)
+    except NoExactSolutionError:
+        return claims_of_drawn(trial)
+
+
+def claims_of_all(trial: Trial) -> Claims:
+    """Return how probably a trial claims what it tests.
+
+    Its looks see numbers of patients with some outcomes; all numbers that there can be are gone
+    through, and the trial's own tests and rules decide.
+
+    Raises
+    ------
+    NoExactSolutionError
+        If it is no such trial, or these are too many; why is said.
+    """
+    return _by_counted(trial, _of_all)
+
+
+def claims_of_drawn(trial: Trial) -> Claims:
+    """Return the same by numbers that are drawn from their law.
+
+    Raises
+    ------
+    NoExactSolutionError
+        If it is no such trial, or drawing takes as long as patients do; why is said.
+    """
+    return _by_counted(trial, _drawn)
+
+
+def is_of_counts(trial: Trial) -> bool:
+    """Return whether numbers of independent patients are all that a trial's first test sees."""
+    try:
+        return len(_counted(trial)) > 0
+    except NoExactSolutionError:
+        return False
+
+
+def _by_counted(trial: Trial, answer: Callable[[Counted, Sequence[Comparison]], Claims]) -> Claims:
+    asked = _counted(trial)
+    primary = [one for one in asked if one.endpoint == 0]
+    if len(primary) < len(asked):
+        try:  # SPEED: of a sequence the first endpoint alone settles whether anything is claimed
+            return answer(_law(trial, primary), primary)
+        except NoExactSolutionError:
+            pass
+    return answer(_law(trial, asked), asked)
+
+
+def _of_all(counted: Counted, asked: Sequence[Comparison]) -> Claims:
+    numbers = counted.everything(_WORK // (_OF_TABLE + _work(counted, asked)))
+    shares = {
+        name: Mean(value=float(numbers.weights @ values), mcse=0.0, n=0)
+        for name, values in _decided(counted, asked, numbers).items()
+    }
+    return Claims(shares=shares, n_drawn=0)
+
+
+def _counted(trial: Trial) -> list[Comparison]:
+    """Return the comparisons whose tests see numbers of patients alone.
+
+    Raises
+    ------
+    NoExactSolutionError
+        If the first is none, or the trial does more than to compare.
+    """
+    if trial.analysis is None or len(trial.arms) < 2 or not trial.is_randomized:
+        raise NoExactSolutionError("no arms are compared")
+    if trial.rule.changes or arms_change(trial.arms):
+        raise NoExactSolutionError("arms or patients change while it runs")
+    if not independent(trial):
+        raise NoExactSolutionError("patients depend on the date or on each other")
+    asked = comparisons(trial)
+    found = [
+        one
+        for one in asked
+        if is_counted(trial.endpoints[one.endpoint])
+        and one.analysis.test.sees_counts
+        and not one.analysis.adjust_for
+    ]
+    if asked[0] not in found:
+        raise NoExactSolutionError(f"{asked[0].analysis.name} sees more than counts")
+    return found
+
+
+def _law(trial: Trial, asked: Sequence[Comparison]) -> Counted:
+    _check_tables(trial, asked)
+    positions = sorted({one.endpoint for one in asked})
+    endpoints = [trial.endpoints[k] for k in positions]
+    tested = _tested(asked)
+    cells = cells_of(trial, (*trial.stratify_by, *tested))
+    return Counted.of(
+        trial, _patients(trial, positions), (cells, tested), outcomes_of(trial, endpoints, cells)
+    )
+
+
+def _check_tables(trial: Trial, asked: Sequence[Comparison]) -> None:
+    """Refuse tests that take all tables of two arm sizes, where these or the sizes are many."""
+    block = trial.allocation.block_size if trial.allocation else None
+    whole = sum(trial.ratio)
+    for one in asked:
+        sizes = tuple(trial.n_patients * trial.ratio[arm] // whole for arm in (0, one.arm))
+        if one.analysis.test.needs_all_tables and (block is None or trial.stratify_by):
+            raise NoExactSolutionError(f"{one.analysis.name} takes all tables of many arm sizes")
+        if one.analysis.test.needs_all_tables:
+            check_sizes(one.analysis, (sizes[0], sizes[1]))
+
+
+def _tested(asked: Sequence[Comparison]) -> tuple[str, ...]:
+    """Return the factors by which a test tells patients apart."""
+    strata = [one.analysis.stratify_by for one in asked if one.analysis.test.strata != "none"]
+    return next(iter(strata), ())
+
+
+def _patients(trial: Trial, endpoints: Sequence[int]) -> list[int]:
+    """Return how many patients are in the analysis of each look, of all these endpoints."""
+    conduct, n = trial.visit_conduct, trial.n_patients
+    found = []
+    for look in trial.looks:
+        dues = [trial.endpoints[k].due_time for k in endpoints]
+        latest = [min((due or 0.0) + conduct.window, trial.follow_up) for due in dues]
+        known = {look.patients_known(due, n) for due in latest}
+        if len(known) > 1 or None in known or (conduct.window and trial.interims):
+            raise NoExactSolutionError("how many patients are in the analysis is left to chance")
+        found += [one for one in known if one is not None]
+    if sorted(set(found)) != found:
+        raise NoExactSolutionError("looks come at the same numbers of patients")
+    return found
+
+
+def _drawn(counted: Counted, asked: Sequence[Comparison]) -> Claims:
+    work = counted.n_draws + _work(counted, asked)
+    n_trials = min(_WORK // work, _MOST)
+    if n_trials < _FEWEST:
+        raise NoExactSolutionError("tables take as long as patients")
+    n_trials -= n_trials % _FEWEST
+    rng = stream(_SEED, "drawn tables")
+    if len(asked) < len(comparisons(counted.trial)):  # at little cost
+        _decided(counted, asked, counted.drawn(_PILOT, rng=stream(_SEED, "pilot")))
+    sums: dict[str, float] = {}
+    for size in _parts(n_trials, counted.n_draws):
+        numbers = counted.drawn(size, rng=rng).distinct()
+        for name, values in _decided(counted, asked, numbers).items():
+            sums[name] = sums.get(name, 0.0) + float(numbers.weights @ values)
+    shares = {}
+    for name, total in sums.items():
+        share = total / n_trials
+        mcse = float(np.sqrt(share * (1 - share) / n_trials))
+        shares[name] = Mean(value=share, mcse=mcse, n=n_trials)
+    return Claims(shares=shares, n_drawn=n_trials)
+
+
+def _work(counted: Counted, asked: Sequence[Comparison]) -> int:
+    """Return about how many numbers could be drawn while one trial is decided."""
+    n_looks = len(counted.patients)
+    fitted = sum(one.analysis.test.fitted for one in asked)
+    together = len(asked) if counted.trial.family is not None else 0
+    by_rule = _OF_LOOKS if n_looks > 1 else _OF_FAMILY
+    return n_looks * (_OF_FIT * fitted + by_rule * together)
+
+
+def _parts(n_trials: int, n_draws: int) -> Iterator[int]:
+    """Yield numbers of trials that are held together."""
+    most = max(_AT_ONCE // n_draws, 1)
+    while n_trials:
+        yield min(most, n_trials)
+        n_trials -= min(most, n_trials)
+
+
+def _decided(
+    counted: Counted, asked: Sequence[Comparison], numbers: Numbers
+) -> dict[str, FloatArray]:
+    """Return what is claimed, whatever tests show that see more than numbers, (n_trials,) each."""
+    trial = counted.trial
+    positions = sorted({one.endpoint for one in asked})
+    seen = [_seen(counted, one, positions.index(one.endpoint), numbers) for one in asked]
+    every = comparisons(trial)
+    if len(every) == len(asked):
+        return claims(trial, tuple(seen))
+    known = dict(zip([(one.endpoint, one.arm) for one in asked], seen, strict=True))
+
+    def claimed(p_value: float, rows: BoolArray) -> BoolArray:
+        """Return which of some trials claim anything if all other tests have this p-value."""
+        those = {key: _of_trials(one, rows) for key, one in known.items()}
+        other = _as_if(next(iter(those.values())), p_value)
+        found = claims(trial, tuple(those.get((e.endpoint, e.arm), other) for e in every))
+        return found["reject"] > 0
+
+    reject = claimed(1.0, np.ones(len(numbers.counts), dtype=bool))
+    if not reject.all() and claimed(0.0, ~reject).any():
+        raise NoExactSolutionError("what is claimed hangs on more than counts")
+    return {"reject": reject.astype(float)}
+
+
+def _of_trials(seen: LookStatistics, rows: BoolArray) -> LookStatistics:
+    """Return what the looks of some trials show."""
+    columns = {field.name: getattr(seen, field.name)[rows] for field in fields(seen)}
+    return LookStatistics(**columns)
+
+
+def _as_if(seen: LookStatistics, p_value: float) -> LookStatistics:
+    """Return what a test would show that has this p-value at every look."""
+    p, z = np.full_like(seen.z, p_value), np.full_like(seen.z, np.inf if p_value == 0 else -np.inf)
+    sure = np.zeros_like(seen.undefined)
+    return replace(seen, p_value=p, p_worse=1 - p, p_two_sided=p, decisive=p, z=z, undefined=sure)
+
+
+def _seen(counted: Counted, one: Comparison, endpoint: int, numbers: Numbers) -> LookStatistics:
+    """Return what the looks show of a comparison."""
+    trial, n_trials = counted.trial, len(numbers.counts)
+    values = counted.outcomes.values[endpoint]
+    shape = (
+        n_trials,
+        len(counted.patients),
+        2,
+        counted.n_strata,
+        counted.outcomes.n_values[endpoint],
+    )
+    by_value = np.zeros(shape, dtype=np.intp)
+    pair = numbers.counts[:, :, [0, one.arm]]
+    for outcome, value in enumerate(values.tolist()):
+        by_value[..., value] += pair[..., outcome]
+    if one.analysis.test.strata == "none":
+        by_value = by_value.sum(axis=3, keepdims=True)
+    looks = [_look(trial, one, by_value[:, look], n) for look, n in enumerate(counted.patients)]
+    cutoffs = [np.full(n_trials, float(look)) for look in range(len(looks))]
+    return statistics_of(cutoffs, looks)
+
+
+def _look(trial: Trial, one: Comparison, numbers: IntArray, n_patients: int) -> Look:
+    code = codes_of(numbers.reshape(len(numbers), -1))
+    place = np.arange(len(numbers))
+    if code is not None:
+        _, first, place = np.unique(code, return_index=True, return_inverse=True)
+        numbers = numbers[first]
+    outcome = CountedOutcome(numbers=numbers.astype(float))
+    analysis, better = one.analysis, trial.endpoints[one.endpoint].better
+    with intervals_left_out():
+        said = analysis.test.of_counts(outcome, better=better, sided=analysis.sided)
+    known = analysis.test.information(outcome, said)
+    enrolled = np.full(place.size, n_patients)
+    return Look(_at(said, place), known[place], enrolled, analysis.sided)
+
+
+def _at(said: Verdict, place: IntArray) -> Verdict:
+    """Return the verdict on each trial from that on distinct numbers."""
+    fields = {
+        name: values[place]
+        for name in said.__dataclass_fields__
+        if (values := getattr(said, name)) is not None
+    }
+    return replace(said, **fields)

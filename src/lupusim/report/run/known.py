@@ -1,0 +1,68 @@
+"""What is known of a design without simulation: rows of its table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lupusim.planning.runs.run import PointResult
+from lupusim.planning.theory.group_sequential import sequential_theory
+from lupusim.planning.theory.power import (
+    EXACT,
+    FormulaPower,
+    exact_type_one_error,
+    formula_powers,
+    known_type_one_error,
+    why_no_exact_power,
+)
+from lupusim.report.numbers import share
+from lupusim.report.run.single_arm import exact_rows
+from lupusim.simulation.tally import Mean
+from lupusim.trial import Trial
+
+_FEW_EVENTS = 20  # too few for formulas of many
+
+
+def exactly_known(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield the power that is exact, or from drawn tables; the simulated one checks it."""
+    which = "power" if point.trial.family is None else "power for any hypothesis"
+    for formula in formula_powers(point.trial):
+        if formula.is_exact:
+            yield f"{which}, {formula.method}", f"{formula.value:.4f}"
+        if formula.is_drawn:
+            yield f"{which}, {formula.method}", with_error(formula)
+
+
+def known_error(trial: Trial) -> Iterator[tuple[str, str]]:
+    """Yield the type I error that is exact, or from drawn tables."""
+    if (error := exact_type_one_error(trial)) is not None:
+        yield f"type I error, {EXACT}", f"{error:.4f}"
+    elif (drawn := known_type_one_error(trial)) is not None:
+        yield "type I error, from drawn tables", share(drawn)
+
+
+def with_error(formula: FormulaPower) -> str:
+    """Return a power from drawn tables, with its error."""
+    return share(Mean(value=formula.value, mcse=formula.mcse, n=formula.n_drawn))
+
+
+def without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:
+    """Yield what is known by closed forms that are not exact, where there are some."""
+    doubt, formulas = _doubt(point), formula_powers(point.trial)
+    for formula in formulas:
+        if not (formula.is_exact or formula.is_drawn):
+            yield f"power, {formula.method}", f"{formula.value:.4f}{doubt}"
+    if point.trial.population.correlated and point.trial.analysis and not formulas:
+        yield "power by a formula", "none where outcomes are correlated"
+    if stops := why_no_exact_power(point.trial):
+        yield f"power, {EXACT}", f"not worked out: {stops}"
+    yield from exact_rows(point.trial)
+
+
+def _doubt(point: PointResult) -> str:
+    """Return why a formula of many events is not to be trusted; empty where it is."""
+    tally, theory = point.tally, sequential_theory(point.trial)
+    if "events" in tally.sums and tally.mean("events").value < _FEW_EVENTS:
+        return "; few events"
+    if theory is None or theory.unit != "events" or theory.seen[0] >= _FEW_EVENTS:
+        return ""
+    return "; few events at look 1"
