@@ -50,12 +50,6 @@ def _versus_first(points: Sequence[tuple[Series, ...]]) -> Iterator[Versus | Non
         yield Versus(first=first, series=tuple(Difference.between(*pair) for pair in pairs))
 
 
-def compared_points(points: Sequence[tuple[Series, ...]]) -> set[int]:
-    """Return the positions of the design points that another is compared with, or that are it."""
-    versus = enumerate(versus_first(points))
-    return {n for k, one in versus if one is not None for n in (k, one.first)}
-
-
 def jobs_of(
     missing: Mapping[str, Sequence[Block]], known: Mapping[str, Sequence[Series]]
 ) -> list[Task]:

@@ -15,7 +15,7 @@ from lupusim.planning.execution.shards import Everything, Share
 from lupusim.planning.execution.tasks import Done, in_goes, timed_work, whole_blocks
 from lupusim.planning.execution.workers import Cores, Spread, Workers
 from lupusim.planning.runs.direction_check import wrong_way_notes
-from lupusim.planning.runs.grouping import Versus, compared_points, jobs_of, versus_first
+from lupusim.planning.runs.grouping import Versus, jobs_of, versus_first
 from lupusim.planning.runs.precision import Precision
 from lupusim.planning.runs.results import (
     Compared,
@@ -227,11 +227,7 @@ class _Simulation:
     def __post_init__(self) -> None:
         self._points = [series_of(point) for point in self.scenario.points]
         if not self.is_plain:
-            # who is compared with another, trial by trial, is counted as the differences are
-            compared = compared_points(self._points)
-            self._points = [
-                more_precise(point, compared=k in compared) for k, point in enumerate(self._points)
-            ]
+            self._points = [more_precise(point) for point in self._points]
         self._versus = versus_first(self._points)
         for number in range(len(self._points)):
             for series in self._series(number):

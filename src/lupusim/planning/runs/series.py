@@ -153,25 +153,25 @@ def series_of(point: DesignPoint) -> tuple[Series, ...]:
     return tuple(Series(fingerprint=trial_fingerprint(t), trial=t) for t in twins)
 
 
-def more_precise(point: tuple[Series, ...], *, compared: bool) -> tuple[Series, ...]:
+def more_precise(point: tuple[Series, ...], *, controlled: bool = True) -> tuple[Series, ...]:
     """Return the series of a design that know more of the same work.
 
     Its null twin's replicates share their patients where its arms are alike and claims of them are
-    errors: within a margin a claim is mostly the patients', whatever arm they are on. And of trials
-    that are not compared with others, one by one, what control variates know is taken out. Such
-    blocks hold other sums, and so have another name.
+    errors: within a margin a claim is mostly the patients', whatever arm they are on. And what
+    control variates know is taken out of its claims; of differences between designs, trial by
+    trial, it is not. Such blocks hold other sums, and so have another name.
 
     Parameters
     ----------
     point : tuple of Series
         The trial of a design and, where something is tested, its null twin.
-    compared : bool
-        Whether another design is compared with it, trial by trial.
+    controlled : bool
+        Whether with control variates.
     """
     return tuple(
         _named(
             series,
-            controlled=not compared and is_controlled(series.trial),
+            controlled=controlled and is_controlled(series.trial),
             relabeled=number > 0
             and is_exchangeable(series.trial)
             and error_quantity(series.trial) is not None,

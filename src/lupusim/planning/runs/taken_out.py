@@ -55,10 +55,7 @@ def _of(trial: Trial, tally: Tally) -> TakenOut:
     if reason := why_counted(trial):
         return TakenOut(counted_because=reason)
     if tally.moments is None:
-        return TakenOut(
-            counted_because="that was asked for, designs are compared trial by trial, or no law of "
-            "the test's sum is known"
-        )
+        return TakenOut(counted_because="that was asked for, or no law of the test's sum is known")
     if tally.moments.share() is None:
         return TakenOut(counted_because="too few trials claim an effect, or too few do not")
     plain, shown = tally.mean(_CLAIMS), tally.claims()

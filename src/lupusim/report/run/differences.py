@@ -35,7 +35,7 @@ def compared_table(result: RunResult, names: Sequence[str]) -> Iterator[AnswerTa
         return
     table = AnswerTable(
         title="Differences between designs that judge the same patients",
-        caption="difference (Monte Carlo standard error, paired trial by trial)",
+        caption="difference (Monte Carlo standard error, counted trial by trial)",
     )
     table.add_column("design")
     table.add_column("compared with")
