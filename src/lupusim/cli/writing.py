@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from lupusim.cli.parameters import Option
-from lupusim.common.output import IfPresent, try_file
+from lupusim.common.output import IfPresent, try_file, write
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from matplotlib.figure import Figure
+
+    from lupusim.scenario.rewritten import Draft
 
 ForceOption = Annotated[
     bool, Option("--force", help="Replace files there that lupusim did not write.")
+]
+
+FileOption = Annotated[
+    Path | None,
+    Option(
+        "--file",
+        metavar="FILE",
+        help="Also write the scenario with what was found, comments kept, to be run next.",
+    ),
 ]
 
 
@@ -47,3 +61,25 @@ def save_figure(figure: Figure, file: Path) -> None:
     from lupusim.report.figures.style import save
 
     print(f"written: {save(figure, file)}", file=sys.stderr)
+
+
+def drafted(file: Path | None, force: bool, make: Callable[[Path], Draft]) -> Draft | None:
+    """Return a scenario file to be written, once it is known that it can be; None for none.
+
+    Raises
+    ------
+    ValueError
+        If the scenario cannot say what will be found.
+    OutputError, OSError
+        If it cannot be written, or is there already and --force is not given.
+    """
+    if file is None:
+        return None
+    try_file(file, if_present(force))
+    return make(file)
+
+
+def save_draft(draft: Draft, answer: float, words: str) -> None:
+    """Write the scenario with an answer in it, and say what runs it."""
+    name = shlex.quote(str(write(draft.path, draft.text(answer, words))))
+    print(f"written: {name}. Now: lupusim check {name}, then lupusim run {name}", file=sys.stderr)

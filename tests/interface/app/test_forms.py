@@ -13,13 +13,13 @@ from lupusim.app.designs.checking import check, known_power
 from lupusim.app.designs.counts import Count, counts_of, evidence_content
 from lupusim.app.designs.drafts import Drafts
 from lupusim.app.designs.fields import fields_of
-from lupusim.app.designs.texts import parsed, with_value
 from lupusim.app.folder import StartFolder
 from lupusim.app.pages.questions import size_words
 from lupusim.app.runs.jobs import Job, Jobs, State
 from lupusim.app.runs.launch import STREAM
 from lupusim.app.runs.results import powers, table_of
 from lupusim.scenario import load_scenario, packaged_names
+from lupusim.scenario.document.edits import parsed, with_value
 from lupusim.scenario.document.yaml_writer import block
 
 RELAPSE = ("arms", 1, "outcomes", "relapse")

@@ -7,11 +7,11 @@ import asyncio
 import pytest
 
 from lupusim.app.designs.drafts import Drafts
-from lupusim.app.designs.texts import parsed
 from lupusim.app.folder import StartFolder, plain_name
 from lupusim.app.guard import MOST_BYTES, Gate, Guard, is_loopback
 from lupusim.app.runs.jobs import Job, State
 from lupusim.app.runs.past_runs import find_run, new_run, past_runs, remember
+from lupusim.scenario.document.edits import parsed
 
 
 def request(*, kind="http", method="GET", path="/", query=b"", **headers):

@@ -1,4 +1,4 @@
-"""The command ``lupusim solve``."""
+"""The command ``lupusim solve``, and the files that it and ``lupusim size`` write."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from lupusim.cli import app
 from lupusim.cli.session import patience
@@ -16,6 +16,7 @@ from lupusim.planning.runs import forecast
 from lupusim.planning.sample_size import search as growth
 from lupusim.planning.solving import search
 from lupusim.scenario.files.packaged import find_packaged
+from tolerance import assert_within_mcse
 
 SHARE = ("two_rates", "--for", "arms.treated.outcomes.response")
 FEW = ("--replicates", "200", "--jobs", "1")
@@ -118,3 +119,72 @@ def test_no_line_is_wider_than_asked(width: int) -> None:
     lines = told(*SHARE, *FEW, "--width", str(width)).splitlines()
     assert max(map(len, map(str.rstrip, lines))) <= width
     assert any("54.8093" in line for line in lines)
+
+
+TREATED = "arms.treated.outcomes.response"
+
+
+def ran(*words: object) -> Result:
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def power_of(file: Path, n: int) -> dict[str, float]:
+    run = json.loads(ran("run", file, "--replicates", n, "--jobs", 1, "--format", "json").stdout)
+    return run["points"][0]  # type: ignore[no-any-return]
+
+
+def test_a_size_is_written_into_a_scenario_that_runs_next(tmp_path: Path) -> None:
+    written = tmp_path / "sized.yaml"
+    said = ran("size", "two_rates", "--file", written, "--jobs", 1)
+    assert f"lupusim check {written}, then lupusim run {written}" in said.stderr
+    first = written.read_text().splitlines()[0]
+    assert first.startswith("# Found by lupusim: ")
+    assert "for power 0.9 (exactly 0.90" in first
+    assert "no problem found" in ran("check", written).stdout
+    exact = float(first.partition("exactly ")[2].rstrip(")"))
+    found = power_of(written, 1000)
+    assert_within_mcse(found["power"], exact, mcse=found["power_mcse"])
+
+
+@pytest.mark.slow
+def test_looks_that_grow_with_the_trial_give_the_power_that_was_confirmed(tmp_path: Path) -> None:
+    written = tmp_path / "sized.yaml"
+    asked = ("--precision", 0.03, "--jobs", 1, "--format", "json", "--file", written)
+    sized = json.loads(ran("size", "survival_three_looks", *asked).stdout)
+    found = power_of(written, 8000)
+    assert found["n_patients"] == sized["n_patients"]
+    error = (found["power_mcse"] ** 2 + sized["power_mcse"] ** 2) ** 0.5
+    assert_within_mcse(found["power"], sized["power"], mcse=error)
+
+
+def test_what_was_solved_is_written_too(tmp_path: Path) -> None:
+    written = tmp_path / "solved.yaml"
+    ran("solve", "two_rates", "--for", TREATED, "--replicates", 200, "--jobs", 1, "--file", written)
+    first = written.read_text().splitlines()[0]
+    assert first == f"# Found by lupusim: {TREATED} = 54.8093 %, for power 0.8 (exactly 0.8000)"
+    assert "response: 54.8093 %" in written.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["size", "two_rates"], "exists already"),
+        (["solve", "two_rates", "--for", TREATED], "exists already"),
+        (["size", "two_rates", "--over", "sample_size=80,100"], "leave --over out"),
+        (["size", "phase2_sri4_24w"], "Remove all but one from 'vary'"),
+    ],
+)
+def test_what_cannot_be_written_is_said_before_the_search(
+    words: list[str], fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(growth, "find_size", stopped)
+    monkeypatch.setattr(search, "find_value", stopped)
+    file = tmp_path / "mine.yaml"
+    if "exists" in fault:
+        file.write_text("mine")
+    result = CliRunner().invoke(app, [*words, "--file", str(file)])
+    assert result.exit_code != 0
+    assert fault in " ".join(f"{result.stderr} {result.exception}".split())
+    assert not file.exists() or file.read_text() == "mine"

@@ -6,10 +6,10 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lupusim.app.designs.texts import parsed
 from lupusim.app.folder import StartFolder
 from lupusim.common.frozen import dataclass
 from lupusim.errors import InputError, Problem
+from lupusim.scenario.document.edits import parsed
 
 if TYPE_CHECKING:
     from lupusim.trial.scenario import Scenario

@@ -10,12 +10,12 @@ from dataclasses import field
 from pathlib import Path
 
 from lupusim.app.designs.fields import Field
-from lupusim.app.designs.texts import Path as Place
-from lupusim.app.designs.texts import parsed, with_value
 from lupusim.app.designs.wording import without_old_numbers, words_of_packaged
 from lupusim.app.folder import StartFolder, plain_name
 from lupusim.common.frozen import dataclass
 from lupusim.errors import ScenarioError
+from lupusim.scenario.document.edits import Path as Place
+from lupusim.scenario.document.edits import parsed, with_value
 from lupusim.scenario.files.packaged import find_packaged, packaged_descriptions
 
 _MOST_DRAFTS = 200

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from lupusim.app.designs.texts import Path, value_at
 from lupusim.common.frozen import dataclass
 from lupusim.scenario.document.content import at, is_list, is_mapping, is_number, match
+from lupusim.scenario.document.edits import Path, value_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

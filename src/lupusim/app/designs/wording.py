@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from lupusim.app.designs.fields import PATIENTS, TRUTH, Field
-from lupusim.app.designs.texts import Path, parsed, value_at, with_value
 from lupusim.errors import InputError, ScenarioError
 from lupusim.scenario.document.content import is_mapping, is_text
+from lupusim.scenario.document.edits import Path, parsed, value_at, with_value
 from lupusim.scenario.files.packaged import find_packaged, packaged_names
 
 _NUMBER = re.compile(r"(?<![\w.-])(?<!phase )\d+(?:\.\d+)?", re.IGNORECASE)  # not of SRI-4, phase 2

@@ -10,7 +10,6 @@ from nicegui import events, run, ui
 from lupusim.app.designs.checking import Checked, check, known_power, time_needed
 from lupusim.app.designs.drafts import Draft
 from lupusim.app.designs.fields import Field, fields_of
-from lupusim.app.designs.texts import parsed
 from lupusim.app.drawing.frame import Command, action, box, page, panel, problems, title
 from lupusim.app.pages.opening import opening
 from lupusim.app.runs.jobs import command_line
@@ -19,6 +18,7 @@ from lupusim.app.site import Site
 from lupusim.errors import InputError
 from lupusim.report.numbers import grouped
 from lupusim.report.words.trials import sentences
+from lupusim.scenario.document.edits import parsed
 
 _NOT_YET = "It cannot be run yet: what is wrong stands beside the button."
 _LEAST_SHOWN = 0.005  # of a share, and of what it lacks to 1

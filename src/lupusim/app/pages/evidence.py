@@ -8,7 +8,6 @@ from typing import Any
 from nicegui import ui
 
 from lupusim.app.designs.counts import Count, counts_of, evidence_content
-from lupusim.app.designs.texts import parsed
 from lupusim.app.drawing.charts import targets
 from lupusim.app.drawing.frame import Command, action, box, page, panel, problems, table
 from lupusim.app.folder import RUNS
@@ -18,6 +17,7 @@ from lupusim.app.runs.past_runs import PastRun, new_run, remember
 from lupusim.app.site import Site
 from lupusim.common.output import read_object, write
 from lupusim.errors import InputError
+from lupusim.scenario.document.edits import parsed
 from lupusim.scenario.document.yaml_writer import block
 
 _MODELS = {

@@ -10,7 +10,6 @@ from typing import Any
 from nicegui import ui
 
 from lupusim.app.designs.fields import Field, fields_of
-from lupusim.app.designs.texts import parsed
 from lupusim.app.drawing.frame import Command, action, box, panel, table
 from lupusim.app.drawing.pictures import show_svg
 from lupusim.app.folder import RUNS
@@ -21,6 +20,7 @@ from lupusim.app.site import Site
 from lupusim.errors import InputError
 from lupusim.report.numbers import share
 from lupusim.report.words.paths import Naming, path_in_words
+from lupusim.scenario.document.edits import parsed
 from lupusim.simulation.tally import Mean
 
 PICTURE = "sensitivity.svg"

@@ -7,6 +7,8 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
+import click
+
 from lupusim.cli.asking import (
     Answer,
     BackendOption,
@@ -29,11 +31,22 @@ from lupusim.cli.options import (
 )
 from lupusim.cli.parameters import Option
 from lupusim.cli.session import Backend
-from lupusim.cli.writing import ForceOption, save_figure, try_picture
+from lupusim.cli.writing import (
+    FileOption,
+    ForceOption,
+    drafted,
+    save_draft,
+    save_figure,
+    try_picture,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lupusim.planning.sample_size.frontier import InterruptedFrontierError
     from lupusim.planning.sample_size.options import Search
+    from lupusim.planning.sample_size.results import SampleSize
+    from lupusim.scenario.rewritten import Draft
     from lupusim.trial.scenario import Scenario
 
 _FINE = 0.01
@@ -82,6 +95,7 @@ def size(
     out: OutOption = None,
     resume: ResumeOption = False,
     plot: PlotOption = None,
+    file: FileOption = None,
     force: ForceOption = False,
     format: FormatOption = Format.table,
     width: WidthOption = None,
@@ -98,6 +112,7 @@ def size(
     question = Question.opened("size", scenario, place, seed=seed, **asked)
     loaded, seed = question.scenario, question.seed
     designs = _designs(scenario, loaded, over or (), power)
+    draft = drafted(file, force, lambda path: _draft(scenario, designs, over or (), path))
     question = replace(question, simulates=lambda: _is_simulated(designs))
     precision = _precision(designs, precision)
     search = Search(seed=seed, max_patients=max_patients, precision=precision, event=event)
@@ -110,17 +125,27 @@ def size(
 
             save_figure(draw(table, title=loaded.title), plot)
         return
+    _tell_size(question, power, search, draft=draft, plot=plot)
+
+
+def _tell_size(
+    question: Question, power: float, search: Search, *, draft: Draft | None, plot: Path | None
+) -> None:
+    """Answer with the size of one design, and write what else is asked for."""
     answer = _size(question, power, search)
+    if draft is not None:
+        save_draft(draft, answer.size, _words(answer))
     if plot is not None:
         from lupusim.report.questions.figures import power_curve
 
-        save_figure(power_curve(answer.curve, target=power, title=loaded.title), plot)
+        title = question.scenario.title
+        save_figure(power_curve(answer.curve, target=power, title=title), plot)
 
 
 def _size(question: Question, power: float, search: Search) -> Any:
     from lupusim.planning.runs.columns import COUNT
     from lupusim.planning.sample_size.growth import only_design
-    from lupusim.planning.sample_size.results import InterruptedSearchError, SampleSize
+    from lupusim.planning.sample_size.results import InterruptedSearchError
     from lupusim.planning.sample_size.search import find_size
     from lupusim.report.questions.answers import (
         interrupted_sentence,
@@ -159,6 +184,26 @@ def _size(question: Question, power: float, search: Search) -> Any:
         answer,
         Partly(InterruptedSearchError, partly),
     )
+
+
+def _draft(scenario: str, loaded: Scenario, over: list[str] | tuple[()], path: Path) -> Draft:
+    from lupusim.planning.sample_size.growth import only_design
+    from lupusim.scenario.rewritten import sized
+
+    if over:
+        raise click.BadParameter("--file writes the one design that was sized: leave --over out")
+    return sized(scenario, loaded, only_design(loaded), path=path)
+
+
+def _words(found: SampleSize) -> str:
+    """Return what stands above a scenario of the size that was found."""
+    from lupusim.report.numbers import rounded
+
+    events = "" if found.n_events is None else f", data cut at {found.n_events} events"
+    confirmed = f"a fresh run gave {rounded(found.confirmed)}, seed {found.seed}"
+    if found.exact_power is not None:
+        confirmed = f"exactly {found.exact_power:.4f}"
+    return f"{found.n_patients} patients{events}, for power {found.target:g} ({confirmed})"
 
 
 def _designs(

@@ -29,13 +29,23 @@ from lupusim.cli.options import (
 )
 from lupusim.cli.parameters import Option
 from lupusim.cli.session import Backend
-from lupusim.cli.writing import ForceOption, save_figure, try_picture
+from lupusim.cli.writing import (
+    FileOption,
+    ForceOption,
+    drafted,
+    save_draft,
+    save_figure,
+    try_picture,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lupusim.planning.solving.goal import Goal
     from lupusim.planning.solving.results import Solution
     from lupusim.planning.solving.search import Effort
     from lupusim.scenario.files.number_at import NumberInFile
+    from lupusim.scenario.rewritten import Draft
     from lupusim.trial.scenario import Scenario
 
 
@@ -81,6 +91,7 @@ def solve(
     out: OutOption = None,
     resume: ResumeOption = False,
     plot: PlotOption = None,
+    file: FileOption = None,
     force: ForceOption = False,
     format: FormatOption = Format.table,
     width: WidthOption = None,
@@ -97,18 +108,39 @@ def solve(
     printed: dict[str, Any] = {"format": format, "width": width, "n_replicates": replicates}
     question = Question.opened("solve", scenario, place, seed=seed, **printed)
     asked = number_at(scenario, number)
+    draft = drafted(file, force, lambda path: _draft(scenario, asked, path))
     _say_left_out(question.scenario)
     ends = _ends(between, asked)
     start = asked.number(ends)
     question = replace(question, simulates=lambda: goal.exact(start.design(start.start)) is None)
     effort = Effort(seed=question.seed, n_replicates=replicates)
     answer = _ask(question, (asked, ends), goal, effort)
+    if draft is not None:
+        save_draft(draft, answer.value, _words(answer, asked))
     if plot is not None:
         from lupusim.report.questions.figures import solved_curve
 
         save_figure(
             solved_curve(answer, name=" = ".join(number), title=question.scenario.title), plot
         )
+
+
+def _draft(scenario: str, asked: NumberInFile, path: Path) -> Draft:
+    from lupusim.scenario.rewritten import solved
+
+    return solved(scenario, asked, path=path)
+
+
+def _words(found: Solution, asked: NumberInFile) -> str:
+    """Return what stands above a scenario of the value that was found."""
+    from lupusim.report.numbers import rounded
+
+    value = asked.stated.in_words(f"{found.value:.6g}")
+    confirmed = f"a fresh run gave {rounded(found.confirmed)}, seed {found.seed}"
+    if found.exact is not None:
+        confirmed = f"exactly {found.exact:.4f}"
+    target = f"{found.asked} {found.goal.target:g}"
+    return f"{' = '.join(asked.paths)} = {value}, for {target} ({confirmed})"
 
 
 def _goal(power: float | None, quantity: str | None, event: str) -> Goal:

@@ -4,6 +4,7 @@ __all__ = [
     "amounts",
     "content",
     "durations",
+    "edits",
     "kinds",
     "section",
     "yaml_reader",

@@ -79,6 +79,22 @@ def steps_of(content: Any, path: str) -> list[str]:
     return _steps(content, parts) or parts
 
 
+def place_of(content: Any, path: str) -> tuple[str | int, ...]:
+    """Return where a path leads: keys, and in lists positions in the place of names.
+
+    Examples
+    --------
+    >>> place_of({"arms": [{"name": "control"}]}, "arms.control.name")
+    ('arms', 0, 'name')
+    """
+    place: list[str | int] = []
+    for step in steps_of(content, path):
+        index = _index(content, step) if is_list(content) else None
+        place.append(step if index is None else index)
+        content = _get(content, step)
+    return tuple(place)
+
+
 def _walk(content: Any, path: str) -> tuple[Any, str]:
     """Return what holds the value at a path, and the last step to it; names may hold dots."""
     *steps, last = steps_of(content, path)
