@@ -13,7 +13,7 @@ FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.intp]
 StateArray: TypeAlias = NDArray[np.int8]
 BoolArray: TypeAlias = NDArray[np.bool_]
-_FEW_PATIENTS, _LARGEST_BYTE = 1000, 255
+_LARGEST_BYTE, _TWO_BYTES = 2**8 - 1, 2**16
 _Table = TypeVar("_Table")
 _Number = TypeVar("_Number", bound=np.generic)
 
@@ -48,13 +48,13 @@ def count_rows(mask: BoolArray) -> NDArray[Any]:
     >>> count_rows(np.array([[True, False, True], [False, False, False]])).tolist()
     [2, 0]
     """
-    if mask.shape[1] > _FEW_PATIENTS:
-        return np.asarray(mask.sum(axis=1, dtype=np.int32), dtype=np.intp)
-    # SPEED: bytes are added up four times as fast as numbers of eight bytes (benchmarks/cases.py)
-    found, small = np.zeros(len(mask), dtype=np.intp), mask.view(np.uint8)
-    for start in range(0, mask.shape[1], _LARGEST_BYTE):
-        found += np.einsum("ij->i", small[:, start : start + _LARGEST_BYTE])
-    return found
+    # SPEED: bytes are added up four times as fast as numbers of eight bytes, and numbers of two
+    # bytes three times (benchmarks/cases.py)
+    small, n_patients = mask.view(np.uint8), mask.shape[1]
+    if n_patients <= _LARGEST_BYTE:
+        return np.asarray(np.einsum("ij->i", small), dtype=np.intp)
+    wide = np.uint16 if n_patients < _TWO_BYTES else np.uint32
+    return np.asarray(np.add.reduce(small, axis=1, dtype=wide), dtype=np.intp)
 
 
 def read_only(array: FloatArray) -> FloatArray:

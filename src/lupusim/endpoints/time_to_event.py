@@ -268,13 +268,14 @@ class TimeToEventMeasurement:
 
     def _cut(self, observation: Observation) -> SurvivalOutcome:
         """Return the same where a cutoff does nothing but to censor."""
-        leaving, time = self._leaving(observation.watched_until), observation.reached
-        event = np.empty(self.shape, dtype=bool)
+        leaving = self._leaving(observation.watched_until)
+        time, event = np.empty(self.shape), np.empty(self.shape, dtype=bool)
         for part in blocks(*self.shape):
-            np.less_equal(leaving.time[part], time[part], out=event[part])
+            reached = observation.reached_in(part)
+            np.less_equal(leaving.time[part], reached, out=event[part])
             event[part] &= leaving.event[part]
-            np.minimum(time[part], leaving.time[part], out=time[part])
-            np.maximum(time[part], 0.0, out=time[part])
+            np.minimum(reached, leaving.time[part], out=reached)
+            np.maximum(reached, 0.0, out=time[part])
         return SurvivalOutcome(time=time, event=event, arm=observation.arm)
 
     def level(self, observation: Observation) -> Level:

@@ -114,10 +114,15 @@ class Observation:
     @property
     def reached(self) -> FloatArray:
         """Study time (years) that each patient has reached by then, whoever has left before."""
+        return self.reached_in(slice(None))
+
+    def reached_in(self, replicates: slice) -> FloatArray:
+        """Return the same of some replicates."""
+        came = self.enrollment_time[replicates]
         with np.errstate(invalid="ignore"):
-            reached = self.seen_by[:, None] - self.enrollment_time
-        if np.isinf(self.cutoff).any():
-            reached[np.isinf(self.enrollment_time)] = -np.inf  # never randomized
+            reached = self.seen_by[replicates, None] - came
+        if np.isinf(self.cutoff[replicates]).any():
+            reached[np.isinf(came)] = -np.inf  # never randomized
         return reached
 
     @property

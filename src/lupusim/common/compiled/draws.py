@@ -23,6 +23,7 @@ _Words = NDArray[np.uint64]
 _1, _3, _8, _11, _24, _40 = (np.uint64(n) for n in (1, 3, 8, 11, 24, 40))
 _BYTE = np.uint64(255)
 _UNIT = 2.0**-53
+_SORTED_AT_ONCE = 256  # numbers that NumPy sorts by a network of vector instructions
 _LIMIT: _Words = _constants.ke_double.astype(np.uint64)  # below it a number is inside its layer
 _WIDTH: FloatArray = _constants.we_double.astype(float)
 _HEIGHT: FloatArray = _constants.fe_double.astype(float)
@@ -37,9 +38,11 @@ def fill_exponential(out: FloatArray, *, rng: np.random.Generator) -> None:
 
 def fill_sorted(out: FloatArray, *, rng: np.random.Generator) -> None:
     """Do what `lupusim.common.rng.fill_sorted` does."""
-    if not _filled(rng, lambda words: _sorted(words, out)):
+    if out.shape[1] > _SORTED_AT_ONCE and _filled(rng, lambda words: _sorted(words, out)):
+        return
+    if not _filled(rng, lambda words: _uniforms(words, out.reshape(-1))):
         rng.random(out=out)
-        out.sort(axis=1)
+    out.sort(axis=1)
 
 
 def _filled(rng: np.random.Generator, fill: Callable[[_Words], None]) -> bool:
