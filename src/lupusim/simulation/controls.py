@@ -76,7 +76,7 @@ class Whole:
     def __init__(self, generated: Generated) -> None:
         self.generated = generated
         self._outcomes: dict[int, Outcome] = {}
-        self._exits: dict[int, Exits] = {}
+        self._exits: dict[tuple[int, bool], Exits] = {}
         self._cells: dict[tuple[int, int], IntArray] = {}
 
     def outcome(self, number: int) -> Outcome:
@@ -93,18 +93,24 @@ class Whole:
             self._cells[key] = cells.of(self.outcome(number))
         return self._cells[key]
 
-    def exits(self, number: int) -> Exits:
-        """Return when patients would leave the risk set of an endpoint."""
-        if number not in self._exits:
+    def exits(self, number: int, *, keeps_competing: bool = False) -> Exits:
+        """Return when patients would leave the risk set of an endpoint.
+
+        Where it `keeps_competing`, a competing event is no reason to.
+        """
+        key = number, keeps_competing
+        if key not in self._exits:
             found = self.generated.measurements[number].exits(self._seen())
-            self._exits[number] = self._of_outcome(number) if found is None else found
-        return self._exits[number]
+            self._exits[key] = self._of_outcome(*key) if found is None else found
+        return self._exits[key]
 
     def _seen(self) -> Observation:
         return observed(self.generated, np.full(len(self.generated.arm), np.inf))
 
-    def _of_outcome(self, number: int) -> Exits:
+    def _of_outcome(self, number: int, keeps_competing: bool) -> Exits:
         outcome = cast(SurvivalOutcome, self.outcome(number))
+        if keeps_competing:
+            outcome = outcome.subdistribution()
         return Exits(
             time=outcome.time,
             event=outcome.event,
@@ -144,15 +150,16 @@ class TimesToCut:
     endpoint: int  # position of the endpoint
     cut: CutDate  # when the data are cut for it
     table: Table  # what each patient adds
+    keeps_competing: bool = False  # whether who had a competing event stays at risk
 
     def sums(self, whole: Whole) -> FloatArray:
         """Return the sum of each replicate, (n_replicates,)."""
-        exits = whole.exits(self.endpoint)
+        exits = whole.exits(self.endpoint, keeps_competing=self.keeps_competing)
         return added_until(self.cut.of(exits.enrollment_time), exits, self.table)
 
     def added(self, whole: Whole, arm: StateArray) -> FloatArray:
         """Return what each patient would add on an arm, (n_replicates, n_patients)."""
-        exits = whole.exits(self.endpoint)
+        exits = whole.exits(self.endpoint, keeps_competing=self.keeps_competing)
         arm = np.broadcast_to(arm, exits.time.shape)
         return added_by_each(
             self.cut.of(exits.enrollment_time), replace(exits, arm=arm), self.table

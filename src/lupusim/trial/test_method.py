@@ -103,6 +103,8 @@ class TestMethod(Protocol):
         events less what their ``rates`` let expect, of ``counts`` less that, by how much a
         negative binomial law lets them vary, or of the ``pairs`` that each patient would win and
         lose; or none known.
+    keeps_competing : bool
+        Whether it counts who had a competing event as at risk to the end.
     costly : bool
         Whether it takes more time than the patients of a trial do.
     fitted : bool
@@ -148,6 +150,7 @@ class TestMethod(Protocol):
     has_design: ClassVar[bool] = False
     formula: ClassVar[Literal["", "tables", "strata", "survival"]] = ""
     nearly: ClassVar[Literal["", "ranks", "curve", "values", "rates", "counts", "pairs"]] = ""
+    keeps_competing: ClassVar[bool] = False
     costly: ClassVar[bool] = False
     fitted: ClassVar[bool] = False
     n_arms: ClassVar[int] = 2
@@ -194,7 +197,7 @@ class TestMethod(Protocol):
         """Return how much what it compares depends on an event at each time.
 
         Of ranks that is the weight of an event, of a curve what is lost of it per event and
-        patient at risk.
+        patient at risk, below 0 for one that rises.
 
         Parameters
         ----------

@@ -105,6 +105,22 @@ REMISSION = TimeToEvent(
 YEARS = TimeInStates(name="years", states=("remission",), until=1.0)
 ILLNESSES = EventCount(name="illnesses", events=("ill",))
 RELAPSE = TimeToEvent(name="relapse", events=("relapse",), competing=("death",))
+
+
+def competing(test: str, *, at: float = 1.0, margin: float = 0.0, **changes: object) -> Trial:
+    """Return a trial of relapses, with deaths that make them impossible, and dropout."""
+    words = {"at": at, "margin": margin} if test == "incidence_difference" else {}
+    judged = analysis(test)
+    arms = two_arms(DISEASE, better_on(("remission", "relapse")))
+    values = {
+        "arms": arms,
+        "primary": RELAPSE,
+        "dropout": Dropout(per_year=0.2),
+        "analysis": replace(judged, test=judged.test.with_parameters(words)) if words else judged,
+    }
+    return survival_trial(**{**values, **changes})
+
+
 EARLY = {"efficacy": {"spending": "obrien_fleming"}}
 RATES = [
     EARLY | {"when": {"calendar_time": "10 months"}},
@@ -207,6 +223,15 @@ KINDS: dict[str, Trial] = {
     "a competing event": survival_trial(
         arms=two_arms(DISEASE, better_on(("remission", "relapse"))), primary=RELAPSE
     ),
+    "Gray's test": competing("gray"),
+    "Gray's test at events": competing(
+        "gray", cutoff=AtEvents(events=30), follow_up=np.inf, n_patients=120
+    ),
+    "log-rank of the subdistribution": competing("subdistribution_logrank"),
+    "Fine and Gray's model": competing("fine_gray"),
+    "Fine and Gray's weights": competing("fine_gray_weighted"),
+    "incidence at a time": competing("incidence_difference"),
+    "incidence with a margin": competing("incidence_difference", at=0.8, margin=0.1),
     "a hoped-for event": survival_trial(
         arms=(exponential_arm("control", 0.8), exponential_arm("cells", 1.4)),
         primary=TimeToEvent(name="good", events=("death",), better=Better.MORE),
@@ -324,7 +349,11 @@ def n_blocks(trial: Trial) -> int:
         return 1
     if test.nearly == "pairs":
         return 1
-    slow = test.nearly in ("rates", "counts") or trial.population.screening is not None
+    slow = (
+        test.nearly in ("rates", "counts")
+        or test.keeps_competing
+        or trial.population.screening is not None
+    )
     return 3 if slow or trial.rule.changes else _BLOCKS
 
 
@@ -411,10 +440,15 @@ def test_a_wrong_law_is_caught(test: str) -> None:
 @pytest.mark.parametrize(
     ("wrong", "right"),
     [
+        (competing("gray"), competing("gray", dropout=Dropout(per_year=0.25))),
+        (
+            competing("incidence_difference"),
+            competing("incidence_difference", dropout=Dropout(per_year=0.4)),
+        ),
         (value_trial("ancova", dropout="40 % a year"), value_trial("ancova")),
         (replace(SLEDAI, marker=replace(SLEDAI.marker, correlation=0.1)), SLEDAI),
     ],
-    ids=["a score", "a score of who is let in"],
+    ids=["competing", "an incidence", "a score", "a score of who is let in"],
 )
 def test_a_wrong_law_of_values_is_caught(wrong: Trial, right: Trial) -> None:
     _, values = simulated(right, control_of(wrong), 2 * n_blocks(right))

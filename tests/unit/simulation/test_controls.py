@@ -28,7 +28,9 @@ def test_a_patient_adds_what_the_table_has_of_arm_event_and_cell():
     adds, mean = TABLE.adds, TABLE.mean
     expected = adds[0, 1, 1] - mean[0, 3] + adds[1, 1, 2] - mean[1, 3] + adds[1, 0, 3] - mean[1, 3]
     expected += adds[0, 0, 0] - mean[0, 0]
-    np.testing.assert_allclose(sums.sums(SimpleNamespace(exits=lambda _: exits)), [expected])
+    np.testing.assert_allclose(
+        sums.sums(SimpleNamespace(exits=lambda _, **_words: exits)), [expected]
+    )
 
 
 def test_what_comes_after_the_cut_is_not_seen():
@@ -42,7 +44,9 @@ def test_what_comes_after_the_cut_is_not_seen():
         endpoint=0, cut=CutDate(date=0.8, first=2, mean=0.0, bounds=(0, 9)), table=TABLE
     )
     expected = (TABLE.adds[:, 0, 2] - TABLE.mean[:, 2]).sum()
-    np.testing.assert_allclose(sums.sums(SimpleNamespace(exits=lambda _: exits)), [expected])
+    np.testing.assert_allclose(
+        sums.sums(SimpleNamespace(exits=lambda _, **_words: exits)), [expected]
+    )
 
 
 def test_steps_are_smooth_on_their_scale():

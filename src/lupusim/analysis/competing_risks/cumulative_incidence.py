@@ -320,6 +320,8 @@ class IncidenceDifferenceTest(CurvesTest):
     effect: ClassVar = "difference of cumulative incidences"
     required: ClassVar = ("at",)
     estimated_by: ClassVar = "Aalen-Johansen"
+    nearly: ClassVar = "curve"
+    keeps_competing: ClassVar = True
     horizon: ClassVar = "at"
     rises_with_events: ClassVar = True
     at: float = field(default=1.0, metadata=LONGER_THAN_0)
@@ -334,3 +336,13 @@ class IncidenceDifferenceTest(CurvesTest):
         del stratum
         result = cumulative_incidence_by_arm(*outcome.causes(), self.at, included=outcome.at_risk)
         return self.judged(result, better, sided)
+
+    def counts_at(self, times: FloatArray, survival: FloatArray) -> FloatArray:
+        """Return less the share without the event at its horizon: an event before it adds to that.
+
+        Of who had a competing event as well that is without the event, so that one less it is the
+        incidence.
+        """
+        last = np.searchsorted(times, self.at)
+        reached = survival[..., min(int(last), times.size - 1)][..., np.newaxis]
+        return np.asarray(np.where(times < self.at, -reached, 0.0))

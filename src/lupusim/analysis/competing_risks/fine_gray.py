@@ -210,6 +210,8 @@ class FineGrayTest(RatioToBeat):
 
     effect: ClassVar = "log subdistribution hazard ratio"
     outcome: ClassVar = SurvivalOutcome
+    nearly: ClassVar = "ranks"
+    keeps_competing: ClassVar = True
     estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
     covariates: ClassVar = True
@@ -236,6 +238,8 @@ class SubdistributionLogrankTest(TestMethod):
 
     effect: ClassVar = "log subdistribution hazard ratio"
     outcome: ClassVar = SurvivalOutcome
+    nearly: ClassVar = "ranks"
+    keeps_competing: ClassVar = True
     estimated_by: ClassVar = "Cox's partial likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "events"
@@ -258,6 +262,8 @@ class FineGrayWeightedTest(RatioToBeat):
 
     effect: ClassVar = "log subdistribution hazard ratio"
     outcome: ClassVar = SurvivalOutcome
+    nearly: ClassVar = "ranks"
+    keeps_competing: ClassVar = True
     estimated_by: ClassVar = "Fine and Gray's weighted likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "variance"

@@ -174,6 +174,8 @@ class GrayTest(TestMethod):
 
     effect: ClassVar = "log subdistribution hazard ratio"
     outcome: ClassVar = SurvivalOutcome
+    nearly: ClassVar = "ranks"
+    keeps_competing: ClassVar = True
     estimated_by: ClassVar = "Fine and Gray's weighted likelihood"
     strata: ClassVar = "used"
     information_unit: ClassVar = "variance"

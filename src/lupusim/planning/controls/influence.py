@@ -121,7 +121,7 @@ def _of_curves(test: TestMethod, expected: _Expected, null: float) -> Influence 
     anybody = np.where(at_risk > 0, at_risk, 1.0)
     hazard = events / anybody
     lost = test.counts_at(expected.times, _survival(hazard))
-    if np.any((lost > 0) & (at_risk <= 0)):
+    if np.any((lost != 0) & (at_risk <= 0)):
         return None
     each = lost / anybody
     variance = float((each**2 * events).sum())
@@ -131,7 +131,7 @@ def _of_curves(test: TestMethod, expected: _Expected, null: float) -> Influence 
     root, bend = math.sqrt(variance), difference / (2 * variance)
     earlier = np.cumsum(each / anybody * events, axis=1)
     later = (each**2 * events)[:, ::-1].cumsum(axis=1)[:, ::-1]
-    moves = 2 * (lost * earlier + later) / anybody * (lost > 0)
+    moves = 2 * (lost * earlier + later) / anybody * (lost != 0)
     event = (-_SIGNS * each - bend * (each**2 - moves)) / root
     watching = (_SIGNS * each + bend * (2 * each**2 - moves)) / root * hazard
     return Influence(mean=difference / root, information=1 / variance, adds=_adds(event, watching))

@@ -46,9 +46,10 @@ def sums_of_times(trial: Trial, asked: Comparison, baseline: Baseline) -> list[L
     if not cuts:
         return []
     longest = min(trial.follow_up, LONGEST_FOLLOW_UP, max(cut.bounds[1] for cut in cuts))
-    law = _law(trial, endpoint, np.linspace(0.0, longest, CELLS + 1)).of_arms([0, asked.arm])
-    pair, n_arms = baseline.pair(asked.arm), len(trial.arms)
     test, better = asked.analysis.test, trial.endpoints[asked.endpoint].better
+    edges = np.linspace(0.0, longest, CELLS + 1)
+    law = _law(trial, endpoint, edges, test.keeps_competing).of_arms([0, asked.arm])
+    pair, n_arms = baseline.pair(asked.arm), len(trial.arms)
     null = test.null_value(better)
     # the statistic of ranks is that of no effect, whatever margin it is moved by
     margin = null if test.nearly == "ranks" else 0.0
@@ -65,7 +66,12 @@ def sums_of_times(trial: Trial, asked: Comparison, baseline: Baseline) -> list[L
             adds=in_arms(of_pair.adds, asked.arm, n_arms),
             mean=in_arms(of_pair.mean, asked.arm, n_arms),
         )
-        parts = TimesToCut(endpoint=asked.endpoint, cut=cut, table=table)
+        parts = TimesToCut(
+            endpoint=asked.endpoint,
+            cut=cut,
+            table=table,
+            keeps_competing=test.keeps_competing,
+        )
         found.append(_look_sum(one, law, there, parts, margin))
     return found
 
@@ -145,8 +151,12 @@ def _cut(look: Cutoff, date: float, baseline: Baseline) -> CutDate:
     return CutDate(date=date, first=first, mean=mean, bounds=bounds)
 
 
-def _law(trial: Trial, endpoint: EventTime, edges: FloatArray) -> PatientLaw:
+def _law(
+    trial: Trial, endpoint: EventTime, edges: FloatArray, keeps_competing: bool = False
+) -> PatientLaw:
     """Return when a patient of each arm has the event, or leaves without one, in cells of time.
+
+    Where it `keeps_competing`, nobody leaves by a competing event.
 
     Raises
     ------
@@ -158,6 +168,8 @@ def _law(trial: Trial, endpoint: EventTime, edges: FloatArray) -> PatientLaw:
     for number, arm in enumerate(trial.arms):
         stays = np.exp(-multipliers[number] * trial.dropout.cumulative(edges))
         had, other = first_entries(arm.law, endpoint.events, endpoint.competing, edges)
+        if keeps_competing:
+            other = np.zeros_like(other)
         present, free = _middle(stays), _middle(1.0 - had - other)
         event[number] = np.diff(had) * present
         left[number] = np.diff(other) * present - free * np.diff(stays)

@@ -97,11 +97,18 @@ def test_curves_that_are_followed_by_nobody_have_no_law() -> None:
     assert control_of(trial) is None
 
 
-def test_designs_that_are_compared_trial_by_trial_are_counted() -> None:
+def test_designs_that_are_compared_have_controls_and_their_difference_is_counted() -> None:
     first, other = survival_trial(), survival_trial()
     other = replace(other, analysis=replace(other.analysis, alpha=0.05))
-    points = run(scenario(first, other, n_replicates=40)).points
-    assert all(point.tally.moments is None for point in points)
+    asked = scenario(first, other, n_replicates=400)
+    points, plain = run(asked).points, run(asked, options=PLAIN).points
+    for point, counted in zip(points, plain, strict=True):
+        assert point.power.mcse < 0.8 * counted.power.mcse
+        assert point.plain.power == counted.power
+    (known, counted) = (of[1].compared.differences()["power"] for of in (points, plain))
+    assert known == counted
+    alone = run(scenario(other, n_replicates=400)).points[0]
+    assert points[1].power == alone.power
 
 
 def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one(tmp_path: Path) -> None:
