@@ -46,7 +46,10 @@ def follow(
     """Let an engine tell recorders of a cohort, by a stream of its own for each purpose."""
     ENGINES[engine](
         model,
-        Cohort(n_patients=n_patients, hazard_ratio=hazard_ratio),
+        Cohort(
+            n_patients=n_patients,
+            hazard_ratio=None if hazard_ratio is None else dict(enumerate(hazard_ratio)),
+        ),
         horizon=horizon,
         recorders=recorders,
         rng=stream(SEED, purpose, engine),

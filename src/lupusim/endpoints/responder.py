@@ -10,7 +10,7 @@ import numpy as np
 
 from lupusim.analysis.numerics.win_levels import Level
 from lupusim.analysis.outcomes import BinaryOutcome
-from lupusim.common.arrays import BoolArray
+from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.endpoints.base import (
     BETTER,
@@ -23,7 +23,7 @@ from lupusim.endpoints.base import (
     check_visits,
     shown,
 )
-from lupusim.endpoints.setting import TIME_TOLERANCE, Setting
+from lupusim.endpoints.setting import TIME_TOLERANCE, LastMade, Setting
 from lupusim.endpoints.visits import VisitMeasurement, level_of_responses
 from lupusim.errors import Problem
 from lupusim.records import Observation
@@ -201,14 +201,20 @@ class ResponderMeasurement(VisitMeasurement):
         super().__init__(visits, setting)
         self.positions = tuple(setting.positions(endpoint.states))
         self.better = endpoint.better
+        self._responses = LastMade(self._response)
+
+    def _response(self, watched_until: FloatArray) -> BoolArray:
+        """Return who is in one of the states at all visits, (n_patients,)."""
+        response: BoolArray = np.ones(self.setting.n_patients, dtype=bool)
+        for number in self.numbers:
+            state, present = self.states(number, watched_until)
+            response &= among(state, self.positions)
+            response &= present
+        return response
 
     def outcome(self, observation: Observation) -> BinaryOutcome:
         """Return responses; dropouts are non-responders, visits after the cutoff are out."""
-        response: BoolArray = np.ones(self.setting.n_patients, dtype=bool)
-        for number in self.numbers:
-            state, present = self.states(number, observation.watched_until)
-            response &= among(state, self.positions)
-            response &= present
+        response = self._responses(observation.watched_until)
         return BinaryOutcome(
             response=self.judged(response, observation, self.better),
             included=self.included(observation),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,29 @@ from lupusim.trial.observation import (
 TIME_TOLERANCE = 1e-9  # years: what is due at the very cutoff counts
 
 Streams = Callable[[str], np.random.Generator]
+Made = TypeVar("Made")
+
+
+class LastMade(Generic[Made]):
+    """Remembers what was made of the array that was given last, which nobody changes.
+
+    Looks ask time and again for what becomes of the same patients (SPEED: benchmarks/table.py).
+
+    Parameters
+    ----------
+    make : callable
+        Takes until when patients are watched (study time, years).
+    """
+
+    def __init__(self, make: Callable[[FloatArray], Made]) -> None:
+        self._make = make
+        self._known: tuple[FloatArray, Made] | None = None
+
+    def __call__(self, watched_until: FloatArray) -> Made:
+        """Return what is made of the array; of the same again, the same object."""
+        if self._known is None or self._known[0] is not watched_until:
+            self._known = watched_until, self._make(watched_until)
+        return self._known[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from lupusim.analysis.numerics.win_levels import FollowUpLevel, Level
 from lupusim.analysis.outcomes import NumberOutcome
-from lupusim.common.arrays import FloatArray
+from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.endpoints.base import (
     BETTER,
@@ -24,7 +24,7 @@ from lupusim.endpoints.base import (
     Simple,
 )
 from lupusim.endpoints.crossings import Stays
-from lupusim.endpoints.setting import TIME_TOLERANCE, Setting
+from lupusim.endpoints.setting import TIME_TOLERANCE, LastMade, Setting
 from lupusim.endpoints.strikes import until_strike
 from lupusim.errors import Problem
 from lupusim.records import FirstEntry, Observation, Recorder
@@ -138,6 +138,7 @@ class TimeInStatesMeasurement(NoEvents):
         self.stays = Stays(setting.positions(endpoint.states), setting.n_patients)
         self.death = FirstEntry(setting.positions(setting.absorbing), setting.n_patients)
         self.recorders: Sequence[Recorder] = (self.stays, self.death, *setting.recorders)
+        self._years = LastMade(self._counted)
 
     def outcome(self, observation: Observation) -> NumberOutcome:
         """Return years; what follows a dropout counts as the endpoint says."""
@@ -146,12 +147,17 @@ class TimeInStatesMeasurement(NoEvents):
         spared = self.setting.strike(observation.watched_until, Consequence.EXCLUSION)
         if spared is not None:
             included &= spared > self.until
-        values, lost = self._known(observation.watched_until)
+        values, whole = self._years(observation.watched_until)
+        if whole is not None:
+            included &= whole
+        return NumberOutcome(values=values, included=included, arm=observation.arm)
+
+    def _counted(self, watched_until: FloatArray) -> tuple[FloatArray, BoolArray | None]:
+        """Return the years that count, and of whom all are known where others are left out."""
+        values, lost = self._known(watched_until)
         if self.missing is MissingTime.IN_STATES:
             values += lost
-        elif self.missing is MissingTime.LEFT_OUT:
-            included &= lost == 0
-        return NumberOutcome(values=values, included=included, arm=observation.arm)
+        return values, lost == 0 if self.missing is MissingTime.LEFT_OUT else None
 
     def _known(self, watched_until: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the years known to be spent in the states, and those of which nothing is known.

@@ -16,7 +16,7 @@ from itertools import count, repeat
 import numpy as np
 import simpy
 
-from lupusim.common.arrays import IntArray
+from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.engines.exits import Exit
 from lupusim.engines.transition_buffer import Chart
@@ -270,7 +270,8 @@ def _enroll(
         shared = [_disease(laws, r, horizon=horizon, n_ahead=n_ahead, rng=rng) for r in kinds]
         diseases = [shared[k] for k in kind]
     else:
-        ratios = (np.array(kinds)[kind] * cohort.hazard_ratio.T[:, None]).tolist()
+        own = np.array(kinds)[kind]
+        ratios = (own * _of_patients(cohort, own.shape[-1])[:, None]).tolist()
         diseases = [_disease(laws, r, horizon=horizon, n_ahead=0, rng=rng) for r in ratios]
     first_states = [(model.index(s.state), s.time_in_state) for s in model.starts]
     return [
@@ -310,9 +311,17 @@ def _own_ratios(cohort: Cohort, of_class: Sequence[Sequence[float]]) -> list[lis
     """Return what class and covariates multiply each patient's hazards with."""
     ratios = np.array(of_class)
     if cohort.hazard_ratio is not None:
-        ratios = ratios * cohort.hazard_ratio.T
+        ratios = ratios * _of_patients(cohort, ratios.shape[-1])
     own: list[list[float]] = ratios.tolist()
     return own
+
+
+def _of_patients(cohort: Cohort, n_transitions: int) -> FloatArray:
+    """Return what multiplies each patient's hazards, (n_patients, n_transitions)."""
+    found = np.ones((cohort.n_patients, n_transitions))
+    for k, ratio in (cohort.hazard_ratio or {}).items():
+        found[:, k] = ratio
+    return found
 
 
 def _fixed(cohort: Cohort) -> list[dict[int, float]]:

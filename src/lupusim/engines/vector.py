@@ -328,8 +328,8 @@ class _Step:
         """Divide the unit-exponential draws by what the class and the patient multiply."""
         if way.ratio != 1:
             exponential /= way.ratio
-        if self.cohort.hazard_ratio is not None:
-            ratio = self.cohort.hazard_ratio[way.position]
+        ratio = (self.cohort.hazard_ratio or {}).get(way.position)
+        if ratio is not None:
             with np.errstate(divide="ignore"):
                 exponential /= ratio if self.who is None else ratio[self.who]
         return exponential

@@ -32,8 +32,9 @@ class Cohort:
         How many.
     rows : integer array (n_patients,) or slice
         Their positions in the recorders' arrays. Default: the first ones.
-    hazard_ratio : (n_transitions, n_patients) array or None
-        What multiplies each patient's hazards (covariates, frailty), on top of the model.
+    hazard_ratio : mapping of int to (n_patients,) array, or None
+        By transition: what multiplies each patient's hazard (covariates, frailty), on top of the
+        model; the others are as the model has them.
     courses : mapping of int to IndividualRatio
         By transition: each patient's treatment effect, in place of the model's.
     thresholds : mapping of int to (n_patients,) array
@@ -43,7 +44,7 @@ class Cohort:
 
     n_patients: int
     rows: Rows = field(default_factory=lambda: slice(None))
-    hazard_ratio: FloatArray | None = None
+    hazard_ratio: Mapping[int, FloatArray] | None = None
     courses: Mapping[int, IndividualRatio] = field(default_factory=dict)
     thresholds: Mapping[int, FloatArray] = field(default_factory=dict)
 

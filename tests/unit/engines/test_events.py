@@ -160,7 +160,7 @@ def test_stays_drawn_ahead_have_the_law_of_stays_drawn_one_by_one() -> None:
     generator = np.array([[-2.3, 2.0, 0.3], [1.0, -1.0, 0.0], [0.0, 0.0, 0.0]])
     expected = expm(generator * 1.5)[0]
     n = 4_000
-    for own in (None, np.ones((3, n))):
+    for own in (None, dict(enumerate(np.ones((3, n))))):
         at = StateAt([1.5], n)
         cohort = Cohort(n_patients=n, hazard_ratio=own)
         simulate(recurrent(), cohort, horizon=1.5, recorders=[at], rng=stream(SEED, "ahead"))
@@ -170,7 +170,7 @@ def test_stays_drawn_ahead_have_the_law_of_stays_drawn_one_by_one() -> None:
 
 def test_each_patients_own_hazard_ratio_multiplies_her_hazards() -> None:
     n = 4_000
-    own = np.array([np.where(np.arange(n) < n // 2, 0.0, 3.0)])
+    own = {0: np.where(np.arange(n) < n // 2, 0.0, 3.0)}
     at = StateAt([0.4], n)
     simulate(
         one_way(ExponentialHazard(rate=0.5)),
@@ -185,8 +185,8 @@ def test_each_patients_own_hazard_ratio_multiplies_her_hazards() -> None:
     assert_within_mcse(at.states[0, n // 2 :].mean(), out, mcse=mcse)
 
 
-@pytest.mark.parametrize("own", [None, np.ones((1, 3))])
-def test_a_transition_at_exactly_the_horizon_counts(own: FloatArray | None) -> None:
+@pytest.mark.parametrize("own", [None, {0: np.ones(3)}])
+def test_a_transition_at_exactly_the_horizon_counts(own: dict[int, FloatArray] | None) -> None:
     for horizon, counted in ((0.75, 3), (math.nextafter(0.75, 0), 0)):
         log = TransitionLog(3)
         cohort = Cohort(n_patients=3, hazard_ratio=own)

@@ -40,7 +40,8 @@ CYCLE = MultiStateModel(
 
 def log_of(model, n=500, *, horizon=3.0, rows=slice(None), hazard_ratio=None):
     log = TransitionLog(500 if n == 0 else n)
-    cohort = Cohort(n_patients=n, rows=rows, hazard_ratio=hazard_ratio)
+    own = None if hazard_ratio is None else dict(enumerate(hazard_ratio))
+    cohort = Cohort(n_patients=n, rows=rows, hazard_ratio=own)
     vector.simulate(model, cohort, horizon=horizon, recorders=[log], rng=stream(SEED, "vector"))
     return log
 

@@ -121,7 +121,9 @@ def _moments(
     for mask in masks:
         n = np.broadcast_to(mask.sum(axis=1).astype(float), column.shape[:1])
         mean = (column * mask).sum(axis=1) / np.maximum(n, 1)
-        squares = ((column - mean[:, np.newaxis]) ** 2 * mask).sum(axis=1)
+        away = column - mean[:, np.newaxis]  # SPEED: in the same memory (benchmarks/table.py)
+        np.multiply(away, away, out=away)
+        squares = np.multiply(away, mask, out=away).sum(axis=1)
         squares[squares < _ROUNDING * n * mean**2] = 0.0  # a value that is the same for all
         totals.append((n, mean, squares / np.maximum(n - 1, 1)))
     n, mean, variance = np.array(totals).transpose(1, 0, 2)

@@ -298,8 +298,8 @@ def _stages(
 def _shares(trial: Trial, stages: Stages, inside: BoolArray) -> FloatArray:
     """Return the subgroup's share of the information of each stage, (n_replicates, 2)."""
     shares = []
-    for member, cutoff in zip(stages.members, stages.cutoffs, strict=True):
-        seen = Seen.at(trial, stages.generated, cutoff, member)
+    for stage in range(len(stages.members)):
+        seen = stages.seen(trial, stage)
         of_all = np.maximum(seen.outcome.information, 1.0)
         shares.append(seen.compared(inside).information / of_all)
     return np.stack(shares, axis=1)

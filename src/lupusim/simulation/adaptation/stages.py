@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from lupusim.trial import AtEvents, Trial, Verdict
 from lupusim.trial.durations import LONGEST_FOLLOW_UP
 from lupusim.trial.looks import Entries
 
+_BOTH = -1  # stages together, where a stage is meant by its number
 _MARGIN = 6.0  # standard deviations: too few come once in a thousand million trials
 
 
@@ -97,6 +98,7 @@ class Stages:
     """When the trial ends: then, or when nobody is left whose event could come where a stage never
     has its events; NaN for never; (n_replicates,)."""
     goes_on: BoolArray  # whether it does; (n_replicates,)
+    _seen: dict[int, Seen] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -148,16 +150,25 @@ class Stages:
             The number of an arm, or who belongs to a population.
         """
         p_value = np.ones((2, len(self.end), len(hypotheses)))
-        for stage, (member, cutoff) in enumerate(zip(self.members, self.cutoffs, strict=True)):
-            seen = Seen.at(trial, self.generated, cutoff, member)
+        for stage in range(len(self.members)):
+            seen = self.seen(trial, stage)
             for number, hypothesis in enumerate(hypotheses.values()):
                 p_value[stage, :, number] = seen.verdict(hypothesis).p_value
         return p_value
 
+    def seen(self, trial: Trial, stage: int) -> Seen:
+        """Return what the first stage, 0, or the second, 1, shows at its cutoff."""
+        if stage not in self._seen:  # SPEED: several ask (benchmarks/table.py)
+            member, cutoff = self.members[stage], self.cutoffs[stage]
+            self._seen[stage] = Seen.at(trial, self.generated, cutoff, member)
+        return self._seen[stage]
+
     def everybody(self, trial: Trial) -> Seen:
         """Return both stages together at the end of the trial."""
-        closes = np.nan_to_num(self.closes, nan=np.inf)
-        return Seen.at(trial, self.generated, closes, self.enrolled)
+        if _BOTH not in self._seen:
+            closes = np.nan_to_num(self.closes, nan=np.inf)
+            self._seen[_BOTH] = Seen.at(trial, self.generated, closes, self.enrolled)
+        return self._seen[_BOTH]
 
     def described(self, trial: Trial) -> dict[str, FloatArray]:
         """Return how long the trial took and what each arm showed."""

@@ -40,8 +40,8 @@ class Patients:
 
     def hazard_ratio(
         self, model: MultiStateModel, members: IntArray, *, arm: str = ""
-    ) -> FloatArray | None:
-        """Return what multiplies the hazards of some patients under a model.
+    ) -> dict[int, FloatArray] | None:
+        """Return what multiplies the hazards of some patients under a model, by transition.
 
         Parameters
         ----------
@@ -54,19 +54,20 @@ class Patients:
 
         Returns
         -------
-        (n_transitions, n_members) array or None
-            None where all ratios are 1.
+        dict of int to (n_members,) array, or None
+            Of transitions that something acts on; None where nothing does.
         """
         log_ratios = self._log_ratios(model, members, arm)
         if not log_ratios and not self.frailties:
             return None
-        total = np.zeros((len(model.transitions), members.size))
+        ratio: dict[int, FloatArray] = {}
         for position, log_ratio in log_ratios:
-            total[position] += log_ratio
-        ratio = np.exp(total, out=total)
+            known = ratio.get(position)
+            ratio[position] = log_ratio if known is None else known + log_ratio
+        ratio = {position: np.exp(total) for position, total in ratio.items()}
         for frailty, factor in zip(self.population.frailties, self.frailties, strict=True):
             for position in _positions(model, frailty.on):
-                ratio[position] *= factor[members]
+                ratio[position] = ratio.get(position, 1.0) * factor[members]
         return ratio
 
     def own_thresholds(self, model: MultiStateModel, members: IntArray) -> dict[int, FloatArray]:

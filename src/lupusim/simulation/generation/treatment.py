@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -81,15 +81,17 @@ class Treating:
         if infusions is None or infusions.lots is None or not has_cells:
             return law, self._cohort(law, members, ratio)
         if ratio is None:
-            ratio = np.ones((len(law.transitions), members.size))
+            ratio = {}
         potency = self._potency(infusions.lots, len(infusions.at)).ravel()[members]
         for edges, sign in ((infusions.lots.raises, 1.0), (infusions.lots.lowers, -1.0)):
             for k, t in enumerate(law.transitions):
                 if (t.from_state, t.to_state) in edges:
-                    ratio[k] *= np.exp(sign * potency)
+                    ratio[k] = ratio.get(k, 1.0) * np.exp(sign * potency)
         return law, self._cohort(law, members, ratio)
 
-    def _cohort(self, law: MultiStateModel, members: IntArray, ratio: FloatArray | None) -> Cohort:
+    def _cohort(
+        self, law: MultiStateModel, members: IntArray, ratio: Mapping[int, FloatArray] | None
+    ) -> Cohort:
         thresholds = self.patients.own_thresholds(law, members)
         return Cohort(
             n_patients=members.size, rows=members, hazard_ratio=ratio, thresholds=thresholds

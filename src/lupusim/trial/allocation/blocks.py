@@ -159,11 +159,12 @@ class PermutedBlocks:
         if n_strata > _FEW_STRATA:
             return self._where_met(block, without_gaps(stratum), rng)
         arm = np.empty(stratum.shape, dtype=np.int8)
+        place = np.arange(stratum.shape[1])
         for level in range(n_strata):
             here = stratum == level
-            rank = np.cumsum(here, axis=1) - 1
             sequence = self._sequence(block, stratum.shape, rng)
-            arm[here] = np.take_along_axis(sequence, np.maximum(rank, 0), axis=1)[here]
+            # the first of a sequence, as many as there are, go to them in their order
+            arm[here] = sequence[place < np.count_nonzero(here, axis=1)[:, None]]
         return arm
 
     def _sequence(

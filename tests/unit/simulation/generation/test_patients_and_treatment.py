@@ -62,7 +62,7 @@ def test_an_effect_acts_where_an_arms_model_has_the_transition():
         Block(seed=SEED, number=0, n_replicates=1),
     ).patients
     ratio = patients.hazard_ratio(shorter, np.arange(4))
-    assert ratio is None or (ratio == 1).all()
+    assert ratio is None
 
 
 def cells(**more):
@@ -151,4 +151,4 @@ def test_every_patient_has_the_hazards_that_the_lot_s_potency_gives():
     ((law, cohort),) = treating.groups()
     potency = 0.5 * stream(SEED, "lots cells").standard_normal((2, 4))
     assert len(law.transitions) == 1
-    np.testing.assert_allclose(cohort.hazard_ratio, np.exp(potency).reshape(1, 8))
+    np.testing.assert_allclose(cohort.hazard_ratio[0], np.exp(potency).ravel())
