@@ -245,11 +245,15 @@ def _say_left_out(designs: Scenario) -> None:
 
 
 def _is_simulated(designs: Scenario) -> bool:
-    """Return whether the power of some design is not known exactly."""
+    """Return whether the power of some design is not known by its counts."""
     from lupusim.planning.sample_size.exact import ExactPowers
     from lupusim.planning.sample_size.growth import designs as distinct
 
-    return any(ExactPowers(sizing=s).at(s.start) is None for _, s in distinct(designs))
+    known = (
+        [ExactPowers(sizing=s, is_drawn=is_drawn) for is_drawn in (False, True)]
+        for _, s in distinct(designs)
+    )
+    return any(all(one.at(one.sizing.start) is None for one in both) for both in known)
 
 
 def _precision(designs: Scenario, asked: float | None) -> float:

@@ -1,20 +1,23 @@
-"""The size of a trial whose power is known exactly."""
+"""The size of a trial whose power is known without patients: exactly, or from drawn tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import field
 from itertools import count
+from typing import TypedDict
 
 import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
-from lupusim.planning.sample_size.events import last_look
-from lupusim.planning.sample_size.growth import Sizing, what_helps
+from lupusim.planning.sample_size.events import event_in_words, last_look
+from lupusim.planning.sample_size.growth import Sizing, only_decided, what_helps
 from lupusim.planning.sample_size.probit_line import NORMAL
 from lupusim.planning.sample_size.results import PowerNotReachedError, SampleSize, curve_of
+from lupusim.planning.theory.counts.claims import Claims, claims_of_all, claims_of_few
 from lupusim.planning.theory.counts.design import count_design
 from lupusim.planning.theory.power import exact_rate_looks
 from lupusim.simulation.tally import Mean, Tally
@@ -26,6 +29,16 @@ _FARTHEST = 4.0  # the largest change of size from one power to the next
 _BISECT_EVERY = 4  # turns, lest a guess goes astray
 _LEVEL = 0.025  # about that of most tests: where to look next needs no more
 _NO_DIFFERENCE = 1e-9
+_AROUND = (0.9, 1.1)  # sizes, as parts of the answer, between which the power's slope is taken
+_LEAST_SLOPE = 1e-6  # of power by patient
+_TWO_SIDED_95 = 1.96
+
+
+class Told(TypedDict):
+    """The power at the answer: exact, or from drawn tables."""
+
+    exact_power: float | None
+    drawn_power: Mean | None
 
 
 class _UnknownError(Exception):
@@ -45,30 +58,44 @@ class Checked:
 
 @dataclass(slots=True)
 class ExactPowers:
-    """Exact powers of a family of trials, each worked out once."""
+    """Powers of a family of trials by their counts, each worked out once."""
 
     sizing: Sizing
-    known: dict[int, float | None] = field(default_factory=dict)
+    quantity: str = "reject"  # which claim the power is of
+    is_drawn: bool = False  # whether tables are drawn, and not gone through
+    known: dict[int, Mean | None] = field(default_factory=dict)
     _chances: FloatArray | None = None  # they do not depend on the size
 
-    def at(self, size: int) -> float | None:
-        """Return the exact power of a size; None where it is not known."""
+    def at(self, size: int) -> Mean | None:
+        """Return the power of a size; None where it is not known."""
         if size not in self.known:
-            self.known[size] = self._worked_out(self.sizing.at(size))
+            self.known[size] = self.worked_out(self.sizing.at(size))
         return self.known[size]
 
-    def _worked_out(self, trial: Trial) -> float | None:
+    def worked_out(self, trial: Trial) -> Mean | None:
+        """Return the power of a trial; None where it is not known."""
+        if self.is_drawn:
+            return self._claimed(trial, claims_of_few)
         if (looks := exact_rate_looks(trial)) is not None:
-            return looks.power
+            return Mean(value=looks.power, mcse=0.0)
         try:
             design = count_design(trial)
             if self._chances is None:
                 self._chances = design.chances()
-            return float(design.powers(self._chances[None])[0])
+            return Mean(value=float(design.powers(self._chances[None])[0]), mcse=0.0)
+        except (NoExactSolutionError, ArithmeticError):
+            return self._claimed(trial, claims_of_all)
+
+    def _claimed(self, trial: Trial, answer: Callable[[Trial], Claims]) -> Mean | None:
+        try:
+            return answer(trial).shares.get(self.quantity)
         except (NoExactSolutionError, ArithmeticError):
             return None
 
     def _at(self, size: int) -> float:
+        return self._known(size).value
+
+    def _known(self, size: int) -> Mean:
         if (found := self.at(size)) is None:
             raise _UnknownError
         return found
@@ -96,8 +123,9 @@ class ExactPowers:
         try:
             begin = self._at(start)
             if begin < power and self._shows_nothing():
-                raise _not_reached(power, start, begin, alike=True)
-            return self._down_teeth(power, self._crossing(power, start, largest))
+                raise _not_reached(power, start, self._known(start), alike=True)
+            size = self._crossing(power, start, largest)
+            return size if self.is_drawn else self._down_teeth(power, size)
         except _UnknownError:
             return None
 
@@ -116,7 +144,8 @@ class ExactPowers:
             What replicates of the answer say.
         """
         step, sizing = self.sizing.step, self.sizing
-        near = [size + k * step for k in range(-_NEIGHBORS, _NEIGHBORS + 1)] if shown else [size]
+        beside = 0 if self.is_drawn or not shown else _NEIGHBORS  # exact sizes have teeth
+        near = [size + k * step for k in range(-beside, beside + 1)]
         sizes = {*shown, *(one for one in near if one >= sizing.smallest)}
         powers = {one: self.at(one) for one in sizes}
         n_patients = sizing.at(size).n_patients
@@ -124,20 +153,41 @@ class ExactPowers:
         return SampleSize(
             target=power,
             n_patients=n_patients,
-            interval=(n_patients, n_patients),
+            interval=self._interval(size),
             confirmed=tally.mean(checked.quantity),
             duration=tally.mean("duration"),
-            curve=curve_of(
-                sizing, {k: Mean(value=v, mcse=0.0) for k, v in powers.items() if v is not None}
-            ),
+            curve=curve_of(sizing, {k: power for k, power in powers.items() if power is not None}),
             sizing=sizing,
             size=size,
             n_replicates=checked.n_replicates,
             seed=checked.seed,
             cost=tally.mean("cost") if "cost" in tally.sums else None,
-            exact_power=self.at(size),
+            event=event_in_words(self.quantity, only_decided(sizing.trial)),
+            **self._told(size),
             **last_look(tally, len(sizing.trial.looks)),
         )
+
+    def _interval(self, size: int) -> tuple[int, int]:
+        """Return 95 % limits, in patients, of where the power reaches the target.
+
+        The error of the power over how steep it is there; no more than the answer where it is
+        exact.
+        """
+        low, high = (max(self.sizing.smallest, round(size * part)) for part in _AROUND)
+        low, high = (round(one / self.sizing.step) * self.sizing.step for one in (low, high))
+        reach = 0
+        if self.is_drawn and (error := self.at(size)) is not None and high > low:
+            slope = (self._at(high) - self._at(low)) / (high - low)
+            reach = math.ceil(_TWO_SIDED_95 * error.mcse / max(slope, _LEAST_SLOPE))
+        steps = -(-reach // self.sizing.step) * self.sizing.step
+        fewest = max(size - steps, self.sizing.smallest)
+        return self.sizing.at(fewest).n_patients, self.sizing.at(size + steps).n_patients
+
+    def _told(self, size: int) -> Told:
+        """Return the power at the answer, by the name of its field."""
+        if self.is_drawn:
+            return {"exact_power": None, "drawn_power": self.at(size)}
+        return {"exact_power": self._at(size), "drawn_power": None}
 
     def _shows_nothing(self) -> bool:
         """Return whether both arms have the same chances, and the test wants more than that."""
@@ -157,7 +207,7 @@ class ExactPowers:
             found = self._at(size)
             low, high = (low, size) if found >= power else (size, high)
             if size == largest and not high:
-                raise _not_reached(power, size, found)
+                raise _not_reached(power, size, self._known(size))
             if high and high - low <= step:
                 break
             if high and turn % _BISECT_EVERY == 0:
@@ -190,11 +240,13 @@ def _root_guess(size: float, found: float, power: float) -> float:
 
 
 def _not_reached(
-    power: float, size: int, found: float, *, alike: bool = False
+    power: float, size: int, found: Mean, *, alike: bool = False
 ) -> PowerNotReachedError:
-    advice = "Both arms respond alike: look for an effect" if alike else what_helps(found)
+    advice = "Both arms respond alike: look for an effect" if alike else what_helps(found.value)
+    exactly = "exactly " if found.mcse == 0 else ""
     return PowerNotReachedError(
-        f"power {power:g} is not reached: with {size} patients it is exactly {found:.4f}. {advice}",
+        f"power {power:g} is not reached: with {size} patients it is {exactly}{found.value:.4f}. "
+        f"{advice}",
         size=size,
-        power=Mean(value=found, mcse=0.0),
+        power=found,
     )

@@ -112,6 +112,9 @@ class SampleSize:
         What the power is of, in words; empty where one hypothesis is tested.
     exact_power : float or None
         At the answer, where it is known: then the answer does not depend on the seed.
+    drawn_power : Mean or None
+        At the answer, from tables drawn from their law, with its error; None where it is exact,
+        or no trial of counts.
     final_look : Mean or None
         Years until the last look's events, patients or date are there; None with one look.
     never_reached : Mean or None
@@ -131,6 +134,7 @@ class SampleSize:
     cost: Mean | None = None
     event: str = ""
     exact_power: float | None = None
+    drawn_power: Mean | None = None
     final_look: Mean | None = None
     never_reached: Mean | None = None
 
@@ -170,6 +174,8 @@ class SampleSize:
         """Whether the confirmation does not speak against the target (2 standard errors)."""
         if self.exact_power is not None:
             return self.exact_power >= self.target
+        if self.drawn_power is not None:
+            return holds(self.drawn_power, self.target)
         return holds(self.confirmed, self.target)
 
     def to_json(self) -> dict[str, object]:
@@ -183,6 +189,9 @@ class SampleSize:
         known: dict[str, object] = {} if self.n_events is None else {"n_events": self.n_events}
         known |= {"power_of": self.event} if self.event else {}
         known |= {} if self.exact_power is None else {"power_exact": self.exact_power}
+        if self.drawn_power is not None:
+            known["power_drawn"] = self.drawn_power.value
+            known["power_drawn_mcse"] = self.drawn_power.mcse
         known |= {} if self.final_look is None else {"final_look": self.final_look.value}
         if self.never_reached is not None and self.never_reached.value > 0:
             known["never_reached"] = self.never_reached.value

@@ -326,17 +326,25 @@ class _Hunt:
             self._tallies(self.simulator, sizes, -(-n // rounds.n_sizes))
 
     def exact_answer(self) -> SampleSize | None:
-        """Return the answer by exact power, checked by fresh replicates; None if not known."""
-        exact = ExactPowers(self.sizing)
-        size = exact.smallest(self.power, self.snapped(self.sizing.start), self.largest)
-        if size is None:
-            return None
+        """Return the answer by counts, checked by fresh replicates; None if not known.
+
+        All tables are gone through, or where these are too many drawn.
+        """
+        start = self.snapped(self.sizing.start)
+        for is_drawn in (False, True):
+            known = ExactPowers(self.sizing, quantity=self.quantity, is_drawn=is_drawn)
+            size = known.smallest(self.power, start, self.largest)
+            if size is not None:
+                return self._checked(known, size)
+        return None
+
+    def _checked(self, known: ExactPowers, size: int) -> SampleSize:
         fresh = self._fresh()
         (tally,) = self._tallies(fresh, [size], checks_of(self.sizing.at(size).n_patients))
         shown = [self.snapped(share * size) for share in self.search.curve_at]
         n, seed = fresh.n_replicates, self.search.seed
         checked = Checked(tally=tally, quantity=self.quantity, n_replicates=n, seed=seed)
-        return exact.answer(size, self.power, shown, checked)
+        return known.answer(size, self.power, shown, checked)
 
     def _fresh(self) -> Simulator:
         seed = derived_seed(self.search.seed, "confirmation")

@@ -101,6 +101,9 @@ def size_sentence(size: SampleSize) -> str:
     exact = ""
     if size.exact_power is not None:
         limits, exact = "by exact power", f"exactly {size.exact_power:.4f}; "
+    if size.drawn_power is not None:
+        limits = f"by drawn tables, 95 % limits {low} to {high}"
+        exact = f"{rounded(size.drawn_power)} of drawn tables; "
     sentence = (
         f"{size.n_patients} patients{events} ({limits}) reach power {size.target:g}{of}: "
         f"{exact}a fresh run there gives {rounded(size.confirmed)}, and {_when_it_ends(size)}."
@@ -112,7 +115,8 @@ def size_sentence(size: SampleSize) -> str:
         )
     if not size.reached:
         return f"{sentence} That is below the target: treat the size as too small."
-    if size.exact_power is None and size.confirmed.value < size.target - size.confirmed.mcse / 2:
+    known = size.exact_power is not None or size.drawn_power is not None
+    if not known and size.confirmed.value < size.target - size.confirmed.mcse / 2:
         sentence += " That is a little below the target, by no more than 2 standard errors."
     return sentence
 

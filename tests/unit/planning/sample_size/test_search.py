@@ -44,7 +44,9 @@ from lupusim.planning.sample_size.probit_line import (
 )
 from lupusim.planning.sample_size.results import PowerNotReachedError
 from lupusim.planning.sample_size.search import find_size, sample_size
+from lupusim.planning.theory.counts import claims
 from lupusim.planning.theory.group_sequential import sequential_theory
+from lupusim.report.questions.answers import size_sentence
 from lupusim.scenario import load_scenario
 from lupusim.simulation.adaptation import BayesianResponse, PromisingZone
 from lupusim.simulation.block import simulate_block
@@ -163,7 +165,17 @@ def test_an_exact_size_costs_few_replicates_and_shows_the_teeth_of_its_power(fou
     assert_within_mcse(found.power, found.exact_power, mcse=mcse)
 
 
-def test_a_confirmation_is_as_precise_as_the_size_and_no_curve_is_simulated_unasked():
+def test_a_confirmation_is_as_precise_as_the_size_and_no_curve_is_simulated_unasked(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(ExactPowers, "smallest", lambda *_: None)
+        _confirms_as_precisely_as_asked()
+    exact = find_size(
+        Patients(trial=small_trials.rates((0.3, 0.5))), 0.8, search=replace(QUICK, curve_at=())
+    )
+    assert exact.curve["n_patients"].tolist() == [exact.n_patients]
+
+
+def _confirms_as_precisely_as_asked():
     sizing = Patients(trial=_three_arms())
     (coarse, known), (finer, _) = (
         [
@@ -178,10 +190,6 @@ def test_a_confirmation_is_as_precise_as_the_size_and_no_curve_is_simulated_unas
     assert known.confirmed.n == 500  # whose chance is known in law, so that each tells more
     assert known.power_mcse < math.sqrt(0.6 * 0.4 / 2_000)
     assert coarse.curve["n_patients"].tolist() == [coarse.n_patients]
-    exact = find_size(
-        Patients(trial=small_trials.rates((0.3, 0.5))), 0.8, search=replace(QUICK, curve_at=())
-    )
-    assert exact.curve["n_patients"].tolist() == [exact.n_patients]
 
 
 def test_replicates_that_are_worth_more_confirm_in_fewer_and_large_trials_check_in_fewer():
@@ -212,7 +220,8 @@ def test_batches_whose_chance_is_known_in_law_weigh_by_what_they_show_together()
     assert fewest_known([counted]) == 0
 
 
-def test_power_can_be_asked_of_any_all_or_one_hypothesis():
+def test_power_can_be_asked_of_any_all_or_one_hypothesis(monkeypatch):
+    monkeypatch.setattr(claims, "_WORK", 1_600_000)
     trial = _three_arms()
     names = hypotheses(trial)
     assert {quantity_of(trial, name) for name in ("any", "all", *names)} >= {"reject", "reject_all"}
@@ -601,3 +610,35 @@ def test_a_power_without_known_chance_is_worth_more_trials() -> None:
         for one in (Batch.of(60, counted), batch)
     )
     assert near == pytest.approx(wide / batch.worth, rel=0.1)
+
+
+def test_a_size_by_drawn_tables_is_that_of_all_tables_within_its_limits(monkeypatch):
+    monkeypatch.setattr(claims, "_WORK", 1_600_000)
+    sizing = Patients(trial=small_trials.rates((0.3, 0.55)))
+    exact = ExactPowers(sizing, quantity="reject")
+    size = exact.smallest(0.8, 100, 1000)
+    monkeypatch.setattr(ExactPowers, "worked_out", by_drawn_tables)
+    found = find_size(sizing, 0.8, search=QUICK)
+    low, high = found.interval
+    teeth = 6  # drawn tables go down no teeth
+    assert low - teeth <= size <= high + teeth
+    assert found.exact_power is None
+    assert found.reached
+    known = found.to_json()
+    assert known["power_drawn"] == found.drawn_power.value
+    assert known["power_drawn_mcse"] == found.drawn_power.mcse > 0
+    all_tables = exact.at(found.n_patients)
+    assert_within_mcse(found.drawn_power.value, all_tables.value, mcse=found.drawn_power.mcse)
+    assert "of drawn tables" in size_sentence(found)
+    assert low < found.n_patients < high
+
+
+def by_drawn_tables(self, trial):
+    return claims.claims_of_few(trial).shares["reject"] if self.is_drawn else None
+
+
+def test_a_size_that_drawn_tables_do_not_reach_is_refused(monkeypatch):
+    monkeypatch.setattr(claims, "_WORK", 1_600_000)
+    drawn = ExactPowers(Patients(trial=small_trials.rates((0.35, 0.6))), is_drawn=True)
+    with pytest.raises(PowerNotReachedError, match="with 60 patients it is 0"):
+        drawn.smallest(0.99, 40, 60)
