@@ -45,7 +45,7 @@ from lupusim.trial.enrollment.arm_periods import Controls
 from lupusim.trial.looks import AfterPatients, Limited, WhenAny
 from lupusim.trial.multiplicity import Family
 from lupusim.trial.observation import VisitConduct
-from lupusim.trial.population.covariates import CovariateEffect, GammaFrailty
+from lupusim.trial.population.covariates import CovariateEffect, GammaFrailty, NormalCovariate
 from tolerance import SEED, assert_within_mcse
 from trials import DISEASE, analysis, exponential_arm, survival_trial, way
 from trials_of_values import value_trial
@@ -137,6 +137,28 @@ STRATA: dict[str, object] = {
 BY_FACTOR = CovariateEffect(
     covariate="nephritis", level="yes", on=(("ill", "well"),), hazard_ratio=2.0
 )
+AGE = NormalCovariate(mean=0.0, sd=1.0)
+OLDER = Population(
+    covariates={"age": AGE},
+    effects=(CovariateEffect(covariate="age", on=(("alive", "death"),), hazard_ratio=1.8),),
+)
+RIVALS = MultiStateModel(
+    name="rivals",
+    states=("alive", "stroke", "death"),
+    transitions=(way("alive", "stroke", 0.8), way("alive", "death", 0.4)),
+    absorbing=("stroke", "death"),
+)
+
+
+def adjusted(trial: Trial, edge: tuple[str, str] | None) -> Trial:
+    """Return a trial whose test is adjusted for a number, which may act on a hazard."""
+    effects = () if edge is None else (replace(OLDER.effects[0], on=(edge,)),)
+    population = replace(trial.population, covariates={"age": AGE}, effects=effects)
+    return replace(
+        trial, population=population, analysis=replace(trial.analysis, adjust_for=("age",))
+    )
+
+
 SPENDING = BySpending(spending=LanDeMetsOBrienFleming())
 HOLM = Graphical(
     weights=(0.5, 0.5), transitions=((0.0, 1.0), (1.0, 0.0)), efficacy=SPENDING, sided=1
@@ -287,6 +309,29 @@ KINDS: dict[str, Trial] = {
         "cochran_mantel_haenszel", "response", visit_conduct={"missed": 0.1}, **STRATA
     ),
     "a response and a score": value_trial("pooled_z", "response", second="ancova"),
+    "frailties": survival_trial(
+        population=Population(frailties=(GammaFrailty(on=(("alive", "death"),), variance=0.7),))
+    ),
+    "a covariate that acts": survival_trial(
+        population=OLDER, cutoff=AtEvents(events=35), follow_up=np.inf
+    ),
+    "a factor that acts, competing events": survival_trial(
+        arms=two_arms(RIVALS, better_on(("alive", "stroke"))),
+        primary=TimeToEvent(name="stroke", events=("stroke",), competing=("death",)),
+        analysis=analysis("gray"),
+        population=Population(
+            factors=FACTORS.factors,
+            effects=(replace(BY_FACTOR, on=(("alive", "stroke"), ("alive", "death"))),),
+        ),
+    ),
+    "Cox, adjusted": survival_trial(
+        population=replace(OLDER, effects=(replace(OLDER.effects[0], hazard_ratio=1.4),)),
+        analysis=replace(analysis("cox"), adjust_for=("age",)),
+    ),
+    "odds of a response, adjusted": adjusted(
+        value_trial("logistic_regression", "response"), ("no response", "response")
+    ),
+    "a score, adjusted for a covariate": adjusted(value_trial("ancova"), None),
     "wins": win_trial(),
     "wins by their ratio, dropout by state": win_trial(
         "win_ratio", dropout=Dropout(per_year=0.3, by_state={"relapse": 2.0})

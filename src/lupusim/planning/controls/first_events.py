@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,11 +13,14 @@ from lupusim.model import MultiStateModel
 
 if TYPE_CHECKING:
     from lupusim.engines.exact.law import Law
+    from lupusim.trial import Trial
+    from lupusim.trial.endpoints import EventTime
 
 # the engine's laws are imported where they are asked for: a start-up needs none of them
 
 _TOLERANCE = 1e-7
 _RENEWAL = 1e-6  # where hazards depend on the time in a state
+_QUADRATURE = 1e-5  # what two quadratures over patients may differ by
 _EVERY = 4  # of the times asked about, one is worked out there
 
 
@@ -29,6 +32,14 @@ def is_solved(model: MultiStateModel, ends: Sequence[str]) -> bool:
     """
     try:
         return is_direct(model, ends) or _renews(model, ends)
+    except NoExactSolutionError:
+        return False
+
+
+def is_at_once(model: MultiStateModel, ends: Sequence[str]) -> bool:
+    """Return whether all patients go straight into `ends` if they go anywhere."""
+    try:
+        return bool(ends) and is_direct(model, ends)
     except NoExactSolutionError:
         return False
 
@@ -87,7 +98,7 @@ def first_entries(
         If the exact engine does not reach its tolerance.
     """
     if is_direct(model, (*events, *others)):
-        return _straight(model, events, times)
+        return _straight(_laws(model), {model.index(state) for state in events}, times)
     by_event = _ever(model, events, times)
     if not others:
         return by_event, np.zeros_like(by_event)
@@ -106,13 +117,58 @@ def _ever(model: MultiStateModel, events: Sequence[str], times: FloatArray) -> F
     return np.asarray(1 - np.exp(np.interp(times, some, np.log(free))))
 
 
+def first_entries_in(
+    trial: Trial, arm: int, endpoint: EventTime, times: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the same for the patients of an arm, whom covariates and frailties may tell apart.
+
+    Parameters
+    ----------
+    trial : Trial
+        If these act on hazards, patients go straight into one of the ends.
+    arm : int
+        Position of the arm.
+    endpoint : EventTime
+        Its events, and those that compete.
+    times : (n_times,) array
+        Study times (years), rising from 0.
+
+    Raises
+    ------
+    NoExactSolutionError
+        If the exact engine does not reach its tolerance, or two quadratures over patients differ.
+    """
+    model, population = trial.arms[arm].law, trial.population
+    if not (population.effects or population.frailties):
+        return first_entries(model, endpoint.events, endpoint.competing, times)
+    wanted = {model.index(state) for state in endpoint.events}
+    fine, coarse = (
+        _straight(_mixed(trial, arm, fine=fine), wanted, times) for fine in (True, False)
+    )
+    if (apart := float(np.abs(np.subtract(fine, coarse)).max())) > _QUADRATURE:
+        raise NoExactSolutionError(f"two quadratures over patients differ by {apart:.1g}")
+    return fine
+
+
+def _mixed(trial: Trial, arm: int, *, fine: bool) -> Iterator[tuple[float, Law]]:
+    """Yield the share and the law of each kind of an arm's patients."""
+    from lupusim.planning.theory.counts.alike import alike_arms
+    from lupusim.planning.theory.counts.cells import cells_of, people
+    from lupusim.planning.theory.counts.chances import laws_of
+
+    (arms,) = (one for one in alike_arms([trial]) if one.number == arm)
+    for cell in cells_of(trial, ()):
+        for person in people(trial, cell, fine=fine):
+            for share, law, classes in laws_of(arms, person):
+                yield float(cell.share * person.weight * share * classes[0]), law
+
+
 def _straight(
-    model: MultiStateModel, events: Sequence[str], times: FloatArray
+    laws: Iterable[tuple[float, Law]], wanted: Set[int], times: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return the same of patients whose first move is into one of the ends."""
-    wanted = {model.index(state) for state in events}
     found = np.zeros((2, times.size))
-    for share, law in _laws(model):
+    for share, law in laws:
         breaks = [b for arc in law.arcs for b in arc.ratio.breaks if 0 < b < times[-1]]
         grid = np.unique(np.concatenate([times, breaks]))
         middle = (grid[1:] + grid[:-1]) / 2

@@ -7,7 +7,7 @@ from dataclasses import replace
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.controls.changes import is_change_known
 from lupusim.planning.controls.counts import is_solved_count
-from lupusim.planning.controls.first_events import is_solved
+from lupusim.planning.controls.first_events import is_at_once, is_solved
 from lupusim.planning.controls.sampled.pairs import due_at_looks, is_worth_it
 from lupusim.planning.controls.shares import is_of_classes, staged
 from lupusim.planning.controls.values import is_share, known_at_looks
@@ -80,7 +80,13 @@ def _why_not(trial: Trial, asked: Comparison) -> str:
 
 
 def _why_not_plain(trial: Trial, asked: Comparison) -> str:
-    return why_not_plain(trial, replace(asked.analysis, stratify_by=()))
+    """Return why times are not those of independent patients of one law; empty if they are."""
+    endpoint = trial.endpoints[asked.endpoint].time_of_event
+    ends = () if endpoint is None else (*endpoint.events, *endpoint.competing)
+    # of who goes there at once, however fast, the law is a mixture
+    mixed = _is_apart(trial) and all(is_at_once(arm.law, ends) for arm in trial.arms)
+    plain = replace(asked.analysis, stratify_by=(), adjust_for=())
+    return why_not_plain(trial, plain, mixed=mixed)
 
 
 def why_unlike(trial: Trial, *, dated: bool = False) -> str:
@@ -132,7 +138,7 @@ def _is_kept(trial: Trial) -> bool:
 def is_timed(trial: Trial, asked: Comparison) -> bool:
     """Return whether the exact engine has the law of a patient's time, and the test is its sum."""
     analysis, endpoint = asked.analysis, trial.endpoints[asked.endpoint].time_of_event
-    if endpoint is None or analysis.test.nearly not in ("ranks", "curve") or analysis.adjust_for:
+    if endpoint is None or analysis.test.nearly not in ("ranks", "curve"):
         return False
     if not _is_kept(trial):
         return False
@@ -148,7 +154,7 @@ def is_timed(trial: Trial, asked: Comparison) -> bool:
 def is_sum_of_shares(trial: Trial, asked: Comparison) -> bool:
     """Return whether the test is of shares that differ by factor or date, or come in stages."""
     endpoint = trial.endpoints[asked.endpoint]
-    if not is_share(endpoint, asked.analysis.test) or asked.analysis.adjust_for:
+    if not is_share(endpoint, asked.analysis.test):
         return False
     if trial.cutoff.patients_known(endpoint.due_time or 0.0, trial.n_patients) is None:
         return False
@@ -160,7 +166,7 @@ def is_sum_of_shares(trial: Trial, asked: Comparison) -> bool:
 def is_sum_of_values(trial: Trial, asked: Comparison) -> bool:
     """Return whether the test is a difference of means or shares, whose law is known."""
     endpoint, test = trial.endpoints[asked.endpoint], asked.analysis.test
-    if None in known_at_looks(trial, endpoint) or asked.analysis.adjust_for:
+    if None in known_at_looks(trial, endpoint):
         return False
     if not _is_kept(trial):
         return False

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from lupusim.common.arrays import FloatArray
-from lupusim.planning.controls.first_events import first_entries
+from lupusim.planning.controls.first_events import first_entries_in
 from lupusim.planning.controls.influence import Influence, influence
 from lupusim.planning.controls.parts import Baseline, LookSum, in_arms, summed
 from lupusim.planning.controls.patients import (
@@ -165,9 +165,9 @@ def _law(
     """
     multipliers = trial.dropout.in_arms([arm.name for arm in trial.arms])
     event, left = np.zeros((2, len(trial.arms), edges.size - 1))
-    for number, arm in enumerate(trial.arms):
+    for number in range(len(trial.arms)):
         stays = np.exp(-multipliers[number] * trial.dropout.cumulative(edges))
-        had, other = first_entries(arm.law, endpoint.events, endpoint.competing, edges)
+        had, other = first_entries_in(trial, number, endpoint, edges)
         if keeps_competing:
             other = np.zeros_like(other)
         present, free = _middle(stays), _middle(1.0 - had - other)

@@ -68,12 +68,16 @@ def is_plain(trial: Trial, analysis: Analysis) -> bool:
     return not why_not_plain(trial, analysis)
 
 
-def why_not_plain(trial: Trial, analysis: Analysis) -> str:
-    """Return what makes patients differ that no formula knows; empty if nothing does."""
+def why_not_plain(trial: Trial, analysis: Analysis, *, mixed: bool = False) -> str:
+    """Return what makes patients differ that no formula knows; empty if nothing does.
+
+    Where they may be `mixed`, covariates and frailties that act on hazards are no reason.
+    """
     population = trial.population
+    acting = population.effects or population.frailties
     # what a screening finds makes nobody differ by itself: effects and covariates would
     reasons = {
-        "hazards differ by covariates or frailties": population.effects or population.frailties,
+        "hazards differ by covariates or frailties": acting and not mixed,
         "prognosis drifts": population.drift,
         "outcomes are correlated": population.correlated is not None,
         "patients of an arm are not treated alike": not all(map(_is_straight, trial.arms)),

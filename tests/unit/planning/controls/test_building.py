@@ -24,7 +24,8 @@ from tolerance import SEED, assert_within_mcse
 from trials import DISEASE, analysis, disease_trial, survival_trial
 
 PLAIN = RunOptions(estimates=Estimates.PLAIN)
-FRAIL = Population(frailties=(GammaFrailty(variance=0.4, on=(("alive", "death"),)),))
+ILL = (Arm(name="a", model=DISEASE), Arm(name="b", model=DISEASE))
+FRAIL = Population(frailties=(GammaFrailty(variance=0.4, on=(("active", "death"),)),))
 BY_STATE = Dropout(per_year=0.1, by_state={"remission": 2.0})
 
 
@@ -38,10 +39,8 @@ def scenario(*trials, n_replicates: int = 400) -> Scenario:
     "trial",
     [
         disease_trial(),
-        survival_trial(population=FRAIL),
-        survival_trial(
-            arms=(Arm(name="a", model=DISEASE), Arm(name="b", model=DISEASE)), dropout=BY_STATE
-        ),
+        survival_trial(arms=ILL, population=FRAIL),
+        survival_trial(arms=ILL, dropout=BY_STATE),
         survival_trial(
             visits=(1.0,),
             primary=TimeToEvent(name="seen", events=("death",), origin=("alive",)),

@@ -8,11 +8,20 @@ import numpy as np
 import pytest
 
 from lupusim.engines.exact import ever
+from lupusim.errors import NoExactSolutionError
 from lupusim.model import LatentClass, MultiStateModel, Transition
 from lupusim.model.effects import PiecewiseRatio
 from lupusim.model.hazards import WeibullHazard
-from lupusim.planning.controls.first_events import first_entries, is_direct, is_solved
-from trials import DISEASE, way
+from lupusim.planning.controls.first_events import (
+    first_entries,
+    first_entries_in,
+    is_at_once,
+    is_direct,
+    is_solved,
+)
+from lupusim.trial import Population
+from lupusim.trial.population.covariates import CovariateEffect, GammaFrailty, NormalCovariate
+from trials import DISEASE, survival_trial, way
 
 TIMES = np.linspace(0.0, 3.0, 1501)
 WEIBULL = WeibullHazard(shape=1.3, scale=2.0)
@@ -101,3 +110,32 @@ def test_a_hazard_of_the_time_in_a_state_is_that_of_a_convolution() -> None:
         dead = 1 - np.exp(-(((t - ill) / 1.2) ** 0.7))
         expected = dead.mean() * (1 - np.exp(-1.5 * t))
         assert np.interp(t, times, found) == pytest.approx(expected, abs=3e-5)
+
+
+def test_patients_whom_a_number_and_a_frailty_tell_apart_are_a_mixture(monkeypatch) -> None:
+    acts = CovariateEffect(covariate="age", on=(("alive", "death"),), hazard_ratio=1.8)
+    population = Population(
+        covariates={"age": NormalCovariate(mean=0.0, sd=1.0)},
+        effects=(acts,),
+        frailties=(GammaFrailty(on=(("alive", "death"),), variance=0.5),),
+    )
+    trial, times = survival_trial(population=population), np.linspace(0.0, 2.0, 9)
+    age = np.linspace(-8.0, 8.0, 20_001)
+    weight = np.exp(-(age**2) / 2)
+    hazard = 0.8 * 1.8**age
+    for arm, ratio in enumerate((1.0, 0.5)):
+        # the Laplace transform of a gamma frailty, averaged over ages
+        free = (1 + 0.5 * ratio * np.outer(times, hazard)) ** -2.0
+        expected = 1 - free @ weight / weight.sum()
+        found, other = first_entries_in(trial, arm, trial.primary, times)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        np.testing.assert_array_equal(other, 0.0)
+    monkeypatch.setattr("lupusim.planning.controls.first_events._QUADRATURE", 0.0)
+    with pytest.raises(NoExactSolutionError, match="two quadratures"):
+        first_entries_in(trial, 0, trial.primary, times)
+
+
+def test_only_who_goes_there_at_once_is_mixed() -> None:
+    assert is_at_once(TWO_ENDS, ("ill", "dead"))
+    assert not is_at_once(TWO_ENDS, ("dead",))
+    assert not is_at_once(TWO_ENDS, ())
