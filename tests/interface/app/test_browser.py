@@ -291,6 +291,23 @@ def test_the_file_changes_the_form_and_two_tabs_are_two(tab):
         assert one.get_by_label("Hazard ratio").input_value() == "0.7"
 
 
+def test_a_title_follows_numbers_of_the_file_once_nobody_types_there(tab):
+    with tab() as page:
+        page.goto("/design/new?scenario=two_rates")
+        page.get_by_label("Measured at").wait_for()
+        title = page.locator(".cm-line").filter(has_text="title: ")
+        page.locator(".cm-line").filter(has_text="kind: response").click()
+        page.keyboard.press("End")
+        page.keyboard.press("ArrowLeft")
+        for _ in "24 weeks":
+            page.keyboard.press("Backspace")
+        page.keyboard.type("26 weeks")
+        page.wait_for_function("() => document.body.innerText.includes('response at 26 weeks')")
+        assert title.inner_text() == "title: Two rates, 30 % against 55 % at 24 weeks"
+        page.keyboard.press("Tab")
+        page.locator(".cm-line").filter(has_text=re.compile("^title: Two rates$")).wait_for()
+
+
 def test_a_run_is_cancelled_and_leaves_no_process(tab):
     with tab() as page:
         page.goto("/design/new?scenario=event_rate")

@@ -129,6 +129,40 @@ def test_a_packaged_design_is_known_by_its_title_where_a_file_holds_it():
     assert Drafts().add(name="mine", text="title: Mine, 30 %").told == {}
 
 
+@pytest.mark.parametrize(
+    ("name", "edits", "title"),
+    [
+        ("two_rates", [("55 %}", "60 %}")], "Two rates"),
+        ("two_rates", [("[100,", "[110,")], "Two rates, 30 % against 55 % at 24 weeks"),
+        ("two_rates", [("alpha: 0.025", "alpha: 0.02")], "Two rates"),
+        ("two_rates", [("seed: 2", "seed: 3")], "Two rates, 30 % against 55 % at 24 weeks"),
+        ("two_rates", [("30 %}", "30 %, ["), ("30 %, [", "35 %}")], "Two rates"),
+        ("two_rates", [("55 %}", "60 %}"), ("24 weeks}", "26 weeks}")], "Two rates"),
+        ("two_rates", [("title: Two", "title: My two"), ("55 %}", "60 %}")],
+         "My two rates, 30 % against 55 % at 24 weeks"),
+    ],
+)  # fmt: skip
+def test_a_title_follows_the_text_too(name, edits, title):
+    draft = Drafts().open_packaged(name)
+    assert not draft.agree()
+    for old, new in edits:
+        assert old in draft.text
+        draft.text = draft.text.replace(old, new)
+        draft.agree()
+    assert parsed(draft.text).content["title"] == title
+    assert not draft.agree()
+
+
+def test_a_field_and_the_text_are_changed_one_after_the_other():
+    draft = Drafts().open_packaged("two_rates")
+    draft.text = draft.text.replace("55 %}", "60 %}")
+    field = field_of(parsed(draft.text).content, "Patients in all")
+    assert draft.write(field, field.read("140"))
+    content = parsed(draft.text).content
+    assert (content["title"], content["sample_size"]) == ("Two rates", 140)
+    assert not draft.agree()
+
+
 def test_words_that_somebody_wrote_stay():
     draft = Drafts().open_packaged("two_rates")
     draft.text = with_value(draft.text, ("title",), "Mine, 30 % against 55 %")

@@ -9,8 +9,8 @@ import secrets
 from dataclasses import field
 from pathlib import Path
 
-from lupusim.app.designs.fields import Field
-from lupusim.app.designs.wording import without_old_numbers, words_of_packaged
+from lupusim.app.designs.fields import PATIENTS, Field
+from lupusim.app.designs.wording import Change, changes, without_old_numbers, words_of_packaged
 from lupusim.app.folder import StartFolder, plain_name
 from lupusim.common.frozen import dataclass
 from lupusim.errors import ScenarioError
@@ -36,6 +36,8 @@ class Draft:
     original: str = ""
     told: dict[Place, str] = field(default_factory=dict)
     """Words of a packaged scenario that hold its numbers, and where they stand."""
+    agreed: str = ""
+    """The text when its words were last made to agree with its numbers."""
 
     def write(self, changed: Field, value: object) -> bool:
         """Write what a field shall hold, and take back words it made wrong; False where it does.
@@ -45,14 +47,28 @@ class Draft:
         ValueError
             If the text cannot hold it.
         """
+        self.agree()
         text = with_value(self.text, changed.path, value)
         if text == self.text:
             return False
         before = changed.shown(parsed(self.text).content) or ""
-        self.text = without_old_numbers(
-            text, self.told, field=changed, before=before, kind=self.heading
-        )
+        group = PATIENTS if changed.path[0] == "simulation" else changed.group
+        change = Change(group=group, before=before)
+        self.text = without_old_numbers(text, self.told, change, kind=self.heading)
+        self.agreed = self.text
         return True
+
+    def agree(self) -> bool:
+        """Take back words that changes of the text made wrong, once it can be read; say if any."""
+        try:
+            old, new = parsed(self.agreed).content, parsed(self.text).content
+        except ScenarioError:
+            return False
+        text = self.text
+        for change in changes(old, new):
+            text = without_old_numbers(text, self.told, change, kind=self.heading)
+        is_changed, self.text, self.agreed = text != self.text, text, text
+        return is_changed
 
     @property
     def heading(self) -> str:
@@ -100,6 +116,7 @@ class Drafts:
             packaged=packaged,
             original=text,
             told=words_of_packaged(text),
+            agreed=text,
         )
         self._drafts[draft.id] = draft
         while len(self._drafts) > _MOST_DRAFTS:

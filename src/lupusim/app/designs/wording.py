@@ -3,18 +3,50 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lupusim.app.designs.fields import PATIENTS, TRUTH, Field
+from lupusim.app.designs.fields import PATIENTS, TEST, TRUTH
+from lupusim.common.frozen import dataclass
 from lupusim.errors import InputError, ScenarioError
-from lupusim.scenario.document.content import is_mapping, is_text
+from lupusim.scenario.document.content import is_mapping, is_nested, is_number, is_text, items
 from lupusim.scenario.document.edits import Path, parsed, value_at, with_value
 from lupusim.scenario.files.packaged import find_packaged, packaged_names
 
 _NUMBER = re.compile(r"(?<![\w.-])(?<!phase )\d+(?:\.\d+)?", re.IGNORECASE)  # not of SRI-4, phase 2
 _TITLE: Path = ("title",)
+_WORDS = {"title", "question", "estimand", "source", "schema"}  # no numbers of a trial
+_GROUPS = {  # of the form, whatever it knows of a section
+    **dict.fromkeys(("arms", "outcomes", "model", "population"), TRUTH),
+    **dict.fromkeys(("sample_size", "allocation", "enrollment", "dropout", "simulation"), PATIENTS),
+}
 _OF_RESULTS: tuple[Path, ...] = (_TITLE, ("question",))  # and of differences, sizes, powers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A value of a design that is another now."""
+
+    group: str  # under which heading of the form it stands, or would
+    before: str  # what stood there
+
+
+def changes(old: Any, new: Any) -> Iterator[Change]:
+    """Yield what differs between the contents of two scenario files, but for words."""
+    before, after = dict(_values(old, ())), dict(_values(new, ()))
+    for path in {**before, **after}:
+        was = before.get(path)
+        if was != after.get(path) and _WORDS.isdisjoint({path[0], path[-1]}):
+            root = str(path[1]).partition(".")[0] if path[0] == "vary" and path[1:] else path[0]
+            share = f" {100 * was:g}" if is_number(was) and abs(was) < 1 else ""
+            yield Change(group=_GROUPS.get(str(root), TEST), before=f"{was}{share}")
+
+
+def _values(content: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    if not is_nested(content):
+        yield path, content
+    for key, value in items(content):
+        yield from _values(value, (*path, key))
 
 
 def words_with_numbers(content: Any) -> dict[Path, str]:
@@ -44,10 +76,8 @@ def words_of_packaged(text: str) -> dict[Path, str]:
     return {}
 
 
-def without_old_numbers(
-    text: str, told: dict[Path, str], *, field: Field, before: str, kind: str
-) -> str:
-    """Return a design in which a field was changed, without words that this may have made wrong.
+def without_old_numbers(text: str, told: dict[Path, str], change: Change, *, kind: str) -> str:
+    """Return a design in which a value was changed, without words that this may have made wrong.
 
     Wrong is what tells the number that stood there; what tells results of the design (its title,
     its question) may be wrong in any number, unless only patients, or the seed, were changed; the
@@ -61,16 +91,14 @@ def without_old_numbers(
         A scenario file, after the change.
     told : dict of path to str
         From :func:`words_of_packaged` of the design that was opened; follows the title.
-    field : Field
+    change : Change
         What was changed.
-    before : str
-        What it showed.
     kind : str
         What the trial is, in words without numbers.
     """
-    content, old = parsed(text).content, set(_NUMBER.findall(before))
-    places = [place for place in told if place in _OF_RESULTS or field.group == TRUTH]
-    decides = field.group != PATIENTS and field.path[0] != "simulation"
+    content, old = parsed(text).content, set(_NUMBER.findall(change.before))
+    places = [place for place in told if place in _OF_RESULTS or change.group == TRUTH]
+    decides = change.group != PATIENTS
     for place in places:
         words, any_number = told[place], decides and place in _OF_RESULTS
         if value_at(content, place) != words or not _tells(words, old, any_number=any_number):

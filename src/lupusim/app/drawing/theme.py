@@ -68,7 +68,7 @@ a:focus-visible, button:focus-visible, summary:focus-visible { outline: 3px soli
 .command { display: flex; align-items: center; gap: 12px; padding: 10px 12px 10px 16px;
   border: 1px solid var(--line); border-radius: 10px; background: var(--surface); }
 .slider { padding: 0 8px; }
-.slider .q-slider__marker-labels { font-size: 13px; color: var(--muted); }
+.slider .q-slider__marker-labels { font-size: 13px; color: var(--muted); white-space: nowrap; }
 .command code, pre, .mono { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 .command code { flex: 1; white-space: pre-wrap; overflow-wrap: anywhere; color: var(--ink); }
 .counts { display: grid; gap: 12px; align-items: center;
@@ -106,7 +106,7 @@ table.plain .number { text-align: right; padding-right: 20px; white-space: nowra
   .three { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .sheet { padding: 24px; } .bar { padding: 0 20px; gap: 4px 12px; }
   .bar nav a { padding: 16px 6px 13px; } }
-@media (max-width: 560px) { .three { grid-template-columns: minmax(0, 1fr); }
+@media (max-width: 560px) { .three, .ranges { grid-template-columns: minmax(0, 1fr); }
   .sheet { padding: 16px; } .bar { padding: 8px 16px 0; justify-content: space-between; }
   .bar nav { order: 3; flex: 1 0 100%; } .bar nav a { padding: 6px 6px 5px; }
   .counts { grid-template-columns: repeat(2, minmax(0, 1fr)); padding-bottom: 12px;

@@ -74,6 +74,7 @@ class DesignView:
                         .classes("editor")
                         .style("height: 460px")
                         .on_value_change(self._edited)
+                        .on("focusout", self._agree)
                     )
         with panel("In words"):
             self._words = ui.element("div").classes("stack")
@@ -179,7 +180,14 @@ class DesignView:
             self._draw_form()
             self._later()
 
+    def _agree(self) -> None:
+        """Let the words follow the numbers of the text, while nobody types there."""
+        if self.draft.agree():
+            self._editor.set_value(self.draft.text)
+            self._later()
+
     def _saved(self) -> None:
+        self._editor.set_value(self.draft.text)
         self._say_command()
 
     def _later(self) -> None:
@@ -271,6 +279,7 @@ class DesignView:
             return
         self._starting = True
         await asyncio.sleep(0)
+        self._agree()
         self._run.set_enabled(False)
         self._starting = await self._start_what_stands()  # then the page is left
 

@@ -25,6 +25,7 @@ def opening(site: Site, draft: Draft, saved: Callable[[], None]) -> None:
         def save() -> None:
             typed = (name.value or "").strip()
             over = draft.saved if typed == draft.file else ""
+            draft.agree()
             try:
                 draft.file = site.folder.save(typed, draft.text, over=over)
             except (ValueError, OSError) as wrong:
