@@ -11,6 +11,8 @@ import datetime
 import os
 import platform
 import re
+import resource
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
@@ -26,13 +28,8 @@ from turns import POWER, in_turns, ratios, seconds_of, told
 
 from lupusim import load_scenario
 from lupusim.common.rng import stream
-from lupusim.planning.assurance.assurance import Nesting, assurance
-from lupusim.planning.sample_size.growth import designs
-from lupusim.planning.sample_size.options import Search
-from lupusim.planning.sample_size.results import PowerNotReachedError
-from lupusim.planning.sample_size.search import find_size
 from lupusim.records import StateAt
-from lupusim.scenario.files.draws import load_model_draws
+from lupusim.scenario import packaged_names
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 HERE = Path(__file__).parent / "scenarios"
@@ -45,14 +42,8 @@ CASES = {
         by_hand.two_endpoints,
     ),
 }
-SIZES = (
-    "phase2_sri4_24w",
-    "ln_addon_crr_76w",
-    "phase2_remission_52w",
-    "survival_200_events",
-    "survival_three_looks",
-    "time_to_event",
-)
+REACHED = ("--power", "0.8", "--jobs", "1")
+BACKENDS = ("numpy", "numba")
 
 
 def cases(n: int, turns: int) -> Iterator[str]:
@@ -119,37 +110,35 @@ def _events(turns: int) -> str:
 
 def questions(turns: int) -> Iterator[str]:
     """Yield the table of what planning questions take."""
-    yield "| question | processor seconds |"
-    yield "|---|---|"
-    for name in SIZES:
-        taken = _taken(lambda name=name: sizes(name), turns)
-        yield f"| `size --power 0.8`, all designs of `{name}` | {taken} |"
-    yield (
-        "| `assurance` of the four sizes of `phase2_remission_52w` over 2,000 draws of two models "
-        f"| {_taken(averaged, turns)} |"
-    )
+    yield "| question | processor seconds | with `fast` |"
+    yield "|---|---|---|"
+    for name in sorted(packaged_names("scenarios")):
+        taken = [_command(backend, turns, "size", name, *REACHED) for backend in BACKENDS]
+        if None not in taken:
+            yield f"| `size {name} {' '.join(REACHED)}` | {' | '.join(map(str, taken))} |"
+    draws = ("--draws", "msc-central", "--draws", "standard-care")
+    for words in (
+        ("assurance", "phase2_remission_52w", *draws, "--jobs", "1"),
+        ("calibrate", "--model", "msc-fading"),
+    ):
+        taken = [_command(backend, turns, *words) for backend in BACKENDS]
+        yield f"| `{' '.join(words)}` | {' | '.join(map(str, taken))} |"
 
 
-def _taken(call: Callable[[], object], turns: int) -> str:
-    call()
-    return told([seconds_of(call) for _ in range(turns)], ".1f")
-
-
-def sizes(name: str) -> None:
-    """Find the sizes of all designs of a scenario that reach a power of 0.8."""
-    for _, sizing in designs(load_scenario(name)):
-        try:
-            find_size(sizing, 0.8, search=Search(seed=1))
-        except PowerNotReachedError:
-            continue
-
-
-def averaged() -> object:
-    """Average phase2_remission_52w over 2,000 draws of its two models."""
-    scenario = load_scenario("phase2_remission_52w")
-    names = {arm.model.name for point in scenario.points for arm in point.trial.arms}
-    draws = [load_model_draws(name) for name in sorted(names)]
-    return assurance(scenario, draws, n_replicates=20_000, nesting=Nesting(per_draw=10))
+def _command(backend: str, turns: int, *words: str) -> str | None:
+    """Return what a command takes from its start to its end; None where it has no answer."""
+    called = [sys.executable, "-m", "lupusim", *words]
+    surroundings = os.environ | {"LUPUSIM_BACKEND": backend}
+    seconds: list[float] = []
+    for _ in range(turns + 1):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(called, env=surroundings, capture_output=True, check=False)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if done.returncode:
+            return None
+        used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+        seconds.append(used)
+    return told(seconds[1:], ".1f")
 
 
 def machine(trials: int, turns: int) -> str:
