@@ -185,8 +185,9 @@ def test_one_more_rule_generates_no_patient(generated: list[Block]) -> None:
     assert len(generated) == 5 + 5  # under the truth, and with both arms alike
     for point in result.points:
         alone = run(asked(str(point.values["rule"]))).points[0]
-        alone = alone.plain
-        assert (point.tally, point.null_tally) == (alone.tally, alone.null_tally)
+        assert (point.power, point.type_one_error) == (alone.power, alone.type_one_error)
+        counted, alone = point.plain, alone.plain
+        assert (counted.tally, counted.null_tally) == (alone.tally, alone.null_tally)
 
 
 def test_every_design_point_is_compared_with_the_first_that_shares_its_patients() -> None:
@@ -253,8 +254,10 @@ def test_a_precision_is_reached_rule_by_rule() -> None:
     for point in result.points:
         assert point.power.mcse <= 0.05 or point.n_replicates == 200
         assert point.type_one_error.mcse <= 0.05
-        alone = run(asked(str(point.values["rule"])), point.n_replicates).points[0].plain
-        assert (point.tally, point.null_tally) == (alone.tally, alone.null_tally)
+        alone = run(asked(str(point.values["rule"])), point.n_replicates).points[0]
+        assert (point.power, point.type_one_error) == (alone.power, alone.type_one_error)
+        counted, alone = point.plain, alone.plain
+        assert (counted.tally, counted.null_tally) == (alone.tally, alone.null_tally)
     for one in result.points[1:]:
         assert one.compared.tally.sums["reject_difference"][0] == one.n_replicates
 

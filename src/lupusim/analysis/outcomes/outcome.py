@@ -112,7 +112,7 @@ class CountedOutcome:
     --------
     >>> trial = CountedOutcome(numbers=np.array([[[[6, 4]], [[3, 7]]]]))
     >>> [count.tolist() for count in trial.counts(1)]
-    [[7], [10]]
+    [[7.0], [10.0]]
     """
 
     numbers: FloatArray
