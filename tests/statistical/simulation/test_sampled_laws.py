@@ -36,7 +36,8 @@ _FEWER = 2_000  # where the exact engine knows most of their states
 def test_shares_are_unbiased_and_their_errors_honest(
     trial: Trial, facts: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(samples, "_PATIENTS", _FEWER if facts else _FEW)
+    monkeypatch.setattr(pairs, "_DRAWN", _FEWER if facts else _FEW)
+    monkeypatch.setattr(pairs, "_DRAWN_OF_RANKS", _FEW)
     monkeypatch.setattr(pairs, "_PATIENTS", 600)  # who tell cells apart
     monkeypatch.setattr(pairs, "_TIMES", 1)
     known = samples.shares_of_facts(trial, np.array([1.0])) if facts else None

@@ -32,7 +32,8 @@ LEAVING = replace(TRIAL, dropout=Dropout(per_year=0.3, by_state={"relapse": 2.0}
 
 @pytest.fixture(autouse=True)
 def _few(monkeypatch):
-    monkeypatch.setattr(samples, "_PATIENTS", 12_000)
+    monkeypatch.setattr(pairs, "_DRAWN", 12_000)
+    monkeypatch.setattr(pairs, "_DRAWN_OF_RANKS", 12_000)
     monkeypatch.setattr(pairs, "_PATIENTS", 600)
 
 

@@ -11,7 +11,7 @@ from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.controls.parts import Baseline, LookSum, in_arms
 from lupusim.planning.controls.sampled.facts import times_until
-from lupusim.planning.controls.sampled.samples import SampledLaw, sampled_law, some_patients
+from lupusim.planning.controls.sampled.samples import Sample, SampledLaw, sampled_law, some_patients
 from lupusim.planning.controls.sums import ComplexArray, step_slopes
 from lupusim.simulation.control_classes import Cells, CellSum
 from lupusim.simulation.looks.look_statistics import Comparison
@@ -21,6 +21,8 @@ _PATIENTS = 3_000  # among whom cells are sought
 _OTHERS = 128  # of each arm, with whom these are compared
 _PARTS = 24  # of a column
 _TIMES = 4  # at which the exact engine tells the states
+_DRAWN, _DRAWN_OF_RANKS = 480_000, 120_000
+"""Patients of the sample: of ranks at one visit the exact engine tells nearly all."""
 _SMALL = 1e-4  # share of pairs by which a slope is measured
 _FEWEST = 0.01  # share of pairs that must be won, and be lost
 
@@ -95,9 +97,11 @@ def is_worth_it(endpoint: Endpoint) -> bool:
     return bool(endpoint.ranks) or endpoint.due_time is None
 
 
-def _asked(trial: Trial, endpoint: Endpoint) -> FloatArray:
-    """Return when the exact engine is asked for states: all along, or where ranks are seen."""
-    return times_until(trial, _due(trial, endpoint), 1 if endpoint.ranks else _TIMES)
+def _sample(trial: Trial, endpoint: Endpoint, seed: int) -> Sample:
+    """Return who is drawn; states are asked for all along, or where ranks are seen."""
+    n_times, n_patients = (1, _DRAWN_OF_RANKS) if endpoint.ranks else (_TIMES, _DRAWN)
+    times = times_until(trial, _due(trial, endpoint), n_times)
+    return Sample(seed=seed, n_patients=n_patients, times=times)
 
 
 def pair_law(trial: Trial, number: int, *, seed: int) -> PairLaw:
@@ -129,7 +133,7 @@ def pair_law(trial: Trial, number: int, *, seed: int) -> PairLaw:
         cells=cells,
         won=won,
         lost=lost,
-        sample=sampled_law(trial, number, cells, _asked(trial, trial.endpoints[number]), seed=seed),
+        sample=sampled_law(trial, number, cells, _sample(trial, trial.endpoints[number], seed)),
     )
 
 

@@ -20,7 +20,6 @@ from lupusim.simulation.looks.cutoffs import observed
 from lupusim.simulation.relabeling import is_exchangeable
 from lupusim.trial import Trial
 
-_PATIENTS = 480_000  # of the sample; what the exact engine knows makes them worth many times more
 _LEAST = 1e-9  # of the largest variance of what is known: beyond it, it is known twice
 
 
@@ -111,9 +110,16 @@ def covariance(drawn: Sequence[Drawn]) -> FloatArray | None:
     return found if samples else None
 
 
-def sampled_law(
-    trial: Trial, number: int, cells: Cells, times: FloatArray, *, seed: int
-) -> SampledLaw:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sample:
+    """Who is drawn, and what is asked of the exact engine beside."""
+
+    seed: int  # of the run
+    n_patients: int  # at least so many
+    times: FloatArray  # study times (years), rising, at which it is asked for the states
+
+
+def sampled_law(trial: Trial, number: int, cells: Cells, sample: Sample) -> SampledLaw:
     """Return the chances of cells of an endpoint, if nobody cut the data.
 
     They are shares of a sample of patients of the trial, which shares no stream with any run;
@@ -128,17 +134,15 @@ def sampled_law(
         Position of the endpoint.
     cells : Cells
         Of its outcome.
-    times : (n_times,) array
-        Study times (years), rising, at which the exact engine is asked for the states.
-    seed : int
-        Of the run.
+    sample : Sample
+        Who is drawn.
     """
     alike, n_arms = is_exchangeable(trial), len(trial.arms)
     # where all arms are alike, what is not known of patients is so in all of them
-    known = None if alike else shares_of_facts(trial, times)
+    known = None if alike else shares_of_facts(trial, sample.times)
     n_facts = 0 if known is None else known.shape[1]
     sums = [_Sums(cells.number + 1, n_facts) for _ in range(n_arms)]
-    for generated, kind, facts in _patients(trial, times, heard=n_facts > 0, seed=seed):
+    for generated, kind, facts in _patients(trial, sample, heard=n_facts > 0):
         cell = cells.of(_outcome(generated, number)).ravel()
         arm = np.zeros_like(cell) if alike else generated.arm.ravel()
         for position, one in enumerate(sums[:1] if alike else sums):
@@ -177,15 +181,15 @@ def _outcome(generated: Generated, number: int) -> Outcome:
 
 
 def _patients(
-    trial: Trial, times: FloatArray, *, heard: bool, seed: int
+    trial: Trial, sample: Sample, *, heard: bool
 ) -> Iterator[tuple[Generated, IntArray, BoolArray]]:
     """Yield the patients of the sample, their kinds, and which facts hold of these, if heard."""
-    size = min(replicates_per_block(trial.n_patients), -(-_PATIENTS // trial.n_patients))
-    n_patients, seed = size * trial.n_patients, _seed(trial, seed, "many")
-    for number in range(-(-_PATIENTS // n_patients)):
+    size = min(replicates_per_block(trial.n_patients), -(-sample.n_patients // trial.n_patients))
+    n_patients, seed = size * trial.n_patients, _seed(trial, sample.seed, "many")
+    for number in range(-(-sample.n_patients // n_patients)):
         block = Block(seed=seed, number=number, n_replicates=size)
         if heard:
-            facts = Facts(trial, times, n_patients)
+            facts = Facts(trial, sample.times, n_patients)
             generated = generate(trial, block, listeners=facts.recorders)
             yield generated, *facts.of(generated)
         else:
