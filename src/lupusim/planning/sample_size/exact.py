@@ -13,6 +13,7 @@ import numpy as np
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
+from lupusim.planning.runs.replicates import mean_of
 from lupusim.planning.sample_size.events import event_in_words, last_look
 from lupusim.planning.sample_size.growth import Sizing, only_decided, what_helps
 from lupusim.planning.sample_size.probit_line import NORMAL
@@ -154,7 +155,7 @@ class ExactPowers:
             target=power,
             n_patients=n_patients,
             interval=self._interval(size),
-            confirmed=tally.mean(checked.quantity),
+            confirmed=mean_of(tally, checked.quantity),
             duration=tally.mean("duration"),
             curve=curve_of(sizing, {k: power for k, power in powers.items() if power is not None}),
             sizing=sizing,

@@ -89,10 +89,10 @@ def sizes(
     -------
     pandas.DataFrame
         A row per design, in their order: what varies, `n_patients`, `n_patients_low` and
-        `n_patients_high` (95 %), `power` (exact where it is known), `duration` (years to the data
-        cutoff), each with its ``_mcse``, `cost` with its own, and `on_frontier`: no other design
-        is both cheaper and shorter. A design that does not reach the power has no cost, no
-        duration, and the power at the limit.
+        `n_patients_high` (95 %), `power` (exact, or of drawn tables, where it is), `duration`
+        (years to the data cutoff), each with its ``_mcse``, `cost` with its own, and
+        `on_frontier`: no other design is both cheaper and shorter. A design that does not reach
+        the power has no cost, no duration, and the power at the limit.
 
     Raises
     ------

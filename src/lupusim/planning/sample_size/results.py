@@ -160,9 +160,10 @@ class SampleSize:
 
     @property
     def best_known_power(self) -> Mean:
-        """Power at the answer: exact where it is known, else from the confirmation."""
-        known = self.exact_power
-        return self.confirmed if known is None else Mean(value=known, mcse=0.0)
+        """Power at the answer: exact or of drawn tables where it is, else from the confirmation."""
+        if self.exact_power is not None:
+            return Mean(value=self.exact_power, mcse=0.0)
+        return self.confirmed if self.drawn_power is None else self.drawn_power
 
     @property
     def n_events(self) -> int | None:

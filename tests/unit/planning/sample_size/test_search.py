@@ -52,6 +52,7 @@ from lupusim.simulation.adaptation import BayesianResponse, PromisingZone
 from lupusim.simulation.block import simulate_block
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.looks import true_effect
+from lupusim.simulation.tally import Mean
 from lupusim.trial import (
     AtCalendarTime,
     AtEvents,
@@ -161,6 +162,7 @@ def test_an_exact_size_costs_few_replicates_and_shows_the_teeth_of_its_power(fou
     step = found.sizing.step
     teeth = range(found.n_patients - 4 * step, found.n_patients + 5 * step, step)
     assert set(teeth) <= set(sizes)
+    assert found.best_known_power == Mean(value=found.exact_power, mcse=0.0)
     mcse = math.sqrt(found.exact_power * (1 - found.exact_power) / 4_000)
     assert_within_mcse(found.power, found.exact_power, mcse=mcse)
 
