@@ -242,6 +242,22 @@ def test_what_is_known_exactly_stands_before_what_was_simulated():
     assert (exact.in_words, simulated.in_words) == ("exact power 0.82", "power 0.80")
 
 
+def test_drawn_tables_stand_before_what_was_simulated_and_are_no_exact_power():
+    drawn = {"power_drawn": 0.8012, "power_drawn_mcse": 0.0009}
+    heads, rows = table_of([("", found(**drawn))])
+    assert "Drawn tables" in heads
+    assert "Exact power" not in heads
+    assert "0.8012 (0.0009)" in rows[0]
+    (known,) = powers({"points": [found(**drawn)]})
+    assert (known.best, known.of, known.in_words) == (0.8012, "from drawn tables", "power 0.80")
+    assert known.is_checked
+    answer = {"n_patients": 120, "interval": [118, 122], "power": 0.81, "power_mcse": 0.006}
+    assert size_words(answer | drawn) == (
+        "120 patients in all (between 118 and 122): power 0.8012 (0.0009) of drawn tables, "
+        "simulated as a check 0.810 (0.006)."
+    )
+
+
 def test_the_answer_of_a_size_tells_the_exact_power_first():
     answer = {"n_patients": 120, "interval": [120, 120], "power": 0.81, "power_mcse": 0.006}
     assert size_words(answer) == "120 patients in all: power 0.810 (0.006)."

@@ -165,6 +165,9 @@ def size_words(found: dict[str, Any]) -> str:
     power = f"power {simulated}"
     if found.get("power_exact") is not None:
         power = f"exact power {found['power_exact']:.4f}, simulated as a check {simulated}"
+    elif found.get("power_drawn") is not None:
+        drawn = share(Mean(value=found["power_drawn"], mcse=found["power_drawn_mcse"]))
+        power = f"power {drawn} of drawn tables, simulated as a check {simulated}"
     lower, upper = found["interval"]
     between = "" if lower == upper else f" (between {grouped(lower)} and {grouped(upper)})"
     return f"{grouped(found['n_patients'])} patients in all{between}: {power}."

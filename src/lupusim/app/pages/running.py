@@ -234,13 +234,13 @@ class RunView:
                 show_later(lambda: picture_of_run(self.run.folder), "What the run found, drawn")
 
     def _show_power(self, known: KnownPower, *, several: bool) -> None:
-        """Show the exact power large where there is one, and what simulation says beside it."""
-        exact = known.exact is not None
-        value = known.simulated.value if known.exact is None else known.exact
-        self._power.set_text(f"{value:.4f}" if exact else f"{value:.2f}")
-        words = ["Power", *(["exact"] if exact else []), *([known.design] if several else [])]
-        self._whose.set_text(", ".join(words))
-        self._say(self._check, f"simulated, as a check: {share(known.simulated)}" if exact else "")
+        """Show the power large that is known by counts, and what simulation says beside it."""
+        digits = 4 if known.exact is not None else 2 + known.is_checked
+        self._power.set_text(f"{known.best:.{digits}f}")
+        words = ["Power", known.of, known.design if several else ""]
+        self._whose.set_text(", ".join(filter(None, words)))
+        check = f"simulated, as a check: {share(known.simulated)}"
+        self._say(self._check, check if known.is_checked else "")
 
     async def _stop(self) -> None:
         job = self._job

@@ -19,17 +19,37 @@ _FORMULAS = ("power_theory", "power_schoenfeld", "power_lachin_foulkes")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownPower:
-    """The power of a design: exact where that is known, and the simulated one that checks it."""
+    """The power of a design: by its counts where these are known, and the simulated one."""
 
     design: str  # what the design is called
-    exact: float | None  # without simulation; None where only simulation tells
+    exact: float | None  # of all tables; None where it is not known
+    drawn: Mean | None = None  # of tables that are drawn, where they are not all gone through
     simulated: Mean
+
+    @property
+    def best(self) -> float:
+        """The best that is known."""
+        if self.exact is not None:
+            return self.exact
+        return (self.drawn or self.simulated).value
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether it is known by counts, so that simulation checks it."""
+        return self.exact is not None or self.drawn is not None
+
+    @property
+    def of(self) -> str:
+        """How the best is known: ``exact``, ``from drawn tables`` or nothing."""
+        if self.exact is not None:
+            return "exact"
+        return "" if self.drawn is None else "from drawn tables"
 
     @property
     def in_words(self) -> str:
         """The best that is known, in a few words."""
-        value = self.simulated.value if self.exact is None else self.exact
-        return f"{'' if self.exact is None else 'exact '}power {value:.2f}"
+        exactly = "exact " if self.exact is not None else ""
+        return f"{exactly}power {self.best:.2f}"
 
 
 def point_name(point: Point, run: str = "") -> str:
@@ -50,6 +70,7 @@ def table_of(points: Sequence[tuple[str, Point]]) -> tuple[list[str], list[list[
     columns: dict[str, Callable[[Point], str]] = {
         "Patients": lambda point: grouped(int(point["n_patients"])),
         "Exact power": _exact,
+        "Drawn tables": _of_drawn_tables,
         "Power": lambda point: _share(point, "power"),
         "By formula": _by_formula,
         "Type I error": lambda point: _share(point, "type_one_error"),
@@ -69,6 +90,7 @@ def powers(result: Mapping[str, Any]) -> list[KnownPower]:
         KnownPower(
             design=point_name(point),
             exact=point.get("power_exact"),
+            drawn=_drawn(point),
             simulated=_mean(point, "power"),
         )
         for point in result["points"]
@@ -81,9 +103,19 @@ def _exact(point: Point) -> str:
     return "" if value is None else f"{value:.4f}"
 
 
+def _drawn(point: Point) -> Mean | None:
+    value = point.get("power_drawn")
+    return None if value is None else Mean(value=value, mcse=point["power_drawn_mcse"])
+
+
+def _of_drawn_tables(point: Point) -> str:
+    known = _drawn(point)
+    return "" if known is None else share(known)
+
+
 def _by_formula(point: Point) -> str:
     known = (point[name] for name in _FORMULAS if point.get(name) is not None)
-    return "" if _exact(point) else next((f"{value:.4f}" for value in known), "")
+    return "" if _exact(point) or _drawn(point) else next((f"{value:.4f}" for value in known), "")
 
 
 def _mean(point: Point, name: str) -> Mean:
