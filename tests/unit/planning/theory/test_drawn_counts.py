@@ -346,6 +346,14 @@ def test_why_numbers_are_not_enough_is_said(why):
         claims_of(counted(**NOT_KNOWN[why]))
 
 
+def test_where_visits_may_come_early_a_look_at_some_patients_may_have_others_too():
+    early = VisitConduct(window=0.1)
+    last = counted(visit_conduct=early, cutoff=AfterPatients(patients=37, follow_up=1.0))
+    for trial in (last, counted(visit_conduct=early, **look_at(20))):
+        with pytest.raises(NoExactSolutionError, match="is left to chance"):
+            claims_of(trial)
+
+
 @pytest.mark.usefixtures("few")
 def test_drawn_power_is_told_from_exact_power():
     trial = counted(**CASES["six strata that matter"])

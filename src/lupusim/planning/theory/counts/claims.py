@@ -186,7 +186,8 @@ def _patients(trial: Trial, endpoints: Sequence[int]) -> list[int]:
         dues = [trial.endpoints[k].due_time for k in endpoints]
         latest = [min((due or 0.0) + conduct.window, trial.follow_up) for due in dues]
         known = {look.patients_known(due, n) for due in latest}
-        if len(known) > 1 or None in known or (conduct.window and trial.interims):
+        some = known != {n}  # whose visit comes early may be in the analysis before others
+        if len(known) > 1 or None in known or (conduct.window and some):
             raise NoExactSolutionError("how many patients are in the analysis is left to chance")
         found += [one for one in known if one is not None]
     if sorted(set(found)) != found:
