@@ -161,6 +161,16 @@ def test_an_option_out_of_range_ends_with_code_2(lupusim, scenario, options):
     assert err
 
 
+@pytest.mark.parametrize("width", ["50", "80", "120"])
+def test_a_table_of_occupancy_cuts_no_name_of_a_state(lupusim, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", width)
+    code, out, _ = lupusim("occupancy", "standard-care", "--at", "1 year")
+    assert code == 0
+    assert "\u2026" not in out
+    assert "remission" in out
+    assert max(map(len, out.splitlines())) <= int(width)
+
+
 def test_occupancy_is_exact_in_every_format(lupusim):
     arguments = ("occupancy", "illness-death", "--at", "1 year", "--at", "24 months")
     told = json.loads(lupusim(*arguments, "--format", "json")[1])

@@ -38,12 +38,13 @@ def occupancy(
 
 def _print_occupancy(name: str, at: list[str], table: pd.DataFrame) -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    rows = Table(title=f"{name}: share of patients in each state (exact)")
+    from lupusim.report.tables import AnswerTable
+
+    rows = AnswerTable(f"{name}: share of patients in each state (exact)")
     rows.add_column("study time")
     for state in table.columns:
-        rows.add_column(state, justify="right")
+        rows.add_column(state.replace("_", " "), justify="right")
     for words, (_, shares) in zip(at, table.iterrows(), strict=True):
         rows.add_row(words, *(f"{share:.6f}" for share in shares))
     Console(markup=False).print(rows)
