@@ -113,6 +113,15 @@ def test_what_the_exact_engine_knows_takes_most_of_the_error(monkeypatch):
     assert (np.diag(known.sampled) < 0.1 * np.diag(alone.sampled)).all()
 
 
+def test_what_is_written_down_of_errors_is_all_there_is():
+    control = control_of(TRIAL, seed=3)
+    np.testing.assert_array_equal(control.known_to, control.known_to.T)
+    claims = np.arange(40) % 2.0
+    values = np.random.default_rng(SEED).normal(size=(40, 3))
+    moments = Moments.of(claims, values, control.known_to)
+    assert Moments.of_plain(moments.plain()).known_to.tolist() == control.known_to.tolist()
+
+
 def test_a_sample_hangs_on_the_seed_and_a_null_twin_errs_hardly():
     first, again, other = (known_control("a", TRIAL, seed=seed) for seed in (1, 1, 2))
     assert first is again

@@ -55,7 +55,8 @@ class SampledLaw:
             found += (spread - known.T @ known) / self.n_patients[arm]
         # of what is known wholly, rounding is left
         values, vectors = np.linalg.eigh(found)
-        return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T)
+        roots = vectors * np.sqrt(np.maximum(values, 0.0))
+        return symmetric(roots @ roots.T)
 
 
 class StepSlopes(Protocol):
@@ -83,6 +84,11 @@ class Drawn:
     n_steps: int  # how many
     sample: SampledLaw | None = None  # None where their law is exact
     slopes: FloatArray | None = None  # (n_arms, n_cells + 1, n_steps)
+
+
+def symmetric(table: FloatArray) -> FloatArray:
+    """Return a table whose halves are the same to the last bit: one of them is written down."""
+    return np.asarray((table + table.T) / 2)
 
 
 def covariance(drawn: Sequence[Drawn]) -> FloatArray | None:
