@@ -23,8 +23,9 @@ from lupusim.trial import Trial
 from lupusim.trial.looks.timing import times
 from lupusim.trial.scenario import Scenario
 
-_COUNTS = ("events", "patients", "patients_in_arm")  # that grow with the trial
-_OF_TRIAL = ("looks", "arms")  # sections that have them
+# Counts that grow with the trial, and the sections that have them.
+_COUNTS = ("events", "patients", "patients_in_arm", "first_events", "planned")
+_OF_TRIAL = ("looks", "arms", "adaptation")
 _MARK = "# Found by lupusim: "
 
 

@@ -59,6 +59,18 @@ def test_all_that_grows_with_the_trial_grows_in_the_file(
     assert load_scenario(written).title == scenario.title
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("selection_by_events", "first_events: 120"), ("sizes_that_follow", "planned: 150")],
+)
+def test_counts_of_a_rule_grow_too(name: str, line: str, tmp_path: Path) -> None:
+    given = Path(__file__).parents[3] / "docs" / "examples" / f"{name}.yaml"
+    scenario = load_scenario(given)
+    sizing = sizing_of(scenario.points[0].trial)
+    size = sizing.start * 3 // 2
+    assert line in sized(given, scenario, sizing, path=tmp_path / "a.yaml").text(size, "this")
+
+
 def test_a_size_that_is_varied_is_varied_no_more_and_the_first_line_says_what_was_found(
     tmp_path: Path,
 ) -> None:
