@@ -113,16 +113,14 @@ def time_key(time: float) -> int:
     return int(np.array(time + 0.0).view(np.int64)) | FLAGS
 
 
-def tied_rows(keys: IntArray, *, out: IntArray | None = None) -> IntArray:
+def tied_rows(keys: IntArray) -> IntArray:
     """Return the rows in which two events of one stratum happen at the same time.
 
-    A row may be named without need, never missed. `out` is room for as many integers as
-    there are keys.
+    A row may be named without need, never missed.
     """
     flat = keys.reshape(-1)
     # SPEED: one flat array, changed in place: neighbors across a row's end do no harm.
-    room = None if out is None else out.reshape(-1)[1:]
-    differ = np.bitwise_xor(flat[1:], flat[:-1], out=room)
+    differ = np.bitwise_xor(flat[1:], flat[:-1])
     distance = differ.view(np.uint64)  # the key -1 of who is not included is far from any other
     # SPEED: most often no two leave together, and nobody asks who is censored
     if not distance.size or distance.min() > FLAGS:
