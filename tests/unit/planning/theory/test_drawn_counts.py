@@ -244,6 +244,17 @@ def test_all_tables_of_three_arms_are_those_written_down_one_by_one():
     assert found.shares["reject"].value == pytest.approx(total, abs=1e-8)
 
 
+def test_all_tables_of_three_arms_and_a_block_that_is_not_filled_are_as_tables_drawn(monkeypatch):
+    trial = counted(arms=arms(2.0, 4.0), n_patients=20, family=family("bonferroni", n=2))
+    exact = claims_of(trial)
+    assert exact.n_drawn == 0
+    monkeypatch.setattr(drawing, "_WORK", 2_000_000)
+    drawn = drawing.claims_of_drawn(trial)
+    for name in ("reject", "reject_a0", "reject_all"):
+        known = drawn.shares[name]
+        assert_within_mcse(known.value, exact.shares[name].value, mcse=known.mcse)
+
+
 def test_all_tables_of_ranks_are_those_written_down_one_by_one():
     test = analysis("wilcoxon", alpha=0.2)
     more = {"allocation": PermutedBlocks(block_size=3), "dropout": LEAVE}

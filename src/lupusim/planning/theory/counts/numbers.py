@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, product
 
 import numpy as np
 
@@ -197,9 +197,15 @@ class Counted:
             yield from sizes_in_all(trial, shares).items()
             return
         block = trial.allocation.block_size if trial.allocation else None
-        if block is None or n % block or len(self.groups) > 1:
+        if block is None or len(self.groups) > 1:
             raise NoExactSolutionError("the arms have too many sizes")
-        yield tuple(n * part // sum(trial.ratio) for part in trial.ratio), 1.0
+        places = [part * (block // sum(trial.ratio)) for part in trial.ratio]
+        whole, rest = divmod(n, block)
+        for taken in product(*(range(min(place, rest) + 1) for place in places)):
+            if sum(taken) == rest:  # of a last block that is not filled
+                ways = math.prod(map(math.comb, places, taken))
+                sizes = (whole * place + k for place, k in zip(places, taken, strict=True))
+                yield tuple(sizes), ways / math.comb(block, rest)
 
     def _of_sizes(
         self, sizes: tuple[int, ...], chance: float, most: int
