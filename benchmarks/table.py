@@ -126,11 +126,14 @@ def questions(turns: int) -> Iterator[str]:
 
 
 def _command(backend: str, turns: int, *words: str) -> str | None:
-    """Return what a command takes from its start to its end; None where it has no answer."""
+    """Return what a command takes from its start to its end; None where it has no answer.
+
+    Who measures has compiled before: a command or the table of cases has run.
+    """
     called = [sys.executable, "-m", "lupusim", *words]
     surroundings = os.environ | {"LUPUSIM_BACKEND": backend}
     seconds: list[float] = []
-    for _ in range(turns + 1):
+    for _ in range(turns):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(called, env=surroundings, capture_output=True, check=False)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -138,7 +141,7 @@ def _command(backend: str, turns: int, *words: str) -> str | None:
             return None
         used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
         seconds.append(used)
-    return told(seconds[1:], ".1f")
+    return told(seconds, ".1f")
 
 
 def machine(trials: int, turns: int) -> str:
