@@ -12,11 +12,14 @@ from lupusim.trial import (
     Arm,
     Dropout,
     Infusions,
+    PermutedBlocks,
     Population,
     Trial,
     UniformEnrollment,
 )
 from lupusim.trial.scenario import DesignPoint, Scenario
+
+REMISSION = Responder(name="remission", states=("remission",), at=1.0)
 
 
 def way(a, b, rate):
@@ -78,7 +81,7 @@ def disease_trial(**changes):
         "cutoff": AfterLastPatient(follow_up=1.0),
         "primary": TimeToEvent(name="death", events=("death",)),
         "secondary": (
-            Responder(name="remission", states=("remission",), at=1.0),
+            REMISSION,
             TimeToEvent(name="relapse", events=("relapse", "death"), origin=("remission",)),
         ),
         "analysis": analysis(stratify_by=("nephritis",)),
@@ -97,3 +100,18 @@ def scenario(*trials, **more):
     """A scenario of these trials, named after their sizes."""
     points = tuple(DesignPoint(values={"sample_size": t.n_patients}, trial=t) for t in trials)
     return Scenario(**{"name": "s", "title": "S", "question": "", "points": points, **more})
+
+
+def counted(**changes):
+    """Placebo and cells, 1 to 2, response at one year, analyzed by a test at a level of 0.2."""
+    values = {
+        "primary": REMISSION,
+        "secondary": (),
+        "n_patients": 40,
+        "analysis": analysis("pooled_z", alpha=0.2),
+        "stratify_by": (),
+        "allocation": PermutedBlocks(block_size=6),
+        "population": Population(factors={"nephritis": {"yes": 0.4, "no": 0.6}}),
+        "dropout": Dropout(),
+    }
+    return disease_trial(**{**values, **changes})

@@ -29,7 +29,6 @@ from lupusim.trial import (
     Dropout,
     Infusions,
     Lots,
-    PermutedBlocks,
     Population,
     SimpleRandomization,
 )
@@ -44,9 +43,8 @@ from lupusim.trial.population.covariates import (
 )
 from lupusim.trial.population.drift import Drift
 from tolerance import SEED, assert_within_mcse
-from trials import DISEASE, analysis, disease_trial
+from trials import DISEASE, analysis, counted
 
-REMISSION = Responder(name="remission", states=("remission",), at=1.0)
 ONSET = (("active", "remission"),)
 BY_STATE = Dropout(per_year=0.3, by_state={"relapse": 3.0, "death": 0.0}, by_arm={"cells": 2.0})
 STRONG = Population(
@@ -56,21 +54,6 @@ STRONG = Population(
         CovariateEffect(covariate="nephritis", level="no", arm="cells", on=ONSET, hazard_ratio=2.0),
     ),
 )
-
-
-def counted(**changes):
-    """Placebo and cells, 1 to 2, response at one year, analyzed by a test at a level of 0.2."""
-    values = {
-        "primary": REMISSION,
-        "secondary": (),
-        "n_patients": 40,
-        "analysis": analysis("pooled_z", alpha=0.2),
-        "stratify_by": (),
-        "allocation": PermutedBlocks(block_size=6),
-        "population": Population(factors={"nephritis": {"yes": 0.4, "no": 0.6}}),
-        "dropout": Dropout(),
-    }
-    return disease_trial(**{**values, **changes})
 
 
 def infused(**more):

@@ -37,10 +37,9 @@ from lupusim.trial.multiplicity import Ends, Family, Hypothesis
 from lupusim.trial.observation import IntercurrentEvent, Strategy, VisitConduct
 from lupusim.trial.population.covariates import CovariateEffect
 from tolerance import SEED, assert_within_mcse
-from trials import DISEASE, analysis, disease_trial
+from trials import DISEASE, REMISSION, analysis, counted
 
 ONSET = (("active", "remission"),)
-REMISSION = Responder(name="remission", states=("remission",), at=1.0)
 EARLY = Responder(name="early", states=("remission",), at=0.5)
 ALIVE = Responder(name="alive", states=("active", "remission", "relapse"), at=1.0)
 KEPT = SustainedResponder(name="kept", states=("remission",), visits=(0.25, 0.5, 1.0))
@@ -62,21 +61,6 @@ BY_SITE = analysis("cochran_mantel_haenszel", alpha=0.2, stratify_by=("site",))
 RESCUE = IntercurrentEvent(
     name="rescue", hazard_per_year={"active": 1.0}, strategy=Strategy.COMPOSITE
 )
-
-
-def counted(**changes):
-    """Placebo and cells, response at one year, pooled z at a level of 0.2; 40 patients."""
-    values = {
-        "primary": REMISSION,
-        "secondary": (),
-        "n_patients": 40,
-        "analysis": analysis("pooled_z", alpha=0.2),
-        "stratify_by": (),
-        "allocation": PermutedBlocks(block_size=6),
-        "population": Population(factors={"nephritis": {"yes": 0.4, "no": 0.6}}),
-        "dropout": Dropout(),
-    }
-    return disease_trial(**{**values, **changes})
 
 
 def arms(*ratios):
