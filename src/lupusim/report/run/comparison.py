@@ -60,17 +60,17 @@ def comparison_table(
     """
     designs = designs_of(runs)
     names = tuple(name.replace(": ", "\n") for name, _ in designs)
-    seeds = {result.seed for _, result in runs}
-    replicates = {grouped(result.n_replicates) for _, result in runs}
+    seeds = dict.fromkeys(str(result.seed) for _, result in runs)  # in the order of the columns
+    replicates = dict.fromkeys(grouped(result.n_replicates) for _, result in runs)
     rows = all_rows if details else main_rows
     columns = [dict(rows(point)) for _, point in designs]
     if any(column.keys() != columns[0].keys() for column in columns):
         overview = (dict(overview_rows(point)) for _, point in designs)
         columns = [first | column for first, column in zip(overview, columns, strict=True)]
     alike = len(seeds) == 1
-    shared = "the same seed" if alike else f"seeds {', '.join(map(str, sorted(seeds)))}"
+    shared = "the same seed" if alike else f"seeds {', '.join(seeds)}"
     return FittedTable(
-        title=f"{len(runs)} runs, {' / '.join(sorted(replicates))} replicates, {shared}",
+        title=f"{len(runs)} runs, {' / '.join(replicates)} replicates, {shared}",
         caption=_CAPTION,
         headings=Headings(names=names, key=(), corner="", tops=names),
         columns=columns,

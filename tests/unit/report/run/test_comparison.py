@@ -22,3 +22,10 @@ def test_what_is_tested_otherwise_has_the_same_names_first() -> None:
     for column in comparison_table(runs).columns:
         assert next(iter(column)) == "patients"
         assert {"power", "type I error", "months"} <= column.keys()
+
+
+def test_the_title_tells_replicates_and_seeds_in_the_order_of_the_columns() -> None:
+    large = lupusim.run("event_rate", n_replicates=100, seed=2)
+    small = lupusim.run("event_rate", n_replicates=20, seed=10)
+    title = comparison_table([("b", large), ("a", small)]).title
+    assert title == "2 runs, 100 / 20 replicates, seeds 2, 10"
