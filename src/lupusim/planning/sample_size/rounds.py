@@ -45,6 +45,7 @@ class Rounds:
     step: int
     """`smallest` and `step`: of the sizes."""
     is_controlled: bool  # whether chance is known in law, by size, and at a price
+    has_teeth: bool  # whether power goes up and down from size to size, as that of counts does
     _offsets: Iterator[float] = field(init=False, default_factory=offsets)
 
     @property
@@ -64,6 +65,17 @@ class Rounds:
         """Return where the next round looks, in pairs about the estimate."""
         spread = self._spread(near)
         return [near * (1 + spread * next(self._offsets)) for _ in range(self.n_sizes)]
+
+    def odd_and_even(self, sizes: Sequence[int], largest: int) -> Sequence[int]:
+        """Return sizes of which each pair is odd and even, where all are allowed and that matters.
+
+        Otherwise two sizes of a kind could pass for a line.
+        """
+        if self.step > 1 or not self.has_teeth:
+            return sizes
+        pairs = zip(sizes[::2], sizes[1::2], strict=True)
+        moved = ((a, b + 1 - (b - a) % 2) for a, b in pairs)
+        return [min(size, largest) for pair in moved for size in pair]
 
     def wanted(self, batches: Sequence[Batch], line: PowerLine, near: float, left: int) -> int:
         """Return how many replicates the next round needs; 0 to stop.

@@ -314,6 +314,7 @@ class _Hunt:
             smallest=self.sizing.smallest,
             step=self.sizing.step,
             is_controlled=self.quantity == "reject" and is_controlled(self.sizing.trial),
+            has_teeth=tested(self.sizing.trial).test.sees_counts,
         )
         while True:
             line, near = rounds.line(self.batches, near)
@@ -322,7 +323,7 @@ class _Hunt:
             n = rounds.wanted(self.batches, line, near, left)
             if n < rounds.n_sizes:
                 return line
-            sizes = [self.snapped(size) for size in rounds.sizes(near)]
+            sizes = rounds.odd_and_even([self.snapped(n) for n in rounds.sizes(near)], self.largest)
             self._tallies(self.simulator, sizes, -(-n // rounds.n_sizes))
 
     def exact_answer(self) -> SampleSize | None:

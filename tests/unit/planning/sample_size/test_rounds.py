@@ -17,9 +17,16 @@ from tolerance import SEED
 TRUTH = 600
 
 
-def _rounds(precision: float, step: int = 1) -> Rounds:
-    search = Search(seed=SEED, precision=precision)
-    return Rounds(search=search, power=0.8, level=0.025, smallest=4, step=step, is_controlled=False)
+def _rounds(precision: float, step: int = 1, *, has_teeth: bool = False) -> Rounds:
+    return Rounds(
+        search=Search(seed=SEED, precision=precision),
+        power=0.8,
+        level=0.025,
+        smallest=4,
+        step=step,
+        is_controlled=False,
+        has_teeth=has_teeth,
+    )
 
 
 def _power(size: float, bend: float = 1.0) -> float:
@@ -99,3 +106,12 @@ def test_a_search_spends_little_more_than_a_known_slope_would_and_its_interval_h
     spent, held = np.array([_searched(rng, 0.03, bend) for _ in range(40)]).T
     assert spent.mean() < 1.6 * needed_counts(0.8, 0.025, 0.03) / min(bend, 1.0) ** 2
     assert held.mean() >= 0.95 - 4 * math.sqrt(0.95 * 0.05 / 40)
+
+
+def test_sizes_of_a_pair_are_odd_and_even_where_counts_go_up_and_down() -> None:
+    sizes, largest = [100, 110, 97, 112, 95, 120], 120
+    moved = _rounds(0.02, has_teeth=True).odd_and_even(sizes, largest)
+    assert moved == [100, 111, 97, 112, 95, 120]
+    assert _rounds(0.02, has_teeth=True).odd_and_even([118, 120], largest) == [118, 120]
+    assert _rounds(0.02, step=2, has_teeth=True).odd_and_even(sizes, largest) == sizes
+    assert _rounds(0.02).odd_and_even(sizes, largest) == sizes
