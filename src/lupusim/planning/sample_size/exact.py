@@ -18,7 +18,12 @@ from lupusim.planning.sample_size.events import event_in_words, last_look
 from lupusim.planning.sample_size.growth import Sizing, only_decided, what_helps
 from lupusim.planning.sample_size.probit_line import NORMAL
 from lupusim.planning.sample_size.results import PowerNotReachedError, SampleSize, curve_of
-from lupusim.planning.theory.counts.claims import Claims, claims_of_all, claims_of_few
+from lupusim.planning.theory.counts.claims import (
+    Claims,
+    claims_of_all,
+    claims_of_few,
+    remembered,
+)
 from lupusim.planning.theory.counts.design import count_design
 from lupusim.planning.theory.power import exact_rate_looks
 from lupusim.simulation.tally import Mean, Tally
@@ -89,7 +94,7 @@ class ExactPowers:
 
     def _claimed(self, trial: Trial, answer: Callable[[Trial], Claims]) -> Mean | None:
         try:
-            return answer(trial).shares.get(self.quantity)
+            return remembered(answer, trial).shares.get(self.quantity)
         except (NoExactSolutionError, ArithmeticError):
             return None
 

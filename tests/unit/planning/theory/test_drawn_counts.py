@@ -20,7 +20,7 @@ from lupusim.errors import NoExactSolutionError
 from lupusim.model import TreatmentEffect
 from lupusim.planning.runs.replicates import Simulator
 from lupusim.planning.theory.counts import claims as drawing
-from lupusim.planning.theory.counts.claims import claims_of
+from lupusim.planning.theory.counts.claims import claims_of_all, claims_of_drawn
 from lupusim.planning.theory.counts.joint import outcomes_of
 from lupusim.planning.theory.counts.power import count_power
 from lupusim.planning.theory.power import formula_columns, known_power, known_type_one_error
@@ -61,6 +61,14 @@ BY_SITE = analysis("cochran_mantel_haenszel", alpha=0.2, stratify_by=("site",))
 RESCUE = IntercurrentEvent(
     name="rescue", hazard_per_year={"active": 1.0}, strategy=Strategy.COMPOSITE
 )
+
+
+def claims_of(trial):
+    """All tables, or where these are too many drawn ones."""
+    try:
+        return claims_of_all(trial)
+    except NoExactSolutionError:
+        return claims_of_drawn(trial)
 
 
 def arms(*ratios):

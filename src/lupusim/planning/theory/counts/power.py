@@ -10,9 +10,13 @@ import numpy as np
 from lupusim.analysis.single_arm.enumeration import LookChances
 from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
-from lupusim.planning.theory.counts.claims import Claims, claims_of_all, claims_of_drawn
+from lupusim.planning.theory.counts.claims import (
+    Claims,
+    claims_of_all,
+    claims_of_drawn,
+    remembered,
+)
 from lupusim.planning.theory.counts.design import CountDesign, count_design
-from lupusim.simulation.fingerprint import content_hash
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.trial import Trial
 
@@ -75,7 +79,7 @@ def _exactly_or_drawn(trial: Trial) -> Known:
 def _by_claims(trial: Trial, answer: Callable[[Trial], Claims]) -> Known:
     """Return what numbers of patients say, all of them or many that are drawn."""
     try:
-        stated, alike = (_remembered(answer, one) for one in (trial, trial.null_twin()))
+        stated, alike = (remembered(answer, one) for one in (trial, trial.null_twin()))
     except (NoExactSolutionError, ArithmeticError, ValueError) as error:
         return Known(why_not=str(error))
     power = stated.shares["reject"]
@@ -91,22 +95,6 @@ def _by_claims(trial: Trial, answer: Callable[[Trial], Claims]) -> Known:
             alike_mcse=false.mcse,
         )
     )
-
-
-_CLAIMS: dict[str, Claims] = {}
-
-
-def _remembered(answer: Callable[[Trial], Claims], trial: Trial) -> Claims:
-    """Return the claims of a trial; of designs with the same null twin that is drawn once."""
-    try:
-        key = f"{answer.__name__} {content_hash(trial)}"
-    except TypeError:  # a plug-in whose content cannot be told
-        return answer(trial)
-    if key not in _CLAIMS:
-        if len(_CLAIMS) >= _MOST_REMEMBERED:
-            _CLAIMS.clear()
-        _CLAIMS[key] = answer(trial)
-    return _CLAIMS[key]
 
 
 def _found(design: CountDesign) -> CountPower:
