@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from lupusim.scenario.rewritten import Draft
+    from lupusim.simulation.tally import Mean
 
 ForceOption = Annotated[
     bool, Option("--force", help="Replace files there that lupusim did not write.")
@@ -83,3 +84,12 @@ def save_draft(draft: Draft, answer: float, words: str) -> None:
     """Write the scenario with an answer in it, and say what runs it."""
     name = shlex.quote(str(write(draft.path, draft.text(answer, words))))
     print(f"written: {name}. Now: lupusim check {name}, then lupusim run {name}", file=sys.stderr)
+
+
+def confirmed(exact: float | None, simulated: Mean, seed: int) -> str:
+    """Return how an answer was confirmed, in the words of the file that has it."""
+    from lupusim.report.numbers import rounded
+
+    if exact is not None:
+        return f"exactly {exact:.4f}"
+    return f"a fresh run gave {rounded(simulated)}, seed {seed}"

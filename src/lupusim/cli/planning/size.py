@@ -34,6 +34,7 @@ from lupusim.cli.session import Backend
 from lupusim.cli.writing import (
     FileOption,
     ForceOption,
+    confirmed,
     drafted,
     save_draft,
     save_figure,
@@ -197,13 +198,9 @@ def _draft(scenario: str, loaded: Scenario, over: list[str] | tuple[()], path: P
 
 def _words(found: SampleSize) -> str:
     """Return what stands above a scenario of the size that was found."""
-    from lupusim.report.numbers import rounded
-
     events = "" if found.n_events is None else f", data cut at {found.n_events} events"
-    confirmed = f"a fresh run gave {rounded(found.confirmed)}, seed {found.seed}"
-    if found.exact_power is not None:
-        confirmed = f"exactly {found.exact_power:.4f}"
-    return f"{found.n_patients} patients{events}, for power {found.target:g} ({confirmed})"
+    how = confirmed(found.exact_power, found.confirmed, found.seed)
+    return f"{found.n_patients} patients{events}, for power {found.target:g} ({how})"
 
 
 def _designs(

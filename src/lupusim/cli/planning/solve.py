@@ -32,6 +32,7 @@ from lupusim.cli.session import Backend
 from lupusim.cli.writing import (
     FileOption,
     ForceOption,
+    confirmed,
     drafted,
     save_draft,
     save_figure,
@@ -133,14 +134,10 @@ def _draft(scenario: str, asked: NumberInFile, path: Path) -> Draft:
 
 def _words(found: Solution, asked: NumberInFile) -> str:
     """Return what stands above a scenario of the value that was found."""
-    from lupusim.report.numbers import rounded
-
     value = asked.stated.in_words(f"{found.value:.6g}")
-    confirmed = f"a fresh run gave {rounded(found.confirmed)}, seed {found.seed}"
-    if found.exact is not None:
-        confirmed = f"exactly {found.exact:.4f}"
+    how = confirmed(found.exact, found.confirmed, found.seed)
     target = f"{found.asked} {found.goal.target:g}"
-    return f"{' = '.join(asked.paths)} = {value}, for {target} ({confirmed})"
+    return f"{' = '.join(asked.paths)} = {value}, for {target} ({how})"
 
 
 def _goal(power: float | None, quantity: str | None, event: str) -> Goal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lupusim.common.frozen import dataclass
+from lupusim.simulation.tally import Mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +25,8 @@ class FormulaPower:
     def is_drawn(self) -> bool:
         """Whether it is a share of tables that are drawn from their law, and has an error."""
         return self.n_drawn > 0
+
+    @property
+    def mean(self) -> Mean:
+        """The power with its error."""
+        return Mean(value=self.value, mcse=self.mcse, n=self.n_drawn)

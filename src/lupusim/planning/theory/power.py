@@ -115,7 +115,7 @@ def known_power(trial: Trial) -> Mean | None:
     found = formula_power(trial)
     if found is None or not (found.is_exact or found.is_drawn):
         return None
-    return Mean(value=found.value, mcse=found.mcse, n=found.n_drawn)
+    return found.mean
 
 
 def known_type_one_error(trial: Trial) -> Mean | None:

@@ -8,7 +8,6 @@ from lupusim.planning.runs.run import PointResult
 from lupusim.planning.theory.group_sequential import sequential_theory
 from lupusim.planning.theory.power import (
     EXACT,
-    FormulaPower,
     exact_type_one_error,
     formula_powers,
     known_type_one_error,
@@ -16,7 +15,6 @@ from lupusim.planning.theory.power import (
 )
 from lupusim.report.numbers import share
 from lupusim.report.run.single_arm import exact_rows
-from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
 
 _FEW_EVENTS = 20  # too few for formulas of many
@@ -29,7 +27,7 @@ def exactly_known(point: PointResult) -> Iterator[tuple[str, str]]:
         if formula.is_exact:
             yield f"{which}, {formula.method}", f"{formula.value:.4f}"
         if formula.is_drawn:
-            yield f"{which}, {formula.method}", with_error(formula)
+            yield f"{which}, {formula.method}", share(formula.mean)
 
 
 def known_error(trial: Trial) -> Iterator[tuple[str, str]]:
@@ -38,11 +36,6 @@ def known_error(trial: Trial) -> Iterator[tuple[str, str]]:
         yield f"type I error, {EXACT}", f"{error:.4f}"
     elif (drawn := known_type_one_error(trial)) is not None:
         yield "type I error, from drawn tables", share(drawn)
-
-
-def with_error(formula: FormulaPower) -> str:
-    """Return a power from drawn tables, with its error."""
-    return share(Mean(value=formula.value, mcse=formula.mcse, n=formula.n_drawn))
 
 
 def without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from lupusim.planning.theory.power import formula_powers
 from lupusim.report.numbers import error_in_hundred, grouped, root, rounded, share, where_defined
 from lupusim.report.run.arm_periods import platform_rows
 from lupusim.report.run.differences import compared_table
-from lupusim.report.run.known import exactly_known, known_error, with_error, without_simulation
+from lupusim.report.run.known import exactly_known, known_error, without_simulation
 from lupusim.report.run.known_chance import detail_rows
 from lupusim.report.run.layout import FittedTable, headings
 from lupusim.report.run.looks import adaptation_rows, family_rows, look_rows, months
@@ -92,7 +92,7 @@ def overview_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     if point.power is not None:
         formulas = formula_powers(point.trial)[:1]
         yield from (("exact power", f"{one.value:.4f}") for one in formulas if one.is_exact)
-        yield from (("drawn tables", with_error(one)) for one in formulas if one.is_drawn)
+        yield from (("drawn tables", share(one.mean)) for one in formulas if one.is_drawn)
         yield "power", share(point.power)
         others = (one for one in formulas if not (one.is_exact or one.is_drawn))
         yield from (("theory", f"{one.value:.4f}") for one in others)
