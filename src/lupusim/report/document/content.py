@@ -105,12 +105,6 @@ def _aims(result: RunResult) -> Section:
 def mechanism(result: RunResult) -> Section:
     """Return what is simulated, with the states of the models and the calendar."""
     trial = result.points[0].trial
-    rows = [*_arms(trial)]
-    for event in trial.intercurrent_events:
-        rates = ", ".join(f"{state} {rate:g}" for state, rate in event.hazard_per_year.items())
-        rows.append((event.name, f"hazard per year: {rates}"))
-    if trial.visits:
-        rows.append(("visits", ", ".join(format_duration(visit) for visit in trial.visits)))
     calendar = calendar_of(trial, seed=result.seed)
     whose = "" if len(result.points) == 1 else f" of the first design ({named(result)[0][0]})"
     caption = (
@@ -124,7 +118,7 @@ def mechanism(result: RunResult) -> Section:
             Table(
                 caption="What is simulated.",
                 head=("part", "as simulated"),
-                rows=tuple(rows),
+                rows=tuple(_simulated(result)),
                 wordy=True,
             ),
             *_diagrams(trial),
@@ -137,6 +131,27 @@ def mechanism(result: RunResult) -> Section:
             ),
         ),
     )
+
+
+def _simulated(result: RunResult) -> Iterator[tuple[str, str]]:
+    """Yield what is simulated of all designs alike, and of each where they differ."""
+    told = {name: dict(_parts(point.trial)) for name, point in named(result)}
+    for part in dict.fromkeys(part for parts in told.values() for part in parts):
+        said = {name: parts[part] for name, parts in told.items() if part in parts}
+        if len(said) == len(told) and len(set(said.values())) == 1:
+            yield part, next(iter(said.values()))
+        else:
+            yield from ((f"{part}, {name}", words) for name, words in said.items())
+
+
+def _parts(trial: Trial) -> Iterator[tuple[str, str]]:
+    """Yield arms and their models, intercurrent events, and visits."""
+    yield from _arms(trial)
+    for event in trial.intercurrent_events:
+        rates = ", ".join(f"{state} {rate:g}" for state, rate in event.hazard_per_year.items())
+        yield event.name, f"hazard per year: {rates}"
+    if trial.visits:
+        yield "visits", ", ".join(format_duration(visit) for visit in trial.visits)
 
 
 def _diagrams(trial: Trial) -> Iterator[Picture]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from scipy.special import ndtr
@@ -16,6 +16,7 @@ from lupusim.planning.theory.power import formula_powers
 from lupusim.report.document.parts import Table
 from lupusim.report.figures.samples import LookPaths
 from lupusim.report.numbers import grouped, rounded, share
+from lupusim.report.run.known import formula_share, known_error
 from lupusim.report.run.looks import months
 from lupusim.report.run.table import arms_and_sizes
 from lupusim.report.words.bounds import rules_in_words, rules_without_values
@@ -154,19 +155,24 @@ def _power(point: PointResult, power: Mean) -> str:
     how = f"{share(power)} from {n} simulated trials"
     if analysis is None:
         return f"The trial then succeeds with probability {how}."
-    formulas = [f"{one.method}: {one.value:.4f}" for one in formula_powers(trial)]
-    known = f" ({'; '.join(formulas)})" if formulas else ""
+    known = _beside((one.method, formula_share(one)) for one in formula_powers(trial))
     return f"Tested by {analysis_in_words(analysis)}, the power {what} is {how}{known}."
 
 
 def _error(point: PointResult) -> Iterator[str]:
     """Yield what happens where nothing is better."""
     if point.type_one_error is not None:
-        how = share(point.type_one_error)
+        how = share(point.type_one_error) + _beside(known_error(point.trial))
         yield f"The type I error, a false claim where nothing is better, has probability {how}."
     elif point.claims_if_alike is not None and error_quantity(point.trial) is None:
         claims = share(point.claims_if_alike)
         yield f"If all arms are identical, it shows so within the margin with probability {claims}."
+
+
+def _beside(known: Iterable[tuple[str, str]]) -> str:
+    """Return in brackets how a number is known without simulated trials, and what it is."""
+    said = "; ".join(f"{how}: {number}" for how, number in known)
+    return f" ({said})" if said else ""
 
 
 def _looks(trial: Trial) -> str:

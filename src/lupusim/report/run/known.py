@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lupusim.planning.runs.run import PointResult
+from lupusim.planning.theory.formula_power import FormulaPower
 from lupusim.planning.theory.group_sequential import sequential_theory
 from lupusim.planning.theory.power import (
     EXACT,
@@ -24,18 +25,21 @@ def exactly_known(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield the power that is exact, or from drawn tables; the simulated one checks it."""
     which = "power" if point.trial.family is None else "power for any hypothesis"
     for formula in formula_powers(point.trial):
-        if formula.is_exact:
-            yield f"{which}, {formula.method}", f"{formula.value:.4f}"
-        if formula.is_drawn:
-            yield f"{which}, {formula.method}", share(formula.mean)
+        if formula.is_exact or formula.is_drawn:
+            yield f"{which}, {formula.method}", formula_share(formula)
+
+
+def formula_share(formula: FormulaPower) -> str:
+    """Return a power that is known without simulated trials, with its error where it has one."""
+    return share(formula.mean) if formula.is_drawn else f"{formula.value:.4f}"
 
 
 def known_error(trial: Trial) -> Iterator[tuple[str, str]]:
-    """Yield the type I error that is exact, or from drawn tables."""
+    """Yield how the type I error is known, exactly or from drawn tables, and what it is."""
     if (error := exact_type_one_error(trial)) is not None:
-        yield f"type I error, {EXACT}", f"{error:.4f}"
+        yield EXACT, f"{error:.4f}"
     elif (drawn := known_type_one_error(trial)) is not None:
-        yield "type I error, from drawn tables", share(drawn)
+        yield "from drawn tables", share(drawn)
 
 
 def without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:
@@ -43,7 +47,7 @@ def without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:
     doubt, formulas = _doubt(point), formula_powers(point.trial)
     for formula in formulas:
         if not (formula.is_exact or formula.is_drawn):
-            yield f"power, {formula.method}", f"{formula.value:.4f}{doubt}"
+            yield f"power, {formula.method}", formula_share(formula) + doubt
     if point.trial.population.correlated and point.trial.analysis and not formulas:
         yield "power by a formula", "none where outcomes are correlated"
     if stops := why_no_exact_power(point.trial):

@@ -133,7 +133,7 @@ def _test_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     tested = f"{words_of_test(trial.analysis)}{level_of(trial.analysis)}"
     yield f"{which} ({tested})", share(point.power)
     yield from without_simulation(point)
-    yield from known_error(trial)
+    yield from ((f"type I error, {how}", error) for how, error in known_error(trial))
     yield _name_of_null_claims(trial), share(claims)
     if trial.family is None:
         yield from _estimates(point, trial.analysis)

@@ -14,8 +14,9 @@ from scipy.stats import norm
 
 import lupusim
 from lupusim.analysis.group_sequential import bounds
+from lupusim.planning.theory.formula_power import FormulaPower
 from lupusim.planning.theory.group_sequential import planned_bounds
-from lupusim.report.document import content, files
+from lupusim.report.document import content, files, protocol
 from lupusim.report.document.html import as_html
 from lupusim.report.document.markdown import as_markdown
 from lupusim.report.document.parts import Document, Items, Listing, Section, Table, Words
@@ -319,3 +320,23 @@ def test_an_unknown_ending_is_refused(tmp_path):
 def test_a_table_is_as_wide_as_its_head():
     with pytest.raises(ValueError, match="as wide as its head"):
         Table(caption="", head=("a", "b"), rows=(("1",),))
+
+
+def test_what_is_simulated_is_told_of_each_design_where_designs_differ():
+    result = lupusim.run(lupusim.load_scenario("phase3_bicla_52w"), 4, seed=SEED)
+    table = next(part for part in content.mechanism(result).parts if isinstance(part, Table))
+    told = dict(table.rows)
+    assert told["arms: placebo"] == "as in bicla-control"
+    for ratio in ("1.5", "2.3", "6.9"):
+        assert f"hazard ratio {ratio} on active" in told[f"arms: msc, hazard ratio = {ratio}"]
+
+
+def test_what_drawn_tables_say_stands_with_its_error_in_the_paragraph(monkeypatch):
+    result = lupusim.run(lupusim.load_scenario("two_rates"), 4, seed=SEED)
+    drawn = FormulaPower(
+        value=0.8012, method="from 25 000 drawn tables", key="drawn", mcse=0.0021, n_drawn=25_000
+    )
+    monkeypatch.setattr(protocol, "formula_powers", lambda _: (drawn,))
+    said = sample_size_paragraph(result.points[0])
+    assert "(from 25 000 drawn tables: 0.801 (0.002))" in said
+    assert re.search(r"has probability [0-9.]+ \([^)]*\) \(exact, all tables: 0\.0\d{3}\)", said)
