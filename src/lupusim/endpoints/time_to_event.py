@@ -129,6 +129,9 @@ class Survival:
     def read(fields: Fields, around: Around) -> Make:
         """Read nothing but a name."""
         events = (around.model.absorbing if around.model else None) or ("death",)
+        if around.model is not None and not around.model.absorbing:
+            fault = "the model says of no state that it ends a history"
+            fields.report("kind", fault, "Name such states under 'absorbing' in the model's file.")
         name = fields.text("name", "survival")
         return lambda: TimeToEvent(name=name, events=events)
 

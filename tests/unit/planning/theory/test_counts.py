@@ -239,6 +239,13 @@ def test_why_counts_are_not_known_is_said():
     assert count_power(trial).why_not == "the arms' sizes depend on who came before"
 
 
+def test_very_many_strata_are_not_gone_through():
+    names = tuple(f"factor {number}" for number in range(41))
+    factors = {name: {"a": 0.5, "b": 0.5} for name in names}
+    trial = counted(population=Population(factors=factors), stratify_by=names)
+    assert "2,199,023,255,552 combinations of levels" in count_power(trial).why_not
+
+
 def test_chance_of_a_response_is_the_matrix_exponential_of_disease_and_dropout():
     conduct = VisitConduct(missed=0.1, misread={"active": {"remission": 0.2}})
     trial = counted(dropout=BY_STATE, visit_conduct=conduct)

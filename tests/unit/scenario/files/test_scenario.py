@@ -196,6 +196,18 @@ def test_first_remission_is_the_entry_into_any_state_called_so() -> None:
     assert "no state whose name ends in 'remission'" in wrong["endpoints.primary.origin"]
 
 
+def test_survival_needs_a_state_that_ends_a_history(tmp_path: Path) -> None:
+    path = tmp_path / "open.yaml"
+    path.write_text(
+        "{schema: lupusim/model/1, name: open, states: [well, ill], start: well, clock: reset, "
+        "transitions: [{from: well, to: ill, hazard: {family: exponential, rate: 0.5}}]}"
+    )
+    arms = [{"name": "all"}]
+    endpoints = {"primary": {"kind": "survival"}}
+    found = problems(model=str(path), arms=arms, endpoints=endpoints, analysis=None)
+    assert "'absorbing' in the model's file" in found["endpoints.primary.kind"]
+
+
 def test_two_endpoints_of_one_name_are_refused() -> None:
     primary = content()["endpoints"]["primary"]
     found = problems(endpoints={"primary": primary, "secondary": [primary]})

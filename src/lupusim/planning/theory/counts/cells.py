@@ -15,6 +15,9 @@ from lupusim.trial import Trial
 from lupusim.trial.population.population import Population
 
 _NODES = {1: (24, 16), 2: (24, 16)}  # of each of so many random numbers: fine, and to compare
+_MOST_CELLS = (
+    10_000  # a trial has fewer patients: most cells would be empty, and all are gone through
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +81,15 @@ def cells_of(trial: Trial, strata: Sequence[str]) -> list[Cell]:
     Raises
     ------
     NoExactSolutionError
-        If a factor is made of a number.
+        If a factor is made of a number, or the cells are too many.
     """
     population = trial.population
     names = dict.fromkeys([*strata, *acting_factors(trial)])
     for name in names:
         if name not in population.factors:
             raise NoExactSolutionError(f"factor {name!r} is made of a number")
+    if (n_cells := math.prod(len(population.factors[name]) for name in names)) > _MOST_CELLS:
+        raise NoExactSolutionError(f"factors have {n_cells:,} combinations of levels")
     found = []
     for levels in product(*(population.factors[name].items() for name in names)):
         share = math.prod(part for _, part in levels)
