@@ -239,18 +239,21 @@ def test_what_is_known_exactly_stands_before_what_was_simulated():
     assert rows[1][:5] == ["b", "1 200", "", "0.80 (0.01)", "0.7900"]
     assert table_of([("", found())])[0][1:3] == ["Patients", "Power"]
     exact, simulated = powers({"points": [found(power_exact=0.8160), found(), found(power=None)]})
-    assert (exact.in_words, simulated.in_words) == ("exact power 0.82", "power 0.80")
+    assert (exact.in_words, simulated.in_words) == ("exact power 0.82", "power 0.80 (0.01)")
 
 
 def test_drawn_tables_stand_before_what_was_simulated_and_are_no_exact_power():
-    drawn = {"power_drawn": 0.8012, "power_drawn_mcse": 0.0009}
+    drawn = {"power_drawn": 0.8012, "power_drawn_mcse": 0.0009, "n_drawn_tables": 200_000}
     heads, rows = table_of([("", found(**drawn))])
-    assert "Drawn tables" in heads
+    assert "Power (drawn tables)" in heads
     assert "Exact power" not in heads
     assert "0.8012 (0.0009)" in rows[0]
     (known,) = powers({"points": [found(**drawn)]})
-    assert (known.best, known.of, known.in_words) == (0.8012, "from drawn tables", "power 0.80")
+    assert (known.best, known.of) == ("0.8012 (0.0009)", "from drawn tables")
+    assert known.in_words == "power 0.8012 (0.0009)"
     assert known.is_checked
+    all_claim = found(power_drawn=1.0, power_drawn_mcse=0.0, n_drawn_tables=50_000)
+    assert "1 (above 0.99992)" in table_of([("", all_claim)])[1][0]
     answer = {"n_patients": 120, "interval": [118, 122], "power": 0.81, "power_mcse": 0.006}
     assert size_words(answer | drawn) == (
         "120 patients in all (between 118 and 122): power 0.8012 (0.0009) of drawn tables, "

@@ -10,6 +10,7 @@ from lupusim.app.drawing.frame import Command, action, box, panel
 from lupusim.app.runs.jobs import Job, State, command_line
 from lupusim.app.runs.launch import ask
 from lupusim.app.runs.past_runs import PastRun
+from lupusim.app.runs.results import drawn_share
 from lupusim.app.site import Site
 from lupusim.report.numbers import grouped, share
 from lupusim.simulation.tally import Mean
@@ -165,9 +166,8 @@ def size_words(found: dict[str, Any]) -> str:
     power = f"power {simulated}"
     if found.get("power_exact") is not None:
         power = f"exact power {found['power_exact']:.4f}, simulated as a check {simulated}"
-    elif found.get("power_drawn") is not None:
-        drawn = share(Mean(value=found["power_drawn"], mcse=found["power_drawn_mcse"]))
-        power = f"power {drawn} of drawn tables, simulated as a check {simulated}"
+    elif (drawn := drawn_share(found, "power")) is not None:
+        power = f"power {share(drawn)} of drawn tables, simulated as a check {simulated}"
     lower, upper = found["interval"]
     between = "" if lower == upper else f" (between {grouped(lower)} and {grouped(upper)})"
     return f"{grouped(found['n_patients'])} patients in all{between}: {power}."

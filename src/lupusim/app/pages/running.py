@@ -234,9 +234,8 @@ class RunView:
                 show_later(lambda: picture_of_run(self.run.folder), "What the run found, drawn")
 
     def _show_power(self, known: KnownPower, *, several: bool) -> None:
-        """Show the power large that is known by counts, and what simulation says beside it."""
-        digits = 4 if known.exact is not None else 2 + known.is_checked
-        self._power.set_text(f"{known.best:.{digits}f}")
+        """Show the best known power large, and beside it what simulation says as a check."""
+        self._power.set_text(known.best)
         words = ["Power", known.of, known.design if several else ""]
         self._whose.set_text(", ".join(filter(None, words)))
         check = f"simulated, as a check: {share(known.simulated)}"

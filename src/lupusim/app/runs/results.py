@@ -27,11 +27,9 @@ class KnownPower:
     simulated: Mean
 
     @property
-    def best(self) -> float:
-        """The best that is known."""
-        if self.exact is not None:
-            return self.exact
-        return (self.drawn or self.simulated).value
+    def best(self) -> str:
+        """The best that is known, with its error where it has one."""
+        return share(self.drawn or self.simulated) if self.exact is None else f"{self.exact:.4f}"
 
     @property
     def is_checked(self) -> bool:
@@ -48,8 +46,7 @@ class KnownPower:
     @property
     def in_words(self) -> str:
         """The best that is known, in a few words."""
-        exactly = "exact " if self.exact is not None else ""
-        return f"{exactly}power {self.best:.2f}"
+        return f"power {self.best}" if self.exact is None else f"exact power {self.exact:.2f}"
 
 
 def point_name(point: Point, run: str = "") -> str:
@@ -69,10 +66,12 @@ def table_of(points: Sequence[tuple[str, Point]]) -> tuple[list[str], list[list[
     """
     columns: dict[str, Callable[[Point], str]] = {
         "Patients": lambda point: grouped(int(point["n_patients"])),
-        "Exact power": _exact,
-        "Drawn tables": _of_drawn_tables,
+        "Exact power": lambda point: _exact(point, "power"),
+        "Power (drawn tables)": lambda point: _of_drawn_tables(point, "power"),
         "Power": lambda point: _share(point, "power"),
         "By formula": _by_formula,
+        "Exact type I error": lambda point: _exact(point, "type_one_error"),
+        "Type I error (drawn tables)": lambda point: _of_drawn_tables(point, "type_one_error"),
         "Type I error": lambda point: _share(point, "type_one_error"),
         "Months": _months,
         "Trials simulated": lambda point: grouped(int(point["n_replicates"])),
@@ -90,7 +89,7 @@ def powers(result: Mapping[str, Any]) -> list[KnownPower]:
         KnownPower(
             design=point_name(point),
             exact=point.get("power_exact"),
-            drawn=_drawn(point),
+            drawn=drawn_share(point, "power"),
             simulated=_mean(point, "power"),
         )
         for point in result["points"]
@@ -98,24 +97,28 @@ def powers(result: Mapping[str, Any]) -> list[KnownPower]:
     ]
 
 
-def _exact(point: Point) -> str:
-    value = point.get("power_exact")
+def drawn_share(found: Mapping[str, Any], name: str) -> Mean | None:
+    """Return a share that is from drawn tables, with its error; None where it is not."""
+    value = found.get(f"{name}_drawn")
+    if value is None:
+        return None
+    return Mean(value=value, mcse=found[f"{name}_drawn_mcse"], n=found.get("n_drawn_tables", 0))
+
+
+def _exact(point: Point, name: str) -> str:
+    value = point.get(f"{name}_exact")
     return "" if value is None else f"{value:.4f}"
 
 
-def _drawn(point: Point) -> Mean | None:
-    value = point.get("power_drawn")
-    return None if value is None else Mean(value=value, mcse=point["power_drawn_mcse"])
-
-
-def _of_drawn_tables(point: Point) -> str:
-    known = _drawn(point)
+def _of_drawn_tables(point: Point, name: str) -> str:
+    known = drawn_share(point, name)
     return "" if known is None else share(known)
 
 
 def _by_formula(point: Point) -> str:
     known = (point[name] for name in _FORMULAS if point.get(name) is not None)
-    return "" if _exact(point) or _drawn(point) else next((f"{value:.4f}" for value in known), "")
+    counted = _exact(point, "power") or _of_drawn_tables(point, "power")
+    return "" if counted else next((f"{value:.4f}" for value in known), "")
 
 
 def _mean(point: Point, name: str) -> Mean:

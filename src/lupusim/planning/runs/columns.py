@@ -43,6 +43,7 @@ COLUMNS: dict[str, Column] = {
     "power": Column(PROBABILITY, "share of trials that claim an effect (any of several)"),
     "power_exact": Column(PROBABILITY, "power without simulation, exact"),
     "power_drawn": Column(PROBABILITY, "power from tables drawn from their law"),
+    "n_drawn_tables": Column(COUNT, "how many tables were drawn for it"),
     "power_theory": Column(PROBABILITY, "power by sequential theory"),
     "power_law": Column(PROBABILITY, "power by the law of the test statistic"),
     "power_schoenfeld": Column(PROBABILITY, "power by Schoenfeld's formula"),

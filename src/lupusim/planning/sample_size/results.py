@@ -193,6 +193,7 @@ class SampleSize:
         if self.drawn_power is not None:
             known["power_drawn"] = self.drawn_power.value
             known["power_drawn_mcse"] = self.drawn_power.mcse
+            known["n_drawn_tables"] = self.drawn_power.n
         known |= {} if self.final_look is None else {"final_look": self.final_look.value}
         if self.never_reached is not None and self.never_reached.value > 0:
             known["never_reached"] = self.never_reached.value

@@ -130,7 +130,9 @@ def formula_columns(trial: Trial) -> dict[str, object]:
     """Return what is known without simulation by the names of a table's columns."""
     formulas = formula_powers(trial)
     found: dict[str, object] = {f"power_{f.key}": f.value for f in formulas}
-    found |= {f"power_{f.key}_mcse": f.mcse for f in formulas if f.is_drawn}
+    for formula in formulas:
+        if formula.is_drawn:
+            found |= {"power_drawn_mcse": formula.mcse, "n_drawn_tables": formula.n_drawn}
     if (error := exact_type_one_error(trial)) is not None:
         found["type_one_error_exact"] = error
     elif (drawn := known_type_one_error(trial)) is not None:

@@ -18,6 +18,7 @@ from lupusim.report.numbers import share
 from lupusim.report.run.single_arm import exact_rows
 from lupusim.trial import Trial
 
+DRAWN = "from drawn tables"
 _FEW_EVENTS = 20  # too few for formulas of many
 
 
@@ -39,7 +40,7 @@ def known_error(trial: Trial) -> Iterator[tuple[str, str]]:
     if (error := exact_type_one_error(trial)) is not None:
         yield EXACT, f"{error:.4f}"
     elif (drawn := known_type_one_error(trial)) is not None:
-        yield "from drawn tables", share(drawn)
+        yield DRAWN, share(drawn)
 
 
 def without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:

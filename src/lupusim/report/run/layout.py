@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from textwrap import wrap
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
@@ -93,7 +94,7 @@ class FittedTable:
         blocks = list(self._blocks(options.max_width))
         names = self._names_that_fit(options.max_width) if len(blocks) > 1 else []
         if names:
-            yield self._rows(names)
+            yield self._rows(names, options.max_width)
             return
         for number, block in enumerate(blocks):
             table = self._table(block, options.max_width)
@@ -104,34 +105,46 @@ class FittedTable:
     def _names_that_fit(self, width: int) -> list[str]:
         """Return the columns of a table with a row for each design; none where it is too wide.
 
-        Where they do not all fit, some that are the same in every design stand below instead.
+        Where they do not all fit, their headings take several lines; where that is not enough,
+        some that are the same in every design stand below instead.
         """
         names = list(dict.fromkeys(name for row in self.overview for name in row))
         if self.headings.corner == "sample_size" and "patients" in names:
             names.remove("patients")  # it stands in the first column
         for name in self._same_in_all() if names else ():
-            if name in names and self._rows_width(names) > width:
+            if name in names and self._rows_width(names, self._broken) > width:
                 names.remove(name)
-        return names if names and self._rows_width(names) <= width else []
+        return names if names and self._rows_width(names, self._broken) <= width else []
 
     def _same_in_all(self) -> dict[str, str]:
         """Return what is the same in every design."""
         first, *others = self.overview
         return {n: cell for n, cell in first.items() if all(r.get(n) == cell for r in others)}
 
-    def _rows_width(self, names: Sequence[str]) -> int:
-        """Return the characters that a row for each design needs."""
+    def _rows_width(self, names: Sequence[str], heading: Callable[[str], str] = str) -> int:
+        """Return the characters that a row for each design needs, with headings so written."""
         called = zip(*self._called(), strict=True)
         widths = [max(map(len, column)) for column in called]
-        widths += [max(len(name), *(len(r.get(name, "")) for r in self.overview)) for name in names]
+        for name in names:
+            widths.append(max(self._cell_width(name), *map(len, heading(name).split("\n"))))
         return sum(widths) + _FRAME * len(widths) + _EDGE
+
+    def _cell_width(self, name: str) -> int:
+        """Return the characters of the longest cell of a column."""
+        return max(len(row.get(name, "")) for row in self.overview)
+
+    def _broken(self, name: str) -> str:
+        """Return a heading in as many lines as make its column no wider than it must be."""
+        longest = max(map(len, name.split()))
+        return "\n".join(wrap(name, max(longest, self._cell_width(name)), break_on_hyphens=False))
 
     def _called(self) -> list[list[str]]:
         """Return what varies, and the values of each design, a column for each that varies."""
         return [words.split("\n") for words in (self.headings.corner, *self.headings.tops)]
 
-    def _rows(self, names: Sequence[str]) -> Table:
+    def _rows(self, names: Sequence[str], width: int) -> Table:
         """Return a row for each design."""
+        heading = str if self._rows_width(names) <= width else self._broken
         left = {n: cell for n, cell in self._same_in_all().items() if n not in names}
         if self.headings.corner == "sample_size":
             left.pop("patients", None)
@@ -142,7 +155,7 @@ class FittedTable:
         for name in varied:
             table.add_column(Text(name), no_wrap=True)
         for name in names:
-            table.add_column(Text(name), justify="right", no_wrap=True)
+            table.add_column(Text(heading(name)), justify="right", no_wrap=True)
         for own, row in zip(values, self.overview, strict=True):
             table.add_row(*map(Text, own), *(Text(row.get(name, "")) for name in names))
         return table

@@ -11,11 +11,11 @@ from rich.console import Group
 from rich.text import Text
 
 from lupusim.planning.runs.run import PointResult, RunResult
-from lupusim.planning.theory.power import formula_powers
+from lupusim.planning.theory.power import EXACT, formula_powers
 from lupusim.report.numbers import error_in_hundred, grouped, root, rounded, share, where_defined
 from lupusim.report.run.arm_periods import platform_rows
 from lupusim.report.run.differences import compared_table
-from lupusim.report.run.known import exactly_known, known_error, without_simulation
+from lupusim.report.run.known import DRAWN, exactly_known, known_error, without_simulation
 from lupusim.report.run.known_chance import detail_rows
 from lupusim.report.run.layout import FittedTable, headings
 from lupusim.report.run.looks import adaptation_rows, family_rows, look_rows, months
@@ -37,6 +37,7 @@ from lupusim.trial import Analysis, Arm, Trial
 from lupusim.trial.enrollment.arm_periods import arms_change
 
 _CAPTION = "estimate (Monte Carlo standard error)"
+_ERRORS = {EXACT: "exact type I error", DRAWN: "type I error (drawn tables)"}
 _SPREAD = "; sd: spread from trial to trial"
 
 Rows = Callable[[PointResult], Iterator[tuple[str, str]]]
@@ -92,12 +93,13 @@ def overview_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     if point.power is not None:
         formulas = formula_powers(point.trial)[:1]
         yield from (("exact power", f"{one.value:.4f}") for one in formulas if one.is_exact)
-        yield from (("drawn tables", share(one.mean)) for one in formulas if one.is_drawn)
+        yield from (("power (drawn tables)", share(one.mean)) for one in formulas if one.is_drawn)
         yield "power", share(point.power)
         others = (one for one in formulas if not (one.is_exact or one.is_drawn))
         yield from (("theory", f"{one.value:.4f}") for one in others)
     if (claims := point.claims_under_null) is not None:
         within = error_quantity(point.trial) is None
+        yield from ((_ERRORS[how], error) for how, error in known_error(point.trial))
         yield "claims if alike" if within else "type I error", share(claims)
     yield "months", months(point.tally.mean("duration"))
 

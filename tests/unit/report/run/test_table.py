@@ -230,6 +230,21 @@ def test_a_row_for_each_design_breaks_no_name_and_tells_below_what_is_the_same(w
     assert below in " ".join(text.split())
 
 
+@pytest.mark.parametrize(("width", "heading"), [(43, "exact type I error"), (31, "exact type I")])
+def test_long_headings_take_several_lines_before_a_column_is_left_out(width, heading):
+    overview = [{"exact power": "0.21", "exact type I error": "0.02 (0.003)"}] * 4
+    called = Headings(names=(), key=(), corner="size", tops=("60", "120", "180", "240"))
+    columns = [{"a row": "x" * 30}] * 4
+    table = FittedTable(title="T", caption="C", headings=called, columns=columns, overview=overview)
+    stream = io.StringIO()
+    Console(file=stream, width=width).print(table)
+    text = stream.getvalue()
+    assert max(map(len, text.splitlines())) == width
+    assert f"┃ {heading} ┃" in text
+    assert text.count("│ 0.02 (0.003) │" if heading.endswith("I") else "0.02 (0.003) │") == 4
+    assert "in each" not in text
+
+
 def test_designs_with_long_names_have_numbers_and_a_key():
     long = {"looks.0.efficacy.spending": "hwang_shih_decani with the gamma of the protocol"}
     points = [
