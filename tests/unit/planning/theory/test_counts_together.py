@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -60,7 +61,8 @@ def test_even_strata_reject_as_often_as_all_tables_do(strata, sided, better, sid
     spans = ((0, control + 1), (1, new + 1))
     other = tuple(reversed(strata))
     rule = Rule(alpha=0.1 * sided, sided=sided, better=better)
-    found = even_strata(rule, {strata: 0.75, other: 0.5}, spans)
+    likely = np.ones((new, control + 1))
+    found = even_strata(rule, {strata: 0.75, other: 0.5}, spans, likely)
     for row, responders in enumerate(range(1, new + 1)):
         for control_responders in range(control + 1):
             counts = responders, control_responders
@@ -71,7 +73,8 @@ def test_even_strata_reject_as_often_as_all_tables_do(strata, sided, better, sid
 def test_in_large_strata_what_is_far_from_the_mean_is_left_out_and_nothing_is_lost():
     strata, rng = ((70, 80), (90, 70)), np.random.default_rng(SEED)
     rule = Rule(alpha=0.025, sided=1, better=Better.MORE)
-    found = even_strata(rule, {strata: 1.0}, ((0, 161), (0, 151)))
+    likely = np.ones((151, 161))
+    found = even_strata(rule, {strata: 1.0}, ((0, 161), (0, 151)), likely)
     n = np.array([stratum[1] for stratum in strata]), np.array([stratum[0] for stratum in strata])
     new, control = (
         rng.multivariate_hypergeometric(of_arm, 60 + 12 * arm, size=50_000)
@@ -83,6 +86,37 @@ def test_in_large_strata_what_is_far_from_the_mean_is_left_out_and_nothing_is_lo
     wins = excess >= stats.norm.isf(0.025) * np.sqrt(spread.sum(axis=1))
     assert 0.01 < wins.mean() < 0.99
     assert found[72, 60] == pytest.approx(wins.mean(), abs=4 * wins.std() / math.sqrt(wins.size))
+
+
+def test_where_hardly_anybody_responds_no_chance_is_taken_for_certain():
+    (c1, t1), (c2, t2) = strata = ((5, 72), (76, 1))
+    rule = Rule(alpha=0.025, sided=1, better=Better.MORE)
+    found = even_strata(rule, {strata: 1.0}, ((0, 82), (0, 74)), np.ones((74, 82)))
+    of_new = stats.hypergeom.pmf(range(t1 + 1), t1 + t2, t1, np.arange(74)[:, None])
+    of_control = stats.hypergeom.pmf(range(c1 + 1), c1 + c2, c1, np.arange(82)[:, None])
+    first = np.arange(c1 + t1 + 1)
+    for new, control in itertools.product(range(1, 74, 4), range(12)):
+        law = np.convolve(of_new[new], of_control[control])
+        excess, variance = np.full(law.size, float(new)), 0.0
+        for n0, n1, s in ((c1, t1, first), (c2, t2, new + control - first)):
+            n = n0 + n1
+            excess = excess - n1 * s / n
+            variance = variance + n0 * n1 * s * (n - s) / (n**2 * (n - 1))
+        some = (law > 0) & (variance > 1e-12)
+        wins = excess[some] >= stats.norm.isf(0.025) * np.sqrt(variance[some])
+        assert found[new, control] == pytest.approx(law[some] @ wins, abs=1e-12)
+
+
+def test_what_is_next_to_never_is_left_out_and_no_power_moves():
+    strata, spans = ((20, 31), (25, 30)), ((0, 46), (0, 62))
+    rule = Rule(alpha=0.025, sided=1, better=Better.MORE)
+    new, control = stats.binom.pmf(range(62), 61, 0.2), stats.binom.pmf(range(46), 45, 0.05)
+    likely = np.multiply.outer(new, control)
+    all_worked_out = even_strata(rule, {strata: 1.0}, spans, np.ones((62, 46)))
+    found = even_strata(rule, {strata: 1.0}, spans, likely)
+    assert np.any(found != all_worked_out)
+    assert not np.any(even_strata(rule, {strata: 0.0}, spans, likely))
+    assert new @ found @ control == pytest.approx(new @ all_worked_out @ control, abs=1e-12)
 
 
 def drawn(model, *, rate, later, share):

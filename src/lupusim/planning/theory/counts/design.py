@@ -205,8 +205,10 @@ class CountDesign:
         for both, weights in by_sizes.items():
             spans = _spans(both, chances)
             _check_cost(len(laws), max(weights), spans)
-            table = even_strata(self._rule, weights, spans)
-            total += _mean(table, both, spans, chances)
+            control, new = _rows(both, spans, chances)
+            likely = np.multiply.outer(new.max(axis=0), control.max(axis=0))
+            table = even_strata(self._rule, weights, spans, likely)
+            total += ((new @ table) * control).sum(axis=1)
         return total
 
     def looks(self, chances: FloatArray) -> LookChances:
@@ -295,12 +297,6 @@ def _spans(sizes: Sizes, chances: FloatArray) -> Spans:
         likely_span(n, float(low[arm]), float(high[arm])) for arm, n in enumerate(sizes)
     )
     return of_control, of_new
-
-
-def _mean(table: FloatArray, sizes: Sizes, spans: Spans, chances: FloatArray) -> FloatArray:
-    """Return the mean of a table over responders at each truth, (n_truths,)."""
-    control, new = _rows(sizes, spans, chances)
-    return np.asarray(((new @ table) * control).sum(axis=1))
 
 
 def _rows(sizes: Sizes, spans: Spans, chances: FloatArray) -> tuple[FloatArray, FloatArray]:

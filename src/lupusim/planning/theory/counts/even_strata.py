@@ -8,9 +8,10 @@ stratum are hypergeometric whatever the chance is: tables are gone through once 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from lupusim.analysis.proportions.fisher_exact import log_factorials
 from lupusim.common.arrays import FloatArray, IntArray
@@ -20,11 +21,15 @@ from lupusim.planning.theory.counts.stratified import Rule
 from lupusim.planning.theory.counts.tables import Spans
 
 _FAR = 8.0  # standard deviations, beyond which lies less than 1e-14
+_SKEWED = 4.0  # and numbers beyond: few responders are not as good as normal
 _NEARLY = 1e-9  # a root so near to a number is that number: nothing differs there
+_NEVER = 1e-16  # a chance of that is none; many of them are less than 1e-11
+_UNHEARD = -60.0  # logarithm of what rounding hides
+_AT_ONCE = 512  # cases whose numbers stay in a processor's cache
 
 
 def even_strata(
-    rule: Rule, weights: Mapping[tuple[Sizes, Sizes], float], spans: Spans
+    rule: Rule, weights: Mapping[tuple[Sizes, Sizes], float], spans: Spans, likely: FloatArray
 ) -> FloatArray:
     """Return the chance to reject, given the responders of the new arm (rows) and of control.
 
@@ -36,16 +41,18 @@ def even_strata(
         Chances of the arm sizes within the first stratum and the second, the same in both together.
     spans : (span, span)
         Responders of each arm in both strata together.
+    likely : (n_new, n_control) array
+        Their chance, at most: what is next to never is not worked out, and does not reject.
     """
     # SPEED: hundreds of arm sizes in few arrays (benchmarks/table.py)
     sizes, chances = np.array(list(weights), dtype=float), np.array(list(weights.values()))
     of_control, of_new = spans
     found = np.zeros((of_new[1] - of_new[0], of_control[1] - of_control[0]))
     if rule.above:
-        found += _Strata.of(sizes).rejected(rule.reach, chances, of_new, of_control)
+        found += _Strata.of(sizes).rejected(rule.reach, chances, (of_new, of_control), likely)
     if rule.below:  # more on control than is likely
         swapped = _Strata.of(sizes[:, :, ::-1])
-        found += swapped.rejected(rule.reach, chances, of_control, of_new).T
+        found += swapped.rejected(rule.reach, chances, spans, likely.T).T
     return found
 
 
@@ -93,9 +100,10 @@ class _Strata:
         return np.asarray(one * first * (n - first) + two * second * (m - second))
 
     def rejected(
-        self, reach: float, chances: FloatArray, of_new: tuple[int, int], of_other: tuple[int, int]
+        self, reach: float, chances: FloatArray, spans: Spans, likely: FloatArray
     ) -> FloatArray:
         """Return the chance to reject by responders of the new arm and of the other."""
+        of_new, of_other = spans
         n_total = of_new[1] + of_other[1] - 1
         least, most = self._limits(reach, np.arange(n_total, dtype=float))
         low, high = (np.ceil(np.clip(one, 0, of_new[1])).astype(np.intp) for one in (least, most))
@@ -114,6 +122,8 @@ class _Strata:
         new = np.arange(n_unsure.sum()) - np.repeat(
             n_unsure.cumsum() - n_unsure - low.ravel(), n_unsure
         )
+        at_all = likely[new - of_new[0], totals - new - of_other[0]] * chances[which] > _NEVER
+        which, totals, new = (one[at_all] for one in (which, totals, new))
         chance = self.at(which).chance(reach, new, totals - new)
         np.add.at(by_total, (totals, new), chances[which] * chance)
         grid_new, grid_other = np.ogrid[slice(*of_new), slice(*of_other)]
@@ -145,20 +155,26 @@ class _Strata:
 
     def chance(self, reach: float, new: IntArray, other: IntArray) -> FloatArray:
         """Return the chance to reject given responders; a row of patients for each, (n_cases,)."""
-        begin, law = _hypergeometric(self.new, new)
-        other_begin, other_law = _hypergeometric(self.other, other)
         low, high = self._accepting(reach, new, new + other)
-        up_to = np.pad(other_law.cumsum(axis=1), ((0, 0), (1, 0)))
-        firsts = begin[:, None] + np.arange(law.shape[1])
-        below, above = (
-            np.take_along_axis(
-                up_to,
-                np.clip(end[:, None] - firsts - other_begin[:, None], 0, other_law.shape[1]),
-                axis=1,
-            )
-            for end in (low, high + 1)
+        least, most = self._within(new, other)
+        found = np.where((low > high) | (high < least) | (low > most), 1.0, 0.0)
+        # SPEED: half of the cases are as good as certain (benchmarks/table.py)
+        unsure = np.flatnonzero((found == 0) & ((low > least) | (high < most)))
+        if not unsure.size:
+            return found
+        arms = (
+            _FirstOfArm.of(self.new[:, unsure], new[unsure]),
+            _FirstOfArm.of(self.other[:, unsure], other[unsure]),
         )
-        return np.asarray(1 - (law * (above - below)).sum(axis=1))
+        found[unsure] = 1 - _between(arms, low[unsure], high[unsure])
+        return found
+
+    def _within(self, new: IntArray, other: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return between which numbers those in the first stratum lie, given responders."""
+        arms = [_moments(self.new, new), _moments(self.other, other)]
+        mean, variance = (sum(parts) for parts in zip(*arms, strict=True))
+        far = _FAR * np.sqrt(variance) + _SKEWED
+        return mean - far, mean + far
 
     def _accepting(self, reach: float, new: IntArray, total: IntArray) -> tuple[IntArray, IntArray]:
         """Return the least and the largest number in the first stratum that does not reject."""
@@ -179,34 +195,91 @@ class _Strata:
         return low.astype(np.intp), high.astype(np.intp)
 
 
-def _hypergeometric(patients: FloatArray, responders: IntArray) -> tuple[IntArray, FloatArray]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _FirstOfArm:
+    """Laws of how many of an arm's responders are in the first stratum, each different one once."""
+
+    begin: IntArray  # the least number, (n_laws,)
+    chances: FloatArray  # of the numbers from there on, (n_laws, n_numbers)
+    which: IntArray  # the law of each case, (n_cases,)
+
+    @classmethod
+    def of(cls, patients: FloatArray, responders: IntArray) -> _FirstOfArm:
+        """Return them for patients of the arm by stratum, (2, n_cases), and responders in both."""
+        cases = np.array([*patients.astype(np.intp), responders])
+        top = int(cases.max(initial=0)) + 1
+        _, first, which = np.unique(
+            (cases[0] * top + cases[1]) * top + cases[2], return_index=True, return_inverse=True
+        )
+        begin, chances = _hypergeometric(cases[:, first])
+        return cls(begin=begin, chances=chances, which=which)
+
+
+def _between(arms: Sequence[_FirstOfArm], low: IntArray, high: IntArray) -> FloatArray:
+    """Return the chance that both arms together have from `low` to `high`, (n_cases,)."""
+    long, short = sorted(arms, key=lambda arm: len(arm.chances))
+    width = short.chances.shape[1]
+    # SPEED: a sum over one arm is a product with a stretch of the other (benchmarks/table.py)
+    below = np.zeros((len(long.chances), long.chances.shape[1] + 2 * width))
+    up_to = np.cumsum(long.chances, axis=1, out=below[:, width:-width])
+    below[:, -width:] = up_to[:, -1:]
+    stretches = sliding_window_view(below.ravel(), width)
+    turned = short.chances[:, ::-1]
+    found = np.empty(low.size)
+    begin = short.begin[short.which] + long.begin[long.which]
+    last = below.shape[1] - width
+    ends = [np.clip(end - begin, 0, last) + long.which * below.shape[1] for end in (low, high + 1)]
+    for some in (slice(k, k + _AT_ONCE) for k in range(0, low.size, _AT_ONCE)):
+        within = stretches[ends[1][some]] - stretches[ends[0][some]]
+        found[some] = np.einsum("ij,ij->i", turned[short.which[some]], within)
+    return found
+
+
+def _moments(
+    patients: FloatArray | IntArray, responders: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return mean and variance of how many of an arm's responders are in the first stratum."""
+    n, other = patients
+    total = n + other
+    mean = responders * n / np.maximum(total, 1)
+    left = other / np.maximum(total, 1) * (total - responders) / np.maximum(total - 1, 1)
+    return mean, mean * left
+
+
+def _hypergeometric(cases: IntArray) -> tuple[IntArray, FloatArray]:
     """Return from which number on an arm's responders may be in the first stratum, and chances.
 
     Parameters
     ----------
-    patients : (2, n_cases) array
-        Of the arm, in each stratum.
-    responders : (n_cases,) array
-        In both.
+    cases : (3, n_cases) array
+        Patients of the arm in each stratum, and responders in both.
     """
-    cases = np.array([*patients.astype(np.intp), responders])
-    top = int(cases.max(initial=0)) + 1
-    _, first, place = np.unique(
-        (cases[0] * top + cases[1]) * top + cases[2], return_index=True, return_inverse=True
-    )
-    n, other, both = cases[:, first]
+    n, other, both = cases
     total = n + other
-    mean = both * n / np.maximum(total, 1)
-    left = other / np.maximum(total, 1) * (total - both) / np.maximum(total - 1, 1)
-    far = _FAR * np.sqrt(mean * left) + 1
+    mean, variance = _moments(cases[:2], both)
+    far = _FAR * np.sqrt(variance) + 1
     low = np.maximum(np.maximum(both - other, 0), np.floor(mean - far).astype(np.intp))
     high = np.minimum(np.minimum(both, n), np.ceil(mean + far).astype(np.intp))
-    numbers = low[:, None] + np.arange(int((high - low).max(initial=0)) + 1)
-    inside = numbers <= high[:, None]
-    numbers = np.where(inside, numbers, low[:, None])
     logs = log_factorials(int(total.max(initial=0)))
-    rest = both[:, None] - numbers
-    ways = logs[n] + logs[other] - logs[total] + logs[both] + logs[total - both]
-    taken = logs[numbers] + logs[n[:, None] - numbers] + logs[rest] + logs[other[:, None] - rest]
-    chances = np.where(inside, np.exp(ways[:, None] - taken), 0.0)
-    return low[place], chances[place]
+    in_all = logs[total] - logs[both] - logs[total - both]
+    width = int((high - low).max(initial=0)) + 1
+    sizes, place = np.unique(cases[:2], return_inverse=True)
+    # SPEED: ways to choose are looked up by stretches (benchmarks/table.py)
+    ways = _log_ways(sizes, width)
+    stretches, (row, other_row) = sliding_window_view(ways, width, axis=1), place.reshape(2, -1)
+    logs = stretches[row, low + width]
+    logs += stretches[other_row, both - low + 1][:, ::-1]
+    logs -= in_all[:, None]
+    logs[logs < _UNHEARD] = -np.inf  # SPEED: a processor is slow with numbers close to its least
+    return low, np.exp(logs, out=logs)
+
+
+def _log_ways(sizes: IntArray, width: int) -> FloatArray:
+    """Return the logs of how many ways there are to choose -width, 1 - width, ... of each."""
+    most = int(sizes.max(initial=0))
+    logs, numbers = log_factorials(most), np.arange(most + 1)
+    found = np.full((sizes.size, most + 1 + 2 * width), -np.inf)
+    left = sizes[:, None] - numbers
+    chosen = logs[sizes][:, None] - logs - logs[np.maximum(left, 0)]
+    found[:, width : width + most + 1] = np.where(left >= 0, chosen, -np.inf)
+    return found
