@@ -23,8 +23,8 @@ from lupusim.trial.scenario import Scenario
 PLAIN = RunOptions(estimates=Estimates.PLAIN)
 POWER = "{}, power alone"
 Speeds = Mapping[str, Sequence[float]]
-"""Trials a second of each turn, by who did them: hand, plain, default, fast; and what of them is
-worth power."""
+"""Trials a second of each turn, by who did them: hand, plain, default, fast, fast plain; and what
+of them is worth power."""
 
 
 @contextmanager
@@ -62,12 +62,12 @@ def in_turns(
     """Return the speeds of each turn; the first one imports, compiles and warms up."""
     both = [name for way in ways for name in (way, POWER.format(way))]
     found: dict[str, list[float]] = {way: [] for way in ("hand", *both)}
-    options = {"plain": PLAIN, "default": RunOptions(), "fast": RunOptions()}
+    options = {way: PLAIN if "plain" in way else RunOptions() for way in ways}
     for turn in range(turns + 1):
         by_way = {"hand": n / seconds_of(lambda: by_hand(n, stream(turn, "by hand")))}  # noqa: B023
         for way in ways:
             building._known.clear()
-            with backend("numba" if way == "fast" else "numpy"):
+            with backend("numba" if "fast" in way else "numpy"):
                 begin = time.process_time()
                 result = run(scenario, n, seed=turn, options=options[way], n_jobs=1)
                 seconds = time.process_time() - begin

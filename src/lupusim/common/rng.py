@@ -6,7 +6,7 @@ from zlib import crc32
 
 import numpy as np
 
-from lupusim.common.arrays import FloatArray
+from lupusim.common.arrays import BLOCK_SIZE, BoolArray, FloatArray, blocks
 from lupusim.common.compiled.choice import with_compiled
 
 
@@ -53,3 +53,31 @@ def fill_sorted(out: FloatArray, *, rng: np.random.Generator) -> None:
     """Fill each row of an (n_replicates, n) array with sorted uniform numbers from 0 to 1."""
     rng.random(out=out)
     out.sort(axis=1)
+
+
+@with_compiled("draws")
+def fill_within(out: BoolArray, *, scale: float, limit: float, rng: np.random.Generator) -> None:
+    """Fill an (n,) array with whether unit-exponential numbers, times `scale`, are up to `limit`.
+
+    They are the numbers, in the order, of :func:`fill_exponential`, of which nobody else is told.
+    """
+    drawn = np.empty(min(out.size, BLOCK_SIZE))  # one after the other: it stays in cache
+    for part in blocks(out.size, 1):
+        here = out[part]
+        times = drawn[: here.size]
+        fill_exponential(times, rng=rng)
+        times *= scale
+        np.less_equal(times, limit, out=here)
+
+
+@with_compiled("draws")
+def fill_largest(out: FloatArray, *, of: int, rng: np.random.Generator) -> None:
+    """Fill an (n,) array with the largest in each row of :func:`fill_sorted`, of so many numbers.
+
+    Nothing is sorted.
+    """
+    drawn = np.empty((min(out.size, max(1, BLOCK_SIZE // max(of, 1))), of))
+    for part in blocks(out.size, of):
+        numbers = drawn[: out[part].size]
+        rng.random(out=numbers)
+        numbers.max(axis=1, out=out[part])

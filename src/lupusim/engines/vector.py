@@ -34,7 +34,7 @@ class _Way:
 
 
 @dataclass(frozen=True, slots=True)
-class _Exits:
+class Exits:
     """All ways out of a state for one kind, and their rates where all are constant."""
 
     ways: tuple[_Way, ...]
@@ -66,7 +66,7 @@ class _Waiting:
 
 
 _Front = dict[_Group, list[_Waiting]]
-_known: deque[tuple[MultiStateModel, list[list[_Exits]]]] = deque(maxlen=16)
+_known: deque[tuple[MultiStateModel, list[list[Exits]]]] = deque(maxlen=16)
 
 
 def simulate(
@@ -103,7 +103,7 @@ def simulate(
             f"horizon={horizon!r} would never be reached in {model.name!r}: "
             "some states lead to no end. Give a number of years"
         )
-    ways = _known_ways(model)
+    ways = ways_out_of(model)
     front = _enroll(model, cohort, recorders, rng)
     while front:
         following: _Front = defaultdict(list)
@@ -116,8 +116,8 @@ def simulate(
         front = following
 
 
-def _known_ways(model: MultiStateModel) -> list[list[_Exits]]:
-    """Return the ways out of a model; those of the last few are remembered."""
+def ways_out_of(model: MultiStateModel) -> list[list[Exits]]:
+    """Return the ways out of a model by kind of patients and state; of the last few remembered."""
     # SPEED: the blocks of a run follow few models, and a model's hash takes longer than its ways
     for known, ways in _known:
         if known is model:
@@ -126,7 +126,7 @@ def _known_ways(model: MultiStateModel) -> list[list[_Exits]]:
     return ways
 
 
-def _ways_out(model: MultiStateModel) -> list[list[_Exits]]:
+def _ways_out(model: MultiStateModel) -> list[list[Exits]]:
     """Return the ways out by kind and state; those closed to a kind are left out."""
     laws = model.successive_laws
     n_classes = len(model.latent_classes)
@@ -139,7 +139,7 @@ def _ways_out(model: MultiStateModel) -> list[list[_Exits]]:
     return table
 
 
-def _exits(law: MultiStateModel, class_position: int, state: str, kinds: tuple[int, int]) -> _Exits:
+def _exits(law: MultiStateModel, class_position: int, state: str, kinds: tuple[int, int]) -> Exits:
     """Return the ways out of a state; `kinds`: of the patients before and after a restart."""
     ratios = law.class_ratios(law.latent_classes[class_position])
     ways = tuple(
@@ -155,7 +155,7 @@ def _exits(law: MultiStateModel, class_position: int, state: str, kinds: tuple[i
         for k in law.outgoing(state)
         if ratios[k] > 0
     )
-    return _Exits(ways, _constant_rates(ways))
+    return Exits(ways, _constant_rates(ways))
 
 
 def _constant_rates(ways: tuple[_Way, ...]) -> FloatArray | None:
@@ -205,6 +205,18 @@ def _share_out(probabilities: list[float], n: int, rng: np.random.Generator) -> 
     return [np.flatnonzero(kind == number) for number in range(len(probabilities))]
 
 
+def which_way(rates: FloatArray, n: int, rng: np.random.Generator) -> StateArray:
+    """Draw by the number which of the ways, at constant rates, each of n patients takes, (n,)."""
+    winner: StateArray = np.zeros(n, dtype=np.int8)
+    edges = np.cumsum(rates)[:-1] / rates.sum()
+    for part in blocks(n, 1) if rates.size > 1 else ():
+        which = rng.random(winner[part].size)
+        np.greater_equal(which, edges[0], out=winner[part].view(bool))
+        for edge in edges[1:]:
+            winner[part] += which >= edge
+    return winner
+
+
 def _merge(waiting: list[_Waiting]) -> _Waiting:
     """Join those who came into a group from different states."""
     if len(waiting) == 1:
@@ -218,7 +230,7 @@ def _merge(waiting: list[_Waiting]) -> _Waiting:
 class _Step:
     """The next step of one group of patients."""
 
-    def __init__(self, group: _Group, exits: _Exits, cohort: Cohort, waiting: _Waiting) -> None:
+    def __init__(self, group: _Group, exits: Exits, cohort: Cohort, waiting: _Waiting) -> None:
         self.group = group
         self.ways = exits.ways
         self.rates = exits.rates
@@ -270,14 +282,7 @@ class _Step:
         for part in blocks(n, 1):
             fill_exponential(sojourn[part], rng=rng)
             sojourn[part] *= 1 / rates.sum()
-        winner: StateArray = np.zeros(n, dtype=np.int8)
-        edges = np.cumsum(rates)[:-1] / rates.sum()
-        for part in blocks(n, 1) if rates.size > 1 else ():
-            which = rng.random(sojourn[part].size)
-            np.greater_equal(which, edges[0], out=winner[part].view(bool))
-            for edge in edges[1:]:
-                winner[part] += which >= edge
-        return sojourn, winner
+        return sojourn, which_way(rates, n, rng)
 
     def _race(self, rng: np.random.Generator) -> tuple[FloatArray, StateArray]:
         """Race the competing transitions: each fires when its own threshold is reached.

@@ -16,10 +16,12 @@ import numpy as np
 from numba.np.random import _constants
 from numpy.typing import NDArray
 
-from lupusim.common.arrays import FloatArray
-from lupusim.common.compiled.loops import loop
+from lupusim.common.arrays import BoolArray, FloatArray
+from lupusim.common.compiled.loops import inlined, loop
 
 _Words = NDArray[np.uint64]
+_Stream = tuple[np.uint64, np.uint64, np.uint64, np.uint64, np.uint64]
+_Drawn = tuple[float, np.uint64, np.uint64, np.uint64, np.uint64]
 _1, _3, _8, _11, _24, _40 = (np.uint64(n) for n in (1, 3, 8, 11, 24, 40))
 _BYTE = np.uint64(255)
 _UNIT = 2.0**-53
@@ -45,6 +47,19 @@ def fill_sorted(out: FloatArray, *, rng: np.random.Generator) -> None:
     out.sort(axis=1)
 
 
+def fill_within(out: BoolArray, *, scale: float, limit: float, rng: np.random.Generator) -> None:
+    """Do what `lupusim.common.rng.fill_within` does."""
+    if not _filled(rng, lambda words: _within(words, out, scale, limit)):
+        numbers = rng.standard_exponential(out.size)
+        np.less_equal(numbers * scale, limit, out=out)
+
+
+def fill_largest(out: FloatArray, *, of: int, rng: np.random.Generator) -> None:
+    """Do what `lupusim.common.rng.fill_largest` does."""
+    if not _filled(rng, lambda words: _largest(words, out, of)):
+        rng.random((out.size, of)).max(axis=1, out=out)
+
+
 def _filled(rng: np.random.Generator, fill: Callable[[_Words], None]) -> bool:
     """Let a loop go on from the state of a generator, and this from that of the loop.
 
@@ -58,50 +73,85 @@ def _filled(rng: np.random.Generator, fill: Callable[[_Words], None]) -> bool:
     return True
 
 
-@loop("u8(u8[::1])")
-def _next(words: _Words) -> np.uint64:
-    """Return the next number of the stream."""
-    a, b, c, counter = words
-    found: np.uint64 = a + b + counter
-    words[0] = b ^ (b >> _11)
-    words[1] = c + (c << _3)
-    words[2] = ((c << _24) | (c >> _40)) + found
-    words[3] = counter + _1
-    return found
+@inlined
+def _next(a: np.uint64, b: np.uint64, c: np.uint64, count: np.uint64) -> _Stream:
+    """Return the next number of the stream, and its state from there on."""
+    found = a + b + count
+    a, b, c = b ^ (b >> _11), c + (c << _3), ((c << _24) | (c >> _40)) + found
+    return found, a, b, c, count + _1
 
 
-@loop("f8(u8[::1])")
-def _uniform(words: _Words) -> float:
-    return float(np.int64(_next(words) >> _11)) * _UNIT
+@inlined
+def _unit(number: np.uint64) -> float:
+    """Return a number of the stream as one from 0 to 1."""
+    return float(np.int64(number >> _11)) * _UNIT
+
+
+@loop("Tuple((f8, u8, u8, u8, u8))(u8, u8, u8, u8, u8)")
+def _at_an_edge(
+    number: np.uint64, a: np.uint64, b: np.uint64, c: np.uint64, count: np.uint64
+) -> _Drawn:
+    """Return an exponential number of which the first number of the stream does not decide."""
+    while True:
+        layer, drawn = (number >> _3) & _BYTE, number >> _11
+        x = float(np.int64(drawn)) * _WIDTH[layer]
+        if drawn < _LIMIT[layer]:
+            break
+        number, a, b, c, count = _next(a, b, c, count)
+        if layer == 0:
+            x = _TAIL - math.log1p(-_unit(number))
+            break
+        above = _HEIGHT[layer - _1] - _HEIGHT[layer]
+        if above * _unit(number) + _HEIGHT[layer] < math.exp(-x):
+            break
+        number, a, b, c, count = _next(a, b, c, count)
+    return x, a, b, c, count
 
 
 @loop("void(u8[::1], f8[::1])")
 def _exponential(words: _Words, out: FloatArray) -> None:
+    a, b, c, count = words
     for k in range(out.size):
-        while True:
-            drawn = _next(words) >> _3
-            layer, drawn = drawn & _BYTE, drawn >> _8
-            x = float(np.int64(drawn)) * _WIDTH[layer]
-            if drawn < _LIMIT[layer]:
-                break
-            if layer == 0:
-                x = _TAIL - math.log1p(-_uniform(words))
-                break
-            above = _HEIGHT[layer - _1] - _HEIGHT[layer]
-            if above * _uniform(words) + _HEIGHT[layer] < math.exp(-x):
-                break
-        out[k] = x
+        number, a, b, c, count = _next(a, b, c, count)
+        layer, drawn = (number >> _3) & _BYTE, number >> _11
+        out[k] = float(np.int64(drawn)) * _WIDTH[layer]
+        if drawn >= _LIMIT[layer]:
+            out[k], a, b, c, count = _at_an_edge(number, a, b, c, count)
+    words[0], words[1], words[2], words[3] = a, b, c, count
+
+
+@loop("void(u8[::1], b1[::1], f8, f8)")
+def _within(words: _Words, out: BoolArray, scale: float, limit: float) -> None:
+    a, b, c, count = words
+    for k in range(out.size):
+        number, a, b, c, count = _next(a, b, c, count)
+        layer, drawn = (number >> _3) & _BYTE, number >> _11
+        x = float(np.int64(drawn)) * _WIDTH[layer]
+        if drawn >= _LIMIT[layer]:
+            x, a, b, c, count = _at_an_edge(number, a, b, c, count)
+        out[k] = x * scale <= limit
+    words[0], words[1], words[2], words[3] = a, b, c, count
 
 
 @loop("void(u8[::1], f8[::1])")
 def _uniforms(words: _Words, out: FloatArray) -> None:
-    a, b, c, counter = words
+    a, b, c, count = words
     for k in range(out.size):
-        found = a + b + counter
-        a, b, c = b ^ (b >> _11), c + (c << _3), ((c << _24) | (c >> _40)) + found
-        counter += _1
-        out[k] = float(np.int64(found >> _11)) * _UNIT
-    words[0], words[1], words[2], words[3] = a, b, c, counter
+        number, a, b, c, count = _next(a, b, c, count)
+        out[k] = _unit(number)
+    words[0], words[1], words[2], words[3] = a, b, c, count
+
+
+@loop("void(u8[::1], f8[::1], i8)")
+def _largest(words: _Words, out: FloatArray, of: int) -> None:
+    a, b, c, count = words
+    for row in range(out.size):
+        largest = np.uint64(0)
+        for _ in range(of):
+            number, a, b, c, count = _next(a, b, c, count)
+            largest = max(largest, number)
+        out[row] = _unit(largest)
+    words[0], words[1], words[2], words[3] = a, b, c, count
 
 
 @loop("void(u8[::1], f8[:, ::1])")

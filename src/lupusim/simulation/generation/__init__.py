@@ -1,6 +1,7 @@
 """The patients of a block of trials: enrolled, treated, supplied, followed."""
 
 __all__ = [
+    "at_visits",
     "dropout",
     "generation",
     "patients",

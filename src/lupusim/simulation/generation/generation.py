@@ -91,7 +91,7 @@ def generate(
     dropout = DropoutClock(trial, arm, rng=block.stream("dropout"))
     recorders = list(dict.fromkeys(r for m in measurements for r in m.recorders))
     recorders += [*dropout.recorders, *listeners]
-    leaves = _not_after(_horizon(trial), dropout.known)
+    leaves = _not_after(horizon_of(trial), dropout.known)
     presence = Presence(arm=arm, enrollment_time=enrollment_time, leaves=leaves)
     supplied = supply_trial(trial, presence, dispense=dispense, streams=block.stream)
     if supplied is not None:
@@ -107,11 +107,11 @@ def generate(
             streams=block.stream,
         )
         for law, cohort in treating.groups():
-            engine(law, cohort, horizon=_horizon(trial), recorders=recorders, rng=rng)
+            engine(law, cohort, horizon=horizon_of(trial), recorders=recorders, rng=rng)
     return Generated(
         arm=arm,
         enrollment_time=enrollment_time,
-        watched_until=_not_after(_horizon(trial), dropout.time) if dropout.recorders else leaves,
+        watched_until=_not_after(horizon_of(trial), dropout.time) if dropout.recorders else leaves,
         patients=patients,
         measurements=measurements,
         supplied=supplied,
@@ -169,5 +169,6 @@ def _not_after(horizon: float, leaves: FloatArray) -> FloatArray:
     return np.broadcast_to(np.minimum(without_repeats(leaves), horizon), leaves.shape)
 
 
-def _horizon(trial: Trial) -> float:
+def horizon_of(trial: Trial) -> float:
+    """Return the study time (years) up to which patients are followed."""
     return min(trial.follow_up, LONGEST_FOLLOW_UP)

@@ -3,6 +3,7 @@
 __all__ = [
     "claims",
     "concurrent_controls",
+    "counted",
     "cutoffs",
     "estimates",
     "group_sequential",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,16 +88,14 @@ def conduct(
     trial: Trial, observation: Observation, outcomes: Sequence[Outcome]
 ) -> dict[str, FloatArray]:
     """Return how long the trial took and what each arm showed."""
-    found = {
-        "duration": _duration(trial, observation, outcomes),
-        "missed_cutoff": np.isinf(observation.cutoff).astype(float),
-    }
-    if not trial.interims:
-        found |= waited(1, trial.cutoff, observation.cutoff)
-    for endpoint, outcome in zip(trial.endpoints, outcomes, strict=True):
-        prefix = "" if endpoint is trial.primary else f"{endpoint.name}: "
-        found |= _describe(prefix, trial, outcome)
-    return found
+    duration = _duration(trial, observation, outcomes)
+    return when_ended(trial, duration, observation.cutoff) | shown_by_arm(trial, outcomes)
+
+
+def when_ended(trial: Trial, duration: FloatArray, cutoff: FloatArray) -> dict[str, FloatArray]:
+    """Return how long the trial took (years), and whether its last cutoff came; (n_replicates,)."""
+    found = {"duration": duration, "missed_cutoff": np.isinf(cutoff).astype(float)}
+    return found if trial.interims else found | waited(1, trial.cutoff, cutoff)
 
 
 def waited(number: int, cutoff: Cutoff, time: FloatArray) -> dict[str, FloatArray]:
@@ -172,12 +171,22 @@ def end_without_cutoff(left: FloatArray, member: BoolArray) -> FloatArray:
     return np.where(np.isinf(end), np.nan, end)
 
 
-def _describe(prefix: str, trial: Trial, outcome: Outcome) -> dict[str, FloatArray]:
+class Shows(Protocol):
+    """What is known of an endpoint, as far as it is told arm by arm."""
+
+    def shown(self, arm: int) -> dict[str, FloatArray]:
+        """Return what an arm shows, by the names of what is reported of it."""
+        ...
+
+
+def shown_by_arm(trial: Trial, outcomes: Sequence[Shows]) -> dict[str, FloatArray]:
     """Return what each arm showed: response rates, events and events per year at risk ..."""
     described = {}
-    for number, arm in enumerate(trial.arms):
-        for name, values in outcome.shown(number).items():
-            described[f"{prefix}{of_arm(name, arm.name)}"] = values
+    for endpoint, outcome in zip(trial.endpoints, outcomes, strict=True):
+        prefix = "" if endpoint is trial.primary else f"{endpoint.name}: "
+        for number, arm in enumerate(trial.arms):
+            for name, values in outcome.shown(number).items():
+                described[f"{prefix}{of_arm(name, arm.name)}"] = values
     return described
 
 

@@ -27,6 +27,10 @@ class ArrivalPattern(Protocol):
         """Return when `n` arrive within a period of length 1; sorted, (n_replicates, n)."""
         ...
 
+    def last_within(self, n_replicates: int, n: int, *, rng: np.random.Generator) -> FloatArray:
+        """Return when the last of them arrives, the same as `within` has it; (n_replicates,)."""
+        ...
+
     def shortened(self, times: FloatArray, n: int) -> FloatArray:
         """Return the first `n` of more arrivals within a period, as the `n` that fill it.
 
@@ -69,6 +73,14 @@ class RandomArrivals:
             fill_sorted(times[block], rng=rng)
         return times
 
+    def last_within(self, n_replicates: int, n: int, *, rng: np.random.Generator) -> FloatArray:
+        """Return the largest of uniform numbers, shape (n_replicates,)."""
+        from lupusim.common.rng import fill_largest
+
+        last = np.empty(n_replicates)
+        fill_largest(last, of=n, rng=rng)
+        return last
+
     def shortened(self, times: FloatArray, n: int) -> FloatArray:
         """Return order statistics over the next one, which is the length of their period."""
         return np.asarray(times / times[:, n, None])
@@ -105,6 +117,16 @@ class EvenArrivals:
     ) -> FloatArray:
         """Return 1/n, 2/n ... 1, shape (n_replicates, n)."""
         return np.tile(np.arange(1.0, n + 1) / n, (n_replicates, 1))
+
+    def last_within(
+        self,
+        n_replicates: int,
+        n: int,  # noqa: ARG002 - part of the protocol
+        *,
+        rng: np.random.Generator,  # noqa: ARG002 - part of the protocol
+    ) -> FloatArray:
+        """Return ones: the end of the period."""
+        return np.ones(n_replicates)
 
     def shortened(self, times: FloatArray, n: int) -> FloatArray:
         """Return the arrivals over the last of the first `n`."""

@@ -83,6 +83,21 @@ read by a reader of its own is read field by field, in the range that its metada
 declares (:mod:`lupusim.common.ranges`)."""
 
 
+def last_times(
+    enrollment: Enrollment, n_replicates: int, n_patients: int, *, rng: np.random.Generator
+) -> FloatArray:
+    """Return the calendar time (years) of each replicate's last randomization, (n_replicates,).
+
+    SPEED: a kind that finds it without all the others says so by a method of this name, which
+    returns the last column of its `times` to the bit.
+    """
+    own = getattr(enrollment, "last_times", None)
+    if own is None:
+        return enrollment.times(n_replicates, n_patients, rng=rng)[:, -1]
+    last: FloatArray = own(n_replicates, n_patients, rng=rng)
+    return last
+
+
 class AtARate:
     """What is the same for all whose rate does not depend on how many will come."""
 

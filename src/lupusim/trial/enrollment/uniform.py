@@ -53,6 +53,14 @@ class UniformEnrollment:
         times *= self.duration
         return times
 
+    def last_times(
+        self, n_replicates: int, n_patients: int, *, rng: np.random.Generator
+    ) -> FloatArray:
+        """Return the last time of each row of `times`, shape (n_replicates,); nothing is sorted."""
+        last = self.arrivals.last_within(n_replicates, n_patients, rng=rng)
+        last *= self.duration
+        return last
+
     def process(self, n_patients: int, *, share: float) -> ArrivalProcess:
         """Return arrivals at the rate by which `n_patients` are eligible in the period."""
         rate = n_patients / (share * self.duration)

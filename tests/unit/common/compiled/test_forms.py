@@ -16,7 +16,7 @@ from lupusim.analysis.survival.ordering import Room
 from lupusim.analysis.survival.rank_sums import group_columns, labeled_sums, share_sums
 from lupusim.analysis.survival.sorting import sort_keys, stratum_bits
 from lupusim.common.compiled.choice import compiled_form
-from lupusim.common.rng import fill_exponential, fill_sorted, stream
+from lupusim.common.rng import fill_exponential, fill_largest, fill_sorted, fill_within, stream
 from lupusim.trial.allocation.adaptive import minimized
 
 pytest.importorskip("numba")
@@ -149,6 +149,31 @@ def test_random_numbers_and_those_that_follow_them(kind):
             assert compiled.tobytes() == plain.tobytes()
         assert mine.random() == his.random()
         assert mine.integers(10, dtype=np.int32) == his.integers(10, dtype=np.int32)
+
+
+@pytest.mark.parametrize("kind", [np.random.SFC64, np.random.PCG64])
+@pytest.mark.parametrize(
+    ("fill", "how"),
+    [(fill_within, {"scale": 0.7, "limit": 0.4}), (fill_within, {"scale": 3.0, "limit": np.inf})]
+    + [(fill_largest, {"of": of}) for of in (1, 7, 60_000)],
+)
+def test_what_is_kept_of_random_numbers(kind, fill, how):
+    for n in (0, 1, 7, 5) if how.get("of", 0) > 7 else (0, 1, 300, 100_000):
+        mine, his = (np.random.Generator(kind(7)) for _ in range(2))
+        compiled, plain = (np.empty(n, bool if fill is fill_within else float) for _ in range(2))
+        compiled_form(fill.home, fill.plain.__name__)(compiled, **how, rng=mine)
+        fill.plain(plain, **how, rng=his)
+        assert compiled.tobytes() == plain.tobytes()
+        assert mine.random() == his.random()
+
+
+def test_what_is_kept_is_that_of_the_numbers_themselves():
+    within, largest = np.empty(500, bool), np.empty(20)
+    fill_within.plain(within, scale=0.7, limit=0.4, rng=stream(1, "moves"))
+    drawn = stream(1, "moves").standard_exponential(500)
+    assert np.array_equal(within, drawn * 0.7 <= 0.4)
+    fill_largest.plain(largest, of=9, rng=stream(1, "dates"))
+    assert np.array_equal(largest, stream(1, "dates").random((20, 9)).max(axis=1))
 
 
 def test_where_numpy_draws_otherwise_it_draws(monkeypatch):
