@@ -28,9 +28,9 @@ from lupusim.report.document.parts import (
     Table,
     Words,
 )
-from lupusim.report.document.protocol import looks_table, sample_size_paragraph
+from lupusim.report.document.protocol import design_paragraphs, looks_table
 from lupusim.report.figures.designs import bounds_figure, calendar_figure
-from lupusim.report.figures.runs import named
+from lupusim.report.figures.runs import named, what_names_mean
 from lupusim.report.figures.samples import calendar_of, look_paths
 from lupusim.report.figures.states import states_figure
 from lupusim.report.models.diagram import MOST_STATES
@@ -98,6 +98,7 @@ def _aims(result: RunResult) -> Section:
         parts=(
             Words(text=result.scenario.question.strip() or "The scenario states no question."),
             Table(caption="Designs evaluated.", head=("design", "patients", "looks"), rows=rows),
+            *(Words(text=f"{what}.") for what in what_names_mean(result)),
         ),
     )
 
@@ -243,9 +244,7 @@ def methods(result: RunResult) -> Section:
         )
     ]
     designs = named(result)
-    for name, point in designs:
-        begin = f"{name}: " if len(designs) > 1 else ""
-        parts.append(Words(text=f"{begin}{sample_size_paragraph(point)}"))
+    parts.extend(Words(text=said) for said in design_paragraphs(designs))
     parts.extend(as_stated(result, _HOW, "How it is designed and analyzed"))
     for number, (name, point) in enumerate(designs):
         if point.trial.interims:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from scipy.special import ndtr
@@ -34,6 +34,7 @@ from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
 
 _LOG = "log "
+_MOST_DIFFERING = 0.75  # of the sentences of a design that is told by what differs
 
 
 def sample_size_paragraph(point: PointResult) -> str:
@@ -47,6 +48,30 @@ def sample_size_paragraph(point: PointResult) -> str:
         A design with its results.
     """
     return " ".join(_sentences(point))
+
+
+def design_paragraphs(designs: Sequence[tuple[str, PointResult]]) -> Iterator[str]:
+    """Yield a paragraph for each design: the whole of the first, of others only what differs.
+
+    Parameters
+    ----------
+    designs : sequence of (str, PointResult)
+        What each is called, and its results.
+    """
+    (first, point), *others = designs
+    whole = list(_sentences(point))
+    yield f"{first}: {' '.join(whole)}" if others else " ".join(whole)
+    for name, other in others:
+        yield f"{name}: {_beside_first(list(_sentences(other)), whole, first)}"
+
+
+def _beside_first(sentences: list[str], whole: list[str], first: str) -> str:
+    """Return what a design says otherwise than the first; all where little is the same."""
+    differing = [said for said, before in zip(sentences, whole, strict=False) if said != before]
+    other_kind = len(sentences) != len(whole) or not set(whole).isdisjoint(differing)
+    if other_kind or len(differing) > _MOST_DIFFERING * len(whole):
+        return " ".join(sentences)
+    return " ".join([f"as for {first}, apart from what follows.", *differing])
 
 
 def sizing_paragraph(point: PointResult) -> str:

@@ -86,6 +86,12 @@ def named(result: RunResult) -> list[Named]:
     return list(zip(names, result.points, strict=True))
 
 
+def what_names_mean(result: RunResult) -> list[str]:
+    """Return what the names of :func:`named` stand for, where they do not say it all."""
+    said = (words.partition(": ") for words in headings(result).key)
+    return [f"{step.replace('_', ' ')}: {meant}" for step, _, meant in said]
+
+
 def dots(designs: Sequence[Named]) -> dict[str, list[Dot]]:
     """Return the dots of each quantity that some design has."""
     found = {name: [ask(point) for _, point in designs] for name, ask in QUANTITIES.items()}

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from lupusim.common.frozen import dataclass
 from lupusim.planning.runs.results import RunResult
+from lupusim.report.words.paths import last_steps, naming, steps_in_words
 from lupusim.trial.scenario import label, shown
 
 _WIDEST_LABEL = 48
@@ -39,7 +40,7 @@ def headings(result: RunResult) -> Headings:
         return Headings(
             names=tuple(short_label(point.values, between="\n") for point in result.points),
             key=tuple(_paths(result)),
-            corner="\n".join(_steps(result.points[0].values).values()) if texts else "",
+            corner="\n".join(last_steps(result.points[0].values).values()) if texts else "",
             tops=tuple("\n".join(values) for values in texts),
         )
     names = tuple(f"design {number}" for number in range(1, len(texts) + 1))
@@ -49,18 +50,9 @@ def headings(result: RunResult) -> Headings:
 
 
 def _paths(result: RunResult) -> Iterator[str]:
-    for path, step in _steps(result.points[0].values).items() if result.points else ():
-        if path != step:
-            yield f"{step}: {path}"
-
-
-def _steps(values: Mapping[str, object]) -> dict[str, str]:
-    """Return the last step of each path where it alone is enough, else the path."""
-    last = [path.rpartition(".")[2] for path in values]
-    return {
-        path: step if last.count(step) == 1 and not step.isdecimal() else path
-        for path, step in zip(values, last, strict=True)
-    }
+    if result.points:
+        called = naming(result.scenario)
+        yield from map(": ".join, steps_in_words(result.points[0].values, called))
 
 
 def short_label(values: Mapping[str, object], *, between: str = ", ") -> str:
@@ -71,7 +63,7 @@ def short_label(values: Mapping[str, object], *, between: str = ", ") -> str:
     >>> short_label({"arms.msc.outcomes.response": "55 %", "sample_size": 120})
     'response = 55 %, sample_size = 120'
     """
-    steps = _steps(values)
+    steps = last_steps(values)
     return label({steps[path]: value for path, value in values.items()}, between=between)
 
 

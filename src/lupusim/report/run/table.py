@@ -267,7 +267,9 @@ def meaning(result: RunResult) -> str:
         return _what_to_expect(result.points[0])
     first = result.points[0].trial
     if len(first.arms) == 1:
-        return one_arm_meaning(result.points, truth=_patients(first.arms[0], first))
+        laws = dict.fromkeys(_law_in_words(p.trial.arms[0], p.trial) for p in result.points)
+        truth = f"{first.arms[0].name} patients fare {', or '.join(laws)}"
+        return one_arm_meaning(result.points, truth=truth)
     within = error_quantity(first) is None
     shown = f"{claim_in_words(first)} {tries_in_words(result.points)}{of_all(result.points)}"
     shows = f"The trial shows {shown}."

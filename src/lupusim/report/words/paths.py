@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 from lupusim.errors import ScenarioError
@@ -37,8 +37,68 @@ def naming(scenario: Scenario) -> Naming:
     """Return what calls the numbers of a scenario by the names of its arms, outcomes, effects."""
     if not scenario.text:
         return path_in_words
-    read = parse_document(scenario.text, scenario.name, ScenarioError)
-    return partial(path_in_words, content=read.content)
+    return partial(path_in_words, content=_content(scenario.text, scenario.name))
+
+
+@lru_cache(maxsize=8)
+def _content(text: str, name: str) -> Any:
+    return parse_document(text, name, ScenarioError).content
+
+
+def last_steps(paths: Iterable[str]) -> dict[str, str]:
+    """Return the last step of each path where it alone is enough, else the path.
+
+    Examples
+    --------
+    >>> last_steps(["arms.msc.effects.0.hazard_ratio", "sample_size"])
+    {'arms.msc.effects.0.hazard_ratio': 'hazard_ratio', 'sample_size': 'sample_size'}
+    """
+    last = [(path, path.rpartition(".")[2]) for path in paths]
+    steps = [step for _, step in last]
+    return {
+        path: step if steps.count(step) == 1 and not step.isdecimal() else path
+        for path, step in last
+    }
+
+
+def steps_in_words(paths: Iterable[str], called: Naming) -> Iterator[tuple[str, str]]:
+    """Yield each last step that does not say where its number stands, with words that do.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Of what varies between the designs of a run.
+    called : callable
+        What numbers are called, from :func:`naming`.
+
+    Examples
+    --------
+    >>> list(steps_in_words(["dropout.per_year", "analysis.controls"], path_in_words))
+    [('per_year', 'dropout per year (dropout.per_year)'), ('controls', 'analysis.controls')]
+    >>> list(steps_in_words(["arms.msc.model"], path_in_words))
+    [('model', 'of msc (arms.msc.model)')]
+    """
+    for path, step in last_steps(paths).items():
+        if path != step:
+            where = _without(step_in_words(step), called(path))
+            yield step, f"{where} ({path})" if where else path
+
+
+def _without(step: str, words: str) -> str:
+    """Return what words say of a step, without the step where they begin with it."""
+    rest = words.removeprefix(step)
+    return f"of {rest[2:]}" if rest.startswith(", ") else rest.strip()
+
+
+def step_in_words(step: str) -> str:
+    """Return what the last step of a path is called by those who plan.
+
+    Examples
+    --------
+    >>> step_in_words("sample_size"), step_in_words("hazard_ratio")
+    ('patients in all', 'hazard ratio')
+    """
+    return _WORDS.get(step, _plain(step))
 
 
 def path_in_words(path: str, content: Any = None) -> str:
@@ -78,7 +138,7 @@ def _phrases(path: str, content: Any) -> Iterator[str]:
             kind = str(at(content, "outcomes", step, "kind"))
             keys.append(_STATED.get(kind, _plain(step)) if last or _is_time(steps[-1]) else "")
         elif step not in _SILENT or last:
-            keys.append(f"at {step}" if _is_time(step) else _WORDS.get(step, _plain(step)))
+            keys.append(f"at {step}" if _is_time(step) else step_in_words(step))
     yield from filter(None, [" ".join(filter(None, keys))])
 
 

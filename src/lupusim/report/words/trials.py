@@ -26,7 +26,7 @@ _FEW_TIMES = 3  # of infusions that are told one by one
 
 
 def what_it_means(scenario: Scenario) -> str:
-    """Return the trial of a scenario in a paragraph; of several designs the first, and what varies.
+    """Return the trial of a scenario in a paragraph; of several designs what varies, and the first.
 
     Parameters
     ----------
@@ -46,6 +46,7 @@ def sentences(scenario: Scenario) -> list[str]:
     """Return the sentences of :func:`what_it_means`."""
     trial = scenario.points[0].trial
     return [
+        *_varies(scenario),
         _patients(trial),
         *who_comes_in_words(trial),
         follow_up_in_words(trial),
@@ -57,7 +58,6 @@ def sentences(scenario: Scenario) -> list[str]:
         *_looks(trial),
         *rules_of_trial(trial),
         _success(trial),
-        *_varies(scenario),
     ]
 
 
@@ -249,9 +249,9 @@ def _varies(scenario: Scenario) -> Iterator[str]:
     for point in scenario.points:
         for path, value in point.values.items():
             values.setdefault(path, {})[str(shown(value))] = None
-    tried = "; ".join(f"{called(path)} {', '.join(found)}" for path, found in values.items())
+    tried = "; ".join(f"{called(path)}: {', '.join(found)}" for path, found in values.items())
     if tried:
-        yield f"{len(scenario.points)} designs are compared, of which this is the first: {tried}."
+        yield f"{len(scenario.points)} designs are compared, by {tried}. The first of them is this."
 
 
 def _plain(name: str) -> str:

@@ -20,7 +20,12 @@ from lupusim.report.document import content, files, protocol
 from lupusim.report.document.html import as_html
 from lupusim.report.document.markdown import as_markdown
 from lupusim.report.document.parts import Document, Items, Listing, Section, Table, Words
-from lupusim.report.document.protocol import looks_table, sample_size_paragraph
+from lupusim.report.document.protocol import (
+    design_paragraphs,
+    looks_table,
+    sample_size_paragraph,
+)
+from lupusim.report.figures.runs import named
 from lupusim.report.figures.samples import look_paths
 from lupusim.report.numbers import rounded, share
 from tolerance import SEED
@@ -159,6 +164,30 @@ def test_the_protocol_paragraph_says_sizes_test_level_and_looks(looks):
         "O'Brien-Fleming-type spending",
     ):
         assert words in said
+
+
+def test_of_several_designs_one_is_told_whole_and_of_others_only_what_differs():
+    result = lupusim.run(lupusim.load_scenario("phase2_remission_52w"), 12, seed=SEED)
+    first, second, *_ = said = list(design_paragraphs(named(result)))
+    assert first == f"sample size = 60: {sample_size_paragraph(result.points[0])}"
+    begin = "sample size = 120: as for sample size = 60, apart from what follows. "
+    assert second.startswith(f"{begin}A total of 120 patients will be randomized")
+    assert "Each patient is followed" in first
+    assert not any("Each patient is followed" in words for words in said[1:])
+    whole = sample_size_paragraph(result.points[1])
+    differing = second.removeprefix(begin)
+    assert all(f"{sentence}." in whole for sentence in differing.removesuffix(".").split(". "))
+    shared = [sentence for sentence in whole.split(". ") if sentence not in differing]
+    assert all(sentence in first for sentence in shared)
+
+
+def test_a_design_of_other_rules_is_told_whole(looks):
+    two = lupusim.run(lupusim.load_scenario("two_rates"), 12, seed=SEED)
+    designs = [("one", looks.points[0]), ("other", two.points[0])]
+    _, told = design_paragraphs(designs)
+    assert told == f"other: {sample_size_paragraph(two.points[0])}"
+    (alone,) = design_paragraphs(designs[:1])
+    assert alone == sample_size_paragraph(looks.points[0])
 
 
 @pytest.mark.parametrize("name", ["cohort_5y", "single_arm_simon", "phase2_remission_52w"])

@@ -44,6 +44,9 @@ def test_two_stages_are_shown_with_what_is_exact():
         assert label in text
     assert "claims a response rate above 0.084 in" in text
     assert "whether the treatment made the difference is not tested" in text
+    laws = ("msc-central", "msc-durable", "msc-fading", "standard-care")
+    assert f"msc patients fare {', or '.join(f'as in {law}' for law in laws)}, the trial" in text
+    assert "model: of msc (arms.msc.model)" in text
 
 
 @pytest.mark.parametrize(("better", "side"), [("more", "above"), ("fewer", "below")])

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 import lupusim
-from lupusim.report.words.paths import naming, path_in_words
+from lupusim.report.run.layout import headings
+from lupusim.report.words.paths import last_steps, naming, path_in_words, steps_in_words
+from lupusim.report.words.trials import sentences
+from tolerance import SEED
 
 RESPONSE = "on active to response"
 
@@ -37,3 +40,27 @@ def test_without_the_file_arms_and_effects_have_numbers():
 def test_a_name_with_dots_stays_whole():
     content = {"arms": [{"name": "dose 1.5 x", "allocation": 2}]}
     assert path_in_words("arms.dose 1.5 x.allocation", content) == "allocation, dose 1.5 x"
+
+
+def test_what_varies_is_told_by_the_arm_and_the_effect_it_belongs_to():
+    scenario = lupusim.load_scenario("supply_stress")
+    path = "arms.msc.effects.0.hazard_ratio"
+    (told,) = steps_in_words([path], naming(scenario))
+    assert told == ("hazard_ratio", f"{RESPONSE}, msc ({path})")
+    assert dict(steps_in_words(["arms.msc.model"], path_in_words)) == {
+        "model": "of msc (arms.msc.model)"
+    }
+    assert not list(steps_in_words(["sample_size"], path_in_words))
+    two = ["arms.a.effects.0.hazard_ratio", "arms.b.effects.0.hazard_ratio"]
+    assert last_steps(two) == dict(zip(two, two, strict=True))  # neither alone says which
+
+
+def test_tables_and_words_say_what_varies_before_they_tell_the_first_design():
+    scenario = lupusim.load_scenario("phase3_bicla_52w")
+    effect = "on active to response, low disease activity or remission, msc"
+    result = lupusim.run(scenario, 8, seed=SEED)
+    assert headings(result).key == (f"hazard_ratio: {effect} (arms.msc.effects.0.hazard_ratio)",)
+    assert sentences(scenario)[0] == (
+        f"3 designs are compared, by hazard ratio {effect}: 1.5, 2.3, 6.9. "
+        "The first of them is this."
+    )
