@@ -178,6 +178,14 @@ def assurance_words(found: dict[str, Any]) -> str:
     return "\n".join(
         f"{grouped(point['n_patients'])} patients: chance of success "
         f"{share(Mean(value=point['assurance'], mcse=point['assurance_mcse']))}, against a power "
-        f"of {share(Mean(value=point['power'], mcse=point['power_mcse']))} if it works as stated."
+        f"of {share(Mean(value=point['power'], mcse=point['power_mcse']))} if it works as stated"
+        f"{_of_tables(point['tables_per_draw'])}."
         for point in found.get("points", ())
     )
+
+
+def _of_tables(per_draw: int | None) -> str:
+    """Return how numbers of patients say it; nothing where patients were simulated."""
+    if per_draw is None:
+        return ""
+    return f" (by {per_draw} drawn tables of each draw)" if per_draw else " (by all tables)"

@@ -193,11 +193,10 @@ def ask_assurance(
     question: Question, doubt: Doubt, stake: Stake, *, replicates: int, plot: Path | None
 ) -> None:
     """Answer with the assurance of every design."""
-    from lupusim.planning.assurance.assurance import Nesting, Worthwhile
+    from lupusim.planning.assurance.assurance import Nesting, Worthwhile, is_simulated
     from lupusim.planning.assurance.assurance import assurance as average
-    from lupusim.planning.assurance.exact import is_simulated
     from lupusim.planning.assurance.results import Assurance, InterruptedAssuranceError
-    from lupusim.report.questions.answers import assurance_sentence, assurance_table
+    from lupusim.report.questions.assured import assurance_sentence, assurance_table
 
     loaded, seed = question.scenario, question.seed
     trial = loaded.points[0].trial

@@ -11,9 +11,9 @@ from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.planning.assurance.beliefs import Beliefs, Gain, TrialDraws
 from lupusim.planning.assurance.benefit import benefits
+from lupusim.planning.assurance.drawn import TableDraws, is_drawn, table_draws
 from lupusim.planning.assurance.effect_priors import EffectPrior, StatedEffect
-from lupusim.planning.assurance.exact import ExactDraws, exact_draws
-from lupusim.planning.assurance.known_powers import KnownPowers
+from lupusim.planning.assurance.exact import ExactDraws, exact_draws, is_exact
 from lupusim.planning.assurance.power_distribution import PowerDistribution
 from lupusim.planning.assurance.results import (
     Assurance,
@@ -33,6 +33,8 @@ from lupusim.simulation.tally import Mean, Tally
 from lupusim.trial import Trial
 from lupusim.trial.scenario import DesignPoint, Scenario
 
+Settled = ExactDraws | TableDraws
+"""What numbers of patients say of the draws of a design, without patients."""
 _DRAWS_PER_BLOCK = 50
 _DRAW = "draw "
 
@@ -87,9 +89,9 @@ def assurance(
     """Return the power of a scenario's designs, averaged over what one does not know.
 
     Every draw is one truth: a model for each arm out of `draws`, and an effect out of
-    `effect_prior`. Where trials are counts the power of each is exact, and nothing is simulated.
-    Elsewhere its trials are simulated on streams of its own; the designs of the scenario
-    share the draws and the streams.
+    `effect_prior`. Where trials are counts the power of each is exact, and nothing is simulated;
+    where tables are too many, some are drawn of each draw. Elsewhere its trials are simulated on
+    streams of its own; the designs of the scenario share the draws and the streams.
 
     Parameters
     ----------
@@ -137,18 +139,39 @@ def assurance(
     for point in scenario.points:
         plan.check(point.trial)
     trials = [point.trial for point in scenario.points]
-    exact = exact_draws(trials, beliefs, plan.n_draws, seed=seed)
+    settled = _settled(trials, plan)
     lines = [
         line
-        for trial, known in zip(trials, exact, strict=True)
+        for trial, known in zip(trials, settled, strict=True)
         for line in (([], []) if known else plan.lines(trial))
     ]
     with on_bench(nesting.bench, nesting.n_jobs) as bench:
         try:
-            return _result(scenario, plan, bench.side_by_side(lines), exact)
+            return _result(scenario, plan, bench.side_by_side(lines), settled)
         except InterruptedJobsError as interrupt:
-            partial = replace(_result(scenario, plan, interrupt.finished, exact), complete=False)
+            partial = replace(_result(scenario, plan, interrupt.finished, settled), complete=False)
             raise InterruptedAssuranceError(partial) from interrupt
+
+
+def is_simulated(trial: Trial) -> bool:
+    """Return whether the draws of a trial are simulated, patient by patient."""
+    return not (is_exact(trial) or is_drawn(trial))
+
+
+def _settled(trials: Sequence[Trial], plan: _Plan) -> list[Settled | None]:
+    """Return for each design what is known without patients; None where nothing is."""
+    exact = exact_draws(trials, plan.beliefs, plan.n_draws, seed=plan.seed)
+    others = [trial for trial, known in zip(trials, exact, strict=True) if known is None]
+    drawn = iter(
+        table_draws(
+            others,
+            plan.beliefs,
+            plan.n_draws,
+            at_least=plan.nesting.per_draw,
+            seed=plan.seed,
+        )
+    )
+    return [next(drawn) if known is None else known for known in exact]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,14 +216,14 @@ def _result(
     scenario: Scenario,
     plan: _Plan,
     finished: Sequence[Sequence[Tally]],
-    exact: Sequence[ExactDraws | None],
+    settled: Sequence[Settled | None],
 ) -> Assurance:
     """Return the assurance of the designs of which draws are finished."""
     points: list[PointAssurance] = []
     pairs = zip(finished[::2], finished[1::2], strict=True)
-    for point, (stated, drawn), known in zip(scenario.points, pairs, exact, strict=True):
+    for point, (stated, drawn), known in zip(scenario.points, pairs, settled, strict=True):
         if known is not None:
-            points.append(_exactly(point, plan, known))
+            points.append(_of_tables(point, plan, known))
         elif drawn and stated:
             power = added_up(stated).mean("reject")
             rejected, worth = _of_draws(drawn)
@@ -219,21 +242,23 @@ def _result(
     return Assurance(
         scenario=scenario,
         points=tuple(points),
-        n_replicates=min((point.distribution.n_replicates for point in points), default=0),
+        n_replicates=plan.nesting.per_draw
+        * min((point.distribution.n_draws for point in points), default=0),
         per_draw=plan.nesting.per_draw,
         seed=plan.seed,
         certain=plan.beliefs.are_certain,
     )
 
 
-def _exactly(point: DesignPoint, plan: _Plan, known: ExactDraws) -> PointAssurance:
-    """Return the assurance of a design of which the power of every draw is exact."""
+def _of_tables(point: DesignPoint, plan: _Plan, known: Settled) -> PointAssurance:
+    """Return the assurance of a design of which numbers of patients say all."""
     nesting = plan.nesting
     made = PointAssurance(
         values=point.values,
         trial=point.trial,
-        power=Mean(value=known.stated, mcse=0.0),
-        distribution=KnownPowers(powers=known.powers, per_draw=nesting.per_draw, seed=plan.seed),
+        power=known.power,
+        distribution=known.distribution(nesting.per_draw, plan.seed),
+        tables_per_draw=known.tables_per_draw,
     )
     if nesting.worthwhile is None:
         return made

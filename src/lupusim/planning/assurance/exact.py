@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lupusim.common.arrays import FloatArray
+from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.assurance.beliefs import Beliefs
 from lupusim.planning.assurance.benefit import claims_harm
+from lupusim.planning.assurance.known_powers import KnownPowers
 from lupusim.planning.theory.counts.design import CountDesign, count_design
+from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
 
 
@@ -22,6 +24,16 @@ class ExactDraws:
     stated: float  # power under the stated truth
     powers: FloatArray  # power of each draw; (n_draws,)
     truths: tuple[Trial, ...]  # the trial under each draw
+    tables_per_draw: int = 0  # all tables are gone through, and none is drawn
+
+    @property
+    def power(self) -> Mean:
+        """Power under the stated truth, without an error."""
+        return Mean(value=self.stated, mcse=0.0)
+
+    def distribution(self, per_draw: int, seed: int) -> KnownPowers:
+        """Return how power is distributed over the draws."""
+        return KnownPowers(powers=self.powers, per_draw=per_draw, seed=seed)
 
 
 def exact_draws(
@@ -47,7 +59,7 @@ def exact_draws(
     for trial in trials:
         try:
             design = _design(trial)
-            if before is None or not _patients_alike(before.trial, trial):
+            if before is None or not patients_alike(before.trial, trial):
                 before = _Drawn.of(design, beliefs, n_draws, seed=seed)
             # SPEED: tables are gone through once for the draws and the stated truth
             stated, *powers = design.powers(np.stack([design.chances(), *before.chances]))
@@ -58,26 +70,33 @@ def exact_draws(
     return found
 
 
-def is_simulated(trial: Trial) -> bool:
-    """Return whether a trial is none whose outcomes are counted, so that draws are simulated."""
+def is_exact(trial: Trial) -> bool:
+    """Return whether a trial is one whose outcomes are counted, and all its claims of a benefit."""
     try:
         _design(trial)
     except (NoExactSolutionError, ArithmeticError):
-        return True
-    return False
+        return False
+    return True
 
 
 def _design(trial: Trial) -> CountDesign:
-    """Return a trial as counts, if all its claims are of a benefit.
+    check_benefit(trial)
+    design = count_design(trial)
+    if not design.is_enumerated:  # which is said before the chances of all draws are known
+        design.powers(design.chances()[None])
+    return design
+
+
+def check_benefit(trial: Trial) -> None:
+    """Refuse a trial whose claims may be of harm.
 
     Raises
     ------
     NoExactSolutionError
-        If not.
+        If some may.
     """
     if claims_harm(trial):
         raise NoExactSolutionError("the sums of a test with two sides count claims of harm")
-    return count_design(trial)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,19 +108,24 @@ class _Drawn:
     @classmethod
     def of(cls, design: CountDesign, beliefs: Beliefs, n_draws: int, *, seed: int) -> _Drawn:
         """Return all truths of a design, and their chances; those alike are worked out once."""
-        trial = design.trial
-        strengths = beliefs.strengths(trial, n_draws, seed=seed)
-        if beliefs.draws:
-            truths = [beliefs.truth(trial, k, float(s)) for k, s in enumerate(strengths)]
-            chances = design.chances_of(truths)
-        else:
-            distinct, place = np.unique(strengths, return_inverse=True)
-            few = [beliefs.truth(trial, 0, float(s)) for s in distinct]
-            truths, chances = [few[k] for k in place], design.chances_of(few)[place]
-        return cls(trial=trial, truths=tuple(truths), chances=chances)
+        few, place = distinct_truths(design.trial, beliefs, n_draws, seed=seed)
+        truths, chances = tuple(few[k] for k in place), design.chances_of(few)[place]
+        return cls(trial=design.trial, truths=truths, chances=chances)
 
 
-def _patients_alike(first: Trial, other: Trial) -> bool:
+def distinct_truths(
+    trial: Trial, beliefs: Beliefs, n_draws: int, *, seed: int
+) -> tuple[list[Trial], IntArray]:
+    """Return the trial under each truth that is drawn, and which of these each draw is."""
+    strengths = beliefs.strengths(trial, n_draws, seed=seed)
+    if beliefs.draws:
+        truths = [beliefs.truth(trial, k, float(s)) for k, s in enumerate(strengths)]
+        return truths, np.arange(n_draws)
+    distinct, place = np.unique(strengths, return_inverse=True)
+    return [beliefs.truth(trial, 0, float(s)) for s in distinct], place
+
+
+def patients_alike(first: Trial, other: Trial) -> bool:
     """Return whether all that decides the chance of a patient is the same."""
     names = ("arms", "population", "dropout", "primary", "visit_conduct", "intercurrent_events")
     more = ("follow_up", "stratify_by", "analysis")

@@ -24,6 +24,11 @@ class KnownPowers:
     seed: int = 0  # of the bootstrap behind the standard errors
 
     @property
+    def n_draws(self) -> int:
+        """Draws of the truth."""
+        return self.powers.size
+
+    @property
     def n_replicates(self) -> int:
         """Replicates that a simulation would have needed."""
         return self.powers.size * self.per_draw

@@ -42,6 +42,11 @@ class PowerDistribution:
     models_are_certain: bool = False  # whether nothing but the strength differs between draws
 
     @property
+    def n_draws(self) -> int:
+        """Draws of the truth."""
+        return self.n_rejected.size
+
+    @property
     def n_replicates(self) -> int:
         """Replicates of all draws."""
         return self.n_rejected.size * self.per_draw

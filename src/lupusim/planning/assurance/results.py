@@ -39,6 +39,9 @@ class PointAssurance(Shown):
         Probability that the true effect is worthwhile.
     significant_if_worthwhile : Mean or None
         Power over the draws whose effect is worthwhile.
+    tables_per_draw : int or None
+        Tables drawn for each draw of the truth; 0 where all are gone through, and the power is
+        exact; None where patients are simulated.
     """
 
     values: Mapping[str, object]
@@ -47,6 +50,7 @@ class PointAssurance(Shown):
     distribution: PowerDistribution | KnownPowers = field(repr=False)
     worthwhile: Mean | None = None
     significant_if_worthwhile: Mean | None = None
+    tables_per_draw: int | None = None
 
     @property
     def assurance(self) -> Mean:
@@ -120,7 +124,7 @@ class Assurance:
         row: dict[str, object] = {**point.values, "n_patients": point.trial.n_patients}
         for name, mean in point.estimates().items():
             row |= {name: mean.value, f"{name}_mcse": mean.mcse}
-        return row
+        return row | {"tables_per_draw": point.tables_per_draw}
 
     def to_json(self) -> dict[str, object]:
         """Return the result as plain data; what does not exist is null."""

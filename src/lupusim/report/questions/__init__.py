@@ -2,6 +2,7 @@
 
 __all__ = [
     "answers",
+    "assured",
     "figures",
     "thresholds",
 ]

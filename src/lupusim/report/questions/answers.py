@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from lupusim.common.output import as_json
-from lupusim.planning.assurance.results import Assurance, PointAssurance
 from lupusim.planning.sample_size.results import InterruptedSearchError, SampleSize
 from lupusim.planning.sensitivity.one_at_a_time import Tornado
 from lupusim.planning.sensitivity.sobol import SobolIndices
@@ -15,7 +14,6 @@ from lupusim.report.tables import AnswerTable
 from lupusim.report.words.paths import Naming, path_in_words
 from lupusim.simulation.tally import Mean
 from lupusim.trial.durations import MONTHS_PER_YEAR
-from lupusim.trial.scenario import label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,24 +32,6 @@ _SIZED = {
 }
 _CONFIDENCE = 1.96
 _OFTEN = 0.1  # of the trials: worth a word
-_ASSURANCE_ROWS = {
-    "power": "power, if all is as stated",
-    "assurance": "assurance: power, averaged over what is not known",
-    "power_q05": "power, 5 % quantile",
-    "power_q25": "power, 25 % quantile",
-    "power_q50": "power, median",
-    "power_q75": "power, 75 % quantile",
-    "power_q95": "power, 95 % quantile",
-    "worthwhile": "probability that the true effect is worthwhile",
-    "significant_if_worthwhile": "power, where the true effect is worthwhile",
-    "parameter_share": "share of the uncertainty due to what is not known",
-    "sampling_share": "share of the uncertainty due to chance in the trial",
-}
-_OF_WHAT_IS_STATED = ("power", "worthwhile", "significant_if_worthwhile")
-_UNSURE = (
-    "Say what is not known: --no-effect 0.2 (a probability), --effect-sd 0.2 around a stated "
-    "hazard ratio, or --draws with a calibrated model that has some."
-)
 
 
 def size_table(size: SampleSize) -> AnswerTable:
@@ -135,55 +115,6 @@ def _when_it_ends(size: SampleSize) -> str:
 
 def _in_months(years: Mean) -> Mean:
     return Mean(value=MONTHS_PER_YEAR * years.value, mcse=MONTHS_PER_YEAR * years.mcse)
-
-
-def assurance_table(result: Assurance) -> AnswerTable:
-    """Return a row per estimate and a column per design point."""
-    replicates = f"{grouped(result.n_replicates)} replicates, {result.per_draw} for each draw"
-    noise = "freed from the noise of few replicates"
-    if all(point.power.mcse == 0 for point in result.points):
-        replicates = f"{grouped(result.n_replicates // result.per_draw)} draws, power exact in each"
-        noise = "and the draws alone are left to chance"
-    title = f"{result.scenario.title}\n{replicates}, seed {result.seed}"
-    caption = "estimate (Monte Carlo standard error)"
-    if not result.certain:
-        caption += f"; quantiles of the power are those of the truth, {noise}"
-    table = AnswerTable(title=title, caption=caption)
-    table.add_column("")
-    for point in result.points:
-        named = label(point.values, between="\n") if point.values else ""
-        table.add_column(named or f"{point.trial.n_patients} patients", justify="right")
-    estimates = [point.estimates() for point in result.points]
-    for name, words in _ASSURANCE_ROWS.items():
-        told = name in _OF_WHAT_IS_STATED or not result.certain
-        if told and any(name in known for known in estimates):
-            say = share if name == "power" else rounded
-            cells = (say(known[name]) if name in known else "" for known in estimates)
-            table.add_row(words, *cells)
-    return table
-
-
-def assurance_sentence(result: Assurance) -> str:
-    """Return what assurance says beside power, for the largest design."""
-    point = max(result.points, key=lambda p: p.trial.n_patients)
-    if result.certain:
-        return (
-            f"Nothing varies: all is as stated, and with {point.trial.n_patients} patients the "
-            f"trial succeeds in {in_hundred(point.power)} of 100 tries{_worth(point)}. {_UNSURE}"
-        )
-    return (
-        f"With {point.trial.n_patients} patients the trial succeeds in {in_hundred(point.power)} "
-        f"of 100 tries if all is as stated, and in {in_hundred(point.assurance)} of 100 over "
-        f"all that the prior or the posterior draws allow{_worth(point)}."
-    )
-
-
-def _worth(point: PointAssurance) -> str:
-    if point.worthwhile is None:
-        return ""
-    found = point.significant_if_worthwhile
-    then = "" if found is None else f"; where it is, {in_hundred(found)} of 100 trials show it"
-    return f"; the true effect is worthwhile in {in_hundred(point.worthwhile)} of 100 cases{then}"
 
 
 def tornado_table(result: Tornado, called: Naming = path_in_words) -> AnswerTable:

@@ -36,6 +36,7 @@ _UNITS = {
     "rule_value": _GAIN,
     "sampling_share": "fraction",
     "significant_if_worthwhile": PROBABILITY,
+    "tables_per_draw": COUNT,
     "threshold": AS_STATED,
     "threshold_lower": AS_STATED,
     "threshold_upper": AS_STATED,

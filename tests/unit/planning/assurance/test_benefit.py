@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from lupusim.planning.assurance.assurance import is_simulated
 from lupusim.planning.assurance.benefit import benefits
-from lupusim.planning.assurance.exact import is_simulated
 from lupusim.planning.runs.replicates import simulate_replicates
 from lupusim.scenario.files.scenario import scenario_from_mapping
 from lupusim.simulation.generation.generation import Block

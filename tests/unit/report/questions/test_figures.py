@@ -19,7 +19,7 @@ from lupusim.planning.sample_size.search import find_size
 from lupusim.planning.sensitivity.one_at_a_time import Measure, sensitivity
 from lupusim.planning.sensitivity.sobol import sobol
 from lupusim.report.figures import style
-from lupusim.report.questions import answers, figures
+from lupusim.report.questions import answers, assured, figures
 from lupusim.simulation.tally import Mean
 from tolerance import SEED
 
@@ -126,20 +126,34 @@ def test_the_size_is_told_in_a_table_and_a_sentence():
 
 
 def test_assurance_is_told_beside_power(believed):
-    assert "assurance" in printed(answers.assurance_table(believed))
-    sentence = answers.assurance_sentence(believed)
+    assert "assurance" in printed(assured.assurance_table(believed))
+    sentence = assured.assurance_sentence(believed)
     assert sentence.startswith("With 100 patients the trial succeeds in")
     assert "the true effect is worthwhile in 70 of 100 cases" in sentence
     assert "of 100 over all that the prior or the posterior draws allow" in sentence
 
 
+def test_the_table_of_an_assurance_says_how_the_power_of_the_draws_is_known(believed):
+    (point,) = believed.points
+    for of_each, words in (
+        ((None,), "replicates, 5 for each draw, seed"),
+        ((0,), "draws, power exact in each, seed"),
+        ((40, 40), "draws, power from 40 drawn tables of each, seed"),
+        ((0, 40, 30), "draws, power exact or from 30 or 40 drawn tables of each, seed"),
+        ((None, 40), "(patients; numbers of them where these say all), seed"),
+    ):
+        points = tuple(replace(point, tables_per_draw=n) for n in of_each)
+        shown = printed(assured.assurance_table(replace(believed, points=points, per_draw=5)))
+        assert words in " ".join(shown.split())
+
+
 def test_where_nothing_is_unsure_assurance_says_so_and_shows_the_power_alone(believed):
     certain = replace(believed, certain=True)
-    sentence, table = answers.assurance_sentence(certain), printed(answers.assurance_table(certain))
+    sentence, table = assured.assurance_sentence(certain), printed(assured.assurance_table(certain))
     assert sentence.startswith("Nothing varies: all is as stated, and with 100 patients the trial")
     assert "--draws" in sentence
     assert "quantile" not in table
-    assert "quantile" in printed(answers.assurance_table(believed))
+    assert "quantile" in printed(assured.assurance_table(believed))
 
 
 def test_beliefs_know_whether_anything_is_unsure(believed):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from lupusim.common.rng import stream
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.counts.cells import cells_of
 from lupusim.planning.theory.counts.design import independent
-from lupusim.planning.theory.counts.joint import is_counted, outcomes_of
+from lupusim.planning.theory.counts.joint import Outcomes, Truths, is_counted, outcomes_of
 from lupusim.planning.theory.counts.numbers import Counted, Numbers, codes_of
 from lupusim.planning.theory.counts.tables import check_sizes
 from lupusim.simulation.fingerprint import content_hash
@@ -50,6 +51,10 @@ class Claims:
     shares: dict[str, Mean]  # by quantity; the error is 0 where all tables were gone through
     n_drawn: int  # tables that were drawn; 0 where all were gone through
 
+
+Answered = TypeVar("Answered")
+Answer = Callable[["Counted", Sequence[Comparison]], Answered]
+"""Says something of a trial by its numbers and of the comparisons that see these alone."""
 
 _REMEMBERED: dict[str, Claims] = {}
 _MOST_REMEMBERED = 128
@@ -87,7 +92,7 @@ def claims_of_all(trial: Trial) -> Claims:
     NoExactSolutionError
         If it is no such trial, or these are too many; why is said.
     """
-    return _by_counted(trial, _of_all)
+    return by_counted(trial, _of_all)
 
 
 def claims_of_drawn(trial: Trial) -> Claims:
@@ -98,12 +103,12 @@ def claims_of_drawn(trial: Trial) -> Claims:
     NoExactSolutionError
         If it is no such trial, or drawing takes as long as patients do; why is said.
     """
-    return _by_counted(trial, _many_drawn)
+    return by_counted(trial, _many_drawn)
 
 
 def claims_of_few(trial: Trial) -> Claims:
     """Return the same by an eighth as many, for those who ask of many trials."""
-    return _by_counted(trial, _few_drawn)
+    return by_counted(trial, _few_drawn)
 
 
 def is_of_counts(trial: Trial) -> bool:
@@ -114,22 +119,38 @@ def is_of_counts(trial: Trial) -> bool:
         return False
 
 
-def _by_counted(trial: Trial, answer: Callable[[Counted, Sequence[Comparison]], Claims]) -> Claims:
+def by_counted(trial: Trial, answer: Answer[Answered], truths: Truths | None = None) -> Answered:
+    """Return what numbers of patients say of a trial.
+
+    Parameters
+    ----------
+    trial : Trial
+        Any.
+    answer : callable
+        Takes the law of the numbers and the comparisons that see these alone.
+    truths : Truths or None
+        What else may be true, whose chances the law then has; None: what the trial states.
+
+    Raises
+    ------
+    NoExactSolutionError
+        If numbers do not say it; why is said.
+    """
     asked = _counted(trial)
     primary = [one for one in asked if one.endpoint == 0]
     if len(primary) < len(asked):
         try:  # SPEED: of a sequence the first endpoint alone settles whether anything is claimed
-            return answer(_law(trial, primary), primary)
+            return answer(_law(trial, primary, truths), primary)
         except NoExactSolutionError:
             pass
-    return answer(_law(trial, asked), asked)
+    return answer(_law(trial, asked, truths), asked)
 
 
 def _of_all(counted: Counted, asked: Sequence[Comparison]) -> Claims:
     numbers = counted.everything(_WORK // (_OF_TABLE + _work(counted, asked)))
     shares = {
         name: Mean(value=float(numbers.weights @ values), mcse=0.0, n=0)
-        for name, values in _decided(counted, asked, numbers).items()
+        for name, values in decided(counted, asked, numbers).items()
     }
     return Claims(shares=shares, n_drawn=0)
 
@@ -161,15 +182,17 @@ def _counted(trial: Trial) -> list[Comparison]:
     return found
 
 
-def _law(trial: Trial, asked: Sequence[Comparison]) -> Counted:
+def _law(trial: Trial, asked: Sequence[Comparison], truths: Truths | None) -> Counted:
     _check_tables(trial, asked)
     positions = sorted({one.endpoint for one in asked})
-    endpoints = [trial.endpoints[k] for k in positions]
     tested = _tested(asked)
     cells = cells_of(trial, (*trial.stratify_by, *tested))
-    return Counted.of(
-        trial, _patients(trial, positions), (cells, tested), outcomes_of(trial, endpoints, cells)
-    )
+    outcomes: Outcomes
+    if truths is None:
+        outcomes = outcomes_of(trial, [trial.endpoints[k] for k in positions], cells)
+    else:
+        outcomes = truths.outcomes(positions, cells)
+    return Counted.of(trial, _patients(trial, positions), (cells, tested), outcomes)
 
 
 def _check_tables(trial: Trial, asked: Sequence[Comparison]) -> None:
@@ -216,18 +239,12 @@ def _few_drawn(counted: Counted, asked: Sequence[Comparison]) -> Claims:
 
 
 def _drawn(counted: Counted, asked: Sequence[Comparison], part: int) -> Claims:
-    work = counted.n_draws + _work(counted, asked)
-    n_trials = min(_WORK // work, _MOST)
-    if n_trials < _FEWEST:
-        raise NoExactSolutionError("tables take as long as patients")
-    n_trials = max(n_trials // part // _FEWEST, 1) * _FEWEST
+    n_trials = n_worthwhile(counted, asked, part)
     rng = stream(_SEED, "drawn tables")
-    if len(asked) < len(comparisons(counted.trial)):  # at little cost
-        _decided(counted, asked, counted.drawn(_PILOT, rng=stream(_SEED, "pilot")))
     sums: dict[str, float] = {}
-    for size in _parts(n_trials, counted.n_draws):
+    for size in parts_of(n_trials, counted.n_draws):
         numbers = counted.drawn(size, rng=rng).distinct()
-        for name, values in _decided(counted, asked, numbers).items():
+        for name, values in decided(counted, asked, numbers).items():
             sums[name] = sums.get(name, 0.0) + float(numbers.weights @ values)
     shares = {}
     for name, total in sums.items():
@@ -235,6 +252,27 @@ def _drawn(counted: Counted, asked: Sequence[Comparison], part: int) -> Claims:
         mcse = float(np.sqrt(share * (1 - share) / n_trials))
         shares[name] = Mean(value=share, mcse=mcse, n=n_trials)
     return Claims(shares=shares, n_drawn=n_trials)
+
+
+def n_worthwhile(counted: Counted, asked: Sequence[Comparison], part: int = 1) -> int:
+    """Return how many tables are drawn of a trial, or an eighth of them, say.
+
+    Raises
+    ------
+    NoExactSolutionError
+        If patients do as well, or a few tables show that these do not say what is claimed.
+    """
+    n_trials = min(_WORK // work_of(counted, asked), _MOST)
+    if n_trials < _FEWEST:
+        raise NoExactSolutionError("tables take as long as patients")
+    if len(asked) < len(comparisons(counted.trial)):  # at little cost
+        decided(counted, asked, counted.drawn(_PILOT, rng=stream(_SEED, "pilot")))
+    return max(n_trials // part // _FEWEST, 1) * _FEWEST
+
+
+def work_of(counted: Counted, asked: Sequence[Comparison]) -> int:
+    """Return about how many numbers could be drawn while one trial is drawn and decided."""
+    return counted.n_draws + _work(counted, asked)
 
 
 def _work(counted: Counted, asked: Sequence[Comparison]) -> int:
@@ -246,7 +284,7 @@ def _work(counted: Counted, asked: Sequence[Comparison]) -> int:
     return n_looks * (_OF_FIT * fitted + by_rule * together)
 
 
-def _parts(n_trials: int, n_draws: int) -> Iterator[int]:
+def parts_of(n_trials: int, n_draws: int) -> Iterator[int]:
     """Yield numbers of trials that are held together."""
     most = max(_AT_ONCE // n_draws, 1)
     while n_trials:
@@ -254,7 +292,7 @@ def _parts(n_trials: int, n_draws: int) -> Iterator[int]:
         n_trials -= min(most, n_trials)
 
 
-def _decided(
+def decided(
     counted: Counted, asked: Sequence[Comparison], numbers: Numbers
 ) -> dict[str, FloatArray]:
     """Return what is claimed, whatever tests show that see more than numbers, (n_trials,) each."""

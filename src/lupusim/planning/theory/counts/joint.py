@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import field, replace
 
 import numpy as np
 
@@ -25,17 +26,40 @@ class Outcomes:
 
     values: IntArray  # of each endpoint, by outcome; (n_endpoints, n_outcomes)
     n_values: tuple[int, ...]  # how many values each endpoint has
-    chances: FloatArray  # of each outcome by arm and cell; (n_arms, n_cells, n_outcomes)
+    chances: FloatArray
+    """Of each outcome by arm and cell; (n_arms, n_cells, n_outcomes), or that of many truths."""
 
     def likely(self) -> Outcomes:
         """Return them without those that nobody has."""
-        there = self.chances.max(axis=(0, 1)) > _NEGLIGIBLE
-        chances = self.chances[:, :, there]
+        there = self.chances.reshape(-1, self.chances.shape[-1]).max(axis=0) > _NEGLIGIBLE
+        chances = self.chances[..., there]
         return Outcomes(
             values=self.values[:, there],
             n_values=self.n_values,
-            chances=chances / chances.sum(axis=2, keepdims=True),
+            chances=chances / chances.sum(axis=-1, keepdims=True),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Truths:
+    """Trials that differ in what is true alone, and what was worked out of them."""
+
+    trials: tuple[Trial, ...]
+    known: dict[tuple[int, ...], Outcomes] = field(default_factory=dict)
+
+    def outcomes(self, endpoints: Sequence[int], cells: Sequence[Cell]) -> Outcomes:
+        """Return what can be counted by endpoints of these positions, under each truth.
+
+        Raises
+        ------
+        NoExactSolutionError
+            As :func:`outcomes_of`.
+        """
+        key = tuple(endpoints)
+        if key not in self.known:
+            asked = [self.trials[0].endpoints[k] for k in endpoints]
+            self.known[key] = _of_truths(self.trials, asked, cells)
+        return self.known[key]
 
 
 def is_counted(endpoint: Endpoint) -> bool:
@@ -60,41 +84,48 @@ def outcomes_of(trial: Trial, endpoints: Sequence[Endpoint], cells: Sequence[Cel
     NoExactSolutionError
         If the exact engine does not know the chances.
     """
+    many = _of_truths([trial], endpoints, cells)
+    return replace(many, chances=many.chances[0])
+
+
+def _of_truths(
+    truths: Sequence[Trial], endpoints: Sequence[Endpoint], cells: Sequence[Cell]
+) -> Outcomes:
     responses = [one.response_at_visits for one in endpoints]
     known = [one for one in responses if one is not None]
     if len(known) == len(endpoints):
-        return _of_responses(trial, known, cells).likely()
+        return _of_responses(truths, known, cells).likely()
     if len(endpoints) > 1:
         raise NoExactSolutionError("ranks are tested beside other endpoints")
-    return _of_ranks(trial, endpoints[0], cells).likely()
+    return _of_ranks(truths, endpoints[0], cells).likely()
 
 
 def _of_responses(
-    trial: Trial, endpoints: Sequence[ResponseAtVisits], cells: Sequence[Cell]
+    truths: Sequence[Trial], endpoints: Sequence[ResponseAtVisits], cells: Sequence[Cell]
 ) -> Outcomes:
     """Return all patterns of responses: that of some endpoints alone by exclusion of the others."""
     n = len(endpoints)
     if n > _MOST_ENDPOINTS:
         raise NoExactSolutionError(f"{n} endpoints count together")
-    chances = np.ones((len(trial.arms), len(cells), 1 << n))
+    chances = np.ones((len(truths), len(truths[0].arms), len(cells), 1 << n))
     for some in range(1, 1 << n):
         asked = AllRespond(endpoints=tuple(endpoints[k] for k in range(n) if some >> k & 1))
-        chances[:, :, some] = chances_of_truths([trial], asked, cells)[0]
+        chances[..., some] = chances_of_truths(truths, asked, cells)
     for k in range(n):
         without = [some for some in range(1 << n) if not some >> k & 1]
-        chances[:, :, without] -= chances[:, :, [some | 1 << k for some in without]]
+        chances[..., without] -= chances[..., [some | 1 << k for some in without]]
     values = np.array([[some >> k & 1 for some in range(1 << n)] for k in range(n)])
     return Outcomes(values=values, n_values=(2,) * n, chances=np.maximum(chances, 0.0))
 
 
-def _of_ranks(trial: Trial, endpoint: Endpoint, cells: Sequence[Cell]) -> Outcomes:
+def _of_ranks(truths: Sequence[Trial], endpoint: Endpoint, cells: Sequence[Cell]) -> Outcomes:
     ranked = endpoint.rank_at_visit
     assert ranked is not None  # who calls has seen to it
     n = len(ranked.ranks)
-    at_least = np.zeros((len(trial.arms), len(cells), n + 1))
-    at_least[:, :, 0] = 1.0
+    at_least = np.zeros((len(truths), len(truths[0].arms), len(cells), n + 1))
+    at_least[..., 0] = 1.0
     for rank in range(1, n):
         asked = RanksAtLeast(endpoint=ranked, rank=rank)
-        at_least[:, :, rank] = chances_of_truths([trial], asked, cells)[0]
-    chances = np.maximum(-np.diff(at_least, axis=2), 0.0)
+        at_least[..., rank] = chances_of_truths(truths, asked, cells)
+    chances = np.maximum(-np.diff(at_least, axis=-1), 0.0)
     return Outcomes(values=np.arange(n)[None], n_values=(n,), chances=chances)

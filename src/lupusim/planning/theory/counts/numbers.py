@@ -71,7 +71,7 @@ class Counted:
     trial: Trial
     patients: tuple[int, ...]  # in the analysis of each look
     groups: tuple[tuple[Group, ...], ...]  # by stratum of the allocation
-    outcomes: Outcomes  # by arm and kind of patients
+    outcomes: Outcomes  # by arm and kind of patients, perhaps under many truths
 
     @classmethod
     def of(
@@ -100,7 +100,7 @@ class Counted:
         by_kind = Outcomes(
             values=outcomes.values,
             n_values=outcomes.n_values,
-            chances=outcomes.chances[:, first],
+            chances=outcomes.chances[..., first, :],
         )
         return cls(trial=trial, patients=tuple(patients), groups=tuple(groups), outcomes=by_kind)
 
@@ -124,8 +124,19 @@ class Counted:
         outcomes: int = n_arms * len(self.laws) * (n_outcomes - 1)
         return n_looks * (sizes + outcomes)
 
-    def drawn(self, n_trials: int, *, rng: np.random.Generator) -> Numbers:
+    def drawn(
+        self, n_trials: int, *, truth: IntArray | int = 0, rng: np.random.Generator
+    ) -> Numbers:
         """Return the numbers of so many trials.
+
+        Parameters
+        ----------
+        n_trials : int
+            How many.
+        truth : int or (n_trials,) array
+            Which of the truths holds in each, if outcomes have several.
+        rng : numpy.random.Generator
+            The stream for them.
 
         Raises
         ------
@@ -137,8 +148,11 @@ class Counted:
         counts = np.zeros(shape, dtype=np.int32)
         for (stratum, kind), patients in self._further(n_trials, rng=rng).items():
             for arm in range(n_arms):
+                chances = self.outcomes.chances[..., arm, kind, :]
                 counts[:, :, arm, stratum] += _split(
-                    patients[:, :, arm], self.outcomes.chances[arm, kind], rng=rng
+                    patients[:, :, arm],
+                    chances if chances.ndim == 1 else chances[truth][..., None, :],
+                    rng=rng,
                 )
         return Numbers(counts=counts.cumsum(axis=1), weights=np.ones(n_trials))
 
@@ -231,13 +245,24 @@ def _numbers(cells: Sequence[Cell], factors: Sequence[str]) -> list[int]:
 
 
 def _split(patients: IntArray, shares: FloatArray, *, rng: np.random.Generator) -> IntArray:
-    """Return how many of some patients have each outcome, along a further last axis."""
-    if shares.size == 1:
+    """Return how many of some patients have each outcome, along a further last axis.
+
+    Parameters
+    ----------
+    patients : integer array
+        Of each trial, and more.
+    shares : (n_outcomes,) or (..., n_outcomes) array
+        Of the outcomes, perhaps by trial.
+    rng : numpy.random.Generator
+        The stream for them.
+    """
+    if shares.shape[-1] == 1:
         return patients[..., None]
     left, parts = patients, []
-    rest = list(accumulate(shares[::-1].tolist()))[::-1]
-    for share, remaining in zip(shares[:-1].tolist(), rest, strict=False):
-        part = rng.binomial(left, min(share / remaining, 1.0) if remaining > 0 else 0.0)
+    rest = shares[..., ::-1].cumsum(axis=-1)[..., ::-1]
+    chances = np.minimum(shares / np.where(rest > 0, rest, 1.0), 1.0)
+    for k in range(shares.shape[-1] - 1):
+        part = rng.binomial(left, chances[..., k])
         parts.append(part)
         left = left - part
     return np.stack([*parts, left], axis=-1)

@@ -1,0 +1,116 @@
+"""Power of every draw of what one believes by tables drawn of it, where trials are counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lupusim.common.arrays import FloatArray, IntArray
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
+from lupusim.errors import NoExactSolutionError
+from lupusim.planning.assurance.beliefs import Beliefs
+from lupusim.planning.assurance.exact import check_benefit, distinct_truths, patients_alike
+from lupusim.planning.assurance.power_distribution import PowerDistribution
+from lupusim.planning.theory.counts.joint import Truths
+from lupusim.planning.theory.counts.repeated import can_be_drawn, claims_by_truth, stated_power
+from lupusim.simulation.tally import Mean
+from lupusim.trial import Trial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableDraws:
+    """What tables say of a design: under the stated truth, and a few under every draw."""
+
+    power: Mean  # under the stated truth; from tables drawn of it alone
+    n_rejected: IntArray  # tables of each draw that claim an effect; (n_draws,)
+    tables_per_draw: int
+    strengths: FloatArray  # of the effect in each draw; (n_draws,)
+    models_are_certain: bool
+    truths: tuple[Trial, ...]  # the trial under each draw
+
+    def distribution(self, per_draw: int, seed: int) -> PowerDistribution:
+        """Return how power is distributed over the draws; patients' replicates have no part."""
+        del per_draw
+        return PowerDistribution(
+            n_rejected=self.n_rejected,
+            per_draw=self.tables_per_draw,
+            seed=seed,
+            strengths=self.strengths,
+            models_are_certain=self.models_are_certain,
+        )
+
+
+def table_draws(
+    trials: Sequence[Trial], beliefs: Beliefs, n_draws: int, *, at_least: int, seed: int
+) -> list[TableDraws | None]:
+    """Return for each design what tables drawn of all draws claim; None where they do not say it.
+
+    Designs that differ in their size alone share the draws' chances.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        The designs.
+    beliefs : Beliefs
+        What is drawn.
+    n_draws : int
+        How many draws.
+    at_least : int
+        Tables of each.
+    seed : int
+        Of the draws and of their tables.
+    """
+    found: list[TableDraws | None] = []
+    before: _Draws | None = None
+    for trial in trials:
+        try:
+            _check(trial)
+            if before is None or not patients_alike(before.trial, trial):
+                before = _Draws.of(trial, beliefs, n_draws, seed=seed)
+            found.append(before.claims(trial, beliefs, at_least=at_least, seed=seed))
+        except (NoExactSolutionError, ArithmeticError):
+            found.append(None)
+    return found
+
+
+def is_drawn(trial: Trial) -> bool:
+    """Return whether tables of a trial can be drawn, and all its claims are of a benefit."""
+    try:
+        _check(trial)
+    except (NoExactSolutionError, ArithmeticError):
+        return False
+    return True
+
+
+def _check(trial: Trial) -> None:
+    """Refuse a trial of which no tables are drawn, before the chances of all draws are known."""
+    check_benefit(trial)
+    can_be_drawn(trial)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draws:
+    """The draws of a design, and what was worked out of them."""
+
+    trial: Trial
+    distinct: Truths
+    place: IntArray  # which truth each draw is
+
+    @classmethod
+    def of(cls, trial: Trial, beliefs: Beliefs, n_draws: int, *, seed: int) -> _Draws:
+        truths, place = distinct_truths(trial, beliefs, n_draws, seed=seed)
+        return cls(trial=trial, distinct=Truths(trials=tuple(truths)), place=place)
+
+    def claims(self, trial: Trial, beliefs: Beliefs, *, at_least: int, seed: int) -> TableDraws:
+        """Return what tables of a design say whose patients are these."""
+        rng = stream(seed, "tables of draws")
+        claims = claims_by_truth(trial, self.distinct, self.place, at_least=at_least, rng=rng)
+        n_draws, of_each = claims.shape
+        return TableDraws(
+            power=stated_power(trial),
+            n_rejected=claims.sum(axis=1),
+            tables_per_draw=of_each,
+            strengths=beliefs.strengths(trial, n_draws, seed=seed),
+            models_are_certain=not beliefs.draws,
+            truths=tuple(self.distinct.trials[k] for k in self.place),
+        )

@@ -1,0 +1,144 @@
+"""Trials drawn as numbers of patients and kept one by one: of many truths, or to be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lupusim.common.arrays import BoolArray, IntArray
+from lupusim.common.rng import stream
+from lupusim.errors import NoExactSolutionError
+from lupusim.planning.theory.counts.claims import (
+    by_counted,
+    claims_of_all,
+    claims_of_drawn,
+    decided,
+    n_worthwhile,
+    parts_of,
+    remembered,
+    work_of,
+)
+from lupusim.planning.theory.counts.joint import Truths
+from lupusim.planning.theory.counts.numbers import Counted
+from lupusim.simulation.looks.look_statistics import Comparison
+from lupusim.simulation.tally import Mean
+from lupusim.trial import Trial
+
+_REJECT = "reject"
+_OF_TRUTH = 4_000  # numbers that could be drawn while the chances of one truth are worked out
+_MOST_OF_TRUTH = 100  # tables: more would tell little, and truths are what an average lacks
+
+
+def claims_by_truth(
+    trial: Trial, truths: Truths, place: IntArray, *, at_least: int, rng: np.random.Generator
+) -> BoolArray:
+    """Return which of a few tables that are drawn of each draw of the truth claim an effect.
+
+    Of each as many as take about as long as its chances. An average over draws has the variance
+    (v + w / m) / k, of k draws with m tables each, powers of variance v between draws, and w
+    within; what it takes is k (a + b m), a for the chances and b for a table. The best m is
+    the root of (a / b) (w / v), and twice or half as many cost little.
+
+    Parameters
+    ----------
+    trial : Trial
+        Whose tests decide.
+    truths : Truths
+        What may be true; at least one.
+    place : (n_draws,) array
+        Which of these each draw is.
+    at_least : int
+        Tables of each draw.
+    rng : numpy.random.Generator
+        The stream for them.
+
+    Returns
+    -------
+    (n_draws, n_tables) boolean array
+
+    Raises
+    ------
+    NoExactSolutionError
+        If numbers of patients do not say it, or patients do as well; why is said.
+    """
+
+    def claimed(counted: Counted, asked: Sequence[Comparison]) -> BoolArray:
+        n_worthwhile(counted, asked)
+        of_each = _OF_TRUTH // work_of(counted, asked)
+        of_each = min(max(of_each, at_least), max(_MOST_OF_TRUTH, at_least))
+        claims = _claims(counted, asked, np.repeat(place, of_each), rng=rng)
+        return claims.reshape(-1, of_each)
+
+    return by_counted(trial, claimed, truths)
+
+
+def can_be_drawn(trial: Trial) -> None:
+    """Refuse a trial whose tables are not drawn.
+
+    Raises
+    ------
+    NoExactSolutionError
+        As :func:`claims_by_truth`.
+    """
+
+    def drawn(counted: Counted, asked: Sequence[Comparison]) -> None:
+        n_worthwhile(counted, asked)
+        counted.drawn(1, rng=stream(0, "whether tables can be drawn"))
+
+    by_counted(trial, drawn)
+
+
+def stated_power(trial: Trial) -> Mean:
+    """Return the power of a trial as a run states it: by all tables, or else by drawn ones.
+
+    Raises
+    ------
+    NoExactSolutionError
+        As :func:`claims_by_truth`.
+    """
+    try:
+        return remembered(claims_of_all, trial).shares[_REJECT]
+    except NoExactSolutionError:
+        return remembered(claims_of_drawn, trial).shares[_REJECT]
+
+
+def claims_by_table(trial: Trial, *, part: int, rng: np.random.Generator) -> BoolArray:
+    """Return which of the tables that are drawn of a trial claim an effect, (n_tables,).
+
+    Trials whose tables are drawn from the same stream have much chance in common.
+
+    Parameters
+    ----------
+    trial : Trial
+        Any.
+    part : int
+        How many times fewer tables than are drawn where one trial is asked for.
+    rng : numpy.random.Generator
+        The stream for them.
+
+    Raises
+    ------
+    NoExactSolutionError
+        As :func:`claims_by_truth`.
+    """
+    return by_counted(
+        trial,
+        lambda counted, asked: _claims(
+            counted, asked, np.zeros(n_worthwhile(counted, asked, part), dtype=np.intp), rng=rng
+        ),
+    )
+
+
+def _claims(
+    counted: Counted, asked: Sequence[Comparison], truth: IntArray, *, rng: np.random.Generator
+) -> BoolArray:
+    """Return which of some trials claim an effect; `truth` is which holds in each."""
+    found = np.zeros(truth.size, dtype=bool)
+    begin = 0
+    for size in parts_of(truth.size, counted.n_draws):
+        some = slice(begin, begin + size)
+        numbers = counted.drawn(size, truth=truth[some], rng=rng)
+        found[some] = decided(counted, asked, numbers)[_REJECT] > 0
+        begin += size
+    return found
