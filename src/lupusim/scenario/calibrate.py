@@ -98,6 +98,7 @@ def calibrate(  # noqa: PLR0913 - as the command has them
         for item in (named or free_model.evidence)
         if item not in tables
     ]
+    _check_once([*(study.name for study in studies), *map(str, tables)])
     fit = fit_studies(
         studies,
         free_model,
@@ -108,6 +109,14 @@ def calibrate(  # noqa: PLR0913 - as the command has them
     )
     fit = replace(fit, writer=write_fit)
     return fit.sampled(n_draws) if n_draws else fit
+
+
+def _check_once(names: Sequence[str]) -> None:
+    """Raise if a study or a table is named twice: its patients would count twice."""
+    again = [name for k, name in enumerate(names) if name in names[:k]]
+    if again:
+        fault = f"{again[0]!r} is there twice, and its patients would count twice"
+        raise EvidenceError(" + ".join(names), [Problem(key="", fault=fault, fix="Name it once.")])
 
 
 def seconds_of_fit(

@@ -94,6 +94,12 @@ def test_evidence_on_states_that_the_model_lacks_is_refused() -> None:
         calibrate("SAT0244", model=free_model_from_mapping(content), seed=SEED)
 
 
+@pytest.mark.parametrize("again", ["SAT0244", load_study("SAT0244")])
+def test_a_study_that_is_named_twice_is_refused(again: Any) -> None:
+    with pytest.raises(EvidenceError, match="'SAT0244' is there twice"):
+        calibrate(["SAT0244", again], model="markov-sat0244", seed=1)
+
+
 def test_evidence_without_a_target_of_the_set_is_refused() -> None:
     with pytest.raises(EvidenceError, match="no target"):
         calibrate("tselios-2021", model=free_model_from_mapping(MODEL), seed=SEED)
