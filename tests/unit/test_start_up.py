@@ -107,6 +107,19 @@ def test_a_run_imports_no_table_of_pandas_and_no_distribution_of_scipy():
     assert "lupusim.planning.runs.run" in loaded
 
 
+def test_a_size_imports_no_table_of_pandas_and_no_distribution_of_scipy():
+    loaded = _loaded("size", "two_rates", "--power", "0.8", "--jobs", "1")
+    unasked = (*NOT_FOR_A_RUN, "lupusim.planning.assurance", "lupusim.planning.sensitivity")
+    assert [name for name in loaded if name.startswith(unasked)] == []
+    assert "lupusim.planning.sample_size.search" in loaded
+
+
+def test_sizes_of_several_designs_are_printed_without_a_table_of_pandas():
+    words = ("--power", "0.6", "--jobs", "1", "--over", "analysis.alpha=0.05,0.1")
+    loaded = _loaded("size", "two_rates", *words)
+    assert [name for name in loaded if name.startswith(("pandas", "matplotlib"))] == []
+
+
 EVERY_NAME = """
 import importlib, json, pkgutil
 from lupusim.analysis.registry import TESTS

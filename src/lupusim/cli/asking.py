@@ -108,7 +108,7 @@ class Answer:
     """What a command found, in every form it can be printed in."""
 
     content: Any  # plain data
-    table: pd.DataFrame  # rows for programs
+    table: Callable[[], pd.DataFrame]  # makes rows for programs, where they are asked for
     shown: RenderableType  # the table for people, or several
     sentence: str  # what it means
     units: Mapping[str, str] = field(default_factory=dict)
@@ -125,14 +125,14 @@ class Answer:
             shown.add_column(str(name), justify="right" if kind.kind in "fi" else "left")
         for row in table.itertuples(index=False):
             shown.add_row(*(cell(value, form) for value in row))
-        return cls(table=table, shown=shown, **told)
+        return cls(table=lambda: table, shown=shown, **told)
 
     def tell(self, format: Format, width: int | None = None) -> None:
         """Print it, a table in lines of so many characters; None for those of the terminal."""
         if format is Format.json:
             print(self._json())
         elif format is Format.csv:
-            print(csv_text(self.table), end="")
+            print(csv_text(self.table()), end="")
         else:
             from rich.console import Console
 
@@ -152,7 +152,7 @@ class Answer:
     def write(self, folder: Folder, name: str) -> None:
         """Write it into a folder that holds the finished work."""
         folder.write(f"{name}.json", self._json())
-        folder.write(f"{name}.csv", csv_text(self.table))
+        folder.write(f"{name}.csv", csv_text(self.table()))
         print(f"written to {folder.path}", file=sys.stderr)
 
 

@@ -105,11 +105,10 @@ def test_designs_that_a_scenario_varies_get_a_row_each_in_their_order() -> None:
 
 
 def test_designs_that_a_scenario_varies_are_told_from_the_smallest_to_the_largest() -> None:
-    import pandas as pd
-
     from lupusim.report.questions.answers import sizes_sentence
 
-    table = pd.DataFrame({"n_patients": [588, 72, 19_998], "cost": [588.0, 72.0, float("nan")]})
+    found = zip([588, 72, 19_998], [588.0, 72.0, float("nan")], strict=True)
+    table = [{"n_patients": n_patients, "cost": cost} for n_patients, cost in found]
     words = "72 to 588 patients, by design, reach power 0.8"
     assert sizes_sentence(table[:2], target=0.8) == f"{words}."
     short = "1 of 3 designs do not within the limit of patients"

@@ -125,7 +125,9 @@ def _answer(
         parts.append(_benefits(table if analysis is None else analysis.means(), prices, content))
     if analysis is not None and prices:
         parts.append(_uncertainty(analysis, prices, content))
-    return Answer(content=content, table=rows, shown=Group(*parts), sentence=decision.question)
+    return Answer(
+        content=content, table=lambda: rows, shown=Group(*parts), sentence=decision.question
+    )
 
 
 def _benefits(table: pd.DataFrame, prices: list[float], content: dict[str, Any]) -> Any:

@@ -138,7 +138,7 @@ def _tornado(question: Question, scenario: str, ranges: dict[str, list[Any]], me
     def answer(found: Tornado) -> Answer:
         return Answer(
             content=found.to_json(),
-            table=found.table,
+            table=lambda: found.table,
             shown=tornado_table(found, called),
             sentence=tornado_sentence(found, called),
             units=dict.fromkeys(
@@ -187,7 +187,7 @@ def _sobol(question: Question, scenario: str, ranges: dict[str, list[Any]], meas
     def answer(found: SobolIndices) -> Answer:
         return Answer(
             content=found.to_json(),
-            table=found.table,
+            table=lambda: found.table,
             shown=sobol_table(found, called),
             sentence=sobol_sentence(found, called),
             units=dict.fromkeys(("mean", "standard_deviation"), PROBABILITY),
@@ -201,7 +201,7 @@ def _sobol(question: Question, scenario: str, ranges: dict[str, list[Any]], meas
         designs = interrupt.designs
         return Answer(
             content={"complete": False, "designs": plain_rows(designs)},
-            table=designs,
+            table=lambda: designs,
             shown=designs_table(designs),
             sentence="These designs are too few for shares of the variance.",
         )

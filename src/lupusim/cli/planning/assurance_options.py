@@ -209,7 +209,7 @@ def ask_assurance(
     def answer(found: Assurance) -> Answer:
         return Answer(
             content=found.to_json(),
-            table=found.table,
+            table=lambda: found.table,
             shown=assurance_table(found),
             sentence=assurance_sentence(found),
         )
@@ -268,7 +268,8 @@ def ask_value(
             "sizes": plain_rows(table),
         }
         shown = value_table(table, seed=question.seed)
-        return Answer(content=content, table=table, shown=shown, sentence=value_sentence(table))
+        sentence = value_sentence(table)
+        return Answer(content=content, table=lambda: table, shown=shown, sentence=sentence)
 
     def partly(interrupt: InterruptedValueError) -> Answer | None:
         done = interrupt.partial

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import replace
 from enum import StrEnum
@@ -40,11 +41,14 @@ from lupusim.cli.writing import (
     save_figure,
     try_picture,
 )
+from lupusim.common.output import as_json
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lupusim.planning.sample_size.frontier import InterruptedFrontierError
+    import pandas as pd
+
+    from lupusim.planning.sample_size.frontier import InterruptedFrontierError, Row
     from lupusim.planning.sample_size.options import Search
     from lupusim.planning.sample_size.results import SampleSize
     from lupusim.scenario.rewritten import Draft
@@ -120,11 +124,11 @@ def size(
     if over or frontier is not None or has_several_designs(designs):
         name = "frontier" if over or frontier is not None else "sizes"
         question = replace(question, name=name, scenario=designs)
-        table = _frontier(question, power, search, frontier)
+        rows = _frontier(question, power, search, frontier)
         if plot is not None:
             from lupusim.report.questions.figures import frontier as draw
 
-            save_figure(draw(table, title=loaded.title), plot)
+            save_figure(draw(_frame(rows), title=loaded.title), plot)
         return
     _tell_size(question, power, search, draft=draft, plot=plot)
 
@@ -163,7 +167,7 @@ def _size(question: Question, power: float, search: Search) -> Any:
     def answer(found: SampleSize) -> Answer:
         return Answer(
             content=found.to_json(),
-            table=found.curve,
+            table=lambda: found.curve,
             shown=size_table(found),
             sentence=size_sentence(found) + fewer,
             units={"interval": COUNT},
@@ -175,7 +179,7 @@ def _size(question: Question, power: float, search: Search) -> Any:
         powers = interrupt.powers
         return Answer(
             content=interrupt.to_json(),
-            table=powers,
+            table=lambda: powers,
             shown=seen_table(powers),
             sentence=interrupted_sentence(interrupt),
         )
@@ -217,13 +221,13 @@ def _designs(
 
 def _over(scenario: str, loaded: Scenario, over: list[str] | tuple[()]) -> Scenario:
     """Return the scenario with the designs that the options name; without any its own."""
+    if not over:
+        return loaded
     from itertools import product
 
     from lupusim.scenario.files.what_if import what_if
     from lupusim.trial.scenario import DesignPoint
 
-    if not over:
-        return loaded
     build = what_if(scenario)
     ranges = dict(values_of(words) for words in over)
     points = []
@@ -276,26 +280,26 @@ def _frontier(question: Question, power: float, search: Search, by: Spent | None
     Designs that a scenario varies are not compared: they may differ in what is true.
     """
     from lupusim.planning.runs.columns import PROBABILITY
-    from lupusim.planning.sample_size.frontier import InterruptedFrontierError, sizes
+    from lupusim.planning.sample_size.frontier import InterruptedFrontierError, sized
     from lupusim.report.questions.answers import (
         frontier_sentence,
         frontier_table,
-        plain_rows,
         sizes_sentence,
     )
 
     compared = question.name == "frontier"
     sentence = frontier_sentence if compared else sizes_sentence
 
-    def answer(table: Any, *, complete: bool = True) -> Answer:
-        ordered = table if compared else table.drop(columns="on_frontier")
-        if by is not None:
-            ordered = ordered.sort_values(by.value, ignore_index=True, kind="stable")
+    def answer(rows: list[Row], *, complete: bool = True) -> Answer:
+        ordered = rows if by is None else sorted(rows, key=lambda row: _spent(row, by))
+        if not compared:
+            left_out = "on_frontier"
+            ordered = [{k: row[k] for k in row if k != left_out} for row in ordered]
         content = {"target": power, "seed": search.seed, "precision": search.precision}
         content["complete"] = complete
         return Answer(
-            content=content | {"designs": plain_rows(ordered)},
-            table=ordered,
+            content=content | {"designs": as_json(ordered)},
+            table=lambda: _frame(ordered),
             shown=frontier_table(ordered, target=power),
             sentence=sentence(ordered, target=power)
             if complete
@@ -304,14 +308,26 @@ def _frontier(question: Question, power: float, search: Search, by: Spent | None
         )
 
     def partly(interrupt: InterruptedFrontierError) -> Answer | None:
-        done = None if interrupt.partial is None else answer(interrupt.partial, complete=False)
+        done = answer(interrupt.rows, complete=False) if interrupt.rows else None
         return _with_search(done, interrupt)
 
     return question.ask(
-        lambda bench: sizes(question.scenario, power, search=replace(search, bench=bench)),
+        lambda bench: sized(question.scenario, power, search=replace(search, bench=bench)),
         answer,
         Partly(InterruptedFrontierError, partly),
     )
+
+
+def _spent(row: Row, by: Spent) -> tuple[bool, float]:
+    """Return what a design takes; those that do not reach the power come last."""
+    spent = float(str(row[by.value]))
+    return math.isnan(spent), spent
+
+
+def _frame(rows: list[Row]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(rows)
 
 
 def _with_search(done: Answer | None, interrupt: InterruptedFrontierError) -> Answer | None:
@@ -329,7 +345,8 @@ def _with_search(done: Answer | None, interrupt: InterruptedFrontierError) -> An
     shown, sentence = seen_table(search.powers, of=name), interrupted_sentence(search)
     if done is None:
         content = {"target": search.target, "complete": False, "designs": [], "in_work": in_work}
-        return Answer(content=content, table=search.powers, shown=shown, sentence=sentence)
+        powers = search.powers
+        return Answer(content=content, table=lambda: powers, shown=shown, sentence=sentence)
     return replace(
         done,
         content={**done.content, "in_work": in_work},

@@ -205,7 +205,7 @@ def _ask(
         unit = {"unit": in_file.stated.unit} if in_file.stated.unit else {}
         return Answer(
             content={"paths": paths, **unit, **found.to_json()},
-            table=found.curve,
+            table=lambda: found.curve,
             shown=solved_table(found, in_file),
             sentence=solved_sentence(found, in_file),
             units=dict.fromkeys(("value", "interval", "stated"), in_file.stated.unit or AS_STATED)
@@ -221,7 +221,7 @@ def _ask(
                 "complete": False,
                 "seen": interrupt.curve.to_dict("records"),
             },
-            table=interrupt.curve,
+            table=lambda: interrupt.curve,
             shown=seen_values(interrupt.curve, goal, in_file),
             sentence="The search has not ended.",
         )

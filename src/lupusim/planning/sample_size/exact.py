@@ -17,7 +17,7 @@ from lupusim.planning.runs.replicates import mean_of
 from lupusim.planning.sample_size.events import event_in_words, last_look
 from lupusim.planning.sample_size.growth import Sizing, only_decided, what_helps
 from lupusim.planning.sample_size.probit_line import NORMAL
-from lupusim.planning.sample_size.results import PowerNotReachedError, SampleSize, curve_of
+from lupusim.planning.sample_size.results import PowerNotReachedError, SampleSize
 from lupusim.planning.theory.counts.claims import (
     Claims,
     claims_of_all,
@@ -162,7 +162,7 @@ class ExactPowers:
             interval=self._interval(size),
             confirmed=mean_of(tally, checked.quantity),
             duration=tally.mean("duration"),
-            curve=curve_of(sizing, {k: power for k, power in powers.items() if power is not None}),
+            powers={one: power for one, power in powers.items() if power is not None},
             sizing=sizing,
             size=size,
             n_replicates=checked.n_replicates,

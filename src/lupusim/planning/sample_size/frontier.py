@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 Cost = Callable[[Trial], float]
 """What it costs to hold a trial, in any currency."""
+Row = dict[str, object]
+"""What a design needs, by the names of a table's columns."""
 
 
 class InterruptedFrontierError(KeyboardInterrupt):
@@ -31,8 +34,8 @@ class InterruptedFrontierError(KeyboardInterrupt):
 
     Parameters
     ----------
-    partial : pandas.DataFrame or None
-        The designs that are finished; None where none is.
+    rows : list of dict
+        The designs that are finished.
     values : mapping of str to object
         What distinguishes the design that was in work.
     search : InterruptedSearchError or None
@@ -41,14 +44,19 @@ class InterruptedFrontierError(KeyboardInterrupt):
 
     def __init__(
         self,
-        partial: pd.DataFrame | None,
+        rows: list[Row],
         values: Mapping[str, object],
         search: InterruptedSearchError | None,
     ) -> None:
-        self.partial = partial
+        self.rows = rows
         self.values = values
         self.search = search
         super().__init__("interrupted")
+
+    @property
+    def partial(self) -> pd.DataFrame | None:
+        """The designs that are finished as a table; None where none is."""
+        return _table(self.rows) if self.rows else None
 
 
 def frontier(
@@ -101,7 +109,14 @@ def sizes(
     InterruptedFrontierError
         On KeyboardInterrupt; it is one.
     """
-    rows: list[dict[str, object]] = []
+    return _table(sized(scenario, power, cost=cost, search=search))
+
+
+def sized(
+    scenario: Scenario, power: float = 0.9, *, cost: Cost | None = None, search: Search
+) -> list[Row]:
+    """Return the rows of :func:`sizes` as plain data; what does not exist is NaN."""
+    rows: list[Row] = []
     check_designs(scenario, power)
     with on_bench(search.bench, search.n_jobs) as bench:
         working = replace(search, bench=bench, curve_at=())  # a design's row shows no curve
@@ -109,10 +124,9 @@ def sizes(
             try:
                 rows.append({**values, **_sized(sizing, power, cost, working)})
             except KeyboardInterrupt as interrupt:
-                partial = _table(rows) if rows else None
                 seen = interrupt if isinstance(interrupt, InterruptedSearchError) else None
-                raise InterruptedFrontierError(partial, values, seen) from interrupt
-    return _table(rows)
+                raise InterruptedFrontierError(_complete(rows), values, seen) from interrupt
+    return _complete(rows)
 
 
 def check_designs(scenario: Scenario, power: float) -> None:
@@ -121,7 +135,7 @@ def check_designs(scenario: Scenario, power: float) -> None:
         check_target(tested(sizing.trial), power)
 
 
-def _sized(sizing: Sizing, power: float, cost: Cost | None, search: Search) -> dict[str, object]:
+def _sized(sizing: Sizing, power: float, cost: Cost | None, search: Search) -> Row:
     """Return what a design needs to reach the power, or its power at the limit."""
     try:
         found = find_size(sizing, power, search=search)
@@ -144,16 +158,25 @@ def _sized(sizing: Sizing, power: float, cost: Cost | None, search: Search) -> d
     }
 
 
-def _table(rows: list[dict[str, object]]) -> pd.DataFrame:
+def _table(rows: list[Row]) -> pd.DataFrame:
     import pandas as pd
 
-    table = pd.DataFrame(rows).reindex(columns=_columns(rows))
-    spent = table[["cost", "duration"]].to_numpy(dtype=float)
-    table["on_frontier"] = _undominated(spent)
-    return table
+    return pd.DataFrame(rows)
 
 
-def _columns(rows: list[dict[str, object]]) -> list[str]:
+def _complete(rows: list[Row]) -> list[Row]:
+    """Return the rows with all columns, and whether each is on the frontier."""
+    if not rows:
+        return []
+    columns = _columns(rows)
+    complete = [{name: row.get(name, math.nan) for name in columns} for row in rows]
+    spent = np.array([[row["cost"], row["duration"]] for row in complete], dtype=float)
+    for row, best in zip(complete, _undominated(spent), strict=True):
+        row["on_frontier"] = bool(best)
+    return complete
+
+
+def _columns(rows: list[Row]) -> list[str]:
     """Return all columns in the order of a complete row."""
     complete = ("n_patients", "n_patients_low", "n_patients_high", "power", "power_mcse")
     last = (*complete, "duration", "duration_mcse", "cost", "cost_mcse")

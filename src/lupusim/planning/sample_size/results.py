@@ -97,9 +97,9 @@ class SampleSize:
         Power at the answer, in replicates the search has not seen.
     duration : Mean
         Years from the first site's opening to the data cutoff, at the answer.
-    curve : pandas.DataFrame
-        Columns `n_patients`, `power`, `power_mcse` (and `n_events` where the cutoff is at
-        events); all sizes but the answer on common random numbers.
+    powers : mapping of int to Mean
+        Power of sizes around the answer, in the unit of `sizing`; all but the answer's on common
+        random numbers.
     sizing : Sizing
         What grew, and the trial as it was given.
     size : int
@@ -126,7 +126,7 @@ class SampleSize:
     interval: tuple[int, int]
     confirmed: Mean
     duration: Mean
-    curve: pd.DataFrame = field(repr=False)
+    powers: Mapping[int, Mean] = field(repr=False)
     sizing: Sizing = field(repr=False)
     size: int
     n_replicates: int
@@ -147,6 +147,26 @@ class SampleSize:
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p>{self.curve.to_html()}"
+
+    @property
+    def curve(self) -> pd.DataFrame:
+        """The rows of the power curve."""
+        import pandas as pd
+
+        return pd.DataFrame(self.curve_rows)
+
+    @property
+    def curve_rows(self) -> list[dict[str, float]]:
+        """Each size with its power, the smallest first.
+
+        `n_patients`, `power`, `power_mcse` (and `n_events` where the cutoff is at events).
+        """
+        rows = []
+        for size, power in sorted(self.powers.items()):
+            row: dict[str, float] = {"n_patients": self.sizing.at(size).n_patients}
+            row |= {"power": power.value, "power_mcse": power.mcse}
+            rows.append(row | ({} if self.n_events is None else {"n_events": size}))
+        return rows
 
     @property
     def power(self) -> float:
@@ -198,18 +218,6 @@ class SampleSize:
         if self.never_reached is not None and self.never_reached.value > 0:
             known["never_reached"] = self.never_reached.value
         return answer | known
-
-
-def curve_of(sizing: Sizing, powers: Mapping[int, Mean]) -> pd.DataFrame:
-    """Return a row for each size with its power, the smallest first."""
-    import pandas as pd
-
-    rows = []
-    for size, power in sorted(powers.items()):
-        row: dict[str, float] = {"n_patients": sizing.at(size).n_patients}
-        row |= {"power": power.value, "power_mcse": power.mcse}
-        rows.append(row | ({"n_events": size} if sizing.unit == "events" else {}))
-    return pd.DataFrame(rows)
 
 
 def holds(confirmed: Mean, target: float) -> bool:

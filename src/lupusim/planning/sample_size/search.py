@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from lupusim.planning.controls.kinds import is_controlled
 from lupusim.planning.execution.bench import InterruptedJobsError, on_bench
@@ -25,7 +24,6 @@ from lupusim.planning.sample_size.probit_line import (
 from lupusim.planning.sample_size.results import (
     InterruptedSearchError,
     SampleSize,
-    curve_of,
     holds,
     need,
     seen,
@@ -33,9 +31,6 @@ from lupusim.planning.sample_size.results import (
 from lupusim.planning.sample_size.rounds import Rounds
 from lupusim.simulation.tally import Mean, Tally, limits_of_share
 from lupusim.trial.scenario import Scenario
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _PEEK = 500  # replicates of a size while the target is still being bracketed,
 _PEEK_PATIENTS = 1_000_000  # fewer where they have more patients than this,
@@ -371,7 +366,7 @@ class _Hunt:
             missing = max(self.probit - NORMAL.inv_cdf(max(confirmed.value, 1e-6)), 0.0)
             ahead = line.size_at(self.probit + missing) - line.size_at(self.probit)
             size = self.snapped(size + max(self.sizing.step, ahead))
-        curve = self._curve(size, confirmed, max(n_replicates // _CURVE_SHARE, _PEEK))
+        powers = self._curve(size, confirmed, max(n_replicates // _CURVE_SHARE, _PEEK))
         fewest, most = (self.sizing.at(one).n_patients for one in (min(low, size), max(high, size)))
         return SampleSize(
             target=self.power,
@@ -379,7 +374,7 @@ class _Hunt:
             interval=(fewest, most),
             confirmed=confirmed,
             duration=tally.mean("duration"),
-            curve=curve,
+            powers=powers,
             sizing=self.sizing,
             size=size,
             n_replicates=self.simulator.n_replicates + fresh.n_replicates,
@@ -389,11 +384,11 @@ class _Hunt:
             **last_look(tally, len(self.sizing.trial.looks)),
         )
 
-    def _curve(self, answer: int, confirmed: Mean, n_replicates: int) -> pd.DataFrame:
+    def _curve(self, answer: int, confirmed: Mean, n_replicates: int) -> dict[int, Mean]:
         """Return the power of sizes around the answer, on common random numbers."""
         simulator = Simulator(seed=derived_seed(self.search.seed, "curve"), bench=self.search.bench)
         sizes = sorted({self.snapped(share * answer) for share in self.search.curve_at} - {answer})
         found = self.powers(simulator, sizes, n_replicates) if sizes else []
         powers = dict(zip(sizes, found, strict=True))
         powers[answer] = confirmed
-        return curve_of(self.sizing, powers)
+        return powers

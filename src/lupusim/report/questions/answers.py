@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from lupusim.common.output import as_json
-from lupusim.planning.sample_size.results import InterruptedSearchError, SampleSize
-from lupusim.planning.sensitivity.one_at_a_time import Tornado
-from lupusim.planning.sensitivity.sobol import SobolIndices
 from lupusim.report.numbers import grouped, in_hundred, rounded, share
 from lupusim.report.tables import AnswerTable
 from lupusim.report.words.paths import Naming, path_in_words
@@ -17,6 +15,10 @@ from lupusim.trial.durations import MONTHS_PER_YEAR
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from lupusim.planning.sample_size.results import InterruptedSearchError, SampleSize
+    from lupusim.planning.sensitivity.one_at_a_time import Tornado
+    from lupusim.planning.sensitivity.sobol import SobolIndices
 
 _SIZED = {
     "n_patients",
@@ -37,13 +39,14 @@ _OFTEN = 0.1  # of the trials: worth a word
 def size_table(size: SampleSize) -> AnswerTable:
     """Return the power at sizes around the answer."""
     title = f"Power by size; {grouped(size.n_replicates)} replicates in all, seed {size.seed}"
-    exact = bool((size.curve["power_mcse"] == 0).all())
+    rows = size.curve_rows
+    exact = all(row["power_mcse"] == 0 for row in rows)
     how = "power by sums over all tables" if exact else "power (Monte Carlo standard error)"
     table = AnswerTable(title=title, caption=f"{how}; > marks the answer")
     columns = ["n_patients", *(["n_events"] if size.n_events is not None else [])]
     for name in ("", *(column.removeprefix("n_") for column in columns), "power"):
         table.add_column(name, justify="right")
-    for row in size.curve.to_dict("records"):
+    for row in rows:
         mark = ">" if row["n_patients"] == size.n_patients else ""
         power = Mean(value=row["power"], mcse=row["power_mcse"])
         shown = f"{power.value:.4f}" if power.mcse == 0 else rounded(power)
@@ -202,60 +205,61 @@ def sobol_sentence(result: SobolIndices, called: Naming = path_in_words) -> str:
     )
 
 
-def design_label(row: pd.Series) -> str:
+def design_label(row: Mapping[str, Any]) -> str:
     """Return what distinguishes a design of a frontier, such as ``enrollment sites = 6``."""
-    named = (
-        f"{path_in_words(str(name))} = {value}" for name, value in row.items() if name not in _SIZED
-    )
+    named = (f"{path_in_words(name)} = {row[name]}" for name in row if name not in _SIZED)
     return ", ".join(named) or "design"
 
 
-def frontier_table(table: pd.DataFrame, *, target: float) -> AnswerTable:
+def frontier_table(rows: Sequence[Mapping[str, Any]], *, target: float) -> AnswerTable:
     """Return a row per design at the size that reaches the power; marked if on the frontier."""
     caption = "estimate (Monte Carlo standard error)"
-    if "on_frontier" in table:
+    if any("on_frontier" in row for row in rows):
         caption += "; > no other is both cheaper and shorter"
-    rows = AnswerTable(
+    table = AnswerTable(
         title=f"Each design at its smallest size with power {target:g}", caption=caption
     )
     for name in ("", "design", "patients", "95 % limits", "power", "months", "cost"):
-        rows.add_column(name, justify="left" if name == "design" else "right")
-    for _, row in table.iterrows():
+        table.add_column(name, justify="left" if name == "design" else "right")
+    for row in rows:
         power = Mean(value=row["power"], mcse=row["power_mcse"])
-        cells = ["not reached", "", ""]
-        if math.isfinite(row["cost"]):
-            limits = f"{row['n_patients_low']:.0f} to {row['n_patients_high']:.0f}"
-            months = Mean(
-                value=MONTHS_PER_YEAR * row["duration"],
-                mcse=MONTHS_PER_YEAR * float(row["duration_mcse"]),
-            )
-            cells = [limits, rounded(months), _cost(row)]
+        limits, *spent = _limits_and_spent(row) if _is_able(row) else ("not reached", "", "")
         mark = ">" if row.get("on_frontier", False) else ""
-        limits, *spent = cells
-        rows.add_row(
-            mark, design_label(row), f"{row['n_patients']:.0f}", limits, rounded(power), *spent
+        table.add_row(
+            mark, design_label(row), str(row["n_patients"]), limits, rounded(power), *spent
         )
-    return rows
+    return table
 
 
-def _cost(row: pd.Series) -> str:
-    cost = Mean(value=float(row["cost"]), mcse=float(row["cost_mcse"]))
+def _is_able(row: Mapping[str, Any]) -> bool:
+    """Return whether a design reaches the power."""
+    return math.isfinite(row["cost"])
+
+
+def _limits_and_spent(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    months = _in_months(Mean(value=row["duration"], mcse=row["duration_mcse"]))
+    limits = f"{row['n_patients_low']} to {row['n_patients_high']}"
+    return limits, rounded(months), _cost(row)
+
+
+def _cost(row: Mapping[str, Any]) -> str:
+    cost = Mean(value=row["cost"], mcse=row["cost_mcse"])
     return rounded(cost) if cost.mcse else f"{cost.value:.6g}"
 
 
-def frontier_sentence(table: pd.DataFrame, *, target: float) -> str:
+def frontier_sentence(rows: Sequence[Mapping[str, Any]], *, target: float) -> str:
     """Return which design is the cheapest and which the shortest."""
-    able = table[table["cost"].notna()]
-    if able.empty:
+    able = [row for row in rows if _is_able(row)]
+    if not able:
         return f"None of these designs reaches power {target:g} within the limit of patients."
-    cheapest = able.sort_values(["cost", "duration"]).iloc[0]
-    shortest = able.sort_values(["duration", "cost"]).iloc[0]
+    cheapest = min(able, key=lambda row: (row["cost"], row["duration"]))
+    shortest = min(able, key=lambda row: (row["duration"], row["cost"]))
     words = (
         f"{design_label(cheapest)} is the cheapest with power {target:g}: "
         f"{cheapest['n_patients']} patients, cost {_cost(cheapest)}, "
         f"{MONTHS_PER_YEAR * cheapest['duration']:.1f} months"
     )
-    if cheapest.name == shortest.name:
+    if cheapest is shortest:
         return f"{words}; none is shorter."
     return (
         f"{words}. {design_label(shortest)} is the shortest: "
@@ -264,17 +268,17 @@ def frontier_sentence(table: pd.DataFrame, *, target: float) -> str:
     )
 
 
-def sizes_sentence(table: pd.DataFrame, *, target: float) -> str:
+def sizes_sentence(rows: Sequence[Mapping[str, Any]], *, target: float) -> str:
     """Return between which sizes the designs of a scenario reach a power, and which do not."""
-    able = table.loc[table["cost"].notna(), "n_patients"]
-    short = len(table) - len(able)
-    if able.empty:
+    able = [row["n_patients"] for row in rows if _is_able(row)]
+    short = len(rows) - len(able)
+    if not able:
         return f"None of these designs reaches power {target:g} within the limit of patients."
-    few, many = able.min(), able.max()
+    few, many = min(able), max(able)
     between = f"{few} patients" if few == many else f"{few} to {many} patients, by design,"
     words = f"{between} reach power {target:g}"
     if short:
-        words += f"; {short} of {len(table)} designs do not within the limit of patients"
+        words += f"; {short} of {len(rows)} designs do not within the limit of patients"
     return f"{words}."
 
 

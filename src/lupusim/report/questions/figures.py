@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -229,7 +229,8 @@ def frontier(table: pd.DataFrame, *, title: str = "") -> Figure:
         months = MONTHS_PER_YEAR * best["duration"].to_numpy(dtype=float)
         cost = best["cost"].to_numpy(dtype=float)
         axes.step(months, cost, where="post", color=BLUE, alpha=0.5, zorder=1)
-        for number, (_, row) in enumerate(able.iterrows(), start=1):
+        records: list[dict[Any, Any]] = able.to_dict("records")
+        for number, row in enumerate(records, start=1):
             color = BLUE if row["on_frontier"] else GRAY
             at = (MONTHS_PER_YEAR * row["duration"], row["cost"])
             label = f"{number}   {design_label(row)}: {row['n_patients']} patients"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lupusim.analysis.outcomes import Outcome
+from lupusim.analysis.proportions.score_interval import intervals_left_out
 from lupusim.common.arrays import BoolArray, FloatArray
 from lupusim.records import Observation
 from lupusim.simulation.generation.generation import Generated
@@ -64,7 +66,13 @@ def analyze(
 ) -> Verdict:
     """Return the verdict of the trial's test, with one or two sides."""
     adjusted = adjustment(trial, analysis, observation)
-    return analysis.test(outcome, better=trial.primary.better, sided=sided, **adjusted)
+    with intervals_asked_of(analysis):
+        return analysis.test(outcome, better=trial.primary.better, sided=sided, **adjusted)
+
+
+def intervals_asked_of(analysis: Analysis) -> AbstractContextManager[None]:
+    """Leave out intervals that take long where no true effect is known that they may hold."""
+    return intervals_left_out() if analysis.truth is None else nullcontext()
 
 
 def adjustment(

@@ -17,7 +17,12 @@ from lupusim.common.frozen import dataclass
 from lupusim.records import Observation
 from lupusim.simulation.generation.generation import Generated
 from lupusim.simulation.looks.concurrent_controls import adjusted_for, compared
-from lupusim.simulation.looks.cutoffs import conduct, events_by_calendar, observed
+from lupusim.simulation.looks.cutoffs import (
+    conduct,
+    events_by_calendar,
+    intervals_asked_of,
+    observed,
+)
 from lupusim.simulation.quantities import of_arm
 from lupusim.trial import Analysis, Cutoff, StoppingRule, Trial, Verdict
 from lupusim.trial.looks import Entries
@@ -335,7 +340,8 @@ def _look(
 def _verdict(trial: Trial, one: Comparison, observation: Observation, outcome: Outcome) -> Verdict:
     better, analysis = trial.endpoints[one.endpoint].better, one.analysis
     adjusted = adjusted_for(trial, analysis, observation, arm=one.arm)
-    return analysis.test(outcome, better=better, sided=analysis.sided, **adjusted)
+    with intervals_asked_of(analysis):
+        return analysis.test(outcome, better=better, sided=analysis.sided, **adjusted)
 
 
 def _enrolled(observation: Observation) -> IntArray:

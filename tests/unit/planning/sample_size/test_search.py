@@ -12,8 +12,15 @@ from scipy import stats
 
 import small_trials
 from lupusim.analysis.multiplicity.procedures import Adjusted
+from lupusim.analysis.proportions import score_interval
 from lupusim.analysis.registry import TESTS
-from lupusim.planning.runs.replicates import Simulator, derived_seed, mean_of, score_of
+from lupusim.planning.runs.replicates import (
+    Simulator,
+    derived_seed,
+    mean_of,
+    score_of,
+    simulate_replicates,
+)
 from lupusim.planning.sample_size.events import (
     event_in_words,
     hypotheses,
@@ -569,6 +576,28 @@ def test_a_search_works_out_no_true_effect_and_finds_the_same(monkeypatch) -> No
     assert not seen
     assert found[0].n_patients == found[1].n_patients
     assert found[0].power == found[1].power
+
+
+def test_no_interval_is_worked_out_that_nobody_compares_with_a_true_effect(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trial = small_trials.rates((0.2, 0.5), n_patients=60)
+    trial = replace(trial, analysis=small_trials.analysis("miettinen_nurminen"))
+    told = replace(trial, analysis=replace(trial.analysis, truth=SimulatedEffect()))
+    block = Block(seed=SEED, number=0, n_replicates=50)
+    seen = []
+
+    def counting(_, low, high, target):
+        seen.append(target)
+        return (low + high) / 2
+
+    monkeypatch.setattr(score_interval, "_bisect", counting)
+    plain = simulate_replicates(only_decided(told), block)
+    assert seen == []
+    assert "coverage" not in plain
+    with_truth = simulate_replicates(told, block)
+    assert len(seen) >= 2
+    assert np.array_equal(with_truth["reject"], plain["reject"])
 
 
 @pytest.mark.parametrize("name", ["smart_msc_then_cart", "reinfusion_withdrawal"])
