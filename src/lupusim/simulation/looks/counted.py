@@ -14,7 +14,12 @@ from lupusim.common.arrays import FloatArray, IntArray
 from lupusim.simulation.costs import with_cost
 from lupusim.simulation.generation.at_visits import AtVisits, asks_for_visits_alone
 from lupusim.simulation.generation.generation import Block, horizon_of
-from lupusim.simulation.looks.cutoffs import decision, shown_by_arm, when_ended
+from lupusim.simulation.looks.cutoffs import (
+    decision,
+    intervals_asked_of,
+    shown_by_arm,
+    when_ended,
+)
 from lupusim.simulation.looks.true_effect import accuracy
 from lupusim.trial import Trial
 from lupusim.trial.looks import Entries
@@ -164,5 +169,6 @@ def _decided(trial: Trial, responders: IntArray, patients: IntArray) -> dict[str
     assert analysis is not None  # of the kind
     numbers = np.stack([patients - responders, responders], axis=2)[:, :, None]
     outcome = CountedOutcome(numbers=numbers.astype(float))
-    verdict = analysis.test.of_counts(outcome, better=better, sided=analysis.sided)
+    with intervals_asked_of(analysis):
+        verdict = analysis.test.of_counts(outcome, better=better, sided=analysis.sided)
     return decision(verdict.p_value <= analysis.alpha, verdict) | accuracy(trial, verdict)
