@@ -27,6 +27,7 @@ from lupusim.trial.endpoints import (
     RankAtVisit,
     ResponseAtVisit,
     ResponseAtVisits,
+    YearsInStates,
 )
 
 T = TypeVar("T")
@@ -199,6 +200,11 @@ class Simple:
     @property
     def events_counted(self) -> EventsCounted | None:
         """None: it is no number of events."""
+        return None
+
+    @property
+    def years_in_states(self) -> YearsInStates | None:
+        """None: it is no years in states."""
         return None
 
     @property

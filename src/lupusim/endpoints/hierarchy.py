@@ -99,6 +99,11 @@ class Hierarchy:
         return
 
     @property
+    def years_in_states(self) -> None:
+        """None: it is no years in states."""
+        return
+
+    @property
     def change_of_marker(self) -> None:
         """None: it is no change of the marker."""
         return

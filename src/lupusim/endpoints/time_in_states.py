@@ -29,7 +29,7 @@ from lupusim.endpoints.strikes import until_strike
 from lupusim.errors import Problem
 from lupusim.records import FirstEntry, Observation, Recorder
 from lupusim.trial.checks.endpoints import beyond_problems, state_problems
-from lupusim.trial.endpoints import Better
+from lupusim.trial.endpoints import Better, YearsInStates
 from lupusim.trial.observation import Consequence
 
 if TYPE_CHECKING:
@@ -89,6 +89,17 @@ class TimeInStates(Simple):
             raise ValueError("states is empty: name the states in which time counts")
         if not (math.isfinite(self.until) and self.until > 0):
             raise ValueError(f"until={self.until!r} must be a time above 0")
+
+    @property
+    def years_in_states(self) -> YearsInStates:
+        """Itself."""
+        return self
+
+    @property
+    def lost_count(self) -> bool | None:
+        """Whether the time after a dropout counts; None where who leaves is left out."""
+        counts = {MissingTime.ELSEWHERE: False, MissingTime.IN_STATES: True}
+        return counts.get(self.missing)
 
     @property
     def due_time(self) -> float:

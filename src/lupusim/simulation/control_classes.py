@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
-from lupusim.analysis.outcomes import Outcome
+from lupusim.analysis.outcomes import NumberOutcome, Outcome
 from lupusim.common.arrays import BoolArray, FloatArray, IntArray
 from lupusim.common.frozen import dataclass
-from lupusim.simulation.controls import Whole
+from lupusim.simulation.controls import InCells, Whole
 from lupusim.trial.allocation.open_arms import is_open
 
 _BESIDE = ("in_analysis", "baseline")  # columns of a table by which nobody is compared
@@ -164,6 +164,21 @@ class Cells:
         return code
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EvenCells:
+    """Cells of equal width of a number, from 0 on; the last is open."""
+
+    width: float
+    number: int
+
+    def of(self, outcome: Outcome) -> IntArray:
+        """Return the cell of each patient, `number` for who is not in the analysis."""
+        values = cast(NumberOutcome, outcome).values
+        # SPEED: a third of the time of looking quantiles up (benchmarks/table.py)
+        place = np.minimum((values / self.width).astype(np.intp), self.number - 1)
+        return np.where(outcome.analyzed, place, self.number)
+
+
 def _columns(outcome: Outcome) -> dict[str, FloatArray]:
     table = outcome.table().items()
     return {name: np.asarray(column, dtype=float) for name, column in table if name not in _BESIDE}
@@ -184,7 +199,7 @@ class CellSum:
 
     endpoint: int  # position of the endpoint
     first: int  # of how many patients, in the order of their enrollment
-    cells: Cells
+    cells: InCells
     adds: FloatArray  # of a patient in each cell, and of one who is in none; (n_arms, n_cells + 1)
 
     def sums(self, whole: Whole) -> FloatArray:

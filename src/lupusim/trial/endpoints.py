@@ -152,6 +152,25 @@ class EventsCounted(Protocol):
         ...
 
 
+class YearsInStates(Protocol):
+    """Years spent in a set of states up to a study time."""
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """States in which time counts."""
+        ...
+
+    @property
+    def until(self) -> float:
+        """Study time (years)."""
+        ...
+
+    @property
+    def lost_count(self) -> bool | None:
+        """Whether the time after a dropout counts; None where who leaves is left out."""
+        ...
+
+
 class Endpoint(Protocol):
     """What a trial measures of each patient; :mod:`lupusim.endpoints` has the kinds there are."""
 
@@ -207,6 +226,11 @@ class Endpoint(Protocol):
     @property
     def events_counted(self) -> EventsCounted | None:
         """Itself where it is a number of events; None otherwise."""
+        ...
+
+    @property
+    def years_in_states(self) -> YearsInStates | None:
+        """Itself where it is years spent in states; None otherwise."""
         ...
 
     @property

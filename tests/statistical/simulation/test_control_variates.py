@@ -169,7 +169,10 @@ DOSES = (
     exponential_arm("low", 0.8, effects=(better_on(("alive", "death")),)),
 )
 SLEDAI = load_scenario("phase2_sledai_24w").points[1].trial
+SMART = replace(load_scenario("smart_msc_then_cart").points[0].trial, n_patients=480)
 KINDS: dict[str, Trial] = {
+    "years in remission": win_trial("welch", primary=YEARS),
+    "years of sequences of treatments": SMART,
     "after the last patient": survival_trial(),
     "at a date": survival_trial(cutoff=AtCalendarTime(time=1.5), follow_up=np.inf),
     "at events": survival_trial(cutoff=AtEvents(events=35), follow_up=np.inf),
@@ -429,12 +432,14 @@ HONEST = [
         "a response and a score",
         "shares at two looks",
         "two doses, a response",
+        "years in remission",
     )
     for null in (False, True)
 ]
 HONEST += [  # they take their time
     ("rates at two looks", False, 200),
     ("an arm that joins later", False, 400),
+    ("years of sequences of treatments", False, 400),
 ]
 
 
@@ -491,9 +496,13 @@ def test_a_wrong_law_is_caught(test: str) -> None:
             competing("incidence_difference", dropout=Dropout(per_year=0.4)),
         ),
         (value_trial("ancova", dropout="40 % a year"), value_trial("ancova")),
+        (
+            win_trial("welch", primary=YEARS, dropout=Dropout(per_year=0.25)),
+            win_trial("welch", primary=YEARS),
+        ),
         (replace(SLEDAI, marker=replace(SLEDAI.marker, correlation=0.1)), SLEDAI),
     ],
-    ids=["competing", "an incidence", "a score", "a score of who is let in"],
+    ids=["competing", "an incidence", "a score", "years", "a score of who is let in"],
 )
 def test_a_wrong_law_of_values_is_caught(wrong: Trial, right: Trial) -> None:
     _, values = simulated(right, control_of(wrong), 2 * n_blocks(right))
@@ -533,6 +542,7 @@ def test_a_wrong_law_of_counts_or_shares_is_caught(kind: str, others: Trial) -> 
         ("time_to_event", 16_000),
         ("reinfusion_withdrawal", 16_000),
         ("score_change", 16_000),
+        ("smart_msc_then_cart", 4_000),
     ],
 )
 def test_packaged_trials_have_the_power_that_is_counted(name: str, n_replicates: int) -> None:

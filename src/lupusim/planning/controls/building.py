@@ -13,13 +13,15 @@ from lupusim.planning.controls.counts import sums_of_counts
 from lupusim.planning.controls.kinds import (
     is_counted,
     is_paired,
+    is_sum_of_numbers,
     is_sum_of_shares,
     is_sum_of_values,
     is_timed,
 )
 from lupusim.planning.controls.parts import Baseline, LookSum
-from lupusim.planning.controls.sampled.pairs import PairLaws, sums_of_pairs
-from lupusim.planning.controls.sampled.samples import Drawn, covariance
+from lupusim.planning.controls.sampled.numbers import NumberLaw, number_law, sums_of_numbers
+from lupusim.planning.controls.sampled.pairs import PairLaw, pair_law, sums_of_pairs
+from lupusim.planning.controls.sampled.samples import Drawn, LawsOf, covariance
 from lupusim.planning.controls.shares import sums_of_shares
 from lupusim.planning.controls.sums import SCALE, frequencies, n_nodes, step_means
 from lupusim.planning.controls.times import sums_of_times
@@ -64,7 +66,7 @@ def control_of(trial: Trial, *, seed: int = 0) -> Control | None:
 
 
 def _control_of(trial: Trial, *, seed: int) -> Control | None:
-    baseline, laws = Baseline.of(trial), PairLaws(trial, seed=seed)
+    baseline, laws = Baseline.of(trial), _Laws(trial, seed)
     scores: list[Score | Together] = []
     drawn: list[Drawn] = []
     last: list[tuple[Comparison, LookSum]] = []
@@ -82,10 +84,20 @@ def _control_of(trial: Trial, *, seed: int) -> Control | None:
     return Control(scores=scores, sampled=covariance(drawn)) if scores else None
 
 
-def _sums(trial: Trial, asked: Comparison, baseline: Baseline, laws: PairLaws) -> list[LookSum]:
+class _Laws:
+    """The laws from samples of patients of a trial, by endpoint."""
+
+    def __init__(self, trial: Trial, seed: int) -> None:
+        self.pairs: LawsOf[PairLaw] = LawsOf(partial(pair_law, trial, seed=seed))
+        self.numbers: LawsOf[NumberLaw] = LawsOf(partial(number_law, trial, seed=seed))
+
+
+def _sums(trial: Trial, asked: Comparison, baseline: Baseline, laws: _Laws) -> list[LookSum]:
     """Return the sums of a test, look by look; none where no law of them is known."""
     if is_paired(trial, asked):
-        return sums_of_pairs(trial, asked, baseline, laws.of(asked.endpoint))
+        return sums_of_pairs(trial, asked, baseline, laws.pairs.of(asked.endpoint))
+    if is_sum_of_numbers(trial, asked):
+        return sums_of_numbers(trial, asked, baseline, laws.numbers.of(asked.endpoint))
     if is_timed(trial, asked):
         return sums_of_times(trial, asked, baseline)
     if is_sum_of_shares(trial, asked):

@@ -8,6 +8,7 @@ from lupusim.errors import NoExactSolutionError
 from lupusim.planning.controls.changes import is_change_known
 from lupusim.planning.controls.counts import is_solved_count
 from lupusim.planning.controls.first_events import is_at_once, is_solved
+from lupusim.planning.controls.sampled.numbers import is_mean_known
 from lupusim.planning.controls.sampled.pairs import due_at_looks, is_worth_it
 from lupusim.planning.controls.shares import is_of_classes, staged
 from lupusim.planning.controls.values import is_share, known_at_looks
@@ -58,8 +59,8 @@ def why_counted(trial: Trial) -> str:
 
 
 def _why_not(trial: Trial, asked: Comparison) -> str:
-    kinds = (is_timed, is_sum_of_shares, is_sum_of_values, is_counted, is_paired)
-    if any(kind(trial, asked) for kind in kinds):
+    sums = (is_timed, is_sum_of_shares, is_sum_of_values, is_sum_of_numbers, is_counted, is_paired)
+    if any(kind(trial, asked) for kind in sums):
         return ""
     endpoint = trial.endpoints[asked.endpoint]
     of_time = endpoint.time_of_event is not None
@@ -89,7 +90,7 @@ def _why_not_plain(trial: Trial, asked: Comparison) -> str:
     return why_not_plain(trial, plain, mixed=mixed)
 
 
-def why_unlike(trial: Trial, *, dated: bool = False) -> str:
+def why_unlike(trial: Trial, *, dated: bool = False, anew: bool = False) -> str:
     """Return why patients of an arm are not draws of one law, given allocation; empty if they are.
 
     Parameters
@@ -98,6 +99,8 @@ def why_unlike(trial: Trial, *, dated: bool = False) -> str:
         Whose endpoint is a matter of states, and seen as the exact engine knows them to be seen.
     dated : bool
         Whether the law may differ by the date of randomization and the factors that are known.
+    anew : bool
+        Whether it may be of patients whose treatment begins anew on the way.
     """
     population, arms = trial.population, trial.arms
     lots = [arm.infusions.lots for arm in arms if arm.infusions and arm.infusions.lots]
@@ -107,10 +110,11 @@ def why_unlike(trial: Trial, *, dated: bool = False) -> str:
     reasons = {
         "prognosis drifts": bool(population.drift) and not dated,
         "outcomes are correlated": population.correlated is not None,
-        "patients go over to another arm's treatment": any(arm.switch for arm in arms),
+        "patients go over to another arm's treatment": not anew and any(arm.switch for arm in arms),
         "treatment hangs on supply": trial.supply is not None and treated,
         "patients of one lot share their luck": any(one.sd > 0 for one in lots),
-        "a further course begins its effect anew": any(arm.law.restarts_matter for arm in arms),
+        "a further course begins its effect anew": not anew
+        and any(arm.law.restarts_matter for arm in arms),
         "what acts on hazards may steer the allocation": acting and not known,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")
@@ -174,6 +178,16 @@ def is_sum_of_values(trial: Trial, asked: Comparison) -> bool:
         # all tables give an exact power, which needs no simulation
         return is_share(endpoint, test) and not (why_unlike(trial) or is_enumerated(trial))
     return test.nearly == "values" and not why_unlike(trial) and is_change_known(trial)
+
+
+def is_sum_of_numbers(trial: Trial, asked: Comparison) -> bool:
+    """Return whether the test is a difference of mean years, of patients alike on each arm."""
+    years, test = trial.endpoints[asked.endpoint].years_in_states, asked.analysis.test
+    if years is None or test.nearly != "values" or trial.intercurrent_events:
+        return False
+    if not _is_kept(trial) or None in due_at_looks(trial, trial.endpoints[asked.endpoint]):
+        return False
+    return not why_unlike(trial, anew=True) and is_mean_known(trial, years)
 
 
 def is_counted(trial: Trial, asked: Comparison) -> bool:

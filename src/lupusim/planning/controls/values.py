@@ -233,17 +233,17 @@ def log_characteristic(law: ValueLaw, adds: Quadratic, nodes: FloatArray) -> Com
     -------
     (n_arms, n_nodes) complex array
     """
-    waves = np.exp(1j * nodes[:, None, None] * _added(law, adds))
+    waves = np.exp(1j * nodes[:, None, None] * added(law, adds))
     whole = (law.weight * waves).sum(axis=2) + (1 - law.known)
     return np.asarray(np.log(whole) - 1j * nodes[:, None] * adds.mean).T
 
 
 def variances(law: ValueLaw, adds: Quadratic) -> FloatArray:
     """Return the variance of what a patient adds, (n_arms,)."""
-    return np.asarray((law.weight * _added(law, adds) ** 2).sum(axis=1) - adds.mean**2)
+    return np.asarray((law.weight * added(law, adds) ** 2).sum(axis=1) - adds.mean**2)
 
 
-def _added(law: ValueLaw, adds: Quadratic) -> FloatArray:
-    """Return what a patient with each value adds, (n_arms, n_values)."""
+def added(law: ValueLaw, adds: Quadratic) -> FloatArray:
+    """Return what a patient with each value adds, mean included; (n_arms, n_values)."""
     y = law.value - adds.center[:, None]
     return adds.constant[:, None] + (adds.linear[:, None] + adds.square[:, None] * y) * y

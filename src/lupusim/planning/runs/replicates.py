@@ -21,7 +21,7 @@ from lupusim.trial import Analysis, Trial
 
 _CLAIMS = "reject"
 _WORTH_IT = 50_000  # patients: fewer are simulated sooner than their law is known,
-_FEWEST = 250  # and of fewer trials nobody can tell how far what is known goes
+FEWEST_KNOWN = 250  # and of fewer trials nobody can tell how far what is known goes
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,7 +88,7 @@ def score_of(trial: Trial, quantity: str, n_replicates: int, *, seed: int = 0) -
     That is with control variates, where the quantity is whether an effect is claimed, the trial
     has some, and the replicates are many enough to be worth their preparation.
     """
-    many = n_replicates >= _FEWEST and n_replicates * trial.n_patients >= _WORTH_IT
+    many = n_replicates >= FEWEST_KNOWN and n_replicates * trial.n_patients >= _WORTH_IT
     if quantity != _CLAIMS or not many or not is_controlled(trial):
         return simulate_block
     control = control_of(trial, seed=seed)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from lupusim.common.frozen import dataclass
 from lupusim.planning.execution.bench import Bench
+from lupusim.planning.runs.replicates import FEWEST_KNOWN
 from lupusim.trial import Analysis
 
 FIRST_ROUND = 2_000
 """Replicates of the first round of a fit."""
 
+PEEK = 500
+"""Replicates of a size while the target is still being bracketed."""
+
+_PEEK_PATIENTS = 1_000_000  # they are fewer where they have more patients than this,
+_FEWEST_PEEK = 100  # and never less than these, or than show what is known in law
 _FINELY_CONFIRMED = 100.0  # counted replicates times precision: 10,000 where that is 0.01
 _FEWEST_TO_CONFIRM, _MOST_TO_CONFIRM = 2_000, 50_000
 _FEWEST_SIMULATED = 500  # however much each is worth
@@ -58,6 +64,12 @@ class Search:
         """
         enough = max(_FINELY_CONFIRMED / self.precision, _FEWEST_TO_CONFIRM) / max(worth, 1.0)
         return round(min(max(enough, _FEWEST_SIMULATED), _MOST_TO_CONFIRM))
+
+
+def peek_of(n_patients: int, *, is_controlled: bool) -> int:
+    """Return how many replicates of a trial show roughly what its power is."""
+    fewest = FEWEST_KNOWN if is_controlled else _FEWEST_PEEK
+    return min(max(_PEEK_PATIENTS // n_patients, fewest), PEEK)
 
 
 def checks_of(n_patients: int) -> int:

@@ -12,7 +12,7 @@ from lupusim.planning.runs.replicates import Simulator, added_up, derived_seed, 
 from lupusim.planning.sample_size.events import event_in_words, last_look, quantity_of
 from lupusim.planning.sample_size.exact import Checked, ExactPowers
 from lupusim.planning.sample_size.growth import Sizing, most_enrolled, only_decided, only_design
-from lupusim.planning.sample_size.options import Search, check_target, checks_of
+from lupusim.planning.sample_size.options import PEEK, Search, check_target, checks_of, peek_of
 from lupusim.planning.sample_size.prefixes import Prefixes, why_not_nested
 from lupusim.planning.sample_size.probit_line import (
     NORMAL,
@@ -32,9 +32,6 @@ from lupusim.planning.sample_size.rounds import Rounds
 from lupusim.simulation.tally import Mean, Tally, limits_of_share
 from lupusim.trial.scenario import Scenario
 
-_PEEK = 500  # replicates of a size while the target is still being bracketed,
-_PEEK_PATIENTS = 1_000_000  # fewer where they have more patients than this,
-_FEWEST_PEEK = 100  # and never less than these
 _CLEARLY = 0.1  # a power so far below the target needs no further replicates
 _MOST_PEEKS = 40
 _RUNGS = 7  # from the first size down to an eighth of it
@@ -166,6 +163,7 @@ class _Hunt:
         self.quantity = quantity_of(only_decided(sizing.trial), search.event)
         self.simulator = Simulator(seed=search.seed, bench=search.bench)
         self.is_nested = not why_not_nested(sizing.trial)
+        self.is_controlled = self.quantity == "reject" and is_controlled(sizing.trial)
         self.batches: list[Batch] = []
         self.line: PowerLine | None = None
         self.largest = sizing.largest(search.max_patients)
@@ -266,7 +264,7 @@ class _Hunt:
     def _peek(self, size: int) -> int:
         """Return how many replicates show roughly what the power is."""
         patients = self.sizing.at(size).n_patients
-        return min(max(_PEEK_PATIENTS // patients, _FEWEST_PEEK), _PEEK)
+        return peek_of(patients, is_controlled=self.is_controlled)
 
     def _from_root(self, size: float, probit: float) -> float:
         """Return the size at which a z that grows with the root of the size has the power."""
@@ -308,7 +306,7 @@ class _Hunt:
             level=self.level,
             smallest=self.sizing.smallest,
             step=self.sizing.step,
-            is_controlled=self.quantity == "reject" and is_controlled(self.sizing.trial),
+            is_controlled=self.is_controlled,
             has_teeth=tested(self.sizing.trial).test.sees_counts,
         )
         while True:
@@ -366,7 +364,7 @@ class _Hunt:
             missing = max(self.probit - NORMAL.inv_cdf(max(confirmed.value, 1e-6)), 0.0)
             ahead = line.size_at(self.probit + missing) - line.size_at(self.probit)
             size = self.snapped(size + max(self.sizing.step, ahead))
-        powers = self._curve(size, confirmed, max(n_replicates // _CURVE_SHARE, _PEEK))
+        powers = self._curve(size, confirmed, max(n_replicates // _CURVE_SHARE, PEEK))
         fewest, most = (self.sizing.at(one).n_patients for one in (min(low, size), max(high, size)))
         return SampleSize(
             target=self.power,

@@ -26,7 +26,7 @@ from trials_of_values import value_trial
 REASONS = {
     "regimen_selection": "",
     "platform_regimens": "",
-    "smart_msc_then_cart": "patients go over to another arm's treatment",
+    "smart_msc_then_cart": "",
     "single_arm_external_control": "",
     "single_arm_simon": "one arm alone",
     "ln_enrichment": "the trial adapts to what it sees",

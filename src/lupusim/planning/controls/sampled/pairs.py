@@ -52,28 +52,6 @@ class PairLaw:
     sample: SampledLaw  # the chances of cells
 
 
-class PairLaws:
-    """The laws of endpoints of which pairs are compared, each from a sample of its own.
-
-    Parameters
-    ----------
-    trial : Trial
-        Whose endpoints they are.
-    seed : int
-        Of the run.
-    """
-
-    def __init__(self, trial: Trial, *, seed: int) -> None:
-        self.trial, self.seed = trial, seed
-        self._known: dict[int, PairLaw] = {}
-
-    def of(self, number: int) -> PairLaw:
-        """Return the law of an endpoint, by its position."""
-        if number not in self._known:
-            self._known[number] = pair_law(self.trial, number, seed=self.seed)
-        return self._known[number]
-
-
 def due_at_looks(trial: Trial, endpoint: Endpoint) -> list[int | None]:
     """Return of how many patients, in their order, all is known at each look; None for chance."""
     due = _due(trial, endpoint)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from lupusim.simulation.generation.generation import Block, Generated, generate
 from lupusim.simulation.looks.cutoffs import observed
 from lupusim.simulation.relabeling import is_exchangeable
 from lupusim.trial import Trial
+
+OneLaw = TypeVar("OneLaw")
 
 _LEAST = 1e-9  # of the largest variance of what is known: beyond it, it is known twice
 
@@ -116,6 +118,26 @@ def covariance(drawn: Sequence[Drawn]) -> FloatArray | None:
     return found if samples else None
 
 
+class LawsOf(Generic[OneLaw]):
+    """The laws of endpoints of a trial, each from a sample of its own, which is drawn once.
+
+    Parameters
+    ----------
+    law : callable
+        Returns that of an endpoint, by its position.
+    """
+
+    def __init__(self, law: Callable[[int], OneLaw]) -> None:
+        self._law = law
+        self._known: dict[int, OneLaw] = {}
+
+    def of(self, number: int) -> OneLaw:
+        """Return the law of an endpoint, by its position."""
+        if number not in self._known:
+            self._known[number] = self._law(number)
+        return self._known[number]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sample:
     """Who is drawn, and what is asked of the exact engine beside."""
@@ -149,7 +171,7 @@ def sampled_law(trial: Trial, number: int, cells: Cells, sample: Sample) -> Samp
     n_facts = 0 if known is None else known.shape[1]
     sums = [_Sums(cells.number + 1, n_facts) for _ in range(n_arms)]
     for generated, kind, facts in _patients(trial, sample, heard=n_facts > 0):
-        cell = cells.of(_outcome(generated, number)).ravel()
+        cell = cells.of(outcome_of(generated, number)).ravel()
         arm = np.zeros_like(cell) if alike else generated.arm.ravel()
         for position, one in enumerate(sums[:1] if alike else sums):
             mine = arm == position
@@ -172,7 +194,7 @@ def some_patients(trial: Trial, number: int, n_patients: int, *, seed: int) -> O
     """
     n_replicates = -(-n_patients // trial.n_patients)
     block = Block(seed=_seed(trial, seed, "few"), number=0, n_replicates=n_replicates)
-    return _outcome(generate(trial, block), number).pooled()
+    return outcome_of(generate(trial, block), number).pooled()
 
 
 def _seed(trial: Trial, seed: int, purpose: str) -> int:
@@ -181,19 +203,26 @@ def _seed(trial: Trial, seed: int, purpose: str) -> int:
     return int(rng.integers(2**62))
 
 
-def _outcome(generated: Generated, number: int) -> Outcome:
+def outcome_of(generated: Generated, number: int) -> Outcome:
+    """Return the outcome of an endpoint, by its position, if nobody cut the data."""
     measurement: Measurement = generated.measurements[number]
     return measurement.outcome(observed(generated, np.full(len(generated.arm), np.inf)))
+
+
+def sample_blocks(trial: Trial, sample: Sample) -> Iterator[Block]:
+    """Yield the blocks of the sample's patients."""
+    size = min(replicates_per_block(trial.n_patients), -(-sample.n_patients // trial.n_patients))
+    seed = _seed(trial, sample.seed, "many")
+    for number in range(-(-sample.n_patients // (size * trial.n_patients))):
+        yield Block(seed=seed, number=number, n_replicates=size)
 
 
 def _patients(
     trial: Trial, sample: Sample, *, heard: bool
 ) -> Iterator[tuple[Generated, IntArray, BoolArray]]:
     """Yield the patients of the sample, their kinds, and which facts hold of these, if heard."""
-    size = min(replicates_per_block(trial.n_patients), -(-sample.n_patients // trial.n_patients))
-    n_patients, seed = size * trial.n_patients, _seed(trial, sample.seed, "many")
-    for number in range(-(-sample.n_patients // n_patients)):
-        block = Block(seed=seed, number=number, n_replicates=size)
+    for block in sample_blocks(trial, sample):
+        n_patients = block.n_replicates * trial.n_patients
         if heard:
             facts = Facts(trial, sample.times, n_patients)
             generated = generate(trial, block, listeners=facts.recorders)
