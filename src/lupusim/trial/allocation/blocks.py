@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -62,6 +63,17 @@ class SimpleRandomization(Unblocked):
         return np.asarray(cards[rng.integers(cards.size, size=stratum.shape)])
 
 
+@lru_cache(maxsize=1024)
+def _dealt(first: int, second: int, n: int) -> tuple[tuple[int, float], ...]:
+    """Return how many of `n` places of a block are of its second arm, and the chance of each."""
+    # SPEED: sums over strata ask for the same blocks at each number of patients
+    ways = math.comb(first + second, n)
+    return tuple(
+        (k, math.comb(second, k) * math.comb(first, n - k) / ways)
+        for k in range(max(0, n - first), min(n, second) + 1)
+    )
+
+
 @ALLOCATIONS.register("permuted_block")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermutedBlocks:
@@ -104,13 +116,10 @@ class PermutedBlocks:
         """
         whole, rest = divmod(n_patients, self.block_size)
         each = self.block_size // sum(ratio)
-        places = [part * each for part in ratio]
-        ways = math.comb(self.block_size, rest)
+        first, second = ratio[0] * each, ratio[1] * each
         return {
-            (whole * places[0] + rest - k, whole * places[1] + k): math.comb(places[1], k)
-            * math.comb(places[0], rest - k)
-            / ways
-            for k in range(max(0, rest - places[0]), min(rest, places[1]) + 1)
+            (whole * first + rest - k, whole * second + k): chance
+            for k, chance in _dealt(first, second, rest)
         }
 
     def numbers(

@@ -22,6 +22,7 @@ MOST_PER_ARM = 20_000
 MOST_TABLES = 40_000  # that are worked out together: a second for two arms of 199
 _NEGLIGIBLE = 1e-10  # of the chance of an arm's responders, in both tails together
 _NEXT_TO_NOTHING = 1e-300  # in place of a 0 whose logarithm is multiplied by a 0
+_BESIDE = np.arange(-1, 3)  # of what a pooled z would need: where other tests turn, too
 _UNHEARD = -45.0  # logarithm of what rounding hides
 
 Span = tuple[int, int]
@@ -183,11 +184,40 @@ def turning_points(
     control, new = (np.arange(*span) for span in spans)
     above = test.benefit_sign(better) > 0
     low, high = np.zeros(control.size, dtype=np.intp), np.full(control.size, new.size)
-    while np.any(open_still := low < high):
-        middle = (low + high) // 2
-        asked = _tables(new[np.minimum(middle, new.size - 1)], control, sizes)
+    near = (pooled_turn(control, sizes, alpha=alpha, above=above) - new[0]).astype(np.intp)
+    places = np.clip(near + _BESIDE[:, None], 0, new.size - 1)
+    while np.any(low < high):
+        asked = _tables(new[places].ravel(), np.tile(control, len(places)), sizes)
         rejected = verdict_on(test, asked, better=better, sided=sided).p_value <= alpha
-        ends = rejected == above
-        high = np.where(open_still & ends, middle, high)
-        low = np.where(open_still & ~ends, middle + 1, low)
+        ends = (rejected == above).reshape(places.shape)
+        high = np.minimum(high, np.where(ends, places, new.size).min(axis=0))
+        low = np.maximum(low, np.where(ends, 0, places + 1).max(axis=0))
+        places = np.minimum((low + high) // 2, new.size - 1)[None]
     return Turns(place=low, above=above)
+
+
+def pooled_turn(control: IntArray, sizes: Sizes, *, alpha: float, above: bool) -> FloatArray:
+    """Return how many responders of the new arm make a pooled z of just that level.
+
+    Parameters
+    ----------
+    control : (n_numbers,) array
+        Responders of control.
+    sizes : (int, int)
+        Patients of control and of the new arm.
+    alpha : float
+        One-sided.
+    above : bool
+        Whether more responders reject, else fewer.
+    """
+    from scipy.special import ndtri
+
+    n0, n1 = sizes
+    n, rate = n0 + n1, control / n0
+    spread = float(ndtri(alpha)) ** 2 * n / (n0 * n1)
+    # (x / n1 - rate)^2 = spread p (1 - p), where p = (x + control) / n
+    square = 1 / n1**2 + spread / n**2
+    line = -2 * rate / n1 - spread / n + 2 * spread * control / n**2
+    rest = rate**2 - spread * control / n + spread * (control / n) ** 2
+    half = np.sqrt(np.maximum(line**2 - 4 * square * rest, 0.0))
+    return np.asarray((half - line if above else -half - line) / (2 * square))
