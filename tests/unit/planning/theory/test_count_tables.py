@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from lupusim.analysis.registry import TESTS
+from lupusim.planning.theory.counts import tables
 from lupusim.planning.theory.counts.tables import laws_in_two, rejections, turning_points
 from lupusim.trial import Better
 
@@ -45,6 +46,19 @@ def test_where_tables_turn_to_reject_is_what_all_tables_say(name, better):
         turns = turning_points(*asked)
         # a law that is one number is the row of that number
         np.testing.assert_array_equal(turns.rejects(np.eye(sizes[1] + 1)), rejections(*asked))
+
+
+@pytest.mark.parametrize(("name", "better"), list(product(CONVEX, Better)))
+def test_where_tables_turn_is_looked_for_where_a_pooled_z_turns(name, better, monkeypatch):
+    asked, verdict_on = [], tables.verdict_on
+
+    def counted(test, few, **how):
+        asked.append(few)
+        return verdict_on(test, few, **how)
+
+    monkeypatch.setattr(tables, "verdict_on", counted)
+    turning_points(TESTS[name], better, 1, 0.03, (300, 210), ((40, 130), (20, 190)))
+    assert 1 <= len(asked) <= 3
 
 
 def test_within_narrow_spans_tables_may_all_reject_or_none():
