@@ -202,7 +202,7 @@ def test_every_page_can_be_read(tab, scheme, width):
 def test_a_trial_from_the_first_click_to_its_power(tab):
     with tab() as page:
         page.goto("/")
-        page.get_by_text("Two rates").click()
+        page.get_by_text("Two rates", exact=True).click()
         page.get_by_text("exact: 0.81 with 120 patients").wait_for()  # one click
         page.get_by_label("Patients in all").fill("140")
         page.get_by_text("140 patients, 1:1").wait_for()

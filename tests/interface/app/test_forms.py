@@ -13,11 +13,18 @@ from lupusim.app.designs.checking import check, known_power
 from lupusim.app.designs.counts import Count, counts_of, evidence_content
 from lupusim.app.designs.drafts import Drafts
 from lupusim.app.designs.fields import fields_of
+from lupusim.app.drawing.frame import words_of_line
 from lupusim.app.folder import StartFolder
 from lupusim.app.pages.questions import size_words
 from lupusim.app.runs.jobs import Job, Jobs, State
 from lupusim.app.runs.launch import STREAM
-from lupusim.app.runs.results import powers, table_of
+from lupusim.app.runs.results import (
+    names_in_words,
+    point_name,
+    powers,
+    powers_in_words,
+    table_of,
+)
 from lupusim.scenario import load_scenario, packaged_names
 from lupusim.scenario.document.edits import parsed, with_value
 from lupusim.scenario.document.yaml_writer import block
@@ -218,11 +225,13 @@ def test_problems_of_a_text_carry_their_line(tmp_path):
 
 
 def test_power_is_known_before_any_simulation_where_a_formula_is():
-    assert [(n, words) for n, _, words in known_power(load_scenario("two_rates"))] == [
-        (100, "exact"),
-        (120, "exact"),
-        (160, "exact"),
+    assert [(name, words) for name, _, words in known_power(load_scenario("two_rates"))] == [
+        ("100 patients", "exact"),
+        ("120 patients", "exact"),
+        ("160 patients", "exact"),
     ]
+    names = [name for name, _, _ in known_power(load_scenario("single_arm_simon"))]
+    assert names[:2] == ["model = msc-central", "model = msc-durable"]
     assert known_power(load_scenario("score_change")) == []
 
 
@@ -233,13 +242,57 @@ def found(**columns):
 
 def test_what_is_known_exactly_stands_before_what_was_simulated():
     heads, rows = table_of([("", found(power_exact=0.80604)), ("b", found(power_theory=0.79))])
-    known = ["Patients", "Exact power", "Power", "By formula"]
+    known = ["Patients", "Known power", "Power"]
     assert heads == ["Design", *known, "Type I error", "Months", "Trials simulated"]
-    assert rows[0][2:5] == ["0.8060", "0.80 (0.01)", ""]
-    assert rows[1][:5] == ["b", "1 200", "", "0.80 (0.01)", "0.7900"]
+    assert rows[0][2:4] == ["0.8060 exact", "0.80 (0.01)"]
+    assert rows[1][:4] == ["b", "1 200", "0.7900 formula", "0.80 (0.01)"]
+    heads, rows = table_of([("", found(power_exact=0.80604)), ("b", found())])
+    assert heads[1:4] == ["Patients", "Exact power", "Power"]
+    assert [row[2] for row in rows] == ["0.8060", ""]
     assert table_of([("", found())])[0][1:3] == ["Patients", "Power"]
     exact, simulated = powers({"points": [found(power_exact=0.8160), found(), found(power=None)]})
     assert (exact.in_words, simulated.in_words) == ("exact power 0.82", "power 0.80 (0.01)")
+    assert powers_in_words([simulated]) == "power 0.80 (0.01)"
+    assert powers_in_words([exact, simulated]) == "2 designs, power 0.80 (0.01) to 0.82"
+    assert powers_in_words([]) == "no test"
+
+
+def test_a_design_is_called_by_what_varies_and_a_line_says_of_whom_it_is():
+    path = "arms.msc.effects.0.hazard_ratio"
+    content = parsed(Drafts().open_packaged("phase3_bicla_52w").text).content
+    point = found(design_point={path: 1.5})
+    assert point_name(point, "bicla") == "bicla · hazard ratio = 1.5"
+    assert list(names_in_words([point], content)) == [
+        f"Hazard ratio: on active to response, low disease activity or remission, msc ({path})."
+    ]
+    two = found(design_point={path: 1.5, "arms.msc.effects.1.hazard_ratio": 0.8})
+    assert point_name(two) == "hazard ratio, effect 1, msc = 1.5, hazard ratio, effect 2, msc = 0.8"
+    assert list(names_in_words([found()], content)) == []
+
+
+def test_a_card_opens_one_size_and_every_other_number_that_varies():
+    drafts = Drafts()
+    assert "vary" not in drafts.open_packaged("two_rates", one_size=True).text
+    bicla = drafts.open_packaged("phase3_bicla_52w", one_size=True)
+    assert "\nvary: {arms.msc.effects.0.hazard_ratio: [1.5, 2.3, 6.9]}" in bicla.text
+
+
+def test_the_form_has_the_effects_of_a_trial_by_states_but_for_those_that_vary():
+    content = parsed(Drafts().open_packaged("phase3_bicla_52w").text).content
+    labels = [field.label for field in fields_of(content)]
+    assert "Hazard ratio 2, msc" in labels
+    assert "Hazard ratio 1, msc" not in labels  # its values stand under vary
+    field = field_of(content, "Hazard ratio 2, msc")
+    assert "to flare, msc; 1 is no effect" in field.help
+    assert (field.shown(content), field.read("0.7")) == ("0.81", 0.7)
+    assert {"Sites", "Enrollment of a site", "Dropout rate"} <= set(labels)
+
+
+def test_lines_of_a_command_break_between_its_words():
+    line = "lupusim sensitivity a.yaml --over 'x=27 %,33 %'  --force"
+    assert "".join(words_of_line(line)) == line
+    assert "--over " in words_of_line(line)
+    assert words_of_line("") == []
 
 
 def test_drawn_tables_stand_before_what_was_simulated_and_are_no_exact_power():

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lupusim.app.folder import StartFolder
+from lupusim.app.runs.results import varied_in_words
 from lupusim.common.frozen import dataclass
 from lupusim.errors import InputError, Problem
+from lupusim.report.numbers import grouped
 from lupusim.scenario.document.edits import parsed
 
 if TYPE_CHECKING:
-    from lupusim.trial.scenario import Scenario
+    from lupusim.trial.scenario import DesignPoint, Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +55,8 @@ def check(text: str, *, folder: StartFolder, beside: Path, name: str) -> Checked
     return Checked(scenario=scenario, content=content)
 
 
-def known_power(scenario: Scenario) -> list[tuple[int, float, str]]:
-    """Return the power of each design that a formula knows: patients, power, how it is known."""
+def known_power(scenario: Scenario) -> list[tuple[str, float, str]]:
+    """Return the power of each design that a formula knows: its name, power, how it is known."""
     from lupusim.planning.theory.power import undrawn_powers
 
     words = {"exact": "exact", "theory": "by formula"}
@@ -62,8 +64,15 @@ def known_power(scenario: Scenario) -> list[tuple[int, float, str]]:
     for point in scenario.points:
         known = [one for one in undrawn_powers(point.trial) if one.key in words]
         for one in known[:1]:
-            found.append((point.trial.n_patients, one.value, words[one.key]))
+            found.append((_name(point), one.value, words[one.key]))
     return found
+
+
+def _name(point: DesignPoint) -> str:
+    """Return what distinguishes a design: its patients, or what else varies."""
+    if point.values.keys() <= {"sample_size"}:
+        return f"{grouped(point.trial.n_patients)} patients"
+    return varied_in_words(point.values)
 
 
 def time_needed(scenario: Scenario, precision: str) -> str:

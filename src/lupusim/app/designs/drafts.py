@@ -14,8 +14,9 @@ from lupusim.app.designs.wording import Change, changes, without_old_numbers, wo
 from lupusim.app.folder import StartFolder, plain_name
 from lupusim.common.frozen import dataclass
 from lupusim.errors import ScenarioError
+from lupusim.scenario.document.content import is_mapping
 from lupusim.scenario.document.edits import Path as Place
-from lupusim.scenario.document.edits import parsed, with_value
+from lupusim.scenario.document.edits import parsed, value_at, with_value
 from lupusim.scenario.files.packaged import find_packaged, packaged_descriptions
 
 _MOST_DRAFTS = 200
@@ -124,7 +125,7 @@ class Drafts:
         return draft
 
     def open_packaged(self, name: str, *, one_size: bool = False) -> Draft:
-        """Open a packaged scenario; with `one_size` only the size it states first.
+        """Open a packaged scenario; with `one_size` only the size it states, where sizes vary.
 
         Raises
         ------
@@ -135,7 +136,9 @@ class Drafts:
             raise ValueError(f"No trial of the name {name[:_LONGEST_SHOWN]!r} comes with lupusim.")
         path = find_packaged("scenarios", name, ScenarioError)
         text = path.read_text(encoding="utf-8")
-        changed = with_value(text, ("vary",), None) if one_size and "\nvary:" in text else text
+        vary = value_at(parsed(text).content, ("vary",))
+        sizes_alone = is_mapping(vary) and vary.keys() == {"sample_size"}
+        changed = with_value(text, ("vary",), None) if one_size and sizes_alone else text
         return self.add(name=name, text=changed, packaged=name if changed == text else "")
 
     def open_file(self, folder: StartFolder, name: str) -> Draft:

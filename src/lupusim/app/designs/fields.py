@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lupusim.common.frozen import dataclass
+from lupusim.report.words.paths import path_in_words
 from lupusim.scenario.document.content import at, is_list, is_mapping, is_number, match
 from lupusim.scenario.document.edits import Path, value_at
+from lupusim.scenario.files.variation import place_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +185,20 @@ _COMMON = (
         way=_DROPOUT,
     ),
     Field(
+        label="Sites", unit="sites", group=PATIENTS, path=("enrollment", "sites"),
+        help="How many enroll once all are open.", way=number("20"),
+    ),
+    Field(
+        label="Enrollment of a site", unit="per month", group=PATIENTS,
+        path=("enrollment", "per_site_per_month"), way=number("0.5"),
+        help="How many patients each site randomizes in a month.",
+    ),
+    Field(
+        label="Dropout rate", unit="per year", group=PATIENTS, path=("dropout", "per_year"),
+        help="The hazard of leaving: 0.18 a year is 16.5 in 100 within a year.",
+        way=number("0.18"),
+    ),
+    Field(
         label="Level", unit="alpha", group=TEST, path=("analysis", "alpha"),
         help="Probability of a false claim, 0.025 for one side.", way=number("0.025"),
     ),
@@ -203,7 +219,7 @@ def fields_of(content: Any) -> list[Field]:
 
     Only those are returned that the file holds in the way the form writes it.
     """
-    candidates = [*_of_outcome(content), *_last_look(content), *_COMMON]
+    candidates = [*_of_outcome(content), *_effects(content), *_last_look(content), *_COMMON]
     return [field for field in candidates if field.shown(content) is not None]
 
 
@@ -295,6 +311,27 @@ _KINDS: dict[str, Callable[[str, Any], Iterator[Field]]] = {
     "score": _score,
     "event_count": _event_count,
 }
+
+
+def _effects(content: Any) -> Iterator[Field]:
+    """Yield the hazard ratio of each effect of an arm, but for one that varies between designs."""
+    vary = value_at(content, ("vary",))
+    varied = {place_of(content, path) for path in vary} if is_mapping(vary) else set()
+    arms = value_at(content, ("arms",))
+    a_number = number("0.65")
+    for position, arm in enumerate(arms if is_list(arms) else []):
+        effects = value_at(arm, ("effects",))
+        count = len(effects) if is_list(effects) else 0
+        for place in range(count):
+            path: Path = ("arms", position, "effects", place, "hazard_ratio")
+            if path in varied:
+                continue
+            which = f" {place + 1}" if count > 1 else ""
+            called = path_in_words(".".join(map(str, path)), content)
+            yield Field(
+                label=f"Hazard ratio{which}, {at(arm, 'name')}", unit="times", group=TRUTH,
+                path=path, way=a_number, help=f"{called[:1].upper()}{called[1:]}; 1 is no effect.",
+            )  # fmt: skip
 
 
 def _last_look(content: Any) -> Iterator[Field]:

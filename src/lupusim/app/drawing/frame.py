@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -21,9 +22,12 @@ PAGES = (
 )
 
 
+_WORD = re.compile(r" *[^ ]+ ?")  # of a command, with the blanks around it
+
+
 @contextmanager
-def page(here: str, heading: str, lead: str = "") -> Iterator[None]:
-    """Draw the frame of a page around what is drawn inside."""
+def page(here: str, heading: str, lead: str = "") -> Iterator[ui.label]:
+    """Draw the frame of a page around what is drawn inside; give its heading, to be changed."""
     ui.page_title(f"{heading} · lupusim")
     ui.add_css(STYLE)
     ui.add_head_html(REMEMBER_THEME)
@@ -39,16 +43,16 @@ def page(here: str, heading: str, lead: str = "") -> Iterator[None]:
         toggle.on("click", js_handler=f"() => {TOGGLE_THEME}")
     with ui.element("div").classes("sheet"):
         with ui.element("div"):
-            title(heading, 1)
+            shown = title(heading, 1)
             if lead:
                 ui.label(lead).classes("lead")
-        yield
+        yield shown
 
 
-def title(words: str, level: int = 2) -> None:
+def title(words: str, level: int = 2) -> ui.label:
     """Draw a heading."""
     with ui.element(f"h{level}"):
-        ui.label(words)
+        return ui.label(words)
 
 
 @contextmanager
@@ -68,7 +72,10 @@ def box(classes: str) -> Iterator[None]:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, words: int = 1) -> None:
-    """Draw a table whose first columns are words and the others numbers."""
+    """Draw a table whose first columns are words and the others numbers.
+
+    On a narrow screen each row is a list of its cells, each beside its heading.
+    """
     shown = ui.element("div").classes("scroll").props('tabindex="0" role="region"')
     shown.props["aria-label"] = f"Table: {', '.join(headings)}"
     with shown, ui.element("table").classes("plain"):
@@ -79,9 +86,11 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, words: int 
         with ui.element("tbody"):
             for row in rows:
                 with ui.element("tr"):
-                    for position, cell in enumerate(row):
-                        with ui.element("td").classes(_column(position, words)):
-                            ui.label(cell)
+                    for position, (heading, cell) in enumerate(zip(headings, row, strict=True)):
+                        with ui.element("td").classes(_column(position, words)) as drawn:
+                            drawn.props["data-heading"] = heading if position else ""
+                            if cell:
+                                ui.label(cell)
 
 
 def _column(position: int, words: int) -> str:
@@ -98,22 +107,43 @@ class Command:
     """The command, or the lines of Python, that reproduce what a page shows."""
 
     def __init__(self, words: str = "") -> None:
+        self._words = ""
         with ui.element("div").classes("command"):
-            with ui.element("div").style("flex: 1; min-width: 0"):
-                ui.label("The same by command").classes("muted small")
-                self._code = ui.label(words).classes("mono")
-            self._code.style("white-space: pre-wrap; overflow-wrap: anywhere")
+            ui.label("The same by command").classes("muted small")
+            self._code = ui.element("div").classes("mono")
             self._code.props('role="group" aria-label="Command that reproduces this page"')
             button = ui.button("Copy").props("flat dense no-caps")
             button.on(
                 "click",
                 js_handler="(e) => navigator.clipboard.writeText("
-                "e.target.closest('.command').querySelector('.mono').innerText)",
+                "e.target.closest('.command').querySelector('.mono').dataset.words)",
             )
+        self.say(words)
 
     def say(self, words: str) -> None:
-        """Show another command."""
-        self._code.set_text(words)
+        """Show another command; its lines break between its words alone."""
+        if words == self._words:
+            return
+        self._words = words
+        self._code.props["data-words"] = words
+        self._code.update()
+        self._code.clear()
+        with self._code:
+            for line in words.split("\n"):
+                with ui.element("div"):
+                    for word in words_of_line(line):
+                        ui.label(word).classes("word")
+
+
+def words_of_line(line: str) -> list[str]:
+    """Return the words of a command's line, with all blanks.
+
+    Examples
+    --------
+    >>> words_of_line("  size --power 0.9")
+    ['  size ', '--power ', '0.9']
+    """
+    return _WORD.findall(line)
 
 
 def action(words: str, *, main: bool = False) -> ui.button:

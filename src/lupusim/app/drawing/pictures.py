@@ -31,10 +31,15 @@ def show_svg(content: bytes, alternative: str) -> None:
 def show_later(draw: Callable[[], bytes | None], alternative: str) -> None:
     """Draw a picture as soon as it is made, beside what else the page does."""
     place = ui.element("div")
+    with place:
+        ui.label("The picture is being drawn.").classes("muted small")
 
     async def show() -> None:
         content = await run.io_bound(draw)
-        if content and not place.is_deleted:
+        if place.is_deleted:
+            return
+        place.clear()
+        if content:
             with place:
                 show_svg(content, alternative)
 

@@ -65,12 +65,15 @@ a:focus-visible, button:focus-visible, summary:focus-visible { outline: 3px soli
 .q-btn.q-btn:focus-visible { box-shadow: 0 0 0 2px var(--surface), 0 0 0 5px var(--accent); }
 .q-slider__track-container:focus-visible { outline: 3px solid var(--accent) !important;
   outline-offset: 2px; border-radius: 6px; }
-.command { display: flex; align-items: center; gap: 12px; padding: 10px 12px 10px 16px;
+.command { display: grid; grid-template-columns: minmax(0, 1fr) auto; align-items: center;
+  gap: 2px 12px; padding: 10px 12px 10px 16px;
   border: 1px solid var(--line); border-radius: 10px; background: var(--surface); }
 .slider { padding: 0 8px; }
 .slider .q-slider__marker-labels { font-size: 13px; color: var(--muted); white-space: nowrap; }
-.command code, pre, .mono { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
-.command code { flex: 1; white-space: pre-wrap; overflow-wrap: anywhere; color: var(--ink); }
+.command .mono { grid-column: 1; grid-row: 2; }
+.command .q-btn { grid-column: 2; grid-row: 1 / span 2; }
+pre, .mono { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
+.word { display: inline-block; max-width: 100%; white-space: pre-wrap; overflow-wrap: anywhere; }
 .counts { display: grid; gap: 12px; align-items: center;
   grid-template-columns: minmax(0, 1fr) minmax(0, 1fr) minmax(0, 2.1fr) minmax(0, 2fr)
     minmax(0, 1.2fr) 40px; }
@@ -82,6 +85,7 @@ table.plain th, table.plain td { padding: 8px 12px 8px 0; border-bottom: 1px sol
 table.plain { overflow-wrap: break-word; }
 table.plain td:first-child { min-width: 8em; }
 table.plain .number { text-align: right; padding-right: 20px; white-space: nowrap; }
+table.plain th.number { white-space: normal; vertical-align: bottom; }
 .scroll { overflow-x: auto; }
 .problem { border-left: 4px solid var(--bad); background: var(--bad-soft); padding: 8px 12px;
   border-radius: 4px; overflow-wrap: anywhere; }
@@ -112,6 +116,18 @@ table.plain .number { text-align: right; padding-right: 20px; white-space: nowra
   .counts { grid-template-columns: repeat(2, minmax(0, 1fr)); padding-bottom: 12px;
     border-bottom: 1px solid var(--line); }
   .counts > :nth-child(6n+3), .counts > :nth-child(6n+4) { grid-column: 1 / -1; }
+  .command { padding: 10px 12px; } .command .mono { grid-column: 1 / -1; }
+  .command .q-btn { grid-row: 1; }
+  table.plain thead { position: absolute; width: 1px; height: 1px; overflow: hidden;
+    clip-path: inset(50%); }
+  table.plain tr { display: block; padding: 8px 0; border-bottom: 1px solid var(--line); }
+  table.plain td { display: flex; justify-content: space-between; gap: 16px; border: 0;
+    padding: 2px 0; text-align: right; }
+  table.plain td:first-child { display: block; font-weight: 600; text-align: left; }
+  table.plain .number { padding-right: 0; white-space: normal; }
+  table.plain td::before { content: attr(data-heading); color: var(--muted); font-size: 13px;
+    text-align: left; }
+  table.plain td:empty { display: none; }
   .q-field { max-width: 100%; min-width: 0 !important; } }
 """
 

@@ -9,7 +9,7 @@ from lupusim.app.drawing.pictures import picture_of_runs, show_later
 from lupusim.app.folder import RUNS
 from lupusim.app.runs.jobs import command_line
 from lupusim.app.runs.past_runs import PastRun, past_runs
-from lupusim.app.runs.results import table_of
+from lupusim.app.runs.results import names_in_words, table_of
 from lupusim.app.site import Site
 
 _CHOSEN_AT_FIRST = 3
@@ -63,6 +63,9 @@ class _Comparison:
                 found = [(run.name, p) for run in chosen for p in (run.result or {})["points"]]
                 table(*table_of(found))
                 ui.label("In brackets: the Monte Carlo standard error.").classes("muted small")
+                for run in chosen:
+                    for words in names_in_words((run.result or {})["points"], run.content):
+                        ui.label(f"{run.name} · {words}").classes("muted small")
             folders = {run.name: run.folder for run in chosen}
             with panel("Side by side"):
                 show_later(lambda: picture_of_runs(folders), "Dots of each design, with limits")

@@ -16,7 +16,6 @@ from lupusim.app.runs.jobs import command_line
 from lupusim.app.runs.launch import PRESETS, start_run
 from lupusim.app.site import Site
 from lupusim.errors import InputError
-from lupusim.report.numbers import grouped
 from lupusim.report.words.trials import sentences
 from lupusim.scenario.document.edits import parsed
 
@@ -29,8 +28,8 @@ _PAUSE = 0.3  # seconds without a key before the design is checked
 def draw(site: Site, draft: Draft) -> None:
     """Draw the page of one design."""
     lead = "Change the numbers, or the scenario file beside them: each follows the other."
-    with page("Design", draft.heading, lead):
-        DesignView(site, draft).build()
+    with page("Design", draft.heading, lead) as heading:
+        DesignView(site, draft, heading).build()
 
 
 def _share_words(share: float) -> str:
@@ -49,10 +48,12 @@ class DesignView:
         What the pages share.
     draft : Draft
         The design.
+    heading : ui.label
+        Of the page; follows the title of the design.
     """
 
-    def __init__(self, site: Site, draft: Draft) -> None:
-        self.site, self.draft = site, draft
+    def __init__(self, site: Site, draft: Draft, heading: ui.label) -> None:
+        self.site, self.draft, self._heading = site, draft, heading
         self._inputs: dict[str, ui.input] = {}
         self._shown: list[Field] = []
         self._version = 0
@@ -219,6 +220,8 @@ class DesignView:
         self._checked = checked
         self._say_command()
         self._allow()
+        if checked.scenario is not None:
+            self._heading.set_text(checked.scenario.title or draft.heading)
         self._problems.clear()
         with self._problems:
             problems(checked.problems)
@@ -237,7 +240,7 @@ class DesignView:
         found = await run.io_bound(known_power, self._checked.scenario)
         if not found or version != self._version:
             return
-        parts = [f"{_share_words(power)} with {grouped(n)} patients" for n, power, _ in found]
+        parts = [f"{_share_words(power)} with {name}" for name, power, _ in found]
         self._power.set_text(f"Power before any simulation, {found[0][2]}: {', '.join(parts)}.")
         self._allow()
 

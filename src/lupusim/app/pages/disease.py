@@ -16,7 +16,9 @@ from lupusim.app.drawing.frame import Command, box, page, panel, table
 from lupusim.app.site import Site
 from lupusim.errors import LupusimError
 from lupusim.report.figures.style import colors_of
+from lupusim.report.numbers import share
 from lupusim.scenario.files.packaged import packaged_descriptions
+from lupusim.simulation.tally import Mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,6 +71,12 @@ def occupancies(
     if simulated:
         patients = simulate(model, _PATIENTS, years, seed=_SEED).occupancy(times)
     return exact.occupancy(model, times), patients
+
+
+def _of_patients(part: float) -> str:
+    """Return a share of the simulated patients with its standard error."""
+    error = math.sqrt(part * (1 - part) / _PATIENTS)
+    return share(Mean(value=part, mcse=error, n=_PATIENTS))
 
 
 def draw(site: Site) -> None:
@@ -215,12 +223,19 @@ class DiseaseView:
         last = exact.iloc[-1]
         found = [] if patients is None else [patients.iloc[-1]]
         rows = [
-            [state.replace("_", " "), f"{last[state]:.3f}", *(f"{p[state]:.3f}" for p in found)]
+            [
+                state.replace("_", " "),
+                f"{last[state]:.3f}",
+                *(_of_patients(p[state]) for p in found),
+            ]
             for state in model.states
         ]
         self._shares.clear()
         with self._shares:
             table(["State", "Exact", *["Simulated" for _ in found]], rows)
+            if found:
+                words = f"In brackets: the standard error of {_PATIENTS} simulated patients."
+                ui.label(words).classes("muted small")
 
     def _say_command(self, on: Sequence[Edge], ratio: float, years: float) -> None:
         name = str(self._which.value)

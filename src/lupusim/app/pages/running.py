@@ -15,7 +15,13 @@ from lupusim.app.pages.sensitivity import Sensitivity
 from lupusim.app.runs.jobs import Job, State, command_line
 from lupusim.app.runs.launch import go_on
 from lupusim.app.runs.past_runs import PastRun, find_run, past_runs
-from lupusim.app.runs.results import KnownPower, powers, table_of
+from lupusim.app.runs.results import (
+    KnownPower,
+    names_in_words,
+    powers,
+    powers_in_words,
+    table_of,
+)
 from lupusim.app.site import Site
 from lupusim.report.numbers import grouped, share
 
@@ -48,10 +54,14 @@ def draw_list(site: Site) -> None:
             for run in found:
                 with box("line"):
                     ui.link(run.name, f"/run/{run.name}").classes("plain")
-                    known = powers(run.result) if run.result else []
-                    words = known[0].in_words if known else "not finished"
-                    ui.label(words).classes("muted small")
+                    say_of(run)
         Command("lupusim run two_rates --precision plan --out runs/two_rates-1")
+
+
+def say_of(run: PastRun) -> None:
+    """Draw beside the name of a run what trial it is, and its power."""
+    words = powers_in_words(powers(run.result)) if run.result else "not finished"
+    ui.label(": ".join(filter(None, (run.title, words)))).classes("muted small")
 
 
 def draw(site: Site, run: PastRun) -> None:
@@ -95,6 +105,7 @@ class RunView:
     def build(self) -> None:
         """Draw everything, and follow the run."""
         with panel():
+            self._title = ui.label("")
             self._draw_state()
         with panel("Power while it runs"):
             ui.label("The band is two Monte Carlo standard errors either way.").classes(
@@ -111,7 +122,7 @@ class RunView:
         self._sensitivity.build()
         for asked in (self._questions, self._sensitivity):
             asked.show(finished=False)
-        Command(command_line(self.run.arguments or ("run", self.run.design)))
+        Command(command_line(self.run.command))
         self._refresh()
         ui.timer(_OFTEN, self._refresh)
 
@@ -210,6 +221,7 @@ class RunView:
         label.set_visibility(bool(words))
 
     def _show_result(self, result: dict[str, Any] | None) -> None:
+        self._say(self._title, self.run.title)
         self._result.clear()
         self._questions.show(finished=result is not None)
         self._sensitivity.show(finished=result is not None)
@@ -228,6 +240,8 @@ class RunView:
                 "trials that succeed if the treatment works as stated; the type I error is that "
                 f"share if it does nothing.{_CHECKED if exact else ''}"
             ).classes("muted small")
+            for words in names_in_words(result["points"], self.run.content):
+                ui.label(words).classes("muted small")
             for note in result.get("notes", ()):
                 ui.label(note).classes("note")
             if result["complete"]:

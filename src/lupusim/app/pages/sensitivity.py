@@ -28,7 +28,7 @@ _OFTEN = 0.3
 _SPREAD = 0.1
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _ASKED = ("What you expect", "Patients")
-_NOT_ASKED = {"Measured at", "Patients in all", "Sizes to compare", "Allocation"}
+_NOT_ASKED = {"Measured at", "Patients in all", "Sizes to compare", "Allocation", "Sites"}
 
 
 def assumptions(text: str) -> list[Field]:
@@ -37,11 +37,9 @@ def assumptions(text: str) -> list[Field]:
         content: Any = parsed(text).content
     except InputError:
         return []
-    return [
-        field
-        for field in fields_of(content)
-        if field.group in _ASKED and field.label not in _NOT_ASKED and field.shown(content)
-    ]
+    asked = [f for f in fields_of(content) if f.group in _ASKED and f.label not in _NOT_ASKED]
+    spreads = ((field, spread(field.shown(content) or "")) for field in asked)
+    return [field for field, (low, high) in spreads if low != high]
 
 
 def spread(shown: str) -> tuple[str, str]:
@@ -100,8 +98,10 @@ class Sensitivity:
         with self._box, panel("What matters most?"):
             ui.label(
                 "Each number goes from its lower to its higher value while the others stay; the "
-                "widest swing of the power stands on top. Empty a line to leave it out."
+                "widest swing of the power stands on top."
             ).classes("muted")
+            self._leave_out = ui.label("Empty both values of a number to leave it out.")
+            self._leave_out.classes("muted")
             self._ranges_box = ui.element("div").classes("ranges")
             self._other = ui.input(label="Another number of the file", on_change=self._say_command)
             self._other.props("outlined dense stack-label").style("max-width: 520px")
@@ -142,6 +142,7 @@ class Sensitivity:
                     made.props("outlined dense hide-bottom-space").props["suffix"] = unit
                     pair.append(made)
                 self._rows.append((field, pair[0], pair[1]))
+        self._leave_out.set_visibility(bool(self._rows))
 
     def _text(self) -> str:
         try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from nicegui import ui
 
 from lupusim.app.drawing.frame import Command, box, page, panel
+from lupusim.app.pages.running import say_of
 from lupusim.app.runs.past_runs import past_runs
-from lupusim.app.runs.results import powers
 from lupusim.app.site import Site
 
 _KINDS = (
@@ -65,6 +65,4 @@ def _runs(site: Site) -> None:
             for run in found:
                 with box("line"):
                     ui.link(run.name, f"/run/{run.name}").classes("plain")
-                    known = powers(run.result) if run.result else []
-                    words = known[0].in_words if known else "not finished"
-                    ui.label(words).classes("muted small")
+                    say_of(run)

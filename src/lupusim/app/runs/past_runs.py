@@ -10,6 +10,8 @@ from typing import Any
 from lupusim.app.folder import RUNS, StartFolder, plain_name
 from lupusim.common.frozen import dataclass
 from lupusim.common.output import read_object, write
+from lupusim.errors import InputError
+from lupusim.scenario.document.edits import parsed, value_at
 
 NOTE = "asked.json"
 _MOST_BYTES = 50_000_000
@@ -25,6 +27,27 @@ class PastRun:
     arguments: tuple[str, ...]  # of the command that made it
     draft: str  # the design that was open in the page; empty for none
     result: dict[str, Any] | None  # what was found; None while it is not complete
+
+    @property
+    def content(self) -> Any:
+        """What its scenario file holds; nothing where there is none that can be read."""
+        try:
+            return parsed((self.folder / "scenario.yaml").read_text(encoding="utf-8")).content
+        except (InputError, OSError, ValueError):
+            return {}
+
+    @property
+    def title(self) -> str:
+        """The title of its scenario; empty where none is known yet."""
+        return str(value_at(self.content, ("title",)) or "")
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The arguments of the command that makes it."""
+        asked = self.result or {}
+        seed = ("--seed", str(asked["seed"])) if "seed" in asked else ()
+        again = ("run", self.design, *str(asked.get("asked", "")).split(), *seed)
+        return self.arguments or again
 
     @property
     def can_go_on(self) -> bool:

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from lupusim.common.frozen import dataclass
 from lupusim.report.numbers import grouped, rounded, share
-from lupusim.report.words.paths import path_in_words
+from lupusim.report.words.paths import (
+    last_steps,
+    path_in_words,
+    step_in_words,
+    steps_in_words,
+)
 from lupusim.scenario.document.content import is_number
 from lupusim.simulation.tally import Mean
 from lupusim.trial.durations import MONTHS_PER_YEAR
 from lupusim.trial.scenario import label
 
 Point = Mapping[str, Any]
+_KNOWN = {
+    "Known power": {
+        "Exact power": "exact",
+        "Power (drawn tables)": "drawn",
+        "By formula": "formula",
+    },
+    "Known type I error": {"Exact type I error": "exact", "Type I error (drawn tables)": "drawn"},
+}
+"""Columns of what is known without simulation, and in a word how, where they are told in one."""
 _FORMULAS = ("power_theory", "power_schoenfeld", "power_lachin_foulkes")
 
 
@@ -25,6 +40,11 @@ class KnownPower:
     exact: float | None  # of all tables; None where it is not known
     drawn: Mean | None = None  # of tables that are drawn, where they are not all gone through
     simulated: Mean
+
+    @property
+    def value(self) -> float:
+        """The best that is known, as a number."""
+        return (self.drawn or self.simulated).value if self.exact is None else self.exact
 
     @property
     def best(self) -> str:
@@ -52,12 +72,45 @@ class KnownPower:
 def point_name(point: Point, run: str = "") -> str:
     """Return what a design is called: what varies, or the run it is of."""
     values = point.get("design_point", {})
-    words = label({path_in_words(path): value for path, value in values.items()}) if values else ""
+    words = varied_in_words(values) if values else ""
     return " · ".join(part for part in (run, words) if part) or "the design"
+
+
+def varied_in_words(values: Mapping[str, object]) -> str:
+    """Return what distinguishes a design, in as few words as tell its numbers apart.
+
+    Examples
+    --------
+    >>> varied_in_words({"arms.msc.effects.0.hazard_ratio": 1.5, "sample_size": 120})
+    'hazard ratio = 1.5, patients in all = 120'
+    """
+    steps = last_steps(values).items()
+    called = {
+        path: path_in_words(path) if path == step else step_in_words(step) for path, step in steps
+    }
+    return label({called[path]: value for path, value in values.items()})
+
+
+def names_in_words(points: Sequence[Point], content: Any) -> Iterator[str]:
+    """Yield what stands behind the names of designs, where they do not say of whom it is.
+
+    Parameters
+    ----------
+    points : sequence of mapping
+        What was found of each design of a run.
+    content : mapping
+        What its scenario file holds.
+    """
+    values = points[0].get("design_point", {}) if points else {}
+    for step, words in steps_in_words(values, partial(path_in_words, content=content)):
+        name = step_in_words(step)
+        yield f"{name[:1].upper()}{name[1:]}: {words}."
 
 
 def table_of(points: Sequence[tuple[str, Point]]) -> tuple[list[str], list[list[str]]]:
     """Return headings, and a row for each design; ``lupusim run`` has the same order.
+
+    Where designs are known in different ways, one column has them all, each with its way.
 
     Parameters
     ----------
@@ -77,10 +130,30 @@ def table_of(points: Sequence[tuple[str, Point]]) -> tuple[list[str], list[list[
         "Trials simulated": lambda point: grouped(int(point["n_replicates"])),
     }
     told = {name: [write(point) for _, point in points] for name, write in columns.items()}
+    for one, columns_of in _KNOWN.items():
+        told = _in_one_column(told, columns_of, one)
     kept = {name: cells for name, cells in told.items() if any(cells)}
     names = [point_name(point, run) for run, point in points]
     rows = zip(names, *kept.values(), strict=True)
     return ["Design", *kept], [list(row) for row in rows]
+
+
+def _in_one_column(
+    told: dict[str, list[str]], how: Mapping[str, str], one: str
+) -> dict[str, list[str]]:
+    """Return columns in which several ways to know a number stand in one."""
+    ways = [name for name in how if any(told[name])]
+    if len(ways) < 2:
+        return told
+    cells = [
+        next((f"{told[way][row]} {how[way]}" for way in ways if told[way][row]), "")
+        for row in range(len(told[ways[0]]))
+    ]
+    return {
+        one if name == ways[0] else name: cells if name == ways[0] else column
+        for name, column in told.items()
+        if name == ways[0] or name not in how
+    }
 
 
 def powers(result: Mapping[str, Any]) -> list[KnownPower]:
@@ -95,6 +168,14 @@ def powers(result: Mapping[str, Any]) -> list[KnownPower]:
         for point in result["points"]
         if is_number(point.get("power"))
     ]
+
+
+def powers_in_words(known: Sequence[KnownPower]) -> str:
+    """Return the power of a run in a few words: of several designs the least and the most."""
+    if len(known) < 2:
+        return known[0].in_words if known else "no test"
+    least, most = min(known, key=lambda one: one.value), max(known, key=lambda one: one.value)
+    return f"{len(known)} designs, {least.in_words} to {most.in_words.rpartition('power ')[2]}"
 
 
 def drawn_share(found: Mapping[str, Any], name: str) -> Mean | None:
