@@ -11,6 +11,7 @@ from lupusim.planning.controls.kinds import is_controlled
 from lupusim.planning.execution.tasks import blocks_of, is_block_of
 from lupusim.simulation.fingerprint import trial_fingerprint
 from lupusim.simulation.generation.generation import Block
+from lupusim.simulation.looks.look_statistics import comparisons
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.simulation.relabeling import is_exchangeable
 from lupusim.simulation.scoring import Pair
@@ -157,7 +158,8 @@ def more_precise(point: tuple[Series, ...], *, controlled: bool = True) -> tuple
     """Return the series of a design that know more of the same work.
 
     Its null twin's replicates share their patients where its arms are alike and claims of them are
-    errors: within a margin a claim is mostly the patients', whatever arm they are on. And what
+    errors: within a margin a claim is mostly the patients', whatever arm they are on, and so it is
+    where a prior compares them with what is known of others. And what
     control variates know is taken out of its claims; of differences between designs, trial by
     trial, it is not. Such blocks hold other sums, and so have another name.
 
@@ -174,10 +176,16 @@ def more_precise(point: tuple[Series, ...], *, controlled: bool = True) -> tuple
             controlled=controlled and is_controlled(series.trial),
             relabeled=number > 0
             and is_exchangeable(series.trial)
-            and error_quantity(series.trial) is not None,
+            and error_quantity(series.trial) is not None
+            and not _borrows(series.trial),
         )
         for number, series in enumerate(point)
     )
+
+
+def _borrows(trial: Trial) -> bool:
+    """Return whether a test knows something beforehand."""
+    return any(one.analysis.test.prior_words for one in comparisons(trial))
 
 
 def _named(series: Series, *, controlled: bool, relabeled: bool) -> Series:
