@@ -216,12 +216,12 @@ def test_finished_work_is_kept_and_taken_over(tmp_path: Path, words: list[str]) 
 
 
 def test_an_interrupted_search_tells_what_it_has_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lupusim.planning.sample_size import search as sample_size
+    from lupusim.planning.sample_size.hunt import Hunt
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sample_size._Hunt, "fit", interrupted)
+    monkeypatch.setattr(Hunt, "fit", interrupted)
     monkeypatch.setattr(os, "_exit", sys.exit)  # where joblib is loaded, leaving ends the process
     words = ["size", "survival_200_events", "--jobs", "1", "--format"]
     result = CliRunner().invoke(app, [*words, "json"])

@@ -13,12 +13,15 @@ import small_trials
 from lupusim.common.rng import stream
 from lupusim.planning.assurance.assurance import Nesting, assurance
 from lupusim.planning.assurance.effect_priors import NormalEffect, OrNoEffect
+from lupusim.planning.sample_size import search
 from lupusim.planning.sample_size.exact import ExactPowers
 from lupusim.planning.sample_size.growth import Patients, designs
 from lupusim.planning.sample_size.options import Search
 from lupusim.planning.sample_size.probit_line import NORMAL, Batch, fit_line
 from lupusim.planning.sample_size.search import find_size
 from lupusim.planning.sensitivity.one_at_a_time import Measure, sensitivity
+from lupusim.planning.theory import drawn_tables
+from lupusim.planning.theory.counts import claims
 from lupusim.scenario import load_scenario
 from lupusim.trial import BiasedCoin, Dropout
 from tolerance import SEED, assert_within_mcse
@@ -91,6 +94,7 @@ def searched():
     sizing = Patients(trial=small_trials.rates(SHARES, n_patients=80))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ExactPowers, "smallest", lambda *_: None)
+        patch.setattr(search, "answer_by_tables", lambda _: None)
         return [
             find_size(sizing, 0.8, search=Search(seed=SEED + k, precision=PRECISION, curve_at=()))
             for k in range(N_SEARCHES)
@@ -167,6 +171,35 @@ def power_by_coin(n_patients: int) -> float:
         tables = binom.pmf(control, sizes[0], SHARES[0]) * binom.pmf(new, sizes[1], SHARES[1])
         power += chance[n_new] * tables[norm.sf(z) <= 0.025].sum()
     return float(power)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", [0.04, 0.015])
+def test_the_interval_by_drawn_tables_holds_the_exact_size(precision, monkeypatch):
+    """Each search with tables from streams of its own, as another trial would have them."""
+    sizing = Patients(trial=small_trials.rates(SHARES, n_patients=80))
+    monkeypatch.setattr(ExactPowers, "smallest", lambda *_: None)
+    n_searches, wanted = 100, Search(seed=SEED, precision=precision, curve_at=())
+    found = []
+    for k in range(n_searches):
+        monkeypatch.setattr(drawn_tables, "SEED", SEED + k)
+        monkeypatch.setattr(claims, "_REMEMBERED", {})
+        found.append(find_size(sizing, 0.8, search=wanted))
+
+    def share_that_holds(size: int) -> float:
+        limits = [one.interval for one in found]
+        return sum(low <= size <= high for low, high in limits) / n_searches
+
+    mcse = math.sqrt(0.95 * 0.05 / n_searches)
+    right = share_that_holds(smallest(0.8))
+    assert right > 0.95 - 4 * mcse  # limits are whole turns of the ratio: they may hold more
+    assert share_that_holds(smallest(0.8 + 2 * precision)) < 0.95 - 4 * mcse  # negative control
+    z = [
+        (one.drawn_power.value - exact_power(one.n_patients, SHARES)) / one.drawn_power.mcse
+        for one in found
+    ]
+    assert_within_mcse(float(np.mean(z)), 0.0, mcse=1 / math.sqrt(n_searches))
+    assert_within_mcse(float(np.std(z)), 1.0, mcse=1 / math.sqrt(2 * n_searches))
 
 
 @pytest.mark.slow

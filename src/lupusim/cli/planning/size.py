@@ -6,6 +6,7 @@ import math
 import sys
 from dataclasses import replace
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import click
@@ -44,11 +45,13 @@ from lupusim.cli.writing import (
 from lupusim.common.output import as_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import pandas as pd
 
     from lupusim.planning.sample_size.frontier import InterruptedFrontierError, Row
+    from lupusim.planning.sample_size.growth import Sizing
     from lupusim.planning.sample_size.options import Search
     from lupusim.planning.sample_size.results import SampleSize
     from lupusim.scenario.rewritten import Draft
@@ -118,8 +121,9 @@ def size(
     loaded, seed = question.scenario, question.seed
     designs = _designs(scenario, loaded, over or (), power)
     draft = drafted(file, force, lambda path: _draft(scenario, designs, over or (), path))
-    question = replace(question, simulates=lambda: _is_simulated(designs))
-    precision = _precision(designs, precision)
+    simulated = cache(lambda: _simulated(designs, event))
+    question = replace(question, simulates=lambda: len(simulated()) > 0)
+    precision = _precision(designs, simulated, precision)
     search = Search(seed=seed, max_patients=max_patients, precision=precision, event=event)
     if over or frontier is not None or has_several_designs(designs):
         name = "frontier" if over or frontier is not None else "sizes"
@@ -245,29 +249,34 @@ def _say_left_out(designs: Scenario) -> None:
         print(f"the values of {path} are left out: the search decides it", file=sys.stderr)
 
 
-def _is_simulated(designs: Scenario) -> bool:
-    """Return whether the power of some design is not known by its counts."""
-    from lupusim.planning.sample_size.exact import ExactPowers
+def _simulated(designs: Scenario, event: str) -> list[Sizing]:
+    """Return the designs whose power is not known by their counts."""
+    from lupusim.planning.sample_size.by_tables import is_known_without_patients
     from lupusim.planning.sample_size.growth import designs as distinct
 
-    known = (
-        [ExactPowers(sizing=s, is_drawn=is_drawn) for is_drawn in (False, True)]
-        for _, s in distinct(designs)
-    )
-    return any(all(one.at(one.sizing.start) is None for one in both) for both in known)
+    return [s for _, s in distinct(designs) if not is_known_without_patients(s, event)]
 
 
-def _precision(designs: Scenario, asked: float | None) -> float:
-    """Return how precisely to search, and say so where it is less than for one plain design."""
+def _precision(
+    designs: Scenario, simulated: Callable[[], Sequence[Sizing]], asked: float | None
+) -> float:
+    """Return how precisely to search, and say so where it is less than for one plain design.
+
+    Counts tell their sizes at little cost: precisely, unless simulated designs stand beside.
+    """
     from lupusim.planning.sample_size.growth import affordable_precision
+    from lupusim.planning.sample_size.growth import designs as distinct
 
     if asked is not None:
         return asked
-    chosen = affordable_precision(designs)
+    costly = simulated()
+    chosen = affordable_precision(costly)
     times = round((chosen / _FINE) ** 2)
     if times > 1:
+        n = len(distinct(designs))
+        which = "sizes" if len(costly) == n else f"the sizes of {len(costly)} of {n} designs"
         print(
-            f"sizes are searched to {100 * chosen:.2g} %, for what these designs cost: "
+            f"{which} are searched to {100 * chosen:.2g} %, for what these designs cost: "
             f"--precision {_FINE} takes {times} times as long",
             file=sys.stderr,
         )

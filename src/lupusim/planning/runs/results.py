@@ -191,7 +191,7 @@ class PointResult(Shown):
             row |= _with_mcse(name, mean)
         for name, mean in (self.compared.differences() if self.compared else {}).items():
             row |= _with_mcse(f"{name}_difference", mean)
-        return row | self._estimators() | formula_columns(self.trial)
+        return row | self._estimators() | formula_columns(self.trial, self.n_replicates)
 
     def _estimators(self) -> dict[str, object]:
         """Return by what the effects are estimated."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import TypedDict
 
 from lupusim.common.spelling import nearest
@@ -27,7 +28,15 @@ class LastLook(TypedDict):
 
 def hypotheses(trial: Trial) -> tuple[str, ...]:
     """Return the names that a power can be asked of beside any; none with one hypothesis."""
-    measured = simulate_replicates(trial, Block(seed=0, number=0, n_replicates=1))
+    return _hypotheses(measured(trial))
+
+
+def measured(trial: Trial) -> Collection[str]:
+    """Return the names of the quantities of a replicate."""
+    return simulate_replicates(trial, Block(seed=0, number=0, n_replicates=1)).keys()
+
+
+def _hypotheses(measured: Collection[str]) -> tuple[str, ...]:
     return tuple(name.removeprefix(_PREFIX) for name in measured if name.startswith(_PREFIX))
 
 
@@ -46,7 +55,7 @@ def quantity_of(trial: Trial, event: str) -> str:
     ValueError
         If the trial has no such hypothesis.
     """
-    names = hypotheses(trial)
+    names = () if event == ANY else hypotheses(trial)
     if event == ANY or (event == ALL and not names):
         return _ONE
     if event in names:
@@ -55,11 +64,19 @@ def quantity_of(trial: Trial, event: str) -> str:
     raise ValueError(f"event {event!r} is no hypothesis of the trial. {nearest(event, valid)}")
 
 
-def event_in_words(quantity: str, trial: Trial) -> str:
-    """Return what a power is of, such as ``any of the hypotheses``; empty where there is one."""
+def event_in_words(quantity: str, measured: Collection[str]) -> str:
+    """Return what a power is of, such as ``any of the hypotheses``; empty where there is one.
+
+    Parameters
+    ----------
+    quantity : str
+        That of a replicate.
+    measured : collection of str
+        All quantities of a replicate.
+    """
     name = quantity.removeprefix(_PREFIX)
     if quantity == _ONE:
-        return "any of the hypotheses" if hypotheses(trial) else ""
+        return "any of the hypotheses" if _hypotheses(measured) else ""
     return "all hypotheses" if name == ALL else f"the hypothesis {name}"
 
 

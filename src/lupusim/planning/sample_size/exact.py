@@ -1,32 +1,23 @@
-"""The size of a trial whose power is known without patients: exactly, or from drawn tables."""
+"""The size of a trial whose power is known exactly, without patients."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import field
 from itertools import count
-from typing import TypedDict
 
 import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
-from lupusim.planning.runs.replicates import mean_of
-from lupusim.planning.sample_size.events import event_in_words, last_look
-from lupusim.planning.sample_size.growth import Sizing, only_decided, what_helps
+from lupusim.planning.sample_size.growth import Sizing, what_helps
 from lupusim.planning.sample_size.probit_line import NORMAL
-from lupusim.planning.sample_size.results import PowerNotReachedError, SampleSize
-from lupusim.planning.theory.counts.claims import (
-    Claims,
-    claims_of_all,
-    claims_of_few,
-    remembered,
-)
+from lupusim.planning.sample_size.results import PowerNotReachedError
+from lupusim.planning.theory.counts.claims import claims_of_all, remembered
 from lupusim.planning.theory.counts.design import count_design
 from lupusim.planning.theory.power import exact_rate_looks
-from lupusim.simulation.tally import Mean, Tally
+from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
 
 _TEETH = 12  # steps within which power that has risen may fall again, for discrete tests
@@ -35,31 +26,10 @@ _FARTHEST = 4.0  # the largest change of size from one power to the next
 _BISECT_EVERY = 4  # turns, lest a guess goes astray
 _LEVEL = 0.025  # about that of most tests: where to look next needs no more
 _NO_DIFFERENCE = 1e-9
-_AROUND = (0.9, 1.1)  # sizes, as parts of the answer, between which the power's slope is taken
-_LEAST_SLOPE = 1e-6  # of power by patient
-_TWO_SIDED_95 = 1.96
-
-
-class Told(TypedDict):
-    """The power at the answer: exact, or from drawn tables."""
-
-    exact_power: float | None
-    drawn_power: Mean | None
 
 
 class _UnknownError(Exception):
     """The power of a size is not known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
-    """What fresh replicates say of an answer."""
-
-    tally: Tally  # their sums
-    quantity: str  # which of them is the power
-    n_replicates: int
-    seed: int
-    """`n_replicates` and `seed`: how many, and the seed of the search."""
 
 
 @dataclass(slots=True)
@@ -68,7 +38,6 @@ class ExactPowers:
 
     sizing: Sizing
     quantity: str = "reject"  # which claim the power is of
-    is_drawn: bool = False  # whether tables are drawn, and not gone through
     known: dict[int, Mean | None] = field(default_factory=dict)
     _chances: FloatArray | None = None  # they do not depend on the size
 
@@ -80,8 +49,6 @@ class ExactPowers:
 
     def worked_out(self, trial: Trial) -> Mean | None:
         """Return the power of a trial; None where it is not known."""
-        if self.is_drawn:
-            return self._claimed(trial, claims_of_few)
         if (looks := exact_rate_looks(trial)) is not None:
             return Mean(value=looks.power, mcse=0.0)
         try:
@@ -90,11 +57,11 @@ class ExactPowers:
                 self._chances = design.chances()
             return Mean(value=float(design.powers(self._chances[None])[0]), mcse=0.0)
         except (NoExactSolutionError, ArithmeticError):
-            return self._claimed(trial, claims_of_all)
+            return self._claimed(trial)
 
-    def _claimed(self, trial: Trial, answer: Callable[[Trial], Claims]) -> Mean | None:
+    def _claimed(self, trial: Trial) -> Mean | None:
         try:
-            return remembered(answer, trial).shares.get(self.quantity)
+            return remembered(claims_of_all, trial).shares.get(self.quantity)
         except (NoExactSolutionError, ArithmeticError):
             return None
 
@@ -131,69 +98,26 @@ class ExactPowers:
             if begin < power and self._shows_nothing():
                 raise _not_reached(power, start, self._known(start), alike=True)
             size = self._crossing(power, start, largest)
-            return size if self.is_drawn else self._down_teeth(power, size)
+            return self._down_teeth(power, size)
         except _UnknownError:
             return None
 
-    def answer(self, size: int, power: float, shown: Sequence[int], checked: Checked) -> SampleSize:
-        """Return an answer with the exact power of sizes around it, its neighbors among them.
+    def curve(self, size: int, shown: Sequence[int]) -> dict[int, Mean]:
+        """Return the exact power of an answer and its neighbors, and of further sizes.
 
         Parameters
         ----------
         size : int
             The answer.
-        power : float
-            Target.
         shown : sequence of int
-            Further sizes of the curve; with none there is no curve.
-        checked : Checked
-            What replicates of the answer say.
+            Further sizes; with none there is no curve but the answer.
         """
-        step, sizing = self.sizing.step, self.sizing
-        beside = 0 if self.is_drawn or not shown else _NEIGHBORS  # exact sizes have teeth
+        step = self.sizing.step
+        beside = _NEIGHBORS if shown else 0  # exact sizes have teeth
         near = [size + k * step for k in range(-beside, beside + 1)]
-        sizes = {*shown, *(one for one in near if one >= sizing.smallest)}
+        sizes = {*shown, *(one for one in near if one >= self.sizing.smallest)}
         powers = {one: self.at(one) for one in sizes}
-        n_patients = sizing.at(size).n_patients
-        tally = checked.tally
-        return SampleSize(
-            target=power,
-            n_patients=n_patients,
-            interval=self._interval(size),
-            confirmed=mean_of(tally, checked.quantity),
-            duration=tally.mean("duration"),
-            powers={one: power for one, power in powers.items() if power is not None},
-            sizing=sizing,
-            size=size,
-            n_replicates=checked.n_replicates,
-            seed=checked.seed,
-            cost=tally.mean("cost") if "cost" in tally.sums else None,
-            event=event_in_words(self.quantity, only_decided(sizing.trial)),
-            **self._told(size),
-            **last_look(tally, len(sizing.trial.looks)),
-        )
-
-    def _interval(self, size: int) -> tuple[int, int]:
-        """Return 95 % limits, in patients, of where the power reaches the target.
-
-        The error of the power over how steep it is there; no more than the answer where it is
-        exact.
-        """
-        low, high = (max(self.sizing.smallest, round(size * part)) for part in _AROUND)
-        low, high = (round(one / self.sizing.step) * self.sizing.step for one in (low, high))
-        reach = 0
-        if self.is_drawn and (error := self.at(size)) is not None and high > low:
-            slope = (self._at(high) - self._at(low)) / (high - low)
-            reach = math.ceil(_TWO_SIDED_95 * error.mcse / max(slope, _LEAST_SLOPE))
-        steps = -(-reach // self.sizing.step) * self.sizing.step
-        fewest = max(size - steps, self.sizing.smallest)
-        return self.sizing.at(fewest).n_patients, self.sizing.at(size + steps).n_patients
-
-    def _told(self, size: int) -> Told:
-        """Return the power at the answer, by the name of its field."""
-        if self.is_drawn:
-            return {"exact_power": None, "drawn_power": self.at(size)}
-        return {"exact_power": self._at(size), "drawn_power": None}
+        return {one: found for one, found in powers.items() if found is not None}
 
     def _shows_nothing(self) -> bool:
         """Return whether both arms have the same chances, and the test wants more than that."""
@@ -249,9 +173,8 @@ def _not_reached(
     power: float, size: int, found: Mean, *, alike: bool = False
 ) -> PowerNotReachedError:
     advice = "Both arms respond alike: look for an effect" if alike else what_helps(found.value)
-    exactly = "exactly " if found.mcse == 0 else ""
     return PowerNotReachedError(
-        f"power {power:g} is not reached: with {size} patients it is {exactly}{found.value:.4f}. "
+        f"power {power:g} is not reached: with {size} patients it is exactly {found.value:.4f}. "
         f"{advice}",
         size=size,
         power=found,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -283,8 +283,8 @@ def _other_values(point: DesignPoint, sizing: Sizing) -> dict[str, object]:
     return {path: value for path, value in point.values.items() if path not in sizing.keys}
 
 
-def affordable_precision(scenario: Scenario) -> float:
-    """Return how precisely to search for the sizes of all designs in about a minute.
+def affordable_precision(sizings: Iterable[Sizing]) -> float:
+    """Return how precisely to simulate the sizes of all these designs in about a minute.
 
     Half the width of a 95 % interval, relative to the size: 0.01 for one plain design. The
     work grows with the inverse square and with the patients, so all designs together get
@@ -295,9 +295,9 @@ def affordable_precision(scenario: Scenario) -> float:
     work = sum(
         max(sizing.trial.n_patients / _PLAIN_PATIENTS, 1.0)
         * (_COSTLY if _is_costly(sizing.trial) else 1)
-        for _, sizing in designs(scenario)
+        for sizing in sizings
     )
-    return round(min(_FINE * math.sqrt(work), _COARSE), 3)
+    return round(min(_FINE * math.sqrt(max(work, 1.0)), _COARSE), 3)
 
 
 def _is_costly(trial: Trial) -> bool:

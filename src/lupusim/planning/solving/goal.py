@@ -8,8 +8,8 @@ from lupusim.common.frozen import dataclass
 from lupusim.common.spelling import nearest
 from lupusim.planning.runs.columns import COUNT, NOT_STATED, PROBABILITY, unit_of
 from lupusim.planning.runs.replicates import simulate_replicates, tested
-from lupusim.planning.sample_size.events import ANY, event_in_words, quantity_of
-from lupusim.planning.theory.power import formula_powers
+from lupusim.planning.sample_size.events import ANY, event_in_words, measured, quantity_of
+from lupusim.planning.theory.power import undrawn_powers
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.looks.null_hypothesis import WITHIN_THE_MARGIN, error_quantity
 from lupusim.trial import Trial
@@ -88,7 +88,9 @@ class Goal:
     def in_words(self, trial: Trial) -> str:
         """Return what is asked for: ``power for all hypotheses``, say, or ``duration (years)``."""
         words = self.quantity.replace("_", " ").replace("type one", "type I")
-        event = event_in_words(quantity_of(trial, self.event), trial) if self.is_power else ""
+        event = ""
+        if self.is_power:
+            event = event_in_words(quantity_of(trial, self.event), measured(trial))
         unit = unit_of(self.quantity, trial)
         if unit in _PLAIN:
             return f"{words} for {event}" if event else words
@@ -100,8 +102,7 @@ class Goal:
             return {}
         return {
             (_EXACT if found.key == _EXACT else found.method): found.value
-            for found in formula_powers(trial)
-            if not found.is_drawn  # an error of its own would pass for none
+            for found in undrawn_powers(trial)  # an error of its own would pass for none
         }
 
     def exact(self, trial: Trial) -> float | None:

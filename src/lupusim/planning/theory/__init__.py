@@ -2,6 +2,7 @@
 
 __all__ = [
     "assumptions",
+    "drawn_tables",
     "expected_events",
     "expected_times",
     "extremes",

@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from functools import wraps
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -22,11 +22,14 @@ _KEPT = 16  # trials whose theory is remembered
 
 Known = TypeVar("Known")
 Unknown = TypeVar("Unknown")
+More = ParamSpec("More")
 
 
 def without_failing(
     unknown: Unknown,
-) -> Callable[[Callable[[Trial], Known]], Callable[[Trial], Known | Unknown]]:
+) -> Callable[
+    [Callable[Concatenate[Trial, More], Known]], Callable[Concatenate[Trial, More], Known | Unknown]
+]:
     """Decorate what is known of a trial without simulation: where it fails, nothing is known.
 
     Theory stands beside a simulation that is finished, and extreme numbers (a hazard that
@@ -39,23 +42,25 @@ def without_failing(
         The answer then.
     """
 
-    def decorate(known: Callable[[Trial], Known]) -> Callable[[Trial], Known | Unknown]:
-        def find(trial: Trial) -> Known | Unknown:
+    def decorate(
+        known: Callable[Concatenate[Trial, More], Known],
+    ) -> Callable[Concatenate[Trial, More], Known | Unknown]:
+        def find(trial: Trial, /, *more: More.args, **named: More.kwargs) -> Known | Unknown:
             try:
                 with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                    return known(trial)
+                    return known(trial, *more, **named)
             except (ArithmeticError, ValueError, NoExactSolutionError):
                 return unknown
 
-        kept: deque[tuple[Trial, Known | Unknown]] = deque(maxlen=_KEPT)
+        kept: deque[tuple[Trial, object, Known | Unknown]] = deque(maxlen=_KEPT)
 
         @wraps(known)
-        def of_trial(trial: Trial) -> Known | Unknown:
-            for seen, found in tuple(kept):
-                if seen is trial:
+        def of_trial(trial: Trial, /, *more: More.args, **named: More.kwargs) -> Known | Unknown:
+            for seen, asked, found in tuple(kept):
+                if seen is trial and asked == (more, named):
                     return found
-            found = find(trial)
-            kept.append((trial, found))
+            found = find(trial, *more, **named)
+            kept.append((trial, (more, named), found))
             return found
 
         return of_trial

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from lupusim.analysis.single_arm.enumeration import LookChances
 from lupusim.planning.theory.assumptions import is_plain, without_failing
@@ -39,13 +39,13 @@ EXACT = "exact, all tables"
 _NONE: tuple[FormulaPower, ...] = ()
 
 
-def formula_power(trial: Trial) -> FormulaPower | None:
+def formula_power(trial: Trial, n_replicates: int | None = None) -> FormulaPower | None:
     """Return the power of a trial without simulation; None where there is no formula."""
-    return next(iter(formula_powers(trial)), None)
+    return next(iter(formula_powers(trial, n_replicates)), None)
 
 
 @without_failing(_NONE)
-def formula_powers(trial: Trial) -> tuple[FormulaPower, ...]:
+def formula_powers(trial: Trial, n_replicates: int | None = None) -> tuple[FormulaPower, ...]:
     """Return the power of a trial without simulation, by every formula that there is.
 
     *Exact* is the power of a test of two proportions, whose decision depends on counts of
@@ -56,21 +56,29 @@ def formula_powers(trial: Trial) -> tuple[FormulaPower, ...]:
     those of a log-rank or Cox test where the only event has proportional hazards; both are
     asymptotic.
     *Sequential theory* is that of looks at planned numbers of events or patients.
+
+    Parameters
+    ----------
+    trial : Trial
+        Any.
+    n_replicates : int or None
+        Of the simulation that it is shown beside: no more tables are drawn than are worth it
+        there; default as many as take less than a second.
     """
-    return _powers(trial, count_power)
+    return _powers(trial, count_power(trial, n_replicates).found)
 
 
 @without_failing(_NONE)
 def undrawn_powers(trial: Trial) -> tuple[FormulaPower, ...]:
     """Return the same but for what drawn tables say: at once."""
-    return _powers(trial, exact_counts)
+    return _powers(trial, exact_counts(trial).found)
 
 
-def _powers(trial: Trial, counted: Callable[[Trial], Known]) -> tuple[FormulaPower, ...]:
+def _powers(trial: Trial, counts: CountPower | None) -> tuple[FormulaPower, ...]:
     analysis = trial.analysis
     if analysis is None or trial.rule.changes:
         return ()
-    if (counts := counted(trial).found) is not None:
+    if counts is not None:
         return (_of_counts(counts),)
     return () if trial.family is not None else _of_one_test(trial, analysis)
 
@@ -110,32 +118,41 @@ def exact_power(trial: Trial) -> float | None:
     return found.value if found is not None and found.is_exact else None
 
 
-def known_power(trial: Trial) -> Mean | None:
-    """Return the power of a trial that is exact, or from drawn tables; None where it is neither."""
-    found = formula_power(trial)
+def known_power(trial: Trial, n_replicates: int | None = None) -> Mean | None:
+    """Return the power of a trial that is exact, or from drawn tables; None where it is neither.
+
+    `n_replicates` as for :func:`formula_powers`.
+    """
+    found = formula_power(trial, n_replicates)
     if found is None or not (found.is_exact or found.is_drawn):
         return None
     return found.mean
 
 
-def known_type_one_error(trial: Trial) -> Mean | None:
-    """Return the probability of a false claim, exact or from drawn tables; None where neither."""
-    found = _not_failing(trial).found
+def known_type_one_error(trial: Trial, n_replicates: int | None = None) -> Mean | None:
+    """Return the probability of a false claim, exact or from drawn tables; None where neither.
+
+    `n_replicates` as for :func:`formula_powers`.
+    """
+    found = _not_failing(trial, n_replicates).found
     if found is None or error_quantity(trial) is None:
         return None
     return Mean(value=found.power_if_alike, mcse=found.alike_mcse, n=found.n_drawn)
 
 
-def formula_columns(trial: Trial) -> dict[str, object]:
-    """Return what is known without simulation by the names of a table's columns."""
-    formulas = formula_powers(trial)
+def formula_columns(trial: Trial, n_replicates: int | None = None) -> dict[str, object]:
+    """Return what is known without simulation by the names of a table's columns.
+
+    `n_replicates` as for :func:`formula_powers`.
+    """
+    formulas = formula_powers(trial, n_replicates)
     found: dict[str, object] = {f"power_{f.key}": f.value for f in formulas}
     for formula in formulas:
         if formula.is_drawn:
             found |= {"power_drawn_mcse": formula.mcse, "n_drawn_tables": formula.n_drawn}
     if (error := exact_type_one_error(trial)) is not None:
         found["type_one_error_exact"] = error
-    elif (drawn := known_type_one_error(trial)) is not None:
+    elif (drawn := known_type_one_error(trial, n_replicates)) is not None:
         found |= {"type_one_error_drawn": drawn.value, "type_one_error_drawn_mcse": drawn.mcse}
     chances = exact_looks(trial)
     if chances is not None and trial.interims:
@@ -147,7 +164,7 @@ def formula_columns(trial: Trial) -> dict[str, object]:
 @without_failing(None)
 def exact_looks(trial: Trial) -> LookChances | None:
     """Return what becomes of a trial that counts responders at its looks; None if not known."""
-    if (found := _not_failing(trial).found) is not None:
+    if (found := exact_counts(trial).found) is not None:
         return found.looks
     return exact_rate_looks(trial)
 
@@ -164,19 +181,20 @@ def exact_rate_looks(trial: Trial) -> LookChances | None:
     return exact_chances(trial, rate=rate)
 
 
-def why_no_exact_power(trial: Trial) -> str:
+def why_no_exact_power(trial: Trial, n_replicates: int | None = None) -> str:
     """Return why a trial that is counts has no power by them; empty where it has, or is none."""
-    return _not_failing(trial).why_not if is_of_counts(trial) else ""
+    return _not_failing(trial, n_replicates).why_not if is_of_counts(trial) else ""
 
 
 @without_failing(Known())
-def _not_failing(trial: Trial) -> Known:
-    return count_power(trial)
+def _not_failing(trial: Trial, n_replicates: int | None = None) -> Known:
+    return count_power(trial, n_replicates)
 
 
+@without_failing(None)
 def exact_type_one_error(trial: Trial) -> float | None:
     """Return the exact probability of a false claim where arms are identical; None if not known."""
-    found = _not_failing(trial).found
-    if found is None or not found.is_exact or error_quantity(trial) is None:
+    found = exact_counts(trial).found
+    if found is None or error_quantity(trial) is None:
         return None
     return found.power_if_alike

@@ -180,14 +180,16 @@ def _power(point: PointResult, power: Mean) -> str:
     how = f"{share(power)} from {n} simulated trials"
     if analysis is None:
         return f"The trial then succeeds with probability {how}."
-    known = _beside((one.method, formula_share(one)) for one in formula_powers(trial))
+    known = _beside(
+        (one.method, formula_share(one)) for one in formula_powers(trial, point.n_replicates)
+    )
     return f"Tested by {analysis_in_words(analysis)}, the power {what} is {how}{known}."
 
 
 def _error(point: PointResult) -> Iterator[str]:
     """Yield what happens where nothing is better."""
     if point.type_one_error is not None:
-        how = share(point.type_one_error) + _beside(known_error(point.trial))
+        how = share(point.type_one_error) + _beside(known_error(point))
         yield f"The type I error, a false claim where nothing is better, has probability {how}."
     elif point.claims_if_alike is not None and error_quantity(point.trial) is None:
         claims = share(point.claims_if_alike)

@@ -16,7 +16,6 @@ from lupusim.planning.theory.power import (
 )
 from lupusim.report.numbers import share
 from lupusim.report.run.single_arm import exact_rows
-from lupusim.trial import Trial
 
 DRAWN = "from drawn tables"
 _FEW_EVENTS = 20  # too few for formulas of many
@@ -25,7 +24,7 @@ _FEW_EVENTS = 20  # too few for formulas of many
 def exactly_known(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield the power that is exact, or from drawn tables; the simulated one checks it."""
     which = "power" if point.trial.family is None else "power for any hypothesis"
-    for formula in formula_powers(point.trial):
+    for formula in formula_powers(point.trial, point.n_replicates):
         if formula.is_exact or formula.is_drawn:
             yield f"{which}, {formula.method}", formula_share(formula)
 
@@ -35,23 +34,23 @@ def formula_share(formula: FormulaPower) -> str:
     return share(formula.mean) if formula.is_drawn else f"{formula.value:.4f}"
 
 
-def known_error(trial: Trial) -> Iterator[tuple[str, str]]:
+def known_error(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield how the type I error is known, exactly or from drawn tables, and what it is."""
-    if (error := exact_type_one_error(trial)) is not None:
+    if (error := exact_type_one_error(point.trial)) is not None:
         yield EXACT, f"{error:.4f}"
-    elif (drawn := known_type_one_error(trial)) is not None:
+    elif (drawn := known_type_one_error(point.trial, point.n_replicates)) is not None:
         yield DRAWN, share(drawn)
 
 
 def without_simulation(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield what is known by closed forms that are not exact, where there are some."""
-    doubt, formulas = _doubt(point), formula_powers(point.trial)
+    doubt, formulas = _doubt(point), formula_powers(point.trial, point.n_replicates)
     for formula in formulas:
         if not (formula.is_exact or formula.is_drawn):
             yield f"power, {formula.method}", formula_share(formula) + doubt
     if point.trial.population.correlated and point.trial.analysis and not formulas:
         yield "power by a formula", "none where outcomes are correlated"
-    if stops := why_no_exact_power(point.trial):
+    if stops := why_no_exact_power(point.trial, point.n_replicates):
         yield f"power, {EXACT}", f"not worked out: {stops}"
     yield from exact_rows(point.trial)
 

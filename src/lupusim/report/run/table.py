@@ -91,7 +91,7 @@ def overview_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     """Yield what a row has for a design, where designs are rows."""
     yield "patients", str(point.trial.n_patients)
     if point.power is not None:
-        formulas = formula_powers(point.trial)[:1]
+        formulas = formula_powers(point.trial, point.n_replicates)[:1]
         yield from (("exact power", f"{one.value:.4f}") for one in formulas if one.is_exact)
         yield from (("power (drawn tables)", share(one.mean)) for one in formulas if one.is_drawn)
         yield "power", share(point.power)
@@ -99,7 +99,7 @@ def overview_rows(point: PointResult) -> Iterator[tuple[str, str]]:
         yield from (("theory", f"{one.value:.4f}") for one in others)
     if (claims := point.claims_under_null) is not None:
         within = error_quantity(point.trial) is None
-        yield from ((_ERRORS[how], error) for how, error in known_error(point.trial))
+        yield from ((_ERRORS[how], error) for how, error in known_error(point))
         yield "claims if alike" if within else "type I error", share(claims)
     yield "months", months(point.tally.mean("duration"))
 
@@ -135,7 +135,7 @@ def _test_rows(point: PointResult) -> Iterator[tuple[str, str]]:
     tested = f"{words_of_test(trial.analysis)}{level_of(trial.analysis)}"
     yield f"{which} ({tested})", share(point.power)
     yield from without_simulation(point)
-    yield from ((f"type I error, {how}", error) for how, error in known_error(trial))
+    yield from ((f"type I error, {how}", error) for how, error in known_error(point))
     yield _name_of_null_claims(trial), share(claims)
     if trial.family is None:
         yield from _estimates(point, trial.analysis)

@@ -21,16 +21,17 @@ _PAIR = 2  # arms
 
 def power_of(point: PointResult) -> Mean | None:
     """Return the power of a design, by its counts where these are known; None without a test."""
-    return _known(known_power(point.trial), point.power)
+    return _known(known_power(point.trial, point.n_replicates), point.power)
 
 
 def claims_if_nothing_works(point: PointResult) -> Mean | None:
     """Return how often a design claims what is not there, by its counts where these are known."""
-    return _known(known_type_one_error(point.trial), point.claims_under_null)
+    known = known_type_one_error(point.trial, point.n_replicates)
+    return _known(known, point.claims_under_null)
 
 
 def _known(known: Mean | None, simulated: Mean | None) -> Mean | None:
-    if known is None or simulated is None:
+    if known is None or simulated is None or 0 < simulated.mcse < known.mcse:
         return simulated
     return replace(known, n=max(known.n, simulated.n))
 

@@ -235,9 +235,11 @@ def _futility(
     """Return the futility bounds of each hypothesis; -inf where it is not judged by any."""
     assert trial.family is not None
     found = np.full(fraction.shape, -np.inf)
+    if trial.stopping is None or not trial.stopping.gives_up:
+        return found
     primary_only = trial.family.gives_up is GivesUp.PRIMARY
     for number, (one, seen) in enumerate(zip(*shown, strict=True)):
-        if trial.stopping is not None and not (primary_only and one.endpoint):
+        if not (primary_only and one.endpoint):
             found[:, number] = seen.bounds(trial.stopping, fraction[:, number])[1]
     return found
 

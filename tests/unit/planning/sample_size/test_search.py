@@ -14,6 +14,7 @@ import small_trials
 from lupusim.analysis.multiplicity.procedures import Adjusted
 from lupusim.analysis.proportions import score_interval
 from lupusim.analysis.registry import TESTS
+from lupusim.errors import NoExactSolutionError
 from lupusim.planning.runs.replicates import (
     Simulator,
     derived_seed,
@@ -21,10 +22,14 @@ from lupusim.planning.runs.replicates import (
     score_of,
     simulate_replicates,
 )
+from lupusim.planning.sample_size import search as searching
+from lupusim.planning.sample_size.by_tables import is_known_without_patients
+from lupusim.planning.sample_size.drawn import DrawnPowers
 from lupusim.planning.sample_size.events import (
     event_in_words,
     hypotheses,
     last_look,
+    measured,
     quantity_of,
 )
 from lupusim.planning.sample_size.exact import ExactPowers
@@ -177,6 +182,7 @@ def test_an_exact_size_costs_few_replicates_and_shows_the_teeth_of_its_power(fou
 def test_a_confirmation_is_as_precise_as_the_size_and_no_curve_is_simulated_unasked(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(ExactPowers, "smallest", lambda *_: None)
+        patch.setattr(searching, "answer_by_tables", lambda _: None)
         _confirms_as_precisely_as_asked()
     exact = find_size(
         Patients(trial=small_trials.rates((0.3, 0.5))), 0.8, search=replace(QUICK, curve_at=())
@@ -253,7 +259,7 @@ def test_power_can_be_asked_of_any_all_or_one_hypothesis(monkeypatch):
     assert_within_mcse(mean.value, 0.7, mcse=math.hypot(mean.mcse, 0.02))
     plain = small_trials.rates((0.2, 0.5))
     assert quantity_of(plain, "all") == "reject"
-    assert event_in_words("reject", plain) == ""
+    assert event_in_words("reject", measured(plain)) == ""
 
 
 def test_the_last_look_is_told_beside_the_mean_that_early_stops_make():
@@ -436,14 +442,12 @@ def test_a_test_that_fixes_its_size_is_not_searched():
 
 
 def test_several_or_costly_designs_are_searched_less_precisely_by_default():
-    plain = small_trials.rates((0.2, 0.5))
-    assert affordable_precision(small_trials.scenario(plain)) == 0.01
-    four = [small_trials.rates((0.2, 0.5 + k / 100)) for k in range(4)]
-    assert affordable_precision(small_trials.scenario(*four)) == 0.02
-    assert affordable_precision(small_trials.scenario(platform_trial())) == 0.02
-    large = platform_trial(n_patients=1200)
-    assert affordable_precision(small_trials.scenario(large)) == 0.04
-    assert affordable_precision(small_trials.scenario(large, large)) == 0.05
+    plain, costly = Patients(trial=small_trials.rates((0.2, 0.5))), Patients(trial=platform_trial())
+    large = Patients(trial=platform_trial(n_patients=1200))
+    assert affordable_precision([]) == affordable_precision([plain]) == 0.01
+    assert affordable_precision([plain] * 4) == affordable_precision([costly]) == 0.02
+    assert affordable_precision([large]) == 0.04
+    assert affordable_precision([large, large]) == 0.05
 
 
 def test_sizes_that_are_varied_are_said_to_be_left_out():
@@ -643,33 +647,60 @@ def test_a_power_without_known_chance_is_worth_more_trials() -> None:
     assert near == pytest.approx(wide / batch.worth, rel=0.1)
 
 
-def test_a_size_by_drawn_tables_is_that_of_all_tables_within_its_limits(monkeypatch):
-    monkeypatch.setattr(claims, "_WORK", 1_600_000)
+@pytest.fixture
+def only_drawn(monkeypatch):
+    """Let no tables be gone through."""
+    monkeypatch.setattr(ExactPowers, "smallest", lambda *_: None)
+
+
+@pytest.mark.usefixtures("only_drawn")
+@pytest.mark.parametrize("precision", [0.1, 0.03])
+def test_a_size_by_drawn_tables_is_that_of_all_tables_within_its_limits(precision):
     sizing = Patients(trial=small_trials.rates((0.3, 0.55)))
-    exact = ExactPowers(sizing, quantity="reject")
-    size = exact.smallest(0.8, 100, 1000)
-    monkeypatch.setattr(ExactPowers, "worked_out", by_drawn_tables)
-    found = find_size(sizing, 0.8, search=QUICK)
+    found = find_size(sizing, 0.8, search=replace(QUICK, precision=precision, curve_at=(0.7,)))
     low, high = found.interval
-    teeth = 6  # drawn tables go down no teeth
-    assert low - teeth <= size <= high + teeth
+    exact = ExactPowers(sizing)
+    assert low <= found.n_patients <= high
+    assert (high - low) / found.n_patients <= 2.5 * precision
+    assert min(exact.at(n).value for n in range(low, found.n_patients)) < 0.8
     assert found.exact_power is None
     assert found.reached
+    assert found.confirmed.n == 500
     known = found.to_json()
     assert known["power_drawn"] == found.drawn_power.value
     assert known["power_drawn_mcse"] == found.drawn_power.mcse > 0
-    all_tables = exact.at(found.n_patients)
-    assert_within_mcse(found.drawn_power.value, all_tables.value, mcse=found.drawn_power.mcse)
+    assert list(found.curve.n_patients)[1:] == [found.n_patients]
+    for n_patients, power, mcse in found.curve.itertuples(index=False):
+        assert_within_mcse(power, exact.at(n_patients).value, mcse=mcse)
     assert "of drawn tables" in size_sentence(found)
-    assert low < found.n_patients < high
 
 
-def by_drawn_tables(self, trial):
-    return claims.claims_of_few(trial).shares["reject"] if self.is_drawn else None
-
-
-def test_a_size_that_drawn_tables_do_not_reach_is_refused(monkeypatch):
-    monkeypatch.setattr(claims, "_WORK", 1_600_000)
-    drawn = ExactPowers(Patients(trial=small_trials.rates((0.35, 0.6))), is_drawn=True)
+@pytest.mark.usefixtures("only_drawn")
+def test_a_size_that_drawn_tables_do_not_reach_is_refused():
+    sizing = Patients(trial=small_trials.rates((0.35, 0.6)))
     with pytest.raises(PowerNotReachedError, match="with 60 patients it is 0"):
-        drawn.smallest(0.99, 40, 60)
+        find_size(sizing, 0.99, search=replace(QUICK, max_patients=60))
+
+
+@pytest.mark.usefixtures("only_drawn")
+def test_patients_are_simulated_where_tables_tell_the_power_of_some_sizes_alone(monkeypatch):
+    sizing = Patients(trial=small_trials.rates((0.3, 0.55)))
+    powers = {sizing.start: Mean(value=0.5, mcse=0.0)}
+
+    def refused(_, size, *__):
+        if size not in powers:
+            raise NoExactSolutionError("looks come at the same numbers of patients")
+        return powers[size]
+
+    monkeypatch.setattr(DrawnPowers, "at", refused)
+    assert is_known_without_patients(sizing)
+    found = find_size(sizing, 0.8, search=QUICK)
+    assert found.exact_power is None
+    assert found.drawn_power is None
+
+
+def test_what_tables_do_not_tell_is_not_known_without_patients():
+    assert not is_known_without_patients(Patients(trial=small_trials.survival(0.7)))
+    flares_last = sizing_of(load_scenario("phase3_bicla_52w").points[0].trial)
+    assert is_known_without_patients(flares_last)
+    assert not is_known_without_patients(flares_last, "all")

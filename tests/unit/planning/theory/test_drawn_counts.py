@@ -20,9 +20,10 @@ from lupusim.errors import NoExactSolutionError
 from lupusim.model import TreatmentEffect
 from lupusim.planning.runs.replicates import Simulator
 from lupusim.planning.theory.counts import claims as drawing
-from lupusim.planning.theory.counts.claims import claims_of_all, claims_of_drawn
+from lupusim.planning.theory.counts.claims import claims_of_all
 from lupusim.planning.theory.counts.joint import outcomes_of
 from lupusim.planning.theory.counts.power import count_power
+from lupusim.planning.theory.drawn_tables import drawn_tables
 from lupusim.planning.theory.power import formula_columns, known_power, known_type_one_error
 from lupusim.trial import (
     AfterPatients,
@@ -68,7 +69,7 @@ def claims_of(trial):
     try:
         return claims_of_all(trial)
     except NoExactSolutionError:
-        return claims_of_drawn(trial)
+        return drawn_tables(trial).claims()
 
 
 def arms(*ratios):
@@ -219,6 +220,32 @@ def test_drawn_tables_reject_as_often_as_all_tables():
     assert_within_mcse(reject.value, exact.power, mcse=reject.mcse)
 
 
+def test_tables_go_on_where_others_ended_and_who_asked_before_is_no_matter():
+    trial = counted(**look_at(20))
+    first = drawn_tables(trial).claims(2_500)
+    assert first.n_drawn == 3_000
+    assert drawn_tables(trial).claims(9_001).n_drawn == 10_000
+    assert drawn_tables(replace(trial)).claims(2_500) == first  # of the same content
+    assert drawn_tables(counted(n_patients=42, **look_at(20))).claims(2_500) != first
+
+
+def test_no_more_tables_are_drawn_beside_a_simulation_than_are_worth_it(monkeypatch):
+    monkeypatch.setattr(drawing, "_WORK", 1_500_000)
+    monkeypatch.setattr(drawing, "_FEWEST", 1000)
+    trial = counted(**CASES["looks in strata"])
+    many = drawn_tables(trial).claims(beside=10_000_000)
+    assert many == drawn_tables(trial).claims()
+    for n_replicates, n_tables in ((0, 1_000), (100, 3_000), (200, 5_000)):
+        found = drawn_tables(trial).claims(beside=n_replicates)
+        assert found.n_drawn == n_tables
+    # a hundred patients of a fitted test cost what few of its tables do
+    costly = counted(**CASES["logistic regression"])
+    assert drawn_tables(costly).claims(beside=100).n_drawn < 3_000
+    power = known_power(trial, 100)
+    assert power.n == 3_000
+    assert power == drawn_tables(trial).claims(2_500).shares["reject"]
+
+
 def test_all_tables_of_three_arms_are_those_written_down_one_by_one():
     trial = counted(arms=arms(2.0, 4.0), n_patients=18, family=family("bonferroni", n=2))
     chances = [one[0, 1] for one in outcomes_of(trial, [REMISSION], _cells(trial)).chances]
@@ -241,7 +268,7 @@ def test_all_tables_of_three_arms_and_a_block_that_is_not_filled_are_as_tables_d
     exact = claims_of(trial)
     assert exact.n_drawn == 0
     monkeypatch.setattr(drawing, "_WORK", 2_000_000)
-    drawn = drawing.claims_of_drawn(trial)
+    drawn = drawn_tables(trial).claims()
     for name in ("reject", "reject_a0", "reject_all"):
         known = drawn.shares[name]
         assert_within_mcse(known.value, exact.shares[name].value, mcse=known.mcse)

@@ -365,7 +365,7 @@ def test_what_drawn_tables_say_stands_with_its_error_in_the_paragraph(monkeypatc
     drawn = FormulaPower(
         value=0.8012, method="from 25 000 drawn tables", key="drawn", mcse=0.0021, n_drawn=25_000
     )
-    monkeypatch.setattr(protocol, "formula_powers", lambda _: (drawn,))
+    monkeypatch.setattr(protocol, "formula_powers", lambda *_: (drawn,))
     said = sample_size_paragraph(result.points[0])
     assert "(from 25 000 drawn tables: 0.801 (0.002))" in said
     assert re.search(r"has probability [0-9.]+ \([^)]*\) \(exact, all tables: 0\.0\d{3}\)", said)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -32,15 +32,15 @@ from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial, Verdict
 from lupusim.trial.enrollment.arm_periods import arms_change
 
-_SEED = 20_260_101
-"""Of the stream that tables are drawn from, the same in all commands and runs."""
+SEED = 20_260_101
+"""Of the streams that tables are drawn from, the same in all commands and runs."""
+
 _WORK = 8_000_000  # numbers that could be drawn in all: less than a second
 _PILOT = 500  # trials that show whether tests suffice
 _OF_TABLE, _OF_FIT, _OF_FAMILY, _OF_LOOKS = 15, 800, 4, 20
 """Numbers that could be drawn while a table is judged by a test, by one that is fitted, and by the
 rule for a hypothesis among several, with one look or with more."""
 _FEWEST, _MOST = 25_000, 1_000_000  # trials
-_FEWER = 8  # times fewer trials, where many sizes are asked for
 _AT_ONCE = 4_000_000  # numbers that are held together
 
 
@@ -56,19 +56,19 @@ Answered = TypeVar("Answered")
 Answer = Callable[["Counted", Sequence[Comparison]], Answered]
 """Says something of a trial by its numbers and of the comparisons that see these alone."""
 
-_REMEMBERED: dict[str, Claims] = {}
+_REMEMBERED: dict[str, Any] = {}
 _MOST_REMEMBERED = 128
 
 
-def remembered(answer: Callable[[Trial], Claims], trial: Trial) -> Claims:
-    """Return the claims of a trial by one of these; those of the same content at once.
+def remembered(answer: Callable[[Trial], Answered], trial: Trial) -> Answered:
+    """Return what is known of a trial by its counts; of a trial of the same content at once.
 
     Designs have the same null twin, and a size that is asked about is searched from afterwards.
 
     Raises
     ------
     NoExactSolutionError
-        If they are not known; why is said.
+        If it is not known; why is said.
     """
     try:
         key = f"{answer.__name__} {content_hash(trial)}"
@@ -78,7 +78,8 @@ def remembered(answer: Callable[[Trial], Claims], trial: Trial) -> Claims:
         if len(_REMEMBERED) >= _MOST_REMEMBERED:
             _REMEMBERED.clear()
         _REMEMBERED[key] = answer(trial)
-    return _REMEMBERED[key]
+    found: Answered = _REMEMBERED[key]
+    return found
 
 
 def claims_of_all(trial: Trial) -> Claims:
@@ -93,22 +94,6 @@ def claims_of_all(trial: Trial) -> Claims:
         If it is no such trial, or these are too many; why is said.
     """
     return by_counted(trial, _of_all)
-
-
-def claims_of_drawn(trial: Trial) -> Claims:
-    """Return the same by numbers that are drawn from their law.
-
-    Raises
-    ------
-    NoExactSolutionError
-        If it is no such trial, or drawing takes as long as patients do; why is said.
-    """
-    return by_counted(trial, _many_drawn)
-
-
-def claims_of_few(trial: Trial) -> Claims:
-    """Return the same by an eighth as many, for those who ask of many trials."""
-    return by_counted(trial, _few_drawn)
 
 
 def is_of_counts(trial: Trial) -> bool:
@@ -136,14 +121,27 @@ def by_counted(trial: Trial, answer: Answer[Answered], truths: Truths | None = N
     NoExactSolutionError
         If numbers do not say it; why is said.
     """
-    asked = _counted(trial)
-    primary = [one for one in asked if one.endpoint == 0]
-    if len(primary) < len(asked):
-        try:  # SPEED: of a sequence the first endpoint alone settles whether anything is claimed
-            return answer(_law(trial, primary, truths), primary)
+    *quicker, every = ways_of(trial)
+    for asked in quicker:
+        try:
+            return answer(law_of(trial, asked, truths), asked)
         except NoExactSolutionError:
             pass
-    return answer(_law(trial, asked, truths), asked)
+    return answer(law_of(trial, every, truths), every)
+
+
+def ways_of(trial: Trial) -> list[list[Comparison]]:
+    """Return comparisons by which it may be known what a trial claims, those to try first first.
+
+    Raises
+    ------
+    NoExactSolutionError
+        If no numbers of patients tell.
+    """
+    asked = _counted(trial)
+    primary = [one for one in asked if one.endpoint == 0]
+    # SPEED: of a sequence the first endpoint alone settles whether anything is claimed
+    return [primary, asked] if len(primary) < len(asked) else [asked]
 
 
 def _of_all(counted: Counted, asked: Sequence[Comparison]) -> Claims:
@@ -182,7 +180,8 @@ def _counted(trial: Trial) -> list[Comparison]:
     return found
 
 
-def _law(trial: Trial, asked: Sequence[Comparison], truths: Truths | None) -> Counted:
+def law_of(trial: Trial, asked: Sequence[Comparison], truths: Truths | None = None) -> Counted:
+    """Return the law of the numbers that some comparisons see, as in :func:`by_counted`."""
     _check_tables(trial, asked)
     positions = sorted({one.endpoint for one in asked})
     tested = _tested(asked)
@@ -230,28 +229,17 @@ def _patients(trial: Trial, endpoints: Sequence[int]) -> list[int]:
     return found
 
 
-def _many_drawn(counted: Counted, asked: Sequence[Comparison]) -> Claims:
-    return _drawn(counted, asked, 1)
+def most_drawn(counted: Counted, asked: Sequence[Comparison]) -> int:
+    """Return how many tables may be drawn of a trial in less than a second.
 
-
-def _few_drawn(counted: Counted, asked: Sequence[Comparison]) -> Claims:
-    return _drawn(counted, asked, _FEWER)
-
-
-def _drawn(counted: Counted, asked: Sequence[Comparison], part: int) -> Claims:
-    n_trials = n_worthwhile(counted, asked, part)
-    rng = stream(_SEED, "drawn tables")
-    sums: dict[str, float] = {}
-    for size in parts_of(n_trials, counted.n_draws):
-        numbers = counted.drawn(size, rng=rng).distinct()
-        for name, values in decided(counted, asked, numbers).items():
-            sums[name] = sums.get(name, 0.0) + float(numbers.weights @ values)
-    shares = {}
-    for name, total in sums.items():
-        share = total / n_trials
-        mcse = float(np.sqrt(share * (1 - share) / n_trials))
-        shares[name] = Mean(value=share, mcse=mcse, n=n_trials)
-    return Claims(shares=shares, n_drawn=n_trials)
+    Raises
+    ------
+    NoExactSolutionError
+        If patients do as well.
+    """
+    if (most := min(_WORK // work_of(counted, asked), _MOST)) < _FEWEST:
+        raise NoExactSolutionError("tables take as long as patients")
+    return most
 
 
 def n_worthwhile(counted: Counted, asked: Sequence[Comparison], part: int = 1) -> int:
@@ -262,11 +250,9 @@ def n_worthwhile(counted: Counted, asked: Sequence[Comparison], part: int = 1) -
     NoExactSolutionError
         If patients do as well, or a few tables show that these do not say what is claimed.
     """
-    n_trials = min(_WORK // work_of(counted, asked), _MOST)
-    if n_trials < _FEWEST:
-        raise NoExactSolutionError("tables take as long as patients")
+    n_trials = most_drawn(counted, asked)
     if len(asked) < len(comparisons(counted.trial)):  # at little cost
-        decided(counted, asked, counted.drawn(_PILOT, rng=stream(_SEED, "pilot")))
+        decided(counted, asked, counted.drawn(_PILOT, rng=stream(SEED, "pilot")))
     return max(n_trials // part // _FEWEST, 1) * _FEWEST
 
 

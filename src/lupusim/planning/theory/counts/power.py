@@ -10,13 +10,9 @@ import numpy as np
 from lupusim.analysis.single_arm.enumeration import LookChances
 from lupusim.common.frozen import dataclass
 from lupusim.errors import NoExactSolutionError
-from lupusim.planning.theory.counts.claims import (
-    Claims,
-    claims_of_all,
-    claims_of_drawn,
-    remembered,
-)
+from lupusim.planning.theory.counts.claims import Claims, claims_of_all, remembered
 from lupusim.planning.theory.counts.design import CountDesign, count_design
+from lupusim.planning.theory.drawn_tables import drawn_tables
 from lupusim.simulation.looks.null_hypothesis import error_quantity
 from lupusim.trial import Trial
 
@@ -53,33 +49,37 @@ class Known:
 class _Memory:
     """Answers by trial: a trial that is kept keeps its id."""
 
-    answer: Callable[[Trial], Known]
-    known: dict[int, tuple[Trial, Known]] = field(default_factory=dict)
+    answer: Callable[[Trial, int | None], Known]
+    known: dict[tuple[int, int | None], tuple[Trial, Known]] = field(default_factory=dict)
 
-    def __call__(self, trial: Trial) -> Known:
-        if id(trial) not in self.known:
+    def __call__(self, trial: Trial, beside: int | None = None) -> Known:
+        key = id(trial), beside
+        if key not in self.known:
             if len(self.known) >= _MOST_REMEMBERED:
                 self.known.clear()
-            self.known[id(trial)] = (trial, self.answer(trial))
-        return self.known[id(trial)][1]
+            self.known[key] = (trial, self.answer(trial, beside))
+        return self.known[key][1]
 
 
-def _exactly(trial: Trial) -> Known:
+def _exactly(trial: Trial, beside: int | None) -> Known:
+    del beside  # all tables are all tables
     try:
         return Known(found=_found(count_design(trial)))
     except (NoExactSolutionError, ArithmeticError):
-        return _by_claims(trial, claims_of_all)
+        return _by_claims(trial, lambda one: remembered(claims_of_all, one))
 
 
-def _exactly_or_drawn(trial: Trial) -> Known:
+def _exactly_or_drawn(trial: Trial, beside: int | None) -> Known:
     exact = exact_counts(trial)
-    return _by_claims(trial, claims_of_drawn) if exact.found is None else exact
+    if exact.found is not None:
+        return exact
+    return _by_claims(trial, lambda one: drawn_tables(one).claims(beside=beside))
 
 
 def _by_claims(trial: Trial, answer: Callable[[Trial], Claims]) -> Known:
     """Return what numbers of patients say, all of them or many that are drawn."""
     try:
-        stated, alike = (remembered(answer, one) for one in (trial, trial.null_twin()))
+        stated, alike = (answer(one) for one in (trial, trial.null_twin()))
     except (NoExactSolutionError, ArithmeticError, ValueError) as error:
         return Known(why_not=str(error))
     power = stated.shares["reject"]
@@ -107,4 +107,7 @@ def _found(design: CountDesign) -> CountPower:
 exact_counts = _Memory(_exactly)
 """Returns what all tables say of a trial (:class:`Known`); asked again, at once."""
 count_power = _Memory(_exactly_or_drawn)
-"""Returns what is known of a trial (:class:`Known`); asked again, at once."""
+"""Returns what is known of a trial (:class:`Known`); asked again, at once.
+
+Perhaps with the replicates of the simulation that it is shown beside: of no more tables.
+"""

@@ -12,7 +12,6 @@ from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.counts.claims import (
     by_counted,
     claims_of_all,
-    claims_of_drawn,
     decided,
     n_worthwhile,
     parts_of,
@@ -21,6 +20,7 @@ from lupusim.planning.theory.counts.claims import (
 )
 from lupusim.planning.theory.counts.joint import Truths
 from lupusim.planning.theory.counts.numbers import Counted
+from lupusim.planning.theory.drawn_tables import drawn_tables
 from lupusim.simulation.looks.look_statistics import Comparison
 from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
@@ -100,7 +100,7 @@ def stated_power(trial: Trial) -> Mean:
     try:
         return remembered(claims_of_all, trial).shares[_REJECT]
     except NoExactSolutionError:
-        return remembered(claims_of_drawn, trial).shares[_REJECT]
+        return drawn_tables(trial).claims().shares[_REJECT]
 
 
 def claims_by_table(trial: Trial, *, part: int, rng: np.random.Generator) -> BoolArray:

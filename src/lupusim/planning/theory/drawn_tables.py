@@ -1,0 +1,130 @@
+"""What trials claim by tables that are drawn from their law: as many as are worth it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import field
+
+import numpy as np
+
+from lupusim.common.frozen import dataclass
+from lupusim.common.rng import stream
+from lupusim.errors import NoExactSolutionError
+from lupusim.planning.theory.counts.claims import (
+    SEED,
+    Claims,
+    decided,
+    law_of,
+    most_drawn,
+    parts_of,
+    remembered,
+    ways_of,
+    work_of,
+)
+from lupusim.planning.theory.counts.numbers import Counted
+from lupusim.simulation.looks.look_statistics import Comparison
+from lupusim.simulation.tally import Mean
+from lupusim.trial import Trial
+
+_BATCH = 1_000  # tables that are drawn at least
+_FURTHER = 4  # batches that are drawn before one is twice as large
+_PER_REPLICATE = 25  # tables: an error a fifth of that of counted trials
+_FREE = 1_000_000  # numbers that are drawn beside any run: a tenth of a second
+_OF_PATIENT = 7  # numbers that could be drawn while a patient and his null twin are simulated
+
+
+@dataclass(slots=True, kw_only=True)
+class _Way:
+    """Tables that some comparisons of a trial see."""
+
+    trial: Trial
+    asked: Sequence[Comparison]
+    known: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    """After each batch: tables so far, and how many of them claim what."""
+    _law: Counted | None = None
+
+    @property
+    def law(self) -> Counted:
+        """The law of the numbers that they see."""
+        if self._law is None:
+            self._law = law_of(self.trial, self.asked)
+        return self._law
+
+    def claims(self, n_tables: int | None, beside: int | None) -> Claims:
+        """Return what is claimed; see :meth:`DrawnTables.claims`."""
+        most = most_drawn(self.law, self.asked)
+        if beside is not None:
+            work = max(_FREE, _OF_PATIENT * beside * self.trial.n_patients)
+            affordable = max(work // work_of(self.law, self.asked), _BATCH)
+            most = min(most, affordable, _PER_REPLICATE * beside)
+        wanted = max(n_tables or most, 1)
+        while not self.known or self.known[-1][0] < wanted:
+            self.known.append(self._with_further())
+        n_drawn, totals = next(one for one in self.known if one[0] >= wanted)
+        return Claims(
+            shares={name: _share(total, n_drawn) for name, total in totals.items()},
+            n_drawn=n_drawn,
+        )
+
+    def _with_further(self) -> tuple[int, dict[str, float]]:
+        """Draw a further batch, each from a stream of its own: who asked before is no matter."""
+        before, sums = self.known[-1] if self.known else (0, {})
+        n_further = max(before // (_FURTHER * _BATCH), 1) * _BATCH
+        rng = stream(SEED, "drawn tables", self.trial.n_patients, len(self.known))
+        sums = dict(sums)
+        for size in parts_of(n_further, self.law.n_draws):
+            numbers = self.law.drawn(size, rng=rng).distinct()
+            for name, values in decided(self.law, self.asked, numbers).items():
+                sums[name] = sums.get(name, 0.0) + float(numbers.weights @ values)
+        return before + n_further, sums
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnTables:
+    """Tables of a trial; who asks for more goes on where others ended."""
+
+    ways: tuple[_Way, ...]  # the first that tells is taken
+
+    def claims(self, n_tables: int | None = None, *, beside: int | None = None) -> Claims:
+        """Return how probably a trial claims what it tests.
+
+        Parameters
+        ----------
+        n_tables : int or None
+            How many tables are drawn at least; default what takes less than a second.
+        beside : int or None
+            Replicates of the simulation that it is shown beside: no more tables than make the
+            error a fifth of that of counted trials, nor than take as long as these.
+
+        Raises
+        ------
+        NoExactSolutionError
+            If tables do not tell, or drawing takes as long as patients do; why is said.
+        """
+        *quicker, every = self.ways
+        for way in quicker:
+            try:
+                return way.claims(n_tables, beside)
+            except NoExactSolutionError:
+                pass
+        return every.claims(n_tables, beside)
+
+
+def drawn_tables(trial: Trial) -> DrawnTables:
+    """Return the tables of a trial; of one of the same content those that are drawn already.
+
+    Raises
+    ------
+    NoExactSolutionError
+        If it is no trial of counts; why is said.
+    """
+    return remembered(_drawn_tables, trial)
+
+
+def _drawn_tables(trial: Trial) -> DrawnTables:
+    return DrawnTables(ways=tuple(_Way(trial=trial, asked=asked) for asked in ways_of(trial)))
+
+
+def _share(total: float, n: int) -> Mean:
+    share = total / n
+    return Mean(value=share, mcse=float(np.sqrt(share * (1 - share) / n)), n=n)
