@@ -127,6 +127,7 @@ def sensitivity(
 
 def _tornado(question: Question, scenario: str, ranges: dict[str, list[Any]], measure: Any) -> Any:
     from lupusim.planning.runs.columns import unit_of
+    from lupusim.planning.sensitivity.by_tables import is_simulated
     from lupusim.planning.sensitivity.one_at_a_time import InterruptedTornadoError, Tornado
     from lupusim.planning.sensitivity.one_at_a_time import sensitivity as swing
     from lupusim.report.questions.answers import tornado_sentence, tornado_table
@@ -151,6 +152,7 @@ def _tornado(question: Question, scenario: str, ranges: dict[str, list[Any]], me
 
     build = what_if(scenario)
     of_quantity = unit_of(measure.quantity, question.scenario.points[0].trial)
+    question = replace(question, simulates=lambda: is_simulated(build({})))
     found = question.ask(
         lambda bench: swing(build, ranges, measure=measure, bench=bench),
         answer,

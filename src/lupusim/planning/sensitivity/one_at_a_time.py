@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
 from lupusim.common.arrays import FloatArray
@@ -12,7 +13,12 @@ from lupusim.common.frozen import dataclass
 from lupusim.common.output import as_json
 from lupusim.planning.execution.bench import Bench, InterruptedJobsError, Job, on_bench
 from lupusim.planning.runs.replicates import added_up, simulate_replicates
-from lupusim.planning.theory.power import exact_power
+from lupusim.planning.sensitivity.by_tables import (
+    mean_of_tables,
+    n_drawn,
+    of_equal_length,
+    power_by_tables,
+)
 from lupusim.simulation.block import replicates_per_block
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.tally import Mean, Tally
@@ -81,6 +87,9 @@ class Tornado:
         Whether every number, and every replicate asked for, is in.
     missing : tuple of str
         Numbers of which nothing is finished.
+    tables_per_trial : int or None
+        Tables drawn of each trial; 0 where all are gone through, and the power is exact; None where
+        patients are simulated.
     """
 
     quantity: str
@@ -90,6 +99,7 @@ class Tornado:
     seed: int
     complete: bool = True
     missing: tuple[str, ...] = ()
+    tables_per_trial: int | None = None
 
     @property
     def table(self) -> pd.DataFrame:
@@ -107,6 +117,7 @@ class Tornado:
             "base_mcse": self.base.mcse,
             "seed": self.seed,
             "n_replicates": self.n_replicates,
+            "tables_per_trial": self.tables_per_trial,
             "complete": self.complete,
             "swings": rows,
         }
@@ -148,6 +159,11 @@ class Measure:
         if self.n_replicates < 2:
             raise ValueError(f"n_replicates={self.n_replicates!r} must be at least 2")
 
+    @property
+    def is_of_power(self) -> bool:
+        """Whether the power is measured."""
+        return self.quantity == _POWER
+
     def blocks(self, trials: Sequence[Trial]) -> tuple[Block, ...]:
         """Return the blocks of replicates that all trials to be compared take."""
         size = replicates_per_block(max(trial.n_patients for trial in trials))
@@ -167,6 +183,20 @@ class Measure:
         if self.quantity not in shown:
             known = ", ".join(shown)
             raise ValueError(f"the trial has no {self.quantity!r} to measure; it has {known}")
+
+
+def powers_by_tables(trials: Sequence[Trial], measure: Measure) -> list[FloatArray] | None:
+    """Return the powers that numbers of patients say, (n_tables,) or (1,) where it is exact.
+
+    None where they do not say one of them.
+    """
+    known = []
+    for trial in trials:
+        power = power_by_tables(trial, at_least=measure.n_replicates, seed=measure.seed)
+        if power is None:
+            return None
+        known.append(power)
+    return of_equal_length(known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,8 +240,8 @@ def sensitivity(
     """Return what each number of a scenario does to its power, one at a time.
 
     All trials share their random numbers, so that the standard error of a difference is
-    that of the replicates which really differ. Where the power of all is exact, nothing is
-    simulated.
+    that of the replicates which really differ. Where the power of all is exact, or numbers of
+    patients say it, nothing is simulated.
 
     Parameters
     ----------
@@ -245,7 +275,7 @@ def sensitivity(
             raise ValueError(f"{path}: {list(values)} must be two values, low and high")
     trials = {path: [what_if({path: v}) for v in values] for path, values in ranges.items()}
     base = what_if({})
-    if measure.quantity == _POWER and (known := _exactly(base, trials, ranges, measure)):
+    if measure.quantity == _POWER and (known := _without_patients(base, trials, ranges, measure)):
         return known
     blocks = measure.blocks([base, *(trial for pair in trials.values() for trial in pair)])
     lines = [
@@ -262,36 +292,35 @@ def sensitivity(
             raise InterruptedTornadoError(partial) from interrupt
 
 
-def _exactly(
+def _without_patients(
     base: Trial,
     trials: Mapping[str, Sequence[Trial]],
     ranges: Mapping[str, Sequence[Value]],
     measure: Measure,
 ) -> Tornado | None:
-    """Return the swings of exact powers; None where one is not known."""
-    stated = exact_power(base)
-    powers = {path: [exact_power(trial) for trial in pair] for path, pair in trials.items()}
-    if stated is None:
+    """Return the swings of powers that numbers of patients say; None where one is not known."""
+    known = powers_by_tables((base, *chain.from_iterable(trials.values())), measure)
+    if known is None:
         return None
+    stated, *ends = known
     swings = []
-    for path, (low, high) in powers.items():
-        if low is None or high is None:
-            return None
-        values = {
+    for (path, values), low, high in zip(ranges.items(), ends[::2], ends[1::2], strict=True):
+        shown = {
             "at_low": low,
             "at_high": high,
             "low_change": low - stated,
             "high_change": high - stated,
             "width": high - low,
         }
-        means = {name: Mean(value=value, mcse=0.0) for name, value in values.items()}
-        swings.append(Swing(path=path, low=ranges[path][0], high=ranges[path][1], **means))
+        means = {name: mean_of_tables(of_each) for name, of_each in shown.items()}
+        swings.append(Swing(path=path, low=values[0], high=values[1], **means))
     return Tornado(
         quantity=measure.quantity,
-        base=Mean(value=stated, mcse=0.0),
+        base=mean_of_tables(stated),
         swings=tuple(sorted(swings, key=lambda swing: -abs(swing.width.value))),
         n_replicates=measure.n_replicates,
         seed=measure.seed,
+        tables_per_trial=n_drawn(known),
     )
 
 

@@ -15,7 +15,8 @@ from lupusim.common.rng import stream
 from lupusim.common.sobol import sobol_points
 from lupusim.planning.execution.bench import Bench, InterruptedJobsError, Job, on_bench
 from lupusim.planning.runs.replicates import added_up
-from lupusim.planning.sensitivity.one_at_a_time import Measure, Value, WhatIf
+from lupusim.planning.sensitivity.by_tables import n_drawn
+from lupusim.planning.sensitivity.one_at_a_time import Measure, Value, WhatIf, powers_by_tables
 from lupusim.simulation.tally import Mean, Tally
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ class SobolIndices:
         Designs that were simulated.
     complete : bool
         Whether every design asked for is in.
+    tables_per_trial : int or None
+        Tables drawn of each design; 0 where all are gone through, and the power is exact; None
+        where patients are simulated.
     """
 
     paths: tuple[str, ...]
@@ -60,6 +64,7 @@ class SobolIndices:
     standard_deviation: float
     n_trials: int
     complete: bool = True
+    tables_per_trial: int | None = None
 
     @property
     def table(self) -> pd.DataFrame:
@@ -85,6 +90,7 @@ class SobolIndices:
             "mean": self.mean,
             "standard_deviation": self.standard_deviation,
             "n_trials": self.n_trials,
+            "tables_per_trial": self.tables_per_trial,
             "complete": self.complete,
         }
 
@@ -118,8 +124,9 @@ def sobol(
     """Return Sobol indices of a quantity over independent, uniform ranges of some numbers.
 
     Designs are spread over the ranges by a scrambled Sobol sequence and simulated on common
-    random numbers; a full quadratic surface is fitted to their means, and scipy's
-    ``sobol_indices`` integrates the surface. So the noise of a simulation is averaged out
+    random numbers, or their power computed where numbers of patients say it; a full quadratic
+    surface is fitted to their means, and scipy's ``sobol_indices`` integrates the surface. So the
+    noise of a simulation is averaged out
     instead of being taken for interaction.
 
     Parameters
@@ -161,6 +168,10 @@ def sobol(
         raise ValueError(f"n_trials={n_trials!r} must be at least {fewest}")
     rows = _designs(what_if, ranges, n_trials, measure.seed)
     trials = [what_if(row) for row in rows]
+    if measure.is_of_power and (known := powers_by_tables(trials, measure)) is not None:
+        means = np.array([one.mean() for one in known])
+        indices = _found(rows, means, bounds, measure=measure)
+        return replace(indices, tables_per_trial=n_drawn(known))
     blocks = measure.blocks(trials)
     with on_bench(bench, 1) as working:
         try:
@@ -169,7 +180,7 @@ def sobol(
             found = zip(rows, interrupt.finished, strict=True)
             begun = [(row, tallies) for row, tallies in found if tallies]
             raise _interrupted(begun, bounds, measure=measure, n_blocks=len(blocks)) from interrupt
-    return _found(list(zip(rows, finished, strict=True)), bounds, measure=measure)
+    return _found(rows, _means(finished, measure), bounds, measure=measure)
 
 
 def _fewest_trials(n_paths: int) -> int:
@@ -194,16 +205,16 @@ def _designs(
 
 
 def _found(
-    designs: Sequence[tuple[Mapping[str, Value], Sequence[Tally]]],
-    bounds: FloatArray,
-    *,
-    measure: Measure,
+    rows: Sequence[Mapping[str, Value]], means: FloatArray, bounds: FloatArray, *, measure: Measure
 ) -> SobolIndices:
-    """Return the indices of the surface through some designs and their blocks."""
-    values = np.array([list(row.values()) for row, _ in designs], dtype=float)
+    """Return the indices of the surface through the means of some designs."""
+    values = np.array([list(row.values()) for row in rows], dtype=float)
     points = (values - bounds[:, 0]) / (bounds[:, 1] - bounds[:, 0])
-    means = np.array([_mean(tallies, measure).value for _, tallies in designs])
-    return _indices(tuple(designs[0][0]), 2 * points - 1, means, measure.seed)
+    return _indices(tuple(rows[0]), 2 * points - 1, means, measure.seed)
+
+
+def _means(designs: Sequence[Sequence[Tally]], measure: Measure) -> FloatArray:
+    return np.array([_mean(tallies, measure).value for tallies in designs])
 
 
 def _mean(tallies: Sequence[Tally], measure: Measure) -> Mean:
@@ -230,7 +241,9 @@ def _interrupted(
     whole = [(row, tallies) for row, tallies in begun if len(tallies) == n_blocks]
     partial = None
     if len(whole) >= _fewest_trials(len(bounds)):
-        partial = replace(_found(whole, bounds, measure=measure), complete=False)
+        rows, finished = [row for row, _ in whole], [tallies for _, tallies in whole]
+        of_whole = _found(rows, _means(finished, measure), bounds, measure=measure)
+        partial = replace(of_whole, complete=False)
     return InterruptedSobolError(partial, pd.DataFrame(shown))
 
 

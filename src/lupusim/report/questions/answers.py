@@ -122,10 +122,13 @@ def _in_months(years: Mean) -> Mean:
 
 def tornado_table(result: Tornado, called: Naming = path_in_words) -> AnswerTable:
     """Return a row per number, the widest swing first."""
-    exact = result.base.mcse == 0 and result.base.n == 0
+    exact = result.tables_per_trial == 0
     title = f"{_quantity(result)} as it is: {estimate_in_words(result, result.base)}"
     caption = "computed, not simulated"
-    if not exact:
+    if result.tables_per_trial:
+        title += f"; {grouped(result.tables_per_trial)} drawn tables of each trial"
+        caption = "estimate (Monte Carlo standard error); changes are paired, table by table"
+    elif not exact:
         title += f"; {grouped(result.n_replicates)} replicates of each trial, seed {result.seed}"
         caption = (
             "estimate (Monte Carlo standard error); changes are paired, replicate by replicate"
@@ -167,7 +170,8 @@ def _quantity(result: Tornado) -> str:
 
 def sobol_table(result: SobolIndices, called: Naming = path_in_words) -> AnswerTable:
     """Return a row per number, the largest total share first."""
-    title = f"Shares of the variance over the ranges; {result.n_trials} designs simulated"
+    how = {None: "simulated", 0: "computed"}.get(result.tables_per_trial, "by drawn tables")
+    title = f"Shares of the variance over the ranges; {result.n_trials} designs {how}"
     caption = f"the fitted surface explains {100 * result.explained:.0f} % of new designs"
     table = AnswerTable(title=title, caption=caption)
     for name in ("number", "alone", "with interactions"):

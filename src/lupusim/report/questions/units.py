@@ -37,6 +37,7 @@ _UNITS = {
     "sampling_share": "fraction",
     "significant_if_worthwhile": PROBABILITY,
     "tables_per_draw": COUNT,
+    "tables_per_trial": COUNT,
     "threshold": AS_STATED,
     "threshold_lower": AS_STATED,
     "threshold_upper": AS_STATED,

@@ -26,6 +26,7 @@ from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
 
 _REJECT = "reject"
+_FEWER = 8  # times fewer tables than of one trial alone, where many are compared
 _OF_TRUTH = 4_000  # numbers that could be drawn while the chances of one truth are worked out
 _MOST_OF_TRUTH = 100  # tables: more would tell little, and truths are what an average lacks
 
@@ -103,17 +104,18 @@ def stated_power(trial: Trial) -> Mean:
         return drawn_tables(trial).claims().shares[_REJECT]
 
 
-def claims_by_table(trial: Trial, *, part: int, rng: np.random.Generator) -> BoolArray:
+def claims_by_table(trial: Trial, *, at_least: int, rng: np.random.Generator) -> BoolArray:
     """Return which of the tables that are drawn of a trial claim an effect, (n_tables,).
 
-    Trials whose tables are drawn from the same stream have much chance in common.
+    They are as many as where many sizes are asked for. Trials whose tables are drawn from the
+    same stream have some chance in common, and those of one law all.
 
     Parameters
     ----------
     trial : Trial
         Any.
-    part : int
-        How many times fewer tables than are drawn where one trial is asked for.
+    at_least : int
+        Tables.
     rng : numpy.random.Generator
         The stream for them.
 
@@ -122,12 +124,12 @@ def claims_by_table(trial: Trial, *, part: int, rng: np.random.Generator) -> Boo
     NoExactSolutionError
         As :func:`claims_by_truth`.
     """
-    return by_counted(
-        trial,
-        lambda counted, asked: _claims(
-            counted, asked, np.zeros(n_worthwhile(counted, asked, part), dtype=np.intp), rng=rng
-        ),
-    )
+
+    def claimed(counted: Counted, asked: Sequence[Comparison]) -> BoolArray:
+        n_tables = max(n_worthwhile(counted, asked, _FEWER), at_least)
+        return _claims(counted, asked, np.zeros(n_tables, dtype=np.intp), rng=rng)
+
+    return by_counted(trial, claimed)
 
 
 def _claims(
