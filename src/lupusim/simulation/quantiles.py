@@ -97,7 +97,11 @@ class Counts:
         # SPEED: groups of many blocks are joined together (benchmarks/cases.py)
         self._piles, self._bins = [*self._piles, *other._piles], [*self._bins, *other._bins]
         if len(self._piles) > _MOST_LISTS:
-            self._piles, self._bins = _joined(self._piles), _joined(self._bins)
+            self.join()
+
+    def join(self) -> None:
+        """Join the groups of all that was added, which takes the least room."""
+        self._piles, self._bins = _joined(self._piles), _joined(self._bins)
 
     def copy(self) -> Counts:
         """Return counts that can be added to without changing these."""

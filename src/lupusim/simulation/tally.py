@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 import numpy as np
@@ -133,6 +133,10 @@ class Tally:
         counts = {name: found.copy() for name, found in self.counts.items()}
         return Tally(dict(self.sums), counts, self.moments, self.n_sets)
 
+    def without_counts(self) -> Tally:
+        """Return the same sums without how many replicates had which value."""
+        return Tally(self.sums, {}, self.moments, self.n_sets)
+
     def mean(self, name: str) -> Mean:
         """Return the mean of a quantity; NaN where no replicate has a value.
 
@@ -175,3 +179,18 @@ class Tally:
         """Return a quantile over the replicates, of a quantity in `counts`."""
         value, mcse = quantile(self.counts[name], probability)
         return Mean(value=value, mcse=mcse)
+
+
+def counts_together(tallies: Sequence[Tally]) -> tuple[Tally, ...]:
+    """Return the tallies of consecutive blocks with the counts of all in the first.
+
+    They add up to the same to the bit, as counts are whole numbers, and are far smaller: blocks
+    have most of their values in the same bins.
+    """
+    first = tallies[0].copy()
+    for other in tallies[1:]:
+        for name, found in other.counts.items():
+            first.counts.setdefault(name, Counts()).add(found)
+    for counts in first.counts.values():
+        counts.join()
+    return first, *(other.without_counts() for other in tallies[1:])

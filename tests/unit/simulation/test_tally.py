@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import pickle
 
 import numpy as np
 import pytest
 
 from lupusim.common.rng import stream
 from lupusim.report.numbers import rounded, share
-from lupusim.simulation.tally import Tally
+from lupusim.simulation.tally import Tally, counts_together
 from tolerance import SEED
 
 
@@ -32,6 +33,31 @@ def test_parts_add_up_to_the_whole():
     for part in np.split(values, [10, 10, 150]):
         total.add(Tally.of({"x": part}))
     assert total == Tally.of({"x": values})
+
+
+def added(tallies):
+    total = Tally()
+    for tally in tallies:
+        total.add(tally)
+    return total
+
+
+def test_counts_of_several_blocks_in_the_first_add_up_to_the_same_in_less_room():
+    rng = stream(SEED, "blocks")
+    names = ("duration", "estimate", "n_enrolled")
+    drawn = [
+        dict(zip(names, 3 + 0.1 * rng.standard_normal((3, 700)), strict=True)) for _ in range(9)
+    ]
+    blocks = [Tally.of({**one, "n_enrolled": np.full(700, 90.0)}) for one in drawn]
+    blocks.append(Tally.of({"reject": [1.0, 0.0]}))
+    together = counts_together(blocks)
+    assert added(together) == added(blocks)
+    assert added(together).quantile("duration", 0.1) == added(blocks).quantile("duration", 0.1)
+    assert blocks[0] == Tally.of({**drawn[0], "n_enrolled": np.full(700, 90.0)})
+    assert [one.sums for one in together] == [one.sums for one in blocks]
+    assert not any(one.counts for one in together[1:])
+    assert len(pickle.dumps(together)) < len(pickle.dumps(blocks)) / 2
+    assert counts_together(blocks[-1:]) == (blocks[-1],)
 
 
 def test_replicates_without_a_value_do_not_count():

@@ -14,7 +14,7 @@ from lupusim.simulation.controls import Control
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.relabeling import score_relabeled
 from lupusim.simulation.scoring import Pair, score_block
-from lupusim.simulation.tally import Tally
+from lupusim.simulation.tally import Tally, counts_together
 from lupusim.trial import Trial
 
 _LONG = 0.02  # seconds of a block
@@ -40,6 +40,9 @@ class Task:
     controls: Mapping[str, Control] = field(default_factory=dict)
     """Control variates of those of the trials that have some, by content hash."""
     relabeled: bool = False  # whether replicates share their patients, some at a time
+    apart: bool = True
+    """Whether somebody keeps the sums of each block by themselves; else what they count is sent
+    together (:func:`~lupusim.simulation.tally.counts_together`)."""
 
     def split(self, n_blocks: int) -> tuple[Task, Task]:
         """Return the same with so many blocks, and with the others, which may be none."""
@@ -92,6 +95,8 @@ def work(task: Task) -> Done:
     begin = time.perf_counter()
     found = [_sums(task, block) for block in task.blocks]
     tallies = {key: tuple(sums[key] for sums in found) for key in found[0]}
+    if not task.apart:
+        tallies = {key: counts_together(sums) for key, sums in tallies.items()}
     return Done(
         fingerprint=task.fingerprint,
         blocks=task.blocks,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, nullcontext
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 
 from lupusim.common.frozen import dataclass
@@ -271,7 +271,8 @@ class _Simulation:
             key: [block for block in blocks.values() if self.share.takes(block)]
             for key, blocks in missing.items()
         }
-        jobs = jobs_of(mine, self._by_key)
+        apart = self.ledger is not None
+        jobs = [replace(job, apart=apart) for job in jobs_of(mine, self._by_key)]
         if not jobs:
             return
         if self._seconds_per_block is None:

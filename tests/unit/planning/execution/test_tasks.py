@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 import small_trials
-from lupusim.planning.execution.tasks import Task, blocks_of, in_goes, timed_work
+from lupusim.planning.execution.tasks import Task, blocks_of, in_goes, timed_work, work
 from lupusim.simulation.generation.generation import Block
 from lupusim.simulation.tally import Tally
 from lupusim.trial import Trial
@@ -64,3 +64,15 @@ def test_where_the_clock_of_the_processor_has_not_ticked_that_on_the_wall_counts
     monkeypatch.setattr(time, "thread_time", lambda: 5.0)
     _, seconds = timed_work(replace(task(1), score=asleep))
     assert seconds > 0.09
+
+
+def test_what_blocks_count_is_together_unless_somebody_keeps_it_apart() -> None:
+    several = replace(task(3), others={"other": TRIAL})
+    apart, together = work(several), work(replace(several, apart=False))
+    for key, tallies in apart.by_key.items():
+        whole, in_first = Tally(), together.by_key[key]
+        for tally in tallies:
+            whole.add(tally)
+        assert all(tally.counts for tally in tallies)
+        assert in_first[0].counts == whole.counts
+        assert not any(tally.counts for tally in in_first[1:])
