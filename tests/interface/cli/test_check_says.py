@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from lupusim.cli.scenarios.show import check
 from lupusim.planning.runs.direction_check import wrong_way_beforehand
+from lupusim.planning.runs.how_known import how_known
 from lupusim.planning.theory.expected_times import enrolled_by_looks
+from lupusim.planning.theory.power import undrawn_powers
 from lupusim.report.words import what_it_means
 from lupusim.scenario import load_scenario
 from lupusim.scenario.starters import starter_text
+from small_trials import analysis, rates
 from trials import scenario, survival_trial
 
 SCORE = """{kind: score, at: 24 weeks, baseline: 20, sd: {randomization: 6, 24 weeks: 9},
@@ -106,3 +111,39 @@ def test_check_warns_of_a_wrong_direction_as_run_does(lupusim, tmp_path: Path) -
 def test_nothing_large_is_simulated_by_check() -> None:
     large = scenario(survival_trial(n_patients=30_000))
     assert wrong_way_beforehand(large) == []
+
+
+EXACT = ("ln_addon_crr_76w", "phase2_sri4_24w", "single_arm_simon", "two_rates")
+SIMULATED = {
+    "ln_enrichment": "simulated: trials are counted, since the trial adapts to what it sees.",
+    "lots_and_reinfusion": "by tables of counts, all of them or, where these are too many, some",
+    "survival_three_looks": "simulated, with known chance taken out unless --plain is given.",
+    "supply_stress": "simulated: trials are counted, since treatment hangs on supply.",
+}
+
+
+@pytest.mark.parametrize("name", [*EXACT, *SIMULATED])
+def test_how_the_power_will_be_known_is_said_as_a_run_finds_it(name: str) -> None:
+    trials = [point.trial for point in load_scenario(name).points]
+    words = how_known(trials)
+    assert words.startswith(f"Power: {SIMULATED.get(name, 'exact, by sums over all ')}")
+    exact = [any(one.is_exact for one in undrawn_powers(trial)) for trial in trials]
+    assert exact == [name in EXACT] * len(trials)
+
+
+def test_of_designs_that_are_known_in_several_ways_each_is_said() -> None:
+    plain = rates((0.2, 0.5), n_patients=40)
+    large = replace(plain, analysis=analysis("barnard"), n_patients=600)
+    assert not undrawn_powers(large)
+    many = "simulated: all tables are known up to 40000 tables for barnard"
+    exact = "exact, by sums over all tables; a run simulates trials to check it"
+    words = f"Power: of 2 of 3 designs {exact}; of 1 of 3 designs {many}."
+    assert how_known([plain, large, plain]) == words
+    assert how_known([]) == ""
+
+
+def test_check_says_in_its_last_line_how_power_will_be_known(capsys) -> None:
+    for name in ("two_rates", "phase2_sri4_24w"):
+        check(name)
+        line = capsys.readouterr().out.splitlines()[-1]
+        assert line == "Power: exact, by sums over all tables; a run simulates trials to check it."

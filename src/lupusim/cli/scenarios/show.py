@@ -87,7 +87,19 @@ def _scenario_checked(name: str) -> str:
         print(line, file=sys.stderr)
     designs = "design" if len(loaded.points) == 1 else "designs"
     found = f"{name}: no problem found; {len(loaded.points)} {designs} to simulate"
-    return f"{found}\n{what_it_means(loaded)}"
+    return "\n".join(filter(None, (found, what_it_means(loaded), _power(loaded))))
+
+
+def _power(loaded: Scenario) -> str:
+    """Return in one line how power will be known, asking no more of a trial than it takes."""
+    from lupusim.trial.checks.direction import EXACT, is_plainly_of_tables
+
+    trials = [point.trial for point in loaded.points]
+    if all(map(is_plainly_of_tables, trials)):
+        return f"Power: {EXACT}."
+    from lupusim.planning.runs.how_known import how_known
+
+    return how_known(trials)
 
 
 def _wrong_way(loaded: Scenario) -> list[str]:

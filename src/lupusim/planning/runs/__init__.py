@@ -3,6 +3,7 @@
 __all__ = [
     "direction_check",
     "grouping",
+    "how_known",
     "precision",
     "replicates",
     "results",

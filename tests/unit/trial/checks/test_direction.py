@@ -6,10 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+import small_trials
+from lupusim.endpoints import TimeToEvent
 from lupusim.model import LatentClass
+from lupusim.planning.theory.power import exact_power
 from lupusim.scenario import load_scenario
-from lupusim.trial import Better
-from lupusim.trial.checks.direction import is_plainly_right
+from lupusim.trial import AtCalendarTime, Better, BiasedCoin, Infusions
+from lupusim.trial.checks.direction import is_plainly_of_tables, is_plainly_right
+from lupusim.trial.observation.visits import VisitConduct
 
 
 @pytest.mark.parametrize("name", ["two_rates", "survival_200_events"])
@@ -44,3 +48,39 @@ def test_of_classes_that_fare_otherwise_nothing_is_said() -> None:
     # a higher hazard, of which nine in ten patients have a hundredth: fewer respond than control
     mixed = replace(treated, model=replace(treated.model, classes=classes))
     assert not is_plainly_right(replace(trial, arms=(control, mixed)))
+
+
+PLAIN = small_trials.rates((0.2, 0.5), n_patients=40)
+_control, _new = PLAIN.arms
+_ANALYSIS = small_trials.analysis
+_CLASSES = tuple(LatentClass(name=name, probability=0.5) for name in ("a", "b"))
+_MIXED = replace(_control, model=replace(_control.model, classes=_CLASSES))
+_TIMES = TimeToEvent(name="end", events=("ended",))
+NOT_PLAIN = {
+    "a test in strata": {"analysis": _ANALYSIS("cochran_mantel_haenszel")},
+    "all tables at once": {"analysis": _ANALYSIS("barnard")},
+    "times": {
+        "primary": TimeToEvent(name="end", events=("ended",)),
+        "analysis": _ANALYSIS("logrank"),
+    },
+    "hidden classes": {
+        "arms": (replace(_control, model=replace(_control.model, classes=_CLASSES)), _new)
+    },
+    "infusions": {"arms": (_control, replace(_new, infusions=Infusions(cells_per_kg=1e6)))},
+    "too few seen": {"cutoff": AtCalendarTime(time=1.5)},
+    "who came before": {"allocation": BiasedCoin(probability=2 / 3)},
+    "very many patients": {"n_patients": 24_000},
+    "visits after the end": {"visit_conduct": VisitConduct(window=0.1)},
+}
+
+
+def test_two_arms_of_responders_are_plainly_known_by_tables() -> None:
+    assert is_plainly_of_tables(PLAIN)
+    assert exact_power(PLAIN) is not None
+    rated = load_scenario("two_rates")
+    assert all(is_plainly_of_tables(point.trial) for point in rated.points)
+
+
+@pytest.mark.parametrize("change", NOT_PLAIN.values(), ids=NOT_PLAIN)
+def test_of_whatever_is_more_than_that_nothing_is_said_at_a_glance(change) -> None:
+    assert not is_plainly_of_tables(replace(PLAIN, **change))
