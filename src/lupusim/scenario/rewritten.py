@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from lupusim.common.frozen import dataclass
@@ -80,7 +81,14 @@ class Draft:
         return text
 
 
-def sized(name_or_path: str | Path, scenario: Scenario, sizing: Sizing, *, path: Path) -> Draft:
+def sized(
+    name_or_path: str | Path,
+    scenario: Scenario,
+    sizing: Sizing,
+    *,
+    path: Path,
+    chosen: Mapping[str, Value] = MappingProxyType({}),
+) -> Draft:
     """Return the file of a scenario at other sizes, once it is known that there can be one.
 
     Parameters
@@ -93,13 +101,16 @@ def sized(name_or_path: str | Path, scenario: Scenario, sizing: Sizing, *, path:
         How it grows; in the unit of its sizes are the answers.
     path : Path
         Where the new file will be.
+    chosen : mapping of str to int, float or str
+        Values at some paths that the file has otherwise, or varies; with some nothing is varied.
 
     Raises
     ------
     ValueError
         If the file cannot say another size.
     """
-    file = _Sized(document=_read(name_or_path), stated=scenario.points[0].values, sizing=sizing)
+    stated, document = scenario.points[0].values, _read(name_or_path)
+    file = _Sized(document=document, stated=stated, sizing=sizing, chosen=chosen)
     draft = Draft(path=path, rewriting=file)
     draft.text((sizing.start // sizing.step + 1) * sizing.step, "tried")
     return draft
@@ -132,6 +143,7 @@ class _Sized:
     document: Document
     stated: Mapping[str, Any]  # what the first design says in place of the file
     sizing: Sizing
+    chosen: Mapping[str, Value]  # what is stated in place of what varies
 
     def trial(self, answer: float) -> Trial:
         return self.sizing.at(int(answer))
@@ -139,14 +151,15 @@ class _Sized:
     def text(self, answer: float) -> str:
         """Return the text with the size, and with all counts that grow with it."""
         factor = answer / self.sizing.start
-        content, text = self.document.content, self.document.text
+        content = self.document.content
+        text = _stating(self.document, self.chosen) if self.chosen else self.document.text
         text = edits.with_value(text, ("sample_size",), self.trial(answer).n_patients)
         said = {place_of(content, path): value for path, value in self.stated.items()}
         for section in _OF_TRIAL:
             for place, count in _counts(content.get(section), (section,)):
                 text = edits.with_value(text, place, times(factor, int(said.get(place, count))))
         varied = content.get("vary")
-        if not is_mapping(varied):
+        if not is_mapping(varied) or self.chosen:
             return text
         kept = {path: values for path, values in varied.items() if path not in self.sizing.keys}
         return edits.with_value(text, ("vary",), kept or None)
@@ -161,24 +174,32 @@ class _Solved:
         return self.asked.build(dict.fromkeys(self.asked.paths, self._written(answer)))
 
     def text(self, answer: float) -> str:
-        """Return the text with the number; where it stands in a few words these are spelled out."""
-        spelled = reaching(self.document, self.asked.paths).content
-        text = edits.with_value(self.document.text, ("vary",), None)
-        stated = self.document.content
-        roots = dict.fromkeys(path.partition(".")[0] for path in self.asked.paths)
-        if "arms" in roots:
-            roots["allocation"] = None  # in a few words it says a number of every arm
-        for key in roots:
-            if stated.get(key) != spelled.get(key):
-                text = edits.with_value(text, (key,), spelled.get(key))
-        for path in self.asked.paths:
-            text = edits.with_value(text, place_of(spelled, path), self._written(answer))
-        return text
+        """Return the text with the number."""
+        return _stating(self.document, dict.fromkeys(self.asked.paths, self._written(answer)))
 
     def _written(self, answer: float) -> Value:
         """Return a value as the file says it, to six digits: nobody writes a twelfth."""
         whole = self.asked.stated.whole
         return self.asked.stated.written(answer if whole else float(f"{answer:.6g}"))
+
+
+def _stating(document: Document, values: Mapping[str, Value]) -> str:
+    """Return a text that states values at paths, and varies nothing.
+
+    Where one stands in a few words these are spelled out.
+    """
+    spelled = reaching(document, tuple(values)).content
+    text = edits.with_value(document.text, ("vary",), None)
+    stated = document.content
+    roots = dict.fromkeys(path.partition(".")[0] for path in values)
+    if "arms" in roots:
+        roots["allocation"] = None  # in a few words it says a number of every arm
+    for key in roots:
+        if stated.get(key) != spelled.get(key):
+            text = edits.with_value(text, (key,), spelled.get(key))
+    for path, value in values.items():
+        text = edits.with_value(text, place_of(spelled, path), value)
+    return text
 
 
 def _read(name_or_path: str | Path) -> Document:

@@ -15,6 +15,8 @@ from lupusim.errors import ScenarioError
 from lupusim.planning.runs import forecast
 from lupusim.planning.sample_size import search as growth
 from lupusim.planning.solving import search
+from lupusim.planning.theory.power import exact_power
+from lupusim.scenario import load_scenario
 from lupusim.scenario.files.packaged import find_packaged
 from tolerance import assert_within_mcse
 
@@ -148,6 +150,19 @@ def test_a_size_is_written_into_a_scenario_that_runs_next(tmp_path: Path) -> Non
     assert_within_mcse(found["power"], exact, mcse=found["power_mcse"])
 
 
+def test_of_several_designs_the_one_that_is_named_is_written(tmp_path: Path) -> None:
+    written = tmp_path / "sized.yaml"
+    ratio = "arms.msc.effects.0.hazard_ratio"
+    asked = ("size", "phase2_sri4_24w", "--over", f"{ratio}=5.85", "--power", 0.8)
+    said = ran(*asked, "--file", written, "--jobs", 1, "--format", "json")
+    found = json.loads(said.stdout)
+    (point,) = load_scenario(written).points
+    assert (point.trial.n_patients, point.values) == (found["n_patients"], {})
+    assert point.trial.arms[1].effects[0].hazard_ratio == 5.85
+    assert found["power_exact"] == pytest.approx(exact_power(point.trial), abs=1e-9)
+    assert "vary" not in written.read_text()
+
+
 @pytest.mark.slow
 def test_looks_that_grow_with_the_trial_give_the_power_that_was_confirmed(tmp_path: Path) -> None:
     written = tmp_path / "sized.yaml"
@@ -172,8 +187,12 @@ def test_what_was_solved_is_written_too(tmp_path: Path) -> None:
     [
         (["size", "two_rates"], "exists already"),
         (["solve", "two_rates", "--for", TREATED], "exists already"),
-        (["size", "two_rates", "--over", "sample_size=80,100"], "leave --over out"),
-        (["size", "phase2_sri4_24w"], "Remove all but one from 'vary'"),
+        (
+            ["size", "two_rates", "--over", "analysis.alpha=0.025,0.05"],
+            "these are 2: say which, as in --over 'analysis.alpha=0.025'",
+        ),
+        (["size", "phase2_sri4_24w"], "3: say which, as in --over 'arms.msc.effects.0.hazard_rat"),
+        (["size", "two_rates", "--frontier", "cost"], "--frontier tells of all: leave one"),
     ],
 )
 def test_what_cannot_be_written_is_said_before_the_search(

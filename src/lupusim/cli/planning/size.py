@@ -120,12 +120,12 @@ def size(
     question = Question.opened("size", scenario, place, seed=seed, **asked)
     loaded, seed = question.scenario, question.seed
     designs = _designs(scenario, loaded, over or (), power)
-    draft = drafted(file, force, lambda path: _draft(scenario, designs, over or (), path))
+    draft = drafted(file, force, lambda path: _draft(scenario, designs, over, frontier, path))
     simulated = cache(lambda: _simulated(designs, event))
     question = replace(question, simulates=lambda: len(simulated()) > 0)
     precision = _precision(designs, simulated, precision)
     search = Search(seed=seed, max_patients=max_patients, precision=precision, event=event)
-    if over or frontier is not None or has_several_designs(designs):
+    if draft is None and (over or frontier is not None or has_several_designs(designs)):
         name = "frontier" if over or frontier is not None else "sizes"
         question = replace(question, name=name, scenario=designs)
         rows = _frontier(question, power, search, frontier)
@@ -134,7 +134,7 @@ def size(
 
             save_figure(draw(_frame(rows), title=loaded.title), plot)
         return
-    _tell_size(question, power, search, draft=draft, plot=plot)
+    _tell_size(replace(question, scenario=designs), power, search, draft=draft, plot=plot)
 
 
 def _tell_size(
@@ -195,13 +195,22 @@ def _size(question: Question, power: float, search: Search) -> Any:
     )
 
 
-def _draft(scenario: str, loaded: Scenario, over: list[str] | tuple[()], path: Path) -> Draft:
-    from lupusim.planning.sample_size.growth import only_design
+def _draft(
+    scenario: str, designs: Scenario, over: list[str] | None, frontier: Spent | None, path: Path
+) -> Draft:
+    from lupusim.planning.sample_size.growth import designs as distinct
     from lupusim.scenario.rewritten import sized
 
-    if over:
-        raise click.BadParameter("--file writes the one design that was sized: leave --over out")
-    return sized(scenario, loaded, only_design(loaded), path=path)
+    (values, sizing), *more = distinct(designs)
+    if frontier is not None:
+        raise click.BadParameter("--file writes one design, and --frontier tells of all: leave one")
+    if more:
+        one = " ".join(f"--over '{path}={value}'" for path, value in values.items())
+        raise click.BadParameter(
+            f"--file writes one design, and these are {len(more) + 1}: say which, as in {one}"
+        )
+    chosen: Any = designs.points[0].values if over else {}
+    return sized(scenario, designs, sizing, path=path, chosen=chosen)
 
 
 def _words(found: SampleSize) -> str:

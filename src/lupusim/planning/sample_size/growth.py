@@ -338,7 +338,7 @@ def only_design(scenario: Scenario) -> Sizing:
         )
         raise ValueError(
             f"{scenario.name} has {len(found)} designs ({told}), and each has its own size. "
-            "Remove all but one from 'vary', or ask for the sizes of all of them: "
+            "Remove all but one from 'vary', name one by --over, or ask for the sizes of all: "
             "lupusim size, or lupusim.planning.sample_size.frontier.sizes"
         )
     return found[0][1]
