@@ -10,9 +10,11 @@ import numpy as np
 
 from lupusim.common.arrays import FloatArray
 from lupusim.common.frozen import dataclass
+from lupusim.errors import NoExactSolutionError
 from lupusim.planning.execution.tasks import blocks_of
 from lupusim.planning.runs.replicates import derived_seed
 from lupusim.planning.runs.run import run
+from lupusim.planning.theory.counts.repeated import SharedTables
 from lupusim.planning.theory.power import exact_type_one_error
 from lupusim.planning.theory.single_arm import exact_level
 from lupusim.simulation.adaptation import rule_of
@@ -44,14 +46,18 @@ class Calibrated:
         Between these the error is within 1.96 standard errors of the asked one: what the
         number of replicates leaves open.
     type_one_error : Mean
-        Error at the threshold, on the replicates that it was found on; of one arm's rate it is
-        exact.
+        Error at the threshold, on the replicates or tables that it was found on; of one arm's rate
+        it is exact.
+    n_tables : int
+        Tables that were drawn for the search; 0 where patients are simulated, or all tables gone
+        through.
     """
 
     threshold: float
     lower: float
     upper: float
     type_one_error: Mean
+    n_tables: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +75,7 @@ class ConfirmedThreshold:
     never_reached : mapping of int to Mean
         In what share of those each look (from 1) was never reached; without those always reached.
     n_replicates : int
-        Of the search and, once more, of the confirmation.
+        Of the search, unless its tables say all, and once more of the confirmation.
     seed : int
         Of the search; the confirmation has streams of its own.
     """
@@ -105,6 +111,7 @@ class ConfirmedThreshold:
             **{name: mean.value for name, mean in looks.items()},
             **{f"{name}_mcse": mean.mcse for name, mean in looks.items()},
             "n_replicates": self.n_replicates,
+            "n_tables": found.n_tables,
             "seed": self.seed,
         }
 
@@ -171,7 +178,7 @@ def calibrate_threshold(
     All thresholds see the same patients, so the error never rises as the rule gets stricter,
     and bisection finds it. Patients are simulated once where the rule doesn't decide who is
     enrolled, and not at all where the test sees counts of responders alone: there the error is
-    exact.
+    exact, or if tables are too many, that of tables which are drawn once for all thresholds.
 
     Parameters
     ----------
@@ -196,11 +203,7 @@ def calibrate_threshold(
     if not low < high:
         raise ValueError(f"between {low:g} and {high:g} there is nothing: the lower one first")
     trials = (design(low), design(high))
-    judge: _Judge | _Exact
-    if all(_level(trial) is not None for trial in trials):
-        judge = _Exact(design, trials)
-    else:
-        judge = _Judge(design, trials, n_replicates, seed=seed)
+    judge = _judge(design, trials, n_replicates, seed=seed)
     ends = judge.share(low), judge.share(high)
     if not min(ends) <= type_one_error <= max(ends):
         raise ValueError(
@@ -217,7 +220,37 @@ def calibrate_threshold(
         lower=min(found),
         upper=max(found),
         type_one_error=Mean(value=share, mcse=judge.mcse(share), n=judge.n_replicates),
+        n_tables=judge.n_tables,
     )
+
+
+def _judge(
+    design: Design, trials: tuple[Trial, Trial], n_replicates: int, *, seed: int
+) -> _Exact | _Tables | _Patients:
+    """Return who tells the error of any threshold: all tables, drawn ones, or patients."""
+    if all(_level(trial) is not None for trial in trials):
+        return _Exact(design, trials)
+    quantity = _false_claim(trials)
+    first, last = (trial.null_twin() for trial in trials)
+    if _share_patients(first, last):
+        try:
+            return _Tables(design, quantity, first, SharedTables(at_least=n_replicates, seed=seed))
+        except (NoExactSolutionError, ArithmeticError):
+            pass
+    return _Patients(design, quantity, (first, last), n_replicates, seed=seed)
+
+
+def _false_claim(trials: tuple[Trial, Trial]) -> str:
+    """Return what of null trials is a false claim; refuse trials that have none."""
+    if not all(trial.has_null_twin for trial in trials):
+        raise ValueError(
+            "the trial has no null twin, in which the arms are identical: a threshold is found "
+            "where a test or a rule compares arms, or tests the rate of one"
+        )
+    quantity = error_quantity(trials[0])
+    if quantity is None or error_quantity(trials[1]) is None:
+        raise ValueError(WITHIN_THE_MARGIN)
+    return quantity
 
 
 def _level(trial: Trial) -> float | None:
@@ -229,7 +262,7 @@ def _level(trial: Trial) -> float | None:
 class _Exact:
     """Errors of a test that sees counts of responders alone, by enumeration."""
 
-    n_replicates = 0
+    n_replicates = n_tables = 0
 
     def __init__(self, design: Design, trials: tuple[Trial, Trial]) -> None:
         _share_patients(*trials)
@@ -251,23 +284,44 @@ class _Exact:
         return 0.0
 
 
-class _Judge:
+class _Tables:
+    """Null trials as numbers of patients, drawn once and judged at any threshold."""
+
+    def __init__(self, design: Design, quantity: str, first: Trial, tables: SharedTables) -> None:
+        self.design, self.quantity, self.tables = design, quantity, tables
+        tables.share(first, quantity)  # refuses what tables do not say
+        self.n_replicates = self.n_tables = tables.n_tables
+        self.known: dict[float, float] = {}
+
+    def share(self, threshold: float) -> float:
+        """Return the share of null tables with a false claim."""
+        if threshold not in self.known:
+            trial = self.design(threshold).null_twin()
+            self.known[threshold] = self.tables.share(trial, self.quantity)
+        return self.known[threshold]
+
+    def mcse(self, share: float) -> float:
+        """Return the standard error of a share of the tables."""
+        return math.sqrt(share * (1 - share) / self.n_tables)
+
+
+class _Patients:
     """Null trials, simulated once where that is possible, and judged at any threshold."""
 
+    n_tables = 0
+
     def __init__(
-        self, design: Design, trials: tuple[Trial, Trial], n_replicates: int, *, seed: int
+        self,
+        design: Design,
+        quantity: str,
+        ends: tuple[Trial, Trial],
+        n_replicates: int,
+        *,
+        seed: int,
     ) -> None:
-        if not all(trial.has_null_twin for trial in trials):
-            raise ValueError(
-                "the trial has no null twin, in which the arms are identical: a threshold is found "
-                "where a test or a rule compares arms, or tests the rate of one"
-            )
-        quantity = error_quantity(trials[0])
-        if quantity is None or error_quantity(trials[1]) is None:
-            raise ValueError(WITHIN_THE_MARGIN)
         self.design, self.quantity = design, quantity
         self.n_replicates = n_replicates
-        first, last = (trial.null_twin() for trial in trials)
+        first, last = ends
         blocks = blocks_of(first, n_replicates, seed=seed)
         kept = n_replicates * first.n_patients <= _MOST_KEPT
         judge = _found_at_once if kept and _share_patients(first, last) else _found_anew
@@ -287,7 +341,7 @@ class _Judge:
         return math.sqrt(share * (1 - share) / self.n_replicates)
 
 
-def _root(judge: _Judge | _Exact, between: tuple[float, float], error: float) -> float:
+def _root(judge: _Exact | _Tables | _Patients, between: tuple[float, float], error: float) -> float:
     """Return the most lenient threshold found, lenient end first, with at most this error."""
     lenient, strict = between
     resolution = _RESOLUTION * abs(strict - lenient)

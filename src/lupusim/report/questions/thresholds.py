@@ -15,6 +15,8 @@ def threshold_table(answer: ConfirmedThreshold, keys: Sequence[str]) -> AnswerTa
     found = answer.found
     replicates = f"{grouped(answer.n_replicates)} replicates"
     how = f"{replicates} of the search, as many fresh ones of the confirmation"
+    if found.n_tables:
+        how = f"{grouped(found.n_tables)} drawn tables of the search, {replicates} to confirm it"
     if answer.is_exact:
         how = f"the type I error is exact; {replicates} of the confirmation"
     title = f"{' = '.join(keys)} for a type I error of {answer.alpha:g}\n{how}, seed {answer.seed}"

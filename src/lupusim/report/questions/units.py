@@ -25,6 +25,7 @@ _UNITS = {
     "n_patients_high": COUNT,
     "n_patients_low": COUNT,
     "n_patients_so_far": COUNT,
+    "n_tables": COUNT,
     "n_trials": COUNT,
     "net_value": _GAIN,
     "never_reached": PROBABILITY,

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import field, replace
 
 import numpy as np
 
 from lupusim.common.arrays import BoolArray, IntArray
+from lupusim.common.frozen import dataclass
 from lupusim.common.rng import stream
 from lupusim.errors import NoExactSolutionError
 from lupusim.planning.theory.counts.claims import (
     by_counted,
     claims_of_all,
     decided,
+    law_of,
     n_worthwhile,
     parts_of,
     remembered,
+    ways_of,
     work_of,
 )
 from lupusim.planning.theory.counts.joint import Truths
-from lupusim.planning.theory.counts.numbers import Counted
+from lupusim.planning.theory.counts.numbers import Counted, Numbers
 from lupusim.planning.theory.drawn_tables import drawn_tables
 from lupusim.simulation.looks.look_statistics import Comparison
 from lupusim.simulation.tally import Mean
@@ -130,6 +134,59 @@ def claims_by_table(trial: Trial, *, at_least: int, rng: np.random.Generator) ->
         return _claims(counted, asked, np.zeros(n_tables, dtype=np.intp), rng=rng)
 
     return by_counted(trial, claimed)
+
+
+@dataclass(slots=True, kw_only=True)
+class SharedTables:
+    """Tables of one law that are drawn once and judged by any rule."""
+
+    at_least: int  # tables
+    seed: int  # of the tables
+    n_tables: int = 0  # drawn; known when the first rule has judged them
+    _known: dict[tuple[int, ...], tuple[Counted, list[Numbers]]] = field(default_factory=dict)
+    """By the endpoints seen: the law of their numbers, and what is drawn from it."""
+
+    def share(self, trial: Trial, quantity: str) -> float:
+        """Return the share of tables that claim what is asked, by the rules of a trial.
+
+        Parameters
+        ----------
+        trial : Trial
+            Its rules alone may differ from those of the trials before.
+        quantity : str
+            A claim, such as ``reject``.
+
+        Raises
+        ------
+        NoExactSolutionError
+            As :func:`claims_by_truth`.
+        """
+        *quicker, every = ways_of(trial)
+        for asked in quicker:
+            try:
+                return self._judged(trial, asked, quantity)
+            except NoExactSolutionError:
+                pass
+        return self._judged(trial, every, quantity)
+
+    def _judged(self, trial: Trial, asked: Sequence[Comparison], quantity: str) -> float:
+        seen = tuple(sorted({one.endpoint for one in asked}))
+        if seen not in self._known:  # SPEED: the law is the same for all rules
+            self._known[seen] = self._drawn(law_of(trial, asked), asked)
+        law, parts = self._known[seen]
+        total = 0.0
+        for numbers in parts:
+            found = decided(replace(law, trial=trial), asked, numbers)
+            if quantity not in found:
+                raise NoExactSolutionError("a false claim hangs on more than counts")
+            total += float(numbers.weights @ found[quantity])
+        return total / self.n_tables
+
+    def _drawn(self, law: Counted, asked: Sequence[Comparison]) -> tuple[Counted, list[Numbers]]:
+        self.n_tables = max(n_worthwhile(law, asked, _FEWER), self.at_least)
+        rng = stream(self.seed, "tables of a rule")
+        parts = parts_of(self.n_tables, law.n_draws)
+        return law, [law.drawn(size, rng=rng).distinct() for size in parts]
 
 
 def _claims(
