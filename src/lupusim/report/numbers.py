@@ -8,6 +8,7 @@ from lupusim.simulation.tally import Mean, limits_of_share
 
 _MOST_DECIMALS = 6
 _SMALL = 0.1  # of a share
+_LARGE = 100  # a count, all of whose digits are shown
 _NEARLY_ALL = 0.99
 _ROUNDING = 1e-7  # sums of squares leave a spread of this size where every value is the same
 
@@ -19,8 +20,8 @@ def rounded(mean: Mean) -> str:
     --------
     >>> rounded(Mean(value=0.81234, mcse=0.0039))
     '0.812 (0.004)'
-    >>> rounded(Mean(value=1.0, mcse=0.0))
-    '1 (0)'
+    >>> rounded(Mean(value=1.0, mcse=0.0)), rounded(Mean(value=3 / 13, mcse=0.0))
+    ('1 (0)', '0.2308 (0)')
     >>> rounded(Mean(value=0.24396, mcse=math.inf, n=1))
     '0.244 (of one)'
     """
@@ -29,7 +30,8 @@ def rounded(mean: Mean) -> str:
     if math.isinf(mean.mcse):
         return f"{mean.value:.3g} (of one)"
     if mean.mcse <= _ROUNDING * abs(mean.value):
-        return f"{mean.value:.6g} (0)"
+        digits = 6 if abs(mean.value) >= _LARGE else 4
+        return f"{mean.value:.{digits}g} (0)"
     decimals = min(max(-math.floor(math.log10(mean.mcse)), 0), _MOST_DECIMALS)
     return f"{mean.value:.{decimals}f} ({mean.mcse:.{decimals}f})"
 

@@ -28,7 +28,7 @@ from lupusim.report.document.parts import (
     Table,
     Words,
 )
-from lupusim.report.document.protocol import design_paragraphs, looks_table
+from lupusim.report.document.protocol import design_paragraphs, looks_table, stages_table
 from lupusim.report.figures.designs import bounds_figure, calendar_figure
 from lupusim.report.figures.runs import named, what_names_mean
 from lupusim.report.figures.samples import calendar_of, look_paths
@@ -37,7 +37,7 @@ from lupusim.report.models.diagram import MOST_STATES
 from lupusim.report.numbers import grouped
 from lupusim.report.run.table import condition, meaning
 from lupusim.report.words.sources import source_in_words
-from lupusim.report.words.trials import arms_in_words, doses_in_words
+from lupusim.report.words.trials import arms_in_words, doses_in_words, models_in_words
 from lupusim.scenario.document.content import is_list, is_mapping
 from lupusim.scenario.document.durations import format_duration
 from lupusim.scenario.document.yaml_reader import parse_document
@@ -171,9 +171,7 @@ def _arms(trial: Trial) -> Iterator[tuple[str, str]]:
     """Yield what is simulated of each arm, of identical arms together; then their models."""
     yield from ((f"arms: {who}", words) for who, words in arms_in_words(trial))
     yield from doses_in_words(trial)
-    for model in {arm.model.name: arm.model for arm in trial.arms if not arm.stated}.values():
-        if model.description:
-            yield f"model {model.name}", model.description
+    yield from models_in_words(trial)
 
 
 _WHAT = ("population", "enrollment", "follow_up", "dropout", "supply", "costs")
@@ -255,6 +253,9 @@ def methods(result: RunResult) -> Section:
 
 def _looks(point: PointResult, seed: int, begin: str, *, drawn: bool) -> Iterator[Part]:
     """Yield tables of looks, hypothesis by hypothesis, with pictures where they are asked."""
+    if stages := stages_table(point.trial, named=begin):
+        yield stages
+        return
     found = look_paths(point.trial, seed=seed)
     bounded = [p for p in found if p.has_bounds]
     ends = "Each path ends where its trial stops."

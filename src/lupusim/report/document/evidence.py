@@ -60,7 +60,8 @@ def characteristics_tables(designs: Sequence[Named]) -> Iterator[Table]:
         )
         yield Table(
             caption=f"Operating characteristics{part}: estimate (Monte Carlo standard error). "
-            "Power is under what the scenario states, type I error where all arms are identical.",
+            "Power is under what the scenario states, type I error where all arms are identical; "
+            "(0) stands where trials did not differ.",
             head=("", *(designs[k][0] for k in block)),
             rows=tuple((row, *(columns[k].get(row, "") for k in block)) for row in rows),
         )

@@ -8,12 +8,20 @@ from lupusim.planning.runs.results import PointResult, RunResult
 from lupusim.report.document.content import check_complete, stated_values
 from lupusim.report.document.estimand import estimand_section
 from lupusim.report.document.parts import Document, Part, Section, Table, Words
-from lupusim.report.document.protocol import analysis_paragraph, looks_table, sizing_paragraph
+from lupusim.report.document.protocol import (
+    analysis_paragraph,
+    looks_table,
+    sizing_paragraph,
+    stages_table,
+)
 from lupusim.report.figures.runs import named
 from lupusim.report.figures.samples import look_paths
 from lupusim.report.numbers import grouped
-from lupusim.report.words.sources import source_of
-from lupusim.report.words.trials import arms_in_words, dropout_in_words
+from lupusim.report.run.tries import power_of
+from lupusim.report.words.effects import listed
+from lupusim.report.words.sources import NO_SOURCE, source_of
+from lupusim.report.words.trials import arms_alike, dropout_in_words, models_in_words
+from lupusim.trial import Trial
 from lupusim.trial.scenario import Scenario, shown
 
 _ENOUGH = 0.8  # power
@@ -61,14 +69,17 @@ def protocol_of(result: RunResult, *, target: float | None = None) -> Document:
 def _chosen(result: RunResult, target: float) -> tuple[str, PointResult]:
     """Return the design that the section is about, with its name."""
     designs = named(result)
-    powers = [0.0 if p.power is None else p.power.value for _, p in designs]
+    known = (power_of(point) for _, point in designs)
+    powers = [0.0 if power is None else power.value for power in known]
     enough = [number for number, power in enumerate(powers) if power >= target]
     return designs[enough[0] if enough else powers.index(max(powers))]
 
 
 def _analysis(point: PointResult, seed: int) -> Iterator[Part]:
     yield Words(text=analysis_paragraph(point))
-    if point.trial.interims:
+    if stages := stages_table(point.trial):
+        yield stages
+    elif point.trial.interims:
         found = look_paths(point.trial, seed=seed)
         bounded = [one for one in found if one.has_bounds]
         yield from (looks_table(point, paths) for paths in bounded[:_MOST_HYPOTHESES])
@@ -77,12 +88,14 @@ def _analysis(point: PointResult, seed: int) -> Iterator[Part]:
 def _assumptions(scenario: Scenario, point: PointResult) -> Table:
     """Return what is assumed, with where it comes from."""
     trial, sources = point.trial, scenario.sources
-    positions = {arm.name: number for number, arm in enumerate(trial.arms)}
+    places = {arm.name: f"arms.{number}" for number, arm in enumerate(trial.arms)}
     rows = []
-    for who, words in arms_in_words(trial):
-        first = next((positions[name] for name in positions if who.startswith(name)), 0)
-        source = source_of(sources, f"arms.{first}", "outcomes", "arms", "model")
-        rows.append((who.replace("_", " "), words, source))
+    for arms, words in arms_alike(trial):
+        names = [arm.name for arm in arms]
+        said = (source_of(sources, places[name], "outcomes", "model") for name in names)
+        rows.append((listed(names).replace("_", " "), words, "; ".join(dict.fromkeys(said))))
+    for model, words in models_in_words(trial):
+        rows.append((model, words, _of_model(trial, model)))
     rows.append(("dropout", dropout_in_words(trial), source_of(sources, "dropout")))
     for key, value in stated_values(scenario, ("enrollment", "population", "supply")).items():
         rows.append((key, str(shown(value)), source_of(sources, key)))
@@ -92,6 +105,12 @@ def _assumptions(scenario: Scenario, point: PointResult) -> Table:
         rows=tuple(rows),
         wordy=True,
     )
+
+
+def _of_model(trial: Trial, called: str) -> str:
+    """Return what the file of a model says where its numbers come from."""
+    models = (arm.model for arm in trial.arms if called == f"model {arm.model.name}")
+    return "; ".join(next(models).source) or NO_SOURCE
 
 
 def _software(result: RunResult) -> str:

@@ -19,13 +19,19 @@ from lupusim.report.numbers import grouped, rounded, share
 from lupusim.report.run.known import formula_share, known_error
 from lupusim.report.run.looks import months
 from lupusim.report.run.table import arms_and_sizes
-from lupusim.report.words.bounds import rules_in_words, rules_without_values
+from lupusim.report.words.bounds import (
+    rules_in_words,
+    rules_without_values,
+    stages_in_words,
+    stages_of,
+)
 from lupusim.report.words.effects import analysis_in_words, listed
 from lupusim.report.words.rules import rules_of_trial
 from lupusim.report.words.trials import (
     arms_in_words,
     doses_in_words,
     follow_up_in_words,
+    models_in_short,
     over_months,
     who_left_in_words,
 )
@@ -102,6 +108,7 @@ def _sizing(point: PointResult) -> Iterator[str]:
     yield from _course(trial)
     yield from (f"{what}: {words}." for what, words in doses_in_words(trial))
     yield from (f"Assumed for {who}: {words}." for who, words in arms_in_words(trial))
+    yield from models_in_short(trial)
     if trial.population.correlated is not None:
         yield f"Outcomes of a patient: {trial.population.correlated.words}."
     yield from _outcomes(point)
@@ -210,7 +217,8 @@ def _looks(trial: Trial) -> str:
     plan = planned_bounds(trial)
     if plan is not None:
         return f"{said}{when[-1]}. {rules_in_words(plan)}"
-    return " ".join([f"{said}{when[-1]}.", *rules_without_values(trial)])
+    rules = [*stages_in_words(trial), *rules_without_values(trial)]
+    return " ".join([f"{said}{when[-1]}.", *rules])
 
 
 def _how_long(point: PointResult) -> str:
@@ -268,6 +276,27 @@ def limits_of(trial: Trial, paths: LookPaths) -> LookLimits:
         beta_spent=plan.beta_spent,
         planned=True,
     )
+
+
+def stages_table(trial: Trial, *, named: str = "") -> Table | None:
+    """Return at how many responders a test of two stages stops; None for another test."""
+    stages = stages_of(trial)
+    if stages is None:
+        return None
+    first, last = stages.first_responders, stages.responders
+    return Table(
+        caption=f"Stages of the test, {named}by the patients analyzed.",
+        head=("stage", "data cut at", "patients", "responders", "then"),
+        rows=(
+            ("1", trial.looks[0].words(trial), str(stages.first_patients), f"at most {first}",
+             "stops: no claim"),
+            ("1", "", "", f"{first + 1} or more", "goes on"),
+            ("2", trial.looks[-1].words(trial), str(stages.n_patients), f"at most {last}",
+             "no claim"),
+            ("2", "", "", f"{last + 1} or more", "claims success"),
+        ),
+        wordy=True,
+    )  # fmt: skip
 
 
 def looks_table(point: PointResult, paths: LookPaths, *, named: str = "") -> Table:

@@ -11,6 +11,7 @@ from lupusim.planning.theory.power import exact_looks
 from lupusim.planning.theory.single_arm import exact_chances, rate_is_tested
 from lupusim.report.numbers import error_in_hundred
 from lupusim.report.run.tries import claims_if_nothing_works, tries_in_words
+from lupusim.report.words.bounds import stages_of
 from lupusim.trial import Analysis, Better, Trial
 
 
@@ -45,7 +46,7 @@ def exact_rows(trial: Trial) -> Iterator[tuple[str, str]]:
     """Yield what is exact of a single arm that may stop early; nothing for another trial."""
     if not rate_is_tested(trial.analysis) or not trial.interims:
         return
-    stages = None if trial.analysis is None else trial.analysis.test.two_stages
+    stages = stages_of(trial)
     if stages is not None:
         first = f"{stages.first_responders} of {stages.first_patients}"
         yield "stops at stage 1 with at most", first

@@ -39,6 +39,7 @@ from lupusim.trial.enrollment.arm_periods import arms_change
 _CAPTION = "estimate (Monte Carlo standard error)"
 _ERRORS = {EXACT: "exact type I error", DRAWN: "type I error (drawn tables)"}
 _SPREAD = "; sd: spread from trial to trial"
+_NO_SPREAD = "; (0): no spread between trials"
 
 Rows = Callable[[PointResult], Iterator[tuple[str, str]]]
 """From a design to the label and text of each row."""
@@ -63,11 +64,12 @@ def operating_table(result: RunResult, rows: Rows | None = None) -> Group:
     called, each = headings(result), rows or partial(all_rows, seed=result.seed)
     replicates = f"{grouped(result.n_replicates)} replicates, seed {result.seed}"
     columns = [dict(each(point)) for point in result.points]
-    told = (words for column in columns for row in column.items() for words in row)
+    told = [words for column in columns for row in column.items() for words in row]
     has_spread = any(words.startswith("sd of ") or ", sd " in words for words in told)
+    has_none = any("(0)" in words for words in told)
     table = FittedTable(
         title=f"{result.scenario.title}\n{replicates}",
-        caption=_CAPTION + _SPREAD * has_spread,
+        caption=_CAPTION + _SPREAD * has_spread + _NO_SPREAD * has_none,
         headings=called,
         columns=columns,
         overview=[dict(overview_rows(p)) for p in result.points] if rows is main_rows else (),

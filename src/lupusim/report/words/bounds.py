@@ -15,6 +15,7 @@ from lupusim.planning.theory.group_sequential import planned_bounds, planned_bou
 from lupusim.report.words.rules import hypothesis_name
 from lupusim.simulation.looks.look_statistics import comparisons
 from lupusim.trial import Trial
+from lupusim.trial.looks.stopping import TwoStageRule
 
 _RULES = {
     "LanDeMetsOBrienFleming": "Lan and DeMets' O'Brien-Fleming-type spending",
@@ -122,4 +123,20 @@ def giving_up_in_words(trial: Trial) -> Iterator[str]:
     rule = trial.stopping.group_sequential
     if rule is not None and rule.futility is not None:
         yield f"The bounds for failure are {_BINDING[rule.futility.binding]}."
-    yield "Simulated trials obey them, also those of the type I error."
+    yield from stages_in_words(trial)
+    yield "Simulated trials obey the bounds for failure, also those of the type I error."
+
+
+def stages_of(trial: Trial) -> TwoStageRule | None:
+    """Return the rule of a test of two stages, such as Simon's; None for another test."""
+    return None if trial.analysis is None else trial.analysis.test.two_stages
+
+
+def stages_in_words(trial: Trial) -> Iterator[str]:
+    """Yield at how many responders a test of two stages stops and succeeds, where it has some."""
+    if (stages := stages_of(trial)) is not None:
+        yield (
+            f"The trial stops after {stages.first_patients} patients if at most "
+            f"{stages.first_responders} have responded; it succeeds with more than "
+            f"{stages.responders} of {stages.n_patients}."
+        )

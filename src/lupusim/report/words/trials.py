@@ -51,6 +51,7 @@ def sentences(scenario: Scenario) -> list[str]:
         *who_comes_in_words(trial),
         follow_up_in_words(trial),
         *(f"{who}: {words}." for who, words in arms_in_words(trial)),
+        *models_in_short(trial),
         *(f"{what}: {words}." for what, words in doses_in_words(trial)),
         *supply_in_words(trial),
         *_correlated(trial),
@@ -82,10 +83,28 @@ def scenario_in_words(scenario: Scenario) -> str:
 
 def arms_in_words(trial: Trial) -> Iterator[tuple[str, str]]:
     """Yield names of arms and how their patients fare, identical arms together."""
-    laws: dict[str, list[str]] = {}
+    yield from ((listed([arm.name for arm in arms]), law) for arms, law in arms_alike(trial))
+
+
+def arms_alike(trial: Trial) -> Iterator[tuple[list[Arm], str]]:
+    """Yield arms whose patients fare alike, and how."""
+    laws: dict[str, list[Arm]] = {}
     for arm in trial.arms:
-        laws.setdefault(_law(arm, trial), []).append(arm.name)
-    yield from ((listed(names), law) for law, names in laws.items())
+        laws.setdefault(_law(arm, trial), []).append(arm)
+    yield from ((arms, law) for law, arms in laws.items())
+
+
+def models_in_words(trial: Trial) -> Iterator[tuple[str, str]]:
+    """Yield the models that patients follow and what their files say of them, where they do."""
+    for model in {arm.model.name: arm.model for arm in trial.arms if not arm.stated}.values():
+        if model.description:
+            yield f"model {model.name}", model.description
+
+
+def models_in_short(trial: Trial) -> Iterator[str]:
+    """Yield a sentence for each of :func:`models_in_words`, without what follows a semicolon."""
+    for which, words in models_in_words(trial):
+        yield f"The {which}: {words.partition(';')[0].rstrip('.')}."
 
 
 def doses_in_words(trial: Trial) -> Iterator[tuple[str, str]]:

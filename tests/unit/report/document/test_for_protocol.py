@@ -70,6 +70,17 @@ def test_the_nearest_source_is_that_of_a_number() -> None:
     assert source_of({}, "dropout") == NO_SOURCE
 
 
+def test_an_arm_does_not_lend_its_sources_to_another_and_a_model_has_its_own() -> None:
+    text = as_markdown(protocol_of(run(load_scenario("phase3_bicla_52w"), 8, seed=SEED)), "f")[0]
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    sources = {row[0].removeprefix("| "): row[2] for row in rows if len(row) == 3}
+    assert "Wang 2014" in sources["msc"]
+    assert "Wang 2014" not in sources["placebo"]
+    assert sources["placebo"].startswith("TULIP-1 and -2 pooled: 366 and 360 patients")  # of all
+    assert sources["model bicla-control"].startswith("TULIP-1 and -2 pooled; BLISS pooled; Hao")
+    assert "The model bicla-control: Placebo with standard care: at week 52 BICLA 31 %" in text
+
+
 def test_the_estimand_follows_from_the_scenario_where_it_is_not_stated() -> None:
     text = text_of("score", {"better": "higher", "dropout": "none"})
     rows = dict(

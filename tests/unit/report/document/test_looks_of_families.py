@@ -107,7 +107,7 @@ def test_check_says_the_bounds_of_several_hypotheses_and_whether_they_bind(tmp_p
         assert at in said
     assert said.count("failure below z = 0.000") == 1
     assert "The bounds for failure are non-binding" in said
-    assert "Simulated trials obey them, also those of the type I error." in said
+    assert "Simulated trials obey the bounds for failure, also those of the type I error." in said
     file.write_text(TWO_DOSES.replace("METHOD", "fixed_sequence").replace("futility: {z: 0}, ", ""))
     said = what_it_means(lupusim.load_scenario(file))
     assert f"z = {later[1]:.3f} (response at 24 weeks, low); z = {later[1]:.3f} once" in said

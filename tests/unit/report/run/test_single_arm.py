@@ -8,7 +8,12 @@ import pytest
 from rich.console import Console
 
 from lupusim.planning.runs.run import run
+from lupusim.report.document.content import methods
+from lupusim.report.document.for_protocol import protocol_of
+from lupusim.report.document.markdown import as_markdown
+from lupusim.report.document.parts import Table
 from lupusim.report.run.table import run_report
+from lupusim.report.words.trials import what_it_means
 from lupusim.scenario import load_scenario, scenario_from_mapping
 from tolerance import SEED
 
@@ -44,6 +49,8 @@ def test_two_stages_are_shown_with_what_is_exact():
         assert label in text
     assert "claims a response rate above 0.084 in" in text
     assert "whether the treatment made the difference is not tested" in text
+    assert "no spread between trials" in text
+    assert "0.4231 (0)" in text  # not six digits of a share that does not vary
     laws = ("msc-central", "msc-durable", "msc-fading", "standard-care")
     assert f"msc patients fare {', or '.join(f'as in {law}' for law in laws)}, the trial" in text
     assert "model: of msc (arms.msc.model)" in text
@@ -68,3 +75,27 @@ def test_a_reference_has_a_twin():
     assert "type I error (patients fare as the reference)" in text
     assert "claims a difference from the reference in" in text
     assert "If there were none" in text
+
+
+def test_two_stages_are_told_in_responders_and_not_on_the_scale_of_z():
+    scenario = load_scenario("single_arm_simon")
+    rule = (
+        "The trial stops after 11 patients if at most 1 have responded; it succeeds with more than "
+        "4 of 26."
+    )
+    said = what_it_means(scenario)
+    assert rule in said
+    assert "Simulated trials obey the bounds for failure" in said
+    result = run(scenario, 20, seed=SEED)
+    tables = [part for part in methods(result).parts if isinstance(part, Table)]
+    assert [table.head[0] for table in tables[1:]] == ["stage"] * 4
+    assert [row[3] for row in tables[1].rows] == [
+        "at most 1",
+        "2 or more",
+        "at most 4",
+        "5 or more",
+    ]
+    text = as_markdown(protocol_of(result), "figures")[0]
+    assert rule in text
+    assert "B-value" not in text
+    assert "with model = msc-durable" in text  # most power of all tables, not of 20 trials
