@@ -27,7 +27,7 @@ from lupusim.simulation.tally import Mean
 from lupusim.trial import Trial
 
 _BATCH = 1_000  # tables that are drawn at least
-_FURTHER = 4  # batches that are drawn before one is twice as large
+_FURTHER = 8  # batches that are drawn before one is twice as large
 _PER_REPLICATE = 25  # tables: an error a fifth of that of counted trials
 _FREE = 1_000_000  # numbers that are drawn beside any run: a tenth of a second
 _OF_PATIENT = 7  # numbers that could be drawn while a patient and his null twin are simulated
