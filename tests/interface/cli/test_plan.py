@@ -14,9 +14,12 @@ from click.testing import CliRunner
 from scipy import stats
 
 from lupusim.cli import app
+from lupusim.cli.planning import size
 from lupusim.errors import ModelError
 from lupusim.planning.execution.ledger import LedgerError
+from lupusim.planning.sample_size.growth import designs as distinct
 from lupusim.planning.sample_size.options import Search
+from lupusim.scenario import load_scenario
 from lupusim.scenario.files.draws import load_model_draws
 
 
@@ -134,6 +137,18 @@ def test_what_the_search_decides_and_how_precisely_is_said(
 
 
 @pytest.mark.slow
+def test_how_precisely_is_said_of_the_designs_that_are_simulated_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    counts, platform = (load_scenario(name) for name in ("phase3_bicla_52w", "platform_regimens"))
+    ((_, costly), *_) = distinct(platform)
+    assert size._precision(counts, lambda: [], None) == 0.01
+    assert capsys.readouterr().err == ""
+    assert size._precision(counts, lambda: [costly], None) > 0.02
+    assert "the sizes of 1 of 3 designs are searched to" in capsys.readouterr().err
+    assert size._precision(platform, lambda: [costly], 0.03) == 0.03
+
+
 def test_the_value_of_the_data_is_a_table_over_sizes(tmp_path: Path) -> None:
     plot = tmp_path / "value.svg"
     words = ["assurance", "phase2_remission_52w", "--no-effect", "0.4", "--worthwhile", "0.1"]

@@ -17,7 +17,7 @@ _PEEK = 1_000  # tables of a size while the target is still being bracketed
 _CHECKED_PATIENTS = 150_000
 _FEWEST_CHECKS, _MOST_CHECKS = 250, 500
 """Replicates that check an answer: its power to 0.02, and when the trial ends."""
-_OF_NEEDED = 0.5  # share of the tables of a fit that show the power at the answer
+_OF_FIT = 0.5  # share of the tables of a fit that show the power at the answer
 _OF_ANSWER = 8  # a point of the curve has an eighth of the tables of the answer
 
 
@@ -66,7 +66,8 @@ class _TableHunt(Hunt):
     def answer(self, line: PowerLine) -> SampleSize:
         """Ask fresh tables of the answer and of the curve, and check it by a few replicates."""
         needed = needed_counts(self.power, self.level, self.search.precision)
-        n_tables = int(min(_OF_NEEDED * needed, self.search.max_replicates))
+        of_fit = min(max(needed, self.n_replicates), self.search.max_replicates)
+        n_tables = int(_OF_FIT * of_fit)
         size, power = self.confirmed(
             line, lambda size: self.tables.at(size, n_tables), lambda power: power
         )

@@ -40,8 +40,9 @@ def size_table(size: SampleSize) -> AnswerTable:
     """Return the power at sizes around the answer."""
     title = f"Power by size; {grouped(size.n_replicates)} replicates in all, seed {size.seed}"
     rows = size.curve_rows
+    how = "power" if size.drawn_power is None else "power of drawn tables"
     exact = all(row["power_mcse"] == 0 for row in rows)
-    how = "power by sums over all tables" if exact else "power (Monte Carlo standard error)"
+    how += " by sums over all tables" if exact else " (Monte Carlo standard error)"
     table = AnswerTable(title=title, caption=f"{how}; > marks the answer")
     columns = ["n_patients", *(["n_events"] if size.n_events is not None else [])]
     for name in ("", *(column.removeprefix("n_") for column in columns), "power"):
